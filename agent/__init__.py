@@ -1,0 +1,1 @@
+"""Asks one question of one video: trajectory, step, graph, policies, command line, report."""

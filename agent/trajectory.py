@@ -1,0 +1,294 @@
+"""The whole record of one question: what was asked, each turn with what came back, how it ended, what it cost.
+
+Frozen, append-only, and plain data: it is the state of the graph, the file that `--save` writes, what a replay
+plays back and what a score or a reward reads. Pixels are not in it; frames are references.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, TypeAdapter, ValidationError
+
+from tools.observation import Finding, FrameRef, Observation
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of which video. It has no reference answer: only `evals.example.Example` has."""
+
+    video: str
+    """Path of the video file."""
+    text: str
+    options: tuple[str, ...] = ()
+    """Empty for an open question; otherwise at least two."""
+    id: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.text.strip():
+            raise ValueError('the question is empty: write it in quotes, as in agent ask video.mp4 "What is said?"')
+        if len(self.options) == 1:
+            raise ValueError(f"one option is not a choice: got only {self.options[0]!r}, give at least two or none")
+        if len(set(self.options)) != len(self.options):
+            raise ValueError(f"the options must differ, got {list(self.options)}")
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """One call the policy asks for."""
+
+    id: str
+    """Unique within the trajectory, as in `t2c1`: turn 2, call 1."""
+    name: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Calls:
+    """A turn that asks for one or several tool calls, run at the same time."""
+
+    calls: tuple[ToolCall, ...]
+    kind: Literal["calls"] = "calls"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One thing an answer rests on."""
+
+    start_seconds: float
+    stop_seconds: float
+    call_ids: tuple[str, ...] = ()
+    """The tool calls that brought it."""
+    frames: tuple[FrameRef, ...] = ()
+    quote: str = ""
+    """Screen text or speech, word for word; empty where the evidence is a picture."""
+    source: Literal["frame", "screen text", "speech", "caption", "video"] = "frame"
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A turn that answers."""
+
+    text: str
+    option: int | None = None
+    """Index of the chosen option; None for an open question."""
+    confidence: float | None = None
+    """0..1 as the policy states it; None where it states none."""
+    evidence: tuple[Evidence, ...] = ()
+    not_shown: bool = False
+    """True for "not shown in this video"."""
+    kind: Literal["answer"] = "answer"
+
+
+@dataclass(frozen=True)
+class Malformed:
+    """A turn that is neither calls nor an answer."""
+
+    text: str
+    why: str
+    kind: Literal["malformed"] = "malformed"
+
+
+Move = Annotated[Calls | Answer | Malformed, Discriminator("kind")]
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What something cost. None means not measured, which is not 0."""
+
+    seconds: float = 0.0
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a policy gives back when it is asked for its next move."""
+
+    thought: str
+    move: Move
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one call brought."""
+
+    call_id: str
+    observation: Observation
+    repeat_of: str | None = None
+    """Id of the earlier identical call that this was answered from; None if the tool ran."""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """One turn and what came of it."""
+
+    turn: Turn
+    results: tuple[Result, ...] = ()
+    notice: str = ""
+    """What the game tells the policy next: a correction, or that a limit is reached and an answer is due."""
+
+
+class Stop(StrEnum):
+    """Why a trajectory ended."""
+
+    ANSWERED = "answered"
+    """The policy answered of its own accord."""
+    TURN_LIMIT = "turn limit"
+    FRAME_LIMIT = "frame limit"
+    TOKEN_LIMIT = "token limit"
+    TIME_LIMIT = "time limit"
+    """A limit was reached; the answer, if there is one, was asked for then."""
+    MALFORMED = "malformed"
+    """Too many turns in a row were neither calls nor an answer."""
+    CRASHED = "crashed"
+    """A bug of ours; never scored as a wrong answer, never trained on."""
+    INTERRUPTED = "interrupted"
+    """The user stopped it."""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The same question, answered again from the evidence alone."""
+
+    agrees: bool
+    answer: str
+    confidence: float | None = None
+
+
+@dataclass(frozen=True)
+class VideoFacts:
+    """What is known of the video before the first turn."""
+
+    content_hash: str
+    duration_seconds: float
+    width: int
+    height: int
+    is_cut_off: bool = False
+    has_speech_track: bool = False
+    has_subtitles: bool = False
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much one question may cost. A limit that is None does not bind."""
+
+    max_turns: int = 8
+    max_frames: int | None = 128
+    """Pictures shown to the policy, repeats not counted."""
+    max_tokens: int | None = None
+    """Prompt and completion tokens, summed over turns, as far as the policy reports them."""
+    max_seconds: float | None = None
+    """Wall-clock seconds of turns and tools, indexing not included."""
+    max_malformed: int = 3
+    """Malformed turns in a row."""
+
+    def __post_init__(self) -> None:
+        for name in ("max_turns", "max_frames", "max_tokens", "max_seconds", "max_malformed"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ValueError(f"need {name} > 0, got {value}")
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """One question from start to end. A step makes a new one; nothing in it ever changes."""
+
+    question: Question
+    facts: VideoFacts
+    policy: str = ""
+    """Spec of the policy that played it."""
+    limits: Limits = Limits()
+    steps: tuple[Step, ...] = ()
+    stop: Stop | None = None
+    """None while it is running."""
+    error: str = ""
+    """For a crashed one: what happened."""
+    verification: Verification | None = None
+    version: Literal[1] = 1
+
+    @property
+    def answer(self) -> Answer | None:
+        """The answer, or None if none was given."""
+        if self.steps and isinstance(move := self.steps[-1].turn.move, Answer):
+            return move
+        return None
+
+    @property
+    def confidence(self) -> float | None:
+        """The stated confidence, halved where the second look at the evidence alone disagrees; 0..1 or None."""
+        if self.answer is None or self.answer.confidence is None:
+            return None
+        if self.verification is not None and not self.verification.agrees:
+            return self.answer.confidence / 2
+        return self.answer.confidence
+
+    @property
+    def results(self) -> tuple[Result, ...]:
+        """Every result of every step, in order."""
+        return tuple(result for step in self.steps for result in step.results)
+
+    @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        """Every call of every step, in order."""
+        return tuple(call for step in self.steps if isinstance(step.turn.move, Calls) for call in step.turn.move.calls)
+
+    @property
+    def frames_seen(self) -> tuple[FrameRef, ...]:
+        """Every distinct picture shown to the policy, in the order shown."""
+        return tuple(dict.fromkeys(frame for result in self.results for frame in result.observation.frames))
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock seconds of all turns and tool calls so far."""
+        thinking = sum(step.turn.usage.seconds for step in self.steps)
+        # calls of one step run at the same time
+        return thinking + sum(max((r.seconds for r in step.results), default=0.0) for step in self.steps)
+
+    @property
+    def tokens(self) -> int | None:
+        """Prompt and completion tokens of all turns; None if no turn reports any."""
+        usages = [step.turn.usage for step in self.steps]
+        counts = [n for usage in usages for n in (usage.prompt_tokens, usage.completion_tokens) if n is not None]
+        return sum(counts) if counts else None
+
+    def findings(self, call_ids: tuple[str, ...] | None = None) -> tuple[Finding, ...]:
+        """The findings of all results, or of the named calls."""
+        chosen = (r for r in self.results if call_ids is None or r.call_id in call_ids)
+        return tuple(finding for result in chosen for finding in result.observation.findings)
+
+    def ended(self, stop: Stop, error: str = "") -> "Trajectory":
+        """This trajectory, over."""
+        return replace(self, stop=stop, error=error)
+
+
+_ADAPTER: TypeAdapter[Trajectory] = TypeAdapter(Trajectory)
+
+
+def to_json(trajectory: Trajectory, indent: int | None = None) -> str:
+    """The trajectory as JSON; `from_json` gives it back equal."""
+    return _ADAPTER.dump_json(trajectory, indent=indent).decode()
+
+
+def from_json(text: str | bytes) -> Trajectory:
+    """The trajectory that `to_json` wrote.
+
+    Raises:
+        ValueError: the text is not one; says where.
+    """
+    try:
+        return _ADAPTER.validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the top"
+        raise ValueError(f"not a saved trajectory: at {where}: {first['msg']}") from error
+
+
+def load(path: str | Path) -> Trajectory:
+    """The trajectory in a file; ValueError if there is none in it."""
+    return from_json(Path(path).read_bytes())

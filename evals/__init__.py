@@ -1,0 +1,1 @@
+"""Is it right, and how sure are we: examples, scoring, statistics, runs and speed."""

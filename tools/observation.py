@@ -1,0 +1,66 @@
+"""What a tool gives back: text for the model, frames by reference, and the same facts as data.
+
+Times are seconds from the first frame shown, ranges are half-open [start, stop), boxes are fractions 0..1 of the
+picture as displayed (rotation applied). Pixels never travel in an observation: a FrameRef names them, and the
+toolbox gives them.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Box = tuple[float, float, float, float]
+"""(left, top, right, bottom), fractions 0..1 of the displayed picture, left < right and top < bottom."""
+
+FULL_FRAME: Box = (0.0, 0.0, 1.0, 1.0)
+
+FindingKind = Literal["moment", "text", "speech", "shot", "change", "label", "colour", "caption", "fact"]
+
+
+@dataclass(frozen=True)
+class FrameRef:
+    """A picture of the video, named and not carried: the frame on screen at `seconds`, maybe cropped to `box`."""
+
+    seconds: float
+    """The frame's own presentation time in seconds, not the time that was asked for."""
+    height: int
+    """Height in pixels at which it is shown to the model."""
+    width: int
+    """Width in pixels at which it is shown to the model."""
+    box: Box = FULL_FRAME
+    """The part of the frame that is shown."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One fact a tool found, with where it is: what evidence is made of."""
+
+    kind: FindingKind
+    start_seconds: float
+    stop_seconds: float
+    text: str = ""
+    """What was read, said, or recognised; for a moment, the query that it matches; for a fact, `name: value`."""
+    score: float | None = None
+    """Confidence or similarity, in the tool's own scale; None where the tool has none."""
+    box: Box | None = None
+    """Where in the picture; None means the whole picture, or no picture (speech)."""
+    no_speech: float | None = None
+    """Speech only: the recogniser's probability, 0..1, that nobody spoke. None for subtitles and everything else."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What came back from one tool call."""
+
+    text: str
+    frames: tuple[FrameRef, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    is_error: bool = False
+    """True when the call was the model's mistake; the text says what to do instead."""
+
+
+class ToolError(Exception):
+    """The model's mistake, in words that it can act on. Everything else a tool raises is a bug of ours."""
+
+
+class MissingPartError(ToolError):
+    """An optional part is not installed; the text says what to install."""
