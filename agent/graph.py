@@ -1,0 +1,159 @@
+"""think -> act -> think ... -> verify -> end, as a LangGraph state machine whose state is the trajectory.
+
+The graph decides nothing: `think` asks the policy, `act` applies `step`, `verify` asks the policy once more with
+the evidence alone. Asking, benchmarks and replay run this same graph. Frames are references in the state, so a
+checkpoint holds no pixels.
+"""
+
+import dataclasses
+import enum
+import sqlite3
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, TypedDict
+
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+
+from agent import trajectory as trajectory_types
+from agent.policy import Policy
+from agent.trajectory import Stop, Trajectory, Turn
+from agent.transition import ToolRunner, step
+from agent.verification import verified
+from tools import observation as observation_types
+
+
+class State(TypedDict):
+    """What the graph carries and a checkpoint keeps."""
+
+    trajectory: Trajectory
+    turn: Turn | None
+    """The turn that `think` brought and `act` has not yet applied."""
+
+
+@dataclass(frozen=True)
+class Players:
+    """Who takes part; given to the graph at run time and kept out of its state."""
+
+    policy: Policy
+    toolbox: ToolRunner
+    verify: bool = True
+
+
+Graph = CompiledStateGraph[State, Players, State, State]
+OnEvent = Callable[[Turn | Trajectory], None]
+"""Called with each turn as the policy gives it, and with the trajectory after each step."""
+
+
+def think(state: State, runtime: Runtime[Players]) -> dict[str, Turn]:
+    """Asks the policy for its next turn, and times it."""
+    started = time.perf_counter()
+    turn = runtime.context.policy(state["trajectory"])
+    seconds = time.perf_counter() - started
+    return {"turn": replace(turn, usage=replace(turn.usage, seconds=seconds))}
+
+
+def act(state: State, runtime: Runtime[Players]) -> State:
+    """Applies the turn."""
+    assert state["turn"] is not None, "act runs only after think"
+    return {"trajectory": step(state["trajectory"], state["turn"], runtime.context.toolbox), "turn": None}
+
+
+def verify(state: State, runtime: Runtime[Players]) -> dict[str, Trajectory]:
+    """Asks the same question again with nothing but the evidence."""
+    return {"trajectory": verified(state["trajectory"], runtime.context.policy)}
+
+
+def _after_act(state: State, runtime: Runtime[Players]) -> Literal["think", "verify", "__end__"]:
+    if state["trajectory"].stop is None:
+        return "think"
+    answer = state["trajectory"].answer
+    return "verify" if runtime.context.verify and answer is not None and answer.evidence else "__end__"
+
+
+def build_graph(checkpointer: SqliteSaver | None = None) -> Graph:
+    """The compiled graph; with a checkpointer every step is kept and a run can be resumed."""
+    graph = StateGraph(State, context_schema=Players)
+    graph.add_node("think", think)
+    graph.add_node("act", act)
+    graph.add_node("verify", verify)
+    graph.add_edge(START, "think")
+    graph.add_edge("think", "act")
+    graph.add_conditional_edges("act", _after_act, ["think", "verify", END])
+    graph.add_edge("verify", END)
+    return graph.compile(checkpointer=checkpointer)
+
+
+@contextmanager
+def sqlite_checkpointer(path: Path) -> Iterator[SqliteSaver]:
+    """A checkpointer in a SQLite file that accepts our record types and no others."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path, check_same_thread=False, timeout=30)
+    try:
+        yield SqliteSaver(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=_record_types()))
+    finally:
+        connection.close()
+
+
+def _record_types() -> list[type]:
+    modules = (trajectory_types, observation_types)
+    members = [member for module in modules for member in vars(module).values() if isinstance(member, type)]
+    return [m for m in members if dataclasses.is_dataclass(m) or issubclass(m, enum.Enum)]
+
+
+def run(
+    trajectory: Trajectory,
+    players: Players,
+    *,
+    graph: Graph | None = None,
+    thread_id: str = "",
+    resume: bool = False,
+    on_event: OnEvent = lambda _: None,
+) -> Trajectory:
+    """The trajectory, played to its end.
+
+    Ctrl-C ends it as interrupted and a bug ends it as crashed: both come back as a trajectory with everything that
+    was reached, so that it can be saved.
+
+    Args:
+        trajectory: where to start.
+        players: policy and toolbox.
+        graph: one with a checkpointer if the run is to be kept; by default one without.
+        thread_id: names the run for the checkpointer.
+        resume: go on from the checkpoint of `thread_id`, if there is one, instead of starting again.
+        on_event: told of every turn and every step.
+    """
+    graph = graph or build_graph()
+    # two nodes a turn and a last verify: never stopped by LangGraph's own limit before ours
+    config: Any = {"recursion_limit": 2 * trajectory.limits.max_turns + 3, "configurable": {"thread_id": thread_id}}
+    start: State | None = {"trajectory": trajectory, "turn": None}
+    latest = trajectory
+    if resume and (kept := _kept(graph, config)) is not None:
+        latest, start = kept, None
+    elif isinstance(graph.checkpointer, SqliteSaver):
+        graph.checkpointer.delete_thread(thread_id)
+    try:
+        for update in graph.stream(start, config, context=players, stream_mode="updates"):
+            for change in update.values():
+                if "trajectory" in change:
+                    latest = change["trajectory"]
+                    on_event(latest)
+                elif change.get("turn") is not None:
+                    on_event(change["turn"])
+    except KeyboardInterrupt:
+        return latest.ended(Stop.INTERRUPTED) if latest.stop is None else latest
+    except Exception as bug:  # the one boundary: a bug of ours is recorded, never scored, and shown to the user
+        return latest.ended(Stop.CRASHED, "".join(traceback.format_exception(bug)))
+    return latest
+
+
+def _kept(graph: Graph, config: Any) -> Trajectory | None:
+    state = graph.get_state(config)
+    return state.values["trajectory"] if state.next else None

@@ -1,0 +1,176 @@
+"""The one rule of the game: trajectory and turn in, next trajectory out.
+
+Asking, benchmarks, replay and training all go through `step`, so that the same moves give the same record
+everywhere. A mistake of the policy becomes text that it reads next; anything else that a tool raises is a bug of
+ours and is raised.
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, Protocol
+
+from agent.trajectory import (
+    Answer,
+    Calls,
+    Limits,
+    Malformed,
+    Result,
+    Step,
+    Stop,
+    ToolCall,
+    Trajectory,
+    Turn,
+)
+from tools.observation import FrameRef, Observation, ToolError
+
+MAX_CALLS_A_TURN = 12
+_WORKERS = 4
+
+
+class ToolRunner(Protocol):
+    """What a step needs of a toolbox."""
+
+    def call(self, name: str, arguments: dict[str, Any]) -> Observation:
+        """What the tool brings; ToolError for a mistake of the policy."""
+        ...
+
+
+def step(trajectory: Trajectory, turn: Turn, toolbox: ToolRunner) -> Trajectory:
+    """The trajectory with one more turn in it, its tools run, and the end reached where this turn reaches it.
+
+    Raises:
+        ValueError: the trajectory has ended already.
+    """
+    if trajectory.stop is not None:
+        raise ValueError(f"the trajectory has ended ({trajectory.stop.value}); nothing can be added to it")
+    due = limit_reached(trajectory)
+    move = _checked(trajectory, turn.move)
+    turn = replace(turn, move=move)
+    if isinstance(move, Answer):
+        return _with(trajectory, Step(turn)).ended(due or Stop.ANSWERED)
+    if due is not None:  # an answer was asked for and did not come
+        return _with(trajectory, Step(turn)).ended(due)
+    if isinstance(move, Malformed):
+        return _corrected(trajectory, turn, move)
+    results = _run_all(trajectory, move.calls, toolbox)
+    return _with_notice(_with(trajectory, Step(turn, results)))
+
+
+def limit_reached(trajectory: Trajectory) -> Stop | None:
+    """The limit that leaves room for nothing but an answer, or None."""
+    limits, usage = trajectory.limits, trajectory
+    if len(trajectory.steps) >= limits.max_turns - 1:
+        return Stop.TURN_LIMIT
+    if limits.max_frames is not None and len(usage.frames_seen) >= limits.max_frames:
+        return Stop.FRAME_LIMIT
+    if limits.max_tokens is not None and (usage.tokens or 0) >= limits.max_tokens:
+        return Stop.TOKEN_LIMIT
+    if limits.max_seconds is not None and usage.seconds >= limits.max_seconds:
+        return Stop.TIME_LIMIT
+    return None
+
+
+def _with(trajectory: Trajectory, new: Step) -> Trajectory:
+    return replace(trajectory, steps=(*trajectory.steps, new))
+
+
+def _with_notice(trajectory: Trajectory, notice: str = "") -> Trajectory:
+    if (due := limit_reached(trajectory)) is not None:
+        notice = f"{notice} The {due.value} is reached: give your best answer now, from what you have seen.".strip()
+    *earlier, last = trajectory.steps
+    return replace(trajectory, steps=(*earlier, replace(last, notice=notice)))
+
+
+def _checked(trajectory: Trajectory, move: Answer | Calls | Malformed) -> Answer | Calls | Malformed:
+    if isinstance(move, Answer) and trajectory.question.options:
+        count = len(trajectory.question.options)
+        if not move.not_shown and (move.option is None or not 0 <= move.option < count):
+            return Malformed(move.text, f"the answer must be one of the {count} options")
+    if isinstance(move, Calls):
+        used = {call.id for call in trajectory.calls}
+        ids = [call.id for call in move.calls]
+        if not ids:
+            return Malformed("", "the turn has neither a call nor an answer")
+        if len(ids) > MAX_CALLS_A_TURN:
+            return Malformed("", f"{len(ids)} calls in one turn; at most {MAX_CALLS_A_TURN} are run")
+        if len(set(ids)) < len(ids) or used & set(ids):
+            return Malformed("", f"call ids must be new, got {ids}")
+    return move
+
+
+def _corrected(trajectory: Trajectory, turn: Turn, move: Malformed) -> Trajectory:
+    after = _with(trajectory, Step(turn))
+    last = after.steps[-after.limits.max_malformed :]
+    if len(last) == after.limits.max_malformed and all(isinstance(s.turn.move, Malformed) for s in last):
+        return after.ended(Stop.MALFORMED)
+    return _with_notice(after, f"That turn could not be used: {move.why}. Call tools, or answer.")
+
+
+def _run_all(trajectory: Trajectory, calls: Sequence[ToolCall], toolbox: ToolRunner) -> tuple[Result, ...]:
+    earlier = {_key(call): call.id for call in reversed(trajectory.calls)}
+    known = {result.call_id: result for result in trajectory.results}
+    fresh: dict[str, ToolCall] = {}
+    for call in calls:
+        if _key(call) not in earlier:
+            fresh.setdefault(_key(call), call)
+    ran = _run_parallel(list(fresh.values()), toolbox)
+    by_key = {_key(call): result for call, result in zip(fresh.values(), ran, strict=True)}
+    results = [
+        by_key[_key(call)]
+        if call is fresh.get(_key(call))
+        else _repeat(call, known[earlier[_key(call)]] if _key(call) in earlier else by_key[_key(call)])
+        for call in calls
+    ]
+    return _within_frame_limit(trajectory, results, trajectory.limits)
+
+
+def _key(call: ToolCall) -> str:
+    return f"{call.name} {json.dumps(call.arguments, sort_keys=True, default=str)}"
+
+
+def _run_parallel(calls: Sequence[ToolCall], toolbox: ToolRunner) -> list[Result]:
+    if len(calls) < 2:
+        return [_run(call, toolbox) for call in calls]
+    with ThreadPoolExecutor(min(_WORKERS, len(calls))) as pool:
+        return list(pool.map(lambda call: _run(call, toolbox), calls))
+
+
+def _run(call: ToolCall, toolbox: ToolRunner) -> Result:
+    started = time.perf_counter()
+    try:
+        observation = toolbox.call(call.name, call.arguments)
+    except ToolError as mistake:
+        observation = Observation(str(mistake), is_error=True)
+    return Result(call.id, observation, seconds=time.perf_counter() - started)
+
+
+def _repeat(call: ToolCall, first: Result) -> Result:
+    said = f"You called this before ({first.call_id}); the result is the same:\n"
+    observation = replace(first.observation, text=said + first.observation.text)
+    return Result(call.id, observation, repeat_of=first.call_id)
+
+
+def _within_frame_limit(trajectory: Trajectory, results: list[Result], limits: Limits) -> tuple[Result, ...]:
+    if limits.max_frames is None:
+        return tuple(results)
+    seen: set[FrameRef] = set(trajectory.frames_seen)
+    kept = []
+    for result in results:
+        frames = []
+        for frame in result.observation.frames:
+            if frame in seen or len(seen) < limits.max_frames:
+                seen.add(frame)
+                frames.append(frame)
+        kept.append(_shown(result, tuple(frames), limits.max_frames))
+    return tuple(kept)
+
+
+def _shown(result: Result, frames: tuple[FrameRef, ...], max_frames: int) -> Result:
+    held_back = len(result.observation.frames) - len(frames)
+    if not held_back:
+        return result
+    text = f"{result.observation.text}\n({held_back} frames are not shown: the limit is {max_frames} frames.)"
+    return replace(result, observation=replace(result.observation, frames=frames, text=text))

@@ -1,0 +1,71 @@
+"""The second look: the same question, answered again from the evidence alone.
+
+Works with any policy, because the evidence is put to it as an ordinary trajectory with an answer due.
+"""
+
+from dataclasses import replace
+
+from agent.policy import Policy
+from agent.trajectory import Answer, Calls, Evidence, Result, Step, Trajectory, Turn, Verification
+from tools.observation import Finding, FrameRef, Observation
+
+_NOTICE = "This is all the evidence there is. Answer from it alone."
+
+
+def verified(trajectory: Trajectory, policy: Policy) -> Trajectory:
+    """The trajectory with its verification; unchanged if it has no answer or no evidence."""
+    answer = trajectory.answer
+    if answer is None or not answer.evidence:
+        return trajectory
+    move = policy(evidence_only(trajectory)).move
+    if not isinstance(move, Answer):
+        return replace(trajectory, verification=Verification(agrees=False, answer=""))
+    verification = Verification(same_answer(answer, move), move.text, move.confidence)
+    return replace(trajectory, verification=verification)
+
+
+def evidence_only(trajectory: Trajectory) -> Trajectory:
+    """A trajectory of the same question that holds only what the answer's evidence names, with an answer due."""
+    answer = trajectory.answer
+    assert answer is not None, "only an answered trajectory has evidence"
+    cited = {call_id for item in answer.evidence for call_id in item.call_ids}
+    calls = tuple(call for call in trajectory.calls if call.id in cited)
+    results = tuple(_restricted(r, answer.evidence) for r in trajectory.results if r.call_id in cited)
+    shown = Step(Turn("", Calls(calls)), results, notice=_NOTICE)
+    return replace(
+        trajectory,
+        steps=(shown,),
+        stop=None,
+        verification=None,
+        limits=replace(trajectory.limits, max_turns=1),
+    )
+
+
+def same_answer(first: Answer, second: Answer) -> bool:
+    """True when both choose the same option, or say the same words, or both say that it is not shown."""
+    if first.not_shown or second.not_shown:
+        return first.not_shown and second.not_shown
+    if first.option is not None or second.option is not None:
+        return first.option == second.option
+    return _plain(first.text) == _plain(second.text)
+
+
+def _plain(text: str) -> str:
+    return " ".join("".join(c if c.isalnum() else " " for c in text.casefold()).split())
+
+
+def _restricted(result: Result, evidence: tuple[Evidence, ...]) -> Result:
+    mine = [item for item in evidence if result.call_id in item.call_ids]
+    frames = tuple(f for f in result.observation.frames if any(_shows(item, f) for item in mine))
+    findings = tuple(f for f in result.observation.findings if any(_overlaps(item, f) for item in mine))
+    text = "\n".join(f"[{f.start_seconds:.1f}-{f.stop_seconds:.1f} s] {f.kind}: {f.text}" for f in findings)
+    return replace(result, observation=Observation(text, frames, findings), repeat_of=None)
+
+
+def _shows(item: Evidence, frame: FrameRef) -> bool:
+    return frame in item.frames or item.start_seconds <= frame.seconds < item.stop_seconds
+
+
+def _overlaps(item: Evidence, finding: Finding) -> bool:
+    start, stop = max(item.start_seconds, finding.start_seconds), min(item.stop_seconds, finding.stop_seconds)
+    return start <= stop

@@ -1,0 +1,92 @@
+"""A tool's schema from its signature and docstring, and its arguments checked before the call.
+
+One source for three readers: the model (description and JSON schema), the validator, and whoever reads the code.
+"""
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+
+from tools.observation import ToolError
+
+_ARGUMENT = re.compile(r"^(\w+):\s*(.*)$")
+
+
+@dataclass(frozen=True)
+class ToolSpec:
+    """What a model is told of one tool."""
+
+    name: str
+    description: str
+    arguments: type[BaseModel]
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """JSON schema of the arguments."""
+        schema = self.arguments.model_json_schema()
+        schema.pop("title", None)
+        for field in schema.get("properties", {}).values():
+            field.pop("title", None)
+        return schema
+
+    @property
+    def openai(self) -> dict[str, Any]:
+        """The tool in the form of the OpenAI chat API, which most servers read."""
+        function = {"name": self.name, "description": self.description, "parameters": self.parameters}
+        return {"type": "function", "function": function}
+
+
+def describe(method: Callable[..., Any]) -> ToolSpec:
+    """The spec of a method with annotated arguments and a docstring whose `Args:` section names each of them.
+
+    Raises:
+        TypeError: an argument has no annotation or no line under `Args:`.
+    """
+    description, lines = _split_docstring(inspect.getdoc(method) or "")
+    hints = get_type_hints(method, include_extras=True)
+    fields: dict[str, Any] = {}
+    for name, parameter in inspect.signature(method).parameters.items():
+        if name not in hints or name not in lines:
+            raise TypeError(f"{method.__name__}({name}) needs an annotation and a line under Args:")
+        default = ... if parameter.default is inspect.Parameter.empty else parameter.default
+        fields[name] = (hints[name], Field(default, description=lines[name]))
+    model = create_model(method.__name__, __config__=ConfigDict(extra="forbid"), **fields)
+    return ToolSpec(method.__name__, description, model)
+
+
+def validate(spec: ToolSpec, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments, complete and in their types.
+
+    Raises:
+        ToolError: they do not fit; names each misfit and the arguments that exist.
+    """
+    try:
+        checked = spec.arguments.model_validate(arguments)
+    except ValidationError as error:
+        misfits = "; ".join(
+            f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']} (got {e['input']!r:.80})" for e in error.errors()
+        )
+        raise ToolError(f"{spec.name}: {misfits}. Its arguments are {_signature(spec)}.") from None
+    return {name: getattr(checked, name) for name in type(checked).model_fields}
+
+
+def _signature(spec: ToolSpec) -> str:
+    fields = spec.arguments.model_fields.items()
+    return ", ".join(name if field.is_required() else f"{name}={field.default!r}" for name, field in fields)
+
+
+def _split_docstring(docstring: str) -> tuple[str, dict[str, str]]:
+    body, _, rest = docstring.partition("\nArgs:\n")
+    lines: dict[str, str] = {}
+    current = ""
+    for line in inspect.cleandoc(rest).splitlines():
+        if (match := _ARGUMENT.match(line)) is not None:
+            current = match.group(1)
+            lines[current] = match.group(2)
+        elif current:
+            lines[current] += " " + line.strip()
+    return " ".join(body.split()), lines
