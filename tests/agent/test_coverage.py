@@ -1,0 +1,111 @@
+"""Coverage arithmetic, each expected number worked out by hand."""
+
+from typing import Any
+
+import pytest
+
+from agent.coverage import Look, Span, coverage_of, mmss
+from agent.trajectory import Calls, Question, Result, Step, ToolCall, Trajectory, Turn, VideoFacts
+from tools.observation import FrameRef, Observation
+
+DURATION = 80.0
+
+
+def trajectory(*calls: tuple[str, dict[str, Any], list[float]], is_error: bool = False) -> Trajectory:
+    made = tuple(ToolCall(f"t1c{i}", name, arguments) for i, (name, arguments, _) in enumerate(calls))
+    results = tuple(
+        Result(call.id, Observation("", frames=tuple(FrameRef(t, 360, 640) for t in times), is_error=is_error))
+        for call, (_, _, times) in zip(made, calls, strict=True)
+    )
+    steps = (Step(Turn("", Calls(made)), results),)
+    return Trajectory(Question("v.mp4", "What?"), VideoFacts("h", DURATION, 640, 360), steps=steps)
+
+
+def test_an_even_sweep_covers_its_whole_window() -> None:
+    # 4 frames, 20 s apart, the first and last half a gap from the ends
+    coverage = coverage_of(trajectory(("overview", {}, [10, 30, 50, 70])))
+    assert coverage.looked == (Look(0.0, 80.0, 20.0),)
+    assert coverage.looked_share == 1.0
+    assert coverage.close_share == 0.0
+    assert coverage.widest_spacing_seconds == 20.0
+    assert coverage.frame_count == 4
+
+
+def test_search_hits_stand_for_a_second_each_and_not_for_the_time_between_them() -> None:
+    coverage = coverage_of(trajectory(("search_frames", {"query": "a dog"}, [10, 30])))
+    assert coverage.looked == (Look(9.5, 10.5, 1.0), Look(29.5, 30.5, 1.0))
+    assert coverage.searched == (Span(0.0, 9.5), Span(10.5, 29.5), Span(30.5, 80.0))
+    assert coverage.looked_share == pytest.approx(2 / 80)
+    assert coverage.searched_share == pytest.approx(78 / 80)
+    assert coverage.unseen_share == pytest.approx(0.0)
+
+
+def test_where_two_calls_looked_the_finer_spacing_counts() -> None:
+    coverage = coverage_of(
+        trajectory(("overview", {}, [20, 60]), ("select_frames", {"start": 30, "stop": 34}, [30.5, 31.5, 32.5, 33.5]))
+    )
+    assert coverage.looked == (Look(0.0, 30.0, 40.0), Look(30.0, 34.0, 1.0), Look(34.0, 80.0, 40.0))
+    assert coverage.close_share == pytest.approx(4 / 80)
+
+
+def test_a_frame_at_the_end_does_not_reach_past_the_end() -> None:
+    coverage = coverage_of(trajectory(("zoom", {"seconds": 79.9}, [79.9])))
+    assert coverage.looked == (Look(79.4, 80.0, 1.0),)
+    assert coverage.searched == ()
+
+
+def test_a_speech_window_is_searched_and_not_looked_at() -> None:
+    coverage = coverage_of(trajectory(("read_speech", {"start": 10, "stop": 30}, [])))
+    assert coverage.looked == ()
+    assert coverage.searched == (Span(10.0, 30.0),)
+    assert coverage.unseen_share == pytest.approx(0.75)
+    assert coverage.sentence == "No frame was looked at; 25 % only searched, not looked at; 75 % neither."
+
+
+def test_reading_text_at_a_moment_covers_one_second() -> None:
+    assert coverage_of(trajectory(("read_text", {"seconds": 12.0}, []))).searched == (Span(11.5, 12.5),)
+
+
+def test_a_failed_call_covers_nothing() -> None:
+    coverage = coverage_of(trajectory(("overview", {}, []), ("read_speech", {"start": 90}, []), is_error=True))
+    assert (coverage.looked, coverage.searched) == ((), ())
+    assert coverage.sentence == "Nothing of the video was looked at or searched."
+
+
+def test_a_window_outside_the_video_and_nonsense_arguments_cover_nothing_wrong() -> None:
+    assert coverage_of(trajectory(("search_speech", {"start": 90, "stop": 99}, []))).searched == ()
+    whole = (Span(0.0, DURATION),)
+    assert coverage_of(trajectory(("search_speech", {"start": "x", "stop": float("nan")}, []))).searched == whole
+
+
+def test_uneven_gaps_of_one_sweep_stay_one_span() -> None:
+    coverage = coverage_of(trajectory(("select_frames", {}, [0.5, 1.5, 2.54, 3.5])))
+    assert len(coverage.looked) == 1
+
+
+def test_a_video_of_no_length_has_no_share_of_anything() -> None:
+    empty = Trajectory(Question("v.mp4", "What?"), VideoFacts("h", 0.0, 640, 360))
+    assert coverage_of(empty).looked_share == 0.0
+
+
+def test_a_little_less_than_everything_is_not_called_everything() -> None:
+    coverage = coverage_of(trajectory(("select_frames", {}, [t + 0.3 for t in range(80)])))
+    assert "over 99 %" in coverage.sentence
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "00:00.0"),
+        (5, "00:05.0"),
+        (59.96, "01:00.0"),  # rounding carries into the minute
+        (75.25, "01:15.2"),
+        (3599.94, "59:59.9"),
+        (3599.96, "1:00:00"),  # and into the hour
+        (3661, "1:01:01"),
+        (-0.01, "00:00.0"),
+        (-1.5, "-00:01.5"),
+    ],
+)
+def test_seconds_read_as_minutes_and_seconds(seconds: float, text: str) -> None:
+    assert mmss(seconds) == text
