@@ -5,29 +5,21 @@ the evidence alone. Asking, benchmarks and replay run this same graph. Frames ar
 checkpoint holds no pixels.
 """
 
-import dataclasses
-import enum
-import sqlite3
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal, TypedDict
 
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
-from agent import trajectory as trajectory_types
 from agent.policy import Policy
 from agent.trajectory import Stop, Trajectory, Turn
 from agent.transition import ToolRunner, step
 from agent.verification import verified
-from tools import observation as observation_types
 
 
 class State(TypedDict):
@@ -89,23 +81,6 @@ def build_graph(checkpointer: SqliteSaver | None = None) -> Graph:
     graph.add_conditional_edges("act", _after_act, ["think", "verify", END])
     graph.add_edge("verify", END)
     return graph.compile(checkpointer=checkpointer)
-
-
-@contextmanager
-def sqlite_checkpointer(path: Path) -> Iterator[SqliteSaver]:
-    """A checkpointer in a SQLite file that accepts our record types and no others."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, check_same_thread=False, timeout=30)
-    try:
-        yield SqliteSaver(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=_record_types()))
-    finally:
-        connection.close()
-
-
-def _record_types() -> list[type]:
-    modules = (trajectory_types, observation_types)
-    members = [member for module in modules for member in vars(module).values() if isinstance(member, type)]
-    return [m for m in members if dataclasses.is_dataclass(m) or issubclass(m, enum.Enum)]
 
 
 def run(
