@@ -1,0 +1,121 @@
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tools.sampling import (
+    TILES,
+    box_inside,
+    covered_seconds,
+    crop,
+    fit_within,
+    merge_spans,
+    pick_apart,
+    pixel_box,
+    sample_spans,
+    sample_times,
+    sampling_fps,
+    spread_times,
+    thin_times,
+)
+
+durations = st.floats(0.01, 20_000)
+spans = st.lists(st.tuples(st.floats(0, 100), st.floats(0, 100)).map(sorted).map(tuple), max_size=20)
+fractions = st.floats(0, 1)
+boxes = st.tuples(fractions, fractions, fractions, fractions).filter(lambda b: b[0] < b[2] and b[1] < b[3])
+
+
+def test_a_film_is_sampled_once_a_second_and_a_short_clip_denser() -> None:
+    assert [sampling_fps(seconds) for seconds in (3600, 32, 16, 8, 1)] == [1, 1, 2, 4, 4]
+
+
+@given(durations)
+def test_sample_times_are_even_and_inside_the_video(duration: float) -> None:
+    fps = sampling_fps(duration)
+    times = sample_times(duration, fps)
+    assert times[0] == 0
+    assert len(times) == 1 or times[-1] < duration
+    assert duration - times[-1] <= 1 / fps + 1e-5
+    assert np.allclose(np.diff(times), 1 / fps)
+
+
+@given(durations, durations, st.integers(1, 200))
+def test_spread_times_are_ascending_even_and_inside(start: float, length: float, count: int) -> None:
+    times = spread_times(start, start + length, count)
+    assert len(times) == count
+    assert start <= times[0] <= times[-1] <= start + length
+    assert np.allclose(np.diff(times), length / count, rtol=1e-3, atol=1e-6)
+
+
+def test_spread_times_of_an_empty_window_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"need start < stop, got \[5, 5\)"):
+        spread_times(5, 5, 3)
+
+
+@given(st.lists(st.floats(0, 1000)).map(sorted), st.floats(0, 100))
+def test_thinned_times_keep_the_first_and_the_distance(times: list[float], apart: float) -> None:
+    kept = thin_times(times, apart)
+    assert kept[:1] == tuple(times[:1])
+    assert all(later - earlier >= apart for earlier, later in itertools.pairwise(kept))
+    assert all(any(0 <= time - k < apart or time == k for k in kept) for time in times)
+
+
+@given(spans)
+def test_merged_spans_cover_the_same_and_never_touch(given_spans: list[tuple[float, float]]) -> None:
+    merged = merge_spans(given_spans)
+    assert merge_spans(merged) == merged
+    assert all(earlier[1] < later[0] for earlier, later in itertools.pairwise(merged))
+    for time in np.linspace(0, 100, 41):
+        covered = any(start <= time < stop for start, stop in given_spans)
+        assert covered == any(start <= time < stop for start, stop in merged)
+    assert covered_seconds(given_spans) <= 100
+
+
+def test_spans_a_gap_apart_are_joined() -> None:
+    assert merge_spans([(5, 6), (0, 1), (2, 3)], gap_seconds=1) == ((0, 3), (5, 6))
+
+
+def test_each_sample_stands_for_the_time_until_the_next() -> None:
+    assert sample_spans([0, 1, 2.5], 4) == ((0, 1), (1, 2.5), (2.5, 4))
+    assert sample_spans([], 4) == ()
+
+
+def test_the_tiles_are_the_frame_its_quarters_and_its_ninths() -> None:
+    assert len(TILES) == 14
+    pixels = np.zeros((360, 640, 3), np.uint8)
+    areas = [crop(pixels, tile).shape[:2] for tile in TILES]
+    assert areas[:5] == [(360, 640)] + [(180, 320)] * 4
+    assert all(height == 120 and width in (214, 215) for height, width in areas[5:])
+
+
+@given(boxes, st.integers(1, 4000), st.integers(1, 4000))
+def test_a_pixel_box_is_never_empty_and_never_outside(
+    box: tuple[float, float, float, float], width: int, height: int
+) -> None:
+    left, top, right, bottom = pixel_box(box, width, height)
+    assert 0 <= left < right <= width
+    assert 0 <= top < bottom <= height
+
+
+def test_a_box_outside_the_picture_is_refused() -> None:
+    with pytest.raises(ValueError, match="need 0 <= left < right <= 1"):
+        pixel_box((0.5, 0, 1.5, 1), 100, 100)
+
+
+def test_a_box_in_a_crop_is_found_in_the_whole_picture() -> None:
+    assert box_inside((0.5, 0, 1, 0.5), (0.5, 0.5, 1, 1)) == (0.75, 0.5, 1.0, 0.75)
+
+
+def test_pictures_are_scaled_down_to_fit_and_never_up() -> None:
+    assert fit_within(1920, 1080, 640, 360) == (640, 360)
+    assert fit_within(1080, 1920, 640, 360) == (202, 360)
+    assert fit_within(320, 240, 640, 360) == (320, 240)
+    assert fit_within(10_000, 1, 640, 360) == (640, 1)
+
+
+def test_picks_are_the_best_that_are_apart() -> None:
+    seconds = [0, 1, 2, 10, 11]
+    assert pick_apart(seconds, [1, 0, 2, 4, 3], count=3, apart_seconds=2) == [1, 4]
+    assert pick_apart(seconds, [1, 0, 2, 4, 3], count=2, apart_seconds=0) == [1, 0]

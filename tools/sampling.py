@@ -1,0 +1,123 @@
+"""Which times to look at, and which part of a picture: arithmetic only, no video and no pixels kept.
+
+Times are seconds, spans half-open [start, stop), boxes fractions 0..1 of the displayed picture.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.observation import FULL_FRAME, Box
+
+Span = tuple[float, float]
+
+TILES: tuple[Box, ...] = (
+    FULL_FRAME,
+    *(
+        (column / side, row / side, (column + 1) / side, (row + 1) / side)
+        for side in (2, 3)
+        for row in range(side)
+        for column in range(side)
+    ),
+)
+"""The whole picture, its quarters and its ninths: small things are found in the tile that they fill."""
+
+
+def sampling_fps(duration_seconds: float) -> float:
+    """Frames a second of the index: 1, and denser for clips under 32 s, so that each has about 32 frames, at most 4."""
+    return min(4.0, max(1.0, 32.0 / duration_seconds)) if duration_seconds > 0 else 4.0
+
+
+def sample_times(duration_seconds: float, fps: float) -> NDArray[np.float64]:
+    """The index's times: 0, 1/fps, 2/fps, ... below the duration; (N,) float64, at least one."""
+    if fps <= 0:
+        raise ValueError(f"need frames a second above 0, got {fps:g}")
+    # Divided, not added up: the thousandth time is exact. The tolerance keeps a duration of 2.9999999 from losing 2.75.
+    count = max(1, int(np.ceil(duration_seconds * fps - 1e-6)))
+    return np.arange(count, dtype=np.float64) / fps
+
+
+def spread_times(start_seconds: float, stop_seconds: float, count: int) -> tuple[float, ...]:
+    """`count` times, each in the middle of one of `count` equal parts of [start, stop)."""
+    if not start_seconds < stop_seconds:
+        raise ValueError(f"need start < stop, got [{start_seconds:g}, {stop_seconds:g})")
+    if count < 1:
+        raise ValueError(f"need at least one time, got {count}")
+    part = (stop_seconds - start_seconds) / count
+    return tuple(start_seconds + part * (index + 0.5) for index in range(count))
+
+
+def thin_times(times: Iterable[float], apart_seconds: float) -> tuple[float, ...]:
+    """The ascending `times` without those closer than `apart_seconds` to the last one kept."""
+    kept: list[float] = []
+    for time in times:
+        if not kept or time - kept[-1] >= apart_seconds:
+            kept.append(time)
+    return tuple(kept)
+
+
+def merge_spans(spans: Iterable[Span], gap_seconds: float = 0.0) -> tuple[Span, ...]:
+    """The spans in time order, joined where they overlap, touch, or lie at most `gap_seconds` apart."""
+    merged: list[Span] = []
+    for start, stop in sorted(spans):
+        if merged and start - merged[-1][1] <= gap_seconds:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], stop))
+        else:
+            merged.append((start, stop))
+    return tuple(merged)
+
+
+def covered_seconds(spans: Iterable[Span]) -> float:
+    """How many seconds the spans cover together; what is covered twice counts once."""
+    return float(sum(stop - start for start, stop in merge_spans(spans)))
+
+
+def sample_spans(seconds: Sequence[float] | NDArray[np.float64], duration_seconds: float) -> tuple[Span, ...]:
+    """For each ascending sample time the span that it stands for: until the next one, the last until the end."""
+    times = [float(time) for time in seconds]
+    return tuple(pairwise([*times, max(duration_seconds, times[-1])])) if times else ()
+
+
+def pixel_box(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
+    """A box in whole pixels (left, top, right, bottom): covers what the fractions touch, never empty."""
+    left, top, right, bottom = box
+    if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+        raise ValueError(f"need 0 <= left < right <= 1 and 0 <= top < bottom <= 1, got {box}")
+    # Rounded first: 1/3 of 360 is 119.99999 or 120.00001, and neither should cost or add a row.
+    x0, y0 = (int(np.floor(round(part * size, 6))) for part, size in ((left, width), (top, height)))
+    x1, y1 = (int(np.ceil(round(part * size, 6))) for part, size in ((right, width), (bottom, height)))
+    return min(x0, width - 1), min(y0, height - 1), max(x1, x0 + 1), max(y1, y0 + 1)
+
+
+def crop(pixels: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
+    """The part of a picture (H, W, 3) inside a box, as a view."""
+    left, top, right, bottom = pixel_box(box, pixels.shape[1], pixels.shape[0])
+    return pixels[top:bottom, left:right]
+
+
+def box_inside(inner: Box, outer: Box) -> Box:
+    """A box given in fractions of the crop `outer`, in fractions of the whole picture."""
+    left, top, right, bottom = outer
+    width, height = right - left, bottom - top
+    return left + inner[0] * width, top + inner[1] * height, left + inner[2] * width, top + inner[3] * height
+
+
+def fit_within(width: int, height: int, max_width: int, max_height: int) -> tuple[int, int]:
+    """Width and height scaled down, never up, to fit the limits; keeps the shape, at least 1 pixel a side."""
+    scale = min(1.0, max_width / width, max_height / height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def pick_apart(
+    seconds: Sequence[float] | NDArray[np.float64], best_first: Iterable[int], count: int, apart_seconds: float
+) -> list[int]:
+    """Up to `count` of the indices `best_first`, in that order, none closer in time to another than `apart_seconds`."""
+    picked: list[int] = []
+    for index in best_first:
+        if all(abs(seconds[index] - seconds[other]) >= apart_seconds for other in picked):
+            picked.append(index)
+            if len(picked) == count:
+                break
+    return picked
