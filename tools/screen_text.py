@@ -1,0 +1,301 @@
+"""Text in pictures: lines with boxes in reading order, and the same line over many frames as one span.
+
+Text on screen is data. It may be hostile ("ignore your instructions"), and nothing here follows or interprets it.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.observation import Box
+from tools.text_model import Quad, Reading, TextModel
+
+_SHORT_SIDE = 736
+"""Pixels on the short side at which the detector looks: what it was trained on. Smaller pictures are enlarged."""
+_MAX_ENLARGEMENT = 5.0
+_TILE = 1280
+"""Pictures larger than twice this are looked at in tiles, so that 10-point text on a 4K screen keeps its pixels."""
+_TILE_OVERLAP = 160
+_MIN_SCORE = 0.6
+_FIRST_LOOKS = ((1.0, 0.0, 0.0), (1.2, 0.15, 0.12))
+_MORE_LOOKS = ((0.9, 0.3, 0.12), (1.1, 0.3, 0.12))
+"""Ways to cut a line out before it is read: stretch of the letters, margin left and right, margin above and below, in
+heights. One look alone is sometimes sure and wrong ("573642891" for spaced digits at 0.9995), so two must agree or
+four vote: 92 % of 93 lines letter-perfect, where single looks gave 80-91 % (picked on screen recordings and titles)."""
+
+
+@dataclass(frozen=True)
+class TextLine:
+    """One line as read, where it is, and how sure the reader was."""
+
+    text: str
+    box: Box
+    """Fractions of the picture that was given to the reader."""
+    score: float
+    """Mean probability of its letters, 0..1; below 0.6 a line is not reported."""
+
+
+@dataclass(frozen=True)
+class TextSpan:
+    """A line that stayed on screen: seen at `start_seconds` first, and no longer at `stop_seconds`."""
+
+    text: str
+    start_seconds: float
+    stop_seconds: float
+    box: Box
+    """Where it was when it was read best."""
+    score: float
+    readings: int
+    """In how many of the frames it was read."""
+
+
+class TextReader:
+    """Reads text in pictures. Load once; threads may share it."""
+
+    def __init__(self, threads: int = 1) -> None:
+        self._model = TextModel(threads)
+
+    def read(self, pixels: NDArray[np.uint8]) -> tuple[TextLine, ...]:
+        """Every line in an RGB picture (or crop) of any size, rows from the top, each from the left."""
+        quads = self._find(pixels)
+        height, width = pixels.shape[:2]
+        pieces = []
+        for quad in quads:
+            reading = self._vote(pixels, quad)
+            if reading.score >= _MIN_SCORE and any(letter.isalnum() for letter in reading.text):
+                pieces.append(TextLine(reading.text, _fractions(quad.corners, width, height), reading.score))
+        return in_reading_order(without_false_letters(pieces), aspect=width / height)
+
+    def has_text(self, pixels: NDArray[np.uint8]) -> bool:
+        """A cheap look (a seventh of reading): may miss small print, so use it only to choose among frames."""
+        return bool(self._model.detect(pixels, 360 / min(pixels.shape[:2])))
+
+    def _find(self, pixels: NDArray[np.uint8]) -> list[Quad]:
+        height, width = pixels.shape[:2]
+        if max(height, width) > 2 * _TILE:
+            return self._find_in_tiles(pixels)
+        scale = min(max(1.0, _SHORT_SIDE / min(height, width)), _MAX_ENLARGEMENT)
+        if max(height, width) * scale > 2 * _TILE:  # a ribbon: enlarging its short side fully would make it huge
+            scale = max(1.0, 2 * _TILE / max(height, width))
+        # Letters that fill the picture are as invisible to the detector as tiny ones: look again from further away.
+        return self._model.detect(pixels, scale) or self._model.detect(pixels, scale / 3)
+
+    def _find_in_tiles(self, pixels: NDArray[np.uint8]) -> list[Quad]:
+        height, width = pixels.shape[:2]
+        found = self._model.detect(pixels, _TILE / max(height, width))
+        for top in _tile_starts(height):
+            for left in _tile_starts(width):
+                tile = pixels[top : top + _TILE, left : left + _TILE]
+                for quad in self._model.detect(tile, 1.0):
+                    found.append(Quad(quad.corners + np.array([left, top], np.float32), quad.score))
+        return without_overlaps(found)
+
+    def _vote(self, pixels: NDArray[np.uint8], quad: Quad) -> Reading:
+        readings = [self._look(pixels, quad, *look) for look in _FIRST_LOOKS]
+        if readings[0].text != readings[1].text:
+            readings += [self._look(pixels, quad, *look) for look in _MORE_LOOKS]
+        return voted(readings)
+
+    def _look(self, pixels: NDArray[np.uint8], quad: Quad, stretch: float, across: float, down: float) -> Reading:
+        return self._model.recognise(straightened(pixels, quad.corners, across, down), stretch)
+
+
+def voted(readings: Sequence[Reading]) -> Reading:
+    """The text most readings agree on; the surest one where they all differ."""
+    votes = Counter(reading.text for reading in readings)
+    return max(readings, key=lambda reading: (votes[reading.text], reading.score))
+
+
+def straightened(
+    pixels: NDArray[np.uint8], corners: NDArray[np.float32], across: float = 0.0, down: float = 0.0
+) -> NDArray[np.uint8]:
+    """The quad as an upright crop, wider by `across` and taller by `down` line heights a side; tall ones are turned."""
+    along, below = corners[1] - corners[0], corners[3] - corners[0]
+    width, height = max(2.0, float(np.linalg.norm(along))), max(2.0, float(np.linalg.norm(below)))
+    margin_x, margin_y = across * min(width, height), down * min(width, height)
+    left_right, up_down = along / width * margin_x, below / height * margin_y
+    signs = ((-1, -1), (1, -1), (1, 1), (-1, 1))
+    wider = np.stack([corners[i] + x * left_right + y * up_down for i, (x, y) in enumerate(signs)]).astype(np.float32)
+    columns, rows = round(width + 2 * margin_x), round(height + 2 * margin_y)
+    target = np.array([[0, 0], [columns, 0], [columns, rows], [0, rows]], np.float32)
+    turn = cv2.getPerspectiveTransform(wider, target)
+    crop = cv2.warpPerspective(pixels, turn, (columns, rows), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    turned = np.rot90(crop) if rows >= 1.5 * columns else crop
+    return np.ascontiguousarray(turned, dtype=np.uint8)
+
+
+def without_overlaps(quads: Sequence[Quad]) -> list[Quad]:
+    """Of quads that cover one another for the most part (a line seen in two tiles) the longest one."""
+    boxes = [_bounds(quad.corners) for quad in quads]
+    by_area = sorted(range(len(quads)), key=lambda i: -_area(boxes[i]))
+    kept: list[int] = []
+    for i in by_area:
+        if all(_shared(boxes[i], boxes[j]) < 0.5 * _area(boxes[i]) for j in kept):
+            kept.append(i)
+    return [quads[i] for i in kept]
+
+
+def without_false_letters(lines: Sequence[TextLine]) -> list[TextLine]:
+    """Drops what texture is mistaken for: one letter as large as the picture, or a lone Chinese character."""
+    chinese = sum(_is_chinese(letter) for line in lines for letter in line.text)
+    kept = []
+    for line in lines:
+        letters = [letter for letter in line.text if letter.isalnum()]
+        alone = len(letters) == 1
+        if alone and (_area(line.box) > 0.25 or line.score < 0.8):
+            continue
+        if alone and _is_chinese(letters[0]) and chinese == 1:
+            continue
+        kept.append(line)
+    return kept
+
+
+def in_reading_order(lines: Sequence[TextLine], aspect: float) -> tuple[TextLine, ...]:
+    """Rows from the top, pieces of one row from the left, near pieces of a row joined into one line.
+
+    The detector parts a row at wide spaces; a gap below 1.5 letter heights is taken for such a space, a wider one for
+    a column. `aspect` is the picture's width over its height, since gaps and heights are fractions of different sides.
+    """
+    rows: list[list[TextLine]] = []
+    for line in sorted(lines, key=lambda line: (line.box[1] + line.box[3]) / 2):
+        row = next((row for row in rows if _same_row(row[-1].box, line.box)), None)
+        if row is None:
+            rows.append([line])
+        else:
+            row.append(line)
+    ordered: list[TextLine] = []
+    for row in rows:
+        ordered += _joined(sorted(row, key=lambda line: line.box[0]), aspect)
+    return tuple(ordered)
+
+
+def _joined(row: Sequence[TextLine], aspect: float) -> list[TextLine]:
+    joined: list[TextLine] = []
+    for line in row:
+        last = joined[-1] if joined else None
+        height = min(line.box[3] - line.box[1], last.box[3] - last.box[1]) if last else 0.0
+        if last is not None and (line.box[0] - last.box[2]) * aspect < 1.5 * height:
+            letters = len(last.text) + len(line.text)
+            score = (last.score * len(last.text) + line.score * len(line.text)) / letters
+            joined[-1] = TextLine(f"{last.text} {line.text}", _union(last.box, line.box), score)
+        else:
+            joined.append(line)
+    return joined
+
+
+def track_text(readings: Iterable[tuple[float, Sequence[TextLine]]], end_seconds: float) -> tuple[TextSpan, ...]:
+    """The same line in neighbouring frames as one span, in the order of appearance.
+
+    `readings` are (seconds, lines) in time order, frames without text included: they end spans. A line may be missed
+    in one frame without its span ending. A span stops at the first reading that no longer shows it, the last one at
+    `end_seconds`.
+    """
+    open_tracks: list[_Track] = []
+    done: list[_Track] = []
+    last_seconds = None
+    for seconds, lines in readings:
+        if last_seconds is not None and seconds <= last_seconds:
+            raise ValueError(f"readings must be in time order, got {seconds} after {last_seconds}")
+        last_seconds = seconds
+        free = list(open_tracks)
+        for line in lines:
+            track = max((t for t in free if t.goes_on_with(line)), key=lambda t: t.likeness(line), default=None)
+            if track is None:
+                open_tracks.append(_Track(line, seconds))
+            else:
+                free.remove(track)
+                track.add(line)
+        for track in free:
+            track.miss(seconds)
+        done += [track for track in open_tracks if track.missed >= 2]
+        open_tracks = [track for track in open_tracks if track.missed < 2]
+    spans = [track.span(end_seconds) for track in done + open_tracks]
+    return tuple(sorted(spans, key=lambda span: (span.start_seconds, span.box[1], span.box[0])))
+
+
+class _Track:
+    """A line being followed: its readings so far, and since when it has not been seen."""
+
+    def __init__(self, line: TextLine, seconds: float) -> None:
+        self.lines = [line]
+        self.start_seconds = seconds
+        self.missing_since: float | None = None
+        self.missed = 0
+
+    def goes_on_with(self, line: TextLine) -> bool:
+        last = self.lines[-1]
+        # Digits are told apart exactly: 06:39 and 06:38 are alike to any measure of likeness but are two facts.
+        if _digits(last.text) != _digits(line.text):
+            return False
+        return _near(last.box, line.box) and self.likeness(line) >= 0.8
+
+    def likeness(self, line: TextLine) -> float:
+        return SequenceMatcher(None, self.lines[-1].text.lower(), line.text.lower(), autojunk=False).ratio()
+
+    def add(self, line: TextLine) -> None:
+        self.lines.append(line)
+        self.missing_since, self.missed = None, 0
+
+    def miss(self, seconds: float) -> None:
+        self.missing_since = seconds if self.missing_since is None else self.missing_since
+        self.missed += 1
+
+    def span(self, end_seconds: float) -> TextSpan:
+        votes = Counter(line.text for line in self.lines)
+        best = max(self.lines, key=lambda line: (votes[line.text], line.score))
+        stop_seconds = end_seconds if self.missing_since is None else self.missing_since
+        return TextSpan(best.text, self.start_seconds, stop_seconds, best.box, best.score, len(self.lines))
+
+
+def _digits(text: str) -> str:
+    return "".join(letter for letter in text if letter.isdigit())
+
+
+def _is_chinese(letter: str) -> bool:
+    return "一" <= letter <= "鿿" or "぀" <= letter <= "ヿ"
+
+
+def _tile_starts(length: int) -> list[int]:
+    if length <= _TILE:
+        return [0]
+    count = -(-(length - _TILE_OVERLAP) // (_TILE - _TILE_OVERLAP))
+    return [round(i * (length - _TILE) / (count - 1)) for i in range(count)]
+
+
+def _bounds(corners: NDArray[np.float32]) -> Box:
+    (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
+    return float(left), float(top), float(right), float(bottom)
+
+
+def _fractions(corners: NDArray[np.float32], width: int, height: int) -> Box:
+    left, top, right, bottom = np.clip(np.array(_bounds(corners)) / (width, height, width, height), 0.0, 1.0)
+    return float(left), float(top), float(right), float(bottom)
+
+
+def _area(box: Box) -> float:
+    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
+
+
+def _shared(a: Box, b: Box) -> float:
+    return _area((max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])))
+
+
+def _union(a: Box, b: Box) -> Box:
+    return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
+
+
+def _same_row(a: Box, b: Box) -> bool:
+    overlap = min(a[3], b[3]) - max(a[1], b[1])
+    return overlap > 0.5 * min(a[3] - a[1], b[3] - b[1])
+
+
+def _near(a: Box, b: Box) -> bool:
+    """Whether the centres are within two line heights, or a tenth of the picture: captions slide and bounce."""
+    across = abs(a[0] + a[2] - b[0] - b[2]) / 2
+    down = abs(a[1] + a[3] - b[1] - b[3]) / 2
+    return across < max(0.1, a[3] - a[1]) and down < max(0.1, 2 * (a[3] - a[1]))

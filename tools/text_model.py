@@ -1,0 +1,168 @@
+"""The two PP-OCRv6 networks of the `rapidocr` wheel, run directly: where letters are, and which letters they are.
+
+Only the weights come from the package. Its own pipeline keeps per-call state in shared objects, sets up a logger when
+imported and can download; these functions keep nothing between calls, so threads may share one model. Pictures are RGB
+at the door and BGR for the networks, which were trained that way.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tools import packaged
+from tools.observation import MissingPartError
+
+_DETECTOR = ("models/PP-OCRv6_det_small.onnx", "090f04abcd9d9a7498bc4ebf677e4cb9bdce1fe4197ddb7e529f1ef44e1ff94f")
+_RECOGNISER = ("models/PP-OCRv6_rec_small.onnx", "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884")
+
+_LETTER_THRESHOLD = 0.3
+_BOX_THRESHOLD = 0.5
+_UNCLIP_RATIO = 1.6
+"""The networks' own post-processing values (PP-OCR's defaults)."""
+_LINE_HEIGHT = 48
+_LINE_MIN_WIDTH = 320
+_SPACE_THRESHOLD = 0.15
+"""A gap between two letters in which the space's probability peaks above this is a space, although `blank` wins there:
+the recogniser otherwise glues words ("Anunlucky bird"). True gaps peaked at 0.17-0.44, gaps inside words below 0.1
+(picked by eye on ten lines)."""
+_NO_SPACE_AFTER = frozenset("./\\-_~:,'(\"")
+"""Narrow signs leave as much room as a space does in a fixed-width font."""
+
+
+@dataclass(frozen=True)
+class Quad:
+    """A slanted rectangle round a piece of text: four corners in pixels, clockwise from the top left."""
+
+    corners: NDArray[np.float32]  # (4, 2) x, y
+    score: float
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one crop says, and the mean probability of its letters."""
+
+    text: str
+    score: float
+
+
+class TextModel:
+    """Both networks, loaded once. Calls are pure and may come from several threads."""
+
+    def __init__(self, threads: int = 1) -> None:
+        if not packaged.is_installed("onnxruntime"):
+            raise MissingPartError("onnxruntime is not installed: run `pip install 'videosleuth[ocr]'`")
+        import onnxruntime  # type: ignore[import-untyped]
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        # The arena keeps the largest page ever read; reading is rare and pages differ in size.
+        options.enable_cpu_mem_arena = False
+
+        def load(file: str, sha256: str) -> Any:
+            path = packaged.find("rapidocr", file, sha256, extra="ocr")
+            return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+        self._detector = load(*_DETECTOR)
+        self._recogniser = load(*_RECOGNISER)
+        alphabet = self._recogniser.get_modelmeta().custom_metadata_map["character"].splitlines()
+        self._alphabet = ["", *alphabet, " "]  # class 0 is CTC's blank, the last one the space
+        self._detector_input = self._detector.get_inputs()[0].name
+        self._recogniser_input = self._recogniser.get_inputs()[0].name
+
+    def detect(self, pixels: NDArray[np.uint8], scale: float) -> list[Quad]:
+        """Where text is in an RGB picture, looked at enlarged by `scale`; corners in the picture's own pixels."""
+        height, width = pixels.shape[:2]
+        rows = max(32, round(height * scale / 32) * 32)
+        columns = max(32, round(width * scale / 32) * 32)
+        probability = self._detector.run(None, {self._detector_input: _network_input(pixels, rows, columns)[None]})[0]
+        back = np.array([width / columns, height / rows], np.float32)
+        return [Quad(quad.corners * back, quad.score) for quad in quads_in(probability[0, 0])]
+
+    def recognise(self, pixels: NDArray[np.uint8], stretch: float = 1.0) -> Reading:
+        """What an upright RGB crop of one line says; `stretch` widens the letters before they are read."""
+        height, width = pixels.shape[:2]
+        columns = max(8, round(_LINE_HEIGHT * width / height * stretch))
+        line = np.zeros((3, _LINE_HEIGHT, max(_LINE_MIN_WIDTH, columns)), np.float32)
+        line[:, :, :columns] = _network_input(pixels, _LINE_HEIGHT, columns)
+        probability = self._recogniser.run(None, {self._recogniser_input: line[None]})[0][0]  # (T, classes)
+        return decode_letters(probability, self._alphabet)
+
+
+def _network_input(pixels: NDArray[np.uint8], rows: int, columns: int) -> NDArray[np.float32]:
+    """(3, rows, columns) BGR in -1..1."""
+    # Linear where it shrinks, aliasing and all: the networks were trained so, and large titles read worse averaged.
+    shrinks = rows < pixels.shape[0]
+    resized = cv2.resize(pixels, (columns, rows), interpolation=cv2.INTER_LINEAR if shrinks else cv2.INTER_CUBIC)
+    return np.ascontiguousarray(resized[:, :, ::-1].transpose(2, 0, 1)).astype(np.float32) / 127.5 - 1.0
+
+
+def quads_in(probability: NDArray[np.float32]) -> list[Quad]:
+    """The rectangles round the connected regions of a (H, W) text probability map, in its own pixels."""
+    mask = cv2.dilate((probability > _LETTER_THRESHOLD).astype(np.uint8), np.ones((2, 2), np.uint8))
+    contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+    quads = []
+    for contour in contours:
+        centre, (width, height), angle = cv2.minAreaRect(contour)
+        if min(width, height) < 3:
+            continue
+        score = _mean_inside(probability, _corners(centre, width, height, angle))
+        if score < _BOX_THRESHOLD:
+            continue
+        # The network marks the core of each line; growing a rectangle by a distance on every side is what clipping
+        # its rounded outline and taking the smallest rectangle again comes to.
+        grow = 2 * width * height * _UNCLIP_RATIO / (2 * (width + height))
+        quads.append(Quad(_clockwise(_corners(centre, width + grow, height + grow, angle)), score))
+    return quads
+
+
+def _corners(centre: Sequence[float], width: float, height: float, angle: float) -> NDArray[np.float32]:
+    return np.asarray(cv2.boxPoints((centre, (width, height), angle)), np.float32)
+
+
+def _mean_inside(probability: NDArray[np.float32], corners: NDArray[np.float32]) -> float:
+    rows, columns = probability.shape
+    left, top = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, (columns - 1, rows - 1))
+    right, bottom = np.clip(np.ceil(corners.max(axis=0)).astype(int), 0, (columns - 1, rows - 1))
+    inside = np.zeros((bottom - top + 1, right - left + 1), np.uint8)
+    cv2.fillPoly(inside, [(corners - (left, top)).astype(np.int32)], (1,))
+    return float(cv2.mean(probability[top : bottom + 1, left : right + 1], inside)[0])
+
+
+def _clockwise(corners: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The corners from the top left on, so that the first edge runs along the reading direction."""
+    by_x = corners[np.argsort(corners[:, 0], kind="stable")]
+    left, right = by_x[:2], by_x[2:]
+    top_left, bottom_left = left[np.argsort(left[:, 1])]
+    top_right, bottom_right = right[np.argsort(right[:, 1])]
+    return np.stack([top_left, top_right, bottom_right, bottom_left]).astype(np.float32)
+
+
+def decode_letters(probability: NDArray[np.float32], alphabet: list[str]) -> Reading:
+    """Greedy CTC over (T, classes) probabilities, with spaces put back where the network half saw one."""
+    best = probability.argmax(axis=1)
+    space = probability[:, -1]
+    letters: list[str] = []
+    scores: list[float] = []
+    gap_peak, last = 0.0, 0
+    for step, index in enumerate(best):
+        if index == 0:
+            gap_peak = max(gap_peak, float(space[step]))
+        elif index != last:
+            letter = alphabet[index]
+            if gap_peak > _SPACE_THRESHOLD and _may_part(letters, letter):
+                letters.append(" ")
+            letters.append(letter)
+            scores.append(float(probability[step, index]))
+            gap_peak = 0.0
+        last = index
+    return Reading("".join(letters).strip(), float(np.mean(scores)) if scores else 0.0)
+
+
+def _may_part(before: list[str], after: str) -> bool:
+    return bool(before) and before[-1] != " " and after != " " and before[-1] not in _NO_SPACE_AFTER
