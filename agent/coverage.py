@@ -89,9 +89,9 @@ class Coverage:
         if self.looked:
             parts.append(
                 f"{_percent(self.looked_share)} of {mmss(self.duration_seconds)} seen in {self.frame_count} "
-                f"{'frame' if self.frame_count == 1 else 'frames'}, each standing for at most "
-                f"{self.widest_spacing_seconds:.3g} s, {_percent(self.close_share)} of it all closely "
-                f"(a frame each {CLOSE_SPACING_SECONDS:g} s or denser)"
+                f"{'frame' if self.frame_count == 1 else 'frames'} (each stands for at most "
+                f"{self.widest_spacing_seconds:.3g} s), {_percent(self.close_share)} closely "
+                f"(a frame every {CLOSE_SPACING_SECONDS:g} s or denser)"
             )
         else:
             parts.append("No frame was looked at")
@@ -99,7 +99,8 @@ class Coverage:
             parts.append(f"{_percent(self.searched_share)} only searched, not looked at")
         if self.unseen_share > 0.0005:
             parts.append(f"{_percent(self.unseen_share)} neither")
-        return "; ".join(parts) + "."
+        sentence = "; ".join(parts) + "."
+        return sentence[0].upper() + sentence[1:]
 
     def _share(self, lengths: Iterable[float]) -> float:
         return min(1.0, sum(lengths) / self.duration_seconds) if self.duration_seconds > 0 else 0.0

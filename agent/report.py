@@ -1,0 +1,392 @@
+"""A trajectory as one HTML page that carries everything: pictures, style and script inside, nothing fetched.
+
+Every word out of the video, a tool or a model is escaped by the template and shown as a quotation; the page's own
+content policy forbids the network and any script but its own, so that hostile words stay words.
+"""
+
+import base64
+import hashlib
+import json
+import re
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined, Template
+
+from agent.coverage import coverage_of, mmss
+from agent.pictures import Picture, PictureOf, Pictures, gather
+from agent.timeline import frame_anchor, timeline_of
+from agent.trajectory import Calls, Evidence, Result, Step, Stop, ToolCall, Trajectory
+from tools.observation import FULL_FRAME, Box, Finding, FrameRef
+
+DOUBTFUL_NO_SPEECH = 0.5
+"""From this probability of silence on, recognised speech is marked as doubtful."""
+
+_MOST_BOXES = 24
+_HEAD_LINES = 14
+_SAME_TIME_SECONDS = 0.02
+_CONFIDENCE_WORDS = ((0.85, "sure"), (0.65, "fairly sure"), (0.4, "unsure"), (0.0, "little more than a guess"))
+
+_STOP_SENTENCES = {
+    Stop.ANSWERED: "The policy answered of its own accord.",
+    Stop.TURN_LIMIT: "The turn limit was reached; the answer was asked for then.",
+    Stop.FRAME_LIMIT: "The frame limit was reached; the answer was asked for then.",
+    Stop.TOKEN_LIMIT: "The token limit was reached; the answer was asked for then.",
+    Stop.TIME_LIMIT: "The time limit was reached; the answer was asked for then.",
+    Stop.MALFORMED: "Too many turns in a row could not be read.",
+    Stop.CRASHED: "It crashed. That is a bug of Video Sleuth and says nothing of the answer.",
+    Stop.INTERRUPTED: "It was interrupted by the user.",
+    None: "It has not ended.",
+}
+
+
+@dataclass(frozen=True)
+class BoxView:
+    """A rectangle on a picture, in pixels of the picture."""
+
+    number: int
+    x: float
+    y: float
+    width: float
+    height: float
+    kind: str
+    label: str
+    is_cited: bool
+
+
+@dataclass(frozen=True)
+class FrameView:
+    """A picture with what is drawn on it."""
+
+    anchor: str
+    ref: FrameRef
+    picture: Picture | None
+    boxes: tuple[BoxView, ...]
+    boxes_left_out: int = 0
+
+    @property
+    def is_crop(self) -> bool:
+        """Whether only a part of the frame is shown."""
+        return self.ref.box != FULL_FRAME
+
+    @property
+    def alt(self) -> str:
+        """The picture in words, as far as anything is known of it."""
+        part = ", a part of the picture" if self.is_crop else ""
+        marked = f", {len(self.boxes)} boxes drawn" if self.boxes else ""
+        return f"Frame at {mmss(self.ref.seconds)}{part}{marked}"
+
+
+@dataclass(frozen=True)
+class ExhibitView:
+    """One piece of evidence."""
+
+    number: int
+    evidence: Evidence
+    frames: tuple[FrameView, ...]
+    calls: tuple[tuple[str, str], ...]
+    """(what is shown, address in the page); the address is empty for an unknown call."""
+    doubt: float | None
+    """The highest no-speech probability among the speech it rests on, where that is doubtful."""
+
+
+@dataclass(frozen=True)
+class CallView:
+    """One call and what came back."""
+
+    anchor: str
+    call: ToolCall
+    result: Result | None
+    """None if the run ended before it came back."""
+    frames: tuple[FrameView, ...]
+    text_head: str
+    text_rest: str
+    first_anchor: str
+    """For a repeat, where the first call is shown; otherwise empty."""
+
+
+@dataclass(frozen=True)
+class StepView:
+    """One turn."""
+
+    number: int
+    step: Step
+    calls: tuple[CallView, ...]
+
+
+@dataclass(frozen=True)
+class Meter:
+    """One quantity against its limit."""
+
+    name: str
+    used: str
+    limit: str
+    share: float | None
+    """0..1 of the limit; None where there is no limit or nothing was measured."""
+
+
+def write_report(trajectory: Trajectory, path: Path, picture: PictureOf) -> None:
+    """Writes the page.
+
+    Args:
+        trajectory: what to show.
+        path: the HTML file, overwritten if there.
+        picture: gives the JPEG of a frame, or None where it can't be had; asked for every frame shown to the policy
+            and for the whole frames behind the evidence.
+    """
+    # a lone surrogate out of a model's JSON must not stop the page
+    path.write_bytes(render(trajectory, picture).encode("utf-8", errors="replace"))
+
+
+def render(trajectory: Trajectory, picture: PictureOf) -> str:
+    """The page as text."""
+    coverage = coverage_of(trajectory)
+    pictures = gather(_all_refs(trajectory), picture)
+    style, script = _part("report.css"), _part("report.js")
+    answer = trajectory.answer
+    return _template().render(
+        trajectory=trajectory,
+        question=trajectory.question,
+        facts=trajectory.facts,
+        answer=answer,
+        file_name=Path(trajectory.question.video).name,
+        confidence_words=confidence_words(trajectory.confidence),
+        stop_sentence=_STOP_SENTENCES[trajectory.stop],
+        coverage=coverage,
+        timeline=timeline_of(trajectory, coverage),
+        exhibits=_exhibits(trajectory, pictures),
+        steps=_steps(trajectory, pictures),
+        meters=meters(trajectory),
+        pictures=pictures,
+        style=style,
+        script=script,
+        style_hash=_csp_hash(style),
+        script_hash=_csp_hash(script),
+        doubtful=DOUBTFUL_NO_SPEECH,
+    )
+
+
+def confidence_words(confidence: float | None) -> str:
+    """A plain label for a stated confidence."""
+    if confidence is None:
+        return "no confidence stated"
+    return next(words for least, words in _CONFIDENCE_WORDS if confidence >= least or least == 0.0)
+
+
+def meters(trajectory: Trajectory) -> tuple[Meter, ...]:
+    """What the question cost, against its limits. What was not measured says so."""
+    limits = trajectory.limits
+    costs = [step.turn.usage.cost_usd for step in trajectory.steps]
+    known = [cost for cost in costs if cost is not None]
+    cost = f"${sum(known):.4f}" if known else "not measured"
+    return (
+        _meter("Turns", len(trajectory.steps), limits.max_turns),
+        _meter("Frames", len(trajectory.frames_seen), limits.max_frames),
+        _meter("Tokens", trajectory.tokens, limits.max_tokens),
+        _meter("Seconds", round(trajectory.seconds, 1), limits.max_seconds),
+        # some turns unpriced: the sum is only a floor
+        Meter("Cost", cost if len(known) in (0, len(costs)) else f"at least {cost}", "no limit", None),
+    )
+
+
+def _meter(name: str, used: float | None, limit: float | None) -> Meter:
+    share = min(1.0, used / limit) if used is not None and limit is not None else None
+    said = "not measured" if used is None else f"{used:,}"
+    return Meter(name, said, "no limit" if limit is None else f"of {limit:,}", share)
+
+
+def whole_frame(ref: FrameRef, trajectory: Trajectory) -> FrameRef:
+    """The whole frame behind a reference, at most 640x360 or 360x640."""
+    width, height = trajectory.facts.width, trajectory.facts.height
+    scale = min(1.0, 640 / max(width, height, 1), 360 / max(1, min(width, height)))
+    return FrameRef(ref.seconds, max(1, round(height * scale)), max(1, round(width * scale)))
+
+
+def _all_refs(trajectory: Trajectory) -> tuple[FrameRef, ...]:
+    answer = trajectory.answer
+    evidence = answer.evidence if answer else ()
+    shown = [ref for item in evidence for ref in _evidence_refs(trajectory, item)]
+    return (*shown, *trajectory.frames_seen)
+
+
+def _evidence_refs(trajectory: Trajectory, evidence: Evidence) -> tuple[FrameRef, ...]:
+    """The frames of an exhibit: a crop comes with its whole frame; text without a frame, with the one it was in."""
+    if evidence.frames:
+        pairs = ((whole_frame(ref, trajectory), ref) if ref.box != FULL_FRAME else (ref,) for ref in evidence.frames)
+        return tuple(dict.fromkeys(ref for pair in pairs for ref in pair))
+    boxed = [f for f in _findings_of(trajectory, evidence) if f.box is not None and f.kind != "speech"]
+    times = dict.fromkeys(f.start_seconds for f in boxed)
+    return tuple(whole_frame(FrameRef(t, 1, 1), trajectory) for t in list(times)[:1])
+
+
+def _findings_of(trajectory: Trajectory, evidence: Evidence) -> tuple[Finding, ...]:
+    """The findings an exhibit rests on: of its calls, within its span."""
+    named = trajectory.findings(evidence.call_ids) if evidence.call_ids else trajectory.findings()
+    return tuple(
+        f for f in named if f.start_seconds <= evidence.stop_seconds and evidence.start_seconds <= f.stop_seconds
+    )
+
+
+def _exhibits(trajectory: Trajectory, pictures: Pictures) -> tuple[ExhibitView, ...]:
+    answer = trajectory.answer
+    if answer is None:
+        return ()
+    anchors = _anchors(trajectory)
+    exhibits = []
+    for number, item in enumerate(answer.evidence, start=1):
+        findings = _findings_of(trajectory, item)
+        frames = tuple(
+            _only_cited(_frame_view(f"exhibit-{number}-frame-{i}", ref, pictures, findings, item))
+            for i, ref in enumerate(_evidence_refs(trajectory, item), start=1)
+        )
+        doubts = [f.no_speech for f in findings if f.no_speech is not None] if item.source == "speech" else []
+        doubt = max(doubts, default=0.0)
+        calls = tuple(anchors.get(call_id, (call_id, "")) for call_id in item.call_ids)
+        exhibits.append(ExhibitView(number, item, frames, calls, doubt if doubt >= DOUBTFUL_NO_SPEECH else None))
+    return tuple(exhibits)
+
+
+def _anchors(trajectory: Trajectory) -> dict[str, tuple[str, str]]:
+    """(what is shown, id in the page) of each call; the ids are ours, because a call's own id may hold anything."""
+    return {
+        call.id: (f"turn {turn}, {call.name}", f"turn-{turn}-call-{i}")
+        for turn, step in enumerate(trajectory.steps, start=1)
+        if isinstance(step.turn.move, Calls)
+        for i, call in enumerate(step.turn.move.calls, start=1)
+    }
+
+
+def _steps(trajectory: Trajectory, pictures: Pictures) -> tuple[StepView, ...]:
+    return tuple(
+        StepView(number, step, _calls(number, step, pictures, trajectory))
+        for number, step in enumerate(trajectory.steps, start=1)
+    )
+
+
+def _calls(turn: int, step: Step, pictures: Pictures, trajectory: Trajectory) -> tuple[CallView, ...]:
+    if not isinstance(step.turn.move, Calls):
+        return ()
+    results = {result.call_id: result for result in step.results}
+    findings = tuple(f for result in step.results for f in result.observation.findings)
+    cited = trajectory.answer.evidence if trajectory.answer else ()
+    anchors = _anchors(trajectory)
+    views = []
+    for i, call in enumerate(step.turn.move.calls, start=1):
+        result = results.get(call.id)
+        refs = result.observation.frames if result else ()
+        frames = tuple(
+            _frame_view(frame_anchor(turn, i, k), ref, pictures, findings, *cited)
+            for k, ref in enumerate(refs, start=1)
+        )
+        head, rest = _cut(result.observation.text if result else "")
+        first = anchors.get(result.repeat_of or "", ("", ""))[1] if result else ""
+        views.append(CallView(anchors[call.id][1], call, result, frames, head, rest, first))
+    return tuple(views)
+
+
+def _frame_view(
+    anchor: str, ref: FrameRef, pictures: Pictures, findings: tuple[Finding, ...], *cited: Evidence
+) -> FrameView:
+    picture = pictures.get(ref)
+    if picture is None:
+        return FrameView(anchor, ref, None, ())
+    same_time = [f for f in findings if f.box is not None and _is_at(f, ref.seconds)]
+    placed = [(f, inside) for f in dict.fromkeys(same_time) if (inside := _within(f.box, ref.box)) is not None]
+    boxes = tuple(
+        BoxView(
+            number,
+            *_scaled(inside, picture),
+            kind=finding.kind,
+            label=finding.text,
+            is_cited=any(_quotes(item, finding) for item in cited),
+        )
+        for number, (finding, inside) in enumerate(placed[:_MOST_BOXES], start=1)
+    )
+    return FrameView(anchor, ref, picture, boxes, len(placed) - len(boxes))
+
+
+def _only_cited(view: FrameView) -> FrameView:
+    """The view without the boxes that its exhibit does not quote; unchanged if it quotes none."""
+    cited = tuple(box for box in view.boxes if box.is_cited)
+    return replace(view, boxes=cited, boxes_left_out=0) if cited else view
+
+
+def _is_at(finding: Finding, seconds: float) -> bool:
+    return (
+        abs(finding.start_seconds - seconds) <= _SAME_TIME_SECONDS
+        or finding.start_seconds <= seconds < finding.stop_seconds
+    )
+
+
+def _within(box: Box | None, crop: Box) -> Box | None:
+    """The part of a box that a crop shows, as fractions of the crop; None if it is all of it or nothing."""
+    if box is None:
+        return None
+    width, height = crop[2] - crop[0], crop[3] - crop[1]
+    left, right = (min(max((x - crop[0]) / width, 0.0), 1.0) for x in (box[0], box[2]))
+    top, bottom = (min(max((y - crop[1]) / height, 0.0), 1.0) for y in (box[1], box[3]))
+    if left >= right or top >= bottom or (left, top, right, bottom) == FULL_FRAME:
+        return None
+    return left, top, right, bottom
+
+
+def _scaled(box: Box, picture: Picture) -> tuple[float, float, float, float]:
+    """x, y, width, height in pixels."""
+    x, y = box[0] * picture.width, box[1] * picture.height
+    return (
+        round(x, 1),
+        round(y, 1),
+        round(box[2] * picture.width - x, 1),
+        round(box[3] * picture.height - y, 1),
+    )
+
+
+def _quotes(evidence: Evidence, finding: Finding) -> bool:
+    """Whether the exhibit's quote and the finding are the same words, or one is part of the other."""
+    quote, text = evidence.quote.casefold().strip(), finding.text.casefold().strip()
+    return bool(quote and text) and (text in quote or quote in text)
+
+
+def _cut(text: str) -> tuple[str, str]:
+    """The first lines, and the rest."""
+    lines = text.split("\n")
+    if len(lines) <= _HEAD_LINES + 2:
+        return text, ""
+    return "\n".join(lines[:_HEAD_LINES]), "\n".join(lines[_HEAD_LINES:])
+
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def _visible(text: object) -> str:
+    """The text with control characters, which HTML may not hold, made visible."""
+    return _CONTROLS.sub(lambda match: chr(0x2400 + min(ord(match[0]), 0x21)), str(text))
+
+
+def _argument(value: object) -> str:
+    return _visible(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def _csp_hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+@cache
+def _part(name: str) -> str:
+    return files("agent").joinpath(name).read_text(encoding="utf-8")
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_finalize
+    )
+    environment.filters |= {"mmss": mmss, "argument": _argument, "visible": _visible}
+    return environment.from_string(_part("report.html.jinja"))
+
+
+def _finalize(value: object) -> object:
+    """Every expression of the template passes through here: control characters never reach the page."""
+    return _visible(value) if type(value) is str else value
