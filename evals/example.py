@@ -1,0 +1,92 @@
+"""A question with its reference answer: the only place where the two are together.
+
+A policy is given `example.question`, which has no answer in it; scores and rewards are given the example.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agent.trajectory import Question
+
+
+@dataclass(frozen=True)
+class Example:
+    """One question that can be scored."""
+
+    question: Question
+    answer: str | None
+    """The reference; for multiple choice one of the options. None: the right answer is "not shown in this video"."""
+    aliases: tuple[str, ...] = ()
+    """Other answers that are as right."""
+    evidence_seconds: tuple[float, float] | None = None
+    """Where the answer is to be seen or heard, [start, stop); None if unknown."""
+    needs: tuple[str, ...] = ()
+    """What the question asks for, as in `read_text`; tables are broken down by it."""
+    cluster: str = ""
+    """Questions of one video stand or fall together: intervals are clustered by this."""
+
+    def __post_init__(self) -> None:
+        if self.question.options and self.answer is not None and self.answer not in self.question.options:
+            raise ValueError(f"the answer {self.answer!r} is none of the options {list(self.question.options)}")
+        if self.evidence_seconds is not None and not 0 <= self.evidence_seconds[0] <= self.evidence_seconds[1]:
+            raise ValueError(f"need 0 <= start <= stop in evidence_seconds, got {list(self.evidence_seconds)}")
+
+    @property
+    def option(self) -> int | None:
+        """Index of the right option; None for an open question or where nothing is shown."""
+        if not self.question.options or self.answer is None:
+            return None
+        return self.question.options.index(self.answer)
+
+
+class _Row(BaseModel):
+    """One line of a questions file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    video: Annotated[str, Field(min_length=1)]
+    question: str
+    options: list[str] | None = None
+    answer: str | None
+    aliases: list[str] = []
+    evidence_seconds: tuple[float, float] | None = None
+    needs: list[str] = []
+
+
+def load_examples(path: str | Path, videos: str | Path) -> tuple[Example, ...]:
+    """The examples of a JSONL file with `video, question, options, answer, aliases?, evidence_seconds?, needs?`.
+
+    Args:
+        path: the file, one object a line.
+        videos: folder of the videos that it names.
+
+    Raises:
+        ValueError: a line is not such an object; says which and why.
+    """
+    examples: list[Example] = []
+    seen: dict[str, int] = {}
+    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = _Row.model_validate(json.loads(line))
+            seen[row.video] = seen.get(row.video, 0) + 1
+            examples.append(_example(row, Path(videos), f"{row.video}#{seen[row.video]}"))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise ValueError(f"{path}, line {number}: {where}: {first['msg']}") from error
+        except ValueError as error:
+            raise ValueError(f"{path}, line {number}: {error}") from error
+    if not examples:
+        raise ValueError(f"{path} has no questions in it")
+    return tuple(examples)
+
+
+def _example(row: _Row, videos: Path, question_id: str) -> Example:
+    question = Question(str(videos / row.video), row.question, tuple(row.options or ()), question_id)
+    return Example(question, row.answer, tuple(row.aliases), row.evidence_seconds, tuple(row.needs), row.video)
