@@ -111,7 +111,7 @@ def fit_within(width: int, height: int, max_width: int, max_height: int) -> tupl
 
 
 def pick_apart(
-    seconds: Sequence[float] | NDArray[np.float64], best_first: Iterable[int], count: int, apart_seconds: float
+    best_first: Iterable[int], seconds: Sequence[float] | NDArray[np.float64], count: int, apart_seconds: float
 ) -> list[int]:
     """Up to `count` of the indices `best_first`, in that order, none closer in time to another than `apart_seconds`."""
     picked: list[int] = []

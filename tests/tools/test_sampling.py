@@ -117,5 +117,5 @@ def test_pictures_are_scaled_down_to_fit_and_never_up() -> None:
 
 def test_picks_are_the_best_that_are_apart() -> None:
     seconds = [0, 1, 2, 10, 11]
-    assert pick_apart(seconds, [1, 0, 2, 4, 3], count=3, apart_seconds=2) == [1, 4]
-    assert pick_apart(seconds, [1, 0, 2, 4, 3], count=2, apart_seconds=0) == [1, 0]
+    assert pick_apart([1, 0, 2, 4, 3], seconds, count=3, apart_seconds=2) == [1, 4]
+    assert pick_apart([1, 0, 2, 4, 3], seconds, count=2, apart_seconds=0) == [1, 0]
