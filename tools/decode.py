@@ -1,0 +1,197 @@
+"""Decoded pictures for chosen packets of one keyframe interval, each one proved to be the one that was asked for.
+
+Only what the wanted pictures need is decoded: pictures that no other refers to are passed over, unless they are
+wanted. Every seek is checked by the packets it lands on. A picture is handed out only after every packet that it may
+depend on has come out of the decoder whole: a decoder conceals damage, and owns up for the damaged picture alone.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tools.packets import PacketPlan, VideoError, is_empty, open_container, video_stream
+from tools.proof import Proof
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+STEPS_BACK = (0, 1, 4)
+"""How many keyframes further back to aim when a seek lands too late; after these the file is read from its start."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Wanted packets that one run of the decoder gives."""
+
+    start: int
+    """Index into the plan's keyframes."""
+    positions: tuple[int, ...]
+    """The wanted packets, in the order in which they are shown."""
+
+
+def group(plan: PacketPlan, wanted_pts: Sequence[int]) -> list[Interval]:
+    """The wanted times (ascending) as intervals, in the order shown."""
+    positions_by_start: dict[int, list[int]] = {}
+    for pts in wanted_pts:
+        position = plan.position_of(pts)
+        assert position is not None, f"{pts} is not the time of a packet"
+        start = 0 if plan.in_order else plan.start_for(position)
+        positions_by_start.setdefault(start, []).append(position)
+    return [Interval(start, tuple(positions)) for start, positions in positions_by_start.items()]
+
+
+class Decoder:
+    """An open file with one single-threaded decoder; for one thread at a time."""
+
+    def __init__(self, path: Path, plan: PacketPlan) -> None:
+        self._path, self._plan = path, plan
+        self._open()
+
+    def _open(self) -> None:
+        self._container = open_container(self._path)
+        stream = video_stream(self._container)
+        if stream is None:
+            self._container.close()
+            raise VideoError(f"{self._path} changed while it was read: its video stream is gone")
+        self._stream = stream
+        # One thread a decoder: two decoders on two intervals do the same work in less time than one with two threads.
+        stream.codec_context.thread_count = 1
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._container.close()
+
+    def pictures(self, interval: Interval, is_cancelled: Callable[[], bool]) -> "Iterator[tuple[int, VideoFrame]]":
+        """(position, picture) of each wanted packet that decodes, in the order shown; the others are left out.
+
+        Where one is missing, a second run starts a keyframe earlier and passes nothing over. That cures streams that
+        refresh bit by bit, or refer to pictures across a keyframe; what is still missing then is damaged.
+        """
+        if self._plan.in_order:
+            yield from self._count_pictures(interval, is_cancelled)
+            return
+        left = list(interval.positions)
+        for picture in self._run(interval.start, left, True, is_cancelled):
+            left.remove(picture[0])
+            yield picture
+        if left and not is_cancelled():
+            yield from self._run(max(0, interval.start - 1), left, False, is_cancelled)
+
+    def _run(
+        self, start: int, wanted: Sequence[int], is_first: bool, is_cancelled: Callable[[], bool]
+    ) -> "Iterator[tuple[int, VideoFrame]]":
+        """Decode from a keyframe to the last wanted packet. The first run ends at the first picture found missing."""
+        queue = list(wanted)
+        skip = is_first and self._plan.can_skip
+        for position, picture in self._proved(start, frozenset(wanted), skip, is_cancelled):
+            if position not in queue:
+                continue
+            if is_first and queue[0] != position:
+                break
+            del queue[: queue.index(position) + 1]
+            yield position, picture
+            if not queue:
+                break
+
+    def _proved(
+        self, start: int, wanted: frozenset[int], skip: bool, is_cancelled: Callable[[], bool]
+    ) -> "Iterator[tuple[int, VideoFrame]]":
+        """The pictures from the keyframe to the last wanted packet that rest on undamaged ones, in the order shown."""
+        context, proof, last = self._stream.codec_context, Proof(self._plan), max(wanted)
+        context.flush_buffers()
+        for position, packet in self._packets_from(int(self._plan.keyframes[start])):
+            if is_cancelled():
+                return
+            context.skip_frame = "NONREF" if skip and position is not None and position not in wanted else "DEFAULT"
+            yield from proof.judge(position, self._decode(packet))
+            if position is not None and position >= last:
+                break
+        yield from proof.judge_last(self._decode(None))
+
+    def _decode(self, packet: "Packet[VideoStream] | None") -> "list[VideoFrame] | None":
+        """What comes out of the decoder; None where it refuses the packet."""
+        import av
+
+        try:
+            return self._stream.codec_context.decode(packet)
+        except av.error.FFmpegError:
+            return None
+
+    def _count_pictures(
+        self, interval: Interval, is_cancelled: Callable[[], bool]
+    ) -> "Iterator[tuple[int, VideoFrame]]":
+        """Pictures of a file without times: the n-th that comes out is the n-th shown, until the first damage."""
+        self._reopen()
+        wanted, count = set(interval.positions), 0
+        for packet in (*self._demux(), None):
+            pictures = self._decode(packet)
+            if is_cancelled() or not wanted or pictures is None or any(p.is_corrupt for p in pictures):
+                return
+            for picture in pictures:
+                if count in wanted:
+                    wanted.remove(count)
+                    yield count, picture
+                count += 1
+
+    def _packets_from(self, key: int) -> "Iterator[tuple[int | None, Packet[VideoStream]]]":
+        """(position, packet) from the packet at `key` on; packets that the plan does not know have no position."""
+        for back in STEPS_BACK:
+            if self._seek(max(0, int(np.searchsorted(self._plan.keyframes, key)) - back)):
+                packets = self._land(key)
+                if packets is not None:
+                    yield from packets
+                    return
+        self._reopen()
+        yield from self._land(key) or ()
+
+    def _seek(self, keyframe: int) -> bool:
+        import av
+
+        try:
+            pts = int(self._plan.pts[self._plan.keyframes[keyframe]])
+            self._container.seek(pts, stream=self._stream, backward=True)
+        except av.error.FFmpegError:
+            return False
+        return True
+
+    def _land(self, key: int) -> "Iterator[tuple[int | None, Packet[VideoStream]]] | None":
+        """Packets from the one at `key`, which is recognised by its time and size; None when reading is past it."""
+        packets = self._demux()
+        for packet in packets:
+            position = None if packet.pts is None else self._plan.position_of(packet.pts)
+            if position is None or position < key:
+                continue
+            if position == key and packet.size == self._plan.sizes[key]:
+                return self._numbered(key, packet, packets)
+            return None
+        return None
+
+    def _numbered(
+        self, key: int, first: "Packet[VideoStream]", rest: "Iterator[Packet[VideoStream]]"
+    ) -> "Iterator[tuple[int | None, Packet[VideoStream]]]":
+        yield key, first
+        position, pts = key, self._plan.pts
+        for packet in rest:
+            if position + 1 < len(pts) and packet.pts == pts[position + 1]:
+                position += 1
+                yield position, packet
+            else:
+                yield None, packet
+
+    def _demux(self) -> "Iterator[Packet[VideoStream]]":
+        """The stream's packets from where the file stands, until its end or an error that ends it."""
+        import av
+
+        try:
+            yield from (packet for packet in self._container.demux(self._stream) if not is_empty(packet))
+        except av.error.FFmpegError:
+            return
+
+    def _reopen(self) -> None:
+        self._container.close()
+        self._open()

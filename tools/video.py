@@ -1,0 +1,316 @@
+"""A video as the frames on screen at given times, exactly: the picture with the largest time not after the one asked.
+
+Seconds count from the first frame shown. Only decoded pictures are believed, never what a header promises, and a
+frame that cannot be decoded is left out, not replaced by its neighbour.
+"""
+
+import hashlib
+import math
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.decode import Decoder, Interval, group
+from tools.header import Header, read_header
+from tools.ordered import WORKERS, OrderedRun
+from tools.packets import PacketPlan, VideoError, read_plan
+from tools.rgb import RgbConverter, StoredPicture
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
+
+__all__ = ["Frame", "Video", "VideoError", "VideoInfo"]
+
+WAITING_BYTES = 32 * 2**20
+"""What the frames that wait for their reader may take, for each of the two workers."""
+
+FIRST_FRAMES, FIRST_KEYFRAMES = 32, 8
+"""How far to look for a first frame that decodes: among the first frames, then at the first keyframes."""
+
+HASH_WHOLE_BYTES, HASH_CHUNKS, HASH_CHUNK_BYTES = 64 * 2**20, 64, 2**18
+
+SAME_MOMENT_SECONDS = 1e-6
+"""Times closer than this are one moment: seconds as floats do not hit a frame's time exactly."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One picture of a video."""
+
+    pixels: NDArray[np.uint8]  # (H, W, 3) RGB as displayed
+    seconds: float
+    """The picture's own presentation time, not the time that was asked for."""
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What is known of a video after its packets were read and one picture decoded."""
+
+    duration_seconds: float
+    """Until the last frame leaves the screen."""
+    width: int
+    """As displayed."""
+    height: int
+    """As displayed."""
+    average_fps: float
+    frame_count: int
+    codec: str
+    rotation_degrees: int
+    """Clockwise turn that was applied to the stored picture: 0, 90, 180 or 270."""
+    has_audio: bool
+    subtitle_streams: int
+    """Streams of text; pictures of text are not counted."""
+    promised_seconds: float | None
+    """What the header says, for comparison only."""
+    is_cut_off: bool
+    """True when the file ends well before what its header promises."""
+
+
+class Video:
+    """An open video; any number of threads may use it."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        _check_file(self.path)
+        self._lock = threading.Lock()
+        self._idle: list[_Reader] = []
+        self._is_closed = False
+        header = read_header(self.path)
+        self._plan = _plan(self.path)
+        first, picture = self._first_picture()
+        self._shown = self._plan.shown[self._plan.shown >= first]
+        self._stored = StoredPicture.of(picture)
+        is_cut_off = _is_cut_off(header, self._plan)
+        if is_cut_off:
+            self._drop_torn_end()
+        self.info = self._describe(header, is_cut_off)
+
+    def __enter__(self) -> "Video":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the file back. A read that still runs in another thread finishes with its own decoder."""
+        with self._lock:
+            self._is_closed = True
+            idle, self._idle = self._idle, []
+        for reader in idle:
+            reader.decoder.close()
+
+    @cached_property
+    def content_hash(self) -> str:
+        """32 hexadecimal digits that name the content: all of it up to 64 MiB, evenly spaced parts beyond."""
+        return _content_hash(self.path)
+
+    @cached_property
+    def timestamps(self) -> NDArray[np.float64]:
+        """(N,) seconds of every frame that the packets promise, from the first one shown, ascending."""
+        return self._seconds(self._shown)
+
+    @cached_property
+    def keyframe_seconds(self) -> NDArray[np.float64]:
+        """(K,) seconds of the frames that decode without any other, ascending."""
+        times = np.unique(self._plan.pts[self._plan.keyframes])
+        return self._seconds(times[np.isin(times, self._shown)])
+
+    @cached_property
+    def start_offset_seconds(self) -> float:
+        """Container time of the first frame shown: subtract it from the times of sound and subtitles."""
+        return float(self._shown[0] * self._plan.time_base)
+
+    def frame_at(self, seconds: float, max_height: int | None = None) -> Frame:
+        """The frame on screen at `seconds`. VideoError outside the video, or where that frame does not decode."""
+        if not 0 <= seconds < self.info.duration_seconds:
+            raise VideoError(f"need 0 <= seconds < {self.info.duration_seconds:.3f}, the video's length, got {seconds}")
+        frames = list(self.read([seconds], max_height))
+        if not frames:
+            raise VideoError(f"{self.path}: the frame at {seconds:.3f} s cannot be decoded, the file is damaged there")
+        return frames[0]
+
+    def read(self, times: Sequence[float], max_height: int | None = None) -> Iterator[Frame]:
+        """The frames on screen at `times`, each once, in time order; those that do not decode are left out.
+
+        Lazy: closing the iterator stops the work. Memory does not grow with the number of times.
+        """
+        if len(times) == 0:
+            return iter(())
+        asked = np.asarray(times, np.float64)
+        if not ((asked >= 0) & (asked < self.info.duration_seconds)).all():
+            wrong = asked[~((asked >= 0) & (asked < self.info.duration_seconds))][0]
+            raise VideoError(f"need 0 <= seconds < {self.info.duration_seconds:.3f}, the video's length, got {wrong}")
+        ranks = np.searchsorted(self.timestamps, asked + SAME_MOMENT_SECONDS, side="right") - 1
+        return self._frames(self._shown[np.unique(ranks)], max_height)
+
+    def window(
+        self, start: float, stop: float, max_height: int | None = None, max_fps: float | None = None
+    ) -> Iterator[Frame]:
+        """Every frame on screen during [start, stop), or about `max_fps` of them a second where there are more."""
+        if not (math.isfinite(start) and math.isfinite(stop) and 0 <= start < stop):
+            raise VideoError(f"need 0 <= start < stop <= {self.info.duration_seconds:.3f}, got [{start}, {stop})")
+        if start >= self.info.duration_seconds:
+            raise VideoError(f"need a start before {self.info.duration_seconds:.3f}, the video's end, got {start}")
+        stop = min(stop, self.info.duration_seconds)
+        inside = (self.timestamps > start + SAME_MOMENT_SECONDS) & (self.timestamps < stop - SAME_MOMENT_SECONDS)
+        times = np.concatenate([[start], self.timestamps[inside]])
+        if max_fps is not None and len(times) > (stop - start) * max_fps:
+            times = start + np.arange(max(1, math.ceil((stop - start) * max_fps))) / max_fps
+            times = times[times < stop]
+        return self.read(list(times), max_height)
+
+    def _first_picture(self) -> "tuple[int, VideoFrame]":
+        """(time, picture) of the first frame that decodes: only with it does a file become a video.
+
+        A recording may begin in the middle of an interval, and a file with a damaged beginning still has the rest.
+        """
+        plan = self._plan
+        later = np.searchsorted(plan.shown, plan.pts[plan.keyframes[:FIRST_KEYFRAMES]])
+        ranks = np.union1d(np.arange(FIRST_FRAMES), later)
+        decoder = Decoder(self.path, plan)
+        try:
+            for interval in group(plan, plan.shown[ranks[ranks < len(plan.shown)]].tolist()):
+                for position, picture in decoder.pictures(interval, lambda: False):
+                    return int(plan.pts[position]), picture
+        finally:
+            decoder.close()
+        raise VideoError(f"{self.path}: no frame could be decoded")
+
+    def _drop_torn_end(self) -> None:
+        """A file that was cut off ends with its last frame that decodes."""
+        tail = self._shown[-FIRST_FRAMES:]
+        decoder, good = Decoder(self.path, self._plan), int(self._shown[0])
+        try:
+            for interval in group(self._plan, tail.tolist()):
+                for position, _ in decoder.pictures(interval, lambda: False):
+                    good = max(good, int(self._plan.pts[position]))
+        finally:
+            decoder.close()
+        self._shown = self._shown[self._shown <= max(good, int(tail[0]) - 1)]
+
+    def _describe(self, header: Header, is_cut_off: bool) -> VideoInfo:
+        duration_seconds = self._end_seconds()
+        return VideoInfo(
+            duration_seconds=duration_seconds,
+            width=self._stored.shown_width,
+            height=self._stored.shown_height,
+            average_fps=len(self._shown) / duration_seconds,
+            frame_count=len(self._shown),
+            codec=header.codec,
+            rotation_degrees=self._stored.orientation.degrees,
+            has_audio=header.has_audio,
+            subtitle_streams=header.subtitle_streams,
+            promised_seconds=header.promised_seconds,
+            is_cut_off=is_cut_off,
+        )
+
+    def _frames(self, wanted_pts: NDArray[np.int64], max_height: int | None) -> Iterator[Frame]:
+        intervals = group(self._plan, wanted_pts.tolist())
+        frame_bytes = self.info.width * self.info.height * 3
+        if max_height is not None:
+            frame_bytes = round(frame_bytes * min(1.0, max_height / self.info.height) ** 2)
+
+        def decode(interval: Interval, is_cancelled: Callable[[], bool]) -> Iterator[Frame]:
+            with self._reader() as reader:
+                for position, picture in reader.decoder.pictures(interval, is_cancelled):
+                    pixels = reader.converter.rgb(picture, max_height)
+                    yield Frame(pixels, self._seconds_of(position))
+
+        if len(intervals) == 1:
+            return decode(intervals[0], lambda: False)
+        return OrderedRun(intervals, decode, max(2, WAITING_BYTES // max(1, frame_bytes))).results()
+
+    @contextmanager
+    def _reader(self) -> "Iterator[_Reader]":
+        """A decoder that nobody else uses meanwhile; opening one costs more than a short seek, so they are kept."""
+        with self._lock:
+            if self._is_closed:
+                raise ValueError(f"the video {self.path} was closed")
+            reader = self._idle.pop() if self._idle else None
+        reader = reader or _Reader(Decoder(self.path, self._plan), RgbConverter(self._stored))
+        try:
+            yield reader
+        finally:
+            with self._lock:
+                is_kept = not self._is_closed and len(self._idle) < WORKERS
+                if is_kept:
+                    self._idle.append(reader)
+            if not is_kept:
+                reader.decoder.close()
+
+    def _seconds(self, pts: NDArray[np.int64]) -> NDArray[np.float64]:
+        base = self._plan.time_base
+        seconds: NDArray[np.float64] = (pts - self._shown[0]) * base.numerator / base.denominator
+        return seconds
+
+    def _seconds_of(self, position: int) -> float:
+        return float(self._seconds(self._plan.pts[position : position + 1])[0])
+
+    def _end_seconds(self) -> float:
+        """Until the last frame leaves the screen."""
+        return float(self._seconds(self._shown[-1:] + self._plan.last_duration)[0])
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """What one thread needs to read frames."""
+
+    decoder: Decoder
+    converter: RgbConverter
+
+
+def _check_file(path: Path) -> None:
+    if path.is_dir():
+        raise VideoError(f"{path} is a directory, a video file is needed")
+    if not path.exists():
+        raise VideoError(f"{path}: no such file")
+    if not path.is_file():
+        raise VideoError(f"{path} is not a file")
+    if path.stat().st_size == 0:
+        raise VideoError(f"{path} is empty")
+    if not os.access(path, os.R_OK):
+        raise VideoError(f"{path} may not be read by this user")
+
+
+def _plan(path: Path) -> PacketPlan:
+    plan = read_plan(path)
+    if plan is None or not len(plan.shown):
+        raise VideoError(f"{path}: no frame could be decoded, the file holds no picture")
+    return plan
+
+
+def _is_cut_off(header: Header, plan: PacketPlan) -> bool:
+    """True when the packets end well before the promise. Whole files are off by a few frames, torn ones by less."""
+    if header.promised_seconds is None:
+        return False
+    reached = float((plan.shown[-1] + plan.last_duration) * plan.time_base)
+    if not header.promise_is_for_video:
+        reached = max(reached, plan.reached_seconds)
+    missing_seconds = header.start_seconds + header.promised_seconds - reached
+    return missing_seconds > max(0.5, 0.01 * header.promised_seconds) or (plan.ends_torn and missing_seconds > 0.1)
+
+
+def _content_hash(path: Path) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        if size <= HASH_WHOLE_BYTES:
+            while chunk := file.read(2**20):
+                digest.update(chunk)
+        else:
+            digest.update(str(size).encode())
+            for start in np.linspace(0, size - HASH_CHUNK_BYTES, HASH_CHUNKS).astype(int).tolist():
+                file.seek(start)
+                digest.update(file.read(HASH_CHUNK_BYTES))
+    return digest.hexdigest()
