@@ -21,9 +21,6 @@ from agent.timeline import frame_anchor, timeline_of
 from agent.trajectory import Calls, Evidence, Result, Step, Stop, ToolCall, Trajectory
 from tools.observation import FULL_FRAME, Box, Finding, FrameRef
 
-DOUBTFUL_NO_SPEECH = 0.5
-"""From this probability of silence on, recognised speech is marked as doubtful."""
-
 _MOST_BOXES = 24
 _HEAD_LINES = 14
 _SAME_TIME_SECONDS = 0.02
@@ -88,8 +85,8 @@ class ExhibitView:
     frames: tuple[FrameView, ...]
     calls: tuple[tuple[str, str], ...]
     """(what is shown, address in the page); the address is empty for an unknown call."""
-    doubt: float | None
-    """The highest no-speech probability among the speech it rests on, where that is doubtful."""
+    doubts: tuple[str, ...]
+    """Why what it rests on may be wrong, in the words of the tools; not of findings that it does not quote."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +161,6 @@ def render(trajectory: Trajectory, picture: PictureOf) -> str:
         script=script,
         style_hash=_csp_hash(style),
         script_hash=_csp_hash(script),
-        doubtful=DOUBTFUL_NO_SPEECH,
     )
 
 
@@ -241,10 +237,10 @@ def _exhibits(trajectory: Trajectory, pictures: Pictures) -> tuple[ExhibitView, 
             _only_cited(_frame_view(f"exhibit-{number}-frame-{i}", ref, pictures, findings, item))
             for i, ref in enumerate(_evidence_refs(trajectory, item), start=1)
         )
-        doubts = [f.no_speech for f in findings if f.no_speech is not None] if item.source == "speech" else []
-        doubt = max(doubts, default=0.0)
+        quoted = [f for f in findings if f.doubt and (_quotes(item, f) or not item.quote)]
+        doubts = tuple(dict.fromkeys(_doubt(f) for f in quoted))
         calls = tuple(anchors.get(call_id, (call_id, "")) for call_id in item.call_ids)
-        exhibits.append(ExhibitView(number, item, frames, calls, doubt if doubt >= DOUBTFUL_NO_SPEECH else None))
+        exhibits.append(ExhibitView(number, item, frames, calls, doubts))
     return tuple(exhibits)
 
 
@@ -349,6 +345,13 @@ def _quotes(evidence: Evidence, finding: Finding) -> bool:
     return bool(quote and text) and (text in quote or quote in text)
 
 
+def _doubt(finding: Finding) -> str:
+    """Why a finding may be wrong, with the probability of silence where there is one."""
+    if finding.no_speech is None:
+        return finding.doubt
+    return f"{finding.doubt} (silence: {100 * finding.no_speech:.0f} %)"
+
+
 def _cut(text: str) -> tuple[str, str]:
     """The first lines, and the rest."""
     lines = text.split("\n")
@@ -383,7 +386,7 @@ def _template() -> Template:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_finalize
     )
-    environment.filters |= {"mmss": mmss, "argument": _argument, "visible": _visible}
+    environment.filters |= {"mmss": mmss, "argument": _argument, "visible": _visible, "doubt": _doubt}
     return environment.from_string(_part("report.html.jinja"))
 
 

@@ -55,7 +55,7 @@ def played(text: str = "An unlucky bird") -> Trajectory:
     """One overview, one reading with a close-up, one broken turn, an answer."""
     overview = tuple(FrameRef(t, 180, 320) for t in (10.0, 30.0, 50.0))
     reading = Finding("text", 12.0, 12.04, text, 0.9, (0.5, 0.5, 0.625, 0.5625))
-    speech = Finding("speech", 20.0, 22.0, "Thanks for watching", -0.4, None, 0.83)
+    speech = Finding("speech", 20.0, 22.0, "Thanks for watching", -0.4, None, 0.83, "nobody may be speaking")
     first = Step(
         Turn(f"Thinking of {text}", Calls((ToolCall("t1c1", "overview", {"count": 3}),)), Usage(0.5, 100, 20)),
         (Result("t1c1", Observation(text, overview), seconds=0.2),),
@@ -270,8 +270,8 @@ def test_text_evidence_without_a_frame_shows_the_frame_it_was_read_in() -> None:
 
 def test_doubtful_speech_is_marked_as_doubtful_in_evidence_and_in_its_turn() -> None:
     words = page(played()).words
-    assert "the recogniser puts 83 % on nobody having spoken here" in words
-    assert "1 of these lines is doubtful speech" in words
+    assert "Doubtful: nobody may be speaking (silence: 83 %)" in words
+    assert "1 of these lines is doubtful, and may be invented" in words
 
 
 def test_a_subtitle_is_not_called_doubtful() -> None:
