@@ -1,0 +1,70 @@
+"""What a score must be held against: chance, the same policy with nothing to see, and one frame from the index."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from agent.policy import next_call_ids
+from agent.trajectory import Answer, Calls, Evidence, Result, ToolCall, Trajectory, Turn
+from evals.example import Example
+
+BLIND_SECONDS = 10
+"""Length of the grey clip: the same for all questions, so that not even the duration tells anything."""
+
+_GREY = 128
+_HEIGHT, _WIDTH = 180, 320
+
+
+def chance(examples: Sequence[Example]) -> float:
+    """The exact expected accuracy of choosing options at random; an open question is never right by chance."""
+    if not examples:
+        raise ValueError("need at least one example")
+    return sum(1 / len(e.question.options) for e in examples if e.question.options and e.answer is not None) / len(
+        examples
+    )
+
+
+def write_grey_clip(path: Path) -> None:
+    """A clip of one even grey and no sound: a video in which nothing is shown."""
+    import av
+
+    pixels = np.full((_HEIGHT, _WIDTH, 3), _GREY, np.uint8)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=5)
+        stream.width, stream.height, stream.pix_fmt = _WIDTH, _HEIGHT, "yuv420p"
+        for _ in range(5 * BLIND_SECONDS):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode())
+
+
+class TopFrame:
+    """The option whose words fit some one frame best, by the index alone, with that frame as evidence.
+
+    For an open question it has only the frame that fits the question best, and no words.
+    """
+
+    spec = "top-1 frame"
+
+    def __call__(self, trajectory: Trajectory) -> Turn:
+        """One search for each option, then the answer."""
+        queries = trajectory.question.options or (trajectory.question.text,)
+        if not trajectory.steps:
+            ids = next_call_ids(trajectory, len(queries))
+            pairs = zip(ids, queries, strict=True)
+            return Turn("", Calls(tuple(ToolCall(i, "search_frames", {"query": q, "count": 1}) for i, q in pairs)))
+        results = trajectory.steps[0].results
+        best = max(range(len(results)), key=lambda i: _top_score(results[i]))
+        is_choice = bool(trajectory.question.options)
+        return Turn(
+            "", Answer(queries[best] if is_choice else "", best if is_choice else None, None, _moment(results[best]))
+        )
+
+
+def _top_score(result: Result) -> float:
+    return max((f.score for f in result.observation.findings if f.score is not None), default=float("-inf"))
+
+
+def _moment(result: Result) -> tuple[Evidence, ...]:
+    found = result.observation.findings[:1]
+    return tuple(Evidence(f.start_seconds, f.stop_seconds, (result.call_id,), result.observation.frames) for f in found)
