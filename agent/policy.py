@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from agent.trajectory import Calls, Malformed, Trajectory, Turn, load
+from agent.trajectory import Malformed, Trajectory, Turn, load
 
 
 class Policy(Protocol):
@@ -38,9 +38,9 @@ def recorded_turns(trajectory: Trajectory) -> tuple[Turn, ...]:
 
 
 def _lite(_: str) -> Policy:
-    from agent.backends.lite import LitePolicy
+    from agent.backends.lite import LitePolicy, packaged_similarity
 
-    return LitePolicy()
+    return LitePolicy(packaged_similarity())
 
 
 def _scripted(path: str) -> Policy:
@@ -68,9 +68,3 @@ def next_call_ids(trajectory: Trajectory, count: int) -> tuple[str, ...]:
     """Ids for the calls of the next turn: `t2c1` is turn 2, call 1."""
     turn = len(trajectory.steps) + 1
     return tuple(f"t{turn}c{number}" for number in range(1, count + 1))
-
-
-def used_call_ids(trajectory: Trajectory) -> frozenset[str]:
-    """Every call id that the trajectory has used."""
-    moves = (step.turn.move for step in trajectory.steps)
-    return frozenset(call.id for move in moves if isinstance(move, Calls) for call in move.calls)

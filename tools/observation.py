@@ -45,6 +45,8 @@ class Finding:
     """Where in the picture; None means the whole picture, or no picture (speech)."""
     no_speech: float | None = None
     """Speech only: the recogniser's probability, 0..1, that nobody spoke. None for subtitles and everything else."""
+    doubt: str = ""
+    """Why this may be wrong, in words, as for speech that may be invented; such a finding must not be quoted as fact."""
 
 
 @dataclass(frozen=True)

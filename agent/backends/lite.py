@@ -1,0 +1,103 @@
+"""`lite`, the policy that needs nothing but packages: no GPU, no key, no download."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from agent.lite import choosing, naming, ordering, textual, timing
+from agent.lite.case import Case
+from agent.lite.extracting import Similarity
+from agent.lite.plan import Wanted, new_calls
+from agent.lite.reading import Reading, read_question
+from agent.trajectory import Answer, Calls, Trajectory, Turn
+from agent.transition import limit_reached
+
+ABOUT = (
+    "lite is the small built-in reasoner: rules over search, screen text and speech. It understands no pictures; "
+    "for that, plug in a vision-language model."
+)
+
+
+@dataclass(frozen=True)
+class Approach:
+    """How one kind of question is taken on."""
+
+    looks: Callable[[Case], list[Wanted]]
+    """Every call that is worth making; those already made are left out later."""
+    answer: Callable[[Case], Answer]
+
+
+_INTERVAL = Approach(timing.interval_looks, timing.interval_answer)
+_ORDER = Approach(ordering.looks, ordering.answer)
+_CHOICE = Approach(choosing.looks, choosing.answer)
+_MOMENT = Approach(timing.moment_looks, timing.moment_answer)
+_NAME = Approach(naming.looks, naming.answer)
+_TEXT = Approach(textual.looks, textual.answer)
+
+
+class LitePolicy:
+    """Asks for every look that its rules still want, and answers when none is left.
+
+    It keeps nothing between turns: the next turn follows from the trajectory alone.
+    """
+
+    spec = "lite"
+
+    def __init__(self, similarity: Similarity | None = None) -> None:
+        self._similarity = similarity
+
+    def __call__(self, trajectory: Trajectory) -> Turn:
+        """The looks that are still wanted, or the answer."""
+        reading = read_question(trajectory.question, trajectory.facts.duration_seconds)
+        case = Case(reading, trajectory, self._similarity)
+        approach = approach_to(reading)
+        if limit_reached(trajectory) is None and (calls := new_calls(trajectory, approach.looks(case))):
+            return Turn(_thought(case), Calls(calls))
+        answer = approach.answer(case)
+        return Turn(_verdict(answer), answer)
+
+
+def approach_to(reading: Reading) -> Approach:
+    """The approach for a question."""
+    if reading.wants == "interval":
+        return _INTERVAL
+    if reading.wants == "order":
+        return _ORDER
+    if reading.question.options:
+        return _CHOICE
+    if reading.wants == "time":
+        return _MOMENT
+    return _NAME if reading.senses[0] == "picture" and reading.wants in ("thing", "colour") else _TEXT
+
+
+def packaged_similarity() -> Similarity | None:
+    """Cosine of meaning by the packaged word vectors; None where they are not installed."""
+    from tools import conse
+
+    if not conse.is_installed():
+        return None
+    encoder = conse.ConseEncoder()
+
+    def similarity(text: str, others: Sequence[str]) -> list[float]:
+        vectors = encoder.encode_texts([text, *others])
+        return [float(cosine) for cosine in vectors[1:] @ vectors[0]]
+
+    return similarity
+
+
+def _thought(case: Case) -> str:
+    reading = case.reading
+    if case.trajectory.steps:
+        return "I look closer where the first look points."
+    where = (
+        ""
+        if reading.span is None
+        else f" between {reading.span.start_seconds:.1f} and {reading.span.stop_seconds:.1f} s"
+    )
+    return f"Asked for: {reading.wants}. I look for {case.query!r}{where}, first in {reading.senses[0]}."
+
+
+def _verdict(answer: Answer) -> str:
+    if answer.not_shown:
+        return "Nothing that I found answers this."
+    spans = ", ".join(f"{e.start_seconds:.1f}-{e.stop_seconds:.1f} s" for e in answer.evidence)
+    return f"The best-supported answer rests on {spans}." if spans else "A guess: I found nothing to rest it on."

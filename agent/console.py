@@ -1,0 +1,165 @@
+"""What a person sees: progress and steps on stderr while it works, the answer on stdout when it is done."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from tools.indexing import Progress as IndexProgress
+
+from agent.coverage import coverage_of, mmss
+from agent.trajectory import Answer, Calls, Evidence, Malformed, Step, ToolCall, Trajectory, Turn
+from tools.observation import Observation
+
+OnProgress = Callable[[IndexProgress], None]
+
+_PLAIN_LINE_EVERY_SECONDS = 5.0
+_LINE_LENGTH = 160
+
+
+class Narrator:
+    """Tells of each turn and step on one line each; colours on a terminal, plain lines when piped."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._told = 0
+
+    def __call__(self, event: Turn | Trajectory) -> None:
+        """One event of the graph."""
+        if isinstance(event, Turn):
+            self._tell_turn(event)
+        elif len(event.steps) > self._told:
+            self._told = len(event.steps)
+            self._tell_step(event.steps[-1])
+        elif event.verification is not None:
+            agrees = "agrees" if event.verification.agrees else f"says instead: {event.verification.answer}"
+            self._line("check", f"a second answer from the evidence alone {agrees}", "cyan")
+
+    def _tell_turn(self, turn: Turn) -> None:
+        if turn.thought:
+            self._line("think", turn.thought, "magenta")
+        if isinstance(turn.move, Calls):
+            for call in turn.move.calls:
+                self._line("call", f"{call.id} {call_text(call)}", "blue")
+        elif isinstance(turn.move, Malformed):
+            self._line("reply", f"not usable: {turn.move.why}", "red")
+
+    def _tell_step(self, step: Step) -> None:
+        for result in step.results:
+            repeat = " (repeat)" if result.repeat_of else ""
+            self._line("saw", f"{result.call_id}{repeat} {observation_text(result.observation)}", "green")
+        if step.notice:
+            self._line("note", step.notice, "yellow")
+
+    def _line(self, kind: str, text: str, style: str) -> None:
+        text = " ".join(text.split())
+        text = text if len(text) <= _LINE_LENGTH else text[: _LINE_LENGTH - 1] + "…"
+        self._console.print(f"[{style}]{kind:>5}[/] {escape(text)}", highlight=False, soft_wrap=True)
+
+
+def call_text(call: ToolCall) -> str:
+    """A call as a reader writes it: `zoom(seconds=3.0)`."""
+    return f"{call.name}({', '.join(f'{name}={value!r}' for name, value in call.arguments.items())})"
+
+
+def observation_text(observation: Observation) -> str:
+    """An observation on one line."""
+    frames = f"[{len(observation.frames)} frames] " if observation.frames else ""
+    return ("error: " if observation.is_error else "") + frames + observation.text
+
+
+@contextmanager
+def index_progress(console: Console) -> Iterator[OnProgress]:
+    """A callback for the index that draws a bar with an estimate, or a plain line now and then when piped."""
+    if not console.is_terminal:
+        yield _plain_progress(console)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        yield _bar_progress(bar)
+
+
+def _bar_progress(bar: Progress) -> OnProgress:
+    tasks: dict[str, TaskID] = {}
+
+    def show(progress: IndexProgress) -> None:
+        if progress.stage not in tasks:
+            tasks[progress.stage] = bar.add_task(progress.stage, total=progress.total)
+        bar.update(tasks[progress.stage], completed=progress.done, total=progress.total)
+
+    return show
+
+
+def _plain_progress(console: Console) -> OnProgress:
+    last_seconds = -_PLAIN_LINE_EVERY_SECONDS
+
+    def show(progress: IndexProgress) -> None:
+        nonlocal last_seconds
+        now = time.monotonic()
+        if progress.done < progress.total and now - last_seconds < _PLAIN_LINE_EVERY_SECONDS:
+            return
+        last_seconds = now
+        left = f", about {progress.eta_seconds:.0f} s left" if progress.eta_seconds else ""
+        console.print(f"{progress.stage} {progress.done}/{progress.total}{left}", highlight=False)
+
+    return show
+
+
+def print_answer(trajectory: Trajectory, console: Console) -> None:
+    """The answer, its confidence and evidence, and what was looked at."""
+    answer = trajectory.answer
+    if answer is None:
+        console.print(f"[bold red]No answer[/] ({trajectory.stop.value if trajectory.stop else 'not ended'})")
+        return
+    console.print(f"[bold]{escape(_headline(answer))}[/]", highlight=False)
+    console.print(_certainty(trajectory), highlight=False)
+    for item in answer.evidence:
+        console.print("  " + escape(evidence_text(item)), highlight=False, soft_wrap=True)
+    console.print(coverage_of(trajectory).sentence, highlight=False, soft_wrap=True)
+    if trajectory.facts.is_cut_off:
+        seconds = trajectory.facts.duration_seconds
+        console.print(
+            f"[yellow]The file is cut off: only its first {seconds:.2f} s can be decoded.[/]", highlight=False
+        )
+    console.print(usage_text(trajectory), style="dim", highlight=False, soft_wrap=True)
+
+
+def _headline(answer: Answer) -> str:
+    return "Not shown in this video." if answer.not_shown else answer.text
+
+
+def _certainty(trajectory: Trajectory) -> str:
+    confidence = trajectory.confidence
+    said = "confidence not stated" if confidence is None else f"confidence {confidence:.2f}"
+    if trajectory.verification is None:
+        return said
+    agrees = trajectory.verification.agrees
+    return f"{said}; a second answer from the evidence alone {'agrees' if agrees else 'disagrees'}"
+
+
+def evidence_text(item: Evidence) -> str:
+    """One piece of evidence on one line."""
+    span = f"{mmss(item.start_seconds)}-{mmss(item.stop_seconds)} ({item.start_seconds:.2f}-{item.stop_seconds:.2f} s)"
+    quote = f" “{item.quote}”" if item.quote else ""
+    note = f" {item.note}" if item.note else ""
+    return f"{span} {item.source}{quote}{note} [{', '.join(item.call_ids)}]"
+
+
+def usage_text(trajectory: Trajectory) -> str:
+    """What it cost, against its limits; what was not measured is said to be so."""
+    limits, tokens = trajectory.limits, trajectory.tokens
+    parts = (
+        f"turns {len(trajectory.steps)}{_of(limits.max_turns)}",
+        f"frames {len(trajectory.frames_seen)}{_of(limits.max_frames)}",
+        f"tokens {'not measured' if tokens is None else tokens}{_of(limits.max_tokens)}",
+        f"seconds {trajectory.seconds:.1f}{_of(limits.max_seconds)}",
+        f"stopped: {trajectory.stop.value if trajectory.stop else 'running'}",
+        f"policy {trajectory.policy}",
+    )
+    return ", ".join(parts)
+
+
+def _of(limit: float | None) -> str:
+    return "" if limit is None else f" of {limit:g}"

@@ -1,0 +1,153 @@
+"""Multiple choice about what is in the picture: each option scored by every source that can speak to it.
+
+Sources are search by meaning, words on screen and in speech, colours, the place of changes, and plain facts about
+the video. A source that cannot tell the options apart gives them all the same and so does not count.
+"""
+
+import math
+from collections.abc import Sequence
+
+from agent.lite.case import Case
+from agent.lite.extracting import mentions, relevances
+from agent.lite.notes import Note, evidence_of_line, evidence_of_note, notes, speech_lines, text_lines
+from agent.lite.plan import Wanted, span_arguments, wanted
+from agent.lite.words import content_words, stems, words
+from agent.trajectory import Answer, Evidence
+from tools.colours import colours_in
+from tools.observation import Box
+
+_TEMPERATURE = 0.06
+"""Cosine difference that makes one option e times as likely as another; picked by eye on development clips."""
+
+
+def looks(case: Case) -> list[Wanted]:
+    """What is still worth looking at."""
+    reading = case.reading
+    span = span_arguments(reading.span)
+    calls = [wanted("overview", count=6)]
+    if reading.wants == "orientation":
+        return calls
+    if reading.wants == "thing":
+        calls += [wanted("search_frames", query=option, count=2, **span) for option in case.options[:8]]
+    else:
+        calls.append(wanted("search_frames", query=case.query, count=2, **span))
+    if reading.senses[0] == "text":
+        calls.append(wanted("search_text", query=" ".join([reading.subject, *case.options]), **span))
+        if reading.instant is not None:
+            calls.append(wanted("read_text", seconds=reading.instant))
+    if reading.senses[0] == "speech" or case.trajectory.facts.has_subtitles:
+        calls.append(wanted("search_speech", query=" ".join([reading.subject, *case.options])))
+    if reading.wants == "place":
+        calls.append(wanted("find_changes", count=4, **span))
+    if reading.wants == "colour" or any(colours_in(option) for option in case.options):
+        calls.append(wanted("caption", focus=_focus(case), **span))
+    return calls + _closer(case)
+
+
+def _closer(case: Case) -> list[Wanted]:
+    """For colours without a time in the question: the seconds around the best match of what is asked about."""
+    moments = sorted(notes(case.trajectory, "moment"), key=lambda n: -(n.finding.score or 0.0))
+    if case.reading.wants != "colour" or case.reading.span is not None or not moments:
+        return []
+    at = moments[0].finding.start_seconds
+    stop = min(case.duration_seconds, at + 1.0)
+    return [wanted("caption", focus=_focus(case), start=round(max(0.0, at - 1.0), 2), stop=round(stop, 2))]
+
+
+def _focus(case: Case) -> str:
+    return f"{case.reading.question.text} {' / '.join(case.options)}"
+
+
+def answer(case: Case) -> Answer:
+    """The option that the sources together favour."""
+    likely = _softmax(option_scores(case))
+    best = max(range(len(likely)), key=lambda i: likely[i])
+    return Answer(case.options[best], best, round(min(0.95, likely[best]), 2), _evidence(case, best))
+
+
+def option_scores(case: Case) -> list[float]:
+    """One score an option, in log-odds, summed over sources."""
+    sources = (_by_words(case), _by_picture(case), _by_colour(case), _by_fact(case), _by_place(case))
+    return [sum(values) for values in zip(*sources, strict=True)]
+
+
+def _by_words(case: Case) -> list[float]:
+    lines = [*text_lines(case.trajectory), *speech_lines(case.trajectory)]
+    relevance = dict(zip(lines, relevances(case.reading, lines, case.similarity), strict=True))
+    weight = 4.0 if case.reading.senses[0] in ("text", "speech") else 1.5
+    common = set.intersection(*(stems(content_words(option)) for option in case.options))
+    scores = []
+    for option in case.options:
+        own = " ".join(word for word in words(option) if not stems([word]) & common) or option
+        found = mentions(own, lines)
+        scores.append(weight * max((share * (0.5 + min(1.0, relevance[line])) for line, share in found), default=0.0))
+    return scores
+
+
+def _by_picture(case: Case) -> list[float]:
+    best = [_best_moment(case, option) for option in case.options]
+    scores = [note.finding.score for note in best if note is not None and note.finding.score is not None]
+    if len(scores) < len(best):
+        return [0.0] * len(best)
+    return [score / _TEMPERATURE for score in scores]
+
+
+def _best_moment(case: Case, query: str) -> Note | None:
+    found = [note for note in notes(case.trajectory, "moment") if note.finding.text == query]
+    return max(found, key=lambda note: note.finding.score or 0.0, default=None)
+
+
+def _by_colour(case: Case) -> list[float]:
+    weight = 6.0 if case.reading.wants == "colour" else 1.5
+    fits = {n.finding.text: n.finding.score or 0.0 for n in notes(case.trajectory, "colour")}
+    return [weight * fits.get(option, 0.0) for option in case.options]
+
+
+def _by_fact(case: Case) -> list[float]:
+    if case.reading.wants == "yes or no":
+        # nothing packaged can judge an action; what is asked about more often happened than not
+        return [0.4 if words(option.casefold())[:1] == ["yes"] else 0.0 for option in case.options]
+    if case.reading.wants != "orientation":
+        return [0.0] * len(case.options)
+    facts = case.trajectory.facts
+    shape = "portrait" if facts.height > facts.width else "landscape" if facts.width > facts.height else "square"
+    return [5.0 if shape in words(option.casefold()) else 0.0 for option in case.options]
+
+
+def _by_place(case: Case) -> list[float]:
+    changes = sorted(notes(case.trajectory, "change"), key=lambda n: -(n.finding.score or 0.0))
+    box = next((n.finding.box for n in changes if n.finding.box is not None), None)
+    if case.reading.wants != "place" or box is None:
+        return [0.0] * len(case.options)
+    return [2.0 * fits_place(words(option.casefold()), box) for option in case.options]
+
+
+def fits_place(named: Sequence[str], box: Box) -> float:
+    """How well words for a place, such as top and left, fit the middle of a box, -1..1; 0 for words of no place."""
+    across, down = box[0] + box[2] - 1, box[1] + box[3] - 1
+    directions = {"left": -across, "right": across} | dict.fromkeys(("top", "upper", "above"), -down)
+    directions |= dict.fromkeys(("bottom", "lower", "below"), down)
+    fits = [directions[word] for word in named if word in directions]
+    return sum(fits) / len(fits) if fits else 0.0
+
+
+def _evidence(case: Case, best: int) -> tuple[Evidence, ...]:
+    option = case.options[best]
+    said = mentions(option, [*text_lines(case.trajectory), *speech_lines(case.trajectory)])[:1]
+    pieces = [evidence_of_line(case.trajectory, line) for line, _ in said]
+    if not pieces or case.reading.senses[0] == "picture":
+        seen = _best_moment(case, option) or _best_of_any(case)
+        pieces += [evidence_of_note(seen, f"best match for {seen.finding.text!r}")] if seen is not None else []
+    return tuple(pieces)
+
+
+def _best_of_any(case: Case) -> Note | None:
+    by_kind = [list(notes(case.trajectory, kind)) for kind in ("change", "colour", "moment", "fact")]
+    first = next((found for found in by_kind if found), [])
+    return max(first, key=lambda n: n.finding.score or 0.0, default=None)
+
+
+def _softmax(values: Sequence[float]) -> list[float]:
+    top = max(values)
+    powers = [math.exp(value - top) for value in values]
+    return [power / sum(powers) for power in powers]

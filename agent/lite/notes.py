@@ -1,0 +1,84 @@
+"""What a trajectory holds, in the shape in which rules look at it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from agent.lite.extracting import Line
+from agent.trajectory import Evidence, ToolCall, Trajectory
+from tools.observation import Finding, FindingKind, FrameRef
+
+
+@dataclass(frozen=True)
+class Note:
+    """One finding with the call that brought it."""
+
+    finding: Finding
+    call: ToolCall
+    frames: tuple[FrameRef, ...]
+
+
+def notes(trajectory: Trajectory, kind: FindingKind | None = None, tool: str | None = None) -> Iterator[Note]:
+    """Every finding of a kind, or of a tool, in order; repeats left out."""
+    calls = {call.id: call for call in trajectory.calls}
+    for result in trajectory.results:
+        call = calls[result.call_id]
+        if result.repeat_of is not None or (tool is not None and call.name != tool):
+            continue
+        for finding in result.observation.findings:
+            if kind is None or finding.kind == kind:
+                yield Note(finding, call, result.observation.frames)
+
+
+def called(trajectory: Trajectory, tool: str) -> bool:
+    """True if the tool has been called."""
+    return any(call.name == tool for call in trajectory.calls)
+
+
+def text_lines(trajectory: Trajectory) -> list[Line]:
+    """Screen text, in time order; a line that two calls brought counts once."""
+    found: dict[tuple[str, float], Line] = {}
+    for note in notes(trajectory, "text"):
+        finding = note.finding
+        height = finding.box[3] - finding.box[1] if finding.box is not None else 0.0
+        line = Line(
+            finding.text, finding.start_seconds, finding.stop_seconds, False, note.call.id, finding.score or 0.0, height
+        )
+        found.setdefault((line.text, round(line.start_seconds, 1)), line)
+    return sorted(found.values(), key=lambda line: line.start_seconds)
+
+
+def speech_lines(trajectory: Trajectory) -> list[Line]:
+    """Speech that nothing speaks against, in time order."""
+    found: dict[tuple[str, float], Line] = {}
+    for note in notes(trajectory, "speech"):
+        finding = note.finding
+        if not finding.doubt:
+            line = Line(
+                finding.text, finding.start_seconds, finding.stop_seconds, True, note.call.id, finding.score or 1.0
+            )
+            found.setdefault((line.text, round(line.start_seconds, 1)), line)
+    return sorted(found.values(), key=lambda line: line.start_seconds)
+
+
+def evidence_of_line(trajectory: Trajectory, line: Line) -> Evidence:
+    """The evidence that a quoted line is."""
+    frames = () if line.spoken else _frames_within(trajectory, line.start_seconds, line.stop_seconds)
+    return Evidence(
+        line.start_seconds,
+        line.stop_seconds,
+        (line.call_id,),
+        frames[:1],
+        line.text,
+        "speech" if line.spoken else "screen text",
+    )
+
+
+def evidence_of_note(note: Note, remark: str = "") -> Evidence:
+    """The evidence that a finding in the picture is."""
+    finding = note.finding
+    frames = tuple(f for f in note.frames if finding.start_seconds <= f.seconds < finding.stop_seconds + 1e-6)
+    return Evidence(finding.start_seconds, finding.stop_seconds, (note.call.id,), frames[:1], "", "frame", remark)
+
+
+def _frames_within(trajectory: Trajectory, start: float, stop: float) -> tuple[FrameRef, ...]:
+    return tuple(frame for frame in trajectory.frames_seen if start <= frame.seconds <= stop)

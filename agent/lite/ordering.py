@@ -1,0 +1,88 @@
+"""Which of several things comes first, and in which order they come."""
+
+from dataclasses import dataclass
+
+from agent.lite.case import Case
+from agent.lite.extracting import mentions
+from agent.lite.notes import evidence_of_line, evidence_of_note, notes, speech_lines, text_lines
+from agent.lite.plan import Wanted, wanted
+from agent.trajectory import Answer, Evidence
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """Where one of several things is found first."""
+
+    seconds: float
+    evidence: Evidence
+    strength: float
+
+
+def looks(case: Case) -> list[Wanted]:
+    """Every thing to be ordered, searched for as text and as a picture."""
+    things = things_of(case)
+    calls = [wanted("overview", count=6)]
+    calls += [wanted("search_frames", query=thing, count=3) for thing in things[:8]]
+    if case.reading.senses[0] == "text":
+        calls.append(wanted("search_text", query=" ".join(things)))
+    if case.reading.senses[0] == "speech":
+        calls.append(wanted("read_speech"))
+    return calls
+
+
+def answer(case: Case) -> Answer:
+    """The option whose order agrees best with where its things are found; the earliest (or last) for one thing each."""
+    seen = {thing: _sighting(case, thing) for thing in things_of(case)}
+    orders = [_parts(option) for option in case.options]
+    if any(len(order) > 1 for order in orders):
+        scores = [agreement([s.seconds for thing in order if (s := seen[thing]) is not None]) for order in orders]
+    else:
+        scores = _edge_scores(case, [seen[order[0]] if order else None for order in orders])
+    best = max(range(len(scores)), key=lambda i: scores[i])
+    evidence = tuple(s.evidence for thing in orders[best] if (s := seen[thing]) is not None)
+    confidence = 0.3 + 0.5 * max(0.0, scores[best] - sorted(scores)[-2])
+    return Answer(case.options[best], best, round(min(0.9, confidence), 2), evidence)
+
+
+def things_of(case: Case) -> list[str]:
+    """The distinct things that the options name."""
+    return list(dict.fromkeys(part for option in case.options for part in _parts(option)))
+
+
+def agreement(times: list[float]) -> float:
+    """Share of pairs in time order (Kendall's tau, mapped to 0..1), ties half; 0 for fewer than two times."""
+    pairs = [(a, b) for i, a in enumerate(times) for b in times[i + 1 :]]
+    return sum(1.0 if a < b else 0.5 if a == b else 0.0 for a, b in pairs) / len(pairs) if pairs else 0.0
+
+
+def _parts(option: str) -> list[str]:
+    return [part for piece in option.split(",") if (part := piece.strip())]
+
+
+def _sighting(case: Case, thing: str) -> Sighting | None:
+    said = mentions(thing, [*text_lines(case.trajectory), *speech_lines(case.trajectory)])
+    if said:
+        top = said[0][1]
+        line = min((line for line, share in said if share >= top), key=lambda line: line.start_seconds)
+        return Sighting(line.start_seconds, evidence_of_line(case.trajectory, line), 1.0 + top)
+    moments = [n for n in notes(case.trajectory, "moment") if n.finding.text == thing]
+    if not moments:
+        return None
+    best = max(moments, key=lambda n: n.finding.score or 0.0)
+    return Sighting(best.finding.start_seconds, evidence_of_note(best, thing), best.finding.score or 0.0)
+
+
+def _edge_scores(case: Case, sightings: list[Sighting | None]) -> list[float]:
+    """Early is good (late for "last"), but only as far as the thing is really there."""
+    found = [s for s in sightings if s is not None]
+    if not found:
+        return [0.0 for _ in sightings]
+    strongest = max(s.strength for s in found) or 1.0
+    latest = max(s.seconds for s in found) or 1.0
+    is_last = case.reading.edge == "last"
+    return [
+        0.0
+        if s is None
+        else 0.5 * (s.seconds / latest if is_last else 1 - s.seconds / latest) + 0.5 * s.strength / strongest
+        for s in sightings
+    ]

@@ -1,0 +1,258 @@
+"""What a question asks for: where in time it points, which senses it needs, what kind of thing answers it.
+
+Rules over English words. They know nothing of any video.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.lite.words import COLOURS, content_words, number, words
+from agent.trajectory import Question
+
+Wants = Literal[
+    "interval",
+    "order",
+    "colour",
+    "place",
+    "yes or no",
+    "orientation",
+    "time",
+    "date",
+    "number",
+    "version",
+    "name",
+    "words",
+    "thing",
+]
+Sense = Literal["speech", "text", "picture"]
+
+_N = r"(\d+(?:\.\d+)?)"
+_SECONDS = r"\s*(?:s|secs?|seconds?)\b"
+_MINUTES = r"\s*(?:m|mins?|minutes?)\b"
+_CLOCK = r"(\d{1,2}):([0-5]\d)(?::([0-5]\d))?"
+_BETWEEN = re.compile(rf"\b(?:between|from)\s+{_N}(?:{_SECONDS})?\s*(?:and|to|-|–)\s*{_N}{_SECONDS}", re.I)
+_RANGE = re.compile(rf"{_N}\s*(?:s|seconds?)?\s*(?:-|–|to)\s*{_N}{_SECONDS}", re.I)
+_MINUTES_SECONDS = re.compile(rf"{_N}{_MINUTES}(?:\s*(?:and\s*)?{_N}{_SECONDS})?", re.I)
+_JUST_SECONDS = re.compile(rf"{_N}{_SECONDS}", re.I)
+_AT_CLOCK = re.compile(rf"\b(?:at|around|about|after|near|timestamp)\s+{_CLOCK}", re.I)
+_FIRST_LAST = re.compile(rf"\b(first|last|final|opening)\s+{_N}{_SECONDS}", re.I)
+
+_SPEECH = re.compile(
+    r"\b(?:speech|spoken|speaks?|speaker|says? (?:he|she|they|that)|"
+    r"(?:he|she|they|man|woman|person|narrator|speaker|voice) says?|does \w+ say|said|aloud|hear[ds]?|heard|voice|"
+    r"talks?|talking|mentions?|mentioned|tells?|told|narrat\w+|announcer|words? spoken|sings?|lyrics?|transcript|"
+    r"conversation|asks?)\b",
+    re.I,
+)
+_TEXT = re.compile(
+    r"\b(?:captions?|banners?|signs?|signpost|written|writing|words?|texts?|titles?|letters?|cards?|on-?screen|screen|"
+    r"reads?|labels?|displayed|prints?|printed|printout|logo|subtitles?|headline|poster|plate|jersey|scoreboard|"
+    r"countdown|clock|timer|terminal|command|console|slide|page|menu|button|url|e-?mail|file|bytes|version|error|"
+    r"code|spelled|number is|says?)\b",
+    re.I,
+)
+_EARLY = re.compile(
+    r"\b(?:at the (?:very )?(?:start|beginning|outset)|in the (?:very )?(?:beginning|opening)|early in|"
+    r"right at the start|first (?:few )?(?:moments?|seconds?|frames?|shot)|in the first,? (?:\w+ )*shot|"
+    r"opening (?:shot|scene|seconds?))\b",
+    re.I,
+)
+_LATE = re.compile(
+    r"\b(?:(?:near|towards?|at|by) the (?:very )?end|in the end|very last|"
+    r"(?:last|final) (?:seconds?|moments?|frames?|card|shot|scene)|closing)\b",
+    re.I,
+)
+_PLACES = ("left", "right", "top", "bottom", "above", "below", "corner", "centre", "center", "middle", "upper", "lower")
+
+
+@dataclass(frozen=True)
+class Span:
+    """Half-open [start, stop) in seconds."""
+
+    start_seconds: float
+    stop_seconds: float
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A question, understood as far as rules go."""
+
+    question: Question
+    wants: Wants
+    senses: tuple[Sense, ...]
+    """Which to try, the likeliest first."""
+    span: Span | None
+    """The seconds that the question points at; None for anywhere."""
+    instant: float | None
+    """The second that it names, if it names one."""
+    subject: str
+    """What to search for: the question's content words, without times and without what is asked of them."""
+    edge: Literal["first", "last"] | None
+    """Whether the first or the last of several moments is meant."""
+    option_spans: tuple[Span, ...]
+    """For interval questions: each option's seconds."""
+
+
+def read_question(question: Question, duration_seconds: float) -> Reading:
+    """The reading of a question about a video of that length."""
+    text = question.text
+    option_spans = _option_spans(question.options, duration_seconds)
+    wants = _wants(question, option_spans)
+    span, instant = _pointed_at(text, duration_seconds)
+    return Reading(
+        question,
+        wants,
+        _senses(text, wants, question.options),
+        span,
+        instant,
+        subject_of(text),
+        _edge(text),
+        option_spans if wants == "interval" else (),
+    )
+
+
+def subject_of(text: str) -> str:
+    """The content words of a question, without the times in it."""
+    for pattern in (_BETWEEN, _RANGE, _MINUTES_SECONDS, _JUST_SECONDS, _AT_CLOCK):
+        text = pattern.sub(" ", text)
+    text = re.sub(r"\([^)]*\)", " ", text)
+    asked = {"colour", "color", "number", "interval", "second", "seconds", "time", "times", "order", "kind", "exactly"}
+    return " ".join(word for word in content_words(text) if word.casefold() not in asked)
+
+
+def parse_span(text: str, duration_seconds: float) -> Span | None:
+    """The seconds that a phrase such as `20-30 s`, `at about 1.5 s` or `1:05` names, or None."""
+    if (match := _RANGE.search(text) or _BETWEEN.search(text)) is not None:
+        return Span(float(match[1]), float(match[2]))
+    instant = _instant(text)
+    if instant is None and (match := re.fullmatch(rf"\D{{0,12}}{_CLOCK}\D{{0,3}}", text.strip())) is not None:
+        instant = _clock(match[1], match[2], match[3])
+    if instant is None or instant > duration_seconds + 1:
+        return None
+    return Span(max(0.0, instant - 0.5), instant + 0.5)
+
+
+def _option_spans(options: tuple[str, ...], duration_seconds: float) -> tuple[Span, ...]:
+    spans = [parse_span(option, duration_seconds) for option in options]
+    found = [span for span in spans if span is not None]
+    return tuple(found) if options and len(found) == len(options) else ()
+
+
+def _pointed_at(text: str, duration_seconds: float) -> tuple[Span | None, float | None]:
+    if (match := _BETWEEN.search(text) or _RANGE.search(text)) is not None:
+        return _clipped(float(match[1]), float(match[2]), duration_seconds), None
+    if (match := _FIRST_LAST.search(text)) is not None:
+        seconds = float(match[2])
+        if match[1].casefold() in ("first", "opening"):
+            return _clipped(0.0, seconds, duration_seconds), None
+        return _clipped(duration_seconds - seconds, duration_seconds, duration_seconds), None
+    if (instant := _instant(text)) is not None and instant <= duration_seconds:
+        slack = 0.5 if re.search(r"exactly|precisely|after the start", text, re.I) else 1.5
+        return _clipped(instant - slack, instant + max(slack, 1.0), duration_seconds), instant
+    if re.search(r"\bvery last (?:second|frame|moment)", text, re.I):
+        return _clipped(duration_seconds - 1.0, duration_seconds, duration_seconds), None
+    if _LATE.search(text):
+        return _clipped(duration_seconds * 0.75, duration_seconds, duration_seconds), None
+    if _EARLY.search(text):
+        return _clipped(0.0, max(2.0, duration_seconds * 0.3), duration_seconds), None
+    return None, None
+
+
+def _clipped(start: float, stop: float, duration_seconds: float) -> Span:
+    start = min(max(0.0, start), max(0.0, duration_seconds - 0.1))
+    return Span(start, max(start + 0.1, min(stop, duration_seconds)))
+
+
+def _instant(text: str) -> float | None:
+    if (match := _AT_CLOCK.search(text)) is not None:
+        return _clock(match[1], match[2], match[3])
+    if (match := _MINUTES_SECONDS.search(text)) is not None:
+        return float(match[1]) * 60 + float(match[2] or 0)
+    if (match := _JUST_SECONDS.search(text)) is not None:
+        return float(match[1])
+    return None
+
+
+def _clock(first: str, second: str, third: str | None) -> float:
+    if third is None:
+        return int(first) * 60.0 + int(second)
+    return int(first) * 3600.0 + int(second) * 60.0 + int(third)
+
+
+def _edge(text: str) -> Literal["first", "last"] | None:
+    if re.search(r"\b(?:first|earliest)\b", text, re.I):
+        return "first"
+    return "last" if re.search(r"\b(?:last|latest|finally)\b", text, re.I) else None
+
+
+def _wants(question: Question, option_spans: tuple[Span, ...]) -> Wants:
+    text = question.text.casefold()
+    options = [option.casefold() for option in question.options]
+    if option_spans and not re.search(r"\b(?:which|what) time\b", text):
+        return "interval"
+    if options:
+        return _wants_of_options(text, options)
+    return _wants_of_text(text)
+
+
+def _wants_of_options(text: str, options: list[str]) -> Wants:
+    if all(set(words(o)) & {"portrait", "landscape", "square"} for o in options):
+        return "orientation"
+    if all(o.split(",")[0].split()[0] in ("yes", "no") for o in options if o.split()):
+        return "yes or no"
+    if all(o.count(",") >= 1 for o in options) or re.search(r"\b(?:comes?|shown|appears?|seen) first\b", text):
+        return "order"
+    if re.search(r"\bcolou?r", text) and all(set(words(o)) & COLOURS for o in options):
+        return "colour"
+    if (
+        re.search(r"\b(?:where|corner|side|direction|which way)\b", text)
+        and sum(any(place in words(o) for place in _PLACES) for o in options) > len(options) / 2
+    ):
+        return "place"
+    return "thing"
+
+
+def _wants_of_text(text: str) -> Wants:
+    if re.search(r"\bwhen\b|how many seconds|at (?:what|which) (?:second|moment|timestamp)|how long after", text):
+        return "time"
+    if re.search(r"\b(?:which|what) (?:date|day)\b|\bdate is\b", text):
+        return "date"
+    if re.search(r"\b(?:which|what) time\b", text):
+        return "words"
+    if re.search(r"\bversion\b", text):
+        return "version"
+    if re.search(r"\bhow (?:many|much)\b|\b(?:which|what)(?: \w+)? (?:number|numbers|score|price|amount)\b", text):
+        return "number"
+    if re.search(r"\bcolou?r\b", text):
+        return "colour"
+    if re.search(r"\b(?:what|how) (?:does|do|did) .*\b(?:say|says|read|describe)\b|\bwritten\b", text):
+        return "words"
+    if re.search(r"\b(?:which|what) (?:\w+ )?(?:words?|captions?|titles?|texts?|sentence|phrase|lines?)\b", text):
+        return "words"
+    if re.search(
+        r"^(?:(?:at|in|by|for|with|to|on) )?(?:which|whose|what) "
+        r"(?!(?:is|are|was|were|do|does|did|can|could|will|would|has|have) )\w+|^who\b",
+        text,
+    ):
+        return "name"
+    return "name" if re.search(r"\babout\b|\bcalled\b|\bname\b", text) else "thing"
+
+
+def _senses(text: str, wants: Wants, options: tuple[str, ...]) -> tuple[Sense, ...]:
+    speech, screen = bool(_SPEECH.search(text)), bool(_TEXT.search(text))
+    if "(speech)" in text.casefold() or (speech and not re.search(r"\b(?:caption|banner|sign|written)\b", text, re.I)):
+        return ("speech", "text")
+    if screen:
+        return ("text", "speech")
+    if not options and wants in ("number", "version", "date", "name", "words"):
+        return ("text", "speech", "picture")
+    return ("picture", "text", "speech")
+
+
+def asked_number_count(text: str) -> int:
+    """How many numbers a question asks for, as in `which three numbers`; 1 if it does not say."""
+    for before, after in zip(words(text), words(text)[1:], strict=False):
+        if after.casefold() in ("numbers", "digits", "words") and (value := number(before)) is not None:
+            return int(value)
+    return 1

@@ -1,0 +1,76 @@
+"""Words and numbers as rules need them: content words, numbers in words and digits, clock times, dates."""
+
+import re
+from collections.abc import Iterable
+
+NUMBER_WORDS = {
+    word: value
+    for value, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+        "seventeen eighteen nineteen twenty".split()
+    )
+} | {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "hundred": 100, "thousand": 1000}
+
+STOP_WORDS = frozenset(
+    "a an the this that these those it its is are was were be been being am do does did done has have had of in on at "
+    "to from by for with as into onto over under out off up down and or nor not no so if then than there here he she "
+    "they them him her his their we you i me my your our what which who whom whose where when why how many much about "
+    "after before during while can could would should will shall may might must video picture clip film shown show "
+    "shows see seen visible appear appears happen happens say says said according all any some one's s t".split()
+)
+
+COLOURS = frozenset(
+    "red orange yellow green blue purple violet pink brown black white grey gray lavender turquoise cyan teal navy "
+    "beige cream tan gold golden silver maroon crimson magenta lilac olive lime khaki scarlet reddish bluish greenish "
+    "dark light pale bright".split()
+)
+
+_WORD = re.compile(r"[^\W_]+(?:['’.:,-][^\W_]+)*")
+_CLOCK = re.compile(r"(?<![\d:])(\d{1,2}):([0-5]\d)(?::([0-5]\d))?(?![\d:])")
+_NUMBER = re.compile(r"(?<![\w.,:])\d+(?:,\d{3})*(?:\.\d+)?(?![\w:]|[.,]\d)")
+
+
+def words(text: str) -> list[str]:
+    """The words and numbers of a text, as written, without punctuation around them."""
+    return _WORD.findall(text)
+
+
+def stem(word: str) -> str:
+    """The word with its commonest English endings taken off: enough to match singular, plural and -ing."""
+    word = word.casefold().removesuffix("'s").removesuffix("’s")
+    for ending, least in (("ations", 5), ("ation", 5), ("ings", 4), ("ing", 4), ("ies", 3), ("es", 4), ("ed", 4)):
+        if word.endswith(ending) and len(word) - len(ending) >= least - 1:
+            return word[: -len(ending)]
+    return word[:-1] if word.endswith("s") and not word.endswith("ss") and len(word) > 3 else word
+
+
+def content_words(text: str) -> list[str]:
+    """The words that carry meaning, in order."""
+    return [word for word in words(text) if word.casefold() not in STOP_WORDS]
+
+
+def stems(texts: Iterable[str]) -> set[str]:
+    """The stems of words."""
+    return {stem(text) for text in texts}
+
+
+def number(word: str) -> float | None:
+    """The value of a number in digits or a word, or None."""
+    if (value := NUMBER_WORDS.get(word.casefold())) is not None:
+        return float(value)
+    return float(word.replace(",", "")) if _NUMBER.fullmatch(word) else None
+
+
+def clock_seconds(text: str) -> float | None:
+    """The value in seconds of the first mm:ss or h:mm:ss in a text, or None."""
+    if (match := _CLOCK.search(text)) is None:
+        return None
+    first, second, third = match.groups()
+    if third is None:
+        return int(first) * 60.0 + int(second)
+    return int(first) * 3600.0 + int(second) * 60.0 + int(third)
+
+
+def plain(text: str) -> str:
+    """Casefolded words, single spaces: how texts are compared."""
+    return " ".join(word.casefold() for word in words(text))

@@ -1,0 +1,69 @@
+"""Short answers out of lines, on lines that no test clip holds."""
+
+import pytest
+
+from agent.lite.clock import running_clock
+from agent.lite.extracting import Line, candidates, mentions
+from agent.lite.reading import read_question
+from agent.trajectory import Question
+
+
+def lines(*texts: str, spoken: bool = False) -> list[Line]:
+    return [Line(text, float(i), float(i + 1), spoken, "t1c1") for i, text in enumerate(texts)]
+
+
+def best(question: str, *texts: str, spoken: bool = False) -> str:
+    found = candidates(read_question(Question("v.mp4", question), 60.0), lines(*texts, spoken=spoken), None)
+    return found[0].text
+
+
+@pytest.mark.parametrize(
+    ("question", "texts", "answer"),
+    [
+        ("How many apples are left?", ("Apples left: 12", "Pears left: 40"), "12"),
+        ("How many guests does he mention?", ("we had 7 tables and eleven guests that night",), "eleven"),
+        ("Which version of node is installed?", ("$ node --version", "node v20.11.1", "npm 10.2"), "20.11.1"),
+        ("Which date is on the poster?", ("Summer fair", "Sunday, 3 May 2024, from 10:00"), "3 May 2024"),
+        ("Which file is missing?", ("error: cannot open file 'notes.txt'", "done"), "notes.txt"),
+        ("Which number does the script print?", ("$ python -c 'print(6*7)'", "42", "$"), "42"),
+        ("Which three numbers are read out?", ("and now four, nine, two please",), "four, nine, two"),
+        ("Which number comes first in the sorted list?", ("sorted list: 3, 7, 8, 11",), "3"),
+        ("Which city does she live in?", ("I have lived in New Haven for years", "it is cold"), "New Haven"),
+        ("What does the sign over the door say?", ("NO ENTRY",), "NO ENTRY"),
+    ],
+)
+def test_the_best_candidate(question: str, texts: tuple[str, ...], answer: str) -> None:
+    assert best(question, *texts) == answer
+
+
+def test_a_number_inside_another_is_no_candidate() -> None:
+    found = candidates(
+        read_question(Question("v.mp4", "How many files are there?"), 60), lines("build 2.5.1 of 25"), None
+    )
+    assert [c.text for c in found] == ["25"]
+
+
+def test_an_option_is_found_in_digits_or_words_and_without_spaces() -> None:
+    assert mentions("three rabbits", lines("3 RABBITS"))[0][1] == 1.0
+    assert mentions("breaking news", lines("BREAKINGNEWS 10:45"))[0][1] == 1.0
+    assert mentions("a paris", lines("comparison")) == []
+
+
+def test_a_countdown_is_known_at_every_second_from_three_readings() -> None:
+    readings = [
+        Line(text, at, at + 1, False, "t1c1") for at, text in ((0.0, "10:00"), (30.0, "09:30"), (90.0, "08:30"))
+    ]
+    clock = running_clock(readings)
+    assert clock is not None
+    assert clock.slope == -1
+    # 10:00 at 0 s, one second less each second: 05:00 is 300 s later
+    assert clock.seconds_when(300.0) == pytest.approx(300.0)
+
+
+def test_two_readings_or_readings_that_disagree_make_no_clock() -> None:
+    two = [Line("10:00", 0.0, 1.0, False, "t1c1"), Line("09:30", 30.0, 31.0, False, "t1c1")]
+    assert running_clock(two) is None
+    apart = [
+        Line(t, s, s + 1, False, "t1c1") for s, t in ((0.0, "10:00"), (10.0, "11:47"), (20.0, "03:12"), (30.0, "12:59"))
+    ]
+    assert running_clock(apart) is None
