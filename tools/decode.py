@@ -7,6 +7,7 @@ depend on has come out of the decoder whole: a decoder conceals damage, and owns
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -127,16 +128,19 @@ class Decoder:
     ) -> "Iterator[tuple[int, VideoFrame]]":
         """Pictures of a file without times: the n-th that comes out is the n-th shown, until the first damage."""
         self._reopen()
-        wanted, count = set(interval.positions), 0
-        for packet in (*self._demux(), None):
+        wanted, count, latest = set(interval.positions), 0, None
+        for packet in chain(self._demux(), (None,)):
             pictures = self._decode(packet)
             if is_cancelled() or not wanted or pictures is None or any(p.is_corrupt for p in pictures):
                 return
-            for picture in pictures:
+            for latest in pictures:
                 if count in wanted:
                     wanted.remove(count)
-                    yield count, picture
+                    yield count, latest
                 count += 1
+        # Packets may be empty; after a whole stream the last picture stays on screen for them.
+        if wanted and latest is not None and count - 1 not in interval.positions:
+            yield count - 1, latest
 
     def _packets_from(self, key: int) -> "Iterator[tuple[int | None, Packet[VideoStream]]]":
         """(position, packet) from the packet at `key` on; packets that the plan does not know have no position."""

@@ -5,7 +5,7 @@ record for each. A picture is flushed before its record, so at any moment, also 
 there in full are good, and a reader may read them while the writer goes on.
 """
 
-import os
+import threading
 from pathlib import Path
 from types import TracebackType
 
@@ -50,7 +50,7 @@ class FrameStoreWriter:
 
     def append(self, frame: Frame) -> None:
         """Keep this frame; frames come in ascending time."""
-        import simplejpeg
+        import simplejpeg  # type: ignore[import-untyped]
 
         if frame.seconds <= self._last_seconds:
             raise ValueError(f"need a frame after {self._last_seconds} s, the last one kept, got {frame.seconds} s")
@@ -84,7 +84,8 @@ class FrameStore:
         if not (self._folder / RECORDS).is_file():
             raise ValueError(f"{self._folder} holds no frames: {RECORDS} is missing")
         self._records = _read_records(self._folder)
-        self._file = os.open(self._folder / PICTURES, os.O_RDONLY)
+        self._file = (self._folder / PICTURES).open("rb")
+        self._lock = threading.Lock()  # threads share the file and its position in it
 
     def __len__(self) -> int:
         return len(self._records)
@@ -104,8 +105,9 @@ class FrameStore:
         records = self._records
         if not 0 <= number < len(records):
             raise IndexError(f"need a frame number in 0..{len(records) - 1}, got {number}")
-        # pread: threads share the file without sharing a position in it.
-        return os.pread(self._file, int(records["size"][number]), int(records["start"][number]))
+        with self._lock:
+            self._file.seek(int(records["start"][number]))
+            return self._file.read(int(records["size"][number]))
 
     def frame(self, number: int) -> Frame:
         """One frame, decoded."""
@@ -122,9 +124,7 @@ class FrameStore:
 
     def close(self) -> None:
         """Give the file back."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        self._file.close()
 
     def __enter__(self) -> "FrameStore":
         return self

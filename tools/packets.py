@@ -148,8 +148,10 @@ class _Tally:
     def _times(self) -> tuple[NDArray[np.int64], bool]:
         """Presentation times by position, and whether they had to be made up."""
         pts, dts = np.array(self._pts, np.int64), np.array(self._dts, np.int64)
+        # AVI stores no presentation times; those that come for reordered pictures are guesses, often swapped in pairs.
+        is_guess = self._stream.container.format.name == "avi" and self._stream.codec_context.has_b_frames
         if not (pts == _UNKNOWN).any():
-            return pts, False
+            return (np.sort(pts), True) if is_guess else (pts, False)
         if not (dts == _UNKNOWN).any() and not self._stream.codec_context.has_b_frames:
             return np.where(pts == _UNKNOWN, dts, pts), False  # without reordering the two are the same
         if not (dts == _UNKNOWN).any():

@@ -2,7 +2,7 @@
 
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,8 @@ class Orientation:
     @classmethod
     def of(cls, picture: "VideoFrame") -> "Orientation":
         """From the picture's display matrix, to the nearest quarter turn (ISO/IEC 14496-12, 6.2.2)."""
-        matrix = picture.side_data.get("DISPLAYMATRIX")
+        side_data: Any = picture.side_data  # PyAV's stubs type the mapping as one of its values
+        matrix = side_data.get("DISPLAYMATRIX")
         if matrix is None:
             return cls()
         a, b, _, c, d = struct.unpack("<5i", bytes(matrix)[:20])  # x' = a x + c y, y' = b x + d y
