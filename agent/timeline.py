@@ -11,7 +11,8 @@ from tools.observation import FULL_FRAME, Finding, FrameRef
 
 _STEPS_SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 _MOST_TICKS = 6
-"""So that the labels don't meet at 360 pixels."""
+_MOST_HOUR_TICKS = 4
+"""So that the labels don't meet at 360 pixels; from an hour on they are longer."""
 
 STRIP_SLOTS = 12
 
@@ -209,9 +210,10 @@ def _hit(finding: Finding, duration: float, href: str) -> Bar:
 
 
 def _ticks(duration: float) -> tuple[Tick, ...]:
-    step = next((s for s in _STEPS_SECONDS if duration / s <= _MOST_TICKS), duration)
+    most = _MOST_TICKS if duration < 3600 else _MOST_HOUR_TICKS
+    step = next((s for s in _STEPS_SECONDS if duration / s <= most), duration)
     # a label too close to the end would be cut off
-    times = [i * step for i in range(_MOST_TICKS + 1) if i * step <= duration * 0.89]
+    times = [i * step for i in range(most + 1) if i * step <= duration * 0.89]
     return tuple(Tick(_percent(t, duration), _axis_label(t, step)) for t in times)
 
 
@@ -229,14 +231,12 @@ def _strip(trajectory: Trajectory, coverage: Coverage) -> tuple[Slot, ...]:
         middle = (start + stop) / 2
         inside = [pair for pair in frames if start <= pair[0].seconds < stop]
         was_looked_at = any(look.start_seconds <= middle < look.stop_seconds for look in coverage.looked)
-        if inside:
-            frame, href = min(inside, key=lambda pair: abs(pair[0].seconds - middle))
-            slots.append(Slot(1, frame, href))
-        elif slots and was_looked_at == (slots[-1].frame is not None):
-            last = slots.pop()
-            slots.append(replace(last, share=last.share + 1))
+        near = inside or (frames if was_looked_at else [])
+        frame, href = min(near, key=lambda pair: abs(pair[0].seconds - middle), default=(None, ""))
+        if slots and slots[-1].frame == frame:
+            slots.append(Slot(slots.pop().share + 1, frame, href))
         else:
-            slots.append(Slot(1, None))
+            slots.append(Slot(1, frame, href))
     return tuple(slots)
 
 
