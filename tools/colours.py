@@ -117,10 +117,14 @@ def colour_shares(pixels: NDArray[np.uint8], box: Box = FULL_FRAME) -> tuple[Col
     return tuple(ColourShare(COLOUR_NAMES[i], float(shares[i])) for i in order if shares[i] >= 0.01)
 
 
+def colour_words(text: str) -> tuple[str, ...]:
+    """The different colour words of a text as it writes them, in its order: "a Dark-blue coat" -> ("dark blue",)."""
+    return tuple(dict.fromkeys(_colour_pattern().findall(" ".join(re.findall(r"[a-z]+", text.lower())))))
+
+
 def colours_in(text: str) -> tuple[str, ...]:
     """The names of the colours that a text speaks of, in its order: "a dark-blue coat, red cap" -> (navy, red)."""
-    words = _colour_pattern().findall(" ".join(re.findall(r"[a-z]+", text.lower())))
-    return tuple(dict.fromkeys(_SYNONYMS.get(word, word) for word in words))
+    return tuple(dict.fromkeys(_SYNONYMS.get(word, word) for word in colour_words(text)))
 
 
 def colour_in(text: str) -> str | None:
@@ -173,12 +177,7 @@ def _share_of(word: str, shares: NDArray[np.float64]) -> float:
 
 def colour_blobs(pixels: NDArray[np.uint8], word: str, count: int = 5) -> tuple[tuple[Box, float], ...]:
     """Where a colour is: (box, share of the picture) of its largest connected regions, the largest first."""
-    name = colour_in(word)
-    if name is None:
-        raise ValueError(f"{word!r} names no colour: need one of {', '.join(COLOUR_NAMES)}")
-    small = _shrunk(pixels)
-    members = [COLOUR_NAMES.index(member) for member in _FAMILIES.get(name, (name,))]
-    mask = np.isin(_named(small), members).astype(np.uint8)
+    mask = colour_mask(_shrunk(pixels), word).astype(np.uint8)
     # Closed, so that a printed sign is one thing; opened, so that sensor noise is none.
     closed = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
     opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
@@ -190,6 +189,15 @@ def colour_blobs(pixels: NDArray[np.uint8], word: str, count: int = 5) -> tuple[
         if area >= 6
     ]
     return tuple(sorted(blobs, key=lambda blob: -blob[1])[:count])
+
+
+def colour_mask(pixels: NDArray[np.uint8], word: str) -> NDArray[np.bool_]:
+    """(H, W) where an RGB picture has the colour of a word; ValueError for a word that names none."""
+    name = colour_in(word)
+    if name is None:
+        raise ValueError(f"{word!r} names no colour: need one of {', '.join(COLOUR_NAMES)}")
+    members = [COLOUR_NAMES.index(member) for member in _FAMILIES.get(name, (name,))]
+    return np.isin(_named(pixels), members)
 
 
 def cropped(pixels: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
