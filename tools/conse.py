@@ -39,8 +39,8 @@ _TOKENS = (
     "tokenizers/l2_supercat_tokenizer_config.json",
     "93248f2a9ec36c7b35f700a033d5f36228aae48db61aee31007fa49062cdeb68",
 )
-_BATCH = 14
-"""One frame with its tiles; more at once falls out of the processor's cache and is slower."""
+_BATCH = 16
+"""About one frame with its tiles; many more at once falls out of the processor's cache and is slower."""
 
 
 def is_installed() -> bool:

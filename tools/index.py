@@ -49,9 +49,8 @@ class FrameIndex:
         self.encoder_name = encoder_name
         self._duration_seconds = duration_seconds
         self._lock = threading.Lock()
-        self._quick = _Layer(dim, 1)
-        self._full = _Layer(dim, tiles)
-        self._is_complete = False
+        self._dim, self._tiles = dim, tiles
+        self.clear()
 
     @property
     def seconds(self) -> NDArray[np.float64]:
@@ -70,6 +69,18 @@ class FrameIndex:
     def _reached_seconds(self) -> float:
         return float(self._full.seconds[-1]) if len(self._full.seconds) else 0.0
 
+    @property
+    def rows(self) -> int:
+        """How many sampled frames were embedded: the others look like the one before."""
+        with self._lock:
+            return len(self._full.table) // self._tiles
+
+    def clear(self) -> None:
+        """Back to nothing."""
+        with self._lock:
+            self._quick, self._full = _Layer(self._dim, 1), _Layer(self._dim, self._tiles)
+            self._is_complete = False
+
     def add_quick(self, seconds: list[float], vectors: NDArray[np.float32]) -> None:
         """Adds keyframes: ascending times and one vector each."""
         with self._lock:
@@ -86,7 +97,7 @@ class FrameIndex:
         with self._lock:
             self._full.table = table
             self._is_complete = True
-            self._quick = _Layer(self._full.table.dim, 1)
+            self._quick = _Layer(self._dim, 1)
 
     def search(
         self,
@@ -100,8 +111,8 @@ class FrameIndex:
 
         `apart_seconds` defaults to 4, less in a short window; one run of near-equal frames is one moment anyway.
         """
-        if query.shape != (self._full.table.dim,):
-            raise ValueError(f"need a query of shape ({self._full.table.dim},), got {query.shape}: another encoder's?")
+        if query.shape != (self._dim,):
+            raise ValueError(f"need a query of shape ({self._dim},), got {query.shape}: another encoder's?")
         stop = min(stop_seconds, self._duration_seconds)
         if apart_seconds is None:
             apart_seconds = min(_USUAL_APART_SECONDS, max(0.0, stop - start_seconds) / (2 * max(1, count)))

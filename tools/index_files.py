@@ -1,0 +1,160 @@
+"""A frame index on disk: four files that only grow, and a manifest that says how much of them counts.
+
+What is written after the last manifest does not exist: a kill loses at most one checkpoint, and a second process may
+read while the first goes on. Sizes and checksums are in the manifest, so a file that was cut or changed is noticed.
+"""
+
+import os
+import secrets
+import shutil
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.cache import explained, read_json_or_none, write_json
+
+FORMAT = 1
+THUMB_SHAPE = (18, 32, 3)
+_MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Sampled frames in time order, and the vectors of those that did not look like the one before."""
+
+    seconds: NDArray[np.float64]  # (n,) own times
+    rows: NDArray[np.int64]  # (n,) number of the embedded frame that each looks like
+    thumbs: NDArray[np.uint8]  # (n, 18, 32, 3)
+    vectors: NDArray[np.float32]  # (k, T, D) unit
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """How much of the files counts."""
+
+    run: str
+    """Another one after each start from nothing: a follower must not mix two."""
+    frames: int
+    rows: int
+    is_complete: bool
+    checksums: dict[str, int]
+
+    @classmethod
+    def read(cls, folder: Path) -> Self | None:
+        """The manifest in a folder; None where there is none, or a damaged one, or one of another format."""
+        value = read_json_or_none(folder / _MANIFEST)
+        if not isinstance(value, dict) or value.pop("format", None) != FORMAT:
+            return None
+        try:
+            return cls(**value)
+        except TypeError:
+            return None
+
+
+class IndexFiles:
+    """The files of one index: `vectors` of shape (rows, T, D) and the sampled frames."""
+
+    def __init__(self, folder: Path, dim: int, tiles: int) -> None:
+        self.folder = folder
+        # name -> (dtype on disk, shape of an item, items belong to rows and not to frames)
+        self._layout: dict[str, tuple[str, tuple[int, ...], bool]] = {
+            "seconds": ("<f8", (), False),
+            "rows": ("<i8", (), False),
+            "thumbs": ("u1", THUMB_SHAPE, False),
+            "vectors": ("<f2", (tiles, dim), True),
+        }
+
+    def damage(self, manifest: Manifest) -> str | None:
+        """What is wrong with the files, in words; None if they hold what the manifest says."""
+        for name in self._layout:
+            path, size = self.folder / name, self._size_bytes(name, manifest)
+            if not path.is_file():
+                return f"{path} is missing"
+            if path.stat().st_size < size:
+                return f"{path} was cut off"
+            if _checksum(path, size) != manifest.checksums.get(name):
+                return f"{path} was changed"
+        return None
+
+    def read(self, manifest: Manifest, first_frame: int = 0, first_row: int = 0) -> Batch:
+        """What the manifest counts, from a frame and a row on."""
+        arrays = {}
+        for name, (kind, shape, is_row) in self._layout.items():
+            first, last = (first_row, manifest.rows) if is_row else (first_frame, manifest.frames)
+            item = _item_bytes(kind, shape)
+            values = np.fromfile(
+                self.folder / name, kind, (last - first) * item // np.dtype(kind).itemsize, offset=first * item
+            )
+            arrays[name] = values.reshape(last - first, *shape)
+        return Batch(arrays["seconds"], arrays["rows"], arrays["thumbs"], arrays["vectors"].astype(np.float32))
+
+    def writer(self, manifest: Manifest | None) -> "IndexWriter":
+        """Goes on after the manifest, or from nothing without one."""
+        if manifest is None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        with explained(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            sizes = {name: self._size_bytes(name, manifest) if manifest else 0 for name in self._layout}
+            kinds = {name: kind for name, (kind, *_) in self._layout.items()}
+            return IndexWriter(self.folder, kinds, sizes, manifest)
+
+    def _size_bytes(self, name: str, manifest: Manifest) -> int:
+        kind, shape, is_row = self._layout[name]
+        return (manifest.rows if is_row else manifest.frames) * _item_bytes(kind, shape)
+
+
+class IndexWriter:
+    """Appends batches; they count from the next checkpoint on."""
+
+    def __init__(self, folder: Path, kinds: dict[str, str], sizes: dict[str, int], manifest: Manifest | None) -> None:
+        self._folder = folder
+        self._kinds = kinds
+        self._run = manifest.run if manifest else secrets.token_hex(8)
+        self.frames = manifest.frames if manifest else 0
+        self.rows = manifest.rows if manifest else 0
+        self._checksums = dict(manifest.checksums) if manifest else dict.fromkeys(kinds, 0)
+        self._files: dict[str, BinaryIO] = {name: (folder / name).open("ab") for name in kinds}
+        for name, file in self._files.items():
+            file.truncate(sizes[name])
+
+    def append(self, batch: Batch) -> None:
+        """Adds to the files what the next checkpoint will count."""
+        with explained(self._folder):
+            for name, kind in self._kinds.items():
+                data = np.ascontiguousarray(getattr(batch, name), kind).tobytes()
+                self._files[name].write(data)
+                self._checksums[name] = zlib.crc32(data, self._checksums[name])
+        self.frames += len(batch.seconds)
+        self.rows += len(batch.vectors)
+
+    def checkpoint(self, is_complete: bool = False) -> None:
+        """Makes all that was appended count, also after a power cut."""
+        with explained(self._folder):
+            for file in self._files.values():
+                file.flush()
+                os.fsync(file.fileno())
+        value: dict[str, Any] = {"format": FORMAT, "run": self._run, "frames": self.frames, "rows": self.rows}
+        write_json(self._folder / _MANIFEST, {**value, "is_complete": is_complete, "checksums": self._checksums})
+
+    def close(self) -> None:
+        """Gives the files back; what was not checkpointed does not count."""
+        with explained(self._folder):
+            for file in self._files.values():
+                file.close()
+
+
+def _item_bytes(kind: str, shape: tuple[int, ...]) -> int:
+    return int(np.prod(shape, dtype=np.int64)) * np.dtype(kind).itemsize
+
+
+def _checksum(path: Path, size: int) -> int:
+    checksum = 0
+    with path.open("rb") as file:
+        while size > 0 and (chunk := file.read(min(size, 1 << 20))):
+            checksum = zlib.crc32(chunk, checksum)
+            size -= len(chunk)
+    return checksum

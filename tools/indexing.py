@@ -1,0 +1,368 @@
+"""Opens a video's index: ready at once from the cache, or filled in the background while searches already run.
+
+One process writes at a time, under a lock that the system frees on a kill; another one follows its checkpoints and
+takes over if it dies. Whatever stops the work, the next start goes on from the last checkpoint.
+"""
+
+import logging
+import re
+import shutil
+import threading
+import time
+import weakref
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from tools.cache import DEFAULT_LIMIT_BYTES, explained, prune, video_folder, writer_lock
+from tools.encoders import Encoder
+from tools.frame_store import PICTURES, RECORDS, FrameStore, FrameStoreWriter, stored_size
+from tools.index import FrameIndex
+from tools.index_builder import Sampler, quick_looks, quick_times
+from tools.index_files import THUMB_SHAPE, Batch, IndexFiles, IndexWriter, Manifest
+from tools.sampling import TILES, sample_times, sampling_fps
+from tools.video import Frame, Video
+
+_log = logging.getLogger(__name__)
+
+_CHECKPOINT_FRAMES = 64
+_POLL_SECONDS = 0.25
+_SAME_MOMENT_SECONDS = 1e-6
+_RECENT_SECONDS = 3600.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the index is."""
+
+    stage: str
+    """`keyframes`, `frames`, or `another process` while that one does the work."""
+    done: int
+    total: int
+    eta_seconds: float | None
+    """Estimate of what is left of this stage; None before there is one."""
+
+
+def open_index(
+    video: Video,
+    encoder: Encoder,
+    cache: Path | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> "VideoIndex":
+    """The video's index, whole from the cache or filling up in the background.
+
+    `on_progress` is called from the background thread.
+    """
+    return VideoIndex(video, encoder, cache, on_progress)
+
+
+class VideoIndex:
+    """What is known of a video's frames: search, stored pictures, thumbnails; usable from the first moment on."""
+
+    def __init__(
+        self,
+        video: Video,
+        encoder: Encoder,
+        cache: Path | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> None:
+        self._video, self._encoder, self._cache, self._on_progress = video, encoder, cache, on_progress
+        duration = video.info.duration_seconds
+        self._fps = sampling_fps(duration)
+        self._times = sample_times(duration, self._fps)
+        tiles = len(TILES) if encoder.tiles else 1
+        self._folder = video_folder(video.content_hash, cache)
+        self._store_folder = self._folder / f"frames-{self._fps:g}fps"
+        name = f"index-{_as_file_name(encoder.name)}-{tiles}tiles-{self._fps:g}fps"
+        self._files = IndexFiles(self._folder / name, encoder.dim, tiles)
+        self.frames = FrameIndex(encoder.name, encoder.dim, tiles, duration)
+        self._tiles = tiles
+        self._lock = threading.Lock()
+        self._run = ""
+        self._thumbs: list[NDArray[np.uint8]] = []
+        self._store: FrameStore | None = None
+        self._is_cancelled, self._is_searchable, self._is_stored = (threading.Event() for _ in range(3))
+        self._is_whole = False
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run_in_background, name="index", daemon=True)
+        if not self._load_if_complete():
+            self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.cancel()
+
+    @property
+    def seconds(self) -> NDArray[np.float64]:
+        """(N,) own times of the sampled frames so far, ascending; as many as there are thumbs."""
+        with self._lock:
+            return self.frames.seconds
+
+    @property
+    def thumbs(self) -> NDArray[np.uint8]:
+        """(N, 18, 32, 3) uint8 thumbnails of the sampled frames so far."""
+        with self._lock:
+            return np.concatenate([np.empty((0, *THUMB_SHAPE), np.uint8), *self._thumbs])
+
+    @property
+    def store(self) -> FrameStore:
+        """The stored pictures so far; waits for the first one."""
+        if self._store is None:
+            self._is_stored.wait()
+            with self._lock:
+                if self._store is None:
+                    self._raise_error()
+                    self._store = FrameStore(self._store_folder)
+                    weakref.finalize(self, self._store.close)
+        if self._thread.is_alive():
+            self._store.refresh()
+        return self._store
+
+    def wait_searchable(self, timeout_seconds: float | None = None) -> bool:
+        """Waits until a search can find something: a second or so; False if that took too long."""
+        ready = self._is_searchable.wait(timeout_seconds)
+        self._raise_error()
+        return ready
+
+    def wait(self, timeout_seconds: float | None = None) -> bool:
+        """Waits until the index is whole; raises what went wrong. False if that took too long or was cancelled."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout_seconds)
+        self._raise_error()
+        return self._is_whole
+
+    def cancel(self) -> None:
+        """Stops within about a second; what was done stays in the cache and the next start goes on from there."""
+        self._is_cancelled.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _raise_error(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    # --- from the cache
+
+    def _load_if_complete(self) -> bool:
+        """Takes in a whole index from the cache; a damaged one is removed, to be made again."""
+        manifest = self._checked_manifest()
+        if manifest is None or not manifest.is_complete:
+            return False
+        self._take(self._files.read(manifest))
+        self._finish()
+        return True
+
+    def _checked_manifest(self) -> Manifest | None:
+        """The manifest, if what it counts is there and whole; the frames must be in the store too."""
+        manifest = Manifest.read(self._files.folder)
+        if manifest is None:
+            if (self._files.folder / "manifest.json").exists():
+                _log.warning("the index in %s is damaged (its manifest cannot be read): made again", self._files.folder)
+            return None
+        problem = self._files.damage(manifest) or self._store_damage(manifest)
+        if problem:
+            _log.warning("the index in %s is damaged (%s): made again", self._files.folder, problem)
+            return None
+        return manifest
+
+    def _store_damage(self, manifest: Manifest) -> str | None:
+        for path in (self._store_folder / RECORDS, self._store_folder / PICTURES):
+            if not path.is_file():
+                return f"{path} is missing"
+        with FrameStore(self._store_folder) as store:
+            if len(store) < manifest.frames:
+                return f"{self._store_folder / PICTURES} was cut off"
+        return None
+
+    def _take(self, batch: Batch) -> None:
+        """Makes a batch visible: times and thumbnails change together."""
+        with self._lock:
+            self.frames.add(batch.seconds, batch.rows, batch.vectors)
+            self._thumbs.append(batch.thumbs)
+        if len(batch.seconds):
+            self._is_searchable.set()
+            self._is_stored.set()
+
+    def _finish(self) -> None:
+        self.frames.complete(self._files.folder / "graph")
+        self._is_whole = True
+        self._report("frames", len(self._times), len(self._times), 0.0)
+        self._is_searchable.set()
+        self._is_stored.set()
+
+    # --- in the background
+
+    def _run_in_background(self) -> None:
+        try:
+            self._build_or_follow()
+        except BaseException as error:
+            self._error = error
+        finally:
+            self._is_searchable.set()
+            self._is_stored.set()
+
+    def _build_or_follow(self) -> None:
+        lock = writer_lock(self._video.content_hash, self._cache)
+        while not self._is_cancelled.is_set():
+            if _acquired(lock):
+                try:
+                    # Somebody else may have finished between our look at the cache and the lock.
+                    self._forget()
+                    if not self._load_if_complete():
+                        self._build()
+                finally:
+                    lock.release()
+                if not self._is_cancelled.is_set():
+                    prune(DEFAULT_LIMIT_BYTES, self._cache, keep=[self._folder], unused_seconds=_RECENT_SECONDS)
+                return
+            if self._follow():
+                return
+            self._is_cancelled.wait(_POLL_SECONDS)
+
+    def _forget(self) -> None:
+        """Back to nothing: what a follower has seen is read again with its checksums."""
+        with self._lock:
+            self.frames.clear()
+            self._thumbs = []
+
+    def _follow(self) -> bool:
+        """Takes in what another process has checkpointed since the last look; True when that is all."""
+        manifest = Manifest.read(self._files.folder)
+        if manifest is None:
+            return False
+        if manifest.run != self._run:
+            self._forget()
+            self._run = manifest.run
+        seen = len(self.frames.seconds)
+        if manifest.frames > seen:
+            self._take(self._files.read(manifest, seen, self.frames.rows))
+        self._report("another process", manifest.frames, len(self._times), None)
+        if manifest.is_complete:
+            self._finish()
+        return manifest.is_complete
+
+    def _build(self) -> None:
+        try:
+            self._build_on(self._checked_manifest())
+        except _DamagedStoreError as error:
+            _log.warning("the stored frames in %s are damaged (%s): made again", self._store_folder, error)
+            shutil.rmtree(self._store_folder)
+            self._forget()
+            self._build_on(None)
+
+    def _build_on(self, manifest: Manifest | None) -> None:
+        """Goes on after the manifest, or from nothing without one."""
+        if manifest is not None:
+            self._take(self._files.read(manifest))
+        writer = self._files.writer(manifest)
+        try:
+            after_seconds = float(self.frames.seconds[-1]) if len(self.frames.seconds) else -1.0
+            self._full_pass(writer, after_seconds, self._quick_pass(after_seconds))
+            is_whole = not self._is_cancelled.is_set()
+            writer.checkpoint(is_whole)
+            if is_whole:
+                self._finish()
+        finally:
+            writer.close()
+
+    def _quick_pass(self, after_seconds: float) -> dict[float, NDArray[np.float32]]:
+        """Embeds keyframes; gives their vectors back by time."""
+        times = quick_times(self._video, after_seconds, self._fps)
+        known: dict[float, NDArray[np.float32]] = {}
+        clock = _Clock()
+        height = stored_size(self._video.info.width, self._video.info.height)[1]
+        with closing(self._until_cancelled(self._video.read(times, max_height=height))) as frames:
+            for look in quick_looks(frames, self._encoder):
+                self.frames.add_quick(look.seconds, look.vectors)
+                self._is_searchable.set()
+                known.update(zip(look.seconds, look.vectors, strict=True))
+                self._report("keyframes", len(known), len(times), clock.left_seconds(len(known), len(times)))
+        return known
+
+    def _full_pass(self, writer: IndexWriter, after_seconds: float, known: dict[float, NDArray[np.float32]]) -> None:
+        clock, already, checkpointed = _Clock(), writer.frames, writer.frames
+        sampler = Sampler(self._encoder, writer.rows, known)
+        with closing(self._until_cancelled(self._sampled_frames(after_seconds))) as frames:
+            for batch in sampler.batches(frames):
+                writer.append(batch)
+                self._take(batch)
+                if writer.frames - checkpointed >= _CHECKPOINT_FRAMES:
+                    writer.checkpoint()
+                    checkpointed = writer.frames
+                # Frames that do not decode or that two sample times share are never done: count by time instead.
+                done = int(np.searchsorted(self._times, batch.seconds[-1], side="right"))
+                left = clock.left_seconds(done - already, len(self._times) - already)
+                self._report("frames", done, len(self._times), left)
+
+    def _sampled_frames(self, after_seconds: float) -> Iterator[Frame]:
+        """The frames still to be indexed: from the store as far as it goes, then decoded and stored."""
+        with explained(self._store_folder):
+            stored = FrameStoreWriter(self._store_folder)
+        with stored, FrameStore(self._store_folder) as store:
+            self._is_stored.set()
+            until = float(store.seconds[-1]) if len(store) else -1.0
+            for number in range(int(np.searchsorted(store.seconds, after_seconds, side="right")), len(store)):
+                yield _stored_frame(store, number)
+            times = [float(time) for time in self._times if time > max(until, after_seconds)]
+            height = stored_size(self._video.info.width, self._video.info.height)[1]
+            for frame in self._video.read(times, max_height=height):
+                if frame.seconds > max(until, after_seconds) + _SAME_MOMENT_SECONDS:
+                    with explained(self._store_folder):
+                        stored.append(frame)
+                    yield frame
+
+    def _until_cancelled(self, frames: Iterator[Frame]) -> Generator[Frame, None, None]:
+        for frame in frames:
+            if self._is_cancelled.is_set():
+                return
+            yield frame
+
+    def _report(self, stage: str, done: int, total: int, left_seconds: float | None) -> None:
+        if self._on_progress is not None:
+            self._on_progress(Progress(stage, min(done, total), total, left_seconds))
+
+
+class _DamagedStoreError(Exception):
+    """A stored picture cannot be read."""
+
+
+def _stored_frame(store: FrameStore, number: int) -> Frame:
+    try:
+        return store.frame(number)
+    except ValueError as error:
+        raise _DamagedStoreError(f"picture {number}: {error}") from error
+
+
+class _Clock:
+    """Estimates what is left from what was done since it started."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+
+    def left_seconds(self, done: int, total: int) -> float | None:
+        if done <= 0:
+            return None
+        return (time.monotonic() - self._start) / done * max(0, total - done)
+
+
+def _acquired(lock: FileLock) -> bool:
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    return True
+
+
+def _as_file_name(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.]+", "-", name)
