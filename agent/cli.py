@@ -157,7 +157,7 @@ def _write_files(options: argparse.Namespace, trajectory: Trajectory, toolbox: o
 
 def _status(trajectory: Trajectory, progress: Console) -> int:
     if trajectory.stop is Stop.CRASHED:
-        progress.print(trajectory.error, style="red", highlight=False, markup=False)
+        progress.print(trajectory.error, style="red", highlight=False, markup=False, soft_wrap=True)
         progress.print("agent: this is a bug of ours; the trajectory up to it is kept", style="red")
         return EXIT_BUG
     if trajectory.stop is Stop.INTERRUPTED:

@@ -20,6 +20,7 @@ from agent.policy import Policy
 from agent.trajectory import Stop, Trajectory, Turn
 from agent.transition import ToolRunner, step
 from agent.verification import verified
+from tools.cache import CacheError
 
 
 class State(TypedDict):
@@ -122,6 +123,8 @@ def run(
                     on_event(latest)
                 elif change.get("turn") is not None:
                     on_event(change["turn"])
+    except CacheError:  # a full disk is the user's to mend, not a bug
+        raise
     except KeyboardInterrupt:
         return latest.ended(Stop.INTERRUPTED) if latest.stop is None else latest
     except Exception as bug:  # the one boundary: a bug of ours is recorded, never scored, and shown to the user

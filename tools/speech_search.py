@@ -9,11 +9,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-
-from tools.subtitles import SpeechLine
 
 _NEIGHBOUR_SHARE = 0.35
 _STOP_WORDS = frozenset(
@@ -31,11 +30,26 @@ _NUMBERS = {
 }
 
 
+class Said(Protocol):
+    """A text with its time: a line of speech, or of screen text."""
+
+    @property
+    def text(self) -> str:
+        """The words."""
+
+    @property
+    def start_seconds(self) -> float:
+        """Since when."""
+
+
+LineT = TypeVar("LineT", bound=Said)
+
+
 @dataclass(frozen=True)
-class ScoredLine:
+class ScoredLine(Generic[LineT]):
     """A line and how well it fits the query, 0..1: the mean of both parts."""
 
-    line: SpeechLine
+    line: LineT
     score: float
     shared_words: float
     """Share of the query's words (rare ones count more) said in the line or beside it."""
@@ -44,10 +58,10 @@ class ScoredLine:
 
 
 def search_lines(
-    lines: Sequence[SpeechLine],
+    lines: Sequence[LineT],
     query: str,
     encode_texts: Callable[[Sequence[str]], NDArray[np.float32]] | None = None,
-) -> tuple[ScoredLine, ...]:
+) -> tuple[ScoredLine[LineT], ...]:
     """All lines, the best fit first. `encode_texts` gives (N, D) unit rows; without it only words count."""
     if not lines:
         return ()

@@ -1,0 +1,139 @@
+"""Screen text of a whole video: read once where the picture differs, remembered on disk, given as spans of time.
+
+Reading costs about a second a frame, so frames that look the same are read once, and of many different ones only those
+in which a cheap detector sees text.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+
+from tools.cache import read_json_or_none, video_folder, write_json
+from tools.indexing import VideoIndex
+from tools.observation import FULL_FRAME, Box, Finding
+from tools.sampling import box_inside, crop
+from tools.screen_text import TextLine, TextReader, TextSpan, track_text
+from tools.video import Frame, Video
+
+_LINES: TypeAdapter[tuple[TextLine, ...]] = TypeAdapter(tuple[TextLine, ...])
+_VERSION = 1
+_WORKERS = 2
+_THUMB_CHANGE = 10
+"""Greatest change of a thumbnail pixel, 0..255, up to which two frames hold the same text. The mean would miss a new
+line in a terminal; picked by eye on screen recordings."""
+_GLANCES_A_READING = 4
+
+
+class ScreenText:
+    """Reads a video's screen text on demand. Threads may share it."""
+
+    def __init__(
+        self, video: Video, index: VideoIndex, reader: Callable[[], TextReader], cache: Path | None = None
+    ) -> None:
+        self._video = video
+        self._index = index
+        self._reader = reader
+        self._cache = cache
+        self._lock = threading.Lock()
+        self._known: dict[float, tuple[TextLine, ...]] | None = None
+
+    def in_frame(self, frame: Frame, box: Box, stop_seconds: float) -> tuple[Finding, ...]:
+        """The lines in one frame or a part of it, in boxes of the whole frame."""
+        if box == FULL_FRAME:
+            with self._lock:
+                lines = self._read_all([frame.seconds], {frame.seconds: frame})[frame.seconds]
+        else:
+            lines = self._reader().read(np.ascontiguousarray(crop(frame.pixels, box)))
+        return tuple(
+            Finding("text", frame.seconds, stop_seconds, x.text, round(x.score, 3), box_inside(x.box, box))
+            for x in lines
+        )
+
+    def in_window(self, start_seconds: float, stop_seconds: float, max_frames: int) -> tuple[TextSpan, ...]:
+        """Lines with the time for which they stand, from at most `max_frames` readings."""
+        self._index.wait()
+        seconds = self._index.seconds
+        # the sample before the window is on screen when it opens
+        first = max(0, int(np.searchsorted(seconds, start_seconds, side="right")) - 1)
+        last = max(first + 1, int(np.searchsorted(seconds, stop_seconds, side="left")))
+        distinct = first + distinct_frames(self._index.thumbs[first:last], _THUMB_CHANGE)
+        with self._lock:
+            times = self._with_text([float(seconds[i]) for i in distinct], max_frames)
+            readings = self._read_all(times, {})
+        return track_text(sorted(readings.items()), stop_seconds)
+
+    def _with_text(self, times: list[float], max_frames: int) -> list[float]:
+        if len(times) <= max_frames:
+            return times
+        known = self._load()
+        glanced = spread(times, max_frames * _GLANCES_A_READING)
+        unread = [t for t in glanced if t not in known]
+        reader = self._reader()
+        frames = (self._index.store.frame(self._index.store.at(t)).pixels for t in unread)
+        with ThreadPoolExecutor(_WORKERS) as pool:
+            seen = dict(zip(unread, pool.map(reader.has_text, frames), strict=True))
+        return spread([t for t in glanced if seen.get(t, bool(known.get(t)))], max_frames)
+
+    def _read_all(self, times: Sequence[float], frames: dict[float, Frame]) -> dict[float, tuple[TextLine, ...]]:
+        known = self._load()
+        new = [t for t in times if t not in known]
+        if new:
+            reader = self._reader()
+            source = (frames[t] for t in new) if frames else self._video.read(new)
+            with ThreadPoolExecutor(_WORKERS) as pool:
+                for frame, lines in _read_ahead(source, pool, reader):
+                    known[frame.seconds] = lines
+            self._save(known)
+        return {t: known[t] for t in times if t in known}
+
+    def _load(self) -> dict[float, tuple[TextLine, ...]]:
+        if self._known is None:
+            kept = read_json_or_none(self._path)
+            rows = kept["frames"] if isinstance(kept, dict) and kept.get("version") == _VERSION else []
+            self._known = {seconds: _LINES.validate_python(lines) for seconds, lines in rows}
+        return self._known
+
+    def _save(self, known: dict[float, tuple[TextLine, ...]]) -> None:
+        rows = [[seconds, [asdict(line) for line in lines]] for seconds, lines in sorted(known.items())]
+        write_json(self._path, {"version": _VERSION, "frames": rows})
+
+    @property
+    def _path(self) -> Path:
+        return video_folder(self._video.content_hash, self._cache) / "text-ppocrv6.json"
+
+
+def distinct_frames(thumbs: NDArray[np.uint8], most_change: int) -> NDArray[np.int64]:
+    """Indices of the (N, H, W, 3) thumbnails that differ from the last one chosen, the first always."""
+    chosen: list[int] = []
+    for i in range(len(thumbs)):
+        if not chosen or int(np.abs(thumbs[i].astype(np.int16) - thumbs[chosen[-1]]).max()) > most_change:
+            chosen.append(i)
+    return np.array(chosen, dtype=np.int64)
+
+
+def spread(times: list[float], count: int) -> list[float]:
+    """At most `count` of the times, evenly by rank, the first and last among them."""
+    if len(times) <= count:
+        return times
+    return [times[round(i)] for i in np.linspace(0, len(times) - 1, count)]
+
+
+def _read_ahead(
+    frames: Iterable[Frame], pool: ThreadPoolExecutor, reader: TextReader
+) -> Iterator[tuple[Frame, tuple[TextLine, ...]]]:
+    """Each frame with its lines; a few frames in flight, so that memory stays flat."""
+    waiting: deque[tuple[Frame, Future[tuple[TextLine, ...]]]] = deque()
+    for frame in frames:
+        waiting.append((frame, pool.submit(reader.read, frame.pixels)))
+        if len(waiting) > 2 * _WORKERS:
+            done, lines = waiting.popleft()
+            yield done, lines.result()
+    for done, lines in waiting:
+        yield done, lines.result()
