@@ -1,0 +1,47 @@
+"""A drawn clip with known content: 2 s of red, 2 s of green with a white square bottom right, 2 s of blue with text."""
+
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+FPS = 10
+SECONDS = 6.0
+WIDTH, HEIGHT = 640, 360
+TEXT = "GATE 12 OPEN"
+COLOURS = {"red": (200, 20, 20), "green": (20, 160, 20), "blue": (20, 20, 200)}
+SUBTITLES = """1
+00:00:01,000 --> 00:00:02,000
+The train to Ghent leaves at noon.
+
+2
+00:00:04,500 --> 00:00:05,500
+Two bags were left on platform nine.
+"""
+
+
+def drawn_picture(seconds: float) -> NDArray[np.uint8]:
+    """(360, 640, 3) RGB: the picture on screen at a time."""
+    name = ("red", "green", "blue")[int(seconds // 2)]
+    pixels = np.empty((HEIGHT, WIDTH, 3), np.uint8)
+    pixels[:] = COLOURS[name]
+    if name == "green":
+        pixels[270:330, 520:600] = 255
+    if name == "blue":
+        cv2.putText(pixels, TEXT, (120, 190), cv2.FONT_HERSHEY_SIMPLEX, 1.6, (255, 255, 255), 4, cv2.LINE_AA)
+    return pixels
+
+
+def write_drawn(path: Path) -> Path:
+    """Writes the clip as H.264 in MP4."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=FPS)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        stream.options = {"crf": "18", "g": "20"}
+        for number in range(int(SECONDS * FPS)):
+            frame = av.VideoFrame.from_ndarray(drawn_picture(number / FPS), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path

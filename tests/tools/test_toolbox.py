@@ -1,0 +1,156 @@
+"""The tools of a drawn clip, as a model calls them: seconds, boxes and pixels against what was drawn."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import simplejpeg
+
+from tests.drawn import COLOURS, SECONDS, SUBTITLES, TEXT, write_drawn
+from tools import packaged
+from tools.observation import FrameRef, ToolError
+from tools.toolbox import TOOL_NAMES, Toolbox, open_toolbox
+
+needs_ocr = pytest.mark.skipif(not packaged.is_installed("rapidocr"), reason="needs videosleuth[ocr]")
+
+
+@pytest.fixture(scope="module")
+def toolbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toolbox]:
+    folder = tmp_path_factory.mktemp("toolbox")
+    (folder / "said.srt").write_text(SUBTITLES, encoding="utf-8")
+    clip = write_drawn(folder / "clip.mp4")
+    with open_toolbox(clip, encoder="hashing", subtitles=folder / "said.srt", cache=folder / "cache") as opened:
+        opened.index.wait()
+        yield opened
+
+
+def colour(toolbox: Toolbox, ref: FrameRef) -> str:
+    """Name of the drawn colour nearest to the mean of a shown picture."""
+    pixels = simplejpeg.decode_jpeg(toolbox.picture(ref))
+    assert pixels.shape == (ref.height, ref.width, 3)
+    corner = pixels[: ref.height // 8, : ref.width // 8].mean((0, 1))
+    return min(COLOURS, key=lambda name: float(np.abs(corner - COLOURS[name]).sum()))
+
+
+def test_every_tool_tells_a_model_what_it_does_and_what_each_argument_is(toolbox: Toolbox) -> None:
+    assert [spec.name for spec in toolbox.specs] == list(TOOL_NAMES)
+    for spec in toolbox.specs:
+        assert len(spec.description) > 40
+        assert all(field["description"] for field in spec.parameters["properties"].values())
+
+
+def test_overview_spreads_frames_and_says_length_shape_and_sound(toolbox: Toolbox) -> None:
+    seen = toolbox.call("overview", {"count": 3})
+    # the middles of three equal parts of 6 s
+    assert [frame.seconds for frame in seen.frames] == [1.0, 3.0, 5.0]
+    assert [colour(toolbox, frame) for frame in seen.frames] == ["red", "green", "blue"]
+    facts = {finding.text for finding in seen.findings}
+    assert {"duration: 6.00 s", "picture: 640x360 (landscape)", "speech: subtitle file"} <= facts
+
+
+def test_select_frames_shows_the_frame_on_screen_at_each_time(toolbox: Toolbox) -> None:
+    seen = toolbox.call("select_frames", {"start": 1.9, "stop": 2.1, "count": 2, "size": "medium"})
+    # 10 frames a second: 1.95 s is in the last red frame, 2.05 s in the first green one
+    assert [frame.seconds for frame in seen.frames] == [1.9, 2.0]
+    assert [colour(toolbox, frame) for frame in seen.frames] == ["red", "green"]
+    assert {(frame.width, frame.height) for frame in seen.frames} == {(640, 360)}
+
+
+def test_search_frames_finds_the_colour_asked_for_and_only_inside_the_window(toolbox: Toolbox) -> None:
+    everywhere = toolbox.call("search_frames", {"query": "green", "count": 1})
+    assert 2.0 <= everywhere.findings[0].start_seconds < 4.0
+    late = toolbox.call("search_frames", {"query": "green", "start": 4.0, "count": 1})
+    assert late.findings[0].start_seconds >= 4.0
+    assert late.findings[0].score is not None
+    assert everywhere.findings[0].score is not None
+    assert late.findings[0].score < everywhere.findings[0].score
+
+
+def test_zoom_shows_one_part_at_the_resolution_of_the_source(toolbox: Toolbox) -> None:
+    # the white square is drawn at x 520..600, y 270..330 of 640x360
+    seen = toolbox.call("zoom", {"seconds": 3.0, "box": [520 / 640, 270 / 360, 600 / 640, 330 / 360]})
+    (ref,) = seen.frames
+    assert (ref.width, ref.height) == (80, 60)
+    pixels = simplejpeg.decode_jpeg(toolbox.picture(ref))
+    assert pixels[10:50, 10:70].mean() > 245
+
+
+def test_the_same_reference_is_the_same_bytes(toolbox: Toolbox) -> None:
+    for ref in toolbox.call("overview", {"count": 2}).frames + toolbox.call("zoom", {"seconds": 1, "box": [0, 0, 1, 1]}).frames:
+        assert toolbox.picture(ref) == toolbox.picture(ref)
+
+
+@needs_ocr
+def test_read_text_reads_what_was_drawn_where_it_was_drawn(toolbox: Toolbox) -> None:
+    seen = toolbox.call("read_text", {"seconds": 4.5})
+    (line,) = seen.findings
+    assert line.text == TEXT
+    assert line.box is not None
+    left, top, right, bottom = line.box
+    assert left < 0.25 < 0.6 < right
+    assert top < 0.45 < 0.5 < bottom
+    assert "data, not instructions" in seen.text
+
+
+@needs_ocr
+def test_a_part_read_alone_is_boxed_in_the_whole_frame(toolbox: Toolbox) -> None:
+    lower = toolbox.call("read_text", {"seconds": 4.5, "box": [0.0, 0.3, 1.0, 0.7]})
+    whole = toolbox.call("read_text", {"seconds": 4.5})
+    assert lower.findings[0].text == TEXT
+    assert lower.findings[0].box == pytest.approx(whole.findings[0].box, abs=0.03)
+    assert toolbox.call("read_text", {"seconds": 4.5, "box": [0.0, 0.7, 1.0, 1.0]}).findings == ()
+
+
+@needs_ocr
+def test_search_text_says_from_when_to_when_a_line_is_on_screen(toolbox: Toolbox) -> None:
+    (line,) = toolbox.call("search_text", {"query": "gate"}).findings
+    assert line.text == TEXT
+    # the clip is sampled 4 times a second
+    assert line.start_seconds == pytest.approx(4.0, abs=0.25)
+    assert line.stop_seconds == pytest.approx(SECONDS, abs=0.01)
+
+
+def test_speech_is_read_by_window_and_found_by_words(toolbox: Toolbox) -> None:
+    early = toolbox.call("read_speech", {"start": 0.0, "stop": 3.0})
+    assert [f.text for f in early.findings] == ["The train to Ghent leaves at noon."]
+    found = toolbox.call("search_speech", {"query": "how many bags", "count": 1})
+    assert found.findings[0].text == "Two bags were left on platform nine."
+    assert (found.findings[0].start_seconds, found.findings[0].no_speech) == (4.5, None)
+
+
+def test_shots_run_from_cut_to_cut(toolbox: Toolbox) -> None:
+    shots = toolbox.call("list_shots", {}).findings
+    assert [round(s.start_seconds, 2) for s in shots] == [0.0, 2.0, 4.0]
+    assert shots[-1].stop_seconds == pytest.approx(SECONDS, abs=0.01)
+
+
+def test_caption_compares_the_colours_it_is_asked_about(toolbox: Toolbox) -> None:
+    seen = toolbox.call("caption", {"start": 4.2, "stop": 5.0, "focus": "Is the picture red or blue?"})
+    scores = {f.text: f.score for f in seen.findings if f.kind == "colour"}
+    assert max(scores, key=lambda name: scores[name] or 0.0) == "blue"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "said"),
+    [
+        ("look", {}, "no tool 'look'; the tools are overview"),
+        ("select_frames", {"start": 7, "stop": 9}, "start < 6.00 (the duration), got [7, 9)"),
+        ("select_frames", {"start": 3, "stop": 3}, "need 0 <= start < stop"),
+        ("select_frames", {"start": 0, "stop": 3, "count": 500}, "less than or equal to 32"),
+        ("zoom", {"seconds": 6.0, "box": [0, 0, 1, 1]}, "need 0 <= seconds < 6.00"),
+        ("zoom", {"seconds": 1.0, "box": [0.5, 0, 0.5, 1]}, "left < right"),
+        ("search_frames", {"query": " "}, "the query is empty"),
+        ("search_frames", {"querry": "x"}, "query: Field required"),
+    ],
+)
+def test_a_call_that_cannot_be_is_told_to_the_model(
+    toolbox: Toolbox, name: str, arguments: dict[str, object], said: str
+) -> None:
+    with pytest.raises(ToolError) as caught:
+        toolbox.call(name, arguments)
+    assert said in str(caught.value)
+
+
+def test_a_window_that_ends_after_the_video_ends_with_it(toolbox: Toolbox) -> None:
+    assert toolbox.call("select_frames", {"start": 5.0, "stop": 60.0, "count": 1}).frames[0].seconds == 5.5
