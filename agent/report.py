@@ -16,14 +16,13 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined, Template
 
 from agent.coverage import coverage_of, mmss
+from agent.overlay import BoxView, boxes_on, quotes
 from agent.pictures import Picture, PictureOf, Pictures, gather
 from agent.timeline import frame_anchor, timeline_of
 from agent.trajectory import Calls, Evidence, Result, Step, Stop, ToolCall, Trajectory
-from tools.observation import FULL_FRAME, Box, Finding, FrameRef
+from tools.observation import FULL_FRAME, Finding, FrameRef
 
-_MOST_BOXES = 24
 _HEAD_LINES = 14
-_SAME_TIME_SECONDS = 0.02
 _CONFIDENCE_WORDS = ((0.85, "sure"), (0.65, "fairly sure"), (0.4, "unsure"), (0.0, "little more than a guess"))
 
 _STOP_SENTENCES = {
@@ -37,20 +36,6 @@ _STOP_SENTENCES = {
     Stop.INTERRUPTED: "It was interrupted by the user.",
     None: "It has not ended.",
 }
-
-
-@dataclass(frozen=True)
-class BoxView:
-    """A rectangle on a picture, in pixels of the picture."""
-
-    number: int
-    x: float
-    y: float
-    width: float
-    height: float
-    kind: str
-    label: str
-    is_cited: bool
 
 
 @dataclass(frozen=True)
@@ -237,7 +222,7 @@ def _exhibits(trajectory: Trajectory, pictures: Pictures) -> tuple[ExhibitView, 
             _only_cited(_frame_view(f"exhibit-{number}-frame-{i}", ref, pictures, findings, item))
             for i, ref in enumerate(_evidence_refs(trajectory, item), start=1)
         )
-        quoted = [f for f in findings if f.doubt and (_quotes(item, f) or not item.quote)]
+        quoted = [f for f in findings if f.doubt and (quotes(item, f) or not item.quote)]
         doubts = tuple(dict.fromkeys(_doubt(f) for f in quoted))
         calls = tuple(anchors.get(call_id, (call_id, "")) for call_id in item.call_ids)
         exhibits.append(ExhibitView(number, item, frames, calls, doubts))
@@ -288,61 +273,14 @@ def _frame_view(
     picture = pictures.get(ref)
     if picture is None:
         return FrameView(anchor, ref, None, ())
-    same_time = [f for f in findings if f.box is not None and _is_at(f, ref.seconds)]
-    placed = [(f, inside) for f in dict.fromkeys(same_time) if (inside := _within(f.box, ref.box)) is not None]
-    boxes = tuple(
-        BoxView(
-            number,
-            *_scaled(inside, picture),
-            kind=finding.kind,
-            label=finding.text,
-            is_cited=any(_quotes(item, finding) for item in cited),
-        )
-        for number, (finding, inside) in enumerate(placed[:_MOST_BOXES], start=1)
-    )
-    return FrameView(anchor, ref, picture, boxes, len(placed) - len(boxes))
+    boxes, left_out = boxes_on(picture, ref, findings, cited)
+    return FrameView(anchor, ref, picture, boxes, left_out)
 
 
 def _only_cited(view: FrameView) -> FrameView:
     """The view without the boxes that its exhibit does not quote; unchanged if it quotes none."""
     cited = tuple(box for box in view.boxes if box.is_cited)
     return replace(view, boxes=cited, boxes_left_out=0) if cited else view
-
-
-def _is_at(finding: Finding, seconds: float) -> bool:
-    return (
-        abs(finding.start_seconds - seconds) <= _SAME_TIME_SECONDS
-        or finding.start_seconds <= seconds < finding.stop_seconds
-    )
-
-
-def _within(box: Box | None, crop: Box) -> Box | None:
-    """The part of a box that a crop shows, as fractions of the crop; None if it is all of it or nothing."""
-    if box is None:
-        return None
-    width, height = crop[2] - crop[0], crop[3] - crop[1]
-    left, right = (min(max((x - crop[0]) / width, 0.0), 1.0) for x in (box[0], box[2]))
-    top, bottom = (min(max((y - crop[1]) / height, 0.0), 1.0) for y in (box[1], box[3]))
-    if left >= right or top >= bottom or (left, top, right, bottom) == FULL_FRAME:
-        return None
-    return left, top, right, bottom
-
-
-def _scaled(box: Box, picture: Picture) -> tuple[float, float, float, float]:
-    """x, y, width, height in pixels."""
-    x, y = box[0] * picture.width, box[1] * picture.height
-    return (
-        round(x, 1),
-        round(y, 1),
-        round(box[2] * picture.width - x, 1),
-        round(box[3] * picture.height - y, 1),
-    )
-
-
-def _quotes(evidence: Evidence, finding: Finding) -> bool:
-    """Whether the exhibit's quote and the finding are the same words, or one is part of the other."""
-    quote, text = evidence.quote.casefold().strip(), finding.text.casefold().strip()
-    return bool(quote and text) and (text in quote or quote in text)
 
 
 def _doubt(finding: Finding) -> str:

@@ -96,19 +96,22 @@ def cost_table(main: Sequence[Outcome]) -> str:
     """What a question cost, how often the policy abstained, and what could not be scored."""
     played = [outcome.trajectory for outcome in main]
     answers = [t.answer for t in played if t.answer is not None]
-    seconds = [t.seconds for t in played]
-    tokens = [t.tokens for t in played if t.tokens is not None]
-    rows = [
+    counts = [
         ["answered", str(len(answers) - sum(a.not_shown for a in answers))],
         ['abstained ("not shown")', str(sum(a.not_shown for a in answers))],
         ["no answer", str(sum(o.trajectory.answer is None and o.score.value is not None for o in main))],
         ["crashed or interrupted, not scored", str(sum(o.score.value is None for o in main))],
-        ["seconds a question, indexing not included", _median_and_most(seconds, "{:.1f}")],
-        ["turns a question", _median_and_most([float(len(t.steps)) for t in played], "{:.0f}")],
-        ["frames a question", _median_and_most([float(len(t.frames_seen)) for t in played], "{:.0f}")],
-        ["tokens a question", _median_and_most([float(n) for n in tokens], "{:.0f}") if tokens else "not measured"],
     ]
-    return markdown(["", "count, or median (most)"], rows)
+    costs = [
+        # the first question of a video pays for its transcript and its screen text: the mean says so, the median not
+        ["seconds, indexing not included", *_spread([t.seconds for t in played], 1)],
+        ["turns", *_spread([len(t.steps) for t in played], 1)],
+        ["frames", *_spread([len(t.frames_seen) for t in played], 1)],
+        ["tokens", *_spread([n for t in played if (n := t.tokens) is not None], 0)],
+    ]
+    return (
+        markdown(["outcome", "questions"], counts) + "\n\n" + markdown(["a question", "mean", "median", "most"], costs)
+    )
 
 
 def difference_sentences(main: Sequence[Outcome], controls: Mapping[str, Sequence[Outcome]]) -> str:
@@ -134,10 +137,11 @@ def _share(group: Sequence[Outcome], value: Callable[[Outcome], float | None]) -
     return clustered_mean([v for v, _ in measured], [c for _, c in measured]) if measured else None
 
 
-def _median_and_most(values: Sequence[float], form: str) -> str:
+def _spread(values: Sequence[float], digits: int) -> list[str]:
+    """Mean, median and most."""
     if not values:
-        return "not measured"
-    return f"{form.format(statistics.median(values))} ({form.format(max(values))})"
+        return ["not measured"] * 3
+    return [f"{value:.{digits}f}" for value in (statistics.mean(values), statistics.median(values), max(values))]
 
 
 def percent(share: float) -> str:

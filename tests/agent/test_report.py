@@ -248,6 +248,15 @@ def test_a_box_outside_a_close_up_is_not_drawn_in_it() -> None:
     assert read.all("rect", "edge") == []
 
 
+def test_a_box_found_seconds_earlier_is_not_drawn_on_a_later_frame() -> None:
+    start = played()
+    earlier = Finding("text", 5.0, 20.0, "something else", 0.9, (0.1, 0.1, 0.2, 0.2))
+    result = Result("t2c1", Observation("", (WHOLE,), (earlier,)))
+    step = replace(start.steps[1], results=(result, start.steps[1].results[1]))
+    read = page(replace(start, steps=(start.steps[0], step), stop=Stop.TURN_LIMIT))
+    assert read.all("rect", "edge") == []
+
+
 def test_a_close_up_in_evidence_comes_with_its_whole_frame() -> None:
     asked: list[FrameRef] = []
 

@@ -73,7 +73,8 @@ def test_abstentions_and_missing_answers_are_counted() -> None:
     assert table["answered"] == ["2"]
     assert table['abstained ("not shown")'] == ["1"]
     assert table["no answer"] == ["1"]
-    assert table["tokens a question"] == ["not measured"]
+    assert table["tokens"] == ["not measured"] * 3
+    assert table["turns"] == ["0.8", "1.0", "1.0"]
 
 
 def test_evidence_is_given_as_hits_and_as_overlap() -> None:
