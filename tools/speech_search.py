@@ -14,7 +14,9 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-_NEIGHBOUR_SHARE = 0.35
+NEIGHBOUR_SHARE = 0.35
+_NEIGHBOUR_LIMIT = 0.9
+"""A neighbour lifts a line to nine tenths of its own score at most, so that it never passes the line itself."""
 _STOP_WORDS = frozenset(
     "a an and any are as at be been but by can could did do does for from had has have he her his how i if in is it "
     "its many me mention mentioned much my no not of on or our say said says saying she so speak speaker speaks "
@@ -44,6 +46,10 @@ class Said(Protocol):
 
 LineT = TypeVar("LineT", bound=Said)
 
+_ENDINGS = tuple(
+    "ations ation ating ators ated ator ates ings ying edly ate ing ied ies ers ors er or ed es ys s e y".split()
+)
+
 
 @dataclass(frozen=True)
 class ScoredLine(Generic[LineT]):
@@ -61,16 +67,21 @@ def search_lines(
     lines: Sequence[LineT],
     query: str,
     encode_texts: Callable[[Sequence[str]], NDArray[np.float32]] | None = None,
+    neighbour_share: float = NEIGHBOUR_SHARE,
 ) -> tuple[ScoredLine[LineT], ...]:
-    """All lines, the best fit first. `encode_texts` gives (N, D) unit rows; without it only words count."""
+    """All lines, the best fit first. `encode_texts` gives (N, D) unit rows; without it only words count.
+
+    `neighbour_share` of the better neighbour's score is lent to a line; 0 where neighbours have nothing to do with one
+    another.
+    """
     if not lines:
         return ()
-    overlap = _with_neighbours(_word_overlap([line.text for line in lines], query))
+    overlap = _with_neighbours(_word_overlap([line.text for line in lines], query), neighbour_share)
     meaning = None
     if encode_texts is not None:
         vectors = encode_texts([query, *(line.text for line in lines)])
         meaning = np.clip(vectors[1:] @ vectors[0], 0.0, 1.0).astype(np.float64)
-    score = overlap if meaning is None else (overlap + _with_neighbours(meaning)) / 2
+    score = overlap if meaning is None else (overlap + _with_neighbours(meaning, neighbour_share)) / 2
     scored = [
         ScoredLine(line, float(score[i]), float(overlap[i]), None if meaning is None else float(meaning[i]))
         for i, line in enumerate(lines)
@@ -85,8 +96,9 @@ def stems(text: str) -> list[str]:
 
 
 def _stem(word: str) -> str:
-    for ending in ("ations", "ation", "ings", "ing", "ied", "ies", "edly", "ed", "ers", "er", "es", "s", "e", "y"):
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
+    """The word without the longest ending that leaves three letters, four before "-ate": create is not crew."""
+    for ending in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= (4 if ending.startswith("at") else 3):
             return word[: -len(ending)]
     return word
 
@@ -103,8 +115,7 @@ def _word_overlap(texts: Sequence[str], query: str) -> NDArray[np.float64]:
     return np.array([sum(weights[stem] for stem in wanted & stems_said) / total for stems_said in said])
 
 
-def _with_neighbours(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+def _with_neighbours(scores: NDArray[np.float64], share: float) -> NDArray[np.float64]:
     padded = np.pad(scores, 1)
     beside = np.maximum(padded[:-2], padded[2:])
-    # At most the better of line and neighbour, so that a middling line between good ones does not pass both.
-    return np.maximum(scores, np.minimum(scores + _NEIGHBOUR_SHARE * beside, np.maximum(scores, beside)))
+    return np.maximum(scores, np.minimum(scores + share * beside, _NEIGHBOUR_LIMIT * beside))
