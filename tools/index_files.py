@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -19,7 +20,7 @@ from tools.cache import explained, read_json_or_none, write_json
 
 FORMAT = 1
 THUMB_SHAPE = (18, 32, 3)
-_MANIFEST = "manifest.json"
+MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +47,7 @@ class Manifest:
     @classmethod
     def read(cls, folder: Path) -> Self | None:
         """The manifest in a folder; None where there is none, or a damaged one, or one of another format."""
-        value = read_json_or_none(folder / _MANIFEST)
+        value = read_json_or_none(folder / MANIFEST)
         if not isinstance(value, dict) or value.pop("format", None) != FORMAT:
             return None
         try:
@@ -138,12 +139,12 @@ class IndexWriter:
                 file.flush()
                 os.fsync(file.fileno())
         value: dict[str, Any] = {"format": FORMAT, "run": self._run, "frames": self.frames, "rows": self.rows}
-        write_json(self._folder / _MANIFEST, {**value, "is_complete": is_complete, "checksums": self._checksums})
+        write_json(self._folder / MANIFEST, {**value, "is_complete": is_complete, "checksums": self._checksums})
 
     def close(self) -> None:
-        """Gives the files back; what was not checkpointed does not count."""
-        with explained(self._folder):
-            for file in self._files.values():
+        """Gives the files back; what was not checkpointed does not count, so on a full disk it may be lost."""
+        for file in self._files.values():
+            with suppress(OSError):
                 file.close()
 
 

@@ -11,7 +11,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -26,7 +26,7 @@ from tools.encoders import Encoder
 from tools.frame_store import PICTURES, RECORDS, FrameStore, FrameStoreWriter, stored_size
 from tools.index import FrameIndex
 from tools.index_builder import Sampler, quick_looks, quick_times
-from tools.index_files import THUMB_SHAPE, Batch, IndexFiles, IndexWriter, Manifest
+from tools.index_files import MANIFEST, THUMB_SHAPE, Batch, IndexFiles, IndexWriter, Manifest
 from tools.sampling import TILES, sample_times, sampling_fps
 from tools.video import Frame, Video
 
@@ -117,7 +117,7 @@ class VideoIndex:
 
     @property
     def store(self) -> FrameStore:
-        """The stored pictures so far; waits for the first one."""
+        """The stored pictures so far, maybe still none."""
         if self._store is None:
             self._is_stored.wait()
             with self._lock:
@@ -155,26 +155,27 @@ class VideoIndex:
     # --- from the cache
 
     def _load_if_complete(self) -> bool:
-        """Takes in a whole index from the cache; a damaged one is removed, to be made again."""
-        manifest = self._checked_manifest()
-        if manifest is None or not manifest.is_complete:
+        """Takes in a whole index from the cache."""
+        manifest = Manifest.read(self._files.folder)
+        if manifest is None or not manifest.is_complete or self._damage(manifest):
             return False
         self._take(self._files.read(manifest))
         self._finish()
         return True
 
-    def _checked_manifest(self) -> Manifest | None:
-        """The manifest, if what it counts is there and whole; the frames must be in the store too."""
+    def _usable_manifest(self) -> Manifest | None:
+        """What there is to go on from; damage is said, once, since all of it is then made again."""
         manifest = Manifest.read(self._files.folder)
-        if manifest is None:
-            if (self._files.folder / "manifest.json").exists():
-                _log.warning("the index in %s is damaged (its manifest cannot be read): made again", self._files.folder)
-            return None
-        problem = self._files.damage(manifest) or self._store_damage(manifest)
+        problem = self._damage(manifest) if manifest else None
+        if manifest is None and (self._files.folder / MANIFEST).exists():
+            problem = f"{self._files.folder / MANIFEST} cannot be read"
         if problem:
-            _log.warning("the index in %s is damaged (%s): made again", self._files.folder, problem)
+            _log.warning("damaged cache, the index is made again: %s", problem)
             return None
         return manifest
+
+    def _damage(self, manifest: Manifest) -> str | None:
+        return self._files.damage(manifest) or self._store_damage(manifest)
 
     def _store_damage(self, manifest: Manifest) -> str | None:
         for path in (self._store_folder / RECORDS, self._store_folder / PICTURES):
@@ -192,7 +193,6 @@ class VideoIndex:
             self._thumbs.append(batch.thumbs)
         if len(batch.seconds):
             self._is_searchable.set()
-            self._is_stored.set()
 
     def _finish(self) -> None:
         self.frames.complete(self._files.folder / "graph")
@@ -217,8 +217,8 @@ class VideoIndex:
         while not self._is_cancelled.is_set():
             if _acquired(lock):
                 try:
-                    # Somebody else may have finished between our look at the cache and the lock.
                     self._forget()
+                    # Somebody else may have finished between our look at the cache and the lock.
                     if not self._load_if_complete():
                         self._build()
                 finally:
@@ -238,6 +238,8 @@ class VideoIndex:
 
     def _follow(self) -> bool:
         """Takes in what another process has checkpointed since the last look; True when that is all."""
+        if (self._store_folder / RECORDS).is_file():
+            self._is_stored.set()
         manifest = Manifest.read(self._files.folder)
         if manifest is None:
             return False
@@ -254,9 +256,9 @@ class VideoIndex:
 
     def _build(self) -> None:
         try:
-            self._build_on(self._checked_manifest())
+            self._build_on(self._usable_manifest())
         except _DamagedStoreError as error:
-            _log.warning("the stored frames in %s are damaged (%s): made again", self._store_folder, error)
+            _log.warning("damaged cache, the stored frames in %s are made again: %s", self._store_folder, error)
             shutil.rmtree(self._store_folder)
             self._forget()
             self._build_on(None)
@@ -267,8 +269,11 @@ class VideoIndex:
             self._take(self._files.read(manifest))
         writer = self._files.writer(manifest)
         try:
-            after_seconds = float(self.frames.seconds[-1]) if len(self.frames.seconds) else -1.0
-            self._full_pass(writer, after_seconds, self._quick_pass(after_seconds))
+            with _store_writer(self._store_folder) as stored:
+                self._is_stored.set()
+                after_seconds = float(self.frames.seconds[-1]) if len(self.frames.seconds) else -1.0
+                known = self._quick_pass(after_seconds)
+                self._full_pass(writer, self._sampled_frames(stored, after_seconds), known)
             is_whole = not self._is_cancelled.is_set()
             writer.checkpoint(is_whole)
             if is_whole:
@@ -290,10 +295,12 @@ class VideoIndex:
                 self._report("keyframes", len(known), len(times), clock.left_seconds(len(known), len(times)))
         return known
 
-    def _full_pass(self, writer: IndexWriter, after_seconds: float, known: dict[float, NDArray[np.float32]]) -> None:
+    def _full_pass(
+        self, writer: IndexWriter, sampled: Iterator[Frame], known: dict[float, NDArray[np.float32]]
+    ) -> None:
         clock, already, checkpointed = _Clock(), writer.frames, writer.frames
         sampler = Sampler(self._encoder, writer.rows, known)
-        with closing(self._until_cancelled(self._sampled_frames(after_seconds))) as frames:
+        with closing(self._until_cancelled(sampled)) as frames:
             for batch in sampler.batches(frames):
                 writer.append(batch)
                 self._take(batch)
@@ -305,12 +312,9 @@ class VideoIndex:
                 left = clock.left_seconds(done - already, len(self._times) - already)
                 self._report("frames", done, len(self._times), left)
 
-    def _sampled_frames(self, after_seconds: float) -> Iterator[Frame]:
+    def _sampled_frames(self, stored: FrameStoreWriter, after_seconds: float) -> Iterator[Frame]:
         """The frames still to be indexed: from the store as far as it goes, then decoded and stored."""
-        with explained(self._store_folder):
-            stored = FrameStoreWriter(self._store_folder)
-        with stored, FrameStore(self._store_folder) as store:
-            self._is_stored.set()
+        with FrameStore(self._store_folder) as store:
             until = float(store.seconds[-1]) if len(store) else -1.0
             for number in range(int(np.searchsorted(store.seconds, after_seconds, side="right")), len(store)):
                 yield _stored_frame(store, number)
@@ -335,6 +339,19 @@ class VideoIndex:
 
 class _DamagedStoreError(Exception):
     """A stored picture cannot be read."""
+
+
+@contextmanager
+def _store_writer(folder: Path) -> Iterator[FrameStoreWriter]:
+    with explained(folder):
+        writer = FrameStoreWriter(folder)
+    try:
+        yield writer
+    finally:
+        try:
+            writer.close()
+        except OSError:  # on a full disk closing the first of its two files fails, and leaves the second one open
+            writer.close()
 
 
 def _stored_frame(store: FrameStore, number: int) -> Frame:
