@@ -36,11 +36,13 @@ def read_header(path: Path) -> Header:
             if stream is None:
                 only_audio = bool(container.streams.audio)
                 raise VideoError(f"{path} has sound but no video" if only_audio else f"{path} is not a video")
+            if stream.codec_context is None:
+                raise VideoError(f"{path} holds video in a format that cannot be decoded here")
             own = stream.duration is not None and stream.time_base is not None
             start, length = (stream.start_time, stream.duration) if own else (container.start_time, container.duration)
             unit = (stream.time_base if own else None) or Fraction(1, av.time_base)
             return Header(
-                codec=stream.codec.canonical_name,
+                codec=stream.codec_context.codec.canonical_name,
                 promised_seconds=float(length * unit) if length else None,
                 promise_is_for_video=own,
                 start_seconds=float((start or 0) * unit),

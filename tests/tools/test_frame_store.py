@@ -1,0 +1,110 @@
+"""Frames kept as JPEG: found by time, served while written, whole after a kill."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests import clips
+from tools.frame_store import PICTURES, RECORDS, FrameStore, FrameStoreWriter, stored_size
+from tools.video import Frame, Video
+
+
+def frame(number: int, width: int = 320, height: int = 192) -> Frame:
+    return Frame(clips.picture(number, width, height), float(number))
+
+
+def fill(folder: Path, count: int) -> Path:
+    with FrameStoreWriter(folder) as writer:
+        for number in range(count):
+            writer.append(frame(number))
+    return folder
+
+
+def test_frames_come_back_as_they_were_put_in(tmp_path: Path) -> None:
+    with FrameStore(fill(tmp_path, 5)) as store:
+        assert store.seconds.tolist() == [0, 1, 2, 3, 4]
+        assert [clips.counter(store.frame(n).pixels) for n in range(5)] == list(range(5))
+        assert store.frame(3).seconds == 3.0
+        assert np.abs(store.frame(3).pixels.astype(int) - frame(3).pixels).mean() < 6
+
+
+def test_the_bytes_of_a_frame_are_always_the_same(tmp_path: Path) -> None:
+    with FrameStore(fill(tmp_path, 2)) as store:
+        assert store.jpeg(1) == store.jpeg(1)
+        assert store.jpeg(1)[:2] == b"\xff\xd8"
+
+
+def test_at_gives_the_last_frame_not_after_the_time(tmp_path: Path) -> None:
+    with FrameStore(fill(tmp_path, 5)) as store:
+        assert [store.at(t) for t in (-1, 0, 0.99, 1, 3.5, 100)] == [0, 0, 0, 1, 3, 4]
+
+
+def test_a_reader_sees_what_was_written_since(tmp_path: Path) -> None:
+    with FrameStoreWriter(tmp_path) as writer:
+        writer.append(frame(0))
+        with FrameStore(tmp_path) as store:
+            writer.append(frame(1))
+            assert len(store) == 1
+            assert store.refresh() == 2
+            assert clips.counter(store.frame(1).pixels) == 1
+
+
+@pytest.mark.parametrize("torn", [PICTURES, RECORDS])
+def test_after_a_kill_the_whole_frames_are_there_and_writing_goes_on(tmp_path: Path, torn: str) -> None:
+    fill(tmp_path, 4)
+    path = tmp_path / torn
+    path.write_bytes(path.read_bytes()[:-5])
+    with FrameStore(tmp_path) as store:
+        assert len(store) == 3
+    with FrameStoreWriter(tmp_path) as writer:
+        writer.append(frame(7))
+    with FrameStore(tmp_path) as store:
+        assert [clips.counter(store.frame(n).pixels) for n in range(4)] == [0, 1, 2, 7]
+
+
+def test_damaged_records_end_the_store_instead_of_misleading_it(tmp_path: Path) -> None:
+    path = fill(tmp_path, 4) / RECORDS
+    data = bytearray(path.read_bytes())
+    data[2 * 24 + 8 : 2 * 24 + 16] = b"\xff" * 8
+    path.write_bytes(bytes(data))
+    with FrameStore(tmp_path) as store:
+        assert len(store) == 2
+
+
+def test_frames_must_come_in_ascending_time(tmp_path: Path) -> None:
+    with FrameStoreWriter(tmp_path) as writer:
+        writer.append(frame(3))
+        with pytest.raises(ValueError, match="need a frame after 3"):
+            writer.append(frame(3))
+
+
+def test_a_folder_without_frames_is_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="holds no frames"):
+        FrameStore(tmp_path)
+
+
+def test_an_empty_store_says_that_it_is_empty(tmp_path: Path) -> None:
+    FrameStoreWriter(tmp_path).close()
+    with FrameStore(tmp_path) as store:
+        assert len(store) == 0
+        with pytest.raises(ValueError, match="empty"):
+            store.at(1.0)
+        with pytest.raises(IndexError):
+            store.jpeg(0)
+
+
+@pytest.mark.parametrize(
+    ("size", "kept"),
+    [((1920, 1080), (640, 360)), ((1080, 1920), (360, 640)), ((320, 240), (320, 240)), ((1000, 1000), (360, 360))],
+)
+def test_pictures_are_kept_within_640_by_360_or_upright(size: tuple[int, int], kept: tuple[int, int]) -> None:
+    assert stored_size(*size) == kept
+
+
+def test_a_video_goes_through_the_store_with_its_own_times(tmp_path: Path) -> None:
+    with Video(clips.write_clip(tmp_path / "clip.mp4", frames=90)) as video, FrameStoreWriter(tmp_path) as writer:
+        for each in video.read([0.5, 1.5, 2.5], max_height=360):
+            writer.append(each)
+    with FrameStore(tmp_path) as store:
+        assert [clips.counter(store.frame(store.at(t)).pixels) for t in (0.6, 1.6, 2.6)] == [15, 45, 75]
