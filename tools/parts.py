@@ -27,18 +27,19 @@ class Parts:
         self._cache = cache
         self._encoder = encoder
         self._lock = threading.RLock()
-        self._lines = read_subtitles(subtitles) if subtitles is not None else None
+        self._given = read_subtitles(subtitles) if subtitles is not None else None
+        self._lines = self._given
         self.screen_text = ScreenText(video, index, self.reader, cache)
 
     @property
     def has_subtitles(self) -> bool:
         """True if a subtitle file was given or the video carries a text stream."""
-        return self._lines is not None or self._video.info.subtitle_streams > 0
+        return self._given is not None or self._video.info.subtitle_streams > 0
 
     @property
     def speech_source(self) -> str:
         """Where speech would come from, in words."""
-        if self._lines is not None:
+        if self._given is not None:
             return "subtitle file"
         if self._video.info.subtitle_streams:
             return "subtitles in the video"

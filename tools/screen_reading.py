@@ -65,21 +65,24 @@ class ScreenText:
         last = max(first + 1, int(np.searchsorted(seconds, stop_seconds, side="left")))
         distinct = first + distinct_frames(self._index.thumbs[first:last], _THUMB_CHANGE)
         with self._lock:
-            times = self._with_text([float(seconds[i]) for i in distinct], max_frames)
-            readings = self._read_all(times, {})
+            glances = self._glance([float(seconds[i]) for i in distinct], max_frames)
+            lines = self._read_all(spread([t for t, has_text in glances.items() if has_text], max_frames), {})
+        # a frame without text is a reading too: it ends the lines before it
+        readings = dict.fromkeys((t for t, has_text in glances.items() if not has_text), ()) | lines
         return track_text(sorted(readings.items()), stop_seconds)
 
-    def _with_text(self, times: list[float], max_frames: int) -> list[float]:
-        if len(times) <= max_frames:
-            return times
+    def _glance(self, times: list[float], max_frames: int) -> dict[float, bool]:
+        """Which frames hold text. Few frames are all taken to hold some: a glance may miss small print."""
+        if len(times) <= max_frames // 2:
+            return dict.fromkeys(times, True)
         known = self._load()
-        glanced = spread(times, max_frames * _GLANCES_A_READING)
-        unread = [t for t in glanced if t not in known]
+        times = spread(times, max_frames * _GLANCES_A_READING)
+        unread = [t for t in times if t not in known]
         reader = self._reader()
         frames = (self._index.store.frame(self._index.store.at(t)).pixels for t in unread)
         with ThreadPoolExecutor(_WORKERS) as pool:
             seen = dict(zip(unread, pool.map(reader.has_text, frames), strict=True))
-        return spread([t for t in glanced if seen.get(t, bool(known.get(t)))], max_frames)
+        return {t: bool(known[t]) if t in known else seen[t] for t in times}
 
     def _read_all(self, times: Sequence[float], frames: dict[float, Frame]) -> dict[float, tuple[TextLine, ...]]:
         known = self._load()

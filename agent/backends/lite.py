@@ -32,6 +32,7 @@ _CHOICE = Approach(choosing.looks, choosing.answer)
 _MOMENT = Approach(timing.moment_looks, timing.moment_answer)
 _NAME = Approach(naming.looks, naming.answer)
 _TEXT = Approach(textual.looks, textual.answer)
+_NAME_ANYWHERE = Approach(naming.looks_after_text, naming.answer_after_text)
 
 
 class LitePolicy:
@@ -66,7 +67,9 @@ def approach_to(reading: Reading) -> Approach:
         return _CHOICE
     if reading.wants == "time":
         return _MOMENT
-    return _NAME if reading.senses[0] == "picture" and reading.wants in ("thing", "colour") else _TEXT
+    if reading.wants in ("thing", "colour") and reading.senses[0] == "picture":
+        return _NAME
+    return _NAME_ANYWHERE if reading.wants == "name" and "picture" in reading.senses else _TEXT
 
 
 def packaged_similarity() -> Similarity | None:

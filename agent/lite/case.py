@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from agent.lite.extracting import Similarity
+from agent.lite import notes
+from agent.lite.extracting import Line, Similarity
 from agent.lite.reading import Reading
 from agent.trajectory import Trajectory
 
@@ -30,3 +31,23 @@ class Case:
     def query(self) -> str:
         """What to search for."""
         return self.reading.subject or self.reading.question.text
+
+    @property
+    def text_lines(self) -> list[Line]:
+        """Screen text that the question can mean, in time order."""
+        return self._meant(notes.text_lines(self.trajectory))
+
+    @property
+    def speech_lines(self) -> list[Line]:
+        """Speech that the question can mean, in time order."""
+        return self._meant(notes.speech_lines(self.trajectory))
+
+    def _meant(self, lines: list[Line]) -> list[Line]:
+        """The lines at the second or in the seconds that the question names; all of them if there are none there."""
+        at, span = self.reading.instant, self.reading.span
+        if at is not None and (exact := [x for x in lines if x.start_seconds <= at + 1e-3 < x.stop_seconds]):
+            return exact
+        if span is None:
+            return lines
+        inside = [x for x in lines if x.start_seconds < span.stop_seconds and x.stop_seconds > span.start_seconds]
+        return inside or lines

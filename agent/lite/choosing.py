@@ -9,15 +9,17 @@ from collections.abc import Sequence
 
 from agent.lite.case import Case
 from agent.lite.extracting import mentions, relevances
-from agent.lite.notes import Note, evidence_of_line, evidence_of_note, notes, speech_lines, text_lines
+from agent.lite.notes import Note, evidence_of_line, evidence_of_note, notes
 from agent.lite.plan import Wanted, span_arguments, wanted
 from agent.lite.words import content_words, stems, words
 from agent.trajectory import Answer, Evidence
-from tools.colours import colours_in
+from tools.colours import colour_words
 from tools.observation import Box
 
-_TEMPERATURE = 0.06
+_TEMPERATURE = 0.12
 """Cosine difference that makes one option e times as likely as another; picked by eye on development clips."""
+_NOTABLE = 0.3
+"""Share of the strongest change from which another one counts as an event of its own."""
 
 
 def looks(case: Case) -> list[Wanted]:
@@ -37,21 +39,31 @@ def looks(case: Case) -> list[Wanted]:
             calls.append(wanted("read_text", seconds=reading.instant))
     if reading.senses[0] == "speech" or case.trajectory.facts.has_subtitles:
         calls.append(wanted("search_speech", query=" ".join([reading.subject, *case.options])))
-    if reading.wants == "place":
+    if reading.wants == "place" or (reading.wants == "colour" and reading.span is not None):
         calls.append(wanted("find_changes", count=4, **span))
-    if reading.wants == "colour" or any(colours_in(option) for option in case.options):
+    if reading.wants == "colour" or any(colour_words(option) for option in case.options):
         calls.append(wanted("caption", focus=_focus(case), **span))
     return calls + _closer(case)
 
 
 def _closer(case: Case) -> list[Wanted]:
-    """For colours without a time in the question: the seconds around the best match of what is asked about."""
-    moments = sorted(notes(case.trajectory, "moment"), key=lambda n: -(n.finding.score or 0.0))
-    if case.reading.wants != "colour" or case.reading.span is not None or not moments:
+    """For colours: the seconds around the best match, or, at a time that the question names, the part that moves."""
+    if case.reading.wants != "colour":
         return []
-    at = moments[0].finding.start_seconds
-    stop = min(case.duration_seconds, at + 1.0)
-    return [wanted("caption", focus=_focus(case), start=round(max(0.0, at - 1.0), 2), stop=round(stop, 2))]
+    if case.reading.span is None:
+        moments = sorted(notes(case.trajectory, "moment"), key=lambda n: -(n.finding.score or 0.0))[:1]
+        return [_caption(case, note.finding.start_seconds - 1.0, note.finding.start_seconds + 1.0) for note in moments]
+    changes = sorted(notes(case.trajectory, "change"), key=lambda n: -(n.finding.score or 0.0))[:1]
+    return [
+        _caption(case, note.finding.start_seconds, note.finding.start_seconds + 2.0, note.finding.box)
+        for note in changes
+    ]
+
+
+def _caption(case: Case, start: float, stop: float, box: Box | None = None) -> Wanted:
+    start, stop = max(0.0, start), min(case.duration_seconds, stop)
+    area = None if box is None else [round(side, 3) for side in box]
+    return wanted("caption", focus=_focus(case), start=round(start, 2), stop=round(stop, 2), box=area)
 
 
 def _focus(case: Case) -> str:
@@ -72,7 +84,7 @@ def option_scores(case: Case) -> list[float]:
 
 
 def _by_words(case: Case) -> list[float]:
-    lines = [*text_lines(case.trajectory), *speech_lines(case.trajectory)]
+    lines = [*case.text_lines, *case.speech_lines]
     relevance = dict(zip(lines, relevances(case.reading, lines, case.similarity), strict=True))
     weight = 4.0 if case.reading.senses[0] in ("text", "speech") else 1.5
     common = set.intersection(*(stems(content_words(option)) for option in case.options))
@@ -99,8 +111,11 @@ def _best_moment(case: Case, query: str) -> Note | None:
 
 def _by_colour(case: Case) -> list[float]:
     weight = 6.0 if case.reading.wants == "colour" else 1.5
+    # a later, closer look stands above an earlier one
     fits = {n.finding.text: n.finding.score or 0.0 for n in notes(case.trajectory, "colour")}
-    return [weight * fits.get(option, 0.0) for option in case.options]
+    return [
+        weight * max((fits.get(word, 0.0) for word in colour_words(option)), default=0.0) for option in case.options
+    ]
 
 
 def _by_fact(case: Case) -> list[float]:
@@ -115,11 +130,21 @@ def _by_fact(case: Case) -> list[float]:
 
 
 def _by_place(case: Case) -> list[float]:
-    changes = sorted(notes(case.trajectory, "change"), key=lambda n: -(n.finding.score or 0.0))
-    box = next((n.finding.box for n in changes if n.finding.box is not None), None)
+    changes = notable_changes(case)
+    box = changes[0].finding.box if changes else None
     if case.reading.wants != "place" or box is None:
         return [0.0] * len(case.options)
     return [2.0 * fits_place(words(option.casefold()), box) for option in case.options]
+
+
+def notable_changes(case: Case) -> list[Note]:
+    """The changes that count as events: by time for "first" (backwards for "last"), else the strongest first."""
+    found = list(notes(case.trajectory, "change"))
+    strongest = max((note.finding.score or 0.0 for note in found), default=0.0)
+    kept = [note for note in found if (note.finding.score or 0.0) >= _NOTABLE * strongest]
+    if case.reading.edge is None:
+        return sorted(kept, key=lambda note: -(note.finding.score or 0.0))
+    return sorted(kept, key=lambda note: note.finding.start_seconds, reverse=case.reading.edge == "last")
 
 
 def fits_place(named: Sequence[str], box: Box) -> float:
@@ -133,7 +158,7 @@ def fits_place(named: Sequence[str], box: Box) -> float:
 
 def _evidence(case: Case, best: int) -> tuple[Evidence, ...]:
     option = case.options[best]
-    said = mentions(option, [*text_lines(case.trajectory), *speech_lines(case.trajectory)])[:1]
+    said = mentions(option, [*case.text_lines, *case.speech_lines])[:1]
     pieces = [evidence_of_line(case.trajectory, line) for line, _ in said]
     if not pieces or case.reading.senses[0] == "picture":
         seen = _best_moment(case, option) or _best_of_any(case)
@@ -142,7 +167,9 @@ def _evidence(case: Case, best: int) -> tuple[Evidence, ...]:
 
 
 def _best_of_any(case: Case) -> Note | None:
-    by_kind = [list(notes(case.trajectory, kind)) for kind in ("change", "colour", "moment", "fact")]
+    if case.reading.wants == "place" and (changes := notable_changes(case)):
+        return changes[0]
+    by_kind = [list(notes(case.trajectory, kind)) for kind in ("colour", "moment", "fact")]
     first = next((found for found in by_kind if found), [])
     return max(first, key=lambda n: n.finding.score or 0.0, default=None)
 

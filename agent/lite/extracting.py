@@ -11,7 +11,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from agent.lite.reading import Reading, asked_number_count
-from agent.lite.words import NUMBER_WORDS, STOP_WORDS, content_words, number, plain, stem, stems, words
+from agent.lite.words import (
+    NUMBER_WORDS,
+    STOP_WORDS,
+    WORD,
+    content_words,
+    is_among,
+    number,
+    plain,
+    stem,
+    stems,
+    words,
+)
 
 Similarity = Callable[[str, Sequence[str]], Sequence[float]]
 """Cosines between one text and several, -1..1."""
@@ -24,7 +35,7 @@ _DATE = re.compile(
 )
 _VERSION = re.compile(r"\bv?(\d+(?:\.\d+)+(?:[-.]?\w+)?)\b")
 _CLOCK = re.compile(r"(?<![\d:])\d{1,2}:[0-5]\d(?::[0-5]\d)?(?![\d:])")
-_QUOTED = re.compile(r"[\"“‘'`«]([^\"”’'`»]{2,60})[\"”’'`»]")
+_QUOTED = re.compile(r"(?<!\w)[\"“‘'`«]([^\"”’'`»]{2,60})[\"”’'`»](?!\w)")
 _CAPITALISED = re.compile(r"\b(?:[A-Z][\w-]+)(?:\s+(?:of|the|de|and|&)?\s*[A-Z][\w-]+)*")
 _AFTER_PREPOSITION = re.compile(
     r"\b(?:on|about|named|called|with|by|is|at|for|of)\s+((?:the\s+)?[\w-]+(?:\s+[\w-]+)?)$", re.I
@@ -128,7 +139,7 @@ def _rarity(lines: Sequence[Line]) -> dict[str, float]:
 def _overlap(asked: set[str], text: str, rarity: dict[str, float]) -> float:
     if not asked:
         return 0.0
-    shared = asked & stems(words(text))
+    shared = {stem(word) for word in words(text) if is_among(word, asked)}
     return sum(max(0.2, rarity.get(item, 1.0)) for item in shared) / math.sqrt(len(asked))
 
 
@@ -163,7 +174,12 @@ def _numbers(reading: Reading, text: str) -> list[tuple[str, float]]:
         numbers = re.findall(r"\d+", m.group())
         return [(numbers[-1] if reading.edge == "last" else numbers[0], 0.8)]
     typed = _PROMPT.match(text) and re.search(r"\bprint|output|result|return", question, re.I)
-    return [(item, -1.0 if typed else 0.1 + _unit_bonus(question, text[at + len(item) :])) for at, item in found]
+    dates = [m.span() for m in _DATE.finditer(text)]
+    return [
+        (item, -1.0 if typed else 0.1 + _unit_bonus(question, text[at + len(item) :]))
+        for at, item in found
+        if not any(start <= at < stop for start, stop in dates)
+    ]
 
 
 def _unit_bonus(question: str, after: str) -> float:
@@ -189,8 +205,8 @@ def _nearness(reading: Reading, text: str, candidate: str) -> float:
     asked = stems(content_words(reading.question.text))
     distances = [
         len(words(text[min(m.end(), at) : max(m.start(), at)]))
-        for m in re.finditer(r"\w+", text)
-        if stem(m.group()) in asked
+        for m in WORD.finditer(text)
+        if is_among(m.group(), asked)
     ]
     return 0.5 * math.exp(-min(distances) / 3) if distances and at >= 0 else 0.0
 

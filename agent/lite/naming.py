@@ -1,13 +1,13 @@
 """Open questions about what is in the picture: the captioner's label that fits best, or "not shown"."""
 
+from agent.lite import textual
 from agent.lite.case import Case
 from agent.lite.notes import evidence_of_note, notes
 from agent.lite.plan import Wanted, span_arguments, wanted
-from agent.lite.textual import not_shown
 from agent.trajectory import Answer
 
-_LEAST_SCORE = 0.25
-"""Probability of the label plus its likeness to the question; picked by eye on development clips."""
+_LEAST_FIT = 0.25
+"""Cosine of label and question below which the label is no answer; picked by eye on development clips."""
 
 
 def looks(case: Case) -> list[Wanted]:
@@ -19,20 +19,30 @@ def looks(case: Case) -> list[Wanted]:
     return calls + [_caption_around(case, note.finding.start_seconds) for note in moments]
 
 
+def answer(case: Case) -> Answer:
+    """The label that fits the question best, or "not shown" where none has anything to do with it."""
+    labels = [note for note in notes(case.trajectory, "label") if note.finding.text]
+    if not labels or case.similarity is None:
+        return textual.not_shown(0.5)
+    fits = case.similarity(case.query, [note.finding.text for note in labels])
+    fit, best = max(zip(fits, labels, strict=True), key=lambda pair: pair[0] + (pair[1].finding.score or 0.0) / 2)
+    if fit < _LEAST_FIT:
+        return textual.not_shown(0.5)
+    return Answer(best.finding.text, None, round(min(0.6, fit), 2), (evidence_of_note(best, "label"),))
+
+
+def looks_after_text(case: Case) -> list[Wanted]:
+    """First what words in the video say; if that is nothing, the picture."""
+    calls = textual.looks(case)
+    return calls + looks(case) if case.trajectory.steps and textual.answer(case).not_shown else calls
+
+
+def answer_after_text(case: Case) -> Answer:
+    """What words in the video say, or else the label that fits best."""
+    said = textual.answer(case)
+    return answer(case) if said.not_shown else said
+
+
 def _caption_around(case: Case, at: float) -> Wanted:
     start, stop = max(0.0, at - 1.0), min(case.duration_seconds, at + 1.0)
     return wanted("caption", start=round(start, 2), stop=round(stop, 2), focus=case.reading.question.text)
-
-
-def answer(case: Case) -> Answer:
-    """The label that fits the question best, or "not shown"."""
-    labels = [note for note in notes(case.trajectory, "label") if note.finding.text]
-    if not labels:
-        return not_shown(0.6)
-    texts = [note.finding.text for note in labels]
-    fits = case.similarity(case.reading.question.text, texts) if case.similarity is not None else [0.0] * len(texts)
-    scores = [(note.finding.score or 0.0) + fit for note, fit in zip(labels, fits, strict=True)]
-    best = max(range(len(labels)), key=lambda i: scores[i])
-    if scores[best] < _LEAST_SCORE:
-        return not_shown(0.5)
-    return Answer(texts[best], None, round(min(0.7, scores[best] / 2), 2), (evidence_of_note(labels[best], "label"),))

@@ -1,12 +1,16 @@
 """Which of several things comes first, and in which order they come."""
 
+import re
 from dataclasses import dataclass
 
 from agent.lite.case import Case
 from agent.lite.extracting import mentions
-from agent.lite.notes import evidence_of_line, evidence_of_note, notes, speech_lines, text_lines
-from agent.lite.plan import Wanted, wanted
+from agent.lite.notes import evidence_of_line, evidence_of_note, notes
+from agent.lite.plan import Wanted, span_arguments, wanted
+from agent.lite.reading import Span
 from agent.trajectory import Answer, Evidence
+
+_END_SHARE = 0.15
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,8 @@ def looks(case: Case) -> list[Wanted]:
     things = things_of(case)
     calls = [wanted("overview", count=6)]
     calls += [wanted("search_frames", query=thing, count=3) for thing in things[:8]]
+    if _asks_about_one_end(case):
+        calls += [wanted("search_frames", query=thing, count=1, **span_arguments(_end(case))) for thing in things[:5]]
     if case.reading.senses[0] == "text":
         calls.append(wanted("search_text", query=" ".join(things)))
     if case.reading.senses[0] == "speech":
@@ -34,7 +40,9 @@ def answer(case: Case) -> Answer:
     """The option whose order agrees best with where its things are found; the earliest (or last) for one thing each."""
     seen = {thing: _sighting(case, thing) for thing in things_of(case)}
     orders = [_parts(option) for option in case.options]
-    if any(len(order) > 1 for order in orders):
+    if _asks_about_one_end(case):
+        scores = [_strength_at_end(case, order[0]) if order else 0.0 for order in orders]
+    elif any(len(order) > 1 for order in orders):
         scores = [agreement([s.seconds for thing in order if (s := seen[thing]) is not None]) for order in orders]
     else:
         scores = _edge_scores(case, [seen[order[0]] if order else None for order in orders])
@@ -42,6 +50,24 @@ def answer(case: Case) -> Answer:
     evidence = tuple(s.evidence for thing in orders[best] if (s := seen[thing]) is not None)
     confidence = 0.3 + 0.5 * max(0.0, scores[best] - sorted(scores)[-2])
     return Answer(case.options[best], best, round(min(0.9, confidence), 2), evidence)
+
+
+def _asks_about_one_end(case: Case) -> bool:
+    """True for "what is shown first": the options need not all be there, so only that end of the video counts."""
+    return bool(re.search(r"\bwhat (?:is|was|are) (?:shown|seen)\b", case.reading.question.text, re.I))
+
+
+def _end(case: Case) -> Span:
+    length = max(1.0, _END_SHARE * case.duration_seconds)
+    start = max(0.0, case.duration_seconds - length) if case.reading.edge == "last" else 0.0
+    return Span(start, min(case.duration_seconds, start + length))
+
+
+def _strength_at_end(case: Case, thing: str) -> float:
+    end = _end(case)
+    found = [n.finding for n in notes(case.trajectory, "moment") if n.finding.text == thing]
+    inside = [f.score or 0.0 for f in found if end.start_seconds <= f.start_seconds < end.stop_seconds]
+    return max(inside, default=0.0)
 
 
 def things_of(case: Case) -> list[str]:
@@ -60,7 +86,7 @@ def _parts(option: str) -> list[str]:
 
 
 def _sighting(case: Case, thing: str) -> Sighting | None:
-    said = mentions(thing, [*text_lines(case.trajectory), *speech_lines(case.trajectory)])
+    said = mentions(thing, [*case.text_lines, *case.speech_lines])
     if said:
         top = said[0][1]
         line = min((line for line, share in said if share >= top), key=lambda line: line.start_seconds)

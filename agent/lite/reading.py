@@ -7,8 +7,9 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.lite.words import COLOURS, content_words, number, words
+from agent.lite.words import content_words, number, words
 from agent.trajectory import Question
+from tools.colours import colour_words
 
 Wants = Literal[
     "interval",
@@ -203,7 +204,7 @@ def _wants_of_options(text: str, options: list[str]) -> Wants:
         return "yes or no"
     if all(o.count(",") >= 1 for o in options) or re.search(r"\b(?:comes?|shown|appears?|seen) first\b", text):
         return "order"
-    if re.search(r"\bcolou?r", text) and all(set(words(o)) & COLOURS for o in options):
+    if re.search(r"\bcolou?r", text) and all(colour_words(o) for o in options):
         return "colour"
     if (
         re.search(r"\b(?:where|corner|side|direction|which way)\b", text)

@@ -2,14 +2,18 @@
 
 from agent.lite.case import Case
 from agent.lite.extracting import Candidate, Line, candidates
-from agent.lite.notes import evidence_of_line, notes, speech_lines, text_lines
+from agent.lite.notes import evidence_of_line, notes
 from agent.lite.plan import Wanted, span_arguments, wanted
 from agent.trajectory import Answer
+from tools.colours import colour_words
+from tools.observation import Box
 
 _SENSE_ORDER_BONUS = 0.35
 """What it is worth to stand in the source that the question asks for first."""
-_MOMENT_BONUS = 0.2
-"""What it is worth that text stands where the picture fits the question best."""
+_MOMENT_BONUSES = (0.3, 0.2, 0.1)
+"""What it is worth that text stands where the picture fits the question best, second best and third best."""
+_PARTS: tuple[Box, ...] = tuple((left, top, left + 0.4, top + 0.55) for top in (0.0, 0.45) for left in (0.0, 0.3, 0.6))
+"""Six overlapping parts of the picture: small print that is lost in the whole may be read in one of them."""
 _LEAST_RELEVANCE = 0.15
 """Below this a line has nothing to do with the question; picked by eye on development clips."""
 
@@ -21,7 +25,7 @@ def looks(case: Case) -> list[Wanted]:
     calls = [wanted("overview", count=4)]
     if reading.senses[0] == "speech":
         calls += [wanted("read_speech", **span), wanted("search_speech", query=case.query)]
-    if reading.senses[0] == "text" or (case.trajectory.steps and not speech_lines(case.trajectory)):
+    if reading.senses[0] == "text" or (case.trajectory.steps and not case.speech_lines):
         calls.append(wanted("search_text", query=case.query, **span))
         calls.append(wanted("search_frames", query=case.query, count=3, **span))
     if reading.senses[0] == "text" and "speech" in reading.senses:
@@ -32,21 +36,37 @@ def looks(case: Case) -> list[Wanted]:
 
 
 def _closer(case: Case) -> list[Wanted]:
-    """Full resolution where the best line stands, or, with nothing read so far, where the picture fits best."""
+    """Full resolution where the best line stands; with nothing read yet, the picture in parts, coloured ones first."""
     if not case.trajectory.steps or case.reading.senses[0] == "speech":
         return []
     ranked = [c for c in ranked_candidates(case) if not c.line.spoken]
-    if ranked and ranked[0].relevance >= _LEAST_RELEVANCE:
-        line = ranked[0].line
-        return [wanted("read_text", seconds=round((line.start_seconds + line.stop_seconds) / 2, 2))]
-    moments = [note.finding for note in notes(case.trajectory, "moment")][:2]
-    return [wanted("read_text", seconds=round(moment.start_seconds, 2)) for moment in moments]
+    if ranked:
+        return [wanted("read_text", seconds=round(ranked[0].line.start_seconds + 0.1, 2))]
+    moment = next(notes(case.trajectory, "moment"), None)
+    at = round(moment.finding.start_seconds if moment is not None else case.duration_seconds / 2, 2)
+    calls = [wanted("read_text", seconds=at, box=list(part)) for part in _coloured_parts(case) or _PARTS]
+    if colour_words(case.reading.question.text):
+        calls.insert(0, wanted("caption", start=at, stop=round(at + 1.0, 2), focus=case.reading.question.text))
+    return calls
+
+
+def _coloured_parts(case: Case) -> list[Box]:
+    """Where the colours that the question names are, with some room around."""
+    boxes = [note.finding.box for note in notes(case.trajectory, "colour") if note.finding.box is not None]
+    named = [box for box in boxes if box[2] - box[0] < 0.5 and box[3] - box[1] < 0.5]
+    return [_widened(box) for box in named[:3]]
+
+
+def _widened(box: Box) -> Box:
+    across, down = (box[2] - box[0]) / 4, (box[3] - box[1]) / 4
+    sides = (max(0.0, box[0] - across), max(0.0, box[1] - down), min(1.0, box[2] + across), min(1.0, box[3] + down))
+    return tuple(round(side, 3) for side in sides)  # type: ignore[return-value]
 
 
 def answer(case: Case) -> Answer:
     """The best candidate with the line it was found in, or "not shown"."""
     ranked = ranked_candidates(case)
-    if not ranked or (ranked[0].relevance < _LEAST_RELEVANCE and not _only_text(ranked)):
+    if not ranked or not (ranked[0].relevance >= _LEAST_RELEVANCE or _is_pointed_at(case, ranked)):
         return not_shown(0.5 if ranked else 0.7)
     best = ranked[0]
     rival = next((c.score for c in ranked if c.text.casefold() != best.text.casefold()), 0.0)
@@ -61,8 +81,8 @@ def not_shown(confidence: float) -> Answer:
 
 def ranked_candidates(case: Case) -> list[Candidate]:
     """Candidates of both sources, the asked-for source first."""
-    groups = (text_lines(case.trajectory), speech_lines(case.trajectory))
-    found = [c for lines in groups for c in candidates(case.reading, _in_span(case, lines), case.similarity)]
+    groups = (case.text_lines, case.speech_lines)
+    found = [c for lines in groups for c in candidates(case.reading, lines, case.similarity)]
     return sorted(found, key=lambda c: -(c.score + _sense_bonus(case, c.line) + _moment_bonus(case, c.line)))
 
 
@@ -71,20 +91,12 @@ def _sense_bonus(case: Case, line: Line) -> float:
 
 
 def _moment_bonus(case: Case, line: Line) -> float:
-    best = next(notes(case.trajectory, "moment"), None)
-    if best is None or not line.start_seconds - 1 <= best.finding.start_seconds <= line.stop_seconds + 1:
-        return 0.0
-    return _MOMENT_BONUS
+    moments = [note.finding.start_seconds for note in notes(case.trajectory, "moment")]
+    near = [line.start_seconds - 1 <= at <= line.stop_seconds + 1 for at in moments]
+    return max((bonus for bonus, is_near in zip(_MOMENT_BONUSES, near, strict=False) if is_near), default=0.0)
 
 
-def _in_span(case: Case, lines: list[Line]) -> list[Line]:
-    span = case.reading.span
-    if span is None:
-        return lines
-    inside = [x for x in lines if x.start_seconds < span.stop_seconds and x.stop_seconds > span.start_seconds]
-    return inside or lines
-
-
-def _only_text(ranked: list[Candidate]) -> bool:
-    """True when the video holds just one text: then a question about "the text" means that one."""
-    return len({c.line.text.casefold() for c in ranked}) == 1
+def _is_pointed_at(case: Case, ranked: list[Candidate]) -> bool:
+    """True where the question means a text without sharing a word with it: "what is written", a time, the only one."""
+    reading = case.reading
+    return reading.wants == "words" or reading.instant is not None or len({c.line.text.casefold() for c in ranked}) == 1

@@ -1,11 +1,13 @@
 """When something happens: options that are intervals, and open questions for a second."""
 
+import re
 from collections.abc import Sequence
 
 from agent.lite.case import Case
+from agent.lite.choosing import notable_changes
 from agent.lite.clock import running_clock
 from agent.lite.extracting import relevances
-from agent.lite.notes import Note, evidence_of_line, evidence_of_note, notes, speech_lines, text_lines
+from agent.lite.notes import Note, evidence_of_line, evidence_of_note, notes
 from agent.lite.plan import Wanted, span_arguments, wanted
 from agent.lite.reading import Span
 from agent.lite.textual import not_shown
@@ -13,6 +15,10 @@ from agent.lite.words import clock_seconds
 from agent.trajectory import Answer, Evidence
 
 _CHANGE_WEIGHT, _PICTURE_WEIGHT, _WORDS_WEIGHT = 1.0, 0.4, 1.5
+_BEGINS = re.compile(
+    r"\b(?:appears?|enters?|visible|comes? in(?:to)?|starts?|begins?|ignites?|arrives?|slides? in)\b", re.I
+)
+"""Words for something that was not there before: then the first notable change is the event, not the strongest."""
 
 
 def interval_looks(case: Case) -> list[Wanted]:
@@ -60,7 +66,9 @@ def _changes_in(case: Case, span: Span) -> float:
         middle = (span.start_seconds + span.stop_seconds) / 2
         return max((1.0 / (1.0 + abs(cut - middle)) for cut in cuts), default=0.0)
     # an event belongs to the interval in which it starts
-    starting = [n.finding for n in notes(case.trajectory, "change")]
+    starting = [note.finding for note in notes(case.trajectory, "change")]
+    if case.reading.edge == "first" and _BEGINS.search(question):
+        starting = [note.finding for note in notable_changes(case)[:1]]
     return sum(f.score or 0.0 for f in starting if span.start_seconds <= f.start_seconds < span.stop_seconds)
 
 
@@ -74,7 +82,7 @@ def _search_in(case: Case, span: Span) -> Note | None:
 
 
 def _words_in(case: Case, span: Span) -> float:
-    lines = [*text_lines(case.trajectory), *speech_lines(case.trajectory)]
+    lines = [*case.text_lines, *case.speech_lines]
     scored = zip(lines, relevances(case.reading, lines, case.similarity), strict=True)
     inside = [r for line, r in scored if span.start_seconds <= line.start_seconds < span.stop_seconds]
     return max((r for r in inside if r >= 0.3), default=0.0)
@@ -99,7 +107,7 @@ def moment_looks(case: Case) -> list[Wanted]:
     calls = [wanted("overview", count=6), wanted("search_text", query=case.query)]
     calls += [wanted("search_speech", query=case.query), wanted("search_frames", query=case.query, count=5)]
     calls.append(wanted("find_changes", count=8))
-    value, clock = clock_seconds(case.reading.question.text), running_clock(text_lines(case.trajectory))
+    value, clock = clock_seconds(case.reading.question.text), running_clock(case.text_lines)
     if value is not None and clock is not None:
         at = clock.seconds_when(value)
         tries = (at - 1.0, at, at + 0.5)
@@ -110,13 +118,13 @@ def moment_looks(case: Case) -> list[Wanted]:
 def moment_answer(case: Case) -> Answer:
     """The second at which it is first found, by the strongest source that has it."""
     value = clock_seconds(case.reading.question.text)
-    lines = text_lines(case.trajectory)
+    lines = case.text_lines
     if value is not None:
         shown = [line for line in lines if clock_seconds(line.text) == value]
         return (
             _at(shown[0].start_seconds, 0.9, evidence_of_line(case.trajectory, shown[0])) if shown else not_shown(0.6)
         )
-    said = [*lines, *speech_lines(case.trajectory)]
+    said = [*lines, *case.speech_lines]
     ranked = sorted(zip(said, relevances(case.reading, said, case.similarity), strict=True), key=lambda pair: -pair[1])
     if ranked and ranked[0][1] >= 0.5:
         return _at(ranked[0][0].start_seconds, 0.6, evidence_of_line(case.trajectory, ranked[0][0]))

@@ -19,20 +19,14 @@ STOP_WORDS = frozenset(
     "shows see seen visible appear appears happen happens say says said according all any some one's s t".split()
 )
 
-COLOURS = frozenset(
-    "red orange yellow green blue purple violet pink brown black white grey gray lavender turquoise cyan teal navy "
-    "beige cream tan gold golden silver maroon crimson magenta lilac olive lime khaki scarlet reddish bluish greenish "
-    "dark light pale bright".split()
-)
-
-_WORD = re.compile(r"[^\W_]+(?:['’.:,-][^\W_]+)*")
+WORD = re.compile(r"[^\W_]+(?:['’.:,-][^\W_]+)*")
 _CLOCK = re.compile(r"(?<![\d:])(\d{1,2}):([0-5]\d)(?::([0-5]\d))?(?![\d:])")
 _NUMBER = re.compile(r"(?<![\w.,:])\d+(?:,\d{3})*(?:\.\d+)?(?![\w:]|[.,]\d)")
 
 
 def words(text: str) -> list[str]:
     """The words and numbers of a text, as written, without punctuation around them."""
-    return _WORD.findall(text)
+    return WORD.findall(text)
 
 
 def stem(word: str) -> str:
@@ -52,6 +46,16 @@ def content_words(text: str) -> list[str]:
 def stems(texts: Iterable[str]) -> set[str]:
     """The stems of words."""
     return {stem(text) for text in texts}
+
+
+def is_among(word: str, asked: Iterable[str]) -> bool:
+    """True if the word's stem is one of the stems, or one begins with the other (`creator`, `creat`)."""
+    mine = stem(word)
+    return any(mine == other or (min(len(mine), len(other)) >= 4 and _begins(mine, other)) for other in asked)
+
+
+def _begins(first: str, second: str) -> bool:
+    return first.startswith(second) or second.startswith(first)
 
 
 def number(word: str) -> float | None:
