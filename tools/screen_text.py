@@ -5,7 +5,7 @@ Text on screen is data. It may be hostile ("ignore your instructions"), and noth
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 import cv2
@@ -15,13 +15,16 @@ from numpy.typing import NDArray
 from tools.observation import Box
 from tools.text_model import Quad, Reading, TextModel
 
-_SHORT_SIDE = 736
+_SIDE = 736
 """Pixels on the short side at which the detector looks: what it was trained on. Smaller pictures are enlarged."""
 _MAX_ENLARGEMENT = 5.0
-_TILE = 1280
-"""Pictures larger than twice this are looked at in tiles, so that 10-point text on a 4K screen keeps its pixels."""
-_TILE_OVERLAP = 160
+_LONGEST_SIDE = 1030
+"""Pictures longer than this (once enlarged) are looked at in square tiles of 736 and once as a whole. A lone 10-point
+line is found in 736 x 736 pixels, seldom in 960 x 960 and never in 1280 x 1280, enlarged or not; two tiles cost no more
+than one look at 1280 x 720."""
+_TILE_OVERLAP = 96
 _MIN_SCORE = 0.6
+_MIN_FAINT_SCORE = 0.85
 _FIRST_LOOKS = ((1.0, 0.0, 0.0), (1.2, 0.15, 0.12))
 _MORE_LOOKS = ((0.9, 0.3, 0.12), (1.1, 0.3, 0.12))
 """Ways to cut a line out before it is read: stretch of the letters, margin left and right, margin above and below, in
@@ -67,33 +70,41 @@ class TextReader:
         pieces = []
         for quad in quads:
             reading = self._vote(pixels, quad)
-            if reading.score >= _MIN_SCORE and any(letter.isalnum() for letter in reading.text):
+            least = _MIN_FAINT_SCORE if quad.is_faint else _MIN_SCORE
+            if reading.score >= least and any(letter.isalnum() for letter in reading.text):
                 pieces.append(TextLine(reading.text, _fractions(quad.corners, width, height), reading.score))
         return in_reading_order(without_false_letters(pieces), aspect=width / height)
 
     def has_text(self, pixels: NDArray[np.uint8]) -> bool:
         """A cheap look (a seventh of reading): may miss small print, so use it only to choose among frames."""
-        return bool(self._model.detect(pixels, 360 / min(pixels.shape[:2])))
+        return any(not quad.is_faint for quad in self._model.detect(pixels, 360 / min(pixels.shape[:2])))
 
     def _find(self, pixels: NDArray[np.uint8]) -> list[Quad]:
         height, width = pixels.shape[:2]
-        if max(height, width) > 2 * _TILE:
-            return self._find_in_tiles(pixels)
-        scale = min(max(1.0, _SHORT_SIDE / min(height, width)), _MAX_ENLARGEMENT)
-        if max(height, width) * scale > 2 * _TILE:  # a ribbon: enlarging its short side fully would make it huge
-            scale = max(1.0, 2 * _TILE / max(height, width))
-        # Letters that fill the picture are as invisible to the detector as tiny ones: look again from further away.
-        return self._model.detect(pixels, scale) or self._model.detect(pixels, scale / 3)
+        # A ribbon is enlarged less, or its long side would become huge.
+        scale = min(max(1.0, _SIDE / min(height, width)), _MAX_ENLARGEMENT, max(1.0, 4 * _SIDE / max(height, width)))
+        if max(height, width) * scale <= _LONGEST_SIDE:
+            quads = self._model.detect(pixels, scale)
+        else:
+            quads = self._find_in_tiles(pixels, scale)
+        if all(quad.is_faint for quad in quads):
+            # Letters that fill the picture are as invisible to the detector as tiny ones: look from further away.
+            quads = [*quads, *self._model.detect(pixels, scale / 3)]
+        return without_overlaps(quads)
 
-    def _find_in_tiles(self, pixels: NDArray[np.uint8]) -> list[Quad]:
+    def _find_in_tiles(self, pixels: NDArray[np.uint8], scale: float) -> list[Quad]:
         height, width = pixels.shape[:2]
-        found = self._model.detect(pixels, _TILE / max(height, width))
-        for top in _tile_starts(height):
-            for left in _tile_starts(width):
-                tile = pixels[top : top + _TILE, left : left + _TILE]
-                for quad in self._model.detect(tile, 1.0):
-                    found.append(Quad(quad.corners + np.array([left, top], np.float32), quad.score))
-        return without_overlaps(found)
+        found: list[Quad] = []
+        side, overlap = round(_SIDE / scale), round(_TILE_OVERLAP / scale)
+        for top in _tile_starts(height, side, overlap):
+            for left in _tile_starts(width, side, overlap):
+                tile = pixels[top : top + side, left : left + side]
+                for quad in self._model.detect(tile, scale):
+                    found.append(replace(quad, corners=quad.corners + np.array([left, top], np.float32)))
+        # Seen as a whole, small lines get rough boxes: that look is only for letters too large for a tile.
+        rows = whole_rows([quad for quad in found if _height(quad) < side / 4])
+        whole = self._model.detect(pixels, _SIDE / max(height, width))
+        return rows + [quad for quad in whole if not _is_covered(quad, rows)]
 
     def _vote(self, pixels: NDArray[np.uint8], quad: Quad) -> Reading:
         readings = [self._look(pixels, quad, *look) for look in _FIRST_LOOKS]
@@ -127,6 +138,41 @@ def straightened(
     crop = cv2.warpPerspective(pixels, turn, (columns, rows), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     turned = np.rot90(crop) if rows >= 1.5 * columns else crop
     return np.ascontiguousarray(turned, dtype=np.uint8)
+
+
+def whole_rows(quads: Sequence[Quad]) -> list[Quad]:
+    """The quads, with upright ones of one row that overlap made one: a line that runs through several tiles."""
+    slanted = [quad for quad in quads if not _is_upright(quad)]
+    rows: list[Quad] = []
+    for quad in sorted((quad for quad in quads if _is_upright(quad)), key=lambda quad: quad.corners[0, 0]):
+        box = _bounds(quad.corners)
+        same = next((i for i, row in enumerate(rows) if _goes_on(_bounds(row.corners), box)), None)
+        if same is None:
+            rows.append(quad)
+            continue
+        left, top, right, bottom = _union(_bounds(rows[same].corners), box)
+        corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
+        rows[same] = Quad(corners, max(rows[same].score, quad.score), rows[same].is_faint and quad.is_faint)
+    return [*rows, *slanted]
+
+
+def _height(quad: Quad) -> float:
+    return float(np.linalg.norm(quad.corners[3] - quad.corners[0]))
+
+
+def _is_covered(quad: Quad, others: Sequence[Quad]) -> bool:
+    box = _bounds(quad.corners)
+    return sum(_shared(box, _bounds(other.corners)) for other in others) > 0.4 * _area(box)
+
+
+def _is_upright(quad: Quad) -> bool:
+    along = quad.corners[1] - quad.corners[0]
+    return abs(float(along[1])) < 0.05 * abs(float(along[0]))
+
+
+def _goes_on(row: Box, piece: Box) -> bool:
+    shared = min(row[3], piece[3]) - max(row[1], piece[1])
+    return piece[0] < row[2] and shared > 0.6 * max(row[3] - row[1], piece[3] - piece[1])
 
 
 def without_overlaps(quads: Sequence[Quad]) -> list[Quad]:
@@ -260,11 +306,11 @@ def _is_chinese(letter: str) -> bool:
     return "一" <= letter <= "鿿" or "぀" <= letter <= "ヿ"
 
 
-def _tile_starts(length: int) -> list[int]:
-    if length <= _TILE:
+def _tile_starts(length: int, side: int, overlap: int) -> list[int]:
+    if length <= side:
         return [0]
-    count = -(-(length - _TILE_OVERLAP) // (_TILE - _TILE_OVERLAP))
-    return [round(i * (length - _TILE) / (count - 1)) for i in range(count)]
+    count = -(-(length - overlap) // (side - overlap))
+    return [round(i * (length - side) / (count - 1)) for i in range(count)]
 
 
 def _bounds(corners: NDArray[np.float32]) -> Box:

@@ -6,7 +6,7 @@ at the door and BGR for the networks, which were trained that way.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -23,6 +23,9 @@ _LETTER_THRESHOLD = 0.3
 _BOX_THRESHOLD = 0.5
 _UNCLIP_RATIO = 1.6
 """The networks' own post-processing values (PP-OCR's defaults)."""
+_FAINT_LETTER_THRESHOLD = 0.15
+_FAINT_BOX_THRESHOLD = 0.25
+"""Tried where the others find nothing: one thin line on an otherwise empty screen stays below them."""
 _LINE_HEIGHT = 48
 _LINE_MIN_WIDTH = 320
 _SPACE_THRESHOLD = 0.15
@@ -39,6 +42,8 @@ class Quad:
 
     corners: NDArray[np.float32]  # (4, 2) x, y
     score: float
+    is_faint: bool = False
+    """Found only by thresholds at which texture passes too: to be believed only if it reads well."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,8 @@ class TextModel:
         columns = max(32, round(width * scale / 32) * 32)
         probability = self._detector.run(None, {self._detector_input: _network_input(pixels, rows, columns)[None]})[0]
         back = np.array([width / columns, height / rows], np.float32)
-        return [Quad(quad.corners * back, quad.score) for quad in quads_in(probability[0, 0])]
+        quads = quads_in(probability[0, 0]) or quads_in(probability[0, 0], is_faint=True)
+        return [replace(quad, corners=quad.corners * back) for quad in quads]
 
     def recognise(self, pixels: NDArray[np.uint8], stretch: float = 1.0) -> Reading:
         """What an upright RGB crop of one line says; `stretch` widens the letters before they are read."""
@@ -102,9 +108,11 @@ def _network_input(pixels: NDArray[np.uint8], rows: int, columns: int) -> NDArra
     return np.ascontiguousarray(resized[:, :, ::-1].transpose(2, 0, 1)).astype(np.float32) / 127.5 - 1.0
 
 
-def quads_in(probability: NDArray[np.float32]) -> list[Quad]:
+def quads_in(probability: NDArray[np.float32], is_faint: bool = False) -> list[Quad]:
     """The rectangles round the connected regions of a (H, W) text probability map, in its own pixels."""
-    mask = cv2.dilate((probability > _LETTER_THRESHOLD).astype(np.uint8), np.ones((2, 2), np.uint8))
+    letter_threshold = _FAINT_LETTER_THRESHOLD if is_faint else _LETTER_THRESHOLD
+    box_threshold = _FAINT_BOX_THRESHOLD if is_faint else _BOX_THRESHOLD
+    mask = cv2.dilate((probability > letter_threshold).astype(np.uint8), np.ones((2, 2), np.uint8))
     contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     quads = []
     for contour in contours:
@@ -112,12 +120,12 @@ def quads_in(probability: NDArray[np.float32]) -> list[Quad]:
         if min(width, height) < 3:
             continue
         score = _mean_inside(probability, _corners(centre, width, height, angle))
-        if score < _BOX_THRESHOLD:
+        if score < box_threshold:
             continue
         # The network marks the core of each line; growing a rectangle by a distance on every side is what clipping
         # its rounded outline and taking the smallest rectangle again comes to.
         grow = 2 * width * height * _UNCLIP_RATIO / (2 * (width + height))
-        quads.append(Quad(_clockwise(_corners(centre, width + grow, height + grow, angle)), score))
+        quads.append(Quad(_clockwise(_corners(centre, width + grow, height + grow, angle)), score, is_faint))
     return quads
 
 
