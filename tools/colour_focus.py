@@ -18,6 +18,8 @@ from tools.observation import Box
 
 _SIDE = 160
 """Pixels on the long side at which shares are taken."""
+_OUTSIDE = 0.25
+"""Weight of what is outside the place that the question names: "left" may be left of something in the middle."""
 _STILL = 6.0
 """Change up to which the median pixel counts as still: camera noise and compression."""
 _MOVED = 28.0
@@ -112,7 +114,8 @@ def _place_weight(shape: Sequence[int], asked: str) -> NDArray[np.float32]:
     spread = 1.0 if _SURROUNDING.search(asked) else 0.35
     across = np.exp(-0.5 * ((x - (box[0] + box[2]) / 2) / (spread * (box[2] - box[0]))) ** 2)
     down = np.exp(-0.5 * ((y - (box[1] + box[3]) / 2) / (spread * (box[3] - box[1]))) ** 2)
-    return np.asarray(down[:, None] * across[None, :], np.float32)
+    inside = ((y >= box[1]) & (y <= box[3]))[:, None] & ((x >= box[0]) & (x <= box[2]))[None, :]
+    return np.asarray(down[:, None] * across[None, :] * np.where(inside, 1.0, _OUTSIDE), np.float32)
 
 
 def _moving_parts(small: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]] | None:
