@@ -131,6 +131,8 @@ def _ask(options: argparse.Namespace) -> int:
             on_event=Narrator(progress),
         )
         _write_files(options, trajectory, toolbox)
+        if options.report:
+            progress.print(f"the report is in {options.report}", style="dim", highlight=False, soft_wrap=True)
     if options.json:
         print(summary_json(trajectory))
     else:

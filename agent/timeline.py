@@ -3,7 +3,7 @@
 Positions are percentages of the duration, as SVG takes them, so that one layout fits every width.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from agent.coverage import CLOSE_SPACING_SECONDS, Coverage, looks_of, mmss, searched_of
 from agent.trajectory import Answer, Calls, Step, Trajectory

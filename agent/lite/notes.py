@@ -35,16 +35,21 @@ def called(trajectory: Trajectory, tool: str) -> bool:
 
 
 def text_lines(trajectory: Trajectory) -> list[Line]:
-    """Screen text, in time order; a line that two calls brought counts once."""
-    found: dict[tuple[str, float], Line] = {}
-    for note in notes(trajectory, "text"):
-        finding = note.finding
-        height = finding.box[3] - finding.box[1] if finding.box is not None else 0.0
-        line = Line(
-            finding.text, finding.start_seconds, finding.stop_seconds, False, note.call.id, finding.score or 0.0, height
-        )
-        found.setdefault((line.text, round(line.start_seconds, 1)), line)
-    return sorted(found.values(), key=lambda line: line.start_seconds)
+    """Screen text, in time order; a line read again within a longer reading of it counts once, as the longer one."""
+    lines = [_text_line(note) for note in notes(trajectory, "text")]
+    lines.sort(key=lambda line: line.start_seconds - line.stop_seconds)
+    kept: list[Line] = []
+    for line in lines:
+        if not any(k.text == line.text and k.start_seconds <= line.start_seconds < k.stop_seconds for k in kept):
+            kept.append(line)
+    return sorted(kept, key=lambda line: line.start_seconds)
+
+
+def _text_line(note: Note) -> Line:
+    finding = note.finding
+    height = finding.box[3] - finding.box[1] if finding.box is not None else 0.0
+    start, stop, score = finding.start_seconds, finding.stop_seconds, finding.score or 0.0
+    return Line(finding.text, start, stop, False, note.call.id, score, height)
 
 
 def speech_lines(trajectory: Trajectory) -> list[Line]:

@@ -41,7 +41,10 @@ def _closer(case: Case) -> list[Wanted]:
         return []
     ranked = [c for c in ranked_candidates(case) if not c.line.spoken]
     if ranked:
-        return [wanted("read_text", seconds=round(ranked[0].line.start_seconds + 0.1, 2))]
+        line = ranked[0].line
+        read = [call.arguments["seconds"] for call in case.trajectory.calls if call.name == "read_text"]
+        is_read = any(line.start_seconds <= at < line.stop_seconds for at in read)
+        return [] if is_read else [wanted("read_text", seconds=round(line.start_seconds + 0.1, 2))]
     moment = next(notes(case.trajectory, "moment"), None)
     at = round(moment.finding.start_seconds if moment is not None else case.duration_seconds / 2, 2)
     calls = [wanted("read_text", seconds=at, box=list(part)) for part in _coloured_parts(case) or _PARTS]
