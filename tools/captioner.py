@@ -1,8 +1,9 @@
 """What a window shows, as findings and one sentence. `Captioner` is what a vision-language model can stand in for.
 
 The packaged captioner is put together from small parts, each left out where it is not installed: ImageNet labels for
-frames and tiles, named colours, screen text. It sees no people, actions or counts, and says nothing of them: no package
-that is kept well ships weights for faces or poses that installs beside NumPy 2.
+frames and tiles, named colours, screen text. It sees no people, actions or counts, and says nothing of them. Tried and
+left out: MediaPipe's wheels no longer hold their networks, and the face cascade in scikit-image's wheel finds two to
+four faces where two are, and one in every tenth picture without any.
 """
 
 import re

@@ -200,10 +200,12 @@ def _read_transcript(path: Path) -> tuple[SpeechLine, ...] | None:
     """The kept transcript, None if there is none or it is not one of ours."""
     match read_json_or_none(path):
         case {"version": 1, "lines": list(rows)}:
-            return tuple(
-                SpeechLine(
-                    **{**row, "words": tuple(Word(**word) for word in row["words"]), "doubts": tuple(row["doubts"])}
-                )
-                for row in rows
-            )
+            try:
+                return tuple(_kept_line(**row) for row in rows)
+            except TypeError:  # other fields than ours: written by another version
+                return None
     return None
+
+
+def _kept_line(words: Sequence[dict[str, Any]], doubts: Sequence[str], **fields: Any) -> SpeechLine:
+    return SpeechLine(**fields, words=tuple(Word(**word) for word in words), doubts=tuple(doubts))

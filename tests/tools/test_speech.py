@@ -120,6 +120,8 @@ class TestWithWeights:
             (kept,) = (tmp_path / "cache").rglob("speech-*.json")
             kept.write_text(kept.read_text()[:10])
             assert recogniser.transcribe(video, cache=tmp_path / "cache") == lines
+            kept.write_text('{"version": 1, "lines": [{"words": [], "doubts": [], "wrong": 1}]}')
+            assert recogniser.transcribe(video, cache=tmp_path / "cache") == lines
 
 
 def _no_speech(kind: str) -> NDArray[np.float32]:
