@@ -11,8 +11,6 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from tools.packets import PacketPlan, VideoError, is_empty, open_container, video_stream
 from tools.proof import Proof
 
@@ -108,7 +106,7 @@ class Decoder:
         """The pictures from the keyframe to the last wanted packet that rest on undamaged ones, in the order shown."""
         context, proof, last = self._stream.codec_context, Proof(self._plan), max(wanted)
         context.flush_buffers()
-        for position, packet in self._packets_from(int(self._plan.keyframes[start])):
+        for position, packet in self._packets_from(start):
             if is_cancelled():
                 return
             context.skip_frame = "NONREF" if skip and position is not None and position not in wanted else "DEFAULT"
@@ -145,10 +143,11 @@ class Decoder:
         if wanted and latest is not None and count - 1 not in interval.positions:
             yield count - 1, latest
 
-    def _packets_from(self, key: int) -> "Iterator[tuple[int | None, Packet[VideoStream]]]":
-        """(position, packet) from the packet at `key` on; packets that the plan does not know have no position."""
+    def _packets_from(self, start: int) -> "Iterator[tuple[int | None, Packet[VideoStream]]]":
+        """(position, packet) from that keyframe on; packets that the plan does not know have no position."""
+        key = int(self._plan.keyframes[start])
         for back in STEPS_BACK:
-            if self._seek(max(0, int(np.searchsorted(self._plan.keyframes, key)) - back)):
+            if self._seek(max(0, start - back)):
                 packets = self._land(key)
                 if packets is not None:
                     yield from packets

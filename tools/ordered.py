@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Generic, TypeVar
 
 Job = TypeVar("Job")
@@ -39,7 +39,7 @@ class OrderedRun(Generic[Job, Result]):
         self._changed = threading.Condition()
         self._is_cancelled = False
 
-    def results(self) -> Iterator[Result]:
+    def results(self) -> Generator[Result, None, None]:
         """The results of job 0, then of job 1, ... Closing the iterator stops the workers at their next packet."""
         threads = [
             threading.Thread(target=self._serve, name=f"decode-{n}", daemon=True)

@@ -161,9 +161,10 @@ class _Tally:
         return np.array([round(place * step) for place in range(len(pts))], np.int64), True
 
     def _shown(self, pts: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Times of the pictures to be shown. One in a torn packet keeps its moment, except behind the last whole one:
+        """Times of the pictures to be shown.
 
-        its moment does not belong to its neighbour, but a file that was cut off ends where its last picture ends.
+        A torn packet keeps its moment, which does not belong to its neighbour; but behind the last whole one it is
+        only where the file was cut off.
         """
         wanted = ~np.frombuffer(self._is_discard, bool)
         whole = wanted & ~np.frombuffer(self._is_torn, bool)
