@@ -129,6 +129,8 @@ def run(
         return latest.ended(Stop.INTERRUPTED) if latest.stop is None else latest
     except Exception as bug:  # the one boundary: a bug of ours is recorded, never scored, and shown to the user
         return latest.ended(Stop.CRASHED, "".join(traceback.format_exception(bug)))
+    if isinstance(graph.checkpointer, SqliteSaver):  # nothing is left to resume
+        graph.checkpointer.delete_thread(thread_id)
     return latest
 
 

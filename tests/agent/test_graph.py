@@ -23,6 +23,7 @@ from agent.trajectory import (
     to_json,
 )
 from agent.transition import step
+from evals.loop_cost import measure
 from tools.observation import Finding, FrameRef, Observation
 
 START = Trajectory(Question("v.mp4", "what?"), VideoFacts("0" * 32, 60.0, 640, 360), limits=Limits(max_turns=6))
@@ -140,3 +141,14 @@ def test_a_replay_of_the_recorded_turns_gives_the_same_observations() -> None:
 def test_an_unknown_policy_lists_the_known_ones() -> None:
     with pytest.raises(ValueError, match="known are lite, scripted"):
         open_policy("gpt-12")
+
+
+def test_checkpoints_hold_references_and_no_pictures() -> None:
+    cost = measure(repeats=1)
+    assert 0 < cost.stored_bytes <= 1.2 * cost.frame_bytes
+
+
+def test_a_finished_run_leaves_nothing_in_the_checkpoint_file(tmp_path: Path) -> None:
+    with sqlite_checkpointer(tmp_path / "runs.sqlite") as saver:
+        run(START, Players(ScriptedPolicy(TURNS), Looker(), verify=False), graph=build_graph(saver), thread_id="q1")
+        assert list(saver.list(None)) == []
