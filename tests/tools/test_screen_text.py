@@ -171,6 +171,13 @@ def test_most_readings_win_and_the_surest_where_all_differ() -> None:
     assert voted([Reading("a", 0.5), Reading("b", 0.7)]).text == "b"
 
 
+def test_a_sure_reading_with_a_letter_more_wins_and_an_unsure_one_does_not() -> None:
+    readings = [Reading("MviePy", 0.99), Reading("MviePy", 0.99), Reading("MoviePy", 0.93)]
+    assert voted(readings).text == "MoviePy"
+    assert voted([*readings[:2], Reading("M&viePy", 0.8)]).text == "MviePy"
+    assert voted([*readings[:2], Reading("Made viePy", 0.99)]).text == "MviePy"
+
+
 def test_a_slanted_crop_comes_out_upright() -> None:
     pixels = np.zeros((200, 200, 3), np.uint8)
     corners = cv2.boxPoints(((100, 100), (120, 20), 30)).astype(np.float32)
