@@ -4,9 +4,11 @@ One process writes at a time, under a lock that the system frees on a kill; anot
 takes over if it dies. Whatever stops the work, the next start goes on from the last checkpoint.
 """
 
+import ctypes
 import logging
 import re
 import shutil
+import sys
 import threading
 import time
 import weakref
@@ -306,6 +308,7 @@ class VideoIndex:
                 self._take(batch)
                 if writer.frames - checkpointed >= _CHECKPOINT_FRAMES:
                     writer.checkpoint()
+                    _give_memory_back()
                     checkpointed = writer.frames
                 # Frames that do not decode or that two sample times share are never done: count by time instead.
                 done = int(np.searchsorted(self._times, batch.seconds[-1], side="right"))
@@ -352,6 +355,17 @@ def _store_writer(folder: Path) -> Iterator[FrameStoreWriter]:
             writer.close()
         except OSError:  # on a full disk closing the first of its two files fails, and leaves the second one open
             writer.close()
+
+
+def _give_memory_back() -> None:
+    """Returns freed memory to the system where the C library can: it grew by 300 MB in ten minutes of video.
+
+    Pictures from the decoding threads and a network's scratch space in this one leave glibc's heaps full of holes.
+    """
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none, and no such heaps
+        if trim is not None:
+            trim(0)
 
 
 def _stored_frame(store: FrameStore, number: int) -> Frame:

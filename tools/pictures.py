@@ -32,10 +32,17 @@ def _square(picture: Pixels, side: int) -> torch.Tensor:
     return torch.nn.functional.interpolate(planes, (side, side), mode="bicubic", antialias=True)
 
 
-def chunks(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    """The items in order, `size` at a time."""
-    for start in range(0, len(items), size):
+def chunks(items: Sequence[Any], most: int) -> Iterator[Sequence[Any]]:
+    """The items in order in chunks of `most`, a power of two, then of ever smaller ones (13 as 8, 4, 1).
+
+    Few sizes, because torch keeps prepared weights for each size of batch that it ever saw.
+    """
+    start, size = 0, most
+    while start < len(items):
+        while size > len(items) - start:
+            size //= 2
         yield items[start : start + size]
+        start += size
 
 
 def best_device() -> torch.device:

@@ -8,6 +8,7 @@ from tools import conse
 from tools.conse import ConseEncoder, imagenet_class_names
 from tools.efficientnet import SIDE, load
 from tools.packaged import find
+from tools.pictures import chunks
 
 pytestmark = [
     pytest.mark.weights,
@@ -84,6 +85,13 @@ def test_a_read_only_picture_and_a_crop_are_fine(encoder: ConseEncoder) -> None:
     picture = _traffic_light()
     picture.setflags(write=False)
     assert np.allclose(np.linalg.norm(encoder.encode_images([picture, picture[10:50, 20:60]]), axis=1), 1, atol=1e-5)
+
+
+def test_batches_have_few_sizes() -> None:
+    for count in range(70):
+        sizes = [len(chunk) for chunk in chunks(range(count), 16)]
+        assert sum(sizes) == count
+        assert set(sizes) <= {16, 8, 4, 2, 1}
 
 
 def test_a_grey_picture_is_refused_with_its_shape(encoder: ConseEncoder) -> None:
