@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.encoders import Encoder
-from tools.frame_store import FrameStoreWriter, stored_size
 from tools.index_files import THUMB_SHAPE, Batch
 from tools.sampling import TILES, crop, pixel_box, thin_times
 from tools.video import Frame, Video
@@ -24,7 +23,6 @@ UNCHANGED = 3.0
 """Mean absolute difference of thumbnails, of 255: below it compression noise, above it something happened."""
 _QUICK_FRAMES = 72
 _QUICK_BATCH = 12
-_SAME_MOMENT_SECONDS = 1e-6
 _FRAMES_A_BATCH = 64
 _PICTURES_A_BATCH = 32
 _SHORT_SECONDS, _LONG_SECONDS = 0.15, 0.4
@@ -68,17 +66,6 @@ def quick_looks(frames: Iterator[Frame], encoder: Encoder) -> Iterator[QuickLook
 
 def _quick_look(frames: Sequence[Frame], encoder: Encoder) -> QuickLook:
     return QuickLook([frame.seconds for frame in frames], encoder.encode_images([frame.pixels for frame in frames]))
-
-
-def read_and_store(
-    video: Video, times: NDArray[np.float64], store: FrameStoreWriter, stored_until: float
-) -> Iterator[Frame]:
-    """The frames on screen at `times`, at the store's size; those past `stored_until` go into the store first."""
-    height = stored_size(video.info.width, video.info.height)[1]
-    for frame in video.read(list(times), max_height=height):
-        if frame.seconds > stored_until + _SAME_MOMENT_SECONDS:
-            store.append(frame)
-        yield frame
 
 
 class Sampler:
