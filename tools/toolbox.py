@@ -51,6 +51,8 @@ _CAPTION_FRAMES = 4
 _MAX_TEXT_FRAMES = 48
 """Frames that one `search_text` reads; at a second or less each on one core."""
 _MAX_LINES = 40
+_INDEX_PATIENCE_SECONDS = 15.0
+"""How long a search waits for the whole index; then it searches what is there, and says how much that is."""
 
 Count = Annotated[int, Field(ge=1, le=32)]
 Seconds = Annotated[float, Field(ge=0)]
@@ -138,6 +140,7 @@ class Toolbox:
         if not query.strip():
             raise ToolError("search_frames: the query is empty; describe what should be seen")
         begin, end = self._window(start, stop)
+        self.index.wait(_INDEX_PATIENCE_SECONDS)
         self.index.wait_searchable()
         vector = self._encoder.encode_texts([query])[0]
         moments = self.index.frames.search(vector, count, begin, end)

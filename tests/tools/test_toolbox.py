@@ -77,7 +77,9 @@ def test_zoom_shows_one_part_at_the_resolution_of_the_source(toolbox: Toolbox) -
 
 
 def test_the_same_reference_is_the_same_bytes(toolbox: Toolbox) -> None:
-    for ref in toolbox.call("overview", {"count": 2}).frames + toolbox.call("zoom", {"seconds": 1, "box": [0, 0, 1, 1]}).frames:
+    for ref in (
+        toolbox.call("overview", {"count": 2}).frames + toolbox.call("zoom", {"seconds": 1, "box": [0, 0, 1, 1]}).frames
+    ):
         assert toolbox.picture(ref) == toolbox.picture(ref)
 
 
