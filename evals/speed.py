@@ -55,14 +55,15 @@ class Row:
     what: str
     value: float | None
     unit: str
-    limit: float
+    limit: float | None
+    """None where a value is only reported."""
     is_floor: bool = False
     """True where the value has to be at least the limit."""
 
     @property
     def is_met(self) -> bool | None:
-        """None where it was not run."""
-        if self.value is None:
+        """None where it was not run, or is only reported."""
+        if self.value is None or self.limit is None:
             return None
         return self.value >= self.limit if self.is_floor else self.value <= self.limit
 
@@ -70,7 +71,8 @@ class Row:
         """As Markdown."""
         value = "not run" if self.value is None else f"{self.value:.3g} {self.unit}"
         met = {None: "", True: "yes", False: "NO"}[self.is_met]
-        return f"| {self.goal} | {self.what} | {value} | {'>=' if self.is_floor else '<='} {self.limit:g} | {met} |"
+        limit = "" if self.limit is None else f"{'>=' if self.is_floor else '<='} {self.limit:g}"
+        return f"| {self.goal} | {self.what} | {value} | {limit} | {met} |"
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def _p2(r: Results) -> list[Row]:
     cpu, wall = (r.ratio(("index_clip", "long"), ("null", "long"), key) for key in ("cpu_seconds", "wall_seconds"))
     return [
         Row("P2", "whole index with ViT-B/32 / ffmpeg null, 10 min", wall, "x wall", 1.0),
-        Row("P2", "the same in CPU seconds (no goal of its own)", cpu, "x CPU", 1.5),
+        Row("P2", "the same in CPU seconds", cpu, "x CPU", None),
     ]
 
 
