@@ -1,7 +1,6 @@
 """The tools of a drawn clip, as a model calls them: seconds, boxes and pixels against what was drawn."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
