@@ -6,13 +6,13 @@ Bad input is one sentence on stderr and exit status 2; a question that got no an
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from agent.trajectory import Limits, Question, Stop, Trajectory, load, to_json
-from tools.observation import MissingPartError
+from tools.observation import FrameRef, MissingPartError
 
 EXIT_NO_ANSWER = 1
 EXIT_BAD_INPUT = 2
@@ -90,6 +90,7 @@ def _add_replay(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     replay.add_argument("--encoder", default=None, metavar="SPEC")
     replay.add_argument("--subtitles", metavar="FILE")
     replay.add_argument("--report", metavar="FILE.html")
+    replay.add_argument("--save", metavar="FILE.json")
     replay.set_defaults(run=_replay)
 
 
@@ -100,6 +101,7 @@ def _add_doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 def _ask(options: argparse.Namespace) -> int:
     from agent.asking import ask
+    from agent.backends.lite import ABOUT
     from agent.console import Narrator, index_progress, print_answer
     from agent.policy import open_policy
     from tools.cache import cache_root
@@ -111,14 +113,13 @@ def _ask(options: argparse.Namespace) -> int:
     for path in (options.report, options.save):
         _check_writable(path)
     progress = Console(stderr=True)
-    with index_progress(progress) as on_progress:
-        toolbox = open_toolbox(
+    with (
+        index_progress(progress) as on_progress,
+        open_toolbox(
             options.video, encoder=options.encoder, subtitles=options.subtitles, on_progress=on_progress
-        )
-    with toolbox:
+        ) as toolbox,
+    ):
         if options.policy == "lite":
-            from agent.backends.lite import ABOUT
-
             progress.print(ABOUT, style="dim", highlight=False, soft_wrap=True)
         trajectory = ask(
             question,
@@ -130,9 +131,7 @@ def _ask(options: argparse.Namespace) -> int:
             resume=options.resume,
             on_event=Narrator(progress),
         )
-        _write_files(options, trajectory, toolbox)
-        if options.report:
-            progress.print(f"the report is in {options.report}", style="dim", highlight=False, soft_wrap=True)
+        _write_files(options, trajectory, toolbox.picture, progress)
     if options.json:
         print(summary_json(trajectory))
     else:
@@ -146,15 +145,16 @@ def _check_writable(path: str | None) -> None:
         raise ValueError(f"can't write {path}: {Path(path).absolute().parent} is not a folder")
 
 
-def _write_files(options: argparse.Namespace, trajectory: Trajectory, toolbox: object) -> None:
+def _write_files(
+    options: argparse.Namespace, trajectory: Trajectory, picture: Callable[[FrameRef], bytes], progress: Console
+) -> None:
     from agent.report import write_report
-    from tools.toolbox import Toolbox
 
-    assert isinstance(toolbox, Toolbox)
-    if getattr(options, "save", None):
+    if options.save:
         Path(options.save).write_text(to_json(trajectory, indent=1) + "\n", encoding="utf-8")
     if options.report:
-        write_report(trajectory, Path(options.report), toolbox.picture)
+        write_report(trajectory, Path(options.report), picture)
+        progress.print(f"the report is in {options.report}", style="dim", highlight=False, soft_wrap=True)
 
 
 def _status(trajectory: Trajectory, progress: Console) -> int:
@@ -220,16 +220,19 @@ def _replay(options: argparse.Namespace) -> int:
     recorded = load(options.trajectory)
     _check_writable(options.report)
     progress = Console(stderr=True)
-    with index_progress(progress) as on_progress:
-        toolbox = open_toolbox(
+    with (
+        index_progress(progress) as on_progress,
+        open_toolbox(
             options.video or recorded.question.video,
             encoder=options.encoder,
             subtitles=options.subtitles,
             on_progress=on_progress,
-        )
-    with toolbox:
+        ) as toolbox,
+    ):
+        # the recorded run may have waited for nothing; what it saw is only seen again with the whole index
+        toolbox.index.wait()
         again = replayed(recorded, toolbox)
-        _write_files(options, again, toolbox)
+        _write_files(options, again, toolbox.picture, progress)
     print_answer(again, Console())
     found = differences(recorded, again)
     for line in found:

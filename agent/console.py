@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from tools.indexing import Progress as IndexProgress
 
 from agent.coverage import coverage_of, mmss
 from agent.trajectory import Answer, Calls, Evidence, Malformed, Step, ToolCall, Trajectory, Turn
-from tools.observation import Observation
+from tools.indexing import Progress as IndexProgress
+from tools.observation import FULL_FRAME, Observation
 
 OnProgress = Callable[[IndexProgress], None]
 
@@ -55,7 +55,8 @@ class Narrator:
 
     def _line(self, kind: str, text: str, style: str) -> None:
         text = " ".join(text.split())
-        text = text if len(text) <= _LINE_LENGTH else text[: _LINE_LENGTH - 1] + "…"
+        room = min(_LINE_LENGTH, self._console.width - 7) if self._console.is_terminal else _LINE_LENGTH
+        text = text if len(text) <= room else text[: room - 1] + "…"
         self._console.print(f"[{style}]{kind:>5}[/] {escape(text)}", highlight=False, soft_wrap=True)
 
 
@@ -87,7 +88,8 @@ def _bar_progress(bar: Progress) -> OnProgress:
     def show(progress: IndexProgress) -> None:
         if progress.stage not in tasks:
             tasks[progress.stage] = bar.add_task(progress.stage, total=progress.total)
-        bar.update(tasks[progress.stage], completed=progress.done, total=progress.total)
+        unfinished = progress.done < progress.total
+        bar.update(tasks[progress.stage], completed=progress.done, total=progress.total, visible=unfinished)
 
     return show
 
@@ -144,6 +146,8 @@ def evidence_text(item: Evidence) -> str:
     span = f"{mmss(item.start_seconds)}-{mmss(item.stop_seconds)} ({item.start_seconds:.2f}-{item.stop_seconds:.2f} s)"
     quote = f" “{item.quote}”" if item.quote else ""
     note = f" {item.note}" if item.note else ""
+    if item.box is not None and item.box != FULL_FRAME:
+        note += " in box " + ", ".join(f"{side:.2f}" for side in item.box)
     return f"{span} {item.source}{quote}{note} [{', '.join(item.call_ids)}]"
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, TypeAdapter, ValidationError
 
-from tools.observation import Finding, FrameRef, Observation
+from tools.observation import Box, Finding, FrameRef, Observation
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,8 @@ class Evidence:
     """Screen text or speech, word for word; empty where the evidence is a picture."""
     source: Literal["frame", "screen text", "speech", "caption", "video"] = "frame"
     note: str = ""
+    box: Box | None = None
+    """Where in the picture, fractions 0..1 of the whole frame; None where it is the whole picture, or speech."""
 
 
 @dataclass(frozen=True)

@@ -64,8 +64,10 @@ class FrameStoreWriter:
 
     def close(self) -> None:
         """Finish; what was appended is there already."""
-        self._pictures.close()
-        self._records.close()
+        try:
+            self._pictures.close()
+        finally:  # on a full disk the first close may fail
+            self._records.close()
 
     def __enter__(self) -> "FrameStoreWriter":
         return self

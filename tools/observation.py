@@ -46,7 +46,7 @@ class Finding:
     no_speech: float | None = None
     """Speech only: the recogniser's probability, 0..1, that nobody spoke. None for subtitles and everything else."""
     doubt: str = ""
-    """Why this may be wrong, in words, as for speech that may be invented; such a finding must not be quoted as fact."""
+    """Why this may be wrong, in words, as for speech that may be invented: not to be quoted as fact."""
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,9 @@ class _Lane(Generic[Result]):
 class OrderedRun(Generic[Job, Result]):
     """One run over `jobs`: `work(job, is_cancelled)` is called in one of the workers and gives the job's results.
 
-    A worker waits while its job has `waiting_limit` results that nobody has taken. The first unfinished job always
-    has a worker, so the consumer, who drains that job first, is never stuck.
+    A worker waits while its job has `waiting_limit` results that nobody has taken; one that works ahead of the consumer
+    waits already while all jobs together have so many. The first unfinished job always has a worker, so the consumer,
+    who drains that job first, is never stuck.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class OrderedRun(Generic[Job, Result]):
         self._jobs, self._work, self._waiting_limit = jobs, work, waiting_limit
         self._lanes: list[_Lane[Result]] = [_Lane() for _ in jobs]
         self._next_job = 0
+        self._draining = 0
         self._changed = threading.Condition()
         self._is_cancelled = False
 
@@ -48,7 +50,10 @@ class OrderedRun(Generic[Job, Result]):
         for thread in threads:
             thread.start()
         try:
-            for lane in self._lanes:
+            for number, lane in enumerate(self._lanes):
+                with self._changed:
+                    self._draining = number
+                    self._changed.notify_all()
                 yield from self._drain(lane)
         finally:
             with self._changed:
@@ -80,7 +85,7 @@ class OrderedRun(Generic[Job, Result]):
             lane = self._lanes[number]
             try:
                 for result in self._work(self._jobs[number], lambda: self._is_cancelled):
-                    if not self._put(lane, result):
+                    if not self._put(number, result):
                         return
             except BaseException as error:  # carried to the consumer, who raises it
                 lane.error = error
@@ -89,10 +94,15 @@ class OrderedRun(Generic[Job, Result]):
                     lane.is_done = True
                     self._changed.notify_all()
 
-    def _put(self, lane: _Lane[Result], result: Result) -> bool:
+    def _put(self, number: int, result: Result) -> bool:
         with self._changed:
-            while len(lane.waiting) >= self._waiting_limit and not self._is_cancelled:
+            while self._waiting(number) >= self._waiting_limit and not self._is_cancelled:
                 self._changed.wait()
-            lane.waiting.append(result)
+            self._lanes[number].waiting.append(result)
             self._changed.notify_all()
             return not self._is_cancelled
+
+    def _waiting(self, number: int) -> int:
+        """How many results wait that count against this job."""
+        ahead = self._lanes[self._draining : self._next_job] if number != self._draining else [self._lanes[number]]
+        return sum(len(lane.waiting) for lane in ahead)

@@ -98,10 +98,8 @@ def _by_words(case: Case) -> list[float]:
 
 def _by_picture(case: Case) -> list[float]:
     best = [_best_moment(case, option) for option in case.options]
-    scores = [note.finding.score for note in best if note is not None and note.finding.score is not None]
-    if len(scores) < len(best):
-        return [0.0] * len(best)
-    return [score / _TEMPERATURE for score in scores]
+    # an option without a match has nothing that speaks for it
+    return [(note.finding.score or 0.0) / _TEMPERATURE if note is not None else 0.0 for note in best]
 
 
 def _best_moment(case: Case, query: str) -> Note | None:

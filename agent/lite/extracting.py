@@ -23,6 +23,7 @@ from agent.lite.words import (
     stems,
     words,
 )
+from tools.observation import Box
 
 Similarity = Callable[[str, Sequence[str]], Sequence[float]]
 """Cosines between one text and several, -1..1."""
@@ -56,8 +57,13 @@ class Line:
     spoken: bool
     call_id: str
     score: float = 1.0
-    height: float = 0.0
-    """Height of the text as a fraction of the picture; 0 for speech."""
+    box: Box | None = None
+    """Where in the picture; None for speech."""
+
+    @property
+    def height(self) -> float:
+        """Height of the text as a fraction of the picture; 0 for speech."""
+        return self.box[3] - self.box[1] if self.box is not None else 0.0
 
 
 @dataclass(frozen=True)

@@ -47,9 +47,8 @@ def text_lines(trajectory: Trajectory) -> list[Line]:
 
 def _text_line(note: Note) -> Line:
     finding = note.finding
-    height = finding.box[3] - finding.box[1] if finding.box is not None else 0.0
     start, stop, score = finding.start_seconds, finding.stop_seconds, finding.score or 0.0
-    return Line(finding.text, start, stop, False, note.call.id, score, height)
+    return Line(finding.text, start, stop, False, note.call.id, score, finding.box)
 
 
 def speech_lines(trajectory: Trajectory) -> list[Line]:
@@ -75,6 +74,7 @@ def evidence_of_line(trajectory: Trajectory, line: Line) -> Evidence:
         frames[:1],
         line.text,
         "speech" if line.spoken else "screen text",
+        box=line.box,
     )
 
 
@@ -82,7 +82,9 @@ def evidence_of_note(note: Note, remark: str = "") -> Evidence:
     """The evidence that a finding in the picture is."""
     finding = note.finding
     frames = tuple(f for f in note.frames if finding.start_seconds <= f.seconds < finding.stop_seconds + 1e-6)
-    return Evidence(finding.start_seconds, finding.stop_seconds, (note.call.id,), frames[:1], "", "frame", remark)
+    return Evidence(
+        finding.start_seconds, finding.stop_seconds, (note.call.id,), frames[:1], note=remark, box=finding.box
+    )
 
 
 def _frames_within(trajectory: Trajectory, start: float, stop: float) -> tuple[FrameRef, ...]:

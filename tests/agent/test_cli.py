@@ -225,7 +225,8 @@ def test_ctrl_c_leaves_a_saved_trajectory_and_a_usable_cache(folder: Path, tmp_p
         "    def call(self, name, arguments):\n"
         "        if name == 'search_text':\n"
         "            print('looking', flush=True)\n"
-        "            time.sleep(30)\n"
+        # many short waits: a signal that another thread receives does not wake a long one
+        "            [time.sleep(0.1) for _ in range(300)]\n"
         "        return super().call(name, arguments)\n"
         "import tools.toolbox\n"
         "tools.toolbox.Toolbox = SlowToolbox\n"
