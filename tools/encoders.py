@@ -56,7 +56,8 @@ def open_encoder(spec: str = "auto") -> Encoder:
 
         return HashingEncoder()
     if spec.startswith("open_clip:"):
-        from tools.open_clip_encoder import OpenClipEncoder, find_checkpoint
+        from tools.open_clip_encoder import OpenClipEncoder
+        from tools.open_clip_weights import find_checkpoint
 
         model, _, source = spec.removeprefix("open_clip:").partition("@")
         return OpenClipEncoder(model, find_checkpoint(model, source or None))
@@ -68,9 +69,11 @@ def _open_auto() -> Encoder:
         if configured == "auto":
             raise ValueError("VIDEOSLEUTH_ENCODER says what auto means, so it cannot be auto itself")
         return open_encoder(configured)
-    from tools.open_clip_encoder import OpenClipEncoder, present_checkpoints
+    from tools.open_clip_weights import present_checkpoints
 
     for checkpoint in present_checkpoints():
+        from tools.open_clip_encoder import OpenClipEncoder
+
         return OpenClipEncoder(checkpoint.model, checkpoint)
     from tools import conse
 
@@ -97,7 +100,7 @@ class EncoderState:
 def describe_encoders() -> list[EncoderState]:
     """The encoders in the order in which `auto` looks at them; loads no weights."""
     from tools import conse
-    from tools.open_clip_encoder import present_checkpoints
+    from tools.open_clip_weights import present_checkpoints
 
     rows = []
     configured = os.environ.get("VIDEOSLEUTH_ENCODER")

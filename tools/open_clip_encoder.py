@@ -1,13 +1,11 @@
 """Any OpenCLIP model as the frame index's encoder, from weights that are already on this machine.
 
-Nothing is downloaded: weights come from a path, or from the caches in which open_clip and huggingface_hub keep what the
-user fetched before. A frame is squashed to the model's square, although these models were trained on centre crops: a
+A frame is squashed to the model's square, although these models were trained on centre crops: a
 centre crop of a 16:9 frame would hide 44 % of it.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +13,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tools.open_clip_weights import Checkpoint, imported_open_clip
 from tools.pictures import Pixels, best_device, chunks, in_fastest_format, square_batch
 
 _BATCH = 32
-_HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 _HASHED_PARTS = 16
 _PART_BYTES = 1 << 16
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """Weights that are on this machine."""
-
-    model: str
-    """The open_clip model name."""
-    path: Path
-    settings: dict[str, Any] = field(default_factory=dict)
-    """open_clip's own settings for these weights (mean, std, quick_gelu); empty for a file that it does not know."""
 
 
 class OpenClipEncoder:
@@ -41,7 +28,7 @@ class OpenClipEncoder:
     """
 
     def __init__(self, model: str, checkpoint: Checkpoint | None, tiles: bool | None = None) -> None:
-        open_clip = _open_clip()
+        open_clip = imported_open_clip()
         self._device = best_device()
         # On a CPU the 13 tiles would cost 13 times the embedding, most of a minute for a minute of video. Decided by
         # the device and not by a stopwatch: the answer is part of the cache key and must not change between runs.
@@ -90,87 +77,9 @@ class OpenClipEncoder:
         return unit
 
 
-def _open_clip() -> Any:
-    """The library, which has no types and takes seconds to import."""
-    import open_clip  # type: ignore[import-untyped]
-
-    return open_clip
-
-
-def find_checkpoint(model: str, source: str | None = None) -> Checkpoint:
-    """The weights of `model` at the path, or with the open_clip tag, `source`; without one, any that are present."""
-    open_clip = _open_clip()
-    if model not in open_clip.list_models():
-        raise ValueError(f"open_clip has no model {model!r}; `open_clip.list_models()` lists them, e.g. ViT-B-32")
-    if source is not None and Path(source).expanduser().exists():
-        return Checkpoint(model, Path(source).expanduser())
-    tags = open_clip.list_pretrained_tags_by_model(model)
-    if source is not None and source not in tags:
-        raise ValueError(
-            f"{source!r} is neither a file nor one of open_clip's weights for {model} ({', '.join(tags) or 'none'})"
-        )
-    wanted = tags if source is None else [source]
-    for tag in wanted:
-        settings = open_clip.get_pretrained_cfg(model, tag)
-        if path := _in_caches(settings):
-            return Checkpoint(model, path, settings)
-    raise ValueError(
-        f"no weights of {model} on this machine, and nothing is downloaded unasked: fetch them once with "
-        f"`python -c \"import tools, open_clip; open_clip.create_model('{model}', '{(wanted or ['TAG'])[0]}')\"`, "
-        f"or name a file: open_clip:{model}@/path/to/weights.safetensors"
-    )
-
-
-def present_checkpoints() -> Iterator[Checkpoint]:
-    """Every OpenCLIP checkpoint in the caches, smallest first: on a CPU the small ones are the usable ones."""
-    if not _caches_hold_something():
-        return
-    open_clip = _open_clip()
-    found: list[tuple[int, str, Checkpoint]] = []
-    for model, tag in open_clip.list_pretrained():
-        settings = open_clip.get_pretrained_cfg(model, tag)
-        if path := _in_caches(settings):
-            found.append((path.stat().st_size, model, Checkpoint(model, path, settings)))
-    yield from (checkpoint for *_, checkpoint in sorted(found, key=lambda row: row[:2]))
-
-
-def _caches_hold_something() -> bool:
-    """A look at file names only: importing open_clip takes seconds, and most machines have no weights of it."""
-    hub_files = (file for name in _HUB_FILES for file in _hub_cache().glob(f"models--*/snapshots/*/{name}"))
-    return next(hub_files, None) is not None or next(_url_cache().glob("*.pt"), None) is not None
-
-
-def _hub_cache() -> Path:
-    from huggingface_hub.constants import HF_HUB_CACHE
-
-    return Path(HF_HUB_CACHE)
-
-
-def _url_cache() -> Path:
-    """Where open_clip puts weights that have a plain address."""
-    return Path("~/.cache/clip").expanduser()
-
-
-def _in_caches(settings: dict[str, Any]) -> Path | None:
-    from huggingface_hub import try_to_load_from_cache
-
-    if repository := settings.get("hf_hub"):
-        # "organisation/name/" or "organisation/name/file"
-        organisation, name, *file = [part for part in repository.split("/") if part]
-        for candidate in file or _HUB_FILES:
-            path = try_to_load_from_cache(f"{organisation}/{name}", candidate)
-            if isinstance(path, str):
-                return Path(path)
-    if address := settings.get("url"):
-        fetched = _url_cache() / str(address).rsplit("/", 1)[-1]
-        if fetched.is_file():
-            return fetched
-    return None
-
-
 def _tokenizer(model: str) -> Any:
     """The model's tokenizer; what of its text tower lives on the hub must have been fetched with the model."""
-    open_clip = _open_clip()
+    open_clip = imported_open_clip()
     from huggingface_hub import try_to_load_from_cache
 
     text = (open_clip.get_model_config(model) or {}).get("text_cfg", {})

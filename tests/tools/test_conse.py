@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tools import conse
+from tools import conse, imagenet
 from tools.conse import ConseEncoder, imagenet_class_names
 from tools.efficientnet import SIDE, load
 from tools.packaged import find
@@ -35,7 +35,7 @@ def _traffic_light() -> np.ndarray:
 
 def test_the_network_equals_the_same_one_of_a_second_library() -> None:
     timm = pytest.importorskip("timm")
-    path = find(*conse._PICTURES, conse.EXTRA)
+    path = find(*imagenet._WEIGHTS, conse.EXTRA)
     theirs = timm.create_model("tf_efficientnet_lite0").eval()
     state = torch.load(path, weights_only=True)
     theirs.load_state_dict(dict(zip(theirs.state_dict(), state.values(), strict=True)))

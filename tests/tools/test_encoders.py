@@ -6,7 +6,8 @@ import torch
 
 from tools import conse
 from tools.encoders import describe_encoders, open_encoder
-from tools.open_clip_encoder import OpenClipEncoder, find_checkpoint
+from tools.open_clip_encoder import OpenClipEncoder
+from tools.open_clip_weights import find_checkpoint
 
 TINY = {
     "embed_dim": 32,
