@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from agent.lite import choosing, naming, ordering, textual, timing
 from agent.lite.case import Case
 from agent.lite.extracting import Similarity
-from agent.lite.plan import Wanted, new_calls
+from agent.lite.plan import Wanted, new_calls, wanted
 from agent.lite.reading import Reading, read_question
 from agent.trajectory import Answer, Calls, Trajectory, Turn
 from agent.transition import limit_reached
@@ -51,7 +51,8 @@ class LitePolicy:
         reading = read_question(trajectory.question, trajectory.facts.duration_seconds)
         case = Case(reading, trajectory, self._similarity)
         approach = approach_to(reading)
-        if limit_reached(trajectory) is None and (calls := new_calls(trajectory, approach.looks(case))):
+        looks = [wanted("list_shots")] if case.must_list_shots else approach.looks(case)
+        if limit_reached(trajectory) is None and (calls := new_calls(trajectory, looks)):
             return Turn(_thought(case), Calls(calls))
         answer = approach.answer(case)
         return Turn(_verdict(answer), answer)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from agent.lite import notes
 from agent.lite.extracting import Line, Similarity
-from agent.lite.reading import Reading
+from agent.lite.reading import Reading, Span
 from agent.trajectory import Trajectory
 
 
@@ -33,6 +33,21 @@ class Case:
         return self.reading.subject or self.reading.question.text
 
     @property
+    def span(self) -> Span | None:
+        """The seconds that the question points at: named, or those of the shot that it names once shots are listed."""
+        shots = [note.finding for note in notes.notes(self.trajectory, "shot")]
+        number = self.reading.shot
+        if self.reading.span is not None or number is None or len(shots) < max(2, number):
+            return self.reading.span
+        shot = shots[number - 1 if number > 0 else -1]
+        return Span(shot.start_seconds, shot.stop_seconds)
+
+    @property
+    def must_list_shots(self) -> bool:
+        """True if the question names a shot by its number and nobody has looked yet which seconds those are."""
+        return self.reading.shot is not None and not notes.called(self.trajectory, "list_shots")
+
+    @property
     def text_lines(self) -> list[Line]:
         """Screen text that the question can mean, in time order."""
         return self._meant(notes.text_lines(self.trajectory))
@@ -44,7 +59,7 @@ class Case:
 
     def _meant(self, lines: list[Line]) -> list[Line]:
         """The lines at the second or in the seconds that the question names; all of them if there are none there."""
-        at, span = self.reading.instant, self.reading.span
+        at, span = self.reading.instant, self.span
         if at is not None and (exact := [x for x in lines if x.start_seconds <= at + 1e-3 < x.stop_seconds]):
             return exact
         if span is None:

@@ -18,14 +18,15 @@ from tools.observation import Box
 
 _TEMPERATURE = 0.12
 """Cosine difference that makes one option e times as likely as another; picked by eye on development clips."""
-_NOTABLE = 0.3
+_LENGTH_BONUS = 0.1
+_NOTABLE = 0.2
 """Share of the strongest change from which another one counts as an event of its own."""
 
 
 def looks(case: Case) -> list[Wanted]:
     """What is still worth looking at."""
     reading = case.reading
-    span = span_arguments(reading.span)
+    span = span_arguments(case.span)
     calls = [wanted("overview", count=6)]
     if reading.wants == "orientation":
         return calls
@@ -33,13 +34,13 @@ def looks(case: Case) -> list[Wanted]:
         calls += [wanted("search_frames", query=option, count=2, **span) for option in case.options[:8]]
     else:
         calls.append(wanted("search_frames", query=case.query, count=2, **span))
-    if reading.senses[0] == "text":
+    if reading.senses[0] == "text" or reading.wants == "thing":
         calls.append(wanted("search_text", query=" ".join([reading.subject, *case.options]), **span))
         if reading.instant is not None:
             calls.append(wanted("read_text", seconds=reading.instant))
-    if reading.senses[0] == "speech" or case.trajectory.facts.has_subtitles:
+    if reading.senses[0] == "speech" or reading.wants == "thing" or case.trajectory.facts.has_subtitles:
         calls.append(wanted("search_speech", query=" ".join([reading.subject, *case.options])))
-    if reading.wants == "place" or (reading.wants == "colour" and reading.span is not None):
+    if reading.wants == "place" or (reading.wants == "colour" and case.span is not None):
         calls.append(wanted("find_changes", count=4, **span))
     if reading.wants == "colour" or any(colour_words(option) for option in case.options):
         calls.append(wanted("caption", focus=_focus(case), **span))
@@ -50,7 +51,7 @@ def _closer(case: Case) -> list[Wanted]:
     """For colours: the seconds around the best match, or, at a time that the question names, the part that moves."""
     if case.reading.wants != "colour":
         return []
-    if case.reading.span is None:
+    if case.span is None:
         moments = sorted(notes(case.trajectory, "moment"), key=lambda n: -(n.finding.score or 0.0))[:1]
         return [_caption(case, note.finding.start_seconds - 1.0, note.finding.start_seconds + 1.0) for note in moments]
     changes = sorted(notes(case.trajectory, "change"), key=lambda n: -(n.finding.score or 0.0))[:1]
@@ -92,7 +93,11 @@ def _by_words(case: Case) -> list[float]:
     for option in case.options:
         own = " ".join(word for word in words(option) if not stems([word]) & common) or option
         found = mentions(own, lines)
-        scores.append(weight * max((share * (0.5 + min(1.0, relevance[line])) for line, share in found), default=0.0))
+        # of two options in one line, as "nine" and "half past nine", the longer one is meant
+        length = _LENGTH_BONUS * min(4, len(words(own)))
+        scores.append(
+            weight * max((share * (0.5 + length + min(1.0, relevance[line])) for line, share in found), default=0.0)
+        )
     return scores
 
 

@@ -38,6 +38,7 @@ _VERSION = re.compile(r"\bv?(\d+(?:\.\d+)+(?:[-.]?\w+)?)\b")
 _CLOCK = re.compile(r"(?<![\d:])\d{1,2}:[0-5]\d(?::[0-5]\d)?(?![\d:])")
 _QUOTED = re.compile(r"(?<!\w)[\"“‘'`«]([^\"”’'`»]{2,60})[\"”’'`»](?!\w)")
 _CAPITALISED = re.compile(r"\b(?:[A-Z][\w-]+)(?:\s+(?:of|the|de|and|&)?\s*[A-Z][\w-]+)*")
+_FILE_NAME = re.compile(r"(?<![\w/@.])[\w-]+\.[a-z][a-z0-9]{1,4}\b(?![\w/@(])")
 _AFTER_PREPOSITION = re.compile(
     r"\b(?:on|about|named|called|with|by|is|at|for|of)\s+((?:the\s+)?[\w-]+(?:\s+[\w-]+)?)$", re.I
 )
@@ -166,7 +167,7 @@ def _in_line(reading: Reading, line: Line) -> list[tuple[str, float]]:
                 return [(m.group(), 0.5) for m in _CLOCK.finditer(text)]
             return [(text.strip(), 0.1 + min(0.3, 2 * line.height) + 0.02 * min(len(words(text)), 6))]
         case _:
-            return []
+            return [*_names(text), (text.strip(), 0.05)]
 
 
 def _numbers(reading: Reading, text: str) -> list[tuple[str, float]]:
@@ -197,6 +198,7 @@ def _unit_bonus(question: str, after: str) -> float:
 
 def _names(text: str) -> list[tuple[str, float]]:
     found = [(m.group(1), 0.6) for m in _QUOTED.finditer(text)]
+    found += [(m.group(), 0.5) for m in _FILE_NAME.finditer(text)]
     found += [(m.group(), 0.3) for m in _CAPITALISED.finditer(text) if m.group().casefold() not in STOP_WORDS]
     if (match := _AFTER_PREPOSITION.search(text.strip().rstrip(".!?"))) is not None:
         found.append((match.group(1), 0.35 if match.group(1)[0].isupper() else 0.1))

@@ -12,7 +12,7 @@ _LEAST_FIT = 0.25
 
 def looks(case: Case) -> list[Wanted]:
     """Where the picture fits the question best, and what the captioner sees there."""
-    span = span_arguments(case.reading.span)
+    span = span_arguments(case.span)
     calls = [wanted("overview", count=6), wanted("search_frames", query=case.query, count=3, **span)]
     calls.append(wanted("search_text", query=case.query, **span))
     moments = sorted(notes(case.trajectory, "moment"), key=lambda n: -(n.finding.score or 0.0))[:1]
@@ -20,14 +20,14 @@ def looks(case: Case) -> list[Wanted]:
 
 
 def answer(case: Case) -> Answer:
-    """The label that fits the question best, or "not shown" where none has anything to do with it."""
+    """The label that fits the question best, else words that do, else "not shown"."""
     labels = [note for note in notes(case.trajectory, "label") if note.finding.text]
     if not labels or case.similarity is None:
-        return textual.not_shown(0.5)
+        return textual.answer(case)
     fits = case.similarity(case.query, [note.finding.text for note in labels])
     fit, best = max(zip(fits, labels, strict=True), key=lambda pair: pair[0] + (pair[1].finding.score or 0.0) / 2)
     if fit < _LEAST_FIT:
-        return textual.not_shown(0.5)
+        return textual.answer(case)
     return Answer(best.finding.text, None, round(min(0.6, fit), 2), (evidence_of_note(best, "label"),))
 
 

@@ -49,21 +49,26 @@ _SPEECH = re.compile(
 _TEXT = re.compile(
     r"\b(?:captions?|banners?|signs?|signpost|written|writing|words?|texts?|titles?|letters?|cards?|on-?screen|screen|"
     r"reads?|labels?|displayed|prints?|printed|printout|logo|subtitles?|headline|poster|plate|jersey|scoreboard|"
-    r"countdown|clock|timer|terminal|command|console|slide|page|menu|button|url|e-?mail|file|bytes|version|error|"
+    r"countdown|clock|timer|notes?|board|blackboard|whiteboard|slides?|chart|terminal|command|console|page|menu|button|url|e-?mail|file|bytes|version|error|"
     r"code|spelled|number is|says?)\b",
     re.I,
 )
 _EARLY = re.compile(
     r"\b(?:at the (?:very )?(?:start|beginning|outset)|in the (?:very )?(?:beginning|opening)|early in|"
-    r"right at the start|first (?:few )?(?:moments?|seconds?|frames?|shot)|in the first,? (?:\w+ )*shot|"
-    r"opening (?:shot|scene|seconds?))\b",
+    r"right at the start|first (?:few )?(?:moments?|seconds?|frames?)|opening seconds?)\b",
     re.I,
 )
 _LATE = re.compile(
     r"\b(?:(?:near|towards?|at|by) the (?:very )?end|in the end|very last|"
-    r"(?:last|final) (?:seconds?|moments?|frames?|card|shot|scene)|closing)\b",
+    r"(?:last|final) (?:seconds?|moments?|frames?)|closing)\b",
     re.I,
 )
+_SHOT = re.compile(
+    r"\b(first|opening|second|third|fourth|fifth|last|final|closing),? (?:\w+ )??"
+    r"(?:slide|shot|scene|card|page|screen|picture)\b",
+    re.I,
+)
+_SHOT_NUMBERS = {"first": 1, "opening": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5}
 _PLACES = ("left", "right", "top", "bottom", "above", "below", "corner", "centre", "center", "middle", "upper", "lower")
 
 
@@ -91,6 +96,8 @@ class Reading:
     """What to search for: the question's content words, without times and without what is asked of them."""
     edge: Literal["first", "last"] | None
     """Whether the first or the last of several moments is meant."""
+    shot: int | None
+    """The number of the shot (slide, scene) that it names, from 1, or -1 for the last one; None if it names none."""
     option_spans: tuple[Span, ...]
     """For interval questions: each option's seconds."""
 
@@ -109,6 +116,7 @@ def read_question(question: Question, duration_seconds: float) -> Reading:
         instant,
         subject_of(text),
         _edge(text),
+        _shot(text),
         option_spans if wants == "interval" else (),
     )
 
@@ -181,6 +189,11 @@ def _clock(first: str, second: str, third: str | None) -> float:
     return int(first) * 3600.0 + int(second) * 60.0 + int(third)
 
 
+def _shot(text: str) -> int | None:
+    match = _SHOT.search(text)
+    return None if match is None else _SHOT_NUMBERS.get(match[1].casefold(), -1)
+
+
 def _edge(text: str) -> Literal["first", "last"] | None:
     if re.search(r"\b(?:first|earliest)\b", text, re.I):
         return "first"
@@ -233,7 +246,7 @@ def _wants_of_text(text: str) -> Wants:
         return "words"
     if re.search(
         r"^(?:(?:at|in|by|for|with|to|on) )?(?:which|whose|what) "
-        r"(?!(?:is|are|was|were|do|does|did|can|could|will|would|has|have) )\w+|^who\b",
+        r"(?!(?:is|are|was|were|do|does|did|can|could|will|would|has|have) )\w+|^whom?\b",
         text,
     ):
         return "name"

@@ -21,7 +21,7 @@ _LEAST_RELEVANCE = 0.15
 def looks(case: Case) -> list[Wanted]:
     """What is still worth looking at."""
     reading = case.reading
-    span = span_arguments(reading.span)
+    span = span_arguments(case.span)
     calls = [wanted("overview", count=4)]
     if reading.senses[0] == "speech":
         calls += [wanted("read_speech", **span), wanted("search_speech", query=case.query)]
@@ -40,12 +40,15 @@ def _closer(case: Case) -> list[Wanted]:
     if not case.trajectory.steps or case.reading.senses[0] == "speech":
         return []
     ranked = [c for c in ranked_candidates(case) if not c.line.spoken]
+    moments = list(notes(case.trajectory, "moment"))[:2]
+    if ranked and ranked[0].relevance < _LEAST_RELEVANCE:
+        return [wanted("read_text", seconds=round(note.finding.start_seconds, 2)) for note in moments]
     if ranked:
         line = ranked[0].line
         read = [call.arguments["seconds"] for call in case.trajectory.calls if call.name == "read_text"]
         is_read = any(line.start_seconds <= at < line.stop_seconds for at in read)
         return [] if is_read else [wanted("read_text", seconds=round(line.start_seconds + 0.1, 2))]
-    moment = next(notes(case.trajectory, "moment"), None)
+    moment = moments[0] if moments else None
     at = round(moment.finding.start_seconds if moment is not None else case.duration_seconds / 2, 2)
     calls = [wanted("read_text", seconds=at, box=list(part)) for part in _coloured_parts(case) or _PARTS]
     if colour_words(case.reading.question.text):
@@ -101,5 +104,8 @@ def _moment_bonus(case: Case, line: Line) -> float:
 
 def _is_pointed_at(case: Case, ranked: list[Candidate]) -> bool:
     """True where the question means a text without sharing a word with it: "what is written", a time, the only one."""
-    reading = case.reading
-    return reading.wants == "words" or reading.instant is not None or len({c.line.text.casefold() for c in ranked}) == 1
+    reading, best = case.reading, ranked[0].line
+    if best.spoken != (reading.senses[0] == "speech"):
+        return False
+    is_only_one = len({c.line.text.casefold() for c in ranked}) == 1
+    return reading.wants == "words" or reading.instant is not None or reading.shot is not None or is_only_one

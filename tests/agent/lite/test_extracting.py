@@ -29,6 +29,8 @@ def best(question: str, *texts: str, spoken: bool = False) -> str:
         ("Which three numbers are read out?", ("and now four, nine, two please",), "four, nine, two"),
         ("Which number comes first in the sorted list?", ("sorted list: 3, 7, 8, 11",), "3"),
         ("Which city does she live in?", ("I have lived in New Haven for years", "it is cold"), "New Haven"),
+        ("What is the name of the picture file?", ("12 holiday.png", "40 letter.txt"), "holiday.png"),
+        ("Whom should one call?", ("call Susan if the door is locked",), "Susan"),
         ("What does the sign over the door say?", ("NO ENTRY",), "NO ENTRY"),
     ],
 )

@@ -84,3 +84,16 @@ def test_the_subject_leaves_out_times_and_what_is_asked() -> None:
 def test_an_option_that_is_no_time_has_no_span() -> None:
     assert parse_span("a red car", 60) is None
     assert parse_span("0:30", 60) == Span(29.5, 30.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "shot"),
+    [
+        ("Who signs the last slide?", -1),
+        ("What colour is the second slide?", 2),
+        ("What stands behind the house in the first, wide shot?", 1),
+        ("Who comes second?", None),
+    ],
+)
+def test_a_shot_named_by_its_number(text: str, shot: int | None) -> None:
+    assert reading(text).shot == shot
