@@ -64,5 +64,11 @@ class Case:
             return exact
         if span is None:
             return lines
-        inside = [x for x in lines if x.start_seconds < span.stop_seconds and x.stop_seconds > span.start_seconds]
-        return inside or lines
+        return [x for x in lines if _is_mostly_inside(x, span)] or lines
+
+
+def _is_mostly_inside(line: Line, span: Span) -> bool:
+    """True if half of the line, or of the span, is shared: a line that just leaves as the span begins is not meant."""
+    shared = min(line.stop_seconds, span.stop_seconds) - max(line.start_seconds, span.start_seconds)
+    shorter = min(line.stop_seconds - line.start_seconds, span.stop_seconds - span.start_seconds)
+    return shared > 0 and shared >= shorter / 2

@@ -11,7 +11,7 @@ from agent.lite.case import Case
 from agent.lite.extracting import mentions, relevances
 from agent.lite.notes import Note, evidence_of_line, evidence_of_note, notes
 from agent.lite.plan import Wanted, span_arguments, wanted
-from agent.lite.words import content_words, stems, words
+from agent.lite.words import content_words, number, stems, words
 from agent.trajectory import Answer, Evidence
 from tools.colours import colour_words
 from tools.observation import Box
@@ -87,7 +87,7 @@ def option_scores(case: Case) -> list[float]:
 def _by_words(case: Case) -> list[float]:
     lines = [*case.text_lines, *case.speech_lines]
     relevance = dict(zip(lines, relevances(case.reading, lines, case.similarity), strict=True))
-    weight = 4.0 if case.reading.senses[0] in ("text", "speech") else 1.5
+    weight = 4.0 if case.reading.senses[0] in ("text", "speech") or _are_numbers(case.options) else 1.5
     common = set.intersection(*(stems(content_words(option)) for option in case.options))
     scores = []
     for option in case.options:
@@ -101,7 +101,14 @@ def _by_words(case: Case) -> list[float]:
     return scores
 
 
+def _are_numbers(options: Sequence[str]) -> bool:
+    """Numbers are read or heard; the encoder does not see them."""
+    return all(number(word) is not None for option in options for word in words(option)[:1])
+
+
 def _by_picture(case: Case) -> list[float]:
+    if _are_numbers(case.options):
+        return [0.0] * len(case.options)
     best = [_best_moment(case, option) for option in case.options]
     # an option without a match has nothing that speaks for it
     return [(note.finding.score or 0.0) / _TEMPERATURE if note is not None else 0.0 for note in best]

@@ -36,7 +36,7 @@ _DATE = re.compile(
 )
 _VERSION = re.compile(r"\bv?(\d+(?:\.\d+)+(?:[-.]?\w+)?)\b")
 _CLOCK = re.compile(r"(?<![\d:])\d{1,2}:[0-5]\d(?::[0-5]\d)?(?![\d:])")
-_QUOTED = re.compile(r"(?<!\w)[\"“‘'`«]([^\"”’'`»]{2,60})[\"”’'`»](?!\w)")
+_QUOTED = re.compile(r"(?<!\w)[\"“‘'`«]([^\"”’'`»<>]{2,60})[\"”’'`»](?!\w)")
 _CAPITALISED = re.compile(r"\b(?:[A-Z][\w-]+)(?:\s+(?:of|the|de|and|&)?\s*[A-Z][\w-]+)*")
 _FILE_NAME = re.compile(r"(?<![\w/@.])[\w-]+\.[a-z][a-z0-9]{1,4}\b(?![\w/@(])")
 _AFTER_PREPOSITION = re.compile(

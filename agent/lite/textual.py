@@ -1,8 +1,10 @@
 """Open questions that words in the video answer: screen text and speech in, a short answer out, or "not shown"."""
 
+import re
+
 from agent.lite.case import Case
 from agent.lite.extracting import Candidate, Line, candidates
-from agent.lite.notes import evidence_of_line, notes
+from agent.lite.notes import called, evidence_of_line, notes
 from agent.lite.plan import Wanted, span_arguments, wanted
 from agent.trajectory import Answer
 from tools.colours import colour_words
@@ -14,6 +16,8 @@ _MOMENT_BONUSES = (0.3, 0.2, 0.1)
 """What it is worth that text stands where the picture fits the question best, second best and third best."""
 _PARTS: tuple[Box, ...] = tuple((left, top, left + 0.4, top + 0.55) for top in (0.0, 0.45) for left in (0.0, 0.3, 0.6))
 """Six overlapping parts of the picture: small print that is lost in the whole may be read in one of them."""
+_LEAST_LETTERS = 3
+"""A shorter line that nothing connects with the question is more likely a stain than a text."""
 _LEAST_RELEVANCE = 0.15
 """Below this a line has nothing to do with the question; picked by eye on development clips."""
 
@@ -37,7 +41,7 @@ def looks(case: Case) -> list[Wanted]:
 
 def _closer(case: Case) -> list[Wanted]:
     """Full resolution where the best line stands; with nothing read yet, the picture in parts, coloured ones first."""
-    if not case.trajectory.steps or case.reading.senses[0] == "speech":
+    if case.reading.senses[0] == "speech" or not called(case.trajectory, "search_text"):
         return []
     ranked = [c for c in ranked_candidates(case) if not c.line.spoken]
     moments = list(notes(case.trajectory, "moment"))[:2]
@@ -105,7 +109,9 @@ def _moment_bonus(case: Case, line: Line) -> float:
 def _is_pointed_at(case: Case, ranked: list[Candidate]) -> bool:
     """True where the question means a text without sharing a word with it: "what is written", a time, the only one."""
     reading, best = case.reading, ranked[0].line
-    if best.spoken != (reading.senses[0] == "speech"):
+    if best.spoken != (reading.senses[0] == "speech") or sum(c.isalnum() for c in best.text) < _LEAST_LETTERS:
         return False
+    if re.search(r"\baccording to\b", reading.question.text, re.I):
+        return True
     is_only_one = len({c.line.text.casefold() for c in ranked}) == 1
     return reading.wants == "words" or reading.instant is not None or reading.shot is not None or is_only_one
