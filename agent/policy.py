@@ -62,9 +62,3 @@ def open_policy(spec: str) -> Policy:
     if name not in POLICIES:
         raise ValueError(f"no policy {spec!r}: known are {', '.join(sorted(POLICIES))}")
     return POLICIES[name](rest)
-
-
-def next_call_ids(trajectory: Trajectory, count: int) -> tuple[str, ...]:
-    """Ids for the calls of the next turn: `t2c1` is turn 2, call 1."""
-    turn = len(trajectory.steps) + 1
-    return tuple(f"t{turn}c{number}" for number in range(1, count + 1))

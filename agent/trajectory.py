@@ -269,6 +269,12 @@ class Trajectory:
         return replace(self, stop=stop, error=error)
 
 
+def next_call_ids(trajectory: Trajectory, count: int) -> tuple[str, ...]:
+    """Ids for the calls of the next turn: `t2c1` is turn 2, call 1."""
+    turn = len(trajectory.steps) + 1
+    return tuple(f"t{turn}c{number}" for number in range(1, count + 1))
+
+
 _ADAPTER: TypeAdapter[Trajectory] = TypeAdapter(Trajectory)
 
 

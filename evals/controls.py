@@ -5,8 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.policy import next_call_ids
-from agent.trajectory import Answer, Calls, Evidence, Result, ToolCall, Trajectory, Turn
+from agent.trajectory import Answer, Calls, Evidence, Result, ToolCall, Trajectory, Turn, next_call_ids
 from evals.example import Example
 
 BLIND_SECONDS = 10

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.lite.reading import Span
-from agent.policy import next_call_ids
-from agent.trajectory import ToolCall, Trajectory
+from agent.trajectory import ToolCall, Trajectory, next_call_ids
 from agent.transition import MAX_CALLS_A_TURN
 
 
