@@ -1,0 +1,115 @@
+"""lite as a player: it always ends, it says "not shown" when nothing is there, and it decides from what it is shown."""
+
+from typing import Any
+
+import pytest
+
+from agent.backends.lite import LitePolicy
+from agent.graph import Players, run
+from agent.trajectory import Limits, Question, Stop, Trajectory, VideoFacts
+from tools.observation import Finding, FrameRef, Observation
+from tools.toolbox import TOOL_NAMES
+
+FACTS = VideoFacts("0" * 32, 60.0, 640, 360, has_speech_track=True)
+QUESTIONS = (
+    ("What does the sign say?", ()),
+    ("What does she say about the weather?", ()),
+    ("When does the clock show 05:00?", ()),
+    ("What is on the table?", ()),
+    ("Which company makes the car?", ()),
+    ("Who signs the last slide?", ()),
+    ("How many cats are there?", ("one", "two")),
+    ("What colour is the coat at about 20 seconds?", ("red", "blue")),
+    ("From which side does it come?", ("left", "right")),
+    ("In which order do they come?", ("a, b", "b, a")),
+    ("What is shown first?", ("a cat", "a dog")),
+    ("When is the cut?", ("0-10 s", "20-30 s")),
+    ("Does he jump?", ("yes", "no")),
+    ("Is it upright?", ("portrait", "landscape")),
+)
+
+
+class Findings:
+    """Tools that bring the given findings, by tool."""
+
+    def __init__(self, **by_tool: tuple[Finding, ...]) -> None:
+        self.by_tool = by_tool
+        self.called: list[str] = []
+
+    def call(self, name: str, arguments: dict[str, Any]) -> Observation:
+        assert name in TOOL_NAMES
+        self.called.append(name)
+        return Observation("", (FrameRef(1.0, 252, 448),), self.by_tool.get(name, ()))
+
+
+def played(text: str, options: tuple[str, ...], tools: Findings, **limits: Any) -> Trajectory:
+    start = Trajectory(Question("v.mp4", text, options), FACTS, limits=Limits(**limits))
+    ended = run(start, Players(LitePolicy(), tools))
+    assert not ended.error, ended.error
+    return ended
+
+
+@pytest.mark.parametrize(("text", "options"), QUESTIONS)
+def test_it_ends_of_its_own_accord_when_nothing_is_found(text: str, options: tuple[str, ...]) -> None:
+    ended = played(text, options, Findings())
+    assert ended.stop is Stop.ANSWERED
+    assert ended.answer is not None
+    if options:
+        assert ended.answer.option is not None
+    else:
+        assert ended.answer.not_shown
+        assert ended.answer.evidence == ()
+
+
+@pytest.mark.parametrize(("text", "options"), QUESTIONS)
+def test_it_answers_at_once_when_an_answer_is_due(text: str, options: tuple[str, ...]) -> None:
+    tools = Findings()
+    ended = played(text, options, tools, max_turns=1)
+    assert ended.answer is not None
+    assert tools.called == []
+
+
+def test_screen_text_is_quoted_with_its_time_and_box() -> None:
+    line = Finding("text", 12.0, 15.0, "NO ENTRY", 0.99, (0.1, 0.1, 0.4, 0.2))
+    ended = played("What does the sign say?", (), Findings(search_text=(line,)))
+    assert ended.answer is not None
+    assert ended.answer.text == "NO ENTRY"
+    (evidence,) = ended.answer.evidence
+    assert (evidence.start_seconds, evidence.stop_seconds, evidence.quote) == (12.0, 15.0, "NO ENTRY")
+    assert evidence.box == (0.1, 0.1, 0.4, 0.2)
+    assert ended.verification is not None
+    assert ended.verification.agrees
+
+
+def test_doubtful_speech_is_never_an_answer() -> None:
+    said = Finding("speech", 3.0, 5.0, "Thank you for watching.", 0.3, no_speech=0.8, doubt="nobody may have spoken")
+    ended = played("What does the man say?", (), Findings(read_speech=(said,), search_speech=(said,)))
+    assert ended.answer is not None
+    assert ended.answer.not_shown
+
+
+def test_the_second_of_two_shots_is_looked_up_before_anything_is_searched_in_it() -> None:
+    shots = (Finding("shot", 0.0, 20.0), Finding("shot", 20.0, 60.0))
+    tools = Findings(list_shots=shots)
+    ended = played("What is written on the second slide?", (), tools)
+    assert tools.called[0] == "list_shots"
+    searched = [call.arguments for call in ended.calls if call.name == "search_text"]
+    assert searched
+    assert searched[0]["start"] == 20.0
+
+
+def test_an_event_belongs_to_the_interval_in_which_it_begins() -> None:
+    change = Finding("change", 24.0, 31.0, "left", 0.5, (0.0, 0.2, 0.3, 0.8))
+    ended = played("When does the door open?", ("0-10 s", "20-30 s", "30-40 s"), Findings(find_changes=(change,)))
+    assert ended.answer is not None
+    assert ended.answer.option == 1
+    assert ended.answer.evidence[0].start_seconds == 24.0
+
+
+def test_the_first_thing_to_enter_decides_where_it_enters() -> None:
+    first = Finding("change", 5.0, 6.0, "top right", 0.3, (0.8, 0.0, 1.0, 0.2))
+    stronger = Finding("change", 9.0, 12.0, "bottom left", 0.5, (0.0, 0.8, 0.2, 1.0))
+    options = ("bottom left", "top right")
+    ended = played("From which corner does it first enter?", options, Findings(find_changes=(stronger, first)))
+    assert ended.answer is not None
+    assert ended.answer.option == 1

@@ -1,0 +1,64 @@
+"""Screen text over time: read once where the picture differs, remembered, and ended where it ends."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.drawn import TEXT, write_drawn
+from tools import packaged
+from tools.encoders import open_encoder
+from tools.indexing import open_index
+from tools.observation import FULL_FRAME
+from tools.screen_reading import ScreenText, distinct_frames, spread
+from tools.screen_text import TextReader
+from tools.video import Video
+
+needs_ocr = pytest.mark.skipif(not packaged.is_installed("rapidocr"), reason="needs videosleuth[ocr]")
+
+
+def no_reader() -> TextReader:
+    raise AssertionError("what was read before is read again")
+
+
+def test_a_new_line_in_a_corner_makes_a_frame_distinct_and_noise_does_not() -> None:
+    still = np.full((18, 32, 3), 20, np.uint8)
+    noisy = still + np.random.default_rng(0).integers(0, 8, still.shape, dtype=np.uint8)
+    line = still.copy()
+    line[2, 1:4] = 60  # one short line of text in a thumbnail
+    assert distinct_frames(np.stack([still, noisy, line, line, still]), 10).tolist() == [0, 2, 4]
+    assert distinct_frames(np.empty((0, 18, 32, 3), np.uint8), 10).tolist() == []
+
+
+def test_spreading_keeps_first_and_last() -> None:
+    assert spread([0.0, 1.0, 2.0, 3.0, 4.0], 3) == [0.0, 2.0, 4.0]
+    assert spread([0.0, 1.0], 3) == [0.0, 1.0]
+
+
+@needs_ocr
+def test_a_line_begins_and_ends_where_it_does_and_is_read_only_once(tmp_path: Path) -> None:
+    with Video(write_drawn(tmp_path / "clip.mp4")) as video:
+        index = open_index(video, open_encoder("hashing"), tmp_path / "cache")
+        index.wait()
+        first = ScreenText(video, index, TextReader, tmp_path / "cache")
+        (span,) = first.in_window(0.0, 6.0, 48)
+        assert span.text == TEXT
+        assert (span.start_seconds, span.stop_seconds) == (4.0, 6.0)
+        assert first.in_window(0.0, 3.9, 48) == ()
+        frame = video.frame_at(4.0)
+        (line,) = first.in_frame(frame, FULL_FRAME, 4.1)
+        assert (line.text, line.start_seconds, line.stop_seconds) == (TEXT, 4.0, 4.1)
+        again = ScreenText(video, index, no_reader, tmp_path / "cache")
+        assert again.in_window(0.0, 6.0, 48) == (span,)
+        index.cancel()
+
+
+@needs_ocr
+def test_of_many_different_frames_only_those_with_text_are_read(tmp_path: Path) -> None:
+    with Video(write_drawn(tmp_path / "clip.mp4")) as video:
+        index = open_index(video, open_encoder("hashing"), tmp_path / "cache")
+        index.wait()
+        # three distinct pictures and room for two readings: each is glanced at first
+        (span,) = ScreenText(video, index, TextReader, tmp_path / "cache").in_window(0.0, 6.0, 2)
+        assert (span.text, span.start_seconds) == (TEXT, 4.0)
+        index.cancel()
