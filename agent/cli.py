@@ -7,6 +7,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 from rich.console import Console
@@ -43,6 +44,7 @@ def _one_sentence(error: Exception) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("agent", description="An agent that looks again before it answers.")
+    parser.add_argument("--version", action="version", version=f"videosleuth {version('videosleuth')}")
     commands = parser.add_subparsers(required=True, metavar="ask | index | replay | doctor")
     _add_ask(commands)
     _add_index(commands)
