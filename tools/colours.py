@@ -5,15 +5,12 @@ has the name of the nearest example. Twenty-one names are told apart; words like
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
-from tools.observation import FULL_FRAME, Box
 
 _EXAMPLES: dict[str, tuple[int, ...]] = {
     "black": (0x000000, 0x101010, 0x1E1E1E, 0x20181A, 0x151A22),
@@ -96,23 +93,9 @@ class ColourShare:
     share: float
 
 
-@dataclass(frozen=True)
-class ColourFit:
-    """How well one offered colour word fits a region."""
-
-    word: str
-    """As it was offered."""
-    share: float
-    """Share of the region that has this colour, 0..1."""
-    usual_share: float
-    """Share of the reference (the whole picture, other frames) that has it; 0 without a reference."""
-    score: float
-    """0..1 over all offered words: the larger and the more special to the region, the higher. They add up to 1."""
-
-
-def colour_shares(pixels: NDArray[np.uint8], box: Box = FULL_FRAME) -> tuple[ColourShare, ...]:
-    """The named colours in a box of an RGB picture that cover at least 1 % of it, the largest share first."""
-    shares = _shares(cropped(pixels, box))
+def colour_shares(pixels: NDArray[np.uint8]) -> tuple[ColourShare, ...]:
+    """The named colours in an RGB picture that cover at least 1 % of it, the largest share first."""
+    shares = _shares(pixels)
     order = np.argsort(-shares, kind="stable")
     return tuple(ColourShare(COLOUR_NAMES[i], float(shares[i])) for i in order if shares[i] >= 0.01)
 
@@ -139,58 +122,6 @@ def _colour_pattern() -> re.Pattern[str]:
     return re.compile(r"\b(" + "|".join(words) + r")(?:ish|s)?\b")
 
 
-def fit_colours(
-    pixels: NDArray[np.uint8],
-    words: Sequence[str],
-    box: Box = FULL_FRAME,
-    references: Sequence[NDArray[np.uint8]] = (),
-) -> tuple[ColourFit, ...]:
-    """How well each word's colour fits the box, in the order of the words; a word without a colour gets 0.
-
-    `references` are pictures in which a colour counts as background: the whole picture, other frames. Without them a
-    box is compared with the rest of its own picture; the whole picture alone with nothing.
-    """
-    region = _shares(cropped(pixels, box))
-    if not references and box != FULL_FRAME:
-        references = (pixels,)
-    usual = np.mean([_shares(picture) for picture in references], axis=0) if references else np.zeros_like(region)
-    shares = [_share_of(word, region) for word in words]
-    usual_shares = [_share_of(word, usual) for word in words]
-    # A tenth of the usual share stays in play: a red wall is red although everything else is red as well.
-    special = [
-        share * (0.1 + max(0.0, share - usual) / max(share, 1e-9)) / 1.1
-        for share, usual in zip(shares, usual_shares, strict=True)
-    ]
-    total = sum(special)
-    return tuple(
-        ColourFit(word, share, usual_share, value / total if total > 0 else 0.0)
-        for word, share, usual_share, value in zip(words, shares, usual_shares, special, strict=True)
-    )
-
-
-def _share_of(word: str, shares: NDArray[np.float64]) -> float:
-    name = colour_in(word)
-    if name is None:
-        return 0.0
-    return float(sum(shares[COLOUR_NAMES.index(member)] for member in _FAMILIES.get(name, (name,))))
-
-
-def colour_blobs(pixels: NDArray[np.uint8], word: str, count: int = 5) -> tuple[tuple[Box, float], ...]:
-    """Where a colour is: (box, share of the picture) of its largest connected regions, the largest first."""
-    mask = colour_mask(_shrunk(pixels), word).astype(np.uint8)
-    # Closed, so that a printed sign is one thing; opened, so that sensor noise is none.
-    closed = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
-    opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
-    _, _, stats, _ = cv2.connectedComponentsWithStats(opened)
-    height, width = mask.shape
-    blobs = [
-        ((x / width, y / height, (x + w) / width, (y + h) / height), float(area) / (width * height))
-        for x, y, w, h, area in stats[1:].tolist()  # row 0 is what has not the colour
-        if area >= 6
-    ]
-    return tuple(sorted(blobs, key=lambda blob: -blob[1])[:count])
-
-
 def colour_mask(pixels: NDArray[np.uint8], word: str) -> NDArray[np.bool_]:
     """(H, W) where an RGB picture has the colour of a word; ValueError for a word that names none."""
     name = colour_in(word)
@@ -198,14 +129,6 @@ def colour_mask(pixels: NDArray[np.uint8], word: str) -> NDArray[np.bool_]:
         raise ValueError(f"{word!r} names no colour: need one of {', '.join(COLOUR_NAMES)}")
     members = [COLOUR_NAMES.index(member) for member in _FAMILIES.get(name, (name,))]
     return np.isin(_named(pixels), members)
-
-
-def cropped(pixels: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
-    """The pixels inside a box of fractions, at least one."""
-    height, width = pixels.shape[:2]
-    left, top = min(int(box[0] * width), width - 1), min(int(box[1] * height), height - 1)
-    right, bottom = max(left + 1, round(box[2] * width)), max(top + 1, round(box[3] * height))
-    return pixels[top:bottom, left:right]
 
 
 def _shares(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:

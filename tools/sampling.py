@@ -4,14 +4,11 @@ Times are seconds, spans half-open [start, stop), boxes fractions 0..1 of the di
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tools.observation import FULL_FRAME, Box
-
-Span = tuple[float, float]
 
 TILES: tuple[Box, ...] = (
     FULL_FRAME,
@@ -56,28 +53,6 @@ def thin_times(times: Iterable[float], apart_seconds: float) -> tuple[float, ...
         if not kept or time - kept[-1] >= apart_seconds:
             kept.append(time)
     return tuple(kept)
-
-
-def merge_spans(spans: Iterable[Span], gap_seconds: float = 0.0) -> tuple[Span, ...]:
-    """The spans in time order, joined where they overlap, touch, or lie at most `gap_seconds` apart."""
-    merged: list[Span] = []
-    for start, stop in sorted(spans):
-        if merged and start - merged[-1][1] <= gap_seconds:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], stop))
-        else:
-            merged.append((start, stop))
-    return tuple(merged)
-
-
-def covered_seconds(spans: Iterable[Span]) -> float:
-    """How many seconds the spans cover together; what is covered twice counts once."""
-    return float(sum(stop - start for start, stop in merge_spans(spans)))
-
-
-def sample_spans(seconds: Sequence[float] | NDArray[np.float64], duration_seconds: float) -> tuple[Span, ...]:
-    """For each ascending sample time the span that it stands for: until the next one, the last until the end."""
-    times = [float(time) for time in seconds]
-    return tuple(pairwise([*times, max(duration_seconds, times[-1])])) if times else ()
 
 
 def pixel_box(box: Box, width: int, height: int) -> tuple[int, int, int, int]:

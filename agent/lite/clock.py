@@ -21,10 +21,6 @@ class RunningClock:
         """The second of the video at which the clock shows `value`."""
         return (value - self.at_zero) / self.slope
 
-    def value_at(self, seconds: float) -> float:
-        """What the clock shows at a second of the video."""
-        return self.at_zero + self.slope * seconds
-
 
 def running_clock(lines: Sequence[Line]) -> RunningClock | None:
     """The clock that at least three readings agree on (and more agree than not), or None."""

@@ -8,13 +8,10 @@ from hypothesis import strategies as st
 from tools.sampling import (
     TILES,
     box_inside,
-    covered_seconds,
     crop,
     fit_within,
-    merge_spans,
     pick_apart,
     pixel_box,
-    sample_spans,
     sample_times,
     sampling_fps,
     spread_times,
@@ -22,7 +19,6 @@ from tools.sampling import (
 )
 
 durations = st.floats(0.01, 20_000)
-spans = st.lists(st.tuples(st.floats(0, 100), st.floats(0, 100)).map(sorted).map(tuple), max_size=20)
 fractions = st.floats(0, 1)
 boxes = st.tuples(fractions, fractions, fractions, fractions).filter(lambda b: b[0] < b[2] and b[1] < b[3])
 
@@ -60,26 +56,6 @@ def test_thinned_times_keep_the_first_and_the_distance(times: list[float], apart
     assert kept[:1] == tuple(times[:1])
     assert all(later - earlier >= apart for earlier, later in itertools.pairwise(kept))
     assert all(any(0 <= time - k < apart or time == k for k in kept) for time in times)
-
-
-@given(spans)
-def test_merged_spans_cover_the_same_and_never_touch(given_spans: list[tuple[float, float]]) -> None:
-    merged = merge_spans(given_spans)
-    assert merge_spans(merged) == merged
-    assert all(earlier[1] < later[0] for earlier, later in itertools.pairwise(merged))
-    for time in np.linspace(0, 100, 41):
-        covered = any(start <= time < stop for start, stop in given_spans)
-        assert covered == any(start <= time < stop for start, stop in merged)
-    assert covered_seconds(given_spans) <= 100
-
-
-def test_spans_a_gap_apart_are_joined() -> None:
-    assert merge_spans([(5, 6), (0, 1), (2, 3)], gap_seconds=1) == ((0, 3), (5, 6))
-
-
-def test_each_sample_stands_for_the_time_until_the_next() -> None:
-    assert sample_spans([0, 1, 2.5], 4) == ((0, 1), (1, 2.5), (2.5, 4))
-    assert sample_spans([], 4) == ()
 
 
 def test_the_tiles_are_the_frame_its_quarters_and_its_ninths() -> None:
