@@ -96,13 +96,17 @@ def _bar_progress(bar: Progress) -> OnProgress:
 
 def _plain_progress(console: Console) -> OnProgress:
     last_seconds = -_PLAIN_LINE_EVERY_SECONDS
+    finished: set[str] = set()
 
     def show(progress: IndexProgress) -> None:
         nonlocal last_seconds
         now = time.monotonic()
-        if progress.done < progress.total and now - last_seconds < _PLAIN_LINE_EVERY_SECONDS:
+        is_finished = progress.done >= progress.total
+        if progress.stage in finished or (not is_finished and now - last_seconds < _PLAIN_LINE_EVERY_SECONDS):
             return
         last_seconds = now
+        if is_finished:
+            finished.add(progress.stage)
         left = f", about {progress.eta_seconds:.0f} s left" if progress.eta_seconds else ""
         console.print(f"{progress.stage} {progress.done}/{progress.total}{left}", highlight=False)
 

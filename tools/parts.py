@@ -21,11 +21,18 @@ class Parts:
     """What the tools of one video share. Threads may share it; what is slow to make is made once."""
 
     def __init__(
-        self, video: Video, index: VideoIndex, encoder: Encoder, subtitles: str | Path | None, cache: Path | None
+        self,
+        video: Video,
+        index: VideoIndex,
+        encoder: Encoder,
+        subtitles: str | Path | None = None,
+        cache: Path | None = None,
+        captioner: Captioner | None = None,
     ) -> None:
         self._video = video
         self._cache = cache
         self._encoder = encoder
+        self._given_captioner = captioner
         self._lock = threading.RLock()
         self._given = read_subtitles(subtitles) if subtitles is not None else None
         self._lines = self._given
@@ -63,9 +70,9 @@ class Parts:
             return self._text_reader
 
     def captioner(self) -> Captioner:
-        """The captioner: the packaged one."""
+        """The captioner that was given, else the packaged one."""
         with self._lock:
-            return self._captioner
+            return self._given_captioner or self._captioner
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(N, D) unit rows that compare texts by meaning."""

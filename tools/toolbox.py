@@ -17,6 +17,7 @@ import simplejpeg  # type: ignore[import-untyped]
 from pydantic import Field
 
 from tools import wording
+from tools.captioner import Captioner
 from tools.changes import find_changes
 from tools.encoders import Encoder, open_encoder
 from tools.indexing import Progress, VideoIndex, open_index
@@ -351,9 +352,10 @@ def open_toolbox(
     encoder: str | None = None,
     subtitles: str | Path | None = None,
     cache: Path | None = None,
+    captioner: Captioner | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Toolbox:
-    """The tools of a video file, its index building or built.
+    """The tools of a video file, its index building or built; `captioner` takes the place of the packaged one.
 
     Raises:
         ValueError: no such file, not a video, nothing decodable, an unknown encoder, unreadable subtitles.
@@ -362,7 +364,7 @@ def open_toolbox(
     try:
         parts_encoder = open_encoder(encoder or "auto")
         index = open_index(video, parts_encoder, cache, on_progress)
-        parts = Parts(video, index, parts_encoder, subtitles, cache)
+        parts = Parts(video, index, parts_encoder, subtitles, cache, captioner)
     except BaseException:
         video.close()
         raise

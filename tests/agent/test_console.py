@@ -1,0 +1,53 @@
+"""What a person sees: one line for each turn, call and result, and progress that does not repeat itself."""
+
+import io
+
+from rich.console import Console
+
+from agent.console import Narrator, index_progress, usage_text
+from agent.trajectory import Calls, Limits, Malformed, Question, Result, Step, ToolCall, Trajectory, Turn, VideoFacts
+from tools.indexing import Progress
+from tools.observation import Observation
+
+FACTS = VideoFacts("0" * 32, 60.0, 640, 360)
+
+
+def piped() -> Console:
+    return Console(file=io.StringIO(), width=100)
+
+
+def written(console: Console) -> list[str]:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue().splitlines()
+
+
+def test_piped_progress_is_plain_lines_and_a_finished_stage_is_said_once() -> None:
+    console = piped()
+    with index_progress(console) as on_progress:
+        for done in (0, 1, 2, 10, 10):
+            on_progress(Progress("frames", done, 10, 3.4 if done else None))
+    # the first report, then nothing for five seconds but the end
+    assert written(console) == ["frames 0/10", "frames 10/10, about 3 s left"]
+
+
+def test_each_turn_call_and_result_is_one_line_and_long_ones_are_cut() -> None:
+    console = piped()
+    narrator = Narrator(console)
+    turn = Turn("I look\nagain.", Calls((ToolCall("t1c1", "zoom", {"seconds": 3.0}),)))
+    narrator(turn)
+    seen = Observation("x" * 500 + "[bold]", is_error=True)
+    narrator(Trajectory(Question("v", "q"), FACTS, steps=(Step(turn, (Result("t1c1", seen),), "Answer now."),)))
+    narrator(Turn("", Malformed("?", "no tag")))
+    lines = written(console)
+    assert lines[0] == "think I look again."
+    assert lines[1] == " call t1c1 zoom(seconds=3.0)"
+    assert lines[2].startswith("  saw t1c1 error: xxx")
+    assert lines[2].endswith("…")
+    assert len(lines[2]) < 180
+    assert lines[3:] == [" note Answer now.", "reply not usable: no tag"]
+
+
+def test_what_was_not_measured_is_said_to_be_so() -> None:
+    text = usage_text(Trajectory(Question("v", "q"), FACTS, "lite", Limits(max_turns=4, max_tokens=None)))
+    assert "tokens not measured" in text
+    assert "turns 0 of 4" in text
