@@ -1,6 +1,7 @@
 """The tools of a drawn clip, as a model calls them: seconds, boxes and pixels against what was drawn."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
