@@ -21,7 +21,7 @@ from tools.observation import Finding, FrameRef, Observation
 TURNS = 10
 FRAMES_A_TURN = 4
 FRAME_BYTES = 48_000
-"""A 640x360 JPEG of film at quality 85 (perf notes: 48 kB)."""
+"""A 640x360 JPEG of film at quality 85."""
 
 
 @dataclass(frozen=True)
