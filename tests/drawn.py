@@ -1,5 +1,6 @@
 """A drawn clip with known content: 2 s of red, 2 s of green with a white square bottom right, 2 s of blue with text."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import av
@@ -36,12 +37,23 @@ def drawn_picture(seconds: float) -> NDArray[np.uint8]:
 
 def write_drawn(path: Path) -> Path:
     """Writes the clip as H.264 in MP4."""
+    return _write(path, [drawn_picture(number / FPS) for number in range(int(SECONDS * FPS))])
+
+
+def write_captioned(path: Path, seconds: float, shown: tuple[float, float]) -> Path:
+    """Writes a blue clip of that length with the text on screen during `shown`, half open."""
+    blue, text = np.full((HEIGHT, WIDTH, 3), COLOURS["blue"], np.uint8), drawn_picture(4.0)
+    times = [number / FPS for number in range(int(seconds * FPS))]
+    return _write(path, [text if shown[0] <= time < shown[1] else blue for time in times])
+
+
+def _write(path: Path, pictures: Sequence[NDArray[np.uint8]]) -> Path:
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=FPS)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         stream.options = {"crf": "18", "g": "20"}
-        for number in range(int(SECONDS * FPS)):
-            frame = av.VideoFrame.from_ndarray(drawn_picture(number / FPS), format="rgb24")
+        for pixels in pictures:
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path

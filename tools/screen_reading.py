@@ -8,7 +8,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from difflib import SequenceMatcher
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,9 @@ _THUMB_CHANGE = 10
 """Greatest change of a thumbnail pixel, 0..255, up to which two frames hold the same text. The mean would miss a new
 line in a terminal; picked by eye on screen recordings."""
 _GLANCES_A_READING = 4
+_FINEST_SECONDS = 0.125
+_SAME_LINE = 0.7
+"""Likeness from which two readings are the same line: half faded in, a letter or two are misread."""
 
 
 class ScreenText:
@@ -43,6 +47,7 @@ class ScreenText:
         self._cache = cache
         self._lock = threading.Lock()
         self._known: dict[float, tuple[TextLine, ...]] | None = None
+        self._looked_at: set[float] = set()
 
     def in_frame(self, frame: Frame, box: Box, stop_seconds: float) -> tuple[Finding, ...]:
         """The lines in one frame or a part of it, in boxes of the whole frame."""
@@ -69,7 +74,32 @@ class ScreenText:
             lines = self._read_all(spread([t for t, has_text in glances.items() if has_text], max_frames), {})
         # a frame without text is a reading too: it ends the lines before it
         readings = dict.fromkeys((t for t, has_text in glances.items() if not has_text), ()) | lines
+        with self._lock:
+            self._looked_at |= readings.keys()
         return track_text(sorted(readings.items()), stop_seconds)
+
+    def refined(self, span: TextSpan) -> TextSpan:
+        """The span with its ends found between the frames that were looked at, to an eighth of a second.
+
+        Each end costs a few readings of the part of the picture where the line is.
+        """
+        with self._lock:
+            looked_at = np.array(sorted(self._looked_at))
+        reader = self._reader()
+
+        def is_there(seconds: float) -> bool:
+            part = _with_margin(span.box)
+            frame = next(self._video.read([seconds]), None)
+            lines = reader.read(np.ascontiguousarray(crop(frame.pixels, part))) if frame is not None else ()
+            return any(_likeness(line.text, span.text) >= _SAME_LINE for line in lines)
+
+        start, stop = span.start_seconds, span.stop_seconds
+        if (before := _last_before(looked_at, start)) is not None:
+            start = first_with(is_there, before, start)
+        if (within := _last_before(looked_at, stop)) is not None and within > span.start_seconds - 1e-6:
+            stop = first_with(lambda t: not is_there(t), within, min(stop, self._video.info.duration_seconds - 1e-3))
+            stop = span.stop_seconds if stop >= self._video.info.duration_seconds - 2e-3 else stop
+        return replace(span, start_seconds=start, stop_seconds=max(stop, start))
 
     def _glance(self, times: list[float], max_frames: int) -> dict[float, bool]:
         """Which frames hold text. Few frames are all taken to hold some: a glance may miss small print."""
@@ -110,6 +140,33 @@ class ScreenText:
     @property
     def _path(self) -> Path:
         return video_folder(self._video.content_hash, self._cache) / "text-ppocrv6.json"
+
+
+def first_with(is_there: Callable[[float], bool], without: float, having: float) -> float:
+    """The first time in (without, having] at which something is there, by halving, to `_FINEST_SECONDS`."""
+    while having - without > _FINEST_SECONDS:
+        middle = (without + having) / 2
+        if is_there(middle):
+            having = middle
+        else:
+            without = middle
+    return having
+
+
+def _last_before(times: NDArray[np.float64], seconds: float) -> float | None:
+    before = times[times < seconds - 1e-6]
+    return float(before[-1]) if len(before) else None
+
+
+def _with_margin(box: Box) -> Box:
+    """The box with half a line's height around it: the detector needs some room."""
+    margin = (box[3] - box[1]) / 2
+    left, top, right, bottom = box
+    return max(0.0, left - margin), max(0.0, top - margin), min(1.0, right + margin), min(1.0, bottom + margin)
+
+
+def _likeness(first: str, second: str) -> float:
+    return SequenceMatcher(None, first.casefold(), second.casefold(), autojunk=False).ratio()
 
 
 def distinct_frames(thumbs: NDArray[np.uint8], most_change: int) -> NDArray[np.int64]:

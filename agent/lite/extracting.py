@@ -126,11 +126,11 @@ def _canonical(text: str) -> set[str]:
 
 
 def _together(first: Line, second: Line) -> bool:
-    return (
-        first.spoken == second.spoken
-        and first.start_seconds <= second.stop_seconds + 0.5
-        and (second.start_seconds <= first.stop_seconds + 0.5)
-    )
+    """True for lines on screen at the same time, or sentences that follow one another."""
+    if first.spoken != second.spoken:
+        return False
+    slack = 0.5 if first.spoken else -1e-6
+    return first.start_seconds <= second.stop_seconds + slack and second.start_seconds <= first.stop_seconds + slack
 
 
 def _rarity(lines: Sequence[Line]) -> dict[str, float]:

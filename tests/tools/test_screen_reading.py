@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.drawn import TEXT, write_drawn
+from tests.drawn import TEXT, write_captioned, write_drawn
 from tools import packaged
 from tools.encoders import open_encoder
 from tools.indexing import open_index
 from tools.observation import FULL_FRAME
-from tools.screen_reading import ScreenText, distinct_frames, spread
+from tools.screen_reading import ScreenText, distinct_frames, first_with, spread
 from tools.screen_text import TextReader
 from tools.video import Video
 
@@ -61,4 +61,31 @@ def test_of_many_different_frames_only_those_with_text_are_read(tmp_path: Path) 
         # three distinct pictures and room for two readings: each is glanced at first
         (span,) = ScreenText(video, index, TextReader, tmp_path / "cache").in_window(0.0, 6.0, 2)
         assert (span.text, span.start_seconds) == (TEXT, 4.0)
+        index.cancel()
+
+
+def test_halving_finds_the_first_time_with_something() -> None:
+    asked: list[float] = []
+
+    def is_there(seconds: float) -> bool:
+        asked.append(seconds)
+        return seconds >= 12.3
+
+    assert first_with(is_there, 11.0, 13.0) == pytest.approx(12.3, abs=0.125)
+    assert len(asked) == 4
+
+
+@needs_ocr
+def test_the_ends_of_a_line_are_found_between_the_samples(tmp_path: Path) -> None:
+    # one frame a second is sampled of this clip; the line is there from 12.4 to 15.7 s
+    clip = write_captioned(tmp_path / "long.mp4", seconds=40.0, shown=(12.4, 15.7))
+    with Video(clip) as video:
+        index = open_index(video, open_encoder("hashing"), tmp_path / "cache")
+        index.wait()
+        text = ScreenText(video, index, TextReader, tmp_path / "cache")
+        (coarse,) = text.in_window(0.0, 40.0, 48)
+        assert (coarse.start_seconds, coarse.stop_seconds) == (13.0, 16.0)
+        fine = text.refined(coarse)
+        assert fine.start_seconds == pytest.approx(12.4, abs=0.13)
+        assert fine.stop_seconds == pytest.approx(15.7, abs=0.13)
         index.cancel()
