@@ -24,7 +24,7 @@ from tools.screen_text import TextLine, TextReader, TextSpan, track_text
 from tools.video import Frame, Video
 
 _LINES: TypeAdapter[tuple[TextLine, ...]] = TypeAdapter(tuple[TextLine, ...])
-_VERSION = 1
+_VERSION = 2
 _WORKERS = 2
 _THUMB_CHANGE = 10
 """Greatest change of a thumbnail pixel, 0..255, up to which two frames hold the same text. The mean would miss a new
@@ -47,6 +47,7 @@ class ScreenText:
         self._cache = cache
         self._lock = threading.Lock()
         self._known: dict[float, tuple[TextLine, ...]] | None = None
+        self._refined: dict[tuple[str, float, float], tuple[float, float]] = {}
         self._looked_at: set[float] = set()
 
     def in_frame(self, frame: Frame, box: Box, stop_seconds: float) -> tuple[Finding, ...]:
@@ -81,10 +82,14 @@ class ScreenText:
     def refined(self, span: TextSpan) -> TextSpan:
         """The span with its ends found between the frames that were looked at, to an eighth of a second.
 
-        Each end costs a few readings of the part of the picture where the line is.
+        Each end costs a few readings of the part of the picture where the line is, the first time.
         """
+        key = (span.text, span.start_seconds, span.stop_seconds)
         with self._lock:
+            self._load()
             looked_at = np.array(sorted(self._looked_at))
+            if (ends := self._refined.get(key)) is not None:
+                return replace(span, start_seconds=ends[0], stop_seconds=ends[1])
         reader = self._reader()
 
         def is_there(seconds: float) -> bool:
@@ -99,6 +104,9 @@ class ScreenText:
         if (within := _last_before(looked_at, stop)) is not None and within > span.start_seconds - 1e-6:
             stop = first_with(lambda t: not is_there(t), within, min(stop, self._video.info.duration_seconds - 1e-3))
             stop = span.stop_seconds if stop >= self._video.info.duration_seconds - 2e-3 else stop
+        with self._lock:
+            self._refined[key] = (start, max(stop, start))
+            self._save()
         return replace(span, start_seconds=start, stop_seconds=max(stop, start))
 
     def _glance(self, times: list[float], max_frames: int) -> dict[float, bool]:
@@ -123,19 +131,22 @@ class ScreenText:
             with ThreadPoolExecutor(_WORKERS) as pool:
                 for frame, lines in _read_ahead(source, pool, reader):
                     known[frame.seconds] = lines
-            self._save(known)
+            self._save()
         return {t: known[t] for t in times if t in known}
 
     def _load(self) -> dict[float, tuple[TextLine, ...]]:
         if self._known is None:
             kept = read_json_or_none(self._path)
-            rows = kept["frames"] if isinstance(kept, dict) and kept.get("version") == _VERSION else []
-            self._known = {seconds: _LINES.validate_python(lines) for seconds, lines in rows}
+            if not isinstance(kept, dict) or kept.get("version") != _VERSION:
+                kept = {"frames": [], "refined": []}
+            self._known = {seconds: _LINES.validate_python(lines) for seconds, lines in kept["frames"]}
+            self._refined = {(text, a, b): (start, stop) for text, a, b, start, stop in kept["refined"]}
         return self._known
 
-    def _save(self, known: dict[float, tuple[TextLine, ...]]) -> None:
-        rows = [[seconds, [asdict(line) for line in lines]] for seconds, lines in sorted(known.items())]
-        write_json(self._path, {"version": _VERSION, "frames": rows})
+    def _save(self) -> None:
+        rows = [[seconds, [asdict(line) for line in lines]] for seconds, lines in sorted(self._load().items())]
+        refined = [[*key, *ends] for key, ends in self._refined.items()]
+        write_json(self._path, {"version": _VERSION, "frames": rows, "refined": refined})
 
     @property
     def _path(self) -> Path:

@@ -88,4 +88,6 @@ def test_the_ends_of_a_line_are_found_between_the_samples(tmp_path: Path) -> Non
         fine = text.refined(coarse)
         assert fine.start_seconds == pytest.approx(12.4, abs=0.13)
         assert fine.stop_seconds == pytest.approx(15.7, abs=0.13)
+        again = ScreenText(video, index, no_reader, tmp_path / "cache")
+        assert again.refined(again.in_window(0.0, 40.0, 48)[0]) == fine
         index.cancel()
