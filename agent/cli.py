@@ -5,6 +5,7 @@ Bad input is one sentence on stderr and exit status 2; a question that got no an
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -34,6 +35,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("agent: interrupted; what was indexed is kept", file=sys.stderr)
         return EXIT_INTERRUPTED
     return status
+
+
+def entry() -> None:
+    """The command itself: ends the process with the status, at once where the user interrupted it."""
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if status == EXIT_INTERRUPTED:
+        os._exit(status)  # a tool may still be at work in a thread, which Python would wait for; all is saved by now
+    sys.exit(status)
 
 
 def _one_sentence(error: Exception) -> str:
@@ -148,7 +159,7 @@ def _check_writable(path: str | None) -> None:
 
 
 def _write_files(
-    options: argparse.Namespace, trajectory: Trajectory, picture: Callable[[FrameRef], bytes], progress: Console
+    options: argparse.Namespace, trajectory: Trajectory, picture: Callable[[FrameRef], bytes | None], progress: Console
 ) -> None:
     from agent.report import write_report
 
@@ -251,4 +262,4 @@ def _doctor(_: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry()

@@ -134,8 +134,11 @@ def _key(call: ToolCall) -> str:
 def _run_parallel(calls: Sequence[ToolCall], toolbox: ToolRunner) -> list[Result]:
     if len(calls) < 2:
         return [_run(call, toolbox) for call in calls]
-    with ThreadPoolExecutor(min(_WORKERS, len(calls))) as pool:
+    pool = ThreadPoolExecutor(min(_WORKERS, len(calls)))
+    try:
         return list(pool.map(lambda call: _run(call, toolbox), calls))
+    finally:  # after Ctrl-C nobody waits for a tool that is still at work
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _run(call: ToolCall, toolbox: ToolRunner) -> Result:

@@ -30,7 +30,7 @@ from tools.index import FrameIndex
 from tools.index_builder import Sampler, quick_looks, quick_times
 from tools.index_files import MANIFEST, THUMB_SHAPE, Batch, IndexFiles, IndexWriter, Manifest
 from tools.sampling import TILES, sample_times, sampling_fps
-from tools.video import Frame, Video
+from tools.video import SAME_MOMENT_SECONDS, Frame, Video
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +38,6 @@ _CHECKPOINT_FRAMES = 64
 _TIDY_FRAMES = 8
 """Giving memory back takes 15 ms each time."""
 _POLL_SECONDS = 0.25
-_SAME_MOMENT_SECONDS = 1e-6
 _RECENT_SECONDS = 3600.0
 
 
@@ -329,7 +328,7 @@ class VideoIndex:
             times = [float(time) for time in self._times if time > max(until, after_seconds)]
             height = stored_size(self._video.info.width, self._video.info.height)[1]
             for frame in self._video.read(times, max_height=height):
-                if frame.seconds > max(until, after_seconds) + _SAME_MOMENT_SECONDS:
+                if frame.seconds > max(until, after_seconds) + SAME_MOMENT_SECONDS:
                     with explained(self._store_folder):
                         stored.append(frame)
                     yield frame
@@ -356,9 +355,7 @@ def _store_writer(folder: Path) -> Iterator[FrameStoreWriter]:
     try:
         yield writer
     finally:
-        try:
-            writer.close()
-        except OSError:  # on a full disk closing the first of its two files fails, and leaves the second one open
+        with explained(folder):
             writer.close()
 
 

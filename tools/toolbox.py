@@ -283,14 +283,15 @@ class Toolbox:
         frames = self._refs([f.start_seconds for f in findings], "small")
         return Observation("\n".join(lines) or "The picture hardly changes here.", frames, findings)
 
-    def picture(self, ref: FrameRef) -> bytes:
-        """The JPEG behind a reference: always the same bytes for the same reference."""
+    def picture(self, ref: FrameRef) -> bytes | None:
+        """The JPEG behind a reference, always the same bytes for the same one; None where the frame is damaged."""
         store = self.index.store
         if ref.box == FULL_FRAME and len(store.seconds):
             stored = store.at(ref.seconds)
             if abs(float(store.seconds[stored]) - ref.seconds) < 1e-6:
                 return _resized_jpeg(store.frame(stored), ref, store.jpeg(stored))
-        return _resized_jpeg(self.video.frame_at(ref.seconds), ref, None)
+        frame = next(self.video.read([ref.seconds]), None)
+        return None if frame is None else _resized_jpeg(frame, ref, None)
 
     def close(self) -> None:
         """Stops indexing, leaving a usable cache, and closes the video."""

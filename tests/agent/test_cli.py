@@ -230,10 +230,11 @@ def test_ctrl_c_leaves_a_saved_trajectory_and_a_usable_cache(folder: Path, tmp_p
         "        return super().call(name, arguments)\n"
         "import tools.toolbox\n"
         "tools.toolbox.Toolbox = SlowToolbox\n"
-        "sys.exit(cli.main(sys.argv[1:]))\n"
+        "cli.entry()\n"
     )
     overview = Turn("", Calls((ToolCall("t1c1", "overview", {"count": 2}),)))
-    stuck = Turn("", Calls((ToolCall("t2c1", "search_text", {}),)))
+    # two at once, so that the tools are at work in threads of their own
+    stuck = Turn("", Calls((ToolCall("t2c1", "search_text", {}), ToolCall("t2c2", "search_text", {"count": 2}))))
     policy = script(tmp_path, overview, stuck, Turn("", Answer("done")))
     command = [sys.executable, "-c", slow, "ask", str(folder / "clip.mp4"), "q?", "--policy", policy, *FAST]
     environment = os.environ | {"VIDEOSLEUTH_CACHE": str(tmp_path / "cache")}
@@ -241,6 +242,7 @@ def test_ctrl_c_leaves_a_saved_trajectory_and_a_usable_cache(folder: Path, tmp_p
     assert process.stdout is not None
     with process.stdout:
         assert process.stdout.readline() == "looking\n"
+        time.sleep(0.5)
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=20) == 130
     kept = load(saved)

@@ -28,7 +28,9 @@ def toolbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toolbox]:
 
 def colour(toolbox: Toolbox, ref: FrameRef) -> str:
     """Name of the drawn colour nearest to the mean of a shown picture."""
-    pixels = simplejpeg.decode_jpeg(toolbox.picture(ref))
+    jpeg = toolbox.picture(ref)
+    assert jpeg is not None
+    pixels = simplejpeg.decode_jpeg(jpeg)
     assert pixels.shape == (ref.height, ref.width, 3)
     corner = pixels[: ref.height // 8, : ref.width // 8].mean((0, 1))
     return min(COLOURS, key=lambda name: float(np.abs(corner - COLOURS[name]).sum()))
@@ -73,7 +75,9 @@ def test_zoom_shows_one_part_at_the_resolution_of_the_source(toolbox: Toolbox) -
     seen = toolbox.call("zoom", {"seconds": 3.0, "box": [520 / 640, 270 / 360, 600 / 640, 330 / 360]})
     (ref,) = seen.frames
     assert (ref.width, ref.height) == (80, 60)
-    pixels = simplejpeg.decode_jpeg(toolbox.picture(ref))
+    jpeg = toolbox.picture(ref)
+    assert jpeg is not None
+    pixels = simplejpeg.decode_jpeg(jpeg)
     assert pixels[10:50, 10:70].mean() > 245
 
 
