@@ -2,6 +2,7 @@
 
 import hashlib
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from agent.checkpoint import sqlite_checkpointer
@@ -39,7 +40,9 @@ def ask(
     with ExitStack() as stack:
         saver = stack.enter_context(sqlite_checkpointer(keep)) if keep is not None else None
         graph = build_graph(saver)
-        return run(start, players, graph=graph, thread_id=thread_id(start), resume=resume, on_event=on_event)
+        ended = run(start, players, graph=graph, thread_id=thread_id(start), resume=resume, on_event=on_event)
+    # known only now: some backends find out during the first request what the server takes
+    return replace(ended, setup=policy.setup)
 
 
 def video_facts(toolbox: Toolbox) -> VideoFacts:

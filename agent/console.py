@@ -159,7 +159,7 @@ def usage_text(trajectory: Trajectory) -> str:
     """What it cost, against its limits; what was not measured is said to be so."""
     limits, tokens = trajectory.limits, trajectory.tokens
     parts = (
-        f"turns {len(trajectory.steps)}{_of(limits.max_turns)}",
+        f"turns {trajectory.turns}{_of(limits.max_turns)}",
         f"frames {len(trajectory.frames_seen)}{_of(limits.max_frames)}",
         f"tokens {'not measured' if tokens is None else tokens}{_of(limits.max_tokens)}",
         f"seconds {trajectory.seconds:.1f}{_of(limits.max_seconds)}",

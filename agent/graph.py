@@ -9,14 +9,14 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, Protocol, TypedDict
 
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
-from agent.policy import Policy
+from agent.policy import Policy, PolicyError, Sight
 from agent.trajectory import Stop, Trajectory, Turn
 from agent.transition import ToolRunner, step
 from agent.verification import verified
@@ -31,12 +31,16 @@ class State(TypedDict):
     """The turn that `think` brought and `act` has not yet applied."""
 
 
+class Tools(ToolRunner, Sight, Protocol):
+    """The tools of a video: they run, and what they show can be seen."""
+
+
 @dataclass(frozen=True)
 class Players:
     """Who takes part; given to the graph at run time and kept out of its state."""
 
     policy: Policy
-    toolbox: ToolRunner
+    toolbox: Tools
     verify: bool = True
 
 
@@ -48,7 +52,7 @@ OnEvent = Callable[[Turn | Trajectory], None]
 def think(state: State, runtime: Runtime[Players]) -> dict[str, Turn]:
     """Asks the policy for its next turn, and times it."""
     started = time.perf_counter()
-    turn = runtime.context.policy(state["trajectory"])
+    turn = runtime.context.policy(state["trajectory"], runtime.context.toolbox)
     seconds = time.perf_counter() - started
     return {"turn": replace(turn, usage=replace(turn.usage, seconds=seconds))}
 
@@ -61,7 +65,8 @@ def act(state: State, runtime: Runtime[Players]) -> State:
 
 def verify(state: State, runtime: Runtime[Players]) -> dict[str, Trajectory]:
     """Asks the same question again with nothing but the evidence."""
-    return {"trajectory": verified(state["trajectory"], runtime.context.policy)}
+    players = runtime.context
+    return {"trajectory": verified(state["trajectory"], players.policy, players.toolbox)}
 
 
 def _after_act(state: State, runtime: Runtime[Players]) -> Literal["think", "verify", "__end__"]:
@@ -123,6 +128,8 @@ def run(
                     on_event(latest)
                 elif change.get("turn") is not None:
                     on_event(change["turn"])
+    except PolicyError as failure:
+        return latest.ended(Stop.POLICY_FAILED, str(failure)) if latest.stop is None else latest
     except CacheError:  # a full disk is the user's to mend, not a bug
         raise
     except KeyboardInterrupt:

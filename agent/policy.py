@@ -1,9 +1,25 @@
 """Who plays: one call, trajectory in, turn out. And the one place that turns a spec into a player."""
 
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
-from agent.trajectory import Malformed, Trajectory, Turn, load
+from agent.trajectory import Malformed, Setup, Trajectory, Turn, load
+from tools.observation import FrameRef
+from tools.schema import ToolSpec
+
+
+class Sight(Protocol):
+    """What a policy may see of a video: its tools by name, and the pictures behind the references."""
+
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """The tools that can be called."""
+        ...
+
+    def picture(self, ref: FrameRef) -> bytes | None:
+        """The JPEG behind a reference, always the same bytes for the same one; None where the frame is damaged."""
+        ...
 
 
 class Policy(Protocol):
@@ -12,20 +28,68 @@ class Policy(Protocol):
     spec: str
     """What `--policy` takes to get this one."""
 
-    def __call__(self, trajectory: Trajectory) -> Turn:
-        """The next turn. A reply that can't be read is a Malformed move, never an exception."""
+    @property
+    def setup(self) -> Setup | None:
+        """How its model is asked; None if it has none."""
         ...
+
+    def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
+        """The next turn. A reply that can't be read is a Malformed move, never an exception.
+
+        Raises:
+            PolicyError: the model can't be reached, or refuses for good.
+        """
+        ...
+
+
+class PolicyError(Exception):
+    """A policy that can't play on: no server, no key, a refusal. One sentence, for the user to act on."""
+
+
+@dataclass(frozen=True)
+class PolicyOptions:
+    """How to ask a model. The defaults are the ones that results are reported with."""
+
+    temperature: float = 0.0
+    """0 is greedy, the same reply each time as far as the engine can."""
+    top_p: float = 1.0
+    seed: int = 0
+    max_reply_tokens: int = 1024
+    """Of one turn, thinking included."""
+    max_frame_pixels: int = 1280 * 720
+    """A picture with more pixels is sent smaller, and said to be. Frames are 640x360 unless more is asked for."""
+    max_pictures: int | None = None
+    """Pictures a request; None is no limit. Past it the oldest are left out for their text, in blocks."""
+    tools: Literal["auto", "native", "text"] = "auto"
+    """Tool calls by the server's own API, or as JSON in the text; auto takes the first where it works."""
+    timeout_seconds: float = 120.0
+    """Of one request, without a sign of life."""
+    concurrency: int = 8
+    """Requests at the same time."""
+    adapter: str = ""
+    """Folder of a LoRA adapter, for models in process."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.temperature <= 2:
+            raise ValueError(f"need 0 <= temperature <= 2, got {self.temperature:g}")
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"need 0 < top_p <= 1, got {self.top_p:g}")
+        for name in ("max_reply_tokens", "max_frame_pixels", "max_pictures", "timeout_seconds", "concurrency"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ValueError(f"need {name} > 0, got {value:g}")
 
 
 class ScriptedPolicy:
     """Plays back given turns in order: for tests, replay and teaching."""
 
     spec = "scripted"
+    setup = None
 
     def __init__(self, turns: Iterable[Turn]) -> None:
         self._turns = tuple(turns)
 
-    def __call__(self, trajectory: Trajectory) -> Turn:
+    def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
         """The turn whose number is the number of steps so far; Malformed past the last."""
         if len(trajectory.steps) < len(self._turns):
             return self._turns[len(trajectory.steps)]
@@ -37,28 +101,30 @@ def recorded_turns(trajectory: Trajectory) -> tuple[Turn, ...]:
     return tuple(step.turn for step in trajectory.steps)
 
 
-def _lite(_: str) -> Policy:
+def _lite(_: str, __: PolicyOptions) -> Policy:
     from agent.backends.lite import LitePolicy, packaged_similarity
 
     return LitePolicy(packaged_similarity())
 
 
-def _scripted(path: str) -> Policy:
+def _scripted(path: str, _: PolicyOptions) -> Policy:
     if not path:
         raise ValueError("scripted needs a saved trajectory: --policy scripted:TRAJECTORY.json")
     return ScriptedPolicy(recorded_turns(load(path)))
 
 
-POLICIES: dict[str, Callable[[str], Policy]] = {"lite": _lite, "scripted": _scripted}
+POLICIES: dict[str, Callable[[str, PolicyOptions], Policy]] = {"lite": _lite, "scripted": _scripted}
 
 
-def open_policy(spec: str) -> Policy:
-    """The policy of a spec such as `lite` or `scripted:run.json`.
+def open_policy(spec: str, options: PolicyOptions | None = None) -> Policy:
+    """The policy of a spec such as `lite`, `scripted:run.json` or `http:MODEL@URL`.
 
     Raises:
-        ValueError: no such policy; lists the known ones.
+        ValueError: no such policy, or what follows its name can't be used; lists the known ones.
+        PolicyError: its model can't be had.
+        MissingPartError: it needs a package that is not installed.
     """
     name, _, rest = spec.partition(":")
     if name not in POLICIES:
         raise ValueError(f"no policy {spec!r}: known are {', '.join(sorted(POLICIES))}")
-    return POLICIES[name](rest)
+    return POLICIES[name](rest, options or PolicyOptions())

@@ -163,7 +163,7 @@ def meters(trajectory: Trajectory) -> tuple[Meter, ...]:
     known = [cost for cost in costs if cost is not None]
     cost = f"${sum(known):.4f}" if known else "not measured"
     return (
-        _meter("Turns", len(trajectory.steps), limits.max_turns),
+        _meter("Turns", trajectory.turns, limits.max_turns),
         _meter("Frames", len(trajectory.frames_seen), limits.max_frames),
         _meter("Tokens", trajectory.tokens, limits.max_tokens),
         _meter("Seconds", round(trajectory.seconds, 1), limits.max_seconds),

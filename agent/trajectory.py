@@ -24,6 +24,10 @@ class Question:
     options: tuple[str, ...] = ()
     """Empty for an open question; otherwise at least two."""
     id: str = ""
+    task: Literal["answer", "explain", "predict"] = "answer"
+    """What is wanted: an answer, a causal chain, or the three most likely next events."""
+    until_seconds: float | None = None
+    """Nothing from here on may be seen; None is the whole video."""
 
     def __post_init__(self) -> None:
         if not self.text.strip():
@@ -32,6 +36,10 @@ class Question:
             raise ValueError(f"one option is not a choice: got only {self.options[0]!r}, give at least two or none")
         if len(set(self.options)) != len(self.options):
             raise ValueError(f"the options must differ, got {list(self.options)}")
+        if self.options and self.task != "answer":
+            raise ValueError(f"to {self.task} there are no options to choose from, got {list(self.options)}")
+        if self.until_seconds is not None and not self.until_seconds > 0:
+            raise ValueError(f"need until_seconds > 0, got {self.until_seconds:g}")
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,27 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Link:
+    """One step of a causal chain."""
+
+    event: str
+    because: str = ""
+    """How it follows from what came before; empty for the first."""
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One event that may come next."""
+
+    event: str
+    justification: str
+    confidence: float
+    """0..1."""
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True)
 class Answer:
     """A turn that answers."""
 
@@ -81,6 +110,10 @@ class Answer:
     evidence: tuple[Evidence, ...] = ()
     not_shown: bool = False
     """True for "not shown in this video"."""
+    chain: tuple[Link, ...] = ()
+    """For the task explain: cause to effect, in order."""
+    predictions: tuple[Prediction, ...] = ()
+    """For the task predict: the most likely first."""
     kind: Literal["answer"] = "answer"
 
 
@@ -102,8 +135,28 @@ class Usage:
 
     seconds: float = 0.0
     prompt_tokens: int | None = None
+    """All tokens of the request, those served from a cache included."""
     completion_tokens: int | None = None
     cost_usd: float | None = None
+    cached_tokens: int | None = None
+    """Those of the prompt tokens that the engine had in its prefix cache."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a model sent, word for word: later turns show it this again, so that no earlier token ever changes."""
+
+    text: str
+    reasoning: str = ""
+    """Where the server gives the thinking apart from the text."""
+    tool_calls: tuple[dict[str, Any], ...] = ()
+    """Native tool calls, as the server sent them."""
+    token_ids: tuple[int, ...] | None = None
+    """What was sampled; None where the engine does not say."""
+    logprobs: tuple[float, ...] | None = None
+    """Natural logarithm of the probability of each sampled token."""
+    is_cut: bool = False
+    """True if it ended at the token limit and not by itself."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +166,12 @@ class Turn:
     thought: str
     move: Move
     usage: Usage = Usage()
+    reply: Reply | None = None
+    """The model's own words; None for policies that are no language model."""
+    is_opening: bool = False
+    """True for the looks that the game takes before the policy's first turn; not counted as a turn."""
+    dropped: tuple[FrameRef, ...] = ()
+    """Pictures shown earlier that this request left out for their text, since the policy takes only so many."""
 
 
 @dataclass(frozen=True)
@@ -145,11 +204,14 @@ class Stop(StrEnum):
     FRAME_LIMIT = "frame limit"
     TOKEN_LIMIT = "token limit"
     TIME_LIMIT = "time limit"
+    COST_LIMIT = "cost limit"
     """A limit was reached; the answer, if there is one, was asked for then."""
     MALFORMED = "malformed"
     """Too many turns in a row were neither calls nor an answer."""
     CRASHED = "crashed"
     """A bug of ours; never scored as a wrong answer, never trained on."""
+    POLICY_FAILED = "policy failed"
+    """The policy could not be reached or refused; like a crash it is never scored as a wrong answer."""
     INTERRUPTED = "interrupted"
     """The user stopped it."""
 
@@ -161,6 +223,49 @@ class Verification:
     agrees: bool
     answer: str
     confidence: float | None = None
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How a model was asked: what another run needs in order to be the same."""
+
+    form: Literal["native", "text"]
+    """Tool calls by the server's own API, or as `<tool_call>` JSON in the text."""
+    temperature: float
+    top_p: float
+    seed: int
+    max_reply_tokens: int
+    max_frame_pixels: int
+    """A picture with more pixels is sent smaller, and said to be."""
+    max_pictures: int | None
+    """Pictures a request; past it the oldest are left out for their text, in blocks."""
+    prompt_hash: str
+    """Of the prompt files, so that a changed wording shows."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One of several independent runs of the same question."""
+
+    answer: str | None
+    option: int | None
+    not_shown: bool
+    confidence: float | None
+    frames: int
+    """Distinct pictures seen."""
+    usage: Usage
+    """Of the whole run."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a question may cost, told before it is asked."""
+
+    usual_usd: float
+    """At the usual length: 5 turns and 32 frames, or the limits where these are lower."""
+    most_usd: float | None
+    """At the limits; None if nothing limits it."""
 
 
 @dataclass(frozen=True)
@@ -189,9 +294,11 @@ class Limits:
     """Wall-clock seconds of turns and tools, indexing not included."""
     max_malformed: int = 3
     """Malformed turns in a row."""
+    max_cost_usd: float | None = None
+    """US dollars, by the price table."""
 
     def __post_init__(self) -> None:
-        for name in ("max_turns", "max_frames", "max_tokens", "max_seconds", "max_malformed"):
+        for name in ("max_turns", "max_frames", "max_tokens", "max_seconds", "max_malformed", "max_cost_usd"):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ValueError(f"need {name} > 0, got {value}")
@@ -212,6 +319,12 @@ class Trajectory:
     error: str = ""
     """For a crashed one: what happened."""
     verification: Verification | None = None
+    setup: Setup | None = None
+    """How the model was asked; None for policies that are no language model."""
+    samples: tuple[Sample, ...] = ()
+    """All runs of a question that was asked several times, this one included; empty if it was asked once."""
+    estimate: Estimate | None = None
+    """None where no price is known."""
     version: Literal[1] = 1
 
     @property
@@ -246,18 +359,34 @@ class Trajectory:
         return tuple(dict.fromkeys(frame for result in self.results for frame in result.observation.frames))
 
     @property
+    def turns(self) -> int:
+        """Turns of the policy; the opening looks of the game are none."""
+        return sum(not step.turn.is_opening for step in self.steps)
+
+    @property
     def seconds(self) -> float:
         """Wall-clock seconds of all turns and tool calls so far."""
-        thinking = sum(step.turn.usage.seconds for step in self.steps)
+        thinking = sum(usage.seconds for usage in self._usages)
         # calls of one step run at the same time
         return thinking + sum(max((r.seconds for r in step.results), default=0.0) for step in self.steps)
 
     @property
     def tokens(self) -> int | None:
-        """Prompt and completion tokens of all turns; None if no turn reports any."""
-        usages = [step.turn.usage for step in self.steps]
-        counts = [n for usage in usages for n in (usage.prompt_tokens, usage.completion_tokens) if n is not None]
+        """Prompt and completion tokens of all turns and the second look; None if none reports any."""
+        counts = [n for usage in self._usages for n in (usage.prompt_tokens, usage.completion_tokens) if n is not None]
         return sum(counts) if counts else None
+
+    @property
+    def cost_usd(self) -> float | None:
+        """US dollars of all turns and the second look; None if one of them is not known."""
+        costs = [usage.cost_usd for usage in self._usages]
+        known = [cost for cost in costs if cost is not None]
+        return sum(known) if known and len(known) == len(costs) else None
+
+    @property
+    def _usages(self) -> tuple[Usage, ...]:
+        turns = tuple(step.turn.usage for step in self.steps if not step.turn.is_opening)
+        return turns if self.verification is None else (*turns, self.verification.usage)
 
     def findings(self, call_ids: tuple[str, ...] | None = None) -> tuple[Finding, ...]:
         """The findings of all results, or of the named calls."""

@@ -62,7 +62,7 @@ def step(trajectory: Trajectory, turn: Turn, toolbox: ToolRunner) -> Trajectory:
 def limit_reached(trajectory: Trajectory) -> Stop | None:
     """The limit that leaves room for nothing but an answer, or None."""
     limits, usage = trajectory.limits, trajectory
-    if len(trajectory.steps) >= limits.max_turns - 1:
+    if usage.turns >= limits.max_turns - 1:
         return Stop.TURN_LIMIT
     if limits.max_frames is not None and len(usage.frames_seen) >= limits.max_frames:
         return Stop.FRAME_LIMIT
@@ -70,7 +70,18 @@ def limit_reached(trajectory: Trajectory) -> Stop | None:
         return Stop.TOKEN_LIMIT
     if limits.max_seconds is not None and usage.seconds >= limits.max_seconds:
         return Stop.TIME_LIMIT
+    if limits.max_cost_usd is not None and _cost_after_next(trajectory) >= limits.max_cost_usd:
+        return Stop.COST_LIMIT
     return None
+
+
+def _cost_after_next(trajectory: Trajectory) -> float:
+    """What will have been paid after one turn more, which costs at least what the last one did: history only grows.
+
+    The price of a turn that is not known is 0 here: whoever sets a cost limit has to see to a price first.
+    """
+    last = trajectory.steps[-1].turn.usage.cost_usd if trajectory.steps else None
+    return (trajectory.cost_usd or 0.0) + (last or 0.0)
 
 
 def _with(trajectory: Trajectory, new: Step) -> Trajectory:

@@ -3,24 +3,27 @@
 Works with any policy, because the evidence is put to it as an ordinary trajectory with an answer due.
 """
 
+import time
 from dataclasses import replace
 
-from agent.policy import Policy
+from agent.policy import Policy, Sight
 from agent.trajectory import Answer, Calls, Evidence, Result, Step, Trajectory, Turn, Verification
 from tools.observation import Finding, FrameRef, Observation
 
 _NOTICE = "This is all the evidence there is. Answer from it alone."
 
 
-def verified(trajectory: Trajectory, policy: Policy) -> Trajectory:
+def verified(trajectory: Trajectory, policy: Policy, sight: Sight) -> Trajectory:
     """The trajectory with its verification; unchanged if it has no answer or no evidence."""
     answer = trajectory.answer
     if answer is None or not answer.evidence:
         return trajectory
-    move = policy(evidence_only(trajectory)).move
-    if not isinstance(move, Answer):
-        return replace(trajectory, verification=Verification(agrees=False, answer=""))
-    verification = Verification(same_answer(answer, move), move.text, move.confidence)
+    started = time.perf_counter()
+    turn = policy(evidence_only(trajectory), sight)
+    usage = replace(turn.usage, seconds=time.perf_counter() - started)
+    if not isinstance(turn.move, Answer):
+        return replace(trajectory, verification=Verification(agrees=False, answer="", usage=usage))
+    verification = Verification(same_answer(answer, turn.move), turn.move.text, turn.move.confidence, usage)
     return replace(trajectory, verification=verification)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from agent.policy import Sight
 from agent.trajectory import Answer, Calls, Evidence, Result, ToolCall, Trajectory, Turn, next_call_ids
 from evals.example import Example
 
@@ -44,8 +45,9 @@ class TopFrame:
     """
 
     spec = "top-1 frame"
+    setup = None
 
-    def __call__(self, trajectory: Trajectory) -> Turn:
+    def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
         """One search for each option, then the answer."""
         queries = trajectory.question.options or (trajectory.question.text,)
         if not trajectory.steps:

@@ -17,6 +17,7 @@ from agent.graph import Graph, Players, build_graph, run
 from agent.policy import ScriptedPolicy
 from agent.trajectory import Answer, Calls, Limits, Question, Stop, ToolCall, Trajectory, Turn, VideoFacts
 from tools.observation import Finding, FrameRef, Observation
+from tools.schema import ToolSpec
 
 TURNS = 10
 FRAMES_A_TURN = 4
@@ -36,6 +37,11 @@ class LoopCost:
 
 class FakeTools:
     """Answers every call at once with frames and findings of the usual number."""
+
+    specs: tuple[ToolSpec, ...] = ()
+
+    def picture(self, ref: FrameRef) -> bytes | None:
+        """Nothing to be seen."""
 
     def call(self, name: str, arguments: dict[str, Any]) -> Observation:
         """Four frames from `start` on."""

@@ -105,7 +105,7 @@ def cost_table(main: Sequence[Outcome]) -> str:
     costs = [
         # the first question of a video pays for its transcript and its screen text: the mean says so, the median not
         ["seconds, indexing not included", *_spread([t.seconds for t in played], 1)],
-        ["turns", *_spread([len(t.steps) for t in played], 1)],
+        ["turns", *_spread([t.turns for t in played], 1)],
         ["frames", *_spread([len(t.frames_seen) for t in played], 1)],
         ["tokens", *_spread([n for t in played if (n := t.tokens) is not None], 0)],
     ]

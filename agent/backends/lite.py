@@ -8,6 +8,7 @@ from agent.lite.case import Case
 from agent.lite.extracting import Similarity
 from agent.lite.plan import Wanted, new_calls, wanted
 from agent.lite.reading import Reading, read_question
+from agent.policy import Sight
 from agent.trajectory import Answer, Calls, Trajectory, Turn
 from agent.transition import limit_reached
 
@@ -42,11 +43,12 @@ class LitePolicy:
     """
 
     spec = "lite"
+    setup = None
 
     def __init__(self, similarity: Similarity | None = None) -> None:
         self._similarity = similarity
 
-    def __call__(self, trajectory: Trajectory) -> Turn:
+    def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
         """The looks that are still wanted, or the answer."""
         reading = read_question(trajectory.question, trajectory.facts.duration_seconds)
         case = Case(reading, trajectory, self._similarity)

@@ -1,0 +1,54 @@
+"""`agent replay`: a saved run, played again without its policy and compared."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from agent.commands.outcome import EXIT_NO_ANSWER, check_writable, write_files
+from agent.trajectory import load
+
+if TYPE_CHECKING:
+    from agent.commands import Commands
+
+
+def add(commands: "Commands") -> None:
+    """Declares the command."""
+    replay = commands.add_parser("replay", help="play a saved trajectory again, without its policy, and compare")
+    replay.add_argument("trajectory", metavar="TRAJECTORY.json")
+    replay.add_argument("--video", metavar="FILE", help="where the video is now, if it has moved")
+    replay.add_argument("--encoder", default=None, metavar="SPEC")
+    replay.add_argument("--subtitles", metavar="FILE")
+    replay.add_argument("--report", metavar="FILE.html")
+    replay.add_argument("--save", metavar="FILE.json")
+    replay.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from agent.console import index_progress, print_answer
+    from agent.replay import differences, replayed
+    from tools.toolbox import open_toolbox
+
+    recorded = load(options.trajectory)
+    check_writable(options.report)
+    progress = Console(stderr=True)
+    with (
+        index_progress(progress) as on_progress,
+        open_toolbox(
+            options.video or recorded.question.video,
+            encoder=options.encoder,
+            subtitles=options.subtitles,
+            on_progress=on_progress,
+        ) as toolbox,
+    ):
+        # the recorded run may have waited for nothing; what it saw is only seen again with the whole index
+        toolbox.index.wait()
+        again = replayed(recorded, toolbox)
+        write_files(options, again, toolbox.picture, progress)
+    print_answer(again, Console())
+    found = differences(recorded, again)
+    for line in found:
+        progress.print(line, highlight=False, markup=False)
+    count = len(recorded.results)
+    progress.print(f"replay: {count - len(found)} of {count} observations are the same", highlight=False)
+    return EXIT_NO_ANSWER if found else 0
