@@ -8,7 +8,7 @@ import pytest
 
 from agent.checkpoint import sqlite_checkpointer
 from agent.graph import Players, build_graph, run
-from agent.policy import ScriptedPolicy, open_policy, recorded_turns
+from agent.policy import ScriptedPolicy, Sight, open_policy, recorded_turns
 from agent.trajectory import (
     Answer,
     Calls,
@@ -112,7 +112,7 @@ class EvidenceReader:
     def __init__(self) -> None:
         self.seen: list[Trajectory] = []
 
-    def __call__(self, trajectory: Trajectory) -> Turn:
+    def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
         self.seen.append(trajectory)
         if len(trajectory.steps) < 3 and trajectory.limits.max_turns > 1:
             return LOOKS[len(trajectory.steps)]

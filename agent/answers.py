@@ -1,0 +1,188 @@
+"""The text between `<answer>` and `</answer>`, read: an option, words, "not shown", a causal chain or predictions.
+
+JSON by the schemas below, or plain words. What can't be read is a Malformed move that says why; nothing here raises.
+"""
+
+import json
+import re
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from agent.grounding import Claim, grounded
+from agent.trajectory import Answer, Link, Malformed, Prediction, Question, Trajectory
+from tools.observation import Box
+
+NOT_SHOWN = "not shown"
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+MAX_PREDICTIONS = 3
+
+_NOT_SHOWN = {"not shown", "not shown in this video", "not shown in the video"}
+_LETTER = re.compile(r"^\(?([A-Za-z])(?:[).:]+\s*|\s*$)(.*)$", re.S)
+_FENCE = re.compile(r"^```(?:json)?\s*(.*?)\s*```$", re.S)
+
+Confidence = Annotated[float, Field(ge=0, le=1)]
+
+
+class ClaimSheet(BaseModel):
+    """What something rests on."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    start: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    """Seconds."""
+    stop: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    """Seconds."""
+    calls: list[str] = []
+    """Ids of the calls that showed it."""
+    quote: str = ""
+    box: tuple[Confidence, Confidence, Confidence, Confidence] | None = None
+    """Left, top, right, bottom, fractions of the picture."""
+
+    @field_validator("calls", mode="before")
+    @classmethod
+    def _one_call(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
+
+    @field_validator("quote", mode="before")
+    @classmethod
+    def _no_quote(cls, value: object) -> object:
+        return "" if value is None else value
+
+    @property
+    def claim(self) -> Claim:
+        """The same, as the grounding takes it; a box without an area is none."""
+        box: Box | None = self.box
+        if box is not None and not (box[0] < box[2] and box[1] < box[3]):
+            box = None
+        return Claim(self.start, self.stop, tuple(self.calls), self.quote, box)
+
+
+class AnswerSheet(BaseModel):
+    """An answer to a question."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    answer: Annotated[str, Field(min_length=1)]
+    confidence: Confidence | None = None
+    evidence: list[ClaimSheet] = []
+
+    @field_validator("answer", mode="before")
+    @classmethod
+    def _number(cls, value: object) -> object:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return str(value) if is_number else value
+
+
+class StepSheet(ClaimSheet):
+    """One step of an explanation."""
+
+    event: Annotated[str, Field(min_length=1)]
+    because: str = ""
+
+
+class ExplanationSheet(BaseModel):
+    """A causal chain."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    summary: Annotated[str, Field(min_length=1)]
+    confidence: Confidence | None = None
+    steps: Annotated[list[StepSheet], Field(min_length=1)]
+
+
+class PredictionSheet(ClaimSheet):
+    """One event that may come next."""
+
+    event: Annotated[str, Field(min_length=1)]
+    justification: Annotated[str, Field(min_length=1)]
+    confidence: Confidence
+
+
+class PredictionsSheet(BaseModel):
+    """What may come next, the most likely first."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    predictions: Annotated[list[PredictionSheet], Field(min_length=1)]
+
+
+def read_answer(text: str, trajectory: Trajectory) -> Answer | Malformed:
+    """The answer in the text, its claims held against the trajectory."""
+    content = text.strip()
+    if (fence := _FENCE.match(content)) is not None:
+        content = fence[1]
+    if not content:
+        return Malformed(text, "the answer is empty")
+    try:
+        return _read(content, trajectory)
+    except json.JSONDecodeError as error:
+        return Malformed(text, f"the answer is not valid JSON: {error.msg} at character {error.pos + 1}")
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the answer"
+        return Malformed(text, f"the answer does not fit its form: {where}: {first['msg']}")
+    except (ValueError, RecursionError):  # a number of thousands of digits, brackets without end
+        return Malformed(text, "the answer is not JSON of a usable size")
+
+
+def _read(content: str, trajectory: Trajectory) -> Answer | Malformed:
+    if trajectory.question.task == "explain":
+        return _explanation(ExplanationSheet.model_validate(json.loads(content)), trajectory)
+    if trajectory.question.task == "predict":
+        return _predictions(PredictionsSheet.model_validate(json.loads(content)), trajectory)
+    is_sheet = content.startswith("{")
+    sheet = AnswerSheet.model_validate(json.loads(content)) if is_sheet else AnswerSheet(answer=content)
+    return _answer(sheet, trajectory)
+
+
+def _answer(sheet: AnswerSheet, trajectory: Trajectory) -> Answer | Malformed:
+    words = sheet.answer.strip()
+    evidence = grounded([item.claim for item in sheet.evidence], trajectory)
+    question = trajectory.question
+    if not question.options:
+        is_absent = _says_not_shown(words)
+        return Answer(NOT_SHOWN if is_absent else words, None, sheet.confidence, evidence, is_absent)
+    option = chosen_option(words, question)
+    if option is not None:
+        return Answer(question.options[option], option, sheet.confidence, evidence)
+    if _says_not_shown(words):
+        return Answer(NOT_SHOWN, None, sheet.confidence, evidence, not_shown=True)
+    letters = ", ".join(LETTERS[: len(question.options)])
+    return Malformed(words, f'the answer must be one of {letters} or "not shown", got {words[:80]!r}')
+
+
+def chosen_option(words: str, question: Question) -> int | None:
+    """Index of the option that the words name: its text, its letter, or both; None if they name none.
+
+    A letter counts only where it stands alone or before its option's own text: the A of "A man" is no letter.
+    """
+    plain = [option.strip().casefold() for option in question.options]
+    said = words.strip().casefold()
+    if said in plain:
+        return plain.index(said)
+    if (match := _LETTER.match(words.strip())) is None:
+        return None
+    index, rest = LETTERS.find(match[1].upper()), match[2].strip().casefold()
+    if not 0 <= index < len(plain):
+        return None
+    return index if not rest or rest.rstrip(".") == plain[index].rstrip(".") else None
+
+
+def _says_not_shown(words: str) -> bool:
+    return words.casefold().strip(" .!\"'") in _NOT_SHOWN
+
+
+def _explanation(sheet: ExplanationSheet, trajectory: Trajectory) -> Answer:
+    chain = tuple(Link(step.event, step.because, grounded([step.claim], trajectory)) for step in sheet.steps)
+    evidence = tuple(dict.fromkeys(item for link in chain for item in link.evidence))
+    return Answer(sheet.summary, None, sheet.confidence, evidence, chain=chain)
+
+
+def _predictions(sheet: PredictionsSheet, trajectory: Trajectory) -> Answer:
+    ranked = sorted(sheet.predictions, key=lambda p: -p.confidence)[:MAX_PREDICTIONS]
+    predictions = tuple(
+        Prediction(p.event, p.justification, p.confidence, grounded([p.claim], trajectory)) for p in ranked
+    )
+    evidence = tuple(dict.fromkeys(item for prediction in predictions for item in prediction.evidence))
+    return Answer(predictions[0].event, None, predictions[0].confidence, evidence, predictions=predictions)

@@ -1,0 +1,19 @@
+"""What models are told, as text files; their hash is kept with every run, so that a changed wording shows."""
+
+import hashlib
+from functools import cache
+from importlib.resources import files
+
+NAMES = ("system", "tools", "answer_open", "answer_choice", "explain", "predict")
+
+
+@cache
+def prompt(name: str) -> str:
+    """The text of one file."""
+    return files(__name__).joinpath(f"{name}.txt").read_text(encoding="utf-8").strip()
+
+
+@cache
+def prompt_hash() -> str:
+    """Twelve hex digits over all of them."""
+    return hashlib.sha256("\0".join(prompt(name) for name in NAMES).encode()).hexdigest()[:12]

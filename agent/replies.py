@@ -1,0 +1,146 @@
+"""A model's reply, read: thinking, then tool calls or an answer. Never raises; a reply that can't be used says why."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from agent.answers import read_answer
+from agent.trajectory import Calls, Malformed, Move, Reply, ToolCall, Trajectory, Turn, Usage, next_call_ids
+from tools.observation import FrameRef
+
+_ANSWER = re.compile(r"<answer>(.*?)(?:</answer>|\Z)", re.S)
+_CALL = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.S)
+_FENCE = re.compile(r"^```(?:json)?\s*(.*?)\s*```$", re.S)
+_ADAPTER: TypeAdapter[Turn] = TypeAdapter(Turn)
+_EXCERPT = 120
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """A reply taken apart."""
+
+    thought: str
+    rest: str
+    """All that is not thinking."""
+    why_not: str = ""
+    """Why it can't be used; empty where it can."""
+
+
+def as_turn(reply: Reply, usage: Usage, trajectory: Trajectory, dropped: tuple[FrameRef, ...] = ()) -> Turn:
+    """The turn that a reply stands for.
+
+    Args:
+        reply: what the model sent.
+        usage: what it cost.
+        trajectory: the record before it, which call ids and evidence refer to.
+        dropped: pictures that the request left out.
+    """
+    parts = _taken_apart(reply)
+    turn = Turn(parts.thought, _move(parts, reply, trajectory), usage, reply, dropped=dropped)
+    try:
+        _ADAPTER.dump_json(turn)
+    except ValueError:  # half a surrogate pair, from an escape in JSON: can't be saved, so can't be played
+        return Turn("", Malformed("", "the reply holds characters that are no valid Unicode"), usage, _clean(reply))
+    return turn
+
+
+def _clean(reply: Reply) -> Reply:
+    return Reply(reply.text.encode("utf-8", "replace").decode(), token_ids=reply.token_ids, logprobs=reply.logprobs)
+
+
+def _taken_apart(reply: Reply) -> _Parts:
+    text = reply.text
+    before, closed, after = text.rpartition("</think>")
+    if closed:
+        # some templates open <think> themselves, so that only its end is in the reply
+        thought = before.replace("<think>", "").replace("</think>", "")
+        return _Parts(_both(reply.reasoning, thought), after)
+    if "<think>" in text:
+        return _Parts(_both(reply.reasoning, text.replace("<think>", "")), "", "<think> is never closed")
+    first = re.search(r"<tool_call>|<answer>", text)
+    spoken = text[: first.start()] if first else text if reply.tool_calls else ""
+    return _Parts(_both(reply.reasoning, spoken), text[first.start() :] if first else text)
+
+
+def _both(reasoning: str, thought: str) -> str:
+    return "\n".join(part for part in (reasoning.strip(), thought.strip()) if part)
+
+
+def _move(parts: _Parts, reply: Reply, trajectory: Trajectory) -> Move:
+    cut = "the reply was cut off at its token limit: think shorter" if reply.is_cut else ""
+    if parts.why_not:
+        return Malformed(reply.text, cut or parts.why_not)
+    if "<tool_response>" in parts.rest:
+        return Malformed(reply.text, "<tool_response> is for tools; wait for what they bring")
+    answers, written = _ANSWER.findall(parts.rest), _CALL.findall(parts.rest)
+    if cut and (answers or written) and not parts.rest.rstrip().endswith(("</answer>", "</tool_call>")):
+        return Malformed(reply.text, cut)
+    if answers and (written or reply.tool_calls):
+        return Malformed(reply.text, "it both calls tools and answers; do one of the two")
+    if len(answers) > 1:
+        return Malformed(reply.text, f"it has {len(answers)} answers; give one")
+    if answers:
+        return read_answer(answers[0], trajectory)
+    if reply.tool_calls:
+        return _calls([_native(call) for call in reply.tool_calls], reply, trajectory)
+    if written:
+        return _calls([_written(text) for text in written], reply, trajectory)
+    why = "the reply is empty" if not parts.rest.strip() else "it has neither a tool call nor <answer>...</answer>"
+    return Malformed(reply.text, cut or why)
+
+
+def _calls(found: Sequence[tuple[str, dict[str, Any]] | str], reply: Reply, trajectory: Trajectory) -> Move:
+    misfits = [item for item in found if isinstance(item, str)]
+    if misfits:
+        return Malformed(reply.text, misfits[0])
+    ids = next_call_ids(trajectory, len(found))
+    named = [item for item in found if not isinstance(item, str)]
+    return Calls(tuple(ToolCall(i, name, arguments) for i, (name, arguments) in zip(ids, named, strict=True)))
+
+
+def _native(call: dict[str, Any]) -> tuple[str, dict[str, Any]] | str:
+    function = call.get("function")
+    if not isinstance(function, dict):
+        return f"a tool call without a function: {json.dumps(call)[:_EXCERPT]}"
+    return _named(function.get("name"), function.get("arguments"))
+
+
+def _written(text: str) -> tuple[str, dict[str, Any]] | str:
+    content = text.strip()
+    if (fence := _FENCE.match(content)) is not None:
+        content = fence[1]
+    call = _loaded(content)
+    if isinstance(call, str):
+        return call
+    return _named(call.get("name"), call.get("arguments", call.get("parameters")))
+
+
+def _named(name: object, arguments: object) -> tuple[str, dict[str, Any]] | str:
+    if not isinstance(name, str) or not name:
+        return 'a tool call needs "name" and "arguments"'
+    if isinstance(arguments, str):  # JSON within JSON, as the chat API has it
+        arguments = _loaded(arguments) if arguments.strip() else {}
+    if isinstance(arguments, str):
+        return f"{name}: {arguments}"
+    if arguments is None:
+        return name, {}
+    if not isinstance(arguments, dict):
+        return f"{name}: the arguments must be a JSON object, got {json.dumps(arguments)[:_EXCERPT]}"
+    return name, arguments
+
+
+def _loaded(text: str) -> dict[str, Any] | str:
+    """The JSON object in the text; or, as a str, why there is none."""
+    try:
+        loaded = json.loads(text)
+    except json.JSONDecodeError as error:
+        return f"a tool call is not valid JSON: {error.msg} at character {error.pos + 1} of {text[:_EXCERPT]!r}"
+    except (ValueError, RecursionError):  # a number of thousands of digits, brackets without end
+        return "a tool call is not JSON of a usable size"
+    if not isinstance(loaded, dict):
+        return f"a tool call must be a JSON object, got {text[:_EXCERPT]!r}"
+    return loaded

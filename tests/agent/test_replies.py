@@ -1,0 +1,218 @@
+"""A reply becomes a move: whatever a model sends, and without ever raising."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.replies import as_turn
+from agent.trajectory import (
+    Answer,
+    Calls,
+    Malformed,
+    Question,
+    Reply,
+    Result,
+    Step,
+    ToolCall,
+    Trajectory,
+    Turn,
+    Usage,
+    VideoFacts,
+    from_json,
+    to_json,
+)
+from tools.observation import Finding, FrameRef, Observation
+
+FACTS = VideoFacts("0" * 32, 60.0, 1280, 720)
+OPEN = Trajectory(Question("v.mp4", "What?"), FACTS)
+CHOICE = Trajectory(Question("v.mp4", "Where?", ("Rome", "A man", "Paris", "B. Paris")), FACTS)
+EXPLAIN = Trajectory(Question("v.mp4", "Why?", task="explain"), FACTS)
+PREDICT = Trajectory(Question("v.mp4", "What next?", task="predict"), FACTS)
+
+
+def move(text: str, trajectory: Trajectory = OPEN, **reply: object) -> Answer | Calls | Malformed:
+    return as_turn(Reply(text, **reply), Usage(), trajectory).move  # type: ignore[arg-type]
+
+
+def answered(text: str, trajectory: Trajectory = OPEN) -> Answer:
+    got = move(f"<think>so</think><answer>{text}</answer>", trajectory)
+    assert isinstance(got, Answer), got
+    return got
+
+
+def why(text: str, trajectory: Trajectory = OPEN, **reply: object) -> str:
+    got = move(text, trajectory, **reply)
+    assert isinstance(got, Malformed), got
+    return got.why
+
+
+def test_thought_and_calls_are_taken_apart() -> None:
+    text = (
+        "<think>I look\nthere.</think>\n"
+        '<tool_call>\n{"name": "zoom", "arguments": {"seconds": 3, "box": [0, 0, 1, 1]}}\n</tool_call>\n'
+        '<tool_call>{"name": "read_text", "arguments": {"seconds": 3}}</tool_call>'
+    )
+    turn = as_turn(Reply(text), Usage(), OPEN)
+    assert turn.thought == "I look\nthere."
+    assert turn.move == Calls(
+        (
+            ToolCall("t1c1", "zoom", {"seconds": 3, "box": [0, 0, 1, 1]}),
+            ToolCall("t1c2", "read_text", {"seconds": 3}),
+        )
+    )
+    assert turn.reply == Reply(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<tool_call>{"name": "zoom", "arguments": "{\\"seconds\\": 3}"}</tool_call>',
+        '<tool_call>{"name": "zoom", "parameters": {"seconds": 3}}</tool_call>',
+        '<tool_call>```json\n{"name": "zoom", "arguments": {"seconds": 3}}\n```</tool_call>',
+        'I zoom.\n<tool_call>{"name": "zoom", "arguments": {"seconds": 3}}',
+        'thinking</think><tool_call>{"name": "zoom", "arguments": {"seconds": 3}}</tool_call>',
+    ],
+)
+def test_common_ways_of_writing_a_call_are_understood(text: str) -> None:
+    got = move(text)
+    assert isinstance(got, Calls)
+    assert (got.calls[0].name, got.calls[0].arguments) == ("zoom", {"seconds": 3})
+
+
+def test_native_calls_are_read_and_their_text_is_the_thought() -> None:
+    calls = ({"id": "x", "type": "function", "function": {"name": "zoom", "arguments": '{"seconds": 3}'}},)
+    turn = as_turn(Reply("I zoom.", reasoning="Hm.", tool_calls=calls), Usage(), OPEN)
+    assert turn.thought == "Hm.\nI zoom."
+    assert turn.move == Calls((ToolCall("t1c1", "zoom", {"seconds": 3}),))
+
+
+def test_tags_inside_the_thinking_are_only_thoughts() -> None:
+    got = move("<think>maybe <answer>A</answer> or <tool_call>{}</tool_call>?</think><answer>Rome</answer>")
+    assert isinstance(got, Answer)
+    assert got.text == "Rome"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "empty"),
+        ("I think it is Rome.", "neither a tool call nor"),
+        ("<think>on and on", "never closed"),
+        ("<think>x</think>", "empty"),
+        ('<tool_call>{"name": "zoom", "arguments": {</tool_call>', "not valid JSON"),
+        ('<tool_call>["zoom"]</tool_call>', "must be a JSON object"),
+        ('<tool_call>{"arguments": {}}</tool_call>', '"name" and "arguments"'),
+        ('<tool_call>{"name": "zoom", "arguments": [3]}</tool_call>', "must be a JSON object"),
+        ('<tool_call>{"name": "a"}</tool_call><answer>Rome</answer>', "do one of the two"),
+        ("<answer>Rome</answer><answer>Paris</answer>", "2 answers"),
+        ("<answer></answer>", "empty"),
+        ('<tool_call>{"name": "a"}</tool_call><tool_response>Rome</tool_response>', "is for tools"),
+        ('<answer>{"answer": "Rome", "confidence": 7}</answer>', "confidence"),
+        ('<answer>{"answer": "Rome"</answer>', "not valid JSON"),
+        ('<answer>{"confidence": 0.5}</answer>', "answer: Field required"),
+        ('<answer>{"answer": "\\ud800"}</answer>', "unicode"),
+        ('<tool_call>{"name": "a", "arguments": {"q": "\\ud800"}}</tool_call>', "valid Unicode"),
+        ("<answer>" + '{"answer":' + "[" * 100_000 + "</answer>", "usable size"),
+    ],
+)
+def test_what_can_not_be_used_says_why(text: str, reason: str) -> None:
+    assert reason in why(text)
+
+
+def test_a_reply_cut_off_says_so() -> None:
+    assert "cut off" in why("<think>on and on", is_cut=True)
+    assert "cut off" in why('<tool_call>{"name": "zo', is_cut=True)
+    assert isinstance(move("<answer>Rome</answer>", is_cut=True), Answer)
+
+
+@pytest.mark.parametrize(
+    ("said", "option"),
+    [("A", 0), ("c", 2), ("(C)", 2), ("C.", 2), ("C. Paris", 2), ("Paris", 2), ("A man", 1), ("B. Paris", 3), ("a", 0)],
+)
+def test_an_option_is_named_by_letter_or_text(said: str, option: int) -> None:
+    assert answered(said, CHOICE).option == option
+    assert answered(json.dumps({"answer": said}), CHOICE).option == option
+
+
+@pytest.mark.parametrize("said", ["E", "A woman", "London", "A. Paris", "A or C", "Pari"])
+def test_what_names_no_option_is_told_the_letters(said: str) -> None:
+    assert "one of A, B, C, D" in why(f"<answer>{said}</answer>", CHOICE)
+
+
+def test_not_shown_is_an_answer() -> None:
+    assert answered("Not shown.").not_shown
+    assert answered('{"answer": "not shown", "confidence": 0.7}', CHOICE).not_shown
+
+
+def test_numbers_are_answers() -> None:
+    assert answered('{"answer": 42}').text == "42"
+
+
+SEEN = Observation(
+    "a sign", (FrameRef(12.5, 360, 640), FrameRef(14.0, 360, 640)), (Finding("text", 12.0, 15.0, "GATE 12 OPEN", 0.9),)
+)
+LOOKED = Trajectory(
+    Question("v.mp4", "What?"),
+    FACTS,
+    steps=(Step(Turn("", Calls((ToolCall("t1c1", "read_text", {"seconds": 12.5}),))), (Result("t1c1", SEEN),)),),
+)
+
+
+def test_evidence_gets_the_frames_and_the_source_that_are_on_record() -> None:
+    sheet = {"answer": "open", "evidence": [{"start": 12, "stop": 13, "calls": ["t1c1"], "quote": "gate 12"}]}
+    (item,) = answered(json.dumps(sheet), LOOKED).evidence
+    assert item.call_ids == ("t1c1",)
+    assert [frame.seconds for frame in item.frames] == [12.5]
+    assert item.source == "screen text"
+    assert item.note == ""
+
+
+def test_a_claim_without_a_call_finds_the_calls_that_showed_it() -> None:
+    (item,) = answered('{"answer": "open", "evidence": [{"start": 12, "stop": 13}]}', LOOKED).evidence
+    assert item.call_ids == ("t1c1",)
+
+
+def test_false_claims_are_kept_and_said_to_be_false() -> None:
+    sheet = {"answer": "open", "evidence": [{"start": 40, "stop": 90, "calls": ["t9c9"], "quote": "closed for ever"}]}
+    (item,) = answered(json.dumps(sheet), LOOKED).evidence
+    assert (item.start_seconds, item.stop_seconds) == (40.0, 60.0)
+    assert item.call_ids == ()
+    for doubt in ("t9c9, which is no call", "no tool brought these words", "nothing was looked at here"):
+        assert doubt in item.note
+
+
+def test_an_explanation_is_a_chain_with_evidence() -> None:
+    steps = [
+        {"event": "rain", "start": 1, "stop": 2},
+        {"event": "mud", "because": "of the rain", "start": 3, "stop": 4},
+    ]
+    answer = answered(json.dumps({"summary": "It rains.", "steps": steps}), EXPLAIN)
+    assert answer.text == "It rains."
+    assert [(link.event, link.because) for link in answer.chain] == [("rain", ""), ("mud", "of the rain")]
+    assert [link.evidence[0].start_seconds for link in answer.chain] == [1.0, 3.0]
+
+
+def test_predictions_are_three_at_most_and_the_likeliest_first() -> None:
+    given_ = [{"event": str(c), "justification": "seen", "confidence": c} for c in (0.1, 0.7, 0.3, 0.2)]
+    answer = answered(json.dumps({"predictions": given_}), PREDICT)
+    assert [p.confidence for p in answer.predictions] == [0.7, 0.3, 0.2]
+    assert (answer.text, answer.confidence) == ("0.7", 0.7)
+
+
+def test_plain_words_are_no_prediction() -> None:
+    assert "not valid JSON" in why("<answer>it goes on</answer>", PREDICT)
+
+
+_TAGS = ("<think>", "</think>", "<tool_call>", "</tool_call>", "<answer>", "</answer>", "<tool_response>")
+_VALUES = ('{"name": "a"}', '{"answer": "x"}', '{"answer": 1e999}', '"\\udfff"', "NaN", "null", "A", "9" * 5000)
+_TOKENS = st.sampled_from((*_TAGS, *_VALUES, "{", "}", "[", "\ud800"))
+
+
+@given(st.lists(_TOKENS | st.text(max_size=8), max_size=12).map("".join), st.booleans())
+def test_reading_never_raises_and_the_turn_can_be_saved(text: str, is_cut: bool) -> None:
+    for start in (OPEN, CHOICE, EXPLAIN, PREDICT):
+        turn = as_turn(Reply(text, is_cut=is_cut), Usage(), start)
+        saved = Trajectory(start.question, FACTS, steps=(Step(turn),))
+        assert from_json(to_json(saved)) == saved
