@@ -14,6 +14,7 @@ from tools.indexing import VideoIndex
 from tools.screen_reading import ScreenText
 from tools.screen_text import TextReader
 from tools.speech import Recogniser, SpeechLine, embedded_subtitles, read_subtitles
+from tools.subtitles import ended_by
 from tools.video import Video
 
 
@@ -34,7 +35,7 @@ class Parts:
         self._encoder = encoder
         self._given_captioner = captioner
         self._lock = threading.RLock()
-        self._given = read_subtitles(subtitles) if subtitles is not None else None
+        self._given = ended_by(read_subtitles(subtitles), video.until_seconds) if subtitles is not None else None
         self._lines = self._given
         self.screen_text = ScreenText(video, index, self.reader, cache)
 

@@ -1,9 +1,10 @@
 """The sound of a video in blocks that recognition can take, on the clock of its pictures.
 
 Seconds count from the first frame shown, so sound from before it has negative ones. Memory does not grow with the
-length of the video.
+length of the video. Of a video that was opened up to a time, the sound ends there too.
 """
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -60,9 +61,10 @@ def quietest(sound: NDArray[np.float32], width: int = SAMPLE_RATE // 4) -> int:
 
 
 def _resampled(video: "Video") -> Iterator[tuple[float, NDArray[np.float32]]]:
-    """(seconds, sound at 16 kHz) for each audio frame that decodes."""
+    """(seconds, sound at 16 kHz) for each audio frame that decodes, up to where the video was made to end."""
     import av
 
+    until = math.inf if video.until_seconds is None else video.until_seconds
     with av.open(str(video.path), metadata_errors="replace") as container:
         stream = container.streams.best("audio")
         if stream is None:
@@ -75,9 +77,13 @@ def _resampled(video: "Video") -> Iterator[tuple[float, NDArray[np.float32]]]:
             if frame.time is not None:
                 seconds = frame.time - video.start_offset_seconds
             frame.pts = None  # with a clock the resampler refuses what is not in unbroken order
+            if seconds >= until:
+                return
             for piece in resampler.resample(frame):
-                yield seconds, piece.to_ndarray()[0]
-                seconds += piece.samples / SAMPLE_RATE
+                stop_seconds = seconds + piece.samples / SAMPLE_RATE
+                sound = piece.to_ndarray()[0]
+                yield seconds, sound if stop_seconds <= until else sound[: max(0, int((until - seconds) * SAMPLE_RATE))]
+                seconds = stop_seconds
 
 
 def _frames(container: Any, stream: Any) -> Iterator[Any]:

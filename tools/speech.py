@@ -93,7 +93,7 @@ class Recogniser:
             lines += self.listen(sound, start_seconds)
             if on_progress:
                 on_progress(start_seconds + len(sound) / SAMPLE_RATE, video.info.duration_seconds)
-        lines = mark_repeats(lines)
+        lines = mark_repeats(lines if video.until_seconds is None else ended_at(lines, video.until_seconds))
         write_json(path, {"version": _VERSION, "lines": [asdict(line) for line in lines]})
         return tuple(lines)
 
@@ -111,6 +111,23 @@ class Recogniser:
         )
         heard = [_line(segment, start_seconds) for segment in segments]
         return [line for line in heard if line.text and line.stop_seconds > 0.0]
+
+
+def ended_at(lines: Sequence[SpeechLine], seconds: float) -> list[SpeechLine]:
+    """Recognised lines with nothing after `seconds`, where their sound ended: a recogniser rounds its times up."""
+    return [
+        replace(
+            line,
+            stop_seconds=min(line.stop_seconds, seconds),
+            words=tuple(
+                replace(word, stop_seconds=min(word.stop_seconds, seconds))
+                for word in line.words
+                if word.start_seconds < seconds
+            ),
+        )
+        for line in lines
+        if line.start_seconds < seconds
+    ]
 
 
 def is_doubtful(line: SpeechLine) -> bool:

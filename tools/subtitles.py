@@ -1,11 +1,13 @@
 """Lines that somebody wrote down: subtitle files in any encoding, and text subtitle streams inside the video.
 
 They are trusted more than recognised speech, but their times belong to the container: a stream's lines are moved so
-that second 0 is the first frame shown. A file's lines are taken as they are, as players do.
+that second 0 is the first frame shown. A file's lines are taken as they are, as players do. A line is written down
+whole, so of a video that was opened up to a time only the lines that have ended by then count.
 """
 
 import html
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -65,6 +67,11 @@ def read_subtitles(path: str | Path) -> tuple[SpeechLine, ...]:
     if not lines:
         raise ValueError(f"{path} holds no subtitle line: is it really .srt, .vtt, .ass or .ssa?")
     return lines
+
+
+def ended_by(lines: Iterable[SpeechLine], seconds: float | None) -> tuple[SpeechLine, ...]:
+    """The lines that end at `seconds` or before; all of them if that is None."""
+    return tuple(line for line in lines if seconds is None or line.stop_seconds <= seconds)
 
 
 def _decoded(raw: bytes) -> str:
@@ -133,7 +140,8 @@ def embedded_subtitles(video: "Video") -> tuple[SpeechLine, ...]:
                     lines.append(SpeechLine(start_seconds, stop_seconds, said, None, "subtitle stream"))
         except av.error.FFmpegError:  # cut off or damaged: what came before it still counts
             pass
-    return tuple(sorted(lines, key=lambda line: (line.start_seconds, line.stop_seconds)))
+    known = ended_by(lines, video.until_seconds)
+    return tuple(sorted(known, key=lambda line: (line.start_seconds, line.stop_seconds)))
 
 
 def _packet_text(raw: bytes, codec: str) -> str:

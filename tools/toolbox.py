@@ -355,14 +355,19 @@ def open_toolbox(
     subtitles: str | Path | None = None,
     cache: Path | None = None,
     captioner: Captioner | None = None,
+    until: float | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Toolbox:
     """The tools of a video file, its index building or built; `captioner` takes the place of the packaged one.
 
+    With `until`, the video ends at that second for every tool: no picture, sound, word or fact from later is there,
+    and nothing that was kept of the whole video is used.
+
     Raises:
-        ValueError: no such file, not a video, nothing decodable, an unknown encoder, unreadable subtitles.
+        ValueError: no such file, not a video, nothing decodable, nothing before `until`, an unknown encoder,
+            unreadable subtitles.
     """
-    video = Video(path)
+    video = Video(path, until)
     try:
         parts_encoder = open_encoder(encoder or "auto")
         index = open_index(video, parts_encoder, cache, on_progress)

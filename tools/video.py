@@ -2,6 +2,8 @@
 
 Seconds count from the first frame shown. Only decoded pictures are believed, never what a header promises, and a
 frame that cannot be decoded is left out, not replaced by its neighbour.
+
+A video may be opened up to a time: then it ends there, and nothing of it tells what comes later.
 """
 
 import hashlib
@@ -10,7 +12,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -56,7 +58,7 @@ class VideoInfo:
     """What is known of a video after its packets were read and one picture decoded."""
 
     duration_seconds: float
-    """Until the last frame leaves the screen."""
+    """Until the last frame leaves the screen, or where the video was made to end."""
     width: int
     """As displayed."""
     height: int
@@ -78,8 +80,15 @@ class VideoInfo:
 class Video:
     """An open video; any number of threads may use it."""
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, until: float | None = None) -> None:
+        """Opens the file, or only what comes before second `until` of it; that may be after its end.
+
+        Raises:
+            VideoError: not a video, nothing decodable, or no frame before `until`.
+        """
         self.path = Path(path)
+        self.until_seconds: float | None = None
+        """Where the video was made to end; None for a whole one."""
         _check_file(self.path)
         self._lock = threading.Lock()
         self._idle: list[_Reader] = []
@@ -93,6 +102,8 @@ class Video:
         if is_cut_off:
             self._drop_torn_end()
         self.info = self._describe(header, is_cut_off)
+        if until is not None:
+            self._end_at(until)
 
     def __enter__(self) -> "Video":
         return self
@@ -112,8 +123,14 @@ class Video:
 
     @cached_property
     def content_hash(self) -> str:
-        """32 hexadecimal digits that name the content: all of it up to 64 MiB, evenly spaced parts beyond."""
-        return _content_hash(self.path)
+        """32 hexadecimal digits that name the content: all of it up to 64 MiB, evenly spaced parts beyond.
+
+        Up to a time it is another content, so that nothing kept of the whole video is ever found under it.
+        """
+        whole = _content_hash(self.path)
+        if self.until_seconds is None:
+            return whole
+        return hashlib.blake2b(f"{whole} until {self.until_seconds!r}".encode(), digest_size=16).hexdigest()
 
     @cached_property
     def timestamps(self) -> NDArray[np.float64]:
@@ -198,6 +215,24 @@ class Video:
         finally:
             decoder.close()
         self._shown = self._shown[self._shown <= max(good, int(tail[0]) - 1)]
+
+    def _end_at(self, until: float) -> None:
+        """Makes the video end there. What the header promises and a torn end are facts from later, so they go."""
+        length = self.info.duration_seconds
+        if not until > SAME_MOMENT_SECONDS:
+            raise VideoError(f"{self.path}: need an end after 0, the first frame, e.g. {length:.2f}; got {until:g} s")
+        if until >= length:
+            return
+        self._shown = self._shown[self._seconds(self._shown) < until - SAME_MOMENT_SECONDS]
+        self.until_seconds = float(until)
+        self.info = replace(
+            self.info,
+            duration_seconds=self.until_seconds,
+            average_fps=len(self._shown) / self.until_seconds,
+            frame_count=len(self._shown),
+            promised_seconds=None,
+            is_cut_off=False,
+        )
 
     def _describe(self, header: Header, is_cut_off: bool) -> VideoInfo:
         duration_seconds = self._end_seconds()

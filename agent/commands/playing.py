@@ -56,7 +56,11 @@ def play(
     with (
         index_progress(progress) as on_progress,
         open_toolbox(
-            options.video, encoder=options.encoder, subtitles=options.subtitles, on_progress=on_progress
+            options.video,
+            encoder=options.encoder,
+            subtitles=options.subtitles,
+            until=question.until_seconds,
+            on_progress=on_progress,
         ) as toolbox,
     ):
         if options.policy == "lite":

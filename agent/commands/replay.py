@@ -38,6 +38,7 @@ def _run(options: argparse.Namespace) -> int:
             options.video or recorded.question.video,
             encoder=options.encoder,
             subtitles=options.subtitles,
+            until=recorded.question.until_seconds,
             on_progress=on_progress,
         ) as toolbox,
     ):
