@@ -1,0 +1,182 @@
+"""Who plays when nobody is named: a good open model where a GPU and its weights are at hand, otherwise `lite`.
+
+Nothing is downloaded. On a machine without a GPU only file names are looked at: torch takes seconds to import.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+VARIABLE = "VIDEOSLEUTH_POLICY"
+"""Environment variable whose spec is taken before anything else."""
+
+_BYTES_A_WEIGHT = 2  # bf16
+_CONTEXT_TOKENS = 32_768
+"""For which room is kept: a usual question (32 frames of 220 to 300 tokens, 5 turns) fits in it three times."""
+_WORKING_BYTES = 2_000_000_000
+"""For activations, the vision tower at work and CUDA itself; an allowance, not a measurement."""
+_LARGEST_ADVISED_BYTES = 20_000_000_000
+"""Nobody is advised to download more than this by a hint on stderr."""
+
+
+@dataclass(frozen=True)
+class OpenModel:
+    """One row of the table of models: what it needs follows from its shape."""
+
+    id: str
+    """On the Hugging Face hub."""
+    parameters: int
+    """Of the whole model, vision tower included, shared embeddings once; counted in transformers' own classes."""
+    layers: int
+    kv_heads: int
+    head_size: int
+    context_tokens: int = _CONTEXT_TOKENS
+    """Tokens that room is kept for; less than usual where the model takes no more."""
+    is_automatic: bool = True
+    """Whether it is picked unasked. False for models that are too small to be trusted with tools, by judgement and not
+    by measurement."""
+
+    @property
+    def spec(self) -> str:
+        """What `--policy` takes."""
+        return f"transformers:{self.id}"
+
+    @property
+    def weight_bytes(self) -> int:
+        """Of the weights in bf16."""
+        return self.parameters * _BYTES_A_WEIGHT
+
+    @property
+    def cache_bytes(self) -> int:
+        """Of keys and values of `context_tokens` tokens in bf16."""
+        return self.context_tokens * 2 * self.layers * self.kv_heads * self.head_size * _BYTES_A_WEIGHT
+
+    @property
+    def needed_bytes(self) -> int:
+        """Of GPU memory: weights, keys and values, and an allowance for the work itself. Arithmetic, not measured."""
+        return self.weight_bytes + self.cache_bytes + _WORKING_BYTES
+
+
+MODELS = (
+    OpenModel("Qwen/Qwen3-VL-32B-Instruct", 33_357_390_064, layers=64, kv_heads=8, head_size=128),
+    OpenModel("Qwen/Qwen3-VL-8B-Instruct", 8_767_123_696, layers=36, kv_heads=8, head_size=128),
+    OpenModel("Qwen/Qwen2.5-VL-7B-Instruct", 8_292_166_656, layers=28, kv_heads=4, head_size=128),
+    OpenModel("Qwen/Qwen3-VL-4B-Instruct", 4_437_815_808, layers=36, kv_heads=8, head_size=128),
+    OpenModel("Qwen/Qwen2.5-VL-3B-Instruct", 3_754_622_976, layers=36, kv_heads=2, head_size=128),
+    OpenModel("Qwen/Qwen3-VL-2B-Instruct", 2_127_532_032, layers=28, kv_heads=8, head_size=128),
+    OpenModel(
+        "HuggingFaceTB/SmolVLM2-2.2B-Instruct",
+        2_246_784_880,
+        layers=24,
+        kv_heads=32,
+        head_size=64,
+        context_tokens=16_384,
+        is_automatic=False,
+    ),
+    OpenModel(
+        "HuggingFaceTB/SmolVLM2-500M-Video-Instruct",
+        507_482_304,
+        layers=32,
+        kv_heads=5,
+        head_size=64,
+        context_tokens=8_192,
+        is_automatic=False,
+    ),
+)
+"""The one to be preferred first."""
+
+
+@dataclass(frozen=True)
+class DefaultChoice:
+    """Who plays, and a sentence for the user that says why."""
+
+    spec: str
+    why: str
+
+
+def default_policy(environment: Mapping[str, str] = os.environ) -> DefaultChoice:
+    """Who plays on this machine when no policy is named."""
+    if named := environment.get(VARIABLE, "").strip():
+        return DefaultChoice(named, f"{VARIABLE} names it")
+    free_bytes = free_gpu_bytes() if may_have_gpu() else None
+    return choose(free_bytes, cached_models() if free_bytes is not None else ())
+
+
+def choose(free_bytes: int | None, cached: Collection[str]) -> DefaultChoice:
+    """The best model of the table that is cached and fits.
+
+    Args:
+        free_bytes: of GPU memory; None if there is no usable GPU.
+        cached: ids of the models whose weights are on this machine.
+    """
+    if free_bytes is None:
+        return DefaultChoice("lite", "there is no GPU that a vision-language model could run on")
+    fitting = [model for model in MODELS if model.is_automatic and model.needed_bytes <= free_bytes]
+    for model in fitting:
+        if model.id in cached:
+            return DefaultChoice(model.spec, f"its weights are here; {_need(model)}, {_gigabytes(free_bytes)} are free")
+    return DefaultChoice("lite", _what_would_fit(fitting, free_bytes))
+
+
+def may_have_gpu() -> bool:
+    """Whether torch is worth asking: a driver's device files (NVIDIA, AMD, WSL) or its command are here."""
+    devices = Path("/dev")
+    files = (*devices.glob("nvidia[0-9]*"), devices / "kfd", devices / "dxg")
+    return any(file.exists() for file in files) or shutil.which("nvidia-smi") is not None
+
+
+def free_gpu_bytes() -> int | None:
+    """Free memory of the GPU that torch takes first; None if it can use none."""
+    import torch
+
+    return torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else None
+
+
+def cached_models() -> frozenset[str]:
+    """Ids of the models of the table whose weights lie complete in the Hugging Face cache; looks at files only."""
+    return frozenset(model.id for model in MODELS if _is_cached(model.id))
+
+
+def _is_cached(model_id: str) -> bool:
+    if _cached_file(model_id, "config.json") is None:
+        return False
+    if _cached_file(model_id, "model.safetensors") is not None:
+        return True
+    index = _cached_file(model_id, "model.safetensors.index.json")
+    if index is None:
+        return False
+    # a download that was broken off leaves the list of files and not all of the files
+    parts = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    return all(_cached_file(model_id, part) is not None for part in parts)
+
+
+def _cached_file(model_id: str, name: str) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    path = try_to_load_from_cache(model_id, name)
+    return Path(path) if isinstance(path, str) else None
+
+
+def _what_would_fit(fitting: Collection[OpenModel], free_bytes: int) -> str:
+    """One line: the best model that would fit, and the command that gets it."""
+    advised = next((model for model in fitting if model.weight_bytes <= _LARGEST_ADVISED_BYTES), None)
+    if advised is None:
+        least = min((model for model in MODELS if model.is_automatic), key=lambda model: model.needed_bytes)
+        return f"{_gigabytes(free_bytes)} of GPU memory are free, and the smallest model worth it ({least.id}) " + (
+            f"needs about {_gigabytes(least.needed_bytes)}"
+        )
+    return (
+        f"a GPU is here and no model's weights are; {advised.id} would fit ({_need(advised)}), to get it: "
+        f"hf download {advised.id}"
+    )
+
+
+def _need(model: OpenModel) -> str:
+    return f"it needs about {_gigabytes(model.needed_bytes)} of GPU memory"
+
+
+def _gigabytes(count: int) -> str:
+    return f"{count / 1e9:.1f} GB"
