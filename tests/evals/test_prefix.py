@@ -110,17 +110,19 @@ def _serialised_again(conversation: Conversation, turn: int) -> Conversation:
     return _earlier_replies(conversation, lambda text: text.replace(": ", ":"))
 
 
-def _earlier_replies(conversation: Conversation, change: Callable[[str], str], but_last: bool = False) -> Conversation:
-    """Replies changed once they are history: what went out in one request reads differently in the next."""
-    spoken = [m for m in conversation.messages if m.reply is not None]
-    old = spoken[:-1]
+def _earlier_replies(conversation: Conversation, change: Callable[[str], str]) -> Conversation:
+    """All replies but the newest changed: what one request shows reads differently in the next."""
+    newest = max((i for i, m in enumerate(conversation.messages) if m.reply is not None), default=0)
     messages = [
-        replace(m, reply=replace(m.reply, text=change(m.reply.text) if m.reply.text else "", tool_calls=()))
-        if m in old and m.reply is not None
-        else m
-        for m in conversation.messages
+        replace(m, reply=_with_words(m.reply, change)) if m.reply is not None and i < newest else m
+        for i, m in enumerate(conversation.messages)
     ]
     return replace(conversation, messages=tuple(messages))
+
+
+def _with_words(reply: Reply, change: Callable[[str], str]) -> Reply:
+    calls = tuple(json.loads(change(json.dumps(call))) for call in reply.tool_calls)
+    return replace(reply, text=change(reply.text), tool_calls=calls)
 
 
 def _summary_first(conversation: Conversation, turn: int) -> Conversation:
