@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent.checkpoint import sqlite_checkpointer
-from agent.graph import OnEvent, Players, build_graph, run
+from agent.graph import OnEvent, Players, Tools, build_graph, run
+from agent.modes import Mode, WordTools, opening_calls
 from agent.policy import Policy
 from agent.trajectory import Limits, Question, Trajectory, VideoFacts
 from tools.toolbox import Toolbox
@@ -19,6 +20,9 @@ def ask(
     limits: Limits | None = None,
     *,
     verify: bool = True,
+    mode: Mode | None = None,
+    density: int = 1,
+    sample: int = 0,
     keep: Path | None = None,
     resume: bool = False,
     on_event: OnEvent = lambda _: None,
@@ -31,18 +35,45 @@ def ask(
         policy: who plays.
         limits: what it may cost; the defaults of Limits if None.
         verify: answer a second time from the evidence alone.
+        mode: what a model is given of the video; None is `look`, or `captions` for a model that sees no pictures.
+        density: how many times as many frames as usual it is shown at first.
+        sample: which of several runs of this question it is.
         keep: a SQLite file in which every step is kept, so that an interrupted run can be resumed; None keeps nothing.
         resume: go on from what `keep` holds of this very question, if it holds anything.
         on_event: told of every turn and every step.
+
+    Raises:
+        ValueError: the policy has no such mode.
     """
-    start = Trajectory(question, video_facts(toolbox), policy=policy.spec, limits=limits or Limits())
-    players = Players(policy, toolbox, verify)
+    facts = video_facts(toolbox)
+    mode = mode_of(policy, mode)
+    start = Trajectory(question, facts, policy=policy.spec, limits=limits or Limits(), sample=sample)
+    tools: Tools = toolbox if mode in (None, "look") else WordTools(toolbox, mode)
+    opening = opening_calls(mode, facts, density) if mode is not None else ()
+    players = Players(policy, tools, verify, opening)
     with ExitStack() as stack:
         saver = stack.enter_context(sqlite_checkpointer(keep)) if keep is not None else None
         graph = build_graph(saver)
-        ended = run(start, players, graph=graph, thread_id=thread_id(start), resume=resume, on_event=on_event)
+        name = thread_id(start, opening=repr(opening))
+        ended = run(start, players, graph=graph, thread_id=name, resume=resume, on_event=on_event)
     # known only now: some backends find out during the first request what the server takes
     return replace(ended, setup=policy.setup)
+
+
+def mode_of(policy: Policy, wanted: Mode | None) -> Mode | None:
+    """The mode that a policy plays in; None for one that is no language model and decides all its looks itself.
+
+    Raises:
+        ValueError: it has no such mode.
+    """
+    setup = policy.setup
+    if setup is None:
+        if wanted not in (None, "look"):
+            raise ValueError(f"{policy.spec} is no language model and has no mode {wanted!r}: give --policy a model")
+        return None
+    if not setup.sees_pictures and wanted == "look":
+        raise ValueError(f"{policy.spec} sees no pictures: take the mode captions or subtitles")
+    return wanted or ("look" if setup.sees_pictures else "captions")
 
 
 def video_facts(toolbox: Toolbox) -> VideoFacts:
@@ -59,8 +90,9 @@ def video_facts(toolbox: Toolbox) -> VideoFacts:
     )
 
 
-def thread_id(start: Trajectory) -> str:
-    """Names a run by what makes it the same run: video, question, options, policy and limits."""
+def thread_id(start: Trajectory, opening: str = "") -> str:
+    """Names a run by what makes it the same run: video, question, options, policy, limits and first looks."""
     question = start.question
-    parts = (start.facts.content_hash, question.text, *question.options, start.policy, repr(start.limits))
+    asked = (question.task, question.text, *question.options)
+    parts = (start.facts.content_hash, *asked, start.policy, repr(start.limits), str(start.sample), opening)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

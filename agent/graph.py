@@ -1,8 +1,8 @@
-"""think -> act -> think ... -> verify -> end, as a LangGraph state machine whose state is the trajectory.
+"""open -> think -> act -> think ... -> verify -> end, as a LangGraph state machine whose state is the trajectory.
 
-The graph decides nothing: `think` asks the policy, `act` applies `step`, `verify` asks the policy once more with
-the evidence alone. Asking, benchmarks and replay run this same graph. Frames are references in the state, so a
-checkpoint holds no pixels.
+The graph decides nothing: `open` takes the looks that were decided on beforehand, `think` asks the policy, `act`
+applies `step`, `verify` asks the policy once more with the evidence alone. Asking, benchmarks and replay run this same
+graph. Frames are references in the state, so a checkpoint holds no pixels.
 """
 
 import time
@@ -17,7 +17,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
 from agent.policy import Policy, PolicyError, Sight
-from agent.trajectory import Stop, Trajectory, Turn
+from agent.trajectory import Calls, Stop, ToolCall, Trajectory, Turn
 from agent.transition import ToolRunner, step
 from agent.verification import verified
 from tools.cache import CacheError
@@ -42,11 +42,19 @@ class Players:
     policy: Policy
     toolbox: Tools
     verify: bool = True
+    opening: tuple[ToolCall, ...] = ()
+    """Looks taken before the policy's first turn."""
 
 
 Graph = CompiledStateGraph[State, Players, State, State]
 OnEvent = Callable[[Turn | Trajectory], None]
 """Called with each turn as the policy gives it, and with the trajectory after each step."""
+
+
+def open_with(state: State, runtime: Runtime[Players]) -> dict[str, Trajectory]:
+    """Takes the opening looks."""
+    turn = Turn("", Calls(runtime.context.opening), is_opening=True)
+    return {"trajectory": step(state["trajectory"], turn, runtime.context.toolbox)}
 
 
 def think(state: State, runtime: Runtime[Players]) -> dict[str, Turn]:
@@ -69,6 +77,10 @@ def verify(state: State, runtime: Runtime[Players]) -> dict[str, Trajectory]:
     return {"trajectory": verified(state["trajectory"], players.policy, players.toolbox)}
 
 
+def _first(state: State, runtime: Runtime[Players]) -> Literal["open", "think"]:
+    return "open" if runtime.context.opening and not state["trajectory"].steps else "think"
+
+
 def _after_act(state: State, runtime: Runtime[Players]) -> Literal["think", "verify", "__end__"]:
     if state["trajectory"].stop is None:
         return "think"
@@ -79,10 +91,12 @@ def _after_act(state: State, runtime: Runtime[Players]) -> Literal["think", "ver
 def build_graph(checkpointer: SqliteSaver | None = None) -> Graph:
     """The compiled graph; with a checkpointer every step is kept and a run can be resumed."""
     graph = StateGraph(State, context_schema=Players)
+    graph.add_node("open", open_with)
     graph.add_node("think", think)
     graph.add_node("act", act)
     graph.add_node("verify", verify)
-    graph.add_edge(START, "think")
+    graph.add_conditional_edges(START, _first, ["open", "think"])
+    graph.add_edge("open", "think")
     graph.add_edge("think", "act")
     graph.add_conditional_edges("act", _after_act, ["think", "verify", END])
     graph.add_edge("verify", END)
@@ -112,8 +126,8 @@ def run(
         on_event: told of every turn and every step.
     """
     graph = graph or build_graph()
-    # two nodes a turn and a last verify: never stopped by LangGraph's own limit before ours
-    config: Any = {"recursion_limit": 2 * trajectory.limits.max_turns + 3, "configurable": {"thread_id": thread_id}}
+    # an opening, two nodes a turn and a last verify: never stopped by LangGraph's own limit before ours
+    config: Any = {"recursion_limit": 2 * trajectory.limits.max_turns + 4, "configurable": {"thread_id": thread_id}}
     start: State | None = {"trajectory": trajectory, "turn": None}
     latest = trajectory
     if resume and (kept := _kept(graph, config)) is not None:

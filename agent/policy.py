@@ -42,6 +42,11 @@ class Policy(Protocol):
         ...
 
 
+def seed_of(options: "PolicyOptions", trajectory: Trajectory) -> int:
+    """The seed of every request of a run: each run of the same question has its own."""
+    return options.seed + trajectory.sample
+
+
 class PolicyError(Exception):
     """A policy that can't play on: no server, no key, a refusal. One sentence, for the user to act on."""
 

@@ -242,20 +242,26 @@ class Setup:
     """Pictures a request; past it the oldest are left out for their text, in blocks."""
     prompt_hash: str
     """Of the prompt files, so that a changed wording shows."""
+    sees_pictures: bool = True
+    """False for a model that only reads: pictures are words to it."""
 
 
 @dataclass(frozen=True)
 class Sample:
     """One of several independent runs of the same question."""
 
-    answer: str | None
-    option: int | None
-    not_shown: bool
-    confidence: float | None
+    answer: Answer | None
+    """None if it gave none."""
     frames: int
     """Distinct pictures seen."""
     usage: Usage
     """Of the whole run."""
+    round: int = 1
+    """Each round looks twice as densely as the one before."""
+
+    def says(self, answer: Answer) -> bool:
+        """Whether it gives this very answer."""
+        return self.answer is not None and same_answer(self.answer, answer)
 
 
 @dataclass(frozen=True)
@@ -323,6 +329,8 @@ class Trajectory:
     """How the model was asked; None for policies that are no language model."""
     samples: tuple[Sample, ...] = ()
     """All runs of a question that was asked several times, this one included; empty if it was asked once."""
+    sample: int = 0
+    """Which of several runs of the question this is, from 0; added to the seed."""
     estimate: Estimate | None = None
     """None where no price is known."""
     version: Literal[1] = 1
@@ -336,12 +344,21 @@ class Trajectory:
 
     @property
     def confidence(self) -> float | None:
-        """The stated confidence, halved where the second look at the evidence alone disagrees; 0..1 or None."""
-        if self.answer is None or self.answer.confidence is None:
+        """How likely the answer is right, 0..1; None where nothing tells.
+
+        Of a question asked several times: the share of the last round that gives this answer, by Laplace's rule of
+        succession, (agreeing + 1) / (asked + 2). Otherwise as stated, halved where the second look at the evidence
+        alone disagrees; where none is stated, the second look counts as one of two runs.
+        """
+        if self.answer is None:
             return None
-        if self.verification is not None and not self.verification.agrees:
-            return self.answer.confidence / 2
-        return self.answer.confidence
+        if self.samples:
+            last = [sample for sample in self.samples if sample.round == self.samples[-1].round]
+            return _succession(sum(sample.says(self.answer) for sample in last), len(last))
+        stated, second = self.answer.confidence, self.verification
+        if stated is None:
+            return None if second is None else _succession(1 + second.agrees, 2)
+        return stated if second is None or second.agrees else stated / 2
 
     @property
     def results(self) -> tuple[Result, ...]:
@@ -384,6 +401,20 @@ class Trajectory:
         return sum(known) if known and len(known) == len(costs) else None
 
     @property
+    def usage(self) -> Usage:
+        """What this run cost in all."""
+        prompt = [u.prompt_tokens for u in self._usages if u.prompt_tokens is not None]
+        completion = [u.completion_tokens for u in self._usages if u.completion_tokens is not None]
+        cached = [u.cached_tokens for u in self._usages if u.cached_tokens is not None]
+        return Usage(
+            self.seconds,
+            sum(prompt) if prompt else None,
+            sum(completion) if completion else None,
+            self.cost_usd,
+            sum(cached) if cached else None,
+        )
+
+    @property
     def _usages(self) -> tuple[Usage, ...]:
         turns = tuple(step.turn.usage for step in self.steps if not step.turn.is_opening)
         return turns if self.verification is None else (*turns, self.verification.usage)
@@ -396,6 +427,23 @@ class Trajectory:
     def ended(self, stop: Stop, error: str = "") -> "Trajectory":
         """This trajectory, over."""
         return replace(self, stop=stop, error=error)
+
+
+def _succession(agreeing: int, asked: int) -> float:
+    return (agreeing + 1) / (asked + 2)
+
+
+def same_answer(first: Answer, second: Answer) -> bool:
+    """True when both choose the same option, or say the same words, or both say that it is not shown."""
+    if first.not_shown or second.not_shown:
+        return first.not_shown and second.not_shown
+    if first.option is not None or second.option is not None:
+        return first.option == second.option
+    return _plain(first.text) == _plain(second.text)
+
+
+def _plain(text: str) -> str:
+    return " ".join("".join(c if c.isalnum() else " " for c in text.casefold()).split())
 
 
 def next_call_ids(trajectory: Trajectory, count: int) -> tuple[str, ...]:

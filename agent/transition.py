@@ -47,7 +47,7 @@ def step(trajectory: Trajectory, turn: Turn, toolbox: ToolRunner) -> Trajectory:
     if trajectory.stop is not None:
         raise ValueError(f"the trajectory has ended ({trajectory.stop.value}); nothing can be added to it")
     due = limit_reached(trajectory)
-    move = _checked(trajectory, turn.move)
+    move = turn.move if turn.is_opening else _checked(trajectory, turn.move)
     turn = replace(turn, move=move)
     if isinstance(move, Answer):
         return _with(trajectory, Step(turn)).ended(due or Stop.ANSWERED)

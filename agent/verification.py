@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 
 from agent.policy import Policy, Sight
-from agent.trajectory import Answer, Calls, Evidence, Result, Step, Trajectory, Turn, Verification
+from agent.trajectory import Answer, Calls, Evidence, Result, Step, Trajectory, Turn, Verification, same_answer
 from tools.observation import Finding, FrameRef, Observation
 
 _NOTICE = "This is all the evidence there is. Answer from it alone."
@@ -34,7 +34,7 @@ def evidence_only(trajectory: Trajectory) -> Trajectory:
     cited = {call_id for item in answer.evidence for call_id in item.call_ids}
     calls = tuple(call for call in trajectory.calls if call.id in cited)
     results = tuple(_restricted(r, answer.evidence) for r in trajectory.results if r.call_id in cited)
-    shown = Step(Turn("", Calls(calls)), results, notice=_NOTICE)
+    shown = Step(Turn("", Calls(calls), is_opening=True), results, notice=_NOTICE)
     return replace(
         trajectory,
         steps=(shown,),
@@ -42,19 +42,6 @@ def evidence_only(trajectory: Trajectory) -> Trajectory:
         verification=None,
         limits=replace(trajectory.limits, max_turns=1),
     )
-
-
-def same_answer(first: Answer, second: Answer) -> bool:
-    """True when both choose the same option, or say the same words, or both say that it is not shown."""
-    if first.not_shown or second.not_shown:
-        return first.not_shown and second.not_shown
-    if first.option is not None or second.option is not None:
-        return first.option == second.option
-    return _plain(first.text) == _plain(second.text)
-
-
-def _plain(text: str) -> str:
-    return " ".join("".join(c if c.isalnum() else " " for c in text.casefold()).split())
 
 
 def _restricted(result: Result, evidence: tuple[Evidence, ...]) -> Result:

@@ -56,6 +56,7 @@ _INDEX_PATIENCE_SECONDS = 15.0
 """How long a search waits for the whole index; then it searches what is there, and says how much that is."""
 
 Count = Annotated[int, Field(ge=1, le=32)]
+Lines = Annotated[int, Field(ge=1, le=1000)]
 Seconds = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 BoxArgument = tuple[Fraction, Fraction, Fraction, Fraction]
@@ -228,16 +229,17 @@ class Toolbox:
         frames = self._refs(pick_first([f.start_seconds for f in findings], 4), "small")
         return Observation(wording.text_lines(findings, "No text is read in this window."), frames, findings)
 
-    def read_speech(self, start: Seconds = 0.0, stop: Seconds | None = None) -> Observation:
+    def read_speech(self, start: Seconds = 0.0, stop: Seconds | None = None, count: Lines = _MAX_LINES) -> Observation:
         """Get what is said in a window, line by line, with times. Doubtful lines may be invented by the recogniser.
 
         Args:
             start: first second of the window.
             stop: end of the window in seconds, not included; the end of the video if left out.
+            count: how many lines at most, 1 to 1000.
         """
         begin, end = self._window(start, stop)
         lines = [x for x in self._parts.transcript() if x.start_seconds < end and x.stop_seconds > begin]
-        return wording.speech(lines[:_MAX_LINES], f"Nothing is said in [{begin:g}, {end:g}).", len(lines))
+        return wording.speech(lines[:count], f"Nothing is said in [{begin:g}, {end:g}).", len(lines))
 
     def search_speech(self, query: str, count: Count = 8) -> Observation:
         """Find the lines of speech nearest to a query, by words and by meaning.

@@ -1,0 +1,92 @@
+"""What a model is shown before its first turn, and which tools it has then.
+
+A short video is shown whole at once (any-horizon, SAGE); of a longer one it gets a sweep. For long or cheap runs the
+video can be words alone: its subtitles, or captions of its windows with its speech (the SiLVR family).
+"""
+
+import math
+from typing import Any, Literal
+
+from agent.graph import Tools
+from agent.trajectory import ToolCall, VideoFacts
+from tools.observation import FrameRef, Observation, ToolError
+from tools.schema import ToolSpec
+
+Mode = Literal["look", "subtitles", "captions"]
+
+WHOLE_SECONDS = 16.0
+"""A video up to this long is shown whole, a frame a second: about 3,500 tokens at 640x360."""
+_SWEEP = 8
+_MAX_COUNT = 32
+_CAPTION_SECONDS = 8.0
+"""Of one caption's window; longer where there would be too many (SiLVR section 3.2 lengthens its clips likewise)."""
+_MAX_CAPTIONS = 24
+_MAX_LINES = 400
+"""Lines of speech given at once: about 6,000 tokens."""
+
+TOOLS: dict[Mode, frozenset[str]] = {
+    "subtitles": frozenset({"read_speech", "search_speech"}),
+    "captions": frozenset(
+        {"caption", "read_text", "search_text", "read_speech", "search_speech", "list_shots", "find_changes"}
+    ),
+}
+"""The tools of the modes in words; in the mode `look` there are all."""
+
+
+def opening_calls(mode: Mode, facts: VideoFacts, density: int = 1) -> tuple[ToolCall, ...]:
+    """The looks taken before the first turn.
+
+    Args:
+        mode: what the model is given.
+        facts: of the video.
+        density: how many times as many frames as usual.
+    """
+    if mode == "look":
+        named = [_look(facts.duration_seconds, density)]
+    else:
+        named = _captions(facts.duration_seconds) if mode == "captions" else []
+        if mode == "subtitles" or facts.has_speech_track or facts.has_subtitles:
+            named.append(("read_speech", {"start": 0.0, "count": _MAX_LINES}))
+    return tuple(ToolCall(f"t1c{number}", *call) for number, call in enumerate(named, start=1))
+
+
+def _look(duration_seconds: float, density: int) -> tuple[str, dict[str, Any]]:
+    if duration_seconds <= WHOLE_SECONDS:
+        count = min(_MAX_COUNT, max(2, math.ceil(duration_seconds)) * density)
+        return "select_frames", {"start": 0.0, "stop": math.ceil(duration_seconds), "count": count, "size": "medium"}
+    return "overview", {"count": min(_MAX_COUNT, _SWEEP * density)}
+
+
+def _captions(duration_seconds: float) -> list[tuple[str, dict[str, Any]]]:
+    length = max(_CAPTION_SECONDS, duration_seconds / _MAX_CAPTIONS)
+    edges = [round(number * length, 2) for number in range(math.ceil(duration_seconds / length - 1e-6))]
+    return [("caption", {"start": start, "stop": round(start + length, 2)}) for start in edges]
+
+
+class WordTools:
+    """The tools of a mode in words: only those named, and no picture comes back."""
+
+    def __init__(self, tools: Tools, mode: Mode) -> None:
+        self._tools = tools
+        self._names = TOOLS[mode]
+        self._mode = mode
+
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """Those that can be called."""
+        return tuple(spec for spec in self._tools.specs if spec.name in self._names)
+
+    def call(self, name: str, arguments: dict[str, Any]) -> Observation:
+        """What the tool brings, in words alone.
+
+        Raises:
+            ToolError: the mode has no such tool.
+        """
+        if name not in self._names:
+            raise ToolError(f"there is no {name!r} here; the tools are {', '.join(sorted(self._names))}")
+        seen = self._tools.call(name, arguments)
+        return Observation(seen.text, (), seen.findings, seen.is_error)
+
+    def picture(self, ref: FrameRef) -> bytes | None:
+        """The picture behind a reference; the evidence of an answer may still be looked at."""
+        return self._tools.picture(ref)
