@@ -2,21 +2,44 @@
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from agent.commands.asking_a_model import add_model_options, policy_options
 from agent.commands.outcome import check_writable, exit_status, write_files
+from agent.policy import PolicyOptions
 from agent.trajectory import Limits, Question, Trajectory
+
+if TYPE_CHECKING:
+    from agent.graph import OnEvent
+    from agent.policy import Policy
+    from tools.toolbox import Toolbox
+
+SAMPLES_TEMPERATURE = 0.7
+"""With --samples and no temperature given; the usual value for self-consistency (Wang et al. 2022, section 3.1)."""
 
 
 def add_playing_options(command: argparse.ArgumentParser) -> None:
     """Declares who plays, what it may cost, and where the result goes."""
-    command.add_argument("--policy", default="lite", metavar="SPEC", help="who plays: lite (default), scripted:FILE")
+    command.add_argument(
+        "--policy",
+        default=None,
+        metavar="SPEC",
+        help="who plays: lite, http:MODEL@URL, transformers:PATH, vllm:PATH, scripted:FILE; `agent doctor` says which "
+        "is taken by default",
+    )
+    command.add_argument(
+        "--mode", choices=("look", "subtitles", "captions"), default=None, help="what a model is given of the video"
+    )
+    command.add_argument("--samples", type=int, default=1, metavar="N", help="ask N times; the majority answers")
     defaults = Limits()
     command.add_argument("--max-turns", type=int, default=defaults.max_turns, metavar="N")
     command.add_argument("--max-frames", type=int, default=defaults.max_frames, metavar="N")
     command.add_argument("--max-tokens", type=int, default=None, metavar="N")
     command.add_argument("--max-seconds", type=float, default=None, metavar="N")
+    command.add_argument("--max-cost", type=float, default=None, metavar="USD", help="by the price table")
     command.add_argument(
         "--encoder", default=None, metavar="SPEC", help="of the frame index: auto, packaged, open_clip:MODEL"
     )
@@ -27,6 +50,7 @@ def add_playing_options(command: argparse.ArgumentParser) -> None:
         "--report", metavar="FILE.html", help="write a page with the answer, its evidence and every turn"
     )
     command.add_argument("--save", metavar="FILE.json", help="write the trajectory, for replay")
+    add_model_options(command)
 
 
 def play(
@@ -41,18 +65,24 @@ def play(
         verify: answer a second time from the evidence alone. The second look compares one short answer with
             another; two chains or two lists of predictions are never the same words, so it's only for `ask`.
     """
-    from agent.asking import ask
     from agent.backends.lite import ABOUT
     from agent.console import Narrator, index_progress, print_answer
     from agent.policy import open_policy
-    from tools.cache import cache_root
     from tools.toolbox import open_toolbox
 
-    policy = open_policy(options.policy)
-    limits = Limits(options.max_turns, options.max_frames, options.max_tokens, options.max_seconds)
+    progress = Console(stderr=True)
+    limits = Limits(
+        options.max_turns,
+        options.max_frames,
+        options.max_tokens,
+        options.max_seconds,
+        max_cost_usd=options.max_cost,
+    )
+    policy = open_policy(_spec(options, progress), asked_options(options))
+    if options.samples != 1 and policy.setup is None:
+        raise ValueError(f"{policy.spec} answers the same each time: --samples is for language models")
     for path in (options.report, options.save):
         check_writable(path)
-    progress = Console(stderr=True)
     with (
         index_progress(progress) as on_progress,
         open_toolbox(
@@ -63,21 +93,63 @@ def play(
             on_progress=on_progress,
         ) as toolbox,
     ):
-        if options.policy == "lite":
+        if policy.spec == "lite":
             progress.print(ABOUT, style="dim", highlight=False, soft_wrap=True)
-        trajectory = ask(
-            question,
-            toolbox,
-            policy,
-            limits,
-            verify=verify,
-            keep=cache_root() / "runs.sqlite",
-            resume=options.resume,
-            on_event=Narrator(progress),
-        )
+        trajectory = _played(options, question, toolbox, policy, limits, verify, Narrator(progress))
         write_files(options, trajectory, toolbox.picture, progress)
     if options.json:
         print(as_json(trajectory))
     else:
         print_answer(trajectory, Console())
     return exit_status(trajectory, progress)
+
+
+def _played(
+    options: argparse.Namespace,
+    question: Question,
+    toolbox: "Toolbox",
+    policy: "Policy",
+    limits: Limits,
+    verify: bool,
+    on_event: "OnEvent",
+) -> Trajectory:
+    from agent.asking import ask
+    from agent.consensus import agreed
+    from tools.cache import cache_root
+
+    def once(sample: int, density: int, left: Limits) -> Trajectory:
+        return ask(
+            question,
+            toolbox,
+            policy,
+            left,
+            verify=verify and options.samples == 1,
+            mode=options.mode,
+            density=density,
+            sample=sample,
+            keep=cache_root() / "runs.sqlite",
+            resume=options.resume,
+            on_event=on_event,
+        )
+
+    return once(0, 1, limits) if options.samples == 1 else agreed(once, options.samples, limits)
+
+
+def _spec(options: argparse.Namespace, progress: Console) -> str:
+    """The policy that was named, or the default with a word on why."""
+    from agent.defaults import default_policy
+
+    if options.policy is not None:
+        named: str = options.policy
+        return named
+    choice = default_policy()
+    if choice.spec != "lite":
+        progress.print(f"policy {choice.spec}: {choice.why}", style="dim", highlight=False, soft_wrap=True)
+    return choice.spec
+
+
+def asked_options(options: argparse.Namespace) -> PolicyOptions:
+    """How the model is asked; several samples need some chance, without which they would all be the same."""
+    asked = policy_options(options)
+    is_greedy = options.samples > 1 and asked.temperature == 0
+    return replace(asked, temperature=SAMPLES_TEMPERATURE) if is_greedy else asked
