@@ -118,7 +118,13 @@ def _scripted(path: str, _: PolicyOptions) -> Policy:
     return ScriptedPolicy(recorded_turns(load(path)))
 
 
-POLICIES: dict[str, Callable[[str, PolicyOptions], Policy]] = {"lite": _lite, "scripted": _scripted}
+def _http(where: str, options: PolicyOptions) -> Policy:
+    from agent.backends.http import HttpPolicy
+
+    return HttpPolicy(where, options)
+
+
+POLICIES: dict[str, Callable[[str, PolicyOptions], Policy]] = {"http": _http, "lite": _lite, "scripted": _scripted}
 
 
 def open_policy(spec: str, options: PolicyOptions | None = None) -> Policy:

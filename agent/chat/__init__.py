@@ -1,0 +1,1 @@
+"""Talking to any server with OpenAI's chat-completions API. Knows nothing of questions and videos."""

@@ -1,0 +1,146 @@
+"""Which model on which server, and the key for it, which comes from the environment and goes to that server alone."""
+
+import os
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from agent.policy import PolicyError
+
+OWN_KEY = "VIDEOSLEUTH_API_KEY"
+"""The variable that holds the key for every server that has no variable of its own below."""
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+_WHERE = re.compile(r"(?P<model>.+)@(?P<url>https?://.*)", re.S | re.I)
+_NAMED = re.compile(r"(?P<model>.+)@(?P<name>[a-z]+)", re.S)
+_SENDABLE = re.compile(r"[\x21-\x7e]+")
+_SHORTEST_SECRET = 8
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that can be named shortly, as in `http:gpt-5-mini@openai`."""
+
+    base_url: str
+    key_variable: str = OWN_KEY
+    needs_key: bool = False
+    tools_show_pictures: bool = True
+    """False where a tool message may hold only text; every other server is asked first."""
+
+
+SERVERS = {
+    "openai": Server("https://api.openai.com/v1", "OPENAI_API_KEY", needs_key=True, tools_show_pictures=False),
+    "gemini": Server(
+        "https://generativelanguage.googleapis.com/v1beta/openai",
+        "GEMINI_API_KEY",
+        needs_key=True,
+        tools_show_pictures=False,
+    ),
+    "ollama": Server("http://localhost:11434/v1"),
+    "lmstudio": Server("http://localhost:1234/v1"),
+    "llamacpp": Server("http://localhost:8080/v1"),
+    "vllm": Server("http://localhost:8000/v1"),
+}
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A model on a server. It holds no key, so that it can be shown anywhere."""
+
+    model: str
+    base_url: str
+    """As for the openai client: `http://localhost:8000/v1`, without a slash at its end."""
+    server: Server
+    """What is known of it; of an unknown one its URL and that its key is in VIDEOSLEUTH_API_KEY."""
+
+    @property
+    def spec(self) -> str:
+        """What `--policy` takes to get this one."""
+        return f"http:{self.model}@{self.base_url}"
+
+    @property
+    def host(self) -> str:
+        """The name or address of the server, without its port."""
+        return urlsplit(self.base_url).hostname or ""
+
+    @property
+    def is_local(self) -> bool:
+        """True where the server is on this machine."""
+        return self.host in LOOPBACK
+
+    def key(self) -> str:
+        """The key, from the environment; empty where the server needs none.
+
+        Raises:
+            PolicyError: the server needs one and its variable is not set, or it can't be sent; never shows it.
+        """
+        variable = self.server.key_variable
+        key = os.environ.get(variable, "").strip()
+        if not key and self.server.needs_key:
+            raise PolicyError(f"{self.host} needs a key: put yours in the environment variable {variable}")
+        if key and not _SENDABLE.fullmatch(key):
+            raise PolicyError(
+                f"the key in {variable} holds blanks or characters that no header can carry: copy it again"
+            )
+        return key
+
+
+def parse_endpoint(where: str) -> Endpoint:
+    """The endpoint of `MODEL@URL` or `MODEL@NAME`, where MODEL may itself hold an `@`.
+
+    Raises:
+        ValueError: no model, no URL, an unknown name, or a URL with a password or a query in it.
+    """
+    if (match := _WHERE.fullmatch(where)) is not None:
+        return _at_url(match["model"], match["url"])
+    if (match := _NAMED.fullmatch(where)) is not None and match["name"] in SERVERS:
+        server = SERVERS[match["name"]]
+        return Endpoint(match["model"], server.base_url, server)
+    # what was typed is not repeated: there may be a password in it
+    raise ValueError(
+        "http needs a model and a server: http:MODEL@URL, as in "
+        "http:Qwen/Qwen3-VL-8B-Instruct@http://localhost:8000/v1, "
+        f"or http:MODEL@NAME with NAME one of {', '.join(SERVERS)}"
+    )
+
+
+def _at_url(model: str, url: str) -> Endpoint:
+    try:
+        parts = urlsplit(url)
+        has_host = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # a port that is no number, brackets that are no address
+        has_host = False
+    if not has_host:
+        raise ValueError("the URL behind the @ has no usable host: give one such as http://localhost:8000/v1")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise ValueError(
+            "the URL of a server can hold no user, password, query or #: it is kept with every run; "
+            f"put the key in the environment variable {OWN_KEY}"
+        )
+    base_url = f"{parts.scheme.lower()}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
+    base_url = base_url.removesuffix("/chat/completions")
+    return Endpoint(model, base_url, _known(parts.scheme.lower(), parts.hostname or "") or Server(base_url))
+
+
+def _known(scheme: str, host: str) -> Server | None:
+    """The hosted server of that host: its own key goes to it, and only encrypted."""
+    for server in SERVERS.values():
+        known = urlsplit(server.base_url)
+        if server.needs_key and (known.scheme, known.hostname) == (scheme, host.lower()):
+            return server
+    return None
+
+
+def without_key(text: str, key: str) -> str:
+    """The text with every trace of the key taken out, for errors: servers like to repeat the key they refuse.
+
+    Any eight or more of its characters in a row count as a trace.
+    """
+    if not key:
+        return text
+    text = text.replace(key, "[key]")
+    for size in range(len(key) - 1, _SHORTEST_SECRET - 1, -1):
+        for start in range(len(key) - size + 1):
+            text = text.replace(key[start : start + size], "[key]")
+    return text
