@@ -9,6 +9,7 @@ from dataclasses import replace
 from agent.policy import Policy, Sight
 from agent.trajectory import Answer, Calls, Evidence, Result, Step, Trajectory, Turn, Verification, same_answer
 from tools.observation import Finding, FrameRef, Observation
+from tools.wording import fenced
 
 _NOTICE = "This is all the evidence there is. Answer from it alone."
 
@@ -48,7 +49,7 @@ def _restricted(result: Result, evidence: tuple[Evidence, ...]) -> Result:
     mine = [item for item in evidence if result.call_id in item.call_ids]
     frames = tuple(f for f in result.observation.frames if any(_shows(item, f) for item in mine))
     findings = tuple(f for f in result.observation.findings if any(_overlaps(item, f) for item in mine))
-    text = "\n".join(f"[{f.start_seconds:.1f}-{f.stop_seconds:.1f} s] {f.kind}: {f.text}" for f in findings)
+    text = "\n".join(f"[{f.start_seconds:.1f}-{f.stop_seconds:.1f} s] {f.kind}: {fenced(f.text)}" for f in findings)
     return replace(result, observation=Observation(text, frames, findings), repeat_of=None)
 
 

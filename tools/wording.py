@@ -1,23 +1,30 @@
 """What a tool found, in the words that a model reads. What the video itself says stands between « and »."""
 
 import math
+import unicodedata
 from collections.abc import Sequence
 
 from tools.observation import FULL_FRAME, Box, Finding, FrameRef, Observation
+from tools.sampling import stamp
 from tools.speech import SpeechLine, is_doubtful
 
-_MARKS = str.maketrans("«»\n", "‹› ")
+_MARKS = str.maketrans("«»", "‹›")
 """The fence's own marks never come from inside it, so that no text can end its quotation."""
+_BREAKS = frozenset({"Cc", "Zl", "Zp"})
+"""Unicode's controls and ends of lines: each could make what follows look like a line of ours."""
+_INVISIBLE = frozenset(map(chr, (*range(0xE0000, 0xE0080), *range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+"""Letters that nobody sees but a model reads (tags), and marks that turn the reading direction around."""
 
 
 def fenced(text: str) -> str:
-    """Words of the video as a quotation that they cannot leave."""
-    return f"«{text.translate(_MARKS)}»"
+    """Words of the video as a quotation, on one line, that they cannot leave."""
+    seen = (c for c in text.translate(_MARKS) if c not in _INVISIBLE)
+    return "«" + "".join(" " if unicodedata.category(c) in _BREAKS else c for c in seen) + "»"
 
 
 def frame_times(frames: Sequence[FrameRef]) -> str:
     """Which frames are shown."""
-    return "Frames at " + ", ".join(f"{frame.seconds:.2f} s" for frame in frames)
+    return "Frames at " + ", ".join(f"{stamp(frame.seconds)} s" for frame in frames)
 
 
 def place(box: Box | None) -> str:
@@ -28,11 +35,9 @@ def place(box: Box | None) -> str:
 
 
 def description(findings: Sequence[Finding]) -> str:
-    """A captioner's findings, a line each; its sentences quote the screen, so they are data too."""
+    """A captioner's findings, a line each; it may quote the screen in any of them, so they are all data."""
     return "\n".join(
-        f"{_span(f)} {f.kind}: {fenced(f.text) if f.kind in ('text', 'caption') else f.text}"
-        + ("" if f.score is None else f" ({f.score:.2f})")
-        for f in findings
+        f"{_span(f)} {f.kind}: {fenced(f.text)}" + ("" if f.score is None else f" ({f.score:.2f})") for f in findings
     )
 
 
