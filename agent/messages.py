@@ -19,6 +19,7 @@ from agent.policy import PolicyOptions
 from agent.prompts import prompt
 from agent.trajectory import Answer, Calls, Move, Reply, Result, Step, ToolCall, Trajectory
 from tools.observation import FULL_FRAME, FrameRef
+from tools.sampling import stamp
 from tools.schema import ToolSpec
 
 Form = Literal["native", "text"]
@@ -235,7 +236,7 @@ class _Pen:
 def frame_label(ref: FrameRef) -> str:
     """A picture in words: its time, the part of the frame, and its size in pixels."""
     part = "" if ref.box == FULL_FRAME else ", box (" + ", ".join(f"{side:.2f}" for side in ref.box) + ")"
-    return f"Frame at {ref.seconds:.2f} s{part} ({ref.width}x{ref.height})"
+    return f"Frame at {stamp(ref.seconds)} s{part} ({ref.width}x{ref.height})"
 
 
 def within_pixels(ref: FrameRef, max_pixels: int) -> FrameRef:

@@ -3,6 +3,7 @@
 Times are seconds, spans half-open [start, stop), boxes fractions 0..1 of the displayed picture.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -96,3 +97,11 @@ def pick_apart(
             if len(picked) == count:
                 break
     return picked
+
+
+def stamp(seconds: float) -> str:
+    """A frame's time in hundredths, rounded up: asking for the time that was read gives this frame, not the one before.
+
+    Right for frames that stand for a hundredth of a second or longer.
+    """
+    return f"{math.ceil(seconds * 100 - 1e-4) / 100:.2f}"

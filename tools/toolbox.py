@@ -23,7 +23,7 @@ from tools.encoders import Encoder, open_encoder
 from tools.indexing import Progress, VideoIndex, open_index
 from tools.observation import FULL_FRAME, Box, Finding, FrameRef, Observation, ToolError
 from tools.parts import Parts
-from tools.sampling import box_inside, crop, fit_within, pick_apart, pixel_box, spread_times
+from tools.sampling import box_inside, crop, fit_within, pick_apart, pixel_box, spread_times, stamp
 from tools.schema import ToolSpec, describe, validate
 from tools.shots import find_shots
 from tools.speech import search_lines
@@ -152,7 +152,7 @@ class Toolbox:
         findings = tuple(
             Finding("moment", m.seconds, self._sample_stop(m.seconds), query, round(m.score, 4), m.box) for m in moments
         )
-        lines = [f"{f.start_seconds:.2f} s: score {f.score:.3f}{wording.place(f.box)}" for f in findings]
+        lines = [f"{stamp(f.start_seconds)} s: score {f.score:.3f}{wording.place(f.box)}" for f in findings]
         share = self.index.frames.indexed_share
         note = "" if share >= 1 else f"\n(The index covers {share:.0%} of the video so far.)"
         return Observation(f"Best matches for {query!r}:\n" + "\n".join(lines) + note, frames, findings)
@@ -169,7 +169,7 @@ class Toolbox:
         height, width = crop(frame.pixels, area).shape[:2]
         width, height = _fitted(width, height, "large")
         shown = (FrameRef(frame.seconds, height, width, area),)
-        return Observation(f"{frame.seconds:.2f} s, {wording.place(area).strip()}, {width}x{height} pixels", shown)
+        return Observation(f"{stamp(frame.seconds)} s, {wording.place(area).strip()}, {width}x{height} pixels", shown)
 
     def caption(
         self, start: Seconds = 0.0, stop: Seconds | None = None, focus: str = "", box: BoxArgument | None = None
@@ -204,7 +204,9 @@ class Toolbox:
         frame = self._frame_at(seconds)
         findings = self._parts.screen_text.in_frame(frame, area, self._frame_stop(frame.seconds))
         shown = (self._ref(frame.seconds, "medium", area),)
-        return Observation(wording.text_lines(findings, f"No text is read at {frame.seconds:.2f} s."), shown, findings)
+        return Observation(
+            wording.text_lines(findings, f"No text is read at {stamp(frame.seconds)} s."), shown, findings
+        )
 
     def search_text(
         self, query: str = "", start: Seconds = 0.0, stop: Seconds | None = None, count: Count = 24

@@ -15,6 +15,7 @@ from tools.sampling import (
     sample_times,
     sampling_fps,
     spread_times,
+    stamp,
     thin_times,
 )
 
@@ -95,3 +96,11 @@ def test_picks_are_the_best_that_are_apart() -> None:
     seconds = [0, 1, 2, 10, 11]
     assert pick_apart([1, 0, 2, 4, 3], seconds, count=3, apart_seconds=2) == [1, 4]
     assert pick_apart([1, 0, 2, 4, 3], seconds, count=2, apart_seconds=0) == [1, 0]
+
+
+@pytest.mark.parametrize("fps", [10.0, 23.976, 25.0, 29.97, 50.0, 59.94])
+def test_a_time_that_is_read_and_asked_for_again_names_the_same_frame(fps: float) -> None:
+    for number in range(2000):
+        asked = float(stamp(number / fps))
+        # floor with the reader's own tolerance for equal times
+        assert int(asked * fps + 1e-6 * fps) == number
