@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent.checkpoint import sqlite_checkpointer
+from agent.estimate import check_cost_limit, estimated
 from agent.graph import OnEvent, Players, Tools, build_graph, run
 from agent.modes import Mode, WordTools, opening_calls
 from agent.policy import Policy
@@ -40,14 +41,17 @@ def ask(
         sample: which of several runs of this question it is.
         keep: a SQLite file in which every step is kept, so that an interrupted run can be resumed; None keeps nothing.
         resume: go on from what `keep` holds of this very question, if it holds anything.
-        on_event: told of every turn and every step.
+        on_event: told of the start, of every turn and of every step.
 
     Raises:
-        ValueError: the policy has no such mode.
+        ValueError: the policy has no such mode, or a price that is not known under a cost limit.
     """
     facts = video_facts(toolbox)
     mode = mode_of(policy, mode)
     start = Trajectory(question, facts, policy=policy.spec, limits=limits or Limits(), sample=sample)
+    check_cost_limit(policy, start.limits)
+    start = replace(start, estimate=estimated(policy, start, verify=verify))
+    on_event(start)
     tools: Tools = toolbox if mode in (None, "look") else WordTools(toolbox, mode)
     opening = opening_calls(mode, facts, density) if mode is not None else ()
     players = Players(policy, tools, verify, opening)
