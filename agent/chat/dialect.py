@@ -71,13 +71,16 @@ def adapted(dialect: Dialect, asked: Asked, refusal: RefusedError) -> Dialect | 
 
 
 def _blamed(refusal: RefusedError, sent: frozenset[str]) -> str | None:
-    """The optional parameter that the refusal is about.
+    """The optional parameter that the refusal is about; of several the first, since some repeat the whole request.
 
-    OpenAI: "Unsupported value: 'temperature' does not support 0 with this model"; Mistral: "seed: extra inputs ...".
+    OpenAI: "Unsupported value: 'temperature' does not support 0 with this model", "Unrecognized request argument
+    supplied: seed"; Gemini: 'Unknown name "seed"'; FastAPI: "'loc': ('body', 'seed')".
     """
     if refusal.parameter in sent:
         return refusal.parameter
-    for name in sorted(sent):
-        if re.search(rf"""['"`]{name}['"`]|\b{name}:|(parameter|argument|field|input)s?\W+{name}\b""", refusal.text):
-            return name
-    return None
+    found = {
+        name: match.start()
+        for name in sent
+        if (match := re.search(rf"""['"`]{name}['"`]|\b{name}:|\barguments? supplied: {name}\b""", refusal.text))
+    }
+    return min(found, key=found.__getitem__) if found else None
