@@ -3,6 +3,8 @@
     python -m evals.questions questions.jsonl --videos FOLDER --policy lite --out run.jsonl --controls
 
 Prints Markdown on stdout and progress on stderr. A run that was stopped goes on when the command is given again.
+With `--concurrency N` so many questions are played at once, so that a server or engine has something to batch; the run
+file then has them in the order in which they ended.
 """
 
 import argparse
@@ -11,17 +13,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from agent.asking import ask
-from agent.policy import Policy, open_policy
+from agent.policy import Policy, PolicyOptions, open_policy
 from agent.trajectory import Limits, Stop, Trajectory
 from evals.controls import BLIND_SECONDS, TopFrame, write_grey_clip
 from evals.example import Example, load_examples
 from evals.run_file import RunFile
 from evals.scoring import score
+from evals.shared_toolboxes import SharedToolboxes
 from evals.tables import Outcome, accuracy_table, cost_table, difference_sentences, evidence_table, outcomes
 from tools.toolbox import Toolbox, open_toolbox
 
@@ -44,6 +48,17 @@ class Config:
     encoder: str | None = None
     """Encoder of the frame index; None takes the default one."""
     limits: Limits = field(default_factory=Limits)
+    concurrency: int = 1
+    """Questions at once."""
+
+    def __post_init__(self) -> None:
+        if self.concurrency < 1:
+            raise ValueError(f"need concurrency >= 1, got {self.concurrency}")
+
+    @property
+    def options(self) -> PolicyOptions:
+        """How a model is asked: as many requests at once as questions."""
+        return PolicyOptions(concurrency=self.concurrency)
 
 
 @dataclass(frozen=True)
@@ -64,7 +79,7 @@ def main(config: Config, command: str = "", say: Callable[[str], None] = lambda 
         KeyboardInterrupt: stopped by the user; what was run is kept.
     """
     examples = load_examples(config.questions, config.videos)
-    run = Run("policy", open_policy(config.policy), RunFile(config.out), verify=True)
+    run = Run("policy", open_policy(config.policy, config.options), RunFile(config.out), verify=True)
     play(run, examples, config, say)
     controls = _play_controls(config, examples, say) if config.controls else {}
     return _page(command, run, outcomes(examples, run.file.trajectories), controls)
@@ -73,18 +88,48 @@ def main(config: Config, command: str = "", say: Callable[[str], None] = lambda 
 def play(run: Run, examples: Sequence[Example], config: Config, say: Callable[[str], None]) -> None:
     """Asks what the run file does not have yet, video by video."""
     missing = run.file.missing(examples, run.policy.spec, config.limits)
-    for path in dict.fromkeys(example.question.video for example in missing):
+    videos = list(dict.fromkeys(example.question.video for example in missing))
+    for path in videos:
         if not Path(path).is_file():
             raise ValueError(f"no video at {path}; --videos must name the folder that holds it")
-    for path in dict.fromkeys(example.question.video for example in missing):
-        started = time.perf_counter()
-        with open_toolbox(path, encoder=config.encoder) as toolbox:
-            # every question finds the same index, and none pays for it
-            toolbox.index.wait()
-            say(f"{run.name}: {Path(path).name} indexed in {time.perf_counter() - started:.1f} s")
-            for example in (e for e in missing if e.question.video == path):
+
+    def opened(path: str) -> Toolbox:
+        return _indexed(run.name, path, config.encoder, say)
+
+    with closing(SharedToolboxes((e.question.video for e in missing), opened)) as toolboxes:
+
+        def ask_one(example: Example) -> None:
+            with toolboxes.use(example.question.video) as toolbox:
                 run.file.add(_played(run, example, toolbox, config.limits))
-                _report(run, example, examples, say)
+            _report(run, example, examples, say)
+
+        _each(ask_one, sorted(missing, key=lambda e: videos.index(e.question.video)), config.concurrency)
+
+
+def _indexed(name: str, path: str, encoder: str | None, say: Callable[[str], None]) -> Toolbox:
+    started = time.perf_counter()
+    toolbox = open_toolbox(path, encoder=encoder)
+    try:  # every question finds the same index, and none pays for it
+        toolbox.index.wait()
+    except BaseException:
+        toolbox.close()
+        raise
+    say(f"{name}: {Path(path).name} indexed in {time.perf_counter() - started:.1f} s")
+    return toolbox
+
+
+def _each(work: Callable[[Example], None], examples: Sequence[Example], concurrency: int) -> None:
+    """Works on so many examples at once; alone, in this thread, where Ctrl-C stops a question at once."""
+    if concurrency == 1:
+        for example in examples:
+            work(example)
+        return
+    pool = ThreadPoolExecutor(concurrency)
+    try:
+        for done in as_completed([pool.submit(work, example) for example in examples]):
+            done.result()
+    finally:  # after Ctrl-C too: what is being played is played to its end and kept, and nothing new begins
+        pool.shutdown(cancel_futures=True)
 
 
 def _played(run: Run, example: Example, toolbox: Toolbox, limits: Limits) -> Trajectory:
@@ -109,7 +154,7 @@ def _play_controls(
 ) -> dict[str, tuple[Outcome, ...]]:
     top = Run("top-1 frame", TopFrame(), RunFile(_beside(config.out, "top1")), verify=False)
     play(top, examples, config, say)
-    blind = Run(_BLIND, open_policy(config.policy), RunFile(_beside(config.out, "blind")), verify=False)
+    blind = Run(_BLIND, open_policy(config.policy, config.options), RunFile(_beside(config.out, "blind")), verify=False)
     with _without_video(examples) as grey:
         play(blind, grey, config, say)
     return {run.name: outcomes(examples, run.file.trajectories) for run in (blind, top)}
@@ -155,9 +200,10 @@ def _parsed(arguments: Sequence[str] | None) -> Config:
     defaults = Limits()
     parser.add_argument("--max-turns", type=int, default=defaults.max_turns, metavar="N")
     parser.add_argument("--max-frames", type=int, default=defaults.max_frames, metavar="N")
+    parser.add_argument("--concurrency", type=int, default=Config.concurrency, metavar="N", help="questions at once")
     got = parser.parse_args(arguments)
     limits = Limits(max_turns=got.max_turns, max_frames=got.max_frames)
-    return Config(got.questions, got.videos, got.policy, got.out, got.controls, got.encoder, limits)
+    return Config(got.questions, got.videos, got.policy, got.out, got.controls, got.encoder, limits, got.concurrency)
 
 
 def _command_line() -> int:

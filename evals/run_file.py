@@ -1,18 +1,21 @@
 """The trajectories of a run, one JSON line each, written as they end: a run that was stopped goes on where it was."""
 
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from agent.trajectory import Limits, Stop, Trajectory, from_json, to_json
+from agent.trajectory import Limits, Trajectory, from_json, to_json
 from evals.example import Example
+from evals.scoring import BROKEN_OFF
 
 
 class RunFile:
-    """Trajectories by question id, kept in a file; or only in memory, where there is no path."""
+    """Trajectories by question id, kept in a file; or only in memory, where there is no path. Threads may share it."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
+        self._lock = threading.Lock()
         self._by_id = {} if path is None else _read(path)
 
     @property
@@ -22,16 +25,18 @@ class RunFile:
 
     def add(self, trajectory: Trajectory) -> None:
         """Keeps a trajectory, on disk before this returns."""
-        self._by_id[trajectory.question.id] = trajectory
-        if self._path is None:
-            return
-        with self._path.open("ab") as file:
-            file.write(to_json(trajectory).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        line = to_json(trajectory).encode() + b"\n"
+        with self._lock:
+            self._by_id[trajectory.question.id] = trajectory
+            if self._path is None:
+                return
+            with self._path.open("ab") as file:
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
 
     def missing(self, examples: Sequence[Example], policy: str, limits: Limits) -> tuple[Example, ...]:
-        """The examples that are still to be run; those that crashed are run again.
+        """The examples that are still to be run; those that were broken off are run again.
 
         Raises:
             ValueError: the file holds a run of another policy, other limits or other questions.
@@ -43,7 +48,7 @@ class RunFile:
 
     def _is_done(self, question_id: str) -> bool:
         kept = self._by_id.get(question_id)
-        return kept is not None and kept.stop not in (None, Stop.CRASHED, Stop.INTERRUPTED)
+        return kept is not None and kept.stop not in BROKEN_OFF
 
     def _check(self, kept: Trajectory, example: Example, policy: str, limits: Limits) -> None:
         asked, found = example.question, kept.question

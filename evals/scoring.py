@@ -18,6 +18,9 @@ MAX_EXTRA_WORDS = 12
 MAX_FOREIGN_WORDS = 1
 """Extra words that are neither fillers nor from the question: a unit, a noun. More may be a list without commas."""
 
+BROKEN_OFF = (None, Stop.CRASHED, Stop.POLICY_FAILED, Stop.INTERRUPTED)
+"""Ends that say nothing of the policy's answer: a bug of ours, a server that is gone, Ctrl-C."""
+
 _HEDGES = frozenset({"or", "and", "not", "no", "never", "isn't", "wasn't", "neither", "nor", "either", "maybe"})
 
 
@@ -26,15 +29,15 @@ class Score:
     """What an answer is worth and why."""
 
     value: float | None
-    """1.0 right, 0.0 wrong; None where it can't be scored because the run crashed or was interrupted."""
+    """1.0 right, 0.0 wrong; None where it can't be scored because the run was broken off."""
     extracted: str
     """What was compared."""
     why: str
 
 
 def score(example: Example, trajectory: Trajectory) -> Score:
-    """The score of a trajectory. No answer is wrong; a crash of ours is not scored."""
-    if trajectory.answer is None and trajectory.stop in (Stop.CRASHED, Stop.INTERRUPTED, None):
+    """The score of a trajectory. No answer is wrong; a run that was broken off is not scored."""
+    if trajectory.answer is None and trajectory.stop in BROKEN_OFF:
         return Score(None, "", f"not scored: {trajectory.stop.value if trajectory.stop else 'it has not ended'}")
     return score_answer(example, trajectory.answer)
 

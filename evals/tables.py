@@ -100,7 +100,7 @@ def cost_table(main: Sequence[Outcome]) -> str:
         ["answered", str(len(answers) - sum(a.not_shown for a in answers))],
         ['abstained ("not shown")', str(sum(a.not_shown for a in answers))],
         ["no answer", str(sum(o.trajectory.answer is None and o.score.value is not None for o in main))],
-        ["crashed or interrupted, not scored", str(sum(o.score.value is None for o in main))],
+        ["broken off, not scored", str(sum(o.score.value is None for o in main))],
     ]
     costs = [
         # the first question of a video pays for its transcript and its screen text: the mean says so, the median not

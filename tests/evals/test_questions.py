@@ -1,13 +1,18 @@
 """A whole run of a small questions file, on a clip made here, through the same graph as `agent ask`."""
 
 import json
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from agent.trajectory import Answer, Evidence, Question, Step, Trajectory, Turn, VideoFacts, to_json
+from agent.policy import PolicyError, Sight
+from agent.trajectory import Answer, Evidence, Question, Step, Stop, Trajectory, Turn, VideoFacts, to_json
 from evals.controls import write_grey_clip
-from evals.questions import Config, main
+from evals.example import load_examples
+from evals.questions import Config, Run, main, play
+from evals.run_file import RunFile
 
 
 @pytest.fixture
@@ -65,3 +70,56 @@ def test_a_missing_video_is_said_before_anything_is_run(config: Config) -> None:
     (config.videos / "grey.mp4").unlink()
     with pytest.raises(ValueError, match="no video at"):
         main(config)
+
+
+class Meeting:
+    """A policy that answers only when so many questions are asked at the same time."""
+
+    spec = "meeting"
+    setup = None
+
+    def __init__(self, count: int) -> None:
+        self._all_here = threading.Barrier(count, timeout=30)
+
+    def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
+        self._all_here.wait()
+        return Turn("", Answer("grey", 1))
+
+
+def test_so_many_questions_are_played_at_once_with_one_toolbox_a_video(config: Config) -> None:
+    examples, said = load_examples(config.questions, config.videos), list[str]()
+    run = Run("policy", Meeting(2), RunFile(config.out), verify=False)
+    play(run, examples, replace(config, concurrency=2), said.append)
+    assert config.out is not None
+    assert set(RunFile(config.out).trajectories) == {"grey.mp4#1", "grey.mp4#2"}
+    assert all(played.stop is Stop.ANSWERED for played in run.file.trajectories.values())
+    assert sum("indexed in" in line for line in said) == 1
+
+
+def test_together_or_one_after_the_other_the_results_are_the_same(config: Config, tmp_path: Path) -> None:
+    alone = main(config)
+    together = main(replace(config, out=tmp_path / "together.jsonl", concurrency=3))
+    right = [[line for line in page.splitlines() if line.startswith("| all ")] for page in (alone, together)]
+    assert right[0] == right[1] != []
+
+
+class Gone:
+    """A policy whose server is gone."""
+
+    spec = "gone"
+    setup = None
+
+    def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
+        raise PolicyError("no server at http://localhost:1")
+
+
+def test_a_policy_that_fails_is_asked_again_next_time(config: Config) -> None:
+    examples = load_examples(config.questions, config.videos)
+    run = Run("policy", Gone(), RunFile(config.out), verify=False)
+    play(run, examples, config, lambda _: None)
+    assert run.file.missing(examples, "gone", config.limits) == examples
+
+
+def test_no_question_at_once_is_refused(config: Config) -> None:
+    with pytest.raises(ValueError, match="need concurrency >= 1, got 0"):
+        replace(config, concurrency=0)

@@ -147,7 +147,7 @@ def trajectory(answer: Answer | None, stop: Stop | None) -> Trajectory:
 def test_no_answer_is_wrong_and_a_crash_of_ours_is_not_scored() -> None:
     assert score(OPEN, trajectory(None, Stop.MALFORMED)).value == 0.0
     assert score(OPEN, trajectory(None, Stop.TURN_LIMIT)).value == 0.0
-    for stop in (Stop.CRASHED, Stop.INTERRUPTED, None):
+    for stop in (Stop.CRASHED, Stop.POLICY_FAILED, Stop.INTERRUPTED, None):
         assert score(OPEN, trajectory(None, stop)).value is None
 
 

@@ -64,7 +64,7 @@ def test_accuracy_is_given_overall_by_kind_and_by_need_beside_chance() -> None:
 def test_a_crash_is_counted_apart_and_scored_nowhere() -> None:
     crashed = scored(RIGHT, None, RIGHT, RIGHT, stop=Stop.CRASHED)
     assert rows(accuracy_table(crashed, {}))["all"][:3] == ["3", "3", "100.0 %"]
-    assert rows(cost_table(crashed))["crashed or interrupted, not scored"] == ["1"]
+    assert rows(cost_table(crashed))["broken off, not scored"] == ["1"]
     assert rows(evidence_table(crashed, {}))["evidence hit rate"][1] == "3"
 
 

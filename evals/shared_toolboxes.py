@@ -1,0 +1,52 @@
+"""One toolbox a video, shared by all its questions: opened by the first of them and closed by the last."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from tools.toolbox import Toolbox
+
+
+@dataclass
+class _Place:
+    """The toolbox of one video, and how many questions are still to use it."""
+
+    left: int = 0
+    toolbox: Toolbox | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class SharedToolboxes:
+    """Toolboxes by the path of their video. Threads may share it."""
+
+    def __init__(self, videos: Iterable[str], open_: Callable[[str], Toolbox]) -> None:
+        """Each video as often as it will be used."""
+        self._open = open_
+        self._places: dict[str, _Place] = {}
+        for path in videos:
+            self._places.setdefault(path, _Place()).left += 1
+
+    @contextmanager
+    def use(self, path: str) -> Iterator[Toolbox]:
+        """The toolbox of a video, once; who comes while it is being opened waits."""
+        place = self._places[path]
+        with place.lock:
+            if place.toolbox is None:
+                place.toolbox = self._open(path)
+            toolbox = place.toolbox
+        try:
+            yield toolbox
+        finally:
+            with place.lock:
+                place.left -= 1
+                if place.left == 0:
+                    toolbox.close()
+                    place.toolbox = None
+
+    def close(self) -> None:
+        """Closes what is still open because some questions were never asked."""
+        for place in self._places.values():
+            if place.toolbox is not None:
+                place.toolbox.close()
+                place.toolbox = None
