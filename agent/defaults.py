@@ -91,10 +91,12 @@ MODELS = (
 
 @dataclass(frozen=True)
 class DefaultChoice:
-    """Who plays, and a sentence for the user that says why."""
+    """Who plays, and why, in words for the user."""
 
     spec: str
     why: str
+    advice: str = ""
+    """What to do for a better one; empty where nothing can be done."""
 
 
 def default_policy(environment: Mapping[str, str] = os.environ) -> DefaultChoice:
@@ -118,7 +120,7 @@ def choose(free_bytes: int | None, cached: Collection[str]) -> DefaultChoice:
     for model in fitting:
         if model.id in cached:
             return DefaultChoice(model.spec, f"its weights are here; {_need(model)}, {_gigabytes(free_bytes)} are free")
-    return DefaultChoice("lite", _what_would_fit(fitting, free_bytes))
+    return _nothing_here(fitting, free_bytes)
 
 
 def may_have_gpu() -> bool:
@@ -160,18 +162,15 @@ def _cached_file(model_id: str, name: str) -> Path | None:
     return Path(path) if isinstance(path, str) else None
 
 
-def _what_would_fit(fitting: Collection[OpenModel], free_bytes: int) -> str:
-    """One line: the best model that would fit, and the command that gets it."""
+def _nothing_here(fitting: Collection[OpenModel], free_bytes: int) -> DefaultChoice:
+    """`lite`, with the best model that would fit and the command that gets it."""
     advised = next((model for model in fitting if model.weight_bytes <= _LARGEST_ADVISED_BYTES), None)
-    if advised is None:
-        least = min((model for model in MODELS if model.is_automatic), key=lambda model: model.needed_bytes)
-        return f"{_gigabytes(free_bytes)} of GPU memory are free, and the smallest model worth it ({least.id}) " + (
-            f"needs about {_gigabytes(least.needed_bytes)}"
-        )
-    return (
-        f"a GPU is here and no model's weights are; {advised.id} would fit ({_need(advised)}), to get it: "
-        f"hf download {advised.id}"
-    )
+    if advised is not None:
+        advice = f"{advised.id} would fit, {_need(advised)}; to get it: hf download {advised.id}"
+        return DefaultChoice("lite", "there is a GPU, but the weights of no model that fits are here", advice)
+    least = min((model for model in MODELS if model.is_automatic), key=lambda model: model.needed_bytes)
+    free = f"{_gigabytes(free_bytes)} of GPU memory are free"
+    return DefaultChoice("lite", f"{free}, too little even for {least.id}: {_need(least)}")
 
 
 def _need(model: OpenModel) -> str:

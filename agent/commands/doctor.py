@@ -1,9 +1,11 @@
-"""`agent doctor`: what is installed and works."""
+"""`agent doctor`: what is installed and works; with a policy, what its model really sees."""
 
 import argparse
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+
+from agent.commands.asking_a_model import add_model_options, policy_options
 
 if TYPE_CHECKING:
     from agent.commands import Commands
@@ -11,11 +13,26 @@ if TYPE_CHECKING:
 
 def add(commands: "Commands") -> None:
     """Declares the command."""
-    doctor = commands.add_parser("doctor", help="what is installed, which encoder is used, how to get the better one")
+    doctor = commands.add_parser(
+        "doctor",
+        help="what is installed and used by default; with --policy, what a model really sees",
+        description="Without --policy: what is installed, what is used by default, how to get the better one. With it: "
+        "about nine requests with generated frames find out whether the model sees all of them, in order and at which "
+        "size, and whether it calls tools. Exit status: 0 all fine, 1 something fails, 69 the model can't be reached.",
+    )
+    doctor.add_argument("--policy", metavar="SPEC", help="ask this model, e.g. http:MODEL@URL; hosted ones cost money")
+    doctor.add_argument("--json", action="store_true", help="one JSON object on stdout and nothing else")
+    add_model_options(doctor)
     doctor.set_defaults(run=_run)
 
 
-def _run(_: argparse.Namespace) -> int:
-    from agent.doctor import print_checkup
+def _run(options: argparse.Namespace) -> int:
+    if options.policy is None:
+        from agent.doctor import print_checkup
 
-    return print_checkup(Console())
+        return print_checkup(Console(), as_json=options.json)
+    from agent.parity.page import examine
+    from agent.policy import open_policy
+
+    policy = open_policy(options.policy, policy_options(options))
+    return examine(policy, Console(), Console(stderr=True), as_json=options.json)
