@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from tools.observation import Box
 
 if TYPE_CHECKING:
-    from tools.video import Frame, Video
+    from tools.footage import Footage
+    from tools.video import Frame
 
 _LONG_SIDE = 96
 _LAG_SECONDS = 0.45
@@ -52,7 +53,7 @@ class Change:
     """Share of the picture times how much it changes (0..1) where it had been quiet; compares changes of one window."""
 
 
-def find_changes(video: "Video", start_seconds: float, stop_seconds: float, count: int) -> tuple[Change, ...]:
+def find_changes(video: "Footage", start_seconds: float, stop_seconds: float, count: int) -> tuple[Change, ...]:
     """The strongest changes of a window in order of time; their starts are exact to a frame."""
     fps = min(_FASTEST_FPS, _MOST_FRAMES / (stop_seconds - start_seconds))
     changes = changes_in(video.window(start_seconds, stop_seconds, max_height=144, max_fps=fps), count)
@@ -235,7 +236,7 @@ def place_in_words(box: Box) -> str:
     return f"{down} {across}".strip() or "centre"
 
 
-def _refined(video: "Video", change: Change, step_seconds: float) -> Change:
+def _refined(video: "Footage", change: Change, step_seconds: float) -> Change:
     """The change with its start looked up among all frames around it."""
     begin = max(0.0, change.start_seconds - 2 * step_seconds)
     small, times = _small(video.window(begin, change.start_seconds + 2 * step_seconds, max_height=144))

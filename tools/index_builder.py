@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.encoders import Encoder
+from tools.footage import Footage
 from tools.index_files import THUMB_SHAPE, Batch
 from tools.sampling import TILES, crop, pixel_box, thin_times
-from tools.video import Frame, Video
+from tools.video import Frame
 
 UNCHANGED = 3.0
 """Mean absolute difference of thumbnails, of 255: below it compression noise, above it something happened."""
@@ -38,7 +39,7 @@ def thumbnail(pixels: Pixels) -> Pixels:
     return np.asarray(small, np.uint8)
 
 
-def quick_times(video: Video, after_seconds: float, sample_fps: float) -> tuple[float, ...]:
+def quick_times(video: Footage, after_seconds: float, sample_fps: float) -> tuple[float, ...]:
     """Keyframes after a time, spread over the video: at most about 72, and no denser than every fourth sample."""
     apart = max(4 / sample_fps, video.info.duration_seconds / _QUICK_FRAMES)
     return thin_times((float(t) for t in video.keyframe_seconds if t > after_seconds), apart)

@@ -25,12 +25,13 @@ from numpy.typing import NDArray
 
 from tools.cache import DEFAULT_LIMIT_BYTES, explained, prune, video_folder, writer_lock
 from tools.encoders import Encoder
+from tools.footage import Footage
 from tools.frame_store import PICTURES, RECORDS, FrameStore, FrameStoreWriter, stored_size
 from tools.index import FrameIndex
 from tools.index_builder import Sampler, quick_looks, quick_times
 from tools.index_files import MANIFEST, THUMB_SHAPE, Batch, IndexFiles, IndexWriter, Manifest
 from tools.sampling import TILES, sample_times, sampling_fps
-from tools.video import SAME_MOMENT_SECONDS, Frame, Video
+from tools.video import SAME_MOMENT_SECONDS, Frame
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class Progress:
 
 
 def open_index(
-    video: Video,
+    video: Footage,
     encoder: Encoder,
     cache: Path | None = None,
     on_progress: Callable[[Progress], None] | None = None,
@@ -71,7 +72,7 @@ class VideoIndex:
 
     def __init__(
         self,
-        video: Video,
+        video: Footage,
         encoder: Encoder,
         cache: Path | None = None,
         on_progress: Callable[[Progress], None] | None = None,

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from tools.captioner import Captioner, PackagedCaptioner
 from tools.encoders import Encoder
+from tools.footage import Footage
 from tools.indexing import VideoIndex
 from tools.screen_reading import ScreenText
 from tools.screen_text import TextReader
 from tools.speech import Recogniser, SpeechLine, embedded_subtitles, read_subtitles
 from tools.subtitles import ended_by
-from tools.video import Video
 
 
 class Parts:
@@ -23,7 +23,7 @@ class Parts:
 
     def __init__(
         self,
-        video: Video,
+        video: Footage,
         index: VideoIndex,
         encoder: Encoder,
         subtitles: str | Path | None = None,

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from tools.cache import read_json_or_none, video_folder, write_json
+from tools.footage import Footage
 from tools.indexing import VideoIndex
 from tools.observation import FULL_FRAME, Box, Finding
 from tools.sampling import box_inside, crop
 from tools.screen_text import TextLine, TextReader, TextSpan, track_text
-from tools.video import Frame, Video
+from tools.video import Frame
 
 _LINES: TypeAdapter[tuple[TextLine, ...]] = TypeAdapter(tuple[TextLine, ...])
 _VERSION = 2
@@ -39,7 +40,7 @@ class ScreenText:
     """Reads a video's screen text on demand. Threads may share it."""
 
     def __init__(
-        self, video: Video, index: VideoIndex, reader: Callable[[], TextReader], cache: Path | None = None
+        self, video: Footage, index: VideoIndex, reader: Callable[[], TextReader], cache: Path | None = None
     ) -> None:
         self._video = video
         self._index = index

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from tools.changes import Change, find_changes
 
 if TYPE_CHECKING:
-    from tools.video import Frame, Video
+    from tools.footage import Footage
+    from tools.video import Frame
 
 __all__ = ["Change", "Cut", "Shot", "cuts_in", "find_changes", "find_shots"]
 
@@ -67,7 +68,7 @@ class _Strip:
 
 
 def find_shots(
-    video: "Video",
+    video: "Footage",
     seconds: NDArray[np.float64],
     thumbs: NDArray[np.uint8],
     start_seconds: float,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from tools.video import Video
+    from tools.footage import Footage
 
 SAMPLE_RATE = 16_000
 BLOCK_SECONDS = 300.0
@@ -23,7 +23,7 @@ _CLOCK_SLACK_SECONDS = 0.1
 _LONGEST_FILL_SECONDS = 30.0
 
 
-def audio_blocks(video: "Video", block_seconds: float = BLOCK_SECONDS) -> Iterator[tuple[float, NDArray[np.float32]]]:
+def audio_blocks(video: "Footage", block_seconds: float = BLOCK_SECONDS) -> Iterator[tuple[float, NDArray[np.float32]]]:
     """(seconds of the first sample, (S,) mono sound at 16 kHz in -1..1) in time order; nothing without sound."""
     pieces: list[NDArray[np.float32]] = []
     start_seconds, length = 0.0, 0
@@ -60,7 +60,7 @@ def quietest(sound: NDArray[np.float32], width: int = SAMPLE_RATE // 4) -> int:
     return int(np.argmin(energy[width:] - energy[:-width])) + width // 2
 
 
-def _resampled(video: "Video") -> Iterator[tuple[float, NDArray[np.float32]]]:
+def _resampled(video: "Footage") -> Iterator[tuple[float, NDArray[np.float32]]]:
     """(seconds, sound at 16 kHz) for each audio frame that decodes, up to where the video was made to end."""
     import av
 

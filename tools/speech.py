@@ -22,7 +22,7 @@ from tools.speech_search import search_lines
 from tools.subtitles import SpeechLine, Word, embedded_subtitles, read_subtitles
 
 if TYPE_CHECKING:
-    from tools.video import Video
+    from tools.footage import Footage
 
 __all__ = ["Recogniser", "SpeechLine", "Word", "embedded_subtitles", "is_doubtful", "read_subtitles", "search_lines"]
 
@@ -78,7 +78,7 @@ class Recogniser:
         )
 
     def transcribe(
-        self, video: "Video", on_progress: Callable[[float, float], None] | None = None, cache: Path | None = None
+        self, video: "Footage", on_progress: Callable[[float, float], None] | None = None, cache: Path | None = None
     ) -> tuple[SpeechLine, ...]:
         """Every line said in the video, () without sound; kept in the video's cache folder.
 

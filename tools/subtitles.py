@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from tools.video import Video
+    from tools.footage import Footage
 
 Source = Literal["subtitle file", "subtitle stream", "recognised"]
 
@@ -118,7 +118,7 @@ def plain(text: str) -> str:
     return " ".join(html.unescape(text).split())
 
 
-def embedded_subtitles(video: "Video") -> tuple[SpeechLine, ...]:
+def embedded_subtitles(video: "Footage") -> tuple[SpeechLine, ...]:
     """The lines of the video's first text subtitle stream (the default one if marked), () where there is none."""
     import av
 

@@ -20,6 +20,7 @@ from tools import wording
 from tools.captioner import Captioner
 from tools.changes import find_changes
 from tools.encoders import Encoder, open_encoder
+from tools.footage import Footage
 from tools.indexing import Progress, VideoIndex, open_index
 from tools.observation import FULL_FRAME, Box, Finding, FrameRef, Observation, ToolError
 from tools.parts import Parts
@@ -65,7 +66,7 @@ BoxArgument = tuple[Fraction, Fraction, Fraction, Fraction]
 class Toolbox:
     """The tools, over one video and its index. Several calls may run at once."""
 
-    def __init__(self, video: Video, index: VideoIndex, encoder: Encoder, parts: Parts) -> None:
+    def __init__(self, video: Footage, index: VideoIndex, encoder: Encoder, parts: Parts) -> None:
         self.video = video
         self.index = index
         self._encoder = encoder
@@ -371,7 +372,26 @@ def open_toolbox(
         ValueError: no such file, not a video, nothing decodable, nothing before `until`, an unknown encoder,
             unreadable subtitles.
     """
-    video = Video(path, until)
+    return toolbox_over(
+        Video(path, until),
+        encoder=encoder,
+        subtitles=subtitles,
+        cache=cache,
+        captioner=captioner,
+        on_progress=on_progress,
+    )
+
+
+def toolbox_over(
+    video: Footage,
+    *,
+    encoder: str | None = None,
+    subtitles: str | Path | None = None,
+    cache: Path | None = None,
+    captioner: Captioner | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Toolbox:
+    """The tools of an open video, which closes with them; `open_toolbox` says the rest."""
     try:
         parts_encoder = open_encoder(encoder or "auto")
         index = open_index(video, parts_encoder, cache, on_progress)

@@ -164,28 +164,14 @@ class Video:
         """
         if len(times) == 0:
             return iter(())
-        asked = np.asarray(times, np.float64)
-        if not ((asked >= 0) & (asked < self.info.duration_seconds)).all():
-            wrong = asked[~((asked >= 0) & (asked < self.info.duration_seconds))][0]
-            raise VideoError(f"need 0 <= seconds < {self.info.duration_seconds:.3f}, the video's length, got {wrong}")
-        ranks = np.searchsorted(self.timestamps, asked + SAME_MOMENT_SECONDS, side="right") - 1
-        return self._frames(self._shown[np.unique(ranks)], max_height)
+        ranks = frame_ranks(self.timestamps, self.info.duration_seconds, times)
+        return self._frames(self._shown[ranks], max_height)
 
     def window(
         self, start: float, stop: float, max_height: int | None = None, max_fps: float | None = None
     ) -> Iterator[Frame]:
         """Every frame on screen during [start, stop), or about `max_fps` of them a second where there are more."""
-        if not (math.isfinite(start) and math.isfinite(stop) and 0 <= start < stop):
-            raise VideoError(f"need 0 <= start < stop <= {self.info.duration_seconds:.3f}, got [{start}, {stop})")
-        if start >= self.info.duration_seconds:
-            raise VideoError(f"need a start before {self.info.duration_seconds:.3f}, the video's end, got {start}")
-        stop = min(stop, self.info.duration_seconds)
-        inside = (self.timestamps > start + SAME_MOMENT_SECONDS) & (self.timestamps < stop - SAME_MOMENT_SECONDS)
-        times = np.concatenate([[start], self.timestamps[inside]])
-        if max_fps is not None and len(times) > (stop - start) * max_fps:
-            times = start + np.arange(max(1, math.ceil((stop - start) * max_fps))) / max_fps
-            times = times[times < stop]
-        return self.read(list(times), max_height)
+        return self.read(window_times(self.timestamps, self.info.duration_seconds, start, stop, max_fps), max_height)
 
     def _first_picture(self) -> "tuple[int, VideoFrame]":
         """(time, picture) of the first frame that decodes: only with it does a file become a video.
@@ -303,6 +289,36 @@ class _Reader:
 
     decoder: Decoder
     converter: RgbConverter
+
+
+def frame_ranks(timestamps: NDArray[np.float64], duration_seconds: float, times: Sequence[float]) -> NDArray[np.intp]:
+    """(R,) numbers of the frames on screen at `times`, each once, ascending. VideoError for a time outside."""
+    asked = np.asarray(times, np.float64)
+    outside = asked[~((asked >= 0) & (asked < duration_seconds))]
+    if len(outside):
+        raise VideoError(f"need 0 <= seconds < {duration_seconds:.3f}, the video's length, got {outside[0]}")
+    return np.unique(np.searchsorted(timestamps, asked + SAME_MOMENT_SECONDS, side="right") - 1)
+
+
+def window_times(
+    timestamps: NDArray[np.float64], duration_seconds: float, start: float, stop: float, max_fps: float | None
+) -> list[float]:
+    """Times that show every frame on screen during [start, stop), or about `max_fps` of them a second.
+
+    Raises:
+        VideoError: the window is empty or begins after the end.
+    """
+    if not (math.isfinite(start) and math.isfinite(stop) and 0 <= start < stop):
+        raise VideoError(f"need 0 <= start < stop <= {duration_seconds:.3f}, got [{start}, {stop})")
+    if start >= duration_seconds:
+        raise VideoError(f"need a start before {duration_seconds:.3f}, the video's end, got {start}")
+    stop = min(stop, duration_seconds)
+    inside = (timestamps > start + SAME_MOMENT_SECONDS) & (timestamps < stop - SAME_MOMENT_SECONDS)
+    times = np.concatenate([[start], timestamps[inside]])
+    if max_fps is not None and len(times) > (stop - start) * max_fps:
+        times = start + np.arange(max(1, math.ceil((stop - start) * max_fps))) / max_fps
+        times = times[times < stop]
+    return [float(time) for time in times]
 
 
 def _check_file(path: Path) -> None:
