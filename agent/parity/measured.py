@@ -20,6 +20,8 @@ class Rung:
     """Different numbers that the model named, right or wrong."""
     error: str = ""
     """Why the request was refused."""
+    is_cut: bool = False
+    """Whether the reply ended at its token limit: what it did not name may have been seen."""
 
     @property
     def sent(self) -> int:

@@ -67,6 +67,7 @@ def rung(exchange: Exchange) -> Rung:
         seen=tuple(position[number] for number in named if number in position),
         stated=len(named),
         error=exchange.error,
+        is_cut=exchange.turn is not None and exchange.turn.reply is not None and exchange.turn.reply.is_cut,
     )
 
 

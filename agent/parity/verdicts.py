@@ -21,6 +21,7 @@ _DEAR_FRAME_TOKENS = 600
 _UNSEEN_FRAME_TOKENS = 40
 """Less than that are the frame's time in words and no picture: four tokens are the least that a picture takes."""
 
+_LONGER = "a longer reply: --max-reply-tokens 4096; models that think at length need it"
 _SHRUNK = "a weak reader, or frames are made smaller before the model sees them"
 
 
@@ -55,9 +56,8 @@ def _reply(measured: Measured) -> Row:
     found = f"after {measured.first_seconds:.1f} s"
     if not measured.why_unusable:
         return Row("answers", f"{found}, in the form asked for", "ok")
-    return Row(
-        "answers", f"{found}, but {measured.why_unusable}", "fail", "a model that follows instructions is needed"
-    )
+    advice = _LONGER if measured.rungs[0].is_cut else "a model that follows instructions is needed"
+    return Row("answers", f"{found}, but {measured.why_unusable}", "fail", advice)
 
 
 def _pictures(measured: Measured) -> Row:
@@ -66,6 +66,9 @@ def _pictures(measured: Measured) -> Row:
         return _blind(measured)
     if last.error:
         return _refused(measured.rungs)
+    if last.is_lossy and last.is_cut:
+        found = f"not known: the reply to {last.sent} pictures was cut off at its token limit"
+        return Row("pictures", found, "fail", _LONGER)
     if last.is_lossy:
         advice = f"ask for fewer: --max-pictures {len(last.seen)}" if last.seen else "use another server or model"
         return Row("pictures", f"{_which(last)} of {last.sent} in one request are seen", "fail", advice)

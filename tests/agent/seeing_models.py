@@ -48,7 +48,7 @@ class SeeingModel:
         pictures = [simplejpeg.decode_jpeg(jpeg, "RGB") for jpeg in jpegs if jpeg is not None]
         words = sum(len(b.text.split()) for m in conversation.messages for b in m.blocks if isinstance(b, Text))
         text = self.reply(trajectory, list(zip(refs, pictures, strict=True)))
-        reply = Reply(text, token_ids=(1, 2), logprobs=(-0.1, -0.2))
+        reply = Reply(text, token_ids=(1, 2), logprobs=(-0.1, -0.2), is_cut=self.is_cut(len(refs)))
         return as_turn(reply, self.usage(words, refs), trajectory, conversation.dropped)
 
     def reply(self, trajectory: Trajectory, seen: list[tuple[FrameRef, NDArray[np.uint8]]]) -> str:
@@ -68,6 +68,9 @@ class SeeingModel:
 
     def numbers(self, pixels: NDArray[np.uint8]) -> list[str]:
         return read(pixels)
+
+    def is_cut(self, pictures: int) -> bool:
+        return False
 
     def usage(self, words: int, refs: tuple[FrameRef, ...]) -> Usage:
         tokens = words + sum(round(FRAME_TOKENS * ref.width * ref.height / (640 * 360)) for ref in refs)
@@ -138,6 +141,18 @@ class CountsNothing(SeeingModel):
 
     def usage(self, words: int, refs: tuple[FrameRef, ...]) -> Usage:
         return Usage()
+
+
+class ThinksTooLong(SeeingModel):
+    """Does not come to an end of its thinking where there is much to see."""
+
+    spec = "test:thinks"
+
+    def is_cut(self, pictures: int) -> bool:
+        return pictures > 4
+
+    def reply(self, trajectory: Trajectory, seen: list[tuple[FrameRef, NDArray[np.uint8]]]) -> str:
+        return "<think>In the first frame I see" if len(seen) > 4 else super().reply(trajectory, seen)
 
 
 class SeesNothing(SeeingModel):

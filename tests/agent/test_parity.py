@@ -29,6 +29,7 @@ from tests.agent.seeing_models import (
     Shrinks,
     ShrinksZooms,
     TakesEight,
+    ThinksTooLong,
     Unreachable,
     read,
 )
@@ -124,6 +125,12 @@ def test_following_the_advice_makes_the_refusal_go_away() -> None:
     table = rows(measure(TakesEight(PolicyOptions(max_pictures=8)), SEED))
     assert is_fine(table)
     assert "of 16, 8 were left out as --max-pictures says" in table[1].found
+
+
+def test_a_reply_cut_off_is_not_taken_for_lost_pictures() -> None:
+    row = judged(ThinksTooLong)["pictures"]
+    assert row.found == "not known: the reply to 8 pictures was cut off at its token limit"
+    assert "--max-reply-tokens" in row.advice
 
 
 def test_a_server_that_counts_no_tokens_is_warned_of() -> None:
