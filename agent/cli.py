@@ -10,12 +10,12 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from agent.commands import ask, doctor, index, replay
+from agent.commands import ask, doctor, explain, index, predict, replay
 from agent.commands.outcome import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_POLICY_FAILED
 from agent.policy import PolicyError
 from tools.observation import MissingPartError
 
-_COMMANDS = (ask, index, replay, doctor)
+_COMMANDS = (ask, explain, predict, index, replay, doctor)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

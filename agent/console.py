@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from agent.coverage import coverage_of, mmss
+from agent.published import too_few
 from agent.trajectory import Answer, Calls, Evidence, Malformed, Step, ToolCall, Trajectory, Turn
 from tools.indexing import Progress as IndexProgress
 from tools.observation import FULL_FRAME, Observation
@@ -119,10 +120,12 @@ def print_answer(trajectory: Trajectory, console: Console) -> None:
     if answer is None:
         console.print(f"[bold red]No answer[/] ({trajectory.stop.value if trajectory.stop else 'not ended'})")
         return
-    console.print(f"[bold]{escape(_headline(answer))}[/]", highlight=False)
+    console.print(f"[bold]{escape(_headline(answer))}[/]", highlight=False, soft_wrap=True)
     console.print(_certainty(trajectory), highlight=False)
-    for item in answer.evidence:
-        console.print("  " + escape(evidence_text(item)), highlight=False, soft_wrap=True)
+    if answer.chain or answer.predictions:
+        _print_events(trajectory, answer, console)
+    else:
+        _print_evidence(answer.evidence, "  ", console)
     console.print(coverage_of(trajectory).sentence, highlight=False, soft_wrap=True)
     if trajectory.facts.is_cut_off:
         seconds = trajectory.facts.duration_seconds
@@ -130,6 +133,36 @@ def print_answer(trajectory: Trajectory, console: Console) -> None:
             f"[yellow]The file is cut off: only its first {seconds:.2f} s can be decoded.[/]", highlight=False
         )
     console.print(usage_text(trajectory), style="dim", highlight=False, soft_wrap=True)
+
+
+def _print_evidence(evidence: tuple[Evidence, ...], indent: str, console: Console) -> None:
+    for item in evidence:
+        console.print(indent + escape(evidence_text(item)), highlight=False, soft_wrap=True)
+
+
+def _print_events(trajectory: Trajectory, answer: Answer, console: Console) -> None:
+    """A causal chain or predictions, numbered, each with why and with its own evidence."""
+    for number, link in enumerate(answer.chain, start=1):
+        console.print(f"[bold]{number:>2}.[/] {escape(link.event)}", highlight=False, soft_wrap=True)
+        if link.because:
+            console.print(f"    [italic]{escape(link.because)}[/]", highlight=False, soft_wrap=True)
+        _print_evidence(link.evidence, "    ", console)
+    for number, item in enumerate(answer.predictions, start=1):
+        line = f"[bold]{number:>2}.[/] {escape(item.event)} [bold]({item.confidence:.2f})[/]"
+        console.print(line, highlight=False, soft_wrap=True)
+        console.print(f"    [italic]{escape(item.justification)}[/]", highlight=False, soft_wrap=True)
+        _print_evidence(item.evidence, "    ", console)
+    if trajectory.question.task == "predict":
+        console.print(_until(trajectory), highlight=False, soft_wrap=True)
+
+
+def _until(trajectory: Trajectory) -> str:
+    ends, until = trajectory.facts.duration_seconds, trajectory.question.until_seconds
+    is_cut = until is not None and until <= ends
+    said = f"Nothing after {ends:.2f} s was looked at." if is_cut else f"The video ends at {ends:.2f} s."
+    return " ".join(
+        (said, "Each confidence is for its own event; they need not sum to 1.", too_few(trajectory))
+    ).strip()
 
 
 def _headline(answer: Answer) -> str:

@@ -18,8 +18,9 @@ from jinja2 import Environment, StrictUndefined, Template
 from agent.coverage import coverage_of, mmss
 from agent.overlay import BoxView, boxes_on, quotes
 from agent.pictures import Picture, PictureOf, Pictures, gather
+from agent.published import too_few
 from agent.timeline import frame_anchor, timeline_of
-from agent.trajectory import Calls, Evidence, Result, Step, Stop, ToolCall, Trajectory
+from agent.trajectory import Answer, Calls, Evidence, Result, Step, Stop, ToolCall, Trajectory
 from tools.observation import FULL_FRAME, Finding, FrameRef
 
 _HEAD_LINES = 14
@@ -72,6 +73,25 @@ class ExhibitView:
     """(what is shown, address in the page); the address is empty for an unknown call."""
     doubts: tuple[str, ...]
     """Why what it rests on may be wrong, in the words of the tools; not of findings that it does not quote."""
+
+
+@dataclass(frozen=True)
+class EventView:
+    """One step of a causal chain, or one prediction."""
+
+    number: int
+    event: str
+    why: str
+    """How it follows, or what speaks for it; empty for the first step."""
+    confidence: float | None
+    """0..1; None for a step."""
+    exhibits: tuple[ExhibitView, ...]
+    """Those that it rests on, as the page numbers them."""
+
+    @property
+    def frame(self) -> FrameView | None:
+        """The first picture among its exhibits that there is."""
+        return next((f for exhibit in self.exhibits for f in exhibit.frames if f.picture is not None), None)
 
 
 @dataclass(frozen=True)
@@ -128,6 +148,7 @@ def render(trajectory: Trajectory, picture: PictureOf) -> str:
     pictures = gather(_all_refs(trajectory), picture)
     style, script = _part("report.css"), _part("report.js")
     answer = trajectory.answer
+    exhibits = _exhibits(trajectory, pictures)
     return _template().render(
         trajectory=trajectory,
         question=trajectory.question,
@@ -138,7 +159,10 @@ def render(trajectory: Trajectory, picture: PictureOf) -> str:
         stop_sentence=_STOP_SENTENCES[trajectory.stop],
         coverage=coverage,
         timeline=timeline_of(trajectory, coverage),
-        exhibits=_exhibits(trajectory, pictures),
+        exhibits=exhibits,
+        events=_events(answer, exhibits),
+        until_seconds=_until_seconds(trajectory),
+        too_few=too_few(trajectory),
         steps=_steps(trajectory, pictures),
         meters=meters(trajectory),
         pictures=pictures,
@@ -187,7 +211,7 @@ def whole_frame(ref: FrameRef, trajectory: Trajectory) -> FrameRef:
 
 def _all_refs(trajectory: Trajectory) -> tuple[FrameRef, ...]:
     answer = trajectory.answer
-    evidence = answer.evidence if answer else ()
+    evidence = _all_evidence(answer)
     shown = [ref for item in evidence for ref in _evidence_refs(trajectory, item)]
     return (*shown, *trajectory.frames_seen)
 
@@ -216,7 +240,7 @@ def _exhibits(trajectory: Trajectory, pictures: Pictures) -> tuple[ExhibitView, 
         return ()
     anchors = _anchors(trajectory)
     exhibits = []
-    for number, item in enumerate(answer.evidence, start=1):
+    for number, item in enumerate(_all_evidence(answer), start=1):
         findings = _findings_of(trajectory, item)
         frames = tuple(
             _only_cited(_frame_view(f"exhibit-{number}-frame-{i}", ref, pictures, findings, item))
@@ -227,6 +251,33 @@ def _exhibits(trajectory: Trajectory, pictures: Pictures) -> tuple[ExhibitView, 
         calls = tuple(anchors.get(call_id, (call_id, "")) for call_id in item.call_ids)
         exhibits.append(ExhibitView(number, item, frames, calls, doubts))
     return tuple(exhibits)
+
+
+def _all_evidence(answer: Answer | None) -> tuple[Evidence, ...]:
+    """The evidence of the answer and of its steps or predictions, each piece once."""
+    if answer is None:
+        return ()
+    parts = (answer.evidence, *(x.evidence for x in answer.chain), *(x.evidence for x in answer.predictions))
+    return tuple(dict.fromkeys(item for part in parts for item in part))
+
+
+def _events(answer: Answer | None, exhibits: tuple[ExhibitView, ...]) -> tuple[EventView, ...]:
+    """The steps of the chain, or the predictions, with the exhibits of each."""
+    if answer is None:
+        return ()
+    of = {exhibit.evidence: exhibit for exhibit in exhibits}
+    steps = [(x.event, x.because, None, x.evidence) for x in answer.chain]
+    predictions = [(x.event, x.justification, x.confidence, x.evidence) for x in answer.predictions]
+    return tuple(
+        EventView(number, event, why, confidence, tuple(of[item] for item in dict.fromkeys(evidence)))
+        for number, (event, why, confidence, evidence) in enumerate([*steps, *predictions], start=1)
+    )
+
+
+def _until_seconds(trajectory: Trajectory) -> float | None:
+    """Where the video was made to end; None where it was seen whole."""
+    until, length = trajectory.question.until_seconds, trajectory.facts.duration_seconds
+    return until if until is not None and until <= length else None
 
 
 def _anchors(trajectory: Trajectory) -> dict[str, tuple[str, str]]:
@@ -251,7 +302,7 @@ def _calls(turn: int, step: Step, pictures: Pictures, trajectory: Trajectory) ->
         return ()
     results = {result.call_id: result for result in step.results}
     findings = tuple(f for result in step.results for f in result.observation.findings)
-    cited = trajectory.answer.evidence if trajectory.answer else ()
+    cited = _all_evidence(trajectory.answer)
     anchors = _anchors(trajectory)
     views = []
     for i, call in enumerate(step.turn.move.calls, start=1):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from agent.lite import choosing, naming, ordering, textual, timing
+from agent.lite import choosing, explaining, naming, ordering, predicting, textual, timing
 from agent.lite.case import Case
 from agent.lite.extracting import Similarity
 from agent.lite.plan import Wanted, new_calls, wanted
@@ -27,6 +27,8 @@ class Approach:
     answer: Callable[[Case], Answer]
 
 
+_EXPLAIN = Approach(explaining.looks, explaining.answer)
+_PREDICT = Approach(predicting.looks, predicting.answer)
 _INTERVAL = Approach(timing.interval_looks, timing.interval_answer)
 _ORDER = Approach(ordering.looks, ordering.answer)
 _CHOICE = Approach(choosing.looks, choosing.answer)
@@ -62,6 +64,8 @@ class LitePolicy:
 
 def approach_to(reading: Reading) -> Approach:
     """The approach for a question."""
+    if reading.question.task != "answer":
+        return _EXPLAIN if reading.question.task == "explain" else _PREDICT
     if reading.wants == "interval":
         return _INTERVAL
     if reading.wants == "order":
@@ -94,6 +98,8 @@ def _thought(case: Case) -> str:
     reading = case.reading
     if case.trajectory.steps:
         return "I look closer where the first look points."
+    if reading.question.task != "answer":
+        return f"Asked to {reading.question.task}. I gather what can be known: shots, changes, text, speech."
     where = (
         ""
         if reading.span is None

@@ -34,9 +34,12 @@ def called(trajectory: Trajectory, tool: str) -> bool:
     return any(call.name == tool for call in trajectory.calls)
 
 
-def text_lines(trajectory: Trajectory) -> list[Line]:
-    """Screen text, in time order; a line read again within a longer reading of it counts once, as the longer one."""
-    lines = [_text_line(note) for note in notes(trajectory, "text")]
+def text_lines(trajectory: Trajectory, tool: str | None = None) -> list[Line]:
+    """Screen text, of one tool or of all, in time order.
+
+    A line read again within a longer reading of it counts once, as the longer one.
+    """
+    lines = [_text_line(note) for note in notes(trajectory, "text", tool)]
     lines.sort(key=lambda line: line.start_seconds - line.stop_seconds)
     kept: list[Line] = []
     for line in lines:

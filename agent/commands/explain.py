@@ -1,0 +1,31 @@
+"""`agent explain`: what leads to what in a video, each step with its evidence."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from agent.commands.playing import add_playing_options, play
+from agent.commands.schema import add_schema_option
+from agent.trajectory import Question
+
+if TYPE_CHECKING:
+    from agent.commands import Commands
+
+WHOLE_VIDEO = "What happens, and why?"
+
+
+def add(commands: "Commands") -> None:
+    """Declares the command."""
+    explain = commands.add_parser("explain", help="what leads to what, step by step with evidence")
+    explain.add_argument("video", metavar="VIDEO")
+    explain.add_argument(
+        "what", metavar="WHAT", nargs="?", default=WHOLE_VIDEO, help="what is to be explained; all of it by default"
+    )
+    add_playing_options(explain)
+    add_schema_option(explain, "explain")
+    explain.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from agent.published import explanation_json
+
+    return play(options, Question(options.video, options.what, task="explain"), explanation_json)
