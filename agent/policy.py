@@ -124,7 +124,18 @@ def _http(where: str, options: PolicyOptions) -> Policy:
     return HttpPolicy(where, options)
 
 
-POLICIES: dict[str, Callable[[str, PolicyOptions], Policy]] = {"http": _http, "lite": _lite, "scripted": _scripted}
+def _transformers(where: str, options: PolicyOptions) -> Policy:
+    from agent.backends.transformers import TransformersPolicy
+
+    return TransformersPolicy(where, options)
+
+
+POLICIES: dict[str, Callable[[str, PolicyOptions], Policy]] = {
+    "http": _http,
+    "lite": _lite,
+    "scripted": _scripted,
+    "transformers": _transformers,
+}
 
 
 def open_policy(spec: str, options: PolicyOptions | None = None) -> Policy:

@@ -1,0 +1,202 @@
+"""A model of transformers from a folder or the hub: its weights, its ids, its eyes.
+
+The hub is asked only for a model that the user named. Loads the tokenizer and the image processor and not the
+combined processor, which for SmolVLM wants a package to spell numbers and for Qwen a video processor, both unused.
+"""
+
+import importlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import torch
+from transformers import (
+    AutoConfig,
+    AutoImageProcessor,
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    AutoTokenizer,
+    GenerationConfig,
+)
+from transformers.utils.hub import cached_file
+
+from agent.backends.vision import Eyes, QwenEyes, SmolVlmEyes
+from agent.policy import PolicyError
+from agent.tokens import Scribe
+from tools import packaged
+from tools.observation import MissingPartError
+
+_VISION_TOKENS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model, ready to be asked."""
+
+    model: Any
+    tokenizer: Any
+    scribe: Scribe
+    eyes: Eyes | None
+    """None for a model that reads only."""
+    ends: tuple[int, ...]
+    """Ids that end a reply."""
+    never: tuple[int, ...]
+    """Ids that are never sampled: a placeholder without a picture takes the model down."""
+    image_token_id: int | None
+    context_tokens: int
+    """Prompt and reply together may be so long."""
+
+
+def load(where: str, max_frame_pixels: int, adapter: str = "") -> Loaded:
+    """The model of a folder or hub id, on the best device here.
+
+    Args:
+        where: a folder, or a hub id such as Qwen/Qwen2.5-VL-3B-Instruct, which is downloaded if it is not here yet.
+        max_frame_pixels: the largest picture that will be shown.
+        adapter: folder of a LoRA adapter; none if empty.
+
+    Raises:
+        PolicyError: no such model, no network, not a chat model, a family whose pictures are not known, no memory.
+        MissingPartError: an adapter without peft.
+    """
+    if looks_like_a_path(where) and not Path(where).expanduser().is_dir():
+        raise PolicyError(
+            f"no folder {where}: give the folder that a model was saved in, or a hub id such as ORG/MODEL"
+        )
+    place = str(Path(where).expanduser()) if looks_like_a_path(where) else where
+    device = best_device()
+    try:
+        config = AutoConfig.from_pretrained(place)
+        tokenizer = AutoTokenizer.from_pretrained(place)
+        processor = _processor(place) if _sees(config) else None
+        template = _template(place, tokenizer)
+        model = _model(place, config, device)
+    except (OSError, ValueError, KeyError) as error:  # what transformers raises for files that are missing or unknown
+        raise PolicyError(_why_not(where, error)) from error
+    except torch.OutOfMemoryError as error:
+        raise PolicyError(f"{where} does not fit in the memory of {device}: take a smaller model") from error
+    if adapter:
+        model = with_adapter(model, adapter)
+    image_token_id = config.image_token_id if processor is not None else None
+    scribe = _scribe(where, tokenizer, template, image_token_id)
+    eyes = None if processor is None else _eyes(where, config, processor, scribe, max_frame_pixels)
+    return Loaded(
+        model=model,
+        tokenizer=tokenizer,
+        scribe=scribe,
+        eyes=eyes,
+        ends=_ends(model, tokenizer, scribe),
+        never=tuple(getattr(config, name) for name in _VISION_TOKENS if getattr(config, name, None) is not None),
+        image_token_id=image_token_id,
+        context_tokens=config.get_text_config().max_position_embeddings,
+    )
+
+
+def looks_like_a_path(where: str) -> bool:
+    """Whether it's a folder and no hub id: it exists, or it's written as only paths are."""
+    return where.startswith((".", "/", "~")) or where.count("/") > 1 or Path(where).is_dir()
+
+
+def best_device() -> torch.device:
+    """CUDA, else Apple's, else the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def best_dtype(device: torch.device, saved: torch.dtype | None) -> torch.dtype:
+    """Half precision where the device is fast in it; on a CPU only for weights that were saved so."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    if device.type == "mps":
+        return torch.float16
+    is_fast = torch.cpu.get_capabilities().get("amx_bf16", False) and saved not in (None, torch.float32)
+    return torch.bfloat16 if is_fast else torch.float32
+
+
+def with_adapter(model: Any, folder: str) -> Any:
+    """The model with a LoRA adapter in it.
+
+    Raises:
+        PolicyError: no adapter there, or one of another model.
+        MissingPartError: peft is not installed.
+    """
+    if not packaged.is_installed("peft"):
+        raise MissingPartError("peft is not installed, which adapters need: run `pip install 'videosleuth[rl]'`")
+    peft: Any = importlib.import_module("peft")
+    if not (Path(folder) / "adapter_config.json").is_file():
+        raise PolicyError(f"no adapter in {folder}: give the folder that holds adapter_config.json")
+    try:
+        return peft.PeftModel.from_pretrained(model, folder).get_base_model().eval()
+    except (ValueError, RuntimeError) as error:
+        raise PolicyError(f"the adapter in {folder} does not fit this model: {_first_line(error)}") from error
+
+
+def _sees(config: Any) -> bool:
+    return hasattr(config, "vision_config")
+
+
+def _processor(place: str) -> Any:
+    return AutoImageProcessor.from_pretrained(place)  # type: ignore[no-untyped-call]
+
+
+def _model(place: str, config: Any, device: torch.device) -> Any:
+    loader: Any = AutoModelForImageTextToText if _sees(config) else AutoModelForCausalLM
+    dtype = best_dtype(device, config.dtype)
+    on_device = {"device_map": device} if device.type != "cpu" else {}
+    model = loader.from_pretrained(place, config=config, dtype=dtype, **on_device).eval()
+    # models come with sampling settings and penalties; what is asked for is what is done
+    ends = model.generation_config.eos_token_id
+    model.generation_config = GenerationConfig(eos_token_id=ends)  # type: ignore[no-untyped-call]
+    return model
+
+
+def _template(place: str, tokenizer: Any) -> str | None:
+    """The chat template; older repositories of models that see keep it in a file that no tokenizer reads."""
+    if tokenizer.chat_template is not None:
+        return str(tokenizer.chat_template)
+    file = cached_file(place, "chat_template.json", _raise_exceptions_for_missing_entries=False)
+    return str(json.loads(Path(file).read_text(encoding="utf-8"))["chat_template"]) if file else None
+
+
+def _scribe(where: str, tokenizer: Any, template: str | None, image_token_id: int | None) -> Scribe:
+    if template is None:
+        raise PolicyError(f"{where} has no chat template: take a model that was made to follow instructions")
+    placeholder = None if image_token_id is None else tokenizer.convert_ids_to_tokens(image_token_id)
+    try:
+        return Scribe(tokenizer, template, placeholder)
+    except (jinja2.TemplateError, ValueError) as error:
+        raise PolicyError(f"the chat template of {where} can't be used: {_first_line(error)}") from error
+
+
+def _eyes(where: str, config: Any, processor: Any, scribe: Scribe, max_frame_pixels: int) -> Eyes:
+    if hasattr(processor, "merge_size"):
+        return QwenEyes(processor, config.image_token_id, max_frame_pixels)
+    if hasattr(processor, "max_image_size"):
+        patches = (config.vision_config.image_size // config.vision_config.patch_size) ** 2
+        return SmolVlmEyes(processor, patches // config.scale_factor**2, scribe.ids)
+    raise PolicyError(
+        f"how {where} takes pictures is not known here ({type(processor).__name__}): "
+        "take a Qwen-VL or SmolVLM model, or run it on a server and use http:MODEL@URL"
+    )
+
+
+def _ends(model: Any, tokenizer: Any, scribe: Scribe) -> tuple[int, ...]:
+    saved = model.generation_config.eos_token_id
+    named = saved if isinstance(saved, list) else [saved]
+    return tuple({scribe.end, *(token for token in [*named, tokenizer.eos_token_id] if token is not None)})
+
+
+def _why_not(where: str, error: Exception) -> str:
+    if isinstance(error, OSError) and not looks_like_a_path(where):
+        return (
+            f"{where} is neither a folder here nor could it be fetched from the hub: check its name and the network, "
+            f"or give the folder of a model that is here ({_first_line(error)})"
+        )
+    return f"{where} can't be loaded: {_first_line(error)}"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,103 @@
+"""How the next token is chosen: a row of a batch gets what it would have got alone, and the probability is kept.
+
+Sampling is done by the Gumbel trick: noise from each row's own generator is added to the log-probabilities, and the
+largest sum wins, which is an exact draw. So the engine's loop is greedy, and a row's draws depend on nobody else's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import LogitsProcessor, StoppingCriteria
+
+
+@dataclass(frozen=True)
+class Draw:
+    """How one request wants its tokens chosen."""
+
+    temperature: float
+    """0 takes the most probable."""
+    top_p: float
+    """1 takes any; less leaves out the least probable that make up the rest."""
+    seed: int
+    """0..2**63 - 1."""
+
+
+class Sampler(LogitsProcessor):
+    """Chooses a token for each row and remembers its log-probability."""
+
+    def __init__(self, draws: Sequence[Draw], never: Sequence[int], device: torch.device) -> None:
+        """Chooses as `draws` say, a row each; the token ids in `never` are not chosen."""
+        self._draws = tuple(draws)
+        self._never = list(never)
+        self._generators = [torch.Generator(device).manual_seed(draw.seed) for draw in draws]
+        self._steps: list[torch.Tensor] = []  # (rows,) each
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """(rows, vocabulary) scores of which each row's largest is the token chosen; logits in, float32."""
+        scores = scores.clone()
+        scores[:, self._never] = -torch.inf
+        rows = [self._row(*one) for one in zip(scores, self._draws, self._generators, strict=True)]
+        chosen = torch.stack([score for score, _ in rows])
+        logprobs = torch.stack([logprob for _, logprob in rows])
+        self._steps.append(logprobs.gather(1, chosen.argmax(1, keepdim=True))[:, 0])
+        return chosen
+
+    @property
+    def logprobs(self) -> list[list[float]]:
+        """Rows of natural logarithms of the probabilities of the tokens, as they were drawn.
+
+        At temperature 0 nothing is drawn; these are then the model's own, at temperature 1.
+        """
+        rows: list[list[float]] = torch.stack(self._steps, dim=1).tolist()
+        return rows
+
+    def _row(self, logits: torch.Tensor, draw: Draw, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """What to take the largest of, and the log-probabilities; (vocabulary,) each."""
+        if draw.temperature == 0:
+            return logits, logits.log_softmax(0)
+        logprobs = _nucleus(logits / draw.temperature, draw.top_p).log_softmax(0)
+        uniform = torch.rand(logits.shape, generator=generator, device=logits.device)
+        # the smallest positive float32 keeps log(0) out
+        gumbel = -(-uniform.clamp_min(torch.finfo(torch.float32).tiny).log()).log()
+        return logprobs + gumbel, logprobs
+
+
+def _nucleus(logits: torch.Tensor, top_p: float) -> torch.Tensor:
+    """The logits with all but the most probable that together reach `top_p` at minus infinity."""
+    if top_p == 1:
+        return logits
+    probabilities, order = logits.softmax(0).sort(descending=True)
+    reached_before = probabilities.cumsum(0) - probabilities
+    left_out = order[reached_before >= top_p]
+    return logits.index_fill(0, left_out, -torch.inf)
+
+
+class StopAt(StoppingCriteria):
+    """Ends a row where one of some strings has appeared in what it wrote, and remembers where that was."""
+
+    _TAIL_TOKENS = 16
+    """A stop string of so many characters is never longer, as a token has at least one."""
+
+    def __init__(self, strings: Sequence[str], tokenizer: Any, prompt_length: int, rows: int) -> None:
+        assert max(map(len, strings)) <= self._TAIL_TOKENS, "the tail is too short for a stop string"
+        self._strings = tuple(strings)
+        self._tokenizer = tokenizer
+        self._prompt_length = prompt_length
+        self.lengths: list[int | None] = [None] * rows
+        """Tokens of each row up to the end of its stop string; None where there is none."""
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **_: object) -> torch.Tensor:
+        """(rows,) bool: True for the rows that are done."""
+        length = input_ids.shape[1] - self._prompt_length
+        tails = self._tokenizer.batch_decode(input_ids[:, -min(length, self._TAIL_TOKENS) :])
+        for row, tail in enumerate(tails):
+            if self.lengths[row] is None and any(string in tail for string in self._strings):
+                self.lengths[row] = length
+        return torch.tensor([length is not None for length in self.lengths], device=input_ids.device)
+
+
+def before_stop(text: str, strings: Sequence[str]) -> str:
+    """The text up to the first of the strings."""
+    return text[: min((text.index(string) for string in strings if string in text), default=len(text))]

@@ -1,0 +1,165 @@
+"""transformers:MODEL plays: a model in this process, token ids in and token ids out.
+
+Requests of several threads become one batch, and each gets what it would have got alone. The prompt of a turn is that
+of the turn before, then the ids that were sampled, then what came back: never a reply tokenised a second time.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, StoppingCriteriaList
+
+from agent.backends.batching import Batcher
+from agent.backends.loading import load
+from agent.backends.sampling import Draw, Sampler, StopAt, before_stop
+from agent.backends.vision import Memory, Seen
+from agent.messages import STOP_STRINGS, Conversation, render
+from agent.policy import PolicyError, PolicyOptions, Sight, seed_of
+from agent.prompts import prompt_hash
+from agent.replies import as_turn
+from agent.tokens import Tokens, with_pictures
+from agent.trajectory import Reply, Setup, Trajectory, Turn, Usage
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One request, ready for the model."""
+
+    tokens: Tokens
+    """Placeholders expanded."""
+    seen: tuple[Seen, ...]
+    """The pictures, in the order of their placeholders."""
+    draw: Draw
+
+
+class TransformersPolicy:
+    """A model of transformers, loaded once. Threads may share it."""
+
+    def __init__(self, where: str, options: PolicyOptions | None = None) -> None:
+        """Loads the model.
+
+        Args:
+            where: a folder, a hub id, or `smollm2` for the small one that a package carries.
+            options: how to ask it.
+
+        Raises:
+            ValueError: no model is named.
+            PolicyError: it can't be had.
+            MissingPartError: it needs a package that is not installed.
+        """
+        if not where:
+            raise ValueError("transformers needs a model: --policy transformers:FOLDER or transformers:ORG/MODEL")
+        self.spec = f"transformers:{where}"
+        self.options = options or PolicyOptions()
+        self.loaded = load(_folder(where), self.options.max_frame_pixels, self.options.adapter)
+        self._memory = Memory(self.loaded.eyes) if self.loaded.eyes is not None else None
+        self._ask = Batcher(self.generate, self.options.concurrency)
+
+    @property
+    def setup(self) -> Setup:
+        """How it is asked."""
+        options = self.options
+        return Setup(
+            form="text",
+            temperature=options.temperature,
+            top_p=options.top_p,
+            seed=options.seed,
+            max_reply_tokens=options.max_reply_tokens,
+            max_frame_pixels=options.max_frame_pixels,
+            max_pictures=options.max_pictures,
+            prompt_hash=prompt_hash(),
+        )
+
+    def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
+        """The next turn; PolicyError where the conversation is longer than the model can take."""
+        sees = self._memory is not None
+        conversation = render(trajectory, sight.specs, "text", self.options, sees_pictures=sees)
+        prompt = self.prompt(conversation, sight, seed_of(self.options, trajectory))
+        reply = self._ask(prompt)
+        usage = Usage(prompt_tokens=len(prompt.tokens.ids), completion_tokens=len(reply.token_ids or ()), cost_usd=0.0)
+        return as_turn(reply, usage, trajectory, conversation.dropped)
+
+    def prompt(self, conversation: Conversation, sight: Sight, seed: int) -> Prompt:
+        """A conversation as the model takes it."""
+        shown = with_pictures(conversation, sight.picture)
+        seen = tuple(self._memory.look(jpeg) for jpeg in shown.jpegs) if self._memory is not None else ()
+        tokens = self.loaded.scribe.write(shown.conversation).expanded([one.span for one in seen])
+        needed, room = len(tokens.ids) + self.options.max_reply_tokens, self.loaded.context_tokens
+        if needed > room:
+            raise PolicyError(
+                f"the conversation has {len(tokens.ids)} tokens, {sum(len(one.span) for one in seen)} of them in "
+                f"{len(seen)} pictures, and the reply may have {self.options.max_reply_tokens}, but {self.spec} takes "
+                f"{room} in all: lower --max-frames, --max-pictures or --max-frame-pixels"
+            )
+        return Prompt(tokens, seen, Draw(self.options.temperature, self.options.top_p, seed))
+
+    def processors(self, prompts: Sequence[Prompt]) -> list[LogitsProcessor]:
+        """What changes the logits of a batch before a token is chosen; nothing. For those who steer a model."""
+        return []
+
+    def generate(self, prompts: Sequence[Prompt]) -> list[Reply]:
+        """A reply to each prompt, all in one batch.
+
+        Raises:
+            PolicyError: the batch does not fit in memory.
+        """
+        inputs = self.inputs(prompts)
+        width = inputs["input_ids"].shape[1]
+        sampler = Sampler([prompt.draw for prompt in prompts], self.loaded.never, self.loaded.model.device)
+        stop = StopAt(STOP_STRINGS, self.loaded.tokenizer, width, len(prompts))
+        settings = GenerationConfig(  # type: ignore[no-untyped-call]
+            max_new_tokens=self.options.max_reply_tokens,
+            do_sample=False,  # the sampler has drawn already
+            eos_token_id=list(self.loaded.ends),
+            pad_token_id=self.loaded.ends[0],
+        )
+        try:
+            with torch.inference_mode():
+                written: torch.Tensor = self.loaded.model.generate(
+                    **inputs,
+                    generation_config=settings,
+                    logits_processor=LogitsProcessorList([*self.processors(prompts), sampler]),
+                    stopping_criteria=StoppingCriteriaList([stop]),
+                )
+        except torch.OutOfMemoryError as error:
+            raise PolicyError(
+                f"no memory for {len(prompts)} prompts of up to {width} tokens at once: lower --concurrency or "
+                "--max-frames"
+            ) from error
+        rows = zip(written[:, width:].tolist(), stop.lengths, sampler.logprobs, strict=True)
+        return [self._reply(ids, stopped_at, logprobs) for ids, stopped_at, logprobs in rows]
+
+    def inputs(self, prompts: Sequence[Prompt]) -> dict[str, torch.Tensor]:
+        """The batch as the model takes it: ids (rows, longest) padded on the left, and the pictures."""
+        width = max(len(prompt.tokens.ids) for prompt in prompts)
+        rows = [[self.loaded.ends[0]] * (width - len(p.tokens.ids)) + list(p.tokens.ids) for p in prompts]
+        masks = [[0] * (width - len(p.tokens.ids)) + [1] * len(p.tokens.ids) for p in prompts]
+        inputs = {"input_ids": torch.tensor(rows), "attention_mask": torch.tensor(masks)}
+        if self.loaded.eyes is not None:
+            pictures = self.loaded.eyes.gather([prompt.seen for prompt in prompts])
+            inputs |= {name: _in_precision(value, self.loaded.model.dtype) for name, value in pictures.items()}
+            if "image_grid_thw" in inputs:  # Qwen finds by it which ids have places in two dimensions
+                inputs["mm_token_type_ids"] = inputs["input_ids"].eq(self.loaded.image_token_id or 0).int()
+        return {name: value.to(self.loaded.model.device) for name, value in inputs.items()}
+
+    def _reply(self, ids: list[int], stopped_at: int | None, logprobs: Sequence[float]) -> Reply:
+        """What a row wrote; behind its end or its stop string is only padding."""
+        ended_at = next((n for n, token in enumerate(ids, 1) if token in self.loaded.ends), None)
+        count = min(ended_at or len(ids), stopped_at or len(ids))
+        words = ids[: count - 1] if count == ended_at else ids[:count]
+        text = before_stop(self.loaded.tokenizer.decode(words), STOP_STRINGS)
+        is_cut = ended_at is None and stopped_at is None
+        return Reply(text, token_ids=tuple(ids[:count]), logprobs=tuple(logprobs[:count]), is_cut=is_cut)
+
+
+def _in_precision(value: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    return value.to(dtype) if value.is_floating_point() else value
+
+
+def _folder(where: str) -> str:
+    if where == "smollm2":
+        from agent.backends.smollm2 import unpacked
+
+        return str(unpacked())
+    return where
