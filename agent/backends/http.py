@@ -5,6 +5,7 @@ thing is asked for differently, once, and from then on. Token ids here are for c
 tokenizes each request anew, so training samples in process.
 """
 
+import re
 import threading
 from dataclasses import replace
 from typing import Any
@@ -19,6 +20,8 @@ from agent.prices import price_of
 from agent.prompts import prompt_hash
 from agent.replies import as_turn
 from agent.trajectory import Reply, Setup, Trajectory, Turn, Usage, next_call_ids
+
+_SEES_NOTHING = re.compile(r"multi-?modal|mmproj|vision|image input|not support images?", re.I)
 
 
 class HttpPolicy:
@@ -159,6 +162,8 @@ class HttpPolicy:
             404: f"is {self.model!r} a model there, and {self._endpoint.base_url} the base URL, with its /v1?",
             413: "show it less, with max_pictures or --max-frames",
         }.get(refusal.status, "")
+        if not advice and _SEES_NOTHING.search(refusal.text):
+            advice = "a model that sees no pictures can be asked in words: --mode captions"
         return f"{self.host} refuses ({refusal.status}): {refusal.text}" + (f"; {advice}" if advice else "")
 
     def _checked(self, completion: Completion) -> Completion:

@@ -32,6 +32,8 @@ MAX_WAIT_SECONDS = 60.0
 _FIRST_WAIT_SECONDS = 1.0
 _LONGEST_BACKOFF_SECONDS = 20.0
 _CONNECT_SECONDS = 10.0
+_MAX_EMPTY_TIMEOUTS = 10
+"""Comments that keep a stream open are signs of life, as while a request waits in a queue; but not for ever."""
 _SPARE_REPLY_BYTES = 2 * 2**20
 _BYTES_A_TOKEN = 2048
 """A streamed token costs about 300 bytes, one with its logprob and id about 600."""
@@ -68,6 +70,8 @@ class Clock:
     """Time and chance; tests give their own."""
 
     sleep: Callable[[float], None] = time.sleep
+    passed: Callable[[], float] = time.monotonic
+    """Seconds since some moment."""
     now: Callable[[], float] = time.time
     """Seconds since 1970."""
     jitter: Callable[[], float] = random.random
@@ -92,7 +96,7 @@ class ChatClient:
         self._http = httpx2.Client(
             headers=headers,
             timeout=httpx2.Timeout(timeout_seconds, connect=min(_CONNECT_SECONDS, timeout_seconds), pool=None),
-            limits=httpx2.Limits(max_connections=concurrency),
+            limits=httpx2.Limits(max_keepalive_connections=concurrency),  # how many at once is for the slots to say
             follow_redirects=False,
             trust_env=not endpoint.is_local,  # no proxy stands between us and this machine
         )
@@ -167,8 +171,12 @@ class ChatClient:
     def _pieces(self, response: httpx2.Response, max_bytes: int) -> Iterator[Any]:
         """Every piece of JSON of the answer, whether it is a stream or not."""
         whole: list[bytes] = []
+        said_at = self._clock.passed()
         for line in self._lines(response, max_bytes):
+            if line.startswith(b":") and self._clock.passed() - said_at > _MAX_EMPTY_TIMEOUTS * self._timeout_seconds:
+                raise _PassingError("kept the line open and said nothing", MAX_SILENT_TRIES)
             if line.startswith(b"data:"):
+                said_at = self._clock.passed()
                 data = line[5:].strip()
                 if data == b"[DONE]":
                     return
@@ -290,7 +298,7 @@ def _place(location: str) -> str:
 
 def _is_for_good(text: str) -> bool:
     """True for a 5xx that is a refusal: llama.cpp answers so where the request asks for what it can't do."""
-    return any(sign in text for sign in ("not supported", "does not support", "requires --jinja"))
+    return any(sign in text for sign in ("not supported", "does not support", "Unsupported param", "requires --jinja"))
 
 
 def _is_of_stream(line: bytes) -> bool:

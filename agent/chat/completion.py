@@ -80,7 +80,8 @@ class Assembly:
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._calls: list[dict[str, Any]] = []
-        self._call_at: dict[int, int] = {}
+        self._call_at: dict[object, int] = {}
+        """Where a call lies in `_calls`, by its index and by its id."""
         self._token_ids: list[int] | None = None
         self._logprobs: list[float] | None = None
         self._prompt_ids: list[int] | None = None
@@ -146,15 +147,30 @@ class Assembly:
             self._add_call(call)
 
     def _add_call(self, piece: dict[str, Any]) -> None:
-        index = piece.get("index")
-        index = index if isinstance(index, int) else max(self._call_at, default=-1) + bool(piece.get("id"))
-        at = self._call_at.get(index)
-        # some servers give every call of a turn the same index, and tell them apart by their ids
-        if at is None or _differs(self._calls[at].get("id"), piece.get("id")):
-            self._call_at[index] = len(self._calls)
+        at = self._place_of(piece)
+        if at == len(self._calls):
             self._calls.append({key: value for key, value in piece.items() if key != "index"})
         else:
             self._calls[at] = _merged(self._calls[at], piece)
+        for name in ("index", "id"):
+            if isinstance(value := piece.get(name), int | str) and value != "":
+                self._call_at[value] = at
+
+    def _place_of(self, piece: dict[str, Any]) -> int:
+        """Which call a piece belongs to; one past the last for a new one.
+
+        Ids come first: some servers give every call of a turn the same index. Gemini gives none at all.
+        """
+        call_id, index = piece.get("id"), piece.get("index")
+        if isinstance(call_id, str) and call_id:
+            known = self._call_at.get(call_id)
+            at_index = self._call_at.get(index) if isinstance(index, int) else None
+            if known is None and at_index is not None and (not self._calls[at_index].get("id") or not _names(piece)):
+                return at_index
+            return len(self._calls) if known is None else known
+        if isinstance(index, int):
+            return self._call_at.get(index, len(self._calls))
+        return max(0, len(self._calls) - 1)
 
 
 def _words(content: str | list[dict[str, Any]] | None) -> str:
@@ -164,8 +180,10 @@ def _words(content: str | list[dict[str, Any]] | None) -> str:
     return content or ""
 
 
-def _differs(known: object, new: object) -> bool:
-    return bool(known) and bool(new) and known != new
+def _names(piece: dict[str, Any]) -> bool:
+    """True for the beginning of a call; what only goes on has no name, even under an id of its own."""
+    function = piece.get("function")
+    return isinstance(function, dict) and bool(function.get("name"))
 
 
 def _merged(call: dict[str, Any], piece: dict[str, Any]) -> dict[str, Any]:
@@ -174,6 +192,8 @@ def _merged(call: dict[str, Any], piece: dict[str, Any]) -> dict[str, Any]:
     for key, value in piece.items():
         if key == "function" and isinstance(value, dict) and isinstance(known := call.get(key), dict):
             merged[key] = known | {k: v for k, v in value.items() if v is not None} | _grown(known, value)
+        elif isinstance(value, dict) and isinstance(known := call.get(key), dict):
+            merged[key] = known | value
         elif value is not None and key != "index" and not call.get(key):
             merged[key] = value
     return merged

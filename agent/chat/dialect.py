@@ -19,9 +19,6 @@ _SIZE = re.compile(
 _NO_STREAM = re.compile(
     r"\bstream(ing)?\b.*(not|un)\W?(supported|available|allowed)|\bstream\b.*must be (verified|false)", re.I
 )
-_TOOL_PICTURES = re.compile(
-    r"""image|multi-?modal|content part|content.*(string|type)|(string|text).*content|invalid message""", re.I
-)
 _TOOLS = re.compile(r"\btool|\bfunction|auto-tool-choice|--jinja", re.I)
 
 
@@ -61,10 +58,12 @@ def adapted(dialect: Dialect, asked: Asked, refusal: RefusedError) -> Dialect | 
         return replace(dialect, refused=dialect.refused | {name})
     if dialect.streams and (refusal.parameter == "stream" or _NO_STREAM.search(refusal.text)):
         return replace(dialect, streams=False)
-    # OpenAI: "Image URLs are only allowed for messages with role 'user', but this message with role 'tool' ..."
-    if asked.tool_pictures and dialect.tool_pictures == "inline" and _TOOL_PICTURES.search(refusal.text):
+    # OpenAI: "Image URLs are only allowed for messages with role 'user', but this message with role 'tool' ..."; others
+    # say no more than "invalid JSON request", so that any words will do
+    if asked.tool_pictures and dialect.tool_pictures == "inline":
         return replace(dialect, tool_pictures="after")
-    # vLLM: '"auto" tool choice requires --enable-auto-tool-choice'; Ollama: "... does not support tools"
+    # vLLM: '"auto" tool choice requires --enable-auto-tool-choice'; Ollama: "... does not support tools";
+    # Mistral: "Unexpected role 'user' after role 'tool'"
     if asked.tools and dialect.form == "native" and _TOOLS.search(refusal.text):
         return replace(dialect, form="text")
     return None

@@ -214,6 +214,22 @@ def test_parallel_calls_with_one_index_are_told_apart_by_their_ids(toolbox: Tool
     assert [c.arguments for c in ended.calls][-2:] == [{"count": 2}, {"count": 3}]
 
 
+def test_calls_without_an_index_keep_their_arguments_and_signatures(toolbox: Toolbox) -> None:
+    def as_gemini(handler: Any, request: Request) -> None:
+        handler.start_stream()
+        begun = {**call("overview", {}, "a"), "function": {"name": "overview", "arguments": '{"cou'}}
+        signed = {"extra_content": {"google": {"thought_signature": "x=="}}}
+        for delta in (begun, {"function": {"arguments": 'nt": 2}'}}, signed, call("overview", {"count": 3}, "b")):
+            handler.event({"choices": [{"index": 0, "delta": {"tool_calls": [delta]}}]})
+        handler.event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+
+    ended, server = asked(toolbox, as_gemini, ANSWER)
+    assert [c.arguments for c in ended.calls][-2:] == [{"count": 2}, {"count": 3}]
+    first, second = next(m["tool_calls"] for m in server.requests[-1].body["messages"] if m.get("tool_calls"))
+    assert first["extra_content"] == {"google": {"thought_signature": "x=="}}
+    assert "extra_content" not in second
+
+
 def test_a_call_without_an_id_gets_one_and_its_result_goes_back_under_it(toolbox: Toolbox) -> None:
     ended, server = asked(toolbox, Say(calls=(call("overview", {"count": 2}, ""),)), ANSWER)
     messages = server.requests[-1].body["messages"]
@@ -319,12 +335,13 @@ FULL = frozenset({"temperature", "top_p", "seed", "stop", "stream_options"})
         ("Streaming is not supported for this model", {"streams": False}),
         ("registry.ollama.ai/library/llava:latest does not support tools", {"form": "text"}),
         ("tools param requires --jinja flag", {"form": "text"}),
-        ("tool message content must be a string", {"tool_pictures": "after"}),
+        ("invalid JSON request", {"tool_pictures": "after"}),
+        ("Unexpected role 'user' after role 'tool'", {"form": "text"}),
         ("the queue is full", {}),
     ],
 )
 def test_refusals_of_real_servers_change_one_thing(words: str, changed: dict[str, Any]) -> None:
-    asked = Asked(tools=True, tool_pictures="content" in words, parameters=FULL)
+    asked = Asked(tools=True, tool_pictures="JSON request" in words, parameters=FULL)
     after = adapted(Dialect(), asked, RefusedError(400, words))
     assert after == (replace(Dialect(), **changed) if changed else None)
 
@@ -399,6 +416,17 @@ def test_silence_is_noticed_and_tried_once_more(toolbox: Toolbox, after_start: b
     assert "silent for 0.3 s" in ended.error
     assert len(server.requests) == 3
     assert ended.calls[-1].name == "zoom"
+
+
+def test_a_line_kept_open_with_comments_alone_does_not_stay_open_for_ever() -> None:
+    def queues(handler: Any, request: Request) -> None:
+        handler.start_stream()
+        for _ in range(40):
+            handler.wfile.write(b": still waiting\n\n")
+            threading.Event().wait(0.05)
+
+    with pytest.raises(PolicyError, match="said nothing"):
+        one_turn(queues, timeout_seconds=0.1)
 
 
 def test_a_slow_writer_is_not_taken_for_silent() -> None:
