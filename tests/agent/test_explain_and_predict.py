@@ -1,11 +1,14 @@
 """`agent explain` and `agent predict` as a user types them: text, JSON by schema, the page, no look past a second."""
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import simplejpeg
 from pydantic import TypeAdapter
 
 from agent.cli import main
@@ -25,7 +28,8 @@ from agent.trajectory import (
     load,
     to_json,
 )
-from tests.drawn import SUBTITLES, write_drawn
+from tests.agent.fake_server import FakeServer, Say, call
+from tests.drawn import COLOURS, SUBTITLES, write_drawn
 from tools.observation import FrameRef
 
 
@@ -118,6 +122,39 @@ def test_the_schema_is_printed_without_a_video(capsys: pytest.CaptureFixture[str
     printed = json.loads(capsys.readouterr().out)
     assert printed["$schema"].endswith("2020-12/schema")
     assert printed["properties"]["task"]["const"] == command
+
+
+PREDICTED = """<think>enough</think><answer>{"predictions": [
+{"event": "it turns blue", "justification": "red, green", "confidence": 0.8, "start": 2, "stop": 3, "calls": ["t1c1"]},
+{"event": "it stays green", "justification": "it is green now", "confidence": 0.3},
+{"event": "it ends", "justification": "all clips do", "confidence": 0.1}]}</answer>"""
+
+
+def test_a_model_is_sent_nothing_from_after_the_second_whatever_it_asks_for(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    greedy = Say(
+        calls=(
+            call("select_frames", {"start": 0, "stop": 60, "count": 32}, "a"),
+            call("zoom", {"seconds": 5.0, "box": [0, 0, 1, 1]}, "b"),
+            call("read_speech", {"start": 0, "stop": 60}, "c"),
+        )
+    )
+    with FakeServer(greedy, Say(PREDICTED)) as server:
+        policy = f"http:a-model@{server.url}"
+        assert main(asked(folder, "predict", "--at", "3.9", "--policy", policy, "--json")) == 0
+        told = TypeAdapter(Forecast).validate_json(capsys.readouterr().out, strict=True)
+        sent = server.requests
+    assert [p.event for p in told.predictions] == ["it turns blue", "it stays green", "it ends"]
+    assert len(sent[-1].images) >= 32
+    for request in sent:
+        for _, uri in request.images:
+            mean = simplejpeg.decode_jpeg(base64.b64decode(uri.partition(",")[2])).mean((0, 1))
+            assert min(COLOURS, key=lambda name: float(np.abs(mean - COLOURS[name]).sum())) != "blue"
+        words = json.dumps(request.body["messages"])
+        assert "platform nine" not in words
+        assert "6.00 s" not in words
+    assert "need 0 <= seconds < 3.90 (the duration), got 5" in words
 
 
 def predicted(*predictions: Prediction, until: float | None = 10.0) -> Trajectory:
