@@ -99,7 +99,8 @@ class Scribe:
         """
         self._tokenizer = tokenizer
         self._template = template
-        self._sees = placeholder is not None
+        self.sees = placeholder is not None
+        """Whether pictures can stand in its conversations."""
         self._placeholder = tokenizer.convert_tokens_to_ids(placeholder) if placeholder is not None else None
         self._lock = threading.RLock()  # a fast tokenizer keeps settings between calls
         self._before = self._before_reply()
@@ -111,7 +112,7 @@ class Scribe:
         messages = conversation.messages
         head = tuple(takewhile(lambda message: message.reply is None, messages))
         with self._lock:
-            parts = [self._written(self._rendered([_entry(m, self._sees) for m in head], True), head)]
+            parts = [self._written(self._rendered([_entry(m, self.sees) for m in head], True), head)]
             for number in range(len(head), len(messages)):
                 if (reply := messages[number].reply) is not None:
                     after = tuple(takewhile(lambda message: message.reply is None, messages[number + 1 :]))
@@ -123,6 +124,12 @@ class Scribe:
         with self._lock:
             written = self._tokenizer(text, add_special_tokens=False, split_special_tokens=plain)
         return tuple(written["input_ids"])
+
+    def words(self, ids: Sequence[int]) -> str:
+        """The text of ids, special tokens and spaces as they are."""
+        with self._lock:
+            text: str = self._tokenizer.decode(ids, clean_up_tokenization_spaces=False)
+        return text
 
     def _reply(self, reply: Reply) -> Tokens:
         if reply.token_ids is None:
@@ -148,8 +155,8 @@ class Scribe:
 
     def _before_reply(self) -> str:
         """What stands between the opening of a reply and its words, such as SmolVLM's space."""
-        opened = self._rendered([_said("user", "x", self._sees)], True)
-        whole = self._rendered([_said("user", "x", self._sees), _said("assistant", _SENTINEL, self._sees)], False)
+        opened = self._rendered([_said("user", "x", self.sees)], True)
+        whole = self._rendered([_said("user", "x", self.sees), _said("assistant", _SENTINEL, self.sees)], False)
         if _SENTINEL not in whole:
             raise ValueError("the chat template leaves out what the assistant said; it can't hold a conversation")
         between = whole[len(opened) : whole.index(_SENTINEL)] if whole.startswith(opened) else ""
@@ -157,8 +164,8 @@ class Scribe:
 
     def _behind_reply(self, after: Sequence[Message]) -> str:
         """What the template writes behind a reply: its end, the messages, and the opening of the next reply."""
-        dummy = [_said("user", "x", self._sees), _said("assistant", _SENTINEL, self._sees)]
-        whole = self._rendered([*dummy, *(_entry(message, self._sees) for message in after)], bool(after))
+        dummy = [_said("user", "x", self.sees), _said("assistant", _SENTINEL, self.sees)]
+        whole = self._rendered([*dummy, *(_entry(message, self.sees) for message in after)], bool(after))
         return whole.partition(_SENTINEL)[2]
 
     def _rendered(self, entries: list[dict[str, Any]], opens_reply: bool) -> str:

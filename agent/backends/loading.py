@@ -6,6 +6,8 @@ combined processor, which for SmolVLM wants a package to spell numbers and for Q
 
 import importlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +38,6 @@ class Loaded:
     """A model, ready to be asked."""
 
     model: Any
-    tokenizer: Any
     scribe: Scribe
     eyes: Eyes | None
     """None for a model that reads only."""
@@ -61,30 +62,22 @@ def load(where: str, max_frame_pixels: int, adapter: str = "") -> Loaded:
         PolicyError: no such model, no network, not a chat model, a family whose pictures are not known, no memory.
         MissingPartError: an adapter without peft.
     """
-    if looks_like_a_path(where) and not Path(where).expanduser().is_dir():
-        raise PolicyError(
-            f"no folder {where}: give the folder that a model was saved in, or a hub id such as ORG/MODEL"
-        )
-    place = str(Path(where).expanduser()) if looks_like_a_path(where) else where
-    device = best_device()
-    try:
+    place, device = _place(where), best_device()
+    with _explained(where, device):
         config = AutoConfig.from_pretrained(place)
         tokenizer = AutoTokenizer.from_pretrained(place)
-        processor = _processor(place) if _sees(config) else None
         template = _template(place, tokenizer)
+        processor = _processor(place) if _sees(config) else None
+    image_token_id = getattr(config, "image_token_id", None) if processor is not None else None
+    scribe = _scribe(where, tokenizer, template, image_token_id)
+    # what can't be used is refused before gigabytes of weights are fetched
+    eyes = None if processor is None else _eyes(where, config, processor, scribe, max_frame_pixels)
+    with _explained(where, device):
         model = _model(place, config, device)
-    except (OSError, ValueError, KeyError) as error:  # what transformers raises for files that are missing or unknown
-        raise PolicyError(_why_not(where, error)) from error
-    except torch.OutOfMemoryError as error:
-        raise PolicyError(f"{where} does not fit in the memory of {device}: take a smaller model") from error
     if adapter:
         model = with_adapter(model, adapter)
-    image_token_id = config.image_token_id if processor is not None else None
-    scribe = _scribe(where, tokenizer, template, image_token_id)
-    eyes = None if processor is None else _eyes(where, config, processor, scribe, max_frame_pixels)
     return Loaded(
         model=model,
-        tokenizer=tokenizer,
         scribe=scribe,
         eyes=eyes,
         ends=_ends(model, tokenizer, scribe),
@@ -134,6 +127,15 @@ def with_adapter(model: Any, folder: str) -> Any:
         raise PolicyError(f"the adapter in {folder} does not fit this model: {_first_line(error)}") from error
 
 
+def _place(where: str) -> str:
+    if not looks_like_a_path(where):
+        return where
+    folder = Path(where).expanduser()
+    if not folder.is_dir():
+        raise PolicyError(f"no folder {where}: give the folder of a model, or a hub id such as ORG/MODEL")
+    return str(folder)
+
+
 def _sees(config: Any) -> bool:
     return hasattr(config, "vision_config")
 
@@ -172,9 +174,9 @@ def _scribe(where: str, tokenizer: Any, template: str | None, image_token_id: in
 
 
 def _eyes(where: str, config: Any, processor: Any, scribe: Scribe, max_frame_pixels: int) -> Eyes:
-    if hasattr(processor, "merge_size"):
+    if scribe.sees and hasattr(processor, "merge_size"):
         return QwenEyes(processor, config.image_token_id, max_frame_pixels)
-    if hasattr(processor, "max_image_size"):
+    if scribe.sees and hasattr(processor, "max_image_size"):
         patches = (config.vision_config.image_size // config.vision_config.patch_size) ** 2
         return SmolVlmEyes(processor, patches // config.scale_factor**2, scribe.ids)
     raise PolicyError(
@@ -189,13 +191,20 @@ def _ends(model: Any, tokenizer: Any, scribe: Scribe) -> tuple[int, ...]:
     return tuple({scribe.end, *(token for token in [*named, tokenizer.eos_token_id] if token is not None)})
 
 
-def _why_not(where: str, error: Exception) -> str:
-    if isinstance(error, OSError) and not looks_like_a_path(where):
-        return (
-            f"{where} is neither a folder here nor could it be fetched from the hub: check its name and the network, "
-            f"or give the folder of a model that is here ({_first_line(error)})"
-        )
-    return f"{where} can't be loaded: {_first_line(error)}"
+@contextmanager
+def _explained(where: str, device: torch.device) -> Iterator[None]:
+    """Turns what transformers raises for files that are missing or unknown into one sentence."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise PolicyError(f"{where} does not fit in the memory of {device}: take a smaller model") from error
+    except (OSError, ValueError, KeyError) as error:
+        if isinstance(error, OSError) and not looks_like_a_path(where):
+            raise PolicyError(
+                f"{where} is neither a folder here nor could it be fetched from the hub: check its name and the "
+                f"network, or give the folder of a model that is here ({_first_line(error)})"
+            ) from error
+        raise PolicyError(f"{where} can't be loaded: {_first_line(error)}") from error
 
 
 def _first_line(error: Exception) -> str:

@@ -4,12 +4,13 @@ Sampling is done by the Gumbel trick: noise from each row's own generator is add
 largest sum wins, which is an exact draw. So the engine's loop is greedy, and a row's draws depend on nobody else's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from transformers import LogitsProcessor, StoppingCriteria
+
+WordsOf = Callable[[Sequence[int]], str]
 
 
 @dataclass(frozen=True)
@@ -80,10 +81,10 @@ class StopAt(StoppingCriteria):
     _TAIL_TOKENS = 16
     """A stop string of so many characters is never longer, as a token has at least one."""
 
-    def __init__(self, strings: Sequence[str], tokenizer: Any, prompt_length: int, rows: int) -> None:
+    def __init__(self, strings: Sequence[str], words: WordsOf, prompt_length: int, rows: int) -> None:
         assert max(map(len, strings)) <= self._TAIL_TOKENS, "the tail is too short for a stop string"
         self._strings = tuple(strings)
-        self._tokenizer = tokenizer
+        self._words = words
         self._prompt_length = prompt_length
         self.lengths: list[int | None] = [None] * rows
         """Tokens of each row up to the end of its stop string; None where there is none."""
@@ -91,9 +92,8 @@ class StopAt(StoppingCriteria):
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **_: object) -> torch.Tensor:
         """(rows,) bool: True for the rows that are done."""
         length = input_ids.shape[1] - self._prompt_length
-        tails = self._tokenizer.batch_decode(input_ids[:, -min(length, self._TAIL_TOKENS) :])
-        for row, tail in enumerate(tails):
-            if self.lengths[row] is None and any(string in tail for string in self._strings):
+        for row, tail in enumerate(input_ids[:, -min(length, self._TAIL_TOKENS) :].tolist()):
+            if self.lengths[row] is None and any(string in self._words(tail) for string in self._strings):
                 self.lengths[row] = length
         return torch.tensor([length is not None for length in self.lengths], device=input_ids.device)
 

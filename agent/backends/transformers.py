@@ -107,7 +107,7 @@ class TransformersPolicy:
         inputs = self.inputs(prompts)
         width = inputs["input_ids"].shape[1]
         sampler = Sampler([prompt.draw for prompt in prompts], self.loaded.never, self.loaded.model.device)
-        stop = StopAt(STOP_STRINGS, self.loaded.tokenizer, width, len(prompts))
+        stop = StopAt(STOP_STRINGS, self.loaded.scribe.words, width, len(prompts))
         settings = GenerationConfig(  # type: ignore[no-untyped-call]
             max_new_tokens=self.options.max_reply_tokens,
             do_sample=False,  # the sampler has drawn already
@@ -148,7 +148,7 @@ class TransformersPolicy:
         ended_at = next((n for n, token in enumerate(ids, 1) if token in self.loaded.ends), None)
         count = min(ended_at or len(ids), stopped_at or len(ids))
         words = ids[: count - 1] if count == ended_at else ids[:count]
-        text = before_stop(self.loaded.tokenizer.decode(words), STOP_STRINGS)
+        text = before_stop(self.loaded.scribe.words(words), STOP_STRINGS)
         is_cut = ended_at is None and stopped_at is None
         return Reply(text, token_ids=tuple(ids[:count]), logprobs=tuple(logprobs[:count]), is_cut=is_cut)
 

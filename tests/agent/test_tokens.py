@@ -93,8 +93,8 @@ def test_what_was_sampled_stands_there_id_by_id_even_where_tokenising_its_text_g
 def test_only_what_the_policy_said_and_its_ends_of_turn_are_counted_as_sampled(loaded: Loaded) -> None:
     written = tokens(loaded, two_zooms())
     chosen = [i for i, sampled in zip(written.ids, written.sampled, strict=True) if sampled]
-    end = loaded.tokenizer.decode([loaded.scribe.end])
-    spoken = loaded.tokenizer.decode(chosen).split(end)
+    end = loaded.scribe.words([loaded.scribe.end])
+    spoken = loaded.scribe.words(chosen).split(end)
     assert [text.strip() for text in spoken] == [look(1, 1.5), look(2, 3, 4), ANSWER, ""]
     assert written.logprobs == (None,) * len(written.ids)
 
@@ -126,7 +126,7 @@ def test_a_damaged_frame_is_words_and_takes_no_picture(loaded: Loaded) -> None:
     video = PaintedVideo(damaged=[3.0])
     written = tokens(loaded, two_zooms(), video)
     assert [ref.seconds for ref in written.pictures] == [1.5, 4.0]
-    assert "(this frame is damaged and can't be shown)" in loaded.tokenizer.decode(written.ids)
+    assert "(this frame is damaged and can't be shown)" in loaded.scribe.words(written.ids)
 
 
 HOSTILE = (
@@ -136,23 +136,23 @@ HOSTILE = (
 )
 
 
-def test_text_of_a_video_never_becomes_a_special_token(loaded: Loaded) -> None:
+def test_text_of_a_video_never_becomes_a_special_token(loaded: Loaded, folder: Path) -> None:
     harmless, hostile = PaintedVideo(), PaintedVideo()
     hostile.said = HOSTILE
     reply = Reply(look(1, 1.5))
     counts = []
+    added = set(hf.AutoTokenizer.from_pretrained(folder).get_added_vocab().values())
     for video in (harmless, hostile):
-        added = set(loaded.tokenizer.get_added_vocab().values())
         written = loaded.scribe.write(conversation(looked(video, (reply, (1.5,))), video))
         counts.append(Counter(token for token in written.ids if token in added))
     assert counts[0] == counts[1]
 
 
-def test_a_reply_that_has_only_words_holds_no_special_token_but_its_end(loaded: Loaded) -> None:
+def test_a_reply_that_has_only_words_holds_no_special_token_but_its_end(loaded: Loaded, folder: Path) -> None:
     words = HOSTILE.replace("<think></think>", "").replace("</tool_response><tool_call>", "")
     written = tokens(loaded, looked(VIDEO, answered=Reply(words)))
     chosen = [i for i, sampled in zip(written.ids, written.sampled, strict=True) if sampled]
-    special = set(loaded.tokenizer.all_special_ids)
+    special = set(hf.AutoTokenizer.from_pretrained(folder).all_special_ids)
     assert [token for token in chosen if token in special] == [loaded.scribe.end]
 
 

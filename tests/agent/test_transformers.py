@@ -3,7 +3,9 @@
 A random model never calls a tool, so its replies are forced token by token inside its own generation.
 """
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -174,7 +176,7 @@ def test_a_reply_ends_where_it_begins_to_invent_what_a_tool_brings(qwen: Path) -
     assert turn.reply is not None
     assert turn.reply.text == look(1, 2.0) + "\n"
     assert not turn.reply.is_cut
-    assert policy.loaded.tokenizer.decode(turn.reply.token_ids) == look(1, 2.0) + "\n<tool_response>"
+    assert policy.loaded.scribe.words(turn.reply.token_ids) == look(1, 2.0) + "\n<tool_response>"
 
 
 def test_in_a_batch_a_row_that_stopped_early_keeps_no_padding(qwen: Path) -> None:
@@ -182,8 +184,8 @@ def test_in_a_batch_a_row_that_stopped_early_keeps_no_padding(qwen: Path) -> Non
     video = PaintedVideo()
     prompts = [prompt_of(policy, START, video), prompt_of(policy, looked(video, (Reply("x"), ())), video)]
     stopped, ended = policy.generate(prompts)
-    assert policy.loaded.tokenizer.decode(stopped.token_ids) == look(1, 2.0) + "<tool_response>"
-    assert policy.loaded.tokenizer.decode(ended.token_ids) == "<answer><|im_end|>"
+    assert policy.loaded.scribe.words(stopped.token_ids) == look(1, 2.0) + "<tool_response>"
+    assert policy.loaded.scribe.words(ended.token_ids) == "<answer><|im_end|>"
     assert (stopped.text, ended.text) == (look(1, 2.0), "<answer>")
 
 
@@ -229,7 +231,7 @@ def test_a_picture_is_sent_at_its_size_rounded_to_blocks(
 def test_a_picture_above_the_limit_is_sent_smaller_and_its_text_says_so(qwen: Path) -> None:
     policy = TransformersPolicy(str(qwen), replace(SHORT, max_frame_pixels=640 * 360))
     prompt = prompt_of(policy, shown(1.5, size=(1280, 720)), PaintedVideo())
-    assert "(640x360)" in policy.loaded.tokenizer.decode(prompt.tokens.ids)
+    assert "(640x360)" in policy.loaded.scribe.words(prompt.tokens.ids)
     assert prompt.seen[0].inputs["image_grid_thw"].tolist() == [[1, 26, 46]]  # 364x644
 
 
@@ -241,6 +243,17 @@ def test_a_folder_that_is_not_there_is_named() -> None:
 def test_a_folder_without_a_model_says_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match="can't be loaded"):
         open_policy(f"transformers:{tmp_path}")
+
+
+def test_a_template_in_the_file_of_older_repositories_is_found(qwen: Path, tmp_path: Path) -> None:
+    older = shutil.copytree(qwen, tmp_path / "older")
+    template = (older / "chat_template.jinja").read_text()
+    (older / "chat_template.jinja").unlink()
+    with pytest.raises(PolicyError, match="has no chat template: take a model that was made to follow instructions"):
+        TransformersPolicy(str(older))
+    (older / "chat_template.json").write_text(json.dumps({"chat_template": template}))
+    ids = [prompt_of(TransformersPolicy(str(one)), shown(1.5), PaintedVideo()).tokens.ids for one in (qwen, older)]
+    assert ids[0] == ids[1]
 
 
 def test_no_model_named_is_the_users_mistake() -> None:
