@@ -88,7 +88,11 @@ def _blind(measured: Measured) -> Row:
     if tokens is not None and tokens < _UNSEEN_FRAME_TOKENS:
         found = f"none is seen: {tokens:.0f} tokens a frame are its time in words and no picture"
         return Row("pictures", found, "fail", "not a vision-language model, or the server ignores pictures")
-    return Row("pictures", "no number is read in any picture", "fail", "an untrained model, or one that can't see")
+    last = measured.rungs[-1]
+    refused = f"; {last.sent} in one request are refused: {last.error}" if last.error else ""
+    return Row(
+        "pictures", f"no number is read in any picture{refused}", "fail", "an untrained model, or one that can't see"
+    )
 
 
 def _refused(rungs: tuple[Rung, ...]) -> Row:
@@ -167,9 +171,11 @@ def _call(measured: Measured) -> Row:
     how = "by the server's own API" if form == "native" else "as <tool_call> in the text"
     if not measured.call_fault:
         return Row("tool call", f"made as told, {how}", "ok")
-    # models in process know the text form only
-    other = "" if measured.dialect is None else f"--tools {'text' if form == 'native' else 'native'}, or "
-    return Row("tool call", f"not as told ({how}): {measured.call_fault}", "fail", f"{other}another model")
+    advice = "another model"
+    if measured.dialect is not None:  # a model in process knows the text form only
+        other = "--tools text" if form == "native" else "tool calling turned on at the server"
+        advice = f"{other}, or another model"
+    return Row("tool call", f"not as told ({how}): {measured.call_fault}", "fail", advice)
 
 
 def _server(dialect: Dialect | None) -> Iterator[Row]:
@@ -177,7 +183,7 @@ def _server(dialect: Dialect | None) -> Iterator[Row]:
     if dialect is None:
         return
     where = "inside tool messages" if dialect.tool_pictures == "inline" else "in a user message behind them"
-    pictures = f"pictures of tools are sent {where}" if dialect.form == "native" else "results are sent as the user's"
+    pictures = f"pictures of tools are sent {where}" if dialect.form == "native" else "calls and results go in the text"
     refused = f"; it does not take {', '.join(sorted(dialect.refused))}" if dialect.refused else ""
     greedy = {"temperature", "seed"} & dialect.refused
     advice = "replies can't be made the same each time" if greedy else ""
@@ -185,6 +191,8 @@ def _server(dialect: Dialect | None) -> Iterator[Row]:
 
 
 def _tokens(measured: Measured) -> Row:
+    if measured.frame_tokens is None and measured.bill.prompt_tokens is not None:
+        return Row("tokens", "not told: only one request with pictures went through", "warn")
     if measured.frame_tokens is None:
         return Row("tokens", "the server counts none", "warn", "--max-tokens and --max-cost can't bind")
     large = f", {measured.large_frame_tokens:.0f} at 1280x720" if measured.large_frame_tokens is not None else ""

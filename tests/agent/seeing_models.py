@@ -167,6 +167,13 @@ class SeesNothing(SeeingModel):
         return Usage(prompt_tokens=words, completion_tokens=20)
 
 
+class BlindAndTakesTwo(SeesNothing):
+    """Reads nothing, and refuses more than two pictures."""
+
+    spec = "test:blind-takes-two"
+    takes_most = 2
+
+
 class Babbles(SeeingModel):
     """Writes nonsense, as a model with random weights does."""
 

@@ -19,6 +19,7 @@ from agent.policy import PolicyError, PolicyOptions
 from tests.agent.seeing_models import (
     FRAME_TOKENS,
     Babbles,
+    BlindAndTakesTwo,
     CountsNothing,
     DropsPastFour,
     NeverCalls,
@@ -157,6 +158,12 @@ def test_pictures_that_only_the_question_may_bring_are_told() -> None:
 def test_nonsense_is_no_crash_and_said_to_be_unusable() -> None:
     assert failing(Babbles) == {"answers", "pictures", "tool call"}
     assert judged(Babbles)["pictures"].found == "no number is read in any picture"
+
+
+def test_a_model_that_reads_nothing_is_still_told_the_servers_limit() -> None:
+    row = judged(BlindAndTakesTwo)["pictures"]
+    assert row.found.startswith("no number is read in any picture; 4 in one request are refused: ")
+    assert judged(BlindAndTakesTwo)["tokens"].found.startswith("not told: only one request")
 
 
 def test_nobody_there_is_a_policy_error() -> None:
