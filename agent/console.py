@@ -31,12 +31,25 @@ class Narrator:
         """One event of the graph."""
         if isinstance(event, Turn):
             self._tell_turn(event)
+        elif not event.steps:
+            self._tell_start(event)
         elif len(event.steps) > self._told:
             self._told = len(event.steps)
             self._tell_step(event.steps[-1])
         elif event.verification is not None:
             agrees = "agrees" if event.verification.agrees else f"says instead: {event.verification.answer}"
             self._line("check", f"a second answer from the evidence alone {agrees}", "cyan")
+
+    def _tell_start(self, start: Trajectory) -> None:
+        self._told = 0
+        if start.sample:
+            self._line("run", f"number {start.sample + 1}", "cyan")
+        elif start.estimate is None:
+            self._line("cost", "not known: no price for this model", "yellow")
+        elif start.estimate.usual_usd > 0:
+            most = start.estimate.most_usd
+            at_most = "" if most is None else f", at most {dollars(most)}"
+            self._line("cost", f"usually about {dollars(start.estimate.usual_usd)}{at_most}", "yellow")
 
     def _tell_turn(self, turn: Turn) -> None:
         if turn.thought:
@@ -172,6 +185,8 @@ def _headline(answer: Answer) -> str:
 def _certainty(trajectory: Trajectory) -> str:
     confidence = trajectory.confidence
     said = "confidence not stated" if confidence is None else f"confidence {confidence:.2f}"
+    if trajectory.votes is not None:
+        return f"{said}; {trajectory.votes[0]} of {trajectory.votes[1]} runs say so"
     if trajectory.verification is None:
         return said
     agrees = trajectory.verification.agrees
@@ -190,16 +205,27 @@ def evidence_text(item: Evidence) -> str:
 
 def usage_text(trajectory: Trajectory) -> str:
     """What it cost, against its limits; what was not measured is said to be so."""
-    limits, tokens = trajectory.limits, trajectory.tokens
+    limits, spent = trajectory.limits, trajectory.spent
+    tokens = None if spent.prompt_tokens is None else spent.prompt_tokens + (spent.completion_tokens or 0)
+    cost = "cost not known" if spent.cost_usd is None else f"cost {dollars(spent.cost_usd)}"
+    limit = "" if limits.max_cost_usd is None else f" of {dollars(limits.max_cost_usd)}"
     parts = (
         f"turns {trajectory.turns}{_of(limits.max_turns)}",
         f"frames {len(trajectory.frames_seen)}{_of(limits.max_frames)}",
         f"tokens {'not measured' if tokens is None else tokens}{_of(limits.max_tokens)}",
-        f"seconds {trajectory.seconds:.1f}{_of(limits.max_seconds)}",
+        f"seconds {spent.seconds:.1f}{_of(limits.max_seconds)}",
+        *([cost + limit] if trajectory.setup is not None else []),
         f"stopped: {trajectory.stop.value if trajectory.stop else 'running'}",
         f"policy {trajectory.policy}",
     )
     return ", ".join(parts)
+
+
+def dollars(amount: float) -> str:
+    """US dollars with as many digits as tell something: `$0.0031`, `$1.20`, `$0`."""
+    if amount == 0:
+        return "$0"
+    return f"${amount:.2f}" if amount >= 1 else f"${amount:.4f}" if amount >= 0.0001 else "under $0.0001"
 
 
 def _of(limit: float | None) -> str:

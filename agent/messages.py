@@ -32,7 +32,8 @@ DAMAGED = "(this frame is damaged and can't be shown)"
 LEFT_OUT = "(shown before; left out to save room)"
 NO_EYES = "(a picture)"
 
-_TAG_OPENS = re.compile(r"<(?=[A-Za-z/|_!])")
+_TAG_OPENS = re.compile(r"<(?=[^\s\d<=>-])|<(?=0x)|\[(?=/?[A-Z_]{2,}\])")
+"""As in `<tool_call>`, `<|im_end|>`, `<｜User｜>`, `<0x0A>`, `[INST]`."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def render(
 
 
 def neutral(text: str) -> str:
-    """Text in which no tag and no special token can stand: `<` becomes `‹` wherever it could open one."""
+    """Text in which no tag and no special token can stand: what could open one becomes `‹`."""
     return _TAG_OPENS.sub("‹", text)
 
 
@@ -177,15 +178,16 @@ def _system(specs: Sequence[ToolSpec], form: Form) -> str:
 
 
 def _to_drop(trajectory: Trajectory, options: PolicyOptions) -> int:
-    """How many of the oldest pictures are left out: whole blocks of a quarter of the limit, so that it happens seldom.
+    """How many of the oldest pictures are left out: whole blocks of half the limit, so that it happens seldom.
 
-    Each time costs the prefix cache everything behind the first picture that goes (measured by `evals.prefix`).
+    Each time costs the prefix cache everything behind the first picture that goes: over ten turns of 36 pictures and a
+    limit of 16, prefilled tokens were 1.57 times the unique ones, and 2.28 with blocks of a quarter (`evals.prefix`).
     """
     if options.max_pictures is None:
         return 0
     shown = sum(len(result.observation.frames) for result in trajectory.results)
     too_many = shown - options.max_pictures
-    block = max(1, options.max_pictures // 4)
+    block = max(1, options.max_pictures // 2)
     return max(0, math.ceil(too_many / block) * block)
 
 

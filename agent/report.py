@@ -15,6 +15,7 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined, Template
 
+from agent.console import dollars
 from agent.coverage import coverage_of, mmss
 from agent.overlay import BoxView, boxes_on, quotes
 from agent.pictures import Picture, PictureOf, Pictures, gather
@@ -32,6 +33,8 @@ _STOP_SENTENCES = {
     Stop.FRAME_LIMIT: "The frame limit was reached; the answer was asked for then.",
     Stop.TOKEN_LIMIT: "The token limit was reached; the answer was asked for then.",
     Stop.TIME_LIMIT: "The time limit was reached; the answer was asked for then.",
+    Stop.COST_LIMIT: "The cost limit was reached; the answer was asked for then.",
+    Stop.POLICY_FAILED: "The policy could not be reached, or refused. That says nothing of the answer.",
     Stop.MALFORMED: "Too many turns in a row could not be read.",
     Stop.CRASHED: "It crashed. That is a bug of Video Sleuth and says nothing of the answer.",
     Stop.INTERRUPTED: "It was interrupted by the user.",
@@ -183,16 +186,16 @@ def confidence_words(confidence: float | None) -> str:
 def meters(trajectory: Trajectory) -> tuple[Meter, ...]:
     """What the question cost, against its limits. What was not measured says so."""
     limits = trajectory.limits
-    costs = [step.turn.usage.cost_usd for step in trajectory.steps]
-    known = [cost for cost in costs if cost is not None]
-    cost = f"${sum(known):.4f}" if known else "not measured"
+    spent, most = trajectory.spent, limits.max_cost_usd
+    tokens = None if spent.prompt_tokens is None else spent.prompt_tokens + (spent.completion_tokens or 0)
+    share = min(1.0, spent.cost_usd / most) if spent.cost_usd is not None and most is not None else None
+    cost = "not known" if spent.cost_usd is None else dollars(spent.cost_usd)
     return (
         _meter("Turns", trajectory.turns, limits.max_turns),
         _meter("Frames", len(trajectory.frames_seen), limits.max_frames),
-        _meter("Tokens", trajectory.tokens, limits.max_tokens),
-        _meter("Seconds", round(trajectory.seconds, 1), limits.max_seconds),
-        # some turns unpriced: the sum is only a floor
-        Meter("Cost", cost if len(known) in (0, len(costs)) else f"at least {cost}", "no limit", None),
+        _meter("Tokens", tokens, limits.max_tokens),
+        _meter("Seconds", round(spent.seconds, 1), limits.max_seconds),
+        Meter("Cost", cost, "no limit" if most is None else f"of {dollars(most)}", share),
     )
 
 

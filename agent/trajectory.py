@@ -346,19 +346,19 @@ class Trajectory:
     def confidence(self) -> float | None:
         """How likely the answer is right, 0..1; None where nothing tells.
 
-        Of a question asked several times: the share of the last round that gives this answer, by Laplace's rule of
-        succession, (agreeing + 1) / (asked + 2). Otherwise as stated, halved where the second look at the evidence
-        alone disagrees; where none is stated, the second look counts as one of two runs.
+        What is stated counts as a prior worth two answers, each answer given as one more: (2 stated + agreeing) /
+        (2 + asked), the mean of a beta distribution; with nothing stated, 1/2, this is Laplace's rule of succession.
+        The second look at the evidence alone makes two answers, a question asked N times N, and those by
+        Laplace's rule, whatever each run states. With one answer it is what is stated.
         """
         if self.answer is None:
             return None
-        if self.samples:
-            last = [sample for sample in self.samples if sample.round == self.samples[-1].round]
-            return _succession(sum(sample.says(self.answer) for sample in last), len(last))
+        if self.votes is not None:
+            return _succession(0.5, *self.votes)
         stated, second = self.answer.confidence, self.verification
-        if stated is None:
-            return None if second is None else _succession(1 + second.agrees, 2)
-        return stated if second is None or second.agrees else stated / 2
+        if second is None:
+            return stated
+        return _succession(0.5 if stated is None else stated, 1 + second.agrees, 2)
 
     @property
     def results(self) -> tuple[Result, ...]:
@@ -403,16 +403,35 @@ class Trajectory:
     @property
     def usage(self) -> Usage:
         """What this run cost in all."""
-        prompt = [u.prompt_tokens for u in self._usages if u.prompt_tokens is not None]
-        completion = [u.completion_tokens for u in self._usages if u.completion_tokens is not None]
-        cached = [u.cached_tokens for u in self._usages if u.cached_tokens is not None]
         return Usage(
             self.seconds,
-            sum(prompt) if prompt else None,
-            sum(completion) if completion else None,
+            _total([usage.prompt_tokens for usage in self._usages]),
+            _total([usage.completion_tokens for usage in self._usages]),
             self.cost_usd,
-            sum(cached) if cached else None,
+            _total([usage.cached_tokens for usage in self._usages]),
         )
+
+    @property
+    def spent(self) -> Usage:
+        """What the question cost in all: of all its runs, where there were several."""
+        runs = [sample.usage for sample in self.samples] or [self.usage]
+        costs = [run.cost_usd for run in runs]
+        known = [cost for cost in costs if cost is not None]
+        return Usage(
+            sum(run.seconds for run in runs),
+            _total([run.prompt_tokens for run in runs]),
+            _total([run.completion_tokens for run in runs]),
+            sum(known) if len(known) == len(runs) else None,
+            _total([run.cached_tokens for run in runs]),
+        )
+
+    @property
+    def votes(self) -> tuple[int, int] | None:
+        """(runs of the last round that give this answer, runs of that round); None if it was asked once."""
+        if not self.samples or self.answer is None:
+            return None
+        last = [sample for sample in self.samples if sample.round == self.samples[-1].round]
+        return sum(sample.says(self.answer) for sample in last), len(last)
 
     @property
     def _usages(self) -> tuple[Usage, ...]:
@@ -429,8 +448,14 @@ class Trajectory:
         return replace(self, stop=stop, error=error)
 
 
-def _succession(agreeing: int, asked: int) -> float:
-    return (agreeing + 1) / (asked + 2)
+def _total(counts: list[int | None]) -> int | None:
+    """The sum of what was measured; None where nothing was."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
+
+
+def _succession(prior: float, agreeing: int, asked: int) -> float:
+    return (2 * prior + agreeing) / (2 + asked)
 
 
 def same_answer(first: Answer, second: Answer) -> bool:

@@ -7,6 +7,7 @@ import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
@@ -24,7 +25,7 @@ class ToolSpec:
     description: str
     arguments: type[BaseModel]
 
-    @property
+    @cached_property
     def parameters(self) -> dict[str, Any]:
         """JSON schema of the arguments."""
         schema = self.arguments.model_json_schema()
@@ -33,7 +34,7 @@ class ToolSpec:
             field.pop("title", None)
         return schema
 
-    @property
+    @cached_property
     def openai(self) -> dict[str, Any]:
         """The tool in the form of the OpenAI chat API, which most servers read."""
         function = {"name": self.name, "description": self.description, "parameters": self.parameters}

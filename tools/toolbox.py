@@ -156,7 +156,7 @@ class Toolbox:
         lines = [f"{stamp(f.start_seconds)} s: score {f.score:.3f}{wording.place(f.box)}" for f in findings]
         share = self.index.frames.indexed_share
         note = "" if share >= 1 else f"\n(The index covers {share:.0%} of the video so far.)"
-        return Observation(f"Best matches for {query!r}:\n" + "\n".join(lines) + note, frames, findings)
+        return Observation(f"Best matches for {wording.fenced(query)}:\n" + "\n".join(lines) + note, frames, findings)
 
     def zoom(self, seconds: Seconds, box: BoxArgument) -> Observation:
         """Look at one part of one frame at the full resolution of the source.

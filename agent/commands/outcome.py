@@ -56,6 +56,7 @@ def summary_json(trajectory: Trajectory) -> str:
     from dataclasses import asdict
 
     from agent.coverage import coverage_of
+    from agent.published import Spent
 
     answer = trajectory.answer
     covered = coverage_of(trajectory)
@@ -68,15 +69,12 @@ def summary_json(trajectory: Trajectory) -> str:
         "verification": asdict(trajectory.verification) if trajectory.verification is not None else None,
         "coverage": asdict(covered) | {"looked_share": covered.looked_share, "close_share": covered.close_share},
         "stop": trajectory.stop,
-        "usage": {
-            "turns": trajectory.turns,
-            "frames": len(trajectory.frames_seen),
-            "tokens": trajectory.tokens,
-            "seconds": round(trajectory.seconds, 3),
-            "cost_usd": trajectory.cost_usd,
-        },
+        "votes": trajectory.votes,
+        "usage": asdict(Spent.of(trajectory)),
+        "estimate": asdict(trajectory.estimate) if trajectory.estimate is not None else None,
         "limits": asdict(trajectory.limits),
         "policy": trajectory.policy,
+        "setup": asdict(trajectory.setup) if trajectory.setup is not None else None,
         "video": asdict(trajectory.facts) | {"path": trajectory.question.video},
         "question": asdict(trajectory.question),
     }

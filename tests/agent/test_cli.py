@@ -141,7 +141,7 @@ def no_frame(folder: Path) -> Path:
         (["ask", "{header}", "what?"], "no frame could be decoded"),
         (["ask", "{clip}", "  "], "the question is empty"),
         (["ask", "{clip}", "what?", "--option", "a"], "one option is not a choice"),
-        (["ask", "{clip}", "what?", "--policy", "gpt"], "known are lite, scripted"),
+        (["ask", "{clip}", "what?", "--policy", "gpt"], "known are http, lite, scripted"),
         (["ask", "{clip}", "what?", "--encoder", "clap"], "unknown encoder 'clap'"),
         (["ask", "{clip}", "what?", "--encoder", "open_clip:ViT-B-32"], "ViT-B-32"),
         (["ask", "{clip}", "what?", "--max-turns", "0"], "need max_turns > 0, got 0"),

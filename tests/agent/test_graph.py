@@ -121,7 +121,7 @@ class EvidenceReader:
         return Turn("", Answer(words[0], confidence=0.8, evidence=evidence))
 
 
-def test_the_second_look_sees_the_evidence_alone_and_disagreement_halves_the_confidence() -> None:
+def test_the_second_look_sees_the_evidence_alone_and_disagreement_lowers_the_confidence() -> None:
     reader = EvidenceReader()
     ended = run(START, Players(reader, Looker()))
     last = reader.seen[-1]
@@ -129,7 +129,8 @@ def test_the_second_look_sees_the_evidence_alone_and_disagreement_halves_the_con
     assert [f.text for f in last.findings()] == ["number 3"]
     assert ended.verification is not None
     assert not ended.verification.agrees
-    assert ended.confidence == pytest.approx(0.4)
+    # (2 * 0.8 + 1 of 2) / (2 + 2)
+    assert ended.confidence == pytest.approx(0.65)
 
 
 def test_a_replay_of_the_recorded_turns_gives_the_same_observations() -> None:

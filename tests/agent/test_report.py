@@ -207,28 +207,29 @@ def test_a_crash_shows_its_message() -> None:
     assert "This is a bug of Video Sleuth" in read.words
 
 
-def test_disagreement_of_the_second_look_is_shown_with_the_halved_confidence() -> None:
+def test_disagreement_of_the_second_look_is_shown_with_what_was_stated() -> None:
     words = page(replace(played(), verification=Verification(False, "A lucky bird"))).words
     assert "the policy says A lucky bird" in words
-    assert "its confidence of 80 % is halved" in words
-    assert "40 % unsure" in words
+    assert "it had stated 80 %" in words
+    # (2 * 0.8 + 1 of 2) / (2 + 2)
+    assert "65 %" in words
 
 
 def test_what_was_not_measured_is_not_zero() -> None:
     start = played()
     unmeasured = replace(start, steps=tuple(replace(s, turn=replace(s.turn, usage=Usage())) for s in start.steps))
     rows = {meter.name: meter for meter in meters(unmeasured)}
-    assert (rows["Tokens"].used, rows["Cost"].used) == ("not measured", "not measured")
+    assert (rows["Tokens"].used, rows["Cost"].used) == ("not measured", "not known")
     assert rows["Turns"].used == "4"
     assert rows["Turns"].limit == "of 8"
     assert "not measured" in page(unmeasured).words
 
 
-def test_a_cost_known_for_some_turns_is_only_a_floor() -> None:
+def test_a_cost_known_for_some_turns_is_not_known() -> None:
     start = played()
     priced = replace(start.steps[0], turn=replace(start.steps[0].turn, usage=Usage(cost_usd=0.002)))
     rows = {meter.name: meter for meter in meters(replace(start, steps=(priced, *start.steps[1:])))}
-    assert rows["Cost"].used == "at least $0.0020"
+    assert rows["Cost"].used == "not known"
 
 
 def test_a_box_is_drawn_where_the_finding_is_also_within_a_close_up() -> None:
