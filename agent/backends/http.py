@@ -164,7 +164,8 @@ class HttpPolicy:
         }.get(refusal.status, "")
         if not advice and _SEES_NOTHING.search(refusal.text):
             advice = "a model that sees no pictures can be asked in words: --mode captions"
-        return f"{self.host} refuses ({refusal.status}): {refusal.text}" + (f"; {advice}" if advice else "")
+        said = f"{self.host} refuses ({refusal.status}): {refusal.text}"
+        return f"{said.rstrip('.')}; {advice}" if advice else said
 
     def _checked(self, completion: Completion) -> Completion:
         ids, logprobs = completion.reply.token_ids, completion.reply.logprobs
