@@ -81,7 +81,7 @@ def measure(policy: Policy, seed: int, on_request: Callable[[str], None] = lambd
         on_request: told of each request before it is sent.
 
     Raises:
-        PolicyError: the first request already failed.
+        PolicyError: no request goes through, with pictures or without.
     """
     return _Probe(policy, seed, on_request).measured()
 
@@ -98,13 +98,14 @@ class _Probe:
 
     def measured(self) -> Measured:
         first = self._numbers(1)
-        if first.error:
+        call = self._call() if first.error else None
+        if call is not None and call.error:  # not even words are taken
             raise PolicyError(first.error)
         ladder, repeat = self._ladder(first)
         is_blind = not any(rung(exchange).seen for exchange in ladder)
         beside = self._beside_question() if is_blind else None
         charts = None if is_blind else (self._chart(SMALL), self._chart(LARGE))
-        call = self._exchange("a tool call", _CALL, (), ())
+        call = call or self._call()
         replies = [e.turn.reply for e in self._done if e.turn is not None and e.turn.reply is not None]
         return Measured(
             spec=self._policy.spec,
@@ -133,7 +134,7 @@ class _Probe:
         for count in COUNTS[1:]:
             # a model that reads nothing in one picture gets four once, which shows what pictures cost, and no more
             last = rung(ladder[-1])
-            if (len(ladder) > 1 and last.is_lossy) or last.left_out:
+            if (len(ladder) > 1 and last.is_lossy) or last.left_out or last.error:
                 break
             ladder.append(self._numbers(count))
             if count == TIMED and not ladder[-1].error:
@@ -163,6 +164,9 @@ class _Probe:
     def _chart(self, size: tuple[int, int]) -> Exchange:
         shown = (chart(_FIRST_SECONDS, size, self._dice),)
         return self._exchange(f"small print at {size[0]}x{size[1]}", _CHART, shown, (_step(shown),))
+
+    def _call(self) -> Exchange:
+        return self._exchange("a tool call", _CALL, (), ())
 
     def _exchange(self, what: str, text: str, shown: tuple[Shown, ...], steps: tuple[Step, ...]) -> Exchange:
         self._on_request(what)

@@ -53,6 +53,8 @@ def is_fine(judged: tuple[Row, ...]) -> bool:
 
 
 def _reply(measured: Measured) -> Row:
+    if measured.rungs[0].error:
+        return Row("answers", "words, but not pictures", "ok")
     found = f"after {measured.first_seconds:.1f} s"
     if not measured.why_unusable:
         return Row("answers", f"{found}, in the form asked for", "ok")
@@ -84,6 +86,9 @@ def _blind(measured: Measured) -> Row:
     if measured.seen_beside_question:
         found = "seen beside the question, not in what tools bring"
         return Row("pictures", found, "fail", "--tools text, which sends them as the user's")
+    if measured.rungs[0].error:
+        advice = "another model, or --mode captions, which needs no pictures"
+        return Row("pictures", f"none is taken: {measured.rungs[0].error}", "fail", advice)
     tokens = measured.frame_tokens
     if tokens is not None and tokens < _UNSEEN_FRAME_TOKENS:
         found = f"none is seen: {tokens:.0f} tokens a frame are its time in words and no picture"
@@ -192,7 +197,7 @@ def _server(dialect: Dialect | None) -> Iterator[Row]:
 
 def _tokens(measured: Measured) -> Row:
     if measured.frame_tokens is None and measured.bill.prompt_tokens is not None:
-        return Row("tokens", "not told: only one request with pictures went through", "warn")
+        return Row("tokens", "not told: fewer than two requests with pictures went through", "warn")
     if measured.frame_tokens is None:
         return Row("tokens", "the server counts none", "warn", "--max-tokens and --max-cost can't bind")
     large = f", {measured.large_frame_tokens:.0f} at 1280x720" if measured.large_frame_tokens is not None else ""

@@ -196,11 +196,20 @@ class SeesOnlyBesideTheQuestion(SeeingModel):
         return read(pixels) if self._is_opening else ["1000"]
 
 
+class TakesNoPictures(SeeingModel):
+    """A language model without eyes, whose server says so."""
+
+    spec = "test:text-only"
+    takes_most = 0
+
+
 class Unreachable(SeeingModel):
     """No server is there."""
 
     spec = "test:unreachable"
-    takes_most = 0
+
+    def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
+        raise PolicyError("nobody answers at localhost:8000")
 
 
 def read(pixels: NDArray[np.uint8]) -> list[str]:

@@ -30,6 +30,7 @@ from tests.agent.seeing_models import (
     Shrinks,
     ShrinksZooms,
     TakesEight,
+    TakesNoPictures,
     ThinksTooLong,
     Unreachable,
     read,
@@ -163,11 +164,18 @@ def test_nonsense_is_no_crash_and_said_to_be_unusable() -> None:
 def test_a_model_that_reads_nothing_is_still_told_the_servers_limit() -> None:
     row = judged(BlindAndTakesTwo)["pictures"]
     assert row.found.startswith("no number is read in any picture; 4 in one request are refused: ")
-    assert judged(BlindAndTakesTwo)["tokens"].found.startswith("not told: only one request")
+    assert judged(BlindAndTakesTwo)["tokens"].found.startswith("not told: fewer than two requests")
+
+
+def test_a_server_that_takes_no_picture_at_all_is_a_finding_and_not_taken_for_unreachable() -> None:
+    assert failing(TakesNoPictures) == {"pictures"}
+    row = judged(TakesNoPictures)["pictures"]
+    assert row.found.startswith("none is taken: ")
+    assert "--mode captions" in row.advice
 
 
 def test_nobody_there_is_a_policy_error() -> None:
-    with pytest.raises(PolicyError, match="At most 0"):
+    with pytest.raises(PolicyError, match="nobody answers"):
         measure(Unreachable(), SEED)
 
 
