@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from difflib import SequenceMatcher
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from tools.screen_text import TextLine, TextReader, TextSpan, track_text
 from tools.video import Frame
 
 _LINES: TypeAdapter[tuple[TextLine, ...]] = TypeAdapter(tuple[TextLine, ...])
-_VERSION = 2
+_VERSION = 3
 _WORKERS = 2
 _THUMB_CHANGE = 10
 """Greatest change of a thumbnail pixel, 0..255, up to which two frames hold the same text. The mean would miss a new
@@ -36,8 +36,21 @@ _SAME_LINE = 0.7
 """Likeness from which two readings are the same line: half faded in, a letter or two are misread."""
 
 
+@dataclass(frozen=True)
+class Reading:
+    """The text of a window."""
+
+    spans: tuple[TextSpan, ...]
+    """Lines with the time for which they stand."""
+    looked_at: tuple[float, ...]
+    """The frames they were read from, those without text too. Seconds, ascending."""
+
+
 class ScreenText:
-    """Reads a video's screen text on demand. Threads may share it."""
+    """Reads a video's screen text on demand. Threads may share it.
+
+    What is remembered saves work and never changes a result: a call gives the same lines whatever was read before.
+    """
 
     def __init__(
         self, video: Footage, index: VideoIndex, reader: Callable[[], TextReader], cache: Path | None = None
@@ -48,8 +61,8 @@ class ScreenText:
         self._cache = cache
         self._lock = threading.Lock()
         self._known: dict[float, tuple[TextLine, ...]] | None = None
-        self._refined: dict[tuple[str, float, float], tuple[float, float]] = {}
-        self._looked_at: set[float] = set()
+        self._glances: dict[float, bool] = {}
+        self._refined: dict[tuple[str, float, float, float, float], tuple[float, float]] = {}
 
     def in_frame(self, frame: Frame, box: Box, stop_seconds: float) -> tuple[Finding, ...]:
         """The lines in one frame or a part of it, in boxes of the whole frame."""
@@ -63,8 +76,8 @@ class ScreenText:
             for x in lines
         )
 
-    def in_window(self, start_seconds: float, stop_seconds: float, max_frames: int) -> tuple[TextSpan, ...]:
-        """Lines with the time for which they stand, from at most `max_frames` readings."""
+    def in_window(self, start_seconds: float, stop_seconds: float, max_frames: int) -> Reading:
+        """The lines of a window, from at most `max_frames` readings."""
         self._index.wait()
         seconds = self._index.seconds
         # the sample before the window is on screen when it opens
@@ -76,19 +89,18 @@ class ScreenText:
             lines = self._read_all(spread([t for t, has_text in glances.items() if has_text], max_frames), {})
         # a frame without text is a reading too: it ends the lines before it
         readings = dict.fromkeys((t for t, has_text in glances.items() if not has_text), ()) | lines
-        with self._lock:
-            self._looked_at |= readings.keys()
-        return track_text(sorted(readings.items()), stop_seconds)
+        return Reading(track_text(sorted(readings.items()), stop_seconds), tuple(sorted(readings)))
 
-    def refined(self, span: TextSpan) -> TextSpan:
+    def refined(self, span: TextSpan, looked_at: Sequence[float]) -> TextSpan:
         """The span with its ends found between the frames that were looked at, to an eighth of a second.
 
         Each end costs a few readings of the part of the picture where the line is, the first time.
         """
-        key = (span.text, span.start_seconds, span.stop_seconds)
+        before = _last_before(looked_at, span.start_seconds)
+        within = _last_before(looked_at, span.stop_seconds)
+        key = (span.text, span.start_seconds, span.stop_seconds, before or 0.0, within or 0.0)
         with self._lock:
             self._load()
-            looked_at = np.array(sorted(self._looked_at))
             if (ends := self._refined.get(key)) is not None:
                 return replace(span, start_seconds=ends[0], stop_seconds=ends[1])
         reader = self._reader()
@@ -100,9 +112,9 @@ class ScreenText:
             return any(_likeness(line.text, span.text) >= _SAME_LINE for line in lines)
 
         start, stop = span.start_seconds, span.stop_seconds
-        if (before := _last_before(looked_at, start)) is not None:
+        if before is not None:
             start = first_with(is_there, before, start)
-        if (within := _last_before(looked_at, stop)) is not None and within > span.start_seconds - 1e-6:
+        if within is not None and within > span.start_seconds - 1e-6:
             stop = first_with(lambda t: not is_there(t), within, min(stop, self._video.info.duration_seconds - 1e-3))
             stop = span.stop_seconds if stop >= self._video.info.duration_seconds - 2e-3 else stop
         with self._lock:
@@ -114,14 +126,17 @@ class ScreenText:
         """Which frames hold text. Few frames are all taken to hold some: a glance may miss small print."""
         if len(times) <= max_frames // 2:
             return dict.fromkeys(times, True)
-        known = self._load()
+        self._load()
         times = spread(times, max_frames * _GLANCES_A_READING)
-        unread = [t for t in times if t not in known]
-        reader = self._reader()
-        frames = (self._index.store.frame(self._index.store.at(t)).pixels for t in unread)
-        with ThreadPoolExecutor(_WORKERS) as pool:
-            seen = dict(zip(unread, pool.map(reader.has_text, frames), strict=True))
-        return {t: bool(known[t]) if t in known else seen[t] for t in times}
+        new = [t for t in times if t not in self._glances]
+        if new:
+            reader = self._reader()
+            frames = (self._index.store.frame(self._index.store.at(t)).pixels for t in new)
+            with ThreadPoolExecutor(_WORKERS) as pool:
+                # not taken from full readings, which may see more: then it would matter what was read before
+                self._glances |= zip(new, pool.map(reader.has_text, frames), strict=True)
+            self._save()
+        return {t: self._glances[t] for t in times}
 
     def _read_all(self, times: Sequence[float], frames: dict[float, Frame]) -> dict[float, tuple[TextLine, ...]]:
         known = self._load()
@@ -139,15 +154,16 @@ class ScreenText:
         if self._known is None:
             kept = read_json_or_none(self._path)
             if not isinstance(kept, dict) or kept.get("version") != _VERSION:
-                kept = {"frames": [], "refined": []}
+                kept = {"frames": [], "glances": [], "refined": []}
             self._known = {seconds: _LINES.validate_python(lines) for seconds, lines in kept["frames"]}
-            self._refined = {(text, a, b): (start, stop) for text, a, b, start, stop in kept["refined"]}
+            self._glances = dict(kept["glances"])
+            self._refined = {tuple(key): (start, stop) for key, (start, stop) in kept["refined"]}
         return self._known
 
     def _save(self) -> None:
         rows = [[seconds, [asdict(line) for line in lines]] for seconds, lines in sorted(self._load().items())]
-        refined = [[*key, *ends] for key, ends in self._refined.items()]
-        write_json(self._path, {"version": _VERSION, "frames": rows, "refined": refined})
+        glances, refined = sorted(self._glances.items()), list(self._refined.items())
+        write_json(self._path, {"version": _VERSION, "frames": rows, "glances": glances, "refined": refined})
 
     @property
     def _path(self) -> Path:
@@ -165,9 +181,8 @@ def first_with(is_there: Callable[[float], bool], without: float, having: float)
     return having
 
 
-def _last_before(times: NDArray[np.float64], seconds: float) -> float | None:
-    before = times[times < seconds - 1e-6]
-    return float(before[-1]) if len(before) else None
+def _last_before(times: Sequence[float], seconds: float) -> float | None:
+    return max((t for t in times if t < seconds - 1e-6), default=None)
 
 
 def _with_margin(box: Box) -> Box:

@@ -221,10 +221,11 @@ class Toolbox:
             count: how many lines, 1 to 32.
         """
         begin, end = self._window(start, stop)
-        spans = self._parts.screen_text.in_window(begin, end, _MAX_TEXT_FRAMES)
+        reading = self._parts.screen_text.in_window(begin, end, _MAX_TEXT_FRAMES)
+        spans = reading.spans
         if query.strip() and spans:
             ranked = [found.line for found in search_lines(spans, query, self._parts.encode_texts)]
-            spans = (self._parts.screen_text.refined(ranked[0]), *ranked[1:])
+            spans = (self._parts.screen_text.refined(ranked[0], reading.looked_at), *ranked[1:])
         chosen = spans[:count]
         findings = tuple(
             Finding("text", s.start_seconds, s.stop_seconds, s.text, round(s.score, 3), s.box) for s in chosen

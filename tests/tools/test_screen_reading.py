@@ -41,15 +41,15 @@ def test_a_line_begins_and_ends_where_it_does_and_is_read_only_once(tmp_path: Pa
         index = open_index(video, open_encoder("hashing"), tmp_path / "cache")
         index.wait()
         first = ScreenText(video, index, TextReader, tmp_path / "cache")
-        (span,) = first.in_window(0.0, 6.0, 48)
+        (span,) = first.in_window(0.0, 6.0, 48).spans
         assert span.text == TEXT
         assert (span.start_seconds, span.stop_seconds) == (4.0, 6.0)
-        assert first.in_window(0.0, 3.9, 48) == ()
+        assert first.in_window(0.0, 3.9, 48).spans == ()
         frame = video.frame_at(4.0)
         (line,) = first.in_frame(frame, FULL_FRAME, 4.1)
         assert (line.text, line.start_seconds, line.stop_seconds) == (TEXT, 4.0, 4.1)
         again = ScreenText(video, index, no_reader, tmp_path / "cache")
-        assert again.in_window(0.0, 6.0, 48) == (span,)
+        assert again.in_window(0.0, 6.0, 48).spans == (span,)
         index.cancel()
 
 
@@ -59,7 +59,7 @@ def test_of_many_different_frames_only_those_with_text_are_read(tmp_path: Path) 
         index = open_index(video, open_encoder("hashing"), tmp_path / "cache")
         index.wait()
         # three distinct pictures and room for two readings: each is glanced at first
-        (span,) = ScreenText(video, index, TextReader, tmp_path / "cache").in_window(0.0, 6.0, 2)
+        (span,) = ScreenText(video, index, TextReader, tmp_path / "cache").in_window(0.0, 6.0, 2).spans
         assert (span.text, span.start_seconds) == (TEXT, 4.0)
         index.cancel()
 
@@ -83,11 +83,30 @@ def test_the_ends_of_a_line_are_found_between_the_samples(tmp_path: Path) -> Non
         index = open_index(video, open_encoder("hashing"), tmp_path / "cache")
         index.wait()
         text = ScreenText(video, index, TextReader, tmp_path / "cache")
-        (coarse,) = text.in_window(0.0, 40.0, 48)
+        reading = text.in_window(0.0, 40.0, 48)
+        (coarse,) = reading.spans
         assert (coarse.start_seconds, coarse.stop_seconds) == (13.0, 16.0)
-        fine = text.refined(coarse)
+        fine = text.refined(coarse, reading.looked_at)
         assert fine.start_seconds == pytest.approx(12.4, abs=0.13)
         assert fine.stop_seconds == pytest.approx(15.7, abs=0.13)
         again = ScreenText(video, index, no_reader, tmp_path / "cache")
-        assert again.refined(again.in_window(0.0, 40.0, 48)[0]) == fine
+        assert again.refined(coarse, again.in_window(0.0, 40.0, 48).looked_at) == fine
+        index.cancel()
+
+
+@needs_ocr
+def test_what_was_read_before_changes_no_result(tmp_path: Path) -> None:
+    clip = write_captioned(tmp_path / "long.mp4", seconds=40.0, shown=(12.4, 15.7))
+    with Video(clip) as video:
+        index = open_index(video, open_encoder("hashing"), tmp_path / "cache")
+        index.wait()
+        fresh, used = (ScreenText(video, index, TextReader, tmp_path / name) for name in ("fresh", "used"))
+        for second in range(10, 18):
+            used.in_frame(video.frame_at(second + 0.5), FULL_FRAME, second + 0.6)
+            used.in_window(second, second + 1.0, 2)
+        readings = [text.in_window(0.0, 40.0, 4) for text in (fresh, used)]
+        assert readings[0] == readings[1]
+        assert fresh.refined(readings[0].spans[0], readings[0].looked_at) == used.refined(
+            readings[1].spans[0], readings[1].looked_at
+        )
         index.cancel()
