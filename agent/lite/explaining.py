@@ -77,7 +77,7 @@ def reason(step: Occurrence, cuts: list[float]) -> str:
 
 def _distinct(found: Sequence[Occurrence]) -> list[Occurrence]:
     """What is said or shown again is one event with the first time."""
-    return list({(item.kind, item.text): item for item in reversed(found)}.values())
+    return list({(item.kind, item.evidence.quote or item.text): item for item in reversed(found)}.values())
 
 
 def _most_telling(found: Sequence[Occurrence], cuts: list[float]) -> list[Occurrence]:

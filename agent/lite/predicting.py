@@ -77,7 +77,7 @@ def _speech(case: Case, spans: Sequence[Span]) -> list[Prediction]:
     events = ("somebody goes on speaking", "nobody speaks any more")
     if not states[-1]:
         events = ("somebody begins to speak", "nobody speaks")
-    return [_lasting(case, states, "speech", events, evidence_of_line(case.trajectory, lines[-1]))]
+    return _lasting(case, states, "speech", events, evidence_of_line(case.trajectory, lines[-1]))
 
 
 def _sentence(case: Case) -> list[Prediction]:
@@ -87,6 +87,8 @@ def _sentence(case: Case) -> list[Prediction]:
         return []
     breaks = [line for line in lines[:-1] if not _is_finished(line)]
     seen = often([any(0 <= x.start_seconds - line.stop_seconds <= length for x in lines) for line in breaks])
+    if not seen.trials:
+        return []
     event = f"the sentence {quoted(lines[-1].text)} goes on"
     counted = f"Of the {seen.trials} earlier lines that stopped inside a sentence, {seen.hits} went on"
     return [_prediction(case, event, counted, seen, evidence_of_line(case.trajectory, lines[-1]))]
@@ -101,7 +103,7 @@ def _text(case: Case, spans: Sequence[Span]) -> list[Prediction]:
     events = (f"text stays on screen, now {quoted(last.text)}", f"{quoted(last.text)} leaves the screen")
     if not states[-1]:
         events = ("text appears on screen", "no text appears on screen")
-    return [_lasting(case, states, "text on screen", events, evidence_of_line(case.trajectory, last))]
+    return _lasting(case, states, "text on screen", events, evidence_of_line(case.trajectory, last))
 
 
 def _change(case: Case, spans: Sequence[Span]) -> list[Prediction]:
@@ -118,14 +120,21 @@ def _change(case: Case, spans: Sequence[Span]) -> list[Prediction]:
     return [_prediction(case, "nothing new moves in the picture", counted, seen.complement, evidence)]
 
 
-def _lasting(case: Case, states: Sequence[bool], what: str, events: tuple[str, str], evidence: Evidence) -> Prediction:
-    """The likelier of two events: there is such a thing, or none; judged by the windows after one like the last."""
+def _lasting(
+    case: Case, states: Sequence[bool], what: str, events: tuple[str, str], evidence: Evidence
+) -> list[Prediction]:
+    """The likelier of two events: there is such a thing, or none; judged by the windows after one like the last.
+
+    Nothing where it was never so before: then there is nothing to count.
+    """
     seen = often_after_such(states)
+    if not seen.trials:
+        return []
     is_likely = seen.probability >= 0.5
     likely = seen if is_likely else seen.complement
     after = f"windows of {_length(case):.1f} s after one with{'' if states[-1] else 'out'} {what}"
     counted = f"{likely.hits} of {likely.trials} {after} had {'some' if is_likely else 'none'}"
-    return _prediction(case, events[0 if is_likely else 1], counted, likely, evidence)
+    return [_prediction(case, events[0 if is_likely else 1], counted, likely, evidence)]
 
 
 def _before(case: Case) -> str:

@@ -151,6 +151,18 @@ def test_a_sentence_broken_off_at_the_end_goes_on() -> None:
     assert going_on.confidence == 0.67
 
 
+def test_what_was_never_counted_is_not_predicted() -> None:
+    # spoken in every window but the last: what follows a window without speech was never seen
+    lines = (Finding("speech", 0.0, 57.0, "On and on.", 0.9),)
+    answer = played("predict", Findings(list_shots=shots(0, 60), read_speech=lines))
+    assert [p.event for p in answer.predictions] == ["Next 3.0 s: the shot goes on without a cut"]
+
+
+def test_the_same_words_read_twice_are_one_event() -> None:
+    tools = Findings(search_text=(shown(0, 2, "EXIT"), shown(9, 12, "EXIT")))
+    assert len(played("explain", tools).chain) == 1
+
+
 def test_at_most_three_come_the_likeliest_first() -> None:
     lines = tuple(Finding("speech", 3.0 * n, 3.0 * n + 3, "and", 0.9) for n in range(20))
     change = Finding("change", 4.0, 5.0, "left", 0.1, (0.1, 0.1, 0.3, 0.3))
