@@ -244,6 +244,8 @@ class Setup:
     """Of the prompt files, so that a changed wording shows."""
     sees_pictures: bool = True
     """False for a model that only reads: pictures are words to it."""
+    left_out: tuple[str, ...] = ()
+    """Parameters that the server refused and that were asked for no more, such as `temperature`."""
 
 
 @dataclass(frozen=True)

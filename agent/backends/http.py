@@ -87,6 +87,7 @@ class HttpPolicy:
             max_frame_pixels=options.max_frame_pixels,
             max_pictures=options.max_pictures,
             prompt_hash=prompt_hash(),
+            left_out=tuple(sorted(self._dialect.refused)),
         )
 
     def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
