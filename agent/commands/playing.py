@@ -145,6 +145,8 @@ def _spec(options: argparse.Namespace, progress: Console) -> str:
     choice = default_policy()
     if choice.spec != "lite":
         progress.print(f"policy {choice.spec}: {choice.why}", style="dim", highlight=False, soft_wrap=True)
+    elif choice.advice:
+        progress.print(f"{choice.why}; {choice.advice}", style="dim", highlight=False, soft_wrap=True)
     return choice.spec
 
 
