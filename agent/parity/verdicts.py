@@ -20,8 +20,8 @@ neighbouring rows of the chart are up to 1.35 apart."""
 _USUAL_FRAME_TOKENS = 300
 _DEAR_FRAME_TOKENS = 600
 _UNSEEN_FRAME_TOKENS = 60
-"""Less than that is hardly more than a frame's time in words, which takes about 30; SmolVLM, which is frugal, takes 64 or
-more for a picture alone."""
+"""Less than that is hardly more than a frame's time in words, which takes about 30; SmolVLM, which is frugal, takes at
+least 64 for a picture alone."""
 
 _LONGER = "a longer reply: --max-reply-tokens 4096; models that think at length need it"
 _SHRUNK = "a weak reader, or frames are made smaller before the model sees them"
