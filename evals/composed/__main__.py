@@ -1,0 +1,117 @@
+"""Writes composed videos and their questions into a new folder.
+
+    python -m evals.composed --out FOLDER --count 20 --seed 0 --level 2 --split heldout
+    python -m evals.questions FOLDER/questions.jsonl --videos FOLDER --policy lite --controls
+
+With `--oracle` also two folders of controls, `oracle_frame` and `oracle_crop`, each with a questions file of its own.
+"""
+
+import argparse
+import shlex
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import get_args
+
+from evals.composed.drawn import DRAWN
+from evals.composed.episode import compose
+from evals.composed.families import QUESTIONS_A_VIDEO
+from evals.composed.material_folder import open_material
+from evals.composed.oracle import Kind
+from evals.composed.planning import LEVELS
+from evals.composed.recipe import Split
+from evals.composed.visible import problems
+from evals.composed.writing import write_episode, write_oracle
+from tools.cache import write_json
+
+EXIT_BAD_INPUT = 2
+_PARTS = ("av", "numpy", "opencv-python", "pillow")
+"""Packages on which the pixels rest."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """What is written."""
+
+    out: Path
+    """A folder that is not there yet, or empty."""
+    count: int = 20
+    """Videos."""
+    seed: int = 0
+    split: Split = "train"
+    level: int = 1
+    height: int = 360
+    questions: int = QUESTIONS_A_VIDEO
+    """A video, at most."""
+    material: Path | None = None
+    """Folder with footage and cut-outs; what it lacks is drawn. None: all is drawn."""
+    oracle: bool = False
+
+
+def main(config: Config, command: str = "", say: Callable[[str], None] = lambda _: None) -> int:
+    """Writes it all, but for videos in which a needle could be missed; gives back the number of questions.
+
+    Raises:
+        ValueError: the folder holds something, or there is too little material.
+    """
+    if config.out.exists() and any(config.out.iterdir()):
+        raise ValueError(f"{config.out} is not empty: name a new folder")
+    material = DRAWN if config.material is None else open_material(config.material)
+    folders = [config.out, *(config.out / f"oracle_{kind}" for kind in get_args(Kind) if config.oracle)]
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+    written = 0
+    for number in range(config.count):
+        started = time.perf_counter()
+        episode = compose(
+            material,
+            config.seed,
+            number,
+            level=config.level,
+            split=config.split,
+            height=config.height,
+            questions=config.questions,
+        )
+        if found := problems(episode.painter):
+            say(f"{number + 1}/{config.count} {episode.name} is left out: {found[0]}")
+            continue
+        write_episode(config.out, episode)
+        for kind in get_args(Kind) if config.oracle else ():
+            write_oracle(config.out / f"oracle_{kind}", episode, kind)
+        written += len(episode.questions)
+        say(f"{number + 1}/{config.count} {episode.name} in {time.perf_counter() - started:.1f} s")
+    made_of = {"command": command, "material": material.name, "versions": {name: version(name) for name in _PARTS}}
+    write_json(config.out / "manifest.json", made_of)
+    return written
+
+
+def _parsed(arguments: Sequence[str] | None) -> Config:
+    parser = argparse.ArgumentParser("python -m evals.composed", description="Videos whose answers are known.")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--count", type=int, default=Config.count, metavar="N", help="videos")
+    parser.add_argument("--seed", type=int, default=Config.seed, metavar="S")
+    parser.add_argument("--split", choices=get_args(Split), default=Config.split)
+    parser.add_argument("--level", type=int, choices=LEVELS, default=Config.level, help="30 s with 1 to 600 s with 6")
+    parser.add_argument("--height", type=int, default=Config.height, metavar="PIXELS")
+    parser.add_argument("--questions", type=int, default=Config.questions, metavar="N", help="a video, at most")
+    parser.add_argument("--material", type=Path, metavar="FOLDER", help="footage and cut-outs; all is drawn without")
+    parser.add_argument("--oracle", action="store_true", help="write the controls too, two videos a question")
+    return Config(**vars(parser.parse_args(arguments)))
+
+
+def _command_line() -> int:
+    command = shlex.join(["python", "-m", "evals.composed", *sys.argv[1:]])
+    try:
+        written = main(_parsed(None), command, lambda line: print(line, file=sys.stderr, flush=True))
+    except (ValueError, OSError) as error:
+        print(f"evals.composed: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    print(f"{written} questions")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_command_line())

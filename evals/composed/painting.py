@@ -1,0 +1,96 @@
+"""Paints a frame of a recipe when it is asked for: footage first, then the needle that is on screen.
+
+Integer arithmetic, so the same recipe gives the same bytes; about a millisecond or two a frame.
+"""
+
+from bisect import bisect_right
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from evals.composed.material import Material, Pixels
+from evals.composed.recipe import FPS, Placement, Recipe, Segment
+from evals.composed.tags import tag_picture
+from tools.made_video import MadeVideo
+from tools.observation import FULL_FRAME
+from tools.sampling import crop, pixel_box
+
+
+@dataclass(frozen=True, eq=False)
+class _Sticker:
+    """What is pasted, ready to be."""
+
+    top: int
+    left: int
+    ink: NDArray[np.uint16]  # (h, w, 3) colour times opacity
+    clear: NDArray[np.uint16]  # (h, w, 1) 255 less opacity
+
+    def paste(self, pixels: Pixels) -> None:
+        height, width = self.clear.shape[:2]
+        ground = pixels[self.top : self.top + height, self.left : self.left + width]
+        ground[:] = (ground * self.clear + self.ink) // 255
+
+
+class Painter:
+    """The pictures of one recipe. Threads may share it."""
+
+    def __init__(self, recipe: Recipe, material: Material) -> None:
+        self.recipe = recipe
+        self._material = material
+        self._starts = [segment.start_seconds - 1e-6 for segment in recipe.segments]
+        self._stickers: dict[Placement, tuple[_Sticker, ...]] = {}
+
+    def picture(self, seconds: float) -> Pixels:
+        """(H, W, 3) RGB at a time."""
+        pixels = self.footage(seconds)
+        for placement in self.recipe.placements:
+            if placement.is_on_screen(seconds):
+                for sticker in self._stickers_of(placement):
+                    sticker.paste(pixels)
+        return pixels
+
+    def footage(self, seconds: float) -> Pixels:
+        """(H, W, 3) RGB at a time without any needle; the caller's own."""
+        segment = self.recipe.segments[max(0, bisect_right(self._starts, seconds) - 1)]
+        width, height = self.recipe.width, self.recipe.height
+        clip_seconds = segment.clip_start_seconds + (seconds - segment.start_seconds) * segment.speed
+        clip_seconds %= self._material.clips.seconds(segment.clip)
+        return _dressed(self._material.clips.picture(segment.clip, clip_seconds, width, height), segment)
+
+    def video(self) -> MadeVideo:
+        """The recipe as a video."""
+        recipe = self.recipe
+        content_hash = recipe.content_hash(self._material.name)
+        return MadeVideo(self.picture, name=recipe.name, content_hash=content_hash, seconds=recipe.seconds, fps=FPS)
+
+    def _stickers_of(self, placement: Placement) -> tuple[_Sticker, ...]:
+        made = self._stickers.get(placement)
+        if made is None:
+            width, height = self.recipe.width, self.recipe.height
+            left, top, right, bottom = pixel_box(placement.box, width, height)
+            needle = placement.needle
+            picture = self._material.cutouts.picture(needle.name, needle.colour, right - left, bottom - top)
+            tag_left, tag_top, _, _ = pixel_box(placement.tag_box, width, height)
+            made = _sticker(picture, left, top), _sticker(tag_picture(needle.tag), tag_left, tag_top)
+            self._stickers[placement] = made
+        return made
+
+
+def _sticker(picture: Pixels, left: int, top: int) -> _Sticker:
+    opacity = picture[..., 3:].astype(np.uint16)
+    # half of 255 for rounding; 255 x 255 + 127 fits in 16 bits
+    return _Sticker(top, left, picture[..., :3] * opacity + 127, 255 - opacity)
+
+
+def _dressed(pixels: Pixels, segment: Segment) -> Pixels:
+    """The picture cropped, mirrored and with its brightness changed, in an array of its own."""
+    height, width = pixels.shape[:2]
+    if segment.crop != FULL_FRAME:
+        part = np.ascontiguousarray(crop(pixels, segment.crop))
+        pixels = np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+    if segment.is_mirrored:
+        pixels = np.asarray(cv2.flip(pixels, 1), np.uint8)
+    brighter = np.minimum(np.arange(256) * round(segment.gain * 256) // 256, 255).astype(np.uint8)
+    return np.asarray(cv2.LUT(pixels, brighter), np.uint8)

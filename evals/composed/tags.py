@@ -1,0 +1,65 @@
+"""The tag beside a needle: white, with a number, a word or a sign in print of 13 pixels whatever the picture's size.
+
+Small on purpose: what is to be found is large, what is to be read is small, so that finding is not yet reading.
+"""
+
+import random
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+
+from evals.composed.lettering import lettering
+from evals.composed.material import Pixels
+
+Sort = Literal["number", "word", "sign"]
+
+PRINT_PIXELS = 13
+"""Height of a digit or capital."""
+_PADDING = 6
+
+WORDS = tuple(
+    "ALMOND BRICK CLOUD DINNER EMBER FABRIC GRAVEL HONEY IVORY JACKET KITCHEN LINEN MAPLE NIGHT OLIVE PEPPER QUARTZ "
+    "RIBBON SILVER TIMBER URCHIN VELVET WALNUT MARBLE COTTON BUTTON CANDLE DAMSEL ENGINE FINGER".split()
+)
+SIGNS = {
+    "#": "hash sign",
+    "%": "percent sign",
+    "&": "ampersand",
+    "@": "at sign",
+    "?": "question mark",
+    "!": "exclamation mark",
+    "+": "plus sign",
+    "=": "equals sign",
+    "$": "dollar sign",
+    "*": "asterisk",
+}
+
+
+def some_tags(rng: random.Random, sort: Sort, count: int) -> list[str]:
+    """Different tags of one sort."""
+    if sort == "number":
+        return [str(number) for number in rng.sample(range(100, 1000), count)]
+    return rng.sample(WORDS if sort == "word" else tuple(SIGNS), count)
+
+
+def sort_of(tag: str) -> Sort:
+    """What is on a tag."""
+    return "number" if tag.isdigit() else "sign" if tag in SIGNS else "word"
+
+
+def tag_size(tag: str) -> tuple[int, int]:
+    """(width, height) in pixels."""
+    height, width = tag_picture(tag).shape[:2]
+    return width, height
+
+
+@lru_cache(maxsize=256)
+def tag_picture(tag: str) -> Pixels:
+    """(height, width, 4) RGB, opaque."""
+    letters = lettering(tag, PRINT_PIXELS)
+    height, width = letters.shape[0] + 2 * _PADDING, letters.shape[1] + 2 * _PADDING
+    pixels = np.full((height, width, 4), 255, np.uint8)
+    pixels[[0, -1], :, :3] = pixels[:, [0, -1], :3] = 40
+    pixels[_PADDING:-_PADDING, _PADDING:-_PADDING, :3] -= letters[..., None] // 20 * 19
+    return pixels
