@@ -20,6 +20,7 @@ from agent.trajectory import (
     Answer,
     Calls,
     Evidence,
+    Link,
     Question,
     Result,
     Step,
@@ -68,7 +69,9 @@ def played() -> Trajectory:
         Turn(hostile, Calls((ToolCall("t1c1", "overview", {"count": 12, "why": hostile}),))),
         (Result("t1c1", Observation(hostile, FRAMES, (found,))),),
     )
-    answer = Answer(hostile, 0, 0.7, (Evidence(2.0, 3.0, ("t1c1",), FRAMES[:1], hostile, "screen text"),))
+    rests_on = (Evidence(2.0, 3.0, ("t1c1",), FRAMES[:1], hostile, "screen text"),)
+    chain = (Link(hostile, hostile, rests_on), Link(hostile, hostile))
+    answer = Answer(hostile, 0, 0.7, rests_on, chain=chain)
     question = Question("/videos/v.mp4", hostile, (hostile, "b"))
     steps = (look, Step(Turn("", answer)))
     return Trajectory(question, VideoFacts("h", 60.0, 640, 360), "scripted", steps=steps, stop=Stop.ANSWERED)
@@ -102,7 +105,7 @@ def test_the_page_fits_its_width_and_its_script_runs_under_its_own_policy(tmp_pa
     assert measured == {
         "overflow": 0,
         "role": "button",
-        "pictures": 14,  # the lead picture, the exhibit, twelve of the overview
+        "pictures": 15,  # the lead picture, a step's, the exhibit, twelve of the overview
         "opened": True,
         "moved": True,
         "closed": True,
