@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from agent.grounding import Claim, grounded
+from agent.tags import neutral
 from agent.trajectory import Answer, Link, Malformed, Prediction, Question, Trajectory
 from tools.observation import Box
 
@@ -149,7 +150,7 @@ def _answer(sheet: AnswerSheet, trajectory: Trajectory) -> Answer | Malformed:
     if _says_not_shown(words):
         return Answer(NOT_SHOWN, None, sheet.confidence, evidence, not_shown=True)
     letters = ", ".join(LETTERS[: len(question.options)])
-    return Malformed(words, f'the answer must be one of {letters} or "not shown", got {words[:80]!r}')
+    return Malformed(words, f'the answer must be one of {letters} or "not shown", got {neutral(words[:80])!r}')
 
 
 def chosen_option(words: str, question: Question) -> int | None:

@@ -8,7 +8,6 @@ video sampler of no model or server is used. What stands in the video can't beco
 import base64
 import json
 import math
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
@@ -17,6 +16,7 @@ from typing import Any, Literal
 from agent.answers import LETTERS
 from agent.policy import PolicyOptions
 from agent.prompts import prompt
+from agent.tags import neutral
 from agent.trajectory import Answer, Calls, Move, Reply, Result, Step, ToolCall, Trajectory
 from tools.observation import FULL_FRAME, FrameRef
 from tools.sampling import stamp
@@ -31,9 +31,6 @@ STOP_STRINGS = ("<tool_response>",)
 DAMAGED = "(this frame is damaged and can't be shown)"
 LEFT_OUT = "(shown before; left out to save room)"
 NO_EYES = "(a picture)"
-
-_TAG_OPENS = re.compile(r"<(?=[^\s\d<=>-])|<(?=0x)|\[(?=/?[A-Z_]{2,}\])")
-"""As in `<tool_call>`, `<|im_end|>`, `<｜User｜>`, `<0x0A>`, `[INST]`."""
 
 
 @dataclass(frozen=True)
@@ -104,11 +101,6 @@ def render(
             messages += _native(step, pen) if form == "native" else _in_text(step, pen)
     merged = tuple(replace(message, blocks=_joined(message.blocks)) for message in messages)
     return Conversation(merged, tuple(specs) if form == "native" else (), tuple(pen.dropped))
-
-
-def neutral(text: str) -> str:
-    """Text in which no tag and no special token can stand: what could open one becomes `‹`."""
-    return _TAG_OPENS.sub("‹", text)
 
 
 def openai_messages(
@@ -212,7 +204,7 @@ class _Pen:
             for result in step.results:
                 blocks += [Text("\n\n"), *self.result(result, calls.get(result.call_id))]
         blocks.append(Text("\n\n" + _asked(trajectory)))
-        blocks += [Text("\n\n" + neutral(step.notice)) for step in opening if step.notice]
+        blocks += [Text("\n\n" + step.notice) for step in opening if step.notice]
         return tuple(blocks)
 
     def result(self, result: Result, call: ToolCall | None) -> Iterator[Block]:
@@ -276,7 +268,7 @@ def _in_text(step: Step, pen: _Pen) -> list[Message]:
         blocks += [Text("<tool_response>\n"), *pen.result(result, calls.get(result.call_id))]
         blocks.append(Text("\n</tool_response>\n"))
     if step.notice:
-        blocks.append(Text(neutral(step.notice)))
+        blocks.append(Text(step.notice))
     return [Message("assistant", reply=reply), *([Message("user", tuple(blocks))] if blocks else [])]
 
 
@@ -293,7 +285,7 @@ def _native(step: Step, pen: _Pen) -> list[Message]:
         messages.append(Message("tool", blocks, call_id=str(native.get("id", ""))))
     if step.notice:
         # behind the results in a message of its own: what tools bring stays apart from what the game says
-        messages.append(Message("user", (Text(neutral(step.notice)),)))
+        messages.append(Message("user", (Text(step.notice),)))
     return messages
 
 

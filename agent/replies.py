@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from agent.answers import read_answer
+from agent.tags import neutral
 from agent.trajectory import Calls, Malformed, Move, Reply, ToolCall, Trajectory, Turn, Usage, next_call_ids
 from tools.observation import FrameRef
 
@@ -105,7 +106,7 @@ def _calls(found: Sequence[tuple[str, dict[str, Any]] | str], reply: Reply, traj
 def _native(call: dict[str, Any]) -> tuple[str, dict[str, Any]] | str:
     function = call.get("function")
     if not isinstance(function, dict):
-        return f"a tool call without a function: {json.dumps(call)[:_EXCERPT]}"
+        return f"a tool call without a function: {_excerpt(json.dumps(call))}"
     return _named(function.get("name"), function.get("arguments"))
 
 
@@ -119,17 +120,22 @@ def _written(text: str) -> tuple[str, dict[str, Any]] | str:
     return _named(call.get("name"), call.get("arguments", call.get("parameters")))
 
 
+def _excerpt(text: str) -> str:
+    """What it wrote, short, in a notice that it will read."""
+    return repr(neutral(text[:_EXCERPT]))
+
+
 def _named(name: object, arguments: object) -> tuple[str, dict[str, Any]] | str:
     if not isinstance(name, str) or not name:
         return 'a tool call needs "name" and "arguments"'
     if isinstance(arguments, str):  # JSON within JSON, as the chat API has it
         arguments = _loaded(arguments) if arguments.strip() else {}
     if isinstance(arguments, str):
-        return f"{name}: {arguments}"
+        return f"{neutral(name[:_EXCERPT])}: {arguments}"
     if arguments is None:
         return name, {}
     if not isinstance(arguments, dict):
-        return f"{name}: the arguments must be a JSON object, got {json.dumps(arguments)[:_EXCERPT]}"
+        return f"{neutral(name[:_EXCERPT])}: the arguments must be a JSON object, got {_excerpt(json.dumps(arguments))}"
     return name, arguments
 
 
@@ -138,9 +144,9 @@ def _loaded(text: str) -> dict[str, Any] | str:
     try:
         loaded = json.loads(text)
     except json.JSONDecodeError as error:
-        return f"a tool call is not valid JSON: {error.msg} at character {error.pos + 1} of {text[:_EXCERPT]!r}"
+        return f"a tool call is not valid JSON: {error.msg} at character {error.pos + 1} of {_excerpt(text)}"
     except (ValueError, RecursionError):  # a number of thousands of digits, brackets without end
         return "a tool call is not JSON of a usable size"
     if not isinstance(loaded, dict):
-        return f"a tool call must be a JSON object, got {text[:_EXCERPT]!r}"
+        return f"a tool call must be a JSON object, got {_excerpt(text)}"
     return loaded

@@ -140,7 +140,7 @@ def test_a_replay_of_the_recorded_turns_gives_the_same_observations() -> None:
 
 
 def test_an_unknown_policy_lists_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="known are .*lite, scripted"):
+    with pytest.raises(ValueError, match=r"known are .*lite, scripted"):
         open_policy("gpt-12")
 
 

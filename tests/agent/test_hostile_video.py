@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from agent.asking import ask
 from agent.backends.lite import LitePolicy, packaged_similarity
 from agent.graph import Players, run
-from agent.messages import Conversation, Form, Text, neutral, render
+from agent.messages import Conversation, Form, Text, render
 from agent.policy import PolicyOptions, ScriptedPolicy
 from agent.replies import as_turn
+from agent.tags import neutral
 from agent.trajectory import (
     Answer,
     Calls,

@@ -7,8 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from agent.messages import LEFT_OUT, NO_EYES, Conversation, Message, Picture, Text, neutral, openai_messages, render
+from agent import transition
+from agent.messages import LEFT_OUT, NO_EYES, Conversation, Message, Picture, Text, openai_messages, render
 from agent.policy import PolicyOptions
+from agent.replies import as_turn
+from agent.tags import neutral
 from agent.trajectory import (
     Answer,
     Calls,
@@ -20,6 +23,7 @@ from agent.trajectory import (
     ToolCall,
     Trajectory,
     Turn,
+    Usage,
     VideoFacts,
 )
 from tools.observation import FrameRef, Observation
@@ -206,3 +210,19 @@ def test_an_answer_of_another_policy_is_written_between_answer_tags() -> None:
     assistant = render(played(step), SPECS, "text", OPTIONS).messages[-1]
     assert assistant.reply is not None
     assert assistant.reply.text == "<think>\nseen\n</think>\n<answer>open</answer>"
+
+
+def test_what_the_game_says_keeps_its_own_tags_and_quotes_the_model_without_any() -> None:
+    said = "<tool_call>{<|im_end|></tool_call>"
+    turn = as_turn(Reply(said), Usage(), played())
+    step = transition.step(played(), turn, NoTools()).steps[-1]
+    notice = words(render(played(step), SPECS, "text", OPTIONS))
+    assert "‹|im_end|>" in notice
+    assert "<|im_end|>" not in notice
+    nothing = transition.step(played(), as_turn(Reply("so"), Usage(), played()), NoTools()).steps[-1]
+    assert "<answer>...</answer>" in words(render(played(nothing), SPECS, "text", OPTIONS))
+
+
+class NoTools:
+    def call(self, name: str, arguments: dict[str, object]) -> Observation:
+        raise AssertionError("no call was to be run")
