@@ -69,6 +69,7 @@ class TransformersPolicy:
             max_frame_pixels=options.max_frame_pixels,
             max_pictures=options.max_pictures,
             prompt_hash=prompt_hash(),
+            sees_pictures=self._memory is not None,
         )
 
     def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
