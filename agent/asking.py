@@ -4,24 +4,40 @@ import hashlib
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from agent.checkpoint import sqlite_checkpointer
 from agent.estimate import check_cost_limit, estimated
 from agent.graph import OnEvent, Players, Tools, build_graph, run
 from agent.modes import Mode, WordTools, opening_calls
 from agent.policy import Policy
-from agent.trajectory import Limits, Question, Trajectory, VideoFacts
-from tools.toolbox import Toolbox
+from agent.trajectory import Limits, Question, ToolCall, Trajectory, VideoFacts
+from tools.footage import Footage
+
+
+class VideoTools(Tools, Protocol):
+    """The tools of a video, and what is known of it beforehand: a `Toolbox`, or what stands in front of one."""
+
+    @property
+    def video(self) -> Footage:
+        """What they look at."""
+        ...
+
+    @property
+    def has_subtitles(self) -> bool:
+        """True if somebody wrote down what is said."""
+        ...
 
 
 def ask(
     question: Question,
-    toolbox: Toolbox,
+    toolbox: VideoTools,
     policy: Policy,
     limits: Limits | None = None,
     *,
     verify: bool = True,
     mode: Mode | None = None,
+    opening: tuple[ToolCall, ...] | None = None,
     density: int = 1,
     sample: int = 0,
     keep: Path | None = None,
@@ -37,6 +53,7 @@ def ask(
         limits: what it may cost; the defaults of Limits if None.
         verify: answer a second time from the evidence alone.
         mode: what a model is given of the video; None is `look`, or `captions` for a model that sees no pictures.
+        opening: looks taken before the first turn in place of those of the mode; all that `toolbox` has can be called.
         density: how many times as many frames as usual it is shown at first.
         sample: which of several runs of this question it is.
         keep: a SQLite file in which every step is kept, so that an interrupted run can be resumed; None keeps nothing.
@@ -52,8 +69,9 @@ def ask(
     check_cost_limit(policy, start.limits)
     start = replace(start, estimate=estimated(policy, start, verify=verify))
     on_event(start)
-    tools: Tools = toolbox if mode in (None, "look") else WordTools(toolbox, mode)
-    opening = opening_calls(mode, facts, density) if mode is not None else ()
+    tools: Tools = toolbox if opening is not None or mode in (None, "look") else WordTools(toolbox, mode)
+    if opening is None:
+        opening = opening_calls(mode, facts, density) if mode is not None else ()
     players = Players(policy, tools, verify, opening)
     with ExitStack() as stack:
         saver = stack.enter_context(sqlite_checkpointer(keep)) if keep is not None else None
@@ -80,7 +98,7 @@ def mode_of(policy: Policy, wanted: Mode | None) -> Mode | None:
     return wanted or ("look" if setup.sees_pictures else "captions")
 
 
-def video_facts(toolbox: Toolbox) -> VideoFacts:
+def video_facts(toolbox: VideoTools) -> VideoFacts:
     """What a trajectory records of the video before the first turn."""
     info = toolbox.video.info
     return VideoFacts(
