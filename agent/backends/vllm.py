@@ -39,7 +39,7 @@ _NEVER_BIAS = -100.0
 
 
 @dataclass(frozen=True)
-class _Model:
+class Model:
     """What has to be known of a model besides its weights."""
 
     scribe: Scribe
@@ -74,8 +74,8 @@ class VllmPolicy:
         self.spec = f"vllm:{where}"
         self._options = options
         cpu = on_cpu()
-        self._model = _read(where, options, cpu)
-        arguments = {"model": where, **_arguments(options), **self._model.arguments, **engine}
+        self.model = _read(where, options, cpu)
+        arguments = {"model": where, **_arguments(options), **self.model.arguments, **engine}
         self.engine = VllmEngine(
             arguments,
             patience_seconds=options.timeout_seconds,
@@ -96,7 +96,7 @@ class VllmPolicy:
             max_frame_pixels=options.max_frame_pixels,
             max_pictures=options.max_pictures,
             prompt_hash=prompt_hash(),
-            sees_pictures=self._model.sees_pictures,
+            sees_pictures=self.model.sees_pictures,
         )
 
     def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
@@ -105,11 +105,11 @@ class VllmPolicy:
         Raises:
             PolicyError: the context is too short for it, or the engine has failed.
         """
-        conversation = render(trajectory, sight.specs, "text", self._options, sees_pictures=self._model.sees_pictures)
+        conversation = render(trajectory, sight.specs, "text", self._options, sees_pictures=self.model.sees_pictures)
         shown = with_pictures(conversation, sight.picture)
-        tokens = self._model.scribe.write(shown.conversation)
+        tokens = self.model.scribe.write(shown.conversation)
         pictures = [decoded(jpeg) for jpeg in shown.jpegs]
-        completion = self.engine.complete(tokens.ids, pictures, self._sampling(trajectory))
+        completion = self.engine.complete(tokens.ids, pictures, self.sampling(trajectory))
         usage = Usage(
             prompt_tokens=len(completion.prompt_ids),
             completion_tokens=len(completion.token_ids),
@@ -128,7 +128,7 @@ class VllmPolicy:
         """Ends the engine; also done when the program ends."""
         self.engine.close()
 
-    def _sampling(self, trajectory: Trajectory) -> dict[str, Any]:
+    def sampling(self, trajectory: Trajectory) -> dict[str, Any]:
         options = self._options
         return {
             "temperature": options.temperature,
@@ -136,13 +136,13 @@ class VllmPolicy:
             "seed": seed_of(options, trajectory),
             "max_tokens": options.max_reply_tokens,
             "stop": list(STOP_STRINGS),
-            "stop_token_ids": [self._model.scribe.end],
+            "stop_token_ids": [self.model.scribe.end],
             "skip_special_tokens": False,  # what was sampled is what is on record
-            "logit_bias": dict.fromkeys(self._model.never, _NEVER_BIAS) or None,
+            "logit_bias": dict.fromkeys(self.model.never, _NEVER_BIAS) or None,
         }
 
 
-def _read(where: str, options: PolicyOptions, cpu: bool) -> _Model:
+def _read(where: str, options: PolicyOptions, cpu: bool) -> Model:
     from transformers import AutoConfig, AutoTokenizer
 
     try:
@@ -161,7 +161,7 @@ def _read(where: str, options: PolicyOptions, cpu: bool) -> _Model:
     never = tuple(token for name in names if (token := getattr(config, name, None)) is not None)
     arguments = {**(_on_cpu(config) if cpu else _ON_GPU), **_picture_arguments(config, options)}
     scribe = Scribe(tokenizer, tokenizer.chat_template, placeholder)
-    return _Model(scribe, tokenizer, picture is not None, never, arguments)
+    return Model(scribe, tokenizer, picture is not None, never, arguments)
 
 
 def _arguments(options: PolicyOptions) -> dict[str, Any]:

@@ -36,12 +36,3 @@ def tool_server(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     hermes = ("--enable-auto-tool-choice", "--tool-call-parser", "hermes", "--chat-template", str(TOOL_TEMPLATE))
     with VllmServer(tiny_model, log, *hermes) as server:
         yield server
-
-
-@pytest.fixture
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command's cache and settings are this test's own, and no proxy stands between it and the server."""
-    monkeypatch.setenv("VIDEOSLEUTH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    for name in ("VIDEOSLEUTH_ENCODER", "VIDEOSLEUTH_API_KEY", "OPENAI_API_KEY"):
-        monkeypatch.delenv(name, raising=False)

@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 NAME = "tiny"
 PICTURE_SIZE = {"shortest_edge": 4 * 32 * 32, "longest_edge": 2 * 1280 * 720}
@@ -55,23 +55,10 @@ class VllmServer:
         """As the openai client takes it."""
         return f"{self.root}/v1"
 
-    @property
-    def spec(self) -> str:
-        """As `--policy` takes it."""
-        return f"http:{NAME}@{self.base_url}"
-
     def counter(self, name: str) -> float:
         """One of the server's own counters, as in `vllm:prefix_cache_hits`."""
         lines = self._get("/metrics").decode().splitlines()
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith((f"{name}_total{{", f"{name}{{")))
-
-    def tokenised(self, text: str) -> list[int]:
-        """The ids of a text, by the server's own tokenizer."""
-        body = json.dumps({"model": NAME, "prompt": text, "add_special_tokens": False}).encode()
-        request = urllib.request.Request(f"{self.root}/tokenize", body, {"Content-Type": "application/json"})
-        with _DIRECT.open(request, timeout=60) as answer:
-            ids: list[int] = json.load(answer)["tokens"]
-        return ids
 
     def __enter__(self) -> Self:
         with self._log.open("wb") as log:
@@ -110,9 +97,3 @@ class VllmServer:
         with _DIRECT.open(self.root + path, timeout=60) as answer:
             body: bytes = answer.read()
         return body
-
-
-def completion_of(chat: Any) -> dict[str, Any]:
-    """What the official client got, as plain data, with the fields that only vLLM sends."""
-    plain: dict[str, Any] = chat.model_dump()
-    return plain

@@ -109,7 +109,7 @@ def test_what_is_sampled_would_not_survive_being_written_out_and_read_again(
     played: tuple[Trajectory, tuple[Completion, ...]], policy: VllmPolicy
 ) -> None:
     _, completions = played
-    read_again = [policy._model.scribe.ids(completion.text) for completion in completions]
+    read_again = [policy.model.scribe.ids(completion.text) for completion in completions]
     assert any(ids != completion.token_ids for ids, completion in zip(read_again, completions, strict=True))
 
 
@@ -142,7 +142,7 @@ def test_greedy_replies_are_those_of_transformers(
 
 
 def test_a_probability_is_that_of_the_distribution_drawn_from(policy: VllmPolicy) -> None:
-    prompt = policy._model.scribe.ids("Frame at 1 s")
+    prompt = policy.model.scribe.ids("Frame at 1 s")
     narrow = policy.engine.complete(prompt, [], {"temperature": 1.0, "top_p": 0.01, "seed": 0, "max_tokens": 8})
     assert max(narrow.logprobs) > -4.0  # of at most 1 in 100 of the mass, over some 550 tokens
     wide = policy.engine.complete(prompt, [], {"temperature": 1.0, "seed": 0, "max_tokens": 8})
@@ -169,7 +169,7 @@ def test_eight_questions_at_once_get_what_they_get_alone_and_sooner(
 
 
 def test_a_seed_gives_the_same_draw_and_another_seed_another(policy: VllmPolicy) -> None:
-    prompt = policy._model.scribe.ids("Frame at 1 s")
+    prompt = policy.model.scribe.ids("Frame at 1 s")
 
     def drawn(seed: int) -> Completion:
         return policy.engine.complete(prompt, [], {"temperature": 1.0, "seed": seed, "max_tokens": 20})
@@ -180,14 +180,14 @@ def test_a_seed_gives_the_same_draw_and_another_seed_another(policy: VllmPolicy)
 def test_a_reply_ends_where_it_begins_to_invent_what_a_tool_brought(policy: VllmPolicy, toolbox: Toolbox) -> None:
     from vllm.sampling_params import StructuredOutputsParams
 
-    prompt = policy._model.scribe.ids("Frame at 1 s")
+    prompt = policy.model.scribe.ids("Frame at 1 s")
     dictated = StructuredOutputsParams(choice=["I look.<tool_response>A sign!</tool_response>"])
-    sampling = policy._sampling(started(toolbox, "red")) | {"structured_outputs": dictated}
+    sampling = policy.sampling(started(toolbox, "red")) | {"structured_outputs": dictated}
     assert policy.engine.complete(prompt, [], sampling).text == "I look."
 
 
 def test_a_conversation_longer_than_the_context_says_how_long(policy: VllmPolicy) -> None:
-    prompt = policy._model.scribe.ids("Frame") * (policy.engine.max_tokens + 1)
+    prompt = policy.model.scribe.ids("Frame") * (policy.engine.max_tokens + 1)
     with pytest.raises(PolicyError, match=f"maximum context length is {policy.engine.max_tokens}"):
         policy.engine.complete(prompt, [], {"max_tokens": 1})
 
