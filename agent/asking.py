@@ -61,9 +61,10 @@ def ask(
         on_event: told of the start, of every turn and of every step.
 
     Raises:
-        ValueError: the policy has no such mode, or a price that is not known under a cost limit.
+        ValueError: the toolbox shows more than the question allows, the policy has no such mode, or a price that is not known under a cost limit.
     """
     facts = video_facts(toolbox)
+    _check_end(question, facts)
     mode = mode_of(policy, mode)
     start = Trajectory(question, facts, policy=policy.spec, limits=limits or Limits(), sample=sample)
     check_cost_limit(policy, start.limits)
@@ -80,6 +81,14 @@ def ask(
         ended = run(start, players, graph=graph, thread_id=name, resume=resume, on_event=on_event)
     # known only now: some backends find out during the first request what the server takes
     return replace(ended, setup=policy.setup)
+
+
+def _check_end(question: Question, facts: VideoFacts) -> None:
+    if question.until_seconds is not None and facts.duration_seconds > question.until_seconds:
+        raise ValueError(
+            f"the toolbox goes on to {facts.duration_seconds:g} s, past the question's {question.until_seconds:g} s: "
+            f"open it with until={question.until_seconds:g}"
+        )
 
 
 def mode_of(policy: Policy, wanted: Mode | None) -> Mode | None:

@@ -81,6 +81,8 @@ def play(
     policy = open_policy(_spec(options, progress), asked_options(options))
     if options.samples != 1 and policy.setup is None:
         raise ValueError(f"{policy.spec} answers the same each time: --samples is for language models")
+    if options.samples != 1 and question.task != "answer":
+        raise ValueError(f"to {question.task} there is no answer that runs could agree on: leave --samples out")
     for path in (options.report, options.save):
         check_writable(path)
     with (

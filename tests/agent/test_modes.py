@@ -107,3 +107,8 @@ def test_word_tools_give_words(toolbox: Toolbox) -> None:
     assert tools.call("read_speech", {}).findings
     with pytest.raises(ToolError, match="there is no 'overview' here"):
         tools.call("overview", {})
+
+
+def test_a_question_that_ends_early_is_not_put_to_the_whole_video(toolbox: Toolbox) -> None:
+    with pytest.raises(ValueError, match="open it with until=2"):
+        ask(Question("clip.mp4", "q?", until_seconds=2.0), toolbox, Model())
