@@ -155,8 +155,8 @@ class Scribe:
 
     def _before_reply(self) -> str:
         """What stands between the opening of a reply and its words, such as SmolVLM's space."""
-        opened = self._rendered([_said("user", "x", self.sees)], True)
-        whole = self._rendered([_said("user", "x", self.sees), _said("assistant", _SENTINEL, self.sees)], False)
+        opened = self._rendered(self._dummy()[:-1], True)
+        whole = self._rendered(self._dummy(), False)
         if _SENTINEL not in whole:
             raise ValueError("the chat template leaves out what the assistant said; it can't hold a conversation")
         between = whole[len(opened) : whole.index(_SENTINEL)] if whole.startswith(opened) else ""
@@ -164,9 +164,12 @@ class Scribe:
 
     def _behind_reply(self, after: Sequence[Message]) -> str:
         """What the template writes behind a reply: its end, the messages, and the opening of the next reply."""
-        dummy = [_said("user", "x", self.sees), _said("assistant", _SENTINEL, self.sees)]
-        whole = self._rendered([*dummy, *(_entry(message, self.sees) for message in after)], bool(after))
+        whole = self._rendered([*self._dummy(), *(_entry(message, self.sees) for message in after)], bool(after))
         return whole.partition(_SENTINEL)[2]
+
+    def _dummy(self) -> list[dict[str, Any]]:
+        said = {"system": "x", "user": "x", "assistant": _SENTINEL}
+        return [_said(role, text, self.sees) for role, text in said.items()]
 
     def _rendered(self, entries: list[dict[str, Any]], opens_reply: bool) -> str:
         rendered: str = self._tokenizer.apply_chat_template(

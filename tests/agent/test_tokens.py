@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pytest
 import transformers as hf
 from PIL import Image
@@ -13,7 +14,7 @@ from PIL import Image
 from agent.backends.loading import Loaded, load
 from agent.messages import Conversation, render
 from agent.policy import PolicyOptions
-from agent.tokens import Tokens, with_pictures
+from agent.tokens import Scribe, Tokens, with_pictures
 from agent.trajectory import Reply, Trajectory
 from tests.agent.painted import PaintedVideo, look, looked
 from tests.tiny_models import FAMILIES, SMOLVLM_TOKENS_A_TILE, Family, build
@@ -127,6 +128,26 @@ def test_a_damaged_frame_is_words_and_takes_no_picture(loaded: Loaded) -> None:
     written = tokens(loaded, two_zooms(), video)
     assert [ref.seconds for ref in written.pictures] == [1.5, 4.0]
     assert "(this frame is damaged and can't be shown)" in loaded.scribe.words(written.ids)
+
+
+def test_what_a_template_opens_for_the_model_stays_in_front_of_its_reply(folder: Path, family: Family) -> None:
+    tokenizer = hf.AutoTokenizer.from_pretrained(folder)
+    thinking = tokenizer.chat_template.replace("assistant\n{% endif", "assistant\n<think>{% endif")
+    thinking = thinking.replace("'Assistant:' }}", "'Assistant: <think>' }}")
+    scribe = Scribe(tokenizer, thinking, "<image>" if family == "smolvlm" else "<|image_pad|>")
+    sampled = Reply("hm</think>", token_ids=(*scribe.ids("hm</think>"), scribe.end))
+    words = scribe.words(scribe.write(conversation(looked(VIDEO, (sampled, ())))).ids)
+    assert words.count("<think>hm</think>") == 1
+    assert words.endswith("<think>")
+
+
+def test_a_template_that_refuses_our_conversations_is_found_at_once(folder: Path) -> None:
+    tokenizer = hf.AutoTokenizer.from_pretrained(folder)
+    refusing = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
+    with pytest.raises(jinja2.TemplateError, match="no system role"):
+        Scribe(tokenizer, refusing, None)
+    with pytest.raises(ValueError, match="leaves out what the assistant said"):
+        Scribe(tokenizer, "{% for message in messages %}{{ message['role'] }}{% endfor %}", None)
 
 
 HOSTILE = (
