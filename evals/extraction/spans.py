@@ -54,7 +54,7 @@ def official_cgbench_spans(said: str, duration_seconds: float) -> tuple[Span, ..
 
     Intervals that all end by 1 are fractions of the video, but only in a block.
     """
-    spans = _block_spans(json_block(said))
+    spans = block_spans(json_block(said))
     if spans is not None:
         is_fraction = all(start <= 1 and stop <= 1 for start, stop in spans)
         scale = duration_seconds if is_fraction else 1.0
@@ -63,7 +63,8 @@ def official_cgbench_spans(said: str, duration_seconds: float) -> tuple[Span, ..
     return tuple(zip(numbers[::2], numbers[1::2], strict=False)) or None
 
 
-def _block_spans(block: str) -> list[Span] | None:
+def block_spans(block: str) -> list[Span] | None:
+    """The `result` of a JSON text, one [start, end] or a list of them; None if it is anything else."""
     try:
         found = json.loads(block)["result"]
         pairs = found if isinstance(found[0], list) else [found]
@@ -76,3 +77,9 @@ def strict_span(said: str) -> Span | None:
     """The span of `24.3 - 30.4 seconds`, alone in the text and in order; None for anything else."""
     found = re.fullmatch(rf"\s*({_NUMBER}) - ({_NUMBER})(?: seconds)?\s*", said)
     return (float(found[1]), float(found[2])) if found and float(found[1]) <= float(found[2]) else None
+
+
+def spell_span(span: Span) -> str:
+    """`24.3 - 30.4 seconds`, to a thousandth."""
+    start, stop = (f"{seconds:.3f}".rstrip("0").rstrip(".") for seconds in span)
+    return f"{start} - {stop} seconds"

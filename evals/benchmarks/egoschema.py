@@ -1,0 +1,78 @@
+"""EgoSchema: five descriptions of three minutes of first-person video; answers of 500 are published, the rest is scored
+by a server.
+
+Known for questions that can be answered without the video: no number of it means anything without the blind one.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from evals.benchmarks.benchmark import Benchmark, Profile, Submission, choice_scorer, options_lines, spell_letter
+from evals.benchmarks.item import Item, video_file
+from evals.benchmarks.metrics import score_metrics
+from evals.benchmarks.records import Place, Record, json_rows, read_json
+from evals.extraction.mmmu import lmms_egoschema
+from evals.extraction.strict import strict_letter
+
+_SECONDS = 180.0
+_NO_ANSWER = -1
+
+
+def load(folder: Path) -> tuple[Item, ...]:
+    """All questions, with the answer where it is published; lengths are those that the set is cut to."""
+    answers = Record(Place("subset_answers.json", 1), read_json(folder / "subset_answers.json"))
+    return tuple(_item(folder, answers, row) for row in json_rows(folder / "questions.json"))
+
+
+def load_subset(folder: Path) -> tuple[Item, ...]:
+    """Only the questions whose answers are published."""
+    return tuple(item for item in load(folder) if item.gold is not None)
+
+
+def _item(folder: Path, answers: Record, row: Record) -> Item:
+    key = row.text("q_uid")
+    options = tuple(row.text(f"option {i}") for i in range(5))
+    right = answers.whole(key) if answers.has(key) else None
+    if right is not None and not 0 <= right < len(options):
+        raise answers.damaged(key, "0 to 4", right)
+    return Item(
+        id=key,
+        kind="choice",
+        video=video_file(folder / "videos", key),
+        cluster=key,
+        text=row.text("question"),
+        place=row.place,
+        options=options,
+        right=None if right is None else options.index(options[right]),
+        gold=None if right is None else options[right],
+        duration_seconds=_SECONDS,
+    )
+
+
+def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: ARG001 (one wording, no subtitles)
+    """The words of lmms-eval; there are no official ones."""
+    ask = "Answer with the option's letter from the given choices directly."
+    return f"{item.text}\n{options_lines(item)}\n{ask}"
+
+
+score = choice_scorer(
+    official=lambda item, said: strict_letter(said, len(item.options)),
+    lmms=lambda item, said: lmms_egoschema(said, tuple(options_lines(item).split("\n"))),
+)
+
+
+def write_submission(items: Sequence[Item], said: Mapping[str, str]) -> str:
+    """What the server takes: an index by q_uid, -1 for no answer."""
+    letters = {item.id: strict_letter(said.get(item.id, ""), len(item.options)) for item in items}
+    return json.dumps({key: "ABCDE".index(x) if x else _NO_ANSWER for key, x in letters.items()}, indent=2)
+
+
+def read_submission(text: str) -> dict[str, str]:
+    """The letters by q_uid, "" for none."""
+    return {key: "" if index == _NO_ANSWER else "ABCDE"[index] for key, index in json.loads(text).items()}
+
+
+_SUBMISSION = Submission(write_submission, read_submission)
+EGOSCHEMA = Benchmark(load, prompt, spell_letter, score, score_metrics(score), submission=_SUBMISSION)
+EGOSCHEMA_SUBSET = Benchmark(load_subset, prompt, spell_letter, score, score_metrics(score), submission=_SUBMISSION)

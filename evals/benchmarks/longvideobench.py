@@ -1,0 +1,90 @@
+"""LongVideoBench: videos from 8 s to an hour, many questions about what is said; two to five options.
+
+The videos are cut, the subtitles are those of the whole: their offset is on the item. What can't be read is drawn at
+random, by the official script and by lmms-eval alike.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from evals.benchmarks.benchmark import Benchmark, Profile, Submission, choice_scorer, options_lines, spell_letter
+from evals.benchmarks.item import Item
+from evals.benchmarks.metrics import score_metrics
+from evals.benchmarks.records import Record, json_rows
+from evals.extraction.first_letter import lmms_longvideobench
+
+_ASK = "Answer with the option's letter from the given choices directly.\n"
+
+
+def load(folder: Path, file: str) -> tuple[Item, ...]:
+    """From `lvb_val.json`, or `lvb_test_wo_gt.json`, which has no answers."""
+    return tuple(_item(folder, row) for row in json_rows(folder / file))
+
+
+def _item(folder: Path, row: Record) -> Item:
+    options = row.texts("candidates")
+    right = row.whole("correct_choice") if row.has("correct_choice") else None
+    if right is not None and not 0 <= right < len(options):
+        raise row.damaged("correct_choice", f"an index of {len(options)} candidates", right)
+    subtitles = folder / "subtitles" / row.text("subtitle_path")
+    return Item(
+        id=row.text("id"),
+        kind="choice",
+        video=folder / "videos" / row.text("video_path"),
+        cluster=row.text("video_id"),
+        text=row.text("question"),
+        place=row.place,
+        options=options,
+        right=None if right is None else options.index(options[right]),
+        gold=None if right is None else options[right],
+        groups=(
+            ("duration_group", row.name("duration_group")),
+            ("question_category", row.text("question_category")),
+            ("topic_category", row.text("topic_category")),
+        ),
+        duration_seconds=row.number("duration"),
+        subtitles=subtitles if subtitles.exists() else None,
+        subtitle_offset_seconds=row.number("starting_timestamp_for_subtitles"),
+        key_frames=_positions(row),
+    )
+
+
+def _positions(row: Record) -> tuple[int, ...]:
+    positions = row.values.get("position") or []
+    if not isinstance(positions, list) or not all(isinstance(position, int) for position in positions):
+        raise row.damaged("position", "a list of frame numbers", positions)
+    return tuple(positions)
+
+
+def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: ARG001 (all ask alike)
+    """The question and options; `subtitles` are those that `cues.interleaved` makes."""
+    before = f"{subtitles}\n" if subtitles else ""
+    return f"{before}{item.text}\n{options_lines(item)}\n{_ASK}"
+
+
+score = choice_scorer(
+    official=lambda _, said: lmms_longvideobench(said), lmms=lambda _, said: lmms_longvideobench(said)
+)
+
+
+def write_submission(items: Sequence[Item], said: Mapping[str, str]) -> str:
+    """One object from question id to letter."""
+    return json.dumps({item.id: said.get(item.id, "") for item in items}, indent=2)
+
+
+def read_submission(text: str) -> dict[str, str]:
+    """The letters by question id."""
+    return {str(key): str(value) for key, value in json.loads(text).items()}
+
+
+LONGVIDEOBENCH = Benchmark(partial(load, file="lvb_val.json"), prompt, spell_letter, score, score_metrics(score))
+LONGVIDEOBENCH_TEST = Benchmark(
+    partial(load, file="lvb_test_wo_gt.json"),
+    prompt,
+    spell_letter,
+    score,
+    score_metrics(score),
+    submission=Submission(write_submission, read_submission),
+)

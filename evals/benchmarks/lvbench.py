@@ -1,0 +1,102 @@
+"""LVBench: 1,549 questions on 103 hour-long videos; one line a video, the options inside the question's text.
+
+A question may have several types and counts once for each. Where the answer is to be seen is published. The official
+script leaves out questions that have no answer at all.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from evals.benchmarks.benchmark import Benchmark, Profile, Submission, choice_scorer, options_lines, spell_letter
+from evals.benchmarks.item import Item, Span, video_file
+from evals.benchmarks.metrics import score_metrics
+from evals.benchmarks.records import Record, jsonl_rows
+from evals.extraction.first_letter import official_lvbench
+from evals.extraction.ranked import lmms_mcq
+from evals.scoring import Score
+
+_SHORT_NAMES = {
+    "key information retrieval": "KIR",
+    "event understanding": "EU",
+    "summarization": "Sum",
+    "entity recognition": "ER",
+    "reasoning": "Rea",
+    "temporal grounding": "TG",
+}
+"""What tables call the types."""
+
+
+def load(folder: Path) -> tuple[Item, ...]:
+    """From `video_info.meta.jsonl`; the videos are to be fetched by their YouTube ids."""
+    return tuple(
+        _item(folder, video, question)
+        for video in jsonl_rows(folder / "video_info.meta.jsonl")
+        for question in video.rows("qa")
+    )
+
+
+def _item(folder: Path, video: Record, row: Record) -> Item:
+    text, *options = re.split(r"\n\s*\([A-Z]\)\s*", row.text("question"))
+    if len(options) < 2:
+        raise row.damaged("question", "options as lines that start with (A), (B)", row.text("question"))
+    right = row.letter("answer", len(options))
+    types = row.texts("question_type")
+    minutes = Record(video.place, video.mapping("video_info")).values.get("duration_minutes")
+    return Item(
+        id=row.name("uid"),
+        kind="choice",
+        video=video_file(folder / "videos", video.text("key")),
+        cluster=video.text("key"),
+        text=text.strip(),
+        place=row.place,
+        options=tuple(option.strip() for option in options),
+        right=right,
+        gold=options[right].strip(),
+        groups=(("type", video.text("type")), *(("question_type", _SHORT_NAMES.get(t, t)) for t in types)),
+        duration_seconds=None if minutes is None else 60 * float(minutes),
+        evidence_seconds=_times(row),
+    )
+
+
+def _times(row: Record) -> tuple[Span, ...]:
+    """The span of `00:15-00:19`, hours optional; none where the field says something else."""
+    times = re.fullmatch(r"\s*([\d:]+)\s*-\s*([\d:]+)\s*", str(row.values.get("time_reference", "")))
+    if times is None:
+        return ()
+    seconds = [sum(60**i * int(part) for i, part in enumerate(reversed(t.split(":")))) for t in times.groups()]
+    return ((float(seconds[0]), float(seconds[1])),)
+
+
+def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: ARG001 (it has none)
+    """The question with its options; lmms-eval asks for the letter."""
+    question = f"{item.text}\n{options_lines(item, '({}) {}')}"
+    return f"{question}\nAnswer the question with the option letter" if profile == "lmms" else question
+
+
+_score = choice_scorer(
+    official=lambda _, said: official_lvbench(said), lmms=lambda item, said: lmms_mcq(said, item.letters)
+)
+
+
+def score(item: Item, said: str | None, profile: Profile) -> Score:
+    """Exact letters; no answer at all is left out officially, an empty one is wrong."""
+    if profile == "official" and said is None:
+        return Score(None, "", "left out: there is no answer")
+    return _score(item, said, profile)
+
+
+def write_submission(items: Sequence[Item], said: Mapping[str, str]) -> str:
+    """`answers.json`: letters by uid; what has no answer is not in it."""
+    return json.dumps({item.id: said[item.id] for item in items if said.get(item.id)}, indent=2)
+
+
+def read_submission(text: str) -> dict[str, str]:
+    """The letters by uid."""
+    return {str(key): str(value) for key, value in json.loads(text).items()}
+
+
+LVBENCH = Benchmark(
+    load, prompt, spell_letter, score, score_metrics(score), submission=Submission(write_submission, read_submission)
+)

@@ -1,0 +1,146 @@
+"""MLVU: long videos, seven multiple-choice tasks, a test set without answers, and two tasks that a judge scores.
+
+Papers report the mean over tasks; the official script and VLMEvalKit the mean over questions: both are here. The
+official scorer compares what stands before the first ")" and so wants "C" or "C)", never "(C)".
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from evals.benchmarks.benchmark import (
+    Benchmark,
+    Profile,
+    Submission,
+    options_lines,
+    score_letter,
+    score_strict_choice,
+    score_verdict,
+    spell_letter,
+)
+from evals.benchmarks.item import Item, Reply, first_existing
+from evals.benchmarks.metrics import score_metrics
+from evals.benchmarks.records import Record, json_rows
+from evals.extraction.by_gold import official_mlvu
+from evals.extraction.ranked import lmms_mcq
+from evals.scoring import Score
+
+_CHOICE_FILES = (
+    *("1_plotQA", "2_needle", "3_ego", "4_count"),
+    *("5_order", "6_anomaly_reco", "7_topic_reasoning"),
+)
+_WRITTEN_FILES = ("8_sub_scene", "9_summary")
+_WATCH = (
+    "Carefully watch this video and pay attention to every detail. Based on your observations, select the best option "
+    "that accurately addresses the question."
+)
+
+
+def load_dev(folder: Path) -> tuple[Item, ...]:
+    """The seven multiple-choice files of the dev set."""
+    return tuple(
+        _choice(folder / "video" / name, f"{name}_{row.place.row}", row)
+        for name in _CHOICE_FILES
+        for row in json_rows(folder / "json" / f"{name}.json")
+    )
+
+
+def load_test(folder: Path) -> tuple[Item, ...]:
+    """The test set, which has no answers and up to six options."""
+    file = first_existing(folder / "test_question.json", folder / "json" / "test_question.json")
+    return tuple(_choice(folder / "video", row.name("question_id"), row) for row in json_rows(file))
+
+
+def load_written(folder: Path) -> tuple[Item, ...]:
+    """The two tasks that ask for a text; only a judge model can score it."""
+    return tuple(
+        Item(
+            id=f"{name}_{row.place.row}",
+            kind="open",
+            video=folder / "video" / name / row.text("video"),
+            cluster=row.text("video"),
+            text=row.text("question"),
+            place=row.place,
+            gold=row.text("answer"),
+            groups=(("task", row.text("question_type")),),
+            duration_seconds=row.number("duration"),
+        )
+        for name in _WRITTEN_FILES
+        for row in json_rows(folder / "json" / f"{name}.json")
+    )
+
+
+def _choice(videos: Path, item_id: str, row: Record) -> Item:
+    options = row.texts("candidates")
+    gold = row.text("answer") if row.has("answer") else None
+    if gold is not None and gold not in options:
+        raise row.damaged("answer", "one of the candidates", gold)
+    return Item(
+        id=item_id,
+        kind="choice",
+        video=videos / row.text("video"),
+        cluster=row.text("video"),
+        text=row.text("question"),
+        place=row.place,
+        options=options,
+        right=None if gold is None else options.index(gold),
+        gold=gold,
+        groups=(("task", row.text("question_type")),),
+        duration_seconds=row.number("duration"),
+    )
+
+
+def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: ARG001 (it has none)
+    """The official words, system message first; the answer is begun with `Best option:(`."""
+    options = options_lines(item, "({}) {}")
+    if profile == "lmms":
+        return f"{item.text}\n{options}\nOnly give the best option.\nBest option: ("
+    return f"{_WATCH}\nQuestion: {item.text}\nOptions:\n{options}\nOnly give the best option."
+
+
+def score(item: Item, said: str | None, profile: Profile) -> Score:
+    """Strict; exactly the letter before a bracket; or lmms-eval's ranks of A..D, even where there are six options."""
+    if profile == "strict" or item.right is None:
+        return score_strict_choice(item, said)
+    if profile == "lmms":
+        return score_letter(item, lmms_mcq(said or "", "ABCD"))
+    return score_verdict(official_mlvu(said or "", f"({item.right_letters[-1]}) {item.gold}"), said or "")
+
+
+def score_written(item: Item, said: str | None, profile: Profile) -> Score:  # noqa: ARG001 (there is one)
+    """No text is wrong, the reference itself is right; all else needs a judge and is not scored."""
+    if not said or not said.strip():
+        return Score(0.0, "", "no answer")
+    if said.strip() == (item.gold or "").strip():
+        return Score(1.0, said, "the reference itself")
+    return Score(None, said, "a judge model must score it")
+
+
+def spell_text(item: Item, reply: Reply, profile: Profile) -> str:  # noqa: ARG001 (one of the `spell` functions)
+    """The words."""
+    return reply.text
+
+
+def write_submission(items: Sequence[Item], said: Mapping[str, str]) -> str:
+    """The list that the authors' script makes: question id, type and option."""
+    rows = [{"question_id": i.id, "question_type": dict(i.groups)["task"], "option": said.get(i.id, "")} for i in items]
+    return json.dumps(rows, indent=2)
+
+
+def read_submission(text: str) -> dict[str, str]:
+    """The options by question id."""
+    return {row["question_id"]: row["option"] for row in json.loads(text)}
+
+
+MLVU = Benchmark(load_dev, prompt, spell_letter, score, score_metrics(score, task_mean="task"))
+MLVU_TEST = Benchmark(
+    load_test,
+    prompt,
+    spell_letter,
+    score,
+    score_metrics(score, task_mean="task"),
+    submission=Submission(write_submission, read_submission),
+)
+MLVU_WRITTEN = Benchmark(
+    load_written, prompt, spell_text, score_written, score_metrics(score_written), profiles=("strict",)
+)

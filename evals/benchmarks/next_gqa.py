@@ -1,0 +1,135 @@
+"""NExT-GQA: the questions of NExT-QA with the spans that show the answer; right only with the right moment.
+
+Right means the right option and at least half of the given span inside a gold span (IoP >= 0.5). A span of no length
+inside one has an IoP of 1: mIoU and the mean length of the spans are therefore reported beside it, always. The official
+script leaves out questions without a prediction.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from evals.benchmarks.benchmark import Benchmark, Profile, options_lines
+from evals.benchmarks.item import Item, Reply, Span, video_file
+from evals.benchmarks.metrics import percent, score_metrics
+from evals.benchmarks.next_qa import type_groups, vidor_files
+from evals.benchmarks.records import Place, Record, csv_rows, read_json
+from evals.extraction.spans import spell_span, strict_span
+from evals.extraction.strict import strict_letter
+from evals.scoring import Score
+
+
+def load(folder: Path, split: str) -> tuple[Item, ...]:
+    """From `{split}.csv`, where the answer is the option's text, and the spans of `gsub_{split}.json`."""
+    name = f"gsub_{split}.json"
+    spans, files = Record(Place(name, 1), read_json(folder / name)), vidor_files(folder)
+    return tuple(_item(folder, files, spans, row) for row in csv_rows(folder / f"{split}.csv"))
+
+
+def _item(folder: Path, files: Record, spans: Record, row: Record) -> Item:
+    video, number = row.text("video_id"), row.text("qid")
+    options, gold = tuple(row.text(f"a{i}") for i in range(5)), row.text("answer")
+    if gold not in options:
+        raise row.damaged("answer", "the text of one of a0 to a4", gold)
+    of_video = Record(Place(f"{spans.place.file}, {video}", 1), spans.mapping(video))
+    return Item(
+        id=f"{video}_{number}",
+        kind="choice",
+        video=video_file(folder / "videos", files.text(video)),
+        cluster=video,
+        text=row.text("question"),
+        place=row.place,
+        options=options,
+        right=options.index(gold),
+        gold=gold,
+        groups=type_groups(row),
+        duration_seconds=of_video.number("duration"),
+        evidence_seconds=Record(of_video.place, of_video.mapping("location")).spans(number),
+    )
+
+
+def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: ARG001 (one wording, no subtitles)
+    """The question and options, and how to give the span; there are no official words."""
+    ask = "Answer with the option's letter and when it is seen, as in: C 24.3 - 30.4 seconds"
+    return f"{item.text}\n{options_lines(item)}\n{ask}"
+
+
+def spell(item: Item, reply: Reply, profile: Profile) -> str:  # noqa: ARG001 (one spelling)
+    """`C 24.3 - 30.4 seconds`; without evidence the letter alone."""
+    if reply.option is None:
+        return ""
+    letter = item.letters[reply.option]
+    return f"{letter} {spell_span(reply.spans[0])}" if reply.spans else letter
+
+
+def _read(item: Item, said: str) -> tuple[str, Span | None]:
+    letter, _, rest = said.strip().partition(" ")
+    return strict_letter(letter, len(item.options)), strict_span(re.sub(r"\s+", " ", rest))
+
+
+def iou_and_iop(span: Span, gold: Sequence[Span]) -> tuple[float, float]:
+    """The best intersection over union and over the length of the span itself, each over all gold spans."""
+    ious, iops = [0.0], [0.0]
+    for start, stop in gold:
+        if span[0] == span[1]:
+            iops.append(float(start <= span[0] <= stop))
+            continue
+        shared = min(stop, span[1]) - max(start, span[0])
+        ious.append(shared / (max(stop, span[1]) - min(start, span[0])))
+        iops.append(shared / (span[1] - span[0]))
+    return max(ious), max(iops)
+
+
+def score(item: Item, said: str | None, profile: Profile) -> Score:
+    """Acc@GQA: the right option with the right moment."""
+    letter, span = _read(item, said or "")
+    if profile == "official" and span is None:
+        return Score(None, letter, "left out: there is no predicted span")
+    if not letter or span is None:
+        return Score(0.0, letter, "no letter in it" if not letter else "no span in it")
+    is_grounded = iou_and_iop(span, item.evidence_seconds)[1] >= 0.5
+    is_right = letter in item.right_letters
+    why = "another option" if not is_right else "the right option and moment" if is_grounded else "another moment"
+    return Score(float(is_right and is_grounded), letter, why)
+
+
+def metrics(items: Sequence[Item], said: Mapping[str, str], profile: Profile) -> dict[str, float]:
+    """Acc@GQA as `accuracy`, Acc@QA, mIoU, mIoP, shares at 0.3 and 0.5, and the mean length of the spans in seconds."""
+    given = [(item, _read(item, said.get(item.id, ""))) for item in items]
+    counted = given if profile == "strict" else [pair for pair in given if pair[1][1] is not None]
+    pairs = [iou_and_iop(span, item.evidence_seconds) if span else (0.0, 0.0) for item, (_, span) in counted]
+    found: dict[str, float | None] = dict(score_metrics(score)(items, said, profile))
+    found["Acc@QA"] = percent([float(bool(x) and x in item.right_letters) for item, (x, _) in counted])
+    for column, name in enumerate(("IoU", "IoP")):
+        values = [pair[column] for pair in pairs]
+        found[f"m{name}"] = percent(values)
+        for share in (0.3, 0.5):
+            found[f"T{name}@{share}"] = percent([float(value >= share) for value in values])
+    lengths = [span[1] - span[0] for _, (_, span) in counted if span is not None]
+    found["mean span seconds"] = sum(lengths) / len(lengths) if lengths else None
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def write_predictions(items: Sequence[Item], said: Mapping[str, str]) -> tuple[str, str]:
+    """The two files that the official script reads: spans, and options as indices; no answer is in neither."""
+    read = {item.id: (item, *_read(item, said.get(item.id, ""))) for item in items}
+    spans = {key: list(span) for key, (_, _, span) in read.items() if span is not None}
+    chosen = {k: {"prediction": i.letters.index(x), "answer": i.right} for k, (i, x, _) in read.items() if x}
+    return json.dumps(spans), json.dumps(chosen)
+
+
+def read_predictions(spans: str, chosen: str) -> dict[str, str]:
+    """The answers out of those two files, spelled as here."""
+    found = json.loads(spans)
+    said = {}
+    for key, row in json.loads(chosen).items():
+        letter = "ABCDE"[row["prediction"]]
+        said[key] = f"{letter} {spell_span(found[key])}" if key in found else letter
+    return said
+
+
+_PROFILES: tuple[Profile, ...] = ("strict", "official")
+NEXT_GQA = Benchmark(partial(load, split="test"), prompt, spell, score, metrics, _PROFILES)
+NEXT_GQA_VAL = Benchmark(partial(load, split="val"), prompt, spell, score, metrics, _PROFILES)

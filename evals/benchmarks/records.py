@@ -1,0 +1,181 @@
+"""Rows of annotation files, read with care: what is damaged is named by file, row and key."""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a record stands."""
+
+    file: str
+    row: int
+    """Counted from 1; rows of one file, or lines."""
+
+    def __str__(self) -> str:
+        return f"{self.file}, row {self.row}"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One row. Its getters raise ValueError where a value is not what is asked for."""
+
+    place: Place
+    values: Mapping[str, Any]
+
+    def has(self, key: str) -> bool:
+        """Whether the key is there with a value."""
+        return self.values.get(key) is not None
+
+    def text(self, key: str) -> str:
+        """A text that is not blank."""
+        value = self._get(key)
+        if not isinstance(value, str) or not value.strip():
+            raise self.damaged(key, "a text", value)
+        return value
+
+    def name(self, key: str) -> str:
+        """A text or a whole number, as text: ids come as either."""
+        value = self._get(key)
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else self.text(key)
+
+    def number(self, key: str) -> float:
+        """A number; a text of digits passes, since CSV has nothing else."""
+        value = self._get(key)
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            raise self.damaged(key, "a number", value) from None
+
+    def whole(self, key: str) -> int:
+        """A whole number."""
+        if not (value := self.number(key)).is_integer():
+            raise self.damaged(key, "a whole number", value)
+        return int(value)
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of texts; one may be empty."""
+        value = self._get(key)
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self.damaged(key, "a list of texts", value)
+        return tuple(value)
+
+    def mapping(self, key: str) -> Mapping[str, Any]:
+        """An object."""
+        value = self._get(key)
+        if not isinstance(value, dict):
+            raise self.damaged(key, "an object", value)
+        return value
+
+    def rows(self, key: str) -> tuple["Record", ...]:
+        """A list of objects, as records of the same place."""
+        value = self._get(key)
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            raise self.damaged(key, "a list of objects", value)
+        return tuple(Record(self.place, item) for item in value)
+
+    def spans(self, key: str) -> tuple[tuple[float, float], ...]:
+        """A list of [start, end] in seconds with start <= end."""
+        value = self._get(key)
+        try:
+            spans = tuple((float(start), float(stop)) for start, stop in value)
+        except (TypeError, ValueError):
+            raise self.damaged(key, "a list of [start, end]", value) from None
+        if any(start > stop for start, stop in spans):
+            raise self.damaged(key, "spans with start <= end", value)
+        return spans
+
+    def letter(self, key: str, option_count: int) -> int:
+        """The index of an upper-case option letter."""
+        value = self.text(key).strip()
+        index = ord(value) - ord("A") if len(value) == 1 else -1
+        if not 0 <= index < option_count:
+            raise self.damaged(key, f"a letter of {option_count} options", value)
+        return index
+
+    def damaged(self, key: str, wanted: str, got: object) -> ValueError:
+        """The error for a value that is not what it must be."""
+        return ValueError(f"{self.place}: {key}: need {wanted}, got {str(got)[:80]!r}; fetch the file again")
+
+    def _get(self, key: str) -> Any:
+        if key not in self.values:
+            raise ValueError(f"{self.place}: the key {key!r} is missing, there are {sorted(map(str, self.values))}")
+        return self.values[key]
+
+
+def read_json(path: Path) -> Any:
+    """What the file holds; ValueError says what is wrong with it."""
+    try:
+        return json.loads(_content(path))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not JSON: {error}; fetch it again") from error
+
+
+def json_rows(path: Path) -> tuple[Record, ...]:
+    """The objects of a JSON list."""
+    rows = read_json(path)
+    if not isinstance(rows, list):
+        raise ValueError(f"{path}: need a list of records, got {type(rows).__name__}")
+    return tuple(_record(path, number, row) for number, row in enumerate(rows, start=1))
+
+
+def jsonl_rows(path: Path) -> tuple[Record, ...]:
+    """The objects of a JSONL file, one a line."""
+    return tuple(_jsonl_records(path))
+
+
+def _jsonl_records(path: Path) -> Iterator[Record]:
+    for number, line in enumerate(_content(path).splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            yield _record(path, number, json.loads(line))
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{path}, row {number} is not JSON: {error}; fetch it again") from error
+
+
+def csv_rows(path: Path) -> tuple[Record, ...]:
+    """The rows of a CSV file with a header; a value that is cut off is missing."""
+    rows = csv.DictReader(_content(path).splitlines())
+    return tuple(
+        _record(path, number, {key: value for key, value in row.items() if value is not None})
+        for number, row in enumerate(rows, start=1)
+    )
+
+
+def parquet_rows(path: Path) -> tuple[Record, ...]:
+    """The rows of a parquet file; ValueError names the extra that reads them, where it is not installed."""
+    _exists(path)
+    if find_spec("pyarrow") is None:
+        raise ValueError(f'{path} is a parquet file: to read it, pip install "videosleuth[evals]"')
+    rows = import_module("pyarrow.parquet").read_table(str(path)).to_pylist()
+    return tuple(_record(path, number, row) for number, row in enumerate(rows, start=1))
+
+
+def text_lines(path: Path) -> tuple[tuple[Place, str], ...]:
+    """The lines of a text file that are not blank, with their places."""
+    lines = enumerate(_content(path).splitlines(), start=1)
+    return tuple((Place(path.name, number), line) for number, line in lines if line.strip())
+
+
+def _record(path: Path, number: int, row: object) -> Record:
+    place = Place(path.name, number)
+    if not isinstance(row, dict):
+        raise ValueError(f"{place}: need an object, got {type(row).__name__}")
+    return Record(place, row)
+
+
+def _content(path: Path) -> str:
+    _exists(path)
+    return path.read_text(encoding="utf-8")
+
+
+def _exists(path: Path) -> None:
+    if not path.is_file():
+        raise ValueError(f"{path} does not exist: --data must be the folder with the benchmark's official files")

@@ -1,0 +1,109 @@
+"""Video-MME: 2,700 questions on 900 videos, with and without subtitles.
+
+Two ids: `video_id` is a three-digit number, `videoID` the one of YouTube that files are called by. With subtitles the
+official rule is: those at the times of the frames that the model saw. Numbers with all subtitles are another setting.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from evals.benchmarks.benchmark import Benchmark, Profile, Submission, choice_scorer, options_lines, spell_letter
+from evals.benchmarks.item import Item, video_file
+from evals.benchmarks.metrics import score_metrics
+from evals.benchmarks.records import Record, json_rows, parquet_rows
+from evals.extraction.first_letter import official_videomme, vlm_videomme
+from evals.extraction.ranked import lmms_mcq
+
+_PARQUET = Path("videomme", "test-00000-of-00001.parquet")
+_GROUPED = "output_test_template.json"
+_GROUPS = ("duration", "domain", "sub_category", "task_type")
+_ASK = "Select the best answer to the following multiple-choice question based on the video"
+_ONLY = "Respond with only the letter (A, B, C, or D) of the correct option."
+
+
+def load(folder: Path, *, has_subtitles: bool = False) -> tuple[Item, ...]:
+    """From the parquet file; from the grouped JSON, which has no names of files, where that is all there is."""
+    if (folder / _PARQUET).exists() or not (folder / _GROUPED).exists():
+        return tuple(
+            _item(folder, row, row.text("videoID"), has_subtitles=has_subtitles)
+            for row in parquet_rows(folder / _PARQUET)
+        )
+    return tuple(
+        _item(
+            folder,
+            Record(row.place, {**row.values, **question.values}),
+            row.name("video_id"),
+            has_subtitles=has_subtitles,
+        )
+        for row in json_rows(folder / _GROUPED)
+        for question in row.rows("questions")
+    )
+
+
+def _item(folder: Path, row: Record, file_id: str, *, has_subtitles: bool) -> Item:
+    options = tuple(re.sub(r"^[A-D]\.\s*", "", option) for option in row.texts("options"))
+    right = row.letter("answer", len(options))
+    subtitles = folder / "subtitle" / f"{file_id}.srt"
+    return Item(
+        id=row.name("question_id"),
+        kind="choice",
+        video=video_file(folder / "data", file_id),
+        cluster=row.name("video_id"),
+        text=row.text("question"),
+        place=row.place,
+        options=options,
+        right=right,
+        gold=options[right],
+        groups=tuple((key, row.text(key)) for key in _GROUPS),
+        subtitles=subtitles if has_subtitles and subtitles.exists() else None,
+    )
+
+
+def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:
+    """The official words; lmms-eval speaks of subtitles even where there are none."""
+    question = f"{item.text}\n{options_lines(item)}"
+    before = f"This video's subtitles are listed below:\n{subtitles}\n" if subtitles else ""
+    if profile == "lmms":
+        ask, end = f"{_ASK} and the subtitles.", "\nAnswer with the option's letter from the given choices directly."
+        return f"{before}{ask} {_ONLY}\n{question}\n{end}"
+    if profile == "vlm":
+        return f"These are the frames of a video. {before}{_ASK}. {_ONLY}\nQuestion: {question}\nAnswer: "
+    return f"{before}{_ASK}. {_ONLY}\n{question}\nThe best answer is:"
+
+
+score = choice_scorer(
+    leaves_out=("official",),
+    official=lambda _, said: official_videomme(said),
+    lmms=lambda item, said: lmms_mcq(said, item.letters),
+    vlm=lambda _, said: vlm_videomme(said),
+)
+
+
+def write_submission(items: Sequence[Item], said: Mapping[str, str]) -> str:
+    """The grouped JSON: one object a video, with the answer of each question as its `response`."""
+    videos: dict[str, dict[str, Any]] = {}
+    for item in items:
+        groups = dict(item.groups)
+        task = groups.pop("task_type")
+        video = videos.setdefault(item.cluster, {"video_id": item.cluster, **groups, "questions": []})
+        options = options_lines(item).split("\n")
+        question = {"question_id": item.id, "task_type": task, "question": item.text, "options": options}
+        video["questions"].append({**question, "answer": item.right_letters, "response": said.get(item.id, "")})
+    return json.dumps(list(videos.values()), ensure_ascii=False, indent=2)
+
+
+def read_submission(text: str) -> dict[str, str]:
+    """The responses by question id."""
+    return {q["question_id"]: q["response"] for video in json.loads(text) for q in video["questions"]}
+
+
+_PROFILES: tuple[Profile, ...] = ("strict", "official", "lmms", "vlm")
+_SUBMISSION = Submission(write_submission, read_submission)
+VIDEO_MME = Benchmark(load, prompt, spell_letter, score, score_metrics(score), _PROFILES, _SUBMISSION)
+VIDEO_MME_SUBTITLES = Benchmark(
+    partial(load, has_subtitles=True), prompt, spell_letter, score, score_metrics(score), _PROFILES, _SUBMISSION
+)
