@@ -61,7 +61,8 @@ def ask(
         on_event: told of the start, of every turn and of every step.
 
     Raises:
-        ValueError: the toolbox shows more than the question allows, the policy has no such mode, or a price that is not known under a cost limit.
+        ValueError: the toolbox shows more than the question allows; the policy has no such mode, or no price that is
+            known under a cost limit.
     """
     facts = video_facts(toolbox)
     _check_end(question, facts)
