@@ -129,6 +129,7 @@ class VllmPolicy:
         self.engine.close()
 
     def sampling(self, trajectory: Trajectory) -> dict[str, Any]:
+        """How the next reply is sampled, as vLLM's `SamplingParams` take it."""
         options = self._options
         return {
             "temperature": options.temperature,
