@@ -1,6 +1,6 @@
 """What the tools need of a video: pictures by time, whether they are decoded from a file or made when asked for.
 
-`Video` is the one from a file, `MadeVideo` the one without.
+`Video` is the one from a file, `FrameFolder` from a folder of pictures, `Excerpt` a part of another, `MadeVideo` has none.
 """
 
 from collections.abc import Iterator, Sequence

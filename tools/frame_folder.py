@@ -1,0 +1,108 @@
+"""A folder of numbered pictures as a video at a given rate, as some benchmarks publish theirs. It has no sound."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.packets import VideoError
+from tools.video import Frame, VideoInfo, frame_ranks, window_times
+
+_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
+
+
+class FrameFolder:
+    """The pictures of a folder in the order of their numbers, the first from second 0. Threads may share it."""
+
+    until_seconds = None
+    start_offset_seconds = 0.0
+
+    def __init__(self, folder: str | Path, frames_per_second: float) -> None:
+        """Opens the folder; only its first picture is read.
+
+        Raises:
+            VideoError: no folder, no picture in it, or a first picture that can't be read.
+        """
+        self.path = Path(folder)
+        if not self.path.is_dir():
+            raise VideoError(f"{folder} is no folder; a folder of numbered pictures is needed")
+        self._files = sorted((f for f in self.path.iterdir() if f.suffix.casefold() in _SUFFIXES), key=_number)
+        if not self._files:
+            raise VideoError(f"{folder} holds no picture ({', '.join(sorted(_SUFFIXES))})")
+        first = _pixels(self._files[0])
+        if first is None:
+            raise VideoError(f"{self._files[0]} can't be read as a picture")
+        self._rate = frames_per_second
+        self.info = VideoInfo(
+            duration_seconds=len(self._files) / frames_per_second,
+            width=first.shape[1],
+            height=first.shape[0],
+            average_fps=frames_per_second,
+            frame_count=len(self._files),
+            codec="pictures",
+            rotation_degrees=0,
+            has_audio=False,
+            subtitle_streams=0,
+            promised_seconds=None,
+            is_cut_off=False,
+        )
+
+    @cached_property
+    def content_hash(self) -> str:
+        """32 hexadecimal digits, of all bytes of all pictures and of the rate."""
+        made = hashlib.blake2b(repr(self._rate).encode(), digest_size=16)
+        for file in self._files:
+            made.update(hashlib.blake2b(file.read_bytes(), digest_size=16).digest())
+        return made.hexdigest()
+
+    @cached_property
+    def timestamps(self) -> NDArray[np.float64]:
+        """(N,) seconds of every picture."""
+        return np.arange(len(self._files), dtype=np.float64) / self._rate
+
+    @property
+    def keyframe_seconds(self) -> NDArray[np.float64]:
+        """(N,) the same: any picture is as cheap as another."""
+        return self.timestamps
+
+    def read(self, times: Sequence[float], max_height: int | None = None) -> Iterator[Frame]:
+        """The pictures on screen at `times`, each once, in time order; those that can't be read are left out."""
+        ranks = frame_ranks(self.timestamps, self.info.duration_seconds, times)
+        return (frame for rank in ranks if (frame := self._frame(int(rank), max_height)) is not None)
+
+    def window(
+        self, start: float, stop: float, max_height: int | None = None, max_fps: float | None = None
+    ) -> Iterator[Frame]:
+        """Every picture on screen during [start, stop), or about `max_fps` of them a second where there are more."""
+        return self.read(window_times(self.timestamps, self.info.duration_seconds, start, stop, max_fps), max_height)
+
+    def close(self) -> None:
+        """There is nothing to give back."""
+
+    def _frame(self, rank: int, max_height: int | None) -> Frame | None:
+        pixels = _pixels(self._files[rank])
+        if pixels is None:
+            return None
+        size = (self.info.width, self.info.height)
+        if max_height is not None and max_height < size[1]:
+            size = (max(1, round(size[0] * max_height / size[1])), max_height)
+        if size != pixels.shape[1::-1]:
+            pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+        return Frame(pixels, float(self.timestamps[rank]))
+
+
+def _number(file: Path) -> tuple[int, str]:
+    """00010.jpg after 9.jpg; what has no number comes first, by name."""
+    digits = "".join(c for c in file.stem if c.isdecimal())
+    return (int(digits) if digits else -1), file.name
+
+
+def _pixels(file: Path) -> NDArray[np.uint8] | None:
+    """(H, W, 3) RGB, or None where it is no picture."""
+    stored = np.fromfile(file, np.uint8)
+    decoded = cv2.imdecode(stored, cv2.IMREAD_COLOR_RGB) if len(stored) else None
+    return None if decoded is None else np.asarray(decoded, np.uint8)
