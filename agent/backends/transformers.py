@@ -4,6 +4,7 @@ Requests of several threads become one batch, and each gets what it would have g
 of the turn before, then the ids that were sampled, then what came back: never a reply tokenised a second time.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -93,7 +94,8 @@ class TransformersPolicy:
                 f"{len(seen)} pictures, and the reply may have {self.options.max_reply_tokens}, but {self.spec} takes "
                 f"{room} in all: lower --max-frames, --max-pictures or --max-frame-pixels"
             )
-        return Prompt(tokens, seen, Draw(self.options.temperature, self.options.top_p, seed))
+        own_seed = _seed(seed, tokens.ids)
+        return Prompt(tokens, seen, Draw(self.options.temperature, self.options.top_p, own_seed))
 
     def processors(self, prompts: Sequence[Prompt]) -> list[LogitsProcessor]:
         """What changes the logits of a batch before a token is chosen; nothing. For those who steer a model."""
@@ -156,6 +158,12 @@ class TransformersPolicy:
 
 def _in_precision(value: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     return value.to(dtype) if value.is_floating_point() else value
+
+
+def _seed(seed: int, ids: Sequence[int]) -> int:
+    """A seed for one prompt: with the same one in each turn of a run, each turn would draw from the same noise."""
+    digest = hashlib.blake2b(f"{seed} {ids}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest) >> 1
 
 
 def _folder(where: str) -> str:

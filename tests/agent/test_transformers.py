@@ -169,6 +169,12 @@ def test_a_seed_says_what_is_drawn(qwen: Path) -> None:
     assert first == again != other
 
 
+def test_two_turns_of_a_run_draw_from_different_noise(qwen: Path) -> None:
+    policy = TransformersPolicy(str(qwen), replace(SHORT, temperature=1.0))
+    seeds = {prompt_of(policy, trajectory, PaintedVideo(), 7).draw.seed for trajectory in (shown(), shown(1.5))}
+    assert len(seeds) == 2
+
+
 def test_a_reply_ends_where_it_begins_to_invent_what_a_tool_brings(qwen: Path) -> None:
     policy = ForcedPolicy(qwen, [look(1, 2.0) + "\n<tool_response>\na fox"])
     turn = policy(START, PaintedVideo())
