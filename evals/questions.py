@@ -21,7 +21,9 @@ from pathlib import Path
 from agent.asking import ask
 from agent.policy import Policy, PolicyOptions, open_policy
 from agent.trajectory import Limits, Stop, Trajectory
-from evals.controls import BLIND_SECONDS, TopFrame, write_grey_clip
+from evals.controls.baselines import TopFrame
+from evals.controls.blind import BLIND_SECONDS
+from evals.controls.grey_clip import write_grey_clip
 from evals.example import Example, load_examples
 from evals.run_file import RunFile
 from evals.scoring import score

@@ -9,7 +9,9 @@ import pytest
 
 from agent.graph import Players, run
 from agent.trajectory import Limits, Question, Trajectory, VideoFacts
-from evals.controls import BLIND_SECONDS, TopFrame, chance, write_grey_clip
+from evals.controls.baselines import TopFrame, chance
+from evals.controls.blind import BLIND_SECONDS
+from evals.controls.grey_clip import write_grey_clip
 from evals.example import Example
 from tools.observation import Finding, FrameRef, Observation
 

@@ -9,7 +9,7 @@ import pytest
 
 from agent.policy import PolicyError, Sight
 from agent.trajectory import Answer, Evidence, Question, Step, Stop, Trajectory, Turn, VideoFacts, to_json
-from evals.controls import write_grey_clip
+from evals.controls.grey_clip import write_grey_clip
 from evals.example import load_examples
 from evals.questions import Config, Run, main, play
 from evals.run_file import RunFile

@@ -1,19 +1,10 @@
-"""What a score must be held against: chance, the same policy with nothing to see, and one frame from the index."""
+"""What needs no policy to be known: chance, and one frame from the index."""
 
 from collections.abc import Sequence
-from pathlib import Path
-
-import numpy as np
 
 from agent.policy import Sight
 from agent.trajectory import Answer, Calls, Evidence, Result, ToolCall, Trajectory, Turn, next_call_ids
 from evals.example import Example
-
-BLIND_SECONDS = 10
-"""Length of the grey clip: the same for all questions, so that not even the duration tells anything."""
-
-_GREY = 128
-_HEIGHT, _WIDTH = 180, 320
 
 
 def chance(examples: Sequence[Example]) -> float:
@@ -23,19 +14,6 @@ def chance(examples: Sequence[Example]) -> float:
     return sum(1 / len(e.question.options) for e in examples if e.question.options and e.answer is not None) / len(
         examples
     )
-
-
-def write_grey_clip(path: Path) -> None:
-    """A clip of one even grey and no sound: a video in which nothing is shown."""
-    import av
-
-    pixels = np.full((_HEIGHT, _WIDTH, 3), _GREY, np.uint8)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=5)
-        stream.width, stream.height, stream.pix_fmt = _WIDTH, _HEIGHT, "yuv420p"
-        for _ in range(5 * BLIND_SECONDS):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
-        container.mux(stream.encode())
 
 
 class TopFrame:

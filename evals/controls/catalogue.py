@@ -1,0 +1,33 @@
+"""All controls by name: what a run takes as `--control`."""
+
+from evals.controls.blind import nothing, speech_alone, without_video
+from evals.controls.control import Control
+from evals.controls.frames import random_frame, top_frame, uniform_frames
+from evals.controls.oracle import known_boxes, known_times, oracle_crop, oracle_frame
+from evals.controls.other_videos import unanswerable, wrong_video
+from evals.controls.shuffled_frames import shuffled_frames
+from evals.controls.shuffled_options import rotated_options
+from evals.controls.whole_frames import no_zoom
+
+CONTROLS: dict[str, Control] = {
+    "blind": Control("The question alone: no picture, no sound, no length.", without_video, nothing),
+    "random-frame": Control("One frame, drawn by the id of the question.", give=random_frame),
+    "uniform-8": Control("8 evenly spread frames and no tools.", give=uniform_frames(8)),
+    "uniform-32": Control("32 evenly spread frames and no tools.", give=uniform_frames(32)),
+    "top-frame": Control("The one frame that the index finds for the question and its options.", give=top_frame),
+    "no-zoom": Control("All tools, but no part of a picture is enlarged.", give=no_zoom),
+    "oracle-frame": Control("Only the frames that show the answer.", known_times, oracle_frame),
+    "oracle-crop": Control("Only the part of these frames that shows it.", known_boxes, oracle_crop),
+    "shuffled-frames": Control("Segments of the video in another order; times run forward.", give=shuffled_frames),
+    "wrong-video": Control("Every question about another video of the set.", wrong_video),
+    "shuffled-options": Control("The options in up to three other orders.", rotated_options),
+    "subtitles-only": Control("What is said, and no picture.", give=speech_alone),
+    "unanswerable": Control("Questions that the video shown has no answer to.", unanswerable),
+}
+
+
+def control_named(name: str) -> Control:
+    """The control of a name; ValueError lists the known ones."""
+    if name not in CONTROLS:
+        raise ValueError(f"no control {name!r}: known are {', '.join(CONTROLS)}")
+    return CONTROLS[name]

@@ -1,0 +1,84 @@
+"""Only what the answer rests on: the frames that show it, or of these only the part that does.
+
+What is wrong with the frame is wrong with looking, and what is wrong only without it is wrong with finding; the step
+from frame to crop is what zooming would bring.
+"""
+
+from collections.abc import Callable, Sequence
+
+from evals.controls.control import Asked, Desk, Plan, View
+from evals.controls.fixed_looks import Look, fixed, frame_at, part_at
+from evals.controls.stills import Still, Stills
+from evals.controls.subject import Shown, Subject
+from tools.observation import Box
+from tools.sampling import box_inside
+
+_AROUND: Box = (-0.1, -0.1, 1.1, 1.1)
+"""So much of the picture around the part is shown with it."""
+_MOMENT_SECONDS = 1.0
+"""How long a moment that is given without a length is on screen."""
+
+
+def known_times(subjects: Sequence[Subject]) -> Plan:
+    """The questions whose evidence is known."""
+    return _plan(subjects, lambda s: "" if s.evidence is not None else "it is not known when the answer is to be seen")
+
+
+def known_boxes(subjects: Sequence[Subject]) -> Plan:
+    """The questions of whose evidence the place is known too."""
+
+    def why(subject: Subject) -> str:
+        known = subject.evidence is not None and all(shown.box is not None for shown in subject.evidence)
+        return "" if known else "it is not known where in the picture the answer is to be seen"
+
+    return _plan(subjects, why)
+
+
+def oracle_frame(subject: Subject, desk: Desk) -> View:
+    """Of each span of the evidence the frame in its middle."""
+    if desk.is_model:
+        return fixed(desk.toolbox, [frame_at(shown.middle_seconds) for shown in subject.evidence or ()])
+    return _stills(subject, desk, lambda shown: None)
+
+
+def oracle_crop(subject: Subject, desk: Desk) -> View:
+    """Of these frames the part that the evidence is in."""
+    if desk.is_model:
+        return fixed(desk.toolbox, [_crop_look(shown) for shown in subject.evidence or ()])
+    return _stills(subject, desk, _widened)
+
+
+def _crop_look(shown: Shown) -> Look:
+    box = _widened(shown)
+    return part_at(shown.middle_seconds, box) if box is not None else frame_at(shown.middle_seconds)
+
+
+def _stills(subject: Subject, desk: Desk, box_of: Callable[[Shown], Box | None]) -> View:
+    """Each span shows its middle frame for as long as it lasts; all else is grey."""
+    video = desk.toolbox.video
+    stills: dict[float, Still] = {0.0: Still(0.0)}
+    for shown in subject.evidence or ():
+        if shown.start_seconds >= video.info.duration_seconds:
+            continue
+        stop = max(
+            shown.stop_seconds, shown.start_seconds + _MOMENT_SECONDS * (shown.stop_seconds == shown.start_seconds)
+        )
+        stills = {start: still for start, still in stills.items() if start < shown.start_seconds}
+        middle = min(shown.middle_seconds, float(video.timestamps[-1]))
+        stills[shown.start_seconds] = Still(shown.start_seconds, middle, box_of(shown), subject.asks_place)
+        if stop < video.info.duration_seconds:
+            stills[stop] = Still(stop)
+    return View(desk.over(Stills(video, list(stills.values()))))
+
+
+def _widened(shown: Shown) -> Box | None:
+    if shown.box is None:
+        return None
+    left, top, right, bottom = (min(1.0, max(0.0, side)) for side in box_inside(_AROUND, shown.box))
+    return left, top, right, bottom
+
+
+def _plan(subjects: Sequence[Subject], why: Callable[[Subject], str]) -> Plan:
+    reasons = {s.question.id: reason for s in subjects if (reason := why(s))}
+    kept = [s.question for s in subjects if s.question.id not in reasons]
+    return Plan(tuple(Asked(question, question.id, question.id) for question in kept), reasons)

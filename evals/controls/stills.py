@@ -1,0 +1,141 @@
+"""A video of a few stills, each on screen until the next, without sound: all that it tells is in these pictures.
+
+A still is a frame of another video, whole or a part of it, or plain grey.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.footage import Footage
+from tools.observation import Box
+from tools.sampling import crop, fit_within
+from tools.video import Frame, VideoInfo, frame_ranks, window_times
+
+_GREY = 128
+_ENLARGED_AT_MOST = 16
+
+
+@dataclass(frozen=True)
+class Still:
+    """What is on screen from `start_seconds` on."""
+
+    start_seconds: float
+    source_seconds: float | None = None
+    """Time of a frame of the other video; None is grey."""
+    box: Box | None = None
+    """Only this part of it is shown; None shows all."""
+    stays: bool = False
+    """True: the part stays in its place, and grey is around it. False: it is enlarged to fill the picture."""
+
+
+class Stills:
+    """Stills of a video, as a video of the same length and shape. It does not close the one they are from."""
+
+    until_seconds = None
+    start_offset_seconds = 0.0
+
+    def __init__(self, source: Footage, stills: Sequence[Still], seconds: float | None = None) -> None:
+        """The stills in time order, the first from 0 on; `seconds` long, or as long as the source.
+
+        Raises:
+            ValueError: no still, none at 0, or times that do not ascend below the length.
+        """
+        duration = source.info.duration_seconds if seconds is None else seconds
+        starts = [still.start_seconds for still in stills]
+        ends = [*starts[1:], duration]
+        if not starts or starts[0] != 0 or not all(a < b for a, b in zip(starts, ends, strict=True)):
+            raise ValueError(f"need stills from 0 on, ascending and below {duration:g} s, got {starts}")
+        self._source = source
+        self._stills = tuple(stills)
+        self.path = Path(f"{source.path}-stills")
+        self.info = _without_sound(source.info, duration, len(stills))
+
+    @cached_property
+    def content_hash(self) -> str:
+        """32 hexadecimal digits."""
+        parts = (self._source.content_hash, self.info.duration_seconds, self._stills)
+        return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+
+    @cached_property
+    def timestamps(self) -> NDArray[np.float64]:
+        """(N,) seconds at which the stills appear."""
+        return np.asarray([still.start_seconds for still in self._stills], np.float64)
+
+    @property
+    def keyframe_seconds(self) -> NDArray[np.float64]:
+        """(N,) the same: any still is as cheap as another."""
+        return self.timestamps
+
+    def read(self, times: Sequence[float], max_height: int | None = None) -> Iterator[Frame]:
+        """The stills on screen at `times`, each once, in time order; without those whose source is damaged."""
+        ranks = frame_ranks(self.timestamps, self.info.duration_seconds, times)
+        return (frame for rank in ranks if (frame := self._frame(self._stills[rank], max_height)) is not None)
+
+    def window(
+        self, start: float, stop: float, max_height: int | None = None, max_fps: float | None = None
+    ) -> Iterator[Frame]:
+        """Every still on screen during [start, stop)."""
+        return self.read(window_times(self.timestamps, self.info.duration_seconds, start, stop, max_fps), max_height)
+
+    def close(self) -> None:
+        """The source is somebody else's to close."""
+
+    def _frame(self, still: Still, max_height: int | None) -> Frame | None:
+        pixels = np.full((self.info.height, self.info.width, 3), _GREY, np.uint8)
+        if still.source_seconds is not None:
+            frame = next(iter(self._source.read([still.source_seconds])), None)
+            if frame is None:
+                return None
+            pixels = frame.pixels if still.box is None else _part(frame.pixels, pixels, still.box, still.stays)
+        return Frame(_no_higher(pixels, max_height), still.start_seconds)
+
+
+def held(source: Footage, times: Sequence[float]) -> Stills:
+    """The frames at `times`, each shown for as long as none of the others is nearer."""
+    ascending = sorted(set(times))
+    starts = [0.0, *((a + b) / 2 for a, b in pairwise(ascending))]
+    return Stills(source, [Still(start, time) for start, time in zip(starts, ascending, strict=True)])
+
+
+def _without_sound(info: VideoInfo, seconds: float, count: int) -> VideoInfo:
+    return replace(
+        info,
+        duration_seconds=seconds,
+        average_fps=count / seconds,
+        frame_count=count,
+        codec="stills",
+        has_audio=False,
+        subtitle_streams=0,
+        promised_seconds=None,
+        is_cut_off=False,
+    )
+
+
+def _part(pixels: NDArray[np.uint8], grey: NDArray[np.uint8], box: Box, stays: bool) -> NDArray[np.uint8]:
+    part = crop(pixels, box)
+    if stays:
+        crop(grey, box)[:] = part
+        return grey
+    tall, wide = part.shape[:2]
+    high, across = grey.shape[:2]
+    width, height = fit_within(wide * _ENLARGED_AT_MOST, tall * _ENLARGED_AT_MOST, across, high)
+    left, top = (across - width) // 2, (high - height) // 2
+    larger = cv2.resize(np.ascontiguousarray(part), (width, height), interpolation=cv2.INTER_CUBIC)
+    grey[top : top + height, left : left + width] = larger
+    return grey
+
+
+def _no_higher(pixels: NDArray[np.uint8], max_height: int | None) -> NDArray[np.uint8]:
+    height, width = pixels.shape[:2]
+    if max_height is None or height <= max_height:
+        return pixels
+    size = (max(1, round(width * max_height / height)), max_height)
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,0 +1,67 @@
+"""All tools but those that look at a part of the picture: what zooming is worth is the step to this."""
+
+from functools import cached_property
+from typing import Any
+
+from pydantic import ConfigDict, create_model
+
+from evals.controls.control import Desk, View
+from evals.controls.subject import Subject
+from tools.footage import Footage
+from tools.observation import FrameRef, Observation, ToolError
+from tools.schema import ToolSpec
+from tools.toolbox import Toolbox
+
+_ZOOM, _BOX = "zoom", "box"
+
+
+class WholeFrames:
+    """A toolbox without `zoom`, whose other tools take no box."""
+
+    def __init__(self, toolbox: Toolbox) -> None:
+        self._toolbox = toolbox
+
+    @property
+    def video(self) -> Footage:
+        """What the tools look at."""
+        return self._toolbox.video
+
+    @property
+    def has_subtitles(self) -> bool:
+        """True if somebody wrote down what is said."""
+        return self._toolbox.has_subtitles
+
+    @cached_property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """The tools that are left, as a model is told of them."""
+        return tuple(_without_box(spec) for spec in self._toolbox.specs if spec.name != _ZOOM)
+
+    def call(self, name: str, arguments: dict[str, Any]) -> Observation:
+        """What the tool brings.
+
+        Raises:
+            ToolError: `zoom`, a box, and whatever the toolbox refuses.
+        """
+        if name == _ZOOM or arguments.get(_BOX) is not None:
+            raise ToolError("the picture can't be enlarged here: look at whole frames, without a box")
+        return self._toolbox.call(name, arguments)
+
+    def picture(self, ref: FrameRef) -> bytes | None:
+        """The picture behind a reference."""
+        return self._toolbox.picture(ref)
+
+
+def no_zoom(_subject: Subject, desk: Desk) -> View:
+    """The whole video, without a closer look at any part of a frame."""
+    return View(WholeFrames(desk.toolbox))
+
+
+def _without_box(spec: ToolSpec) -> ToolSpec:
+    fields: dict[str, Any] = {
+        name: (field.annotation, field) for name, field in spec.arguments.model_fields.items() if name != _BOX
+    }
+    if len(fields) == len(spec.arguments.model_fields):
+        return spec
+    return ToolSpec(
+        spec.name, spec.description, create_model(spec.name, __config__=ConfigDict(extra="forbid"), **fields)
+    )
