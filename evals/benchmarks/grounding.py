@@ -64,7 +64,7 @@ def _item(
         cluster=video,
         text=text,
         place=place,
-        gold=spell_span(span),
+        gold=spell_span(_ordered(span)),
         duration_seconds=duration_seconds,
         evidence_seconds=(span,),
     )
@@ -78,7 +78,7 @@ def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: A
 def spell(item: Item, reply: Reply, profile: Profile) -> str:  # noqa: ARG001 (one spelling)
     """`24.3 - 30.4 seconds`, from the answer's words where they say just that, else from its first evidence."""
     said = strict_span(reply.text)
-    span = said or (reply.spans[0] if reply.spans else None)
+    span = said or (_ordered(reply.spans[0]) if reply.spans else None)
     return "" if span is None else spell_span(span)
 
 
@@ -87,8 +87,12 @@ def score(item: Item, said: str | None, profile: Profile) -> Score:
     span = lmms_charades(said or "") if profile == "lmms" else strict_span(said or "")
     if span is None:
         return Score(0.0, "", "no span in it")
-    value = iou(span, item.evidence_seconds[0])
+    value = iou(span, _ordered(item.evidence_seconds[0]))
     return Score(value, spell_span(span), f"IoU {value:.3f}")
+
+
+def _ordered(span: Span) -> Span:
+    return min(span), max(span)  # a few published spans are the wrong way round
 
 
 def iou(first: Span, second: Span) -> float:

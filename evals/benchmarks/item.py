@@ -69,7 +69,8 @@ class Item:
         if self.gold is None or self.kind == "span":
             return None
         answer = self.gold if self.right is None else self.question.options[self.right]
-        evidence = self.evidence_seconds[0] if self.evidence_seconds else None
+        in_order = [span for span in self.evidence_seconds if 0 <= span[0] <= span[1]]
+        evidence = in_order[0] if in_order else None
         return Example(self.question, answer, evidence_seconds=evidence, cluster=self.cluster)
 
     @property

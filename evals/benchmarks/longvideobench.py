@@ -16,6 +16,8 @@ from evals.benchmarks.records import Record, json_rows
 from evals.extraction.first_letter import lmms_longvideobench
 
 _ASK = "Answer with the option's letter from the given choices directly.\n"
+_HIDDEN = -1
+"""Instead of an index, where the answer is not published."""
 
 
 def load(folder: Path, file: str) -> tuple[Item, ...]:
@@ -25,7 +27,8 @@ def load(folder: Path, file: str) -> tuple[Item, ...]:
 
 def _item(folder: Path, row: Record) -> Item:
     options = row.texts("candidates")
-    right = row.whole("correct_choice") if row.has("correct_choice") else None
+    choice = row.whole("correct_choice") if row.has("correct_choice") else _HIDDEN
+    right = None if choice == _HIDDEN else choice
     if right is not None and not 0 <= right < len(options):
         raise row.damaged("correct_choice", f"an index of {len(options)} candidates", right)
     subtitles = folder / "subtitles" / row.text("subtitle_path")

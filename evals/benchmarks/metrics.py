@@ -16,10 +16,13 @@ def percent(values: Sequence[float | None]) -> float | None:
     return 100 * sum(scored) / len(scored) if scored else None
 
 
-def score_metrics(score: Scorer, *, task_mean: str = "") -> Metrics:
-    """`accuracy`, `coverage`, `accuracy key=label` for each group; `mean over KEY` where papers report that, too.
+def score_metrics(score: Scorer, *, task_mean: str = "", within: str = "") -> Metrics:
+    """`accuracy`, `coverage`, and `accuracy key=label` for each group; what has no scored question is not there.
 
-    What has no scored question is not in the result.
+    Args:
+        score: the scores of a benchmark.
+        task_mean: a key; `mean over KEY`, which papers report, is added.
+        within: a key; each other group within each of its labels is added, as `accuracy duration=long domain=Law`.
     """
 
     def metrics(items: Sequence[Item], said: Mapping[str, str], profile: Profile) -> dict[str, float]:
@@ -28,13 +31,21 @@ def score_metrics(score: Scorer, *, task_mean: str = "") -> Metrics:
             "accuracy": percent([s.value for s in scores.values()]),
             "coverage": percent([float(bool(s.extracted)) for s in scores.values()]),
         }
+        by_group: dict[str, list[float | None]] = {}
         labels = dict.fromkeys(group for item in items for group in item.groups)
-        for key, label in labels:
-            values = [scores[item.id].value for item in items if (key, label) in item.groups]
-            found[f"accuracy {key}={label}"] = percent(values)
+        for item in items:
+            for name in _names(item, within):
+                by_group.setdefault(name, []).append(scores[item.id].value)
+        found |= {f"accuracy {name}": percent(values) for name, values in by_group.items()}
         if task_mean:
             means = [m for (key, x) in labels if key == task_mean and (m := found[f"accuracy {key}={x}"]) is not None]
             found[f"mean over {task_mean}"] = sum(means) / len(means) if means else None
         return {name: value for name, value in found.items() if value is not None}
 
     return metrics
+
+
+def _names(item: Item, within: str) -> list[str]:
+    names = [f"{key}={label}" for key, label in item.groups]
+    outer = [name for name in names if name.startswith(f"{within}=")] if within else []
+    return [*names, *(f"{name} {other}" for name in outer for other in names if other not in outer)]

@@ -75,7 +75,8 @@ def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: A
     """The official words for a direct answer; lmms-eval's have a line more."""
     options = f"{options_lines(item, '{}: {}')}\n" if item.options else ""
     short = "" if profile == "lmms" else "short "
-    end = "Answer directly with the option letter from the given choices." if options else ""
+    gap = "\n" if profile == "lmms" else " "
+    end = f"Answer directly with the option letter from the{gap}given choices." if options else ""
     end = end or f"Directly output the final {short}answer."
     question, seen = f"\nQuestion: {item.text}\n{options}", "\n"
     if profile == "lmms":

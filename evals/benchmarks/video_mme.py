@@ -68,8 +68,11 @@ def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:
     question = f"{item.text}\n{options_lines(item)}"
     before = f"This video's subtitles are listed below:\n{subtitles}\n" if subtitles else ""
     if profile == "lmms":
-        ask, end = f"{_ASK} and the subtitles.", "\nAnswer with the option's letter from the given choices directly."
-        return f"{before}{ask} {_ONLY}\n{question}\n{end}"
+        before = before.replace(":\n", ": \n", 1)
+        end = (
+            "The best answer is:" if subtitles else "\nAnswer with the option's letter from the given choices directly."
+        )
+        return f"{before}{_ASK} and the subtitles. {_ONLY}\n{question}\n{end}"
     if profile == "vlm":
         return f"These are the frames of a video. {before}{_ASK}. {_ONLY}\nQuestion: {question}\nAnswer: "
     return f"{before}{_ASK}. {_ONLY}\n{question}\nThe best answer is:"
@@ -103,7 +106,15 @@ def read_submission(text: str) -> dict[str, str]:
 
 _PROFILES: tuple[Profile, ...] = ("strict", "official", "lmms", "vlm")
 _SUBMISSION = Submission(write_submission, read_submission)
-VIDEO_MME = Benchmark(load, prompt, spell_letter, score, score_metrics(score), _PROFILES, _SUBMISSION)
+VIDEO_MME = Benchmark(
+    load, prompt, spell_letter, score, score_metrics(score, within="duration"), _PROFILES, _SUBMISSION
+)
 VIDEO_MME_SUBTITLES = Benchmark(
-    partial(load, has_subtitles=True), prompt, spell_letter, score, score_metrics(score), _PROFILES, _SUBMISSION
+    partial(load, has_subtitles=True),
+    prompt,
+    spell_letter,
+    score,
+    score_metrics(score, within="duration"),
+    _PROFILES,
+    _SUBMISSION,
 )

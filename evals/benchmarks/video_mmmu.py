@@ -6,6 +6,7 @@ there is to be ignored. The question-only videos show the picture without the le
 
 from functools import partial
 from pathlib import Path
+from string import ascii_uppercase
 
 from evals.benchmarks.benchmark import (
     Benchmark,
@@ -55,7 +56,7 @@ def _item(folder: Path, track: str, row: Record, *, question_only: bool) -> Item
     subject = "_".join(item_id.split("_")[1:-1])
     if subject not in _DISCIPLINE:
         raise row.damaged("id", "SPLIT_SUBJECT_NUMBER with one of the 30 subjects", item_id)
-    options = row.texts("options")
+    options = _without_letters(row.texts("options"))
     right = row.letter("answer", len(options)) if options else None
     discipline = _DISCIPLINE[subject]
     lecture = video_file(folder / discipline, item_id)
@@ -73,6 +74,13 @@ def _item(folder: Path, track: str, row: Record, *, question_only: bool) -> Item
         groups=(("track", track), ("discipline", discipline), ("subject", subject)),
         picture=picture.get("bytes") if isinstance(picture, dict) else None,
     )
+
+
+def _without_letters(options: tuple[str, ...]) -> tuple[str, ...]:
+    letters = ascii_uppercase[: len(options)]
+    if all(option.startswith(f"{x}.") for x, option in zip(letters, options, strict=True)):
+        return tuple(option[2:].strip() for option in options)
+    return options
 
 
 def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: ARG001 (one wording, no subtitles)

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from evals.benchmarks.item import Item
 from evals.benchmarks.records import Place
 from evals.extraction.spans import lmms_charades, official_cgbench_spans, strict_span
 from evals.extraction.strict import strict_letter
+from evals.extraction.thinking import lmms_without_thinking
 
 FIXTURES = Path(__file__).parent / "fixtures"
 needs_parquet = pytest.mark.skipif(find_spec("pyarrow") is None, reason='needs pip install "videosleuth[evals]"')
@@ -30,6 +32,20 @@ def item(options: tuple[str, ...], right: int, item_id: str = "q") -> Item:
 )
 def test_the_strict_rule_takes_one_letter_and_nothing_else(said: str, letter: str) -> None:
     assert strict_letter(said, 4) == letter
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ("<think>A or B</think> C", "C"),
+        ("A or B</think>C", "C"),
+        ("<think>A", "<think>A"),
+        ("<analysis>A</analysis><think>B</think>C<think>D</think>", "C"),
+        ("</think>A<think>B", "</think>A<think>B"),
+    ],
+)
+def test_lmms_eval_sees_no_thinking_that_was_brought_to_an_end(said: str, left: str) -> None:
+    assert lmms_without_thinking(said) == left
 
 
 def test_a_random_draw_is_the_same_each_time_and_differs_between_questions() -> None:
@@ -56,6 +72,10 @@ def test_video_mme_has_the_breakdown_that_is_published_and_leaves_out_what_it_ca
     assert benchmark.metrics(items, said, "vlm")["accuracy"] == 25
     found = benchmark.metrics(items, said, "strict")
     assert (found["accuracy duration=short"], found["accuracy duration=long"]) == (50, 0)
+    assert (found["accuracy duration=short domain=Knowledge"], found["accuracy duration=long domain=Multilingual"]) == (
+        50,
+        0,
+    )
     assert found["accuracy sub_category=Multilingual"] == found["accuracy domain=Multilingual"] == 0
 
 
@@ -191,6 +211,19 @@ def test_video_mmmu_takes_the_subject_from_the_id_and_open_numbers_in_any_dress(
     assert only[0].video.name == "validation_Basic_Medical_Science_902_image.mp4"
 
 
+@needs_parquet
+def test_video_mmmu_options_that_have_letters_already_get_no_second_ones(tmp_path: Path) -> None:
+    pyarrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
+    row = {"id": "test_Art_1", "question": "Which?", "options": ["A. red", "B. teal"], "answer": "B", "image": None}
+    for track in ("Perception", "Comprehension", "Adaptation"):
+        (tmp_path / track).mkdir()
+        path = tmp_path / track / "test-00000-of-00001.parquet"
+        parquet.write_table(pyarrow.Table.from_pylist([{**row, "id": f"{track}_Art_1"}]), path)
+    items = BENCHMARKS["video-mmmu"].load(tmp_path)
+    assert {(i.options, i.right_letters) for i in items} == {(("red", "teal"), "B")}
+    assert "\nA. red\nB. teal" in BENCHMARKS["video-mmmu"].prompt(items[0], "official", "")
+
+
 def test_the_gain_of_knowledge_is_the_share_of_what_was_missing() -> None:
     assert video_mmmu.knowledge_gain(60.0, 50.0) == 20
     assert video_mmmu.knowledge_gain(45.0, 50.0) == -10
@@ -273,3 +306,9 @@ def test_activitynet_has_one_question_a_sentence() -> None:
         ("v_fxANetCap001#1", "The rower lands."),
     ]
     assert items[0].question.text.endswith("24.3 - 30.4 seconds: An invented rower enters a boat.")
+
+
+def test_a_gold_span_that_is_the_wrong_way_round_is_scored_as_meant() -> None:
+    first = BENCHMARKS["charades-sta"].load(FIXTURES / "charades_sta")[0]
+    turned = replace(first, evidence_seconds=((30.4, 24.3),))
+    assert BENCHMARKS["charades-sta"].score(turned, "24.3 - 30.4 seconds", "strict").value == 1.0

@@ -160,7 +160,10 @@ DAMAGES = {
         (",run over", "", "row 2: the key 'a4' is"),
     ],
     "next-qa map_vid_vidorID.json": [("9000000001", "1", "row 1: the key '9000000001' is missing")],
-    "next-gqa gsub_test.json": [("[2.0, 5.5]", "[5.5, 2.0]", "9000000001, row 1: 0: need spans with start <= end")],
+    "next-gqa gsub_test.json": [
+        ("[2.0, 5.5]", "2.0, 5.5", "9000000001, row 1: 0: need a list of [start, end]"),
+        ('"3":', '"4":', "9000000001, row 1: the key '3' is missing"),
+    ],
     "egoschema questions.json": [
         ('"option 4": "invented behaviour 4"', '"option 4": null', "row 1: option 4: need a text, got 'None'")
     ],
