@@ -17,6 +17,18 @@ SLACK_SECONDS = 0.5
 Duration = Callable[[Path], float | None]
 """The length of a video file in seconds; None where it can't be told."""
 
+
+def promised_seconds(video: Path) -> float | None:
+    """The length in the header of a video, nothing decoded; None for a file that is no video."""
+    from tools.header import read_header  # here, so that a lint of annotations needs no video library
+    from tools.packets import VideoError
+
+    try:
+        return read_header(video).promised_seconds
+    except VideoError:
+        return None
+
+
 _CLOCK = re.compile(r"(?<![\d:])(?:(\d{1,2}):)?(\d{1,2}):([0-5]\d)(?![\d:])")
 
 

@@ -22,9 +22,8 @@ from evals.benchmarks.item import Item, Kind, Reply, Span, video_file
 from evals.benchmarks.metrics import percent, score_metrics
 from evals.benchmarks.records import Record, json_rows
 from evals.extraction.by_gold import official_cgbench
-from evals.extraction.json_block import json_block
 from evals.extraction.ranked import lmms_mcq
-from evals.extraction.spans import block_spans, official_cgbench_spans
+from evals.extraction.spans import official_cgbench_spans, strict_cgbench_spans
 from evals.scoring import Score
 
 _THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5)
@@ -121,10 +120,10 @@ def score_spans(item: Item, said: str | None, profile: Profile) -> Score:
     if profile == "official":
         found = official_cgbench_spans(said or "", item.duration_seconds or 0.0)
         return Score(None, "", "left out") if found is None else _overlap(item, found)
-    spans = block_spans(json_block(said or ""))
+    spans = strict_cgbench_spans(said or "")
     if spans is None or not 1 <= len(spans) <= _MOST_SPANS:
         return Score(0.0, "", f"need one to {_MOST_SPANS} intervals in a block")
-    return _overlap(item, tuple(spans))
+    return _overlap(item, spans)
 
 
 def _overlap(item: Item, spans: tuple[Span, ...]) -> Score:

@@ -52,9 +52,13 @@ def _ordered(first: float, second: float) -> Span:
 def official_cgbench_spans(said: str, duration_seconds: float) -> tuple[Span, ...] | None:
     """The intervals of a ```json block, else all numbers of the text in pairs; None where there are none.
 
-    Intervals that all end by 1 are fractions of the video, but only in a block.
+    Intervals that all end by 1 are fractions of the video, but only in a block. A block with anything but a list is
+    not read at all.
     """
-    spans = block_spans(json_block(said))
+    result = _result(json_block(said))
+    if result is not None and not isinstance(result, list):
+        return None
+    spans = _spans(result)
     if spans is not None:
         is_fraction = all(start <= 1 and stop <= 1 for start, stop in spans)
         scale = duration_seconds if is_fraction else 1.0
@@ -63,13 +67,27 @@ def official_cgbench_spans(said: str, duration_seconds: float) -> tuple[Span, ..
     return tuple(zip(numbers[::2], numbers[1::2], strict=False)) or None
 
 
-def block_spans(block: str) -> list[Span] | None:
-    """The `result` of a JSON text, one [start, end] or a list of them; None if it is anything else."""
+def strict_cgbench_spans(said: str) -> tuple[Span, ...] | None:
+    """The intervals of a ```json block, in seconds; None for anything else."""
+    spans = _spans(_result(json_block(said)))
+    return None if spans is None else tuple(spans)
+
+
+def _result(block: str) -> object:
     try:
-        found = json.loads(block)["result"]
-        pairs = found if isinstance(found[0], list) else [found]
+        return json.loads(block)["result"]
+    except (json.JSONDecodeError, KeyError, TypeError):
+        return None
+
+
+def _spans(result: object) -> list[Span] | None:
+    """One [start, end] or a list of them; None if it is anything else."""
+    if not isinstance(result, list) or not result:
+        return None
+    pairs = result if isinstance(result[0], list) else [result]
+    try:
         return [(float(pair[0]), float(pair[1])) for pair in pairs]
-    except (json.JSONDecodeError, KeyError, IndexError, TypeError, ValueError):
+    except (IndexError, TypeError, ValueError):
         return None
 
 

@@ -274,6 +274,8 @@ def test_cg_bench_intervals_are_fractions_only_if_all_end_by_one() -> None:
     assert official_cgbench_spans(block.replace("1]]", "2]]"), 100.0) == ((0.1, 0.2), (0.5, 2.0))
     assert official_cgbench_spans("from 3 to 5.5 and 7", 100.0) == ((3.0, 5.5),)
     assert official_cgbench_spans("nowhere", 100.0) is None
+    assert official_cgbench_spans('```json\n{"result": "3 to 5"}\n```', 100.0) is None
+    assert official_cgbench_spans('```json\n{"result": [3, 5]}\n```', 100.0) == ((3.0, 5.0),)
     assert cg_bench.union_iou(((0.0, 4.0), (2.0, 6.0)), ((3.0, 9.0),)) == pytest.approx(3 / 9)
 
 

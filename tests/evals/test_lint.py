@@ -8,7 +8,8 @@ import pytest
 from evals.benchmarks.catalogue import BENCHMARKS
 from evals.benchmarks.item import Item
 from evals.benchmarks.records import Place
-from evals.lint import lint
+from evals.controls import BLIND_SECONDS, write_grey_clip
+from evals.lint import lint, promised_seconds
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -70,6 +71,14 @@ def test_the_length_of_a_video_is_asked_for_once(item: Item) -> None:
 
     lint((item, replace(item, id="q2", text="What?")), count)
     assert asked == [item.video]
+
+
+def test_the_length_is_that_of_the_header_and_unknown_for_other_files(item: Item) -> None:
+    assert promised_seconds(item.video) is None
+    write_grey_clip(item.video)
+    assert promised_seconds(item.video) == pytest.approx(BLIND_SECONDS, abs=0.3)
+    (finding,) = lint((replace(item, evidence_seconds=((1.0, 30.0),)),), promised_seconds)
+    assert finding.key == "evidence"
 
 
 @pytest.mark.parametrize("name", ["lvbench", "mlvu", "cg-bench", "longvideobench"])
