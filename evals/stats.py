@@ -1,63 +1,11 @@
-"""How sure a mean is. Questions of one video are not independent, so intervals are clustered by video.
-
-95 % throughout. Cluster-robust (CR1) standard error with Student's t at clusters - 1 degrees of freedom, as in
-Cameron and Miller, "A Practitioner's Guide to Cluster-Robust Inference" (2015), sections II and VI.
-"""
+"""What intervals are made of: Wilson's for independent trials, and Student's t. 95 % throughout."""
 
 import math
-from collections import defaultdict
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 
 CONFIDENCE = 0.95
 _NORMAL_QUANTILE = 1.959963984540054
 """The 97.5th percentile of the standard normal distribution."""
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean with its interval."""
-
-    mean: float
-    low: float | None
-    """None where the data allow no interval: fewer than two clusters."""
-    high: float | None
-    n: int
-    clusters: int
-
-
-def clustered_mean(
-    values: Sequence[float], clusters: Sequence[Hashable], bounds: tuple[float, float] = (0.0, 1.0)
-) -> Estimate:
-    """The mean of values with an interval clustered by `clusters`, cut to what is possible.
-
-    Where all values are alike the standard error is 0, which is no certainty: shares then get Wilson's interval,
-    with as many trials as there are clusters.
-    """
-    if len(values) != len(clusters) or not values:
-        raise ValueError(f"need as many values as clusters, and at least one; got {len(values)} and {len(clusters)}")
-    n, mean = len(values), sum(values) / len(values)
-    residuals: dict[Hashable, float] = defaultdict(float)
-    for value, cluster in zip(values, clusters, strict=True):
-        residuals[cluster] += value - mean
-    count = len(residuals)
-    if count < 2:
-        return Estimate(mean, None, None, n, count)
-    if all(value == values[0] for value in values):
-        if bounds == (0.0, 1.0) and values[0] in bounds:
-            low, high = wilson(round(mean * count), count)
-            return Estimate(mean, low, high, n, count)
-        return Estimate(mean, None, None, n, count)
-    variance = count / (count - 1) * sum(r * r for r in residuals.values()) / n**2
-    margin = t_quantile(0.5 + CONFIDENCE / 2, count - 1) * math.sqrt(variance)
-    return Estimate(mean, max(bounds[0], mean - margin), min(bounds[1], mean + margin), n, count)
-
-
-def paired_difference(first: Sequence[float], second: Sequence[float], clusters: Sequence[Hashable]) -> Estimate:
-    """The mean of `first - second`, item by item, with its interval; for values within 0..1."""
-    if len(first) != len(second):
-        raise ValueError(f"pairs need two sequences of one length, got {len(first)} and {len(second)}")
-    return clustered_mean([a - b for a, b in zip(first, second, strict=True)], clusters, (-1.0, 1.0))
 
 
 def wilson(successes: int, trials: int) -> tuple[float, float]:
@@ -71,6 +19,7 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
     return max(0.0, centre - spread), min(1.0, centre + spread)
 
 
+@lru_cache(maxsize=4096)
 def t_quantile(probability: float, degrees: int) -> float:
     """The quantile of Student's t with whole degrees of freedom, by halving the bracket of its distribution."""
     if not 0.5 <= probability < 1 or degrees < 1:

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.trajectory import Trajectory
+from evals.bootstrap import Estimate, clustered_mean, paired_difference
 from evals.controls.baselines import chance
 from evals.example import Example
 from evals.scoring import Score, evidence_hit, evidence_iou, score
-from evals.stats import Estimate, clustered_mean, paired_difference
 
 
 @dataclass(frozen=True)

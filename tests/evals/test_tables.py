@@ -1,8 +1,8 @@
 """The tables say what was measured, of how many, and how sure."""
 
 from agent.trajectory import Answer, Evidence, Question, Step, Stop, Trajectory, Turn, VideoFacts
+from evals.bootstrap import Estimate
 from evals.example import Example
-from evals.stats import Estimate
 from evals.tables import (
     Outcome,
     accuracy_table,
