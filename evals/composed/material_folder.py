@@ -6,6 +6,7 @@ fills such a folder. A folder with only one of the two is enough; the other is d
 """
 
 import hashlib
+import weakref
 from functools import lru_cache
 from pathlib import Path
 
@@ -28,6 +29,8 @@ class StoredClips:
 
     def __init__(self, folder: Path) -> None:
         self._stores = {path.parent.name: FrameStore(path.parent) for path in sorted(folder.glob(f"*/{RECORDS}"))}
+        for store in self._stores.values():
+            weakref.finalize(self, store.close)
 
     @property
     def names(self) -> tuple[str, ...]:

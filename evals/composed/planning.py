@@ -37,6 +37,9 @@ LEVELS: dict[int, Level] = {
 FEWEST_NEEDLES, FEWEST_CLIPS = 12, 3
 """Names that a side needs: six on screen, a ghost, and wrong options."""
 
+FEWEST_ABSENT = 4
+"""Wrong options for the question which of four appears."""
+
 _COUNTED_SHARE = 0.4
 _MOST_TIMES = 4
 _GAP_SECONDS = 2.0
@@ -99,7 +102,9 @@ class _Planner:
 
     def plan(self, names: Sequence[str], clips: Sequence[str], name: str, split: Split, level: int) -> Plan:
         rng, wanted = self._rng, self._level.needles
-        shuffled = rng.sample(names, len(names))
+        shuffled = _without_common_words(rng.sample(names, len(names)))
+        if len(shuffled) < wanted + 1 + FEWEST_ABSENT:
+            raise ValueError(f"the names of the needles have too many words in common: {', '.join(names)}")
         needles = self._needles(shuffled[: wanted + 1])
         shown, ghost = needles[:-1], needles[-1]
         times = rng.randint(1, _MOST_TIMES) if rng.random() < _COUNTED_SHARE else None
@@ -191,6 +196,18 @@ class _Planner:
             gain=rng.choice((0.8, 1.0, 1.15)),
             crop=_CROPS[rng.randrange(len(_CROPS))],
         )
+
+
+def _without_common_words(names: Sequence[str]) -> list[str]:
+    """The names without those that share a word with an earlier one: who can tell a tiger from a tiger face?"""
+    used: set[str] = set()
+    kept = []
+    for name in names:
+        words = set(name.removeprefix("word ").split())
+        if not words & used:
+            kept.append(name)
+            used |= words
+    return kept
 
 
 _CROPS: tuple[Box, ...] = (
