@@ -17,12 +17,11 @@ from agent.answers import LETTERS
 from agent.policy import PolicyOptions
 from agent.prompts import prompt
 from agent.tags import neutral
-from agent.trajectory import Answer, Calls, Move, Reply, Result, Step, ToolCall, Trajectory
+from agent.trajectory import Answer, Calls, Form, Move, Reply, Result, Step, ToolCall, Trajectory
 from tools.observation import FULL_FRAME, FrameRef
 from tools.sampling import stamp
 from tools.schema import ToolSpec
 
-Form = Literal["native", "text"]
 PictureOf = Callable[[FrameRef], bytes | None]
 
 STOP_STRINGS = ("<tool_response>",)

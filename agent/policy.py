@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from agent.trajectory import Malformed, Setup, Trajectory, Turn, load
+from agent.prompts import prompt_hash
+from agent.trajectory import Form, Malformed, Setup, Trajectory, Turn, load
 from tools.observation import FrameRef
 from tools.schema import ToolSpec
 
@@ -73,6 +74,21 @@ class PolicyOptions:
     """Requests at the same time."""
     adapter: str = ""
     """Folder of a LoRA adapter, for models in process."""
+
+    def setup(self, form: Form, *, sees_pictures: bool = True, left_out: tuple[str, ...] = ()) -> Setup:
+        """What a run records of them."""
+        return Setup(
+            form=form,
+            temperature=self.temperature,
+            top_p=self.top_p,
+            seed=self.seed,
+            max_reply_tokens=self.max_reply_tokens,
+            max_frame_pixels=self.max_frame_pixels,
+            max_pictures=self.max_pictures,
+            prompt_hash=prompt_hash(),
+            sees_pictures=sees_pictures,
+            left_out=left_out,
+        )
 
     def __post_init__(self) -> None:
         if not 0 <= self.temperature <= 2:

@@ -226,12 +226,15 @@ class Verification:
     usage: Usage = Usage()
 
 
+Form = Literal["native", "text"]
+"""Tool calls by the server's own API, or as `<tool_call>` JSON in the text."""
+
+
 @dataclass(frozen=True)
 class Setup:
     """How a model was asked: what another run needs in order to be the same."""
 
-    form: Literal["native", "text"]
-    """Tool calls by the server's own API, or as `<tool_call>` JSON in the text."""
+    form: Form
     temperature: float
     top_p: float
     seed: int

@@ -21,9 +21,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
-from agent.messages import Conversation, Form, Message, Picture, render
+from agent.messages import Conversation, Message, Picture, render
 from agent.policy import PolicyOptions
-from agent.trajectory import Trajectory
+from agent.trajectory import Form, Trajectory
 from evals.run_file import RunFile
 from evals.tables import markdown, percent
 from tools.observation import FrameRef

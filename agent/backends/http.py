@@ -17,7 +17,6 @@ from agent.chat.endpoint import parse_endpoint
 from agent.messages import STOP_STRINGS, Conversation, openai_messages, render
 from agent.policy import PolicyError, PolicyOptions, Sight, seed_of
 from agent.prices import price_of
-from agent.prompts import prompt_hash
 from agent.replies import as_turn
 from agent.trajectory import Reply, Setup, Trajectory, Turn, Usage, next_call_ids
 
@@ -77,18 +76,7 @@ class HttpPolicy:
     @property
     def setup(self) -> Setup:
         """How the model is asked, as found out so far."""
-        options = self._options
-        return Setup(
-            form=self._dialect.form,
-            temperature=options.temperature,
-            top_p=options.top_p,
-            seed=options.seed,
-            max_reply_tokens=options.max_reply_tokens,
-            max_frame_pixels=options.max_frame_pixels,
-            max_pictures=options.max_pictures,
-            prompt_hash=prompt_hash(),
-            left_out=tuple(sorted(self._dialect.refused)),
-        )
+        return self._options.setup(self._dialect.form, left_out=tuple(sorted(self._dialect.refused)))
 
     def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
         """The model's next turn.

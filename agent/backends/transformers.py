@@ -17,7 +17,6 @@ from agent.backends.sampling import Draw, Sampler, StopAt, before_stop
 from agent.backends.vision import Memory, Seen
 from agent.messages import STOP_STRINGS, Conversation, render
 from agent.policy import PolicyError, PolicyOptions, Sight, seed_of
-from agent.prompts import prompt_hash
 from agent.replies import as_turn
 from agent.tokens import Tokens, with_pictures
 from agent.trajectory import Reply, Setup, Trajectory, Turn, Usage
@@ -60,18 +59,7 @@ class TransformersPolicy:
     @property
     def setup(self) -> Setup:
         """How it is asked."""
-        options = self.options
-        return Setup(
-            form="text",
-            temperature=options.temperature,
-            top_p=options.top_p,
-            seed=options.seed,
-            max_reply_tokens=options.max_reply_tokens,
-            max_frame_pixels=options.max_frame_pixels,
-            max_pictures=options.max_pictures,
-            prompt_hash=prompt_hash(),
-            sees_pictures=self._memory is not None,
-        )
+        return self.options.setup("text", sees_pictures=self._memory is not None)
 
     def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
         """The next turn; PolicyError where the conversation is longer than the model can take."""

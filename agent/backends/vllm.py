@@ -18,7 +18,6 @@ from agent.backends.vision import decoded
 from agent.backends.vllm_engine import VllmEngine, on_cpu
 from agent.messages import STOP_STRINGS, render
 from agent.policy import PolicyError, PolicyOptions, Sight, seed_of
-from agent.prompts import prompt_hash
 from agent.replies import as_turn
 from agent.tokens import Scribe, with_pictures
 from agent.trajectory import Reply, Setup, Trajectory, Turn, Usage
@@ -86,18 +85,7 @@ class VllmPolicy:
     @property
     def setup(self) -> Setup:
         """How the model is asked."""
-        options = self._options
-        return Setup(
-            form="text",
-            temperature=options.temperature,
-            top_p=options.top_p,
-            seed=options.seed,
-            max_reply_tokens=options.max_reply_tokens,
-            max_frame_pixels=options.max_frame_pixels,
-            max_pictures=options.max_pictures,
-            prompt_hash=prompt_hash(),
-            sees_pictures=self.model.sees_pictures,
-        )
+        return self._options.setup("text", sees_pictures=self.model.sees_pictures)
 
     def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
         """The model's next turn.

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from agent.asking import ask
 from agent.backends.lite import LitePolicy, packaged_similarity
 from agent.graph import Players, run
-from agent.messages import Conversation, Form, Text, render
+from agent.messages import Conversation, Text, render
 from agent.policy import PolicyOptions, ScriptedPolicy
 from agent.replies import as_turn
 from agent.tags import neutral
@@ -25,6 +25,7 @@ from agent.trajectory import (
     Answer,
     Calls,
     Evidence,
+    Form,
     Malformed,
     Question,
     Reply,

@@ -9,9 +9,9 @@ from typing import get_args
 
 import pytest
 
-from agent.messages import Conversation, Form, Message, Text
+from agent.messages import Conversation, Message, Text
 from agent.policy import PolicyOptions
-from agent.trajectory import Malformed, Reply, Step, Trajectory, Turn, to_json
+from agent.trajectory import Form, Malformed, Reply, Step, Trajectory, Turn, to_json
 from evals.loop_cost import ten_turns
 from evals.prefix import (
     BLOCK,
