@@ -8,6 +8,7 @@ With `--oracle` also two folders of controls, `oracle_frame` and `oracle_crop`, 
 
 import argparse
 import shlex
+import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -19,7 +20,7 @@ from typing import get_args
 from evals.composed.drawn import DRAWN
 from evals.composed.episode import compose
 from evals.composed.families import QUESTIONS_A_VIDEO
-from evals.composed.material_folder import open_material
+from evals.composed.material_folder import MANIFEST, open_material
 from evals.composed.oracle import Kind
 from evals.composed.planning import LEVELS
 from evals.composed.recipe import Split
@@ -28,6 +29,9 @@ from evals.composed.writing import write_episode, write_oracle
 from tools.cache import write_json
 
 EXIT_BAD_INPUT = 2
+SOURCES = "material.tsv"
+"""Whose the footage and the cut-outs are, where they were fetched."""
+
 _PARTS = ("av", "numpy", "opencv-python", "pillow")
 """Packages on which the pixels rest."""
 
@@ -85,6 +89,8 @@ def main(config: Config, command: str = "", say: Callable[[str], None] = lambda 
         say(f"{number + 1}/{config.count} {episode.name} in {time.perf_counter() - started:.1f} s")
     made_of = {"command": command, "material": material.name, "versions": {name: version(name) for name in _PARTS}}
     write_json(config.out / "manifest.json", made_of)
+    if config.material is not None:
+        shutil.copy(config.material / MANIFEST, config.out / SOURCES)
     return written
 
 

@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
+from evals.composed.__main__ import Config as Written
+from evals.composed.__main__ import main as write
 from evals.composed.episode import compose
 from evals.composed.fetched import Config, main, plain_name
 from evals.composed.material_folder import open_material
@@ -76,6 +78,12 @@ def test_videos_are_composed_from_it(sources: Path) -> None:
     assert problems(episode.painter) == ()
     assert "drawn-1" in material.name
     assert episode.painter.picture(0.0).shape == (360, 640, 3)
+
+
+def test_whose_the_material_is_goes_with_the_videos(sources: Path, tmp_path: Path) -> None:
+    folder, _ = filled(sources)
+    write(Written(tmp_path / "set", count=0, material=folder))
+    assert (tmp_path / "set/material.tsv").read_bytes() == (folder / "manifest.tsv").read_bytes()
 
 
 def test_footage_without_a_licence_is_refused(sources: Path) -> None:
