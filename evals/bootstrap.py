@@ -1,7 +1,7 @@
 """How sure a mean is: a bootstrap over videos, since the questions of one video stand or fall together.
 
 95 % throughout. Videos are drawn with replacement, each with all its questions, and every draw gives a ratio of sums.
-The interval is BCa (Efron, "Better Bootstrap Confidence Intervals", 1987, section 2) at levels widened for few videos
+The interval is BCa (Efron, "Better Bootstrap Confidence Intervals", 1987) at levels widened for few videos
 (Hesterberg, arXiv 1411.5279, the expanded percentile interval). It was chosen by what it covers: in 2,000 simulated
 sets each of 6 to 100 videos with 1 to 5 questions and shares of 0.5 to 0.9 the true share lay inside in 92.7 to 99.8 %.
 The percentile interval covers 88.0 to 98.8 %, the basic one 78.5 to 94.3 %, CR1 with Student's t 89.0 to 99.8 %.

@@ -8,13 +8,15 @@ Brier score (1950). An answer without a confidence takes no part, and is counted
 """
 
 import argparse
-import random
 import shlex
 import statistics
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from agent.trajectory import Trajectory
 from evals.example import load_examples
@@ -157,10 +159,13 @@ def _error(groups: Sequence[Sequence[Judged]]) -> float:
 
 def _error_of_chance(items: Sequence[Judged], bins: int) -> float:
     """Consistency resampling (Broecker and Smith 2007): outcomes drawn so that every confidence is true."""
-    draw = random.Random(0)
-    confidences = [[item.confidence for item in group] for group in equal_width(items, bins)]
-    gaps = (abs(sum((draw.random() < c) - c for c in group)) for _ in range(_DRAWS) for group in confidences)
-    return sum(gaps) / _DRAWS / len(items)
+    draw, gaps = np.random.default_rng(0), 0.0
+    for group in equal_width(items, bins):
+        kinds = sorted(Counter(item.confidence for item in group).items())
+        # answers of one confidence are drawn together: as many right of n as a binomial says
+        right = np.sum([draw.binomial(count, confidence, _DRAWS) for confidence, count in kinds], axis=0)
+        gaps += float(np.abs(right - sum(count * confidence for confidence, count in kinds)).mean())
+    return gaps / len(items)
 
 
 def page(played: Sequence[Outcome], readings: Sequence[tuple[str, ConfidenceOf]]) -> str:
