@@ -66,7 +66,7 @@ def breakdown(rows: Sequence[Row], key: str, order: Sequence[str] = ()) -> tuple
     """A line for each label of the key, those of `order` first; a question with several labels is in several lines."""
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        for name, label in row.groups:
+        for name, label in dict.fromkeys(row.groups):
             if name == key:
                 groups[label].append(row)
     places = {label: place for place, label in enumerate(order)}

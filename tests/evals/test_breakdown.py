@@ -76,3 +76,9 @@ def test_a_currency_that_was_never_measured_is_left_out() -> None:
 def test_no_rows_are_no_line() -> None:
     with pytest.raises(ValueError, match="at least one row for 'all'"):
         line("all", [])
+
+
+def test_a_label_that_a_row_has_twice_counts_once() -> None:
+    (found,) = breakdown([row(1, 1.0, ("needs", "zoom"), ("needs", "zoom"))], "needs")
+    assert found.estimate is not None
+    assert found.estimate.n == 1
