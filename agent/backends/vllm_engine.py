@@ -6,6 +6,7 @@ already would be expanded a second time without a word. So every completion hold
 """
 
 import asyncio
+import atexit
 import importlib
 import importlib.util
 import itertools
@@ -25,7 +26,7 @@ _T = TypeVar("_T")
 
 _ENVIRONMENT = {
     "VLLM_NO_USAGE_STATS": "1",
-    "VLLM_LOGGING_LEVEL": "WARNING",
+    "VLLM_LOGGING_LEVEL": "ERROR",
     "VLLM_LOGGING_STREAM": "ext://sys.stderr",
 }
 """Nothing is reported to anybody, and stdout belongs to the answer. What the user has set stays."""
@@ -45,7 +46,10 @@ class Completion:
     token_ids: tuple[int, ...]
     """Everything that was sampled, the stop string and the end-of-turn token included."""
     logprobs: tuple[float, ...]
-    """Natural logarithm of the probability of each sampled token, in the distribution that it was sampled from."""
+    """Natural logarithm of the probability of each sampled token, in the distribution that it was sampled from.
+
+    At temperature 0 nothing is drawn; these are then the model's own, at temperature 1.
+    """
     cached_tokens: int
     """Of the prompt, those that were in the prefix cache."""
     is_cut: bool
@@ -79,14 +83,23 @@ class VllmEngine:
         self._thread = threading.Thread(target=self._loop.run_forever, name="vllm", daemon=True)
         self._thread.start()
         try:
-            self._engine: Any = self._wait_for(self._started(dict(arguments)))
+            # in a list that its end empties: vLLM's own destructor fails where it runs as late as Python's end
+            self._held = [self._wait_for(self._started(dict(arguments)))]
         except (OSError, ValueError, RuntimeError) as error:
             _stop(self._loop, self._thread)
             reason = str(error).strip().splitlines()
             raise PolicyError(
                 f"vLLM does not start with {arguments.get('model')}: {reason[0] if reason else type(error).__name__}"
             ) from error
-        self._ending = weakref.finalize(self, _end, self._engine, self._loop, self._thread)
+        self._ending = weakref.finalize(self, _end, self._held, self._loop, self._thread)
+        # before multiprocessing's own end, which waits for the engine's processes for ever; weakref's comes too late
+        atexit.register(self._ending)
+
+    @property
+    def _engine(self) -> Any:
+        if not self._held:
+            raise PolicyError("vLLM's engine is closed: open the policy again")
+        return self._held[0]
 
     @property
     def max_tokens(self) -> int:
@@ -127,6 +140,7 @@ class VllmEngine:
     def close(self) -> None:
         """Ends the engine and its processes. Closing twice is once, and the end of the program closes too."""
         self._ending()
+        atexit.unregister(self._ending)
 
     async def _started(self, arguments: dict[str, Any]) -> Any:
         return self._vllm.AsyncLLMEngine.from_engine_args(self._vllm.AsyncEngineArgs(**arguments))
@@ -158,9 +172,9 @@ class VllmEngine:
             future.cancel()
 
 
-def _end(engine: Any, loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+def _end(held: list[Any], loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
     """Also runs when the program ends, so that no process of vLLM's outlives it."""
-    loop.call_soon_threadsafe(engine.shutdown, _CLOSING_SECONDS)
+    loop.call_soon_threadsafe(held.pop().shutdown, _CLOSING_SECONDS)
     _stop(loop, thread)
 
 

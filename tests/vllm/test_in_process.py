@@ -1,5 +1,7 @@
 """vLLM in this process: ids in and ids out, many questions at once, and every earlier token from the prefix cache."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -200,3 +202,11 @@ def test_a_folder_without_a_model_is_said_before_an_engine_starts(tmp_path: Path
 def test_an_adapter_that_is_not_there_is_said_before_an_engine_starts(tiny_model: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"adapter_config\.json"):
         VllmPolicy(str(tiny_model), PolicyOptions(adapter=str(tmp_path)))
+
+
+def test_a_program_ends_by_itself_with_an_engine_that_nobody_closed(tiny_model: Path) -> None:
+    opened = f"policy = open_policy('vllm:{tiny_model}')"
+    program = f"from agent.policy import open_policy\nif __name__ == '__main__':\n    {opened}\n    print('open')\n"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=400, check=False)
+    assert (ended.returncode, ended.stdout) == (0, "open\n")
+    assert "Traceback" not in ended.stderr
