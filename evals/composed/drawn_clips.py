@@ -108,7 +108,7 @@ def _ground(rng: np.random.Generator, width: int, height: int) -> Pixels:
 
 def _noise(rng: np.random.Generator, rows: int, columns: int, width: int, height: int) -> NDArray[np.int32]:
     coarse = rng.integers(0, 256, (rows, columns), np.uint8)
-    return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), np.int32)
+    return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR_EXACT), np.int32)
 
 
 def _thing(rng: np.random.Generator, width: int, height: int, size: float) -> _Thing:

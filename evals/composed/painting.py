@@ -1,6 +1,7 @@
 """Paints a frame of a recipe when it is asked for: footage first, then the needle that is on screen.
 
-Integer arithmetic, so the same recipe gives the same bytes; about a millisecond or two a frame.
+Integer arithmetic, and of OpenCV's ways to resize the one that is the same to the bit on every machine: the same recipe
+gives the same bytes. It takes about a millisecond a frame at 640x360.
 """
 
 from bisect import bisect_right
@@ -89,7 +90,7 @@ def _dressed(pixels: Pixels, segment: Segment) -> Pixels:
     height, width = pixels.shape[:2]
     if segment.crop != FULL_FRAME:
         part = np.ascontiguousarray(crop(pixels, segment.crop))
-        pixels = np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+        pixels = np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR_EXACT), np.uint8)
     if segment.is_mirrored:
         pixels = np.asarray(cv2.flip(pixels, 1), np.uint8)
     brighter = np.minimum(np.arange(256) * round(segment.gain * 256) // 256, 255).astype(np.uint8)
