@@ -1,0 +1,130 @@
+"""Results of stored runs as Markdown, and as one page with plots and a gallery of misses beside hits.
+
+    python -m evals.report runs/lite runs/blind --html report.html --gallery 12
+
+RUN is a folder that `evals.run --out` wrote, of any policy, set or control; nothing is played. The pages of the
+gallery's trajectories are written into a folder beside the page, `report_pages`.
+"""
+
+import argparse
+import shlex
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from evals.report.breakdowns import breakdowns
+from evals.report.confidence import abstention_section, calibration_section
+from evals.report.costs import cost_section
+from evals.report.differences import differences
+from evals.report.evidence import evidence_section
+from evals.report.gallery import hang
+from evals.report.headline import headline
+from evals.report.page import page
+from evals.report.section import Section, as_markdown
+from evals.report.stored_run import StoredRun, load_run, manifest_of
+from tools.cache import write_atomically
+
+EXIT_BAD_INPUT = 2
+GALLERY = 8
+"""Misses of each run that has no control."""
+
+Say = Callable[[str], None]
+
+
+def load_runs(folders: Sequence[Path], say: Say = lambda _: None) -> tuple[StoredRun, ...]:
+    """The runs in the order of the folders.
+
+    Those without a control are read first: they tell how long each question's video is.
+
+    Raises:
+        ValueError: a folder is no run, is there twice, or its set has changed.
+    """
+    if len(set(folders)) < len(folders):
+        raise ValueError(f"each run once, got {', '.join(map(str, folders))}")
+    manifests = {folder: manifest_of(folder) for folder in folders}
+    names, lengths = _names(folders), defaultdict[str, dict[str, float]](dict)
+    runs: dict[Path, StoredRun] = {}
+    for folder in sorted(folders, key=lambda f: manifests[f].terms.control is not None):
+        say(f"reading {folder}")
+        manifest, known = manifests[folder], lengths[manifests[folder].terms.questions]
+        runs[folder] = load_run(folder, manifest, folders.index(folder) + 1, names[folder], known)
+        known.update(runs[folder].lengths)
+    return tuple(runs[folder] for folder in folders)
+
+
+def sections_of(runs: Sequence[StoredRun]) -> tuple[Section, ...]:
+    """All that the figures say; what no run measured is left out."""
+    found = (
+        headline(runs),
+        differences(runs),
+        breakdowns(runs),
+        cost_section(runs),
+        calibration_section(runs),
+        abstention_section(runs),
+        evidence_section(runs),
+    )
+    return tuple(section for section in found if section is not None)
+
+
+def main(
+    folders: Sequence[Path],
+    html: Path | None = None,
+    gallery: int = GALLERY,
+    command: str = "",
+    say: Say = lambda _: None,
+) -> str:
+    """The report as Markdown; writes the page where one is asked for.
+
+    Args:
+        folders: of the runs.
+        html: the page; the folder beside it for the pages of trajectories is called `NAME_pages`.
+        gallery: misses of each run without a control; 0 for no gallery.
+        command: how it was started, for the record.
+        say: is told how far it is.
+
+    Raises:
+        ValueError: a run can't be read, or the page can't be written there.
+    """
+    if gallery < 0:
+        raise ValueError(f"need --gallery >= 0, got {gallery}")
+    if html is not None and not html.absolute().parent.is_dir():
+        raise ValueError(f"can't write {html}: {html.absolute().parent} is not a folder")
+    runs = load_runs(folders, say)
+    sections = sections_of(runs)
+    if html is not None:
+        mains = [run for run in runs if not run.control]
+        galleries = hang(mains, gallery, html.with_name(f"{html.stem}_pages"), say) if gallery else ()
+        title = ", ".join(dict.fromkeys(run.set_name for run in runs))
+        write_atomically(html, page(title, runs, sections, galleries, command))
+        say(f"the page is in {html}")
+    return "\n\n".join(part for part in (f"    {command}" if command else "", as_markdown(sections)) if part) + "\n"
+
+
+def _names(folders: Sequence[Path]) -> dict[Path, str]:
+    """The last part of each path, or as many as tell all apart."""
+    full = [folder.absolute().parts for folder in folders]
+    for count in range(1, max(map(len, full)) + 1):
+        short = ["/".join(parts[-count:]) for parts in full]
+        if len(set(short)) == len(short):
+            return dict(zip(folders, short, strict=True))
+    return {folder: str(folder) for folder in folders}
+
+
+def _command_line() -> int:
+    parser = argparse.ArgumentParser("python -m evals.report", description="Results of stored runs; nothing is played.")
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="a folder that evals.run --out wrote")
+    parser.add_argument("--html", type=Path, metavar="FILE.html", help="write one page that fetches nothing")
+    parser.add_argument("--gallery", type=int, default=GALLERY, metavar="N", help="misses of each run; 0 for none")
+    got = parser.parse_args()
+    command = shlex.join(["python", "-m", "evals.report", *sys.argv[1:]])
+    try:
+        print(main(got.runs, got.html, got.gallery, command, lambda line: print(line, file=sys.stderr, flush=True)))
+    except (ValueError, OSError) as error:
+        print(f"evals.report: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_command_line())

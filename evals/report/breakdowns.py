@@ -1,0 +1,51 @@
+"""Where the right answers are: by length of the video, by kind, by need, by the set's own categories, for all runs."""
+
+from collections.abc import Sequence
+
+from evals.breakdown import FEW, Line, breakdown, keys
+from evals.report.section import NOT_MEASURED, Section, Table, share
+from evals.report.stored_run import StoredRun
+from evals.row import DURATIONS
+
+_TITLES = {"duration": "Length of the video", "kind": "Kind of question", "needs": "What the question needs"}
+_MOST_LABELS = 60
+"""A key with more is an id and no category."""
+
+
+def breakdowns(runs: Sequence[StoredRun]) -> Section | None:
+    """A table for each key; runs beside one another. None where nothing has two labels."""
+    wanted = dict.fromkeys(key for run in runs for key in keys(run.rows))
+    tables = tuple(table for key in wanted if (table := _table(key, runs)) is not None)
+    if not tables:
+        return None
+    note = f"* fewer than {FEW} questions: the interval is wider than most differences between rows."
+    lede = (
+        "Columns of few questions are decoration: mind the intervals. A question may be in several rows of one table."
+    )
+    return Section("breakdowns", "Breakdowns", lede, tables, (note,))
+
+
+def _table(key: str, runs: Sequence[StoredRun]) -> Table | None:
+    order = DURATIONS if key == "duration" else ()
+    found = {run.label: {x.label: x for x in breakdown(run.rows, key, order)} for run in runs}
+    having = [run.label for run in runs if found[run.label]]
+    labels = dict.fromkeys(label for by_label in found.values() for label in by_label)
+    if not 2 <= len(labels) <= _MOST_LABELS:
+        return None
+    ranked = sorted(labels, key=lambda label: order.index(label) if label in order else len(order))
+    rows = tuple(
+        (label, _count(label, found, having), *(_cell(found[r].get(label)) for r in having)) for label in ranked
+    )
+    return Table(("", "questions", *having), rows, _TITLES.get(key, key))
+
+
+def _count(label: str, found: dict[str, dict[str, Line]], having: Sequence[str]) -> str:
+    """Questions in the row, of the run that has most."""
+    lines = [found[run][label] for run in having if label in found[run]]
+    return str(max((x.estimate.n for x in lines if x.estimate is not None), default=0))
+
+
+def _cell(line: Line | None) -> str:
+    if line is None or line.estimate is None:
+        return NOT_MEASURED
+    return share(line.estimate) + (" *" if line.estimate.n < FEW else "")

@@ -1,0 +1,99 @@
+"""Does a confidence mean what it says, does it rank right answers above wrong ones, and is what can't be known left."""
+
+from collections.abc import Sequence
+
+from evals.abstention import Abstentions, RiskCoverage, abstentions, risk_coverage
+from evals.calibration import BINS, Calibration, Judged, calibrate, plot
+from evals.report.chart import Axis, Line, chart, colour
+from evals.report.section import NOT_MEASURED, Chart, Section, Table
+from evals.report.stored_run import StoredRun
+from evals.tables import percent
+
+
+def calibration_section(runs: Sequence[StoredRun]) -> Section | None:
+    """Reliability and risk against coverage; None where no run states a confidence."""
+    judged = {run.number: _judged(run) for run in runs}
+    stating = [run for run in runs if judged[run.number]]
+    if not stating:
+        return None
+    fits = {run.number: calibrate(judged[run.number]) for run in stating}
+    risks = {run.number: risk_coverage(judged[run.number]) for run in stating}
+    reliability = tuple(Chart(plot(fits[run.number], run.label), "") for run in stating if not run.control)
+    return Section(
+        "confidence",
+        "Confidence",
+        "Dots on the dashed line mean what they say. Last: answering only the surest, how many of those are wrong.",
+        (*reliability, _risk_chart(stating, risks), _table(stating, fits, risks)),
+        (
+            f"ECE: mean gap of confidence and accuracy over {BINS} bins; of chance: what a perfectly calibrated policy "
+            "with these confidences would show. AURC: area under risk against coverage, beside the best that the same "
+            "answers allow and what confidences that say nothing would have. Only answers with a confidence take part.",
+        ),
+    )
+
+
+def abstention_section(runs: Sequence[StoredRun]) -> Section | None:
+    """What became of questions that may have no answer; None where nothing can be or was abstained from."""
+    found = {run.label: abstentions(run.rows) for run in runs}
+    kept = {label: a for label, a in found.items() if a.recall is not None or a.abstained_wrongly}
+    if not kept:
+        return None
+    header = (
+        "run",
+        "answered right",
+        "answered wrong",
+        "made up",
+        "abstained rightly",
+        "abstained wrongly",
+        "no answer",
+        "recall",
+        "precision",
+        "F1",
+    )
+    return Section(
+        "abstention",
+        "Abstention",
+        "Made up: answered although the video does not show it. Recall is over the questions it can't answer.",
+        (Table(header, tuple((label, *_abstained(a)) for label, a in kept.items())),),
+    )
+
+
+def _abstained(a: Abstentions) -> tuple[str, ...]:
+    counts = (
+        a.answered_right,
+        a.answered_wrong,
+        a.answered_nothing_shown,
+        a.abstained_rightly,
+        a.abstained_wrongly,
+        a.no_answer + a.no_answer_nothing_shown,
+    )
+    shares = (a.recall, a.precision, a.f1 if a.recall is not None else None)
+    return (*map(str, counts), *(NOT_MEASURED if x is None else percent(x) for x in shares))
+
+
+def _judged(run: StoredRun) -> tuple[Judged, ...]:
+    return tuple(
+        Judged(one.confidence, one.row.value == 1.0)
+        for one in run.played
+        if one.confidence is not None and one.row.value is not None
+    )
+
+
+def _risk_chart(runs: Sequence[StoredRun], risks: dict[int, RiskCoverage]) -> Chart:
+    lines = [
+        Line(tuple((p.coverage, p.risk) for p in risks[run.number].points), colour(run.number), run.label)
+        for run in runs
+    ]
+    axes = Axis("share of questions answered", 0.0, 1.0, True), Axis("wrong", 0.0, 1.0, True)
+    title = "Errors among the surest answers"
+    return Chart(chart(title, *axes, lines), title)
+
+
+def _table(runs: Sequence[StoredRun], fits: dict[int, Calibration], risks: dict[int, RiskCoverage]) -> Table:
+    rows = []
+    for run in runs:
+        fit, risk = fits[run.number], risks[run.number]
+        figures = (fit.ece, fit.ece_of_chance, fit.ece_equal_mass, fit.brier, risk.aurc, risk.best, risk.at_random)
+        rows.append((run.label, str(fit.count), *(f"{figure:.3f}" for figure in figures)))
+    header = ("run", "answers", "ECE", "of chance", "ECE, equal mass", "Brier", "AURC", "best", "at random")
+    return Table(header, tuple(rows))

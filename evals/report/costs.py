@@ -1,0 +1,60 @@
+"""What the answers cost, and accuracy against it: more frames, tokens and seconds are only worth what they buy."""
+
+from collections.abc import Sequence
+
+from evals.breakdown import Cost, costs, per_1000_tokens
+from evals.report.chart import Axis, Dot, axis_over, chart, colour, short
+from evals.report.section import NOT_MEASURED, Chart, Section, Table
+from evals.report.stored_run import StoredRun
+from evals.runs import asked, mean_of
+
+_DRAWN = ("frames", "tokens", "seconds", "US dollars")
+_UPRIGHT = Axis("right", 0.0, 1.0, is_percent=True)
+
+
+def cost_section(runs: Sequence[StoredRun]) -> Section:
+    """Costs a question, and a chart for each currency in which runs differ."""
+    found = {run.number: {cost.name: cost for cost in costs(run.rows)} for run in runs}
+    drawn = tuple(x for name in _DRAWN if (x := _against(name, runs, found)) is not None)
+    return Section(
+        "cost",
+        "Cost",
+        "Per question, of all its samples. Up and to the left is better.",
+        (*drawn, _table(runs, found)),
+        (
+            "Seconds are those of turns and tools, indexing not included. What was not measured is not zero: "
+            f"it is {NOT_MEASURED}. Right per 1,000 tokens: sum of scores over sum of tokens.",
+        ),
+    )
+
+
+def _table(runs: Sequence[StoredRun], found: dict[int, dict[str, Cost]]) -> Table:
+    names = dict.fromkeys(name for costs_of in found.values() for name in costs_of)
+    rows = []
+    for run in runs:
+        cells = [_said(found[run.number].get(name)) for name in names]
+        ratio = per_1000_tokens(run.rows)
+        rows.append((run.label, *cells, NOT_MEASURED if ratio is None else f"{ratio.mean:.3g}"))
+    return Table(("run", *names, "right per 1,000 tokens"), tuple(rows), "Mean, median, 95th percentile, most")
+
+
+def _said(cost: Cost | None) -> str:
+    if cost is None:
+        return NOT_MEASURED
+    return " / ".join(short(value) for value in (cost.mean, cost.median, cost.p95, cost.most))
+
+
+def _against(name: str, runs: Sequence[StoredRun], found: dict[int, dict[str, Cost]]) -> Chart | None:
+    """Accuracy against the mean cost; None where fewer than two runs measured it, or all cost nothing."""
+    dots = []
+    for run in runs:
+        questions = asked(run.rows)
+        if name not in found[run.number] or not questions:
+            continue
+        mean, cost = mean_of(questions), found[run.number][name].mean
+        tip = f"{run.label}: {100 * mean.mean:.1f} % right, {cost:,.4g} {name}"
+        dots.append(Dot(cost, mean.mean, mean.low, mean.high, colour(run.number), str(run.number), tip))
+    if len(dots) < 2 or not any(dot.x for dot in dots):
+        return None
+    across = axis_over(f"{name} a question, mean", [dot.x for dot in dots])
+    return Chart(chart(f"Right answers against {name}", across, _UPRIGHT, dots), f"Right answers against {name}")

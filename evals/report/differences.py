@@ -1,0 +1,90 @@
+"""What a policy gains over its controls and over other policies, on the questions that both were scored on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from evals.paired import Comparison, compare, holm
+from evals.report.section import NOT_MEASURED, Interval, Intervals, Section, Table, points
+from evals.report.stored_run import StoredRun
+
+_OTHER_ANSWERS = frozenset({"unanswerable"})
+"""Controls under which other answers are right: a difference would say nothing."""
+
+
+@dataclass(frozen=True)
+class _Pair:
+    first: StoredRun
+    second: StoredRun
+    found: Comparison
+
+    @property
+    def label(self) -> str:
+        return f"{self.first.label} − {self.second.label}"
+
+
+def differences(runs: Sequence[StoredRun]) -> Section | None:
+    """Each run minus the controls of its policy, and minus the other runs of its set; None without a pair."""
+    pairs = _pairs(runs)
+    if not pairs:
+        return None
+    reach = max(abs(x) for pair in pairs for x in _ends(pair.found)) * 1.05 or 0.1
+    drawn = Intervals(
+        "First minus second, in points", -reach, reach, tuple(_drawn(pair) for pair in pairs), is_signed=True
+    )
+    return Section(
+        "differences",
+        "Differences",
+        "An interval that holds zero is no finding. Pairs share their questions: hard and easy ones cancel out.",
+        (drawn, _table(pairs)),
+        (
+            "p: McNemar's mid-p over the questions on which the two differ, Holm's over all pairs of this table; it "
+            "takes questions of one video as independent, so that the interval is the claim. "
+            f"{NOT_MEASURED} where a question has several runs or a score between right and wrong.",
+        ),
+    )
+
+
+def _pairs(runs: Sequence[StoredRun]) -> list[_Pair]:
+    mains = [run for run in runs if not run.control]
+    wanted = [
+        (main, other)
+        for main in mains
+        for other in runs
+        if other.control and other.control not in _OTHER_ANSWERS and _is_same_player(main, other)
+    ]
+    wanted += [(a, b) for a, b in combinations(mains, 2) if a.set_key == b.set_key]
+    return [_Pair(a, b, found) for a, b in wanted if (found := compare(a.rows, b.rows)) is not None]
+
+
+def _is_same_player(first: StoredRun, second: StoredRun) -> bool:
+    return first.set_key == second.set_key and first.manifest.terms.policy == second.manifest.terms.policy
+
+
+def _ends(found: Comparison) -> tuple[float, ...]:
+    e = found.difference
+    return (e.mean, *(x for x in (e.low, e.high) if x is not None))
+
+
+def _drawn(pair: _Pair) -> Interval:
+    e = pair.found.difference
+    return Interval(pair.label, e.mean, e.low, e.high, None, bool(pair.second.control))
+
+
+def _table(pairs: Sequence[_Pair]) -> Table:
+    tested = [pair.found.agreement.mid_p for pair in pairs if pair.found.agreement is not None]
+    adjusted = iter(holm(tested))
+    rows = []
+    for pair in pairs:
+        agreement = pair.found.agreement
+        counts = (NOT_MEASURED,) * 3
+        if agreement is not None:
+            counts = (str(agreement.only_first), str(agreement.only_second), _p(next(adjusted)))
+        e = pair.found.difference
+        rows.append((pair.label, str(e.n), points(e), *counts, str(pair.found.unmatched)))
+    header = ("first − second", "questions", "points", "only first right", "only second right", "p", "not in both")
+    return Table(header, tuple(rows))
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"

@@ -1,0 +1,200 @@
+"""Misses beside hits of the same kind: drawn, not chosen, so that a reader sees what is usual.
+
+The draw goes by a hash of the question, the same in every report, and takes the kinds of question in turn. Each card
+leads to the page of its trajectory, which is written beside the report.
+"""
+
+import hashlib
+import re
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from agent.pictures import Picture, PictureOf, gather
+from agent.report import whole_frame, write_report
+from agent.trajectory import Answer, Trajectory
+from evals.report.stills import Stills
+from evals.report.stored_run import Played, Scorer, StoredRun
+from tools.observation import FULL_FRAME, FrameRef
+
+THUMBNAILS = 3
+"""Frames on a card."""
+_THUMBNAIL_WIDTH = 320
+BUDGET_BYTES = 2_000_000
+"""Thumbnails of a whole gallery."""
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True)
+class Card:
+    """One answer of the gallery."""
+
+    question: str
+    options: tuple[str, ...]
+    kind: str
+    expected: str
+    said: str
+    why: str
+    is_right: bool
+    confidence: float | None
+    seconds: float
+    video: str
+    frames: tuple[tuple[FrameRef, Picture], ...]
+    link: str
+    """Address of the page of its trajectory, relative to the report."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A miss, and a hit of its kind; None where none is left."""
+
+    miss: Card | None
+    hit: Card | None
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """The cards of one run."""
+
+    run: StoredRun
+    pairs: tuple[Pair, ...]
+
+
+def drawn(run: StoredRun, count: int) -> tuple[tuple[Played | None, Played | None], ...]:
+    """Up to `count` misses, kinds in turn, each with a hit of its kind where there is one."""
+    misses, hits = _by_kind(run, 0.0), _by_kind(run, 1.0)
+    chosen = list(islice(_in_turn(misses), count))
+    pairs: list[tuple[Played | None, Played | None]] = []
+    for miss in chosen:
+        kind = kind_of(miss)
+        pairs.append((miss, hits[kind].pop(0) if hits.get(kind) else None))
+    rest = _in_turn(hits)
+    filled: list[tuple[Played | None, Played | None]] = [(miss, hit or next(rest, None)) for miss, hit in pairs]
+    return (*filled, *((None, hit) for hit in islice(rest, count - len(filled))))
+
+
+def kind_of(played: Played) -> str:
+    """What a question is first of all: its need, else the set's own category, else its kind."""
+    groups = dict(reversed(played.row.groups))
+    own = [label for key, label in played.row.groups if key not in ("duration", "kind", "needs")]
+    return groups.get("needs") or next(iter(own), "") or groups.get("kind", "")
+
+
+def _by_kind(run: StoredRun, value: float) -> dict[str, list[Played]]:
+    """The first run of each question with that score, in drawn order."""
+    found: dict[str, list[Played]] = defaultdict(list)
+    seen: set[str] = set()
+    for one in sorted((p for p in run.played if p.row.value == value), key=lambda p: _draw(p.row.question)):
+        if one.row.question not in seen:
+            seen.add(one.row.question)
+            found[kind_of(one)].append(one)
+    return found
+
+
+def _in_turn(groups: dict[str, list[Played]]) -> Iterator[Played]:
+    """One of each kind, then the next of each; what is taken meanwhile by others is skipped."""
+    while any(groups.values()):
+        for kind in sorted(groups):
+            if groups[kind]:
+                yield groups[kind].pop(0)
+
+
+def _draw(question: str) -> bytes:
+    return hashlib.blake2b(question.encode(), digest_size=8).digest()
+
+
+def hang(runs: Sequence[StoredRun], count: int, folder: Path, say: Callable[[str], None]) -> tuple[Gallery, ...]:
+    """The galleries of runs, `count` misses each; writes the pages of their trajectories into `folder`."""
+    galleries = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for run in runs:
+            pairs = drawn(run, count)
+            if pairs:
+                folder.mkdir(parents=True, exist_ok=True)
+                hand = _Hand(run, folder, Path(scratch), say, BUDGET_BYTES // (2 * len(pairs) * len(runs)))
+                galleries.append(Gallery(run, tuple(Pair(hand.card(miss), hand.card(hit)) for miss, hit in pairs)))
+    return tuple(galleries)
+
+
+class _Hand:
+    """Makes the cards of one run."""
+
+    def __init__(
+        self, run: StoredRun, folder: Path, scratch: Path, say: Callable[[str], None], budget_bytes: int
+    ) -> None:
+        self._run = run
+        self._folder = folder
+        self._scratch = scratch
+        self._say = say
+        self._budget_bytes = budget_bytes
+        self._scorer = Scorer(run.questions, run.control, {})
+        self._sources = {entry.id: entry.source for entry in run.questions.asking.entries}
+
+    def card(self, played: Played | None) -> Card | None:
+        """The card of a row, with its page written; None for none."""
+        if played is None:
+            return None
+        trajectory = self._run.trajectory(played)
+        page = self._folder / _file_name(self._run, trajectory)
+        source = None if self._run.control else self._sources[played.row.question]
+        with Stills(source, self._scratch, self._say) as stills:
+            write_report(trajectory, page, stills.picture)
+            frames = _thumbnails(trajectory, stills.picture, self._budget_bytes)
+        return self._filled(played, trajectory, frames, f"{self._folder.name}/{page.name}")
+
+    def _filled(
+        self, played: Played, trajectory: Trajectory, frames: tuple[tuple[FrameRef, Picture], ...], link: str
+    ) -> Card:
+        asked = self._run.asked[trajectory.question.id]
+        example = self._scorer.example_of(asked)
+        score = self._scorer.score(asked, example, trajectory, "strict")
+        return Card(
+            question=trajectory.question.text,
+            options=trajectory.question.options,
+            kind=kind_of(played),
+            expected="not shown in this video" if example.answer is None else example.answer,
+            said=_said(trajectory.answer, trajectory.question.options),
+            why=score.why,
+            is_right=score.value == 1.0,
+            confidence=trajectory.confidence,
+            seconds=trajectory.seconds,
+            video=Path(trajectory.question.video).name,
+            frames=frames,
+            link=link,
+        )
+
+
+def _file_name(run: StoredRun, trajectory: Trajectory) -> str:
+    """Readable and unique; ids may hold anything."""
+    key = f"{run.path} {trajectory.question.id} {trajectory.sample}"
+    name = _UNSAFE.sub("-", trajectory.question.id)[:60]
+    return f"{run.number}-{name}-{hashlib.blake2b(key.encode(), digest_size=4).hexdigest()}.html"
+
+
+def _said(answer: Answer | None, options: Sequence[str]) -> str:
+    if answer is None:
+        return "no answer"
+    if answer.not_shown:
+        return "not shown in this video"
+    if answer.option is not None and 0 <= answer.option < len(options):
+        return options[answer.option]
+    return answer.text or "nothing"
+
+
+def _thumbnails(trajectory: Trajectory, picture: PictureOf, budget_bytes: int) -> tuple[tuple[FrameRef, Picture], ...]:
+    """The frames that the answer rests on, else those seen last."""
+    cited = [ref for item in (trajectory.answer.evidence if trajectory.answer else ()) for ref in item.frames]
+    refs = list(dict.fromkeys(_small(ref, trajectory) for ref in cited or trajectory.frames_seen[-THUMBNAILS:]))
+    pictures = gather(refs[:THUMBNAILS], picture, budget_bytes)
+    return tuple((ref, shown) for ref in refs[:THUMBNAILS] if (shown := pictures.get(ref)) is not None)
+
+
+def _small(ref: FrameRef, trajectory: Trajectory) -> FrameRef:
+    """The reference at the size of a thumbnail, of the same shape."""
+    shape = ref if ref.box != FULL_FRAME or ref.width > 1 else whole_frame(ref, trajectory)
+    scale = min(1.0, _THUMBNAIL_WIDTH / shape.width, _THUMBNAIL_WIDTH / shape.height)
+    return FrameRef(ref.seconds, max(1, round(shape.height * scale)), max(1, round(shape.width * scale)), ref.box)

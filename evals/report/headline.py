@@ -1,0 +1,115 @@
+"""How many answers are right: each run by each profile, with its interval, beside what guessing would give."""
+
+from collections.abc import Sequence
+
+from evals.breakdown import line
+from evals.report.section import NOT_MEASURED, Interval, Intervals, Part, Section, Table, share
+from evals.report.stored_run import StoredRun
+from evals.runs import several_runs
+from evals.stats import CONFIDENCE
+from evals.tables import percent
+
+_GROUPED = "accuracy "
+"""Metrics of a set that begin so are those of its groups, which have a section of their own."""
+
+
+def headline(runs: Sequence[StoredRun]) -> Section:
+    """Accuracy of every run."""
+    lines = {run.label: line(run.label, run.rows) for run in runs}
+    drawn = tuple(
+        Interval(run.label, e.mean, e.low, e.high, found.chance, bool(run.control))
+        for run in runs
+        if (e := (found := lines[run.label]).estimate) is not None
+    )
+    rows = tuple(
+        (
+            run.label,
+            run.set_name,
+            run.control or "none",
+            NOT_MEASURED if (e := lines[run.label].estimate) is None else str(e.n),
+            NOT_MEASURED if e is None else str(e.clusters),
+            share(e),
+            percent(lines[run.label].chance),
+            str(lines[run.label].unscored),
+        )
+        for run in runs
+    )
+    header = ("run", "set", "control", "questions", "videos", "right", "guessing", "not scored")
+    parts: list[Part] = [Intervals("Right answers, strict, in percent", 0.0, 1.0, drawn, "guessing")] if drawn else []
+    parts.append(Table(header, rows))
+    parts += [part for part in (_profiles(runs), *map(_metrics, runs), _repeated(runs)) if part is not None]
+    return Section("accuracy", "Accuracy", _lede(runs), tuple(parts), _notes(runs))
+
+
+def _lede(runs: Sequence[StoredRun]) -> str:
+    count = sum(len(run.played) for run in runs)
+    return (
+        f"{count:,} stored answers, scored again for this report. The strict profile is the headline: no answer is a "
+        "wrong answer. What was broken off by a bug or a server that was gone says nothing of the answer: it is not "
+        "scored, and counted."
+    )
+
+
+def _notes(runs: Sequence[StoredRun]) -> tuple[str, ...]:
+    interval = f"Intervals: {100 * CONFIDENCE:.0f} %, by drawing videos and not questions (BCa at widened levels)."
+    partial = [
+        f"{run.label}: {seen} of {run.manifest.asked} questions are there so far."
+        for run in runs
+        if (seen := len({row.question for row in run.rows})) < run.manifest.asked
+    ]
+    left_out = [
+        f"{run.label}: {len(run.manifest.left_out)} questions were not asked, for example: "
+        f"{next(iter(run.manifest.left_out.values()))}"
+        for run in runs
+        if run.manifest.left_out
+    ]
+    remarks = dict.fromkeys(f"{run.set_name}: {remark}" for run in runs for remark in run.manifest.remarks)
+    return (interval, *partial, *left_out, *remarks)
+
+
+def _profiles(runs: Sequence[StoredRun]) -> Table | None:
+    profiles = tuple(dict.fromkeys(profile for run in runs for profile in run.profiles))
+    if len(profiles) < 2:
+        return None
+    rows = tuple(
+        (run.label, *(share(line(p, run.rows_by(p)).estimate) if p in run.profiles else NOT_MEASURED for p in profiles))
+        for run in runs
+        if len(run.profiles) > 1
+    )
+    return Table(("run", *profiles), rows, "The same answers by each set of rules")
+
+
+def _metrics(run: StoredRun) -> Table | None:
+    """What the authors of a published set report, of the first run of each question."""
+    if not run.said:
+        return None
+    by_profile = {profile: run.questions.metrics(run.said, profile) for profile in run.profiles}
+    names = dict.fromkeys(n for found in by_profile.values() for n in found if not n.startswith(_GROUPED))
+    rows = tuple(
+        (name, *(f"{m:.1f}" if (m := by_profile[p].get(name)) is not None else NOT_MEASURED for p in run.profiles))
+        for name in names
+    )
+    return (
+        Table((f"metric of {run.set_name}", *run.profiles), rows, f"{run.label}, by the set's own metrics")
+        if rows
+        else None
+    )
+
+
+def _repeated(runs: Sequence[StoredRun]) -> Table | None:
+    """How much runs of the same questions differ."""
+    rows = []
+    for run in runs:
+        if len({row.run for row in run.rows}) < 2 or all(row.value is None for row in run.rows):
+            continue
+        found = several_runs(run.rows)
+        by_run = ", ".join(f"{100 * mean:.1f}" for mean in found.by_run.values())
+        spread = NOT_MEASURED if found.spread is None else f"{100 * found.spread:.1f}"
+        shares = (found.always_right, found.voted, found.changing)
+        rows.append((run.label, by_run, spread, *map(percent, shares)))
+    header = ("run", "mean of each run", "spread (SD)", "always right", "right by vote", "answer changes")
+    return (
+        Table(header, tuple(rows), "Questions asked several times, or with their options in other orders")
+        if rows
+        else None
+    )

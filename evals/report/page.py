@@ -1,0 +1,105 @@
+"""The report as one HTML page: its style inside, nothing fetched, no script, hostile words escaped by the template."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib.resources import files
+from itertools import groupby
+from urllib.parse import quote
+
+from jinja2 import Environment, StrictUndefined, Template
+
+from agent.coverage import mmss
+from evals.report.gallery import Gallery
+from evals.report.section import Part, Section
+from evals.report.stored_run import StoredRun
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def page(
+    title: str,
+    runs: Sequence[StoredRun],
+    sections: Sequence[Section],
+    galleries: Sequence[Gallery] = (),
+    command: str = "",
+) -> bytes:
+    """The page as UTF-8."""
+    style = files("agent").joinpath("report.css").read_text(encoding="utf-8") + _part("page.css")
+    text = _template().render(
+        title=title,
+        runs=runs,
+        sections=sections,
+        galleries=galleries,
+        command=command,
+        style=style,
+        style_hash="sha256-" + base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+    )
+    # a lone surrogate out of a model's JSON must not stop the page
+    return text.encode("utf-8", errors="replace")
+
+
+def terms_of(run: StoredRun) -> tuple[tuple[str, str], ...]:
+    """What a reader needs to judge a run, or to run it again."""
+    manifest, terms = run.manifest, run.manifest.terms
+    limits = ", ".join(f"{name} {value:g}" for name, value in vars(terms.limits).items() if value is not None)
+    found = [
+        ("policy", terms.policy),
+        ("set", f"{terms.benchmark}: {manifest.data}"),
+        ("control", terms.control or "none"),
+        ("questions", f"{manifest.asked:,}, {manifest.runs} run{'s' * (manifest.runs > 1)} of each"),
+        ("limits", limits),
+        ("prompt", terms.prompt),
+    ]
+    if (setup := manifest.setup) is not None:
+        found.append(("sampling", f"temperature {setup.temperature:g}, top-p {setup.top_p:g}, seed {setup.seed}"))
+        found.append(
+            ("pictures", f"{setup.max_frame_pixels:,} pixels each, {setup.max_pictures or 'any number'} a request")
+        )
+    if manifest.sessions:
+        last = manifest.sessions[-1]
+        gpus = f", {', '.join(last.machine.gpus)}" if last.machine.gpus else ""
+        found.append(("machine", f"{last.machine.cpu}, {last.machine.cores} cores{gpus}"))
+        found.append(("version", f"videosleuth {last.versions.get('videosleuth', '?')}, {last.commit or 'no commit'}"))
+        found.append(("when", f"{manifest.sessions[0].started} to {last.ended or 'not ended'}"))
+        found.append(("command", last.command))
+    found.append(("files", ", ".join(f"{name} {digest[:12]}" for name, digest in manifest.files.items()) or "none"))
+    return tuple(found)
+
+
+def _grouped(parts: Iterable[Part]) -> list[list[Part]]:
+    """Parts of one kind that stand together."""
+    return [list(group) for _, group in groupby(parts, key=_kind)]
+
+
+def _kind(part: Part) -> str:
+    return type(part).__name__
+
+
+def _visible(value: object) -> object:
+    """Every expression of the template passes through here: control characters never reach the page."""
+    if type(value) is not str:
+        return value
+    return _CONTROLS.sub(lambda match: chr(0x2400 + min(ord(match[0]), 0x21)), value)
+
+
+@cache
+def _part(name: str) -> str:
+    return files("evals.report").joinpath(name).read_text(encoding="utf-8")
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_visible
+    )
+    environment.filters |= {
+        "mmss": mmss,
+        "grouped": _grouped,
+        "kind": _kind,
+        "terms": terms_of,
+        "urlpath": quote,
+    }
+    return environment.from_string(_part("page.html.jinja"))

@@ -1,0 +1,68 @@
+"""The pictures that a gallery shows, taken again out of the footage: stored trajectories have none.
+
+Only for questions that were asked about their own video as it is; under a control something else may have been shown.
+"""
+
+import io
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from PIL import Image
+
+from agent.pictures import PictureOf
+from evals.sources import Source
+from tools.footage import Footage
+from tools.observation import FrameRef
+from tools.sampling import crop
+from tools.video import VideoError
+
+QUALITY = 80
+
+
+class Stills(AbstractContextManager["Stills"]):
+    """The frames of one video, opened when the first is asked for; none where it is not at hand."""
+
+    def __init__(self, source: Source | None, scratch: Path, say: Callable[[str], None]) -> None:
+        """`source` is None where no picture may be shown."""
+        self._source = source
+        self._scratch = scratch
+        self._say = say
+        self._footage: Footage | None = None
+
+    @property
+    def picture(self) -> PictureOf:
+        """The JPEG of a reference, None where it can't be had."""
+        return self._picture
+
+    def _picture(self, ref: FrameRef) -> bytes | None:
+        if self._footage is None and self._source is not None:
+            source, self._source = self._source, None  # tried once
+            self._footage = self._opened(source)
+        if self._footage is None:
+            return None
+        frame = next(self._footage.read([ref.seconds]), None)
+        if frame is None:
+            return None
+        part = Image.fromarray(np.ascontiguousarray(crop(frame.pixels, ref.box)))
+        coded = io.BytesIO()
+        part.resize((ref.width, ref.height)).save(coded, "JPEG", quality=QUALITY)
+        return coded.getvalue()
+
+    def _opened(self, source: Source) -> Footage | None:
+        """None where there is no such video here, which is said and is no error: the figures need none."""
+        try:
+            if (problem := source.problem()) is None:
+                return source.open(self._scratch).footage
+        except (VideoError, ValueError) as error:
+            problem = str(error)
+        self._say(f"no pictures of {source.name}: {problem}")
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._footage is not None:
+            self._footage.close()

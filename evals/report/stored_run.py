@@ -1,0 +1,248 @@
+"""A run as the report sees it: each stored line is read and scored again, and only what tables need of it is kept.
+
+A hundred thousand trajectories are about a gigabyte, so they are never in memory together: a row remembers where its
+line begins, and the gallery reads those few again.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from agent.trajectory import Answer, Evidence, Trajectory, from_json
+from evals.benchmarks.benchmark import Profile
+from evals.controls.catalogue import control_named
+from evals.controls.control import Asked, as_it_is
+from evals.example import Example
+from evals.manifest import Manifest, questions_hash, read_manifest
+from evals.question_set import Entry, QuestionSet
+from evals.row import Row, row_of
+from evals.run_file import TRAJECTORIES
+from evals.scoring import BROKEN_OFF, Score, evidence_hit, evidence_iou, score_answer
+from evals.sets import open_set
+
+OTHER_CLOCK = frozenset({"blind", "shuffled-frames", "wrong-video", "unanswerable"})
+"""Controls under which the times of the evidence are not those of what was shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What is kept of one stored line."""
+
+    row: Row
+    """Scored by the strict profile."""
+    values: tuple[float | None, ...]
+    """Scores by profile, in the set's order."""
+    confidence: float | None
+    """As the user is told it."""
+    hit: bool | None
+    """Whether the evidence meets the reference; None without one."""
+    iou: float | None
+    offset: int
+    """Where its line begins, in bytes."""
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """All rows of a run, with what they are rows of."""
+
+    number: int
+    """Its place in the report, from 1; charts mark it by this."""
+    name: str
+    """Short, and different from that of every other run of the report."""
+    path: Path
+    """The file of its trajectories."""
+    manifest: Manifest
+    questions: QuestionSet
+    asked: Mapping[str, Asked]
+    """By the id under which it was asked."""
+    played: tuple[Played, ...]
+    said: Mapping[str, Answer | None] = field(default_factory=dict)
+    """Answers of the first run by question, for the metrics of a published set; empty for our own sets."""
+    lengths: Mapping[str, float] = field(default_factory=dict)
+    """Seconds of each question's video; empty under a control, which may have shown another one."""
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """By the strict profile."""
+        return tuple(one.row for one in self.played)
+
+    @property
+    def label(self) -> str:
+        """Its number and its name."""
+        return f"{self.number} {self.name}"
+
+    @property
+    def set_name(self) -> str:
+        """The set of questions that it asks."""
+        return self.questions.name
+
+    @property
+    def set_key(self) -> str:
+        """The same for two runs that ask the same set of questions."""
+        return f"{self.questions.name} {self.manifest.terms.questions}"
+
+    @property
+    def control(self) -> str:
+        """Its control; empty for none."""
+        return self.manifest.terms.control or ""
+
+    @property
+    def profiles(self) -> tuple[Profile, ...]:
+        """The rules of scoring, the strict one first."""
+        return self.questions.profiles
+
+    def rows_by(self, profile: Profile) -> tuple[Row, ...]:
+        """The rows, scored by another profile."""
+        place = self.profiles.index(profile)
+        if place == 0:
+            return self.rows
+        return tuple(replace(one.row, value=one.values[place]) for one in self.played)
+
+    def trajectory(self, played: Played) -> Trajectory:
+        """The whole trajectory of a row, read again."""
+        with self.path.open("rb") as file:
+            file.seek(played.offset)
+            return from_json(file.readline())
+
+
+class Scorer:
+    """Scores the lines of one run."""
+
+    def __init__(self, questions: QuestionSet, control: str, lengths: Mapping[str, float]) -> None:
+        """`lengths`: seconds of the video of a question, where a control has shown another one."""
+        entries = questions.asking.entries
+        plan = (control_named(control).plan if control else as_it_is)([entry.subject for entry in entries])
+        self.questions = questions
+        self.asked = {one.question.id: one for one in plan.asked}
+        self._control = control
+        self._lengths = lengths
+        self._entries = {entry.id: entry for entry in entries}
+        self._examples = questions.examples()
+        self._runs: dict[tuple[int, int], int] = {}
+        self._variants: dict[str, int] = {}
+        seen: dict[str, int] = {}
+        for name, one in self.asked.items():
+            self._variants[name] = seen[one.of] = seen.get(one.of, -1) + 1
+
+    def played(self, trajectory: Trajectory, offset: int) -> Played:
+        """The row of a trajectory.
+
+        Raises:
+            ValueError: it is of a question that the set does not ask.
+        """
+        name = trajectory.question.id
+        if name not in self.asked:
+            raise ValueError(f"{name!r} is no question of {self.questions.name}: this is a run of another set")
+        asked = self.asked[name]
+        example = asked.example(self._example(self._entries[asked.of]))
+        scores = [self.score(asked, example, trajectory, profile) for profile in self.questions.profiles]
+        times_hold = self._control not in OTHER_CLOCK and scores[0].value is not None
+        row = row_of(
+            example,
+            trajectory,
+            scores[0],
+            groups=self._entries[asked.of].groups,
+            run=self._runs.setdefault((self._variants[name], trajectory.sample), len(self._runs)),
+            duration_seconds=self._lengths.get(asked.of),
+        )
+        if self._control and asked.of not in self._lengths:  # the length of what was shown is not that of its video
+            row = replace(row, groups=tuple(group for group in row.groups if group[0] != "duration"))
+        return Played(
+            replace(row, question=asked.of),
+            tuple(score.value for score in scores),
+            trajectory.confidence,
+            evidence_hit(example, trajectory.answer) if times_hold else None,
+            evidence_iou(example, trajectory.answer) if times_hold else None,
+            offset,
+        )
+
+    def score(self, asked: Asked, example: Example, trajectory: Trajectory, profile: Profile) -> Score:
+        """What a trajectory is worth by a profile; one that was broken off is not scored by any."""
+        answer = trajectory.answer
+        if answer is None and trajectory.stop in BROKEN_OFF:
+            return Score(None, "", f"not scored: {trajectory.stop.value if trajectory.stop else 'it has not ended'}")
+        if not asked.is_answerable:
+            return score_answer(example, answer)
+        return self.questions.score(asked.of, None if answer is None else asked.back(answer), profile)
+
+    def example_of(self, asked: Asked) -> Example:
+        """What an answer was scored against, as far as our own format can say it."""
+        return asked.example(self._example(self._entries[asked.of]))
+
+    def _example(self, entry: Entry) -> Example:
+        """Of an unpublished answer, and of a span, the words are empty: the set's own rules score those."""
+        known = self._examples.get(entry.id)
+        return known or Example(entry.question, entry.subject.answer or "", cluster=entry.cluster)
+
+
+def manifest_of(folder: Path) -> Manifest:
+    """The manifest of a run's folder; ValueError where it is none."""
+    manifest = read_manifest(folder)
+    if manifest is None or not (folder / TRAJECTORIES).is_file():
+        raise ValueError(f"{folder} is no run: need a folder that python -m evals.run --out wrote")
+    return manifest
+
+
+def load_run(folder: Path, manifest: Manifest, number: int, name: str, lengths: Mapping[str, float]) -> StoredRun:
+    """A run's folder, scored.
+
+    Args:
+        folder: with `trajectories.jsonl`.
+        manifest: what the run was.
+        number: its place in the report, from 1.
+        name: what the report calls it.
+        lengths: seconds of the video of each question, as far as other runs of the set have told.
+
+    Raises:
+        ValueError: a line that is no trajectory, or a set that is gone or has changed since.
+    """
+    terms = manifest.terms
+    questions = open_set(terms.benchmark, manifest.data, Path(manifest.videos) if manifest.videos else None)
+    if questions_hash(questions.asking.entries) != terms.questions:
+        raise ValueError(f"the questions of {terms.benchmark} at {manifest.data} are not those that {folder} asked")
+    return scored(folder / TRAJECTORIES, number, name, manifest, questions, lengths)
+
+
+def scored(
+    path: Path, number: int, name: str, manifest: Manifest, questions: QuestionSet, lengths: Mapping[str, float]
+) -> StoredRun:
+    """The lines of a file, scored; of two of one question's run the later."""
+    scorer = Scorer(questions, manifest.terms.control or "", lengths)
+    keeps_answers = len(questions.profiles) > 1 and not manifest.terms.control
+    played: dict[tuple[str, int], Played] = {}
+    said: dict[str, Answer | None] = {}
+    seconds: dict[str, float] = {}
+    for offset, trajectory in stream(path):
+        try:
+            one = scorer.played(trajectory, offset)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+        played[trajectory.question.id, trajectory.sample] = one
+        if not manifest.terms.control:
+            seconds[one.row.question] = trajectory.facts.duration_seconds
+        if keeps_answers and trajectory.sample == 0:
+            said[one.row.question] = _light(trajectory.answer)
+    if not played:
+        raise ValueError(f"{path} has no whole line in it yet")
+    return StoredRun(number, name, path, manifest, questions, scorer.asked, tuple(played.values()), said, seconds)
+
+
+def stream(path: Path) -> Iterator[tuple[int, Trajectory]]:
+    """Each trajectory with the place of its line in bytes; a last line that is cut off is left out."""
+    offset = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if line.endswith(b"\n"):
+                try:
+                    yield offset, from_json(line)
+                except ValueError as error:
+                    raise ValueError(f"{path}, line {number}: {error}") from error
+            offset += len(line)
+
+
+def _light(answer: Answer | None) -> Answer | None:
+    """What scorers of published sets read of an answer."""
+    if answer is None:
+        return None
+    spans = tuple(Evidence(e.start_seconds, e.stop_seconds) for e in answer.evidence)
+    return Answer(answer.text, answer.option, evidence=spans, not_shown=answer.not_shown)
