@@ -1,6 +1,6 @@
 """Goal P11: what a question takes: turns, frames, and the tokens of everything that a model would be sent.
 
-    python -m evals.budget run.jsonl
+    python -m evals.budget RUN
 
 For policies that report tokens these are the engine's own; for others, as `lite`, the record is written down as for a
 model and counted by `evals.prefix`, whose tokens are near those of today's vocabularies and no model's own.
@@ -18,7 +18,7 @@ from agent.messages import within_pixels
 from agent.policy import PolicyOptions
 from agent.trajectory import Trajectory
 from evals.prefix import packaged_specs, played
-from evals.run_file import RunFile
+from evals.run_file import stored
 from evals.tables import markdown
 from tools.observation import FrameRef
 from tools.schema import ToolSpec
@@ -99,11 +99,9 @@ def main(arguments: Sequence[str] | None = None) -> str:
         ValueError: there is no such run, or it can't be read.
     """
     parser = argparse.ArgumentParser("python -m evals.budget", description="What a question takes.")
-    parser.add_argument("run", type=Path, metavar="RUN.jsonl", help="what evals.questions --out wrote")
+    parser.add_argument("run", type=Path, metavar="RUN", help="what evals.run --out wrote")
     path: Path = parser.parse_args(arguments).run
-    if not path.is_file():
-        raise ValueError(f"no run at {path}; make one with python -m evals.questions --out")
-    return page(list(RunFile(path).trajectories.values()))
+    return page(stored(path))
 
 
 def _command_line() -> int:

@@ -1,6 +1,6 @@
 """Does a confidence mean what it says: of the answers given with 0.8, are 8 in 10 right?
 
-    python -m evals.calibration questions.jsonl run.jsonl --videos FOLDER --plot reliability.svg
+    python -m evals.calibration questions.jsonl RUN --videos FOLDER --plot reliability.svg
 
 Expected calibration error as in Guo et al., "On Calibration of Modern Neural Networks" (2017), equation 3, with 10
 bins of equal width; beside it with bins of equal mass, which a few crowded confidences can't hollow out, and the
@@ -21,7 +21,7 @@ import numpy as np
 from agent.trajectory import Trajectory
 from evals.example import load_examples
 from evals.reliability_plot import Point, reliability_svg
-from evals.run_file import RunFile
+from evals.run_file import stored
 from evals.stats import wilson
 from evals.tables import Outcome, markdown, outcomes, percent
 
@@ -203,7 +203,7 @@ def plot(calibration: Calibration, title: str) -> str:
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m evals.calibration", description="Does a confidence mean what it says?")
     parser.add_argument("questions", type=Path, metavar="QUESTIONS.jsonl")
-    parser.add_argument("run", type=Path, metavar="RUN.jsonl", help="what evals.questions --out wrote")
+    parser.add_argument("run", type=Path, metavar="RUN", help="what evals.run --out wrote")
     parser.add_argument("--videos", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw the reported confidence")
     return parser.parse_args(arguments)
@@ -216,9 +216,8 @@ def main(arguments: Sequence[str] | None = None) -> str:
         ValueError: the questions or the run can't be read, or there is nothing to draw.
     """
     got = _parsed(arguments)
-    if not got.run.is_file():
-        raise ValueError(f"no run at {got.run}; make one with python -m evals.questions --out")
-    played = outcomes(load_examples(got.questions, got.videos), RunFile(got.run).trajectories)
+    trajectories = {t.question.id: t for t in stored(got.run)}
+    played = outcomes(load_examples(got.questions, got.videos), trajectories)
     if got.plot is not None:
         got.plot.write_text(plot(calibrate(judged(played, reported).judged), "reported confidence"), encoding="utf-8")
     return page(played, [("stated", stated), ("reported", reported)])

@@ -1,7 +1,7 @@
 """Goal P9: does each request of a question begin with the one before it, so that a prefix cache does the old part?
 
-    python -m evals.prefix run.jsonl
-    python -m evals.prefix run.jsonl --max-pictures 16
+    python -m evals.prefix RUN
+    python -m evals.prefix RUN --max-pictures 16
 
 A simulator of vLLM's cache (V1: full blocks of 16 tokens, each known by all that stands before it, pictures by their
 content) over the requests that recorded trajectories would send. The hit rate alone misleads, since it rises when more
@@ -24,7 +24,7 @@ from typing import get_args
 from agent.messages import Conversation, Message, Picture, render
 from agent.policy import PolicyOptions
 from agent.trajectory import Form, Trajectory
-from evals.run_file import RunFile
+from evals.run_file import stored
 from evals.tables import markdown, percent
 from tools.observation import FrameRef
 from tools.schema import ToolSpec, describe
@@ -195,7 +195,7 @@ def _words(text: str) -> list[str]:
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m evals.prefix", description="What a prefix cache saves on a run.")
-    parser.add_argument("run", type=Path, metavar="RUN.jsonl", help="what evals.questions --out wrote")
+    parser.add_argument("run", type=Path, metavar="RUN", help="what evals.run --out wrote")
     parser.add_argument("--max-pictures", type=int, metavar="N", help="pictures a request; the oldest go, in blocks")
     return parser.parse_args(arguments)
 
@@ -207,10 +207,7 @@ def main(arguments: Sequence[str] | None = None) -> str:
         ValueError: there is no such run, or it can't be read.
     """
     got = _parsed(arguments)
-    if not got.run.is_file():
-        raise ValueError(f"no run at {got.run}; make one with python -m evals.questions --out")
-    trajectories = list(RunFile(got.run).trajectories.values())
-    return page(trajectories, PolicyOptions(max_pictures=got.max_pictures))
+    return page(stored(got.run), PolicyOptions(max_pictures=got.max_pictures))
 
 
 def _command_line() -> int:

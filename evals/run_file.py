@@ -1,81 +1,107 @@
-"""The trajectories of a run, one JSON line each, written as they end: a run that was stopped goes on where it was."""
+"""The trajectories of a run, one JSON line each, on disk before the next question ends: a kill loses nothing that was.
+
+Only who holds the lock writes, and only then is a last line that was cut in half taken away; whoever reads meanwhile
+leaves it out.
+"""
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from agent.trajectory import Limits, Trajectory, from_json, to_json
-from evals.example import Example
-from evals.scoring import BROKEN_OFF
+from filelock import FileLock, Timeout
+
+from agent.trajectory import Trajectory, from_json, to_json
+
+TRAJECTORIES = "trajectories.jsonl"
+"""The name of the file in the folder of a run."""
+
+Key = tuple[str, int]
+"""Id of the question, and which of its runs it is."""
+
+
+def stored(run: Path) -> tuple[Trajectory, ...]:
+    """The trajectories of a run's folder or of its file; of two of one question's run the later.
+
+    Raises:
+        ValueError: there is no run, or a line is no trajectory; says which.
+    """
+    path = run / TRAJECTORIES if run.is_dir() else run
+    if not path.is_file():
+        raise ValueError(f"no run at {run}; make one with python -m evals.run --out")
+    return tuple({key_of(t): t for t in rows_in(path)}.values())
+
+
+def key_of(trajectory: Trajectory) -> Key:
+    """What a row is known by. `sample` tells runs apart."""
+    return trajectory.question.id, trajectory.sample
 
 
 class RunFile:
-    """Trajectories by question id, kept in a file; or only in memory, where there is no path. Threads may share it."""
+    """The writer's side of such a file. Threads may share it."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path) -> None:
+        """Reads what is there, and mends a torn end. The caller holds the lock."""
         self._path = path
         self._lock = threading.Lock()
-        self._by_id = {} if path is None else _read(path)
+        _mend(path)
+        self._rows = {key_of(t): t for t in rows_in(path)} if path.exists() else {}
 
     @property
-    def trajectories(self) -> Mapping[str, Trajectory]:
+    def rows(self) -> Mapping[Key, Trajectory]:
         """What is there; of two runs of one question the later."""
-        return self._by_id
+        return self._rows
 
     def add(self, trajectory: Trajectory) -> None:
         """Keeps a trajectory, on disk before this returns."""
         line = to_json(trajectory).encode() + b"\n"
         with self._lock:
-            self._by_id[trajectory.question.id] = trajectory
-            if self._path is None:
-                return
             with self._path.open("ab") as file:
                 file.write(line)
                 file.flush()
                 os.fsync(file.fileno())
-
-    def missing(self, examples: Sequence[Example], policy: str, limits: Limits) -> tuple[Example, ...]:
-        """The examples that are still to be run; those that were broken off are run again.
-
-        Raises:
-            ValueError: the file holds a run of another policy, other limits or other questions.
-        """
-        for example in examples:
-            if (kept := self._by_id.get(example.question.id)) is not None:
-                self._check(kept, example, policy, limits)
-        return tuple(e for e in examples if not self._is_done(e.question.id))
-
-    def _is_done(self, question_id: str) -> bool:
-        kept = self._by_id.get(question_id)
-        return kept is not None and kept.stop not in BROKEN_OFF
-
-    def _check(self, kept: Trajectory, example: Example, policy: str, limits: Limits) -> None:
-        asked, found = example.question, kept.question
-        for name, wanted, got in (
-            ("policy", policy, kept.policy),
-            ("limits", limits, kept.limits),
-            ("question", (asked.text, asked.options), (found.text, found.options)),
-        ):
-            if wanted != got:
-                raise ValueError(
-                    f"{self._path} holds another run: {name} of {asked.id} is {got!r}, wanted {wanted!r}; "
-                    "choose another --out"
-                )
+            self._rows[key_of(trajectory)] = trajectory
 
 
-def _read(path: Path) -> dict[str, Trajectory]:
+def only_writer(folder: Path) -> AbstractContextManager[object]:
+    """The lock of a run's folder, which is made if it is not there; the system frees it on a kill.
+
+    Raises:
+        ValueError: somebody else writes there now.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / "writer.lock")
+    try:
+        return lock.acquire(timeout=0)
+    except Timeout:
+        raise ValueError(f"another runner writes in {folder}: wait until it ends, or choose another --out") from None
+
+
+def _mend(path: Path) -> None:
+    """A last line without its end goes, so that the next one starts on a line of its own."""
     if not path.exists():
-        return {}
-    content = path.read_bytes()
-    whole, _, cut = content.rpartition(b"\n")
-    if cut:  # killed while writing: the half line goes, so that the next one starts on a line of its own
-        path.write_bytes(whole + b"\n" if whole else b"")
-    by_id: dict[str, Trajectory] = {}
-    for number, line in enumerate(whole.splitlines(), start=1):
-        try:
-            trajectory = from_json(line)
-        except ValueError as error:
-            raise ValueError(f"{path}, line {number}: {error}") from error
-        by_id[trajectory.question.id] = trajectory
-    return by_id
+        return
+    with path.open("r+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        start = end
+        while start > 0:
+            start = max(0, start - 2**16)
+            file.seek(start)
+            if (at := file.read(min(2**16, end - start)).rfind(b"\n")) >= 0:
+                file.truncate(start + at + 1)
+                return
+        file.truncate(0)
+
+
+def rows_in(path: Path) -> Iterator[Trajectory]:
+    """Each line in order; a last one that is cut off is left out. ValueError names one that can't be read."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):
+                return  # cut off by a kill, or being written right now
+            try:
+                trajectory = from_json(line)
+            except ValueError as error:
+                raise ValueError(f"{path}, line {number}: {error}") from error
+            yield trajectory

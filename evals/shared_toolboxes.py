@@ -1,11 +1,14 @@
 """One toolbox a video, shared by all its questions: opened by the first of them and closed by the last."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from tools.toolbox import Toolbox
+
+Name = TypeVar("Name", bound=Hashable)
 
 
 @dataclass
@@ -17,31 +20,31 @@ class _Place:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
-class SharedToolboxes:
-    """Toolboxes by the path of their video. Threads may share it."""
+class SharedToolboxes(Generic[Name]):
+    """Toolboxes by what names their video. Threads may share it."""
 
-    def __init__(self, videos: Iterable[str], open_: Callable[[str], Toolbox]) -> None:
+    def __init__(self, videos: Iterable[Name], open_: Callable[[Name], Toolbox]) -> None:
         """Each video as often as it will be used."""
         self._open = open_
-        self._places: dict[str, _Place] = {}
-        for path in videos:
-            self._places.setdefault(path, _Place()).left += 1
+        self._places: dict[Name, _Place] = {}
+        for name in videos:
+            self._places.setdefault(name, _Place()).left += 1
 
     @contextmanager
-    def use(self, path: str) -> Iterator[Toolbox]:
+    def use(self, name: Name) -> Iterator[Toolbox]:
         """The toolbox of a video, once; who comes while it is being opened waits."""
-        place = self._places[path]
-        with place.lock:
-            if place.toolbox is None:
-                place.toolbox = self._open(path)
-            toolbox = place.toolbox
+        place = self._places[name]
         try:
+            with place.lock:
+                if place.toolbox is None:
+                    place.toolbox = self._open(name)
+                toolbox = place.toolbox
             yield toolbox
         finally:
             with place.lock:
                 place.left -= 1
-                if place.left == 0:
-                    toolbox.close()
+                if place.left == 0 and place.toolbox is not None:
+                    place.toolbox.close()
                     place.toolbox = None
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
 """What the tools need of a video: pictures by time, whether they are decoded from a file or made when asked for.
 
-`Video` is the one from a file, `FrameFolder` from a folder of pictures, `Excerpt` a part of another, `MadeVideo` has none.
+`Video` is the one from a file, `FrameFolder` from pictures, `Excerpt` a part of another, `MadeVideo` from no file.
 """
 
 from collections.abc import Iterator, Sequence

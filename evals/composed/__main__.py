@@ -1,7 +1,7 @@
 """Writes composed videos and their questions into a new folder.
 
     python -m evals.composed --out FOLDER --count 20 --seed 0 --level 2 --split heldout
-    python -m evals.questions FOLDER/questions.jsonl --videos FOLDER --policy lite --controls
+    python -m evals.run composed --data FOLDER --policy lite --out RUN
 
 With `--oracle` also two folders of controls, `oracle_frame` and `oracle_crop`, each with a questions file of its own.
 """

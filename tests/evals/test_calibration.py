@@ -150,5 +150,5 @@ def test_the_plot_is_svg_with_a_dot_for_each_bin(files: list[str], tmp_path: Pat
 
 
 def test_a_missing_run_is_said_with_what_makes_one(files: list[str], tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"no run at .* python -m evals\.questions --out"):
+    with pytest.raises(ValueError, match=r"no run at .* python -m evals\.run --out"):
         main([files[0], str(tmp_path / "none.jsonl"), *files[2:]])

@@ -1,83 +1,95 @@
-"""A run that was stopped goes on where it was."""
+"""What was written is there after a kill, and nothing half."""
 
-from dataclasses import replace
+import threading
 from pathlib import Path
 
 import pytest
 
-from agent.trajectory import Answer, Limits, Question, Step, Stop, Trajectory, Turn, VideoFacts
-from evals.example import Example
-from evals.run_file import RunFile
-
-EXAMPLES = tuple(Example(Question("v.mp4", f"What {i}?", id=f"v#{i}"), "x") for i in (1, 2))
+from agent.trajectory import Answer, Question, Step, Stop, Trajectory, Turn, VideoFacts
+from evals.run_file import TRAJECTORIES, RunFile, only_writer, rows_in, stored
 
 
-def played(example: Example, stop: Stop = Stop.ANSWERED, text: str = "x") -> Trajectory:
+def played(number: int, text: str = "x", sample: int = 0, stop: Stop = Stop.ANSWERED) -> Trajectory:
     steps = (Step(Turn("", Answer(text))),) if stop is Stop.ANSWERED else ()
-    return Trajectory(example.question, VideoFacts("h", 10.0, 64, 36), "lite", steps=steps, stop=stop)
+    question = Question("v.mp4", f"What {number}?", id=f"v#{number}")
+    return Trajectory(question, VideoFacts("h", 10.0, 64, 36), "lite", steps=steps, stop=stop, sample=sample)
 
 
-def test_what_is_written_is_read_back_and_not_run_again(tmp_path: Path) -> None:
-    path = tmp_path / "run.jsonl"
-    RunFile(path).add(played(EXAMPLES[0]))
-    again = RunFile(path)
-    assert again.trajectories == {"v#1": played(EXAMPLES[0])}
-    assert again.missing(EXAMPLES, "lite", Limits()) == EXAMPLES[1:]
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / TRAJECTORIES
 
 
-def test_a_line_cut_in_half_is_dropped_and_the_next_one_starts_clean(tmp_path: Path) -> None:
-    path = tmp_path / "run.jsonl"
+def test_what_is_written_is_read_back(path: Path) -> None:
+    RunFile(path).add(played(1))
+    assert RunFile(path).rows == {("v#1", 0): played(1)}
+    assert stored(path) == stored(path.parent) == (played(1),)
+
+
+def test_a_line_cut_in_half_is_dropped_and_the_next_one_starts_clean(path: Path) -> None:
     file = RunFile(path)
-    for example in EXAMPLES:
-        file.add(played(example))
+    file.add(played(1))
+    file.add(played(2))
     path.write_bytes(path.read_bytes()[:-20])
     again = RunFile(path)
-    assert set(again.trajectories) == {"v#1"}
-    again.add(played(EXAMPLES[1], text="later"))
-    assert set(RunFile(path).trajectories) == {"v#1", "v#2"}
+    assert list(again.rows) == [("v#1", 0)]
+    again.add(played(2, "later"))
+    assert stored(path) == (played(1), played(2, "later"))
 
 
-def test_a_first_line_cut_in_half_leaves_an_empty_run(tmp_path: Path) -> None:
-    path = tmp_path / "run.jsonl"
+def test_a_first_line_cut_in_half_leaves_an_empty_run(path: Path) -> None:
     path.write_bytes(b'{"question": {"vid')
-    assert RunFile(path).trajectories == {}
+    assert RunFile(path).rows == {}
     assert path.read_bytes() == b""
 
 
-def test_a_crashed_question_is_run_again_and_the_later_run_counts(tmp_path: Path) -> None:
-    path = tmp_path / "run.jsonl"
+def test_a_cut_line_longer_than_a_block_is_dropped_too(path: Path) -> None:
+    RunFile(path).add(played(1))
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"x" * 200_000)
+    assert list(RunFile(path).rows) == [("v#1", 0)]
+    assert path.read_bytes() == whole
+
+
+def test_a_reader_leaves_a_line_that_is_being_written_alone(path: Path) -> None:
+    RunFile(path).add(played(1))
+    torn = path.read_bytes() + b'{"question"'
+    path.write_bytes(torn)
+    assert list(rows_in(path)) == [played(1)]
+    assert path.read_bytes() == torn
+
+
+def test_of_two_rows_of_one_run_of_a_question_the_later_counts(path: Path) -> None:
     file = RunFile(path)
-    file.add(played(EXAMPLES[0], Stop.CRASHED))
-    assert file.missing(EXAMPLES, "lite", Limits()) == EXAMPLES
-    file.add(played(EXAMPLES[0]))
-    assert RunFile(path).trajectories["v#1"].stop is Stop.ANSWERED
+    for row in (played(1, stop=Stop.CRASHED), played(1, "run 2", sample=1), played(1)):
+        file.add(row)
+    assert stored(path) == (played(1), played(1, "run 2", sample=1))
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (lambda t: replace(t, policy="http:x"), "policy of v#1 is 'http:x', wanted 'lite'"),
-        (lambda t: replace(t, limits=Limits(max_turns=2)), "limits of v#1"),
-        (lambda t: replace(t, question=replace(t.question, text="Else?")), "question of v#1"),
-    ],
-)
-def test_another_run_is_not_taken_for_this_one(tmp_path: Path, change: object, said: str) -> None:
-    assert callable(change)
-    file = RunFile(tmp_path / "run.jsonl")
-    file.add(change(played(EXAMPLES[0])))
-    with pytest.raises(ValueError, match=said):
-        file.missing(EXAMPLES, "lite", Limits())
-
-
-def test_a_line_that_is_no_trajectory_is_refused_with_its_number(tmp_path: Path) -> None:
-    path = tmp_path / "run.jsonl"
-    path.write_bytes(b"{}\n")
-    with pytest.raises(ValueError, match=r"run\.jsonl, line 1: not a saved trajectory"):
+def test_a_line_that_is_no_trajectory_is_refused_with_its_number(path: Path) -> None:
+    RunFile(path).add(played(1))
+    path.write_bytes(path.read_bytes() + b"{}\n")
+    with pytest.raises(ValueError, match=r"trajectories\.jsonl, line 2: not a saved trajectory"):
         RunFile(path)
 
 
-def test_without_a_path_nothing_is_written(tmp_path: Path) -> None:
-    file = RunFile(None)
-    file.add(played(EXAMPLES[0]))
-    assert set(file.trajectories) == {"v#1"}
-    assert list(tmp_path.iterdir()) == []
+def test_no_run_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"no run at .*; make one with python -m evals\.run --out"):
+        stored(tmp_path)
+
+
+def test_threads_write_whole_lines(path: Path) -> None:
+    file = RunFile(path)
+    together = [threading.Thread(target=lambda n=n: file.add(played(n, "long " * 5000))) for n in range(16)]
+    for thread in together:
+        thread.start()
+    for thread in together:
+        thread.join()
+    assert {t.question.id for t in rows_in(path)} == {f"v#{n}" for n in range(16)}
+
+
+def test_two_runners_in_one_folder_are_one_too_many(tmp_path: Path) -> None:
+    with only_writer(tmp_path / "run"), pytest.raises(ValueError, match=r"another runner writes in .*choose another"):
+        only_writer(tmp_path / "run")
+    with only_writer(tmp_path / "run"):
+        pass

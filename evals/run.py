@@ -1,0 +1,298 @@
+"""Asks a policy the questions of a benchmark and keeps every trajectory.
+
+    python -m evals.run clips --data FOLDER --policy lite --out runs/lite
+    python -m evals.run clips --data FOLDER --policy lite --out runs/blind --control blind
+    python -m evals.run video-mme --data FOLDER --policy http:MODEL@URL --out runs/mme --concurrency 8 --limit 300
+
+Prints Markdown on stdout and progress on stderr. A run that was stopped, or killed, goes on when the command is given
+again. A question that crashes, or whose policy fails, has a row that says so and is not scored; `--retry-failed` plays
+those again and nothing else is lost. `python -m evals.score RUN ...` prints the tables again without running anything.
+"""
+
+import argparse
+import shlex
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import get_args
+
+from agent.asking import mode_of
+from agent.commands.asking_a_model import add_model_options, policy_options
+from agent.commands.playing import SAMPLES_TEMPERATURE
+from agent.estimate import check_cost_limit
+from agent.modes import Mode
+from agent.policy import Policy, PolicyError, PolicyOptions, open_policy
+from agent.trajectory import Limits, Stop, Trajectory
+from evals.controls.baselines import TopFrame
+from evals.controls.catalogue import CONTROLS, control_named
+from evals.manifest import (
+    Manifest,
+    begun,
+    check_same,
+    ended,
+    file_hashes,
+    read_manifest,
+    terms,
+    write_manifest,
+)
+from evals.playing import AS_IT_IS, Game, Task, play, tasks_of
+from evals.preflight import Say, check_files, playable
+from evals.progress import Progress, told_before
+from evals.question_set import QuestionSet, limited
+from evals.run_file import TRAJECTORIES, RunFile, only_writer
+from evals.score import page, scored
+from evals.sets import NAMES, open_set
+
+EXIT_BAD_INPUT = 2
+EXIT_POLICY_FAILED = 69
+EXIT_INTERRUPTED = 130
+FAILED = (Stop.CRASHED, Stop.POLICY_FAILED)
+PATIENCE = 10
+"""So many questions in a row whose policy fails end a run: its server is gone."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """What is run."""
+
+    benchmark: str
+    data: str
+    """Folder with the official files; of `clips` also a JSONL file, of `composed` also a recipe."""
+    out: Path
+    """Folder of the run."""
+    policy: str = "lite"
+    videos: Path | None = None
+    """Folder of the videos of `clips`; beside the questions if None."""
+    control: str | None = None
+    mode: Mode | None = None
+    samples: int = 1
+    """That vote on each answer."""
+    runs: int = 1
+    """Of each question, each with seeds of its own."""
+    limit: int | None = None
+    """Questions, drawn by the seed; None asks all."""
+    verify: bool = True
+    """Answer a second time from the evidence alone; never done under a control."""
+    encoder: str | None = None
+    """Encoder of the frame index; None takes the default one."""
+    limits: Limits = field(default_factory=Limits)
+    options: PolicyOptions = field(default_factory=lambda: PolicyOptions(concurrency=1))
+    """How a model is asked; so many questions are played at once as requests."""
+    retry_failed: bool = False
+    force: bool = False
+    """Ask what can be asked in spite of what is wrong with the rest."""
+
+    def __post_init__(self) -> None:
+        for name in ("samples", "runs", "limit"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"need --{name} >= 1, got {value}")
+
+    def game(self, policy: Policy) -> Game:
+        """How every question is played; ValueError where the policy can't be asked like that."""
+        mode_of(policy, self.mode)
+        check_cost_limit(policy, self.limits)
+        if max(self.samples, self.runs) > 1:
+            if policy.setup is None:
+                raise ValueError(f"{policy.spec} answers the same each time: --samples and --runs are for models")
+            if self.options.temperature == 0:
+                raise ValueError("with --temperature 0 all runs are the same: give one above it, e.g. 0.7")
+        control = AS_IT_IS if self.control is None else control_named(self.control)
+        verify = self.verify and self.control is None
+        return Game(policy, self.limits, control, self.mode, self.samples, verify, self.encoder)
+
+
+def main(config: Config, command: str = "", say: Say = lambda _: None, policy: Policy | None = None) -> str:
+    """The results as Markdown.
+
+    Args:
+        config: what is run.
+        command: how it was started, for the record.
+        say: is told how far it is.
+        policy: who plays; opened by `config.policy` if None.
+
+    Raises:
+        ValueError: the files, the policy or the folder can't be used.
+        PolicyError: the policy can't be had, or fails again and again.
+        KeyboardInterrupt: stopped by the user; what was run is kept.
+    """
+    asked_of = open_set(config.benchmark, config.data, config.videos)
+    check_files(asked_of, say, force=config.force)
+    with only_writer(config.out):
+        kept = read_manifest(config.out)
+        manifest = _manifest(asked_of, config)
+        if kept is not None:
+            check_same(config.out, kept.terms, manifest.terms)
+            manifest = replace(manifest, setup=kept.setup, sessions=kept.sessions)
+        rows = RunFile(config.out / TRAJECTORIES)
+        tasks, left_out = _tasks(asked_of, config)
+        missing = playable([t for t in tasks if _is_missing(t, rows, config)], say, force=config.force)
+        asked = len({task.entry.id for task in tasks} - set(missing.left_out))
+        manifest = replace(manifest, asked=asked, left_out={**left_out, **missing.left_out})
+        if missing.tasks:
+            progress = Progress(len(tasks) - len(missing.tasks), len(tasks))
+            _play(missing.tasks, rows, _Session(asked_of, config, manifest, progress, say, command), policy)
+        else:
+            write_manifest(config.out, manifest)
+    return page([scored(config.out, asked_of)])
+
+
+def _manifest(asked_of: QuestionSet, config: Config) -> Manifest:
+    wanted = terms(asked_of.name, asked_of.asking.entries, config.policy, config.options, config.limits)
+    verify = config.verify and config.control is None
+    wanted = replace(wanted, control=config.control, mode=config.mode, samples=config.samples, verify=verify)
+    return Manifest(
+        replace(wanted, encoder=config.encoder),
+        data=str(Path(config.data).resolve()) if Path(config.data).exists() else config.data,
+        videos=None if config.videos is None else str(config.videos.resolve()),
+        files=file_hashes(asked_of.files),
+        asked=0,
+        runs=config.runs,
+        limit=config.limit,
+        remarks=asked_of.remarks,
+    )
+
+
+def _tasks(asked_of: QuestionSet, config: Config) -> tuple[tuple[Task, ...], dict[str, str]]:
+    """Everything that is asked, and why the rest is not."""
+    entries = asked_of.asking.entries
+    control = AS_IT_IS if config.control is None else control_named(config.control)
+    plan = control.plan([entry.subject for entry in entries])  # of all: a limit changes nobody's wrong video
+    chosen = {entry.id for entry in limited(entries, config.limit, config.options.seed)}
+    asked = [one for one in plan.asked if one.of in chosen]
+    left_out = {key: why for key, why in plan.left_out.items() if key in chosen}
+    return tasks_of(asked, entries, config.runs, config.samples), {**asked_of.asking.unaskable, **left_out}
+
+
+def _is_missing(task: Task, rows: RunFile, config: Config) -> bool:
+    kept = rows.rows.get(task.key)
+    return kept is None or (config.retry_failed and kept.answer is None and kept.stop in FAILED)
+
+
+@dataclass(frozen=True)
+class _Session:
+    """What one start of the runner has to say and to keep."""
+
+    asked_of: QuestionSet
+    config: Config
+    manifest: Manifest
+    progress: Progress
+    say: Say
+    command: str
+
+
+def _play(tasks: Sequence[Task], rows: RunFile, session: _Session, policy: Policy | None) -> None:
+    """Plays and keeps them, with a manifest before the first and after the last."""
+    config, before = session.config, session.manifest.sessions
+    policy = policy or _opened(config)
+    game = config.game(policy)
+    now = begun(session.command, config.options.concurrency)
+    write_manifest(config.out, replace(session.manifest, setup=policy.setup, sessions=(*before, now)))
+    try:
+        keep = _Keeper(rows, session, len(tasks))
+        play(tasks, game, keep, concurrency=config.options.concurrency, say=session.say)
+    finally:
+        setup = policy.setup  # some backends find out only from a server what it takes
+        write_manifest(config.out, replace(session.manifest, setup=setup, sessions=(*before, ended(now))))
+
+
+def _opened(config: Config) -> Policy:
+    return TopFrame() if config.policy == TopFrame.spec else open_policy(config.policy, config.options)
+
+
+class _Keeper:
+    """Keeps each row and says so; ends the run where the policy fails again and again."""
+
+    def __init__(self, rows: RunFile, session: _Session, count: int) -> None:
+        self._rows = rows
+        self._session = session
+        self._count = count
+        self._lock = threading.Lock()
+        self._failed_in_a_row = 0
+        self._is_first = True
+
+    def __call__(self, task: Task, trajectory: Trajectory) -> None:
+        """Thread safe.
+
+        Raises:
+            PolicyError: it has failed too often.
+        """
+        self._rows.add(trajectory)
+        answer = None if trajectory.answer is None else task.asked.back(trajectory.answer)
+        score = self._session.asked_of.score(task.entry.id, answer, "strict")
+        with self._lock:
+            self._session.say(self._session.progress.row(trajectory, score))
+            if self._is_first and (told := told_before(trajectory.estimate, self._count, self._session.config.samples)):
+                self._session.say(told)
+            self._is_first = False
+            has_failed = trajectory.stop is Stop.POLICY_FAILED
+            self._failed_in_a_row = self._failed_in_a_row + 1 if has_failed else 0
+            if self._failed_in_a_row >= PATIENCE:
+                raise PolicyError(f"the policy failed {PATIENCE} times in a row, at last: {trajectory.error}")
+
+
+def _parsed(arguments: Sequence[str] | None) -> Config:
+    parser = argparse.ArgumentParser("python -m evals.run", description="Asks a policy the questions of a benchmark.")
+    parser.add_argument("benchmark", choices=NAMES, metavar="BENCHMARK", help=", ".join(NAMES))
+    parser.add_argument(
+        "--data", required=True, metavar="FOLDER", help="its official files; composed: also drawn,level=1"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER", help="of the run; goes on with what is there"
+    )
+    parser.add_argument("--policy", default=Config.policy, metavar="SPEC")
+    parser.add_argument(
+        "--videos", type=Path, metavar="FOLDER", help="of clips, if they don't lie beside the questions"
+    )
+    parser.add_argument("--control", choices=tuple(CONTROLS), metavar="NAME", help=", ".join(CONTROLS))
+    parser.add_argument("--mode", choices=get_args(Mode), help="what a model is given of the video")
+    parser.add_argument("--samples", type=int, default=1, metavar="N", help="the majority of N answers")
+    parser.add_argument("--runs", type=int, default=1, metavar="K", help="of each question, with seeds of their own")
+    parser.add_argument("--limit", type=int, metavar="N", help="questions, drawn by --seed")
+    parser.add_argument("--encoder", metavar="SPEC", help="of the frame index")
+    parser.add_argument("--no-verify", action="store_true", help="no second answer from the evidence alone")
+    defaults = Limits()
+    parser.add_argument("--max-turns", type=int, default=defaults.max_turns, metavar="N")
+    parser.add_argument("--max-frames", type=int, default=defaults.max_frames, metavar="N")
+    parser.add_argument("--max-tokens", type=int, metavar="N")
+    parser.add_argument("--max-seconds", type=float, metavar="N")
+    parser.add_argument("--max-cost", type=float, metavar="USD", help="a question, by the price table")
+    parser.add_argument("--retry-failed", action="store_true", help="play what crashed or whose policy failed again")
+    parser.add_argument("--force", action="store_true", help="ask what can be asked in spite of what is wrong")
+    add_model_options(parser)
+    parser.set_defaults(concurrency=1)
+    return _config(parser.parse_args(arguments))
+
+
+def _config(got: argparse.Namespace) -> Config:
+    options = policy_options(got)
+    if got.samples > 1 and options.temperature == 0:
+        options = replace(options, temperature=SAMPLES_TEMPERATURE)
+    names = "benchmark data out policy videos control mode samples runs limit encoder retry_failed force".split()
+    limits = Limits(got.max_turns, got.max_frames, got.max_tokens, got.max_seconds, max_cost_usd=got.max_cost)
+    rest = {name: getattr(got, name) for name in names}
+    return Config(**rest, verify=not got.no_verify, limits=limits, options=options)
+
+
+def _command_line() -> int:
+    command = shlex.join(["python", "-m", "evals.run", *sys.argv[1:]])
+    try:
+        print(main(_parsed(None), command, lambda line: print(line, file=sys.stderr, flush=True)))
+    except (ValueError, OSError) as error:
+        return _told(str(error), EXIT_BAD_INPUT)
+    except PolicyError as error:
+        return _told(f"{error}; --retry-failed plays what failed again", EXIT_POLICY_FAILED)
+    except KeyboardInterrupt:
+        return _told("interrupted; give the command again to go on", EXIT_INTERRUPTED)
+    return 0
+
+
+def _told(why: str, status: int) -> int:
+    print(f"evals.run: {why}", file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(_command_line())

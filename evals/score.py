@@ -1,0 +1,213 @@
+"""Scores stored runs again, by every profile and with the numbers that a benchmark's authors report; nothing is run.
+
+    python -m evals.score RUN ...
+
+Where a server holds the answers, the file that it takes is written into the folder of the run. Intervals, controls and
+costs are in `python -m evals.report`.
+"""
+
+import argparse
+import shlex
+import statistics
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.trajectory import Answer, Evidence, Stop, Trajectory
+from evals.benchmarks.benchmark import Profile
+from evals.controls.catalogue import control_named
+from evals.controls.control import Asked
+from evals.controls.shuffled_options import flips
+from evals.manifest import Manifest, questions_hash, read_manifest
+from evals.playing import AS_IT_IS
+from evals.question_set import QuestionSet
+from evals.run_file import TRAJECTORIES, Key, rows_in
+from evals.scoring import BROKEN_OFF, score_answer
+from evals.sets import open_set
+from evals.tables import markdown
+from tools.cache import write_atomically
+
+SUBMISSION = "submission.json"
+EXIT_BAD_INPUT = 2
+
+Pass = tuple[int, int]
+"""Which of several runs, and which of several ways of asking the same question under a control."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A stored run, read once."""
+
+    folder: Path
+    manifest: Manifest
+    questions: QuestionSet
+    ends: dict[str, int]
+    """How many rows ended in which way."""
+    passes: dict[Pass, dict[str, Answer | None]]
+    """For each pass the answers by the question's id in the set, their options counted as in the set; without rows
+    that were broken off."""
+    asked: tuple[Asked, ...]
+    said: dict[str, Answer | None]
+    """Answers of the first run by the id under which they were asked, as they were given."""
+
+    def metrics(self, profile: Profile) -> dict[str, float]:
+        """The numbers of a profile, in percent: the mean over the passes."""
+        found = [self._metrics(answers, profile) for answers in self.passes.values() if answers]
+        names = dict.fromkeys(name for numbers in found for name in numbers)
+        return {name: statistics.fmean(n[name] for n in found if name in n) for name in names}
+
+    def _metrics(self, answers: dict[str, Answer | None], profile: Profile) -> dict[str, float]:
+        by_id = {one.of: one for one in self.asked}
+        if all(by_id[key].is_answerable for key in answers):
+            return self.questions.metrics(answers, profile)
+        # the right answer has become "not shown", which the rules of published sets know nothing of
+        examples = self.questions.examples()
+        values = [score_answer(by_id[k].example(examples[k]), a).value for k, a in answers.items() if k in examples]
+        scored = [value for value in values if value is not None]
+        return {"accuracy": 100 * statistics.fmean(scored)} if scored and profile == "strict" else {}
+
+
+def scored(folder: Path, questions: QuestionSet | None = None) -> Scored:
+    """A run's folder, read.
+
+    Args:
+        folder: of the run.
+        questions: its set where that is open already; None opens it again where the manifest says it lies.
+
+    Raises:
+        ValueError: no run, a line that can't be read, or a set that has changed since.
+    """
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise ValueError(f"{folder} is no run: need a folder that python -m evals.run --out wrote")
+    videos = None if manifest.videos is None else Path(manifest.videos)
+    questions = questions or open_set(manifest.terms.benchmark, manifest.data, videos)
+    if questions_hash(questions.asking.entries) != manifest.terms.questions:
+        raise ValueError(f"the questions at {manifest.data} are not those that {folder} asked: fetch the same release")
+    control = manifest.terms.control
+    plan = (AS_IT_IS if control is None else control_named(control)).plan([e.subject for e in questions.asking.entries])
+    rows = _rows(folder / TRAJECTORIES)
+    passes, said = _passes(rows, plan.asked, folder)
+    ends = Counter(_end(answer, stop) for answer, stop in rows.values())
+    return Scored(folder, manifest, questions, dict(ends), passes, plan.asked, said)
+
+
+_Row = tuple[Answer | None, Stop | None]
+
+
+def _rows(path: Path) -> dict[Key, _Row]:
+    """What scoring needs of each row; of two of one run of a question the later."""
+    if not path.exists():
+        return {}
+    return {(t.question.id, t.sample): (_light(t), t.stop) for t in rows_in(path)}
+
+
+def _light(trajectory: Trajectory) -> Answer | None:
+    """The answer as scorers read it: of its evidence only the times, since there may be a hundred thousand."""
+    answer = trajectory.answer
+    if answer is None:
+        return None
+    spans = tuple(Evidence(e.start_seconds, e.stop_seconds) for e in answer.evidence)
+    return Answer(answer.text, answer.option, evidence=spans, not_shown=answer.not_shown)
+
+
+def _passes(
+    rows: dict[Key, _Row], asked: Sequence[Asked], folder: Path
+) -> tuple[dict[Pass, dict[str, Answer | None]], dict[str, Answer | None]]:
+    by_id = {one.question.id: one for one in asked}
+    ways: dict[str, int] = {}
+    way_of = {}
+    for one in asked:
+        way_of[one.question.id] = ways[one.of] = ways.get(one.of, -1) + 1
+    passes: dict[Pass, dict[str, Answer | None]] = {}
+    said: dict[str, Answer | None] = {}
+    for (question_id, sample), (answer, stop) in rows.items():
+        if question_id not in by_id:
+            raise ValueError(f"{folder}: {question_id!r} is no question of its set: the file holds another run")
+        if answer is None and stop in BROKEN_OFF:
+            continue
+        one = by_id[question_id]
+        answers = passes.setdefault((sample, way_of[question_id]), {})
+        answers[one.of] = None if answer is None else one.back(answer)
+        if sample == 0:
+            said[question_id] = answer
+    return passes, said
+
+
+def _end(answer: Answer | None, stop: Stop | None) -> str:
+    if answer is None:
+        return "not ended" if stop is None else str(stop) if stop in BROKEN_OFF else "no answer"
+    return 'abstained ("not shown")' if answer.not_shown else "answered"
+
+
+def page(runs: Sequence[Scored]) -> str:
+    """What each run asked, how it ended, and its numbers by every profile side by side, as Markdown."""
+    return "\n\n".join(part for run in runs for part in _section(run)) + "\n"
+
+
+def _section(run: Scored) -> list[str]:
+    terms = run.manifest.terms
+    under = f" under the control `{terms.control}`" if terms.control else ""
+    times = f", {run.manifest.runs} runs of each" if run.manifest.runs > 1 else ""
+    parts = [
+        f"    {run.manifest.sessions[-1].command}" if run.manifest.sessions else "",
+        f"`{terms.benchmark}`, policy `{terms.policy}`{under}: {run.manifest.asked} questions{times}. "
+        f"{', '.join(f'{count} {end}' for end, count in sorted(run.ends.items()))}.",
+        _profiles(run),
+    ]
+    if terms.control == "shuffled-options" and (found := flips(run.asked, run.said)).share is not None:
+        parts.append(f"{found.flipped} of {found.questions} questions are answered otherwise in another order.")
+    if run.manifest.left_out:
+        parts.append(f"{len(run.manifest.left_out)} questions were not asked: the manifest says why.")
+    return [part for part in (*parts, *run.manifest.remarks) if part]
+
+
+def _profiles(run: Scored) -> str:
+    columns = {profile: run.metrics(profile) for profile in run.questions.profiles}
+    names = dict.fromkeys(name for numbers in columns.values() for name in numbers)
+    shown = sorted(names, key=lambda name: name.count("="))  # the whole first, then by group, then groups in groups
+    rows = [[name, *(_number(numbers.get(name)) for numbers in columns.values())] for name in shown]
+    return markdown(["percent", *columns], rows) if rows else ""
+
+
+def _number(value: float | None) -> str:
+    return "not scored" if value is None else f"{value:.1f}"
+
+
+def write_submission(run: Scored) -> Path | None:
+    """Writes what the server takes, from the first run of each question; None where there is none, or a control."""
+    if run.manifest.terms.control is not None:
+        return None
+    text = run.questions.submission(run.passes.get((0, 0), {}))
+    if text is None:
+        return None
+    write_atomically(run.folder / SUBMISSION, text)
+    return run.folder / SUBMISSION
+
+
+def main(arguments: Sequence[str] | None = None) -> str:
+    """The pages of runs as Markdown; writes their submissions.
+
+    Raises:
+        ValueError: there is no such run, or it can't be read.
+    """
+    parser = argparse.ArgumentParser("python -m evals.score", description="Scores stored runs again.")
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="what evals.run --out wrote")
+    runs = [scored(folder) for folder in parser.parse_args(arguments).runs]
+    written = [path for run in runs if (path := write_submission(run)) is not None]
+    return page(runs) + "".join(f"\nWritten for the server: {path}\n" for path in written)
+
+
+def _command_line() -> int:
+    try:
+        print(f"    {shlex.join(['python', '-m', 'evals.score', *sys.argv[1:]])}\n\n{main()}")
+    except (ValueError, OSError) as error:
+        print(f"evals.score: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_command_line())
