@@ -14,6 +14,7 @@ import os
 import threading
 import weakref
 from collections.abc import Coroutine, Mapping, Sequence
+from concurrent.futures import wait
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -174,13 +175,21 @@ class VllmEngine:
 
 def _end(held: list[Any], loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
     """Also runs when the program ends, so that no process of vLLM's outlives it."""
-    loop.call_soon_threadsafe(held.pop().shutdown, _CLOSING_SECONDS)
+    wait([asyncio.run_coroutine_threadsafe(_shut_down(held), loop)], 2 * _CLOSING_SECONDS)
     _stop(loop, thread)
+
+
+async def _shut_down(held: list[Any]) -> None:
+    held.pop().shutdown(_CLOSING_SECONDS)
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
 
 
 def _stop(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
     loop.call_soon_threadsafe(loop.stop)
-    thread.join(2 * _CLOSING_SECONDS)
+    thread.join(_CLOSING_SECONDS)
     if not thread.is_alive():
         loop.close()
 
