@@ -12,6 +12,7 @@ from evals.controls.whole_frames import no_zoom
 CONTROLS: dict[str, Control] = {
     "blind": Control("The question alone: no picture, no sound, no length.", without_video, nothing),
     "random-frame": Control("One frame, drawn by the id of the question.", give=random_frame),
+    "middle-frame": Control("The frame in the middle.", give=uniform_frames(1)),
     "uniform-8": Control("8 evenly spread frames and no tools.", give=uniform_frames(8)),
     "uniform-32": Control("32 evenly spread frames and no tools.", give=uniform_frames(32)),
     "top-frame": Control("The one frame that the index finds for the question and its options.", give=top_frame),

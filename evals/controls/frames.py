@@ -1,4 +1,4 @@
-"""A few frames instead of the video: one at random, N evenly spread, or the one that the index finds for the question.
+"""A few frames instead of the video: one at random, in the middle or found by the index, or N evenly spread.
 
 What is answered from a single frame needs no video. N even frames without tools are the baseline that a model is
 published with.

@@ -40,13 +40,13 @@ def unanswerable(subjects: Sequence[Subject]) -> Plan:
     for subject in subjects:
         question = subject.question
         others = random.Random(f"{_SEED} {question.id}").sample(sorted(known), len(known))
-        fitting = [video for video in others if video != question.video and known[video].leaves_open(subject)]
+        fitting = (video for video in others if video != question.video and known[video].leaves_open(subject))
         if subject.answer is None:
             left_out[question.id] = "its answer is not known, or is not shown even in its own video"
-        elif not fitting:
+        elif (fit := next(fitting, None)) is None:
             left_out[question.id] = "every other video of the set may answer it"
         else:
-            asked.append(replace(_moved(subject, videos[fitting[0]][0]), is_answerable=False))
+            asked.append(replace(_moved(subject, videos[fit][0]), is_answerable=False))
     return Plan(tuple(asked), left_out)
 
 

@@ -1,17 +1,12 @@
-"""The controls: chance in closed form, a clip with nothing in it, one frame of the index."""
+"""What needs no policy: chance in closed form, one frame of the index."""
 
-from pathlib import Path
 from typing import Any
 
-import av
-import numpy as np
 import pytest
 
 from agent.graph import Players, run
 from agent.trajectory import Limits, Question, Trajectory, VideoFacts
 from evals.controls.baselines import TopFrame, chance
-from evals.controls.blind import BLIND_SECONDS
-from evals.controls.grey_clip import write_grey_clip
 from evals.example import Example
 from tools.observation import Finding, FrameRef, Observation
 
@@ -24,16 +19,6 @@ def test_chance_is_the_mean_of_one_over_the_options_and_nothing_for_open_questio
     assert chance([four, two, Example(Question("v", "q"), "a"), unknown]) == 0.1875
     with pytest.raises(ValueError, match="at least one"):
         chance([])
-
-
-def test_the_grey_clip_shows_one_grey_from_start_to_end(tmp_path: Path) -> None:
-    path = tmp_path / "grey.mp4"
-    write_grey_clip(path)
-    with av.open(str(path)) as container:
-        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-        assert container.streams.audio == ()
-    assert len(frames) == 5 * BLIND_SECONDS
-    assert np.ptp(np.stack(frames)) <= 2
 
 
 class Searching:

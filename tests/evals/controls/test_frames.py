@@ -30,7 +30,8 @@ def played(name: str, toolbox: Toolbox, asked: Subject) -> Looker:
 
 
 @pytest.mark.parametrize(
-    ("name", "count"), [("random-frame", 1), ("top-frame", 1), ("uniform-8", 8), ("uniform-32", 32)]
+    ("name", "count"),
+    [("random-frame", 1), ("middle-frame", 1), ("top-frame", 1), ("uniform-8", 8), ("uniform-32", 32)],
 )
 def test_a_model_sees_so_many_frames_and_has_no_tool(name: str, count: int) -> None:
     with toolbox_of(counted()) as toolbox:
