@@ -9,6 +9,7 @@ from evals.composed.episode import Episode, compose
 from evals.composed.families import Composed
 from evals.composed.oracle import Oracle
 from evals.composed.recipe import FPS
+from tests.evals.composed.observer import answer, sightings
 from tools import packaged
 from tools.sampling import crop
 
@@ -72,6 +73,18 @@ def test_controls_and_their_video_are_not_taken_for_one_another() -> None:
     ((episode, asked),) = asked_in("read", 1)
     hashes = {Oracle(episode.painter, asked, kind).video().content_hash for kind in ("frame", "crop")}
     assert len(hashes | {episode.painter.video().content_hash}) == 3
+
+
+@pytest.mark.parametrize("level", [1, 3])
+def test_everything_but_a_tag_is_answered_from_the_crops_by_whoever_knows_shapes_and_colours(level: int) -> None:
+    right = []
+    for number in range(16 // level):
+        episode = compose(DRAWN, 6, number, level=level, split="heldout" if number % 2 else "train")
+        for asked in episode.questions:
+            if asked.family != "read":
+                seen = sightings(Oracle(episode.painter, asked, "crop").video())
+                right.append(answer(asked, seen) == asked.answer)
+    assert sum(right) >= 0.95 * len(right) >= 13
 
 
 @needs_ocr
