@@ -23,7 +23,6 @@ from evals.report.headline import headline
 from evals.report.page import page
 from evals.report.section import Section, as_markdown
 from evals.report.stored_run import StoredRun, load_run, manifest_of
-from tools.cache import write_atomically
 
 EXIT_BAD_INPUT = 2
 GALLERY = 8
@@ -96,7 +95,7 @@ def main(
         mains = [run for run in runs if not run.control]
         galleries = hang(mains, gallery, html.with_name(f"{html.stem}_pages"), say) if gallery else ()
         title = ", ".join(dict.fromkeys(run.set_name for run in runs))
-        write_atomically(html, page(title, runs, sections, galleries, command))
+        html.write_bytes(page(title, runs, sections, galleries, command))
         say(f"the page is in {html}")
     return "\n\n".join(part for part in (f"    {command}" if command else "", as_markdown(sections)) if part) + "\n"
 

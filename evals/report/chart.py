@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-_SIZE, _LEFT, _TOP, _RIGHT, _BOTTOM = 320, 46, 14, 12, 42
+_SIZE, _LEFT, _TOP, _RIGHT, _BOTTOM = 320, 46, 14, 20, 42
 _WIDTH, _HEIGHT = _SIZE - _LEFT - _RIGHT, _SIZE - _TOP - _BOTTOM
 _STEPS = (1, 2, 2.5, 5, 10)
 

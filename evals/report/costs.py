@@ -22,8 +22,8 @@ def cost_section(runs: Sequence[StoredRun]) -> Section:
         "Per question, of all its samples. Up and to the left is better.",
         (*drawn, _table(runs, found)),
         (
-            "Seconds are those of turns and tools, indexing not included. What was not measured is not zero: "
-            f"it is {NOT_MEASURED}. Right per 1,000 tokens: sum of scores over sum of tokens.",
+            "Seconds are those of turns and tools, indexing not included. Right per 1,000 tokens: sum of scores over "
+            f"sum of tokens. {NOT_MEASURED} was not measured, which is not zero.",
         ),
     )
 

@@ -115,21 +115,21 @@ def hang(runs: Sequence[StoredRun], count: int, folder: Path, say: Callable[[str
             pairs = drawn(run, count)
             if pairs:
                 folder.mkdir(parents=True, exist_ok=True)
-                hand = _Hand(run, folder, Path(scratch), say, BUDGET_BYTES // (2 * len(pairs) * len(runs)))
+                hand = _Hand(run, folder, Path(scratch), BUDGET_BYTES // (2 * len(pairs) * len(runs)))
                 galleries.append(Gallery(run, tuple(Pair(hand.card(miss), hand.card(hit)) for miss, hit in pairs)))
+                if hand.problems:
+                    say(f"{run.label}: {len(hand.problems)} videos without pictures, for example: {hand.problems[0]}")
     return tuple(galleries)
 
 
 class _Hand:
     """Makes the cards of one run."""
 
-    def __init__(
-        self, run: StoredRun, folder: Path, scratch: Path, say: Callable[[str], None], budget_bytes: int
-    ) -> None:
+    def __init__(self, run: StoredRun, folder: Path, scratch: Path, budget_bytes: int) -> None:
         self._run = run
         self._folder = folder
         self._scratch = scratch
-        self._say = say
+        self.problems: list[str] = []
         self._budget_bytes = budget_bytes
         self._scorer = Scorer(run.questions, run.control, {})
         self._sources = {entry.id: entry.source for entry in run.questions.asking.entries}
@@ -141,9 +141,11 @@ class _Hand:
         trajectory = self._run.trajectory(played)
         page = self._folder / _file_name(self._run, trajectory)
         source = None if self._run.control else self._sources[played.row.question]
-        with Stills(source, self._scratch, self._say) as stills:
+        with Stills(source, self._scratch) as stills:
             write_report(trajectory, page, stills.picture)
             frames = _thumbnails(trajectory, stills.picture, self._budget_bytes)
+        if stills.problem:
+            self.problems.append(stills.problem)
         return self._filled(played, trajectory, frames, f"{self._folder.name}/{page.name}")
 
     def _filled(

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from jinja2 import Environment, StrictUndefined, Template
 
 from agent.coverage import mmss
+from evals.report.chart import colour
 from evals.report.gallery import Gallery
 from evals.report.section import Part, Section
 from evals.report.stored_run import StoredRun
@@ -101,5 +102,6 @@ def _template() -> Template:
         "kind": _kind,
         "terms": terms_of,
         "urlpath": quote,
+        "colour": colour,
     }
     return environment.from_string(_part("page.html.jinja"))

@@ -113,9 +113,13 @@ def share(estimate: Estimate | None) -> str:
     """A share with its interval, as `62.5 % [50.1, 74.9]`."""
     if estimate is None:
         return NOT_MEASURED
-    return f"{percent(estimate.mean)} {interval(estimate)}"
+    return f"{percent(estimate.mean)} {_interval(estimate)}"
 
 
 def points(estimate: Estimate) -> str:
     """A difference with its interval, in percentage points."""
-    return f"{100 * estimate.mean:+.1f} {interval(estimate)}"
+    return f"{100 * estimate.mean:+.1f} {_interval(estimate)}"
+
+
+def _interval(estimate: Estimate) -> str:
+    return interval(estimate) if estimate.low is not None else f"({interval(estimate).rpartition(': ')[2]})"

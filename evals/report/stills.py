@@ -4,7 +4,6 @@ Only for questions that were asked about their own video as it is; under a contr
 """
 
 import io
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -25,11 +24,13 @@ QUALITY = 80
 class Stills(AbstractContextManager["Stills"]):
     """The frames of one video, opened when the first is asked for; none where it is not at hand."""
 
-    def __init__(self, source: Source | None, scratch: Path, say: Callable[[str], None]) -> None:
+    problem = ""
+    """Why there are none; empty where nothing is wrong."""
+
+    def __init__(self, source: Source | None, scratch: Path) -> None:
         """`source` is None where no picture may be shown."""
         self._source = source
         self._scratch = scratch
-        self._say = say
         self._footage: Footage | None = None
 
     @property
@@ -52,13 +53,13 @@ class Stills(AbstractContextManager["Stills"]):
         return coded.getvalue()
 
     def _opened(self, source: Source) -> Footage | None:
-        """None where there is no such video here, which is said and is no error: the figures need none."""
+        """None where there is no such video here, which is no error: the figures need none."""
         try:
             if (problem := source.problem()) is None:
                 return source.open(self._scratch).footage
         except (VideoError, ValueError) as error:
             problem = str(error)
-        self._say(f"no pictures of {source.name}: {problem}")
+        self.problem = problem
         return None
 
     def __exit__(
