@@ -1,36 +1,28 @@
 """A model of transformers from a folder or the hub: its weights, its ids, its eyes.
 
-The hub is asked only for a model that the user named. Loads the tokenizer and the image processor and not the
+Loads the tokenizer and the image processor and not the
 combined processor, which for SmolVLM wants a package to spell numbers and for Qwen a video processor, both unused.
 """
 
 import importlib
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import torch
 from transformers import (
-    AutoConfig,
     AutoImageProcessor,
     AutoModelForCausalLM,
     AutoModelForImageTextToText,
-    AutoTokenizer,
     GenerationConfig,
 )
-from transformers.utils.hub import cached_file
 
+from agent.backends.card import explained, first_line, read_card
 from agent.backends.vision import Eyes, QwenEyes, SmolVlmEyes
 from agent.policy import PolicyError
 from agent.tokens import Scribe
 from tools import packaged
 from tools.observation import MissingPartError
-
-_VISION_TOKENS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
 
 
 @dataclass(frozen=True)
@@ -44,7 +36,7 @@ class Loaded:
     ends: tuple[int, ...]
     """Ids that end a reply."""
     never: tuple[int, ...]
-    """Ids that are never sampled: a placeholder without a picture takes the model down."""
+    """Ids that are never sampled."""
     image_token_id: int | None
     context_tokens: int
     """Prompt and reply together may be so long."""
@@ -62,34 +54,24 @@ def load(where: str, max_frame_pixels: int, adapter: str = "") -> Loaded:
         PolicyError: no such model, no network, not a chat model, a family whose pictures are not known, no memory.
         MissingPartError: an adapter without peft.
     """
-    place, device = _place(where), best_device()
-    with _explained(where, device):
-        config = AutoConfig.from_pretrained(place)
-        tokenizer = AutoTokenizer.from_pretrained(place)
-        template = _template(place, tokenizer)
-        processor = _processor(place) if _sees(config) else None
-    image_token_id = getattr(config, "image_token_id", None) if processor is not None else None
-    scribe = _scribe(where, tokenizer, template, image_token_id)
+    card, device = read_card(where), best_device()
+    with explained(where, device):
+        processor = _processor(card.place) if card.image_token_id is not None else None
     # what can't be used is refused before gigabytes of weights are fetched
-    eyes = None if processor is None else _eyes(where, config, processor, scribe, max_frame_pixels)
-    with _explained(where, device):
-        model = _model(place, config, device)
+    eyes = None if processor is None else _eyes(where, card.config, processor, card.scribe, max_frame_pixels)
+    with explained(where, device):
+        model = _model(card.place, card.config, device)
     if adapter:
         model = with_adapter(model, adapter)
     return Loaded(
         model=model,
-        scribe=scribe,
+        scribe=card.scribe,
         eyes=eyes,
-        ends=_ends(model, tokenizer, scribe),
-        never=tuple(getattr(config, name) for name in _VISION_TOKENS if getattr(config, name, None) is not None),
-        image_token_id=image_token_id,
-        context_tokens=config.get_text_config().max_position_embeddings,
+        ends=_ends(model, card.tokenizer, card.scribe),
+        never=card.never,
+        image_token_id=card.image_token_id,
+        context_tokens=card.config.get_text_config().max_position_embeddings,
     )
-
-
-def looks_like_a_path(where: str) -> bool:
-    """Whether it's a folder and no hub id: it exists, or it's written as only paths are."""
-    return where.startswith((".", "/", "~")) or where.count("/") > 1 or Path(where).is_dir()
 
 
 def best_device() -> torch.device:
@@ -124,16 +106,7 @@ def with_adapter(model: Any, folder: str) -> Any:
     try:
         return peft.PeftModel.from_pretrained(model, folder).get_base_model().eval()
     except (ValueError, RuntimeError) as error:
-        raise PolicyError(f"the adapter in {folder} does not fit this model: {_first_line(error)}") from error
-
-
-def _place(where: str) -> str:
-    if not looks_like_a_path(where):
-        return where
-    folder = Path(where).expanduser()
-    if not folder.is_dir():
-        raise PolicyError(f"no folder {where}: give the folder of a model, or a hub id such as ORG/MODEL")
-    return str(folder)
+        raise PolicyError(f"the adapter in {folder} does not fit this model: {first_line(error)}") from error
 
 
 def _sees(config: Any) -> bool:
@@ -155,24 +128,6 @@ def _model(place: str, config: Any, device: torch.device) -> Any:
     return model
 
 
-def _template(place: str, tokenizer: Any) -> str | None:
-    """The chat template; older repositories of models that see keep it in a file that no tokenizer reads."""
-    if tokenizer.chat_template is not None:
-        return str(tokenizer.chat_template)
-    file = cached_file(place, "chat_template.json", _raise_exceptions_for_missing_entries=False)
-    return str(json.loads(Path(file).read_text(encoding="utf-8"))["chat_template"]) if file else None
-
-
-def _scribe(where: str, tokenizer: Any, template: str | None, image_token_id: int | None) -> Scribe:
-    if template is None:
-        raise PolicyError(f"{where} has no chat template: take a model that was made to follow instructions")
-    placeholder = None if image_token_id is None else tokenizer.convert_ids_to_tokens(image_token_id)
-    try:
-        return Scribe(tokenizer, template, placeholder)
-    except (jinja2.TemplateError, ValueError) as error:
-        raise PolicyError(f"the chat template of {where} can't be used: {_first_line(error)}") from error
-
-
 def _eyes(where: str, config: Any, processor: Any, scribe: Scribe, max_frame_pixels: int) -> Eyes:
     if scribe.sees and hasattr(processor, "merge_size"):
         return QwenEyes(processor, config.image_token_id, max_frame_pixels)
@@ -189,23 +144,3 @@ def _ends(model: Any, tokenizer: Any, scribe: Scribe) -> tuple[int, ...]:
     saved = model.generation_config.eos_token_id
     named = saved if isinstance(saved, list) else [saved]
     return tuple({scribe.end, *(token for token in [*named, tokenizer.eos_token_id] if token is not None)})
-
-
-@contextmanager
-def _explained(where: str, device: torch.device) -> Iterator[None]:
-    """Turns what transformers raises for files that are missing or unknown into one sentence."""
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise PolicyError(f"{where} does not fit in the memory of {device}: take a smaller model") from error
-    except (OSError, ValueError, KeyError) as error:
-        if isinstance(error, OSError) and not looks_like_a_path(where):
-            raise PolicyError(
-                f"{where} is neither a folder here nor could it be fetched from the hub: check its name and the "
-                f"network, or give the folder of a model that is here ({_first_line(error)})"
-            ) from error
-        raise PolicyError(f"{where} can't be loaded: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -13,11 +13,12 @@ from typing import Any
 
 import torch
 
+from agent.backends.card import read_card
 from agent.backends.loading import best_dtype
 from agent.backends.vision import decoded
 from agent.backends.vllm_engine import VllmEngine, on_cpu
 from agent.messages import STOP_STRINGS, render
-from agent.policy import PolicyError, PolicyOptions, Sight, seed_of
+from agent.policy import PolicyOptions, Sight, seed_of
 from agent.replies import as_turn
 from agent.tokens import Scribe, with_pictures
 from agent.trajectory import Reply, Setup, Trajectory, Turn, Usage
@@ -132,25 +133,9 @@ class VllmPolicy:
 
 
 def _read(where: str, options: PolicyOptions, cpu: bool) -> Model:
-    from transformers import AutoConfig, AutoTokenizer
-
-    try:
-        config: Any = AutoConfig.from_pretrained(where)
-        tokenizer: Any = AutoTokenizer.from_pretrained(where)
-    except (OSError, ValueError) as error:
-        raise PolicyError(
-            f"no model can be read from {where!r}: give a folder, or the id of one that is in the local cache or can "
-            f"be downloaded ({str(error).strip().splitlines()[0]})"
-        ) from error
-    if tokenizer.chat_template is None:
-        raise PolicyError(f"{where} has no chat template, so it is no model to talk with: take an instruct model")
-    picture = getattr(config, "image_token_id", None)
-    placeholder = None if picture is None else tokenizer.convert_ids_to_tokens(picture)
-    names = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
-    never = tuple(token for name in names if (token := getattr(config, name, None)) is not None)
-    arguments = {**(_on_cpu(config) if cpu else _ON_GPU), **_picture_arguments(config, options)}
-    scribe = Scribe(tokenizer, tokenizer.chat_template, placeholder)
-    return Model(scribe, tokenizer, picture is not None, never, arguments)
+    card = read_card(where)
+    arguments = {**(_on_cpu(card.config) if cpu else _ON_GPU), **_picture_arguments(card.config, options)}
+    return Model(card.scribe, card.tokenizer, card.image_token_id is not None, card.never, arguments)
 
 
 def _arguments(options: PolicyOptions) -> dict[str, Any]:

@@ -1,0 +1,111 @@
+"""What is known of a model before its weights: its configuration, its tokenizer, how its conversations are written.
+
+The hub is asked only for a model that the user named.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import torch
+from transformers import AutoConfig, AutoTokenizer
+from transformers.utils.hub import cached_file
+
+from agent.policy import PolicyError
+from agent.tokens import Scribe
+
+_VISION_TOKENS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
+
+
+@dataclass(frozen=True)
+class Card:
+    """A model without its weights."""
+
+    place: str
+    """Folder, or hub id."""
+    config: Any
+    tokenizer: Any
+    scribe: Scribe
+    image_token_id: int | None
+    """None for a model that reads only."""
+    never: tuple[int, ...]
+    """Ids that are never sampled: a placeholder without a picture takes the model down."""
+
+
+def read_card(where: str) -> Card:
+    """The model of a folder or hub id, as far as its small files tell.
+
+    Raises:
+        PolicyError: no such model, no network, or no chat model.
+    """
+    place = _place(where)
+    with explained(where, torch.device("cpu")):
+        config: Any = AutoConfig.from_pretrained(place)
+        tokenizer: Any = AutoTokenizer.from_pretrained(place)
+        template = _template(place, tokenizer)
+    image_token_id = getattr(config, "image_token_id", None) if hasattr(config, "vision_config") else None
+    return Card(
+        place=place,
+        config=config,
+        tokenizer=tokenizer,
+        scribe=_scribe(where, tokenizer, template, image_token_id),
+        image_token_id=image_token_id,
+        never=tuple(getattr(config, name) for name in _VISION_TOKENS if getattr(config, name, None) is not None),
+    )
+
+
+def looks_like_a_path(where: str) -> bool:
+    """Whether it's a folder and no hub id: it exists, or it's written as only paths are."""
+    return where.startswith((".", "/", "~")) or where.count("/") > 1 or Path(where).is_dir()
+
+
+def _place(where: str) -> str:
+    if not looks_like_a_path(where):
+        return where
+    folder = Path(where).expanduser()
+    if not folder.is_dir():
+        raise PolicyError(f"no folder {where}: give the folder of a model, or a hub id such as ORG/MODEL")
+    return str(folder)
+
+
+def _template(place: str, tokenizer: Any) -> str | None:
+    """The chat template; older repositories of models that see keep it in a file that no tokenizer reads."""
+    if tokenizer.chat_template is not None:
+        return str(tokenizer.chat_template)
+    file = cached_file(place, "chat_template.json", _raise_exceptions_for_missing_entries=False)
+    return str(json.loads(Path(file).read_text(encoding="utf-8"))["chat_template"]) if file else None
+
+
+def _scribe(where: str, tokenizer: Any, template: str | None, image_token_id: int | None) -> Scribe:
+    if template is None:
+        raise PolicyError(f"{where} has no chat template: take a model that was made to follow instructions")
+    placeholder = None if image_token_id is None else tokenizer.convert_ids_to_tokens(image_token_id)
+    try:
+        return Scribe(tokenizer, template, placeholder)
+    except (jinja2.TemplateError, ValueError) as error:
+        raise PolicyError(f"the chat template of {where} can't be used: {first_line(error)}") from error
+
+
+@contextmanager
+def explained(where: str, device: torch.device) -> Iterator[None]:
+    """Turns what transformers raises for files that are missing or unknown into one sentence."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise PolicyError(f"{where} does not fit in the memory of {device}: take a smaller model") from error
+    except (OSError, ValueError, KeyError) as error:
+        if isinstance(error, OSError) and not looks_like_a_path(where):
+            raise PolicyError(
+                f"{where} is neither a folder here nor could it be fetched from the hub: check its name and the "
+                f"network, or give the folder of a model that is here ({first_line(error)})"
+            ) from error
+        raise PolicyError(f"{where} can't be loaded: {first_line(error)}") from error
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, in a line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
