@@ -195,7 +195,7 @@ def test_a_conversation_longer_than_the_context_says_how_long(policy: VllmPolicy
 
 
 def test_a_folder_without_a_model_is_said_before_an_engine_starts(tmp_path: Path) -> None:
-    with pytest.raises(PolicyError, match="can.t be loaded"):
+    with pytest.raises(PolicyError, match=r"can't be loaded"):
         VllmPolicy(str(tmp_path), OPTIONS)
 
 
