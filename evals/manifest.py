@@ -118,8 +118,8 @@ def terms(benchmark: str, entries: Sequence[Entry], policy: str, options: Policy
 
 
 def questions_hash(entries: Sequence[Entry]) -> str:
-    """32 hexadecimal digits: other questions, options or order, another hash; where the files lie does not matter."""
-    asked = repr([(e.id, e.question.text, e.question.options, e.source.name) for e in entries])
+    """32 hexadecimal digits: other questions, options or order, another hash; which files are there does not matter."""
+    asked = repr([(e.id, e.question.text, e.question.options, e.cluster) for e in entries])
     return hashlib.blake2b(asked.encode(), digest_size=16).hexdigest()
 
 

@@ -163,6 +163,9 @@ def _tasks(asked_of: QuestionSet, config: Config) -> tuple[tuple[Task, ...], dic
     chosen = {entry.id for entry in limited(entries, config.limit, config.options.seed)}
     asked = [one for one in plan.asked if one.of in chosen]
     left_out = {key: why for key, why in plan.left_out.items() if key in chosen}
+    if not asked:
+        why = next(iter(left_out.values()), "it has none")
+        raise ValueError(f"under {config.control or 'no control'} no question of {asked_of.name} can be asked: {why}")
     return tasks_of(asked, entries, config.runs, config.samples), {**asked_of.asking.unaskable, **left_out}
 
 
