@@ -28,8 +28,6 @@ class Line:
     """Expected score of guessing among the options; an open question is never right by chance."""
     unscored: int
     """Rows that were broken off."""
-    per_1000_tokens: Estimate | None
-    """Right answers per 1,000 tokens; None where the tokens of any scored row were not measured."""
 
     @property
     def note(self) -> str:
@@ -93,7 +91,6 @@ def line(label: str, rows: Sequence[Row]) -> Line:
         estimate=mean_of(questions) if questions else None,
         chance=statistics.fmean(guesses.values()),
         unscored=sum(row.value is None for row in rows),
-        per_1000_tokens=per_1000_tokens(rows),
     )
 
 

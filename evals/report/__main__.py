@@ -11,6 +11,7 @@ import shlex
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 from evals.report.breakdowns import breakdowns
@@ -22,7 +23,9 @@ from evals.report.gallery import hang
 from evals.report.headline import headline
 from evals.report.page import page
 from evals.report.section import Section, as_markdown
-from evals.report.stored_run import StoredRun, load_run, manifest_of
+from evals.report.stored_run import StoredRun, check_set, manifest_of, scored
+from evals.run_file import TRAJECTORIES
+from evals.sets import open_set
 
 EXIT_BAD_INPUT = 2
 GALLERY = 8
@@ -42,12 +45,16 @@ def load_runs(folders: Sequence[Path], say: Say = lambda _: None) -> tuple[Store
     if len(set(folders)) < len(folders):
         raise ValueError(f"each run once, got {', '.join(map(str, folders))}")
     manifests = {folder: manifest_of(folder) for folder in folders}
+    opened = cache(lambda name, data, videos: open_set(name, data, Path(videos) if videos else None))
     names, lengths = _names(folders), defaultdict[str, dict[str, float]](dict)
     runs: dict[Path, StoredRun] = {}
     for folder in sorted(folders, key=lambda f: manifests[f].terms.control is not None):
         say(f"reading {folder}")
         manifest, known = manifests[folder], lengths[manifests[folder].terms.questions]
-        runs[folder] = load_run(folder, manifest, folders.index(folder) + 1, names[folder], known)
+        questions = opened(manifest.terms.benchmark, manifest.data, manifest.videos)
+        check_set(folder, manifest, questions)
+        number = folders.index(folder) + 1
+        runs[folder] = scored(folder / TRAJECTORIES, number, names[folder], manifest, questions, known)
         known.update(runs[folder].lengths)
     return tuple(runs[folder] for folder in folders)
 

@@ -6,7 +6,6 @@ from evals.breakdown import Cost, costs, per_1000_tokens
 from evals.report.chart import Axis, Dot, axis_over, chart, colour, short
 from evals.report.section import NOT_MEASURED, Chart, Section, Table
 from evals.report.stored_run import StoredRun
-from evals.runs import asked, mean_of
 
 _DRAWN = ("frames", "tokens", "seconds", "US dollars")
 _UPRIGHT = Axis("right", 0.0, 1.0, is_percent=True)
@@ -48,10 +47,10 @@ def _against(name: str, runs: Sequence[StoredRun], found: dict[int, dict[str, Co
     """Accuracy against the mean cost; None where fewer than two runs measured it, or all cost nothing."""
     dots = []
     for run in runs:
-        questions = asked(run.rows)
-        if name not in found[run.number] or not questions:
+        mean = run.line.estimate
+        if name not in found[run.number] or mean is None:
             continue
-        mean, cost = mean_of(questions), found[run.number][name].mean
+        cost = found[run.number][name].mean
         tip = f"{run.label}: {100 * mean.mean:.1f} % right, {cost:,.4g} {name}"
         dots.append(Dot(cost, mean.mean, mean.low, mean.high, colour(run.number), str(run.number), tip))
     if len(dots) < 2 or not any(dot.x for dot in dots):

@@ -15,22 +15,21 @@ _GROUPED = "accuracy "
 
 def headline(runs: Sequence[StoredRun]) -> Section:
     """Accuracy of every run."""
-    lines = {run.label: line(run.label, run.rows) for run in runs}
     drawn = tuple(
-        Interval(run.label, e.mean, e.low, e.high, found.chance, bool(run.control))
+        Interval(run.label, e.mean, e.low, e.high, run.line.chance, bool(run.control))
         for run in runs
-        if (e := (found := lines[run.label]).estimate) is not None
+        if (e := run.line.estimate) is not None
     )
     rows = tuple(
         (
             run.label,
             run.set_name,
             run.control or "none",
-            NOT_MEASURED if (e := lines[run.label].estimate) is None else str(e.n),
+            NOT_MEASURED if (e := run.line.estimate) is None else str(e.n),
             NOT_MEASURED if e is None else str(e.clusters),
             share(e),
-            percent(lines[run.label].chance),
-            str(lines[run.label].unscored),
+            percent(run.line.chance),
+            str(run.line.unscored),
         )
         for run in runs
     )

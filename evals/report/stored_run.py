@@ -6,10 +6,12 @@ line begins, and the gallery reads those few again.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from agent.trajectory import Answer, Evidence, Trajectory, from_json
 from evals.benchmarks.benchmark import Profile
+from evals.breakdown import Line, line
 from evals.controls.catalogue import control_named
 from evals.controls.control import Asked, as_it_is
 from evals.example import Example
@@ -18,7 +20,6 @@ from evals.question_set import Entry, QuestionSet
 from evals.row import Row, row_of
 from evals.run_file import TRAJECTORIES
 from evals.scoring import BROKEN_OFF, Score, evidence_hit, evidence_iou, score_answer
-from evals.sets import open_set
 
 OTHER_CLOCK = frozenset({"blind", "shuffled-frames", "wrong-video", "unanswerable"})
 """Controls under which the times of the evidence are not those of what was shown."""
@@ -61,10 +62,15 @@ class StoredRun:
     lengths: Mapping[str, float] = field(default_factory=dict)
     """Seconds of each question's video; empty under a control, which may have shown another one."""
 
-    @property
+    @cached_property
     def rows(self) -> tuple[Row, ...]:
         """By the strict profile."""
         return tuple(one.row for one in self.played)
+
+    @cached_property
+    def line(self) -> Line:
+        """All rows as one line."""
+        return line(self.label, self.rows)
 
     @property
     def label(self) -> str:
@@ -145,7 +151,8 @@ class Scorer:
             run=self._runs.setdefault((self._variants[name], trajectory.sample), len(self._runs)),
             duration_seconds=self._lengths.get(asked.of),
         )
-        if self._control and asked.of not in self._lengths:  # the length of what was shown is not that of its video
+        is_told = not self._control and trajectory.facts.content_hash != ""
+        if not is_told and asked.of not in self._lengths:  # another video was shown, or none could be opened
             row = replace(row, groups=tuple(group for group in row.groups if group[0] != "duration"))
         return Played(
             replace(row, question=asked.of),
@@ -183,30 +190,28 @@ def manifest_of(folder: Path) -> Manifest:
     return manifest
 
 
-def load_run(folder: Path, manifest: Manifest, number: int, name: str, lengths: Mapping[str, float]) -> StoredRun:
-    """A run's folder, scored.
-
-    Args:
-        folder: with `trajectories.jsonl`.
-        manifest: what the run was.
-        number: its place in the report, from 1.
-        name: what the report calls it.
-        lengths: seconds of the video of each question, as far as other runs of the set have told.
-
-    Raises:
-        ValueError: a line that is no trajectory, or a set that is gone or has changed since.
-    """
-    terms = manifest.terms
-    questions = open_set(terms.benchmark, manifest.data, Path(manifest.videos) if manifest.videos else None)
-    if questions_hash(questions.asking.entries) != terms.questions:
-        raise ValueError(f"the questions of {terms.benchmark} at {manifest.data} are not those that {folder} asked")
-    return scored(folder / TRAJECTORIES, number, name, manifest, questions, lengths)
+def check_set(folder: Path, manifest: Manifest, questions: QuestionSet) -> None:
+    """Passes where the set is the one that a run asked; ValueError where it has changed since."""
+    if questions_hash(questions.asking.entries) != manifest.terms.questions:
+        raise ValueError(f"the questions of {questions.name} at {manifest.data} are not those that {folder} asked")
 
 
 def scored(
     path: Path, number: int, name: str, manifest: Manifest, questions: QuestionSet, lengths: Mapping[str, float]
 ) -> StoredRun:
-    """The lines of a file, scored; of two of one question's run the later."""
+    """The lines of a run's file, scored; of two of one question's run the later.
+
+    Args:
+        path: the file.
+        number: its place in the report, from 1.
+        name: what the report calls it.
+        manifest: what the run was.
+        questions: the set that it asked.
+        lengths: seconds of the video of each question, as far as other runs of the set have told.
+
+    Raises:
+        ValueError: a line is no trajectory, or of no question of the set.
+    """
     scorer = Scorer(questions, manifest.terms.control or "", lengths)
     keeps_answers = len(questions.profiles) > 1 and not manifest.terms.control
     played: dict[tuple[str, int], Played] = {}
@@ -218,7 +223,7 @@ def scored(
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
         played[trajectory.question.id, trajectory.sample] = one
-        if not manifest.terms.control:
+        if not manifest.terms.control and trajectory.facts.content_hash:
             seconds[one.row.question] = trajectory.facts.duration_seconds
         if keeps_answers and trajectory.sample == 0:
             said[one.row.question] = _light(trajectory.answer)

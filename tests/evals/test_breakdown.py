@@ -37,7 +37,7 @@ def test_what_was_broken_off_is_counted_and_not_wrong() -> None:
     assert found.estimate is not None
     assert (found.estimate.mean, found.unscored) == (1.0, 1)
     nothing = line("all", [row(2, None)])
-    assert (nothing.estimate, nothing.note, nothing.per_1000_tokens) == (None, "not scored", None)
+    assert (nothing.estimate, nothing.note) == (None, "not scored")
 
 
 def test_chance_is_of_the_options_and_an_open_question_has_none() -> None:
