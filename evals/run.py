@@ -170,8 +170,7 @@ def _tasks(asked_of: QuestionSet, config: Config) -> tuple[tuple[Task, ...], dic
 
 
 def _is_missing(task: Task, rows: RunFile, config: Config) -> bool:
-    kept = rows.rows.get(task.key)
-    return kept is None or (config.retry_failed and kept.answer is None and kept.stop in FAILED)
+    return task.key not in rows.ends or (config.retry_failed and rows.ends[task.key] in FAILED)
 
 
 @dataclass(frozen=True)

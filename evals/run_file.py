@@ -12,7 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from agent.trajectory import Trajectory, from_json, to_json
+from agent.trajectory import Stop, Trajectory, from_json, to_json
 
 TRAJECTORIES = "trajectories.jsonl"
 """The name of the file in the folder of a run."""
@@ -46,12 +46,12 @@ class RunFile:
         self._path = path
         self._lock = threading.Lock()
         _mend(path)
-        self._rows = {key_of(t): t for t in rows_in(path)} if path.exists() else {}
+        self._ends = {key_of(t): t.stop for t in rows_in(path)} if path.exists() else {}
 
     @property
-    def rows(self) -> Mapping[Key, Trajectory]:
-        """What is there; of two runs of one question the later."""
-        return self._rows
+    def ends(self) -> Mapping[Key, Stop | None]:
+        """What is there and how it ended, of two of one question's run the later; no more is kept in memory."""
+        return self._ends
 
     def add(self, trajectory: Trajectory) -> None:
         """Keeps a trajectory, on disk before this returns."""
@@ -61,7 +61,7 @@ class RunFile:
                 file.write(line)
                 file.flush()
                 os.fsync(file.fileno())
-            self._rows[key_of(trajectory)] = trajectory
+            self._ends[key_of(trajectory)] = trajectory.stop
 
 
 def only_writer(folder: Path) -> AbstractContextManager[object]:

@@ -22,7 +22,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_what_is_written_is_read_back(path: Path) -> None:
     RunFile(path).add(played(1))
-    assert RunFile(path).rows == {("v#1", 0): played(1)}
+    assert RunFile(path).ends == {("v#1", 0): Stop.ANSWERED}
     assert stored(path) == stored(path.parent) == (played(1),)
 
 
@@ -32,14 +32,14 @@ def test_a_line_cut_in_half_is_dropped_and_the_next_one_starts_clean(path: Path)
     file.add(played(2))
     path.write_bytes(path.read_bytes()[:-20])
     again = RunFile(path)
-    assert list(again.rows) == [("v#1", 0)]
+    assert list(again.ends) == [("v#1", 0)]
     again.add(played(2, "later"))
     assert stored(path) == (played(1), played(2, "later"))
 
 
 def test_a_first_line_cut_in_half_leaves_an_empty_run(path: Path) -> None:
     path.write_bytes(b'{"question": {"vid')
-    assert RunFile(path).rows == {}
+    assert RunFile(path).ends == {}
     assert path.read_bytes() == b""
 
 
@@ -47,7 +47,7 @@ def test_a_cut_line_longer_than_a_block_is_dropped_too(path: Path) -> None:
     RunFile(path).add(played(1))
     whole = path.read_bytes()
     path.write_bytes(whole + b"x" * 200_000)
-    assert list(RunFile(path).rows) == [("v#1", 0)]
+    assert list(RunFile(path).ends) == [("v#1", 0)]
     assert path.read_bytes() == whole
 
 
