@@ -1,0 +1,113 @@
+"""From the rewards of a group to the push that each run gets: pure, over arrays, in the order of the runs.
+
+`rewards_G` are the totals of the G runs of one question, NaN where a run does not count: such a run gets an advantage
+of 0, which pushes nothing, and is left out of mean and deviation. Deviations are those of a sample (n - 1), as torch
+and TRL compute them.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.trajectory import Turn
+
+Array = NDArray[np.float64]
+
+EPSILON = 1e-4
+"""Added to the deviation by TRL and by all that build on it."""
+
+
+def as_array(rewards_G: Sequence[float | None]) -> Array:  # noqa: N803 (nested by run)
+    """(G,) float64, NaN for None."""
+    return np.array([np.nan if reward is None else reward for reward in rewards_G], dtype=np.float64)
+
+
+def grpo(rewards_G: Array, epsilon: float = EPSILON) -> Array:  # noqa: N803
+    """(r - mean) / (std + epsilon): GRPO (arXiv 2402.03300, section 4.1.2); TinyLLaVA-Video-R1, equation 2."""
+    return _counted(_centred(rewards_G) / (_deviation(rewards_G) + epsilon))
+
+
+def dr_grpo(rewards_G: Array) -> Array:  # noqa: N803
+    """r - mean: Dr. GRPO (arXiv 2503.20783, section 3), whose loss also drops the division by length.
+
+    TimeSearch-R takes this advantage and keeps the division.
+    """
+    return _counted(_centred(rewards_G))
+
+
+def dgrpo(rewards_G: Array, epsilon: float = EPSILON) -> Array:  # noqa: N803
+    """GRPO's times (clip(2 - mean, 0, 1) + 1) / 2: VITAL's difficulty-aware GRPO; easy groups weigh half.
+
+    For rewards that sum format and answer, so that a mean of 2 is a group that is right throughout.
+    """
+    counted = rewards_G[~np.isnan(rewards_G)]
+    if counted.size == 0:
+        return np.zeros_like(rewards_G)
+    weight = (np.clip(2 - counted.mean(), 0, 1) + 1) / 2
+    return grpo(rewards_G, epsilon) * float(weight)
+
+
+def with_noise(advantages_G: Array, std: float, generator: np.random.Generator) -> Array:  # noqa: N803
+    """Plus N(0, std^2): so that runs of equal reward still differ (TinyLLaVA-Video-R1, section 3.2, std 0.02).
+
+    What it pushes there is noise, of mean 0.
+    """
+    return advantages_G + generator.normal(0.0, std, advantages_G.shape)
+
+
+def taura(advantages_G: Array, surprise_G_T: Sequence[Sequence[float]]) -> tuple[Array, ...]:  # noqa: N803
+    """OmniAgent's TAURA: A h / mean(h), one advantage for each turn; h is the turn's mean token entropy.
+
+    Turns that the policy was unsure of weigh more. The mean is over all turns of the group; where nothing is unsure,
+    all weigh the same.
+
+    Args:
+        advantages_G: one for each run.
+        surprise_G_T: h of each turn of each run, in nats, at least 0.
+    """
+    every = [h for surprise_T in surprise_G_T for h in surprise_T]
+    mean = float(np.mean(every)) if every else 0.0
+    return tuple(
+        a * (np.asarray(surprise_T, dtype=np.float64) / mean if mean > 0 else np.ones(len(surprise_T)))
+        for a, surprise_T in zip(advantages_G, surprise_G_T, strict=True)
+    )
+
+
+def surprise(turn: Turn) -> float | None:
+    """Mean of -log p over the sampled tokens of a turn, in nats; None where the engine gives no probabilities.
+
+    An unbiased estimate of the mean token entropy that TAURA takes: of a distribution only one draw is on record.
+    """
+    logprobs = turn.reply.logprobs if turn.reply else None
+    return -sum(logprobs) / len(logprobs) if logprobs else None
+
+
+def regression_loss(log_ratios_G: Array, advantages_G: Array) -> float:  # noqa: N803
+    """Mean of (A - z)^2, z the log-ratios log pi / pi_old of whole replies, normalised over the group as A is.
+
+    Reg-GRPO (DeepVideo-R1, arXiv 2506.07464): the advantage is predicted, not clipped, so no min and no clip. The
+    abstract and the released code say so much; that z is normalised by the group's own deviation is from memory of the
+    paper and is to be checked before numbers are compared.
+    """
+    predicted = grpo(log_ratios_G)
+    return float(np.mean((advantages_G - predicted) ** 2))
+
+
+def has_signal(rewards_G: Array) -> bool:  # noqa: N803
+    """Whether at least two runs count and differ: otherwise the group teaches nothing."""
+    counted = rewards_G[~np.isnan(rewards_G)]
+    return counted.size > 1 and bool(np.ptp(counted) > 0)
+
+
+def _centred(rewards_G: Array) -> Array:  # noqa: N803
+    return rewards_G - np.nanmean(rewards_G) if not np.isnan(rewards_G).all() else rewards_G
+
+
+def _deviation(rewards_G: Array) -> float:  # noqa: N803
+    counted = rewards_G[~np.isnan(rewards_G)]
+    return float(counted.std(ddof=1)) if counted.size > 1 else 0.0
+
+
+def _counted(advantages_G: Array) -> Array:  # noqa: N803
+    return np.nan_to_num(advantages_G, nan=0.0)

@@ -1,0 +1,211 @@
+"""Is the answer right: what every preset begins with.
+
+`answer` is the benchmark's score, `evals.scoring.score`, and pays at most that. It pays nothing for a spare word that
+the score lets pass in an open answer ("Paris London" for "Paris"): a reader forgives a unit or a country beside the
+answer, but a policy that is paid for it learns to name two candidates, since either is then right. Nor for words of a
+question that itself offers candidates ("Is it red, green or blue?"). So the reward is never above the score, and the
+only price is that a terse answer is learnt.
+"""
+
+import math
+
+from agent.answers import NOT_SHOWN, chosen_option
+from agent.trajectory import Answer, Trajectory
+from evals.benchmarks.grounding import iou
+from evals.example import Example
+from evals.extraction.spans import Span, strict_span
+from evals.scoring import mismatch, score_answer
+from evals.wording import FILLERS, words_of
+from rl.rewards.aids import Aids
+from rl.rewards.wording import rouge_mean, word_error_rate
+
+_RELATIVE_STEPS = tuple(0.5 + 0.05 * i for i in range(10))
+"""Confidence thresholds of the mean relative accuracy (VSI-Bench, arXiv 2412.14171, equation 1)."""
+
+
+def answer(example: Example, trajectory: Trajectory) -> float | None:
+    """1 or 0: right by the rules of the benchmark, and nothing beside it that could be another candidate."""
+    return right(example, trajectory.answer)
+
+
+def right(example: Example, given: Answer | None) -> float | None:
+    """The same for an answer from anywhere."""
+    value = score_answer(example, given).value
+    if not value or given is None or given.not_shown or example.question.options:
+        return value
+    return value if _is_alone(example, given.text) else 0.0
+
+
+def _is_alone(example: Example, said: str) -> bool:
+    """Whether one accepted answer is there with nothing but fillers and words of a question that offers none."""
+    asked = [word.text for word in words_of(example.question.text)]
+    free = FILLERS | (set() if "or" in asked else set(asked))
+    for accepted in (example.answer or "", *example.aliases):
+        spare = [word.text for word in words_of(said)]
+        for word in words_of(accepted):
+            if word.text in spare:
+                spare.remove(word.text)
+        if mismatch(said, accepted, example.question.text) is None and all(word in free for word in spare):
+            return True
+    return False
+
+
+def letter(example: Example, trajectory: Trajectory) -> float | None:
+    """1 if the chosen option is the right one; None for open questions, which have no letters."""
+    return answer(example, trajectory) if example.question.options else None
+
+
+def answer_or_judge(example: Example, trajectory: Trajectory, *, aids: Aids) -> float | None:
+    """`answer`; an open answer that fails it is worth what a judge gives it, where there is one.
+
+    With a judge that has no verdict it does not count: a judge that is down must not look like a wrong answer.
+    """
+    value = answer(example, trajectory)
+    is_judged = value == 0 and not example.question.options and aids.judge is not None
+    if not is_judged or trajectory.answer is None or example.answer is None:
+        return value
+    return aids.verdict("answer", example, trajectory)
+
+
+def answer_or_rouge(example: Example, trajectory: Trajectory) -> float | None:
+    """Exact for options, else the mean of ROUGE-1, -2 and -L: VideoKR, appendix C.1."""
+    if example.question.options or example.answer is None:
+        return answer(example, trajectory)
+    return rouge(example, trajectory)
+
+
+def rouge(example: Example, trajectory: Trajectory) -> float | None:
+    """The best mean ROUGE F1 over all accepted answers, 0..1; None where nothing is shown or there are options.
+
+    Pays for nearness, so that copying the question or listing candidates is worth something: see `rl.attacks`.
+    """
+    if example.answer is None or example.question.options:
+        return None
+    return max(rouge_mean(accepted, _said(trajectory)) for accepted in (example.answer, *example.aliases))
+
+
+def word_accuracy(example: Example, trajectory: Trajectory) -> float | None:
+    """1 minus the word error rate, at least 0, for text that is read off the screen; None as for ROUGE."""
+    if example.answer is None or example.question.options:
+        return None
+    return max(max(0.0, 1 - word_error_rate(a, _said(trajectory))) for a in (example.answer, *example.aliases))
+
+
+def number(
+    example: Example, trajectory: Trajectory, *, decimals: int = 2, tolerance: float | None = None
+) -> float | None:
+    """1 if the only number of the answer is that of the reference, else 0; None where the reference is no number.
+
+    Args:
+        example: the question.
+        trajectory: the run.
+        decimals: both are rounded to so many.
+        tolerance: instead of that, the greatest relative error, as in 0.05.
+    """
+    wanted, said = _numbers(example, trajectory)
+    if wanted is None:
+        return None
+    if said is None:
+        return 0.0
+    if tolerance is not None:
+        return float(math.isclose(said, wanted, rel_tol=0, abs_tol=tolerance * abs(wanted)))
+    return float(round(said, decimals) == round(wanted, decimals))
+
+
+def relative_closeness(example: Example, trajectory: Trajectory) -> float | None:
+    """max(0, 1 - |said - wanted| / |wanted|): the regression reward of Video-R1; None where there is no number."""
+    error = _relative_error(example, trajectory)
+    return None if error is None else max(0.0, 1 - error)
+
+
+def relative_accuracy(example: Example, trajectory: Trajectory) -> float | None:
+    """Share of thresholds t = .5, .55 .. .95 with relative error under 1 - t: VSI-Bench, equation 1; None as above."""
+    error = _relative_error(example, trajectory)
+    if error is None:
+        return None
+    return sum(error < 1 - step for step in _RELATIVE_STEPS) / len(_RELATIVE_STEPS)
+
+
+def span_iou(example: Example, trajectory: Trajectory) -> float | None:
+    """IoU of the span that is asked for, as `24.3 - 30.4 seconds` or as first evidence; None where none is asked."""
+    wanted = strict_span(example.answer or "")
+    if wanted is None:
+        return None
+    said = _said_span(trajectory.answer)
+    return iou(said, wanted) if said else 0.0
+
+
+def answer_by_kind(example: Example, trajectory: Trajectory) -> float | None:
+    """Video-R1: exact for options and numbers at two decimals, 1 - WER where `read_text` is needed, else ROUGE.
+
+    Its fifth kind, regression, can't be told from the reference; `relative_closeness` is its formula.
+    """
+    if example.question.options or example.answer is None:
+        return answer(example, trajectory)
+    if (value := number(example, trajectory)) is not None:
+        return value
+    return word_accuracy(example, trajectory) if "read_text" in example.needs else rouge(example, trajectory)
+
+
+def answer_or_grounding(example: Example, trajectory: Trajectory) -> float | None:
+    """IoU where a span is asked for, mean relative accuracy for a number, else `answer`: OmniAgent, VITAL."""
+    if example.question.options or example.answer is None:
+        return answer(example, trajectory)
+    for value in (span_iou(example, trajectory), relative_accuracy(example, trajectory)):
+        if value is not None:
+            return value
+    return answer(example, trajectory)
+
+
+def answer_early(example: Example, trajectory: Trajectory, *, lost_a_turn: float = 0.1) -> float | None:
+    """`answer` less `lost_a_turn` for each turn before the last, if right: Video-MTR's 1 - 0.1 (turn - 1)."""
+    value = answer(example, trajectory)
+    return max(0.0, value - lost_a_turn * (trajectory.turns - 1)) if value else value
+
+
+def _said(trajectory: Trajectory) -> str:
+    return trajectory.answer.text if trajectory.answer and not trajectory.answer.not_shown else ""
+
+
+def _said_span(given: Answer | None) -> Span | None:
+    if given is None:
+        return None
+    first = given.evidence[0] if given.evidence else None
+    return strict_span(given.text) or ((first.start_seconds, first.stop_seconds) if first else None)
+
+
+def _relative_error(example: Example, trajectory: Trajectory) -> float | None:
+    """|said - wanted| / |wanted|; infinite where no number is said; None where none is wanted, or 0."""
+    wanted, said = _numbers(example, trajectory)
+    if not wanted:
+        return None
+    return math.inf if said is None else abs(said - wanted) / abs(wanted)
+
+
+def _numbers(example: Example, trajectory: Trajectory) -> tuple[float | None, float | None]:
+    """(wanted, said): the only number of each text; None where there is none, or several."""
+    if example.answer is None or example.question.options:
+        return None, None
+    is_number_alone = len(words_of(example.answer)) <= 2  # "5", "5 dogs"; a sentence with a number in it is a text
+    return (_number(example.answer) if is_number_alone else None), _number(_said(trajectory))
+
+
+def _number(text: str) -> float | None:
+    found = []
+    for word in words_of(text):
+        if word.is_number:
+            try:
+                found.append(float(word.text))
+            except ValueError:  # a time, a date or a version
+                return None
+    return found[0] if len(found) == 1 else None
+
+
+def second_answer(example: Example, trajectory: Trajectory) -> Answer | None:
+    """The answer of the second look, from the evidence alone; None where it gave none."""
+    second = trajectory.verification
+    if second is None or not second.answer:
+        return None
+    question = example.question
+    option = chosen_option(second.answer, question) if question.options else None
+    return Answer(second.answer, option, not_shown=second.answer == NOT_SHOWN)

@@ -1,0 +1,133 @@
+"""The rewards by name, made ready: settings checked, aids at hand, and nothing counted of a run that broke off.
+
+Raw functions look at what a run holds and not at how it ended; a crash, a server that is gone or Ctrl-C says nothing of
+the policy, so from here such a run is None everywhere. `evals.scoring.score` is milder: it scores a run that had
+answered before it broke off. To train on it would be to train on what was not measured.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, get_type_hints
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from agent.trajectory import Trajectory
+from evals.example import Example
+from evals.scoring import BROKEN_OFF
+from rl.rewards import answers, evidence, formats, judged, lengths, outcomes, steps, tool_use
+from rl.rewards.aids import Aids
+
+Reward = Callable[[Example, Trajectory], float | None]
+StepReward = Callable[[Example, Trajectory], steps.Steps]
+
+REWARDS: dict[str, Callable[..., float | None]] = {
+    function.__name__: function
+    for function in (
+        answers.answer,
+        answers.letter,
+        answers.answer_or_judge,
+        answers.answer_or_rouge,
+        answers.answer_by_kind,
+        answers.answer_or_grounding,
+        answers.answer_early,
+        answers.rouge,
+        answers.word_accuracy,
+        answers.number,
+        answers.relative_closeness,
+        answers.relative_accuracy,
+        answers.span_iou,
+        formats.format_all,
+        formats.format_share,
+        formats.parse_rate,
+        formats.format_evidence,
+        formats.format_anchored,
+        lengths.format_and_length,
+        lengths.tokens_within,
+        tool_use.calls_tools,
+        tool_use.uses_tools,
+        tool_use.looks,
+        tool_use.tool_levels,
+        tool_use.calls_beyond,
+        tool_use.repeat_share,
+        tool_use.failed_share,
+        tool_use.frame_cost,
+        tool_use.names_the_file,
+        tool_use.consistent_calls,
+        tool_use.asked_time_looked_at,
+        evidence.evidence_iou,
+        evidence.evidence_hit,
+        evidence.evidence_recall,
+        evidence.claims_right,
+        evidence.claims_inside,
+        evidence.claim_nearness,
+        evidence.last_window_iou,
+        evidence.frames_jaccard,
+        evidence.frames_found,
+        evidence.frame_hit,
+        evidence.visits_f1,
+        evidence.calls_right,
+        evidence.evidence_box_iou,
+        evidence.verified,
+        evidence.answer_from_evidence,
+        judged.reasoning_agrees,
+        judged.cites_what_is_seen,
+        outcomes.sage_outcome,
+    )
+}
+
+STEP_REWARDS: dict[str, Callable[..., steps.Steps]] = {
+    function.__name__: function
+    for function in (
+        steps.step_format,
+        steps.step_mistakes,
+        steps.step_repeats,
+        steps.step_judged,
+        steps.step_retrieval,
+    )
+}
+
+
+def reward_named(name: str, settings: Mapping[str, Any] | None = None, aids: Aids | None = None) -> Reward:
+    """The reward of a name; a step reward is summed over turns.
+
+    Raises:
+        ValueError: no such reward, or it has no such setting, or not of that kind; says which there are.
+    """
+    if name in STEP_REWARDS:
+        each = step_reward_named(name, settings, aids)
+        return lambda example, trajectory: steps.total(each(example, trajectory))
+    if name not in REWARDS:
+        raise ValueError(f"no reward {name!r}: known are {', '.join(sorted([*REWARDS, *STEP_REWARDS]))}")
+    ready = _ready(REWARDS[name], settings or {}, aids or Aids())
+    return lambda example, trajectory: None if is_broken_off(trajectory) else ready(example, trajectory)
+
+
+def step_reward_named(name: str, settings: Mapping[str, Any] | None = None, aids: Aids | None = None) -> StepReward:
+    """The step reward of a name, one number for each turn of the policy; errors as for `reward_named`."""
+    if name not in STEP_REWARDS:
+        raise ValueError(f"no step reward {name!r}: known are {', '.join(sorted(STEP_REWARDS))}")
+    ready = _ready(STEP_REWARDS[name], settings or {}, aids or Aids())
+    return lambda example, trajectory: () if is_broken_off(trajectory) else ready(example, trajectory)
+
+
+def is_broken_off(trajectory: Trajectory) -> bool:
+    """Whether the run ended by no doing of the policy, or has not ended."""
+    return trajectory.stop in BROKEN_OFF
+
+
+def _ready(function: Callable[..., Any], settings: Mapping[str, Any], aids: Aids) -> Callable[..., Any]:
+    hints = get_type_hints(function)
+    names = [p.name for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    known = [name for name in names if name != "aids"]
+    checked = {key: _checked(function.__name__, key, value, known, hints) for key, value in settings.items()}
+    return partial(function, **checked, **({"aids": aids} if "aids" in names else {}))
+
+
+def _checked(reward: str, key: str, value: object, known: list[str], hints: dict[str, Any]) -> Any:
+    if key not in known:
+        raise ValueError(f"{reward} has no setting {key!r}: known are {', '.join(known) or 'none'}")
+    try:
+        return TypeAdapter(hints[key], config=ConfigDict(strict=True)).validate_python(value)
+    except ValidationError as error:
+        raise ValueError(f"{reward}, {key}: {error.errors()[0]['msg']}, got {value!r}") from error

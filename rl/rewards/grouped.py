@@ -1,0 +1,71 @@
+"""Rewards that compare the runs of one question, and so can't be told from one of them.
+
+Lists are `_G`, one for each run of the group, in order; None is a run that does not count, and stays None.
+"""
+
+from collections.abc import Sequence
+
+Rewards = tuple[float | None, ...]
+
+
+def shuffle_bonus(
+    answers_G: Sequence[float | None],  # noqa: N803 (nested by run)
+    shuffled_S: Sequence[float | None],  # noqa: N803 (nested by run on shuffled frames)
+    *,
+    bonus: float = 0.3,
+    ratio: float = 0.8,
+    above: float = 0.1,
+) -> Rewards:
+    """T-GRPO (Video-R1, arXiv 2503.21776, section 3): `bonus` for each answer over `above`, if order matters here.
+
+    Order matters if the mean answer is at least `ratio` times that of runs on the same frames, shuffled. So where both
+    are wrong it is paid to nobody, and where order is of no use it is paid to all that are right.
+
+    Raises:
+        ValueError: no run on shuffled frames counts: there is nothing to compare with.
+    """
+    ordered, shuffled = _known(answers_G), _known(shuffled_S)
+    if not shuffled:
+        raise ValueError("need runs on shuffled frames, got none that counts: play some, or leave this reward out")
+    is_paid = bool(ordered) and _mean(ordered) >= ratio * _mean(shuffled)
+    return tuple(None if a is None else bonus * (is_paid and a > above) for a in answers_G)
+
+
+def length_bonus(
+    answers_G: Sequence[float | None],  # noqa: N803
+    lengths_G: Sequence[float | None],  # noqa: N803
+    *,
+    bonus: float = 0.2,
+    above: float = 0.1,
+) -> Rewards:
+    """Video-R1: `bonus` for a right answer of a wanted length, if at least two of the group are right.
+
+    Args:
+        answers_G: the answer rewards.
+        lengths_G: `rl.rewards.lengths.tokens_within`, 1 or 0.
+        bonus: what is paid.
+        above: a right answer has more.
+    """
+    right = [a is not None and a > above for a in answers_G]
+    return tuple(
+        None if a is None or length is None else bonus * (sum(right) > 1 and is_right and length > 0)
+        for a, length, is_right in zip(answers_G, lengths_G, right, strict=True)
+    )
+
+
+def curiosity(uses_G: Sequence[float | None], *, target: float = 0.3, scale: float = 0.5) -> Rewards:  # noqa: N803
+    """Pixel-Reasoner (arXiv 2505.15966): scale max(target - rate, 0) for runs that use tools; rate is their share.
+
+    Tools are paid for while few use them, and no more once they are used: against the collapse of tool use.
+    """
+    known = _known(uses_G)
+    rate = _mean(known) if known else 0.0
+    return tuple(None if use is None else scale * max(target - rate, 0.0) * use for use in uses_G)
+
+
+def _known(values: Sequence[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

@@ -1,0 +1,33 @@
+"""SAGE's outcome: what an end is worth when it is wrong, not only when it is right."""
+
+from agent.trajectory import Malformed, Trajectory
+from evals.example import Example
+from rl.rewards.aids import Aids
+from rl.rewards.answers import answer_or_judge
+from rl.rewards.tool_use import looks, own_calls, worked
+from rl.rewards.turns import own_steps
+
+_HEARING = frozenset({"read_speech", "search_speech"})
+
+
+def sage_outcome(
+    example: Example, trajectory: Trajectory, *, aids: Aids, when_looking: float = 1.25, spoken: int = 1
+) -> float | None:
+    """1 if right, times `when_looking` if a picture was asked for; -2 malformed at the end, -0.5 without an answer,
+    -1 wrong after more than `spoken` calls for speech, -0.5 wrong after any call, 0 wrong without.
+
+    The released code comes to the -1 in the first of its two stages only; this game has one stage.
+    """
+    steps = own_steps(trajectory)
+    if steps and isinstance(steps[-1].turn.move, Malformed):
+        return -2.0
+    if trajectory.answer is None:
+        return -0.5
+    value = answer_or_judge(example, trajectory, aids=aids)
+    if value is None:
+        return None
+    if value > 0:
+        return value * (when_looking if looks(example, trajectory) else 1.0)
+    if sum(call.name in _HEARING for call, _ in worked(trajectory)) > spoken:
+        return -1.0
+    return -0.5 if own_calls(trajectory) else 0.0

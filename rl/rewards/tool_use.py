@@ -1,0 +1,145 @@
+"""Does the policy use its tools, in earnest, and no more than it needs.
+
+Counts only what the policy asked for itself, never the opening looks of the game. Whether tools are paid for only
+where the answer is right is said by the preset, not here.
+"""
+
+import re
+
+from agent.trajectory import Calls, Result, ToolCall, Trajectory
+from evals.example import Example
+from rl.rewards.turns import is_strict, own_steps
+
+_NUMBER = re.compile(r"(?<![\d.:])\d+(?:\.\d+)?(?![\d:])")
+_TIME = re.compile(r"\b\d{1,2}:\d{2}(?::\d{2})?\b|\b\d+(?:\.\d+)?\s*(?:s|sec|seconds?|min|minutes?)\b", re.I)
+_CLOSE_SECONDS = 0.05
+
+
+def own_calls(trajectory: Trajectory) -> tuple[tuple[ToolCall, Result | None], ...]:
+    """The policy's calls, each with what it brought; None for one that a limit kept from running."""
+    results = {result.call_id: result for result in trajectory.results}
+    moves = (step.turn.move for step in own_steps(trajectory))
+    return tuple((call, results.get(call.id)) for move in moves if isinstance(move, Calls) for call in move.calls)
+
+
+def worked(trajectory: Trajectory) -> tuple[tuple[ToolCall, Result], ...]:
+    """Those that ran, were no mistake and were not asked before."""
+    return tuple(
+        (call, result)
+        for call, result in own_calls(trajectory)
+        if result is not None and not result.observation.is_error and result.repeat_of is None
+    )
+
+
+def calls_tools(example: Example, trajectory: Trajectory) -> float | None:  # noqa: ARG001 (a reward by its signature)
+    """1 if some call could be read, whatever came of it, else 0."""
+    return float(bool(own_calls(trajectory)))
+
+
+def uses_tools(example: Example, trajectory: Trajectory) -> float | None:  # noqa: ARG001 (as above)
+    """1 if some call worked, else 0."""
+    return float(bool(worked(trajectory)))
+
+
+def looks(example: Example, trajectory: Trajectory) -> float | None:  # noqa: ARG001 (as above)
+    """1 if some call worked and brought a picture, else 0."""
+    return float(any(result.observation.frames for _, result in worked(trajectory)))
+
+
+def tool_levels(example: Example, trajectory: Trajectory) -> float | None:  # noqa: ARG001 (as above)
+    """0 without a call, 0.1 with one that could be read, 0.3 with one that ran: ParaVT.
+
+    Ran means here that the tool did not refuse it; in ParaVT that a response stands in the text.
+    """
+    if not own_calls(trajectory):
+        return 0.0
+    return 0.3 if worked(trajectory) else 0.1
+
+
+def calls_beyond(example: Example, trajectory: Trajectory, *, free: int = 1) -> float | None:  # noqa: ARG001 (as above)
+    """min(free - calls, 0), a whole number at most 0: the cost of Pixel-Reasoner."""
+    return float(min(free - len(own_calls(trajectory)), 0))
+
+
+def repeat_share(example: Example, trajectory: Trajectory) -> float | None:  # noqa: ARG001 (as above)
+    """Share of calls that had been made before, 0..1; 0 without calls: LongVideo-R1."""
+    calls = own_calls(trajectory)
+    return sum(_is_repeat(result) for _, result in calls) / len(calls) if calls else 0.0
+
+
+def failed_share(example: Example, trajectory: Trajectory) -> float | None:  # noqa: ARG001 (as above)
+    """Share of calls that the tool refused, 0..1; 0 without calls."""
+    calls = own_calls(trajectory)
+    return sum(result is not None and result.observation.is_error for _, result in calls) / len(calls) if calls else 0.0
+
+
+def frame_cost(example: Example, trajectory: Trajectory, *, full_at_frames: int = 128) -> float | None:  # noqa: ARG001
+    """Share of `full_at_frames` distinct pictures that were looked at, 0..1."""
+    return min(1.0, len(trajectory.frames_seen) / full_at_frames)
+
+
+def names_the_file(example: Example, trajectory: Trajectory) -> float | None:
+    """1 if the policy writes the name of the video's file, without its ending, else 0; None without a reply.
+
+    Names under four characters are not looked for: they turn up by chance.
+    """
+    name = example.question.video.replace("\\", "/").rpartition("/")[2].rpartition(".")[0].casefold()
+    replies = [step.turn.reply for step in own_steps(trajectory)]
+    if None in replies or not replies:
+        return None
+    texts = (f"{reply.reasoning} {reply.text} {reply.tool_calls}".casefold() for reply in replies if reply)
+    return float(len(name) >= 4 and any(name in text for text in texts))
+
+
+def consistent_calls(example: Example, trajectory: Trajectory) -> float | None:  # noqa: ARG001 (a reward by its signature)
+    """1 if every turn has its form, no call repeats, and windows are the last two numbers of their thought, else 0.
+
+    FrameThinker's checks as far as this game has what they check: there are no frame numbers to look up.
+    """
+    steps = own_steps(trajectory)
+    stricts = [is_strict(step) for step in steps]
+    if None in stricts:
+        return None
+    if not all(stricts) or any(_is_repeat(result) for _, result in own_calls(trajectory)):
+        return 0.0
+    turns = [(step.turn.thought, step.turn.move) for step in steps]
+    return float(all(_says_window(thought, move.calls) for thought, move in turns if isinstance(move, Calls)))
+
+
+def asked_time_looked_at(example: Example, trajectory: Trajectory) -> float | None:
+    """1 if the question names a time and some call that worked was about it, else 0: FrameThinker's bonus."""
+    times = [_seconds(match[0]) for match in _TIME.finditer(example.question.text)]
+    windows = [window for call, _ in worked(trajectory) if (window := window_of(call)) is not None]
+    return float(any(start <= time <= stop for time in times for start, stop in windows))
+
+
+def window_of(call: ToolCall) -> tuple[float, float] | None:
+    """The seconds that a call names as `start` and `stop`, or `seconds` twice; None if it names none."""
+    named = {key.removesuffix("_seconds"): value for key, value in call.arguments.items()}
+    start, stop = named.get("start", named.get("seconds")), named.get("stop", named.get("seconds"))
+    numbers = [x for x in (start, stop) if isinstance(x, int | float) and not isinstance(x, bool)]
+    return (float(numbers[0]), float(numbers[1])) if len(numbers) == 2 else None
+
+
+def _says_window(thought: str, calls: tuple[ToolCall, ...]) -> bool:
+    windows = [window for call in calls if (window := window_of(call)) is not None]
+    if not windows:
+        return True
+    last = tuple(float(number) for number in _NUMBER.findall(thought)[-2:])
+    wanted = windows[-1] if windows[-1][0] != windows[-1][1] else windows[-1][:1]
+    said = last[-len(wanted) :]
+    return len(said) == len(wanted) and all(abs(a - b) <= _CLOSE_SECONDS for a, b in zip(said, wanted, strict=True))
+
+
+def _seconds(named: str) -> float:
+    if ":" in named:
+        seconds = 0.0
+        for part in named.split(":"):
+            seconds = 60 * seconds + float(part)
+        return seconds
+    number = float(re.findall(r"\d+(?:\.\d+)?", named)[0])
+    return number * (60 if "min" in named.casefold() else 1)
+
+
+def _is_repeat(result: Result | None) -> bool:
+    return result is not None and result.repeat_of is not None
