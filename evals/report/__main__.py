@@ -7,10 +7,12 @@ gallery's trajectories are written into a folder beside the page, `report_pages`
 """
 
 import argparse
+import gc
 import shlex
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -96,8 +98,9 @@ def main(
         raise ValueError(f"need --gallery >= 0, got {gallery}")
     if html is not None and not html.absolute().parent.is_dir():
         raise ValueError(f"can't write {html}: {html.absolute().parent} is not a folder")
-    runs = load_runs(folders, say)
-    sections = sections_of(runs)
+    with _no_collection():
+        runs = load_runs(folders, say)
+        sections = sections_of(runs)
     if html is not None:
         mains = [run for run in runs if not run.control]
         galleries = hang(mains, gallery, html.with_name(f"{html.stem}_pages"), say) if gallery else ()
@@ -105,6 +108,18 @@ def main(
         html.write_bytes(page(title, runs, sections, galleries, command))
         say(f"the page is in {html}")
     return "\n\n".join(part for part in (f"    {command}" if command else "", as_markdown(sections)) if part) + "\n"
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Without Python's search for cycles: rows have none and stay, and the search took a third of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _names(folders: Sequence[Path]) -> dict[Path, str]:

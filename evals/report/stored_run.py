@@ -16,7 +16,7 @@ from evals.controls.catalogue import control_named
 from evals.controls.control import Asked, as_it_is
 from evals.example import Example
 from evals.manifest import Manifest, questions_hash, read_manifest
-from evals.question_set import Entry, QuestionSet
+from evals.question_set import QuestionSet
 from evals.row import Row, row_of
 from evals.run_file import TRAJECTORIES
 from evals.scoring import BROKEN_OFF, Score, evidence_hit, evidence_iou, score_answer
@@ -124,6 +124,7 @@ class Scorer:
         self._lengths = lengths
         self._entries = {entry.id: entry for entry in entries}
         self._examples = questions.examples()
+        self._made: dict[str, Example] = {}
         self._runs: dict[tuple[int, int], int] = {}
         self._variants: dict[str, int] = {}
         seen: dict[str, int] = {}
@@ -140,7 +141,7 @@ class Scorer:
         if name not in self.asked:
             raise ValueError(f"{name!r} is no question of {self.questions.name}: this is a run of another set")
         asked = self.asked[name]
-        example = asked.example(self._example(self._entries[asked.of]))
+        example = self.example_of(asked)
         scores = [self.score(asked, example, trajectory, profile) for profile in self.questions.profiles]
         times_hold = self._control not in OTHER_CLOCK and scores[0].value is not None
         row = row_of(
@@ -155,7 +156,7 @@ class Scorer:
         if not is_told and asked.of not in self._lengths:  # another video was shown, or none could be opened
             row = replace(row, groups=tuple(group for group in row.groups if group[0] != "duration"))
         return Played(
-            replace(row, question=asked.of),
+            row if row.question == asked.of else replace(row, question=asked.of),
             tuple(score.value for score in scores),
             trajectory.confidence,
             evidence_hit(example, trajectory.answer) if times_hold else None,
@@ -173,13 +174,16 @@ class Scorer:
         return self.questions.score(asked.of, None if answer is None else asked.back(answer), profile)
 
     def example_of(self, asked: Asked) -> Example:
-        """What an answer was scored against, as far as our own format can say it."""
-        return asked.example(self._example(self._entries[asked.of]))
+        """What an answer was scored against, as far as our own format can say it.
 
-    def _example(self, entry: Entry) -> Example:
-        """Of an unpublished answer, and of a span, the words are empty: the set's own rules score those."""
-        known = self._examples.get(entry.id)
-        return known or Example(entry.question, entry.subject.answer or "", cluster=entry.cluster)
+        Of an unpublished answer, and of a span, the words are empty: the set's own rules score those.
+        """
+        if (made := self._made.get(asked.question.id)) is None:
+            entry = self._entries[asked.of]
+            known = self._examples.get(entry.id)
+            made = asked.example(known or Example(entry.question, entry.subject.answer or "", cluster=entry.cluster))
+            self._made[asked.question.id] = made
+        return made
 
 
 def manifest_of(folder: Path) -> Manifest:
