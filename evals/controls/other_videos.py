@@ -6,7 +6,7 @@ other video the right answer is "not shown", and a policy is scored by whether i
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from evals.controls.control import Asked, Plan
@@ -35,19 +35,24 @@ def unanswerable(subjects: Sequence[Subject]) -> Plan:
     videos: dict[str, list[Subject]] = {}
     for subject in subjects:
         videos.setdefault(subject.question.video, []).append(subject)
-    known = {video: _known(theirs) for video, theirs in videos.items()}
+    known = {video: _known(theirs) for video, theirs in sorted(videos.items())}
     asked, left_out = [], {}
     for subject in subjects:
         question = subject.question
-        others = random.Random(f"{_SEED} {question.id}").sample(sorted(known), len(known))
-        fitting = (video for video in others if video != question.video and known[video].leaves_open(subject))
         if subject.answer is None:
             left_out[question.id] = "its answer is not known, or is not shown even in its own video"
-        elif (fit := next(fitting, None)) is None:
+        elif (fit := _fitting(subject, subject.answer, known)) is None:
             left_out[question.id] = "every other video of the set may answer it"
         else:
             asked.append(replace(_moved(subject, videos[fit][0]), is_answerable=False))
     return Plan(tuple(asked), left_out)
+
+
+def _fitting(subject: Subject, answer: str, known: Mapping[str, "_Known"]) -> str | None:
+    """A video that leaves the question open, drawn by the question's id; None where there is none."""
+    text, said, own = _plain(subject.question.text), _plain(answer), subject.question.video
+    others = random.Random(f"{_SEED} {subject.question.id}").sample(tuple(known), len(known))
+    return next((video for video in others if video != own and known[video].leaves_open(text, said)), None)
 
 
 def _moved(subject: Subject, other: Subject) -> Asked:
@@ -57,24 +62,24 @@ def _moved(subject: Subject, other: Subject) -> Asked:
 
 @dataclass(frozen=True)
 class _Known:
-    """What is known of a video from the questions about it."""
+    """What is known of a video from the questions about it, in plain words."""
 
     texts: frozenset[str]
     answers: frozenset[str]
     things: frozenset[str]
 
-    def leaves_open(self, subject: Subject) -> bool:
-        """Whether nothing says that the video answers the question."""
-        text = _plain(subject.question.text)
-        is_named = any(re.search(rf"\b{re.escape(_plain(thing))}\b", text) for thing in self.things)
-        return text not in self.texts and _plain(subject.answer or "") not in self.answers and not is_named
+    def leaves_open(self, text: str, answer: str) -> bool:
+        """Whether nothing says that the video answers a question, given in plain words."""
+        if text in self.texts or answer in self.answers:
+            return False
+        return not any(thing in text and re.search(rf"\b{re.escape(thing)}\b", text) for thing in self.things)
 
 
 def _known(subjects: Sequence[Subject]) -> _Known:
     return _Known(
         frozenset(_plain(s.question.text) for s in subjects),
         frozenset(_plain(s.answer) for s in subjects if s.answer is not None),
-        frozenset(thing for s in subjects for thing in s.things),
+        frozenset(_plain(thing) for s in subjects for thing in s.things),
     )
 
 
