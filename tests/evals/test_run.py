@@ -1,6 +1,8 @@
 """A run from its files to its tables, through the same graph as `agent ask`."""
 
 import json
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -285,3 +287,12 @@ def test_the_manifest_says_what_was_run(config: Config) -> None:
     assert manifest.terms.options["temperature"] == 0.0
     assert list(manifest.files) == ["questions.jsonl"]
     assert manifest.data == str(Path(config.data).resolve())
+
+
+def test_the_command_line_says_in_one_sentence_what_is_wrong(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "evals.run", "clips", "--data", str(tmp_path / "none"), "--out", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("evals.run: no questions at ")
+    assert len(done.stderr.splitlines()) == 1
