@@ -51,6 +51,15 @@ def test_a_crash_is_counted_and_not_scored(tmp_path: Path, data: Path, questions
     assert accuracy[6] == "1"
 
 
+def test_where_nothing_is_scored_there_is_a_report_all_the_same(
+    tmp_path: Path, data: Path, questions: QuestionSet
+) -> None:
+    rows = [played(q, None) for q in asked_by(questions)]
+    folders = [write_run(tmp_path / name, questions, data, rows) for name in ("a", "b")]
+    page = main(folders, tmp_path / "report.html")
+    assert cells(page, "1 a")[0] == ["clips", "none", "–", "–", "–", "33.3 %", "4"]
+
+
 def test_of_two_lines_of_one_question_the_later_counts(tmp_path: Path, data: Path, questions: QuestionSet) -> None:
     a = asked_by(questions)[0]
     folder = write_run(tmp_path / "lite", questions, data, [played(a, None), played(a, RIGHT)])
