@@ -23,6 +23,7 @@ from evals.report.differences import differences
 from evals.report.evidence import evidence_section
 from evals.report.gallery import hang
 from evals.report.headline import headline
+from evals.report.needs_video import needs_video
 from evals.report.page import page
 from evals.report.section import Section, as_markdown
 from evals.report.stored_run import StoredRun, check_set, manifest_of, scored
@@ -67,6 +68,7 @@ def sections_of(runs: Sequence[StoredRun]) -> tuple[Section, ...]:
         headline(runs),
         differences(runs),
         breakdowns(runs),
+        needs_video(runs),
         cost_section(runs),
         calibration_section(runs),
         abstention_section(runs),

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 
 from evals.breakdown import line
-from evals.report.section import NOT_MEASURED, Interval, Intervals, Part, Section, Table, share
+from evals.pass_at_k import passes
+from evals.report.section import NOT_MEASURED, Interval, Intervals, Part, Section, Table, points, share
 from evals.report.stored_run import StoredRun
 from evals.runs import several_runs
 from evals.stats import CONFIDENCE
 from evals.tables import percent
 
+_KS = (2, 4, 8, 16)
 _GROUPED = "accuracy "
 """Metrics of a set that begin so are those of its groups, which have a section of their own."""
 
@@ -36,7 +38,9 @@ def headline(runs: Sequence[StoredRun]) -> Section:
     header = ("run", "set", "control", "questions", "videos", "right", "guessing", "not scored")
     parts: list[Part] = [Intervals("Right answers, strict, in percent", 0.0, 1.0, drawn, "guessing")] if drawn else []
     parts.append(Table(header, rows))
-    parts += [part for part in (_profiles(runs), *map(_metrics, runs), _repeated(runs)) if part is not None]
+    parts += [
+        part for part in (_profiles(runs), *map(_metrics, runs), _repeated(runs), _passes(runs)) if part is not None
+    ]
     return Section("accuracy", "Accuracy", _lede(runs), tuple(parts), _notes(runs))
 
 
@@ -112,3 +116,15 @@ def _repeated(runs: Sequence[StoredRun]) -> Table | None:
         if rows
         else None
     )
+
+
+def _passes(runs: Sequence[StoredRun]) -> Table | None:
+    """Is one of k runs right, beside what guessing would pass; not for controls, whose runs differ in what is asked."""
+    rows = tuple(
+        (run.label, str(one.k), share(one.estimate), percent(one.floor), points(one.above_floor), str(one.left_out))
+        for run in runs
+        if not run.control and (count := len({row.run for row in run.rows})) > 1
+        for one in passes(run.rows, [k for k in _KS if k <= count])
+    )
+    header = ("run", "k", "pass@k", "guessing", "points above it", "questions with fewer runs")
+    return Table(header, rows, "One of k runs is right") if rows else None

@@ -4,13 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from agent.trajectory import Answer, Usage
+from agent.trajectory import Answer, Evidence, Usage
+from evals.benchmarks.catalogue import BENCHMARKS
+from evals.benchmarks.item import gold_reply
 from evals.question_set import QuestionSet
 from evals.report.__main__ import load_runs, main
 from evals.run_file import TRAJECTORIES
 from evals.sets import open_set
 from tests.evals.report.stored import PASSED, RIGHT, WRONG, asked_by, played, write_run
 from tests.evals.sets_drawn import row, write_set
+from tests.evals.test_benchmarks import folder_of
 
 
 @pytest.fixture
@@ -208,3 +211,52 @@ def test_evidence_is_held_against_the_reference_but_not_where_another_video_was_
     assert [one.hit for one in runs[0].played] == [True, True, True, False]
     assert [one.iou for one in runs[0].played] == [1.0, 1.0, 1.0, 0.0]
     assert {one.hit for one in runs[1].played} == {None}
+
+
+def test_what_needs_its_video_is_sorted_by_the_runs_that_are_there(
+    tmp_path: Path, data: Path, questions: QuestionSet
+) -> None:
+    answers = {
+        None: (RIGHT, RIGHT, RIGHT, WRONG),
+        "blind": (RIGHT, WRONG, WRONG, WRONG),
+        "shuffled-frames": (WRONG, RIGHT, WRONG, WRONG),
+    }
+    folders = []
+    for control, given in answers.items():
+        rows = [played(q, x) for q, x in zip(asked_by(questions, control), given, strict=True)]
+        folders.append(write_run(tmp_path / (control or "lite"), questions, data, rows, control=control))
+    page = main(folders)
+    labels = ("LLM-answerable", "semantic", "temporal", "others")
+    assert [cells(page, label)[0][0] for label in labels] == ["1", "1", "1", "1"]
+    assert [cells(page, label)[0][1][:6] for label in labels] == ["100.0 ", "100.0 ", "100.0 ", "0.0 % "]
+    assert "What the questions need" not in main(folders[:2])
+
+
+def test_passing_one_of_several_runs_is_never_told_without_what_guessing_would_pass(
+    tmp_path: Path, data: Path, questions: QuestionSet
+) -> None:
+    runs = [[played(q, x, sample=sample) for q in asked_by(questions)] for sample, x in ((0, RIGHT), (1, WRONG))]
+    page = main([write_run(tmp_path / "model", questions, data, [*runs[0], *runs[1]])])
+    # one of two runs is right each time; two guesses among three options pass with 1 - (2/3)^2 = 5/9
+    k, passed, guessing, above, fewer = next(
+        found for found in cells(page, "1 model") if len(found) == 5 and found[0] == "2"
+    )
+    assert (k, guessing, fewer) == ("2", "55.6 %", "0")
+    assert passed.startswith("100.0 %")
+    assert above.startswith("+44.4")
+
+
+@pytest.mark.parametrize("name", ["lvbench", "mmvu", "video-holmes", "charades-sta"])
+def test_perfect_answers_to_a_published_set_are_right_by_every_profile(name: str, tmp_path: Path) -> None:
+    folder = folder_of(name)
+    questions = open_set(name, str(folder))
+    items = {item.id: item for item in BENCHMARKS[name].load(folder) if item.gold is not None}
+    replies = {key: gold_reply(item) for key, item in items.items()}
+    answers = {
+        key: Answer(reply.text, reply.option, 0.9, tuple(Evidence(*span) for span in reply.spans))
+        for key, reply in replies.items()
+    }
+    rows = [played(q, answers[q.id]) for q in asked_by(questions) if q.id in answers]
+    markdown = main([write_run(tmp_path / "run", questions, folder, rows)], tmp_path / "report.html", 1)
+    profiles = next(found for found in cells(markdown, "1 run") if len(found) == len(questions.profiles))
+    assert [cell.split(" %")[0] for cell in profiles] == ["100.0"] * len(questions.profiles)

@@ -1,0 +1,71 @@
+"""Which questions need their video, and its order: VBenchComp's split by the policies of this report.
+
+A vote is a policy that has run as it is, blind, and with shuffled frames; all of them must agree.
+"""
+
+from collections.abc import Sequence
+
+from evals.breakdown import breakdown
+from evals.report.section import NOT_MEASURED, Section, Table, share
+from evals.report.stored_run import StoredRun
+from evals.splits import KEY, LABELS, Probe, Probed, Rule, Split, labelled, split
+
+_SHOWN: dict[str, Probed] = {"": "full", "blind": "blind", "shuffled-frames": "shuffled"}
+"""What the runs of a control are votes on; of all others none."""
+_CHOICES = 4
+"""Options for which the luck of a rule is said."""
+
+
+def needs_video(runs: Sequence[StoredRun]) -> Section | None:
+    """A table for each set that has votes; None where none has."""
+    tables, notes = [], []
+    for key in dict.fromkeys(run.set_key for run in runs):
+        theirs = [run for run in runs if run.set_key == key]
+        probed = _probed(theirs)
+        if not probed:
+            continue
+        found = split([probe for votes in probed for probe in votes], Rule(len(probed), len(probed)))
+        tables.append(_table(theirs, found))
+        notes.append(
+            f"{theirs[0].set_name}: {len(probed)} votes, all needed ({', '.join(found.voters)}). Guessing alone makes "
+            f"{100 * found.rule.luck(_CHOICES):.1f} % of questions with {_CHOICES} options LLM-answerable."
+        )
+    if not tables:
+        return None
+    lede = (
+        "LLM-answerable: right without the video. Semantic: right with it, whatever the order of its frames. Temporal: "
+        "right only in order. Labels hang on who voted."
+    )
+    return Section("needs-video", "What the questions need", lede, tuple(tables), tuple(notes))
+
+
+def _probed(runs: Sequence[StoredRun]) -> list[list[Probe]]:
+    """The votes of each policy that has all three runs, of its first run each."""
+    by_policy: dict[str, dict[Probed, StoredRun]] = {}
+    for run in runs:
+        if (shown := _SHOWN.get(run.control)) is not None:
+            by_policy.setdefault(run.manifest.terms.policy, {}).setdefault(shown, run)
+    whole = {policy: found for policy, found in by_policy.items() if len(found) == len(_SHOWN)}
+    return [
+        [
+            Probe(row.question, policy, 0, shown, None if row.value is None else row.value == 1.0)
+            for shown, run in found.items()
+            for row in run.rows
+            if row.run == 0
+        ]
+        for policy, found in whole.items()
+    ]
+
+
+def _table(runs: Sequence[StoredRun], found: Split) -> Table:
+    lines = {run.label: {x.label: x for x in breakdown(labelled(run.rows, found), KEY, LABELS)} for run in runs}
+    counts = {label: sum(given == label for given in found.labels.values()) for label in LABELS}
+    rows = tuple(
+        (
+            label,
+            str(counts[label]),
+            *(share(of[label].estimate) if label in of else NOT_MEASURED for of in lines.values()),
+        )
+        for label in LABELS
+    )
+    return Table(("", "questions", *lines), rows, runs[0].set_name)
