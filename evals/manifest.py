@@ -58,6 +58,8 @@ class Session:
     versions: dict[str, str]
     commit: str | None
     """Of the code, with `+` where files differ from it; None where it is not in a repository."""
+    encoder: str | None = None
+    """Of the frame index, by its own name: what `auto` was there. None where it was not recorded."""
     ended: str | None = None
     """None where it was killed."""
 
@@ -128,9 +130,9 @@ def file_hashes(files: Iterable[Path]) -> dict[str, str]:
     return {file.name: _sha256(file) for file in files}
 
 
-def begun(command: str, concurrency: int) -> Session:
+def begun(command: str, concurrency: int, encoder: str) -> Session:
     """A session that starts now, here."""
-    return Session(command, _now(), concurrency, this_machine(), _versions(), _commit())
+    return Session(command, _now(), concurrency, this_machine(), _versions(), _commit(), encoder)
 
 
 def ended(session: Session) -> Session:

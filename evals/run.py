@@ -44,6 +44,8 @@ from evals.question_set import QuestionSet, limited
 from evals.run_file import TRAJECTORIES, RunFile, only_writer
 from evals.score import page, scored
 from evals.sets import NAMES, open_set
+from tools.encoders import open_encoder
+from tools.observation import MissingPartError
 
 EXIT_BAD_INPUT = 2
 EXIT_POLICY_FAILED = 69
@@ -115,6 +117,7 @@ def main(config: Config, command: str = "", say: Say = lambda _: None, policy: P
 
     Raises:
         ValueError: the files, the policy or the folder can't be used.
+        MissingPartError: the policy or the encoder needs a package that is not installed.
         PolicyError: the policy can't be had, or fails again and again.
         KeyboardInterrupt: stopped by the user; what was run is kept.
     """
@@ -190,7 +193,8 @@ def _play(tasks: Sequence[Task], rows: RunFile, session: _Session, policy: Polic
     config, before = session.config, session.manifest.sessions
     policy = policy or _opened(config)
     game = config.game(policy)
-    now = begun(session.command, config.options.concurrency)
+    encoder = open_encoder(config.encoder or "auto").name  # here, since without one every question would crash
+    now = begun(session.command, config.options.concurrency, encoder)
     write_manifest(config.out, replace(session.manifest, setup=policy.setup, sessions=(*before, now)))
     try:
         keep = _Keeper(rows, session, len(tasks))
@@ -282,7 +286,7 @@ def _command_line() -> int:
     command = shlex.join(["python", "-m", "evals.run", *sys.argv[1:]])
     try:
         print(main(_parsed(None), command, lambda line: print(line, file=sys.stderr, flush=True)))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, MissingPartError) as error:
         return _told(str(error), EXIT_BAD_INPUT)
     except PolicyError as error:
         return _told(f"{error}; --retry-failed plays what failed again", EXIT_POLICY_FAILED)

@@ -247,6 +247,12 @@ def test_runs_that_would_be_the_same_are_refused(config: Config) -> None:
         main(replace(config, policy="seeded", runs=2), policy=Seeded())
 
 
+def test_an_encoder_that_is_not_there_is_said_before_anything_is_run(config: Config) -> None:
+    with pytest.raises(ValueError, match="unknown encoder 'none'"):
+        main(replace(config, encoder="none"))
+    assert ids(config) == []
+
+
 @pytest.mark.parametrize("name", ["runs", "samples", "limit"])
 def test_none_of_something_is_refused(config: Config, name: str) -> None:
     with pytest.raises(ValueError, match=f"need --{name} >= 1, got 0"):
@@ -284,6 +290,7 @@ def test_the_manifest_says_what_was_run(config: Config) -> None:
     assert session.versions["videosleuth"]
     assert session.started <= (session.ended or "")
     assert session.machine.cores >= 1
+    assert (session.encoder or "").startswith("hashing")
     assert manifest.terms.options["temperature"] == 0.0
     assert list(manifest.files) == ["questions.jsonl"]
     assert manifest.data == str(Path(config.data).resolve())
