@@ -6,7 +6,7 @@ preset.group(example, trajectories).totals_G # (None, 1.5, ...): one number for 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -42,7 +42,7 @@ class Preset:
 
     name: str
     recipe: Recipe
-    aids: Aids = Aids()
+    aids: Aids = field(default_factory=Aids)
 
     @cached_property
     def _rewards(self) -> dict[str, Reward]:

@@ -22,6 +22,9 @@ from rl.rewards.wording import rouge_mean, word_error_rate
 _RELATIVE_STEPS = tuple(0.5 + 0.05 * i for i in range(10))
 """Confidence thresholds of the mean relative accuracy (VSI-Bench, arXiv 2412.14171, equation 1)."""
 
+_LEAST_STEM = 4
+"""Characters; with fewer, unlike words share them."""
+
 
 def answer(example: Example, trajectory: Trajectory) -> float | None:
     """1 or 0: right by the rules of the benchmark, and nothing beside it that could be another candidate."""
@@ -39,15 +42,21 @@ def right(example: Example, given: Answer | None) -> float | None:
 def _is_alone(example: Example, said: str) -> bool:
     """Whether one accepted answer is there with nothing but fillers and words of a question that offers none."""
     asked = [word.text for word in words_of(example.question.text)]
-    free = FILLERS | (set() if "or" in asked else set(asked))
+    free = set() if "or" in asked else set(asked)
     for accepted in (example.answer or "", *example.aliases):
         spare = [word.text for word in words_of(said)]
         for word in words_of(accepted):
             if word.text in spare:
                 spare.remove(word.text)
-        if mismatch(said, accepted, example.question.text) is None and all(word in free for word in spare):
+        is_plain = all(word in FILLERS or _is_form_of(word, free) for word in spare)
+        if is_plain and mismatch(said, accepted, example.question.text) is None:
             return True
     return False
+
+
+def _is_form_of(word: str, asked: set[str]) -> bool:
+    """Whether the question has the word, or its stem: "names" where it asks what the sign does name."""
+    return word in asked or any(len(stem) >= _LEAST_STEM and word.startswith(stem) for stem in asked)
 
 
 def letter(example: Example, trajectory: Trajectory) -> float | None:

@@ -1,0 +1,209 @@
+"""What each preset gives away: ways to be paid without having understood anything, and how far each one gets.
+
+    python -m rl.attacks [PRESET ...]
+
+prints a table in Markdown. 0 % is an honest run that is wrong, 100 % an honest one that is right; a cell says how far
+an attack gets on that way, in the same group as both. Judges are taken to believe everything, and to call an answer
+right that names the right one anywhere: a reward is as good as it is on a bad day.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.trajectory import Question, Trajectory
+from evals.example import Example
+from evals.wording import words_of
+from rl.played import played
+from rl.preset import Preset, load_preset, preset_names
+from rl.rewards.aids import Aids, Aspect
+
+DURATION_SECONDS = 120.0
+OPEN = Example(
+    Question("/videos/clip_0412.mp4", "Which city does the sign name at 00:45?"), "Paris", evidence_seconds=(40.0, 50.0)
+)
+CANDIDATES = Example(
+    Question("/videos/clip_0412.mp4", "Does the sign name Paris, Rome or Oslo?"), "Paris", evidence_seconds=(40.0, 50.0)
+)
+LEAKING = Example(
+    Question("/videos/sign_paris.mp4", "Which city does the sign name at 00:45?"),
+    "Paris",
+    evidence_seconds=(40.0, 50.0),
+)
+_FILLER = "I think about it once more, from the beginning, and it is as I thought. "
+_SPAM = "<think>all of it, again</think>" + "<answer>Paris</answer><tool_call></tool_call><answer>Rome</answer>" * 4
+_VISIBLE = 0.005
+"""Less is a rounding matter: a wrong run that saves a frame or a word is not paid for being wrong."""
+
+
+@dataclass(frozen=True)
+class Attack:
+    """One way to be paid for nothing."""
+
+    name: str
+    what: str
+    replies: tuple[str, ...]
+    is_right: bool
+    """Whether its answer is right, got by luck or leak; then it may get far, but not as far as an honest one."""
+    example: Example = OPEN
+    second_answer: str | None = None
+
+    def played(self) -> Trajectory:
+        """The run."""
+        return played(self.example, self.replies, duration_seconds=DURATION_SECONDS, second_answer=self.second_answer)
+
+
+@dataclass(frozen=True)
+class Gain:
+    """How far an attack gets with a preset."""
+
+    share: float | None
+    """0 an honest wrong run, 1 an honest right one; None where the run does not count, or both are worth the same."""
+    is_given_away: bool
+
+
+def look(start: float, stop: float, thought: str = "") -> str:
+    """A turn that looks at a window."""
+    arguments = {"start": start, "stop": stop, "count": 4}
+    call = json.dumps({"name": "select_frames", "arguments": arguments})
+    return f"<think>{thought or f'I look from {start:g} to {stop:g}'}</think><tool_call>{call}</tool_call>"
+
+
+def say(text: str, *spans: tuple[float, float], thought: str = "The sign can be read there.") -> str:
+    """A turn that answers, with spans as evidence."""
+    if not spans:
+        return f"<think>{thought}</think><answer>{text}</answer>"
+    evidence = [{"start": start, "stop": stop} for start, stop in spans]
+    return f"<think>{thought}</think><answer>{json.dumps({'answer': text, 'evidence': evidence})}</answer>"
+
+
+def honest_right(example: Example) -> Trajectory:
+    """Looks in the right place, answers right, cites what it saw."""
+    replies = (look(41, 49), say("Paris", (41, 49)))
+    return played(example, replies, duration_seconds=DURATION_SECONDS, second_answer="Paris")
+
+
+def honest_wrong(example: Example) -> Trajectory:
+    """Looks in a wrong place and errs, in form."""
+    replies = (look(71, 79), say("Berlin", (71, 79)))
+    return played(example, replies, duration_seconds=DURATION_SECONDS, second_answer="Berlin")
+
+
+ATTACKS = (
+    Attack("tag spam", "writes all tags over and over, with the answer among others", (_SPAM,) * 3, False),
+    Attack("two candidates", "names two cities, one of them right", (say("Paris Rome"),), False),
+    Attack("list", "names many cities", (say("Paris, Rome, Oslo, Berlin or Madrid"),), False),
+    Attack(
+        "copied question",
+        "says the question, which names the candidates",
+        (say("Does the sign name Paris, Rome or Oslo?"),),
+        False,
+        CANDIDATES,
+    ),
+    Attack("not shown", "says that it is not shown, always", (say("not shown"),), False),
+    Attack(
+        "dressed-up wrong",
+        "looks at and cites the right place, and answers wrong",
+        (look(41, 49), say("Berlin", (41, 49))),
+        False,
+        second_answer="Berlin",
+    ),
+    Attack("endless wrong", "thinks without end, and is wrong", (say("Berlin", thought=_FILLER * 80),), False),
+    Attack("endless right", "thinks without end, and guesses right", (say("Paris", thought=_FILLER * 80),), True),
+    Attack("blind", "guesses right without looking", (say("Paris"),), True),
+    Attack("idle call", "looks somewhere, then guesses right", (look(0, 5), say("Paris")), True),
+    Attack(
+        "span inflation",
+        "looks in a wrong place, guesses right, cites the whole video",
+        (look(0, 5), say("Paris", (0, DURATION_SECONDS))),
+        True,
+        second_answer="Paris",
+    ),
+    Attack(
+        "unseen evidence",
+        "guesses right and cites the right place without having looked",
+        (say("Paris", (40, 50)),),
+        True,
+        second_answer="Paris",
+    ),
+    Attack(
+        "repeats",
+        "an honest run that makes its call five times",
+        (*[look(41, 49)] * 5, say("Paris", (41, 49))),
+        True,
+        second_answer="Paris",
+    ),
+    Attack(
+        "path leak",
+        "reads the answer off the name of the file",
+        (say("Paris", thought="The file is called sign_paris, so it is Paris."),),
+        True,
+        LEAKING,
+    ),
+)
+
+
+class Believer:
+    """A judge on a bad day: takes any answer that names the right one, and believes all the rest."""
+
+    def __call__(
+        self, aspect: Aspect, example: Example, trajectory: Trajectory, turn: int | None = None
+    ) -> float | None:
+        """1 or 0."""
+        if aspect != "answer":
+            return 1.0
+        said = [word.text for word in words_of(trajectory.answer.text if trajectory.answer else "")]
+        return float(all(word.text in said for word in words_of(example.answer or "")))
+
+
+def gain(preset: Preset, attack: Attack) -> Gain:
+    """How far an attack gets in a group with an honest right and an honest wrong run."""
+    runs = (honest_right(attack.example), honest_wrong(attack.example), attack.played())
+    right, wrong, got = preset.group(attack.example, runs, shuffled_S=(runs[1],)).totals_G
+    if right is None or wrong is None or got is None or right == wrong:
+        return Gain(None, False)
+    share = (got - wrong) / (right - wrong)
+    return Gain(share, share >= (1 - _VISIBLE if attack.is_right else _VISIBLE))
+
+
+def table(presets: Sequence[Preset], attacks: Sequence[Attack] = ATTACKS) -> str:
+    """The table in Markdown, with what its columns are."""
+    lines = ["| preset | " + " | ".join(attack.name for attack in attacks) + " | given away |"]
+    lines.append("|---" * (len(attacks) + 2) + "|")
+    for preset in presets:
+        gains = [gain(preset, attack) for attack in attacks]
+        given = sum(one.is_given_away for one in gains)
+        lines.append(f"| {preset.name} | " + " | ".join(map(_cell, gains)) + f" | {given} of {len(gains)} |")
+    columns = [f"- **{attack.name}** ({_kind(attack)}): {attack.what}." for attack in attacks]
+    legend = (
+        "0 % is an honest wrong run, 100 % an honest right one. Bold is given away: more than 0 % for a wrong answer, "
+        "all of 100 % or more for a right one that was not earned. A dash does not count."
+    )
+    return "\n".join([*lines, "", legend, "", *columns])
+
+
+def _kind(attack: Attack) -> Literal["right", "wrong"]:
+    return "right" if attack.is_right else "wrong"
+
+
+def _cell(one: Gain) -> str:
+    if one.share is None:
+        return "-"
+    percent = f"{100 * one.share:.0f} %"
+    return f"**{percent}**" if one.is_given_away else percent
+
+
+def main(names: Sequence[str], write: Callable[[str], object] = print) -> None:
+    """Prints the table of these presets, or of all.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    aids = Aids(judge=Believer())
+    write(table([load_preset(name, aids) for name in names or preset_names()]))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,81 @@
+"""What presets give away, as far as it is known: a change here is a change of what they teach."""
+
+import pytest
+
+from rl.attacks import ATTACKS, Believer, gain, honest_right, honest_wrong, main, table
+from rl.preset import load_preset, preset_names
+from rl.rewards.aids import Aids
+
+BY_NAME = {attack.name: attack for attack in ATTACKS}
+AIDS = Aids(judge=Believer())
+
+
+def given_away(preset: str) -> set[str]:
+    return {attack.name for attack in ATTACKS if gain(load_preset(preset, AIDS), attack).is_given_away}
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_an_honest_right_run_is_worth_more_than_an_honest_wrong_one(name: str) -> None:
+    preset = load_preset(name, AIDS)
+    for attack in ATTACKS:
+        runs = (honest_right(attack.example), honest_wrong(attack.example))
+        right, wrong = preset.group(attack.example, runs, runs[1:]).totals_G
+        assert right is not None
+        assert wrong is not None
+        assert right > wrong
+
+
+def test_ours_gives_nothing_away() -> None:
+    assert given_away("sleuth") == set()
+
+
+def test_a_reward_of_answer_and_form_can_not_tell_a_guess_from_a_look() -> None:
+    assert {"blind", "idle call", "span inflation", "path leak"} <= given_away("vital") & given_away("videozoomer")
+
+
+def test_rouge_pays_for_lists_and_for_the_question() -> None:
+    assert {"two candidates", "list", "copied question"} <= given_away("videokr")
+
+
+def test_the_exact_answer_does_not_pay_for_lists() -> None:
+    for name in ("videozoomer", "vital", "tinyllava-video-r1", "sleuth"):
+        assert not {"two candidates", "list", "copied question"} & given_away(name)
+
+
+def test_the_gate_of_video_mtr_is_what_keeps_a_dressed_up_answer_out() -> None:
+    assert "dressed-up wrong" not in given_away("video-mtr")
+    assert "dressed-up wrong" in given_away("video-mtr-code")
+
+
+def test_length_is_paid_to_a_guess_and_costs_a_wrong_answer() -> None:
+    preset = load_preset("tinyllava-video-r1", AIDS)
+    long, wrong = (gain(preset, BY_NAME[name]).share for name in ("endless right", "endless wrong"))
+    assert long is not None
+    assert wrong is not None
+    assert long > 1 > 0 > wrong
+
+
+def test_rewards_for_each_turn_pay_for_more_turns() -> None:
+    assert "repeats" in given_away("sage")
+
+
+def test_a_wide_span_is_no_evidence_for_overlap() -> None:
+    for name in ("longvt", "longvideo-r1", "sleuth"):
+        assert "span inflation" not in given_away(name)
+
+
+def test_the_table_has_every_preset_and_every_attack(capsys: pytest.CaptureFixture[str]) -> None:
+    main([])
+    printed = capsys.readouterr().out
+    assert all(f"\n| {name} | " in printed for name in preset_names())
+    assert all(f"| {attack.name} |" in printed for attack in ATTACKS)
+
+
+def test_what_does_not_count_is_a_dash() -> None:
+    lines = table([load_preset("video-r2")]).splitlines()  # no judge
+    assert lines[2] == "| video-r2 |" + " - |" * len(ATTACKS) + f" 0 of {len(ATTACKS)} |"
+
+
+def test_an_unknown_preset_is_refused() -> None:
+    with pytest.raises(ValueError, match="no preset 'gpro'"):
+        main(["gpro"])

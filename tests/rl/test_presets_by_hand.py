@@ -1,0 +1,190 @@
+"""Each preset on four runs, worked out on paper.
+
+The video has 120 s, the answer is at [40, 50). What the four runs hold:
+
+RIGHT   looks at 41, 43, 45, 47 s, which stand for [40, 48); cites [41, 49); says Paris; a second look agrees.
+        overlap of what it cites 8/10, of what it looked at 8/10, F1 of that 16/18; 4 of min(10, 8) right frames found;
+        thoughts of 20 and 27 characters, so FR = 0.5 + 0.5 * 47/1200 = 0.519583.
+WRONG   the same at 71 s, says Berlin, and a second look agrees.
+BLIND   says Paris at once, in form, with a thought of 27 characters: FR = 0.51125. No evidence.
+MESSY   three turns without a tag; the game gives up.
+
+ROUGE of one right word is 2/3: ROUGE-1 and ROUGE-L are 1, and ROUGE-2 of a text without a pair of words is 0.
+"""
+
+import numpy as np
+import pytest
+
+from agent.trajectory import Trajectory
+from evals.example import Example
+from rl.attacks import Believer, look, say
+from rl.preset import load_preset, preset_names
+from rl.rewards.aids import Aids, Aspect
+from tests.rl.cases import BLIND, CHOICE, MESSY, OPEN, RIGHT, WRONG, run
+
+RUNS = (run(*RIGHT, second="Paris"), run(*WRONG, second="Berlin"), run(*BLIND), run(*MESSY))
+
+BY_HAND: dict[str, tuple[float, float, float, float]] = {
+    # 1 + FR | -FR | 1 + FR | no form: -2
+    "tinyllava-video-r1": (1.519583, -0.519583, 1.51125, -2.0),
+    "tinyllava-video-r1-code": (1.519583, -0.519583, 1.51125, -2.0),
+    # 0.9 * 2/3 + 0.1 | 0.1 | 0.7 | 0
+    "videokr": (0.7, 0.1, 0.7, 0.0),
+    # 1 form + 0.5 + 0.5 * 1 * 1 | 1 | 1.5, for nothing is cited | 0
+    "timesearch-r": (2.0, 1.0, 1.5, 0.0),
+    # format .2 + .5 + .5 (.4 + .3) + .3 + .1, at most 1
+    # 10 (1 + 1 + .3 + .5 - .2) | 10 (1 + .3 - .2) | 10 (1 + 1 - .2) | 10 (0 - .2)
+    "paravt": (26.0, 11.0, 18.0, -2.0),
+    # 1 + 1 + 8/10 | 1 | 2 | 0
+    "longvt": (2.8, 1.0, 2.0, 0.0),
+    # 1 + .5, for 00:45 is in [41, 49] + .02 | 0 | 1 | not consistent
+    "framethinker": (1.52, 0.0, 1.0, 0.0),
+    # 1 - .1 for the second turn + 2 * .1 + .5 | 2 * .1 | 1 + .1 | 0
+    "video-mtr": (1.6, 0.2, 1.1, 0.0),
+    "video-mtr-code": (1.6, 0.2, 1.1, 0.0),
+    # 1 + .5 + Jaccard 4/4 + 4/8 | .5 | 1.5, for nothing is cited | 0
+    "conan": (3.0, 0.5, 1.5, 0.0),
+    # form + answer
+    "vital": (2.0, 1.0, 2.0, 0.0),
+    # 1.25 + 2 * .05 | -.5 + .1 | 1 + .05 | -2 - 3 * .1
+    "sage": (1.35, -0.4, 1.05, -2.3),
+    "omniagent": (1.0, 0.0, 1.0, 0.0),
+    # 1 + nearness 1 + inside 1 + form 1 | form 1, 25 s away | 1 + .5, for there is no evidence | 0
+    "open-o3": (4.0, 1.0, 1.5, 0.0),
+    # 1 + 1 of 1 call | 0 | 1 | 0
+    "video-com": (2.0, 0.0, 1.0, 0.0),
+    "deepvideo-r1": (2.0, 1.0, 2.0, 0.0),
+    # 1 + 16/18 | 0 | 1 | 0
+    "longvideo-r1": (1.888889, 0.0, 1.0, 0.0),
+    "videozoomer": (1.0, 0.1, 1.0, 0.0),
+    # .8 + .2 + 1.2 | .2 | 1 | 0
+    "deepeyes": (2.2, 0.2, 1.0, 0.0),
+    # 1 + .1 + .3 * .8 + .3 - .1 * 4/128 | .1 - .003125 | 1.1 | 0
+    "sleuth": (1.636875, 0.096875, 1.1, 0.0),
+}
+COMPARING = {"video-r1", "pixel-reasoner"}
+JUDGED = {"video-r2", "ver"}
+
+
+class Says:
+    """A judge of one opinion."""
+
+    def __init__(self, verdict: float | None) -> None:
+        self.verdict = verdict
+
+    def __call__(
+        self, aspect: Aspect, example: Example, trajectory: Trajectory, turn: int | None = None
+    ) -> float | None:
+        return self.verdict
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_what_was_worked_out(name: str) -> None:
+    totals_G = load_preset(name).group(OPEN, RUNS).totals_G  # noqa: N806
+    assert totals_G == pytest.approx(BY_HAND[name], abs=1e-6)
+
+
+def test_every_preset_is_worked_out() -> None:
+    assert set(preset_names()) == {*BY_HAND, *COMPARING, *JUDGED}
+
+
+def test_video_r1_pays_order_and_length_only_to_the_right() -> None:
+    # answers 2/3, 0, 2/3, 0; form 1, 1, 1, 0; order: mean 1/3 >= .8 * 0, so .3 to the right ones; nobody is long enough
+    preset = load_preset("video-r1")
+    assert preset.group(OPEN, RUNS, (RUNS[1],)).totals_G == pytest.approx((1.966667, 1.0, 1.966667, 0.0), abs=1e-6)
+    # shuffled frames do as well: 1/3 < .8 * 2/3, nothing for order
+    assert preset.group(OPEN, RUNS, (RUNS[0],)).totals_G == pytest.approx((1.666667, 1.0, 1.666667, 0.0), abs=1e-6)
+    # 1,600 characters are taken for 400 tokens: .2 to each of two right ones, nothing to a right one alone
+    long = run(say("Paris", thought="x" * 1560))
+    assert preset.group(OPEN, (long, RUNS[2]), (RUNS[1],)).totals_G == pytest.approx((2.166667, 1.966667), abs=1e-6)
+    assert preset.group(OPEN, (long, RUNS[1]), (RUNS[1],)).totals_G == pytest.approx((1.966667, 1.0), abs=1e-6)
+
+
+def test_video_r1_without_shuffled_runs_says_what_is_missing() -> None:
+    with pytest.raises(ValueError, match="need runs on shuffled frames"):
+        load_preset("video-r1").group(OPEN, RUNS)
+
+
+def test_pixel_reasoner_pays_for_tools_only_while_few_use_them() -> None:
+    preset = load_preset("pixel-reasoner")
+    # one of four uses tools: .5 (.3 - .25)
+    few = preset.group(OPEN, (RUNS[0], RUNS[2], RUNS[2], RUNS[2])).totals_G
+    assert few == pytest.approx((1.025, 1.0, 1.0, 1.0))
+    # two of four: none; three calls cost .05 (1 - 3)
+    busy = run(look(41, 49), look(42, 48), look(43, 47), say("Paris"))
+    assert preset.group(OPEN, (RUNS[0], busy, RUNS[2], RUNS[2])).totals_G == pytest.approx((1.0, 0.9, 1.0, 1.0))
+
+
+def test_video_r2_counts_claims_only_where_the_reasoning_agrees() -> None:
+    # 2/3 + 1 + 1 claim of 1
+    assert load_preset("video-r2", Aids(judge=Says(1.0))).group(OPEN, RUNS[:1]).totals_G == pytest.approx((2.666667,))
+    assert load_preset("video-r2", Aids(judge=Says(0.0))).group(OPEN, RUNS[:1]).totals_G == pytest.approx((1.666667,))
+    assert load_preset("video-r2", Aids(judge=Says(None))).group(OPEN, RUNS[:1]).totals_G == (None,)
+
+
+def test_ver_pays_its_bonus_only_to_right_answers() -> None:
+    preset = load_preset("ver", Aids(judge=Says(1.0)))
+    # 2/3 + 1 + .3 | 1 | 2/3 + 1 + .3 | 0
+    assert preset.group(OPEN, RUNS).totals_G == pytest.approx((1.966667, 1.0, 1.966667, 0.0), abs=1e-6)
+    # without a judge wrong answers still count, right ones can't
+    assert load_preset("ver").group(OPEN, RUNS).totals_G == (None, 1.0, None, 0.0)
+
+
+def test_paper_and_code_of_tinyllava_differ_on_a_right_answer_without_form() -> None:
+    bare = run("<answer>Paris</answer>")
+    assert load_preset("tinyllava-video-r1").group(OPEN, (bare,)).totals_G == (-2.0,)
+    assert load_preset("tinyllava-video-r1-code").group(OPEN, (bare,)).totals_G == (1.0,)
+
+
+def test_tinyllava_thoughts_pay_up_to_their_limit_and_cost_when_wrong() -> None:
+    preset = load_preset("tinyllava-video-r1")
+    for length, fr in ((600, 0.75), (1200, 1.0), (5000, 1.0)):
+        right, wrong = (run(say(text, thought="x" * length)) for text in ("Paris", "Berlin"))
+        assert preset.group(OPEN, (right, wrong)).totals_G == pytest.approx((1 + fr, -fr))
+
+
+def test_paper_and_code_of_video_mtr_differ_on_the_gate() -> None:
+    dressed = run(look(41, 49), say("Berlin", (41, 49)))
+    assert load_preset("video-mtr").group(OPEN, (dressed,)).totals_G == pytest.approx((0.2,))
+    assert load_preset("video-mtr-code").group(OPEN, (dressed,)).totals_G == pytest.approx((0.7,))
+
+
+def test_timesearch_r_without_the_second_look_does_not_count() -> None:
+    assert load_preset("timesearch-r").group(OPEN, (run(*RIGHT),)).totals_G == (None,)
+    # and one that disagrees is worth the form and the answer alone
+    assert load_preset("timesearch-r").group(OPEN, (run(*RIGHT, second="Rome"),)).totals_G == (1.5,)
+
+
+def test_videokr_takes_options_exactly() -> None:
+    assert load_preset("videokr").group(CHOICE, (run(say("B"), example=CHOICE),)).totals_G == pytest.approx((1.0,))
+
+
+def test_framethinker_pays_nothing_for_a_repeated_call_or_a_window_that_the_thought_does_not_name() -> None:
+    preset = load_preset("framethinker")
+    repeated = run(RIGHT[0], *RIGHT)
+    elsewhere = run(look(41, 49, "I look at it more closely"), RIGHT[1])
+    assert preset.group(OPEN, (repeated, elsewhere)).totals_G == (0.0, 0.0)
+
+
+def test_sage_counts_repeats_by_the_root_of_their_number() -> None:
+    # three equal calls and an answer: 1.25 + 4 * .05 - .05 (1 + sqrt 2)
+    thrice = run(*[RIGHT[0]] * 3, RIGHT[1])
+    assert load_preset("sage").group(OPEN, (thrice,)).totals_G == pytest.approx((1.329289,), abs=1e-6)
+    # a refused call costs .1, and a judge that believes adds .1 for each of two turns that call
+    refused = run(look(49, 41), *RIGHT)
+    assert load_preset("sage").group(OPEN, (refused,)).totals_G == pytest.approx((1.25 + 0.15 - 0.1,))
+    assert load_preset("sage", Aids(judge=Believer())).group(OPEN, (refused,)).totals_G == pytest.approx((1.5,))
+
+
+def test_open_o3_grows_stricter() -> None:
+    # 4 s beyond the reference: exp(-16 / (2 * 16)) at the start, exp(-16 / 2) at the end; not inside; form 1; answer 1
+    beyond = run(look(41, 49), say("Paris", (53, 55)))
+    early, late = (load_preset("open-o3").at(progress).group(OPEN, (beyond,)).totals_G[0] for progress in (0.0, 1.0))
+    assert early == pytest.approx(2 + 0.606531, abs=1e-6)
+    assert late == pytest.approx(2 + 0.000335, abs=1e-6)
+
+
+def test_vital_halves_the_push_of_an_easy_group() -> None:
+    # rewards 2, 2, 2, 1: mean 1.75, deviation .5; weight (clip(.25) + 1) / 2 = .625
+    pushed = load_preset("vital").advantages((2.0, 2.0, 2.0, 1.0), np.random.default_rng(0))
+    assert pushed == pytest.approx(0.625 * np.array([0.25, 0.25, 0.25, -0.75]) / 0.5001)
