@@ -49,7 +49,7 @@ REWARDS: dict[str, Callable[..., float | None]] = {
         tool_use.looks,
         tool_use.tool_levels,
         tool_use.calls_beyond,
-        tool_use.repeat_share,
+        tool_use.repeat_ratio,
         tool_use.failed_share,
         tool_use.frame_cost,
         tool_use.names_the_file,

@@ -4,11 +4,13 @@ None wherever the example has no reference moment, or no reference box: for all 
 """
 
 import math
+from typing import Literal
 
 from agent.coverage import looks_of
 from agent.trajectory import Evidence, Trajectory
 from evals import scoring
 from evals.example import Example
+from evals.extraction.spans import strict_span
 from rl.rewards.aids import Aids, TimedBox
 from rl.rewards.answers import right, second_answer
 from rl.rewards.tool_use import own_calls, worked
@@ -16,6 +18,9 @@ from tools.observation import FULL_FRAME, Box, FrameRef
 
 _KEY_FRAME_SECONDS = 1.0
 """A box is held against the reference box nearest in time, if that is so near (Open-o3-Video)."""
+
+Asked = Literal["anything", "span", "no span"]
+"""Of which questions a reward counts: all, those that ask for a span of time, the others."""
 
 
 def evidence_iou(example: Example, trajectory: Trajectory) -> float | None:
@@ -54,9 +59,9 @@ def claims_right(example: Example, trajectory: Trajectory, *, slack_seconds: flo
     return min(len(meets), 1) / len(spans) if spans else 0.0
 
 
-def claims_inside(example: Example, trajectory: Trajectory) -> float | None:
+def claims_inside(example: Example, trajectory: Trajectory, *, asked: Asked = "anything") -> float | None:
     """Share of evidence spans whose middle lies in the reference, 0..1; 0 without evidence: Open-o3's thk_segment."""
-    if example.evidence_seconds is None:
+    if example.evidence_seconds is None or not _asks(example, asked):
         return None
     spans = _cited_spans(trajectory)
     return sum(_is_in((a + b) / 2, example.evidence_seconds) for a, b in spans) / len(spans) if spans else 0.0
@@ -67,12 +72,12 @@ def sigma_at(progress: float) -> float:
     return 4 * (1 - progress) if progress < 0.75 else 1.0
 
 
-def claim_nearness(example: Example, trajectory: Trajectory, *, aids: Aids) -> float | None:
+def claim_nearness(example: Example, trajectory: Trajectory, *, aids: Aids, asked: Asked = "anything") -> float | None:
     """Mean over evidence of exp(-d^2 / 2 sigma^2), d the seconds from its middle to the reference: Open-o3's thk_point.
 
     d is 0 inside the reference; sigma shrinks with training by `sigma_at`; 0 without evidence.
     """
-    if example.evidence_seconds is None:
+    if example.evidence_seconds is None or not _asks(example, asked):
         return None
     start, stop = example.evidence_seconds
     sigma = sigma_at(aids.progress)
@@ -212,6 +217,10 @@ def looked_iou(example: Example, trajectory: Trajectory, up_to: int) -> float:
     start, stop = example.evidence_seconds
     either = sum(b - a for a, b in spans) + (stop - start) - shared
     return shared / either if either else 0.0
+
+
+def _asks(example: Example, asked: Asked) -> bool:
+    return asked == "anything" or (strict_span(example.answer or "") is not None) == (asked == "span")
 
 
 def _evidence(trajectory: Trajectory) -> tuple[Evidence, ...]:

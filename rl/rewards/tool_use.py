@@ -61,10 +61,10 @@ def calls_beyond(example: Example, trajectory: Trajectory, *, free: int = 1) -> 
     return float(min(free - len(own_calls(trajectory)), 0))
 
 
-def repeat_share(example: Example, trajectory: Trajectory) -> float | None:  # noqa: ARG001 (as above)
-    """Share of calls that had been made before, 0..1; 0 without calls: LongVideo-R1."""
-    calls = own_calls(trajectory)
-    return sum(_is_repeat(result) for _, result in calls) / len(calls) if calls else 0.0
+def repeat_ratio(example: Example, trajectory: Trajectory) -> float | None:  # noqa: ARG001 (as above)
+    """Calls that had been made before, over those that had not; may pass 1; 0 without calls: LongVideo-R1."""
+    repeats = [_is_repeat(result) for _, result in own_calls(trajectory)]
+    return sum(repeats) / (len(repeats) - sum(repeats)) if repeats else 0.0
 
 
 def failed_share(example: Example, trajectory: Trajectory) -> float | None:  # noqa: ARG001 (as above)

@@ -1,6 +1,8 @@
 """The answer reward is the benchmark's score, less what a policy could be taught to abuse."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.trajectory import Stop
 from evals.example import Example
@@ -47,6 +49,15 @@ def test_a_spare_word_that_the_score_lets_pass_is_not_paid(text: str) -> None:
 @pytest.mark.parametrize("text", ["Paris, London", "Paris or London", "Paris and London", "not Paris", "London"])
 def test_what_the_score_refuses_the_reward_refuses_too(text: str) -> None:
     assert reward(text) == score(OPEN, run(say(text))).value == 0.0
+
+
+@given(st.lists(st.sampled_from("Paris London the sign names a Rome or , . not city 5 is".split()), max_size=6))
+def test_the_reward_is_never_above_the_score_and_no_second_city_is_paid(words: list[str]) -> None:
+    trajectory = run(say(" ".join(words) or "nothing"))
+    worth, scored = value("answer", trajectory), score(OPEN, trajectory).value
+    assert worth in (0.0, scored)
+    if worth:
+        assert not {"London", "Rome", "5"} & set(words)
 
 
 def test_candidates_of_the_question_are_not_free_words() -> None:

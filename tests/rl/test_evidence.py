@@ -122,9 +122,9 @@ def test_a_refused_call_is_an_attempt_and_no_use() -> None:
     assert value("failed_share", refused) == 1.0
 
 
-def test_repeats_are_a_share_of_calls() -> None:
-    assert value("repeat_share", run(look(1, 2), look(1, 2), look(3, 4), say("Paris"))) == pytest.approx(1 / 3)
-    assert value("repeat_share", run(say("Paris"))) == 0.0
+def test_repeats_are_counted_over_distinct_calls() -> None:
+    assert value("repeat_ratio", run(look(1, 2), look(1, 2), look(3, 4), say("Paris"))) == 0.5
+    assert value("repeat_ratio", run(say("Paris"))) == 0.0
 
 
 def test_calls_beyond_the_free_ones_cost() -> None:

@@ -49,8 +49,8 @@ BY_HAND: dict[str, tuple[float, float, float, float]] = {
     # 1.25 + 2 * .05 | -.5 + .1 | 1 + .05 | -2 - 3 * .1
     "sage": (1.35, -0.4, 1.05, -2.3),
     "omniagent": (1.0, 0.0, 1.0, 0.0),
-    # 1 + nearness 1 + inside 1 + form 1 | form 1, 25 s away | 1 + .5, for there is no evidence | 0
-    "open-o3": (4.0, 1.0, 1.5, 0.0),
+    # 2/3 + nearness 1 + form 1 | form 1, 25 s away | 2/3 + .5, for there is no evidence | 0
+    "open-o3": (2.666667, 1.0, 1.166667, 0.0),
     # 1 + 1 of 1 call | 0 | 1 | 0
     "video-com": (2.0, 0.0, 1.0, 0.0),
     "deepvideo-r1": (2.0, 1.0, 2.0, 0.0),
@@ -177,11 +177,26 @@ def test_sage_counts_repeats_by_the_root_of_their_number() -> None:
 
 
 def test_open_o3_grows_stricter() -> None:
-    # 4 s beyond the reference: exp(-16 / (2 * 16)) at the start, exp(-16 / 2) at the end; not inside; form 1; answer 1
+    # 4 s beyond the reference: exp(-16 / (2 * 16)) at the start, exp(-16 / 2) at the end; form 1; answer 2/3
     beyond = run(look(41, 49), say("Paris", (53, 55)))
     early, late = (load_preset("open-o3").at(progress).group(OPEN, (beyond,)).totals_G[0] for progress in (0.0, 1.0))
-    assert early == pytest.approx(2 + 0.606531, abs=1e-6)
-    assert late == pytest.approx(2 + 0.000335, abs=1e-6)
+    assert early == pytest.approx(5 / 3 + 0.606531, abs=1e-6)
+    assert late == pytest.approx(5 / 3 + 0.000335, abs=1e-6)
+
+
+def test_open_o3_pays_for_a_span_where_one_is_asked_for() -> None:
+    asked = Example(OPEN.question, "40 - 50 seconds", evidence_seconds=(40.0, 50.0))
+    # span 5/15; middle of the evidence 47.5 inside: 1; nearness is for other questions; form 1
+    said = run(say("45 - 55 seconds", (45, 50)), example=asked)
+    components = load_preset("open-o3").reward(asked, said)
+    assert components["span"] == pytest.approx(1 / 3)
+    assert (components["inside"], components["nearness"], components["format"]) == (1.0, None, 1.0)
+
+
+def test_longvideo_r1_counts_repeats_over_distinct_calls() -> None:
+    # five equal calls: 4 repeats of 1; 1 + 16/18 - .2 * 4
+    repeated = run(*[RIGHT[0]] * 5, RIGHT[1])
+    assert load_preset("longvideo-r1").group(OPEN, (repeated,)).totals_G == pytest.approx((1.088889,), abs=1e-6)
 
 
 def test_vital_halves_the_push_of_an_easy_group() -> None:
