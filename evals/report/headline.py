@@ -61,10 +61,10 @@ def _notes(runs: Sequence[StoredRun]) -> tuple[str, ...]:
         if (seen := len({row.question for row in run.rows})) < run.manifest.asked
     ]
     left_out = [
-        f"{run.label}: {len(run.manifest.left_out)} questions were not asked, for example: "
+        f"{run.label}: {count} question{'s were' if count > 1 else ' was'} not asked, for example: "
         f"{next(iter(run.manifest.left_out.values()))}"
         for run in runs
-        if run.manifest.left_out
+        if (count := len(run.manifest.left_out))
     ]
     remarks = dict.fromkeys(f"{run.set_name}: {remark}" for run in runs for remark in run.manifest.remarks)
     return (interval, *partial, *left_out, *remarks)

@@ -100,7 +100,7 @@ def _section(section: Section) -> list[str]:
         if table.caption:
             lines.append(f"{plain(table.caption)}:")
         lines.append(markdown([plain(x) for x in table.header], [[plain(x) for x in row] for row in table.rows]))
-    lines += [f"- {plain(note)}" for note in section.notes]
+    lines.append("\n".join(f"- {plain(note)}" for note in section.notes))
     return [line for line in lines if line]
 
 
@@ -122,4 +122,6 @@ def points(estimate: Estimate) -> str:
 
 
 def _interval(estimate: Estimate) -> str:
-    return interval(estimate) if estimate.low is not None else f"({interval(estimate).rpartition(': ')[2]})"
+    if estimate.low is not None:
+        return interval(estimate)
+    return "(one video)" if estimate.clusters < 2 else "(no interval)"
