@@ -3,10 +3,13 @@
 None for policies that are no language model: they write nothing.
 """
 
+import re
+
 from agent.trajectory import Malformed, Trajectory
 from evals.example import Example
 from rl.rewards.turns import all_written, is_answered, is_strict, own_steps
 
+_ANSWER = re.compile(r"<answer>(.*?)</answer>", re.S)
 _LEAST_THOUGHT = 10
 """Characters below which ParaVT takes thinking for empty."""
 
@@ -52,7 +55,8 @@ def format_anchored(example: Example, trajectory: Trajectory, *, anchor: float =
     """ParaVT's format reward in 0..1, over all that was written, with its `ANSWER_SUFFIX` on.
 
     0.2 thinking + 0.5 a non-empty answer + anchor (0.4 thinking closed + 0.3 closed and answered - 0.3 left open)
-    + 0.3 thinking before the first call + 0.1 all tags balanced (only beside another credit), at most 1.
+    + 0.3 thinking before the first call + 0.1 all tags balanced (only beside another credit), at most 1. A call counts
+    if the game took it; in ParaVT if its JSON can be read.
     """
     text = all_written(trajectory)
     if text is None:
@@ -77,8 +81,7 @@ def _thinks(text: str) -> bool:
 
 
 def _answers(text: str) -> bool:
-    pieces = (piece.split("</answer>")[0] for piece in text.split("<answer>")[1:] if "</answer>" in piece)
-    return any(piece.strip() for piece in pieces)
+    return any(content.strip() for content in _ANSWER.findall(text))
 
 
 def _answer_text(trajectory: Trajectory) -> str:
