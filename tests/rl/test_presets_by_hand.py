@@ -42,8 +42,10 @@ BY_HAND: dict[str, tuple[float, float, float, float]] = {
     # 1 - .1 for the second turn + 2 * .1 + .5 | 2 * .1 | 1 + .1 | 0
     "video-mtr": (1.6, 0.2, 1.1, 0.0),
     "video-mtr-code": (1.6, 0.2, 1.1, 0.0),
-    # 1 + .5 + Jaccard 4/4 + 4/8 | .5 | 1.5, for nothing is cited | 0
-    "conan": (3.0, 0.5, 1.5, 0.0),
+    # 2/3 + .5 + Jaccard 4/4 + 4/8 | .5 | 2/3 + .5, for nothing is cited | 0
+    "conan": (2.666667, 0.5, 1.166667, 0.0),
+    # 2/3 + .5: clue and action are never paid
+    "conan-code": (1.166667, 0.5, 1.166667, 0.0),
     # form + answer
     "vital": (2.0, 1.0, 2.0, 0.0),
     # 1.25 + 2 * .05 | -.5 + .1 | 1 + .05 | -2 - 3 * .1
