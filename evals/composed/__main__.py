@@ -1,9 +1,7 @@
 """Writes composed videos and their questions into a new folder.
 
-    python -m evals.composed --out FOLDER --count 20 --seed 0 --level 2 --split heldout
-    python -m evals.run composed --data FOLDER --policy lite --out RUN
-
-With `--oracle` also two folders of controls, `oracle_frame` and `oracle_crop`, each with a questions file of its own.
+python -m evals.composed --out FOLDER --count 20 --seed 0 --level 2 --split heldout
+python -m evals.run composed --data FOLDER --policy lite --out RUN
 """
 
 import argparse
@@ -21,11 +19,10 @@ from evals.composed.drawn import DRAWN
 from evals.composed.episode import compose
 from evals.composed.families import QUESTIONS_A_VIDEO
 from evals.composed.material_folder import MANIFEST, open_material
-from evals.composed.oracle import Kind
 from evals.composed.planning import LEVELS
 from evals.composed.recipe import Split
 from evals.composed.visible import problems
-from evals.composed.writing import write_episode, write_oracle
+from evals.composed.writing import write_episode
 from tools.cache import write_json
 
 EXIT_BAD_INPUT = 2
@@ -52,7 +49,6 @@ class Config:
     """A video, at most."""
     material: Path | None = None
     """Folder with footage and cut-outs; what it lacks is drawn. None: all is drawn."""
-    oracle: bool = False
 
 
 def main(config: Config, command: str = "", say: Callable[[str], None] = lambda _: None) -> int:
@@ -64,9 +60,7 @@ def main(config: Config, command: str = "", say: Callable[[str], None] = lambda 
     if config.out.exists() and any(config.out.iterdir()):
         raise ValueError(f"{config.out} is not empty: name a new folder")
     material = DRAWN if config.material is None else open_material(config.material)
-    folders = [config.out, *(config.out / f"oracle_{kind}" for kind in get_args(Kind) if config.oracle)]
-    for folder in folders:
-        folder.mkdir(parents=True, exist_ok=True)
+    config.out.mkdir(parents=True, exist_ok=True)
     written = 0
     for number in range(config.count):
         started = time.perf_counter()
@@ -83,8 +77,6 @@ def main(config: Config, command: str = "", say: Callable[[str], None] = lambda 
             say(f"{number + 1}/{config.count} {episode.name} is left out: {found[0]}")
             continue
         write_episode(config.out, episode)
-        for kind in get_args(Kind) if config.oracle else ():
-            write_oracle(config.out / f"oracle_{kind}", episode, kind)
         written += len(episode.questions)
         say(f"{number + 1}/{config.count} {episode.name} in {time.perf_counter() - started:.1f} s")
     made_of = {"command": command, "material": material.name, "versions": {name: version(name) for name in _PARTS}}
@@ -104,7 +96,6 @@ def _parsed(arguments: Sequence[str] | None) -> Config:
     parser.add_argument("--height", type=int, default=Config.height, metavar="PIXELS")
     parser.add_argument("--questions", type=int, default=Config.questions, metavar="N", help="a video, at most")
     parser.add_argument("--material", type=Path, metavar="FOLDER", help="footage and cut-outs; all is drawn without")
-    parser.add_argument("--oracle", action="store_true", help="write the controls too, two videos a question")
     return Config(**vars(parser.parse_args(arguments)))
 
 

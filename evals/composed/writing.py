@@ -13,7 +13,6 @@ from typing import Any
 from evals.composed.episode import Episode
 from evals.composed.families import Composed
 from evals.composed.material import Pixels
-from evals.composed.oracle import Kind, Oracle
 from evals.composed.recipe import FPS, Placement
 
 QUESTIONS, KNOWN = "questions.jsonl", "known.jsonl"
@@ -41,14 +40,6 @@ def write_episode(folder: Path, episode: Episode) -> None:
     write_mp4(folder / video, episode.painter.picture, episode.plan.recipe.seconds)
     _append(folder / QUESTIONS, (_row(video, asked) for asked in episode.questions))
     _append(folder / KNOWN, (_known(video, episode, asked) for asked in episode.questions))
-
-
-def write_oracle(folder: Path, episode: Episode, kind: Kind) -> None:
-    """For each question a video of its own with only what the answer rests on."""
-    for number, asked in enumerate(episode.questions, start=1):
-        video = f"{episode.name}-{number}.mp4"
-        write_mp4(folder / video, Oracle(episode.painter, asked, kind).picture, episode.plan.recipe.seconds)
-        _append(folder / QUESTIONS, [_row(video, asked)])
 
 
 def _row(video: str, asked: Composed) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from evals.controls.control import Asked, Desk, Plan, View
 from evals.controls.fixed_looks import Look, fixed, frame_at, part_at
 from evals.controls.stills import Still, Stills
 from evals.controls.subject import Shown, Subject
+from tools.footage import Footage
 from tools.observation import Box
 from tools.sampling import box_inside
 
@@ -38,14 +39,24 @@ def oracle_frame(subject: Subject, desk: Desk) -> View:
     """Of each span of the evidence the frame in its middle."""
     if desk.is_model:
         return fixed(desk.toolbox, [frame_at(shown.middle_seconds) for shown in subject.evidence or ()])
-    return _stills(subject, desk, lambda shown: None)
+    return View(desk.over(frames_shown(subject, desk.toolbox.video)))
 
 
 def oracle_crop(subject: Subject, desk: Desk) -> View:
     """Of these frames the part that the evidence is in."""
     if desk.is_model:
         return fixed(desk.toolbox, [_crop_look(shown) for shown in subject.evidence or ()])
-    return _stills(subject, desk, _widened)
+    return View(desk.over(crops_shown(subject, desk.toolbox.video)))
+
+
+def frames_shown(subject: Subject, video: Footage) -> Stills:
+    """Each span shows its middle frame for as long as it lasts; all else is grey."""
+    return _shown(subject, video, lambda shown: None)
+
+
+def crops_shown(subject: Subject, video: Footage) -> Stills:
+    """The same with only the known part of each frame: enlarged, or in its place where that is asked for."""
+    return _shown(subject, video, _widened)
 
 
 def _crop_look(shown: Shown) -> Look:
@@ -53,9 +64,7 @@ def _crop_look(shown: Shown) -> Look:
     return part_at(shown.middle_seconds, box) if box is not None else frame_at(shown.middle_seconds)
 
 
-def _stills(subject: Subject, desk: Desk, box_of: Callable[[Shown], Box | None]) -> View:
-    """Each span shows its middle frame for as long as it lasts; all else is grey."""
-    video = desk.toolbox.video
+def _shown(subject: Subject, video: Footage, box_of: Callable[[Shown], Box | None]) -> Stills:
     stills: dict[float, Still] = {0.0: Still(0.0)}
     for shown in subject.evidence or ():
         if shown.start_seconds >= video.info.duration_seconds:
@@ -68,7 +77,7 @@ def _stills(subject: Subject, desk: Desk, box_of: Callable[[Shown], Box | None])
         stills[shown.start_seconds] = Still(shown.start_seconds, middle, box_of(shown), subject.asks_place)
         if stop < video.info.duration_seconds:
             stills[stop] = Still(stop)
-    return View(desk.over(Stills(video, list(stills.values()))))
+    return Stills(video, list(stills.values()))
 
 
 def _widened(shown: Shown) -> Box | None:

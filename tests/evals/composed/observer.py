@@ -14,7 +14,6 @@ from tools.footage import Footage
 
 Mask = NDArray[np.uint8]
 
-_LOOKS_A_SECOND = 2
 _SIDE = 64
 
 
@@ -47,17 +46,11 @@ class Sighting:
 
 
 def sightings(video: Footage) -> list[Sighting]:
-    """What comes up out of the grey, in order."""
-    found: list[Sighting] = []
-    was_grey = True
-    times = np.arange(0, video.info.duration_seconds, 1 / _LOOKS_A_SECOND)
-    for frame in video.read([float(time) for time in times]):
-        is_grey = bool((frame.pixels == 128).all())
-        if not is_grey:
-            start = frame.seconds if was_grey else found.pop().start_seconds
-            found.append(Sighting(start, frame.seconds, frame.pixels))
-        was_grey = is_grey
-    return found
+    """What comes up out of the grey, in order: each frame is on screen until the next."""
+    frames = list(video.window(0.0, video.info.duration_seconds))
+    stops = [*(frame.seconds for frame in frames[1:]), video.info.duration_seconds]
+    on_screen = zip(frames, stops, strict=True)
+    return [Sighting(f.seconds, stop, f.pixels) for f, stop in on_screen if not (f.pixels == 128).all()]
 
 
 def answer(asked: Composed, seen: Sequence[Sighting]) -> str | None:
@@ -75,7 +68,7 @@ def answer(asked: Composed, seen: Sequence[Sighting]) -> str | None:
         return ", then ".join(f"the {sighting.named(names)}" for sighting in seen)
     if asked.family == "when":
         spans = {option: [float(x) for x in option.removesuffix(" s").split("-")] for option in asked.options}
-        return next((o for o, (a, b) in spans.items() if a <= seen[0].start_seconds and seen[0].stop_seconds < b), "")
+        return next((o for o, (a, b) in spans.items() if a <= seen[0].start_seconds and seen[0].stop_seconds <= b), "")
     left, top, right, bottom = seen[0].box
     height, width = seen[0].pixels.shape[:2]
     return f"{'top' if top + bottom < height else 'bottom'} {'left' if left + right < width else 'right'}"
