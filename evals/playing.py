@@ -18,7 +18,7 @@ from agent.modes import Mode
 from agent.policy import Policy
 from agent.trajectory import Limits, Stop, Trajectory, VideoFacts
 from evals.controls.blind import no_video
-from evals.controls.control import NO_VIDEO, Asked, Control, View, view
+from evals.controls.control import AS_IT_IS, NO_VIDEO, Asked, Control, View, view
 from evals.question_set import Entry
 from evals.run_file import Key
 from evals.shared_toolboxes import SharedToolboxes
@@ -26,9 +26,6 @@ from evals.sources import Opened, Source
 from tools.cache import CacheError
 from tools.footage import Footage
 from tools.toolbox import Toolbox, toolbox_over
-
-AS_IT_IS = Control("")
-"""No control: the whole video and all tools."""
 
 
 @dataclass(frozen=True)

@@ -37,11 +37,12 @@ from evals.manifest import (
     terms,
     write_manifest,
 )
-from evals.playing import AS_IT_IS, Game, Task, play, tasks_of
+from evals.playing import Game, Task, play, tasks_of
 from evals.preflight import Say, check_files, playable
 from evals.progress import Progress, told_before
 from evals.question_set import QuestionSet, limited
 from evals.run_file import TRAJECTORIES, RunFile, only_writer
+from evals.run_folder import plan_of
 from evals.score import page, scored
 from evals.sets import NAMES, open_set
 from tools.encoders import open_encoder
@@ -101,7 +102,7 @@ class Config:
                 raise ValueError(f"{policy.spec} answers the same each time: --samples and --runs are for models")
             if self.options.temperature == 0:
                 raise ValueError("with --temperature 0 all runs are the same: give one above it, e.g. 0.7")
-        control = AS_IT_IS if self.control is None else control_named(self.control)
+        control = control_named(self.control)
         verify = self.verify and self.control is None
         return Game(policy, self.limits, control, self.mode, self.samples, verify, self.encoder)
 
@@ -161,8 +162,7 @@ def _manifest(asked_of: QuestionSet, config: Config) -> Manifest:
 def _tasks(asked_of: QuestionSet, config: Config) -> tuple[tuple[Task, ...], dict[str, str]]:
     """Everything that is asked, and why the rest is not."""
     entries = asked_of.asking.entries
-    control = AS_IT_IS if config.control is None else control_named(config.control)
-    plan = control.plan([entry.subject for entry in entries])  # of all: a limit changes nobody's wrong video
+    plan = plan_of(asked_of, config.control)
     chosen = {entry.id for entry in limited(entries, config.limit, config.options.seed)}
     asked = [one for one in plan.asked if one.of in chosen]
     left_out = {key: why for key, why in plan.left_out.items() if key in chosen}

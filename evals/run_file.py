@@ -46,7 +46,7 @@ class RunFile:
         self._path = path
         self._lock = threading.Lock()
         _mend(path)
-        self._ends = {key_of(t): t.stop for t in rows_in(path)} if path.exists() else {}
+        self._ends = {key_of(t): t.stop for t in rows_in(path)}
 
     @property
     def ends(self) -> Mapping[Key, Stop | None]:
@@ -95,7 +95,19 @@ def _mend(path: Path) -> None:
 
 
 def rows_in(path: Path) -> Iterator[Trajectory]:
-    """Each line in order; a last one that is cut off is left out. ValueError names one that can't be read."""
+    """Each line in order, none where there is no such file yet; a last one that is cut off is left out.
+
+    Raises:
+        ValueError: a line is no trajectory; says which.
+    """
+    return (trajectory for _, trajectory in placed_rows(path))
+
+
+def placed_rows(path: Path) -> Iterator[tuple[int, Trajectory]]:
+    """The same, each with the place in bytes where its line begins."""
+    place = 0
+    if not path.exists():
+        return
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
@@ -104,4 +116,5 @@ def rows_in(path: Path) -> Iterator[Trajectory]:
                 trajectory = from_json(line)
             except ValueError as error:
                 raise ValueError(f"{path}, line {number}: {error}") from error
-            yield trajectory
+            yield place, trajectory
+            place += len(line)

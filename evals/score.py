@@ -11,21 +11,19 @@ import shlex
 import statistics
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.trajectory import Answer, Evidence, Stop, Trajectory
+from agent.trajectory import Answer, Stop
 from evals.benchmarks.benchmark import Profile
-from evals.controls.catalogue import control_named
-from evals.controls.control import Asked
+from evals.controls.control import Asked, ways
 from evals.controls.shuffled_options import flips
-from evals.manifest import Manifest, questions_hash, read_manifest
-from evals.playing import AS_IT_IS
+from evals.manifest import Manifest
 from evals.question_set import QuestionSet
-from evals.run_file import TRAJECTORIES, Key, rows_in
-from evals.scoring import BROKEN_OFF, score_answer
-from evals.sets import open_set
+from evals.run_file import TRAJECTORIES, Key, key_of, rows_in
+from evals.run_folder import manifest_of, plan_of, set_of
+from evals.scoring import BROKEN_OFF, as_scored, score_answer
 from evals.tables import markdown
 from tools.cache import write_atomically
 
@@ -74,53 +72,26 @@ def scored(folder: Path, questions: QuestionSet | None = None) -> Scored:
 
     Args:
         folder: of the run.
-        questions: its set where that is open already; None opens it again where the manifest says it lies.
+        questions: its set where that is open and checked already; None opens it again.
 
     Raises:
         ValueError: no run, a line that can't be read, or a set that has changed since.
     """
-    manifest = read_manifest(folder)
-    if manifest is None:
-        raise ValueError(f"{folder} is no run: need a folder that python -m evals.run --out wrote")
-    videos = None if manifest.videos is None else Path(manifest.videos)
-    questions = questions or open_set(manifest.terms.benchmark, manifest.data, videos)
-    if questions_hash(questions.asking.entries) != manifest.terms.questions:
-        raise ValueError(f"the questions at {manifest.data} are not those that {folder} asked: fetch the same release")
-    control = manifest.terms.control
-    plan = (AS_IT_IS if control is None else control_named(control)).plan([e.subject for e in questions.asking.entries])
-    rows = _rows(folder / TRAJECTORIES)
-    passes, said = _passes(rows, plan.asked, folder)
+    manifest = manifest_of(folder)
+    questions = questions or set_of(folder, manifest)
+    asked = plan_of(questions, manifest.terms.control).asked
+    # of two of one run of a question the later
+    rows = {key_of(t): (as_scored(t.answer), t.stop) for t in rows_in(folder / TRAJECTORIES)}
+    passes, said = _passes(rows, asked, folder)
     ends = Counter(_end(answer, stop) for answer, stop in rows.values())
-    return Scored(folder, manifest, questions, dict(ends), passes, plan.asked, said)
-
-
-_Row = tuple[Answer | None, Stop | None]
-
-
-def _rows(path: Path) -> dict[Key, _Row]:
-    """What scoring needs of each row; of two of one run of a question the later."""
-    if not path.exists():
-        return {}
-    return {(t.question.id, t.sample): (_light(t), t.stop) for t in rows_in(path)}
-
-
-def _light(trajectory: Trajectory) -> Answer | None:
-    """The answer as scorers read it: of its evidence only the times, since there may be a hundred thousand."""
-    answer = trajectory.answer
-    if answer is None:
-        return None
-    spans = tuple(Evidence(e.start_seconds, e.stop_seconds) for e in answer.evidence)
-    return Answer(answer.text, answer.option, evidence=spans, not_shown=answer.not_shown)
+    return Scored(folder, manifest, questions, dict(ends), passes, asked, said)
 
 
 def _passes(
-    rows: dict[Key, _Row], asked: Sequence[Asked], folder: Path
+    rows: Mapping[Key, tuple[Answer | None, Stop | None]], asked: Sequence[Asked], folder: Path
 ) -> tuple[dict[Pass, dict[str, Answer | None]], dict[str, Answer | None]]:
     by_id = {one.question.id: one for one in asked}
-    ways: dict[str, int] = {}
-    way_of = {}
-    for one in asked:
-        way_of[one.question.id] = ways[one.of] = ways.get(one.of, -1) + 1
+    way_of = ways(asked)
     passes: dict[Pass, dict[str, Answer | None]] = {}
     said: dict[str, Answer | None] = {}
     for (question_id, sample), (answer, stop) in rows.items():

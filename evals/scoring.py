@@ -37,9 +37,22 @@ class Score:
 
 def score(example: Example, trajectory: Trajectory) -> Score:
     """The score of a trajectory. No answer is wrong; a run that was broken off is not scored."""
-    if trajectory.answer is None and trajectory.stop in BROKEN_OFF:
-        return Score(None, "", f"not scored: {trajectory.stop.value if trajectory.stop else 'it has not ended'}")
-    return score_answer(example, trajectory.answer)
+    return broken_off(trajectory) or score_answer(example, trajectory.answer)
+
+
+def broken_off(trajectory: Trajectory) -> Score | None:
+    """The missing score of a run that was broken off; None for one that ended."""
+    if trajectory.answer is not None or trajectory.stop not in BROKEN_OFF:
+        return None
+    return Score(None, "", f"not scored: {trajectory.stop.value if trajectory.stop else 'it has not ended'}")
+
+
+def as_scored(answer: Answer | None) -> Answer | None:
+    """What scorers read of an answer, of its evidence only the times: a hundred thousand are kept at once."""
+    if answer is None:
+        return None
+    spans = tuple(Evidence(e.start_seconds, e.stop_seconds) for e in answer.evidence)
+    return Answer(answer.text, answer.option, evidence=spans, not_shown=answer.not_shown)
 
 
 def score_answer(example: Example, answer: Answer | None) -> Score:

@@ -1,7 +1,7 @@
 """All controls by name: what a run takes as `--control`."""
 
 from evals.controls.blind import nothing, speech_alone, without_video
-from evals.controls.control import Control
+from evals.controls.control import AS_IT_IS, Control
 from evals.controls.frames import random_frame, top_frame, uniform_frames
 from evals.controls.oracle import known_boxes, known_times, oracle_crop, oracle_frame
 from evals.controls.other_videos import unanswerable, wrong_video
@@ -27,8 +27,10 @@ CONTROLS: dict[str, Control] = {
 }
 
 
-def control_named(name: str) -> Control:
-    """The control of a name; ValueError lists the known ones."""
+def control_named(name: str | None) -> Control:
+    """The control of a name, the one that takes nothing away for None; ValueError lists the known ones."""
+    if name is None:
+        return AS_IT_IS
     if name not in CONTROLS:
         raise ValueError(f"no control {name!r}: known are {', '.join(CONTROLS)}")
     return CONTROLS[name]

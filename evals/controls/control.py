@@ -4,7 +4,8 @@ A model is given pictures before its first turn and no tools. A policy of rules 
 keeps them, over a video that shows these pictures and nothing else.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
@@ -79,6 +80,16 @@ class View:
     mode: Mode | None = None
 
 
+def ways(asked: Iterable[Asked]) -> dict[str, int]:
+    """Which of several ways of asking its question each is, from 0; by the id under which it is asked."""
+    counts = Counter[str]()
+    found = {}
+    for one in asked:
+        found[one.question.id] = counts[one.of]
+        counts[one.of] += 1
+    return found
+
+
 def as_it_is(subjects: Sequence[Subject]) -> Plan:
     """Every question once, about its own video."""
     return Plan(tuple(Asked(s.question, s.question.id, s.question.id) for s in subjects), {})
@@ -97,6 +108,10 @@ class Control:
     """What is taken away, as a sentence for the report."""
     plan: Callable[[Sequence[Subject]], Plan] = as_it_is
     give: Callable[[Subject, Desk], View] = all_of_it
+
+
+AS_IT_IS = Control("")
+"""No control: the whole video and all tools."""
 
 
 @contextmanager

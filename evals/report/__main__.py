@@ -26,8 +26,9 @@ from evals.report.headline import headline
 from evals.report.needs_video import needs_video
 from evals.report.page import page
 from evals.report.section import Section, as_markdown
-from evals.report.stored_run import StoredRun, check_set, manifest_of, scored
+from evals.report.stored_run import StoredRun, scored
 from evals.run_file import TRAJECTORIES
+from evals.run_folder import manifest_of, set_of
 from evals.sets import open_set
 
 EXIT_BAD_INPUT = 2
@@ -48,14 +49,13 @@ def load_runs(folders: Sequence[Path], say: Say = lambda _: None) -> tuple[Store
     if len(set(folders)) < len(folders):
         raise ValueError(f"each run once, got {', '.join(map(str, folders))}")
     manifests = {folder: manifest_of(folder) for folder in folders}
-    opened = cache(lambda name, data, videos: open_set(name, data, Path(videos) if videos else None))
+    opened = cache(open_set)
     names, lengths = _names(folders), defaultdict[str, dict[str, float]](dict)
     runs: dict[Path, StoredRun] = {}
     for folder in sorted(folders, key=lambda f: manifests[f].terms.control is not None):
         say(f"reading {folder}")
         manifest, known = manifests[folder], lengths[manifests[folder].terms.questions]
-        questions = opened(manifest.terms.benchmark, manifest.data, manifest.videos)
-        check_set(folder, manifest, questions)
+        questions = set_of(folder, manifest, opened)
         number = folders.index(folder) + 1
         runs[folder] = scored(folder / TRAJECTORIES, number, names[folder], manifest, questions, known)
         known.update(runs[folder].lengths)

@@ -131,7 +131,7 @@ class _Hand:
         self._scratch = scratch
         self.problems: list[str] = []
         self._budget_bytes = budget_bytes
-        self._scorer = Scorer(run.questions, run.control, {})
+        self._scorer = Scorer(run.questions, run.manifest.terms.control, {})
         self._sources = {entry.id: entry.source for entry in run.questions.asking.entries}
 
     def card(self, played: Played | None) -> Card | None:

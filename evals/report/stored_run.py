@@ -4,22 +4,22 @@ A hundred thousand trajectories are about a gigabyte, so they are never in memor
 line begins, and the gallery reads those few again.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from agent.trajectory import Answer, Evidence, Trajectory, from_json
+from agent.trajectory import Answer, Trajectory, from_json
 from evals.benchmarks.benchmark import Profile
 from evals.breakdown import Line, line
-from evals.controls.catalogue import control_named
-from evals.controls.control import Asked, as_it_is
+from evals.controls.control import Asked, ways
 from evals.example import Example
-from evals.manifest import Manifest, questions_hash, read_manifest
+from evals.manifest import Manifest
 from evals.question_set import QuestionSet
 from evals.row import Row, row_of
-from evals.run_file import TRAJECTORIES
-from evals.scoring import BROKEN_OFF, Score, evidence_hit, evidence_iou, score_answer
+from evals.run_file import Key, key_of, placed_rows
+from evals.run_folder import plan_of
+from evals.scoring import Score, as_scored, broken_off, evidence_hit, evidence_iou, score_answer
 
 OTHER_CLOCK = frozenset({"blind", "shuffled-frames", "wrong-video", "unanswerable"})
 """Controls under which the times of the evidence are not those of what was shown."""
@@ -114,22 +114,18 @@ class StoredRun:
 class Scorer:
     """Scores the lines of one run."""
 
-    def __init__(self, questions: QuestionSet, control: str, lengths: Mapping[str, float]) -> None:
+    def __init__(self, questions: QuestionSet, control: str | None, lengths: Mapping[str, float]) -> None:
         """`lengths`: seconds of the video of a question, where a control has shown another one."""
-        entries = questions.asking.entries
-        plan = (control_named(control).plan if control else as_it_is)([entry.subject for entry in entries])
+        asked = plan_of(questions, control).asked
         self.questions = questions
-        self.asked = {one.question.id: one for one in plan.asked}
+        self.asked = {one.question.id: one for one in asked}
         self._control = control
         self._lengths = lengths
-        self._entries = {entry.id: entry for entry in entries}
+        self._entries = {entry.id: entry for entry in questions.asking.entries}
         self._examples = questions.examples()
         self._made: dict[str, Example] = {}
         self._runs: dict[tuple[int, int], int] = {}
-        self._variants: dict[str, int] = {}
-        seen: dict[str, int] = {}
-        for name, one in self.asked.items():
-            self._variants[name] = seen[one.of] = seen.get(one.of, -1) + 1
+        self._ways = ways(asked)
 
     def played(self, trajectory: Trajectory, offset: int) -> Played:
         """The row of a trajectory.
@@ -149,7 +145,7 @@ class Scorer:
             trajectory,
             scores[0],
             groups=self._entries[asked.of].groups,
-            run=self._runs.setdefault((self._variants[name], trajectory.sample), len(self._runs)),
+            run=self._runs.setdefault((self._ways[name], trajectory.sample), len(self._runs)),
             duration_seconds=self._lengths.get(asked.of),
         )
         is_told = not self._control and trajectory.facts.content_hash != ""
@@ -166,9 +162,9 @@ class Scorer:
 
     def score(self, asked: Asked, example: Example, trajectory: Trajectory, profile: Profile) -> Score:
         """What a trajectory is worth by a profile; one that was broken off is not scored by any."""
+        if (unscored := broken_off(trajectory)) is not None:
+            return unscored
         answer = trajectory.answer
-        if answer is None and trajectory.stop in BROKEN_OFF:
-            return Score(None, "", f"not scored: {trajectory.stop.value if trajectory.stop else 'it has not ended'}")
         if not asked.is_answerable:
             return score_answer(example, answer)
         return self.questions.score(asked.of, None if answer is None else asked.back(answer), profile)
@@ -184,20 +180,6 @@ class Scorer:
             made = asked.example(known or Example(entry.question, entry.subject.answer or "", cluster=entry.cluster))
             self._made[asked.question.id] = made
         return made
-
-
-def manifest_of(folder: Path) -> Manifest:
-    """The manifest of a run's folder; ValueError where it is none."""
-    manifest = read_manifest(folder)
-    if manifest is None or not (folder / TRAJECTORIES).is_file():
-        raise ValueError(f"{folder} is no run: need a folder that python -m evals.run --out wrote")
-    return manifest
-
-
-def check_set(folder: Path, manifest: Manifest, questions: QuestionSet) -> None:
-    """Passes where the set is the one that a run asked; ValueError where it has changed since."""
-    if questions_hash(questions.asking.entries) != manifest.terms.questions:
-        raise ValueError(f"the questions of {questions.name} at {manifest.data} are not those that {folder} asked")
 
 
 def scored(
@@ -216,42 +198,21 @@ def scored(
     Raises:
         ValueError: a line is no trajectory, or of no question of the set.
     """
-    scorer = Scorer(questions, manifest.terms.control or "", lengths)
+    scorer = Scorer(questions, manifest.terms.control, lengths)
     keeps_answers = len(questions.profiles) > 1 and not manifest.terms.control
-    played: dict[tuple[str, int], Played] = {}
+    played: dict[Key, Played] = {}
     said: dict[str, Answer | None] = {}
     seconds: dict[str, float] = {}
-    for offset, trajectory in stream(path):
+    for offset, trajectory in placed_rows(path):
         try:
             one = scorer.played(trajectory, offset)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
-        played[trajectory.question.id, trajectory.sample] = one
+        played[key_of(trajectory)] = one
         if not manifest.terms.control and trajectory.facts.content_hash:
             seconds[one.row.question] = trajectory.facts.duration_seconds
         if keeps_answers and trajectory.sample == 0:
-            said[one.row.question] = _light(trajectory.answer)
+            said[one.row.question] = as_scored(trajectory.answer)
     if not played:
         raise ValueError(f"{path} has no whole line in it yet")
     return StoredRun(number, name, path, manifest, questions, scorer.asked, tuple(played.values()), said, seconds)
-
-
-def stream(path: Path) -> Iterator[tuple[int, Trajectory]]:
-    """Each trajectory with the place of its line in bytes; a last line that is cut off is left out."""
-    offset = 0
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if line.endswith(b"\n"):
-                try:
-                    yield offset, from_json(line)
-                except ValueError as error:
-                    raise ValueError(f"{path}, line {number}: {error}") from error
-            offset += len(line)
-
-
-def _light(answer: Answer | None) -> Answer | None:
-    """What scorers of published sets read of an answer."""
-    if answer is None:
-        return None
-    spans = tuple(Evidence(e.start_seconds, e.stop_seconds) for e in answer.evidence)
-    return Answer(answer.text, answer.option, evidence=spans, not_shown=answer.not_shown)

@@ -21,10 +21,10 @@ from agent.trajectory import (
     VideoFacts,
     to_json,
 )
-from evals.controls.catalogue import control_named
 from evals.manifest import Manifest, terms, write_manifest
 from evals.question_set import QuestionSet
 from evals.run_file import TRAJECTORIES
+from evals.run_folder import plan_of
 from tools.observation import FrameRef, Observation
 
 FRAME = FrameRef(2.5, 90, 160)
@@ -49,11 +49,7 @@ def played(
 
 def asked_by(questions: QuestionSet, control: str | None = None) -> tuple[Question, ...]:
     """What a run asks."""
-    entries = questions.asking.entries
-    if control is None:
-        return tuple(entry.question for entry in entries)
-    plan = control_named(control).plan([entry.subject for entry in entries])
-    return tuple(one.question for one in plan.asked)
+    return tuple(one.question for one in plan_of(questions, control).asked)
 
 
 def write_run(

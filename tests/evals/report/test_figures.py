@@ -96,6 +96,14 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
         main([tmp_path])
 
 
+def test_a_run_that_has_played_nothing_yet_is_refused(tmp_path: Path, data: Path, questions: QuestionSet) -> None:
+    folder = write_run(tmp_path / "lite", questions, data, [])
+    for _ in ("an empty file", "none"):
+        with pytest.raises(ValueError, match="has no whole line in it yet"):
+            load_runs([folder])
+        (folder / TRAJECTORIES).unlink(missing_ok=True)
+
+
 def test_runs_are_told_apart_by_as_much_of_their_path_as_it_takes(
     tmp_path: Path, data: Path, questions: QuestionSet
 ) -> None:
