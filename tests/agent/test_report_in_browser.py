@@ -1,16 +1,7 @@
-"""The report in a real browser, narrow and wide. Runs where VIDEOSLEUTH_BROWSER names a Chromium:
-
-VIDEOSLEUTH_BROWSER=chromium python -m pytest tests/agent/test_report_in_browser.py
-"""
+"""The report in a real browser, narrow and wide: `make test-browser`."""
 
 import io
-import json
-import os
-import re
-import shutil
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
@@ -30,19 +21,17 @@ from agent.trajectory import (
     Turn,
     VideoFacts,
 )
+from tests.browser import look, needs_browser
 from tools.observation import Finding, FrameRef, Observation
 
-BROWSER = shutil.which(os.environ.get("VIDEOSLEUTH_BROWSER", ""))
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="VIDEOSLEUTH_BROWSER names no browser")
+pytestmark = needs_browser
 
 LONG = "averylongwordwithoutanybreak" * 12
 FRAMES = tuple(FrameRef(2.5 + 5 * i, 180, 320) for i in range(12))
 
-HARNESS = """<!doctype html><iframe id=page style="width:%dpx;height:900px;border:0" src="report.html"></iframe><script>
-addEventListener("load", () => {
-  const page = document.getElementById("page").contentDocument, root = page.documentElement;
+USED = """
   const first = page.querySelector(".frame .glass"), viewer = page.getElementById("viewer");
-  const said = {overflow: root.scrollWidth - root.clientWidth, role: first.getAttribute("role")};
+  said.role = first.getAttribute("role");
   said.pictures = [...page.querySelectorAll("svg.canvas")].filter((c) => c.getBoundingClientRect().height > 20).length;
   first.dispatchEvent(new KeyboardEvent("keydown", {key: "Enter", bubbles: true}));
   said.opened = viewer.open;
@@ -51,9 +40,7 @@ addEventListener("load", () => {
   said.moved = viewer.querySelector(".caption").textContent !== caption;
   viewer.querySelector("[data-close]").click();
   said.closed = !viewer.open;
-  said.hacked = "hacked" in document.getElementById("page").contentWindow;
-  document.body.append(Object.assign(document.createElement("pre"), {textContent: JSON.stringify(said)}));
-});</script>"""
+"""
 
 
 def picture(ref: FrameRef) -> bytes:
@@ -77,32 +64,11 @@ def played() -> Trajectory:
     return Trajectory(question, VideoFacts("h", 60.0, 640, 360), "scripted", steps=steps, stop=Stop.ANSWERED)
 
 
-def seen(folder: Path, width: int) -> tuple[dict[str, Any], str]:
-    """What the harness measures, and what the browser logged."""
-    write_report(played(), folder / "report.html", picture)
-    (folder / "harness.html").write_text(HARNESS % width, encoding="utf-8")
-    flags = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-background-networking",
-        "--enable-logging=stderr",
-    ]
-    flags += ["--allow-file-access-from-files", f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=3000"]
-    target = (folder / "harness.html").as_uri()
-    done = subprocess.run(
-        [str(BROWSER), *flags, "--dump-dom", target], capture_output=True, text=True, timeout=60, check=True
-    )
-    measured = re.search(r"<pre>(\{.*?\})</pre>", done.stdout)
-    assert measured is not None, done.stdout[-500:]
-    logged = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    return json.loads(measured[1]), "\n".join(logged)
-
-
 @pytest.mark.parametrize("width", [360, 768, 1400])
 def test_the_page_fits_its_width_and_its_script_runs_under_its_own_policy(tmp_path: Path, width: int) -> None:
-    measured, logged = seen(tmp_path, width)
-    assert measured == {
+    write_report(played(), tmp_path / "report.html", picture)
+    looked = look(tmp_path / "report.html", width, USED)
+    assert looked.said == {
         "overflow": 0,
         "role": "button",
         "pictures": 15,  # the lead picture, a step's, the exhibit, twelve of the overview
@@ -111,4 +77,4 @@ def test_the_page_fits_its_width_and_its_script_runs_under_its_own_policy(tmp_pa
         "closed": True,
         "hacked": False,
     }
-    assert logged == ""
+    assert looked.logged == ""
