@@ -7,7 +7,6 @@ model and counted by `evals.prefix`, whose tokens are near those of today's voca
 """
 
 import argparse
-import shlex
 import statistics
 import sys
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 from agent.messages import within_pixels
 from agent.policy import PolicyOptions
 from agent.trajectory import Trajectory
+from evals.command_line import page_ended
 from evals.prefix import packaged_specs, played
 from evals.run_file import stored
 from evals.tables import markdown
@@ -25,7 +25,6 @@ from tools.schema import ToolSpec
 from tools.toolbox import SIZES
 
 MAX_FRAME_TOKENS, MAX_FRAMES, MAX_TURNS = 300, 32, 5
-EXIT_BAD_INPUT = 2
 
 _CELL_SIDES = {"Qwen2.5-VL": 28, "Qwen3-VL": 32}
 """Pixels of a token's side, from the models' preprocessor settings: patch size times merge size."""
@@ -104,14 +103,5 @@ def main(arguments: Sequence[str] | None = None) -> str:
     return page(stored(path))
 
 
-def _command_line() -> int:
-    try:
-        print(f"    {shlex.join(['python', '-m', 'evals.budget', *sys.argv[1:]])}\n\n{main()}")
-    except (ValueError, OSError) as error:
-        print(f"evals.budget: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(_command_line())
+    sys.exit(page_ended("evals.budget", main))

@@ -8,7 +8,6 @@ Brier score (1950). An answer without a confidence takes no part, and is counted
 """
 
 import argparse
-import shlex
 import statistics
 import sys
 from collections import Counter
@@ -19,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from agent.trajectory import Trajectory
+from evals.command_line import page_ended
 from evals.example import load_examples
 from evals.reliability_plot import Point, reliability_svg
 from evals.run_file import stored
@@ -26,7 +26,6 @@ from evals.stats import wilson
 from evals.tables import Outcome, markdown, outcomes, percent
 
 BINS = 10
-EXIT_BAD_INPUT = 2
 _DRAWS = 2000
 
 ConfidenceOf = Callable[[Trajectory], float | None]
@@ -223,14 +222,5 @@ def main(arguments: Sequence[str] | None = None) -> str:
     return page(played, [("stated", stated), ("reported", reported)])
 
 
-def _command_line() -> int:
-    try:
-        print(f"    {shlex.join(['python', '-m', 'evals.calibration', *sys.argv[1:]])}\n\n{main()}")
-    except (ValueError, OSError) as error:
-        print(f"evals.calibration: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(_command_line())
+    sys.exit(page_ended("evals.calibration", main))

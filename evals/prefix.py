@@ -14,7 +14,6 @@ import argparse
 import json
 import math
 import re
-import shlex
 import sys
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from typing import get_args
 from agent.messages import Conversation, Message, Picture, render
 from agent.policy import PolicyOptions
 from agent.trajectory import Form, Trajectory
+from evals.command_line import page_ended
 from evals.run_file import stored
 from evals.tables import markdown, percent
 from tools.observation import FrameRef
@@ -34,7 +34,6 @@ BLOCK = 16
 MAX_PREFILL = 1.05
 """Prefilled tokens to unique ones, beside one block a turn: goal P9."""
 PIXELS_A_TOKEN_SIDE = 32
-EXIT_BAD_INPUT = 2
 
 Token = Hashable
 PictureKey = Callable[[FrameRef], Hashable]
@@ -210,14 +209,5 @@ def main(arguments: Sequence[str] | None = None) -> str:
     return page(stored(got.run), PolicyOptions(max_pictures=got.max_pictures))
 
 
-def _command_line() -> int:
-    try:
-        print(f"    {shlex.join(['python', '-m', 'evals.prefix', *sys.argv[1:]])}\n\n{main()}")
-    except (ValueError, OSError) as error:
-        print(f"evals.prefix: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(_command_line())
+    sys.exit(page_ended("evals.prefix", main))

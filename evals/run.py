@@ -10,7 +10,6 @@ those again and nothing else is lost. `python -m evals.score RUN ...` prints the
 """
 
 import argparse
-import shlex
 import sys
 import threading
 from collections.abc import Sequence
@@ -20,11 +19,13 @@ from typing import get_args
 
 from agent.asking import mode_of
 from agent.commands.asking_a_model import add_model_options, policy_options
+from agent.commands.outcome import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_POLICY_FAILED
 from agent.commands.playing import SAMPLES_TEMPERATURE
 from agent.estimate import check_cost_limit
 from agent.modes import Mode
 from agent.policy import Policy, PolicyError, PolicyOptions, open_policy
 from agent.trajectory import Limits, Stop, Trajectory
+from evals.command_line import given, say
 from evals.controls.baselines import TopFrame
 from evals.controls.catalogue import CONTROLS, control_named
 from evals.manifest import (
@@ -48,9 +49,6 @@ from evals.sets import NAMES, open_set
 from tools.encoders import open_encoder
 from tools.observation import MissingPartError
 
-EXIT_BAD_INPUT = 2
-EXIT_POLICY_FAILED = 69
-EXIT_INTERRUPTED = 130
 FAILED = (Stop.CRASHED, Stop.POLICY_FAILED)
 PATIENCE = 10
 """So many questions in a row whose policy fails end a run: its server is gone."""
@@ -283,9 +281,8 @@ def _config(got: argparse.Namespace) -> Config:
 
 
 def _command_line() -> int:
-    command = shlex.join(["python", "-m", "evals.run", *sys.argv[1:]])
     try:
-        print(main(_parsed(None), command, lambda line: print(line, file=sys.stderr, flush=True)))
+        print(main(_parsed(None), given("evals.run"), say))
     except (ValueError, OSError, MissingPartError) as error:
         return _told(str(error), EXIT_BAD_INPUT)
     except PolicyError as error:
@@ -296,7 +293,7 @@ def _command_line() -> int:
 
 
 def _told(why: str, status: int) -> int:
-    print(f"evals.run: {why}", file=sys.stderr)
+    say(f"evals.run: {why}")
     return status
 
 

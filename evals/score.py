@@ -7,7 +7,6 @@ costs are in `python -m evals.report`.
 """
 
 import argparse
-import shlex
 import statistics
 import sys
 from collections import Counter
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from agent.trajectory import Answer, Stop
 from evals.benchmarks.benchmark import Profile
+from evals.command_line import page_ended
 from evals.controls.control import Asked, ways
 from evals.controls.shuffled_options import flips
 from evals.manifest import Manifest
@@ -28,7 +28,6 @@ from evals.tables import markdown
 from tools.cache import write_atomically
 
 SUBMISSION = "submission.json"
-EXIT_BAD_INPUT = 2
 
 Pass = tuple[int, int]
 """Which of several runs, and which of several ways of asking the same question under a control."""
@@ -171,14 +170,5 @@ def main(arguments: Sequence[str] | None = None) -> str:
     return page(runs) + "".join(f"\nWritten for the server: {path}\n" for path in written)
 
 
-def _command_line() -> int:
-    try:
-        print(f"    {shlex.join(['python', '-m', 'evals.score', *sys.argv[1:]])}\n\n{main()}")
-    except (ValueError, OSError) as error:
-        print(f"evals.score: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(_command_line())
+    sys.exit(page_ended("evals.score", main))

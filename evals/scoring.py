@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from agent.trajectory import Answer, Evidence, Stop, Trajectory
 from evals.example import Example
+from evals.spans import merged
 from evals.wording import FILLERS, Word, words_of
 
 MAX_EXTRA_WORDS = 12
@@ -148,7 +149,7 @@ def evidence_iou(example: Example, answer: Answer | None) -> float | None:
     if example.evidence_seconds is None:
         return None
     start, stop = example.evidence_seconds
-    spans = _union([(e.start_seconds, e.stop_seconds) for e in answer.evidence]) if answer is not None else []
+    spans = [] if answer is None else merged((e.start_seconds, e.stop_seconds) for e in answer.evidence)
     shared = sum(max(0.0, min(stop, b) - max(start, a)) for a, b in spans)
     either = (stop - start) + sum(b - a for a, b in spans) - shared
     if either == 0:  # a moment on both sides
@@ -163,13 +164,3 @@ def _overlaps(item: Evidence, start: float, stop: float) -> bool:
     if start == stop:
         return item.start_seconds <= start < item.stop_seconds
     return item.start_seconds < stop and start < item.stop_seconds
-
-
-def _union(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    merged: list[tuple[float, float]] = []
-    for start, stop in sorted(spans):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], stop))
-        else:
-            merged.append((start, stop))
-    return merged

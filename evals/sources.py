@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Protocol
 
 from evals.benchmarks.cues import Cue, longvideobench_cues, plain, read_srt
+from evals.spans import Span
 from tools.cache import write_atomically
 from tools.excerpt import Excerpt
 from tools.footage import Footage
 from tools.frame_folder import FrameFolder
 from tools.header import read_header
 from tools.video import Video, VideoError
-
-Span = tuple[float, float]
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,14 @@ from evals.benchmarks.benchmark import (
     score_strict_choice,
     score_verdict,
 )
-from evals.benchmarks.item import Item, Kind, Reply, Span, video_file
+from evals.benchmarks.item import Item, Kind, Reply, video_file
 from evals.benchmarks.metrics import percent, score_metrics
 from evals.benchmarks.records import Record, json_rows
 from evals.extraction.by_gold import official_cgbench
 from evals.extraction.ranked import lmms_mcq
 from evals.extraction.spans import official_cgbench_spans, strict_cgbench_spans
 from evals.scoring import Score
+from evals.spans import Span, union_iou
 
 _THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5)
 _MOST_SPANS = 5
@@ -129,24 +130,6 @@ def score_spans(item: Item, said: str | None, profile: Profile) -> Score:
 def _overlap(item: Item, spans: tuple[Span, ...]) -> Score:
     value = union_iou(spans, item.evidence_seconds)
     return Score(value, str(list(spans)), f"IoU {value:.3f}")
-
-
-def union_iou(first: tuple[Span, ...], second: tuple[Span, ...]) -> float:
-    """Intersection over union of what two sets of spans cover; 0 where neither covers anything."""
-    ours, theirs = _merged(first), _merged(second)
-    shared = sum(max(0.0, min(b, d) - max(a, c)) for a, b in ours for c, d in theirs)
-    either = sum(b - a for a, b in (*ours, *theirs)) - shared
-    return shared / either if either > 0 else 0.0
-
-
-def _merged(spans: tuple[Span, ...]) -> list[Span]:
-    merged: list[Span] = []
-    for start, stop in sorted(spans):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], stop))
-        else:
-            merged.append((start, stop))
-    return merged
 
 
 def spell(item: Item, reply: Reply, profile: Profile) -> str:

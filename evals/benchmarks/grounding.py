@@ -11,11 +11,12 @@ from functools import partial
 from pathlib import Path
 
 from evals.benchmarks.benchmark import Benchmark, Profile
-from evals.benchmarks.item import Item, Reply, Span, first_existing, video_file
+from evals.benchmarks.item import Item, Reply, first_existing, video_file
 from evals.benchmarks.metrics import percent, score_metrics
 from evals.benchmarks.records import Place, Record, read_json, text_lines
 from evals.extraction.spans import lmms_charades, spell_span, strict_span
 from evals.scoring import Score
+from evals.spans import Span
 
 _SHARES = (0.3, 0.5, 0.7)
 _FIND = (

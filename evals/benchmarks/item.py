@@ -9,9 +9,7 @@ from typing import Literal
 from agent.trajectory import Answer, Question
 from evals.benchmarks.records import Place
 from evals.example import Example
-
-Span = tuple[float, float]
-"""Start and end in seconds."""
+from evals.spans import Span
 
 Kind = Literal["choice", "open", "span"]
 

@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from evals.benchmarks.benchmark import Benchmark, Profile, Submission, choice_scorer, options_lines, spell_letter
-from evals.benchmarks.item import Item, Span, video_file
+from evals.benchmarks.item import Item, video_file
 from evals.benchmarks.metrics import score_metrics
 from evals.benchmarks.records import Record, jsonl_rows
 from evals.extraction.first_letter import official_lvbench
 from evals.extraction.ranked import lmms_mcq
 from evals.scoring import Score
+from evals.spans import Span
 
 _SHORT_NAMES = {
     "key information retrieval": "KIR",

@@ -12,13 +12,14 @@ from functools import partial
 from pathlib import Path
 
 from evals.benchmarks.benchmark import Benchmark, Profile, options_lines
-from evals.benchmarks.item import Item, Reply, Span, video_file
+from evals.benchmarks.item import Item, Reply, video_file
 from evals.benchmarks.metrics import percent, score_metrics
 from evals.benchmarks.next_qa import type_groups, vidor_files
 from evals.benchmarks.records import Place, Record, csv_rows, read_json
 from evals.extraction.spans import spell_span, strict_span
 from evals.extraction.strict import strict_letter
 from evals.scoring import Score
+from evals.spans import Span
 
 
 def load(folder: Path, split: str) -> tuple[Item, ...]:

@@ -5,7 +5,6 @@ python -m evals.run composed --data FOLDER --policy lite --out RUN
 """
 
 import argparse
-import shlex
 import shutil
 import sys
 import time
@@ -15,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import get_args
 
+from evals.command_line import ended, given, say
 from evals.composed.drawn import DRAWN
 from evals.composed.episode import compose
 from evals.composed.families import QUESTIONS_A_VIDEO
@@ -25,7 +25,6 @@ from evals.composed.visible import problems
 from evals.composed.writing import write_episode
 from tools.cache import write_json
 
-EXIT_BAD_INPUT = 2
 SOURCES = "material.tsv"
 """Whose the footage and the cut-outs are, where they were fetched."""
 
@@ -99,16 +98,6 @@ def _parsed(arguments: Sequence[str] | None) -> Config:
     return Config(**vars(parser.parse_args(arguments)))
 
 
-def _command_line() -> int:
-    command = shlex.join(["python", "-m", "evals.composed", *sys.argv[1:]])
-    try:
-        written = main(_parsed(None), command, lambda line: print(line, file=sys.stderr, flush=True))
-    except (ValueError, OSError) as error:
-        print(f"evals.composed: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    print(f"{written} questions")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(_command_line())
+    config = _parsed(None)
+    sys.exit(ended("evals.composed", lambda: f"{main(config, given('evals.composed'), say)} questions"))

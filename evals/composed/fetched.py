@@ -20,12 +20,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from evals.command_line import ended, say
 from evals.composed.drawn_needles import DrawnNeedles
 from evals.composed.material_folder import CLIP_FPS, CLIPS, CUTOUTS, MANIFEST
 from tools.frame_store import PICTURES, FrameStoreWriter
 from tools.video import Video, VideoError
-
-EXIT_BAD_INPUT = 2
 
 _LEAST_SIDE = 100
 """Pixels: smaller cut-outs blur at half a frame's height."""
@@ -177,15 +176,6 @@ def _parsed(arguments: Sequence[str] | None) -> Config:
     return Config(**got, only=only)
 
 
-def _command_line() -> int:
-    try:
-        entries = main(_parsed(None), lambda line: print(line, file=sys.stderr, flush=True))
-    except (ValueError, OSError) as error:
-        print(f"evals.composed.fetched: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    print(f"{len(entries)} entries")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(_command_line())
+    config = _parsed(None)
+    sys.exit(ended("evals.composed.fetched", lambda: f"{len(main(config, say))} entries"))

@@ -4,9 +4,7 @@ import json
 import re
 
 from evals.extraction.json_block import json_block
-
-Span = tuple[float, float]
-"""Start and end in seconds."""
+from evals.spans import Span
 
 _EXAMPLE = "a specific example is : 20.8 - 30.0 seconds"
 _KEYS = ("start", "end", "happen")

@@ -8,7 +8,6 @@ gallery's trajectories are written into a folder beside the page, `report_pages`
 
 import argparse
 import gc
-import shlex
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +15,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from evals.command_line import ended, given, say
 from evals.report.breakdowns import breakdowns
 from evals.report.confidence import abstention_section, calibration_section
 from evals.report.costs import cost_section
@@ -31,7 +31,6 @@ from evals.run_file import TRAJECTORIES
 from evals.run_folder import manifest_of, set_of
 from evals.sets import open_set
 
-EXIT_BAD_INPUT = 2
 GALLERY = 8
 """Misses of each run that has no control."""
 
@@ -140,13 +139,7 @@ def _command_line() -> int:
     parser.add_argument("--html", type=Path, metavar="FILE.html", help="write one page that fetches nothing")
     parser.add_argument("--gallery", type=int, default=GALLERY, metavar="N", help="misses of each run; 0 for none")
     got = parser.parse_args()
-    command = shlex.join(["python", "-m", "evals.report", *sys.argv[1:]])
-    try:
-        print(main(got.runs, got.html, got.gallery, command, lambda line: print(line, file=sys.stderr, flush=True)))
-    except (ValueError, OSError) as error:
-        print(f"evals.report: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    return 0
+    return ended("evals.report", lambda: main(got.runs, got.html, got.gallery, given("evals.report"), say))
 
 
 if __name__ == "__main__":

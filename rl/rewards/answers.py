@@ -13,8 +13,9 @@ from agent.answers import NOT_SHOWN, chosen_option
 from agent.trajectory import Answer, Trajectory
 from evals.benchmarks.grounding import iou
 from evals.example import Example
-from evals.extraction.spans import Span, strict_span
+from evals.extraction.spans import strict_span
 from evals.scoring import mismatch, score_answer
+from evals.spans import Span
 from evals.wording import FILLERS, words_of
 from rl.rewards.aids import Aids
 from rl.rewards.wording import rouge_mean, word_error_rate

@@ -11,6 +11,7 @@ from agent.trajectory import Evidence, Trajectory
 from evals import scoring
 from evals.example import Example
 from evals.extraction.spans import strict_span
+from evals.spans import merged
 from rl.rewards.aids import Aids, TimedBox
 from rl.rewards.answers import right, second_answer
 from rl.rewards.tool_use import own_calls, worked
@@ -41,7 +42,7 @@ def evidence_recall(example: Example, trajectory: Trajectory) -> float | None:
     start, stop = example.evidence_seconds
     if start == stop:
         return evidence_hit(example, trajectory)
-    spans = _merged(_cited_spans(trajectory))
+    spans = merged(_cited_spans(trajectory))
     return sum(max(0.0, min(stop, b) - max(start, a)) for a, b in spans) / (stop - start)
 
 
@@ -137,7 +138,7 @@ def visits_f1(example: Example, trajectory: Trajectory) -> float | None:
     """F1 of the reference seconds that were looked at and the looked-at seconds that are in it: LongVideo-R1."""
     if example.evidence_seconds is None:
         return None
-    spans = _merged(_looked_spans(trajectory))
+    spans = merged(_looked_spans(trajectory))
     shared = _shared(spans, example.evidence_seconds)
     total = sum(b - a for a, b in spans) + (example.evidence_seconds[1] - example.evidence_seconds[0])
     return 2 * shared / total if total else 0.0
@@ -212,7 +213,7 @@ def answer_from_evidence(example: Example, trajectory: Trajectory) -> float | No
 def looked_iou(example: Example, trajectory: Trajectory, up_to: int) -> float:
     """IoU of the reference and what the first `up_to` steps looked at, in seconds."""
     assert example.evidence_seconds is not None, "checked by the caller"
-    spans = _merged(_looked_spans(trajectory, up_to))
+    spans = merged(_looked_spans(trajectory, up_to))
     shared = _shared(spans, example.evidence_seconds)
     start, stop = example.evidence_seconds
     either = sum(b - a for a, b in spans) + (stop - start) - shared
@@ -270,13 +271,3 @@ def _iou(first: tuple[float, float], second: tuple[float, float]) -> float:
     shared = max(0.0, min(first[1], second[1]) - max(first[0], second[0]))
     either = first[1] - first[0] + second[1] - second[0] - shared
     return shared / either if either > 0 else 0.0
-
-
-def _merged(spans: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    merged: list[tuple[float, float]] = []
-    for start, stop in sorted(spans):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], stop))
-        else:
-            merged.append((start, stop))
-    return merged
