@@ -3,11 +3,22 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from agent.lite import choosing, explaining, naming, ordering, predicting, textual, timing
+from agent.lite import (
+    carriers,
+    choosing,
+    counting,
+    explaining,
+    named_text,
+    naming,
+    ordering,
+    predicting,
+    textual,
+    timing,
+)
 from agent.lite.case import Case
 from agent.lite.extracting import Similarity
 from agent.lite.plan import Wanted, new_calls, wanted
-from agent.lite.reading import Reading, read_question
+from agent.lite.reading import Reading, read_question, written_in
 from agent.policy import Sight
 from agent.trajectory import Answer, Calls, Trajectory, Turn
 from agent.transition import limit_reached
@@ -31,6 +42,8 @@ _EXPLAIN = Approach(explaining.looks, explaining.answer)
 _PREDICT = Approach(predicting.looks, predicting.answer)
 _INTERVAL = Approach(timing.interval_looks, timing.interval_answer)
 _ORDER = Approach(ordering.looks, ordering.answer)
+_TIMES = Approach(counting.looks, counting.answer)
+_CARRIER = Approach(carriers.looks, carriers.answer)
 _CHOICE = Approach(choosing.looks, choosing.answer)
 _MOMENT = Approach(timing.moment_looks, timing.moment_answer)
 _NAME = Approach(naming.looks, naming.answer)
@@ -55,10 +68,10 @@ class LitePolicy:
         reading = read_question(trajectory.question, trajectory.facts.duration_seconds)
         case = Case(reading, trajectory, self._similarity)
         approach = approach_to(reading)
-        looks = [wanted("list_shots")] if case.must_list_shots else approach.looks(case)
+        looks = [wanted("list_shots")] if case.must_list_shots else [*named_text.looks(case), *approach.looks(case)]
         if limit_reached(trajectory) is None and (calls := new_calls(trajectory, looks)):
             return Turn(_thought(case), Calls(calls))
-        answer = approach.answer(case)
+        answer = named_text.missing_answer(case) or approach.answer(case)
         return Turn(_verdict(answer), answer)
 
 
@@ -70,6 +83,10 @@ def approach_to(reading: Reading) -> Approach:
         return _INTERVAL
     if reading.wants == "order":
         return _ORDER
+    if reading.wants == "times":
+        return _TIMES
+    if reading.wants == "colour" and written_in(reading.question.text) is not None:
+        return _CARRIER
     if reading.question.options:
         return _CHOICE
     if reading.wants == "time":

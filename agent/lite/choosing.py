@@ -7,10 +7,12 @@ the video. A source that cannot tell the options apart gives them all the same a
 import math
 from collections.abc import Sequence
 
+from agent.lite import named_text
 from agent.lite.case import Case
 from agent.lite.extracting import mentions, relevances
 from agent.lite.notes import Note, evidence_of_line, evidence_of_note, notes
 from agent.lite.plan import Wanted, span_arguments, wanted
+from agent.lite.reading import written_in
 from agent.lite.words import content_words, number, stems, words
 from agent.trajectory import Answer, Evidence
 from tools.colours import colour_words
@@ -19,6 +21,8 @@ from tools.observation import Box
 _TEMPERATURE = 0.12
 """Cosine difference that makes one option e times as likely as another; picked by eye on development clips."""
 _LENGTH_BONUS = 0.1
+_NAMED_ODDS, _MISSING_ODDS = 4.0, -3.0
+"""Log-odds of an option that is a text on screen, and of one that is a text nowhere on screen."""
 _NOTABLE = 0.2
 """Share of the strongest change from which another one counts as an event of its own."""
 
@@ -80,7 +84,14 @@ def answer(case: Case) -> Answer:
 
 def option_scores(case: Case) -> list[float]:
     """One score an option, in log-odds, summed over sources."""
-    sources = (_by_words(case), _by_picture(case), _by_colour(case), _by_fact(case), _by_place(case))
+    sources = (
+        _by_words(case),
+        _by_named_text(case),
+        _by_picture(case),
+        _by_colour(case),
+        _by_fact(case),
+        _by_place(case),
+    )
     return [sum(values) for values in zip(*sources, strict=True)]
 
 
@@ -99,6 +110,19 @@ def _by_words(case: Case) -> list[float]:
             weight * max((share * (0.5 + length + min(1.0, relevance[line])) for line, share in found), default=0.0)
         )
     return scores
+
+
+def _by_named_text(case: Case) -> list[float]:
+    """For options such as `the word ORCHARD`: whether it is on screen."""
+    return [_odds_of_named(case, written_in(option)) for option in case.options]
+
+
+def _odds_of_named(case: Case, name: str | None) -> float:
+    if name is None:
+        return 0.0
+    if named_text.showings(case.trajectory, name):
+        return _NAMED_ODDS
+    return _MISSING_ODDS if named_text.is_missing(case.trajectory, name) else 0.0
 
 
 def _are_numbers(options: Sequence[str]) -> bool:
@@ -140,8 +164,9 @@ def _by_fact(case: Case) -> list[float]:
 
 
 def _by_place(case: Case) -> list[float]:
-    changes = notable_changes(case)
-    box = changes[0].finding.box if changes else None
+    changes, name = notable_changes(case), named_text.asked_text(case)
+    shown = [] if name is None else named_text.showings(case.trajectory, name)
+    box = shown[0].box if shown else changes[0].finding.box if changes else None
     if case.reading.wants != "place" or box is None:
         return [0.0] * len(case.options)
     return [2.0 * fits_place(words(option.casefold()), box) for option in case.options]

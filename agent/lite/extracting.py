@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from agent.lite.reading import Reading, asked_number_count
+from agent.lite.reading import Reading, asked_number_count, written_in
 from agent.lite.words import (
     NUMBER_WORDS,
     STOP_WORDS,
@@ -221,6 +221,9 @@ def _nearness(reading: Reading, text: str, candidate: str) -> float:
 
 def _echo(reading: Reading, candidate: str) -> float:
     """What it costs that a candidate only says again what the question says."""
+    named = written_in(reading.question.text)
+    if named is not None and plain(named) == plain(candidate):
+        return 1.0
     if reading.wants == "words":
         return 0.0
     mine = stems(words(candidate))

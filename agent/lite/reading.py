@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.lite.words import content_words, number, words
+from agent.lite.words import content_words, how_often, number, words
 from agent.trajectory import Question
 from tools.colours import colour_words
 
@@ -19,6 +19,7 @@ Wants = Literal[
     "yes or no",
     "orientation",
     "time",
+    "times",
     "date",
     "number",
     "version",
@@ -69,6 +70,14 @@ _SHOT = re.compile(
     re.I,
 )
 _SHOT_NUMBERS = {"first": 1, "opening": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5}
+_WRITTEN = (
+    r"\b(?i:words?|texts?|letters|lettering|titles?|captions?|signs?|labels?|labell?ed|headings?|headlines?|inscription)"
+    r"(?i:\s+(?:(?:that|which)\s+)?(?:says?|reads?|saying|reading))?"
+)
+_CAPITALS = r"(?=[A-Z0-9'’& -]{3})([A-Z][A-Z0-9'’&-]+(?:\s+[A-Z][A-Z0-9'’&-]+)*)(?!\w)"
+_NAMED = re.compile(_WRITTEN + rf"\s+(?:[\"“‘'«]([^\"”’'»]{{2,60}})[\"”’'»]|{_CAPITALS})")
+_ASKED = frozenset("colour color number interval second seconds time times often order kind exactly".split())
+_HOW_OFTEN = re.compile(r"\bhow (?:many (?:different |separate )?times|often)\b", re.I)
 _PLACES = ("left", "right", "top", "bottom", "above", "below", "corner", "centre", "center", "middle", "upper", "lower")
 
 
@@ -126,8 +135,13 @@ def subject_of(text: str) -> str:
     for pattern in (_BETWEEN, _RANGE, _MINUTES_SECONDS, _JUST_SECONDS, _AT_CLOCK):
         text = pattern.sub(" ", text)
     text = re.sub(r"\([^)]*\)", " ", text)
-    asked = {"colour", "color", "number", "interval", "second", "seconds", "time", "times", "order", "kind", "exactly"}
-    return " ".join(word for word in content_words(text) if word.casefold() not in asked)
+    return " ".join(word for word in content_words(text) if word.casefold() not in _ASKED)
+
+
+def written_in(text: str) -> str | None:
+    """The words that a question or an option says are written somewhere, or None: quoted, or in capitals."""
+    match = _NAMED.search(text)
+    return None if match is None else match[1] or match[2]
 
 
 def parse_span(text: str, duration_seconds: float) -> Span | None:
@@ -205,6 +219,8 @@ def _wants(question: Question, option_spans: tuple[Span, ...]) -> Wants:
     options = [option.casefold() for option in question.options]
     if option_spans and not re.search(r"\b(?:which|what) time\b", text):
         return "interval"
+    if _HOW_OFTEN.search(text) and (not options or all(how_often(option) is not None for option in options)):
+        return "times"
     if options:
         return _wants_of_options(text, options)
     return _wants_of_text(text)
@@ -220,7 +236,7 @@ def _wants_of_options(text: str, options: list[str]) -> Wants:
     if re.search(r"\bcolou?r", text) and all(colour_words(o) for o in options):
         return "colour"
     if (
-        re.search(r"\b(?:where|corner|side|direction|which way)\b", text)
+        re.search(r"\b(?:where|corners?|quarters?|halves|half|side|direction|which (?:way|part))\b", text)
         and sum(any(place in words(o) for place in _PLACES) for o in options) > len(options) / 2
     ):
         return "place"

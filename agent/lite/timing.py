@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from agent.lite import named_text
 from agent.lite.case import Case
 from agent.lite.choosing import notable_changes
 from agent.lite.clock import running_clock
@@ -15,6 +16,8 @@ from agent.lite.words import clock_seconds
 from agent.trajectory import Answer, Evidence
 
 _CHANGE_WEIGHT, _PICTURE_WEIGHT, _WORDS_WEIGHT = 1.0, 0.4, 1.5
+_NAMED_WEIGHT = 6.0
+"""More than all else together: a text that the question names is on screen at a known time."""
 _BEGINS = re.compile(
     r"\b(?:appears?|enters?|visible|comes? in(?:to)?|starts?|begins?|ignites?|arrives?|slides? in)\b", re.I
 )
@@ -44,9 +47,10 @@ def interval_answer(case: Case) -> Answer:
     found = [_search_in(case, span) for span in spans]
     picture = _shares([note.finding.score or 0.0 if note is not None else 0.0 for note in found])
     words = _shares([_words_in(case, span) for span in spans])
+    named = _shares([_named_in(case, span) for span in spans])
     scores = [
-        _CHANGE_WEIGHT * c + _PICTURE_WEIGHT * p + _WORDS_WEIGHT * w
-        for c, p, w in zip(change, picture, words, strict=True)
+        _CHANGE_WEIGHT * c + _PICTURE_WEIGHT * p + _WORDS_WEIGHT * w + _NAMED_WEIGHT * n
+        for c, p, w, n in zip(change, picture, words, named, strict=True)
     ]
     best = max(range(len(spans)), key=lambda i: scores[i])
     confidence = scores[best] / (sum(scores) or 1.0)
@@ -86,6 +90,14 @@ def _words_in(case: Case, span: Span) -> float:
     scored = zip(lines, relevances(case.reading, lines, case.similarity), strict=True)
     inside = [r for line, r in scored if span.start_seconds <= line.start_seconds < span.stop_seconds]
     return max((r for r in inside if r >= 0.3), default=0.0)
+
+
+def _named_in(case: Case, span: Span) -> float:
+    """Seconds of the span in which the text that the question names is on screen."""
+    name = named_text.asked_text(case)
+    shown = [] if name is None else named_text.showings(case.trajectory, name)
+    ends = [(max(span.start_seconds, s.start_seconds), min(span.stop_seconds, s.stop_seconds)) for s in shown]
+    return sum(max(0.0, stop - start) for start, stop in ends)
 
 
 def _shares(values: Sequence[float]) -> list[float]:

@@ -10,6 +10,7 @@ NUMBER_WORDS = {
         "seventeen eighteen nineteen twenty".split()
     )
 } | {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "hundred": 100, "thousand": 1000}
+_TIMES = {"never": 0.0, "once": 1.0, "twice": 2.0}
 
 STOP_WORDS = frozenset(
     "a an the this that these those it its is are was were be been being am do does did done has have had of in on at "
@@ -63,6 +64,12 @@ def number(word: str) -> float | None:
     if (value := NUMBER_WORDS.get(word.casefold())) is not None:
         return float(value)
     return float(word.replace(",", "")) if _NUMBER.fullmatch(word) else None
+
+
+def how_often(text: str) -> float | None:
+    """The first number of a text, `once` and `twice` among them, or None."""
+    values = (_TIMES.get(word.casefold(), number(word)) for word in words(text))
+    return next((value for value in values if value is not None), None)
 
 
 def clock_seconds(text: str) -> float | None:
