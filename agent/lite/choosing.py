@@ -114,7 +114,8 @@ def _by_words(case: Case) -> list[float]:
 
 def _by_named_text(case: Case) -> list[float]:
     """For options such as `the word ORCHARD`: whether it is on screen."""
-    return [_odds_of_named(case, written_in(option)) for option in case.options]
+    sign = -1.0 if named_text.asks_for_the_absent(case) else 1.0
+    return [sign * _odds_of_named(case, written_in(option)) for option in case.options]
 
 
 def _odds_of_named(case: Case, name: str | None) -> float:

@@ -4,6 +4,7 @@ Screen text is what is read most surely without a vision-language model. So text
 through the whole video; it leads to the thing that carries it, and where it is nowhere, the question has no answer.
 """
 
+import re
 from dataclasses import replace
 from difflib import SequenceMatcher
 
@@ -21,6 +22,7 @@ _SURE_SECONDS = 180.0
 """Of a longer video one search glances at too few frames to say that a text is nowhere in it."""
 _JOINED_SECONDS = 1.0
 """Two spans of one text that are nearer are one showing in which a reading failed."""
+_NEGATED = re.compile(r"\b(?:not|never|none)\b|n['’]t\b", re.I)
 _ALIKE = 0.8
 """Likeness from which a word is another one misread."""
 
@@ -52,6 +54,11 @@ def showings(trajectory: Trajectory, name: str) -> list[Line]:
     return shown
 
 
+def asks_for_the_absent(case: Case) -> bool:
+    """True for "which of these does not appear": then an option that is nowhere on screen is the right one."""
+    return _NEGATED.search(case.reading.question.text) is not None
+
+
 def is_missing(trajectory: Trajectory, name: str) -> bool:
     """True if screen text was read through the whole video and this is nowhere in it; False if nobody could look."""
     if trajectory.facts.duration_seconds > _SURE_SECONDS:
@@ -64,6 +71,8 @@ def is_missing(trajectory: Trajectory, name: str) -> bool:
 def missing_answer(case: Case) -> Answer | None:
     """ "Not shown" for a question about a text that is nowhere on screen, or between texts of which none is."""
     name = asked_text(case)
+    if name is None and asks_for_the_absent(case):
+        return None
     names = [name] if name is not None else [written_in(option) for option in case.options]
     are_missing = [name is not None and is_missing(case.trajectory, name) for name in names]
     return not_shown(0.7) if names and all(are_missing) else None

@@ -82,6 +82,12 @@ def test_of_options_that_are_all_texts_and_all_missing_none_is_chosen() -> None:
     assert answer.not_shown
 
 
+def test_which_of_these_does_not_appear_is_the_text_that_is_missing() -> None:
+    tools = Findings(search_text=(read("ORCHARD", 4.0, 6.0),))
+    answer, _ = played("Which of these does not appear?", ("word ORCHARD", "word HARBOR"), tools)
+    assert answer.text == "word HARBOR"
+
+
 def test_a_text_is_not_missing_where_nothing_can_read() -> None:
     tools = Findings(broken="search_text")
     answer, _ = played("What colour is the board with the word HARBOR?", ("red", "blue"), tools)
