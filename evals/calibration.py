@@ -20,9 +20,9 @@ import numpy as np
 from agent.trajectory import Trajectory
 from evals.command_line import page_ended
 from evals.example import load_examples
-from evals.reliability_plot import Point, reliability_svg
+from evals.figures.reliability_plot import Point, reliability_svg
+from evals.figures.stats import wilson
 from evals.run_file import stored
-from evals.stats import wilson
 from evals.tables import Outcome, markdown, outcomes, percent
 
 BINS = 10

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.trajectory import Trajectory
-from evals.bootstrap import Estimate
 from evals.example import Example
+from evals.figures.bootstrap import Estimate
 from evals.scoring import Score, score
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from evals.breakdown import FEW, Line, breakdown, keys
+from evals.figures.breakdown import FEW, Line, breakdown, keys
+from evals.figures.row import DURATIONS
 from evals.report.section import NOT_MEASURED, Section, Table, share
 from evals.report.stored_run import StoredRun
-from evals.row import DURATIONS
 
 _TITLES = {"duration": "Length of the video", "kind": "Kind of question", "needs": "What the question needs"}
 _MOST_LABELS = 60

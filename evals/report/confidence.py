@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from evals.abstention import Abstentions, RiskCoverage, abstentions, risk_coverage
 from evals.calibration import BINS, Calibration, Judged, calibrate, plot
+from evals.figures.abstention import Abstentions, RiskCoverage, abstentions, risk_coverage
 from evals.report.chart import Axis, Line, chart, colour
 from evals.report.section import NOT_MEASURED, Chart, Section, Table
 from evals.report.stored_run import StoredRun

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from evals.breakdown import Cost, costs, per_1000_tokens
+from evals.figures.breakdown import Cost, costs, per_1000_tokens
 from evals.report.chart import Axis, Dot, axis_over, chart, colour, short
 from evals.report.section import NOT_MEASURED, Chart, Section, Table
 from evals.report.stored_run import StoredRun

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from evals.paired import Comparison, compare, holm
+from evals.figures.paired import Comparison, compare, holm
 from evals.report.section import NOT_MEASURED, Interval, Intervals, Section, Table, points
 from evals.report.stored_run import StoredRun
 

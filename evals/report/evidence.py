@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from evals.bootstrap import Estimate, clustered_mean
+from evals.figures.bootstrap import Estimate, clustered_mean
 from evals.report.section import NOT_MEASURED, Section, Table, share
 from evals.report.stored_run import Played, StoredRun
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from evals.breakdown import line
-from evals.pass_at_k import passes
+from evals.figures.breakdown import line
+from evals.figures.pass_at_k import passes
+from evals.figures.runs import several_runs
+from evals.figures.stats import CONFIDENCE
 from evals.report.section import NOT_MEASURED, Interval, Intervals, Part, Section, Table, points, share
 from evals.report.stored_run import StoredRun
-from evals.runs import several_runs
-from evals.stats import CONFIDENCE
 from evals.tables import percent
 
 _KS = (2, 4, 8, 16)

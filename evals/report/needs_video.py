@@ -5,10 +5,10 @@ A vote is a policy that has run as it is, blind, and with shuffled frames; all o
 
 from collections.abc import Sequence
 
-from evals.breakdown import breakdown
+from evals.figures.breakdown import breakdown
+from evals.figures.splits import KEY, LABELS, Probe, Probed, Rule, Split, labelled, split
 from evals.report.section import NOT_MEASURED, Section, Table, share
 from evals.report.stored_run import StoredRun
-from evals.splits import KEY, LABELS, Probe, Probed, Rule, Split, labelled, split
 
 _SHOWN: dict[str, Probed] = {"": "full", "blind": "blind", "shuffled-frames": "shuffled"}
 """What the runs of a control are votes on; of all others none."""

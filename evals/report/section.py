@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evals.bootstrap import Estimate
+from evals.figures.bootstrap import Estimate
 from evals.tables import interval, markdown, percent
 
 NOT_MEASURED = "–"

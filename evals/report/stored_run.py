@@ -11,12 +11,12 @@ from pathlib import Path
 
 from agent.trajectory import Answer, Trajectory, from_json
 from evals.benchmarks.benchmark import Profile
-from evals.breakdown import Line, line
 from evals.controls.control import Asked, ways
 from evals.example import Example
+from evals.figures.breakdown import Line, line
+from evals.figures.row import Row, row_of
 from evals.manifest import Manifest
 from evals.question_set import QuestionSet
-from evals.row import Row, row_of
 from evals.run_file import Key, key_of, placed_rows
 from evals.run_folder import plan_of
 from evals.scoring import Score, as_scored, broken_off, evidence_hit, evidence_iou, score_answer

@@ -1,6 +1,6 @@
 """Figures as a reader sees them."""
 
-from evals.bootstrap import Estimate
+from evals.figures.bootstrap import Estimate
 from evals.tables import interval, markdown
 
 

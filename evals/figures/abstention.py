@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evals.calibration import Judged
-from evals.row import Row
+from evals.figures.row import Row
 
 
 @dataclass(frozen=True)

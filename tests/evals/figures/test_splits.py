@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from evals.breakdown import breakdown
-from evals.row import Row
-from evals.splits import KEY, LABELS, Probe, Probed, Rule, from_json, labelled, split, to_json
+from evals.figures.breakdown import breakdown
+from evals.figures.row import Row
+from evals.figures.splits import KEY, LABELS, Probe, Probed, Rule, from_json, labelled, split, to_json
 
 
 def probes(question: str, blind: str, full: str, shuffled: str) -> list[Probe]:

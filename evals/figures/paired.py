@@ -9,9 +9,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evals.bootstrap import Estimate, paired_difference
-from evals.row import Row
-from evals.runs import Asked, asked
+from evals.figures.bootstrap import Estimate, paired_difference
+from evals.figures.row import Row
+from evals.figures.runs import Asked, asked
 
 _POWER_QUANTILES = 1.959964 + 0.841621
 """Of the standard normal distribution at 97.5 % and 80 %."""

@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from evals.bootstrap import Estimate, clustered_mean
-from evals.row import Row
+from evals.figures.bootstrap import Estimate, clustered_mean
+from evals.figures.row import Row
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.abstention import Abstentions, abstentions, risk_coverage
 from evals.calibration import Judged
-from evals.row import End, Row
+from evals.figures.abstention import Abstentions, abstentions, risk_coverage
+from evals.figures.row import End, Row
 
 
 def row(end: End, *, answerable: bool, value: float | None = 0.0) -> Row:

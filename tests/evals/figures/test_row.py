@@ -4,7 +4,7 @@ import pytest
 
 from agent.trajectory import Answer, Question, Sample, Step, Stop, Trajectory, Turn, Usage, VideoFacts
 from evals.example import Example
-from evals.row import duration_label, row_of
+from evals.figures.row import duration_label, row_of
 from evals.scoring import score
 
 EXAMPLE = Example(Question("v", "?", ("a", "b", "c"), "q1"), "a", needs=("zoom", "speech"), cluster="x")

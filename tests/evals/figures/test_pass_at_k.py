@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from evals.pass_at_k import guessing_floor, pass_at_k, passes
-from evals.row import Row
+from evals.figures.pass_at_k import guessing_floor, pass_at_k, passes
+from evals.figures.row import Row
 
 
 def rows(question: str, values: list[float], options: int = 4) -> list[Row]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from evals.stats import t_quantile, wilson
+from evals.figures.stats import t_quantile, wilson
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.paired import Agreement, agreement, compare, holm
-from evals.row import Row
+from evals.figures.paired import Agreement, agreement, compare, holm
+from evals.figures.row import Row
 
 
 def rows(values: list[float | None], run: int = 0) -> list[Row]:

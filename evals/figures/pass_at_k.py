@@ -10,9 +10,9 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evals.bootstrap import Estimate, clustered_mean, paired_difference
-from evals.row import Row
-from evals.runs import Asked, asked
+from evals.figures.bootstrap import Estimate, clustered_mean, paired_difference
+from evals.figures.row import Row
+from evals.figures.runs import Asked, asked
 
 
 @dataclass(frozen=True)

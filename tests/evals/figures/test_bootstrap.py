@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evals.bootstrap import Estimate, clustered_mean, clustered_ratio, paired_difference
-from evals.stats import t_quantile, wilson
+from evals.figures.bootstrap import Estimate, clustered_mean, clustered_ratio, paired_difference
+from evals.figures.stats import t_quantile, wilson
 
 
 def half_width(estimate: Estimate) -> float:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from evals.breakdown import breakdown, costs, keys, line, per_1000_tokens
-from evals.row import DURATIONS, Row
+from evals.figures.breakdown import breakdown, costs, keys, line, per_1000_tokens
+from evals.figures.row import DURATIONS, Row
 
 
 def row(

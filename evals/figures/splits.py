@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from evals.row import Row
+from evals.figures.row import Row
 
 Probed = Literal["blind", "full", "shuffled"]
 Label = Literal["LLM-answerable", "semantic", "temporal", "others"]

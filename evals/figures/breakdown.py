@@ -9,9 +9,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from evals.bootstrap import Estimate, clustered_ratio
-from evals.row import Row
-from evals.runs import asked, mean_of
+from evals.figures.bootstrap import Estimate, clustered_ratio
+from evals.figures.row import Row
+from evals.figures.runs import asked, mean_of
 
 FEW = 20
 """Questions below which a row says so: its interval is wider than most differences between rows."""

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from evals.row import Row
-from evals.runs import asked, several_runs
+from evals.figures.row import Row
+from evals.figures.runs import asked, several_runs
 
 
 def row(question: str, run: int, value: float | None, said: str = "", cluster: str = "v") -> Row:

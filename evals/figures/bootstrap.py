@@ -15,7 +15,7 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-from evals.stats import CONFIDENCE, t_quantile, wilson
+from evals.figures.stats import CONFIDENCE, t_quantile, wilson
 
 DRAWS = 4000
 """The ends of an interval are then uncertain by about 2 % of its half-width; the seed is fixed, so they never move."""
