@@ -5,6 +5,7 @@ byte-level BPE made on a few lines, so nothing is downloaded; built in a second 
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -62,23 +63,24 @@ _SMOLVLM_TILE, _SMOLVLM_PATCH, _SMOLVLM_SCALE = 512, 64, 4
 SMOLVLM_TOKENS_A_TILE = (_SMOLVLM_TILE // _SMOLVLM_PATCH) ** 2 // _SMOLVLM_SCALE**2
 
 
-def build(family: Family, folder: Path) -> Path:
-    """The folder, with a model of the family saved in it."""
+def build(family: Family, folder: Path, texts: Sequence[str] = TEXTS, size: int = 600) -> Path:
+    """The folder, with a model of the family saved in it; its tokenizer has `size` words, found in `texts`."""
     torch.manual_seed(0)
+    words = byte_level_bpe(size, texts)
     if family == "smolvlm":
-        _smolvlm(folder)
+        _smolvlm(folder, *words)
     else:
-        _qwen(family, folder)
+        _qwen(family, folder, *words)
     return folder
 
 
-def byte_level_bpe(size: int = 600) -> tuple[dict[str, int], list[tuple[str, str]]]:
-    """Vocabulary and merges of a tokenizer made on TEXTS; every byte is in it, so that any text can be written."""
+def byte_level_bpe(size: int = 600, texts: Sequence[str] = TEXTS) -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """Vocabulary and merges of a tokenizer made on some texts; every byte is in it, so that any text can be written."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(vocab_size=size, initial_alphabet=alphabet, show_progress=False)
-    tokenizer.train_from_iterator(TEXTS * 3, trainer)
+    tokenizer.train_from_iterator([*texts] * 3, trainer)
     model = json.loads(tokenizer.to_str())["model"]
     return model["vocab"], [tuple(merge) for merge in model["merges"]]
 
@@ -115,10 +117,10 @@ def _token(word: str, special: bool) -> AddedToken:
     return AddedToken(word, special=special, normalized=False)
 
 
-def _qwen(family: Family, folder: Path) -> None:
+def _qwen(family: Family, folder: Path, vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> None:
     import transformers as hf
 
-    tokenizer = qwen_tokenizer(*byte_level_bpe())
+    tokenizer = qwen_tokenizer(vocabulary, merges)
     common = {
         "image_token_id": tokenizer.convert_tokens_to_ids("<|image_pad|>"),
         "video_token_id": tokenizer.convert_tokens_to_ids("<|video_pad|>"),
@@ -152,10 +154,10 @@ def _qwen(family: Family, folder: Path) -> None:
     _save(folder, model, tokenizer, pictures)
 
 
-def _smolvlm(folder: Path) -> None:
+def _smolvlm(folder: Path, vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> None:
     import transformers as hf
 
-    tokenizer = smolvlm_tokenizer(*byte_level_bpe())
+    tokenizer = smolvlm_tokenizer(vocabulary, merges)
     tokenizer.chat_template = SMOLVLM_TEMPLATE
     text = _text_config(tokenizer) | {"model_type": "llama", "num_key_value_heads": 2}
     seen = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}

@@ -1,0 +1,146 @@
+"""Runs for training: the game that benchmarks play, with every token that went into the model and came out of it.
+
+Nothing is rendered or tokenised again afterwards: the tokens of a run are the last prompt it was played with, which
+begins with all that came before, and the reply to it. So what is trained on is what was played, pictures included.
+"""
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from agent.backends.transformers import Prompt, TransformersPolicy
+from agent.backends.vision import Seen
+from agent.messages import Conversation
+from agent.policy import PolicyOptions, Sight
+from agent.tokens import Tokens
+from agent.trajectory import Reply, Trajectory, Turn
+from evals.controls.control import Asked
+from evals.example import Example
+from evals.example_set import ExampleSet
+from evals.playing import Game, Task, play
+from evals.run_file import Key
+from rl.rewards.catalogue import is_broken_off
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """One run, and what it was for the model."""
+
+    trajectory: Trajectory
+    tokens: Tokens | None
+    """Placeholders expanded, from the first of the prompt to the last that was sampled; None where none was."""
+    pictures: tuple[Seen, ...] = ()
+    """As the model saw them, in the order of their tokens."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it can be learned from: it ended by the policy's own doing."""
+        return self.tokens is not None and not is_broken_off(self.trajectory)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether its last reply ran into the limit of tokens."""
+        reply = self.trajectory.steps[-1].turn.reply if self.trajectory.steps else None
+        return reply is not None and reply.is_cut
+
+
+class Sampler(TransformersPolicy):
+    """The policy in training: the one that serves, and it keeps what it was fed."""
+
+    def __init__(self, where: str, options: PolicyOptions) -> None:
+        """Loads the model; errors as `TransformersPolicy`.
+
+        Raises:
+            ValueError: the options would take back what the model was shown, or always give the same run.
+        """
+        if options.max_pictures is not None:
+            raise ValueError("max_pictures leaves out pictures shown before, and a run is trained on as one: drop it")
+        if options.temperature == 0:
+            raise ValueError("with temperature 0 all runs of a group are the same: give one above it, e.g. 1.0")
+        super().__init__(where, options)
+        self.generating_seconds = 0.0
+        """Spent in the model since it was loaded."""
+        self._kept: dict[Key, tuple[Tokens, tuple[Seen, ...]]] = {}
+        self._here = threading.local()  # prompt and reply of one request belong to one thread
+
+    def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
+        """The next turn."""
+        turn = super().__call__(trajectory, sight)
+        assert turn.reply is not None, "a model in process replies"
+        self._keep((trajectory.question.id, trajectory.sample), self._here.prompt, turn.reply)
+        return turn
+
+    def prompt(self, conversation: Conversation, sight: Sight, seed: int) -> Prompt:
+        """A conversation as the model takes it."""
+        self._here.prompt = super().prompt(conversation, sight, seed)
+        return self._here.prompt  # type: ignore[no-any-return]
+
+    def generate(self, prompts: Sequence[Prompt]) -> list[Reply]:
+        """A reply to each prompt; timed."""
+        started = time.perf_counter()
+        try:
+            return super().generate(prompts)
+        finally:
+            self.generating_seconds += time.perf_counter() - started
+
+    def taken(self, trajectory: Trajectory) -> Rollout:
+        """A run that has ended, with its tokens; they are kept no longer."""
+        kept = self._kept.pop((trajectory.question.id, trajectory.sample), None)
+        return Rollout(trajectory, None) if kept is None else Rollout(trajectory, *kept)
+
+    def _keep(self, key: Key, prompt: Prompt, reply: Reply) -> None:
+        before = self._kept.get(key)
+        if before is not None and prompt.tokens.ids[: len(before[0].ids)] != before[0].ids:
+            return  # the second look at the evidence alone, a conversation of its own, which is not trained on
+        self._kept[key] = (_answered(prompt.tokens, reply), prompt.seen)
+
+
+class Rollouts:
+    """Plays questions of a set as they are asked for. What is played at once shares videos and batches."""
+
+    def __init__(self, asked_of: ExampleSet, game: Game, sampler: Sampler) -> None:
+        """Plays nothing yet.
+
+        Raises:
+            ValueError: it is not the sampler that plays the game.
+        """
+        if game.policy is not sampler:
+            raise ValueError(f"the game is played by {game.policy.spec}, whose tokens nobody keeps: give the sampler")
+        self.sampler = sampler
+        self.examples: Mapping[str, Example] = asked_of.examples()
+        """By the id of the question."""
+        self._entries = {entry.id: entry for entry in asked_of.asking.entries}
+        self._game = game
+
+    def __call__(self, wanted: Sequence[Key]) -> list[Rollout]:
+        """A run of each (question id, sample), in order; the sample tells the runs of a question apart, as a seed does.
+
+        Raises:
+            ValueError: a run is wanted twice.
+        """
+        if len(set(wanted)) < len(wanted):
+            raise ValueError(f"each run can be played once, got {list(wanted)}")
+        played: dict[Key, Trajectory] = {}
+
+        def keep(task: Task, trajectory: Trajectory) -> None:
+            played[task.key] = trajectory
+
+        play([self._task(*key) for key in wanted], self._game, keep, concurrency=self.sampler.options.concurrency)
+        return [self.sampler.taken(played[key]) for key in wanted]
+
+    def _task(self, question_id: str, sample: int) -> Task:
+        entry = self._entries[question_id]
+        return Task(Asked(entry.question, entry.id, entry.id), entry, entry.source, sample)
+
+
+def _answered(prompt: Tokens, reply: Reply) -> Tokens:
+    ids = reply.token_ids or ()
+    count = len(ids)
+    return replace(
+        prompt,
+        ids=prompt.ids + ids,
+        sampled=prompt.sampled + (True,) * count,
+        logprobs=prompt.logprobs + (reply.logprobs or (None,) * count),
+        is_placeholder=prompt.is_placeholder + (False,) * count,
+    )

@@ -1,0 +1,54 @@
+"""A run as a row of a loss: prompt, completion, and the mask of what the policy chose. Pure.
+
+The prompt ends where the first reply begins. Everything after it is the completion, what tools brought included: there
+the mask is 0, and the loss must not see it.
+"""
+
+from dataclasses import dataclass
+
+from agent.backends.vision import Seen
+from rl.rollout import Rollout
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run; `mask` is as long as `completion`."""
+
+    prompt: tuple[int, ...]
+    completion: tuple[int, ...]
+    mask: tuple[int, ...]
+    """1 for the tokens that the policy chose, else 0; 0 throughout where the run is not trained on."""
+    logprobs: tuple[float, ...]
+    """Natural logarithm of the probability with which each was sampled; 0 where it was not."""
+    pictures: tuple[Seen, ...] = ()
+    """In the order of their tokens, those of the prompt first."""
+
+    @property
+    def is_trained_on(self) -> bool:
+        """Whether any token of it counts."""
+        return any(self.mask)
+
+
+def row_of(rollout: Rollout, filler: int, max_tokens: int, *, mask_cut: bool = True) -> Row:
+    """The row of a run.
+
+    A run that can't be trained on becomes a row of two tokens that count for nothing: a batch keeps its shape, no
+    picture is cut in half, and no time is spent on it.
+
+    Args:
+        rollout: the run.
+        filler: any id, for such a row.
+        max_tokens: of prompt and completion together; a longer run is not trained on.
+        mask_cut: nor is one whose last reply was cut off, as in DAPO (arXiv 2503.14476, section 3.4).
+    """
+    tokens = rollout.tokens
+    if tokens is None or not rollout.counts or len(tokens.ids) > max_tokens or (mask_cut and rollout.is_cut):
+        return Row((filler,), (filler,), (0,), (0.0,))
+    first = tokens.sampled.index(True)
+    return Row(
+        prompt=tokens.ids[:first],
+        completion=tokens.ids[first:],
+        mask=tuple(map(int, tokens.sampled[first:])),
+        logprobs=tuple(logprob or 0.0 for logprob in tokens.logprobs[first:]),
+        pictures=rollout.pictures,
+    )

@@ -1,0 +1,86 @@
+"""Trains a policy by GRPO on the very graph that users run.
+
+    python -m rl.train rl/configs/smoke.toml
+
+Prints a line a step on stderr: the reward, the loss, and where the time went. A training that was stopped goes on from
+its last checkpoint when the command is given again.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from agent.policy import PolicyError
+from evals.composed_set import composed
+from rl.groups import check_preset
+from rl.preset import load_preset
+from rl.rollout import Rollouts, Sampler
+from rl.step_log import Say
+from rl.training import Training, read_training
+from tools import packaged
+from tools.observation import MissingPartError
+
+_TERMS = "training.json"
+
+
+def main(training: Training, say: Say = lambda _: None, sampler: Sampler | None = None) -> Path:
+    """The folder of the last checkpoint, which `--policy transformers:` takes, or `--adapter` for LoRA.
+
+    Args:
+        training: what is trained.
+        say: is told how far it is.
+        sampler: who plays; loaded by `training.model` if None.
+
+    Raises:
+        ValueError: the files, the preset or the model can't be used; or the folder holds another training.
+        MissingPartError: a package is not installed.
+        PolicyError: the model can't be had.
+    """
+    for package in ("trl", "datasets", *(("peft",) if training.lora is not None else ())):
+        if not packaged.is_installed(package):
+            raise MissingPartError(f"training needs {package}: run `pip install 'videosleuth[rl]'`")
+    preset = load_preset(training.preset)
+    check_preset(preset)
+    asked_of = composed(training.data)
+    _check_same(training)
+    sampler = sampler or Sampler(training.model, training.play.options(training.seed))
+    from rl.trainer import GraphTrainer  # here: without TRL, all that is said above can still be said
+
+    rollouts = Rollouts(asked_of, training.game(sampler), sampler)
+    trainer = GraphTrainer(training, rollouts, preset, say)
+    before = _last_checkpoint(training.out)
+    trainer.train(resume_from_checkpoint=None if before is None else str(before))
+    return training.out / f"checkpoint-{training.steps}"
+
+
+def _check_same(training: Training) -> None:
+    """A folder goes on with the training that it was begun with; more steps are no other training."""
+    training.out.mkdir(parents=True, exist_ok=True)
+    path, terms = training.out / _TERMS, training.model_dump_json(exclude={"steps", "out"}, indent=1)
+    if path.exists() and path.read_text(encoding="utf-8") != terms:
+        raise ValueError(f"{training.out} holds another training ({path}): choose another `out`, or restore its file")
+    path.write_text(terms, encoding="utf-8")
+
+
+def _last_checkpoint(out: Path) -> Path | None:
+    found = {int(path.name.rpartition("-")[2]): path for path in out.glob("checkpoint-*") if path.is_dir()}
+    return found[max(found)] if found else None
+
+
+def entry(arguments: Sequence[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m rl.train", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("config", type=Path, help="a TOML file, as rl/configs/smoke.toml")
+    config: Path = parser.parse_args(arguments).config
+    try:
+        last = main(read_training(config), say=lambda line: print(line, file=sys.stderr, flush=True))
+    except (ValueError, FileNotFoundError, MissingPartError, PolicyError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 69 if isinstance(error, PolicyError) else 2
+    print(last)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(entry())

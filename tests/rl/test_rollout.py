@@ -1,0 +1,171 @@
+"""A run that is trained on is the run that users see, token by token."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agent.asking import ask
+from agent.messages import render
+from agent.policy import PolicyOptions, ScriptedPolicy, recorded_turns
+from agent.tokens import with_pictures
+from agent.trajectory import Stop, Trajectory, to_json
+from evals.composed_set import composed
+from evals.run import Config, main
+from evals.run_file import stored
+from rl.preset import load_preset
+from rl.rollout import Rollout, Rollouts, Sampler
+from rl.rows import row_of
+from tests.rl.small_training import DATA, LOOK, built, rollouts_of, say, training
+from tools.toolbox import Toolbox, toolbox_over
+
+pytestmark = pytest.mark.usefixtures("cache")
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("VIDEOSLEUTH_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def model(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built("qwen3_vl", tmp_path_factory.mktemp("model"), cache)
+
+
+@pytest.fixture(scope="module")
+def rollouts(model: Path, cache: Path) -> Rollouts:
+    return rollouts_of(training(model, cache / "out"))
+
+
+@pytest.fixture(scope="module")
+def played(rollouts: Rollouts) -> list[Rollout]:
+    """A group of four runs of the first question."""
+    question_id = next(iter(rollouts.examples))
+    return rollouts([(question_id, sample) for sample in range(4)])
+
+
+def test_runs_of_a_group_are_played_as_they_were_dictated(played: list[Rollout]) -> None:
+    assert [rollout.trajectory.error for rollout in played] == [""] * 4
+    assert [rollout.trajectory.stop for rollout in played] == [*[Stop.ANSWERED] * 3, Stop.MALFORMED]
+    assert [len(rollout.trajectory.calls) for rollout in played] == [2, 3, 1, 1]  # the opening look is the first
+
+
+def test_its_tokens_are_those_that_a_user_of_the_same_moves_would_have_sent(
+    rollouts: Rollouts, played: list[Rollout], cache: Path
+) -> None:
+    """The whole run, rendered and written once more from its record, picture by picture."""
+    sampler = rollouts.sampler
+    for rollout in played:
+        assert rollout.tokens is not None
+        with _toolbox(rollout.trajectory, cache) as toolbox:
+            said = _without_last_notice(rollout.trajectory)
+            conversation = render(said, toolbox.specs, "text", sampler.options)
+            shown = with_pictures(conversation, toolbox.picture)
+            assert sampler.loaded.eyes is not None
+            assert len(shown.jpegs) == len(rollout.pictures)
+            written = sampler.loaded.scribe.write(shown.conversation)
+        assert written.expanded([seen.span for seen in rollout.pictures]) == rollout.tokens
+
+
+def test_the_same_moves_give_the_same_record_and_reward_when_asked_evaluated_and_trained(
+    played: list[Rollout], cache: Path, tmp_path: Path
+) -> None:
+    trained = played[0].trajectory
+    example = composed(DATA).examples()[trained.question.id]
+    replaying = Replaying(trained)
+    with _toolbox(trained, cache) as toolbox:
+        asked = ask(example.question, toolbox, replaying, trained.limits, verify=False)
+    config = Config("composed", DATA, tmp_path, trained.policy, verify=False, encoder="hashing", limits=trained.limits)
+    main(config, policy=replaying)
+    [evaluated] = [run for run in stored(tmp_path) if run.question.id == trained.question.id]
+    assert len(trained.frames_seen) == 10
+    assert _record(asked) == _record(evaluated) == _record(trained)
+    rewards = [load_preset("sleuth").reward(example, run) for run in (asked, evaluated, trained)]
+    assert rewards[0] == rewards[1] == rewards[2]
+    assert rewards[0]["answer"] is not None
+
+
+def test_a_second_look_at_the_evidence_is_not_trained_on(model: Path, cache: Path) -> None:
+    cited = '{"answer": "A", "evidence": [{"start": 3, "stop": 9, "calls": ["t2c1"]}]}'
+    looking = training(model, cache / "out", play={"verify": True, "encoder": "hashing", "max_frame_pixels": 96 * 54})
+    rollouts = rollouts_of(looking, ((LOOK, say(cited)),))
+    [verified] = rollouts([(next(iter(rollouts.examples)), 0)])
+    assert verified.trajectory.verification is not None
+    assert verified.tokens is not None
+    replies = [step.turn.reply.token_ids or () for step in verified.trajectory.steps if step.turn.reply is not None]
+    assert sum(verified.tokens.sampled) == sum(map(len, replies))
+    assert len(verified.pictures) == 10
+
+
+def test_a_run_is_played_again_from_its_sample_and_not_otherwise(model: Path, cache: Path) -> None:
+    rollouts = rollouts_of(training(model, cache / "out"), (None,))
+    question_id = next(iter(rollouts.examples))
+    first, second = rollouts([(question_id, 4), (question_id, 5)])
+    [again] = rollouts([(question_id, 4)])
+    assert first.tokens is not None
+    assert second.tokens is not None
+    assert again.tokens is not None
+    assert again.tokens.ids == first.tokens.ids != second.tokens.ids
+
+
+def test_a_run_that_does_not_fit_the_model_does_not_count(model: Path, cache: Path) -> None:
+    wanted = training(model, cache / "out", play={"encoder": "hashing", "max_reply_tokens": 32_000})
+    rollouts = rollouts_of(wanted)
+    [failed] = rollouts([(next(iter(rollouts.examples)), 0)])
+    assert failed.trajectory.stop is Stop.POLICY_FAILED
+    assert (failed.counts, failed.tokens) == (False, None)
+    assert row_of(failed, 7, 100).completion == (7,)
+
+
+def test_the_same_run_twice_at_once_is_refused(rollouts: Rollouts) -> None:
+    question_id = next(iter(rollouts.examples))
+    with pytest.raises(ValueError, match="each run can be played once"):
+        rollouts([(question_id, 1), (question_id, 1)])
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (PolicyOptions(temperature=0.0), "all runs of a group are the same"),
+        (PolicyOptions(temperature=1.0, max_pictures=4), "leaves out pictures shown before"),
+    ],
+)
+def test_what_can_not_be_trained_on_is_refused_before_a_model_is_loaded(options: PolicyOptions, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        Sampler("/no/such/model", options)
+
+
+class Replaying(ScriptedPolicy):
+    """The turns of a recorded run, from a policy that is set up as its model was."""
+
+    def __init__(self, recorded: Trajectory) -> None:
+        super().__init__(recorded_turns(recorded))
+        self.spec, self.setup = recorded.policy, recorded.setup  # type: ignore[assignment]
+
+
+def _toolbox(trajectory: Trajectory, cache: Path) -> Toolbox:
+    [entry] = [entry for entry in composed(DATA).asking.entries if entry.id == trajectory.question.id]
+    return toolbox_over(entry.source.open(cache).footage, encoder="hashing", cache=cache)
+
+
+def _without_last_notice(trajectory: Trajectory) -> Trajectory:
+    """As it was when the last reply had come."""
+    *earlier, last = trajectory.steps
+    return replace(trajectory, steps=(*earlier, replace(last, notice="")))
+
+
+def _record(trajectory: Trajectory) -> str:
+    """All of it but how long it took."""
+    steps = [
+        replace(
+            step,
+            turn=replace(step.turn, usage=replace(step.turn.usage, seconds=0.0)),
+            results=tuple(replace(result, seconds=0.0) for result in step.results),
+        )
+        for step in trajectory.steps
+    ]
+    return to_json(replace(trajectory, steps=tuple(steps), estimate=None))
