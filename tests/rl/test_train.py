@@ -1,0 +1,142 @@
+"""A training from its file to its checkpoint, stopped and resumed."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from agent.backends.transformers import TransformersPolicy
+from agent.policy import PolicyOptions
+from rl.groups import check_preset
+from rl.preset import load_preset
+from rl.train import entry, main
+from rl.training import Training, read_training
+from tests.rl.dictated import DictatedSampler
+from tests.rl.small_training import SCRIPTS, built, training
+
+needs_trl = pytest.mark.usefixtures("trl")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*torch.jit.script_method.*:DeprecationWarning",  # in torch, when TRL imports it
+    "ignore:.*lr_scheduler.step.*:UserWarning",
+)
+SHORT = {"generations": 2, "rows_at_once": 2}
+
+
+@pytest.fixture(scope="session")
+def trl() -> Any:
+    return pytest.importorskip("trl", reason="needs the rl extra")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("train")
+        patch.setenv("VIDEOSLEUTH_CACHE", str(folder / "cache"))
+        yield built("qwen3_vl", folder / "model", folder / "cache")
+
+
+def trained(wanted: Training, said: list[str] | None = None) -> Path:
+    sampler = DictatedSampler(Path(wanted.model), wanted.play.options(wanted.seed), SCRIPTS[1:3])
+    return main(wanted, (said if said is not None else []).append, sampler)
+
+
+@needs_trl
+def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(model: Path, tmp_path: Path) -> None:
+    straight = trained(training(model, tmp_path / "straight", steps=3, **SHORT))
+    trained(training(model, tmp_path / "stopped", steps=2, **SHORT))
+    said: list[str] = []
+    resumed = trained(training(model, tmp_path / "stopped", steps=3, **SHORT), said)
+    assert [line.partition("  ")[0] for line in said] == ["step 3/3"]
+    assert told(tmp_path / "stopped") == told(tmp_path / "straight")
+    first, second = (TransformersPolicy(str(folder)).loaded.model.state_dict() for folder in (straight, resumed))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+@needs_trl
+def test_a_line_a_step_says_where_the_time_went(model: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    trained(training(model, tmp_path / "run", steps=1, **SHORT), said)
+    [line] = said
+    assert line.startswith("step 1/1  score ")
+    for part in ("generate", "tools", "log-probabilities", "update"):
+        assert f"{part} " in line
+
+
+@needs_trl
+def test_an_adapter_is_trained_alone_and_can_be_asked(model: Path, tmp_path: Path) -> None:
+    pytest.importorskip("peft", reason="needs the rl extra")
+    last = trained(training(model, tmp_path / "run", steps=1, lora={"rank": 4}, **SHORT))
+    assert (last / "adapter_config.json").is_file()
+    assert not (last / "model.safetensors").exists()
+    plain = TransformersPolicy(str(model)).loaded.model.state_dict()
+    adapted = TransformersPolicy(str(model), PolicyOptions(adapter=str(last))).loaded.model.state_dict()
+    changed = [value for name, value in adapted.items() if "lora_B" in name]
+    assert any(value.abs().max() > 0 for value in changed)
+    same = {name: name.replace(".base_layer", "") for name in adapted if "lora_" not in name}
+    assert all(torch.equal(adapted[name], plain[short]) for name, short in same.items())
+
+
+@needs_trl
+def test_a_divergence_from_the_first_model_is_held_down_and_told(model: Path, tmp_path: Path) -> None:
+    update = {"learning_rate": 1e-3, "mask_cut": False, "kl": 0.04}
+    trained(training(model, tmp_path / "run", steps=2, update=update, **SHORT))
+    log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert log[0]["kl"] == pytest.approx(0.0, abs=1e-6)
+    assert log[1]["kl"] > 0
+
+
+@needs_trl
+def test_a_folder_that_holds_another_training_is_left_alone(model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    trained(training(model, out, steps=1, **SHORT))
+    with pytest.raises(ValueError, match="holds another training"):
+        trained(training(model, out, steps=1, seed=1, **SHORT))
+
+
+def test_the_file_that_comes_with_it_can_be_read() -> None:
+    path = Path(__file__).parents[2] / "rl" / "configs" / "smoke.toml"
+    assert path.read_text().startswith("# python -m rl.train rl/configs/smoke.toml\n")
+    assert read_training(path).model == "smollm2"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('model = "m"\nout = "o"\nstep = 3', "step: Extra inputs are not permitted"),
+        ('model = "m"\nout = "o"\ngenerations = 1', "generations: Input should be greater than or equal to 2"),
+        ('model = "m"\nout = "o"\nrows_at_once = 3', "rows_at_once must divide them"),
+        ('model = "m"\nout = "o"\n[update]\nalgorithm = "ppo"', "update.algorithm"),
+        ('model = "m"\nout = "o"\n[play]\ntemperature = 0', "play.temperature"),
+        ("model = ", "not TOML"),
+    ],
+)
+def test_a_file_that_can_not_be_used_says_why(text: str, why: str, tmp_path: Path) -> None:
+    (tmp_path / "t.toml").write_text(text)
+    with pytest.raises(ValueError, match=why):
+        read_training(tmp_path / "t.toml")
+
+
+@pytest.mark.parametrize(
+    ("preset", "why"),
+    [("omniagent", "each turn its own advantage"), ("deepvideo-r1", "predicts advantages"), ("video-r1", "shuffled")],
+)
+def test_a_preset_that_is_not_trained_yet_is_refused_and_not_bent(preset: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        check_preset(load_preset(preset))
+
+
+@needs_trl
+def test_the_command_line_says_what_is_wrong_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert entry([str(tmp_path / "none.toml")]) == 2
+    (tmp_path / "t.toml").write_text(f'model = "/no/such/model"\nout = "{tmp_path / "run"}"')
+    assert entry([str(tmp_path / "t.toml")]) == 69
+    assert "no folder /no/such/model" in capsys.readouterr().err.splitlines()[-1]
+
+
+def told(out: Path) -> list[dict[str, Any]]:
+    """The log but for times."""
+    rows = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in row.items() if "seconds" not in key and "time" not in key} for row in rows]
