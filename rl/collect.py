@@ -1,0 +1,199 @@
+"""Plays composed questions and keeps the runs: the expert's and lite's for SFT, a policy's own right ones, or all.
+
+python -m rl.collect --player expert --questions 200 --out RUN
+python -m rl.collect --player transformers:smollm2 --adapter ADAPTER --temperature 1 --out RUN
+python -m rl.collect --player transformers:smollm2 --adapter ADAPTER --split heldout --keep all --out RUN
+
+A run that is broken off goes on where it was. What is kept is one trajectory a line, as every other run has it.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from agent.asking import ask
+from agent.policy import Policy, PolicyError, PolicyOptions, open_policy
+from agent.trajectory import Calls, Limits, Malformed, Stop, Trajectory
+from evals.composed.recipe import Split
+from evals.run_file import TRAJECTORIES, RunFile, only_writer
+from evals.scoring import score
+from rl.data import ComposedQuestions, Curriculum, Posed, View
+from rl.expert import Expert, PictureEyes, WordEyes
+from rl.spoken import told
+
+EXIT_BAD_INPUT = 2
+EXPERT = "expert"
+
+
+@dataclass(frozen=True)
+class Config:
+    """What is played and what is kept."""
+
+    out: Path
+    player: str = EXPERT
+    """`expert`, or what `agent ask --policy` takes."""
+    questions: int = 100
+    start: int = 0
+    """Number of the first question."""
+    seed: int = 0
+    split: Split = "train"
+    level: int = 1
+    view: View = "words"
+    keep: Literal["right", "all"] = "right"
+    """Right runs are what is imitated; all of them are what accuracy is told from."""
+    concurrency: int = 1
+    adapter: str = ""
+    temperature: float = 0.0
+    max_reply_tokens: int = 384
+    max_turns: int = 8
+
+
+@dataclass(frozen=True)
+class Told:
+    """How one question went."""
+
+    family: str
+    is_right: bool | None
+    """None where it was broken off by what is no fault of the player."""
+    turns: int
+    malformed: int
+    calls: int
+    errors: int
+    """Calls that a tool refused."""
+
+
+def main(config: Config, say: Callable[[str], None] = lambda _: None) -> list[Told]:
+    """How each question that was played now went; the runs are in the folder.
+
+    Raises:
+        ValueError: no such player; another one writes there.
+        PolicyError: its model can't be had.
+    """
+    questions = ComposedQuestions(
+        config.seed, split=config.split, curriculum=Curriculum(config.level, config.level), view=config.view
+    )
+    player = player_of(config)
+    told_all: list[Told] = []
+    started = time.perf_counter()
+    with only_writer(config.out):
+        kept = RunFile(config.out / TRAJECTORIES)
+        numbers = range(config.start, config.start + config.questions)
+        for posed, trajectory in _played(map(questions.posed, numbers), player, config, {key for key, _ in kept.ends}):
+            told_all.append(how(posed, trajectory))
+            if config.keep == "all" or is_to_imitate(posed, trajectory):
+                kept.add(told(trajectory) if trajectory.setup is None else trajectory)
+            say(f"{len(told_all)} played in {time.perf_counter() - started:.0f} s, {len(kept.ends)} kept")
+    return told_all
+
+
+def player_of(config: Config) -> Callable[[Posed], Policy]:
+    """Who plays a question."""
+    if config.player == EXPERT:
+        return lambda posed: Expert(posed.asked, _eyes(posed, config.view), config.seed)
+    options = PolicyOptions(
+        temperature=config.temperature,
+        seed=config.seed,
+        max_reply_tokens=config.max_reply_tokens,
+        concurrency=config.concurrency,
+        adapter=config.adapter,
+    )
+    policy = open_policy(config.player, options)
+    return lambda posed: policy
+
+
+def _eyes(posed: Posed, view: View) -> WordEyes | PictureEyes:
+    return WordEyes() if view == "words" else PictureEyes(posed.episode)
+
+
+def _played(
+    posed: Iterable[Posed], player: Callable[[Posed], Policy], config: Config, known: set[str]
+) -> Iterable[tuple[Posed, Trajectory]]:
+    left = [one for one in posed if one.example.question.id not in known]
+    with ThreadPoolExecutor(config.concurrency) as pool:
+        playing = {pool.submit(play, one, player(one), config.view, config.max_turns): one for one in left}
+        for done in as_completed(playing):
+            yield playing[done], done.result()
+
+
+def play(posed: Posed, policy: Policy, view: View, max_turns: int = 8) -> Trajectory:
+    """One question through the graph, without a look taken for it and without a second one."""
+    with posed.tools(view) as tools:
+        limits = Limits(max_turns=max_turns, max_frames=None)
+        return ask(posed.example.question, tools, policy, limits, verify=False, opening=())
+
+
+def is_to_imitate(posed: Posed, trajectory: Trajectory) -> bool:
+    """Whether a run is right, ended by itself, and went without a turn or a call that could not be used."""
+    told = how(posed, trajectory)
+    return trajectory.stop is Stop.ANSWERED and told.is_right is True and not told.malformed and not told.errors
+
+
+def how(posed: Posed, trajectory: Trajectory) -> Told:
+    """A run in numbers."""
+    value = score(posed.example, trajectory).value
+    return Told(
+        family=posed.asked.family,
+        is_right=None if value is None else value == 1.0,
+        turns=trajectory.turns,
+        malformed=sum(isinstance(step.turn.move, Malformed) for step in trajectory.steps),
+        calls=sum(len(s.turn.move.calls) for s in trajectory.steps if isinstance(s.turn.move, Calls)),
+        errors=sum(result.observation.is_error for result in trajectory.results),
+    )
+
+
+def summary(told: Sequence[Told]) -> str:
+    """What a list of runs comes to, a line for all and one for each family."""
+    scored = [one for one in told if one.is_right is not None]
+    turns, calls = sum(one.turns for one in told), sum(one.calls for one in told)
+    lines = [
+        f"{len(told)} questions, {_share([bool(one.is_right) for one in scored])} right of {len(scored)} scored; "
+        f"{_share([not one.malformed for one in told])} without a malformed turn, "
+        f"{1 - sum(one.malformed for one in told) / max(1, turns):.0%} of {turns} turns parse; "
+        f"{calls / max(1, len(told)):.1f} calls a question, {sum(one.errors for one in told)} refused"
+    ]
+    for family in sorted({one.family for one in scored}):
+        theirs = [bool(one.is_right) for one in scored if one.family == family]
+        lines.append(f"  {family}: {sum(theirs)} of {len(theirs)}")
+    return "\n".join(lines)
+
+
+def _share(flags: Sequence[bool]) -> str:
+    return f"{sum(flags) / len(flags):.0%}" if flags else "none"
+
+
+def _parsed(arguments: Sequence[str] | None) -> Config:
+    parser = argparse.ArgumentParser("python -m rl.collect", description="Plays composed questions, keeps the runs.")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--player", default=Config.player, metavar="SPEC", help="expert, or as agent ask --policy")
+    parser.add_argument("--questions", type=int, default=Config.questions, metavar="N")
+    parser.add_argument("--start", type=int, default=Config.start, metavar="N", help="number of the first question")
+    parser.add_argument("--seed", type=int, default=Config.seed, metavar="S")
+    parser.add_argument("--split", choices=get_args(Split), default=Config.split)
+    parser.add_argument("--level", type=int, default=Config.level, help="1, 30 s with 1, to 5, 600 s with 6")
+    parser.add_argument("--view", choices=get_args(View), default=Config.view)
+    parser.add_argument("--keep", choices=("right", "all"), default=Config.keep)
+    parser.add_argument("--concurrency", type=int, default=Config.concurrency, metavar="N")
+    parser.add_argument("--adapter", default="", metavar="FOLDER", help="LoRA, for transformers:MODEL")
+    parser.add_argument("--temperature", type=float, default=Config.temperature)
+    parser.add_argument("--max-reply-tokens", type=int, default=Config.max_reply_tokens, metavar="N")
+    parser.add_argument("--max-turns", type=int, default=Config.max_turns, metavar="N")
+    return Config(**vars(parser.parse_args(arguments)))
+
+
+def _command_line() -> int:
+    try:
+        found = main(_parsed(None), lambda line: print(line, file=sys.stderr, flush=True))
+    except (ValueError, OSError, PolicyError) as error:
+        print(f"rl.collect: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    print(summary(found))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_command_line())

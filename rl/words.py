@@ -1,0 +1,67 @@
+"""The tools of a policy that only reads: those named and no others, and what they bring is words alone."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from agent.asking import VideoTools
+from tools.footage import Footage
+from tools.observation import FrameRef, Observation, ToolError
+from tools.schema import ToolSpec, describe
+from tools.toolbox import TOOL_NAMES, Toolbox
+
+WORD_TOOLS = ("caption", "read_text")
+"""One finds and one reads: with only these in the prompt, a question takes about 1,100 tokens."""
+
+
+class Words:
+    """Stands in front of the tools of a video."""
+
+    def __init__(self, tools: VideoTools, names: Sequence[str] = WORD_TOOLS) -> None:
+        self._tools = tools
+        self._names = tuple(names)
+
+    @property
+    def video(self) -> Footage:
+        """What they look at."""
+        return self._tools.video
+
+    @property
+    def has_subtitles(self) -> bool:
+        """True if somebody wrote down what is said."""
+        return self._tools.has_subtitles
+
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """Those that can be called."""
+        return tuple(spec for spec in self._tools.specs if spec.name in self._names)
+
+    def call(self, name: str, arguments: dict[str, Any]) -> Observation:
+        """What the tool brings, without pictures.
+
+        Raises:
+            ToolError: it is none of these, or as the tool says.
+        """
+        if name not in self._names:
+            raise ToolError(f"there is no {name!r} here; the tools are {', '.join(self._names)}")
+        seen = self._tools.call(name, arguments)
+        return Observation(seen.text, (), seen.findings, seen.is_error)
+
+    def picture(self, ref: FrameRef) -> bytes | None:
+        """The picture behind a reference, for whoever looks at the evidence of an answer."""
+        return self._tools.picture(ref)
+
+
+def specs_of(names: Sequence[str]) -> tuple[ToolSpec, ...]:
+    """What a model is told of these tools, in the order of the toolbox and without a video; of all where none is named.
+
+    Raises:
+        ValueError: there is no such tool.
+    """
+    if unknown := set(names) - set(TOOL_NAMES):
+        raise ValueError(f"no tools {', '.join(sorted(unknown))}: there are {', '.join(TOOL_NAMES)}")
+    return tuple(describe(_bound(name)) for name in TOOL_NAMES if name in names or not names)
+
+
+def _bound(name: str) -> Any:
+    """The method as it is called, `self` given: the schema is read from what is left."""
+    return getattr(Toolbox, name).__get__(object())
