@@ -1,0 +1,177 @@
+"""Supervised training on trajectories: the cold start of a policy, on its own tokens only.
+
+python -m rl.sft rl/configs/sft-smollm2.toml
+
+Plain PyTorch, one device. Writes a LoRA adapter that `agent ask --adapter` takes, or the whole model, and `log.jsonl`.
+"""
+
+import importlib
+import json
+import math
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoTokenizer
+
+from agent.backends.loading import Loaded, load
+from agent.policy import PolicyError, PolicyOptions
+from rl.imitated import Row, Rows, read_rows
+from rl.policy_loss import policy_loss
+from rl.sft_config import SftConfig, read_config
+from rl.words import specs_of
+from tools import packaged
+from tools.observation import MissingPartError
+
+EXIT_BAD_INPUT = 2
+LOG = "log.jsonl"
+_LAST_SHARE = 0.1
+"""Of the learning rate, at the end."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of training, as the log has it."""
+
+    step: int
+    loss: float
+    """Mean over the policy's tokens, natural logarithm."""
+    tokens: int
+    """That the loss counts."""
+    norm: float
+    """Of the gradient, before it was clipped."""
+    learning_rate: float
+    seconds: float
+
+
+def main(config: SftConfig, say: Callable[[str], None] = lambda _: None) -> list[Step]:
+    """Trains, and writes what was learned; gives back the steps.
+
+    Raises:
+        ValueError: nothing to learn from, or a model that sees.
+        PolicyError: the model can't be had.
+        MissingPartError: peft is not installed.
+    """
+    torch.manual_seed(config.seed)
+    folder = _folder(config.model)
+    loaded = load(folder, PolicyOptions().max_frame_pixels)
+    if loaded.eyes is not None:
+        raise ValueError(f"{config.model} sees pictures, and here only words are trained on: take a model that reads")
+    found = read_rows(config.data, loaded.scribe, specs_of(config.tools), config.max_tokens)
+    say(_about(found))
+    model = _prepared(loaded, config)
+    steps = []
+    config.out.mkdir(parents=True, exist_ok=True)
+    with (config.out / LOG).open("w", encoding="utf-8") as log:
+        for step in train(model, found.rows, config):
+            steps.append(step)
+            log.write(json.dumps(asdict(step)) + "\n")
+            log.flush()
+            say(f"step {step.step}: loss {step.loss:.4f}, norm {step.norm:.2f}, {step.seconds:.1f} s")
+    model.save_pretrained(config.out)
+    if not config.lora_rank:  # whole models are loaded with their tokenizer, adapters with that of the model
+        tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+        tokenizer.save_pretrained(config.out)
+    return steps
+
+
+def train(model: Any, rows: Sequence[Row], config: SftConfig) -> Iterator[Step]:
+    """The steps, one after another, as they are done."""
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(weights, lr=config.learning_rate, weight_decay=config.weight_decay)
+    batches = list(_batches(rows, config))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda n: _rate(n, len(batches), config.warmup_share))
+    model.train()
+    for number, batch in enumerate(batches, start=1):
+        started = time.perf_counter()
+        rate = float(schedule.get_last_lr()[0])
+        loss, tokens = _gradients(model, batch, config)
+        norm = float(torch.nn.utils.clip_grad_norm_(weights, config.max_norm))
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad(set_to_none=True)
+        yield Step(number, loss, tokens, norm, rate, time.perf_counter() - started)
+    model.eval()
+
+
+def _gradients(model: Any, batch: Sequence[Row], config: SftConfig) -> tuple[float, int]:
+    """Leaves the gradient of the mean over the policy's tokens of the batch; gives back that mean, and their number."""
+    is_half, at_once = config.precision == "bfloat16", config.rows_at_once
+    tokens = sum(sum(row.is_policy[1:]) for row in batch)
+    total = 0.0
+    # those of a length together, so that little is padded
+    ordered = sorted(batch, key=lambda row: len(row.ids))
+    for start in range(0, len(ordered), at_once):
+        with torch.autocast(model.device.type, torch.bfloat16, enabled=is_half):
+            loss = policy_loss(model, ordered[start : start + at_once])
+        (loss.total / tokens).backward()  # type: ignore[no-untyped-call]
+        total += float(loss.total.detach())
+    return total / tokens, tokens
+
+
+def _batches(rows: Sequence[Row], config: SftConfig) -> Iterator[list[Row]]:
+    rng = random.Random(config.seed)
+    drawn = [row for _ in range(config.epochs) for row in rng.sample(rows, len(rows))]
+    steps = math.ceil(len(drawn) / config.rows_a_step)
+    for number in range(min(steps, config.max_steps or steps)):
+        yield drawn[number * config.rows_a_step : (number + 1) * config.rows_a_step]
+
+
+def _rate(step: int, steps: int, warmup_share: float) -> float:
+    """The share of the learning rate at a step, from 0: up in a line, then down along a cosine."""
+    warmup = max(1, round(steps * warmup_share))
+    if step < warmup:
+        return (step + 1) / warmup
+    done = (step - warmup) / max(1, steps - warmup)
+    return _LAST_SHARE + (1 - _LAST_SHARE) * (1 + math.cos(math.pi * done)) / 2
+
+
+def _prepared(loaded: Loaded, config: SftConfig) -> Any:
+    if not config.lora_rank:
+        return loaded.model
+    if not packaged.is_installed("peft"):
+        raise MissingPartError("peft is not installed, which LoRA needs: run `pip install 'videosleuth[rl]'`")
+    peft: Any = importlib.import_module("peft")
+    settings = peft.LoraConfig(
+        r=config.lora_rank, lora_alpha=2 * config.lora_rank, target_modules="all-linear", task_type="CAUSAL_LM"
+    )
+    return peft.get_peft_model(loaded.model, settings)
+
+
+def _about(found: Rows) -> str:
+    lengths = sorted(len(row.ids) for row in found.rows)
+    policy = sum(sum(row.is_policy) for row in found.rows)
+    left_out = f", {found.too_long} longer ones left out" if found.too_long else ""
+    return (
+        f"{len(lengths)} conversations{left_out}: {lengths[len(lengths) // 2]} tokens in the middle, {lengths[-1]} at "
+        f"most; {policy / len(lengths):.0f} of them the policy's on average"
+    )
+
+
+def _folder(model: str) -> str:
+    if model == "smollm2":
+        from agent.backends.smollm2 import unpacked
+
+        return str(unpacked())
+    return model
+
+
+def _command_line() -> int:
+    if len(sys.argv) != 2:
+        print("usage: python -m rl.sft CONFIG.toml", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    try:
+        main(read_config(Path(sys.argv[1])), lambda line: print(line, file=sys.stderr, flush=True))
+    except (ValueError, OSError, PolicyError, MissingPartError) as error:
+        print(f"rl.sft: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_command_line())
