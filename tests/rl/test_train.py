@@ -16,6 +16,8 @@ from rl.train import entry, main
 from rl.training import Training, read_training
 from tests.rl.dictated import DictatedSampler
 from tests.rl.small_training import SCRIPTS, built, training
+from tools import packaged
+from tools.observation import MissingPartError
 
 needs_trl = pytest.mark.usefixtures("trl")
 pytestmark = pytest.mark.filterwarnings(
@@ -134,6 +136,14 @@ def test_the_command_line_says_what_is_wrong_in_a_line(tmp_path: Path, capsys: p
     (tmp_path / "t.toml").write_text(f'model = "/no/such/model"\nout = "{tmp_path / "run"}"')
     assert entry([str(tmp_path / "t.toml")]) == 69
     assert "no folder /no/such/model" in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.skipif(packaged.is_installed("trl"), reason="TRL is installed here")
+def test_without_its_packages_it_says_what_to_install(tmp_path: Path) -> None:
+    wanted = Training(model="smollm2", out=tmp_path / "run")
+    with pytest.raises(MissingPartError, match="training needs trl: run `pip install"):
+        main(wanted)
+    assert not wanted.out.exists()
 
 
 def told(out: Path) -> list[dict[str, Any]]:
