@@ -4,7 +4,8 @@ python -m rl.collect --player expert --questions 200 --out RUN
 python -m rl.collect --player transformers:smollm2 --adapter ADAPTER --temperature 1 --out RUN
 python -m rl.collect --player transformers:smollm2 --adapter ADAPTER --split heldout --keep all --out RUN
 
-A run that is broken off goes on where it was. What is kept is one trajectory a line, as every other run has it.
+A run that is broken off goes on where it was; questions that were played and not kept are played again. What is kept
+is one trajectory a line, as in every other run.
 """
 
 import argparse
