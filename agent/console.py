@@ -206,13 +206,12 @@ def evidence_text(item: Evidence) -> str:
 def usage_text(trajectory: Trajectory) -> str:
     """What it cost, against its limits; what was not measured is said to be so."""
     limits, spent = trajectory.limits, trajectory.spent
-    tokens = None if spent.prompt_tokens is None else spent.prompt_tokens + (spent.completion_tokens or 0)
     cost = "cost not known" if spent.cost_usd is None else f"cost {dollars(spent.cost_usd)}"
     limit = "" if limits.max_cost_usd is None else f" of {dollars(limits.max_cost_usd)}"
     parts = (
         f"turns {trajectory.turns}{_of(limits.max_turns)}",
         f"frames {len(trajectory.frames_seen)}{_of(limits.max_frames)}",
-        f"tokens {'not measured' if tokens is None else tokens}{_of(limits.max_tokens)}",
+        f"tokens {'not measured' if spent.tokens is None else spent.tokens}{_of(limits.max_tokens)}",
         f"seconds {spent.seconds:.1f}{_of(limits.max_seconds)}",
         *([cost + limit] if trajectory.setup is not None else []),
         f"stopped: {trajectory.stop.value if trajectory.stop else 'running'}",

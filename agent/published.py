@@ -31,9 +31,8 @@ class Spent:
     def of(cls, trajectory: Trajectory) -> "Spent":
         """The sums of a trajectory."""
         spent = trajectory.spent
-        tokens = None if spent.prompt_tokens is None else spent.prompt_tokens + (spent.completion_tokens or 0)
         frames = len(trajectory.frames_seen)
-        return cls(trajectory.turns, frames, tokens, round(spent.seconds, 3), spent.cost_usd)
+        return cls(trajectory.turns, frames, spent.tokens, round(spent.seconds, 3), spent.cost_usd)
 
 
 @dataclass(frozen=True)

@@ -187,13 +187,12 @@ def meters(trajectory: Trajectory) -> tuple[Meter, ...]:
     """What the question cost, against its limits. What was not measured says so."""
     limits = trajectory.limits
     spent, most = trajectory.spent, limits.max_cost_usd
-    tokens = None if spent.prompt_tokens is None else spent.prompt_tokens + (spent.completion_tokens or 0)
     share = min(1.0, spent.cost_usd / most) if spent.cost_usd is not None and most is not None else None
     cost = "not known" if spent.cost_usd is None else dollars(spent.cost_usd)
     return (
         _meter("Turns", trajectory.turns, limits.max_turns),
         _meter("Frames", len(trajectory.frames_seen), limits.max_frames),
-        _meter("Tokens", tokens, limits.max_tokens),
+        _meter("Tokens", spent.tokens, limits.max_tokens),
         _meter("Seconds", round(spent.seconds, 1), limits.max_seconds),
         Meter("Cost", cost, "no limit" if most is None else f"of {dollars(most)}", share),
     )

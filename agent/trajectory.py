@@ -4,6 +4,7 @@ Frozen, append-only, and plain data: it is the state of the graph, the file that
 plays back and what a score or a reward reads. Pixels are not in it; frames are references.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -140,6 +141,11 @@ class Usage:
     cost_usd: float | None = None
     cached_tokens: int | None = None
     """Those of the prompt tokens that the engine had in its prefix cache."""
+
+    @property
+    def tokens(self) -> int | None:
+        """Of prompt and completion, as far as they were counted; None if neither was."""
+        return _total([self.prompt_tokens, self.completion_tokens])
 
 
 @dataclass(frozen=True)
@@ -395,40 +401,23 @@ class Trajectory:
     @property
     def tokens(self) -> int | None:
         """Prompt and completion tokens of all turns and the second look; None if none reports any."""
-        counts = [n for usage in self._usages for n in (usage.prompt_tokens, usage.completion_tokens) if n is not None]
-        return sum(counts) if counts else None
+        return self.usage.tokens
 
     @property
     def cost_usd(self) -> float | None:
         """US dollars of all turns and the second look; None if one of them is not known."""
-        costs = [usage.cost_usd for usage in self._usages]
-        known = [cost for cost in costs if cost is not None]
-        return sum(known) if known and len(known) == len(costs) else None
+        return self.usage.cost_usd
 
     @property
     def usage(self) -> Usage:
         """What this run cost in all."""
-        return Usage(
-            self.seconds,
-            _total([usage.prompt_tokens for usage in self._usages]),
-            _total([usage.completion_tokens for usage in self._usages]),
-            self.cost_usd,
-            _total([usage.cached_tokens for usage in self._usages]),
-        )
+        # tools take time too
+        return replace(_summed(self._usages), seconds=self.seconds)
 
     @property
     def spent(self) -> Usage:
         """What the question cost in all: of all its runs, where there were several."""
-        runs = [sample.usage for sample in self.samples] or [self.usage]
-        costs = [run.cost_usd for run in runs]
-        known = [cost for cost in costs if cost is not None]
-        return Usage(
-            sum(run.seconds for run in runs),
-            _total([run.prompt_tokens for run in runs]),
-            _total([run.completion_tokens for run in runs]),
-            sum(known) if len(known) == len(runs) else None,
-            _total([run.cached_tokens for run in runs]),
-        )
+        return _summed([sample.usage for sample in self.samples]) if self.samples else self.usage
 
     @property
     def votes(self) -> tuple[int, int] | None:
@@ -451,6 +440,19 @@ class Trajectory:
     def ended(self, stop: Stop, error: str = "") -> "Trajectory":
         """This trajectory, over."""
         return replace(self, stop=stop, error=error)
+
+
+def _summed(usages: Sequence[Usage]) -> Usage:
+    """All of them together; what one of them cost is missing in no sum of money."""
+    costs = [usage.cost_usd for usage in usages]
+    known = [cost for cost in costs if cost is not None]
+    return Usage(
+        sum(usage.seconds for usage in usages),
+        _total([usage.prompt_tokens for usage in usages]),
+        _total([usage.completion_tokens for usage in usages]),
+        sum(known) if known and len(known) == len(costs) else None,
+        _total([usage.cached_tokens for usage in usages]),
+    )
 
 
 def _total(counts: list[int | None]) -> int | None:

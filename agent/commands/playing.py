@@ -78,7 +78,7 @@ def play(
         options.max_seconds,
         max_cost_usd=options.max_cost,
     )
-    policy = open_policy(_spec(options, progress), asked_options(options))
+    policy = open_policy(_spec(options, progress), _asked_options(options))
     if options.samples != 1 and policy.setup is None:
         raise ValueError(f"{policy.spec} answers the same each time: --samples is for language models")
     if options.samples != 1 and question.task != "answer":
@@ -152,7 +152,7 @@ def _spec(options: argparse.Namespace, progress: Console) -> str:
     return choice.spec
 
 
-def asked_options(options: argparse.Namespace) -> PolicyOptions:
+def _asked_options(options: argparse.Namespace) -> PolicyOptions:
     """How the model is asked; several samples need some chance, without which they would all be the same."""
     asked = policy_options(options)
     is_greedy = options.samples > 1 and asked.temperature == 0
