@@ -95,7 +95,7 @@ def main(config: Config, say: Callable[[str], None] = lambda _: None) -> list[To
 def player_of(config: Config) -> Callable[[Posed], Policy]:
     """Who plays a question."""
     if config.player == EXPERT:
-        return lambda posed: Expert(posed.asked, _eyes(posed, config.view), config.seed)
+        return lambda posed: Expert(posed.asked, _eyes(posed, config.view))
     options = PolicyOptions(
         temperature=config.temperature,
         seed=config.seed,

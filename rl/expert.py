@@ -4,7 +4,6 @@ It plays through the graph like any policy, and its replies are read by the pars
 names a moment before a tool has shown it: where a model could only guess, imitation would teach it to guess.
 """
 
-import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -172,33 +171,31 @@ class Expert:
     spec = "expert"
     setup = None
 
-    def __init__(self, asked: Composed, eyes: Eyes, seed: int = 0) -> None:
+    def __init__(self, asked: Composed, eyes: Eyes) -> None:
         self._asked = asked
         self._eyes = eyes
-        self._seed = seed
 
     def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
         """The next look, or the answer."""
         del sight  # what it calls is there in every toolbox that it is given
-        rng = random.Random(f"{self._seed}/{trajectory.question.id}/{len(trajectory.steps)}")
-        thought, calls = self._look(trajectory, rng)
+        thought, calls = self._look(trajectory)
         if calls:
             ids = next_call_ids(trajectory, len(calls))
             move: Calls | Answer = Calls(tuple(ToolCall(i, *call) for i, call in zip(ids, calls, strict=True)))
         else:
-            thought, move = self._answer(trajectory, rng)
+            thought, move = self._answer(trajectory)
         return as_turn(Reply(spoken(thought, move)), Usage(), trajectory)
 
-    def _look(self, trajectory: Trajectory, rng: random.Random) -> tuple[str, list[Call]]:
+    def _look(self, trajectory: Trajectory) -> tuple[str, list[Call]]:
         """What is still to be looked at, and why; [] where nothing is."""
         seen = self._wanted(trajectory)
         called = [(call.name, call.arguments) for call in trajectory.calls]
         left = [call for call in self._eyes.sweep(trajectory.facts.duration_seconds) if call not in called]
         if left and not self._is_enough(seen):
             words = _GO_ON if called else _BEGIN
-            return rng.choice(words).format(what=self._what), left[:_CALLS_A_TURN]
+            return words.format(what=self._what), left[:_CALLS_A_TURN]
         if self._asked.family == "read" and seen and (call := self._eyes.closer(seen[0])) not in called:
-            return rng.choice(_READ).format(name=seen[0].name, at=f"{seen[0].start_seconds:g}"), [call]
+            return _READ.format(name=seen[0].name, at=f"{seen[0].start_seconds:g}"), [call]
         return "", []
 
     @property
@@ -226,16 +223,16 @@ class Expert:
         names = {one.name for one in seen}
         return len(names) == (len(self._names) if self._asked.family == "order" else 1)
 
-    def _answer(self, trajectory: Trajectory, rng: random.Random) -> tuple[str, Answer]:
+    def _answer(self, trajectory: Trajectory) -> tuple[str, Answer]:
         seen = _appearances(self._wanted(trajectory))
         said, read = self._said(trajectory, seen)
         if said is None:
-            return rng.choice(_ABSENT).format(what=self._what), Answer("not shown", None, _UNSEEN, not_shown=True)
+            return _ABSENT.format(what=self._what), Answer("not shown", None, _UNSEEN, not_shown=True)
         options = trajectory.question.options
         option = options.index(said) if said in options else None
         evidence = tuple(self._evidence(one, read) for one in seen)
         where = ", ".join(f"{one.name} at {one.start_seconds:g} s" for one in seen)
-        return rng.choice(_FOUND).format(where=where, said=said), Answer(said, option, _SEEN, evidence)
+        return _FOUND.format(where=where, said=said), Answer(said, option, _SEEN, evidence)
 
     def _evidence(self, seen: Seen, read: Read | None) -> Evidence:
         calls = (seen.call_id,) if read is None else (seen.call_id, read.call_id)
@@ -258,30 +255,13 @@ class Expert:
         return simple[family], None
 
 
-_BEGIN = (
-    "I am asked about {what}. I go through the video window by window.",
-    "First I have to find {what}, so I look at every part of the video.",
-    "I need {what}. I don't know when, so I look at all of it, a window at a time.",
-    "Where is {what}? I skim the video from start to end.",
-)
-_GO_ON = (
-    "Not all of it is seen yet. I go on with the next windows.",
-    "I still look for {what}, further on.",
-)
-_READ = (
-    "The {name} is there at {at} s. Now I look at its tag.",
-    "At {at} s I see the {name}; what is on its tag is too small, so I look closer.",
-    "Found the {name} at {at} s. The tag beside it has to be read.",
-)
-_FOUND = (
-    "I saw: {where}. So the answer is {said}.",
-    "{where}. That makes it {said}.",
-    "What was shown: {where}. The answer: {said}.",
-)
-_ABSENT = (
-    "I looked at the whole video, and {what} is nowhere. It is not shown.",
-    "No window shows {what}, so it does not appear.",
-)
+# One way to say each thing: a small model that learns four ways to begin is sure of none of them, and then its first
+# token is what the prompt suggests (rl/LOG.md).
+_BEGIN = "First I have to find {what}, so I look at every part of the video."
+_GO_ON = "I still look for {what}, further on."
+_READ = "I saw: {name} at {at} s. What is on its tag has to be read."
+_FOUND = "I saw: {where}. So the answer is {said}."
+_ABSENT = "I looked at the whole video, and {what} is nowhere. It is not shown."
 
 
 def _windows(duration_seconds: float, length: float) -> list[dict[str, Any]]:
