@@ -1,19 +1,22 @@
-"""The loss of imitation: cross-entropy of the tokens that the policy chose, and of no others.
+"""Log-probabilities of the tokens that a policy chose, and the loss of imitation made of them.
 
 What all rows begin with, as the system message, is computed once and shared: exact, since causal attention gives each
-token the same whatever comes after it, and the gradient of each row flows back into the shared part.
+token the same whatever comes after it, and the gradient of each row flows back into the shared part. For models that
+read only.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 from typing import Any
 
 import torch
 from torch.nn import functional
-from transformers import DynamicCache
 
+from agent.backends.beginning import begun, shared_tokens
 from rl.imitated import Row
+
+_TOKENS_AT_ONCE = 256
+"""Of which an entropy is computed at once: 50 MB for a vocabulary of 50,000."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,16 @@ class Loss:
     """How many these are."""
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """The policy's tokens of some rows, behind each other."""
+
+    logits: torch.Tensor
+    """(tokens, vocabulary), float32: of each, what the model had to choose from."""
+    ids: torch.Tensor
+    """(tokens,)"""
+
+
 def policy_loss(model: Any, rows: Sequence[Row]) -> Loss:
     """The summed loss of the rows, in one batch.
 
@@ -33,28 +46,29 @@ def policy_loss(model: Any, rows: Sequence[Row]) -> Loss:
         model: a causal language model of transformers, with or without a peft adapter.
         rows: each with a policy token at some place behind the first.
     """
+    found = chosen(model, rows)
+    return Loss(functional.cross_entropy(found.logits, found.ids, reduction="sum"), len(found.ids))
+
+
+def chosen(model: Any, rows: Sequence[Row]) -> Chosen:
+    """The policy's tokens and their logits; arguments as `policy_loss`."""
     causal = model.get_base_model() if hasattr(model, "get_base_model") else model
     device = causal.get_input_embeddings().weight.device
-    shared = _shared(rows)
+    shared = min(shared_tokens([row.ids for row in rows]), *(row.is_policy.index(True) - 1 for row in rows))
     ids, mask, wanted = (part.to(device) for part in _padded(rows, shared))
-    cache = DynamicCache(config=causal.config)
-    if shared:
-        prefix = torch.tensor([rows[0].ids[:shared]], device=device)
-        causal.base_model(input_ids=prefix, past_key_values=cache, use_cache=True)
-        cache.batch_repeat_interleave(len(rows))
+    cache = begun(causal, rows[0].ids[:shared], len(rows)) if shared else None
     hidden = causal.base_model(
-        input_ids=ids, attention_mask=mask, past_key_values=cache, use_cache=True
+        input_ids=ids, attention_mask=mask, past_key_values=cache, use_cache=cache is not None
     ).last_hidden_state  # (rows, rest, width)
-    logits = causal.get_output_embeddings()(hidden[:, :-1][wanted[:, 1:]])  # (tokens, vocabulary), of these alone
-    total = functional.cross_entropy(logits.float(), ids[:, 1:][wanted[:, 1:]], reduction="sum")
-    return Loss(total, int(wanted[:, 1:].sum()))
+    logits = causal.get_output_embeddings()(hidden[:, :-1][wanted[:, 1:]])  # of the wanted tokens alone
+    return Chosen(logits.float(), ids[:, 1:][wanted[:, 1:]])
 
 
-def _shared(rows: Sequence[Row]) -> int:
-    """How many tokens all rows begin with; one token before the first that the policy chose at most."""
-    alike = takewhile(lambda column: len(set(column)) == 1, zip(*(row.ids for row in rows), strict=False))
-    first = min(row.is_policy.index(True) for row in rows)
-    return max(0, min(sum(1 for _ in alike), first - 1))
+def entropies(logits: torch.Tensor) -> torch.Tensor:
+    """(tokens,) in nats, without gradient, of (tokens, vocabulary) logits."""
+    with torch.no_grad():
+        parts = [part.log_softmax(-1) for part in logits.detach().split(_TOKENS_AT_ONCE)]
+        return torch.cat([-(part.exp() * part).sum(-1) for part in parts])
 
 
 def _padded(rows: Sequence[Row], shared: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -1,7 +1,10 @@
 """The tools of a policy that only reads: those named and no others, and what they bring is words alone."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
+
+from pydantic import create_model
 
 from agent.asking import VideoTools
 from tools.footage import Footage
@@ -10,7 +13,9 @@ from tools.schema import ToolSpec, describe
 from tools.toolbox import TOOL_NAMES, Toolbox
 
 WORD_TOOLS = ("caption", "read_text")
-"""One finds and one reads: with only these in the prompt, a question takes about 1,100 tokens."""
+"""One finds and one reads."""
+_ARGUMENTS = {"caption": ("start", "stop"), "read_text": ("seconds",)}
+"""What is told of these, of all that they take: half of what is said before every question was about the rest."""
 
 
 class Words:
@@ -33,7 +38,7 @@ class Words:
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
         """Those that can be called."""
-        return tuple(spec for spec in self._tools.specs if spec.name in self._names)
+        return tuple(_narrowed(spec) for spec in self._tools.specs if spec.name in self._names)
 
     def call(self, name: str, arguments: dict[str, Any]) -> Observation:
         """What the tool brings, without pictures.
@@ -52,14 +57,27 @@ class Words:
 
 
 def specs_of(names: Sequence[str]) -> tuple[ToolSpec, ...]:
-    """What a model is told of these tools, in the order of the toolbox and without a video; of all where none is named.
+    """What a model is told of these tools, in the order of the toolbox and without a video.
+
+    Where none is named it is all of them, with all that they take.
 
     Raises:
         ValueError: there is no such tool.
     """
     if unknown := set(names) - set(TOOL_NAMES):
         raise ValueError(f"no tools {', '.join(sorted(unknown))}: there are {', '.join(TOOL_NAMES)}")
-    return tuple(describe(_bound(name)) for name in TOOL_NAMES if name in names or not names)
+    every = [describe(_bound(name)) for name in TOOL_NAMES]
+    return tuple(_narrowed(spec) for spec in every if spec.name in names) if names else tuple(every)
+
+
+def _narrowed(spec: ToolSpec) -> ToolSpec:
+    """The tool with the arguments that are told of; it still takes the others, and their defaults hold."""
+    if (told := _ARGUMENTS.get(spec.name)) is None:
+        return spec
+    fields: dict[str, Any] = {
+        name: (f.annotation, f) for name, f in spec.arguments.model_fields.items() if name in told
+    }
+    return replace(spec, arguments=create_model(spec.name, __config__=spec.arguments.model_config, **fields))
 
 
 def _bound(name: str) -> Any:

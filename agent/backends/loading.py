@@ -17,6 +17,7 @@ from transformers import (
     GenerationConfig,
 )
 
+from agent.backends import grouped_attention
 from agent.backends.card import explained, first_line, read_card
 from agent.backends.vision import Eyes, QwenEyes, SmolVlmEyes
 from agent.policy import PolicyError
@@ -125,6 +126,8 @@ def _model(place: str, config: Any, device: torch.device) -> Any:
     # models come with sampling settings and penalties; what is asked for is what is done
     ends = model.generation_config.eos_token_id
     model.generation_config = GenerationConfig(eos_token_id=ends)  # type: ignore[no-untyped-call]
+    if device.type == "cpu" and not _sees(config):
+        model.set_attn_implementation(grouped_attention.NAME)
     return model
 
 

@@ -7,11 +7,13 @@ of the turn before, then the ids that were sampled, then what came back: never a
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, StoppingCriteriaList
 
 from agent.backends.batching import Batcher
+from agent.backends.beginning import begun, shared_tokens
 from agent.backends.loading import load
 from agent.backends.sampling import Draw, Sampler, StopAt, before_stop
 from agent.backends.vision import Memory, Seen
@@ -61,6 +63,11 @@ class TransformersPolicy:
         """How it is asked."""
         return self.options.setup("text", sees_pictures=self._memory is not None)
 
+    @property
+    def model(self) -> Any:
+        """What generates."""
+        return self.loaded.model
+
     def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
         """The next turn; PolicyError where the conversation is longer than the model can take."""
         sees = self._memory is not None
@@ -97,7 +104,8 @@ class TransformersPolicy:
         """
         inputs = self.inputs(prompts)
         width = inputs["input_ids"].shape[1]
-        sampler = Sampler([prompt.draw for prompt in prompts], self.loaded.never, self.loaded.model.device)
+        shared = self._shared(prompts)
+        sampler = Sampler([prompt.draw for prompt in prompts], self.loaded.never, self.model.device)
         stop = StopAt(STOP_STRINGS, self.loaded.scribe.words, width, len(prompts))
         settings = GenerationConfig(  # type: ignore[no-untyped-call]
             max_new_tokens=self.options.max_reply_tokens,
@@ -107,8 +115,10 @@ class TransformersPolicy:
         )
         try:
             with torch.inference_mode():
-                written: torch.Tensor = self.loaded.model.generate(
+                begun_with = begun(self.model, prompts[0].tokens.ids[:shared], len(prompts)) if shared else None
+                written: torch.Tensor = self.model.generate(
                     **inputs,
+                    past_key_values=begun_with,
                     generation_config=settings,
                     logits_processor=LogitsProcessorList([*self.processors(prompts), sampler]),
                     stopping_criteria=StoppingCriteriaList([stop]),
@@ -122,17 +132,24 @@ class TransformersPolicy:
         return [self._reply(ids, stopped_at, logprobs) for ids, stopped_at, logprobs in rows]
 
     def inputs(self, prompts: Sequence[Prompt]) -> dict[str, torch.Tensor]:
-        """The batch as the model takes it: ids (rows, longest) padded on the left, and the pictures."""
-        width = max(len(prompt.tokens.ids) for prompt in prompts)
-        rows = [[self.loaded.ends[0]] * (width - len(p.tokens.ids)) + list(p.tokens.ids) for p in prompts]
-        masks = [[0] * (width - len(p.tokens.ids)) + [1] * len(p.tokens.ids) for p in prompts]
+        """The batch as the model takes it: ids (rows, longest), padded behind what all begin with, and the pictures."""
+        width, shared = max(len(prompt.tokens.ids) for prompt in prompts), self._shared(prompts)
+        rows, masks = [], []
+        for ids in (list(prompt.tokens.ids) for prompt in prompts):
+            padding = width - len(ids)
+            rows.append(ids[:shared] + [self.loaded.ends[0]] * padding + ids[shared:])
+            masks.append([1] * shared + [0] * padding + [1] * (len(ids) - shared))
         inputs = {"input_ids": torch.tensor(rows), "attention_mask": torch.tensor(masks)}
         if self.loaded.eyes is not None:
             pictures = self.loaded.eyes.gather([prompt.seen for prompt in prompts])
-            inputs |= {name: _in_precision(value, self.loaded.model.dtype) for name, value in pictures.items()}
+            inputs |= {name: _in_precision(value, self.model.dtype) for name, value in pictures.items()}
             if "image_grid_thw" in inputs:  # Qwen finds by it which ids have places in two dimensions
                 inputs["mm_token_type_ids"] = inputs["input_ids"].eq(self.loaded.image_token_id or 0).int()
-        return {name: value.to(self.loaded.model.device) for name, value in inputs.items()}
+        return {name: value.to(self.model.device) for name, value in inputs.items()}
+
+    def _shared(self, prompts: Sequence[Prompt]) -> int:
+        """How many tokens are computed once for all."""
+        return shared_tokens([prompt.tokens.ids for prompt in prompts]) if self.loaded.eyes is None else 0
 
     def _reply(self, ids: list[int], stopped_at: int | None, logprobs: Sequence[float]) -> Reply:
         """What a row wrote; behind its end or its stop string is only padding."""

@@ -1,0 +1,200 @@
+"""Where training takes its questions from, and how one is played: a set of `evals`, or composed questions without end.
+
+`open_questions` reads what a training file says of it:
+
+    drawn,level=1,count=64                 a set of composed videos, as `evals.run --data` takes it; or its folder
+    composed,first=1,last=3,view=words     composed anew for every step, easy ones first
+    video-r1,file=F.json,videos=FOLDER     published training sets: also llava-video, videokr, next-qa (folder=FOLDER)
+"""
+
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, get_args
+
+from agent.asking import VideoTools, ask
+from agent.trajectory import Trajectory
+from evals.composed_set import composed
+from evals.controls.control import Asked
+from evals.controls.subject import subject_of
+from evals.example import Example
+from evals.example_set import ExampleSet, Told
+from evals.playing import Game, Task, play
+from evals.run_file import Key
+from evals.sources import FileSource
+from rl import records
+from rl.data import ComposedQuestions, Curriculum, Posed, View
+from tools.footage import Footage
+from tools.observation import FrameRef, Observation
+from tools.schema import ToolSpec
+
+Keep = Callable[[Key, Trajectory], None]
+
+
+class Questions(Protocol):
+    """Questions that can be trained on."""
+
+    @property
+    def examples(self) -> Mapping[str, Example]:
+        """By the id of the question, in the order in which they are trained on."""
+        ...
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether that order matters, as it does for a curriculum."""
+        ...
+
+    def play(self, wanted: Sequence[Key], game: Game, keep: Keep, concurrency: int) -> None:
+        """Plays a run of each (question id, sample); `keep` is told of each as it ends, by several threads."""
+        ...
+
+
+class SetQuestions:
+    """The questions of a set, played as `evals.run` plays them."""
+
+    is_in_order = False
+
+    def __init__(self, asked_of: ExampleSet) -> None:
+        self.examples: Mapping[str, Example] = asked_of.examples()
+        self._entries = {entry.id: entry for entry in asked_of.asking.entries}
+
+    def play(self, wanted: Sequence[Key], game: Game, keep: Keep, concurrency: int) -> None:
+        """Plays them."""
+        tasks = [self._task(*key) for key in wanted]
+        play(tasks, game, lambda task, trajectory: keep(task.key, trajectory), concurrency=concurrency)
+
+    def _task(self, question_id: str, sample: int) -> Task:
+        entry = self._entries[question_id]
+        return Task(Asked(entry.question, entry.id, entry.id), entry, entry.source, sample)
+
+
+class PosedQuestions:
+    """Composed questions, each painted when it is played; all runs of one share what its tools found."""
+
+    is_in_order = True
+
+    def __init__(self, posed: Sequence[Posed], view: View) -> None:
+        self._posed = {one.example.question.id: one for one in posed}
+        self._view: View = view
+        self.examples: Mapping[str, Example] = {key: one.example for key, one in self._posed.items()}
+
+    def play(self, wanted: Sequence[Key], game: Game, keep: Keep, concurrency: int) -> None:
+        """Plays them, without a look taken for the policy."""
+        with ExitStack() as opened, ThreadPoolExecutor(concurrency) as pool:
+            tools = {
+                key: Remembering(opened.enter_context(self._posed[key].tools(self._view, game.encoder or "hashing")))
+                for key in dict.fromkeys(key for key, _ in wanted)
+            }
+
+            def one(key: Key) -> None:
+                question = self.examples[key[0]].question
+                run = ask(
+                    question, tools[key[0]], game.policy, game.limits, verify=game.verify, opening=(), sample=key[1]
+                )
+                keep(key, run)
+
+            list(pool.map(one, wanted))
+
+
+@dataclass
+class _Call:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    observation: Observation | None = None
+
+
+class Remembering:
+    """Tools that are asked once for what several runs of a question ask: a group mostly looks at the same places."""
+
+    def __init__(self, tools: VideoTools) -> None:
+        self._tools = tools
+        self._calls: dict[str, _Call] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def video(self) -> Footage:
+        """What they look at."""
+        return self._tools.video
+
+    @property
+    def has_subtitles(self) -> bool:
+        """True if somebody wrote down what is said."""
+        return self._tools.has_subtitles
+
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """Those that can be called."""
+        return self._tools.specs
+
+    def call(self, name: str, arguments: dict[str, Any]) -> Observation:
+        """What the tool brings; a mistake is told anew each time."""
+        with self._lock:
+            call = self._calls.setdefault(json.dumps([name, arguments], sort_keys=True), _Call())
+        with call.lock:  # who asks the same meanwhile waits
+            if call.observation is None:
+                call.observation = self._tools.call(name, arguments)
+            return call.observation
+
+    def picture(self, ref: FrameRef) -> bytes | None:
+        """The picture behind a reference."""
+        return self._tools.picture(ref)
+
+
+def open_questions(data: str, count: int) -> Questions:
+    """The questions that a training file names.
+
+    Args:
+        data: as above.
+        count: how many will be trained on, for those that have no end.
+
+    Raises:
+        ValueError: it names nothing that can be read; says what is wanted.
+    """
+    name, *parts = data.split(",")
+    told = dict(part.partition("=")[::2] for part in parts)
+    if name == "composed":
+        return _composed(data, told, count)
+    if name in _READERS:
+        return SetQuestions(_published(name, data, told))
+    return SetQuestions(composed(data))
+
+
+def _composed(data: str, told: Mapping[str, str], count: int) -> PosedQuestions:
+    known = {"first": "1", "last": "1", "seed": "0", "view": "words"}
+    _check_known(data, told, known)
+    given = known | dict(told)
+    view: View = "pictures" if given["view"] == "pictures" else "words"
+    if given["view"] not in get_args(View):
+        raise ValueError(f"{data!r}: no view {given['view']!r}: there are {', '.join(get_args(View))}")
+    try:
+        first, last, seed = (int(given[key]) for key in ("first", "last", "seed"))
+    except ValueError as error:
+        raise ValueError(f"{data!r}: first, last and seed are whole numbers: {error}") from error
+    questions = ComposedQuestions(seed, curriculum=Curriculum(first, last), view=view)
+    return PosedQuestions([questions.posed(number, number / count) for number in range(count)], view)
+
+
+def _published(name: str, data: str, told: Mapping[str, str]) -> ExampleSet:
+    wanted = ("folder",) if name == "next-qa" else ("file", "videos")
+    _check_known(data, told, wanted)
+    if missing := [key for key in wanted if key not in told]:
+        raise ValueError(f"{data!r} needs {missing[0]}=...: {', '.join(wanted)}")
+    found = _READERS[name](*(Path(told[key]) for key in wanted))
+    sets = [Told(one, subject_of(one), FileSource(Path(one.question.video))) for one in found.examples]
+    return ExampleSet(name, sets, (Path(told[wanted[0]]),))
+
+
+def _check_known(data: str, told: Mapping[str, str], known: Sequence[str] | Mapping[str, str]) -> None:
+    if unknown := [key for key in told if key not in known]:
+        raise ValueError(f"{data!r} has no {unknown[0]!r}: known are {', '.join(known)}")
+
+
+_READERS: dict[str, Callable[..., records.Questions]] = {
+    "next-qa": records.read_next_qa,
+    "llava-video": records.read_llava_video,
+    "video-r1": records.read_video_r1,
+    "videokr": records.read_videokr,
+}

@@ -1,0 +1,71 @@
+"""What prompts begin with is computed once, and one query is attended with two plain products: nothing else changes."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from agent.backends import grouped_attention
+from agent.backends.beginning import WORTH_TOKENS, begun, shared_tokens
+
+
+@pytest.fixture(scope="module")
+def model() -> Any:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 96, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 6}
+    return LlamaForCausalLM(LlamaConfig(vocab_size=97, num_key_value_heads=2, head_dim=16, **sizes)).eval()
+
+
+@pytest.mark.parametrize("mask", [None, "seen", "added"])
+@torch.inference_mode()
+def test_one_query_sees_what_the_usual_attention_sees(mask: str | None) -> None:
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+    torch.manual_seed(1)
+    module = torch.nn.Module()
+    module.num_key_value_groups, module.is_causal = 3, True  # type: ignore[assignment]
+    query, key, value = torch.randn(4, 6, 1, 16), torch.randn(4, 2, 9, 16), torch.randn(4, 2, 9, 16)
+    seen = torch.ones(4, 1, 1, 9, dtype=torch.bool)
+    seen[1, ..., :3] = False
+    given = {None: None, "seen": seen, "added": torch.zeros(4, 1, 1, 9).masked_fill(~seen, -1e9)}[mask]
+    ours, _ = grouped_attention.grouped_attention(module, query, key, value, given)
+    usual, _ = sdpa_attention_forward(module, query, key, value, given)
+    assert torch.allclose(ours, usual, atol=1e-6)
+
+
+def test_prompts_share_all_but_one_token_at_most() -> None:
+    long = list(range(WORTH_TOKENS + 5))
+    assert shared_tokens([[*long, 1], [*long, 2]]) == len(long)
+    assert shared_tokens([long, long]) == len(long) - 1  # something is left to be computed
+    assert shared_tokens([long[: WORTH_TOKENS - 1], long]) == 0  # not worth it
+    assert shared_tokens([long]) == 0  # nobody to share with
+
+
+@torch.inference_mode()
+def test_a_batch_that_shares_its_beginning_writes_what_each_row_writes_alone(model: Any) -> None:
+    beginning = torch.arange(40) % 97
+    ends = [torch.tensor([5, 6, 7]), torch.tensor([8]), torch.tensor([9, 10, 11, 12, 13])]
+    alone = [
+        model.generate(
+            ids := torch.cat([beginning, end])[None],
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=8,
+            do_sample=False,
+            pad_token_id=0,
+        )[0, -8:]
+        for end in ends
+    ]
+    longest = max(map(len, ends))
+    padding = [torch.zeros(longest - len(end), dtype=torch.long) for end in ends]
+    ids = torch.stack([torch.cat([beginning, pad, end]) for pad, end in zip(padding, ends, strict=True)])
+    mask = torch.stack(
+        [torch.cat([beginning * 0 + 1, pad, end * 0 + 1]) for pad, end in zip(padding, ends, strict=True)]
+    )
+    model.set_attn_implementation(grouped_attention.NAME)
+    cache = begun(model, beginning.tolist(), len(ends))
+    together = model.generate(
+        ids, attention_mask=mask, past_key_values=cache, max_new_tokens=8, do_sample=False, pad_token_id=0
+    )
+    assert [row[-8:].tolist() for row in together] == [row.tolist() for row in alone]
