@@ -85,6 +85,10 @@ class Stopwatch:
                 self._count()
                 self._generating -= 1
 
+    def in_play(self) -> int:
+        """Runs that are being played now; each of them waits for the model or will ask it again, or ends."""
+        return min(self._at_once, self._unended)
+
     def taken(self) -> Split:
         """The seconds since they were last taken."""
         with self._lock:
@@ -104,5 +108,4 @@ class Stopwatch:
     def _now(self) -> Now:
         if self._generating:
             return "generate"
-        in_play = min(self._at_once, self._unended)
-        return "idle" if in_play and self._waiting >= in_play else "tools"
+        return "idle" if self.in_play() and self._waiting >= self.in_play() else "tools"
