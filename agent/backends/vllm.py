@@ -184,5 +184,9 @@ def _rank(adapter: Path) -> int:
     file = adapter / "adapter_config.json"
     if not file.is_file():
         raise ValueError(f"no LoRA adapter in {adapter}: need a folder with adapter_config.json")
-    rank = int(json.loads(file.read_text(encoding="utf-8"))["r"])
+    return lora_room(int(json.loads(file.read_text(encoding="utf-8"))["r"]))
+
+
+def lora_room(rank: int) -> int:
+    """The least room for adapters that vLLM can make and this rank fits in."""
     return next((room for room in _ADAPTER_RANKS if room >= rank), _ADAPTER_RANKS[-1])

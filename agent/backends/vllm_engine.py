@@ -79,7 +79,9 @@ class VllmEngine:
         self._patience_seconds = patience_seconds
         self._room = threading.Semaphore(concurrency)
         self._numbers = itertools.count()
-        self._adapter = _adapter(adapter) if adapter else None
+        self._adapter_numbers = itertools.count(1)
+        self._adapters: dict[str, Any] = {}
+        self._adapter = self._named("adapter", adapter) if adapter else None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="vllm", daemon=True)
         self._thread.start()
@@ -88,10 +90,7 @@ class VllmEngine:
             self._held = [self._wait_for(self._started(dict(arguments)))]
         except (OSError, ValueError, RuntimeError) as error:
             _stop(self._loop, self._thread)
-            reason = str(error).strip().splitlines()
-            raise PolicyError(
-                f"vLLM does not start with {arguments.get('model')}: {reason[0] if reason else type(error).__name__}"
-            ) from error
+            raise PolicyError(f"vLLM does not start with {arguments.get('model')}: {_first_line(error)}") from error
         self._ending = weakref.finalize(self, _end, self._held, self._loop, self._thread)
         # before multiprocessing's own end, which waits for the engine's processes for ever; weakref's comes too late
         atexit.register(self._ending)
@@ -138,10 +137,42 @@ class VllmEngine:
         except exceptions.VLLMError as error:
             raise PolicyError(f"vLLM refuses the request or has failed: {error}") from error
 
+    def load_adapter(self, name: str, folder: str) -> None:
+        """Reads a LoRA adapter, in place of the one that was read before it.
+
+        Args:
+            name: a new one; what was computed under a name stays in the prefix cache.
+            folder: of the adapter.
+
+        Raises:
+            PolicyError: it can't be read, or does not fit the model or its rank the engine.
+        """
+        self._adapters[name] = self._named(name, folder)
+        try:
+            self._wait_for(self._engine.add_lora(self._adapters[name]))
+        except (OSError, ValueError, RuntimeError) as error:
+            raise PolicyError(f"vLLM can't take the adapter in {folder}: {_first_line(error)}") from error
+
+    def use_adapter(self, name: str) -> None:
+        """Puts an adapter that was read on every request from now on."""
+        self._adapter = self._adapters[name]
+
+    def forget_adapter(self, name: str) -> None:
+        """Lets go of an adapter."""
+        self._wait_for(self._engine.remove_lora(self._adapters.pop(name).lora_int_id))
+
+    def tell(self, method: str, *told: Any) -> Any:
+        """Calls an asynchronous method of vLLM's own engine, from any thread, and gives back what it gives."""
+        return self._wait_for(getattr(self._engine, method)(*told))
+
     def close(self) -> None:
         """Ends the engine and its processes. Closing twice is once, and the end of the program closes too."""
         self._ending()
         atexit.unregister(self._ending)
+
+    def _named(self, name: str, folder: str) -> Any:
+        request = importlib.import_module("vllm.lora.request").LoRARequest
+        return request(name, next(self._adapter_numbers), folder)
 
     async def _started(self, arguments: dict[str, Any]) -> Any:
         return self._vllm.AsyncLLMEngine.from_engine_args(self._vllm.AsyncEngineArgs(**arguments))
@@ -216,5 +247,6 @@ def _vllm() -> Any:
     return importlib.import_module("vllm")
 
 
-def _adapter(folder: str) -> Any:
-    return importlib.import_module("vllm.lora.request").LoRARequest("adapter", 1, folder)
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,53 @@
+"""A blank picture for batches without any, where several processes train together; it changes nothing.
+
+With weights that are split over processes, and with gradients that are averaged while the backward pass still runs,
+each process waits in every layer for all others. One whose rows happen to have no picture never comes to the eyes, and
+the others wait for ever. So it shows its eyes a blank picture and adds zero times what they make of it.
+"""
+
+from typing import Any
+
+import torch
+
+_SIDE = 4
+"""Patches; a picture of two by two tokens, the least there is."""
+
+
+class BlankPicture:
+    """Sits in a model of the Qwen-VL shape. For training: a batch that generates has no others to wait for."""
+
+    def __init__(self, model: Any) -> None:
+        """Takes its place in `model`, which is one of transformers, without a wrapper."""
+        self._eyes: Any = model.model.visual
+        self._has_seen = False
+        self._eyes.register_forward_hook(self._saw)
+        model.model.language_model.register_forward_pre_hook(self._before_words, with_kwargs=True)
+
+    def _saw(self, *_: Any) -> None:
+        self._has_seen = True
+
+    def _before_words(self, _: Any, arguments: Any, named: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        has_seen, self._has_seen = self._has_seen, False
+        if has_seen or named.get("past_key_values") is not None:
+            return arguments, named
+        made = self._eyes(self._blank(), grid_thw=self._grid())
+        self._has_seen = False
+        embeddings = named["inputs_embeds"]
+        for part in _tensors(made.to_tuple()):
+            embeddings = embeddings + 0.0 * part.sum().to(embeddings)
+        return arguments, named | {"inputs_embeds": embeddings}
+
+    def _grid(self) -> torch.Tensor:
+        return torch.tensor([[1, _SIDE, _SIDE]], device=self._eyes.device)
+
+    def _blank(self) -> torch.Tensor:
+        """(patches, numbers a patch)."""
+        config = self._eyes.config
+        width = config.in_channels * config.temporal_patch_size * config.patch_size**2
+        return torch.zeros(_SIDE * _SIDE, width, dtype=self._eyes.dtype, device=self._eyes.device)
+
+
+def _tensors(parts: Any) -> list[torch.Tensor]:
+    if isinstance(parts, torch.Tensor):
+        return [parts]
+    return [tensor for part in parts or () for tensor in _tensors(part)]

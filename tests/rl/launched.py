@@ -1,0 +1,41 @@
+"""TEST ONLY: a training of dictated runs as a program, for `accelerate launch`; writes down who played what.
+
+python -m tests.rl.launched MODEL OUT SETTINGS, with settings as JSON over those of `small_training`.
+"""
+
+import json
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+from rl.rollout import Rollout, Rollouts
+from rl.train import main
+from tests.rl.dictated import DictatedSampler
+from tests.rl.small_training import SCRIPTS, training
+
+
+def launched(model: Path, out: Path, settings: dict[str, Any]) -> None:
+    """Trains; `played-RANK.jsonl` in the folder has a line for each run."""
+    wanted = training(model, out, **settings)
+    sampler = DictatedSampler(model, wanted.play.options(wanted.seed), SCRIPTS)
+    kept = out / f"played-{os.environ.get('RANK', '0')}.jsonl"
+    call = Rollouts.__call__
+
+    def keeping(rollouts: Rollouts, keys: Any) -> list[Rollout]:
+        played = call(rollouts, keys)
+        with kept.open("a") as file:
+            for (question, sample), rollout in zip(keys, played, strict=True):
+                ids = rollout.tokens.ids if rollout.tokens is not None else ()
+                file.write(json.dumps({"key": [question, sample], "ids": ids}) + "\n")
+        return played
+
+    out.mkdir(parents=True, exist_ok=True)
+    Rollouts.__call__ = keeping  # type: ignore[method-assign]
+    main(wanted, lambda line: print(line, flush=True), sampler)
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    launched(Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3]))

@@ -1,0 +1,75 @@
+"""TEST ONLY: an engine beside the training, as vLLM is one: the model a second time, with weights of its own.
+
+It expands placeholders itself, as vLLM does, and of what was learned it knows what was brought to it.
+"""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from agent.backends.sampling import Draw
+from agent.backends.transformers import Prompt, TransformersPolicy
+from agent.backends.vision import decoded
+from agent.policy import PolicyError, PolicyOptions
+from agent.tokens import Tokens
+from rl.engines import Sampled, Sync
+
+
+class SecondCopy:
+    """Keeps what it was asked and what it said."""
+
+    is_shared = False
+
+    def __init__(self, folder: Path, options: PolicyOptions) -> None:
+        self._folder, self._options = folder, options
+        self._policy = TransformersPolicy(str(folder), options)
+        self._adapters: dict[str, Path] = {}
+        self._lock = threading.Lock()
+        self.asked: list[tuple[tuple[int, ...], int]] = []
+        """The ids of each prompt as they came, and how many pictures came with them."""
+        self.said: list[Sampled] = []
+        self.used: list[str] = []
+        """Names of adapters."""
+        self.fails_after: int | None = None
+        """Requests."""
+
+    def complete(self, prompt_ids: Sequence[int], jpegs: Sequence[bytes], sampling: Mapping[str, Any]) -> Sampled:
+        with self._lock:
+            if self.fails_after is not None and len(self.asked) >= self.fails_after:
+                raise PolicyError("the engine is gone")
+            self.asked.append((tuple(prompt_ids), len(jpegs)))
+            prompt = self._prompt(prompt_ids, jpegs, sampling)
+            [reply] = self._policy.generate([prompt])
+            said = Sampled(prompt.tokens.ids, reply.token_ids or (), reply.logprobs or (), reply.is_cut)
+            self.said.append(said)
+        return said
+
+    def load(self, name: str, adapter: Path) -> None:
+        self._adapters[name] = adapter
+
+    def use(self, name: str) -> None:
+        options = replace(self._options, adapter=str(self._adapters[name]))
+        self._policy = TransformersPolicy(str(self._folder), options)
+        self.used.append(name)
+
+    def forget(self, name: str) -> None:
+        del self._adapters[name]
+
+    def weight_sync(self, rank: int) -> Sync:
+        raise PolicyError("a second copy takes adapters only")
+
+    def close(self) -> None:
+        """Nothing was begun."""
+
+    def _prompt(self, prompt_ids: Sequence[int], jpegs: Sequence[bytes], sampling: Mapping[str, Any]) -> Prompt:
+        eyes = self._policy.loaded.eyes
+        seen = tuple(eyes.look(decoded(jpeg)) for jpeg in jpegs) if eyes is not None else ()
+        spans = iter([one.span for one in seen])
+        placeholder = self._policy.loaded.image_token_id
+        ids = tuple(i for token in prompt_ids for i in (next(spans) if token == placeholder else (token,)))
+        assert next(spans, None) is None, "a placeholder for each picture"
+        known = len(ids)
+        tokens = Tokens(ids, (False,) * known, (None,) * known, (False,) * known)
+        return Prompt(tokens, seen, Draw(sampling["temperature"], sampling["top_p"], sampling["seed"]))

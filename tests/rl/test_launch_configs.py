@@ -1,0 +1,47 @@
+"""The files for several GPUs are read by accelerate itself, and say what is meant. No GPU is asked."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+launch = pytest.importorskip("accelerate.commands.launch")
+
+FOLDER = Path(__file__).parents[2] / "rl" / "configs" / "accelerate"
+NAMES = ("ddp", "fsdp2", "zero3")
+
+
+def told(name: str) -> Any:
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    return load_config_from_file(str(FOLDER / f"{name}.yaml"))
+
+
+def test_there_are_no_others() -> None:
+    assert sorted(path.stem for path in FOLDER.iterdir()) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_opens_with_its_command_and_has_only_what_accelerate_knows(name: str) -> None:
+    path = FOLDER / f"{name}.yaml"
+    command = f"# accelerate launch --config_file rl/configs/accelerate/{name}.yaml -m rl.train CONFIG.toml\n"
+    assert command in path.read_text(encoding="utf-8")[:250]
+    config = told(name)
+    known = {action.dest for action in launch.launch_command_parser()._actions}
+    for section in (config.fsdp_config, config.deepspeed_config):
+        assert set(section) <= known
+    assert config.mixed_precision == "bf16"
+    assert config.num_processes == 8
+
+
+def test_the_split_of_weights_is_the_one_that_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    from accelerate.utils import FullyShardedDataParallelPlugin
+
+    assert told("ddp").distributed_type == "MULTI_GPU"
+    assert told("zero3").deepspeed_config["zero_stage"] == 3
+    for name, value in told("fsdp2").fsdp_config.items():
+        monkeypatch.setenv(name.upper(), str(value).lower() if isinstance(value, bool) else str(value))
+    plugin = FullyShardedDataParallelPlugin()  # as a process reads what the launch has told it
+    assert plugin.fsdp_version == 2
+    assert plugin.reshard_after_forward is True
+    assert str(plugin.state_dict_type).endswith("FULL_STATE_DICT")
