@@ -25,6 +25,39 @@ def test_an_honest_right_run_is_worth_more_than_an_honest_wrong_one(name: str) -
         assert right > wrong
 
 
+OF_ANSWER_AND_FORM = {
+    *("conan-code", "deepvideo-r1", "omniagent", "tinyllava-video-r1", "tinyllava-video-r1-code", "ver"),
+    *("video-r1", "videokr", "videozoomer", "vital"),
+}
+"""Nothing in them is about where the policy looked, so that a right guess is worth as much as a right look."""
+ROUGE_OR_JUDGE = {
+    *("conan", "conan-code", "deepeyes", "longvt", "paravt", "sage", "timesearch-r", "ver", "video-r1", "video-r2"),
+    "videokr",
+}
+"""They pay for words in common, or ask a judge, who is taken to believe."""
+GIVEN_AWAY: dict[str, set[str]] = {
+    "tag spam": set(),
+    "copied question": ROUGE_OR_JUDGE,
+    "two candidates": ROUGE_OR_JUDGE,
+    # a wrong answer costs more after a call than without one: -.5 against 0
+    "endless wrong": {"sage"},
+    "not shown": {"sage"},
+    # a bonus for calls or windows keeps a guess behind in the others; pixel-reasoner's is not paid where three in ten use
+    # tools, as here
+    "blind": OF_ANSWER_AND_FORM | {"pixel-reasoner"},
+    "path leak": OF_ANSWER_AND_FORM | {"pixel-reasoner"},
+    "endless right": OF_ANSWER_AND_FORM | {"pixel-reasoner"},
+    # any call will do for those bonuses, and any span meets what only wants one
+    "span inflation": OF_ANSWER_AND_FORM | {"pixel-reasoner", "deepeyes", "paravt", "sage", "timesearch-r", "video-r2"},
+}
+
+
+@pytest.mark.parametrize("attack", GIVEN_AWAY)
+def test_an_attack_gets_through_where_it_must_and_nowhere_else(attack: str) -> None:
+    found = {name for name in preset_names() if gain(load_preset(name, AIDS), BY_NAME[attack]).is_given_away}
+    assert found == GIVEN_AWAY[attack]
+
+
 def test_ours_gives_nothing_away() -> None:
     assert given_away("sleuth") == set()
 

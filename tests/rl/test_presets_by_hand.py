@@ -15,12 +15,13 @@ ROUGE of one right word is 2/3: ROUGE-1 and ROUGE-L are 1, and ROUGE-2 of a text
 import numpy as np
 import pytest
 
-from agent.trajectory import Trajectory
+from agent.trajectory import Limits, Trajectory
 from evals.example import Example
 from rl.attacks import Believer, look, say
+from rl.played import played
 from rl.preset import load_preset, preset_names
 from rl.rewards.aids import Aids, Aspect
-from tests.rl.cases import BLIND, CHOICE, MESSY, OPEN, RIGHT, WRONG, run
+from tests.rl.cases import BLIND, CHOICE, COUNT, MESSY, OPEN, RIGHT, WRONG, run
 
 RUNS = (run(*RIGHT, second="Paris"), run(*WRONG, second="Berlin"), run(*BLIND), run(*MESSY))
 
@@ -64,6 +65,43 @@ BY_HAND: dict[str, tuple[float, float, float, float]] = {
     # 1 + .1 + .3 * .8 + .3 - .1 * 4/128 | .1 - .003125 | 1.1 | 0
     "sleuth": (1.636875, 0.096875, 1.1, 0.0),
 }
+SPAN = Example(OPEN.question, "40 - 50 seconds", evidence_seconds=(40.0, 50.0))
+LATE = run(look(71, 79), look(41, 49), say("Paris", (41, 49)))
+ELSEWHERE = run(look(71, 79), say("Paris", (71, 79)))
+
+MORE_BY_HAND: list[tuple[str, Example, Trajectory, float]] = [
+    # a span is asked for: 5 s shared of 15; form 1
+    ("vital", SPAN, run(look(41, 49), say("45 - 55 seconds"), example=SPAN), 1 + 1 / 3),
+    ("omniagent", SPAN, run(look(41, 49), say("45 - 55 seconds"), example=SPAN), 1 / 3),
+    # 4 for 5 is wrong by 0.2: under 1 - t for t = .5, .55 .. .75, six thresholds of ten
+    ("omniagent", COUNT, run(say("4"), example=COUNT), 0.6),
+    ("vital", COUNT, run(say("4"), example=COUNT), 1.6),
+    # numbers are exact for VideoKR's and Video-R1's kin: 0.9 * 0 + 0.1
+    ("videokr", COUNT, run(say("4"), example=COUNT), 0.1),
+    # a call that was refused is at the first level: 10 (1 + 1 + .1 + .5 - .2)
+    ("paravt", OPEN, run(look(49, 41), say("Paris")), 24.0),
+    # no thinking, tags balanced: .5 + .1, so 10 (1 + .6 - .2)
+    ("paravt", OPEN, run("<answer>Paris</answer>"), 14.0),
+    # an answer of 1,000 characters breaks the form and is wrong; the window stays: 8/10
+    ("longvt", OPEN, run(look(41, 49), say("Paris " * 200)), 0.8),
+    # the last window counts: 8/10 after a wrong one, and none at all the other way round
+    ("longvt", OPEN, LATE, 2.8),
+    ("longvt", OPEN, run(look(41, 49), look(71, 79), say("Paris")), 2.0),
+    # right, and a window that the thought names but not at the time of the question: 1 + .02
+    ("framethinker", OPEN, ELSEWHERE, 1.02),
+    # 1 - .1 * 2 + .1 * 3, and .5 for the second look alone
+    ("video-mtr", OPEN, LATE, 1.6),
+    # right, with evidence that shows nothing: 2/3 + .5
+    ("conan", OPEN, ELSEWHERE, 2 / 3 + 0.5),
+    # one call of two is right
+    ("video-com", OPEN, LATE, 1.5),
+    # nobody answered in two turns in form: -.5 + .1
+    ("sage", OPEN, played(OPEN, (look(41, 49), look(71, 79)), limits=Limits(max_turns=2)), -0.4),
+    # a right answer that cites nothing: form 1 + .5
+    ("timesearch-r", OPEN, run(look(41, 49), say("Paris"), second="Paris"), 1.5),
+    # 25 s after the end of the moment: 2/3 + exp(-25^2 / 32), which is nothing, + form 1
+    ("open-o3", OPEN, ELSEWHERE, 5 / 3),
+]
 COMPARING = {"video-r1", "pixel-reasoner"}
 JUDGED = {"video-r2", "ver"}
 
@@ -84,6 +122,11 @@ class Says:
 def test_what_was_worked_out(name: str) -> None:
     totals_G = load_preset(name).group(OPEN, RUNS).totals_G  # noqa: N806
     assert totals_G == pytest.approx(BY_HAND[name], abs=1e-6)
+
+
+@pytest.mark.parametrize(("name", "example", "trajectory", "worth"), MORE_BY_HAND)
+def test_what_was_worked_out_for_other_runs(name: str, example: Example, trajectory: Trajectory, worth: float) -> None:
+    assert load_preset(name).group(example, (trajectory,)).totals_G == (pytest.approx(worth, abs=1e-6),)
 
 
 def test_every_preset_is_worked_out() -> None:
@@ -121,6 +164,9 @@ def test_video_r2_counts_claims_only_where_the_reasoning_agrees() -> None:
     # 2/3 + 1 + 1 claim of 1
     assert load_preset("video-r2", Aids(judge=Says(1.0))).group(OPEN, RUNS[:1]).totals_G == pytest.approx((2.666667,))
     assert load_preset("video-r2", Aids(judge=Says(0.0))).group(OPEN, RUNS[:1]).totals_G == pytest.approx((1.666667,))
+    # a second claim that is nowhere near: 1 of 2
+    two = run(look(41, 49), say("Paris", (41, 49), (71, 79)))
+    assert load_preset("video-r2", Aids(judge=Says(1.0))).group(OPEN, (two,)).totals_G == pytest.approx((13 / 6,))
     assert load_preset("video-r2", Aids(judge=Says(None))).group(OPEN, RUNS[:1]).totals_G == (None,)
 
 

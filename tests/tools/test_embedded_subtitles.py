@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tests.drawn_clips import draw_clip, page
+from tests.tools.test_video_against_ffmpeg import ffmpeg_command
 from tools.subtitles import embedded_subtitles
 from tools.video import Video
 
@@ -13,13 +14,8 @@ SRT = "1\n00:00:01,000 --> 00:00:01,500\n<i>Hello</i> &amp; welcome\nall\n\n2\n0
 
 @pytest.fixture(scope="module")
 def ffmpeg() -> str:
-    """A command that can write subtitle streams, which PyAV cannot."""
-    import shutil
-
-    found = shutil.which("ffmpeg")
-    if found is None:
-        pytest.skip("no ffmpeg command to write subtitle streams with")
-    return found
+    """It can write subtitle streams, which PyAV cannot."""
+    return ffmpeg_command()
 
 
 @pytest.mark.parametrize(
