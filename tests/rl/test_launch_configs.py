@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from rl.training import read_training
+
 launch = pytest.importorskip("accelerate.commands.launch")
 
 FOLDER = Path(__file__).parents[2] / "rl" / "configs" / "accelerate"
@@ -45,3 +47,19 @@ def test_the_split_of_weights_is_the_one_that_is_meant(monkeypatch: pytest.Monke
     assert plugin.fsdp_version == 2
     assert plugin.reshard_after_forward is True
     assert str(plugin.state_dict_type).endswith("FULL_STATE_DICT")
+
+
+@pytest.mark.parametrize(("name", "engine"), [("vllm-colocated", "vllm"), ("vllm-server", "vllm-server")])
+def test_a_training_with_vllm_can_be_read(name: str, engine: str) -> None:
+    training = read_training(FOLDER.parent / f"{name}.toml")
+    assert training.engine.name == engine
+    assert training.lora is not None
+    assert training.questions * training.generations % (8 * training.rows_at_once) == 0  # ddp.yaml has 8 processes
+
+
+@pytest.mark.parametrize("engine", ['name = "vllm-server"', 'url = "http://127.0.0.1:8000"'])
+def test_a_server_has_an_address_and_nothing_else_has(engine: str, tmp_path: Path) -> None:
+    file = tmp_path / "t.toml"
+    file.write_text(f'model = "m"\nout = "o"\n[engine]\n{engine}\n')
+    with pytest.raises(ValueError, match="a vllm-server has a url, and no other engine has one"):
+        read_training(file)
