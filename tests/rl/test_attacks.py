@@ -42,8 +42,8 @@ GIVEN_AWAY: dict[str, set[str]] = {
     # a wrong answer costs more after a call than without one: -.5 against 0
     "endless wrong": {"sage"},
     "not shown": {"sage"},
-    # a bonus for calls or windows keeps a guess behind in the others; pixel-reasoner's is not paid where three in ten use
-    # tools, as here
+    # a bonus for calls or windows keeps a guess behind in the others; pixel-reasoner's is not paid where three in
+    # ten use tools, as here
     "blind": OF_ANSWER_AND_FORM | {"pixel-reasoner"},
     "path leak": OF_ANSWER_AND_FORM | {"pixel-reasoner"},
     "endless right": OF_ANSWER_AND_FORM | {"pixel-reasoner"},
