@@ -8,6 +8,11 @@ import os
 import torch
 
 
+def process_count() -> int:
+    """How many train together, on all machines."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 def is_first_process() -> bool:
     """Whether this one writes what is written once; true where it is alone."""
     return int(os.environ.get("RANK", "0")) == 0
