@@ -1,7 +1,7 @@
-"""What SFT learns from: conversations in a model's ids, with the tokens that the policy chose.
+"""What SFT learns from: conversations in a model's ids, with the tokens that the policy chose and the pictures it saw.
 
 Rendered by `agent.messages` and written by `agent.tokens`, as when the model plays: what is trained on is what it will
-see, to the token.
+see, to the token and to the pixel.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,11 +11,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from agent.backends.vision import Eyes, decoded
 from agent.messages import Conversation, Message, Text, render
 from agent.policy import PolicyOptions
-from agent.tokens import Scribe
+from agent.tokens import Scribe, with_pictures
 from agent.trajectory import Reply, from_json
 from evals.run_file import TRAJECTORIES
+from rl.shown_again import shown_again
 from rl.spoken import told
 from tools.schema import ToolSpec
 
@@ -27,6 +29,8 @@ class Row:
     ids: tuple[int, ...]
     is_policy: tuple[bool, ...]
     """True for the tokens that the policy chose; the loss counts these and no others."""
+    jpegs: tuple[bytes, ...] = ()
+    """The pictures, in the order of their tokens."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,14 @@ class Rows:
     too_long: int
 
 
-def read_rows(paths: Sequence[Path], scribe: Scribe, specs: Sequence[ToolSpec], max_tokens: int) -> Rows:
+def read_rows(
+    paths: Sequence[Path],
+    scribe: Scribe,
+    specs: Sequence[ToolSpec],
+    max_tokens: int,
+    eyes: Eyes | None = None,
+    max_frame_pixels: int = PolicyOptions().max_frame_pixels,
+) -> Rows:
     """The conversations of runs and files, in order.
 
     Args:
@@ -45,23 +56,49 @@ def read_rows(paths: Sequence[Path], scribe: Scribe, specs: Sequence[ToolSpec], 
         scribe: writes in the ids of the model.
         specs: the tools that the system message of a run offers.
         max_tokens: what is longer is left out.
+        eyes: of the model; None where it only reads, and each picture is then a word.
+        max_frame_pixels: the largest picture that it is shown.
 
     Raises:
-        ValueError: a file or a line can't be read, pictures are in it, or nothing is left.
+        ValueError: a file or a line can't be read, pictures can't be had, or nothing is left.
     """
-    rows = [_row(conversation, scribe) for path in paths for conversation in _conversations(path, specs)]
+    reader = _Reader(scribe, specs, eyes, PolicyOptions(max_frame_pixels=max_frame_pixels))
+    rows = [row for path in paths for row in _rows(path, reader)]
     fit = tuple(row for row in rows if len(row.ids) <= max_tokens)
     if not fit:
         raise ValueError(f"nothing to learn: {len(rows)} conversations, {len(rows)} longer than {max_tokens} tokens")
     return Rows(fit, len(rows) - len(fit))
 
 
-def _row(conversation: Conversation, scribe: Scribe) -> Row:
-    tokens = scribe.write(conversation)
-    return Row(tokens.ids, tokens.sampled)
+@dataclass(frozen=True)
+class _Reader:
+    """Writes lines down as one model is shown them."""
+
+    scribe: Scribe
+    specs: Sequence[ToolSpec]
+    eyes: Eyes | None
+    options: PolicyOptions
+
+    def row(self, line: str) -> Row:
+        if '"messages"' in line[:200]:
+            return self._written(_chat(line))
+        trajectory = told(from_json(line))
+        sees = self.eyes is not None
+        conversation = render(trajectory, self.specs, "text", self.options, sees_pictures=sees)
+        if not conversation.pictures:
+            return self._written(conversation)
+        with shown_again(trajectory) as toolbox:
+            shown = with_pictures(conversation, toolbox.picture)
+        return self._written(shown.conversation, shown.jpegs)
+
+    def _written(self, conversation: Conversation, jpegs: tuple[bytes, ...] = ()) -> Row:
+        tokens = self.scribe.write(conversation)
+        if self.eyes is not None:
+            tokens = tokens.expanded([self.eyes.look(decoded(jpeg)).span for jpeg in jpegs])
+        return Row(tokens.ids, tokens.sampled, jpegs)
 
 
-def _conversations(path: Path, specs: Sequence[ToolSpec]) -> Iterator[Conversation]:
+def _rows(path: Path, reader: _Reader) -> Iterator[Row]:
     file = path / TRAJECTORIES if path.is_dir() else path
     if not file.is_file():
         raise ValueError(f"nothing to learn from at {path}: need a run, or a file of JSON lines")
@@ -69,15 +106,9 @@ def _conversations(path: Path, specs: Sequence[ToolSpec]) -> Iterator[Conversati
         if not line.strip():
             continue
         try:
-            yield _conversation(line, specs)
+            yield reader.row(line)
         except ValueError as error:
             raise ValueError(f"{file}, line {number}: {error}") from error
-
-
-def _conversation(line: str, specs: Sequence[ToolSpec]) -> Conversation:
-    if '"messages"' in line[:200]:
-        return _chat(line)
-    return render(told(from_json(line)), specs, "text", PolicyOptions(), sees_pictures=False)
 
 
 class _Message(BaseModel):

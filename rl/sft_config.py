@@ -25,6 +25,10 @@ class SftConfig(BaseModel):
     """Runs (`trajectories.jsonl` or its folder), or files of `{"messages": [...]}` lines."""
     tools: tuple[str, ...] = WORD_TOOLS
     """What the system message offers: what the policy will be asked with. Empty: all."""
+    max_frame_pixels: Count = 640 * 360
+    """The largest picture that a model which sees is shown: what it will be asked with."""
+    train_eyes: bool = True
+    """Whether the vision side of a model that sees is trained too; with LoRA, by adapters as the rest."""
     max_tokens: Count = 2048
     """A longer conversation is left out, never cut."""
     epochs: Count = 1
