@@ -25,7 +25,7 @@ def as_array(rewards_G: Sequence[float | None]) -> Array:  # noqa: N803 (nested 
 
 def grpo(rewards_G: Array, epsilon: float = EPSILON) -> Array:  # noqa: N803
     """(r - mean) / (std + epsilon): GRPO (arXiv 2402.03300, section 4.1.2); TinyLLaVA-Video-R1, equation 2."""
-    return _counted(_centred(rewards_G) / (_deviation(rewards_G) + epsilon))
+    return _counted(normal(rewards_G, epsilon))
 
 
 def dr_grpo(rewards_G: Array) -> Array:  # noqa: N803
@@ -83,15 +83,41 @@ def surprise(turn: Turn) -> float | None:
     return -sum(logprobs) / len(logprobs) if logprobs else None
 
 
-def regression_loss(log_ratios_G: Array, advantages_G: Array) -> float:  # noqa: N803
-    """Mean of (A - z)^2, z the log-ratios log pi / pi_old of whole replies, normalised over the group as A is.
+def step_credit(
+    rewards_G_T: Sequence[Sequence[float] | None],  # noqa: N803 (nested by run, then by turn)
+    epsilon: float = EPSILON,
+    *,
+    is_scaled: bool = True,
+) -> tuple[tuple[float, ...] | None, ...]:
+    """What a turn and all turns after it have earned, each reward normalised over all turns of the group.
 
-    Reg-GRPO (DeepVideo-R1, arXiv 2506.07464): the advantage is predicted, not clipped, so no min and no clip. The
-    abstract and the released code say so much; that z is normalised by the group's own deviation is from memory of the
-    paper and is to be checked before numbers are compared.
+    GRPO with process supervision (arXiv 2402.03300, section 4.1.3): r' = (r - mean) / (std + epsilon), and the tokens
+    of a turn get the sum of r' from this turn on. Since it is a sum, a run of many turns that earn less than the mean
+    turn loses with each of them.
+
+    Args:
+        rewards_G_T: of each turn of each run; None where the run does not count.
+        epsilon: added to the deviation.
+        is_scaled: False leaves the deviation out, as Dr. GRPO does.
     """
-    predicted = grpo(log_ratios_G)
-    return float(np.mean((advantages_G - predicted) ** 2))
+    every = as_array([r for rewards_T in rewards_G_T if rewards_T is not None for r in rewards_T])
+    if not has_signal(every):
+        return tuple(None if rewards_T is None else (0.0,) * len(rewards_T) for rewards_T in rewards_G_T)
+    mean, scale = every.mean(), (deviation(every) + epsilon if is_scaled else 1.0)
+    return tuple(
+        None if rewards_T is None else tuple(np.cumsum((np.array(rewards_T) - mean)[::-1] / scale)[::-1].tolist())
+        for rewards_T in rewards_G_T
+    )
+
+
+def easy_weighs(answers_G: Array, easy_weight: float) -> float:  # noqa: N803
+    """How much a group counts, by the mean m of its answers in 0..1: 1 - (1 - easy_weight) m.
+
+    What nobody gets right weighs 1, what everybody gets right `easy_weight`; with 0.5 it is the line of VITAL's DGRPO,
+    for any reward.
+    """
+    counted = answers_G[~np.isnan(answers_G)]
+    return 1.0 - (1.0 - easy_weight) * float(counted.mean()) if counted.size else 1.0
 
 
 def has_signal(rewards_G: Array) -> bool:  # noqa: N803
@@ -100,11 +126,20 @@ def has_signal(rewards_G: Array) -> bool:  # noqa: N803
     return counted.size > 1 and bool(np.ptp(counted) > 0)
 
 
+def normal(values_G: Array, epsilon: float = EPSILON) -> Array:  # noqa: N803
+    """Less their mean, over their deviation + epsilon; NaN stays."""
+    return _centred(values_G) / (deviation(values_G) + epsilon)
+
+
 def _centred(rewards_G: Array) -> Array:  # noqa: N803
-    return rewards_G - np.nanmean(rewards_G) if not np.isnan(rewards_G).all() else rewards_G
+    """Exactly 0 where all are the same, which the mean of floats is not."""
+    if not has_signal(rewards_G):
+        return np.where(np.isnan(rewards_G), np.nan, 0.0)
+    return rewards_G - np.nanmean(rewards_G)
 
 
-def _deviation(rewards_G: Array) -> float:  # noqa: N803
+def deviation(rewards_G: Array) -> float:  # noqa: N803
+    """Of those that count, n - 1; 0 where fewer than two do."""
     counted = rewards_G[~np.isnan(rewards_G)]
     return float(counted.std(ddof=1)) if counted.size > 1 else 0.0
 

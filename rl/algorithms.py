@@ -6,21 +6,28 @@ The advantage is the preset's matter (`rl.preset`), not the algorithm's: a name 
 from dataclasses import dataclass
 from typing import Literal
 
-Name = Literal["grpo", "dr_grpo", "bnpo", "dapo", "gspo", "cispo"]
+Name = Literal["grpo", "dr_grpo", "bnpo", "dapo", "gspo", "cispo", "reg_grpo"]
 
 
 @dataclass(frozen=True)
 class Algorithm:
     """How advantages become a loss."""
 
-    loss: Literal["grpo", "dr_grpo", "bnpo", "dapo", "cispo"]
+    loss: Literal["grpo", "dr_grpo", "bnpo", "dapo", "cispo", "regression"]
     """How tokens are weighed: `grpo` gives each run the same weight, `dr_grpo` divides by a constant, `bnpo` by the
-    tokens of the rows at once, `dapo` by those of the whole step; `cispo` clips the weight and keeps the gradient."""
+    tokens of the rows at once, `dapo` by those of the whole step; `cispo` clips the weight and keeps the gradient;
+    `regression` predicts the advantages of a group from the ratios of its runs, and clips nothing."""
     ratio: Literal["token", "sequence"]
     clip_low: float
     """1 - clip_low is the least ratio that still pushes."""
     clip_high: float
     """1 + clip_high is the largest; of cispo the largest weight itself."""
+
+    @property
+    def skips_idle(self) -> bool:
+        """Whether the loss stays the same without a run that pushes nothing: a sum, divided by what the runs that stand
+        together with it have no part in."""
+        return self.loss not in ("bnpo", "regression")
 
 
 ALGORITHMS: dict[Name, Algorithm] = {
@@ -36,4 +43,6 @@ ALGORITHMS: dict[Name, Algorithm] = {
     "gspo": Algorithm("grpo", "sequence", 3e-4, 4e-4),
     # arXiv 2506.13585 gives no number; 5 is that of arXiv 2510.13786
     "cispo": Algorithm("cispo", "token", 0.2, 5.0),
+    # arXiv 2506.07464, section 3.2; nothing is clipped
+    "reg_grpo": Algorithm("regression", "sequence", 0.0, 0.0),
 }

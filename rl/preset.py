@@ -23,6 +23,7 @@ from rl.rewards.aids import Aids
 from rl.rewards.catalogue import STEP_REWARDS, Reward, is_broken_off, reward_named, step_reward_named
 from rl.rewards.grouped import Rewards
 from rl.rewards.steps import Steps
+from rl.rewards.turns import own_steps
 from rl.totals import RULES
 
 
@@ -94,6 +95,25 @@ class Preset:
                 scale = term.weight if _gate(term, components) else 0.0
                 found[term.name] = tuple(None if value is None else scale * value for value in each)
         return found
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether any component is told turn by turn."""
+        return any(term.function in STEP_REWARDS for term in self.recipe.terms)
+
+    @property
+    def compares_shuffled(self) -> bool:
+        """Whether it wants runs on shuffled frames beside the others."""
+        return any(term.reward == "shuffle_bonus" for term in self.recipe.group_terms)
+
+    def by_turn(self, example: Example, trajectory: Trajectory, total: float) -> tuple[float, ...]:
+        """A total shared out: to each turn of the policy what it earned by itself, to the last one all else as well."""
+        earned_T = [0.0] * len(own_steps(trajectory))  # noqa: N806 (nested by turn)
+        for rewards_T in self.steps(example, trajectory).values():  # noqa: N806
+            for turn, value in enumerate(rewards_T):
+                earned_T[turn] += self.recipe.total.scale * (value or 0.0)
+        earned_T[-1] += total - sum(earned_T)
+        return tuple(earned_T)
 
     def group(
         self,

@@ -11,6 +11,10 @@ from rl.totals import NEEDED
 GROUP_TERMS = {"shuffle_bonus": 1, "length_bonus": 2, "curiosity": 1}
 """How many components each reads: the answers; the answers and the lengths; the use of tools."""
 
+Turns = Literal["alike", "taura", "steps"]
+"""Whether all turns of a run get its advantage, each gets it by how unsure the policy was, or each gets what it and the
+turns after it have earned (`rl.advantages`)."""
+
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -80,10 +84,15 @@ class Group(Sheet):
     epsilon: Annotated[float, Field(gt=0)] = 1e-4
     noise: Annotated[float, Field(ge=0)] = 0.0
     """Standard deviation of what is added to advantages."""
-    turns: Literal["alike", "taura"] = "alike"
-    """Whether the turns of a run share its advantage, or get it by how unsure they were."""
+    turns: Turns = "alike"
     loss: Literal["clipped", "regression"] = "clipped"
     """regression: Reg-GRPO."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Group":
+        if self.turns == "steps" and (self.advantage == "dgrpo" or self.noise or self.loss == "regression"):
+            raise ValueError('turns = "steps" goes with the advantages grpo and dr_grpo, without noise and regression')
+        return self
 
 
 class Published(Sheet):

@@ -4,7 +4,9 @@ The prompt ends where the first reply begins. Everything after it is the complet
 the mask is 0, and the loss must not see it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from agent.backends.vision import Seen
 from rl.rollout import Rollout
@@ -28,6 +30,27 @@ class Row:
         """Whether any token of it counts."""
         return any(self.mask)
 
+    def by_token(self, each_T: Sequence[float] | None) -> tuple[float, ...]:  # noqa: N803 (nested by turn)
+        """A number for each turn, for each token of the completion; 0 for what the policy did not choose.
+
+        Between two replies stands what came back, so a reply is a run of ones in the mask.
+
+        Raises:
+            ValueError: not a number for each turn.
+        """
+        if each_T is None or not self.is_trained_on:
+            return (0.0,) * len(self.mask)
+        begins = [now and not before for before, now in zip((0, *self.mask), self.mask, strict=False)]
+        if sum(begins) != len(each_T):
+            raise ValueError(f"the run has {sum(begins)} replies, and there are {len(each_T)} numbers for its turns")
+        turns = accumulate(begins)
+        return tuple(each_T[turn - 1] if chosen else 0.0 for turn, chosen in zip(turns, self.mask, strict=True))
+
+
+def left_out(filler: int) -> Row:
+    """The row of a run that is not trained on: two tokens that count for nothing."""
+    return Row((filler,), (filler,), (0,), (0.0,))
+
 
 def row_of(rollout: Rollout, filler: int, max_tokens: int, *, mask_cut: bool = True) -> Row:
     """The row of a run.
@@ -43,7 +66,7 @@ def row_of(rollout: Rollout, filler: int, max_tokens: int, *, mask_cut: bool = T
     """
     tokens = rollout.tokens
     if tokens is None or not rollout.counts or len(tokens.ids) > max_tokens or (mask_cut and rollout.is_cut):
-        return Row((filler,), (filler,), (0,), (0.0,))
+        return left_out(filler)
     first = tokens.sampled.index(True)
     return Row(
         prompt=tokens.ids[:first],

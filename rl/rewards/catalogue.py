@@ -44,6 +44,7 @@ REWARDS: dict[str, Callable[..., float | None]] = {
         formats.format_anchored,
         lengths.format_and_length,
         lengths.tokens_within,
+        lengths.overlong,
         tool_use.calls_tools,
         tool_use.uses_tools,
         tool_use.looks,

@@ -30,6 +30,24 @@ def tokens_within(example: Example, trajectory: Trajectory, *, least: int = 320,
     return None if count is None else float(least <= count <= most)
 
 
+def overlong(
+    example: Example,  # noqa: ARG001 (a reward's signature)
+    trajectory: Trajectory,
+    *,
+    most_tokens: int = 4096,
+    soft_tokens: int = 1024,
+) -> float | None:
+    """0 down to -1 for a run that samples more than is wanted: DAPO's soft punishment (arXiv 2503.14476, equation 13).
+
+    0 up to most - soft, then down in a line to -1 at `most`, and -1 beyond. DAPO has 20,480 and 4,096 for one long
+    thought; here it is the tokens of all replies. None where nobody counted.
+    """
+    count = sampled_tokens(trajectory)
+    if count is None:
+        return None
+    return min(0.0, max(-1.0, (most_tokens - soft_tokens - count) / soft_tokens))
+
+
 def sampled_tokens(trajectory: Trajectory) -> int | None:
     """Tokens of all replies; None unless every one was counted."""
     counts = []

@@ -10,9 +10,10 @@ from rl.advantages import (
     as_array,
     dgrpo,
     dr_grpo,
+    easy_weighs,
     grpo,
     has_signal,
-    regression_loss,
+    step_credit,
     surprise,
     taura,
     with_noise,
@@ -81,7 +82,23 @@ def test_surprise_is_the_mean_over_sampled_tokens() -> None:
     assert surprise(Turn("", Malformed("", ""))) is None
 
 
-def test_regression_is_at_rest_where_ratios_have_the_shape_of_advantages() -> None:
-    advantages = grpo(as_array((1, 1, 0, 0)))
-    assert regression_loss(np.array([0.1, 0.1, 0.0, 0.0]), advantages) == pytest.approx(0.0, abs=1e-5)
-    assert regression_loss(np.zeros(4), advantages) == pytest.approx(np.mean(advantages**2))
+def test_runs_of_the_same_worth_push_by_exactly_nothing() -> None:
+    for same in (0.1, 0.7, 1 / 3):
+        assert not grpo(as_array((same,) * 3)).any()
+        assert not dr_grpo(as_array((same, None, same, same))).any()
+
+
+def test_a_turn_gets_what_it_and_those_after_it_have_earned() -> None:
+    # mean of 1, 0, 0, 3 is 1, deviation sqrt((0 + 1 + 1 + 4) / 3) = sqrt(2)
+    first, none, second = step_credit(((1.0, 0.0), None, (0.0, 3.0)), epsilon=0.0)
+    assert first == pytest.approx([-1 / math.sqrt(2), -1 / math.sqrt(2)])
+    assert none is None
+    assert second == pytest.approx([1 / math.sqrt(2), 2 / math.sqrt(2)])
+    assert step_credit(((1.0, 0.0), (0.0, 3.0)), is_scaled=False) == ((-1.0, -1.0), (1.0, 2.0))
+    assert step_credit(((0.1, 0.1), (0.1,))) == ((0.0, 0.0), (0.0,))
+
+
+def test_easy_groups_weigh_less_along_a_line() -> None:
+    assert [easy_weighs(as_array(a), 0.5) for a in ((0, 0), (1, 0), (1, 1))] == [1.0, 0.75, 0.5]
+    assert easy_weighs(as_array((1, None)), 0.0) == 0.0
+    assert easy_weighs(as_array((1, 1)), 1.0) == easy_weighs(as_array((None, None)), 0.0) == 1.0

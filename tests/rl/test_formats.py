@@ -139,6 +139,16 @@ def test_tokens_are_those_that_were_sampled() -> None:
     uncounted = run(say("Paris"))
     last = replace(uncounted.steps[-1], turn=replace(uncounted.steps[-1].turn, usage=Usage()))
     assert value("tokens_within", replace(uncounted, steps=(last,))) is None
+    assert value("overlong", replace(uncounted, steps=(last,))) is None
+
+
+@pytest.mark.parametrize(("sampled", "worth"), [(80, 0.0), (85, -0.25), (90, -0.5), (100, -1.0), (101, -1.0)])
+def test_too_long_is_punished_softly(sampled: int, worth: float) -> None:
+    # equation 13 with most 100 and soft 20: from 80 on a twentieth a token
+    replied = run(say("Paris"))
+    last = replace(replied.steps[-1], turn=replace(replied.steps[-1].turn, usage=Usage(completion_tokens=sampled)))
+    once = replace(replied, steps=(last,))
+    assert value("overlong", once, most_tokens=100, soft_tokens=20) == pytest.approx(worth)
 
 
 def test_a_run_written_by_hand_goes_through_the_real_rule() -> None:

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from agent.tokens import Tokens
 from agent.trajectory import Malformed, Question, Reply, Step, Stop, Trajectory, Turn
 from rl.rollout import Rollout
@@ -47,3 +49,12 @@ def test_a_run_that_crashed_counts_for_nothing() -> None:
     for stop in (Stop.CRASHED, Stop.POLICY_FAILED):
         assert parts(Rollout(replace(ENDED, stop=stop), TOKENS)) == NOTHING
     assert parts(Rollout(ENDED, None)) == NOTHING
+
+
+def test_what_a_turn_is_worth_stands_on_its_own_tokens_and_on_no_others() -> None:
+    row = row_of(Rollout(ENDED, TOKENS), 9, 6)
+    assert row.by_token((0.5, -2.0)) == (0.5, 0.5, 0.0, -2.0)
+    assert row.by_token(None) == (0.0,) * 4
+    assert row_of(Rollout(ENDED, None), 9, 6).by_token((1.0,)) == (0.0,)
+    with pytest.raises(ValueError, match="has 2 replies, and there are 1 numbers"):
+        row.by_token((1.0,))
