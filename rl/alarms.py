@@ -2,20 +2,26 @@
 
 Watched is what kills such runs in practice: tools that are no longer called (ParaVT measured 2.50 calls a question
 before plain GRPO and 0.02 after it), groups whose runs are all worth the same, turns that can't be read, and numbers
-that are none.
+that are none. What has stopped a training is written down beside its log.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from rl.log_rows import Row, known
 from rl.recipe import Sheet
 
 EXIT_ALARM = 3
 """Exit status of a training that an alarm stopped."""
+
+
+class AlarmError(Exception):
+    """A training was stopped; says why, what helps, and how to go on."""
+
 
 Name = Literal["not_finite", "tool_collapse", "same_rewards", "unreadable"]
 
@@ -77,6 +83,10 @@ class Alarm:
         )
 
 
+_FILE = "alarms.jsonl"
+_ALARM = TypeAdapter(Alarm)
+
+
 def alarm_in(rows: Sequence[Row], alarms: Alarms) -> Alarm | None:
     """The alarm that the last row sets off, if any.
 
@@ -93,6 +103,20 @@ def alarm_in(rows: Sequence[Row], alarms: Alarms) -> Alarm | None:
         _unreadable(rows, alarms),
     )
     return next((alarm for alarm in found if alarm is not None), None)
+
+
+def read_alarms(out: Path) -> list[Alarm]:
+    """The alarms that have stopped a training, in order."""
+    path = out / _FILE
+    if not path.exists():
+        return []
+    return [_ALARM.validate_json(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def keep_alarm(out: Path, alarm: Alarm) -> None:
+    """Writes down what stopped it."""
+    with (out / _FILE).open("a", encoding="utf-8") as file:
+        file.write(_ALARM.dump_json(alarm).decode() + "\n")
 
 
 def _not_finite(rows: Sequence[Row], alarms: Alarms) -> Alarm | None:
@@ -114,8 +138,8 @@ def _tool_collapse(rows: Sequence[Row], alarms: Alarms) -> Alarm | None:
     if now >= bound:
         return None
     seen = (
-        f"tools are hardly called any more: by {now:.1%} of the runs over {_span(last)}, against {before:.1%} over "
-        f"{_span(first)}, and the bound is {alarms.tool_collapse:g} of that, {bound:.1%}"
+        f"tools are hardly called any more: by {now:.2%} of the runs over {_span(last)}, against {before:.2%} over "
+        f"{_span(first)}, and the bound is {alarms.tool_collapse:g} of that, {bound:.2%}"
     )
     return Alarm("tool_collapse", rows[-1]["step"], seen, _HELP["tool_collapse"])
 
@@ -134,7 +158,7 @@ def _unreadable(rows: Sequence[Row], alarms: Alarms) -> Alarm | None:
     last, bound = shares[-alarms.steps :], alarms.unreadable
     if len(last) < alarms.steps or any(share >= bound for _, share in last) or last[-1][0] != rows[-1]["step"]:
         return None
-    seen = f"turns can't be read: over {_span(last)} {_mean(last):.1%} could, and in none of these steps {bound:.1%}"
+    seen = f"turns can't be read: over {_span(last)} {_mean(last):.2%} could, and in none of these steps {bound:.2%}"
     return Alarm("unreadable", rows[-1]["step"], seen, _HELP["unreadable"])
 
 

@@ -16,6 +16,11 @@ gradient that are null were no numbers, as JSON has none for those."""
 
 LOG = "log.jsonl"
 
+PARTS = ("generate", "tools", "log-probabilities", "update", "sync", "idle")
+"""Of the seconds of a step, under `seconds/`; `rl.step_log` says what each is."""
+ROLLOUT = ("generate", "tools", "sync", "idle")
+"""Those of playing; the others are those of training."""
+
 
 def read_log(path: Path) -> list[Row]:
     """The rows of a file; none where there is no file.
@@ -50,6 +55,38 @@ def known(rows: Sequence[Row], name: str) -> list[tuple[int, float]]:
     """(step, value) of the steps that have the measure."""
     values = ((row["step"], number_of(row, name)) for row in rows)
     return [(step, value) for step, value in values if value is not None]
+
+
+def own_share(row: Row) -> float | None:
+    """The share of a step, 0..1, that our own code cost: tools, decoding, prompts and judging; None if not measured.
+
+    Only what the model had to wait for: a tool that runs while the model works for another run costs nothing.
+    """
+    return _share(row, ("tools",))
+
+
+def rollout_share(row: Row) -> float | None:
+    """The share of a step, 0..1, that was spent on playing; None if not measured."""
+    return _share(row, ROLLOUT)
+
+
+def without_cut_line(path: Path) -> None:
+    """Takes a last line away that was cut off in writing, so that the next one begins a line."""
+    if not path.exists():
+        return
+    written = path.read_bytes()
+    whole = written.rfind(b"\n") + 1
+    if whole < len(written):
+        with path.open("r+b") as file:
+            file.truncate(whole)
+
+
+def _share(row: Row, parts: Sequence[str]) -> float | None:
+    seconds = {part: number_of(row, f"seconds/{part}") for part in PARTS}
+    whole = sum(taken or 0.0 for taken in seconds.values())
+    if seconds["tools"] is None or not whole:
+        return None
+    return sum(seconds[part] or 0.0 for part in parts) / whole
 
 
 def _row(line: str, where: str) -> Row:

@@ -56,8 +56,8 @@ def test_steps_that_did_not_measure_it_are_passed_over_and_set_off_nothing() -> 
 def test_a_collapse_says_what_was_seen_over_which_steps_and_what_turns_it_off() -> None:
     alarm = alarm_in(rows_of(CALLS, [0.8, 0.8, 0.8, 0.8, 0.4, 0.4, 0.4, 0.4, 0.0]), TOOLS)
     assert alarm is not None
-    assert "30.0% of the runs over steps 6 to 9, against 80.0% over steps 1 to 4" in alarm.seen
-    assert "0.5 of that, 40.0%" in alarm.seen
+    assert "30.00% of the runs over steps 6 to 9, against 80.00% over steps 1 to 4" in alarm.seen
+    assert "0.5 of that, 40.00%" in alarm.seen
     said = alarm.message("runs/mine", "checkpoint-9")
     assert said.startswith("ALARM after step 9: tools are hardly called any more")
     assert "rl.sft" in said
@@ -78,7 +78,7 @@ def test_turns_that_can_not_be_read_count_in_a_row() -> None:
     assert first_alarm("runs/readable_turns", [0.4, 0.4, 0.5, 0.4, 0.4, 0.1], alarms) == 6
     alarm = alarm_in(rows_of("runs/readable_turns", [0.5, 0.4, 0.3, 0.2]), alarms)
     assert alarm is not None
-    assert "over steps 2 to 4 30.0% could, and in none of these steps 50.0%" in alarm.seen
+    assert "over steps 2 to 4 30.00% could, and in none of these steps 50.00%" in alarm.seen
 
 
 @pytest.mark.parametrize("name", ["loss", "grad_norm"])
