@@ -1,0 +1,203 @@
+"""What our own code costs in a training: where the time of its steps goes, and how often each picture is worked on.
+
+    python -m rl.cost CONFIG.toml [--again]
+
+trains as `python -m rl.train` would, in a folder that is thrown away, with a model of the Qwen-VL shape that plays in
+this process, and prints two tables in Markdown. A picture goes through four hands. It is *served*, by the store of
+frames, as JPEG; *prepared*, into the patches that its model takes; *encoded*, by the vision tower; and *learned from*,
+encoded once more where a loss or its log-probabilities are computed. A conversation shows all its pictures in each turn
+and the runs of a group show the same ones, so the first three may be far more than the unique pictures of a group, or
+as many. With `--again` the tower encodes what it is shown each time, as it did before `agent.backends.encoded`.
+"""
+
+import argparse
+import hashlib
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+
+from agent.backends.encoded import EncodedOnce
+from agent.backends.transformers import Prompt
+from agent.backends.vision import Eyes, Seen
+from agent.policy import PolicyError, Sight
+from agent.trajectory import Reply, Trajectory, Turn
+from rl.log_rows import LOG, PARTS, Row, read_log
+from rl.rollout import Sampler
+from rl.train import main as train
+from rl.training import Training, read_training
+from tools.observation import FrameRef, MissingPartError
+
+
+@dataclass
+class Pictures:
+    """How often pictures were worked on."""
+
+    generations: int
+    unique: set[tuple[str, int, bytes]] = field(default_factory=set)
+    """Of each group: the question, which group of it, and the hash of the JPEG."""
+    served: int = 0
+    served_seconds: float = 0.0
+    """Summed over threads."""
+    prepared: int = 0
+    encoded: int = 0
+    learned_from: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def serve(self, trajectory: Trajectory, sight: Sight, ref: FrameRef) -> bytes | None:
+        """The picture, counted."""
+        started = time.perf_counter()
+        jpeg = sight.picture(ref)
+        with self.lock:
+            self.served_seconds += time.perf_counter() - started
+            self.served += 1
+            digest = hashlib.blake2b(jpeg or b"", digest_size=16).digest()
+            self.unique.add((trajectory.question.id, trajectory.sample // self.generations, digest))
+        return jpeg
+
+
+class CountingSampler(Sampler):
+    """Counts, once it is told to."""
+
+    _pictures: Pictures | None = None
+    _once: EncodedOnce | None = None
+    _plays = False
+
+    def count(self, generations: int, *, is_encoded_once: bool = True) -> Pictures:
+        """Begins to count.
+
+        Args:
+            generations: runs of a group.
+            is_encoded_once: the tower encodes a picture once while its weights stay; False: as often as it is shown.
+
+        Raises:
+            ValueError: the model sees nothing, or is of another shape.
+        """
+        if self._memory is None or not hasattr(self.loaded.model.model, "visual"):
+            raise ValueError(f"{self.spec} has no tower of the Qwen-VL shape, whose pictures could be counted")
+        pictures = self._pictures = Pictures(generations)
+        self._memory.eyes = CountedEyes(self._memory.eyes, pictures)
+        self._once = EncodedOnce(self.loaded.model) if is_encoded_once else None
+
+        def encode(_tower: Any, _given: Any, named: dict[str, Any]) -> None:
+            if self._plays:
+                pictures.encoded += len(named["grid_thw"])
+            else:
+                pictures.learned_from += len(named["grid_thw"])
+
+        self.loaded.model.model.visual.register_forward_pre_hook(encode, with_kwargs=True)
+        return pictures
+
+    def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
+        """The next turn."""
+        return super().__call__(
+            trajectory, sight if self._pictures is None else CountedSight(trajectory, sight, self._pictures)
+        )
+
+    def generate(self, prompts: Sequence[Prompt]) -> list[Reply]:
+        """A reply to each prompt."""
+        self._plays = True
+        try:
+            if self._once is None:
+                return super().generate(prompts)
+            with self._once.showing([seen for prompt in prompts for seen in prompt.seen]):
+                return super().generate(prompts)
+        finally:
+            self._plays = False
+
+    def follow(self) -> None:
+        """Plays from now on with other weights."""
+        super().follow()
+        if self._once is not None:
+            self._once.forget()
+
+
+class CountedEyes:
+    """Counts what is prepared."""
+
+    def __init__(self, eyes: Eyes, pictures: Pictures) -> None:
+        self._eyes, self._pictures = eyes, pictures
+
+    def look(self, picture: Image.Image) -> Seen:
+        """The picture for the model."""
+        self._pictures.prepared += 1  # `Memory` lets one thread at a time in
+        return self._eyes.look(picture)
+
+    def gather(self, rows: Sequence[Sequence[Seen]]) -> dict[str, torch.Tensor]:
+        """The inputs of a batch."""
+        return self._eyes.gather(rows)
+
+
+class CountedSight:
+    """Counts what is served."""
+
+    def __init__(self, trajectory: Trajectory, sight: Sight, pictures: Pictures) -> None:
+        self.specs = sight.specs
+        self._trajectory, self._sight, self._pictures = trajectory, sight, pictures
+
+    def picture(self, ref: FrameRef) -> bytes | None:
+        """The JPEG behind a reference."""
+        return self._pictures.serve(self._trajectory, self._sight, ref)
+
+
+def tables(pictures: Pictures, log: Sequence[Row]) -> str:
+    """Both tables in Markdown.
+
+    Args:
+        pictures: what was counted.
+        log: rows of a training's log.
+    """
+    seconds = {part: sum(row.get(f"seconds/{part}") or 0.0 for row in log) for part in PARTS}
+    whole = sum(seconds.values())
+    lines = [f"| part of {len(log)} steps | seconds | share |", "|---|---|---|"]
+    lines += [f"| {part} | {taken:.2f} | {taken / whole:.1%} |" for part, taken in seconds.items()]
+    unique = len(pictures.unique)
+    counted = {
+        "unique in their group": unique,
+        f"served ({pictures.served_seconds:.2f} s, all threads)": pictures.served,
+        "prepared": pictures.prepared,
+        "encoded while playing": pictures.encoded,
+        "encoded while learning": pictures.learned_from,
+    }
+    lines += ["", "| pictures | count | for each unique one |", "|---|---|---|"]
+    lines += [f"| {name} | {count} | {count / unique:.2f} |" for name, count in counted.items()]
+    return "\n".join(lines)
+
+
+def main(training: Training, *, is_encoded_once: bool = True) -> str:
+    """Trains, and says what it took.
+
+    Raises:
+        ValueError: as `rl.train.main`; or the model has no tower of the Qwen-VL shape.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        training = training.model_copy(update={"out": Path(scratch)})
+        sampler = CountingSampler(training.model, training.play.options(training.seed))
+        pictures = sampler.count(training.generations, is_encoded_once=is_encoded_once)
+        train(training, lambda line: print(line, file=sys.stderr, flush=True), sampler)
+        return tables(pictures, read_log(training.out / LOG))
+
+
+def entry(arguments: Sequence[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m rl.cost", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("config", type=Path, help="a TOML file, as rl/configs/smoke.toml, of a model that sees")
+    parser.add_argument("--again", action="store_true", help="the tower encodes a picture each time it is shown")
+    given = parser.parse_args(arguments)
+    try:
+        print(main(read_training(given.config), is_encoded_once=not given.again))
+    except (ValueError, FileNotFoundError, MissingPartError, PolicyError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 69 if isinstance(error, PolicyError) else 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(entry())
