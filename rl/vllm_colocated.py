@@ -18,7 +18,7 @@ from agent.backends.vllm import VllmPolicy, lora_room
 from agent.backends.vllm_engine import on_cpu
 from agent.policy import PolicyOptions
 from rl.engines import Sampled
-from rl.weight_sync import WeightSync, needs_cuda, transfer
+from rl.weight_sync import WeightSync, check_words_alone, needs_cuda, transfer
 
 
 class ColocatedVllm:
@@ -57,6 +57,7 @@ class ColocatedVllm:
 
     def load(self, name: str, adapter: Path) -> None:
         """Reads the adapter of a folder; PolicyError where it does not fit."""
+        check_words_alone(adapter)
         self.engine.load_adapter(name, str(adapter))
 
     def use(self, name: str) -> None:

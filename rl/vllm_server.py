@@ -26,7 +26,7 @@ import httpx2
 
 from agent.policy import PolicyError
 from rl.engines import Sampled
-from rl.weight_sync import WeightSync, needs_cuda, own_address, transfer
+from rl.weight_sync import WeightSync, check_words_alone, needs_cuda, own_address, transfer
 
 _TRIES = 4
 _PASSING = (429, 502, 503, 504)
@@ -85,6 +85,7 @@ class VllmServer:
 
     def load(self, name: str, adapter: Path) -> None:
         """The server reads the adapter; PolicyError where it does not see the folder or takes no adapters."""
+        check_words_alone(adapter)
         self._told("POST", "/v1/load_lora_adapter", {"lora_name": name, "lora_path": str(adapter.resolve())})
 
     def use(self, name: str) -> None:

@@ -6,6 +6,7 @@ here, where vLLM's weights on a CPU can't be changed at all.
 """
 
 import importlib
+import re
 import shutil
 import socket
 import uuid
@@ -15,9 +16,12 @@ from typing import Any
 
 import torch
 from accelerate.utils import broadcast_object_list  # type: ignore[import-untyped]
+from safetensors import safe_open
 
 from agent.policy import PolicyError
 from rl.engines import Engine
+
+_EYES = re.compile(r"\.(visual|vision_tower|vision_model)\.")
 
 
 class AdapterSync:
@@ -56,6 +60,20 @@ class AdapterSync:
             if self._accelerator.is_main_process and self._before[1] != folder:
                 shutil.rmtree(self._before[1])
         self._before = name, folder
+
+
+def check_words_alone(adapter: Path) -> None:
+    """PolicyError where an adapter changes the eyes too: vLLM would leave that part out, with a warning at its start.
+
+    (vLLM 0.31, `lora/model_manager.py`, without `enable_tower_connector_lora`, which it calls experimental.)
+    """
+    with safe_open(adapter / "adapter_model.safetensors", "pt") as file:
+        eyes = sorted(name for name in file.keys() if _EYES.search(name))  # noqa: SIM118 (no dict)
+    if eyes:
+        raise PolicyError(
+            f"the adapter changes {eyes[0]} and {len(eyes) - 1} more weights of the picture side, which vLLM leaves "
+            'out: name the modules of the words in targets, e.g. ["q_proj", "k_proj", "v_proj", "o_proj"]'
+        )
 
 
 class WeightSync:
