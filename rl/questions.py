@@ -8,6 +8,7 @@
 """
 
 import json
+import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +32,7 @@ from rl.data import ComposedQuestions, Curriculum, Posed, View
 from tools.footage import Footage
 from tools.observation import FrameRef, Observation
 from tools.schema import ToolSpec
+from tools.toolbox import toolbox_over
 
 Keep = Callable[[Key, Trajectory], None]
 
@@ -52,6 +54,10 @@ class Questions(Protocol):
         """Plays a run of each (question id, sample); `keep` is told of each as it ends, by several threads."""
         ...
 
+    def warm(self, question_id: str, game: Game) -> None:
+        """Leaves in the cache whatever opening the video of a question would have to compute."""
+        ...
+
 
 class SetQuestions:
     """The questions of a set, played as `evals.run` plays them."""
@@ -66,6 +72,13 @@ class SetQuestions:
         """Plays them."""
         tasks = [self._task(*key) for key in wanted]
         play(tasks, game, lambda task, trajectory: keep(task.key, trajectory), concurrency=concurrency)
+
+    def warm(self, question_id: str, game: Game) -> None:
+        """Opens the video and waits for its index."""
+        with tempfile.TemporaryDirectory() as scratch:
+            opened = self._entries[question_id].source.open(Path(scratch))
+            with toolbox_over(opened.footage, encoder=game.encoder, subtitles=opened.subtitles) as toolbox:
+                toolbox.index.wait()
 
     def _task(self, question_id: str, sample: int) -> Task:
         entry = self._entries[question_id]
@@ -98,6 +111,9 @@ class PosedQuestions:
                 keep(key, run)
 
             list(pool.map(one, wanted))
+
+    def warm(self, question_id: str, game: Game) -> None:
+        """Nothing: what is painted is not kept."""
 
 
 @dataclass

@@ -46,6 +46,8 @@ class Watched:
     """What the loss of each step was given."""
     played: list[list[Rollout]]
     """The runs of each step."""
+    order: list[str]
+    """Of the questions, as it was told before."""
     out: Path
 
 
@@ -85,9 +87,15 @@ def watched(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Watched:
     wanted.out.mkdir(parents=True)
     sampler = sampler_of(wanted)
     rollouts = Rollouts(composed(wanted.data), wanted.game(sampler), sampler)
-    Watching(wanted, rollouts, load_preset(wanted.preset), lambda _: None).train()
+    trainer = Watching(wanted, rollouts, load_preset(wanted.preset), lambda _: None)
+    order = trainer.order()
+    trainer.train()
     assert isinstance(sampler.engine, SecondCopy)
-    return Watched(sampler.engine, sampler, rows, played, wanted.out)
+    return Watched(sampler.engine, sampler, rows, played, order, wanted.out)
+
+
+def test_it_is_known_beforehand_which_question_comes_next(watched: Watched) -> None:
+    assert [step[0].trajectory.question.id for step in watched.played] == watched.order[:2]
 
 
 def test_pictures_go_to_the_engine_as_one_token_each(watched: Watched) -> None:
