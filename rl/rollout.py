@@ -5,22 +5,26 @@ begins with all that came before, and the reply to it. So what is trained on is 
 """
 
 import threading
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
+from agent.backends.batching import Batcher
 from agent.backends.transformers import Prompt, TransformersPolicy
 from agent.backends.vision import Seen
 from agent.messages import Conversation
 from agent.policy import PolicyOptions, Sight
 from agent.tokens import Tokens
 from agent.trajectory import Reply, Trajectory, Turn
-from evals.controls.control import Asked
+from evals.controls.catalogue import control_named
 from evals.example import Example
 from evals.example_set import ExampleSet
-from evals.playing import Game, Task, play
+from evals.playing import Game
 from evals.run_file import Key
+from rl.half_copy import HalfCopy
+from rl.questions import Questions, SetQuestions
 from rl.rewards.catalogue import is_broken_off
+from rl.stopwatch import Stopwatch
 
 
 @dataclass(frozen=True)
@@ -45,11 +49,29 @@ class Rollout:
         return reply is not None and reply.is_cut
 
 
+class WatchedBatcher(Batcher[Prompt, Reply]):
+    """Tells a stopwatch who waits for the model."""
+
+    def __init__(self, run: Callable[[Sequence[Prompt]], Sequence[Reply]], size: int, watch: Stopwatch) -> None:
+        super().__init__(run, size, in_play=watch.in_play)
+        self._watch = watch
+
+    def __call__(self, request: Prompt) -> Reply:
+        """The reply."""
+        with self._watch.waiting():
+            return super().__call__(request)
+
+
 class Sampler(TransformersPolicy):
     """The policy in training: the one that serves, and it keeps what it was fed."""
 
-    def __init__(self, where: str, options: PolicyOptions) -> None:
+    def __init__(self, where: str, options: PolicyOptions, *, is_half: bool = False) -> None:
         """Loads the model; errors as `TransformersPolicy`.
+
+        Args:
+            where: as `TransformersPolicy`.
+            options: as `TransformersPolicy`.
+            is_half: a copy in bfloat16 plays for it.
 
         Raises:
             ValueError: the options would take back what the model was shown, or always give the same run.
@@ -59,8 +81,9 @@ class Sampler(TransformersPolicy):
         if options.temperature == 0:
             raise ValueError("with temperature 0 all runs of a group are the same: give one above it, e.g. 1.0")
         super().__init__(where, options)
-        self.generating_seconds = 0.0
-        """Spent in the model since it was loaded."""
+        self._half = HalfCopy(self.loaded.model) if is_half else None
+        self.watch = Stopwatch()
+        self._ask = WatchedBatcher(self.generate, options.concurrency, self.watch)
         self._kept: dict[Key, tuple[Tokens, tuple[Seen, ...]]] = {}
         self._here = threading.local()  # prompt and reply of one request belong to one thread
 
@@ -71,6 +94,16 @@ class Sampler(TransformersPolicy):
         self._keep((trajectory.question.id, trajectory.sample), self._here.prompt, turn.reply)
         return turn
 
+    @property
+    def model(self) -> Any:
+        """What generates."""
+        return self.loaded.model if self._half is None else self._half.model
+
+    def follow(self) -> None:
+        """Plays from now on with the weights that training has come to."""
+        if self._half is not None:
+            self._half.follow()
+
     def prompt(self, conversation: Conversation, sight: Sight, seed: int) -> Prompt:
         """A conversation as the model takes it."""
         self._here.prompt = super().prompt(conversation, sight, seed)
@@ -78,11 +111,8 @@ class Sampler(TransformersPolicy):
 
     def generate(self, prompts: Sequence[Prompt]) -> list[Reply]:
         """A reply to each prompt; timed."""
-        started = time.perf_counter()
-        try:
+        with self.watch.generating():
             return super().generate(prompts)
-        finally:
-            self.generating_seconds += time.perf_counter() - started
 
     def taken(self, trajectory: Trajectory) -> Rollout:
         """A run that has ended, with its tokens; they are kept no longer."""
@@ -99,7 +129,7 @@ class Sampler(TransformersPolicy):
 class Rollouts:
     """Plays questions of a set as they are asked for. What is played at once shares videos and batches."""
 
-    def __init__(self, asked_of: ExampleSet, game: Game, sampler: Sampler) -> None:
+    def __init__(self, asked_of: ExampleSet | Questions, game: Game, sampler: Sampler) -> None:
         """Plays nothing yet.
 
         Raises:
@@ -108,10 +138,14 @@ class Rollouts:
         if game.policy is not sampler:
             raise ValueError(f"the game is played by {game.policy.spec}, whose tokens nobody keeps: give the sampler")
         self.sampler = sampler
-        self.examples: Mapping[str, Example] = asked_of.examples()
+        self.questions = SetQuestions(asked_of) if isinstance(asked_of, ExampleSet) else asked_of
+        self.examples: Mapping[str, Example] = self.questions.examples
         """By the id of the question."""
-        self._entries = {entry.id: entry for entry in asked_of.asking.entries}
         self._game = game
+
+    def warm(self, question_id: str) -> None:
+        """Leaves in the cache whatever opening the video of a question would have to compute."""
+        self.questions.warm(question_id, self._game)
 
     def __call__(self, wanted: Sequence[Key]) -> list[Rollout]:
         """A run of each (question id, sample), in order; the sample tells the runs of a question apart, as a seed does.
@@ -119,19 +153,31 @@ class Rollouts:
         Raises:
             ValueError: a run is wanted twice.
         """
+        played = self._played(wanted, self._game)
+        return [self.sampler.taken(played[key]) for key in wanted]
+
+    def shuffled(self, wanted: Sequence[Key]) -> list[Trajectory]:
+        """The same on shuffled frames, for rewards that compare; these runs are not trained on.
+
+        Raises:
+            ValueError: a run is wanted twice.
+        """
+        played = self._played(wanted, replace(self._game, control=control_named("shuffled-frames")))
+        return [self.sampler.taken(played[key]).trajectory for key in wanted]
+
+    def _played(self, wanted: Sequence[Key], game: Game) -> dict[Key, Trajectory]:
         if len(set(wanted)) < len(wanted):
             raise ValueError(f"each run can be played once, got {list(wanted)}")
         played: dict[Key, Trajectory] = {}
 
-        def keep(task: Task, trajectory: Trajectory) -> None:
-            played[task.key] = trajectory
+        def keep(key: Key, trajectory: Trajectory) -> None:
+            played[key] = trajectory
+            self.sampler.watch.ended()
 
-        play([self._task(*key) for key in wanted], self._game, keep, concurrency=self.sampler.options.concurrency)
-        return [self.sampler.taken(played[key]) for key in wanted]
-
-    def _task(self, question_id: str, sample: int) -> Task:
-        entry = self._entries[question_id]
-        return Task(Asked(entry.question, entry.id, entry.id), entry, entry.source, sample)
+        at_once = self.sampler.options.concurrency
+        with self.sampler.watch.playing(len(wanted), at_once):
+            self.questions.play(wanted, game, keep, at_once)
+        return played
 
 
 def _answered(prompt: Tokens, reply: Reply) -> Tokens:

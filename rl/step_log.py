@@ -1,21 +1,35 @@
 """Where the time of a step went and what came of it: a line on the screen and one of JSON, for every step.
 
-The parts of a step add up to it: `generate` is the model at work, `tools` all else of the runs (tools, videos being
-opened, reading replies), `log-probabilities` those that are needed before the update, `update` forward, backward and
-optimiser.
+The parts of a step add up to it, on the clock on the wall, of the first process:
+
+- `generate`: the model is at work on replies, for whichever run.
+- `tools`: our own code. At least one run is with us while the model rests (videos being opened, tools, prompts and
+  replies), or runs are being judged and made into rows.
+- `log-probabilities`: those that are needed before the update.
+- `update`: forward, backward, optimiser, and whatever else TRL does after the runs.
+- `sync`: weights on their way to an engine that plays; null where no engine is apart.
+- `idle`: waiting that none of these explains: every run in play waits for the model and it does not work yet (a batch
+  that gathers, threads being woken), or this process waits for the others.
 """
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from transformers import TrainerCallback
+from transformers import TrainerCallback, TrainerControl
+
+from rl.alarms import Alarm, Alarms, alarm_in, keep_alarm
+from rl.dashboard import write_page
+from rl.log_rows import LOG, PARTS, Row, own_share, read_log, without_cut_line
+from rl.stopwatch import Split
 
 Say = Callable[[str], None]
+Share = Callable[[Alarm | None], Alarm | None]
+"""Tells all processes what the first one found."""
 
-PARTS = ("generate", "tools", "log-probabilities", "update")
 _TOLD = ("score", "loss", "grad_norm")
 _NOT_OURS = ("reward", "frac_reward")
 """What TRL says of rewards is about advantages."""
@@ -23,47 +37,98 @@ _DIGITS = 6
 
 
 class StepClock:
-    """Seconds of the parts of the step that is running."""
+    """Seconds of the parts of the step that is running: each moment goes to what it ends with."""
 
-    def __init__(self) -> None:
-        self._begun = time.perf_counter()
-        self._marked = self._begun
-        self._parts = dict.fromkeys(PARTS, 0.0)
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        """Begins.
+
+        Args:
+            clock: tells seconds.
+        """
+        self._clock = clock
+        self.begin()
 
     def begin(self) -> None:
         """A step begins."""
-        self._begun = time.perf_counter()
-        self._parts = dict.fromkeys(PARTS, 0.0)
+        self._since = self._clock()
+        self._parts: dict[str, float | None] = {part: None if part == "sync" else 0.0 for part in PARTS}
 
-    def played(self, seconds: float, generating_seconds: float) -> None:
-        """Runs have been played; what comes next are log-probabilities."""
-        self._parts["generate"] += generating_seconds
-        self._parts["tools"] += seconds - generating_seconds
-        self._marked = time.perf_counter()
+    def played(self, split: Split) -> None:
+        """Runs have been played, with this split."""
+        whole = self._lap()
+        self._add("generate", split.generate)
+        self._add("idle", split.idle)
+        self._add("tools", whole - split.generate - split.idle)
+
+    def drawn(self) -> None:
+        """Runs have been judged and are rows; what comes next are log-probabilities."""
+        self._add("tools", self._lap())
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Other processes are waited for."""
+        self._add("tools", self._lap())
+        yield
+        self._add("idle", self._lap())
+
+    @contextmanager
+    def syncing(self) -> Iterator[None]:
+        """Weights are brought to the engine."""
+        self._add("tools", self._lap())
+        yield
+        self._add("sync", self._lap())
 
     def scored(self) -> None:
         """The log-probabilities before the update are there."""
-        self._parts["log-probabilities"] += time.perf_counter() - self._marked
+        self._add("log-probabilities", self._lap())
 
-    def end(self) -> dict[str, float]:
-        """The parts of the step, in seconds; what is left of it is the update."""
-        whole = time.perf_counter() - self._begun
-        return {**self._parts, "update": whole - sum(self._parts.values())}
+    def end(self) -> dict[str, float | None]:
+        """The parts of the step, in seconds; None is not measured."""
+        self._add("update", self._lap())
+        return dict(self._parts)
+
+    def _lap(self) -> float:
+        since, self._since = self._since, self._clock()
+        return self._since - since
+
+    def _add(self, part: str, seconds: float) -> None:
+        self._parts[part] = (self._parts[part] or 0.0) + seconds
 
 
 class StepLog(TrainerCallback):
-    """Writes `log.jsonl` and says a line, step by step."""
+    """Writes `log.jsonl` and the page, says a line, and stops where an alarm goes off, step by step."""
 
-    def __init__(self, path: Path, clock: StepClock, record: Callable[[str, float], None], say: Say) -> None:
+    def __init__(
+        self,
+        out: Path,
+        clock: StepClock,
+        record: Callable[[str, float], None],
+        say: Say,
+        alarms: Alarms = Alarms(),  # noqa: B008 (frozen)
+        share: Share = lambda found: found,
+    ) -> None:
         """Appends to what is there.
 
         Args:
-            path: of the file.
+            out: folder of the training.
             clock: of the steps.
             record: takes a name and a number for the log that is written next.
             say: is told a line a step.
+            alarms: which stop it.
+            share: tells all processes what the first one found, so that they stop together.
         """
-        self._path, self._clock, self._record, self._say = path, clock, record, say
+        self._out, self._clock, self._record, self._say = out, clock, record, say
+        self._alarms, self._share = alarms, share
+        self._rows: list[Row] = []
+        self.alarm: Alarm | None = None
+        """What it was stopped by."""
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Reads what alarms have to know: the steps before the checkpoint that it goes on from."""
+        path = self._out / LOG
+        if state.is_world_process_zero:
+            without_cut_line(path)
+            self._rows = [row for row in read_log(path) if row["step"] <= state.global_step]
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Starts the clock."""
@@ -72,26 +137,44 @@ class StepLog(TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Stops it."""
         for part, seconds in self._clock.end().items():
-            self._record(f"seconds/{part}", seconds)
+            if seconds is not None:
+                self._record(f"seconds/{part}", seconds)
 
-    def on_log(self, args: Any, state: Any, control: Any, **told: Any) -> None:
+    def on_log(self, args: Any, state: Any, control: TrainerControl, **told: Any) -> None:
         """Keeps and tells a step; the summary at the end of a run is no step."""
         logs: Mapping[str, Any] = told["logs"]
-        if "loss" not in logs or not state.is_world_process_zero:
+        if "loss" not in logs:
             return
+        found = self._kept(logs, state.global_step, state.max_steps) if state.is_world_process_zero else None
+        self.alarm = self._share(found)
+        if self.alarm is not None:
+            control.should_training_stop = True
+            control.should_save = self.alarm.is_saved
+
+    def _kept(self, logs: Mapping[str, Any], step: int, steps: int) -> Alarm | None:
+        """Writes the step down; the alarm that it sets off."""
         kept = {name: _short(value) for name, value in sorted(logs.items()) if not name.startswith(_NOT_OURS)}
-        row = {"step": state.global_step, **kept}
-        with self._path.open("a", encoding="utf-8") as file:
+        row = {"step": step, "seconds/sync": None, **kept}
+        with (self._out / LOG).open("a", encoding="utf-8") as file:
             file.write(json.dumps(row, allow_nan=False) + "\n")
-        self._say(line_of(state.global_step, state.max_steps, row))
+        self._say(line_of(step, steps, row))
+        self._rows.append(row)
+        alarm = alarm_in(self._rows, self._alarms)
+        if alarm is not None:
+            keep_alarm(self._out, alarm)
+        write_page(self._out, self._rows)
+        return alarm
 
 
-def line_of(step: int, steps: int, row: Mapping[str, Any]) -> str:
+def line_of(step: int, steps: int, row: Row) -> str:
     """A step in a line."""
     told = [f"{name} {row[name]:.4g}" for name in _TOLD if row.get(name) is not None]
-    seconds = {part: row.get(f"seconds/{part}") or 0.0 for part in PARTS}
-    split = ", ".join(f"{part} {taken:.1f}" for part, taken in seconds.items())
-    return f"step {step}/{steps}  {'  '.join(told)}  {sum(seconds.values()):.1f} s: {split}"
+    seconds = {part: row.get(f"seconds/{part}") for part in PARTS}
+    split = ", ".join(f"{part} {'-' if taken is None else f'{taken:.1f}'}" for part, taken in seconds.items())
+    whole = sum(taken or 0.0 for taken in seconds.values())
+    own = own_share(row)
+    ours = "" if own is None else f" (our own code {own:.1%})"
+    return f"step {step}/{steps}  {'  '.join(told)}  {whole:.1f} s: {split}{ours}"
 
 
 def _short(value: Any) -> Any:

@@ -3,7 +3,8 @@
     python -m rl.train rl/configs/smoke.toml
 
 Prints a line a step on stderr: the reward, the loss, and where the time went. A training that was stopped goes on from
-its last checkpoint when the command is given again.
+its last checkpoint when the command is given again. One that an alarm stopped ends with status 3: `[alarms]` in the
+file has the bounds. The curves are in `dashboard.html` in its folder.
 """
 
 import argparse
@@ -12,10 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agent.policy import PolicyError
-from evals.composed_set import composed
+from rl.alarms import EXIT_ALARM, AlarmError
 from rl.groups import check_preset
 from rl.preset import load_preset
+from rl.processes import is_first_process, take_device
+from rl.questions import open_questions
 from rl.rollout import Rollouts, Sampler
+from rl.sampling import open_sampler
 from rl.step_log import Say
 from rl.training import Training, read_training
 from tools import packaged
@@ -36,28 +40,36 @@ def main(training: Training, say: Say = lambda _: None, sampler: Sampler | None 
         ValueError: the files, the preset or the model can't be used; or the folder holds another training.
         MissingPartError: a package is not installed.
         PolicyError: the model can't be had.
+        AlarmError: an alarm stopped it; what it had learned is saved.
     """
+    take_device()
     for package in ("trl", "datasets", *(("peft",) if training.lora is not None else ())):
         if not packaged.is_installed(package):
             raise MissingPartError(f"training needs {package}: run `pip install 'videosleuth[rl]'`")
     preset = load_preset(training.preset)
-    check_preset(preset)
-    asked_of = composed(training.data)
-    _check_same(training)
-    sampler = sampler or Sampler(training.model, training.play.options(training.seed))
+    training.check(preset)
+    questions = open_questions(training.data, training.steps * training.questions)
+    if is_first_process():
+        _check_same(training)
+    sampler = sampler or open_sampler(training)
+    sees = sampler.loaded.eyes is not None and training.play.mode != "subtitles"
+    check_preset(preset, training.update.credit(preset), sees_pictures=sees)
     from rl.trainer import GraphTrainer  # here: without TRL, all that is said above can still be said
 
-    rollouts = Rollouts(asked_of, training.game(sampler), sampler)
+    rollouts = Rollouts(questions, training.game(sampler), sampler)
     trainer = GraphTrainer(training, rollouts, preset, say)
     before = _last_checkpoint(training.out)
     trainer.train(resume_from_checkpoint=None if before is None else str(before))
+    if (alarm := trainer.steps.alarm) is not None:
+        last = _last_checkpoint(training.out)
+        raise AlarmError(alarm.message(str(training.out), last.name if last is not None else ""))
     return training.out / f"checkpoint-{training.steps}"
 
 
 def _check_same(training: Training) -> None:
-    """A folder goes on with the training that it was begun with; more steps are no other training."""
+    """A folder goes on with the training that it was begun with; more steps and other alarms are no other training."""
     training.out.mkdir(parents=True, exist_ok=True)
-    path, terms = training.out / _TERMS, training.model_dump_json(exclude={"steps", "out"}, indent=1)
+    path, terms = training.out / _TERMS, training.model_dump_json(exclude={"steps", "out", "alarms"}, indent=1)
     if path.exists() and path.read_text(encoding="utf-8") != terms:
         raise ValueError(f"{training.out} holds another training ({path}): choose another `out`, or restore its file")
     path.write_text(terms, encoding="utf-8")
@@ -78,6 +90,9 @@ def entry(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, FileNotFoundError, MissingPartError, PolicyError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 69 if isinstance(error, PolicyError) else 2
+    except AlarmError as alarm:
+        print(alarm, file=sys.stderr)
+        return EXIT_ALARM
     print(last)
     return 0
 

@@ -15,8 +15,11 @@ from agent.policy import Policy, PolicyOptions
 from agent.trajectory import Limits
 from evals.playing import Game
 from rl import algorithms
+from rl.alarms import Alarms
 from rl.algorithms import ALGORITHMS, Algorithm
-from rl.recipe import Sheet
+from rl.groups import Credit, check_preset
+from rl.preset import Preset
+from rl.recipe import Sheet, Turns
 
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -36,6 +39,8 @@ class Play(Sheet):
     temperature: Annotated[float, Field(gt=0, le=2)] = 1.0
     max_reply_tokens: Positive = 512
     max_frame_pixels: Positive = 640 * 360
+    is_half: bool = False
+    """A copy in bfloat16 plays: twice as fast on a CPU with avx512_bf16, and its rounding is not in the loss."""
     concurrency: Positive = 8
     """Runs at the same time, and requests in one call of the model."""
 
@@ -61,8 +66,14 @@ class Update(Sheet):
     clip_low: Share | None = None
     clip_high: Share | None = None
     """None takes the algorithm's own."""
+    turns: Turns | None = None
+    """How turns share the advantage of a run: `alike`, `taura`, `steps`; None as the preset says."""
+    easy_weight: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Of a group that answers right throughout; one that is wrong throughout weighs 1, those between lie on a line."""
     kl: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     """Weight of the divergence from the model as it was; above 0 a second copy is held, but for LoRA."""
+    precision: Literal["float32", "bfloat16"] | None = None
+    """Of the products; None is bfloat16 on CUDA. On a CPU with avx512_bf16 it is several times as fast too."""
     learning_rate: Share = 1e-6
     schedule: Literal["constant", "linear", "cosine"] = "constant"
     warmup_steps: Annotated[int, Field(ge=0)] = 0
@@ -76,12 +87,30 @@ class Update(Sheet):
     gradient_checkpointing: bool = False
     """Less memory, a third more time."""
 
-    def rule(self) -> Algorithm:
-        """The algorithm, with the clips of the file."""
-        named = ALGORITHMS[self.algorithm]
+    def rule(self, loss: Literal["clipped", "regression"] = "clipped") -> Algorithm:
+        """The algorithm, with the clips of the file; where a preset regresses, that of Reg-GRPO."""
+        named = ALGORITHMS["reg_grpo" if loss == "regression" else self.algorithm]
         low = named.clip_low if self.clip_low is None else self.clip_low
         high = named.clip_high if self.clip_high is None else self.clip_high
         return Algorithm(named.loss, named.ratio, low, high)
+
+    def credit(self, preset: Preset) -> Credit:
+        """How the worth of runs becomes a push."""
+        return Credit(self.turns or preset.recipe.group.turns, self.easy_weight)
+
+
+class Sampling(Sheet):
+    """What stands in for a group whose runs are all worth the same, which pushes nothing."""
+
+    tries: Annotated[int, Field(ge=0)] = 0
+    """How often other questions are asked in place of such groups, as DAPO does; each try plays as many groups anew."""
+    replay_groups: Annotated[int, Field(ge=0)] = 0
+    """Earlier groups that are kept, with their pictures, to come back in place of such groups, as in TimeSearch-R."""
+    replay_steps: Positive = 8
+    """A group that is older does not come back."""
+    shuffled_runs: Positive | None = None
+    """Of each question on shuffled frames, for a preset that compares with them; None takes as many as were published,
+    or half a group."""
 
 
 class Lora(Sheet):
@@ -89,7 +118,30 @@ class Lora(Sheet):
 
     rank: Positive = 16
     alpha: Share = 32.0
+    start: str = ""
+    """Folder of an adapter to go on with, as `rl.sft` writes it; rank, alpha and targets are then its own."""
     targets: list[str] | Literal["all-linear"] = "all-linear"
+
+
+class Engine(Sheet):
+    """Who generates the tokens of a run."""
+
+    name: Literal["transformers", "vllm", "vllm-server"] = "transformers"
+    """The model in training itself; vLLM beside it on the same GPU; or a vLLM server, on any machine."""
+    url: str = ""
+    """Of the server, as in http://127.0.0.1:8000; `rl.vllm_server` says how it is started."""
+    memory_share: Annotated[float, Field(gt=0, lt=1)] = 0.4
+    """Of the GPU that vLLM takes where it is beside the model in training."""
+    correction: Literal["sequence_mask", "sequence_truncate", "token_mask", "token_truncate"] = "sequence_mask"
+    """Of the loss, by how much likelier a run, or a token, is for the model than for the engine that drew it: what is
+    likelier than the limit does not count (`mask`), or counts as the limit (`truncate`); the words are TRL's."""
+    correction_limit: Share = 3.0
+
+    @model_validator(mode="after")
+    def _has_a_server(self) -> "Engine":
+        if (self.name == "vllm-server") != bool(self.url):
+            raise ValueError("a vllm-server has a url, and no other engine has one")
+        return self
 
 
 class Training(Sheet):
@@ -115,9 +167,14 @@ class Training(Sheet):
     """Steps between two checkpoints; there is always one at the end."""
     keep: Positive | None = 2
     """Checkpoints; None keeps all."""
+    keep_runs: bool = False
+    """Whether all runs are written too, to `runs-0/trajectories.jsonl` of the folder, as `rl.verify` reads them."""
     play: Play = Play()
     update: Update = Update()
+    sampling: Sampling = Sampling()
     lora: Lora | None = None
+    engine: Engine = Engine()
+    alarms: Alarms = Alarms()
 
     @model_validator(mode="after")
     def _hangs_together(self) -> "Training":
@@ -126,7 +183,25 @@ class Training(Sheet):
                 f"questions x generations = {self.questions * self.generations} rows a step can't be put through the "
                 f"model {self.rows_at_once} at once: rows_at_once must divide them"
             )
+        if self.save_every % self.update.passes:
+            raise ValueError(
+                f"save_every = {self.save_every} cuts through the {self.update.passes} passes over the same runs, "
+                "which are not in a checkpoint: make it a multiple of them"
+            )
         return self
+
+    def check(self, preset: Preset) -> None:
+        """ValueError where this preset can't be trained so."""
+        credit, update = self.update.credit(preset), self.update
+        check_preset(preset, credit)
+        regresses = preset.recipe.group.loss == "regression"
+        if regresses and "algorithm" in update.model_fields_set and update.algorithm != "reg_grpo":
+            raise ValueError(
+                f"{preset.name} predicts advantages where {update.algorithm} clips: leave `algorithm` out, or make a "
+                "preset of your own that says nothing of a loss"
+            )
+        if update.rule(preset.recipe.group.loss).loss == "regression" and credit.turns != "alike":
+            raise ValueError(f'reg_grpo predicts one advantage for each run, so turns = "{credit.turns}" does not fit')
 
     def game(self, policy: Policy) -> Game:
         """How `evals.run` would play it."""

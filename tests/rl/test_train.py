@@ -11,7 +11,7 @@ import torch
 from agent.backends.transformers import TransformersPolicy
 from agent.policy import PolicyOptions
 from rl.groups import check_preset
-from rl.preset import load_preset
+from rl.preset import load_preset, preset_names
 from rl.train import entry, main
 from rl.training import Training, read_training
 from tests.rl.dictated import DictatedSampler
@@ -122,12 +122,30 @@ def test_a_file_that_can_not_be_used_says_why(text: str, why: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("preset", "why"),
-    [("omniagent", "each turn its own advantage"), ("deepvideo-r1", "predicts advantages"), ("video-r1", "shuffled")],
+    ("preset", "update", "why"),
+    [
+        ("videokr", {"turns": "steps"}, "tells nothing turn by turn"),
+        ("deepvideo-r1", {"algorithm": "dapo"}, "predicts advantages where dapo clips"),
+        ("deepvideo-r1", {"turns": "taura"}, "one advantage for each run"),
+    ],
 )
-def test_a_preset_that_is_not_trained_yet_is_refused_and_not_bent(preset: str, why: str) -> None:
+def test_what_does_not_go_together_is_refused_and_not_bent(
+    preset: str, update: dict[str, Any], why: str, tmp_path: Path
+) -> None:
     with pytest.raises(ValueError, match=why):
-        check_preset(load_preset(preset))
+        Training(model="m", out=tmp_path, update=update).check(load_preset(preset))
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_can_be_trained(name: str, tmp_path: Path) -> None:
+    preset = load_preset(name)
+    Training(model="m", out=tmp_path).check(preset)
+    check_preset(preset)
+
+
+def test_shuffled_frames_are_not_compared_by_who_sees_none() -> None:
+    with pytest.raises(ValueError, match="this policy is shown no frames"):
+        check_preset(load_preset("video-r1"), sees_pictures=False)
 
 
 @needs_trl
