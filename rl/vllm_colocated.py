@@ -44,6 +44,8 @@ class ColocatedVllm:
             needs_cuda("bringing all weights to vLLM")
             transfers: Any = importlib.import_module("vllm.config.weight_transfer")
             arguments["weight_transfer_config"] = transfers.WeightTransferConfig(backend="ipc")
+            # handles of GPU memory go pickled, from this process to its own engine
+            os.environ.setdefault("VLLM_ALLOW_INSECURE_SERIALIZATION", "1")
         else:
             arguments |= {"enable_lora": True, "max_lora_rank": lora_room(rank)}
         with _on_own_gpu():
