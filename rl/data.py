@@ -18,9 +18,11 @@ from evals.composed.families import Composed
 from evals.composed.material import Material
 from evals.composed.planning import LEVELS
 from evals.composed.recipe import Split
+from evals.controls.shuffled_frames import ShuffledFrames
 from evals.example import Example
 from rl.drawn_captioner import DrawnCaptioner
 from rl.words import Words
+from tools.footage import Footage
 from tools.toolbox import toolbox_over
 
 View = Literal["words", "pictures"]
@@ -40,16 +42,21 @@ class Posed:
     episode: Episode
 
     @contextmanager
-    def tools(self, view: View, encoder: str = "hashing", cache: Path | None = None) -> Iterator[VideoTools]:
+    def tools(
+        self, view: View, encoder: str = "hashing", cache: Path | None = None, *, is_shuffled: bool = False
+    ) -> Iterator[VideoTools]:
         """The tools of its video, as a policy is given them.
 
         Args:
             view: words alone, or pictures too.
             encoder: of the frame index; the default costs nothing and finds colours only.
             cache: folder for the index and for what was read; None is the usual one.
+            is_shuffled: whether segments of the video change places.
         """
         captioner = DrawnCaptioner() if view == "words" else None
-        video = self.episode.painter.video()
+        video: Footage = self.episode.painter.video()
+        if is_shuffled:
+            video = ShuffledFrames(video)
         with closing(toolbox_over(video, encoder=encoder, captioner=captioner, cache=cache)) as toolbox:
             yield Words(toolbox) if view == "words" else toolbox
 

@@ -20,6 +20,7 @@ from typing import Any, Protocol, get_args
 from agent.asking import VideoTools, ask
 from agent.trajectory import Trajectory
 from evals.composed_set import composed
+from evals.controls.catalogue import CONTROLS
 from evals.controls.control import Asked
 from evals.controls.subject import subject_of
 from evals.example import Example
@@ -96,10 +97,13 @@ class PosedQuestions:
         self.examples: Mapping[str, Example] = {key: one.example for key, one in self._posed.items()}
 
     def play(self, wanted: Sequence[Key], game: Game, keep: Keep, concurrency: int) -> None:
-        """Plays them, without a look taken for the policy."""
+        """Plays them, without a look taken for the policy; of controls it knows shuffled frames."""
+        encoder, is_shuffled = game.encoder or "hashing", game.control is CONTROLS["shuffled-frames"]
         with ExitStack() as opened, ThreadPoolExecutor(concurrency) as pool:
             tools = {
-                key: Remembering(opened.enter_context(self._posed[key].tools(self._view, game.encoder or "hashing")))
+                key: Remembering(
+                    opened.enter_context(self._posed[key].tools(self._view, encoder, is_shuffled=is_shuffled))
+                )
                 for key in dict.fromkeys(key for key, _ in wanted)
             }
 
