@@ -1,0 +1,32 @@
+"""Composed questions are played on shuffled frames too, for rewards that compare."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agent.policy import ScriptedPolicy
+from agent.trajectory import Answer, Limits, Trajectory, Turn
+from evals.controls.catalogue import control_named
+from evals.playing import Game
+from evals.run_file import Key
+from rl.data import ComposedQuestions
+from rl.questions import PosedQuestions
+
+
+def test_segments_of_a_composed_video_change_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIDEOSLEUTH_CACHE", str(tmp_path))
+    posed = ComposedQuestions(seed=3).posed(0)
+    questions = PosedQuestions([posed], "pictures")
+    found: list[Trajectory] = []
+
+    def keep(key: Key, trajectory: Trajectory) -> None:
+        found.append(trajectory)
+
+    for control in (None, "shuffled-frames"):
+        game = Game(ScriptedPolicy([Turn("", Answer("A"))]), Limits(), verify=False)
+        questions.play([(posed.example.question.id, 0)], replace(game, control=control_named(control)), keep, 1)
+    plain, shuffled = found
+    assert (plain.error, shuffled.error) == ("", "")
+    assert shuffled.facts == replace(plain.facts, content_hash=shuffled.facts.content_hash)
+    assert shuffled.facts.content_hash != plain.facts.content_hash
