@@ -1,0 +1,121 @@
+"""Whether a policy has learned to look closer: how often it zooms, and what it gets right with and without zooming."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.trajectory import Malformed, Trajectory
+from evals.example import Example
+from evals.figures.stats import wilson
+from evals.run_file import stored
+from evals.scoring import score
+
+IN_WORDS = ("caption", "read_text", "search_text")
+READ = "read"
+"""What a question needs whose answer is too small to be seen on a whole frame."""
+
+
+@dataclass(frozen=True)
+class Looks:
+    """A run in numbers."""
+
+    questions: int
+    right: int
+    scored: int
+    read_right: int
+    read_scored: int
+    """Of the questions that need reading."""
+    zoomed: int
+    """Runs with a zoom that worked."""
+    read_zoomed: int
+    read_questions: int
+    told: int
+    """Runs in which a tool put something of a picture into words: then the eyes were not needed."""
+    parsed_turns: int
+    turns: int
+    calls: int
+    frames: int
+
+
+def looks(run: Path, examples: Mapping[str, Example]) -> Looks:
+    """The numbers of a stored run whose questions were asked as they are in the set.
+
+    Raises:
+        ValueError: no run there, or one of another set.
+    """
+    trajectories = stored(run)
+    if unknown := {one.question.id for one in trajectories} - set(examples):
+        raise ValueError(f"{run} is about other questions, such as {min(unknown)}")
+    return counted([(examples[one.question.id], one) for one in trajectories])
+
+
+def counted(played: Sequence[tuple[Example, Trajectory]]) -> Looks:
+    """The numbers of some runs."""
+    read = [pair for pair in played if READ in pair[0].needs]
+    values, read_values = ([score(*pair).value for pair in some] for some in (played, read))
+    every = [trajectory for _, trajectory in played]
+    moves = [step.turn.move for one in every for step in one.steps if not step.turn.is_opening]
+    return Looks(
+        questions=len(played),
+        right=sum(value == 1.0 for value in values),
+        scored=sum(value is not None for value in values),
+        read_right=sum(value == 1.0 for value in read_values),
+        read_scored=sum(value is not None for value in read_values),
+        zoomed=sum(map(has_zoomed, every)),
+        read_zoomed=sum(has_zoomed(one) for _, one in read),
+        read_questions=len(read),
+        told=sum(_has_worked(one, IN_WORDS) for one in every),
+        parsed_turns=sum(not isinstance(move, Malformed) for move in moves),
+        turns=len(moves),
+        calls=sum(len(one.calls) for one in every),
+        frames=sum(len(result.observation.frames) for one in every for result in one.results),
+    )
+
+
+def has_zoomed(trajectory: Trajectory) -> bool:
+    """Whether a call of `zoom` in it brought a picture."""
+    return _has_worked(trajectory, ("zoom",))
+
+
+def _has_worked(trajectory: Trajectory, names: Sequence[str]) -> bool:
+    calls = {call.id for call in trajectory.calls if call.name in names}
+    return any(result.call_id in calls and not result.observation.is_error for result in trajectory.results)
+
+
+def table(rows: Sequence[tuple[str, str, Looks]]) -> str:
+    """The runs of (model, control, numbers) in Markdown; shares with Wilson's 95 % interval."""
+    head = (
+        "model",
+        "control",
+        "right",
+        "right of reading",
+        "zoom",
+        "zoom of reading",
+        "told by a tool",
+        "turns that parse",
+    )
+    lines = [head, ("---",) * len(head)]
+    for model, control, found in rows:
+        shares = (
+            _share(found.right, found.scored),
+            _share(found.read_right, found.read_scored),
+            _share(found.zoomed, found.questions),
+            _share(found.read_zoomed, found.read_questions),
+            _share(found.told, found.questions),
+            _share(found.parsed_turns, found.turns),
+        )
+        lines.append((model, control, *shares))
+    means = [
+        f"{model}, {control}: {found.calls / found.questions:.1f} calls and {found.frames / found.questions:.1f} frames"
+        for model, control, found in rows
+        if found.questions
+    ]
+    written = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return written + "\n\nA question: " + "; ".join(means) + "."
+
+
+def _share(right: int, count: int) -> str:
+    if not count:
+        return "none"
+    low, high = wilson(right, count)
+    return f"{right} of {count} ({100 * right / count:.0f} %, {100 * low:.0f}-{100 * high:.0f})"

@@ -1,0 +1,111 @@
+"""How well a model names what is on scenes that it was never shown: thing, colour, quarter, tag.
+
+    python -m rl.small_vlm.naming MODEL [--split heldout] [--scenes 200]
+
+On the side `train` the scenes are new and the names are known; on the side `heldout` the names are new too, so that a
+thing can't be named there by anybody who has learned names from pictures alone.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+from agent.backends.sampling import Draw
+from agent.backends.transformers import Prompt, TransformersPolicy
+from agent.backends.vision import decoded
+from agent.policy import PolicyError, PolicyOptions
+from evals.composed.recipe import Split
+from rl.small_vlm.pretrain import asked
+from rl.small_vlm.pretrain_config import PretrainSettings
+from rl.small_vlm.scenes import Scene, Scenes, Told, read_back
+
+EXIT_BAD_INPUT = 2
+SEED = 1_000_003
+"""Of the scenes: no training should take it."""
+_MAX_TOKENS = 24
+FIELDS = ("colour", "thing", "quarter", "tag")
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a model said of one scene."""
+
+    scene: Scene
+    said: str
+
+    @property
+    def told(self) -> Told:
+        """What it said, field by field."""
+        return read_back(self.said)
+
+
+def named(policy: TransformersPolicy, scenes: Sequence[Scene], at_once: int = 8) -> list[Named]:
+    """What the model says of each scene, greedily."""
+    found = []
+    for start in range(0, len(scenes), at_once):
+        some = scenes[start : start + at_once]
+        replies = policy.generate([_prompt(policy, scene) for scene in some])
+        found += [Named(scene, reply.text) for scene, reply in zip(some, replies, strict=True)]
+    return found
+
+
+def shares(found: Sequence[Named]) -> dict[str, tuple[int, int]]:
+    """Of each field how often it was right, of the scenes that have it; `empty`: nothing called nothing."""
+    counted = {}
+    for field in FIELDS:
+        asked_for = [one for one in found if getattr(one.scene.told, field) is not None]
+        right = sum(getattr(one.told, field) == getattr(one.scene.told, field) for one in asked_for)
+        counted[field] = (right, len(asked_for))
+    empty = [one for one in found if one.scene.kind == "empty"]
+    counted["empty"] = (sum(one.said.strip() == one.scene.told.line for one in empty), len(empty))
+    return counted
+
+
+def told(found: Sequence[Named]) -> str:
+    """The shares in a line."""
+    parts = [f"{name} {right} of {count}" for name, (right, count) in shares(found).items()]
+    return f"named right: {', '.join(parts)}"
+
+
+def policy_of(model: str, max_pixels: int, adapter: str = "") -> TransformersPolicy:
+    """The model, to be asked for a line about pictures of up to `max_pixels`."""
+    options = PolicyOptions(max_reply_tokens=_MAX_TOKENS, max_frame_pixels=max_pixels, adapter=adapter)
+    return TransformersPolicy(model, options)
+
+
+def _prompt(policy: TransformersPolicy, scene: Scene) -> Prompt:
+    eyes = policy.loaded.eyes
+    if eyes is None:
+        raise ValueError(f"{policy.spec} only reads: nothing can be shown to it")
+    seen = eyes.look(decoded(scene.jpeg))
+    return Prompt(policy.loaded.scribe.write(asked(scene)).expanded([seen.span]), (seen,), Draw(0.0, 1.0, 0))
+
+
+def scenes_of(split: Split, count: int, max_frame_pixels: int, crop_pixels: int) -> list[Scene]:
+    """So many scenes that no training has seen."""
+    return list(map(Scenes(SEED, split, max_frame_pixels, crop_pixels), range(count)))
+
+
+def _command_line(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser("python -m rl.small_vlm.naming", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("model", metavar="MODEL")
+    parser.add_argument("--adapter", default="", metavar="FOLDER")
+    parser.add_argument("--split", choices=get_args(Split), default="train")
+    parser.add_argument("--scenes", type=int, default=200, metavar="N")
+    settings = PretrainSettings()
+    parser.add_argument("--max-frame-pixels", type=int, default=settings.max_frame_pixels, metavar="N")
+    parser.add_argument("--crop-pixels", type=int, default=settings.crop_pixels, metavar="N")
+    got = parser.parse_args(arguments)
+    try:
+        policy = policy_of(got.model, max(got.max_frame_pixels, got.crop_pixels), got.adapter)
+        print(told(named(policy, scenes_of(got.split, got.scenes, got.max_frame_pixels, got.crop_pixels))))
+    except (ValueError, OSError, PolicyError) as error:
+        print(f"rl.small_vlm.naming: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_command_line())

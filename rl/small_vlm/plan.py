@@ -1,0 +1,178 @@
+"""What a file for `python -m rl.small_vlm.run` may say, checked whole before the first stage."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from agent.policy import PolicyOptions
+from agent.trajectory import Limits
+from evals.controls.catalogue import CONTROLS
+from rl import collect
+from rl.recipe import Sheet
+from rl.sft_config import SftConfig
+from rl.small_vlm.build import Shape
+from rl.small_vlm.pretrain_config import PretrainConfig
+from rl.training import Training
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class Build(Sheet):
+    """How large the model is; as `rl.small_vlm.build.Shape`."""
+
+    eye_width: Count = Shape.eye_width
+    eye_depth: Count = Shape.eye_depth
+    eye_heads: Count = Shape.eye_heads
+    patch_pixels: Count = Shape.patch_pixels
+    text_layers: Count | None = None
+
+    def shape(self) -> Shape:
+        """The same for the builder."""
+        return Shape(**self.model_dump())
+
+
+class Naming(Sheet):
+    """How it is measured what the eyes can name."""
+
+    scenes: Count = 500
+
+
+class Expert(Sheet):
+    """Whose runs are imitated."""
+
+    questions: Count = 4000
+    level: Annotated[int, Field(ge=1, le=5)] = 1
+    seed: int = 0
+    concurrency: Count = 4
+
+
+class Evaluation(Sheet):
+    """What is asked after each training."""
+
+    data: str = "drawn,level=1,count=100,seed=11,split=heldout"
+    controls: tuple[str, ...] = ("blind", "no-zoom", "oracle-crop")
+    """Besides the game as it is."""
+
+    @field_validator("controls")
+    @classmethod
+    def _are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := set(names) - set(CONTROLS):
+            raise ValueError(f"no controls {', '.join(sorted(unknown))}: there are {', '.join(CONTROLS)}")
+        return names
+
+
+class Plan(Sheet):
+    """All stages, in the order in which they are done."""
+
+    out: Path
+    """A folder of its own for each stage, and `report.md`."""
+    max_frame_pixels: Count = 224 * 126
+    """The largest picture in every stage: print on a tag is then 4 pixels high on a whole frame and 13 in a zoom."""
+    crop_pixels: Count = 384 * 288
+    """The largest crop of an oracle, which shows needle and tag together and is never seen in the game."""
+    max_turns: Count = 6
+    max_reply_tokens: Count = 256
+    concurrency: Count = 16
+    """Runs at once."""
+    build: Build = Build()
+    pretrain: dict[str, Any] = Field(default_factory=dict)
+    """As `rl.small_vlm.pretrain` takes it, but for what is said here."""
+    naming: Naming = Naming()
+    expert: Expert = Expert()
+    sft: dict[str, Any] = Field(default_factory=dict)
+    """As `rl.sft` takes it."""
+    train: dict[str, Any] = Field(default_factory=dict)
+    """As `rl.train` takes it."""
+    evaluate: Evaluation = Evaluation()
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> "Plan":
+        for made in (self.pretraining, self.imitation, self.training):
+            made()
+        return self
+
+    @property
+    def built(self) -> Path:
+        """Folder of the model that knows nothing yet."""
+        return self.out / "built"
+
+    @property
+    def expert_run(self) -> Path:
+        """Folder of the runs that are imitated."""
+        return self.out / "expert"
+
+    def pretraining(self) -> PretrainConfig:
+        """The training of the eyes."""
+        told: dict[str, Any] = {"model": str(self.built), "out": self.out / "eyes"}
+        told |= {"max_frame_pixels": self.max_frame_pixels, "crop_pixels": self.crop_pixels}
+        return PretrainConfig.model_validate(self.pretrain | told)
+
+    def collecting(self) -> collect.Config:
+        """The playing of the expert: in the very game that is trained and evaluated, its first look included."""
+        expert = self.expert
+        return collect.Config(
+            self.expert_run,
+            questions=expert.questions,
+            seed=expert.seed,
+            level=expert.level,
+            view="pictures",
+            opening=True,
+            concurrency=expert.concurrency,
+            max_turns=self.max_turns,
+        )
+
+    def imitation(self) -> SftConfig:
+        """The cold start: eyes and words, all weights."""
+        told = {
+            "model": str(self.pretraining().out),
+            "out": self.out / "sft",
+            "data": [self.expert_run],
+            "tools": (),
+            "lora_rank": 0,
+            "max_frame_pixels": self.max_frame_pixels,
+        }
+        return SftConfig.model_validate({"max_tokens": 8192} | self.sft | told)
+
+    def training(self) -> Training:
+        """The training by reward."""
+        play = {
+            "max_turns": self.max_turns,
+            "max_reply_tokens": self.max_reply_tokens,
+            "max_frame_pixels": self.max_frame_pixels,
+            "concurrency": self.concurrency,
+            "encoder": "hashing",
+        }
+        told = {"model": str(self.imitation().out), "out": self.out / "grpo"}
+        return Training.model_validate(self.train | told | {"play": self.train.get("play", {}) | play})
+
+    def limits(self) -> Limits:
+        """Where a run ends."""
+        return self.training().play.limits()
+
+    def options(self, adapter: str, max_frame_pixels: int) -> PolicyOptions:
+        """How a model is asked when it is evaluated: greedily."""
+        return PolicyOptions(
+            max_reply_tokens=self.max_reply_tokens,
+            max_frame_pixels=max_frame_pixels,
+            concurrency=self.concurrency,
+            adapter=adapter,
+        )
+
+
+def read_plan(path: Path) -> Plan:
+    """The plan of a TOML file; paths in it are as seen from where the command runs.
+
+    Raises:
+        ValueError: it can't be read or does not hang together; says why.
+        FileNotFoundError: there is no such file.
+    """
+    try:
+        return Plan.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path}: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise ValueError(f"{path}: {where}: {first['msg']}") from error

@@ -1,0 +1,215 @@
+"""Teaches the eyes to see: a picture of a composed scene, and the line that says what is on it.
+
+    python -m rl.small_vlm.pretrain CONFIG.toml
+
+The text side stays as it is, or has an adapter that is merged at the end. Scenes are drawn as they are needed, of the
+side `train` only, and none comes twice. A training that was stopped goes on when the command is given again.
+"""
+
+import importlib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from agent.backends.loading import Loaded, load
+from agent.backends.vision import decoded
+from agent.messages import Conversation, Message, Picture, Text
+from agent.policy import PolicyError
+from agent.trajectory import Reply
+from rl.imitated import Row
+from rl.picture_loss import OF_EYES, Batch, PictureLoss, batch_loss, is_of_eyes, loss_of
+from rl.sft import save_around, share_of_rate
+from rl.small_vlm.pretrain_config import PretrainConfig, read_config
+from rl.small_vlm.scenes import ASKED, Scene, Scenes
+from tools import packaged
+from tools.observation import MissingPartError
+
+EXIT_BAD_INPUT = 2
+LOG, TERMS, STATE = "log.jsonl", "pretrain.json", "state.pt"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step, as the log has it."""
+
+    step: int
+    loss: float
+    """Mean over the tokens of the lines, natural logarithm."""
+    tokens: int
+    norm: float
+    """Of the gradient, before it was clipped."""
+    learning_rate: float
+    seconds: float
+
+
+def asked(scene: Scene) -> Conversation:
+    """What a model is asked about a scene."""
+    return Conversation((Message("user", (Picture(scene.ref), Text("\n" + ASKED))),), ())
+
+
+def main(config: PretrainConfig, say: Callable[[str], None] = lambda _: None) -> list[Step]:
+    """Trains, and writes the model; gives back the steps that were done now.
+
+    Raises:
+        ValueError: the folder holds no model that sees, or `out` holds another training.
+        PolicyError: the model can't be had.
+        MissingPartError: an adapter without peft.
+    """
+    _check_same(config)
+    torch.manual_seed(config.seed)
+    loaded = load(config.model, max(config.max_frame_pixels, config.crop_pixels))
+    loss = loss_of(loaded)
+    if loss is None:
+        raise ValueError(f"{config.model} only reads: build one that sees with `python -m rl.small_vlm.build`")
+    model = _prepared(loaded, config)
+    steps = []
+    with (config.out / LOG).open("a", encoding="utf-8") as log:
+        for step in train(model, Lessons(loaded, loss, config), config):
+            steps.append(step)
+            log.write(json.dumps(asdict(step)) + "\n")
+            log.flush()
+            say(f"step {step.step}: loss {step.loss:.4f}, norm {step.norm:.2f}, {step.seconds:.1f} s")
+    merged = model.merge_and_unload() if config.text_lora_rank else model
+    merged.save_pretrained(config.out)
+    save_around(config.model, config.out)
+    (config.out / STATE).unlink(missing_ok=True)
+    return steps
+
+
+class Lessons(Dataset[Batch]):
+    """Batch number n, of `pictures_at_once` scenes each."""
+
+    def __init__(self, loaded: Loaded, loss: PictureLoss, config: PretrainConfig) -> None:
+        assert loaded.eyes is not None
+        self._scribe, self._eyes, self._loss = loaded.scribe, loaded.eyes, loss
+        self._scenes = Scenes(config.seed, "train", config.max_frame_pixels, config.crop_pixels)
+        self._count = config.pictures_at_once
+
+    def __getitem__(self, number: int) -> Batch:
+        rows = [self.row(self._scenes(number * self._count + place)) for place in range(self._count)]
+        return self._loss.batch(rows)
+
+    def row(self, scene: Scene) -> Row:
+        """A scene with the line that is to be said of it."""
+        answered = (*asked(scene).messages, Message("assistant", reply=Reply(scene.told.line)))
+        tokens = self._scribe.write(Conversation(answered, ()))
+        expanded = tokens.expanded([self._eyes.look(decoded(scene.jpeg)).span])
+        return Row(expanded.ids, expanded.sampled, (scene.jpeg,))
+
+
+def train(model: Any, lessons: Lessons, config: PretrainConfig) -> Iterator[Step]:
+    """The steps that are left, as they are done."""
+    weights = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+    optimizer = torch.optim.AdamW(weights.values(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    done = _resumed(config.out / STATE, weights, optimizer)
+    at_once = config.pictures_a_step // config.pictures_at_once
+    batches = iter(
+        DataLoader(
+            lessons,
+            batch_size=None,
+            sampler=range(done * at_once, config.steps * at_once),
+            num_workers=config.workers,
+            multiprocessing_context="fork" if config.workers else None,
+        )
+    )
+    model.train()
+    for number in range(done, config.steps):
+        started = time.perf_counter()
+        rate = config.learning_rate * share_of_rate(number, config.steps, config.warmup_share)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        loss, tokens = _gradients(model, [next(batches) for _ in range(at_once)], config)
+        norm = float(torch.nn.utils.clip_grad_norm_(weights.values(), config.max_norm))
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        if (number + 1) % config.save_every == 0:
+            _keep(config.out / STATE, number + 1, weights, optimizer)
+        yield Step(number + 1, loss, tokens, norm, rate, time.perf_counter() - started)
+    model.eval()
+
+
+def _gradients(model: Any, batches: list[Batch], config: PretrainConfig) -> tuple[float, int]:
+    """Leaves the gradient of the mean over the tokens of the lines; gives back that mean, and their number."""
+    tokens = sum(int(batch.wanted[:, 1:].sum()) for batch in batches)
+    total = 0.0
+    for batch in batches:
+        with torch.autocast(model.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
+            loss = batch_loss(model, batch)
+        (loss.total / tokens).backward()  # type: ignore[no-untyped-call]
+        total += float(loss.total.detach())
+    return total / tokens, tokens
+
+
+def _prepared(loaded: Loaded, config: PretrainConfig) -> Any:
+    """The model in float32, with its eyes to be trained, and of the text side an adapter or nothing."""
+    model = loaded.model.float()
+    if config.text_lora_rank:
+        model = _with_adapter(model, config.text_lora_rank)
+    for name, weight in model.named_parameters():
+        weight.requires_grad_(is_of_eyes(name) or "lora_" in name)
+    return model
+
+
+def _with_adapter(model: Any, rank: int) -> Any:
+    if not packaged.is_installed("peft"):
+        raise MissingPartError("peft is not installed, which LoRA needs: run `pip install 'videosleuth[rl]'`")
+    peft: Any = importlib.import_module("peft")
+    settings = peft.LoraConfig(
+        r=rank, lora_alpha=2 * rank, target_modules="all-linear", exclude_modules=OF_EYES, task_type="CAUSAL_LM"
+    )
+    return peft.get_peft_model(model, settings)
+
+
+def _check_same(config: PretrainConfig) -> None:
+    """A folder goes on with the training that it was begun with."""
+    if config.pictures_a_step % config.pictures_at_once:
+        raise ValueError(
+            f"pictures_at_once = {config.pictures_at_once} must divide pictures_a_step = {config.pictures_a_step}"
+        )
+    config.out.mkdir(parents=True, exist_ok=True)
+    path, terms = config.out / TERMS, config.model_dump_json(exclude={"out", "workers"}, indent=1)
+    if path.exists() and path.read_text(encoding="utf-8") != terms:
+        raise ValueError(f"{config.out} holds another training ({path}): choose another `out`, or restore its file")
+    path.write_text(terms, encoding="utf-8")
+
+
+def _keep(path: Path, step: int, weights: dict[str, Any], optimizer: torch.optim.Optimizer) -> None:
+    beside = path.with_suffix(".partial")
+    kept = {name: weight.detach() for name, weight in weights.items()}
+    torch.save({"step": step, "weights": kept, "optimizer": optimizer.state_dict()}, beside)
+    beside.replace(path)
+
+
+def _resumed(path: Path, weights: dict[str, Any], optimizer: torch.optim.Optimizer) -> int:
+    """How many steps are done; weights and optimiser are then as they were."""
+    if not path.exists():
+        return 0
+    state = torch.load(path, weights_only=True, map_location="cpu")
+    with torch.no_grad():
+        for name, weight in weights.items():
+            weight.copy_(state["weights"][name])
+    optimizer.load_state_dict(state["optimizer"])
+    return int(state["step"])
+
+
+def _command_line() -> int:
+    if len(sys.argv) != 2:
+        print("usage: python -m rl.small_vlm.pretrain CONFIG.toml", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    try:
+        main(read_config(Path(sys.argv[1])), lambda line: print(line, file=sys.stderr, flush=True))
+    except (ValueError, OSError, PolicyError, MissingPartError) as error:
+        print(f"rl.small_vlm.pretrain: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_command_line())

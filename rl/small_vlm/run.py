@@ -1,0 +1,152 @@
+"""Run 2, a small model that must zoom to answer, from nothing to its report, in one command.
+
+    python -m rl.small_vlm.run rl/configs/run2/full.toml     one GPU
+    python -m rl.small_vlm.run rl/configs/run2/smoke.toml    every stage in tiny numbers, on a CPU
+
+Builds the model, teaches its eyes, lets the expert play, imitates it, trains by reward, and evaluates with and without
+zoom. Stages that are done are not done again, and one that was stopped goes on, when the command is given again.
+"""
+
+import gc
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from agent.policy import PolicyError
+from evals import run as evaluation
+from evals.composed.recipe import Split
+from evals.composed_set import composed
+from rl import collect, sft, train
+from rl.small_vlm import pretrain
+from rl.small_vlm.build import build
+from rl.small_vlm.looking import Looks, looks, table
+from rl.small_vlm.naming import named, policy_of, scenes_of, told
+from rl.small_vlm.plan import Plan, read_plan
+from tools.cache import write_atomically
+from tools.observation import MissingPartError
+
+Say = Callable[[str], None]
+
+EXIT_BAD_INPUT = 2
+REPORT, TERMS = "report.md", "plan.json"
+_AS_IT_IS, _CROP = "none", "oracle-crop"
+_SPLITS: tuple[Split, Split] = ("train", "heldout")
+
+
+def main(plan: Plan, say: Say = lambda _: None) -> str:
+    """The report, in Markdown; it lies in the folder too.
+
+    Raises:
+        ValueError: the folder holds another run, or as the stages say.
+        MissingPartError: a package is not installed.
+        PolicyError: a model can't be had.
+    """
+    _check_same(plan)
+    done = _Done(plan.out, say)
+    eyes, imitation, training = plan.pretraining(), plan.imitation(), plan.training()
+    done("build", lambda: str(plan.built if plan.built.exists() else build(plan.built, plan.build.shape())))
+    before = done("name before", lambda: _named(plan, plan.built))
+    done("pretrain", lambda: f"{len(pretrain.main(eyes, say))} steps")
+    after = done("name after", lambda: _named(plan, eyes.out))
+    done("expert", lambda: collect.summary(collect.main(plan.collecting(), say)))
+    done("sft", lambda: f"{len(sft.main(imitation, say))} steps")
+    done("grpo", lambda: str(train.main(training, say)))
+    rows = _evaluated(plan, "sft", str(imitation.out), "", done, say)
+    last = training.out / f"checkpoint-{training.steps}"
+    model, adapter = (str(last), "") if training.lora is None else (str(imitation.out), str(last))
+    rows += _evaluated(plan, "grpo", model, adapter, done, say)
+    report = f"Before the eyes were taught, {before}\nAfter, {after}\n\n{table(rows)}\n"
+    write_atomically(plan.out / REPORT, report)
+    return report
+
+
+class _Done:
+    """Does what is not done yet, and remembers what it came to."""
+
+    def __init__(self, out: Path, say: Say) -> None:
+        self._path = out / "done.json"
+        self._say = say
+
+    def __call__(self, name: str, stage: Callable[[], str]) -> str:
+        known: dict[str, str] = json.loads(self._path.read_text(encoding="utf-8")) if self._path.exists() else {}
+        if name not in known:
+            self._say(f"== {name}")
+            started = time.perf_counter()
+            found = stage()
+            _set_free()
+            self._say(f"== {name}: done in {time.perf_counter() - started:.0f} s: {found}")
+            known[name] = found
+            write_atomically(self._path, json.dumps(known, indent=1))
+        return known[name]
+
+
+def _set_free() -> None:
+    """Gives back what a stage held on the device."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _check_same(plan: Plan) -> None:
+    """A folder goes on with the plan that it was begun with."""
+    plan.out.mkdir(parents=True, exist_ok=True)
+    path, terms = plan.out / TERMS, plan.model_dump_json(exclude={"out"}, indent=1)
+    if path.exists() and path.read_text(encoding="utf-8") != terms:
+        raise ValueError(f"{plan.out} holds another run ({path}): choose another `out`, or restore its file")
+    path.write_text(terms, encoding="utf-8")
+
+
+def _named(plan: Plan, model: Path) -> str:
+    pixels = plan.max_frame_pixels, plan.crop_pixels
+    policy = policy_of(str(model), max(pixels))
+    known, new = (told(named(policy, scenes_of(split, plan.naming.scenes, *pixels))) for split in _SPLITS)
+    return f"new scenes of known things, {known}; things never shown, {new}"
+
+
+def _evaluated(plan: Plan, name: str, model: str, adapter: str, done: _Done, say: Say) -> list[tuple[str, str, Looks]]:
+    """The numbers of a model, in the game as it is and under each control."""
+    examples = composed(plan.evaluate.data).examples()
+    config = evaluation.Config(
+        benchmark="composed",
+        data=plan.evaluate.data,
+        out=plan.out,
+        policy=f"transformers:{model}",
+        verify=False,
+        encoder="hashing",
+        limits=plan.limits(),
+    )
+    rows = []
+    for control in (None, *plan.evaluate.controls):
+        folder = plan.out / f"{name}-{control or _AS_IT_IS}"
+        options = plan.options(adapter, plan.crop_pixels if control == _CROP else plan.max_frame_pixels)
+        one = replace(config, out=folder, control=control, options=options)
+        done(folder.name, partial(_evaluate, one, say))
+        rows.append((name, control or _AS_IT_IS, looks(folder, examples)))
+    return rows
+
+
+def _evaluate(config: evaluation.Config, say: Say) -> str:
+    evaluation.main(config, say=say)
+    return str(config.out)
+
+
+def _command_line() -> int:
+    if len(sys.argv) != 2:
+        print("usage: python -m rl.small_vlm.run PLAN.toml", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    try:
+        print(main(read_plan(Path(sys.argv[1])), lambda line: print(line, file=sys.stderr, flush=True)))
+    except (ValueError, OSError, PolicyError, MissingPartError) as error:
+        print(f"rl.small_vlm.run: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_command_line())
