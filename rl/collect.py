@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from agent.asking import ask
+from agent.asking import ask, video_facts
+from agent.modes import opening_calls
 from agent.policy import Policy, PolicyError, PolicyOptions, open_policy
 from agent.trajectory import Calls, Limits, Malformed, Stop, Trajectory
 from evals.composed.recipe import Split
@@ -45,10 +46,14 @@ class Config:
     split: Split = "train"
     level: int = 1
     view: View = "words"
+    opening: bool = False
+    """With pictures: the look that `agent ask` and `evals.run` take for a model before its first turn."""
     keep: Literal["right", "all"] = "right"
     """Right runs are what is imitated; all of them are what accuracy is told from."""
     concurrency: int = 1
     adapter: str = ""
+    half: bool = False
+    """The model in bfloat16, which is twice as fast on a CPU that multiplies in it."""
     temperature: float = 0.0
     max_reply_tokens: int = 384
     max_turns: int = 8
@@ -68,6 +73,13 @@ class Told:
     """Calls that a tool refused."""
 
 
+@dataclass
+class Left:
+    """Questions that are still to be played to their end."""
+
+    count: int
+
+
 def main(config: Config, say: Callable[[str], None] = lambda _: None) -> list[Told]:
     """How each question that was played now went; the runs are in the folder.
 
@@ -78,13 +90,20 @@ def main(config: Config, say: Callable[[str], None] = lambda _: None) -> list[To
     questions = ComposedQuestions(
         config.seed, split=config.split, curriculum=Curriculum(config.level, config.level), view=config.view
     )
-    player = player_of(config)
+    if config.opening and config.view == "words":
+        raise ValueError("a first look brings pictures, and with the view words there are none: leave --opening out")
+    left = Left(0)
+    player = player_of(config, lambda: min(left.count, config.concurrency))
     told_all: list[Told] = []
     started = time.perf_counter()
     with only_writer(config.out):
         kept = RunFile(config.out / TRAJECTORIES)
         numbers = range(config.start, config.start + config.questions)
-        for posed, trajectory in _played(map(questions.posed, numbers), player, config, {key for key, _ in kept.ends}):
+        known = {key for key, _ in kept.ends}
+        asked = [one for one in map(questions.posed, numbers) if one.example.question.id not in known]
+        left.count = len(asked)
+        for posed, trajectory in _played(asked, player, config):
+            left.count -= 1
             told_all.append(how(posed, trajectory))
             if config.keep == "all" or is_to_imitate(posed, trajectory):
                 kept.add(told(trajectory) if trajectory.setup is None else trajectory)
@@ -92,8 +111,8 @@ def main(config: Config, say: Callable[[str], None] = lambda _: None) -> list[To
     return told_all
 
 
-def player_of(config: Config) -> Callable[[Posed], Policy]:
-    """Who plays a question."""
+def player_of(config: Config, in_play: Callable[[], int] | None = None) -> Callable[[Posed], Policy]:
+    """Who plays a question; `in_play` tells how many are being played."""
     if config.player == EXPERT:
         return lambda posed: Expert(posed.asked, _eyes(posed, config.view))
     options = PolicyOptions(
@@ -103,8 +122,17 @@ def player_of(config: Config) -> Callable[[Posed], Policy]:
         concurrency=config.concurrency,
         adapter=config.adapter,
     )
-    policy = open_policy(config.player, options)
+    policy = _half(config.player, options, in_play) if config.half else open_policy(config.player, options)
     return lambda posed: policy
+
+
+def _half(player: str, options: PolicyOptions, in_play: Callable[[], int] | None) -> Policy:
+    kind, _, where = player.partition(":")
+    if kind != "transformers":
+        raise ValueError(f"only transformers:MODEL plays in half precision, got {player!r}: leave --half out")
+    from rl.half_copy import HalfPolicy
+
+    return HalfPolicy(where, options, in_play)
 
 
 def _eyes(posed: Posed, view: View) -> WordEyes | PictureEyes:
@@ -112,20 +140,22 @@ def _eyes(posed: Posed, view: View) -> WordEyes | PictureEyes:
 
 
 def _played(
-    posed: Iterable[Posed], player: Callable[[Posed], Policy], config: Config, known: set[str]
+    asked: Sequence[Posed], player: Callable[[Posed], Policy], config: Config
 ) -> Iterable[tuple[Posed, Trajectory]]:
-    left = [one for one in posed if one.example.question.id not in known]
     with ThreadPoolExecutor(config.concurrency) as pool:
-        playing = {pool.submit(play, one, player(one), config.view, config.max_turns): one for one in left}
+        playing = {
+            pool.submit(play, one, player(one), config.view, config.max_turns, config.opening): one for one in asked
+        }
         for done in as_completed(playing):
             yield playing[done], done.result()
 
 
-def play(posed: Posed, policy: Policy, view: View, max_turns: int = 8) -> Trajectory:
-    """One question through the graph, without a look taken for it and without a second one."""
+def play(posed: Posed, policy: Policy, view: View, max_turns: int = 8, opening: bool = False) -> Trajectory:
+    """One question through the graph, with a look taken for it or without, and without a second one."""
     with posed.tools(view) as tools:
         limits = Limits(max_turns=max_turns, max_frames=None)
-        return ask(posed.example.question, tools, policy, limits, verify=False, opening=())
+        looks = opening_calls("look", video_facts(tools)) if opening else ()
+        return ask(posed.example.question, tools, policy, limits, verify=False, opening=looks)
 
 
 def is_to_imitate(posed: Posed, trajectory: Trajectory) -> bool:
@@ -177,9 +207,11 @@ def _parsed(arguments: Sequence[str] | None) -> Config:
     parser.add_argument("--split", choices=get_args(Split), default=Config.split)
     parser.add_argument("--level", type=int, default=Config.level, help="1, 30 s with 1, to 5, 600 s with 6")
     parser.add_argument("--view", choices=get_args(View), default=Config.view)
+    parser.add_argument("--opening", action="store_true", help="with a first look, as agent ask takes it for a model")
     parser.add_argument("--keep", choices=("right", "all"), default=Config.keep)
     parser.add_argument("--concurrency", type=int, default=Config.concurrency, metavar="N")
     parser.add_argument("--adapter", default="", metavar="FOLDER", help="LoRA, for transformers:MODEL")
+    parser.add_argument("--half", action="store_true", help="in bfloat16, for transformers:MODEL")
     parser.add_argument("--temperature", type=float, default=Config.temperature)
     parser.add_argument("--max-reply-tokens", type=int, default=Config.max_reply_tokens, metavar="N")
     parser.add_argument("--max-turns", type=int, default=Config.max_turns, metavar="N")
