@@ -5,9 +5,14 @@ The tokens are trained on by the model itself, whose log-probabilities differ fr
 """
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import torch
+
+from agent.backends.batching import Batcher
+from agent.backends.transformers import TransformersPolicy
+from agent.policy import PolicyOptions
 
 
 class HalfCopy:
@@ -30,3 +35,24 @@ class HalfCopy:
                 if key == "weight" and layer is not adapted:
                     value = value + sum(adapted.get_delta_weight(one) for one in adapted.active_adapters)
                 weight.copy_(value)
+
+
+class HalfPolicy(TransformersPolicy):
+    """`transformers:MODEL` played by such a copy: for evaluations in a training's own precision."""
+
+    def __init__(self, where: str, options: PolicyOptions, in_play: Callable[[], int] | None = None) -> None:
+        """Loads the model; errors as `TransformersPolicy`.
+
+        Args:
+            where: as `TransformersPolicy`.
+            options: as `TransformersPolicy`.
+            in_play: how many runs there are now that will ask, so that batches can be full.
+        """
+        super().__init__(where, options)
+        self._half = HalfCopy(self.loaded.model)
+        self._ask = Batcher(self.generate, options.concurrency, in_play=in_play)
+
+    @property
+    def model(self) -> Any:
+        """What generates."""
+        return self._half.model

@@ -93,7 +93,7 @@ def best_dtype(device: torch.device, saved: torch.dtype | None) -> torch.dtype:
 
 
 def with_adapter(model: Any, folder: str) -> Any:
-    """The model with a LoRA adapter in it.
+    """The model with a LoRA adapter summed into its weights, so that playing costs nothing more.
 
     Raises:
         PolicyError: no adapter there, or one of another model.
@@ -105,7 +105,7 @@ def with_adapter(model: Any, folder: str) -> Any:
     if not (Path(folder) / "adapter_config.json").is_file():
         raise PolicyError(f"no adapter in {folder}: give the folder that holds adapter_config.json")
     try:
-        return peft.PeftModel.from_pretrained(model, folder).get_base_model().eval()
+        return peft.PeftModel.from_pretrained(model, folder).merge_and_unload().eval()
     except (ValueError, RuntimeError) as error:
         raise PolicyError(f"the adapter in {folder} does not fit this model: {first_line(error)}") from error
 
