@@ -51,6 +51,8 @@ class Config:
     keep: Literal["right", "all"] = "right"
     """Right runs are what is imitated; all of them are what accuracy is told from."""
     concurrency: int = 1
+    blind: bool = False
+    """A grey clip in place of every video."""
     adapter: str = ""
     half: bool = False
     """The model in bfloat16, which is twice as fast on a CPU that multiplies in it."""
@@ -144,15 +146,18 @@ def _played(
 ) -> Iterable[tuple[Posed, Trajectory]]:
     with ThreadPoolExecutor(config.concurrency) as pool:
         playing = {
-            pool.submit(play, one, player(one), config.view, config.max_turns, config.opening): one for one in asked
+            pool.submit(play, one, player(one), config.view, config.max_turns, config.opening, config.blind): one
+            for one in asked
         }
         for done in as_completed(playing):
             yield playing[done], done.result()
 
 
-def play(posed: Posed, policy: Policy, view: View, max_turns: int = 8, opening: bool = False) -> Trajectory:
+def play(
+    posed: Posed, policy: Policy, view: View, max_turns: int = 8, opening: bool = False, blind: bool = False
+) -> Trajectory:
     """One question through the graph, with a look taken for it or without, and without a second one."""
-    with posed.tools(view) as tools:
+    with posed.tools(view, is_blind=blind) as tools:
         limits = Limits(max_turns=max_turns, max_frames=None)
         looks = opening_calls("look", video_facts(tools)) if opening else ()
         return ask(posed.example.question, tools, policy, limits, verify=False, opening=looks)
@@ -211,6 +216,7 @@ def _parsed(arguments: Sequence[str] | None) -> Config:
     parser.add_argument("--keep", choices=("right", "all"), default=Config.keep)
     parser.add_argument("--concurrency", type=int, default=Config.concurrency, metavar="N")
     parser.add_argument("--adapter", default="", metavar="FOLDER", help="LoRA, for transformers:MODEL")
+    parser.add_argument("--blind", action="store_true", help="a grey clip in place of every video")
     parser.add_argument("--half", action="store_true", help="in bfloat16, for transformers:MODEL")
     parser.add_argument("--temperature", type=float, default=Config.temperature)
     parser.add_argument("--max-reply-tokens", type=int, default=Config.max_reply_tokens, metavar="N")

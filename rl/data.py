@@ -18,6 +18,7 @@ from evals.composed.families import Composed
 from evals.composed.material import Material
 from evals.composed.planning import LEVELS
 from evals.composed.recipe import Split
+from evals.controls.blind import no_video
 from evals.controls.shuffled_frames import ShuffledFrames
 from evals.example import Example
 from rl.drawn_captioner import DrawnCaptioner
@@ -43,7 +44,13 @@ class Posed:
 
     @contextmanager
     def tools(
-        self, view: View, encoder: str = "hashing", cache: Path | None = None, *, is_shuffled: bool = False
+        self,
+        view: View,
+        encoder: str = "hashing",
+        cache: Path | None = None,
+        *,
+        is_shuffled: bool = False,
+        is_blind: bool = False,
     ) -> Iterator[VideoTools]:
         """The tools of its video, as a policy is given them.
 
@@ -52,9 +59,10 @@ class Posed:
             encoder: of the frame index; the default costs nothing and finds colours only.
             cache: folder for the index and for what was read; None is the usual one.
             is_shuffled: whether segments of the video change places.
+            is_blind: whether there is a grey clip in place of the video: what is answered then, the words give away.
         """
         captioner = DrawnCaptioner() if view == "words" else None
-        video: Footage = self.episode.painter.video()
+        video: Footage = no_video() if is_blind else self.episode.painter.video()
         if is_shuffled:
             video = ShuffledFrames(video)
         with closing(toolbox_over(video, encoder=encoder, captioner=captioner, cache=cache)) as toolbox:

@@ -99,6 +99,11 @@ class Sampler(TransformersPolicy):
         """What generates."""
         return self.loaded.model if self._half is None else self._half.model
 
+    @property
+    def is_half(self) -> bool:
+        """Whether a copy plays, which has to follow."""
+        return self._half is not None
+
     def follow(self) -> None:
         """Plays from now on with the weights that training has come to."""
         if self._half is not None:

@@ -264,11 +264,15 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
         return [ids[number] for number in dict.fromkeys(self._get_train_sampler(self.train_dataset))]
 
     def _bring_weights(self) -> None:
-        """To the engine, where there is one and it has older ones."""
-        if self._sync is None or self._synced == self.state.global_step:
+        """To what plays, where that is not the model in training itself and has older ones."""
+        sampler = self._rollouts.sampler
+        if (self._sync is None and not sampler.is_half) or self._synced == self.state.global_step:
             return
         with self._clock.syncing():
-            self._sync(self.model_wrapped, self.state.global_step)
+            if self._sync is None:
+                sampler.follow()
+            else:
+                self._sync(self.model_wrapped, self.state.global_step)
         self._synced = self.state.global_step
 
     def _played(self, keys: Sequence[Key]) -> list[Rollout]:

@@ -1,0 +1,160 @@
+"""How policies did on the same composed questions: accuracy with intervals, paired differences, calls and turns.
+
+python -m rl.compare zero-shot=RUN sft=RUN grpo=RUN --split heldout --seed 11
+
+The runs are those of `rl.collect --keep all` with the same seed, split, level and view. Only questions that all of them
+played are counted; intervals draw videos, each with all its questions.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import get_args
+
+from agent.trajectory import Trajectory, from_json
+from evals.composed.recipe import Split
+from evals.figures.bootstrap import Estimate, clustered_mean
+from evals.figures.paired import Comparison, compare
+from evals.figures.row import Row, row_of
+from evals.run_file import TRAJECTORIES
+from evals.scoring import score
+from rl.collect import Told, how
+from rl.data import ComposedQuestions, Curriculum, Posed, View
+
+EXIT_BAD_INPUT = 2
+
+
+@dataclass(frozen=True)
+class Played:
+    """A run on the questions that all runs have."""
+
+    name: str
+    rows: tuple[Row, ...]
+    told: tuple[Told, ...]
+
+    @property
+    def accuracy(self) -> Estimate:
+        """Share of right answers; no answer is a wrong one."""
+        return clustered_mean([_value(row) for row in self.rows], [row.cluster for row in self.rows])
+
+
+def played(runs: Mapping[str, Path], questions: ComposedQuestions) -> list[Played]:
+    """The runs, by the questions that all of them played.
+
+    Raises:
+        ValueError: a run can't be read, they share no question, or a question is not of these.
+    """
+    found = {name: _trajectories(folder) for name, folder in runs.items()}
+    shared = set.intersection(*(set(trajectories) for trajectories in found.values()))
+    if not shared:
+        raise ValueError("the runs share no question")
+    posed = _posed(questions, shared)
+    return [_played(name, trajectories, posed) for name, trajectories in found.items()]
+
+
+def table(runs: Sequence[Played]) -> str:
+    """Markdown: a line a policy, then the difference of each to the one before it, then right answers by family."""
+    lines = [
+        "| policy | right | accuracy [95 %] | turns that parse | calls | turns |",
+        "|---|---|---|---|---|---|",
+        *(_line(run) for run in runs),
+        "",
+    ]
+    for before, after in pairwise(runs):
+        difference = compare(after.rows, before.rows)
+        assert difference is not None, "they share questions"
+        lines.append(f"- {after.name} - {before.name}: {_difference(difference)}")
+    families = sorted({told.family for told in runs[0].told})
+    lines += ["", f"| family | {' | '.join(run.name for run in runs)} |", "|---" * (len(runs) + 1) + "|"]
+    lines += [f"| {family} | {' | '.join(_of_family(run, family) for run in runs)} |" for family in families]
+    return "\n".join(lines)
+
+
+def chance(rows: Sequence[Row]) -> float:
+    """What guessing among the options gets right, 0..1; open questions count as never guessed."""
+    return sum(1 / row.options for row in rows if row.options) / len(rows)
+
+
+def _line(run: Played) -> str:
+    right = sum(_value(row) == 1.0 for row in run.rows)
+    turns = sum(told.turns for told in run.told)
+    parse = 1 - sum(told.malformed for told in run.told) / max(1, turns)
+    calls = sum(told.calls for told in run.told) / len(run.told)
+    shown = f"{run.accuracy.mean:.1%}{_interval(run.accuracy, 100, '%')}"
+    share = f"{right} of {len(run.rows)} | {shown}"
+    return f"| {run.name} | {share} | {parse:.0%} | {calls:.1f} | {turns / len(run.told):.1f} |"
+
+
+def _difference(found: Comparison) -> str:
+    points = f"{100 * found.difference.mean:+.1f} points{_interval(found.difference, 100, '')}"
+    if found.agreement is None:
+        return points
+    one = found.agreement
+    apart = f"{one.only_first} right only after, {one.only_second} only before"
+    return f"{points}; {apart}, McNemar exact p = {one.exact_p:.2g}"
+
+
+def _interval(estimate: Estimate, scale: float, unit: str) -> str:
+    if estimate.low is None or estimate.high is None:
+        return ""
+    return f" [{scale * estimate.low:.1f}, {scale * estimate.high:.1f}]{unit}"
+
+
+def _of_family(run: Played, family: str) -> str:
+    theirs = [told.is_right for told in run.told if told.family == family]
+    return f"{sum(bool(one) for one in theirs)} of {len(theirs)}"
+
+
+def _value(row: Row) -> float:
+    return row.value or 0.0
+
+
+def _trajectories(folder: Path) -> dict[str, Trajectory]:
+    file = folder / TRAJECTORIES
+    if not file.is_file():
+        raise ValueError(f"no run in {folder}: need {TRAJECTORIES} of rl.collect --keep all")
+    runs = map(from_json, file.read_text(encoding="utf-8").splitlines())
+    return {run.question.id: run for run in runs}
+
+
+def _posed(questions: ComposedQuestions, ids: set[str]) -> list[Posed]:
+    found: list[Posed] = []
+    for number in range(20 * len(ids) + 1000):
+        if len(found) == len(ids):
+            return found
+        if (posed := questions.posed(number)).example.question.id in ids:
+            found.append(posed)
+    raise ValueError(f"{len(ids) - len(found)} questions of the runs are not of this seed, split, level and view")
+
+
+def _played(name: str, trajectories: Mapping[str, Trajectory], posed: Sequence[Posed]) -> Played:
+    pairs = [(one, trajectories[one.example.question.id]) for one in posed]
+    rows = tuple(row_of(one.example, run, score(one.example, run)) for one, run in pairs)
+    return Played(name, rows, tuple(how(one, run) for one, run in pairs))
+
+
+def _command_line(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser("python -m rl.compare", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("runs", nargs="+", metavar="NAME=FOLDER")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--split", choices=get_args(Split), default="heldout")
+    parser.add_argument("--level", type=int, default=1)
+    parser.add_argument("--view", choices=get_args(View), default="words")
+    given = parser.parse_args(arguments)
+    levels = Curriculum(given.level, given.level)
+    try:
+        named = {name: Path(folder) for name, _, folder in (run.partition("=") for run in given.runs)}
+        found = played(named, ComposedQuestions(given.seed, split=given.split, curriculum=levels, view=given.view))
+    except (ValueError, OSError) as error:
+        print(f"rl.compare: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    print(table(found))
+    print(f"\nGuessing among the options: {chance(found[0].rows):.1%}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_command_line())

@@ -1,0 +1,57 @@
+"""Policies on the same composed questions: counted by hand here."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agent.trajectory import Answer, Step, Stop, Trajectory, from_json, to_json
+from evals.run_file import TRAJECTORIES
+from rl.collect import Config
+from rl.collect import main as collect
+from rl.compare import chance, played, table
+from rl.data import ComposedQuestions
+
+
+@pytest.fixture(scope="module")
+def expert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("expert")
+    collect(Config(folder, questions=5, seed=3, split="heldout", keep="all"))
+    return folder
+
+
+def silenced(run: Path, folder: Path, count: int) -> Path:
+    """The same run with its first answers taken back."""
+    lines = (run / TRAJECTORIES).read_text(encoding="utf-8").splitlines()
+    runs = [without_answer(one) if n < count else one for n, one in enumerate(map(from_json, lines))]
+    folder.mkdir()
+    (folder / TRAJECTORIES).write_text("".join(to_json(one) + "\n" for one in runs), encoding="utf-8")
+    return folder
+
+
+def without_answer(run: Trajectory) -> Trajectory:
+    steps: tuple[Step, ...] = tuple(step for step in run.steps if not isinstance(step.turn.move, Answer))
+    return replace(run, steps=steps).ended(Stop.TURN_LIMIT)
+
+
+def test_policies_are_compared_on_the_questions_that_all_have(expert: Path, tmp_path: Path) -> None:
+    questions = ComposedQuestions(3, split="heldout", view="words")
+    worse = silenced(expert, tmp_path / "worse", 2)
+    runs = played({"worse": worse, "expert": expert}, questions)
+    assert [sum(row.value == 1.0 for row in run.rows) for run in runs] == [3, 5]
+    assert [run.name for run in runs] == ["worse", "expert"]
+    told = table(runs)
+    assert "| worse | 3 of 5 | 60.0%" in told
+    assert "expert - worse: +40.0 points" in told
+    assert "2 right only after, 0 only before, McNemar exact p = 0.5" in told  # 2 x (1/2)^2
+
+
+def test_guessing_counts_open_questions_as_wrong(expert: Path) -> None:
+    [run] = played({"expert": expert}, ComposedQuestions(3, split="heldout", view="words"))
+    options = [row.options for row in run.rows]
+    assert chance(run.rows) == pytest.approx(sum(1 / n for n in options if n) / 5)
+
+
+def test_questions_of_another_seed_are_refused(expert: Path) -> None:
+    with pytest.raises(ValueError, match="are not of this seed"):
+        played({"expert": expert}, ComposedQuestions(4, split="heldout", view="words"))
