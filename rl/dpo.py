@@ -1,0 +1,243 @@
+"""Direct preference optimisation on whole runs: what the policy wrote in a good one grows likelier than in a bad one.
+
+python -m rl.dpo rl/configs/veripo/2-dpo.toml
+
+The reference is the model as it starts, adapter included: what it makes of each run is computed once, before the first
+step, so no copy is held. Plain PyTorch, one device. Writes an adapter that `agent ask --adapter` takes, or the whole
+model, and `log.jsonl`.
+"""
+
+import importlib
+import json
+import math
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from agent.backends.loading import Loaded, load
+from agent.policy import PolicyError
+from rl.dpo_config import DpoConfig, read_config
+from rl.imitated import Row, read_rows
+from rl.picture_loss import loss_of as picture_loss
+from rl.policy_loss import chosen
+from rl.sft import save_around, share_of_rate
+from rl.verify import CHOSEN, REJECTED
+from rl.words import specs_of
+from tools import packaged
+from tools.observation import MissingPartError
+
+EXIT_BAD_INPUT = 2
+LOG = "log.jsonl"
+_UNLIMITED_TOKENS = 10**9
+
+Logps = Callable[[Any, Sequence[Row]], torch.Tensor]
+"""(rows,) natural logarithm of the probability of all that the policy chose in each row."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two runs of a question; the first is preferred."""
+
+    chosen: Row
+    rejected: Row
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of training, as the log has it."""
+
+    step: int
+    loss: float
+    """Mean over pairs; ln 2 = 0.693 before anything was learned."""
+    preferred: float
+    """Share of pairs whose good run has gained on the bad one, 0..1."""
+    margin: float
+    """By how much, in nats, mean over pairs."""
+    chosen_gain: float
+    """How much likelier the good runs have become, in nats, mean; both may fall."""
+    norm: float
+    """Of the gradient, before it was clipped."""
+    learning_rate: float
+    seconds: float
+
+
+def dpo_loss(margins: torch.Tensor, reference: torch.Tensor, beta: float) -> torch.Tensor:
+    """-log sigmoid(beta (margin - reference margin)), of each pair (arXiv 2305.18290, equation 7).
+
+    Args:
+        margins: (pairs,) log pi(chosen) - log pi(rejected).
+        reference: the same of the reference.
+        beta: how dear it is to move away from it.
+    """
+    return -functional.logsigmoid(beta * (margins - reference))
+
+
+def main(config: DpoConfig, say: Callable[[str], None] = lambda _: None) -> list[Step]:
+    """Trains, and writes what was learned; gives back the steps.
+
+    Raises:
+        ValueError: no pairs that fit, or pictures that can't be had any more.
+        PolicyError: the model can't be had.
+        MissingPartError: peft is not installed.
+    """
+    torch.manual_seed(config.seed)
+    folder = _folder(config.model)
+    loaded = load(folder, config.max_frame_pixels)
+    pairs = read_pairs(loaded, config)
+    say(f"{len(pairs)} pairs")
+    model, logps = _prepared(loaded, config), logps_of(loaded)
+    config.out.mkdir(parents=True, exist_ok=True)
+    steps = []
+    with (config.out / LOG).open("w", encoding="utf-8") as log:
+        for step in train(model, pairs, config, logps):
+            steps.append(step)
+            log.write(json.dumps(asdict(step)) + "\n")
+            log.flush()
+            say(f"step {step.step}: loss {step.loss:.4f}, preferred {step.preferred:.0%}, {step.seconds:.1f} s")
+    model.save_pretrained(config.out)
+    if not config.lora_rank and not config.start:
+        save_around(folder, config.out)
+    return steps
+
+
+def read_pairs(loaded: Loaded, config: DpoConfig) -> list[Pair]:
+    """The pairs of a folder, without those of which one is too long.
+
+    Raises:
+        ValueError: it is no folder of pairs, or none fits.
+    """
+    sides = [
+        read_rows(
+            [config.pairs / name],
+            loaded.scribe,
+            specs_of(config.tools),
+            _UNLIMITED_TOKENS,
+            loaded.eyes,
+            max_frame_pixels=config.max_frame_pixels,
+        ).rows
+        for name in (CHOSEN, REJECTED)
+    ]
+    if len(sides[0]) != len(sides[1]):
+        raise ValueError(
+            f"{config.pairs}: {len(sides[0])} chosen and {len(sides[1])} rejected are no pairs: write it anew"
+        )
+    fit = [
+        Pair(one, other)
+        for one, other in zip(*sides, strict=True)
+        if max(len(one.ids), len(other.ids)) <= config.max_tokens
+    ]
+    if not fit:
+        raise ValueError(f"{config.pairs}: all {len(sides[0])} pairs are longer than {config.max_tokens} tokens")
+    return fit
+
+
+def train(model: Any, pairs: Sequence[Pair], config: DpoConfig, logps: Logps) -> Iterator[Step]:
+    """The steps, one after another, as they are done."""
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(weights, lr=config.learning_rate, weight_decay=0.0)
+    model.eval()  # no dropout, or the reference would be another one than the policy
+    reference = [_reference(model, pair, config, logps) for pair in pairs]
+    batches = list(_batches(len(pairs), config))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda n: share_of_rate(n, len(batches), config.warmup_share)
+    )
+    for number, batch in enumerate(batches, start=1):
+        started, rate = time.perf_counter(), float(schedule.get_last_lr()[0])
+        found = torch.stack([_gradient(model, pairs[n], reference[n], config, logps, len(batch)) for n in batch])
+        norm = float(torch.nn.utils.clip_grad_norm_(weights, config.max_norm))
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad(set_to_none=True)
+        loss, preferred, margin, gain = found.mean(0).tolist()
+        yield Step(number, loss, preferred, margin, gain, norm, rate, time.perf_counter() - started)
+
+
+def _reference(model: Any, pair: Pair, config: DpoConfig, logps: Logps) -> torch.Tensor:
+    with torch.no_grad(), _precision(model, config):
+        return logps(model, (pair.chosen, pair.rejected)).float()
+
+
+def _gradient(
+    model: Any, pair: Pair, reference: torch.Tensor, config: DpoConfig, logps: Logps, pairs: int
+) -> torch.Tensor:
+    """Leaves the gradient of one pair's share of the mean; (4,): loss, is preferred, margin, gain of the good run."""
+    with _precision(model, config):
+        found = logps(model, (pair.chosen, pair.rejected)).float()
+    gains = found - reference
+    loss = dpo_loss(found[0] - found[1], reference[0] - reference[1], config.beta)
+    (loss / pairs).backward()  # type: ignore[no-untyped-call]
+    margin = (gains[0] - gains[1]).detach()
+    return torch.stack([loss.detach(), (margin > 0).float(), margin, gains[0].detach()]).cpu()
+
+
+def _precision(model: Any, config: DpoConfig) -> torch.autocast:
+    return torch.autocast(model.device.type, torch.bfloat16, enabled=config.precision == "bfloat16")
+
+
+def _batches(count: int, config: DpoConfig) -> Iterator[list[int]]:
+    rng = random.Random(config.seed)
+    drawn = [number for _ in range(config.epochs) for number in rng.sample(range(count), count)]
+    steps = math.ceil(len(drawn) / config.pairs_a_step)
+    for number in range(min(steps, config.max_steps or steps)):
+        yield drawn[number * config.pairs_a_step : (number + 1) * config.pairs_a_step]
+
+
+def logps_of(loaded: Loaded) -> Logps:
+    """How likely rows are to a model; where it only reads, what both rows begin with is computed once."""
+    pictures = picture_loss(loaded)
+    if pictures is None:
+        return word_logps
+    return lambda model, rows: torch.stack([-pictures(model, [row]).total for row in rows])
+
+
+def word_logps(model: Any, rows: Sequence[Row]) -> torch.Tensor:
+    """(rows,) of a model that reads."""
+    found = chosen(model, rows)
+    each = -functional.cross_entropy(found.logits, found.ids, reduction="none")
+    parts = each.split([sum(row.is_policy[1:]) for row in rows])  # type: ignore[no-untyped-call]
+    return torch.stack([part.sum() for part in parts])
+
+
+def _prepared(loaded: Loaded, config: DpoConfig) -> Any:
+    if not config.lora_rank and not config.start:
+        return loaded.model.float()
+    if not packaged.is_installed("peft"):
+        raise MissingPartError("peft is not installed, which LoRA needs: run `pip install 'videosleuth[rl]'`")
+    peft: Any = importlib.import_module("peft")
+    if config.start:
+        return peft.PeftModel.from_pretrained(loaded.model, config.start, is_trainable=True)
+    settings = peft.LoraConfig(
+        r=config.lora_rank, lora_alpha=2 * config.lora_rank, target_modules="all-linear", task_type="CAUSAL_LM"
+    )
+    return peft.get_peft_model(loaded.model, settings)
+
+
+def _folder(model: str) -> str:
+    if model == "smollm2":
+        from agent.backends.smollm2 import unpacked
+
+        return str(unpacked())
+    return model
+
+
+def _command_line() -> int:
+    if len(sys.argv) != 2:
+        print("usage: python -m rl.dpo CONFIG.toml", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    try:
+        main(read_config(Path(sys.argv[1])), lambda line: print(line, file=sys.stderr, flush=True))
+    except (ValueError, OSError, PolicyError, MissingPartError) as error:
+        print(f"rl.dpo: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_command_line())

@@ -1,0 +1,198 @@
+"""Pairs to prefer one of: of several runs of a question a good one and a bad one, by reward and by what was thought.
+
+python -m rl.verify RUN [RUN ...] --data drawn,level=1,count=64 --out runs/pairs
+
+Writes `chosen` and `rejected` into the folder, trajectories line by line: line n of one is preferred to line n of the
+other. A run is chosen if it is right and its last thought does not lead elsewhere; rejected is first who is wrong, then
+who is right in spite of what it thought. After VerIPO (arXiv 2505.19000), whose verifier is a small language model and
+whose code was not to be had; ours looks at words.
+"""
+
+import argparse
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.answers import LETTERS
+from agent.trajectory import Answer, Trajectory, to_json
+from evals.example import Example
+from evals.run_file import TRAJECTORIES, stored
+from evals.scoring import score
+from evals.wording import words_of
+from rl.preset import Preset, load_preset
+from rl.questions import open_questions
+from rl.rewards.turns import own_steps
+
+EXIT_BAD_INPUT = 2
+CHOSEN, REJECTED = "chosen", "rejected"
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A run, and what is found about it."""
+
+    run: Trajectory
+    reward: float
+    """By the preset."""
+    is_right: bool
+    is_consistent: bool | None
+    """Whether its last thought names the answer that it gives; None if it names none."""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether others may learn from it."""
+        return self.is_right and self.is_consistent is not False
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two runs of one question."""
+
+    chosen: Verified
+    rejected: Verified
+
+
+def verified(preset: Preset, example: Example, runs: Sequence[Trajectory]) -> tuple[Verified, ...]:
+    """The runs of a question that count, in order."""
+    totals = preset.group(example, runs).totals_G
+    scores = [score(example, run).value for run in runs]
+    return tuple(
+        Verified(run, total, value == 1.0, is_consistent(run))
+        for run, total, value in zip(runs, totals, scores, strict=True)
+        if total is not None and value is not None
+    )
+
+
+def pairs_of(runs: Sequence[Verified], most: int = 1, least_margin: float = 0.1) -> tuple[Pair, ...]:
+    """The best good runs with the worst bad ones, none of them twice.
+
+    Args:
+        runs: of one question.
+        most: pairs.
+        least_margin: by which the reward of a right run must be above that of a wrong one.
+    """
+    good = sorted((run for run in runs if run.is_good), key=lambda run: -run.reward)
+    bad = sorted((run for run in runs if not run.is_good), key=lambda run: (run.is_right, run.reward))
+    pairs = [Pair(one, other) for one, other in zip(good, bad, strict=False)]
+    return tuple(p for p in pairs if p.rejected.is_right or p.chosen.reward - p.rejected.reward >= least_margin)[:most]
+
+
+def is_consistent(run: Trajectory) -> bool | None:
+    """Whether the last thought leads to the answer: the option that it names last is the one that is given.
+
+    Of an open question, whether it has the words of the answer in it. None where nothing was thought or answered, or
+    the thought names no option: then nothing speaks against it.
+    """
+    steps = own_steps(run)
+    answer = run.answer
+    if not steps or answer is None or answer.not_shown:
+        return None
+    thought = _plain(steps[-1].turn.thought)
+    if not thought:
+        return None
+    if not run.question.options:
+        return _last(thought, _plain(answer.text)) >= 0
+    return _names_last(thought, answer, run.question.options)
+
+
+def _names_last(thought: str, answer: Answer, options: Sequence[str]) -> bool | None:
+    """Where two are named at the same place, as "red" in "dark red", the longer one is meant."""
+    named = [
+        (place + len(name), len(name), number)
+        for number, option in enumerate(options)
+        for name in (_plain(option), f"option {LETTERS[number].lower()}")
+        if (place := _last(thought, name)) >= 0
+    ]
+    return max(named)[2] == answer.option if named else None
+
+
+def _plain(text: str) -> str:
+    return " ".join(word.text for word in words_of(text))
+
+
+def _last(thought: str, words: str) -> int:
+    """Where these words stand for the last time, as whole words; -1 where they don't."""
+    return f" {thought} ".rfind(f" {words} ") if words else -1
+
+
+def pairs_in(
+    runs: Iterable[Trajectory], examples: Mapping[str, Example], preset: Preset, most: int, least_margin: float
+) -> Iterator[Pair]:
+    """The pairs of each question, in the order in which questions are met.
+
+    Raises:
+        ValueError: a run answers a question that is not among them.
+    """
+    by_question: dict[str, list[Trajectory]] = defaultdict(list)
+    for run in runs:
+        by_question[run.question.id].append(run)
+    if unknown := [key for key in by_question if key not in examples]:
+        raise ValueError(
+            f"the run answers {unknown[0]!r}, which --data does not ask: name the questions it was played on"
+        )
+    for key, played in by_question.items():
+        yield from pairs_of(verified(preset, examples[key], played), most, least_margin)
+
+
+def write(pairs: Sequence[Pair], out: Path) -> None:
+    """Both sides of the pairs, as runs that `rl.imitated` reads."""
+    for name, side in ((CHOSEN, [p.chosen for p in pairs]), (REJECTED, [p.rejected for p in pairs])):
+        (out / name).mkdir(parents=True, exist_ok=True)
+        lines = "".join(to_json(one.run) + "\n" for one in side)
+        (out / name / TRAJECTORIES).write_text(lines, encoding="utf-8")
+
+
+def summary(pairs: Sequence[Pair], runs: int) -> str:
+    """What was found, in a line."""
+    wrong = sum(not pair.rejected.is_right for pair in pairs)
+    right = len(pairs) - wrong
+    return f"{len(pairs)} pairs of {runs} runs: {wrong} rejected are wrong, {right} are right against their thought"
+
+
+def main(
+    folders: Sequence[Path],
+    data: str,
+    out: Path,
+    preset: str = "sleuth",
+    questions: int = 100,
+    most: int = 1,
+    least_margin: float = 0.1,
+) -> str:
+    """Writes the pairs of the runs; what was found, in a line.
+
+    Raises:
+        ValueError: a folder has no run, the questions are others, or there is no pair.
+    """
+    examples = open_questions(data, questions).examples
+    runs = [run for folder in folders for run in stored(folder)]
+    pairs = list(pairs_in(runs, examples, load_preset(preset), most, least_margin))
+    if not pairs:
+        raise ValueError(
+            f"no pair in {len(runs)} runs: no question has both a right run and another; play more runs of each, at a "
+            "higher temperature or on questions that are neither always nor never answered"
+        )
+    write(pairs, out)
+    return summary(pairs, len(runs))
+
+
+def _command_line() -> int:
+    parser = argparse.ArgumentParser("python -m rl.verify", description="Pairs of a good and a bad run of a question.")
+    parser.add_argument("folders", nargs="+", type=Path, metavar="RUN", help="that evals.run or rl.collect wrote")
+    parser.add_argument("--data", required=True, help="the questions that were played, as in a training file")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--preset", default="sleuth", metavar="NAME", help="the reward that tells good from bad")
+    parser.add_argument("--questions", type=int, default=100, metavar="N", help="of data without end")
+    parser.add_argument("--most", type=int, default=1, metavar="N", help="pairs of a question")
+    parser.add_argument("--least-margin", type=float, default=0.1, metavar="X", help="in reward, of right above wrong")
+    try:
+        print(main(**vars(parser.parse_args())))
+    except (ValueError, OSError) as error:
+        print(f"rl.verify: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_command_line())

@@ -1,0 +1,81 @@
+"""Which run is preferred to which, and what makes a thought agree with its answer."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.trajectory import Stop
+from evals.run_file import TRAJECTORIES, stored
+from rl.attacks import look, say
+from rl.preset import load_preset
+from rl.verify import CHOSEN, REJECTED, Pair, Verified, is_consistent, pairs_in, pairs_of, verified, write
+from tests.rl.cases import CHOICE, OPEN, RIGHT, WRONG, broken, run
+
+LONELY = (look(41, 49), say("Paris", (41, 49), thought="I can't tell, it may be any city."))
+"""Right, and the thought does not say why."""
+SLEUTH = load_preset("sleuth")
+
+
+def found(*replies: str, is_right: bool, reward: float, is_consistent: bool | None = True) -> Verified:
+    return Verified(run(*replies), reward, is_right, is_consistent)
+
+
+GOOD = found(*RIGHT, is_right=True, reward=1.4)
+WORSE = found(*RIGHT, is_right=True, reward=1.1)
+BAD = found(*WRONG, is_right=False, reward=0.1)
+AGAINST = found(*LONELY, is_right=True, reward=1.4, is_consistent=False)
+
+
+@pytest.mark.parametrize(
+    ("thought", "agrees"),
+    [
+        ("It says Paris, so Paris.", True),
+        ("First I thought of Rome, but the sign says Paris.", True),
+        ("The sign says Paris. No, it is Rome.", False),
+        ("It must be option B.", True),
+        ("It must be option A.", False),
+        ("A comparison of Parisian things.", None),
+        ("", None),
+    ],
+)
+def test_the_option_that_is_named_last_is_what_a_thought_leads_to(thought: str, agrees: bool | None) -> None:
+    reply = f"<think>{thought}</think><answer>B</answer>"
+    assert is_consistent(run(reply, example=CHOICE)) is agrees
+
+
+def test_an_open_answer_stands_in_its_thought_word_for_word() -> None:
+    assert is_consistent(run("<think>The sign reads PARIS.</think><answer>Paris</answer>")) is True
+    assert is_consistent(run("<think>The sign reads parish.</think><answer>Paris</answer>")) is False
+    assert is_consistent(run("The answer is Paris.", "no", "no")) is None
+
+
+def test_the_best_good_run_goes_with_the_worst_bad_one_and_none_twice() -> None:
+    assert pairs_of((WORSE, BAD, GOOD)) == (Pair(GOOD, BAD),)
+    assert pairs_of((WORSE, BAD, AGAINST, GOOD), most=9) == (Pair(GOOD, BAD), Pair(WORSE, AGAINST))
+    assert pairs_of((WORSE, BAD, AGAINST, GOOD), most=1) == (Pair(GOOD, BAD),)
+
+
+def test_without_a_contrast_there_is_no_pair() -> None:
+    assert pairs_of((GOOD, WORSE)) == ()
+    assert pairs_of((BAD, BAD)) == ()
+    assert pairs_of((AGAINST, BAD)) == ()
+    close = found(*WRONG, is_right=False, reward=1.35)
+    assert pairs_of((GOOD, close)) == ()
+    assert pairs_of((GOOD, close), least_margin=0.01) == (Pair(GOOD, close),)
+
+
+def test_runs_are_judged_by_reward_answer_and_thought_and_crashes_by_nothing() -> None:
+    right, wrong = verified(SLEUTH, OPEN, (run(*RIGHT), broken(Stop.CRASHED), run(*WRONG)))
+    assert (right.is_right, wrong.is_right) == (True, False)
+    assert right.reward > wrong.reward
+
+
+def test_a_run_of_another_set_is_not_judged_by_this_one() -> None:
+    with pytest.raises(ValueError, match="which --data does not ask"):
+        list(pairs_in([run(*RIGHT)], {}, SLEUTH, 1, 0.1))
+
+
+def test_what_is_written_is_read_as_runs_in_the_same_order(tmp_path: Path) -> None:
+    write([Pair(GOOD, BAD)], tmp_path)
+    assert stored(tmp_path / CHOSEN) == (GOOD.run,)
+    assert stored(tmp_path / REJECTED / TRAJECTORIES) == (BAD.run,)
