@@ -18,7 +18,7 @@ those that are trained on, which is noticed in the first prompt. A model that re
 import base64
 import importlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,18 +40,27 @@ class VllmServer:
 
     is_shared = True
 
-    def __init__(self, url: str, *, concurrency: int, patience_seconds: float = 600.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        concurrency: int,
+        patience_seconds: float = 600.0,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         """Asks the server for its model.
 
         Args:
             url: its root, as in http://127.0.0.1:8000.
             concurrency: requests at the same time.
             patience_seconds: for one reply, which comes whole.
+            sleep: between two tries; for tests.
 
         Raises:
             PolicyError: no vLLM server there.
         """
         self.url = url.rstrip("/").removesuffix("/v1")
+        self._sleep = sleep
         self._http = httpx2.Client(
             timeout=httpx2.Timeout(patience_seconds, connect=_CONNECT_SECONDS, pool=None),
             limits=httpx2.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
@@ -155,7 +164,7 @@ class VllmServer:
                 if response.status_code not in _PASSING:
                     break
             if tried < _TRIES:
-                time.sleep(2.0**tried)
+                self._sleep(2.0**tried)
         raise PolicyError(f"the vLLM server at {self.url}: {trouble}{_advice(trouble)}")
 
 

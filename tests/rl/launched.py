@@ -1,6 +1,7 @@
 """TEST ONLY: a training of dictated runs as a program, for `accelerate launch`; writes down who played what.
 
-python -m tests.rl.launched MODEL OUT SETTINGS, with settings as JSON over those of `small_training`.
+python -m tests.rl.launched MODEL OUT SETTINGS [beside], with settings as JSON over those of `small_training`; with
+`beside`, a second copy of the model plays, freely, and is brought what is learned.
 """
 
 import json
@@ -10,16 +11,21 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from rl.rollout import Rollout, Rollouts
+from rl.rollout import Rollout, Rollouts, Sampler
 from rl.train import main
+from rl.vllm_sampler import EngineSampler
 from tests.rl.dictated import DictatedSampler
+from tests.rl.second_copy import SecondCopy
 from tests.rl.small_training import SCRIPTS, training
 
 
-def launched(model: Path, out: Path, settings: dict[str, Any]) -> None:
+def launched(model: Path, out: Path, settings: dict[str, Any], *, beside: bool) -> None:
     """Trains; `played-RANK.jsonl` in the folder has a line for each run."""
     wanted = training(model, out, **settings)
-    sampler = DictatedSampler(model, wanted.play.options(wanted.seed), SCRIPTS)
+    options = wanted.play.options(wanted.seed)
+    sampler: Sampler = DictatedSampler(model, options, SCRIPTS)
+    if beside:
+        sampler = EngineSampler(str(model), options, SecondCopy(model, options))
     kept = out / f"played-{os.environ.get('RANK', '0')}.jsonl"
     call = Rollouts.__call__
 
@@ -38,4 +44,4 @@ def launched(model: Path, out: Path, settings: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    launched(Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3]))
+    launched(Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3]), beside="beside" in sys.argv[4:])
