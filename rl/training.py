@@ -183,6 +183,8 @@ class Training(Sheet):
                 f"questions x generations = {self.questions * self.generations} rows a step can't be put through the "
                 f"model {self.rows_at_once} at once: rows_at_once must divide them"
             )
+        if self.play.is_half and self.engine.name != "transformers":
+            raise ValueError(f"is_half is of the model in training, and {self.engine.name} plays: leave it out")
         if self.save_every % self.update.passes:
             raise ValueError(
                 f"save_every = {self.save_every} cuts through the {self.update.passes} passes over the same runs, "

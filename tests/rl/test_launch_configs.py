@@ -57,6 +57,13 @@ def test_a_training_with_vllm_can_be_read(name: str, engine: str) -> None:
     assert training.questions * training.generations % (8 * training.rows_at_once) == 0  # ddp.yaml has 8 processes
 
 
+def test_a_half_copy_does_not_play_beside_vllm(tmp_path: Path) -> None:
+    file = tmp_path / "t.toml"
+    file.write_text('model = "m"\nout = "o"\n[play]\nis_half = true\n[engine]\nname = "vllm"\n')
+    with pytest.raises(ValueError, match="is_half is of the model in training, and vllm plays"):
+        read_training(file)
+
+
 @pytest.mark.parametrize("engine", ['name = "vllm-server"', 'url = "http://127.0.0.1:8000"'])
 def test_a_server_has_an_address_and_nothing_else_has(engine: str, tmp_path: Path) -> None:
     file = tmp_path / "t.toml"
