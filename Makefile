@@ -1,7 +1,7 @@
 # make ask [VIDEO=file] [Q="question"] [ASK="options of agent ask"]   sets everything up, then asks
 # make test           sets everything up, then runs the tests
 # make check          ruff and strict mypy
-# make test-browser   looks at both report pages in a real browser (BROWSER=chromium)
+# make test-browser   looks at the report pages in a real browser (BROWSER=chromium)
 # make test-vllm      a real vLLM server and engine on a CPU, in an environment of their own (Linux, Python 3.11)
 # make speed          the speed goals as ratios in one run
 # make run2           builds a small model that sees, trains and evaluates it: one GPU, hours; goes on where it was
@@ -53,7 +53,7 @@ check: setup
 
 test-browser: setup
 	VIDEOSLEUTH_BROWSER=$(BROWSER) $(BIN)/python -m pytest tests/agent/test_report_in_browser.py \
-		tests/evals/report/test_page_in_browser.py
+		tests/evals/report/test_page_in_browser.py tests/rl/test_dashboard_in_browser.py
 
 # torchaudio and torchcodec do not import beside a CPU torch, and vLLM imports what it finds; vLLM's own processes get
 # the torchvision hook from a .pth file, as they import none of ours
