@@ -165,9 +165,6 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
             sampled = _filled([() if is_idle else run.row.logprobs for run, is_idle in pairs], like)
             before = scored.get("old_per_token_logps", sampled)
             ours["old_per_token_logps"] = torch.where(is_old[:, None], sampled, before)
-            if "importance_sampling_ratio" in scored:  # an engine sampled, and the ratio to it is in the one above
-                of_engine = scored["importance_sampling_ratio"]
-                ours["importance_sampling_ratio"] = torch.where(is_old[:, None], torch.ones_like(of_engine), of_engine)
             if "importance_sampling_ratio" in scored:  # theirs is in the ratio that is clipped
                 engines: torch.Tensor = scored["importance_sampling_ratio"]
                 ours["importance_sampling_ratio"] = engines.masked_fill(is_old[:, None], 1.0)

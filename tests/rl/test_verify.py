@@ -1,14 +1,17 @@
 """Which run is preferred to which, and what makes a thought agree with its answer."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from agent.trajectory import Stop
+from agent.answers import LETTERS
+from agent.trajectory import Stop, to_json
+from evals.composed_set import composed
 from evals.run_file import TRAJECTORIES, stored
 from rl.attacks import look, say
 from rl.preset import load_preset
-from rl.verify import CHOSEN, REJECTED, Pair, Verified, is_consistent, pairs_in, pairs_of, verified, write
+from rl.verify import CHOSEN, REJECTED, Pair, Verified, is_consistent, main, pairs_in, pairs_of, verified, write
 from tests.rl.cases import CHOICE, OPEN, RIGHT, WRONG, broken, run
 
 LONELY = (look(41, 49), say("Paris", (41, 49), thought="I can't tell, it may be any city."))
@@ -79,3 +82,20 @@ def test_what_is_written_is_read_as_runs_in_the_same_order(tmp_path: Path) -> No
     write([Pair(GOOD, BAD)], tmp_path)
     assert stored(tmp_path / CHOSEN) == (GOOD.run,)
     assert stored(tmp_path / REJECTED / TRAJECTORIES) == (BAD.run,)
+
+
+def test_runs_of_a_set_become_pairs_of_it(tmp_path: Path) -> None:
+    data = "drawn,level=1,count=1"
+    example = next(one for one in composed(data).examples().values() if one.option is not None)
+    right = LETTERS[example.option or 0]
+    wrong = "A" if right != "A" else "B"
+    replies = [f"<think>It is option {letter}.</think><answer>{letter}</answer>" for letter in (wrong, right)]
+    played = [replace(run(reply, example=example), sample=n) for n, reply in enumerate(replies)]
+    (tmp_path / TRAJECTORIES).write_text("".join(to_json(one) + "\n" for one in played), encoding="utf-8")
+    told = main([tmp_path], data, tmp_path / "pairs")
+    assert told == "1 pairs of 2 runs: 1 rejected are wrong, 0 are right against their thought"
+    assert stored(tmp_path / "pairs" / CHOSEN) == (played[1],)
+    assert stored(tmp_path / "pairs" / REJECTED) == (played[0],)
+    (tmp_path / TRAJECTORIES).write_text(to_json(played[1]) + "\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="no pair in 1 runs"):
+        main([tmp_path], data, tmp_path / "none")

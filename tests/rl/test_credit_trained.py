@@ -1,0 +1,242 @@
+"""What turns, replay, regression and idle rows change in the loss that is trained, against formulas written out."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from agent.answers import LETTERS
+from agent.backends.transformers import TransformersPolicy
+from evals.run_file import stored
+from rl.algorithms import ALGORITHMS
+from rl.drawing import Drawn
+from rl.preset import load_preset
+from rl.replay import Pushed
+from rl.rows import Row
+from rl.train import main
+from rl.training import Training
+from tests.rl.dictated import DictatedSampler, Script
+from tests.rl.small_training import LOOK, SCRIPTS, built, rollouts_of, say, training
+
+pytest.importorskip("trl", reason="needs the rl extra")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*torch.jit.script_method.*:DeprecationWarning",  # in torch, when TRL imports it
+    "ignore:.*lr_scheduler.step.*:UserWarning",
+)
+
+MASKS = ((1, 1, 0, 1), (1, 0, 1), (1, 1, 1), (1, 0, 1, 1, 1))
+PUSHES: tuple[tuple[float, ...], ...] = ((1.5, -0.5), (0.25, 2.0), (-1.0,), (0.0, 0.0))
+LR = 1e-3
+SKIPPING = [name for name, rule in ALGORITHMS.items() if rule.skips_idle]
+
+
+def row(number: int, mask: Sequence[int], logprobs: Sequence[float] | None = None) -> Row:
+    ids = tuple(range(10 * number + 3, 10 * number + 3 + len(mask)))
+    return Row((1, 2, 5), ids, tuple(mask), tuple(logprobs or (0.0,) * len(mask)))
+
+
+def runs(pushes: Sequence[tuple[float, ...] | None] = PUSHES) -> list[Pushed]:
+    pairs = zip(MASKS, pushes, strict=True)
+    return [Pushed(row(number, mask), push, 1.0, "") for number, (mask, push) in enumerate(pairs)]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("credit")
+        patch.setenv("VIDEOSLEUTH_CACHE", str(folder / "cache"))
+        yield built("qwen3_vl", folder / "model", folder / "cache")
+
+
+class Handed:
+    """A trainer that is handed its runs."""
+
+    def __init__(self, model: Path, out: Path, preset: str = "videokr", *, never_idle: bool = False, **update: Any):
+        from rl.trainer import GraphTrainer
+
+        class Careful(GraphTrainer):
+            """Computes every row."""
+
+            def _is_idle(self, run: Pushed) -> bool:
+                return False if never_idle else super()._is_idle(run)
+
+        told = {"learning_rate": LR, "mask_cut": False, "max_tokens": 50} | update
+        wanted = training(model, out, generations=4, rows_at_once=2, update=told)
+        self.trainer: Any = Careful(wanted, rollouts_of(wanted), load_preset(preset), lambda _: None)
+        self.trainer.model.train()
+        self.trainer.current_gradient_accumulation_steps = 2
+        self.losses: list[float] = []
+
+    def pass_over(self, handed: Sequence[Pushed]) -> dict[str, torch.Tensor]:
+        """The gradient of a step by name; the next call is the next pass over the same runs, if there are several."""
+        trainer = self.trainer
+        trainer._drawing = lambda *_: Drawn(tuple(handed), {})
+        trainer.model.zero_grad()
+        self.losses = []
+        for _ in range(2):
+            loss = trainer.compute_loss(trainer.model, trainer._prepare_inputs([{"prompt": "q"}] * len(handed)))
+            loss.backward()
+            trainer._step += 1
+            self.losses.append(loss.item())
+        return {n: p.grad.clone() for n, p in trainer.model.named_parameters() if p.grad is not None}
+
+    def logps(self, one: Row) -> torch.Tensor:
+        """(completion,) of a row alone, through the plain model."""
+        ids = torch.tensor([one.prompt + one.completion])
+        scores = self.trainer.model(input_ids=ids).logits[0].log_softmax(-1)
+        return scores[:-1].gather(-1, ids[0, 1:, None])[-len(one.completion) :, 0]
+
+    def gradient_of(self, loss: torch.Tensor) -> dict[str, torch.Tensor]:
+        self.trainer.model.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return {n: p.grad.clone() for n, p in self.trainer.model.named_parameters() if p.grad is not None}
+
+
+def close(ours: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> bool:
+    scale = max(float(value.abs().max()) for value in expected.values())
+    assert ours.keys() == expected.keys()
+    assert scale > 0
+    return all(torch.allclose(ours[name], expected[name], atol=1e-4 * scale, rtol=1e-3) for name in expected)
+
+
+@pytest.mark.parametrize("name", SKIPPING)
+def test_a_row_that_pushes_nothing_costs_nothing_and_changes_nothing(model: Path, tmp_path: Path, name: str) -> None:
+    quick = Handed(model, tmp_path / "quick", algorithm=name)
+    whole = Handed(model, tmp_path / "whole", algorithm=name, never_idle=True)
+    torch.manual_seed(0)  # rows are shuffled
+    ours, loss = quick.pass_over(runs()), sum(quick.losses)
+    torch.manual_seed(0)
+    assert close(ours, whole.pass_over(runs()))
+    assert loss == pytest.approx(sum(whole.losses), rel=1e-4)
+    widths = [max(len(mask) for mask in MASKS[:3]), max(map(len, MASKS))]
+    assert [h.trainer._buffered_inputs[0]["completion_ids"].shape[1] for h in (quick, whole)] == widths
+
+
+def test_where_a_row_that_pushes_nothing_matters_it_is_computed(model: Path, tmp_path: Path) -> None:
+    for number, update in enumerate(({"algorithm": "bnpo"}, {"kl": 0.1}, {"algorithm": "reg_grpo"})):
+        handed = Handed(model, tmp_path / str(number), **update)
+        assert not any(handed.trainer._is_idle(run) for run in runs())
+
+
+def test_each_turn_pushes_by_its_own_advantage(model: Path, tmp_path: Path) -> None:
+    handed = Handed(model, tmp_path, algorithm="grpo")
+    ours = handed.pass_over(runs())
+    expected = torch.zeros(())
+    for one in runs():
+        each, mask = torch.tensor(one.row.by_token(one.push)), torch.tensor(one.row.mask)
+        expected = expected - (each * handed.logps(one.row) * mask).sum() / mask.sum() / 4
+    assert close(ours, handed.gradient_of(expected))
+    # with a ratio of 1 the loss is the mean advantage itself: (1.5 * 2 - 0.5) / 3, (0.25 + 2) / 2, -1, 0
+    assert sum(handed.losses) == pytest.approx(-(2.5 / 3 + 2.25 / 2 - 1) / 4, abs=1e-5)
+
+
+def test_a_run_that_came_back_is_measured_by_what_it_was_sampled_with(model: Path, tmp_path: Path) -> None:
+    handed = Handed(model, tmp_path, algorithm="grpo")
+    since = ((0.5, -0.5, 9.0, 0.1), (0.05, 9.0, -0.4), (-0.3, 0.3, 0.0), (0.0,) * 5)
+    old = []
+    for run, moved in zip(runs(), since, strict=True):
+        sampled = (handed.logps(run.row).detach() - torch.tensor(moved)).tolist()
+        old.append(Pushed(row(len(old), run.row.mask, sampled), run.push, 1.0, "", born=3))
+    ours = handed.pass_over(old)
+    expected = torch.zeros(())
+    for one in old:
+        each, mask = torch.tensor(one.row.by_token(one.push)), torch.tensor(one.row.mask)
+        ratio = (handed.logps(one.row) - torch.tensor(one.row.logprobs)).exp()
+        clipped = torch.min(ratio * each, ratio.clamp(0.8, 1.2) * each)
+        expected = expected - (clipped * mask).sum() / mask.sum() / 4
+    assert sum(handed.losses) == pytest.approx(expected.item(), rel=1e-4)
+    assert close(ours, handed.gradient_of(expected))
+
+
+def test_the_regression_is_trained_over_the_whole_group_whatever_stands_together(model: Path, tmp_path: Path) -> None:
+    """The first pass from ratios of 1, the second after the weights have moved; the last run does not count."""
+    handed = Handed(model, tmp_path, "deepvideo-r1", passes=2)
+    advantages = torch.tensor([0.8, -1.1, 0.3])
+    told = runs([*((value,) * 2 for value in advantages.tolist()[:2]), (advantages[2].item(),), None])
+
+    def ratios(before: list[torch.Tensor]) -> torch.Tensor:
+        each = zip(told[:3], before, strict=True)
+        return torch.stack([((handed.logps(r.row) - old) * torch.tensor(r.row.mask)).sum() for r, old in each])
+
+    def loss(z: torch.Tensor, std: torch.Tensor) -> torch.Tensor:
+        return ((advantages - (z - z.mean()) / (std + 1e-4)) ** 2).mean()
+
+    old = [handed.logps(run.row).detach() for run in told[:3]]
+    ours = handed.pass_over(told)
+    assert sum(handed.losses) == pytest.approx(float((advantages**2).mean()), rel=1e-4)
+    z = ratios(old)
+    assert close(ours, handed.gradient_of(loss(z, torch.zeros(()))))  # the deviation of equal numbers is 0
+    with torch.no_grad():
+        generator = torch.Generator().manual_seed(0)
+        for weight in handed.trainer.model.parameters():
+            weight += 0.02 * torch.randn(weight.shape, generator=generator)
+    ours = handed.pass_over(told)
+    z = ratios(old)
+    assert z.detach().std() > 0.01
+    assert sum(handed.losses) == pytest.approx(loss(z, z.std()).item(), rel=1e-3)
+    assert close(ours, handed.gradient_of(loss(z, z.std())))
+
+
+def trained(wanted: Training, scripts: Sequence[Script | None]) -> Path:
+    return main(wanted, lambda _: None, DictatedSampler(Path(wanted.model), wanted.play.options(wanted.seed), scripts))
+
+
+def log(out: Path) -> list[dict[str, Any]]:
+    """Its rows but for times."""
+    rows = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in row.items() if "seconds" not in k and "time" not in k} for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("preset", "scripts"),
+    [
+        ("omniagent", SCRIPTS[1:3]),
+        ("deepvideo-r1", SCRIPTS[1:3]),
+        ("video-r1", SCRIPTS[1:3]),
+        ("video-mtr", SCRIPTS[:2]),
+    ],
+)
+def test_a_preset_that_was_refused_is_trained(
+    model: Path, tmp_path: Path, preset: str, scripts: Sequence[Script | None]
+) -> None:
+    short = {"generations": 2, "rows_at_once": 1, "steps": 1, "preset": preset, "keep_runs": True}
+    last = trained(training(model, tmp_path, **short), scripts)
+    [told] = log(tmp_path)
+    assert told["loss"] is not None
+    assert len(stored(tmp_path / "runs-0")) == 2
+    if preset == "video-r1":
+        assert "score/temporal" in told
+    if told["groups/teaching"]:
+        assert told["grad_norm"] > 0
+        first, now = (TransformersPolicy(str(folder)).loaded.model.state_dict() for folder in (model, last))
+        assert any(not torch.equal(first[name], now[name]) for name in first)
+
+
+def test_shuffled_runs_see_another_video_of_the_same_length(model: Path, tmp_path: Path) -> None:
+    rollouts = rollouts_of(training(model, tmp_path), ((LOOK, say("A")),))
+    question = next(iter(rollouts.examples))
+    [plain], [shuffled] = rollouts([(question, 0)]), rollouts.shuffled([(question, 0)])
+    assert shuffled.answer == plain.trajectory.answer
+    assert shuffled.facts.content_hash != plain.trajectory.facts.content_hash
+    assert shuffled.facts.duration_seconds == plain.trajectory.facts.duration_seconds
+
+
+def test_a_training_with_earlier_groups_goes_on_as_if_it_had_not_been_stopped(model: Path, tmp_path: Path) -> None:
+    """Answers are dictated so that some questions teach and others don't, which wait for earlier groups."""
+    examples = rollouts_of(training(model, tmp_path)).examples.values()
+    right = Counter(LETTERS[e.option] for e in examples if e.option is not None).most_common()
+    never = next(letter for letter in "ABCD" if letter not in dict(right))
+    scripts: tuple[Script, ...] = ((say(right[0][0]),), (say(never),))
+    short: dict[str, Any] = {"generations": 2, "rows_at_once": 2, "sampling": {"replay_groups": 2}}
+    straight = trained(training(model, tmp_path / "straight", steps=4, **short), scripts)
+    came_back = [row["step"] for row in log(tmp_path / "straight") if row["sampling/replayed"] == 1.0]
+    assert came_back, "else nothing is shown"
+    trained(training(model, tmp_path / "stopped", steps=came_back[0] - 1, **short), scripts)
+    resumed = trained(training(model, tmp_path / "stopped", steps=4, **short), scripts)
+    assert log(tmp_path / "stopped") == log(tmp_path / "straight")
+    first, second = (TransformersPolicy(str(folder)).loaded.model.state_dict() for folder in (straight, resumed))
+    assert all(torch.equal(first[name], second[name]) for name in first)
