@@ -30,7 +30,7 @@ from agent.backends.vision import Eyes, Seen
 from agent.policy import PolicyError, Sight
 from agent.trajectory import Reply, Trajectory, Turn
 from rl.log_rows import LOG, PARTS, Row, read_log
-from rl.rollout import Sampler
+from rl.rollout import Rollout, Sampler
 from rl.train import main as train
 from rl.training import Training, read_training
 from tools.observation import FrameRef, MissingPartError
@@ -112,11 +112,11 @@ class CountingSampler(Sampler):
         finally:
             self._plays = False
 
-    def follow(self) -> None:
-        """Plays from now on with other weights."""
-        super().follow()
+    def taken(self, trajectory: Trajectory) -> Rollout:
+        """A run that has ended: all that were played at once have, and weights may change now."""
         if self._once is not None:
             self._once.forget()
+        return super().taken(trajectory)
 
 
 class CountedEyes:

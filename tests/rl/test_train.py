@@ -1,6 +1,7 @@
 """A training from its file to its checkpoint, stopped and resumed."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,6 @@ from rl.train import entry, main
 from rl.training import Training, read_training
 from tests.rl.dictated import DictatedSampler
 from tests.rl.small_training import SCRIPTS, built, training
-from tools import packaged
 from tools.observation import MissingPartError
 
 needs_trl = pytest.mark.usefixtures("trl")
@@ -156,8 +156,8 @@ def test_the_command_line_says_what_is_wrong_in_a_line(tmp_path: Path, capsys: p
     assert "no folder /no/such/model" in capsys.readouterr().err.splitlines()[-1]
 
 
-@pytest.mark.skipif(packaged.is_installed("trl"), reason="TRL is installed here")
-def test_without_its_packages_it_says_what_to_install(tmp_path: Path) -> None:
+def test_without_its_packages_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "trl", None)  # Python's own way to say that it is not there
     wanted = Training(model="smollm2", out=tmp_path / "run")
     with pytest.raises(MissingPartError, match="training needs trl: run `pip install"):
         main(wanted)
