@@ -56,6 +56,11 @@ def check_preset(preset: Preset, credit: Credit | None = None, *, sees_pictures:
             f'{preset.name} tells nothing turn by turn, so turns = "steps" has nothing to share out: take "alike" or '
             '"taura", or a preset with step rewards, as video-mtr'
         )
+    group = preset.recipe.group
+    if turns == "steps" and (group.advantage == "dgrpo" or group.noise):
+        raise ValueError(
+            f'{preset.name} weighs or blurs its advantages, which turns = "steps" makes anew: take "alike"'
+        )
     if preset.compares_shuffled and not sees_pictures:
         raise ValueError(
             f"{preset.name} compares with runs on shuffled frames, and this policy is shown no frames: take a model "

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from agent.trajectory import Reply, Stop, Trajectory
-from rl.groups import Credit, judged
+from rl.groups import Credit, check_preset, judged
 from rl.preset import load_preset
+from rl.recipe import Group
 from tests.rl.cases import OPEN, RIGHT, WRONG, broken, run
 
 
@@ -64,6 +65,15 @@ def test_video_mtr_pays_each_turn_what_it_and_the_later_ones_have_earned() -> No
     std = math.sqrt((0.15**2 + 0.55**2 + 2 * 0.35**2) / 3) + 1e-4
     assert right == pytest.approx((0.70 / std, 0.55 / std))
     assert wrong == pytest.approx((-0.70 / std, -0.35 / std))
+
+
+def test_steps_do_not_silently_drop_what_a_preset_does_to_advantages() -> None:
+    sage = load_preset("sage")
+    check_preset(sage, Credit("steps"))
+    for group in (Group(noise=0.1), Group(advantage="dgrpo")):
+        bent = replace(sage, recipe=sage.recipe.model_copy(update={"group": group}))
+        with pytest.raises(ValueError, match="weighs or blurs its advantages"):
+            check_preset(bent, Credit("steps"))
 
 
 def test_who_does_not_count_pushes_nothing_and_changes_nothing() -> None:
