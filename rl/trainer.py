@@ -116,7 +116,8 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
         players = Players(self._played, self._shuffled, rollouts.examples, is_in_order=rollouts.questions.is_in_order)
         place = self.accelerator.process_index
         self._drawing = Drawing(training, preset, players, self._tokenizer.pad_token_id, self._gathered, place)
-        self.add_callback(ReplayKeeper(self._drawing.replay, place))
+        if training.sampling.replay_groups:
+            self.add_callback(ReplayKeeper(self._drawing.replay, place))
         self.steps = StepLog(training.out, clock, self._record, say, training.alarms, _of_first_process)
         self.add_callback(self.steps)
 
