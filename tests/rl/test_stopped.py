@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from rl.alarms import EXIT_ALARM, AlarmError, Alarms, alarm_in, read_alarms
 from rl.log_rows import LOG, read_log
+from rl.preset import load_preset
 from rl.step_log import StepClock, StepLog
-from rl.train import main
+from rl.train import entry, main
 from rl.training import Training
 from tests.rl.dictated import DictatedSampler, Script
-from tests.rl.small_training import LOOK, built, say, training
+from tests.rl.small_training import DATA, LOOK, SCRIPTS, built, rollouts_of, say, training
 
 pytest.importorskip("trl", reason="needs the rl extra")
 pytestmark = pytest.mark.filterwarnings(
@@ -119,5 +121,38 @@ def test_steps_after_the_checkpoint_are_not_what_alarms_look_back_at(tmp_path: P
     assert log.alarm is not None
 
 
-def test_a_training_that_was_stopped_has_a_status_of_its_own() -> None:
-    assert EXIT_ALARM not in (0, 1, 2, 69, 70, 130)
+def test_the_command_ends_with_a_status_of_its_own_and_says_why(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A random model writes nothing that can be read."""
+    (tmp_path / "t.toml").write_text(
+        f'model = "{model}"\nout = "{tmp_path / "run"}"\npreset = "videokr"\ndata = "{DATA}"\nsteps = 2\n'
+        "generations = 2\nrows_at_once = 2\n[play]\nencoder = 'hashing'\nmax_reply_tokens = 16\nmax_turns = 2\n"
+        "max_frame_pixels = 5184\n[update]\nmask_cut = false\n[alarms]\nunreadable = 1\nsteps = 1\n"
+    )
+    assert entry([str(tmp_path / "t.toml")]) == EXIT_ALARM == 3
+    said = capsys.readouterr().err
+    assert "ALARM after step 1: turns can't be read" in said
+    assert "write `unreadable = 0` under [alarms]" in said
+
+
+def test_a_loss_that_is_no_number_stops_a_training_and_no_checkpoint_has_its_weights(
+    model: Path, tmp_path: Path
+) -> None:
+    from rl.trainer import GraphTrainer
+
+    class Broken(GraphTrainer):
+        """Its second step divides by nothing."""
+
+        def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+            loss: torch.Tensor = super()._compute_loss(model, inputs)
+            return loss * (float("nan") if self.state.global_step == 1 else 1.0)
+
+    told = training(model, tmp_path / "run", steps=3, generations=2, rows_at_once=2, save_every=1)
+    told.out.mkdir()
+    trainer = Broken(told, rollouts_of(told, SCRIPTS[1:3]), load_preset(told.preset), lambda _: None)
+    trainer.train()
+    assert trainer.steps.alarm is not None
+    assert (trainer.steps.alarm.name, trainer.steps.alarm.step) == ("not_finite", 2)
+    assert [path.name for path in told.out.glob("checkpoint-*")] == ["checkpoint-1"]
+    assert [row["loss"] is None for row in read_log(told.out / LOG)] == [False, True]
