@@ -1,5 +1,6 @@
 """Preference is learned from the policy's own tokens, against the model as it started."""
 
+import io
 import json
 import math
 import warnings
@@ -8,17 +9,19 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from agent.backends.loading import load
+from agent.backends.vision import decoded
 from evals.run_file import TRAJECTORIES
-from rl.dpo import LOG, Step, dpo_loss, main, read_pairs, word_logps
+from rl.dpo import LOG, Step, dpo_loss, logps_of, main, read_pairs, word_logps
 from rl.dpo_config import DpoConfig, read_config
 from rl.imitated import Row
 from rl.training import read_training
 from rl.verify import CHOSEN, REJECTED, Verified, write
 from rl.verify import Pair as Found
 from tests.rl.cases import RIGHT, WRONG, run
-from tests.tiny_models import QWEN3_TEMPLATE, byte_level_bpe, qwen_tokenizer
+from tests.tiny_models import QWEN3_TEMPLATE, build, byte_level_bpe, qwen_tokenizer
 from tools import packaged
 
 CONFIGS = Path(__file__).parents[2] / "rl/configs/veripo"
@@ -69,6 +72,24 @@ def test_rows_are_as_likely_as_the_tokens_of_the_policy_and_no_others(tiny: Path
         first, second = (model(input_ids=torch.tensor([row.ids])).logits[0].log_softmax(-1) for row in rows)
         expected = torch.stack([first[1, 7] + first[3, 9], second[1, 4]])
         torch.testing.assert_close(word_logps(model, rows), expected)
+
+
+def test_rows_with_pictures_are_as_likely_as_the_whole_model_says(tmp_path: Path) -> None:
+    loaded = load(str(build("qwen3_vl", tmp_path)), 10_000)
+    assert loaded.eyes is not None
+    painted = io.BytesIO()
+    Image.new("RGB", (64, 64), "red").save(painted, "JPEG")
+    seen = loaded.eyes.look(decoded(painted.getvalue()))
+    row = Row((5, 6, *seen.span, 7, 8), (False, False, *(False for _ in seen.span), True, True), (painted.getvalue(),))
+    words = Row((5, 6, 9), (False, False, True))
+    model = loaded.model.eval()
+    ids = torch.tensor([row.ids])
+    is_picture = ids.eq(loaded.image_token_id or 0).int()
+    with torch.no_grad():
+        found = logps_of(loaded)(model, [row, words])
+        scores = model(input_ids=ids, mm_token_type_ids=is_picture, **seen.inputs).logits[0].log_softmax(-1)
+        plain = model(input_ids=torch.tensor([words.ids])).logits[0].log_softmax(-1)
+    torch.testing.assert_close(found, torch.stack([scores[-3, 7] + scores[-2, 8], plain[1, 9]]))
 
 
 def test_the_good_run_gains_on_the_bad_one_from_where_both_began(tiny: Path, pairs: Path) -> None:
