@@ -1,5 +1,6 @@
 """Log-probabilities of a padded batch, with what its prompts share computed once: a group asks one question."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -35,10 +36,35 @@ def batch_scores(
         for ids, here, flags, is_counted in zip(input_ids, seen, wanted, counts, strict=True)
         if is_counted
     ]
-    found = chosen(model, rows)
-    logits = found.logits / temperature
-    logps = logits.log_softmax(-1).gather(-1, found.ids[:, None])[:, 0]
-    return _placed(logps, wanted[:, -completion:]), _placed(entropies(logits), wanted[:, -completion:])
+    logps, unsure = [torch.empty(0)] * len(rows), [torch.empty(0)] * len(rows)
+    for family in families(rows):
+        members = [rows[number] for number in family]
+        found = chosen(model, members)
+        logits = found.logits / temperature
+        lengths = [sum(row.is_policy) for row in members]
+        told = logits.log_softmax(-1).gather(-1, found.ids[:, None])[:, 0].split(lengths)
+        for number, of_row, entropy in zip(family, told, entropies(logits).split(lengths), strict=True):
+            logps[number], unsure[number] = of_row, entropy
+    place = wanted[:, -completion:]
+    return _placed(torch.cat(logps), place), _placed(torch.cat(unsure), place)
+
+
+def families(rows: Sequence[Row]) -> list[list[int]]:
+    """The numbers of rows that have most in common, to be computed together; those alone are one family.
+
+    Runs of a question that began with the same turn share it, with what came back, and not only the prompt.
+    """
+    found: list[list[int]] = []
+    for number, row in enumerate(rows):
+        first = row.is_policy.index(True)
+        wanted = first + (len(row.ids) - first) // 2
+        mine = (family for family in found if row.ids[:wanted] == rows[family[0]].ids[:wanted])
+        if (family := next(mine, None)) is not None:
+            family.append(number)
+        else:
+            found.append([number])
+    alone = [number for family in found if len(family) == 1 for number in family]
+    return [family for family in found if len(family) > 1] + ([alone] if alone else [])
 
 
 def _placed(values: torch.Tensor, place: torch.Tensor) -> torch.Tensor:

@@ -54,12 +54,17 @@ def chosen(model: Any, rows: Sequence[Row]) -> Chosen:
     """The policy's tokens and their logits; arguments as `policy_loss`."""
     causal = model.get_base_model() if hasattr(model, "get_base_model") else model
     device = causal.get_input_embeddings().weight.device
-    shared = min(shared_tokens([row.ids for row in rows]), *(row.is_policy.index(True) - 1 for row in rows))
-    ids, mask, wanted = (part.to(device) for part in _padded(rows, shared))
-    cache = begun(causal, rows[0].ids[:shared], len(rows)) if shared else None
+    shared = shared_tokens([row.ids for row in rows])
+    ids, mask, wanted = (part.to(device) for part in _padded(rows))
+    beginning = begun(causal, rows[0].ids[:shared], len(rows)) if shared else None
     hidden = causal.base_model(
-        input_ids=ids, attention_mask=mask, past_key_values=cache, use_cache=cache is not None
+        input_ids=ids[:, shared:],
+        attention_mask=mask,
+        past_key_values=None if beginning is None else beginning.cache,
+        use_cache=beginning is not None,
     ).last_hidden_state  # (rows, rest, width)
+    if beginning is not None:
+        hidden = torch.cat([beginning.hidden.expand(len(rows), -1, -1), hidden], 1)
     logits = causal.get_output_embeddings()(hidden[:, :-1][wanted[:, 1:]])  # of the wanted tokens alone
     return Chosen(logits.float(), ids[:, 1:][wanted[:, 1:]])
 
@@ -71,14 +76,14 @@ def entropies(logits: torch.Tensor) -> torch.Tensor:
         return torch.cat([-(part.exp() * part).sum(-1) for part in parts])
 
 
-def _padded(rows: Sequence[Row], shared: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """(rows, rest) ids and whether each is wanted, padded on the right; (rows, shared + rest) attention mask."""
-    rest = max(len(row.ids) for row in rows) - shared
-    ids, wanted = torch.zeros(len(rows), rest, dtype=torch.long), torch.zeros(len(rows), rest, dtype=torch.bool)
-    mask = torch.zeros(len(rows), shared + rest, dtype=torch.long)
+def _padded(rows: Sequence[Row]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """(rows, longest) ids, whether there is a token, and whether it is wanted; padded on the right."""
+    longest = max(len(row.ids) for row in rows)
+    ids, mask = torch.zeros(len(rows), longest, dtype=torch.long), torch.zeros(len(rows), longest, dtype=torch.long)
+    wanted = torch.zeros(len(rows), longest, dtype=torch.bool)
     for number, row in enumerate(rows):
-        length = len(row.ids) - shared
-        ids[number, :length] = torch.tensor(row.ids[shared:])
-        wanted[number, :length] = torch.tensor(row.is_policy[shared:])
-        mask[number, : shared + length] = 1
+        length = len(row.ids)
+        ids[number, :length] = torch.tensor(row.ids)
+        wanted[number, :length] = torch.tensor(row.is_policy)
+        mask[number, :length] = 1
     return ids, mask, wanted

@@ -1,10 +1,11 @@
-"""What all prompts of a batch begin with, as the system message and the tools, computed once for all of them.
+"""What prompts of a batch have in common, as the system message and the tools, or all of it, computed once for all.
 
 For models that read only. A model that sees places its tokens in two dimensions, and where its pictures stand differs
 from row to row.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
@@ -15,6 +16,16 @@ WORTH_TOKENS = 32
 """A shorter beginning costs more to share than to compute again."""
 
 
+@dataclass(frozen=True)
+class Beginning:
+    """What all rows begin with."""
+
+    cache: DynamicCache
+    """For every row."""
+    hidden: torch.Tensor
+    """(1, tokens, width): the last layer's, of the tokens themselves."""
+
+
 def shared_tokens(rows: Sequence[Sequence[int]]) -> int:
     """How many ids all rows begin with, at least one of each row left over; 0 where sharing is not worth it."""
     alike = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, zip(*rows, strict=False)))
@@ -22,9 +33,36 @@ def shared_tokens(rows: Sequence[Sequence[int]]) -> int:
     return count if len(rows) > 1 and count >= WORTH_TOKENS else 0
 
 
-def begun(model: Any, ids: Sequence[int], rows: int) -> DynamicCache:
-    """What the model keeps of these ids, for so many rows; with gradient where that is on."""
+def begun(model: Any, ids: Sequence[int], rows: int) -> Beginning:
+    """These ids, seen once for so many rows; with gradient where that is on."""
     cache = DynamicCache(config=model.config)
-    model.base_model(input_ids=torch.tensor([ids], device=model.device), past_key_values=cache, use_cache=True)
+    seen = model.base_model(input_ids=torch.tensor([ids], device=model.device), past_key_values=cache, use_cache=True)
     cache.batch_repeat_interleave(rows)
+    return Beginning(cache, seen.last_hidden_state)
+
+
+def read_once(model: Any, ids: torch.Tensor, mask: torch.Tensor, shared: int) -> DynamicCache:
+    """What a model keeps of all but the last token of prompts, of which it reads each different one once.
+
+    Args:
+        model: a causal language model of transformers.
+        ids: (rows, tokens) of the prompts, padded behind the `shared` ones.
+        mask: (rows, tokens), 1 where there is a token.
+        shared: how many all of them begin with; 0 if none.
+    """
+    found: dict[tuple[int, ...], int] = {}
+    of_row = [found.setdefault(tuple(row), len(found)) for row in ids.tolist()]
+    first = torch.tensor([of_row.index(number) for number in range(len(found))], device=ids.device)
+    cache = begun(model, ids[0, :shared].tolist(), len(found)).cache if shared else DynamicCache(config=model.config)
+    different, seen = ids[first], mask[first]
+    places = (seen.cumsum(1) - 1).clamp(min=0)[:, shared:-1]
+    if places.shape[1]:
+        model.base_model(
+            input_ids=different[:, shared:-1],
+            attention_mask=seen[:, :-1],
+            position_ids=places,
+            past_key_values=cache,
+            use_cache=True,
+        )
+    cache.batch_select_indices(torch.tensor(of_row, device=ids.device))
     return cache

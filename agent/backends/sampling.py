@@ -39,9 +39,12 @@ class Sampler(LogitsProcessor):
         """(rows, vocabulary) scores of which each row's largest is the token chosen; logits in, float32."""
         scores = scores.clone()
         scores[:, self._never] = -torch.inf
-        rows = [self._row(*one) for one in zip(scores, self._draws, self._generators, strict=True)]
-        chosen = torch.stack([score for score, _ in rows])
-        logprobs = torch.stack([logprob for _, logprob in rows])
+        cold = torch.tensor([draw.temperature == 0 for draw in self._draws], device=scores.device)[:, None]
+        heat = torch.tensor([draw.temperature or 1.0 for draw in self._draws], device=scores.device)[:, None]
+        rows = zip(scores / heat, self._draws, strict=True)
+        logprobs = torch.stack([_nucleus(row, 1.0 if draw.temperature == 0 else draw.top_p) for row, draw in rows])
+        logprobs = logprobs.log_softmax(1)
+        chosen = torch.where(cold, scores, logprobs + self._noise(scores))
         self._steps.append(logprobs.gather(1, chosen.argmax(1, keepdim=True))[:, 0])
         return chosen
 
@@ -54,15 +57,14 @@ class Sampler(LogitsProcessor):
         rows: list[list[float]] = torch.stack(self._steps, dim=1).tolist()
         return rows
 
-    def _row(self, logits: torch.Tensor, draw: Draw, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """What to take the largest of, and the log-probabilities; (vocabulary,) each."""
-        if draw.temperature == 0:
-            return logits, logits.log_softmax(0)
-        logprobs = _nucleus(logits / draw.temperature, draw.top_p).log_softmax(0)
-        uniform = torch.rand(logits.shape, generator=generator, device=logits.device)
+    def _noise(self, scores: torch.Tensor) -> torch.Tensor:
+        """(rows, vocabulary) of Gumbel's distribution; 0 in rows where nothing is drawn."""
+        uniform = torch.full_like(scores, 0.5)
+        for row, draw, generator in zip(uniform, self._draws, self._generators, strict=True):
+            if draw.temperature:
+                row.uniform_(generator=generator)
         # the smallest positive float32 keeps log(0) out
-        gumbel = -(-uniform.clamp_min(torch.finfo(torch.float32).tiny).log()).log()
-        return logprobs + gumbel, logprobs
+        return -(-uniform.clamp_min(torch.finfo(torch.float32).tiny).log()).log()
 
 
 def _nucleus(logits: torch.Tensor, top_p: float) -> torch.Tensor:

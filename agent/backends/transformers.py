@@ -13,7 +13,7 @@ import torch
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, StoppingCriteriaList
 
 from agent.backends.batching import Batcher
-from agent.backends.beginning import begun, shared_tokens
+from agent.backends.beginning import read_once, shared_tokens
 from agent.backends.loading import load
 from agent.backends.sampling import Draw, Sampler, StopAt, before_stop
 from agent.backends.vision import Memory, Seen
@@ -115,10 +115,11 @@ class TransformersPolicy:
         )
         try:
             with torch.inference_mode():
-                begun_with = begun(self.model, prompts[0].tokens.ids[:shared], len(prompts)) if shared else None
+                ids, mask = inputs["input_ids"], inputs["attention_mask"]
+                read = read_once(self.model, ids, mask, shared) if shared else None
                 written: torch.Tensor = self.model.generate(
                     **inputs,
-                    past_key_values=begun_with,
+                    past_key_values=read,
                     generation_config=settings,
                     logits_processor=LogitsProcessorList([*self.processors(prompts), sampler]),
                     stopping_criteria=StoppingCriteriaList([stop]),

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from agent.backends import grouped_attention
-from agent.backends.beginning import WORTH_TOKENS, begun, shared_tokens
+from agent.backends.beginning import WORTH_TOKENS, read_once, shared_tokens
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +43,22 @@ def test_prompts_share_all_but_one_token_at_most() -> None:
     assert shared_tokens([long]) == 0  # nobody to share with
 
 
+class Counting:
+    """A model that counts the rows that go through it."""
+
+    def __init__(self, model: Any) -> None:
+        self._model, self.config, self.device = model, model.config, model.device
+        self.rows: list[int] = []
+
+    def base_model(self, input_ids: torch.Tensor, **named: Any) -> Any:
+        self.rows.append(len(input_ids))
+        return self._model.base_model(input_ids=input_ids, **named)
+
+
 @torch.inference_mode()
 def test_a_batch_that_shares_its_beginning_writes_what_each_row_writes_alone(model: Any) -> None:
     beginning = torch.arange(40) % 97
-    ends = [torch.tensor([5, 6, 7]), torch.tensor([8]), torch.tensor([9, 10, 11, 12, 13])]
+    ends = [torch.tensor(end) for end in ([5, 6, 7], [8], [9, 10, 11, 12, 13], [5, 6, 7])]  # two prompts are the same
     alone = [
         model.generate(
             ids := torch.cat([beginning, end])[None],
@@ -64,7 +76,9 @@ def test_a_batch_that_shares_its_beginning_writes_what_each_row_writes_alone(mod
         [torch.cat([beginning * 0 + 1, pad, end * 0 + 1]) for pad, end in zip(padding, ends, strict=True)]
     )
     model.set_attn_implementation(grouped_attention.NAME)
-    cache = begun(model, beginning.tolist(), len(ends))
+    read = Counting(model)
+    cache = read_once(read, ids, mask, len(beginning))
+    assert read.rows == [1, 3]  # the beginning, and each different prompt once
     together = model.generate(
         ids, attention_mask=mask, past_key_values=cache, max_new_tokens=8, do_sample=False, pad_token_id=0
     )

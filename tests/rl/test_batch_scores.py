@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 import torch
 
-from rl.batch_scores import batch_scores
+from rl.batch_scores import batch_scores, families
+from rl.imitated import Row
 
 PROMPT, PAD = list(range(1, 41)), 0
 COMPLETIONS = ([50, 51, 52, 53], [60, 61], [70, 71, 72, 73, 74])
@@ -49,6 +50,32 @@ def test_rows_are_scored_as_they_would_be_alone(model: Any) -> None:
     torch.stack([(logp**2).sum() for logp in chosen]).sum().backward()
     for mine, weight in zip(ours, model.parameters(), strict=True):
         assert torch.allclose(mine, weight.grad, atol=1e-4)
+
+
+def test_runs_that_began_alike_are_computed_together() -> None:
+    def row(*completion: int) -> Row:
+        return Row((*PROMPT, *completion), (*[False] * len(PROMPT), *[True] * len(completion)))
+
+    rows = [row(1, 2, 3, 4), row(9, 9, 9, 9), row(1, 2, 3, 7), row(1, 2, 8, 8), row(5, 5, 5, 5)]
+    assert families(rows) == [[0, 2, 3], [1, 4]]
+
+
+def test_what_runs_share_of_their_completions_is_scored_for_each(model: Any) -> None:
+    completions = [[50, 51, 52, 53], [50, 51, 52, 60], [70, 71], [50, 51, 52, 53]]
+    prompts = [PROMPT] * 4
+    logps, _ = batch_scores(model, *batch(prompts, completions), temperature=1.0)
+    (logps**3).sum().backward()
+    ours = [weight.grad.clone() for weight in model.parameters()]
+    model.zero_grad()
+    expected = [
+        alone(model, p, c, 1.0).gather(1, torch.tensor(c)[:, None])[:, 0]
+        for p, c in zip(prompts, completions, strict=True)
+    ]
+    for row, logp in enumerate(expected):
+        assert torch.allclose(logps[row, : len(logp)], logp, atol=1e-5)
+    torch.stack([(logp**3).sum() for logp in expected]).sum().backward()
+    for mine, weight in zip(ours, model.parameters(), strict=True):
+        assert torch.allclose(mine, weight.grad, atol=1e-3, rtol=1e-4)
 
 
 def test_a_row_that_is_left_out_scores_nothing_and_takes_no_sharing_away(model: Any) -> None:

@@ -75,10 +75,10 @@ def test_an_adapter_is_trained_alone_and_can_be_asked(model: Path, tmp_path: Pat
     assert not (last / "model.safetensors").exists()
     plain = TransformersPolicy(str(model)).loaded.model.state_dict()
     adapted = TransformersPolicy(str(model), PolicyOptions(adapter=str(last))).loaded.model.state_dict()
-    changed = [value for name, value in adapted.items() if "lora_B" in name]
-    assert any(value.abs().max() > 0 for value in changed)
-    same = {name: name.replace(".base_layer", "") for name in adapted if "lora_" not in name}
-    assert all(torch.equal(adapted[name], plain[short]) for name, short in same.items())
+    assert adapted.keys() == plain.keys()  # what was learned is summed into the weights
+    changed = [name for name, value in plain.items() if not torch.equal(adapted[name], value)]
+    assert changed
+    assert not any("norm" in name or "embed" in name for name in changed)
 
 
 @needs_trl
