@@ -42,8 +42,8 @@ def batch_scores(
         found = chosen(model, members)
         logits = found.logits / temperature
         lengths = [sum(row.is_policy) for row in members]
-        told = logits.log_softmax(-1).gather(-1, found.ids[:, None])[:, 0].split(lengths)
-        for number, of_row, entropy in zip(family, told, entropies(logits).split(lengths), strict=True):
+        told = torch.split(logits.log_softmax(-1).gather(-1, found.ids[:, None])[:, 0], lengths)
+        for number, of_row, entropy in zip(family, told, torch.split(entropies(logits), lengths), strict=True):
             logps[number], unsure[number] = of_row, entropy
     place = wanted[:, -completion:]
     return _placed(torch.cat(logps), place), _placed(torch.cat(unsure), place)

@@ -72,7 +72,7 @@ def chosen(model: Any, rows: Sequence[Row]) -> Chosen:
 def entropies(logits: torch.Tensor) -> torch.Tensor:
     """(tokens,) in nats, without gradient, of (tokens, vocabulary) logits."""
     with torch.no_grad():
-        parts = [part.log_softmax(-1) for part in logits.detach().split(_TOKENS_AT_ONCE)]
+        parts = [part.log_softmax(-1) for part in torch.split(logits.detach(), _TOKENS_AT_ONCE)]
         return torch.cat([-(part.exp() * part).sum(-1) for part in parts])
 
 
