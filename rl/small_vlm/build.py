@@ -79,8 +79,8 @@ def build(out: Path, shape: Shape = Shape(), text: Path | None = None, seed: int
     config = _config(llama.config, tokenizer, shape)
     model: Any = Qwen2_5_VLForConditionalGeneration(config)  # type: ignore[no-untyped-call]
     _take_over(model, llama)
-    model.generation_config.eos_token_id = tokenizer.eos_token_id
-    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
+        setattr(model.generation_config, name, getattr(tokenizer, name))
     beside = out.with_name(out.name + ".partial")
     shutil.rmtree(beside, ignore_errors=True)
     model.save_pretrained(beside)
@@ -124,7 +124,7 @@ def _config(llama: Any, tokenizer: Any, shape: Shape) -> Any:
                 "rope_theta": llama.rope_parameters["rope_theta"],
                 "mrope_section": [time, height, rotations - time - height],
             },
-            "bos_token_id": None,
+            "bos_token_id": tokenizer.bos_token_id,
             "eos_token_id": tokenizer.eos_token_id,
             "pad_token_id": tokenizer.pad_token_id,
         },
