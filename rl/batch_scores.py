@@ -8,6 +8,8 @@ import torch
 from rl.imitated import Row
 from rl.policy_loss import chosen, entropies
 
+PLACE = "place"
+"""The entry of a batch that tells where each row stood when it was drawn."""
 _LEFT_OUT_TOKENS = 2
 """Of a row that stands in for a run which is not trained on (`rl.rows`); among others, it would share nothing."""
 
@@ -70,3 +72,18 @@ def families(rows: Sequence[Row]) -> list[list[int]]:
 def _placed(values: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
     """The values, in order, where `place` is; 0 elsewhere."""
     return values.new_zeros(place.shape).masked_scatter(place, values)
+
+
+def in_order(batches: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The batches of a step with the rows of a group together again; TRL mixes them, which changes no sum of theirs."""
+    places = torch.cat([batch[PLACE] for batch in batches])
+    order = places.argsort()
+
+    def arranged(name: str) -> list[Any]:
+        values = [batch[name] for batch in batches]
+        if not isinstance(values[0], torch.Tensor) or values[0].ndim == 0:
+            return values
+        return list(torch.split(torch.cat(values)[order], [len(value) for value in values]))
+
+    columns = {name: arranged(name) for name in batches[0]}
+    return [{name: column[number] for name, column in columns.items()} for number in range(len(batches))]

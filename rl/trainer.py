@@ -27,7 +27,7 @@ from agent.trajectory import Trajectory
 from evals.run_file import TRAJECTORIES, Key, RunFile
 from rl.ahead import Ahead
 from rl.algorithms import Algorithm
-from rl.batch_scores import batch_scores
+from rl.batch_scores import PLACE, batch_scores, in_order
 from rl.blank_picture import BlankPicture
 from rl.drawing import Drawing, Moment, Players
 from rl.preset import Preset
@@ -125,6 +125,7 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
         """Runs of the graph in place of completions; a prompt is the id of a question."""
         self._bring_weights()
         drawn = self._drawing(prompts, Moment(self.state.global_step, self.state.max_steps))
+        self._rollouts.sampler.forget()
         self._clock.drawn()
         for name, value in drawn.measures.items():
             self._record(name, value)
@@ -158,6 +159,7 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
         # tokens that are not computed count in the mean all the same
         saved = torch.tensor(sum(sum(run.row.mask) for run, is_idle in pairs if is_idle), device=like.device)
         ours = {
+            PLACE: torch.arange(len(runs), device=like.device),
             "advantages": _filled([() if is_idle else run.row.by_token(run.push) for run, is_idle in pairs], like),
             "num_items_in_batch": scored["num_items_in_batch"] + self.accelerator.gather(saved).sum(),
         }
@@ -181,7 +183,12 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:
         """The rows that go through the model next; Reg-GRPO needs to know first how far all of the step have moved."""
+        has_drawn = self._drawn
         inputs = super()._prepare_inputs(generation_batch)
+        if self._drawn is not has_drawn and self._shares_prompts:
+            buffered: Any = self._buffered_inputs
+            self._buffered_inputs = buffered = in_order(buffered)  # type: ignore[assignment,unused-ignore]
+            inputs = buffered[self._step % self.args.gradient_accumulation_steps]
         if self._rule.loss == "regression" and self._step % self.args.gradient_accumulation_steps == 0:
             batches: Any = self._buffered_inputs
             self._tell_slopes(batches)
@@ -248,13 +255,17 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
 
         Left to TRL where pictures are seen, and for several processes, whose gradients meet in the wrapped model.
         """
-        if self._rollouts.sampler.loaded.eyes is not None or self.accelerator.num_processes > 1:
+        if not self._shares_prompts:
             return super()._get_per_token_logps_and_entropies(
                 model, input_ids, attention_mask, logits_to_keep, *arguments, **named
             )
         with self.accelerator.autocast():
             policy = self.accelerator.unwrap_model(model)
             return *batch_scores(policy, input_ids, attention_mask, logits_to_keep, self.temperature), None
+
+    @property
+    def _shares_prompts(self) -> bool:
+        return self._rollouts.sampler.loaded.eyes is None and self.accelerator.num_processes == 1
 
     def order(self) -> list[str]:
         """The questions as they come the first time."""

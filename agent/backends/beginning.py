@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from transformers import DynamicCache
 
+from agent.backends.roomy_cache import roomy
+
 WORTH_TOKENS = 32
 """A shorter beginning costs more to share than to compute again."""
 
@@ -65,4 +67,4 @@ def read_once(model: Any, ids: torch.Tensor, mask: torch.Tensor, shared: int) ->
             use_cache=True,
         )
     cache.batch_select_indices(torch.tensor(of_row, device=ids.device))
-    return cache
+    return roomy(cache)

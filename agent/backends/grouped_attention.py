@@ -8,6 +8,7 @@ that needs a gradient, go the usual way.
 from typing import Any
 
 import torch
+from torch.nn import functional
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
@@ -46,16 +47,26 @@ def grouped_attention(
         )
         return usual
     rows, heads, _, width = query.shape
-    groups, keys = rows * key.shape[1], key.shape[2]
+    keys = key.shape[2]
     scale = width**-0.5 if scaling is None else scaling
-    asked = (query * scale).reshape(groups, -1, width)
-    scores = torch.bmm(asked, key.reshape(groups, keys, width).transpose(1, 2)).float().view(rows, heads, 1, keys)
+    held_keys, held_values = _held(key), _held(value)  # a product of a part of them would copy that part first
+    asked = (query * scale).reshape(len(held_keys), -1, width)
+    scores = torch.bmm(asked, held_keys.transpose(1, 2))[..., :keys].float().view(rows, heads, 1, keys)
     if attention_mask is not None:
         is_bool = attention_mask.dtype == torch.bool
         scores = scores.masked_fill(~attention_mask, -torch.inf) if is_bool else scores + attention_mask
-    weights = scores.softmax(-1).to(value.dtype).view(groups, -1, keys)
-    seen = torch.bmm(weights, value.reshape(groups, keys, width))
-    return seen.view(rows, 1, heads, width), None
+    weights = scores.softmax(-1).to(value.dtype).view(len(held_values), -1, keys)
+    weights = functional.pad(weights, (0, held_values.shape[1] - keys))
+    return torch.bmm(weights, held_values).view(rows, 1, heads, width), None
+
+
+def _held(states: torch.Tensor) -> torch.Tensor:
+    """(rows x heads, tokens, width) of (rows, heads, tokens, width), with the room that a cache keeps behind them."""
+    rows, heads, tokens, width = states.shape
+    room = states.stride(1) // width
+    if states.stride() != (heads * room * width, room * width, width, 1):
+        return states.reshape(rows * heads, tokens, width)
+    return states.as_strided((rows * heads, room, width), (room * width, width, 1))
 
 
 AttentionInterface.register(NAME, grouped_attention)

@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import DynamicCache
 
 from agent.backends import grouped_attention
 from agent.backends.beginning import WORTH_TOKENS, read_once, shared_tokens
+from agent.backends.roomy_cache import roomy
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +85,22 @@ def test_a_batch_that_shares_its_beginning_writes_what_each_row_writes_alone(mod
         ids, attention_mask=mask, past_key_values=cache, max_new_tokens=8, do_sample=False, pad_token_id=0
     )
     assert [row[-8:].tolist() for row in together] == [row.tolist() for row in alone]
+
+
+@torch.inference_mode()
+def test_a_cache_with_room_holds_what_one_without_holds() -> None:
+    torch.manual_seed(2)
+    plain, spacious = DynamicCache(), DynamicCache()
+    parts = [torch.randn(3, 2, length, 4) for length in (5, 1, 1, 300, 1)]  # more than there is room for
+    plain.update(parts[0], -parts[0], 0)
+    spacious.update(parts[0], -parts[0], 0)
+    roomy(spacious)
+    for part in parts[1:]:
+        expected, found = plain.update(part, -part, 0), spacious.update(part, -part, 0)
+        assert torch.equal(found[0], expected[0])
+        assert torch.equal(found[1], expected[1])
+    one, *_ = parts
+    spacious.batch_select_indices(torch.tensor([2, 0]))
+    keys, _ = spacious.update(one[:2, :, :1], one[:2, :, :1], 0)
+    assert torch.equal(keys[:, :, :-1], plain.layers[0].keys[[2, 0]])
+    assert spacious.get_seq_length() == plain.get_seq_length() + 1

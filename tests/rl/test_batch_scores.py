@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from rl.batch_scores import batch_scores, families
+from rl.batch_scores import PLACE, batch_scores, families, in_order
 from rl.imitated import Row
 
 PROMPT, PAD = list(range(1, 41)), 0
@@ -91,3 +91,13 @@ def test_where_all_rows_are_left_out_there_is_still_a_gradient(model: Any) -> No
     logps, _ = batch_scores(model, *batch([[3], [3]], [[3], [3]]), 1.0)
     (logps * 0).sum().backward()
     assert all(weight.grad is not None for weight in model.parameters())
+
+
+def test_rows_of_a_group_come_together_again() -> None:
+    mixed = [
+        {PLACE: torch.tensor([2, 0]), "ids": torch.tensor([[22], [20]]), "tokens": torch.tensor(7), "none": None},
+        {PLACE: torch.tensor([3, 1]), "ids": torch.tensor([[23], [21]]), "tokens": torch.tensor(7), "none": None},
+    ]
+    ordered = in_order(mixed)
+    assert [batch["ids"].tolist() for batch in ordered] == [[[20], [21]], [[22], [23]]]
+    assert [(int(batch["tokens"]), batch["none"]) for batch in ordered] == [(7, None), (7, None)]
