@@ -14,12 +14,12 @@ _ROOM = 256
 """Tokens; so often is everything copied. Zeros, since products run over it (`grouped_attention`)."""
 
 
-class RoomyLayer(DynamicLayer):
+class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call,unused-ignore]
     """One layer; `keys` and `values` are views of what is held."""
 
     def __init__(self, layer: DynamicLayer) -> None:
         """Takes over what a layer holds."""
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call,unused-ignore]
         self.__dict__ |= layer.__dict__
         self._held: dict[str, torch.Tensor] = {}
 
@@ -29,11 +29,12 @@ class RoomyLayer(DynamicLayer):
         """(rows, heads, tokens, width) keys and values, with those of the new tokens at the end."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
-        self.keys = self._with("keys", self.keys, key_states)
-        self.values = self._with("values", self.values, value_states)
-        return self.keys, self.values
+        self.keys = keys = self._with("keys", self.keys, key_states)
+        self.values = values = self._with("values", self.values, value_states)
+        return keys, values
 
-    def _with(self, name: str, before: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
+    def _with(self, name: str, before: torch.Tensor | None, new: torch.Tensor) -> torch.Tensor:
+        assert before is not None, "initialized above"
         count = before.shape[-2] if before.numel() else 0
         end = count + new.shape[-2]
         held = self._held.get(name)
