@@ -7,7 +7,7 @@ this process, and prints two tables in Markdown. A picture goes through four han
 frames, as JPEG; *prepared*, into the patches that its model takes; *encoded*, by the vision tower; and *learned from*,
 encoded once more where a loss or its log-probabilities are computed. A conversation shows all its pictures in each turn
 and the runs of a group show the same ones, so the first three may be far more than the unique pictures of a group, or
-as many. With `--again` the tower encodes what it is shown each time, as it did before `agent.backends.encoded`.
+as many. With `--again` the tower encodes what it is shown each time, as it would without `agent.backends.encoded`.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,12 @@ from typing import Any
 import torch
 from PIL import Image
 
-from agent.backends.encoded import EncodedOnce
 from agent.backends.transformers import Prompt
 from agent.backends.vision import Eyes, Seen
 from agent.policy import PolicyError, Sight
 from agent.trajectory import Reply, Trajectory, Turn
 from rl.log_rows import LOG, PARTS, Row, read_log
-from rl.rollout import Rollout, Sampler
+from rl.rollout import Sampler
 from rl.train import main as train
 from rl.training import Training, read_training
 from tools.observation import FrameRef, MissingPartError
@@ -67,7 +67,7 @@ class CountingSampler(Sampler):
     """Counts, once it is told to."""
 
     _pictures: Pictures | None = None
-    _once: EncodedOnce | None = None
+    _is_encoded_once = True
     _plays = False
 
     def count(self, generations: int, *, is_encoded_once: bool = True) -> Pictures:
@@ -84,7 +84,7 @@ class CountingSampler(Sampler):
             raise ValueError(f"{self.spec} has no tower of the Qwen-VL shape, whose pictures could be counted")
         pictures = self._pictures = Pictures(generations)
         self._memory.eyes = CountedEyes(self._memory.eyes, pictures)
-        self._once = EncodedOnce(self.loaded.model) if is_encoded_once else None
+        self._is_encoded_once = is_encoded_once
 
         def encode(_tower: Any, _given: Any, named: dict[str, Any]) -> None:
             if self._plays:
@@ -105,18 +105,12 @@ class CountingSampler(Sampler):
         """A reply to each prompt."""
         self._plays = True
         try:
-            if self._once is None:
-                return super().generate(prompts)
-            with self._once.showing([seen for prompt in prompts for seen in prompt.seen]):
-                return super().generate(prompts)
+            return super().generate(prompts)
         finally:
             self._plays = False
 
-    def taken(self, trajectory: Trajectory) -> Rollout:
-        """A run that has ended: all that were played at once have, and weights may change now."""
-        if self._once is not None:
-            self._once.forget()
-        return super().taken(trajectory)
+    def _showing(self, prompts: Sequence[Prompt]) -> AbstractContextManager[None]:
+        return super()._showing(prompts) if self._is_encoded_once else nullcontext()
 
 
 class CountedEyes:

@@ -6,12 +6,14 @@ begins with all that came before, and the reply to it. So what is trained on is 
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
 from agent.backends.batching import Batcher
+from agent.backends.encoded import EncodedOnce
 from agent.backends.transformers import Prompt, TransformersPolicy
-from agent.backends.vision import Seen
+from agent.backends.vision import QwenEyes, Seen
 from agent.messages import Conversation
 from agent.policy import PolicyOptions, Sight
 from agent.tokens import Tokens
@@ -63,7 +65,13 @@ class WatchedBatcher(Batcher[Prompt, Reply]):
 
 
 class Sampler(TransformersPolicy):
-    """The policy in training: the one that serves, and it keeps what it was fed."""
+    """The policy in training: the one that serves, and it keeps what it was fed.
+
+    While it plays its weights stay, so a tower of the Qwen-VL shape encodes each picture once, whichever runs show it.
+    Before they change, it is told to `forget`.
+    """
+
+    _once: EncodedOnce | None = None
 
     def __init__(self, where: str, options: PolicyOptions, *, is_half: bool = False) -> None:
         """Loads the model; errors as `TransformersPolicy`.
@@ -109,6 +117,11 @@ class Sampler(TransformersPolicy):
         if self._half is not None:
             self._half.follow()
 
+    def forget(self) -> None:
+        """Nothing of the pictures that were encoded is kept: the weights will change."""
+        if self._once is not None:
+            self._once.forget()
+
     def prompt(self, conversation: Conversation, sight: Sight, seed: int) -> Prompt:
         """A conversation as the model takes it."""
         self._here.prompt = super().prompt(conversation, sight, seed)
@@ -116,13 +129,21 @@ class Sampler(TransformersPolicy):
 
     def generate(self, prompts: Sequence[Prompt]) -> list[Reply]:
         """A reply to each prompt; timed."""
-        with self.watch.generating():
+        with self.watch.generating(), self._showing(prompts):
             return super().generate(prompts)
 
     def taken(self, trajectory: Trajectory) -> Rollout:
         """A run that has ended, with its tokens; they are kept no longer."""
         kept = self._kept.pop((trajectory.question.id, trajectory.sample), None)
         return Rollout(trajectory, None) if kept is None else Rollout(trajectory, *kept)
+
+    def _showing(self, prompts: Sequence[Prompt]) -> AbstractContextManager[None]:
+        """Within, the tower is given the pictures of these prompts."""
+        if not isinstance(self.loaded.eyes, QwenEyes):
+            return nullcontext()
+        if self._once is None:
+            self._once = EncodedOnce(self.model)
+        return self._once.showing([seen for prompt in prompts for seen in prompt.seen])
 
     def _keep(self, key: Key, prompt: Prompt, reply: Reply) -> None:
         before = self._kept.get(key)

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from agent.backends.vision import Seen
+from agent.backends.vision import REMEMBERED, Seen
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,13 @@ class Encoded:
 class EncodedOnce:
     """Stands where a model of the Qwen-VL shape asks for the features of its pictures. Not for several threads."""
 
-    def __init__(self, model: Any, most_pictures: int = 256) -> None:
+    def __init__(self, model: Any, most_pictures: int = REMEMBERED) -> None:
         """Takes the place of `get_image_features`; the model is as it was until pictures are said to be shown.
 
         Args:
             model: of transformers, loaded.
-            most_pictures: are kept; one of 640x360 takes 4 MB in a Qwen3-VL of 2B in bfloat16.
+            most_pictures: are kept, by default as many as are remembered once prepared, since one that is prepared
+                anew is another; one of 640x360 takes 4 MB in a Qwen3-VL of 2B in bfloat16, so 256 take 1 GB.
         """
         self._encode = model.model.get_image_features
         model.model.get_image_features = self

@@ -19,8 +19,9 @@ ToIds = Callable[[str], tuple[int, ...]]
 
 _THINNEST = 100
 """Longest by shortest side; Qwen's processors refuse 200."""
-_REMEMBERED = 64
-"""Pictures; one of 640x360 takes 5.6 MB in Qwen's patches."""
+REMEMBERED = 256
+"""Pictures: two runs of 128 frames that show no picture twice, or the whole group where they look at the same. One of
+640x360 takes 5.6 MB in Qwen's patches, so as many of these take 1.4 GB of the host's memory."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ class Memory:
             seen = self._seen.get(jpeg) or self.eyes.look(decoded(jpeg))
             self._seen[jpeg] = seen
             self._seen.move_to_end(jpeg)
-            if len(self._seen) > _REMEMBERED:
+            if len(self._seen) > REMEMBERED:
                 self._seen.popitem(last=False)
         return seen
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -110,6 +111,29 @@ def test_a_run_is_played_again_from_its_sample_and_not_otherwise(model: Path, ca
     assert second.tokens is not None
     assert again.tokens is not None
     assert again.tokens.ids == first.tokens.ids != second.tokens.ids
+
+
+def test_a_picture_is_encoded_once_until_the_weights_change(rollouts: Rollouts) -> None:
+    question_id, sampler, encoded = next(iter(rollouts.examples)), rollouts.sampler, []
+
+    def count(_tower: object, _given: object, named: dict[str, Any]) -> None:
+        encoded.append(len(named["grid_thw"]))
+
+    counting = sampler.model.model.visual.register_forward_pre_hook(count, with_kwargs=True)
+    try:
+        sampler.forget()
+        first = rollouts([(question_id, sample) for sample in (4, 5, 6)])
+        assert sum(encoded) == 8 + 2 + 3
+        again = rollouts([(question_id, sample) for sample in (4, 5, 6)])
+        assert sum(encoded) == 8 + 2 + 3
+        sampler.forget()
+        rollouts([(question_id, 4)])
+        assert sum(encoded) == (8 + 2 + 3) + (8 + 2)
+    finally:
+        counting.remove()
+    for one, other in zip(first, again, strict=True):
+        assert one.tokens is not None
+        assert one.tokens == other.tokens
 
 
 def test_a_run_that_does_not_fit_the_model_does_not_count(model: Path, cache: Path) -> None:
