@@ -1,6 +1,6 @@
 """Supervised training on trajectories: the cold start of a policy, on its own tokens only.
 
-python -m rl.sft rl/configs/sft-smollm2.toml
+python -m rl.sft rl/configs/run1/sft.toml
 
 A model that sees is shown the pictures of each run, as when it plays. Plain PyTorch, one device. Writes a LoRA adapter
 that `agent ask --adapter` takes, or the whole model, and `log.jsonl`.
@@ -22,19 +22,19 @@ from transformers import AutoImageProcessor
 
 from agent.backends.card import read_card
 from agent.backends.loading import Loaded, load
-from agent.policy import PolicyError
+from agent.backends.transformers import folder_of
+from rl import sheet_command
 from rl.imitated import Row, Rows, read_rows
 from rl.picture_loss import OF_EYES, is_of_eyes
 from rl.picture_loss import loss_of as picture_loss
 from rl.policy_loss import Loss, policy_loss
-from rl.sft_config import SftConfig, read_config
+from rl.sft_config import SftConfig
 from rl.words import specs_of
 from tools import packaged
 from tools.observation import MissingPartError
 
 LossOf = Callable[[Any, Sequence[Row]], Loss]
 
-EXIT_BAD_INPUT = 2
 LOG = "log.jsonl"
 _LAST_SHARE = 0.1
 """Of the learning rate, at the end."""
@@ -64,7 +64,7 @@ def main(config: SftConfig, say: Callable[[str], None] = lambda _: None) -> list
         MissingPartError: peft is not installed.
     """
     torch.manual_seed(config.seed)
-    folder = _folder(config.model)
+    folder = folder_of(config.model)
     loaded = load(folder, config.max_frame_pixels)
     specs = specs_of(config.tools)
     found = read_rows(
@@ -180,25 +180,5 @@ def _about(found: Rows) -> str:
     )
 
 
-def _folder(model: str) -> str:
-    if model == "smollm2":
-        from agent.backends.smollm2 import unpacked
-
-        return str(unpacked())
-    return model
-
-
-def _command_line() -> int:
-    if len(sys.argv) != 2:
-        print("usage: python -m rl.sft CONFIG.toml", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    try:
-        main(read_config(Path(sys.argv[1])), lambda line: print(line, file=sys.stderr, flush=True))
-    except (ValueError, OSError, PolicyError, MissingPartError) as error:
-        print(f"rl.sft: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(_command_line())
+    sys.exit(sheet_command.run("rl.sft", SftConfig, main))

@@ -15,7 +15,8 @@ from rl.collect import main as collect
 from rl.imitated import Row, read_rows
 from rl.policy_loss import policy_loss
 from rl.sft import Step, main
-from rl.sft_config import SftConfig, read_config
+from rl.sft_config import SftConfig
+from rl.sheets import read_sheet
 from rl.words import specs_of
 from tests.tiny_models import QWEN3_TEMPLATE, byte_level_bpe, qwen_tokenizer
 from tools import packaged
@@ -159,8 +160,9 @@ def test_a_key_that_is_not_known_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "sft.toml"
     path.write_text('model = "x"\nout = "y"\ndata = ["z"]\nlearning_rat = 1\n')
     with pytest.raises(ValueError, match="learning_rat: Extra inputs are not permitted"):
-        read_config(path)
+        read_sheet(path, SftConfig)
 
 
 def test_the_packaged_config_can_be_read() -> None:
-    assert read_config(Path(__file__).parents[2] / "rl/configs/sft-smollm2.toml").model == "smollm2"
+    path = Path(__file__).parents[2] / "rl/configs/run1/sft.toml"
+    assert read_sheet(path, SftConfig).model == "smollm2"
