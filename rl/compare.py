@@ -136,14 +136,19 @@ def _played(name: str, trajectories: Mapping[str, Trajectory], posed: Sequence[P
     return Played(name, rows, tuple(how(one, run) for one, run in pairs))
 
 
+def parser() -> argparse.ArgumentParser:
+    """The options of the command."""
+    made = argparse.ArgumentParser("python -m rl.compare", description=(__doc__ or "").partition("\n")[0])
+    made.add_argument("runs", nargs="+", metavar="NAME=FOLDER")
+    made.add_argument("--seed", type=int, default=0)
+    made.add_argument("--split", choices=get_args(Split), default="heldout")
+    made.add_argument("--level", type=int, default=1)
+    made.add_argument("--view", choices=get_args(View), default="words")
+    return made
+
+
 def _command_line(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser("python -m rl.compare", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("runs", nargs="+", metavar="NAME=FOLDER")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--split", choices=get_args(Split), default="heldout")
-    parser.add_argument("--level", type=int, default=1)
-    parser.add_argument("--view", choices=get_args(View), default="words")
-    given = parser.parse_args(arguments)
+    given = parser().parse_args(arguments)
     levels = Curriculum(given.level, given.level)
     try:
         named = {name: Path(folder) for name, _, folder in (run.partition("=") for run in given.runs)}

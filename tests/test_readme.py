@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,28 @@ def test_every_agent_command_of_the_readme_parses() -> None:
     assert len(tried) >= 4
     for _, *arguments in tried:
         _parser().parse_args([argument.replace("VIDEO|FOLDER", "v.mp4") for argument in arguments])
+
+
+def test_every_training_command_of_the_readme_can_be_given() -> None:
+    from rl.collect import _parsed
+    from rl.compare import parser
+    from rl.sft_config import SftConfig
+    from rl.sheets import read_sheet
+    from rl.training import read_training
+
+    readers: dict[str, Callable[[list[str]], object]] = {
+        "rl.train": lambda told: read_training(ROOT / told[0]),
+        "rl.cost": lambda told: read_training(ROOT / told[0]),
+        "rl.sft": lambda told: read_sheet(ROOT / told[0], SftConfig),
+        "rl.collect": _parsed,
+        "rl.compare": parser().parse_args,
+        "rl.attacks": lambda told: told == [] or pytest.fail(str(told)),
+    }
+    lines = [line.partition("#")[0].split() for block in blocks("sh") for line in block.splitlines()]
+    tried = [line for line in lines if line[:2] == ["python", "-m"] and line[2].startswith("rl.")]
+    assert {line[2] for line in tried} == set(readers)
+    for _, _, module, *told in tried:
+        readers[module](told)
 
 
 def test_every_option_of_ask_is_in_the_readme() -> None:
