@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from rl.log_rows import Row, known
-from rl.recipe import Sheet
+from rl.sheets import Sheet
 
 EXIT_ALARM = 3
 """Exit status of a training that an alarm stopped."""

@@ -15,15 +15,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch.nn import functional
 
 from agent.backends.loading import Loaded, load
-from agent.policy import PolicyError
-from rl.dpo_config import DpoConfig, read_config
+from agent.backends.transformers import folder_of
+from rl import sheet_command
+from rl.dpo_config import DpoConfig
 from rl.imitated import Row, read_rows
 from rl.picture_loss import loss_of as picture_loss
 from rl.policy_loss import chosen
@@ -33,7 +33,6 @@ from rl.words import specs_of
 from tools import packaged
 from tools.observation import MissingPartError
 
-EXIT_BAD_INPUT = 2
 LOG = "log.jsonl"
 _UNLIMITED_TOKENS = 10**9
 
@@ -88,7 +87,7 @@ def main(config: DpoConfig, say: Callable[[str], None] = lambda _: None) -> list
         MissingPartError: peft is not installed.
     """
     torch.manual_seed(config.seed)
-    folder = _folder(config.model)
+    folder = folder_of(config.model)
     loaded = load(folder, config.max_frame_pixels)
     pairs = read_pairs(loaded, config)
     say(f"{len(pairs)} pairs")
@@ -219,25 +218,5 @@ def _prepared(loaded: Loaded, config: DpoConfig) -> Any:
     return peft.get_peft_model(loaded.model, settings)
 
 
-def _folder(model: str) -> str:
-    if model == "smollm2":
-        from agent.backends.smollm2 import unpacked
-
-        return str(unpacked())
-    return model
-
-
-def _command_line() -> int:
-    if len(sys.argv) != 2:
-        print("usage: python -m rl.dpo CONFIG.toml", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    try:
-        main(read_config(Path(sys.argv[1])), lambda line: print(line, file=sys.stderr, flush=True))
-    except (ValueError, OSError, PolicyError, MissingPartError) as error:
-        print(f"rl.dpo: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(_command_line())
+    sys.exit(sheet_command.run("rl.dpo", DpoConfig, main))

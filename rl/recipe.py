@@ -1,11 +1,11 @@
 """What a preset file may say, checked once: unknown keys are refused, and so is what would fail in the first step."""
 
-import tomllib
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from rl.rewards import grouped
+from rl.sheets import Sheet, parse_sheet
 from rl.totals import NEEDED
 
 GROUP_TERMS = {"shuffle_bonus": 1, "length_bonus": 2, "curiosity": 1}
@@ -19,12 +19,6 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class Sheet(BaseModel):
-    """A table of the file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 class Term(Sheet):
     """One component of the reward."""
 
@@ -33,11 +27,11 @@ class Term(Sheet):
     """A name of `rl.rewards.catalogue`; empty if it is the component's own."""
     weight: Finite = 1.0
     """0 for a component that only gates others, or is only to be watched."""
-    when: dict[Name, Finite] = {}
+    when: dict[Name, Finite] = Field(default_factory=dict)
     """Worth 0 unless each of these components, named before, is above its number."""
     optional: bool = False
     """Left out of the total where it does not count; else the total does not count either."""
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = Field(default_factory=dict)
 
     @property
     def function(self) -> str:
@@ -54,7 +48,7 @@ class GroupTerm(Sheet):
     """The components that it reads."""
     weight: Finite = 1.0
     optional: bool = False
-    settings: dict[str, Finite] = {}
+    settings: dict[str, Finite] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _fits(self) -> "GroupTerm":
@@ -124,7 +118,7 @@ class Recipe(Sheet):
     formula_from: Literal["code", "paper", "memory", "ours"]
     """Where it was read: released code, the paper only, neither (check it before you quote it), or it is our own."""
     terms: Annotated[list[Term], Field(min_length=1)]
-    group_terms: list[GroupTerm] = []
+    group_terms: list[GroupTerm] = Field(default_factory=list)
     total: Total = Total()
     group: Group = Group()
     published: Published = Published()
@@ -153,12 +147,4 @@ def read_recipe(text: str, source: str) -> Recipe:
     Raises:
         ValueError: it is not TOML, has an unknown key or does not hang together; says where, with `source`.
     """
-    try:
-        recipe = Recipe.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{source}: not TOML: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise ValueError(f"{source}: {where}: {first['msg']}") from error
-    return recipe
+    return parse_sheet(text, source, Recipe)

@@ -4,11 +4,10 @@
 what each preset was published with.
 """
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from agent.modes import Mode
 from agent.policy import Policy, PolicyOptions
@@ -19,7 +18,8 @@ from rl.alarms import Alarms
 from rl.algorithms import ALGORITHMS, Algorithm
 from rl.groups import Credit, check_preset
 from rl.preset import Preset
-from rl.recipe import Sheet, Turns
+from rl.recipe import Turns
+from rl.sheets import Sheet, read_sheet
 
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -218,11 +218,4 @@ def read_training(path: Path) -> Training:
         ValueError: it is not TOML, has an unknown key or does not hang together; says where.
         FileNotFoundError: there is no such file.
     """
-    try:
-        return Training.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path}: not TOML: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise ValueError(f"{path}: {where}: {first['msg']}") from error
+    return read_sheet(path, Training)

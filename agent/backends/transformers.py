@@ -54,7 +54,7 @@ class TransformersPolicy:
             raise ValueError("transformers needs a model: --policy transformers:FOLDER or transformers:ORG/MODEL")
         self.spec = f"transformers:{where}"
         self.options = options or PolicyOptions()
-        self.loaded = load(_folder(where), self.options.max_frame_pixels, self.options.adapter)
+        self.loaded = load(folder_of(where), self.options.max_frame_pixels, self.options.adapter)
         self._memory = Memory(self.loaded.eyes) if self.loaded.eyes is not None else None
         self._ask = Batcher(self.generate, self.options.concurrency)
 
@@ -172,7 +172,8 @@ def _seed(seed: int, ids: Sequence[int]) -> int:
     return int.from_bytes(digest) >> 1
 
 
-def _folder(where: str) -> str:
+def folder_of(where: str) -> str:
+    """Where a model is that `transformers:MODEL` names: its folder, unpacked if need be, or its hub id."""
     if where == "smollm2":
         from agent.backends.smollm2 import unpacked
 

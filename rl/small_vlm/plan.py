@@ -1,17 +1,16 @@
 """What a file for `python -m rl.small_vlm.run` may say, checked whole before the first stage."""
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from agent.policy import PolicyOptions
 from agent.trajectory import Limits
 from evals.controls.catalogue import CONTROLS
 from rl import collect
-from rl.recipe import Sheet
 from rl.sft_config import SftConfig
+from rl.sheets import Sheet, read_sheet
 from rl.small_vlm.build import Shape
 from rl.small_vlm.pretrain_config import PretrainConfig
 from rl.training import Training
@@ -168,11 +167,4 @@ def read_plan(path: Path) -> Plan:
         ValueError: it can't be read or does not hang together; says why.
         FileNotFoundError: there is no such file.
     """
-    try:
-        return Plan.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path}: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise ValueError(f"{path}: {where}: {first['msg']}") from error
+    return read_sheet(path, Plan)

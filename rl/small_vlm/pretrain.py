@@ -21,17 +21,16 @@ from torch.utils.data import DataLoader, Dataset
 from agent.backends.loading import Loaded, load
 from agent.backends.vision import decoded
 from agent.messages import Conversation, Message, Picture, Text
-from agent.policy import PolicyError
 from agent.trajectory import Reply
+from rl import sheet_command
 from rl.imitated import Row
 from rl.picture_loss import OF_EYES, Batch, PictureLoss, batch_loss, is_of_eyes, loss_of
 from rl.sft import save_around, share_of_rate
-from rl.small_vlm.pretrain_config import PretrainConfig, read_config
+from rl.small_vlm.pretrain_config import PretrainConfig
 from rl.small_vlm.scenes import ASKED, Scene, Scenes
 from tools import packaged
 from tools.observation import MissingPartError
 
-EXIT_BAD_INPUT = 2
 LOG, TERMS, STATE = "log.jsonl", "pretrain.json", "state.pt"
 
 
@@ -199,17 +198,5 @@ def _resumed(path: Path, weights: dict[str, Any], optimizer: torch.optim.Optimiz
     return int(state["step"])
 
 
-def _command_line() -> int:
-    if len(sys.argv) != 2:
-        print("usage: python -m rl.small_vlm.pretrain CONFIG.toml", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    try:
-        main(read_config(Path(sys.argv[1])), lambda line: print(line, file=sys.stderr, flush=True))
-    except (ValueError, OSError, PolicyError, MissingPartError) as error:
-        print(f"rl.small_vlm.pretrain: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(_command_line())
+    sys.exit(sheet_command.run("rl.small_vlm.pretrain", PretrainConfig, main))

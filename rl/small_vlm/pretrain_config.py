@@ -1,19 +1,18 @@
 """What a file for `python -m rl.small_vlm.pretrain` may say. Unknown keys are refused."""
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
+
+from rl.sheets import Sheet
 
 Count = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0)]
 
 
-class PretrainSettings(BaseModel):
+class PretrainSettings(Sheet):
     """How the eyes are trained, wherever the model lies."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     steps: Count = 4000
     pictures_a_step: Count = 256
@@ -46,20 +45,3 @@ class PretrainConfig(PretrainSettings):
     """A folder, as `rl.small_vlm.build` wrote it."""
     out: Path
     """Folder for the model, `log.jsonl`, and while it is trained its state."""
-
-
-def read_config(path: Path) -> PretrainConfig:
-    """The config of a TOML file; paths in it are as seen from where the command runs.
-
-    Raises:
-        ValueError: it can't be read; says why.
-        FileNotFoundError: there is no such file.
-    """
-    try:
-        return PretrainConfig.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path}: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ValueError(f"{path}: {where}: {first['msg']}") from error

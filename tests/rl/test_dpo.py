@@ -15,8 +15,9 @@ from agent.backends.loading import load
 from agent.backends.vision import decoded
 from evals.run_file import TRAJECTORIES
 from rl.dpo import LOG, Step, dpo_loss, logps_of, main, read_pairs, word_logps
-from rl.dpo_config import DpoConfig, read_config
+from rl.dpo_config import DpoConfig
 from rl.imitated import Row
+from rl.sheets import read_sheet
 from rl.training import read_training
 from rl.verify import CHOSEN, REJECTED, Verified, write
 from rl.verify import Pair as Found
@@ -145,7 +146,7 @@ def test_pairs_that_are_too_long_are_left_out_and_none_left_is_said(tiny: Path, 
 
 def test_the_recipe_hangs_together() -> None:
     first, last = (read_training(CONFIGS / name) for name in ("1-grpo.toml", "3-grpo.toml"))
-    between = read_config(CONFIGS / "2-dpo.toml")
+    between = read_sheet(CONFIGS / "2-dpo.toml", DpoConfig)
     assert first.keep_runs
     assert between.start == f"{first.out}/checkpoint-{first.steps}"
     assert last.lora is not None

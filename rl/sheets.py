@@ -1,0 +1,42 @@
+"""TOML files that say how something is done: unknown keys are refused, and an error names the file and the key."""
+
+import tomllib
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+
+class Sheet(BaseModel):
+    """A file, or a table of it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Kind = TypeVar("Kind", bound=Sheet)
+
+
+def read_sheet(path: Path, kind: type[Kind]) -> Kind:
+    """What a TOML file says; paths in it are as seen from where the command runs.
+
+    Raises:
+        ValueError: it is not TOML, has an unknown key or does not hang together; says where.
+        FileNotFoundError: there is no such file.
+    """
+    return parse_sheet(path.read_text(encoding="utf-8"), str(path), kind)
+
+
+def parse_sheet(text: str, source: str, kind: type[Kind]) -> Kind:
+    """The same of a text; errors name `source`.
+
+    Raises:
+        ValueError: as `read_sheet`.
+    """
+    try:
+        return kind.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{source}: not TOML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise ValueError(f"{source}: {where}: {first['msg']}") from error
