@@ -9,13 +9,11 @@ from rl.cost import CountingSampler, Pictures, tables
 from rl.log_rows import LOG, PARTS, read_log
 from rl.train import main as train
 from tests.rl.dictated import DictatedSampler
+from tests.rl.marks import trl_warns
 from tests.rl.small_training import SCRIPTS, built, training
 
 pytest.importorskip("trl", reason="needs the rl extra")
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*torch.jit.script_method.*:DeprecationWarning",  # in torch, when TRL imports it
-    "ignore:.*lr_scheduler.step.*:UserWarning",
-)
+pytestmark = trl_warns
 GENERATIONS = 3
 """The first three scripts: 8 pictures at the opening, then 2, then 2 and 3 of an overview, then none."""
 UNIQUE = 8 + 2 + 3

@@ -20,13 +20,11 @@ from rl.rows import Row
 from rl.train import main
 from rl.training import Training
 from tests.rl.dictated import DictatedSampler, Script
+from tests.rl.marks import trl_warns
 from tests.rl.small_training import LOOK, SCRIPTS, built, rollouts_of, say, training
 
 pytest.importorskip("trl", reason="needs the rl extra")
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*torch.jit.script_method.*:DeprecationWarning",  # in torch, when TRL imports it
-    "ignore:.*lr_scheduler.step.*:UserWarning",
-)
+pytestmark = trl_warns
 
 MASKS = ((1, 1, 0, 1), (1, 0, 1), (1, 1, 1), (1, 0, 1, 1, 1))
 PUSHES: tuple[tuple[float, ...], ...] = ((1.5, -0.5), (0.25, 2.0), (-1.0,), (0.0, 0.0))

@@ -16,14 +16,12 @@ from rl.rollout import Rollout, Rollouts
 from rl.train import main
 from rl.training import Training
 from rl.vllm_sampler import EngineSampler, collapsed
+from tests.rl.marks import trl_warns
 from tests.rl.second_copy import SecondCopy
 from tests.rl.small_training import built, training
 
 pytest.importorskip("trl", reason="needs the rl extra")
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*torch.jit.script_method.*:DeprecationWarning",  # in torch, when TRL imports it
-    "ignore:.*lr_scheduler.step.*:UserWarning",
-)
+pytestmark = trl_warns
 
 SETTINGS: dict[str, Any] = {
     "steps": 2,

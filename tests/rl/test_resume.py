@@ -11,13 +11,11 @@ from safetensors.torch import load_file
 from rl.train import main
 from rl.training import Training, read_training
 from tests.rl.dictated import DictatedSampler
+from tests.rl.marks import trl_warns
 from tests.rl.small_training import SCRIPTS, built, training
 
 pytest.importorskip("trl", reason="needs the rl extra")
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*torch.jit.script_method.*:DeprecationWarning",  # in torch, when TRL imports it
-    "ignore:.*lr_scheduler.step.*:UserWarning",
-)
+pytestmark = trl_warns
 SETTINGS: dict[str, Any] = {
     "preset": "tinyllava-video-r1",  # it adds noise to advantages, which has to be the same noise
     "generations": 2,

@@ -7,15 +7,11 @@ from typing import Any
 
 import pytest
 
-from agent.asking import ask
 from agent.messages import render
-from agent.policy import PolicyOptions, ScriptedPolicy, recorded_turns
+from agent.policy import PolicyOptions
 from agent.tokens import with_pictures
-from agent.trajectory import Stop, Trajectory, to_json
+from agent.trajectory import Stop, Trajectory
 from evals.composed_set import composed
-from evals.run import Config, main
-from evals.run_file import stored
-from rl.preset import load_preset
 from rl.rollout import Rollout, Rollouts, Sampler
 from rl.rows import row_of
 from tests.rl.small_training import DATA, LOOK, built, rollouts_of, say, training
@@ -70,24 +66,6 @@ def test_its_tokens_are_those_that_a_user_of_the_same_moves_would_have_sent(
             assert len(shown.jpegs) == len(rollout.pictures)
             written = sampler.loaded.scribe.write(shown.conversation)
         assert written.expanded([seen.span for seen in rollout.pictures]) == rollout.tokens
-
-
-def test_the_same_moves_give_the_same_record_and_reward_when_asked_evaluated_and_trained(
-    played: list[Rollout], cache: Path, tmp_path: Path
-) -> None:
-    trained = played[0].trajectory
-    example = composed(DATA).examples()[trained.question.id]
-    replaying = Replaying(trained)
-    with _toolbox(trained, cache) as toolbox:
-        asked = ask(example.question, toolbox, replaying, trained.limits, verify=False)
-    config = Config("composed", DATA, tmp_path, trained.policy, verify=False, encoder="hashing", limits=trained.limits)
-    main(config, policy=replaying)
-    [evaluated] = [run for run in stored(tmp_path) if run.question.id == trained.question.id]
-    assert len(trained.frames_seen) == 10
-    assert _record(asked) == _record(evaluated) == _record(trained)
-    rewards = [load_preset("sleuth").reward(example, run) for run in (asked, evaluated, trained)]
-    assert rewards[0] == rewards[1] == rewards[2]
-    assert rewards[0]["answer"] is not None
 
 
 def test_a_second_look_at_the_evidence_is_not_trained_on(model: Path, cache: Path) -> None:
@@ -163,14 +141,6 @@ def test_what_can_not_be_trained_on_is_refused_before_a_model_is_loaded(options:
         Sampler("/no/such/model", options)
 
 
-class Replaying(ScriptedPolicy):
-    """The turns of a recorded run, from a policy that is set up as its model was."""
-
-    def __init__(self, recorded: Trajectory) -> None:
-        super().__init__(recorded_turns(recorded))
-        self.spec, self.setup = recorded.policy, recorded.setup  # type: ignore[assignment]
-
-
 def _toolbox(trajectory: Trajectory, cache: Path) -> Toolbox:
     [entry] = [entry for entry in composed(DATA).asking.entries if entry.id == trajectory.question.id]
     return toolbox_over(entry.source.open(cache).footage, encoder="hashing", cache=cache)
@@ -180,16 +150,3 @@ def _without_last_notice(trajectory: Trajectory) -> Trajectory:
     """As it was when the last reply had come."""
     *earlier, last = trajectory.steps
     return replace(trajectory, steps=(*earlier, replace(last, notice="")))
-
-
-def _record(trajectory: Trajectory) -> str:
-    """All of it but how long it took."""
-    steps = [
-        replace(
-            step,
-            turn=replace(step.turn, usage=replace(step.turn.usage, seconds=0.0)),
-            results=tuple(replace(result, seconds=0.0) for result in step.results),
-        )
-        for step in trajectory.steps
-    ]
-    return to_json(replace(trajectory, steps=tuple(steps), estimate=None))

@@ -15,13 +15,11 @@ from rl.step_log import StepClock, StepLog
 from rl.train import entry, main
 from rl.training import Training
 from tests.rl.dictated import DictatedSampler, Script
+from tests.rl.marks import trl_warns
 from tests.rl.small_training import DATA, LOOK, SCRIPTS, built, rollouts_of, say, training
 
 pytest.importorskip("trl", reason="needs the rl extra")
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*torch.jit.script_method.*:DeprecationWarning",  # in torch, when TRL imports it
-    "ignore:.*lr_scheduler.step.*:UserWarning",
-)
+pytestmark = trl_warns
 STEPS = 5
 OFF: dict[str, Any] = {"tool_collapse": 0, "unreadable": 0, "same_rewards": 0, "not_finite": False}
 

@@ -16,14 +16,12 @@ from rl.preset import load_preset, preset_names
 from rl.train import entry, main
 from rl.training import Training, read_training
 from tests.rl.dictated import DictatedSampler
+from tests.rl.marks import trl_warns
 from tests.rl.small_training import SCRIPTS, built, training
 from tools.observation import MissingPartError
 
 needs_trl = pytest.mark.usefixtures("trl")
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*torch.jit.script_method.*:DeprecationWarning",  # in torch, when TRL imports it
-    "ignore:.*lr_scheduler.step.*:UserWarning",
-)
+pytestmark = trl_warns
 SHORT = {"generations": 2, "rows_at_once": 2}
 
 

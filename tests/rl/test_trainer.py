@@ -13,14 +13,12 @@ import torch
 from rl.log_rows import PARTS
 from rl.preset import load_preset
 from rl.rollout import Rollout, Rollouts
+from tests.rl.marks import trl_warns
 from tests.rl.small_training import built, rollouts_of, training
 from tests.tiny_models import Family
 
 pytest.importorskip("trl", reason="needs the rl extra")
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*torch.jit.script_method.*:DeprecationWarning",  # in torch, when TRL imports it
-    "ignore:.*lr_scheduler.step.*:UserWarning",
-)
+pytestmark = trl_warns
 
 FAMILIES: tuple[Family, ...] = ("qwen2_5_vl", "qwen3_vl")
 
