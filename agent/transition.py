@@ -46,7 +46,7 @@ def step(trajectory: Trajectory, turn: Turn, toolbox: ToolRunner) -> Trajectory:
     """
     if trajectory.stop is not None:
         raise ValueError(f"the trajectory has ended ({trajectory.stop.value}); nothing can be added to it")
-    due = limit_reached(trajectory)
+    due = None if turn.is_opening else limit_reached(trajectory)  # the game itself looks, whatever is left to a policy
     move = turn.move if turn.is_opening else _checked(trajectory, turn.move)
     turn = replace(turn, move=move)
     if isinstance(move, Answer):

@@ -134,6 +134,15 @@ def test_the_last_turn_is_kept_for_the_answer() -> None:
     assert ended.answer is not None
 
 
+def test_an_opening_look_is_taken_where_only_one_turn_is_left_for_the_answer() -> None:
+    look = replace(calls(("look", {"seconds": [1]})), is_opening=True)
+    opened = step(start(max_turns=1), look, DrawnTools())
+    assert opened.stop is None
+    assert opened.results[0].observation.frames
+    assert "give your best answer now" in opened.steps[-1].notice
+    assert step(opened, answer(), DrawnTools()).stop is Stop.TURN_LIMIT
+
+
 def test_calls_after_the_limit_are_not_run_and_end_it_without_an_answer() -> None:
     tools = DrawnTools()
     trajectory = step(start(max_turns=2), calls(("look", {"seconds": [1]})), tools)
