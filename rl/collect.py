@@ -39,6 +39,8 @@ class Config:
     out: Path
     player: str = EXPERT
     """`expert`, or what `agent ask --policy` takes."""
+    in_words: bool = False
+    """The expert names an option by its words and not by its letter."""
     questions: int = 100
     start: int = 0
     """Number of the first question."""
@@ -116,7 +118,7 @@ def main(config: Config, say: Callable[[str], None] = lambda _: None) -> list[To
 def player_of(config: Config, in_play: Callable[[], int] | None = None) -> Callable[[Posed], Policy]:
     """Who plays a question; `in_play` tells how many are being played."""
     if config.player == EXPERT:
-        return lambda posed: Expert(posed.asked, _eyes(posed, config.view))
+        return lambda posed: Expert(posed.asked, _eyes(posed, config.view), in_words=config.in_words)
     options = PolicyOptions(
         temperature=config.temperature,
         seed=config.seed,
@@ -216,6 +218,7 @@ def _parsed(arguments: Sequence[str] | None) -> Config:
     parser.add_argument("--keep", choices=("right", "all"), default=Config.keep)
     parser.add_argument("--concurrency", type=int, default=Config.concurrency, metavar="N")
     parser.add_argument("--adapter", default="", metavar="FOLDER", help="LoRA, for transformers:MODEL")
+    parser.add_argument("--in-words", action="store_true", help="the expert answers by an option's words, not its letter")
     parser.add_argument("--blind", action="store_true", help="a grey clip in place of every video")
     parser.add_argument("--half", action="store_true", help="in bfloat16, for transformers:MODEL")
     parser.add_argument("--temperature", type=float, default=Config.temperature)

@@ -172,9 +172,10 @@ class Expert:
     spec = "expert"
     setup = None
 
-    def __init__(self, asked: Composed, eyes: Eyes) -> None:
+    def __init__(self, asked: Composed, eyes: Eyes, *, in_words: bool = False) -> None:
         self._asked = asked
         self._eyes = eyes
+        self._in_words = in_words
 
     def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
         """The next look, or the answer."""
@@ -185,7 +186,7 @@ class Expert:
             move: Calls | Answer = Calls(tuple(ToolCall(i, *call) for i, call in zip(ids, calls, strict=True)))
         else:
             thought, move = self._answer(trajectory)
-        return as_turn(Reply(spoken(thought, move)), Usage(), trajectory)
+        return as_turn(Reply(spoken(thought, move, in_words=self._in_words)), Usage(), trajectory)
 
     def _look(self, trajectory: Trajectory) -> tuple[str, list[Call]]:
         """What is still to be looked at, and why; [] where nothing is."""

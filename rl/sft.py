@@ -149,6 +149,8 @@ def _prepared(loaded: Loaded, config: SftConfig) -> Any:
     if not packaged.is_installed("peft"):
         raise MissingPartError("peft is not installed, which LoRA needs: run `pip install 'videosleuth[rl]'`")
     peft: Any = importlib.import_module("peft")
+    if config.start:
+        return peft.PeftModel.from_pretrained(loaded.model, config.start, is_trainable=True)
     settings = peft.LoraConfig(
         r=config.lora_rank,
         lora_alpha=2 * config.lora_rank,

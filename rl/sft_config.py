@@ -13,6 +13,8 @@ class SftConfig(OnRuns):
 
     data: Annotated[list[Path], Field(min_length=1)]
     """Runs (`trajectories.jsonl` or its folder), or files of `{"messages": [...]}` lines."""
+    start: str = ""
+    """Folder of an adapter to go on with; its rank is then its own."""
     train_eyes: bool = True
     """Whether the vision side of a model that sees is trained too; with LoRA, by adapters as the rest."""
     rows_a_step: Count = 8

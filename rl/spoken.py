@@ -11,8 +11,13 @@ from agent.answers import LETTERS, NOT_SHOWN
 from agent.trajectory import Answer, Calls, Evidence, Move, Reply, Trajectory, Turn
 
 
-def spoken(thought: str, move: Move) -> str:
+def spoken(thought: str, move: Move, *, in_words: bool = False) -> str:
     """The whole reply.
+
+    Args:
+        thought: what is said first.
+        move: calls, or an answer.
+        in_words: an option is named by its words and not by its letter; the game takes both.
 
     Raises:
         ValueError: the move is malformed, or tells a chain or predictions, for which there is no expert.
@@ -21,7 +26,7 @@ def spoken(thought: str, move: Move) -> str:
         calls = [{"name": call.name, "arguments": call.arguments} for call in move.calls]
         said = "\n".join(f"<tool_call>\n{json.dumps(call, ensure_ascii=False)}\n</tool_call>" for call in calls)
     elif isinstance(move, Answer) and not move.chain and not move.predictions:
-        said = f"<answer>{json.dumps(_sheet(move), ensure_ascii=False)}</answer>"
+        said = f"<answer>{json.dumps(_sheet(move, in_words), ensure_ascii=False)}</answer>"
     else:
         raise ValueError(f"only calls and answers to questions can be imitated, got a move of kind {move.kind!r}")
     return f"<think>\n{thought}\n</think>\n{said}"
@@ -39,8 +44,9 @@ def _told(turn: Turn) -> Turn:
     return replace(turn, reply=Reply(spoken(turn.thought, turn.move)))
 
 
-def _sheet(answer: Answer) -> dict[str, Any]:
-    words = NOT_SHOWN if answer.not_shown else answer.text if answer.option is None else LETTERS[answer.option]
+def _sheet(answer: Answer, in_words: bool) -> dict[str, Any]:
+    option = answer.text if answer.option is None or in_words else LETTERS[answer.option]
+    words = NOT_SHOWN if answer.not_shown else option
     sheet: dict[str, Any] = {"answer": words}
     if answer.confidence is not None:
         sheet["confidence"] = round(answer.confidence, 2)
