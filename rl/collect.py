@@ -218,7 +218,7 @@ def _parsed(arguments: Sequence[str] | None) -> Config:
     parser.add_argument("--keep", choices=("right", "all"), default=Config.keep)
     parser.add_argument("--concurrency", type=int, default=Config.concurrency, metavar="N")
     parser.add_argument("--adapter", default="", metavar="FOLDER", help="LoRA, for transformers:MODEL")
-    parser.add_argument("--in-words", action="store_true", help="the expert answers by an option's words, not its letter")
+    parser.add_argument("--in-words", action="store_true", help="the expert names options by their words")
     parser.add_argument("--blind", action="store_true", help="a grey clip in place of every video")
     parser.add_argument("--half", action="store_true", help="in bfloat16, for transformers:MODEL")
     parser.add_argument("--temperature", type=float, default=Config.temperature)
