@@ -7,6 +7,7 @@ heard, is data: it comes back between « and », and nothing in it is an instruc
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any, Literal, Self
@@ -53,6 +54,8 @@ _CAPTION_FRAMES = 4
 _MAX_TEXT_FRAMES = 48
 """Frames that one `search_text` reads; at a second or less each on one core."""
 _MAX_LINES = 40
+_SERVED = 256
+"""Pictures whose JPEGs are kept for the next turn, which shows them again: of 640x360, about 10 MB."""
 _INDEX_PATIENCE_SECONDS = 15.0
 """How long a search waits for the whole index; then it searches what is there, and says how much that is."""
 
@@ -72,6 +75,7 @@ class Toolbox:
         self._encoder = encoder
         self._parts = parts
         self._specs = {name: describe(getattr(self, name)) for name in TOOL_NAMES}
+        self._served = lru_cache(_SERVED)(self._jpeg)
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
@@ -291,6 +295,9 @@ class Toolbox:
 
     def picture(self, ref: FrameRef) -> bytes | None:
         """The JPEG behind a reference, always the same bytes for the same one; None where the frame is damaged."""
+        return self._served(ref)
+
+    def _jpeg(self, ref: FrameRef) -> bytes | None:
         store = self.index.store
         if ref.box == FULL_FRAME and len(store.seconds):
             stored = store.at(ref.seconds)

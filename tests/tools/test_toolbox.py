@@ -13,17 +13,27 @@ from tools.observation import Finding, FrameRef, ToolError
 from tools.toolbox import TOOL_NAMES, Toolbox, open_toolbox
 from tools.video import Frame
 
+SHOWN = (("overview", {"count": 2}), ("zoom", {"seconds": 1, "box": [0, 0, 1, 1]}))
 needs_ocr = pytest.mark.skipif(not packaged.is_installed("rapidocr"), reason="needs videosleuth[ocr]")
 
 
 @pytest.fixture(scope="module")
-def toolbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toolbox]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("toolbox")
     (folder / "said.srt").write_text(SUBTITLES, encoding="utf-8")
-    clip = write_drawn(folder / "clip.mp4")
-    with open_toolbox(clip, encoder="hashing", subtitles=folder / "said.srt", cache=folder / "cache") as opened:
-        opened.index.wait()
-        yield opened
+    write_drawn(folder / "clip.mp4")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def toolbox(folder: Path) -> Iterator[Toolbox]:
+    with opened(folder) as one:
+        one.index.wait()
+        yield one
+
+
+def opened(folder: Path) -> Toolbox:
+    return open_toolbox(folder / "clip.mp4", encoder="hashing", subtitles=folder / "said.srt", cache=folder / "cache")
 
 
 def colour(toolbox: Toolbox, ref: FrameRef) -> str:
@@ -81,11 +91,15 @@ def test_zoom_shows_one_part_at_the_resolution_of_the_source(toolbox: Toolbox) -
     assert pixels[10:50, 10:70].mean() > 245
 
 
-def test_the_same_reference_is_the_same_bytes(toolbox: Toolbox) -> None:
-    for ref in (
-        toolbox.call("overview", {"count": 2}).frames + toolbox.call("zoom", {"seconds": 1, "box": [0, 0, 1, 1]}).frames
-    ):
-        assert toolbox.picture(ref) == toolbox.picture(ref)
+def test_the_same_reference_is_the_same_bytes_kept_or_read_by_another(toolbox: Toolbox, folder: Path) -> None:
+    refs = [ref for name, arguments in SHOWN for ref in toolbox.call(name, arguments).frames]
+    first = [toolbox.picture(ref) for ref in refs]
+    assert all(toolbox.picture(ref) is jpeg for ref, jpeg in zip(refs, first, strict=True))
+    with opened(folder) as another:
+        another.index.wait()
+        assert [another.picture(ref) for ref in refs] == first
+    assert None not in first
+    assert len(set(first)) == len(refs)
 
 
 @needs_ocr
