@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from agent.backends.beginning import begun, shared_tokens
+from agent.backends.beginning import attends_to_all, begun, shared_tokens
 from rl.imitated import Row
 
 _TOKENS_AT_ONCE = 256
@@ -54,7 +54,7 @@ def chosen(model: Any, rows: Sequence[Row]) -> Chosen:
     """The policy's tokens and their logits; arguments as `policy_loss`."""
     causal = model.get_base_model() if hasattr(model, "get_base_model") else model
     device = causal.get_input_embeddings().weight.device
-    shared = shared_tokens([row.ids for row in rows])
+    shared = shared_tokens([row.ids for row in rows]) if attends_to_all(causal) else 0
     ids, mask, wanted = (part.to(device) for part in _padded(rows))
     beginning = begun(causal, rows[0].ids[:shared], len(rows)) if shared else None
     hidden = causal.base_model(

@@ -1,7 +1,7 @@
 """What prompts of a batch have in common, as the system message and the tools, or all of it, computed once for all.
 
-For models that read only. A model that sees places its tokens in two dimensions, and where its pictures stand differs
-from row to row.
+For models that read only and attend to everything. A model that sees places its tokens in two dimensions, and where its
+pictures stand differs from row to row; one with a window would count the padding behind what is shared as seen.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer
 
 from agent.backends.roomy_cache import roomy
 
@@ -33,6 +34,11 @@ def shared_tokens(rows: Sequence[Sequence[int]]) -> int:
     alike = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, zip(*rows, strict=False)))
     count = min(alike, min(map(len, rows)) - 1)
     return count if len(rows) > 1 and count >= WORTH_TOKENS else 0
+
+
+def attends_to_all(model: Any) -> bool:
+    """Whether every layer of a model attends to all that came before, without a window or a state of its own."""
+    return all(type(layer) is DynamicLayer for layer in DynamicCache(config=model.config).layers)
 
 
 def begun(model: Any, ids: Sequence[int], rows: int) -> Beginning:

@@ -126,7 +126,8 @@ def _model(place: str, config: Any, device: torch.device) -> Any:
     # models come with sampling settings and penalties; what is asked for is what is done
     ends = model.generation_config.eos_token_id
     model.generation_config = GenerationConfig(eos_token_id=ends)  # type: ignore[no-untyped-call]
-    if device.type == "cpu" and not _sees(config):
+    # a model that takes another attention than torch's has a reason, as caps or sinks, which this one does not know
+    if device.type == "cpu" and not _sees(config) and model.config._attn_implementation == "sdpa":
         model.set_attn_implementation(grouped_attention.NAME)
     return model
 

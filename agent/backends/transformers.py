@@ -13,7 +13,7 @@ import torch
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, StoppingCriteriaList
 
 from agent.backends.batching import Batcher
-from agent.backends.beginning import read_once, shared_tokens
+from agent.backends.beginning import attends_to_all, read_once, shared_tokens
 from agent.backends.loading import load
 from agent.backends.sampling import Draw, Sampler, StopAt, before_stop
 from agent.backends.vision import Memory, Seen
@@ -150,7 +150,9 @@ class TransformersPolicy:
 
     def _shared(self, prompts: Sequence[Prompt]) -> int:
         """How many tokens are computed once for all."""
-        return shared_tokens([prompt.tokens.ids for prompt in prompts]) if self.loaded.eyes is None else 0
+        if self.loaded.eyes is not None or not attends_to_all(self.model):
+            return 0
+        return shared_tokens([prompt.tokens.ids for prompt in prompts])
 
     def _reply(self, ids: list[int], stopped_at: int | None, logprobs: Sequence[float]) -> Reply:
         """What a row wrote; behind its end or its stop string is only padding."""

@@ -7,7 +7,7 @@ import torch
 from transformers import DynamicCache
 
 from agent.backends import grouped_attention
-from agent.backends.beginning import WORTH_TOKENS, read_once, shared_tokens
+from agent.backends.beginning import WORTH_TOKENS, attends_to_all, read_once, shared_tokens
 from agent.backends.roomy_cache import roomy
 
 
@@ -104,3 +104,12 @@ def test_a_cache_with_room_holds_what_one_without_holds() -> None:
     keys, _ = spacious.update(one[:2, :, :1], one[:2, :, :1], 0)
     assert torch.equal(keys[:, :, :-1], plain.layers[0].keys[[2, 0]])
     assert spacious.get_seq_length() == plain.get_seq_length() + 1
+
+
+def test_a_model_with_a_window_shares_nothing(model: Any) -> None:
+    from transformers import MistralConfig, MistralForCausalLM
+
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    windowed = MistralForCausalLM(MistralConfig(vocab_size=97, num_key_value_heads=2, sliding_window=16, **sizes))
+    assert attends_to_all(model)
+    assert not attends_to_all(windowed)
