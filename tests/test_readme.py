@@ -70,7 +70,6 @@ def test_every_training_command_of_the_readme_can_be_given() -> None:
 
     readers: dict[str, Callable[[list[str]], object]] = {
         "rl.train": lambda told: read_training(ROOT / told[0]),
-        "rl.cost": lambda told: read_training(ROOT / told[0]),
         "rl.sft": lambda told: read_sheet(ROOT / told[0], SftConfig),
         "rl.collect": _parsed,
         "rl.compare": parser().parse_args,
