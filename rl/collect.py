@@ -21,6 +21,7 @@ from agent.asking import ask, video_facts
 from agent.modes import opening_calls
 from agent.policy import Policy, PolicyError, PolicyOptions, open_policy
 from agent.trajectory import Calls, Limits, Malformed, Stop, Trajectory
+from evals.composed.families import FAMILIES
 from evals.composed.recipe import Split
 from evals.run_file import TRAJECTORIES, RunFile, only_writer
 from evals.scoring import score
@@ -47,6 +48,8 @@ class Config:
     seed: int = 0
     split: Split = "train"
     level: int = 1
+    families: tuple[str, ...] = ()
+    """Of the questions, only these kinds; () plays all."""
     view: View = "words"
     opening: bool = False
     """With pictures: the look that `agent ask` and `evals.run` take for a model before its first turn."""
@@ -104,7 +107,11 @@ def main(config: Config, say: Callable[[str], None] = lambda _: None) -> list[To
         kept = RunFile(config.out / TRAJECTORIES)
         numbers = range(config.start, config.start + config.questions)
         known = {key for key, _ in kept.ends}
-        asked = [one for one in map(questions.posed, numbers) if one.example.question.id not in known]
+        asked = [
+            one
+            for one in map(questions.posed, numbers)
+            if one.example.question.id not in known and one.asked.family in (config.families or FAMILIES)
+        ]
         left.count = len(asked)
         for posed, trajectory in _played(asked, player, config):
             left.count -= 1
@@ -213,6 +220,9 @@ def _parsed(arguments: Sequence[str] | None) -> Config:
     parser.add_argument("--seed", type=int, default=Config.seed, metavar="S")
     parser.add_argument("--split", choices=get_args(Split), default=Config.split)
     parser.add_argument("--level", type=int, default=Config.level, help="1, 30 s with 1, to 5, 600 s with 6")
+    parser.add_argument(
+        "--families", nargs="+", choices=sorted(FAMILIES), default=(), help="of the questions, only these kinds"
+    )
     parser.add_argument("--view", choices=get_args(View), default=Config.view)
     parser.add_argument("--opening", action="store_true", help="with a first look, as agent ask takes it for a model")
     parser.add_argument("--keep", choices=("right", "all"), default=Config.keep)
@@ -224,7 +234,8 @@ def _parsed(arguments: Sequence[str] | None) -> Config:
     parser.add_argument("--temperature", type=float, default=Config.temperature)
     parser.add_argument("--max-reply-tokens", type=int, default=Config.max_reply_tokens, metavar="N")
     parser.add_argument("--max-turns", type=int, default=Config.max_turns, metavar="N")
-    return Config(**vars(parser.parse_args(arguments)))
+    given = vars(parser.parse_args(arguments))
+    return Config(**given | {"families": tuple(given["families"])})
 
 
 def _command_line() -> int:

@@ -3,22 +3,24 @@
 `open_questions` reads what a training file says of it:
 
     drawn,level=1,count=64                 a set of composed videos, as `evals.run --data` takes it; or its folder
-    composed,first=1,last=3,view=words     composed anew for every step, easy ones first
+    composed,first=1,last=3,view=words     composed for every step, easy ones first; families=read+when takes some kinds
     video-r1,file=F.json,videos=FOLDER     published training sets: also llava-video, videokr, next-qa (folder=FOLDER)
 """
 
 import json
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, get_args
 
 from agent.asking import VideoTools, ask
 from agent.trajectory import Trajectory
+from evals.composed.families import FAMILIES
 from evals.composed_set import composed
 from evals.controls.catalogue import CONTROLS
 from evals.controls.control import Asked
@@ -34,6 +36,9 @@ from tools.footage import Footage
 from tools.observation import FrameRef, Observation
 from tools.schema import ToolSpec
 from tools.toolbox import toolbox_over
+
+_PASSED_OVER = 100
+"""Of so many questions, one is of the wanted families, or none can be had: level 1 has no order."""
 
 Keep = Callable[[Key, Trajectory], None]
 
@@ -183,7 +188,7 @@ def open_questions(data: str, count: int) -> Questions:
 
 
 def _composed(data: str, told: Mapping[str, str], count: int) -> PosedQuestions:
-    known = {"first": "1", "last": "1", "seed": "0", "view": "words"}
+    known = {"first": "1", "last": "1", "seed": "0", "view": "words", "families": "+".join(FAMILIES)}
     _check_known(data, told, known)
     given = known | dict(told)
     view: View = "pictures" if given["view"] == "pictures" else "words"
@@ -193,8 +198,22 @@ def _composed(data: str, told: Mapping[str, str], count: int) -> PosedQuestions:
         first, last, seed = (int(given[key]) for key in ("first", "last", "seed"))
     except ValueError as error:
         raise ValueError(f"{data!r}: first, last and seed are whole numbers: {error}") from error
+    families = given["families"].split("+")
+    if unknown := [family for family in families if family not in FAMILIES]:
+        raise ValueError(f"{data!r}: no family {unknown[0]!r}: there are {', '.join(FAMILIES)}")
     questions = ComposedQuestions(seed, curriculum=Curriculum(first, last), view=view)
-    return PosedQuestions([questions.posed(number, number / count) for number in range(count)], view)
+    return PosedQuestions(list(islice(_posed(questions, families, count), count)), view)
+
+
+def _posed(questions: ComposedQuestions, families: Sequence[str], count: int) -> Iterator[Posed]:
+    """Those of the families, in order; the curriculum is passed through in `count` of them."""
+    found = 0
+    for number in range(_PASSED_OVER * count):
+        one = questions.posed(number, min(1.0, found / count))
+        if one.asked.family in families:
+            found += 1
+            yield one
+    raise ValueError(f"only {found} of {count} questions are of the families {', '.join(families)}")
 
 
 def _published(name: str, data: str, told: Mapping[str, str]) -> ExampleSet:

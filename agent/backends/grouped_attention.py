@@ -1,19 +1,21 @@
-"""One query against all keys, as every step of generation has it, at the speed of memory on a CPU.
+"""Attention in bfloat16 on a CPU, as plain products: keys are shared by their heads and not copied to each.
 
-torch's fused attention takes blocks of queries; for one query in bfloat16 it takes nine times what two plain products
-take, and transformers copies each key to every head that shares it before it is even called. Longer queries, and all
-that needs a gradient, go the usual way.
+For one query, as every step of generation has it, torch's fused attention takes nine times what two products take; for
+many, with the gradient, 1.8 times. What is not in bfloat16 goes the usual way.
 """
 
 from typing import Any
 
 import torch
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 NAME = "grouped_sdpa"
+_QUERIES_AT_ONCE = 128
+"""Their scores stay in a CPU's cache; keys that only later ones see are left out."""
 
 
 def grouped_attention(
@@ -41,11 +43,52 @@ def grouped_attention(
     Returns:
         (rows, queries, heads, width), and None where transformers wants weights.
     """
-    if query.shape[2] != 1 or torch.is_grad_enabled():
+    if query.shape[2] == 1 and not torch.is_grad_enabled():
+        return _one_query(query, key, value, attention_mask, scaling), None
+    is_masked = attention_mask is not None and attention_mask.dtype == torch.bool
+    if dropout or not is_masked or _product_dtype(query) != torch.bfloat16:
         usual: tuple[torch.Tensor, None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **named
         )
         return usual
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    query, key, value = (part.to(torch.bfloat16) for part in (query * scale, key, value))
+    return _in_blocks(query, key, value, attention_mask).transpose(1, 2).contiguous(), None
+
+
+def _product_dtype(states: torch.Tensor) -> torch.dtype:
+    kind = states.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else states.dtype
+
+
+def _in_blocks(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+    """(rows, heads, queries, width). Weights are computed again for the gradient: they are too many to be kept."""
+    done = []
+    for start in range(0, query.shape[2], _QUERIES_AT_ONCE):
+        block = seen[:, :, start : start + _QUERIES_AT_ONCE]
+        keys = int(block.any(2).any(1).any(0).nonzero().max()) + 1
+        parts = query[:, :, start : start + _QUERIES_AT_ONCE], key[:, :, :keys], value[:, :, :keys], block[..., :keys]
+        done.append(checkpoint(_block, *parts, use_reentrant=False) if torch.is_grad_enabled() else _block(*parts))
+    return torch.cat(done, 2)
+
+
+def _block(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+    rows, shared, keys, width = key.shape
+    asked = query.reshape(rows * shared, -1, width)
+    scores = torch.bmm(asked, key.reshape(-1, keys, width).transpose(1, 2)).view(*query.shape[:3], keys)
+    # finite: a query of padding that sees nothing is worth nothing, but must not be nan
+    weights = scores.masked_fill_(~seen, torch.finfo(scores.dtype).min).softmax(-1)
+    return torch.bmm(weights.view(len(asked), -1, keys), value.reshape(-1, keys, width)).view(query.shape)
+
+
+def _one_query(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float | None,
+) -> torch.Tensor:
+    """(rows, 1, heads, width)."""
     rows, heads, _, width = query.shape
     keys = key.shape[2]
     scale = width**-0.5 if scaling is None else scaling
@@ -57,7 +100,7 @@ def grouped_attention(
         scores = scores.masked_fill(~attention_mask, -torch.inf) if is_bool else scores + attention_mask
     weights = scores.softmax(-1).to(value.dtype).view(len(held_values), -1, keys)
     weights = functional.pad(weights, (0, held_values.shape[1] - keys))
-    return torch.bmm(weights, held_values).view(rows, 1, heads, width), None
+    return torch.bmm(weights, held_values).view(rows, 1, heads, width)
 
 
 def _held(states: torch.Tensor) -> torch.Tensor:

@@ -37,6 +37,36 @@ def test_one_query_sees_what_the_usual_attention_sees(mask: str | None) -> None:
     assert torch.allclose(ours, usual, atol=1e-6)
 
 
+@pytest.mark.parametrize("is_trained", [True, False])
+def test_many_queries_see_and_learn_what_they_usually_do(is_trained: bool) -> None:
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+    torch.manual_seed(2)
+    module = torch.nn.Module()
+    module.num_key_value_groups, module.is_causal = 3, True  # type: ignore[assignment]
+    queries, keys = 300, 340  # more than a block of queries, behind a cache
+    seen = torch.ones(2, 1, queries, keys, dtype=torch.bool).tril(keys - queries)
+    seen[1, ..., :7] = False
+    given = torch.randn(2, 6, queries, 16), torch.randn(2, 2, keys, 16), torch.randn(2, 2, keys, 16)
+    told = torch.randn(2, queries, 6, 16)
+
+    def outcome(attention: Any, dtype: torch.dtype) -> list[torch.Tensor]:
+        parts = [part.to(dtype, copy=True).requires_grad_() for part in given]
+        with torch.set_grad_enabled(is_trained):
+            out, _ = attention(module, *parts, seen)
+        if not is_trained:
+            return [out.float()]
+        out.backward(told.to(dtype))
+        return [out.float(), *(part.grad.float() for part in parts if part.grad is not None)]
+
+    exact = outcome(sdpa_attention_forward, torch.float32)
+    ours = outcome(grouped_attention.grouped_attention, torch.bfloat16)
+    usual = outcome(sdpa_attention_forward, torch.bfloat16)
+    assert len(ours) == (4 if is_trained else 1)
+    for one, other, true in zip(ours, usual, exact, strict=True):
+        assert (one - true).norm() < 1.5 * (other - true).norm() < 0.02 * true.norm()
+
+
 def test_prompts_share_all_but_one_token_at_most() -> None:
     long = list(range(WORTH_TOKENS + 5))
     assert shared_tokens([[*long, 1], [*long, 2]]) == len(long)
