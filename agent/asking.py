@@ -9,7 +9,7 @@ from typing import Protocol
 from agent.checkpoint import sqlite_checkpointer
 from agent.estimate import check_cost_limit, estimated
 from agent.graph import OnEvent, Players, Tools, build_graph, run
-from agent.modes import Mode, WordTools, opening_calls
+from agent.modes import TOOLS, Mode, WordTools, opening_calls
 from agent.policy import Policy
 from agent.trajectory import Limits, Question, ToolCall, Trajectory, VideoFacts
 from tools.footage import Footage
@@ -71,7 +71,7 @@ def ask(
     check_cost_limit(policy, start.limits)
     start = replace(start, estimate=estimated(policy, start, verify=verify))
     on_event(start)
-    tools: Tools = toolbox if opening is not None or mode in (None, "look") else WordTools(toolbox, mode)
+    tools: Tools = toolbox if opening is not None or mode in (None, "look") else WordTools(toolbox, TOOLS[mode])
     if opening is None:
         opening = opening_calls(mode, facts, density) if mode is not None else ()
     players = Players(policy, tools, verify, opening)

@@ -5,6 +5,7 @@ video can be words alone: its subtitles, or captions of its windows with its spe
 """
 
 import math
+from collections.abc import Collection
 from typing import Any, Literal
 
 from agent.graph import Tools
@@ -64,12 +65,11 @@ def _captions(duration_seconds: float) -> list[tuple[str, dict[str, Any]]]:
 
 
 class WordTools:
-    """The tools of a mode in words: only those named, and no picture comes back."""
+    """Only the tools that are named, and no picture comes back."""
 
-    def __init__(self, tools: Tools, mode: Mode) -> None:
+    def __init__(self, tools: Tools, names: Collection[str]) -> None:
         self._tools = tools
-        self._names = TOOLS[mode]
-        self._mode = mode
+        self._names = names
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
@@ -80,7 +80,7 @@ class WordTools:
         """What the tool brings, in words alone.
 
         Raises:
-            ToolError: the mode has no such tool.
+            ToolError: it is none of these, or as the tool says.
         """
         if name not in self._names:
             raise ToolError(f"there is no {name!r} here; the tools are {', '.join(sorted(self._names))}")

@@ -7,8 +7,7 @@ from typing import Any
 from pydantic import create_model
 
 from agent.asking import VideoTools
-from tools.footage import Footage
-from tools.observation import FrameRef, Observation, ToolError
+from agent.modes import WordTools
 from tools.schema import ToolSpec, describe
 from tools.toolbox import TOOL_NAMES, Toolbox
 
@@ -18,42 +17,18 @@ _ARGUMENTS = {"caption": ("start", "stop"), "read_text": ("seconds",)}
 """What is told of these, of all that they take: half of what is said before every question was about the rest."""
 
 
-class Words:
+class Words(WordTools):
     """Stands in front of the tools of a video."""
 
     def __init__(self, tools: VideoTools, names: Sequence[str] = WORD_TOOLS) -> None:
-        self._tools = tools
-        self._names = tuple(names)
-
-    @property
-    def video(self) -> Footage:
-        """What they look at."""
-        return self._tools.video
-
-    @property
-    def has_subtitles(self) -> bool:
-        """True if somebody wrote down what is said."""
-        return self._tools.has_subtitles
+        super().__init__(tools, names)
+        self.video = tools.video
+        self.has_subtitles = tools.has_subtitles
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
         """Those that can be called."""
-        return tuple(_narrowed(spec) for spec in self._tools.specs if spec.name in self._names)
-
-    def call(self, name: str, arguments: dict[str, Any]) -> Observation:
-        """What the tool brings, without pictures.
-
-        Raises:
-            ToolError: it is none of these, or as the tool says.
-        """
-        if name not in self._names:
-            raise ToolError(f"there is no {name!r} here; the tools are {', '.join(self._names)}")
-        seen = self._tools.call(name, arguments)
-        return Observation(seen.text, (), seen.findings, seen.is_error)
-
-    def picture(self, ref: FrameRef) -> bytes | None:
-        """The picture behind a reference, for whoever looks at the evidence of an answer."""
-        return self._tools.picture(ref)
+        return tuple(map(_narrowed, super().specs))
 
 
 def specs_of(names: Sequence[str]) -> tuple[ToolSpec, ...]:

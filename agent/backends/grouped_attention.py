@@ -45,15 +45,15 @@ def grouped_attention(
     """
     if query.shape[2] == 1 and not torch.is_grad_enabled():
         return _one_query(query, key, value, attention_mask, scaling), None
-    is_masked = attention_mask is not None and attention_mask.dtype == torch.bool
-    if dropout or not is_masked or _product_dtype(query) != torch.bfloat16:
+    seen = attention_mask if attention_mask is not None and attention_mask.dtype == torch.bool else None
+    if dropout or seen is None or _product_dtype(query) != torch.bfloat16:
         usual: tuple[torch.Tensor, None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **named
         )
         return usual
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     query, key, value = (part.to(torch.bfloat16) for part in (query * scale, key, value))
-    return _in_blocks(query, key, value, attention_mask).transpose(1, 2).contiguous(), None
+    return _in_blocks(query, key, value, seen).transpose(1, 2).contiguous(), None
 
 
 def _product_dtype(states: torch.Tensor) -> torch.dtype:

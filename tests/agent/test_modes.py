@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.asking import ask, mode_of
-from agent.modes import WordTools, opening_calls
+from agent.modes import TOOLS, WordTools, opening_calls
 from agent.policy import ScriptedPolicy, Sight
 from agent.prompts import prompt_hash
 from agent.trajectory import Answer, Calls, Question, Setup, ToolCall, Trajectory, Turn, VideoFacts
@@ -103,7 +103,7 @@ def test_what_is_no_model_has_no_mode(toolbox: Toolbox) -> None:
 
 
 def test_word_tools_give_words(toolbox: Toolbox) -> None:
-    tools = WordTools(toolbox, "captions")
+    tools = WordTools(toolbox, TOOLS["captions"])
     assert tools.call("read_speech", {}).findings
     with pytest.raises(ToolError, match="there is no 'overview' here"):
         tools.call("overview", {})
