@@ -13,6 +13,7 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
+from agent.backends import grouped_attention
 from agent.backends.roomy_cache import roomy
 
 WORTH_TOKENS = 32
@@ -73,4 +74,5 @@ def read_once(model: Any, ids: torch.Tensor, mask: torch.Tensor, shared: int) ->
             use_cache=True,
         )
     cache.batch_select_indices(torch.tensor(of_row, device=ids.device))
-    return roomy(cache)
+    # another attention takes whole keys
+    return roomy(cache, shared if model.config._attn_implementation == grouped_attention.NAME else 0)

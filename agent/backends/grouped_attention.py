@@ -13,6 +13,8 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from agent.backends.roomy_cache import before
+
 NAME = "grouped_sdpa"
 _QUERIES_AT_ONCE = 128
 """Their scores stay in a CPU's cache; keys that only later ones see are left out."""
@@ -95,12 +97,29 @@ def _one_query(
     held_keys, held_values = _held(key), _held(value)  # a product of a part of them would copy that part first
     asked = (query * scale).reshape(len(held_keys), -1, width)
     scores = torch.bmm(asked, held_keys.transpose(1, 2))[..., :keys].float().view(rows, heads, 1, keys)
+    beginning = before(key)
+    if beginning is not None:
+        first = _by_head(asked, rows) @ beginning.keys.transpose(1, 2)
+        scores = torch.cat([_by_row(first, rows).view(rows, heads, 1, -1).float(), scores], -1)
     if attention_mask is not None:
         is_bool = attention_mask.dtype == torch.bool
         scores = scores.masked_fill(~attention_mask, -torch.inf) if is_bool else scores + attention_mask
-    weights = scores.softmax(-1).to(value.dtype).view(len(held_values), -1, keys)
-    weights = functional.pad(weights, (0, held_values.shape[1] - keys))
-    return torch.bmm(weights, held_values).view(rows, 1, heads, width)
+    weights = scores.softmax(-1).to(value.dtype).view(len(held_values), -1, scores.shape[-1])
+    behind = functional.pad(weights[..., -keys:], (0, held_values.shape[1] - keys))
+    found = torch.bmm(behind, held_values)
+    if beginning is not None:
+        found += _by_row(_by_head(weights[..., :-keys], rows) @ beginning.values, rows)
+    return found.view(rows, 1, heads, width)
+
+
+def _by_head(states: torch.Tensor, rows: int) -> torch.Tensor:
+    """(shared heads, rows x heads that share one, width) of (rows x shared heads, heads that share one, width)."""
+    return states.unflatten(0, (rows, -1)).transpose(0, 1).flatten(1, 2)
+
+
+def _by_row(states: torch.Tensor, rows: int) -> torch.Tensor:
+    """The other way round."""
+    return states.unflatten(1, (rows, -1)).transpose(0, 1).flatten(0, 1)
 
 
 def _held(states: torch.Tensor) -> torch.Tensor:

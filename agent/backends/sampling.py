@@ -1,7 +1,7 @@
 """How the next token is chosen: a row of a batch gets what it would have got alone, and the probability is kept.
 
-Sampling is done by the Gumbel trick: noise from each row's own generator is added to the log-probabilities, and the
-largest sum wins, which is an exact draw. So the engine's loop is greedy, and a row's draws depend on nobody else's.
+Each row draws one number from a generator of its own, and the token whose share of the probabilities it falls into is
+handed to the engine as the only one there is. So the engine's loop is greedy, and a row's draws depend on no other's.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,22 +31,22 @@ class Sampler(LogitsProcessor):
     def __init__(self, draws: Sequence[Draw], never: Sequence[int], device: torch.device) -> None:
         """Chooses as `draws` say, a row each; the token ids in `never` are not chosen."""
         self._draws = tuple(draws)
-        self._never = list(never)
+        self._never = torch.tensor(never, dtype=torch.long)
+        self._is_cold = torch.tensor([[draw.temperature == 0] for draw in draws])
         self._generators = [torch.Generator(device).manual_seed(draw.seed) for draw in draws]
         self._steps: list[torch.Tensor] = []  # (rows,) each
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """(rows, vocabulary) scores of which each row's largest is the token chosen; logits in, float32."""
-        scores = scores.clone()
-        scores[:, self._never] = -torch.inf
-        cold = torch.tensor([draw.temperature == 0 for draw in self._draws], device=scores.device)[:, None]
-        heat = torch.tensor([draw.temperature or 1.0 for draw in self._draws], device=scores.device)[:, None]
-        rows = zip(scores / heat, self._draws, strict=True)
-        logprobs = torch.stack([_nucleus(row, 1.0 if draw.temperature == 0 else draw.top_p) for row, draw in rows])
-        logprobs = logprobs.log_softmax(1)
-        chosen = torch.where(cold, scores, logprobs + self._noise(scores))
-        self._steps.append(logprobs.gather(1, chosen.argmax(1, keepdim=True))[:, 0])
-        return chosen
+        scores = scores.index_fill(1, self._never.to(scores.device), -torch.inf)
+        logprobs = self._tempered(scores).log_softmax(1)
+        shares = logprobs.exp().cumsum(1, dtype=torch.float64)
+        # the last of the sums is 1 but for rounding; a token without a share is never the first to reach a number
+        numbers = shares[:, -1:] * self._numbers(scores.device)
+        drawn = torch.searchsorted(shares, numbers, right=True).clamp_max(scores.shape[1] - 1)
+        chosen = torch.where(self._is_cold.to(scores.device), logprobs.argmax(1, keepdim=True), drawn)
+        self._steps.append(logprobs.gather(1, chosen)[:, 0])
+        return torch.full_like(scores, -torch.inf).scatter_(1, chosen, 0.0)
 
     @property
     def logprobs(self) -> list[list[float]]:
@@ -57,14 +57,18 @@ class Sampler(LogitsProcessor):
         rows: list[list[float]] = torch.stack(self._steps, dim=1).tolist()
         return rows
 
-    def _noise(self, scores: torch.Tensor) -> torch.Tensor:
-        """(rows, vocabulary) of Gumbel's distribution; 0 in rows where nothing is drawn."""
-        uniform = torch.full_like(scores, 0.5)
-        for row, draw, generator in zip(uniform, self._draws, self._generators, strict=True):
-            if draw.temperature:
-                row.uniform_(generator=generator)
-        # the smallest positive float32 keeps log(0) out
-        return -(-uniform.clamp_min(torch.finfo(torch.float32).tiny).log()).log()
+    def _tempered(self, scores: torch.Tensor) -> torch.Tensor:
+        if all(draw.temperature in (0, 1) and draw.top_p == 1 for draw in self._draws):
+            return scores
+        rows = zip(scores, self._draws, strict=True)
+        return torch.stack(
+            [_nucleus(row / draw.temperature, draw.top_p) if draw.temperature else row for row, draw in rows]
+        )
+
+    def _numbers(self, device: torch.device) -> torch.Tensor:
+        """(rows, 1) in 0..1, double."""
+        each = [torch.rand(1, generator=one, dtype=torch.float64, device=device) for one in self._generators]
+        return torch.stack(each)
 
 
 def _nucleus(logits: torch.Tensor, top_p: float) -> torch.Tensor:
