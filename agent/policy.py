@@ -44,8 +44,8 @@ class Policy(Protocol):
 
 
 def seed_of(options: "PolicyOptions", trajectory: Trajectory) -> int:
-    """The seed of every request of a run: each run of the same question has its own."""
-    return options.seed + trajectory.sample
+    """The seed of the next request of a run: each run of the same question has its own, once they part."""
+    return options.seed + (trajectory.sample if trajectory.turns >= options.shared_turns else 0)
 
 
 class PolicyError(Exception):
@@ -74,6 +74,8 @@ class PolicyOptions:
     """Requests at the same time."""
     adapter: str = ""
     """Folder of a LoRA adapter, for models in process."""
+    shared_turns: int = 0
+    """So many first turns have one seed for all runs of a question."""
 
     def setup(self, form: Form, *, sees_pictures: bool = True, left_out: tuple[str, ...] = ()) -> Setup:
         """What a run records of them."""

@@ -5,7 +5,7 @@ begins with all that came before, and the reply to it. So what is trained on is 
 """
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -128,9 +128,13 @@ class Sampler(TransformersPolicy):
         return self._here.prompt  # type: ignore[no-any-return]
 
     def generate(self, prompts: Sequence[Prompt]) -> list[Reply]:
-        """A reply to each prompt; timed."""
-        with self.watch.generating(), self._showing(prompts):
-            return super().generate(prompts)
+        """A reply to each prompt, once for those that are the same in all; timed."""
+        places: dict[Hashable, int] = {}
+        place_of = [places.setdefault((p.tokens.ids, p.draw, tuple(map(id, p.seen))), len(places)) for p in prompts]
+        different = [prompts[place_of.index(place)] for place in range(len(places))]
+        with self.watch.generating(), self._showing(different):
+            replies = super().generate(different)
+        return [replies[place] for place in place_of]
 
     def taken(self, trajectory: Trajectory) -> Rollout:
         """A run that has ended, with its tokens; they are kept no longer."""

@@ -41,6 +41,9 @@ class Play(Sheet):
     max_frame_pixels: Positive = 640 * 360
     is_half: bool = False
     """A copy in bfloat16 plays: twice as fast on a CPU with avx512_bf16, and its rounding is not in the loss."""
+    shared_turns: Annotated[int, Field(ge=0)] = 0
+    """So many first turns are drawn once for all runs of a question, which part then: they cost what one run costs,
+    and are worth the same to all. For a policy that is sure of how it begins."""
     concurrency: Positive = 8
     """Runs at the same time, and requests in one call of the model."""
 
@@ -52,6 +55,7 @@ class Play(Sheet):
             max_reply_tokens=self.max_reply_tokens,
             max_frame_pixels=self.max_frame_pixels,
             concurrency=self.concurrency,
+            shared_turns=self.shared_turns,
         )
 
     def limits(self) -> Limits:
@@ -182,6 +186,11 @@ class Training(Sheet):
             raise ValueError(
                 f"questions x generations = {self.questions * self.generations} rows a step can't be put through the "
                 f"model {self.rows_at_once} at once: rows_at_once must divide them"
+            )
+        if self.play.shared_turns >= self.play.max_turns:
+            raise ValueError(
+                f"shared_turns = {self.play.shared_turns} of max_turns = {self.play.max_turns}: the runs would "
+                "never part"
             )
         if self.play.is_half and self.engine.name != "transformers":
             raise ValueError(f"is_half is of the model in training, and {self.engine.name} plays: leave it out")

@@ -113,3 +113,10 @@ def test_a_run_that_was_broken_off_goes_on_where_it_was(tmp_path: Path) -> None:
     assert len(main(Config(tmp_path, questions=2, keep="all"))) == 2
     assert len(main(Config(tmp_path, questions=3, keep="all"))) == 1
     assert len(stored(tmp_path)) == 3
+
+
+def test_of_the_questions_only_the_wanted_kinds_are_played(tmp_path: Path) -> None:
+    every = main(Config(tmp_path / "every", questions=8, keep="all"))
+    counts = main(Config(tmp_path / "counts", questions=8, families=("count",), keep="all"))
+    assert {one.family for one in counts} == {"count"}
+    assert len(counts) == sum(one.family == "count" for one in every) < 8

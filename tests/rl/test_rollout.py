@@ -1,16 +1,17 @@
 """A run that is trained on is the run that users see, token by token."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agent.backends.transformers import Prompt, TransformersPolicy
 from agent.messages import render
 from agent.policy import PolicyOptions
 from agent.tokens import with_pictures
-from agent.trajectory import Stop, Trajectory
+from agent.trajectory import Reply, Stop, Trajectory
 from evals.composed_set import composed
 from rl.rollout import Rollout, Rollouts, Sampler
 from rl.rows import row_of
@@ -89,6 +90,28 @@ def test_a_run_is_played_again_from_its_sample_and_not_otherwise(model: Path, ca
     assert second.tokens is not None
     assert again.tokens is not None
     assert again.tokens.ids == first.tokens.ids != second.tokens.ids
+
+
+def test_runs_share_their_first_turns_and_then_part(model: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    play = {"encoder": "hashing", "max_reply_tokens": 12, "max_turns": 2, "max_frame_pixels": 96 * 54}
+    rollouts = rollouts_of(training(model, cache / "out", play=play | {"shared_turns": 1, "concurrency": 3}), (None,))
+    rows: list[int] = []
+    usual = TransformersPolicy.generate
+
+    def counted(self: TransformersPolicy, prompts: Sequence[Prompt]) -> list[Reply]:
+        rows.append(len(prompts))
+        return usual(self, prompts)
+
+    monkeypatch.setattr(TransformersPolicy, "generate", counted)
+    question_id = next(iter(rollouts.examples))
+    played = rollouts([(question_id, sample) for sample in range(3)])
+    replies = [[step.turn.reply for step in one.trajectory.steps if step.turn.reply is not None] for one in played]
+    firsts, seconds = zip(*([r.token_ids for r in run] for run in replies), strict=True)
+    assert len(set(firsts)) == 1
+    assert len(set(seconds)) == 3
+    assert sum(rows) < 6  # not each run's own
+    with pytest.raises(ValueError, match="never part"):
+        training(model, cache / "out", play=play | {"shared_turns": 2})
 
 
 def test_a_picture_is_encoded_once_until_the_weights_change(rollouts: Rollouts) -> None:
