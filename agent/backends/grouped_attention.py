@@ -114,12 +114,14 @@ def _one_query(
 
 def _by_head(states: torch.Tensor, rows: int) -> torch.Tensor:
     """(shared heads, rows x heads that share one, width) of (rows x shared heads, heads that share one, width)."""
-    return states.unflatten(0, (rows, -1)).transpose(0, 1).flatten(1, 2)
+    _, sharing, width = states.shape
+    return states.view(rows, -1, sharing, width).transpose(0, 1).reshape(-1, rows * sharing, width)
 
 
 def _by_row(states: torch.Tensor, rows: int) -> torch.Tensor:
     """The other way round."""
-    return states.unflatten(1, (rows, -1)).transpose(0, 1).flatten(0, 1)
+    heads, _, width = states.shape
+    return states.view(heads, rows, -1, width).transpose(0, 1).reshape(rows * heads, -1, width)
 
 
 def _held(states: torch.Tensor) -> torch.Tensor:
