@@ -50,8 +50,12 @@ def best_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+_CLEARLY = 2.0
+"""So many times as fast: less may be other work on the machine, and rounding can change which name comes first."""
+
+
 def in_fastest_format(network: Network, run: Callable[[Network, torch.Tensor], Any], side: int) -> Network:
-    """The network in bfloat16 where that is faster here, else as it came: tried out, not guessed from the CPU's name.
+    """The network in bfloat16 where that is clearly faster here, else as it came: tried out, not guessed from the name.
 
     A CPU with matrix units for bfloat16 is four times faster with it, one without may be ten times slower.
     """
@@ -62,7 +66,7 @@ def in_fastest_format(network: Network, run: Callable[[Network, torch.Tensor], A
     halved = copy.deepcopy(network).bfloat16()
     slow = _seconds(lambda: run(network, sample))
     fast = _seconds(lambda: run(halved, sample.bfloat16()))
-    return halved if fast < slow else network
+    return halved if fast * _CLEARLY < slow else network
 
 
 def _seconds(work: Callable[[], Any]) -> float:
