@@ -218,13 +218,13 @@ def test_doctor_says_which_encoder_is_used(folder: Path, capsys: pytest.CaptureF
 def test_ctrl_c_leaves_a_saved_trajectory_and_a_usable_cache(folder: Path, tmp_path: Path) -> None:
     saved = tmp_path / "run.json"
     slow = (
-        "import sys, time\n"
+        "import os, sys, time\n"
         "from agent import cli\n"
         "from tools.toolbox import Toolbox\n"
         "class SlowToolbox(Toolbox):\n"
         "    def call(self, name, arguments):\n"
         "        if name == 'search_text':\n"
-        "            print('looking', flush=True)\n"
+        "            os.write(1, b'looking\\n')\n"  # whole: two threads print
         # many short waits: a signal that another thread receives does not wake a long one
         "            [time.sleep(0.1) for _ in range(300)]\n"
         "        return super().call(name, arguments)\n"
