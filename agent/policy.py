@@ -43,11 +43,6 @@ class Policy(Protocol):
         ...
 
 
-def seed_of(options: "PolicyOptions", trajectory: Trajectory) -> int:
-    """The seed of the next request of a run: each run of the same question has its own, once they part."""
-    return options.seed + (trajectory.sample if trajectory.turns >= options.shared_turns else 0)
-
-
 class PolicyError(Exception):
     """A policy that can't play on: no server, no key, a refusal. One sentence, for the user to act on."""
 
@@ -74,8 +69,10 @@ class PolicyOptions:
     """Requests at the same time."""
     adapter: str = ""
     """Folder of a LoRA adapter, for models in process."""
-    shared_turns: int = 0
-    """So many first turns have one seed for all runs of a question."""
+
+    def seed_of(self, trajectory: Trajectory) -> int:
+        """The seed of the next request of a run: each run of the same question has its own."""
+        return self.seed + trajectory.sample
 
     def setup(self, form: Form, *, sees_pictures: bool = True, left_out: tuple[str, ...] = ()) -> Setup:
         """What a run records of them."""

@@ -209,7 +209,7 @@ def _posed(questions: ComposedQuestions, families: Sequence[str], count: int) ->
     """Those of the families, in order; the curriculum is passed through in `count` of them."""
     found = 0
     for number in range(_PASSED_OVER * count):
-        one = questions.posed(number, min(1.0, found / count))
+        one = questions.posed(number, found / count)
         if one.asked.family in families:
             found += 1
             yield one

@@ -4,6 +4,7 @@
 what each preset was published with.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,7 +12,7 @@ from pydantic import Field, model_validator
 
 from agent.modes import Mode
 from agent.policy import Policy, PolicyOptions
-from agent.trajectory import Limits
+from agent.trajectory import Limits, Trajectory
 from evals.playing import Game
 from rl import algorithms
 from rl.alarms import Alarms
@@ -23,6 +24,18 @@ from rl.sheets import Sheet, read_sheet
 
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+@dataclass(frozen=True)
+class PlayOptions(PolicyOptions):
+    """How the policy in training is asked."""
+
+    shared_turns: int = 0
+    """So many first turns have one seed for all runs of a question."""
+
+    def seed_of(self, trajectory: Trajectory) -> int:
+        """The seed of the next request of a run: that of all runs of the question, until they part."""
+        return super().seed_of(trajectory) if trajectory.turns >= self.shared_turns else self.seed
 
 
 class Play(Sheet):
@@ -47,9 +60,9 @@ class Play(Sheet):
     concurrency: Positive = 8
     """Runs at the same time, and requests in one call of the model."""
 
-    def options(self, seed: int) -> PolicyOptions:
+    def options(self, seed: int) -> PlayOptions:
         """How the model is asked."""
-        return PolicyOptions(
+        return PlayOptions(
             temperature=self.temperature,
             seed=seed,
             max_reply_tokens=self.max_reply_tokens,

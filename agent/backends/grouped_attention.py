@@ -65,10 +65,10 @@ def _product_dtype(states: torch.Tensor) -> torch.dtype:
 
 def _in_blocks(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
     """(rows, heads, queries, width). Weights are computed again for the gradient: they are too many to be kept."""
-    done = []
+    done, places = [], torch.arange(1, seen.shape[-1] + 1, device=seen.device)
     for start in range(0, query.shape[2], _QUERIES_AT_ONCE):
         block = seen[:, :, start : start + _QUERIES_AT_ONCE]
-        keys = int(block.any(2).any(1).any(0).nonzero().max()) + 1
+        keys = max(1, int((block.any(2).any(1).any(0) * places).max()))  # a block of padding alone sees none
         parts = query[:, :, start : start + _QUERIES_AT_ONCE], key[:, :, :keys], value[:, :, :keys], block[..., :keys]
         done.append(checkpoint(_block, *parts, use_reentrant=False) if torch.is_grad_enabled() else _block(*parts))
     return torch.cat(done, 2)

@@ -15,7 +15,7 @@ from agent.chat.completion import Completion
 from agent.chat.dialect import OPTIONAL, Asked, Dialect, adapted
 from agent.chat.endpoint import parse_endpoint
 from agent.messages import STOP_STRINGS, Conversation, openai_messages, render
-from agent.policy import PolicyError, PolicyOptions, Sight, seed_of
+from agent.policy import PolicyError, PolicyOptions, Sight
 from agent.prices import price_of
 from agent.replies import as_turn
 from agent.trajectory import Reply, Setup, Trajectory, Turn, Usage, next_call_ids
@@ -117,7 +117,7 @@ class HttpPolicy:
             "temperature": options.temperature,
             # also where it is 1: vLLM would take the one in the model's own generation_config
             "top_p": options.top_p,
-            "seed": seed_of(options, trajectory),
+            "seed": options.seed_of(trajectory),
         }
         if conversation.tools:
             payload["tools"] = [spec.openai for spec in conversation.tools]

@@ -14,13 +14,11 @@ from transformers.cache_utils import DynamicLayer
 
 _ROOM = 64
 """Tokens; so often is everything copied. Zeros, since products run over it (`grouped_attention`): not many."""
-
-
 _BEFORE = "_before"
 
 
 @dataclass(frozen=True)
-class Beginning:
+class HeldOnce:
     """What comes before the keys and values of every row."""
 
     keys: torch.Tensor
@@ -29,7 +27,7 @@ class Beginning:
     """As the keys."""
 
 
-def before(keys: torch.Tensor) -> Beginning | None:
+def before(keys: torch.Tensor) -> HeldOnce | None:
     """What is held once for all rows of these keys."""
     return getattr(keys, _BEFORE, None)
 
@@ -46,7 +44,7 @@ class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call,unused-ignore]
         if shared:
             assert self.keys is not None
             assert self.values is not None
-            self._beginning = Beginning(self.keys[0, :, :shared].clone(), self.values[0, :, :shared].clone())
+            self._beginning = HeldOnce(self.keys[0, :, :shared].clone(), self.values[0, :, :shared].clone())
             self.keys, self.values = self.keys[:, :, shared:], self.values[:, :, shared:]
 
     def get_seq_length(self) -> int:

@@ -18,7 +18,7 @@ from agent.backends.loading import load
 from agent.backends.sampling import Draw, Sampler, StopAt, before_stop
 from agent.backends.vision import Memory, Seen
 from agent.messages import STOP_STRINGS, Conversation, render
-from agent.policy import PolicyError, PolicyOptions, Sight, seed_of
+from agent.policy import PolicyError, PolicyOptions, Sight
 from agent.replies import as_turn
 from agent.tokens import Tokens, with_pictures
 from agent.trajectory import Reply, Setup, Trajectory, Turn, Usage
@@ -72,7 +72,7 @@ class TransformersPolicy:
         """The next turn; PolicyError where the conversation is longer than the model can take."""
         sees = self._memory is not None
         conversation = render(trajectory, sight.specs, "text", self.options, sees_pictures=sees)
-        prompt = self.prompt(conversation, sight, seed_of(self.options, trajectory))
+        prompt = self.prompt(conversation, sight, self.options.seed_of(trajectory))
         reply = self._ask(prompt)
         usage = Usage(prompt_tokens=len(prompt.tokens.ids), completion_tokens=len(reply.token_ids or ()), cost_usd=0.0)
         return as_turn(reply, usage, trajectory, conversation.dropped)

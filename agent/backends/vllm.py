@@ -18,7 +18,7 @@ from agent.backends.loading import best_dtype
 from agent.backends.vision import decoded
 from agent.backends.vllm_engine import VllmEngine, on_cpu
 from agent.messages import STOP_STRINGS, render
-from agent.policy import PolicyOptions, Sight, seed_of
+from agent.policy import PolicyOptions, Sight
 from agent.replies import as_turn
 from agent.tokens import Scribe, with_pictures
 from agent.trajectory import Reply, Setup, Trajectory, Turn, Usage
@@ -123,7 +123,7 @@ class VllmPolicy:
         return {
             "temperature": options.temperature,
             "top_p": options.top_p,
-            "seed": seed_of(options, trajectory),
+            "seed": options.seed_of(trajectory),
             "max_tokens": options.max_reply_tokens,
             "stop": list(STOP_STRINGS),
             "stop_token_ids": [self.model.scribe.end],

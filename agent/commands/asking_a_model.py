@@ -40,15 +40,10 @@ def add_model_options(command: argparse.ArgumentParser) -> None:
     group.add_argument("--adapter", default="", metavar="FOLDER", help="LoRA adapter, for models in process")
 
 
-_OF_TRAININGS = {"shared_turns"}
-"""Options that nobody asks a question with."""
-
-
 def policy_options(options: argparse.Namespace) -> PolicyOptions:
     """What was given.
 
     Raises:
         ValueError: a value out of its range.
     """
-    given = [field.name for field in fields(PolicyOptions) if field.name not in _OF_TRAININGS]
-    return PolicyOptions(**{name: getattr(options, name) for name in given})
+    return PolicyOptions(**{field.name: getattr(options, field.name) for field in fields(PolicyOptions)})
