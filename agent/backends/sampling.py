@@ -4,7 +4,7 @@ Each row draws one number from a generator of its own, and the token whose share
 handed to the engine as the only one there is. So the engine's loop is greedy, and a row's draws depend on no other's.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -48,6 +48,13 @@ class Sampler(LogitsProcessor):
         self._steps.append(logprobs.gather(1, chosen)[:, 0])
         return torch.full_like(scores, -torch.inf).scatter_(1, chosen, 0.0)
 
+    def keep(self, rows: Sequence[int]) -> None:
+        """Goes on with these rows alone."""
+        self._draws = tuple(self._draws[row] for row in rows)
+        self._is_cold = self._is_cold[list(rows)]
+        self._generators = [self._generators[row] for row in rows]
+        self._steps = [step[list(rows)] for step in self._steps]
+
     @property
     def logprobs(self) -> list[list[float]]:
         """Rows of natural logarithms of the probabilities of the tokens, as they were drawn.
@@ -82,26 +89,61 @@ def _nucleus(logits: torch.Tensor, top_p: float) -> torch.Tensor:
 
 
 class StopAt(StoppingCriteria):
-    """Ends a row where one of some strings has appeared in what it wrote, and remembers where that was."""
+    """Ends a row behind an end token or one of some strings, and remembers where that was.
+
+    Where rows may leave, the engine is stopped as soon as half of them are done, to go on with the others.
+    """
 
     _TAIL_TOKENS = 16
     """A stop string of so many characters is never longer, as a token has at least one."""
+    _LEAVING_ROWS = 8
+    """Of fewer rows none leaves before all are done: taking the others out costs a copy of what the model keeps."""
 
-    def __init__(self, strings: Sequence[str], words: WordsOf, prompt_length: int, rows: int) -> None:
+    def __init__(
+        self,
+        strings: Sequence[str],
+        ends: Collection[int],
+        words: WordsOf,
+        prompt_length: int,
+        rows: int,
+        *,
+        may_leave: bool = False,
+    ) -> None:
+        """Nothing is written yet.
+
+        Args:
+            strings: end a row.
+            ends: ids of tokens that do.
+            words: of tokens.
+            prompt_length: ids before the first that is written.
+            rows: how many.
+            may_leave: whether the engine can go on with some of them.
+        """
         assert max(map(len, strings)) <= self._TAIL_TOKENS, "the tail is too short for a stop string"
         self._strings = tuple(strings)
+        self._ends = ends
         self._words = words
         self._prompt_length = prompt_length
+        self._may_leave = may_leave
         self.lengths: list[int | None] = [None] * rows
-        """Tokens of each row up to the end of its stop string; None where there is none."""
+        """Tokens that each row wrote up to its end; None where it goes on."""
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **_: object) -> torch.Tensor:
-        """(rows,) bool: True for the rows that are done."""
+        """(rows,) bool: True for the rows that are done, or all True where those that are not go on without them."""
         length = input_ids.shape[1] - self._prompt_length
         for row, tail in enumerate(input_ids[:, -min(length, self._TAIL_TOKENS) :].tolist()):
-            if self.lengths[row] is None and any(string in self._words(tail) for string in self._strings):
+            if self.lengths[row] is None and self._is_end(tail):
                 self.lengths[row] = length
-        return torch.tensor([length is not None for length in self.lengths], device=input_ids.device)
+        done = [known is not None for known in self.lengths]
+        is_time = self._may_leave and len(done) >= self._LEAVING_ROWS and 2 * sum(done) >= len(done)
+        return torch.tensor([is_time or one for one in done], device=input_ids.device)
+
+    def _is_end(self, tail: Sequence[int]) -> bool:
+        return tail[-1] in self._ends or any(string in self._words(tail) for string in self._strings)
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Goes on with these rows alone."""
+        self.lengths = [self.lengths[row] for row in rows]
 
 
 def before_stop(text: str, strings: Sequence[str]) -> str:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, StoppingCriteriaList
+from torch.nn import functional
+from transformers import DynamicCache, GenerationConfig, LogitsProcessor, LogitsProcessorList, StoppingCriteriaList
 
 from agent.backends.batching import Batcher
 from agent.backends.beginning import attends_to_all, read_once, shared_tokens
@@ -92,45 +93,72 @@ class TransformersPolicy:
         own_seed = _seed(seed, tokens.ids)
         return Prompt(tokens, seen, Draw(self.options.temperature, self.options.top_p, own_seed))
 
-    def processors(self, prompts: Sequence[Prompt]) -> list[LogitsProcessor]:
-        """What changes the logits of a batch before a token is chosen; nothing. For those who steer a model."""
+    def processors(self, prompts: Sequence[Prompt], width: int) -> list[LogitsProcessor]:
+        """What changes the logits of a batch, behind `width` ids of prompt, before a token is chosen; nothing.
+
+        For those who steer a model.
+        """
         return []
 
     def generate(self, prompts: Sequence[Prompt]) -> list[Reply]:
-        """A reply to each prompt, all in one batch.
+        """A reply to each prompt, all in one batch; on a CPU those that are done leave it.
 
         Raises:
             PolicyError: the batch does not fit in memory.
         """
-        inputs = self.inputs(prompts)
+        inputs, shared = self.inputs(prompts), self._shared(prompts)
         width = inputs["input_ids"].shape[1]
-        shared = self._shared(prompts)
-        sampler = Sampler([prompt.draw for prompt in prompts], self.loaded.never, self.model.device)
-        stop = StopAt(STOP_STRINGS, self.loaded.scribe.words, width, len(prompts))
-        settings = GenerationConfig(  # type: ignore[no-untyped-call]
-            max_new_tokens=self.options.max_reply_tokens,
-            do_sample=False,  # the sampler has drawn already
-            eos_token_id=list(self.loaded.ends),
-            pad_token_id=self.loaded.ends[0],
-        )
         try:
             with torch.inference_mode():
-                ids, mask = inputs["input_ids"], inputs["attention_mask"]
-                read = read_once(self.model, ids, mask, shared) if shared else None
-                written: torch.Tensor = self.model.generate(
-                    **inputs,
-                    past_key_values=read,
-                    generation_config=settings,
-                    logits_processor=LogitsProcessorList([*self.processors(prompts), sampler]),
-                    stopping_criteria=StoppingCriteriaList([stop]),
-                )
+                read = read_once(self.model, inputs["input_ids"], inputs["attention_mask"], shared) if shared else None
+                return self._written(prompts, inputs, read)
         except torch.OutOfMemoryError as error:
             raise PolicyError(
                 f"no memory for {len(prompts)} prompts of up to {width} tokens at once: lower --concurrency or "
                 "--max-frames"
             ) from error
-        rows = zip(written[:, width:].tolist(), stop.lengths, sampler.logprobs, strict=True)
-        return [self._reply(ids, stopped_at, logprobs) for ids, stopped_at, logprobs in rows]
+
+    def _written(
+        self, prompts: Sequence[Prompt], inputs: dict[str, torch.Tensor], read: DynamicCache | None
+    ) -> list[Reply]:
+        """The replies; `read` is what the model keeps of the inputs but their last token, None to read them all."""
+        width, most = inputs["input_ids"].shape[1], self.options.max_reply_tokens
+        sampler = Sampler([prompt.draw for prompt in prompts], self.loaded.never, self.model.device)
+        # a row costs a GPU little, and what was not read before can't be taken out of the batch
+        may_leave = read is not None and self.model.device.type == "cpu"
+        words = self.loaded.scribe.words
+        stop = StopAt(STOP_STRINGS, self.loaded.ends, words, width, len(prompts), may_leave=may_leave)
+        replies: dict[int, Reply] = {}
+        here = list(range(len(prompts)))
+        while here:
+            before = inputs["input_ids"].shape[1]
+            settings = GenerationConfig(  # type: ignore[no-untyped-call]
+                max_new_tokens=width + most - before,
+                do_sample=False,  # the sampler has drawn already
+                eos_token_id=list(self.loaded.ends),
+                pad_token_id=self.loaded.ends[0],
+            )
+            steering = self.processors([prompts[place] for place in here], width)
+            ids: torch.Tensor = self.model.generate(
+                **inputs,
+                past_key_values=read,
+                generation_config=settings,
+                logits_processor=LogitsProcessorList([*steering, sampler]),
+                stopping_criteria=StoppingCriteriaList([stop]),
+            )
+            is_full = ids.shape[1] == width + most
+            going = [row for row, length in enumerate(stop.lengths) if length is None and not is_full]
+            rows = zip(here, ids[:, width:].tolist(), stop.lengths, sampler.logprobs, strict=True)
+            replies |= {place: self._reply(*reply) for row, (place, *reply) in enumerate(rows) if row not in going}
+            if going:
+                assert read is not None, "rows left"
+                read.batch_select_indices(torch.tensor(going))
+                sampler.keep(going)
+                stop.keep(going)
+                mask = functional.pad(inputs["attention_mask"], (0, ids.shape[1] - before), value=1)
+                inputs = {"input_ids": ids[going], "attention_mask": mask[going]}
+            here = [here[row] for row in going]
+        return [replies[place] for place in range(len(prompts))]
 
     def inputs(self, prompts: Sequence[Prompt]) -> dict[str, torch.Tensor]:
         """The batch as the model takes it: ids (rows, longest), padded behind what all begin with, and the pictures."""
@@ -154,14 +182,12 @@ class TransformersPolicy:
             return 0
         return shared_tokens([prompt.tokens.ids for prompt in prompts])
 
-    def _reply(self, ids: list[int], stopped_at: int | None, logprobs: Sequence[float]) -> Reply:
-        """What a row wrote; behind its end or its stop string is only padding."""
-        ended_at = next((n for n, token in enumerate(ids, 1) if token in self.loaded.ends), None)
-        count = min(ended_at or len(ids), stopped_at or len(ids))
-        words = ids[: count - 1] if count == ended_at else ids[:count]
+    def _reply(self, ids: Sequence[int], length: int | None, logprobs: Sequence[float]) -> Reply:
+        """What a row wrote; behind its end, `length` tokens on, are others that mean nothing."""
+        ids = ids[:length]
+        words = ids[:-1] if ids[-1] in self.loaded.ends else ids
         text = before_stop(self.loaded.scribe.words(words), STOP_STRINGS)
-        is_cut = ended_at is None and stopped_at is None
-        return Reply(text, token_ids=tuple(ids[:count]), logprobs=tuple(logprobs[:count]), is_cut=is_cut)
+        return Reply(text, token_ids=tuple(ids), logprobs=tuple(logprobs[:length]), is_cut=length is None)
 
 
 def _in_precision(value: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

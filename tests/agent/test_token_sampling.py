@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 import torch
 
-from agent.backends.sampling import Draw, Sampler, before_stop
+from agent.backends.sampling import Draw, Sampler, StopAt, before_stop
 
 LOGITS = torch.tensor([0.5, 0.3, 0.15, 0.05]).log()
 CPU = torch.device("cpu")
@@ -56,3 +56,29 @@ def test_what_is_never_sampled_leaves_its_share_to_the_others() -> None:
 def test_the_words_before_the_first_stop_string_are_kept() -> None:
     assert before_stop("one<b>two<a>three", ("<a>", "<b>")) == "one"
     assert before_stop("one", ("<a>",)) == "one"
+
+
+@pytest.mark.parametrize("may_leave", [True, False])
+def test_half_of_the_rows_leave_together(may_leave: bool) -> None:
+    stop = StopAt(("<a>",), (9,), lambda ids: "".join(map(str, ids)), 2, 10, may_leave=may_leave)
+    written = torch.zeros(10, 3, dtype=torch.long)
+    written[:4, 2] = 9
+    written[:, 0] = 9  # the prompt's ends are nobody's
+    assert stop(written, written).tolist() == [True] * 4 + [False] * 6
+    written = torch.cat([written, written[:, :1] * 0 + 5], 1)
+    written[4, 3] = 9
+    assert stop(written, written).tolist() == [True] * 5 + [may_leave] * 5
+    assert stop.lengths == [1] * 4 + [2] + [None] * 5
+    stop.keep(range(5, 10))
+    written[5, 3] = 9
+    assert stop(written[5:], written[5:]).tolist() == [True] + [False] * 4  # too few to be worth it
+
+
+def test_a_sampler_goes_on_with_the_rows_it_keeps() -> None:
+    whole, part = (Sampler([Draw(1.0, 1.0, seed) for seed in range(6)], (), CPU) for _ in range(2))
+    ids, logits = torch.zeros(6, 1, dtype=torch.long), LOGITS.repeat(6, 1)
+    for sampler in (whole, part):
+        sampler(ids, logits)
+    part.keep([1, 4])
+    assert whole(ids, logits)[[1, 4]].equal(part(ids[:2], logits[:2]))
+    assert part.logprobs == [whole.logprobs[1], whole.logprobs[4]]

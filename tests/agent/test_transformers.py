@@ -18,6 +18,7 @@ import pytest
 import torch
 from transformers import LogitsProcessor
 
+from agent.backends import grouped_attention
 from agent.backends.batching import Batcher
 from agent.backends.loading import best_dtype
 from agent.backends.transformers import Prompt, TransformersPolicy
@@ -26,6 +27,7 @@ from agent.messages import render
 from agent.policy import PolicyError, PolicyOptions, open_policy
 from agent.trajectory import Answer, Calls, Limits, Malformed, Question, Reply, Stop, Trajectory, from_json, to_json
 from tests.agent.painted import FACTS, PaintedVideo, look, looked
+from tests.tiny_llama import tiny_llama
 from tests.tiny_models import FAMILIES, SMOLVLM_TOKENS_A_TILE, Family, build
 
 START = Trajectory(Question("v.mp4", "What is on the sign?"), FACTS, limits=Limits(max_turns=6))
@@ -74,11 +76,11 @@ class ForcedPolicy(TransformersPolicy):
         super().__init__(str(folder), options)
         self._turns = turns
 
-    def processors(self, prompts: Sequence[Prompt]) -> list[LogitsProcessor]:
+    def processors(self, prompts: Sequence[Prompt], width: int) -> list[LogitsProcessor]:
         scribe = self.loaded.scribe
         said = [sum(after and not before for before, after in _pairs(prompt)) for prompt in prompts]
         scripts = [(*scribe.ids(self._turns[number]), scribe.end) for number in said]
-        return [Forced(scripts, max(len(prompt.tokens.ids) for prompt in prompts))]
+        return [Forced(scripts, width)]
 
 
 def _pairs(prompt: Prompt) -> list[tuple[bool, bool]]:
@@ -138,6 +140,56 @@ def test_a_batch_brings_to_each_what_it_gets_alone(folder: Path, temperature: fl
     for alone, reply in zip([policy.generate([prompt])[0] for prompt in prompts], together, strict=True):
         assert reply.token_ids == alone.token_ids
         assert reply.logprobs == pytest.approx(alone.logprobs, abs=1e-4)
+
+
+class EndsAfter(LogitsProcessor):
+    """Ends each row after so many tokens, and notes how many rows there are."""
+
+    def __init__(self, counts: Sequence[int], width: int, end: int, rows: list[int]) -> None:
+        self._counts, self._width, self._end, self._rows = counts, width, end, rows
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        self._rows.append(len(scores))
+        for row, count in enumerate(self._counts):
+            if input_ids.shape[1] - self._width >= count:
+                scores[row] = -torch.inf
+                scores[row, self._end] = 0.0
+        return scores
+
+
+class EndingPolicy(TransformersPolicy):
+    """Writes as many tokens as the seed of a prompt says, modulo 100, and its end."""
+
+    def __init__(self, folder: Path, options: PolicyOptions) -> None:
+        super().__init__(str(folder), options)
+        self.rows: list[int] = []
+        """At each token."""
+
+    def processors(self, prompts: Sequence[Prompt], width: int) -> list[LogitsProcessor]:
+        counts = [prompt.draw.seed % 100 for prompt in prompts]
+        return [EndsAfter(counts, width, self.loaded.scribe.end, self.rows)]
+
+
+@pytest.mark.parametrize("attention", ["sdpa", grouped_attention.NAME])
+def test_who_is_done_leaves_the_batch_and_the_others_do_not_notice(attention: str, tmp_path: Path) -> None:
+    policy = EndingPolicy(tiny_llama(tmp_path), replace(SHORT, max_reply_tokens=40, temperature=1.0))
+    policy.model.set_attn_implementation(attention)
+    lengths = [3, 50, 5, 9, 1, 30, 4, 2, 8, 6, 7, 10, 3, 3, 3, 3, 20, 21, 22, 23]
+    prompts = []
+    for number, length in enumerate(lengths):
+        asked = replace(START, question=Question("v.mp4", "What is it?" + " Look well." * (number % 3)))
+        shown = render(asked, PaintedVideo().specs, "text", policy.options, sees_pictures=False)
+        prompt = policy.prompt(shown, PaintedVideo(), 0)
+        prompts.append(replace(prompt, draw=replace(prompt.draw, seed=100 * number + length)))
+    together = policy.generate(prompts)
+    # the tenth is done with 6 tokens and its end, five more with 20, and fewer than eight are worth no copy
+    assert policy.rows == [20] * 7 + [10] * 14 + [5] * 19
+    assert [len(reply.token_ids or ()) for reply in together] == [min(length + 1, 40) for length in lengths]
+    for prompt, reply in zip(prompts, together, strict=True):
+        [alone] = policy.generate([prompt])
+        assert reply.token_ids == alone.token_ids
+        assert reply.logprobs == pytest.approx(alone.logprobs, abs=1e-4)
+        assert reply.is_cut == alone.is_cut == (len(reply.token_ids or ()) == 40)
 
 
 def test_requests_of_several_threads_get_their_own_replies(policy: TransformersPolicy) -> None:

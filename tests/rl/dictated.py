@@ -48,8 +48,7 @@ class DictatedSampler(Sampler):
         self._of_seed[made.draw.seed] = self._here.script
         return made
 
-    def processors(self, prompts: Sequence[Prompt]) -> list[LogitsProcessor]:
-        width = max(len(prompt.tokens.ids) for prompt in prompts)
+    def processors(self, prompts: Sequence[Prompt], width: int) -> list[LogitsProcessor]:
         return [Dictation([self._ids(prompt) for prompt in prompts], width)]
 
     def _ids(self, prompt: Prompt) -> Sequence[int] | None:

@@ -14,7 +14,7 @@ from agent.messages import Conversation, Message, Picture, Text
 from agent.trajectory import Reply
 from rl.picture_loss import is_of_eyes
 from rl.small_vlm.build import Shape, build
-from tests.rl.tiny_llama import tiny_llama
+from tests.tiny_llama import tiny_llama
 from tools.observation import FrameRef
 
 SAID = "First I have to find the red star, so I look at every part of the video.\nWhat is on its tag: 472?"

@@ -13,7 +13,7 @@ from rl.small_vlm.naming import Named, named, policy_of, scenes_of, shares
 from rl.small_vlm.pretrain import STATE, Lessons, Step, main, train
 from rl.small_vlm.pretrain_config import PretrainConfig
 from rl.small_vlm.scenes import Scene, Told
-from tests.rl.tiny_llama import tiny_llama
+from tests.tiny_llama import tiny_llama
 from tools import packaged
 from tools.observation import FrameRef
 
