@@ -68,7 +68,7 @@ class PolicyOptions:
     concurrency: int = 8
     """Requests at the same time."""
     adapter: str = ""
-    """Folder of a LoRA adapter, for models in process."""
+    """Folder of a LoRA adapter, or the name of one that comes with the package, for models in process."""
 
     def seed_of(self, trajectory: Trajectory) -> int:
         """The seed of the next request of a run: each run of the same question has its own."""

@@ -7,14 +7,9 @@ step, so no copy is held. Plain PyTorch, one device. Writes an adapter that `age
 model, and `log.jsonl`.
 """
 
-import importlib
-import json
-import math
-import random
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -25,15 +20,12 @@ from agent.backends.transformers import folder_of
 from rl import sheet_command
 from rl.dpo_config import DpoConfig
 from rl.imitated import Row, read_rows
+from rl.optimising import logged, precision, save_around, steps, with_new_adapter
 from rl.picture_loss import loss_of as picture_loss
 from rl.policy_loss import chosen
-from rl.sft import save_around, share_of_rate
 from rl.verify import CHOSEN, REJECTED
 from rl.words import specs_of
-from tools import packaged
-from tools.observation import MissingPartError
 
-LOG = "log.jsonl"
 _UNLIMITED_TOKENS = 10**9
 
 Logps = Callable[[Any, Sequence[Row]], torch.Tensor]
@@ -92,18 +84,14 @@ def main(config: DpoConfig, say: Callable[[str], None] = lambda _: None) -> list
     pairs = read_pairs(loaded, config)
     say(f"{len(pairs)} pairs")
     model, logps = _prepared(loaded, config), logps_of(loaded)
-    config.out.mkdir(parents=True, exist_ok=True)
-    steps = []
-    with (config.out / LOG).open("w", encoding="utf-8") as log:
-        for step in train(model, pairs, config, logps):
-            steps.append(step)
-            log.write(json.dumps(asdict(step)) + "\n")
-            log.flush()
-            say(f"step {step.step}: loss {step.loss:.4f}, preferred {step.preferred:.0%}, {step.seconds:.1f} s")
+    done = []
+    for step in logged(train(model, pairs, config, logps), config.out):
+        done.append(step)
+        say(f"step {step.step}: loss {step.loss:.4f}, preferred {step.preferred:.0%}, {step.seconds:.1f} s")
     model.save_pretrained(config.out)
     if not config.lora_rank and not config.start:
         save_around(folder, config.out)
-    return steps
+    return done
 
 
 def read_pairs(loaded: Loaded, config: DpoConfig) -> list[Pair]:
@@ -139,27 +127,20 @@ def read_pairs(loaded: Loaded, config: DpoConfig) -> list[Pair]:
 
 def train(model: Any, pairs: Sequence[Pair], config: DpoConfig, logps: Logps) -> Iterator[Step]:
     """The steps, one after another, as they are done."""
-    weights = [weight for weight in model.parameters() if weight.requires_grad]
-    optimizer = torch.optim.AdamW(weights, lr=config.learning_rate, weight_decay=0.0)
     model.eval()  # no dropout, or the reference would be another one than the policy
     reference = [_reference(model, pair, config, logps) for pair in pairs]
-    batches = list(_batches(len(pairs), config))
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda n: share_of_rate(n, len(batches), config.warmup_share)
-    )
-    for number, batch in enumerate(batches, start=1):
-        started, rate = time.perf_counter(), float(schedule.get_last_lr()[0])
-        found = torch.stack([_gradient(model, pairs[n], reference[n], config, logps, len(batch)) for n in batch])
-        norm = float(torch.nn.utils.clip_grad_norm_(weights, config.max_norm))
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad(set_to_none=True)
-        loss, preferred, margin, gain = found.mean(0).tolist()
-        yield Step(number, loss, preferred, margin, gain, norm, rate, time.perf_counter() - started)
+
+    def gradient(numbers: Sequence[int]) -> list[float]:
+        each = [_gradient(model, pairs[n], reference[n], config, logps, len(numbers)) for n in numbers]
+        mean: list[float] = torch.stack(each).mean(0).tolist()
+        return mean
+
+    for (loss, preferred, margin, gain), update in steps(model, config, len(pairs), config.pairs_a_step, gradient):
+        yield Step(update.step, loss, preferred, margin, gain, update.norm, update.learning_rate, update.seconds)
 
 
 def _reference(model: Any, pair: Pair, config: DpoConfig, logps: Logps) -> torch.Tensor:
-    with torch.no_grad(), _precision(model, config):
+    with torch.no_grad(), precision(model, config):
         return logps(model, (pair.chosen, pair.rejected)).float()
 
 
@@ -167,25 +148,13 @@ def _gradient(
     model: Any, pair: Pair, reference: torch.Tensor, config: DpoConfig, logps: Logps, pairs: int
 ) -> torch.Tensor:
     """Leaves the gradient of one pair's share of the mean; (4,): loss, is preferred, margin, gain of the good run."""
-    with _precision(model, config):
+    with precision(model, config):
         found = logps(model, (pair.chosen, pair.rejected)).float()
     gains = found - reference
     loss = dpo_loss(found[0] - found[1], reference[0] - reference[1], config.beta)
     (loss / pairs).backward()  # type: ignore[no-untyped-call]
     margin = (gains[0] - gains[1]).detach()
     return torch.stack([loss.detach(), (margin > 0).float(), margin, gains[0].detach()]).cpu()
-
-
-def _precision(model: Any, config: DpoConfig) -> torch.autocast:
-    return torch.autocast(model.device.type, torch.bfloat16, enabled=config.precision == "bfloat16")
-
-
-def _batches(count: int, config: DpoConfig) -> Iterator[list[int]]:
-    rng = random.Random(config.seed)
-    drawn = [number for _ in range(config.epochs) for number in rng.sample(range(count), count)]
-    steps = math.ceil(len(drawn) / config.pairs_a_step)
-    for number in range(min(steps, config.max_steps or steps)):
-        yield drawn[number * config.pairs_a_step : (number + 1) * config.pairs_a_step]
 
 
 def logps_of(loaded: Loaded) -> Logps:
@@ -207,15 +176,7 @@ def word_logps(model: Any, rows: Sequence[Row]) -> torch.Tensor:
 def _prepared(loaded: Loaded, config: DpoConfig) -> Any:
     if not config.lora_rank and not config.start:
         return loaded.model.float()
-    if not packaged.is_installed("peft"):
-        raise MissingPartError("peft is not installed, which LoRA needs: run `pip install 'videosleuth[rl]'`")
-    peft: Any = importlib.import_module("peft")
-    if config.start:
-        return peft.PeftModel.from_pretrained(loaded.model, config.start, is_trainable=True)
-    settings = peft.LoraConfig(
-        r=config.lora_rank, lora_alpha=2 * config.lora_rank, target_modules="all-linear", task_type="CAUSAL_LM"
-    )
-    return peft.get_peft_model(loaded.model, settings)
+    return with_new_adapter(loaded.model, config)
 
 
 if __name__ == "__main__":

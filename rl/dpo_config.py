@@ -9,11 +9,8 @@ from rl.on_runs import Count, OnRuns
 
 
 class DpoConfig(OnRuns):
-    """One training on pairs."""
+    """One training on pairs. The reference is the model as it starts, with the adapter of `start`."""
 
-    start: str = ""
-    """Folder of an adapter to go on with, as `rl.sft` and `rl.train` write it; also what the reference is. Its rank is
-    its own."""
     pairs: Path
     """Folder that `rl.verify` wrote."""
     beta: Annotated[float, Field(gt=0)] = 0.1

@@ -18,6 +18,10 @@ class OnRuns(Sheet):
     """A folder, a hub id, or `smollm2`, as `transformers:MODEL` takes it."""
     out: Path
     """Folder for the adapter or the model, and `log.jsonl`."""
+    start: str = ""
+    """Folder of an adapter to go on with, as `rl.sft` and `rl.train` write it, or the name of one that comes with the
+    package. Its rank is its own."""
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-4
     tools: tuple[str, ...] = WORD_TOOLS
     """What the system message offers: what the policy is asked with when it plays. Empty: all."""
     max_frame_pixels: Count = 640 * 360

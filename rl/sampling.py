@@ -1,9 +1,9 @@
 """Who plays a training, as its file says, and how what is learned gets there."""
 
 import json
-from pathlib import Path
 from typing import Any
 
+from agent.adapters import adapter_folder
 from agent.backends.smollm2 import unpacked
 from rl.engines import Sync
 from rl.rollout import Sampler
@@ -45,7 +45,7 @@ def rank_of(lora: Lora) -> int:
     """
     if not lora.start:
         return lora.rank
-    file = Path(lora.start) / "adapter_config.json"
+    file = adapter_folder(lora.start) / "adapter_config.json"
     if not file.is_file():
         raise ValueError(f"no adapter in {lora.start}: start takes the folder that holds adapter_config.json")
     return int(json.loads(file.read_text(encoding="utf-8"))["r"])

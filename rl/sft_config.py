@@ -13,13 +13,10 @@ class SftConfig(OnRuns):
 
     data: Annotated[list[Path], Field(min_length=1)]
     """Runs (`trajectories.jsonl` or its folder), or files of `{"messages": [...]}` lines."""
-    start: str = ""
-    """Folder of an adapter to go on with; its rank is then its own."""
     train_eyes: bool = True
     """Whether the vision side of a model that sees is trained too; with LoRA, by adapters as the rest."""
     rows_a_step: Count = 8
     """Conversations in a step."""
     rows_at_once: Count = 4
     """As many of them as memory allows; the step is the same. SmolLM2 takes about 2 MB a token of theirs."""
-    learning_rate: Annotated[float, Field(gt=0)] = 2e-4
     weight_decay: Annotated[float, Field(ge=0)] = 0.0

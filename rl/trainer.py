@@ -20,6 +20,7 @@ from trl import (  # type: ignore[import-not-found,import-untyped,attr-defined,u
     GRPOTrainer,
 )
 
+from agent.adapters import adapter_folder
 from agent.backends.card import read_card
 from agent.backends.loading import best_device
 from agent.backends.vision import Eyes, QwenEyes, Seen
@@ -361,7 +362,7 @@ def _adapted(model: Any, lora: Lora | None) -> Any:
         return model
     from peft import PeftModel  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
-    return PeftModel.from_pretrained(model, lora.start, is_trainable=True)
+    return PeftModel.from_pretrained(model, str(adapter_folder(lora.start)), is_trainable=True)
 
 
 def _adapter(lora: Lora) -> Any:

@@ -6,7 +6,6 @@ combined processor, which for SmolVLM wants a package to spell numbers and for Q
 
 import importlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,6 +16,7 @@ from transformers import (
     GenerationConfig,
 )
 
+from agent.adapters import WHAT_IT_IS, adapter_folder
 from agent.backends import grouped_attention
 from agent.backends.card import explained, first_line, read_card
 from agent.backends.vision import Eyes, QwenEyes, SmolVlmEyes
@@ -49,7 +49,7 @@ def load(where: str, max_frame_pixels: int, adapter: str = "") -> Loaded:
     Args:
         where: a folder, or a hub id such as Qwen/Qwen2.5-VL-3B-Instruct, which is downloaded if it is not here yet.
         max_frame_pixels: the largest picture that will be shown.
-        adapter: folder of a LoRA adapter; none if empty.
+        adapter: folder of a LoRA adapter, or the name of one of ours; none if empty.
 
     Raises:
         PolicyError: no such model, no network, not a chat model, a family whose pictures are not known, no memory.
@@ -92,7 +92,7 @@ def best_dtype(device: torch.device, saved: torch.dtype | None) -> torch.dtype:
     return torch.bfloat16 if is_fast else torch.float32
 
 
-def with_adapter(model: Any, folder: str) -> Any:
+def with_adapter(model: Any, where: str) -> Any:
     """The model with a LoRA adapter summed into its weights, so that playing costs nothing more.
 
     Raises:
@@ -102,12 +102,13 @@ def with_adapter(model: Any, folder: str) -> Any:
     if not packaged.is_installed("peft"):
         raise MissingPartError("peft is not installed, which adapters need: run `pip install 'videosleuth[rl]'`")
     peft: Any = importlib.import_module("peft")
-    if not (Path(folder) / "adapter_config.json").is_file():
-        raise PolicyError(f"no adapter in {folder}: give the folder that holds adapter_config.json")
+    place = adapter_folder(where)
+    if not (place / "adapter_config.json").is_file():
+        raise PolicyError(f"no adapter in {where}: give {WHAT_IT_IS}")
     try:
-        return peft.PeftModel.from_pretrained(model, folder).merge_and_unload().eval()
+        return peft.PeftModel.from_pretrained(model, str(place)).merge_and_unload().eval()
     except (ValueError, RuntimeError) as error:
-        raise PolicyError(f"the adapter in {folder} does not fit this model: {first_line(error)}") from error
+        raise PolicyError(f"the adapter in {where} does not fit this model: {first_line(error)}") from error
 
 
 def _sees(config: Any) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from agent.adapters import WHAT_IT_IS, adapter_folder
 from agent.backends.card import read_card
 from agent.backends.loading import best_dtype
 from agent.backends.vision import decoded
@@ -80,7 +81,7 @@ class VllmPolicy:
             arguments,
             patience_seconds=options.timeout_seconds,
             concurrency=options.concurrency,
-            adapter=options.adapter,
+            adapter=str(adapter_folder(options.adapter)) if options.adapter else "",
         )
 
     @property
@@ -148,7 +149,7 @@ def _arguments(options: PolicyOptions) -> dict[str, Any]:
         "disable_log_stats": True,
     }
     if options.adapter:
-        arguments |= {"enable_lora": True, "max_lora_rank": _rank(Path(options.adapter))}
+        arguments |= {"enable_lora": True, "max_lora_rank": _rank(adapter_folder(options.adapter))}
     return arguments
 
 
@@ -183,7 +184,7 @@ def _picture_arguments(config: Any, options: PolicyOptions) -> dict[str, Any]:
 def _rank(adapter: Path) -> int:
     file = adapter / "adapter_config.json"
     if not file.is_file():
-        raise ValueError(f"no LoRA adapter in {adapter}: need a folder with adapter_config.json")
+        raise ValueError(f"no LoRA adapter in {adapter}: need {WHAT_IT_IS}")
     return lora_room(int(json.loads(file.read_text(encoding="utf-8"))["r"]))
 
 

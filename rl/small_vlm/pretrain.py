@@ -24,8 +24,8 @@ from agent.messages import Conversation, Message, Picture, Text
 from agent.trajectory import Reply
 from rl import sheet_command
 from rl.imitated import Row
+from rl.optimising import save_around, share_of_rate
 from rl.picture_loss import OF_EYES, Batch, PictureLoss, batch_loss, is_of_eyes, loss_of
-from rl.sft import save_around, share_of_rate
 from rl.small_vlm.pretrain_config import PretrainConfig
 from rl.small_vlm.scenes import ASKED, Scene, Scenes
 from tools import packaged

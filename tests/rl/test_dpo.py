@@ -14,9 +14,10 @@ from PIL import Image
 from agent.backends.loading import load
 from agent.backends.vision import decoded
 from evals.run_file import TRAJECTORIES
-from rl.dpo import LOG, Step, dpo_loss, logps_of, main, read_pairs, word_logps
+from rl.dpo import Step, dpo_loss, logps_of, main, read_pairs, word_logps
 from rl.dpo_config import DpoConfig
 from rl.imitated import Row
+from rl.optimising import LOG
 from rl.sheets import read_sheet
 from rl.training import read_training
 from rl.verify import CHOSEN, REJECTED, Verified, write

@@ -1,0 +1,19 @@
+"""An adapter is named by its folder, or by its name if it comes with the package."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.adapters import ADAPTERS, WHAT_IT_IS, adapter_folder
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_one_that_comes_with_the_package_is_found_by_its_name(name: str) -> None:
+    folder = adapter_folder(name)
+    assert (folder / "adapter_model.safetensors").is_file()
+    assert (folder / "README.md").is_file()
+    assert name in WHAT_IT_IS
+
+
+def test_another_is_a_folder() -> None:
+    assert adapter_folder("runs/mine") == Path("runs/mine")
