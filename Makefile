@@ -44,7 +44,7 @@ ask: setup
 	@$(BIN)/agent ask "$$VIDEO" "$$Q" $(ASK)
 
 test: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 check: setup
 	$(BIN)/ruff format --check .
