@@ -25,7 +25,7 @@ class ImagenetClassifier:
 
     def __init__(self) -> None:
         network = load(packaged.find(*_WEIGHTS, "encoder")).to(best_device())
-        self._network = in_fastest_format(network, lambda network, batch: network(batch), SIDE)
+        self._network = in_fastest_format(network)
 
     def probabilities(self, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
         """(N, 1000) float32, rows sum to 1, for RGB pictures of any size."""

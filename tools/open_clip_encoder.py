@@ -49,7 +49,7 @@ class OpenClipEncoder:
         self._mean = torch.tensor(preprocess["mean"]).reshape(1, 3, 1, 1) * 255
         self._std = torch.tensor(preprocess["std"]).reshape(1, 3, 1, 1) * 255
         network = network.requires_grad_(False)
-        self._network = in_fastest_format(network, lambda network, batch: network.encode_image(batch), self._side)
+        self._network = in_fastest_format(network)
         self.dim: int = self.encode_texts([""]).shape[1]
 
     def encode_images(self, pixels: Sequence[Pixels]) -> NDArray[np.float32]:

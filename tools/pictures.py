@@ -1,8 +1,6 @@
 """Pictures of any size as one batch for a network, and the number format in which this machine runs it fastest."""
 
-import copy
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -11,8 +9,6 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
 Network = TypeVar("Network", bound=torch.nn.Module)
-
-_PROBE_PICTURES = 4
 
 
 def square_batch(pixels: Sequence[Pixels], side: int) -> torch.Tensor:
@@ -50,31 +46,14 @@ def best_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-_CLEARLY = 2.0
-"""So many times as fast: less may be other work on the machine, and rounding can change which name comes first."""
+def in_fastest_format(network: Network) -> Network:
+    """The network in bfloat16 on a GPU and on a CPU that multiplies in it, else as it came.
 
-
-def in_fastest_format(network: Network, run: Callable[[Network, torch.Tensor], Any], side: int) -> Network:
-    """The network in bfloat16 where that is clearly faster here, else as it came: tried out, not guessed from the name.
-
-    A CPU with matrix units for bfloat16 is four times faster with it, one without may be ten times slower.
+    There it is two to four times as fast, on other CPUs up to ten times slower. The processor is asked and nothing
+    measured: beside other work a measurement errs now and then, rounding can change which name comes first, and a
+    second index would not be the first one.
     """
     device = next(network.parameters()).device
-    if device.type == "cuda":
-        return network.bfloat16()
-    sample = torch.zeros(_PROBE_PICTURES, 3, side, side).contiguous(memory_format=torch.channels_last)
-    halved = copy.deepcopy(network).bfloat16()
-    slow = _seconds(lambda: run(network, sample))
-    fast = _seconds(lambda: run(halved, sample.bfloat16()))
-    return halved if fast * _CLEARLY < slow else network
-
-
-def _seconds(work: Callable[[], Any]) -> float:
-    """The better of two runs after one to warm up; another process on the machine disturbs one more than both."""
-    runs = []
-    with torch.inference_mode():
-        for _ in range(3):
-            start = time.perf_counter()
-            work()
-            runs.append(time.perf_counter() - start)
-    return min(runs[1:])
+    can = torch.cpu.get_capabilities()
+    is_fast = device.type == "cuda" or can.get("amx_bf16", False) or can.get("avx512_bf16", False)
+    return network.bfloat16() if is_fast else network
