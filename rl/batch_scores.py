@@ -15,9 +15,14 @@ _LEFT_OUT_TOKENS = 2
 
 
 def batch_scores(
-    model: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor, completion: int, temperature: float
+    model: Any,
+    input_ids: torch.Tensor,
+    attention_mask: torch.Tensor,
+    completion: int,
+    temperature: float,
+    wanted: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """(rows, completion) natural logarithms of probabilities, and entropies in nats without gradient; 0 at padding.
+    """(rows, completion) natural logarithms of probabilities, and entropies in nats without gradient; 0 elsewhere.
 
     Args:
         model: a causal language model that only reads, with or without a peft adapter.
@@ -25,21 +30,29 @@ def batch_scores(
         attention_mask: (rows, tokens), 1 where there is a token.
         completion: how many tokens the longest completion has, with which every row ends.
         temperature: that was sampled with.
+        wanted: (rows, completion), 1 for the tokens that are scored; None is all. Most of a row is what tools said, and
+            each scored token has a number for every word there is.
     """
     seen = attention_mask.bool()
-    wanted = seen.clone()
-    wanted[:, :-completion] = False
+    is_wanted = seen.clone()
+    is_wanted[:, :-completion] = False
+    begins = is_wanted.int().argmax(1).tolist()
+    if wanted is not None:
+        is_wanted[:, -completion:] &= wanted.bool()
     counts = seen.sum(1) > _LEFT_OUT_TOKENS
     if not counts.any():  # a graph is needed all the same
         counts = torch.ones_like(counts)
-    wanted &= counts[:, None]
+    is_wanted &= counts[:, None]
     rows = [
         Row(tuple(ids[here].tolist()), tuple(flags[here].tolist()))
-        for ids, here, flags, is_counted in zip(input_ids, seen, wanted, counts, strict=True)
+        for ids, here, flags, is_counted in zip(input_ids, seen, is_wanted, counts, strict=True)
         if is_counted
     ]
+    prompts = [
+        int(here[:begin].sum()) for here, begin, is_counted in zip(seen, begins, counts, strict=True) if is_counted
+    ]
     logps, unsure = [torch.empty(0)] * len(rows), [torch.empty(0)] * len(rows)
-    for family in families(rows):
+    for family in families(rows, prompts):
         members = [rows[number] for number in family]
         found = chosen(model, members)
         logits = found.logits / temperature
@@ -47,18 +60,21 @@ def batch_scores(
         told = torch.split(logits.log_softmax(-1).gather(-1, found.ids[:, None])[:, 0], lengths)
         for number, of_row, entropy in zip(family, told, torch.split(entropies(logits), lengths), strict=True):
             logps[number], unsure[number] = of_row, entropy
-    place = wanted[:, -completion:]
+    place = is_wanted[:, -completion:]
     return _placed(torch.cat(logps), place), _placed(torch.cat(unsure), place)
 
 
-def families(rows: Sequence[Row]) -> list[list[int]]:
+def families(rows: Sequence[Row], prompts: Sequence[int]) -> list[list[int]]:
     """The numbers of rows that have most in common, to be computed together; those alone are one family.
 
     Runs of a question that began with the same turn share it, with what came back, and not only the prompt.
+
+    Args:
+        rows: as they are scored.
+        prompts: tokens of the prompt of each.
     """
     found: list[list[int]] = []
-    for number, row in enumerate(rows):
-        first = row.is_policy.index(True)
+    for number, (row, first) in enumerate(zip(rows, prompts, strict=True)):
         wanted = first + (len(row.ids) - first) // 2
         mine = (family for family in found if row.ids[:wanted] == rows[family[0]].ids[:wanted])
         if (family := next(mine, None)) is not None:

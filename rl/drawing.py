@@ -223,7 +223,10 @@ class Drawing:
         rollout = table.rollouts[place]
         answer = rollout.trajectory.answer
         ending = answer.text if answer is not None else f"({rollout.trajectory.stop})"
-        return Pushed(self._row(rollout), table.pushes[place], table.rewards[place], ending)
+        # of turns that all runs of a group share the pushes cancel out, so they are not computed
+        shared, push = self._training.play.shared_turns, table.pushes[place]
+        row = self._row(rollout).without_turns(shared)
+        return Pushed(row, None if push is None else push[shared:], table.rewards[place], ending)
 
     def _row(self, rollout: Rollout) -> Row:
         update = self._training.update

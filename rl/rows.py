@@ -5,7 +5,7 @@ the mask is 0, and the loss must not see it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from agent.backends.vision import Seen
@@ -30,6 +30,17 @@ class Row:
         """Whether any token of it counts."""
         return any(self.mask)
 
+    def without_turns(self, count: int) -> "Row":
+        """The same run; its first replies, so many, are nothing that the policy chose."""
+        mask = tuple(int(turn > count) for turn in self._turns)
+        return replace(self, mask=mask)
+
+    @property
+    def _turns(self) -> tuple[int, ...]:
+        """Of each token of the completion the number of its reply, from 1; 0 for what the policy did not choose."""
+        begins = [now and not before for before, now in zip((0, *self.mask), self.mask, strict=False)]
+        return tuple(turn if chosen else 0 for turn, chosen in zip(accumulate(begins), self.mask, strict=True))
+
     def by_token(self, each_T: Sequence[float] | None) -> tuple[float, ...]:  # noqa: N803 (nested by turn)
         """A number for each turn, for each token of the completion; 0 for what the policy did not choose.
 
@@ -40,11 +51,10 @@ class Row:
         """
         if each_T is None or not self.is_trained_on:
             return (0.0,) * len(self.mask)
-        begins = [now and not before for before, now in zip((0, *self.mask), self.mask, strict=False)]
-        if sum(begins) != len(each_T):
-            raise ValueError(f"the run has {sum(begins)} replies, and there are {len(each_T)} numbers for its turns")
-        turns = accumulate(begins)
-        return tuple(each_T[turn - 1] if chosen else 0.0 for turn, chosen in zip(turns, self.mask, strict=True))
+        turns = self._turns
+        if max(turns) != len(each_T):
+            raise ValueError(f"the run has {max(turns)} replies, and there are {len(each_T)} numbers for its turns")
+        return tuple(each_T[turn - 1] if turn else 0.0 for turn in turns)
 
 
 def left_out(filler: int) -> Row:

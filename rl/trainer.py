@@ -86,6 +86,7 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
         self._training, self._rollouts, self._preset = training, rollouts, preset
         self._rule = training.update.rule(preset.recipe.group.loss)
         self._drawn: tuple[Pushed, ...] = ()
+        self._wanted: torch.Tensor | None = None
         self._clock = clock = StepClock()
         loaded = rollouts.sampler.loaded
 
@@ -230,7 +231,12 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
         """TRL's loss, or Reg-GRPO's; of this one the value is the regression and the gradient that of its slopes."""
         if self._rule.loss != "regression":
-            loss: torch.Tensor = super()._compute_loss(model, inputs)  # type: ignore[no-untyped-call,unused-ignore]
+            # where older probabilities are compared with, what is not scored would differ from them
+            self._wanted = None if "old_per_token_logps" in inputs or self.beta else _chosen_by_policy(inputs)
+            try:
+                loss: torch.Tensor = super()._compute_loss(model, inputs)  # type: ignore[no-untyped-call,unused-ignore]
+            finally:
+                self._wanted = None
             return loss
         logps, chosen_tokens = self._logps(model, inputs), _chosen_by_policy(inputs)
         pushed = (inputs["slopes"] * (logps * chosen_tokens).sum(1)).sum()
@@ -262,7 +268,9 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
             )
         with self.accelerator.autocast():
             policy = self.accelerator.unwrap_model(model)
-            return *batch_scores(policy, input_ids, attention_mask, logits_to_keep, self.temperature), None
+            return *batch_scores(
+                policy, input_ids, attention_mask, logits_to_keep, self.temperature, self._wanted
+            ), None
 
     @property
     def _shares_prompts(self) -> bool:

@@ -57,7 +57,25 @@ def test_runs_that_began_alike_are_computed_together() -> None:
         return Row((*PROMPT, *completion), (*[False] * len(PROMPT), *[True] * len(completion)))
 
     rows = [row(1, 2, 3, 4), row(9, 9, 9, 9), row(1, 2, 3, 7), row(1, 2, 8, 8), row(5, 5, 5, 5)]
-    assert families(rows) == [[0, 2, 3], [1, 4]]
+    assert families(rows, [len(PROMPT)] * 5) == [[0, 2, 3], [1, 4]]
+
+
+def test_only_what_is_wanted_is_scored(model: Any) -> None:
+    completions = [[50, 51, 52, 53, 54, 55], [50, 51, 52, 53, 60], [70, 71], [50, 51, 52, 53, 61, 62]]
+    given = batch([PROMPT] * 4, completions)
+    wanted = torch.zeros(4, 6)
+    wanted[[0, 0, 1, 3], [4, 5, 4, 4]] = 1
+    everything = [scores * wanted for scores in batch_scores(model, *given, temperature=0.9)]
+    (everything[0] ** 2).sum().backward()
+    expected = [weight.grad.clone() for weight in model.parameters()]
+    model.zero_grad()
+    found = batch_scores(model, *given, 0.9, wanted)
+    for ours, theirs in zip(found, everything, strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-5)
+        assert ours.count_nonzero() == 4
+    (found[0] ** 2).sum().backward()
+    for weight, theirs in zip(model.parameters(), expected, strict=True):
+        assert torch.allclose(weight.grad, theirs, atol=1e-4)
 
 
 def test_what_runs_share_of_their_completions_is_scored_for_each(model: Any) -> None:

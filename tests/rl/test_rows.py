@@ -58,3 +58,11 @@ def test_what_a_turn_is_worth_stands_on_its_own_tokens_and_on_no_others() -> Non
     assert row_of(Rollout(ENDED, None), 9, 6).by_token((1.0,)) == (0.0,)
     with pytest.raises(ValueError, match="has 2 replies, and there are 1 numbers"):
         row.by_token((1.0,))
+
+
+def test_of_turns_that_are_left_out_nothing_is_chosen() -> None:
+    row = row_of(Rollout(ENDED, TOKENS), 9, 6)
+    assert row.without_turns(1).mask == (0, 0, 0, 1)
+    assert row.without_turns(1).by_token((-2.0,)) == (0.0, 0.0, 0.0, -2.0)
+    assert row.without_turns(1).completion == row.completion
+    assert not row.without_turns(2).is_trained_on
