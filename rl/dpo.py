@@ -20,7 +20,7 @@ from agent.backends.transformers import folder_of
 from rl import sheet_command
 from rl.dpo_config import DpoConfig
 from rl.imitated import Row, read_rows
-from rl.optimising import logged, precision, save_around, steps, with_new_adapter
+from rl.optimising import logged, precision, save_around, steps, with_lora
 from rl.picture_loss import loss_of as picture_loss
 from rl.policy_loss import chosen
 from rl.verify import CHOSEN, REJECTED
@@ -176,7 +176,7 @@ def word_logps(model: Any, rows: Sequence[Row]) -> torch.Tensor:
 def _prepared(loaded: Loaded, config: DpoConfig) -> Any:
     if not config.lora_rank and not config.start:
         return loaded.model.float()
-    return with_new_adapter(loaded.model, config)
+    return with_lora(loaded.model, config.lora_rank, config.start)
 
 
 if __name__ == "__main__":

@@ -47,12 +47,13 @@ class Update:
     seconds: float
 
 
-def with_new_adapter(model: Any, config: OnRuns, exclude: str | None = None) -> Any:
-    """The model with the adapter that is trained: that which training goes on with, or one that changes nothing yet.
+def with_lora(model: Any, rank: int, start: str = "", exclude: str | None = None) -> Any:
+    """The model with the adapter that is trained: one to go on with, or one that changes nothing yet.
 
     Args:
         model: as it is loaded.
-        config: its `start` or its `lora_rank` say which.
+        rank: of a new one.
+        start: an adapter to go on with, as `agent.adapters.adapter_folder` takes it; its rank is its own.
         exclude: pattern of the layers that a new one leaves as they are.
 
     Raises:
@@ -61,14 +62,10 @@ def with_new_adapter(model: Any, config: OnRuns, exclude: str | None = None) -> 
     if not packaged.is_installed("peft"):
         raise MissingPartError("peft is not installed, which LoRA needs: run `pip install 'videosleuth[rl]'`")
     peft: Any = importlib.import_module("peft")
-    if config.start:
-        return peft.PeftModel.from_pretrained(model, str(adapter_folder(config.start)), is_trainable=True)
+    if start:
+        return peft.PeftModel.from_pretrained(model, str(adapter_folder(start)), is_trainable=True)
     settings = peft.LoraConfig(
-        r=config.lora_rank,
-        lora_alpha=2 * config.lora_rank,
-        target_modules="all-linear",
-        exclude_modules=exclude,
-        task_type="CAUSAL_LM",
+        r=rank, lora_alpha=2 * rank, target_modules="all-linear", exclude_modules=exclude, task_type="CAUSAL_LM"
     )
     return peft.get_peft_model(model, settings)
 

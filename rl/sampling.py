@@ -1,13 +1,12 @@
 """Who plays a training, as its file says, and how what is learned gets there."""
 
-import json
 from typing import Any
 
-from agent.adapters import adapter_folder
+from agent.adapters import rank_of
 from agent.backends.smollm2 import unpacked
 from rl.engines import Sync
 from rl.rollout import Sampler
-from rl.training import Lora, Training
+from rl.training import Training
 from rl.vllm_sampler import EngineSampler
 from rl.weight_sync import AdapterSync
 
@@ -33,22 +32,9 @@ def open_sampler(training: Training) -> Sampler:
     from rl.vllm_colocated import ColocatedVllm
 
     place = str(unpacked()) if training.model == "smollm2" else training.model
-    rank = None if training.lora is None else rank_of(training.lora)
+    lora = training.lora
+    rank = None if lora is None else rank_of(lora.start) if lora.start else lora.rank
     return EngineSampler(place, options, ColocatedVllm(place, options, rank=rank, memory_share=engine.memory_share))
-
-
-def rank_of(lora: Lora) -> int:
-    """Of the adapter, which may be one that training goes on with.
-
-    Raises:
-        ValueError: there is no such adapter.
-    """
-    if not lora.start:
-        return lora.rank
-    file = adapter_folder(lora.start) / "adapter_config.json"
-    if not file.is_file():
-        raise ValueError(f"no adapter in {lora.start}: start takes the folder that holds adapter_config.json")
-    return int(json.loads(file.read_text(encoding="utf-8"))["r"])
 
 
 def sync_of(training: Training, sampler: Sampler, accelerator: Any) -> Sync | None:

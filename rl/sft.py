@@ -17,7 +17,7 @@ from agent.backends.loading import Loaded, load
 from agent.backends.transformers import folder_of
 from rl import sheet_command
 from rl.imitated import Row, Rows, read_rows
-from rl.optimising import logged, precision, save_around, steps, with_new_adapter
+from rl.optimising import logged, precision, save_around, steps, with_lora
 from rl.picture_loss import OF_EYES, is_of_eyes
 from rl.picture_loss import loss_of as picture_loss
 from rl.policy_loss import Loss, policy_loss
@@ -105,7 +105,7 @@ def _prepared(loaded: Loaded, config: SftConfig) -> Any:
         for name, weight in model.named_parameters():
             weight.requires_grad_(config.train_eyes or not is_of_eyes(name))
         return model
-    return with_new_adapter(loaded.model, config, None if config.train_eyes else OF_EYES)
+    return with_lora(loaded.model, config.lora_rank, config.start, None if config.train_eyes else OF_EYES)
 
 
 def _about(found: Rows) -> str:

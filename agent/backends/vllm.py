@@ -5,15 +5,13 @@ what the tools brought, so that the prefix cache has all but the last. Played on
 for GPUs are vLLM's own and were not run.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from agent.adapters import WHAT_IT_IS, adapter_folder
+from agent.adapters import adapter_folder, rank_of
 from agent.backends.card import read_card
 from agent.backends.loading import best_dtype
 from agent.backends.vision import decoded
@@ -149,7 +147,7 @@ def _arguments(options: PolicyOptions) -> dict[str, Any]:
         "disable_log_stats": True,
     }
     if options.adapter:
-        arguments |= {"enable_lora": True, "max_lora_rank": _rank(adapter_folder(options.adapter))}
+        arguments |= {"enable_lora": True, "max_lora_rank": lora_room(rank_of(options.adapter))}
     return arguments
 
 
@@ -179,13 +177,6 @@ def _picture_arguments(config: Any, options: PolicyOptions) -> dict[str, Any]:
     least = 4 * (seen.patch_size * merged) ** 2
     size = {"shortest_edge": least, "longest_edge": max(2 * options.max_frame_pixels, least)}
     return limited | {"mm_processor_kwargs": {"size": size}}
-
-
-def _rank(adapter: Path) -> int:
-    file = adapter / "adapter_config.json"
-    if not file.is_file():
-        raise ValueError(f"no LoRA adapter in {adapter}: need {WHAT_IT_IS}")
-    return lora_room(int(json.loads(file.read_text(encoding="utf-8"))["r"]))
 
 
 def lora_room(rank: int) -> int:

@@ -6,7 +6,6 @@ The text side stays as it is, or has an adapter that is merged at the end. Scene
 side `train` only, and none comes twice. A training that was stopped goes on when the command is given again.
 """
 
-import importlib
 import json
 import sys
 import time
@@ -24,12 +23,10 @@ from agent.messages import Conversation, Message, Picture, Text
 from agent.trajectory import Reply
 from rl import sheet_command
 from rl.imitated import Row
-from rl.optimising import save_around, share_of_rate
+from rl.optimising import save_around, share_of_rate, with_lora
 from rl.picture_loss import OF_EYES, Batch, PictureLoss, batch_loss, is_of_eyes, loss_of
 from rl.small_vlm.pretrain_config import PretrainConfig
 from rl.small_vlm.scenes import ASKED, Scene, Scenes
-from tools import packaged
-from tools.observation import MissingPartError
 
 LOG, TERMS, STATE = "log.jsonl", "pretrain.json", "state.pt"
 
@@ -150,20 +147,10 @@ def _prepared(loaded: Loaded, config: PretrainConfig) -> Any:
     """The model in float32, with its eyes to be trained, and of the text side an adapter or nothing."""
     model = loaded.model.float()
     if config.text_lora_rank:
-        model = _with_adapter(model, config.text_lora_rank)
+        model = with_lora(model, config.text_lora_rank, exclude=OF_EYES)
     for name, weight in model.named_parameters():
         weight.requires_grad_(is_of_eyes(name) or "lora_" in name)
     return model
-
-
-def _with_adapter(model: Any, rank: int) -> Any:
-    if not packaged.is_installed("peft"):
-        raise MissingPartError("peft is not installed, which LoRA needs: run `pip install 'videosleuth[rl]'`")
-    peft: Any = importlib.import_module("peft")
-    settings = peft.LoraConfig(
-        r=rank, lora_alpha=2 * rank, target_modules="all-linear", exclude_modules=OF_EYES, task_type="CAUSAL_LM"
-    )
-    return peft.get_peft_model(model, settings)
 
 
 def _check_same(config: PretrainConfig) -> None:
