@@ -1,8 +1,8 @@
 """What stops a training before it wastes days: pure functions over the rows of its log.
 
 Watched is what kills such runs in practice: tools that are no longer called (ParaVT measured 2.50 calls a question
-before plain GRPO and 0.02 after it), groups whose runs are all worth the same, turns that can't be read, and numbers
-that are none. What has stopped a training is written down beside its log.
+before plain GRPO and 0.02 after it), runs that no longer end in an answer, groups whose runs are all worth the same, turns
+that can't be read, and numbers that are none. What has stopped a training is written down beside its log.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ class AlarmError(Exception):
     """A training was stopped; says why, what helps, and how to go on."""
 
 
-Name = Literal["not_finite", "tool_collapse", "same_rewards", "unreadable"]
+Name = Literal["not_finite", "tool_collapse", "answer_collapse", "same_rewards", "unreadable"]
 
 
 class Alarms(Sheet):
@@ -32,10 +32,13 @@ class Alarms(Sheet):
     tool_collapse: Annotated[float, Field(ge=0, lt=1)] = 0.5
     """Stops when the share of runs that call a tool, averaged over `steps` steps, is below this share of what it was
     in the first `steps` steps. Nothing can collapse that was 0 from the start."""
+    answer_collapse: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    """The same of the share of runs that end in an answer: it falls when replies no longer stop, though half of all
+    turns, the calls, still read well."""
     unreadable: Annotated[float, Field(ge=0, le=1)] = 0.3
     """Stops when the share of turns that can be read is below this in each of `steps` steps in a row."""
     steps: Annotated[int, Field(ge=1)] = 20
-    """For the two above. Steps that did not measure it (nothing was played, or no run counts) are passed over."""
+    """For the three above; a training of 40 steps wants 4 or so. Steps that did not measure it (nothing was played, or no run counts) are passed over."""
     same_rewards: Annotated[int, Field(ge=0)] = 30
     """Stops after so many steps in a row without a single group whose runs differ in reward: nothing was learned. With
     one group a step and four groups in five alike, 30 in a row come by chance about once in 4,000 steps."""
@@ -98,7 +101,8 @@ def alarm_in(rows: Sequence[Row], alarms: Alarms) -> Alarm | None:
         return None
     found = (
         _not_finite(rows, alarms),
-        _tool_collapse(rows, alarms),
+        _collapse(rows, alarms, "tool_collapse", alarms.tool_collapse),
+        _collapse(rows, alarms, "answer_collapse", alarms.answer_collapse),
         _same_rewards(rows, alarms),
         _unreadable(rows, alarms),
     )
@@ -128,20 +132,21 @@ def _not_finite(rows: Sequence[Row], alarms: Alarms) -> Alarm | None:
     return Alarm("not_finite", last["step"], f"{seen} and were not saved", _HELP["not_finite"])
 
 
-def _tool_collapse(rows: Sequence[Row], alarms: Alarms) -> Alarm | None:
-    rates, count = known(rows, "runs/with_calls"), alarms.steps
-    if not alarms.tool_collapse or len(rates) <= count or rates[-1][0] != rows[-1]["step"]:
+def _collapse(rows: Sequence[Row], alarms: Alarms, name: Name, share: float) -> Alarm | None:
+    key, what = _SHARES[name]
+    rates, count = known(rows, key), alarms.steps
+    if not share or len(rates) <= count or rates[-1][0] != rows[-1]["step"]:
         return None
     first, last = rates[:count], rates[-count:]
     before, now = _mean(first), _mean(last)
-    bound = alarms.tool_collapse * before
+    bound = share * before
     if now >= bound:
         return None
     seen = (
-        f"tools are hardly called any more: by {now:.2%} of the runs over {_span(last)}, against {before:.2%} over "
-        f"{_span(first)}, and the bound is {alarms.tool_collapse:g} of that, {bound:.2%}"
+        f"{what}: {now:.2%} of the runs over {_span(last)}, against {before:.2%} over {_span(first)}, and the bound is "
+        f"{share:g} of that, {bound:.2%}"
     )
-    return Alarm("tool_collapse", rows[-1]["step"], seen, _HELP["tool_collapse"])
+    return Alarm(name, rows[-1]["step"], seen, _HELP[name])
 
 
 def _same_rewards(rows: Sequence[Row], alarms: Alarms) -> Alarm | None:
@@ -173,12 +178,22 @@ def _span(pairs: Sequence[tuple[int, float]]) -> str:
 
 _FINITE = {"loss": "the loss", "grad_norm": "the gradient"}
 
+_SHARES: dict[Name, tuple[str, str]] = {
+    "tool_collapse": ("runs/with_calls", "tools are hardly called any more"),
+    "answer_collapse": ("runs/answered", "runs hardly end in an answer any more"),
+}
+
 _HELP: dict[Name, str] = {
     "tool_collapse": (
         "a cold start on runs that use tools (`python -m rl.sft`; without one, LongVT saw hardly any calls); a reward "
         "for tools that only a right answer earns (presets deepeyes, ver), or one for calls where few runs "
         "make any (pixel-reasoner, paravt); a divergence held down (`update.kl`), a lower `update.learning_rate`; "
         "questions that can't be answered blind"
+    ),
+    "answer_collapse": (
+        "a lower `update.learning_rate`, from a checkpoint before it fell; `runs/cut_replies` in the log tells whether "
+        "replies no longer stop, `runs/turns` whether they only call tools to the last turn; a divergence held down "
+        "(`update.kl`)"
     ),
     "same_rewards": (
         "questions of a fitting level, since all right and all wrong teach nothing (VerIPO drops four in five of those "

@@ -9,7 +9,7 @@ import pytest
 from rl.alarms import Alarms, alarm_in
 from rl.log_rows import as_trained, known, read_log
 
-OFF = Alarms(tool_collapse=0, unreadable=0, same_rewards=0, not_finite=False)
+OFF = Alarms(tool_collapse=0, answer_collapse=0, unreadable=0, same_rewards=0, not_finite=False)
 
 
 def rows_of(name: str, values: Sequence[float | None]) -> list[dict[str, Any]]:
@@ -56,7 +56,10 @@ def test_steps_that_did_not_measure_it_are_passed_over_and_set_off_nothing() -> 
 def test_a_collapse_says_what_was_seen_over_which_steps_and_what_turns_it_off() -> None:
     alarm = alarm_in(rows_of(CALLS, [0.8, 0.8, 0.8, 0.8, 0.4, 0.4, 0.4, 0.4, 0.0]), TOOLS)
     assert alarm is not None
-    assert "30.00% of the runs over steps 6 to 9, against 80.00% over steps 1 to 4" in alarm.seen
+    assert (
+        "tools are hardly called any more: 30.00% of the runs over steps 6 to 9, against 80.00% over steps 1 to 4"
+        in alarm.seen
+    )
     assert "0.5 of that, 40.00%" in alarm.seen
     said = alarm.message("runs/mine", "checkpoint-9")
     assert said.startswith("ALARM after step 9: tools are hardly called any more")
@@ -64,6 +67,14 @@ def test_a_collapse_says_what_was_seen_over_which_steps_and_what_turns_it_off() 
     assert "runs/mine/checkpoint-9" in said
     assert "`tool_collapse = 0` under [alarms]" in said
     assert "has no checkpoint yet; the same command begins anew" in alarm.message("runs/mine", "")
+
+
+def test_replies_that_no_longer_stop_are_seen_though_calls_read_well() -> None:
+    # a training that collapsed (two kinds of question at 3e-4, `rl/LOG.md`): the first four 0.910, averages of four in
+    # the end 0.836 (step 10), 0.633, 0.406; the bound is 0.455
+    answered = [0.984, 0.797, 0.938, 0.922, 0.875, 0.922, 0.828, 0.906, 0.953, 0.656, 0.016, 0.0, 0.031, 0.0]
+    assert first_alarm("runs/answered", answered, only(answer_collapse=0.5, steps=4)) == 12
+    assert first_alarm("runs/readable_turns", [0.9] * 10 + [0.5] * 4, Alarms(steps=4)) is None
 
 
 def test_rewards_without_variance_count_in_a_row() -> None:
@@ -101,6 +112,7 @@ def test_a_gradient_that_nobody_measured_is_no_alarm() -> None:
     "broken",
     [
         rows_of(CALLS, [1.0] * 20 + [0.0] * 20),
+        rows_of("runs/answered", [1.0] * 20 + [0.0] * 20),
         rows_of("groups/teaching", [0.0] * 40),
         rows_of("runs/readable_turns", [0.0] * 40),
         [{"step": 1, "loss": None}],

@@ -21,7 +21,8 @@ from tests.rl.small_training import DATA, LOOK, SCRIPTS, built, rollouts_of, say
 pytest.importorskip("trl", reason="needs the rl extra")
 pytestmark = trl_warns
 STEPS = 5
-OFF: dict[str, Any] = {"tool_collapse": 0, "unreadable": 0, "same_rewards": 0, "not_finite": False}
+OFF: dict[str, Any] = dict.fromkeys(("tool_collapse", "answer_collapse", "unreadable", "same_rewards"), 0)
+OFF["not_finite"] = False
 
 
 class Forgetting(DictatedSampler):
