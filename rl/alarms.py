@@ -1,8 +1,8 @@
 """What stops a training before it wastes days: pure functions over the rows of its log.
 
 Watched is what kills such runs in practice: tools that are no longer called (ParaVT measured 2.50 calls a question
-before plain GRPO and 0.02 after it), runs that no longer end in an answer, groups whose runs are all worth the same, turns
-that can't be read, and numbers that are none. What has stopped a training is written down beside its log.
+before plain GRPO and 0.02 after it), runs that no longer end in an answer, groups whose runs are all worth the same,
+turns that can't be read, and numbers that are none. What has stopped a training is written down beside its log.
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,8 @@ class Alarms(Sheet):
     unreadable: Annotated[float, Field(ge=0, le=1)] = 0.3
     """Stops when the share of turns that can be read is below this in each of `steps` steps in a row."""
     steps: Annotated[int, Field(ge=1)] = 20
-    """For the three above; a training of 40 steps wants 4 or so. Steps that did not measure it (nothing was played, or no run counts) are passed over."""
+    """For the three above; a training of 40 steps wants 4 or so. Steps that did not measure it (nothing was played, or
+    no run counts) are passed over."""
     same_rewards: Annotated[int, Field(ge=0)] = 30
     """Stops after so many steps in a row without a single group whose runs differ in reward: nothing was learned. With
     one group a step and four groups in five alike, 30 in a row come by chance about once in 4,000 steps."""

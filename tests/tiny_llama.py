@@ -22,7 +22,9 @@ def tiny_llama(folder: Path) -> Path:
         num_hidden_layers=3,
         num_attention_heads=3,
         num_key_value_heads=1,
-        max_position_embeddings=4096,
+        max_position_embeddings=8192,
+        eos_token_id=tokenizer.eos_token_id,
+        bos_token_id=None,
         rope_parameters={"rope_type": "default", "rope_theta": 100000.0},
         rms_norm_eps=9.999999747378752e-06,
         initializer_range=0.2,  # with the usual 0.02 no word could ever be likely: logits would stay below 1

@@ -23,7 +23,8 @@ from rl.training import read_training
 from rl.verify import CHOSEN, REJECTED, Verified, write
 from rl.verify import Pair as Found
 from tests.rl.cases import RIGHT, WRONG, run
-from tests.tiny_models import QWEN3_TEMPLATE, build, byte_level_bpe, qwen_tokenizer
+from tests.tiny_llama import tiny_llama
+from tests.tiny_models import build
 from tools import packaged
 
 CONFIGS = Path(__file__).parents[2] / "rl/configs/veripo"
@@ -32,19 +33,7 @@ needs_peft = pytest.mark.skipif(not packaged.is_installed("peft"), reason="needs
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny random Llama that only reads."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    folder = tmp_path_factory.mktemp("tiny-llama")
-    tokenizer = qwen_tokenizer(*byte_level_bpe())
-    tokenizer.chat_template = QWEN3_TEMPLATE
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
-    end = tokenizer.eos_token_id
-    config = LlamaConfig(vocab_size=len(tokenizer), max_position_embeddings=8192, eos_token_id=end, **sizes)
-    LlamaForCausalLM(config).save_pretrained(folder)  # type: ignore[no-untyped-call]
-    return folder
+    return tiny_llama(tmp_path_factory.mktemp("tiny-llama"))
 
 
 @pytest.fixture

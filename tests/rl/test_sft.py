@@ -18,7 +18,7 @@ from rl.sft import Step, main
 from rl.sft_config import SftConfig
 from rl.sheets import read_sheet
 from rl.words import specs_of
-from tests.tiny_models import QWEN3_TEMPLATE, byte_level_bpe, qwen_tokenizer
+from tests.tiny_llama import tiny_llama
 from tools import packaged
 
 needs_peft = pytest.mark.skipif(not packaged.is_installed("peft"), reason="needs videosleuth[rl]")
@@ -26,25 +26,7 @@ needs_peft = pytest.mark.skipif(not packaged.is_installed("peft"), reason="needs
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny random Llama that only reads."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    folder = tmp_path_factory.mktemp("tiny-llama")
-    tokenizer = qwen_tokenizer(*byte_level_bpe())
-    tokenizer.chat_template = QWEN3_TEMPLATE
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        num_key_value_heads=2,
-        max_position_embeddings=8192,
-        eos_token_id=tokenizer.eos_token_id,
-        bos_token_id=None,
-        **sizes,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)  # type: ignore[no-untyped-call]
-    return folder
+    return tiny_llama(tmp_path_factory.mktemp("tiny-llama"))
 
 
 @pytest.fixture(scope="module")

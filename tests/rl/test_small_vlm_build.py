@@ -84,7 +84,7 @@ def test_it_loads_as_a_model_that_sees_and_its_pictures_reach_the_words(llama: P
     loaded = load(str(build(tmp_path / "vlm", SMALL, llama)), 224 * 126)
     assert loaded.eyes is not None
     assert len(loaded.never) == 4
-    assert loaded.context_tokens == 4096
+    assert loaded.context_tokens == 8192
     eyes = [name for name, _ in loaded.model.named_parameters() if is_of_eyes(name)]
     assert eyes
     said = Conversation((Message("user", (Picture(FrameRef(1.0, 126, 224)), Text("What?"))),), ())
