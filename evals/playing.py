@@ -26,6 +26,7 @@ from evals.sources import Opened, Source
 from tools.cache import CacheError
 from tools.footage import Footage
 from tools.toolbox import Toolbox, toolbox_over
+from tools.workers import dismiss_workers
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,7 @@ def _each(work: Callable[[Task], None], tasks: Sequence[Task], concurrency: int)
         for task in tasks:
             work(task)
         return
+    dismiss_workers()  # this thread has loaded the model, and waits from here on
     pool = ThreadPoolExecutor(concurrency)
     try:
         for done in as_completed([pool.submit(work, task) for task in tasks]):

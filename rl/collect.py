@@ -28,6 +28,7 @@ from evals.scoring import score
 from rl.data import ComposedQuestions, Curriculum, Posed, View
 from rl.expert import Expert, PictureEyes, WordEyes
 from rl.spoken import told
+from tools.workers import dismiss_workers
 
 EXIT_BAD_INPUT = 2
 EXPERT = "expert"
@@ -153,6 +154,7 @@ def _eyes(posed: Posed, view: View) -> WordEyes | PictureEyes:
 def _played(
     asked: Sequence[Posed], player: Callable[[Posed], Policy], config: Config
 ) -> Iterable[tuple[Posed, Trajectory]]:
+    dismiss_workers()  # this thread has loaded the model, and waits from here on
     with ThreadPoolExecutor(config.concurrency) as pool:
         playing = {
             pool.submit(play, one, player(one), config.view, config.max_turns, config.opening, config.blind): one

@@ -27,6 +27,7 @@ from rl.half_copy import HalfCopy
 from rl.questions import Questions, SetQuestions
 from rl.rewards.catalogue import is_broken_off
 from rl.stopwatch import Stopwatch
+from tools.workers import dismiss_workers
 
 
 @dataclass(frozen=True)
@@ -205,6 +206,7 @@ class Rollouts:
             self.sampler.watch.ended()
 
         at_once = self.sampler.options.concurrency
+        dismiss_workers()  # of the update before, in this thread
         with self.sampler.watch.playing(len(wanted), at_once):
             self.questions.play(wanted, game, keep, at_once)
         return played

