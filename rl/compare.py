@@ -1,9 +1,11 @@
 """How policies did on the same composed questions: accuracy with intervals, paired differences, calls and turns.
 
 python -m rl.compare zero-shot=RUN sft=RUN grpo=RUN --split heldout --seed 11
+python -m rl.compare sft=RUN,RUN grpo=RUN,RUN --seed 11 12
 
-The runs are those of `rl.collect --keep all` with the same seed, split, level and view. Only questions that all of them
-played are counted; intervals draw videos, each with all its questions.
+With several seeds each policy has a run of each, in their order, and all are counted together. The runs are those of
+`rl.collect --keep all` with the same seed, split, level and view. Only questions that all of them played are counted;
+intervals draw videos, each with all its questions.
 """
 
 import argparse
@@ -53,6 +55,14 @@ def played(runs: Mapping[str, Path], questions: ComposedQuestions) -> list[Playe
         raise ValueError("the runs share no question")
     posed = _posed(questions, shared)
     return [_played(name, trajectories, posed) for name, trajectories in found.items()]
+
+
+def together(sets: Sequence[Sequence[Played]]) -> list[Played]:
+    """The same policies on several sets of questions, as on one."""
+    return [
+        Played(same[0].name, tuple(row for one in same for row in one.rows), tuple(t for one in same for t in one.told))
+        for same in zip(*sets, strict=True)
+    ]
 
 
 def table(runs: Sequence[Played]) -> str:
@@ -139,8 +149,8 @@ def _played(name: str, trajectories: Mapping[str, Trajectory], posed: Sequence[P
 def parser() -> argparse.ArgumentParser:
     """The options of the command."""
     made = argparse.ArgumentParser("python -m rl.compare", description=(__doc__ or "").partition("\n")[0])
-    made.add_argument("runs", nargs="+", metavar="NAME=FOLDER")
-    made.add_argument("--seed", type=int, default=0)
+    made.add_argument("runs", nargs="+", metavar="NAME=FOLDER[,FOLDER]")
+    made.add_argument("--seed", type=int, nargs="+", default=[0], metavar="SEED")
     made.add_argument("--split", choices=get_args(Split), default="heldout")
     made.add_argument("--level", type=int, default=1)
     made.add_argument("--view", choices=get_args(View), default="words")
@@ -150,9 +160,19 @@ def parser() -> argparse.ArgumentParser:
 def _command_line(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     levels = Curriculum(given.level, given.level)
+    named = {name: folders.split(",") for name, _, folders in (run.partition("=") for run in given.runs)}
     try:
-        named = {name: Path(folder) for name, _, folder in (run.partition("=") for run in given.runs)}
-        found = played(named, ComposedQuestions(given.seed, split=given.split, curriculum=levels, view=given.view))
+        if any(len(folders) != len(given.seed) for folders in named.values()):
+            raise ValueError(f"seeds: {len(given.seed)}, and each policy wants a folder for each: NAME=FOLDER,FOLDER")
+        found = together(
+            [
+                played(
+                    {name: Path(folders[place]) for name, folders in named.items()},
+                    ComposedQuestions(seed, split=given.split, curriculum=levels, view=given.view),
+                )
+                for place, seed in enumerate(given.seed)
+            ]
+        )
     except (ValueError, OSError) as error:
         print(f"rl.compare: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT

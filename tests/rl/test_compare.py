@@ -9,7 +9,7 @@ from agent.trajectory import Answer, Step, Stop, Trajectory, from_json, to_json
 from evals.run_file import TRAJECTORIES
 from rl.collect import Config
 from rl.collect import main as collect
-from rl.compare import chance, played, table
+from rl.compare import _command_line, chance, played, table
 from rl.data import ComposedQuestions
 
 
@@ -55,3 +55,17 @@ def test_guessing_counts_open_questions_as_wrong(expert: Path) -> None:
 def test_questions_of_another_seed_are_refused(expert: Path) -> None:
     with pytest.raises(ValueError, match="are not of this seed"):
         played({"expert": expert}, ComposedQuestions(4, split="heldout", view="words"))
+
+
+def test_several_seeds_are_counted_together(expert: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = tmp_path / "other"
+    collect(Config(other, questions=3, seed=4, split="heldout", keep="all"))
+    worse = silenced(expert, tmp_path / "worse", 2)
+    runs = [f"worse={worse},{other}", f"expert={expert},{other}"]
+    assert _command_line([*runs, "--seed", "3", "4"]) == 0
+    told = capsys.readouterr().out
+    assert "| worse | 6 of 8 | 75.0%" in told
+    assert "| expert | 8 of 8 | 100.0%" in told
+    assert "2 right only after, 0 only before" in told
+    assert _command_line([*runs, "--seed", "3"]) == 2
+    assert "seeds: 1, and each policy wants a folder for each" in capsys.readouterr().err
