@@ -2,8 +2,8 @@
 
 Every thread that computes with torch gets workers of its own and keeps them. While all of them together are no more
 than there are cores, GNU's OpenMP lets them spin for the next piece of work; beyond that they go to sleep after each,
-some thousand times a second. So a model whose turns are asked for by many threads answers 1.3 to 1.5 times as fast
-where each of them gives its workers back (two cores, SmolLM2, 6 to 24 rows: `rl/LOG.md`).
+some thousand times a second. So a model whose turns are asked for by many threads answers 1.2 to 1.5 times as fast
+where each of them gives its workers back (two cores, SmolLM2, 24 and 6 rows: `python -m rl.speed_workers`).
 """
 
 import ctypes
