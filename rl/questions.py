@@ -36,7 +36,6 @@ from tools.footage import Footage
 from tools.observation import FrameRef, Observation
 from tools.schema import ToolSpec
 from tools.toolbox import toolbox_over
-from tools.workers import dismiss_workers
 
 _PASSED_OVER = 100
 """Of so many questions, one is of the wanted families, or none can be had: level 1 has no order."""
@@ -120,7 +119,6 @@ class PosedQuestions:
                 )
                 keep(key, run)
 
-            dismiss_workers()  # this thread has opened the videos, and waits from here on
             list(pool.map(one, wanted))
 
     def warm(self, question_id: str, game: Game) -> None:

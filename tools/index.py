@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tools.cache import write_atomically
 from tools.observation import Box
 from tools.sampling import TILES, pick_apart
+from tools.workers import dismiss_workers
 
 GRAPH_ROWS = 100_000
 """Past this many vectors a search of the whole video walks a graph (HNSW) instead of comparing all."""
@@ -194,6 +195,7 @@ class _VectorTable:
             half = faiss.ScalarQuantizer.QT_fp16
             self._flat = faiss.IndexScalarQuantizer(self.dim, half, faiss.METRIC_INNER_PRODUCT)
         self._flat.add(np.ascontiguousarray(vectors, np.float32))
+        dismiss_workers()  # faiss computes with torch's OpenMP where torch came first
 
     def search(
         self, query: NDArray[np.float32], count: int, first: int, last: int

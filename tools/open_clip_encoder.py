@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tools.open_clip_weights import Checkpoint, imported_open_clip
 from tools.pictures import Pixels, best_device, chunks, in_fastest_format, square_batch
+from tools.workers import dismiss_workers
 
 _BATCH = 32
 _HASHED_PARTS = 16
@@ -60,6 +61,7 @@ class OpenClipEncoder:
             for chunk in chunks(pixels, _BATCH):
                 batch = (square_batch(chunk, self._side).float() - self._mean) / self._std
                 rows.append(self._unit(self._network.encode_image(batch.to(self._device, kind))))
+        dismiss_workers()
         return np.concatenate(rows) if rows else np.empty((0, self.dim), np.float32)
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:

@@ -1,9 +1,10 @@
 """OpenMP's workers, sent home by a thread that has computed.
 
-Every thread that computes with torch gets workers of its own and keeps them. While all of them together are no more
-than there are cores, GNU's OpenMP lets them spin for the next piece of work; beyond that they go to sleep after each,
-some thousand times a second. So a model whose turns are asked for by many threads answers 1.2 to 1.5 times as fast
-where each of them gives its workers back (two cores, SmolLM2, 24 and 6 rows: `python -m rl.speed_workers`).
+Every thread that computes with torch, or with faiss beside it, gets workers of its own and keeps them. While all of
+them together are no more than there are cores, GNU's OpenMP lets them spin for the next piece of work; beyond that they
+go to sleep after each, some thousand times a second. So a model whose turns are asked for by many threads answers 1.2
+to 1.5 times as fast where each of them gives its workers back (two cores, SmolLM2, 24 and 6 rows:
+`python -m rl.speed_workers`).
 """
 
 import ctypes
@@ -12,11 +13,11 @@ from functools import cache
 from pathlib import Path
 
 _SOFT = 1
-"""omp_pause_soft (OpenMP 5.0, section 3.2.44): what was set stays set."""
+"""omp_pause_soft of OpenMP 5.0: what was set stays set."""
 
 
 def dismiss_workers() -> None:
-    """Sends home the workers of the thread that calls; its next computation gets new ones, in some 50 microseconds.
+    """Sends home the workers of the thread that calls; its next computation takes 120 microseconds more for new ones.
 
     Does nothing where torch was not imported, or does not compute with GNU's OpenMP.
     """
