@@ -110,7 +110,10 @@ class Answer:
     """0..1 as the policy states it; None where it states none."""
     evidence: tuple[Evidence, ...] = ()
     not_shown: bool = False
-    """True for "not shown in this video"."""
+    """True for "not shown in this video": a claim about the video, made only where what was asked for was looked for
+    with a sense that could have found it."""
+    cannot_tell: bool = False
+    """True for "I can't tell": nothing is claimed about the video; `text` says why. Never together with `not_shown`."""
     chain: tuple[Link, ...] = ()
     """For the task explain: cause to effect, in order."""
     predictions: tuple[Prediction, ...] = ()

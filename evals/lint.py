@@ -20,8 +20,8 @@ Duration = Callable[[Path], float | None]
 
 def promised_seconds(video: Path) -> float | None:
     """The length in the header of a video, nothing decoded; None for a file that is no video."""
+    from tools.container import VideoError
     from tools.header import read_header  # here, so that a lint of annotations needs no video library
-    from tools.packets import VideoError
 
     try:
         return read_header(video).promised_seconds

@@ -11,7 +11,8 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools.packets import PacketPlan, VideoError, is_empty, open_container, video_stream
+from tools.container import VideoError, open_container
+from tools.packets import PacketPlan, is_empty, video_stream
 from tools.proof import Proof
 
 if TYPE_CHECKING:

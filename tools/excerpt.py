@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.container import VideoError
 from tools.footage import Footage
-from tools.packets import VideoError
 from tools.video import SAME_MOMENT_SECONDS, Frame, frame_ranks, window_times
 
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.packets import VideoError
+from tools.container import VideoError
 from tools.video import Frame, VideoInfo, frame_ranks, window_times
 
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})

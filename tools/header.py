@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from tools.packets import VideoError, open_container, video_stream
+from tools.container import VideoError, open_container
+from tools.packets import video_stream
 
 TEXT_SUBTITLES = frozenset({"ass", "ssa", "subrip", "srt", "webvtt", "mov_text", "text", "ttml", "stl", "microdvd"})
 

@@ -58,6 +58,9 @@ class Observation:
     findings: tuple[Finding, ...] = ()
     is_error: bool = False
     """True when the call was the model's mistake; the text says what to do instead."""
+    gaps: tuple[str, ...] = ()
+    """What this call could not look at, read or hear, a sentence each; `text` says it too. What lies in a gap is not
+    known to be absent."""
 
 
 class ToolError(Exception):

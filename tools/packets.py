@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.container import open_container
+
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
     from av.stream import Stream
     from av.video.stream import VideoStream
-
-
-class VideoError(ValueError):
-    """The user's bad input, in one sentence: no such file, not a video, no frame that decodes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,14 +60,6 @@ class PacketPlan:
         by_time = int(np.searchsorted(key_times, self.pts[position], side="right")) - 1
         by_place = int(np.searchsorted(self.keyframes, position, side="right")) - 1
         return max(0, min(by_time, by_place))
-
-
-def open_container(path: Path) -> "InputContainer":
-    """The file opened for reading; only ever this local file, also where a playlist names others on the network."""
-    import av
-
-    # Metadata that is not UTF-8 must not stop us: many old AVI files carry it.
-    return av.open(f"file:{path}", metadata_errors="replace", options={"protocol_whitelist": "file"})
 
 
 def video_stream(container: "InputContainer") -> "VideoStream | None":

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.container import open_container
+
 if TYPE_CHECKING:
     from tools.footage import Footage
 
@@ -65,7 +67,7 @@ def _resampled(video: "Footage") -> Iterator[tuple[float, NDArray[np.float32]]]:
     import av
 
     until = math.inf if video.until_seconds is None else video.until_seconds
-    with av.open(str(video.path), metadata_errors="replace") as container:
+    with open_container(video.path) as container:
         stream = container.streams.best("audio")
         if stream is None:
             return

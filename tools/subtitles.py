@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from tools.container import open_container
+
 if TYPE_CHECKING:
     from tools.footage import Footage
 
@@ -123,7 +125,7 @@ def embedded_subtitles(video: "Footage") -> tuple[SpeechLine, ...]:
     import av
 
     lines: list[SpeechLine] = []
-    with av.open(str(video.path), metadata_errors="replace") as container:
+    with open_container(video.path) as container:
         streams = [s for s in container.streams.subtitles if s.codec_context.name in _TEXT_CODECS]
         if not streams:
             return ()

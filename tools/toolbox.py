@@ -117,8 +117,16 @@ class Toolbox:
         }
         if info.is_cut_off:
             facts["cut off"] = f"the file is cut off; only the first {duration:.2f} s can be decoded"
-        findings = tuple(Finding("fact", 0.0, duration, f"{name}: {value}") for name, value in facts.items())
-        return Observation(wording.frame_times(frames) + "\n" + "\n".join(f.text for f in findings), frames, findings)
+        findings = tuple(
+            Finding("fact", 0.0, duration, f"{name}: {value}")
+            for name, value in (
+                *facts.items(),
+                *(("note", n) for n in info.notes),
+                *(("not seen", g) for g in info.gaps),
+            )
+        )
+        text = wording.frame_times(frames) + "\n" + "\n".join(f.text for f in findings)
+        return Observation(text, frames, findings, gaps=info.gaps)
 
     def select_frames(self, start: Seconds, stop: Seconds, count: Count = 8, size: Size = "medium") -> Observation:
         """Look at evenly spread frames of a window. Choose few and small to skim, many and large to study.

@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.container import VideoError
 from tools.decode import Decoder, Interval, group
 from tools.header import Header, read_header
 from tools.ordered import WORKERS, OrderedRun
-from tools.packets import PacketPlan, VideoError, read_plan
+from tools.packets import PacketPlan, read_plan
 from tools.rgb import RgbConverter, StoredPicture
 
 if TYPE_CHECKING:
@@ -75,6 +76,10 @@ class VideoInfo:
     """What the header says, for comparison only."""
     is_cut_off: bool
     """True when the file ends well before what its header promises."""
+    notes: tuple[str, ...] = ()
+    """What was done to the file so that it can be shown, or chosen among its streams: a sentence each."""
+    gaps: tuple[str, ...] = ()
+    """What of the file can't be seen or heard, a sentence each: nothing may be said to be absent there."""
 
 
 class Video:
