@@ -13,8 +13,10 @@ from tools.video import VideoError
 VIDEO_SUFFIXES = frozenset(".mp4 .m4v .mov .mkv .webm .avi .flv .wmv .ts .m2ts .mts .mpg .mpeg .3gp .ogv".split())
 
 
-def index_all(paths: Iterable[Path], encoder: str | None, console: Console) -> list[Path]:
+def index_all(paths: Iterable[Path], encoder: str | None, console: Console, audio: int | None = None) -> list[Path]:
     """Indexes every video named or found in the folders named; gives those that could not be indexed.
+
+    With `audio`, the speech of the sound track of that number is recognised too.
 
     Raises:
         ValueError: a path does not exist, or a folder holds no video.
@@ -24,9 +26,11 @@ def index_all(paths: Iterable[Path], encoder: str | None, console: Console) -> l
         try:
             with (
                 index_progress(console) as on_progress,
-                open_toolbox(video, encoder=encoder, on_progress=on_progress) as t,
+                open_toolbox(video, encoder=encoder, audio=audio, on_progress=on_progress) as t,
             ):
                 t.index.wait()
+                if audio is not None:
+                    t.read_speech(count=1)
                 console.print(f"{video}: {len(t.index.store.seconds)} frames indexed", highlight=False, soft_wrap=True)
         except VideoError as error:
             console.print(f"{video}: {error}", highlight=False, style="red", soft_wrap=True)
