@@ -1,10 +1,11 @@
 """The optional parts of a toolbox, each made when first needed: speech, screen text, captions, meaning of words."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from tools.observation import MissingPartError
 from tools.screen_reading import ScreenText
 from tools.screen_text import TextReader
 from tools.sound import SoundTrack, sound_tracks
-from tools.speech import Recogniser, SpeechLine, is_doubtful
+from tools.speech import Recogniser, SpeechLine, Transcript, is_doubtful
 from tools.subtitles import Subtitles, ended_by, merged, subtitle_file, subtitle_streams
 
 _ENCODED_AT_ONCE = 1024
@@ -33,6 +34,20 @@ class Speech:
     gaps: tuple[str, ...] = ()
 
 
+class Listener(Protocol):
+    """What recognises speech: `Recogniser`, or what takes its place."""
+
+    def hear(
+        self,
+        video: Footage,
+        track: SoundTrack | None = None,
+        on_progress: Callable[[float, float], None] | None = None,
+        cache: Path | None = None,
+    ) -> Transcript:
+        """Every line said on a sound track, on the usual one if None."""
+        ...
+
+
 class Parts:
     """What the tools of one video share. Threads may share it; what is slow to make is made once."""
 
@@ -45,6 +60,7 @@ class Parts:
         cache: Path | None = None,
         captioner: Captioner | None = None,
         audio: int | None = None,
+        recogniser: Listener | None = None,
     ) -> None:
         """The parts; none is made yet.
 
@@ -56,6 +72,7 @@ class Parts:
             cache: root of the cache, the user's own if None.
             captioner: takes the place of the packaged one.
             audio: number of the one sound track to hear, from 1; None finds the one with speech.
+            recogniser: takes the place of the packaged one.
 
         Raises:
             ValueError: there is no such sound track, or the subtitles can't be read.
@@ -67,8 +84,11 @@ class Parts:
         self._lock = threading.RLock()
         self._meaning_lock = threading.Lock()
         self._meanings: dict[str, NDArray[np.float32]] = {}
-        given = subtitle_file(subtitles) if subtitles is not None else None
-        self._given = given and Speech(ended_by(given.lines, video.until_seconds), given.gaps)
+        self._given_recogniser = recogniser
+        self._given: Speech | None = None
+        if subtitles is not None:
+            given = subtitle_file(subtitles)
+            self._given = Speech(ended_by(given.lines, video.until_seconds), given.gaps)
         self._speech = self._given
         self._audio = audio
         if audio is not None and not any(track.number == audio for track in self._tracks):
@@ -139,7 +159,9 @@ class Parts:
 
     def _hear(self, track: SoundTrack) -> Speech:
         is_usual = track is self._tracks[0]
-        found = self._recogniser.hear(self._video, None if is_usual else track, cache=self._cache)
+        found = (self._given_recogniser or self._recogniser).hear(
+            self._video, None if is_usual else track, cache=self._cache
+        )
         name = "" if is_usual else track.name
         return Speech(tuple(replace(line, track=name) for line in found.lines), found.gaps)
 

@@ -43,7 +43,6 @@ class SoundTrack:
     """Among all streams of the file."""
     language: str | None
     """ISO 639-1 where known, else as the file has it; None where it does not say."""
-    title: str
     is_default: bool
     is_original: bool
     is_extra: bool
@@ -51,8 +50,8 @@ class SoundTrack:
 
     @property
     def name(self) -> str:
-        """As in `sound track 2 (de, Director's commentary)`."""
-        told = [word for word in (self.language, self.title) if word]
+        """As in `sound track 2 (de, commentary)`; a title could say anything, and is not told."""
+        told = [word for word in (self.language, "commentary" if self.is_extra else None) if word]
         return f"sound track {self.number}" + (f" ({', '.join(told)})" if told else "")
 
 
@@ -66,13 +65,12 @@ def sound_tracks(path: Path) -> tuple[SoundTrack, ...]:
     with open_container(path) as container:
         best = container.streams.best("audio")
         for number, stream in enumerate(container.streams.audio, start=1):
-            title = " ".join(stream.metadata.get("title", "").split())[:80]
+            title = stream.metadata.get("title", "")
             found.append(
                 SoundTrack(
                     number,
                     stream.index,
                     language_code(stream.metadata.get("language")),
-                    title,
                     bool(stream.disposition & marks.default),
                     bool(stream.disposition & marks.original),
                     bool(stream.disposition & extra) or _names_an_extra(title),
@@ -145,7 +143,7 @@ class Sound:
         if track is None:
             return
         with open_container(video.path) as container:
-            stream = container.streams[track.index]
+            stream: Any = container.streams[track.index]
             resampler, kind, seconds = None, None, 0.0
             for frame in self._frames(video.clock.packets(container, stream)):
                 if resampler is None or kind != _kind(frame):
@@ -166,7 +164,7 @@ class Sound:
 
         for packet in packets:
             try:
-                frames = packet.decode()
+                frames: list[Any] = packet.decode()
             except av.error.FFmpegError:
                 self.damaged_seconds += float((packet.duration or 0) * (packet.time_base or 0))
                 continue
@@ -230,7 +228,7 @@ class _Mixer:
 
     def mix(self, channels: NDArray[np.float32]) -> NDArray[np.float32]:
         """(C, S) to (S,)."""
-        mean = channels[self._spoken].mean(axis=0)
+        mean: NDArray[np.float32] = channels[self._spoken].mean(axis=0)
         length = channels.shape[1]
         if not length:
             return mean

@@ -115,7 +115,8 @@ class LanguageListener:
             condition_on_previous_text=False,
         )
         for place, group in groupby(segments, key=lambda segment: segment.seek):
-            window, probability = [], 0.0
+            window: list[Heard] = []
+            probability = 0.0
             for segment in group:
                 if not window:  # before the next segment is asked for: it may encode the next window
                     content_seconds = min(_WINDOW_SECONDS, info.duration_after_vad - place / 100)
@@ -140,7 +141,7 @@ class LanguageListener:
 
     def _probability(self, states: NDArray[np.float32], language: str) -> float:
         """How likely what was encoded as these states (1, T, D) is in the language."""
-        import ctranslate2
+        import ctranslate2  # type: ignore[import-untyped]
 
         if not self._model.model.is_multilingual:
             return 1.0

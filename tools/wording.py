@@ -84,8 +84,8 @@ def _bounded(lines: Sequence[SpeechLine]) -> list[SpeechLine]:
 
 
 def _heard_on(line: SpeechLine) -> str:
-    """The sound track, whose title is the file's own words; nothing for the usual one."""
-    return f" (on {fenced(line.track)})" if line.track else ""
+    """The sound track; nothing for the usual one."""
+    return f" (on {line.track})" if line.track else ""
 
 
 def _said(line: SpeechLine) -> Finding:
