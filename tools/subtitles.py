@@ -198,7 +198,7 @@ def subtitle_tracks(path: Path) -> tuple[SubtitleTrack, ...]:
             found.append(
                 SubtitleTrack(
                     stream.index,
-                    stream.codec_context.name if stream.codec_context is not None else "unknown",
+                    "unknown" if stream.codec_context is None else stream.codec_context.codec.canonical_name,
                     language_code(stream.metadata.get("language")),
                     bool(stream.disposition & marks.default),
                     bool(stream.disposition & marks.forced) or any(w in title for w in ("forced", "signs", "songs")),
