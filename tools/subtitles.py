@@ -96,6 +96,17 @@ def subtitle_file(path: str | Path) -> Subtitles:
     return Subtitles(tuple(lines), gaps)
 
 
+def subtitles_beside(video: Path) -> tuple[Path, ...]:
+    """Subtitle files that players would take for those of `film.mp4`, such as `film.srt` and `film.en.srt` beside it."""
+    endings = (".srt", ".vtt", ".ass", ".ssa")
+    try:
+        files = sorted(video.parent.iterdir())
+    except OSError:
+        return ()
+    named = [file for file in files if file.suffix.casefold() in endings]
+    return tuple(file for file in named if file.stem == video.stem or file.stem.startswith(f"{video.stem}."))
+
+
 def ended_by(lines: Iterable[SpeechLine], seconds: float | None) -> tuple[SpeechLine, ...]:
     """The lines that end at `seconds` or before; all of them if that is None."""
     return tuple(line for line in lines if seconds is None or line.stop_seconds <= seconds)

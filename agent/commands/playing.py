@@ -1,8 +1,10 @@
 """What the commands that play a question share: their options, and the run from opened video to exit status."""
 
 import argparse
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -89,6 +91,7 @@ def play(
         raise ValueError(f"to {question.task} there is no answer that runs could agree on: leave --samples out")
     for path in (options.report, options.save):
         check_writable(path)
+    _tell_of_subtitles(options, progress)
     with (
         index_progress(progress) as on_progress,
         open_toolbox(
@@ -109,6 +112,16 @@ def play(
     else:
         print_answer(trajectory, Console())
     return exit_status(trajectory, progress)
+
+
+def _tell_of_subtitles(options: argparse.Namespace, progress: Console) -> None:
+    """Players read a file beside the video unasked; here an answer never rests on a file that nobody named."""
+    from tools.subtitles import subtitles_beside
+
+    beside = subtitles_beside(Path(options.video)) if options.subtitles is None else ()
+    if beside:
+        told = f"subtitles beside the video are not read: --subtitles {shlex.quote(str(beside[0]))} reads them"
+        progress.print(told, style="dim", highlight=False, markup=False, soft_wrap=True)
 
 
 def _played(
