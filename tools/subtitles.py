@@ -97,7 +97,7 @@ def subtitle_file(path: str | Path) -> Subtitles:
 
 
 def subtitles_beside(video: Path) -> tuple[Path, ...]:
-    """Subtitle files that players would take for those of `film.mp4`, such as `film.srt` and `film.en.srt` beside it."""
+    """Subtitle files that players would take for those of `film.mp4`, as `film.srt` and `film.en.srt` beside it."""
     endings = (".srt", ".vtt", ".ass", ".ssa")
     try:
         files = sorted(video.parent.iterdir())
