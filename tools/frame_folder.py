@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.clock import StreamClock
 from tools.container import VideoError
 from tools.video import Frame, VideoInfo, frame_ranks, window_times
 
@@ -19,7 +20,7 @@ class FrameFolder:
     """The pictures of a folder in the order of their numbers, the first from second 0. Threads may share it."""
 
     until_seconds = None
-    start_offset_seconds = 0.0
+    clock = StreamClock()
 
     def __init__(self, folder: str | Path, frames_per_second: float) -> None:
         """Opens the folder; only its first picture is read.

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from tools.container import open_container
 
 if TYPE_CHECKING:
+    from av.packet import Packet
+
     from tools.footage import Footage
 
 SAMPLE_RATE = 16_000
@@ -72,12 +74,12 @@ def _resampled(video: "Footage") -> Iterator[tuple[float, NDArray[np.float32]]]:
         if stream is None:
             return
         resampler, kind, seconds = None, None, 0.0
-        for frame in _frames(container, stream):
+        for frame in _frames(video.clock.packets(container, stream)):
             if resampler is None or kind != (frame.format.name, frame.layout.name, frame.sample_rate):
                 kind = (frame.format.name, frame.layout.name, frame.sample_rate)
                 resampler = av.AudioResampler("flt", "mono", SAMPLE_RATE)
             if frame.time is not None:
-                seconds = frame.time - video.start_offset_seconds
+                seconds = frame.time
             frame.pts = None  # with a clock the resampler refuses what is not in unbroken order
             if seconds >= until:
                 return
@@ -88,15 +90,12 @@ def _resampled(video: "Footage") -> Iterator[tuple[float, NDArray[np.float32]]]:
                 seconds = stop_seconds
 
 
-def _frames(container: Any, stream: Any) -> Iterator[Any]:
+def _frames(packets: "Iterator[Packet[Any]]") -> Iterator[Any]:
     """Audio frames in order; a damaged packet is left out, as a player does, and a torn end ends the sound."""
     import av
 
-    try:
-        for packet in container.demux(stream):
-            try:
-                yield from packet.decode()
-            except av.error.FFmpegError:
-                continue
-    except av.error.FFmpegError:
-        return
+    for packet in packets:
+        try:
+            yield from packet.decode()
+        except av.error.FFmpegError:
+            continue

@@ -130,18 +130,15 @@ def embedded_subtitles(video: "Footage") -> tuple[SpeechLine, ...]:
         if not streams:
             return ()
         stream = next((s for s in streams if s.disposition & av.stream.Disposition.default), streams[0])
-        try:
-            for packet in container.demux(stream):
-                if packet.pts is None or packet.time_base is None:
-                    continue
-                start_seconds = float(packet.pts * packet.time_base) - video.start_offset_seconds
-                stop_seconds = start_seconds + float((packet.duration or 0) * packet.time_base)
-                said = plain(_packet_text(bytes(packet), stream.codec_context.name))
-                if said and stop_seconds > max(start_seconds, 0.0):
-                    start_seconds = max(start_seconds, 0.0)
-                    lines.append(SpeechLine(start_seconds, stop_seconds, said, None, "subtitle stream"))
-        except av.error.FFmpegError:  # cut off or damaged: what came before it still counts
-            pass
+        for packet in video.clock.packets(container, stream):
+            if packet.pts is None or packet.time_base is None:
+                continue
+            start_seconds = float(packet.pts * packet.time_base)
+            stop_seconds = start_seconds + float((packet.duration or 0) * packet.time_base)
+            said = plain(_packet_text(bytes(packet), stream.codec_context.name))
+            if said and stop_seconds > max(start_seconds, 0.0):
+                start_seconds = max(start_seconds, 0.0)
+                lines.append(SpeechLine(start_seconds, stop_seconds, said, None, "subtitle stream"))
     known = ended_by(lines, video.until_seconds)
     return tuple(sorted(known, key=lambda line: (line.start_seconds, line.stop_seconds)))
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.clock import StreamClock
 from tools.container import VideoError
 from tools.decode import Decoder, Interval, group
 from tools.header import Header, read_header
@@ -150,8 +151,13 @@ class Video:
 
     @cached_property
     def start_offset_seconds(self) -> float:
-        """Container time of the first frame shown: subtract it from the times of sound and subtitles."""
+        """Container time of the first frame shown."""
         return float(self._shown[0] * self._plan.time_base)
+
+    @cached_property
+    def clock(self) -> StreamClock:
+        """Turns the times of the file's sound and subtitles into seconds of the video."""
+        return StreamClock(-int(self._shown[0]) * self._plan.time_base)
 
     def frame_at(self, seconds: float, max_height: int | None = None) -> Frame:
         """The frame on screen at `seconds`. VideoError outside the video, or where that frame does not decode."""
