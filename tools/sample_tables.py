@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from tools.limits import VideoError
 
@@ -100,7 +100,9 @@ class _Counts:
             entries, _, each = _numbers(file, start + 4, ">III")
             track.lasts_one_each = entries == 1 and each == 1
         elif kind == b"hdlr":
-            track.is_sound = _numbers(file, start + 8, ">I")[0] == int.from_bytes(b"soun", "big")
+            handler = _numbers(file, start + 8, ">4s")[0]
+            if handler in (b"soun", b"vide"):  # QuickTime has other handlers in a track too
+                track.is_sound = handler == b"soun"
         elif kind == b"stsc":
             track.largest_chunk = _largest_chunk(file, start, stop)
         elif kind in (b"stco", b"co64"):
@@ -138,7 +140,7 @@ def _boxes(file: BinaryIO, start: int, stop: int) -> Iterator[tuple[bytes, int, 
         start = end
 
 
-def _numbers(file: BinaryIO, start: int, layout: str) -> tuple[int, ...]:
+def _numbers(file: BinaryIO, start: int, layout: str) -> tuple[Any, ...]:
     """The numbers at that place; zeros past the end of the file."""
     file.seek(start)
     size = struct.calcsize(layout)
