@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tools.container import VideoError, open_container
+from tools.limits import MAX_PICTURE_PIXELS
 from tools.packets import PacketPlan, is_empty, video_stream
 from tools.proof import Proof
 
@@ -63,7 +64,9 @@ class Decoder:
         stream.codec_context.thread_count = 1
         # Refuse damage instead of painting over it, and compare checksums where a stream carries them. "aggressive"
         # finds a little more, but also refuses healthy old files.
-        stream.codec_context.options = {"err_detect": "crccheck+explode"}
+        # A picture may also grow in mid-stream, past what is decoded.
+        limits = {"max_pixels": str(MAX_PICTURE_PIXELS)}
+        stream.codec_context.options = {"err_detect": "crccheck+explode", **limits}
 
     def close(self) -> None:
         """Give the file back."""

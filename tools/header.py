@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from tools.container import VideoError, open_container
+from tools.limits import check_picture_size
 from tools.packets import video_stream
 
 TEXT_SUBTITLES = frozenset({"ass", "ssa", "subrip", "srt", "webvtt", "mov_text", "text", "ttml", "stl", "microdvd"})
@@ -30,15 +31,13 @@ def read_header(path: Path) -> Header:
 
     try:
         with open_container(path) as container:
-            name = container.format.name
-            if name == "tty" or name.endswith("_pipe") or name == "image2":  # text art and pictures "play" too
-                raise VideoError(f"{path} is not a video")
             stream = video_stream(container)
             if stream is None:
                 only_audio = bool(container.streams.audio)
                 raise VideoError(f"{path} has sound but no video" if only_audio else f"{path} is not a video")
             if stream.codec_context is None:
                 raise VideoError(f"{path} holds video in a format that cannot be decoded here")
+            check_picture_size(path, stream.codec_context.width, stream.codec_context.height)
             own = stream.duration is not None and stream.time_base is not None
             start, length = (stream.start_time, stream.duration) if own else (container.start_time, container.duration)
             unit = (stream.time_base if own else None) or Fraction(1, av.time_base)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.container import open_container
+from tools.limits import check_packet_count
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -106,6 +107,7 @@ class _Tally:
     def _add(self, packet: "Packet[Stream]") -> None:
         if self._stream.codec_context.name == "vp8" and _is_hidden_vp8(packet):
             return
+        check_packet_count(self._stream.container.name.removeprefix("file:"), len(self._pts) + 1)
         self._pts.append(_UNKNOWN if packet.pts is None else packet.pts)
         self._dts.append(_UNKNOWN if packet.dts is None else packet.dts)
         self._sizes.append(packet.size)

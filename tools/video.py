@@ -8,7 +8,6 @@ A video may be opened up to a time: then it ends there, and nothing of it tells 
 
 import hashlib
 import math
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,9 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.clock import StreamClock
-from tools.container import VideoError
+from tools.container import VideoError, check_file, run_interruptibly
 from tools.decode import Decoder, Interval, group
 from tools.header import Header, read_header
+from tools.limits import MAX_PICTURE_PIXELS, check_length
 from tools.ordered import WORKERS, OrderedRun
 from tools.packets import PacketPlan, read_plan
 from tools.rgb import RgbConverter, StoredPicture
@@ -95,18 +95,18 @@ class Video:
         self.path = Path(path)
         self.until_seconds: float | None = None
         """Where the video was made to end; None for a whole one."""
-        _check_file(self.path)
+        check_file(self.path)
         self._lock = threading.Lock()
         self._idle: list[_Reader] = []
         self._is_closed = False
-        header = read_header(self.path)
-        self._plan = _plan(self.path)
-        first, picture = self._first_picture()
+        header, self._plan = run_interruptibly(lambda: (read_header(self.path), _plan(self.path)))
+        first, picture = run_interruptibly(self._first_picture)
         self._shown = self._plan.shown[self._plan.shown >= first]
         self._stored = StoredPicture.of(picture)
         is_cut_off = _is_cut_off(header, self._plan)
         if is_cut_off:
             self._drop_torn_end()
+        check_length(self.path, self._end_seconds())
         self.info = self._describe(header, is_cut_off)
         if until is not None:
             self._end_at(until)
@@ -199,7 +199,8 @@ class Video:
                     return int(plan.pts[position]), picture
         finally:
             decoder.close()
-        raise VideoError(f"{self.path}: no frame could be decoded")
+        megapixels = MAX_PICTURE_PIXELS >> 20
+        raise VideoError(f"{self.path}: no frame could be decoded; all are damaged, or over {megapixels} megapixels")
 
     def _drop_torn_end(self) -> None:
         """A file that was cut off ends with its last frame that decodes."""
@@ -330,19 +331,6 @@ def window_times(
         times = start + np.arange(max(1, math.ceil((stop - start) * max_fps))) / max_fps
         times = times[times < stop]
     return [float(time) for time in times]
-
-
-def _check_file(path: Path) -> None:
-    if path.is_dir():
-        raise VideoError(f"{path} is a directory, a video file is needed")
-    if not path.exists():
-        raise VideoError(f"{path}: no such file")
-    if not path.is_file():
-        raise VideoError(f"{path} is not a file")
-    if path.stat().st_size == 0:
-        raise VideoError(f"{path} is empty")
-    if not os.access(path, os.R_OK):
-        raise VideoError(f"{path} may not be read by this user")
 
 
 def _plan(path: Path) -> PacketPlan:

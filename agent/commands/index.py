@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from agent.commands.outcome import EXIT_BAD_INPUT
+from agent.commands.outcome import EXIT_BAD_INPUT, EXIT_BUG
 
 if TYPE_CHECKING:
     from agent.commands import Commands
@@ -31,4 +31,6 @@ def _run(options: argparse.Namespace) -> int:
     failed = index_all([Path(path) for path in options.paths], options.encoder, progress)
     if options.prune:
         prune_cache(options.max_gigabytes, progress)
+    if any(failure.is_bug for failure in failed):
+        return EXIT_BUG
     return EXIT_BAD_INPUT if failed else 0
