@@ -1,4 +1,4 @@
-"""Arguments of a tool as models write them, brought to the types that the tool declares, where only one thing can be meant.
+"""Arguments as models write them, brought to the types that a tool declares, where only one thing can be meant.
 
 Numbers and lists come as text, null stands for "left out", one value for a list of one. Nothing is guessed: what can be
 read in no way, or only by changing a value, stays as it is and is refused in words.
