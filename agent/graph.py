@@ -16,7 +16,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
-from agent.policy import Policy, PolicyError, Sight
+from agent.policy import OutOfTimeError, Policy, PolicyError, Sight
 from agent.trajectory import Calls, Stop, ToolCall, Trajectory, Turn
 from agent.transition import ToolRunner, step
 from agent.verification import verified
@@ -142,6 +142,8 @@ def run(
                     on_event(latest)
                 elif change.get("turn") is not None:
                     on_event(change["turn"])
+    except OutOfTimeError as late:
+        return latest.ended(Stop.TIME_LIMIT, str(late)) if latest.stop is None else latest
     except PolicyError as failure:
         return latest.ended(Stop.POLICY_FAILED, str(failure)) if latest.stop is None else latest
     except CacheError:  # a full disk is the user's to mend, not a bug

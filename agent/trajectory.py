@@ -258,6 +258,8 @@ class Setup:
     """False for a model that only reads: pictures are words to it."""
     left_out: tuple[str, ...] = ()
     """Parameters that the server refused and that were asked for no more, such as `temperature`."""
+    adapted: tuple[str, ...] = ()
+    """What else it refused and was asked for otherwise since, such as `system prompt in the first question`."""
 
 
 @dataclass(frozen=True)

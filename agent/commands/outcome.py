@@ -48,6 +48,8 @@ def exit_status(trajectory: Trajectory, progress: Console) -> int:
     if trajectory.stop is Stop.INTERRUPTED:
         progress.print("agent: interrupted; go on with --resume", highlight=False)
         return EXIT_INTERRUPTED
+    if trajectory.error:  # why a limit left no answer
+        progress.print(f"agent: {trajectory.error}", style="red", highlight=False, markup=False, soft_wrap=True)
     return 0 if trajectory.answer is not None else EXIT_NO_ANSWER
 
 
