@@ -13,6 +13,7 @@ from agent.grounding import Claim, grounded
 from agent.tags import neutral
 from agent.trajectory import Answer, Link, Malformed, Prediction, Question, Trajectory
 from tools.observation import Box
+from tools.plain_data import loads_json
 
 NOT_SHOWN = "not shown"
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -123,17 +124,17 @@ def read_answer(text: str, trajectory: Trajectory) -> Answer | Malformed:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the answer"
         return Malformed(text, f"the answer does not fit its form: {where}: {first['msg']}")
-    except (ValueError, RecursionError):  # a number of thousands of digits, brackets without end
+    except ValueError:  # a number of thousands of digits, brackets without end
         return Malformed(text, "the answer is not JSON of a usable size")
 
 
 def _read(content: str, trajectory: Trajectory) -> Answer | Malformed:
     if trajectory.question.task == "explain":
-        return _explanation(ExplanationSheet.model_validate(json.loads(content)), trajectory)
+        return _explanation(ExplanationSheet.model_validate(loads_json(content)), trajectory)
     if trajectory.question.task == "predict":
-        return _predictions(PredictionsSheet.model_validate(json.loads(content)), trajectory)
+        return _predictions(PredictionsSheet.model_validate(loads_json(content)), trajectory)
     is_sheet = content.startswith("{")
-    sheet = AnswerSheet.model_validate(json.loads(content)) if is_sheet else AnswerSheet(answer=content)
+    sheet = AnswerSheet.model_validate(loads_json(content)) if is_sheet else AnswerSheet(answer=content)
     return _answer(sheet, trajectory)
 
 

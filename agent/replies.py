@@ -13,6 +13,7 @@ from agent.bare_calls import bare_calls
 from agent.tags import neutral
 from agent.trajectory import Calls, Malformed, Move, Reply, ToolCall, Trajectory, Turn, Usage, next_call_ids
 from tools.observation import FrameRef
+from tools.plain_data import loads_json
 
 _ANSWER = re.compile(r"<answer>(.*?)(?:</answer>|\Z)", re.S)
 _CALL = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.S)
@@ -179,10 +180,10 @@ def _decoded(text: str) -> str:
 def _loaded(text: str) -> dict[str, Any] | str:
     """The JSON object in the text; or, as a str, why there is none."""
     try:
-        loaded = json.loads(text)
+        loaded = loads_json(text)
     except json.JSONDecodeError as error:
         return f"a tool call is not valid JSON: {error.msg} at character {error.pos + 1} of {_excerpt(text)}"
-    except (ValueError, RecursionError):  # a number of thousands of digits, brackets without end
+    except ValueError:  # a number of thousands of digits, brackets without end
         return "a tool call is not JSON of a usable size"
     if not isinstance(loaded, dict):
         return f"a tool call must be a JSON object, got {_excerpt(text)}"
