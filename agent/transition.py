@@ -104,7 +104,7 @@ def _with_notice(trajectory: Trajectory, notice: str = "") -> Trajectory:
 def _checked(trajectory: Trajectory, move: Answer | Calls | Malformed) -> Answer | Calls | Malformed:
     if isinstance(move, Answer) and trajectory.question.options:
         count = len(trajectory.question.options)
-        if not move.not_shown and (move.option is None or not 0 <= move.option < count):
+        if not move.abstains and (move.option is None or not 0 <= move.option < count):
             return Malformed(move.text, f"the answer must be one of the {count} options")
     if isinstance(move, Calls):
         used = {call.id for call in trajectory.calls}

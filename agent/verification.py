@@ -15,9 +15,9 @@ _NOTICE = "This is all the evidence there is. Answer from it alone."
 
 
 def verified(trajectory: Trajectory, policy: Policy, sight: Sight) -> Trajectory:
-    """The trajectory with its verification; unchanged if it has no answer or no evidence."""
+    """The trajectory with its verification; unchanged where `has_claim` finds nothing to verify."""
     answer = trajectory.answer
-    if answer is None or not answer.evidence:
+    if answer is None or not has_claim(answer):
         return trajectory
     started = time.perf_counter()
     turn = policy(evidence_only(trajectory), sight)
@@ -26,6 +26,11 @@ def verified(trajectory: Trajectory, policy: Policy, sight: Sight) -> Trajectory
         return replace(trajectory, verification=Verification(agrees=False, answer="", usage=usage))
     verification = Verification(same_answer(answer, turn.move), turn.move.text, turn.move.confidence, usage)
     return replace(trajectory, verification=verification)
+
+
+def has_claim(answer: Answer | None) -> bool:
+    """Whether there is an answer that claims something and says what it rests on."""
+    return answer is not None and bool(answer.evidence) and not answer.cannot_tell
 
 
 def evidence_only(trajectory: Trajectory) -> Trajectory:

@@ -167,8 +167,9 @@ class Toolbox:
         )
         lines = [f"{stamp(f.start_seconds)} s: score {f.score:.3f}{wording.place(f.box)}" for f in findings]
         share = self.index.frames.indexed_share
-        note = "" if share >= 1 else f"\n(The index covers {share:.0%} of the video so far.)"
-        return Observation(f"Best matches for {wording.fenced(query)}:\n" + "\n".join(lines) + note, frames, findings)
+        gaps = () if share >= 1 else (f"The index covered only {share:.0%} of the video when it was searched.",)
+        text = "\n".join((f"Best matches for {wording.fenced(query)}:", *lines, *gaps))
+        return Observation(text, frames, findings, gaps=gaps)
 
     def zoom(self, seconds: Seconds, box: BoxArgument) -> Observation:
         """Look at one part of one frame at the full resolution of the source.

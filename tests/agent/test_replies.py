@@ -1,6 +1,7 @@
 """A reply becomes a move: whatever a model sends, and without ever raising."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -217,6 +218,53 @@ def test_what_names_no_option_is_told_the_letters(said: str) -> None:
 def test_not_shown_is_an_answer() -> None:
     assert answered("Not shown.").not_shown
     assert answered('{"answer": "not shown", "confidence": 0.7}', CHOICE).not_shown
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["not shown", "It is not shown in the video.", "It isn’t shown", "The video does not show it.", "'not shown'"],
+)
+def test_not_shown_is_said_in_several_ways(said: str) -> None:
+    assert (answered(said).not_shown, answered(said, CHOICE).not_shown) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "cannot tell",
+        "cannot_tell",
+        "I can't tell.",
+        "I can’t tell: the sign is too small.",
+        "Can not be determined from the video",
+        "It cannot be determined.",
+        "Unable to tell, because the text can't be read",
+        "I don't know what it says.",
+    ],
+)
+def test_that_it_cant_be_told_is_an_answer_that_claims_nothing(said: str) -> None:
+    for found in (answered(said), answered(said, CHOICE), answered(json.dumps({"answer": said}), CHOICE)):
+        assert (found.cannot_tell, found.not_shown, found.option) == (True, False, None)
+
+
+def test_why_it_cant_be_told_is_kept_and_a_confidence_is_not() -> None:
+    found = answered('{"answer": "cannot tell", "because": "the sign is blurred", "confidence": 0.9}', CHOICE)
+    assert (found.text, found.confidence) == ("I can't tell, because the sign is blurred", None)
+    assert answered("I can't tell: it is too dark.").text == "I can't tell: it is too dark."
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["is shown", "shown", "I can't tell a lie", "I can't tell for sure, but it is red", "Tell him that I cannot"],
+)
+def test_an_answer_that_only_sounds_so_claims_what_it_says(said: str) -> None:
+    assert not answered(said).abstains
+    assert answered(said).text == said
+
+
+def test_a_chain_or_a_forecast_that_cant_be_told_is_no_malformed_one() -> None:
+    for task in ("explain", "predict"):
+        asked = replace(LOOKED, question=replace(LOOKED.question, task=task))  # type: ignore[arg-type]
+        assert answered("I can't tell, because nothing is to be seen.", asked).cannot_tell
 
 
 def test_numbers_are_answers() -> None:
