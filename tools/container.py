@@ -63,7 +63,7 @@ def open_container(path: Path) -> "InputContainer":
     state = path.stat()
     _check_tables_once(path, state.st_size, state.st_mtime_ns)
     # Metadata that is not UTF-8 must not stop us: many old AVI files carry it. PyAV 19 never fails on it.
-    lenient = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+    lenient: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
     options = {
         "protocol_whitelist": "file",
         "format_whitelist": ",".join(FORMATS),
