@@ -57,3 +57,8 @@ class PacketReader:
                 self.more_streams = True
                 return
             yield packet
+
+
+def is_empty(packet: "Packet[Any]") -> bool:
+    """True for the packet without times and bytes that marks the end of a stream."""
+    return packet.size == 0 and packet.pts is None and packet.dts is None
