@@ -117,7 +117,7 @@ class Decoder:
                 return
             context.skip_frame = "NONREF" if skip and position is not None and position not in wanted else "DEFAULT"
             # A picture has the time of its packet, which others may have too, or none; the position is its own.
-            packet.pts = position
+            packet = _labelled(packet, position)
             yield from proof.judge(position, self._decode(packet))
             if position is not None and position >= last:
                 break
@@ -190,6 +190,17 @@ class Decoder:
     def _reopen(self) -> None:
         self._container.close()
         self._open()
+
+
+def _labelled(packet: "Packet[Any]", position: int | None) -> "Packet[Any]":
+    """The packet with its position for a time, and to be shown even where FFmpeg means to hide it."""
+    from av.packet import Packet
+
+    if packet.is_discard:
+        packet, key = Packet(bytes(packet)), packet.is_keyframe
+        packet.is_keyframe = key
+    packet.pts = position
+    return packet
 
 
 class _Cursor:

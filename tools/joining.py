@@ -7,7 +7,7 @@ picture speak the packet that says itself how long it stays, and sound that goes
 """
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.clock import Pieces
-from tools.pieces import JUMP_SECONDS, Cut, Piece, cut, lay, typical_step
+from tools.pieces import JUMP_SECONDS, SHORT_PACKETS, Cut, Piece, cut, lay, typical_step
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -46,6 +46,7 @@ class Column:
         self.pts, self.dts, self.durations = array("q"), array("q"), array("q")
         self.sizes, self.places, self.orders = array("q"), array("q"), array("q")
         self.is_key, self.is_discard, self.is_torn = bytearray(), bytearray(), bytearray()
+        self._latest_dts = UNKNOWN
 
     @classmethod
     def of(cls, stream: "Stream") -> "Column":
@@ -61,7 +62,10 @@ class Column:
         self.places.append(-1 if packet.pos is None else packet.pos)
         self.orders.append(order)
         self.is_key.append(packet.is_keyframe)
-        self.is_discard.append(packet.is_discard)
+        # What an edit list hides goes on in decoding time. FFmpeg also marks fragments whose clock begins again.
+        self._latest_dts = max(self._latest_dts, UNKNOWN if packet.dts is None else packet.dts)
+        is_hidden = packet.is_discard and packet.dts is not None and packet.dts >= self._latest_dts
+        self.is_discard.append(is_hidden)
         self.is_torn.append(packet.is_corrupt)
 
     def times(self) -> list[int | None]:
@@ -77,6 +81,8 @@ class Promise:
     """Container seconds at which the file ends as its header says; None where it says nothing."""
     clock_may_jump: bool
     """True for formats made of broadcasts, where FFmpeg's tools take a jump for a discontinuity."""
+    numbers_packets: bool
+    """True where a packet that does not follow the one before it is marked."""
     has_fields: bool
     """True where a picture may come in two packets, one for each field."""
 
@@ -91,6 +97,8 @@ class Joined:
     """1, or more where packets of one time had to be shown one after the other."""
     join_seconds: tuple[float, ...]
     """Where the clock broke, on the joined clock."""
+    seams: frozenset[int]
+    """Places of packets that do not go on with what is before them: pictures may not refer across."""
     damaged_count: int
     """How many packets had impossible times."""
     pieces: Mapping[int, Pieces]
@@ -140,6 +148,7 @@ def join(own: Column, times: Sequence[int | None], depth: int, others: Sequence[
         pts=pts,
         scale=scale,
         join_seconds=tuple(starts[1:]),
+        seams=frozenset(kept[p] for p in _seams(whole, offsets, are_gaps, own, kept, promise)),
         damaged_count=len(whole.damaged),
         pieces=pieces,
         sound=(min(s for s, _ in spans), max(s for _, s in spans)) if spans else None,
@@ -310,6 +319,22 @@ def _stays(line: _Line, number: int, sounds: Sequence[_Sound], promise: Promise)
     if promise.stop_seconds is not None:
         return line.seconds(piece.start) - promise.stop_seconds < 0.5 * (stop - start)
     return not promise.clock_may_jump
+
+
+def _seams(
+    whole: Cut, offsets: Sequence[int], are_gaps: Sequence[bool], own: Column, kept: Sequence[int], promise: Promise
+) -> Iterator[int]:
+    """First packets of the pieces before which something else was shown when the file was made."""
+    for number in range(1, len(whole.pieces)):
+        first = whole.pieces[number].first
+        is_back = number > 1 and offsets[number] == offsets[number - 2]  # a damaged stretch lies between
+        is_short = number + 1 < len(whole.pieces) and whole.pieces[number + 1].first - first < SHORT_PACKETS
+        if are_gaps[number] or is_back or is_short:
+            continue
+        # A broadcast numbers its packets: where none is missing, only the clock was set.
+        is_torn = any(own.is_torn[place] for place in kept[max(0, first - 2) : first + 2])
+        if own.is_key[kept[first]] or is_torn or not promise.numbers_packets:
+            yield first
 
 
 def _overhang(line: _Line, number: int, sounds: Sequence[_Sound]) -> float:

@@ -198,6 +198,7 @@ class _Tally:
         return Promise(
             # Other formats hold no length, and the one that is given for them is made from their times.
             stop_seconds=(start + length) / 1e6 if length and name in ("matroska,webm", "flv") else None,
+            numbers_packets=name == "mpegts",
             clock_may_jump=name in ("mpegts", "mpeg"),
             has_fields=self._stream.codec_context.field_order > _PROGRESSIVE,
         )

@@ -18,7 +18,7 @@ JUMP_SECONDS = 10.0
 """A gap up to this is never taken for a jump, as in FFmpeg's tools (dts_delta_threshold)."""
 _JUMP_STEPS = 10
 """Nor is a gap of as many frames of a slow time-lapse."""
-_AHEAD = 8
+SHORT_PACKETS = 8
 """How many packets are looked at to tell one damaged time from a clock that began again."""
 
 
@@ -101,6 +101,8 @@ class _Cutter:
         self._latest: list[int] = []
         """The latest times of the piece, ascending, one more than may come before an earlier one."""
         self._last_duration = 0
+        self._before: int | None = None
+        """The latest time before the gap that the piece began with."""
 
     def run(self) -> None:
         for place, time in enumerate(self._times):
@@ -111,6 +113,7 @@ class _Cutter:
                 if self._is_alone(place, time):
                     self._lost.append(place)
                     continue
+                self._before = self._latest[-1] if time > self._latest[-1] else None
                 self._latest = []
             if not self._latest:
                 self._firsts.append(place)
@@ -126,14 +129,20 @@ class _Cutter:
             return gap > self._limit and self._last_duration < gap // 2
         if self._depth == 0 or self._is_key[place]:
             return time < latest
+        if latest - time > self._limit and not self._is_before_gap(time):
+            return True
         return len(self._latest) > self._depth and time < self._latest[0]
+
+    def _is_before_gap(self, time: int) -> bool:
+        """Whether a picture shown before the gap that this piece began with was put in after one shown after it."""
+        return self._before is not None and abs(time - self._before) <= self._limit
 
     def _is_alone(self, place: int, time: int) -> bool:
         """Whether the packets after it go on with the piece: then it is this one's time that is wrong."""
         latest, earliest = self._latest[-1], self._latest[0]
         if earliest <= time <= latest and self._depth:
             return False  # a small step back at a keyframe
-        ahead = [t for t in self._times[place + 1 : place + 1 + _AHEAD] if t is not None]
+        ahead = [t for t in self._times[place + 1 : place + 1 + SHORT_PACKETS] if t is not None]
         on_with_piece = sum(earliest < t <= latest + self._limit for t in ahead)
         on_with_it = sum(time - self._depth * self._step <= t <= time + self._limit for t in ahead)
         return bool(ahead) and 2 * on_with_piece > len(ahead) and on_with_piece > on_with_it

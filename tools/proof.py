@@ -24,7 +24,7 @@ class Proof:
         """For packets still in the decoder: the latest time among the packets put in up to it."""
         self._held: list[tuple[int, int, VideoFrame]] = []
         """(ceiling, position, picture) of pictures whose references have not all come out."""
-        self._damages: list[int] = []
+        self._damages: list[float] = []
         self._clean_keys: list[int] = []
 
     def judge(self, position: int | None, pictures: "list[VideoFrame] | None") -> "Iterator[tuple[int, VideoFrame]]":
@@ -35,6 +35,8 @@ class Proof:
         if position is not None:
             self._latest_fed = max(self._latest_fed, int(self._plan.pts[position]))
             self._ceilings[position] = self._latest_fed
+            if position in self._plan.joined.seams:
+                self._damages.append(position - 0.5)  # what was before it is whole, but nothing may refer to it
             if pictures is None:
                 self._damages.append(position)
         yield from self._take(pictures or [])

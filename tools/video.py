@@ -274,12 +274,10 @@ class Video:
             )
         if joined.damaged_count and self.until_seconds is None:
             notes.append(f"{joined.damaged_count} frames carry times that cannot be true and were put between others.")
-        first, end = float(self.timestamps[1:2].min(initial=math.inf)), self._picture_end_seconds()
-        if self._origin < int(self._shown[0]):
-            lead = float((int(self._shown[0]) - self._origin) * self._plan.time_base)
-            notes.append(
-                f"The sound begins first: the first picture, of {min(lead, first):.2f} s, is shown from 0 s on."
-            )
+        lead = float((int(self._shown[0]) - self._origin) * self._plan.time_base)
+        if lead > 0:
+            notes.append(f"The sound begins before the pictures: the first one, of {lead:.2f} s, is shown from 0 s on.")
+        end = self._picture_end_seconds()
         if stop > end + SAME_MOMENT_SECONDS:
             notes.append(f"The pictures end at {end:.2f} s; the last one stays on screen while the sound goes on.")
         return tuple(notes)
