@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.stream import Stream
 
-__all__ = ["FORMATS", "PacketReader", "VideoError", "check_file", "open_container", "run_interruptibly"]
+__all__ = ["FORMATS", "PacketReader", "VideoError", "check_file", "is_empty", "open_container", "run_interruptibly"]
 
 T = TypeVar("T")
 
@@ -172,3 +172,8 @@ def run_interruptibly(work: Callable[[], T]) -> T:
     if failed:
         raise failed[0]
     return given[0]
+
+
+def is_empty(packet: "Packet[Any]") -> bool:
+    """True for the packet without times and bytes that marks the end of a stream."""
+    return packet.size == 0 and packet.pts is None and packet.dts is None

@@ -1,6 +1,8 @@
 """A video as the frames on screen at given times, exactly: the picture with the largest time not after the one asked.
 
-Seconds count from the first frame shown. Only decoded pictures are believed, never what a header promises, and a
+Seconds count from the first frame shown, or from the sound where that begins well before it: the first frame stands
+in until its time comes, and the last one stays while sound goes on. All times are on one clock, also where the file's
+own steps back or jumps. Only decoded pictures are believed, never what a header promises, and a
 frame that cannot be decoded is left out, not replaced by its neighbour.
 
 A video may be opened up to a time: then it ends there, and nothing of it tells what comes later.
@@ -40,6 +42,12 @@ WAITING_BYTES = 32 * 2**20
 FIRST_FRAMES, FIRST_KEYFRAMES = 32, 8
 """How far to look for a first frame that decodes: among the first frames, then at the first keyframes."""
 
+LEAD_SECONDS, TAIL_SECONDS = 1.0, 0.5
+"""Sound that begins so much before the pictures, or ends so much after, makes the video longer; less is padding."""
+
+MOST_NAMED = 8
+"""How many joins a note names."""
+
 HASH_WHOLE_BYTES, HASH_CHUNKS, HASH_CHUNK_BYTES = 64 * 2**20, 64, 2**18
 
 SAME_MOMENT_SECONDS = 1e-6
@@ -60,7 +68,7 @@ class VideoInfo:
     """What is known of a video after its packets were read and one picture decoded."""
 
     duration_seconds: float
-    """Until the last frame leaves the screen, or where the video was made to end."""
+    """Until the last frame leaves the screen, when pictures and sound are over, or where the video was made to end."""
     width: int
     """As displayed."""
     height: int
@@ -102,6 +110,8 @@ class Video:
         header, self._plan = run_interruptibly(lambda: (read_header(self.path), _plan(self.path)))
         first, picture = run_interruptibly(self._first_picture)
         self._shown = self._plan.shown[self._plan.shown >= first]
+        self._origin = int(self._shown[0]) - self._lead_ticks()
+        """Second 0, on the plan's clock."""
         self._stored = StoredPicture.of(picture)
         is_cut_off = _is_cut_off(header, self._plan)
         if is_cut_off:
@@ -151,13 +161,13 @@ class Video:
 
     @cached_property
     def start_offset_seconds(self) -> float:
-        """Container time of the first frame shown."""
-        return float(self._shown[0] * self._plan.time_base)
+        """Container time of second 0, as the first of the file's clocks has it."""
+        return float(self._origin * self._plan.time_base)
 
     @cached_property
     def clock(self) -> StreamClock:
         """Turns the times of the file's sound and subtitles into seconds of the video."""
-        return StreamClock(-int(self._shown[0]) * self._plan.time_base)
+        return StreamClock(pieces=self._plan.joined.pieces).later(self._origin * self._plan.time_base)
 
     def frame_at(self, seconds: float, max_height: int | None = None) -> Frame:
         """The frame on screen at `seconds`. VideoError outside the video, or where that frame does not decode."""
@@ -227,6 +237,7 @@ class Video:
             self.info,
             duration_seconds=self.until_seconds,
             average_fps=len(self._shown) / self.until_seconds,
+            notes=self._notes(self.until_seconds),
             frame_count=len(self._shown),
             promised_seconds=None,
             is_cut_off=False,
@@ -238,7 +249,7 @@ class Video:
             duration_seconds=duration_seconds,
             width=self._stored.shown_width,
             height=self._stored.shown_height,
-            average_fps=len(self._shown) / duration_seconds,
+            average_fps=len(self._shown) / self._picture_end_seconds(),
             frame_count=len(self._shown),
             codec=header.codec,
             rotation_degrees=self._stored.orientation.degrees,
@@ -246,7 +257,50 @@ class Video:
             subtitle_streams=header.subtitle_streams,
             promised_seconds=header.promised_seconds,
             is_cut_off=is_cut_off,
+            notes=self._notes(duration_seconds),
+            gaps=self._gaps(),
         )
+
+    def _notes(self, stop: float) -> tuple[str, ...]:
+        """What was done so that the file has one clock, as far as it is known at second `stop`."""
+        joined, notes = self._plan.joined, []
+        offset = float(self._origin * self._plan.time_base)
+        joins = [seconds - offset for seconds in joined.join_seconds if 0 < seconds - offset < stop]
+        if joins:
+            named = ", ".join(f"{seconds:.2f} s" for seconds in joins[:MOST_NAMED])
+            more = f" and {len(joins) - MOST_NAMED} times more" if len(joins) > MOST_NAMED else ""
+            notes.append(
+                f"The file's clock steps back, starts again or jumps at {named}{more}: "
+                "its parts were laid one behind the other in the order of the file."
+            )
+        if joined.damaged_count and self.until_seconds is None:
+            notes.append(f"{joined.damaged_count} frames carry times that cannot be true and were put between others.")
+        lead = float((int(self._shown[0]) - self._origin) * self._plan.time_base)
+        if lead > 0:
+            notes.append(f"The sound begins before the pictures: the first one, of {lead:.2f} s, is shown from 0 s on.")
+        end = self._picture_end_seconds()
+        if stop > end + SAME_MOMENT_SECONDS:
+            notes.append(f"The pictures end at {end:.2f} s; the last one stays on screen while the sound goes on.")
+        return tuple(notes)
+
+    def _gaps(self) -> tuple[str, ...]:
+        """What the file holds and cannot be given."""
+        gaps = []
+        if self._plan.has_more_streams:
+            gaps.append("Further streams begin in the middle of the file; they can't be shown or heard.")
+        if self._plan.joined.has_absurd_sound:
+            gaps.append(
+                "The sound claims to go on far longer than its data can fill; what is after the pictures is not heard."
+            )
+        return tuple(gaps)
+
+    def _lead_ticks(self) -> int:
+        """By how much the sound begins before the first picture, where that is more than the two being out of step."""
+        sound = self._plan.joined.sound
+        if sound is None:
+            return 0
+        lead = float(self._shown[0] * self._plan.time_base) - sound[0]
+        return round(lead / self._plan.time_base) if lead >= LEAD_SECONDS else 0
 
     def _frames(self, wanted_pts: NDArray[np.int64], max_height: int | None) -> Iterator[Frame]:
         intervals = group(self._plan, wanted_pts.tolist())
@@ -284,15 +338,23 @@ class Video:
 
     def _seconds(self, pts: NDArray[np.int64]) -> NDArray[np.float64]:
         base = self._plan.time_base
-        seconds: NDArray[np.float64] = (pts - self._shown[0]) * base.numerator / base.denominator
-        return seconds
+        seconds: NDArray[np.float64] = (pts - self._origin) * base.numerator / base.denominator
+        return np.where(pts == self._shown[0], 0.0, seconds)
 
     def _seconds_of(self, position: int) -> float:
         return float(self._seconds(self._plan.pts[position : position + 1])[0])
 
+    def _picture_end_seconds(self) -> float:
+        """Until the last frame's own time is over."""
+        return float((int(self._shown[-1]) + self._plan.last_duration - self._origin) * self._plan.time_base)
+
     def _end_seconds(self) -> float:
-        """Until the last frame leaves the screen."""
-        return float(self._seconds(self._shown[-1:] + self._plan.last_duration)[0])
+        """Until the last frame leaves the screen: it stays there while sound goes on."""
+        pictures, sound = self._picture_end_seconds(), self._plan.joined.sound
+        if sound is None:
+            return pictures
+        sound_end = sound[1] - float(self._origin * self._plan.time_base)
+        return sound_end if sound_end > pictures + TAIL_SECONDS else pictures
 
 
 @dataclass(frozen=True)
