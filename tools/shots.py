@@ -83,7 +83,7 @@ def find_shots(
     """The shots of a window. `seconds` (N,) and `thumbs` (N, h, w, 3) are the index's samples of the whole video."""
     found: list[Cut] = []
     for gap in _gaps_to_look_into(seconds, thumbs, start_seconds, stop_seconds):
-        for begin, end in _pieces(*gap):
+        for begin, end in _pieces(*gap, video.timestamps):
             before = _CONTEXT_SECONDS if begin == gap[0] else _FADE_SECONDS
             after = _CONTEXT_SECONDS if end == gap[1] else _FADE_SECONDS
             frames = video.window(max(0.0, begin - before), end + after, max_height=72, max_fps=_MAX_FPS)
@@ -113,10 +113,14 @@ def _gaps_to_look_into(
     return _joined(gaps)
 
 
-def _pieces(begin: float, end: float) -> list[tuple[float, float]]:
-    """A long gap, such as the rest of a film that is not indexed yet, in equal parts that fit in memory."""
-    edges = np.linspace(begin, end, max(1, math.ceil((end - begin) / _PIECE_SECONDS)) + 1).tolist()
-    return list(pairwise(edges))
+def _pieces(begin: float, end: float, frame_seconds: NDArray[np.float64]) -> list[tuple[float, float]]:
+    """A long gap, such as the rest of a film that is not indexed yet, in equal parts that fit in memory.
+
+    Those in which no frame begins are left out: there may be hours of them.
+    """
+    edges = np.linspace(begin, end, max(1, math.ceil((end - begin) / _PIECE_SECONDS)) + 1)
+    frames_before = np.searchsorted(frame_seconds, edges, side="right")
+    return [piece for piece, count in zip(pairwise(edges.tolist()), np.diff(frames_before), strict=True) if count]
 
 
 def _joined(gaps: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -1,5 +1,6 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -130,6 +131,8 @@ def test_a_long_gap_is_looked_at_in_pieces_and_no_cut_is_lost_or_found_twice() -
     held: list[float] = []
 
     class Footage:
+        timestamps = np.arange(90 * 25) / 25
+
         def window(self, start: float, stop: float, max_height: int, max_fps: float) -> Iterator[Frame]:
             held.append(stop - start)
             for number in range(round(start * 25), min(round(stop * 25), 90 * 25)):
@@ -150,3 +153,19 @@ def test_a_million_pictures_in_a_second_are_not_all_held(tmp_path: Path) -> None
         assert len(frames) <= 8
         (shot,) = find_shots(video, *_sampled(video), 0.0, video.info.duration_seconds)
     assert shot.begins_with == "window"
+
+
+def test_hours_without_a_frame_are_not_looked_into(tmp_path: Path) -> None:
+    path = tmp_path / "sparse.mkv"
+    path.write_bytes(bombs.matroska([0, 40, 80, 96 * 3_600_000], bombs.png(64, 48), (64, 48)))
+    looked: list[float] = []
+    with Video(path) as video:
+        window = video.window
+
+        def watched(start: float, stop: float, **options: Any) -> Iterator[Frame]:
+            looked.append(start)
+            return window(start, stop, **options)
+
+        video.window = watched  # type: ignore[method-assign]
+        find_shots(video, np.array([0.0]), np.zeros((1, 18, 32, 3), np.uint8), 0.0, video.info.duration_seconds)
+    assert len(looked) == 2
