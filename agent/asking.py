@@ -119,6 +119,7 @@ def video_facts(toolbox: VideoTools) -> VideoFacts:
         is_cut_off=info.is_cut_off,
         has_speech_track=info.has_audio,
         has_subtitles=toolbox.has_subtitles,
+        picture_stream=info.picture_stream,
     )
 
 

@@ -13,7 +13,9 @@ from tools.video import VideoError
 VIDEO_SUFFIXES = frozenset(".mp4 .m4v .mov .mkv .webm .avi .flv .wmv .ts .m2ts .mts .mpg .mpeg .3gp .ogv".split())
 
 
-def index_all(paths: Iterable[Path], encoder: str | None, console: Console) -> list[Path]:
+def index_all(
+    paths: Iterable[Path], encoder: str | None, console: Console, picture_stream: int | None = None
+) -> list[Path]:
     """Indexes every video named or found in the folders named; gives those that could not be indexed.
 
     Raises:
@@ -24,7 +26,7 @@ def index_all(paths: Iterable[Path], encoder: str | None, console: Console) -> l
         try:
             with (
                 index_progress(console) as on_progress,
-                open_toolbox(video, encoder=encoder, on_progress=on_progress) as t,
+                open_toolbox(video, encoder=encoder, picture_stream=picture_stream, on_progress=on_progress) as t,
             ):
                 t.index.wait()
                 console.print(f"{video}: {len(t.index.store.seconds)} frames indexed", highlight=False, soft_wrap=True)

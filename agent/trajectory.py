@@ -299,6 +299,8 @@ class VideoFacts:
     is_cut_off: bool = False
     has_speech_track: bool = False
     has_subtitles: bool = False
+    picture_stream: int | None = None
+    """Which stream of moving pictures was chosen, counted from 1; None for the file's main one."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.container import open_container
+from tools.picture_stream import choose_stream
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 class PacketPlan:
     """The packets of one video stream in decode order, and the times of the pictures that they promise."""
 
+    stream_index: int
+    """Which of the file's streams it is."""
     pts: NDArray[np.int64]  # (P,) presentation times by position
     sizes: NDArray[np.int64]  # (P,) bytes; together with the time this identifies a packet after a seek
     by_pts: NDArray[np.int64]  # (P,) positions sorted by presentation time
@@ -62,18 +65,10 @@ class PacketPlan:
         return max(0, min(by_time, by_place))
 
 
-def video_stream(container: "InputContainer") -> "VideoStream | None":
-    """The first moving stream; cover pictures are video streams too and are passed over."""
-    from av.stream import Disposition
-
-    pictures = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
-    return next((s for s in container.streams.video if not s.disposition & pictures), None)
-
-
-def read_plan(path: Path) -> PacketPlan | None:
-    """The plan of the file's video stream, by one pass over all packets; None when there is no packet of it."""
+def read_plan(path: Path, number: int | None = None) -> PacketPlan | None:
+    """The plan of the picture stream that `choose_stream` finds, by one pass over all packets; None without any."""
     with open_container(path) as container:
-        stream = video_stream(container)
+        stream = choose_stream(container, number)
         if stream is None:
             return None
         tally = _Tally(stream)
@@ -122,6 +117,7 @@ class _Tally:
         keyframes = np.flatnonzero(np.frombuffer(self._is_key, bool)).astype(np.int64)
         shown = self._shown(pts)
         return PacketPlan(
+            stream_index=self._stream.index,
             pts=pts,
             sizes=np.array(self._sizes, np.int64),
             by_pts=np.argsort(pts, kind="stable"),

@@ -26,7 +26,8 @@ from tools.decode import Decoder, Interval, group
 from tools.header import Header, read_header
 from tools.ordered import WORKERS, OrderedRun
 from tools.packets import PacketPlan, read_plan
-from tools.rgb import RgbConverter, StoredPicture
+from tools.rgb import RgbConverter, picture_gaps, picture_notes
+from tools.shape import StoredPicture
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -80,16 +81,20 @@ class VideoInfo:
     """What was done to the file so that it can be shown, or chosen among its streams: a sentence each."""
     gaps: tuple[str, ...] = ()
     """What of the file can't be seen or heard, a sentence each: nothing may be said to be absent there."""
+    picture_stream: int | None = None
+    """Which stream of moving pictures was asked for, counted from 1; None for the file's main one."""
 
 
 class Video:
     """An open video; any number of threads may use it."""
 
-    def __init__(self, path: str | Path, until: float | None = None) -> None:
+    def __init__(self, path: str | Path, until: float | None = None, stream: int | None = None) -> None:
         """Opens the file, or only what comes before second `until` of it; that may be after its end.
 
+        `stream` is which of its streams of moving pictures, counted from 1; without it the file's main one.
+
         Raises:
-            VideoError: not a video, nothing decodable, or no frame before `until`.
+            VideoError: not a video, nothing decodable, no such stream, or no frame before `until`.
         """
         self.path = Path(path)
         self.until_seconds: float | None = None
@@ -98,15 +103,15 @@ class Video:
         self._lock = threading.Lock()
         self._idle: list[_Reader] = []
         self._is_closed = False
-        header = read_header(self.path)
-        self._plan = _plan(self.path)
-        first, picture = self._first_picture()
+        header = read_header(self.path, stream)
+        self._is_first_stream = header.is_first_stream
+        self._plan = _plan(self.path, stream)
+        first, picture, self._stored = self._first_picture()
         self._shown = self._plan.shown[self._plan.shown >= first]
-        self._stored = StoredPicture.of(picture)
         is_cut_off = _is_cut_off(header, self._plan)
         if is_cut_off:
             self._drop_torn_end()
-        self.info = self._describe(header, is_cut_off)
+        self.info = self._describe(header, is_cut_off, stream, picture)
         if until is not None:
             self._end_at(until)
 
@@ -130,12 +135,13 @@ class Video:
     def content_hash(self) -> str:
         """32 hexadecimal digits that name the content: all of it up to 64 MiB, evenly spaced parts beyond.
 
-        Up to a time it is another content, so that nothing kept of the whole video is ever found under it.
+        Up to a time it is another content, so that nothing kept of the whole video is ever found under it, and each
+        stream of pictures but the first is another one too.
         """
-        whole = _content_hash(self.path)
-        if self.until_seconds is None:
-            return whole
-        return hashlib.blake2b(f"{whole} until {self.until_seconds!r}".encode(), digest_size=16).hexdigest()
+        name = _content_hash(self.path)
+        if not self._is_first_stream:
+            name = _derived(f"{name} stream {self._plan.stream_index}")
+        return name if self.until_seconds is None else _derived(f"{name} until {self.until_seconds!r}")
 
     @cached_property
     def timestamps(self) -> NDArray[np.float64]:
@@ -178,8 +184,8 @@ class Video:
         """Every frame on screen during [start, stop), or about `max_fps` of them a second where there are more."""
         return self.read(window_times(self.timestamps, self.info.duration_seconds, start, stop, max_fps), max_height)
 
-    def _first_picture(self) -> "tuple[int, VideoFrame]":
-        """(time, picture) of the first frame that decodes: only with it does a file become a video.
+    def _first_picture(self) -> "tuple[int, VideoFrame, StoredPicture]":
+        """(time, picture, its shape) of the first frame that decodes: only with it does a file become a video.
 
         A recording may begin in the middle of an interval, and a file with a damaged beginning still has the rest.
         """
@@ -190,7 +196,7 @@ class Video:
         try:
             for interval in group(plan, plan.shown[ranks[ranks < len(plan.shown)]].tolist()):
                 for position, picture in decoder.pictures(interval, lambda: False):
-                    return int(plan.pts[position]), picture
+                    return int(plan.pts[position]), picture, decoder.shapes.of(position, picture)
         finally:
             decoder.close()
         raise VideoError(f"{self.path}: no frame could be decoded")
@@ -225,7 +231,7 @@ class Video:
             is_cut_off=False,
         )
 
-    def _describe(self, header: Header, is_cut_off: bool) -> VideoInfo:
+    def _describe(self, header: Header, is_cut_off: bool, stream: int | None, picture: "VideoFrame") -> VideoInfo:
         duration_seconds = self._end_seconds()
         return VideoInfo(
             duration_seconds=duration_seconds,
@@ -239,6 +245,9 @@ class Video:
             subtitle_streams=header.subtitle_streams,
             promised_seconds=header.promised_seconds,
             is_cut_off=is_cut_off,
+            notes=(*header.notes, *picture_notes(picture, self._stored)),
+            gaps=picture_gaps(picture),
+            picture_stream=stream,
         )
 
     def _frames(self, wanted_pts: NDArray[np.int64], max_height: int | None) -> Iterator[Frame]:
@@ -250,7 +259,8 @@ class Video:
         def decode(interval: Interval, is_cancelled: Callable[[], bool]) -> Iterator[Frame]:
             with self._reader() as reader:
                 for position, picture in reader.decoder.pictures(interval, is_cancelled):
-                    pixels = reader.converter.rgb(picture, max_height)
+                    stored = reader.decoder.shapes.of(position, picture)
+                    pixels = reader.converter.rgb(picture, stored, max_height)
                     yield Frame(pixels, self._seconds_of(position))
 
         if len(intervals) == 1:
@@ -264,7 +274,7 @@ class Video:
             if self._is_closed:
                 raise ValueError(f"the video {self.path} was closed")
             reader = self._idle.pop() if self._idle else None
-        reader = reader or _Reader(Decoder(self.path, self._plan), RgbConverter(self._stored))
+        reader = reader or _Reader(Decoder(self.path, self._plan), RgbConverter(self._stored, self.info.codec))
         try:
             yield reader
         finally:
@@ -339,8 +349,8 @@ def _check_file(path: Path) -> None:
         raise VideoError(f"{path} may not be read by this user")
 
 
-def _plan(path: Path) -> PacketPlan:
-    plan = read_plan(path)
+def _plan(path: Path, stream: int | None) -> PacketPlan:
+    plan = read_plan(path, stream)
     if plan is None or not len(plan.shown):
         raise VideoError(f"{path}: no frame could be decoded, the file holds no picture")
     return plan
@@ -355,6 +365,10 @@ def _is_cut_off(header: Header, plan: PacketPlan) -> bool:
         reached = max(reached, plan.reached_seconds)
     missing_seconds = header.start_seconds + header.promised_seconds - reached
     return missing_seconds > max(0.5, 0.01 * header.promised_seconds) or (plan.ends_torn and missing_seconds > 0.1)
+
+
+def _derived(name: str) -> str:
+    return hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
 
 
 def _content_hash(path: Path) -> str:
