@@ -4,12 +4,14 @@ Only the picture itself is looked at, so that a frame got by a seek is the same 
 anew where they are combed, which is where something moved between the fields; a still part keeps all its lines.
 """
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
 _SMALLEST_SIDE = 3  # for less FFmpeg's filter has no neighbours to look at
+_CLOCK = Fraction(1, 1000)  # the filter wants one; of a single picture no time is asked
 
 
 def deinterlaced(picture: "VideoFrame") -> "VideoFrame":
@@ -23,9 +25,7 @@ def deinterlaced(picture: "VideoFrame") -> "VideoFrame":
     # fit those above and below is all that is left. A graph of one picture, because a graph remembers the one before.
     graph = Graph()
     graph.threads = 1
-    source = graph.add_buffer(
-        width=picture.width, height=picture.height, format=picture.format, time_base=picture.time_base
-    )
+    source = graph.add_buffer(width=picture.width, height=picture.height, format=picture.format, time_base=_CLOCK)
     graph.link_nodes(source, graph.add("yadif", "mode=send_frame:deint=all"), graph.add("buffersink")).configure()
     graph.vpush(picture)
     graph.vpush(None)

@@ -32,11 +32,11 @@ def read_header(path: Path, number: int | None = None) -> Header:
     """The header of the file and of picture stream `number`, or of its main one; VideoError where there is none."""
     import av
 
+    if _is_animated_webp(path):
+        raise VideoError(f"{path} is an animated WebP, which can't be decoded here: save it as GIF or MP4")
     try:
         with open_container(path) as container:
             name = container.format.name
-            if name == "webp_pipe" and _is_animated_webp(path):
-                raise VideoError(f"{path} is an animated WebP, which can't be decoded here: save it as GIF or MP4")
             if name == "tty" or name.endswith("_pipe") or name == "image2":  # text art and pictures "play" too
                 raise VideoError(f"{path} is not a video")
             stream = choose_stream(container, number)
@@ -66,4 +66,4 @@ def _is_animated_webp(path: Path) -> bool:
     """True where the extended header says so (RFC 9649, 2.7): a chunk VP8X with the second bit of its flags."""
     with path.open("rb") as file:
         head = file.read(21)
-    return head[12:16] == b"VP8X" and len(head) == 21 and bool(head[20] & 0x02)
+    return head[8:16] == b"WEBPVP8X" and len(head) == 21 and bool(head[20] & 0x02)

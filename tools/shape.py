@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 SQUARE = Fraction(1)
 MOST_UNEVEN_PIXEL = 5
 """A pixel more than so many times as wide as high, or as high as wide, is an error of the header and no shape."""
+MOST_PIXELS = 2**25
+"""No picture is enlarged past this (8K has as many), it is made smaller along the other side."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,10 @@ class StoredPicture:
     def _turned(self) -> tuple[int, int]:
         # the side with the coarser pixels is enlarged, so that nothing that was stored is lost
         aspect = self.pixel_aspect
-        width = self.width if aspect <= 1 else round(self.width * aspect)
-        height = self.height if aspect >= 1 else round(self.height / aspect)
+        if self.width * self.height * max(aspect, 1 / aspect) > MOST_PIXELS:
+            width, height = round(self.width * min(aspect, 1)), round(self.height / max(aspect, 1))
+        else:
+            width, height = round(self.width * max(aspect, 1)), round(self.height / min(aspect, 1))
         return (height, width) if self.orientation.transpose else (width, height)
 
     def fitted(self, width: int, height: int) -> tuple[int, int]:

@@ -146,7 +146,10 @@ def test_odd_sizes_lose_no_row_and_no_column(tmp_path: Path, size: tuple[int, in
 def test_a_turn_that_begins_in_mid_stream_turns_from_there_on(tmp_path: Path) -> None:
     clip = clips.write_clip(tmp_path / "c.ts", frames=60, keyframe_every=20)
     with av.open(str(clip)) as source:
-        turns = {n: BitStreamFilterContext(f"h264_metadata=display_orientation=insert:rotate={n}", source.streams.video[0]) for n in (90, 180)}
+        turns = {
+            n: BitStreamFilterContext(f"h264_metadata=display_orientation=insert:rotate={n}", source.streams.video[0])
+            for n in (90, 180)
+        }
     count = 0
 
     def turned(packet: "av.Packet") -> list["av.Packet"]:
