@@ -25,7 +25,9 @@ class NotIndexed:
     """True where neither the file nor the machine is to blame, but this program."""
 
 
-def index_all(paths: Iterable[Path], encoder: str | None, console: Console) -> list[NotIndexed]:
+def index_all(
+    paths: Iterable[Path], encoder: str | None, console: Console, picture_stream: int | None = None
+) -> list[NotIndexed]:
     """Indexes every video named or found in the folders named; gives those that could not be indexed.
 
     Whatever happens with one file, the others are indexed.
@@ -36,18 +38,18 @@ def index_all(paths: Iterable[Path], encoder: str | None, console: Console) -> l
     """
     videos = videos_in(paths)
     open_encoder(encoder or "auto")  # what is wrong with it is said once, and is no fault of the files
-    failed = [failure for video in videos if (failure := _index(video, encoder, console)) is not None]
+    failed = [failure for video in videos if (failure := _index(video, encoder, console, picture_stream)) is not None]
     if failed:
         names = ", ".join(str(failure.video) for failure in failed)
         _say(console, f"not indexed: {len(failed)} of {len(videos)} videos: {names}", "red")
     return failed
 
 
-def _index(video: Path, encoder: str | None, console: Console) -> NotIndexed | None:
+def _index(video: Path, encoder: str | None, console: Console, picture_stream: int | None) -> NotIndexed | None:
     try:
         with (
             index_progress(console) as on_progress,
-            open_toolbox(video, encoder=encoder, on_progress=on_progress) as toolbox,
+            open_toolbox(video, encoder=encoder, picture_stream=picture_stream, on_progress=on_progress) as toolbox,
         ):
             toolbox.index.wait()
             _say(console, f"{video}: {len(toolbox.index.store.seconds)} frames indexed")

@@ -313,6 +313,8 @@ class VideoFacts:
     has_subtitles: bool = False
     gaps: tuple[str, ...] = ()
     """What of the file can't be seen or heard, a sentence each."""
+    picture_stream: int | None = None
+    """Which stream of moving pictures was chosen, counted from 1; None for the file's main one."""
 
 
 @dataclass(frozen=True)

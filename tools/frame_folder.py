@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from tools.clock import StreamClock
 from tools.container import VideoError
 from tools.limits import MAX_PICTURE_FILES, check_length, check_picture_size, is_picture_size
+from tools.shape import StoredPicture, letterboxed
+from tools.still import decode_still
 from tools.video import Frame, VideoInfo, frame_ranks, window_times
 
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
@@ -98,12 +100,13 @@ class FrameFolder:
         pixels = _pixels(self._files[rank])
         if pixels is None:
             return None
-        size = (self.info.width, self.info.height)
-        if max_height is not None and max_height < size[1]:
-            size = (max(1, round(size[0] * max_height / size[1])), max_height)
+        box = (self.info.width, self.info.height)
+        if max_height is not None and max_height < box[1]:
+            box = (max(1, round(box[0] * max_height / box[1])), max_height)
+        size = StoredPicture(pixels.shape[1], pixels.shape[0]).fitted(*box)
         if size != pixels.shape[1::-1]:
             pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
-        return Frame(pixels, float(self.timestamps[rank]))
+        return Frame(letterboxed(pixels, *box), float(self.timestamps[rank]))
 
 
 def _number(file: Path) -> tuple[int, str]:
@@ -137,5 +140,4 @@ def _pixels(file: Path) -> NDArray[np.uint8] | None:
     size = _size(stored)
     if size is None or not is_picture_size(*size):
         return None
-    decoded = cv2.imdecode(np.frombuffer(stored, np.uint8), cv2.IMREAD_COLOR_RGB)
-    return None if decoded is None else np.asarray(decoded, np.uint8)
+    return decode_still(stored)

@@ -25,7 +25,7 @@ from tools.screen_text import TextLine, TextReader, TextSpan, track_text
 from tools.video import Frame
 
 _LINES: TypeAdapter[tuple[TextLine, ...]] = TypeAdapter(tuple[TextLine, ...])
-_VERSION = 3
+_VERSION = 4
 _WORKERS = 2
 _THUMB_CHANGE = 10
 """Greatest change of a thumbnail pixel, 0..255, up to which two frames hold the same text. The mean would miss a new

@@ -378,19 +378,21 @@ def open_toolbox(
     cache: Path | None = None,
     captioner: Captioner | None = None,
     until: float | None = None,
+    picture_stream: int | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Toolbox:
     """The tools of a video file, its index building or built; `captioner` takes the place of the packaged one.
 
     With `until`, the video ends at that second for every tool: no picture, sound, word or fact from later is there,
-    and nothing that was kept of the whole video is used.
+    and nothing that was kept of the whole video is used. `picture_stream` is which of its streams of moving pictures
+    is looked at, counted from 1; without it the file's main one.
 
     Raises:
-        ValueError: no such file, not a video, nothing decodable, nothing before `until`, an unknown encoder,
-            unreadable subtitles.
+        ValueError: no such file, not a video, nothing decodable, no such stream, nothing before `until`, an unknown
+            encoder, unreadable subtitles.
     """
     return toolbox_over(
-        Video(path, until),
+        Video(path, until, picture_stream),
         encoder=encoder,
         subtitles=subtitles,
         cache=cache,

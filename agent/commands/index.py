@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from agent.commands.outcome import EXIT_BAD_INPUT, EXIT_BUG
+from agent.commands.playing import add_picture_stream_option
 
 if TYPE_CHECKING:
     from agent.commands import Commands
@@ -17,6 +18,7 @@ def add(commands: "Commands") -> None:
     index = commands.add_parser("index", help="index videos ahead of questions, or prune the cache")
     index.add_argument("paths", nargs="*", metavar="VIDEO|FOLDER")
     index.add_argument("--encoder", default=None, metavar="SPEC")
+    add_picture_stream_option(index)
     index.add_argument("--prune", action="store_true", help="remove what was least recently used, past the size limit")
     index.add_argument("--max-gigabytes", type=float, default=None, metavar="N", help="size limit of the cache")
     index.set_defaults(run=_run)
@@ -28,7 +30,7 @@ def _run(options: argparse.Namespace) -> int:
     if not options.paths and not options.prune:
         raise ValueError("name a video or a folder to index, or --prune")
     progress = Console(stderr=True)
-    failed = index_all([Path(path) for path in options.paths], options.encoder, progress)
+    failed = index_all([Path(path) for path in options.paths], options.encoder, progress, options.picture_stream)
     if options.prune:
         prune_cache(options.max_gigabytes, progress)
     if any(failure.is_bug for failure in failed):

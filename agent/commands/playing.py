@@ -44,6 +44,7 @@ def add_playing_options(command: argparse.ArgumentParser) -> None:
         "--encoder", default=None, metavar="SPEC", help="of the frame index: auto, packaged, open_clip:MODEL"
     )
     command.add_argument("--subtitles", metavar="FILE", help="srt, vtt or ass")
+    add_picture_stream_option(command)
     command.add_argument("--resume", action="store_true", help="go on with this very question where it was interrupted")
     command.add_argument("--json", action="store_true", help="one JSON object on stdout and nothing else")
     command.add_argument(
@@ -51,6 +52,18 @@ def add_playing_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--save", metavar="FILE.json", help="write the trajectory, for replay")
     add_model_options(command)
+
+
+def add_picture_stream_option(command: argparse.ArgumentParser) -> None:
+    """Declares which of a file's streams of moving pictures is looked at."""
+    command.add_argument(
+        "--video",
+        dest="picture_stream",
+        type=int,
+        default=None,
+        metavar="N",
+        help="which stream of pictures, counted from 1, in a file with several; by default its main one",
+    )
 
 
 def play(
@@ -92,6 +105,7 @@ def play(
             encoder=options.encoder,
             subtitles=options.subtitles,
             until=question.until_seconds,
+            picture_stream=options.picture_stream,
             on_progress=on_progress,
         ) as toolbox,
     ):
