@@ -130,5 +130,7 @@ def thread_id(start: Trajectory, opening: str = "") -> str:
     """Names a run by what makes it the same run: video, question, options, policy, limits and first looks."""
     question = start.question
     asked = (question.task, question.text, *question.options)
+    if question.audio_track is not None:
+        asked += (f"sound track {question.audio_track}",)
     parts = (start.facts.content_hash, *asked, start.policy, repr(start.limits), str(start.sample), opening)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

@@ -1,7 +1,7 @@
 """`agent index`: builds the caches ahead of questions, and keeps them within their size."""
 
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,8 @@ from rich.console import Console
 from agent.console import index_progress
 from tools.cache import DEFAULT_LIMIT_BYTES, prune
 from tools.encoders import open_encoder
-from tools.toolbox import open_toolbox
+from tools.indexing import Progress
+from tools.toolbox import Toolbox, open_toolbox
 from tools.video import VideoError
 
 VIDEO_SUFFIXES = frozenset(".mp4 .m4v .mov .mkv .webm .avi .flv .wmv .ts .m2ts .mts .mpg .mpeg .3gp .ogv".split())
@@ -26,11 +27,16 @@ class NotIndexed:
 
 
 def index_all(
-    paths: Iterable[Path], encoder: str | None, console: Console, picture_stream: int | None = None
+    paths: Iterable[Path],
+    encoder: str | None,
+    console: Console,
+    picture_stream: int | None = None,
+    audio: int | None = None,
 ) -> list[NotIndexed]:
     """Indexes every video named or found in the folders named; gives those that could not be indexed.
 
-    Whatever happens with one file, the others are indexed.
+    Whatever happens with one file, the others are indexed. With `audio`, the speech of the sound track of that number
+    is recognised too.
 
     Raises:
         ValueError: a path does not exist, a folder holds no video, or there is no such encoder.
@@ -38,20 +44,30 @@ def index_all(
     """
     videos = videos_in(paths)
     open_encoder(encoder or "auto")  # what is wrong with it is said once, and is no fault of the files
-    failed = [failure for video in videos if (failure := _index(video, encoder, console, picture_stream)) is not None]
+
+    def open_one(video: Path, on_progress: Callable[[Progress], None]) -> Toolbox:
+        return open_toolbox(video, encoder=encoder, picture_stream=picture_stream, audio=audio, on_progress=on_progress)
+
+    failed = [
+        failure for video in videos if (failure := _index(video, open_one, console, audio is not None)) is not None
+    ]
     if failed:
         names = ", ".join(str(failure.video) for failure in failed)
         _say(console, f"not indexed: {len(failed)} of {len(videos)} videos: {names}", "red")
     return failed
 
 
-def _index(video: Path, encoder: str | None, console: Console, picture_stream: int | None) -> NotIndexed | None:
+def _index(
+    video: Path, open_one: Callable[[Path, Callable[[Progress], None]], Toolbox], console: Console, with_speech: bool
+) -> NotIndexed | None:
     try:
         with (
             index_progress(console) as on_progress,
-            open_toolbox(video, encoder=encoder, picture_stream=picture_stream, on_progress=on_progress) as toolbox,
+            open_one(video, on_progress) as toolbox,
         ):
             toolbox.index.wait()
+            if with_speech:
+                toolbox.read_speech(count=1)
             _say(console, f"{video}: {len(toolbox.index.store.seconds)} frames indexed")
             return None
     except (VideoError, OSError) as error:

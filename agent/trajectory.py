@@ -29,6 +29,8 @@ class Question:
     """What is wanted: an answer, a causal chain, or the three most likely next events."""
     until_seconds: float | None = None
     """Nothing from here on may be seen; None is the whole video."""
+    audio_track: int | None = None
+    """Number of the one sound track that is heard, from 1; None finds the one with speech."""
 
     def __post_init__(self) -> None:
         if not self.text.strip():
@@ -41,6 +43,8 @@ class Question:
             raise ValueError(f"to {self.task} there are no options to choose from, got {list(self.options)}")
         if self.until_seconds is not None and not self.until_seconds > 0:
             raise ValueError(f"need until_seconds > 0, got {self.until_seconds:g}")
+        if self.audio_track is not None and self.audio_track < 1:
+            raise ValueError(f"sound tracks are counted from 1, got {self.audio_track}")
 
 
 @dataclass(frozen=True)

@@ -153,9 +153,10 @@ def language_of(name: str) -> str | None:
 
 
 def language_code(tag: str | None) -> str | None:
-    """A language's tag of any kind as ISO 639-1 where it is a known one, else its first part; None for "und"."""
+    """A language's tag of any kind as ISO 639-1 where it is a known one, else its two or three letters, else None."""
     base = (tag or "und").casefold().replace("_", "-").split("-")[0]
-    return None if base in ("und", "mul", "zxx", "") else _NAMES.get(base, base)
+    found = _NAMES.get(base, base)
+    return found if re.fullmatch("[a-z]{2,3}", found) and found not in ("und", "mul", "zxx") else None
 
 
 @dataclass(frozen=True)

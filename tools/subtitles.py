@@ -198,7 +198,7 @@ def subtitle_tracks(path: Path) -> tuple[SubtitleTrack, ...]:
             found.append(
                 SubtitleTrack(
                     stream.index,
-                    stream.codec_context.name if stream.codec_context is not None else "unknown",
+                    "unknown" if stream.codec_context is None else stream.codec_context.codec.canonical_name,
                     language_code(stream.metadata.get("language")),
                     bool(stream.disposition & marks.default),
                     bool(stream.disposition & marks.forced) or any(w in title for w in ("forced", "signs", "songs")),
@@ -237,7 +237,7 @@ def subtitle_streams(video: "Footage", language: str | None = None) -> Subtitles
     for track in order:
         if track.is_forced and (main is None or track.language in (None, main.language)):
             forced = _stream(video, track)
-            lines, gaps = _merged(lines, forced.lines), (*gaps, *forced.gaps)
+            lines, gaps = merged(lines, forced.lines), (*gaps, *forced.gaps)
     if main is None:
         gaps = (*gaps, *_unread(tracks))
     return Subtitles(tuple(lines), gaps, is_whole=main is not None)
@@ -299,7 +299,7 @@ def _packet_text(raw: bytes, codec: str) -> bytes:
     return raw
 
 
-def _merged(lines: Sequence[SpeechLine], more: Sequence[SpeechLine]) -> list[SpeechLine]:
+def merged(lines: Sequence[SpeechLine], more: Sequence[SpeechLine]) -> list[SpeechLine]:
     """All lines in time order, without those of `more` that are said already at that time."""
     said: dict[str, list[SpeechLine]] = {}
     for line in lines:

@@ -19,6 +19,9 @@ def add(commands: "Commands") -> None:
     index.add_argument("paths", nargs="*", metavar="VIDEO|FOLDER")
     index.add_argument("--encoder", default=None, metavar="SPEC")
     add_picture_stream_option(index)
+    index.add_argument(
+        "--audio", type=int, default=None, metavar="N", help="recognise the speech of sound track N too, from 1"
+    )
     index.add_argument("--prune", action="store_true", help="remove what was least recently used, past the size limit")
     index.add_argument("--max-gigabytes", type=float, default=None, metavar="N", help="size limit of the cache")
     index.set_defaults(run=_run)
@@ -30,7 +33,9 @@ def _run(options: argparse.Namespace) -> int:
     if not options.paths and not options.prune:
         raise ValueError("name a video or a folder to index, or --prune")
     progress = Console(stderr=True)
-    failed = index_all([Path(path) for path in options.paths], options.encoder, progress, options.picture_stream)
+    failed = index_all(
+        [Path(path) for path in options.paths], options.encoder, progress, options.picture_stream, options.audio
+    )
     if options.prune:
         prune_cache(options.max_gigabytes, progress)
     if any(failure.is_bug for failure in failed):

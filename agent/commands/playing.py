@@ -45,6 +45,9 @@ def add_playing_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--subtitles", metavar="FILE", help="srt, vtt or ass")
     add_picture_stream_option(command)
+    command.add_argument(
+        "--audio", type=int, default=None, metavar="N", help="hear sound track N, from 1; without it, one with speech"
+    )
     command.add_argument("--resume", action="store_true", help="go on with this very question where it was interrupted")
     command.add_argument("--json", action="store_true", help="one JSON object on stdout and nothing else")
     command.add_argument(
@@ -84,6 +87,7 @@ def play(
     from tools.toolbox import open_toolbox
 
     progress = Console(stderr=True)
+    question = replace(question, audio_track=options.audio)
     limits = Limits(
         options.max_turns,
         options.max_frames,
@@ -106,6 +110,7 @@ def play(
             subtitles=options.subtitles,
             until=question.until_seconds,
             picture_stream=options.picture_stream,
+            audio=question.audio_track,
             on_progress=on_progress,
         ) as toolbox,
     ):

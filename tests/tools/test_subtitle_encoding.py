@@ -12,7 +12,7 @@ SAID = {
     "cs": "Kde jsi nechal tu knížku?\nVčera večer ještě ležela na polici.\nMožná ji vzala tvoje sestřenice.",
     "hu": "Hová tetted a könyvet?\nTegnap este még a polcon volt.\nTalán a nővéred vitte el, ő szereti.",
     "ro": "Unde ai pus cartea aceea?\nAseară era încă pe raftul de sus.\nPoate că a luat-o sora ta mai mică, ştii tu.",
-    "hr": "Gdje si ostavio onu knjižicu?\nJučer navečer još je bila na polici.\nMožda ju je uzela tvoja rođakinja, tko će znati.",
+    "hr": "Gdje si ostavio onu knjižicu?\nJučer navečer još je bila na polici.\nMožda ju je uzela rođakinja.",
     "ru": "Куда ты положил эту книгу?\nВчера вечером она стояла на полке.\nНаверное, её взяла твоя сестра.",
     "uk": "Куди ти поклав цю книжку?\nУчора ввечері вона ще стояла на полиці.\nМабуть, її взяла твоя сестра.",
     "bg": "Къде сложи тази книга?\nСнощи още беше на рафта.\nСигурно сестра ти я е взела.",
@@ -28,9 +28,9 @@ SAID = {
     "zh-tw": "你把那本書放在哪裡了？\n昨天晚上它還在架子上。\n也許是你妹妹拿走了。",
     "ja": "あの本をどこに置いたの？\n昨日の夜はまだ棚の上にあったよ。\n妹さんが持って行ったのかもしれない。",
     "ko": "그 책을 어디에 두었어?\n어젯밤에는 아직 선반 위에 있었는데.\n아마 네 여동생이 가져갔을 거야.",
-    "de": "Wohin hast du das Buch gelegt?\nGestern Abend war es noch im Regal, natürlich.\nVielleicht weiß deine Schwester mehr darüber.",
-    "fr": "Où as-tu posé ce livre ?\nHier soir, il était encore sur l'étagère.\nTa sœur l'a peut-être emporté, ça m'étonne.",
-    "es": "¿Dónde has puesto aquel libro?\nAnoche todavía estaba en el estante.\nQuizás se lo llevó tu hermana pequeña.",
+    "de": "Wohin hast du das Buch gelegt?\nGestern Abend war es noch im Regal.\nVielleicht weiß deine Schwester mehr.",
+    "fr": "Où as-tu posé ce livre ?\nHier soir, il était encore sur l'étagère.\nTa sœur l'a peut-être emporté.",
+    "es": "¿Dónde has puesto aquel libro?\nAnoche todavía estaba en el estante.\nQuizás se lo llevó tu hermana.",
     "sv": "Var lade du den där boken?\nI går kväll stod den ännu på hyllan.\nKanske tog din lillasyster den.",
 }
 SAVED = [

@@ -94,7 +94,8 @@ def test_a_clock_in_a_text_begins_no_cue() -> None:
 
 def test_notes_styles_and_names_of_cues_in_vtt_are_not_said() -> None:
     text = (
-        "WEBVTT - a title\n\nSTYLE\n::cue { color: red }\n\nREGION\nid:fred\n\nintro\n00:01.000 --> 00:02.000\nHello\n\n"
+        "WEBVTT - a title\n\nSTYLE\n::cue { color: red }\n\nREGION\nid:fred\n\n"
+        "intro\n00:01.000 --> 00:02.000\nHello\n\n"
         "NOTE\nnobody says this\n\nsecond cue\n00:03.000 --> 00:04.000\nthere\n<v Ann>you\n\nNOTE nor this\n"
     )
     assert [cue.text for cue in vtt_cues(text)] == ["Hello", "there you"]
@@ -131,15 +132,10 @@ def test_ass_braces_without_an_end_are_words() -> None:
 @pytest.mark.parametrize(
     "noise",
     [
-        "{" * 200_000,
-        "<" * 200_000,
-        "<b " * 70_000,
-        "{\\" * 100_000,
-        "<font a=" * 25_000,
-        "&" * 200_000,
-        "<" + " " * 200_000,
-    ]
-    + ["00:00:01,000 --> " * 12_000, " " * 200_000 + "x", "{a" * 100_000, "\\p" * 100_000, "{\\p1}" * 40_000],
+        *("{" * 200_000, "<" * 200_000, "<b " * 70_000, "{\\" * 100_000, "<font a=" * 25_000, "&" * 200_000),
+        *("<" + " " * 200_000, "00:00:01,000 --> " * 12_000, " " * 200_000 + "x", "{a" * 100_000),
+        *("\\p" * 100_000, "{\\p1}" * 40_000),
+    ],
     ids=lambda noise: noise[:8],
 )
 @pytest.mark.parametrize("ending", ["srt", "vtt", "ass"])
