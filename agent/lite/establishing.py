@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 
 from agent.lite.case import Case
 from agent.lite.extracting import relevances
-from agent.lite.notes import evidence_of_line, evidence_of_note, notes
+from agent.lite.notes import Note, evidence_of_line, evidence_of_note, notes
 from agent.lite.reading import Sense
 from agent.trajectory import Answer, Result, ToolCall
 from tools.observation import UNREADABLE
@@ -35,14 +35,19 @@ def not_shown(confidence: float) -> Answer:
 
 def cannot_tell(case: Case, *reasons: str) -> Answer:
     """No claim, why, and the lines that have most to do with the question."""
-    unread = {n.finding: n for n in notes(case.trajectory, "text") if n.finding.doubt == UNREADABLE}
+    unread = [n for n in notes(case.trajectory, "text", "search_text") if n.finding.doubt == UNREADABLE]
     lines = [*case.text_lines, *case.speech_lines]
     ranked = sorted(
         zip(relevances(case.reading, lines, case.similarity), lines, strict=True), key=lambda pair: -pair[0]
     )
     helpful = [evidence_of_line(case.trajectory, line) for _, line in ranked[:_MOST_HELP]]
-    evidence = (*helpful, *(evidence_of_note(note, note.finding.doubt) for note in list(unread.values())[:_MOST_HELP]))
+    evidence = (*helpful, *(evidence_of_note(note, note.finding.doubt) for note in _apart(unread)[:_MOST_HELP]))
     return Answer(" ".join(("I can't tell.", *reasons[:_MOST_REASONS])), evidence=evidence, cannot_tell=True)
+
+
+def _apart(found: list[Note]) -> list[Note]:
+    """One of each: two searches find the same."""
+    return list({note.finding: note for note in found}.values())
 
 
 def hidden_from(case: Case, sense: Sense, name: str | None = None) -> list[str]:

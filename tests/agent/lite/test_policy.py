@@ -98,7 +98,7 @@ def test_doubtful_text_is_never_an_answer() -> None:
 
 def test_words_that_do_not_answer_go_with_i_cant_tell_since_they_may_help() -> None:
     said = tuple(Finding("speech", t, t + 2, text, 0.9) for t, text in ((3.0, "The kettle is on."), (7.0, "Sit down.")))
-    ended = played("What does she say about taxes?", (), Findings(read_speech=said, search_speech=said))
+    ended = played("Who is mentioned in the tax return?", (), Findings(read_speech=said, search_speech=said))
     assert ended.answer is not None
     assert ended.answer.cannot_tell
     assert [(e.quote, e.start_seconds) for e in ended.answer.evidence] == [
