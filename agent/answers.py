@@ -31,7 +31,8 @@ _NOT_SHOWN = re.compile(
 _CANNOT_TELL = re.compile(
     r"(?:(?:i|we|it) )?(?:can ?not|can't|could not|couldn't|do not|don't|(?:(?:am|is) )?unable to) (?:be )?"
     rf"(?:tell|told|say|determined?|know|known|established?){_IN_VIDEO}"
-    r"(?:[ ,:;.–—(-]+(?:because|since|as|for|whether|what|which|who|when|where|how|if|this|that|the|it)\b.*)?",
+    r"(?:[,(]? ?(?:because|since|as|whether|what|which|who|when|where|how|if|this|that|the|it)\b.*"
+    r"|[.:;] .*| [–—-] .*)?",
     re.S,
 )
 """With a reason or with what can't be told, but not with more: "I can't tell a lie" is what somebody says."""
