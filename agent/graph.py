@@ -16,10 +16,10 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
-from agent.policy import Policy, PolicyError, Sight
+from agent.policy import OutOfTimeError, Policy, PolicyError, Sight
 from agent.trajectory import Calls, Stop, ToolCall, Trajectory, Turn
 from agent.transition import ToolRunner, step
-from agent.verification import verified
+from agent.verification import has_claim, verified
 from tools.cache import CacheError
 
 
@@ -84,8 +84,7 @@ def _first(state: State, runtime: Runtime[Players]) -> Literal["open", "think"]:
 def _after_act(state: State, runtime: Runtime[Players]) -> Literal["think", "verify", "__end__"]:
     if state["trajectory"].stop is None:
         return "think"
-    answer = state["trajectory"].answer
-    return "verify" if runtime.context.verify and answer is not None and answer.evidence else "__end__"
+    return "verify" if runtime.context.verify and has_claim(state["trajectory"].answer) else "__end__"
 
 
 def build_graph(checkpointer: SqliteSaver | None = None) -> Graph:
@@ -142,6 +141,8 @@ def run(
                     on_event(latest)
                 elif change.get("turn") is not None:
                     on_event(change["turn"])
+    except OutOfTimeError as late:
+        return latest.ended(Stop.TIME_LIMIT, str(late)) if latest.stop is None else latest
     except PolicyError as failure:
         return latest.ended(Stop.POLICY_FAILED, str(failure)) if latest.stop is None else latest
     except CacheError:  # a full disk is the user's to mend, not a bug

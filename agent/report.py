@@ -15,7 +15,7 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from agent.console import dollars
+from agent.console import dollars, gap_lines
 from agent.coverage import coverage_of, mmss
 from agent.overlay import BoxView, boxes_on, quotes
 from agent.pictures import Picture, PictureOf, Pictures, gather
@@ -166,6 +166,7 @@ def render(trajectory: Trajectory, picture: PictureOf) -> str:
         events=_events(answer, exhibits),
         until_seconds=_until_seconds(trajectory),
         too_few=too_few(trajectory),
+        gap_lines=gap_lines(trajectory),
         steps=_steps(trajectory, pictures),
         meters=meters(trajectory),
         pictures=pictures,

@@ -109,6 +109,8 @@ def _passes(
 def _end(answer: Answer | None, stop: Stop | None) -> str:
     if answer is None:
         return "not ended" if stop is None else str(stop) if stop in BROKEN_OFF else "no answer"
+    if answer.cannot_tell:
+        return "can't tell"
     return 'abstained ("not shown")' if answer.not_shown else "answered"
 
 

@@ -10,7 +10,6 @@ is four curves for a README.
 import argparse
 import base64
 import hashlib
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from rl.curves_picture import picture
 from rl.log_rows import LOG, Row, known, own_share, read_log
 from rl.panels import Subject, subjects_of
 from tools.cache import write_atomically
+from tools.plain_data import loads_json
 
 PAGE = "dashboard.html"
 _TERMS = "training.json"
@@ -141,7 +141,7 @@ def _terms(out: Path) -> list[tuple[str, str]]:
     if not path.exists():
         return []
     found: list[tuple[str, str]] = []
-    for name, value in json.loads(path.read_text(encoding="utf-8")).items():
+    for name, value in loads_json(path.read_text(encoding="utf-8")).items():
         inner = value if isinstance(value, dict) else {"": value}
         told = ", ".join(f"{key} {said}".strip() for key, said in inner.items() if said is not None)
         if told:

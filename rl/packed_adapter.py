@@ -11,6 +11,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
+from tools.plain_data import loads_json
+
 EXIT_BAD_INPUT = 2
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
@@ -29,7 +31,7 @@ def pack(adapter: Path, out: Path, base: str) -> int:
     if not (adapter / CONFIG).is_file() or not (adapter / WEIGHTS).is_file():
         raise ValueError(f"no adapter in {adapter}: need the folder that holds {CONFIG} and {WEIGHTS}")
     weights = {name: weight.to(torch.bfloat16).contiguous() for name, weight in load_file(adapter / WEIGHTS).items()}
-    config = json.loads((adapter / CONFIG).read_text(encoding="utf-8"))
+    config = loads_json((adapter / CONFIG).read_text(encoding="utf-8"))
     config |= {"base_model_name_or_path": base, "target_modules": sorted(config["target_modules"])}
     out.mkdir(parents=True, exist_ok=True)
     save_file(weights, out / WEIGHTS, metadata={"format": "pt"})

@@ -87,7 +87,7 @@ def is_consistent(run: Trajectory) -> bool | None:
     """
     steps = own_steps(run)
     answer = run.answer
-    if not steps or answer is None or answer.not_shown:
+    if not steps or answer is None or answer.abstains:
         return None
     thought = _plain(steps[-1].turn.thought)
     if not thought:

@@ -7,11 +7,11 @@ too. Seconds of the video count from the first frame shown.
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from tools.container import PacketReader
+from tools.container import PacketReader, is_empty
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -39,15 +39,15 @@ class StreamClock:
 
     default_offset: Fraction = Fraction(0)
     """Seconds to add to the container's time in streams that are in one piece."""
-    pieces: Mapping[int, Pieces] | None = None
+    pieces: Mapping[int, Pieces] = field(default_factory=dict)
     """By the stream's index, for those that are not."""
 
-    def later(self, seconds: float) -> "StreamClock":
+    def later(self, seconds: float | Fraction) -> "StreamClock":
         """The clock of a part of the video that begins at `seconds`."""
         by = Fraction(seconds)
         moved = {
             index: Pieces(known.first_packets, tuple(offset - by for offset in known.offsets))
-            for index, known in (self.pieces or {}).items()
+            for index, known in self.pieces.items()
         }
         return StreamClock(self.default_offset - by, moved)
 
@@ -57,9 +57,11 @@ class StreamClock:
         The container must have been opened anew, because packets are counted. The times of what is decoded from the
         packets are moved with them.
         """
-        known = (self.pieces or {}).get(stream.index)
-        for number, packet in enumerate(PacketReader(container, stream)):
+        known = self.pieces.get(stream.index)
+        number = 0
+        for packet in PacketReader(container, stream):
             offset = self.default_offset if known is None else known.offset_of(number)
+            number += not is_empty(packet)
             if packet.time_base:
                 ticks = round(offset / packet.time_base)
                 packet.pts = None if packet.pts is None else packet.pts + ticks

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tools.cache import explained, read_json_or_none, write_json
 
-FORMAT = 1
+FORMAT = 2
 THUMB_SHAPE = (18, 32, 3)
 MANIFEST = "manifest.json"
 

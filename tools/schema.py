@@ -12,6 +12,7 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
+from tools.leniency import mended
 from tools.observation import ToolError
 
 _ARGUMENT = re.compile(r"^(\w+):\s*(.*)$")
@@ -66,13 +67,22 @@ def validate(spec: ToolSpec, arguments: dict[str, Any]) -> dict[str, Any]:
         ToolError: they do not fit; names each misfit and the arguments that exist.
     """
     try:
-        checked = spec.arguments.model_validate(arguments)
+        checked = _checked(spec.arguments, arguments)
     except ValidationError as error:
         misfits = "; ".join(
             f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']} (got {e['input']!r:.80})" for e in error.errors()
         )
         raise ToolError(f"{spec.name}: {misfits}. Its arguments are {_signature(spec)}.") from None
     return {name: getattr(checked, name) for name in type(checked).model_fields}
+
+
+def _checked(model: type[BaseModel], arguments: dict[str, Any]) -> BaseModel:
+    try:
+        return model.model_validate(arguments)
+    except ValidationError as error:
+        if (fitting := mended(model, arguments, error)) is None:
+            raise
+        return model.model_validate(fitting)
 
 
 def _signature(spec: ToolSpec) -> str:

@@ -12,6 +12,7 @@ from tools.observation import FrameRef
 
 EXIT_NO_ANSWER = 1
 EXIT_BAD_INPUT = 2
+EXIT_CANNOT_TELL = 3
 EXIT_POLICY_FAILED = 69
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
@@ -48,7 +49,11 @@ def exit_status(trajectory: Trajectory, progress: Console) -> int:
     if trajectory.stop is Stop.INTERRUPTED:
         progress.print("agent: interrupted; go on with --resume", highlight=False)
         return EXIT_INTERRUPTED
-    return 0 if trajectory.answer is not None else EXIT_NO_ANSWER
+    if trajectory.error:  # why a limit left no answer
+        progress.print(f"agent: {trajectory.error}", style="red", highlight=False, markup=False, soft_wrap=True)
+    if trajectory.answer is None:
+        return EXIT_NO_ANSWER
+    return EXIT_CANNOT_TELL if trajectory.answer.cannot_tell else 0
 
 
 def summary_json(trajectory: Trajectory) -> str:
@@ -64,6 +69,8 @@ def summary_json(trajectory: Trajectory) -> str:
         "answer": answer.text if answer is not None else None,
         "option": answer.option if answer is not None else None,
         "not_shown": answer.not_shown if answer is not None else None,
+        "cannot_tell": answer.cannot_tell if answer is not None else None,
+        "gaps": trajectory.gaps,
         "confidence": trajectory.confidence,
         "evidence": [asdict(item) for item in answer.evidence] if answer is not None else [],
         "verification": asdict(trajectory.verification) if trajectory.verification is not None else None,

@@ -46,6 +46,7 @@ def add_playing_options(command: argparse.ArgumentParser) -> None:
         "--encoder", default=None, metavar="SPEC", help="of the frame index: auto, packaged, open_clip:MODEL"
     )
     command.add_argument("--subtitles", metavar="FILE", help="srt, vtt or ass")
+    add_picture_stream_option(command)
     command.add_argument(
         "--audio", type=int, default=None, metavar="N", help="hear sound track N, from 1; without it, one with speech"
     )
@@ -56,6 +57,18 @@ def add_playing_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--save", metavar="FILE.json", help="write the trajectory, for replay")
     add_model_options(command)
+
+
+def add_picture_stream_option(command: argparse.ArgumentParser) -> None:
+    """Declares which of a file's streams of moving pictures is looked at."""
+    command.add_argument(
+        "--video",
+        dest="picture_stream",
+        type=int,
+        default=None,
+        metavar="N",
+        help="which stream of pictures, counted from 1, in a file with several; by default its main one",
+    )
 
 
 def play(
@@ -99,6 +112,7 @@ def play(
             encoder=options.encoder,
             subtitles=options.subtitles,
             until=question.until_seconds,
+            picture_stream=options.picture_stream,
             audio=question.audio_track,
             on_progress=on_progress,
         ) as toolbox,

@@ -75,7 +75,11 @@ _WRITTEN = (
     r"(?i:\s+(?:(?:that|which)\s+)?(?:says?|reads?|saying|reading))?"
 )
 _CAPITALS = r"(?=[A-Z0-9'’& -]{3})([A-Z][A-Z0-9'’&-]+(?:\s+[A-Z][A-Z0-9'’&-]+)*)(?!\w)"
-_NAMED = re.compile(_WRITTEN + rf"\s+(?:[\"“‘'«]([^\"”’'»]{{2,60}})[\"”’'»]|{_CAPITALS})")
+_FOREIGN = r"[^\s\u0000-\u024f\u1e00-\u1eff\u2000-\u206f\u3000-\u303f\uff00-\uff20]"
+"""A letter of a script that an English question is not written in."""
+_NAMED = re.compile(
+    _WRITTEN + rf"\s+(?:[\"“‘'«]([^\"”’'»]{{2,60}})[\"”’'»]|{_CAPITALS}|({_FOREIGN}+(?: {_FOREIGN}+)*))"
+)
 _ASKED = frozenset("colour color number interval second seconds time times often order kind exactly".split())
 _HOW_OFTEN = re.compile(r"\bhow (?:many (?:different |separate )?times|often)\b", re.I)
 _PLACES = ("left", "right", "top", "bottom", "above", "below", "corner", "centre", "center", "middle", "upper", "lower")
@@ -141,7 +145,7 @@ def subject_of(text: str) -> str:
 def written_in(text: str) -> str | None:
     """The words that a question or an option says are written somewhere, or None: quoted, or in capitals."""
     match = _NAMED.search(text)
-    return None if match is None else match[1] or match[2]
+    return None if match is None else match[1] or match[2] or match[3]
 
 
 def parse_span(text: str, duration_seconds: float) -> Span | None:

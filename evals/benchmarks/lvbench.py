@@ -17,6 +17,7 @@ from evals.extraction.first_letter import official_lvbench
 from evals.extraction.ranked import lmms_mcq
 from evals.scoring import Score
 from evals.spans import Span
+from tools.plain_data import loads_json
 
 _SHORT_NAMES = {
     "key information retrieval": "KIR",
@@ -95,7 +96,7 @@ def write_submission(items: Sequence[Item], said: Mapping[str, str]) -> str:
 
 def read_submission(text: str) -> dict[str, str]:
     """The letters by uid."""
-    return {str(key): str(value) for key, value in json.loads(text).items()}
+    return {str(key): str(value) for key, value in loads_json(text).items()}
 
 
 LVBENCH = Benchmark(

@@ -3,13 +3,13 @@
 None is "left out of the denominator".
 """
 
-import json
 import re
 import string
 from collections.abc import Mapping
 
 from evals.extraction.json_block import json_block
 from evals.extraction.marks import without_marks
+from tools.plain_data import loads_json
 
 
 def official_mvbench(said: str, gold: str) -> bool:
@@ -59,8 +59,8 @@ def official_cgbench(said: str, gold: str) -> bool | None:
     if block := json_block(said):
         quoted = re.sub(r"(?<=:\s)([A-Za-z_]\w*)", r'"\1"', block)
         try:
-            return bool(json.loads(quoted)["result"] == gold)
-        except (json.JSONDecodeError, KeyError, TypeError):
+            return bool(loads_json(quoted)["result"] == gold)
+        except (ValueError, KeyError, TypeError):
             pass  # the source goes on to the letters
     letters = re.findall(r"\b[A-H]\b", said)
     return gold in letters if letters else None

@@ -1,10 +1,10 @@
 """Seconds out of a text: the rules of lmms-eval for Charades-STA and of CG-Bench for clue intervals, and ours."""
 
-import json
 import re
 
 from evals.extraction.json_block import json_block
 from evals.spans import Span
+from tools.plain_data import loads_json
 
 _EXAMPLE = "a specific example is : 20.8 - 30.0 seconds"
 _KEYS = ("start", "end", "happen")
@@ -73,8 +73,8 @@ def strict_cgbench_spans(said: str) -> tuple[Span, ...] | None:
 
 def _result(block: str) -> object:
     try:
-        return json.loads(block)["result"]
-    except (json.JSONDecodeError, KeyError, TypeError):
+        return loads_json(block)["result"]
+    except (ValueError, KeyError, TypeError):
         return None
 
 

@@ -72,7 +72,7 @@ def build(out: Path, shape: Shape = Shape(), text: Path | None = None, seed: int
     """
     source = text or smollm2.unpacked()
     tokenizer = _tokenizer(source)
-    llama: Any = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32)
+    llama: Any = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, trust_remote_code=False)
     if not isinstance(llama, LlamaForCausalLM):
         raise ValueError(f"{source} holds a {type(llama).__name__}: need a Llama, as SmolLM2 is one")
     torch.manual_seed(seed)
@@ -92,7 +92,7 @@ def build(out: Path, shape: Shape = Shape(), text: Path | None = None, seed: int
 
 def _tokenizer(source: Path) -> Any:
     """SmolLM2's, with the tokens of pictures behind its own."""
-    tokenizer: Any = AutoTokenizer.from_pretrained(source)
+    tokenizer: Any = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
     tokenizer.add_tokens([AddedToken(word, special=True, normalized=False) for word in VISION_TOKENS], True)
     tokenizer.eos_token, tokenizer.pad_token = "<|im_end|>", "<|endoftext|>"
     tokenizer.chat_template = TEMPLATE

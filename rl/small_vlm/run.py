@@ -30,6 +30,7 @@ from rl.small_vlm.naming import named, policy_of, scenes_of, told
 from rl.small_vlm.plan import Plan, read_plan
 from tools.cache import write_atomically
 from tools.observation import MissingPartError
+from tools.plain_data import loads_json
 
 Say = Callable[[str], None]
 
@@ -74,7 +75,7 @@ class _Done:
         self._say = say
 
     def __call__(self, name: str, stage: Callable[[], str]) -> str:
-        known: dict[str, str] = json.loads(self._path.read_text(encoding="utf-8")) if self._path.exists() else {}
+        known: dict[str, str] = loads_json(self._path.read_text(encoding="utf-8")) if self._path.exists() else {}
         if name not in known:
             self._say(f"== {name}")
             started = time.perf_counter()

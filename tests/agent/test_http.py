@@ -18,8 +18,9 @@ from PIL import Image
 
 from agent.asking import ask
 from agent.backends.http import HttpPolicy
-from agent.chat.client import MAX_WAIT_SECONDS, Clock, RefusedError
+from agent.chat.client import MAX_WAIT_SECONDS, Clock
 from agent.chat.dialect import Asked, Dialect, adapted
+from agent.chat.troubles import RefusedError
 from agent.policy import PolicyError, PolicyOptions, open_policy
 from agent.trajectory import Calls, Limits, Malformed, Question, Stop, Trajectory, Turn, VideoFacts, to_json
 from tests.agent.fake_server import (
