@@ -18,6 +18,8 @@ JUMP_SECONDS = 10.0
 """A gap up to this is never taken for a jump, as in FFmpeg's tools (dts_delta_threshold)."""
 _JUMP_STEPS = 10
 """Nor is a gap of as many frames of a slow time-lapse."""
+_REACH = 4
+"""How many usual steps a picture may take in a stream of variable rate."""
 SHORT_PACKETS = 8
 """How many packets are looked at to tell one damaged time from a clock that began again."""
 
@@ -129,9 +131,10 @@ class _Cutter:
             return gap > self._limit and self._last_duration < gap // 2
         if self._depth == 0 or self._is_key[place]:
             return time < latest
-        if latest - time > self._limit and not self._is_before_gap(time):
-            return True
-        return len(self._latest) > self._depth and time < self._latest[0]
+        # Behind all that are known: too many come before it, or it is further back than so many pictures can reach.
+        behind = self._latest[0] - time
+        is_far = behind > _REACH * (self._depth + 1) * self._step and not self._is_before_gap(time)
+        return behind > 0 and (len(self._latest) > self._depth or is_far)
 
     def _is_before_gap(self, time: int) -> bool:
         """Whether a picture shown before the gap that this piece began with was put in after one shown after it."""
@@ -143,9 +146,7 @@ class _Cutter:
         if earliest <= time <= latest and self._depth:
             return False  # a small step back at a keyframe
         ahead = [t for t in self._times[place + 1 : place + 1 + SHORT_PACKETS] if t is not None]
-        on_with_piece = sum(earliest < t <= latest + self._limit for t in ahead)
-        on_with_it = sum(time - self._depth * self._step <= t <= time + self._limit for t in ahead)
-        return bool(ahead) and 2 * on_with_piece > len(ahead) and on_with_piece > on_with_it
+        return 2 * sum(abs(t - latest) < abs(t - time) for t in ahead) > len(ahead)
 
     def pieces(self) -> Cut:
         """The result of the pass."""
