@@ -182,6 +182,8 @@ class ChatClient:
         return backoff * (0.5 + self._clock.jitter())
 
     def _wait(self, seconds: float, trouble: PassingError, deadline: _Deadline) -> None:
+        if trouble.wait_seconds is None:
+            seconds = min(seconds, deadline.left() / 2)  # what nobody asked for may be shorter
         if seconds >= deadline.left():
             raise self._late(f"{trouble}; it can't be asked again in {seconds:.0f} s, which is not")
         if trouble.is_loading or trouble.wait_seconds is not None:

@@ -39,7 +39,7 @@ def _or_none(value: object, check: Callable[[object], _T]) -> _T | None:
 
 def _listed(value: object) -> object:
     """A single call as a list of one."""
-    return [value] if isinstance(value, dict) else value
+    return [value] if isinstance(value, dict) and value else value
 
 
 _NotNeeded = WrapValidator(_or_none)

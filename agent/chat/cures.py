@@ -24,7 +24,8 @@ SIZE = re.compile(
 )
 """What a refusal says where a request holds too much. llama.cpp: "the request exceeds the available context size";
 vLLM: "This model's maximum context length is 4096 tokens", "At most 1 image(s) may be provided in one prompt."; LM
-Studio: "Trying to keep the first 15857 tokens when context the overflows" (lmstudio-ai/lmstudio-bug-tracker, issue 237)."""
+Studio: "Trying to keep the first 15857 tokens when context the overflows"
+(https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/237)."""
 
 
 @dataclass(frozen=True)

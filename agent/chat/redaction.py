@@ -8,12 +8,12 @@ import base64
 import json
 import re
 from typing import Any
-from urllib.parse import quote
 
 _GRAM = 8
 """Characters that make a trace; a shorter key is no secret but a word such as EMPTY or ollama."""
 _PLACE = "[key]"
-_ESCAPED = re.compile(r"\\u00([2-7][0-9a-fA-F])|&#(\d{2,3});|&#x([2-7][0-9a-fA-F]);")
+_PLAIN = ("-", "_", ".", "~", "+", "/", "=", ":")
+_ESCAPED = re.compile(r"(?:\\u00|\\x|%|&#x)([2-7][0-9a-fA-F]);?|&#(\d{2,3});")
 
 
 class Redactor:
@@ -83,7 +83,7 @@ class Redactor:
 def _forms(key: str) -> list[str]:
     """How a key may be written, in lower case."""
     data = key.encode()
-    forms = [key, quote(key, safe=""), data.hex(), "".join(f"%{byte:02x}" for byte in data), data.hex(" ")]
+    forms = [key, data.hex(), data.hex(" ")]
     for shift in range(3):
         # the first and the last characters also hold bits of what stands beside the key
         coded = base64.b64encode(bytes(shift) + data).decode().rstrip("=")[shift + bool(shift) : -1]
@@ -93,6 +93,7 @@ def _forms(key: str) -> list[str]:
 
 
 def _unescaped(match: re.Match[str]) -> str:
-    code = int(match[1] or match[3], 16) if match[1] or match[3] else int(match[2])
+    code = int(match[1], 16) if match[1] else int(match[2])
     character = chr(code) if 32 < code < 127 else ""
-    return character if character.isalnum() or character in ("-", "_", ".", "~") else match[0]
+    # quotes and the like stay as they are: around them stands JSON
+    return character if character.isalnum() or character in _PLAIN else match[0]
