@@ -38,8 +38,8 @@ _CANNOT_TELL = re.compile(
 """With a reason or with what can't be told, but not with more: "I can't tell a lie" is what somebody says."""
 _BARE_WORDS = 3
 """"I cannot tell" has no reason in it."""
+_FENCE = "```"
 _LETTER = re.compile(r"^\(?([A-Za-z])(?:[).:]+\s*|\s*$)(.*)$", re.S)
-_FENCE = re.compile(r"^```(?:json)?\s*(.*?)\s*```$", re.S)
 
 Confidence = Annotated[float, Field(ge=0, le=1)]
 
@@ -134,11 +134,17 @@ class PredictionsSheet(BaseModel):
     predictions: Annotated[list[PredictionSheet], Field(min_length=1)]
 
 
+def unfenced(text: str) -> str:
+    """The text without the Markdown fence around it, if there is one, and without space around it."""
+    content = text.strip()
+    if len(content) < 2 * len(_FENCE) or not (content.startswith(_FENCE) and content.endswith(_FENCE)):
+        return content
+    return content.removeprefix(_FENCE).removesuffix(_FENCE).removeprefix("json").strip()
+
+
 def read_answer(text: str, trajectory: Trajectory) -> Answer | Malformed:
     """The answer in the text, its claims held against the trajectory."""
-    content = text.strip()
-    if (fence := _FENCE.match(content)) is not None:
-        content = fence[1]
+    content = unfenced(text)
     if not content:
         return Malformed(text, "the answer is empty")
     try:

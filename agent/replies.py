@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from agent.answers import read_answer
+from agent.answers import read_answer, unfenced
 from agent.bare_calls import bare_calls
 from agent.tags import neutral
 from agent.trajectory import Calls, Malformed, Move, Reply, ToolCall, Trajectory, Turn, Usage, next_call_ids
@@ -17,7 +17,6 @@ from tools.plain_data import loads_json
 
 _ANSWER = re.compile(r"<answer>(.*?)(?:</answer>|\Z)", re.S)
 _CALL = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.S)
-_FENCE = re.compile(r"^```(?:json)?\s*(.*?)\s*```$", re.S)
 _ADAPTER: TypeAdapter[Turn] = TypeAdapter(Turn)
 _EXCERPT = 120
 
@@ -134,10 +133,7 @@ def _native(call: dict[str, Any]) -> tuple[str, dict[str, Any]] | str:
 
 
 def _written(text: str) -> tuple[str, dict[str, Any]] | str:
-    content = text.strip()
-    if (fence := _FENCE.match(content)) is not None:
-        content = fence[1]
-    call = _loaded(content)
+    call = _loaded(unfenced(text))
     if isinstance(call, str):
         return call
     return _named(call.get("name"), call.get("arguments", call.get("parameters")))

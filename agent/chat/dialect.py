@@ -16,7 +16,7 @@ OPTIONAL = ("temperature", "top_p", "seed", "stop", "stream_options", "logprobs"
 _NO_CURE = (401, 402, 403, 408, 429)
 """Who asks, and how often: nothing that another form of the request would change."""
 _NO_STREAM = re.compile(
-    r"\bstream(ing)?\b.*(not|un)\W?(supported|available|allowed)|\bstream\b.*must be (verified|false)", re.I
+    r"\bstream(ing)?\b.{0,200}(not|un)\W?(supported|available|allowed)|\bstream\b.{0,200}must be (verified|false)", re.I
 )
 _TOOLS = re.compile(r"\btool|\bfunction|auto-tool-choice|--jinja", re.I)
 _MOST_TOKENS = re.compile(

@@ -102,13 +102,28 @@ def lmms_mmvu_open(said: str, gold: str) -> bool:
     words, right_words = ([w for word in t.split() if (w := word.strip(string.punctuation))] for t in (text, right))
     if 2 <= len(right_words) <= 5 and all(word in words for word in right_words if len(word) > 2):
         return True
-    orders = [re.search(r"o\s*\([^)]+\)", t) for t in (text, right)]  # O(n^2)
-    return orders[0] is not None and orders[1] is not None and orders[0][0] == orders[1][0]
+    order = _order(text)
+    return order is not None and order == _order(right)
+
+
+def _order(text: str) -> str | None:
+    """The first `o(...)`, as in O(n log n), as by `o\\s*\\([^)]+\\)`."""
+    opening = re.search(r"o ?\((?!\))", text)
+    stop = -1 if opening is None else text.find(")", opening.end())
+    return None if opening is None or stop < 0 else text[opening.start() : stop + 1]
 
 
 def official_longvideo_reason(said: str, gold: str) -> bool:
     """Whether the texts in the answer tags are the same, byte for byte; without tags the whole text counts."""
     phrase = "Therefore the final answer is: "
-    tag = rf"<answer>{phrase if phrase.rstrip() in said else ''}(.*?)</answer>"
-    found, right = re.search(tag, said), re.search(r"<answer>(.*?)</answer>", gold)
-    return (found[1] if found else said).strip() == (right[1] if right else gold).strip()
+    opening = f"<answer>{phrase if phrase.rstrip() in said else ''}"
+    return _on_a_line(said, opening).strip() == _on_a_line(gold, "<answer>").strip()
+
+
+def _on_a_line(text: str, opening: str) -> str:
+    """What stands in the first tag that ends on its line; the whole text without one."""
+    for line in text.split("\n"):
+        _, opened, inside = line.partition(opening)
+        if opened and "</answer>" in inside:
+            return inside.partition("</answer>")[0]
+    return text

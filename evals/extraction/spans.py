@@ -21,7 +21,7 @@ def lmms_charades(said: str) -> Span | None:
     text = said.lower().replace(_EXAMPLE, "").replace("to", "-")
     sentences = re.split(r"[!?\n]", text)
     spoken = [sentence for sentence in sentences if any(key in sentence for key in _KEYS)] or sentences
-    for shape in (rf"\b({_CLOCK})\s*[–-]\s*({_CLOCK})\b", rf"({_NUMBER})\s*[–-]\s*({_NUMBER})"):
+    for shape in (rf"\b({_CLOCK})\s*[–-]\s*({_CLOCK})\b", rf"(?<!\d)({_NUMBER})\s*[–-]\s*({_NUMBER})"):
         for sentence in spoken:
             if found := re.search(shape, sentence):
                 return _ordered(_seconds(found[1]), _seconds(found[2]))
@@ -31,7 +31,7 @@ def lmms_charades(said: str) -> Span | None:
         if len(times) >= 2:
             return _ordered(times[0], times[1])
     # a last resort: the numbers of a span in seconds, as 24.0s - 30.0s
-    shape = rf"({_NUMBER})\s*s?\s*[–-]\s*({_NUMBER})\s*s?"
+    shape = rf"(?<!\d)({_NUMBER})\s*+s?\s*+[–-]\s*+({_NUMBER})\s*s?"
     last = next((found for sentence in spoken if (found := re.search(shape, sentence))), None)
     return _ordered(float(last[1]), float(last[2])) if last else None
 
