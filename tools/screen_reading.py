@@ -11,12 +11,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from difflib import SequenceMatcher
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
+from typing_extensions import TypedDict
 
-from tools.cache import read_json_or_none, video_folder, write_json
+from tools.cache import keep, kept, video_folder
 from tools.footage import Footage
 from tools.indexing import VideoIndex
 from tools.observation import FULL_FRAME, Box, Finding
@@ -24,8 +26,7 @@ from tools.sampling import box_inside, crop
 from tools.screen_text import TextLine, TextReader, TextSpan, track_text
 from tools.video import Frame
 
-_LINES: TypeAdapter[tuple[TextLine, ...]] = TypeAdapter(tuple[TextLine, ...])
-_VERSION = 3
+_VERSION: Literal[3] = 3
 _WORKERS = 2
 _THUMB_CHANGE = 10
 """Greatest change of a thumbnail pixel, 0..255, up to which two frames hold the same text. The mean would miss a new
@@ -34,6 +35,18 @@ _GLANCES_A_READING = 4
 _FINEST_SECONDS = 0.125
 _SAME_LINE = 0.7
 """Likeness from which two readings are the same line: half faded in, a letter or two are misread."""
+
+
+class _Kept(TypedDict):
+    """What is remembered of a video on disk."""
+
+    version: Literal[3]
+    frames: tuple[tuple[float, tuple[TextLine, ...]], ...]
+    glances: tuple[tuple[float, bool], ...]
+    refined: tuple[tuple[tuple[str, float, float, float, float], tuple[float, float]], ...]
+
+
+_KEPT = TypeAdapter(_Kept)
 
 
 @dataclass(frozen=True)
@@ -152,18 +165,16 @@ class ScreenText:
 
     def _load(self) -> dict[float, tuple[TextLine, ...]]:
         if self._known is None:
-            kept = read_json_or_none(self._path)
-            if not isinstance(kept, dict) or kept.get("version") != _VERSION:
-                kept = {"frames": [], "glances": [], "refined": []}
-            self._known = {seconds: _LINES.validate_python(lines) for seconds, lines in kept["frames"]}
-            self._glances = dict(kept["glances"])
-            self._refined = {tuple(key): (start, stop) for key, (start, stop) in kept["refined"]}
+            known = kept(self._path, _KEPT) or _Kept(version=_VERSION, frames=(), glances=(), refined=())
+            self._known = dict(known["frames"])
+            self._glances = dict(known["glances"])
+            self._refined = dict(known["refined"])
         return self._known
 
     def _save(self) -> None:
         rows = [[seconds, [asdict(line) for line in lines]] for seconds, lines in sorted(self._load().items())]
         glances, refined = sorted(self._glances.items()), list(self._refined.items())
-        write_json(self._path, {"version": _VERSION, "frames": rows, "glances": glances, "refined": refined})
+        keep(self._path, {"version": _VERSION, "frames": rows, "glances": glances, "refined": refined})
 
     @property
     def _path(self) -> Path:

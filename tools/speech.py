@@ -9,13 +9,15 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
 
 from tools import packaged
-from tools.cache import read_json_or_none, video_folder, write_json
+from tools.cache import keep, kept, video_folder
 from tools.observation import MissingPartError
 from tools.sound import SAMPLE_RATE, audio_blocks
 from tools.speech_search import search_lines
@@ -85,16 +87,16 @@ class Recogniser:
         `on_progress` gets (seconds done, seconds in all) after each block of sound.
         """
         path = video_folder(video.content_hash, cache) / f"speech-{self.name}.json"
-        known = _read_transcript(path)
+        known = kept(path, _KEPT)
         if known is not None:
-            return known
+            return known["lines"]
         lines: list[SpeechLine] = []
         for start_seconds, sound in audio_blocks(video):
             lines += self.listen(sound, start_seconds)
             if on_progress:
                 on_progress(start_seconds + len(sound) / SAMPLE_RATE, video.info.duration_seconds)
         lines = mark_repeats(lines if video.until_seconds is None else ended_at(lines, video.until_seconds))
-        write_json(path, {"version": _VERSION, "lines": [asdict(line) for line in lines]})
+        keep(path, {"version": _VERSION, "lines": [asdict(line) for line in lines]})
         return tuple(lines)
 
     def listen(self, sound: NDArray[np.float32], start_seconds: float = 0.0) -> list[SpeechLine]:
@@ -210,19 +212,14 @@ def _words_of(line: SpeechLine) -> list[str]:
     return re.findall(r"\w+", line.text.lower())
 
 
-_VERSION = 1
+_VERSION: Literal[1] = 1
 
 
-def _read_transcript(path: Path) -> tuple[SpeechLine, ...] | None:
-    """The kept transcript, None if there is none or it is not one of ours."""
-    match read_json_or_none(path):
-        case {"version": 1, "lines": list(rows)}:
-            try:
-                return tuple(_kept_line(**row) for row in rows)
-            except TypeError:  # other fields than ours: written by another version
-                return None
-    return None
+class _Kept(TypedDict):
+    """A transcript on disk."""
+
+    version: Literal[1]
+    lines: tuple[SpeechLine, ...]
 
 
-def _kept_line(words: Sequence[dict[str, Any]], doubts: Sequence[str], **fields: Any) -> SpeechLine:
-    return SpeechLine(**fields, words=tuple(Word(**word) for word in words), doubts=tuple(doubts))
+_KEPT = TypeAdapter(_Kept)
