@@ -74,7 +74,8 @@ class RunKeeper(SqliteSaver):
         try:
             return None if self._has_failed else super().get_tuple(config)
         except sqlite3.Error as error:
-            return self._fail(error)
+            self._fail(error)
+            return None
 
     def put(
         self,

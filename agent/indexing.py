@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from agent.console import index_progress
 from tools.cache import DEFAULT_LIMIT_BYTES, prune
@@ -27,9 +28,11 @@ def index_all(paths: Iterable[Path], encoder: str | None, console: Console) -> l
                 open_toolbox(video, encoder=encoder, on_progress=on_progress) as t,
             ):
                 t.index.wait()
-                console.print(f"{video}: {len(t.index.store.seconds)} frames indexed", highlight=False, soft_wrap=True)
+                console.print(
+                    escape(f"{video}: {len(t.index.store.seconds)} frames indexed"), highlight=False, soft_wrap=True
+                )
         except VideoError as error:
-            console.print(f"{video}: {error}", highlight=False, style="red", soft_wrap=True)
+            console.print(escape(f"{video}: {error}"), highlight=False, style="red", soft_wrap=True)
             failed.append(video)
     return failed
 
@@ -50,8 +53,8 @@ def videos_in(paths: Iterable[Path]) -> list[Path]:
 
 def prune_cache(max_gigabytes: float | None, console: Console) -> None:
     """Removes the least recently used videos until the cache fits, and says what it did."""
-    if max_gigabytes is not None and max_gigabytes < 0:
-        raise ValueError(f"need --max-gigabytes >= 0, got {max_gigabytes:g}")
+    if max_gigabytes is not None and not 0 <= max_gigabytes < 1e9:
+        raise ValueError(f"need 0 <= --max-gigabytes < 1e9, got {max_gigabytes:g}")
     limit = DEFAULT_LIMIT_BYTES if max_gigabytes is None else int(max_gigabytes * 1e9)
     pruned = prune(limit)
     console.print(

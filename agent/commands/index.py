@@ -4,9 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
-from agent.commands.outcome import EXIT_BAD_INPUT
+from agent.ending import EXIT_BAD_INPUT
+from agent.terminal import Screen
 
 if TYPE_CHECKING:
     from agent.commands import Commands
@@ -27,7 +26,7 @@ def _run(options: argparse.Namespace) -> int:
 
     if not options.paths and not options.prune:
         raise ValueError("name a video or a folder to index, or --prune")
-    progress = Console(stderr=True)
+    progress = Screen(stderr=True)
     failed = index_all([Path(path) for path in options.paths], options.encoder, progress)
     if options.prune:
         prune_cache(options.max_gigabytes, progress)
