@@ -101,8 +101,8 @@ def videos_in(paths: Iterable[Path]) -> list[Path]:
 
 def prune_cache(max_gigabytes: float | None, console: Console) -> None:
     """Removes the least recently used videos until the cache fits, and says what it did."""
-    if max_gigabytes is not None and max_gigabytes < 0:
-        raise ValueError(f"need --max-gigabytes >= 0, got {max_gigabytes:g}")
+    if max_gigabytes is not None and not 0 <= max_gigabytes < 1e9:
+        raise ValueError(f"need 0 <= --max-gigabytes < 1e9, got {max_gigabytes:g}")
     limit = DEFAULT_LIMIT_BYTES if max_gigabytes is None else int(max_gigabytes * 1e9)
     pruned = prune(limit)
     console.print(

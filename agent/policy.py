@@ -51,6 +51,17 @@ class OutOfTimeError(PolicyError):
     """The time that the question may take was over before the policy had its turn."""
 
 
+_MOST = {
+    "max_reply_tokens": 10**9,
+    "max_frame_pixels": 10**9,
+    "max_pictures": 10**9,
+    "timeout_seconds": 7 * 86_400,
+    "max_request_seconds": 7 * 86_400,
+    "concurrency": 1024,
+}
+"""What is more is a slip of the keyboard; infinity and NaN never come through."""
+
+
 @dataclass(frozen=True)
 class PolicyOptions:
     """How to ask a model. The defaults are the ones that results are reported with."""
@@ -108,17 +119,12 @@ class PolicyOptions:
             raise ValueError(f"need 0 <= temperature <= 2, got {self.temperature:g}")
         if not 0 < self.top_p <= 1:
             raise ValueError(f"need 0 < top_p <= 1, got {self.top_p:g}")
-        for name in (
-            "max_reply_tokens",
-            "max_frame_pixels",
-            "max_pictures",
-            "timeout_seconds",
-            "max_request_seconds",
-            "concurrency",
-        ):
+        if not -(2**63) <= self.seed < 2**63:
+            raise ValueError(f"need a seed of 64 bits, got {self.seed}")
+        for name, most in _MOST.items():
             value = getattr(self, name)
-            if value is not None and not value > 0:  # nor "not a number"
-                raise ValueError(f"need {name} > 0, got {value:g}")
+            if value is not None and not 0 < value <= most:
+                raise ValueError(f"need 0 < {name} <= {most}, got {value}")
 
 
 class ScriptedPolicy:

@@ -45,8 +45,10 @@ def as_turn(reply: Reply, usage: Usage, trajectory: Trajectory, dropped: tuple[F
     turn = Turn(parts.thought, _move(parts, reply, trajectory), usage, reply, dropped=dropped)
     try:
         _ADAPTER.dump_json(turn)
-    except ValueError:  # half a surrogate pair, from an escape in JSON: can't be saved, so can't be played
-        return Turn("", Malformed("", "the reply holds characters that are no valid Unicode"), usage, _clean(reply))
+    except ValueError as error:  # can't be saved, so can't be played
+        is_unicode = "surrogates not allowed" not in str(error)  # half a pair, from an escape in JSON
+        why = "is nested too deep" if is_unicode else "holds characters that are no valid Unicode"
+        return Turn("", Malformed("", f"the reply {why}"), usage, _clean(reply))
     return turn
 
 

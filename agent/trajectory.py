@@ -4,6 +4,7 @@ Frozen, append-only, and plain data: it is the state of the graph, the file that
 plays back and what a score or a reward reads. Pixels are not in it; frames are references.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -41,10 +42,10 @@ class Question:
             raise ValueError(f"the options must differ, got {list(self.options)}")
         if self.options and self.task != "answer":
             raise ValueError(f"to {self.task} there are no options to choose from, got {list(self.options)}")
-        if self.until_seconds is not None and not self.until_seconds > 0:
-            raise ValueError(f"need until_seconds > 0, got {self.until_seconds:g}")
         if self.audio_track is not None and self.audio_track < 1:
             raise ValueError(f"sound tracks are counted from 1, got {self.audio_track}")
+        if self.until_seconds is not None and not 0 < self.until_seconds < math.inf:
+            raise ValueError(f"need until_seconds > 0 and finite, got {self.until_seconds:g}")
 
 
 @dataclass(frozen=True)
@@ -321,6 +322,11 @@ class VideoFacts:
     """Which stream of moving pictures was chosen, counted from 1; None for the file's main one."""
 
 
+_MOST_TURNS = 1000
+_MOST = 10**12
+"""Limits past these are slips of the keyboard; infinity and NaN would never bind."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """How much one question may cost. A limit that is None does not bind."""
@@ -339,9 +345,9 @@ class Limits:
 
     def __post_init__(self) -> None:
         for name in ("max_turns", "max_frames", "max_tokens", "max_seconds", "max_malformed", "max_cost_usd"):
-            value = getattr(self, name)
-            if value is not None and value <= 0:
-                raise ValueError(f"need {name} > 0, got {value}")
+            value, most = getattr(self, name), _MOST_TURNS if name == "max_turns" else _MOST
+            if value is not None and not 0 < value <= most:
+                raise ValueError(f"need 0 < {name} <= {most}, got {value}")
 
 
 @dataclass(frozen=True)

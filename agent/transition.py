@@ -28,6 +28,8 @@ from tools.observation import FrameRef, Observation, ToolError
 
 MAX_CALLS_A_TURN = 12
 _WORKERS = 4
+_MOST_ERROR_LETTERS = 2000
+"""Of what a tool says about a mistake: it may quote all that it was given."""
 
 
 class ToolRunner(Protocol):
@@ -169,8 +171,12 @@ def _run(call: ToolCall, toolbox: ToolRunner) -> Result:
     try:
         observation = toolbox.call(call.name, call.arguments)
     except ToolError as mistake:
-        observation = Observation(str(mistake), is_error=True)
+        observation = Observation(_bounded(str(mistake)), is_error=True)
     return Result(call.id, observation, seconds=time.perf_counter() - started)
+
+
+def _bounded(text: str) -> str:
+    return text if len(text) <= _MOST_ERROR_LETTERS else f"{text[:_MOST_ERROR_LETTERS]}… ({len(text)} letters)"
 
 
 def _repeat(call: ToolCall, first: Result) -> Result:

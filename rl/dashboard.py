@@ -10,7 +10,6 @@ is four curves for a README.
 import argparse
 import base64
 import hashlib
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -19,7 +18,7 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from evals.command_line import ended
+from evals.command_line import end
 from evals.report.chart import short
 from rl.alarms import Alarm, read_alarms
 from rl.curves import Lines, Panel, drawn, said, window_of
@@ -162,13 +161,13 @@ def _template() -> Template:
     return environment.from_string(files("rl").joinpath("dashboard.html.jinja").read_text(encoding="utf-8"))
 
 
-def _command_line() -> int:
+def _command_line() -> str:
     parser = argparse.ArgumentParser("python -m rl.dashboard", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("run", type=Path, metavar="RUN_FOLDER", help="the `out` folder of a training")
     parser.add_argument("--picture", type=Path, metavar="FILE.svg", help="write four curves instead of the page")
     got = parser.parse_args()
-    return ended("rl.dashboard", lambda: main(got.run, got.picture))
+    return main(got.run, got.picture)
 
 
 if __name__ == "__main__":
-    sys.exit(_command_line())
+    end("rl.dashboard", _command_line)

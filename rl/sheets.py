@@ -11,7 +11,7 @@ from tools.plain_data import loads_toml
 class Sheet(BaseModel):
     """A file, or a table of it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 Kind = TypeVar("Kind", bound=Sheet)

@@ -1,4 +1,4 @@
-"""No text of a stranger makes a pattern, or what is built around one, take more than time proportional to its length."""
+"""No text of a stranger makes a pattern, or what is built around one, take more than time proportional to its size."""
 
 import re
 from collections.abc import Callable

@@ -72,13 +72,14 @@ def open_container(path: Path) -> "InputContainer":
         "max_pixels": str(MAX_PICTURE_PIXELS),
     }
     try:
-        return av.open(
+        container: InputContainer = av.open(
             f"file:{path}",
             format=format_to_force(path),
             options=options,
             timeout=(OPEN_SECONDS, READ_SECONDS),
             **lenient,
         )
+        return container
     except av.error.ExitError as error:
         raise VideoError(f"{path} could not be opened within {OPEN_SECONDS:.0f} s") from error
     except av.error.FFmpegError as error:

@@ -40,8 +40,8 @@ def describe_other_file(path: Path) -> str | None:
     text = _as_text(head)
     if text is None:
         return None
-    for pattern, words in _TEXT:
-        if re.match(pattern, text.lstrip("\ufeff \t\r\n"), re.DOTALL | re.IGNORECASE):
+    for pattern_of_text, words in _TEXT:
+        if re.match(pattern_of_text, text.lstrip("\ufeff \t\r\n"), re.DOTALL | re.IGNORECASE):
             return words
     return f"text; {_GIVE_VIDEO}"
 

@@ -18,7 +18,7 @@ MAX_PICTURE_SIDE = 2**15
 MAX_SECONDS = 7 * 24 * 3600.0
 """A week of one camera. The index looks at each second, so a length alone, without frames, costs memory."""
 MAX_PACKETS = 12_000_000
-"""48 hours at 60 frames a second are 10.4 million; the tables of times take about 70 bytes for each, 0.8 GB."""
+"""40 hours at 30 frames a second with sound are 11 million; the tables of times take about 70 bytes for each, 0.8 GB."""
 MAX_STREAMS = 400
 """A whole satellite transponder, 40 programmes of ten streams."""
 OPEN_SECONDS = 60.0
@@ -56,6 +56,6 @@ def check_length(path: Path, seconds: float) -> None:
 
 
 def check_packet_count(path: Path | str, count: int) -> None:
-    """VideoError where a stream has more pictures than can be kept in mind."""
+    """VideoError where a file has more packets, of pictures and sound together, than can be kept in mind."""
     if count > MAX_PACKETS:
-        raise VideoError(f"{path} holds more than {MAX_PACKETS} pictures, which is too many to be read")
+        raise VideoError(f"{path} holds more than {MAX_PACKETS} packets, which is too many to be read")

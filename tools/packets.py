@@ -190,7 +190,7 @@ class _Tally:
         return _REORDER.get(codec.name, 16)
 
     def _promise(self) -> Promise:
-        container = self._stream.container
+        container: Any = self._stream.container  # its type is that of all containers, written ones too
         name, length = container.format.name, container.duration
         start = container.start_time or 0
         return Promise(

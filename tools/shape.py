@@ -85,10 +85,10 @@ class StoredPicture:
     def _turned(self) -> tuple[int, int]:
         # the side with the coarser pixels is enlarged, so that nothing that was stored is lost
         aspect = self.pixel_aspect
-        if self.width * self.height * max(aspect, 1 / aspect) > MOST_PIXELS:
-            width, height = round(self.width * min(aspect, 1)), round(self.height / max(aspect, 1))
+        if self.width * self.height * max(aspect, 1 / aspect, SQUARE) > MOST_PIXELS:
+            width, height = round(self.width * min(aspect, SQUARE)), round(self.height / max(aspect, SQUARE))
         else:
-            width, height = round(self.width * max(aspect, 1)), round(self.height / min(aspect, 1))
+            width, height = round(self.width * max(aspect, SQUARE)), round(self.height / min(aspect, SQUARE))
         return (height, width) if self.orientation.transpose else (width, height)
 
     def fitted(self, width: int, height: int) -> tuple[int, int]:

@@ -9,13 +9,15 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
 
 from tools import packaged
-from tools.cache import read_json_or_none, video_folder, write_json
+from tools.cache import keep, kept, video_folder
 from tools.observation import MissingPartError
 from tools.sound import SAMPLE_RATE, Sound, SoundTrack
 from tools.speech_search import search_lines
@@ -108,9 +110,9 @@ class Recogniser:
         """
         stream = "" if track is None else f"-stream{track.index}"
         path = video_folder(video.content_hash, cache) / f"speech-{self.name}{stream}.json"
-        known = _read_transcript(path)
+        known = kept(path, _KEPT)
         if known is not None:
-            return known
+            return Transcript(known["lines"], known["gaps"])
         lines: list[SpeechLine] = []
         sound = Sound(video, track)
         for start_seconds, block in sound.blocks():
@@ -119,7 +121,7 @@ class Recogniser:
                 on_progress(start_seconds + len(block) / SAMPLE_RATE, video.info.duration_seconds)
         lines = mark_repeats(lines if video.until_seconds is None else ended_at(lines, video.until_seconds))
         heard = Transcript(tuple(lines), sound.gaps)
-        write_json(path, {"version": _VERSION, "lines": [asdict(line) for line in lines], "gaps": heard.gaps})
+        keep(path, {"version": _VERSION, "lines": [asdict(line) for line in lines], "gaps": heard.gaps})
         return heard
 
     def listen(self, sound: NDArray[np.float32], start_seconds: float = 0.0) -> list[SpeechLine]:
@@ -231,19 +233,15 @@ def _words_of(line: SpeechLine) -> list[str]:
     return re.findall(r"\w+", line.text.lower())
 
 
-_VERSION = 2
+_VERSION: Literal[2] = 2
 
 
-def _read_transcript(path: Path) -> Transcript | None:
-    """The kept transcript, None if there is none or it is not one of ours."""
-    match read_json_or_none(path):
-        case {"version": 2, "lines": list(rows), "gaps": list(gaps)}:
-            try:
-                return Transcript(tuple(_kept_line(**row) for row in rows), tuple(map(str, gaps)))
-            except TypeError:  # other fields than ours: written by another version
-                return None
-    return None
+class _Kept(TypedDict):
+    """A transcript on disk."""
+
+    version: Literal[2]
+    lines: tuple[SpeechLine, ...]
+    gaps: tuple[str, ...]
 
 
-def _kept_line(words: Sequence[dict[str, Any]], doubts: Sequence[str], **fields: Any) -> SpeechLine:
-    return SpeechLine(**fields, words=tuple(Word(**word) for word in words), doubts=tuple(doubts))
+_KEPT = TypeAdapter(_Kept)

@@ -96,7 +96,7 @@ class Toolbox:
             ToolError: unknown tool, arguments that do not fit, an empty window, a part that is not installed.
         """
         if name not in self._specs:
-            raise ToolError(f"no tool {name!r}; the tools are {', '.join(TOOL_NAMES)}")
+            raise ToolError(f"no tool {name!r:.80}; the tools are {', '.join(TOOL_NAMES)}")
         checked = validate(self._specs[name], arguments)
         observation: Observation = getattr(self, name)(**checked)
         return observation

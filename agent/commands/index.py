@@ -4,10 +4,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
-from agent.commands.outcome import EXIT_BAD_INPUT, EXIT_BUG
 from agent.commands.playing import add_picture_stream_option
+from agent.ending import EXIT_BAD_INPUT, EXIT_BUG
+from agent.terminal import Screen
 
 if TYPE_CHECKING:
     from agent.commands import Commands
@@ -32,7 +31,7 @@ def _run(options: argparse.Namespace) -> int:
 
     if not options.paths and not options.prune:
         raise ValueError("name a video or a folder to index, or --prune")
-    progress = Console(stderr=True)
+    progress = Screen(stderr=True)
     failed = index_all(
         [Path(path) for path in options.paths], options.encoder, progress, options.picture_stream, options.audio
     )

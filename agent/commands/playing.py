@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from agent.commands.asking_a_model import add_model_options, policy_options
-from agent.commands.outcome import check_writable, exit_status, write_files
+from agent.commands.outcome import exit_status, write_files
+from agent.outputs import check_writable
 from agent.policy import PolicyOptions
+from agent.terminal import Screen
 from agent.trajectory import Limits, Question, Trajectory
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def play(
     from agent.policy import open_policy
     from tools.toolbox import open_toolbox
 
-    progress = Console(stderr=True)
+    progress = Screen(stderr=True)
     question = replace(question, audio_track=options.audio)
     limits = Limits(
         options.max_turns,
@@ -102,8 +102,7 @@ def play(
         raise ValueError(f"{policy.spec} answers the same each time: --samples is for language models")
     if options.samples != 1 and question.task != "answer":
         raise ValueError(f"to {question.task} there is no answer that runs could agree on: leave --samples out")
-    for path in (options.report, options.save):
-        check_writable(path)
+    check_writable((options.report, options.save), (options.video, options.subtitles))
     _tell_of_subtitles(options, progress)
     with (
         index_progress(progress) as on_progress,
@@ -120,15 +119,21 @@ def play(
         if policy.spec == "lite":
             progress.print(ABOUT, style="dim", highlight=False, soft_wrap=True)
         trajectory = _played(options, question, toolbox, policy, limits, verify, Narrator(progress))
-        write_files(options, trajectory, toolbox.picture, progress)
+        unwritten: OSError | None = None
+        try:
+            write_files(options, trajectory, toolbox.picture, progress)
+        except OSError as error:  # a disk that is full by now must not cost the answer
+            unwritten = error
     if options.json:
         print(as_json(trajectory))
     else:
-        print_answer(trajectory, Console())
+        print_answer(trajectory, Screen())
+    if unwritten is not None:
+        raise unwritten
     return exit_status(trajectory, progress)
 
 
-def _tell_of_subtitles(options: argparse.Namespace, progress: Console) -> None:
+def _tell_of_subtitles(options: argparse.Namespace, progress: Screen) -> None:
     """Players read a file beside the video unasked; here an answer never rests on a file that nobody named."""
     from tools.subtitles import subtitles_beside
 
@@ -169,8 +174,10 @@ def _played(
     return once(0, 1, limits) if options.samples == 1 else agreed(once, options.samples, limits)
 
 
-def _spec(options: argparse.Namespace, progress: Console) -> str:
+def _spec(options: argparse.Namespace, progress: "Screen") -> str:
     """The policy that was named, or the default with a word on why."""
+    from rich.markup import escape
+
     from agent.defaults import default_policy
 
     if options.policy is not None:
@@ -178,9 +185,9 @@ def _spec(options: argparse.Namespace, progress: Console) -> str:
         return named
     choice = default_policy()
     if choice.spec != "lite":
-        progress.print(f"policy {choice.spec}: {choice.why}", style="dim", highlight=False, soft_wrap=True)
+        progress.print(escape(f"policy {choice.spec}: {choice.why}"), style="dim", highlight=False, soft_wrap=True)
     elif choice.advice:
-        progress.print(f"{choice.why}; {choice.advice}", style="dim", highlight=False, soft_wrap=True)
+        progress.print(escape(f"{choice.why}; {choice.advice}"), style="dim", highlight=False, soft_wrap=True)
     return choice.spec
 
 
