@@ -18,7 +18,7 @@ MAX_PICTURE_SIDE = 2**15
 MAX_SECONDS = 7 * 24 * 3600.0
 """A week of one camera. The index looks at each second, so a length alone, without frames, costs memory."""
 MAX_PACKETS = 12_000_000
-"""40 hours at 30 frames a second with sound are 11 million; the tables of times take about 70 bytes for each, 0.8 GB."""
+"""40 hours at 30 frames a second with sound are 11 million; the tables of times take 70 bytes for each, 0.8 GB."""
 MAX_STREAMS = 400
 """A whole satellite transponder, 40 programmes of ten streams."""
 OPEN_SECONDS = 60.0

@@ -34,7 +34,7 @@ def _on_grey(stored: bytes) -> NDArray[np.uint8] | None:
     from PIL import Image, ImageOps
 
     try:
-        with Image.open(BytesIO(stored)) as picture:
+        with Image.open(BytesIO(stored), formats=("PNG",)) as picture:
             return over_grey(np.asarray(ImageOps.exif_transpose(picture).convert("RGBA")))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # what Pillow raises for damage
         return None
