@@ -69,6 +69,8 @@ class HttpPolicy:
             tool_pictures="inline" if self._endpoint.server.tools_show_pictures else "after",
         )
         self._lock = threading.Lock()
+        self.makes_room = True
+        """Whether a request that holds too much is asked again with less; a probe wants to know what is refused."""
         self.spec = self._endpoint.spec
         self.price = price_of(self._endpoint.host, self._endpoint.model)
         """Of its tokens; None where it is not known."""
@@ -205,7 +207,7 @@ class HttpPolicy:
         if raised and is_full(refusal):  # no room for longer thoughts after all
             self._learn(dialect, replace(dialect, reply_tokens=self._options.max_reply_tokens))
             return
-        changed = adapted(dialect, asked, refusal)
+        changed = None if is_full(refusal) and not self.makes_room else adapted(dialect, asked, refusal)
         if changed is None or (changed.form == "text" != dialect.form and self._options.tools == "native"):
             raise PolicyError(self._sentence(refusal))
         if is_full(refusal) and changed.adapted != dialect.adapted:
@@ -229,7 +231,7 @@ class HttpPolicy:
             403: f"is the right key in {variable}, and may it use this model?",
             404: f"is {self.model!r} a model there, and {self._endpoint.base_url} the base URL, with its /v1?",
         }.get(refusal.status, "")
-        if is_full(refusal):
+        if is_full(refusal) and self.makes_room:
             advice = (
                 "even one picture and few words are too much for it: give the model a larger context at the server "
                 "(llama.cpp -c, vLLM --max-model-len, Ollama num_ctx), or less to look at: --max-frames, "
