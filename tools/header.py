@@ -3,12 +3,16 @@
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tools.container import VideoError, open_container
 from tools.limits import check_picture_size
 from tools.picture_stream import choose_stream, describe_streams, moving_streams
 
-TEXT_SUBTITLES = frozenset({"ass", "ssa", "subrip", "srt", "webvtt", "mov_text", "text", "ttml", "stl", "microdvd"})
+if TYPE_CHECKING:
+    from av.subtitles.stream import SubtitleStream
+
+TEXT_SUBTITLES = frozenset({"ass", "ssa", "subrip", "srt", "webvtt", "mov_text", "text"})
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,8 @@ class Header:
     """Container time from which the promise counts."""
     has_audio: bool
     subtitle_streams: int
+    unread_subtitles: int
+    """Streams of pictures of text, and of text that cannot be read here."""
     is_first_stream: bool
     """True where the stream is the first one of moving pictures."""
     notes: tuple[str, ...]
@@ -47,13 +53,15 @@ def read_header(path: Path, number: int | None = None) -> Header:
             own = stream.duration is not None and stream.time_base is not None
             start, length = (stream.start_time, stream.duration) if own else (container.start_time, container.duration)
             unit = (stream.time_base if own else None) or Fraction(1, av.time_base)
+            texts = sum(_subtitle_codec(s) in TEXT_SUBTITLES for s in container.streams.subtitles)
             return Header(
                 codec=stream.codec_context.codec.canonical_name,
                 promised_seconds=float(length * unit) if length else None,
                 promise_is_for_video=own,
                 start_seconds=float((start or 0) * unit),
                 has_audio=bool(container.streams.audio),
-                subtitle_streams=sum(s.codec_context.name in TEXT_SUBTITLES for s in container.streams.subtitles),
+                subtitle_streams=texts,
+                unread_subtitles=len(container.streams.subtitles) - texts,
                 is_first_stream=stream.index == moving_streams(container)[0].index,
                 notes=describe_streams(container, stream),
             )
@@ -66,3 +74,8 @@ def _is_animated_webp(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(21)
     return head[8:16] == b"WEBPVP8X" and len(head) == 21 and bool(head[20] & 0x02)
+
+
+def _subtitle_codec(stream: "SubtitleStream") -> str | None:
+    """FFmpeg's name of the codec; None for one that it does not know."""
+    return None if stream.codec_context is None else stream.codec_context.codec.canonical_name

@@ -130,7 +130,7 @@ class Parts:
 
     def _found_speech(self) -> Speech:
         info = self._video.info
-        if not (info.has_audio or info.subtitle_streams):
+        if not (info.has_audio or info.subtitle_streams or info.unread_subtitles):
             return Speech()
         written = Subtitles()
         if self._audio is None:

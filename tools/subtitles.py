@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tools.container import open_container
+from tools.header import TEXT_SUBTITLES
 from tools.rolling_captions import utterances
 from tools.subtitle_encoding import Decoded, decode, language_code, language_of
 from tools.subtitle_text import Cue, ass_cues, ass_lines, plain, srt_cues, vtt_cues
@@ -28,7 +29,6 @@ _MAX_CHARACTERS = 1000
 """Of one line; what is longer comes as several, so that a tool can give any part of it."""
 _UNTOLD_SECONDS = 5.0
 """How long a line stays, at most, whose stream does not say it."""
-_TEXT_CODECS = frozenset({"subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text"})
 _PICTURE_CODECS = frozenset({"hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle", "xsub"})
 
 
@@ -194,7 +194,7 @@ class SubtitleTrack:
     @property
     def is_text(self) -> bool:
         """False for pictures of text, and for what cannot be read here."""
-        return self.codec in _TEXT_CODECS
+        return self.codec in TEXT_SUBTITLES
 
 
 def subtitle_tracks(path: Path) -> tuple[SubtitleTrack, ...]:

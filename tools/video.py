@@ -90,6 +90,8 @@ class VideoInfo:
     """What was done to the file so that it can be shown, or chosen among its streams: a sentence each."""
     gaps: tuple[str, ...] = ()
     """What of the file can't be seen or heard, a sentence each: nothing may be said to be absent there."""
+    unread_subtitles: int = 0
+    """Subtitle streams that cannot be read here, as pictures of text."""
     picture_stream: int | None = None
     """Which stream of moving pictures was asked for, counted from 1; None for the file's main one."""
 
@@ -261,6 +263,7 @@ class Video:
             rotation_degrees=self._stored.orientation.degrees,
             has_audio=header.has_audio,
             subtitle_streams=header.subtitle_streams,
+            unread_subtitles=header.unread_subtitles,
             promised_seconds=header.promised_seconds,
             is_cut_off=is_cut_off,
             notes=(*header.notes, *self._notes(duration_seconds), *picture_notes(picture, self._stored)),

@@ -7,6 +7,7 @@ import pytest
 from tests.drawn_clips import draw_clip, page
 from tests.tools.test_video_against_ffmpeg import ffmpeg_command
 from tools.subtitles import embedded_subtitles, subtitle_streams
+from tools.toolbox import open_toolbox
 from tools.video import Video
 
 SRT = "1\n00:00:01,000 --> 00:00:01,500\n<i>Hello</i> &amp; welcome\nall\n\n2\n00:00:02,000 --> 00:00:02,500\nBye\n"
@@ -157,3 +158,6 @@ def test_subtitles_in_pictures_are_named_as_not_read(tmp_path: Path, ffmpeg: str
         found = subtitle_streams(video)
     assert found.lines == ()
     assert "pictures" in found.gaps[0]
+    with open_toolbox(path, encoder="hashing", cache=tmp_path / "cache") as toolbox:
+        assert not toolbox.has_subtitles
+        assert toolbox.call("read_speech", {}).gaps == found.gaps
