@@ -9,13 +9,14 @@ where the file's own begins again; "position" is a packet's place in the file's 
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tools.container import PacketReader, is_empty, open_container
 from tools.joining import UNKNOWN, Column, Joined, Promise, join
+from tools.rest import holds_more
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -47,6 +48,8 @@ class PacketPlan:
     """Latest end of any packet of any stream, in the container's time."""
     ends_torn: bool
     """True when reading stopped with an error or with half a packet."""
+    holds_more: bool
+    """True where another recording lies in the file behind the last packet that could be read."""
     has_more_streams: bool
     """True when the file holds streams that begin later than its header says, which were not read."""
     joined: Joined
@@ -101,7 +104,7 @@ def read_plan(path: Path) -> PacketPlan | None:
         stream = video_stream(container)
         if stream is None:
             return None
-        tally = _Tally(stream)
+        tally = _Tally(path, stream)
         tally.read(container)
         return tally.plan()
 
@@ -109,8 +112,8 @@ def read_plan(path: Path) -> PacketPlan | None:
 class _Tally:
     """What one pass over the packets collects; columns of machine integers, because long files have many."""
 
-    def __init__(self, stream: "VideoStream") -> None:
-        self._stream = stream
+    def __init__(self, path: Path, stream: "VideoStream") -> None:
+        self._path, self._stream = path, stream
         self._columns = {
             s.index: Column.of(s)
             for s in stream.container.streams
@@ -160,6 +163,7 @@ class _Tally:
             can_skip=not in_order and _may_skip(self._stream),
             reached_seconds=self._reached_seconds,
             ends_torn=self._reader.ended_in_error or bool(own.is_torn[-1]),
+            holds_more=self._holds_more(),
             has_more_streams=self._reader.more_streams,
             joined=joined,
         )
@@ -191,8 +195,12 @@ class _Tally:
             return 0
         return _REORDER.get(codec.name, 16)
 
+    def _holds_more(self) -> bool:
+        ends = (place + size for c in self._columns.values() for place, size in zip(c.places, c.sizes, strict=True))
+        return holds_more(self._path, self._stream.container.format.name, max(ends))
+
     def _promise(self) -> Promise:
-        container = self._stream.container
+        container = cast("InputContainer", self._stream.container)
         name, length = container.format.name, container.duration
         start = container.start_time or 0
         return Promise(

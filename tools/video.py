@@ -285,6 +285,8 @@ class Video:
     def _gaps(self) -> tuple[str, ...]:
         """What the file holds and cannot be given."""
         gaps = []
+        if self._plan.holds_more:
+            gaps.append("Another recording is glued to the end of the file; it can't be shown or heard.")
         if self._plan.has_more_streams:
             gaps.append("Further streams begin in the middle of the file; they can't be shown or heard.")
         if self._plan.joined.has_absurd_sound:
