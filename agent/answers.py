@@ -1,4 +1,6 @@
-"""The text between `<answer>` and `</answer>`, read: an option, words, "not shown", a causal chain or predictions.
+"""The text between `<answer>` and `</answer>`, read: an option, words, a causal chain, predictions, or none of them.
+
+None of them is "not shown", which says that the video does not have it, or "cannot tell", which claims nothing.
 
 JSON by the schemas below, or plain words. What can't be read is a Malformed move that says why; nothing here raises.
 """
@@ -13,14 +15,31 @@ from agent.grounding import Claim, grounded
 from agent.tags import neutral
 from agent.trajectory import Answer, Link, Malformed, Prediction, Question, Trajectory
 from tools.observation import Box
+from tools.plain_data import loads_json
 
 NOT_SHOWN = "not shown"
+CANNOT_TELL = "cannot tell"
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MAX_PREDICTIONS = 3
 
-_NOT_SHOWN = {"not shown", "not shown in this video", "not shown in the video"}
+_IN_VIDEO = r"(?: (?:in|by|on|from) (?:the|this) (?:video|clip|film|footage))?"
+_NOT_SHOWN = re.compile(
+    r"(?:(?:(?:it|this|that|the answer)(?:'s| is| was) )?not|(?:(?:it|this|that|the answer) )?(?:is|was)n't) "
+    rf"shown{_IN_VIDEO}"
+    r"|(?:the|this) (?:video|clip|film|footage) (?:does not|doesn't) show (?:it|this|that)"
+)
+_CANNOT_TELL = re.compile(
+    r"(?:(?:i|we|it) )?(?:can ?not|can't|could not|couldn't|do not|don't|(?:(?:am|is) )?unable to) (?:be )?"
+    rf"(?:tell|told|say|determined?|know|known|established?){_IN_VIDEO}"
+    r"(?:[,(]? ?(?:because|since|as|whether|what|which|who|when|where|how|if|this|that|the|it)\b.*"
+    r"|[.:;] .*| [–—-] .*)?",
+    re.S,
+)
+"""With a reason or with what can't be told, but not with more: "I can't tell a lie" is what somebody says."""
+_BARE_WORDS = 3
+""""I cannot tell" has no reason in it."""
+_FENCE = "```"
 _LETTER = re.compile(r"^\(?([A-Za-z])(?:[).:]+\s*|\s*$)(.*)$", re.S)
-_FENCE = re.compile(r"^```(?:json)?\s*(.*?)\s*```$", re.S)
 
 Confidence = Annotated[float, Field(ge=0, le=1)]
 
@@ -65,8 +84,15 @@ class AnswerSheet(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     answer: Annotated[str, Field(min_length=1)]
+    because: str = ""
+    """With "cannot tell": why."""
     confidence: Confidence | None = None
     evidence: list[ClaimSheet] = []
+
+    @field_validator("because", mode="before")
+    @classmethod
+    def _no_reason(cls, value: object) -> object:
+        return value if isinstance(value, str) else ""
 
     @field_validator("answer", mode="before")
     @classmethod
@@ -108,11 +134,17 @@ class PredictionsSheet(BaseModel):
     predictions: Annotated[list[PredictionSheet], Field(min_length=1)]
 
 
+def unfenced(text: str) -> str:
+    """The text without the Markdown fence around it, if there is one, and without space around it."""
+    content = text.strip()
+    if len(content) < 2 * len(_FENCE) or not (content.startswith(_FENCE) and content.endswith(_FENCE)):
+        return content
+    return content.removeprefix(_FENCE).removesuffix(_FENCE).removeprefix("json").strip()
+
+
 def read_answer(text: str, trajectory: Trajectory) -> Answer | Malformed:
     """The answer in the text, its claims held against the trajectory."""
-    content = text.strip()
-    if (fence := _FENCE.match(content)) is not None:
-        content = fence[1]
+    content = unfenced(text)
     if not content:
         return Malformed(text, "the answer is empty")
     try:
@@ -123,17 +155,19 @@ def read_answer(text: str, trajectory: Trajectory) -> Answer | Malformed:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the answer"
         return Malformed(text, f"the answer does not fit its form: {where}: {first['msg']}")
-    except (ValueError, RecursionError):  # a number of thousands of digits, brackets without end
+    except ValueError:  # a number of thousands of digits, brackets without end
         return Malformed(text, "the answer is not JSON of a usable size")
 
 
 def _read(content: str, trajectory: Trajectory) -> Answer | Malformed:
+    if says_cannot_tell(content) and trajectory.question.task != "answer":
+        return Answer(as_cannot_tell(content), cannot_tell=True)
     if trajectory.question.task == "explain":
-        return _explanation(ExplanationSheet.model_validate(json.loads(content)), trajectory)
+        return _explanation(ExplanationSheet.model_validate(loads_json(content)), trajectory)
     if trajectory.question.task == "predict":
-        return _predictions(PredictionsSheet.model_validate(json.loads(content)), trajectory)
+        return _predictions(PredictionsSheet.model_validate(loads_json(content)), trajectory)
     is_sheet = content.startswith("{")
-    sheet = AnswerSheet.model_validate(json.loads(content)) if is_sheet else AnswerSheet(answer=content)
+    sheet = AnswerSheet.model_validate(loads_json(content)) if is_sheet else AnswerSheet(answer=content)
     return _answer(sheet, trajectory)
 
 
@@ -141,16 +175,18 @@ def _answer(sheet: AnswerSheet, trajectory: Trajectory) -> Answer | Malformed:
     words = sheet.answer.strip()
     evidence = grounded([item.claim for item in sheet.evidence], trajectory)
     question = trajectory.question
-    if not question.options:
-        is_absent = _says_not_shown(words)
-        return Answer(NOT_SHOWN if is_absent else words, None, sheet.confidence, evidence, is_absent)
     option = chosen_option(words, question)
     if option is not None:
         return Answer(question.options[option], option, sheet.confidence, evidence)
-    if _says_not_shown(words):
+    if says_not_shown(words):
         return Answer(NOT_SHOWN, None, sheet.confidence, evidence, not_shown=True)
+    if says_cannot_tell(words):
+        return Answer(as_cannot_tell(words, sheet.because), None, None, evidence, cannot_tell=True)
+    if not question.options:
+        return Answer(words, None, sheet.confidence, evidence)
     letters = ", ".join(LETTERS[: len(question.options)])
-    return Malformed(words, f'the answer must be one of {letters} or "not shown", got {neutral(words[:80])!r}')
+    wanted = f'one of {letters}, "{NOT_SHOWN}" or "{CANNOT_TELL}"'
+    return Malformed(words, f"the answer must be {wanted}, got {neutral(words[:80])!r}")
 
 
 def chosen_option(words: str, question: Question) -> int | None:
@@ -170,8 +206,28 @@ def chosen_option(words: str, question: Question) -> int | None:
     return index if not rest or rest.rstrip(".") == plain[index].rstrip(".") else None
 
 
-def _says_not_shown(words: str) -> bool:
-    return words.casefold().strip(" .!\"'") in _NOT_SHOWN
+def says_not_shown(words: str) -> bool:
+    """Whether the words say that the video does not show it, and nothing else."""
+    return _NOT_SHOWN.fullmatch(_spelled(words)) is not None
+
+
+def says_cannot_tell(words: str) -> bool:
+    """Whether the words say that it can't be told, maybe why, and name no answer beside it."""
+    plain = _spelled(words)
+    return _CANNOT_TELL.fullmatch(plain) is not None and " but " not in plain
+
+
+def as_cannot_tell(words: str, reason: str = "") -> str:
+    """The same as a sentence of its own, with the reason where one is given apart from it."""
+    because = reason.strip().removeprefix("because ")
+    if because:
+        return f"I can't tell, because {because}"
+    is_bare = len(words.split()) <= _BARE_WORDS
+    return "I can't tell." if is_bare else words.strip()
+
+
+def _spelled(words: str) -> str:
+    return " ".join(words.replace("’", "'").replace("_", " ").casefold().split()).strip(" .!\"'")
 
 
 def _explanation(sheet: ExplanationSheet, trajectory: Trajectory) -> Answer:

@@ -51,7 +51,8 @@ def ask(
         toolbox: the tools of its video.
         policy: who plays.
         limits: what it may cost; the defaults of Limits if None.
-        verify: answer a second time from the evidence alone.
+        verify: answer a second time from the evidence alone. A policy that is no language model is not asked again: its
+            rules would read the same lines in the same way, and their agreement would say nothing.
         mode: what a model is given of the video; None is `look`, or `captions` for a model that sees no pictures.
         opening: looks taken before the first turn in place of those of the mode; all that `toolbox` has can be called.
         density: how many times as many frames as usual it is shown at first.
@@ -67,6 +68,7 @@ def ask(
     facts = video_facts(toolbox)
     _check_end(question, facts)
     mode = mode_of(policy, mode)
+    verify = verify and policy.setup is not None
     start = Trajectory(question, facts, policy=policy.spec, limits=limits or Limits(), sample=sample)
     check_cost_limit(policy, start.limits)
     start = replace(start, estimate=estimated(policy, start, verify=verify))
@@ -119,6 +121,8 @@ def video_facts(toolbox: VideoTools) -> VideoFacts:
         is_cut_off=info.is_cut_off,
         has_speech_track=info.has_audio,
         has_subtitles=toolbox.has_subtitles,
+        gaps=info.gaps,
+        picture_stream=info.picture_stream,
     )
 
 
@@ -126,5 +130,7 @@ def thread_id(start: Trajectory, opening: str = "") -> str:
     """Names a run by what makes it the same run: video, question, options, policy, limits and first looks."""
     question = start.question
     asked = (question.task, question.text, *question.options)
+    if question.audio_track is not None:
+        asked += (f"sound track {question.audio_track}",)
     parts = (start.facts.content_hash, *asked, start.policy, repr(start.limits), str(start.sample), opening)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

@@ -18,6 +18,7 @@ OnProgress = Callable[[IndexProgress], None]
 
 _PLAIN_LINE_EVERY_SECONDS = 5.0
 _LINE_LENGTH = 160
+_MOST_GAPS = 5
 
 
 class Narrator:
@@ -139,13 +140,22 @@ def print_answer(trajectory: Trajectory, console: Console) -> None:
         _print_events(trajectory, answer, console)
     else:
         _print_evidence(answer.evidence, "  ", console)
-    console.print(coverage_of(trajectory).sentence, highlight=False, soft_wrap=True)
+    console.print(escape(coverage_of(trajectory).sentence), highlight=False, soft_wrap=True)
+    for line in gap_lines(trajectory):
+        console.print(f"[yellow]{escape(line)}[/]", highlight=False, soft_wrap=True)
     if trajectory.facts.is_cut_off:
         seconds = trajectory.facts.duration_seconds
         console.print(
             f"[yellow]The file is cut off: only its first {seconds:.2f} s can be decoded.[/]", highlight=False
         )
-    console.print(usage_text(trajectory), style="dim", highlight=False, soft_wrap=True)
+    console.print(escape(usage_text(trajectory)), style="dim", highlight=False, soft_wrap=True)
+
+
+def gap_lines(trajectory: Trajectory) -> list[str]:
+    """What could not be looked at, read or heard, a sentence each, the first few; none where there is no gap."""
+    gaps = trajectory.gaps
+    more = [f"And {len(gaps) - _MOST_GAPS} more of the kind."] if len(gaps) > _MOST_GAPS else []
+    return [f"Not established: {gap.rstrip('.')}." for gap in gaps[:_MOST_GAPS]] + more
 
 
 def _print_evidence(evidence: tuple[Evidence, ...], indent: str, console: Console) -> None:
@@ -179,10 +189,14 @@ def _until(trajectory: Trajectory) -> str:
 
 
 def _headline(answer: Answer) -> str:
-    return "Not shown in this video." if answer.not_shown else answer.text
+    if answer.not_shown:
+        return "Not shown in this video."
+    return answer.text or "I can't tell." if answer.cannot_tell else answer.text
 
 
 def _certainty(trajectory: Trajectory) -> str:
+    if trajectory.answer is not None and trajectory.answer.cannot_tell:
+        return "nothing is claimed about the video"
     confidence = trajectory.confidence
     said = "confidence not stated" if confidence is None else f"confidence {confidence:.2f}"
     if trajectory.votes is not None:

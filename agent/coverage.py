@@ -6,7 +6,7 @@ Pure arithmetic over a trajectory.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -50,6 +50,8 @@ class Coverage:
     """Searched by index, speech, text or shots, and not in `looked`. Disjoint, in order."""
     frame_count: int
     """Distinct pictures shown."""
+    unindexed: tuple[str, ...] = ()
+    """What a search of the unfinished index left out, a sentence each."""
 
     @property
     def looked_share(self) -> float:
@@ -84,7 +86,7 @@ class Coverage:
     def sentence(self) -> str:
         """The coverage in one or two plain sentences."""
         if not self.looked and not self.searched:
-            return "Nothing of the video was looked at or searched."
+            return " ".join(("Nothing of the video was looked at or searched.", *self.unindexed))
         parts = []
         if self.looked:
             parts.append(
@@ -100,7 +102,7 @@ class Coverage:
         if self.unseen_share > 0.0005:
             parts.append(f"{_percent(self.unseen_share)} neither")
         sentence = "; ".join(parts) + "."
-        return sentence[0].upper() + sentence[1:]
+        return " ".join((sentence[0].upper() + sentence[1:], *self.unindexed))
 
     def _share(self, lengths: Iterable[float]) -> float:
         return min(1.0, sum(lengths) / self.duration_seconds) if self.duration_seconds > 0 else 0.0
@@ -120,7 +122,13 @@ def coverage_of(trajectory: Trajectory) -> Coverage:
         spans += [span] if span else []
     looked = _finest(looks)
     searched = _without(_merged(spans), looked)
-    return Coverage(duration, looked, searched, len(trajectory.frames_seen))
+    return Coverage(duration, looked, searched, len(trajectory.frames_seen), _unindexed(trajectory, calls))
+
+
+def _unindexed(trajectory: Trajectory, calls: Mapping[str, ToolCall]) -> tuple[str, ...]:
+    """What searches by picture say that they left out: they search as much of the index as there is."""
+    searches = [r for r in trajectory.results if r.call_id in calls and calls[r.call_id].name == "search_frames"]
+    return tuple(dict.fromkeys(gap for result in searches for gap in result.observation.gaps))
 
 
 def looks_of(call: ToolCall, result: Result, duration_seconds: float) -> tuple[Look, ...]:

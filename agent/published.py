@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, TypeAdapter
 
+from agent.terminal import json_text
 from agent.trajectory import Limits, Link, Prediction, Stop, Trajectory
 
 ASKED_PREDICTIONS = 3
@@ -67,6 +68,10 @@ class Explanation:
     """0..1, of the causes and not of the events; null where the policy states none."""
     chain: tuple[Link, ...]
     """In order of time, each step with its evidence."""
+    cannot_tell: bool
+    """True where nothing is claimed; the summary says why."""
+    gaps: tuple[str, ...]
+    """What of the video could not be looked at, read or heard, a sentence each."""
     stop: Stop | None
     """Why it ended."""
     video: Seen
@@ -87,6 +92,10 @@ class Forecast:
     """The most likely first. Each confidence is 0..1 by itself: several can come true, so they need not sum to 1."""
     note: str
     """Why there are fewer than three; empty if there are three."""
+    cannot_tell: bool
+    """True where nothing is claimed; the note says why."""
+    gaps: tuple[str, ...]
+    """What of the video could not be looked at, read or heard, a sentence each."""
     stop: Stop | None
     """Why it ended."""
     video: Seen
@@ -110,13 +119,15 @@ def explanation_json(trajectory: Trajectory) -> str:
         summary=answer.text if answer is not None else None,
         confidence=trajectory.confidence,
         chain=answer.chain if answer is not None else (),
+        cannot_tell=answer is not None and answer.cannot_tell,
+        gaps=trajectory.gaps,
         stop=trajectory.stop,
         video=Seen.of(trajectory),
         usage=Spent.of(trajectory),
         limits=trajectory.limits,
         policy=trajectory.policy,
     )
-    return _EXPLANATION.dump_json(published).decode()
+    return json_text(_EXPLANATION.dump_python(published, mode="json"))
 
 
 def forecast_json(trajectory: Trajectory) -> str:
@@ -126,19 +137,23 @@ def forecast_json(trajectory: Trajectory) -> str:
         question=trajectory.question.text,
         predictions=trajectory.answer.predictions if trajectory.answer is not None else (),
         note=too_few(trajectory),
+        cannot_tell=trajectory.answer is not None and trajectory.answer.cannot_tell,
+        gaps=trajectory.gaps,
         stop=trajectory.stop,
         video=Seen.of(trajectory),
         usage=Spent.of(trajectory),
         limits=trajectory.limits,
         policy=trajectory.policy,
     )
-    return _FORECAST.dump_json(published).decode()
+    return json_text(_FORECAST.dump_python(published, mode="json"))
 
 
 def too_few(trajectory: Trajectory) -> str:
     """Why there are fewer predictions than the three that are asked for, in a sentence; empty if there are enough."""
     if trajectory.question.task != "predict":
         return ""
+    if trajectory.answer is not None and trajectory.answer.cannot_tell:
+        return trajectory.answer.text
     count = len(trajectory.answer.predictions) if trajectory.answer is not None else 0
     if count >= ASKED_PREDICTIONS:
         return ""

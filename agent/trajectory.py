@@ -4,6 +4,7 @@ Frozen, append-only, and plain data: it is the state of the graph, the file that
 plays back and what a score or a reward reads. Pixels are not in it; frames are references.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -29,6 +30,8 @@ class Question:
     """What is wanted: an answer, a causal chain, or the three most likely next events."""
     until_seconds: float | None = None
     """Nothing from here on may be seen; None is the whole video."""
+    audio_track: int | None = None
+    """Number of the one sound track that is heard, from 1; None finds the one with speech."""
 
     def __post_init__(self) -> None:
         if not self.text.strip():
@@ -39,8 +42,10 @@ class Question:
             raise ValueError(f"the options must differ, got {list(self.options)}")
         if self.options and self.task != "answer":
             raise ValueError(f"to {self.task} there are no options to choose from, got {list(self.options)}")
-        if self.until_seconds is not None and not self.until_seconds > 0:
-            raise ValueError(f"need until_seconds > 0, got {self.until_seconds:g}")
+        if self.audio_track is not None and self.audio_track < 1:
+            raise ValueError(f"sound tracks are counted from 1, got {self.audio_track}")
+        if self.until_seconds is not None and not 0 < self.until_seconds < math.inf:
+            raise ValueError(f"need until_seconds > 0 and finite, got {self.until_seconds:g}")
 
 
 @dataclass(frozen=True)
@@ -107,18 +112,28 @@ class Answer:
     option: int | None = None
     """Index of the chosen option; None for an open question."""
     confidence: float | None = None
-    """0..1 as the policy states it; None where it states none."""
+    """0..1 as the policy states it; None where it states none, and for "I can't tell", which claims nothing."""
     evidence: tuple[Evidence, ...] = ()
     not_shown: bool = False
     """True for "not shown in this video": a claim about the video, made only where what was asked for was looked for
     with a sense that could have found it."""
     cannot_tell: bool = False
-    """True for "I can't tell": nothing is claimed about the video; `text` says why. Never together with `not_shown`."""
+    """True for "I can't tell": nothing is claimed about the video; `text` is a sentence that says so and why, and
+    `evidence` what was found that may help. Never together with `not_shown`."""
     chain: tuple[Link, ...] = ()
     """For the task explain: cause to effect, in order."""
     predictions: tuple[Prediction, ...] = ()
     """For the task predict: the most likely first."""
     kind: Literal["answer"] = "answer"
+
+    def __post_init__(self) -> None:
+        if self.cannot_tell and self.not_shown:
+            raise ValueError('an answer is "not shown" or "I can\'t tell", not both')
+
+    @property
+    def abstains(self) -> bool:
+        """True where it names no answer: it is not shown, or can't be told."""
+        return self.not_shown or self.cannot_tell
 
 
 @dataclass(frozen=True)
@@ -258,6 +273,8 @@ class Setup:
     """False for a model that only reads: pictures are words to it."""
     left_out: tuple[str, ...] = ()
     """Parameters that the server refused and that were asked for no more, such as `temperature`."""
+    adapted: tuple[str, ...] = ()
+    """What else it refused and was asked for otherwise since, such as `system prompt in the first question`."""
 
 
 @dataclass(frozen=True)
@@ -299,6 +316,15 @@ class VideoFacts:
     is_cut_off: bool = False
     has_speech_track: bool = False
     has_subtitles: bool = False
+    gaps: tuple[str, ...] = ()
+    """What of the file can't be seen or heard, a sentence each."""
+    picture_stream: int | None = None
+    """Which stream of moving pictures was chosen, counted from 1; None for the file's main one."""
+
+
+_MOST_TURNS = 1000
+_MOST = 10**12
+"""Limits past these are slips of the keyboard; infinity and NaN would never bind."""
 
 
 @dataclass(frozen=True)
@@ -319,9 +345,9 @@ class Limits:
 
     def __post_init__(self) -> None:
         for name in ("max_turns", "max_frames", "max_tokens", "max_seconds", "max_malformed", "max_cost_usd"):
-            value = getattr(self, name)
-            if value is not None and value <= 0:
-                raise ValueError(f"need {name} > 0, got {value}")
+            value, most = getattr(self, name), _MOST_TURNS if name == "max_turns" else _MOST
+            if value is not None and not 0 < value <= most:
+                raise ValueError(f"need 0 < {name} <= {most}, got {value}")
 
 
 @dataclass(frozen=True)
@@ -365,7 +391,7 @@ class Trajectory:
         The second look at the evidence alone makes two answers, a question asked N times N, and those by
         Laplace's rule, whatever each run states. With one answer it is what is stated.
         """
-        if self.answer is None:
+        if self.answer is None or self.answer.cannot_tell:
             return None
         if self.votes is not None:
             return _succession(0.5, *self.votes)
@@ -383,6 +409,12 @@ class Trajectory:
     def calls(self) -> tuple[ToolCall, ...]:
         """Every call of every step, in order."""
         return tuple(call for step in self.steps if isinstance(step.turn.move, Calls) for call in step.turn.move.calls)
+
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """What of the video could not be looked at, read or heard, a sentence each: the file's, then the calls'."""
+        met = (gap for result in self.results for gap in result.observation.gaps)
+        return tuple(dict.fromkeys((*self.facts.gaps, *met)))
 
     @property
     def frames_seen(self) -> tuple[FrameRef, ...]:
@@ -469,9 +501,9 @@ def _succession(prior: float, agreeing: int, asked: int) -> float:
 
 
 def same_answer(first: Answer, second: Answer) -> bool:
-    """True when both choose the same option, or say the same words, or both say that it is not shown."""
-    if first.not_shown or second.not_shown:
-        return first.not_shown and second.not_shown
+    """True when both choose the same option, or say the same words, or both that it is not shown, or can't be told."""
+    if first.abstains or second.abstains:
+        return (first.not_shown, first.cannot_tell) == (second.not_shown, second.cannot_tell)
     if first.option is not None or second.option is not None:
         return first.option == second.option
     return _plain(first.text) == _plain(second.text)

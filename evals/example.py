@@ -3,7 +3,6 @@
 A policy is given `example.question`, which has no answer in it; scores and rewards are given the example.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.trajectory import Question
+from tools.plain_data import loads_json
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def load_examples(path: str | Path, videos: str | Path) -> tuple[Example, ...]:
         if not line.strip():
             continue
         try:
-            row = _Row.model_validate(json.loads(line))
+            row = _Row.model_validate(loads_json(line))
             seen[row.video] = seen.get(row.video, 0) + 1
             examples.append(_example(row, Path(videos), f"{row.video}#{seen[row.video]}"))
         except ValidationError as error:

@@ -8,6 +8,7 @@ nothing that competes with it: the same words in another dress pass ("the Two" f
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from agent.answers import CANNOT_TELL
 from agent.trajectory import Answer, Evidence, Stop, Trajectory
 from evals.example import Example
 from evals.spans import merged
@@ -53,13 +54,17 @@ def as_scored(answer: Answer | None) -> Answer | None:
     if answer is None:
         return None
     spans = tuple(Evidence(e.start_seconds, e.stop_seconds) for e in answer.evidence)
-    return Answer(answer.text, answer.option, evidence=spans, not_shown=answer.not_shown)
+    return Answer(
+        answer.text, answer.option, evidence=spans, not_shown=answer.not_shown, cannot_tell=answer.cannot_tell
+    )
 
 
 def score_answer(example: Example, answer: Answer | None) -> Score:
-    """The score of an answer; None is no answer, which is wrong."""
+    """The score of an answer; None is no answer, which is wrong, and so is "I can't tell", which claims nothing."""
     if answer is None:
         return Score(0.0, "", "no answer")
+    if answer.cannot_tell:
+        return Score(0.0, CANNOT_TELL, "claims nothing: it can't tell")
     if answer.not_shown or example.answer is None:
         said = "not shown" if answer.not_shown else answer.text
         if answer.not_shown and example.answer is None:

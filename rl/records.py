@@ -15,11 +15,11 @@ from evals.benchmarks import next_qa
 from evals.benchmarks.item import Item
 from evals.benchmarks.records import Record, json_rows, jsonl_rows
 from evals.example import Example
+from evals.extraction.tags import answer_tags
 
-_OPTION = re.compile(r"^\(?([A-Z])[.):]\s*(.*\S)\s*$", re.S)
-_ANSWER = re.compile(r"<answer>\s*(.*?)\s*</answer>", re.S)
+_LETTER = re.compile(r"\(?([A-Z])[.):]")
 _PLACEHOLDER = re.compile(r"<(?:image|video)>\s*")
-_OPTIONS_HEAD = re.compile(r"\n\s*Options?:\s*$", re.I)
+_OPTIONS_HEADS = ("options:", "option:")
 _CHOICE = "multiple choice"
 _CHECKABLE = (_CHOICE, "numerical", "free-form", "open-ended", "OCR")
 """Video-R1's problem types that words can answer; a regression wants a number near another."""
@@ -112,10 +112,16 @@ def _apart(text: str) -> tuple[str, tuple[str, ...]]:
         return text, ()
     options = []
     for letter, line in zip("ABCDEFGHIJ", lines[first:], strict=False):
-        if (match := _OPTION.match(line)) is None or match[1] != letter:
+        if (found := _lettered(line)) is None or found[0] != letter:
             break
-        options.append(match[2])
-    return _OPTIONS_HEAD.sub("", "\n".join(lines[:first])).strip(), tuple(options)
+        options.append(found[1])
+    return _without_head("\n".join(lines[:first]).strip()), tuple(options)
+
+
+def _without_head(text: str) -> str:
+    """The text without a last line that only says that options follow."""
+    before, _, last = text.rpartition("\n")
+    return before.strip() if last.strip().casefold() in _OPTIONS_HEADS else text
 
 
 def _video_r1_item(row: Record, videos: Path) -> Item | str:
@@ -153,13 +159,19 @@ def _options(row: Record) -> Sequence[str]:
 
 
 def _without_letter(option: str) -> str:
-    match = _OPTION.match(option.strip())
-    return match[2] if match is not None else option.strip()
+    found = _lettered(option.strip())
+    return found[1] if found is not None else option.strip()
+
+
+def _lettered(text: str) -> tuple[str, str] | None:
+    """The letter and the words of an option such as `(A) a boat` or `B. two`; None if it is none."""
+    match = _LETTER.match(text)
+    words = "" if match is None else text[match.end() :].strip()
+    return None if match is None or not words else (match[1], words)
 
 
 def _item(row: Record, name: str, video: Path, text: str, options: Sequence[str], answer: str, kind: str) -> Item | str:
-    tagged = _ANSWER.search(answer)
-    said = tagged[1] if tagged is not None else answer
+    said = next(iter(answer_tags(answer)), answer)
     right: int | None = None
     if options:
         if len(options) == 1:
@@ -182,8 +194,9 @@ def _item(row: Record, name: str, video: Path, text: str, options: Sequence[str]
 
 def _chosen(said: str, options: Sequence[str]) -> int | None:
     """The option that the answer names by letter, by words or by both."""
-    match = _OPTION.match(said) or re.match(r"^\(?([A-Z])\)?\.?$", said.strip())
-    if match is not None and (index := ord(match[1]) - ord("A")) < len(options):
+    found, alone = _lettered(said), re.match(r"^\(?([A-Z])\)?\.?$", said.strip())
+    letter = found[0] if found is not None else alone[1] if alone is not None else ""
+    if letter and (index := ord(letter) - ord("A")) < len(options):
         return index
     plain = said.strip().rstrip(".").casefold()
     return next((n for n, option in enumerate(options) if option.strip().rstrip(".").casefold() == plain), None)

@@ -7,7 +7,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from agent.answers import LETTERS, NOT_SHOWN
+from agent.answers import CANNOT_TELL, LETTERS, NOT_SHOWN
 from agent.trajectory import Answer, Calls, Evidence, Move, Reply, Trajectory, Turn
 
 
@@ -46,7 +46,7 @@ def _told(turn: Turn) -> Turn:
 
 def _sheet(answer: Answer, in_words: bool) -> dict[str, Any]:
     option = answer.text if answer.option is None or in_words else LETTERS[answer.option]
-    words = NOT_SHOWN if answer.not_shown else option
+    words = NOT_SHOWN if answer.not_shown else CANNOT_TELL if answer.cannot_tell else option
     sheet: dict[str, Any] = {"answer": words}
     if answer.confidence is not None:
         sheet["confidence"] = round(answer.confidence, 2)

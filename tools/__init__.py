@@ -1,9 +1,11 @@
 """What can be done to a video: frames by time, a frame index, speech, screen text, shots, and the tools over them.
 
-Imports nothing else of this project. Importing it does one thing: it puts the torchvision hook in place, before
-anything can import transformers or open_clip.
+Imports nothing else of this project. Importing it does two things, since both must happen before anything imports
+transformers, open_clip, onnxruntime or vllm: it puts the torchvision hook in place and opts out of telemetry.
 """
 
+from tools.telemetry import opt_out as _opt_out
 from tools.torchvision_hook import install as _install_torchvision_hook
 
+_opt_out()
 _install_torchvision_hook()

@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tools.container import PacketReader, VideoError, is_empty, open_container
-from tools.packets import PacketPlan, video_stream
+from tools.limits import MAX_PICTURE_PIXELS
+from tools.packets import PacketPlan
+from tools.picture_decoder import open_decoder
+from tools.picture_shapes import PictureShapes
 from tools.proof import Proof
 
 if TYPE_CHECKING:
@@ -59,16 +62,19 @@ class Decoder:
     def _open(self) -> None:
         self._container = open_container(self._path)
         self._cursor: _Cursor | None = None
-        stream = video_stream(self._container)
+        stream = next((s for s in self._container.streams.video if s.index == self._plan.stream_index), None)
         if stream is None:
             self._container.close()
             raise VideoError(f"{self._path} changed while it was read: its video stream is gone")
-        self._stream = stream
+        self._stream, self._context = stream, open_decoder(stream)
+        self.shapes = PictureShapes(stream, self._context)
         # One thread a decoder: two decoders on two intervals do the same work in less time than one with two threads.
-        stream.codec_context.thread_count = 1
+        self._context.thread_count = 1
         # Refuse damage instead of painting over it, and compare checksums where a stream carries them. "aggressive"
         # finds a little more, but also refuses healthy old files.
-        stream.codec_context.options = {"err_detect": "crccheck+explode"}
+        # A picture may also grow in mid-stream, past what is decoded.
+        limits = {"max_pixels": str(MAX_PICTURE_PIXELS)}
+        self._context.options = {"err_detect": "crccheck+explode", **limits}
 
     def close(self) -> None:
         """Give the file back."""
@@ -110,25 +116,34 @@ class Decoder:
         self, start: int, wanted: frozenset[int], skip: bool, is_cancelled: Callable[[], bool]
     ) -> "Iterator[tuple[int, VideoFrame]]":
         """The pictures from the keyframe to the last wanted packet that rest on undamaged ones, in the order shown."""
-        context, proof, last = self._stream.codec_context, Proof(self._plan), max(wanted)
+        context, proof, last = self._context, Proof(self._plan), max(wanted)
         context.flush_buffers()
+        self.shapes.forget()
         for position, packet in self._packets_from(start):
             if is_cancelled():
                 return
             context.skip_frame = "NONREF" if skip and position is not None and position not in wanted else "DEFAULT"
             # A picture has the time of its packet, which others may have too, or none; the position is its own.
             packet = _labelled(packet, position)
-            yield from proof.judge(position, self._decode(packet))
+            pictures = self._decode(packet)
+            if position is not None:
+                self.shapes.note_packet(position)
+            yield from self._noted(proof.judge(position, pictures))
             if position is not None and position >= last:
                 break
-        yield from proof.judge_last(self._decode(None))
+        yield from self._noted(proof.judge_last(self._decode(None)))
+
+    def _noted(self, pictures: "Iterable[tuple[int, VideoFrame]]") -> "Iterator[tuple[int, VideoFrame]]":
+        for position, picture in pictures:
+            self.shapes.note_picture(position, picture)
+            yield position, picture
 
     def _decode(self, packet: "Packet[VideoStream] | None") -> "list[VideoFrame] | None":
         """What comes out of the decoder; None where it refuses the packet."""
         import av
 
         try:
-            return self._stream.codec_context.decode(packet)
+            return self._context.decode(packet)
         except av.error.FFmpegError:
             return None
 
@@ -144,6 +159,7 @@ class Decoder:
             if is_cancelled() or not wanted or pictures is None or any(p.is_corrupt for p in pictures):
                 return
             for latest in pictures:
+                self.shapes.note_picture(count, latest)
                 if count in wanted:
                     wanted.remove(count)
                     yield count, latest

@@ -13,6 +13,12 @@ Box = tuple[float, float, float, float]
 
 FULL_FRAME: Box = (0.0, 0.0, 1.0, 1.0)
 
+UNREADABLE = "there is text here that can't be read"
+"""The doubt of a text that is surely there and whose letters are not known, or not legible."""
+
+UNREADABLE_LETTERS = "letters that can't be read: "
+"""How the fact begins that names letters of a query."""
+
 FindingKind = Literal["moment", "text", "speech", "shot", "change", "label", "colour", "caption", "fact"]
 
 

@@ -9,13 +9,15 @@ where the file's own begins again; "position" is a packet's place in the file's 
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tools.container import PacketReader, is_empty, open_container
 from tools.joining import UNKNOWN, Column, Joined, Promise, join
+from tools.limits import check_packet_count
+from tools.picture_stream import choose_stream
 from tools.rest import holds_more
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 class PacketPlan:
     """The packets of one video stream in decode order, and the times of the pictures that they promise."""
 
+    stream_index: int
+    """Which of the file's streams it is."""
     pts: NDArray[np.int64]  # (P,) presentation times by position, no two alike
     stored: NDArray[np.int64]  # (P,) the times that the packets carry, or UNKNOWN; others may carry the same
     by_stored: NDArray[np.int64]  # (P,) positions sorted by the time that they carry
@@ -90,18 +94,10 @@ class PacketPlan:
         return max(0, min(by_time, by_place))
 
 
-def video_stream(container: "InputContainer") -> "VideoStream | None":
-    """The first moving stream; cover pictures are video streams too and are passed over."""
-    from av.stream import Disposition
-
-    pictures = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
-    return next((s for s in container.streams.video if not s.disposition & pictures), None)
-
-
-def read_plan(path: Path) -> PacketPlan | None:
-    """The plan of the file's video stream, by one pass over all packets; None when there is no packet of it."""
+def read_plan(path: Path, number: int | None = None) -> PacketPlan | None:
+    """The plan of the picture stream that `choose_stream` finds, by one pass over all packets; None without any."""
     with open_container(path) as container:
-        stream = video_stream(container)
+        stream = choose_stream(container, number)
         if stream is None:
             return None
         tally = _Tally(path, stream)
@@ -129,6 +125,7 @@ class _Tally:
         self._reader = PacketReader(container)
         for order, packet in enumerate(self._reader):
             self._reached_seconds = max(self._reached_seconds, _end_seconds(packet))
+            check_packet_count(container.name.removeprefix("file:"), order + 1)
             index = packet.stream.index
             if index not in self._columns or is_empty(packet):
                 continue
@@ -149,6 +146,7 @@ class _Tally:
         stored = np.array(own.pts, np.int64)
         assert self._reader is not None, "read comes first"
         return PacketPlan(
+            stream_index=self._stream.index,
             pts=pts,
             stored=stored,
             by_stored=np.argsort(stored, kind="stable"),
@@ -200,7 +198,7 @@ class _Tally:
         return holds_more(self._path, self._stream.container.format.name, max(ends))
 
     def _promise(self) -> Promise:
-        container = cast("InputContainer", self._stream.container)
+        container: Any = self._stream.container  # its type is that of all containers, written ones too
         name, length = container.format.name, container.duration
         start = container.start_time or 0
         return Promise(

@@ -10,22 +10,24 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from difflib import SequenceMatcher
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
+from typing_extensions import TypedDict
 
-from tools.cache import read_json_or_none, video_folder, write_json
+from tools.cache import keep, kept, video_folder
 from tools.footage import Footage
 from tools.indexing import VideoIndex
 from tools.observation import FULL_FRAME, Box, Finding
 from tools.sampling import box_inside, crop
 from tools.screen_text import TextLine, TextReader, TextSpan, track_text
+from tools.text_model import added_models
 from tools.video import Frame
 
-_LINES: TypeAdapter[tuple[TextLine, ...]] = TypeAdapter(tuple[TextLine, ...])
-_VERSION = 3
+_VERSION = 4
 _WORKERS = 2
 _THUMB_CHANGE = 10
 """Greatest change of a thumbnail pixel, 0..255, up to which two frames hold the same text. The mean would miss a new
@@ -36,6 +38,18 @@ _SAME_LINE = 0.7
 """Likeness from which two readings are the same line: half faded in, a letter or two are misread."""
 
 
+class _Kept(TypedDict):
+    """What is remembered of a video on disk."""
+
+    version: list[int | str]
+    frames: tuple[tuple[float, tuple[TextLine, ...]], ...]
+    glances: tuple[tuple[float, bool], ...]
+    refined: tuple[tuple[tuple[str, float, float, float, float], tuple[float, float]], ...]
+
+
+_KEPT = TypeAdapter(_Kept)
+
+
 @dataclass(frozen=True)
 class Reading:
     """The text of a window."""
@@ -44,6 +58,8 @@ class Reading:
     """Lines with the time for which they stand."""
     looked_at: tuple[float, ...]
     """The frames they were read from, those without text too. Seconds, ascending."""
+    skipped_seconds: float = 0.0
+    """The longest time between two of them in which the picture changed and nobody looked; 0 if there is none."""
 
 
 class ScreenText:
@@ -72,7 +88,9 @@ class ScreenText:
         else:
             lines = self._reader().read(np.ascontiguousarray(crop(frame.pixels, box)))
         return tuple(
-            Finding("text", frame.seconds, stop_seconds, x.text, round(x.score, 3), box_inside(x.box, box))
+            Finding(
+                "text", frame.seconds, stop_seconds, x.text, round(x.score, 3), box_inside(x.box, box), doubt=x.doubt
+            )
             for x in lines
         )
 
@@ -85,11 +103,20 @@ class ScreenText:
         last = max(first + 1, int(np.searchsorted(seconds, stop_seconds, side="left")))
         distinct = first + distinct_frames(self._index.thumbs[first:last], _THUMB_CHANGE)
         with self._lock:
-            glances = self._glance([float(seconds[i]) for i in distinct], max_frames)
+            times = [float(seconds[i]) for i in distinct]
+            glances = self._glance(times, max_frames)
             lines = self._read_all(spread([t for t, has_text in glances.items() if has_text], max_frames), {})
         # a frame without text is a reading too: it ends the lines before it
         readings = dict.fromkeys((t for t, has_text in glances.items() if not has_text), ()) | lines
-        return Reading(track_text(sorted(readings.items()), stop_seconds), tuple(sorted(readings)))
+        looked_at = tuple(sorted(readings))
+        spans = track_text(sorted(readings.items()), stop_seconds)
+        return Reading(spans, looked_at, longest_skipped(times, (*looked_at, stop_seconds)))
+
+    def unknown_letters(self, text: str) -> str:
+        """The letters of a text that nobody here can read, each once."""
+        foreign = [letter for letter in dict.fromkeys(text) if letter.isalpha() and not letter.isascii()]
+        known = self._reader().letters if foreign else frozenset[str]()
+        return "".join(x for x in foreign if not known & {x, x.lower(), x.upper()})
 
     def refined(self, span: TextSpan, looked_at: Sequence[float]) -> TextSpan:
         """The span with its ends found between the frames that were looked at, to an eighth of a second.
@@ -152,22 +179,27 @@ class ScreenText:
 
     def _load(self) -> dict[float, tuple[TextLine, ...]]:
         if self._known is None:
-            kept = read_json_or_none(self._path)
-            if not isinstance(kept, dict) or kept.get("version") != _VERSION:
-                kept = {"frames": [], "glances": [], "refined": []}
-            self._known = {seconds: _LINES.validate_python(lines) for seconds, lines in kept["frames"]}
-            self._glances = dict(kept["glances"])
-            self._refined = {tuple(key): (start, stop) for key, (start, stop) in kept["refined"]}
+            known = kept(self._path, _KEPT)
+            if known is None or known["version"] != _version():
+                known = _Kept(version=_version(), frames=(), glances=(), refined=())
+            self._known = dict(known["frames"])
+            self._glances = dict(known["glances"])
+            self._refined = dict(known["refined"])
         return self._known
 
     def _save(self) -> None:
         rows = [[seconds, [asdict(line) for line in lines]] for seconds, lines in sorted(self._load().items())]
         glances, refined = sorted(self._glances.items()), list(self._refined.items())
-        write_json(self._path, {"version": _VERSION, "frames": rows, "glances": glances, "refined": refined})
+        keep(self._path, {"version": _version(), "frames": rows, "glances": glances, "refined": refined})
 
     @property
     def _path(self) -> Path:
         return video_folder(self._video.content_hash, self._cache) / "text-ppocrv6.json"
+
+
+def _version() -> list[int | str]:
+    """What a remembered reading depends on besides the video: the rules, and who can read."""
+    return [_VERSION, *sorted(added_models())]
 
 
 def first_with(is_there: Callable[[float], bool], without: float, having: float) -> float:
@@ -210,6 +242,12 @@ def spread(times: list[float], count: int) -> list[float]:
     if len(times) <= count:
         return times
     return [times[round(i)] for i in np.linspace(0, len(times) - 1, count)]
+
+
+def longest_skipped(times: Sequence[float], looked_at: Sequence[float]) -> float:
+    """The longest time between two looks, both ascending, that has one of the times in it."""
+    between = [(before, after) for before, after in pairwise(looked_at) if any(before < t < after for t in times)]
+    return max((after - before for before, after in between), default=0.0)
 
 
 def _read_ahead(

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.observation import Box
+from tools.observation import UNREADABLE, Box
 from tools.text_model import Quad, Reading, TextModel
 
 _SIDE = 736
@@ -26,6 +26,17 @@ _TILE_OVERLAP = 96
 _MIN_SCORE = 0.6
 _MIN_FAINT_SCORE = 0.85
 _SURE = 0.9
+_ALIKE = 0.8
+"""A text is read where two looks are sure of it and so much alike."""
+_SURELY_TEXT = 0.75
+"""Mean text probability of a rectangle from which it holds text, whatever is read there. (Figures: see
+`UNREADABLE`.)"""
+_MOST_UNREAD = 1.5
+"""Line heights of ink without a letter from which a part of a line is not read: "450" of "цена 450 рублей"."""
+_FADE_SECONDS = 1.0
+_SQUARE = 1.5
+"""Sides that differ by less: a short word, which may stand upright, upside down or on either side."""
+UNCERTAIN = "this may be misread, or no text at all"
 _FIRST_LOOKS = ((1.0, 0.0, 0.0), (1.2, 0.15, 0.12))
 _MORE_LOOKS = ((0.9, 0.3, 0.12), (1.1, 0.3, 0.12))
 """Ways to cut a line out before it is read: stretch of the letters, margin left and right, margin above and below, in
@@ -41,7 +52,9 @@ class TextLine:
     box: Box
     """Fractions of the picture that was given to the reader."""
     score: float
-    """Mean probability of its letters, 0..1; below 0.6 a line is not reported."""
+    """Mean probability of its letters, 0..1."""
+    doubt: str = ""
+    """`UNREADABLE` or `UNCERTAIN`: then `text` is a guess, empty where there is none worth telling."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +69,8 @@ class TextSpan:
     score: float
     readings: int
     """In how many of the frames it was read."""
+    doubt: str = ""
+    """As of a line; empty if it was read without doubt in any frame."""
 
 
 class TextReader:
@@ -65,16 +80,25 @@ class TextReader:
         self._model = TextModel(threads)
 
     def read(self, pixels: NDArray[np.uint8]) -> tuple[TextLine, ...]:
-        """Every line in an RGB picture (or crop) of any size, rows from the top, each from the left."""
-        quads = self._find(pixels)
+        """Every line in an RGB picture (or crop) of any size, rows from the top, each from the left.
+
+        Text that stands on its side or on its head is read, too, in the order of somebody who turns the picture so.
+        What is surely text and can't be read, as in letters that the recogniser does not know, is a line with a doubt.
+        """
+        takes = [self._take(pixels, quad) for quad in self._find(pixels)]
+        turn = page_turn(takes)
+        if turn:  # "NOOS" may be SOON on its head
+            takes = [self._take(pixels, take.quad, (turn, *_turns(take.quad))) for take in takes]
         height, width = pixels.shape[:2]
-        pieces = []
-        for quad in quads:
-            reading = self._vote(pixels, quad)
-            least = _MIN_FAINT_SCORE if quad.is_faint else _MIN_SCORE
-            if reading.score >= least and any(letter.isalnum() for letter in reading.text):
-                pieces.append(TextLine(reading.text, _fractions(quad.corners, width, height), reading.score))
-        return in_reading_order(without_false_letters(pieces), aspect=width / height)
+        pieces = [piece for take in takes if (piece := _piece(take, width, height)) is not None]
+        upright = [replace(piece, box=turned_box(piece.box, turn)) for piece in without_false_letters(pieces)]
+        ordered = in_reading_order(upright, aspect=height / width if turn % 2 else width / height)
+        return tuple(replace(line, box=turned_box(line.box, -turn)) for line in ordered)
+
+    @property
+    def letters(self) -> frozenset[str]:
+        """Every sign that can be read."""
+        return self._model.letters
 
     def has_text(self, pixels: NDArray[np.uint8]) -> bool:
         """A cheap look (a seventh of reading): may miss small print, so use it only to choose among frames."""
@@ -107,14 +131,89 @@ class TextReader:
         whole = self._model.detect(pixels, _SIDE / max(height, width))
         return rows + [quad for quad in whole if not _is_covered(quad, rows)]
 
-    def _vote(self, pixels: NDArray[np.uint8], quad: Quad) -> Reading:
-        readings = [self._look(pixels, quad, *look) for look in _FIRST_LOOKS]
-        if readings[0].text != readings[1].text:
-            readings += [self._look(pixels, quad, *look) for look in _MORE_LOOKS]
-        return voted(readings)
+    def _take(self, pixels: NDArray[np.uint8], quad: Quad, turns: Sequence[int] = ()) -> "Take":
+        """The first turn in which the line is read without doubt; else as it would usually stand."""
+        tries = turns or _turns(quad)
+        # what is hardly text is not worth the other recognisers
+        asked = self._model.recognisers if _is_surely_text(quad) else 1
+        takes = (self._try(pixels, quad, turn, recogniser) for recogniser in range(asked) for turn in tries)
+        first = next(takes)
+        return first if first.is_sure else next((take for take in takes if take.is_sure), first)
 
-    def _look(self, pixels: NDArray[np.uint8], quad: Quad, stretch: float, across: float, down: float) -> Reading:
-        return self._model.recognise(straightened(pixels, quad.corners, across, down), stretch)
+    def _try(self, pixels: NDArray[np.uint8], quad: Quad, turn: int, recogniser: int) -> "Take":
+        def look(stretch: float, across: float, down: float) -> Reading:
+            crop = np.rot90(straightened(pixels, quad.corners, across, down), turn)
+            return self._model.recognise(np.ascontiguousarray(crop), stretch, recogniser)
+
+        readings = [look(*how) for how in _FIRST_LOOKS]
+        if readings[0].text != readings[1].text:
+            readings += [look(*how) for how in _MORE_LOOKS]
+        best = voted(readings)
+        return Take(quad, best, turn, is_sure(best, readings))
+
+
+@dataclass(frozen=True)
+class Take:
+    """How a quad was read."""
+
+    quad: Quad
+    reading: Reading
+    turn: int
+    """Quarter turns against the clock after which the text is upright, 0..3."""
+    is_sure: bool
+
+
+def _turns(quad: Quad) -> tuple[int, ...]:
+    """In which ways its text may stand, the usual one first; texture is not worth more than one try."""
+    width, height = (float(np.linalg.norm(quad.corners[i] - quad.corners[0])) for i in (1, 3))
+    usual = 1 if height >= _SQUARE * width else 0
+    if not _is_surely_text(quad):
+        return (usual,)
+    return (0, 2, 1, 3) if not usual and width < _SQUARE * height else (usual, usual + 2)
+
+
+def _is_surely_text(quad: Quad) -> bool:
+    return quad.score >= _SURELY_TEXT and not quad.is_faint
+
+
+def is_sure(best: Reading, readings: Sequence[Reading]) -> bool:
+    """Whether two looks are sure of much the same text, and nothing in the line is left unread."""
+    backing = [
+        reading
+        for reading in readings
+        if reading.score >= _SURE and SequenceMatcher(None, reading.text, best.text, autojunk=False).ratio() >= _ALIKE
+    ]
+    return len(backing) >= 2 and bool(best.text) and best.unread < _MOST_UNREAD
+
+
+def page_turn(takes: Sequence[Take]) -> int:
+    """The turn in which most letters are read without doubt: how the picture as a whole stands, 0..3."""
+    letters = Counter[int]()
+    for take in takes:
+        letters[take.turn] += len(take.reading.text) if take.is_sure else 0
+    return max(range(4), key=lambda turn: letters[turn])
+
+
+def _piece(take: Take, width: int, height: int) -> TextLine | None:
+    """The line that a quad stands for; None where it is no text."""
+    quad, reading = take.quad, take.reading
+    box = _fractions(quad.corners, width, height)
+    has_letters = any(letter.isalnum() for letter in reading.text)
+    if take.is_sure:
+        is_told = has_letters and (not quad.is_faint or reading.score >= _MIN_FAINT_SCORE)
+        return TextLine(reading.text, box, reading.score) if is_told else None
+    guess = reading.text if reading.score >= _MIN_SCORE and has_letters else ""
+    if _is_surely_text(quad):
+        return TextLine(guess, box, reading.score, UNREADABLE)
+    return TextLine(guess, box, reading.score, UNCERTAIN) if guess and not quad.is_faint else None
+
+
+def turned_box(box: Box, turns: int) -> Box:
+    """The box after quarter turns of the whole picture against the clock; a negative number turns back."""
+    for _ in range(turns % 4):
+        left, top, right, bottom = box
+        box = top, 1 - right, bottom, 1 - left
+    return box
 
 
 def voted(readings: Sequence[Reading]) -> Reading:
@@ -146,7 +245,7 @@ def _holds(text: str, letters: str) -> bool:
 def straightened(
     pixels: NDArray[np.uint8], corners: NDArray[np.float32], across: float = 0.0, down: float = 0.0
 ) -> NDArray[np.uint8]:
-    """The quad as an upright crop, wider by `across` and taller by `down` line heights a side; tall ones are turned."""
+    """The quad as an upright crop, wider by `across` and taller by `down` line heights a side."""
     along, below = corners[1] - corners[0], corners[3] - corners[0]
     width, height = max(2.0, float(np.linalg.norm(along))), max(2.0, float(np.linalg.norm(below)))
     margin_x, margin_y = across * min(width, height), down * min(width, height)
@@ -157,8 +256,7 @@ def straightened(
     target = np.array([[0, 0], [columns, 0], [columns, rows], [0, rows]], np.float32)
     turn = cv2.getPerspectiveTransform(wider, target)
     crop = cv2.warpPerspective(pixels, turn, (columns, rows), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    turned = np.rot90(crop) if rows >= 1.5 * columns else crop
-    return np.ascontiguousarray(turned, dtype=np.uint8)
+    return crop.astype(np.uint8, copy=False)
 
 
 def whole_rows(quads: Sequence[Quad]) -> list[Quad]:
@@ -213,7 +311,7 @@ def without_false_letters(lines: Sequence[TextLine]) -> list[TextLine]:
     kept = []
     for line in lines:
         letters = [letter for letter in line.text if letter.isalnum()]
-        alone = len(letters) == 1
+        alone = len(letters) == 1 and line.doubt != UNREADABLE
         if alone and (_area(line.box) > 0.25 or line.score < 0.8):
             continue
         if alone and _is_chinese(letters[0]) and chinese == 1:
@@ -246,10 +344,12 @@ def _joined(row: Sequence[TextLine], aspect: float) -> list[TextLine]:
     for line in row:
         last = joined[-1] if joined else None
         height = min(line.box[3] - line.box[1], last.box[3] - last.box[1]) if last else 0.0
-        if last is not None and (line.box[0] - last.box[2]) * aspect < 1.5 * height:
-            letters = len(last.text) + len(line.text)
+        is_near = last is not None and (line.box[0] - last.box[2]) * aspect < 1.5 * height
+        if last is not None and is_near and last.doubt == line.doubt:
+            letters = len(last.text) + len(line.text) or 1
             score = (last.score * len(last.text) + line.score * len(line.text)) / letters
-            joined[-1] = TextLine(f"{last.text} {line.text}", _union(last.box, line.box), score)
+            text = f"{last.text} {line.text}".strip()
+            joined[-1] = TextLine(text, _union(last.box, line.box), score, line.doubt)
         else:
             joined.append(line)
     return joined
@@ -282,7 +382,19 @@ def track_text(readings: Iterable[tuple[float, Sequence[TextLine]]], end_seconds
         done += [track for track in open_tracks if track.missed >= 2]
         open_tracks = [track for track in open_tracks if track.missed < 2]
     spans = [track.span(end_seconds) for track in done + open_tracks]
-    return tuple(sorted(spans, key=lambda span: (span.start_seconds, span.box[1], span.box[0])))
+    return tuple(sorted(without_fades(spans), key=lambda span: (span.start_seconds, span.box[1], span.box[0])))
+
+
+def without_fades(spans: Sequence[TextSpan]) -> list[TextSpan]:
+    """The spans without those that are the coming or going of a text that is read in the same place."""
+    read = [span for span in spans if not span.doubt]
+    return [span for span in spans if not span.doubt or not any(_fades_into(span, other) for other in read)]
+
+
+def _fades_into(span: TextSpan, other: TextSpan) -> bool:
+    is_short = span.stop_seconds - span.start_seconds <= _FADE_SECONDS
+    is_next = span.start_seconds <= other.stop_seconds and other.start_seconds <= span.stop_seconds
+    return is_short and is_next and _shared(span.box, other.box) > 0.5 * _area(span.box)
 
 
 class _Track:
@@ -296,6 +408,8 @@ class _Track:
 
     def goes_on_with(self, line: TextLine) -> bool:
         last = self.lines[-1]
+        if last.doubt == line.doubt == UNREADABLE:
+            return _area(_union(last.box, line.box)) < 2 * _shared(last.box, line.box)
         # Digits are told apart exactly: 06:39 and 06:38 are alike to any measure of likeness but are two facts.
         if _digits(last.text) != _digits(line.text):
             return False
@@ -313,10 +427,11 @@ class _Track:
         self.missed += 1
 
     def span(self, end_seconds: float) -> TextSpan:
-        votes = Counter(line.text for line in self.lines)
-        best = max(self.lines, key=lambda line: (votes[line.text], line.score))
+        lines = [line for line in self.lines if not line.doubt] or self.lines
+        votes = Counter(line.text for line in lines)
+        best = max(lines, key=lambda line: (votes[line.text], line.score))
         stop_seconds = end_seconds if self.missing_since is None else self.missing_since
-        return TextSpan(best.text, self.start_seconds, stop_seconds, best.box, best.score, len(self.lines))
+        return TextSpan(best.text, self.start_seconds, stop_seconds, best.box, best.score, len(self.lines), best.doubt)
 
 
 def _digits(text: str) -> str:

@@ -5,6 +5,7 @@ imported and can download; these functions keep nothing between calls, so thread
 at the door and BGR for the networks, which were trained that way.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -32,6 +33,20 @@ _SPACE_THRESHOLD = 0.15
 """A gap between two letters in which the space's probability peaks above this is a space, although `blank` wins there:
 the recogniser otherwise glues words ("Anunlucky bird"). True gaps peaked at 0.17-0.44, gaps inside words below 0.1
 (picked by eye on ten lines)."""
+_ADDED_SCRIPTS = {
+    "arabic": "Arabic",
+    "cyrillic": "Cyrillic",
+    "devanagari": "Devanagari",
+    "el": "Greek with its accents",
+    "eslav": "Cyrillic of the East Slavic languages",
+    "ka": "Kannada",
+    "korean": "Korean",
+    "ta": "Tamil",
+    "te": "Telugu",
+    "th": "Thai",
+}
+"""What the recognisers that `rapidocr` can be given read, by how their names begin."""
+_INK_SHARE, _INK_QUANTILE = 0.5, 0.75
 _NO_SPACE_AFTER = frozenset("./\\-_~:,'(\"")
 """Narrow signs leave as much room as a space does in a fixed-width font."""
 
@@ -52,6 +67,8 @@ class Reading:
 
     text: str
     score: float
+    unread: float = 0.0
+    """The longest stretch of ink in which no letter was recognised, in line heights."""
 
 
 class TextModel:
@@ -74,11 +91,19 @@ class TextModel:
             return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
         self._detector = load(*_DETECTOR)
-        self._recogniser = load(*_RECOGNISER)
-        alphabet = self._recogniser.get_modelmeta().custom_metadata_map["character"].splitlines()
-        self._alphabet = ["", *alphabet, " "]  # class 0 is CTC's blank, the last one the space
         self._detector_input = self._detector.get_inputs()[0].name
-        self._recogniser_input = self._recogniser.get_inputs()[0].name
+        self._recognisers = [Recogniser(load(*_RECOGNISER))]
+        self._recognisers += [Recogniser(load(f"models/{name}", sha256)) for name, sha256 in added_models().items()]
+
+    @property
+    def letters(self) -> frozenset[str]:
+        """Every sign that can be read."""
+        return frozenset[str]().union(*(recogniser.letters for recogniser in self._recognisers))
+
+    @property
+    def recognisers(self) -> int:
+        """How many there are to ask, the one for Latin letters, Chinese and Japanese first."""
+        return len(self._recognisers)
 
     def detect(self, pixels: NDArray[np.uint8], scale: float) -> list[Quad]:
         """Where text is in an RGB picture, looked at enlarged by `scale`; corners in the picture's own pixels."""
@@ -90,14 +115,55 @@ class TextModel:
         quads = quads_in(probability[0, 0]) or quads_in(probability[0, 0], is_faint=True)
         return [replace(quad, corners=quad.corners * back) for quad in quads]
 
-    def recognise(self, pixels: NDArray[np.uint8], stretch: float = 1.0) -> Reading:
+    def recognise(self, pixels: NDArray[np.uint8], stretch: float = 1.0, recogniser: int = 0) -> Reading:
         """What an upright RGB crop of one line says; `stretch` widens the letters before they are read."""
+        return self._recognisers[recogniser].read(pixels, stretch)
+
+
+class Recogniser:
+    """One network that reads lines, with the letters that it knows."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        alphabet = session.get_modelmeta().custom_metadata_map["character"].splitlines()
+        self._alphabet = ["", *alphabet, " "]  # class 0 is CTC's blank, the last one the space
+        self._input = session.get_inputs()[0].name
+
+    @property
+    def letters(self) -> frozenset[str]:
+        """Every sign that it knows."""
+        return frozenset("".join(self._alphabet))
+
+    def read(self, pixels: NDArray[np.uint8], stretch: float) -> Reading:
+        """What an upright RGB crop of one line says."""
         height, width = pixels.shape[:2]
         columns = max(8, round(_LINE_HEIGHT * width / height * stretch))
         line = np.zeros((3, _LINE_HEIGHT, max(_LINE_MIN_WIDTH, columns)), np.float32)
         line[:, :, :columns] = _network_input(pixels, _LINE_HEIGHT, columns)
-        probability = self._recogniser.run(None, {self._recogniser_input: line[None]})[0][0]  # (T, classes)
-        return decode_letters(probability, self._alphabet)
+        probability = self._session.run(None, {self._input: line[None]})[0][0]  # (T, classes)
+        reading = decode_letters(probability, self._alphabet)
+        steps = -(-columns * len(probability) // line.shape[2])  # those over the crop and not over what fills it up
+        is_letter = probability[:steps].argmax(axis=1) % (len(self._alphabet) - 1) > 0  # neither blank nor space
+        unread = longest_unread(has_ink(line[:, :, :columns], steps), is_letter)
+        return replace(reading, unread=unread * columns / steps / _LINE_HEIGHT)
+
+
+def added_models() -> dict[str, str]:
+    """File names and SHA-256 of recognisers for other scripts that somebody has put beside those of the package.
+
+    Taken are files whose name and hash `rapidocr` itself lists, where it would have put them; nothing is downloaded.
+    """
+    if not packaged.is_installed("rapidocr"):
+        return {}
+    folder = packaged.folder("rapidocr", extra="ocr")
+    listed = (folder / "default_models.yaml").read_text(encoding="utf-8")
+    known = re.findall(r"/onnx/\S+/(\S+_rec_\S+\.onnx)\s+SHA256: ([0-9a-f]{64})", listed)
+    return {name: sha256 for name, sha256 in known if _scripts_of(name) and (folder / "models" / name).is_file()}
+
+
+def _scripts_of(model: str) -> str:
+    """The scripts that a recogniser of the package adds, by its name; empty for those that add none."""
+    return _ADDED_SCRIPTS.get(model.split("_")[0], "")
 
 
 def _network_input(pixels: NDArray[np.uint8], rows: int, columns: int) -> NDArray[np.float32]:
@@ -170,6 +236,25 @@ def decode_letters(probability: NDArray[np.float32], alphabet: list[str]) -> Rea
             gap_peak = 0.0
         last = index
     return Reading("".join(letters).strip(), float(np.mean(scores)) if scores else 0.0)
+
+
+def has_ink(line: NDArray[np.float32], steps: int) -> NDArray[np.bool_]:
+    """For each of `steps` equal pieces along a (3, rows, columns) line whether anything is drawn there.
+
+    Ink is where a piece has at least half the contrast of most pieces: the paper of a busy picture has some, too.
+    """
+    grey = line.mean(axis=0)
+    contrast = np.array([float(np.ptp(piece)) for piece in np.array_split(grey, steps, axis=1) if piece.size])
+    return np.asarray(contrast >= _INK_SHARE * np.quantile(contrast, _INK_QUANTILE), np.bool_)
+
+
+def longest_unread(ink: NDArray[np.bool_], is_letter: NDArray[np.bool_]) -> int:
+    """Most pieces with ink between two letters, or between a letter and an end."""
+    longest, here = 0, 0
+    for inked, read in zip(ink, is_letter, strict=False):
+        here = 0 if read else here + int(inked)
+        longest = max(longest, here)
+    return longest
 
 
 def _may_part(before: list[str], after: str) -> bool:

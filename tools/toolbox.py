@@ -23,7 +23,7 @@ from tools.changes import find_changes
 from tools.encoders import Encoder, open_encoder
 from tools.footage import Footage
 from tools.indexing import Progress, VideoIndex, open_index
-from tools.observation import FULL_FRAME, Box, Finding, FrameRef, Observation, ToolError
+from tools.observation import FULL_FRAME, UNREADABLE_LETTERS, Box, Finding, FrameRef, Observation, ToolError
 from tools.parts import Parts
 from tools.sampling import box_inside, crop, fit_within, pick_apart, pixel_box, spread_times, stamp
 from tools.schema import ToolSpec, describe, validate
@@ -53,6 +53,8 @@ _JPEG_QUALITY = 85
 _CAPTION_FRAMES = 4
 _MAX_TEXT_FRAMES = 48
 """Frames that one `search_text` reads; at a second or less each on one core."""
+_MOST_SKIPPED_SECONDS = 2.0
+"""Text that is on screen for a shorter time is hardly meant to be read."""
 _MAX_LINES = 40
 _SERVED = 256
 """Pictures whose JPEGs are kept for the next turn, which shows them again: of 640x360, about 10 MB."""
@@ -94,7 +96,7 @@ class Toolbox:
             ToolError: unknown tool, arguments that do not fit, an empty window, a part that is not installed.
         """
         if name not in self._specs:
-            raise ToolError(f"no tool {name!r}; the tools are {', '.join(TOOL_NAMES)}")
+            raise ToolError(f"no tool {name!r:.80}; the tools are {', '.join(TOOL_NAMES)}")
         checked = validate(self._specs[name], arguments)
         observation: Observation = getattr(self, name)(**checked)
         return observation
@@ -167,8 +169,9 @@ class Toolbox:
         )
         lines = [f"{stamp(f.start_seconds)} s: score {f.score:.3f}{wording.place(f.box)}" for f in findings]
         share = self.index.frames.indexed_share
-        note = "" if share >= 1 else f"\n(The index covers {share:.0%} of the video so far.)"
-        return Observation(f"Best matches for {wording.fenced(query)}:\n" + "\n".join(lines) + note, frames, findings)
+        gaps = () if share >= 1 else (f"The index covered only {share:.0%} of the video when it was searched.",)
+        text = "\n".join((f"Best matches for {wording.fenced(query)}:", *lines, *gaps))
+        return Observation(text, frames, findings, gaps=gaps)
 
     def zoom(self, seconds: Seconds, box: BoxArgument) -> Observation:
         """Look at one part of one frame at the full resolution of the source.
@@ -217,9 +220,8 @@ class Toolbox:
         frame = self._frame_at(seconds)
         findings = self._parts.screen_text.in_frame(frame, area, self._frame_stop(frame.seconds))
         shown = (self._ref(frame.seconds, "medium", area),)
-        return Observation(
-            wording.text_lines(findings, f"No text is read at {stamp(frame.seconds)} s."), shown, findings
-        )
+        text = wording.text_lines(findings, f"No text is read at {stamp(frame.seconds)} s.")
+        return Observation(text, shown, findings, gaps=wording.unreadable(findings))
 
     def search_text(
         self, query: str = "", start: Seconds = 0.0, stop: Seconds | None = None, count: Count = 24
@@ -233,17 +235,26 @@ class Toolbox:
             count: how many lines, 1 to 32.
         """
         begin, end = self._window(start, stop)
-        reading = self._parts.screen_text.in_window(begin, end, _MAX_TEXT_FRAMES)
+        screen = self._parts.screen_text
+        reading = screen.in_window(begin, end, _MAX_TEXT_FRAMES)
         spans = reading.spans
-        if query.strip() and spans:
-            ranked = [found.line for found in search_lines(spans, query, self._parts.encode_texts)]
-            spans = (self._parts.screen_text.refined(ranked[0], reading.looked_at), *ranked[1:])
-        chosen = spans[:count]
-        findings = tuple(
-            Finding("text", s.start_seconds, s.stop_seconds, s.text, round(s.score, 3), s.box) for s in chosen
+        if query.strip() and (legible := [span for span in spans if not span.doubt]):
+            first, *others = (found.line for found in search_lines(legible, query, self._parts.encode_texts))
+            spans = (screen.refined(first, reading.looked_at), *others, *(span for span in spans if span.doubt))
+        found = tuple(
+            Finding("text", s.start_seconds, s.stop_seconds, s.text, round(s.score, 3), s.box, doubt=s.doubt)
+            for s in spans
         )
+        unknown = screen.unknown_letters(query)
+        gaps = (*wording.unreadable(found), *wording.unknown_letters(unknown))
+        if reading.skipped_seconds > _MOST_SKIPPED_SECONDS:
+            skipped = f"Up to {reading.skipped_seconds:.1f} s lie between two pictures that were read"
+            gaps = (*gaps, f"{skipped}: text that was shown for less may be missed.")
+        findings = found[:count]
         frames = self._refs(pick_first([f.start_seconds for f in findings], 4), "small")
-        return Observation(wording.text_lines(findings, "No text is read in this window."), frames, findings)
+        text = "\n".join((wording.text_lines(findings, "No text is read in this window."), *gaps))
+        facts = (Finding("fact", begin, end, UNREADABLE_LETTERS + unknown),) if unknown else ()
+        return Observation(text, frames, (*findings, *facts), gaps=gaps)
 
     def read_speech(self, start: Seconds = 0.0, stop: Seconds | None = None, count: Lines = _MAX_LINES) -> Observation:
         """Get what is said in a window, line by line, with times. Doubtful lines may be invented by the recogniser.
@@ -254,8 +265,9 @@ class Toolbox:
             count: how many lines at most, 1 to 1000.
         """
         begin, end = self._window(start, stop)
-        lines = [x for x in self._parts.transcript() if x.start_seconds < end and x.stop_seconds > begin]
-        return wording.speech(lines[:count], f"Nothing is said in [{begin:g}, {end:g}).", len(lines))
+        speech = self._parts.speech()
+        lines = [x for x in speech.lines if x.start_seconds < end and x.stop_seconds > begin]
+        return wording.speech(lines[:count], f"Nothing is said in [{begin:g}, {end:g}).", len(lines), speech.gaps)
 
     def search_speech(self, query: str, count: Count = 8) -> Observation:
         """Find the lines of speech nearest to a query, by words and by meaning.
@@ -264,10 +276,10 @@ class Toolbox:
             query: what should be said, in a few words.
             count: how many lines, 1 to 32.
         """
-        lines = self._parts.transcript()
-        scored = search_lines(lines, query, self._parts.encode_texts)
-        chosen = [item.line for item in scored[:count]]
-        return wording.speech(sorted(chosen, key=lambda x: x.start_seconds), "Nothing is said.", len(chosen))
+        speech = self._parts.speech()
+        scored = search_lines(speech.lines, query, self._parts.encode_texts)
+        chosen = sorted((item.line for item in scored[:count]), key=lambda x: x.start_seconds)
+        return wording.speech(chosen, "Nothing is said.", len(chosen), speech.gaps)
 
     def list_shots(self, start: Seconds = 0.0, stop: Seconds | None = None) -> Observation:
         """List the shots of a window: from cut to cut, in seconds.
@@ -377,23 +389,30 @@ def open_toolbox(
     cache: Path | None = None,
     captioner: Captioner | None = None,
     until: float | None = None,
+    picture_stream: int | None = None,
+    audio: int | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Toolbox:
     """The tools of a video file, its index building or built; `captioner` takes the place of the packaged one.
 
+    `audio` is the number of the sound track to hear, from 1; without it, the one with speech is found.
+
     With `until`, the video ends at that second for every tool: no picture, sound, word or fact from later is there,
-    and nothing that was kept of the whole video is used.
+    and nothing that was kept of the whole video is used. `picture_stream` is which of its streams of moving pictures
+    is looked at, counted from 1; without it the file's main one.
 
     Raises:
-        ValueError: no such file, not a video, nothing decodable, nothing before `until`, an unknown encoder,
-            unreadable subtitles.
+        ValueError: no such file, not a video, nothing decodable, no such stream or sound track, nothing before
+            `until`, an unknown
+            encoder, unreadable subtitles.
     """
     return toolbox_over(
-        Video(path, until),
+        Video(path, until, picture_stream),
         encoder=encoder,
         subtitles=subtitles,
         cache=cache,
         captioner=captioner,
+        audio=audio,
         on_progress=on_progress,
     )
 
@@ -405,13 +424,14 @@ def toolbox_over(
     subtitles: str | Path | None = None,
     cache: Path | None = None,
     captioner: Captioner | None = None,
+    audio: int | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Toolbox:
     """The tools of an open video, which closes with them; `open_toolbox` says the rest."""
     try:
         parts_encoder = open_encoder(encoder or "auto")
         index = open_index(video, parts_encoder, cache, on_progress)
-        parts = Parts(video, index, parts_encoder, subtitles, cache, captioner)
+        parts = Parts(video, index, parts_encoder, subtitles, cache, captioner, audio)
     except BaseException:
         video.close()
         raise

@@ -10,7 +10,6 @@ A video may be opened up to a time: then it ends there, and nothing of it tells 
 
 import hashlib
 import math
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,12 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.clock import StreamClock
-from tools.container import VideoError
+from tools.container import VideoError, check_file, run_interruptibly
 from tools.decode import Decoder, Interval, group
 from tools.header import Header, read_header
+from tools.limits import MAX_PICTURE_PIXELS, check_length
 from tools.ordered import WORKERS, OrderedRun
 from tools.packets import PacketPlan, read_plan
-from tools.rgb import RgbConverter, StoredPicture
+from tools.rgb import RgbConverter, picture_gaps, picture_notes
+from tools.shape import StoredPicture
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -89,35 +90,39 @@ class VideoInfo:
     """What was done to the file so that it can be shown, or chosen among its streams: a sentence each."""
     gaps: tuple[str, ...] = ()
     """What of the file can't be seen or heard, a sentence each: nothing may be said to be absent there."""
+    picture_stream: int | None = None
+    """Which stream of moving pictures was asked for, counted from 1; None for the file's main one."""
 
 
 class Video:
     """An open video; any number of threads may use it."""
 
-    def __init__(self, path: str | Path, until: float | None = None) -> None:
+    def __init__(self, path: str | Path, until: float | None = None, stream: int | None = None) -> None:
         """Opens the file, or only what comes before second `until` of it; that may be after its end.
 
+        `stream` is which of its streams of moving pictures, counted from 1; without it the file's main one.
+
         Raises:
-            VideoError: not a video, nothing decodable, or no frame before `until`.
+            VideoError: not a video, nothing decodable, no such stream, or no frame before `until`.
         """
         self.path = Path(path)
         self.until_seconds: float | None = None
         """Where the video was made to end; None for a whole one."""
-        _check_file(self.path)
+        check_file(self.path)
         self._lock = threading.Lock()
         self._idle: list[_Reader] = []
         self._is_closed = False
-        header = read_header(self.path)
-        self._plan = _plan(self.path)
-        first, picture = self._first_picture()
+        header, self._plan = run_interruptibly(lambda: (read_header(self.path, stream), _plan(self.path, stream)))
+        self._is_first_stream = header.is_first_stream
+        first, picture, self._stored = run_interruptibly(self._first_picture)
         self._shown = self._plan.shown[self._plan.shown >= first]
         self._origin = int(self._shown[0]) - self._lead_ticks()
         """Second 0, on the plan's clock."""
-        self._stored = StoredPicture.of(picture)
         is_cut_off = _is_cut_off(header, self._plan)
         if is_cut_off:
             self._drop_torn_end()
-        self.info = self._describe(header, is_cut_off)
+        check_length(self.path, self._end_seconds())
+        self.info = self._describe(header, is_cut_off, stream, picture)
         if until is not None:
             self._end_at(until)
 
@@ -141,12 +146,13 @@ class Video:
     def content_hash(self) -> str:
         """32 hexadecimal digits that name the content: all of it up to 64 MiB, evenly spaced parts beyond.
 
-        Up to a time it is another content, so that nothing kept of the whole video is ever found under it.
+        Up to a time it is another content, so that nothing kept of the whole video is ever found under it, and each
+        stream of pictures but the first is another one too.
         """
-        whole = _content_hash(self.path)
-        if self.until_seconds is None:
-            return whole
-        return hashlib.blake2b(f"{whole} until {self.until_seconds!r}".encode(), digest_size=16).hexdigest()
+        name = _content_hash(self.path)
+        if not self._is_first_stream:
+            name = _derived(f"{name} stream {self._plan.stream_index}")
+        return name if self.until_seconds is None else _derived(f"{name} until {self.until_seconds!r}")
 
     @cached_property
     def timestamps(self) -> NDArray[np.float64]:
@@ -194,8 +200,8 @@ class Video:
         """Every frame on screen during [start, stop), or about `max_fps` of them a second where there are more."""
         return self.read(window_times(self.timestamps, self.info.duration_seconds, start, stop, max_fps), max_height)
 
-    def _first_picture(self) -> "tuple[int, VideoFrame]":
-        """(time, picture) of the first frame that decodes: only with it does a file become a video.
+    def _first_picture(self) -> "tuple[int, VideoFrame, StoredPicture]":
+        """(time, picture, its shape) of the first frame that decodes: only with it does a file become a video.
 
         A recording may begin in the middle of an interval, and a file with a damaged beginning still has the rest.
         """
@@ -206,10 +212,11 @@ class Video:
         try:
             for interval in group(plan, plan.shown[ranks[ranks < len(plan.shown)]].tolist()):
                 for position, picture in decoder.pictures(interval, lambda: False):
-                    return int(plan.pts[position]), picture
+                    return int(plan.pts[position]), picture, decoder.shapes.of(position, picture)
         finally:
             decoder.close()
-        raise VideoError(f"{self.path}: no frame could be decoded")
+        megapixels = MAX_PICTURE_PIXELS >> 20
+        raise VideoError(f"{self.path}: no frame could be decoded; all are damaged, or over {megapixels} megapixels")
 
     def _drop_torn_end(self) -> None:
         """A file that was cut off ends with its last frame that decodes."""
@@ -242,7 +249,7 @@ class Video:
             is_cut_off=False,
         )
 
-    def _describe(self, header: Header, is_cut_off: bool) -> VideoInfo:
+    def _describe(self, header: Header, is_cut_off: bool, stream: int | None, picture: "VideoFrame") -> VideoInfo:
         duration_seconds = self._end_seconds()
         return VideoInfo(
             duration_seconds=duration_seconds,
@@ -256,8 +263,9 @@ class Video:
             subtitle_streams=header.subtitle_streams,
             promised_seconds=header.promised_seconds,
             is_cut_off=is_cut_off,
-            notes=self._notes(duration_seconds),
-            gaps=self._gaps(),
+            notes=(*header.notes, *self._notes(duration_seconds), *picture_notes(picture, self._stored)),
+            gaps=(*self._gaps(), *picture_gaps(picture)),
+            picture_stream=stream,
         )
 
     def _notes(self, stop: float) -> tuple[str, ...]:
@@ -312,7 +320,8 @@ class Video:
         def decode(interval: Interval, is_cancelled: Callable[[], bool]) -> Iterator[Frame]:
             with self._reader() as reader:
                 for position, picture in reader.decoder.pictures(interval, is_cancelled):
-                    pixels = reader.converter.rgb(picture, max_height)
+                    stored = reader.decoder.shapes.of(position, picture)
+                    pixels = reader.converter.rgb(picture, stored, max_height)
                     yield Frame(pixels, self._seconds_of(position))
 
         if len(intervals) == 1:
@@ -326,7 +335,7 @@ class Video:
             if self._is_closed:
                 raise ValueError(f"the video {self.path} was closed")
             reader = self._idle.pop() if self._idle else None
-        reader = reader or _Reader(Decoder(self.path, self._plan), RgbConverter(self._stored))
+        reader = reader or _Reader(Decoder(self.path, self._plan), RgbConverter(self._stored, self.info.codec))
         try:
             yield reader
         finally:
@@ -396,21 +405,8 @@ def window_times(
     return [float(time) for time in times]
 
 
-def _check_file(path: Path) -> None:
-    if path.is_dir():
-        raise VideoError(f"{path} is a directory, a video file is needed")
-    if not path.exists():
-        raise VideoError(f"{path}: no such file")
-    if not path.is_file():
-        raise VideoError(f"{path} is not a file")
-    if path.stat().st_size == 0:
-        raise VideoError(f"{path} is empty")
-    if not os.access(path, os.R_OK):
-        raise VideoError(f"{path} may not be read by this user")
-
-
-def _plan(path: Path) -> PacketPlan:
-    plan = read_plan(path)
+def _plan(path: Path, stream: int | None) -> PacketPlan:
+    plan = read_plan(path, stream)
     if plan is None or not len(plan.shown):
         raise VideoError(f"{path}: no frame could be decoded, the file holds no picture")
     return plan
@@ -425,6 +421,10 @@ def _is_cut_off(header: Header, plan: PacketPlan) -> bool:
         reached = max(reached, plan.reached_seconds)
     missing_seconds = header.start_seconds + header.promised_seconds - reached
     return missing_seconds > max(0.5, 0.01 * header.promised_seconds) or (plan.ends_torn and missing_seconds > 0.1)
+
+
+def _derived(name: str) -> str:
+    return hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
 
 
 def _content_hash(path: Path) -> str:

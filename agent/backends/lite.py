@@ -71,7 +71,7 @@ class LitePolicy:
         looks = [wanted("list_shots")] if case.must_list_shots else [*named_text.looks(case), *approach.looks(case)]
         if limit_reached(trajectory) is None and (calls := new_calls(trajectory, looks)):
             return Turn(_thought(case), Calls(calls))
-        answer = named_text.missing_answer(case) or approach.answer(case)
+        answer = named_text.answer_by_presence(case) or approach.answer(case)
         return Turn(_verdict(answer), answer)
 
 
@@ -126,7 +126,9 @@ def _thought(case: Case) -> str:
 
 
 def _verdict(answer: Answer) -> str:
+    if answer.cannot_tell:
+        return "What I found does not settle it."
     if answer.not_shown:
-        return "Nothing that I found answers this."
+        return "I looked where it would be, and it is not there."
     spans = ", ".join(f"{e.start_seconds:.1f}-{e.stop_seconds:.1f} s" for e in answer.evidence)
     return f"The best-supported answer rests on {spans}." if spans else "A guess: I found nothing to rest it on."

@@ -5,10 +5,10 @@ The box of the text is looked at and no more: what it stands on fills most of it
 
 from agent.lite import named_text
 from agent.lite.case import Case
+from agent.lite.establishing import nothing_found
 from agent.lite.extracting import Line
 from agent.lite.notes import Note, evidence_of_line, notes
 from agent.lite.plan import Wanted, wanted
-from agent.lite.textual import not_shown
 from agent.trajectory import Answer
 from tools.colours import colour_words
 
@@ -22,7 +22,7 @@ def looks(case: Case) -> list[Wanted]:
 
 
 def answer(case: Case) -> Answer:
-    """The colour of most of the box; "not shown" where the text is nowhere."""
+    """The colour of most of the box."""
     line = _best_showing(case)
     colours = [] if line is None else [n for n in notes(case.trajectory, "colour") if _is_in(n, line)]
     if line is None or not colours:
@@ -59,4 +59,6 @@ def _is_in(note: Note, line: Line) -> bool:
 
 
 def _guess(case: Case) -> Answer:
-    return Answer(case.options[0], 0, round(1 / len(case.options), 2)) if case.options else not_shown(0.5)
+    return (
+        Answer(case.options[0], 0, round(1 / len(case.options), 2)) if case.options else nothing_found(case, "picture")
+    )

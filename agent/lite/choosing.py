@@ -123,7 +123,7 @@ def _odds_of_named(case: Case, name: str | None) -> float:
         return 0.0
     if named_text.showings(case.trajectory, name):
         return _NAMED_ODDS
-    return _MISSING_ODDS if named_text.is_missing(case.trajectory, name) else 0.0
+    return _MISSING_ODDS if named_text.is_missing(case, name) else 0.0
 
 
 def _are_numbers(options: Sequence[str]) -> bool:

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 from agent.lite import named_text
 from agent.lite.case import Case
+from agent.lite.establishing import nothing_found
 from agent.lite.extracting import Line
 from agent.lite.notes import Note, evidence_of_line, evidence_of_note, notes
 from agent.lite.plan import Wanted, span_arguments, wanted
-from agent.lite.textual import not_shown
 from agent.lite.words import how_often, plain
 from agent.trajectory import Answer, Evidence
 
@@ -74,8 +74,10 @@ def _lines_that_say(case: Case) -> list[Line]:
 
 
 def _answer(case: Case, times: int, confidence: float, evidence: Sequence[Evidence]) -> Answer:
+    if not case.options and not times:
+        return nothing_found(case, case.reading.senses[0], 0.5)
     if not case.options:
-        return Answer(str(times), None, confidence, tuple(evidence)) if times else not_shown(0.5)
+        return Answer(str(times), None, confidence, tuple(evidence))
     values = [how_often(option) for option in case.options]
     known = [(abs(value - times), i) for i, value in enumerate(values) if value is not None]
     off, best = min(known, default=(1.0, 0))

@@ -8,10 +8,10 @@ import re
 from collections.abc import Sequence
 
 from agent.lite.case import Case
+from agent.lite.establishing import NO_PICTURES, cannot_tell
 from agent.lite.notes import notes
 from agent.lite.occurrences import Kind, Occurrence, cut_seconds, is_near, occurrences, quoted
 from agent.lite.plan import Wanted, wanted
-from agent.lite.textual import not_shown
 from agent.lite.words import content_words
 from agent.trajectory import Answer, Link
 
@@ -52,7 +52,7 @@ def answer(case: Case) -> Answer:
     found = _distinct(occurrences(case))
     steps = _most_telling(found, cuts)
     if not steps:
-        return not_shown(0.5)
+        return cannot_tell(case, NO_PICTURES, "Nothing else is on record.")
     chain = tuple(
         Link(step.text, "" if number == 0 else reason(step, cuts) or ONLY_ORDER, (step.evidence,))
         for number, step in enumerate(steps)

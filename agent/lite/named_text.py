@@ -9,35 +9,49 @@ from dataclasses import replace
 from difflib import SequenceMatcher
 
 from agent.lite.case import Case
+from agent.lite.establishing import cannot_tell, hidden_from, nothing_found
 from agent.lite.extracting import Line, mentions
-from agent.lite.notes import text_lines
+from agent.lite.notes import evidence_of_line, notes, text_lines
 from agent.lite.plan import Wanted, wanted
 from agent.lite.reading import written_in
-from agent.lite.textual import not_shown
+from agent.lite.words import looks as looks_of
 from agent.lite.words import words
 from agent.trajectory import Answer, Trajectory
+from tools.observation import UNREADABLE_LETTERS
 
 _MOST_LINES = 32
-_SURE_SECONDS = 180.0
-"""Of a longer video one search glances at too few frames to say that a text is nowhere in it."""
+_MOST_SPEECH = 1000
+_PRESENCE_CONFIDENCE = 0.8
 _JOINED_SECONDS = 1.0
 """Two spans of one text that are nearer are one showing in which a reading failed."""
 _NEGATED = re.compile(r"\b(?:not|never|none)\b|n['’]t\b", re.I)
+_IS_THERE = re.compile(
+    r"^(?:is|are|was|were|does|do|did|can|has|have)\b.*\b(?:shown|visible|seen|see|on (?:the )?screen|appears?|there|"
+    r"said|spoken|mentioned|heard|written|"
+    r"in (?:the|this) (?:video|clip|film|picture))\b",
+    re.I,
+)
 _ALIKE = 0.8
 """Likeness from which a word is another one misread."""
 
 
 def asked_text(case: Case) -> str | None:
     """The text that the question names, unless it is to be heard."""
-    reading = case.reading
-    is_seen = reading.question.task == "answer" and reading.senses[0] != "speech"
-    return written_in(reading.question.text) if is_seen else None
+    return _asked(case) if case.reading.senses[0] != "speech" else None
+
+
+def _asked(case: Case) -> str | None:
+    return written_in(case.reading.question.text) if case.reading.question.task == "answer" else None
 
 
 def looks(case: Case) -> list[Wanted]:
-    """A search for the named text through the whole video, so that it can be said not to be there."""
-    name = asked_text(case)
-    return [] if name is None else [wanted("search_text", query=name, count=_MOST_LINES)]
+    """A search for what is named through the whole video, so that it can be said not to be there."""
+    name = _asked(case)
+    if name is None:
+        return []
+    if asked_text(case) is not None:
+        return [wanted("search_text", query=name, count=_MOST_LINES)]
+    return [wanted("read_speech", count=_MOST_SPEECH)] if _yes_and_no(case) is not None else []
 
 
 def showings(trajectory: Trajectory, name: str) -> list[Line]:
@@ -59,29 +73,66 @@ def asks_for_the_absent(case: Case) -> bool:
     return _NEGATED.search(case.reading.question.text) is not None
 
 
-def is_missing(trajectory: Trajectory, name: str) -> bool:
-    """True if screen text was read through the whole video and this is nowhere in it; False if nobody could look."""
-    if trajectory.facts.duration_seconds > _SURE_SECONDS:
-        return False
-    everywhere = {c.id for c in trajectory.calls if c.name == "search_text" and "start" not in c.arguments}
-    looked = any(r.call_id in everywhere and not r.observation.is_error for r in trajectory.results)
-    return looked and not any(_says(line, name) for line in text_lines(trajectory))
+def is_missing(case: Case, name: str) -> bool:
+    """True if screen text was read through the whole video and this is nowhere in it; False if it may be hidden."""
+    found = any(_says(line, name) for line in text_lines(case.trajectory))
+    return not found and not hidden_from(case, "text", name)
 
 
-def missing_answer(case: Case) -> Answer | None:
-    """ "Not shown" for a question about a text that is nowhere on screen, or between texts of which none is."""
-    name = asked_text(case)
-    if name is None and asks_for_the_absent(case):
+def answer_by_presence(case: Case) -> Answer | None:
+    """What follows from whether something named is there at all; None where that leaves the question open."""
+    name = _asked(case)
+    if name is not None and asked_text(case) is None:
+        said = [line for line in case.speech_lines if _says(line, name)]
+        return _presence(case, said, name) if _yes_and_no(case) is not None else None
+    if name is not None:
+        read = [line for line in text_lines(case.trajectory) if _says(line, name)]
+        return _presence(case, showings(case.trajectory, name) or read, name)
+    if asks_for_the_absent(case):
         return None
-    names = [name] if name is not None else [written_in(option) for option in case.options]
-    are_missing = [name is not None and is_missing(case.trajectory, name) for name in names]
-    return not_shown(0.7) if names and all(are_missing) else None
+    if case.options and all(is_unreadable(case, option) for option in case.options):
+        return cannot_tell(case, *case.trajectory.gaps)
+    names = [each for option in case.options if (each := written_in(option)) is not None]
+    is_any_shown = any(showings(case.trajectory, each) for each in names)
+    return None if not names or len(names) < len(case.options) or is_any_shown else nothing_found(case, "text")
+
+
+def is_unreadable(case: Case, text: str) -> bool:
+    """Whether a letter of the text is one of those that the reader said it can't read."""
+    facts = (note.finding.text for note in notes(case.trajectory, "fact", "search_text"))
+    return any(letter in text for fact in facts for letter in fact.removeprefix(UNREADABLE_LETTERS))
+
+
+def _presence(case: Case, found: list[Line], name: str) -> Answer | None:
+    answers = _yes_and_no(case)
+    if found:
+        return None if answers is None else _chosen(case, answers[0], "yes", found)
+    absent = nothing_found(case, case.reading.senses[0] if asked_text(case) is None else "text", 0.7, name)
+    return _chosen(case, answers[1], "no", []) if absent.not_shown and answers is not None and case.options else absent
+
+
+def _chosen(case: Case, place: int, text: str, found: list[Line]) -> Answer:
+    evidence = tuple(evidence_of_line(case.trajectory, line) for line in found)
+    if not case.options:
+        return Answer(text, None, _PRESENCE_CONFIDENCE, evidence)
+    return Answer(case.options[place], place, _PRESENCE_CONFIDENCE, evidence)
+
+
+def _yes_and_no(case: Case) -> tuple[int, int] | None:
+    """The places of "yes" and "no" among the options, (0, 0) without options; None where presence is not asked."""
+    if not _IS_THERE.search(case.reading.question.text) or asks_for_the_absent(case):
+        return None
+    firsts = [words(option.casefold())[:1] for option in case.options]
+    if not firsts:
+        return 0, 0
+    return (firsts.index(["yes"]), firsts.index(["no"])) if ["yes"] in firsts and ["no"] in firsts else None
 
 
 def _says(line: Line, name: str) -> bool:
-    if any(share >= 1.0 for _, share in mentions(name, [line])):
+    name, text = looks_of(name), looks_of(line.text)
+    if any(share >= 1.0 for _, share in mentions(name, [replace(line, text=text)])):
         return True
-    wanted_words, found = words(name.casefold()), words(line.text.casefold())
+    wanted_words, found = words(name.casefold()), words(text.casefold())
     return bool(wanted_words) and all(any(_alike(word, other) for other in found) for word in wanted_words)
 
 

@@ -1,11 +1,15 @@
-"""Open questions about what is in the picture: the captioner's label that fits best, or "not shown"."""
+"""Open questions about what is in the picture: the captioner's label that fits best, else words."""
+
+import re
 
 from agent.lite import textual
 from agent.lite.case import Case
+from agent.lite.establishing import NO_PICTURES, cannot_tell
 from agent.lite.notes import evidence_of_note, notes
 from agent.lite.plan import Wanted, span_arguments, wanted
 from agent.trajectory import Answer
 
+_YES_OR_NO = re.compile(r"(?:is|are|was|were|does|do|did|can|could|has|have|had|will)\b", re.I)
 _LEAST_FIT = 0.25
 """Cosine of label and question below which the label is no answer; picked by eye on development clips."""
 
@@ -20,7 +24,9 @@ def looks(case: Case) -> list[Wanted]:
 
 
 def answer(case: Case) -> Answer:
-    """The label that fits the question best, else words that do, else "not shown"."""
+    """The label that fits the question best, else words that do; a yes or no is not to be had from either."""
+    if _YES_OR_NO.match(case.reading.question.text):
+        return cannot_tell(case, NO_PICTURES)
     labels = [note for note in notes(case.trajectory, "label") if note.finding.text]
     if not labels or case.similarity is None:
         return textual.answer(case)
@@ -34,13 +40,13 @@ def answer(case: Case) -> Answer:
 def looks_after_text(case: Case) -> list[Wanted]:
     """First what words in the video say; if that is nothing, the picture."""
     calls = textual.looks(case)
-    return calls + looks(case) if case.trajectory.steps and textual.answer(case).not_shown else calls
+    return calls + looks(case) if case.trajectory.steps and textual.answer(case).abstains else calls
 
 
 def answer_after_text(case: Case) -> Answer:
     """What words in the video say, or else the label that fits best."""
     said = textual.answer(case)
-    return answer(case) if said.not_shown else said
+    return answer(case) if said.abstains else said
 
 
 def _caption_around(case: Case, at: float) -> Wanted:

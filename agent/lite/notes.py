@@ -35,11 +35,11 @@ def called(trajectory: Trajectory, tool: str) -> bool:
 
 
 def text_lines(trajectory: Trajectory, tool: str | None = None) -> list[Line]:
-    """Screen text, of one tool or of all, in time order.
+    """Screen text that is read without doubt, of one tool or of all, in time order.
 
     A line read again within a longer reading of it counts once, as the longer one.
     """
-    lines = [_text_line(note) for note in notes(trajectory, "text", tool)]
+    lines = [_text_line(note) for note in notes(trajectory, "text", tool) if not note.finding.doubt]
     lines.sort(key=lambda line: line.start_seconds - line.stop_seconds)
     kept: list[Line] = []
     for line in lines:

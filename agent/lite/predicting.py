@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agent.lite.case import Case
+from agent.lite.establishing import NO_PICTURES, cannot_tell
 from agent.lite.extracting import Line
 from agent.lite.frequencies import Frequency, often, often_after_such, windows
 from agent.lite.notes import Note, evidence_of_line, evidence_of_note, notes, speech_lines
 from agent.lite.occurrences import cut_seconds, legible_lines, quoted
 from agent.lite.plan import Wanted, wanted
 from agent.lite.reading import Span
-from agent.lite.textual import not_shown
 from agent.trajectory import Answer, Evidence, Prediction
 
 _LOOK_BACK_SECONDS = 90.0
@@ -42,7 +42,7 @@ def answer(case: Case) -> Answer:
     found = [*_cut(case, spans), *_speech(case, spans), *_sentence(case), *_text(case, spans), *_change(case, spans)]
     ranked = tuple(sorted(found, key=lambda p: -p.confidence)[:_ASKED])
     if not ranked:
-        return not_shown(0.5)
+        return cannot_tell(case, NO_PICTURES, "Nothing else is on record.")
     evidence = tuple(dict.fromkeys(item for prediction in ranked for item in prediction.evidence))
     return Answer(ranked[0].event, None, ranked[0].confidence, evidence, predictions=ranked)
 

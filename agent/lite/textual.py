@@ -1,8 +1,9 @@
-"""Open questions that words in the video answer: screen text and speech in, a short answer out, or "not shown"."""
+"""Open questions that words in the video answer: text and speech in, a short answer out, or why there is none."""
 
 import re
 
 from agent.lite.case import Case
+from agent.lite.establishing import cannot_tell, nothing_found
 from agent.lite.extracting import Candidate, Line, candidates
 from agent.lite.notes import called, evidence_of_line, notes
 from agent.lite.plan import Wanted, span_arguments, wanted
@@ -74,19 +75,23 @@ def _widened(box: Box) -> Box:
 
 
 def answer(case: Case) -> Answer:
-    """The best candidate with the line it was found in, or "not shown"."""
+    """The best candidate with the line it was found in; else "not shown" where there are no words at all."""
     ranked = ranked_candidates(case)
     if not ranked or not (ranked[0].relevance >= _LEAST_RELEVANCE or _is_pointed_at(case, ranked)):
-        return not_shown(0.5 if ranked else 0.7)
+        return _without_candidate(case)
     best = ranked[0]
     rival = next((c.score for c in ranked if c.text.casefold() != best.text.casefold()), 0.0)
     confidence = min(0.95, max(0.2, 0.35 + 0.3 * best.relevance + 0.5 * (best.score - rival)))
     return Answer(best.text, None, round(confidence, 2), (evidence_of_line(case.trajectory, best.line),))
 
 
-def not_shown(confidence: float) -> Answer:
-    """The honest answer when nothing was found."""
-    return Answer("not shown in this video", None, confidence, (), not_shown=True)
+def _without_candidate(case: Case) -> Answer:
+    sense = case.reading.senses[0]
+    if "picture" in case.reading.senses:
+        return nothing_found(case, "picture")
+    if case.speech_lines if sense == "speech" else case.text_lines:
+        return cannot_tell(case, f"Nothing that is {'said' if sense == 'speech' else 'written'} seems to answer it.")
+    return nothing_found(case, sense)
 
 
 def ranked_candidates(case: Case) -> list[Candidate]:

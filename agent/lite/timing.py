@@ -7,11 +7,11 @@ from agent.lite import named_text
 from agent.lite.case import Case
 from agent.lite.choosing import notable_changes
 from agent.lite.clock import running_clock
+from agent.lite.establishing import cannot_tell, nothing_found
 from agent.lite.extracting import relevances
 from agent.lite.notes import Note, evidence_of_line, evidence_of_note, notes
 from agent.lite.plan import Wanted, span_arguments, wanted
 from agent.lite.reading import Span
-from agent.lite.textual import not_shown
 from agent.lite.words import clock_seconds
 from agent.trajectory import Answer, Evidence
 
@@ -133,16 +133,18 @@ def moment_answer(case: Case) -> Answer:
     lines = case.text_lines
     if value is not None:
         shown = [line for line in lines if clock_seconds(line.text) == value]
-        return (
-            _at(shown[0].start_seconds, 0.9, evidence_of_line(case.trajectory, shown[0])) if shown else not_shown(0.6)
-        )
+        if shown:
+            return _at(shown[0].start_seconds, 0.9, evidence_of_line(case.trajectory, shown[0]))
+        if any(clock_seconds(line.text) is not None for line in lines):
+            return cannot_tell(case, "The clock is not read at every moment.")
+        return nothing_found(case, "text", 0.6)
     said = [*lines, *case.speech_lines]
     ranked = sorted(zip(said, relevances(case.reading, said, case.similarity), strict=True), key=lambda pair: -pair[1])
     if ranked and ranked[0][1] >= 0.5:
         return _at(ranked[0][0].start_seconds, 0.6, evidence_of_line(case.trajectory, ranked[0][0]))
     moments = sorted(notes(case.trajectory, "moment"), key=lambda n: -(n.finding.score or 0.0))
     if not moments:
-        return not_shown(0.6)
+        return nothing_found(case, "picture")
     return _at(moments[0].finding.start_seconds, 0.35, evidence_of_note(moments[0], "best match of the search"))
 
 

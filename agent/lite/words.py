@@ -1,6 +1,7 @@
 """Words and numbers as rules need them: content words, numbers in words and digits, clock times, dates."""
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
 NUMBER_WORDS = {
@@ -80,6 +81,18 @@ def clock_seconds(text: str) -> float | None:
     if third is None:
         return int(first) * 60.0 + int(second)
     return int(first) * 3600.0 + int(second) * 60.0 + int(third)
+
+
+_LOOKALIKES = str.maketrans(
+    "АВЕЅІЈКМНОРСТУХаеѕіјорсухΑΒΕΖΗΙΚΜΝΟΡΤΥΧαικνορτυχ", "ABESIJKMHOPCTYXaesijopcyxABEZHIKMNOPTYXaikvoptux"
+)
+"""Cyrillic and Greek letters as somebody reads them who knows Latin ones."""
+
+
+def looks(text: str) -> str:
+    """How a text looks, as a reader of Latin letters would write it down: two texts that look alike come out alike."""
+    parts = unicodedata.normalize("NFKD", text.translate(_LOOKALIKES))
+    return "".join(part for part in parts if not unicodedata.combining(part)).translate(_LOOKALIKES)
 
 
 def plain(text: str) -> str:

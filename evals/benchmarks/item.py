@@ -111,8 +111,8 @@ class Reply:
 
 
 def reply_of(answer: Answer | None) -> Reply:
-    """What a policy answered; nothing for no answer and for "not shown"."""
-    if answer is None or answer.not_shown:
+    """What a policy answered; nothing for no answer, "not shown" and "I can't tell"."""
+    if answer is None or answer.abstains:
         return Reply()
     spans = tuple((evidence.start_seconds, evidence.stop_seconds) for evidence in answer.evidence)
     return Reply(answer.option, answer.text, spans)

@@ -17,6 +17,7 @@ from evals.benchmarks.metrics import score_metrics
 from evals.benchmarks.records import Record, json_rows, parquet_rows
 from evals.extraction.first_letter import official_videomme, vlm_videomme
 from evals.extraction.ranked import lmms_mcq
+from tools.plain_data import loads_json
 
 _PARQUET = Path("videomme", "test-00000-of-00001.parquet")
 _GROUPED = "output_test_template.json"
@@ -101,7 +102,7 @@ def write_submission(items: Sequence[Item], said: Mapping[str, str]) -> str:
 
 def read_submission(text: str) -> dict[str, str]:
     """The responses by question id."""
-    return {q["question_id"]: q["response"] for video in json.loads(text) for q in video["questions"]}
+    return {q["question_id"]: q["response"] for video in loads_json(text) for q in video["questions"]}
 
 
 _PROFILES: tuple[Profile, ...] = ("strict", "official", "lmms", "vlm")

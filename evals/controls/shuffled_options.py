@@ -38,7 +38,7 @@ class Flips:
 
 
 def flips(asked: Sequence[Asked], answers: Mapping[str, Answer | None]) -> Flips:
-    """Compares the answers to one question in its orders, "not shown" being an answer too.
+    """Compares the answers to one question in its orders, "not shown" and "I can't tell" being answers too.
 
     Args:
         asked: what was asked.
@@ -49,7 +49,7 @@ def flips(asked: Sequence[Asked], answers: Mapping[str, Answer | None]) -> Flips
         answer = answers.get(one.question.id)
         said.setdefault(one.of, []).append(None if answer is None else one.back(answer))
     whole = [[a for a in group if a is not None] for group in said.values() if None not in group]
-    flipped = sum(len({(a.not_shown, None if a.not_shown else a.option) for a in group}) > 1 for group in whole)
+    flipped = sum(len({(a.not_shown, a.cannot_tell, None if a.abstains else a.option) for a in g}) > 1 for g in whole)
     return Flips(len(whole), flipped)
 
 

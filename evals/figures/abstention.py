@@ -35,6 +35,10 @@ class Abstentions:
     no_answer_nothing_shown: int
     """Unanswerable, and neither: no abstention, since it was not said that nothing is shown."""
     unscored: int
+    cannot_tell: int = 0
+    """Answerable, and "I can't tell": no claim, neither right nor a false one."""
+    cannot_tell_nothing_shown: int = 0
+    """Unanswerable, and "I can't tell"."""
 
     @property
     def precision(self) -> float | None:
@@ -44,13 +48,16 @@ class Abstentions:
     @property
     def recall(self) -> float | None:
         """Share of unanswerable questions that are seen to be so; None where there are none."""
-        return _share(self.abstained_rightly, self.answered_nothing_shown + self.no_answer_nothing_shown)
+        return _share(self.abstained_rightly, self._missed)
 
     @property
     def f1(self) -> float | None:
         """Harmonic mean of precision and recall, 2 TP / (2 TP + FP + FN); None where both are missing."""
-        missed = self.answered_nothing_shown + self.no_answer_nothing_shown
-        return _share(2 * self.abstained_rightly, self.abstained_wrongly + missed)
+        return _share(2 * self.abstained_rightly, self.abstained_wrongly + self._missed)
+
+    @property
+    def _missed(self) -> int:
+        return self.answered_nothing_shown + self.cannot_tell_nothing_shown + self.no_answer_nothing_shown
 
     @property
     def answered_accuracy(self) -> float | None:
@@ -104,6 +111,8 @@ def abstentions(rows: Sequence[Row]) -> Abstentions:
         answered_nothing_shown=ends["answered", False],
         abstained_rightly=ends["abstained", False],
         abstained_wrongly=ends["abstained", True],
+        cannot_tell=ends["cannot tell", True],
+        cannot_tell_nothing_shown=ends["cannot tell", False],
         no_answer=ends["nothing", True],
         no_answer_nothing_shown=ends["nothing", False],
         unscored=len(rows) - len(scored),

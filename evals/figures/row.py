@@ -12,7 +12,8 @@ DURATIONS = ("under 2 min", "2 to 15 min", "15 to 60 min", "an hour and more")
 
 _DURATION_SECONDS = (120.0, 900.0, 3600.0)
 
-End = Literal["answered", "abstained", "nothing"]
+End = Literal["answered", "abstained", "cannot tell", "nothing"]
+"""`abstained` is "not shown", which claims that the video does not have it; "cannot tell" claims nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,4 +93,6 @@ def duration_label(seconds: float) -> str:
 def _end(answer: Answer | None) -> End:
     if answer is None:
         return "nothing"
+    if answer.cannot_tell:
+        return "cannot tell"
     return "abstained" if answer.not_shown else "answered"

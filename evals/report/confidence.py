@@ -35,7 +35,7 @@ def calibration_section(runs: Sequence[StoredRun]) -> Section | None:
 def abstention_section(runs: Sequence[StoredRun]) -> Section | None:
     """What became of questions that may have no answer; None where nothing can be or was abstained from."""
     found = {run.label: abstentions(run.rows) for run in runs}
-    kept = {label: a for label, a in found.items() if a.recall is not None or a.abstained_wrongly}
+    kept = {label: a for label, a in found.items() if a.recall is not None or a.abstained_wrongly or a.cannot_tell}
     if not kept:
         return None
     header = (
@@ -45,6 +45,7 @@ def abstention_section(runs: Sequence[StoredRun]) -> Section | None:
         "made up",
         "abstained rightly",
         "abstained wrongly",
+        "can't tell",
         "no answer",
         "recall",
         "precision",
@@ -53,7 +54,8 @@ def abstention_section(runs: Sequence[StoredRun]) -> Section | None:
     return Section(
         "abstention",
         "Abstention",
-        "Made up: answered although the video does not show it. Recall is over the questions it can't answer.",
+        'Made up: answered although the video does not show it. Abstained: said "not shown". Can\'t tell: said so, and '
+        "claimed nothing. Recall is over the questions that the video can't answer.",
         (Table(header, tuple((label, *_abstained(a)) for label, a in kept.items())),),
     )
 
@@ -65,6 +67,7 @@ def _abstained(a: Abstentions) -> tuple[str, ...]:
         a.answered_nothing_shown,
         a.abstained_rightly,
         a.abstained_wrongly,
+        a.cannot_tell + a.cannot_tell_nothing_shown,
         a.no_answer + a.no_answer_nothing_shown,
     )
     shares = (a.recall, a.precision, a.f1 if a.recall is not None else None)

@@ -182,6 +182,8 @@ def _said(answer: Answer | None, options: Sequence[str]) -> str:
         return "no answer"
     if answer.not_shown:
         return "not shown in this video"
+    if answer.cannot_tell:
+        return answer.text
     if answer.option is not None and 0 <= answer.option < len(options):
         return options[answer.option]
     return answer.text or "nothing"

@@ -9,7 +9,7 @@ only price is that a terse answer is learnt.
 
 import math
 
-from agent.answers import NOT_SHOWN, chosen_option
+from agent.answers import NOT_SHOWN, chosen_option, says_cannot_tell
 from agent.trajectory import Answer, Trajectory
 from evals.benchmarks.grounding import iou
 from evals.example import Example
@@ -35,7 +35,7 @@ def answer(example: Example, trajectory: Trajectory) -> float | None:
 def right(example: Example, given: Answer | None) -> float | None:
     """The same for an answer from anywhere."""
     value = score_answer(example, given).value
-    if not value or given is None or given.not_shown or example.question.options:
+    if not value or given is None or given.abstains or example.question.options:
         return value
     return value if _is_alone(example, given.text) else 0.0
 
@@ -174,7 +174,7 @@ def answer_early(example: Example, trajectory: Trajectory, *, lost_a_turn: float
 
 
 def _said(trajectory: Trajectory) -> str:
-    return trajectory.answer.text if trajectory.answer and not trajectory.answer.not_shown else ""
+    return trajectory.answer.text if trajectory.answer and not trajectory.answer.abstains else ""
 
 
 def _said_span(given: Answer | None) -> Span | None:
@@ -218,4 +218,5 @@ def second_answer(example: Example, trajectory: Trajectory) -> Answer | None:
         return None
     question = example.question
     option = chosen_option(second.answer, question) if question.options else None
-    return Answer(second.answer, option, not_shown=second.answer == NOT_SHOWN)
+    is_unsure = option is None and says_cannot_tell(second.answer)
+    return Answer(second.answer, option, not_shown=second.answer == NOT_SHOWN, cannot_tell=is_unsure)

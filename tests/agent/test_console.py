@@ -4,8 +4,21 @@ import io
 
 from rich.console import Console
 
-from agent.console import Narrator, index_progress, usage_text
-from agent.trajectory import Calls, Limits, Malformed, Question, Result, Step, ToolCall, Trajectory, Turn, VideoFacts
+from agent.console import Narrator, index_progress, print_answer, usage_text
+from agent.trajectory import (
+    Answer,
+    Calls,
+    Limits,
+    Malformed,
+    Question,
+    Result,
+    Step,
+    Stop,
+    ToolCall,
+    Trajectory,
+    Turn,
+    VideoFacts,
+)
 from tools.indexing import Progress
 from tools.observation import Observation
 
@@ -45,6 +58,21 @@ def test_each_turn_call_and_result_is_one_line_and_long_ones_are_cut() -> None:
     assert lines[2].endswith("…")
     assert len(lines[2]) < 180
     assert lines[3:] == [" note Answer now.", "reply not usable: no tag"]
+
+
+def test_i_cant_tell_claims_nothing_and_says_what_was_not_established() -> None:
+    seen = Observation("", gaps=("the text at 00:03 can't be read",))
+    look = Step(Turn("", Calls((ToolCall("t1c1", "read_text", {"seconds": 3.0}),))), (Result("t1c1", seen),))
+    answer = Answer("I can't tell, because the text at 00:03 can't be read.", cannot_tell=True)
+    facts = VideoFacts("h", 60.0, 640, 360, gaps=("track 2 was not heard",))
+    ended = Trajectory(Question("v.mp4", "?"), facts, steps=(look, Step(Turn("", answer))), stop=Stop.ANSWERED)
+    console = piped()
+    print_answer(ended, console)
+    lines = written(console)
+    assert lines[:2] == ["I can't tell, because the text at 00:03 can't be read.", "nothing is claimed about the video"]
+    assert "Not established: track 2 was not heard." in lines
+    assert "Not established: the text at 00:03 can't be read." in lines
+    assert not any("confidence" in line for line in lines)
 
 
 def test_what_was_not_measured_is_said_to_be_so() -> None:

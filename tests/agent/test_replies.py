@@ -1,6 +1,7 @@
 """A reply becomes a move: whatever a model sends, and without ever raising."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -81,6 +82,79 @@ def test_common_ways_of_writing_a_call_are_understood(text: str) -> None:
     assert (got.calls[0].name, got.calls[0].arguments) == ("zoom", {"seconds": 3})
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        # https://github.com/ollama/ollama/issues/13519
+        '```json\n{"name": "zoom", "parameters": {"seconds": 3}}\n```',
+        # https://github.com/jundot/omlx/issues/2565
+        '{"name": "zoom", "arguments": {"seconds": 3}}',
+        '<think>closer</think>{"name": "zoom", "arguments": "{\\"seconds\\": 3}"}',
+        # https://github.com/groq/groq-typescript/issues/28
+        '```\n{"tool_calls": [{"type": "function", "function": {"name": "zoom", "arguments": {"seconds": 3}}}]}\n```',
+        # https://github.com/tashfeenahmed/freellmapi/pull/291
+        '<function=zoom>{"seconds": 3}</function>',
+        '<function=zoom={"seconds": 3}</function>',
+        '[TOOL_CALLS][{"name": "zoom", "arguments": {"seconds": 3}}]',
+        '<|python_tag|>{"name": "zoom", "parameters": {"seconds": 3}}<|eom_id|>',
+    ],
+)
+def test_a_text_that_is_nothing_but_a_call_is_one(text: str) -> None:
+    got = move(text)
+    assert isinstance(got, Calls)
+    assert [(call.name, call.arguments) for call in got.calls] == [("zoom", {"seconds": 3})]
+
+
+def test_several_bare_calls_on_end_are_several() -> None:
+    # https://github.com/sgomez/ollama-ai-provider/pull/11
+    got = move('{"name": "zoom", "arguments": {"seconds": 3}} {"name": "overview", "arguments": {}}')
+    assert isinstance(got, Calls)
+    assert [call.name for call in got.calls] == ["zoom", "overview"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'I would say {"name": "zoom", "arguments": {"seconds": 3}}',
+        '{"name": "Rome"}',
+        '{"name": "zoom", "arguments": {"seconds": 3}} or so',
+        '[{"name": "zoom", "arguments": {}}, 3]',
+        "[" * 100_000,
+        "<function=zoom>later</function>",
+    ],
+)
+def test_a_call_beside_other_words_or_without_arguments_is_none(text: str) -> None:
+    assert "neither a tool call nor" in why(text)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ['"{\\"seconds\\": 3}"', '"\\"{\\\\\\"seconds\\\\\\": 3}\\""', {"seconds": 3}, [{"seconds": 3}]],
+)
+def test_arguments_encoded_twice_or_not_at_all_are_read(arguments: object) -> None:
+    calls = ({"id": "x", "type": "function", "function": {"name": "zoom", "arguments": arguments}},)
+    got = move("", tool_calls=calls)
+    assert isinstance(got, Calls)
+    assert got.calls[0].arguments == {"seconds": 3}
+
+
+def test_an_answer_in_the_thinking_counts_where_there_is_no_other() -> None:
+    turn = as_turn(Reply("", reasoning="Not <answer>Oslo</answer>.\n<answer>Rome</answer>\n"), Usage(), OPEN)
+    assert isinstance(turn.move, Answer)
+    assert turn.move.text == "Rome"
+    assert isinstance(move("<think>It is Rome.\n<answer>Rome</answer>"), Answer)
+    called = move("", reasoning='so:\n<tool_call>{"name": "a"}</tool_call>\n<tool_call>{"name": "b"}</tool_call>')
+    assert isinstance(called, Calls)
+    assert [call.name for call in called.calls] == ["a", "b"]
+
+
+def test_an_answer_that_was_only_thought_of_is_none() -> None:
+    assert "empty" in why("", reasoning="Maybe <answer>Oslo</answer>, or not.")
+    got = move("<answer>Rome</answer>", reasoning="<answer>Oslo</answer>")
+    assert isinstance(got, Answer)
+    assert got.text == "Rome"
+
+
 def test_native_calls_are_read_and_their_text_is_the_thought() -> None:
     calls = ({"id": "x", "type": "function", "function": {"name": "zoom", "arguments": '{"seconds": 3}'}},)
     turn = as_turn(Reply("I zoom.", reasoning="Hm.", tool_calls=calls), Usage(), OPEN)
@@ -144,6 +218,53 @@ def test_what_names_no_option_is_told_the_letters(said: str) -> None:
 def test_not_shown_is_an_answer() -> None:
     assert answered("Not shown.").not_shown
     assert answered('{"answer": "not shown", "confidence": 0.7}', CHOICE).not_shown
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["not shown", "It is not shown in the video.", "It isn’t shown", "The video does not show it.", "'not shown'"],
+)
+def test_not_shown_is_said_in_several_ways(said: str) -> None:
+    assert (answered(said).not_shown, answered(said, CHOICE).not_shown) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "cannot tell",
+        "cannot_tell",
+        "I can't tell.",
+        "I can’t tell: the sign is too small.",
+        "Can not be determined from the video",
+        "It cannot be determined.",
+        "Unable to tell, because the text can't be read",
+        "I don't know what it says.",
+    ],
+)
+def test_that_it_cant_be_told_is_an_answer_that_claims_nothing(said: str) -> None:
+    for found in (answered(said), answered(said, CHOICE), answered(json.dumps({"answer": said}), CHOICE)):
+        assert (found.cannot_tell, found.not_shown, found.option) == (True, False, None)
+
+
+def test_why_it_cant_be_told_is_kept_and_a_confidence_is_not() -> None:
+    found = answered('{"answer": "cannot tell", "because": "the sign is blurred", "confidence": 0.9}', CHOICE)
+    assert (found.text, found.confidence) == ("I can't tell, because the sign is blurred", None)
+    assert answered("I can't tell: it is too dark.").text == "I can't tell: it is too dark."
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["is shown", "shown", "I can't tell a lie", "I can't tell for sure, but it is red", "Tell him that I cannot"],
+)
+def test_an_answer_that_only_sounds_so_claims_what_it_says(said: str) -> None:
+    assert not answered(said).abstains
+    assert answered(said).text == said
+
+
+def test_a_chain_or_a_forecast_that_cant_be_told_is_no_malformed_one() -> None:
+    for task in ("explain", "predict"):
+        asked = replace(LOOKED, question=replace(LOOKED.question, task=task))  # type: ignore[arg-type]
+        assert answered("I can't tell, because nothing is to be seen.", asked).cannot_tell
 
 
 def test_numbers_are_answers() -> None:

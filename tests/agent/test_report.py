@@ -197,6 +197,22 @@ def test_not_shown_is_an_answer_of_its_own_with_what_was_looked_at() -> None:
     assert "seen in 3 frames" in read.words
 
 
+def test_i_cant_tell_says_why_and_neither_claims_nor_rates_anything() -> None:
+    start = played()
+    why = "I can't tell, because <b>the sign</b> can't be read."
+    read = page(replace(start, steps=(start.steps[0], Step(Turn("", Answer(why, cannot_tell=True))))))
+    assert "I can't tell, because <b>the sign</b> can't be read." in read.words
+    assert "Not shown" not in read.words
+    assert "confiden" not in read.words
+
+
+def test_what_could_not_be_seen_or_read_stands_beside_the_answer() -> None:
+    start = played()
+    facts = replace(start.facts, gaps=("the second half could not be decoded",))
+    read = page(replace(start, facts=facts, steps=(start.steps[0], Step(Turn("", Answer("", not_shown=True))))))
+    assert "Not established: the second half could not be decoded." in read.words
+
+
 def test_no_answer_says_why() -> None:
     assert "Too many turns in a row could not be read." in page(replace(played(), steps=(), stop=Stop.MALFORMED)).words
 

@@ -125,6 +125,16 @@ def test_not_shown_is_a_legal_answer_to_a_multiple_choice_question() -> None:
     assert after.stop is Stop.ANSWERED
 
 
+def test_i_cant_tell_is_a_legal_answer_to_a_multiple_choice_question() -> None:
+    after = step(start(options=("a", "b")), answer("I can't tell.", cannot_tell=True), DrawnTools())
+    assert after.stop is Stop.ANSWERED
+
+
+def test_an_answer_does_not_claim_and_disclaim_at_once() -> None:
+    with pytest.raises(ValueError, match="not both"):
+        Answer("", not_shown=True, cannot_tell=True)
+
+
 def test_the_last_turn_is_kept_for_the_answer() -> None:
     trajectory = start(max_turns=2)
     trajectory = step(trajectory, calls(("look", {"seconds": [1]})), DrawnTools())

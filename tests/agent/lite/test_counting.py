@@ -80,7 +80,7 @@ def test_a_thing_is_counted_where_its_score_leaves_the_background_and_with_littl
 
 
 def test_nothing_found_is_not_zero_times() -> None:
-    assert played("How many times does the dog appear?", ()).not_shown
+    assert played("How many times does the dog appear?", ()).cannot_tell
 
 
 def test_how_many_of_a_thing_is_no_question_of_how_often() -> None:

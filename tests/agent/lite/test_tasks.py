@@ -113,9 +113,9 @@ def test_quotes_in_the_words_of_the_video_do_not_end_the_quotation() -> None:
     assert event == "Somebody says “a' is the cause. Somebody says 'b”"
 
 
-def test_nothing_on_record_is_not_shown() -> None:
-    assert played("explain", Findings()).not_shown
-    assert played("predict", Findings()).not_shown
+def test_of_nothing_on_record_nothing_is_claimed() -> None:
+    assert played("explain", Findings()).cannot_tell
+    assert played("predict", Findings()).cannot_tell
 
 
 def test_confidences_are_counted_frequencies() -> None:

@@ -38,6 +38,19 @@ def test_each_end_is_counted_where_it_belongs() -> None:
     assert found.answered_accuracy == pytest.approx(5 / 11)
 
 
+def test_claiming_nothing_is_no_abstention_and_no_false_claim() -> None:
+    rows = [
+        row("cannot tell", answerable=True),
+        row("cannot tell", answerable=False),
+        row("abstained", answerable=True),
+    ]
+    found = abstentions(rows)
+    assert (found.cannot_tell, found.cannot_tell_nothing_shown, found.abstained_wrongly) == (1, 1, 1)
+    assert (found.answered_wrong, found.answered_nothing_shown, found.no_answer) == (0, 0, 0)
+    # what can't be answered was not seen to be so
+    assert found.recall == 0.0
+
+
 def test_without_anything_unanswerable_there_is_no_recall_and_no_f1() -> None:
     found = abstentions([row("answered", answerable=True, value=1.0)])
     assert (found.precision, found.recall, found.f1) == (None, None, None)

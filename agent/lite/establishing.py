@@ -1,0 +1,94 @@
+"""What nothing found means: "not shown" where the sense that was asked had looked at all of it, else "I can't tell".
+
+A claim that something is not there needs a look that would have found it. Where anything was hidden from that look, or
+the look was never taken, nothing is claimed, and what was found goes with the answer, since it may help.
+"""
+
+from difflib import SequenceMatcher
+
+from agent.lite.case import Case
+from agent.lite.extracting import relevances
+from agent.lite.notes import Note, evidence_of_line, evidence_of_note, notes
+from agent.lite.reading import Sense
+from agent.trajectory import Answer, Result, ToolCall
+from tools.observation import UNREADABLE
+
+NO_PICTURES = "I understand no pictures."
+_TOOLS = {"text": "search_text", "speech": "read_speech"}
+_MOST_HELP = 5
+_MOST_REASONS = 2
+_SLACK_SECONDS = 0.05
+_LIKE = 0.5
+_MANY = 1_000_000
+
+
+def nothing_found(case: Case, sense: Sense, confidence: float = 0.7, name: str | None = None) -> Answer:
+    """ "Not shown" for what that sense would have found, with that confidence; "I can't tell" where it could not."""
+    reasons = [NO_PICTURES] if sense == "picture" else hidden_from(case, sense, name)
+    return cannot_tell(case, *reasons) if reasons else not_shown(confidence)
+
+
+def not_shown(confidence: float) -> Answer:
+    """The claim that it is not there."""
+    return Answer("not shown in this video", None, confidence, (), not_shown=True)
+
+
+def cannot_tell(case: Case, *reasons: str) -> Answer:
+    """No claim, why, and the lines that have most to do with the question."""
+    unread = [n for n in notes(case.trajectory, "text", "search_text") if n.finding.doubt == UNREADABLE]
+    lines = [*case.text_lines, *case.speech_lines]
+    ranked = sorted(
+        zip(relevances(case.reading, lines, case.similarity), lines, strict=True), key=lambda pair: -pair[0]
+    )
+    helpful = [evidence_of_line(case.trajectory, line) for _, line in ranked[:_MOST_HELP]]
+    evidence = (*helpful, *(evidence_of_note(note, note.finding.doubt) for note in _apart(unread)[:_MOST_HELP]))
+    return Answer(" ".join(("I can't tell.", *reasons[:_MOST_REASONS])), evidence=evidence, cannot_tell=True)
+
+
+def _apart(found: list[Note]) -> list[Note]:
+    """One of each: two searches find the same."""
+    return list({note.finding: note for note in found}.values())
+
+
+def hidden_from(case: Case, sense: Sense, name: str | None = None) -> list[str]:
+    """Why what was not found may be there all the same, a sentence each; empty where it is not.
+
+    Args:
+        case: the question and the record.
+        sense: text or speech.
+        name: the text or word that was looked for; None where any would do.
+    """
+    looks = _looks(case, _TOOLS[sense])
+    done = [(call, result) for call, result in looks if not result.observation.is_error]
+    if not any(_covers(case, call) for call, _ in done):
+        failed = [result.observation.text for _, result in looks if result.observation.is_error]
+        return failed or [f"What is {'said' if sense == 'speech' else 'written'} there was not looked at."]
+    reasons = list(case.trajectory.gaps)
+    doubtful = [f for _, result in done for f in result.observation.findings if f.doubt not in ("", UNREADABLE)]
+    reasons += [
+        f"What is {'said' if sense == 'speech' else 'written'} at {finding.start_seconds:.1f} s is doubtful."
+        for finding in doubtful
+        if sense == "speech" or name is None or may_be(finding.text, name)
+    ][:1]
+    if sense == "speech" and any(len(r.observation.findings) >= c.arguments.get("count", _MANY) for c, r in done):
+        reasons.append("More is said than was looked at.")
+    return reasons
+
+
+def may_be(guess: str, name: str) -> bool:
+    """Whether a doubtful reading could be a misreading of the name."""
+    return SequenceMatcher(None, guess.casefold(), name.casefold(), autojunk=False).ratio() >= _LIKE
+
+
+def _looks(case: Case, tool: str) -> list[tuple[ToolCall, Result]]:
+    results = {result.call_id: result for result in case.trajectory.results}
+    return [(call, results[call.id]) for call in case.trajectory.calls if call.name == tool and call.id in results]
+
+
+def _covers(case: Case, call: ToolCall) -> bool:
+    """Whether it looked at all the seconds that the question means."""
+    start, stop = call.arguments.get("start", 0.0), call.arguments.get("stop", case.duration_seconds)
+    wanted_start, wanted_stop = (0.0, case.duration_seconds)
+    if case.span is not None:
+        wanted_start, wanted_stop = case.span.start_seconds, case.span.stop_seconds
+    return bool(start <= wanted_start + _SLACK_SECONDS and stop >= wanted_stop - _SLACK_SECONDS)
