@@ -208,7 +208,7 @@ class Video:
         plan = self._plan
         later = np.searchsorted(plan.shown, plan.pts[plan.keyframes[:FIRST_KEYFRAMES]])
         ranks = np.union1d(np.arange(FIRST_FRAMES), later)
-        decoder = Decoder(self.path, plan)
+        decoder = Decoder(self.path, plan, is_wary=False)
         try:
             for interval in group(plan, plan.shown[ranks[ranks < len(plan.shown)]].tolist()):
                 for position, picture in decoder.pictures(interval, lambda: False):
