@@ -69,6 +69,11 @@ class PacketPlan:
         rank = int(np.searchsorted(self.shown, pts))
         return int(self.shown_positions[rank]) if rank < len(self.shown) and self.shown[rank] == pts else None
 
+    def is_keyframe(self, position: int) -> bool:
+        """Whether the file says that decoding may start at that packet."""
+        rank = int(np.searchsorted(self.keyframes, position))
+        return rank < len(self.keyframes) and bool(self.keyframes[rank] == position)
+
     def find(self, packet: "Packet[Any]") -> int | None:
         """Position of a packet that was read anew; None where that cannot be told."""
         time = UNKNOWN if packet.pts is None else packet.pts
