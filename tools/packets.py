@@ -18,6 +18,7 @@ from tools.container import PacketReader, is_empty, open_container
 from tools.joining import UNKNOWN, Column, Joined, Promise, join
 from tools.limits import check_packet_count
 from tools.picture_stream import choose_stream
+from tools.rest import holds_more
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -51,6 +52,8 @@ class PacketPlan:
     """Latest end of any packet of any stream, in the container's time."""
     ends_torn: bool
     """True when reading stopped with an error or with half a packet."""
+    holds_more: bool
+    """True where another recording lies in the file behind the last packet that could be read."""
     has_more_streams: bool
     """True when the file holds streams that begin later than its header says, which were not read."""
     joined: Joined
@@ -65,6 +68,11 @@ class PacketPlan:
         """Position of the packet whose picture is shown at `pts`."""
         rank = int(np.searchsorted(self.shown, pts))
         return int(self.shown_positions[rank]) if rank < len(self.shown) and self.shown[rank] == pts else None
+
+    def is_keyframe(self, position: int) -> bool:
+        """Whether the file says that decoding may start at that packet."""
+        rank = int(np.searchsorted(self.keyframes, position))
+        return rank < len(self.keyframes) and bool(self.keyframes[rank] == position)
 
     def find(self, packet: "Packet[Any]") -> int | None:
         """Position of a packet that was read anew; None where that cannot be told."""
@@ -97,7 +105,7 @@ def read_plan(path: Path, number: int | None = None) -> PacketPlan | None:
         stream = choose_stream(container, number)
         if stream is None:
             return None
-        tally = _Tally(stream)
+        tally = _Tally(path, stream)
         tally.read(container)
         return tally.plan()
 
@@ -105,8 +113,8 @@ def read_plan(path: Path, number: int | None = None) -> PacketPlan | None:
 class _Tally:
     """What one pass over the packets collects; columns of machine integers, because long files have many."""
 
-    def __init__(self, stream: "VideoStream") -> None:
-        self._stream = stream
+    def __init__(self, path: Path, stream: "VideoStream") -> None:
+        self._path, self._stream = path, stream
         self._columns = {
             s.index: Column.of(s)
             for s in stream.container.streams
@@ -158,6 +166,7 @@ class _Tally:
             can_skip=not in_order and _may_skip(self._stream),
             reached_seconds=self._reached_seconds,
             ends_torn=self._reader.ended_in_error or bool(own.is_torn[-1]),
+            holds_more=self._holds_more(),
             has_more_streams=self._reader.more_streams,
             joined=joined,
         )
@@ -188,6 +197,10 @@ class _Tally:
         if in_order or (not codec.has_b_frames and codec.name not in _REORDER):
             return 0
         return _REORDER.get(codec.name, 16)
+
+    def _holds_more(self) -> bool:
+        ends = (place + size for c in self._columns.values() for place, size in zip(c.places, c.sizes, strict=True))
+        return holds_more(self._path, self._stream.container.format.name, max(ends))
 
     def _promise(self) -> Promise:
         container: Any = self._stream.container  # its type is that of all containers, written ones too

@@ -33,9 +33,10 @@ class Proof:
         Each picture's `pts` is the position of its packet. `pictures` is None where the decoder refused the packet.
         """
         if position is not None:
+            is_first = self._latest_fed == -(2**63)
             self._latest_fed = max(self._latest_fed, int(self._plan.pts[position]))
             self._ceilings[position] = self._latest_fed
-            if position in self._plan.joined.seams:
+            if position in self._plan.joined.seams and not is_first:
                 self._damages.append(position - 0.5)  # what was before it is whole, but nothing may refer to it
             if pictures is None:
                 self._damages.append(position)
@@ -54,7 +55,8 @@ class Proof:
                 continue
             if picture.is_corrupt:
                 self._damages.append(position)
-            elif picture.pict_type == _INTRA and picture.key_frame:
+            # A damaged packet may come out as a keyframe shown again, so the file has to call it one too.
+            elif picture.pict_type == _INTRA and picture.key_frame and self._plan.is_keyframe(position):
                 self._clean_keys.append(position)
             self._latest_out = max(self._latest_out, int(self._plan.pts[position]))
             self._held.append((self._ceilings.pop(position), position, picture))

@@ -210,7 +210,7 @@ class Video:
         plan = self._plan
         later = np.searchsorted(plan.shown, plan.pts[plan.keyframes[:FIRST_KEYFRAMES]])
         ranks = np.union1d(np.arange(FIRST_FRAMES), later)
-        decoder = Decoder(self.path, plan)
+        decoder = Decoder(self.path, plan, is_wary=False)
         try:
             for interval in group(plan, plan.shown[ranks[ranks < len(plan.shown)]].tolist()):
                 for position, picture in decoder.pictures(interval, lambda: False):
@@ -296,6 +296,8 @@ class Video:
     def _gaps(self) -> tuple[str, ...]:
         """What the file holds and cannot be given."""
         gaps = []
+        if self._plan.holds_more:
+            gaps.append("Another recording is glued to the end of the file; it can't be shown or heard.")
         if self._plan.has_more_streams:
             gaps.append("Further streams begin in the middle of the file; they can't be shown or heard.")
         if self._plan.joined.has_absurd_sound:
