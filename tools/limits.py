@@ -27,10 +27,6 @@ READ_SECONDS = 60.0
 """For one packet; the next one is found in milliseconds, on a slow network in seconds."""
 MAX_PICTURE_FILES = 1_000_000
 """A folder of pictures: nine hours at 30 a second."""
-MAX_SUBTITLE_LINES = 200_000
-"""48 hours of a line each second; dense talk has half of that."""
-MAX_LINE_CHARACTERS = 2_000
-"""One subtitle on screen holds about 80 characters, a description for the blind 500."""
 
 
 def is_picture_size(width: int, height: int) -> bool:
