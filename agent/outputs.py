@@ -26,9 +26,9 @@ def check_writable(wanted: Iterable[str | Path | None], inputs: Iterable[str | P
         taken[path.resolve()] = "another file goes there"
         if not path.absolute().parent.is_dir():
             raise ValueError(f"can't write {path}: {path.absolute().parent} is not a folder")
-        if path.is_dir():
-            raise ValueError(f"can't write {path}: it is a folder")
         try:
+            if path.is_dir():
+                raise ValueError(f"can't write {path}: it is a folder")
             _try(path)
         except OSError as error:
             raise ValueError(f"can't write {path}: {error.strerror}") from error
