@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.trajectory import Question
+from evals.inside import inside
 from tools.plain_data import loads_json
 
 
@@ -69,7 +70,11 @@ def load_examples(path: str | Path, videos: str | Path) -> tuple[Example, ...]:
     """
     examples: list[Example] = []
     seen: dict[str, int] = {}
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text: {error}") from error
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
@@ -88,5 +93,5 @@ def load_examples(path: str | Path, videos: str | Path) -> tuple[Example, ...]:
 
 
 def _example(row: _Row, videos: Path, question_id: str) -> Example:
-    question = Question(str(videos / row.video), row.question, tuple(row.options or ()), question_id)
+    question = Question(str(inside(videos, row.video)), row.question, tuple(row.options or ()), question_id)
     return Example(question, row.answer, tuple(row.aliases), row.evidence_seconds, tuple(row.needs), row.video)

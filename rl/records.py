@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from evals.benchmarks import next_qa
-from evals.benchmarks.item import Item
+from evals.benchmarks.item import Item, first_existing
 from evals.benchmarks.records import Record, json_rows, jsonl_rows
 from evals.example import Example
 from evals.extraction.tags import answer_tags
@@ -92,7 +92,7 @@ def _llava_items(row: Record, videos: Path) -> list[Item | str]:
         raise row.damaged("conversations", "questions and answers in pairs", f"{len(turns)} turns")
     name = row.name("id")
     return [
-        _llava_item(row, videos / row.text("video"), f"{name}#{number}", *turns[2 * number - 2 : 2 * number])
+        _llava_item(row, row.file("video", videos), f"{name}#{number}", *turns[2 * number - 2 : 2 * number])
         for number in range(1, len(turns) // 2 + 1)
     ]
 
@@ -131,16 +131,16 @@ def _video_r1_item(row: Record, videos: Path) -> Item | str:
         return f"of the type {kind}"
     options = tuple(_without_letter(option) for option in row.texts("options")) if kind == _CHOICE else ()
     problem = _PLACEHOLDER.sub("", row.text("problem")).strip()
-    return _item(row, row.name("problem_id"), videos / row.text("path"), problem, options, row.text("solution"), kind)
+    return _item(row, row.name("problem_id"), row.file("path", videos), problem, options, row.text("solution"), kind)
 
 
 def _videokr_item(row: Record, videos: Path) -> Item | str:
-    file = row.text(_first(row, "file_name", "video", "path"))
+    file = _first(row, "file_name", "video", "path")
     options = tuple(_without_letter(option) for option in _options(row))
     name = row.name(_first(row, "problem_id", "id", "file_name"))
     text = _PLACEHOLDER.sub("", row.text(_first(row, "question", "prompt"))).strip()
     answer = row.text(_first(row, "solution", "answer"))
-    video = next((p for p in (videos / file, videos / "Videos" / file) if p.exists()), videos / file)
+    video = first_existing(row.file(file, videos), row.file(file, videos / "Videos"))
     return _item(row, name, video, text, options, answer, _CHOICE if options else "open-ended")
 
 

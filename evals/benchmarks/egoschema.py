@@ -40,7 +40,7 @@ def _item(folder: Path, answers: Record, row: Record) -> Item:
     return Item(
         id=key,
         kind="choice",
-        video=video_file(folder / "videos", key),
+        video=video_file(folder / "videos", key, row.place),
         cluster=key,
         text=row.text("question"),
         place=row.place,

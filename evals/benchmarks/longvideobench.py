@@ -32,11 +32,11 @@ def _item(folder: Path, row: Record) -> Item:
     right = None if choice == _HIDDEN else choice
     if right is not None and not 0 <= right < len(options):
         raise row.damaged("correct_choice", f"an index of {len(options)} candidates", right)
-    subtitles = folder / "subtitles" / row.text("subtitle_path")
+    subtitles = row.file("subtitle_path", folder / "subtitles")
     return Item(
         id=row.text("id"),
         kind="choice",
-        video=folder / "videos" / row.text("video_path"),
+        video=row.file("video_path", folder / "videos"),
         cluster=row.text("video_id"),
         text=row.text("question"),
         place=row.place,

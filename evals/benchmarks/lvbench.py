@@ -51,7 +51,7 @@ def _item(folder: Path, video: Record, row: Record) -> Item:
     return Item(
         id=row.name("uid"),
         kind="choice",
-        video=video_file(folder / "videos", video.text("key")),
+        video=video_file(folder / "videos", video.text("key"), video.place),
         cluster=video.text("key"),
         text=text.strip(),
         place=row.place,

@@ -58,7 +58,7 @@ def load_written(folder: Path) -> tuple[Item, ...]:
         Item(
             id=f"{name}_{row.place.row}",
             kind="open",
-            video=folder / "video" / name / row.text("video"),
+            video=row.file("video", folder / "video" / name),
             cluster=row.text("video"),
             text=row.text("question"),
             place=row.place,
@@ -79,7 +79,7 @@ def _choice(videos: Path, item_id: str, row: Record) -> Item:
     return Item(
         id=item_id,
         kind="choice",
-        video=videos / row.text("video"),
+        video=row.file("video", videos),
         cluster=row.text("video"),
         text=row.text("question"),
         place=row.place,

@@ -39,7 +39,7 @@ def _item(folder: Path, files: Record, spans: Record, row: Record) -> Item:
     return Item(
         id=f"{video}_{number}",
         kind="choice",
-        video=video_file(folder / "videos", files.text(video)),
+        video=video_file(folder / "videos", files.text(video), row.place),
         cluster=video,
         text=row.text("question"),
         place=row.place,

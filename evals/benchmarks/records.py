@@ -9,6 +9,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from evals.inside import inside
 from tools.plain_data import loads_json
 
 
@@ -98,6 +99,10 @@ class Record:
             raise self.damaged(key, f"a letter of {option_count} options", value)
         return index
 
+    def file(self, key: str, folder: Path) -> Path:
+        """The file inside a folder that a text names, whether it is there or not."""
+        return inside(folder, self.text(key), f"{self.place}: {key}")
+
     def damaged(self, key: str, wanted: str, got: object) -> ValueError:
         """The error for a value that is not what it must be."""
         return ValueError(f"{self.place}: {key}: need {wanted}, got {str(got)[:80]!r}; fetch the file again")
@@ -110,8 +115,9 @@ class Record:
 
 def read_json(path: Path) -> Any:
     """What the file holds; ValueError says what is wrong with it."""
+    text = _content(path)
     try:
-        return loads_json(_content(path))
+        return loads_json(text)
     except ValueError as error:
         raise ValueError(f"{path} is not JSON: {error}; fetch it again") from error
 

@@ -17,6 +17,7 @@ from evals.benchmarks.metrics import score_metrics
 from evals.benchmarks.records import Record, json_rows, parquet_rows
 from evals.extraction.first_letter import official_videomme, vlm_videomme
 from evals.extraction.ranked import lmms_mcq
+from evals.inside import inside
 from tools.plain_data import loads_json
 
 _PARQUET = Path("videomme", "test-00000-of-00001.parquet")
@@ -48,11 +49,11 @@ def load(folder: Path, *, has_subtitles: bool = False) -> tuple[Item, ...]:
 def _item(folder: Path, row: Record, file_id: str, *, has_subtitles: bool) -> Item:
     options = tuple(re.sub(r"^[A-D]\.\s*", "", option) for option in row.texts("options"))
     right = row.letter("answer", len(options))
-    subtitles = folder / "subtitle" / f"{file_id}.srt"
+    subtitles = inside(folder / "subtitle", f"{file_id}.srt", row.place)
     return Item(
         id=row.name("question_id"),
         kind="choice",
-        video=video_file(folder / "data", file_id),
+        video=video_file(folder / "data", file_id, row.place),
         cluster=row.name("video_id"),
         text=row.text("question"),
         place=row.place,
