@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tools.kind_of_file import describe_other_file, format_to_force
 from tools.limits import MAX_PICTURE_PIXELS, MAX_STREAMS, OPEN_SECONDS, READ_SECONDS, VideoError
@@ -61,7 +61,7 @@ def open_container(path: Path) -> "InputContainer":
     state = path.stat()
     _check_tables_once(path, state.st_size, state.st_mtime_ns)
     # Metadata that is not UTF-8 must not stop us: many old AVI files carry it. PyAV 19 never fails on it.
-    lenient = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+    lenient: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
     options = {
         "protocol_whitelist": "file",
         "format_whitelist": ",".join(FORMATS),
@@ -70,13 +70,15 @@ def open_container(path: Path) -> "InputContainer":
         "max_pixels": str(MAX_PICTURE_PIXELS),
     }
     try:
-        return av.open(
+        opened: InputContainer = av.open(
             f"file:{path}",
+            "r",
             format=format_to_force(path),
             options=options,
             timeout=(OPEN_SECONDS, READ_SECONDS),
             **lenient,
         )
+        return opened
     except av.error.ExitError as error:
         raise VideoError(f"{path} could not be opened within {OPEN_SECONDS:.0f} s") from error
     except av.error.FFmpegError as error:
