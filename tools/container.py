@@ -74,6 +74,7 @@ def open_container(path: Path) -> "InputContainer":
     try:
         container: InputContainer = av.open(
             f"file:{path}",
+            "r",
             format=format_to_force(path),
             options=options,
             timeout=(OPEN_SECONDS, READ_SECONDS),

@@ -34,8 +34,8 @@ _TEXT: tuple[tuple[str, str], ...] = (
 def describe_other_file(path: Path) -> str | None:
     """What it is and what to give instead, as the end of a sentence; None where that is not known."""
     head = _head(path)
-    for pattern, words in _BINARY:
-        if re.match(pattern, head, re.DOTALL):
+    for signature, words in _BINARY:
+        if re.match(signature, head, re.DOTALL):
             return words
     text = _as_text(head)
     if text is None:

@@ -105,10 +105,9 @@ def write_seeds(folder: Path) -> list[Seed]:
     videos += [_moving_picture(folder / name) for name in ("moving.gif", "moving.apng")]
     videos += [_with_subtitles(folder, f"subtitles.{ending}", codec) for ending, codec in _SUBTITLED]
     seeds = [Seed("video", path) for path in videos]
-    for texts, kind in ((SUBTITLES, "subtitles"), (REPLIES, "reply")):
-        for name, text in texts.items():
-            (folder / name).write_text(text, encoding="utf-8")
-            seeds.append(Seed("subtitles" if kind == "subtitles" else "reply", folder / name))
+    for name, text in {**SUBTITLES, **REPLIES}.items():
+        (folder / name).write_text(text, encoding="utf-8")
+        seeds.append(Seed("subtitles" if name in SUBTITLES else "reply", folder / name))
     return [*seeds, *_played(folder)]
 
 
@@ -123,7 +122,7 @@ def _video(path: Path, told: dict[str, Any]) -> Path | None:
 
 
 def _moving_picture(path: Path) -> Path:
-    _ffmpeg("-i", path.parent / "mjpeg.avi", "-vf", "fps=5,format=rgb24", "-plays", "0", "-f", path.suffix[1:], path)
+    _ffmpeg("-i", path.parent / "mjpeg.avi", "-vf", "fps=5,format=rgb24", "-f", path.suffix[1:], path)
     return path
 
 
@@ -136,8 +135,7 @@ def _with_subtitles(folder: Path, name: str, codec: str) -> Path:
 
 def _ffmpeg(*arguments: str | Path) -> None:
     """Runs the command that comes with imageio-ffmpeg; PyAV writes no subtitle streams."""
-    options = [option for option in arguments if option not in ("-plays", "0")]
-    subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *options], check=True)
+    subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *arguments], check=True)
 
 
 def _played(folder: Path) -> list[Seed]:

@@ -128,6 +128,7 @@ def test_a_long_gap_is_looked_at_in_pieces_and_no_cut_is_lost_or_found_twice() -
     """One sample only, so that the rest is a single gap; cuts at, just before and just after the edges of pieces."""
     cuts = (20.0, 30.0, 60.04, 75.0, 89.96)
     names = ("sea", "night", "field", "wall", "sea", "night")
+    scenes = [_scene(name, 0.0)[::10, ::10] for name in names]
     held: list[float] = []
 
     class Footage:
@@ -136,7 +137,7 @@ def test_a_long_gap_is_looked_at_in_pieces_and_no_cut_is_lost_or_found_twice() -
         def window(self, start: float, stop: float, max_height: int, max_fps: float) -> Iterator[Frame]:
             held.append(stop - start)
             for number in range(round(start * 25), min(round(stop * 25), 90 * 25)):
-                yield Frame(_scene(names[sum(number / 25 >= cut for cut in cuts)], 0.0)[::10, ::10], number / 25)
+                yield Frame(scenes[sum(number / 25 >= cut for cut in cuts)], number / 25)
 
     shots = find_shots(Footage(), np.array([0.0]), np.zeros((1, 18, 32, 3), np.uint8), 0.0, 90.0)  # type: ignore[arg-type]
     found = [shot.start_seconds for shot in shots if shot.begins_with == "cut"]
