@@ -84,11 +84,11 @@ class StoredPicture:
     @property
     def _turned(self) -> tuple[int, int]:
         # the side with the coarser pixels is enlarged, so that nothing that was stored is lost
-        aspect = self.pixel_aspect
-        if self.width * self.height * max(aspect, 1 / aspect, SQUARE) > MOST_PIXELS:
-            width, height = round(self.width * min(aspect, SQUARE)), round(self.height / max(aspect, SQUARE))
+        wider, higher = max(self.pixel_aspect, SQUARE), 1 / min(self.pixel_aspect, SQUARE)
+        if self.width * self.height * wider * higher > MOST_PIXELS:
+            width, height = max(1, round(self.width / higher)), max(1, round(self.height / wider))
         else:
-            width, height = round(self.width * max(aspect, SQUARE)), round(self.height / min(aspect, SQUARE))
+            width, height = round(self.width * wider), round(self.height * higher)
         return (height, width) if self.orientation.transpose else (width, height)
 
     def fitted(self, width: int, height: int) -> tuple[int, int]:

@@ -189,3 +189,10 @@ def test_boxes_are_fractions_of_the_display_picture(tmp_path: Path) -> None:
 
 def test_the_square_that_is_stored_is_a_square_where_pixels_are() -> None:
     assert white_box(squared((320, 180), Fraction(1))) == (SIDE, SIDE)
+
+
+def test_no_picture_is_enlarged_past_what_8k_has() -> None:
+    stored = StoredPicture(7680, 4320, pixel_aspect=Fraction(4))
+    assert (stored.shown_width, stored.shown_height) == (7680, 1080)
+    stored = StoredPicture(7680, 4320, pixel_aspect=Fraction(1, 4))
+    assert (stored.shown_width, stored.shown_height) == (1920, 4320)
