@@ -151,12 +151,18 @@ def _policy(name: str) -> Finding:
 
 def _screen_text() -> Finding:
     from tools.screen_text import TextReader
+    from tools.text_model import added_scripts, missing_scripts
 
     try:
         TextReader()
     except MissingPartError as missing:
         return Finding("screen text", "not installed", False, str(missing))
-    return Finding("screen text", "PP-OCRv6 small (rapidocr)", True)
+    read = ", ".join(("Latin letters, Chinese, Japanese", *added_scripts()))
+    missing_ones = ", ".join(missing_scripts())
+    advice = (
+        f"not read: {missing_ones}; their recognisers are used once rapidocr has fetched them" if missing_ones else ""
+    )
+    return Finding("screen text", f"PP-OCRv6 small (rapidocr): {read}", True, advice)
 
 
 def _speech() -> Finding:

@@ -161,6 +161,16 @@ def added_models() -> dict[str, str]:
     return {name: sha256 for name, sha256 in known if _scripts_of(name) and (folder / "models" / name).is_file()}
 
 
+def added_scripts() -> list[str]:
+    """The scripts that the added models read, besides Latin letters, Chinese and Japanese."""
+    return sorted({_scripts_of(name) for name in added_models()})
+
+
+def missing_scripts() -> list[str]:
+    """The scripts for which `rapidocr` has a recogniser that is not here."""
+    return sorted(set(_ADDED_SCRIPTS.values()) - set(added_scripts()))
+
+
 def _scripts_of(model: str) -> str:
     """The scripts that a recogniser of the package adds, by its name; empty for those that add none."""
     return _ADDED_SCRIPTS.get(model.split("_")[0], "")

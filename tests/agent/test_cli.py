@@ -95,11 +95,12 @@ def test_options_must_be_chosen_from(folder: Path, capsys: pytest.CaptureFixture
 
 def test_a_limit_forces_an_answer(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["ask", str(folder / "clip.mp4"), "What is said?", "--subtitles", str(folder / "said.srt"), *FAST]
-    assert main([*asked, "--max-turns", "1", "--json"]) == 0
+    assert main([*asked, "--max-turns", "1", "--json"]) == 3
     answer = json.loads(capsys.readouterr().out)
     assert answer["stop"] == "turn limit"
     assert answer["usage"]["turns"] == 1
-    assert answer["not_shown"] is True
+    # nothing was listened to, so nothing is said of what is in it
+    assert (answer["not_shown"], answer["cannot_tell"]) == (False, True)
 
 
 def test_a_policy_that_never_answers_gives_status_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

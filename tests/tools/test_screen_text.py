@@ -6,12 +6,15 @@ import pytest
 
 from tests.drawn_clips import page
 from tools import packaged
+from tools.observation import UNREADABLE
 from tools.screen_text import (
     TextLine,
     TextReader,
     in_reading_order,
+    is_sure,
     straightened,
     track_text,
+    turned_box,
     voted,
     whole_rows,
     without_false_letters,
@@ -117,6 +120,103 @@ class TestReading:
         before = pixels.copy()
         reader.read(pixels)
         assert np.array_equal(pixels, before)
+
+
+@pytest.mark.skipif(not hasattr(cv2, "FontFace"), reason="OpenCV 4 draws only Latin letters")
+class TestOtherScriptsAndTurns:
+    pytestmark = needs_reader
+
+    @pytest.mark.parametrize(
+        "text",
+        ["Выход", "Добро пожаловать", "Новости сегодня", "שלום יציאה", "출구 한국", "جرخم بحرم", "Αθήνα, Ελλάδα"],
+    )
+    @pytest.mark.parametrize("size", [20, 40])
+    def test_letters_that_nobody_knows_are_text_that_cant_be_read(
+        self, reader: TextReader, text: str, size: int
+    ) -> None:
+        pixels = _written(text, size)
+        doubtful = [line for line in reader.read(pixels) if line.doubt == UNREADABLE]
+        assert doubtful
+        left, top, right, bottom = doubtful[0].box
+        ink = np.argwhere(pixels[:, :, 0] < 128)
+        assert left < ink[:, 1].mean() / 640 < right
+        assert top < ink[:, 0].mean() / 360 < bottom
+
+    @pytest.mark.parametrize("text", ["Welcome to the meeting", "出口 図書館", "Señor Muñoz", "ALPHA 70412", "O K"])
+    def test_letters_that_are_known_are_read_without_doubt(self, reader: TextReader, text: str) -> None:
+        for size in (20, 40):
+            (line,) = reader.read(_written(text, size))
+            assert (line.text.replace(" ", ""), line.doubt) == (text.replace(" ", ""), "")
+
+    def test_a_number_among_letters_that_nobody_knows_does_not_hide_them(self, reader: TextReader) -> None:
+        lines = reader.read(_written("цена 450 рублей", 40))
+        assert UNREADABLE in {line.doubt for line in lines}
+
+    def test_a_known_line_beside_an_unknown_one_is_read(self, reader: TextReader) -> None:
+        pixels = _written("Выход", 50)
+        cv2.putText(pixels, "Gate 12", (60, 300), (20, 20, 20), cv2.FontFace("sans"), 40)
+        assert {(line.text, line.doubt) for line in reader.read(pixels) if not line.doubt} == {("Gate 12", "")}
+
+    @pytest.mark.parametrize("turns", [1, 2, 3])
+    def test_turned_text_is_read_in_its_own_order_with_boxes_where_it_stands(
+        self, reader: TextReader, turns: int
+    ) -> None:
+        upright = page("Open until 18:30", "Closed on Sunday", "SOON")
+        lines = reader.read(np.ascontiguousarray(np.rot90(upright, turns)))
+        assert [(line.text, line.doubt) for line in lines] == [
+            ("Open until 18:30", ""),
+            ("Closed on Sunday", ""),
+            ("SOON", ""),
+        ]
+        for line, usual in zip(lines, reader.read(upright), strict=True):
+            assert line.box == pytest.approx(turned_box(usual.box, turns), abs=0.04)
+
+    def test_unknown_letters_on_their_head_are_not_taken_for_known_ones(self, reader: TextReader) -> None:
+        for text in ("Добро пожаловать", "안녕하세요"):
+            lines = reader.read(np.ascontiguousarray(_written(text, 40)[::-1, ::-1]))
+            assert {line.doubt for line in lines} == {UNREADABLE}
+
+
+def _written(text: str, size: int) -> np.ndarray:
+    pixels = np.full((360, 640, 3), 240, np.uint8)
+    cv2.putText(pixels, text, (60, 200), (20, 20, 20), cv2.FontFace("sans"), size)
+    return pixels
+
+
+def test_a_box_turns_with_its_picture_and_back() -> None:
+    box = (0.1, 0.2, 0.3, 0.6)
+    # a quarter turn against the clock: what was on the right is on top
+    assert turned_box(box, 1) == pytest.approx((0.2, 0.7, 0.6, 0.9))
+    assert turned_box(turned_box(box, 1), -1) == pytest.approx(box)
+    assert turned_box(box, 2) == pytest.approx((0.7, 0.4, 0.9, 0.8))
+
+
+def test_two_looks_must_be_sure_of_much_the_same_text_with_nothing_left_out() -> None:
+    sure = Reading("Gate 12", 0.98)
+    assert is_sure(sure, [sure, Reading("Gate l2", 0.95)])
+    assert not is_sure(sure, [sure, Reading("Gate 12", 0.7)])
+    assert not is_sure(sure, [sure, Reading("Mark 99", 0.98)])
+    assert not is_sure(Reading("", 0.99), [Reading("", 0.99)] * 2)  # spaces alone are no text
+    part = Reading("450", 0.98, unread=2.5)
+    assert not is_sure(part, [part, part])
+
+
+def test_a_text_that_comes_and_goes_is_unread_only_where_it_is_never_read() -> None:
+    read = _line("An unlucky bird", 0.3, 0.4, 0.7, 0.5)
+    half = TextLine("", (0.32, 0.41, 0.69, 0.5), 0.3, UNREADABLE)
+    readings = [(0.0, []), (0.5, [half]), (1.0, [read]), (2.0, [read]), (2.5, [half]), (3.0, []), (3.5, [])]
+    assert [(span.text, span.doubt) for span in track_text(readings, 4.0)] == [("An unlucky bird", "")]
+    other_place = TextLine("", (0.0, 0.8, 0.2, 0.9), 0.3, UNREADABLE)
+    lasting = [(t, [*lines, other_place]) for t, lines in readings]
+    assert [(s.doubt, s.stop_seconds) for s in track_text(lasting, 4.0) if s.doubt] == [(UNREADABLE, 4.0)]
+    # a card that stays unread for longer is another text, though a read one follows it in its place
+    assert len(track_text([(0.0, [half]), (3.0, [read]), (4.0, [read])], 5.0)) == 2
+
+
+def test_guesses_at_one_unread_text_are_one_span() -> None:
+    readings = [(float(t), [TextLine(guess, (0.3, 0.4, 0.7, 0.5), 0.7, UNREADABLE)]) for t, guess in enumerate("ab12")]
+    (span,) = track_text(readings, 4.0)
+    assert (span.start_seconds, span.stop_seconds, span.doubt) == (0.0, 4.0, UNREADABLE)
 
 
 def _no_text(kind: str) -> np.ndarray:
