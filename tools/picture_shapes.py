@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 Value = TypeVar("Value")
+_NOTHING = object()
+"""Unlike anything that can be told."""
 
 
 class PictureShapes:
@@ -31,18 +33,26 @@ class PictureShapes:
 
     def forget(self) -> None:
         """Begins again: decoding starts somewhere else."""
+        self._told: object = _NOTHING
+        self._rotation: object = _NOTHING
         self._aspects: _Changes[Fraction] = _Changes()
         self._orientations: _Changes[Orientation] = _Changes()
 
     def note_packet(self, position: int) -> None:
         """Takes down what the decoder says after this packet; positions ascend."""
-        self._aspects.add(position, self._aspect_now())
+        told = self._context.sample_aspect_ratio
+        if told != self._told:
+            self._told = told
+            self._aspects.add(position, self._aspect_now())
 
     def note_picture(self, position: int, picture: "VideoFrame") -> None:
         """Takes down how this picture is turned, if it tells; in the order shown."""
-        orientation = Orientation.of(picture)
-        if picture.key_frame or orientation != Orientation():
-            self._orientations.add(position, orientation)
+        rotation = picture.rotation
+        if rotation != self._rotation and (picture.key_frame or rotation):
+            # Only now: a picture whose side data was looked at is freed by the garbage collector alone, so its memory
+            # would not be there for the next ones, which takes a fifth of the time of decoding.
+            self._rotation = rotation
+            self._orientations.add(position, Orientation.of(picture))
 
     def of(self, position: int, picture: "VideoFrame") -> StoredPicture:
         """The shape of this packet's picture."""

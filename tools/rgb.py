@@ -7,7 +7,6 @@ standard definition, refuses some matrices, knows nothing of HDR, and throws tra
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -93,6 +92,8 @@ class RgbConverter:
 
     def _on_grey(self, picture: "VideoFrame", width: int, height: int) -> NDArray[np.uint8]:
         """Laid over the backdrop at full size: scaled before, hidden colours would bleed into what is seen."""
+        import cv2  # a third of a second, which a video without transparency need not wait
+
         rgba = self._converted(picture, picture.width, picture.height, "rgba")
         pixels = over_grey(rgba)
         if (width, height) != (picture.width, picture.height):

@@ -8,9 +8,9 @@ another one is fitted into it with black bars, never distorted.
 import struct
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -53,6 +53,8 @@ class Orientation:
 
     def apply(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The pixels as displayed."""
+        import cv2
+
         if self.transpose:
             pixels = cv2.transpose(pixels)  # type: ignore[assignment]
         if self.flip_x or self.flip_y:
@@ -81,7 +83,7 @@ class StoredPicture:
         """Height as displayed, in square pixels."""
         return self._turned[1]
 
-    @property
+    @cached_property
     def _turned(self) -> tuple[int, int]:
         # the side with the coarser pixels is enlarged, so that nothing that was stored is lost
         wider, higher = max(self.pixel_aspect, SQUARE), 1 / min(self.pixel_aspect, SQUARE)

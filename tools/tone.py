@@ -7,7 +7,6 @@ exactly. What is brighter keeps its hue at full brightness: the screen has nothi
 from enum import Enum
 from functools import cache
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -60,6 +59,8 @@ def shown_on_sdr(signal: NDArray[np.uint16], transfer: Transfer, gamut: Gamut) -
 
 
 def _strip(signal: NDArray[np.uint16], transfer: Transfer, gamut: Gamut) -> NDArray[np.uint8]:
+    import cv2
+
     light = np.take(_light(transfer), signal)  # 1 is the white of the screen; before its system gamma for HLG
     if transfer is Transfer.HLG:
         luminance = light @ _BT2020_LUMINANCE
