@@ -75,7 +75,7 @@ def checkup() -> Iterator[Finding]:
     yield from (_encoder(state) for state in describe_encoders())
     yield _working("screen text", _screen_text)
     yield _working("speech recognition", _speech)
-    yield _default()
+    yield _working("policy used by default", _default)
     yield from (_policy(name) for name in sorted(POLICIES))
     yield _working("cache", _cache)
 
