@@ -7,9 +7,11 @@ picture speak the packet that says itself how long it stays, and sound that goes
 """
 
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +36,8 @@ _SLACK_SECONDS = 1.0
 """What is laid behind something may overlap with it by so much; sound is cut in larger parts than pictures."""
 _LEAST_SOUND_BYTES = 50.0
 """Bytes a second: silence takes more in any codec."""
+_MOST_PIECES = 1000
+"""With more, the times are noise: nothing speaks for or against any of them, and all are laid behind each other."""
 _SCALE = 1000
 """Into how many parts a tick is cut where packets of one time are shown one after the other."""
 
@@ -127,8 +131,9 @@ def join(own: Column, times: Sequence[int | None], depth: int, others: Sequence[
     sounds = [_Sound.of(column) for column in others if column.kind == "audio"]
     orders = np.array(own.orders, np.int64)[kept]
     line = _Line(whole, orders, own.time_base)
-    are_gaps = [_stays(line, number, sounds, promise) for number in range(len(whole.pieces))]
-    extra = [0 if gap else line.ticks(_overhang(line, n, sounds)) for n, gap in enumerate(are_gaps)]
+    is_ruin = len(whole.pieces) > _MOST_PIECES
+    are_gaps = [not is_ruin and _stays(line, number, sounds, promise) for number in range(len(whole.pieces))]
+    extra = [0 if gap or is_ruin else line.ticks(_overhang(line, n, sounds)) for n, gap in enumerate(are_gaps)]
     offsets = lay(whole.pieces, are_gaps, extra, typical_step(own_times, own_durations, rate))
     line.offsets = offsets
     pieces = {sound.column.index: moved for sound in sounds if (moved := sound.place(line)) is not None}
@@ -161,6 +166,7 @@ class _Line:
 
     def __init__(self, whole: Cut, orders: NDArray[np.int64], time_base: Fraction) -> None:
         self.pieces, self._times, self.orders, self.time_base = whole.pieces, whole.times, orders, time_base
+        self._firsts = [piece.first for piece in self.pieces]
         self.offsets: list[int] = [0] * len(self.pieces)
 
     def seconds(self, ticks: int) -> float:
@@ -177,12 +183,7 @@ class _Line:
     def first_order(self, number: int) -> int:
         return int(self.orders[self.pieces[number].first])
 
-    @property
-    def start_seconds(self) -> float:
-        """On the joined clock."""
-        return self.seconds(self.pieces[0].start + self.offsets[0]) if self.pieces else 0.0
-
-    @property
+    @cached_property
     def stop_seconds(self) -> float:
         """On the joined clock."""
         return max((self.seconds(p.stop + o) for p, o in zip(self.pieces, self.offsets, strict=True)), default=0.0)
@@ -192,9 +193,7 @@ class _Line:
         if not self.pieces:
             return 0, 0.0
         place = min(int(np.searchsorted(self.orders, order)), len(self.orders) - 1)
-        number = 0
-        while number + 1 < len(self.pieces) and self.pieces[number + 1].first <= place:
-            number += 1
+        number = max(0, bisect_right(self._firsts, place) - 1)
         return number, self.seconds(int(self._times[place]) + self.offsets[number])
 
     def offsets_near(self, number: int) -> list[Fraction]:
@@ -254,9 +253,9 @@ class _Sound:
             end = max(float(stop + offset), end) if end is not None else float(stop + offset)
         moves = {p.first: offset for p, offset in zip(self._whole.pieces, self._offsets, strict=True)}
         raw = self.column.times()
+        firsts = [piece.first for piece in self._whole.pieces]
         for place in self._whole.damaged:
-            number = max(n for n, p in enumerate(self._whole.pieces) if p.first <= place) if self._whole.pieces else 0
-            offset = self._offsets[number] if self._offsets else Fraction(0)
+            offset = self._offsets[max(0, bisect_right(firsts, place) - 1)] if firsts else Fraction(0)
             moves.setdefault(place + 1, offset)
             stored = raw[place]
             if stored is not None:

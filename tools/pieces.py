@@ -170,7 +170,7 @@ class _Cutter:
     def _hole(self, place: int, firsts: Sequence[int], lost: set[int], times: Sequence[int]) -> int:
         """A time for a packet without one: the middle of the widest gap among those around it, else after the last."""
         number = bisect_left(firsts, place + 1) - 1
-        begin, end = firsts[number], (*firsts[1:], len(times))[number]
+        begin, end = firsts[number], firsts[number + 1] if number + 1 < len(firsts) else len(times)
         reach = self._depth + 1
         before = [times[p] for p in range(max(begin, place - 2 * reach), place) if p not in lost]
         after = [times[p] for p in range(place + 1, min(end, place + 1 + 2 * reach)) if p not in lost]
