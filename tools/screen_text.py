@@ -34,6 +34,8 @@ _SURELY_TEXT = 0.75
 _MOST_UNREAD = 1.5
 """Line heights of ink without a letter from which a part of a line is not read: "450" of "цена 450 рублей"."""
 _FADE_SECONDS = 1.0
+_ROW = 1.3
+"""A row of two letters or more is wider than high by this, margins included."""
 _SQUARE = 1.5
 """Sides that differ by less: a short word, which may stand upright, upside down or on either side."""
 UNCERTAIN = "this may be misread, or no text at all"
@@ -178,11 +180,13 @@ def _is_surely_text(quad: Quad) -> bool:
 
 def is_sure(best: Reading, readings: Sequence[Reading]) -> bool:
     """Whether two looks are sure of much the same text, and nothing in the line is left unread."""
-    backing = [
-        reading
-        for reading in readings
-        if reading.score >= _SURE and SequenceMatcher(None, reading.text, best.text, autojunk=False).ratio() >= _ALIKE
-    ]
+    said = best.text.replace(" ", "")
+    likeness = SequenceMatcher(None, "", said, autojunk=False)
+    backing = []
+    for reading in readings:
+        likeness.set_seq1(reading.text.replace(" ", ""))
+        if reading.score >= _SURE and likeness.ratio() >= _ALIKE:
+            backing.append(reading)
     return len(backing) >= 2 and bool(best.text) and best.unread < _MOST_UNREAD
 
 
@@ -203,9 +207,16 @@ def _piece(take: Take, width: int, height: int) -> TextLine | None:
         is_told = has_letters and (not quad.is_faint or reading.score >= _MIN_FAINT_SCORE)
         return TextLine(reading.text, box, reading.score) if is_told else None
     guess = reading.text if reading.score >= _MIN_SCORE and has_letters else ""
-    if _is_surely_text(quad):
+    if _is_surely_text(quad) and not _is_shape(quad, reading, has_letters):
         return TextLine(guess, box, reading.score, UNREADABLE)
     return TextLine(guess, box, reading.score, UNCERTAIN) if guess and not quad.is_faint else None
+
+
+def _is_shape(quad: Quad, reading: Reading, has_letters: bool) -> bool:
+    """Whether it is rather one thing than a row of letters: about as wide as high, or read as a sign such as a star."""
+    sides = sorted(float(np.linalg.norm(quad.corners[i] - quad.corners[0])) for i in (1, 3))
+    is_sign = bool(reading.text) and not has_letters and reading.unread < _MOST_UNREAD
+    return is_sign or sides[1] < _ROW * sides[0]
 
 
 def turned_box(box: Box, turns: int) -> Box:

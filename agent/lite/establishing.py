@@ -63,7 +63,7 @@ def hidden_from(case: Case, sense: Sense, name: str | None = None) -> list[str]:
     if not any(_covers(case, call) for call, _ in done):
         failed = [result.observation.text for _, result in looks if result.observation.is_error]
         return failed or [f"What is {'said' if sense == 'speech' else 'written'} there was not looked at."]
-    reasons = list(case.trajectory.gaps)
+    reasons = [*(["The file is cut off."] if case.trajectory.facts.is_cut_off else []), *case.trajectory.gaps]
     doubtful = [f for _, result in done for f in result.observation.findings if f.doubt not in ("", UNREADABLE)]
     reasons += [
         f"What is {'said' if sense == 'speech' else 'written'} at {finding.start_seconds:.1f} s is doubtful."
