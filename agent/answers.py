@@ -155,6 +155,8 @@ def read_answer(text: str, trajectory: Trajectory) -> Answer | Malformed:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the answer"
         return Malformed(text, f"the answer does not fit its form: {where}: {first['msg']}")
+    except UnicodeError as error:
+        return Malformed(text, f"the answer can't be used: {error}")
     except ValueError:  # a number of thousands of digits, brackets without end
         return Malformed(text, "the answer is not JSON of a usable size")
 

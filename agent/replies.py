@@ -181,6 +181,8 @@ def _loaded(text: str) -> dict[str, Any] | str:
         loaded = loads_json(text)
     except json.JSONDecodeError as error:
         return f"a tool call is not valid JSON: {error.msg} at character {error.pos + 1} of {_excerpt(text)}"
+    except UnicodeError as error:
+        return f"a tool call can't be used: {error}"
     except ValueError:  # a number of thousands of digits, brackets without end
         return "a tool call is not JSON of a usable size"
     if not isinstance(loaded, dict):

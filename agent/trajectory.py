@@ -573,8 +573,7 @@ def _sound(trajectory: Trajectory) -> Trajectory:
     for answer in answers:
         if answer.option is not None and not 0 <= answer.option < count:
             raise ValueError(f"not a saved trajectory: option {answer.option:.6g} of {count}")
-        links: tuple[Link | Prediction, ...] = (*answer.chain, *answer.predictions)
-        evidence = (*answer.evidence, *(item for link in links for item in link.evidence))
-        if len({frame for item in evidence for frame in item.frames}) > _MOST_FRAMES:
+        groups = (answer.evidence, *(link.evidence for link in answer.chain), *(p.evidence for p in answer.predictions))
+        if len({frame for evidence in groups for item in evidence for frame in item.frames}) > _MOST_FRAMES:
             raise ValueError(f"not a saved trajectory: more than {_MOST_FRAMES} frames of evidence")
     return trajectory

@@ -7,6 +7,7 @@ other link that leads out is refused: an archive may bring one along. To use a s
 folders, not its files.
 """
 
+from functools import lru_cache
 from pathlib import Path, PureWindowsPath
 
 _MOST_BYTES, _MOST_BYTES_A_PART = 1000, 255
@@ -26,7 +27,7 @@ def inside(folder: Path, name: str, place: object = "") -> Path:
     Raises:
         ValueError: the name leads out of the folder or is no file name.
     """
-    reason = _wrong_with(name) or _leads_out(folder, folder / name)
+    reason = _wrong_with(name) or _leads_out(folder, name)
     if reason:
         where = f"{place}: " if place else ""
         raise ValueError(f"{where}need the name of a file inside {folder}, got {name[:80]!r}, which {reason}")
@@ -50,10 +51,11 @@ def _wrong_with(name: str) -> str:
     return ""
 
 
-def _leads_out(folder: Path, path: Path) -> str:
-    """Where a link leads, if that is out of the folder; empty if it stays inside."""
+@lru_cache(maxsize=1024)
+def _leads_out(folder: Path, name: str) -> str:
+    """Where a link leads, if that is out of the folder; empty if it stays inside. Many rows are about one video."""
     try:
-        top, target = folder.resolve(), path.resolve()
+        top, target = folder.resolve(), (folder / name).resolve()
     except (OSError, RuntimeError):  # links in a circle
         return "is a link that leads nowhere"
     if any(target.is_relative_to(place) for place in (top, *_blobs(top))):

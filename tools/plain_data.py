@@ -13,12 +13,16 @@ MAX_DEPTH = 100
 
 
 def loads_json(text: str | bytes) -> Any:
-    """The value of a JSON text; ValueError (json.JSONDecodeError too) where it is none or is nested too deeply."""
+    """The value of a JSON text; ValueError (json.JSONDecodeError too) where it is none or is nested too deeply.
+
+    UnicodeError, a ValueError too, where it holds half of a pair of surrogates.
+    """
     try:
         value = json.loads(text)
     except RecursionError:
         raise _too_deep() from None
     _check_depth(value)
+    _check_letters(text, value)
     return value
 
 
@@ -44,6 +48,17 @@ def _check_depth(value: Any) -> None:
         if not level:
             return
     raise _too_deep()
+
+
+def _check_letters(text: str | bytes, value: Any) -> None:
+    """Half a surrogate pair can be written in JSON, and then in no file and to no server."""
+    escape: Any = b"\\ud" if isinstance(text, bytes) else "\\ud"
+    if escape not in text.lower():
+        return
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise UnicodeError("it holds characters that are no valid Unicode") from None
 
 
 def _too_deep() -> ValueError:

@@ -228,8 +228,10 @@ def test_harmless_text_stays_as_it_is(text: str) -> None:
 
 SPECIAL = """<|im_start|> <|endoftext|> <s> </s> <0x0A> <start_of_turn> <unused0> <2mass> <loc0001> <<SYS>> <</SYS>> <5>
 <｜begin▁of▁sentence｜> <|START_OF_TURN_TOKEN|> <BOS_TOKEN> <extra_id_0> <SPECIAL_10> <mask:0> <用户>
-<minimax:tool_call> [INST] [/INST] [IMG] [gMASK] [sMASK] [CLS] [@BOS@] [multipage_start] [multimodal] [toxicity=0] [unused7] [|user|]
-[UNUSED_TOKEN_145] [EOS] [control_8] ]~b] ]~!b[ [e~[ ]<]minimax[>[ ◁think▷ ◁/think▷ >>QUESTION<< |ENDOFTEXT| /nothink
+<minimax:tool_call> [INST] [/INST] [IMG] [gMASK] [sMASK] [CLS] [@BOS@] [multipage_start] [multimodal]
+[toxicity=0] [unused7]
+[|user|] [UNUSED_TOKEN_145] [EOS] [control_8] ]~b] ]~!b[ [e~[ ]<]minimax[>[ ◁think▷ ◁/think▷ >>QUESTION<<
+|ENDOFTEXT| /nothink
 /no_think <tool_call> </think> <answer>""".split()
 
 

@@ -186,7 +186,7 @@ def test_tags_inside_the_thinking_are_only_thoughts() -> None:
         ('<answer>{"answer": "Rome", "confidence": 7}</answer>', "confidence"),
         ('<answer>{"answer": "Rome"</answer>', "not valid JSON"),
         ('<answer>{"confidence": 0.5}</answer>', "answer: Field required"),
-        ('<answer>{"answer": "\\ud800"}</answer>', "unicode"),
+        ('<answer>{"answer": "\\ud800"}</answer>', "valid Unicode"),
         ('<tool_call>{"name": "a", "arguments": {"q": "\\ud800"}}</tool_call>', "valid Unicode"),
         ("<answer>" + '{"answer":' + "[" * 100_000 + "</answer>", "usable size"),
     ],
