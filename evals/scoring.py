@@ -54,8 +54,9 @@ def as_scored(answer: Answer | None) -> Answer | None:
     if answer is None:
         return None
     spans = tuple(Evidence(e.start_seconds, e.stop_seconds) for e in answer.evidence)
-    ending = {"not_shown": answer.not_shown, "cannot_tell": answer.cannot_tell}
-    return Answer(answer.text, answer.option, evidence=spans, **ending)
+    return Answer(
+        answer.text, answer.option, evidence=spans, not_shown=answer.not_shown, cannot_tell=answer.cannot_tell
+    )
 
 
 def score_answer(example: Example, answer: Answer | None) -> Score:
