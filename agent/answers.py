@@ -15,6 +15,7 @@ from agent.grounding import Claim, grounded
 from agent.tags import neutral
 from agent.trajectory import Answer, Link, Malformed, Prediction, Question, Trajectory
 from tools.observation import Box
+from tools.plain_data import loads_json
 
 NOT_SHOWN = "not shown"
 CANNOT_TELL = "cannot tell"
@@ -37,8 +38,8 @@ _CANNOT_TELL = re.compile(
 """With a reason or with what can't be told, but not with more: "I can't tell a lie" is what somebody says."""
 _BARE_WORDS = 3
 """"I cannot tell" has no reason in it."""
+_FENCE = "```"
 _LETTER = re.compile(r"^\(?([A-Za-z])(?:[).:]+\s*|\s*$)(.*)$", re.S)
-_FENCE = re.compile(r"^```(?:json)?\s*(.*?)\s*```$", re.S)
 
 Confidence = Annotated[float, Field(ge=0, le=1)]
 
@@ -133,11 +134,17 @@ class PredictionsSheet(BaseModel):
     predictions: Annotated[list[PredictionSheet], Field(min_length=1)]
 
 
+def unfenced(text: str) -> str:
+    """The text without the Markdown fence around it, if there is one, and without space around it."""
+    content = text.strip()
+    if len(content) < 2 * len(_FENCE) or not (content.startswith(_FENCE) and content.endswith(_FENCE)):
+        return content
+    return content.removeprefix(_FENCE).removesuffix(_FENCE).removeprefix("json").strip()
+
+
 def read_answer(text: str, trajectory: Trajectory) -> Answer | Malformed:
     """The answer in the text, its claims held against the trajectory."""
-    content = text.strip()
-    if (fence := _FENCE.match(content)) is not None:
-        content = fence[1]
+    content = unfenced(text)
     if not content:
         return Malformed(text, "the answer is empty")
     try:
@@ -148,7 +155,9 @@ def read_answer(text: str, trajectory: Trajectory) -> Answer | Malformed:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the answer"
         return Malformed(text, f"the answer does not fit its form: {where}: {first['msg']}")
-    except (ValueError, RecursionError):  # a number of thousands of digits, brackets without end
+    except UnicodeError as error:
+        return Malformed(text, f"the answer can't be used: {error}")
+    except ValueError:  # a number of thousands of digits, brackets without end
         return Malformed(text, "the answer is not JSON of a usable size")
 
 
@@ -156,11 +165,11 @@ def _read(content: str, trajectory: Trajectory) -> Answer | Malformed:
     if says_cannot_tell(content) and trajectory.question.task != "answer":
         return Answer(as_cannot_tell(content), cannot_tell=True)
     if trajectory.question.task == "explain":
-        return _explanation(ExplanationSheet.model_validate(json.loads(content)), trajectory)
+        return _explanation(ExplanationSheet.model_validate(loads_json(content)), trajectory)
     if trajectory.question.task == "predict":
-        return _predictions(PredictionsSheet.model_validate(json.loads(content)), trajectory)
+        return _predictions(PredictionsSheet.model_validate(loads_json(content)), trajectory)
     is_sheet = content.startswith("{")
-    sheet = AnswerSheet.model_validate(json.loads(content)) if is_sheet else AnswerSheet(answer=content)
+    sheet = AnswerSheet.model_validate(loads_json(content)) if is_sheet else AnswerSheet(answer=content)
     return _answer(sheet, trajectory)
 
 

@@ -122,6 +122,7 @@ def video_facts(toolbox: VideoTools) -> VideoFacts:
         has_speech_track=info.has_audio,
         has_subtitles=toolbox.has_subtitles,
         gaps=info.gaps,
+        picture_stream=info.picture_stream,
     )
 
 
@@ -129,5 +130,7 @@ def thread_id(start: Trajectory, opening: str = "") -> str:
     """Names a run by what makes it the same run: video, question, options, policy, limits and first looks."""
     question = start.question
     asked = (question.task, question.text, *question.options)
+    if question.audio_track is not None:
+        asked += (f"sound track {question.audio_track}",)
     parts = (start.facts.content_hash, *asked, start.policy, repr(start.limits), str(start.sample), opening)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

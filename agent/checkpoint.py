@@ -1,48 +1,195 @@
 """Keeps a run in a SQLite file after every step, so that it can be resumed.
 
 LangGraph's own serializer gives tuples back as lists, which would make a resumed trajectory another value than the
-one that was kept. Our records therefore go through their own JSON, and come back equal.
+one that was kept. Our records therefore go through their own JSON, and come back equal. Every value stands behind a
+checksum. No run ends because of where it is kept: a damaged file is set aside, and a run that can't be kept plays on.
 """
 
+import logging
+import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import Timeout
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata, CheckpointTuple
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 from pydantic import TypeAdapter
 
 from agent.trajectory import Trajectory, Turn
+from tools.cache import writer_lock
+from tools.own_files import clear_way, is_plain_file, is_there, set_aside
+
+_log = logging.getLogger(__name__)
 
 _KEY = "videosleuth"
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {"Trajectory": TypeAdapter(Trajectory), "Turn": TypeAdapter(Turn)}
 
+_PATIENCE_SECONDS = 10.0
+"""How long another process that writes in the file is waited for."""
+_CHECKED_BYTES = 64 * 2**20
+"""A file no larger is looked through when it is opened; usually it is nearly empty, as ended runs leave it."""
+_PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_IOERR)
+"""What says nothing against the file itself."""
+_COLUMNS = {
+    "checkpoints": "thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata",
+    "writes": "thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, value",
+}
+
 
 class RecordSerializer(JsonPlusSerializer):
-    """LangGraph's serializer, with trajectories and turns as their own JSON."""
+    """LangGraph's serializer, with trajectories and turns as their own JSON, and all of it behind a checksum."""
 
     def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
         """Type and bytes of a value."""
-        return super().dumps_typed(_packed(obj))
+        kind, data = super().dumps_typed(_packed(obj))
+        return kind, _checksum(kind, data) + data
 
     def loads_typed(self, data: tuple[str, bytes]) -> Any:
-        """The value that `dumps_typed` was given."""
-        return _unpacked(super().loads_typed(data))
+        """The value that `dumps_typed` was given.
+
+        Raises:
+            ValueError: the bytes are not those that it gave.
+        """
+        kind, (checksum, content) = data[0], (data[1][:4], data[1][4:])
+        if checksum != _checksum(kind, content):
+            raise ValueError("its checksum is not that of what was kept")
+        return _unpacked(super().loads_typed((kind, content)))
+
+
+class RunKeeper(SqliteSaver):
+    """Keeps what it can: from the first write that fails on, the run is played without being kept, and it says so."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection, serde=RecordSerializer(allowed_msgpack_modules=None))
+        self._has_failed = False
+
+    def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """The last checkpoint of a run; None if there is none, or the file can't be read."""
+        try:
+            return None if self._has_failed else super().get_tuple(config)
+        except sqlite3.Error as error:
+            self._fail(error)
+            return None
+
+    def put(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Keeps a checkpoint; gives the configuration that names it."""
+        try:
+            if not self._has_failed:
+                return super().put(config, checkpoint, metadata, new_versions)
+        except sqlite3.Error as error:
+            self._fail(error)
+        return {"configurable": {**config["configurable"], "checkpoint_id": checkpoint["id"]}}
+
+    def put_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        """Keeps what a node brought."""
+        try:
+            if not self._has_failed:
+                super().put_writes(config, writes, task_id, task_path)
+        except sqlite3.Error as error:
+            self._fail(error)
+
+    def delete_thread(self, thread_id: str) -> None:
+        """Forgets a run."""
+        try:
+            if not self._has_failed:
+                super().delete_thread(thread_id)
+        except sqlite3.Error as error:
+            self._fail(error)
+
+    def _fail(self, error: sqlite3.Error) -> None:
+        if not self._has_failed:
+            _log.warning("this run is not kept from here on and can't be resumed: %s", error)
+        self._has_failed = True
 
 
 @contextmanager
-def sqlite_checkpointer(path: Path) -> Iterator[SqliteSaver]:
-    """A checkpointer in a SQLite file, made if it is not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, check_same_thread=False, timeout=30)
+def sqlite_checkpointer(path: Path) -> Iterator[RunKeeper]:
+    """A checkpointer in a SQLite file, made if it is not there; in memory where it can't be had."""
+    with closing(_opened(path)) as connection:
+        yield RunKeeper(connection)
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    try:
+        # one at a time: a file that two processes find damaged must not be set aside twice
+        with writer_lock("runs", path.parent).acquire(timeout=_PATIENCE_SECONDS):
+            return _sound(path) or _begun_anew(path)
+    except (OSError, sqlite3.Error, Timeout) as error:
+        _log.warning("this run is not kept and can't be resumed: %s: %s", path, _why(error))
+        return sqlite3.connect(":memory:", check_same_thread=False)
+
+
+def _sound(path: Path) -> sqlite3.Connection | None:
+    """The file, made if it is not there; None if it is damaged, or not one of ours.
+
+    Raises:
+        sqlite3.Error, OSError: it can't be used now, and nothing speaks against it.
+    """
+    if is_there(path) and not is_plain_file(path):
+        return None
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite itself would let everybody read it
+    connection = sqlite3.connect(path, check_same_thread=False, timeout=_PATIENCE_SECONDS)
+    try:
+        _check(connection, path.stat().st_size)
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        if error.sqlite_errorcode & 0xFF in _PASSING:
+            raise
+        return None
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check(connection: sqlite3.Connection, size_bytes: int) -> None:
     # with the write-ahead log a kill loses nothing; only a power cut may lose the last steps, at a third less CPU
     connection.execute("PRAGMA synchronous=NORMAL")
-    try:
-        yield SqliteSaver(connection, serde=RecordSerializer(allowed_msgpack_modules=None))
-    finally:
-        connection.close()
+    SqliteSaver(connection).setup()
+    for table, columns in _COLUMNS.items():
+        connection.execute(f"SELECT {columns} FROM {table} LIMIT 1").fetchall()
+    connection.execute("BEGIN IMMEDIATE")  # can it be written?
+    connection.rollback()
+    if size_bytes <= _CHECKED_BYTES and connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+        damage = sqlite3.DatabaseError("database disk image is malformed")
+        damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise damage
+
+
+def _begun_anew(path: Path) -> sqlite3.Connection:
+    aside = set_aside(path)
+    for log in ("-wal", "-shm"):
+        beside = path.with_name(path.name + log)
+        if is_there(beside):
+            clear_way(beside)
+            beside.unlink(missing_ok=True)
+    _log.warning("%s was damaged or of another program: it is now %s, and a new one is begun", path, aside.name)
+    connection = _sound(path)
+    if connection is None:
+        raise sqlite3.DatabaseError("a new file can't be used either")
+    return connection
+
+
+def _why(error: Exception) -> str:
+    return "another process does not let go of it" if isinstance(error, Timeout) else str(error)
+
+
+def _checksum(kind: str, data: bytes) -> bytes:
+    return zlib.crc32(data, zlib.crc32(kind.encode())).to_bytes(4, "little")
 
 
 def _packed(value: Any) -> Any:

@@ -140,7 +140,7 @@ def print_answer(trajectory: Trajectory, console: Console) -> None:
         _print_events(trajectory, answer, console)
     else:
         _print_evidence(answer.evidence, "  ", console)
-    console.print(coverage_of(trajectory).sentence, highlight=False, soft_wrap=True)
+    console.print(escape(coverage_of(trajectory).sentence), highlight=False, soft_wrap=True)
     for line in gap_lines(trajectory):
         console.print(f"[yellow]{escape(line)}[/]", highlight=False, soft_wrap=True)
     if trajectory.facts.is_cut_off:
@@ -148,7 +148,7 @@ def print_answer(trajectory: Trajectory, console: Console) -> None:
         console.print(
             f"[yellow]The file is cut off: only its first {seconds:.2f} s can be decoded.[/]", highlight=False
         )
-    console.print(usage_text(trajectory), style="dim", highlight=False, soft_wrap=True)
+    console.print(escape(usage_text(trajectory)), style="dim", highlight=False, soft_wrap=True)
 
 
 def gap_lines(trajectory: Trajectory) -> list[str]:

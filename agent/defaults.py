@@ -3,12 +3,13 @@
 Nothing is downloaded. On a machine without a GPU only file names are looked at: torch takes seconds to import.
 """
 
-import json
 import os
 import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from tools.plain_data import loads_json
 
 VARIABLE = "VIDEOSLEUTH_POLICY"
 """Environment variable whose spec is taken before anything else."""
@@ -151,7 +152,7 @@ def _is_cached(model_id: str) -> bool:
     if index is None:
         return False
     # a download that was broken off leaves the list of files and not all of the files
-    parts = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    parts = set(loads_json(index.read_text(encoding="utf-8"))["weight_map"].values())
     return all(_cached_file(model_id, part) is not None for part in parts)
 
 

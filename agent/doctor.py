@@ -1,10 +1,11 @@
 """`agent doctor`: what is installed and works, what `auto` picks, and how to get what is missing."""
 
-import json
 import platform
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import as_file, files
 from importlib.util import find_spec
 
 from rich.console import Console
@@ -13,9 +14,11 @@ from rich.table import Table
 
 from agent.defaults import VARIABLE, default_policy
 from agent.policy import POLICIES
+from agent.terminal import json_text, visible_line
 from tools.cache import cache_root, cached_videos
 from tools.encoders import EncoderState, describe_encoders
 from tools.observation import MissingPartError
+from tools.sound import SAMPLE_RATE
 
 _ABOUT = {
     "http": "http:MODEL@URL, any OpenAI-compatible server; agent doctor --policy asks it what it sees",
@@ -39,12 +42,15 @@ class Finding:
 def print_checkup(console: Console, *, as_json: bool = False) -> int:
     """Prints the checkup; 0 if a question can be asked now, 1 if something needed is missing."""
     found = list(checkup())
-    can_ask = any(item.is_fine and item.part.startswith("encoder") for item in found)
+    needed = ("encoder", "video")
+    can_ask = all(any(item.is_fine and item.part.startswith(part) for item in found) for part in needed)
     if as_json:
-        print(json.dumps({"can_ask": can_ask, "parts": [asdict(item) for item in found]}, ensure_ascii=False))
+        print(json_text({"can_ask": can_ask, "parts": [asdict(item) for item in found]}))
     else:
         _print_table(found, console)
-        console.print("Questions can be asked." if can_ask else "No encoder is usable: questions can't be asked yet.")
+        console.print(
+            "Questions can be asked." if can_ask else "Video or encoder does not work: questions can't be asked yet."
+        )
     return 0 if can_ask else 1
 
 
@@ -61,16 +67,49 @@ def _print_table(found: Sequence[Finding], console: Console) -> None:
 
 def checkup() -> Iterator[Finding]:
     """Every part, one after the other."""
-    yield Finding("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}", True)
+    running = f"{platform.python_version()} on {platform.system()} {platform.machine()}, {sys.executable}"
+    yield Finding("python", running, True)
     yield from (_package(name) for name in ("av", "torch", "langgraph", "faiss-cpu"))
-    yield _device()
+    yield _working("video", _video)
+    yield _working("gpu", _device)
     yield from (_encoder(state) for state in describe_encoders())
-    yield _screen_text()
-    yield _speech()
-    yield _default()
+    yield _working("screen text", _screen_text)
+    yield _working("speech recognition", _speech)
+    yield _working("policy used by default", _default)
     yield from (_policy(name) for name in sorted(POLICIES))
+    yield _working("cache", _cache)
+
+
+def _working(part: str, look: Callable[[], Finding]) -> Finding:
+    """What is found of a part; that it is broken, where it fails in whatever way: finding that out is what we are for.
+
+    Packages that are broken fail with anything when they are imported or first used.
+    """
+    try:
+        return look()
+    except Exception as error:
+        what = visible_line(f"{type(error).__name__}: {error}")
+        return Finding(part, f"does not work: {what:.300}", False, "install it again: pip install --force-reinstall")
+
+
+def _video() -> Finding:
+    """Opens, decodes and hears a short clip that comes with the package: an import alone says little."""
+    from tools.sound import audio_blocks
+    from tools.video import Video
+
+    with as_file(files("agent").joinpath("demo", "clip.mp4")) as path, Video(path) as video:
+        duration = video.info.duration_seconds
+        frames = list(video.read([0.0, duration / 2]))
+        seconds = sum(len(block) for _, block in audio_blocks(video)) / SAMPLE_RATE
+    if len(frames) != 2 or min(frame.pixels.std() for frame in frames) < 1 or abs(seconds - duration) > 1:
+        found = f"{len(frames)} of 2 pictures and {seconds:.1f} of {duration:.1f} s of sound come out of a test clip"
+        return Finding("video", f"does not work: {found}", False, "pip install --force-reinstall av")
+    return Finding("video", "pictures and sound of a test clip are read", True)
+
+
+def _cache() -> Finding:
     size = sum(video.size_bytes for video in cached_videos())
-    yield Finding("cache", f"{cache_root()} ({size / 1e6:.0f} MB)", True, "agent index --prune")
+    return Finding("cache", f"{cache_root()} ({size / 1e6:.0f} MB)", True, "agent index --prune")
 
 
 def _package(name: str) -> Finding:

@@ -5,6 +5,7 @@ applies `step`, `verify` asks the policy once more with the evidence alone. Aski
 graph. Frames are references in the state, so a checkpoint holds no pixels.
 """
 
+import logging
 import time
 import traceback
 from collections.abc import Callable
@@ -16,11 +17,13 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
-from agent.policy import Policy, PolicyError, Sight
+from agent.policy import OutOfTimeError, Policy, PolicyError, Sight
 from agent.trajectory import Calls, Stop, ToolCall, Trajectory, Turn
 from agent.transition import ToolRunner, step
 from agent.verification import has_claim, verified
 from tools.cache import CacheError
+
+_log = logging.getLogger(__name__)
 
 
 class State(TypedDict):
@@ -141,6 +144,8 @@ def run(
                     on_event(latest)
                 elif change.get("turn") is not None:
                     on_event(change["turn"])
+    except OutOfTimeError as late:
+        return latest.ended(Stop.TIME_LIMIT, str(late)) if latest.stop is None else latest
     except PolicyError as failure:
         return latest.ended(Stop.POLICY_FAILED, str(failure)) if latest.stop is None else latest
     except CacheError:  # a full disk is the user's to mend, not a bug
@@ -155,5 +160,11 @@ def run(
 
 
 def _kept(graph: Graph, config: Any) -> Trajectory | None:
-    state = graph.get_state(config)
-    return state.values["trajectory"] if state.next else None
+    """What was kept of a run that has not ended; None if there is none, or it can't be believed."""
+    try:
+        state = graph.get_state(config)
+        kept: Trajectory | None = state.values["trajectory"] if state.next else None
+    except Exception as damage:  # rows that were changed fail in every way that LangGraph's decoders can
+        _log.warning("what was kept of this run can't be read, so it starts again: %s", " ".join(str(damage).split()))
+        return None
+    return kept

@@ -30,6 +30,7 @@ STOP_STRINGS = ("<tool_response>",)
 DAMAGED = "(this frame is damaged and can't be shown)"
 LEFT_OUT = "(shown before; left out to save room)"
 NO_EYES = "(a picture)"
+CUT_SHORT = " ... (the rest is left out to save room)"
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ def render(
     options: PolicyOptions,
     *,
     sees_pictures: bool = True,
+    max_result_characters: int | None = None,
 ) -> Conversation:
     """What a model is shown of a trajectory.
 
@@ -92,8 +94,10 @@ def render(
         form: tool calls by the server's API, or as JSON in the text, as Qwen's models were trained on.
         options: at most so many pixels a picture, at most so many pictures.
         sees_pictures: False for models that read only; each picture is then a word.
+        max_result_characters: of the words of one result, where there is no room for all; None is no limit.
     """
-    pen = _Pen(options, sees_pictures, _to_drop(trajectory, options) if sees_pictures else 0)
+    to_drop = _to_drop(trajectory, options) if sees_pictures else 0
+    pen = _Pen(options, sees_pictures, to_drop, max_result_characters)
     messages = [Message("system", (Text(_system(specs, form)),)), Message("user", pen.opening(trajectory))]
     for step in trajectory.steps:
         if not step.turn.is_opening:
@@ -103,7 +107,11 @@ def render(
 
 
 def openai_messages(
-    conversation: Conversation, picture: PictureOf, *, tool_pictures: Literal["inline", "after"] = "inline"
+    conversation: Conversation,
+    picture: PictureOf,
+    *,
+    tool_pictures: Literal["inline", "after"] = "inline",
+    with_thinking: bool = False,
 ) -> list[dict[str, Any]]:
     """The messages as the chat-completions API takes them, pictures as data URIs.
 
@@ -112,6 +120,7 @@ def openai_messages(
         picture: gives the JPEG of a frame.
         tool_pictures: "after" puts the pictures of tool messages into a user message behind them, for servers that
             take only text from tools.
+        with_thinking: send the model's thinking back beside its words, for servers that want it.
     """
     sent: list[dict[str, Any]] = []
     waiting: list[dict[str, Any]] = []
@@ -123,7 +132,10 @@ def openai_messages(
             words, shown = _apart(message.blocks)
             waiting += [_openai_part(block, picture) for block in shown]
             message = replace(message, blocks=words)
-        sent.append(_openai_message(message, picture))
+        entry = _openai_message(message, picture)
+        if with_thinking and message.reply is not None:
+            entry |= {"reasoning_content": message.reply.reasoning}
+        sent.append(entry)
     return [*sent, {"role": "user", "content": waiting}] if waiting else sent
 
 
@@ -146,11 +158,33 @@ def _apart(blocks: Sequence[Block]) -> tuple[tuple[Block, ...], tuple[Block, ...
 def _openai_message(message: Message, picture: PictureOf) -> dict[str, Any]:
     if message.reply is not None:
         spoken: dict[str, Any] = {"role": "assistant", "content": message.reply.text}
-        return spoken | {"tool_calls": list(message.reply.tool_calls)} if message.reply.tool_calls else spoken
+        calls = [_sendable(call) for call in message.reply.tool_calls]
+        return spoken | {"tool_calls": calls} if calls else spoken
     parts = [_openai_part(block, picture) for block in message.blocks]
     words_only = len(parts) == 1 and parts[0]["type"] == "text"
     entry = {"role": message.role, "content": parts[0]["text"] if words_only else parts}
     return entry | {"tool_call_id": message.call_id} if message.role == "tool" else entry
+
+
+def _sendable(call: dict[str, Any]) -> dict[str, Any]:
+    """A call as strict servers take it back: with the text of a JSON object as its arguments, whatever was sent.
+
+    Some send an object and refuse one (https://github.com/ggml-org/llama.cpp/issues/20198); what is no JSON would be
+    refused with every later request (https://github.com/NousResearch/hermes-agent/pull/3468).
+    """
+    function = call.get("function")
+    if not isinstance(function, dict):
+        return call | {"function": {"name": "", "arguments": "{}"}}
+    arguments = function.get("arguments")
+    try:
+        loaded = json.loads(arguments) if isinstance(arguments, str) else arguments
+    except (ValueError, RecursionError):
+        loaded = None
+    if isinstance(arguments, str) and isinstance(loaded, dict):
+        return call
+    if not isinstance(loaded, dict):
+        loaded = {"unreadable": arguments} if arguments else {}
+    return call | {"function": function | {"arguments": json.dumps(loaded, ensure_ascii=False)}}
 
 
 def _openai_part(block: Block, picture: PictureOf) -> dict[str, Any]:
@@ -185,8 +219,11 @@ def _to_drop(trajectory: Trajectory, options: PolicyOptions) -> int:
 class _Pen:
     """Writes results down; knows which pictures to leave out."""
 
-    def __init__(self, options: PolicyOptions, sees_pictures: bool, to_drop: int) -> None:
+    def __init__(
+        self, options: PolicyOptions, sees_pictures: bool, to_drop: int, max_characters: int | None = None
+    ) -> None:
         self._options = options
+        self._max_characters = max_characters
         self._sees_pictures = sees_pictures
         self._to_drop = to_drop
         self.dropped: list[FrameRef] = []
@@ -209,10 +246,15 @@ class _Pen:
     def result(self, result: Result, call: ToolCall | None) -> Iterator[Block]:
         """One result under the id of its call; pictures behind their times."""
         name = f" {neutral(call.name)}" if call is not None else ""
-        yield Text(f"[{result.call_id}]{name}\n{neutral(result.observation.text)}")
+        yield Text(f"[{result.call_id}]{name}\n{neutral(self._shortened(result.observation.text))}")
         is_known = result.repeat_of is not None and self._options.max_pictures is None
         for ref in () if is_known else result.observation.frames:
             yield from self._frame(ref)
+
+    def _shortened(self, text: str) -> str:
+        if self._max_characters is None or len(text) <= self._max_characters:
+            return text
+        return text[: self._max_characters] + CUT_SHORT
 
     def _frame(self, ref: FrameRef) -> Iterator[Block]:
         sent = within_pixels(ref, self._options.max_frame_pixels)

@@ -47,6 +47,21 @@ class PolicyError(Exception):
     """A policy that can't play on: no server, no key, a refusal. One sentence, for the user to act on."""
 
 
+class OutOfTimeError(PolicyError):
+    """The time that the question may take was over before the policy had its turn."""
+
+
+_MOST = {
+    "max_reply_tokens": 10**9,
+    "max_frame_pixels": 10**9,
+    "max_pictures": 10**9,
+    "timeout_seconds": 7 * 86_400,
+    "max_request_seconds": 7 * 86_400,
+    "concurrency": 1024,
+}
+"""What is more is a slip of the keyboard; infinity and NaN never come through."""
+
+
 @dataclass(frozen=True)
 class PolicyOptions:
     """How to ask a model. The defaults are the ones that results are reported with."""
@@ -65,6 +80,8 @@ class PolicyOptions:
     """Tool calls by the server's own API, or as JSON in the text; auto takes the first where it works."""
     timeout_seconds: float = 120.0
     """Of one request, without a sign of life."""
+    max_request_seconds: float = 1800.0
+    """Of one request in all, whatever a server sends: room for 1,024 tokens at less than one a second."""
     concurrency: int = 8
     """Requests at the same time."""
     adapter: str = ""
@@ -74,7 +91,14 @@ class PolicyOptions:
         """The seed of the next request of a run: each run of the same question has its own."""
         return self.seed + trajectory.sample
 
-    def setup(self, form: Form, *, sees_pictures: bool = True, left_out: tuple[str, ...] = ()) -> Setup:
+    def setup(
+        self,
+        form: Form,
+        *,
+        sees_pictures: bool = True,
+        left_out: tuple[str, ...] = (),
+        adapted: tuple[str, ...] = (),
+    ) -> Setup:
         """What a run records of them."""
         return Setup(
             form=form,
@@ -87,6 +111,7 @@ class PolicyOptions:
             prompt_hash=prompt_hash(),
             sees_pictures=sees_pictures,
             left_out=left_out,
+            adapted=adapted,
         )
 
     def __post_init__(self) -> None:
@@ -94,10 +119,12 @@ class PolicyOptions:
             raise ValueError(f"need 0 <= temperature <= 2, got {self.temperature:g}")
         if not 0 < self.top_p <= 1:
             raise ValueError(f"need 0 < top_p <= 1, got {self.top_p:g}")
-        for name in ("max_reply_tokens", "max_frame_pixels", "max_pictures", "timeout_seconds", "concurrency"):
+        if not -(2**63) <= self.seed < 2**63:
+            raise ValueError(f"need a seed of 64 bits, got {self.seed}")
+        for name, most in _MOST.items():
             value = getattr(self, name)
-            if value is not None and value <= 0:
-                raise ValueError(f"need {name} > 0, got {value:g}")
+            if value is not None and not 0 < value <= most:
+                raise ValueError(f"need 0 < {name} <= {most}, got {value}")
 
 
 class ScriptedPolicy:

@@ -6,7 +6,6 @@ No entry means that the price is not known, which is not 0.
 
 import datetime
 import os
-import tomllib
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from importlib.resources import files
@@ -16,6 +15,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from agent.trajectory import Usage
+from tools.plain_data import loads_toml
 
 OWN_TABLE = "VIDEOSLEUTH_PRICES"
 """The environment variable that names a file of the same form as `prices.toml`."""
@@ -99,8 +99,8 @@ def read_prices(text: str, name: str) -> tuple[Price, ...]:
         ValueError: it is not one; `name` says which.
     """
     try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        table = loads_toml(text)
+    except ValueError as error:
         raise ValueError(f"{name} is not TOML: {error}") from None
     if unknown := sorted(set(table) - {"price"}):
         raise ValueError(f"{name}: unknown {', '.join(unknown)}; prices stand under [[price]]")

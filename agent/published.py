@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, TypeAdapter
 
+from agent.terminal import json_text
 from agent.trajectory import Limits, Link, Prediction, Stop, Trajectory
 
 ASKED_PREDICTIONS = 3
@@ -126,7 +127,7 @@ def explanation_json(trajectory: Trajectory) -> str:
         limits=trajectory.limits,
         policy=trajectory.policy,
     )
-    return _EXPLANATION.dump_json(published).decode()
+    return json_text(_EXPLANATION.dump_python(published, mode="json"))
 
 
 def forecast_json(trajectory: Trajectory) -> str:
@@ -144,7 +145,7 @@ def forecast_json(trajectory: Trajectory) -> str:
         limits=trajectory.limits,
         policy=trajectory.policy,
     )
-    return _FORECAST.dump_json(published).decode()
+    return json_text(_FORECAST.dump_python(published, mode="json"))
 
 
 def too_few(trajectory: Trajectory) -> str:

@@ -8,14 +8,15 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from agent.answers import read_answer
+from agent.answers import read_answer, unfenced
+from agent.bare_calls import bare_calls
 from agent.tags import neutral
 from agent.trajectory import Calls, Malformed, Move, Reply, ToolCall, Trajectory, Turn, Usage, next_call_ids
 from tools.observation import FrameRef
+from tools.plain_data import loads_json
 
 _ANSWER = re.compile(r"<answer>(.*?)(?:</answer>|\Z)", re.S)
 _CALL = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.S)
-_FENCE = re.compile(r"^```(?:json)?\s*(.*?)\s*```$", re.S)
 _ADAPTER: TypeAdapter[Turn] = TypeAdapter(Turn)
 _EXCERPT = 120
 
@@ -44,8 +45,10 @@ def as_turn(reply: Reply, usage: Usage, trajectory: Trajectory, dropped: tuple[F
     turn = Turn(parts.thought, _move(parts, reply, trajectory), usage, reply, dropped=dropped)
     try:
         _ADAPTER.dump_json(turn)
-    except ValueError:  # half a surrogate pair, from an escape in JSON: can't be saved, so can't be played
-        return Turn("", Malformed("", "the reply holds characters that are no valid Unicode"), usage, _clean(reply))
+    except ValueError as error:  # can't be saved, so can't be played
+        is_unicode = "surrogates not allowed" not in str(error)  # half a pair, from an escape in JSON
+        why = "is nested too deep" if is_unicode else "holds characters that are no valid Unicode"
+        return Turn("", Malformed("", f"the reply {why}"), usage, _clean(reply))
     return turn
 
 
@@ -55,16 +58,35 @@ def _clean(reply: Reply) -> Reply:
 
 def _taken_apart(reply: Reply) -> _Parts:
     text = reply.text
+    if not text.strip() and not reply.tool_calls and (said := _said_while_thinking(reply.reasoning)):
+        return _Parts(reply.reasoning.removesuffix(said).strip(), said)
     before, closed, after = text.rpartition("</think>")
     if closed:
         # some templates open <think> themselves, so that only its end is in the reply
         thought = before.replace("<think>", "").replace("</think>", "")
         return _Parts(_both(reply.reasoning, thought), after)
     if "<think>" in text:
+        if not reply.tool_calls and (said := _said_while_thinking(text)):
+            return _Parts(_both(reply.reasoning, text.removesuffix(said).replace("<think>", "")), said)
         return _Parts(_both(reply.reasoning, text.replace("<think>", "")), "", "<think> is never closed")
     first = re.search(r"<tool_call>|<answer>", text)
     spoken = text[: first.start()] if first else text if reply.tool_calls else ""
     return _Parts(_both(reply.reasoning, spoken), text[first.start() :] if first else text)
+
+
+def _said_while_thinking(text: str) -> str:
+    """The answer or the calls that end a text of thinking, where all that was said stands in it; empty if none do.
+
+    Servers that take thinking apart from the text put all of it there when the model does not close its thoughts.
+    """
+    text = text.rstrip()
+    opens, closes = ("<answer>", "</answer>") if text.endswith("</answer>") else ("<tool_call>", "</tool_call>")
+    if not text.endswith(closes):
+        return ""
+    start = text.rfind(opens)
+    while start > 0 and opens == "<tool_call>" and text[:start].rstrip().endswith(closes):
+        start = text.rfind(opens, 0, start)
+    return text[start:] if start >= 0 else ""
 
 
 def _both(reasoning: str, thought: str) -> str:
@@ -90,6 +112,8 @@ def _move(parts: _Parts, reply: Reply, trajectory: Trajectory) -> Move:
         return _calls([_native(call) for call in reply.tool_calls], reply, trajectory)
     if written:
         return _calls([_written(text) for text in written], reply, trajectory)
+    if not cut and (bare := bare_calls(parts.rest)):
+        return _calls([_named(call["name"], call["arguments"]) for call in bare], reply, trajectory)
     why = "the reply is empty" if not parts.rest.strip() else "it has neither a tool call nor <answer>...</answer>"
     return Malformed(reply.text, cut or why)
 
@@ -111,10 +135,7 @@ def _native(call: dict[str, Any]) -> tuple[str, dict[str, Any]] | str:
 
 
 def _written(text: str) -> tuple[str, dict[str, Any]] | str:
-    content = text.strip()
-    if (fence := _FENCE.match(content)) is not None:
-        content = fence[1]
-    call = _loaded(content)
+    call = _loaded(unfenced(text))
     if isinstance(call, str):
         return call
     return _named(call.get("name"), call.get("arguments", call.get("parameters")))
@@ -129,23 +150,40 @@ def _named(name: object, arguments: object) -> tuple[str, dict[str, Any]] | str:
     if not isinstance(name, str) or not name:
         return 'a tool call needs "name" and "arguments"'
     if isinstance(arguments, str):  # JSON within JSON, as the chat API has it
-        arguments = _loaded(arguments) if arguments.strip() else {}
+        arguments = _loaded(_decoded(arguments)) if arguments.strip() else {}
     if isinstance(arguments, str):
         return f"{neutral(name[:_EXCERPT])}: {arguments}"
     if arguments is None:
         return name, {}
+    if isinstance(arguments, list) and len(arguments) == 1 and isinstance(arguments[0], dict):
+        return name, arguments[0]
     if not isinstance(arguments, dict):
         return f"{neutral(name[:_EXCERPT])}: the arguments must be a JSON object, got {_excerpt(json.dumps(arguments))}"
     return name, arguments
 
 
+def _decoded(text: str) -> str:
+    """The text of JSON that was encoded twice or three times; null, which stands for no arguments, as an object."""
+    for _ in range(2):
+        if not text.lstrip().startswith('"'):
+            break
+        try:
+            inner = json.loads(text)
+        except (ValueError, RecursionError):
+            break
+        text = inner
+    return "{}" if text.strip() in ("", "null") else text
+
+
 def _loaded(text: str) -> dict[str, Any] | str:
     """The JSON object in the text; or, as a str, why there is none."""
     try:
-        loaded = json.loads(text)
+        loaded = loads_json(text)
     except json.JSONDecodeError as error:
         return f"a tool call is not valid JSON: {error.msg} at character {error.pos + 1} of {_excerpt(text)}"
-    except (ValueError, RecursionError):  # a number of thousands of digits, brackets without end
+    except UnicodeError as error:
+        return f"a tool call can't be used: {error}"
+    except ValueError:  # a number of thousands of digits, brackets without end
         return "a tool call is not JSON of a usable size"
     if not isinstance(loaded, dict):
         return f"a tool call must be a JSON object, got {_excerpt(text)}"

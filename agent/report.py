@@ -17,6 +17,7 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from agent.console import dollars, gap_lines
 from agent.coverage import coverage_of, mmss
+from agent.outputs import write_output
 from agent.overlay import BoxView, boxes_on, quotes
 from agent.pictures import Picture, PictureOf, Pictures, gather
 from agent.published import too_few
@@ -142,7 +143,7 @@ def write_report(trajectory: Trajectory, path: Path, picture: PictureOf) -> None
             and for the whole frames behind the evidence.
     """
     # a lone surrogate out of a model's JSON must not stop the page
-    path.write_bytes(render(trajectory, picture).encode("utf-8", errors="replace"))
+    write_output(path, render(trajectory, picture).encode("utf-8", errors="replace"))
 
 
 def render(trajectory: Trajectory, picture: PictureOf) -> str:

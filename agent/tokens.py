@@ -11,6 +11,7 @@ from itertools import takewhile
 from typing import Any
 
 from agent.messages import DAMAGED, Conversation, Message, Picture, PictureOf, Text
+from agent.tags import neutral
 from agent.trajectory import Reply
 from tools.observation import FrameRef
 
@@ -102,6 +103,7 @@ class Scribe:
         self.sees = placeholder is not None
         """Whether pictures can stand in its conversations."""
         self._placeholder = tokenizer.convert_tokens_to_ids(placeholder) if placeholder is not None else None
+        self._unbroken = unbroken_tokens(tokenizer)
         self._lock = threading.RLock()  # a fast tokenizer keeps settings between calls
         self._before = self._before_reply()
         self.end = self.ids(self._behind_reply(()).strip())[0]
@@ -112,7 +114,7 @@ class Scribe:
         messages = conversation.messages
         head = tuple(takewhile(lambda message: message.reply is None, messages))
         with self._lock:
-            parts = [self._written(self._rendered([_entry(m, self.sees) for m in head], True), head)]
+            parts = [self._written(self._rendered([self._entry(m) for m in head], True), head)]
             for number in range(len(head), len(messages)):
                 if (reply := messages[number].reply) is not None:
                     after = tuple(takewhile(lambda message: message.reply is None, messages[number + 1 :]))
@@ -164,8 +166,24 @@ class Scribe:
 
     def _behind_reply(self, after: Sequence[Message]) -> str:
         """What the template writes behind a reply: its end, the messages, and the opening of the next reply."""
-        whole = self._rendered([*self._dummy(), *(_entry(message, self.sees) for message in after)], bool(after))
+        whole = self._rendered([*self._dummy(), *(self._entry(message) for message in after)], bool(after))
         return whole.partition(_SENTINEL)[2]
+
+    def _entry(self, message: Message) -> dict[str, Any]:
+        if not self.sees:
+            text = "".join(self._plain(b.text) for b in message.blocks if isinstance(b, Text))
+            return _said(message.role, text, self.sees)
+        parts = [
+            {"type": "image"} if isinstance(b, Picture) else {"type": "text", "text": self._plain(b.text)}
+            for b in message.blocks
+        ]
+        return {"role": message.role, "content": parts}
+
+    def _plain(self, text: str) -> str:
+        """The text, with a space in whatever this tokenizer would take for a special token."""
+        for token in self._unbroken:
+            text = text.replace(token, f"{token[0]} {token[1:]}")
+        return text
 
     def _dummy(self) -> list[dict[str, Any]]:
         said = {"system": "x", "user": "x", "assistant": _SENTINEL}
@@ -178,11 +196,10 @@ class Scribe:
         return rendered
 
 
-def _entry(message: Message, sees: bool) -> dict[str, Any]:
-    if not sees:
-        return _said(message.role, "".join(b.text for b in message.blocks if isinstance(b, Text)), sees)
-    parts = [{"type": "image"} if isinstance(b, Picture) else {"type": "text", "text": b.text} for b in message.blocks]
-    return {"role": message.role, "content": parts}
+def unbroken_tokens(tokenizer: Any) -> tuple[str, ...]:
+    """The special tokens of a tokenizer that `agent.tags.neutral` lets stand: those that are built like no other's."""
+    named = (str(token.content) for token in tokenizer.added_tokens_decoder.values() if token.special)
+    return tuple(name for name in named if len(name.strip()) > 1 and name in neutral(f"a {name} b {name}{name}"))
 
 
 def _said(role: str, text: str, sees: bool) -> dict[str, Any]:

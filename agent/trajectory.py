@@ -4,15 +4,30 @@ Frozen, append-only, and plain data: it is the state of the graph, the file that
 plays back and what a score or a reward reads. Pixels are not in it; frames are references.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, TypeAdapter, ValidationError
+from pydantic import Discriminator, Field, TypeAdapter, ValidationError
 
-from tools.observation import Box, Finding, FrameRef, Observation
+from tools.limits import MAX_PICTURE_SIDE
+from tools.observation import Finding, FrameRef, KnownBox, Observation, Probability, Seconds
+
+MOST_TURNS = 1000
+"""Of a run; each looks through all before it, so that more would take hours."""
+_MOST_FRAMES = 1000
+"""Under one piece of evidence."""
+_MOST_EVIDENCE = 100
+"""Pieces, or links of a chain."""
+_MOST_BYTES = 64 << 20
+_MOST = 10**12
+"""Seconds, tokens or dollars: more is no measurement."""
+_LIMITS = {"max_turns": MOST_TURNS, "max_malformed": MOST_TURNS}
+Amount = Annotated[float, Field(ge=0, le=_MOST, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0, le=_MOST)]
 
 
 @dataclass(frozen=True)
@@ -29,6 +44,8 @@ class Question:
     """What is wanted: an answer, a causal chain, or the three most likely next events."""
     until_seconds: float | None = None
     """Nothing from here on may be seen; None is the whole video."""
+    audio_track: int | None = None
+    """Number of the one sound track that is heard, from 1; None finds the one with speech."""
 
     def __post_init__(self) -> None:
         if not self.text.strip():
@@ -39,8 +56,10 @@ class Question:
             raise ValueError(f"the options must differ, got {list(self.options)}")
         if self.options and self.task != "answer":
             raise ValueError(f"to {self.task} there are no options to choose from, got {list(self.options)}")
-        if self.until_seconds is not None and not self.until_seconds > 0:
-            raise ValueError(f"need until_seconds > 0, got {self.until_seconds:g}")
+        if self.audio_track is not None and self.audio_track < 1:
+            raise ValueError(f"sound tracks are counted from 1, got {self.audio_track}")
+        if self.until_seconds is not None and not 0 < self.until_seconds < math.inf:
+            raise ValueError(f"need until_seconds > 0 and finite, got {self.until_seconds:g}")
 
 
 @dataclass(frozen=True)
@@ -65,16 +84,16 @@ class Calls:
 class Evidence:
     """One thing an answer rests on."""
 
-    start_seconds: float
-    stop_seconds: float
+    start_seconds: Seconds
+    stop_seconds: Seconds
     call_ids: tuple[str, ...] = ()
     """The tool calls that brought it."""
-    frames: tuple[FrameRef, ...] = ()
+    frames: Annotated[tuple[FrameRef, ...], Field(max_length=_MOST_FRAMES)] = ()
     quote: str = ""
     """Screen text or speech, word for word; empty where the evidence is a picture."""
     source: Literal["frame", "screen text", "speech", "caption", "video"] = "frame"
     note: str = ""
-    box: Box | None = None
+    box: KnownBox | None = None
     """Where in the picture, fractions 0..1 of the whole frame; None where it is the whole picture, or speech."""
 
 
@@ -85,7 +104,7 @@ class Link:
     event: str
     because: str = ""
     """How it follows from what came before; empty for the first."""
-    evidence: tuple[Evidence, ...] = ()
+    evidence: Annotated[tuple[Evidence, ...], Field(max_length=_MOST_EVIDENCE)] = ()
 
 
 @dataclass(frozen=True)
@@ -94,9 +113,9 @@ class Prediction:
 
     event: str
     justification: str
-    confidence: float
+    confidence: Probability
     """0..1."""
-    evidence: tuple[Evidence, ...] = ()
+    evidence: Annotated[tuple[Evidence, ...], Field(max_length=_MOST_EVIDENCE)] = ()
 
 
 @dataclass(frozen=True)
@@ -106,18 +125,18 @@ class Answer:
     text: str
     option: int | None = None
     """Index of the chosen option; None for an open question."""
-    confidence: float | None = None
+    confidence: Probability | None = None
     """0..1 as the policy states it; None where it states none, and for "I can't tell", which claims nothing."""
-    evidence: tuple[Evidence, ...] = ()
+    evidence: Annotated[tuple[Evidence, ...], Field(max_length=_MOST_EVIDENCE)] = ()
     not_shown: bool = False
     """True for "not shown in this video": a claim about the video, made only where what was asked for was looked for
     with a sense that could have found it."""
     cannot_tell: bool = False
     """True for "I can't tell": nothing is claimed about the video; `text` is a sentence that says so and why, and
     `evidence` what was found that may help. Never together with `not_shown`."""
-    chain: tuple[Link, ...] = ()
+    chain: Annotated[tuple[Link, ...], Field(max_length=_MOST_EVIDENCE)] = ()
     """For the task explain: cause to effect, in order."""
-    predictions: tuple[Prediction, ...] = ()
+    predictions: Annotated[tuple[Prediction, ...], Field(max_length=_MOST_EVIDENCE)] = ()
     """For the task predict: the most likely first."""
     kind: Literal["answer"] = "answer"
 
@@ -147,12 +166,12 @@ Move = Annotated[Calls | Answer | Malformed, Discriminator("kind")]
 class Usage:
     """What something cost. None means not measured, which is not 0."""
 
-    seconds: float = 0.0
-    prompt_tokens: int | None = None
+    seconds: Amount = 0.0
+    prompt_tokens: Count | None = None
     """All tokens of the request, those served from a cache included."""
-    completion_tokens: int | None = None
-    cost_usd: float | None = None
-    cached_tokens: int | None = None
+    completion_tokens: Count | None = None
+    cost_usd: Amount | None = None
+    cached_tokens: Count | None = None
     """Those of the prompt tokens that the engine had in its prefix cache."""
 
     @property
@@ -201,7 +220,7 @@ class Result:
     observation: Observation
     repeat_of: str | None = None
     """Id of the earlier identical call that this was answered from; None if the tool ran."""
-    seconds: float = 0.0
+    seconds: Amount = 0.0
 
 
 @dataclass(frozen=True)
@@ -241,7 +260,7 @@ class Verification:
 
     agrees: bool
     answer: str
-    confidence: float | None = None
+    confidence: Probability | None = None
     usage: Usage = Usage()
 
 
@@ -254,13 +273,13 @@ class Setup:
     """How a model was asked: what another run needs in order to be the same."""
 
     form: Form
-    temperature: float
-    top_p: float
-    seed: int
-    max_reply_tokens: int
-    max_frame_pixels: int
+    temperature: Amount
+    top_p: Probability
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)]
+    max_reply_tokens: Count
+    max_frame_pixels: Count
     """A picture with more pixels is sent smaller, and said to be."""
-    max_pictures: int | None
+    max_pictures: Count | None
     """Pictures a request; past it the oldest are left out for their text, in blocks."""
     prompt_hash: str
     """Of the prompt files, so that a changed wording shows."""
@@ -268,6 +287,8 @@ class Setup:
     """False for a model that only reads: pictures are words to it."""
     left_out: tuple[str, ...] = ()
     """Parameters that the server refused and that were asked for no more, such as `temperature`."""
+    adapted: tuple[str, ...] = ()
+    """What else it refused and was asked for otherwise since, such as `system prompt in the first question`."""
 
 
 @dataclass(frozen=True)
@@ -276,11 +297,11 @@ class Sample:
 
     answer: Answer | None
     """None if it gave none."""
-    frames: int
+    frames: Count
     """Distinct pictures seen."""
     usage: Usage
     """Of the whole run."""
-    round: int = 1
+    round: Count = 1
     """Each round looks twice as densely as the one before."""
 
     def says(self, answer: Answer) -> bool:
@@ -292,9 +313,9 @@ class Sample:
 class Estimate:
     """What a question may cost, told before it is asked."""
 
-    usual_usd: float
+    usual_usd: Amount
     """At the usual length: 5 turns and 32 frames, or the limits where these are lower."""
-    most_usd: float | None
+    most_usd: Amount | None
     """At the limits; None if nothing limits it."""
 
 
@@ -303,14 +324,16 @@ class VideoFacts:
     """What is known of the video before the first turn."""
 
     content_hash: str
-    duration_seconds: float
-    width: int
-    height: int
+    duration_seconds: Seconds
+    width: Annotated[int, Field(ge=1, le=MAX_PICTURE_SIDE)]
+    height: Annotated[int, Field(ge=1, le=MAX_PICTURE_SIDE)]
     is_cut_off: bool = False
     has_speech_track: bool = False
     has_subtitles: bool = False
     gaps: tuple[str, ...] = ()
     """What of the file can't be seen or heard, a sentence each."""
+    picture_stream: int | None = None
+    """Which stream of moving pictures was chosen, counted from 1; None for the file's main one."""
 
 
 @dataclass(frozen=True)
@@ -332,8 +355,10 @@ class Limits:
     def __post_init__(self) -> None:
         for name in ("max_turns", "max_frames", "max_tokens", "max_seconds", "max_malformed", "max_cost_usd"):
             value = getattr(self, name)
-            if value is not None and value <= 0:
+            if value is not None and not value > 0:  # nor "not a number"
                 raise ValueError(f"need {name} > 0, got {value}")
+            if value is not None and value > (most := _LIMITS.get(name, _MOST)):
+                raise ValueError(f"need {name} <= {most}, got {value:.6g}")
 
 
 @dataclass(frozen=True)
@@ -345,7 +370,7 @@ class Trajectory:
     policy: str = ""
     """Spec of the policy that played it."""
     limits: Limits = Limits()
-    steps: tuple[Step, ...] = ()
+    steps: Annotated[tuple[Step, ...], Field(max_length=MOST_TURNS + 1)] = ()
     stop: Stop | None = None
     """None while it is running."""
     error: str = ""
@@ -353,9 +378,9 @@ class Trajectory:
     verification: Verification | None = None
     setup: Setup | None = None
     """How the model was asked; None for policies that are no language model."""
-    samples: tuple[Sample, ...] = ()
+    samples: Annotated[tuple[Sample, ...], Field(max_length=MOST_TURNS)] = ()
     """All runs of a question that was asked several times, this one included; empty if it was asked once."""
-    sample: int = 0
+    sample: Count = 0
     """Which of several runs of the question this is, from 0; added to the seed."""
     estimate: Estimate | None = None
     """None where no price is known."""
@@ -514,13 +539,13 @@ def to_json(trajectory: Trajectory, indent: int | None = None) -> str:
 
 
 def from_json(text: str | bytes) -> Trajectory:
-    """The trajectory that `to_json` wrote.
+    """The trajectory that `to_json` wrote. Its numbers are in their ranges, and it plays in a bounded time.
 
     Raises:
         ValueError: the text is not one; says where.
     """
     try:
-        return _ADAPTER.validate_json(text)
+        return _sound(_ADAPTER.validate_json(text))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the top"
@@ -529,4 +554,26 @@ def from_json(text: str | bytes) -> Trajectory:
 
 def load(path: str | Path) -> Trajectory:
     """The trajectory in a file; ValueError if there is none in it."""
-    return from_json(Path(path).read_bytes())
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is not a file: need a saved trajectory")
+    if path.stat().st_size > _MOST_BYTES:
+        raise ValueError(f"{path} holds {path.stat().st_size >> 20} MB: too large for a saved trajectory")
+    return from_json(path.read_bytes())
+
+
+def _sound(trajectory: Trajectory) -> Trajectory:
+    """The trajectory, if its parts go together."""
+    openings = [step.turn.is_opening for step in trajectory.steps]
+    if openings != sorted(openings, reverse=True):
+        raise ValueError("not a saved trajectory: an opening look that comes after a turn")
+    answers = [step.turn.move for step in trajectory.steps if isinstance(step.turn.move, Answer)]
+    answers += [sample.answer for sample in trajectory.samples if sample.answer is not None]
+    count = len(trajectory.question.options)
+    for answer in answers:
+        if answer.option is not None and not 0 <= answer.option < count:
+            raise ValueError(f"not a saved trajectory: option {answer.option:.6g} of {count}")
+        groups = (answer.evidence, *(link.evidence for link in answer.chain), *(p.evidence for p in answer.predictions))
+        if len({frame for evidence in groups for item in evidence for frame in item.frames}) > _MOST_FRAMES:
+            raise ValueError(f"not a saved trajectory: more than {_MOST_FRAMES} frames of evidence")
+    return trajectory

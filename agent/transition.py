@@ -28,6 +28,8 @@ from tools.observation import FrameRef, Observation, ToolError
 
 MAX_CALLS_A_TURN = 12
 _WORKERS = 4
+_MOST_ERROR_LETTERS = 2000
+"""Of what a tool says about a mistake: it may quote all that it was given."""
 
 
 class ToolRunner(Protocol):
@@ -68,11 +70,17 @@ def limit_reached(trajectory: Trajectory) -> Stop | None:
         return Stop.FRAME_LIMIT
     if limits.max_tokens is not None and (usage.tokens or 0) >= limits.max_tokens:
         return Stop.TOKEN_LIMIT
-    if limits.max_seconds is not None and usage.seconds >= limits.max_seconds:
+    if limits.max_seconds is not None and _seconds_after_next(trajectory) >= limits.max_seconds:
         return Stop.TIME_LIMIT
     if limits.max_cost_usd is not None and _cost_after_next(trajectory) >= limits.max_cost_usd:
         return Stop.COST_LIMIT
     return None
+
+
+def _seconds_after_next(trajectory: Trajectory) -> float:
+    """What will have passed after one turn more, if it takes as long as the last one: the answer needs its time."""
+    last = trajectory.steps[-1].turn if trajectory.steps else None
+    return trajectory.seconds + (last.usage.seconds if last is not None and not last.is_opening else 0.0)
 
 
 def _cost_after_next(trajectory: Trajectory) -> float:
@@ -116,8 +124,14 @@ def _corrected(trajectory: Trajectory, turn: Turn, move: Malformed) -> Trajector
     after = _with(trajectory, Step(turn))
     last = after.steps[-after.limits.max_malformed :]
     if len(last) == after.limits.max_malformed and all(isinstance(s.turn.move, Malformed) for s in last):
-        return after.ended(Stop.MALFORMED)
+        return after.ended(Stop.MALFORMED, _why_malformed(turn, move))
     return _with_notice(after, f"That turn could not be used: {move.why}. Call tools, or answer.")
+
+
+def _why_malformed(turn: Turn, move: Malformed) -> str:
+    cut = turn.reply is not None and turn.reply.is_cut
+    advice = "; --max-reply-tokens leaves more room for thinking" if cut else ""
+    return f"reply after reply could not be used, the last one because {move.why}{advice}"
 
 
 def _run_all(trajectory: Trajectory, calls: Sequence[ToolCall], toolbox: ToolRunner) -> tuple[Result, ...]:
@@ -157,8 +171,12 @@ def _run(call: ToolCall, toolbox: ToolRunner) -> Result:
     try:
         observation = toolbox.call(call.name, call.arguments)
     except ToolError as mistake:
-        observation = Observation(str(mistake), is_error=True)
+        observation = Observation(_bounded(str(mistake)), is_error=True)
     return Result(call.id, observation, seconds=time.perf_counter() - started)
+
+
+def _bounded(text: str) -> str:
+    return text if len(text) <= _MOST_ERROR_LETTERS else f"{text[:_MOST_ERROR_LETTERS]}… ({len(text)} letters)"
 
 
 def _repeat(call: ToolCall, first: Result) -> Result:

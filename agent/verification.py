@@ -46,8 +46,14 @@ def evidence_only(trajectory: Trajectory) -> Trajectory:
         steps=(shown,),
         stop=None,
         verification=None,
-        limits=replace(trajectory.limits, max_turns=1),
+        limits=replace(trajectory.limits, max_turns=1, max_seconds=_seconds_left(trajectory)),
     )
+
+
+def _seconds_left(trajectory: Trajectory) -> float | None:
+    """Of the time that the question may take; never quite nothing, which would be no limit."""
+    limit = trajectory.limits.max_seconds
+    return None if limit is None else max(0.001, limit - trajectory.seconds)
 
 
 def _restricted(result: Result, evidence: tuple[Evidence, ...]) -> Result:
@@ -55,7 +61,7 @@ def _restricted(result: Result, evidence: tuple[Evidence, ...]) -> Result:
     frames = tuple(f for f in result.observation.frames if any(_shows(item, f) for item in mine))
     findings = tuple(f for f in result.observation.findings if any(_overlaps(item, f) for item in mine))
     text = "\n".join(f"[{f.start_seconds:.1f}-{f.stop_seconds:.1f} s] {f.kind}: {fenced(f.text)}" for f in findings)
-    return replace(result, observation=Observation(text, frames, findings), repeat_of=None)
+    return replace(result, observation=Observation(text, frames, findings), repeat_of=None, seconds=0.0)
 
 
 def _shows(item: Evidence, frame: FrameRef) -> bool:

@@ -8,7 +8,6 @@ model and counted by `evals.prefix`, whose tokens are near those of today's voca
 
 import argparse
 import statistics
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from pathlib import Path
 from agent.messages import within_pixels
 from agent.policy import PolicyOptions
 from agent.trajectory import Trajectory
-from evals.command_line import page_ended
+from evals.command_line import end_with_page
 from evals.prefix import packaged_specs, played
 from evals.run_file import stored
 from evals.tables import markdown
@@ -104,4 +103,4 @@ def main(arguments: Sequence[str] | None = None) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(page_ended("evals.budget", main))
+    end_with_page("evals.budget", main)

@@ -9,7 +9,6 @@ Brier score (1950). An answer without a confidence takes no part, and is counted
 
 import argparse
 import statistics
-import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
+from agent.outputs import check_writable, write_output
 from agent.trajectory import Trajectory
-from evals.command_line import page_ended
+from evals.command_line import end_with_page
 from evals.example import load_examples
 from evals.figures.reliability_plot import Point, reliability_svg
 from evals.figures.stats import wilson
@@ -215,12 +215,13 @@ def main(arguments: Sequence[str] | None = None) -> str:
         ValueError: the questions or the run can't be read, or there is nothing to draw.
     """
     got = _parsed(arguments)
+    check_writable([got.plot], [got.questions])
     trajectories = {t.question.id: t for t in stored(got.run)}
     played = outcomes(load_examples(got.questions, got.videos), trajectories)
     if got.plot is not None:
-        got.plot.write_text(plot(calibrate(judged(played, reported).judged), "reported confidence"), encoding="utf-8")
+        write_output(got.plot, plot(calibrate(judged(played, reported).judged), "reported confidence"))
     return page(played, [("stated", stated), ("reported", reported)])
 
 
 if __name__ == "__main__":
-    sys.exit(page_ended("evals.calibration", main))
+    end_with_page("evals.calibration", main)

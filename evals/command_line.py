@@ -1,10 +1,15 @@
-"""How the commands of this package end: with what they found, or with one sentence on stderr and `agent`'s status."""
+"""How the commands of this package end: as `agent.ending` says, with what they found on stdout."""
 
 import shlex
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
-from agent.commands.outcome import EXIT_BAD_INPUT
+from agent.ending import end_process
+from agent.terminal import tell, visible
+
+say = tell
+"""Tells how far it is, apart from the results."""
 
 
 def given(module: str) -> str:
@@ -12,21 +17,11 @@ def given(module: str) -> str:
     return shlex.join(["python", "-m", module, *sys.argv[1:]])
 
 
-def say(line: str) -> None:
-    """Tells how far it is, apart from the results."""
-    print(line, file=sys.stderr, flush=True)
+def end(module: str, found: Callable[[], str], interrupted: str = "interrupted") -> NoReturn:
+    """Runs a command, prints what it found, and ends the process."""
+    end_process(module, lambda: print(visible(found())), interrupted)
 
 
-def ended(module: str, found: Callable[[], str]) -> int:
-    """Prints what was found, or why nothing could be, where the input is to blame; gives back the exit status."""
-    try:
-        print(found())
-    except (ValueError, OSError) as error:
-        say(f"{module}: {error}")
-        return EXIT_BAD_INPUT
-    return 0
-
-
-def page_ended(module: str, page: Callable[[], str]) -> int:
+def end_with_page(module: str, page: Callable[[], str]) -> NoReturn:
     """The same for a page of figures, which stands under the command that made it."""
-    return ended(module, lambda: f"    {given(module)}\n\n{page()}")
+    end(module, lambda: f"    {given(module)}\n\n{page()}")

@@ -3,7 +3,6 @@
 A policy is given `example.question`, which has no answer in it; scores and rewards are given the example.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.trajectory import Question
+from evals.inside import inside
+from tools.plain_data import loads_json
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,15 @@ def load_examples(path: str | Path, videos: str | Path) -> tuple[Example, ...]:
     """
     examples: list[Example] = []
     seen: dict[str, int] = {}
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text: {error}") from error
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            row = _Row.model_validate(json.loads(line))
+            row = _Row.model_validate(loads_json(line))
             seen[row.video] = seen.get(row.video, 0) + 1
             examples.append(_example(row, Path(videos), f"{row.video}#{seen[row.video]}"))
         except ValidationError as error:
@@ -88,5 +93,5 @@ def load_examples(path: str | Path, videos: str | Path) -> tuple[Example, ...]:
 
 
 def _example(row: _Row, videos: Path, question_id: str) -> Example:
-    question = Question(str(videos / row.video), row.question, tuple(row.options or ()), question_id)
+    question = Question(str(inside(videos, row.video)), row.question, tuple(row.options or ()), question_id)
     return Example(question, row.answer, tuple(row.aliases), row.evidence_seconds, tuple(row.needs), row.video)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.checkpoint import sqlite_checkpointer
+from agent.ending import end_process
 from agent.graph import Graph, Players, build_graph, run
 from agent.messages import openai_messages, render
 from agent.policy import PolicyOptions, ScriptedPolicy
@@ -151,4 +152,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    end_process("evals.loop_cost", main)

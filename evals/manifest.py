@@ -110,7 +110,7 @@ class Manifest:
 
 
 _ADAPTER: TypeAdapter[Manifest] = TypeAdapter(Manifest)
-_WITHOUT_EFFECT = ("concurrency", "timeout_seconds")
+_WITHOUT_EFFECT = ("concurrency", "timeout_seconds", "max_request_seconds")
 
 
 def terms(benchmark: str, entries: Sequence[Entry], policy: str, options: PolicyOptions, limits: Limits) -> Terms:

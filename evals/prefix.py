@@ -14,7 +14,6 @@ import argparse
 import json
 import math
 import re
-import sys
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +22,7 @@ from typing import get_args
 from agent.messages import Conversation, Message, Picture, render
 from agent.policy import PolicyOptions
 from agent.trajectory import Form, Trajectory
-from evals.command_line import page_ended
+from evals.command_line import end_with_page
 from evals.run_file import stored
 from evals.tables import markdown, percent
 from tools.observation import FrameRef
@@ -210,4 +209,4 @@ def main(arguments: Sequence[str] | None = None) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(page_ended("evals.prefix", main))
+    end_with_page("evals.prefix", main)

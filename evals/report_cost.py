@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.asking import ask
+from agent.ending import end_process
 from agent.policy import PolicyOptions, open_policy
 from agent.trajectory import Answer, Limits, Question, Step, Trajectory, Usage, to_json
 from evals.example import Example
@@ -197,4 +198,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    end_process("evals.report_cost", main)

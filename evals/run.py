@@ -10,7 +10,6 @@ those again and nothing else is lost. `python -m evals.score RUN ...` prints the
 """
 
 import argparse
-import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -19,13 +18,12 @@ from typing import get_args
 
 from agent.asking import mode_of
 from agent.commands.asking_a_model import add_model_options, policy_options
-from agent.commands.outcome import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_POLICY_FAILED
 from agent.commands.playing import SAMPLES_TEMPERATURE
 from agent.estimate import check_cost_limit
 from agent.modes import Mode
 from agent.policy import Policy, PolicyError, PolicyOptions, open_policy
 from agent.trajectory import Limits, Stop, Trajectory
-from evals.command_line import given, say
+from evals.command_line import end, given, say
 from evals.controls.baselines import TopFrame
 from evals.controls.catalogue import CONTROLS, control_named
 from evals.manifest import (
@@ -47,7 +45,6 @@ from evals.run_folder import plan_of
 from evals.score import page, scored
 from evals.sets import NAMES, open_set
 from tools.encoders import open_encoder
-from tools.observation import MissingPartError
 
 FAILED = (Stop.CRASHED, Stop.POLICY_FAILED)
 PATIENCE = 10
@@ -280,22 +277,12 @@ def _config(got: argparse.Namespace) -> Config:
     return Config(**rest, verify=not got.no_verify, limits=limits, options=options)
 
 
-def _command_line() -> int:
+def _command_line() -> str:
     try:
-        print(main(_parsed(None), given("evals.run"), say))
-    except (ValueError, OSError, MissingPartError) as error:
-        return _told(str(error), EXIT_BAD_INPUT)
+        return main(_parsed(None), given("evals.run"), say)
     except PolicyError as error:
-        return _told(f"{error}; --retry-failed plays what failed again", EXIT_POLICY_FAILED)
-    except KeyboardInterrupt:
-        return _told("interrupted; give the command again to go on", EXIT_INTERRUPTED)
-    return 0
-
-
-def _told(why: str, status: int) -> int:
-    say(f"evals.run: {why}")
-    return status
+        raise PolicyError(f"{error}; --retry-failed plays what failed again") from error
 
 
 if __name__ == "__main__":
-    sys.exit(_command_line())
+    end("evals.run", _command_line, "interrupted; give the command again to go on")

@@ -8,7 +8,6 @@ costs are in `python -m evals.report`.
 
 import argparse
 import statistics
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from pathlib import Path
 
 from agent.trajectory import Answer, Stop
 from evals.benchmarks.benchmark import Profile
-from evals.command_line import page_ended
+from evals.command_line import end_with_page
 from evals.controls.control import Asked, ways
 from evals.controls.shuffled_options import flips
 from evals.manifest import Manifest
@@ -173,4 +172,4 @@ def main(arguments: Sequence[str] | None = None) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(page_ended("evals.score", main))
+    end_with_page("evals.score", main)

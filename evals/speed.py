@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from agent.ending import end_process
 from evals.speed_clips import ClipSpec, specs
 from evals.speed_jobs import Measured, ffmpeg_command
 
@@ -217,5 +218,9 @@ def main(arguments: Sequence[str] | None = None) -> list[Row]:
     return rows
 
 
-if __name__ == "__main__":
+def _command_line() -> None:
     main()
+
+
+if __name__ == "__main__":
+    end_process("evals.speed", _command_line)

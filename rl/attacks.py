@@ -8,11 +8,11 @@ right that names the right one anywhere: a reward is as good as it is on a bad d
 """
 
 import json
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from agent.ending import Parser, end_process
 from agent.trajectory import Question, Trajectory
 from evals.example import Example
 from evals.wording import words_of
@@ -205,5 +205,11 @@ def main(names: Sequence[str], write: Callable[[str], object] = print) -> None:
     write(table([load_preset(name, aids) for name in names or preset_names()]))
 
 
+def _command_line() -> None:
+    parser = Parser("python -m rl.attacks", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("presets", nargs="*", metavar="PRESET", help="all by default")
+    main(parser.parse_args().presets)
+
+
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    end_process("rl.attacks", _command_line)

@@ -9,7 +9,6 @@ is one trajectory a line, as in every other run.
 """
 
 import argparse
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -18,8 +17,10 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from agent.asking import ask, video_facts
+from agent.ending import end_process
 from agent.modes import opening_calls
-from agent.policy import Policy, PolicyError, PolicyOptions, open_policy
+from agent.policy import Policy, PolicyOptions, open_policy
+from agent.terminal import tell, visible
 from agent.trajectory import Calls, Limits, Malformed, Stop, Trajectory
 from evals.composed.families import FAMILIES
 from evals.composed.recipe import Split
@@ -30,7 +31,6 @@ from rl.expert import Expert, PictureEyes, WordEyes
 from rl.spoken import told
 from tools.workers import dismiss_workers
 
-EXIT_BAD_INPUT = 2
 EXPERT = "expert"
 
 
@@ -240,15 +240,9 @@ def _parsed(arguments: Sequence[str] | None) -> Config:
     return Config(**given | {"families": tuple(given["families"])})
 
 
-def _command_line() -> int:
-    try:
-        found = main(_parsed(None), lambda line: print(line, file=sys.stderr, flush=True))
-    except (ValueError, OSError, PolicyError) as error:
-        print(f"rl.collect: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    print(summary(found))
-    return 0
+def _command_line() -> None:
+    print(visible(summary(main(_parsed(None), tell))))
 
 
 if __name__ == "__main__":
-    sys.exit(_command_line())
+    end_process("rl.collect", _command_line)

@@ -9,13 +9,15 @@ intervals draw videos, each with all its questions.
 """
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import get_args
 
+from agent.ending import end_process, run_command
+from agent.terminal import visible
 from agent.trajectory import Trajectory, from_json
 from evals.composed.recipe import Split
 from evals.figures.bootstrap import Estimate, clustered_mean
@@ -25,8 +27,6 @@ from evals.run_file import TRAJECTORIES
 from evals.scoring import score
 from rl.collect import Told, how
 from rl.data import ComposedQuestions, Curriculum, Posed, View
-
-EXIT_BAD_INPUT = 2
 
 
 @dataclass(frozen=True)
@@ -158,28 +158,27 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _command_line(arguments: Sequence[str] | None = None) -> int:
+    return run_command("rl.compare", partial(_run, arguments))
+
+
+def _run(arguments: Sequence[str] | None = None) -> None:
     given = parser().parse_args(arguments)
     levels = Curriculum(given.level, given.level)
     named = {name: folders.split(",") for name, _, folders in (run.partition("=") for run in given.runs)}
-    try:
-        if any(len(folders) != len(given.seed) for folders in named.values()):
-            raise ValueError(f"seeds: {len(given.seed)}, and each policy wants a folder for each: NAME=FOLDER,FOLDER")
-        found = together(
-            [
-                played(
-                    {name: Path(folders[place]) for name, folders in named.items()},
-                    ComposedQuestions(seed, split=given.split, curriculum=levels, view=given.view),
-                )
-                for place, seed in enumerate(given.seed)
-            ]
-        )
-    except (ValueError, OSError) as error:
-        print(f"rl.compare: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    print(table(found))
+    if any(len(folders) != len(given.seed) for folders in named.values()):
+        raise ValueError(f"seeds: {len(given.seed)}, and each policy wants a folder for each: NAME=FOLDER,FOLDER")
+    found = together(
+        [
+            played(
+                {name: Path(folders[place]) for name, folders in named.items()},
+                ComposedQuestions(seed, split=given.split, curriculum=levels, view=given.view),
+            )
+            for place, seed in enumerate(given.seed)
+        ]
+    )
+    print(visible(table(found)))
     print(f"\nGuessing among the options: {chance(found[0].rows):.1%}")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(_command_line())
+    end_process("rl.compare", _run)

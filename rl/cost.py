@@ -12,7 +12,6 @@ as many. With `--again` the tower encodes what it is shown each time, as it woul
 
 import argparse
 import hashlib
-import sys
 import tempfile
 import threading
 import time
@@ -27,13 +26,15 @@ from PIL import Image
 
 from agent.backends.transformers import Prompt
 from agent.backends.vision import Eyes, Seen
-from agent.policy import PolicyError, Sight
+from agent.ending import end_process
+from agent.policy import Sight
+from agent.terminal import tell, visible
 from agent.trajectory import Reply, Trajectory, Turn
 from rl.log_rows import LOG, PARTS, Row, read_log
 from rl.rollout import Sampler
 from rl.train import main as train
 from rl.training import Training, read_training
-from tools.observation import FrameRef, MissingPartError
+from tools.observation import FrameRef
 
 
 @dataclass
@@ -175,23 +176,17 @@ def main(training: Training, *, is_encoded_once: bool = True) -> str:
         training = training.model_copy(update={"out": Path(scratch)})
         sampler = CountingSampler(training.model, training.play.options(training.seed))
         pictures = sampler.count(training.generations, is_encoded_once=is_encoded_once)
-        train(training, lambda line: print(line, file=sys.stderr, flush=True), sampler)
+        train(training, tell, sampler)
         return tables(pictures, read_log(training.out / LOG))
 
 
-def entry(arguments: Sequence[str] | None = None) -> int:
-    """The command line."""
+def _command_line() -> None:
     parser = argparse.ArgumentParser(prog="python -m rl.cost", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("config", type=Path, help="a TOML file, as rl/configs/smoke.toml, of a model that sees")
     parser.add_argument("--again", action="store_true", help="the tower encodes a picture each time it is shown")
-    given = parser.parse_args(arguments)
-    try:
-        print(main(read_training(given.config), is_encoded_once=not given.again))
-    except (ValueError, FileNotFoundError, MissingPartError, PolicyError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 69 if isinstance(error, PolicyError) else 2
-    return 0
+    given = parser.parse_args()
+    print(visible(main(read_training(given.config), is_encoded_once=not given.again)))
 
 
 if __name__ == "__main__":
-    sys.exit(entry())
+    end_process("rl.cost", _command_line)

@@ -10,8 +10,6 @@ is four curves for a README.
 import argparse
 import base64
 import hashlib
-import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -20,7 +18,7 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from evals.command_line import ended
+from evals.command_line import end
 from evals.report.chart import short
 from rl.alarms import Alarm, read_alarms
 from rl.curves import Lines, Panel, drawn, said, window_of
@@ -28,6 +26,7 @@ from rl.curves_picture import picture
 from rl.log_rows import LOG, Row, known, own_share, read_log
 from rl.panels import Subject, subjects_of
 from tools.cache import write_atomically
+from tools.plain_data import loads_json
 
 PAGE = "dashboard.html"
 _TERMS = "training.json"
@@ -141,7 +140,7 @@ def _terms(out: Path) -> list[tuple[str, str]]:
     if not path.exists():
         return []
     found: list[tuple[str, str]] = []
-    for name, value in json.loads(path.read_text(encoding="utf-8")).items():
+    for name, value in loads_json(path.read_text(encoding="utf-8")).items():
         inner = value if isinstance(value, dict) else {"": value}
         told = ", ".join(f"{key} {said}".strip() for key, said in inner.items() if said is not None)
         if told:
@@ -162,13 +161,13 @@ def _template() -> Template:
     return environment.from_string(files("rl").joinpath("dashboard.html.jinja").read_text(encoding="utf-8"))
 
 
-def _command_line() -> int:
+def _command_line() -> str:
     parser = argparse.ArgumentParser("python -m rl.dashboard", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("run", type=Path, metavar="RUN_FOLDER", help="the `out` folder of a training")
     parser.add_argument("--picture", type=Path, metavar="FILE.svg", help="write four curves instead of the page")
     got = parser.parse_args()
-    return ended("rl.dashboard", lambda: main(got.run, got.picture))
+    return main(got.run, got.picture)
 
 
 if __name__ == "__main__":
-    sys.exit(_command_line())
+    end("rl.dashboard", _command_line)

@@ -7,7 +7,6 @@ step, so no copy is held. Plain PyTorch, one device. Writes an adapter that `age
 model, and `log.jsonl`.
 """
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -180,4 +179,4 @@ def _prepared(loaded: Loaded, config: DpoConfig) -> Any:
 
 
 if __name__ == "__main__":
-    sys.exit(sheet_command.run("rl.dpo", DpoConfig, main))
+    sheet_command.end("rl.dpo", __doc__, DpoConfig, main)

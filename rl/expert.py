@@ -27,11 +27,11 @@ _SEEN, _UNSEEN = 0.95, 0.8
 """How sure it says it is, of what it saw and of what it did not find."""
 
 _ASKED = {
-    "read": re.compile(r"on the tag beside the (.+)\?"),
-    "colour": re.compile(r"What colour is the (?:board with the )?(.+)\?"),
-    "where": re.compile(r"middle of the (.+)\?"),
-    "when": re.compile(r"interval is the (.+) on screen\?"),
-    "count": re.compile(r"does the (.+) appear\?"),
+    "read": re.compile(r"on the tag beside the ([^?\n]{1,100})\?"),
+    "colour": re.compile(r"What colour is the (?:board with the )?([^?\n]{1,100})\?"),
+    "where": re.compile(r"middle of the ([^?\n]{1,100})\?"),
+    "when": re.compile(r"interval is the ([^?\n]{1,100}) on screen\?"),
+    "count": re.compile(r"does the ([^?\n]{1,100}) appear\?"),
 }
 
 Call = tuple[str, dict[str, Any]]

@@ -4,11 +4,12 @@ A training that was stopped between two checkpoints plays the steps after the la
 file; what counts is the later one.
 """
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from tools.plain_data import loads_json
 
 Row = Mapping[str, Any]
 """One step: its number, `step`, and measures by name. A measure that is missing or null was not measured; a loss and a
@@ -91,8 +92,8 @@ def _share(row: Row, parts: Sequence[str]) -> float | None:
 
 def _row(line: str, where: str) -> Row:
     try:
-        row = json.loads(line)
-    except json.JSONDecodeError as error:
+        row = loads_json(line)
+    except ValueError as error:
         raise ValueError(f"{where}: not JSON: {error}") from error
     if not isinstance(row, dict) or not isinstance(row.get("step"), int):
         raise ValueError(f'{where}: no step of a training: want an object with "step", a whole number, got {line:.80}')

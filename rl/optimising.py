@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 import torch
 from transformers import AutoImageProcessor
 
-from agent.adapters import adapter_folder
+from agent.adapters import put_on
 from agent.backends.card import read_card
 from rl.on_runs import OnRuns
 from tools import packaged
@@ -58,12 +58,13 @@ def with_lora(model: Any, rank: int, start: str = "", exclude: str | None = None
 
     Raises:
         MissingPartError: peft is not installed.
+        ValueError: `start` is no adapter of this model.
     """
+    if start:
+        return put_on(model, start, is_trainable=True)
     if not packaged.is_installed("peft"):
         raise MissingPartError("peft is not installed, which LoRA needs: run `pip install 'videosleuth[rl]'`")
     peft: Any = importlib.import_module("peft")
-    if start:
-        return peft.PeftModel.from_pretrained(model, str(adapter_folder(start)), is_trainable=True)
     settings = peft.LoraConfig(
         r=rank, lora_alpha=2 * rank, target_modules="all-linear", exclude_modules=exclude, task_type="CAUSAL_LM"
     )
@@ -139,5 +140,5 @@ def save_around(model: str, out: Path) -> None:
     card = read_card(model)
     card.tokenizer.save_pretrained(out)
     if card.image_token_id is not None:
-        pictures: Any = AutoImageProcessor.from_pretrained(model)  # type: ignore[no-untyped-call]
+        pictures: Any = AutoImageProcessor.from_pretrained(model, trust_remote_code=False)  # type: ignore[no-untyped-call]
         pictures.save_pretrained(out)

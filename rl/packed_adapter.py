@@ -5,13 +5,15 @@ Its weights are small corrections; what rounding does to them is for an evaluati
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
 
-EXIT_BAD_INPUT = 2
+from agent.ending import end_process
+from agent.terminal import visible
+from tools.plain_data import loads_json
+
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
@@ -29,7 +31,7 @@ def pack(adapter: Path, out: Path, base: str) -> int:
     if not (adapter / CONFIG).is_file() or not (adapter / WEIGHTS).is_file():
         raise ValueError(f"no adapter in {adapter}: need the folder that holds {CONFIG} and {WEIGHTS}")
     weights = {name: weight.to(torch.bfloat16).contiguous() for name, weight in load_file(adapter / WEIGHTS).items()}
-    config = json.loads((adapter / CONFIG).read_text(encoding="utf-8"))
+    config = loads_json((adapter / CONFIG).read_text(encoding="utf-8"))
     config |= {"base_model_name_or_path": base, "target_modules": sorted(config["target_modules"])}
     out.mkdir(parents=True, exist_ok=True)
     save_file(weights, out / WEIGHTS, metadata={"format": "pt"})
@@ -37,20 +39,15 @@ def pack(adapter: Path, out: Path, base: str) -> int:
     return sum(weight.numel() for weight in weights.values())
 
 
-def _command_line() -> int:
+def _command_line() -> None:
     parser = argparse.ArgumentParser("python -m rl.packed_adapter", description="An adapter in half the bytes.")
     parser.add_argument("adapter", type=Path, metavar="ADAPTER", help="folder, as a training wrote it")
     parser.add_argument("out", type=Path, metavar="OUT")
     parser.add_argument("--base", default="HuggingFaceTB/SmolLM2-135M-Instruct", metavar="ID", help="of what model")
     options = parser.parse_args()
-    try:
-        count = pack(options.adapter, options.out, options.base)
-    except (ValueError, OSError) as error:
-        print(f"rl.packed_adapter: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    print(f"{count:,} weights in {options.out}, {(options.out / WEIGHTS).stat().st_size / 1e6:.1f} MB")
-    return 0
+    count = pack(options.adapter, options.out, options.base)
+    print(f"{count:,} weights in {visible(options.out)}, {(options.out / WEIGHTS).stat().st_size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":
-    sys.exit(_command_line())
+    end_process("rl.packed_adapter", _command_line)

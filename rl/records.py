@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from evals.benchmarks import next_qa
-from evals.benchmarks.item import Item
+from evals.benchmarks.item import Item, first_existing
 from evals.benchmarks.records import Record, json_rows, jsonl_rows
 from evals.example import Example
+from evals.extraction.tags import answer_tags
 
-_OPTION = re.compile(r"^\(?([A-Z])[.):]\s*(.*\S)\s*$", re.S)
-_ANSWER = re.compile(r"<answer>\s*(.*?)\s*</answer>", re.S)
+_LETTER = re.compile(r"\(?([A-Z])[.):]")
 _PLACEHOLDER = re.compile(r"<(?:image|video)>\s*")
-_OPTIONS_HEAD = re.compile(r"\n\s*Options?:\s*$", re.I)
+_OPTIONS_HEADS = ("options:", "option:")
 _CHOICE = "multiple choice"
 _CHECKABLE = (_CHOICE, "numerical", "free-form", "open-ended", "OCR")
 """Video-R1's problem types that words can answer; a regression wants a number near another."""
@@ -92,7 +92,7 @@ def _llava_items(row: Record, videos: Path) -> list[Item | str]:
         raise row.damaged("conversations", "questions and answers in pairs", f"{len(turns)} turns")
     name = row.name("id")
     return [
-        _llava_item(row, videos / row.text("video"), f"{name}#{number}", *turns[2 * number - 2 : 2 * number])
+        _llava_item(row, row.file("video", videos), f"{name}#{number}", *turns[2 * number - 2 : 2 * number])
         for number in range(1, len(turns) // 2 + 1)
     ]
 
@@ -112,10 +112,16 @@ def _apart(text: str) -> tuple[str, tuple[str, ...]]:
         return text, ()
     options = []
     for letter, line in zip("ABCDEFGHIJ", lines[first:], strict=False):
-        if (match := _OPTION.match(line)) is None or match[1] != letter:
+        if (found := _lettered(line)) is None or found[0] != letter:
             break
-        options.append(match[2])
-    return _OPTIONS_HEAD.sub("", "\n".join(lines[:first])).strip(), tuple(options)
+        options.append(found[1])
+    return _without_head("\n".join(lines[:first]).strip()), tuple(options)
+
+
+def _without_head(text: str) -> str:
+    """The text without a last line that only says that options follow."""
+    before, _, last = text.rpartition("\n")
+    return before.strip() if last.strip().casefold() in _OPTIONS_HEADS else text
 
 
 def _video_r1_item(row: Record, videos: Path) -> Item | str:
@@ -125,16 +131,16 @@ def _video_r1_item(row: Record, videos: Path) -> Item | str:
         return f"of the type {kind}"
     options = tuple(_without_letter(option) for option in row.texts("options")) if kind == _CHOICE else ()
     problem = _PLACEHOLDER.sub("", row.text("problem")).strip()
-    return _item(row, row.name("problem_id"), videos / row.text("path"), problem, options, row.text("solution"), kind)
+    return _item(row, row.name("problem_id"), row.file("path", videos), problem, options, row.text("solution"), kind)
 
 
 def _videokr_item(row: Record, videos: Path) -> Item | str:
-    file = row.text(_first(row, "file_name", "video", "path"))
+    file = _first(row, "file_name", "video", "path")
     options = tuple(_without_letter(option) for option in _options(row))
     name = row.name(_first(row, "problem_id", "id", "file_name"))
     text = _PLACEHOLDER.sub("", row.text(_first(row, "question", "prompt"))).strip()
     answer = row.text(_first(row, "solution", "answer"))
-    video = next((p for p in (videos / file, videos / "Videos" / file) if p.exists()), videos / file)
+    video = first_existing(row.file(file, videos), row.file(file, videos / "Videos"))
     return _item(row, name, video, text, options, answer, _CHOICE if options else "open-ended")
 
 
@@ -153,13 +159,19 @@ def _options(row: Record) -> Sequence[str]:
 
 
 def _without_letter(option: str) -> str:
-    match = _OPTION.match(option.strip())
-    return match[2] if match is not None else option.strip()
+    found = _lettered(option.strip())
+    return found[1] if found is not None else option.strip()
+
+
+def _lettered(text: str) -> tuple[str, str] | None:
+    """The letter and the words of an option such as `(A) a boat` or `B. two`; None if it is none."""
+    match = _LETTER.match(text)
+    words = "" if match is None else text[match.end() :].strip()
+    return None if match is None or not words else (match[1], words)
 
 
 def _item(row: Record, name: str, video: Path, text: str, options: Sequence[str], answer: str, kind: str) -> Item | str:
-    tagged = _ANSWER.search(answer)
-    said = tagged[1] if tagged is not None else answer
+    said = next(iter(answer_tags(answer)), answer)
     right: int | None = None
     if options:
         if len(options) == 1:
@@ -182,8 +194,9 @@ def _item(row: Record, name: str, video: Path, text: str, options: Sequence[str]
 
 def _chosen(said: str, options: Sequence[str]) -> int | None:
     """The option that the answer names by letter, by words or by both."""
-    match = _OPTION.match(said) or re.match(r"^\(?([A-Z])\)?\.?$", said.strip())
-    if match is not None and (index := ord(match[1]) - ord("A")) < len(options):
+    found, alone = _lettered(said), re.match(r"^\(?([A-Z])\)?\.?$", said.strip())
+    letter = found[0] if found is not None else alone[1] if alone is not None else ""
+    if letter and (index := ord(letter) - ord("A")) < len(options):
         return index
     plain = said.strip().rstrip(".").casefold()
     return next((n for n, option in enumerate(options) if option.strip().rstrip(".").casefold() == plain), None)

@@ -6,7 +6,6 @@ A model that sees is shown the pictures of each run, as when it plays. Plain PyT
 that `agent ask --adapter` takes, or the whole model, and `log.jsonl`.
 """
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -121,4 +120,4 @@ def _about(found: Rows) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(sheet_command.run("rl.sft", SftConfig, main))
+    sheet_command.end("rl.sft", __doc__, SftConfig, main)

@@ -1,30 +1,34 @@
-"""The end of a command that takes one TOML file: what is wrong with it is a line on stderr and exit status 2."""
+"""A command that takes one TOML file, and how it ends: as `agent.ending` says."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
-from agent.policy import PolicyError
+from agent.ending import Parser, end_process
+from agent.terminal import tell
 from rl.sheets import Kind, read_sheet
-from tools.observation import MissingPartError
-
-EXIT_BAD_INPUT = 2
 
 
-def run(name: str, kind: type[Kind], main: Callable[[Kind, Callable[[str], None]], object]) -> int:
-    """Runs `python -m NAME CONFIG.toml`; gives back the exit status.
+def end(
+    name: str, about: str | None, kind: type[Kind], main: Callable[[Kind, Callable[[str], None]], object]
+) -> NoReturn:
+    """Runs `python -m NAME CONFIG.toml` and ends the process.
 
     Args:
         name: of the module.
+        about: its docstring, whose first line is shown by --help.
         kind: what its file says.
         main: does the work, and says how far it is, on stderr.
     """
-    if len(sys.argv) != 2:
-        print(f"usage: python -m {name} CONFIG.toml", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    try:
-        main(read_sheet(Path(sys.argv[1]), kind), lambda line: print(line, file=sys.stderr, flush=True))
-    except (ValueError, OSError, PolicyError, MissingPartError) as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    return 0
+
+    def work() -> None:
+        main(read_sheet(_path(name, about), kind), tell)
+
+    end_process(name, work)
+
+
+def _path(name: str, about: str | None) -> Path:
+    parser = Parser(f"python -m {name}", description=(about or "").partition("\n")[0])
+    parser.add_argument("config", type=Path, metavar="CONFIG.toml")
+    path: Path = parser.parse_args().config
+    return path

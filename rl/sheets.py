@@ -1,16 +1,17 @@
 """TOML files that say how something is done: unknown keys are refused, and an error names the file and the key."""
 
-import tomllib
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from tools.plain_data import loads_toml
+
 
 class Sheet(BaseModel):
     """A file, or a table of it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 Kind = TypeVar("Kind", bound=Sheet)
@@ -33,9 +34,11 @@ def parse_sheet(text: str, source: str, kind: type[Kind]) -> Kind:
         ValueError: as `read_sheet`.
     """
     try:
-        return kind.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+        table = loads_toml(text)
+    except ValueError as error:
         raise ValueError(f"{source}: not TOML: {error}") from error
+    try:
+        return kind.model_validate(table)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"

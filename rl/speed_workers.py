@@ -7,7 +7,6 @@ workers of the twenty kept and dismissed. Prints both medians and their ratio, f
 import argparse
 import random
 import statistics
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ import torch
 
 from agent.backends.sampling import Draw
 from agent.backends.transformers import Prompt
+from agent.ending import end_process
 from agent.policy import PolicyOptions
 from agent.tokens import Tokens
 from rl.half_copy import HalfPolicy
@@ -93,4 +93,4 @@ def _command_line(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(_command_line())
+    end_process("rl.speed_workers", _command_line)

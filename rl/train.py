@@ -8,11 +8,12 @@ file has the bounds. The curves are in `dashboard.html` in its folder.
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from agent.policy import PolicyError
+from agent.ending import end_process, run_command
+from agent.terminal import tell, visible
 from rl.alarms import EXIT_ALARM, AlarmError
 from rl.groups import check_preset
 from rl.preset import load_preset
@@ -81,21 +82,22 @@ def _last_checkpoint(out: Path) -> Path | None:
 
 
 def entry(arguments: Sequence[str] | None = None) -> int:
-    """The command line."""
+    """The command line; gives the exit status."""
+    return run_command("rl.train", partial(_run, arguments))
+
+
+def _run(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m rl.train", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("config", type=Path, help="a TOML file, as rl/configs/smoke.toml")
     config: Path = parser.parse_args(arguments).config
     try:
-        last = main(read_training(config), say=lambda line: print(line, file=sys.stderr, flush=True))
-    except (ValueError, FileNotFoundError, MissingPartError, PolicyError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 69 if isinstance(error, PolicyError) else 2
+        last = main(read_training(config), say=tell)
     except AlarmError as alarm:
-        print(alarm, file=sys.stderr)
+        tell(alarm)
         return EXIT_ALARM
-    print(last)
+    print(visible(last))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(entry())
+    end_process("rl.train", _run)

@@ -20,7 +20,7 @@ from trl import (  # type: ignore[import-not-found,import-untyped,attr-defined,u
     GRPOTrainer,
 )
 
-from agent.adapters import adapter_folder
+from agent.adapters import put_on
 from agent.backends.card import read_card
 from agent.backends.loading import best_device
 from agent.backends.vision import Eyes, QwenEyes, Seen
@@ -361,16 +361,15 @@ def _processor(place: str, eyes: Eyes | None) -> Any:
         return tokenizer
     if not isinstance(eyes, QwenEyes):
         raise ValueError(f"{place}: pictures are trained for models of the Qwen-VL shape only; take one of those")
-    return Processor(tokenizer, AutoImageProcessor.from_pretrained(place), eyes)  # type: ignore[no-untyped-call]
+    pictures: Any = AutoImageProcessor.from_pretrained(place, trust_remote_code=False)  # type: ignore[no-untyped-call]
+    return Processor(tokenizer, pictures, eyes)
 
 
 def _adapted(model: Any, lora: Lora | None) -> Any:
     """The model with the adapter that training goes on with, if there is one."""
     if lora is None or not lora.start:
         return model
-    from peft import PeftModel  # type: ignore[import-not-found,import-untyped,unused-ignore]
-
-    return PeftModel.from_pretrained(model, str(adapter_folder(lora.start)), is_trainable=True)
+    return put_on(model, lora.start, is_trainable=True)
 
 
 def _adapter(lora: Lora) -> Any:

@@ -9,13 +9,14 @@ whose code was not to be had; ours looks at words.
 """
 
 import argparse
-import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.answers import LETTERS
+from agent.ending import end_process
+from agent.terminal import visible
 from agent.trajectory import Answer, Trajectory, to_json
 from evals.example import Example
 from evals.run_file import TRAJECTORIES, stored
@@ -25,7 +26,6 @@ from rl.preset import Preset, load_preset
 from rl.questions import open_questions
 from rl.rewards.turns import own_steps
 
-EXIT_BAD_INPUT = 2
 CHOSEN, REJECTED = "chosen", "rejected"
 
 
@@ -177,7 +177,7 @@ def main(
     return summary(pairs, len(runs))
 
 
-def _command_line() -> int:
+def _command_line() -> None:
     parser = argparse.ArgumentParser("python -m rl.verify", description="Pairs of a good and a bad run of a question.")
     parser.add_argument("folders", nargs="+", type=Path, metavar="RUN", help="that evals.run or rl.collect wrote")
     parser.add_argument("--data", required=True, help="the questions that were played, as in a training file")
@@ -186,13 +186,8 @@ def _command_line() -> int:
     parser.add_argument("--questions", type=int, default=100, metavar="N", help="of data without end")
     parser.add_argument("--most", type=int, default=1, metavar="N", help="pairs of a question")
     parser.add_argument("--least-margin", type=float, default=0.1, metavar="X", help="in reward, of right above wrong")
-    try:
-        print(main(**vars(parser.parse_args())))
-    except (ValueError, OSError) as error:
-        print(f"rl.verify: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    return 0
+    print(visible(main(**vars(parser.parse_args()))))
 
 
 if __name__ == "__main__":
-    sys.exit(_command_line())
+    end_process("rl.verify", _command_line)

@@ -62,6 +62,7 @@ def write_clip(
     path: Path,
     *,
     frames: int = 120,
+    first: int = 0,
     codec: str = "libx264",
     fps: int = 30,
     keyframe_every: int = 50,
@@ -74,7 +75,10 @@ def write_clip(
     noise: int = 0,
     size: tuple[int, int] = (WIDTH, HEIGHT),
 ) -> Path:
-    """Write a clip. `times` are presentation times in 1/1000 s, one a frame; without them `fps` says it."""
+    """Write a clip of pictures numbered from `first` on.
+
+    `times` are presentation times in 1/1000 s, one a frame; without them `fps` says it.
+    """
     options = dict(codec_options or {})
     if codec == "libx264":
         options = {**X264, "x264-params": f"keyint={keyframe_every}:min-keyint={keyframe_every}:{B_FRAMES}", **options}
@@ -87,7 +91,7 @@ def write_clip(
         time_base = Fraction(1, 1000) if times is not None else Fraction(1, fps)
         stream.codec_context.time_base = time_base
         sound = container.add_stream("aac", rate=44100, layout="mono") if with_sound else None
-        for packet in _encode(stream, frames, time_base, times, size, noise):
+        for packet in _encode(stream, frames, time_base, times, size, noise, first):
             container.mux(packet)
         if sound is not None:
             container.mux(silence(sound, sound_seconds or frames / fps))
@@ -101,9 +105,10 @@ def _encode(
     times: Sequence[int] | None,
     size: tuple[int, int],
     noise: int,
+    first: int = 0,
 ) -> Iterator["av.Packet"]:
     for number in range(frames):
-        frame = av.VideoFrame.from_ndarray(picture(number, *size, noise), format="rgb24")
+        frame = av.VideoFrame.from_ndarray(picture(first + number, *size, noise), format="rgb24")
         frame.pts = number if times is None else times[number]
         frame.time_base = time_base
         yield from stream.encode(frame)

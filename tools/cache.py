@@ -9,21 +9,28 @@ written beside and moved into place.
 import errno
 import json
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
+from pydantic import TypeAdapter
+
+from tools.own_files import clear_way, is_plain_file, own_folder, read_checked, remove, with_checksum
+
+_Kept = TypeVar("_Kept")
 
 DEFAULT_LIMIT_BYTES = 20 * 10**9
 """About 400 hours of video at the default sampling."""
 _LOCKS = "locks"
 _USED = "used"
+_NOT_WRITABLE = frozenset(
+    (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG, errno.EISDIR)
+)
 
 
 class CacheError(OSError):
@@ -35,7 +42,10 @@ def cache_root(root: Path | None = None) -> Path:
     if root is not None:
         return root
     if configured := os.environ.get("VIDEOSLEUTH_CACHE"):
-        return Path(configured).expanduser()
+        try:
+            return Path(configured).expanduser().absolute()
+        except RuntimeError as error:  # ~name of nobody
+            raise CacheError(f"VIDEOSLEUTH_CACHE={configured}: {error}") from error
     from platformdirs import user_cache_path
 
     return user_cache_path("videosleuth", appauthor=False)
@@ -45,8 +55,10 @@ def video_folder(content_hash: str, root: Path | None = None) -> Path:
     """The folder of one video, made if it is not there and marked as used now."""
     folder = cache_root(root) / content_hash
     with explained(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / _USED).touch()
+        _make_root(folder.parent)
+        own_folder(folder)
+        clear_way(folder / _USED)
+        (folder / _USED).touch(mode=0o600)
     return folder
 
 
@@ -54,9 +66,16 @@ def writer_lock(content_hash: str, root: Path | None = None) -> FileLock:
     """The lock that the one process which writes in this video's folder holds; the system frees it on a kill."""
     locks = cache_root(root) / _LOCKS
     with explained(locks):
-        locks.mkdir(parents=True, exist_ok=True)
+        _make_root(locks.parent)
+        own_folder(locks)
+        clear_way(locks / f"{content_hash}.lock")
     # Not thread-local: the index takes it in its background thread and may be cancelled from another one.
-    return FileLock(locks / f"{content_hash}.lock", thread_local=False)
+    return FileLock(locks / f"{content_hash}.lock", mode=0o600, thread_local=False)
+
+
+def _make_root(root: Path) -> None:
+    """Unlike what is in it, the cache folder itself may be a link: the user may have put it on another disk."""
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 @contextmanager
@@ -72,7 +91,7 @@ def explained(folder: Path) -> Iterator[None]:
             raise CacheError(
                 f"no space left for the cache in {folder}: free some, run `agent index --prune`, or {elsewhere}"
             ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+        if error.errno in _NOT_WRITABLE:
             raise CacheError(f"the cache folder {folder} cannot be written: {elsewhere}") from error
         raise
 
@@ -100,12 +119,16 @@ def write_json(path: Path, value: Any) -> None:
     write_atomically(path, json.dumps(value, ensure_ascii=False, indent=1))
 
 
-def read_json_or_none(path: Path) -> Any | None:
-    """The value in a JSON file, or None where there is no file or it is damaged: then it has to be made again."""
-    try:
-        return json.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return None
+def keep(path: Path, value: Any) -> None:
+    """Writes a value as JSON that `kept` gives back, atomically; whatever lies in its place goes."""
+    with explained(path.parent):
+        clear_way(path)
+    write_atomically(path, with_checksum(value))
+
+
+def kept(path: Path, kind: TypeAdapter[_Kept]) -> _Kept | None:
+    """What `keep` wrote, in its type; None where there is no such file or it is damaged: it has to be made again."""
+    return read_checked(path, kind)
 
 
 @dataclass(frozen=True)
@@ -121,14 +144,16 @@ class CachedVideo:
 def cached_videos(root: Path | None = None) -> list[CachedVideo]:
     """Every video in the cache, least recently used first."""
     top = cache_root(root)
-    folders = [folder for folder in top.iterdir() if _is_video_folder(folder)] if top.is_dir() else []
-    videos = [CachedVideo(folder, _size_bytes(folder), (folder / _USED).stat().st_mtime) for folder in folders]
+    videos = []
+    for folder in (folder for folder in top.iterdir() if _is_video_folder(folder)) if top.is_dir() else ():
+        with suppress(FileNotFoundError):  # another process may be removing it right now
+            videos.append(CachedVideo(folder, _size_bytes(folder), (folder / _USED).lstat().st_mtime))
     return sorted(videos, key=lambda video: video.used_at)
 
 
 def _is_video_folder(folder: Path) -> bool:
     """Only folders that this module made are ever counted or removed, whatever VIDEOSLEUTH_CACHE points at."""
-    return folder.is_dir() and not folder.is_symlink() and (folder / _USED).is_file()
+    return folder.is_dir() and not folder.is_symlink() and is_plain_file(folder / _USED)
 
 
 def _size_bytes(folder: Path) -> int:
@@ -178,7 +203,7 @@ def _remove(folder: Path, root: Path | None) -> bool:
             # The marker goes last, or a removal cut short would leave a folder that nobody counts.
             for child in folder.iterdir():
                 if child.name != _USED:
-                    shutil.rmtree(child) if child.is_dir() else child.unlink()
+                    remove(child)
             (folder / _USED).unlink()
             folder.rmdir()
     except (Timeout, PermissionError):  # being written; or, on Windows, open in another process

@@ -35,7 +35,7 @@ class Excerpt:
         self._start = start
         self.path: Path = whole.path
         self.until_seconds: float | None = min(stop, length) - start
-        self.start_offset_seconds = whole.start_offset_seconds + start
+        self.clock = whole.clock.later(start)
         self.info = replace(
             whole.info,
             duration_seconds=self.until_seconds,

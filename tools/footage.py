@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from tools.clock import StreamClock
     from tools.video import Frame, VideoInfo
 
 
@@ -48,8 +49,8 @@ class Footage(Protocol):
         ...
 
     @property
-    def start_offset_seconds(self) -> float:
-        """Time of the first frame on the clock of sound and subtitles."""
+    def clock(self) -> "StreamClock":
+        """Turns the times of the file's sound and subtitles into seconds of the video."""
         ...
 
     def read(self, times: Sequence[float], max_height: int | None = None) -> "Iterator[Frame]":

@@ -3,11 +3,16 @@
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tools.container import VideoError, open_container
-from tools.packets import video_stream
+from tools.limits import check_picture_size
+from tools.picture_stream import choose_stream, describe_streams, moving_streams
 
-TEXT_SUBTITLES = frozenset({"ass", "ssa", "subrip", "srt", "webvtt", "mov_text", "text", "ttml", "stl", "microdvd"})
+if TYPE_CHECKING:
+    from av.subtitles.stream import SubtitleStream
+
+TEXT_SUBTITLES = frozenset({"ass", "ssa", "subrip", "srt", "webvtt", "mov_text", "text"})
 
 
 @dataclass(frozen=True)
@@ -22,33 +27,55 @@ class Header:
     """Container time from which the promise counts."""
     has_audio: bool
     subtitle_streams: int
+    unread_subtitles: int
+    """Streams of pictures of text, and of text that cannot be read here."""
+    is_first_stream: bool
+    """True where the stream is the first one of moving pictures."""
+    notes: tuple[str, ...]
+    """Which picture stream is shown where there are several: a sentence."""
 
 
-def read_header(path: Path) -> Header:
-    """The header of the file; VideoError where there is no video in it."""
+def read_header(path: Path, number: int | None = None) -> Header:
+    """The header of the file and of picture stream `number`, or of its main one; VideoError where there is none."""
     import av
 
+    if _is_animated_webp(path):
+        raise VideoError(f"{path} is an animated WebP, which can't be decoded here: save it as GIF or MP4")
     try:
         with open_container(path) as container:
-            name = container.format.name
-            if name == "tty" or name.endswith("_pipe") or name == "image2":  # text art and pictures "play" too
-                raise VideoError(f"{path} is not a video")
-            stream = video_stream(container)
+            stream = choose_stream(container, number)
             if stream is None:
                 only_audio = bool(container.streams.audio)
                 raise VideoError(f"{path} has sound but no video" if only_audio else f"{path} is not a video")
             if stream.codec_context is None:
                 raise VideoError(f"{path} holds video in a format that cannot be decoded here")
+            check_picture_size(path, stream.codec_context.width, stream.codec_context.height)
             own = stream.duration is not None and stream.time_base is not None
             start, length = (stream.start_time, stream.duration) if own else (container.start_time, container.duration)
             unit = (stream.time_base if own else None) or Fraction(1, av.time_base)
+            texts = sum(_subtitle_codec(s) in TEXT_SUBTITLES for s in container.streams.subtitles)
             return Header(
                 codec=stream.codec_context.codec.canonical_name,
                 promised_seconds=float(length * unit) if length else None,
                 promise_is_for_video=own,
                 start_seconds=float((start or 0) * unit),
                 has_audio=bool(container.streams.audio),
-                subtitle_streams=sum(s.codec_context.name in TEXT_SUBTITLES for s in container.streams.subtitles),
+                subtitle_streams=texts,
+                unread_subtitles=len(container.streams.subtitles) - texts,
+                is_first_stream=stream.index == moving_streams(container)[0].index,
+                notes=describe_streams(container, stream),
             )
     except av.error.FFmpegError as error:
         raise VideoError(f"{path} is not a video that can be read: {error.strerror}") from error
+
+
+def _is_animated_webp(path: Path) -> bool:
+    """True where the extended header says so (RFC 9649, 2.7): a chunk VP8X with the second bit of its flags."""
+    with path.open("rb") as file:
+        head = file.read(21)
+    return head[8:16] == b"WEBPVP8X" and len(head) == 21 and bool(head[20] & 0x02)
+
+
+def _subtitle_codec(stream: "SubtitleStream") -> str | None:
+    """FFmpeg's name of the codec; None for one that it does not know."""
+    return None if stream.codec_context is None else stream.codec_context.codec.canonical_name

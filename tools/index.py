@@ -9,6 +9,7 @@ an hour with tiles), with the same ranking to the third digit.
 """
 
 import threading
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from tools.cache import write_atomically
 from tools.observation import Box
+from tools.own_files import is_there, open_own, remove
 from tools.sampling import TILES, pick_apart
 from tools.workers import dismiss_workers
 
@@ -220,11 +222,12 @@ class _VectorTable:
             return self
         faiss = _faiss()
         table = _VectorTable(self.dim)
-        table._graph = _read_graph(path, len(self)) or self._built_graph()
+        table._graph = _read_graph(path, self.dim, len(self)) or self._built_graph()
         table._graph.hnsw.efSearch = _GRAPH_EFFORT
         table._flat = faiss.downcast_index(table._graph.storage)  # the graph holds the vectors: no second copy
-        if path is not None and not path.is_file():
-            write_atomically(path, faiss.serialize_index(table._graph).tobytes())
+        if path is not None and not is_there(path):
+            graph = faiss.serialize_index(table._graph).tobytes()
+            write_atomically(path, zlib.crc32(graph).to_bytes(4, "little") + graph)
         return table
 
     def _built_graph(self) -> Any:
@@ -244,16 +247,22 @@ def _faiss() -> Any:
     return faiss
 
 
-def _read_graph(path: Path | None, rows: int) -> Any | None:
-    """The graph in a file; None where it is not there, cut off, or of another number of rows."""
-    faiss = _faiss()
-    if path is None or not path.is_file():
+def _read_graph(path: Path | None, dim: int, rows: int) -> Any | None:
+    """The graph in a file; None where it is not there, was changed, or is of other vectors: then it is removed."""
+    if path is None or not is_there(path):
         return None
+    faiss = _faiss()
     try:
-        graph = faiss.read_index(str(path))
-    except RuntimeError:
+        with open_own(path) as file:
+            crc32, data = file.read(4), file.read()
+        graph = faiss.deserialize_index(np.frombuffer(data, np.uint8)) if _is_checksum(crc32, data) else None
+    except (OSError, RuntimeError):
         graph = None
-    if graph is None or graph.ntotal != rows:
-        path.unlink()
+    if graph is None or (graph.d, graph.ntotal) != (dim, rows):
+        remove(path)
         return None
     return graph
+
+
+def _is_checksum(crc32: bytes, data: bytes) -> bool:
+    return crc32 == zlib.crc32(data).to_bytes(4, "little")

@@ -6,19 +6,19 @@ read while the first goes on. Sizes and checksums are in the manifest, so a file
 
 import os
 import secrets
-import shutil
 import zlib
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Annotated, Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, TypeAdapter
 
-from tools.cache import explained, read_json_or_none, write_json
+from tools.cache import explained, keep, kept
+from tools.own_files import append_own, is_there, open_own, own_folder, remove
 
-FORMAT = 1
 THUMB_SHAPE = (18, 32, 3)
 MANIFEST = "manifest.json"
 
@@ -39,21 +39,19 @@ class Manifest:
 
     run: str
     """Another one after each start from nothing: a follower must not mix two."""
-    frames: int
-    rows: int
+    frames: Annotated[int, Field(ge=0)]
+    rows: Annotated[int, Field(ge=0)]
     is_complete: bool
     checksums: dict[str, int]
+    format: Literal[2] = 2
 
     @classmethod
-    def read(cls, folder: Path) -> Self | None:
+    def read(cls, folder: Path) -> "Manifest | None":
         """The manifest in a folder; None where there is none, or a damaged one, or one of another format."""
-        value = read_json_or_none(folder / MANIFEST)
-        if not isinstance(value, dict) or value.pop("format", None) != FORMAT:
-            return None
-        try:
-            return cls(**value)
-        except TypeError:
-            return None
+        return kept(folder / MANIFEST, _MANIFEST)
+
+
+_MANIFEST = TypeAdapter(Manifest)
 
 
 class IndexFiles:
@@ -73,32 +71,45 @@ class IndexFiles:
         """What is wrong with the files, in words; None if they hold what the manifest says."""
         for name in self._layout:
             path, size = self.folder / name, self._size_bytes(name, manifest)
-            if not path.is_file():
+            try:
+                with open_own(path) as file:
+                    if os.fstat(file.fileno()).st_size < size:
+                        return f"{path} was cut off"
+                    if _checksum(file, size) != manifest.checksums.get(name):
+                        return f"{path} was changed"
+            except OSError:
                 return f"{path} is missing"
-            if path.stat().st_size < size:
-                return f"{path} was cut off"
-            if _checksum(path, size) != manifest.checksums.get(name):
-                return f"{path} was changed"
+        seconds, rows = (self._array(name, 0, manifest.frames) for name in ("seconds", "rows"))
+        if not (np.isfinite(seconds).all() and (np.diff(seconds) > 0).all()):
+            return f"{self.folder / 'seconds'} holds no ascending times"
+        if not (
+            np.isin(np.diff(rows, prepend=-1), (0, 1)).all() and (rows >= 0).all() and (rows < manifest.rows).all()
+        ):
+            return f"{self.folder / 'rows'} holds no numbers of rows"
         return None
 
     def read(self, manifest: Manifest, first_frame: int = 0, first_row: int = 0) -> Batch:
         """What the manifest counts, from a frame and a row on."""
         arrays = {}
-        for name, (kind, shape, is_row) in self._layout.items():
+        for name, (_, _, is_row) in self._layout.items():
             first, last = (first_row, manifest.rows) if is_row else (first_frame, manifest.frames)
-            item = _item_bytes(kind, shape)
-            values = np.fromfile(
-                self.folder / name, kind, (last - first) * item // np.dtype(kind).itemsize, offset=first * item
-            )
-            arrays[name] = values.reshape(last - first, *shape)
+            arrays[name] = self._array(name, first, last)
         return Batch(arrays["seconds"], arrays["rows"], arrays["thumbs"], arrays["vectors"].astype(np.float32))
+
+    def _array(self, name: str, first: int, last: int) -> NDArray[Any]:
+        """(last - first, ...) items of a file."""
+        kind, shape, _ = self._layout[name]
+        item = _item_bytes(kind, shape)
+        with open_own(self.folder / name) as file:
+            file.seek(first * item)
+            return np.frombuffer(file.read((last - first) * item), kind).reshape(last - first, *shape)
 
     def writer(self, manifest: Manifest | None) -> "IndexWriter":
         """Goes on after the manifest, or from nothing without one."""
-        if manifest is None:
-            shutil.rmtree(self.folder, ignore_errors=True)
         with explained(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
+            if manifest is None and is_there(self.folder):
+                remove(self.folder)
+            own_folder(self.folder)
             sizes = {name: self._size_bytes(name, manifest) if manifest else 0 for name in self._layout}
             kinds = {name: kind for name, (kind, *_) in self._layout.items()}
             return IndexWriter(self.folder, kinds, sizes, manifest)
@@ -118,7 +129,7 @@ class IndexWriter:
         self.frames = manifest.frames if manifest else 0
         self.rows = manifest.rows if manifest else 0
         self._checksums = dict(manifest.checksums) if manifest else dict.fromkeys(kinds, 0)
-        self._files: dict[str, BinaryIO] = {name: (folder / name).open("ab") for name in kinds}
+        self._files: dict[str, BinaryIO] = {name: append_own(folder / name) for name in kinds}
         for name, file in self._files.items():
             file.truncate(sizes[name])
 
@@ -138,8 +149,8 @@ class IndexWriter:
             for file in self._files.values():
                 file.flush()
                 os.fsync(file.fileno())
-        value: dict[str, Any] = {"format": FORMAT, "run": self._run, "frames": self.frames, "rows": self.rows}
-        write_json(self._folder / MANIFEST, {**value, "is_complete": is_complete, "checksums": self._checksums})
+        manifest = Manifest(self._run, self.frames, self.rows, is_complete, self._checksums)
+        keep(self._folder / MANIFEST, asdict(manifest))
 
     def close(self) -> None:
         """Gives the files back; what was not checkpointed does not count, so on a full disk it may be lost."""
@@ -152,10 +163,10 @@ def _item_bytes(kind: str, shape: tuple[int, ...]) -> int:
     return int(np.prod(shape, dtype=np.int64)) * np.dtype(kind).itemsize
 
 
-def _checksum(path: Path, size: int) -> int:
+def _checksum(file: BinaryIO, size: int) -> int:
+    """CRC-32 of so many bytes from the beginning."""
     checksum = 0
-    with path.open("rb") as file:
-        while size > 0 and (chunk := file.read(min(size, 1 << 20))):
-            checksum = zlib.crc32(chunk, checksum)
-            size -= len(chunk)
+    while size > 0 and (chunk := file.read(min(size, 1 << 20))):
+        checksum = zlib.crc32(chunk, checksum)
+        size -= len(chunk)
     return checksum

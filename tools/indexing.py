@@ -7,7 +7,6 @@ takes over if it dies. Whatever stops the work, the next start goes on from the 
 import ctypes
 import logging
 import re
-import shutil
 import sys
 import threading
 import time
@@ -26,10 +25,11 @@ from numpy.typing import NDArray
 from tools.cache import DEFAULT_LIMIT_BYTES, explained, prune, video_folder, writer_lock
 from tools.encoders import Encoder
 from tools.footage import Footage
-from tools.frame_store import PICTURES, RECORDS, FrameStore, FrameStoreWriter, stored_size
+from tools.frame_store import PICTURES, RECORDS, DamagedPictureError, FrameStore, FrameStoreWriter, stored_size
 from tools.index import FrameIndex
 from tools.index_builder import Sampler, quick_looks, quick_times
 from tools.index_files import MANIFEST, THUMB_SHAPE, Batch, IndexFiles, IndexWriter, Manifest
+from tools.own_files import is_plain_file, is_there, remove
 from tools.sampling import TILES, sample_times, sampling_fps
 from tools.video import SAME_MOMENT_SECONDS, Frame
 
@@ -127,11 +127,17 @@ class VideoIndex:
             with self._lock:
                 if self._store is None:
                     self._raise_error()
-                    self._store = FrameStore(self._store_folder)
+                    self._store = FrameStore(self._store_folder, self._decoded_again)
                     weakref.finalize(self, self._store.close)
         if self._thread.is_alive():
             self._store.refresh()
         return self._store
+
+    def _decoded_again(self, seconds: float) -> Frame | None:
+        """The frame of a stored picture, from the video."""
+        height = stored_size(self._video.info.width, self._video.info.height)[1]
+        frame = next(self._video.read([seconds], max_height=height), None)
+        return frame if frame is not None and abs(frame.seconds - seconds) < SAME_MOMENT_SECONDS else None
 
     def wait_searchable(self, timeout_seconds: float | None = None) -> bool:
         """Waits until a search can find something: a second or so; False if that took too long."""
@@ -171,7 +177,7 @@ class VideoIndex:
         """What there is to go on from; damage is said, once, since all of it is then made again."""
         manifest = Manifest.read(self._files.folder)
         problem = self._damage(manifest) if manifest else None
-        if manifest is None and (self._files.folder / MANIFEST).exists():
+        if manifest is None and is_there(self._files.folder / MANIFEST):
             problem = f"{self._files.folder / MANIFEST} cannot be read"
         if problem:
             _log.warning("damaged cache, the index is made again: %s", problem)
@@ -183,11 +189,14 @@ class VideoIndex:
 
     def _store_damage(self, manifest: Manifest) -> str | None:
         for path in (self._store_folder / RECORDS, self._store_folder / PICTURES):
-            if not path.is_file():
+            if not is_plain_file(path):
                 return f"{path} is missing"
-        with FrameStore(self._store_folder) as store:
-            if len(store) < manifest.frames:
-                return f"{self._store_folder / PICTURES} was cut off"
+        try:
+            with FrameStore(self._store_folder) as store:
+                if len(store) < manifest.frames:
+                    return f"{self._store_folder / PICTURES} was cut off, or {RECORDS} beside it changed"
+        except OSError:
+            return f"{self._store_folder / PICTURES} cannot be read"
         return None
 
     def _take(self, batch: Batch) -> None:
@@ -242,7 +251,7 @@ class VideoIndex:
 
     def _follow(self) -> bool:
         """Takes in what another process has checkpointed since the last look; True when that is all."""
-        if (self._store_folder / RECORDS).is_file():
+        if is_plain_file(self._store_folder / RECORDS) and is_plain_file(self._store_folder / PICTURES):
             self._is_stored.set()
         manifest = Manifest.read(self._files.folder)
         if manifest is None:
@@ -251,8 +260,13 @@ class VideoIndex:
             self._forget()
             self._run = manifest.run
         seen = len(self.frames.seconds)
-        if manifest.frames > seen:
-            self._take(self._files.read(manifest, seen, self.frames.rows))
+        try:
+            if manifest.is_complete and self._damage(manifest):  # whoever holds the lock is about to make it again
+                return False
+            if manifest.frames > seen:
+                self._take(self._files.read(manifest, seen, self.frames.rows))
+        except (OSError, ValueError):  # being made again right now
+            return False
         self._report("another process", manifest.frames, len(self._times), None)
         if manifest.is_complete:
             self._finish()
@@ -263,7 +277,7 @@ class VideoIndex:
             self._build_on(self._usable_manifest())
         except _DamagedStoreError as error:
             _log.warning("damaged cache, the stored frames in %s are made again: %s", self._store_folder, error)
-            shutil.rmtree(self._store_folder)
+            remove(self._store_folder)
             self._forget()
             self._build_on(None)
 
@@ -374,7 +388,7 @@ def _give_memory_back() -> None:
 def _stored_frame(store: FrameStore, number: int) -> Frame:
     try:
         return store.frame(number)
-    except ValueError as error:
+    except DamagedPictureError as error:
         raise _DamagedStoreError(f"picture {number}: {error}") from error
 
 

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.clock import StreamClock
 from tools.video import Frame, VideoInfo, frame_ranks, window_times
 
 _KEYFRAME_SECONDS = 4.0
@@ -20,7 +21,7 @@ class MadeVideo:
     """Pictures of a function of time. Threads may share it if they may share the function."""
 
     until_seconds = None
-    start_offset_seconds = 0.0
+    clock = StreamClock()
 
     def __init__(
         self,

@@ -3,10 +3,16 @@
 Times are seconds from the first frame shown, ranges are half-open [start, stop), boxes are fractions 0..1 of the
 picture as displayed (rotation applied). Pixels never travel in an observation: a FrameRef names them, and the
 toolbox gives them.
+
+The ranges that stand with the fields are checked where a saved run is read, not where a tool makes one.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from tools.limits import MAX_SECONDS
 
 Box = tuple[float, float, float, float]
 """(left, top, right, bottom), fractions 0..1 of the displayed picture, left < right and top < bottom."""
@@ -19,6 +25,23 @@ UNREADABLE = "there is text here that can't be read"
 UNREADABLE_LETTERS = "letters that can't be read: "
 """How the fact begins that names letters of a query."""
 
+
+MAX_SHOWN_SIDE = 4096
+"""Pixels; no tool shows a picture that is larger."""
+
+
+def _with_an_area(box: Box) -> Box:
+    left, top, right, bottom = box
+    if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):  # nor "not a number"
+        raise ValueError("need left < right and top < bottom, fractions 0..1")
+    return box
+
+
+KnownBox = Annotated[Box, AfterValidator(_with_an_area)]
+Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
+Side = Annotated[int, Field(ge=1, le=MAX_SHOWN_SIDE)]
+Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
 FindingKind = Literal["moment", "text", "speech", "shot", "change", "label", "colour", "caption", "fact"]
 
 
@@ -26,13 +49,13 @@ FindingKind = Literal["moment", "text", "speech", "shot", "change", "label", "co
 class FrameRef:
     """A picture of the video, named and not carried: the frame on screen at `seconds`, maybe cropped to `box`."""
 
-    seconds: float
+    seconds: Seconds
     """The frame's own presentation time in seconds, not the time that was asked for."""
-    height: int
+    height: Side
     """Height in pixels at which it is shown to the model."""
-    width: int
+    width: Side
     """Width in pixels at which it is shown to the model."""
-    box: Box = FULL_FRAME
+    box: KnownBox = FULL_FRAME
     """The part of the frame that is shown."""
 
 
@@ -41,15 +64,15 @@ class Finding:
     """One fact a tool found, with where it is: what evidence is made of."""
 
     kind: FindingKind
-    start_seconds: float
-    stop_seconds: float
+    start_seconds: Seconds
+    stop_seconds: Seconds
     text: str = ""
     """What was read, said, or recognised; for a moment, the query that it matches; for a fact, `name: value`."""
-    score: float | None = None
+    score: Annotated[float, Field(allow_inf_nan=False)] | None = None
     """Confidence or similarity, in the tool's own scale; None where the tool has none."""
-    box: Box | None = None
+    box: KnownBox | None = None
     """Where in the picture; None means the whole picture, or no picture (speech)."""
-    no_speech: float | None = None
+    no_speech: Probability | None = None
     """Speech only: the recogniser's probability, 0..1, that nobody spoke. None for subtitles and everything else."""
     doubt: str = ""
     """Why this may be wrong, in words, as for speech that may be invented: not to be quoted as fact."""

@@ -36,15 +36,9 @@ class OpenClipEncoder:
         self.tiles = self._device.type == "cuda" if tiles is None else tiles
         weights = "random" if checkpoint is None else _file_hash(checkpoint.path)
         self.name = f"open_clip:{model}/{weights}"
-        settings = {} if checkpoint is None else checkpoint.settings
         self._tokenizer = _tokenizer(model)
-        network = open_clip.create_model(
-            model,
-            pretrained=None if checkpoint is None else str(checkpoint.path),
-            pretrained_text=False,
-            device=self._device,
-            force_quick_gelu=bool(settings.get("quick_gelu")),
-        ).eval()
+        network = _network(model, checkpoint, self._device)
+        settings = {} if checkpoint is None else checkpoint.settings
         preprocess = {**open_clip.get_model_preprocess_cfg(network), **settings}
         self._side = _side(preprocess["size"])
         self._mean = torch.tensor(preprocess["mean"]).reshape(1, 3, 1, 1) * 255
@@ -77,6 +71,29 @@ class OpenClipEncoder:
     def _unit(rows: torch.Tensor) -> NDArray[np.float32]:
         unit: NDArray[np.float32] = torch.nn.functional.normalize(rows.float(), dim=-1).cpu().numpy()
         return unit
+
+
+def _network(model: str, checkpoint: Checkpoint | None, device: torch.device) -> Any:
+    """Both towers, in evaluation mode; ValueError where the file holds no weights, or those of another model."""
+    settings = {} if checkpoint is None else checkpoint.settings
+    try:
+        return (
+            imported_open_clip()
+            .create_model(
+                model,
+                pretrained=None if checkpoint is None else str(checkpoint.path),
+                pretrained_text=False,
+                device=device,
+                force_quick_gelu=bool(settings.get("quick_gelu")),
+                weights_only=True,  # nothing else that a pickle may hold, which could be code
+            )
+            .eval()
+        )
+    except Exception as error:  # a file that is none makes its readers raise whatever comes
+        if checkpoint is None:
+            raise
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"{checkpoint.path} holds no weights of {model}: {reason[:300]}") from error
 
 
 def _tokenizer(model: str) -> Any:

@@ -1,11 +1,11 @@
 """What a video file holds, from its packets alone: when each picture is shown, and where decoding may start.
 
 One pass over the packets decodes nothing and costs about 1 % of decoding. Headers are not believed: frame counts,
-rates and durations in them are often wrong (variable rate, edit lists, files that were cut off), packets are not.
-Times here are integers in the stream's time base; "position" is a packet's place in the file's decode order.
+rates and durations in them are often wrong (variable rate, edit lists, files that were cut off), packets are not, as
+far as their times are possible. Times here are integers in the plan's time base, on one clock for the whole file, also
+where the file's own begins again; "position" is a packet's place in the file's decode order.
 """
 
-from array import array
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.container import open_container
+from tools.container import PacketReader, is_empty, open_container
+from tools.joining import UNKNOWN, Column, Joined, Promise, join
+from tools.limits import check_packet_count
+from tools.picture_stream import choose_stream
+from tools.rest import holds_more
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -27,11 +31,16 @@ if TYPE_CHECKING:
 class PacketPlan:
     """The packets of one video stream in decode order, and the times of the pictures that they promise."""
 
-    pts: NDArray[np.int64]  # (P,) presentation times by position
-    sizes: NDArray[np.int64]  # (P,) bytes; together with the time this identifies a packet after a seek
-    by_pts: NDArray[np.int64]  # (P,) positions sorted by presentation time
+    stream_index: int
+    """Which of the file's streams it is."""
+    pts: NDArray[np.int64]  # (P,) presentation times by position, no two alike
+    stored: NDArray[np.int64]  # (P,) the times that the packets carry, or UNKNOWN; others may carry the same
+    by_stored: NDArray[np.int64]  # (P,) positions sorted by the time that they carry
+    sizes: NDArray[np.int64]  # (P,) bytes
+    places: NDArray[np.int64]  # (P,) bytes from the beginning of the file, -1 where it is not known
     keyframes: NDArray[np.int64]  # (K,) positions where decoding may start, ascending
     shown: NDArray[np.int64]  # (N,) times of the pictures to be shown, ascending, no doubles
+    shown_positions: NDArray[np.int64]  # (N,) positions of their packets
     last_duration: int
     """How long the last picture stays on screen."""
     time_base: Fraction
@@ -43,13 +52,41 @@ class PacketPlan:
     """Latest end of any packet of any stream, in the container's time."""
     ends_torn: bool
     """True when reading stopped with an error or with half a packet."""
+    holds_more: bool
+    """True where another recording lies in the file behind the last packet that could be read."""
+    has_more_streams: bool
+    """True when the file holds streams that begin later than its header says, which were not read."""
+    joined: Joined
+    """How the file's clocks became one."""
+
+    @property
+    def is_in_pieces(self) -> bool:
+        """True where a time does not say which packet carries it, so that no seek by time can be trusted."""
+        return len(self.joined.join_seconds) > 0
 
     def position_of(self, pts: int) -> int | None:
-        """Position of the packet shown at `pts`."""
-        rank = int(np.searchsorted(self.pts, pts, sorter=self.by_pts))
-        if rank == len(self.pts) or self.pts[self.by_pts[rank]] != pts:
-            return None
-        return int(self.by_pts[rank])
+        """Position of the packet whose picture is shown at `pts`."""
+        rank = int(np.searchsorted(self.shown, pts))
+        return int(self.shown_positions[rank]) if rank < len(self.shown) and self.shown[rank] == pts else None
+
+    def is_keyframe(self, position: int) -> bool:
+        """Whether the file says that decoding may start at that packet."""
+        rank = int(np.searchsorted(self.keyframes, position))
+        return rank < len(self.keyframes) and bool(self.keyframes[rank] == position)
+
+    def find(self, packet: "Packet[Any]") -> int | None:
+        """Position of a packet that was read anew; None where that cannot be told."""
+        time = UNKNOWN if packet.pts is None else packet.pts
+        low, high = np.searchsorted(self.stored, [time, time + 1], sorter=self.by_stored)
+        alike = [int(p) for p in self.by_stored[low:high] if self.sizes[p] == packet.size]
+        if len(alike) > 1:
+            alike = [p for p in alike if packet.pos is not None and self.places[p] == packet.pos]
+        return alike[0] if len(alike) == 1 else None
+
+    def is_at(self, packet: "Packet[Any]", position: int) -> bool:
+        """Whether a packet that was read anew is the one at that position."""
+        time = UNKNOWN if packet.pts is None else packet.pts
+        return bool(self.stored[position] == time and self.sizes[position] == packet.size)
 
     def start_for(self, position: int) -> int:
         """Which keyframe to start from: index into `keyframes` of the last one before the packet, in file AND time.
@@ -62,21 +99,13 @@ class PacketPlan:
         return max(0, min(by_time, by_place))
 
 
-def video_stream(container: "InputContainer") -> "VideoStream | None":
-    """The first moving stream; cover pictures are video streams too and are passed over."""
-    from av.stream import Disposition
-
-    pictures = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
-    return next((s for s in container.streams.video if not s.disposition & pictures), None)
-
-
-def read_plan(path: Path) -> PacketPlan | None:
-    """The plan of the file's video stream, by one pass over all packets; None when there is no packet of it."""
+def read_plan(path: Path, number: int | None = None) -> PacketPlan | None:
+    """The plan of the picture stream that `choose_stream` finds, by one pass over all packets; None without any."""
     with open_container(path) as container:
-        stream = video_stream(container)
+        stream = choose_stream(container, number)
         if stream is None:
             return None
-        tally = _Tally(stream)
+        tally = _Tally(path, stream)
         tally.read(container)
         return tally.plan()
 
@@ -84,99 +113,136 @@ def read_plan(path: Path) -> PacketPlan | None:
 class _Tally:
     """What one pass over the packets collects; columns of machine integers, because long files have many."""
 
-    def __init__(self, stream: "VideoStream") -> None:
-        self._stream = stream
-        self._pts, self._dts, self._sizes, self._durations = array("q"), array("q"), array("q"), array("q")
-        self._is_key, self._is_discard, self._is_torn = bytearray(), bytearray(), bytearray()
+    def __init__(self, path: Path, stream: "VideoStream") -> None:
+        self._path, self._stream = path, stream
+        self._columns = {
+            s.index: Column.of(s)
+            for s in stream.container.streams
+            if s.index == stream.index or s.type in ("audio", "subtitle")
+        }
+        self._own = self._columns[stream.index]
         self._reached_seconds = 0.0
-        self._ended_in_error = False
+        self._reader: PacketReader | None = None
 
     def read(self, container: "InputContainer") -> None:
         """Collect every packet; a read error ends the pass and not the program."""
-        import av
-
-        try:
-            for packet in container.demux():
-                self._reached_seconds = max(self._reached_seconds, _end_seconds(packet))
-                if packet.stream.index == self._stream.index and not is_empty(packet):
-                    self._add(packet)
-        except av.error.FFmpegError:
-            self._ended_in_error = True
-
-    def _add(self, packet: "Packet[Stream]") -> None:
-        if self._stream.codec_context.name == "vp8" and _is_hidden_vp8(packet):
-            return
-        self._pts.append(_UNKNOWN if packet.pts is None else packet.pts)
-        self._dts.append(_UNKNOWN if packet.dts is None else packet.dts)
-        self._sizes.append(packet.size)
-        self._durations.append(packet.duration or 0)
-        self._is_key.append(packet.is_keyframe)
-        self._is_discard.append(packet.is_discard)
-        self._is_torn.append(packet.is_corrupt)
+        is_vp8 = self._stream.codec_context.name == "vp8"
+        self._reader = PacketReader(container)
+        for order, packet in enumerate(self._reader):
+            self._reached_seconds = max(self._reached_seconds, _end_seconds(packet))
+            check_packet_count(container.name.removeprefix("file:"), order + 1)
+            index = packet.stream.index
+            if index not in self._columns or is_empty(packet):
+                continue
+            if index != self._stream.index or not (is_vp8 and _is_hidden_vp8(packet)):
+                self._columns[index].add(packet, order)
 
     def plan(self) -> PacketPlan | None:
         """The tally as a plan; None when no packet of the stream was found."""
-        if not self._pts:
+        own = self._own
+        if not own.sizes:
             return None
-        pts, in_order = self._times()
-        keyframes = np.flatnonzero(np.frombuffer(self._is_key, bool)).astype(np.int64)
-        shown = self._shown(pts)
+        times, in_order = self._times()
+        others = [column for column in self._columns.values() if column is not own]
+        joined = join(own, times, self._depth(in_order), others, self._promise())
+        pts = np.sort(joined.pts) if in_order else joined.pts
+        keyframes = np.flatnonzero(np.frombuffer(own.is_key, bool)).astype(np.int64)
+        shown, shown_positions = self._shown(pts)
+        stored = np.array(own.pts, np.int64)
+        assert self._reader is not None, "read comes first"
         return PacketPlan(
+            stream_index=self._stream.index,
             pts=pts,
-            sizes=np.array(self._sizes, np.int64),
-            by_pts=np.argsort(pts, kind="stable"),
+            stored=stored,
+            by_stored=np.argsort(stored, kind="stable"),
+            sizes=np.array(own.sizes, np.int64),
+            places=np.array(own.places, np.int64),
             keyframes=keyframes if len(keyframes) else np.zeros(1, np.int64),
             shown=shown,
-            last_duration=self._last_duration(pts, shown),
-            time_base=self._stream.time_base or Fraction(1, 1000),
+            shown_positions=shown_positions,
+            last_duration=self._last_duration(shown, shown_positions, joined.scale),
+            time_base=own.time_base / joined.scale,
             in_order=in_order,
             can_skip=not in_order and _may_skip(self._stream),
             reached_seconds=self._reached_seconds,
-            ends_torn=self._ended_in_error or bool(self._is_torn[-1]),
+            ends_torn=self._reader.ended_in_error or bool(own.is_torn[-1]),
+            holds_more=self._holds_more(),
+            has_more_streams=self._reader.more_streams,
+            joined=joined,
         )
 
-    def _times(self) -> tuple[NDArray[np.int64], bool]:
-        """Presentation times by position, and whether they had to be made up."""
-        pts, dts = np.array(self._pts, np.int64), np.array(self._dts, np.int64)
+    def _times(self) -> tuple[list[int | None], bool]:
+        """Presentation times by position, None where there is none, and whether they had to be made up."""
+        own = self._own
+        pts, dts = np.array(own.pts, np.int64), np.array(own.dts, np.int64)
+        has_b_frames = bool(self._stream.codec_context.has_b_frames)
         # AVI stores no presentation times; those that come for reordered pictures are guesses, often swapped in pairs.
-        is_guess = self._stream.container.format.name == "avi" and self._stream.codec_context.has_b_frames
-        if not (pts == _UNKNOWN).any():
-            return (np.sort(pts), True) if is_guess else (pts, False)
-        if not (dts == _UNKNOWN).any() and not self._stream.codec_context.has_b_frames:
-            return np.where(pts == _UNKNOWN, dts, pts), False  # without reordering the two are the same
-        if not (dts == _UNKNOWN).any():
-            return np.sort(dts), True
+        is_guess = self._stream.container.format.name == "avi" and has_b_frames
+        without = pts == UNKNOWN
+        if is_guess and not without.any():
+            return np.sort(pts).tolist(), True
+        if without.any() and not (dts == UNKNOWN).any() and not has_b_frames:
+            return np.where(without, dts, pts).tolist(), False  # without reordering the two are the same
+        if without.mean() <= _FEW:
+            return [None if time == UNKNOWN else time for time in pts.tolist()], False
+        if not (dts == UNKNOWN).any():
+            return dts.tolist(), True
         rate = self._stream.guessed_rate or Fraction(25)
-        step = 1 / rate / (self._stream.time_base or Fraction(1, 1000))
-        return np.array([round(place * step) for place in range(len(pts))], np.int64), True
+        step = 1 / rate / own.time_base
+        return [round(place * step) for place in range(len(pts))], True
 
-    def _shown(self, pts: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Times of the pictures to be shown.
+    def _depth(self, in_order: bool) -> int:
+        """How many packets may come before one that is shown earlier."""
+        codec = self._stream.codec_context
+        if in_order or (not codec.has_b_frames and codec.name not in _REORDER):
+            return 0
+        return _REORDER.get(codec.name, 16)
+
+    def _holds_more(self) -> bool:
+        ends = (place + size for c in self._columns.values() for place, size in zip(c.places, c.sizes, strict=True))
+        return holds_more(self._path, self._stream.container.format.name, max(ends))
+
+    def _promise(self) -> Promise:
+        container: Any = self._stream.container  # its type is that of all containers, written ones too
+        name, length = container.format.name, container.duration
+        start = container.start_time or 0
+        return Promise(
+            # Other formats hold no length, and the one that is given for them is made from their times.
+            stop_seconds=(start + length) / 1e6 if length and name in ("matroska,webm", "flv") else None,
+            numbers_packets=name == "mpegts",
+            clock_may_jump=name in ("mpegts", "mpeg"),
+            has_fields=self._stream.codec_context.field_order > _PROGRESSIVE,
+        )
+
+    def _shown(self, pts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Times of the pictures to be shown, and their positions.
 
         A torn packet keeps its moment, which does not belong to its neighbour; but behind the last whole one it is
         only where the file was cut off.
         """
-        wanted = ~np.frombuffer(self._is_discard, bool)
-        whole = wanted & ~np.frombuffer(self._is_torn, bool)
+        wanted = ~np.frombuffer(self._own.is_discard, bool)
+        whole = wanted & ~np.frombuffer(self._own.is_torn, bool)
         if not whole.any():
-            return np.zeros(0, np.int64)
-        return np.unique(pts[wanted & (pts <= pts[whole].max())])
+            return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        positions = np.flatnonzero(wanted & (pts <= pts[whole].max()))
+        shown, first = np.unique(pts[positions], return_index=True)
+        return shown, positions[first].astype(np.int64)
 
-    def _last_duration(self, pts: NDArray[np.int64], shown: NDArray[np.int64]) -> int:
+    def _last_duration(self, shown: NDArray[np.int64], shown_positions: NDArray[np.int64], scale: int) -> int:
         if not len(shown):
             return 0
-        told = self._durations[int(np.flatnonzero(pts == shown[-1])[-1])]
+        told = self._own.durations[int(shown_positions[-1])] * scale
         if told > 0:
             return told
         return int(np.median(np.diff(shown))) if len(shown) > 1 else 1
 
 
-_UNKNOWN = -(2**63)
-
-
-def is_empty(packet: "Packet[Any]") -> bool:
-    """True for the packet without times and bytes that marks the end of a stream."""
-    return packet.size == 0 and packet.pts is None and packet.dts is None
+_PROGRESSIVE = 1
+"""AV_FIELD_PROGRESSIVE; 0 is unknown, and those above it are of pictures in fields."""
+_FEW = 0.1
+"""Share of packets without a time up to which they are taken for damaged, not for a stream that has none."""
+_REORDER = {"h264": 16, "hevc": 16, "vvc": 16, "mpeg1video": 1, "mpeg2video": 1, "mpeg4": 1, "vc1": 1, "wmv3": 1}
+"""How many packets may come before one that is shown earlier, by codec; others reorder where the stream says so."""
 
 
 def _is_hidden_vp8(packet: "Packet[Stream]") -> bool:

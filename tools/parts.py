@@ -1,9 +1,11 @@
 """The optional parts of a toolbox, each made when first needed: speech, screen text, captions, meaning of words."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +14,38 @@ from tools.captioner import Captioner, PackagedCaptioner
 from tools.encoders import Encoder
 from tools.footage import Footage
 from tools.indexing import VideoIndex
+from tools.observation import MissingPartError
 from tools.screen_reading import ScreenText
 from tools.screen_text import TextReader
-from tools.speech import Recogniser, SpeechLine, embedded_subtitles, read_subtitles
-from tools.subtitles import ended_by
+from tools.sound import SoundTrack, sound_tracks
+from tools.speech import Recogniser, SpeechLine, Transcript, is_doubtful
+from tools.subtitles import Subtitles, ended_by, merged, subtitle_file, subtitle_streams
+
+_ENCODED_AT_ONCE = 1024
+_MOST_REMEMBERED = 200_000
+"""Texts whose meaning is kept: of 256 numbers each, 200 MB."""
+
+
+@dataclass(frozen=True)
+class Speech:
+    """All that is known to be said, and what of the sound or the subtitles was not heard or read, a sentence each."""
+
+    lines: tuple[SpeechLine, ...] = ()
+    gaps: tuple[str, ...] = ()
+
+
+class Listener(Protocol):
+    """What recognises speech: `Recogniser`, or what takes its place."""
+
+    def hear(
+        self,
+        video: Footage,
+        track: SoundTrack | None = None,
+        on_progress: Callable[[float, float], None] | None = None,
+        cache: Path | None = None,
+    ) -> Transcript:
+        """Every line said on a sound track, on the usual one if None."""
+        ...
 
 
 class Parts:
@@ -29,41 +59,120 @@ class Parts:
         subtitles: str | Path | None = None,
         cache: Path | None = None,
         captioner: Captioner | None = None,
+        audio: int | None = None,
+        recogniser: Listener | None = None,
     ) -> None:
+        """The parts; none is made yet.
+
+        Args:
+            video: what they look at and hear.
+            index: its frames.
+            encoder: compares pictures and texts.
+            subtitles: a file with what is said.
+            cache: root of the cache, the user's own if None.
+            captioner: takes the place of the packaged one.
+            audio: number of the one sound track to hear, from 1; None finds the one with speech.
+            recogniser: takes the place of the packaged one.
+
+        Raises:
+            ValueError: there is no such sound track, or the subtitles can't be read.
+        """
         self._video = video
         self._cache = cache
         self._encoder = encoder
         self._given_captioner = captioner
         self._lock = threading.RLock()
-        self._given = ended_by(read_subtitles(subtitles), video.until_seconds) if subtitles is not None else None
-        self._lines = self._given
+        self._meaning_lock = threading.Lock()
+        self._meanings: dict[str, NDArray[np.float32]] = {}
+        self._given_recogniser = recogniser
+        self._given: Speech | None = None
+        if subtitles is not None:
+            given = subtitle_file(subtitles)
+            self._given = Speech(ended_by(given.lines, video.until_seconds), given.gaps)
+        self._speech = self._given
+        self._audio = audio
+        if audio is not None and not any(track.number == audio for track in self._tracks):
+            there = f"sound tracks 1 to {len(self._tracks)}" if self._tracks else "no sound track"
+            raise ValueError(f"{video.path} has {there}, got audio {audio}")
         self.screen_text = ScreenText(video, index, self.reader, cache)
 
     @property
     def has_subtitles(self) -> bool:
-        """True if a subtitle file was given or the video carries a text stream."""
-        return self._given is not None or self._video.info.subtitle_streams > 0
+        """True if a subtitle file was given or the video carries a text stream, which a chosen sound track excludes."""
+        return self._given is not None or (self._audio is None and self._video.info.subtitle_streams > 0)
 
     @property
     def speech_source(self) -> str:
-        """Where speech would come from, in words."""
+        """Where speech would come from, in words, and which other sound tracks there are."""
         if self._given is not None:
-            return "subtitle file"
-        if self._video.info.subtitle_streams:
-            return "subtitles in the video"
-        return "a sound track (speech recognition)" if self._video.info.has_audio else "none: there is no sound"
+            source = "subtitle file"
+        elif self.has_subtitles:
+            source = "subtitles in the video"
+        elif not self._video.info.has_audio:
+            source = "none: there is no sound"
+        elif len(self._tracks) > 1:
+            others = ", ".join(track.name for track in self._tracks if track is not self._heard_first)
+            return f"{self._heard_first.name} (speech recognition); there is also {others}"
+        else:
+            source = "a sound track (speech recognition)"
+        return source
 
     def transcript(self) -> tuple[SpeechLine, ...]:
         """Every line said: from the subtitle file, else the video's subtitles, else recognised; () without sound."""
-        with self._lock:
-            if self._lines is None:
-                self._lines = self._found_lines()
-            return self._lines
+        return self.speech().lines
 
-    def _found_lines(self) -> tuple[SpeechLine, ...]:
-        if self._video.info.subtitle_streams and (lines := embedded_subtitles(self._video)):
-            return lines
-        return self._recogniser.transcribe(self._video, cache=self._cache) if self._video.info.has_audio else ()
+    def speech(self) -> Speech:
+        """Every line said, as `transcript` has it, and what was not heard."""
+        with self._lock:
+            if self._speech is None:
+                self._speech = self._found_speech()
+            return self._speech
+
+    def _found_speech(self) -> Speech:
+        info = self._video.info
+        if not (info.has_audio or info.subtitle_streams or info.unread_subtitles):
+            return Speech()
+        written = Subtitles()
+        if self._audio is None:
+            written = subtitle_streams(self._video, self._heard_first.language if info.has_audio else None)
+        if not info.has_audio or (written.lines and written.is_whole):
+            return Speech(written.lines, written.gaps)
+        try:
+            heard = self._heard()
+        except MissingPartError as error:
+            if not written.lines:
+                raise
+            heard = Speech(gaps=(f"the sound was not heard ({error})",))
+        return Speech(tuple(merged(heard.lines, written.lines)), (*written.gaps, *heard.gaps))
+
+    def _heard(self) -> Speech:
+        """What is said on the chosen sound track; else on the usual one, or on others where nobody speaks on that."""
+        waiting = list(self._tracks)
+        waiting.remove(self._heard_first)
+        heard = self._hear(self._heard_first)
+        while self._audio is None and waiting and all(is_doubtful(line) for line in heard.lines):
+            other = self._hear(waiting.pop(0))
+            heard = Speech((*heard.lines, *other.lines), (*heard.gaps, *other.gaps))
+        lines = tuple(sorted(heard.lines, key=lambda line: line.start_seconds))
+        unheard = tuple(f"{track.name} was not heard" for track in waiting)
+        return Speech(lines, (*heard.gaps, *unheard))
+
+    def _hear(self, track: SoundTrack) -> Speech:
+        is_usual = track is self._tracks[0]
+        found = (self._given_recogniser or self._recogniser).hear(
+            self._video, None if is_usual else track, cache=self._cache
+        )
+        name = "" if is_usual else track.name
+        return Speech(tuple(replace(line, track=name) for line in found.lines), found.gaps)
+
+    @property
+    def _heard_first(self) -> SoundTrack:
+        return next(track for track in self._tracks if self._audio in (None, track.number))
+
+    @cached_property
+    def _tracks(self) -> tuple[SoundTrack, ...]:
+        """The sound tracks, the usual one first."""
+        return sound_tracks(self._video.path) if self._video.info.has_audio else ()
 
     def reader(self) -> TextReader:
         """The reader of screen text."""
@@ -76,8 +185,15 @@ class Parts:
             return self._given_captioner or self._captioner
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(N, D) unit rows that compare texts by meaning."""
-        return self._encoder.encode_texts(texts)
+        """(N, D) unit rows that compare texts by meaning; each text is encoded once, however often it is compared."""
+        with self._meaning_lock:
+            if len(self._meanings) > _MOST_REMEMBERED:
+                self._meanings.clear()
+            new = [text for text in dict.fromkeys(texts) if text not in self._meanings]
+            for start in range(0, len(new), _ENCODED_AT_ONCE):
+                batch = new[start : start + _ENCODED_AT_ONCE]
+                self._meanings.update(zip(batch, self._encoder.encode_texts(batch), strict=True))
+            return np.stack([self._meanings[text] for text in texts])
 
     @cached_property
     def _recogniser(self) -> Recogniser:

@@ -24,17 +24,20 @@ class Proof:
         """For packets still in the decoder: the latest time among the packets put in up to it."""
         self._held: list[tuple[int, int, VideoFrame]] = []
         """(ceiling, position, picture) of pictures whose references have not all come out."""
-        self._damages: list[int] = []
+        self._damages: list[float] = []
         self._clean_keys: list[int] = []
 
     def judge(self, position: int | None, pictures: "list[VideoFrame] | None") -> "Iterator[tuple[int, VideoFrame]]":
         """The pictures that are proved good now that the packet at `position` was put in and `pictures` came out.
 
-        `pictures` is None where the decoder refused the packet.
+        Each picture's `pts` is the position of its packet. `pictures` is None where the decoder refused the packet.
         """
         if position is not None:
+            is_first = self._latest_fed == -(2**63)
             self._latest_fed = max(self._latest_fed, int(self._plan.pts[position]))
             self._ceilings[position] = self._latest_fed
+            if position in self._plan.joined.seams and not is_first:
+                self._damages.append(position - 0.5)  # what was before it is whole, but nothing may refer to it
             if pictures is None:
                 self._damages.append(position)
         yield from self._take(pictures or [])
@@ -47,14 +50,15 @@ class Proof:
 
     def _take(self, pictures: "list[VideoFrame]") -> "Iterator[tuple[int, VideoFrame]]":
         for picture in pictures:
-            position = None if picture.pts is None else self._plan.position_of(picture.pts)
+            position = picture.pts
             if position is None or position not in self._ceilings:
                 continue
             if picture.is_corrupt:
                 self._damages.append(position)
-            elif picture.pict_type == _INTRA and picture.key_frame:
+            # A damaged packet may come out as a keyframe shown again, so the file has to call it one too.
+            elif picture.pict_type == _INTRA and picture.key_frame and self._plan.is_keyframe(position):
                 self._clean_keys.append(position)
-            self._latest_out = max(self._latest_out, picture.pts or 0)
+            self._latest_out = max(self._latest_out, int(self._plan.pts[position]))
             self._held.append((self._ceilings.pop(position), position, picture))
         yield from self._release()
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.limits import MAX_SECONDS
 from tools.observation import FULL_FRAME, Box
 
 TILES: tuple[Box, ...] = (
@@ -23,6 +24,10 @@ TILES: tuple[Box, ...] = (
 """The whole picture, its quarters and its ninths: small things are found in the tile that they fill."""
 
 
+_MAX_TIMES = 8 * int(MAX_SECONDS)
+"""Four times a second over the longest video there may be, and room to spare; 40 MB."""
+
+
 def sampling_fps(duration_seconds: float) -> float:
     """Frames a second of the index: 1, and denser for clips under 32 s, so that each has about 32 frames, at most 4."""
     return min(4.0, max(1.0, 32.0 / duration_seconds)) if duration_seconds > 0 else 4.0
@@ -32,6 +37,8 @@ def sample_times(duration_seconds: float, fps: float) -> NDArray[np.float64]:
     """The index's times: 0, 1/fps, 2/fps, ... below the duration; (N,) float64, at least one."""
     if fps <= 0:
         raise ValueError(f"need frames a second above 0, got {fps:g}")
+    if not duration_seconds * fps <= _MAX_TIMES:
+        raise ValueError(f"{duration_seconds:g} s at {fps:g} frames a second are too many times, up to {_MAX_TIMES}")
     # Divided, not added up: the thousandth time is exact. The tolerance keeps a duration of 2.9999999 from losing 2.75.
     count = max(1, int(np.ceil(duration_seconds * fps - 1e-6)))
     return np.arange(count, dtype=np.float64) / fps

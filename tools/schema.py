@@ -12,8 +12,10 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
+from tools.leniency import mended
 from tools.observation import ToolError
 
+_MOST_MISFITS = 8
 _ARGUMENT = re.compile(r"^(\w+):\s*(.*)$")
 
 
@@ -66,13 +68,31 @@ def validate(spec: ToolSpec, arguments: dict[str, Any]) -> dict[str, Any]:
         ToolError: they do not fit; names each misfit and the arguments that exist.
     """
     try:
-        checked = spec.arguments.model_validate(arguments)
+        checked = _checked(spec.arguments, arguments)
     except ValidationError as error:
         misfits = "; ".join(
-            f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']} (got {e['input']!r:.80})" for e in error.errors()
+            f"{'.'.join(str(part) for part in e['loc']):.80}: {e['msg']:.200} (got {_excerpt(e['input'])})"
+            for e in error.errors()[:_MOST_MISFITS]
         )
         raise ToolError(f"{spec.name}: {misfits}. Its arguments are {_signature(spec)}.") from None
     return {name: getattr(checked, name) for name in type(checked).model_fields}
+
+
+def _checked(model: type[BaseModel], arguments: dict[str, Any]) -> BaseModel:
+    try:
+        return model.model_validate(arguments)
+    except ValidationError as error:
+        if (fitting := mended(model, arguments, error)) is None:
+            raise
+        return model.model_validate(fitting)
+
+
+def _excerpt(value: Any) -> str:
+    """What was given, short; also where it is nested too deep to be written out."""
+    try:
+        return f"{value!r:.80}"
+    except RecursionError:
+        return f"a {type(value).__name__} that is nested too deep"
 
 
 def _signature(spec: ToolSpec) -> str:

@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
+from typing_extensions import TypedDict
 
-from tools.cache import read_json_or_none, video_folder, write_json
+from tools.cache import keep, kept, video_folder
 from tools.footage import Footage
 from tools.indexing import VideoIndex
 from tools.observation import FULL_FRAME, Box, Finding
@@ -26,7 +27,6 @@ from tools.screen_text import TextLine, TextReader, TextSpan, track_text
 from tools.text_model import added_models
 from tools.video import Frame
 
-_LINES: TypeAdapter[tuple[TextLine, ...]] = TypeAdapter(tuple[TextLine, ...])
 _VERSION = 4
 _WORKERS = 2
 _THUMB_CHANGE = 10
@@ -36,6 +36,18 @@ _GLANCES_A_READING = 4
 _FINEST_SECONDS = 0.125
 _SAME_LINE = 0.7
 """Likeness from which two readings are the same line: half faded in, a letter or two are misread."""
+
+
+class _Kept(TypedDict):
+    """What is remembered of a video on disk."""
+
+    version: list[int | str]
+    frames: tuple[tuple[float, tuple[TextLine, ...]], ...]
+    glances: tuple[tuple[float, bool], ...]
+    refined: tuple[tuple[tuple[str, float, float, float, float], tuple[float, float]], ...]
+
+
+_KEPT = TypeAdapter(_Kept)
 
 
 @dataclass(frozen=True)
@@ -167,18 +179,18 @@ class ScreenText:
 
     def _load(self) -> dict[float, tuple[TextLine, ...]]:
         if self._known is None:
-            kept = read_json_or_none(self._path)
-            if not isinstance(kept, dict) or kept.get("version") != _version():
-                kept = {"frames": [], "glances": [], "refined": []}
-            self._known = {seconds: _LINES.validate_python(lines) for seconds, lines in kept["frames"]}
-            self._glances = dict(kept["glances"])
-            self._refined = {tuple(key): (start, stop) for key, (start, stop) in kept["refined"]}
+            known = kept(self._path, _KEPT)
+            if known is None or known["version"] != _version():
+                known = _Kept(version=_version(), frames=(), glances=(), refined=())
+            self._known = dict(known["frames"])
+            self._glances = dict(known["glances"])
+            self._refined = dict(known["refined"])
         return self._known
 
     def _save(self) -> None:
         rows = [[seconds, [asdict(line) for line in lines]] for seconds, lines in sorted(self._load().items())]
         glances, refined = sorted(self._glances.items()), list(self._refined.items())
-        write_json(self._path, {"version": _version(), "frames": rows, "glances": glances, "refined": refined})
+        keep(self._path, {"version": _version(), "frames": rows, "glances": glances, "refined": refined})
 
     @property
     def _path(self) -> Path:

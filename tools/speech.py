@@ -7,18 +7,21 @@ there is, but they carry their doubts in words, and `is_doubtful` lines must not
 import itertools
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
 
 from tools import packaged
-from tools.cache import read_json_or_none, video_folder, write_json
+from tools.cache import keep, kept, video_folder
 from tools.observation import MissingPartError
-from tools.sound import SAMPLE_RATE, audio_blocks
+from tools.sound import SAMPLE_RATE, Sound, SoundTrack
 from tools.speech_search import search_lines
+from tools.spoken_language import Heard, LanguageListener
 from tools.subtitles import SpeechLine, Word, embedded_subtitles, read_subtitles
 
 if TYPE_CHECKING:
@@ -48,8 +51,17 @@ _BESIDE = {
 _NO_SPEECH_DOUBT = 0.6
 _LOGPROB_DOUBT = -1.0
 _COMPRESSION_DOUBT = 2.4
+_LANGUAGE_DOUBT = 0.4
 """Whisper's own thresholds. There the first counts only together with the second; here each alone is a reason to doubt,
 since a doubted line is still shown and a believed invention is a false quotation."""
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What was heard on a sound track, and what of it could not be heard, a sentence each."""
+
+    lines: tuple[SpeechLine, ...] = ()
+    gaps: tuple[str, ...] = ()
 
 
 class Recogniser:
@@ -65,10 +77,8 @@ class Recogniser:
             # Without it the library would fetch another model's tokenizer from a hub.
             raise ValueError(f"{folder} is no complete faster-whisper model: it needs model.bin and tokenizer.json")
         files = None if folder is not None else _packaged_files()
-        from faster_whisper import WhisperModel  # type: ignore[import-untyped]
-
         self.name = folder.name if folder is not None else "whisper-base"
-        self._model = WhisperModel(
+        self._listener = LanguageListener(
             str(folder) if folder is not None else "packaged",
             device="cpu",
             compute_type="int8",
@@ -80,36 +90,45 @@ class Recogniser:
     def transcribe(
         self, video: "Footage", on_progress: Callable[[float, float], None] | None = None, cache: Path | None = None
     ) -> tuple[SpeechLine, ...]:
-        """Every line said in the video, () without sound; kept in the video's cache folder.
+        """Every line said on the video's usual sound track, as `hear` has it."""
+        return self.hear(video, None, on_progress, cache).lines
 
-        `on_progress` gets (seconds done, seconds in all) after each block of sound.
+    def hear(
+        self,
+        video: "Footage",
+        track: SoundTrack | None = None,
+        on_progress: Callable[[float, float], None] | None = None,
+        cache: Path | None = None,
+    ) -> Transcript:
+        """Every line said on a sound track, none without sound; kept in the video's cache folder.
+
+        Args:
+            video: what has the sound.
+            track: one of its `sound_tracks`; the one that a player would play if None.
+            on_progress: gets (seconds done, seconds in all) after each block of sound.
+            cache: root of the cache, the user's own if None.
         """
-        path = video_folder(video.content_hash, cache) / f"speech-{self.name}.json"
-        known = _read_transcript(path)
+        stream = "" if track is None else f"-stream{track.index}"
+        path = video_folder(video.content_hash, cache) / f"speech-{self.name}{stream}.json"
+        known = kept(path, _KEPT)
         if known is not None:
-            return known
+            return Transcript(known["lines"], known["gaps"])
         lines: list[SpeechLine] = []
-        for start_seconds, sound in audio_blocks(video):
-            lines += self.listen(sound, start_seconds)
+        sound = Sound(video, track)
+        for start_seconds, block in sound.blocks():
+            lines += self.listen(block, start_seconds)
             if on_progress:
-                on_progress(start_seconds + len(sound) / SAMPLE_RATE, video.info.duration_seconds)
+                on_progress(start_seconds + len(block) / SAMPLE_RATE, video.info.duration_seconds)
         lines = mark_repeats(lines if video.until_seconds is None else ended_at(lines, video.until_seconds))
-        write_json(path, {"version": _VERSION, "lines": [asdict(line) for line in lines]})
-        return tuple(lines)
+        heard = Transcript(tuple(lines), sound.gaps)
+        keep(path, {"version": _VERSION, "lines": [asdict(line) for line in lines], "gaps": heard.gaps})
+        return heard
 
     def listen(self, sound: NDArray[np.float32], start_seconds: float = 0.0) -> list[SpeechLine]:
         """The lines said in mono sound at 16 kHz (S,), -1..1, whose first sample is at `start_seconds`."""
         if not np.any(np.abs(sound) > 1e-4):  # a silent track: below one step of 14 bits
             return []
-        segments, _ = self._model.transcribe(
-            sound,
-            beam_size=5,
-            vad_filter=True,
-            word_timestamps=True,
-            # Conditioning on what was heard before turns one invention into a loop of them.
-            condition_on_previous_text=False,
-        )
-        heard = [_line(segment, start_seconds) for segment in segments]
+        heard = [_line(found, start_seconds) for found in self._listener.listen(sound)]
         return [line for line in heard if line.text and line.stop_seconds > 0.0]
 
 
@@ -145,7 +164,8 @@ def _packaged_files() -> dict[str, bytes]:
     return {"model.bin": b"".join(half.read_bytes() for half in halves), **files}
 
 
-def _line(segment: Any, start_seconds: float) -> SpeechLine:
+def _line(heard: Heard, start_seconds: float) -> SpeechLine:
+    segment, start_seconds = heard.segment, start_seconds + heard.offset_seconds
     words = tuple(
         Word(w.word.strip(), float(w.start) + start_seconds, float(w.end) + start_seconds, float(w.probability))
         for w in segment.words or ()
@@ -160,7 +180,10 @@ def _line(segment: Any, start_seconds: float) -> SpeechLine:
         compression=float(segment.compression_ratio),
         words=words,
     )
-    return replace(line, doubts=doubts_about(line))
+    doubts = doubts_about(line)
+    if heard.language_probability < _LANGUAGE_DOUBT:
+        doubts += (f"its language is a guess ({heard.language}, {heard.language_probability:.2f})",)
+    return replace(line, doubts=doubts)
 
 
 def doubts_about(line: SpeechLine) -> tuple[str, ...]:
@@ -210,19 +233,15 @@ def _words_of(line: SpeechLine) -> list[str]:
     return re.findall(r"\w+", line.text.lower())
 
 
-_VERSION = 1
+_VERSION: Literal[2] = 2
 
 
-def _read_transcript(path: Path) -> tuple[SpeechLine, ...] | None:
-    """The kept transcript, None if there is none or it is not one of ours."""
-    match read_json_or_none(path):
-        case {"version": 1, "lines": list(rows)}:
-            try:
-                return tuple(_kept_line(**row) for row in rows)
-            except TypeError:  # other fields than ours: written by another version
-                return None
-    return None
+class _Kept(TypedDict):
+    """A transcript on disk."""
+
+    version: Literal[2]
+    lines: tuple[SpeechLine, ...]
+    gaps: tuple[str, ...]
 
 
-def _kept_line(words: Sequence[dict[str, Any]], doubts: Sequence[str], **fields: Any) -> SpeechLine:
-    return SpeechLine(**fields, words=tuple(Word(**word) for word in words), doubts=tuple(doubts))
+_KEPT = TypeAdapter(_Kept)

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -95,6 +96,12 @@ def stems(text: str) -> list[str]:
     return [_stem(_NUMBERS.get(word, word)) for word in words if word not in _STOP_WORDS]
 
 
+@lru_cache(maxsize=200_000)
+def _stems_of(text: str) -> frozenset[str]:
+    """The stems of a line, which every query compares again."""
+    return frozenset(stems(text))
+
+
 def _stem(word: str) -> str:
     """The word without the longest ending that leaves three letters, four before "-ate": create is not crew."""
     for ending in _ENDINGS:
@@ -106,7 +113,7 @@ def _stem(word: str) -> str:
 def _word_overlap(texts: Sequence[str], query: str) -> NDArray[np.float64]:
     """(N,) share of the query's words in each text, weighted by how rare each is among the texts."""
     wanted = set(stems(query))
-    said = [set(stems(text)) for text in texts]
+    said = [_stems_of(text) for text in texts]
     counts = Counter(stem for stems_said in said for stem in stems_said)
     weights = {stem: math.log(1 + len(texts) / (1 + counts[stem])) + 0.1 for stem in wanted}
     total = sum(weights.values())

@@ -5,14 +5,16 @@ that second 0 is the first frame shown. A file's lines are taken as they are, as
 whole, so of a video that was opened up to a time only the lines that have ended by then count.
 """
 
-import html
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tools.container import open_container
+from tools.header import TEXT_SUBTITLES
+from tools.rolling_captions import utterances
+from tools.subtitle_encoding import Decoded, decode, language_code, language_of
+from tools.subtitle_text import Cue, ass_cues, ass_lines, plain, srt_cues, vtt_cues
 
 if TYPE_CHECKING:
     from tools.footage import Footage
@@ -21,8 +23,13 @@ Source = Literal["subtitle file", "subtitle stream", "recognised"]
 
 _MAX_BYTES = 32 * 1024 * 1024
 """A film's subtitles are 0.1 MB. Larger is a video or a disk image given by mistake."""
-_MARKUP = re.compile(r"\{[^}]*\}|<[^>\n]{1,60}>")
-_TEXT_CODECS = frozenset({"subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text"})
+_MAX_LINES = 100_000
+"""A film has 2,000."""
+_MAX_CHARACTERS = 1000
+"""Of one line; what is longer comes as several, so that a tool can give any part of it."""
+_UNTOLD_SECONDS = 5.0
+"""How long a line stays, at most, whose stream does not say it."""
+_PICTURE_CODECS = frozenset({"hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle", "xsub"})
 
 
 @dataclass(frozen=True)
@@ -52,10 +59,27 @@ class SpeechLine:
     words: tuple[Word, ...] = ()
     doubts: tuple[str, ...] = ()
     """Why this may be invented, in words; empty for a line that may be quoted."""
+    track: str = ""
+    """Which sound track it was heard on, in words; empty for the usual one and for subtitles."""
+
+
+@dataclass(frozen=True)
+class Subtitles:
+    """Lines in time order, and what could not be read, a sentence each."""
+
+    lines: tuple[SpeechLine, ...] = ()
+    gaps: tuple[str, ...] = ()
+    is_whole: bool = True
+    """False where only what is said in a foreign language was written down ("forced" subtitles)."""
 
 
 def read_subtitles(path: str | Path) -> tuple[SpeechLine, ...]:
     """The lines of an .srt, .vtt, .ass or .ssa file in time order; ValueError says what is wrong with another file."""
+    return subtitle_file(path).lines
+
+
+def subtitle_file(path: str | Path) -> Subtitles:
+    """The lines of an .srt, .vtt, .ass or .ssa file; ValueError says what is wrong with another file."""
     path = Path(path)
     if not path.is_file():
         wrong = "is a folder" if path.is_dir() else "does not exist"
@@ -65,10 +89,22 @@ def read_subtitles(path: str | Path) -> tuple[SpeechLine, ...]:
     raw = path.read_bytes()
     if not raw.strip():
         raise ValueError(f"{path} is empty: need a subtitle file with at least one line")
-    lines = _parsed(_decoded(raw), path)
+    decoded = decode(raw, language_of(path.name))
+    lines, gaps = _lines(_cues(decoded.text, path), "subtitle file", decoded.doubt)
     if not lines:
         raise ValueError(f"{path} holds no subtitle line: is it really .srt, .vtt, .ass or .ssa?")
-    return lines
+    return Subtitles(tuple(lines), gaps)
+
+
+def subtitles_beside(video: Path) -> tuple[Path, ...]:
+    """Subtitle files that players would take for those of `film.mp4`, as `film.srt` and `film.en.srt` beside it."""
+    endings = (".srt", ".vtt", ".ass", ".ssa")
+    try:
+        files = sorted(video.parent.iterdir())
+    except OSError:
+        return ()
+    named = [file for file in files if file.suffix.casefold() in endings]
+    return tuple(file for file in named if file.stem == video.stem or file.stem.startswith(f"{video.stem}."))
 
 
 def ended_by(lines: Iterable[SpeechLine], seconds: float | None) -> tuple[SpeechLine, ...]:
@@ -76,81 +112,219 @@ def ended_by(lines: Iterable[SpeechLine], seconds: float | None) -> tuple[Speech
     return tuple(line for line in lines if seconds is None or line.stop_seconds <= seconds)
 
 
-def _decoded(raw: bytes) -> str:
-    """Text in whatever encoding: marked UTF-16 or UTF-8 first, UTF-16 by its zero bytes, else UTF-8, else Latin."""
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return raw.decode("utf-16", errors="replace")
-    head = raw[:4000]
-    if head.count(0) > len(head) // 4:  # no mark, but every other byte of Latin text is zero in UTF-16
-        return raw.decode("utf-16-be" if head[0::2].count(0) > head[1::2].count(0) else "utf-16-le", errors="replace")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        # Windows Latin is what is left in practice; it has undefined bytes, which plain Latin-1 has not.
-        return raw.decode("cp1252", errors="replace")
-
-
-def _parsed(text: str, path: Path) -> tuple[SpeechLine, ...]:
-    import pysubs2
-
+def _cues(text: str, path: Path) -> Iterator[Cue]:
+    """The cues of a file's text, whatever its name; ValueError for another kind of file."""
     if "\0" in text:
         raise ValueError(f"{path} is not text: need a subtitle file (.srt, .vtt, .ass or .ssa)")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if text.lstrip().startswith("WEBVTT"):
+        return vtt_cues(text)
+    if (kind := _kind(text)) in ("ass", "ssa"):
+        try:
+            return iter(list(ass_cues(text)))
+        except ValueError as error:
+            raise ValueError(f"{path} looks like {kind} but cannot be read: {error}") from error
+    if kind == "srt":
+        return srt_cues(text)
+    wrong = "is not a subtitle file that can be read" if kind is None else f"is a {kind} file"
+    raise ValueError(f"{path} {wrong}: need .srt, .vtt, .ass or .ssa")
+
+
+def _kind(text: str) -> str | None:
+    """What pysubs2 takes the text for; None for no subtitles, or several kinds at once."""
+    import pysubs2
+
     try:
-        kind = pysubs2.formats.autodetect_format(text)
+        kind: str = pysubs2.formats.autodetect_format(text)
     except pysubs2.FormatAutodetectionError as error:
-        raise ValueError(f"{path} is not a subtitle file that can be read: need .srt, .vtt, .ass or .ssa") from error
-    if kind not in ("srt", "vtt", "ass", "ssa"):
-        raise ValueError(f"{path} is a {kind} file: need .srt, .vtt, .ass or .ssa")
-    try:
-        subtitles = pysubs2.SSAFile.from_string(text, format_=kind)
-    except (pysubs2.Pysubs2Error, ValueError) as error:
-        raise ValueError(f"{path} looks like {kind} but cannot be read: {error}") from error
-    lines = [
-        SpeechLine(event.start / 1000, event.end / 1000, said, None, "subtitle file")
-        for event in subtitles
-        if not event.is_comment and not event.is_drawing and event.end > event.start and (said := plain(event.text))
-    ]
-    return tuple(sorted(lines, key=lambda line: (line.start_seconds, line.stop_seconds)))
+        return "srt" if "srt" in error.formats else None
+    return kind
 
 
-def plain(text: str) -> str:
-    """A subtitle's words on one line: no styles, no entities, no line breaks."""
-    text = _MARKUP.sub("", text.replace("\\N", " ").replace("\\n", " ").replace("\\h", " "))
-    return " ".join(html.unescape(text).split())
+def _lines(cues: Iterable[Cue], source: Source, doubt: str = "") -> tuple[list[SpeechLine], tuple[str, ...]]:
+    """The cues in time order as lines that are neither too many nor too long, and what was left out."""
+    shown = [cue for cue in cues if cue.lines and cue.stop_seconds > max(cue.start_seconds, 0.0)]
+    shown.sort(key=lambda cue: (cue.start_seconds, cue.stop_seconds))
+    lines: list[SpeechLine] = []
+    for cue in utterances(shown):
+        if len(lines) >= _MAX_LINES:
+            from_seconds = cue.start_seconds
+            return lines, (f"only the first {_MAX_LINES} lines were read, those from {from_seconds:.0f} s on were not",)
+        text = cue.text
+        doubts = _doubts(text, doubt)
+        lines += [
+            SpeechLine(max(cue.start_seconds, 0.0), cue.stop_seconds, part, None, source, doubts=doubts)
+            for part in _parts(text)
+        ]
+    return lines, ()
 
 
-def embedded_subtitles(video: "Footage") -> tuple[SpeechLine, ...]:
-    """The lines of the video's first text subtitle stream (the default one if marked), () where there is none."""
+def _doubts(text: str, doubt: str) -> tuple[str, ...]:
+    """Letters of ASCII are the same in all encodings that a doubt is about."""
+    damaged = ("letters are damaged",) if "\ufffd" in text else ()
+    return damaged if not doubt or text.isascii() else (doubt, *damaged)
+
+
+def _parts(text: str) -> Iterator[str]:
+    """The text in pieces of at most `_MAX_CHARACTERS`, cut between words where there are any."""
+    start = 0
+    while len(text) - start > _MAX_CHARACTERS:
+        space = text.rfind(" ", start + 1, start + _MAX_CHARACTERS)
+        end = space if space > start else start + _MAX_CHARACTERS
+        yield text[start:end]
+        start = end + (text[end] == " ")
+    yield text[start:]
+
+
+@dataclass(frozen=True)
+class SubtitleTrack:
+    """A subtitle stream, from the container's header."""
+
+    index: int
+    """Among all streams of the file."""
+    codec: str
+    language: str | None
+    """ISO 639-1 where known, else as the file has it; None where it does not say."""
+    is_default: bool
+    is_forced: bool
+    """Only what is said in a foreign language, or signs."""
+    is_commentary: bool
+    is_for_hearing_impaired: bool
+
+    @property
+    def is_text(self) -> bool:
+        """False for pictures of text, and for what cannot be read here."""
+        return self.codec in TEXT_SUBTITLES
+
+
+def subtitle_tracks(path: Path) -> tuple[SubtitleTrack, ...]:
+    """Every subtitle stream of the file, in its order."""
     import av
 
-    lines: list[SpeechLine] = []
+    marks = av.stream.Disposition
+    found = []
+    with open_container(path) as container:
+        for stream in container.streams.subtitles:
+            title = stream.metadata.get("title", "").casefold()
+            found.append(
+                SubtitleTrack(
+                    stream.index,
+                    "unknown" if stream.codec_context is None else stream.codec_context.codec.canonical_name,
+                    language_code(stream.metadata.get("language")),
+                    bool(stream.disposition & marks.default),
+                    bool(stream.disposition & marks.forced) or any(w in title for w in ("forced", "signs", "songs")),
+                    bool(stream.disposition & marks.comment) or "commentary" in title,
+                    bool(stream.disposition & marks.hearing_impaired) or "sdh" in title.split(),
+                )
+            )
+    return tuple(found)
+
+
+def embedded_subtitles(video: "Footage", language: str | None = None) -> tuple[SpeechLine, ...]:
+    """The lines of the video's own text subtitles, () where there are none; `subtitle_streams` says which."""
+    return subtitle_streams(video, language).lines
+
+
+def subtitle_streams(video: "Footage", language: str | None = None) -> Subtitles:
+    """The lines of the video's subtitles: one stream with all that is said, and what forced ones of it add.
+
+    The default stream is taken if it is whole, else one in its language, else in `language`, that of the sound; only
+    one of those that say the same for the hard of hearing. What cannot be read, as pictures of text, is a gap.
+    """
+    tracks = subtitle_tracks(video.path)
+    texts = [track for track in tracks if track.is_text]
+    wanted = next((track.language for track in tracks if track.is_default), None) or language
+    order = sorted(
+        texts,
+        key=lambda t: (t.is_commentary, not t.is_default, t.language != wanted, t.is_for_hearing_impaired, t.index),
+    )
+    gaps: tuple[str, ...] = ()
+    main, whole = None, Subtitles()
+    for track in order:
+        if not track.is_forced and (whole := _stream(video, track)).lines:
+            main = track
+            break
+    lines, gaps = list(whole.lines), whole.gaps
+    for track in order:
+        if track.is_forced and (main is None or track.language in (None, main.language)):
+            forced = _stream(video, track)
+            lines, gaps = merged(lines, forced.lines), (*gaps, *forced.gaps)
+    if main is None:
+        gaps = (*gaps, *_unread(tracks))
+    return Subtitles(tuple(lines), gaps, is_whole=main is not None)
+
+
+def _unread(tracks: Sequence[SubtitleTrack]) -> list[str]:
+    unread = [track for track in tracks if not track.is_text]
+    pictures = sum(track.codec in _PICTURE_CODECS for track in unread)
+    others = sorted({track.codec for track in unread} - _PICTURE_CODECS)
+    told = []
+    if pictures:
+        told.append(
+            f"the video's subtitles are pictures ({pictures} stream{'s' * (pictures > 1)}), which cannot be read"
+        )
+    if others:
+        told.append(f"the video has subtitles that cannot be read here ({', '.join(others)})")
+    return told
+
+
+def _stream(video: "Footage", track: SubtitleTrack) -> Subtitles:
+    """The lines of one stream on the video's clock; what comes before damage still counts."""
+    packets: list[tuple[float, float, bytes]] = []
+    size, gaps = 0, []
     with open_container(video.path) as container:
-        streams = [s for s in container.streams.subtitles if s.codec_context.name in _TEXT_CODECS]
-        if not streams:
-            return ()
-        stream = next((s for s in streams if s.disposition & av.stream.Disposition.default), streams[0])
-        try:
-            for packet in container.demux(stream):
-                if packet.pts is None or packet.time_base is None:
-                    continue
-                start_seconds = float(packet.pts * packet.time_base) - video.start_offset_seconds
-                stop_seconds = start_seconds + float((packet.duration or 0) * packet.time_base)
-                said = plain(_packet_text(bytes(packet), stream.codec_context.name))
-                if said and stop_seconds > max(start_seconds, 0.0):
-                    start_seconds = max(start_seconds, 0.0)
-                    lines.append(SpeechLine(start_seconds, stop_seconds, said, None, "subtitle stream"))
-        except av.error.FFmpegError:  # cut off or damaged: what came before it still counts
-            pass
-    known = ended_by(lines, video.until_seconds)
-    return tuple(sorted(known, key=lambda line: (line.start_seconds, line.stop_seconds)))
+        stream: Any = container.streams[track.index]
+        for packet in video.clock.packets(container, stream):
+            if packet.pts is None or packet.time_base is None:
+                continue
+            start_seconds = float(packet.pts * packet.time_base)
+            seconds = float((packet.duration or 0) * packet.time_base)
+            raw = _packet_text(bytes(packet), track.codec)
+            size += len(raw)
+            if size > _MAX_BYTES:
+                gaps.append(f"subtitles from {start_seconds:.0f} s on were not read: there are too many")
+                break
+            packets.append((start_seconds, seconds, raw))
+    decoded = decode(b"\n".join(raw for _, _, raw in packets), track.language)
+    lines, cut = _lines(_stream_cues(packets, track.codec, decoded), "subtitle stream", decoded.doubt)
+    return Subtitles(ended_by(lines, video.until_seconds), (*gaps, *cut))
 
 
-def _packet_text(raw: bytes, codec: str) -> str:
+def _stream_cues(packets: Sequence[tuple[float, float, bytes]], codec: str, decoded: Decoded) -> Iterator[Cue]:
+    starts = [start for start, _, _ in packets]
+    for (start_seconds, seconds, raw), following in zip(packets, [*starts[1:], float("inf")], strict=True):
+        text = raw.decode(decoded.encoding, errors="replace")
+        if codec in ("ass", "ssa"):  # ReadOrder, Layer, Style, Name, three margins, Effect, Text
+            rows = ass_lines(text.split(",", 8)[-1])
+        else:
+            rows = tuple(row for line in text.splitlines() if (row := plain(line)))
+        if seconds <= 0:
+            seconds = min(_UNTOLD_SECONDS, max(0.0, following - start_seconds))
+        yield Cue(start_seconds, start_seconds + seconds, rows)
+
+
+def _packet_text(raw: bytes, codec: str) -> bytes:
     """The words in one packet. Decoding through FFmpeg would turn every codec into ASS; the packets are as simple."""
     if codec == "mov_text":  # two bytes of length, the text, then style boxes
-        raw = raw[2 : 2 + int.from_bytes(raw[:2], "big")]
-    text = raw.decode("utf-8", errors="replace")
-    if codec in ("ass", "ssa"):  # ReadOrder, Layer, Style, Name, three margins, Effect, Text
-        text = text.split(",", 8)[-1]
-    return text
+        return raw[2 : 2 + int.from_bytes(raw[:2], "big")]
+    return raw
+
+
+def merged(lines: Sequence[SpeechLine], more: Sequence[SpeechLine]) -> list[SpeechLine]:
+    """All lines in time order, without those of `more` that are said already at that time."""
+    said: dict[str, list[SpeechLine]] = {}
+    for line in lines:
+        said.setdefault(_words(line), []).append(line)
+    new = [
+        line
+        for line in more
+        if not any(
+            known.start_seconds < line.stop_seconds and line.start_seconds < known.stop_seconds
+            for known in said.get(_words(line), ())
+        )
+    ]
+    return sorted([*lines, *new], key=lambda line: (line.start_seconds, line.stop_seconds))
+
+
+def _words(line: SpeechLine) -> str:
+    return "".join(letter for letter in line.text.casefold() if letter.isalnum())

@@ -255,7 +255,7 @@ def has_ink(line: NDArray[np.float32], steps: int) -> NDArray[np.bool_]:
     """
     grey = line.mean(axis=0)
     contrast = np.array([float(np.ptp(piece)) for piece in np.array_split(grey, steps, axis=1) if piece.size])
-    return np.asarray(contrast >= _INK_SHARE * np.quantile(contrast, _INK_QUANTILE), bool)
+    return np.asarray(contrast >= _INK_SHARE * np.quantile(contrast, _INK_QUANTILE), np.bool_)
 
 
 def longest_unread(ink: NDArray[np.bool_], is_letter: NDArray[np.bool_]) -> int:

@@ -96,7 +96,7 @@ class Toolbox:
             ToolError: unknown tool, arguments that do not fit, an empty window, a part that is not installed.
         """
         if name not in self._specs:
-            raise ToolError(f"no tool {name!r}; the tools are {', '.join(TOOL_NAMES)}")
+            raise ToolError(f"no tool {name!r:.80}; the tools are {', '.join(TOOL_NAMES)}")
         checked = validate(self._specs[name], arguments)
         observation: Observation = getattr(self, name)(**checked)
         return observation
@@ -265,8 +265,9 @@ class Toolbox:
             count: how many lines at most, 1 to 1000.
         """
         begin, end = self._window(start, stop)
-        lines = [x for x in self._parts.transcript() if x.start_seconds < end and x.stop_seconds > begin]
-        return wording.speech(lines[:count], f"Nothing is said in [{begin:g}, {end:g}).", len(lines))
+        speech = self._parts.speech()
+        lines = [x for x in speech.lines if x.start_seconds < end and x.stop_seconds > begin]
+        return wording.speech(lines[:count], f"Nothing is said in [{begin:g}, {end:g}).", len(lines), speech.gaps)
 
     def search_speech(self, query: str, count: Count = 8) -> Observation:
         """Find the lines of speech nearest to a query, by words and by meaning.
@@ -275,10 +276,10 @@ class Toolbox:
             query: what should be said, in a few words.
             count: how many lines, 1 to 32.
         """
-        lines = self._parts.transcript()
-        scored = search_lines(lines, query, self._parts.encode_texts)
-        chosen = [item.line for item in scored[:count]]
-        return wording.speech(sorted(chosen, key=lambda x: x.start_seconds), "Nothing is said.", len(chosen))
+        speech = self._parts.speech()
+        scored = search_lines(speech.lines, query, self._parts.encode_texts)
+        chosen = sorted((item.line for item in scored[:count]), key=lambda x: x.start_seconds)
+        return wording.speech(chosen, "Nothing is said.", len(chosen), speech.gaps)
 
     def list_shots(self, start: Seconds = 0.0, stop: Seconds | None = None) -> Observation:
         """List the shots of a window: from cut to cut, in seconds.
@@ -388,23 +389,30 @@ def open_toolbox(
     cache: Path | None = None,
     captioner: Captioner | None = None,
     until: float | None = None,
+    picture_stream: int | None = None,
+    audio: int | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Toolbox:
     """The tools of a video file, its index building or built; `captioner` takes the place of the packaged one.
 
+    `audio` is the number of the sound track to hear, from 1; without it, the one with speech is found.
+
     With `until`, the video ends at that second for every tool: no picture, sound, word or fact from later is there,
-    and nothing that was kept of the whole video is used.
+    and nothing that was kept of the whole video is used. `picture_stream` is which of its streams of moving pictures
+    is looked at, counted from 1; without it the file's main one.
 
     Raises:
-        ValueError: no such file, not a video, nothing decodable, nothing before `until`, an unknown encoder,
-            unreadable subtitles.
+        ValueError: no such file, not a video, nothing decodable, no such stream or sound track, nothing before
+            `until`, an unknown
+            encoder, unreadable subtitles.
     """
     return toolbox_over(
-        Video(path, until),
+        Video(path, until, picture_stream),
         encoder=encoder,
         subtitles=subtitles,
         cache=cache,
         captioner=captioner,
+        audio=audio,
         on_progress=on_progress,
     )
 
@@ -416,13 +424,14 @@ def toolbox_over(
     subtitles: str | Path | None = None,
     cache: Path | None = None,
     captioner: Captioner | None = None,
+    audio: int | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Toolbox:
     """The tools of an open video, which closes with them; `open_toolbox` says the rest."""
     try:
         parts_encoder = open_encoder(encoder or "auto")
         index = open_index(video, parts_encoder, cache, on_progress)
-        parts = Parts(video, index, parts_encoder, subtitles, cache, captioner)
+        parts = Parts(video, index, parts_encoder, subtitles, cache, captioner, audio)
     except BaseException:
         video.close()
         raise

@@ -1,6 +1,8 @@
 """A video as the frames on screen at given times, exactly: the picture with the largest time not after the one asked.
 
-Seconds count from the first frame shown. Only decoded pictures are believed, never what a header promises, and a
+Seconds count from the first frame shown, or from the sound where that begins well before it: the first frame stands
+in until its time comes, and the last one stays while sound goes on. All times are on one clock, also where the file's
+own steps back or jumps. Only decoded pictures are believed, never what a header promises, and a
 frame that cannot be decoded is left out, not replaced by its neighbour.
 
 A video may be opened up to a time: then it ends there, and nothing of it tells what comes later.
@@ -8,7 +10,6 @@ A video may be opened up to a time: then it ends there, and nothing of it tells 
 
 import hashlib
 import math
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,12 +22,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.container import VideoError
+from tools.clock import StreamClock
+from tools.container import VideoError, check_file, run_interruptibly
 from tools.decode import Decoder, Interval, group
 from tools.header import Header, read_header
+from tools.limits import MAX_PICTURE_PIXELS, check_length
 from tools.ordered import WORKERS, OrderedRun
 from tools.packets import PacketPlan, read_plan
-from tools.rgb import RgbConverter, StoredPicture
+from tools.rgb import RgbConverter, picture_gaps, picture_notes
+from tools.shape import StoredPicture
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -38,6 +42,12 @@ WAITING_BYTES = 32 * 2**20
 
 FIRST_FRAMES, FIRST_KEYFRAMES = 32, 8
 """How far to look for a first frame that decodes: among the first frames, then at the first keyframes."""
+
+LEAD_SECONDS, TAIL_SECONDS = 1.0, 0.5
+"""Sound that begins so much before the pictures, or ends so much after, makes the video longer; less is padding."""
+
+MOST_NAMED = 8
+"""How many joins a note names."""
 
 HASH_WHOLE_BYTES, HASH_CHUNKS, HASH_CHUNK_BYTES = 64 * 2**20, 64, 2**18
 
@@ -59,7 +69,7 @@ class VideoInfo:
     """What is known of a video after its packets were read and one picture decoded."""
 
     duration_seconds: float
-    """Until the last frame leaves the screen, or where the video was made to end."""
+    """Until the last frame leaves the screen, when pictures and sound are over, or where the video was made to end."""
     width: int
     """As displayed."""
     height: int
@@ -80,33 +90,41 @@ class VideoInfo:
     """What was done to the file so that it can be shown, or chosen among its streams: a sentence each."""
     gaps: tuple[str, ...] = ()
     """What of the file can't be seen or heard, a sentence each: nothing may be said to be absent there."""
+    unread_subtitles: int = 0
+    """Subtitle streams that cannot be read here, as pictures of text."""
+    picture_stream: int | None = None
+    """Which stream of moving pictures was asked for, counted from 1; None for the file's main one."""
 
 
 class Video:
     """An open video; any number of threads may use it."""
 
-    def __init__(self, path: str | Path, until: float | None = None) -> None:
+    def __init__(self, path: str | Path, until: float | None = None, stream: int | None = None) -> None:
         """Opens the file, or only what comes before second `until` of it; that may be after its end.
 
+        `stream` is which of its streams of moving pictures, counted from 1; without it the file's main one.
+
         Raises:
-            VideoError: not a video, nothing decodable, or no frame before `until`.
+            VideoError: not a video, nothing decodable, no such stream, or no frame before `until`.
         """
         self.path = Path(path)
         self.until_seconds: float | None = None
         """Where the video was made to end; None for a whole one."""
-        _check_file(self.path)
+        check_file(self.path)
         self._lock = threading.Lock()
         self._idle: list[_Reader] = []
         self._is_closed = False
-        header = read_header(self.path)
-        self._plan = _plan(self.path)
-        first, picture = self._first_picture()
+        header, self._plan = run_interruptibly(lambda: (read_header(self.path, stream), _plan(self.path, stream)))
+        self._is_first_stream = header.is_first_stream
+        first, picture, self._stored = run_interruptibly(self._first_picture)
         self._shown = self._plan.shown[self._plan.shown >= first]
-        self._stored = StoredPicture.of(picture)
+        self._origin = int(self._shown[0]) - self._lead_ticks()
+        """Second 0, on the plan's clock."""
         is_cut_off = _is_cut_off(header, self._plan)
         if is_cut_off:
             self._drop_torn_end()
-        self.info = self._describe(header, is_cut_off)
+        check_length(self.path, self._end_seconds())
+        self.info = self._describe(header, is_cut_off, stream, picture)
         if until is not None:
             self._end_at(until)
 
@@ -130,12 +148,13 @@ class Video:
     def content_hash(self) -> str:
         """32 hexadecimal digits that name the content: all of it up to 64 MiB, evenly spaced parts beyond.
 
-        Up to a time it is another content, so that nothing kept of the whole video is ever found under it.
+        Up to a time it is another content, so that nothing kept of the whole video is ever found under it, and each
+        stream of pictures but the first is another one too.
         """
-        whole = _content_hash(self.path)
-        if self.until_seconds is None:
-            return whole
-        return hashlib.blake2b(f"{whole} until {self.until_seconds!r}".encode(), digest_size=16).hexdigest()
+        name = _content_hash(self.path)
+        if not self._is_first_stream:
+            name = _derived(f"{name} stream {self._plan.stream_index}")
+        return name if self.until_seconds is None else _derived(f"{name} until {self.until_seconds!r}")
 
     @cached_property
     def timestamps(self) -> NDArray[np.float64]:
@@ -150,8 +169,13 @@ class Video:
 
     @cached_property
     def start_offset_seconds(self) -> float:
-        """Container time of the first frame shown: subtract it from the times of sound and subtitles."""
-        return float(self._shown[0] * self._plan.time_base)
+        """Container time of second 0, as the first of the file's clocks has it."""
+        return float(self._origin * self._plan.time_base)
+
+    @cached_property
+    def clock(self) -> StreamClock:
+        """Turns the times of the file's sound and subtitles into seconds of the video."""
+        return StreamClock(pieces=self._plan.joined.pieces).later(self._origin * self._plan.time_base)
 
     def frame_at(self, seconds: float, max_height: int | None = None) -> Frame:
         """The frame on screen at `seconds`. VideoError outside the video, or where that frame does not decode."""
@@ -178,22 +202,23 @@ class Video:
         """Every frame on screen during [start, stop), or about `max_fps` of them a second where there are more."""
         return self.read(window_times(self.timestamps, self.info.duration_seconds, start, stop, max_fps), max_height)
 
-    def _first_picture(self) -> "tuple[int, VideoFrame]":
-        """(time, picture) of the first frame that decodes: only with it does a file become a video.
+    def _first_picture(self) -> "tuple[int, VideoFrame, StoredPicture]":
+        """(time, picture, its shape) of the first frame that decodes: only with it does a file become a video.
 
         A recording may begin in the middle of an interval, and a file with a damaged beginning still has the rest.
         """
         plan = self._plan
         later = np.searchsorted(plan.shown, plan.pts[plan.keyframes[:FIRST_KEYFRAMES]])
         ranks = np.union1d(np.arange(FIRST_FRAMES), later)
-        decoder = Decoder(self.path, plan)
+        decoder = Decoder(self.path, plan, is_wary=False)
         try:
             for interval in group(plan, plan.shown[ranks[ranks < len(plan.shown)]].tolist()):
                 for position, picture in decoder.pictures(interval, lambda: False):
-                    return int(plan.pts[position]), picture
+                    return int(plan.pts[position]), picture, decoder.shapes.of(position, picture)
         finally:
             decoder.close()
-        raise VideoError(f"{self.path}: no frame could be decoded")
+        megapixels = MAX_PICTURE_PIXELS >> 20
+        raise VideoError(f"{self.path}: no frame could be decoded; all are damaged, or over {megapixels} megapixels")
 
     def _drop_torn_end(self) -> None:
         """A file that was cut off ends with its last frame that decodes."""
@@ -220,26 +245,74 @@ class Video:
             self.info,
             duration_seconds=self.until_seconds,
             average_fps=len(self._shown) / self.until_seconds,
+            notes=self._notes(self.until_seconds),
             frame_count=len(self._shown),
             promised_seconds=None,
             is_cut_off=False,
         )
 
-    def _describe(self, header: Header, is_cut_off: bool) -> VideoInfo:
+    def _describe(self, header: Header, is_cut_off: bool, stream: int | None, picture: "VideoFrame") -> VideoInfo:
         duration_seconds = self._end_seconds()
         return VideoInfo(
             duration_seconds=duration_seconds,
             width=self._stored.shown_width,
             height=self._stored.shown_height,
-            average_fps=len(self._shown) / duration_seconds,
+            average_fps=len(self._shown) / self._picture_end_seconds(),
             frame_count=len(self._shown),
             codec=header.codec,
             rotation_degrees=self._stored.orientation.degrees,
             has_audio=header.has_audio,
             subtitle_streams=header.subtitle_streams,
+            unread_subtitles=header.unread_subtitles,
             promised_seconds=header.promised_seconds,
             is_cut_off=is_cut_off,
+            notes=(*header.notes, *self._notes(duration_seconds), *picture_notes(picture, self._stored)),
+            gaps=(*self._gaps(), *picture_gaps(picture)),
+            picture_stream=stream,
         )
+
+    def _notes(self, stop: float) -> tuple[str, ...]:
+        """What was done so that the file has one clock, as far as it is known at second `stop`."""
+        joined, notes = self._plan.joined, []
+        offset = float(self._origin * self._plan.time_base)
+        joins = [seconds - offset for seconds in joined.join_seconds if 0 < seconds - offset < stop]
+        if joins:
+            named = ", ".join(f"{seconds:.2f} s" for seconds in joins[:MOST_NAMED])
+            more = f" and {len(joins) - MOST_NAMED} times more" if len(joins) > MOST_NAMED else ""
+            notes.append(
+                f"The file's clock steps back, starts again or jumps at {named}{more}: "
+                "its parts were laid one behind the other in the order of the file."
+            )
+        if joined.damaged_count and self.until_seconds is None:
+            notes.append(f"{joined.damaged_count} frames carry times that cannot be true and were put between others.")
+        lead = float((int(self._shown[0]) - self._origin) * self._plan.time_base)
+        if lead > 0:
+            notes.append(f"The sound begins before the pictures: the first one, of {lead:.2f} s, is shown from 0 s on.")
+        end = self._picture_end_seconds()
+        if stop > end + SAME_MOMENT_SECONDS:
+            notes.append(f"The pictures end at {end:.2f} s; the last one stays on screen while the sound goes on.")
+        return tuple(notes)
+
+    def _gaps(self) -> tuple[str, ...]:
+        """What the file holds and cannot be given."""
+        gaps = []
+        if self._plan.holds_more:
+            gaps.append("Another recording is glued to the end of the file; it can't be shown or heard.")
+        if self._plan.has_more_streams:
+            gaps.append("Further streams begin in the middle of the file; they can't be shown or heard.")
+        if self._plan.joined.has_absurd_sound:
+            gaps.append(
+                "The sound claims to go on far longer than its data can fill; what is after the pictures is not heard."
+            )
+        return tuple(gaps)
+
+    def _lead_ticks(self) -> int:
+        """By how much the sound begins before the first picture, where that is more than the two being out of step."""
+        sound = self._plan.joined.sound
+        if sound is None:
+            return 0
+        lead = float(self._shown[0] * self._plan.time_base) - sound[0]
+        return round(lead / self._plan.time_base) if lead >= LEAD_SECONDS else 0
 
     def _frames(self, wanted_pts: NDArray[np.int64], max_height: int | None) -> Iterator[Frame]:
         intervals = group(self._plan, wanted_pts.tolist())
@@ -250,7 +323,8 @@ class Video:
         def decode(interval: Interval, is_cancelled: Callable[[], bool]) -> Iterator[Frame]:
             with self._reader() as reader:
                 for position, picture in reader.decoder.pictures(interval, is_cancelled):
-                    pixels = reader.converter.rgb(picture, max_height)
+                    stored = reader.decoder.shapes.of(position, picture)
+                    pixels = reader.converter.rgb(picture, stored, max_height)
                     yield Frame(pixels, self._seconds_of(position))
 
         if len(intervals) == 1:
@@ -264,7 +338,7 @@ class Video:
             if self._is_closed:
                 raise ValueError(f"the video {self.path} was closed")
             reader = self._idle.pop() if self._idle else None
-        reader = reader or _Reader(Decoder(self.path, self._plan), RgbConverter(self._stored))
+        reader = reader or _Reader(Decoder(self.path, self._plan), RgbConverter(self._stored, self.info.codec))
         try:
             yield reader
         finally:
@@ -277,15 +351,23 @@ class Video:
 
     def _seconds(self, pts: NDArray[np.int64]) -> NDArray[np.float64]:
         base = self._plan.time_base
-        seconds: NDArray[np.float64] = (pts - self._shown[0]) * base.numerator / base.denominator
-        return seconds
+        seconds: NDArray[np.float64] = (pts - self._origin) * base.numerator / base.denominator
+        return np.where(pts == self._shown[0], 0.0, seconds)
 
     def _seconds_of(self, position: int) -> float:
         return float(self._seconds(self._plan.pts[position : position + 1])[0])
 
+    def _picture_end_seconds(self) -> float:
+        """Until the last frame's own time is over."""
+        return float((int(self._shown[-1]) + self._plan.last_duration - self._origin) * self._plan.time_base)
+
     def _end_seconds(self) -> float:
-        """Until the last frame leaves the screen."""
-        return float(self._seconds(self._shown[-1:] + self._plan.last_duration)[0])
+        """Until the last frame leaves the screen: it stays there while sound goes on."""
+        pictures, sound = self._picture_end_seconds(), self._plan.joined.sound
+        if sound is None:
+            return pictures
+        sound_end = sound[1] - float(self._origin * self._plan.time_base)
+        return sound_end if sound_end > pictures + TAIL_SECONDS else pictures
 
 
 @dataclass(frozen=True)
@@ -326,21 +408,8 @@ def window_times(
     return [float(time) for time in times]
 
 
-def _check_file(path: Path) -> None:
-    if path.is_dir():
-        raise VideoError(f"{path} is a directory, a video file is needed")
-    if not path.exists():
-        raise VideoError(f"{path}: no such file")
-    if not path.is_file():
-        raise VideoError(f"{path} is not a file")
-    if path.stat().st_size == 0:
-        raise VideoError(f"{path} is empty")
-    if not os.access(path, os.R_OK):
-        raise VideoError(f"{path} may not be read by this user")
-
-
-def _plan(path: Path) -> PacketPlan:
-    plan = read_plan(path)
+def _plan(path: Path, stream: int | None) -> PacketPlan:
+    plan = read_plan(path, stream)
     if plan is None or not len(plan.shown):
         raise VideoError(f"{path}: no frame could be decoded, the file holds no picture")
     return plan
@@ -355,6 +424,10 @@ def _is_cut_off(header: Header, plan: PacketPlan) -> bool:
         reached = max(reached, plan.reached_seconds)
     missing_seconds = header.start_seconds + header.promised_seconds - reached
     return missing_seconds > max(0.5, 0.01 * header.promised_seconds) or (plan.ends_torn and missing_seconds > 0.1)
+
+
+def _derived(name: str) -> str:
+    return hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
 
 
 def _content_hash(path: Path) -> str:

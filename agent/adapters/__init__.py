@@ -1,7 +1,12 @@
 """LoRA adapters that come with this package, each in a folder of its name."""
 
-import json
+import importlib
 from pathlib import Path
+from typing import Any
+
+from tools import packaged
+from tools.observation import MissingPartError
+from tools.plain_data import loads_json
 
 _HERE = Path(__file__).parent
 ADAPTERS = tuple(sorted(file.parent.name for file in _HERE.glob("*/adapter_config.json")))
@@ -19,9 +24,51 @@ def rank_of(where: str) -> int:
     """The rank of an adapter, named as `adapter_folder` takes it.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is none, or none that says its rank.
+    """
+    rank = _config(where).get("r")
+    if not isinstance(rank, int) or isinstance(rank, bool) or rank < 1:
+        raise ValueError(
+            f"the adapter in {where} has no rank: need r >= 1 in adapter_config.json, got {str(rank)[:80]}"
+        )
+    return rank
+
+
+def put_on(model: Any, where: str, *, is_trainable: bool = False) -> Any:
+    """The model with a LoRA adapter beside its weights.
+
+    Args:
+        model: of transformers.
+        where: the adapter, named as `adapter_folder` takes it.
+        is_trainable: whether its weights are to be trained on.
+
+    Raises:
+        MissingPartError: peft is not installed.
+        ValueError: there is none, its files are damaged or are no weights, or it is one of another model.
+    """
+    if not packaged.is_installed("peft"):
+        raise MissingPartError("peft is not installed, which adapters need: run `pip install 'videosleuth[rl]'`")
+    _config(where)
+    peft: Any = importlib.import_module("peft")
+    try:
+        return peft.PeftModel.from_pretrained(model, str(adapter_folder(where)), is_trainable=is_trainable)
+    except Exception as error:  # weights that are none make their readers raise whatever comes, pickles among them
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"the adapter in {where} is damaged or does not fit this model: {reason[:300]}") from error
+
+
+def _config(where: str) -> dict[str, Any]:
+    """What the adapter says of itself.
+
+    Other kinds than LoRA load tokenizers and further models by names that stand in their files: none of these here.
     """
     file = adapter_folder(where) / "adapter_config.json"
     if not file.is_file():
         raise ValueError(f"no LoRA adapter in {where}: need {WHAT_IT_IS}")
-    return int(json.loads(file.read_text(encoding="utf-8"))["r"])
+    try:
+        config = loads_json(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{file} can't be read: {error}") from error
+    if not isinstance(config, dict) or config.get("peft_type") != "LORA":
+        raise ValueError(f"{file} is not of a LoRA adapter: need {WHAT_IT_IS}")
+    return config

@@ -1,9 +1,9 @@
 """What is known of a model before its weights: its configuration, its tokenizer, how its conversations are written.
 
-The hub is asked only for a model that the user named.
+The hub is asked only for a model that the user named, and code that lies beside a model is never run: transformers
+would ask on stdin whether it may, where a pipe may say yes or nobody may answer.
 """
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +17,10 @@ from transformers.utils.hub import cached_file
 
 from agent.policy import PolicyError
 from agent.tokens import Scribe
+from tools.plain_data import loads_json
 
+_LONGEST_REASON = 300
+"""Characters of another library's message; some hold a whole file."""
 _VISION_TOKENS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
 
 
@@ -44,8 +47,8 @@ def read_card(where: str) -> Card:
     """
     place = _place(where)
     with explained(where, torch.device("cpu")):
-        config: Any = AutoConfig.from_pretrained(place)
-        tokenizer: Any = AutoTokenizer.from_pretrained(place)
+        config: Any = AutoConfig.from_pretrained(place, trust_remote_code=False)
+        tokenizer: Any = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
         template = _template(place, tokenizer)
     image_token_id = getattr(config, "image_token_id", None) if hasattr(config, "vision_config") else None
     return Card(
@@ -77,7 +80,7 @@ def _template(place: str, tokenizer: Any) -> str | None:
     if tokenizer.chat_template is not None:
         return str(tokenizer.chat_template)
     file = cached_file(place, "chat_template.json", _raise_exceptions_for_missing_entries=False)
-    return str(json.loads(Path(file).read_text(encoding="utf-8"))["chat_template"]) if file else None
+    return str(loads_json(Path(file).read_text(encoding="utf-8"))["chat_template"]) if file else None
 
 
 def _scribe(where: str, tokenizer: Any, template: str | None, image_token_id: int | None) -> Scribe:
@@ -92,12 +95,19 @@ def _scribe(where: str, tokenizer: Any, template: str | None, image_token_id: in
 
 @contextmanager
 def explained(where: str, device: torch.device) -> Iterator[None]:
-    """Turns what transformers raises for files that are missing or unknown into one sentence."""
+    """Turns what transformers raises for files that are missing, unknown or damaged into one sentence."""
     try:
         yield
+    except PolicyError:
+        raise
     except torch.OutOfMemoryError as error:
         raise PolicyError(f"{where} does not fit in the memory of {device}: take a smaller model") from error
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # a damaged file makes the readers raise whatever comes; tokenizers a bare Exception
+        if "trust_remote_code" in str(error):
+            raise PolicyError(
+                f"{where} needs Python code of its own, which is not run here: take a model that transformers knows, "
+                "or run it on a server and use http:MODEL@URL"
+            ) from error
         if isinstance(error, OSError) and not looks_like_a_path(where):
             raise PolicyError(
                 f"{where} is neither a folder here nor could it be fetched from the hub: check its name and the "
@@ -108,4 +118,4 @@ def explained(where: str, device: torch.device) -> Iterator[None]:
 
 def first_line(error: Exception) -> str:
     """What an error says, in a line."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:_LONGEST_REASON]

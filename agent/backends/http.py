@@ -1,26 +1,36 @@
 """`http:MODEL@URL`: any model behind a chat-completions API, as vLLM, Ollama, LM Studio, llama.cpp and the hosted have.
 
-What a server does not take (native tools, pictures in tool messages, a parameter) it says by refusing: then that one
-thing is asked for differently, once, and from then on. Token ids here are for checking and for records; the server
-tokenizes each request anew, so training samples in process.
+What a server does not take (native tools, pictures in tool messages, a parameter, so many pictures) it says by
+refusing: then that one thing is asked for differently, once, and from then on. Token ids here are for checking and for
+records; the server tokenizes each request anew, so training samples in process.
 """
 
+import logging
+import math
 import re
 import threading
 from dataclasses import replace
 from typing import Any
 
-from agent.chat.client import ChatClient, Clock, RefusedError
+from agent.chat.client import ChatClient, Clock
 from agent.chat.completion import Completion
-from agent.chat.dialect import OPTIONAL, Asked, Dialect, adapted
+from agent.chat.cures import THINKING_SENT_BACK, cured
+from agent.chat.dialect import OPTIONAL, Asked, Dialect, adapted, is_full
 from agent.chat.endpoint import parse_endpoint
+from agent.chat.troubles import RefusedError
 from agent.messages import STOP_STRINGS, Conversation, openai_messages, render
 from agent.policy import PolicyError, PolicyOptions, Sight
 from agent.prices import price_of
 from agent.replies import as_turn
 from agent.trajectory import Reply, Setup, Trajectory, Turn, Usage, next_call_ids
 
-_SEES_NOTHING = re.compile(r"multi-?modal|mmproj|vision|image input|not support images?", re.I)
+_SEES_NOTHING = re.compile(r"multi-?modal|mmproj|vision|image input|not support images?|image_url", re.I)
+_THINKING_ROOM = 4
+"""Times the tokens of a reply, once, where thinking took all of them."""
+_LEAST_SECONDS = 1.0
+"""Of the last request of a question whose time is all but over."""
+_NO_ROOM = "There is no room for more: give your best answer now, from what you have seen."
+_LOG = logging.getLogger(__name__)
 
 
 class HttpPolicy:
@@ -47,13 +57,20 @@ class HttpPolicy:
         self._options = options
         self._token_details = token_details
         self._client = ChatClient(
-            self._endpoint, timeout_seconds=options.timeout_seconds, concurrency=options.concurrency, clock=clock
+            self._endpoint,
+            timeout_seconds=options.timeout_seconds,
+            request_seconds=options.max_request_seconds,
+            concurrency=options.concurrency,
+            clock=clock,
         )
+        self._clock = clock or Clock()
         self._dialect = Dialect(
             form="text" if options.tools == "text" else "native",
             tool_pictures="inline" if self._endpoint.server.tools_show_pictures else "after",
         )
         self._lock = threading.Lock()
+        self.makes_room = True
+        """Whether a request that holds too much is asked again with less; a probe wants to know what is refused."""
         self.spec = self._endpoint.spec
         self.price = price_of(self._endpoint.host, self._endpoint.model)
         """Of its tokens; None where it is not known."""
@@ -76,7 +93,10 @@ class HttpPolicy:
     @property
     def setup(self) -> Setup:
         """How the model is asked, as found out so far."""
-        return self._options.setup(self._dialect.form, left_out=tuple(sorted(self._dialect.refused)))
+        dialect = self._dialect
+        return self._asked_with(dialect).setup(
+            dialect.form, left_out=tuple(sorted(dialect.refused)), adapted=dialect.adapted
+        )
 
     def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
         """The model's next turn.
@@ -96,17 +116,64 @@ class HttpPolicy:
         Raises:
             PolicyError: as for a turn.
         """
+        ends_at = self._clock.passed() + _seconds_left(trajectory)
         while True:  # ends: each round the dialect loses something, here or in another thread
             dialect = self._dialect
-            conversation = render(trajectory, sight.specs, dialect.form, self._options)
-            pictures = openai_messages(conversation, sight.picture, tool_pictures=dialect.tool_pictures)
-            payload = self._payload(pictures, conversation, dialect, trajectory)
+            options = self._asked_with(dialect)
+            conversation = render(
+                _recent(trajectory, dialect.recent_steps),
+                sight.specs,
+                dialect.form,
+                options,
+                max_result_characters=dialect.max_result_characters,
+            )
+            payload = self._payload(self._messages(conversation, sight, dialect), conversation, dialect, trajectory)
+            asked = _asked(payload)
             try:
-                completion = self._client.complete(payload, self._options.max_reply_tokens)
+                left = max(_LEAST_SECONDS, ends_at - self._clock.passed())
+                completion = self._client.complete(payload, asked.reply_tokens, left)
             except RefusedError as refusal:
-                self._adapt(dialect, _asked(payload), refusal)
-            else:
+                self._adapt(dialect, asked, refusal)
+                continue
+            if not self._thought_all_of_it(completion, dialect, trajectory):
                 return self._checked(completion), conversation
+
+    def _asked_with(self, dialect: Dialect) -> PolicyOptions:
+        """The options, as far as the server has room for them."""
+        options = self._options
+        limits = [limit for limit in (options.max_pictures, dialect.max_pictures) if limit is not None]
+        tokens = options.max_reply_tokens if dialect.reply_tokens is None else dialect.reply_tokens
+        return replace(options, max_pictures=min(limits, default=None), max_reply_tokens=tokens)
+
+    def _messages(self, conversation: Conversation, sight: Sight, dialect: Dialect) -> list[dict[str, Any]]:
+        messages = openai_messages(
+            conversation,
+            sight.picture,
+            tool_pictures=dialect.tool_pictures,
+            with_thinking=THINKING_SENT_BACK in dialect.cures,
+        )
+        return cured(messages, dialect.cures)
+
+    def _thought_all_of_it(self, completion: Completion, dialect: Dialect, trajectory: Trajectory) -> bool:
+        """True if thinking took all the tokens of a reply, and the next one is given more of them.
+
+        Once, and only where money is no object: who sets a cost limit has counted on the tokens that were asked for.
+        """
+        reply = completion.reply
+        has_words = bool(reply.text.strip()) and not reply.text.lstrip().startswith("<think>")
+        if not reply.is_cut or has_words or "</think>" in reply.text or reply.tool_calls:
+            return False
+        if dialect.reply_tokens is not None or trajectory.limits.max_cost_usd is not None:
+            return False
+        more = _THINKING_ROOM * self._options.max_reply_tokens
+        _LOG.warning(
+            "%s thought until its %d tokens were used up: asked again with %d; --max-reply-tokens sets how many",
+            self.model,
+            self._options.max_reply_tokens,
+            more,
+        )
+        self._learn(dialect, replace(dialect, reply_tokens=more))
+        return True
 
     def _payload(
         self, messages: list[dict[str, Any]], conversation: Conversation, dialect: Dialect, trajectory: Trajectory
@@ -128,7 +195,7 @@ class HttpPolicy:
         if self._token_details:
             wanted |= {"logprobs": True, "return_token_ids": True}
         payload |= {name: value for name, value in wanted.items() if name not in dialect.refused}
-        return payload | {dialect.token_limit: options.max_reply_tokens}
+        return payload | {dialect.token_limit: self._asked_with(dialect).max_reply_tokens}
 
     def _adapt(self, dialect: Dialect, asked: Asked, refusal: RefusedError) -> None:
         """Learns from a refusal, unless another thread just did.
@@ -136,9 +203,23 @@ class HttpPolicy:
         Raises:
             PolicyError: nothing can be asked for differently.
         """
-        changed = adapted(dialect, asked, refusal)
+        raised = dialect.reply_tokens is not None and dialect.reply_tokens > self._options.max_reply_tokens
+        if raised and is_full(refusal):  # no room for longer thoughts after all
+            self._learn(dialect, replace(dialect, reply_tokens=self._options.max_reply_tokens))
+            return
+        changed = None if is_full(refusal) and not self.makes_room else adapted(dialect, asked, refusal)
         if changed is None or (changed.form == "text" != dialect.form and self._options.tools == "native"):
             raise PolicyError(self._sentence(refusal))
+        if is_full(refusal) and changed.adapted != dialect.adapted:
+            _LOG.warning(
+                "%s has no room for the whole request: asked again with %s (%s)",
+                self.host,
+                changed.adapted[-1],
+                refusal.text,
+            )
+        self._learn(dialect, changed)
+
+    def _learn(self, dialect: Dialect, changed: Dialect) -> None:
         with self._lock:
             if self._dialect == dialect:
                 self._dialect = changed
@@ -149,8 +230,13 @@ class HttpPolicy:
             401: f"is the right key in {variable}?",
             403: f"is the right key in {variable}, and may it use this model?",
             404: f"is {self.model!r} a model there, and {self._endpoint.base_url} the base URL, with its /v1?",
-            413: "show it less, with max_pictures or --max-frames",
         }.get(refusal.status, "")
+        if is_full(refusal) and self.makes_room:
+            advice = (
+                "even one picture and few words are too much for it: give the model a larger context at the server "
+                "(llama.cpp -c, vLLM --max-model-len, Ollama num_ctx), or less to look at: --max-frames, "
+                "--max-frame-pixels, --max-reply-tokens"
+            )
         if not advice and _SEES_NOTHING.search(refusal.text):
             advice = "a model that sees no pictures can be asked in words: --mode captions"
         said = f"{self.host} refuses ({refusal.status}): {refusal.text}"
@@ -172,16 +258,46 @@ class HttpPolicy:
 
 
 def _asked(payload: dict[str, Any]) -> Asked:
-    in_tools = (m["content"] for m in payload["messages"] if m["role"] == "tool")
+    pictures = [
+        message["role"]
+        for message in payload["messages"]
+        if isinstance(message["content"], list)
+        for part in message["content"]
+        if part["type"] == "image_url"
+    ]
     return Asked(
         tools="tools" in payload,
-        tool_pictures=any(part["type"] == "image_url" for c in in_tools if isinstance(c, list) for part in c),
+        tool_pictures="tool" in pictures,
         parameters=frozenset(OPTIONAL) & payload.keys(),
+        pictures=len(pictures),
+        reply_tokens=payload.get("max_tokens") or payload["max_completion_tokens"],
     )
 
 
+def _recent(trajectory: Trajectory, count: int | None) -> Trajectory:
+    """What fits of a run that does not: the first looks and the last steps, with an answer due."""
+    if count is None:
+        return trajectory
+    opening = tuple(step for step in trajectory.steps if step.turn.is_opening)
+    last = tuple(step for step in trajectory.steps if not step.turn.is_opening)[-count:]
+    *earlier, latest = (*opening, *last) or (None,)
+    if latest is None:
+        return trajectory
+    due = replace(latest, notice=f"{latest.notice} {_NO_ROOM}".strip())
+    return replace(trajectory, steps=(*(step for step in earlier if step is not None), due))
+
+
+def _seconds_left(trajectory: Trajectory) -> float:
+    """Of the time that the question may take."""
+    limit = trajectory.limits.max_seconds
+    return math.inf if limit is None else limit - trajectory.seconds
+
+
 def _with_call_ids(reply: Reply, trajectory: Trajectory) -> Reply:
-    """The reply with an id for each call that came without one: results are sent back under it."""
-    ids = next_call_ids(trajectory, len(reply.tool_calls))
-    calls = tuple({**call, "id": call.get("id") or own} for call, own in zip(reply.tool_calls, ids, strict=True))
-    return replace(reply, tool_calls=calls) if calls else reply
+    """The reply with an id of its own for each call: results are sent back under it, and some servers give none."""
+    calls: list[dict[str, Any]] = []
+    for call, own in zip(reply.tool_calls, next_call_ids(trajectory, len(reply.tool_calls)), strict=True):
+        given = call.get("id")
+        is_usable = isinstance(given, str | int) and given != "" and given not in [c["id"] for c in calls]
+        calls.append({**call, "id": str(given) if is_usable else own})
+    return replace(reply, tool_calls=tuple(calls)) if calls else reply

@@ -4,7 +4,6 @@ Loads the tokenizer and the image processor and not the
 combined processor, which for SmolVLM wants a package to spell numbers and for Qwen a video processor, both unused.
 """
 
-import importlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,14 +15,12 @@ from transformers import (
     GenerationConfig,
 )
 
-from agent.adapters import WHAT_IT_IS, adapter_folder
+from agent.adapters import put_on
 from agent.backends import grouped_attention
-from agent.backends.card import explained, first_line, read_card
+from agent.backends.card import explained, read_card
 from agent.backends.vision import Eyes, QwenEyes, SmolVlmEyes
 from agent.policy import PolicyError
 from agent.tokens import Scribe
-from tools import packaged
-from tools.observation import MissingPartError
 
 
 @dataclass(frozen=True)
@@ -99,16 +96,10 @@ def with_adapter(model: Any, where: str) -> Any:
         PolicyError: no adapter there, or one of another model.
         MissingPartError: peft is not installed.
     """
-    if not packaged.is_installed("peft"):
-        raise MissingPartError("peft is not installed, which adapters need: run `pip install 'videosleuth[rl]'`")
-    peft: Any = importlib.import_module("peft")
-    place = adapter_folder(where)
-    if not (place / "adapter_config.json").is_file():
-        raise PolicyError(f"no adapter in {where}: give {WHAT_IT_IS}")
     try:
-        return peft.PeftModel.from_pretrained(model, str(place)).merge_and_unload().eval()
-    except (ValueError, RuntimeError) as error:
-        raise PolicyError(f"the adapter in {where} does not fit this model: {first_line(error)}") from error
+        return put_on(model, where).merge_and_unload().eval()
+    except ValueError as error:
+        raise PolicyError(str(error)) from error
 
 
 def _sees(config: Any) -> bool:
@@ -116,14 +107,14 @@ def _sees(config: Any) -> bool:
 
 
 def _processor(place: str) -> Any:
-    return AutoImageProcessor.from_pretrained(place)  # type: ignore[no-untyped-call]
+    return AutoImageProcessor.from_pretrained(place, trust_remote_code=False)  # type: ignore[no-untyped-call]
 
 
 def _model(place: str, config: Any, device: torch.device) -> Any:
     loader: Any = AutoModelForImageTextToText if _sees(config) else AutoModelForCausalLM
     dtype = best_dtype(device, config.dtype)
     on_device = {"device_map": device} if device.type != "cpu" else {}
-    model = loader.from_pretrained(place, config=config, dtype=dtype, **on_device).eval()
+    model = loader.from_pretrained(place, config=config, dtype=dtype, trust_remote_code=False, **on_device).eval()
     # models come with sampling settings and penalties; what is asked for is what is done
     ends = model.generation_config.eos_token_id
     model.generation_config = GenerationConfig(eos_token_id=ends)  # type: ignore[no-untyped-call]

@@ -175,7 +175,9 @@ class VllmEngine:
         return request(name, next(self._adapter_numbers), folder)
 
     async def _started(self, arguments: dict[str, Any]) -> Any:
-        return self._vllm.AsyncLLMEngine.from_engine_args(self._vllm.AsyncEngineArgs(**arguments))
+        return self._vllm.AsyncLLMEngine.from_engine_args(
+            self._vllm.AsyncEngineArgs(trust_remote_code=False, **arguments)
+        )
 
     async def _completed(self, prompt: dict[str, Any], params: Any) -> Completion:
         number = str(next(self._numbers))

@@ -1,17 +1,21 @@
 """One chat completion, put together from the pieces of a stream; a whole answer is a single piece.
 
-What the server sends is checked here, where it enters. Keys of tool calls that we don't know are kept as they are:
-Gemini wants its own back.
+What the server sends is checked here, where it enters. What we need is read in every shape that servers give it; what
+we can do without and can't read is None, and costs no reply.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WrapValidator
 
+from agent.chat.native_calls import NativeCalls
 from agent.trajectory import Reply, Usage
 
-_CUT = ("length", "max_tokens")
+_CUT = ("length", "max_tokens", "max_length", "model_length")
+_PLAIN = ("text", "output_text")
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,22 @@ class Completion:
     """The prompt as the server had it, pictures expanded; None where it was not asked for or is not said."""
 
 
+def _or_none(value: object, check: Callable[[object], _T]) -> _T | None:
+    try:
+        return check(value)
+    except (ValidationError, ValueError):
+        return None
+
+
+def _listed(value: object) -> object:
+    """A single call as a list of one."""
+    return [value] if isinstance(value, dict) and value else value
+
+
+_NotNeeded = WrapValidator(_or_none)
+_Count = Annotated[Annotated[int, Field(ge=0)] | None, _NotNeeded]
+
+
 class _Outside(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
@@ -33,11 +53,14 @@ class _Outside(BaseModel):
 class _Part(_Outside):
     """A message, or what a stream adds to one."""
 
-    content: str | list[dict[str, Any]] | None = None
-    refusal: str | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
-    tool_calls: list[dict[str, Any]] | None = None
+    content: Any = None
+    refusal: Annotated[str | None, _NotNeeded] = None
+    reasoning_content: Any = None
+    reasoning: Any = None
+    thinking: Any = None
+    tool_calls: Annotated[Annotated[list[dict[str, Any]], BeforeValidator(_listed)] | None, _NotNeeded] = None
+    function_call: Annotated[dict[str, Any] | None, _NotNeeded] = None
+    """The one call of the API before there were several."""
 
 
 class _Logprob(_Outside):
@@ -49,28 +72,29 @@ class _Logprobs(_Outside):
 
 
 class _Choice(_Outside):
-    index: int = 0
+    index: _Count = None
     delta: _Part | None = None
     message: _Part | None = None
-    finish_reason: str | None = None
-    logprobs: _Logprobs | None = None
-    token_ids: list[int] | None = None
+    text: Annotated[str | None, _NotNeeded] = None
+    finish_reason: Annotated[str | None, _NotNeeded] = None
+    logprobs: Annotated[_Logprobs | None, _NotNeeded] = None
+    token_ids: Annotated[list[int] | None, _NotNeeded] = None
 
 
 class _CachedTokens(_Outside):
-    cached_tokens: int | None = None
+    cached_tokens: _Count = None
 
 
 class _Usage(_Outside):
-    prompt_tokens: Annotated[int, Field(ge=0)] | None = None
-    completion_tokens: Annotated[int, Field(ge=0)] | None = None
-    prompt_tokens_details: _CachedTokens | None = None
+    prompt_tokens: _Count = None
+    completion_tokens: _Count = None
+    prompt_tokens_details: Annotated[_CachedTokens | None, _NotNeeded] = None
 
 
 class _Piece(_Outside):
-    choices: list[_Choice] | None = None
-    usage: _Usage | None = None
-    prompt_token_ids: list[int] | None = None
+    choices: Annotated[list[_Choice] | None, BeforeValidator(_listed)] = None
+    usage: Annotated[_Usage | None, _NotNeeded] = None
+    prompt_token_ids: Annotated[list[int] | None, _NotNeeded] = None
 
 
 class Assembly:
@@ -79,22 +103,28 @@ class Assembly:
     def __init__(self) -> None:
         self._text: list[str] = []
         self._reasoning: list[str] = []
-        self._calls: list[dict[str, Any]] = []
-        self._call_at: dict[object, int] = {}
-        """Where a call lies in `_calls`, by its index and by its id."""
+        self._calls = NativeCalls()
         self._token_ids: list[int] | None = None
         self._logprobs: list[float] | None = None
         self._prompt_ids: list[int] | None = None
         self._usage = _Usage()
+        self._index: int | None = None
+        """Of the choice that is read: the one that came first."""
         self._finish_reason: str | None = None
+        self._has_ended = False
+        self._says_something = False
 
     @property
     def is_complete(self) -> bool:
-        """True once the server has said why it stopped."""
-        return self._finish_reason is not None
+        """True once the server has said why it stopped, or has ended a reply that says something."""
+        return self._finish_reason is not None or (self._has_ended and self._says_something)
 
-    def add(self, piece: Any) -> None:
-        """Takes one piece, as parsed from JSON.
+    def end(self) -> None:
+        """Told that the stream was ended in form, with `[DONE]`."""
+        self._has_ended = True
+
+    def add(self, piece: Any) -> bool:
+        """Takes one piece, as parsed from JSON; True if it brought something of the reply.
 
         Raises:
             ValueError: it is no piece of a completion; says where it differs.
@@ -107,16 +137,15 @@ class Assembly:
             raise ValueError(f"not a chat completion: at {where}: {first['msg']}") from None
         self._usage = checked.usage or self._usage
         self._prompt_ids = checked.prompt_token_ids or self._prompt_ids
-        for choice in checked.choices or ():
-            if choice.index == 0:
-                self._add_choice(choice)
+        brought = [self._add_choice(choice) for choice in checked.choices or () if self._is_ours(choice)]
+        return any(brought)
 
     def completion(self) -> Completion:
         """What has come in."""
         reply = Reply(
             text="".join(self._text),
             reasoning="".join(self._reasoning),
-            tool_calls=tuple(_whole(call) for call in self._calls),
+            tool_calls=self._calls.calls(),
             token_ids=None if self._token_ids is None else tuple(self._token_ids),
             logprobs=None if self._logprobs is None else tuple(self._logprobs),
             is_cut=self._finish_reason in _CUT,
@@ -130,85 +159,56 @@ class Assembly:
         prompt_ids = None if self._prompt_ids is None else tuple(self._prompt_ids)
         return Completion(reply, usage, self._finish_reason or "", prompt_ids)
 
-    def _add_choice(self, choice: _Choice) -> None:
-        self._finish_reason = choice.finish_reason or self._finish_reason
+    def _is_ours(self, choice: _Choice) -> bool:
+        if self._index is None:
+            self._index = choice.index
+        return choice.index in (None, self._index)
+
+    def _add_choice(self, choice: _Choice) -> bool:
+        self._finish_reason = (choice.finish_reason or "").lower() or self._finish_reason
         if choice.token_ids is not None:
             self._token_ids = self._token_ids or []
             self._token_ids += choice.token_ids
         if choice.logprobs is not None and choice.logprobs.content is not None:
             self._logprobs = self._logprobs or []
             self._logprobs += (token.logprob for token in choice.logprobs.content)
-        part = choice.message or choice.delta
-        if part is None:
-            return
-        self._text.append(_words(part.content) or part.refusal or "")
-        self._reasoning.append(part.reasoning_content or part.reasoning or "")
-        for call in part.tool_calls or ():
-            self._add_call(call)
+        is_whole = choice.delta is None and choice.message is not None
+        part = choice.message if is_whole else choice.delta
+        if is_whole:
+            # it stands for itself: some servers end a stream with the whole message once more
+            self._text, self._reasoning, self._calls = [], [], NativeCalls()
+            self._has_ended = True
+        said = self._add_part(part, is_whole) if part is not None else self._add_words(choice.text or "", "")
+        self._says_something = self._says_something or said
+        return said or bool(choice.finish_reason)
 
-    def _add_call(self, piece: dict[str, Any]) -> None:
-        at = self._place_of(piece)
-        if at == len(self._calls):
-            self._calls.append({key: value for key, value in piece.items() if key != "index"})
-        else:
-            self._calls[at] = _merged(self._calls[at], piece)
-        for name in ("index", "id"):
-            if isinstance(value := piece.get(name), int | str) and value != "":
-                self._call_at[value] = at
+    def _add_part(self, part: _Part, is_whole: bool) -> bool:
+        thought, words = _words(part.content)
+        thought += "".join(_words(part.reasoning_content or part.reasoning or part.thinking))
+        calls = part.tool_calls or ([{"function": part.function_call}] if part.function_call else [])
+        for call in calls:
+            if is_whole:
+                self._calls.add_whole(call)
+            else:
+                self._calls.add_piece(call)
+        return self._add_words(words or part.refusal or "", thought) or bool(calls)
 
-    def _place_of(self, piece: dict[str, Any]) -> int:
-        """Which call a piece belongs to; one past the last for a new one.
-
-        Ids come first: some servers give every call of a turn the same index. Gemini gives none at all.
-        """
-        call_id, index = piece.get("id"), piece.get("index")
-        if isinstance(call_id, str) and call_id:
-            known = self._call_at.get(call_id)
-            at_index = self._call_at.get(index) if isinstance(index, int) else None
-            if known is None and at_index is not None and (not self._calls[at_index].get("id") or not _names(piece)):
-                return at_index
-            return len(self._calls) if known is None else known
-        if isinstance(index, int):
-            return self._call_at.get(index, len(self._calls))
-        return max(0, len(self._calls) - 1)
+    def _add_words(self, words: str, thought: str) -> bool:
+        self._text.append(words)
+        self._reasoning.append(thought)
+        return bool(words or thought)
 
 
-def _words(content: str | list[dict[str, Any]] | None) -> str:
-    """Text, which some servers send as a list of parts."""
+def _words(content: object) -> tuple[str, str]:
+    """Thinking and text, which some servers send as a list of parts, or as parts within a part."""
+    if isinstance(content, str):
+        return "", content
     if isinstance(content, list):
-        return "".join(str(part.get("text", "")) for part in content if part.get("type") == "text")
-    return content or ""
-
-
-def _names(piece: dict[str, Any]) -> bool:
-    """True for the beginning of a call; what only goes on has no name, even under an id of its own."""
-    function = piece.get("function")
-    return isinstance(function, dict) and bool(function.get("name"))
-
-
-def _merged(call: dict[str, Any], piece: dict[str, Any]) -> dict[str, Any]:
-    """The call so far with one more piece: arguments grow, everything else is said once."""
-    merged = dict(call)
-    for key, value in piece.items():
-        if key == "function" and isinstance(value, dict) and isinstance(known := call.get(key), dict):
-            merged[key] = known | {k: v for k, v in value.items() if v is not None} | _grown(known, value)
-        elif isinstance(value, dict) and isinstance(known := call.get(key), dict):
-            merged[key] = known | value
-        elif value is not None and key != "index" and not call.get(key):
-            merged[key] = value
-    return merged
-
-
-def _grown(known: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    grown: dict[str, Any] = {}
-    before, after = known.get("arguments"), new.get("arguments")
-    if isinstance(before, str) and isinstance(after, str):
-        grown["arguments"] = before + after
-    if known.get("name"):
-        grown["name"] = known["name"]
-    return grown
-
-
-def _whole(call: dict[str, Any]) -> dict[str, Any]:
-    """A tool call with the type that the API wants back; streams leave it out."""
-    return {**call, "type": call.get("type") or "function"}
+        parts = [_words(part) for part in content]
+        return "".join(thought for thought, _ in parts), "".join(words for _, words in parts)
+    if not isinstance(content, dict):
+        return "", ""
+    if str(content.get("type", "")).startswith(("thinking", "reasoning")):
+        inside = content.get("thinking") or content.get("reasoning") or content.get("text")
+        return "".join(_words(inside)), ""
+    return _words(content.get("text")) if content.get("type", "text") in _PLAIN else ("", "")

@@ -15,7 +15,6 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _WHERE = re.compile(r"(?P<model>.+)@(?P<url>https?://.*)", re.S | re.I)
 _NAMED = re.compile(r"(?P<model>.+)@(?P<name>[a-z]+)", re.S)
 _SENDABLE = re.compile(r"[\x21-\x7e]+")
-_SHORTEST_SECRET = 8
 
 
 @dataclass(frozen=True)
@@ -130,17 +129,3 @@ def _known(scheme: str, host: str) -> Server | None:
         if server.needs_key and (known.scheme, known.hostname) == (scheme, host.lower()):
             return server
     return None
-
-
-def without_key(text: str, key: str) -> str:
-    """The text with every trace of the key taken out, for errors: servers like to repeat the key they refuse.
-
-    Any eight or more of its characters in a row count as a trace.
-    """
-    if not key:
-        return text
-    text = text.replace(key, "[key]")
-    for size in range(len(key) - 1, _SHORTEST_SECRET - 1, -1):
-        for start in range(len(key) - size + 1):
-            text = text.replace(key[start : start + size], "[key]")
-    return text

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from agent.commands.outcome import summary_json
 from agent.commands.playing import add_playing_options, play
+from agent.paths import readable
 from agent.trajectory import Question
 
 if TYPE_CHECKING:
@@ -23,5 +24,5 @@ def add(commands: "Commands") -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    question = Question(options.video, options.question, tuple(options.option))
+    question = Question(readable(options.video), options.question, tuple(options.option))
     return play(options, question, summary_json, verify=not options.no_verify)

@@ -36,6 +36,13 @@ def add_model_options(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--timeout-seconds", type=float, default=_DEFAULTS.timeout_seconds, metavar="N", help="without a sign of life"
     )
+    group.add_argument(
+        "--max-request-seconds",
+        type=float,
+        default=_DEFAULTS.max_request_seconds,
+        metavar="N",
+        help="one request in all, however slowly the model writes; --max-seconds bounds the whole question",
+    )
     group.add_argument("--concurrency", type=int, default=_DEFAULTS.concurrency, metavar="N", help="requests at once")
     group.add_argument("--adapter", default="", metavar="FOLDER", help="LoRA adapter, for models in process")
 

@@ -3,9 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from agent.commands.asking_a_model import add_model_options, policy_options
+from agent.terminal import Screen
 
 if TYPE_CHECKING:
     from agent.commands import Commands
@@ -30,9 +29,9 @@ def _run(options: argparse.Namespace) -> int:
     if options.policy is None:
         from agent.doctor import print_checkup
 
-        return print_checkup(Console(), as_json=options.json)
+        return print_checkup(Screen(), as_json=options.json)
     from agent.parity.page import examine
     from agent.policy import open_policy
 
     policy = open_policy(options.policy, policy_options(options))
-    return examine(policy, Console(), Console(stderr=True), as_json=options.json)
+    return examine(policy, Screen(), Screen(stderr=True), as_json=options.json)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from agent.commands.playing import add_playing_options, play
 from agent.commands.schema import add_schema_option
+from agent.paths import readable
 from agent.trajectory import Question
 
 if TYPE_CHECKING:
@@ -28,4 +29,4 @@ def add(commands: "Commands") -> None:
 def _run(options: argparse.Namespace) -> int:
     from agent.published import explanation_json
 
-    return play(options, Question(options.video, options.what, task="explain"), explanation_json)
+    return play(options, Question(readable(options.video), options.what, task="explain"), explanation_json)

@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
-from agent.commands.outcome import EXIT_BAD_INPUT
+from agent.commands.playing import add_picture_stream_option
+from agent.ending import EXIT_BAD_INPUT, EXIT_BUG
+from agent.terminal import Screen
 
 if TYPE_CHECKING:
     from agent.commands import Commands
@@ -17,6 +17,10 @@ def add(commands: "Commands") -> None:
     index = commands.add_parser("index", help="index videos ahead of questions, or prune the cache")
     index.add_argument("paths", nargs="*", metavar="VIDEO|FOLDER")
     index.add_argument("--encoder", default=None, metavar="SPEC")
+    add_picture_stream_option(index)
+    index.add_argument(
+        "--audio", type=int, default=None, metavar="N", help="recognise the speech of sound track N too, from 1"
+    )
     index.add_argument("--prune", action="store_true", help="remove what was least recently used, past the size limit")
     index.add_argument("--max-gigabytes", type=float, default=None, metavar="N", help="size limit of the cache")
     index.set_defaults(run=_run)
@@ -27,8 +31,12 @@ def _run(options: argparse.Namespace) -> int:
 
     if not options.paths and not options.prune:
         raise ValueError("name a video or a folder to index, or --prune")
-    progress = Console(stderr=True)
-    failed = index_all([Path(path) for path in options.paths], options.encoder, progress)
+    progress = Screen(stderr=True)
+    failed = index_all(
+        [Path(path) for path in options.paths], options.encoder, progress, options.picture_stream, options.audio
+    )
     if options.prune:
         prune_cache(options.max_gigabytes, progress)
+    if any(failure.is_bug for failure in failed):
+        return EXIT_BUG
     return EXIT_BAD_INPUT if failed else 0

@@ -1,27 +1,17 @@
 """What the commands have in common once a trajectory has ended: files, JSON, exit status."""
 
 import argparse
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
+from agent.ending import BUG, EXIT_BUG, EXIT_CANNOT_TELL, EXIT_INTERRUPTED, EXIT_NO_ANSWER, EXIT_POLICY_FAILED
+from agent.outputs import write_output
+from agent.terminal import json_text
 from agent.trajectory import Stop, Trajectory, to_json
 from tools.observation import FrameRef
-
-EXIT_NO_ANSWER = 1
-EXIT_BAD_INPUT = 2
-EXIT_CANNOT_TELL = 3
-EXIT_POLICY_FAILED = 69
-EXIT_BUG = 70
-EXIT_INTERRUPTED = 130
-
-
-def check_writable(path: str | None) -> None:
-    """Fails before the work, not after it."""
-    if path is not None and not Path(path).absolute().parent.is_dir():
-        raise ValueError(f"can't write {path}: {Path(path).absolute().parent} is not a folder")
 
 
 def write_files(
@@ -31,17 +21,17 @@ def write_files(
     from agent.report import write_report
 
     if options.save:
-        Path(options.save).write_text(to_json(trajectory, indent=1) + "\n", encoding="utf-8")
+        write_output(options.save, to_json(trajectory, indent=1) + "\n")
     if options.report:
         write_report(trajectory, Path(options.report), picture)
-        progress.print(f"the report is in {options.report}", style="dim", highlight=False, soft_wrap=True)
+        progress.print(escape(f"the report is in {options.report}"), style="dim", highlight=False, soft_wrap=True)
 
 
 def exit_status(trajectory: Trajectory, progress: Console) -> int:
     """The exit status that a trajectory stands for, with what went wrong said on stderr."""
     if trajectory.stop is Stop.CRASHED:
         progress.print(trajectory.error, style="red", highlight=False, markup=False, soft_wrap=True)
-        progress.print("agent: this is a bug of ours; the trajectory up to it is kept", style="red")
+        progress.print(f"agent: {BUG}", style="red", highlight=False, soft_wrap=True)
         return EXIT_BUG
     if trajectory.stop is Stop.POLICY_FAILED:
         progress.print(f"agent: {trajectory.error}", style="red", highlight=False, markup=False, soft_wrap=True)
@@ -49,6 +39,8 @@ def exit_status(trajectory: Trajectory, progress: Console) -> int:
     if trajectory.stop is Stop.INTERRUPTED:
         progress.print("agent: interrupted; go on with --resume", highlight=False)
         return EXIT_INTERRUPTED
+    if trajectory.error:  # why a limit left no answer
+        progress.print(f"agent: {trajectory.error}", style="red", highlight=False, markup=False, soft_wrap=True)
     if trajectory.answer is None:
         return EXIT_NO_ANSWER
     return EXIT_CANNOT_TELL if trajectory.answer.cannot_tell else 0
@@ -83,4 +75,4 @@ def summary_json(trajectory: Trajectory) -> str:
         "video": asdict(trajectory.facts) | {"path": trajectory.question.video},
         "question": asdict(trajectory.question),
     }
-    return json.dumps(summary, ensure_ascii=False)
+    return json_text(summary)

@@ -1,15 +1,17 @@
 """What the commands that play a question share: their options, and the run from opened video to exit status."""
 
 import argparse
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from agent.commands.asking_a_model import add_model_options, policy_options
-from agent.commands.outcome import check_writable, exit_status, write_files
+from agent.commands.outcome import exit_status, write_files
+from agent.outputs import check_writable
 from agent.policy import PolicyOptions
+from agent.terminal import Screen
 from agent.trajectory import Limits, Question, Trajectory
 
 if TYPE_CHECKING:
@@ -44,6 +46,10 @@ def add_playing_options(command: argparse.ArgumentParser) -> None:
         "--encoder", default=None, metavar="SPEC", help="of the frame index: auto, packaged, open_clip:MODEL"
     )
     command.add_argument("--subtitles", metavar="FILE", help="srt, vtt or ass")
+    add_picture_stream_option(command)
+    command.add_argument(
+        "--audio", type=int, default=None, metavar="N", help="hear sound track N, from 1; without it, one with speech"
+    )
     command.add_argument("--resume", action="store_true", help="go on with this very question where it was interrupted")
     command.add_argument("--json", action="store_true", help="one JSON object on stdout and nothing else")
     command.add_argument(
@@ -51,6 +57,18 @@ def add_playing_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--save", metavar="FILE.json", help="write the trajectory, for replay")
     add_model_options(command)
+
+
+def add_picture_stream_option(command: argparse.ArgumentParser) -> None:
+    """Declares which of a file's streams of moving pictures is looked at."""
+    command.add_argument(
+        "--video",
+        dest="picture_stream",
+        type=int,
+        default=None,
+        metavar="N",
+        help="which stream of pictures, counted from 1, in a file with several; by default its main one",
+    )
 
 
 def play(
@@ -70,7 +88,8 @@ def play(
     from agent.policy import open_policy
     from tools.toolbox import open_toolbox
 
-    progress = Console(stderr=True)
+    progress = Screen(stderr=True)
+    question = replace(question, audio_track=options.audio)
     limits = Limits(
         options.max_turns,
         options.max_frames,
@@ -83,8 +102,8 @@ def play(
         raise ValueError(f"{policy.spec} answers the same each time: --samples is for language models")
     if options.samples != 1 and question.task != "answer":
         raise ValueError(f"to {question.task} there is no answer that runs could agree on: leave --samples out")
-    for path in (options.report, options.save):
-        check_writable(path)
+    check_writable((options.report, options.save), (options.video, options.subtitles))
+    _tell_of_subtitles(options, progress)
     with (
         index_progress(progress) as on_progress,
         open_toolbox(
@@ -92,18 +111,36 @@ def play(
             encoder=options.encoder,
             subtitles=options.subtitles,
             until=question.until_seconds,
+            picture_stream=options.picture_stream,
+            audio=question.audio_track,
             on_progress=on_progress,
         ) as toolbox,
     ):
         if policy.spec == "lite":
             progress.print(ABOUT, style="dim", highlight=False, soft_wrap=True)
         trajectory = _played(options, question, toolbox, policy, limits, verify, Narrator(progress))
-        write_files(options, trajectory, toolbox.picture, progress)
+        unwritten: OSError | None = None
+        try:
+            write_files(options, trajectory, toolbox.picture, progress)
+        except OSError as error:  # a disk that is full by now must not cost the answer
+            unwritten = error
     if options.json:
         print(as_json(trajectory))
     else:
-        print_answer(trajectory, Console())
+        print_answer(trajectory, Screen())
+    if unwritten is not None:
+        raise unwritten
     return exit_status(trajectory, progress)
+
+
+def _tell_of_subtitles(options: argparse.Namespace, progress: Screen) -> None:
+    """Players read a file beside the video unasked; here an answer never rests on a file that nobody named."""
+    from tools.subtitles import subtitles_beside
+
+    beside = subtitles_beside(Path(options.video)) if options.subtitles is None else ()
+    if beside:
+        told = f"subtitles beside the video are not read: --subtitles {shlex.quote(str(beside[0]))} reads them"
+        progress.print(told, style="dim", highlight=False, markup=False, soft_wrap=True)
 
 
 def _played(
@@ -137,8 +174,10 @@ def _played(
     return once(0, 1, limits) if options.samples == 1 else agreed(once, options.samples, limits)
 
 
-def _spec(options: argparse.Namespace, progress: Console) -> str:
+def _spec(options: argparse.Namespace, progress: "Screen") -> str:
     """The policy that was named, or the default with a word on why."""
+    from rich.markup import escape
+
     from agent.defaults import default_policy
 
     if options.policy is not None:
@@ -146,9 +185,9 @@ def _spec(options: argparse.Namespace, progress: Console) -> str:
         return named
     choice = default_policy()
     if choice.spec != "lite":
-        progress.print(f"policy {choice.spec}: {choice.why}", style="dim", highlight=False, soft_wrap=True)
+        progress.print(escape(f"policy {choice.spec}: {choice.why}"), style="dim", highlight=False, soft_wrap=True)
     elif choice.advice:
-        progress.print(f"{choice.why}; {choice.advice}", style="dim", highlight=False, soft_wrap=True)
+        progress.print(escape(f"{choice.why}; {choice.advice}"), style="dim", highlight=False, soft_wrap=True)
     return choice.spec
 
 

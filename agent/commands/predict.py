@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from agent.commands.playing import add_playing_options, play
 from agent.commands.schema import add_schema_option
+from agent.paths import readable
 from agent.trajectory import Question
 
 if TYPE_CHECKING:
@@ -28,5 +29,5 @@ def add(commands: "Commands") -> None:
 def _run(options: argparse.Namespace) -> int:
     from agent.published import forecast_json
 
-    question = Question(options.video, _TEXT, task="predict", until_seconds=options.at)
+    question = Question(readable(options.video), _TEXT, task="predict", until_seconds=options.at)
     return play(options, question, forecast_json)

@@ -3,9 +3,11 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
-from agent.commands.outcome import EXIT_NO_ANSWER, check_writable, write_files
+from agent.commands.outcome import write_files
+from agent.ending import EXIT_NO_ANSWER
+from agent.outputs import check_writable
+from agent.paths import found_again
+from agent.terminal import Screen
 from agent.trajectory import load
 
 if TYPE_CHECKING:
@@ -30,15 +32,18 @@ def _run(options: argparse.Namespace) -> int:
     from tools.toolbox import open_toolbox
 
     recorded = load(options.trajectory)
-    check_writable(options.report)
-    progress = Console(stderr=True)
+    video = options.video or found_again(recorded.question.video)
+    check_writable((options.report, options.save), (video, options.subtitles, options.trajectory))
+    progress = Screen(stderr=True)
     with (
         index_progress(progress) as on_progress,
         open_toolbox(
-            options.video or recorded.question.video,
+            video,
             encoder=options.encoder,
             subtitles=options.subtitles,
             until=recorded.question.until_seconds,
+            picture_stream=recorded.facts.picture_stream,
+            audio=recorded.question.audio_track,
             on_progress=on_progress,
         ) as toolbox,
     ):
@@ -46,7 +51,7 @@ def _run(options: argparse.Namespace) -> int:
         toolbox.index.wait()
         again = replayed(recorded, toolbox)
         write_files(options, again, toolbox.picture, progress)
-    print_answer(again, Console())
+    print_answer(again, Screen())
     found = differences(recorded, again)
     for line in found:
         progress.print(line, highlight=False, markup=False)

@@ -27,5 +27,5 @@ class _PrintSchema(argparse.Action):
         """Prints, and ends the program with status 0."""
         from agent.published import schema_json
 
-        print(schema_json(self.const))
+        print(schema_json(self.const), flush=True)
         parser.exit()

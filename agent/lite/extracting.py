@@ -37,7 +37,7 @@ _DATE = re.compile(
 _VERSION = re.compile(r"\bv?(\d+(?:\.\d+)+(?:[-.]?\w+)?)\b")
 _CLOCK = re.compile(r"(?<![\d:])\d{1,2}:[0-5]\d(?::[0-5]\d)?(?![\d:])")
 _QUOTED = re.compile(r"(?<!\w)[\"“‘'`«]([^\"”’'`»<>]{2,60})[\"”’'`»](?!\w)")
-_CAPITALISED = re.compile(r"\b(?:[A-Z][\w-]+)(?:\s+(?:of|the|de|and|&)?\s*[A-Z][\w-]+)*")
+_CAPITALISED = re.compile(r"\b(?:[A-Z][\w-]+)(?:\s++(?:(?:of|the|de|and|&)\s*+)?[A-Z][\w-]+)*")
 _FILE_NAME = re.compile(r"(?<![\w/@.])[\w-]+\.[a-z][a-z0-9]{1,4}\b(?![\w/@(])")
 _AFTER_PREPOSITION = re.compile(
     r"\b(?:on|about|named|called|with|by|is|at|for|of)\s+((?:the\s+)?[\w-]+(?:\s+[\w-]+)?)$", re.I
@@ -45,7 +45,7 @@ _AFTER_PREPOSITION = re.compile(
 _PROMPT = re.compile(r"^\s*(?:\$|>>>|#|%|[\w.~-]+@[\w.-]+[:~])")
 _NUMBER = re.compile(r"(?<![\w.,:'-])\d+(?:,\d{3})*(?:\.\d+)?(?![\w:]|[.,]\d)")
 _WORD_NUMBER = re.compile(r"\b(?:" + "|".join(NUMBER_WORDS) + r")\b", re.I)
-_LIST = re.compile(r"\d+(?:\s*[,; ]\s*\d+){3,}")
+_LIST = re.compile(r"(?<!\d)\d++(?:(?:\s*+[,;]\s*+|\s++)\d++){3,}")
 
 
 @dataclass(frozen=True)

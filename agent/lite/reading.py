@@ -29,13 +29,15 @@ Wants = Literal[
 ]
 Sense = Literal["speech", "text", "picture"]
 
-_N = r"(\d+(?:\.\d+)?)"
-_SECONDS = r"\s*(?:s|secs?|seconds?)\b"
-_MINUTES = r"\s*(?:m|mins?|minutes?)\b"
+# nothing here is looked for again within a number, nor in two ways within the spaces behind it: with that, long runs of
+# digits or spaces would take the square of their length
+_N = r"(?<!\d)(\d++(?:\.\d++)?)"
+_SECONDS = r"\s*+(?:s|secs?|seconds?)\b"
+_MINUTES = r"\s*+(?:m|mins?|minutes?)\b"
 _CLOCK = r"(\d{1,2}):([0-5]\d)(?::([0-5]\d))?"
-_BETWEEN = re.compile(rf"\b(?:between|from)\s+{_N}(?:{_SECONDS})?\s*(?:and|to|-|–)\s*{_N}{_SECONDS}", re.I)
-_RANGE = re.compile(rf"{_N}\s*(?:s|seconds?)?\s*(?:-|–|to)\s*{_N}{_SECONDS}", re.I)
-_MINUTES_SECONDS = re.compile(rf"{_N}{_MINUTES}(?:\s*(?:and\s*)?{_N}{_SECONDS})?", re.I)
+_BETWEEN = re.compile(rf"\b(?:between|from)\s+{_N}(?:{_SECONDS})?\s*+(?:and|to|-|–)\s*+{_N}{_SECONDS}", re.I)
+_RANGE = re.compile(rf"{_N}\s*+(?:s|seconds?)?\s*+(?:-|–|to)\s*+{_N}{_SECONDS}", re.I)
+_MINUTES_SECONDS = re.compile(rf"{_N}{_MINUTES}(?:\s*+(?:and\s*+)?{_N}{_SECONDS})?", re.I)
 _JUST_SECONDS = re.compile(rf"{_N}{_SECONDS}", re.I)
 _AT_CLOCK = re.compile(rf"\b(?:at|around|about|after|near|timestamp)\s+{_CLOCK}", re.I)
 _FIRST_LAST = re.compile(rf"\b(first|last|final|opening)\s+{_N}{_SECONDS}", re.I)
@@ -138,7 +140,7 @@ def subject_of(text: str) -> str:
     """The content words of a question, without the times in it."""
     for pattern in (_BETWEEN, _RANGE, _MINUTES_SECONDS, _JUST_SECONDS, _AT_CLOCK):
         text = pattern.sub(" ", text)
-    text = re.sub(r"\([^)]*\)", " ", text)
+    text = re.sub(r"\([^()]*\)", " ", text)
     return " ".join(word for word in content_words(text) if word.casefold() not in _ASKED)
 
 
@@ -260,7 +262,8 @@ def _wants_of_text(text: str) -> Wants:
         return "number"
     if re.search(r"\bcolou?r\b", text):
         return "colour"
-    if re.search(r"\b(?:what|how) (?:does|do|did) .*\b(?:say|says|read|describe)\b|\bwritten\b", text):
+    asked = re.search(r"\b(?:what|how) (?:does|do|did) ", text)
+    if (asked and re.search(r"\b(?:say|says|read|describe)\b", text[asked.end() :])) or re.search(r"\bwritten\b", text):
         return "words"
     if re.search(r"\b(?:which|what) (?:\w+ )?(?:words?|captions?|titles?|texts?|sentence|phrase|lines?)\b", text):
         return "words"

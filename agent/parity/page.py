@@ -12,6 +12,7 @@ from agent.parity.measured import Bill, Measured
 from agent.parity.probing import measure
 from agent.parity.verdicts import Row, is_fine, rows
 from agent.policy import Policy
+from agent.terminal import json_text
 
 _SIGNS = {"ok": "[green]ok[/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}
 
@@ -29,7 +30,7 @@ def examine(policy: Policy, console: Console, progress: Console, *, as_json: boo
     measured = measure(policy, secrets.randbelow(2**31), lambda what: _say(progress, f"asking: {what}"))
     judged = rows(measured)
     if as_json:
-        print(json.dumps(_as_dict(measured, judged), ensure_ascii=False, default=sorted))
+        print(json_text(json.loads(json.dumps(_as_dict(measured, judged), default=sorted))))
     else:
         _print_table(measured, judged, console)
     return 0 if is_fine(judged) else 1
@@ -43,7 +44,7 @@ def _as_dict(measured: Measured, judged: tuple[Row, ...]) -> dict[str, object]:
 
 def _print_no_model(spec: str, console: Console, as_json: bool) -> None:
     if as_json:
-        print(json.dumps({"policy": spec, "is_fine": True, "rows": [], "measured": None}))
+        print(json_text({"policy": spec, "is_fine": True, "rows": [], "measured": None}))
     else:
         _say(console, f"{spec} is no language model: there is nothing to probe.")
 

@@ -83,6 +83,8 @@ def measure(policy: Policy, seed: int, on_request: Callable[[str], None] = lambd
     Raises:
         PolicyError: no request goes through, with pictures or without.
     """
+    if isinstance(policy, HttpPolicy):
+        policy.makes_room = False
     return _Probe(policy, seed, on_request).measured()
 
 

@@ -15,7 +15,7 @@ CALL_BOX = (0.25, 0.25, 0.75, 0.75)
 
 _Number = TypeVar("_Number", int, float)
 _NUMBER = re.compile(r"(?<![\d.])\d{4}(?!\d)")
-_PAIR = re.compile(r"(?<![\d.])(\d{1,2}(?:\.\d{1,2})?)\s*(?:s|seconds?|sec)?\s*[=:]\s*(\d{4})(?!\d)")
+_PAIR = re.compile(r"(?<![\d.])(\d{1,2}(?:\.\d{1,2})?)\s*+(?:s|seconds?|sec)?\s*+[=:]\s*+(\d{4})(?!\d)")
 
 
 @dataclass(frozen=True)

@@ -194,7 +194,8 @@ def _server(dialect: Dialect | None) -> Iterator[Row]:
     refused = f"; it does not take {', '.join(sorted(dialect.refused))}" if dialect.refused else ""
     greedy = {"temperature", "seed"} & dialect.refused
     advice = "replies can't be made the same each time" if greedy else ""
-    yield Row("server", pictures + refused, "warn" if greedy else "ok", advice)
+    cures = f"; asked for otherwise: {', '.join(dialect.adapted)}" if dialect.adapted else ""
+    yield Row("server", pictures + refused + cures, "warn" if greedy else "ok", advice)
 
 
 def _tokens(measured: Measured) -> Row:

@@ -24,6 +24,7 @@ from evals.benchmarks.records import Record, json_rows
 from evals.extraction.by_gold import official_cgbench
 from evals.extraction.ranked import lmms_mcq
 from evals.extraction.spans import official_cgbench_spans, strict_cgbench_spans
+from evals.inside import inside
 from evals.scoring import Score
 from evals.spans import Span, union_iou
 
@@ -62,13 +63,13 @@ def load(
 def _item(folder: Path, row: Record, *, clue_only: bool, kind: Kind) -> Item:
     video, number, options = row.name("video_uid"), row.name("qid"), row.texts("choices")
     right = row.letter("right_answer", len(options))
-    subtitles = folder / "cg_subtitles" / f"{video}.srt"
-    whole = video_file(folder / "cg_videos_720p", video)
+    subtitles = inside(folder / "cg_subtitles", f"{video}.srt", row.place)
+    whole = video_file(folder / "cg_videos_720p", video, row.place)
     duration = row.number("duration")
     return Item(
         id=number,
         kind=kind,
-        video=video_file(folder / "cg_clue_videos", number) if clue_only else whole,
+        video=video_file(folder / "cg_clue_videos", number, row.place) if clue_only else whole,
         cluster=video,
         text=row.text("question"),
         place=row.place,

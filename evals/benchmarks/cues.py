@@ -12,8 +12,8 @@ from typing import Any
 
 from evals.benchmarks.records import Record, json_rows
 
-_TIMES = re.compile(r"(\d+):(\d\d):(\d\d)[,.](\d{3})\s*-->\s*(\d+):(\d\d):(\d\d)[,.](\d{3})")
-_FONT = re.compile(r'<font color="white" size=".72c">(.*?)</font>')
+_TIMES = re.compile(r"(?<!\d)(\d++):(\d\d):(\d\d)[,.](\d{3})\s*-->\s*(\d+):(\d\d):(\d\d)[,.](\d{3})")
+_FONT, _FONT_ENDS = re.compile(r'<font color="white" size=".72c">'), "</font>"
 _SHORT_SECONDS = 1.0
 
 
@@ -42,7 +42,17 @@ def read_srt(path: Path) -> tuple[Cue, ...]:
 
 def plain(text: str) -> str:
     """A cue's text without markup."""
-    return re.sub(r"<[^>\n]+>", "", text).strip()
+    return "\n".join(map(_without_tags, text.split("\n"))).strip()
+
+
+def _without_tags(line: str) -> str:
+    """The line without `<...>`, as by `<[^>]+>`; `<>` is none."""
+    kept, at = [], 0
+    while (start := line.find("<", at)) >= 0 and (stop := line.find(">", start)) >= 0:
+        is_empty = stop == start + 1
+        kept.append(line[at : start + is_empty])
+        at = start + 1 if is_empty else stop + 1
+    return "".join(kept) + line[at:]
 
 
 def official_lines(cues: Sequence[Cue], seen_seconds: Sequence[float]) -> list[str]:
@@ -62,7 +72,15 @@ def lmms_lines(cues: Sequence[Cue], seen_seconds: Sequence[float]) -> list[str]:
     It has them in no order; here they are in that of the file.
     """
     shown = [c for c in cues if any(c.start_seconds <= t < c.stop_seconds for t in seen_seconds)]
-    return [found[1] for cue in shown if (found := _FONT.search(cue.text))]
+    return [text for cue in shown if (text := _in_font(cue.text)) is not None]
+
+
+def _in_font(text: str) -> str | None:
+    """What stands in the first font tag that ends on its line; None without one."""
+    for line in text.split("\n"):
+        if (opening := _FONT.search(line)) is not None and (stop := line.find(_FONT_ENDS, opening.end())) >= 0:
+            return line[opening.end() : stop]
+    return None
 
 
 def longvideobench_cues(path: Path, offset_seconds: float, duration_seconds: float) -> tuple[Cue, ...]:

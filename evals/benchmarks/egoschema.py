@@ -14,6 +14,7 @@ from evals.benchmarks.metrics import score_metrics
 from evals.benchmarks.records import Place, Record, json_rows, read_json
 from evals.extraction.mmmu import lmms_egoschema
 from evals.extraction.strict import strict_letter
+from tools.plain_data import loads_json
 
 _SECONDS = 180.0
 _NO_ANSWER = -1
@@ -39,7 +40,7 @@ def _item(folder: Path, answers: Record, row: Record) -> Item:
     return Item(
         id=key,
         kind="choice",
-        video=video_file(folder / "videos", key),
+        video=video_file(folder / "videos", key, row.place),
         cluster=key,
         text=row.text("question"),
         place=row.place,
@@ -70,7 +71,7 @@ def write_submission(items: Sequence[Item], said: Mapping[str, str]) -> str:
 
 def read_submission(text: str) -> dict[str, str]:
     """The letters by q_uid, "" for none."""
-    return {key: "" if index == _NO_ANSWER else "ABCDE"[index] for key, index in json.loads(text).items()}
+    return {key: "" if index == _NO_ANSWER else "ABCDE"[index] for key, index in loads_json(text).items()}
 
 
 _SUBMISSION = Submission(write_submission, read_submission)

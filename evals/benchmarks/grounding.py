@@ -61,7 +61,7 @@ def _item(
     return Item(
         id=item_id,
         kind="span",
-        video=video_file(videos, video),
+        video=video_file(videos, video, place),
         cluster=video,
         text=text,
         place=place,

@@ -9,6 +9,7 @@ from typing import Literal
 from agent.trajectory import Answer, Question
 from evals.benchmarks.records import Place
 from evals.example import Example
+from evals.inside import inside
 from evals.spans import Span
 
 Kind = Literal["choice", "open", "span"]
@@ -130,6 +131,12 @@ def first_existing(*paths: Path) -> Path:
     return next((path for path in paths if path.exists()), paths[0])
 
 
-def video_file(folder: Path, stem: str) -> Path:
-    """The video of that name, whatever its ending; the .mp4 where there is none."""
-    return first_existing(*(folder / f"{stem}{ending}" for ending in (".mp4", ".MP4", ".mkv", ".webm", ".avi")))
+def video_file(folder: Path, stem: str, place: Place) -> Path:
+    """The video of that name, whatever its ending; the .mp4 where there is none.
+
+    Raises:
+        ValueError: the name leads out of the folder; says where it stands.
+    """
+    paths = (inside(folder, f"{stem}{ending}", place) for ending in (".mp4", ".MP4", ".mkv", ".webm", ".avi"))
+    usual = next(paths)
+    return usual if usual.exists() else next((path for path in paths if path.exists()), usual)

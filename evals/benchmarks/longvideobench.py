@@ -14,6 +14,7 @@ from evals.benchmarks.item import Item
 from evals.benchmarks.metrics import score_metrics
 from evals.benchmarks.records import Record, json_rows
 from evals.extraction.first_letter import lmms_longvideobench
+from tools.plain_data import loads_json
 
 _ASK = "Answer with the option's letter from the given choices directly.\n"
 _HIDDEN = -1
@@ -31,11 +32,11 @@ def _item(folder: Path, row: Record) -> Item:
     right = None if choice == _HIDDEN else choice
     if right is not None and not 0 <= right < len(options):
         raise row.damaged("correct_choice", f"an index of {len(options)} candidates", right)
-    subtitles = folder / "subtitles" / row.text("subtitle_path")
+    subtitles = row.file("subtitle_path", folder / "subtitles")
     return Item(
         id=row.text("id"),
         kind="choice",
-        video=folder / "videos" / row.text("video_path"),
+        video=row.file("video_path", folder / "videos"),
         cluster=row.text("video_id"),
         text=row.text("question"),
         place=row.place,
@@ -79,7 +80,7 @@ def write_submission(items: Sequence[Item], said: Mapping[str, str]) -> str:
 
 def read_submission(text: str) -> dict[str, str]:
     """The letters by question id."""
-    return {str(key): str(value) for key, value in json.loads(text).items()}
+    return {str(key): str(value) for key, value in loads_json(text).items()}
 
 
 LONGVIDEOBENCH = Benchmark(partial(load, file="lvb_val.json"), prompt, spell_letter, score, score_metrics(score))

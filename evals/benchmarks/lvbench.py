@@ -17,7 +17,10 @@ from evals.extraction.first_letter import official_lvbench
 from evals.extraction.ranked import lmms_mcq
 from evals.scoring import Score
 from evals.spans import Span
+from tools.plain_data import loads_json
 
+# from where a space begins, so that no place within it is tried again
+_OPTION = re.compile(r"(?<!\s)[^\S\n]*+\n\s*+\([A-Z]\)\s*+")
 _SHORT_NAMES = {
     "key information retrieval": "KIR",
     "event understanding": "EU",
@@ -39,7 +42,7 @@ def load(folder: Path) -> tuple[Item, ...]:
 
 
 def _item(folder: Path, video: Record, row: Record) -> Item:
-    text, *options = re.split(r"\n\s*\([A-Z]\)\s*", row.text("question"))
+    text, *options = _OPTION.split(row.text("question"))
     if len(options) < 2:
         raise row.damaged("question", "options as lines that start with (A), (B)", row.text("question"))
     right = row.letter("answer", len(options))
@@ -48,7 +51,7 @@ def _item(folder: Path, video: Record, row: Record) -> Item:
     return Item(
         id=row.name("uid"),
         kind="choice",
-        video=video_file(folder / "videos", video.text("key")),
+        video=video_file(folder / "videos", video.text("key"), video.place),
         cluster=video.text("key"),
         text=text.strip(),
         place=row.place,
@@ -95,7 +98,7 @@ def write_submission(items: Sequence[Item], said: Mapping[str, str]) -> str:
 
 def read_submission(text: str) -> dict[str, str]:
     """The letters by uid."""
-    return {str(key): str(value) for key, value in json.loads(text).items()}
+    return {str(key): str(value) for key, value in loads_json(text).items()}
 
 
 LVBENCH = Benchmark(

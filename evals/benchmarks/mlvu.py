@@ -24,6 +24,7 @@ from evals.benchmarks.records import Record, json_rows
 from evals.extraction.by_gold import official_mlvu
 from evals.extraction.ranked import lmms_mcq
 from evals.scoring import Score
+from tools.plain_data import loads_json
 
 _CHOICE_FILES = (
     *("1_plotQA", "2_needle", "3_ego", "4_count"),
@@ -57,7 +58,7 @@ def load_written(folder: Path) -> tuple[Item, ...]:
         Item(
             id=f"{name}_{row.place.row}",
             kind="open",
-            video=folder / "video" / name / row.text("video"),
+            video=row.file("video", folder / "video" / name),
             cluster=row.text("video"),
             text=row.text("question"),
             place=row.place,
@@ -78,7 +79,7 @@ def _choice(videos: Path, item_id: str, row: Record) -> Item:
     return Item(
         id=item_id,
         kind="choice",
-        video=videos / row.text("video"),
+        video=row.file("video", videos),
         cluster=row.text("video"),
         text=row.text("question"),
         place=row.place,
@@ -129,7 +130,7 @@ def write_submission(items: Sequence[Item], said: Mapping[str, str]) -> str:
 
 def read_submission(text: str) -> dict[str, str]:
     """The options by question id."""
-    return {row["question_id"]: row["option"] for row in json.loads(text)}
+    return {row["question_id"]: row["option"] for row in loads_json(text)}
 
 
 MLVU = Benchmark(load_dev, prompt, spell_letter, score, score_metrics(score, task_mean="task"))

@@ -20,6 +20,7 @@ from evals.benchmarks.item import Item, Reply
 from evals.benchmarks.metrics import score_metrics
 from evals.benchmarks.records import Record, json_rows
 from evals.extraction.by_gold import lmms_mmvu_choice, lmms_mmvu_open
+from evals.inside import inside
 from evals.scoring import Score
 
 _DISCIPLINES = {
@@ -48,7 +49,7 @@ def _item(folder: Path, row: Record) -> Item:
     return Item(
         id=row.text("id"),
         kind="choice" if is_choice else "open",
-        video=folder.joinpath(*parts),
+        video=inside(folder, "/".join(parts), row.place),
         cluster="/".join(parts[1:]),
         text=row.text("question"),
         place=row.place,

@@ -19,6 +19,7 @@ from evals.benchmarks.item import Item, first_existing
 from evals.benchmarks.metrics import score_metrics
 from evals.benchmarks.records import Place, Record, json_rows, read_json
 from evals.extraction.by_gold import lmms_mvbench, official_mvbench
+from evals.inside import inside
 from evals.scoring import Score
 
 _FOLDERS = {
@@ -60,7 +61,7 @@ def load_main(folder: Path) -> tuple[Item, ...]:
     items = []
     for task, videos in _FOLDERS.items():
         for row in json_rows(folder / "json" / f"{task}.json"):
-            items.append(_item(row, task, _media(folder, videos, row.text("video")), is_cut=False))
+            items.append(_item(row, task, _media(folder, videos, row), is_cut=False))
     return tuple(items)
 
 
@@ -72,7 +73,7 @@ def load_cut(folder: Path) -> tuple[Item, ...]:
     for task in tasks:
         for number, values in enumerate(Record(data.place, tasks).rows(task), start=1):
             row = Record(Place(f"test.json, {task}", number), values.values)
-            media = _media(folder, Record(data.place, folders).text(task), row.text("video"))
+            media = _media(folder, Record(data.place, folders).text(task), row)
             items.append(_item(row, task, media, is_cut=True))
     return tuple(items)
 
@@ -98,10 +99,11 @@ def _item(row: Record, task: str, media: Path, *, is_cut: bool) -> Item:
     )
 
 
-def _media(folder: Path, videos: str, name: str) -> Path:
+def _media(folder: Path, videos: str, row: Record) -> Path:
     """Where it lies: the zips unpack to several trees, and CLEVRER's to a folder for each thousand."""
-    trees = [folder / tree / videos for tree in ("", "video", "data0613", "video/data0613")]
-    paths = [tree / name for tree in trees]
+    name = row.text("video")
+    trees = [inside(folder / tree, videos, row.place) for tree in ("", "video", "data0613", "video/data0613")]
+    paths = [inside(tree, name, row.place) for tree in trees]
     if number := re.fullmatch(r"video_(\d{5})\.mp4", name):
         first = int(number[1]) // 1000 * 1000
         paths += [tree / f"video_{first}-{first + 1000}" / name for tree in trees]

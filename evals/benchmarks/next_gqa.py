@@ -20,6 +20,7 @@ from evals.extraction.spans import spell_span, strict_span
 from evals.extraction.strict import strict_letter
 from evals.scoring import Score
 from evals.spans import Span
+from tools.plain_data import loads_json
 
 
 def load(folder: Path, split: str) -> tuple[Item, ...]:
@@ -38,7 +39,7 @@ def _item(folder: Path, files: Record, spans: Record, row: Record) -> Item:
     return Item(
         id=f"{video}_{number}",
         kind="choice",
-        video=video_file(folder / "videos", files.text(video)),
+        video=video_file(folder / "videos", files.text(video), row.place),
         cluster=video,
         text=row.text("question"),
         place=row.place,
@@ -123,9 +124,9 @@ def write_predictions(items: Sequence[Item], said: Mapping[str, str]) -> tuple[s
 
 def read_predictions(spans: str, chosen: str) -> dict[str, str]:
     """The answers out of those two files, spelled as here."""
-    found = json.loads(spans)
+    found = loads_json(spans)
     said = {}
-    for key, row in json.loads(chosen).items():
+    for key, row in loads_json(chosen).items():
         letter = "ABCDE"[row["prediction"]]
         said[key] = f"{letter} {spell_span(found[key])}" if key in found else letter
     return said

@@ -38,7 +38,7 @@ def _item(folder: Path, files: Record, row: Record) -> Item:
     return Item(
         id=f"{video}_{row.text('qid')}",
         kind="choice",
-        video=video_file(folder / "videos", files.text(video)),
+        video=video_file(folder / "videos", files.text(video), row.place),
         cluster=video,
         text=row.text("question").strip(),
         place=row.place,

@@ -1,7 +1,6 @@
 """Rows of annotation files, read with care: what is damaged is named by file, row and key."""
 
 import csv
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -9,6 +8,9 @@ from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
 from typing import Any
+
+from evals.inside import inside
+from tools.plain_data import loads_json
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,10 @@ class Record:
             raise self.damaged(key, f"a letter of {option_count} options", value)
         return index
 
+    def file(self, key: str, folder: Path) -> Path:
+        """The file inside a folder that a text names, whether it is there or not."""
+        return inside(folder, self.text(key), f"{self.place}: {key}")
+
     def damaged(self, key: str, wanted: str, got: object) -> ValueError:
         """The error for a value that is not what it must be."""
         return ValueError(f"{self.place}: {key}: need {wanted}, got {str(got)[:80]!r}; fetch the file again")
@@ -109,9 +115,10 @@ class Record:
 
 def read_json(path: Path) -> Any:
     """What the file holds; ValueError says what is wrong with it."""
+    text = _content(path)
     try:
-        return json.loads(_content(path))
-    except json.JSONDecodeError as error:
+        return loads_json(text)
+    except ValueError as error:
         raise ValueError(f"{path} is not JSON: {error}; fetch it again") from error
 
 
@@ -133,9 +140,10 @@ def _jsonl_records(path: Path) -> Iterator[Record]:
         if not line.strip():
             continue
         try:
-            yield _record(path, number, json.loads(line))
-        except json.JSONDecodeError as error:
+            row = loads_json(line)
+        except ValueError as error:
             raise ValueError(f"{path}, row {number} is not JSON: {error}; fetch it again") from error
+        yield _record(path, number, row)
 
 
 def csv_rows(path: Path) -> tuple[Record, ...]:
@@ -171,7 +179,10 @@ def _record(path: Path, number: int, row: object) -> Record:
 
 def _content(path: Path) -> str:
     _exists(path)
-    return path.read_text(encoding="utf-8")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text: {error}; fetch it again") from error
 
 
 def _exists(path: Path) -> None:

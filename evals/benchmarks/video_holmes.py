@@ -38,7 +38,7 @@ def _item(videos: Path, row: Record) -> Item:
     return Item(
         id=row.name("Question ID"),
         kind="choice",
-        video=video_file(videos, row.text("video ID")),
+        video=video_file(videos, row.text("video ID"), row.place),
         cluster=row.text("video ID"),
         text=row.text("Question"),
         place=row.place,

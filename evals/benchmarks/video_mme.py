@@ -17,6 +17,8 @@ from evals.benchmarks.metrics import score_metrics
 from evals.benchmarks.records import Record, json_rows, parquet_rows
 from evals.extraction.first_letter import official_videomme, vlm_videomme
 from evals.extraction.ranked import lmms_mcq
+from evals.inside import inside
+from tools.plain_data import loads_json
 
 _PARQUET = Path("videomme", "test-00000-of-00001.parquet")
 _GROUPED = "output_test_template.json"
@@ -47,11 +49,11 @@ def load(folder: Path, *, has_subtitles: bool = False) -> tuple[Item, ...]:
 def _item(folder: Path, row: Record, file_id: str, *, has_subtitles: bool) -> Item:
     options = tuple(re.sub(r"^[A-D]\.\s*", "", option) for option in row.texts("options"))
     right = row.letter("answer", len(options))
-    subtitles = folder / "subtitle" / f"{file_id}.srt"
+    subtitles = inside(folder / "subtitle", f"{file_id}.srt", row.place)
     return Item(
         id=row.name("question_id"),
         kind="choice",
-        video=video_file(folder / "data", file_id),
+        video=video_file(folder / "data", file_id, row.place),
         cluster=row.name("video_id"),
         text=row.text("question"),
         place=row.place,
@@ -101,7 +103,7 @@ def write_submission(items: Sequence[Item], said: Mapping[str, str]) -> str:
 
 def read_submission(text: str) -> dict[str, str]:
     """The responses by question id."""
-    return {q["question_id"]: q["response"] for video in json.loads(text) for q in video["questions"]}
+    return {q["question_id"]: q["response"] for video in loads_json(text) for q in video["questions"]}
 
 
 _PROFILES: tuple[Profile, ...] = ("strict", "official", "lmms", "vlm")

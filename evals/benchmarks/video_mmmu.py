@@ -59,12 +59,12 @@ def _item(folder: Path, track: str, row: Record, *, question_only: bool) -> Item
     options = _without_letters(row.texts("options"))
     right = row.letter("answer", len(options)) if options else None
     discipline = _DISCIPLINE[subject]
-    lecture = video_file(folder / discipline, item_id)
+    lecture = video_file(folder / discipline, item_id, row.place)
     picture = row.values.get("image")
     return Item(
         id=item_id,
         kind="choice" if options else "open",
-        video=video_file(folder / "question_only", f"{item_id}_image") if question_only else lecture,
+        video=video_file(folder / "question_only", f"{item_id}_image", row.place) if question_only else lecture,
         cluster=item_id,
         text=row.text("question"),
         place=row.place,

@@ -6,7 +6,6 @@ python -m evals.run composed --data FOLDER --policy lite --out RUN
 
 import argparse
 import shutil
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import get_args
 
-from evals.command_line import ended, given, say
+from evals.command_line import end, given, say
 from evals.composed.drawn import DRAWN
 from evals.composed.episode import compose
 from evals.composed.families import QUESTIONS_A_VIDEO
@@ -99,5 +98,4 @@ def _parsed(arguments: Sequence[str] | None) -> Config:
 
 
 if __name__ == "__main__":
-    config = _parsed(None)
-    sys.exit(ended("evals.composed", lambda: f"{main(config, given('evals.composed'), say)} questions"))
+    end("evals.composed", lambda: f"{main(_parsed(None), given('evals.composed'), say)} questions")

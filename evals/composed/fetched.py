@@ -11,7 +11,6 @@ The folder is for use, not for handing on: the stamps and some footage may not b
 
 import argparse
 import hashlib
-import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
@@ -20,7 +19,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from evals.command_line import ended, say
+from evals.command_line import end, say
 from evals.composed.drawn_needles import DrawnNeedles
 from evals.composed.material_folder import CLIP_FPS, CLIPS, CUTOUTS, MANIFEST
 from tools.frame_store import PICTURES, FrameStoreWriter
@@ -177,5 +176,4 @@ def _parsed(arguments: Sequence[str] | None) -> Config:
 
 
 if __name__ == "__main__":
-    config = _parsed(None)
-    sys.exit(ended("evals.composed.fetched", lambda: f"{len(main(config, say))} entries"))
+    end("evals.composed.fetched", lambda: f"{len(main(_parsed(None), say))} entries")

@@ -29,8 +29,10 @@ class StoredClips:
 
     def __init__(self, folder: Path) -> None:
         self._stores = {path.parent.name: FrameStore(path.parent) for path in sorted(folder.glob(f"*/{RECORDS}"))}
-        for store in self._stores.values():
+        for name, store in self._stores.items():
             weakref.finalize(self, store.close)
+            if not len(store):
+                raise ValueError(f"{folder / name} holds no frames that can be read: fetch the material again")
 
     @property
     def names(self) -> tuple[str, ...]:

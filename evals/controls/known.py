@@ -1,6 +1,5 @@
 """What composed sets know of their questions, read from the `known.jsonl` beside their questions file."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from evals.controls.subject import Shown, Subject
 from evals.example import Example
 from tools.observation import Box
+from tools.plain_data import loads_json
 
 _Fraction = Annotated[float, Field(ge=0, le=1)]
 _Sides = tuple[_Fraction, _Fraction, _Fraction, _Fraction]
@@ -55,11 +55,11 @@ def load_known(path: str | Path, examples: Sequence[Example]) -> tuple[Subject, 
 
 def _subject(path: str | Path, number: int, line: str, example: Example) -> Subject:
     try:
-        known = _Line.model_validate(json.loads(line))
+        known = _Line.model_validate(loads_json(line))
     except ValidationError as error:
         first = error.errors()[0]
         raise ValueError(f"{path}, line {number}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    except json.JSONDecodeError as error:
+    except ValueError as error:
         raise ValueError(f"{path}, line {number}: {error}") from error
     if Path(known.video).name != Path(example.question.video).name:
         raise ValueError(f"{path}, line {number} is about {known.video}, question {example.question.id} is not")

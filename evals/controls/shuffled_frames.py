@@ -53,7 +53,7 @@ class ShuffledFrames:
             raise ValueError(f"{source.path} has one frame: there is no order to change")
         self._source = source
         self.path = source.path
-        self.start_offset_seconds = source.start_offset_seconds
+        self.clock = source.clock
         self.until_seconds = source.until_seconds
         self.info = replace(source.info, codec="shuffled")
 

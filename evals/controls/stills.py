@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.clock import StreamClock
 from tools.footage import Footage
 from tools.observation import Box
 from tools.sampling import crop, fit_within
@@ -40,7 +41,7 @@ class Stills:
     """Stills of a video, as a video of the same length and shape. It does not close the one they are from."""
 
     until_seconds = None
-    start_offset_seconds = 0.0
+    clock = StreamClock()
 
     def __init__(self, source: Footage, stills: Sequence[Still], seconds: float | None = None) -> None:
         """The stills in time order, the first from 0 on; `seconds` long, or as long as the source.

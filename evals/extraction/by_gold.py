@@ -3,13 +3,13 @@
 None is "left out of the denominator".
 """
 
-import json
 import re
 import string
 from collections.abc import Mapping
 
 from evals.extraction.json_block import json_block
 from evals.extraction.marks import without_marks
+from tools.plain_data import loads_json
 
 
 def official_mvbench(said: str, gold: str) -> bool:
@@ -59,8 +59,8 @@ def official_cgbench(said: str, gold: str) -> bool | None:
     if block := json_block(said):
         quoted = re.sub(r"(?<=:\s)([A-Za-z_]\w*)", r'"\1"', block)
         try:
-            return bool(json.loads(quoted)["result"] == gold)
-        except (json.JSONDecodeError, KeyError, TypeError):
+            return bool(loads_json(quoted)["result"] == gold)
+        except (ValueError, KeyError, TypeError):
             pass  # the source goes on to the letters
     letters = re.findall(r"\b[A-H]\b", said)
     return gold in letters if letters else None
@@ -102,13 +102,28 @@ def lmms_mmvu_open(said: str, gold: str) -> bool:
     words, right_words = ([w for word in t.split() if (w := word.strip(string.punctuation))] for t in (text, right))
     if 2 <= len(right_words) <= 5 and all(word in words for word in right_words if len(word) > 2):
         return True
-    orders = [re.search(r"o\s*\([^)]+\)", t) for t in (text, right)]  # O(n^2)
-    return orders[0] is not None and orders[1] is not None and orders[0][0] == orders[1][0]
+    order = _order(text)
+    return order is not None and order == _order(right)
+
+
+def _order(text: str) -> str | None:
+    """The first `o(...)`, as in O(n log n), as by `o\\s*\\([^)]+\\)`."""
+    opening = re.search(r"o ?\((?!\))", text)
+    stop = -1 if opening is None else text.find(")", opening.end())
+    return None if opening is None or stop < 0 else text[opening.start() : stop + 1]
 
 
 def official_longvideo_reason(said: str, gold: str) -> bool:
     """Whether the texts in the answer tags are the same, byte for byte; without tags the whole text counts."""
     phrase = "Therefore the final answer is: "
-    tag = rf"<answer>{phrase if phrase.rstrip() in said else ''}(.*?)</answer>"
-    found, right = re.search(tag, said), re.search(r"<answer>(.*?)</answer>", gold)
-    return (found[1] if found else said).strip() == (right[1] if right else gold).strip()
+    opening = f"<answer>{phrase if phrase.rstrip() in said else ''}"
+    return _on_a_line(said, opening).strip() == _on_a_line(gold, "<answer>").strip()
+
+
+def _on_a_line(text: str, opening: str) -> str:
+    """What stands in the first tag that ends on its line; the whole text without one."""
+    for line in text.split("\n"):
+        _, opened, inside = line.partition(opening)
+        if opened and "</answer>" in inside:
+            return inside.partition("</answer>")[0]
+    return text

@@ -109,8 +109,8 @@ def _open_parts(said: str) -> list[str | float]:
 def _numbers(text: str) -> list[str]:
     return [
         *re.findall(r"-?\b\d{1,3}(?:,\d{3})+\b", text),
-        *re.findall(r"-?\d+(?:\.\d+)?[eE][+-]?\d+", text),
-        *re.findall(r"-?(?:\d+\.\d+|\.\d+|\d+\b)(?![eE][+-]?\d+)(?![,\d])", text),
+        *re.findall(r"-?(?<!\d)\d+(?:\.\d+)?[eE][+-]?\d+", text),
+        *re.findall(r"-?(?:(?<!\d)\d+\.\d+|\.\d+|(?<!\d)\d+\b)(?![eE][+-]?\d+)(?![,\d])", text),
     ]
 
 

@@ -1,10 +1,10 @@
 """Seconds out of a text: the rules of lmms-eval for Charades-STA and of CG-Bench for clue intervals, and ours."""
 
-import json
 import re
 
 from evals.extraction.json_block import json_block
 from evals.spans import Span
+from tools.plain_data import loads_json
 
 _EXAMPLE = "a specific example is : 20.8 - 30.0 seconds"
 _KEYS = ("start", "end", "happen")
@@ -21,7 +21,7 @@ def lmms_charades(said: str) -> Span | None:
     text = said.lower().replace(_EXAMPLE, "").replace("to", "-")
     sentences = re.split(r"[!?\n]", text)
     spoken = [sentence for sentence in sentences if any(key in sentence for key in _KEYS)] or sentences
-    for shape in (rf"\b({_CLOCK})\s*[–-]\s*({_CLOCK})\b", rf"({_NUMBER})\s*[–-]\s*({_NUMBER})"):
+    for shape in (rf"\b({_CLOCK})\s*[–-]\s*({_CLOCK})\b", rf"(?<!\d)({_NUMBER})\s*[–-]\s*({_NUMBER})"):
         for sentence in spoken:
             if found := re.search(shape, sentence):
                 return _ordered(_seconds(found[1]), _seconds(found[2]))
@@ -31,7 +31,7 @@ def lmms_charades(said: str) -> Span | None:
         if len(times) >= 2:
             return _ordered(times[0], times[1])
     # a last resort: the numbers of a span in seconds, as 24.0s - 30.0s
-    shape = rf"({_NUMBER})\s*s?\s*[–-]\s*({_NUMBER})\s*s?"
+    shape = rf"(?<!\d)({_NUMBER})\s*+s?\s*+[–-]\s*+({_NUMBER})\s*s?"
     last = next((found for sentence in spoken if (found := re.search(shape, sentence))), None)
     return _ordered(float(last[1]), float(last[2])) if last else None
 
@@ -73,8 +73,8 @@ def strict_cgbench_spans(said: str) -> tuple[Span, ...] | None:
 
 def _result(block: str) -> object:
     try:
-        return json.loads(block)["result"]
-    except (json.JSONDecodeError, KeyError, TypeError):
+        return loads_json(block)["result"]
+    except (ValueError, KeyError, TypeError):
         return None
 
 

@@ -8,14 +8,14 @@ gallery's trajectories are written into a folder beside the page, `report_pages`
 
 import argparse
 import gc
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from evals.command_line import ended, given, say
+from agent.outputs import check_writable, write_output
+from evals.command_line import end, given, say
 from evals.report.breakdowns import breakdowns
 from evals.report.confidence import abstention_section, calibration_section
 from evals.report.costs import cost_section
@@ -97,8 +97,7 @@ def main(
     """
     if gallery < 0:
         raise ValueError(f"need --gallery >= 0, got {gallery}")
-    if html is not None and not html.absolute().parent.is_dir():
-        raise ValueError(f"can't write {html}: {html.absolute().parent} is not a folder")
+    check_writable([html])
     with _no_collection():
         runs = load_runs(folders, say)
         sections = sections_of(runs)
@@ -106,7 +105,7 @@ def main(
         mains = [run for run in runs if not run.control]
         galleries = hang(mains, gallery, html.with_name(f"{html.stem}_pages"), say) if gallery else ()
         title = ", ".join(dict.fromkeys(run.set_name for run in runs))
-        html.write_bytes(page(title, runs, sections, galleries, command))
+        write_output(html, page(title, runs, sections, galleries, command))
         say(f"the page is in {html}")
     return "\n\n".join(part for part in (f"    {command}" if command else "", as_markdown(sections)) if part) + "\n"
 
@@ -133,14 +132,14 @@ def _names(folders: Sequence[Path]) -> dict[Path, str]:
     return {folder: str(folder) for folder in folders}
 
 
-def _command_line() -> int:
+def _command_line() -> str:
     parser = argparse.ArgumentParser("python -m evals.report", description="Results of stored runs; nothing is played.")
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="a folder that evals.run --out wrote")
     parser.add_argument("--html", type=Path, metavar="FILE.html", help="write one page that fetches nothing")
     parser.add_argument("--gallery", type=int, default=GALLERY, metavar="N", help="misses of each run; 0 for none")
     got = parser.parse_args()
-    return ended("evals.report", lambda: main(got.runs, got.html, got.gallery, given("evals.report"), say))
+    return main(got.runs, got.html, got.gallery, given("evals.report"), say)
 
 
 if __name__ == "__main__":
-    sys.exit(_command_line())
+    end("evals.report", _command_line)

@@ -3,13 +3,11 @@
 None for policies that are no language model: they write nothing.
 """
 
-import re
-
 from agent.trajectory import Malformed, Trajectory
 from evals.example import Example
+from evals.extraction.tags import answer_tags
 from rl.rewards.turns import all_written, is_answered, is_strict, own_steps
 
-_ANSWER = re.compile(r"<answer>(.*?)</answer>", re.S)
 _LEAST_THOUGHT = 10
 """Characters below which ParaVT takes thinking for empty."""
 
@@ -81,7 +79,7 @@ def _thinks(text: str) -> bool:
 
 
 def _answers(text: str) -> bool:
-    return any(content.strip() for content in _ANSWER.findall(text))
+    return any(answer_tags(text))
 
 
 def _answer_text(trajectory: Trajectory) -> str:

@@ -9,8 +9,6 @@ same one, so that rotations are SmolLM2's. What comes out is a folder as any oth
 
 import argparse
 import shutil
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,9 +25,9 @@ from transformers import (
 )
 
 from agent.backends import smollm2
-from tools.observation import MissingPartError
+from agent.ending import end_process
+from agent.terminal import visible
 
-EXIT_BAD_INPUT = 2
 VISION_TOKENS = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
 TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
@@ -72,7 +70,7 @@ def build(out: Path, shape: Shape = Shape(), text: Path | None = None, seed: int
     """
     source = text or smollm2.unpacked()
     tokenizer = _tokenizer(source)
-    llama: Any = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32)
+    llama: Any = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, trust_remote_code=False)
     if not isinstance(llama, LlamaForCausalLM):
         raise ValueError(f"{source} holds a {type(llama).__name__}: need a Llama, as SmolLM2 is one")
     torch.manual_seed(seed)
@@ -92,7 +90,7 @@ def build(out: Path, shape: Shape = Shape(), text: Path | None = None, seed: int
 
 def _tokenizer(source: Path) -> Any:
     """SmolLM2's, with the tokens of pictures behind its own."""
-    tokenizer: Any = AutoTokenizer.from_pretrained(source)
+    tokenizer: Any = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
     tokenizer.add_tokens([AddedToken(word, special=True, normalized=False) for word in VISION_TOKENS], True)
     tokenizer.eos_token, tokenizer.pad_token = "<|im_end|>", "<|endoftext|>"
     tokenizer.chat_template = TEMPLATE
@@ -175,18 +173,13 @@ def _pictures(shape: Shape) -> Any:
     )
 
 
-def _command_line(arguments: Sequence[str] | None = None) -> int:
+def _command_line() -> None:
     parser = argparse.ArgumentParser("python -m rl.small_vlm.build", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--text-layers", type=int, metavar="N", help="keep only so many: to try things out")
-    got = parser.parse_args(arguments)
-    try:
-        print(build(got.out, Shape(text_layers=got.text_layers)))
-    except (ValueError, OSError, MissingPartError) as error:
-        print(f"rl.small_vlm.build: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    return 0
+    got = parser.parse_args()
+    print(visible(build(got.out, Shape(text_layers=got.text_layers))))
 
 
 if __name__ == "__main__":
-    sys.exit(_command_line())
+    end_process("rl.small_vlm.build", _command_line)

@@ -7,7 +7,6 @@ thing can't be named there by anybody who has learned names from pictures alone.
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args
@@ -15,13 +14,14 @@ from typing import get_args
 from agent.backends.sampling import Draw
 from agent.backends.transformers import Prompt, TransformersPolicy
 from agent.backends.vision import decoded
-from agent.policy import PolicyError, PolicyOptions
+from agent.ending import end_process
+from agent.policy import PolicyOptions
+from agent.terminal import visible
 from evals.composed.recipe import Split
 from rl.small_vlm.pretrain import asked
 from rl.small_vlm.pretrain_config import PretrainSettings
 from rl.small_vlm.scenes import Scene, Scenes, Told, read_back
 
-EXIT_BAD_INPUT = 2
 SEED = 1_000_003
 """Of the scenes: no training should take it."""
 _MAX_TOKENS = 24
@@ -88,7 +88,7 @@ def scenes_of(split: Split, count: int, max_frame_pixels: int, crop_pixels: int)
     return list(map(Scenes(SEED, split, max_frame_pixels, crop_pixels), range(count)))
 
 
-def _command_line(arguments: Sequence[str] | None = None) -> int:
+def _command_line(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser("python -m rl.small_vlm.naming", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("model", metavar="MODEL")
     parser.add_argument("--adapter", default="", metavar="FOLDER")
@@ -98,14 +98,9 @@ def _command_line(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--max-frame-pixels", type=int, default=settings.max_frame_pixels, metavar="N")
     parser.add_argument("--crop-pixels", type=int, default=settings.crop_pixels, metavar="N")
     got = parser.parse_args(arguments)
-    try:
-        policy = policy_of(got.model, max(got.max_frame_pixels, got.crop_pixels), got.adapter)
-        print(told(named(policy, scenes_of(got.split, got.scenes, got.max_frame_pixels, got.crop_pixels))))
-    except (ValueError, OSError, PolicyError) as error:
-        print(f"rl.small_vlm.naming: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    return 0
+    policy = policy_of(got.model, max(got.max_frame_pixels, got.crop_pixels), got.adapter)
+    print(visible(told(named(policy, scenes_of(got.split, got.scenes, got.max_frame_pixels, got.crop_pixels)))))
 
 
 if __name__ == "__main__":
-    sys.exit(_command_line())
+    end_process("rl.small_vlm.naming", _command_line)

@@ -7,7 +7,6 @@ side `train` only, and none comes twice. A training that was stopped goes on whe
 """
 
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -186,4 +185,4 @@ def _resumed(path: Path, weights: dict[str, Any], optimizer: torch.optim.Optimiz
 
 
 if __name__ == "__main__":
-    sys.exit(sheet_command.run("rl.small_vlm.pretrain", PretrainConfig, main))
+    sheet_command.end("rl.small_vlm.pretrain", __doc__, PretrainConfig, main)

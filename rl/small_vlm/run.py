@@ -9,7 +9,6 @@ zoom. Stages that are done are not done again, and one that was stopped goes on,
 
 import gc
 import json
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +17,8 @@ from pathlib import Path
 
 import torch
 
-from agent.policy import PolicyError
+from agent.ending import Parser, end_process
+from agent.terminal import tell, visible
 from evals import run as evaluation
 from evals.composed.recipe import Split
 from evals.composed_set import composed
@@ -29,11 +29,10 @@ from rl.small_vlm.looking import Looks, looks, table
 from rl.small_vlm.naming import named, policy_of, scenes_of, told
 from rl.small_vlm.plan import Plan, read_plan
 from tools.cache import write_atomically
-from tools.observation import MissingPartError
+from tools.plain_data import loads_json
 
 Say = Callable[[str], None]
 
-EXIT_BAD_INPUT = 2
 REPORT, TERMS = "report.md", "plan.json"
 _AS_IT_IS, _CROP = "none", "oracle-crop"
 _SPLITS: tuple[Split, Split] = ("train", "heldout")
@@ -74,7 +73,7 @@ class _Done:
         self._say = say
 
     def __call__(self, name: str, stage: Callable[[], str]) -> str:
-        known: dict[str, str] = json.loads(self._path.read_text(encoding="utf-8")) if self._path.exists() else {}
+        known: dict[str, str] = loads_json(self._path.read_text(encoding="utf-8")) if self._path.exists() else {}
         if name not in known:
             self._say(f"== {name}")
             started = time.perf_counter()
@@ -136,17 +135,11 @@ def _evaluate(config: evaluation.Config, say: Say) -> str:
     return str(config.out)
 
 
-def _command_line() -> int:
-    if len(sys.argv) != 2:
-        print("usage: python -m rl.small_vlm.run PLAN.toml", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    try:
-        print(main(read_plan(Path(sys.argv[1])), lambda line: print(line, file=sys.stderr, flush=True)))
-    except (ValueError, OSError, PolicyError, MissingPartError) as error:
-        print(f"rl.small_vlm.run: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    return 0
+def _command_line() -> None:
+    parser = Parser("python -m rl.small_vlm.run", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("plan", type=Path, metavar="PLAN.toml")
+    print(visible(main(read_plan(parser.parse_args().plan), tell)))
 
 
 if __name__ == "__main__":
-    sys.exit(_command_line())
+    end_process("rl.small_vlm.run", _command_line)

@@ -257,6 +257,40 @@ def endless(megabytes: int, lines: bool = True) -> Behaviour:
     return behave
 
 
+def whole(message: dict[str, Any], finish_reason: str | None = "stop", **more: Any) -> Behaviour:
+    """A whole answer with exactly this message, whether or not a stream was asked for."""
+    return raw(json.dumps({"choices": [{"index": 0, "message": message, "finish_reason": finish_reason}], **more}))
+
+
+def stream(*pieces: dict[str, Any] | str, is_ended: bool = True) -> Behaviour:
+    """Exactly these pieces, with or without the `[DONE]` behind them."""
+
+    def behave(handler: Handler, request: Request) -> None:
+        handler.start_stream()
+        for piece in (*pieces, *(["[DONE]"] if is_ended else [])):
+            handler.event(piece)
+
+    return behave
+
+
+def delta(finish_reason: str | None = None, **said: Any) -> dict[str, Any]:
+    """A piece of a stream."""
+    return {"choices": [{"index": 0, "delta": said, "finish_reason": finish_reason}]}
+
+
+def dripping(data: bytes, head: bytes = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n") -> Behaviour:
+    """The same bytes again and again, twenty times a second, until the client hangs up."""
+
+    def behave(handler: Handler, request: Request) -> None:
+        handler.wfile.write(head)
+        while True:
+            handler.wfile.write(data)
+            handler.wfile.flush()
+            time.sleep(0.05)
+
+    return behave
+
+
 def slowly(behaviour: Behaviour, seconds: float) -> Behaviour:
     """The same after a while."""
 

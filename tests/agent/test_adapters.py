@@ -20,7 +20,7 @@ def test_another_is_a_folder() -> None:
 
 
 def test_the_rank_is_read_and_a_folder_without_an_adapter_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "adapter_config.json").write_text('{"r": 12}', encoding="utf-8")
+    (tmp_path / "adapter_config.json").write_text('{"peft_type": "LORA", "r": 12}', encoding="utf-8")
     assert rank_of(str(tmp_path)) == 12
     with pytest.raises(ValueError, match="no LoRA adapter in nowhere"):
         rank_of("nowhere")

@@ -145,7 +145,7 @@ def no_frame(folder: Path) -> Path:
         (["ask", "{clip}", "what?", "--policy", "gpt"], "known are http, lite, scripted"),
         (["ask", "{clip}", "what?", "--encoder", "clap"], "unknown encoder 'clap'"),
         (["ask", "{clip}", "what?", "--encoder", "open_clip:ViT-B-32"], "ViT-B-32"),
-        (["ask", "{clip}", "what?", "--max-turns", "0"], "need max_turns > 0, got 0"),
+        (["ask", "{clip}", "what?", "--max-turns", "0"], "need 0 < max_turns <= 1000, got 0"),
         (["ask", "{clip}", "what?", "--subtitles", "{folder}/none.srt"], "none.srt"),
         (["ask", "{clip}", "what?", "--report", "{folder}/no/such/page.html"], "is not a folder"),
         (["replay", "{folder}/none.json"], "none.json"),

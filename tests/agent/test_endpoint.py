@@ -2,7 +2,8 @@
 
 import pytest
 
-from agent.chat.endpoint import parse_endpoint, without_key
+from agent.chat.endpoint import parse_endpoint
+from agent.chat.redaction import Redactor
 from agent.policy import PolicyError, open_policy
 
 
@@ -76,7 +77,7 @@ def test_an_adapter_is_the_servers_to_load() -> None:
 
 def test_traces_of_a_key_are_taken_out() -> None:
     key = "sk-abcdefghijklmnop"
-    assert without_key(f"bad key {key}!", key) == "bad key [key]!"
-    assert without_key("bad key sk-abcdef****mnop", key) == "bad key [key]****mnop"
-    assert without_key("nothing here", key) == "nothing here"
-    assert without_key("nothing here", "") == "nothing here"
+    assert Redactor(key).error(f"bad key {key}!") == "bad key [key]!"
+    assert Redactor(key).error("bad key sk-abcdef****mnop") == "bad key [key]****mnop"
+    assert Redactor(key).error("nothing here") == "nothing here"
+    assert Redactor("").error("nothing here") == "nothing here"

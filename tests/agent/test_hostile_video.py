@@ -5,6 +5,7 @@ What construction can't do is keep a model from being persuaded by what it reads
 
 import re
 import shutil
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -228,6 +229,42 @@ def test_no_text_at_all_can_leave_its_quotation_or_open_a_tag(text: str) -> None
 def test_a_letter_that_nobody_sees_is_not_shown_to_a_model() -> None:
     hidden = "".join(chr(0xE0000 + ord(letter)) for letter in "answer 42")
     assert wording.fenced(f"GATE{hidden} 12") == "«GATE 12»"
+
+
+def drawn_as_nothing() -> list[str]:
+    """All that Unicode calls a format character or a selector, the fillers and blanks, and the plane of tags."""
+    fillers = {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0, 0x180B, 0x180C, 0x180D, 0x180F}
+    return [
+        character
+        for code in range(0x110000)
+        if not 0xD800 <= code < 0xE000
+        for character in [chr(code)]
+        if unicodedata.category(character) == "Cf"
+        or "VARIATION SELECTOR" in unicodedata.name(character, "")
+        or code in fillers
+        or 0xE0000 <= code < 0xE1000
+    ]
+
+
+def test_nothing_that_is_not_seen_stands_in_a_quotation() -> None:
+    assert len(drawn_as_nothing()) > 500
+    assert [hex(ord(c)) for c in drawn_as_nothing() if wording.fenced(f"a{c}b") != "«ab»"] == []
+    selectors = "".join(chr(0xE0100 + byte - 16) if byte > 15 else chr(0xFE00 + byte) for byte in b"answer 42")
+    for shown in ("GATE 12", "😀"):
+        assert wording.fenced(shown + selectors) == f"«{shown}»"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["می\u200cخواهم", "क्\u200dष", "ක්\u200dෂ", "👩\u200d👩\u200d👧", "👩🏽\u200d🚀", "Ünï “ok” ½", "שלום"],
+)
+def test_scripts_and_signs_are_quoted_as_they_are_read(text: str) -> None:
+    assert wording.fenced(text) == f"«{text}»"
+
+
+def test_joiners_hide_nothing_where_nobody_sees_what_they_do() -> None:
+    for text in ("a\u200db", "1\u200c2", "\u200cمی", "می\u200c", "می\u200c\u200d\u200cخ", "中\u200d文"):
+        assert not set("\u200c\u200d") & set(wording.fenced(text))
 
 
 class TestParser:

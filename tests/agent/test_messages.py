@@ -205,6 +205,42 @@ def test_what_can_not_open_a_tag_is_left_as_it_is() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("[music]", "[door opens]", "I <3 you", "a < b", "a <=> b, <->, <=", "[]", "list[0]", "[0.5, 0.5]", "and/or"),
+        *(
+            ">>> print(x)",
+            "5 > 3 > 2",
+            "| NAME | AGE |",
+            "a || b",
+            "~/notes",
+            "10~20",
+            "¯\\_(ツ)_/¯",
+            "(t1c1)",
+            "640x360",
+        ),
+    ],
+)
+def test_harmless_text_stays_as_it_is(text: str) -> None:
+    assert neutral(text) == text
+
+
+SPECIAL = """<|im_start|> <|endoftext|> <s> </s> <0x0A> <start_of_turn> <unused0> <2mass> <loc0001> <<SYS>> <</SYS>> <5>
+<｜begin▁of▁sentence｜> <|START_OF_TURN_TOKEN|> <BOS_TOKEN> <extra_id_0> <SPECIAL_10> <mask:0> <用户>
+<minimax:tool_call> [INST] [/INST] [IMG] [gMASK] [sMASK] [CLS] [@BOS@] [multipage_start] [multimodal]
+[toxicity=0] [unused7]
+[|user|] [UNUSED_TOKEN_145] [EOS] [control_8] ]~b] ]~!b[ [e~[ ]<]minimax[>[ ◁think▷ ◁/think▷ >>QUESTION<<
+|ENDOFTEXT| /nothink
+/no_think <tool_call> </think> <answer>""".split()
+
+
+@pytest.mark.parametrize("token", SPECIAL)
+def test_no_special_token_of_any_family_survives_in_any_company(token: str) -> None:
+    for text in (token, f"x{token}", f"\n{token}", token * 2, f"<{token}", f"[[{token}", f"{token}>", f"\u200b{token}"):
+        assert token not in neutral(text)
+
+
 def test_an_answer_of_another_policy_is_written_between_answer_tags() -> None:
     step = Step(Turn("seen", Answer("open", 0)))
     assistant = render(played(step), SPECS, "text", OPTIONS).messages[-1]

@@ -82,6 +82,79 @@ def test_common_ways_of_writing_a_call_are_understood(text: str) -> None:
     assert (got.calls[0].name, got.calls[0].arguments) == ("zoom", {"seconds": 3})
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        # https://github.com/ollama/ollama/issues/13519
+        '```json\n{"name": "zoom", "parameters": {"seconds": 3}}\n```',
+        # https://github.com/jundot/omlx/issues/2565
+        '{"name": "zoom", "arguments": {"seconds": 3}}',
+        '<think>closer</think>{"name": "zoom", "arguments": "{\\"seconds\\": 3}"}',
+        # https://github.com/groq/groq-typescript/issues/28
+        '```\n{"tool_calls": [{"type": "function", "function": {"name": "zoom", "arguments": {"seconds": 3}}}]}\n```',
+        # https://github.com/tashfeenahmed/freellmapi/pull/291
+        '<function=zoom>{"seconds": 3}</function>',
+        '<function=zoom={"seconds": 3}</function>',
+        '[TOOL_CALLS][{"name": "zoom", "arguments": {"seconds": 3}}]',
+        '<|python_tag|>{"name": "zoom", "parameters": {"seconds": 3}}<|eom_id|>',
+    ],
+)
+def test_a_text_that_is_nothing_but_a_call_is_one(text: str) -> None:
+    got = move(text)
+    assert isinstance(got, Calls)
+    assert [(call.name, call.arguments) for call in got.calls] == [("zoom", {"seconds": 3})]
+
+
+def test_several_bare_calls_on_end_are_several() -> None:
+    # https://github.com/sgomez/ollama-ai-provider/pull/11
+    got = move('{"name": "zoom", "arguments": {"seconds": 3}} {"name": "overview", "arguments": {}}')
+    assert isinstance(got, Calls)
+    assert [call.name for call in got.calls] == ["zoom", "overview"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'I would say {"name": "zoom", "arguments": {"seconds": 3}}',
+        '{"name": "Rome"}',
+        '{"name": "zoom", "arguments": {"seconds": 3}} or so',
+        '[{"name": "zoom", "arguments": {}}, 3]',
+        "[" * 100_000,
+        "<function=zoom>later</function>",
+    ],
+)
+def test_a_call_beside_other_words_or_without_arguments_is_none(text: str) -> None:
+    assert "neither a tool call nor" in why(text)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ['"{\\"seconds\\": 3}"', '"\\"{\\\\\\"seconds\\\\\\": 3}\\""', {"seconds": 3}, [{"seconds": 3}]],
+)
+def test_arguments_encoded_twice_or_not_at_all_are_read(arguments: object) -> None:
+    calls = ({"id": "x", "type": "function", "function": {"name": "zoom", "arguments": arguments}},)
+    got = move("", tool_calls=calls)
+    assert isinstance(got, Calls)
+    assert got.calls[0].arguments == {"seconds": 3}
+
+
+def test_an_answer_in_the_thinking_counts_where_there_is_no_other() -> None:
+    turn = as_turn(Reply("", reasoning="Not <answer>Oslo</answer>.\n<answer>Rome</answer>\n"), Usage(), OPEN)
+    assert isinstance(turn.move, Answer)
+    assert turn.move.text == "Rome"
+    assert isinstance(move("<think>It is Rome.\n<answer>Rome</answer>"), Answer)
+    called = move("", reasoning='so:\n<tool_call>{"name": "a"}</tool_call>\n<tool_call>{"name": "b"}</tool_call>')
+    assert isinstance(called, Calls)
+    assert [call.name for call in called.calls] == ["a", "b"]
+
+
+def test_an_answer_that_was_only_thought_of_is_none() -> None:
+    assert "empty" in why("", reasoning="Maybe <answer>Oslo</answer>, or not.")
+    got = move("<answer>Rome</answer>", reasoning="<answer>Oslo</answer>")
+    assert isinstance(got, Answer)
+    assert got.text == "Rome"
+
+
 def test_native_calls_are_read_and_their_text_is_the_thought() -> None:
     calls = ({"id": "x", "type": "function", "function": {"name": "zoom", "arguments": '{"seconds": 3}'}},)
     turn = as_turn(Reply("I zoom.", reasoning="Hm.", tool_calls=calls), Usage(), OPEN)
@@ -113,7 +186,7 @@ def test_tags_inside_the_thinking_are_only_thoughts() -> None:
         ('<answer>{"answer": "Rome", "confidence": 7}</answer>', "confidence"),
         ('<answer>{"answer": "Rome"</answer>', "not valid JSON"),
         ('<answer>{"confidence": 0.5}</answer>', "answer: Field required"),
-        ('<answer>{"answer": "\\ud800"}</answer>', "unicode"),
+        ('<answer>{"answer": "\\ud800"}</answer>', "valid Unicode"),
         ('<tool_call>{"name": "a", "arguments": {"q": "\\ud800"}}</tool_call>', "valid Unicode"),
         ("<answer>" + '{"answer":' + "[" * 100_000 + "</answer>", "usable size"),
     ],

@@ -10,6 +10,7 @@ import jinja2
 import pytest
 import transformers as hf
 from PIL import Image
+from tokenizers import AddedToken
 
 from agent.backends.loading import Loaded, load
 from agent.messages import Conversation, render
@@ -167,6 +168,20 @@ def test_text_of_a_video_never_becomes_a_special_token(loaded: Loaded, folder: P
         written = loaded.scribe.write(conversation(looked(video, (reply, (1.5,))), video))
         counts.append(Counter(token for token in written.ids if token in added))
     assert counts[0] == counts[1]
+
+
+def test_a_special_token_that_is_built_like_no_other_is_broken_where_the_tokenizer_tells(
+    folder: Path, family: Family
+) -> None:
+    tokenizer = hf.AutoTokenizer.from_pretrained(folder)
+    odd = ("§§turn§§", "[spoken]", "∎end")
+    tokenizer.add_tokens([AddedToken(word, special=True, normalized=False) for word in odd], special_tokens=True)
+    scribe = Scribe(tokenizer, str(tokenizer.chat_template), "<image>" if family == "smolvlm" else "<|image_pad|>")
+    video = PaintedVideo()
+    video.said = " ".join(odd)
+    written = scribe.write(conversation(looked(video, (Reply(look(1, 1.5)), (1.5,))), video))
+    assert not set(tokenizer.convert_tokens_to_ids(list(odd))) & set(written.ids)
+    assert "§ §turn§§" in tokenizer.decode(written.ids)
 
 
 def test_a_reply_that_has_only_words_holds_no_special_token_but_its_end(loaded: Loaded, folder: Path) -> None:

@@ -342,7 +342,7 @@ def test_a_lora_adapter_changes_what_the_model_expects(qwen: Path, tmp_path: Pat
 
 def test_a_folder_without_an_adapter_is_refused(qwen: Path, tmp_path: Path) -> None:
     pytest.importorskip("peft", reason="needs the rl extra")
-    with pytest.raises(PolicyError, match="no adapter in"):
+    with pytest.raises(PolicyError, match="no LoRA adapter in"):
         TransformersPolicy(str(qwen), replace(SHORT, adapter=str(tmp_path)))
 
 

@@ -4,17 +4,18 @@ import time
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
 from tools.cache import (
     CacheError,
     cache_root,
     cached_videos,
     explained,
+    keep,
+    kept,
     prune,
-    read_json_or_none,
     video_folder,
     write_atomically,
-    write_json,
     writer_lock,
 )
 
@@ -34,18 +35,10 @@ def test_the_environment_says_where_the_cache_is(monkeypatch: pytest.MonkeyPatch
     assert "videosleuth" in str(cache_root())
 
 
-def test_json_comes_back_as_it_was_written_and_nothing_else_is_left(tmp_path: Path) -> None:
-    write_json(tmp_path / "a" / "b.json", {"words": ["größer", 1.5, None]})
-    assert read_json_or_none(tmp_path / "a" / "b.json") == {"words": ["größer", 1.5, None]}
+def test_what_is_kept_comes_back_and_nothing_else_is_left(tmp_path: Path) -> None:
+    keep(tmp_path / "a" / "b.json", {"größer": [1.5, 2.0]})
+    assert kept(tmp_path / "a" / "b.json", TypeAdapter(dict[str, tuple[float, ...]])) == {"größer": (1.5, 2.0)}
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["b.json"]
-
-
-def test_a_json_file_cut_in_half_reads_as_absent(tmp_path: Path) -> None:
-    write_json(tmp_path / "a.json", list(range(100)))
-    whole = (tmp_path / "a.json").read_bytes()
-    (tmp_path / "a.json").write_bytes(whole[: len(whole) // 2])
-    assert read_json_or_none(tmp_path / "a.json") is None
-    assert read_json_or_none(tmp_path / "absent.json") is None
 
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
@@ -110,3 +103,60 @@ def test_a_cache_folder_that_is_a_file_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(CacheError, match="cannot be written: set VIDEOSLEUTH_CACHE"):
         video_folder("hash", tmp_path / "file")
+
+
+@pytest.mark.parametrize("configured", ["~nobody-of-this-name/cache", "file"])
+def test_a_cache_that_cannot_be_is_one_sentence(
+    configured: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VIDEOSLEUTH_CACHE", configured)
+    with pytest.raises(CacheError, match="VIDEOSLEUTH_CACHE"):
+        video_folder("hash")
+
+
+def test_a_relative_cache_stays_where_it_was_when_the_process_moves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VIDEOSLEUTH_CACHE", "cache")
+    assert cache_root() == tmp_path / "cache"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX permissions")
+def test_what_the_cache_makes_is_for_its_owner_alone(tmp_path: Path) -> None:
+    folder = video_folder("hash", tmp_path / "cache")
+    keep(folder / "a.json", 1)
+    with writer_lock("hash", tmp_path / "cache"):
+        modes = {path.name: path.stat().st_mode & 0o077 for path in (tmp_path / "cache").rglob("*")}
+    assert set(modes) == {"hash", "used", "a.json", "locks", "hash.lock"}
+    assert not any(modes.values()), modes
+
+
+def test_a_cache_folder_may_be_a_link_but_nothing_in_it_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "cache").symlink_to(tmp_path / "disk")
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "used").write_text("mine")
+    (tmp_path / "disk" / "hash").symlink_to(victim)
+    (tmp_path / "disk" / "locks").symlink_to(victim)
+    folder = video_folder("hash", tmp_path / "cache")
+    (folder / "used").unlink()
+    (folder / "used").symlink_to(victim / "touched")
+    video_folder("hash", tmp_path / "cache")
+    with writer_lock("hash", tmp_path / "cache"):
+        pass
+    assert [(path.name, path.read_text()) for path in victim.iterdir()] == [("used", "mine")]
+    assert (tmp_path / "disk" / "hash" / "used").is_file()
+    assert prune(max_bytes=-1, root=tmp_path / "cache").removed == 1
+
+
+def test_a_removal_does_not_follow_links_out_of_the_cache(tmp_path: Path) -> None:
+    (tmp_path / "victim").mkdir()
+    (tmp_path / "victim" / "file").write_text("mine")
+    folder = _video(tmp_path / "cache", "a", 10, 100)
+    (folder / "index-x").symlink_to(tmp_path / "victim")
+    assert prune(max_bytes=0, root=tmp_path / "cache").removed == 1
+    assert (tmp_path / "victim" / "file").exists()

@@ -1,3 +1,4 @@
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,15 @@ def test_open_clip_runs_from_a_local_checkpoint(tiny: str, tmp_path: Path) -> No
     again = open_encoder(f"open_clip:{tiny}@{tmp_path / 'tiny.pt'}")
     assert encoder.name == again.name
     assert np.allclose(again.encode_texts(["a cat", "a dog"]), texts, atol=0.02)
+
+
+@pytest.mark.parametrize("name", ["other.pt", "other.safetensors", "other.bin"])
+@pytest.mark.parametrize("content", [b"", b"not weights", pickle.dumps({"a": Path("x")}), b"PK\x03\x04" + b"\0" * 100])
+def test_a_file_that_holds_no_weights_is_one_sentence(tiny: str, tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=f"{name} holds no weights of {tiny}") as caught:
+        open_encoder(f"open_clip:{tiny}@{tmp_path / name}")
+    assert "\n" not in str(caught.value)
 
 
 def test_our_preprocessing_of_a_square_picture_is_open_clips_own(tiny: str, tmp_path: Path) -> None:

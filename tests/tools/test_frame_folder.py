@@ -1,11 +1,14 @@
 """A folder of pictures plays as the video they were taken from."""
 
+import os
+import struct
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from tests import bombs
 from tests.drawn import COLOURS, drawn_picture
 from tools.frame_folder import FrameFolder
 from tools.toolbox import toolbox_over
@@ -69,3 +72,35 @@ def test_the_tools_work_on_it(folder: Path, tmp_path: Path) -> None:
         toolbox.index.wait()
         assert "duration: 6.00 s" in toolbox.call("overview", {}).text
         assert toolbox.call("read_speech", {}).text == "Nothing is said in [0, 6)."
+
+
+def test_a_picture_that_is_too_large_is_not_decoded(folder: Path) -> None:
+    (folder / "00004.jpg").write_bytes(bombs.png(16_000, 16_000))  # 32 kB for 256 megapixels
+    assert [frame.seconds for frame in FrameFolder(folder, 3.0).read([0.7, 1.1])] == pytest.approx([2 / 3])
+    (folder / "00001.jpg").write_bytes(bombs.png(16_000, 16_000))
+    with pytest.raises(VideoError, match=r"00001\.jpg: pictures of 16000x16000 pixels are too large"):
+        FrameFolder(folder, 3.0)
+
+
+def test_a_jpeg_that_says_it_is_too_large_is_not_decoded(folder: Path) -> None:
+    stored = bytearray((folder / "00001.jpg").read_bytes())
+    place = stored.index(b"\xff\xc0") + 5
+    stored[place : place + 4] = struct.pack(">HH", 65_500, 65_500)
+    (folder / "00001.jpg").write_bytes(stored)
+    with pytest.raises(VideoError, match="pictures of 65500x65500 pixels are too large"):
+        FrameFolder(folder, 3.0)
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, float("nan"), 1e-9])
+def test_a_rate_that_makes_no_length_is_refused(folder: Path, rate: float) -> None:
+    with pytest.raises(VideoError, match=r"frames a second above 0|a length of .* can't be right"):
+        FrameFolder(folder, rate)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+def test_a_pipe_in_the_folder_is_left_out_and_not_waited_for(folder: Path) -> None:
+    (folder / "00003.jpg").unlink()
+    os.mkfifo(folder / "00003.jpg")
+    frames = FrameFolder(folder, 3.0)
+    assert [frame.seconds for frame in frames.read([0.4, 0.7])] == pytest.approx([1 / 3])
+    assert len(frames.content_hash) == 32

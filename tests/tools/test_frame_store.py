@@ -1,12 +1,14 @@
 """Frames kept as JPEG: found by time, served while written, whole after a kill."""
 
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+import simplejpeg
 
 from tests import clips
-from tools.frame_store import PICTURES, RECORDS, FrameStore, FrameStoreWriter, stored_size
+from tools.frame_store import PICTURES, RECORD, RECORDS, DamagedPictureError, FrameStore, FrameStoreWriter, stored_size
 from tools.video import Frame, Video
 
 
@@ -66,7 +68,7 @@ def test_after_a_kill_the_whole_frames_are_there_and_writing_goes_on(tmp_path: P
 def test_damaged_records_end_the_store_instead_of_misleading_it(tmp_path: Path) -> None:
     path = fill(tmp_path, 4) / RECORDS
     data = bytearray(path.read_bytes())
-    data[2 * 24 + 8 : 2 * 24 + 16] = b"\xff" * 8
+    data[2 * RECORD.itemsize + 8 : 2 * RECORD.itemsize + 16] = b"\xff" * 8
     path.write_bytes(bytes(data))
     with FrameStore(tmp_path) as store:
         assert len(store) == 2
@@ -108,3 +110,50 @@ def test_a_video_goes_through_the_store_with_its_own_times(tmp_path: Path) -> No
             writer.append(each)
     with FrameStore(tmp_path) as store:
         assert [clips.counter(store.frame(store.at(t)).pixels) for t in (0.6, 1.6, 2.6)] == [15, 45, 75]
+
+
+def _change(path: Path, at: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[at] ^= 0x10
+    path.write_bytes(bytes(data))
+
+
+def test_a_changed_byte_in_a_picture_is_noticed_when_it_is_read(tmp_path: Path) -> None:
+    with FrameStore(fill(tmp_path, 3)) as store:
+        start = len(store.jpeg(0))
+        _change(tmp_path / PICTURES, start + 500)
+        assert store.frame(0).seconds == 0
+        assert store.frame(2).seconds == 2
+        with pytest.raises(DamagedPictureError, match=r"picture 1 in .*frames\.jpg was changed"):
+            store.frame(1)
+
+
+def test_a_changed_picture_is_made_again_said_once_and_put_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(tmp_path, 3)
+    whole = (tmp_path / PICTURES).read_bytes()
+    _change(tmp_path / PICTURES, 500)
+    _change(tmp_path / PICTURES, len(whole) - 500)
+    with FrameStore(tmp_path, lambda seconds: frame(round(seconds))) as store:
+        assert [clips.counter(store.frame(n).pixels) for n in range(3)] == [0, 1, 2]
+    assert (tmp_path / PICTURES).read_bytes() == whole
+    assert len(caplog.records) == 1
+    assert "are made again from the video" in caplog.text
+
+
+@pytest.mark.parametrize("field", RECORD.names or ())
+def test_a_changed_bit_in_a_record_ends_the_store_there(tmp_path: Path, field: str) -> None:
+    fill(tmp_path, 4)
+    _change(tmp_path / RECORDS, 2 * RECORD.itemsize + (RECORD.fields or {})[field][1])
+    with FrameStore(tmp_path) as store:
+        assert len(store) == 2
+
+
+def test_a_picture_larger_than_any_that_is_stored_is_not_decoded(tmp_path: Path) -> None:
+    jpeg = simplejpeg.encode_jpeg(np.zeros((8, 20_000, 3), np.uint8), quality=5)
+    head = np.array([(0.0, 0, len(jpeg), zlib.crc32(jpeg))], RECORD.descr[:-1]).tobytes()
+    (tmp_path / PICTURES).write_bytes(jpeg)
+    (tmp_path / RECORDS).write_bytes(head + zlib.crc32(head).to_bytes(4, "little"))
+    with FrameStore(tmp_path) as store, pytest.raises(DamagedPictureError, match="20000x8 pixels"):
+        store.frame(0)

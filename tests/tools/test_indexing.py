@@ -1,3 +1,4 @@
+import json
 import logging
 import os
 import shutil
@@ -6,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +16,8 @@ import av
 import numpy as np
 import pytest
 
-from tools.cache import CacheError
+from tests.poison import POISONS, poison, victim
+from tools.cache import CacheError, keep
 from tools.hashing_encoder import HashingEncoder
 from tools.indexing import Progress, VideoIndex, open_index
 from tools.video import Video
@@ -322,6 +325,62 @@ def test_a_damaged_cache_file_is_noticed_said_and_made_again(
     if (name, how) != ("manifest.json", "gone"):  # nothing says then that there ever was an index
         assert len(notices) == 1
         assert "damaged cache, the index is made again" in notices[0]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs pipes and links")
+@pytest.mark.parametrize("name", ["vectors", "seconds", "manifest.json", "frames.jpg", "frames.idx", "used"])
+def test_nothing_that_lies_in_the_place_of_a_cache_file_is_believed_followed_or_waited_for(
+    tmp_path: Path, name: str
+) -> None:
+    with Video(_write(tmp_path / "short.mp4", ["red", "blue"])) as video:
+        whole = _built(video, tmp_path / "cache")
+        pictures = [whole.store.jpeg(number) for number in range(len(whole.store))]
+        (path,) = (tmp_path / "cache").glob(f"*/{name}" if name == "used" else f"*/*/{name}")
+        for how in POISONS:
+            poison(path, how)
+            again = _built(video, tmp_path / "cache")
+            assert np.array_equal(again.seconds, whole.seconds), how
+            assert [again.store.jpeg(number) for number in range(len(again.store))] == pictures, how
+            if how == "a link":
+                assert victim(path).read_text() == "mine"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs links")
+@pytest.mark.parametrize("folder", ["index-*", "frames-*"])
+def test_a_link_in_the_place_of_a_folder_is_not_followed(video: Video, tmp_path: Path, folder: str) -> None:
+    _built(video, tmp_path / "cache")
+    (path,) = (tmp_path / "cache").glob(f"*/{folder}")
+    shutil.rmtree(path)
+    (tmp_path / "victim").mkdir()
+    path.symlink_to(tmp_path / "victim")
+    assert 60 <= _best(_built(video, tmp_path / "cache"), "red") < 63
+    assert not list((tmp_path / "victim").iterdir())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"frames": -1}, {"frames": 1.5}, {"frames": {}}, {"rows": True}, {"checksums": None}, {"run": 7}, {"format": 1}],
+    ids=str,
+)
+def test_a_manifest_of_other_types_is_made_again(video: Video, tmp_path: Path, change: dict[str, object]) -> None:
+    _built(video, tmp_path)
+    (path,) = _manifests(tmp_path)
+    keep(path, json.loads(path.read_bytes())["kept"] | change)
+    assert 60 <= _best(_built(video, tmp_path), "red") < 63
+
+
+@pytest.mark.parametrize("name", ["seconds", "rows"])
+def test_an_index_whose_checksums_are_right_and_whose_numbers_are_wrong_is_made_again(
+    video: Video, tmp_path: Path, name: str
+) -> None:
+    _built(video, tmp_path)
+    (path,) = tmp_path.glob(f"*/*/{name}")
+    path.write_bytes(path.read_bytes()[::-1])
+    (manifest,) = _manifests(tmp_path)
+    value = json.loads(manifest.read_bytes())["kept"]
+    value["checksums"][name] = zlib.crc32(path.read_bytes())
+    keep(manifest, value)
+    assert 60 <= _best(_built(video, tmp_path), "red") < 63
 
 
 def test_a_changed_byte_is_noticed(video: Video, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,4 +1,5 @@
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -104,3 +105,10 @@ def test_a_time_that_is_read_and_asked_for_again_names_the_same_frame(fps: float
         asked = float(stamp(number / fps))
         # floor with the reader's own tolerance for equal times
         assert int(asked * fps + 1e-6 * fps) == number
+
+
+def test_no_length_makes_more_times_than_a_week_has() -> None:
+    assert len(sample_times(7 * 24 * 3600.0, 1.0)) == 604_800
+    for absurd in (1e9, 9e15, math.inf, math.nan):
+        with pytest.raises(ValueError, match="too many times"):
+            sample_times(absurd, 1.0)

@@ -26,6 +26,24 @@ def peek(
     """
 
 
+def labelled(
+    seconds: float,
+    size: Literal["small", "large"] = "small",
+    box: tuple[float, float, float, float] | None = None,
+    labels: list[str] = [],  # noqa: B006 - a default of a schema, never changed
+    is_close: bool = False,
+) -> None:
+    """Look at one moment.
+
+    Args:
+        seconds: when.
+        size: how large.
+        box: which part.
+        labels: what to look for.
+        is_close: whether to go near.
+    """
+
+
 def test_the_schema_says_what_signature_and_docstring_say() -> None:
     spec = describe(peek)
     assert spec.description == "Look at one moment. Closer is dearer."
@@ -57,6 +75,48 @@ def test_what_does_not_fit_is_said_with_the_arguments_that_exist(arguments: dict
         validate(describe(peek), arguments)
     assert said in str(caught.value)
     assert "size='small'" in str(caught.value)
+
+
+BOX = (0.0, 0.0, 0.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        ({"seconds": "1.5", "box": "[0, 0, 0.5, 0.5]"}, {"seconds": 1.5, "box": BOX}),
+        ({"seconds": 1.5, "box": ["0", "0", "0.5", "0.5"]}, {"seconds": 1.5, "box": BOX}),
+        ({"seconds": 1.5, "box": "0, 0, 0.5, 0.5"}, {"seconds": 1.5, "box": BOX}),
+        ({"seconds": 1.5, "box": '"[0, 0, 0.5, 0.5]"'}, {"seconds": 1.5, "box": BOX}),  # encoded twice
+        ({"seconds": [1.5], "size": ["large"]}, {"seconds": 1.5, "size": "large"}),
+        ({"seconds": 1.5, "size": '"large"'}, {"seconds": 1.5, "size": "large"}),
+        ({"seconds": 1.5, "size": None, "box": None}, {"seconds": 1.5}),
+        ({"seconds": 1.5, "size": "null", "box": "None", "colour": None}, {"seconds": 1.5}),
+        ({"seconds": 1.5, "labels": "red"}, {"seconds": 1.5, "labels": ["red"]}),
+        ({"seconds": 1.5, "labels": '["red", "blue"]'}, {"seconds": 1.5, "labels": ["red", "blue"]}),
+        ({"seconds": 1.5, "is_close": "true"}, {"seconds": 1.5, "is_close": True}),
+    ],
+)
+def test_an_argument_that_can_mean_one_thing_only_is_taken_for_it(
+    arguments: dict[str, object], meant: dict[str, object]
+) -> None:
+    defaults = {"size": "small", "box": None, "labels": [], "is_close": False}
+    assert validate(describe(labelled), arguments) == defaults | meant
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"seconds": None},
+        {"seconds": "[1, 2]"},
+        {"seconds": 1, "box": "[0, 0, 1]"},
+        {"seconds": 1, "box": "left"},
+        {"seconds": 1, "size": ["small", "large"]},
+        {"seconds": 1, "box": "[" * 5000},
+    ],
+)
+def test_an_argument_that_would_have_to_be_guessed_is_refused(arguments: dict[str, object]) -> None:
+    with pytest.raises(ToolError, match="labelled"):
+        validate(describe(labelled), arguments)
 
 
 def test_an_argument_without_a_line_is_a_mistake_of_ours() -> None:

@@ -1,10 +1,12 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
+from tests import bombs
 from tests.drawn_clips import draw_clip
 from tools.shots import coarse_change, cuts_in, find_shots
 from tools.video import Frame, Video
@@ -120,3 +122,51 @@ def test_thumbnails_that_only_move_change_less_than_other_scenes() -> None:
 def test_no_frames_and_one_frame_have_no_cuts() -> None:
     assert cuts_in(iter(())) == []
     assert cuts_in(_frames(lambda t: _scene("sea", t), 0.04)) == []
+
+
+def test_a_long_gap_is_looked_at_in_pieces_and_no_cut_is_lost_or_found_twice() -> None:
+    """One sample only, so that the rest is a single gap; cuts at, just before and just after the edges of pieces."""
+    cuts = (20.0, 30.0, 60.04, 75.0, 89.96)
+    names = ("sea", "night", "field", "wall", "sea", "night")
+    scenes = [_scene(name, 0.0)[::10, ::10] for name in names]
+    held: list[float] = []
+
+    class Footage:
+        timestamps = np.arange(90 * 25) / 25
+
+        def window(self, start: float, stop: float, max_height: int, max_fps: float) -> Iterator[Frame]:
+            held.append(stop - start)
+            for number in range(round(start * 25), min(round(stop * 25), 90 * 25)):
+                yield Frame(scenes[sum(number / 25 >= cut for cut in cuts)], number / 25)
+
+    shots = find_shots(Footage(), np.array([0.0]), np.zeros((1, 18, 32, 3), np.uint8), 0.0, 90.0)  # type: ignore[arg-type]
+    found = [shot.start_seconds for shot in shots if shot.begins_with == "cut"]
+    assert found == pytest.approx(list(cuts), abs=0.001)
+    assert max(held) <= 32.0
+
+
+def test_a_million_pictures_in_a_second_are_not_all_held(tmp_path: Path) -> None:
+    path = tmp_path / "fast.mkv"
+    path.write_bytes(bombs.many_pictures(30_000))
+    with Video(path) as video:
+        assert video.info.average_fps > 900_000
+        frames = list(video.window(0.0, video.info.duration_seconds, max_height=72, max_fps=250.0))
+        assert len(frames) <= 8
+        (shot,) = find_shots(video, *_sampled(video), 0.0, video.info.duration_seconds)
+    assert shot.begins_with == "window"
+
+
+def test_hours_without_a_frame_are_not_looked_into(tmp_path: Path) -> None:
+    path = tmp_path / "sparse.mkv"
+    path.write_bytes(bombs.matroska([0, 40, 80, 96 * 3_600_000], bombs.png(64, 48), (64, 48)))
+    looked: list[float] = []
+    with Video(path) as video:
+        window = video.window
+
+        def watched(start: float, stop: float, **options: Any) -> Iterator[Frame]:
+            looked.append(start)
+            return window(start, stop, **options)
+
+        video.window = watched  # type: ignore[method-assign]
+        find_shots(video, np.array([0.0]), np.zeros((1, 18, 32, 3), np.uint8), 0.0, video.info.duration_seconds)
+    assert len(looked) == 2

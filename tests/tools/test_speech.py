@@ -10,7 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.drawn_clips import draw_clip, page
+from tests.sounds import Track, write_tracks
 from tools import packaged
+from tools.sound import sound_tracks
 from tools.speech import Recogniser, SpeechLine, _packaged_files, doubts_about, is_doubtful, mark_repeats
 from tools.video import Video
 
@@ -111,6 +113,32 @@ class TestWithWeights:
         words = [word for line in lines for word in line.words]
         assert [word.start_seconds for word in words] == sorted(word.start_seconds for word in words)
 
+    def test_each_language_is_heard_in_its_own_words(self, recogniser: Recogniser, tmp_path: Path) -> None:
+        english = _spoken("Good evening. The old lighthouse stands on a rocky island.", tmp_path)
+        german = _spoken("Guten Abend. Der alte Leuchtturm steht auf einer Insel im Meer.", tmp_path, voice="de")
+        lines = recogniser.listen(np.concatenate([english, np.zeros(8_000, np.float32), german]))
+        said = " ".join(line.text for line in lines).lower()
+        assert "lighthouse" in said
+        assert "guten abend" in said
+        assert "turm" in said
+        assert [line.start_seconds for line in lines] == sorted(line.start_seconds for line in lines)
+
+    def test_a_voice_in_opposite_phase_is_heard(self, recogniser: Recogniser, tmp_path: Path) -> None:
+        said = _spoken("The old lighthouse stands on a rocky island.", tmp_path)
+        track = Track(np.stack([said, -said]), "stereo")
+        with Video(write_tracks(tmp_path / "a.mkv", [track], seconds=len(said) / 16_000)) as video:
+            text = " ".join(line.text for line in recogniser.transcribe(video, cache=tmp_path / "cache")).lower()
+        assert "lighthouse" in text
+
+    def test_each_sound_track_has_a_transcript_of_its_own(self, recogniser: Recogniser, tmp_path: Path) -> None:
+        said = _spoken("The old lighthouse stands on a rocky island.", tmp_path)
+        path = write_tracks(tmp_path / "a.mkv", [Track(np.zeros_like(said)), Track(said)])
+        with Video(path) as video:
+            _, second = sound_tracks(path)
+            assert recogniser.hear(video, None, cache=tmp_path / "cache").lines == ()
+            assert "lighthouse" in recogniser.hear(video, second, cache=tmp_path / "cache").lines[0].text
+            assert recogniser.hear(video, None, cache=tmp_path / "cache").lines == ()
+
     def test_a_transcript_cut_in_half_is_made_again(self, recogniser: Recogniser, tmp_path: Path) -> None:
         path = draw_clip(
             tmp_path / "a.mkv", lambda _: page(size=(64, 64)), 2, fps=10, sound=_no_speech("hiss")[: 2 * 16_000]
@@ -137,14 +165,14 @@ def _no_speech(kind: str) -> NDArray[np.float32]:
     return sounds[kind].astype(np.float32)
 
 
-def _spoken(text: str, folder: Path) -> NDArray[np.float32]:
+def _spoken(text: str, folder: Path, voice: str = "en-us") -> NDArray[np.float32]:
     """A synthetic voice, mono at 16 kHz."""
     import cv2
 
     speaker = shutil.which("espeak-ng")
     if speaker is None:
         pytest.skip("no espeak-ng command to speak with")
-    subprocess.run([speaker, "-v", "en-us", "-s", "130", "-w", folder / "said.wav", text], check=True)
+    subprocess.run([speaker, "-v", voice, "-s", "130", "-w", folder / "said.wav", text], check=True)
     with wave.open(str(folder / "said.wav")) as file:
         rate = file.getframerate()
         sound = np.frombuffer(file.readframes(file.getnframes()), np.int16).astype(np.float32) / 32768

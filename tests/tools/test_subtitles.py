@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.subtitles import plain, read_subtitles
+from tools.subtitles import plain, read_subtitles, subtitle_file
 
 SRT = "1\n00:00:01,000 --> 00:00:02,500\n<i>Grüße</i> &amp; hello\nworld\n\n2\n00:00:03,000 --> 00:00:04,000\nSecond\n"
 VTT = "WEBVTT\n\nNOTE not shown\n\n00:01.000 --> 00:02.000 align:start\n<v Bob>Hi there</v>\n"
@@ -81,3 +81,35 @@ def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
 
 def test_a_smaller_than_sign_in_speech_is_kept() -> None:
     assert plain("if a < b then {\\i1}c{\\i0} &lt; d") == "if a < b then c < d"
+
+
+def test_a_line_of_megabytes_comes_in_parts_and_loses_nothing(tmp_path: Path) -> None:
+    words = "word " * 20_000 + "x" * 5_000
+    (tmp_path / "a.srt").write_text(f"1\n00:00:01,000 --> 00:00:02,000\n{words}\n")
+    lines = read_subtitles(tmp_path / "a.srt")
+    assert max(len(line.text) for line in lines) <= 1000
+    assert "".join(line.text for line in lines).replace(" ", "") == words.replace(" ", "")
+
+
+def test_too_many_lines_are_cut_and_that_is_said(tmp_path: Path) -> None:
+    cue = "00:00:01,000 --> 00:00:02,000\n{}\n\n"
+    (tmp_path / "a.srt").write_text("".join(cue.format(number) + "!\n\n" for number in range(100_001)))
+    found = subtitle_file(tmp_path / "a.srt")
+    assert len(found.lines) == 100_000
+    assert "100000" in found.gaps[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('<?xml version="1.0"?><tt xmlns="http://www.w3.org/ns/ttml"><body/></tt>', "need .srt"),
+        ("<SAMI><BODY><SYNC Start=1000><P>Hello</SAMI>", "need .srt"),
+        ("[00:12.00]A line of a song\n[00:15.30]another\n", "need .srt"),
+        ("[10][20]A line\n[30][40]another\n", "need .srt"),
+    ],
+)
+def test_other_kinds_of_subtitles_are_refused_in_a_sentence(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "a.srt").write_text(text)
+    with pytest.raises(ValueError, match=said) as error:
+        read_subtitles(tmp_path / "a.srt")
+    assert "\n" not in str(error.value)

@@ -1,0 +1,39 @@
+"""One event loop in a thread of its own, for what must be cut off at a time or by Ctrl-C, wherever it hangs.
+
+A blocking read can only be given up between two bytes, and a server that sends a byte now and then keeps it for ever; a
+task can be cancelled, also while a name is resolved or a header comes in.
+"""
+
+import asyncio
+import os
+import threading
+from collections.abc import Coroutine
+from functools import cache
+from typing import Any, TypeVar
+
+_T = TypeVar("_T")
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="chat", daemon=True).start()
+    return loop
+
+
+os.register_at_fork(after_in_child=_loop.cache_clear)  # threads do not survive a fork
+
+
+def run(work: Coroutine[Any, Any, _T]) -> _T:
+    """What the coroutine gives back, waited for; cancelled when the waiting is interrupted."""
+    future = asyncio.run_coroutine_threadsafe(work, _loop())
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        raise
+
+
+def start(work: Coroutine[Any, Any, Any]) -> None:
+    """Runs the coroutine without waiting for it."""
+    asyncio.run_coroutine_threadsafe(work, _loop())

@@ -1,0 +1,116 @@
+"""How every command ends: well, or with one sentence on stderr and a status that says whose turn it is.
+
+| status | what |
+|---|---|
+| 0 | done |
+| 1 | a question that got no answer; something that was compared differs |
+| 2 | the input, or the machine, has to be changed by the user |
+| 3 | an answer that nothing is claimed by: "I can't tell" |
+| 69 | a policy can't be reached, or refuses |
+| 70 | a bug of ours |
+| 130 | interrupted |
+| 141 | nobody reads the output any more, as in `| head` |
+"""
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NoReturn
+
+from agent.policy import PolicyError
+from agent.terminal import show_warnings, tell, visible_line
+from tools.observation import MissingPartError
+
+EXIT_NO_ANSWER = 1
+EXIT_BAD_INPUT = 2
+EXIT_CANNOT_TELL = 3
+EXIT_POLICY_FAILED = 69
+EXIT_BUG = 70
+EXIT_INTERRUPTED = 130
+EXIT_NO_READER = 141
+
+BUG = "this is a bug of ours: please report it with the lines above and with what `agent doctor` prints"
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong with the arguments in one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        """Called by argparse.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError(f"{message} (see {self.prog} --help)")
+
+
+def run_command(name: str, work: Callable[[], int | None], interrupted: str = "interrupted") -> int:
+    """The exit status of a command.
+
+    Args:
+        name: stands before what is said.
+        work: does it all, from reading the arguments on; gives the status, None for 0.
+        interrupted: what is said after Ctrl-C.
+    """
+    show_warnings()
+    try:
+        return work() or 0
+    except BrokenPipeError:
+        return EXIT_NO_READER
+    except (ValueError, OSError, MissingPartError) as error:
+        # what users can get wrong is a ValueError or an OSError at the door; anything else is a bug
+        return _told(name, one_sentence(error), EXIT_BAD_INPUT)
+    except MemoryError:
+        return _told(name, "there is not enough memory for this", EXIT_BAD_INPUT)
+    except PolicyError as error:
+        return _told(name, one_sentence(error), EXIT_POLICY_FAILED)
+    except KeyboardInterrupt:
+        return _told(name, interrupted, EXIT_INTERRUPTED)
+    except Exception:
+        tell(traceback.format_exc())
+        return _told(name, BUG, EXIT_BUG)
+
+
+def end_process(name: str, work: Callable[[], int | None], interrupted: str = "interrupted") -> NoReturn:
+    """Runs a command and ends the process with its status, at once where the user interrupted it."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a letter that the terminal has not must not cost the answer
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = run_command(name, work, interrupted)
+    except SystemExit as ended:  # argparse, after --help or --version
+        status = ended.code if isinstance(ended.code, int) else 0
+    status = _flushed(name, status)
+    if status == EXIT_INTERRUPTED:
+        os._exit(status)  # a tool may still be at work in a thread, which Python would wait for; all is saved by now
+    sys.exit(status)
+
+
+def one_sentence(error: Exception) -> str:
+    """An error on one line."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return visible_line(f"{error.filename}: {error.strerror}")
+    return visible_line(error)
+
+
+def _flushed(name: str, status: int) -> int:
+    """The status once all output is out; another one where it can't be."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        with suppress(OSError):  # or Python would try again, and complain, when it ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            return EXIT_NO_READER
+        return _told(name, f"the output can't be written: {error.strerror}", EXIT_BAD_INPUT)
+    return status
+
+
+def _told(name: str, why: str, status: int) -> int:
+    with suppress(OSError):
+        tell(f"{name}: {why}")
+    return status

@@ -1,0 +1,69 @@
+"""The one way out to a terminal: words of strangers can't move its cursor, hide text, turn it around or name windows.
+
+Subtitles, screen text, models, servers and file names may hold any character. `visible` writes those that a terminal
+obeys as escapes, `\\x1b` for ESC; a `Screen` does so with all that it prints, and JSON stays the same value.
+"""
+
+import json
+import logging
+import re
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+_OBEYED = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls, C0 and C1, but for tab and end of line
+    "\u2028\u2029\u202a-\u202e\u2066-\u2069"  # ends of lines and of paragraphs; marks that turn the direction around
+    "\ud800-\udfff\U000e0000-\U000e007f]"  # halves of pairs, which no output can write; letters that nobody sees
+)
+
+
+def visible(text: object) -> str:
+    """The text with every character that a terminal obeys, or can't write, as an escape."""
+    return _OBEYED.sub(_escape, str(text))
+
+
+def visible_line(text: object) -> str:
+    """The same on one line: what stands on a line of its own is ours."""
+    return visible(" ".join(str(text).split()))
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def json_text(value: Any) -> str:
+    """The value as JSON on one line, with those characters as JSON's own escapes."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return _OBEYED.sub(lambda match: json.dumps(match[0])[1:-1], text)
+
+
+def tell(text: object) -> None:
+    """Says something on stderr, apart from the results."""
+    print(visible(text), file=sys.stderr, flush=True)
+
+
+class Screen(Console):
+    """Rich's console, which lets no character through that a terminal obeys but its own; markup is markup."""
+
+    def render_str(self, text: str, *args: Any, **kwargs: Any) -> Text:
+        """A text to be printed, in a table too."""
+        return super().render_str(visible(text), *args, **kwargs)
+
+    def on_broken_pipe(self) -> None:
+        """Called while a BrokenPipeError is handled: the command ends as others do whose reader has gone."""
+        raise
+
+
+class _VisibleFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
+
+
+def show_warnings() -> None:
+    """Lets warnings of the program reach stderr as everything else does, where nobody has set up logging."""
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(_VisibleFormatter("warning: %(message)s"))

@@ -1,0 +1,114 @@
+"""Every command ends with a status that says whose turn it is, and says why in one sentence."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agent.ending import run_command
+from agent.policy import PolicyError
+from tools.observation import MissingPartError
+
+COMMANDS = (
+    *(f"evals.{name}" for name in "run score report calibration budget prefix composed composed.fetched".split()),
+    *(f"rl.{name}" for name in "train sft dpo collect verify compare cost attacks dashboard packed_adapter".split()),
+    *(f"rl.small_vlm.{name}" for name in "run build pretrain naming".split()),
+)
+
+
+def _raise(error: BaseException) -> Callable[[], int]:
+    def work() -> int:
+        raise error
+
+    return work
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (ValueError("need\n 1"), 2, "agent: need 1"),
+        (FileNotFoundError(2, "No such file", "a\x1b[2Jb"), 2, "agent: a\\x1b[2Jb: No such file"),
+        (MissingPartError("pip install it"), 2, "agent: pip install it"),
+        (MemoryError(), 2, "agent: there is not enough memory for this"),
+        (PolicyError("\x9bno server"), 69, "agent: \\x9bno server"),
+        (KeyboardInterrupt(), 130, "agent: interrupted"),
+        (BrokenPipeError(), 141, ""),
+    ],
+)
+def test_each_way_to_end_has_its_status_and_one_sentence(
+    capsys: pytest.CaptureFixture[str], error: BaseException, status: int, said: str
+) -> None:
+    assert run_command("agent", _raise(error)) == status
+    assert capsys.readouterr().err.strip() == said
+
+
+@pytest.mark.parametrize("bug", [KeyError("x"), RecursionError("deep"), IndexError("\x1b[2J"), AssertionError()])
+def test_a_bug_is_said_to_be_ours_with_what_to_report(capsys: pytest.CaptureFixture[str], bug: Exception) -> None:
+    assert run_command("rl.train", _raise(bug)) == 70
+    err = capsys.readouterr().err
+    assert err.splitlines()[-1].startswith("rl.train: this is a bug of ours: please report it")
+    assert type(bug).__name__ in err
+    assert "\x1b" not in err
+
+
+def test_warnings_of_the_program_reach_stderr_without_what_a_terminal_obeys() -> None:
+    code = (
+        "import logging\nfrom agent.ending import run_command\n"
+        "run_command('agent', lambda: logging.getLogger('tools.x').warning('damaged: %s', 'a\\x1b[2Jb'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "warning: damaged: a\\x1b[2Jb\n"
+    assert logging.lastResort is not None
+
+
+@pytest.mark.parametrize("module", COMMANDS)
+def test_help_is_printed_by_every_command(module: str) -> None:
+    done = subprocess.run([sys.executable, "-m", module, "--help"], capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert module in done.stdout
+
+
+@pytest.mark.parametrize("module", ["rl.sft", "rl.dpo", "rl.small_vlm.run", "evals.score", "evals.report"])
+def test_a_file_that_is_not_there_is_one_sentence_and_status_two(module: str) -> None:
+    done = subprocess.run([sys.executable, "-m", module, "/no/such"], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"{module}: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a shell")
+def test_a_reader_that_has_gone_is_no_error() -> None:
+    command = [sys.executable, "-m", "agent.cli", "predict", "--schema"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait(60) == 141
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is the one disk that is always full")
+def test_an_output_that_cannot_be_written_is_one_sentence() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "agent.cli", "predict", "--schema"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "No space left" in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+@pytest.mark.parametrize("module", ["evals.score", "rl.sft"])
+def test_ctrl_c_ends_every_command_with_its_own_status(module: str) -> None:
+    code = (
+        "import os, signal\nfrom agent.ending import end_process\n"
+        f"end_process('{module}', lambda: os.kill(os.getpid(), signal.SIGINT))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 128 + signal.SIGINT
+    assert done.stderr == f"{module}: interrupted\n"

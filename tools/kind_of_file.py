@@ -1,0 +1,66 @@
+"""What a file is that is no video, by its first bytes: so that a refusal names it and says what to give instead.
+
+Words only. What is opened and what is not does not depend on it.
+"""
+
+import re
+from pathlib import Path
+
+_HEAD_BYTES = 4096
+_GIVE_VIDEO = "give the video itself"
+
+_BINARY: tuple[tuple[bytes, str], ...] = (
+    (
+        rb"\x89PNG\r\n|\xff\xd8\xff|BM.{4}\0\0\0\0|II\*\0|MM\0\*|RIFF.{4}WEBP|.{4}ftyp(?:heic|heix|mif1|avif)",
+        "a picture",
+    ),
+    (rb"PK\x03\x04|Rar!|7z\xbc\xaf|\x1f\x8b|\xfd7zXZ|BZh|\x28\xb5\x2f\xfd", "an archive; unpack it first"),
+    (rb"%PDF", f"a PDF document; {_GIVE_VIDEO}"),
+    (rb"d\d+:announce", f"a torrent, which only names a video; {_GIVE_VIDEO}"),
+    (rb"\0+$", "nothing but zeros: a download that was not finished, perhaps"),
+)
+_TEXT: tuple[tuple[str, str], ...] = (
+    (
+        r"#EXTM3U|#EXTINF|ffconcat|\[playlist\]|\[reference\]|<asx|<smil|<!doctype smil"
+        r"|(?:<\?xml.{0,800}?)?<(?:mpd|asx|smil|smoothstreamingmedia|\w*:?compositionplaylist|playlist)\b",
+        f"a playlist, which only names other files; {_GIVE_VIDEO}",
+    ),
+    (r"v=0\s+o=|rtsptext|rtsp://|https?://", f"the address of a stream; save the video to a file and {_GIVE_VIDEO}"),
+    (r"webvtt|\[script info\]|\d+\s+\d+:\d\d:\d\d[,.]\d+ +-->", "a subtitle file; give the video and --subtitles"),
+    (r"(?:<\?xml.{0,800}?)?(?:<!--.{0,800}?-->\s*)?<(?:!doctype html|html)", "a web page, not what it links to"),
+)
+
+
+def describe_other_file(path: Path) -> str | None:
+    """What it is and what to give instead, as the end of a sentence; None where that is not known."""
+    head = _head(path)
+    for signature, words in _BINARY:
+        if re.match(signature, head, re.DOTALL):
+            return words
+    text = _as_text(head)
+    if text is None:
+        return None
+    for pattern_of_text, words in _TEXT:
+        if re.match(pattern_of_text, text.lstrip("\ufeff \t\r\n"), re.DOTALL | re.IGNORECASE):
+            return words
+    return f"text; {_GIVE_VIDEO}"
+
+
+def format_to_force(path: Path) -> str | None:
+    """The format of moving pictures whose names may be taken for patterns of names: `what is this?.gif`, `50%d.gif`."""
+    head = _head(path)
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "gif"
+    return "apng" if head.startswith(b"\x89PNG\r\n") and b"acTL" in head else None
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_HEAD_BYTES)
+
+
+def _as_text(head: bytes) -> str | None:
+    encoding = "utf-16" if head.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8"
+    text = head.decode(encoding, errors="replace")
+    strange = sum(not (c.isprintable() or c in "\r\n\t\f\ufeff") or c == "\ufffd" for c in text)
+    return text if strange <= len(text) // 20 else None
