@@ -2,16 +2,19 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from tests.drawn import TEXT, write_captioned, write_drawn
-from tools import packaged
+from tests.drawn_clips import draw_clip
+from tools import packaged, wording
 from tools.encoders import open_encoder
 from tools.indexing import open_index
-from tools.observation import FULL_FRAME
-from tools.screen_reading import ScreenText, distinct_frames, first_with, spread
+from tools.observation import FULL_FRAME, UNREADABLE, Finding
+from tools.screen_reading import ScreenText, distinct_frames, first_with, longest_skipped, spread
 from tools.screen_text import TextReader
+from tools.toolbox import open_toolbox
 from tools.video import Video
 
 needs_ocr = pytest.mark.skipif(not packaged.is_installed("rapidocr"), reason="needs videosleuth[ocr]")
@@ -62,6 +65,37 @@ def test_of_many_different_frames_only_those_with_text_are_read(tmp_path: Path) 
         (span,) = ScreenText(video, index, TextReader, tmp_path / "cache").in_window(0.0, 6.0, 2).spans
         assert (span.text, span.start_seconds) == (TEXT, 4.0)
         index.cancel()
+
+
+@needs_ocr
+@pytest.mark.skipif(not hasattr(cv2, "FontFace"), reason="OpenCV 4 draws only Latin letters")
+def test_a_search_says_what_it_could_not_read_and_not_that_nothing_is_there(tmp_path: Path) -> None:
+    pixels = np.full((360, 640, 3), 240, np.uint8)
+    cv2.putText(pixels, "Добро пожаловать", (60, 200), (20, 20, 20), cv2.FontFace("sans"), 40)
+    path = draw_clip(tmp_path / "sign.mp4", lambda _: pixels, 2.0, fps=5)
+    with open_toolbox(path, encoder="hashing", cache=tmp_path / "cache") as toolbox:
+        found = toolbox.call("search_text", {"query": "Выход"})
+        assert [f.doubt for f in found.findings if f.kind == "text"] == [UNREADABLE]
+        assert found.findings[0].box is not None
+        assert any("can't be read at 0.00-2.00 s" in gap for gap in found.gaps)
+        assert any("Cyrillic letters such as «Выход»" in gap for gap in found.gaps)
+        assert all(gap in found.text for gap in found.gaps)
+        assert "No text" not in found.text
+        assert toolbox.call("read_text", {"seconds": 1.0}).gaps
+
+
+def test_times_at_which_text_cant_be_read_are_told_once() -> None:
+    def unread(start: float, stop: float) -> Finding:
+        return Finding("text", start, stop, "", 0.1, doubt=UNREADABLE)
+
+    found = [unread(5.0, 6.0), unread(1.0, 3.0), unread(2.0, 4.0), Finding("text", 8.0, 9.0, "Gate 12", 0.99)]
+    assert wording.unreadable(found) == ("There is text that can't be read at 1.00-4.00 s, 5.00-6.00 s.",)
+    assert wording.unreadable(found[3:]) == ()
+
+
+def test_what_was_skipped_is_the_longest_change_that_nobody_looked_at() -> None:
+    assert longest_skipped([0.0, 1.0, 2.0, 3.0, 9.0], [0.0, 2.0, 3.0, 12.0]) == 9.0
+    assert longest_skipped([0.0, 5.0], [0.0, 5.0, 30.0]) == 0.0  # a picture that stays is no gap
 
 
 def test_halving_finds_the_first_time_with_something() -> None:
