@@ -571,7 +571,8 @@ def _sound(trajectory: Trajectory) -> Trajectory:
     answers += [sample.answer for sample in trajectory.samples if sample.answer is not None]
     count = len(trajectory.question.options)
     for answer in answers:
-        if answer.option is not None and not 0 <= answer.option < count:
+        # turns that are played by a script may be for another question, whose options this one does not carry
+        if answer.option is not None and count and not 0 <= answer.option < count:
             raise ValueError(f"not a saved trajectory: option {answer.option:.6g} of {count}")
         groups = (answer.evidence, *(link.evidence for link in answer.chain), *(p.evidence for p in answer.predictions))
         if len({frame for evidence in groups for item in evidence for frame in item.frames}) > _MOST_FRAMES:

@@ -60,6 +60,11 @@ def many_different_frames(run: dict[str, Any]) -> None:
     answer(run)["evidence"] = [evidence, evidence | {"frames": wider}]
 
 
+def option_past_the_last(run: dict[str, Any]) -> None:
+    run["question"]["options"] = ["left", "right"]
+    answer(run)["option"] = 2
+
+
 _MOVE = ("steps", -1, "turn", "move")
 _FINDING = ("steps", 0, "results", 0, "observation", "findings", 0)
 _USAGE = ("steps", 0, "turn", "usage")
@@ -89,7 +94,7 @@ _BAD: dict[str, Callable[[dict[str, Any]], None]] = {
     "a frame that was left out": put(
         "steps", 0, "turn", "dropped", value=[{"seconds": 1.0, "height": 10**9, "width": 10}] * 1000
     ),
-    "an option of none": put(*_MOVE, "option", value=0),
+    "an option past the last": option_past_the_last,
     "thousands of frames": put(
         *_MOVE, "evidence", 0, "frames", value=[{"seconds": 1, "height": 9, "width": 9}] * 20_000
     ),
