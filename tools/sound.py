@@ -64,6 +64,7 @@ def sound_tracks(path: Path) -> tuple[SoundTrack, ...]:
     found = []
     with open_container(path) as container:
         best = container.streams.best("audio")
+        best_index = None if best is None else best.index
         for number, stream in enumerate(container.streams.audio, start=1):
             title = stream.metadata.get("title", "")
             found.append(
@@ -79,7 +80,7 @@ def sound_tracks(path: Path) -> tuple[SoundTrack, ...]:
     return tuple(
         sorted(
             found,
-            key=lambda t: (t.is_extra, not t.is_default, not t.is_original, best is None or t.index != best.index),
+            key=lambda t: (t.is_extra, not t.is_default, not t.is_original, t.index != best_index),
         )
     )
 
