@@ -325,8 +325,9 @@ class VideoFacts:
 
     content_hash: str
     duration_seconds: Seconds
-    width: Annotated[int, Field(ge=1, le=MAX_PICTURE_SIDE)]
-    height: Annotated[int, Field(ge=1, le=MAX_PICTURE_SIDE)]
+    width: Annotated[int, Field(ge=0, le=MAX_PICTURE_SIDE)]
+    """In pixels as displayed; 0 where the video could not be opened."""
+    height: Annotated[int, Field(ge=0, le=MAX_PICTURE_SIDE)]
     is_cut_off: bool = False
     has_speech_track: bool = False
     has_subtitles: bool = False
@@ -354,11 +355,9 @@ class Limits:
 
     def __post_init__(self) -> None:
         for name in ("max_turns", "max_frames", "max_tokens", "max_seconds", "max_malformed", "max_cost_usd"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:  # nor "not a number"
-                raise ValueError(f"need {name} > 0, got {value}")
-            if value is not None and value > (most := _LIMITS.get(name, _MOST)):
-                raise ValueError(f"need {name} <= {most}, got {value:.6g}")
+            value, most = getattr(self, name), _LIMITS.get(name, _MOST)
+            if value is not None and not 0 < value <= most:  # nor "not a number"
+                raise ValueError(f"need 0 < {name} <= {most}, got {value!s:.40}")
 
 
 @dataclass(frozen=True)
@@ -374,7 +373,7 @@ class Trajectory:
     stop: Stop | None = None
     """None while it is running."""
     error: str = ""
-    """For a crashed one: what happened."""
+    """What kept it from an answer, in words: a bug, a policy that failed, replies that could not be used."""
     verification: Verification | None = None
     setup: Setup | None = None
     """How the model was asked; None for policies that are no language model."""

@@ -157,8 +157,13 @@ def added_models() -> dict[str, str]:
         return {}
     folder = packaged.folder("rapidocr", extra="ocr")
     listed = (folder / "default_models.yaml").read_text(encoding="utf-8")
-    known = re.findall(r"/onnx/\S+/(\S+_rec_\S+\.onnx)\s+SHA256: ([0-9a-f]{64})", listed)
-    return {name: sha256 for name, sha256 in known if _scripts_of(name) and (folder / "models" / name).is_file()}
+    # a line with where a model comes from, and one with its hash
+    known = re.findall(r"/([\w.-]+)\s+SHA256: ([0-9a-f]{64})", listed)
+    return {
+        name: sha256
+        for name, sha256 in known
+        if "_rec_" in name and name.endswith(".onnx") and _scripts_of(name) and (folder / "models" / name).is_file()
+    }
 
 
 def added_scripts() -> list[str]:

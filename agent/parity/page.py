@@ -13,6 +13,7 @@ from agent.parity.probing import measure
 from agent.parity.verdicts import Row, is_fine, rows
 from agent.policy import Policy
 from agent.terminal import json_text
+from tools.plain_data import loads_json
 
 _SIGNS = {"ok": "[green]ok[/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}
 
@@ -30,7 +31,7 @@ def examine(policy: Policy, console: Console, progress: Console, *, as_json: boo
     measured = measure(policy, secrets.randbelow(2**31), lambda what: _say(progress, f"asking: {what}"))
     judged = rows(measured)
     if as_json:
-        print(json_text(json.loads(json.dumps(_as_dict(measured, judged), default=sorted))))
+        print(json_text(loads_json(json.dumps(_as_dict(measured, judged), default=sorted))))
     else:
         _print_table(measured, judged, console)
     return 0 if is_fine(judged) else 1

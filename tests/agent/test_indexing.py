@@ -8,7 +8,7 @@ from rich.console import Console
 
 from agent import indexing
 from agent.cli import main
-from agent.commands.outcome import EXIT_BAD_INPUT, EXIT_BUG
+from agent.ending import EXIT_BAD_INPUT, EXIT_BUG
 from agent.indexing import NotIndexed, index_all
 from tests.clips import write_clip
 from tools.cache import cached_videos
