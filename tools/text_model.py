@@ -159,11 +159,9 @@ def added_models() -> dict[str, str]:
     listed = (folder / "default_models.yaml").read_text(encoding="utf-8")
     # a line with where a model comes from, and one with its hash
     known = re.findall(r"/([\w.-]+)\s+SHA256: ([0-9a-f]{64})", listed)
-    return {
-        name: sha256
-        for name, sha256 in known
-        if "_rec_" in name and name.endswith(".onnx") and _scripts_of(name) and (folder / "models" / name).is_file()
-    }
+    recognisers = {name: sha256 for name, sha256 in known if "_rec_" in name and name.endswith(".onnx")}
+    is_here = {name for name in recognisers if _scripts_of(name) and (folder / "models" / name).is_file()}
+    return {name: sha256 for name, sha256 in recognisers.items() if name in is_here}
 
 
 def added_scripts() -> list[str]:
