@@ -292,7 +292,7 @@ def _stream(video: "Footage", track: SubtitleTrack) -> Subtitles:
 
 def _stream_cues(packets: Sequence[tuple[float, float, bytes]], codec: str, decoded: Decoded) -> Iterator[Cue]:
     starts = [start for start, _, _ in packets]
-    for (start_seconds, seconds, raw), following in zip(packets, [*starts[1:], float("inf")], strict=True):
+    for (start_seconds, seconds, raw), following in zip(packets, [*starts, float("inf")][1:], strict=True):
         text = raw.decode(decoded.encoding, errors="replace")
         if codec in ("ass", "ssa"):  # ReadOrder, Layer, Style, Name, three margins, Effect, Text
             rows = ass_lines(text.split(",", 8)[-1])

@@ -136,7 +136,9 @@ def take_reply(path: Path, cache: Path) -> str:
 
     with FakeServer(answer) as server:
         clock = Clock(sleep=lambda _: None)
-        client = ChatClient(parse_endpoint(f"m@{server.url}"), timeout_seconds=5, concurrency=1, clock=clock)
+        client = ChatClient(
+            parse_endpoint(f"m@{server.url}"), timeout_seconds=5, request_seconds=10, concurrency=1, clock=clock
+        )
         client.complete({"messages": []}, 100)
     return "read: a reply"
 

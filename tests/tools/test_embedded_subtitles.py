@@ -65,6 +65,19 @@ def test_lines_are_moved_to_where_the_first_frame_is_second_zero(tmp_path: Path,
     assert [line.start_seconds for line in lines] == pytest.approx([0.5, 1.5], abs=0.02)
 
 
+def test_a_text_stream_whose_lines_were_cut_off_has_none(tmp_path: Path, ffmpeg: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (120, 64, 64, 3), np.uint8)
+    plain = draw_clip(tmp_path / "plain.mp4", lambda t: noise[int(t * 10) % 120], seconds=12, fps=10)
+    (tmp_path / "a.srt").write_text("1\n00:00:11,000 --> 00:00:11,500\nToo late\n")
+    path = tmp_path / "with.mkv"
+    command = [ffmpeg, "-v", "error", "-i", plain, "-i", tmp_path / "a.srt", "-c", "copy", "-c:s", "subrip", path]
+    subprocess.run(command, check=True)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with Video(path) as video:
+        assert video.info.subtitle_streams == 1
+        assert embedded_subtitles(video) == ()
+
+
 def test_a_video_without_subtitles_has_no_lines(tmp_path: Path) -> None:
     with Video(draw_clip(tmp_path / "plain.mp4", lambda _: page(size=(64, 64)), seconds=1, fps=10)) as video:
         assert embedded_subtitles(video) == ()
