@@ -1,0 +1,116 @@
+"""Asks the natural questions and counts what was right, honestly not known, and claimed falsely.
+
+    python -m evals.natural.run --clips FOLDER --split development --out answers.jsonl
+
+`--clips` holds the files that the questions name; questions of files that are not there are left out and counted. The
+drawn clips need nothing.
+"""
+
+import argparse
+import re
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Literal
+
+from pydantic import TypeAdapter
+
+from agent.asking import ask
+from agent.ending import end_process
+from agent.policy import open_policy
+from agent.terminal import json_text
+from agent.trajectory import Answer, Question
+from evals.natural.clips import open_clip
+from evals.tables import markdown
+from tools.plain_data import loads_json
+from tools.toolbox import Toolbox, open_toolbox, toolbox_over
+
+DRAWN = "own:"
+SURE = 0.5
+"""A wrong answer with more confidence than this counts as a false claim."""
+
+Verdict = Literal["right", "can't tell", "false claim", "wrong, unsure", "no answer"]
+VERDICTS: tuple[Verdict, ...] = ("right", "can't tell", "false claim", "wrong, unsure", "no answer")
+
+
+@dataclass(frozen=True)
+class NaturalQuestion:
+    """A question as somebody would ask it, and how its answer is judged."""
+
+    id: str
+    clip: str
+    language: str
+    kind: str
+    needs: Literal["text", "speech", "picture", "sound", "facts"]
+    question: str
+    right: tuple[str, ...]
+    absent: bool
+
+
+def read_questions(split: str) -> list[NaturalQuestion]:
+    """The questions of a half, `development` or `heldout`, those of one clip together."""
+    rows = Path(__file__).with_name(f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
+    return [TypeAdapter(NaturalQuestion).validate_python(loads_json(row)) for row in rows]
+
+
+def judge(question: NaturalQuestion, answer: Answer | None, confidence: float | None) -> Verdict:
+    """What became of the question."""
+    if answer is None:
+        return "no answer"
+    if answer.cannot_tell:
+        return "can't tell"
+    if answer.not_shown:
+        return "right" if question.absent else "false claim"
+    if any(re.search(pattern, answer.text, re.IGNORECASE) for pattern in question.right):
+        return "right"
+    return "false claim" if (confidence or 0.0) > SURE else "wrong, unsure"
+
+
+@contextmanager
+def open_tools(clip: str, folder: Path | None, work: Path) -> Iterator[Toolbox | None]:
+    """The tools of a clip; None where its file is not in the folder."""
+    if clip.startswith(DRAWN):
+        video, subtitles = open_clip(clip.removeprefix(DRAWN), work)
+        with toolbox_over(video, subtitles=subtitles) as toolbox:
+            yield toolbox
+    elif folder is not None and (folder / clip).is_file():
+        with open_toolbox(folder / clip) as toolbox:
+            yield toolbox
+    else:
+        yield None
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Asks, prints a table by language and by sense, and writes a row an answer."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clips", type=Path, default=None, metavar="FOLDER")
+    parser.add_argument("--split", choices=("development", "heldout"), default="development")
+    parser.add_argument("--policy", default="lite", metavar="SPEC")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.jsonl")
+    options = parser.parse_args(arguments)
+    policy, counts, left_out = open_policy(options.policy), Counter[tuple[str, Verdict]](), 0
+    with options.out.open("w", encoding="utf-8") as out, tempfile.TemporaryDirectory() as work:
+        for clip, questions in groupby(read_questions(options.split), lambda question: question.clip):
+            with open_tools(clip, options.clips, Path(work)) as toolbox:
+                for asked in questions:
+                    if toolbox is None:
+                        left_out += 1
+                        continue
+                    run = ask(Question(str(toolbox.video.path), asked.question), toolbox, policy)
+                    verdict = judge(asked, run.answer, run.confidence)
+                    counts.update((group, verdict) for group in ("all", asked.language, asked.needs))
+                    said = None if run.answer is None else run.answer.text
+                    row = {"id": asked.id, "verdict": verdict, "answer": said, "confidence": run.confidence}
+                    out.write(json_text(row) + "\n")
+                    out.flush()
+    groups = list(dict.fromkeys(group for group, _ in counts))
+    print(markdown(("questions", *VERDICTS), [(g, *(str(counts[g, v]) for v in VERDICTS)) for g in groups]))
+    print(f"{left_out} questions left out: their clips are not there" if left_out else "")
+
+
+if __name__ == "__main__":
+    end_process("evals.natural.run", main)
