@@ -152,8 +152,9 @@ def print_answer(trajectory: Trajectory, console: Console) -> None:
 
 
 def gap_lines(trajectory: Trajectory) -> list[str]:
-    """What could not be looked at, read or heard, a sentence each, the first few; none where there is no gap."""
-    gaps = trajectory.gaps
+    """What could not be looked at, read or heard, a sentence each, the first few, but for what the coverage says."""
+    told = coverage_of(trajectory).sentence
+    gaps = [gap for gap in trajectory.gaps if gap.rstrip(".") not in told]
     more = [f"And {len(gaps) - _MOST_GAPS} more of the kind."] if len(gaps) > _MOST_GAPS else []
     return [f"Not established: {gap.rstrip('.')}." for gap in gaps[:_MOST_GAPS]] + more
 
