@@ -3,7 +3,7 @@
 import re
 
 from agent.lite.case import Case
-from agent.lite.establishing import cannot_tell, nothing_found
+from agent.lite.establishing import cannot_tell, hidden_from, nothing_found
 from agent.lite.extracting import Candidate, Line, candidates
 from agent.lite.notes import called, evidence_of_line, notes
 from agent.lite.plan import Wanted, span_arguments, wanted
@@ -17,6 +17,7 @@ _MOMENT_BONUSES = (0.3, 0.2, 0.1)
 """What it is worth that text stands where the picture fits the question best, second best and third best."""
 _PARTS: tuple[Box, ...] = tuple((left, top, left + 0.4, top + 0.55) for top in (0.0, 0.45) for left in (0.0, 0.3, 0.6))
 """Six overlapping parts of the picture: small print that is lost in the whole may be read in one of them."""
+_UNNAMED = "I read no text there that answers this; small or slanted text is easily missed."
 _LEAST_LETTERS = 3
 """A shorter line that nothing connects with the question is more likely a stain than a text."""
 _LEAST_RELEVANCE = 0.15
@@ -75,7 +76,7 @@ def _widened(box: Box) -> Box:
 
 
 def answer(case: Case) -> Answer:
-    """The best candidate with the line it was found in; else "not shown" where there are no words at all."""
+    """The best candidate with the line it was found in; "not shown" only where all speech was heard and was none."""
     ranked = ranked_candidates(case)
     if not ranked or not (ranked[0].relevance >= _LEAST_RELEVANCE or _is_pointed_at(case, ranked)):
         return _without_candidate(case)
@@ -91,6 +92,8 @@ def _without_candidate(case: Case) -> Answer:
         return nothing_found(case, "picture")
     if case.speech_lines if sense == "speech" else case.text_lines:
         return cannot_tell(case, f"Nothing that is {'said' if sense == 'speech' else 'written'} seems to answer it.")
+    if sense == "text":  # nobody said which words to look for, so none are known to be absent
+        return cannot_tell(case, *hidden_from(case, sense), _UNNAMED)
     return nothing_found(case, sense)
 
 
