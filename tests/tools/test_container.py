@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
@@ -19,7 +19,7 @@ import pytest
 
 from tests import bombs, clips
 from tools import container as door
-from tools.container import open_container, run_interruptibly
+from tools.container import PacketReader, open_container, run_interruptibly
 from tools.sound import audio_blocks
 from tools.subtitles import embedded_subtitles
 from tools.video import Video, VideoError
@@ -300,3 +300,22 @@ def test_sound_without_compression_may_have_more_samples_than_the_file_has_bytes
     with Video(path) as video_file:
         assert video_file.info.is_cut_off
         assert video_file.info.frame_count > 3
+
+
+@pytest.mark.parametrize(
+    ("trouble", "more_streams", "ended_in_error"),
+    [(IndexError("list index out of range"), True, False), (av.error.InvalidDataError(1, "damaged"), False, True)],
+)
+def test_packets_end_where_reading_fails_and_it_is_known_why(
+    trouble: Exception, more_streams: bool, ended_in_error: bool
+) -> None:
+    class Tripping:
+        """A container whose second packet can't be had, as with a stream that appears in the middle."""
+
+        def demux(self) -> Iterator[str]:
+            yield "first"
+            raise trouble
+
+    reader = PacketReader(Tripping())  # type: ignore[arg-type]
+    assert list(reader) == ["first"]
+    assert (reader.more_streams, reader.ended_in_error) == (more_streams, ended_in_error)
