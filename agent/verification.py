@@ -6,7 +6,7 @@ Works with any policy, because the evidence is put to it as an ordinary trajecto
 import time
 from dataclasses import replace
 
-from agent.policy import Policy, Sight
+from agent.policy import Policy, Sight, turn_in_time
 from agent.trajectory import Answer, Calls, Evidence, Result, Step, Trajectory, Turn, Verification, same_answer
 from tools.observation import Finding, FrameRef, Observation
 from tools.wording import fenced
@@ -20,7 +20,7 @@ def verified(trajectory: Trajectory, policy: Policy, sight: Sight) -> Trajectory
     if answer is None or not has_claim(answer):
         return trajectory
     started = time.perf_counter()
-    turn = policy(evidence_only(trajectory), sight)
+    turn = turn_in_time(evidence_only(trajectory), policy, sight)
     usage = replace(turn.usage, seconds=time.perf_counter() - started)
     if not isinstance(turn.move, Answer):
         return replace(trajectory, verification=Verification(agrees=False, answer="", usage=usage))
@@ -46,6 +46,7 @@ def evidence_only(trajectory: Trajectory) -> Trajectory:
         steps=(shown,),
         stop=None,
         verification=None,
+        opening_seconds=0.0,
         limits=replace(trajectory.limits, max_turns=1, max_seconds=_seconds_left(trajectory)),
     )
 
