@@ -8,7 +8,7 @@ import contextvars
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
@@ -18,7 +18,8 @@ GRACE_SECONDS = 0.5
 """What work that stops by itself may take past its deadline, as to finish the picture that it is at."""
 
 _ends_at: contextvars.ContextVar[float] = contextvars.ContextVar("ends_at", default=math.inf)
-_THREAD_NAME = "may be left behind"
+THREAD_NAME = "may be left behind"
+"""How the names of threads begin that nobody may be waiting for."""
 
 
 @contextmanager
@@ -45,6 +46,14 @@ def wait_at_most() -> float | None:
     """The time left as the waits of `threading` and `concurrent.futures` take it: None for no end."""
     left = seconds_left()
     return None if math.isinf(left) else left
+
+
+def until_time_is_up(items: Iterable[_T]) -> Iterator[_T]:
+    """The items, as many as come in time."""
+    for item in items:
+        yield item
+        if is_time_up():
+            return
 
 
 @contextmanager
@@ -118,7 +127,7 @@ def run_in_time(
 
     for _ in range(min(workers, len(works))):
         # a daemon: Python would wait for others before it ends
-        threading.Thread(target=work_off, name=_THREAD_NAME, daemon=True).start()
+        threading.Thread(target=work_off, name=THREAD_NAME, daemon=True).start()
     try:
         for run in runs:
             left = ends_at + grace_seconds - time.monotonic()
@@ -131,4 +140,4 @@ def run_in_time(
 
 def is_anyone_left_behind() -> bool:
     """Whether work that nobody waits for is still going on."""
-    return any(thread.name == _THREAD_NAME for thread in threading.enumerate())
+    return any(thread.name.startswith(THREAD_NAME) for thread in threading.enumerate())

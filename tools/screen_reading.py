@@ -1,17 +1,21 @@
 """Screen text of a whole video: read once where the picture differs, remembered on disk, given as spans of time.
 
 Reading costs about a second a frame, so frames that look the same are read once, and of many different ones only those
-in which a cheap detector sees text.
+in which a cheap detector sees text. Where the index has not come, frames are decoded here. What is looked at comes from
+all over the window before it gets dense, so that whoever stops early has seen some of everything.
 """
 
+import math
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from difflib import SequenceMatcher
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +23,18 @@ from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
 from tools.cache import keep, kept, video_folder
+from tools.deadline import THREAD_NAME, deadline, held_in_time, is_time_up, seconds_left, wait_at_most
 from tools.footage import Footage
-from tools.indexing import VideoIndex
-from tools.observation import FULL_FRAME, Box, Finding
-from tools.sampling import box_inside, crop
+from tools.frame_store import stored_size
+from tools.indexing import Progress, VideoIndex
+from tools.observation import FULL_FRAME, Box, Finding, ToolError
+from tools.samples import Samples
+from tools.sampling import box_inside, crop, sampling_fps, thin_times
 from tools.screen_text import TextLine, TextReader, TextSpan, track_text
 from tools.text_model import added_models
-from tools.video import Frame
+from tools.video import SAME_MOMENT_SECONDS, Frame
+
+_Seen = TypeVar("_Seen")
 
 _VERSION = 4
 _WORKERS = 2
@@ -33,6 +42,12 @@ _THUMB_CHANGE = 10
 """Greatest change of a thumbnail pixel, 0..255, up to which two frames hold the same text. The mean would miss a new
 line in a terminal; picked by eye on screen recordings."""
 _GLANCES_A_READING = 4
+_AT_ONCE = 8
+"""Frames between two looks at the clock."""
+_READING_WORK = 7
+"""A reading is as much work as so many glances."""
+_GLANCES_TIME_SHARE = 0.4
+"""Of the time that is left, for glances; the rest is for reading."""
 _FINEST_SECONDS = 0.125
 _SAME_LINE = 0.7
 """Likeness from which two readings are the same line: half faded in, a letter or two are misread."""
@@ -60,19 +75,37 @@ class Reading:
     """The frames they were read from, those without text too. Seconds, ascending."""
     skipped_seconds: float = 0.0
     """The longest time between two of them in which the picture changed and nobody looked; 0 if there is none."""
+    covered_share: float = 1.0
+    """How much of the window the pictures looked at were on screen, 0..1."""
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A picture that may be looked at, and for how long it stands: nothing that was sampled differs until then."""
+
+    seconds: float
+    stop_seconds: float
 
 
 class ScreenText:
     """Reads a video's screen text on demand. Threads may share it.
 
-    What is remembered saves work and never changes a result: a call gives the same lines whatever was read before.
+    What is remembered saves work and never changes a result: with a whole index and time enough a call gives the same
+    lines whatever was read before.
     """
 
     def __init__(
-        self, video: Footage, index: VideoIndex, reader: Callable[[], TextReader], cache: Path | None = None
+        self,
+        video: Footage,
+        index: VideoIndex,
+        reader: Callable[[], TextReader],
+        cache: Path | None = None,
+        on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> None:
         self._video = video
         self._index = index
+        self._samples = Samples(index, video.info.duration_seconds)
+        self._on_progress = on_progress
         self._reader = reader
         self._cache = cache
         self._lock = threading.Lock()
@@ -84,7 +117,10 @@ class ScreenText:
         """The lines in one frame or a part of it, in boxes of the whole frame."""
         if box == FULL_FRAME:
             with self._lock:
-                lines = self._read_all([frame.seconds], {frame.seconds: frame})[frame.seconds]
+                read = self._read_all([frame.seconds], {frame.seconds: frame})
+            if frame.seconds not in read:
+                raise ToolError(f"the text at {frame.seconds:.2f} s could not be read in the time that was left")
+            lines = read[frame.seconds]
         else:
             lines = self._reader().read(np.ascontiguousarray(crop(frame.pixels, box)))
         return tuple(
@@ -95,22 +131,47 @@ class ScreenText:
         )
 
     def in_window(self, start_seconds: float, stop_seconds: float, max_frames: int) -> Reading:
-        """The lines of a window, from at most `max_frames` readings."""
-        self._index.wait()
-        seconds = self._index.seconds
-        # the sample before the window is on screen when it opens
-        first = max(0, int(np.searchsorted(seconds, start_seconds, side="right")) - 1)
-        last = max(first + 1, int(np.searchsorted(seconds, stop_seconds, side="left")))
-        distinct = first + distinct_frames(self._index.thumbs[first:last], _THUMB_CHANGE)
-        with self._lock:
-            times = [float(seconds[i]) for i in distinct]
-            glances = self._glance(times, max_frames)
-            lines = self._read_all(spread([t for t, has_text in glances.items() if has_text], max_frames), {})
-        # a frame without text is a reading too: it ends the lines before it
-        readings = dict.fromkeys((t for t, has_text in glances.items() if not has_text), ()) | lines
+        """The lines of a window, from at most `max_frames` readings, as far as the time allows."""
+        looks = self._looks(start_seconds, stop_seconds, max_frames * _GLANCES_A_READING)
+        times = [look.seconds for look in looks]
+        readings: dict[float, tuple[TextLine, ...]] = {}
+        with held_in_time(self._lock) as is_held:
+            if is_held:
+                with deadline(_GLANCES_TIME_SHARE * seconds_left()):
+                    glances = self._glance(times, max_frames)
+                # a frame without text is a reading too: it ends the lines before it
+                readings |= dict.fromkeys((t for t, has_text in glances.items() if not has_text), ())
+                readings |= self._read_all(to_read(times, glances, max_frames), {})
         looked_at = tuple(sorted(readings))
         spans = track_text(sorted(readings.items()), stop_seconds)
-        return Reading(spans, looked_at, longest_skipped(times, (*looked_at, stop_seconds)))
+        seen = sum(look.stop_seconds - max(look.seconds, start_seconds) for look in looks if look.seconds in readings)
+        share = min(1.0, seen / (stop_seconds - start_seconds))
+        return Reading(spans, looked_at, longest_skipped(times, (*looked_at, stop_seconds)), share)
+
+    def _looks(self, start_seconds: float, stop_seconds: float, most_decoded: int) -> list[_Look]:
+        """The pictures of a window that differ: by the samples of the index, and where these end so many decoded here.
+
+        Of those nothing is known beforehand: each stands for the time of a sample.
+        """
+        samples = self._samples.within(start_seconds, stop_seconds)
+        times = samples.seconds[distinct_frames(samples.thumbs, _THUMB_CHANGE)].tolist()
+        looks = [_Look(t, stop) for t, stop in pairwise([*times, samples.reached_seconds]) if t < stop]
+        return looks + self._looks_past(samples.reached_seconds, stop_seconds, most_decoded)
+
+    def _looks_past(self, reached_seconds: float, stop_seconds: float, most: int) -> list[_Look]:
+        """Pictures where the index has not come: each sample's, or as many keyframes, which are cheap."""
+        if reached_seconds >= stop_seconds:
+            return []
+        apart = 1 / sampling_fps(self._video.info.duration_seconds)
+        every = np.arange(reached_seconds, stop_seconds, apart)
+        if len(every) > most:
+            keys = self._video.keyframe_seconds
+            inside = keys[(keys > reached_seconds) & (keys < stop_seconds)].tolist()
+            every = np.array([reached_seconds, *thin_times(inside, (stop_seconds - reached_seconds) / most)])
+        shown = self._video.timestamps
+        times = np.unique(shown[np.searchsorted(shown, every + SAME_MOMENT_SECONDS, side="right") - 1])
+        ends = np.minimum(np.append(times[1:], stop_seconds), np.maximum(times, reached_seconds) + apart)
+        return [_Look(float(t), float(end)) for t, end in zip(times, ends, strict=True)]
 
     def unknown_letters(self, text: str) -> str:
         """The letters of a text that nobody here can read, each once."""
@@ -144,9 +205,10 @@ class ScreenText:
         if within is not None and within > span.start_seconds - 1e-6:
             stop = first_with(lambda t: not is_there(t), within, min(stop, self._video.info.duration_seconds - 1e-3))
             stop = span.stop_seconds if stop >= self._video.info.duration_seconds - 2e-3 else stop
-        with self._lock:
-            self._refined[key] = (start, max(stop, start))
-            self._save()
+        if not is_time_up():
+            with self._lock:
+                self._refined[key] = (start, max(stop, start))
+                self._save()
         return replace(span, start_seconds=start, stop_seconds=max(stop, start))
 
     def _glance(self, times: list[float], max_frames: int) -> dict[float, bool]:
@@ -155,25 +217,55 @@ class ScreenText:
             return dict.fromkeys(times, True)
         self._load()
         times = spread(times, max_frames * _GLANCES_A_READING)
-        new = [t for t in times if t not in self._glances]
+        new = [t for t in scattered(times) if t not in self._glances]
         if new:
             reader = self._reader()
-            frames = (self._index.store.frame(self._index.store.at(t)).pixels for t in new)
-            with ThreadPoolExecutor(_WORKERS) as pool:
-                # not taken from full readings, which may see more: then it would matter what was read before
-                self._glances |= zip(new, pool.map(reader.has_text, frames), strict=True)
+            with _reading_pool() as pool:
+                for start in range(0, len(new), _AT_ONCE):
+                    # not taken from full readings, which may see more: then it would matter what was read before
+                    pictures = self._pictures(sorted(new[start : start + _AT_ONCE]))
+                    self._glances |= _in_time(pictures, pool, lambda frame: reader.has_text(frame.pixels))
+                    self._tell(start + _AT_ONCE, len(new), max_frames)
+                    if is_time_up():
+                        break
             self._save()
-        return {t: self._glances[t] for t in times}
+        return {t: self._glances[t] for t in times if t in self._glances}
+
+    def _tell(self, glances: int, all_glances: int, readings: int, done: int = 0) -> None:
+        """How far the reading of a window is, where a reading is as much work as some glances."""
+        so_far = min(glances, all_glances) + _READING_WORK * min(done, readings)
+        self._on_progress(Progress("text", so_far, all_glances + _READING_WORK * readings, None))
+
+    def _pictures(self, times: Sequence[float]) -> Iterator[Frame]:
+        """The frames at these times, ascending, at the size in which they are stored."""
+        store = self._index.store
+        missing = []
+        for t in times:
+            number = store.at(t) if len(store.seconds) else -1
+            if number >= 0 and abs(float(store.seconds[number]) - t) < SAME_MOMENT_SECONDS:
+                yield replace(store.frame(number), seconds=t)
+            else:
+                missing.append(t)
+        height = stored_size(self._video.info.width, self._video.info.height)[1]
+        yield from self._video.read(missing, max_height=height)
 
     def _read_all(self, times: Sequence[float], frames: dict[float, Frame]) -> dict[float, tuple[TextLine, ...]]:
         known = self._load()
         new = [t for t in times if t not in known]
         if new:
             reader = self._reader()
-            source = (frames[t] for t in new) if frames else self._video.read(new)
-            with ThreadPoolExecutor(_WORKERS) as pool:
-                for frame, lines in _read_ahead(source, pool, reader):
-                    known[frame.seconds] = lines
+            # who is in no hurry decodes once from front to back
+            size = len(new) if math.isinf(seconds_left()) else _AT_ONCE
+            order = scattered(new) if size < len(new) else new
+            with _reading_pool() as pool:
+                for start in range(0, len(new), size):
+                    some = sorted(order[start : start + size])
+                    source = (frames[t] for t in some) if frames else self._video.read(some)
+                    for seconds, lines in _in_time(source, pool, lambda frame: reader.read(frame.pixels)).items():
+                        known[seconds] = lines
+                    self._tell(0, 0, len(new), start + size)
+                    if is_time_up():
+                        break
             self._save()
         return {t: known[t] for t in times if t in known}
 
@@ -203,8 +295,9 @@ def _version() -> list[int | str]:
 
 
 def first_with(is_there: Callable[[float], bool], without: float, having: float) -> float:
-    """The first time in (without, having] at which something is there, by halving, to `_FINEST_SECONDS`."""
-    while having - without > _FINEST_SECONDS:
+    """The first time in (without, having] at which something is there, by halving, to `_FINEST_SECONDS` or until the
+    time is up."""
+    while having - without > _FINEST_SECONDS and not is_time_up():
         middle = (without + having) / 2
         if is_there(middle):
             having = middle
@@ -250,15 +343,52 @@ def longest_skipped(times: Sequence[float], looked_at: Sequence[float]) -> float
     return max((after - before for before, after in between), default=0.0)
 
 
-def _read_ahead(
-    frames: Iterable[Frame], pool: ThreadPoolExecutor, reader: TextReader
-) -> Iterator[tuple[Frame, tuple[TextLine, ...]]]:
-    """Each frame with its lines; a few frames in flight, so that memory stays flat."""
-    waiting: deque[tuple[Frame, Future[tuple[TextLine, ...]]]] = deque()
-    for frame in frames:
-        waiting.append((frame, pool.submit(reader.read, frame.pixels)))
-        if len(waiting) > 2 * _WORKERS:
-            done, lines = waiting.popleft()
-            yield done, lines.result()
-    for done, lines in waiting:
-        yield done, lines.result()
+def scattered(times: Sequence[float]) -> list[float]:
+    """The times in an order of which each beginning is spread over all of them: ends, middle, quarters, ..."""
+    ranks: list[int] = []
+    step = 1 << max(0, len(times) - 1).bit_length()
+    while step:
+        ranks += [rank for rank in range(0, len(times), step) if rank % (2 * step) or not ranks]
+        step //= 2
+    return [times[rank] for rank in ranks]
+
+
+def to_read(times: Sequence[float], glances: Mapping[float, bool], count: int) -> list[float]:
+    """Which frames are read: those with text, evenly; where these are few, also those beside them without a glance."""
+    hits = [t for t in times if glances.get(t)]
+    places = {t: place for place, t in enumerate(times)}
+    beside = [
+        times[place]
+        for t in hits
+        for place in (places[t] - 1, places[t] + 1)
+        if 0 <= place < len(times) and times[place] not in glances
+    ]
+    return sorted({*spread(hits, count), *spread(sorted(set(beside)), max(0, count - len(hits)))})
+
+
+@contextmanager
+def _reading_pool() -> Iterator[ThreadPoolExecutor]:
+    """Workers; those who are late are not waited for."""
+    pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix=THREAD_NAME)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=not is_time_up(), cancel_futures=True)
+
+
+def _in_time(frames: Iterable[Frame], pool: ThreadPoolExecutor, look: Callable[[Frame], _Seen]) -> dict[float, _Seen]:
+    """What is seen in each frame until the time is up; a few frames in flight, so that memory stays flat."""
+    seen: dict[float, _Seen] = {}
+    waiting: deque[tuple[float, Future[_Seen]]] = deque()
+
+    def take(most: int) -> None:
+        while len(waiting) > most:
+            seconds, done = waiting.popleft()
+            seen[seconds] = done.result(wait_at_most())
+
+    with suppress(TimeoutError):
+        for frame in frames:
+            waiting.append((frame.seconds, pool.submit(look, frame)))
+            take(2 * _WORKERS)
+        take(0)
+    return seen
