@@ -87,13 +87,13 @@ def limit_reached(trajectory: Trajectory) -> Stop | None:
 def _seconds_after_next(trajectory: Trajectory) -> float:
     """What will have passed after one turn more, if it takes as long as the last one: the answer needs its time."""
     last = trajectory.steps[-1].turn if trajectory.steps else None
-    return trajectory.seconds + (_seconds_of_answer(trajectory.limits, last) if last is not None else 0.0)
+    return trajectory.seconds + _seconds_of_answer(trajectory.limits, last)
 
 
-def _seconds_of_answer(limits: Limits, last: Turn) -> float:
+def _seconds_of_answer(limits: Limits, last: Turn | None) -> float:
     """What an answer is taken to need: as long as the last turn, and a share of the limit where that was shorter."""
     least = 0.0 if limits.max_seconds is None else min(_ANSWER_SECONDS, _ANSWER_SHARE * limits.max_seconds)
-    return max(least, 0.0 if last.is_opening else last.usage.seconds)
+    return max(least, 0.0 if last is None or last.is_opening else last.usage.seconds)
 
 
 def _seconds_for_tools(before: Trajectory, turn: Turn) -> float:

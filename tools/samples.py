@@ -13,7 +13,7 @@ _SHORT_SECONDS = 120.0
 """Of a video up to this long the whole index is waited for,"""
 _PATIENCE_SECONDS = 15.0
 """this long after it was opened at most,"""
-_PATIENCE_SHARE = 0.25
+_PATIENCE_SHARE = 0.1
 """and this share of the time that is left."""
 
 

@@ -17,15 +17,25 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
 from tools.cache import keep, kept, video_folder
-from tools.deadline import THREAD_NAME, deadline, held_in_time, is_time_up, seconds_left, wait_at_most
+from tools.deadline import (
+    THREAD_NAME,
+    deadline,
+    held_in_time,
+    is_time_up,
+    seconds_left,
+    until_time_is_up,
+    wait_at_most,
+)
 from tools.footage import Footage
 from tools.frame_store import stored_size
+from tools.index_builder import thumbnail
 from tools.indexing import Progress, VideoIndex
 from tools.observation import FULL_FRAME, Box, Finding, ToolError
 from tools.samples import Samples
@@ -36,7 +46,7 @@ from tools.video import SAME_MOMENT_SECONDS, Frame
 
 _Seen = TypeVar("_Seen")
 
-_VERSION = 4
+_VERSION = 5
 _WORKERS = 2
 _THUMB_CHANGE = 10
 """Greatest change of a thumbnail pixel, 0..255, up to which two frames hold the same text. The mean would miss a new
@@ -44,6 +54,13 @@ line in a terminal; picked by eye on screen recordings."""
 _GLANCES_A_READING = 4
 _AT_ONCE = 8
 """Frames between two looks at the clock."""
+_STROKES_AT_ONCE = 64
+_STROKES_TIME_SHARE = 0.3
+_EDGE = 45
+_THUMB_HEIGHT = 72
+_THUMBS_TIME_SHARE = 0.2
+_NEXT = 1.5
+"""Frames up to this many times the time of a sample apart follow one another: frames are not where samples are."""
 _READING_WORK = 7
 """A reading is as much work as so many glances."""
 _GLANCES_TIME_SHARE = 0.4
@@ -59,6 +76,8 @@ class _Kept(TypedDict):
     version: list[int | str]
     frames: tuple[tuple[float, tuple[TextLine, ...]], ...]
     glances: tuple[tuple[float, bool], ...]
+    strokes: tuple[tuple[float, int], ...]
+    prepared: bool
     refined: tuple[tuple[tuple[str, float, float, float, float], tuple[float, float]], ...]
 
 
@@ -111,6 +130,8 @@ class ScreenText:
         self._lock = threading.Lock()
         self._known: dict[float, tuple[TextLine, ...]] | None = None
         self._glances: dict[float, bool] = {}
+        self._strokes: dict[float, int] = {}
+        self._is_prepared = False
         self._refined: dict[tuple[str, float, float, float, float], tuple[float, float]] = {}
 
     def in_frame(self, frame: Frame, box: Box, stop_seconds: float) -> tuple[Finding, ...]:
@@ -137,16 +158,36 @@ class ScreenText:
         readings: dict[float, tuple[TextLine, ...]] = {}
         with held_in_time(self._lock) as is_held:
             if is_held:
+                self._load()
                 with deadline(_GLANCES_TIME_SHARE * seconds_left()):
-                    glances = self._glance(times, max_frames)
+                    glances = self._glance_at(times) if self._is_prepared else self._glance(times, max_frames)
                 # a frame without text is a reading too: it ends the lines before it
                 readings |= dict.fromkeys((t for t, has_text in glances.items() if not has_text), ())
-                readings |= self._read_all(to_read(times, glances, max_frames), {})
+                count = len(times) if self._is_prepared else max_frames
+                readings |= self._read_all(to_read(times, glances, count), {})
         looked_at = tuple(sorted(readings))
         spans = track_text(sorted(readings.items()), stop_seconds)
         seen = sum(look.stop_seconds - max(look.seconds, start_seconds) for look in looks if look.seconds in readings)
         share = min(1.0, seen / (stop_seconds - start_seconds))
         return Reading(spans, looked_at, longest_skipped(times, (*looked_at, stop_seconds)), share)
+
+    def prepare(self) -> None:
+        """Reads the text of the whole video, which may take longer than the video: later calls find all of it."""
+        looks = self._looks(0.0, self._video.info.duration_seconds, 0)
+        times = [look.seconds for look in looks]
+        with self._lock:
+            self._load()
+            glances = self._glance_at(times)
+            self._read_all([t for t, has_text in glances.items() if has_text], {})
+            self._is_prepared = True
+            self._save()
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether the text of the whole video has been read."""
+        with self._lock:
+            self._load()
+            return self._is_prepared
 
     def _looks(self, start_seconds: float, stop_seconds: float, most_decoded: int) -> list[_Look]:
         """The pictures of a window that differ: by the samples of the index, and where these end so many decoded here.
@@ -169,9 +210,26 @@ class ScreenText:
             inside = keys[(keys > reached_seconds) & (keys < stop_seconds)].tolist()
             every = np.array([reached_seconds, *thin_times(inside, (stop_seconds - reached_seconds) / most)])
         shown = self._video.timestamps
-        times = np.unique(shown[np.searchsorted(shown, every + SAME_MOMENT_SECONDS, side="right") - 1])
-        ends = np.minimum(np.append(times[1:], stop_seconds), np.maximum(times, reached_seconds) + apart)
-        return [_Look(float(t), float(end)) for t, end in zip(times, ends, strict=True)]
+        times = np.unique(shown[np.searchsorted(shown, every + SAME_MOMENT_SECONDS, side="right") - 1]).tolist()
+        ends = [min(end, t + _NEXT * apart) for t, end in pairwise([*times, stop_seconds])]
+        return self._without_repeats([_Look(t, end) for t, end in zip(times, ends, strict=True)])
+
+    def _without_repeats(self, looks: list[_Look]) -> list[_Look]:
+        """The looks, one for each run of pictures that look the same and lie close together, as far as time allows."""
+        thumbs: dict[float, NDArray[np.uint8]] = {}
+        with deadline(_THUMBS_TIME_SHARE * seconds_left()):
+            for frame in until_time_is_up(self._video.read([look.seconds for look in looks], max_height=_THUMB_HEIGHT)):
+                thumbs[frame.seconds] = thumbnail(frame.pixels)
+        kept: list[_Look] = []
+        for look in looks:
+            last = kept[-1] if kept else None
+            known = [thumbs[one.seconds] for one in (last, look) if one is not None and one.seconds in thumbs]
+            is_same = len(known) == 2 and len(distinct_frames(np.stack(known), _THUMB_CHANGE)) < 2
+            if last is not None and is_same and last.stop_seconds == look.seconds:
+                kept[-1] = _Look(last.seconds, look.stop_seconds)
+            else:
+                kept.append(look)
+        return kept
 
     def unknown_letters(self, text: str) -> str:
         """The letters of a text that nobody here can read, each once."""
@@ -215,8 +273,10 @@ class ScreenText:
         """Which frames hold text. Few frames are all taken to hold some: a glance may miss small print."""
         if len(times) <= max_frames // 2:
             return dict.fromkeys(times, True)
-        self._load()
-        times = spread(times, max_frames * _GLANCES_A_READING)
+        return self._glance_at(self._worth_a_glance(times, max_frames * _GLANCES_A_READING), max_frames)
+
+    def _glance_at(self, times: list[float], readings: int = 0) -> dict[float, bool]:
+        """Which of these frames hold text, as far as the time allows; so many readings are taken to follow."""
         new = [t for t in scattered(times) if t not in self._glances]
         if new:
             reader = self._reader()
@@ -225,11 +285,36 @@ class ScreenText:
                     # not taken from full readings, which may see more: then it would matter what was read before
                     pictures = self._pictures(sorted(new[start : start + _AT_ONCE]))
                     self._glances |= _in_time(pictures, pool, lambda frame: reader.has_text(frame.pixels))
-                    self._tell(start + _AT_ONCE, len(new), max_frames)
+                    self._tell(start + _AT_ONCE, len(new), readings)
                     if is_time_up():
                         break
             self._save()
         return {t: self._glances[t] for t in times if t in self._glances}
+
+    def _worth_a_glance(self, times: list[float], count: int) -> list[float]:
+        """At most so many of the times: half of them evenly, half where most strokes come up that may be letters."""
+        if len(times) <= count:
+            return times
+        new = [t for t in scattered(times) if t not in self._strokes]
+        with deadline(_STROKES_TIME_SHARE * seconds_left()), _reading_pool() as pool:
+            for start in range(0, len(new), _STROKES_AT_ONCE):
+                stored = self._stored(sorted(new[start : start + _STROKES_AT_ONCE]))
+                self._strokes |= _in_time(stored, pool, lambda frame: strokes(frame.pixels))
+                if is_time_up():
+                    break
+        known = [t for t in times if t in self._strokes]
+        rise = {after: self._strokes[after] - self._strokes[before] for before, after in pairwise(known)}
+        even = spread(times, count // 2)
+        others = sorted(rise.keys() - set(even), key=lambda t: (-rise[t], t))
+        return sorted({*even, *others[: count - len(even)]})
+
+    def _stored(self, times: Sequence[float]) -> Iterator[Frame]:
+        """Those of the frames at these times that the index has stored."""
+        store = self._index.store
+        for t in times if len(store.seconds) else ():
+            number = store.at(t)
+            if abs(float(store.seconds[number]) - t) < SAME_MOMENT_SECONDS:
+                yield replace(store.frame(number), seconds=t)
 
     def _tell(self, glances: int, all_glances: int, readings: int, done: int = 0) -> None:
         """How far the reading of a window is, where a reading is as much work as some glances."""
@@ -238,16 +323,12 @@ class ScreenText:
 
     def _pictures(self, times: Sequence[float]) -> Iterator[Frame]:
         """The frames at these times, ascending, at the size in which they are stored."""
-        store = self._index.store
-        missing = []
-        for t in times:
-            number = store.at(t) if len(store.seconds) else -1
-            if number >= 0 and abs(float(store.seconds[number]) - t) < SAME_MOMENT_SECONDS:
-                yield replace(store.frame(number), seconds=t)
-            else:
-                missing.append(t)
+        missing = set(times)
+        for frame in self._stored(times):
+            missing.remove(frame.seconds)
+            yield frame
         height = stored_size(self._video.info.width, self._video.info.height)[1]
-        yield from self._video.read(missing, max_height=height)
+        yield from self._video.read(sorted(missing), max_height=height)
 
     def _read_all(self, times: Sequence[float], frames: dict[float, Frame]) -> dict[float, tuple[TextLine, ...]]:
         known = self._load()
@@ -273,16 +354,20 @@ class ScreenText:
         if self._known is None:
             known = kept(self._path, _KEPT)
             if known is None or known["version"] != _version():
-                known = _Kept(version=_version(), frames=(), glances=(), refined=())
+                known = _Kept(version=_version(), frames=(), glances=(), strokes=(), prepared=False, refined=())
             self._known = dict(known["frames"])
             self._glances = dict(known["glances"])
+            self._strokes = dict(known["strokes"])
+            self._is_prepared = known["prepared"]
             self._refined = dict(known["refined"])
         return self._known
 
     def _save(self) -> None:
         rows = [[seconds, [asdict(line) for line in lines]] for seconds, lines in sorted(self._load().items())]
         glances, refined = sorted(self._glances.items()), list(self._refined.items())
-        keep(self._path, {"version": _version(), "frames": rows, "glances": glances, "refined": refined})
+        strokes_seen = sorted(self._strokes.items())
+        marks = {"glances": glances, "strokes": strokes_seen, "prepared": self._is_prepared, "refined": refined}
+        keep(self._path, {"version": _version(), "frames": rows, **marks})
 
     @property
     def _path(self) -> Path:
@@ -341,6 +426,21 @@ def longest_skipped(times: Sequence[float], looked_at: Sequence[float]) -> float
     """The longest time between two looks, both ascending, that has one of the times in it."""
     between = [(before, after) for before, after in pairwise(looked_at) if any(before < t < after for t in times)]
     return max((after - before for before, after in between), default=0.0)
+
+
+def strokes(pixels: NDArray[np.uint8]) -> int:
+    """How much of an RGB picture, in pixels, looks like rows of letters: near edges that join to something flat.
+
+    Far cheaper than a glance and far less certain (it misses faint letters, and takes fences for some), so it only says
+    where to glance first.
+    """
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    edges = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > _EDGE
+    joined = cv2.morphologyEx(edges.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((1, 9), np.uint8))
+    _, _, parts, _ = cv2.connectedComponentsWithStats(joined)
+    width, height, area = (parts[1:, column] for column in (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT, cv2.CC_STAT_AREA))
+    is_row = (width > 1.5 * height) & (width >= 12) & (height >= 5) & (height < 90) & (area > 0.5 * width * height)
+    return int(area[is_row].sum())
 
 
 def scattered(times: Sequence[float]) -> list[float]:

@@ -349,6 +349,24 @@ class Toolbox:
         frame = next(self.video.read([ref.seconds]), None)
         return None if frame is None else _resized_jpeg(frame, ref, None)
 
+    def prepare(self, *, text: bool, speech: bool) -> None:
+        """Waits for the whole index; then reads all text on screen and hears all speech, as asked, for later calls."""
+        self.index.wait()
+        if speech:
+            self._parts.speech()
+        if text:
+            self._parts.screen_text.prepare()
+
+    @property
+    def is_text_prepared(self) -> bool:
+        """Whether all text on screen has been read."""
+        return self._parts.screen_text.is_prepared
+
+    @property
+    def needs_recognition(self) -> bool:
+        """Whether speech has to be recognised: there is sound, and nobody wrote down what is said."""
+        return self.video.info.has_audio and not self.has_subtitles
+
     def close(self) -> None:
         """Stops indexing, leaving a usable cache, and closes the video."""
         self.index.cancel()

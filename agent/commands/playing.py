@@ -91,11 +91,11 @@ def play(
         verify: answer a second time from the evidence alone. The second look compares one short answer with
             another; two chains or two lists of predictions are never the same words, so it's only for `ask`.
     """
+    begun = time.monotonic()
     from agent.backends.lite import ABOUT
     from agent.console import Narrator, print_answer, working
     from agent.policy import open_policy
 
-    begun = time.monotonic()
     progress = Screen(stderr=True)
     question = replace(question, audio_track=options.audio)
     limits = Limits(
@@ -124,9 +124,8 @@ def play(
                     progress.print(ABOUT, style="dim", highlight=False, soft_wrap=True)
                 if progress.is_terminal and policy.setup is None and not toolbox.index.wait(0.0):
                     shown.so_far(_provisional(question, toolbox, policy, limits, begun))
-                opening_seconds = time.monotonic() - begun
                 on_event = _all_told(Narrator(progress), shown.on_event)
-                trajectory = _played(options, question, toolbox, policy, limits, verify, opening_seconds, on_event)
+                trajectory = _played(options, question, toolbox, policy, limits, verify, begun, on_event)
         unwritten: OSError | None = None
         try:
             write_files(options, trajectory, toolbox.picture if toolbox is not None else lambda _: None, progress)
@@ -221,12 +220,14 @@ def _played(
     policy: "Policy",
     limits: Limits,
     verify: bool,
-    opening_seconds: float,
+    begun: float,
     on_event: "OnEvent",
 ) -> Trajectory:
     from agent.asking import ask
     from agent.consensus import agreed
     from tools.cache import cache_root
+
+    opening_seconds = time.monotonic() - begun
 
     def once(sample: int, density: int, left: Limits) -> Trajectory:
         return ask(
