@@ -211,7 +211,8 @@ class ScreenText:
             every = np.array([reached_seconds, *thin_times(inside, (stop_seconds - reached_seconds) / most)])
         shown = self._video.timestamps
         times = np.unique(shown[np.searchsorted(shown, every + SAME_MOMENT_SECONDS, side="right") - 1]).tolist()
-        ends = [min(end, t + _NEXT * apart) for t, end in pairwise([*times, stop_seconds])]
+        follow = pairwise([*times, stop_seconds])
+        ends = [after if after - t <= _NEXT * apart else t + apart for t, after in follow]
         return self._without_repeats([_Look(t, end) for t, end in zip(times, ends, strict=True)])
 
     def _without_repeats(self, looks: list[_Look]) -> list[_Look]:
