@@ -97,8 +97,9 @@ class Working:
     """What is going on, on a terminal: one bar over all that is prepared, who is at work since when, and the answer so
     far. All of it goes when the work is done."""
 
-    def __init__(self) -> None:
-        """Nothing is going on yet."""
+    def __init__(self, in_words: OnProgress | None = None) -> None:
+        """Nothing is going on yet; `in_words` is told of progress in place of the bar."""
+        self._in_words = in_words
         self._bar = RichProgress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
         self._spinner = RichProgress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
         self._so_far = Text(style="yellow")
@@ -110,6 +111,9 @@ class Working:
 
     def on_progress(self, progress: IndexProgress) -> None:
         """One report of the index, the reader of text or the recogniser of speech."""
+        if self._in_words is not None:
+            self._in_words(progress)
+            return
         self._estimate.report(progress, time.monotonic())
         if self._task is None:
             self._task = self._bar.add_task("", total=1.0, left="")
@@ -203,11 +207,10 @@ def _duration(seconds: float) -> str:
 @contextmanager
 def working(console: Console) -> Iterator[Working]:
     """Shows what is going on, where the console is a terminal."""
-    shown = Working()
     if not console.is_terminal:
-        shown.on_progress = _plain_progress(console)  # type: ignore[method-assign]
-        yield shown
+        yield Working(_plain_progress(console))
         return
+    shown = Working()
     with Live(shown, console=console, transient=True, refresh_per_second=4):
         yield shown
 

@@ -153,28 +153,33 @@ class ScreenText:
 
     def in_window(self, start_seconds: float, stop_seconds: float, max_frames: int) -> Reading:
         """The lines of a window, from at most `max_frames` readings, as far as the time allows."""
-        looks = self._looks(start_seconds, stop_seconds, max_frames * _GLANCES_A_READING)
-        times = [look.seconds for look in looks]
+        looks: list[_Look] = []
+        times: list[float] = []
         readings: dict[float, tuple[TextLine, ...]] = {}
         with held_in_time(self._lock) as is_held:
             if is_held:
                 self._load()
+                is_prepared = self._is_prepared and self._samples.wait()
+                looks = self._looks(start_seconds, stop_seconds, max_frames, is_prepared=is_prepared)
+                times = [look.seconds for look in looks]
                 with deadline(_GLANCES_TIME_SHARE * seconds_left()):
-                    glances = self._glance_at(times) if self._is_prepared else self._glance(times, max_frames)
+                    glances = self._glance_at(times) if is_prepared else self._glance(times, max_frames)
                 # a frame without text is a reading too: it ends the lines before it
                 readings |= dict.fromkeys((t for t, has_text in glances.items() if not has_text), ())
-                count = len(times) if self._is_prepared else max_frames
-                readings |= self._read_all(to_read(times, glances, count), {})
+                readings |= self._read_all(to_read(times, glances, len(times) if is_prepared else max_frames), {})
         looked_at = tuple(sorted(readings))
         spans = track_text(sorted(readings.items()), stop_seconds)
-        seen = sum(look.stop_seconds - max(look.seconds, start_seconds) for look in looks if look.seconds in readings)
+        seen = sum(
+            min(look.stop_seconds, stop_seconds) - max(look.seconds, start_seconds)
+            for look in looks
+            if look.seconds in readings
+        )
         share = min(1.0, seen / (stop_seconds - start_seconds))
         return Reading(spans, looked_at, longest_skipped(times, (*looked_at, stop_seconds)), share)
 
     def prepare(self) -> None:
         """Reads the text of the whole video, which may take longer than the video: later calls find all of it."""
-        looks = self._looks(0.0, self._video.info.duration_seconds, 0)
-        times = [look.seconds for look in looks]
+        times = [look.seconds for look in self._looks(0.0, self._video.info.duration_seconds, 1, is_prepared=False)]
         with self._lock:
             self._load()
             glances = self._glance_at(times)
@@ -189,15 +194,19 @@ class ScreenText:
             self._load()
             return self._is_prepared
 
-    def _looks(self, start_seconds: float, stop_seconds: float, most_decoded: int) -> list[_Look]:
-        """The pictures of a window that differ: by the samples of the index, and where these end so many decoded here.
+    def _looks(self, start_seconds: float, stop_seconds: float, max_frames: int, *, is_prepared: bool) -> list[_Look]:
+        """The pictures of a window that differ: by the samples of the index, and where these end decoded here.
 
-        Of those nothing is known beforehand: each stands for the time of a sample.
+        Of those nothing is known beforehand: each stands for the time of a sample. What was read ahead may have come on
+        screen before the window.
         """
+        if is_prepared:
+            looks = self._looks(0.0, self._video.info.duration_seconds, max_frames, is_prepared=False)
+            return [look for look in looks if look.seconds < stop_seconds and look.stop_seconds > start_seconds]
         samples = self._samples.within(start_seconds, stop_seconds)
         times = samples.seconds[distinct_frames(samples.thumbs, _THUMB_CHANGE)].tolist()
         looks = [_Look(t, stop) for t, stop in pairwise([*times, samples.reached_seconds]) if t < stop]
-        return looks + self._looks_past(samples.reached_seconds, stop_seconds, most_decoded)
+        return looks + self._looks_past(samples.reached_seconds, stop_seconds, max_frames * _GLANCES_A_READING)
 
     def _looks_past(self, reached_seconds: float, stop_seconds: float, most: int) -> list[_Look]:
         """Pictures where the index has not come: each sample's, or as many keyframes, which are cheap."""
