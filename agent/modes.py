@@ -85,7 +85,7 @@ class WordTools:
         if name not in self._names:
             raise ToolError(f"there is no {name!r} here; the tools are {', '.join(sorted(self._names))}")
         seen = self._tools.call(name, arguments)
-        return Observation(seen.text, (), seen.findings, seen.is_error)
+        return Observation(seen.text, (), seen.findings, seen.is_error, seen.gaps)
 
     def picture(self, ref: FrameRef) -> bytes | None:
         """The picture behind a reference; the evidence of an answer may still be looked at."""

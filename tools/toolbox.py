@@ -276,7 +276,9 @@ class Toolbox:
         """
         begin, end = self._window(start, stop)
         speech = self._parts.speech(begin, end)
-        nothing = f"Nothing is said in [{begin:g}, {end:g})." if not speech.gaps else "No speech was found so far."
+        nothing = (
+            f"Nothing is said in [{begin:g}, {end:g})." if not speech.gaps else "No speech was found in what was heard."
+        )
         return wording.speech(speech.lines[:count], nothing, len(speech.lines), speech.gaps)
 
     def search_speech(self, query: str, count: Count = 8) -> Observation:
@@ -286,12 +288,12 @@ class Toolbox:
             query: what should be said, in a few words.
             count: how many lines, 1 to 32.
         """
-        if self._pointed_at is not None:  # what is said there is heard first: the time may be too short for all
+        if self._pointed_at is not None and wait_at_most() is not None:  # it may be too short to hear all
             self._parts.speech(*self._pointed_at)
         speech = self._parts.speech()
         scored = search_lines(speech.lines, query, self._parts.encode_texts)
         chosen = sorted((item.line for item in scored[:count]), key=lambda x: x.start_seconds)
-        nothing = "No speech was found so far." if speech.gaps else "Nothing is said."
+        nothing = "No speech was found in what was heard." if speech.gaps else "Nothing is said."
         return wording.speech(chosen, nothing, len(chosen), speech.gaps)
 
     def list_shots(self, start: Seconds = 0.0, stop: Seconds | None = None) -> Observation:

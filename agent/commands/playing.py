@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tools.toolbox import Toolbox
 
 PROVISIONAL_SECONDS = 15.0
-"""After which a person is told what is known of a video whose index is not whole yet."""
+"""After which a person is told what is known so far."""
 SAMPLES_TEMPERATURE = 0.7
 """With --samples and no temperature given; the usual value for self-consistency (Wang et al. 2022, section 3.1)."""
 
@@ -122,7 +122,8 @@ def play(
                 stack.callback(_closed_in_time, toolbox, limits, begun)
                 if policy.spec == "lite":
                     progress.print(ABOUT, style="dim", highlight=False, soft_wrap=True)
-                if progress.is_terminal and policy.setup is None and not toolbox.index.wait(0.0):
+                if progress.is_terminal and policy.spec == "lite" and _takes_long(toolbox):
+                    shown.at_work("a first look")
                     shown.so_far(_provisional(question, toolbox, policy, limits, begun))
                 on_event = _all_told(Narrator(progress), shown.on_event)
                 trajectory = _played(options, question, toolbox, policy, limits, verify, begun, on_event)
@@ -182,13 +183,19 @@ def _closed_in_time(toolbox: "Toolbox", limits: Limits, begun: float) -> None:
         run_in_time([toolbox.close])
 
 
+def _takes_long(toolbox: "Toolbox") -> bool:
+    return toolbox.needs_recognition or not toolbox.index.wait(0.0)
+
+
 def _provisional(question: Question, toolbox: "Toolbox", policy: "Policy", limits: Limits, begun: float) -> str:
-    """What can be said soon, of a video whose index is not whole: what was looked at is not looked at again."""
+    """What can be said soon; what was looked at for it is not looked at again."""
     from agent.asking import ask
     from agent.console import headline
 
     seconds = min(PROVISIONAL_SECONDS, _left(limits, begun) / 3)
     early = ask(question, toolbox, policy, replace(limits, max_seconds=seconds), verify=False)
+    if early.stop is Stop.INTERRUPTED:
+        raise KeyboardInterrupt
     if early.answer is None:
         return ""
     confidence = "" if early.confidence is None else f" ({early.confidence:.2f})"

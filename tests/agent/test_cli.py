@@ -9,12 +9,14 @@ import threading
 import time
 import wave
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import av
 import pytest
 
 from agent.cli import main
+from agent.terminal import Screen
 from agent.trajectory import Answer, Calls, Question, Step, ToolCall, Trajectory, Turn, VideoFacts, load, to_json
 from tests.drawn import SUBTITLES, write_drawn
 from tools.cache import cached_videos
@@ -306,3 +308,21 @@ def test_a_tool_that_hangs_keeps_neither_the_answer_nor_the_process(folder: Path
     assert (summary["answer"], summary["stop"], done.returncode) == ("done", "time limit", 0)
     assert summary["usage"]["seconds"] < 7.0
     assert summary["gaps"] == ["overview was not done when the time for it was over."]
+
+
+def test_on_a_terminal_the_answer_so_far_is_shown_and_the_last_one_takes_its_place(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("VIDEOSLEUTH_CACHE", str(tmp_path / "cold"))
+    asked = ["ask", str(folder / "clip.mp4"), "How many bags were left, as he says?", *FAST]
+    asked += ["--subtitles", str(folder / "said.srt"), "--policy", "lite"]
+    monkeypatch.setattr("agent.commands.playing.Screen", partial(Screen, force_terminal=True, width=100))
+    monkeypatch.setattr("agent.commands.playing._takes_long", lambda _: True)
+    assert main(asked) == 0
+    out, err = capsys.readouterr()
+    assert "So far: Two (" in err
+    assert "Two" in out
+    assert "So far" not in out
+    monkeypatch.setattr("agent.commands.playing.Screen", Screen)
+    assert main(asked) == 0
+    assert "So far" not in "".join(capsys.readouterr())
