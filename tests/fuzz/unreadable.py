@@ -17,7 +17,7 @@ from tools.video import Video, VideoError
 
 FPS, FRAMES = 30, 90
 FAST_X265 = {"preset": "ultrafast", "x265-params": "log-level=none:pools=1:keyint=20"}
-FAST_VPX = {"deadline": "realtime", "cpu-used": "8"}
+FAST_VPX = {"deadline": "realtime", "cpu-used": "-8"}
 SEEDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     **{f"h264.{ending}": ("libx264", {}) for ending in ("mp4", "mkv", "ts", "flv")},
     **{f"hevc.{ending}": ("libx265", FAST_X265) for ending in ("mp4", "ts")},
