@@ -6,6 +6,7 @@ The parts carry numbered pictures that go on from part to part, so that the orde
 from collections.abc import Sequence
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -213,6 +214,28 @@ def test_the_first_picture_stands_in_for_sound_that_begins_before_it(tmp_path: P
         assert clips.counter(video.frame_at(2.0).pixels) == 0
         assert video.info.duration_seconds == pytest.approx(7.0, abs=0.1)
         assert any("sound begins before" in note for note in video.info.notes)
+
+
+@pytest.mark.parametrize("ending", ["mkv", "mp4"])
+def test_a_length_of_sound_that_its_bytes_cannot_fill_is_not_believed(tmp_path: Path, ending: str) -> None:
+    """400 packets of a few bytes say that each of them lasts nine seconds: an hour of sound for three of pictures."""
+    pictures = clips.write_clip(tmp_path / f"3s.{ending}", frames=FRAMES, fps=FPS)
+    path = tmp_path / f"hour.{ending}"
+    with av.open(str(pictures)) as source, av.open(str(path), "w") as container:
+        shown = container.add_stream_from_template(source.streams.video[0])
+        sound = container.add_stream("aac", rate=44100, layout="mono")
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = shown
+                container.mux(packet)
+        for number, packet in enumerate(clips.silence(sound, 400 * 1024 / 44100)):
+            assert packet.time_base is not None
+            packet.pts = packet.dts = round(9 * number / packet.time_base)
+            packet.duration = round(9 / packet.time_base)
+            container.mux(packet)
+    with Video(path) as video:
+        assert video.info.duration_seconds == pytest.approx(3.0, abs=0.01)
+        assert any("longer than its data can fill" in gap for gap in video.info.gaps)
 
 
 @pytest.mark.parametrize(("ending", "codec"), [("ts", "libx264"), ("mpg", "mpeg2video")])

@@ -13,6 +13,7 @@ from tests import clips
 from tools.video import Video, VideoError
 
 SIZE = (640, 360)  # packets large enough that most flipped bytes fall into pictures, as in real files
+FIXED_SPEED = {"deadline": "realtime", "cpu-used": "-8"}
 
 
 def test_a_cut_off_file_answers_from_what_decodes(tmp_path: Path) -> None:
@@ -84,6 +85,23 @@ def test_frames_after_damage_are_left_out_until_the_next_keyframe(
         assert not numbers & set(range(40, 60))
         with pytest.raises(VideoError, match="cannot be decoded"):
             video.frame_at(45 / 30)
+
+
+def test_no_damaged_picture_of_vp9_is_taken_for_data(tmp_path: Path) -> None:
+    """FFmpeg's own decoder gives all 60 pictures of each file, up to 22 of them wrong, and says nothing."""
+    clip = clips.write_clip(
+        tmp_path / "clip.webm", frames=60, codec="libvpx-vp9", keyframe_every=20, codec_options=FIXED_SPEED
+    )
+    whole, given = clip.read_bytes(), 0
+    for seed in range(4):
+        damaged = tmp_path / f"{seed}.webm"
+        damaged.write_bytes(whole)
+        clips.flip_bytes_of_pictures(damaged, count=3, seed=seed)
+        with Video(damaged) as video:
+            for frame in video.read(video.timestamps.tolist()):
+                assert clips.counter(frame.pixels) == round(frame.seconds * 30)
+                given += 1
+    assert given > 4 * 20
 
 
 def test_damage_to_a_picture_that_nobody_asks_for_and_nobody_needs_costs_nothing(
