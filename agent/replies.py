@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from agent.answers import read_answer, unfenced
-from agent.bare_calls import bare_calls
+from agent.bare_calls import OPENS, bare_calls
 from agent.tags import neutral
 from agent.trajectory import Calls, Malformed, Move, Reply, ToolCall, Trajectory, Turn, Usage, next_call_ids
 from tools.observation import FrameRef
@@ -17,6 +17,7 @@ from tools.plain_data import loads_json
 
 _ANSWER = re.compile(r"<answer>(.*?)(?:</answer>|\Z)", re.S)
 _CALL = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.S)
+_FIRST = re.compile(rf"<answer>|{OPENS.pattern}")
 _ADAPTER: TypeAdapter[Turn] = TypeAdapter(Turn)
 _EXCERPT = 120
 
@@ -69,7 +70,7 @@ def _taken_apart(reply: Reply) -> _Parts:
         if not reply.tool_calls and (said := _said_while_thinking(text)):
             return _Parts(_both(reply.reasoning, text.removesuffix(said).replace("<think>", "")), said)
         return _Parts(_both(reply.reasoning, text.replace("<think>", "")), "", "<think> is never closed")
-    first = re.search(r"<tool_call>|<answer>", text)
+    first = _FIRST.search(text)
     spoken = text[: first.start()] if first else text if reply.tool_calls else ""
     return _Parts(_both(reply.reasoning, spoken), text[first.start() :] if first else text)
 
@@ -111,7 +112,7 @@ def _move(parts: _Parts, reply: Reply, trajectory: Trajectory) -> Move:
     if reply.tool_calls:
         return _calls([_native(call) for call in reply.tool_calls], reply, trajectory)
     if written:
-        return _calls([_written(text) for text in written], reply, trajectory)
+        return _calls([call for text in written for call in _written(text)], reply, trajectory)
     if not cut and (bare := bare_calls(parts.rest)):
         return _calls([_named(call["name"], call["arguments"]) for call in bare], reply, trajectory)
     why = "the reply is empty" if not parts.rest.strip() else "it has neither a tool call nor <answer>...</answer>"
@@ -134,11 +135,11 @@ def _native(call: dict[str, Any]) -> tuple[str, dict[str, Any]] | str:
     return _named(function.get("name"), function.get("arguments"))
 
 
-def _written(text: str) -> tuple[str, dict[str, Any]] | str:
+def _written(text: str) -> list[tuple[str, dict[str, Any]] | str]:
     call = _loaded(unfenced(text))
-    if isinstance(call, str):
-        return call
-    return _named(call.get("name"), call.get("arguments", call.get("parameters")))
+    if isinstance(call, dict):
+        return [_named(call.get("name"), call.get("arguments", call.get("parameters")))]
+    return [_named(bare["name"], bare["arguments"]) for bare in bare_calls(text)] or [call]
 
 
 def _excerpt(text: str) -> str:
