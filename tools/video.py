@@ -420,7 +420,8 @@ def _is_cut_off(header: Header, plan: PacketPlan) -> bool:
     if header.promised_seconds is None:
         return False
     reached = float((plan.shown[-1] + plan.last_duration) * plan.time_base)
-    if not header.promise_is_for_video:
+    # Where the clock jumps, the promise may count the jump.
+    if plan.is_in_pieces or not header.promise_is_for_video:
         reached = max(reached, plan.reached_seconds)
     missing_seconds = header.start_seconds + header.promised_seconds - reached
     return missing_seconds > max(0.5, 0.01 * header.promised_seconds) or (plan.ends_torn and missing_seconds > 0.1)
