@@ -217,6 +217,8 @@ class Video:
                     return int(plan.pts[position]), picture, decoder.shapes.of(position, picture)
         finally:
             decoder.close()
+        if decoder.met_encryption:
+            raise VideoError(f"{self.path}: no frame could be decoded: the pictures are encrypted and need a key")
         megapixels = MAX_PICTURE_PIXELS >> 20
         raise VideoError(f"{self.path}: no frame could be decoded; all are damaged, or over {megapixels} megapixels")
 

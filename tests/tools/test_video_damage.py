@@ -151,7 +151,20 @@ def _lying_avi(path: Path) -> None:
     path.write_bytes(bytes(data))
 
 
+ENCRYPTED = {
+    "encryption_scheme": "cenc-aes-ctr",
+    "encryption_key": "00112233445566778899aabbccddeeff",
+    "encryption_kid": "0" * 32,
+}
+
+
+def _encrypted(path: Path) -> None:
+    """A decoder of AV1 takes some of the noise for pictures."""
+    clips.write_clip(path, frames=30, codec="libsvtav1", codec_options={"preset": "12"}, container_options=ENCRYPTED)
+
+
 BAD_FILES = {
+    "encrypted.mp4": (_encrypted, "are encrypted and need a key"),
     "sound.wav": (_sound_file, "sound but no video"),
     "cover.mp4": (_cover_only, "sound but no video"),
     "header.mp4": (_header_only, "no frame could be decoded"),
