@@ -419,7 +419,7 @@ def _plan(path: Path, stream: int | None) -> PacketPlan:
 
 def _is_cut_off(header: Header, plan: PacketPlan) -> bool:
     """True when the packets end well before the promise. Whole files are off by a few frames, torn ones by less."""
-    if header.promised_seconds is None:
+    if header.promised_seconds is None or plan.holds_more:
         return False
     reached = float((plan.shown[-1] + plan.last_duration) * plan.time_base)
     # Where the clock jumps, the promise may count the jump.

@@ -248,12 +248,22 @@ def test_frames_and_times_are_those_of_ffmpeg_across_a_join(tmp_path: Path, endi
         np.testing.assert_allclose(video.timestamps, times, atol=0.0011)
 
 
-@pytest.mark.parametrize("ending", ["mkv", "flv", "mp4"])
-def test_a_recording_that_cannot_be_reached_is_named_as_not_seen(tmp_path: Path, ending: str) -> None:
-    parts = [clips.write_clip(tmp_path / f"{n}.{ending}", frames=FRAMES, fps=FPS, first=n * FRAMES) for n in range(3)]
+@pytest.mark.parametrize(
+    ("ending", "codec"),
+    [
+        *((ending, "libx264") for ending in ("mkv", "flv", "mp4", "mov")),
+        *(("asf", "wmv2"), ("ivf", "libvpx"), ("y4m", "wrapped_avframe")),
+    ],
+)
+def test_a_recording_that_cannot_be_reached_is_named_as_not_seen(tmp_path: Path, ending: str, codec: str) -> None:
+    parts = [
+        clips.write_clip(tmp_path / f"{n}.{ending}", frames=FRAMES, fps=FPS, first=n * FRAMES, codec=codec)
+        for n in range(3)
+    ]
     path = tmp_path / f"glued.{ending}"
     path.write_bytes(b"".join(part.read_bytes() for part in parts))
     with Video(path) as video, Video(parts[0]) as single:
         assert 3 * FRAMES > video.info.frame_count >= FRAMES
         assert any("glued to the end" in gap for gap in video.info.gaps)
+        assert not video.info.is_cut_off
         assert not single.info.gaps

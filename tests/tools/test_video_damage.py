@@ -49,6 +49,14 @@ def test_a_longer_sound_is_not_a_cut_off_video(tmp_path: Path) -> None:
         assert not video.info.is_cut_off
 
 
+@pytest.mark.parametrize(("ending", "codec"), [("mkv", "libx264"), ("asf", "wmv2"), ("nut", "mpeg4"), ("mp4", "mpeg4")])
+def test_a_file_whose_clock_begins_late_is_not_called_cut_off(tmp_path: Path, ending: str, codec: str) -> None:
+    times = [5000 + 100 * n for n in range(30)]
+    with Video(clips.write_clip(tmp_path / f"late.{ending}", frames=30, codec=codec, times=times)) as video:
+        assert video.info.duration_seconds == pytest.approx(3.0, abs=0.15)
+        assert not video.info.is_cut_off
+
+
 @pytest.fixture(scope="module")
 def noisy(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
     """Copies of one clip, because encoding it is what takes time."""
