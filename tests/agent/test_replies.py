@@ -186,6 +186,30 @@ def test_an_answer_in_the_thinking_counts_where_there_is_no_other() -> None:
     assert [call.name for call in called.calls] == ["a", "b"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[THINK]Oslo? <answer>Oslo</answer>[/THINK]<answer>Rome</answer>",
+        "◁think▷<answer>Oslo</answer>◁/think▷<answer>Rome</answer>",
+        "<thinking>maybe <answer>Oslo</answer></thinking>\n<answer>Rome</answer>",
+        "<seed:think>Oslo</seed:think><answer>Rome</answer>",
+        "<Think>no <answer>Oslo</answer></Think><ANSWER>Rome</ANSWER>",
+        "<answer >Rome</answer >",
+        "<answer>Rome</answer>\n<answer> Rome </answer>",
+        '{"answer": "Rome"}',
+        '```json\n{"answer": "Rome", "confidence": 0.5}\n```',
+    ],
+)
+def test_an_answer_between_tags_of_another_family_is_one(text: str) -> None:
+    got = move(text)
+    assert isinstance(got, Answer)
+    assert got.text == "Rome"
+
+
+def test_what_an_answer_quotes_is_no_thought() -> None:
+    assert answered("the sign says [THINK] twice").text == "the sign says [THINK] twice"
+
+
 def test_an_answer_that_was_only_thought_of_is_none() -> None:
     assert "empty" in why("", reasoning="Maybe <answer>Oslo</answer>, or not.")
     got = move("<answer>Rome</answer>", reasoning="<answer>Oslo</answer>")
