@@ -92,8 +92,6 @@ class VideoInfo:
     """What of the file can't be seen or heard, a sentence each: nothing may be said to be absent there."""
     unread_subtitles: int = 0
     """Subtitle streams that cannot be read here, as pictures of text."""
-    picture_stream: int | None = None
-    """Which stream of moving pictures was asked for, counted from 1; None for the file's main one."""
 
 
 class Video:
@@ -124,7 +122,7 @@ class Video:
         if is_cut_off:
             self._drop_torn_end()
         check_length(self.path, self._end_seconds())
-        self.info = self._describe(header, is_cut_off, stream, picture)
+        self.info = self._describe(header, is_cut_off, picture)
         if until is not None:
             self._end_at(until)
 
@@ -253,7 +251,7 @@ class Video:
             is_cut_off=False,
         )
 
-    def _describe(self, header: Header, is_cut_off: bool, stream: int | None, picture: "VideoFrame") -> VideoInfo:
+    def _describe(self, header: Header, is_cut_off: bool, picture: "VideoFrame") -> VideoInfo:
         duration_seconds = self._end_seconds()
         return VideoInfo(
             duration_seconds=duration_seconds,
@@ -270,7 +268,6 @@ class Video:
             is_cut_off=is_cut_off,
             notes=(*header.notes, *self._notes(duration_seconds), *picture_notes(picture, self._stored)),
             gaps=(*self._gaps(), *picture_gaps(picture)),
-            picture_stream=stream,
         )
 
     def _notes(self, stop: float) -> tuple[str, ...]:
