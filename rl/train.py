@@ -46,7 +46,7 @@ def main(training: Training, say: Say = lambda _: None, sampler: Sampler | None 
     take_device()
     for package in ("trl", "datasets", *(("peft",) if training.lora is not None else ())):
         if not packaged.is_installed(package):
-            raise MissingPartError(f"training needs {package}: run `pip install 'videosleuth[rl]'`")
+            raise MissingPartError(f"training needs {package}: run `{packaged.install_command('rl')}`")
     preset = load_preset(training.preset)
     training.check(preset)
     questions = open_questions(training.data, training.steps * training.questions)

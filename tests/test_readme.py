@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli import _parser, main
+from agent.cli import main, parser
 from tools import conse, packaged
 
 ROOT = Path(__file__).parent.parent
@@ -59,12 +59,12 @@ def test_every_agent_command_of_the_readme_parses() -> None:
     ]
     assert len(tried) >= 4
     for _, *arguments in tried:
-        _parser().parse_args([argument.replace("VIDEO|FOLDER", "v.mp4") for argument in arguments])
+        parser().parse_args([argument.replace("VIDEO|FOLDER", "v.mp4") for argument in arguments])
 
 
 def test_every_training_command_of_the_readme_can_be_given() -> None:
     from rl.collect import _parsed
-    from rl.compare import parser
+    from rl.compare import parser as compared
     from rl.sft_config import SftConfig
     from rl.sheets import read_sheet
     from rl.training import read_training
@@ -73,7 +73,7 @@ def test_every_training_command_of_the_readme_can_be_given() -> None:
         "rl.train": lambda told: read_training(ROOT / told[0]),
         "rl.sft": lambda told: read_sheet(ROOT / told[0], SftConfig),
         "rl.collect": _parsed,
-        "rl.compare": parser().parse_args,
+        "rl.compare": compared().parse_args,
         "rl.attacks": lambda told: told == [] or pytest.fail(str(told)),
     }
     lines = [line.partition("#")[0].split() for block in blocks("sh") for line in block.splitlines()]
@@ -84,7 +84,7 @@ def test_every_training_command_of_the_readme_can_be_given() -> None:
 
 
 def test_every_option_of_ask_is_in_the_readme() -> None:
-    actions = next(a for a in _parser()._actions if a.choices is not None)
+    actions = next(a for a in parser()._actions if a.choices is not None)
     assert isinstance(actions.choices, dict)
     options = {o for a in actions.choices["ask"]._actions for o in a.option_strings if o not in ("-h", "--help")}
     assert {option for option in options if option not in README} == set()

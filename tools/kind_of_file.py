@@ -4,7 +4,14 @@ Words only. What is opened and what is not does not depend on it.
 """
 
 import re
+import shlex
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+VIDEO_SUFFIXES = frozenset(".mp4 .m4v .mov .mkv .webm .avi .flv .wmv .ts .m2ts .mts .mpg .mpeg .3gp .ogv".split())
+_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+|www\.|([\w-]+\.)*(youtube\.com|youtu\.be|vimeo\.com)/", re.I)
+_MOST_NAMED = 5
 
 _HEAD_BYTES = 4096
 _GIVE_VIDEO = "give the video itself"
@@ -29,6 +36,30 @@ _TEXT: tuple[tuple[str, str], ...] = (
     (r"webvtt|\[script info\]|\d+\s+\d+:\d\d:\d\d[,.]\d+ +-->", "a subtitle file; give the video and --subtitles"),
     (r"(?:<\?xml.{0,800}?)?(?:<!--.{0,800}?-->\s*)?<(?:!doctype html|html)", "a web page, not what it links to"),
 )
+
+
+def describe_address(path: Path) -> str | None:
+    """What to do with the address of a video, in a sentence; None where it is none."""
+    match = _ADDRESS.match(str(path))
+    if match is None:
+        return None
+    scheme = match[1] or ""  # a path has lost the second slash
+    address = re.sub(r":/+", "://", str(path), count=1) if scheme else str(path)
+    if scheme.lower() == "file":
+        return f"{address} is an address: give the path itself, {url2pathname(urlsplit(str(path)).path)}"
+    return (
+        f"{address} is an address, and only files are opened: save the video first, for instance with "
+        f"`yt-dlp -S ext -o video.mp4 {shlex.quote(address)}`, and ask of video.mp4"
+    )
+
+
+def describe_folder(folder: Path) -> str:
+    """What to give instead of a folder, in a sentence."""
+    names = sorted(file.name for file in folder.iterdir() if file.suffix.casefold() in VIDEO_SUFFIXES)
+    if not names:
+        return f"{folder} is a directory without a video in it: a video file is needed"
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return f"{folder} is a directory: give one of the videos in it, {', '.join(names[:_MOST_NAMED])}{more}"
 
 
 def describe_other_file(path: Path) -> str | None:
