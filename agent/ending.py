@@ -19,6 +19,7 @@ import traceback
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
+from functools import partial
 from typing import NoReturn
 
 from agent.policy import PolicyError
@@ -124,6 +125,21 @@ def end_process(name: str, work: Callable[[], int | None], interrupted: str = "i
     if status == EXIT_INTERRUPTED:
         os._exit(status)  # a tool may still be at work in a thread, which Python would wait for; all is saved by now
     sys.exit(status)
+
+
+def read_first(name: str, parser: Parser) -> None:
+    """Ends the process where help is asked for or the arguments are wrong: before imports that take seconds."""
+    if {"-h", "--help"}.isdisjoint(sys.argv):
+        try:
+            parser.parse_args()
+            return
+        except ValueError:
+            pass  # said below, as everywhere
+    end_process(name, partial(_read, parser))
+
+
+def _read(parser: Parser) -> None:
+    parser.parse_args()
 
 
 def one_sentence(error: Exception) -> str:
