@@ -16,10 +16,11 @@ _MOST_NAMED = 5
 _HEAD_BYTES = 4096
 _GIVE_VIDEO = "give the video itself"
 
+_PICTURE = "a picture"
 _BINARY: tuple[tuple[bytes, str], ...] = (
     (
         rb"\x89PNG\r\n|\xff\xd8\xff|BM.{4}\0\0\0\0|II\*\0|MM\0\*|RIFF.{4}WEBP|.{4}ftyp(?:heic|heix|mif1|avif)",
-        "a picture",
+        _PICTURE,
     ),
     (rb"PK\x03\x04|Rar!|7z\xbc\xaf|\x1f\x8b|\xfd7zXZ|BZh|\x28\xb5\x2f\xfd", "an archive; unpack it first"),
     (rb"%PDF", f"a PDF document; {_GIVE_VIDEO}"),
@@ -75,6 +76,19 @@ def describe_other_file(path: Path) -> str | None:
         if re.match(pattern_of_text, text.lstrip("\ufeff \t\r\n"), re.DOTALL | re.IGNORECASE):
             return words
     return f"text; {_GIVE_VIDEO}"
+
+
+def is_animated_webp(path: Path) -> bool:
+    """True where the extended header says so (RFC 9649, 2.7): a chunk VP8X with the second bit of its flags."""
+    with path.open("rb") as file:
+        head = file.read(21)
+    return head[8:16] == b"WEBPVP8X" and len(head) == 21 and bool(head[20] & 0x02)
+
+
+def is_still_picture(path: Path) -> bool:
+    """True for one picture and nothing that moves."""
+    is_moving = format_to_force(path) is not None or is_animated_webp(path)
+    return describe_other_file(path) == _PICTURE and not is_moving
 
 
 def format_to_force(path: Path) -> str | None:
