@@ -92,8 +92,8 @@ def test_tokens_are_not_spoken_of_where_no_model_reads_any() -> None:
 @pytest.mark.parametrize("width", [50, 60, 120])
 def test_a_terminal_gets_its_words_unbroken_and_the_answer_apart(width: int) -> None:
     text = "An unlucky bird sits on a branch above the slightly overweight bunny and sings the whole morning long"
-    evidence = Evidence(75.0, 81.5, "screen text", ("t1c1",), quote=text)
-    played = Trajectory(Question("v", "q"), FACTS, "lite", answer=Answer(text, evidence=(evidence,)))
+    evidence = Evidence(75.0, 81.5, ("t1c1",), quote=text, source="screen text")
+    played = Trajectory(Question("v", "q"), FACTS, "lite", steps=(Step(Turn("", Answer(text, evidence=(evidence,)))),))
     screen = Screen(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
     print_answer(played, screen)
     lines = written(screen)
