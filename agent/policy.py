@@ -11,6 +11,9 @@ from agent.trajectory import Form, Malformed, Setup, Trajectory, Turn, load
 from tools.observation import FrameRef
 from tools.schema import ToolSpec
 
+DOWNLOAD = "VIDEOSLEUTH_DOWNLOAD"
+"""Environment variable: `yes` allows the model of a policy to be downloaded unasked."""
+
 
 class Sight(Protocol):
     """What a policy may see of a video: its tools by name, and the pictures behind the references."""

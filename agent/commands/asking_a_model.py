@@ -1,11 +1,12 @@
 """The options that say how a model is asked; the same for every command that asks one."""
 
 import argparse
+import os
 from collections.abc import Iterable
 from dataclasses import fields
 
 from agent.commands.seconds import read_seconds
-from agent.policy import Policy, PolicyOptions
+from agent.policy import DOWNLOAD, Policy, PolicyOptions
 
 _DEFAULTS = PolicyOptions()
 _OF_MODELS = tuple(field.name for field in fields(PolicyOptions))
@@ -62,7 +63,22 @@ def add_model_options(command: argparse.ArgumentParser) -> None:
         help="one request in all, however slowly the model writes; --max-seconds bounds the whole question",
     )
     group.add_argument("--concurrency", type=int, default=_DEFAULTS.concurrency, metavar="N", help="requests at once")
+    group.add_argument(
+        "--yes",
+        action=_AllowDownload,
+        nargs=0,
+        default=argparse.SUPPRESS,
+        help="download the model if it is not here, without asking",
+    )
     group.add_argument("--adapter", default="", metavar="FOLDER", help="LoRA adapter, for models in process")
+
+
+class _AllowDownload(argparse.Action):
+    """For this process and those that it starts, as the variable does."""
+
+    def __call__(self, *_: object) -> None:
+        """Called where the option is read."""
+        os.environ[DOWNLOAD] = "yes"
 
 
 def unused_options(options: argparse.Namespace, policy: Policy) -> list[str]:
