@@ -1,10 +1,11 @@
 """`agent completion`: a script that completes commands and options in a shell."""
 
 import argparse
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from tools.observation import MissingPartError
-from tools.packaged import install_command
+from tools.packaged import install_command, is_installed
 
 if TYPE_CHECKING:
     from agent.commands import Commands
@@ -26,11 +27,9 @@ def add(commands: "Commands") -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    try:
-        import shtab
-    except ImportError as error:
-        raise MissingPartError(f"shtab is not installed: run `{install_command('completion')}`") from error
+    if not is_installed("shtab"):
+        raise MissingPartError(f"shtab is not installed: run `{install_command('completion')}`")
     from agent.cli import parser
 
-    print(shtab.complete(parser(), options.shell))
+    print(import_module("shtab").complete(parser(), options.shell))
     return 0

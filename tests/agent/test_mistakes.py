@@ -167,6 +167,15 @@ def test_an_evaluation_runs_where_another_folder_has_its_name(tmp_path: Path) ->
     assert "python -m evals.budget" in done.stdout
 
 
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_is_given_what_completes_commands_and_options(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("shtab", reason="needs the extra completion")
+    assert main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    assert "explain" in script
+    assert "max-seconds" in script
+
+
 @pytest.mark.parametrize("line", [["predict", "--schema"], ["ask", "--help"], ["eval"], []])
 def test_a_reader_that_has_gone_ends_the_command_quietly(line: list[str]) -> None:
     code = "from agent.cli import entry; entry()"
