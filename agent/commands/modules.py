@@ -50,7 +50,7 @@ _ABOUT = {
 def add(commands: "Commands") -> None:
     """Declares the commands, for the list of help; their arguments are read by what they run."""
     for command, about in _ABOUT.items():
-        commands.add_parser(command, help=about, add_help=False).add_argument("name", choices=PACKAGES[command])
+        commands.add_parser(command, help=about, add_help=False).add_argument("name", choices=tuple(PACKAGES[command]))
 
 
 def run(command: str, arguments: Sequence[str]) -> int:
