@@ -131,6 +131,8 @@ def _plain_progress(console: Console) -> OnProgress:
 def print_answer(trajectory: Trajectory, console: Console) -> None:
     """The answer, its confidence and evidence, and what was looked at."""
     answer = trajectory.answer
+    if console.is_terminal:
+        console.print()  # what was done, on stderr, ends here
     if answer is None:
         console.print(f"[bold red]No answer[/] ({trajectory.stop.value if trajectory.stop else 'not ended'})")
         return
@@ -210,7 +212,7 @@ def _certainty(trajectory: Trajectory) -> str:
 
 def evidence_text(item: Evidence) -> str:
     """One piece of evidence on one line."""
-    span = f"{mmss(item.start_seconds)}-{mmss(item.stop_seconds)} ({item.start_seconds:.2f}-{item.stop_seconds:.2f} s)"
+    span = f"{mmss(item.start_seconds)}-{mmss(item.stop_seconds)}"
     quote = f" “{item.quote}”" if item.quote else ""
     note = f" {item.note}" if item.note else ""
     if item.box is not None and item.box != FULL_FRAME:
@@ -223,10 +225,11 @@ def usage_text(trajectory: Trajectory) -> str:
     limits, spent = trajectory.limits, trajectory.spent
     cost = "cost not known" if spent.cost_usd is None else f"cost {dollars(spent.cost_usd)}"
     limit = "" if limits.max_cost_usd is None else f" of {dollars(limits.max_cost_usd)}"
+    tokens = f"tokens {'not measured' if spent.tokens is None else spent.tokens}{_of(limits.max_tokens)}"
     parts = (
         f"turns {trajectory.turns}{_of(limits.max_turns)}",
         f"frames {len(trajectory.frames_seen)}{_of(limits.max_frames)}",
-        f"tokens {'not measured' if spent.tokens is None else spent.tokens}{_of(limits.max_tokens)}",
+        *([tokens] if trajectory.setup is not None else []),
         f"seconds {spent.seconds:.1f}{_of(limits.max_seconds)}",
         *([cost + limit] if trajectory.setup is not None else []),
         f"stopped: {trajectory.stop.value if trajectory.stop else 'running'}",

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from agent.ending import end_process
+from agent.ending import Parser, end_process
 from evals.speed_clips import ClipSpec, specs
 from evals.speed_jobs import Measured, ffmpeg_command
 
@@ -197,7 +197,7 @@ def _run(job: str, path: Path, period: int) -> Measured:
 
 def main(arguments: Sequence[str] | None = None) -> list[Row]:
     """Measure and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--goals", default=",".join(GOALS), help=f"of {', '.join(GOALS)}; all by default")
     parser.add_argument("--repeats", type=int, default=5, help="runs of each job; the median counts")
     parser.add_argument("--quick", action="store_true", help="two-second clips: shows that it runs, measures nothing")

@@ -24,12 +24,13 @@ from tools.encoders import Encoder, open_encoder
 from tools.footage import Footage
 from tools.indexing import Progress, VideoIndex, open_index
 from tools.observation import FULL_FRAME, UNREADABLE_LETTERS, Box, Finding, FrameRef, Observation, ToolError
+from tools.other_footage import open_footage
 from tools.parts import Parts
 from tools.sampling import box_inside, crop, fit_within, pick_apart, pixel_box, spread_times, stamp
 from tools.schema import ToolSpec, describe, validate
 from tools.shots import find_shots
 from tools.speech import search_lines
-from tools.video import SAME_MOMENT_SECONDS, Frame, Video
+from tools.video import SAME_MOMENT_SECONDS, Frame
 
 Size = Literal["small", "medium", "large"]
 SIZES: dict[Size, tuple[int, int]] = {"small": (448, 252), "medium": (640, 360), "large": (1280, 720)}
@@ -48,6 +49,9 @@ TOOL_NAMES = (
     "list_shots",
     "find_changes",
 )
+
+SPEECH_TOOLS = ("read_speech", "search_speech")
+"""All that there is for a recording without pictures."""
 
 _JPEG_QUALITY = 85
 _CAPTION_FRAMES = 4
@@ -76,7 +80,8 @@ class Toolbox:
         self.index = index
         self._encoder = encoder
         self._parts = parts
-        self._specs = {name: describe(getattr(self, name)) for name in TOOL_NAMES}
+        names = TOOL_NAMES if video.info.has_pictures else SPEECH_TOOLS
+        self._specs = {name: describe(getattr(self, name)) for name in names}
         self._served = lru_cache(_SERVED)(self._jpeg)
 
     @property
@@ -96,7 +101,7 @@ class Toolbox:
             ToolError: unknown tool, arguments that do not fit, an empty window, a part that is not installed.
         """
         if name not in self._specs:
-            raise ToolError(f"no tool {name!r:.80}; the tools are {', '.join(TOOL_NAMES)}")
+            raise ToolError(f"no tool {name!r:.80}; the tools are {', '.join(self._specs)}")
         checked = validate(self._specs[name], arguments)
         observation: Observation = getattr(self, name)(**checked)
         return observation
@@ -407,7 +412,7 @@ def open_toolbox(
             encoder, unreadable subtitles.
     """
     return toolbox_over(
-        Video(path, until, picture_stream),
+        open_footage(path, until, picture_stream),
         encoder=encoder,
         subtitles=subtitles,
         cache=cache,

@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from agent.commands.outcome import write_files
+from agent.commands.playing import ENCODER, check_inputs
 from agent.ending import EXIT_NO_ANSWER
 from agent.outputs import check_writable
 from agent.paths import found_again
@@ -17,12 +18,12 @@ if TYPE_CHECKING:
 def add(commands: "Commands") -> None:
     """Declares the command."""
     replay = commands.add_parser("replay", help="play a saved trajectory again, without its policy, and compare")
-    replay.add_argument("trajectory", metavar="TRAJECTORY.json")
+    replay.add_argument("trajectory", metavar="TRAJECTORY.json", help="what `agent ask --save` wrote")
     replay.add_argument("--video", metavar="FILE", help="where the video is now, if it has moved")
-    replay.add_argument("--encoder", default=None, metavar="SPEC")
-    replay.add_argument("--subtitles", metavar="FILE")
-    replay.add_argument("--report", metavar="FILE.html")
-    replay.add_argument("--save", metavar="FILE.json")
+    replay.add_argument("--encoder", default=None, metavar="SPEC", help=ENCODER)
+    replay.add_argument("--subtitles", metavar="FILE", help="that the run was given, where it was")
+    replay.add_argument("--report", metavar="FILE.html", help="write a page of the run that was played again")
+    replay.add_argument("--save", metavar="FILE.json", help="write that run")
     replay.set_defaults(run=_run)
 
 
@@ -33,6 +34,7 @@ def _run(options: argparse.Namespace) -> int:
 
     recorded = load(options.trajectory)
     video = options.video or found_again(recorded.question.video)
+    check_inputs(video, options.subtitles)
     check_writable((options.report, options.save), (video, options.subtitles, options.trajectory))
     progress = Screen(stderr=True)
     with (
