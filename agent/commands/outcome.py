@@ -54,7 +54,6 @@ def summary_json(trajectory: Trajectory) -> str:
     from agent.published import Spent
 
     answer = trajectory.answer
-    covered = coverage_of(trajectory)
     summary = {
         "answer": answer.text if answer is not None else None,
         "option": answer.option if answer is not None else None,
@@ -64,7 +63,7 @@ def summary_json(trajectory: Trajectory) -> str:
         "confidence": trajectory.confidence,
         "evidence": [asdict(item) for item in answer.evidence] if answer is not None else [],
         "verification": asdict(trajectory.verification) if trajectory.verification is not None else None,
-        "coverage": asdict(covered) | {"looked_share": covered.looked_share, "close_share": covered.close_share},
+        "coverage": coverage_of(trajectory).as_data(),
         "stop": trajectory.stop,
         "votes": trajectory.votes,
         "usage": asdict(Spent.of(trajectory)),

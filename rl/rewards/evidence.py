@@ -6,7 +6,7 @@ None wherever the example has no reference moment, or no reference box: for all 
 import math
 from typing import Literal
 
-from agent.coverage import looks_of
+from agent.coverage import looks_of, window_of
 from agent.trajectory import Evidence, Trajectory
 from evals import scoring
 from evals.example import Example
@@ -94,8 +94,8 @@ def last_window_iou(example: Example, trajectory: Trajectory) -> float | None:
     shown = [(call, result) for call, result in worked(trajectory) if result.observation.frames]
     if not shown:
         return 0.0
-    spans = looks_of(*shown[-1], trajectory.facts.duration_seconds)
-    window = (min(k.start_seconds for k in spans), max(k.stop_seconds for k in spans)) if spans else (0.0, 0.0)
+    spans = window_of(looks_of(*shown[-1], trajectory.facts.duration_seconds))
+    window = (spans[0].start_seconds, spans[0].stop_seconds) if spans else (0.0, 0.0)
     return _iou(window, example.evidence_seconds)
 
 
