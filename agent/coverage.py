@@ -1,8 +1,8 @@
 """Which seconds of the video an answer can know of: seen in frames, searched by picture, read, heard, or none of it.
 
 A frame is one instant. It is taken to stand for the time halfway to its neighbours where a call spreads its frames
-evenly, but for no more than MOST_FRAME_SECONDS; every other frame (a search hit, a zoom) stands for half a second either
-side, because nothing is known of the time between two search hits. Pure arithmetic over a trajectory.
+evenly, but for no more than MOST_FRAME_SECONDS; every other frame (a search hit, a zoom) stands for half a second
+either side, because nothing is known of the time between two search hits. Pure arithmetic over a trajectory.
 """
 
 import math
