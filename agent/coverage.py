@@ -94,7 +94,7 @@ class Coverage:
     def sentence(self) -> str:
         """The coverage in a few plain sentences."""
         ways = [
-            f"{done} {_percent(self._share(spans))}."
+            f"{done} {percent(self._share(spans))}."
             for done, spans in (
                 ("Searched by picture:", self.indexed),
                 ("Read for text:", self.read),
@@ -106,7 +106,7 @@ class Coverage:
             return " ".join(("Nothing of the video was looked at or searched.", *self.unfinished))
         parts = ["No frame was looked at." if not self.looked else self._seen, *ways]
         if ways and self.unseen_share > 0.0005:
-            parts.append(f"None of this: {_percent(self.unseen_share)}.")
+            parts.append(f"None of this: {percent(self.unseen_share)}.")
         return " ".join((*parts, *self.unfinished))
 
     def as_data(self) -> dict[str, Any]:
@@ -125,7 +125,7 @@ class Coverage:
         stands = max(look.stop_seconds - look.start_seconds for look in self.looked) if self.frame_count == 1 else None
         each = f"{MOST_FRAME_SECONDS if stands is None else stands:.3g}"
         return (
-            f"Seen: {_percent(self.looked_share)} of {mmss(self.duration_seconds)}, in {frames} "
+            f"Seen: {percent(self.looked_share)} of {mmss(self.duration_seconds)}, in {frames} "
             f"(each stands for at most {each} s)."
         )
 
@@ -277,8 +277,8 @@ def _without(spans: Sequence[Span], looked: Sequence[Look]) -> tuple[Span, ...]:
     return tuple(rest)
 
 
-def _percent(share: float) -> str:
-    """Whole percents, and never 0 % or 100 % of what is a little more or less."""
+def percent(share: float) -> str:
+    """A share as everybody is told it: whole percents, and never 0 % or 100 % of what is a little more or less."""
     if 0.0 < share < 0.005:
         return "under 1 %"
     if 0.995 <= share < 0.9995:

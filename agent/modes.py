@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from agent.coverage import looks_of
-from agent.graph import Tools
+from agent.policy import Tools
 from agent.trajectory import Result, ToolCall, VideoFacts
 from tools.observation import FrameRef, Observation, ToolError
 from tools.schema import ToolSpec

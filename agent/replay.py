@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from agent.graph import Players, run
 from agent.policy import ScriptedPolicy, recorded_turns
-from agent.trajectory import Trajectory
+from agent.trajectory import Stop, Trajectory
 from tools.toolbox import Toolbox
 
 
@@ -24,10 +24,15 @@ def replayed(recorded: Trajectory, toolbox: Toolbox) -> Trajectory:
         max_turns=min(recorded.limits.max_turns, turns),
         max_malformed=min(recorded.limits.max_malformed, turns),
     )
-    start = replace(recorded, steps=(), stop=None, error="", verification=None, limits=limits)
-    policy = ScriptedPolicy(recorded_turns(recorded))
-    again = run(start, Players(policy, toolbox, verify=False))
-    return replace(again, limits=recorded.limits, verification=recorded.verification)
+    start = replace(recorded, steps=(), stop=None, error="", verification=None, doubted=None, limits=limits)
+    players = Players(ScriptedPolicy(recorded_turns(recorded)), toolbox, verify=False)
+    again = run(start, players)
+    while again.stop is Stop.ANSWERED and len(again.steps) < len(recorded.steps):  # an answer that was sent back
+        notice = recorded.steps[len(again.steps) - 1].notice
+        again = run(
+            replace(again, steps=(*again.steps[:-1], replace(again.steps[-1], notice=notice)), stop=None), players
+        )
+    return replace(again, limits=recorded.limits, verification=recorded.verification, doubted=recorded.doubted)
 
 
 def differences(recorded: Trajectory, again: Trajectory) -> list[str]:

@@ -35,5 +35,11 @@
   });
   viewer.addEventListener("close", () => glasses[at].focus({ preventScroll: false }));
 
+  document.querySelectorAll(".play").forEach((play) => {
+    const video = play.querySelector("video");
+    video.addEventListener("error", () => play.classList.add("lost"));
+    play.addEventListener("toggle", () => { if (play.open) video.load(); else video.pause(); });
+  });
+
   addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((d) => { d.open = true; }));
 })();

@@ -165,7 +165,8 @@ def _seen_lane(coverage: Coverage) -> Lane:
         )
         for look in coverage.looked
     )
-    return Lane("Seen", "", coverage.sentence, (*searched, *looked))
+    told = f"{len(looked)} spans seen in frames, {len(searched)} only searched"
+    return Lane("Seen", "", told, (*searched, *looked))
 
 
 def _turn_lane(number: int, step: Step, duration: float) -> Lane:

@@ -19,10 +19,9 @@ def add(commands: "Commands") -> None:
     ask.add_argument("question", metavar="QUESTION")
     ask.add_argument("--option", action="append", default=[], metavar="TEXT", help="one choice; give it twice or more")
     add_playing_options(ask)
-    ask.add_argument("--no-verify", action="store_true", help="skip the second answer from the evidence alone")
     ask.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
     question = Question(readable(options.video), options.question, tuple(options.option))
-    return play(options, question, summary_json, verify=not options.no_verify)
+    return play(options, question, summary_json)
