@@ -334,6 +334,15 @@ def test_a_box_is_drawn_where_the_finding_is_also_within_a_close_up() -> None:
     assert ("160.0", "90.0", "80.0", "22.5") in places
 
 
+def test_a_place_that_the_answer_points_at_is_drawn_on_its_exhibit_in_whatever_size_it_is_shown() -> None:
+    start = played()
+    seen = Evidence(29.0, 31.0, ("t1c1",), start.frames_seen[1:2], box=(0.25, 0.5, 0.5, 1.0))
+    read = page(replace(start, steps=(start.steps[0], Step(Turn("", Answer("a bird", evidence=(seen,)))))))
+    # of the exhibit, 960x540, and of the small frame of the overview, 320x180
+    places = {(r["x"], r["y"], r["width"], r["height"]) for r in read.all("rect", "edge")}
+    assert places == {("240.0", "270.0", "240.0", "270.0"), ("80.0", "90.0", "80.0", "90.0")}
+
+
 def test_a_box_outside_a_close_up_is_not_drawn_in_it() -> None:
     start = played()
     elsewhere = replace(start.steps[1].results[0].observation.findings[0], box=(0.0, 0.0, 0.1, 0.1))
