@@ -35,10 +35,10 @@
   });
   viewer.addEventListener("close", () => glasses[at].focus({ preventScroll: false }));
 
-  document.querySelectorAll(".play").forEach((play) => {
-    const video = play.querySelector("video");
-    video.addEventListener("error", () => play.classList.add("lost"));
-    play.addEventListener("toggle", () => { if (play.open) video.load(); else video.pause(); });
+  document.querySelectorAll(".reel").forEach((reel) => {
+    const video = reel.querySelector("video");
+    video.addEventListener("error", () => reel.classList.add("lost"));
+    reel.addEventListener("toggle", () => { if (reel.open) video.load(); else video.pause(); });
   });
 
   addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((d) => { d.open = true; }));
