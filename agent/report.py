@@ -279,7 +279,8 @@ def _exhibits(trajectory: Trajectory, pictures: Pictures) -> tuple[ExhibitView, 
             _only_cited(_frame_view(f"exhibit-{number}-frame-{i}", ref, pictures, findings, item))
             for i, ref in enumerate(_evidence_refs(trajectory, item), start=1)
         )
-        quoted = [f for f in findings if f.doubt and (quotes(item, f) or not item.quote)]
+        # labels are told without being asked for, and mostly it is not them that an exhibit rests on
+        quoted = [f for f in findings if f.doubt and (quotes(item, f) or not (item.quote or f.kind == "label"))]
         doubts = tuple(dict.fromkeys(_doubt(f) for f in quoted))
         calls = tuple(anchors.get(call_id, (call_id, "")) for call_id in item.call_ids)
         exhibits.append(ExhibitView(number, item, frames, calls, doubts))

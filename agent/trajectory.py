@@ -546,7 +546,7 @@ def _succession(prior: float, agreeing: int, asked: int) -> float:
 
 def all_evidence(answer: Answer) -> tuple[Evidence, ...]:
     """The evidence of the answer and of its claims, steps or predictions, each piece once."""
-    parts = (*answer.claims, *answer.chain, *answer.predictions)
+    parts: tuple[Statement | Link | Prediction, ...] = (*answer.claims, *answer.chain, *answer.predictions)
     return tuple(dict.fromkeys((*answer.evidence, *(item for part in parts for item in part.evidence))))
 
 
