@@ -4,9 +4,9 @@ The packaged captioner is put together from small parts, each left out where it 
 text, and ImageNet labels of frames and tiles. The labels are data with a doubt and no words of the description: of 21
 with a probability of 0.5 or more on 44 frames of eleven real clips at most five name something that is there, of the
 seven from 0.7 on at most two (a cartoon is "polar bear" 0.67, a thrown ball "racket" 0.93, a bookcase "bookcase"
-0.84), so that no threshold keeps the right ones. It sees no people, actions or counts, and says nothing of them. Tried and
-left out: MediaPipe's wheels no longer hold their networks, and the face cascade in scikit-image's wheel finds two to
-four faces where two are, and one in every tenth picture without any.
+0.84), so that no threshold keeps the right ones. It sees no people, actions or counts, and says nothing of them.
+Tried and left out: MediaPipe's wheels no longer hold their networks, and the face cascade in scikit-image's wheel finds
+two to four faces where two are, and one in every tenth picture without any.
 """
 
 import re
