@@ -67,22 +67,20 @@ def replayed(recorded: Trajectory, tools: Tools, on_event: OnEvent = lambda _: N
         on_event: told of every turn and every step.
     """
     # time limits bound the original run, not its replay; past the recorded turns there is nothing to play
-    turns = len(recorded.steps) + 2
-    limits = replace(
-        recorded.limits,
-        max_seconds=None,
-        max_turns=min(recorded.limits.max_turns, turns),
-        max_malformed=min(recorded.limits.max_malformed, turns),
-    )
+    max_turns = min(recorded.limits.max_turns, len(recorded.steps) + 2)
+    limits = replace(recorded.limits, max_seconds=None, max_turns=max_turns)
     start = replace(recorded, steps=(), stop=None, error="", verification=None, doubted=None, limits=limits)
     players = Players(ScriptedPolicy(recorded_turns(recorded)), tools, verify=False)
     again = run(start, players, on_event=on_event)
-    while again.stop is Stop.ANSWERED and len(again.steps) < len(recorded.steps):  # an answer that was sent back
-        notice = recorded.steps[len(again.steps) - 1].notice
-        again = run(
-            replace(again, steps=(*again.steps[:-1], replace(again.steps[-1], notice=notice)), stop=None), players
-        )
+    while again.stop is Stop.ANSWERED and len(again.steps) < len(recorded.steps):
+        again = run(_sent_back(again, recorded), players, on_event=on_event)
     return replace(again, limits=recorded.limits, verification=recorded.verification, doubted=recorded.doubted)
+
+
+def _sent_back(again: Trajectory, recorded: Trajectory) -> Trajectory:
+    """What was played so far, open again as it was when the second look sent its answer back."""
+    *earlier, last = again.steps
+    return replace(again, steps=(*earlier, replace(last, notice=recorded.steps[len(earlier)].notice)), stop=None)
 
 
 def differences(recorded: Trajectory, again: Trajectory) -> list[str]:

@@ -164,7 +164,7 @@ def write_report(trajectory: Trajectory, path: Path, picture: PictureOf) -> None
 def _video_href(trajectory: Trajectory, folder: Path) -> str:
     """The video's address seen from the folder of the page; empty for what no browser plays, or not this stream of."""
     video = Path(trajectory.question.video)
-    if video.suffix.lower() not in _PLAYED or trajectory.facts.picture_stream is not None:
+    if video.suffix.lower() not in _PLAYED or trajectory.question.picture_stream is not None:
         return ""
     try:
         way = os.path.relpath(video.absolute(), folder)

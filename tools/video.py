@@ -92,8 +92,6 @@ class VideoInfo:
     """What of the file can't be seen or heard, a sentence each: nothing may be said to be absent there."""
     unread_subtitles: int = 0
     """Subtitle streams that cannot be read here, as pictures of text."""
-    picture_stream: int | None = None
-    """Which stream of moving pictures was asked for, counted from 1; None for the file's main one."""
 
 
 class Video:
@@ -124,7 +122,7 @@ class Video:
         if is_cut_off:
             self._drop_torn_end()
         check_length(self.path, self._end_seconds())
-        self.info = self._describe(header, is_cut_off, stream, picture)
+        self.info = self._describe(header, is_cut_off, picture)
         if until is not None:
             self._end_at(until)
 
@@ -217,6 +215,8 @@ class Video:
                     return int(plan.pts[position]), picture, decoder.shapes.of(position, picture)
         finally:
             decoder.close()
+        if decoder.met_encryption:
+            raise VideoError(f"{self.path}: no frame could be decoded: the pictures are encrypted and need a key")
         megapixels = MAX_PICTURE_PIXELS >> 20
         raise VideoError(f"{self.path}: no frame could be decoded; all are damaged, or over {megapixels} megapixels")
 
@@ -251,7 +251,7 @@ class Video:
             is_cut_off=False,
         )
 
-    def _describe(self, header: Header, is_cut_off: bool, stream: int | None, picture: "VideoFrame") -> VideoInfo:
+    def _describe(self, header: Header, is_cut_off: bool, picture: "VideoFrame") -> VideoInfo:
         duration_seconds = self._end_seconds()
         return VideoInfo(
             duration_seconds=duration_seconds,
@@ -268,7 +268,6 @@ class Video:
             is_cut_off=is_cut_off,
             notes=(*header.notes, *self._notes(duration_seconds), *picture_notes(picture, self._stored)),
             gaps=(*self._gaps(), *picture_gaps(picture)),
-            picture_stream=stream,
         )
 
     def _notes(self, stop: float) -> tuple[str, ...]:
@@ -417,10 +416,11 @@ def _plan(path: Path, stream: int | None) -> PacketPlan:
 
 def _is_cut_off(header: Header, plan: PacketPlan) -> bool:
     """True when the packets end well before the promise. Whole files are off by a few frames, torn ones by less."""
-    if header.promised_seconds is None:
+    if header.promised_seconds is None or plan.holds_more:
         return False
     reached = float((plan.shown[-1] + plan.last_duration) * plan.time_base)
-    if not header.promise_is_for_video:
+    # Where the clock jumps, the promise may count the jump.
+    if plan.is_in_pieces or not header.promise_is_for_video:
         reached = max(reached, plan.reached_seconds)
     missing_seconds = header.start_seconds + header.promised_seconds - reached
     return missing_seconds > max(0.5, 0.01 * header.promised_seconds) or (plan.ends_torn and missing_seconds > 0.1)

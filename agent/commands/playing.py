@@ -86,7 +86,7 @@ def play(options: argparse.Namespace, question: Question, as_json: Callable[[Tra
     from tools.toolbox import open_toolbox
 
     progress = Screen(stderr=True)
-    question = replace(question, audio_track=options.audio)
+    question = replace(question, audio_track=options.audio, picture_stream=options.picture_stream)
     limits = Limits(
         options.max_turns,
         options.max_frames,
@@ -108,7 +108,7 @@ def play(options: argparse.Namespace, question: Question, as_json: Callable[[Tra
             encoder=options.encoder,
             subtitles=options.subtitles,
             until=question.until_seconds,
-            picture_stream=options.picture_stream,
+            picture_stream=question.picture_stream,
             audio=question.audio_track,
             on_progress=on_progress,
         ) as toolbox,

@@ -93,7 +93,7 @@ def _from_video(options: argparse.Namespace, recorded: Trajectory, progress: Scr
             encoder=options.encoder,
             subtitles=options.subtitles,
             until=recorded.question.until_seconds,
-            picture_stream=recorded.facts.picture_stream,
+            picture_stream=recorded.question.picture_stream,
             audio=recorded.question.audio_track,
             on_progress=on_progress,
         ) as toolbox,
