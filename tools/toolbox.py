@@ -176,7 +176,8 @@ class Toolbox:
         share = self.index.frames.indexed_share
         gaps = () if share >= 1 else (f"The index covered only {share:.0%} of the video when it was searched.",)
         text = "\n".join((f"Best matches for {wording.fenced(query)}:", *lines, *gaps))
-        return Observation(text, frames, findings, gaps=gaps)
+        covered = None if share >= 1 else ((begin, max(begin, min(end, share * self.video.info.duration_seconds))),)
+        return Observation(text, frames, findings, gaps=gaps, covered=covered)
 
     def zoom(self, seconds: Seconds, box: BoxArgument) -> Observation:
         """Look at one part of one frame at the full resolution of the source.
@@ -259,7 +260,7 @@ class Toolbox:
         frames = self._refs(pick_first([f.start_seconds for f in findings], 4), "small")
         text = "\n".join((wording.text_lines(findings, "No text is read in this window."), *gaps))
         facts = (Finding("fact", begin, end, UNREADABLE_LETTERS + unknown),) if unknown else ()
-        return Observation(text, frames, (*findings, *facts), gaps=gaps)
+        return Observation(text, frames, (*findings, *facts), gaps=gaps, covered=reading.covered)
 
     def read_speech(self, start: Seconds = 0.0, stop: Seconds | None = None, count: Lines = _MAX_LINES) -> Observation:
         """Get what is said in a window, line by line, with times. Doubtful lines may be invented by the recogniser.
