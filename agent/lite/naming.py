@@ -2,7 +2,7 @@
 
 import re
 
-from agent.lite import textual
+from agent.lite import answering
 from agent.lite.case import Case
 from agent.lite.establishing import NO_PICTURES, cannot_tell
 from agent.lite.notes import evidence_of_note, notes
@@ -29,23 +29,23 @@ def answer(case: Case) -> Answer:
         return cannot_tell(case, NO_PICTURES)
     labels = [note for note in notes(case.trajectory, "label") if note.finding.text]
     if not labels or case.similarity is None:
-        return textual.answer(case)
+        return answering.answer(case)
     fits = case.similarity(case.query, [note.finding.text for note in labels])
     fit, best = max(zip(fits, labels, strict=True), key=lambda pair: pair[0] + (pair[1].finding.score or 0.0) / 2)
     if fit < _LEAST_FIT:
-        return textual.answer(case)
+        return answering.answer(case)
     return Answer(best.finding.text, None, round(min(0.6, fit), 2), (evidence_of_note(best, "label"),))
 
 
 def looks_after_text(case: Case) -> list[Wanted]:
     """First what words in the video say; if that is nothing, the picture."""
-    calls = textual.looks(case)
-    return calls + looks(case) if case.trajectory.steps and textual.answer(case).abstains else calls
+    calls = answering.looks(case)
+    return calls + looks(case) if case.trajectory.steps and answering.answer(case).abstains else calls
 
 
 def answer_after_text(case: Case) -> Answer:
     """What words in the video say, or else the label that fits best."""
-    said = textual.answer(case)
+    said = answering.answer(case)
     return answer(case) if said.abstains else said
 
 

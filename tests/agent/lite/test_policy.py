@@ -61,7 +61,7 @@ def test_it_ends_of_its_own_accord_when_nothing_is_found(text: str, options: tup
         is_open = ("What is on the table?", "Which company makes the car?", "What does the sign say?")
         cannot_know = text in (*is_open, "Who signs the last slide?")
         assert (ended.answer.not_shown, ended.answer.cannot_tell) == (not cannot_know, cannot_know)
-        assert ended.answer.evidence == ()
+        assert not any(item.quote for item in ended.answer.evidence)
 
 
 @pytest.mark.parametrize(("text", "options"), QUESTIONS)
@@ -103,7 +103,7 @@ def test_words_that_do_not_answer_go_with_i_cant_tell_since_they_may_help() -> N
     ended = played("Who is mentioned in the tax return?", (), Findings(read_speech=said, search_speech=said))
     assert ended.answer is not None
     assert ended.answer.cannot_tell
-    assert [(e.quote, e.start_seconds) for e in ended.answer.evidence] == [
+    assert [(e.quote, e.start_seconds) for e in ended.answer.evidence if e.quote] == [
         ("The kettle is on.", 3.0),
         ("Sit down.", 7.0),
     ]
