@@ -11,7 +11,6 @@ from agent.lite import (
     everyday,
     explaining,
     named_text,
-    naming,
     ordering,
     predicting,
     timing,
@@ -47,13 +46,11 @@ _TIMES = Approach(counting.looks, counting.answer)
 _CARRIER = Approach(carriers.looks, carriers.answer)
 _CHOICE = Approach(choosing.looks, choosing.answer)
 _MOMENT = Approach(timing.moment_looks, timing.moment_answer)
-_NAME = Approach(naming.looks, naming.answer)
 _TEXT = Approach(answering.looks, answering.answer)
 _EVERYDAY = Approach(everyday.looks, everyday.answer)
 _EVERYDAY_WANTS = frozenset(
-    "length size recorded sound unread transcript statement errors exists moment summary".split()
+    "length size recorded sound unread transcript statement errors texts exists moment summary".split()
 )
-_NAME_ANYWHERE = Approach(naming.looks_after_text, naming.answer_after_text)
 
 
 class LitePolicy:
@@ -98,9 +95,7 @@ def approach_to(reading: Reading) -> Approach:
         return _MOMENT
     if reading.wants in _EVERYDAY_WANTS:
         return _EVERYDAY
-    if reading.wants in ("thing", "colour") and reading.senses[0] == "picture":
-        return _NAME
-    return _NAME_ANYWHERE if reading.wants == "name" and "picture" in reading.senses else _TEXT
+    return _TEXT
 
 
 def packaged_similarity() -> Similarity | None:

@@ -3,7 +3,7 @@
 from agent.lite import ranking
 from agent.lite.case import Case
 from agent.lite.establishing import NO_PICTURES, cannot_tell, hidden_from, nothing_found
-from agent.lite.notes import called, evidence_of_line, moments, notes
+from agent.lite.notes import called, evidence_of_line, evidence_of_note, moments, notes
 from agent.lite.plan import Wanted, span_arguments, wanted
 from agent.lite.ranking import Ranked
 from agent.trajectory import Answer
@@ -16,9 +16,12 @@ _PARTS: tuple[Box, ...] = tuple((left, top, left + 0.4, top + 0.55) for top in (
 _MOST_PARTS = 3
 _SURE_ENOUGH = 0.5
 """Where the best piece is less likely than this to be right, the picture is read again in parts."""
-_LEAST = 0.3
-"""Below it, words are no answer to a question that may be about the picture."""
+_LEAST = {"picture": 0.3, "text": 0.12, "speech": 0.0}
+"""Below it, words are no answer to a question that may be about the picture; by the sense that is likeliest."""
 _BESIDE = 3
+_LEAST_FIT, _MOST_OF_LABEL = 0.25, 0.5
+"""Cosine of label and question below which the label is no answer, and the most that one is trusted; picked by eye on
+development clips."""
 _UNNAMED = "I read no text there that answers this; small or slanted text is easily missed."
 
 
@@ -35,7 +38,15 @@ def looks(case: Case) -> list[Wanted]:
         calls.append(wanted("read_speech", count=_MOST_SPEECH, **span))
     if reading.instant is not None:
         calls.append(wanted("read_text", seconds=reading.instant))
-    return calls + _closer(case)
+    return calls + _closer(case) + _seen(case)
+
+
+def _seen(case: Case) -> list[Wanted]:
+    """What the captioner sees where the picture fits best, unless words are asked for."""
+    if case.reading.is_sense_named or not (found := moments(case.trajectory)):
+        return []
+    start, stop = max(0.0, found[0] - 1.0), min(case.duration_seconds, found[0] + 1.0)
+    return [wanted("caption", start=round(start, 2), stop=round(stop, 2), focus=case.reading.question.text)]
 
 
 def _closer(case: Case) -> list[Wanted]:
@@ -69,9 +80,21 @@ def answer(case: Case) -> Answer:
     """The best piece with the line it was found in and the next ones, or why there is none."""
     ranked = ranked_pieces(case)
     is_seen = "picture" in case.reading.senses
-    if not ranked or (is_seen and ranking.confidence(case.reading, ranked) < _LEAST):
-        return _without_answer(case)
-    return answer_of(case, ranked)
+    if ranked and (not is_seen or ranking.confidence(case.reading, ranked) >= _LEAST[case.reading.senses[0]]):
+        return answer_of(case, ranked)
+    return (_label(case) if is_seen else None) or _without_answer(case)
+
+
+def _label(case: Case) -> Answer | None:
+    """The captioner's label that fits the question best; None where none does."""
+    labels = [note for note in notes(case.trajectory, "label") if note.finding.text]
+    if not labels or case.similarity is None:
+        return None
+    fits = case.similarity(case.query, [note.finding.text for note in labels])
+    fit, best = max(zip(fits, labels, strict=True), key=lambda pair: pair[0] + (pair[1].finding.score or 0.0) / 2)
+    if fit < _LEAST_FIT:
+        return None
+    return Answer(best.finding.text, None, round(min(_MOST_OF_LABEL, fit), 2), (evidence_of_note(best, "label"),))
 
 
 def answer_of(case: Case, ranked: list[Ranked]) -> Answer:

@@ -19,6 +19,7 @@ _MOST_SPEECH = 1000
 _MOST_LINES = 32
 _MOST_TOLD = 6
 """Lines of text and of speech that a summary quotes."""
+_MOST_READ = 20
 _MOST_QUOTED = 100
 _TOLD = 0.6
 """Share of what words on screen and in speech tell of a video that what is asked is among; chosen, not measured."""
@@ -62,8 +63,11 @@ def answer(case: Case) -> Answer:
             return _errors(case)
         case "exists":
             return _presence(case)
+        case "texts":
+            return _told(case, _TOLD, shown=_central(case, case.text_lines, _MOST_READ))
         case _:
-            shown = case.text_lines if case.reading.wants == "moment" else legible_lines(case.trajectory)
+            shown = legible_lines(case.trajectory) if case.reading.wants == "summary" else []
+            shown = shown or case.text_lines
             return _told(case, _TOLD, shown=_central(case, shown), said=_central(case, case.speech_lines))
 
 
@@ -87,15 +91,15 @@ def _told(case: Case, confidence: float, shown: Sequence[Line] = (), said: Seque
     return Answer("\n".join(parts), None, confidence, evidence)
 
 
-def _central(case: Case, lines: Sequence[Line]) -> list[Line]:
+def _central(case: Case, lines: Sequence[Line], most: int = _MOST_TOLD) -> list[Line]:
     """The lines that have most in common with all others, in order of time."""
     distinct = list({line.text: line for line in reversed(lines)}.values())
-    if len(distinct) <= _MOST_TOLD or case.similarity is None:
-        return sorted(distinct, key=lambda line: line.start_seconds)[:_MOST_TOLD]
+    if len(distinct) <= most or case.similarity is None:
+        return sorted(distinct, key=lambda line: line.start_seconds)[:most]
     everything = " ".join(line.text for line in distinct)
     likeness = case.similarity(everything, [line.text for line in distinct])
     ranked = sorted(zip(likeness, distinct, strict=True), key=lambda pair: -pair[0])
-    return sorted((line for _, line in ranked[:_MOST_TOLD]), key=lambda line: line.start_seconds)
+    return sorted((line for _, line in ranked[:most]), key=lambda line: line.start_seconds)
 
 
 def _statement(case: Case) -> Answer:

@@ -98,7 +98,7 @@ def _ends(numbers: str) -> tuple[str, str]:
 
 def _runs(text: str) -> Iterator[Piece]:
     """Words in a row: capitalised ones as names, ones without function words as phrases."""
-    for form, fits in (("name", _is_capitalised), ("phrase", _carries_meaning)):
+    for form, fits in (("name", is_capitalised), ("phrase", _carries_meaning)):
         run: list[re.Match[str]] = []
         for token in [*_TOKEN.finditer(text), None]:
             apart = token is None or (run and text[run[-1].end() : token.start()].strip())
@@ -118,7 +118,8 @@ def _parts(length: int) -> list[tuple[int, int]]:
     return [(i, j) for i in range(length) for j in range(i, min(length, i + _MOST_WORDS))]
 
 
-def _is_capitalised(word: str) -> bool:
+def is_capitalised(word: str) -> bool:
+    """True for a word that may be part of a name."""
     return word[0].isupper() and _carries_meaning(word)
 
 

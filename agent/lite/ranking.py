@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from importlib.resources import files
 
-from agent.lite.forms import Piece, pieces
+from agent.lite.forms import Piece, is_capitalised, pieces
 from agent.lite.lines import Line, Similarity, rarities
 from agent.lite.reading import Reading, asked_number_count
 from agent.lite.words import plain, stem, words
@@ -31,6 +31,14 @@ _KINDS = {
     "file": "file",
 }
 """Words to which an answer of that kind is near in meaning; for others those of the question."""
+_FITTING: dict[str, tuple[str, ...]] = {
+    "date": ("date",),
+    "clock": ("clock",),
+    "version": ("version",),
+    "price": ("price", "number"),
+    "number": ("number", "numbers", "first of list", "last of list", "price"),
+}
+"""The forms of what is a thing of the asked kind, where its form tells."""
 _FAR_WORDS = 3.0
 _ALIKE = 0.5
 _PROMPT = re.compile(r"^\s*(?:\$|>>>|#|%|[\w.~-]+@[\w.-]+[:~])")
@@ -46,6 +54,8 @@ class Ranked:
     line: Line
     probability: float
     """Of being the answer, if one of the pieces is; they sum to 1."""
+    connection: float
+    """How much the question has to do with its line and those beside it."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +85,9 @@ def rank(
     powers = [math.exp(value - scored[0][0]) for value, _ in scored]
     found: dict[str, Ranked] = {}
     for power, (_, candidate) in zip(powers, scored, strict=True):
-        known = found.setdefault(plain(candidate.text), Ranked(candidate.text, candidate.line, 0.0))
+        known = found.setdefault(
+            plain(candidate.text), Ranked(candidate.text, candidate.line, 0.0, connection(candidate))
+        )
         found[plain(candidate.text)] = replace(known, probability=known.probability + power / sum(powers))
     return sorted(found.values(), key=lambda item: -item.probability)
 
@@ -88,9 +100,27 @@ def score(features: Mapping[str, float]) -> float:
 
 def confidence(reading: Reading, ranked: Sequence[Ranked]) -> float:
     """How likely the first of them is right, 0..1, as it was on questions that nothing was fitted on."""
-    bias, slope = _weights()["confidence"][group_of(reading)]
-    share = min(0.999, max(0.001, ranked[0].probability))
-    return 1 / (1 + math.exp(-(bias + slope * math.log(share / (1 - share)))))
+    weights, signs = _weights()["confidence"], signs_of(reading, ranked[0].probability, ranked[0].connection)
+    return 1 / (1 + math.exp(-sum(weights.get(name, 0.0) * value for name, value in signs.items())))
+
+
+def signs_of(reading: Reading, probability: float, connection: float) -> dict[str, float]:
+    """What tells how likely the first piece is right."""
+    share = min(0.999, max(0.001, probability))
+    group = group_of(reading)
+    return {
+        group: 1.0,
+        f"{group} odds": math.log(share / (1 - share)),
+        "connection": min(1.0, connection),
+        "named sense": float(reading.is_sense_named),
+        "may be seen": float(reading.senses[0] == "picture"),
+        "may be seen, apart": (reading.senses[0] == "picture") * (1 - min(1.0, connection)),
+    }
+
+
+def connection(candidate: Candidate) -> float:
+    """How much the question has to do with the line of a piece and those beside it."""
+    return max(candidate.features.get(name, 0.0) for name in ("own", "beside", "label", "unit"))
 
 
 def group_of(reading: Reading) -> str:
@@ -136,13 +166,15 @@ def candidates(
             "edge": _edge(reading, starts.index(round(line.start_seconds, 1)), len(starts)),
             "typed": float(_PROMPT.match(line.text) is not None),
         }
+        forms = dict[str, dict[str, float]]()  # one piece may have several
         for piece in cut[number]:
             features = shared | _of_piece(reading, piece, line, own[number], rarity)
-            features["kind"] = kinds.get(piece.text, 0.0)
+            features["kind" if reading.wants not in _KINDS else f"like a {reading.wants}"] = kinds.get(piece.text, 0.0)
             used = {name: value for name, value in features.items() if value}
             block = used | {f"{group} {name}": value for name, value in used.items()}
-            forms = {f"{reading.wants} as {piece.form}": 1.0, f"{group} as {piece.form}": 1.0}
-            found.append(Candidate(piece.text, line, block | forms))
+            as_form = {f"{reading.wants} as {piece.form}": 1.0, f"{group} as {piece.form}": 1.0}
+            forms.setdefault(piece.text, {}).update(block | as_form)
+        found += [Candidate(text, line, features) for text, features in forms.items()]
     return found
 
 
@@ -159,6 +191,8 @@ def _pieces(reading: Reading, line: Line, lines: Sequence[Line]) -> list[Piece]:
     found = pieces(line.text, count)
     if count > 1:
         return [piece for piece in found if piece.form == "numbers"]
+    if (fitting := _FITTING.get(reading.wants)) is not None:
+        return [piece for piece in found if piece.form in fitting]
     if group_of(reading) == "text" and (rows := _paragraph(line, lines)):
         found.append(Piece(" ".join(row.text for row in rows), "paragraph", 0))
     return found
@@ -198,7 +232,7 @@ def _of_piece(reading: Reading, piece: Piece, line: Line, own: float, rarity: Ma
         "letters": sum(c.isalnum() for c in signs) / len(signs),
         "short": float(len(signs) < 3),
         "initial": float(piece.form == "name" and not before and any(word.islower() for word in after)),
-        "cut": float(piece.form == "name" and any(word[:1].isupper() for word in [*before[-1:], *after[:1]])),
+        "cut": float(piece.form == "name" and any(map(is_capitalised, [*before[-1:], *after[:1]]))),
         "end": float(reading.edge is not None and piece.form.startswith(reading.edge)),
     }
 

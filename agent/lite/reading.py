@@ -16,7 +16,7 @@ from tools.colours import colour_words
 Wants = Literal[
     "interval", "order", "colour", "place", "yes or no", "orientation", "time", "times", "date", "number", "version",
     "name", "words", "thing", "errors", "sound", "length", "size", "recorded", "transcript", "statement", "summary",
-    "moment", "exists", "clock", "file", "price", "job", "person", "location", "unread",
+    "moment", "texts", "exists", "clock", "file", "price", "job", "person", "location", "unread",
 ]  # fmt: skip
 """What would answer it; `unread` where its language has no rules here."""
 Sense = Literal["speech", "text", "picture"]
@@ -247,9 +247,9 @@ def _wants_of_options(text: str, options: list[str]) -> Wants:
 def _senses(text: str, wants: Wants, language: Language, options: tuple[str, ...]) -> tuple[tuple[Sense, ...], bool]:
     """The senses to try, the likeliest first, and whether the question names it."""
     speech, screen, written = (language.senses[name].search(text) for name in ("speech", "text", "written"))
-    if "(speech)" in text.casefold() or wants in _SPOKEN or (speech and not written):
+    if "(speech)" in text.casefold() or wants in _SPOKEN or (speech and not written and wants != "texts"):
         return ("speech", "text"), True
-    if screen or wants == "errors":
+    if screen or wants in ("errors", "texts"):
         return ("text", "speech"), True
     if not options and wants in _WORDED:
         return ("text", "speech", "picture"), False

@@ -18,7 +18,7 @@ from agent.trajectory import Answer, Evidence
 _CHANGE_WEIGHT, _PICTURE_WEIGHT, _WORDS_WEIGHT = 1.0, 0.4, 1.5
 _NAMED_WEIGHT = 6.0
 """More than all else together: a text that the question names is on screen at a known time."""
-_STATED = 0.5
+_STATED = 0.35
 """How likely a date or an hour that is written or said must be the answer to "when", before the film itself is it."""
 _BEGINS = re.compile(
     r"\b(?:appears?|enters?|visible|comes? in(?:to)?|starts?|begins?|ignites?|arrives?|slides? in)\b", re.I

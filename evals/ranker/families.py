@@ -853,6 +853,18 @@ def counting_aloud(rng: Random) -> Shown:
     )
 
 
+def pictures(rng: Random) -> Shown:
+    """Questions about what only eyes could tell: words on screen and in speech answer none of them."""
+    topic = rng.choice(v.ANIMALS + v.TOPICS)
+    return Shown(
+        asks=[
+            Ask(ask(rng, "picture", topic), ()),
+            Ask(ask(rng, "seen number", topic), ()),
+            Ask(ask(rng, "seen name", topic), ()),
+        ]
+    )
+
+
 FAMILIES: dict[str, Callable[[Random], Shown]] = {
     made.__name__: made
     for made in (
@@ -875,6 +887,7 @@ FAMILIES: dict[str, Callable[[Random], Shown]] = {
         tags,
         jerseys,
         counting_aloud,
+        pictures,
     )
 }
 

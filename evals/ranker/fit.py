@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 import agent.lite
 from agent.backends.lite import packaged_similarity
-from agent.lite.ranking import candidates, group_of
+from agent.lite.ranking import candidates, connection, group_of, signs_of
 from agent.lite.words import plain
 from evals.ranker.families import FAMILIES
 from evals.ranker.videos import Made, made_questions
@@ -30,8 +30,8 @@ OPTION = "option "
 """What the names of weights of options begin with."""
 WEIGHTS = Path(agent.lite.__file__).with_name("weights.json")
 _PENALTY = 0.02
-_STEPS = 200
-_MOST_WRONG = 40
+_STEPS = 120
+_MOST_WRONG = 20
 _FOLDS = 5
 _LEAST_WEIGHT = 0.001
 _LOOKALIKES = str.maketrans("0158ic", "olsble")
@@ -56,6 +56,7 @@ class Described(Choice):
     made: Made
     keys: tuple[str, ...]
     """Candidates of one key are one answer."""
+    connections: tuple[float, ...]
 
 
 def describe(questions: Sequence[Made]) -> tuple[list[Described], list[str]]:
@@ -69,7 +70,9 @@ def describe(questions: Sequence[Made]) -> tuple[list[Described], list[str]]:
         accepted = {_key(text) for text in made.right}
         if some:
             rows = _rows([candidate.features for candidate in some], names)
-            described.append(Described(rows, np.array([key in accepted for key in keys]), made, keys))
+            described.append(
+                Described(rows, np.array([key in accepted for key in keys]), made, keys, tuple(map(connection, some)))
+            )
     return described, names
 
 
@@ -133,6 +136,7 @@ class Judged:
     made: Made
     said: str
     share: float
+    connection: float
     is_right: bool
 
     @property
@@ -149,7 +153,9 @@ def judge(question: Described, weights: Floats) -> Judged:
     for key, power in zip(question.keys, powers / powers.sum(), strict=True):
         shares[key] += float(power)
     best = max(shares, key=lambda key: shares[key])
-    return Judged(question.made, best, shares[best], best in {_key(text) for text in question.made.right})
+    first = max((i for i, key in enumerate(question.keys) if key == best), key=lambda i: float(scores[i]))
+    is_right = best in {_key(text) for text in question.made.right}
+    return Judged(question.made, best, shares[best], question.connections[first], is_right)
 
 
 def left_out(questions: Sequence[Described], unit: Callable[[Made], str]) -> list[Judged]:
@@ -163,20 +169,17 @@ def left_out(questions: Sequence[Described], unit: Callable[[Made], str]) -> lis
     return judged
 
 
-def confidences(judged: Sequence[Judged]) -> dict[str, list[float]]:
-    """For each group, bias and slope that turn the log-odds of the first candidate into those of its being right."""
-    found = {}
-    for group, items in groupby(sorted(judged, key=lambda j: j.group), lambda j: j.group):
-        some = list(items)
-        share = np.clip([j.share for j in some], 0.001, 0.999)
-        odds, right = np.log(share / (1 - share)), np.array([j.is_right for j in some], float)
-        columns, weights = np.stack([np.ones(len(some)), odds], 1), np.zeros(2)
-        for _ in range(25):  # Newton's method
-            likely = 1 / (1 + np.exp(-columns @ weights))
-            curve = (columns * (likely * (1 - likely))[:, None]).T @ columns + 1e-6 * np.eye(2)
-            weights += np.linalg.solve(curve, columns.T @ (right - likely))
-        found[group] = [round(float(w), 3) for w in weights]
-    return found
+def confidences(judged: Sequence[Judged]) -> dict[str, float]:
+    """The weights of a logistic regression from what is known of the first candidates to their being right."""
+    signs = [signs_of(j.made.reading, j.share, j.connection) for j in judged]
+    names = sorted({name for row in signs for name in row})
+    columns, right = _rows(signs, names).astype(float), np.array([j.is_right for j in judged], float)
+    weights = np.zeros(len(names))
+    for _ in range(25):  # Newton's method
+        likely = 1 / (1 + np.exp(-columns @ weights))
+        curve = (columns * (likely * (1 - likely))[:, None]).T @ columns + np.eye(len(names))
+        weights += np.linalg.solve(curve, columns.T @ (right - likely) - weights)
+    return {name: round(float(weight), 3) for name, weight in zip(names, weights, strict=True)}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -195,7 +198,8 @@ def main(arguments: list[str] | None = None) -> None:
         if j.made.family in options.show.split(",") and not j.is_right and j.made.right:
             reading = j.made.reading
             print(f"{reading.wants}: {reading.question.text} | {j.said!r} {j.share:.2f}, not {j.made.right}")
-    print(f"Whole videos left out:\n\n{_table(left_out(questions, lambda made: made.video))}\n")
+    if options.judge_only:
+        print(f"Whole videos left out:\n\n{_table(left_out(questions, lambda made: made.video))}\n")
     if not options.judge_only:
         known: dict[str, float] = json.loads(WEIGHTS.read_text())["weights"]
         chosen = {name: weight for name, weight in known.items() if name.startswith(OPTION)}

@@ -34,10 +34,10 @@ def made_questions(family: str, seed: int) -> list[Made]:
     video = f"{family} {seed}"
     rng = Random(video)
     main = FAMILIES[family](rng)
-    others = [
-        FAMILIES[rng.choice([name for name in FAMILIES if name != family])](rng) for _ in range(rng.randint(0, 3))
-    ]
     is_hidden = rng.random() < 0.12
+    fewest = int(is_hidden or not (main.scenes or main.said))
+    names = rng.choices([name for name in FAMILIES if name != family], k=rng.randint(fewest, 3 - 2 * fewest))
+    others = [FAMILIES[name](rng) for name in names]
     lines, places, duration = _laid_out(rng, Shown() if is_hidden else main, others)
     asks = rng.sample(main.asks, min(_DRAWS, len(main.asks)))
     return [
