@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from agent.answers import NOT_SHOWN
 from agent.coverage import coverage_of, mmss, percent
 from agent.published import too_few
 from agent.trajectory import Answer, Calls, Evidence, Malformed, Step, ToolCall, Trajectory, Turn, Verification
@@ -201,7 +202,7 @@ def _until(trajectory: Trajectory) -> str:
 
 def _headline(answer: Answer) -> str:
     if answer.not_shown:
-        return "Not shown in this video."
+        return "Not shown in this video." if NOT_SHOWN in answer.text else answer.text
     return answer.text or "I can't tell." if answer.cannot_tell else answer.text
 
 
