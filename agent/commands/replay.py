@@ -48,7 +48,7 @@ def _run(options: argparse.Namespace) -> int:
         ) as toolbox,
     ):
         # the recorded run may have waited for nothing; what it saw is only seen again with the whole index
-        toolbox.index.wait()
+        toolbox.index.wait_tiled()
         again = replayed(recorded, toolbox)
         write_files(options, again, toolbox.picture, progress)
     print_answer(again, Screen())
