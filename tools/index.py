@@ -1,8 +1,8 @@
 """The frame index in memory: which moments of a video look like a query, while it is still being filled.
 
-A quick layer of keyframes lets a search answer within seconds; the full one, at the sampling rate, takes its place as far
-as it has come. Near-equal frames were embedded once: a row of the full layer stands for the whole run of sampled frames
-that look like it. Its tiles, in which small things are found, come later than the whole picture and in any order.
+A quick layer of keyframes lets a search answer within seconds; the full one, at the sampling rate, replaces it as it
+comes. Near-equal frames were embedded once: a row of the full layer stands for the whole run of sampled frames that
+look like it. Its tiles, in which small things are found, come later than the whole picture and in any order.
 
 Vectors are kept as float16 and compared exactly: half the memory of float32 and twice as fast (0.7 against 1.7 ms for
 an hour with tiles), with the same ranking to the third digit.

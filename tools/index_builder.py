@@ -122,8 +122,8 @@ class Sampler:
 class BatchSize:
     """How many pictures the encoder does in a quarter of a second, learnt while it works."""
 
-    def __init__(self) -> None:
-        self.pictures = 8
+    def __init__(self, pictures: int = 8) -> None:
+        self.pictures = pictures
 
     @contextmanager
     def timed(self, pictures: int) -> Iterator[None]:

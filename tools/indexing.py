@@ -404,13 +404,13 @@ class VideoIndex:
 
     def _add_tiles(self, writer: IndexWriter) -> None:
         """Embeds the tiles that are still missing, in order of time, while nobody waits for anything else."""
-        size, clock, already = BatchSize(), _Clock(), self.frames.tiled
+        size, clock, already = BatchSize(_TILED_AT_ONCE), _Clock(), self.frames.tiled
         checkpointed = tidied = already
         total = self.frames.rows if tile_count(self._encoder) else 0
         while self.frames.tiled < total and self._may_go_on():
-            rows = self.frames.untiled(max(1, size.pictures // tile_count(self._encoder)))
+            rows = self.frames.untiled(size.pictures)
             try:
-                with size.timed(len(rows) * tile_count(self._encoder)):
+                with size.timed(len(rows)):
                     self._embed_tiles(rows)
             except DamagedPictureError as error:
                 raise _DamagedStoreError(str(error)) from error
