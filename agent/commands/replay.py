@@ -102,7 +102,7 @@ def _from_video(options: argparse.Namespace, recorded: Trajectory, progress: Scr
     ):
         check_same_video(recorded, toolbox)
         # the recorded run may have waited for nothing; what it saw is only seen again with the whole index
-        toolbox.index.wait()
+        toolbox.index.wait_tiled()
         again = replayed(recorded, toolbox)
         write_files(options, again, toolbox.picture, progress)
     return again
