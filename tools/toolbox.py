@@ -174,7 +174,7 @@ class Toolbox:
             Finding("moment", m.seconds, self._sample_stop(m.seconds), query, round(m.score, 4), m.box) for m in moments
         )
         lines = [f"{stamp(f.start_seconds)} s: score {f.score:.3f}{wording.place(f.box)}" for f in findings]
-        gaps = self._search_gaps(begin, end)
+        share, gaps = self.index.frames.indexed_share, self._search_gaps(begin, end)
         text = "\n".join((f"Best matches for {wording.fenced(query)}:", *lines, *gaps))
         covered = None if share >= 1 else ((begin, max(begin, min(end, share * self.video.info.duration_seconds))),)
         return Observation(text, frames, findings, gaps=gaps, covered=covered)
