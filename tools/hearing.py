@@ -99,7 +99,7 @@ class Hearing:
         inside = [s for s in self.spans if s.stop_seconds > start_seconds and s.start_seconds < stop_seconds]
         damaged = sum(span.damaged_seconds for span in inside)
         if damaged >= _TOLD_DAMAGE_SECONDS:
-            told.append(f"{damaged:.1f} s of the sound are damaged and could not be heard")
+            told.append(f"{damaged:.1f} s of the sound are damaged or encrypted and could not be heard")
         if holes := self.unheard(start_seconds, stop_seconds):
             seconds = sum(stop - start for start, stop in holes)
             where = ", ".join(f"{start:.0f}-{stop:.0f} s" for start, stop in holes[:3])

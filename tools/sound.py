@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.container import open_container
+from tools.container import is_encrypted, open_container
 from tools.subtitle_encoding import language_code
 
 if TYPE_CHECKING:
@@ -186,8 +186,10 @@ class Sound:
 
         for packet in packets:
             try:
-                frames: list[Any] = packet.decode()
+                frames: list[Any] | None = None if is_encrypted(packet) else packet.decode()
             except av.error.FFmpegError:
+                frames = None
+            if frames is None:
                 self.damaged_seconds += float((packet.duration or 0) * (packet.time_base or 0))
                 continue
             yield from (frame for frame in frames if frame.samples and frame.sample_rate)
