@@ -179,9 +179,8 @@ class ScreenText:
         ends = {look.seconds: look.stop_seconds for look in looks}
 
         def stands_until(box: Box, since: float, until: float) -> float:
-            if ends.get(since, since) >= until or is_time_up():
-                return until
-            return self._stands_until(box, since, until)
+            end = ends.get(since, since)
+            return min(end, until) if end >= until or is_time_up() else self._stands_until(box, since, until)
 
         spans = track_text(sorted(readings.items()), stop_seconds, stands_until)
         covered = read_parts([(t, ends[t]) for t in looked_at], start_seconds, stop_seconds)
