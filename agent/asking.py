@@ -124,7 +124,6 @@ def video_facts(toolbox: VideoTools) -> VideoFacts:
         has_speech_track=info.has_audio,
         has_subtitles=toolbox.has_subtitles,
         gaps=info.gaps,
-        picture_stream=info.picture_stream,
     )
 
 

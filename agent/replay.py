@@ -17,13 +17,8 @@ def replayed(recorded: Trajectory, toolbox: Toolbox) -> Trajectory:
     if toolbox.video.content_hash != recorded.facts.content_hash:
         raise ValueError(f"{toolbox.video.path} is not the video of this trajectory: its content differs")
     # time limits bound the original run, not its replay; past the recorded turns there is nothing to play
-    turns = len(recorded.steps) + 2
-    limits = replace(
-        recorded.limits,
-        max_seconds=None,
-        max_turns=min(recorded.limits.max_turns, turns),
-        max_malformed=min(recorded.limits.max_malformed, turns),
-    )
+    max_turns = min(recorded.limits.max_turns, len(recorded.steps) + 2)
+    limits = replace(recorded.limits, max_seconds=None, max_turns=max_turns)
     start = replace(recorded, steps=(), stop=None, error="", verification=None, limits=limits)
     policy = ScriptedPolicy(recorded_turns(recorded))
     again = run(start, Players(policy, toolbox, verify=False))

@@ -46,6 +46,8 @@ class Question:
     """Nothing from here on may be seen; None is the whole video."""
     audio_track: int | None = None
     """Number of the one sound track that is heard, from 1; None finds the one with speech."""
+    picture_stream: int | None = None
+    """Number of the stream of moving pictures that is seen, from 1; None is the file's main one."""
 
     def __post_init__(self) -> None:
         if not self.text.strip():
@@ -333,8 +335,6 @@ class VideoFacts:
     has_subtitles: bool = False
     gaps: tuple[str, ...] = ()
     """What of the file can't be seen or heard, a sentence each."""
-    picture_stream: int | None = None
-    """Which stream of moving pictures was chosen, counted from 1; None for the file's main one."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.stream import Stream
 
-__all__ = ["FORMATS", "PacketReader", "VideoError", "check_file", "is_empty", "open_container", "run_interruptibly"]
+__all__ = [
+    "FORMATS",
+    "PacketReader",
+    "VideoError",
+    "check_file",
+    "is_empty",
+    "is_encrypted",
+    "open_container",
+    "run_interruptibly",
+]
 
 T = TypeVar("T")
 
@@ -122,6 +131,11 @@ class PacketReader:
                 self.more_streams = True
                 return
             yield packet
+
+
+def is_encrypted(packet: "Packet[Any]") -> bool:
+    """True for one that needs a key: what a decoder makes of it without one is noise, which some take for data."""
+    return bool(packet.has_sidedata("encryption_info"))
 
 
 @lru_cache(maxsize=64)

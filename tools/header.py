@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 TEXT_SUBTITLES = frozenset({"ass", "ssa", "subrip", "srt", "webvtt", "mov_text", "text"})
 
 
+LENGTH_FROM_ZERO = frozenset({"matroska,webm", "asf", "nut"})
+"""Formats whose length counts from second 0 of their clock, also where the first picture comes later."""
+
+
 class SoundAloneError(VideoError):
     """There are no moving pictures, and there is sound."""
 
@@ -65,7 +69,7 @@ def read_header(path: Path, number: int | None = None) -> Header:
                 codec=stream.codec_context.codec.canonical_name,
                 promised_seconds=float(length * unit) if length else None,
                 promise_is_for_video=own,
-                start_seconds=float((start or 0) * unit),
+                start_seconds=0.0 if container.format.name in LENGTH_FROM_ZERO else float((start or 0) * unit),
                 has_audio=bool(container.streams.audio),
                 subtitle_streams=texts,
                 unread_subtitles=len(container.streams.subtitles) - texts,

@@ -133,7 +133,7 @@ class Toolbox:
             )
         )
         text = wording.frame_times(frames) + "\n" + "\n".join(f.text for f in findings)
-        return Observation(text, frames, findings, gaps=info.gaps)
+        return Observation(text, frames, findings)
 
     def select_frames(self, start: Seconds, stop: Seconds, count: Count = 8, size: Size = "medium") -> Observation:
         """Look at evenly spread frames of a window. Choose few and small to skim, many and large to study.

@@ -94,8 +94,6 @@ class VideoInfo:
     """Subtitle streams that cannot be read here, as pictures of text."""
     has_pictures: bool = True
     """False for a recording of sound alone, for which one grey picture stands."""
-    picture_stream: int | None = None
-    """Which stream of moving pictures was asked for, counted from 1; None for the file's main one."""
 
 
 class Video:
@@ -126,7 +124,7 @@ class Video:
         if is_cut_off:
             self._drop_torn_end()
         check_length(self.path, self._end_seconds())
-        self.info = self._describe(header, is_cut_off, stream, picture)
+        self.info = self._describe(header, is_cut_off, picture)
         if until is not None:
             self._end_at(until)
 
@@ -219,6 +217,8 @@ class Video:
                     return int(plan.pts[position]), picture, decoder.shapes.of(position, picture)
         finally:
             decoder.close()
+        if decoder.met_encryption:
+            raise VideoError(f"{self.path}: no frame could be decoded: the pictures are encrypted and need a key")
         megapixels = MAX_PICTURE_PIXELS >> 20
         raise VideoError(f"{self.path}: no frame could be decoded; all are damaged, or over {megapixels} megapixels")
 
@@ -253,7 +253,7 @@ class Video:
             is_cut_off=False,
         )
 
-    def _describe(self, header: Header, is_cut_off: bool, stream: int | None, picture: "VideoFrame") -> VideoInfo:
+    def _describe(self, header: Header, is_cut_off: bool, picture: "VideoFrame") -> VideoInfo:
         duration_seconds = self._end_seconds()
         return VideoInfo(
             duration_seconds=duration_seconds,
@@ -270,7 +270,6 @@ class Video:
             is_cut_off=is_cut_off,
             notes=(*header.notes, *self._notes(duration_seconds), *picture_notes(picture, self._stored)),
             gaps=(*self._gaps(), *picture_gaps(picture)),
-            picture_stream=stream,
         )
 
     def _notes(self, stop: float) -> tuple[str, ...]:
@@ -419,10 +418,11 @@ def _plan(path: Path, stream: int | None) -> PacketPlan:
 
 def _is_cut_off(header: Header, plan: PacketPlan) -> bool:
     """True when the packets end well before the promise. Whole files are off by a few frames, torn ones by less."""
-    if header.promised_seconds is None:
+    if header.promised_seconds is None or plan.holds_more:
         return False
     reached = float((plan.shown[-1] + plan.last_duration) * plan.time_base)
-    if not header.promise_is_for_video:
+    # Where the clock jumps, the promise may count the jump.
+    if plan.is_in_pieces or not header.promise_is_for_video:
         reached = max(reached, plan.reached_seconds)
     missing_seconds = header.start_seconds + header.promised_seconds - reached
     return missing_seconds > max(0.5, 0.01 * header.promised_seconds) or (plan.ends_torn and missing_seconds > 0.1)

@@ -104,7 +104,7 @@ def play(
 
     progress, complaints = Screen(stderr=True, quiet=options.quiet), Screen(stderr=True)
     check_inputs(options.video, options.subtitles)
-    question = replace(question, audio_track=options.audio)
+    question = replace(question, audio_track=options.audio, picture_stream=options.picture_stream)
     limits = Limits(
         options.max_turns,
         options.max_frames,
@@ -131,7 +131,7 @@ def play(
             encoder=options.encoder,
             subtitles=options.subtitles,
             until=question.until_seconds,
-            picture_stream=options.picture_stream,
+            picture_stream=question.picture_stream,
             audio=question.audio_track,
             on_progress=on_progress,
         ) as toolbox,

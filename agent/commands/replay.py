@@ -44,7 +44,7 @@ def _run(options: argparse.Namespace) -> int:
             encoder=options.encoder,
             subtitles=options.subtitles,
             until=recorded.question.until_seconds,
-            picture_stream=recorded.facts.picture_stream,
+            picture_stream=recorded.question.picture_stream,
             audio=recorded.question.audio_track,
             on_progress=on_progress,
         ) as toolbox,

@@ -95,6 +95,18 @@ def test_common_ways_of_writing_a_call_are_understood(text: str) -> None:
         # https://github.com/tashfeenahmed/freellmapi/pull/291
         '<function=zoom>{"seconds": 3}</function>',
         '<function=zoom={"seconds": 3}</function>',
+        '[TOOL_CALLS]zoom[ARGS]{"seconds": 3}',
+        "<|tool_calls_section_begin|><|tool_call_begin|>functions.zoom:0<|tool_call_argument_begin|>"
+        '{"seconds": 3}<|tool_call_end|><|tool_calls_section_end|>',
+        "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>zoom\n```json\n"
+        '{"seconds": 3}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>',
+        '<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>zoom<｜tool▁sep｜>{"seconds": 3}<｜tool▁call▁end｜>',
+        '<|channel|>commentary to=functions.zoom <|constrain|>json<|message|>{"seconds": 3}<|call|>',
+        "<|python_tag|>[zoom(seconds=3)]<|eom_id|>",
+        "[zoom(seconds=3)]",
+        "```tool_code\nzoom(seconds=3)\n```",
+        "zoom(seconds=3)",
+        'I look closer.\n[TOOL_CALLS][{"name": "zoom", "arguments": {"seconds": 3}}]',
         '[TOOL_CALLS][{"name": "zoom", "arguments": {"seconds": 3}}]',
         '<|python_tag|>{"name": "zoom", "parameters": {"seconds": 3}}<|eom_id|>',
     ],
@@ -103,6 +115,25 @@ def test_a_text_that_is_nothing_but_a_call_is_one(text: str) -> None:
     got = move(text)
     assert isinstance(got, Calls)
     assert [(call.name, call.arguments) for call in got.calls] == [("zoom", {"seconds": 3})]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<function=zoom>\n<parameter=seconds>\n3\n</parameter>\n</function>",
+        "<tool_call>\n<function=zoom>\n<parameter=seconds>3</parameter>\n</function>\n</tool_call>",
+        "<tool_call>zoom\n<arg_key>seconds</arg_key>\n<arg_value>3</arg_value>\n</tool_call>",
+        '<function_calls><invoke name="zoom"><parameter name="seconds">3</parameter></invoke></function_calls>',
+        '<minimax:tool_call>\n<invoke name="zoom">\n<parameter name="seconds">3</parameter>\n</invoke>\n'
+        "</minimax:tool_call>",
+    ],
+)
+def test_arguments_in_tags_are_read_as_text_which_the_tools_take_for_numbers(text: str) -> None:
+    got = move(text)
+    assert isinstance(got, Calls)
+    assert [(call.name, call.arguments) for call in got.calls] == [("zoom", {"seconds": "3"})]
+    assert isinstance(both := move(text + "\n" + text), Calls)
+    assert len(both.calls) == 2
 
 
 def test_several_bare_calls_on_end_are_several() -> None:
@@ -121,6 +152,13 @@ def test_several_bare_calls_on_end_are_several() -> None:
         '[{"name": "zoom", "arguments": {}}, 3]',
         "[" * 100_000,
         "<function=zoom>later</function>",
+        "<function=zoom><parameter=seconds>3",
+        "<parameter=seconds>" * 20_000,
+        "Rome (Italy)",
+        "zoom(3)",
+        "zoom(seconds=time())",
+        "zoom(" * 50_000,
+        "I would zoom {3}",
     ],
 )
 def test_a_call_beside_other_words_or_without_arguments_is_none(text: str) -> None:
@@ -146,6 +184,30 @@ def test_an_answer_in_the_thinking_counts_where_there_is_no_other() -> None:
     called = move("", reasoning='so:\n<tool_call>{"name": "a"}</tool_call>\n<tool_call>{"name": "b"}</tool_call>')
     assert isinstance(called, Calls)
     assert [call.name for call in called.calls] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[THINK]Oslo? <answer>Oslo</answer>[/THINK]<answer>Rome</answer>",
+        "◁think▷<answer>Oslo</answer>◁/think▷<answer>Rome</answer>",
+        "<thinking>maybe <answer>Oslo</answer></thinking>\n<answer>Rome</answer>",
+        "<seed:think>Oslo</seed:think><answer>Rome</answer>",
+        "<Think>no <answer>Oslo</answer></Think><ANSWER>Rome</ANSWER>",
+        "<answer >Rome</answer >",
+        "<answer>Rome</answer>\n<answer> Rome </answer>",
+        '{"answer": "Rome"}',
+        '```json\n{"answer": "Rome", "confidence": 0.5}\n```',
+    ],
+)
+def test_an_answer_between_tags_of_another_family_is_one(text: str) -> None:
+    got = move(text)
+    assert isinstance(got, Answer)
+    assert got.text == "Rome"
+
+
+def test_what_an_answer_quotes_is_no_thought() -> None:
+    assert answered("the sign says [THINK] twice").text == "the sign says [THINK] twice"
 
 
 def test_an_answer_that_was_only_thought_of_is_none() -> None:
