@@ -11,10 +11,9 @@ from agent.console import index_progress
 from tools.cache import DEFAULT_LIMIT_BYTES, prune
 from tools.encoders import open_encoder
 from tools.indexing import Progress
+from tools.kind_of_file import VIDEO_SUFFIXES
 from tools.toolbox import Toolbox, open_toolbox
 from tools.video import VideoError
-
-VIDEO_SUFFIXES = frozenset(".mp4 .m4v .mov .mkv .webm .avi .flv .wmv .ts .m2ts .mts .mpg .mpeg .3gp .ogv".split())
 
 
 @dataclass(frozen=True)

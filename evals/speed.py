@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from agent.ending import end_process
+from agent.ending import Parser, end_process
 from evals.speed_clips import ClipSpec, specs
 from evals.speed_jobs import Measured, ffmpeg_command
 from tools.encoders import describe_encoders
@@ -232,7 +232,7 @@ def _run(job: str, path: Path, period: int) -> Measured:
 
 def main(arguments: Sequence[str] | None = None) -> list[Row]:
     """Measure and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--goals", default=",".join(_USUAL), help=f"of {', '.join(GOALS)}; {', '.join(_USUAL)} by default"
     )

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.ending import Parser, end_process
 from evals.speed_clips import FPS, frame_number
 from tools.encoders import Encoder
 from tools.frame_store import FrameStore, FrameStoreWriter
@@ -325,14 +326,22 @@ JOBS: dict[str, Callable[[Clip], Measured]] = {
 
 def main(arguments: Sequence[str]) -> dict[str, Any]:
     """Run one job on one video."""
+    parser = Parser("python -m evals.speed_jobs", description="One measured job; evals.speed runs them all.")
+    parser.add_argument("job", metavar="JOB", choices=JOBS, help=", ".join(JOBS))
+    parser.add_argument("video", metavar="VIDEO", type=Path, help="a clip of evals.speed")
+    parser.add_argument("period", metavar="PERIOD", type=int, help="after how many frames its numbers begin again")
+    given = parser.parse_args(arguments)
     import av  # noqa: F401
     import cv2  # noqa: F401
 
     import tools.indexing  # noqa: F401
 
-    job, path, period = arguments
-    return JOBS[job](Clip(Path(path), int(period)))
+    return JOBS[given.job](Clip(given.video, given.period))
+
+
+def _command_line() -> None:
+    print(json.dumps(main(sys.argv[1:])))
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(sys.argv[1:])))
+    end_process("evals.speed_jobs", _command_line)

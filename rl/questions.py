@@ -115,7 +115,14 @@ class PosedQuestions:
             def one(key: Key) -> None:
                 question = self.examples[key[0]].question
                 run = ask(
-                    question, tools[key[0]], game.policy, game.limits, verify=game.verify, opening=(), sample=key[1]
+                    question,
+                    tools[key[0]],
+                    game.policy,
+                    game.limits,
+                    verify=game.verify,
+                    look_again=False,  # a game has one answer, as the recipes reward it
+                    opening=(),
+                    sample=key[1],
                 )
                 keep(key, run)
 

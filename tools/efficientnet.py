@@ -83,7 +83,7 @@ class _Convolution(nn.Conv2d):
         if self._uneven_padding is not None:
             features = nn.functional.pad(features, self._uneven_padding)
         name, limits = self._activation
-        if features.is_cpu and torch.backends.mkldnn.is_available():
+        if features.is_cpu and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
             fused: torch.Tensor = torch.ops.mkldnn._convolution_pointwise(
                 features,
                 self.weight,

