@@ -70,6 +70,8 @@ def ask(
     facts = video_facts(toolbox)
     _check_end(question, facts)
     mode = mode_of(policy, mode)
+    if mode is not None and not toolbox.video.info.has_pictures:
+        mode = "subtitles"
     verify = verify and policy.setup is not None
     start = Trajectory(question, facts, policy=policy.spec, limits=limits or Limits(), sample=sample)
     check_cost_limit(policy, start.limits)

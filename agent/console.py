@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from agent.answers import NOT_SHOWN
 from agent.coverage import coverage_of, mmss, percent
 from agent.published import too_few
 from agent.trajectory import Answer, Calls, Evidence, Malformed, Step, ToolCall, Trajectory, Turn, Verification
@@ -130,6 +131,8 @@ def _plain_progress(console: Console) -> OnProgress:
 def print_answer(trajectory: Trajectory, console: Console) -> None:
     """The answer, its confidence and evidence, and what was looked at."""
     answer = trajectory.answer
+    if console.is_terminal:
+        console.print()  # what was done, on stderr, ends here
     if answer is None:
         console.print(f"[bold red]No answer[/] ({trajectory.stop.value if trajectory.stop else 'not ended'})")
         return
@@ -199,7 +202,7 @@ def _until(trajectory: Trajectory) -> str:
 
 def _headline(answer: Answer) -> str:
     if answer.not_shown:
-        return "Not shown in this video."
+        return "Not shown in this video." if NOT_SHOWN in answer.text else answer.text
     return answer.text or "I can't tell." if answer.cannot_tell else answer.text
 
 
@@ -226,7 +229,7 @@ def second_look_text(look: Verification, *, is_sent_back: bool = False) -> str:
 
 def evidence_text(item: Evidence) -> str:
     """One piece of evidence on one line."""
-    span = f"{mmss(item.start_seconds)}-{mmss(item.stop_seconds)} ({item.start_seconds:.2f}-{item.stop_seconds:.2f} s)"
+    span = f"{mmss(item.start_seconds)}-{mmss(item.stop_seconds)}"
     quote = f" “{item.quote}”" if item.quote else ""
     note = f" {item.note}" if item.note else ""
     if item.box is not None and item.box != FULL_FRAME:
@@ -239,10 +242,11 @@ def usage_text(trajectory: Trajectory) -> str:
     limits, spent = trajectory.limits, trajectory.spent
     cost = "cost not known" if spent.cost_usd is None else f"cost {dollars(spent.cost_usd)}"
     limit = "" if limits.max_cost_usd is None else f" of {dollars(limits.max_cost_usd)}"
+    tokens = f"tokens {'not measured' if spent.tokens is None else spent.tokens}{_of(limits.max_tokens)}"
     parts = (
         f"turns {trajectory.turns}{_of(limits.max_turns)}",
         f"frames {len(trajectory.frames_seen)}{_of(limits.max_frames)}",
-        f"tokens {'not measured' if spent.tokens is None else spent.tokens}{_of(limits.max_tokens)}",
+        *([tokens] if trajectory.setup is not None else []),
         f"seconds {spent.seconds:.1f}{_of(limits.max_seconds)}",
         *([cost + limit] if trajectory.setup is not None else []),
         f"stopped: {trajectory.stop.value if trajectory.stop else 'running'}",

@@ -84,7 +84,7 @@ class SetQuestions:
         with tempfile.TemporaryDirectory() as scratch:
             opened = self._entries[question_id].source.open(Path(scratch))
             with toolbox_over(opened.footage, encoder=game.encoder, subtitles=opened.subtitles) as toolbox:
-                toolbox.index.wait()
+                toolbox.index.wait_tiled()
 
     def _task(self, question_id: str, sample: int) -> Task:
         entry = self._entries[question_id]

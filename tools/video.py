@@ -92,6 +92,8 @@ class VideoInfo:
     """What of the file can't be seen or heard, a sentence each: nothing may be said to be absent there."""
     unread_subtitles: int = 0
     """Subtitle streams that cannot be read here, as pictures of text."""
+    has_pictures: bool = True
+    """False for a recording of sound alone, for which one grey picture stands."""
 
 
 class Video:
@@ -149,7 +151,7 @@ class Video:
         Up to a time it is another content, so that nothing kept of the whole video is ever found under it, and each
         stream of pictures but the first is another one too.
         """
-        name = _content_hash(self.path)
+        name = content_hash_of(self.path)
         if not self._is_first_stream:
             name = _derived(f"{name} stream {self._plan.stream_index}")
         return name if self.until_seconds is None else _derived(f"{name} until {self.until_seconds!r}")
@@ -428,6 +430,11 @@ def _is_cut_off(header: Header, plan: PacketPlan) -> bool:
 
 def _derived(name: str) -> str:
     return hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
+
+
+def content_hash_of(path: Path, as_what: str = "") -> str:
+    """32 hexadecimal digits that name a file's content; others where it is taken as something else than a video."""
+    return _derived(f"{_content_hash(path)} {as_what}") if as_what else _content_hash(path)
 
 
 def _content_hash(path: Path) -> str:

@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from agent.commands.outcome import write_files
+from agent.commands.playing import ENCODER, check_inputs
 from agent.ending import EXIT_NO_ANSWER
 from agent.outputs import check_writable
 from agent.paths import found_again
@@ -25,7 +26,7 @@ def add(commands: "Commands") -> None:
         "--no-video", action="store_true", help="play back what was recorded, turn by turn, without the video"
     )
     replay.add_argument("--video", metavar="FILE", help="where the video is now, if it has moved")
-    replay.add_argument("--encoder", default=None, metavar="SPEC", help="of the frame index, as the run had it")
+    replay.add_argument("--encoder", default=None, metavar="SPEC", help=ENCODER)
     replay.add_argument("--subtitles", metavar="FILE", help="srt, vtt or ass, as the run had it")
     replay.add_argument("--report", metavar="FILE.html", help="write the page of what was played")
     replay.add_argument("--save", metavar="FILE.json", help="write what was played")
@@ -85,6 +86,7 @@ def _from_video(options: argparse.Namespace, recorded: Trajectory, progress: Scr
     from tools.toolbox import open_toolbox
 
     video = options.video or found_again(recorded.question.video)
+    check_inputs(video, options.subtitles)
     check_writable((options.report, options.save), (video, options.subtitles, options.trajectory))
     with (
         index_progress(progress) as on_progress,
@@ -100,7 +102,7 @@ def _from_video(options: argparse.Namespace, recorded: Trajectory, progress: Scr
     ):
         check_same_video(recorded, toolbox)
         # the recorded run may have waited for nothing; what it saw is only seen again with the whole index
-        toolbox.index.wait()
+        toolbox.index.wait_tiled()
         again = replayed(recorded, toolbox)
         write_files(options, again, toolbox.picture, progress)
     return again

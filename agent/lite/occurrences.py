@@ -6,7 +6,7 @@ from typing import Literal
 
 from agent.lite.case import Case
 from agent.lite.choosing import notable_changes
-from agent.lite.extracting import Line
+from agent.lite.lines import Line
 from agent.lite.notes import Note, evidence_of_line, evidence_of_note, notes, speech_lines, text_lines
 from agent.trajectory import Evidence, Trajectory
 
