@@ -140,10 +140,11 @@ def free_gpu_bytes() -> int | None:
 
 def cached_models() -> frozenset[str]:
     """Ids of the models of the table whose weights lie complete in the Hugging Face cache; looks at files only."""
-    return frozenset(model.id for model in MODELS if _is_cached(model.id))
+    return frozenset(model.id for model in MODELS if is_cached(model.id))
 
 
-def _is_cached(model_id: str) -> bool:
+def is_cached(model_id: str) -> bool:
+    """Whether the weights of a model lie complete in the Hugging Face cache."""
     if _cached_file(model_id, "config.json") is None:
         return False
     if _cached_file(model_id, "model.safetensors") is not None:

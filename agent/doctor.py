@@ -1,25 +1,32 @@
 """`agent doctor`: what is installed and works, what `auto` picks, and how to get what is missing."""
 
+import os
 import platform
+import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import as_file, files
 from importlib.util import find_spec
+from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from agent.chat.endpoint import SERVERS
 from agent.defaults import VARIABLE, default_policy
 from agent.policy import POLICIES
 from agent.terminal import json_text, visible_line
 from tools.cache import cache_root, cached_videos
 from tools.encoders import EncoderState, describe_encoders
 from tools.observation import MissingPartError
+from tools.packaged import install_command
 from tools.sound import SAMPLE_RATE
 
+_CONNECT_SECONDS = 0.3
+"""A server on this machine takes a connection within a millisecond or so."""
 _ABOUT = {
     "http": "http:MODEL@URL, any OpenAI-compatible server; agent doctor --policy asks it what it sees",
     "lite": "needs no model and understands no pictures",
@@ -77,6 +84,8 @@ def checkup() -> Iterator[Finding]:
     yield _working("speech recognition", _speech)
     yield _working("policy used by default", _default)
     yield from (_policy(name) for name in sorted(POLICIES))
+    yield _working("servers on this machine", _servers)
+    yield _keys()
     yield _working("cache", _cache)
 
 
@@ -89,7 +98,7 @@ def _working(part: str, look: Callable[[], Finding]) -> Finding:
         return look()
     except Exception as error:
         what = visible_line(f"{type(error).__name__}: {error}")
-        return Finding(part, f"does not work: {what:.300}", False, "install it again: pip install --force-reinstall")
+        return Finding(part, f"does not work: {what:.300}", False, "install it again in a new environment")
 
 
 def _video() -> Finding:
@@ -116,7 +125,7 @@ def _package(name: str) -> Finding:
     try:
         return Finding(name, version(name), True)
     except PackageNotFoundError:
-        return Finding(name, "not installed", False, "pip install videosleuth")
+        return Finding(name, "not installed", False, install_command("lite"))
 
 
 def _device() -> Finding:
@@ -143,10 +152,35 @@ def _default() -> Finding:
 def _policy(name: str) -> Finding:
     part, about = f"policy {name}", _ABOUT.get(name, "")
     if name == "vllm" and find_spec("vllm") is None:
-        return Finding(part, "not installed", False, f"{about}: pip install 'videosleuth[vllm]', on Linux")
+        return Finding(part, "not installed", False, f"{about}: {install_command('vllm')}, on Linux")
     if name == "transformers" and find_spec("peft") is None:
-        return Finding(part, "ready, without adapters", True, f"{about}; LoRA: pip install 'videosleuth[rl]'")
+        return Finding(part, "ready, without adapters", True, f"{about}; LoRA: {install_command('rl')}")
     return Finding(part, "ready", True, about)
+
+
+def _servers() -> Finding:
+    """Which of the servers that can be named shortly listen here; nothing is sent to them."""
+    local = {name: urlsplit(server.base_url) for name, server in SERVERS.items() if server.start}
+    found = [name for name, url in local.items() if _listens(url.hostname, url.port)]
+    if found:
+        told = ", ".join(f"something listens at {local[name].netloc}, the port of {name}" for name in found)
+        return Finding("servers on this machine", told, True, f"--policy http:MODEL@{found[0]}")
+    ports = ", ".join(str(url.port) for url in local.values())
+    return Finding("servers on this machine", f"none listens at the ports {ports}", True)
+
+
+def _listens(host: str | None, port: int | None) -> bool:
+    try:
+        socket.create_connection((host or "", port or 0), _CONNECT_SECONDS).close()
+    except OSError:
+        return False
+    return True
+
+
+def _keys() -> Finding:
+    """Names of variables that hold a key; what they hold is read by nobody here."""
+    names = [name for name in dict.fromkeys(s.key_variable for s in SERVERS.values()) if os.environ.get(name)]
+    return Finding("keys in the environment", ", ".join(names) or "none", True)
 
 
 def _screen_text() -> Finding:

@@ -16,8 +16,10 @@ import argparse
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from difflib import get_close_matches
+from functools import partial
 from typing import NoReturn
 
 from agent.policy import PolicyError
@@ -36,7 +38,7 @@ BUG = "this is a bug of ours: please report it with the lines above and with wha
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong with the arguments in one sentence."""
+    """Says what is wrong with the arguments in one sentence, and what was meant where that can be guessed."""
 
     def error(self, message: str) -> NoReturn:
         """Called by argparse.
@@ -45,6 +47,42 @@ class Parser(argparse.ArgumentParser):
             ValueError: always.
         """
         raise ValueError(f"{message} (see {self.prog} --help)")
+
+    def parse_known_args(  # type: ignore[override]  # argparse has two overloads of it
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Refuses what is left over here, where it is known whose command it is: argparse hands it to the outermost.
+
+        Raises:
+            ValueError: something is left over.
+        """
+        options, left = super().parse_known_args(args, namespace)
+        if left:
+            self.error(self._left_over(options, left))
+        return options, left
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        if action.choices is not None and value not in action.choices:
+            known = [str(choice) for choice in action.choices]
+            raise argparse.ArgumentError(action, f"{value!s} is none of {', '.join(known)}{did_you_mean(value, known)}")
+
+    def _left_over(self, options: argparse.Namespace, left: Sequence[str]) -> str:
+        """What is wrong with arguments that nothing takes."""
+        unknown = next((word for word in left if word.startswith("-")), None)
+        if unknown is not None:
+            name = unknown.partition("=")[0]
+            return f"there is no option {name}{did_you_mean(name, self._option_string_actions)}"
+        last = next((a for a in reversed(self._actions) if not a.option_strings), None)
+        if last is None or last.nargs not in (None, argparse.OPTIONAL):
+            return f"too much is given: {' '.join(left)}"
+        whole = f"{getattr(options, last.dest)} {' '.join(left)}"
+        return f'{last.metavar} is one word too many or more: put it in quotes, "{whole}"'
+
+
+def did_you_mean(given: object, known: Iterable[str]) -> str:
+    """A question to be put behind what was given, with the nearest that is known; empty where nothing is near."""
+    near = get_close_matches(str(given), list(known), 1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def run_command(name: str, work: Callable[[], int | None], interrupted: str = "interrupted") -> int:
@@ -87,6 +125,21 @@ def end_process(name: str, work: Callable[[], int | None], interrupted: str = "i
     if status == EXIT_INTERRUPTED:
         os._exit(status)  # a tool may still be at work in a thread, which Python would wait for; all is saved by now
     sys.exit(status)
+
+
+def read_first(name: str, parser: Parser) -> None:
+    """Ends the process where help is asked for or the arguments are wrong: before imports that take seconds."""
+    if {"-h", "--help"}.isdisjoint(sys.argv):
+        try:
+            parser.parse_args()
+            return
+        except ValueError:
+            pass  # said below, as everywhere
+    end_process(name, partial(_read, parser))
+
+
+def _read(parser: Parser) -> None:
+    parser.parse_args()
 
 
 def one_sentence(error: Exception) -> str:

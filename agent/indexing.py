@@ -11,10 +11,9 @@ from agent.console import index_progress
 from tools.cache import DEFAULT_LIMIT_BYTES, prune
 from tools.encoders import open_encoder
 from tools.indexing import Progress
+from tools.kind_of_file import VIDEO_SUFFIXES
 from tools.toolbox import Toolbox, open_toolbox
 from tools.video import VideoError
-
-VIDEO_SUFFIXES = frozenset(".mp4 .m4v .mov .mkv .webm .avi .flv .wmv .ts .m2ts .mts .mpg .mpeg .3gp .ogv".split())
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def _index(
             index_progress(console) as on_progress,
             open_one(video, on_progress) as toolbox,
         ):
-            toolbox.index.wait()
+            toolbox.index.wait_tiled()
             if with_speech:
                 toolbox.read_speech(count=1)
             _say(console, f"{video}: {len(toolbox.index.store.seconds)} frames indexed")

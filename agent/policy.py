@@ -1,13 +1,19 @@
 """Who plays: one call, trajectory in, turn out. And the one place that turns a spec into a player."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Literal, Protocol
 
 from agent.prompts import prompt_hash
 from agent.trajectory import Form, Malformed, Setup, Trajectory, Turn, load
+from agent.transition import ToolRunner
 from tools.observation import FrameRef
 from tools.schema import ToolSpec
+
+DOWNLOAD = "VIDEOSLEUTH_DOWNLOAD"
+"""Environment variable: `yes` allows the model of a policy to be downloaded unasked."""
 
 
 class Sight(Protocol):
@@ -21,6 +27,10 @@ class Sight(Protocol):
     def picture(self, ref: FrameRef) -> bytes | None:
         """The JPEG behind a reference, always the same bytes for the same one; None where the frame is damaged."""
         ...
+
+
+class Tools(ToolRunner, Sight, Protocol):
+    """The tools of a video: they run, and what they show can be seen."""
 
 
 class Policy(Protocol):
@@ -51,6 +61,8 @@ class OutOfTimeError(PolicyError):
     """The time that the question may take was over before the policy had its turn."""
 
 
+_MODELS_OF = ((r"(chat)?gpt-|o\d", "openai"), ("gemini-", "gemini"))
+"""How names of hosted models begin, and whose they are."""
 _MOST = {
     "max_reply_tokens": 10**9,
     "max_frame_pixels": 10**9,
@@ -197,5 +209,32 @@ def open_policy(spec: str, options: PolicyOptions | None = None) -> Policy:
     """
     name, _, rest = spec.partition(":")
     if name not in POLICIES:
-        raise ValueError(f"no policy {spec!r}: known are {', '.join(sorted(POLICIES))}")
-    return POLICIES[name](rest, options or PolicyOptions())
+        meant = _meant(spec)
+        raise ValueError(
+            f"no policy {spec!r}: known are {', '.join(sorted(POLICIES))}"
+            + (f"; did you mean {meant}?" if meant else "")
+        )
+    options = options or PolicyOptions()
+    if options.adapter and name in ("lite", "scripted"):
+        raise ValueError(
+            f"{name} has no model for an adapter: name one too, as in --policy transformers:smollm2 "
+            f"--adapter {options.adapter}"
+        )
+    return POLICIES[name](rest, options)
+
+
+def _meant(spec: str) -> str | None:
+    """The spec that a name of a model, a vendor or a file probably stands for."""
+    from agent.chat.endpoint import SERVERS
+
+    vendor, _, model = spec.replace("/", ":", 1).partition(":")
+    if vendor.lower() in SERVERS and model:
+        return f"http:{model}@{vendor.lower()}"
+    for beginning, server in _MODELS_OF:
+        if re.match(beginning, spec, re.I):
+            return f"http:{spec}@{server}"
+    if spec.endswith(".json"):
+        return f"scripted:{spec}"
+    if "@" in spec:
+        return f"http:{spec}"
+    return f"transformers:{spec}" if "/" in spec else next(iter(get_close_matches(spec, POLICIES, 1)), None)

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from agent.answers import read_answer, unfenced
-from agent.bare_calls import bare_calls
+from agent.bare_calls import OPENS, bare_calls
 from agent.tags import neutral
 from agent.trajectory import Calls, Malformed, Move, Reply, ToolCall, Trajectory, Turn, Usage, next_call_ids
 from tools.observation import FrameRef
@@ -17,6 +17,10 @@ from tools.plain_data import loads_json
 
 _ANSWER = re.compile(r"<answer>(.*?)(?:</answer>|\Z)", re.S)
 _CALL = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.S)
+_FIRST = re.compile(rf"<answer>|{OPENS.pattern}")
+_OWN_TAG = re.compile(r"<[ \t]?(/?)(answer|tool_call|think)[ \t]?>", re.I)
+_THOUGHT = re.compile(r"<(/?)(?:[a-z]{1,10}:think|thinking|thought|reasoning)>|\[(/?)THINK\]|◁(/?)think▷", re.I)
+"""Where families of models begin and end to think, beside `<think>`: Seed, Magistral, Kimi and models told to."""
 _ADAPTER: TypeAdapter[Turn] = TypeAdapter(Turn)
 _EXCERPT = 120
 
@@ -56,8 +60,16 @@ def _clean(reply: Reply) -> Reply:
     return Reply(reply.text.encode("utf-8", "replace").decode(), token_ids=reply.token_ids, logprobs=reply.logprobs)
 
 
+def _in_our_tags(text: str) -> str:
+    """The text with our tags as we write them, and thoughts that are closed in another way closed in ours."""
+    text = _OWN_TAG.sub(lambda tag: f"<{tag[1]}{tag[2].lower()}>", text)
+    if not any(any(tag.groups()) for tag in _THOUGHT.finditer(text)):
+        return text
+    return _THOUGHT.sub(lambda tag: "</think>" if any(tag.groups()) else "<think>", text)
+
+
 def _taken_apart(reply: Reply) -> _Parts:
-    text = reply.text
+    text = _in_our_tags(reply.text)
     if not text.strip() and not reply.tool_calls and (said := _said_while_thinking(reply.reasoning)):
         return _Parts(reply.reasoning.removesuffix(said).strip(), said)
     before, closed, after = text.rpartition("</think>")
@@ -69,7 +81,7 @@ def _taken_apart(reply: Reply) -> _Parts:
         if not reply.tool_calls and (said := _said_while_thinking(text)):
             return _Parts(_both(reply.reasoning, text.removesuffix(said).replace("<think>", "")), said)
         return _Parts(_both(reply.reasoning, text.replace("<think>", "")), "", "<think> is never closed")
-    first = re.search(r"<tool_call>|<answer>", text)
+    first = _FIRST.search(text)
     spoken = text[: first.start()] if first else text if reply.tool_calls else ""
     return _Parts(_both(reply.reasoning, spoken), text[first.start() :] if first else text)
 
@@ -104,18 +116,29 @@ def _move(parts: _Parts, reply: Reply, trajectory: Trajectory) -> Move:
         return Malformed(reply.text, cut)
     if answers and (written or reply.tool_calls):
         return Malformed(reply.text, "it both calls tools and answers; do one of the two")
-    if len(answers) > 1:
+    if len({answer.strip() for answer in answers}) > 1:
         return Malformed(reply.text, f"it has {len(answers)} answers; give one")
     if answers:
         return read_answer(answers[0], trajectory)
     if reply.tool_calls:
         return _calls([_native(call) for call in reply.tool_calls], reply, trajectory)
     if written:
-        return _calls([_written(text) for text in written], reply, trajectory)
+        return _calls([call for text in written for call in _written(text)], reply, trajectory)
     if not cut and (bare := bare_calls(parts.rest)):
         return _calls([_named(call["name"], call["arguments"]) for call in bare], reply, trajectory)
+    if not cut and _is_sheet(parts.rest):
+        return read_answer(parts.rest, trajectory)
     why = "the reply is empty" if not parts.rest.strip() else "it has neither a tool call nor <answer>...</answer>"
     return Malformed(reply.text, cut or why)
+
+
+def _is_sheet(text: str) -> bool:
+    """True for an answer's JSON that stands without its tags."""
+    try:
+        loaded = loads_json(unfenced(text))
+    except ValueError:
+        return False
+    return isinstance(loaded, dict) and not {"answer", "summary", "predictions"}.isdisjoint(loaded)
 
 
 def _calls(found: Sequence[tuple[str, dict[str, Any]] | str], reply: Reply, trajectory: Trajectory) -> Move:
@@ -134,11 +157,11 @@ def _native(call: dict[str, Any]) -> tuple[str, dict[str, Any]] | str:
     return _named(function.get("name"), function.get("arguments"))
 
 
-def _written(text: str) -> tuple[str, dict[str, Any]] | str:
+def _written(text: str) -> list[tuple[str, dict[str, Any]] | str]:
     call = _loaded(unfenced(text))
-    if isinstance(call, str):
-        return call
-    return _named(call.get("name"), call.get("arguments", call.get("parameters")))
+    if isinstance(call, dict):
+        return [_named(call.get("name"), call.get("arguments", call.get("parameters")))]
+    return [_named(bare["name"], bare["arguments"]) for bare in bare_calls(text)] or [call]
 
 
 def _excerpt(text: str) -> str:

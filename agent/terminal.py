@@ -49,6 +49,10 @@ def tell(text: object) -> None:
 class Screen(Console):
     """Rich's console, which lets no character through that a terminal obeys but its own; markup is markup."""
 
+    def print(self, *objects: Any, soft_wrap: bool | None = None, **kwargs: Any) -> None:
+        """Prints; what is to be one line stays one where it is piped, and a terminal gets its words unbroken."""
+        super().print(*objects, soft_wrap=bool(soft_wrap) and not self.is_terminal, **kwargs)
+
     def render_str(self, text: str, *args: Any, **kwargs: Any) -> Text:
         """A text to be printed, in a table too."""
         return super().render_str(visible(text), *args, **kwargs)

@@ -6,12 +6,12 @@ For policies that report tokens these are the engine's own; for others, as `lite
 model and counted by `evals.prefix`, whose tokens are near those of today's vocabularies and no model's own.
 """
 
-import argparse
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.ending import Parser
 from agent.messages import within_pixels
 from agent.policy import PolicyOptions
 from agent.trajectory import Trajectory
@@ -96,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> str:
     Raises:
         ValueError: there is no such run, or it can't be read.
     """
-    parser = argparse.ArgumentParser("python -m evals.budget", description="What a question takes.")
+    parser = Parser("python -m evals.budget", description="What a question takes.")
     parser.add_argument("run", type=Path, metavar="RUN", help="what evals.run --out wrote")
     path: Path = parser.parse_args(arguments).run
     return page(stored(path))

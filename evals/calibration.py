@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from agent.ending import Parser
 from agent.outputs import check_writable, write_output
 from agent.trajectory import Trajectory
 from evals.command_line import end_with_page
@@ -200,7 +201,7 @@ def plot(calibration: Calibration, title: str) -> str:
 
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser("python -m evals.calibration", description="Does a confidence mean what it says?")
+    parser = Parser("python -m evals.calibration", description="Does a confidence mean what it says?")
     parser.add_argument("questions", type=Path, metavar="QUESTIONS.jsonl")
     parser.add_argument("run", type=Path, metavar="RUN", help="what evals.run --out wrote")
     parser.add_argument("--videos", type=Path, required=True, metavar="FOLDER")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.checkpoint import sqlite_checkpointer
-from agent.ending import end_process
+from agent.ending import Parser, end_process
 from agent.graph import Graph, Players, build_graph, run
 from agent.messages import openai_messages, render
 from agent.policy import PolicyOptions, ScriptedPolicy
@@ -151,5 +151,10 @@ def main() -> None:
     print(f"| bytes kept a question, to the bytes of its {(TURNS - 1) * FRAMES_A_TURN} frames | {ratio:.2f} | <= 1.2 |")
 
 
+def _command_line() -> None:
+    Parser("python -m evals.loop_cost", description=(__doc__ or "").partition("\n")[0]).parse_args()
+    main()
+
+
 if __name__ == "__main__":
-    end_process("evals.loop_cost", main)
+    end_process("evals.loop_cost", _command_line)

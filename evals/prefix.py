@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
+from agent.ending import Parser
 from agent.messages import Conversation, Message, Picture, render
 from agent.policy import PolicyOptions
 from agent.trajectory import Form, Trajectory
@@ -192,7 +193,7 @@ def _words(text: str) -> list[str]:
 
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser("python -m evals.prefix", description="What a prefix cache saves on a run.")
+    parser = Parser("python -m evals.prefix", description="What a prefix cache saves on a run.")
     parser.add_argument("run", type=Path, metavar="RUN", help="what evals.run --out wrote")
     parser.add_argument("--max-pictures", type=int, metavar="N", help="pictures a request; the oldest go, in blocks")
     return parser.parse_args(arguments)

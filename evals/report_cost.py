@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.asking import ask
-from agent.ending import end_process
+from agent.ending import Parser, end_process
 from agent.policy import PolicyOptions, open_policy
 from agent.trajectory import Answer, Limits, Question, Step, Trajectory, Usage, to_json
 from evals.example import Example
@@ -112,7 +112,7 @@ def play() -> tuple[Trajectory, ...]:
     """What `lite` plays on the bundled clip."""
     policy = open_policy("lite")
     with open_toolbox(_CLIP) as toolbox:
-        toolbox.index.wait()
+        toolbox.index.wait_tiled()
         asked = (replace(question, video=str(_CLIP)) for question in _ASKED)
         return tuple(ask(question, toolbox, policy, Limits()) for question in asked)
 
@@ -197,5 +197,10 @@ def main() -> None:
     print(f"| page, MB | {cost.page_bytes / 1e6:.2f} | |")
 
 
+def _command_line() -> None:
+    Parser("python -m evals.report_cost", description=(__doc__ or "").partition("\n")[0]).parse_args()
+    main()
+
+
 if __name__ == "__main__":
-    end_process("evals.report_cost", main)
+    end_process("evals.report_cost", _command_line)

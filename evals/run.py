@@ -19,6 +19,7 @@ from typing import get_args
 from agent.asking import mode_of
 from agent.commands.asking_a_model import add_model_options, policy_options
 from agent.commands.playing import SAMPLES_TEMPERATURE
+from agent.ending import Parser
 from agent.estimate import check_cost_limit
 from agent.modes import Mode
 from agent.policy import Policy, PolicyError, PolicyOptions, open_policy
@@ -235,7 +236,7 @@ class _Keeper:
 
 
 def _parsed(arguments: Sequence[str] | None) -> Config:
-    parser = argparse.ArgumentParser("python -m evals.run", description="Asks a policy the questions of a benchmark.")
+    parser = Parser("python -m evals.run", description="Asks a policy the questions of a benchmark.")
     parser.add_argument("benchmark", choices=NAMES, metavar="BENCHMARK", help=", ".join(NAMES))
     parser.add_argument(
         "--data", required=True, metavar="FOLDER", help="its official files; composed: also drawn,level=1"

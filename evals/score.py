@@ -6,13 +6,13 @@ Where a server holds the answers, the file that it takes is written into the fol
 costs are in `python -m evals.report`.
 """
 
-import argparse
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.ending import Parser
 from agent.trajectory import Answer, Stop
 from evals.benchmarks.benchmark import Profile
 from evals.command_line import end_with_page
@@ -164,7 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> str:
     Raises:
         ValueError: there is no such run, or it can't be read.
     """
-    parser = argparse.ArgumentParser("python -m evals.score", description="Scores stored runs again.")
+    parser = Parser("python -m evals.score", description="Scores stored runs again.")
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="what evals.run --out wrote")
     runs = [scored(folder) for folder in parser.parse_args(arguments).runs]
     written = [path for run in runs if (path := write_submission(run)) is not None]

@@ -4,6 +4,7 @@ A job prints one JSON object. Its clock starts after the imports, and its CPU se
 """
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.ending import Parser, end_process
 from evals.speed_clips import FPS, frame_number
 from tools.encoders import Encoder
 from tools.frame_store import FrameStore, FrameStoreWriter
@@ -56,7 +58,11 @@ class _Meter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.measured: Measured = {
+        self.measured = self.so_far()
+
+    def so_far(self) -> Measured:
+        """Since the beginning."""
+        return {
             "cpu_seconds": _cpu_seconds() - self._cpu,
             "wall_seconds": time.perf_counter() - self._wall,
             "extra_mb": _peak_mb() - self._base_mb,
@@ -166,7 +172,7 @@ def _index(clip: Clip, encoder: Encoder, cache: Path) -> None:
     from tools.indexing import open_index
 
     with Video(clip.path) as video, open_index(video, encoder, cache) as index:
-        index.wait()
+        index.wait_tiled()
 
 
 def _index_memory(clip: Clip) -> Measured:
@@ -186,6 +192,45 @@ def _index_clip(clip: Clip) -> Measured:
     with tempfile.TemporaryDirectory() as cache, _Meter() as meter:
         _index(clip, encoder, Path(cache))
     return meter.measured
+
+
+def _film(clip: Clip) -> Measured:
+    """From opening a new video with the encoder that is the default here: until each state of its index."""
+    from tools.encoders import open_encoder
+    from tools.indexing import open_index
+
+    encoder = open_encoder()
+    encoder.encode_images([np.zeros((360, 640, 3), np.uint8)])
+    states: Measured = {}
+    with (
+        tempfile.TemporaryDirectory() as cache,
+        _Meter() as meter,
+        Video(clip.path) as video,
+        open_index(video, encoder, Path(cache)) as index,
+    ):
+        index.wait_searchable()
+        index.search(encoder.encode_texts(["a red car"])[0], 5)
+        states |= _since(meter, "first")
+        index.wait()
+        states |= _since(meter, "frames")
+        index.wait_tiled()
+        states |= _since(meter, "tiles")
+    return {**meter.measured, **states}
+
+
+def _since(meter: "_Meter", state: str) -> Measured:
+    return {f"{state}_{key}": value for key, value in meter.so_far().items()}
+
+
+def _film_beside_others(clip: Clip) -> Measured:
+    """The same beside twice as many busy processes as there are cores; what they take is not counted."""
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * (os.cpu_count() or 1))]
+    try:
+        return _film(clip)
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
 
 
 def _first_result(clip: Clip) -> Measured:
@@ -273,20 +318,30 @@ JOBS: dict[str, Callable[[Clip], Measured]] = {
     "index_memory": _index_memory,
     "index_clip": _index_clip,
     "first_result": _first_result,
+    "film": _film,
+    "film_beside_others": _film_beside_others,
     "search": _search,
 }
 
 
 def main(arguments: Sequence[str]) -> dict[str, Any]:
     """Run one job on one video."""
+    parser = Parser("python -m evals.speed_jobs", description="One measured job; evals.speed runs them all.")
+    parser.add_argument("job", metavar="JOB", choices=JOBS, help=", ".join(JOBS))
+    parser.add_argument("video", metavar="VIDEO", type=Path, help="a clip of evals.speed")
+    parser.add_argument("period", metavar="PERIOD", type=int, help="after how many frames its numbers begin again")
+    given = parser.parse_args(arguments)
     import av  # noqa: F401
     import cv2  # noqa: F401
 
     import tools.indexing  # noqa: F401
 
-    job, path, period = arguments
-    return JOBS[job](Clip(Path(path), int(period)))
+    return JOBS[given.job](Clip(given.video, given.period))
+
+
+def _command_line() -> None:
+    print(json.dumps(main(sys.argv[1:])))
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(sys.argv[1:])))
+    end_process("evals.speed_jobs", _command_line)

@@ -8,7 +8,6 @@ A run that is broken off goes on where it was; questions that were played and no
 is one trajectory a line, as in every other run.
 """
 
-import argparse
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from agent.asking import ask, video_facts
-from agent.ending import end_process
+from agent.ending import Parser, end_process
 from agent.modes import opening_calls
 from agent.policy import Policy, PolicyOptions, open_policy
 from agent.terminal import tell, visible
@@ -214,7 +213,7 @@ def _share(flags: Sequence[bool]) -> str:
 
 
 def _parsed(arguments: Sequence[str] | None) -> Config:
-    parser = argparse.ArgumentParser("python -m rl.collect", description="Plays composed questions, keeps the runs.")
+    parser = Parser("python -m rl.collect", description="Plays composed questions, keeps the runs.")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--player", default=Config.player, metavar="SPEC", help="expert, or as agent ask --policy")
     parser.add_argument("--questions", type=int, default=Config.questions, metavar="N")

@@ -16,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import get_args
 
-from agent.ending import end_process, run_command
+from agent.ending import Parser, end_process, run_command
 from agent.terminal import visible
 from agent.trajectory import Trajectory, from_json
 from evals.composed.recipe import Split
@@ -148,7 +148,7 @@ def _played(name: str, trajectories: Mapping[str, Trajectory], posed: Sequence[P
 
 def parser() -> argparse.ArgumentParser:
     """The options of the command."""
-    made = argparse.ArgumentParser("python -m rl.compare", description=(__doc__ or "").partition("\n")[0])
+    made = Parser("python -m rl.compare", description=(__doc__ or "").partition("\n")[0])
     made.add_argument("runs", nargs="+", metavar="NAME=FOLDER[,FOLDER]")
     made.add_argument("--seed", type=int, nargs="+", default=[0], metavar="SEED")
     made.add_argument("--split", choices=get_args(Split), default="heldout")

@@ -10,7 +10,12 @@ and the runs of a group show the same ones, so the first three may be far more t
 as many. With `--again` the tower encodes what it is shown each time, as it would without `agent.backends.encoded`.
 """
 
-import argparse
+from agent.ending import end_process, read_first
+from rl import command_lines
+
+if __name__ == "__main__":  # before torch is imported
+    read_first("rl.cost", command_lines.cost(__doc__))
+
 import hashlib
 import tempfile
 import threading
@@ -26,7 +31,6 @@ from PIL import Image
 
 from agent.backends.transformers import Prompt
 from agent.backends.vision import Eyes, Seen
-from agent.ending import end_process
 from agent.policy import Sight
 from agent.terminal import tell, visible
 from agent.trajectory import Reply, Trajectory, Turn
@@ -181,10 +185,7 @@ def main(training: Training, *, is_encoded_once: bool = True) -> str:
 
 
 def _command_line() -> None:
-    parser = argparse.ArgumentParser(prog="python -m rl.cost", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("config", type=Path, help="a TOML file, as rl/configs/smoke.toml, of a model that sees")
-    parser.add_argument("--again", action="store_true", help="the tower encodes a picture each time it is shown")
-    given = parser.parse_args()
+    given = command_lines.cost(__doc__).parse_args()
     print(visible(main(read_training(given.config), is_encoded_once=not given.again)))
 
 

@@ -7,7 +7,6 @@ It is written after every step; the command writes it for any folder with a `log
 is four curves for a README.
 """
 
-import argparse
 import base64
 import hashlib
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined, Template
 
+from agent.ending import Parser
 from evals.command_line import end
 from evals.report.chart import short
 from rl.alarms import Alarm, read_alarms
@@ -162,7 +162,7 @@ def _template() -> Template:
 
 
 def _command_line() -> str:
-    parser = argparse.ArgumentParser("python -m rl.dashboard", description=(__doc__ or "").partition("\n")[0])
+    parser = Parser("python -m rl.dashboard", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("run", type=Path, metavar="RUN_FOLDER", help="the `out` folder of a training")
     parser.add_argument("--picture", type=Path, metavar="FILE.svg", help="write four curves instead of the page")
     got = parser.parse_args()

@@ -7,6 +7,12 @@ step, so no copy is held. Plain PyTorch, one device. Writes an adapter that `age
 model, and `log.jsonl`.
 """
 
+from agent.ending import read_first
+from rl import sheet_command
+
+if __name__ == "__main__":  # before torch is imported
+    read_first("rl.dpo", sheet_command.parser("rl.dpo", __doc__))
+
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +22,6 @@ from torch.nn import functional
 
 from agent.backends.loading import Loaded, load
 from agent.backends.transformers import folder_of
-from rl import sheet_command
 from rl.dpo_config import DpoConfig
 from rl.imitated import Row, read_rows
 from rl.optimising import logged, precision, save_around, steps, with_lora

@@ -63,7 +63,7 @@ def with_lora(model: Any, rank: int, start: str = "", exclude: str | None = None
     if start:
         return put_on(model, start, is_trainable=True)
     if not packaged.is_installed("peft"):
-        raise MissingPartError("peft is not installed, which LoRA needs: run `pip install 'videosleuth[rl]'`")
+        raise MissingPartError(f"peft is not installed, which LoRA needs: run `{packaged.install_command('rl')}`")
     peft: Any = importlib.import_module("peft")
     settings = peft.LoraConfig(
         r=rank, lora_alpha=2 * rank, target_modules="all-linear", exclude_modules=exclude, task_type="CAUSAL_LM"

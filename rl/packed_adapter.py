@@ -3,14 +3,10 @@
 Its weights are small corrections; what rounding does to them is for an evaluation of the packed one to say.
 """
 
-import argparse
 import json
 from pathlib import Path
 
-import torch
-from safetensors.torch import load_file, save_file
-
-from agent.ending import end_process
+from agent.ending import Parser, end_process
 from agent.terminal import visible
 from tools.plain_data import loads_json
 
@@ -28,6 +24,9 @@ def pack(adapter: Path, out: Path, base: str) -> int:
     Raises:
         ValueError: no adapter there.
     """
+    import torch
+    from safetensors.torch import load_file, save_file
+
     if not (adapter / CONFIG).is_file() or not (adapter / WEIGHTS).is_file():
         raise ValueError(f"no adapter in {adapter}: need the folder that holds {CONFIG} and {WEIGHTS}")
     weights = {name: weight.to(torch.bfloat16).contiguous() for name, weight in load_file(adapter / WEIGHTS).items()}
@@ -40,7 +39,7 @@ def pack(adapter: Path, out: Path, base: str) -> int:
 
 
 def _command_line() -> None:
-    parser = argparse.ArgumentParser("python -m rl.packed_adapter", description="An adapter in half the bytes.")
+    parser = Parser("python -m rl.packed_adapter", description="An adapter in half the bytes.")
     parser.add_argument("adapter", type=Path, metavar="ADAPTER", help="folder, as a training wrote it")
     parser.add_argument("out", type=Path, metavar="OUT")
     parser.add_argument("--base", default="HuggingFaceTB/SmolLM2-135M-Instruct", metavar="ID", help="of what model")

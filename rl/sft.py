@@ -6,6 +6,12 @@ A model that sees is shown the pictures of each run, as when it plays. Plain PyT
 that `agent ask --adapter` takes, or the whole model, and `log.jsonl`.
 """
 
+from agent.ending import read_first
+from rl import sheet_command
+
+if __name__ == "__main__":  # before torch is imported
+    read_first("rl.sft", sheet_command.parser("rl.sft", __doc__))
+
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +20,6 @@ import torch
 
 from agent.backends.loading import Loaded, load
 from agent.backends.transformers import folder_of
-from rl import sheet_command
 from rl.imitated import Row, Rows, read_rows
 from rl.optimising import logged, precision, save_around, steps, with_lora
 from rl.picture_loss import OF_EYES, is_of_eyes

@@ -22,13 +22,13 @@ def end(
     """
 
     def work() -> None:
-        main(read_sheet(_path(name, about), kind), tell)
+        main(read_sheet(parser(name, about).parse_args().config, kind), tell)
 
     end_process(name, work)
 
 
-def _path(name: str, about: str | None) -> Path:
-    parser = Parser(f"python -m {name}", description=(about or "").partition("\n")[0])
-    parser.add_argument("config", type=Path, metavar="CONFIG.toml")
-    path: Path = parser.parse_args().config
-    return path
+def parser(name: str, about: str | None) -> Parser:
+    """What `python -m NAME CONFIG.toml` takes; `about` is the docstring of the module."""
+    made = Parser(f"python -m {name}", description=(about or "").partition("\n")[0])
+    made.add_argument("config", type=Path, metavar="CONFIG.toml", help="as one in rl/configs")
+    return made

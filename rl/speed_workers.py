@@ -4,7 +4,12 @@ Twenty threads compute once and wait, as runs do whose turn it is not; then a ba
 workers of the twenty kept and dismissed. Prints both medians and their ratio, for SmolLM2 in bfloat16.
 """
 
-import argparse
+from agent.ending import end_process, read_first
+from rl import command_lines
+
+if __name__ == "__main__":  # before torch is imported
+    read_first("rl.speed_workers", command_lines.speed_workers(__doc__))
+
 import random
 import statistics
 import threading
@@ -16,7 +21,6 @@ import torch
 
 from agent.backends.sampling import Draw
 from agent.backends.transformers import Prompt
-from agent.ending import end_process
 from agent.policy import PolicyOptions
 from agent.tokens import Tokens
 from rl.half_copy import HalfPolicy
@@ -80,11 +84,7 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def _command_line(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser("python -m rl.speed_workers", description=(__doc__ or "").partition(":")[0])
-    parser.add_argument("--rows", type=int, default=6)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--model", default="smollm2", help="a folder or a hub id")
-    given = parser.parse_args(arguments)
+    given = command_lines.speed_workers(__doc__).parse_args(arguments)
     kept, dismissed = (statistics.median(times) for times in main(given.rows, given.repeats, given.model))
     print(
         f"{given.rows} rows: {kept:.1f} s with workers kept, {dismissed:.1f} s dismissed, {kept / dismissed:.2f} times"

@@ -7,12 +7,16 @@ its last checkpoint when the command is given again. One that an alarm stopped e
 file has the bounds. The curves are in `dashboard.html` in its folder.
 """
 
-import argparse
+from agent.ending import end_process, read_first, run_command
+from rl import sheet_command
+
+if __name__ == "__main__":  # before torch is imported
+    read_first("rl.train", sheet_command.parser("rl.train", __doc__))
+
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from agent.ending import end_process, run_command
 from agent.terminal import tell, visible
 from rl.alarms import EXIT_ALARM, AlarmError
 from rl.groups import check_preset
@@ -46,7 +50,7 @@ def main(training: Training, say: Say = lambda _: None, sampler: Sampler | None 
     take_device()
     for package in ("trl", "datasets", *(("peft",) if training.lora is not None else ())):
         if not packaged.is_installed(package):
-            raise MissingPartError(f"training needs {package}: run `pip install 'videosleuth[rl]'`")
+            raise MissingPartError(f"training needs {package}: run `{packaged.install_command('rl')}`")
     preset = load_preset(training.preset)
     training.check(preset)
     questions = open_questions(training.data, training.steps * training.questions)
@@ -87,9 +91,7 @@ def entry(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m rl.train", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("config", type=Path, help="a TOML file, as rl/configs/smoke.toml")
-    config: Path = parser.parse_args(arguments).config
+    config: Path = sheet_command.parser("rl.train", __doc__).parse_args(arguments).config
     try:
         last = main(read_training(config), say=tell)
     except AlarmError as alarm:

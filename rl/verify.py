@@ -8,14 +8,13 @@ who is right in spite of what it thought. After VerIPO (arXiv 2505.19000), whose
 whose code was not to be had; ours looks at words.
 """
 
-import argparse
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.answers import LETTERS
-from agent.ending import end_process
+from agent.ending import Parser, end_process
 from agent.terminal import visible
 from agent.trajectory import Answer, Trajectory, to_json
 from evals.example import Example
@@ -178,7 +177,7 @@ def main(
 
 
 def _command_line() -> None:
-    parser = argparse.ArgumentParser("python -m rl.verify", description="Pairs of a good and a bad run of a question.")
+    parser = Parser("python -m rl.verify", description="Pairs of a good and a bad run of a question.")
     parser.add_argument("folders", nargs="+", type=Path, metavar="RUN", help="that evals.run or rl.collect wrote")
     parser.add_argument("--data", required=True, help="the questions that were played, as in a training file")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")

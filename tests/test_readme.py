@@ -2,12 +2,17 @@
 
 import re
 import shlex
-from collections.abc import Callable
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from agent.cli import _parser, main
+from agent.cli import main, parser
+from agent.commands import modules
+from agent.ending import Parser
+from evals.controls.catalogue import CONTROLS
+from rl.preset import preset_names
 from tools import conse, packaged
 
 ROOT = Path(__file__).parent.parent
@@ -18,8 +23,8 @@ needs_lite = pytest.mark.skipif(
 )
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.S | re.M)
+def blocks(language: str, page: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.S | re.M)
 
 
 @pytest.fixture
@@ -52,39 +57,92 @@ def test_the_python_example_runs(at_the_root: None, capsys: pytest.CaptureFixtur
     assert "bunny" in capsys.readouterr().out
 
 
-def test_every_agent_command_of_the_readme_parses() -> None:
-    commands = [line.split("#")[0].strip() for block in blocks("sh") for line in block.splitlines()]
-    tried = [
-        shlex.split(c.replace("[", " ").replace("]", " ").replace("...", "")) for c in commands if c[:6] == "agent "
-    ]
-    assert len(tried) >= 4
-    for _, *arguments in tried:
-        _parser().parse_args([argument.replace("VIDEO|FOLDER", "v.mp4") for argument in arguments])
+def commands() -> list[str]:
+    """Every line of the blocks of shell, in all three pages."""
+    pages = (README, *((ROOT / package / "README.md").read_text(encoding="utf-8") for package in ("evals", "rl")))
+    lines = [line for page in pages for block in blocks("sh", page) for line in block.splitlines()]
+    return [command for line in lines if (command := re.sub(r"\s#.*", "", line).strip())]
 
 
-def test_every_training_command_of_the_readme_can_be_given() -> None:
-    from rl.collect import _parsed
-    from rl.compare import parser
+class ReadError(BaseException):
+    """The arguments were read: what follows would be the work."""
+
+
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules")  # other tests have imported them
+@pytest.mark.parametrize("command", [c for c in commands() if re.match(r"agent (eval|train) ", c)])
+def test_every_evaluation_and_training_can_be_given(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, package, name, *arguments = shlex.split(command)
+    read = Parser.parse_known_args
+
+    def read_and_end(self: Parser, *given: Any) -> Any:
+        read(self, *given)
+        raise ReadError
+
+    monkeypatch.setattr(Parser, "parse_known_args", read_and_end)
+    monkeypatch.setattr("sys.argv", ["agent"])
+    with pytest.raises(ReadError):
+        modules.run(package, [name, *arguments])
+
+
+def test_every_training_file_is_one() -> None:
     from rl.sft_config import SftConfig
     from rl.sheets import read_sheet
     from rl.training import read_training
 
-    readers: dict[str, Callable[[list[str]], object]] = {
-        "rl.train": lambda told: read_training(ROOT / told[0]),
-        "rl.sft": lambda told: read_sheet(ROOT / told[0], SftConfig),
-        "rl.collect": _parsed,
-        "rl.compare": parser().parse_args,
-        "rl.attacks": lambda told: told == [] or pytest.fail(str(told)),
-    }
-    lines = [line.partition("#")[0].split() for block in blocks("sh") for line in block.splitlines()]
-    tried = [line for line in lines if line[:2] == ["python", "-m"] and line[2].startswith("rl.")]
-    assert {line[2] for line in tried} == set(readers)
-    for _, _, module, *told in tried:
-        readers[module](told)
+    files = {c.split()[2]: ROOT / c.split()[3] for c in commands() if c.endswith(".toml")}
+    assert set(files) == {"grpo", "sft"}
+    read_training(files["grpo"])
+    read_sheet(files["sft"], SftConfig)
+
+
+def test_every_agent_command_parses() -> None:
+    tried = [
+        shlex.split(c.replace("[", " ").replace("]", " ").replace("...", ""))
+        for c in commands()
+        if re.match(r"agent (?!eval|train|help)", c)
+    ]
+    assert len(tried) >= 4
+    for _, *arguments in tried:
+        parser().parse_args([argument.replace("VIDEO|FOLDER", "v.mp4") for argument in arguments])
+
+
+def test_every_target_of_make_is_there() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    tried = {c.split()[1] for c in commands() if c.startswith("make ")}
+    assert tried
+    assert {target for target in tried if f"\n{target}:" not in makefile} == set()
+
+
+def test_every_extra_that_is_named_is_one_and_every_one_is_named() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    named = re.search(r"Extras: (.*?)\.", README, re.S)
+    assert named is not None
+    assert set(re.findall(r"`([a-z0-9-]+)`", named[1])) == set(extras)
+    assert {extra for c in commands() for extra in re.findall(r"\[([a-z]+)\]", c) if "install" in c} <= set(extras)
+
+
+def test_every_line_of_shell_is_of_a_kind_that_a_test_knows_or_marked() -> None:
+    known = re.compile(r"agent |make |(uv tool|pipx|pip) install |pip wheel ")
+    marked = README[README.index("Not run here") :].split("```")[1].splitlines()
+    assert [c for c in commands() if not known.match(c) and c not in marked] == []
+
+
+def test_presets_and_controls_are_as_many_as_it_says() -> None:
+    published = set(preset_names()) - {"sleuth"}
+    recipes = {name.removesuffix("-code") for name in published}
+    assert f"{len(published)} presets of {len(recipes)} published recipes and our own" in README
+    assert len(CONTROLS) == 14
+    assert "fourteen **controls**" in README
+
+
+def test_every_place_of_the_contents_is_a_heading() -> None:
+    headings = {re.sub(r"[^a-z -]", "", h.lower()).replace(" ", "-") for h in re.findall(r"^## (.*)$", README, re.M)}
+    places = re.findall(r"\]\(#([^)]+)\)", README)
+    assert set(places) == headings
 
 
 def test_every_option_of_ask_is_in_the_readme() -> None:
-    actions = next(a for a in _parser()._actions if a.choices is not None)
+    actions = next(a for a in parser()._actions if a.choices is not None)
     assert isinstance(actions.choices, dict)
     options = {o for a in actions.choices["ask"]._actions for o in a.option_strings if o not in ("-h", "--help")}
     assert {option for option in options if option not in README} == set()

@@ -7,5 +7,8 @@ transformers, open_clip, onnxruntime or vllm: it puts the torchvision hook in pl
 from tools.telemetry import opt_out as _opt_out
 from tools.torchvision_hook import install as _install_torchvision_hook
 
+PROJECT = "videosleuth"
+"""By which `agent` knows this package from others that are called `tools`."""
+
 _opt_out()
 _install_torchvision_hook()

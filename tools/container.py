@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tools.kind_of_file import describe_other_file, format_to_force
+from tools.kind_of_file import describe_address, describe_folder, describe_other_file, format_to_force
 from tools.limits import MAX_PICTURE_PIXELS, MAX_STREAMS, OPEN_SECONDS, READ_SECONDS, VideoError
 from tools.sample_tables import check_sample_tables
 
@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.stream import Stream
 
-__all__ = ["FORMATS", "PacketReader", "VideoError", "check_file", "is_empty", "open_container", "run_interruptibly"]
+__all__ = [
+    "FORMATS",
+    "PacketReader",
+    "VideoError",
+    "check_file",
+    "is_empty",
+    "is_encrypted",
+    "open_container",
+    "run_interruptibly",
+]
 
 T = TypeVar("T")
 
@@ -124,6 +133,11 @@ class PacketReader:
             yield packet
 
 
+def is_encrypted(packet: "Packet[Any]") -> bool:
+    """True for one that needs a key: what a decoder makes of it without one is noise, which some take for data."""
+    return bool(packet.has_sidedata("encryption_info"))
+
+
 @lru_cache(maxsize=64)
 def _check_tables_once(path: Path, _size: int, _changed: int) -> None:
     """A long film in fragments has many tables, and is opened by each decoder."""
@@ -133,9 +147,9 @@ def _check_tables_once(path: Path, _size: int, _changed: int) -> None:
 def check_file(path: Path) -> None:
     """VideoError unless it is a file with something in it that this user may read; it is not opened to find out."""
     if path.is_dir():
-        raise VideoError(f"{path} is a directory, a video file is needed")
+        raise VideoError(describe_folder(path))
     if not path.exists():
-        raise VideoError(f"{path}: no such file")
+        raise VideoError(describe_address(path) or f"{path}: no such file")
     if not path.is_file():
         raise VideoError(f"{path} is not a file but a pipe, a socket or a device: save the video to a file first")
     if _is_made_by_the_system(path):

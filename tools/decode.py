@@ -15,7 +15,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tools.container import PacketReader, VideoError, is_empty, open_container
+from tools.container import PacketReader, VideoError, is_empty, is_encrypted, open_container
 from tools.limits import MAX_PICTURE_PIXELS
 from tools.packets import PacketPlan
 from tools.picture_decoder import open_decoder
@@ -62,6 +62,8 @@ class Decoder:
     def __init__(self, path: Path, plan: PacketPlan, is_wary: bool = True) -> None:
         """`is_wary` finds more damage; without it the pictures carry all that the container says of them."""
         self._path, self._plan, self._is_wary = path, plan, is_wary
+        self.met_encryption = False
+        """True once a packet was refused because it needs a key."""
         self._open()
 
     def _open(self) -> None:
@@ -147,6 +149,9 @@ class Decoder:
         """What comes out of the decoder; None where it refuses the packet."""
         import av
 
+        if packet is not None and is_encrypted(packet):
+            self.met_encryption = True
+            return None
         try:
             return self._context.decode(packet)
         except av.error.FFmpegError:

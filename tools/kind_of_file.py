@@ -4,15 +4,23 @@ Words only. What is opened and what is not does not depend on it.
 """
 
 import re
+import shlex
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+VIDEO_SUFFIXES = frozenset(".mp4 .m4v .mov .mkv .webm .avi .flv .wmv .ts .m2ts .mts .mpg .mpeg .3gp .ogv".split())
+_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+|www\.|([\w-]+\.)*(youtube\.com|youtu\.be|vimeo\.com)/", re.I)
+_MOST_NAMED = 5
 
 _HEAD_BYTES = 4096
 _GIVE_VIDEO = "give the video itself"
 
+_PICTURE = "a picture"
 _BINARY: tuple[tuple[bytes, str], ...] = (
     (
         rb"\x89PNG\r\n|\xff\xd8\xff|BM.{4}\0\0\0\0|II\*\0|MM\0\*|RIFF.{4}WEBP|.{4}ftyp(?:heic|heix|mif1|avif)",
-        "a picture",
+        _PICTURE,
     ),
     (rb"PK\x03\x04|Rar!|7z\xbc\xaf|\x1f\x8b|\xfd7zXZ|BZh|\x28\xb5\x2f\xfd", "an archive; unpack it first"),
     (rb"%PDF", f"a PDF document; {_GIVE_VIDEO}"),
@@ -31,6 +39,30 @@ _TEXT: tuple[tuple[str, str], ...] = (
 )
 
 
+def describe_address(path: Path) -> str | None:
+    """What to do with the address of a video, in a sentence; None where it is none."""
+    match = _ADDRESS.match(str(path))
+    if match is None:
+        return None
+    scheme = match[1] or ""  # a path has lost the second slash
+    address = re.sub(r":/+", "://", str(path), count=1) if scheme else str(path)
+    if scheme.lower() == "file":
+        return f"{address} is an address: give the path itself, {url2pathname(urlsplit(str(path)).path)}"
+    return (
+        f"{address} is an address, and only files are opened: save the video first, for instance with "
+        f"`yt-dlp -S ext -o video.mp4 {shlex.quote(address)}`, and ask of video.mp4"
+    )
+
+
+def describe_folder(folder: Path) -> str:
+    """What to give instead of a folder, in a sentence."""
+    names = sorted(file.name for file in folder.iterdir() if file.suffix.casefold() in VIDEO_SUFFIXES)
+    if not names:
+        return f"{folder} is a directory without a video in it: a video file is needed"
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return f"{folder} is a directory: give one of the videos in it, {', '.join(names[:_MOST_NAMED])}{more}"
+
+
 def describe_other_file(path: Path) -> str | None:
     """What it is and what to give instead, as the end of a sentence; None where that is not known."""
     head = _head(path)
@@ -44,6 +76,19 @@ def describe_other_file(path: Path) -> str | None:
         if re.match(pattern_of_text, text.lstrip("\ufeff \t\r\n"), re.DOTALL | re.IGNORECASE):
             return words
     return f"text; {_GIVE_VIDEO}"
+
+
+def is_animated_webp(path: Path) -> bool:
+    """True where the extended header says so (RFC 9649, 2.7): a chunk VP8X with the second bit of its flags."""
+    with path.open("rb") as file:
+        head = file.read(21)
+    return head[8:16] == b"WEBPVP8X" and len(head) == 21 and bool(head[20] & 0x02)
+
+
+def is_still_picture(path: Path) -> bool:
+    """True for one picture and nothing that moves."""
+    is_moving = format_to_force(path) is not None or is_animated_webp(path)
+    return describe_other_file(path) == _PICTURE and not is_moving
 
 
 def format_to_force(path: Path) -> str | None:

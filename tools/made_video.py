@@ -20,7 +20,7 @@ _KEYFRAME_SECONDS = 4.0
 class MadeVideo:
     """Pictures of a function of time. Threads may share it if they may share the function."""
 
-    until_seconds = None
+    until_seconds: float | None = None
     clock = StreamClock()
 
     def __init__(

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.container import PacketReader, is_empty, open_container
+from tools.header import LENGTH_FROM_ZERO
 from tools.joining import UNKNOWN, Column, Joined, Promise, join
 from tools.limits import check_packet_count
 from tools.picture_stream import choose_stream
@@ -205,7 +206,7 @@ class _Tally:
     def _promise(self) -> Promise:
         container: Any = self._stream.container  # its type is that of all containers, written ones too
         name, length = container.format.name, container.duration
-        start = container.start_time or 0
+        start = 0 if name in LENGTH_FROM_ZERO else container.start_time or 0
         return Promise(
             # Other formats hold no length, and the one that is given for them is made from their times.
             stop_seconds=(start + length) / 1e6 if length and name in ("matroska,webm", "flv") else None,

@@ -6,7 +6,14 @@ for nothing.
 
 from pathlib import Path
 
-_STARTS = {"matroska,webm": b"\x1a\x45\xdf\xa3", "flv": b"FLV\x01"}
+_STARTS = {
+    "matroska,webm": b"\x1a\x45\xdf\xa3",
+    "flv": b"FLV\x01",
+    "asf": bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c"),
+    "ivf": b"DKIF\0\0",
+    "yuv4mpegpipe": b"YUV4MPEG2 ",
+    "apng": b"\x89PNG\r\n\x1a\n",
+}
 """How a recording begins, by FFmpeg's name of the format."""
 _MOST_BYTES = 64 * 2**20
 """How far to look: what formats keep behind their packets is smaller."""

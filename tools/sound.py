@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.container import open_container
+from tools.container import is_encrypted, open_container
 from tools.subtitle_encoding import language_code
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Sound:
         """What of the sound read so far could not be heard, a sentence each."""
         if self.damaged_seconds < _TOLD_DAMAGE_SECONDS:
             return ()
-        return (f"{self.damaged_seconds:.1f} s of the sound are damaged and could not be heard",)
+        return (f"{self.damaged_seconds:.1f} s of the sound are damaged or encrypted and could not be heard",)
 
     def blocks(self, block_seconds: float = BLOCK_SECONDS) -> Iterator[tuple[float, NDArray[np.float32]]]:
         """(seconds of the first sample, (S,) mono sound at 16 kHz in -1..1) in time order; nothing without sound."""
@@ -165,8 +165,10 @@ class Sound:
 
         for packet in packets:
             try:
-                frames: list[Any] = packet.decode()
+                frames: list[Any] | None = None if is_encrypted(packet) else packet.decode()
             except av.error.FFmpegError:
+                frames = None
+            if frames is None:
                 self.damaged_seconds += float((packet.duration or 0) * (packet.time_base or 0))
                 continue
             yield from (frame for frame in frames if frame.samples and frame.sample_rate)

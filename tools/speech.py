@@ -72,7 +72,7 @@ class Recogniser:
 
     def __init__(self, folder: Path | None = None, threads: int = 1) -> None:
         if not packaged.is_installed("faster_whisper"):
-            raise MissingPartError("faster-whisper is not installed: run `pip install 'videosleuth[speech]'`")
+            raise MissingPartError(f"faster-whisper is not installed: run `{packaged.install_command('speech')}`")
         if folder is not None and not (folder / "tokenizer.json").is_file():
             # Without it the library would fetch another model's tokenizer from a hub.
             raise ValueError(f"{folder} is no complete faster-whisper model: it needs model.bin and tokenizer.json")

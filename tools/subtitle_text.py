@@ -25,9 +25,14 @@ class Cue:
         return " ".join(self.lines)
 
 
-_CLOCK = r"(?:(\d{1,6}):(?=\d{1,2}:)|(?=\d{1,2}:\d{1,2}[.,]))(\d{1,2}):(\d{1,2})(?:[.,:](\d{1,9}))?"
+_COLON = r"[ \t]?[:：][ \t]?"
+_CLOCK = (
+    rf"(?:(\d{{1,6}}){_COLON}(?=\d{{1,2}}{_COLON})|(?=\d{{1,2}}{_COLON}\d{{1,2}}[ \t]?[.,，]))"
+    rf"(\d{{1,2}}){_COLON}(\d{{1,2}})(?:[ \t]?[.,，:：][ \t]?(\d{{1,9}}))?"
+)
 """Hours, or a fraction of the second, tell a clock of cues from one that somebody wrote in a text."""
-_TIMING = re.compile(rf"[ \t]{{0,9}}{_CLOCK}(?:[ \t]{{0,9}}-{{1,3}}>[ \t]{{0,9}}|,){_CLOCK}(?![\d:])")
+_TIMING = re.compile(rf"[ \t]{{0,9}}{_CLOCK}(?:[ \t]{{0,9}}(?:[-–—]{{1,3}}[>＞]|[→⟶])[ \t]{{0,9}}|,){_CLOCK}(?![\d:])")
+"""Also as translators and word processors leave it: `00: 00: 01, 000 → 00：00：02，000`."""
 _NUMBER = re.compile(r"[ \t]*\d{1,9}[ \t]*\Z")
 
 
@@ -91,7 +96,8 @@ def ass_cues(text: str) -> Iterator[Cue]:
     import pysubs2
 
     try:
-        events = pysubs2.SSAFile.from_string(text).events
+        is_old = "Format: Marked" in text  # SubStation Alpha 4, whose events have no layers
+        events = pysubs2.SSAFile.from_string(text, format_="ssa" if is_old else "ass").events
     except (pysubs2.Pysubs2Error, ValueError, TypeError) as error:
         raise ValueError(str(error)) from error
     pieces = any(event.effect.strip().casefold() == "fx" for event in events)

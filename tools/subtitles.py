@@ -5,6 +5,7 @@ that second 0 is the first frame shown. A file's lines are taken as they are, as
 whole, so of a video that was opened up to a time only the lines that have ended by then count.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,7 +138,8 @@ def _kind(text: str) -> str | None:
     try:
         kind: str = pysubs2.formats.autodetect_format(text)
     except pysubs2.FormatAutodetectionError as error:
-        return "srt" if "srt" in error.formats else None
+        is_ass = re.search(r"^\[Events\]\s*+^Format:", text, re.M) is not None  # without styles, as some tools cut it
+        return "srt" if "srt" in error.formats else "ass" if is_ass else None
     return kind
 
 

@@ -76,7 +76,7 @@ class TextModel:
 
     def __init__(self, threads: int = 1) -> None:
         if not packaged.is_installed("onnxruntime"):
-            raise MissingPartError("onnxruntime is not installed: run `pip install 'videosleuth[ocr]'`")
+            raise MissingPartError(f"onnxruntime is not installed: run `{packaged.install_command('ocr')}`")
         import onnxruntime  # type: ignore[import-untyped]
 
         options = onnxruntime.SessionOptions()

@@ -92,8 +92,8 @@ class VideoInfo:
     """What of the file can't be seen or heard, a sentence each: nothing may be said to be absent there."""
     unread_subtitles: int = 0
     """Subtitle streams that cannot be read here, as pictures of text."""
-    picture_stream: int | None = None
-    """Which stream of moving pictures was asked for, counted from 1; None for the file's main one."""
+    has_pictures: bool = True
+    """False for a recording of sound alone, for which one grey picture stands."""
 
 
 class Video:
@@ -124,7 +124,7 @@ class Video:
         if is_cut_off:
             self._drop_torn_end()
         check_length(self.path, self._end_seconds())
-        self.info = self._describe(header, is_cut_off, stream, picture)
+        self.info = self._describe(header, is_cut_off, picture)
         if until is not None:
             self._end_at(until)
 
@@ -151,7 +151,7 @@ class Video:
         Up to a time it is another content, so that nothing kept of the whole video is ever found under it, and each
         stream of pictures but the first is another one too.
         """
-        name = _content_hash(self.path)
+        name = content_hash_of(self.path)
         if not self._is_first_stream:
             name = _derived(f"{name} stream {self._plan.stream_index}")
         return name if self.until_seconds is None else _derived(f"{name} until {self.until_seconds!r}")
@@ -217,6 +217,8 @@ class Video:
                     return int(plan.pts[position]), picture, decoder.shapes.of(position, picture)
         finally:
             decoder.close()
+        if decoder.met_encryption:
+            raise VideoError(f"{self.path}: no frame could be decoded: the pictures are encrypted and need a key")
         megapixels = MAX_PICTURE_PIXELS >> 20
         raise VideoError(f"{self.path}: no frame could be decoded; all are damaged, or over {megapixels} megapixels")
 
@@ -251,7 +253,7 @@ class Video:
             is_cut_off=False,
         )
 
-    def _describe(self, header: Header, is_cut_off: bool, stream: int | None, picture: "VideoFrame") -> VideoInfo:
+    def _describe(self, header: Header, is_cut_off: bool, picture: "VideoFrame") -> VideoInfo:
         duration_seconds = self._end_seconds()
         return VideoInfo(
             duration_seconds=duration_seconds,
@@ -268,7 +270,6 @@ class Video:
             is_cut_off=is_cut_off,
             notes=(*header.notes, *self._notes(duration_seconds), *picture_notes(picture, self._stored)),
             gaps=(*self._gaps(), *picture_gaps(picture)),
-            picture_stream=stream,
         )
 
     def _notes(self, stop: float) -> tuple[str, ...]:
@@ -417,10 +418,11 @@ def _plan(path: Path, stream: int | None) -> PacketPlan:
 
 def _is_cut_off(header: Header, plan: PacketPlan) -> bool:
     """True when the packets end well before the promise. Whole files are off by a few frames, torn ones by less."""
-    if header.promised_seconds is None:
+    if header.promised_seconds is None or plan.holds_more:
         return False
     reached = float((plan.shown[-1] + plan.last_duration) * plan.time_base)
-    if not header.promise_is_for_video:
+    # Where the clock jumps, the promise may count the jump.
+    if plan.is_in_pieces or not header.promise_is_for_video:
         reached = max(reached, plan.reached_seconds)
     missing_seconds = header.start_seconds + header.promised_seconds - reached
     return missing_seconds > max(0.5, 0.01 * header.promised_seconds) or (plan.ends_torn and missing_seconds > 0.1)
@@ -428,6 +430,11 @@ def _is_cut_off(header: Header, plan: PacketPlan) -> bool:
 
 def _derived(name: str) -> str:
     return hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
+
+
+def content_hash_of(path: Path, as_what: str = "") -> str:
+    """32 hexadecimal digits that name a file's content; others where it is taken as something else than a video."""
+    return _derived(f"{_content_hash(path)} {as_what}") if as_what else _content_hash(path)
 
 
 def _content_hash(path: Path) -> str:

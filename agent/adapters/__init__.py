@@ -47,7 +47,7 @@ def put_on(model: Any, where: str, *, is_trainable: bool = False) -> Any:
         ValueError: there is none, its files are damaged or are no weights, or it is one of another model.
     """
     if not packaged.is_installed("peft"):
-        raise MissingPartError("peft is not installed, which adapters need: run `pip install 'videosleuth[rl]'`")
+        raise MissingPartError(f"peft is not installed, which adapters need: run `{packaged.install_command('rl')}`")
     _config(where)
     peft: Any = importlib.import_module("peft")
     try:

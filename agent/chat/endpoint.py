@@ -26,6 +26,8 @@ class Server:
     needs_key: bool = False
     tools_show_pictures: bool = True
     """False where a tool message may hold only text; every other server is asked first."""
+    start: str = ""
+    """What starts it on this machine; empty for servers elsewhere."""
 
 
 SERVERS = {
@@ -36,10 +38,10 @@ SERVERS = {
         needs_key=True,
         tools_show_pictures=False,
     ),
-    "ollama": Server("http://localhost:11434/v1"),
-    "lmstudio": Server("http://localhost:1234/v1"),
-    "llamacpp": Server("http://localhost:8080/v1"),
-    "vllm": Server("http://localhost:8000/v1"),
+    "ollama": Server("http://localhost:11434/v1", start="ollama serve"),
+    "lmstudio": Server("http://localhost:1234/v1", start="lms server start"),
+    "llamacpp": Server("http://localhost:8080/v1", start="llama-server -m MODEL.gguf --mmproj MMPROJ.gguf"),
+    "vllm": Server("http://localhost:8000/v1", start="vllm serve MODEL"),
 }
 
 
@@ -67,6 +69,13 @@ class Endpoint:
     def is_local(self) -> bool:
         """True where the server is on this machine."""
         return self.host in LOOPBACK
+
+    @property
+    def start(self) -> str:
+        """What starts the server that usually listens there; empty where that is not known."""
+        port = urlsplit(self.base_url).port
+        usual = (s.start for s in SERVERS.values() if s.start and urlsplit(s.base_url).port == port)
+        return next(usual, "") if self.is_local else ""
 
     def key(self) -> str:
         """The key, from the environment; empty where the server needs none.

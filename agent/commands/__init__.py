@@ -4,4 +4,6 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    from agent.ending import Parser
+
+    Commands = argparse._SubParsersAction[Parser]

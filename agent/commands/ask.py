@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from agent.commands.outcome import summary_json
-from agent.commands.playing import add_playing_options, play
+from agent.commands.playing import VIDEO, add_playing_options, check_order, play
 from agent.paths import readable
 from agent.trajectory import Question
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 def add(commands: "Commands") -> None:
     """Declares the command."""
     ask = commands.add_parser("ask", help="ask a question of a video")
-    ask.add_argument("video", metavar="VIDEO")
-    ask.add_argument("question", metavar="QUESTION")
+    ask.add_argument("video", metavar="VIDEO", help=VIDEO)
+    ask.add_argument("question", metavar="QUESTION", help="in quotes")
     ask.add_argument("--option", action="append", default=[], metavar="TEXT", help="one choice; give it twice or more")
     add_playing_options(ask)
-    ask.add_argument("--no-verify", action="store_true", help="skip the second answer from the evidence alone")
     ask.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
+    check_order(options.video, options.question)
     question = Question(readable(options.video), options.question, tuple(options.option))
-    return play(options, question, summary_json, verify=not options.no_verify)
+    return play(options, question, summary_json)

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from agent.commands.asking_a_model import add_model_options, policy_options
+from agent.commands.asking_a_model import add_model_options, check_a_model_is_named, policy_options
 from agent.terminal import Screen
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def add(commands: "Commands") -> None:
 
 def _run(options: argparse.Namespace) -> int:
     if options.policy is None:
+        check_a_model_is_named(options)
         from agent.doctor import print_checkup
 
         return print_checkup(Screen(), as_json=options.json)

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from agent.commands.playing import add_playing_options, play
+from agent.commands.playing import VIDEO, add_playing_options, check_order, play
 from agent.commands.schema import add_schema_option
 from agent.paths import readable
 from agent.trajectory import Question
@@ -17,7 +17,7 @@ WHOLE_VIDEO = "What happens, and why?"
 def add(commands: "Commands") -> None:
     """Declares the command."""
     explain = commands.add_parser("explain", help="what leads to what, step by step with evidence")
-    explain.add_argument("video", metavar="VIDEO")
+    explain.add_argument("video", metavar="VIDEO", help=VIDEO)
     explain.add_argument(
         "what", metavar="WHAT", nargs="?", default=WHOLE_VIDEO, help="what is to be explained; all of it by default"
     )
@@ -29,4 +29,5 @@ def add(commands: "Commands") -> None:
 def _run(options: argparse.Namespace) -> int:
     from agent.published import explanation_json
 
+    check_order(options.video, options.what)
     return play(options, Question(readable(options.video), options.what, task="explain"), explanation_json)

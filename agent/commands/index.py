@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.commands.playing import add_picture_stream_option
+from agent.commands.playing import ENCODER, add_picture_stream_option
 from agent.ending import EXIT_BAD_INPUT, EXIT_BUG
 from agent.terminal import Screen
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def add(commands: "Commands") -> None:
     """Declares the command."""
     index = commands.add_parser("index", help="index videos ahead of questions, or prune the cache")
-    index.add_argument("paths", nargs="*", metavar="VIDEO|FOLDER")
-    index.add_argument("--encoder", default=None, metavar="SPEC")
+    index.add_argument("paths", nargs="*", metavar="VIDEO|FOLDER", help="a file, or a folder with all below it")
+    index.add_argument("--encoder", default=None, metavar="SPEC", help=ENCODER)
     add_picture_stream_option(index)
     index.add_argument(
         "--audio", type=int, default=None, metavar="N", help="recognise the speech of sound track N too, from 1"
@@ -31,6 +31,8 @@ def _run(options: argparse.Namespace) -> int:
 
     if not options.paths and not options.prune:
         raise ValueError("name a video or a folder to index, or --prune")
+    if options.max_gigabytes is not None and not options.prune:
+        raise ValueError("--max-gigabytes is for --prune, which removes what is past it")
     progress = Screen(stderr=True)
     failed = index_all(
         [Path(path) for path in options.paths], options.encoder, progress, options.picture_stream, options.audio

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.commands.asking_a_model import add_model_options, policy_options
+from agent.commands.asking_a_model import add_model_options, policy_options, unused_options
 from agent.commands.outcome import exit_status, write_files
+from agent.commands.seconds import read_seconds
 from agent.outputs import check_writable
 from agent.policy import PolicyOptions
 from agent.terminal import Screen
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 SAMPLES_TEMPERATURE = 0.7
 """With --samples and no temperature given; the usual value for self-consistency (Wang et al. 2022, section 3.1)."""
+
+
+VIDEO = "a video file; a recording without pictures can be asked for what is said, a picture for what is in it"
+ENCODER = "of the frame index: auto, packaged, open_clip:MODEL[@CHECKPOINT]"
 
 
 def add_playing_options(command: argparse.ArgumentParser) -> None:
@@ -37,20 +42,29 @@ def add_playing_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--samples", type=int, default=1, metavar="N", help="ask N times; the majority answers")
     defaults = Limits()
-    command.add_argument("--max-turns", type=int, default=defaults.max_turns, metavar="N")
-    command.add_argument("--max-frames", type=int, default=defaults.max_frames, metavar="N")
-    command.add_argument("--max-tokens", type=int, default=None, metavar="N")
-    command.add_argument("--max-seconds", type=float, default=None, metavar="N")
-    command.add_argument("--max-cost", type=float, default=None, metavar="USD", help="by the price table")
-    command.add_argument(
-        "--encoder", default=None, metavar="SPEC", help="of the frame index: auto, packaged, open_clip:MODEL"
+    limits = command.add_argument_group("limits: at one of them the best answer so far is asked for")
+    limits.add_argument(
+        "--max-turns", type=int, default=defaults.max_turns, metavar="N", help=f"by default {defaults.max_turns}"
     )
+    limits.add_argument(
+        "--max-frames",
+        type=int,
+        default=defaults.max_frames,
+        metavar="N",
+        help=f"different frames looked at; by default {defaults.max_frames}",
+    )
+    limits.add_argument("--max-tokens", type=int, default=None, metavar="N", help="read and written by a model")
+    limits.add_argument("--max-seconds", type=read_seconds, default=None, metavar="N", help="in all, as 90 or 1:30")
+    limits.add_argument("--max-cost", type=float, default=None, metavar="USD", help="by the price table")
+    command.add_argument("--encoder", default=None, metavar="SPEC", help=ENCODER)
     command.add_argument("--subtitles", metavar="FILE", help="srt, vtt or ass")
     add_picture_stream_option(command)
     command.add_argument(
         "--audio", type=int, default=None, metavar="N", help="hear sound track N, from 1; without it, one with speech"
     )
+    command.add_argument("--no-verify", action="store_true", help="skip the second answer from the evidence alone")
     command.add_argument("--resume", action="store_true", help="go on with this very question where it was interrupted")
+    command.add_argument("--quiet", action="store_true", help="nothing but the answer, and what went wrong")
     command.add_argument("--json", action="store_true", help="one JSON object on stdout and nothing else")
     command.add_argument(
         "--report", metavar="FILE.html", help="write a page with the answer, its evidence and every turn"
@@ -71,25 +85,23 @@ def add_picture_stream_option(command: argparse.ArgumentParser) -> None:
     )
 
 
-def play(
-    options: argparse.Namespace, question: Question, as_json: Callable[[Trajectory], str], *, verify: bool = False
-) -> int:
+def play(options: argparse.Namespace, question: Question, as_json: Callable[[Trajectory], str]) -> int:
     """Plays the question as the options say, shows the result, and gives the exit status.
 
     Args:
         options: those of `add_playing_options` and `video`.
         question: what is asked; its `until_seconds` is where the video ends for every tool.
         as_json: what `--json` prints.
-        verify: answer a second time from the evidence alone. The second look compares one short answer with
-            another; two chains or two lists of predictions are never the same words, so it's only for `ask`.
     """
+    from agent.asking import mode_of
     from agent.backends.lite import ABOUT
     from agent.console import Narrator, index_progress, print_answer
     from agent.policy import open_policy
     from tools.toolbox import open_toolbox
 
-    progress = Screen(stderr=True)
-    question = replace(question, audio_track=options.audio)
+    progress, complaints = Screen(stderr=True, quiet=options.quiet), Screen(stderr=True)
+    check_inputs(options.video, options.subtitles)
+    question = replace(question, audio_track=options.audio, picture_stream=options.picture_stream)
     limits = Limits(
         options.max_turns,
         options.max_frames,
@@ -102,6 +114,11 @@ def play(
         raise ValueError(f"{policy.spec} answers the same each time: --samples is for language models")
     if options.samples != 1 and question.task != "answer":
         raise ValueError(f"to {question.task} there is no answer that runs could agree on: leave --samples out")
+    mode_of(policy, options.mode)
+    if unused := unused_options(options, policy):
+        complaints.print(
+            f"{policy.spec} makes no use of {', '.join(unused)}", style="yellow", highlight=False, markup=False
+        )
     check_writable((options.report, options.save), (options.video, options.subtitles))
     _tell_of_subtitles(options, progress)
     with (
@@ -111,14 +128,15 @@ def play(
             encoder=options.encoder,
             subtitles=options.subtitles,
             until=question.until_seconds,
-            picture_stream=options.picture_stream,
+            picture_stream=question.picture_stream,
             audio=question.audio_track,
             on_progress=on_progress,
         ) as toolbox,
     ):
+        _check_end(question, toolbox.video.info.duration_seconds)
         if policy.spec == "lite":
             progress.print(ABOUT, style="dim", highlight=False, soft_wrap=True)
-        trajectory = _played(options, question, toolbox, policy, limits, verify, Narrator(progress))
+        trajectory = _played(options, question, toolbox, policy, limits, Narrator(progress))
         unwritten: OSError | None = None
         try:
             write_files(options, trajectory, toolbox.picture, progress)
@@ -130,7 +148,37 @@ def play(
         print_answer(trajectory, Screen())
     if unwritten is not None:
         raise unwritten
-    return exit_status(trajectory, progress)
+    return exit_status(trajectory, complaints)
+
+
+def check_inputs(video: str, subtitles: str | None) -> None:
+    """Looks at the files before anything is loaded or indexed.
+
+    Raises:
+        ValueError: one of them can't be what it is given as.
+    """
+    from tools.container import check_file
+    from tools.subtitles import subtitle_file
+
+    check_file(Path(video))
+    if subtitles is not None:
+        subtitle_file(subtitles)
+
+
+def check_order(video: str, question: str) -> None:
+    """Refuses a question in the place of the video.
+
+    Raises:
+        ValueError: the video comes second.
+    """
+    if not Path(video).exists() and Path(question).is_file():
+        raise ValueError(f"the video comes first: agent ask {shlex.quote(question)} {shlex.quote(video)}")
+
+
+def _check_end(question: Question, duration_seconds: float) -> None:
+    until = question.until_seconds
+    if until is not None and until > duration_seconds:
+        raise ValueError(f"--at {until:g} is past the end of the video, which is {duration_seconds:.2f} s long")
 
 
 def _tell_of_subtitles(options: argparse.Namespace, progress: Screen) -> None:
@@ -149,7 +197,6 @@ def _played(
     toolbox: "Toolbox",
     policy: "Policy",
     limits: Limits,
-    verify: bool,
     on_event: "OnEvent",
 ) -> Trajectory:
     from agent.asking import ask
@@ -162,7 +209,7 @@ def _played(
             toolbox,
             policy,
             left,
-            verify=verify and options.samples == 1,
+            verify=not options.no_verify and options.samples == 1,
             mode=options.mode,
             density=density,
             sample=sample,

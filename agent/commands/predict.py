@@ -3,8 +3,9 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from agent.commands.playing import add_playing_options, play
+from agent.commands.playing import VIDEO, add_playing_options, play
 from agent.commands.schema import add_schema_option
+from agent.commands.seconds import read_seconds
 from agent.paths import readable
 from agent.trajectory import Question
 
@@ -17,9 +18,13 @@ _TEXT = "What happens next?"
 def add(commands: "Commands") -> None:
     """Declares the command."""
     predict = commands.add_parser("predict", help="the three most likely next events, without a look past a second")
-    predict.add_argument("video", metavar="VIDEO")
+    predict.add_argument("video", metavar="VIDEO", help=VIDEO)
     predict.add_argument(
-        "--at", type=float, default=None, metavar="SECONDS", help="the video ends here; by default it's seen whole"
+        "--at",
+        type=read_seconds,
+        default=None,
+        metavar="SECONDS",
+        help="the video ends here, as 80 or 1:20; by default it's seen whole",
     )
     add_playing_options(predict)
     add_schema_option(predict, "predict")

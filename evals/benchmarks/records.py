@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from evals.inside import inside
+from tools.packaged import install_command
 from tools.plain_data import loads_json
 
 
@@ -159,7 +160,7 @@ def parquet_rows(path: Path) -> tuple[Record, ...]:
     """The rows of a parquet file; ValueError names the extra that reads them, where it is not installed."""
     _exists(path)
     if find_spec("pyarrow") is None:
-        raise ValueError(f'{path} is a parquet file: to read it, pip install "videosleuth[evals]"')
+        raise ValueError(f"{path} is a parquet file: to read it, {install_command('evals')}")
     rows = import_module("pyarrow.parquet").read_table(str(path)).to_pylist()
     return tuple(_record(path, number, row) for number, row in enumerate(rows, start=1))
 

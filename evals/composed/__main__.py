@@ -4,7 +4,6 @@ python -m evals.composed --out FOLDER --count 20 --seed 0 --level 2 --split held
 python -m evals.run composed --data FOLDER --policy lite --out RUN
 """
 
-import argparse
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -13,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import get_args
 
+from agent.ending import Parser
 from evals.command_line import end, given, say
 from evals.composed.drawn import DRAWN
 from evals.composed.episode import compose
@@ -85,7 +85,7 @@ def main(config: Config, command: str = "", say: Callable[[str], None] = lambda 
 
 
 def _parsed(arguments: Sequence[str] | None) -> Config:
-    parser = argparse.ArgumentParser("python -m evals.composed", description="Videos whose answers are known.")
+    parser = Parser("python -m evals.composed", description="Videos whose answers are known.")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--count", type=int, default=Config.count, metavar="N", help="videos")
     parser.add_argument("--seed", type=int, default=Config.seed, metavar="S")

@@ -9,7 +9,6 @@
 The folder is for use, not for handing on: the stamps and some footage may not be part of this project.
 """
 
-import argparse
 import hashlib
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,6 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from agent.ending import Parser
 from evals.command_line import end, say
 from evals.composed.drawn_needles import DrawnNeedles
 from evals.composed.material_folder import CLIP_FPS, CLIPS, CUTOUTS, MANIFEST
@@ -163,7 +163,7 @@ def _checksum(path: Path) -> str:
 
 
 def _parsed(arguments: Sequence[str] | None) -> Config:
-    parser = argparse.ArgumentParser("python -m evals.composed.fetched", description="Material from what was fetched.")
+    parser = Parser("python -m evals.composed.fetched", description="Material from what was fetched.")
     parser.add_argument("folder", type=Path, metavar="FOLDER")
     parser.add_argument("--stamps", type=Path, metavar="FOLDER", help="usr/share/tuxpaint/stamps")
     parser.add_argument("--emoji", type=Path, metavar="FOLDER", help="pictures named by code point")

@@ -20,7 +20,7 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from agent.asking import ask
-from agent.ending import end_process
+from agent.ending import Parser, end_process
 from agent.policy import open_policy
 from agent.terminal import json_text
 from agent.trajectory import Answer, Question
@@ -86,7 +86,7 @@ def open_tools(clip: str, folder: Path | None, work: Path) -> Iterator[Toolbox |
 
 def main(arguments: list[str] | None = None) -> None:
     """Asks, prints a table by language and by sense, and writes a row an answer."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=Path, default=None, metavar="FOLDER")
     parser.add_argument("--split", choices=("development", "heldout"), default="development")
     parser.add_argument("--policy", default="lite", metavar="SPEC")

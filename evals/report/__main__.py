@@ -6,7 +6,6 @@ RUN is a folder that `evals.run --out` wrote, of any policy, set or control; not
 gallery's trajectories are written into a folder beside the page, `report_pages`.
 """
 
-import argparse
 import gc
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +13,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from agent.ending import Parser
 from agent.outputs import check_writable, write_output
 from evals.command_line import end, given, say
 from evals.report.breakdowns import breakdowns
@@ -133,7 +133,7 @@ def _names(folders: Sequence[Path]) -> dict[Path, str]:
 
 
 def _command_line() -> str:
-    parser = argparse.ArgumentParser("python -m evals.report", description="Results of stored runs; nothing is played.")
+    parser = Parser("python -m evals.report", description="Results of stored runs; nothing is played.")
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="a folder that evals.run --out wrote")
     parser.add_argument("--html", type=Path, metavar="FILE.html", help="write one page that fetches nothing")
     parser.add_argument("--gallery", type=int, default=GALLERY, metavar="N", help="misses of each run; 0 for none")

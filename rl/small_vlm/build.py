@@ -7,7 +7,12 @@ Qwen3-VL normalises each q and k, which no weight undoes. Its places in three di
 same one, so that rotations are SmolLM2's. What comes out is a folder as any other for `--policy transformers:FOLDER`.
 """
 
-import argparse
+from agent.ending import end_process, read_first
+from rl import command_lines
+
+if __name__ == "__main__":  # before torch is imported
+    read_first("rl.small_vlm.build", command_lines.build(__doc__))
+
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +30,6 @@ from transformers import (
 )
 
 from agent.backends import smollm2
-from agent.ending import end_process
 from agent.terminal import visible
 
 VISION_TOKENS = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
@@ -174,10 +178,7 @@ def _pictures(shape: Shape) -> Any:
 
 
 def _command_line() -> None:
-    parser = argparse.ArgumentParser("python -m rl.small_vlm.build", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
-    parser.add_argument("--text-layers", type=int, metavar="N", help="keep only so many: to try things out")
-    got = parser.parse_args()
+    got = command_lines.build(__doc__).parse_args()
     print(visible(build(got.out, Shape(text_layers=got.text_layers))))
 
 

@@ -6,20 +6,22 @@ On the side `train` the scenes are new and the names are known; on the side `hel
 thing can't be named there by anybody who has learned names from pictures alone.
 """
 
-import argparse
+from agent.ending import end_process, read_first
+from rl import command_lines
+
+if __name__ == "__main__":  # before torch is imported
+    read_first("rl.small_vlm.naming", command_lines.naming(__doc__))
+
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import get_args
 
 from agent.backends.sampling import Draw
 from agent.backends.transformers import Prompt, TransformersPolicy
 from agent.backends.vision import decoded
-from agent.ending import end_process
 from agent.policy import PolicyOptions
 from agent.terminal import visible
 from evals.composed.recipe import Split
 from rl.small_vlm.pretrain import asked
-from rl.small_vlm.pretrain_config import PretrainSettings
 from rl.small_vlm.scenes import Scene, Scenes, Told, read_back
 
 SEED = 1_000_003
@@ -89,15 +91,7 @@ def scenes_of(split: Split, count: int, max_frame_pixels: int, crop_pixels: int)
 
 
 def _command_line(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser("python -m rl.small_vlm.naming", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("model", metavar="MODEL")
-    parser.add_argument("--adapter", default="", metavar="FOLDER")
-    parser.add_argument("--split", choices=get_args(Split), default="train")
-    parser.add_argument("--scenes", type=int, default=200, metavar="N")
-    settings = PretrainSettings()
-    parser.add_argument("--max-frame-pixels", type=int, default=settings.max_frame_pixels, metavar="N")
-    parser.add_argument("--crop-pixels", type=int, default=settings.crop_pixels, metavar="N")
-    got = parser.parse_args(arguments)
+    got = command_lines.naming(__doc__).parse_args(arguments)
     policy = policy_of(got.model, max(got.max_frame_pixels, got.crop_pixels), got.adapter)
     print(visible(told(named(policy, scenes_of(got.split, got.scenes, got.max_frame_pixels, got.crop_pixels)))))
 

@@ -6,6 +6,12 @@ The text side stays as it is, or has an adapter that is merged at the end. Scene
 side `train` only, and none comes twice. A training that was stopped goes on when the command is given again.
 """
 
+from agent.ending import read_first
+from rl import sheet_command
+
+if __name__ == "__main__":  # before torch is imported
+    read_first("rl.small_vlm.pretrain", sheet_command.parser("rl.small_vlm.pretrain", __doc__))
+
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +26,6 @@ from agent.backends.loading import Loaded, load
 from agent.backends.vision import decoded
 from agent.messages import Conversation, Message, Picture, Text
 from agent.trajectory import Reply
-from rl import sheet_command
 from rl.imitated import Row
 from rl.optimising import save_around, share_of_rate, with_lora
 from rl.picture_loss import OF_EYES, Batch, PictureLoss, batch_loss, is_of_eyes, loss_of

@@ -7,6 +7,12 @@ Builds the model, teaches its eyes, lets the expert play, imitates it, trains by
 zoom. Stages that are done are not done again, and one that was stopped goes on, when the command is given again.
 """
 
+from agent.ending import end_process, read_first
+from rl import sheet_command
+
+if __name__ == "__main__":  # before torch is imported
+    read_first("rl.small_vlm.run", sheet_command.parser("rl.small_vlm.run", __doc__))
+
 import gc
 import json
 import time
@@ -17,7 +23,6 @@ from pathlib import Path
 
 import torch
 
-from agent.ending import Parser, end_process
 from agent.terminal import tell, visible
 from evals import run as evaluation
 from evals.composed.recipe import Split
@@ -136,9 +141,8 @@ def _evaluate(config: evaluation.Config, say: Say) -> str:
 
 
 def _command_line() -> None:
-    parser = Parser("python -m rl.small_vlm.run", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("plan", type=Path, metavar="PLAN.toml")
-    print(visible(main(read_plan(parser.parse_args().plan), tell)))
+    given = sheet_command.parser("rl.small_vlm.run", __doc__).parse_args()
+    print(visible(main(read_plan(given.config), tell)))
 
 
 if __name__ == "__main__":

@@ -259,6 +259,16 @@ REFUSALS: dict[str, tuple[tuple[Behaviour, ...], str]] = {
         ),
         "calls signed",
     ),
+    # Gemini
+    "results without the names of their tools": (
+        refuses(
+            lambda r: any(m["role"] == "tool" and m.get("name") != "zoom" for m in r.body["messages"]),
+            fail(400, "GenerateContentRequest.contents[2].parts[0].function_response.name: Name cannot be empty"),
+            calls(CALL),
+            OK,
+        ),
+        "results under the names of tools",
+    ),
     # https://github.com/enoch3712/ExtractThinker/issues/346
     "more tokens than a reply may have": ((_refuses_max_tokens,), "500 tokens a reply"),
     # https://github.com/skydiscover-ai/skydiscover/issues/15 (Anthropic)

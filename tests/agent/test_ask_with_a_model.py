@@ -1,13 +1,14 @@
 """`agent ask` with a model behind a server: modes, samples, money, and a server that is not there."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
 from agent.cli import main
 from agent.trajectory import load
-from tests.agent.fake_server import FakeServer, Say
+from tests.agent.fake_server import FakeServer, Say, silent_for
 from tests.drawn import SUBTITLES, write_drawn
 
 LOOK = {
@@ -90,6 +91,29 @@ def test_the_money_runs_out_and_the_best_answer_is_asked_for(
     assert answer["limits"]["max_cost_usd"] == 0.15
     assert "usually about $" in out.err
     assert "give your best answer now" in json.dumps(server.requests[1].body["messages"][-1])
+
+
+def test_the_tokens_run_out_and_the_best_answer_is_asked_for(
+    ask: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with FakeServer(Say(calls=(LOOK,)), Say(BLUE)) as server:  # 1,020 tokens each
+        assert main([*ask, "--policy", f"http:m@{server.url}", "--max-tokens", "1000"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["answer"], answer["stop"], answer["usage"]["turns"]) == ("blue", "token limit", 2)
+    assert answer["limits"]["max_tokens"] == 1000
+    assert "give your best answer now" in json.dumps(server.requests[1].body["messages"][-1])
+
+
+def test_the_time_runs_out_and_what_there_is_by_then_is_the_result(
+    ask: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with FakeServer(Say(calls=(LOOK,)), silent_for(30)) as server:
+        started = time.monotonic()
+        status = main([*ask, "--policy", f"http:m@{server.url}", "--max-seconds", "0:03"])
+        assert time.monotonic() - started < 20
+    answer = json.loads(capsys.readouterr().out)
+    assert (status, answer["answer"], answer["stop"]) == (1, None, "time limit")
+    assert answer["limits"]["max_seconds"] == 3
 
 
 def test_a_cost_limit_without_a_price_is_refused_before_anything_is_sent(

@@ -56,9 +56,9 @@ def test_a_track_that_is_not_there_is_one_sentence(
     assert "sound tracks" in capsys.readouterr().err
 
 
-def test_a_run_from_before_tracks_could_be_chosen_loads_as_the_same_run() -> None:
+def test_a_run_from_before_streams_could_be_chosen_loads_as_the_same_run() -> None:
     old = json.loads(to_json(RUN))
-    del old["question"]["audio_track"]
+    del old["question"]["audio_track"], old["question"]["picture_stream"]
     assert from_json(json.dumps(old)) == RUN
     other = replace(RUN, question=replace(RUN.question, audio_track=2))
     assert thread_id(RUN) != thread_id(other)

@@ -2,12 +2,16 @@
 
 import io
 
+import pytest
 from rich.console import Console
 
 from agent.console import Narrator, index_progress, print_answer, usage_text
+from agent.policy import PolicyOptions
+from agent.terminal import Screen
 from agent.trajectory import (
     Answer,
     Calls,
+    Evidence,
     Limits,
     Malformed,
     Question,
@@ -76,6 +80,30 @@ def test_i_cant_tell_claims_nothing_and_says_what_was_not_established() -> None:
 
 
 def test_what_was_not_measured_is_said_to_be_so() -> None:
-    text = usage_text(Trajectory(Question("v", "q"), FACTS, "lite", Limits(max_turns=4, max_tokens=None)))
-    assert "tokens not measured" in text
-    assert "turns 0 of 4" in text
+    played = Trajectory(Question("v", "q"), FACTS, "http:m@u", Limits(max_turns=4), setup=PolicyOptions().setup("text"))
+    assert "tokens not measured" in usage_text(played)
+    assert "turns 0 of 4" in usage_text(played)
+
+
+def test_tokens_are_not_spoken_of_where_no_model_reads_any() -> None:
+    assert "token" not in usage_text(Trajectory(Question("v", "q"), FACTS, "lite", Limits(max_turns=4)))
+
+
+@pytest.mark.parametrize("width", [50, 60, 120])
+def test_a_terminal_gets_its_words_unbroken_and_the_answer_apart(width: int) -> None:
+    text = "An unlucky bird sits on a branch above the slightly overweight bunny and sings the whole morning long"
+    evidence = Evidence(75.0, 81.5, ("t1c1",), quote=text, source="screen text")
+    played = Trajectory(Question("v", "q"), FACTS, "lite", steps=(Step(Turn("", Answer(text, evidence=(evidence,)))),))
+    screen = Screen(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
+    print_answer(played, screen)
+    lines = written(screen)
+    assert lines[0] == ""
+    assert max(map(len, lines)) <= width
+    assert {word for line in lines for word in line.split()} >= set(text.split()[1:-1])
+    assert "01:15.0-01:21.5 screen text" in " ".join(lines)
+
+
+def test_what_is_one_line_stays_one_where_it_is_piped() -> None:
+    screen = Screen(file=io.StringIO(), width=20)
+    screen.print("one two three four five six seven", soft_wrap=True)
+    assert written(screen) == ["one two three four five six seven"]

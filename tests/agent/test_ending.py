@@ -14,10 +14,12 @@ from agent.ending import run_command
 from agent.policy import PolicyError
 from tools.observation import MissingPartError
 
-COMMANDS = (
-    *(f"evals.{name}" for name in "run score report calibration budget prefix composed composed.fetched".split()),
-    *(f"rl.{name}" for name in "train sft dpo collect verify compare cost attacks dashboard packed_adapter".split()),
-    *(f"rl.small_vlm.{name}" for name in "run build pretrain naming".split()),
+ROOT = Path(__file__).parent.parent.parent
+COMMANDS = sorted(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__main__")
+    for package in ("evals", "rl")
+    for path in (ROOT / package).rglob("*.py")
+    if '__name__ == "__main__"' in path.read_text(encoding="utf-8")
 )
 
 
@@ -67,10 +69,19 @@ def test_warnings_of_the_program_reach_stderr_without_what_a_terminal_obeys() ->
 
 
 @pytest.mark.parametrize("module", COMMANDS)
-def test_help_is_printed_by_every_command(module: str) -> None:
-    done = subprocess.run([sys.executable, "-m", module, "--help"], capture_output=True, text=True, timeout=300)
+def test_help_is_printed_by_every_command_before_torch_is_loaded(module: str) -> None:
+    code = (
+        "import runpy, sys\n"
+        f"sys.argv = ['x', '--help']\n"
+        "try:\n"
+        f"    runpy.run_module({module!r}, run_name='__main__', alter_sys=True)\n"
+        "finally:\n"
+        "    print('torch is loaded' if 'torch' in sys.modules else '')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stderr) == (0, "")
     assert module in done.stdout
+    assert "torch is loaded" not in done.stdout
 
 
 @pytest.mark.parametrize("module", ["rl.sft", "rl.dpo", "rl.small_vlm.run", "evals.score", "evals.report"])

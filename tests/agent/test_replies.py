@@ -95,6 +95,18 @@ def test_common_ways_of_writing_a_call_are_understood(text: str) -> None:
         # https://github.com/tashfeenahmed/freellmapi/pull/291
         '<function=zoom>{"seconds": 3}</function>',
         '<function=zoom={"seconds": 3}</function>',
+        '[TOOL_CALLS]zoom[ARGS]{"seconds": 3}',
+        "<|tool_calls_section_begin|><|tool_call_begin|>functions.zoom:0<|tool_call_argument_begin|>"
+        '{"seconds": 3}<|tool_call_end|><|tool_calls_section_end|>',
+        "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>zoom\n```json\n"
+        '{"seconds": 3}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>',
+        '<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>zoom<｜tool▁sep｜>{"seconds": 3}<｜tool▁call▁end｜>',
+        '<|channel|>commentary to=functions.zoom <|constrain|>json<|message|>{"seconds": 3}<|call|>',
+        "<|python_tag|>[zoom(seconds=3)]<|eom_id|>",
+        "[zoom(seconds=3)]",
+        "```tool_code\nzoom(seconds=3)\n```",
+        "zoom(seconds=3)",
+        'I look closer.\n[TOOL_CALLS][{"name": "zoom", "arguments": {"seconds": 3}}]',
         '[TOOL_CALLS][{"name": "zoom", "arguments": {"seconds": 3}}]',
         '<|python_tag|>{"name": "zoom", "parameters": {"seconds": 3}}<|eom_id|>',
     ],
@@ -103,6 +115,25 @@ def test_a_text_that_is_nothing_but_a_call_is_one(text: str) -> None:
     got = move(text)
     assert isinstance(got, Calls)
     assert [(call.name, call.arguments) for call in got.calls] == [("zoom", {"seconds": 3})]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<function=zoom>\n<parameter=seconds>\n3\n</parameter>\n</function>",
+        "<tool_call>\n<function=zoom>\n<parameter=seconds>3</parameter>\n</function>\n</tool_call>",
+        "<tool_call>zoom\n<arg_key>seconds</arg_key>\n<arg_value>3</arg_value>\n</tool_call>",
+        '<function_calls><invoke name="zoom"><parameter name="seconds">3</parameter></invoke></function_calls>',
+        '<minimax:tool_call>\n<invoke name="zoom">\n<parameter name="seconds">3</parameter>\n</invoke>\n'
+        "</minimax:tool_call>",
+    ],
+)
+def test_arguments_in_tags_are_read_as_text_which_the_tools_take_for_numbers(text: str) -> None:
+    got = move(text)
+    assert isinstance(got, Calls)
+    assert [(call.name, call.arguments) for call in got.calls] == [("zoom", {"seconds": "3"})]
+    assert isinstance(both := move(text + "\n" + text), Calls)
+    assert len(both.calls) == 2
 
 
 def test_several_bare_calls_on_end_are_several() -> None:
@@ -121,6 +152,13 @@ def test_several_bare_calls_on_end_are_several() -> None:
         '[{"name": "zoom", "arguments": {}}, 3]',
         "[" * 100_000,
         "<function=zoom>later</function>",
+        "<function=zoom><parameter=seconds>3",
+        "<parameter=seconds>" * 20_000,
+        "Rome (Italy)",
+        "zoom(3)",
+        "zoom(seconds=time())",
+        "zoom(" * 50_000,
+        "I would zoom {3}",
     ],
 )
 def test_a_call_beside_other_words_or_without_arguments_is_none(text: str) -> None:
@@ -146,6 +184,30 @@ def test_an_answer_in_the_thinking_counts_where_there_is_no_other() -> None:
     called = move("", reasoning='so:\n<tool_call>{"name": "a"}</tool_call>\n<tool_call>{"name": "b"}</tool_call>')
     assert isinstance(called, Calls)
     assert [call.name for call in called.calls] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[THINK]Oslo? <answer>Oslo</answer>[/THINK]<answer>Rome</answer>",
+        "◁think▷<answer>Oslo</answer>◁/think▷<answer>Rome</answer>",
+        "<thinking>maybe <answer>Oslo</answer></thinking>\n<answer>Rome</answer>",
+        "<seed:think>Oslo</seed:think><answer>Rome</answer>",
+        "<Think>no <answer>Oslo</answer></Think><ANSWER>Rome</ANSWER>",
+        "<answer >Rome</answer >",
+        "<answer>Rome</answer>\n<answer> Rome </answer>",
+        '{"answer": "Rome"}',
+        '```json\n{"answer": "Rome", "confidence": 0.5}\n```',
+    ],
+)
+def test_an_answer_between_tags_of_another_family_is_one(text: str) -> None:
+    got = move(text)
+    assert isinstance(got, Answer)
+    assert got.text == "Rome"
+
+
+def test_what_an_answer_quotes_is_no_thought() -> None:
+    assert answered("the sign says [THINK] twice").text == "the sign says [THINK] twice"
 
 
 def test_an_answer_that_was_only_thought_of_is_none() -> None:
@@ -337,3 +399,76 @@ def test_reading_never_raises_and_the_turn_can_be_saved(text: str, is_cut: bool)
         turn = as_turn(Reply(text, is_cut=is_cut), Usage(), start)
         saved = Trajectory(start.question, FACTS, steps=(Step(turn),))
         assert from_json(to_json(saved)) == saved
+
+
+SHOWN = replace(
+    OPEN,
+    steps=(
+        Step(
+            Turn("", Calls((ToolCall("t1c1", "zoom", {}),))),
+            (Result("t1c1", Observation("", (FrameRef(3.0, 360, 640), FrameRef(9.0, 360, 640)))),),
+        ),
+    ),
+)
+
+
+def test_each_claim_of_an_answer_has_its_own_evidence_which_is_the_answers_too() -> None:
+    claims = [
+        {"claim": "a man waves", "start": 2, "stop": 4, "calls": ["t1c1"]},
+        {"statement": "a dog barks", "evidence": [{"start": 8, "stop": 10, "calls": ["t1c1"]}]},
+    ]
+    got = answered(json.dumps({"answer": "a man waves, a dog barks", "claims": claims}), SHOWN)
+    assert [claim.text for claim in got.claims] == ["a man waves", "a dog barks"]
+    assert [[e.frames[0].seconds for e in claim.evidence] for claim in got.claims] == [[3.0], [9.0]]
+    assert got.evidence == (*got.claims[0].evidence, *got.claims[1].evidence)
+    run = replace(SHOWN, steps=(*SHOWN.steps, Step(Turn("", got))))
+    assert from_json(to_json(run)) == run
+
+
+@pytest.mark.parametrize(
+    "claims", [None, "two", {"claim": "x"}, [1, "x", {}, {"claim": ""}, {"claim": "x", "start": "?"}]]
+)
+def test_claims_that_do_not_fit_cost_no_answer(claims: object) -> None:
+    assert answered(json.dumps({"answer": "a dog", "claims": claims})) == Answer("a dog")
+
+
+def test_a_step_and_a_prediction_may_rest_on_several_things() -> None:
+    evidence = [{"start": 2, "stop": 4, "calls": ["t1c1"]}, {"start": 8, "stop": 10, "calls": ["t1c1"]}, {"start": "?"}]
+    steps = [{"event": "he waves", "evidence": evidence}]
+    (link,) = answered(json.dumps({"summary": "so", "steps": steps}), replace(SHOWN, question=EXPLAIN.question)).chain
+    assert [item.start_seconds for item in link.evidence] == [2, 8]
+
+
+@pytest.mark.parametrize(
+    ("policy", "box", "wanted"),
+    [
+        ("http:any@url", {"box": [0.1, 0.2, 0.5, 0.6]}, (0.1, 0.2, 0.5, 0.6)),
+        ("http:any@url", {"bbox": [0.1, 0.2, 0.5, 1.02]}, (0.1, 0.2, 0.5, 1.0)),
+        # pixels of the picture it was sent, 640x360
+        ("http:Qwen2.5-VL-7B-Instruct@url", {"bbox_2d": [64, 72, 320, 216]}, (0.1, 0.2, 0.5, 0.6)),
+        ("transformers:Qwen/Qwen3-VL-8B-Instruct", {"bbox_2d": [100, 200, 500, 600]}, (0.1, 0.2, 0.5, 0.6)),
+        ("http:internvl3@url", {"box": [100, 200, 500, 600]}, (0.1, 0.2, 0.5, 0.6)),
+        # top before left
+        ("http:gemini-3-flash@google", {"box_2d": [200, 100, 600, 500]}, (0.1, 0.2, 0.5, 0.6)),
+        ("http:any@url", {"box": [64, 72, 320, 216]}, None),
+        ("http:any@url", {"box": [0.5, 0.2, 0.5, 0.6]}, None),
+        ("http:any@url", {"box": [0.1, 0.2, 0.5]}, None),
+        ("http:any@url", {"box": "left"}, None),
+        ("http:any@url", {"box": [0.1, 0.2, 0.5, float("inf")]}, None),
+    ],
+)
+def test_a_box_is_read_on_the_scale_of_its_family_and_is_none_where_that_is_not_known(
+    policy: str, box: dict[str, object], wanted: tuple[float, ...] | None
+) -> None:
+    text = json.dumps({"answer": "a dog", "evidence": [{"start": 3, "stop": 3, "calls": ["t1c1"], **box}]})
+    (item,) = answered(text, replace(SHOWN, policy=policy)).evidence
+    assert item.box == (None if wanted is None else pytest.approx(wanted))
+    assert ("scale that is not known" in item.note) is (box == {"box": [64, 72, 320, 216]})
+
+
+def test_a_box_in_pixels_of_a_close_up_is_put_into_the_whole_frame() -> None:
+    close = FrameRef(3.0, 180, 320, (0.5, 0.5, 1.0, 1.0))
+    seen = replace(SHOWN.steps[0], results=(Result("t1c1", Observation("", (close,))),))
+    text = json.dumps({"answer": "x", "evidence": [{"start": 3, "stop": 3, "bbox_2d": [0, 0, 160, 90]}]})
+    (item,) = answered(text, replace(SHOWN, steps=(seen,), policy="http:qwen2.5-vl@url")).evidence
+    assert item.box == (0.5, 0.5, 0.75, 0.75)

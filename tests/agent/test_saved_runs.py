@@ -8,7 +8,22 @@ from typing import Any
 
 import pytest
 
-from agent.trajectory import MOST_TURNS, Limits, Question, from_json, load, to_json
+from agent.replay import replayed
+from agent.trajectory import (
+    MOST_TURNS,
+    Limits,
+    Malformed,
+    Question,
+    Trajectory,
+    Turn,
+    VideoFacts,
+    from_json,
+    load,
+    to_json,
+)
+from agent.transition import step
+from tests.drawn import write_drawn
+from tools.toolbox import open_toolbox
 
 SAVED = Path(__file__).with_name("saved_run_version_1.json")
 """As it was written before observations and videos had gaps, and answers `cannot_tell`."""
@@ -142,6 +157,17 @@ def test_an_option_must_be_one_of_the_question() -> None:
             from_json(json.dumps(run))
     answer(run)["option"] = 1
     assert from_json(json.dumps(run)).answer is not None
+
+
+def test_a_replay_ends_where_the_record_does_whatever_its_limits(tmp_path: Path) -> None:
+    allowed = Limits(max_turns=MOST_TURNS, max_malformed=MOST_TURNS)
+    with open_toolbox(write_drawn(tmp_path / "clip.mp4"), encoder="hashing", cache=tmp_path / "cache") as toolbox:
+        facts = VideoFacts(toolbox.video.content_hash, 6.0, 640, 360)
+        recorded = Trajectory(Question("clip.mp4", "What?"), facts, limits=allowed)
+        recorded = step(recorded, Turn("", Malformed("?", "no closing tag")), toolbox)
+        again = replayed(recorded, toolbox)
+    assert len(again.steps) <= len(recorded.steps) + 2
+    assert again.limits == allowed
 
 
 def test_limits_and_questions_are_finite() -> None:

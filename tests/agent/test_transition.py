@@ -36,7 +36,7 @@ class DrawnTools:
     def call(self, name: str, arguments: dict[str, Any]) -> Observation:
         self.ran.append(name)
         if name == "miss":
-            raise ToolError("need 0 <= start < stop <= 60, got [70, 80)")
+            raise ToolError(f"need 0 <= start < stop <= 60, got {arguments.get('said', '[70, 80)')}")
         if name == "bug":
             raise ZeroDivisionError("ours")
         if name == "meet":
@@ -76,6 +76,14 @@ def test_the_models_mistake_is_text_it_reads_next() -> None:
     assert after.stop is None
     assert after.results[0].observation.is_error
     assert "got [70, 80)" in after.results[0].observation.text
+
+
+def test_what_a_tool_quotes_of_an_endless_mistake_is_cut() -> None:
+    after = step(start(), calls(("miss", {"said": "x" * 100_000})), DrawnTools())
+    (result,) = after.results
+    assert result.observation.text.startswith("need 0 <= start < stop <= 60, got xxx")
+    assert result.observation.text.endswith("x… (100034 letters)")
+    assert len(result.observation.text) < 2100
 
 
 def test_our_bug_is_raised() -> None:

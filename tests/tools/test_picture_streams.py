@@ -1,6 +1,5 @@
 """Files with several streams of pictures: which one is shown, what is said of the others, how one is chosen."""
 
-import json
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 from av.stream import Disposition
 
 from agent.cli import main
-from agent.trajectory import Question, Trajectory, VideoFacts, load, to_json
+from agent.trajectory import load
 from tools.toolbox import open_toolbox
 from tools.video import Video, VideoError
 
@@ -71,7 +70,6 @@ def test_every_stream_can_be_chosen_and_is_named(tmp_path: Path, name: str, code
     for number, colour in ((None, RED), (1, RED), (2, GREEN), (3, BLUE)):
         with Video(clip, stream=number) as video:
             assert colour_of(video) == colour
-            assert video.info.picture_stream == number
             assert [frame.seconds for frame in video.read([0.1, 1.9])] == pytest.approx([0.0, 1.8], abs=0.002)
             (note,) = video.info.notes
             assert f"stream {number or 1} (" in note
@@ -108,7 +106,7 @@ def test_the_tools_of_one_stream_keep_nothing_for_those_of_another(tmp_path: Pat
     clip = write_streams(tmp_path / "c.mkv", (RED, SMALL, DEFAULT), (GREEN, LARGE, NONE))
     for number, colour, size in ((None, "red", "160x96"), (2, "green", "320x192"), (1, "red", "160x96")):
         with open_toolbox(clip, encoder="hashing", cache=tmp_path / "cache", picture_stream=number) as toolbox:
-            toolbox.index.wait()
+            toolbox.index.wait_tiled()
             assert f"picture: {size}" in toolbox.call("overview", {}).text
             assert colour in toolbox.call("caption", {}).text
 
@@ -125,14 +123,7 @@ def test_a_chosen_stream_is_asked_indexed_and_replayed(
         main([*asked, "--policy", "lite", "--save", str(saved)]) == 3
     )  # lite tells of the colour, and sees no picture
     assert "mostly green" in capsys.readouterr().err
-    assert load(saved).facts.picture_stream == 2
+    assert load(saved).question.picture_stream == 2
     assert main(["replay", str(saved), *fast]) == 0
     assert main(["ask", str(clip), "Which colour?", "--video", "7", *fast]) == 2
     assert "has picture streams 1 to 2, not 7" in capsys.readouterr().err
-
-
-def test_a_run_that_was_saved_without_a_stream_has_the_main_one(tmp_path: Path) -> None:
-    saved = json.loads(to_json(Trajectory(Question("v", "q"), VideoFacts("h", 1.0, 64, 36))))
-    del saved["facts"]["picture_stream"]
-    (tmp_path / "old.json").write_text(json.dumps(saved), encoding="utf-8")
-    assert load(tmp_path / "old.json").facts.picture_stream is None

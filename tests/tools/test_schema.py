@@ -77,6 +77,17 @@ def test_what_does_not_fit_is_said_with_the_arguments_that_exist(arguments: dict
     assert "size='small'" in str(caught.value)
 
 
+def test_a_misfit_that_is_endless_or_endlessly_deep_is_said_in_few_letters() -> None:
+    deep: object = 0.0
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(ToolError, match="nested too deep"):
+        validate(describe(peek), {"seconds": 1, "size": deep})
+    with pytest.raises(ToolError, match="peek") as caught:
+        validate(describe(peek), {"x" * 100_000: "y" * 100_000} | {f"z{n}": n for n in range(1000)})
+    assert len(str(caught.value)) < 3000
+
+
 BOX = (0.0, 0.0, 0.5, 0.5)
 
 

@@ -1,12 +1,15 @@
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from tests.drawn_clips import draw_clip, page
-from tools.sound import SAMPLE_RATE, audio_blocks, quietest
+from tools.made_video import MadeVideo
+from tools.sound import SAMPLE_RATE, Sound, audio_blocks, quietest
 from tools.video import Video
 
 
@@ -71,3 +74,19 @@ def test_the_quietest_place_is_found() -> None:
     sound = np.ones(SAMPLE_RATE * 2, np.float32)
     sound[20_000:25_000] = 0
     assert 20_000 < quietest(sound) < 25_000
+
+
+def test_encrypted_sound_is_not_heard_as_noise(tmp_path: Path) -> None:
+    path = tmp_path / "locked.mp4"
+    keys = {"encryption_scheme": "cenc-aes-ctr", "encryption_key": "1" * 32, "encryption_kid": "0" * 32}
+    with av.open(str(path), "w", container_options=keys) as container:
+        stream = container.add_stream("libopus", rate=48_000, layout="mono")
+        for number in range(100):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 960), np.float32), format="flt", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = 48_000, 960 * number, Fraction(1, 48_000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    pictures = MadeVideo(lambda _: page(size=(64, 64)), name=str(path), content_hash="", seconds=2, fps=1)
+    sound = Sound(pictures)
+    assert list(sound.blocks()) == []
+    assert sound.gaps == ("2.0 s of the sound are damaged or encrypted and could not be heard",)

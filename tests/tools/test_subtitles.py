@@ -113,3 +113,12 @@ def test_other_kinds_of_subtitles_are_refused_in_a_sentence(tmp_path: Path, text
     with pytest.raises(ValueError, match=said) as error:
         read_subtitles(tmp_path / "a.srt")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("layer", "value"), [("Layer", "0"), ("Marked", "Marked=0")])
+def test_substation_without_its_styles_is_read(tmp_path: Path, layer: str, value: str) -> None:
+    path = tmp_path / "bare.ass"
+    fields = f"{layer}, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text"
+    said = f"Dialogue: {value},0:00:01.00,0:00:02.00,Default,,0,0,0,,Hello,\\Nyou"
+    path.write_text(f"[Script Info]\nTitle: x\n\n[Events]\nFormat: {fields}\n{said}\n")
+    assert [line.text for line in read_subtitles(path)] == ["Hello, you"]

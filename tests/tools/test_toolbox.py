@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def toolbox(folder: Path) -> Iterator[Toolbox]:
     with opened(folder) as one:
-        one.index.wait()
+        one.index.wait_tiled()
         yield one
 
 
@@ -96,7 +96,7 @@ def test_the_same_reference_is_the_same_bytes_kept_or_read_by_another(toolbox: T
     first = [toolbox.picture(ref) for ref in refs]
     assert all(toolbox.picture(ref) is jpeg for ref, jpeg in zip(refs, first, strict=True))
     with opened(folder) as another:
-        another.index.wait()
+        another.index.wait_tiled()
         assert [another.picture(ref) for ref in refs] == first
     assert None not in first
     assert len(set(first)) == len(refs)

@@ -6,6 +6,7 @@ The parts carry numbered pictures that go on from part to part, so that the orde
 from collections.abc import Sequence
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -158,6 +159,7 @@ def test_a_broadcast_whose_clock_jumps_ahead_is_joined(tmp_path: Path) -> None:
         assert video.info.duration_seconds == pytest.approx(6.0, abs=0.01)
         assert numbers(video) == list(range(2 * FRAMES))
         assert any("clock" in note for note in video.info.notes)
+        assert not video.info.is_cut_off  # FFmpeg gives the length with the jump
 
 
 @pytest.mark.parametrize("number", [0, 7, 15, 29])
@@ -215,6 +217,28 @@ def test_the_first_picture_stands_in_for_sound_that_begins_before_it(tmp_path: P
         assert any("sound begins before" in note for note in video.info.notes)
 
 
+@pytest.mark.parametrize("ending", ["mkv", "mp4"])
+def test_a_length_of_sound_that_its_bytes_cannot_fill_is_not_believed(tmp_path: Path, ending: str) -> None:
+    """400 packets of a few bytes say that each of them lasts nine seconds: an hour of sound for three of pictures."""
+    pictures = clips.write_clip(tmp_path / f"3s.{ending}", frames=FRAMES, fps=FPS)
+    path = tmp_path / f"hour.{ending}"
+    with av.open(str(pictures)) as source, av.open(str(path), "w") as container:
+        shown = container.add_stream_from_template(source.streams.video[0])
+        sound = container.add_stream("aac", rate=44100, layout="mono")
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = shown
+                container.mux(packet)
+        for number, packet in enumerate(clips.silence(sound, 400 * 1024 / 44100)):
+            assert packet.time_base is not None
+            packet.pts = packet.dts = round(9 * number / packet.time_base)
+            packet.duration = round(9 / packet.time_base)
+            container.mux(packet)
+    with Video(path) as video:
+        assert video.info.duration_seconds == pytest.approx(3.0, abs=0.01)
+        assert any("longer than its data can fill" in gap for gap in video.info.gaps)
+
+
 @pytest.mark.parametrize(("ending", "codec"), [("ts", "libx264"), ("mpg", "mpeg2video")])
 def test_frames_and_times_are_those_of_ffmpeg_across_a_join(tmp_path: Path, ending: str, codec: str) -> None:
     clip = glue(tmp_path, ending, 3, codec)
@@ -224,12 +248,22 @@ def test_frames_and_times_are_those_of_ffmpeg_across_a_join(tmp_path: Path, endi
         np.testing.assert_allclose(video.timestamps, times, atol=0.0011)
 
 
-@pytest.mark.parametrize("ending", ["mkv", "flv", "mp4"])
-def test_a_recording_that_cannot_be_reached_is_named_as_not_seen(tmp_path: Path, ending: str) -> None:
-    parts = [clips.write_clip(tmp_path / f"{n}.{ending}", frames=FRAMES, fps=FPS, first=n * FRAMES) for n in range(3)]
+@pytest.mark.parametrize(
+    ("ending", "codec"),
+    [
+        *((ending, "libx264") for ending in ("mkv", "flv", "mp4", "mov")),
+        *(("asf", "wmv2"), ("ivf", "libvpx"), ("y4m", "wrapped_avframe")),
+    ],
+)
+def test_a_recording_that_cannot_be_reached_is_named_as_not_seen(tmp_path: Path, ending: str, codec: str) -> None:
+    parts = [
+        clips.write_clip(tmp_path / f"{n}.{ending}", frames=FRAMES, fps=FPS, first=n * FRAMES, codec=codec)
+        for n in range(3)
+    ]
     path = tmp_path / f"glued.{ending}"
     path.write_bytes(b"".join(part.read_bytes() for part in parts))
     with Video(path) as video, Video(parts[0]) as single:
         assert 3 * FRAMES > video.info.frame_count >= FRAMES
         assert any("glued to the end" in gap for gap in video.info.gaps)
+        assert not video.info.is_cut_off
         assert not single.info.gaps

@@ -13,6 +13,7 @@ from tests import clips
 from tools.video import Video, VideoError
 
 SIZE = (640, 360)  # packets large enough that most flipped bytes fall into pictures, as in real files
+FIXED_SPEED = {"deadline": "realtime", "cpu-used": "-8"}
 
 
 def test_a_cut_off_file_answers_from_what_decodes(tmp_path: Path) -> None:
@@ -45,6 +46,14 @@ def test_a_longer_sound_is_not_a_cut_off_video(tmp_path: Path) -> None:
     clip = clips.write_clip(tmp_path / "sound.mkv", frames=60, with_sound=True, sound_seconds=8)
     with Video(clip) as video:
         assert video.info.duration_seconds == pytest.approx(8.0, abs=0.03)
+        assert not video.info.is_cut_off
+
+
+@pytest.mark.parametrize(("ending", "codec"), [("mkv", "libx264"), ("asf", "wmv2"), ("nut", "mpeg4"), ("mp4", "mpeg4")])
+def test_a_file_whose_clock_begins_late_is_not_called_cut_off(tmp_path: Path, ending: str, codec: str) -> None:
+    times = [5000 + 100 * n for n in range(30)]
+    with Video(clips.write_clip(tmp_path / f"late.{ending}", frames=30, codec=codec, times=times)) as video:
+        assert video.info.duration_seconds == pytest.approx(3.0, abs=0.15)
         assert not video.info.is_cut_off
 
 
@@ -84,6 +93,23 @@ def test_frames_after_damage_are_left_out_until_the_next_keyframe(
         assert not numbers & set(range(40, 60))
         with pytest.raises(VideoError, match="cannot be decoded"):
             video.frame_at(45 / 30)
+
+
+def test_no_damaged_picture_of_vp9_is_taken_for_data(tmp_path: Path) -> None:
+    """FFmpeg's own decoder gives all 60 pictures of each file, up to 22 of them wrong, and says nothing."""
+    clip = clips.write_clip(
+        tmp_path / "clip.webm", frames=60, codec="libvpx-vp9", keyframe_every=20, codec_options=FIXED_SPEED
+    )
+    whole, given = clip.read_bytes(), 0
+    for seed in range(4):
+        damaged = tmp_path / f"{seed}.webm"
+        damaged.write_bytes(whole)
+        clips.flip_bytes_of_pictures(damaged, count=3, seed=seed)
+        with Video(damaged) as video:
+            for frame in video.read(video.timestamps.tolist()):
+                assert clips.counter(frame.pixels) == round(frame.seconds * 30)
+                given += 1
+    assert given > 4 * 20
 
 
 def test_damage_to_a_picture_that_nobody_asks_for_and_nobody_needs_costs_nothing(
@@ -133,7 +159,20 @@ def _lying_avi(path: Path) -> None:
     path.write_bytes(bytes(data))
 
 
+ENCRYPTED = {
+    "encryption_scheme": "cenc-aes-ctr",
+    "encryption_key": "00112233445566778899aabbccddeeff",
+    "encryption_kid": "0" * 32,
+}
+
+
+def _encrypted(path: Path) -> None:
+    """A decoder of AV1 takes some of the noise for pictures."""
+    clips.write_clip(path, frames=30, codec="libsvtav1", codec_options={"preset": "12"}, container_options=ENCRYPTED)
+
+
 BAD_FILES = {
+    "encrypted.mp4": (_encrypted, "are encrypted and need a key"),
     "sound.wav": (_sound_file, "sound but no video"),
     "cover.mp4": (_cover_only, "sound but no video"),
     "header.mp4": (_header_only, "no frame could be decoded"),
