@@ -178,7 +178,7 @@ def _sides(value: object) -> tuple[float, float, float, float] | None:
     return float(value[0]), float(value[1]), float(value[2]), float(value[3])
 
 
-def _without_misfits(value: object, kind: type[BaseModel]) -> list[object]:
+def _without_misfits(value: object, kind: type[BaseModel]) -> list[BaseModel]:
     """The items of a list that fit their form: a claim that does not costs no answer."""
     fitting = []
     for item in value if isinstance(value, list) else ():

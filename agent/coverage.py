@@ -5,6 +5,7 @@ evenly, but for no more than MOST_FRAME_SECONDS; every other frame (a search hit
 either side, because nothing is known of the time between two search hits. Pure arithmetic over a trajectory.
 """
 
+import heapq
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -16,8 +17,8 @@ from agent.trajectory import Result, ToolCall, Trajectory
 SWEEPS = frozenset({"overview", "select_frames", "caption"})
 """Tools that spread their frames evenly over a window."""
 
-SHOWING = SWEEPS | {"zoom"}
-"""Tools that do nothing but show."""
+COMPARING = frozenset({"search_frames", "list_shots", "find_changes"})
+"""Tools that go through the pictures of a window themselves."""
 
 READING = frozenset({"search_text", "read_text"})
 HEARING = frozenset({"read_speech", "search_speech"})
@@ -86,6 +87,21 @@ class Coverage:
         return self._share(look for look in self.looked if look.spacing_seconds <= CLOSE_SPACING_SECONDS)
 
     @property
+    def indexed_share(self) -> float:
+        """Share of the duration that was searched by picture, 0..1."""
+        return self._share(self.indexed)
+
+    @property
+    def read_share(self) -> float:
+        """Share of the duration that was read for text, 0..1."""
+        return self._share(self.read)
+
+    @property
+    def heard_share(self) -> float:
+        """Share of the duration that was listened to, 0..1."""
+        return self._share(self.heard)
+
+    @property
     def unseen_share(self) -> float:
         """Share of the duration that nothing was asked of, 0..1."""
         return max(0.0, 1.0 - self.looked_share - self._share(self.searched))
@@ -94,13 +110,13 @@ class Coverage:
     def sentence(self) -> str:
         """The coverage in a few plain sentences."""
         ways = [
-            f"{done} {percent(self._share(spans))}."
-            for done, spans in (
-                ("Searched by picture:", self.indexed),
-                ("Read for text:", self.read),
-                ("Heard:", self.heard),
+            f"{done} {percent(share)}."
+            for done, share in (
+                ("Searched by picture:", self.indexed_share),
+                ("Read for text:", self.read_share),
+                ("Heard:", self.heard_share),
             )
-            if spans
+            if share
         ]
         if not self.looked and not ways:
             return " ".join(("Nothing of the video was looked at or searched.", *self.unfinished))
@@ -114,7 +130,9 @@ class Coverage:
         shares = {
             "looked_share": self.looked_share,
             "close_share": self.close_share,
-            **{f"{name}_share": self._share(getattr(self, name)) for name in ("indexed", "read", "heard")},
+            "indexed_share": self.indexed_share,
+            "read_share": self.read_share,
+            "heard_share": self.heard_share,
         }
         searched = [asdict(span) for span in self.searched]
         return asdict(self) | {"searched": searched} | shares | {"sentence": self.sentence}
@@ -186,11 +204,11 @@ def window_of(looks: Sequence[Look]) -> tuple[Span, ...]:
 def searched_of(call: ToolCall, result: Result, duration_seconds: float) -> tuple[Span, ...]:
     """What one call searched: of the window that was asked for, as much as it says that it covered.
 
-    None for calls whose frames say all.
+    None for tools that do nothing but show, and for those that nobody knows.
     """
     window = asked_window(call, duration_seconds)
     covered = result.observation.covered
-    if window is None or (result.observation.frames and call.name in SHOWING):
+    if window is None or (covered is None and call.name not in COMPARING | READING | HEARING):
         return ()
     if covered is None:
         return (window,)
@@ -234,12 +252,18 @@ def _sweep(times: Sequence[float], duration_seconds: float) -> tuple[Look, ...]:
 def _finest(looks: Sequence[Look]) -> tuple[Look, ...]:
     """The union, each piece with the finest spacing of the looks over it; equal neighbours joined."""
     edges = sorted({edge for look in looks for edge in (look.start_seconds, look.stop_seconds)})
+    waiting = sorted(looks, key=lambda look: look.start_seconds, reverse=True)
+    going: list[tuple[float, float]] = []  # (spacing, stop) of those that have begun, the finest first
     pieces: list[Look] = []
     for start, stop in pairwise(edges):
-        spacings = [k.spacing_seconds for k in looks if k.start_seconds <= start and stop <= k.stop_seconds]
-        if not spacings:
+        while waiting and waiting[-1].start_seconds <= start:
+            begun = waiting.pop()
+            heapq.heappush(going, (begun.spacing_seconds, begun.stop_seconds))
+        while going and going[0][1] <= start:
+            heapq.heappop(going)
+        if not going:
             continue
-        piece = Look(start, stop, min(spacings))
+        piece = Look(start, stop, going[0][0])
         if pieces and pieces[-1].stop_seconds == start and _same_spacing(pieces[-1], piece):
             piece = Look(pieces.pop().start_seconds, stop, piece.spacing_seconds)
         pieces.append(piece)

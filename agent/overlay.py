@@ -34,12 +34,12 @@ def boxes_on(
     found = {finding.box for finding in same_time}
     # an exhibit may name a place itself, as a model does
     pointed = [item for item in dict.fromkeys(cited) if item.box not in (None, *found) and _shows(item, ref.seconds)]
-    drawn = [(item.box, "evidence", item.quote, True) for item in pointed]
+    drawn: list[tuple[Box | None, str, str, bool]] = [(item.box, "evidence", item.quote, True) for item in pointed]
     drawn += [(f.box, f.kind, f.text, any(quotes(item, f) for item in cited)) for f in same_time]
-    placed = [(inside, *rest) for box, *rest in drawn if (inside := _within(box, ref.box)) is not None]
+    placed = [(inside, one) for one in drawn if (inside := _within(one[0], ref.box)) is not None]
     boxes = tuple(
-        BoxView(number, *_scaled(inside, picture), kind, label, is_cited)
-        for number, (inside, kind, label, is_cited) in enumerate(placed[:_MOST_BOXES], start=1)
+        BoxView(number, *_scaled(inside, picture), *one[1:])
+        for number, (inside, one) in enumerate(placed[:_MOST_BOXES], start=1)
     )
     return boxes, len(placed) - len(boxes)
 

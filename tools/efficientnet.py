@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 SIDE = 224
-"""Pictures are SIDE x SIDE."""
+"""Pictures are SIDE x SIDE; others work, smaller ones in less time."""
 _EPSILON = 1e-3
 _BLOCKS = (  # (kernel, stride, expansion, channels out, repeats)
     (3, 1, 1, 16, 1),
@@ -25,7 +25,7 @@ _BLOCKS = (  # (kernel, stride, expansion, channels out, repeats)
 
 
 class EfficientNetLite0(nn.Module):
-    """(N, 3, 224, 224) RGB, uint8 values in any float format -> (N, 1000) logits."""
+    """(N, 3, side, side) RGB, uint8 values in any float format -> (N, 1000) logits; trained on sides of 224."""
 
     def __init__(self) -> None:
         super().__init__()

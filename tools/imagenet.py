@@ -28,14 +28,14 @@ class ImagenetClassifier:
         network = load(packaged.find(*_WEIGHTS, "encoder")).to(best_device())
         self._network = in_fastest_format(network)
 
-    def probabilities(self, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
-        """(N, 1000) float32, rows sum to 1, for RGB pictures of any size."""
-        rows = in_threads(self._probabilities, chunks(pixels, _BATCH))
+    def probabilities(self, pixels: Sequence[Pixels], side: int = SIDE) -> NDArray[np.float32]:
+        """(N, 1000) float32, rows sum to 1, for RGB pictures of any size, looked at as squares of `side` pixels."""
+        rows = in_threads(lambda chunk: self._probabilities(chunk, side), chunks(pixels, _BATCH))
         return np.concatenate([np.empty((0, _CLASSES), np.float32), *rows])
 
-    def _probabilities(self, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
+    def _probabilities(self, pixels: Sequence[Pixels], side: int) -> NDArray[np.float32]:
         weight = self._network.classifier.weight
         with torch.inference_mode():
-            batch = square_batch(pixels, SIDE).to(weight.device, weight.dtype, memory_format=torch.channels_last)
+            batch = square_batch(pixels, side).to(weight.device, weight.dtype, memory_format=torch.channels_last)
             rows: NDArray[np.float32] = self._network(batch).float().softmax(-1).cpu().numpy()
         return rows

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.encoders import Encoder
+from tools.encoders import Encoder, TileEncoder
 from tools.footage import Footage
 from tools.index_files import THUMB_SHAPE, Batch
 from tools.sampling import TILES, crop, pixel_box, thin_times
@@ -168,6 +168,8 @@ def tile_count(encoder: Encoder) -> int:
 
 def tile_vectors(encoder: Encoder, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
     """(N, T, D) unit: the quarters and ninths of each picture."""
+    if isinstance(encoder, TileEncoder):
+        return encoder.encode_tiles(pixels)
     pictures = [crop(picture, tile) for picture in pixels for tile in TILES[1:]]
     return encoder.encode_images(pictures).reshape(len(pixels), len(TILES) - 1, encoder.dim)
 
