@@ -164,10 +164,10 @@ def test_a_caption_that_comes_again_between_sparse_readings_is_two_spans(tmp_pat
 
 def test_a_reading_holds_until_the_picture_changes() -> None:
     # it changes each second and then stays from 4 s on; read at 0, 2 and 4 s
-    assert read_parts([0, 1, 2, 3, 4], [0, 2, 4], 0.0, 60.0) is None
+    assert read_parts([(0.0, 1.0), (2.0, 3.0), (4.0, 60.0)], 0.0, 60.0) is None
     # nobody read it between 1 and 10 s
-    assert read_parts([float(t) for t in range(20)], [0.0, 10.0], 0.0, 20.0) == ((0.0, 1.0), (10.0, 11.0))
-    assert read_parts([0.0, 5.0], [0.0], 2.0, 9.0) == ((2.0, 5.0),)
+    assert read_parts([(0.0, 1.0), (10.0, 11.0)], 0.0, 20.0) == ((0.0, 1.0), (10.0, 11.0))
+    assert read_parts([(0.0, 5.0)], 2.0, 9.0) == ((2.0, 5.0),)
 
 
 @needs_ocr
