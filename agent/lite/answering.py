@@ -51,7 +51,8 @@ def _seen(case: Case) -> list[Wanted]:
 
 def _closer(case: Case) -> list[Wanted]:
     """Parts of the picture, enlarged: those with a colour that the question names, else all."""
-    if case.reading.senses[0] != "text" or not called(case.trajectory, "search_text"):
+    is_asked = case.reading.senses[0] == "text" and case.reading.is_sense_named
+    if not is_asked or not called(case.trajectory, "search_text"):
         return []
     ranked = ranked_pieces(case)
     if ranked and ranking.confidence(case.reading, ranked) >= _SURE_ENOUGH:

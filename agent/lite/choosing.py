@@ -97,8 +97,8 @@ def option_features(case: Case) -> list[dict[str, float]]:
         "fact": _by_fact(case),
         "place": _by_place(case),
     }
-    kind = "numbers" if _are_numbers(case.options) else case.reading.wants
-    kind = case.reading.senses[0] if kind == "thing" else kind
+    kind: str = case.reading.wants if case.reading.wants != "thing" else case.reading.senses[0]
+    kind = "numbers" if _are_numbers(case.options) else kind
     return [
         {f"option {name}": values[i] for name, values in sources.items()}
         | {f"option {kind} {name}": values[i] for name, values in sources.items()}

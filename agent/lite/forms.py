@@ -98,7 +98,7 @@ def _ends(numbers: str) -> tuple[str, str]:
 
 def _runs(text: str) -> Iterator[Piece]:
     """Words in a row: capitalised ones as names, ones without function words as phrases."""
-    for form, fits in (("name", is_capitalised), ("phrase", _carries_meaning)):
+    for form, fits in (("name", is_capitalised), ("phrase", carries_meaning)):
         run: list[re.Match[str]] = []
         for token in [*_TOKEN.finditer(text), None]:
             apart = token is None or (run and text[run[-1].end() : token.start()].strip())
@@ -120,8 +120,9 @@ def _parts(length: int) -> list[tuple[int, int]]:
 
 def is_capitalised(word: str) -> bool:
     """True for a word that may be part of a name."""
-    return word[0].isupper() and _carries_meaning(word)
+    return word[0].isupper() and carries_meaning(word)
 
 
-def _carries_meaning(word: str) -> bool:
+def carries_meaning(word: str) -> bool:
+    """False for function words, contracted ones such as "I'm" among them."""
     return _CONTRACTED.split(word.casefold())[0] not in STOP_WORDS

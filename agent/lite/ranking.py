@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from importlib.resources import files
 
-from agent.lite.forms import Piece, is_capitalised, pieces
+from agent.lite.forms import Piece, carries_meaning, is_capitalised, pieces
 from agent.lite.lines import Line, Similarity, rarities
 from agent.lite.reading import Reading, asked_number_count
 from agent.lite.words import plain, stem, words
@@ -56,6 +56,8 @@ class Ranked:
     """Of being the answer, if one of the pieces is; they sum to 1."""
     connection: float
     """How much the question has to do with its line and those beside it."""
+    score: float
+    """The weighted sum of its features: where there is little to choose from, even a poor piece is the likeliest."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +86,9 @@ def rank(
     scored.sort(key=lambda pair: -pair[0])
     powers = [math.exp(value - scored[0][0]) for value, _ in scored]
     found: dict[str, Ranked] = {}
-    for power, (_, candidate) in zip(powers, scored, strict=True):
+    for power, (value, candidate) in zip(powers, scored, strict=True):
         known = found.setdefault(
-            plain(candidate.text), Ranked(candidate.text, candidate.line, 0.0, connection(candidate))
+            plain(candidate.text), Ranked(candidate.text, candidate.line, 0.0, connection(candidate), value)
         )
         found[plain(candidate.text)] = replace(known, probability=known.probability + power / sum(powers))
     return sorted(found.values(), key=lambda item: -item.probability)
@@ -100,17 +102,21 @@ def score(features: Mapping[str, float]) -> float:
 
 def confidence(reading: Reading, ranked: Sequence[Ranked]) -> float:
     """How likely the first of them is right, 0..1, as it was on questions that nothing was fitted on."""
-    weights, signs = _weights()["confidence"], signs_of(reading, ranked[0].probability, ranked[0].connection)
+    weights, signs = (
+        _weights()["confidence"],
+        signs_of(reading, ranked[0].probability, ranked[0].connection, ranked[0].score),
+    )
     return 1 / (1 + math.exp(-sum(weights.get(name, 0.0) * value for name, value in signs.items())))
 
 
-def signs_of(reading: Reading, probability: float, connection: float) -> dict[str, float]:
+def signs_of(reading: Reading, probability: float, connection: float, score: float) -> dict[str, float]:
     """What tells how likely the first piece is right."""
     share = min(0.999, max(0.001, probability))
     group = group_of(reading)
     return {
         group: 1.0,
         f"{group} odds": math.log(share / (1 - share)),
+        f"{group} score": score / 10,
         "connection": min(1.0, connection),
         "named sense": float(reading.is_sense_named),
         "may be seen": float(reading.senses[0] == "picture"),
@@ -172,8 +178,9 @@ def candidates(
             features["kind" if reading.wants not in _KINDS else f"like a {reading.wants}"] = kinds.get(piece.text, 0.0)
             used = {name: value for name, value in features.items() if value}
             block = used | {f"{group} {name}": value for name, value in used.items()}
-            as_form = {f"{reading.wants} as {piece.form}": 1.0, f"{group} as {piece.form}": 1.0}
-            forms.setdefault(piece.text, {}).update(block | as_form)
+            kind = {f"{reading.wants} as {piece.form}": 1.0, f"{group} as {piece.form}": 1.0}
+            after = {f"{reading.wants} {link}": 1.0 for link in _link_before(line.text[: piece.start])}
+            forms.setdefault(piece.text, {}).update(block | kind | after)
         found += [Candidate(text, line, features) for text, features in forms.items()]
     return found
 
@@ -235,6 +242,12 @@ def _of_piece(reading: Reading, piece: Piece, line: Line, own: float, rarity: Ma
         "cut": float(piece.form == "name" and any(map(is_capitalised, [*before[-1:], *after[:1]]))),
         "end": float(reading.edge is not None and piece.form.startswith(reading.edge)),
     }
+
+
+def _link_before(text: str) -> list[str]:
+    """The function word that leads to a piece, as "at" to a place."""
+    before = words(text)[-1:]
+    return [f"after {word.casefold()}" for word in before if not carries_meaning(word)]
 
 
 def _sense(line: Line) -> str:

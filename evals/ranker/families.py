@@ -488,69 +488,68 @@ def talk(rng: Random) -> Shown:
             rng.choice("first second third fifth tenth twelfth twentieth".split()),
         )
         brand = rng.choice(v.BRANDS)
-        sentence, asks = rng.choice(
-            [
-                (f"The {x} opens on the {day} of {month}.", [(ask(rng, "opening", topic), (f"{day} of {month}",))]),
-                (
-                    f"It took {number} years to plan the {x}.",
-                    [
-                        (
-                            rng.choice(
-                                [
-                                    f"How many years did it take to plan the {x}?",
-                                    "How many years of planning are mentioned?",
-                                ]
-                            ),
-                            (number,),
-                        )
-                    ],
-                ),
-                (f"The {x} cost {amount} euros.", [(ask(rng, "price", topic), (amount, f"{amount} euros"))]),
-                (
-                    f"We built the {x} in {city}, and we are proud of it.",
-                    [
-                        (
-                            rng.choice(
-                                [
-                                    f"Where was the {x} built?",
-                                    f"In which city was the {x} built?",
-                                    f"Which city does she mention for the {x}?",
-                                ]
-                            ),
-                            (city,),
-                        )
-                    ],
-                ),
-                (
-                    f"My friend {who} designed the {x}.",
-                    [(rng.choice([f"Who designed the {x}?", f"Who does he say designed the {x}?"]), (who,))],
-                ),
-                (
-                    f"About {amount} people visit the {x} every year.",
-                    [
-                        (
-                            rng.choice([f"How many people visit the {x}?", f"How many visitors does the {x} have?"]),
-                            (amount,),
-                        )
-                    ],
-                ),
-                (
-                    f"I wrote a program called {brand} for the {x}.",
-                    [
-                        (
-                            rng.choice(
-                                [
-                                    "Which program did he write?",
-                                    f"What is the program for the {x} called?",
-                                    "Which software does the speaker say he made?",
-                                ]
-                            ),
-                            (brand,),
-                        )
-                    ],
-                ),
-            ]
-        )
+        facts: list[tuple[str, list[tuple[str, tuple[str, ...]]]]] = [
+            (f"The {x} opens on the {day} of {month}.", [(ask(rng, "opening", topic), (f"{day} of {month}",))]),
+            (
+                f"It took {number} years to plan the {x}.",
+                [
+                    (
+                        rng.choice(
+                            [
+                                f"How many years did it take to plan the {x}?",
+                                "How many years of planning are mentioned?",
+                            ]
+                        ),
+                        (number,),
+                    )
+                ],
+            ),
+            (f"The {x} cost {amount} euros.", [(ask(rng, "price", topic), (amount, f"{amount} euros"))]),
+            (
+                f"We built the {x} in {city}, and we are proud of it.",
+                [
+                    (
+                        rng.choice(
+                            [
+                                f"Where was the {x} built?",
+                                f"In which city was the {x} built?",
+                                f"Which city does she mention for the {x}?",
+                            ]
+                        ),
+                        (city,),
+                    )
+                ],
+            ),
+            (
+                f"My friend {who} designed the {x}.",
+                [(rng.choice([f"Who designed the {x}?", f"Who does he say designed the {x}?"]), (who,))],
+            ),
+            (
+                f"About {amount} people visit the {x} every year.",
+                [
+                    (
+                        rng.choice([f"How many people visit the {x}?", f"How many visitors does the {x} have?"]),
+                        (amount,),
+                    )
+                ],
+            ),
+            (
+                f"I wrote a program called {brand} for the {x}.",
+                [
+                    (
+                        rng.choice(
+                            [
+                                "Which program did he write?",
+                                f"What is the program for the {x} called?",
+                                "Which software does the speaker say he made?",
+                            ]
+                        ),
+                        (brand,),
+                    )
+                ],
+            ),
+        ]
+        sentence, asks = rng.choice(facts)
         shown.said.append(sentence if rng.random() < 0.8 else sentence.lower())
         shown.asks += [Ask(q, right) for q, right in asks]
     return shown

@@ -10,7 +10,7 @@ confidence only, which is fitted on families that the weights did not see.
 import argparse
 import json
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -85,7 +85,7 @@ def read_options(path: Path) -> tuple[list[Choice], list[str]]:
     ], names
 
 
-def _rows(features: Sequence[dict[str, float]], names: Sequence[str]) -> Floats:
+def _rows(features: Sequence[Mapping[str, float]], names: Sequence[str]) -> Floats:
     places, rows = {name: i for i, name in enumerate(names)}, np.zeros((len(features), len(names)), np.float32)
     for i, row in enumerate(features):
         for name, value in row.items():
@@ -125,8 +125,7 @@ def _some(choice: Choice) -> NDArray[np.int64]:
 
 def _softmax(scores: Floats, starts: NDArray[np.int64], owner: NDArray[np.int64]) -> Floats:
     powers = np.exp(scores - np.maximum.reduceat(scores, starts)[owner])
-    shares: Floats = powers / np.add.reduceat(powers, starts)[owner]
-    return shares
+    return (powers / np.add.reduceat(powers, starts)[owner]).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -137,6 +136,7 @@ class Judged:
     said: str
     share: float
     connection: float
+    score: float
     is_right: bool
 
     @property
@@ -155,7 +155,7 @@ def judge(question: Described, weights: Floats) -> Judged:
     best = max(shares, key=lambda key: shares[key])
     first = max((i for i, key in enumerate(question.keys) if key == best), key=lambda i: float(scores[i]))
     is_right = best in {_key(text) for text in question.made.right}
-    return Judged(question.made, best, shares[best], question.connections[first], is_right)
+    return Judged(question.made, best, shares[best], question.connections[first], float(scores[first]), is_right)
 
 
 def left_out(questions: Sequence[Described], unit: Callable[[Made], str]) -> list[Judged]:
@@ -171,7 +171,7 @@ def left_out(questions: Sequence[Described], unit: Callable[[Made], str]) -> lis
 
 def confidences(judged: Sequence[Judged]) -> dict[str, float]:
     """The weights of a logistic regression from what is known of the first candidates to their being right."""
-    signs = [signs_of(j.made.reading, j.share, j.connection) for j in judged]
+    signs = [signs_of(j.made.reading, j.share, j.connection, j.score) for j in judged]
     names = sorted({name for row in signs for name in row})
     columns, right = _rows(signs, names).astype(float), np.array([j.is_right for j in judged], float)
     weights = np.zeros(len(names))

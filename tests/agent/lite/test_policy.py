@@ -101,8 +101,9 @@ def test_doubtful_text_is_never_an_answer() -> None:
 def test_words_that_have_nothing_to_do_with_the_question_are_given_without_being_sure_of_them() -> None:
     said = tuple(Finding("speech", t, t + 2, text, 0.9) for t, text in ((3.0, "The kettle is on."), (7.0, "Sit down.")))
     ended = played("Who is mentioned in the tax return?", (), Findings(read_speech=said, search_speech=said))
-    assert ended.confidence is not None
-    assert ended.confidence < 0.5
+    assert ended.answer is not None
+    assert ended.answer.confidence is not None
+    assert ended.answer.confidence < 0.5
 
 
 def test_a_yes_or_no_about_the_picture_is_not_made_up() -> None:
