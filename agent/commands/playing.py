@@ -103,7 +103,6 @@ def play(
     from tools.toolbox import open_toolbox
 
     progress, complaints = Screen(stderr=True, quiet=options.quiet), Screen(stderr=True)
-    check_inputs(options.video, options.subtitles)
     question = replace(question, audio_track=options.audio, picture_stream=options.picture_stream)
     limits = Limits(
         options.max_turns,
@@ -112,7 +111,9 @@ def play(
         options.max_seconds,
         max_cost_usd=options.max_cost,
     )
-    policy = open_policy(_spec(options, progress), _asked_options(options))
+    asked = _asked_options(options)
+    check_inputs(options.video, options.subtitles)
+    policy = open_policy(_spec(options, progress), asked)
     if options.samples != 1 and policy.setup is None:
         raise ValueError(f"{policy.spec} answers the same each time: --samples is for language models")
     if options.samples != 1 and question.task != "answer":
