@@ -7,14 +7,15 @@ JSON by the schemas below, or plain words. What can't be read is a Malformed mov
 
 import json
 import re
+from contextlib import suppress
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from agent.boxes import KEYS, GivenBox
 from agent.grounding import Claim, grounded
 from agent.tags import neutral
-from agent.trajectory import Answer, Link, Malformed, Prediction, Question, Trajectory
-from tools.observation import Box
+from agent.trajectory import Answer, Link, Malformed, Prediction, Question, Statement, Trajectory
 from tools.plain_data import loads_json
 
 NOT_SHOWN = "not shown"
@@ -56,8 +57,16 @@ class ClaimSheet(BaseModel):
     calls: list[str] = []
     """Ids of the calls that showed it."""
     quote: str = ""
-    box: tuple[Confidence, Confidence, Confidence, Confidence] | None = None
-    """Left, top, right, bottom, fractions of the picture."""
+    box: GivenBox | None = None
+    """Left, top, right, bottom, on the model's own scale; what is no box is none."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _boxed(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        found = ((key, sides) for key in KEYS if (sides := _sides(value.get(key))) is not None)
+        return value | {"box": next((GivenBox(sides, key) for key, sides in found), None)}
 
     @field_validator("calls", mode="before")
     @classmethod
@@ -71,11 +80,30 @@ class ClaimSheet(BaseModel):
 
     @property
     def claim(self) -> Claim:
-        """The same, as the grounding takes it; a box without an area is none."""
-        box: Box | None = self.box
-        if box is not None and not (box[0] < box[2] and box[1] < box[3]):
-            box = None
-        return Claim(self.start, self.stop, tuple(self.calls), self.quote, box)
+        """The same, as the grounding takes it."""
+        return Claim(self.start, self.stop, tuple(self.calls), self.quote, self.box)
+
+
+class EventSheet(ClaimSheet):
+    """Something said, with one thing it rests on or with several."""
+
+    evidence: list[ClaimSheet] = []
+
+    @field_validator("evidence", mode="before")
+    @classmethod
+    def _usable(cls, value: object) -> object:
+        return _without_misfits(value, ClaimSheet)
+
+    @property
+    def rests_on(self) -> list[Claim]:
+        """All that it rests on."""
+        return [self.claim, *(item.claim for item in self.evidence)]
+
+
+class StatementSheet(EventSheet):
+    """One thing that an answer says."""
+
+    claim_: Annotated[str, Field(min_length=1, validation_alias=AliasChoices("claim", "statement", "text"))]
 
 
 class AnswerSheet(BaseModel):
@@ -88,6 +116,13 @@ class AnswerSheet(BaseModel):
     """With "cannot tell": why."""
     confidence: Confidence | None = None
     evidence: list[ClaimSheet] = []
+    claims: list[StatementSheet] = []
+    """What the answer says, one thing each; what does not fit is left out, and the answer stands."""
+
+    @field_validator("claims", mode="before")
+    @classmethod
+    def _usable(cls, value: object) -> object:
+        return _without_misfits(value, StatementSheet)
 
     @field_validator("because", mode="before")
     @classmethod
@@ -101,7 +136,7 @@ class AnswerSheet(BaseModel):
         return str(value) if is_number else value
 
 
-class StepSheet(ClaimSheet):
+class StepSheet(EventSheet):
     """One step of an explanation."""
 
     event: Annotated[str, Field(min_length=1)]
@@ -118,7 +153,7 @@ class ExplanationSheet(BaseModel):
     steps: Annotated[list[StepSheet], Field(min_length=1)]
 
 
-class PredictionSheet(ClaimSheet):
+class PredictionSheet(EventSheet):
     """One event that may come next."""
 
     event: Annotated[str, Field(min_length=1)]
@@ -132,6 +167,24 @@ class PredictionsSheet(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     predictions: Annotated[list[PredictionSheet], Field(min_length=1)]
+
+
+def _sides(value: object) -> tuple[float, float, float, float] | None:
+    """Four numbers that can be a box; None for anything else."""
+    if not isinstance(value, list | tuple) or len(value) != 4:
+        return None
+    if any(isinstance(side, bool) or not isinstance(side, int | float) or not 0 <= side < 1e6 for side in value):
+        return None
+    return float(value[0]), float(value[1]), float(value[2]), float(value[3])
+
+
+def _without_misfits(value: object, kind: type[BaseModel]) -> list[BaseModel]:
+    """The items of a list that fit their form: a claim that does not costs no answer."""
+    fitting = []
+    for item in value if isinstance(value, list) else ():
+        with suppress(ValidationError):
+            fitting.append(kind.model_validate(item))
+    return fitting
 
 
 def unfenced(text: str) -> str:
@@ -175,17 +228,19 @@ def _read(content: str, trajectory: Trajectory) -> Answer | Malformed:
 
 def _answer(sheet: AnswerSheet, trajectory: Trajectory) -> Answer | Malformed:
     words = sheet.answer.strip()
-    evidence = grounded([item.claim for item in sheet.evidence], trajectory)
+    claims = tuple(Statement(item.claim_.strip(), grounded(item.rests_on, trajectory)) for item in sheet.claims)
+    named = grounded([item.claim for item in sheet.evidence], trajectory)
+    evidence = tuple(dict.fromkeys((*named, *(item for claim in claims for item in claim.evidence))))
     question = trajectory.question
     option = chosen_option(words, question)
     if option is not None:
-        return Answer(question.options[option], option, sheet.confidence, evidence)
+        return Answer(question.options[option], option, sheet.confidence, evidence, claims=claims)
     if says_not_shown(words):
         return Answer(NOT_SHOWN, None, sheet.confidence, evidence, not_shown=True)
     if says_cannot_tell(words):
         return Answer(as_cannot_tell(words, sheet.because), None, None, evidence, cannot_tell=True)
     if not question.options:
-        return Answer(words, None, sheet.confidence, evidence)
+        return Answer(words, None, sheet.confidence, evidence, claims=claims)
     letters = ", ".join(LETTERS[: len(question.options)])
     wanted = f'one of {letters}, "{NOT_SHOWN}" or "{CANNOT_TELL}"'
     return Malformed(words, f"the answer must be {wanted}, got {neutral(words[:80])!r}")
@@ -233,7 +288,7 @@ def _spelled(words: str) -> str:
 
 
 def _explanation(sheet: ExplanationSheet, trajectory: Trajectory) -> Answer:
-    chain = tuple(Link(step.event, step.because, grounded([step.claim], trajectory)) for step in sheet.steps)
+    chain = tuple(Link(step.event, step.because, grounded(step.rests_on, trajectory)) for step in sheet.steps)
     evidence = tuple(dict.fromkeys(item for link in chain for item in link.evidence))
     return Answer(sheet.summary, None, sheet.confidence, evidence, chain=chain)
 
@@ -241,7 +296,7 @@ def _explanation(sheet: ExplanationSheet, trajectory: Trajectory) -> Answer:
 def _predictions(sheet: PredictionsSheet, trajectory: Trajectory) -> Answer:
     ranked = sorted(sheet.predictions, key=lambda p: -p.confidence)[:MAX_PREDICTIONS]
     predictions = tuple(
-        Prediction(p.event, p.justification, p.confidence, grounded([p.claim], trajectory)) for p in ranked
+        Prediction(p.event, p.justification, p.confidence, grounded(p.rests_on, trajectory)) for p in ranked
     )
     evidence = tuple(dict.fromkeys(item for prediction in predictions for item in prediction.evidence))
     return Answer(predictions[0].event, None, predictions[0].confidence, evidence, predictions=predictions)

@@ -8,9 +8,9 @@ from typing import Protocol
 
 from agent.checkpoint import sqlite_checkpointer
 from agent.estimate import check_cost_limit, estimated
-from agent.graph import OnEvent, Players, Tools, build_graph, run
+from agent.graph import OnEvent, Players, build_graph, run
 from agent.modes import TOOLS, Mode, WordTools, opening_calls
-from agent.policy import Policy
+from agent.policy import Policy, Tools
 from agent.trajectory import Limits, Question, ToolCall, Trajectory, VideoFacts
 from tools.footage import Footage
 
@@ -36,6 +36,7 @@ def ask(
     limits: Limits | None = None,
     *,
     verify: bool = True,
+    look_again: bool = True,
     mode: Mode | None = None,
     opening: tuple[ToolCall, ...] | None = None,
     density: int = 1,
@@ -53,6 +54,7 @@ def ask(
         limits: what it may cost; the defaults of Limits if None.
         verify: answer a second time from the evidence alone. A policy that is no language model is not asked again: its
             rules would read the same lines in the same way, and their agreement would say nothing.
+        look_again: where that second answer disagrees, let the policy look once more before it answers for good.
         mode: what a model is given of the video; None is `look`, or `captions` for a model that sees no pictures.
         opening: looks taken before the first turn in place of those of the mode; all that `toolbox` has can be called.
         density: how many times as many frames as usual it is shown at first.
@@ -78,7 +80,7 @@ def ask(
     tools: Tools = toolbox if opening is not None or mode in (None, "look") else WordTools(toolbox, TOOLS[mode])
     if opening is None:
         opening = opening_calls(mode, facts, density) if mode is not None else ()
-    players = Players(policy, tools, verify, opening)
+    players = Players(policy, tools, verify, look_again, opening)
     with ExitStack() as stack:
         saver = stack.enter_context(sqlite_checkpointer(keep)) if keep is not None else None
         graph = build_graph(saver)

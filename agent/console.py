@@ -8,9 +8,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from agent.coverage import coverage_of, mmss
+from agent.answers import NOT_SHOWN
+from agent.coverage import coverage_of, mmss, percent
 from agent.published import too_few
-from agent.trajectory import Answer, Calls, Evidence, Malformed, Step, ToolCall, Trajectory, Turn
+from agent.trajectory import Answer, Calls, Evidence, Malformed, Step, ToolCall, Trajectory, Turn, Verification
 from tools.indexing import Progress as IndexProgress
 from tools.observation import FULL_FRAME, Observation
 
@@ -37,9 +38,8 @@ class Narrator:
         elif len(event.steps) > self._told:
             self._told = len(event.steps)
             self._tell_step(event.steps[-1])
-        elif event.verification is not None:
-            agrees = "agrees" if event.verification.agrees else f"says instead: {event.verification.answer}"
-            self._line("check", f"a second answer from the evidence alone {agrees}", "cyan")
+        elif (look := event.verification or event.doubted) is not None:
+            self._line("check", second_look_text(look, is_sent_back=event.verification is None), "cyan")
 
     def _tell_start(self, start: Trajectory) -> None:
         self._told = 0
@@ -141,7 +141,7 @@ def print_answer(trajectory: Trajectory, console: Console) -> None:
     if answer.chain or answer.predictions:
         _print_events(trajectory, answer, console)
     else:
-        _print_evidence(answer.evidence, "  ", console)
+        _print_claims(answer, console)
     console.print(escape(coverage_of(trajectory).sentence), highlight=False, soft_wrap=True)
     for line in gap_lines(trajectory):
         console.print(f"[yellow]{escape(line)}[/]", highlight=False, soft_wrap=True)
@@ -166,6 +166,15 @@ def _print_evidence(evidence: tuple[Evidence, ...], indent: str, console: Consol
         console.print(indent + escape(evidence_text(item)), highlight=False, soft_wrap=True)
 
 
+def _print_claims(answer: Answer, console: Console) -> None:
+    """What the answer says, one thing each with what that rests on, then the evidence that stands for all of it."""
+    for claim in answer.claims:
+        console.print(f"  - {escape(claim.text)}", highlight=False, soft_wrap=True)
+        _print_evidence(claim.evidence, "    ", console)
+    of_claims = {item for claim in answer.claims for item in claim.evidence}
+    _print_evidence(tuple(item for item in answer.evidence if item not in of_claims), "  ", console)
+
+
 def _print_events(trajectory: Trajectory, answer: Answer, console: Console) -> None:
     """A causal chain or predictions, numbered, each with why and with its own evidence."""
     for number, link in enumerate(answer.chain, start=1):
@@ -174,7 +183,7 @@ def _print_events(trajectory: Trajectory, answer: Answer, console: Console) -> N
             console.print(f"    [italic]{escape(link.because)}[/]", highlight=False, soft_wrap=True)
         _print_evidence(link.evidence, "    ", console)
     for number, item in enumerate(answer.predictions, start=1):
-        line = f"[bold]{number:>2}.[/] {escape(item.event)} [bold]({item.confidence:.2f})[/]"
+        line = f"[bold]{number:>2}.[/] {escape(item.event)} [bold]({percent(item.confidence)})[/]"
         console.print(line, highlight=False, soft_wrap=True)
         console.print(f"    [italic]{escape(item.justification)}[/]", highlight=False, soft_wrap=True)
         _print_evidence(item.evidence, "    ", console)
@@ -187,13 +196,13 @@ def _until(trajectory: Trajectory) -> str:
     is_cut = until is not None and until <= ends
     said = f"Nothing after {ends:.2f} s was looked at." if is_cut else f"The video ends at {ends:.2f} s."
     return " ".join(
-        (said, "Each confidence is for its own event; they need not sum to 1.", too_few(trajectory))
+        (said, "Each confidence is for its own event; they need not sum to 100 %.", too_few(trajectory))
     ).strip()
 
 
 def _headline(answer: Answer) -> str:
     if answer.not_shown:
-        return "Not shown in this video."
+        return "Not shown in this video." if NOT_SHOWN in answer.text else answer.text
     return answer.text or "I can't tell." if answer.cannot_tell else answer.text
 
 
@@ -201,13 +210,21 @@ def _certainty(trajectory: Trajectory) -> str:
     if trajectory.answer is not None and trajectory.answer.cannot_tell:
         return "nothing is claimed about the video"
     confidence = trajectory.confidence
-    said = "confidence not stated" if confidence is None else f"confidence {confidence:.2f}"
+    said = "confidence not stated" if confidence is None else f"confidence {percent(confidence)}"
     if trajectory.votes is not None:
         return f"{said}; {trajectory.votes[0]} of {trajectory.votes[1]} runs say so"
-    if trajectory.verification is None:
+    if (look := trajectory.second_look) is None:
         return said
-    agrees = trajectory.verification.agrees
-    return f"{said}; a second answer from the evidence alone {'agrees' if agrees else 'disagrees'}"
+    return f"{said}; {second_look_text(look)}"
+
+
+def second_look_text(look: Verification, *, is_sent_back: bool = False) -> str:
+    """What came of the second look, in a clause."""
+    seen = "from the evidence and one more look" if look.steps else "from the evidence alone"
+    if look.agrees is None:
+        return f"a second answer {seen} was asked for and none came"
+    agrees = "agrees" if look.agrees else f"says instead: {look.answer}"
+    return f"a second answer {seen} {agrees}" + ("; it looks once more" if is_sent_back else "")
 
 
 def evidence_text(item: Evidence) -> str:

@@ -1,22 +1,36 @@
-"""Which seconds of the video an answer can know of: looked at in frames, only searched, or neither.
+"""Which seconds of the video an answer can know of: seen in frames, searched by picture, read, heard, or none of it.
 
-A frame of an even sweep stands for the time halfway to its neighbours in the same call; every other frame (a search
-hit, a zoom) stands for half a second either side, because nothing is known of the time between two search hits.
-Pure arithmetic over a trajectory.
+A frame is one instant. It is taken to stand for the time halfway to its neighbours where a call spreads its frames
+evenly, but for no more than MOST_FRAME_SECONDS; every other frame (a search hit, a zoom) stands for half a second
+either side, because nothing is known of the time between two search hits. Pure arithmetic over a trajectory.
 """
 
+import heapq
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from itertools import pairwise
+from typing import Any
 
 from agent.trajectory import Result, ToolCall, Trajectory
 
 SWEEPS = frozenset({"overview", "select_frames", "caption"})
 """Tools that spread their frames evenly over a window."""
 
+COMPARING = frozenset({"search_frames", "list_shots", "find_changes"})
+"""Tools that go through the pictures of a window themselves."""
+
+READING = frozenset({"search_text", "read_text"})
+HEARING = frozenset({"read_speech", "search_speech"})
+_UNFINISHED = "search_frames"
+"""Searches as much of the index as there is."""
+
 LONE_FRAME_SECONDS = 1.0
 """What a frame outside a sweep stands for, in all."""
+
+MOST_FRAME_SECONDS = 4.0
+"""What a frame of a sweep stands for at most, in all. Picked by eye: about as long as a shot of an edited film or one
+action lasts, so that further away the picture may well be another one, which nobody saw."""
 
 CLOSE_SPACING_SECONDS = 2.0
 """Frames at most this far apart count as a close look; picked by eye: most gestures and captions last longer."""
@@ -41,94 +55,132 @@ class Span:
 
 @dataclass(frozen=True)
 class Coverage:
-    """What was looked at, what was only searched, and what neither: all within [0, duration)."""
+    """What was seen, what was searched in which way: all within [0, duration), each disjoint and in order."""
 
     duration_seconds: float
     looked: tuple[Look, ...]
-    """Disjoint, in order."""
-    searched: tuple[Span, ...]
-    """Searched by index, speech, text or shots, and not in `looked`. Disjoint, in order."""
+    """Seen: shown to the policy in frames."""
+    indexed: tuple[Span, ...]
+    """Searched by picture: in the index, for shots or for changes."""
+    read: tuple[Span, ...]
+    """Read for text."""
+    heard: tuple[Span, ...]
+    """Listened to, or its subtitles read."""
     frame_count: int
     """Distinct pictures shown."""
-    unindexed: tuple[str, ...] = ()
-    """What a search of the unfinished index left out, a sentence each."""
+    unfinished: tuple[str, ...] = ()
+    """What searches left out because not all was indexed, read or heard yet, a sentence each."""
+
+    @property
+    def searched(self) -> tuple[Span, ...]:
+        """Searched in whatever way, and not seen."""
+        return _without(_merged((*self.indexed, *self.read, *self.heard)), self.looked)
 
     @property
     def looked_share(self) -> float:
-        """Share of the duration that some frame stands for, however sparse, 0..1."""
-        return self._share(look.stop_seconds - look.start_seconds for look in self.looked)
+        """Share of the duration that some frame stands for, 0..1."""
+        return self._share(self.looked)
 
     @property
     def close_share(self) -> float:
         """Share of the duration seen with frames at most CLOSE_SPACING_SECONDS apart, 0..1."""
-        return self._share(
-            look.stop_seconds - look.start_seconds
-            for look in self.looked
-            if look.spacing_seconds <= CLOSE_SPACING_SECONDS
-        )
+        return self._share(look for look in self.looked if look.spacing_seconds <= CLOSE_SPACING_SECONDS)
 
     @property
-    def searched_share(self) -> float:
-        """Share of the duration that was searched and not looked at, 0..1."""
-        return self._share(span.stop_seconds - span.start_seconds for span in self.searched)
+    def indexed_share(self) -> float:
+        """Share of the duration that was searched by picture, 0..1."""
+        return self._share(self.indexed)
+
+    @property
+    def read_share(self) -> float:
+        """Share of the duration that was read for text, 0..1."""
+        return self._share(self.read)
+
+    @property
+    def heard_share(self) -> float:
+        """Share of the duration that was listened to, 0..1."""
+        return self._share(self.heard)
 
     @property
     def unseen_share(self) -> float:
         """Share of the duration that nothing was asked of, 0..1."""
-        return max(0.0, 1.0 - self.looked_share - self.searched_share)
-
-    @property
-    def widest_spacing_seconds(self) -> float | None:
-        """The sparsest spacing within what was looked at; None if nothing was."""
-        return max((look.spacing_seconds for look in self.looked), default=None)
+        return max(0.0, 1.0 - self.looked_share - self._share(self.searched))
 
     @property
     def sentence(self) -> str:
-        """The coverage in one or two plain sentences."""
-        if not self.looked and not self.searched:
-            return " ".join(("Nothing of the video was looked at or searched.", *self.unindexed))
-        parts = []
-        if self.looked:
-            parts.append(
-                f"{_percent(self.looked_share)} of {mmss(self.duration_seconds)} seen in {self.frame_count} "
-                f"{'frame' if self.frame_count == 1 else 'frames'} (each stands for at most "
-                f"{self.widest_spacing_seconds:.3g} s), {_percent(self.close_share)} closely "
-                f"(a frame every {CLOSE_SPACING_SECONDS:g} s or denser)"
+        """The coverage in a few plain sentences."""
+        ways = [
+            f"{done} {percent(share)}."
+            for done, share in (
+                ("Searched by picture:", self.indexed_share),
+                ("Read for text:", self.read_share),
+                ("Heard:", self.heard_share),
             )
-        else:
-            parts.append("No frame was looked at")
-        if self.searched:
-            parts.append(f"{_percent(self.searched_share)} only searched, not looked at")
-        if self.unseen_share > 0.0005:
-            parts.append(f"{_percent(self.unseen_share)} neither")
-        sentence = "; ".join(parts) + "."
-        return " ".join((sentence[0].upper() + sentence[1:], *self.unindexed))
+            if share
+        ]
+        if not self.looked and not ways:
+            return " ".join(("Nothing of the video was looked at or searched.", *self.unfinished))
+        parts = ["No frame was looked at." if not self.looked else self._seen, *ways]
+        if ways and self.unseen_share > 0.0005:
+            parts.append(f"None of this: {percent(self.unseen_share)}.")
+        return " ".join((*parts, *self.unfinished))
 
-    def _share(self, lengths: Iterable[float]) -> float:
-        return min(1.0, sum(lengths) / self.duration_seconds) if self.duration_seconds > 0 else 0.0
+    def as_data(self) -> dict[str, Any]:
+        """All of it as plain data, for JSON."""
+        shares = {
+            "looked_share": self.looked_share,
+            "close_share": self.close_share,
+            "indexed_share": self.indexed_share,
+            "read_share": self.read_share,
+            "heard_share": self.heard_share,
+        }
+        searched = [asdict(span) for span in self.searched]
+        return asdict(self) | {"searched": searched} | shares | {"sentence": self.sentence}
+
+    @property
+    def _seen(self) -> str:
+        frames = f"{self.frame_count} {'frame' if self.frame_count == 1 else 'frames'}"
+        stands = max(look.stop_seconds - look.start_seconds for look in self.looked) if self.frame_count == 1 else None
+        each = f"{MOST_FRAME_SECONDS if stands is None else stands:.3g}"
+        return (
+            f"Seen: {percent(self.looked_share)} of {mmss(self.duration_seconds)}, in {frames} "
+            f"(each stands for at most {each} s)."
+        )
+
+    def _share(self, spans: Iterable[Look | Span]) -> float:
+        if self.duration_seconds <= 0:
+            return 0.0
+        return min(1.0, sum(span.stop_seconds - span.start_seconds for span in spans) / self.duration_seconds)
 
 
 def coverage_of(trajectory: Trajectory) -> Coverage:
     """The coverage of everything that the trajectory's calls brought; failed calls cover nothing."""
     duration = trajectory.facts.duration_seconds
+    has_words = trajectory.facts.has_speech_track or trajectory.facts.has_subtitles
     calls = {call.id: call for call in trajectory.calls}
     looks: list[Look] = []
-    spans: list[Span] = []
+    indexed: list[Span] = []
+    read: list[Span] = []
+    heard: list[Span] = []
+    unfinished: list[str] = []
     for result in trajectory.results:
         if result.observation.is_error or result.call_id not in calls:
             continue
-        looks += looks_of(calls[result.call_id], result, duration)
-        span = searched_of(calls[result.call_id], result, duration)
-        spans += [span] if span else []
-    looked = _finest(looks)
-    searched = _without(_merged(spans), looked)
-    return Coverage(duration, looked, searched, len(trajectory.frames_seen), _unindexed(trajectory, calls))
-
-
-def _unindexed(trajectory: Trajectory, calls: Mapping[str, ToolCall]) -> tuple[str, ...]:
-    """What searches by picture say that they left out: they search as much of the index as there is."""
-    searches = [r for r in trajectory.results if r.call_id in calls and calls[r.call_id].name == "search_frames"]
-    return tuple(dict.fromkeys(gap for result in searches for gap in result.observation.gaps))
+        call = calls[result.call_id]
+        looks += looks_of(call, result, duration)
+        way = read if call.name in READING else heard if call.name in HEARING else indexed
+        way += searched_of(call, result, duration) if has_words or way is not heard else ()
+        if call.name == _UNFINISHED or result.observation.covered is not None:
+            unfinished += result.observation.gaps
+    return Coverage(
+        duration,
+        _finest(looks),
+        _merged(indexed),
+        _merged(read),
+        _merged(heard),
+        len(trajectory.frames_seen),
+        tuple(dict.fromkeys(unfinished)),
+    )
 
 
 def looks_of(call: ToolCall, result: Result, duration_seconds: float) -> tuple[Look, ...]:
@@ -144,13 +196,28 @@ def looks_of(call: ToolCall, result: Result, duration_seconds: float) -> tuple[L
     )
 
 
-def searched_of(call: ToolCall, result: Result, duration_seconds: float) -> Span | None:
-    """The window that one call searched without showing it: `start`..`stop`, around `seconds`, or the whole video.
+def window_of(looks: Sequence[Look]) -> tuple[Span, ...]:
+    """From the first look of a call to its last, as one span; none without looks."""
+    return (Span(looks[0].start_seconds, looks[-1].stop_seconds),) if looks else ()
 
-    None for sweeps, whose frames say all, and for a window that lies outside the video.
+
+def searched_of(call: ToolCall, result: Result, duration_seconds: float) -> tuple[Span, ...]:
+    """What one call searched: of the window that was asked for, as much as it says that it covered.
+
+    None for tools that do nothing but show, and for those that nobody knows.
     """
-    if call.name in SWEEPS and result.observation.frames:
-        return None
+    window = asked_window(call, duration_seconds)
+    covered = result.observation.covered
+    if window is None or (covered is None and call.name not in COMPARING | READING | HEARING):
+        return ()
+    if covered is None:
+        return (window,)
+    parts = (Span(max(start, window.start_seconds), min(stop, window.stop_seconds)) for start, stop in covered)
+    return tuple(part for part in parts if part.start_seconds < part.stop_seconds)
+
+
+def asked_window(call: ToolCall, duration_seconds: float) -> Span | None:
+    """The window that a call is about: `start`..`stop`, around `seconds`, or the whole video; None outside it."""
     at = _number(call, "seconds")
     if at is not None:
         start, stop = at - LONE_FRAME_SECONDS / 2, at + LONE_FRAME_SECONDS / 2
@@ -172,28 +239,31 @@ def _number(call: ToolCall, name: str) -> float | None:
 
 
 def _sweep(times: Sequence[float], duration_seconds: float) -> tuple[Look, ...]:
-    edges = [(a + b) / 2 for a, b in pairwise(times)]
-    first = max(0.0, times[0] - (times[1] - times[0]) / 2)
-    last = min(duration_seconds, times[-1] + (times[-1] - times[-2]) / 2)
-    bounds = [first, *edges, last]
-    spacings = [b - a for a, b in pairwise(times)]
-    return tuple(
+    gaps = [b - a for a, b in pairwise(times)]
+    looks = []
+    for t, before, after in zip(times, (gaps[0], *gaps), (*gaps, gaps[-1]), strict=True):
+        start = max(0.0, t - min(before, MOST_FRAME_SECONDS) / 2)
+        stop = min(duration_seconds, t + min(after, MOST_FRAME_SECONDS) / 2)
         # a frame is as sparse as the wider of its two gaps
-        Look(start, stop, max(spacings[max(0, i - 1) : i + 1]))
-        for i, (start, stop) in enumerate(pairwise(bounds))
-        if start < stop
-    )
+        looks += [Look(start, stop, max(before, after))] if start < stop else []
+    return tuple(looks)
 
 
 def _finest(looks: Sequence[Look]) -> tuple[Look, ...]:
     """The union, each piece with the finest spacing of the looks over it; equal neighbours joined."""
     edges = sorted({edge for look in looks for edge in (look.start_seconds, look.stop_seconds)})
+    waiting = sorted(looks, key=lambda look: look.start_seconds, reverse=True)
+    going: list[tuple[float, float]] = []  # (spacing, stop) of those that have begun, the finest first
     pieces: list[Look] = []
     for start, stop in pairwise(edges):
-        spacings = [k.spacing_seconds for k in looks if k.start_seconds <= start and stop <= k.stop_seconds]
-        if not spacings:
+        while waiting and waiting[-1].start_seconds <= start:
+            begun = waiting.pop()
+            heapq.heappush(going, (begun.spacing_seconds, begun.stop_seconds))
+        while going and going[0][1] <= start:
+            heapq.heappop(going)
+        if not going:
             continue
-        piece = Look(start, stop, min(spacings))
+        piece = Look(start, stop, going[0][0])
         if pieces and pieces[-1].stop_seconds == start and _same_spacing(pieces[-1], piece):
             piece = Look(pieces.pop().start_seconds, stop, piece.spacing_seconds)
         pieces.append(piece)
@@ -231,8 +301,8 @@ def _without(spans: Sequence[Span], looked: Sequence[Look]) -> tuple[Span, ...]:
     return tuple(rest)
 
 
-def _percent(share: float) -> str:
-    """Whole percents, and never 0 % or 100 % of what is a little more or less."""
+def percent(share: float) -> str:
+    """A share as everybody is told it: whole percents, and never 0 % or 100 % of what is a little more or less."""
     if 0.0 < share < 0.005:
         return "under 1 %"
     if 0.995 <= share < 0.9995:

@@ -25,6 +25,8 @@ MOST_RESULT_TOKENS = 4000
 """Words that the tools of one turn bring; forty lines of speech are about 1,200."""
 USUAL_REPLY_TOKENS = 250
 USUAL_EVIDENCE_FRAMES = 4
+MOST_SECOND_LOOKS = 4
+"""Requests of the second look: it is taken of an answer and of what is answered after it, and may call tools once."""
 
 
 @runtime_checkable
@@ -75,9 +77,9 @@ def estimated(policy: Policy, start: Trajectory, *, verify: bool = True) -> Esti
 
 def estimate(facts: VideoFacts, limits: Limits, setup: Setup, price: Price, *, verify: bool = True) -> Estimate:
     """What a question about such a video may cost at its usual length and at most."""
-    usual = _cost_usd(_usual(facts, limits, setup), price, verify)
+    usual = _cost_usd(_usual(facts, limits, setup), price, 1 if verify else 0)
     longest = _longest(facts, limits, setup)
-    bounds = [] if longest is None else [_cost_usd(longest, price, verify)]
+    bounds = [] if longest is None else [_cost_usd(longest, price, MOST_SECOND_LOOKS if verify else 0)]
     if limits.max_cost_usd is not None:
         bounds.append(limits.max_cost_usd)
     if price.is_free:
@@ -140,16 +142,15 @@ def _longest(facts: VideoFacts, limits: Limits, setup: Setup) -> _Game | None:
     )
 
 
-def _cost_usd(game: _Game, price: Price, verify: bool) -> float:
-    """Turn k sends again what the k - 1 turns before it said and brought."""
+def _cost_usd(game: _Game, price: Price, second_looks: int) -> float:
+    """Turn k sends again what the k - 1 turns before it said and brought, a second look the evidence."""
     turns = game.turns
     times_sent = turns if game.frames_come_first else (turns + 1) / 2  # each picture, on average
     prompt = turns * PROMPT_TOKENS + game.frames * game.frame_tokens * times_sent
     prompt += (game.result_tokens + game.reply_tokens) * turns * (turns - 1) / 2
     completion = turns * game.reply_tokens
-    if verify:
-        prompt += PROMPT_TOKENS + game.evidence_frames * game.frame_tokens + game.result_tokens
-        completion += game.reply_tokens
+    prompt += second_looks * (PROMPT_TOKENS + game.evidence_frames * game.frame_tokens + game.result_tokens)
+    completion += second_looks * game.reply_tokens
     cost = price.cost_usd(Usage(prompt_tokens=math.ceil(prompt), completion_tokens=completion))
     assert cost is not None, "both counts are given"
     return cost

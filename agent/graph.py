@@ -1,8 +1,9 @@
 """open -> think -> act -> think ... -> verify -> end, as a LangGraph state machine whose state is the trajectory.
 
 The graph decides nothing: `open` takes the looks that were decided on beforehand, `think` asks the policy, `act`
-applies `step`, `verify` asks the policy once more with the evidence alone. Asking, benchmarks and replay run this same
-graph. Frames are references in the state, so a checkpoint holds no pixels.
+applies `step`, `verify` asks the policy once more with the evidence alone and, once, sends it back to `think` where the
+two answers differ. Asking, benchmarks and replay run this same graph. Frames are references in the state, so a
+checkpoint holds no pixels.
 """
 
 import logging
@@ -10,17 +11,17 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol, TypedDict
+from typing import Any, Literal, TypedDict
 
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
-from agent.policy import OutOfTimeError, Policy, PolicyError, Sight
+from agent.policy import OutOfTimeError, Policy, PolicyError, Tools
 from agent.trajectory import Calls, Stop, ToolCall, Trajectory, Turn
-from agent.transition import ToolRunner, step
-from agent.verification import has_claim, verified
+from agent.transition import step
+from agent.verification import has_claim, sent_back, verified
 from tools.cache import CacheError
 
 _log = logging.getLogger(__name__)
@@ -34,10 +35,6 @@ class State(TypedDict):
     """The turn that `think` brought and `act` has not yet applied."""
 
 
-class Tools(ToolRunner, Sight, Protocol):
-    """The tools of a video: they run, and what they show can be seen."""
-
-
 @dataclass(frozen=True)
 class Players:
     """Who takes part; given to the graph at run time and kept out of its state."""
@@ -45,6 +42,8 @@ class Players:
     policy: Policy
     toolbox: Tools
     verify: bool = True
+    look_again: bool = True
+    """Whether a second look that disagrees sends the policy back to look once more."""
     opening: tuple[ToolCall, ...] = ()
     """Looks taken before the policy's first turn."""
 
@@ -77,7 +76,8 @@ def act(state: State, runtime: Runtime[Players]) -> State:
 def verify(state: State, runtime: Runtime[Players]) -> dict[str, Trajectory]:
     """Asks the same question again with nothing but the evidence."""
     players = runtime.context
-    return {"trajectory": verified(state["trajectory"], players.policy, players.toolbox)}
+    looked = verified(state["trajectory"], players.policy, players.toolbox)
+    return {"trajectory": sent_back(looked) if players.look_again else looked}
 
 
 def _first(state: State, runtime: Runtime[Players]) -> Literal["open", "think"]:
@@ -88,6 +88,10 @@ def _after_act(state: State, runtime: Runtime[Players]) -> Literal["think", "ver
     if state["trajectory"].stop is None:
         return "think"
     return "verify" if runtime.context.verify and has_claim(state["trajectory"].answer) else "__end__"
+
+
+def _after_verify(state: State) -> Literal["think", "__end__"]:
+    return "think" if state["trajectory"].stop is None else "__end__"
 
 
 def build_graph(checkpointer: SqliteSaver | None = None) -> Graph:
@@ -101,7 +105,7 @@ def build_graph(checkpointer: SqliteSaver | None = None) -> Graph:
     graph.add_edge("open", "think")
     graph.add_edge("think", "act")
     graph.add_conditional_edges("act", _after_act, ["think", "verify", END])
-    graph.add_edge("verify", END)
+    graph.add_conditional_edges("verify", _after_verify, ["think", END])
     return graph.compile(checkpointer=checkpointer)
 
 

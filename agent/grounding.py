@@ -7,6 +7,7 @@ kept and said to be so: an audit needs the false claims too.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from agent.boxes import GivenBox, as_fractions, is_fraction
 from agent.trajectory import Evidence, Result, Trajectory
 from tools.observation import Box, Finding, FrameRef
 
@@ -21,7 +22,7 @@ class Claim:
     stop_seconds: float | None = None
     call_ids: tuple[str, ...] = ()
     quote: str = ""
-    box: Box | None = None
+    box: GivenBox | None = None
 
 
 def grounded(claims: Sequence[Claim], trajectory: Trajectory) -> tuple[Evidence, ...]:
@@ -38,14 +39,16 @@ def _grounded(claim: Claim, trajectory: Trajectory) -> Evidence | None:
     quoted = _quoted(claim.quote, cited) or _quoted(claim.quote, trajectory.results)
     if quoted is not None and quoted[0] not in cited:
         cited = (*cited, quoted[0])
+    frames = _frames(cited, span)
+    box = None if claim.box is None else as_fractions(claim.box, trajectory.policy, frames[0] if frames else None)
     return Evidence(
         *span,
         call_ids=tuple(result.call_id for result in cited),
-        frames=_frames(cited, span),
+        frames=frames,
         quote=claim.quote,
         source=_SOURCES.get(quoted[1].kind, "frame") if quoted else "frame",  # type: ignore[arg-type]
-        note="; ".join(_doubts(claim, cited, quoted is not None, trajectory)),
-        box=claim.box,
+        note="; ".join(_doubts(claim, cited, quoted is not None, trajectory) + _unplaced(claim, box)),
+        box=box,
     )
 
 
@@ -116,3 +119,8 @@ def _doubts(claim: Claim, cited: Sequence[Result], is_quoted: bool, trajectory: 
     if not cited:
         doubts.append("nothing was looked at here")
     return doubts
+
+
+def _unplaced(claim: Claim, box: Box | None) -> list[str]:
+    is_lost = claim.box is not None and box is None and not is_fraction(claim.box)
+    return ["its box is on a scale that is not known"] if is_lost else []

@@ -64,7 +64,7 @@ def _index(
             index_progress(console) as on_progress,
             open_one(video, on_progress) as toolbox,
         ):
-            toolbox.index.wait()
+            toolbox.index.wait_tiled()
             if with_speech:
                 toolbox.read_speech(count=1)
             _say(console, f"{video}: {len(toolbox.index.store.seconds)} frames indexed")

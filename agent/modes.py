@@ -6,10 +6,12 @@ video can be words alone: its subtitles, or captions of its windows with its spe
 
 import math
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any, Literal
 
-from agent.graph import Tools
-from agent.trajectory import ToolCall, VideoFacts
+from agent.coverage import looks_of
+from agent.policy import Tools
+from agent.trajectory import Result, ToolCall, VideoFacts
 from tools.observation import FrameRef, Observation, ToolError
 from tools.schema import ToolSpec
 
@@ -85,7 +87,10 @@ class WordTools:
         if name not in self._names:
             raise ToolError(f"there is no {name!r} here; the tools are {', '.join(sorted(self._names))}")
         seen = self._tools.call(name, arguments)
-        return Observation(seen.text, (), seen.findings, seen.is_error)
+        if not seen.frames or seen.covered is not None:
+            return replace(seen, frames=())
+        looks = looks_of(ToolCall("", name, arguments), Result("", seen), math.inf)
+        return replace(seen, frames=(), covered=tuple((x.start_seconds, x.stop_seconds) for x in looks))
 
     def picture(self, ref: FrameRef) -> bytes | None:
         """The picture behind a reference; the evidence of an answer may still be looked at."""

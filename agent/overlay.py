@@ -31,18 +31,21 @@ def boxes_on(
 ) -> tuple[tuple[BoxView, ...], int]:
     """The boxes to draw, and how many more there would be."""
     same_time = [f for f in dict.fromkeys(findings) if f.box is not None and _is_at(f, ref.seconds, cited)]
-    placed = [(f, inside) for f in same_time if (inside := _within(f.box, ref.box)) is not None]
+    found = {finding.box for finding in same_time}
+    # an exhibit may name a place itself, as a model does
+    pointed = [item for item in dict.fromkeys(cited) if item.box not in (None, *found) and _shows(item, ref.seconds)]
+    drawn: list[tuple[Box | None, str, str, bool]] = [(item.box, "evidence", item.quote, True) for item in pointed]
+    drawn += [(f.box, f.kind, f.text, any(quotes(item, f) for item in cited)) for f in same_time]
+    placed = [(inside, one) for one in drawn if (inside := _within(one[0], ref.box)) is not None]
     boxes = tuple(
-        BoxView(
-            number,
-            *_scaled(inside, picture),
-            kind=finding.kind,
-            label=finding.text,
-            is_cited=any(quotes(item, finding) for item in cited),
-        )
-        for number, (finding, inside) in enumerate(placed[:_MOST_BOXES], start=1)
+        BoxView(number, *_scaled(inside, picture), *one[1:])
+        for number, (inside, one) in enumerate(placed[:_MOST_BOXES], start=1)
     )
     return boxes, len(placed) - len(boxes)
+
+
+def _shows(item: Evidence, seconds: float) -> bool:
+    return any(abs(frame.seconds - seconds) <= _SAME_TIME_SECONDS for frame in item.frames)
 
 
 def _is_at(finding: Finding, seconds: float, cited: Sequence[Evidence]) -> bool:

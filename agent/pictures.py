@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 
 from PIL import Image
@@ -53,8 +53,13 @@ class Pictures:
         return tuple({picture.id: picture for picture in self.by_ref.values()}.values())
 
 
-def gather(refs: Iterable[FrameRef], picture_of: PictureOf, budget_bytes: int = BUDGET_BYTES) -> Pictures:
-    """The pictures of all references, made smaller together if they would not fit the budget."""
+def gather(
+    refs: Iterable[FrameRef],
+    picture_of: PictureOf,
+    budget_bytes: int = BUDGET_BYTES,
+    first: Collection[FrameRef] = (),
+) -> Pictures:
+    """The pictures of all references, made smaller together if they would not fit the budget; those of `first` last."""
     ids: dict[bytes, str] = {}
     by_ref: dict[FrameRef, Picture] = {}
     for ref in dict.fromkeys(refs):
@@ -63,7 +68,7 @@ def gather(refs: Iterable[FrameRef], picture_of: PictureOf, budget_bytes: int = 
             continue
         name = ids.setdefault(hashlib.blake2b(jpeg).digest(), f"p{len(ids) + 1}")
         by_ref[ref] = Picture(name, *_size(jpeg), jpeg)
-    return Pictures(_fitted(by_ref, budget_bytes))
+    return Pictures(_fitted(by_ref, budget_bytes, {by_ref[ref].id for ref in first if ref in by_ref}))
 
 
 def _size(jpeg: bytes) -> tuple[int, int]:
@@ -71,12 +76,13 @@ def _size(jpeg: bytes) -> tuple[int, int]:
         return picture.size
 
 
-def _fitted(by_ref: dict[FrameRef, Picture], budget_bytes: int) -> dict[FrameRef, Picture]:
+def _fitted(by_ref: dict[FrameRef, Picture], budget_bytes: int, first: Collection[str]) -> dict[FrameRef, Picture]:
     distinct = {picture.id: picture for picture in by_ref.values()}
-    for long_side in _LONG_SIDES:
+    others = set(distinct) - set(first)
+    for names, long_side in [(others, side) for side in _LONG_SIDES] + [(set(first), side) for side in _LONG_SIDES]:
         if sum(len(picture.jpeg) for picture in distinct.values()) <= budget_bytes:
             break
-        distinct = {name: _smaller(picture, long_side) for name, picture in distinct.items()}
+        distinct |= {name: _smaller(distinct[name], long_side) for name in names}
     return {ref: distinct[picture.id] for ref, picture in by_ref.items()}
 
 

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 from agent.prompts import prompt_hash
 from agent.trajectory import Form, Malformed, Setup, Trajectory, Turn, load
+from agent.transition import ToolRunner
 from tools.observation import FrameRef
 from tools.schema import ToolSpec
 
@@ -26,6 +27,10 @@ class Sight(Protocol):
     def picture(self, ref: FrameRef) -> bytes | None:
         """The JPEG behind a reference, always the same bytes for the same one; None where the frame is damaged."""
         ...
+
+
+class Tools(ToolRunner, Sight, Protocol):
+    """The tools of a video: they run, and what they show can be seen."""
 
 
 class Policy(Protocol):

@@ -57,6 +57,24 @@ class Seen:
 
 
 @dataclass(frozen=True)
+class Checked:
+    """The second look."""
+
+    agrees: bool | None
+    """Null if it came to no answer, which speaks neither for nor against."""
+    answer: str
+    """What it said."""
+
+    __pydantic_config__ = ConfigDict(use_attribute_docstrings=True)
+
+    @classmethod
+    def of(cls, trajectory: Trajectory) -> "Checked | None":
+        """The last one of a trajectory."""
+        look = trajectory.verification or trajectory.doubted
+        return cls(look.agrees, look.answer) if look is not None else None
+
+
+@dataclass(frozen=True)
 class Explanation:
     """What `agent explain --json` prints: what leads to what."""
 
@@ -72,6 +90,8 @@ class Explanation:
     """True where nothing is claimed; the summary says why."""
     gaps: tuple[str, ...]
     """What of the video could not be looked at, read or heard, a sentence each."""
+    verification: Checked | None
+    """The second look: whether the evidence carries it; null where none was taken."""
     stop: Stop | None
     """Why it ended."""
     video: Seen
@@ -96,6 +116,8 @@ class Forecast:
     """True where nothing is claimed; the note says why."""
     gaps: tuple[str, ...]
     """What of the video could not be looked at, read or heard, a sentence each."""
+    verification: Checked | None
+    """The second look: whether the evidence carries it; null where none was taken."""
     stop: Stop | None
     """Why it ended."""
     video: Seen
@@ -121,6 +143,7 @@ def explanation_json(trajectory: Trajectory) -> str:
         chain=answer.chain if answer is not None else (),
         cannot_tell=answer is not None and answer.cannot_tell,
         gaps=trajectory.gaps,
+        verification=Checked.of(trajectory),
         stop=trajectory.stop,
         video=Seen.of(trajectory),
         usage=Spent.of(trajectory),
@@ -139,6 +162,7 @@ def forecast_json(trajectory: Trajectory) -> str:
         note=too_few(trajectory),
         cannot_tell=trajectory.answer is not None and trajectory.answer.cannot_tell,
         gaps=trajectory.gaps,
+        verification=Checked.of(trajectory),
         stop=trajectory.stop,
         video=Seen.of(trajectory),
         usage=Spent.of(trajectory),

@@ -35,5 +35,11 @@
   });
   viewer.addEventListener("close", () => glasses[at].focus({ preventScroll: false }));
 
+  document.querySelectorAll(".reel").forEach((reel) => {
+    const video = reel.querySelector("video");
+    video.addEventListener("error", () => reel.classList.add("lost"));
+    reel.addEventListener("toggle", () => { if (reel.open) video.load(); else video.pause(); });
+  });
+
   addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((d) => { d.open = true; }));
 })();

@@ -7,25 +7,31 @@ content policy forbids the network and any script but its own, so that hostile w
 import base64
 import hashlib
 import json
+import os
 import re
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from urllib.parse import quote
 
 from jinja2 import Environment, StrictUndefined, Template
 
+from agent.answers import says_not_shown
 from agent.console import dollars, gap_lines
-from agent.coverage import coverage_of, mmss
+from agent.coverage import coverage_of, mmss, percent
 from agent.outputs import write_output
 from agent.overlay import BoxView, boxes_on, quotes
 from agent.pictures import Picture, PictureOf, Pictures, gather
 from agent.published import too_few
-from agent.timeline import frame_anchor, timeline_of
-from agent.trajectory import Answer, Calls, Evidence, Result, Step, Stop, ToolCall, Trajectory
+from agent.timeline import STRIP_SLOTS, frame_anchor, timeline_of
+from agent.trajectory import Answer, Calls, Evidence, Result, Step, Stop, ToolCall, Trajectory, all_evidence
 from tools.observation import FULL_FRAME, Finding, FrameRef
 
 _HEAD_LINES = 14
+_LEAST_PLAYED_SECONDS = 2.0
+_PLAYED = frozenset({".m4v", ".mkv", ".mov", ".mp4", ".ogv", ".webm"})
+"""Kinds of file that some browser plays."""
 _CONFIDENCE_WORDS = ((0.85, "sure"), (0.65, "fairly sure"), (0.4, "unsure"), (0.0, "little more than a guess"))
 
 _STOP_SENTENCES = {
@@ -62,7 +68,8 @@ class FrameView:
     def alt(self) -> str:
         """The picture in words, as far as anything is known of it."""
         part = ", a part of the picture" if self.is_crop else ""
-        marked = f", {len(self.boxes)} boxes drawn" if self.boxes else ""
+        count = len(self.boxes)
+        marked = f", {count} {'box' if count == 1 else 'boxes'} drawn" if count else ""
         return f"Frame at {mmss(self.ref.seconds)}{part}{marked}"
 
 
@@ -78,10 +85,17 @@ class ExhibitView:
     doubts: tuple[str, ...]
     """Why what it rests on may be wrong, in the words of the tools; not of findings that it does not quote."""
 
+    @property
+    def played(self) -> str:
+        """Its seconds as a media fragment, at least a second of them."""
+        start, stop = self.evidence.start_seconds, self.evidence.stop_seconds
+        around = max(0.0, (_LEAST_PLAYED_SECONDS - (stop - start)) / 2)
+        return f"{max(0.0, start - around):.2f},{stop + around:.2f}"
+
 
 @dataclass(frozen=True)
 class EventView:
-    """One step of a causal chain, or one prediction."""
+    """One claim, one step of a causal chain, or one prediction."""
 
     number: int
     event: str
@@ -140,17 +154,31 @@ def write_report(trajectory: Trajectory, path: Path, picture: PictureOf) -> None
         trajectory: what to show.
         path: the HTML file, overwritten if there.
         picture: gives the JPEG of a frame, or None where it can't be had; asked for every frame shown to the policy
-            and for the whole frames behind the evidence.
+            and, larger, for the whole frames behind the evidence.
     """
     # a lone surrogate out of a model's JSON must not stop the page
-    write_output(path, render(trajectory, picture).encode("utf-8", errors="replace"))
+    href = _video_href(trajectory, path.absolute().parent)
+    write_output(path, render(trajectory, picture, href).encode("utf-8", errors="replace"))
 
 
-def render(trajectory: Trajectory, picture: PictureOf) -> str:
-    """The page as text."""
+def _video_href(trajectory: Trajectory, folder: Path) -> str:
+    """The video's address seen from the folder of the page; empty for what no browser plays, or not this stream of."""
+    video = Path(trajectory.question.video)
+    if video.suffix.lower() not in _PLAYED or trajectory.question.picture_stream is not None:
+        return ""
+    try:
+        way = os.path.relpath(video.absolute(), folder)
+    except ValueError:  # on another drive
+        return ""
+    return quote(Path(way).as_posix())
+
+
+def render(trajectory: Trajectory, picture: PictureOf, video_href: str = "") -> str:
+    """The page as text; `video_href` is where the video lies, seen from the page, empty where it can't be played."""
     coverage = coverage_of(trajectory)
-    pictures = gather(_all_refs(trajectory), picture)
-    style, script = _part("report.css"), _part("report.js")
+    shown = _exhibit_refs(trajectory)
+    pictures = gather((*shown, *trajectory.frames_seen), picture, first=frozenset(shown))
+    style, script = _style(trajectory), _part("report.js")
     answer = trajectory.answer
     exhibits = _exhibits(trajectory, pictures)
     return _template().render(
@@ -170,6 +198,7 @@ def render(trajectory: Trajectory, picture: PictureOf) -> str:
         gap_lines=gap_lines(trajectory),
         steps=_steps(trajectory, pictures),
         meters=meters(trajectory),
+        video_href=video_href,
         pictures=pictures,
         style=style,
         script=script,
@@ -190,13 +219,14 @@ def meters(trajectory: Trajectory) -> tuple[Meter, ...]:
     limits = trajectory.limits
     spent, most = trajectory.spent, limits.max_cost_usd
     share = min(1.0, spent.cost_usd / most) if spent.cost_usd is not None and most is not None else None
+    asks_model = trajectory.setup is not None or spent.tokens is not None
     cost = "not known" if spent.cost_usd is None else dollars(spent.cost_usd)
     return (
         _meter("Turns", trajectory.turns, limits.max_turns),
         _meter("Frames", len(trajectory.frames_seen), limits.max_frames),
-        _meter("Tokens", spent.tokens, limits.max_tokens),
+        *([_meter("Tokens", spent.tokens, limits.max_tokens)] if asks_model else []),
         _meter("Seconds", round(spent.seconds, 1), limits.max_seconds),
-        Meter("Cost", cost, "no limit" if most is None else f"of {dollars(most)}", share),
+        *([Meter("Cost", cost, "no limit" if most is None else f"of {dollars(most)}", share)] if asks_model else []),
     )
 
 
@@ -207,23 +237,22 @@ def _meter(name: str, used: float | None, limit: float | None) -> Meter:
 
 
 def whole_frame(ref: FrameRef, trajectory: Trajectory) -> FrameRef:
-    """The whole frame behind a reference, at most 640x360 or 360x640."""
+    """The whole frame behind a reference, at most 960x540 or 540x960: the page shows it about 700 pixels wide."""
     width, height = trajectory.facts.width, trajectory.facts.height
-    scale = min(1.0, 640 / max(width, height, 1), 360 / max(1, min(width, height)))
+    scale = min(1.0, 960 / max(width, height, 1), 540 / max(1, min(width, height)))
     return FrameRef(ref.seconds, max(1, round(height * scale)), max(1, round(width * scale)))
 
 
-def _all_refs(trajectory: Trajectory) -> tuple[FrameRef, ...]:
-    answer = trajectory.answer
-    evidence = _all_evidence(answer)
-    shown = [ref for item in evidence for ref in _evidence_refs(trajectory, item)]
-    return (*shown, *trajectory.frames_seen)
+def _exhibit_refs(trajectory: Trajectory) -> tuple[FrameRef, ...]:
+    evidence = all_evidence(trajectory.answer) if trajectory.answer is not None else ()
+    return tuple(dict.fromkeys(ref for item in evidence for ref in _evidence_refs(trajectory, item)))
 
 
 def _evidence_refs(trajectory: Trajectory, evidence: Evidence) -> tuple[FrameRef, ...]:
     """The frames of an exhibit: a crop comes with its whole frame; text without a frame, with the one it was in."""
     if evidence.frames:
-        pairs = ((whole_frame(ref, trajectory), ref) if ref.box != FULL_FRAME else (ref,) for ref in evidence.frames)
+        whole = {ref: whole_frame(ref, trajectory) for ref in evidence.frames}
+        pairs = ((whole[ref], ref) if ref.box != FULL_FRAME else (whole[ref],) for ref in evidence.frames)
         return tuple(dict.fromkeys(ref for pair in pairs for ref in pair))
     boxed = [f for f in _findings_of(trajectory, evidence) if f.box is not None and f.kind != "speech"]
     times = dict.fromkeys(f.start_seconds for f in boxed)
@@ -244,37 +273,31 @@ def _exhibits(trajectory: Trajectory, pictures: Pictures) -> tuple[ExhibitView, 
         return ()
     anchors = _anchors(trajectory)
     exhibits = []
-    for number, item in enumerate(_all_evidence(answer), start=1):
+    for number, item in enumerate(all_evidence(answer), start=1):
         findings = _findings_of(trajectory, item)
         frames = tuple(
             _only_cited(_frame_view(f"exhibit-{number}-frame-{i}", ref, pictures, findings, item))
             for i, ref in enumerate(_evidence_refs(trajectory, item), start=1)
         )
-        quoted = [f for f in findings if f.doubt and (quotes(item, f) or not item.quote)]
+        # labels are told without being asked for, and mostly it is not them that an exhibit rests on
+        quoted = [f for f in findings if f.doubt and (quotes(item, f) or not (item.quote or f.kind == "label"))]
         doubts = tuple(dict.fromkeys(_doubt(f) for f in quoted))
         calls = tuple(anchors.get(call_id, (call_id, "")) for call_id in item.call_ids)
         exhibits.append(ExhibitView(number, item, frames, calls, doubts))
     return tuple(exhibits)
 
 
-def _all_evidence(answer: Answer | None) -> tuple[Evidence, ...]:
-    """The evidence of the answer and of its steps or predictions, each piece once."""
-    if answer is None:
-        return ()
-    parts = (answer.evidence, *(x.evidence for x in answer.chain), *(x.evidence for x in answer.predictions))
-    return tuple(dict.fromkeys(item for part in parts for item in part))
-
-
 def _events(answer: Answer | None, exhibits: tuple[ExhibitView, ...]) -> tuple[EventView, ...]:
-    """The steps of the chain, or the predictions, with the exhibits of each."""
+    """The claims, the steps of the chain, or the predictions, with the exhibits of each."""
     if answer is None:
         return ()
     of = {exhibit.evidence: exhibit for exhibit in exhibits}
+    claims = [(x.text, "", None, x.evidence) for x in answer.claims]
     steps = [(x.event, x.because, None, x.evidence) for x in answer.chain]
     predictions = [(x.event, x.justification, x.confidence, x.evidence) for x in answer.predictions]
     return tuple(
         EventView(number, event, why, confidence, tuple(of[item] for item in dict.fromkeys(evidence)))
-        for number, (event, why, confidence, evidence) in enumerate([*steps, *predictions], start=1)
+        for number, (event, why, confidence, evidence) in enumerate([*claims, *steps, *predictions], start=1)
     )
 
 
@@ -306,7 +329,7 @@ def _calls(turn: int, step: Step, pictures: Pictures, trajectory: Trajectory) ->
         return ()
     results = {result.call_id: result for result in step.results}
     findings = tuple(f for result in step.results for f in result.observation.findings)
-    cited = _all_evidence(trajectory.answer)
+    cited = all_evidence(trajectory.answer) if trajectory.answer is not None else ()
     anchors = _anchors(trajectory)
     views = []
     for i, call in enumerate(step.turn.move.calls, start=1):
@@ -374,12 +397,25 @@ def _part(name: str) -> str:
     return files("agent").joinpath(name).read_text(encoding="utf-8")
 
 
+def _style(trajectory: Trajectory) -> str:
+    """The style, with the film strip as high as its pictures are at that width: no head is cut off."""
+    width, height = max(1, trajectory.facts.width), max(1, trajectory.facts.height)
+    return _part("report.css") + f".row.strip .field {{ aspect-ratio: {STRIP_SLOTS * width} / {height}; }}\n"
+
+
 @cache
 def _template() -> Template:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_finalize
     )
-    environment.filters |= {"mmss": mmss, "argument": _argument, "visible": _visible, "doubt": _doubt}
+    environment.filters |= {
+        "mmss": mmss,
+        "argument": _argument,
+        "visible": _visible,
+        "doubt": _doubt,
+        "percent": percent,
+    }
+    environment.filters["says_not_shown"] = says_not_shown
     return environment.from_string(_part("report.html.jinja"))
 
 

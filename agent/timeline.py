@@ -5,7 +5,7 @@ Positions are percentages of the duration, as SVG takes them, so that one layout
 
 from dataclasses import dataclass
 
-from agent.coverage import CLOSE_SPACING_SECONDS, Coverage, looks_of, mmss, searched_of
+from agent.coverage import CLOSE_SPACING_SECONDS, Coverage, looks_of, mmss, searched_of, window_of
 from agent.trajectory import Answer, Calls, Step, Trajectory
 from tools.observation import FULL_FRAME, Finding, FrameRef
 
@@ -165,7 +165,8 @@ def _seen_lane(coverage: Coverage) -> Lane:
         )
         for look in coverage.looked
     )
-    return Lane("Seen", "", coverage.sentence, (*searched, *looked))
+    told = f"{len(looked)} spans seen in frames, {len(searched)} only searched"
+    return Lane("Seen", "", told, (*searched, *looked))
 
 
 def _turn_lane(number: int, step: Step, duration: float) -> Lane:
@@ -183,12 +184,8 @@ def _turn_lane(number: int, step: Step, duration: float) -> Lane:
             continue
         index, call = calls[result.call_id]
         looks = looks_of(call, result, duration)
-        window = searched_of(call, result, duration)
-        if window is not None:
-            start, stop = window.start_seconds, window.stop_seconds
-            bars.append(_bar(start, stop, duration, "window", f"{call.name}, {_span(start, stop)}", href))
-        elif looks:
-            start, stop = looks[0].start_seconds, looks[-1].stop_seconds
+        for span in searched_of(call, result, duration) or window_of(looks):
+            start, stop = span.start_seconds, span.stop_seconds
             bars.append(_bar(start, stop, duration, "window", f"{call.name}, {_span(start, stop)}", href))
         bars += [_hit(f, duration, href) for f in result.observation.findings if f.kind in ("text", "speech", "change")]
         marks += [
@@ -230,7 +227,7 @@ def _strip(trajectory: Trajectory, coverage: Coverage) -> tuple[Slot, ...]:
         start, stop = (coverage.duration_seconds * n / STRIP_SLOTS for n in (number, number + 1))
         middle = (start + stop) / 2
         inside = [pair for pair in frames if start <= pair[0].seconds < stop]
-        was_looked_at = any(look.start_seconds <= middle < look.stop_seconds for look in coverage.looked)
+        was_looked_at = any(look.start_seconds < stop and start < look.stop_seconds for look in coverage.looked)
         near = inside or (frames if was_looked_at else [])
         frame, href = min(near, key=lambda pair: abs(pair[0].seconds - middle), default=(None, ""))
         if slots and slots[-1].frame == frame:

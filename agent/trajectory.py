@@ -100,6 +100,14 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Statement:
+    """One thing that an answer says, with what that rests on."""
+
+    text: str
+    evidence: Annotated[tuple[Evidence, ...], Field(max_length=_MOST_EVIDENCE)] = ()
+
+
+@dataclass(frozen=True)
 class Link:
     """One step of a causal chain."""
 
@@ -140,6 +148,8 @@ class Answer:
     """For the task explain: cause to effect, in order."""
     predictions: Annotated[tuple[Prediction, ...], Field(max_length=_MOST_EVIDENCE)] = ()
     """For the task predict: the most likely first."""
+    claims: Annotated[tuple[Statement, ...], Field(max_length=_MOST_EVIDENCE)] = ()
+    """What the text says, one thing each, where the policy takes it apart; their evidence is in `evidence` too."""
     kind: Literal["answer"] = "answer"
 
     def __post_init__(self) -> None:
@@ -258,12 +268,16 @@ class Stop(StrEnum):
 
 @dataclass(frozen=True)
 class Verification:
-    """The same question, answered again from the evidence alone."""
+    """The second look: the same question, answered again from the evidence; of a chain or predictions, whether the
+    evidence carries them."""
 
-    agrees: bool
+    agrees: bool | None
+    """None if it came to no answer, which speaks neither for nor against."""
     answer: str
     confidence: Probability | None = None
     usage: Usage = Usage()
+    steps: Annotated[tuple[Step, ...], Field(max_length=MOST_TURNS)] = ()
+    """Its own turns before the answer, where the evidence was not enough for it; empty where it was."""
 
 
 Form = Literal["native", "text"]
@@ -375,6 +389,9 @@ class Trajectory:
     error: str = ""
     """What kept it from an answer, in words: a bug, a policy that failed, replies that could not be used."""
     verification: Verification | None = None
+    """The second look at the answer."""
+    doubted: Verification | None = None
+    """The second look that disagreed with an earlier answer, and sent the policy back to look once more."""
     setup: Setup | None = None
     """How the model was asked; None for policies that are no language model."""
     samples: Annotated[tuple[Sample, ...], Field(max_length=MOST_TURNS)] = ()
@@ -387,10 +404,26 @@ class Trajectory:
 
     @property
     def answer(self) -> Answer | None:
-        """The answer, or None if none was given."""
-        if self.steps and isinstance(move := self.steps[-1].turn.move, Answer):
-            return move
-        return None
+        """The last answer, or None if none was given."""
+        step = self._answering
+        return step.turn.move if step is not None and isinstance(step.turn.move, Answer) else None
+
+    @property
+    def second_look(self) -> Verification | None:
+        """The second look at the last answer; None if none was taken, or if it came to no answer.
+
+        Nor is one that `lite` took in runs saved long ago: its rules read the same lines again.
+        """
+        if self.policy == "lite":
+            return None
+        step = self._answering
+        # an answer that was sent back is told so
+        look = self.doubted if step is not None and step.notice else self.verification
+        return look if look is not None and look.agrees is not None else None
+
+    @property
+    def _answering(self) -> Step | None:
+        return next((step for step in reversed(self.steps) if isinstance(step.turn.move, Answer)), None)
 
     @property
     def confidence(self) -> float | None:
@@ -405,10 +438,10 @@ class Trajectory:
             return None
         if self.votes is not None:
             return _succession(0.5, *self.votes)
-        stated, second = self.answer.confidence, self.verification
+        stated, second = self.answer.confidence, self.second_look
         if second is None:
             return stated
-        return _succession(0.5 if stated is None else stated, 1 + second.agrees, 2)
+        return _succession(0.5 if stated is None else stated, 1 + bool(second.agrees), 2)
 
     @property
     def results(self) -> tuple[Result, ...]:
@@ -475,7 +508,8 @@ class Trajectory:
     @property
     def _usages(self) -> tuple[Usage, ...]:
         turns = tuple(step.turn.usage for step in self.steps if not step.turn.is_opening)
-        return turns if self.verification is None else (*turns, self.verification.usage)
+        looks = (look.usage for look in (self.doubted, self.verification) if look is not None)
+        return (*turns, *looks)
 
     def findings(self, call_ids: tuple[str, ...] | None = None) -> tuple[Finding, ...]:
         """The findings of all results, or of the named calls."""
@@ -510,6 +544,12 @@ def _succession(prior: float, agreeing: int, asked: int) -> float:
     return (2 * prior + agreeing) / (2 + asked)
 
 
+def all_evidence(answer: Answer) -> tuple[Evidence, ...]:
+    """The evidence of the answer and of its claims, steps or predictions, each piece once."""
+    parts: tuple[Statement | Link | Prediction, ...] = (*answer.claims, *answer.chain, *answer.predictions)
+    return tuple(dict.fromkeys((*answer.evidence, *(item for part in parts for item in part.evidence))))
+
+
 def same_answer(first: Answer, second: Answer) -> bool:
     """True when both choose the same option, or say the same words, or both that it is not shown, or can't be told."""
     if first.abstains or second.abstains:
@@ -525,7 +565,9 @@ def _plain(text: str) -> str:
 
 def next_call_ids(trajectory: Trajectory, count: int) -> tuple[str, ...]:
     """Ids for the calls of the next turn: `t2c1` is turn 2, call 1."""
-    turn = len(trajectory.steps) + 1
+    turn, used = len(trajectory.steps) + 1, {call.id for call in trajectory.calls}
+    while any(call_id.startswith(f"t{turn}c") for call_id in used):  # the second look keeps calls of later turns
+        turn += 1
     return tuple(f"t{turn}c{number}" for number in range(1, count + 1))
 
 
@@ -573,7 +615,6 @@ def _sound(trajectory: Trajectory) -> Trajectory:
         # turns that are played by a script may be for another question, whose options this one does not carry
         if answer.option is not None and count and not 0 <= answer.option < count:
             raise ValueError(f"not a saved trajectory: option {answer.option:.6g} of {count}")
-        groups = (answer.evidence, *(link.evidence for link in answer.chain), *(p.evidence for p in answer.predictions))
-        if len({frame for evidence in groups for item in evidence for frame in item.frames}) > _MOST_FRAMES:
+        if len({frame for item in all_evidence(answer) for frame in item.frames}) > _MOST_FRAMES:
             raise ValueError(f"not a saved trajectory: more than {_MOST_FRAMES} frames of evidence")
     return trajectory

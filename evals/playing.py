@@ -124,7 +124,7 @@ def _opened(source: Source, game: Game, scratch: Path, say: Callable[[str], None
     opened = source.open(scratch)
     toolbox = toolbox_over(opened.footage, encoder=game.encoder, subtitles=opened.subtitles)
     try:  # every question finds the same index, and none pays for it
-        toolbox.index.wait()
+        toolbox.index.wait_tiled()
     except BaseException:
         toolbox.close()
         raise

@@ -112,7 +112,7 @@ def play() -> tuple[Trajectory, ...]:
     """What `lite` plays on the bundled clip."""
     policy = open_policy("lite")
     with open_toolbox(_CLIP) as toolbox:
-        toolbox.index.wait()
+        toolbox.index.wait_tiled()
         asked = (replace(question, video=str(_CLIP)) for question in _ASKED)
         return tuple(ask(question, toolbox, policy, Limits()) for question in asked)
 

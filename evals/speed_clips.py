@@ -54,16 +54,22 @@ def specs(quick: bool) -> dict[str, ClipSpec]:
     part, copies, width, height = (60, 2, 320, 180) if quick else (3600, 5, 1280, 720)
     hevc = (60, 320, 180) if quick else (900, 1920, 1080)
 
-    def h264(name: str, b_frames: int, copies: int) -> ClipSpec:
+    def h264(name: str, b_frames: int, copies: int, part: int = part, is_small: bool = False) -> ClipSpec:
         x264 = f"keyint=250:min-keyint=25:bframes={b_frames}:b-adapt=0:scenecut=0"
         options = {"preset": "veryfast", "crf": "22", "x264-params": x264}
-        return ClipSpec(name, width, height, part, "libx264", options, copies)
+        size = (640, 360) if is_small and not quick else (width, height)
+        return ClipSpec(name, *size, part, "libx264", options, copies)
+
+    minute, minutes = (60, 2) if quick else (60 * FPS, 60)
 
     x265 = "log-level=none:keyint=250:bframes=4"
     return {
         "long": h264("h264_10_minutes", 3, copies),
         "long_no_b": h264("h264_10_minutes_no_b", 0, copies),
         "short": h264("h264_2_minutes", 3, 1),
+        "hour": h264("h264_60_minutes", 3, minutes, minute),
+        "two_hours": h264("h264_120_minutes", 3, 2 * minutes, minute),
+        "small": h264("h264_8_minutes_360p", 3, minutes * 8 // 60 or 1, minute, is_small=True),
         "hevc": ClipSpec(
             "hevc_30_seconds", hevc[1], hevc[2], hevc[0], "libx265", {"preset": "superfast", "x265-params": x265}
         ),

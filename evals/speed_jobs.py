@@ -4,6 +4,7 @@ A job prints one JSON object. Its clock starts after the imports, and its CPU se
 """
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -57,7 +58,11 @@ class _Meter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.measured: Measured = {
+        self.measured = self.so_far()
+
+    def so_far(self) -> Measured:
+        """Since the beginning."""
+        return {
             "cpu_seconds": _cpu_seconds() - self._cpu,
             "wall_seconds": time.perf_counter() - self._wall,
             "extra_mb": _peak_mb() - self._base_mb,
@@ -167,7 +172,7 @@ def _index(clip: Clip, encoder: Encoder, cache: Path) -> None:
     from tools.indexing import open_index
 
     with Video(clip.path) as video, open_index(video, encoder, cache) as index:
-        index.wait()
+        index.wait_tiled()
 
 
 def _index_memory(clip: Clip) -> Measured:
@@ -187,6 +192,45 @@ def _index_clip(clip: Clip) -> Measured:
     with tempfile.TemporaryDirectory() as cache, _Meter() as meter:
         _index(clip, encoder, Path(cache))
     return meter.measured
+
+
+def _film(clip: Clip) -> Measured:
+    """From opening a new video with the encoder that is the default here: until each state of its index."""
+    from tools.encoders import open_encoder
+    from tools.indexing import open_index
+
+    encoder = open_encoder()
+    encoder.encode_images([np.zeros((360, 640, 3), np.uint8)])
+    states: Measured = {}
+    with (
+        tempfile.TemporaryDirectory() as cache,
+        _Meter() as meter,
+        Video(clip.path) as video,
+        open_index(video, encoder, Path(cache)) as index,
+    ):
+        index.wait_searchable()
+        index.search(encoder.encode_texts(["a red car"])[0], 5)
+        states |= _since(meter, "first")
+        index.wait()
+        states |= _since(meter, "frames")
+        index.wait_tiled()
+        states |= _since(meter, "tiles")
+    return {**meter.measured, **states}
+
+
+def _since(meter: "_Meter", state: str) -> Measured:
+    return {f"{state}_{key}": value for key, value in meter.so_far().items()}
+
+
+def _film_beside_others(clip: Clip) -> Measured:
+    """The same beside twice as many busy processes as there are cores; what they take is not counted."""
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * (os.cpu_count() or 1))]
+    try:
+        return _film(clip)
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
 
 
 def _first_result(clip: Clip) -> Measured:
@@ -274,6 +318,8 @@ JOBS: dict[str, Callable[[Clip], Measured]] = {
     "index_memory": _index_memory,
     "index_clip": _index_clip,
     "first_result": _first_result,
+    "film": _film,
+    "film_beside_others": _film_beside_others,
     "search": _search,
 }
 

@@ -1,7 +1,7 @@
 """Videos of the next questions, opened while the model learns from these, so that their index waits in the cache.
 
 Cold, a composed video of level 1 takes 8 CPU seconds with the default encoder, one of level 3 22; from the cache 0.1
-(`toolbox_over` and `index.wait()`, one thread). Where the model is on a GPU, CPUs have that time to spare while it
+(`toolbox_over`, `index.wait_tiled()`; one thread). Where the model is on a GPU, CPUs have that time to spare while it
 learns; where it is on the CPU, nothing has, and nothing is opened ahead.
 """
 

@@ -84,7 +84,7 @@ class SetQuestions:
         with tempfile.TemporaryDirectory() as scratch:
             opened = self._entries[question_id].source.open(Path(scratch))
             with toolbox_over(opened.footage, encoder=game.encoder, subtitles=opened.subtitles) as toolbox:
-                toolbox.index.wait()
+                toolbox.index.wait_tiled()
 
     def _task(self, question_id: str, sample: int) -> Task:
         entry = self._entries[question_id]
@@ -115,7 +115,14 @@ class PosedQuestions:
             def one(key: Key) -> None:
                 question = self.examples[key[0]].question
                 run = ask(
-                    question, tools[key[0]], game.policy, game.limits, verify=game.verify, opening=(), sample=key[1]
+                    question,
+                    tools[key[0]],
+                    game.policy,
+                    game.limits,
+                    verify=game.verify,
+                    look_again=False,  # a game has one answer, as the recipes reward it
+                    opening=(),
+                    sample=key[1],
                 )
                 keep(key, run)
 

@@ -47,6 +47,20 @@ def write_captioned(path: Path, seconds: float, shown: tuple[float, float]) -> P
     return _write(path, [text if shown[0] <= time < shown[1] else blue for time in times])
 
 
+def write_moving(path: Path, seconds: float, shown: Sequence[tuple[float, float]]) -> Path:
+    """Writes a blue clip in which a grey square moves behind the text, on screen during each of `shown`, half open."""
+    pictures = []
+    for number in range(int(seconds * FPS)):
+        time = number / FPS
+        pixels = np.full((HEIGHT, WIDTH, 3), COLOURS["blue"], np.uint8)
+        left = number * 17 % (WIDTH - 120)
+        pixels[100:220, left : left + 120] = 120
+        if any(start <= time < stop for start, stop in shown):
+            cv2.putText(pixels, TEXT, (120, 190), cv2.FONT_HERSHEY_SIMPLEX, 1.6, (255, 255, 255), 4, cv2.LINE_AA)
+        pictures.append(pixels)
+    return _write(path, pictures)
+
+
 def _write(path: Path, pictures: Sequence[NDArray[np.uint8]]) -> Path:
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=FPS)

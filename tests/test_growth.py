@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.answers import read_answer, unfenced
-from agent.lite import reading
+from agent.lite import forms, reading
 from agent.replies import as_turn
 from agent.tags import neutral
 from agent.trajectory import Question, Reply, Trajectory, Usage, VideoFacts
@@ -77,6 +77,7 @@ _FUNCTIONS: dict[str, Callable[[str], object]] = {
     "a question": lambda text: reading.read_question(Question("v.mp4", f"{text}?"), 60.0),
     "written words": reading.written_in,
     "options": lambda text: reading.parse_span(text, 60.0),
+    "a line on screen": forms.pieces,
     "official_mvbench": lambda text: by_gold.official_mvbench(text, "(A) a"),
     "lmms_mvbench": lambda text: by_gold.lmms_mvbench(text, "A"),
     "official_mlvu": lambda text: by_gold.official_mlvu(text, "(A) a"),

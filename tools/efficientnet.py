@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 SIDE = 224
-"""Pictures are SIDE x SIDE."""
+"""Pictures are SIDE x SIDE; others work, smaller ones in less time."""
 _EPSILON = 1e-3
 _BLOCKS = (  # (kernel, stride, expansion, channels out, repeats)
     (3, 1, 1, 16, 1),
@@ -25,11 +25,11 @@ _BLOCKS = (  # (kernel, stride, expansion, channels out, repeats)
 
 
 class EfficientNetLite0(nn.Module):
-    """(N, 3, 224, 224) RGB, uint8 values in any float format -> (N, 1000) logits."""
+    """(N, 3, side, side) RGB, uint8 values in any float format -> (N, 1000) logits; trained on sides of 224."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = _convolution(3, 32, kernel=3, stride=2)
+        self.stem = _Convolution(3, 32, kernel=3, stride=2)
         blocks: list[nn.Module] = []
         channels = 32
         for kernel, stride, expansion, out, repeats in _BLOCKS:
@@ -37,7 +37,7 @@ class EfficientNetLite0(nn.Module):
                 blocks.append(_Block(channels, out, kernel, stride if repeat == 0 else 1, expansion))
                 channels = out
         self.blocks = nn.Sequential(*blocks)
-        self.head = _convolution(channels, 1280, kernel=1)
+        self.head = _Convolution(channels, 1280, kernel=1)
         self.classifier = nn.Linear(1280, 1000)
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:  # noqa: D102 (the class says it)
@@ -52,9 +52,9 @@ class _Block(nn.Module):
     def __init__(self, channels: int, out: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
         wide = channels * expansion
-        parts = [_convolution(channels, wide, kernel=1)] if expansion > 1 else []
-        parts.append(_convolution(wide, wide, kernel, stride, groups=wide))
-        parts.append(_convolution(wide, out, kernel=1, activation=False))
+        parts = [_Convolution(channels, wide, kernel=1)] if expansion > 1 else []
+        parts.append(_Convolution(wide, wide, kernel, stride, groups=wide))
+        parts.append(_Convolution(wide, out, kernel=1, activation=False))
         self.parts = nn.Sequential(*parts)
         self.adds = stride == 1 and channels == out
 
@@ -63,14 +63,42 @@ class _Block(nn.Module):
         return features + changed if self.adds else changed
 
 
-def _convolution(
-    channels: int, out: int, kernel: int, stride: int = 1, groups: int = 1, activation: bool = True
-) -> nn.Sequential:
-    # TensorFlow's "same" padding: at stride 2 on an even side the odd pixel goes to the right and the bottom.
-    total = kernel - stride
-    padding = nn.ZeroPad2d((total // 2, total - total // 2) * 2)
-    convolution = nn.Conv2d(channels, out, kernel, stride, groups=groups)
-    return nn.Sequential(padding, convolution, nn.ReLU6(inplace=True) if activation else nn.Identity())
+class _Convolution(nn.Conv2d):
+    """Keeps the size, or halves it at stride 2; with what comes after it in one operation where the CPU has that.
+
+    PyTorch's own choice on one thread is a slower algorithm for the 1x1 kernels, and a pass of its own for ReLU6: the
+    network takes 1.4 to 2 times as long.
+    """
+
+    def __init__(
+        self, channels: int, out: int, kernel: int, stride: int = 1, groups: int = 1, activation: bool = True
+    ) -> None:
+        # TensorFlow's "same" padding: at stride 2 on an even side the odd pixel goes to the right and the bottom.
+        total = kernel - stride
+        super().__init__(channels, out, kernel, stride, padding=0 if total % 2 else total // 2, groups=groups)
+        self._uneven_padding = (total // 2, total - total // 2) * 2 if total % 2 else None
+        self._activation = ("hardtanh", [0.0, 6.0]) if activation else ("none", [])
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        if self._uneven_padding is not None:
+            features = nn.functional.pad(features, self._uneven_padding)
+        name, limits = self._activation
+        if features.is_cpu and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+            fused: torch.Tensor = torch.ops.mkldnn._convolution_pointwise(
+                features,
+                self.weight,
+                self.bias,
+                self.padding,
+                self.stride,
+                self.dilation,
+                self.groups,
+                name,
+                limits,
+                "",
+            )
+            return fused
+        filtered = super().forward(features)
+        return filtered.clamp_(*limits) if limits else filtered
 
 
 def load(weights: Path) -> EfficientNetLite0:

@@ -7,7 +7,7 @@ checkpoint file, `hashing` for tests. VIDEOSLEUTH_ENCODER says what `auto` means
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,14 @@ class Encoder(Protocol):
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(N, D) float32 unit rows."""
+
+
+@runtime_checkable
+class TileEncoder(Encoder, Protocol):
+    """One that looks at the tiles of a picture in another way than at whole pictures, for less."""
+
+    def encode_tiles(self, pixels: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """(N, T, D) float32 unit rows of the tiles of each picture, in the order of TILES after the whole one."""
 
 
 def open_encoder(spec: str = "auto") -> Encoder:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 TEXT_SUBTITLES = frozenset({"ass", "ssa", "subrip", "srt", "webvtt", "mov_text", "text"})
 
-
 LENGTH_FROM_ZERO = frozenset({"matroska,webm", "asf", "nut"})
 """Formats whose length counts from second 0 of their clock, also where the first picture comes later."""
 

@@ -1,8 +1,8 @@
 """The frame index in memory: which moments of a video look like a query, while it is still being filled.
 
-Two layers: a quick one of keyframes, so that a search answers within seconds, and the full one at the sampling rate,
-which replaces the quick one up to where it has come. Near-equal frames were embedded once: a row of the full layer
-stands for the whole run of sampled frames that look like it. A frame has one vector, or 14 with its tiles.
+A quick layer of keyframes lets a search answer within seconds; the full one, at the sampling rate, replaces it as it
+comes. Near-equal frames were embedded once: a row of the full layer stands for the whole run of sampled frames that
+look like it. Its tiles, in which small things are found, come later than the whole picture and in any order.
 
 Vectors are kept as float16 and compared exactly: half the memory of float32 and twice as fast (0.7 against 1.7 ms for
 an hour with tiles), with the same ranking to the third digit.
@@ -11,6 +11,7 @@ an hour with tiles), with the same ranking to the third digit.
 import threading
 import zlib
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ _GRAPH_NEIGHBOURS = 32
 _GRAPH_EFFORT = 128
 _GRAPH_STEP = 10_000
 _USUAL_APART_SECONDS = 4.0
+_NEIGHBOURS = 4
+"""Of the frames that look best about so many belong to one moment."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class FrameIndex:
         self.encoder_name = encoder_name
         self._duration_seconds = duration_seconds
         self._lock = threading.Lock()
-        self._dim, self._tiles = dim, tiles
+        self._dim, self._tile_count = dim, tiles
         self.clear()
 
     @property
@@ -76,12 +79,19 @@ class FrameIndex:
     def rows(self) -> int:
         """How many sampled frames were embedded: the others look like the one before."""
         with self._lock:
-            return len(self._full.table) // self._tiles
+            return len(self._full.table)
+
+    @property
+    def tiled(self) -> int:
+        """How many of the embedded frames have their tiles."""
+        with self._lock:
+            return len(self._tiles.rows)
 
     def clear(self) -> None:
         """Back to nothing."""
         with self._lock:
-            self._quick, self._full = _Layer(self._dim, 1), _Layer(self._dim, self._tiles)
+            self._quick, self._full = _Layer(self._dim), _Layer(self._dim)
+            self._tiles = _Tiles(self._dim, self._tile_count)
             self._is_complete = False
 
     def add_quick(self, seconds: list[float], vectors: NDArray[np.float32]) -> None:
@@ -94,13 +104,55 @@ class FrameIndex:
         with self._lock:
             self._full.add(seconds, rows, vectors)
 
+    def add_tiles(self, rows: NDArray[np.int64], vectors: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Adds the tiles (m, T, D) of embedded frames; (m,) says which of them were not there already."""
+        with self._lock:
+            return self._tiles.add(rows, vectors)
+
     def complete(self, graph_path: Path | None = None) -> None:
         """Says that the full pass is done; builds or loads the graph where there is so much to search."""
         table = self._full.table.with_graph(graph_path)
         with self._lock:
             self._full.table = table
             self._is_complete = True
-            self._quick = _Layer(self._dim, 1)
+            self._quick = _Layer(self._dim)
+
+    def complete_tiles(self, graph_path: Path | None = None) -> None:
+        """Says that all tiles are there; builds or loads the graph where there is so much to search."""
+        if len(self._tiles.table) > GRAPH_ROWS:
+            tiles = self._tiles.in_order(graph_path)
+            with self._lock:
+                self._tiles = tiles
+
+    def untiled(self, count: int, after_row: int) -> NDArray[np.int64]:
+        """Up to `count` embedded frames without tiles, in order of time, the first ones after `after_row`."""
+        with self._lock:
+            rows = (row for row in range(after_row + 1, len(self._full.table)) if row not in self._tiles.known)
+            return np.array(list(islice(rows, count)), np.int64)
+
+    def coarse(
+        self, query: NDArray[np.float32], count: int, start_seconds: float, stop_seconds: float
+    ) -> NDArray[np.int64]:
+        """The embedded frames without tiles among the `count` moments that fit best by their whole pictures."""
+        with self._lock:
+            best = self._full.best(query, _NEIGHBOURS * count, start_seconds, min(stop_seconds, self._duration_seconds))
+            seconds = [float(self._full.seconds[np.searchsorted(self._full.rows, hit.row)]) for hit in best]
+            picked = pick_apart(range(len(best)), seconds, count, _USUAL_APART_SECONDS / 2)
+            return np.array([best[i].row for i in picked if best[i].row not in self._tiles.known], np.int64)
+
+    def seconds_of(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(n,) own times of embedded frames."""
+        with self._lock:
+            return self._full.seconds[np.searchsorted(self._full.rows, rows)]
+
+    def tiled_share(self, start_seconds: float, stop_seconds: float) -> float:
+        """How many of the frames embedded so far in [start, stop) have their tiles, 0..1; 1 where none will."""
+        with self._lock:
+            first, last = self._full.range(start_seconds, stop_seconds)
+            if first == last or not self._tile_count:
+                return 1.0
+            tiled = (self._tiles.rows >= first) & (self._tiles.rows < last)
+            return float(tiled.sum()) / (last - first)
 
     def search(
         self,
@@ -121,60 +173,126 @@ class FrameIndex:
             apart_seconds = min(_USUAL_APART_SECONDS, max(0.0, stop - start_seconds) / (2 * max(1, count)))
         with self._lock:
             border = stop if self._is_complete else min(stop, self._border_seconds())
-            layers = ((self._full, start_seconds, border), (self._quick, max(start_seconds, border), stop))
             wanted = count
             while True:
-                found = [layer.best(query, wanted, start, end) for layer, start, end in layers if start < end]
-                moments = sorted((m for part in found for m in part), key=lambda m: (-m.score, m.seconds))
+                moments = self._full_moments(query, wanted, start_seconds, border)
+                if border < stop:
+                    quick = self._quick.best(query, wanted, max(start_seconds, border), stop)
+                    moments += [self._quick.moment(hit, max(start_seconds, border), stop) for hit in quick]
+                moments.sort(key=lambda m: (-m.score, m.seconds))
                 picked = pick_apart(range(len(moments)), [m.seconds for m in moments], count, apart_seconds)
                 # Close neighbours were dropped: look further down the ranking until enough are left or all were seen.
-                if len(picked) >= count or wanted > max(len(layer.table) for layer, *_ in layers):
+                if len(picked) >= count or wanted > max(len(self._full.table), len(self._quick.table)):
                     return [moments[index] for index in picked]
                 wanted *= 4
+
+    def _full_moments(self, query: NDArray[np.float32], count: int, start: float, stop: float) -> list[Moment]:
+        """The best moments of the full layer, each by its whole picture or a tile, whichever fits better."""
+        if start >= stop:
+            return []
+        hits = {hit.row: hit for hit in self._full.best(query, count, start, stop)}
+        for hit in self._tiles.best(query, count, *self._full.range(start, stop)):
+            if hit.row not in hits or hit.score > hits[hit.row].score:
+                hits[hit.row] = hit
+        best = sorted(hits.values(), key=lambda hit: -hit.score)[:count]
+        return [self._full.moment(hit, start, stop) for hit in best]
 
     def _border_seconds(self) -> float:
         """Below it the full layer knows better, from it on the quick one."""
         return float(np.nextafter(self._full.seconds[-1], np.inf)) if len(self._full.seconds) else 0.0
 
 
+@dataclass(frozen=True)
+class _Hit:
+    """An embedded frame that was found."""
+
+    row: int
+    score: float
+    tile: int = 0
+    """Which of TILES fits; 0 is the whole picture."""
+
+
 class _Layer:
     """Sampled times, the embedded frame that each looks like, and the vectors of those."""
 
-    def __init__(self, dim: int, tiles: int) -> None:
+    def __init__(self, dim: int) -> None:
         self.table = _VectorTable(dim)
         self.seconds = np.empty(0, np.float64)  # (N,) ascending
-        self._rows = np.empty(0, np.int64)  # (N,) ascending: which embedded frame
-        self._tiles = tiles
+        self.rows = np.empty(0, np.int64)  # (N,) ascending: which embedded frame
 
     def add(self, seconds: NDArray[np.float64], rows: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
-        self.table.add(vectors.reshape(-1, self.table.dim))
+        self.table.add(vectors)
         self.seconds = np.concatenate([self.seconds, seconds])
-        self._rows = np.concatenate([self._rows, rows])
+        self.rows = np.concatenate([self.rows, rows])
 
-    def best(self, query: NDArray[np.float32], count: int, start: float, stop: float) -> list[Moment]:
-        """The `count` best embedded frames on screen in [start, stop), each with its best tile."""
+    def best(self, query: NDArray[np.float32], count: int, start: float, stop: float) -> list[_Hit]:
+        """The `count` embedded frames on screen in [start, stop) that fit best, best first."""
+        scores, rows = self.table.search(query, count, self._chosen(*self.range(start, stop)))
+        return [_Hit(int(row), float(score)) for score, row in zip(scores, rows, strict=True)]
+
+    def _chosen(self, first: int, last: int) -> NDArray[np.bool_] | None:
+        if (first, last) == (0, len(self.table)):
+            return None
+        return (np.arange(len(self.table)) >= first) & (np.arange(len(self.table)) < last)
+
+    def range(self, start: float, stop: float) -> tuple[int, int]:
+        """First and last embedded frame, the last not included, on screen in [start, stop)."""
+        first, last = self._samples(start, stop)
+        return (int(self.rows[first]), int(self.rows[last - 1]) + 1) if first < last else (0, 0)
+
+    def _samples(self, start: float, stop: float) -> tuple[int, int]:
         first, last = (int(np.searchsorted(self.seconds, time)) for time in (start, stop))
         if first == last and first > 0:
             first -= 1  # nothing was sampled inside so short a window: the frame before it is on screen
-        if first == last:
-            return []
-        rows = self._rows[first], self._rows[last - 1] + 1
-        scores, places = self.table.search(query, count * self._tiles, *(int(row) * self._tiles for row in rows))
-        moments: dict[int, Moment] = {}
-        for score, place in zip(scores, places, strict=True):  # best first: the first tile of a frame is its best
-            row, tile = divmod(int(place), self._tiles)
-            if row not in moments:
-                moments[row] = self._moment(row, tile, float(score), (start, stop), (first, last))
-        return list(moments.values())[:count]
+        return first, last
 
-    def _moment(
-        self, row: int, tile: int, score: float, window: tuple[float, float], samples: tuple[int, int]
-    ) -> Moment:
-        (start, stop), (first, last) = window, samples
-        begin = max(int(np.searchsorted(self._rows, row)), first)
-        end = int(np.searchsorted(self._rows, row, side="right"))
+    def moment(self, hit: _Hit, start: float, stop: float) -> Moment:
+        """When the frame is on screen in [start, stop)."""
+        first, last = self._samples(start, stop)
+        begin = max(int(np.searchsorted(self.rows, hit.row)), first)
+        end = int(np.searchsorted(self.rows, hit.row, side="right"))
         until = float(self.seconds[end]) if end < last else stop
-        return Moment(max(float(self.seconds[begin]), start), score, TILES[tile], until)
+        return Moment(max(float(self.seconds[begin]), start), hit.score, TILES[hit.tile], until)
+
+
+class _Tiles:
+    """The tiles of embedded frames, in the order in which they came."""
+
+    def __init__(self, dim: int, count: int) -> None:
+        self.table = _VectorTable(dim)
+        self.rows = np.empty(0, np.int64)  # (m,) which embedded frame; T vectors in the table for each
+        self.known: set[int] = set()
+        self._count = count
+
+    def add(self, rows: NDArray[np.int64], vectors: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Which of them were new."""
+        is_new = np.array([row not in self.known for row in rows.tolist()], bool)
+        self.table.add(vectors[is_new].reshape(-1, self.table.dim))
+        self.rows = np.concatenate([self.rows, rows[is_new]])
+        self.known.update(rows.tolist())
+        return is_new
+
+    def best(self, query: NDArray[np.float32], count: int, first: int, last: int) -> list[_Hit]:
+        """The `count` embedded frames of [first, last) with the best tile, each with that, best first."""
+        chosen = (self.rows >= first) & (self.rows < last)
+        places = None if chosen.all() else np.repeat(chosen, self._count)
+        scores, found = self.table.search(query, count * self._count, places)
+        hits: dict[int, _Hit] = {}
+        for score, place in zip(scores, found, strict=True):  # best first: the first tile of a frame is its best
+            number, tile = divmod(int(place), self._count)
+            row = int(self.rows[number])
+            if row not in hits:
+                hits[row] = _Hit(row, float(score), tile + 1)
+        return list(hits.values())[:count]
+
+    def in_order(self, graph_path: Path | None) -> "_Tiles":
+        """The same in order of time, with a graph: it is kept on disk, where another process finds the same order."""
+        tiles, order = _Tiles(self.table.dim, self._count), np.argsort(self.rows)
+        for part in np.array_split(order, max(1, len(order) * self._count // _GRAPH_STEP)):
+            vectors = [self.table.rows(int(number) * self._count, self._count) for number in part]
+            tiles.add(self.rows[part], np.stack(vectors))
+        tiles.table = tiles.table.with_graph(graph_path)
+        return tiles
 
 
 class _VectorTable:
@@ -199,20 +317,25 @@ class _VectorTable:
         self._flat.add(np.ascontiguousarray(vectors, np.float32))
         dismiss_workers()  # faiss computes with torch's OpenMP where torch came first
 
+    def rows(self, first: int, count: int) -> NDArray[np.float32]:
+        """(count, D) rows as they are kept, from `first` on."""
+        rows: NDArray[np.float32] = self._flat.reconstruct_n(first, count)
+        return rows
+
     def search(
-        self, query: NDArray[np.float32], count: int, first: int, last: int
+        self, query: NDArray[np.float32], count: int, chosen: NDArray[np.bool_] | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Scores and row numbers of the best of rows [first, last), best first."""
-        faiss = _faiss()
-        count = min(count, last - first)
+        """Scores and row numbers of the best rows, or of the best that are `chosen` (N,), best first."""
+        count = min(count, len(self) if chosen is None else int(chosen.sum()))
         if count <= 0:
             return np.empty(0, np.float32), np.empty(0, np.int64)
-        everything = (first, last) == (0, len(self))
-        if self._graph is not None and everything and count <= _GRAPH_EFFORT:
-            scores, rows = self._graph.search(query[None], count)
+        if chosen is None:
+            table = self._graph if self._graph is not None and count <= _GRAPH_EFFORT else self._flat
+            scores, rows = table.search(query[None], count)
         else:
-            chosen = faiss.SearchParameters(sel=faiss.IDSelectorRange(first, last, True))
-            scores, rows = self._flat.search(query[None], count, params=None if everything else chosen)
+            faiss = _faiss()
+            selector = faiss.IDSelectorBitmap(np.packbits(chosen, bitorder="little"))
+            scores, rows = self._flat.search(query[None], count, params=faiss.SearchParameters(sel=selector))
         kept = rows[0] >= 0
         return scores[0][kept], rows[0][kept]
 
@@ -236,7 +359,7 @@ class _VectorTable:
             self.dim, faiss.ScalarQuantizer.QT_fp16, _GRAPH_NEIGHBOURS, faiss.METRIC_INNER_PRODUCT
         )
         for start in range(0, len(self), _GRAPH_STEP):
-            graph.add(self._flat.reconstruct_n(start, min(_GRAPH_STEP, len(self) - start)))
+            graph.add(self.rows(start, min(_GRAPH_STEP, len(self) - start)))
         return graph
 
 

@@ -1,20 +1,22 @@
-"""Fills an index: keyframes first, so that a search soon has something to find, then frames at the sampling rate.
+"""Fills an index, coarse to fine: keyframes, so that a search soon has something to find, whole frames, then tiles.
 
-One decode serves the embeddings, the thumbnails and the frame store. What did not change is not embedded again: a frame
-none of whose tiles changed belongs to the run of the one before, and of a changed frame only the changed tiles are
-embedded. Judged by tile, because a person who crosses a still street changes little of the whole picture: on real clips
-0-47 % of film frames are dropped and 10-82 % of the tiles, on a screen recording 87 and 97 %.
+One decode serves the embeddings, the thumbnails and the frame store, from which the tiles come later. What did not
+change is not embedded again: a frame none of whose tiles changed belongs to the run of the one before. Judged by tile,
+because a person who crosses a still street changes little of the whole picture: on real clips 0-47 % of film frames are
+dropped, on a screen recording 87 %.
 """
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypedDict
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.encoders import Encoder
+from tools.encoders import Encoder, TileEncoder
 from tools.footage import Footage
 from tools.index_files import THUMB_SHAPE, Batch
 from tools.sampling import TILES, crop, pixel_box, thin_times
@@ -74,13 +76,11 @@ class Sampler:
 
     def __init__(self, encoder: Encoder, first_row: int, known: dict[float, NDArray[np.float32]]) -> None:
         self._encoder = encoder
-        self._tiles = TILES if encoder.tiles else TILES[:1]
         self._next_row = first_row
-        self._known = known  # whole pictures that the quick pass has embedded, by their time
-        self._thumbs: list[Pixels | None] = [None] * len(TILES)  # when each tile was last embedded
-        self._vectors = np.zeros((len(self._tiles), encoder.dim), np.float32)  # of the last embedded frame
+        self._known = known  # pictures that the quick pass has embedded, by their time
+        self._thumb: Pixels | None = None  # of the last embedded frame
         self._waiting: list[_Waiting] = []
-        self._picture_limit = 8
+        self._size = BatchSize()
 
     def batches(self, frames: Iterator[Frame]) -> Iterator[Batch]:
         """Embeds the frames; a batch is as many as the encoder does in a quarter of a second."""
@@ -88,8 +88,8 @@ class Sampler:
         for frame in frames:
             waiting = self._look_at(frame)
             self._waiting.append(waiting)
-            pictures += len(waiting.tiles)
-            if pictures >= self._picture_limit or len(self._waiting) >= _FRAMES_A_BATCH:
+            pictures += waiting.pixels is not None
+            if pictures >= self._size.pictures or len(self._waiting) >= _FRAMES_A_BATCH:
                 yield self._batch()
                 pictures = 0
         if self._waiting:
@@ -97,54 +97,81 @@ class Sampler:
 
     def _look_at(self, frame: Frame) -> "_Waiting":
         thumb = thumbnail(frame.pixels)
-        changed = [number for number, old in enumerate(self._thumbs) if old is None or _differs(thumb, old, number)]
-        if not changed:
-            return _Waiting(frame.seconds, thumb, self._next_row - 1, (), None)
+        if self._thumb is not None and not _differs(thumb, self._thumb):
+            return _Waiting(frame.seconds, thumb, self._next_row - 1, None)
+        self._thumb = thumb
         self._next_row += 1
-        # Without tiles the whole picture is embedded again whichever part of it changed.
-        tiles = tuple(changed) if len(self._tiles) > 1 else (0,)
-        for number in tiles if len(self._tiles) > 1 else range(len(TILES)):
-            self._thumbs[number] = thumb
-        return _Waiting(frame.seconds, thumb, self._next_row - 1, tiles, frame.pixels)
+        return _Waiting(frame.seconds, thumb, self._next_row - 1, frame.pixels)
 
     def _batch(self) -> Batch:
         waiting, self._waiting = self._waiting, []
-        pictures = [
-            crop(frame.pixels, self._tiles[tile])
-            for frame in waiting
-            if frame.pixels is not None
-            for tile in frame.tiles
-            if not self._is_known(frame, tile)
-        ]
-        encoded = iter(self._timed(pictures))
-        rows = [self._row(frame, encoded) for frame in waiting if frame.tiles]
+        new = [frame for frame in waiting if frame.pixels is not None]
+        pictures = [frame.pixels for frame in new if frame.seconds not in self._known and frame.pixels is not None]
+        with self._size.timed(len(pictures)):
+            encoded = iter(self._encoder.encode_images(pictures) if pictures else ())
+        vectors = [self._known[frame.seconds] if frame.seconds in self._known else next(encoded) for frame in new]
         return Batch(
             np.array([frame.seconds for frame in waiting]),
             np.array([frame.row for frame in waiting], np.int64),
             np.stack([frame.thumb for frame in waiting]),
-            np.stack(rows) if rows else np.empty((0, *self._vectors.shape), np.float32),
+            np.stack(vectors) if vectors else np.empty((0, self._encoder.dim), np.float32),
+            **no_tiles(self._encoder),
         )
 
-    def _row(self, frame: "_Waiting", encoded: Iterator[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """(T, D): new vectors of the tiles that changed, the last ones of the others."""
-        self._vectors = self._vectors.copy()
-        for tile in frame.tiles:
-            self._vectors[tile] = self._known[frame.seconds] if self._is_known(frame, tile) else next(encoded)
-        return self._vectors
 
-    def _is_known(self, frame: "_Waiting", tile: int) -> bool:
-        return tile == 0 and frame.seconds in self._known
+class BatchSize:
+    """How many pictures the encoder does in a quarter of a second, learnt while it works."""
 
-    def _timed(self, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
-        """Embeds, and learns how many pictures make a batch of the right length."""
+    def __init__(self, pictures: int = 8) -> None:
+        self.pictures = pictures
+
+    @contextmanager
+    def timed(self, pictures: int) -> Iterator[None]:
+        """Measures the work on so many."""
         start = time.perf_counter()
-        vectors = self._encoder.encode_images(pictures)
+        yield
         taken_seconds = time.perf_counter() - start
         if taken_seconds > _LONG_SECONDS:
-            self._picture_limit = max(1, self._picture_limit // 2)
-        elif taken_seconds < _SHORT_SECONDS and len(pictures) >= self._picture_limit:
-            self._picture_limit = min(_PICTURES_A_BATCH, self._picture_limit * 2)
-        return vectors
+            self.pictures = max(1, self.pictures // 2)
+        elif taken_seconds < _SHORT_SECONDS and pictures >= self.pictures:
+            self.pictures = min(_PICTURES_A_BATCH, self.pictures * 2)
+
+
+class NoTiles(TypedDict):
+    """The part of a batch that holds tiles."""
+
+    tiled: NDArray[np.int64]
+    tiles: NDArray[np.float32]
+
+
+def no_tiles(encoder: Encoder) -> NoTiles:
+    """None of them."""
+    return NoTiles(tiled=np.empty(0, np.int64), tiles=np.empty((0, tile_count(encoder), encoder.dim), np.float32))
+
+
+def only_tiles(tiled: NDArray[np.int64], tiles: NDArray[np.float32]) -> Batch:
+    """Tiles (m, T, D) of the embedded frames `tiled` as a batch without frames."""
+    return Batch(
+        np.empty(0),
+        np.empty(0, np.int64),
+        np.empty((0, *THUMB_SHAPE), np.uint8),
+        np.empty((0, tiles.shape[-1]), np.float32),
+        tiled,
+        tiles,
+    )
+
+
+def tile_count(encoder: Encoder) -> int:
+    """Tiles that a frame has beside its whole picture."""
+    return len(TILES) - 1 if encoder.tiles else 0
+
+
+def tile_vectors(encoder: Encoder, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
+    """(N, T, D) unit: the quarters and ninths of each picture."""
+    if isinstance(encoder, TileEncoder):
+        return encoder.encode_tiles(pixels)
+    pictures = [crop(picture, tile) for picture in pixels for tile in TILES[1:]]
+    return encoder.encode_images(pictures).reshape(len(pixels), len(TILES) - 1, encoder.dim)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,13 +181,11 @@ class _Waiting:
     seconds: float
     thumb: Pixels
     row: int
-    tiles: tuple[int, ...]
-    """Which tiles to embed; none for a frame that looks like the one before."""
     pixels: Pixels | None
     """Kept only where something is to be embedded."""
 
 
-def _differs(thumb: Pixels, old: Pixels, tile: int) -> bool:
-    left, top, right, bottom = _THUMB_TILES[tile]
-    new_part, old_part = (each[top:bottom, left:right].astype(np.int16) for each in (thumb, old))
-    return float(np.abs(new_part - old_part).mean()) > UNCHANGED
+def _differs(thumb: Pixels, old: Pixels) -> bool:
+    """Whether any of the tiles does."""
+    change = np.abs(thumb.astype(np.int16) - old)
+    return any(change[top:bottom, left:right].mean() > UNCHANGED for left, top, right, bottom in _THUMB_TILES)

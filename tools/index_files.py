@@ -1,4 +1,4 @@
-"""A frame index on disk: four files that only grow, and a manifest that says how much of them counts.
+"""A frame index on disk: six files that only grow, and a manifest that says how much of them counts.
 
 What is written after the last manifest does not exist: a kill loses at most one checkpoint, and a second process may
 read while the first goes on. Sizes and checksums are in the manifest, so a file that was cut or changed is noticed.
@@ -25,12 +25,14 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Sampled frames in time order, and the vectors of those that did not look like the one before."""
+    """Sampled frames in time order, the vectors of those that did not look like the one before, and tiles of any."""
 
     seconds: NDArray[np.float64]  # (n,) own times
     rows: NDArray[np.int64]  # (n,) number of the embedded frame that each looks like
     thumbs: NDArray[np.uint8]  # (n, 18, 32, 3)
-    vectors: NDArray[np.float32]  # (k, T, D) unit
+    vectors: NDArray[np.float32]  # (k, D) unit, of whole pictures
+    tiled: NDArray[np.int64]  # (m,) numbers of embedded frames whose tiles follow, in any order, each once
+    tiles: NDArray[np.float32]  # (m, T, D) unit; T is 0 for an encoder that has no tiles
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,12 @@ class Manifest:
     """Another one after each start from nothing: a follower must not mix two."""
     frames: Annotated[int, Field(ge=0)]
     rows: Annotated[int, Field(ge=0)]
+    tiled: Annotated[int, Field(ge=0)]
+    """Embedded frames that have their tiles."""
     is_complete: bool
+    """Whether all frames are there; their tiles may come later."""
     checksums: dict[str, int]
-    format: Literal[2] = 2
+    format: Literal[3] = 3
 
     @classmethod
     def read(cls, folder: Path) -> "Manifest | None":
@@ -55,16 +60,18 @@ _MANIFEST = TypeAdapter(Manifest)
 
 
 class IndexFiles:
-    """The files of one index: `vectors` of shape (rows, T, D) and the sampled frames."""
+    """The files of one index: of the sampled frames, of the embedded ones among them, and of their tiles."""
 
     def __init__(self, folder: Path, dim: int, tiles: int) -> None:
         self.folder = folder
-        # name -> (dtype on disk, shape of an item, items belong to rows and not to frames)
-        self._layout: dict[str, tuple[str, tuple[int, ...], bool]] = {
-            "seconds": ("<f8", (), False),
-            "rows": ("<i8", (), False),
-            "thumbs": ("u1", THUMB_SHAPE, False),
-            "vectors": ("<f2", (tiles, dim), True),
+        # name -> (dtype on disk, shape of an item, what the manifest counts the items by)
+        self._layout: dict[str, tuple[str, tuple[int, ...], str]] = {
+            "seconds": ("<f8", (), "frames"),
+            "rows": ("<i8", (), "frames"),
+            "thumbs": ("u1", THUMB_SHAPE, "frames"),
+            "vectors": ("<f2", (dim,), "rows"),
+            "tiled": ("<i8", (), "tiled"),
+            "tiles": ("<f2", (tiles, dim), "tiled"),
         }
 
     def damage(self, manifest: Manifest) -> str | None:
@@ -79,30 +86,32 @@ class IndexFiles:
                         return f"{path} was changed"
             except OSError:
                 return f"{path} is missing"
-        seconds, rows = (self._array(name, 0, manifest.frames) for name in ("seconds", "rows"))
+        seconds, rows, tiled = (self._array(name, manifest, 0) for name in ("seconds", "rows", "tiled"))
         if not (np.isfinite(seconds).all() and (np.diff(seconds) > 0).all()):
             return f"{self.folder / 'seconds'} holds no ascending times"
         if not (
             np.isin(np.diff(rows, prepend=-1), (0, 1)).all() and (rows >= 0).all() and (rows < manifest.rows).all()
         ):
             return f"{self.folder / 'rows'} holds no numbers of rows"
+        if not ((tiled >= 0).all() and (tiled < manifest.rows).all() and len(np.unique(tiled)) == len(tiled)):
+            return f"{self.folder / 'tiled'} holds no numbers of rows"
         return None
 
-    def read(self, manifest: Manifest, first_frame: int = 0, first_row: int = 0) -> Batch:
-        """What the manifest counts, from a frame and a row on."""
-        arrays = {}
-        for name, (_, _, is_row) in self._layout.items():
-            first, last = (first_row, manifest.rows) if is_row else (first_frame, manifest.frames)
-            arrays[name] = self._array(name, first, last)
-        return Batch(arrays["seconds"], arrays["rows"], arrays["thumbs"], arrays["vectors"].astype(np.float32))
+    def read(self, manifest: Manifest, frames: int = 0, rows: int = 0, tiled: int = 0) -> Batch:
+        """What the manifest counts, after so many of each."""
+        first = {"frames": frames, "rows": rows, "tiled": tiled}
+        arrays = {name: self._array(name, manifest, first[by]) for name, (*_, by) in self._layout.items()}
+        for name in ("vectors", "tiles"):
+            arrays[name] = arrays[name].astype(np.float32)
+        return Batch(**arrays)
 
-    def _array(self, name: str, first: int, last: int) -> NDArray[Any]:
+    def _array(self, name: str, manifest: Manifest, first: int) -> NDArray[Any]:
         """(last - first, ...) items of a file."""
-        kind, shape, _ = self._layout[name]
-        item = _item_bytes(kind, shape)
+        kind, shape, by = self._layout[name]
+        item, count = _item_bytes(kind, shape), max(0, getattr(manifest, by) - first)
         with open_own(self.folder / name) as file:
             file.seek(first * item)
-            return np.frombuffer(file.read((last - first) * item), kind).reshape(last - first, *shape)
+            return np.frombuffer(file.read(count * item), kind).reshape(count, *shape)
 
     def writer(self, manifest: Manifest | None) -> "IndexWriter":
         """Goes on after the manifest, or from nothing without one."""
@@ -115,8 +124,8 @@ class IndexFiles:
             return IndexWriter(self.folder, kinds, sizes, manifest)
 
     def _size_bytes(self, name: str, manifest: Manifest) -> int:
-        kind, shape, is_row = self._layout[name]
-        return (manifest.rows if is_row else manifest.frames) * _item_bytes(kind, shape)
+        kind, shape, by = self._layout[name]
+        return int(getattr(manifest, by)) * _item_bytes(kind, shape)
 
 
 class IndexWriter:
@@ -125,9 +134,11 @@ class IndexWriter:
     def __init__(self, folder: Path, kinds: dict[str, str], sizes: dict[str, int], manifest: Manifest | None) -> None:
         self._folder = folder
         self._kinds = kinds
-        self._run = manifest.run if manifest else secrets.token_hex(8)
+        self.run = manifest.run if manifest else secrets.token_hex(8)
         self.frames = manifest.frames if manifest else 0
         self.rows = manifest.rows if manifest else 0
+        self.tiled = manifest.tiled if manifest else 0
+        self._is_complete = manifest is not None and manifest.is_complete
         self._checksums = dict(manifest.checksums) if manifest else dict.fromkeys(kinds, 0)
         self._files: dict[str, BinaryIO] = {name: append_own(folder / name) for name in kinds}
         for name, file in self._files.items():
@@ -142,14 +153,19 @@ class IndexWriter:
                 self._checksums[name] = zlib.crc32(data, self._checksums[name])
         self.frames += len(batch.seconds)
         self.rows += len(batch.vectors)
+        self.tiled += len(batch.tiled)
 
-    def checkpoint(self, is_complete: bool = False) -> None:
+    def complete(self) -> None:
+        """Says that all frames are there, from the next checkpoint on."""
+        self._is_complete = True
+
+    def checkpoint(self) -> None:
         """Makes all that was appended count, also after a power cut."""
         with explained(self._folder):
             for file in self._files.values():
                 file.flush()
                 os.fsync(file.fileno())
-        manifest = Manifest(self._run, self.frames, self.rows, is_complete, self._checksums)
+        manifest = Manifest(self.run, self.frames, self.rows, self.tiled, self._is_complete, self._checksums)
         keep(self._folder / MANIFEST, asdict(manifest))
 
     def close(self) -> None:

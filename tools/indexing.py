@@ -1,5 +1,8 @@
 """Opens a video's index: ready at once from the cache, or filled in the background while searches already run.
 
+Coarse to fine: keyframes, then whole frames, then their tiles, which cost most. A search that comes before has the
+tiles of the moments that look best embedded at once; the background goes on with the others while nobody waits.
+
 One process writes at a time, under a lock that the system frees on a kill; another one follows its checkpoints and
 takes over if it dies. Whatever stops the work, the next start goes on from the last checkpoint.
 """
@@ -12,7 +15,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -26,11 +29,11 @@ from tools.cache import DEFAULT_LIMIT_BYTES, explained, prune, video_folder, wri
 from tools.encoders import Encoder
 from tools.footage import Footage
 from tools.frame_store import PICTURES, RECORDS, DamagedPictureError, FrameStore, FrameStoreWriter, stored_size
-from tools.index import FrameIndex
-from tools.index_builder import Sampler, quick_looks, quick_times
+from tools.index import FrameIndex, Moment
+from tools.index_builder import BatchSize, Sampler, only_tiles, quick_looks, quick_times, tile_count, tile_vectors
 from tools.index_files import MANIFEST, THUMB_SHAPE, Batch, IndexFiles, IndexWriter, Manifest
 from tools.own_files import is_plain_file, is_there, remove
-from tools.sampling import TILES, sample_times, sampling_fps
+from tools.sampling import sample_times, sampling_fps
 from tools.video import SAME_MOMENT_SECONDS, Frame
 
 _log = logging.getLogger(__name__)
@@ -40,6 +43,11 @@ _TIDY_FRAMES = 8
 """Giving memory back takes 15 ms each time."""
 _POLL_SECONDS = 0.25
 _RECENT_SECONDS = 3600.0
+_COARSE_MOMENTS = 24
+"""How many moments a search looks at more closely, that is by their tiles."""
+_TILE_PATIENCE_SECONDS = 4.0
+"""How long it may take over that."""
+_TILED_AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -47,7 +55,7 @@ class Progress:
     """How far the index is."""
 
     stage: str
-    """`keyframes`, `frames`, or `another process` while that one does the work."""
+    """`keyframes`, `frames`, `tiles`, or `another process` while that one does the work."""
     done: int
     total: int
     eta_seconds: float | None
@@ -81,22 +89,28 @@ class VideoIndex:
         duration = video.info.duration_seconds
         self._fps = sampling_fps(duration)
         self._times = sample_times(duration, self._fps)
-        tiles = len(TILES) if encoder.tiles else 1
         self._folder = video_folder(video.content_hash, cache)
         self._store_folder = self._folder / f"frames-{self._fps:g}fps"
-        name = f"index-{_as_file_name(encoder.name)}-{tiles}tiles-{self._fps:g}fps"
+        tiles = tile_count(encoder)
+        name = f"index-{_as_file_name(encoder.name)}-{tiles + 1}tiles-{self._fps:g}fps"
         self._files = IndexFiles(self._folder / name, encoder.dim, tiles)
         self.frames = FrameIndex(encoder.name, encoder.dim, tiles, duration)
-        self._tiles = tiles
         self._lock = threading.Lock()
         self._run = ""
         self._thumbs: list[NDArray[np.uint8]] = []
+        self._taken_tiled = 0  # how many of the tiles on disk were read
+        self._unwritten: list[Batch] = []  # tiles that a search had embedded
+        self._times_forgotten = 0
         self._store: FrameStore | None = None
         self._is_cancelled, self._is_searchable, self._is_stored = (threading.Event() for _ in range(3))
-        self._is_whole = False
+        self._frames_ended, self._tiles_ended, self._nobody_waits = (threading.Event() for _ in range(3))
+        self._nobody_waits.set()
+        self._waiting = 0
+        self._is_whole = self._is_tiled = False
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run_in_background, name="index", daemon=True)
-        if not self._load_if_complete():
+        self._load_if_whole()
+        if not self._is_tiled:
             self._thread.start()
 
     def __enter__(self) -> Self:
@@ -129,7 +143,7 @@ class VideoIndex:
                     self._raise_error()
                     self._store = FrameStore(self._store_folder, self._decoded_again)
                     weakref.finalize(self, self._store.close)
-        if self._thread.is_alive():
+        if not self._is_whole and self._thread.is_alive():
             self._store.refresh()
         return self._store
 
@@ -146,11 +160,71 @@ class VideoIndex:
         return ready
 
     def wait(self, timeout_seconds: float | None = None) -> bool:
-        """Waits until the index is whole; raises what went wrong. False if that took too long or was cancelled."""
-        if self._thread.ident is not None:
-            self._thread.join(timeout_seconds)
+        """Waits until all frames are there, maybe still without tiles: whole pictures, thumbnails and stored pictures.
+
+        Raises what went wrong; False if that took too long or was cancelled.
+        """
+        self._frames_ended.wait(timeout_seconds)
         self._raise_error()
         return self._is_whole
+
+    def wait_tiled(self, timeout_seconds: float | None = None) -> bool:
+        """Waits until the tiles are there too, so that a search finds what it ever will; otherwise as `wait`."""
+        self._tiles_ended.wait(timeout_seconds)
+        self._raise_error()
+        return self._is_tiled
+
+    def search(
+        self,
+        query: NDArray[np.float32],
+        count: int,
+        start_seconds: float = 0.0,
+        stop_seconds: float = np.inf,
+        patience_seconds: float = _TILE_PATIENCE_SECONDS,
+    ) -> list[Moment]:
+        """The best moments in [start, stop), best first, by what is indexed so far.
+
+        What looks best by its whole picture is looked at by its tiles first, where these are not there yet, for
+        `patience_seconds` at most; they are kept.
+        """
+        if not self._is_tiled:
+            with self.first():
+                self._look_closer(
+                    self.frames.coarse(query, _COARSE_MOMENTS, start_seconds, stop_seconds), patience_seconds
+                )
+        return self.frames.search(query, count, start_seconds, stop_seconds)
+
+    @contextmanager
+    def first(self) -> Iterator[None]:
+        """What runs inside comes before the tiles that nobody waits for: meanwhile none are embedded unasked."""
+        with self._lock:
+            self._waiting += 1
+            self._nobody_waits.clear()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiting -= 1
+                if not self._waiting:
+                    self._nobody_waits.set()
+
+    def _look_closer(self, rows: NDArray[np.int64], patience_seconds: float) -> None:
+        until = time.monotonic() + patience_seconds
+        for first in range(0, len(rows), _TILED_AT_ONCE):
+            if time.monotonic() >= until:
+                break
+            with suppress(DamagedPictureError):  # left to the background, which makes all of them again
+                self._embed_tiles(rows[first : first + _TILED_AT_ONCE])
+
+    def _embed_tiles(self, rows: NDArray[np.int64]) -> None:
+        """Embeds the tiles of these embedded frames, and has them written."""
+        store, forgotten = self.store, self._times_forgotten
+        pictures = [store.frame(store.at(seconds)).pixels for seconds in self.frames.seconds_of(rows).tolist()]
+        vectors = tile_vectors(self._encoder, pictures)
+        with self._lock:
+            if forgotten == self._times_forgotten:
+                is_new = self.frames.add_tiles(rows, vectors)
+                self._unwritten.append(only_tiles(rows[is_new], vectors[is_new]))
 
     def cancel(self) -> None:
         """Stops within about a second; what was done stays in the cache and the next start goes on from there."""
@@ -164,21 +238,34 @@ class VideoIndex:
 
     # --- from the cache
 
-    def _load_if_complete(self) -> bool:
-        """Takes in a whole index from the cache."""
+    def _load_if_whole(self) -> None:
+        """Takes in an index from the cache that has all its frames."""
         manifest = Manifest.read(self._files.folder)
-        if manifest is None or not manifest.is_complete or self._damage(manifest):
-            return False
-        self._take(self._files.read(manifest))
-        self._finish()
-        return True
+        if manifest is not None and manifest.is_complete and not self._damage(manifest):
+            self._catch_up(manifest)
+
+    def _catch_up(self, manifest: Manifest) -> None:
+        """Takes in what a manifest counts and was not read yet."""
+        if manifest.run != self._run:
+            self._forget()
+            self._run = manifest.run
+        seen = len(self.frames.seconds), self.frames.rows, self._taken_tiled
+        self._take(self._files.read(manifest, *seen))
+        self._taken_tiled = max(manifest.tiled, self._taken_tiled)
+        if manifest.is_complete:
+            self._finish_frames()
+        if self._has_all_tiles(manifest):
+            self._finish_tiles()
+
+    def _has_all_tiles(self, manifest: Manifest) -> bool:
+        return manifest.is_complete and (tile_count(self._encoder) == 0 or manifest.tiled == manifest.rows)
 
     def _usable_manifest(self) -> Manifest | None:
         """What there is to go on from; damage is said, once, since all of it is then made again."""
         manifest = Manifest.read(self._files.folder)
         problem = self._damage(manifest) if manifest else None
         if manifest is None and is_there(self._files.folder / MANIFEST):
-            problem = f"{self._files.folder / MANIFEST} cannot be read"
+            problem = f"{self._files.folder / MANIFEST} cannot be read, or is of another version"
         if problem:
             _log.warning("damaged cache, the index is made again: %s", problem)
             return None
@@ -203,16 +290,28 @@ class VideoIndex:
         """Makes a batch visible: times and thumbnails change together."""
         with self._lock:
             self.frames.add(batch.seconds, batch.rows, batch.vectors)
+            self.frames.add_tiles(batch.tiled, batch.tiles)
             self._thumbs.append(batch.thumbs)
         if len(batch.seconds):
             self._is_searchable.set()
 
-    def _finish(self) -> None:
+    def _finish_frames(self) -> None:
+        if self._is_whole:
+            return
         self.frames.complete(self._files.folder / "graph")
+        if self._store is not None:
+            self._store.refresh()
         self._is_whole = True
         self._report("frames", len(self._times), len(self._times), 0.0)
-        self._is_searchable.set()
-        self._is_stored.set()
+        for event in (self._is_searchable, self._is_stored, self._frames_ended):
+            event.set()
+
+    def _finish_tiles(self) -> None:
+        self.frames.complete_tiles(self._files.folder / "tile-graph")
+        self._is_tiled = True
+        if self.frames.tiled:
+            self._report("tiles", self.frames.tiled, self.frames.tiled, 0.0)
+        self._tiles_ended.set()
 
     # --- in the background
 
@@ -222,18 +321,15 @@ class VideoIndex:
         except BaseException as error:
             self._error = error
         finally:
-            self._is_searchable.set()
-            self._is_stored.set()
+            for event in (self._is_searchable, self._is_stored, self._frames_ended, self._tiles_ended):
+                event.set()
 
     def _build_or_follow(self) -> None:
         lock = writer_lock(self._video.content_hash, self._cache)
         while not self._is_cancelled.is_set():
             if _acquired(lock):
                 try:
-                    self._forget()
-                    # Somebody else may have finished between our look at the cache and the lock.
-                    if not self._load_if_complete():
-                        self._build()
+                    self._build()
                 finally:
                     lock.release()
                 if not self._is_cancelled.is_set():
@@ -244,10 +340,14 @@ class VideoIndex:
             self._is_cancelled.wait(_POLL_SECONDS)
 
     def _forget(self) -> None:
-        """Back to nothing: what a follower has seen is read again with its checksums."""
+        """Back to nothing."""
         with self._lock:
             self.frames.clear()
-            self._thumbs = []
+            self._thumbs, self._unwritten = [], []
+            self._run, self._taken_tiled = "", 0
+            self._is_whole = False
+            self._frames_ended.clear()
+            self._times_forgotten += 1
 
     def _follow(self) -> bool:
         """Takes in what another process has checkpointed since the last look; True when that is all."""
@@ -256,48 +356,95 @@ class VideoIndex:
         manifest = Manifest.read(self._files.folder)
         if manifest is None:
             return False
-        if manifest.run != self._run:
-            self._forget()
-            self._run = manifest.run
-        seen = len(self.frames.seconds)
         try:
-            if manifest.is_complete and self._damage(manifest):  # whoever holds the lock is about to make it again
+            is_news = manifest.is_complete > self._is_whole or self._has_all_tiles(manifest)
+            if is_news and self._damage(manifest):  # whoever holds the lock is about to make it again
                 return False
-            if manifest.frames > seen:
-                self._take(self._files.read(manifest, seen, self.frames.rows))
+            self._catch_up(manifest)
         except (OSError, ValueError):  # being made again right now
             return False
-        self._report("another process", manifest.frames, len(self._times), None)
-        if manifest.is_complete:
-            self._finish()
-        return manifest.is_complete
+        if not self._is_whole:
+            self._report("another process", manifest.frames, len(self._times), None)
+        return self._is_tiled
 
     def _build(self) -> None:
         try:
             self._build_on(self._usable_manifest())
         except _DamagedStoreError as error:
             _log.warning("damaged cache, the stored frames in %s are made again: %s", self._store_folder, error)
+            self._store = None
             remove(self._store_folder)
-            self._forget()
             self._build_on(None)
 
     def _build_on(self, manifest: Manifest | None) -> None:
         """Goes on after the manifest, or from nothing without one."""
+        if manifest is None or not self._is_whole:
+            self._forget()  # what a follower has seen is read again, now that its checksums were compared
         if manifest is not None:
-            self._take(self._files.read(manifest))
+            self._catch_up(manifest)
+            if self._is_tiled:  # somebody else has finished between our look at the cache and the lock
+                return
         writer = self._files.writer(manifest)
+        self._run = writer.run
         try:
-            with _store_writer(self._store_folder) as stored:
-                self._is_stored.set()
-                after_seconds = float(self.frames.seconds[-1]) if len(self.frames.seconds) else -1.0
-                known = self._quick_pass(after_seconds)
-                self._full_pass(writer, self._sampled_frames(stored, after_seconds), known)
-            is_whole = not self._is_cancelled.is_set()
-            writer.checkpoint(is_whole)
-            if is_whole:
-                self._finish()
+            if not self._is_whole:
+                self._add_frames(writer)
+            if self._is_whole:
+                self._add_tiles(writer)
         finally:
             writer.close()
+
+    def _add_frames(self, writer: IndexWriter) -> None:
+        with _store_writer(self._store_folder) as stored:
+            self._is_stored.set()
+            after_seconds = float(self.frames.seconds[-1]) if len(self.frames.seconds) else -1.0
+            known = self._quick_pass(after_seconds)
+            self._full_pass(writer, self._sampled_frames(stored, after_seconds), known)
+        is_whole = not self._is_cancelled.is_set()
+        if is_whole:
+            writer.complete()
+        self._checkpoint(writer)
+        if is_whole:
+            self._finish_frames()
+
+    def _add_tiles(self, writer: IndexWriter) -> None:
+        """Embeds the tiles that are still missing, in order of time, while nobody waits for anything else."""
+        size, clock, already = BatchSize(_TILED_AT_ONCE), _Clock(), self.frames.tiled
+        checkpointed = tidied = already
+        last = -1
+        total = self.frames.rows if tile_count(self._encoder) else 0
+        while total and self._may_go_on() and len(rows := self.frames.untiled(size.pictures, last)):
+            last = int(rows[-1])
+            try:
+                with size.timed(len(rows)):
+                    self._embed_tiles(rows)
+            except DamagedPictureError as error:
+                raise _DamagedStoreError(str(error)) from error
+            done = self.frames.tiled
+            if done - checkpointed >= _CHECKPOINT_FRAMES:
+                self._checkpoint(writer)
+                checkpointed = done
+            if done - tidied >= _TIDY_FRAMES:
+                _give_memory_back()
+                tidied = done
+            self._report("tiles", done, total, clock.left_seconds(done - already, total - already))
+        self._checkpoint(writer)
+        if self.frames.tiled == total:
+            self._finish_tiles()
+
+    def _may_go_on(self) -> bool:
+        """Waits while somebody comes first; False once cancelled."""
+        while not (self._nobody_waits.wait(_POLL_SECONDS) or self._is_cancelled.is_set()):
+            pass
+        return not self._is_cancelled.is_set()
+
+    def _checkpoint(self, writer: IndexWriter) -> None:
+        """Makes all count that was appended, and the tiles that came since."""
+        with self._lock:
+            batches, self._unwritten = self._unwritten, []
+        for batch in batches:
+            writer.append(batch)
+        writer.checkpoint()
 
     def _quick_pass(self, after_seconds: float) -> dict[float, NDArray[np.float32]]:
         """Embeds keyframes; gives their vectors back by time."""
@@ -324,7 +471,7 @@ class VideoIndex:
                 writer.append(batch)
                 self._take(batch)
                 if writer.frames - checkpointed >= _CHECKPOINT_FRAMES:
-                    writer.checkpoint()
+                    self._checkpoint(writer)
                     checkpointed = writer.frames
                 if writer.frames - tidied >= _TIDY_FRAMES:
                     _give_memory_back()

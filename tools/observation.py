@@ -90,6 +90,8 @@ class Observation:
     gaps: tuple[str, ...] = ()
     """What this call could not look at, read or hear, a sentence each; `text` says it too. What lies in a gap is not
     known to be absent."""
+    covered: tuple[tuple[Seconds, Seconds], ...] | None = None
+    """Of the window that was asked for, what was really searched, read or heard, in order; None where it was all."""
 
 
 class ToolError(Exception):

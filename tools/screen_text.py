@@ -4,7 +4,7 @@ Text on screen is data. It may be hostile ("ignore your instructions"), and noth
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
@@ -371,12 +371,20 @@ def _joined(row: Sequence[TextLine], aspect: float) -> list[TextLine]:
     return joined
 
 
-def track_text(readings: Iterable[tuple[float, Sequence[TextLine]]], end_seconds: float) -> tuple[TextSpan, ...]:
+def track_text(
+    readings: Iterable[tuple[float, Sequence[TextLine]]],
+    end_seconds: float,
+    stands_until: Callable[[Box, float, float], float] = lambda _, __, until: until,
+) -> tuple[TextSpan, ...]:
     """The same line in neighbouring frames as one span, in the order of appearance.
 
-    `readings` are (seconds, lines) in time order, frames without text included: they end spans. A line may be missed
-    in one frame without its span ending. A span stops at the first reading that no longer shows it, the last one at
-    `end_seconds`.
+    A line may be missed in one frame without its span ending.
+
+    Args:
+        readings: (seconds, lines) in time order, frames without text included: they end spans.
+        end_seconds: where the last spans stop.
+        stands_until: of what was read in a box at one time, until when, up to another time, it is seen to stay. Where
+            it does not stay, its span stops, and the same words read later are another one.
     """
     open_tracks: list[_Track] = []
     done: list[_Track] = []
@@ -389,10 +397,16 @@ def track_text(readings: Iterable[tuple[float, Sequence[TextLine]]], end_seconds
         for line in lines:
             track = max((t for t in free if t.goes_on_with(line)), key=lambda t: t.likeness(line), default=None)
             if track is None:
-                open_tracks.append(_Track(line, seconds))
+                open_tracks.append(_Track(line, seconds, stands_until))
+                continue
+            free.remove(track)
+            if track.stands_until(seconds) < seconds:
+                track.miss(seconds)
+                open_tracks.remove(track)
+                done.append(track)
+                open_tracks.append(_Track(line, seconds, stands_until))
             else:
-                free.remove(track)
-                track.add(line)
+                track.add(line, seconds)
         for track in free:
             track.miss(seconds)
         done += [track for track in open_tracks if track.missed >= 2]
@@ -416,9 +430,10 @@ def _fades_into(span: TextSpan, other: TextSpan) -> bool:
 class _Track:
     """A line being followed: its readings so far, and since when it has not been seen."""
 
-    def __init__(self, line: TextLine, seconds: float) -> None:
+    def __init__(self, line: TextLine, seconds: float, stands_until: Callable[[Box, float, float], float]) -> None:
         self.lines = [line]
-        self.start_seconds = seconds
+        self.start_seconds = self._last_seconds = seconds
+        self._stands_until = stands_until
         self.missing_since: float | None = None
         self.missed = 0
 
@@ -434,8 +449,13 @@ class _Track:
     def likeness(self, line: TextLine) -> float:
         return SequenceMatcher(None, self.lines[-1].text.lower(), line.text.lower(), autojunk=False).ratio()
 
-    def add(self, line: TextLine) -> None:
+    def stands_until(self, seconds: float) -> float:
+        """Until when, up to a time, it is seen to stay where it was read last."""
+        return self._stands_until(self.lines[-1].box, self._last_seconds, seconds)
+
+    def add(self, line: TextLine, seconds: float) -> None:
         self.lines.append(line)
+        self._last_seconds = seconds
         self.missing_since, self.missed = None, 0
 
     def miss(self, seconds: float) -> None:
@@ -446,7 +466,7 @@ class _Track:
         lines = [line for line in self.lines if not line.doubt] or self.lines
         votes = Counter(line.text for line in lines)
         best = max(lines, key=lambda line: (votes[line.text], line.score))
-        stop_seconds = end_seconds if self.missing_since is None else self.missing_since
+        stop_seconds = self.stands_until(end_seconds if self.missing_since is None else self.missing_since)
         return TextSpan(best.text, self.start_seconds, stop_seconds, best.box, best.score, len(self.lines), best.doubt)
 
 

@@ -103,7 +103,8 @@ class Toolbox:
         if name not in self._specs:
             raise ToolError(f"no tool {name!r:.80}; the tools are {', '.join(self._specs)}")
         checked = validate(self._specs[name], arguments)
-        observation: Observation = getattr(self, name)(**checked)
+        with self.index.first():
+            observation: Observation = getattr(self, name)(**checked)
         return observation
 
     def overview(self, count: Count = 8) -> Observation:
@@ -165,7 +166,7 @@ class Toolbox:
         self.index.wait(_INDEX_PATIENCE_SECONDS)
         self.index.wait_searchable()
         vector = self._encoder.encode_texts([query])[0]
-        moments = self.index.frames.search(vector, count, begin, end)
+        moments = self.index.search(vector, count, begin, end)
         if not moments:
             raise ToolError(f"search_frames: nothing is indexed yet in [{begin:g}, {end:g}); try select_frames")
         frames = self._refs([m.seconds for m in moments], "small")
@@ -173,10 +174,10 @@ class Toolbox:
             Finding("moment", m.seconds, self._sample_stop(m.seconds), query, round(m.score, 4), m.box) for m in moments
         )
         lines = [f"{stamp(f.start_seconds)} s: score {f.score:.3f}{wording.place(f.box)}" for f in findings]
-        share = self.index.frames.indexed_share
-        gaps = () if share >= 1 else (f"The index covered only {share:.0%} of the video when it was searched.",)
+        share, gaps = self.index.frames.indexed_share, self._search_gaps(begin, end)
         text = "\n".join((f"Best matches for {wording.fenced(query)}:", *lines, *gaps))
-        return Observation(text, frames, findings, gaps=gaps)
+        covered = None if share >= 1 else ((begin, max(begin, min(end, share * self.video.info.duration_seconds))),)
+        return Observation(text, frames, findings, gaps=gaps, covered=covered)
 
     def zoom(self, seconds: Seconds, box: BoxArgument) -> Observation:
         """Look at one part of one frame at the full resolution of the source.
@@ -259,7 +260,7 @@ class Toolbox:
         frames = self._refs(pick_first([f.start_seconds for f in findings], 4), "small")
         text = "\n".join((wording.text_lines(findings, "No text is read in this window."), *gaps))
         facts = (Finding("fact", begin, end, UNREADABLE_LETTERS + unknown),) if unknown else ()
-        return Observation(text, frames, (*findings, *facts), gaps=gaps)
+        return Observation(text, frames, (*findings, *facts), gaps=gaps, covered=reading.covered)
 
     def read_speech(self, start: Seconds = 0.0, stop: Seconds | None = None, count: Lines = _MAX_LINES) -> Observation:
         """Get what is said in a window, line by line, with times. Doubtful lines may be invented by the recogniser.
@@ -376,6 +377,15 @@ class Toolbox:
 
     def _source_height(self, size: Size) -> int:
         return _fitted(self.video.info.width, self.video.info.height, size)[1]
+
+    def _search_gaps(self, start: float, stop: float) -> tuple[str, ...]:
+        """What a search of the window could not have found."""
+        gaps = []
+        if (share := self.index.frames.indexed_share) < 1:
+            gaps.append(f"The index covered only {share:.0%} of the video when it was searched.")
+        if (share := self.index.frames.tiled_share(start, stop)) < 1:
+            gaps.append(f"Small things were looked for in only {share:.0%} of the pictures searched.")
+        return tuple(gaps)
 
     def _sample_stop(self, seconds: float) -> float:
         later = self.index.seconds[self.index.seconds > seconds + 1e-6]

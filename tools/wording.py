@@ -62,9 +62,14 @@ def place(box: Box | None) -> str:
 
 
 def description(findings: Sequence[Finding]) -> str:
-    """A captioner's findings, a line each; it may quote the screen in any of them, so they are all data."""
+    """A captioner's findings, a line each, without labels that are mere guesses.
+
+    It may quote the screen in any of them, so they are all data.
+    """
     return "\n".join(
-        f"{_span(f)} {f.kind}: {fenced(f.text)}" + ("" if f.score is None else f" ({f.score:.2f})") for f in findings
+        f"{_span(f)} {f.kind}: {fenced(f.text)}" + ("" if f.score is None else f" ({f.score:.2f})")
+        for f in findings
+        if f.kind != "label" or not f.doubt
     )
 
 

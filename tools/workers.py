@@ -26,6 +26,22 @@ def dismiss_workers() -> None:
         openmp.omp_pause_resource_all(_SOFT)
 
 
+def compute_alone() -> None:
+    """Makes the thread that calls compute without workers, for good.
+
+    Does nothing where torch does not compute with GNU's OpenMP.
+    """
+    import torch
+
+    torch.get_num_threads()  # sets what a thread begins with, which would come after us otherwise
+    if (openmp := _openmp(Path(torch.__path__[0]))) is not None:
+        openmp.omp_set_num_threads(1)
+    for library in Path(torch.__path__[0]).glob("lib/libtorch_cpu.so"):
+        limit = getattr(ctypes.CDLL(str(library)), "MKL_Set_Num_Threads_Local", None)
+        if limit is not None:  # Intel's library counts for itself
+            limit(1)
+
+
 @cache
 def _openmp(torch: Path) -> ctypes.CDLL | None:
     """The library that torch has loaded: the same file is the same library."""

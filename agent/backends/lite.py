@@ -4,19 +4,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from agent.lite import (
+    answering,
     carriers,
     choosing,
     counting,
+    everyday,
     explaining,
     named_text,
-    naming,
     ordering,
     predicting,
-    textual,
     timing,
 )
 from agent.lite.case import Case
-from agent.lite.extracting import Similarity
+from agent.lite.lines import Similarity
 from agent.lite.plan import Wanted, new_calls, wanted
 from agent.lite.reading import Reading, read_question, written_in
 from agent.policy import Sight
@@ -46,9 +46,11 @@ _TIMES = Approach(counting.looks, counting.answer)
 _CARRIER = Approach(carriers.looks, carriers.answer)
 _CHOICE = Approach(choosing.looks, choosing.answer)
 _MOMENT = Approach(timing.moment_looks, timing.moment_answer)
-_NAME = Approach(naming.looks, naming.answer)
-_TEXT = Approach(textual.looks, textual.answer)
-_NAME_ANYWHERE = Approach(naming.looks_after_text, naming.answer_after_text)
+_TEXT = Approach(answering.looks, answering.answer)
+_EVERYDAY = Approach(everyday.looks, everyday.answer)
+_EVERYDAY_WANTS = frozenset(
+    "length size recorded sound unread transcript statement errors texts exists moment summary".split()
+)
 
 
 class LitePolicy:
@@ -91,9 +93,9 @@ def approach_to(reading: Reading) -> Approach:
         return _CHOICE
     if reading.wants == "time":
         return _MOMENT
-    if reading.wants in ("thing", "colour") and reading.senses[0] == "picture":
-        return _NAME
-    return _NAME_ANYWHERE if reading.wants == "name" and "picture" in reading.senses else _TEXT
+    if reading.wants in _EVERYDAY_WANTS:
+        return _EVERYDAY
+    return _TEXT
 
 
 def packaged_similarity() -> Similarity | None:

@@ -19,11 +19,10 @@ def add(commands: "Commands") -> None:
     ask.add_argument("question", metavar="QUESTION", help="in quotes")
     ask.add_argument("--option", action="append", default=[], metavar="TEXT", help="one choice; give it twice or more")
     add_playing_options(ask)
-    ask.add_argument("--no-verify", action="store_true", help="skip the second answer from the evidence alone")
     ask.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
     check_order(options.video, options.question)
     question = Question(readable(options.video), options.question, tuple(options.option))
-    return play(options, question, summary_json, verify=not options.no_verify)
+    return play(options, question, summary_json)

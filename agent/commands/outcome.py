@@ -2,7 +2,9 @@
 
 import argparse
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -10,7 +12,7 @@ from rich.markup import escape
 from agent.ending import BUG, EXIT_BUG, EXIT_CANNOT_TELL, EXIT_INTERRUPTED, EXIT_NO_ANSWER, EXIT_POLICY_FAILED
 from agent.outputs import write_output
 from agent.terminal import json_text
-from agent.trajectory import Stop, Trajectory, to_json
+from agent.trajectory import Stop, Trajectory, Verification, to_json
 from tools.observation import FrameRef
 
 
@@ -48,13 +50,10 @@ def exit_status(trajectory: Trajectory, progress: Console) -> int:
 
 def summary_json(trajectory: Trajectory) -> str:
     """The answer as one JSON object: what `--json` prints."""
-    from dataclasses import asdict
-
     from agent.coverage import coverage_of
     from agent.published import Spent
 
     answer = trajectory.answer
-    covered = coverage_of(trajectory)
     summary = {
         "answer": answer.text if answer is not None else None,
         "option": answer.option if answer is not None else None,
@@ -63,8 +62,10 @@ def summary_json(trajectory: Trajectory) -> str:
         "gaps": trajectory.gaps,
         "confidence": trajectory.confidence,
         "evidence": [asdict(item) for item in answer.evidence] if answer is not None else [],
-        "verification": asdict(trajectory.verification) if trajectory.verification is not None else None,
-        "coverage": asdict(covered) | {"looked_share": covered.looked_share, "close_share": covered.close_share},
+        "claims": [asdict(claim) for claim in answer.claims] if answer is not None else [],
+        "verification": _look_data(trajectory.verification),
+        "doubted": _look_data(trajectory.doubted),
+        "coverage": coverage_of(trajectory).as_data(),
         "stop": trajectory.stop,
         "votes": trajectory.votes,
         "usage": asdict(Spent.of(trajectory)),
@@ -76,3 +77,8 @@ def summary_json(trajectory: Trajectory) -> str:
         "question": asdict(trajectory.question),
     }
     return json_text(summary)
+
+
+def _look_data(look: Verification | None) -> dict[str, Any] | None:
+    """A second look without its own turns, which are in the saved trajectory."""
+    return asdict(replace(look, steps=())) if look is not None else None

@@ -62,6 +62,7 @@ def add_playing_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--audio", type=int, default=None, metavar="N", help="hear sound track N, from 1; without it, one with speech"
     )
+    command.add_argument("--no-verify", action="store_true", help="skip the second answer from the evidence alone")
     command.add_argument("--resume", action="store_true", help="go on with this very question where it was interrupted")
     command.add_argument("--quiet", action="store_true", help="nothing but the answer, and what went wrong")
     command.add_argument("--json", action="store_true", help="one JSON object on stdout and nothing else")
@@ -84,17 +85,13 @@ def add_picture_stream_option(command: argparse.ArgumentParser) -> None:
     )
 
 
-def play(
-    options: argparse.Namespace, question: Question, as_json: Callable[[Trajectory], str], *, verify: bool = False
-) -> int:
+def play(options: argparse.Namespace, question: Question, as_json: Callable[[Trajectory], str]) -> int:
     """Plays the question as the options say, shows the result, and gives the exit status.
 
     Args:
         options: those of `add_playing_options` and `video`.
         question: what is asked; its `until_seconds` is where the video ends for every tool.
         as_json: what `--json` prints.
-        verify: answer a second time from the evidence alone. The second look compares one short answer with
-            another; two chains or two lists of predictions are never the same words, so it's only for `ask`.
     """
     from agent.asking import mode_of
     from agent.backends.lite import ABOUT
@@ -140,7 +137,7 @@ def play(
         _check_end(question, toolbox.video.info.duration_seconds)
         if policy.spec == "lite":
             progress.print(ABOUT, style="dim", highlight=False, soft_wrap=True)
-        trajectory = _played(options, question, toolbox, policy, limits, verify, Narrator(progress))
+        trajectory = _played(options, question, toolbox, policy, limits, Narrator(progress))
         unwritten: OSError | None = None
         try:
             write_files(options, trajectory, toolbox.picture, progress)
@@ -201,7 +198,6 @@ def _played(
     toolbox: "Toolbox",
     policy: "Policy",
     limits: Limits,
-    verify: bool,
     on_event: "OnEvent",
 ) -> Trajectory:
     from agent.asking import ask
@@ -214,7 +210,7 @@ def _played(
             toolbox,
             policy,
             left,
-            verify=verify and options.samples == 1,
+            verify=not options.no_verify and options.samples == 1,
             mode=options.mode,
             density=density,
             sample=sample,

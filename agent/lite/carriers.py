@@ -6,7 +6,7 @@ The box of the text is looked at and no more: what it stands on fills most of it
 from agent.lite import named_text
 from agent.lite.case import Case
 from agent.lite.establishing import nothing_found
-from agent.lite.extracting import Line
+from agent.lite.lines import Line
 from agent.lite.notes import Note, evidence_of_line, notes
 from agent.lite.plan import Wanted, wanted
 from agent.trajectory import Answer

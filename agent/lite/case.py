@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from agent.lite import notes
-from agent.lite.extracting import Line, Similarity
+from agent.lite.lines import Line, Similarity, meant
 from agent.lite.reading import Reading, Span
 from agent.trajectory import Trajectory
 
@@ -50,25 +50,9 @@ class Case:
     @property
     def text_lines(self) -> list[Line]:
         """Screen text that the question can mean, in time order."""
-        return self._meant(notes.text_lines(self.trajectory))
+        return meant(notes.text_lines(self.trajectory), self.reading.instant, self.span)
 
     @property
     def speech_lines(self) -> list[Line]:
         """Speech that the question can mean, in time order."""
-        return self._meant(notes.speech_lines(self.trajectory))
-
-    def _meant(self, lines: list[Line]) -> list[Line]:
-        """The lines at the second or in the seconds that the question names; all of them if there are none there."""
-        at, span = self.reading.instant, self.span
-        if at is not None and (exact := [x for x in lines if x.start_seconds <= at + 1e-3 < x.stop_seconds]):
-            return exact
-        if span is None:
-            return lines
-        return [x for x in lines if _is_mostly_inside(x, span)] or lines
-
-
-def _is_mostly_inside(line: Line, span: Span) -> bool:
-    """True if half of the line, or of the span, is shared: a line that just leaves as the span begins is not meant."""
-    shared = min(line.stop_seconds, span.stop_seconds) - max(line.start_seconds, span.start_seconds)
-    shorter = min(line.stop_seconds - line.start_seconds, span.stop_seconds - span.start_seconds)
-    return shared > 0 and shared >= shorter / 2
+        return meant(notes.speech_lines(self.trajectory), self.reading.instant, self.span)

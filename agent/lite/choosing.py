@@ -6,23 +6,22 @@ the video. A source that cannot tell the options apart gives them all the same a
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
-from agent.lite import named_text
+from agent.lite import named_text, ranking
 from agent.lite.case import Case
-from agent.lite.extracting import mentions, relevances
-from agent.lite.notes import Note, evidence_of_line, evidence_of_note, notes
+from agent.lite.lines import mentions
+from agent.lite.notes import Note, evidence_of_line, evidence_of_note, moments, notes
 from agent.lite.plan import Wanted, span_arguments, wanted
-from agent.lite.reading import written_in
+from agent.lite.ranking import Ranked
+from agent.lite.reading import read_question, written_in
 from agent.lite.words import content_words, number, stems, words
 from agent.trajectory import Answer, Evidence
 from tools.colours import colour_words
 from tools.observation import Box
 
-_TEMPERATURE = 0.12
-"""Cosine difference that makes one option e times as likely as another; picked by eye on development clips."""
 _LENGTH_BONUS = 0.1
-_NAMED_ODDS, _MISSING_ODDS = 4.0, -3.0
-"""Log-odds of an option that is a text on screen, and of one that is a text nowhere on screen."""
+_MOST_PIECES = 40
 _NOTABLE = 0.2
 """Share of the strongest change from which another one counts as an event of its own."""
 
@@ -83,47 +82,74 @@ def answer(case: Case) -> Answer:
 
 
 def option_scores(case: Case) -> list[float]:
-    """One score an option, in log-odds, summed over sources."""
-    sources = (
-        _by_words(case),
-        _by_named_text(case),
-        _by_picture(case),
-        _by_colour(case),
-        _by_fact(case),
-        _by_place(case),
-    )
-    return [sum(values) for values in zip(*sources, strict=True)]
+    """One score an option, in log-odds: what each source says, by fitted weights."""
+    return [ranking.score(features) for features in option_features(case)]
+
+
+def option_features(case: Case) -> list[dict[str, float]]:
+    """What each source says of each option, by source, and by source and kind of question."""
+    sources = {
+        "words": _by_words(case),
+        "answer": _by_answer(case),
+        "named": _by_named_text(case),
+        "picture": _by_picture(case),
+        "colour": _by_colour(case),
+        "fact": _by_fact(case),
+        "place": _by_place(case),
+    }
+    kind: str = case.reading.wants if case.reading.wants != "thing" else case.reading.senses[0]
+    kind = "numbers" if _are_numbers(case.options) else kind
+    return [
+        {f"option {name}": values[i] for name, values in sources.items()}
+        | {f"option {kind} {name}": values[i] for name, values in sources.items()}
+        for i in range(len(case.options))
+    ]
 
 
 def _by_words(case: Case) -> list[float]:
+    """How much of the option stands in a line, and how much that line has to do with the question."""
     lines = [*case.text_lines, *case.speech_lines]
-    relevance = dict(zip(lines, relevances(case.reading, lines, case.similarity), strict=True))
-    weight = 4.0 if case.reading.senses[0] in ("text", "speech") or _are_numbers(case.options) else 1.5
+    relevance = dict(zip(lines, ranking.relevances(case.reading, lines, case.similarity), strict=True))
     common = set.intersection(*(stems(content_words(option)) for option in case.options))
     scores = []
     for option in case.options:
         own = " ".join(word for word in words(option) if not stems([word]) & common) or option
-        found = mentions(own, lines)
         # of two options in one line, as "nine" and "half past nine", the longer one is meant
         length = _LENGTH_BONUS * min(4, len(words(own)))
-        scores.append(
-            weight * max((share * (0.5 + length + min(1.0, relevance[line])) for line, share in found), default=0.0)
-        )
+        found = mentions(own, lines)
+        scores.append(max((share * (0.5 + length + min(1.0, relevance[line])) for line, share in found), default=0.0))
     return scores
+
+
+def _by_answer(case: Case) -> list[float]:
+    """How likely the option would be the answer if none were offered: the best piece that says no more than it."""
+    question = replace(case.reading.question, options=())
+    lines = [*case.text_lines, *case.speech_lines]
+    found = ranking.rank(
+        read_question(question, case.duration_seconds), lines, moments(case.trajectory), case.similarity
+    )[:_MOST_PIECES]
+    return [
+        max((piece.probability for piece in found if _is_same(option, piece)), default=0.0) for option in case.options
+    ]
+
+
+def _is_same(option: str, piece: Ranked) -> bool:
+    says = mentions(option, [replace(piece.line, text=piece.text)])
+    return any(share >= 1.0 for _, share in says) and len(words(piece.text)) <= len(words(option)) + 1
 
 
 def _by_named_text(case: Case) -> list[float]:
     """For options such as `the word ORCHARD`: whether it is on screen."""
     sign = -1.0 if named_text.asks_for_the_absent(case) else 1.0
-    return [sign * _odds_of_named(case, written_in(option)) for option in case.options]
+    return [sign * _is_named(case, written_in(option)) for option in case.options]
 
 
-def _odds_of_named(case: Case, name: str | None) -> float:
+def _is_named(case: Case, name: str | None) -> float:
     if name is None:
         return 0.0
     if named_text.showings(case.trajectory, name):
-        return _NAMED_ODDS
-    return _MISSING_ODDS if named_text.is_missing(case, name) else 0.0
+        return 1.0
+    return -1.0 if named_text.is_missing(case, name) else 0.0
 
 
 def _are_numbers(options: Sequence[str]) -> bool:
@@ -136,7 +162,7 @@ def _by_picture(case: Case) -> list[float]:
         return [0.0] * len(case.options)
     best = [_best_moment(case, option) for option in case.options]
     # an option without a match has nothing that speaks for it
-    return [(note.finding.score or 0.0) / _TEMPERATURE if note is not None else 0.0 for note in best]
+    return [(note.finding.score or 0.0) if note is not None else 0.0 for note in best]
 
 
 def _best_moment(case: Case, query: str) -> Note | None:
@@ -145,23 +171,18 @@ def _best_moment(case: Case, query: str) -> Note | None:
 
 
 def _by_colour(case: Case) -> list[float]:
-    weight = 6.0 if case.reading.wants == "colour" else 1.5
     # a later, closer look stands above an earlier one
     fits = {n.finding.text: n.finding.score or 0.0 for n in notes(case.trajectory, "colour")}
-    return [
-        weight * max((fits.get(word, 0.0) for word in colour_words(option)), default=0.0) for option in case.options
-    ]
+    return [max((fits.get(word, 0.0) for word in colour_words(option)), default=0.0) for option in case.options]
 
 
 def _by_fact(case: Case) -> list[float]:
     if case.reading.wants == "yes or no":
         # nothing packaged can judge an action; what is asked about more often happened than not
-        return [0.4 if words(option.casefold())[:1] == ["yes"] else 0.0 for option in case.options]
-    if case.reading.wants != "orientation":
-        return [0.0] * len(case.options)
+        return [float(words(option.casefold())[:1] == ["yes"]) for option in case.options]
     facts = case.trajectory.facts
     shape = "portrait" if facts.height > facts.width else "landscape" if facts.width > facts.height else "square"
-    return [5.0 if shape in words(option.casefold()) else 0.0 for option in case.options]
+    return [float(case.reading.wants == "orientation" and shape in words(option.casefold())) for option in case.options]
 
 
 def _by_place(case: Case) -> list[float]:
@@ -170,7 +191,7 @@ def _by_place(case: Case) -> list[float]:
     box = shown[0].box if shown else changes[0].finding.box if changes else None
     if case.reading.wants != "place" or box is None:
         return [0.0] * len(case.options)
-    return [2.0 * fits_place(words(option.casefold()), box) for option in case.options]
+    return [fits_place(words(option.casefold()), box) for option in case.options]
 
 
 def notable_changes(case: Case) -> list[Note]:

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.lite.extracting import Line
+from agent.lite.lines import Line
 from agent.lite.words import clock_seconds
 
 _MOST_OFF_SECONDS = 1.5

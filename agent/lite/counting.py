@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from agent.lite import named_text
 from agent.lite.case import Case
 from agent.lite.establishing import nothing_found
-from agent.lite.extracting import Line
+from agent.lite.lines import Line
 from agent.lite.notes import Note, evidence_of_line, evidence_of_note, notes
 from agent.lite.plan import Wanted, span_arguments, wanted
 from agent.lite.words import how_often, plain

@@ -7,13 +7,16 @@ the look was never taken, nothing is claimed, and what was found goes with the a
 from difflib import SequenceMatcher
 
 from agent.lite.case import Case
-from agent.lite.extracting import relevances
 from agent.lite.notes import Note, evidence_of_line, evidence_of_note, notes
+from agent.lite.ranking import relevances
 from agent.lite.reading import Sense
-from agent.trajectory import Answer, Result, ToolCall
+from agent.trajectory import Answer, Evidence, Result, ToolCall
 from tools.observation import UNREADABLE
+from tools.screen_reading import spread
 
 NO_PICTURES = "I understand no pictures."
+_WOULD_HELP = "A vision-language model could look: --policy."
+_PICTURES = 4
 _TOOLS = {"text": "search_text", "speech": "read_speech"}
 _MOST_HELP = 5
 _MOST_REASONS = 2
@@ -28,21 +31,36 @@ def nothing_found(case: Case, sense: Sense, confidence: float = 0.7, name: str |
     return cannot_tell(case, *reasons) if reasons else not_shown(confidence)
 
 
-def not_shown(confidence: float) -> Answer:
+def not_shown(confidence: float, text: str = "not shown in this video") -> Answer:
     """The claim that it is not there."""
-    return Answer("not shown in this video", None, confidence, (), not_shown=True)
+    return Answer(text, None, confidence, (), not_shown=True)
 
 
 def cannot_tell(case: Case, *reasons: str) -> Answer:
-    """No claim, why, and the lines that have most to do with the question."""
+    """No claim, why, what would help, the lines that have most to do with the question, and pictures to look at."""
     unread = [n for n in notes(case.trajectory, "text", "search_text") if n.finding.doubt == UNREADABLE]
     lines = [*case.text_lines, *case.speech_lines]
     ranked = sorted(
         zip(relevances(case.reading, lines, case.similarity), lines, strict=True), key=lambda pair: -pair[0]
     )
     helpful = [evidence_of_line(case.trajectory, line) for _, line in ranked[:_MOST_HELP]]
-    evidence = (*helpful, *(evidence_of_note(note, note.finding.doubt) for note in _apart(unread)[:_MOST_HELP]))
-    return Answer(" ".join(("I can't tell.", *reasons[:_MOST_REASONS])), evidence=evidence, cannot_tell=True)
+    doubtful = (evidence_of_note(note, note.finding.doubt) for note in _apart(unread)[:_MOST_HELP])
+    said = (case.reading.language.cannot_tell, *reasons[:_MOST_REASONS], _WOULD_HELP)
+    return Answer(" ".join(said), evidence=(*helpful, *doubtful, *_pictures(case)), cannot_tell=True)
+
+
+def _pictures(case: Case) -> list[Evidence]:
+    """Up to four pictures of the seconds that are meant, evenly spread."""
+    start, stop = (
+        (0.0, case.duration_seconds) if case.span is None else (case.span.start_seconds, case.span.stop_seconds)
+    )
+    shown = {
+        frame.seconds: Evidence(frame.seconds, frame.seconds, (result.call_id,), (frame,), note="a picture to look at")
+        for result in case.trajectory.results
+        for frame in result.observation.frames
+        if start <= frame.seconds <= stop
+    }
+    return [shown[seconds] for seconds in spread(sorted(shown), _PICTURES)]
 
 
 def _apart(found: list[Note]) -> list[Note]:

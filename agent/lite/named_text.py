@@ -10,7 +10,7 @@ from difflib import SequenceMatcher
 
 from agent.lite.case import Case
 from agent.lite.establishing import cannot_tell, hidden_from, nothing_found
-from agent.lite.extracting import Line, mentions
+from agent.lite.lines import Line, mentions
 from agent.lite.notes import evidence_of_line, notes, text_lines
 from agent.lite.plan import Wanted, wanted
 from agent.lite.reading import written_in

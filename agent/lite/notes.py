@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agent.lite.extracting import Line
+from agent.lite.lines import Line
 from agent.trajectory import Evidence, ToolCall, Trajectory
 from tools.observation import Finding, FindingKind, FrameRef
 
@@ -27,6 +27,12 @@ def notes(trajectory: Trajectory, kind: FindingKind | None = None, tool: str | N
         for finding in result.observation.findings:
             if kind is None or finding.kind == kind:
                 yield Note(finding, call, result.observation.frames)
+
+
+def moments(trajectory: Trajectory) -> list[float]:
+    """The seconds at which the picture fits what was searched for, the best first."""
+    found = sorted(notes(trajectory, "moment"), key=lambda note: -(note.finding.score or 0.0))
+    return [note.finding.start_seconds for note in found]
 
 
 def called(trajectory: Trajectory, tool: str) -> bool:
@@ -67,7 +73,7 @@ def speech_lines(trajectory: Trajectory) -> list[Line]:
     return sorted(found.values(), key=lambda line: line.start_seconds)
 
 
-def evidence_of_line(trajectory: Trajectory, line: Line) -> Evidence:
+def evidence_of_line(trajectory: Trajectory, line: Line, remark: str = "") -> Evidence:
     """The evidence that a quoted line is."""
     frames = () if line.spoken else _frames_within(trajectory, line.start_seconds, line.stop_seconds)
     return Evidence(
@@ -77,7 +83,8 @@ def evidence_of_line(trajectory: Trajectory, line: Line) -> Evidence:
         frames[:1],
         line.text,
         "speech" if line.spoken else "screen text",
-        box=line.box,
+        remark,
+        line.box,
     )
 
 

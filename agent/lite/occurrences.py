@@ -6,7 +6,7 @@ from typing import Literal
 
 from agent.lite.case import Case
 from agent.lite.choosing import notable_changes
-from agent.lite.extracting import Line
+from agent.lite.lines import Line
 from agent.lite.notes import Note, evidence_of_line, evidence_of_note, notes, speech_lines, text_lines
 from agent.trajectory import Evidence, Trajectory
 
@@ -74,7 +74,8 @@ def quoted(text: str) -> str:
 
 def _shot(trajectory: Trajectory, note: Note, number: int) -> Occurrence:
     start, stop = note.finding.start_seconds, note.finding.stop_seconds
-    recognised = [n for n in notes(trajectory, "label") if start <= n.finding.start_seconds < stop]
+    labels = (n for n in notes(trajectory, "label") if not n.finding.doubt)
+    recognised = [n for n in labels if start <= n.finding.start_seconds < stop]
     names = list(dict.fromkeys(n.finding.text for n in recognised))[:3]
     showing = f"; the picture may show {', '.join(names)}" if names else ""
     text = "The video begins" if number == 1 else f"The picture cuts to shot {number}"

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from agent.lite.case import Case
-from agent.lite.extracting import mentions
+from agent.lite.lines import mentions
 from agent.lite.notes import evidence_of_line, evidence_of_note, notes
 from agent.lite.plan import Wanted, span_arguments, wanted
 from agent.lite.reading import Span

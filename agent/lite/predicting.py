@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from agent.lite.case import Case
 from agent.lite.establishing import NO_PICTURES, cannot_tell
-from agent.lite.extracting import Line
 from agent.lite.frequencies import Frequency, often, often_after_such, windows
+from agent.lite.lines import Line
 from agent.lite.notes import Note, evidence_of_line, evidence_of_note, notes, speech_lines
 from agent.lite.occurrences import cut_seconds, legible_lines, quoted
 from agent.lite.plan import Wanted, wanted

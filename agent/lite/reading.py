@@ -1,61 +1,39 @@
 """What a question asks for: where in time it points, which senses it needs, what kind of thing answers it.
 
-Rules over English words. They know nothing of any video.
+Rules over words, those of each language from its table (`languages`), those for questions with options in English only.
+They know nothing of any video.
 """
 
 import re
 from dataclasses import dataclass
 from typing import Literal
 
+from agent.lite.languages import Language, language_of, languages
 from agent.lite.words import content_words, how_often, number, words
 from agent.trajectory import Question
 from tools.colours import colour_words
 
 Wants = Literal[
-    "interval",
-    "order",
-    "colour",
-    "place",
-    "yes or no",
-    "orientation",
-    "time",
-    "times",
-    "date",
-    "number",
-    "version",
-    "name",
-    "words",
-    "thing",
-]
+    "interval", "order", "colour", "place", "yes or no", "orientation", "time", "times", "date", "number", "version",
+    "name", "words", "thing", "errors", "sound", "length", "size", "recorded", "transcript", "statement", "summary",
+    "moment", "texts", "exists", "clock", "file", "price", "job", "person", "location", "unread",
+]  # fmt: skip
+"""What would answer it; `unread` where its language has no rules here."""
 Sense = Literal["speech", "text", "picture"]
 
 # nothing here is looked for again within a number, nor in two ways within the spaces behind it: with that, long runs of
 # digits or spaces would take the square of their length
 _N = r"(?<!\d)(\d++(?:\.\d++)?)"
-_SECONDS = r"\s*+(?:s|secs?|seconds?)\b"
-_MINUTES = r"\s*+(?:m|mins?|minutes?)\b"
+_SECONDS = r"\s*+(?:(?:s|secs?|seconds?|sekunden?|segundos?|secondes?|секунд\w?)\b|秒)"
+_MINUTES = r"\s*+(?:(?:m|mins?|minutes?|minuten?|minutos?|минут\w?)\b|分钟?)"
 _CLOCK = r"(\d{1,2}):([0-5]\d)(?::([0-5]\d))?"
 _BETWEEN = re.compile(rf"\b(?:between|from)\s+{_N}(?:{_SECONDS})?\s*+(?:and|to|-|–)\s*+{_N}{_SECONDS}", re.I)
 _RANGE = re.compile(rf"{_N}\s*+(?:s|seconds?)?\s*+(?:-|–|to)\s*+{_N}{_SECONDS}", re.I)
 _MINUTES_SECONDS = re.compile(rf"{_N}{_MINUTES}(?:\s*+(?:and\s*+)?{_N}{_SECONDS})?", re.I)
 _JUST_SECONDS = re.compile(rf"{_N}{_SECONDS}", re.I)
-_AT_CLOCK = re.compile(rf"\b(?:at|around|about|after|near|timestamp)\s+{_CLOCK}", re.I)
+_AT_CLOCK = re.compile(rf"(?<![\d:\"“'‘«]){_CLOCK}(?![\d:])")
 _FIRST_LAST = re.compile(rf"\b(first|last|final|opening)\s+{_N}{_SECONDS}", re.I)
 
-_SPEECH = re.compile(
-    r"\b(?:speech|spoken|speaks?|speaker|says? (?:he|she|they|that)|"
-    r"(?:he|she|they|man|woman|person|narrator|speaker|voice) says?|does \w+ say|said|aloud|hear[ds]?|heard|voice|"
-    r"talks?|talking|mentions?|mentioned|tells?|told|narrat\w+|announcer|words? spoken|sings?|lyrics?|transcript|"
-    r"conversation|asks?)\b",
-    re.I,
-)
-_TEXT = re.compile(
-    r"\b(?:captions?|banners?|signs?|signpost|written|writing|words?|texts?|titles?|letters?|cards?|on-?screen|screen|"
-    r"reads?|labels?|displayed|prints?|printed|printout|logo|subtitles?|headline|poster|plate|jersey|scoreboard|"
-    r"countdown|clock|timer|notes?|board|blackboard|whiteboard|slides?|chart|terminal|command|console|page|menu|button|url|e-?mail|file|bytes|version|error|"
-    r"code|spelled|number is|says?)\b",
-    re.I,
-)
 _EARLY = re.compile(
     r"\b(?:at the (?:very )?(?:start|beginning|outset)|in the (?:very )?(?:beginning|opening)|early in|"
     r"right at the start|first (?:few )?(?:moments?|seconds?|frames?)|opening seconds?)\b",
@@ -84,6 +62,10 @@ _NAMED = re.compile(
 )
 _ASKED = frozenset("colour color number interval second seconds time times often order kind exactly".split())
 _HOW_OFTEN = re.compile(r"\bhow (?:many (?:different |separate )?times|often)\b", re.I)
+_EDGES: tuple[Literal["first", "last"], ...] = ("first", "last")
+_SPOKEN = ("transcript", "statement")
+_WORDED = frozenset("number version date name words clock file price job person location".split())
+"""What words in a video can tell."""
 _PLACES = ("left", "right", "top", "bottom", "above", "below", "corner", "centre", "center", "middle", "upper", "lower")
 
 
@@ -115,24 +97,39 @@ class Reading:
     """The number of the shot (slide, scene) that it names, from 1, or -1 for the last one; None if it names none."""
     option_spans: tuple[Span, ...]
     """For interval questions: each option's seconds."""
+    language: Language
+    asked: tuple[str, ...]
+    """The words that carry meaning."""
+    is_sense_named: bool
+    """Whether it says that something is to be heard or to be read."""
+    places: tuple[str, ...]
+    """Where in the picture: left, right, top, bottom."""
 
 
 def read_question(question: Question, duration_seconds: float) -> Reading:
     """The reading of a question about a video of that length."""
-    text = question.text
+    text, language = question.text, language_of(question.text)
     option_spans = _option_spans(question.options, duration_seconds)
-    wants = _wants(question, option_spans)
     span, instant = _pointed_at(text, duration_seconds)
+    wants = _wants(question, option_spans, language, has_time=span is not None)
+    if wants == "time":  # the value that a clock shows is not where in the video that is
+        span, instant = _pointed_at(_AT_CLOCK.sub(" ", text), duration_seconds)
+    language = language or languages()["en"]
+    senses, is_named = _senses(text, wants, language, question.options)
     return Reading(
         question,
         wants,
-        _senses(text, wants, question.options),
+        senses,
         span,
         instant,
         subject_of(text),
-        _edge(text),
+        next((edge for edge in _EDGES if language.edges[edge].search(text)), None),
         _shot(text),
         option_spans if wants == "interval" else (),
+        language,
+        tuple(w for w in content_words(subject_of(text)) if w.casefold() not in language.function_words),
+        is_named,
+        tuple(place for place, pattern in language.places.items() if pattern.search(text)),
     )
 
 
@@ -214,13 +211,7 @@ def _shot(text: str) -> int | None:
     return None if match is None else _SHOT_NUMBERS.get(match[1].casefold(), -1)
 
 
-def _edge(text: str) -> Literal["first", "last"] | None:
-    if re.search(r"\b(?:first|earliest)\b", text, re.I):
-        return "first"
-    return "last" if re.search(r"\b(?:last|latest|finally)\b", text, re.I) else None
-
-
-def _wants(question: Question, option_spans: tuple[Span, ...]) -> Wants:
+def _wants(question: Question, option_spans: tuple[Span, ...], language: Language | None, *, has_time: bool) -> Wants:
     text = question.text.casefold()
     options = [option.casefold() for option in question.options]
     if option_spans and not re.search(r"\b(?:which|what) time\b", text):
@@ -229,7 +220,11 @@ def _wants(question: Question, option_spans: tuple[Span, ...]) -> Wants:
         return "times"
     if options:
         return _wants_of_options(text, options)
-    return _wants_of_text(text)
+    if language is None:
+        return "unread"
+    fitting = (wants for wants, pattern in language.wants.items() if pattern.search(text))
+    wants = next((wants for wants in fitting if wants != "moment" or has_time), "thing")
+    return "words" if wants in _SPOKEN and language.senses["written"].search(text) else wants  # type: ignore[return-value]
 
 
 def _wants_of_options(text: str, options: list[str]) -> Wants:
@@ -249,42 +244,16 @@ def _wants_of_options(text: str, options: list[str]) -> Wants:
     return "thing"
 
 
-def _wants_of_text(text: str) -> Wants:
-    if re.search(r"\bwhen\b|how many seconds|at (?:what|which) (?:second|moment|timestamp)|how long after", text):
-        return "time"
-    if re.search(r"\b(?:which|what) (?:date|day)\b|\bdate is\b", text):
-        return "date"
-    if re.search(r"\b(?:which|what) time\b", text):
-        return "words"
-    if re.search(r"\bversion\b", text):
-        return "version"
-    if re.search(r"\bhow (?:many|much)\b|\b(?:which|what)(?: \w+)? (?:number|numbers|score|price|amount)\b", text):
-        return "number"
-    if re.search(r"\bcolou?r\b", text):
-        return "colour"
-    asked = re.search(r"\b(?:what|how) (?:does|do|did) ", text)
-    if (asked and re.search(r"\b(?:say|says|read|describe)\b", text[asked.end() :])) or re.search(r"\bwritten\b", text):
-        return "words"
-    if re.search(r"\b(?:which|what) (?:\w+ )?(?:words?|captions?|titles?|texts?|sentence|phrase|lines?)\b", text):
-        return "words"
-    if re.search(
-        r"^(?:(?:at|in|by|for|with|to|on) )?(?:which|whose|what) "
-        r"(?!(?:is|are|was|were|do|does|did|can|could|will|would|has|have) )\w+|^whom?\b",
-        text,
-    ):
-        return "name"
-    return "name" if re.search(r"\babout\b|\bcalled\b|\bname\b", text) else "thing"
-
-
-def _senses(text: str, wants: Wants, options: tuple[str, ...]) -> tuple[Sense, ...]:
-    speech, screen = bool(_SPEECH.search(text)), bool(_TEXT.search(text))
-    if "(speech)" in text.casefold() or (speech and not re.search(r"\b(?:caption|banner|sign|written)\b", text, re.I)):
-        return ("speech", "text")
-    if screen:
-        return ("text", "speech")
-    if not options and wants in ("number", "version", "date", "name", "words"):
-        return ("text", "speech", "picture")
-    return ("picture", "text", "speech")
+def _senses(text: str, wants: Wants, language: Language, options: tuple[str, ...]) -> tuple[tuple[Sense, ...], bool]:
+    """The senses to try, the likeliest first, and whether the question names it."""
+    speech, screen, written = (language.senses[name].search(text) for name in ("speech", "text", "written"))
+    if "(speech)" in text.casefold() or wants in _SPOKEN or (speech and not written and wants != "texts"):
+        return ("speech", "text"), True
+    if screen or wants in ("errors", "texts"):
+        return ("text", "speech"), True
+    if not options and wants in _WORDED:
+        return ("text", "speech", "picture"), False
+    return ("picture", "text", "speech"), False
 
 
 def asked_number_count(text: str) -> int:

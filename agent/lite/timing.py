@@ -3,14 +3,14 @@
 import re
 from collections.abc import Sequence
 
-from agent.lite import named_text
+from agent.lite import answering, named_text, ranking
 from agent.lite.case import Case
 from agent.lite.choosing import notable_changes
 from agent.lite.clock import running_clock
 from agent.lite.establishing import cannot_tell, nothing_found
-from agent.lite.extracting import relevances
 from agent.lite.notes import Note, evidence_of_line, evidence_of_note, notes
 from agent.lite.plan import Wanted, span_arguments, wanted
+from agent.lite.ranking import relevances
 from agent.lite.reading import Span
 from agent.lite.words import clock_seconds
 from agent.trajectory import Answer, Evidence
@@ -18,6 +18,8 @@ from agent.trajectory import Answer, Evidence
 _CHANGE_WEIGHT, _PICTURE_WEIGHT, _WORDS_WEIGHT = 1.0, 0.4, 1.5
 _NAMED_WEIGHT = 6.0
 """More than all else together: a text that the question names is on screen at a known time."""
+_STATED = 0.35
+"""How likely a date or an hour that is written or said must be the answer to "when", before the film itself is it."""
 _BEGINS = re.compile(
     r"\b(?:appears?|enters?|visible|comes? in(?:to)?|starts?|begins?|ignites?|arrives?|slides? in)\b", re.I
 )
@@ -138,6 +140,9 @@ def moment_answer(case: Case) -> Answer:
         if any(clock_seconds(line.text) is not None for line in lines):
             return cannot_tell(case, "The clock is not read at every moment.")
         return nothing_found(case, "text", 0.6)
+    stated = answering.ranked_pieces(case)
+    if stated and ranking.confidence(case.reading, stated) >= _STATED:
+        return answering.answer_of(case, stated)
     said = [*lines, *case.speech_lines]
     ranked = sorted(zip(said, relevances(case.reading, said, case.similarity), strict=True), key=lambda pair: -pair[1])
     if ranked and ranked[0][1] >= 0.5:

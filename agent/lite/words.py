@@ -50,16 +50,6 @@ def stems(texts: Iterable[str]) -> set[str]:
     return {stem(text) for text in texts}
 
 
-def is_among(word: str, asked: Iterable[str]) -> bool:
-    """True if the word's stem is one of the stems, or one begins with the other (`creator`, `creat`)."""
-    mine = stem(word)
-    return any(mine == other or (min(len(mine), len(other)) >= 4 and _begins(mine, other)) for other in asked)
-
-
-def _begins(first: str, second: str) -> bool:
-    return first.startswith(second) or second.startswith(first)
-
-
 def number(word: str) -> float | None:
     """The value of a number in digits or a word, or None."""
     if (value := NUMBER_WORDS.get(word.casefold())) is not None:

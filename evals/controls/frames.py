@@ -28,7 +28,7 @@ def top_frame(subject: Subject, desk: Desk) -> View:
 
 def best_seconds(subject: Subject, toolbox: Toolbox) -> float:
     """When the index finds what is asked; ToolError where nothing of the video could be indexed."""
-    toolbox.index.wait()  # a part of the index could find another frame
+    toolbox.index.wait_tiled()  # a part of the index could find another frame
     query = " ".join((subject.question.text, *subject.question.options))
     return toolbox.call("search_frames", {"query": query, "count": 1}).findings[0].start_seconds
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from agent.coverage import MOST_FRAME_SECONDS, percent
 from evals.figures.breakdown import Cost, costs, per_1000_tokens
 from evals.report.chart import Axis, Dot, axis_over, chart, colour, short
 from evals.report.section import NOT_MEASURED, Chart, Section, Table
@@ -19,7 +20,7 @@ def cost_section(runs: Sequence[StoredRun]) -> Section:
         "cost",
         "Cost",
         "Per question, of all its samples. Up and to the left is better.",
-        (*drawn, _table(runs, found)),
+        (*drawn, _table(runs, found), _looked_at(runs)),
         (
             "Seconds are those of turns and tools, indexing not included. Right per 1,000 tokens: sum of scores over "
             f"sum of tokens. {NOT_MEASURED} was not measured, which is not zero.",
@@ -35,6 +36,16 @@ def _table(runs: Sequence[StoredRun], found: dict[int, dict[str, Cost]]) -> Tabl
         ratio = per_1000_tokens(run.rows)
         rows.append((run.label, *cells, NOT_MEASURED if ratio is None else f"{ratio.mean:.3g}"))
     return Table(("run", *names, "right per 1,000 tokens"), tuple(rows), "Mean, median, 95th percentile, most")
+
+
+def _looked_at(runs: Sequence[StoredRun]) -> Table:
+    rows = []
+    for run in runs:
+        shares = zip(*(one.looked_at for one in run.played), strict=True)
+        rows.append((run.label, *(percent(sum(of_each) / len(of_each)) for of_each in shares)))
+    header = ("run", "seen in frames", "searched by picture", "read for text", "heard")
+    caption = f"How much of the video, on average; a frame stands for at most {MOST_FRAME_SECONDS:g} s"
+    return Table(header, tuple(rows), caption)
 
 
 def _said(cost: Cost | None) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from agent.coverage import mmss
+from agent.coverage import mmss, percent
 from evals.report.chart import colour
 from evals.report.gallery import Gallery
 from evals.report.section import Part, Section
@@ -98,6 +98,7 @@ def _template() -> Template:
     )
     environment.filters |= {
         "mmss": mmss,
+        "percent": percent,
         "grouped": _grouped,
         "kind": _kind,
         "terms": terms_of,

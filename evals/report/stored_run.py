@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from agent.coverage import coverage_of
 from agent.trajectory import Answer, Trajectory, from_json
 from evals.benchmarks.benchmark import Profile
 from evals.controls.control import Asked, ways
@@ -38,6 +39,8 @@ class Played:
     hit: bool | None
     """Whether the evidence meets the reference; None without one."""
     iou: float | None
+    looked_at: tuple[float, float, float, float]
+    """Shares of the video that was shown: seen in frames, searched by picture, read for text, heard."""
     offset: int
     """Where its line begins, in bytes."""
 
@@ -151,12 +154,14 @@ class Scorer:
         is_told = not self._control and trajectory.facts.content_hash != ""
         if not is_told and asked.of not in self._lengths:  # another video was shown, or none could be opened
             row = replace(row, groups=tuple(group for group in row.groups if group[0] != "duration"))
+        seen = coverage_of(trajectory)
         return Played(
             row if row.question == asked.of else replace(row, question=asked.of),
             tuple(score.value for score in scores),
             trajectory.confidence,
             evidence_hit(example, trajectory.answer) if times_hold else None,
             evidence_iou(example, trajectory.answer) if times_hold else None,
+            (seen.looked_share, seen.indexed_share, seen.read_share, seen.heard_share),
             offset,
         )
 

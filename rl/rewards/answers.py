@@ -213,7 +213,7 @@ def _number(text: str) -> float | None:
 
 def second_answer(example: Example, trajectory: Trajectory) -> Answer | None:
     """The answer of the second look, from the evidence alone; None where it gave none."""
-    second = trajectory.verification
+    second = trajectory.second_look
     if second is None or not second.answer:
         return None
     question = example.question

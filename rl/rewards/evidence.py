@@ -6,7 +6,7 @@ None wherever the example has no reference moment, or no reference box: for all 
 import math
 from typing import Literal
 
-from agent.coverage import looks_of
+from agent.coverage import looks_of, window_of
 from agent.trajectory import Evidence, Trajectory
 from evals import scoring
 from evals.example import Example
@@ -94,8 +94,8 @@ def last_window_iou(example: Example, trajectory: Trajectory) -> float | None:
     shown = [(call, result) for call, result in worked(trajectory) if result.observation.frames]
     if not shown:
         return 0.0
-    spans = looks_of(*shown[-1], trajectory.facts.duration_seconds)
-    window = (min(k.start_seconds for k in spans), max(k.stop_seconds for k in spans)) if spans else (0.0, 0.0)
+    spans = window_of(looks_of(*shown[-1], trajectory.facts.duration_seconds))
+    window = (spans[0].start_seconds, spans[0].stop_seconds) if spans else (0.0, 0.0)
     return _iou(window, example.evidence_seconds)
 
 
@@ -189,10 +189,11 @@ def evidence_box_iou(example: Example, trajectory: Trajectory, *, aids: Aids) ->
 
 
 def verified(example: Example, trajectory: Trajectory) -> float | None:  # noqa: ARG001 (a reward by its signature)
-    """1 if a second look at the evidence alone gives the same answer, else 0; None if nobody looked."""
+    """1 if a second look at the evidence alone gives the same answer, else 0; None if nobody looked, or none came."""
     if trajectory.answer is None or not trajectory.answer.evidence:
         return 0.0
-    return None if trajectory.verification is None else float(trajectory.verification.agrees)
+    look = trajectory.second_look
+    return None if look is None else float(bool(look.agrees))
 
 
 def answer_from_evidence(example: Example, trajectory: Trajectory) -> float | None:
@@ -205,7 +206,7 @@ def answer_from_evidence(example: Example, trajectory: Trajectory) -> float | No
     first = right(example, trajectory.answer)
     if not first or trajectory.answer is None or not trajectory.answer.evidence:
         return 0.0 if first is not None else None
-    if trajectory.verification is None:
+    if trajectory.second_look is None:
         return None
     return right(example, second_answer(example, trajectory))
 

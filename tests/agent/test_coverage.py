@@ -1,5 +1,6 @@
 """Coverage arithmetic, each expected number worked out by hand."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,34 +19,86 @@ def trajectory(*calls: tuple[str, dict[str, Any], list[float]], is_error: bool =
         for call, (_, _, times) in zip(made, calls, strict=True)
     )
     steps = (Step(Turn("", Calls(made)), results),)
-    return Trajectory(Question("v.mp4", "What?"), VideoFacts("h", DURATION, 640, 360), steps=steps)
+    return Trajectory(
+        Question("v.mp4", "What?"), VideoFacts("h", DURATION, 640, 360, has_speech_track=True), steps=steps
+    )
 
 
-def test_an_even_sweep_covers_its_whole_window() -> None:
-    # 4 frames, 20 s apart, the first and last half a gap from the ends
+def test_frames_of_a_sparse_sweep_stand_for_a_few_seconds_each_and_not_for_the_time_between() -> None:
+    # 20 s apart: 2 s on either side of each of 4 frames
     coverage = coverage_of(trajectory(("overview", {}, [10, 30, 50, 70])))
-    assert coverage.looked == (Look(0.0, 80.0, 20.0),)
-    assert coverage.looked_share == 1.0
+    assert coverage.looked == tuple(Look(t - 2.0, t + 2.0, 20.0) for t in (10, 30, 50, 70))
+    assert coverage.looked_share == pytest.approx(16 / 80)
     assert coverage.close_share == 0.0
-    assert coverage.widest_spacing_seconds == 20.0
-    assert coverage.frame_count == 4
+    assert coverage.unseen_share == pytest.approx(0.8)
+    assert coverage.sentence == "Seen: 20 % of 01:20.0, in 4 frames (each stands for at most 4 s)."
+
+
+def test_an_even_sweep_that_is_dense_enough_covers_its_whole_window() -> None:
+    # 4 s apart: halfway to the next one is all that each may stand for
+    coverage = coverage_of(trajectory(("overview", {}, [2.0 + 4 * i for i in range(20)])))
+    assert coverage.looked == (Look(0.0, 80.0, 4.0),)
+    assert coverage.looked_share == 1.0
+
+
+def test_twelve_frames_of_an_hour_are_not_all_of_it() -> None:
+    hour = trajectory(("overview", {}, [150 + 300 * i for i in range(12)]))
+    hour = replace(hour, facts=replace(hour.facts, duration_seconds=3600.0))
+    assert coverage_of(hour).looked_share == pytest.approx(12 * 4 / 3600)
+    assert coverage_of(hour).sentence.startswith("Seen: 1 % of 1:00:00, in 12 frames")
 
 
 def test_search_hits_stand_for_a_second_each_and_not_for_the_time_between_them() -> None:
     coverage = coverage_of(trajectory(("search_frames", {"query": "a dog"}, [10, 30])))
     assert coverage.looked == (Look(9.5, 10.5, 1.0), Look(29.5, 30.5, 1.0))
     assert coverage.searched == (Span(0.0, 9.5), Span(10.5, 29.5), Span(30.5, 80.0))
+    assert coverage.indexed == (Span(0.0, 80.0),)
     assert coverage.looked_share == pytest.approx(2 / 80)
-    assert coverage.searched_share == pytest.approx(78 / 80)
     assert coverage.unseen_share == pytest.approx(0.0)
 
 
 def test_where_two_calls_looked_the_finer_spacing_counts() -> None:
     coverage = coverage_of(
-        trajectory(("overview", {}, [20, 60]), ("select_frames", {"start": 30, "stop": 34}, [30.5, 31.5, 32.5, 33.5]))
+        trajectory(("overview", {}, [29, 69]), ("select_frames", {"start": 28, "stop": 30}, [28.5, 29.5]))
     )
-    assert coverage.looked == (Look(0.0, 30.0, 40.0), Look(30.0, 34.0, 1.0), Look(34.0, 80.0, 40.0))
-    assert coverage.close_share == pytest.approx(4 / 80)
+    assert coverage.looked == (Look(27.0, 28.0, 40.0), Look(28.0, 30.0, 1.0), Look(30.0, 31.0, 40.0), Look(67, 71, 40))
+    assert coverage.close_share == pytest.approx(2 / 80)
+
+
+def test_searched_by_picture_read_and_heard_are_told_apart() -> None:
+    coverage = coverage_of(
+        trajectory(
+            ("search_frames", {"query": "x", "stop": 40}, []),
+            ("search_text", {"start": 60}, []),
+            ("read_speech", {}, []),
+        )
+    )
+    assert (coverage.indexed, coverage.read, coverage.heard) == (
+        (Span(0.0, 40.0),),
+        (Span(60.0, 80.0),),
+        (Span(0.0, 80.0),),
+    )
+    assert coverage.sentence == (
+        "No frame was looked at. Searched by picture: 50 %. Read for text: 25 %. Heard: 100 %."
+    )
+    told = coverage.as_data()
+    assert (told["indexed_share"], told["read_share"], told["heard_share"]) == (0.5, 0.25, 1.0)
+
+
+def test_what_has_no_sound_was_not_heard() -> None:
+    silent = trajectory(("read_speech", {}, []))
+    silent = replace(silent, facts=replace(silent.facts, has_speech_track=False))
+    assert coverage_of(silent).heard == ()
+
+
+def test_a_search_counts_only_what_it_says_that_it_covered_and_its_gap_is_told() -> None:
+    found = trajectory(("search_text", {"start": 20}, []))
+    (step,) = found.steps
+    seen = Observation("", covered=((0.0, 30.0), (50.0, 60.0)), gaps=("Only half is read.",))
+    found = replace(found, steps=(replace(step, results=(replace(step.results[0], observation=seen),)),))
+    coverage = coverage_of(found)
+    assert coverage.read == (Span(20.0, 30.0), Span(50.0, 60.0))
+    assert coverage.sentence.endswith("Read for text: 25 %. None of this: 75 %. Only half is read.")
 
 
 def test_a_frame_at_the_end_does_not_reach_past_the_end() -> None:
@@ -59,7 +112,7 @@ def test_a_speech_window_is_searched_and_not_looked_at() -> None:
     assert coverage.looked == ()
     assert coverage.searched == (Span(10.0, 30.0),)
     assert coverage.unseen_share == pytest.approx(0.75)
-    assert coverage.sentence == "No frame was looked at; 25 % only searched, not looked at; 75 % neither."
+    assert coverage.sentence == "No frame was looked at. Heard: 25 %. None of this: 75 %."
 
 
 def test_reading_text_at_a_moment_covers_one_second() -> None:

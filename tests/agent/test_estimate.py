@@ -49,9 +49,15 @@ def test_two_turns_and_one_frame_by_hand() -> None:
     assert result.most_usd == pytest.approx((most_prompt + 10 * 200) / 1e6, abs=2e-6)
 
 
-def test_the_second_look_costs_too() -> None:
-    without = estimate(FACTS, Limits(), SETUP, DOLLAR, verify=False)
-    assert estimate(FACTS, Limits(), SETUP, DOLLAR).usual_usd > without.usual_usd
+def test_the_second_look_costs_too_once_as_a_rule_and_four_requests_at_most() -> None:
+    game = Limits(max_turns=2, max_frames=1)
+    given, without = (estimate(FACTS, game, SETUP, DOLLAR, verify=verify) for verify in (True, False))
+    usual = subject.PROMPT_TOKENS + 299 + subject.USUAL_RESULT_TOKENS + 10 * 100
+    most = 4 * (subject.PROMPT_TOKENS + 1196 + subject.MOST_RESULT_TOKENS + 10 * 100)
+    assert given.usual_usd - without.usual_usd == pytest.approx(usual / 1e6, abs=2e-6)
+    assert given.most_usd is not None
+    assert without.most_usd is not None
+    assert given.most_usd - without.most_usd == pytest.approx(most / 1e6, abs=2e-6)
 
 
 def test_usual_is_never_more_than_the_most() -> None:

@@ -1,6 +1,7 @@
 """The graph around `step`: same record with and without it, kept, resumed, interrupted, crashed."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,21 +9,25 @@ import pytest
 
 from agent.checkpoint import sqlite_checkpointer
 from agent.graph import Players, build_graph, run
-from agent.policy import ScriptedPolicy, Sight, open_policy, recorded_turns
+from agent.policy import OutOfTimeError, ScriptedPolicy, Sight, open_policy, recorded_turns
 from agent.trajectory import (
     Answer,
     Calls,
     Evidence,
     Limits,
+    Link,
     Question,
     Stop,
     ToolCall,
     Trajectory,
     Turn,
+    Usage,
     VideoFacts,
+    from_json,
     to_json,
 )
 from agent.transition import step
+from agent.verification import CARRIED, NOT_CARRIED
 from evals.loop_cost import measure
 from tools.observation import Finding, FrameRef, Observation
 
@@ -105,32 +110,121 @@ def test_without_resume_the_same_run_starts_again(tmp_path: Path) -> None:
 
 
 class EvidenceReader:
-    """Answers from the last finding it is shown, and keeps what it was shown."""
+    """Answers from the first finding it is shown, and keeps what it was shown."""
 
     spec = "reader"
+    setup = None
 
-    def __init__(self) -> None:
+    def __init__(self, *second: Turn, evidence: tuple[Evidence, ...] = (Evidence(3.0, 4.0, ("t3c1",)),)) -> None:
+        """`second` are its turns in the second looks, in place of such answers."""
         self.seen: list[Trajectory] = []
+        self._second = list(second)
+        self._evidence = evidence
 
     def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
         self.seen.append(trajectory)
-        if len(trajectory.steps) < 3 and trajectory.limits.max_turns > 1:
-            return LOOKS[len(trajectory.steps)]
+        if trajectory.steps and trajectory.steps[0].turn.is_opening:
+            return self._second.pop(0) if self._second else self._said(trajectory)
+        return LOOKS[len(trajectory.steps)] if len(trajectory.steps) < 3 else self._said(trajectory)
+
+    def _said(self, trajectory: Trajectory) -> Turn:
         words = [f.text for f in trajectory.findings()]
-        evidence = (Evidence(3.0, 4.0, ("t3c1",)),)
-        return Turn("", Answer(words[0], confidence=0.8, evidence=evidence))
+        return Turn("", Answer(words[0], confidence=0.8, evidence=self._evidence))
+
+
+def said(text: str) -> Turn:
+    return Turn("", Answer(text, evidence=(Evidence(3.0, 4.0, ("t3c1",)),)))
 
 
 def test_the_second_look_sees_the_evidence_alone_and_disagreement_lowers_the_confidence() -> None:
     reader = EvidenceReader()
-    ended = run(START, Players(reader, Looker()))
+    ended = run(START, Players(reader, Looker(), look_again=False))
     last = reader.seen[-1]
     # it answered "number 1", but the evidence it named is second 3
     assert [f.text for f in last.findings()] == ["number 3"]
     assert ended.verification is not None
-    assert not ended.verification.agrees
+    assert ended.verification.agrees is False
     # (2 * 0.8 + 1 of 2) / (2 + 2)
     assert ended.confidence == pytest.approx(0.65)
+
+
+def test_a_second_look_that_calls_a_tool_is_answered_and_its_answer_counts() -> None:
+    look = Turn("", Calls((ToolCall("t9c1", "look", {"seconds": 7}),)), usage=Usage(cost_usd=0.25))
+    toolbox, reader = Looker(), EvidenceReader(look, said("number 1"))
+    ended = run(START, Players(reader, toolbox))
+    assert toolbox.ran[-1] == 7
+    assert [f.text for f in reader.seen[-1].findings()] == ["number 3", "number 7"]
+    assert ended.verification is not None
+    assert ended.verification.agrees is True
+    assert [step.turn.move for step in ended.verification.steps] == [look.move]
+    assert ended.verification.usage.cost_usd is None  # the answer's own cost is not known
+    assert from_json(to_json(ended)) == ended
+
+
+def test_a_second_look_without_an_answer_is_no_disagreement() -> None:
+    look = Turn("", Calls((ToolCall("t9c1", "look", {"seconds": 7}),)))
+    again = Turn("", Calls((ToolCall("t9c2", "look", {"seconds": 8}),)))
+    toolbox = Looker()
+    ended = run(START, Players(EvidenceReader(look, again), toolbox))
+    assert 8 not in toolbox.ran
+    assert ended.verification is not None
+    assert ended.verification.agrees is None
+    assert (ended.second_look, ended.confidence, ended.doubted) == (None, 0.8, None)
+
+
+def test_a_second_look_that_disagrees_sends_it_back_to_look_once() -> None:
+    reader = EvidenceReader(said("number 3"), said("number 1"))
+    ended = run(START, Players(reader, Looker()))
+    (back,) = (step for step in ended.steps if isinstance(step.turn.move, Answer) and step.notice)
+    assert "«number 3»" in back.notice
+    assert ended.doubted is not None
+    assert ended.doubted.agrees is False
+    assert ended.verification is not None
+    assert ended.verification.agrees is True
+    assert (ended.turns, ended.stop) == (5, Stop.ANSWERED)  # three looks, an answer, another answer
+    # (2 * 0.8 + 2 of 2) / (2 + 2)
+    assert ended.confidence == pytest.approx(0.9)
+
+
+def test_it_is_sent_back_once_and_not_where_a_limit_is_reached() -> None:
+    stubborn = run(START, Players(EvidenceReader(), Looker()))
+    assert (stubborn.turns, stubborn.confidence) == (5, pytest.approx(0.65))
+    tight = run(replace(START, limits=Limits(max_turns=5)), Players(EvidenceReader(), Looker()))
+    assert (tight.turns, tight.doubted) == (4, None)
+
+
+def test_an_answer_stands_where_it_is_sent_back_and_time_runs_out() -> None:
+    class Late(EvidenceReader):
+        def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
+            if trajectory.doubted is not None:
+                raise OutOfTimeError("over")
+            return super().__call__(trajectory, sight)
+
+    ended = run(START, Players(Late(), Looker()))
+    assert ended.stop is Stop.TIME_LIMIT
+    assert ended.answer is not None
+    assert ended.answer.text == "number 1"
+    assert ended.confidence == pytest.approx(0.65)  # what disagreed with it still counts
+
+
+@pytest.mark.parametrize("option", [0, 1])
+def test_of_a_chain_it_is_asked_whether_the_evidence_carries_it(option: int) -> None:
+    rests_on = (Evidence(1.0, 2.0, ("t1c1",)),)
+    chain = Answer("it ends", None, 0.8, rests_on, chain=(Link("a door opens", "", rests_on), Link("it ends", "so")))
+    asked: list[Trajectory] = []
+
+    def play(trajectory: Trajectory, sight: Sight) -> Turn:
+        if trajectory.question.task == "explain":
+            return LOOKS[0] if not trajectory.steps else Turn("", chain)
+        asked.append(trajectory)
+        return Turn("", Answer(trajectory.question.options[option], option))
+
+    start = replace(START, question=replace(START.question, options=(), task="explain"))
+    ended = run(start, Players(play, Looker(), look_again=False))  # type: ignore[arg-type]
+    assert asked[0].question.options == (CARRIED, NOT_CARRIED)
+    assert "1. a door opens\n2. it ends, so" in asked[0].question.text
+    assert ended.verification is not None
+    assert ended.verification.agrees is (option == 0)
 
 
 def test_a_replay_of_the_recorded_turns_gives_the_same_observations() -> None:

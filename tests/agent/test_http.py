@@ -87,7 +87,7 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 def toolbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toolbox]:
     folder = tmp_path_factory.mktemp("http")
     with open_toolbox(write_drawn(folder / "clip.mp4"), encoder="hashing", cache=folder / "cache") as toolbox:
-        toolbox.index.wait()
+        toolbox.index.wait_tiled()
         yield toolbox
 
 

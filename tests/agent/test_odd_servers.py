@@ -65,7 +65,7 @@ TWO_CALLS = (
 def toolbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toolbox]:
     folder = tmp_path_factory.mktemp("odd")
     with open_toolbox(write_drawn(folder / "clip.mp4"), encoder="hashing", cache=folder / "cache") as toolbox:
-        toolbox.index.wait()
+        toolbox.index.wait_tiled()
         yield toolbox
 
 

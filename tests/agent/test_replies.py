@@ -399,3 +399,76 @@ def test_reading_never_raises_and_the_turn_can_be_saved(text: str, is_cut: bool)
         turn = as_turn(Reply(text, is_cut=is_cut), Usage(), start)
         saved = Trajectory(start.question, FACTS, steps=(Step(turn),))
         assert from_json(to_json(saved)) == saved
+
+
+SHOWN = replace(
+    OPEN,
+    steps=(
+        Step(
+            Turn("", Calls((ToolCall("t1c1", "zoom", {}),))),
+            (Result("t1c1", Observation("", (FrameRef(3.0, 360, 640), FrameRef(9.0, 360, 640)))),),
+        ),
+    ),
+)
+
+
+def test_each_claim_of_an_answer_has_its_own_evidence_which_is_the_answers_too() -> None:
+    claims = [
+        {"claim": "a man waves", "start": 2, "stop": 4, "calls": ["t1c1"]},
+        {"statement": "a dog barks", "evidence": [{"start": 8, "stop": 10, "calls": ["t1c1"]}]},
+    ]
+    got = answered(json.dumps({"answer": "a man waves, a dog barks", "claims": claims}), SHOWN)
+    assert [claim.text for claim in got.claims] == ["a man waves", "a dog barks"]
+    assert [[e.frames[0].seconds for e in claim.evidence] for claim in got.claims] == [[3.0], [9.0]]
+    assert got.evidence == (*got.claims[0].evidence, *got.claims[1].evidence)
+    run = replace(SHOWN, steps=(*SHOWN.steps, Step(Turn("", got))))
+    assert from_json(to_json(run)) == run
+
+
+@pytest.mark.parametrize(
+    "claims", [None, "two", {"claim": "x"}, [1, "x", {}, {"claim": ""}, {"claim": "x", "start": "?"}]]
+)
+def test_claims_that_do_not_fit_cost_no_answer(claims: object) -> None:
+    assert answered(json.dumps({"answer": "a dog", "claims": claims})) == Answer("a dog")
+
+
+def test_a_step_and_a_prediction_may_rest_on_several_things() -> None:
+    evidence = [{"start": 2, "stop": 4, "calls": ["t1c1"]}, {"start": 8, "stop": 10, "calls": ["t1c1"]}, {"start": "?"}]
+    steps = [{"event": "he waves", "evidence": evidence}]
+    (link,) = answered(json.dumps({"summary": "so", "steps": steps}), replace(SHOWN, question=EXPLAIN.question)).chain
+    assert [item.start_seconds for item in link.evidence] == [2, 8]
+
+
+@pytest.mark.parametrize(
+    ("policy", "box", "wanted"),
+    [
+        ("http:any@url", {"box": [0.1, 0.2, 0.5, 0.6]}, (0.1, 0.2, 0.5, 0.6)),
+        ("http:any@url", {"bbox": [0.1, 0.2, 0.5, 1.02]}, (0.1, 0.2, 0.5, 1.0)),
+        # pixels of the picture it was sent, 640x360
+        ("http:Qwen2.5-VL-7B-Instruct@url", {"bbox_2d": [64, 72, 320, 216]}, (0.1, 0.2, 0.5, 0.6)),
+        ("transformers:Qwen/Qwen3-VL-8B-Instruct", {"bbox_2d": [100, 200, 500, 600]}, (0.1, 0.2, 0.5, 0.6)),
+        ("http:internvl3@url", {"box": [100, 200, 500, 600]}, (0.1, 0.2, 0.5, 0.6)),
+        # top before left
+        ("http:gemini-3-flash@google", {"box_2d": [200, 100, 600, 500]}, (0.1, 0.2, 0.5, 0.6)),
+        ("http:any@url", {"box": [64, 72, 320, 216]}, None),
+        ("http:any@url", {"box": [0.5, 0.2, 0.5, 0.6]}, None),
+        ("http:any@url", {"box": [0.1, 0.2, 0.5]}, None),
+        ("http:any@url", {"box": "left"}, None),
+        ("http:any@url", {"box": [0.1, 0.2, 0.5, float("inf")]}, None),
+    ],
+)
+def test_a_box_is_read_on_the_scale_of_its_family_and_is_none_where_that_is_not_known(
+    policy: str, box: dict[str, object], wanted: tuple[float, ...] | None
+) -> None:
+    text = json.dumps({"answer": "a dog", "evidence": [{"start": 3, "stop": 3, "calls": ["t1c1"], **box}]})
+    (item,) = answered(text, replace(SHOWN, policy=policy)).evidence
+    assert item.box == (None if wanted is None else pytest.approx(wanted))
+    assert ("scale that is not known" in item.note) is (box == {"box": [64, 72, 320, 216]})
+
+
+def test_a_box_in_pixels_of_a_close_up_is_put_into_the_whole_frame() -> None:
+    close = FrameRef(3.0, 180, 320, (0.5, 0.5, 1.0, 1.0))
+    seen = replace(SHOWN.steps[0], results=(Result("t1c1", Observation("", (close,))),))
+    text = json.dumps({"answer": "x", "evidence": [{"start": 3, "stop": 3, "bbox_2d": [0, 0, 160, 90]}]})
+    (item,) = answered(text, replace(SHOWN, steps=(seen,), policy="http:qwen2.5-vl@url")).evidence
+    assert item.box == (0.5, 0.5, 0.75, 0.75)

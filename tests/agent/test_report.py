@@ -21,6 +21,8 @@ from agent.trajectory import (
     Malformed,
     Question,
     Result,
+    Setup,
+    Statement,
     Step,
     Stop,
     ToolCall,
@@ -36,10 +38,13 @@ from tools.observation import Finding, FrameRef, Observation
 
 CROP = (0.25, 0.25, 0.75, 0.75)
 WHOLE = FrameRef(12.0, 360, 640)
+LARGE = FrameRef(12.0, 540, 960)
+"""The same as an exhibit shows it, of a video of 1280x720."""
 CLOSE = FrameRef(12.0, 180, 320, CROP)
 HOSTILE = (
     '</script></style><script>alert(1)</script><img src="http://evil.example/x.png" onerror=alert(1)> {{ 7 * 7 }} %}'
 )
+SETUP = Setup("native", 0.0, 1.0, 0, 100, 100_000, None, "")
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 
 
@@ -194,7 +199,7 @@ def test_not_shown_is_an_answer_of_its_own_with_what_was_looked_at() -> None:
     start = played()
     read = page(replace(start, steps=(start.steps[0], Step(Turn("", Answer("", not_shown=True))))))
     assert "Not shown in this video" in read.words
-    assert "seen in 3 frames" in read.words
+    assert "in 3 frames" in read.words
 
 
 def test_i_cant_tell_says_why_and_neither_claims_nor_rates_anything() -> None:
@@ -231,9 +236,82 @@ def test_disagreement_of_the_second_look_is_shown_with_what_was_stated() -> None
     assert "65 %" in words
 
 
+def test_what_no_model_was_asked_for_has_no_price() -> None:
+    start = played()
+    free = replace(start, steps=tuple(replace(s, turn=replace(s.turn, usage=Usage())) for s in start.steps))
+    assert [meter.name for meter in meters(free)] == ["Turns", "Frames", "Seconds"]
+
+
+def test_lite_never_agrees_with_itself() -> None:
+    """Runs saved long ago may hold a second look of its rules at the same lines."""
+    saved = replace(played(), policy="lite", verification=Verification(True, "An unlucky bird"))
+    words = page(saved).words
+    assert "No second look." in words
+    assert "same answer" not in words
+    assert "80 % fairly sure, by the policy's own estimate" in words
+
+
+def test_an_answer_that_was_sent_back_and_then_agreed_with_says_both() -> None:
+    start = played()
+    answered = start.steps[-1]
+    steps = (*start.steps[:-1], replace(answered, notice="Look once more."), answered)
+    run = replace(start, steps=steps, doubted=Verification(False, "no"), verification=Verification(True, "yes"))
+    words = page(run).words
+    assert "Asked again with the evidence alone, the policy gives the same answer." in words
+    assert "An earlier answer was not borne out by its evidence, so it looked once more." in words
+
+
+def test_a_second_look_without_an_answer_is_neither_for_nor_against() -> None:
+    words = page(replace(played(), verification=Verification(None, ""))).words
+    assert "The second look came to no answer." in words
+    assert "80 % fairly sure, by the policy's own estimate" in words
+
+
+def test_each_claim_stands_with_its_own_exhibits() -> None:
+    start = played()
+    answer = start.answer
+    assert answer is not None
+    claims = (Statement("A bird is named", answer.evidence[:1]), Statement("Thanks are given", answer.evidence[1:]))
+    read = page(replace(start, steps=(*start.steps[:-1], Step(Turn("", replace(answer, claims=claims))))))
+    assert "What it says" in read.words
+    assert re.search(r"A bird is named Exhibit 1 .*Thanks are given Exhibit 2", read.words)
+
+
+def test_the_video_plays_at_each_exhibit_where_it_lies_beside_the_page(tmp_path: Path) -> None:
+    start = replace(played(), question=Question(str(tmp_path / "in" / "a bird#1.mp4"), "q"))
+    (tmp_path / "out").mkdir()
+    write_report(start, tmp_path / "out" / "page.html", picture)
+    read = Page((tmp_path / "out" / "page.html").read_text(encoding="utf-8"))
+    wanted = "../in/a%20bird%231.mp4"
+    assert [attrs["src"] for attrs in read.all("video")] == [f"{wanted}#t=11.00,13.00", f"{wanted}#t=20.00,22.00"]
+    assert "media-src 'self' file:;" in read.all("meta")[1]["content"]
+
+
+@pytest.mark.parametrize("name", ["/videos/bird.avi", "/videos/bird"])
+def test_what_no_browser_plays_gets_no_player(tmp_path: Path, name: str) -> None:
+    write_report(replace(played(), question=Question(name, "q")), tmp_path / "page.html", picture)
+    read = Page((tmp_path / "page.html").read_text(encoding="utf-8"))
+    assert read.all("video") == []
+    assert "media-src" not in read.all("meta")[1]["content"]
+
+
+@pytest.mark.parametrize("text", ["", "not shown", "Not shown in this video."])
+def test_not_shown_is_said_once(text: str) -> None:
+    start = played()
+    steps = (start.steps[0], Step(Turn("", Answer(text, not_shown=True))))
+    (answer,) = re.findall(r"Answer (Not shown.*?) No confidence", page(replace(start, steps=steps)).words, re.I)
+    assert answer.lower().count("not shown") == 1
+    assert page(replace(start, steps=steps)).words.count("in 3 frames") == 1
+
+
+def test_a_box_is_one_and_boxes_are_many() -> None:
+    assert "1 box drawn" in str(page(played()).all("svg", "canvas"))
+
+
 def test_what_was_not_measured_is_not_zero() -> None:
     start = played()
     unmeasured = replace(start, steps=tuple(replace(s, turn=replace(s.turn, usage=Usage())) for s in start.steps))
+    unmeasured = replace(unmeasured, setup=SETUP)
     rows = {meter.name: meter for meter in meters(unmeasured)}
     assert (rows["Tokens"].used, rows["Cost"].used) == ("not measured", "not known")
     assert rows["Turns"].used == "4"
@@ -244,7 +322,7 @@ def test_what_was_not_measured_is_not_zero() -> None:
 def test_a_cost_known_for_some_turns_is_not_known() -> None:
     start = played()
     priced = replace(start.steps[0], turn=replace(start.steps[0].turn, usage=Usage(cost_usd=0.002)))
-    rows = {meter.name: meter for meter in meters(replace(start, steps=(priced, *start.steps[1:])))}
+    rows = {meter.name: meter for meter in meters(replace(start, steps=(priced, *start.steps[1:]), setup=SETUP))}
     assert rows["Cost"].used == "not known"
 
 
@@ -254,6 +332,15 @@ def test_a_box_is_drawn_where_the_finding_is_also_within_a_close_up() -> None:
     places = {(r["x"], r["y"], r["width"], r["height"]) for r in rects}
     assert ("320.0", "180.0", "80.0", "22.5") in places
     assert ("160.0", "90.0", "80.0", "22.5") in places
+
+
+def test_a_place_that_the_answer_points_at_is_drawn_on_its_exhibit_in_whatever_size_it_is_shown() -> None:
+    start = played()
+    seen = Evidence(29.0, 31.0, ("t1c1",), start.frames_seen[1:2], box=(0.25, 0.5, 0.5, 1.0))
+    read = page(replace(start, steps=(start.steps[0], Step(Turn("", Answer("a bird", evidence=(seen,)))))))
+    # of the exhibit, 960x540, and of the small frame of the overview, 320x180
+    places = {(r["x"], r["y"], r["width"], r["height"]) for r in read.all("rect", "edge")}
+    assert places == {("240.0", "270.0", "240.0", "270.0"), ("80.0", "90.0", "80.0", "90.0")}
 
 
 def test_a_box_outside_a_close_up_is_not_drawn_in_it() -> None:
@@ -282,7 +369,7 @@ def test_a_close_up_in_evidence_comes_with_its_whole_frame() -> None:
         return picture(ref)
 
     html = render(played(), remembering)
-    assert asked[:2] == [WHOLE, CLOSE]
+    assert asked[:2] == [LARGE, CLOSE]
     assert "exhibit-1-frame-2" in html
 
 
@@ -311,8 +398,8 @@ def test_a_subtitle_is_not_called_doubtful() -> None:
 def test_the_same_picture_is_stored_once() -> None:
     read = page(played())
     stored = read.all("image")
-    assert len(stored) == 5  # three of the overview, the whole frame, the close-up
-    assert len({attrs["href"] for attrs in stored}) == 5
+    assert len(stored) == 6  # three of the overview, the whole frame as shown and as an exhibit, the close-up
+    assert len({attrs["href"] for attrs in stored}) == 6
     assert len([1 for attrs in read.all("use") if attrs["href"] == f"#{stored[0]['id']}"]) >= 2
 
 

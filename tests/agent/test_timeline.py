@@ -48,10 +48,17 @@ def test_the_film_strip_takes_the_whole_width_and_shows_gaps_where_nothing_was_l
     assert [(slot.share, slot.frame is not None) for slot in strip] == [(1, True), (5, False), (1, True), (5, False)]
 
 
-def test_a_frame_of_a_sweep_reaches_over_the_time_it_stands_for() -> None:
-    strip = laid_out(120.0, [15.0, 45.0, 75.0, 105.0], name="overview").strip
-    assert [slot.frame.seconds for slot in strip if slot.frame] == [15.0, 45.0, 75.0, 105.0]
-    assert sum(slot.share for slot in strip if slot.frame) == STRIP_SLOTS
+def test_a_frame_of_a_sweep_reaches_over_the_time_it_stands_for_and_no_further() -> None:
+    # slots of 2 s, frames that stand for 4
+    strip = laid_out(24.0, [2.0, 6.0, 10.0, 20.0], name="overview").strip
+    assert [(slot.share, slot.frame and slot.frame.seconds) for slot in strip] == [
+        (2, 2.0),
+        (2, 6.0),
+        (2, 10.0),
+        (3, None),
+        (2, 20.0),
+        (1, None),
+    ]
 
 
 def test_lanes_come_in_reading_order_evidence_shots_seen_turns() -> None:

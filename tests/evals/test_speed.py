@@ -6,6 +6,7 @@ import pytest
 
 from evals import speed
 from evals.speed_clips import frame_number, specs
+from tools import conse
 from tools.video import Video
 
 
@@ -22,6 +23,15 @@ def test_a_quick_run_prints_a_table_with_every_frame_right(tmp_path: Path, capsy
     assert next(row.value for row in rows if row.goal == "P4") == 1.0
     table = capsys.readouterr().out.splitlines()
     assert len(table) == 2 + len(rows)
+
+
+@pytest.mark.skipif(not conse.is_installed(), reason="needs `pip install 'videosleuth[encoder]'`")
+def test_the_states_of_a_long_film_come_one_after_the_other(tmp_path: Path) -> None:
+    rows = speed.main(["--quick", "--repeats", "1", "--goals", "long,load", "--folder", str(tmp_path)])
+    values = {row.what.partition(",")[0]: row.value for row in rows if "60 min" in row.what}
+    first, frames, tiles, memory = values.values()
+    assert None not in (first, frames, tiles, memory)
+    assert 0 < first < frames < tiles  # type: ignore[operator]
 
 
 def test_a_peer_that_is_missing_is_not_run(tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ def _played(folder: Path) -> list[Seed]:
     calls = tuple(ToolCall(f"t1c{n + 1}", name, arguments) for n, (name, arguments) in enumerate(looks))
     answer = Answer("blue", confidence=0.8, evidence=(Evidence(0.0, 1.0, ("t1c1",)),))
     with open_toolbox(video, encoder="hashing", cache=cache) as toolbox:
-        toolbox.index.wait()
+        toolbox.index.wait_tiled()
         question = Question(str(video), "What is shown?")
         run = ask(question, toolbox, ScriptedPolicy([Turn("", Calls(calls)), Turn("", answer)]), verify=False)
     (folder / "saved.run.json").write_text(to_json(run), encoding="utf-8")

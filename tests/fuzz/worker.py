@@ -60,7 +60,7 @@ def read_video(path: Path, cache: Path) -> str:
         if not all(0 <= line.start_seconds < line.stop_seconds < math.inf for line in lines):
             raise BrokenPromiseError("a subtitle without a span of time")
     with open_toolbox(path, encoder="hashing", cache=cache) as toolbox:
-        toolbox.index.wait()
+        toolbox.index.wait_tiled()
         _look(toolbox)
     return f"read: {shown} of 9 frames, {samples / 16000:.1f} s of sound, {len(lines)} lines"
 
@@ -110,7 +110,7 @@ def read_subtitle_file(path: Path, cache: Path) -> str:
 def play_run(path: Path, cache: Path) -> str:
     recorded = from_json(path.read_bytes())
     with open_toolbox(path.with_name("of_run.mp4"), encoder="hashing", cache=cache) as toolbox:
-        toolbox.index.wait()
+        toolbox.index.wait_tiled()
         again = replayed(recorded, toolbox)
         differences(recorded, again)
         write_report(recorded, cache / "report.html", toolbox.picture)
@@ -120,7 +120,7 @@ def play_run(path: Path, cache: Path) -> str:
 def use_cache(path: Path, cache: Path) -> str:
     """`path` is the video; its cache was changed. Nothing in a cache may keep a question from an answer."""
     with open_toolbox(path, encoder="hashing", cache=cache) as toolbox:
-        toolbox.index.wait()
+        toolbox.index.wait_tiled()
         for name, arguments in LOOKS:
             for ref in toolbox.call(name, arguments).frames[:3]:
                 toolbox.picture(ref)

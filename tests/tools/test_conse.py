@@ -88,6 +88,20 @@ def test_a_read_only_picture_and_a_crop_are_fine(encoder: ConseEncoder) -> None:
     assert np.allclose(np.linalg.norm(encoder.encode_images([picture, picture[10:50, 20:60]]), axis=1), 1, atol=1e-5)
 
 
+def test_a_small_thing_is_known_in_its_tile(encoder: ConseEncoder) -> None:
+    import cv2
+
+    picture = np.full((360, 640, 3), 90, np.uint8)
+    picture[180:, :320] = cv2.resize(_traffic_light(), (320, 180), interpolation=cv2.INTER_AREA)
+    tiles = encoder.encode_tiles([np.full_like(picture, 90), picture])
+    assert tiles.shape == (2, 13, encoder.dim)
+    assert np.allclose(np.linalg.norm(tiles, axis=-1), 1, atol=1e-5)
+    scores = tiles @ encoder.encode_texts(["traffic light"])[0]
+    assert int(scores[1, :4].argmax()) == 2  # of the quarters the lower left one
+    assert scores[1, 2] > scores[0].max() + 0.2
+    assert encoder.encode_tiles([]).shape == (0, 13, encoder.dim)
+
+
 def test_batches_have_few_sizes() -> None:
     for count in range(70):
         sizes = [len(chunk) for chunk in chunks(range(count), 16)]

@@ -69,7 +69,7 @@ def test_what_is_no_folder_of_pictures_is_refused(tmp_path: Path) -> None:
 
 def test_the_tools_work_on_it(folder: Path, tmp_path: Path) -> None:
     with toolbox_over(FrameFolder(folder, 3.0), encoder="hashing", cache=tmp_path) as toolbox:
-        toolbox.index.wait()
+        toolbox.index.wait_tiled()
         assert "duration: 6.00 s" in toolbox.call("overview", {}).text
         assert toolbox.call("read_speech", {}).text == "Nothing is said in [0, 6)."
 

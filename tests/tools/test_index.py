@@ -25,9 +25,11 @@ def _axis(number: int) -> np.ndarray:
 def _index(vectors: np.ndarray, seconds: list[float] | None = None, rows: list[int] | None = None) -> FrameIndex:
     """A finished index of (K, T, D) vectors; by default one sampled frame a second for each."""
     seconds = seconds or [float(i) for i in range(len(vectors))]
-    found = FrameIndex("test", DIM, vectors.shape[1], duration_seconds=seconds[-1] + 1)
-    found.add(np.array(seconds), np.array(rows or range(len(vectors))), vectors)
+    found = FrameIndex("test", DIM, vectors.shape[1] - 1, duration_seconds=seconds[-1] + 1)
+    found.add(np.array(seconds), np.array(rows or range(len(vectors))), vectors[:, 0])
+    found.add_tiles(np.arange(len(vectors)), vectors[:, 1:])
     found.complete()
+    found.complete_tiles()
     return found
 
 
@@ -98,12 +100,12 @@ def test_search_equals_comparing_everything(
 
 
 def test_keyframes_answer_until_the_full_pass_has_come_there() -> None:
-    found = FrameIndex("test", DIM, 14, duration_seconds=100)
+    found = FrameIndex("test", DIM, 13, duration_seconds=100)
     assert found.search(_axis(1), 3) == []
     found.add_quick([0.0, 50.0, 90.0], np.stack([_axis(0), _axis(1), _axis(1)]))
     assert [m.seconds for m in found.search(_axis(1), 2)] == [50, 90]
     assert found.indexed_share == 0
-    found.add(np.arange(61.0), np.arange(61), np.tile(_axis(2), (61, 14, 1)))
+    found.add(np.arange(61.0), np.arange(61), np.tile(_axis(2), (61, 1)))
     moments = found.search(_axis(1), 2)
     assert moments[0].seconds == 90
     assert moments[0].score > 0.9 > moments[1].score
@@ -116,7 +118,7 @@ def test_a_query_of_another_encoder_is_refused() -> None:
 
 
 def test_searching_while_another_thread_adds_always_sees_whole_batches() -> None:
-    found = FrameIndex("test", DIM, 14, duration_seconds=400)
+    found = FrameIndex("test", DIM, 13, duration_seconds=400)
     stop = threading.Event()
     problems: list[Exception] = []
 
@@ -131,26 +133,31 @@ def test_searching_while_another_thread_adds_always_sees_whole_batches() -> None
     searcher = threading.Thread(target=search)
     searcher.start()
     for start in range(0, 400, 4):
-        found.add(np.arange(start, start + 4.0), np.arange(start, start + 4), np.tile(_axis(1), (4, 14, 1)))
+        found.add(np.arange(start, start + 4.0), np.arange(start, start + 4), np.tile(_axis(1), (4, 1)))
+        found.add_tiles(np.arange(start, start + 4), np.tile(_axis(1), (4, 13, 1)))
     stop.set()
     searcher.join()
     assert not problems
 
 
+@pytest.mark.parametrize("tiles", [0, 2])
 def test_very_many_vectors_are_searched_by_a_graph_that_is_kept_on_disk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiles: int
 ) -> None:
     monkeypatch.setattr(index_module, "GRAPH_ROWS", 1000)
     random = np.random.default_rng(0)
-    vectors = _unit(random.standard_normal((1500, 1, DIM)))
+    vectors = _unit(random.standard_normal((1500, tiles + 1, DIM)))
+    order = random.permutation(1500)
     queries = _unit(random.standard_normal((20, DIM)))
     exact = _index(vectors[:])
     path = tmp_path / "graph"
 
     def with_graph() -> FrameIndex:
-        found = FrameIndex("test", DIM, 1, duration_seconds=1500)
-        found.add(np.arange(1500.0), np.arange(1500), vectors)
-        found.complete(path)
+        found = FrameIndex("test", DIM, tiles, duration_seconds=1500)
+        found.add(np.arange(1500.0), np.arange(1500), vectors[:, 0])
+        found.add_tiles(order, vectors[order, 1:])
+        found.complete(None if tiles else path)
+        found.complete_tiles(path)
         return found
 
     built, read = with_graph(), with_graph()

@@ -73,7 +73,7 @@ def _best(index: VideoIndex, query: str) -> float:
 
 def _built(video: Video, cache: Path, encoder: HashingEncoder | None = None) -> VideoIndex:
     index = open_index(video, encoder or HashingEncoder(), cache)
-    assert index.wait(60)
+    assert index.wait_tiled(60)
     return index
 
 
@@ -144,7 +144,7 @@ def test_the_second_opening_decodes_and_embeds_nothing(video: Video, tmp_path: P
     first = _built(video, tmp_path)
     encoder = CountingEncoder()
     again = open_index(video, encoder, tmp_path)
-    assert again.wait(0)
+    assert again.wait_tiled(0)
     assert encoder.pictures == 0
     assert np.array_equal(again.seconds, first.seconds)
     assert np.array_equal(again.thumbs, first.thumbs)
@@ -154,12 +154,13 @@ def test_the_second_opening_decodes_and_embeds_nothing(video: Video, tmp_path: P
 def test_progress_ends_at_the_total_and_estimates_what_is_left(video: Video, tmp_path: Path) -> None:
     seen: list[Progress] = []
     with open_index(video, CountingEncoder(0.0005), tmp_path, seen.append) as index:
-        assert index.wait(60)
-    frames = [progress for progress in seen if progress.stage == "frames"]
-    assert {progress.stage for progress in seen} == {"keyframes", "frames"}
-    assert [progress.done for progress in frames] == sorted(progress.done for progress in frames)
-    assert (frames[-1].done, frames[-1].total, frames[-1].eta_seconds) == (150, 150, 0)
-    assert all(progress.eta_seconds is not None and progress.eta_seconds < 60 for progress in frames)
+        assert index.wait_tiled(60)
+    assert list(dict.fromkeys(progress.stage for progress in seen)) == ["keyframes", "frames", "tiles"]
+    for stage, total in (("frames", 150), ("tiles", index.frames.rows)):
+        steps = [progress for progress in seen if progress.stage == stage]
+        assert [progress.done for progress in steps] == sorted(progress.done for progress in steps)
+        assert (steps[-1].done, steps[-1].total, steps[-1].eta_seconds) == (total, total, 0)
+        assert all(progress.eta_seconds is not None and progress.eta_seconds < 60 for progress in steps)
 
 
 def test_a_search_finds_something_while_indexing_still_runs(video: Video, tmp_path: Path) -> None:
@@ -188,8 +189,78 @@ def test_cancel_stops_within_a_second_and_the_rest_is_done_next_time(video: Vide
     encoder = CountingEncoder()
     resumed = _built(video, tmp_path, encoder)
     assert np.array_equal(resumed.seconds, np.arange(150.0))
-    assert encoder.pictures <= (150 - done + 1) * 14 + 40
+    assert encoder.pictures <= 150 - done + 1 + resumed.frames.rows * 13 + 40
     assert 60 <= _best(resumed, "red") < 63
+
+
+# --- tiles
+
+
+@pytest.fixture
+def spots(tmp_path: Path) -> Iterator[Video]:
+    """60 seconds of moving grey; a spot of 2 % of the picture is red at 20, blue at 33 and green at 47 s."""
+    path, spot = tmp_path / "spots.mp4", {20: "red", 33: "blue", 47: "green"}
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=1, options={"preset": "ultrafast", "threads": "1"})
+        stream.width, stream.height, stream.pix_fmt, stream.gop_size = 320, 192, "yuv420p", 20
+        for second in range(60):
+            pixels = np.full((192, 320, 3), 60 + 20 * (second % 7), np.uint8)
+            if second in spot:
+                pixels[100:136, 200:236] = COLOURS[spot[second]]
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode(None))
+    with Video(path) as video:
+        yield video
+
+
+def _query(colour: str) -> np.ndarray:
+    query: np.ndarray = HashingEncoder().encode_texts([colour])[0]
+    return query
+
+
+def test_a_search_embeds_the_tiles_of_what_looks_best_and_finds_what_all_tiles_find(
+    spots: Video, tmp_path: Path
+) -> None:
+    encoder = CountingEncoder()
+    with open_index(spots, encoder, tmp_path) as index, index.first():
+        assert index.wait(60)
+        before, pictures = index.frames.tiled, encoder.pictures
+        found = {colour: index.search(_query(colour), 1)[0] for colour in ("red", "blue", "green")}
+        assert before < index.frames.tiled < index.frames.rows
+        assert 0 < encoder.pictures - pictures == (index.frames.tiled - before) * 13
+        again = encoder.pictures
+        assert index.search(_query("red"), 1)[0] == found["red"]
+        assert encoder.pictures == again
+    whole = _built(spots, tmp_path / "whole")
+    assert found == {colour: whole.search(_query(colour), 1)[0] for colour in found}
+    assert [found[colour].seconds for colour in ("red", "blue", "green")] == [20, 33, 47]
+
+
+def test_what_a_search_had_embedded_is_kept_for_the_next_time(spots: Video, tmp_path: Path) -> None:
+    with open_index(spots, CountingEncoder(), tmp_path) as index, index.first():
+        assert index.wait(60)
+        index.search(_query("red"), 1)
+        index.cancel()
+        tiled = index.frames.tiled
+    encoder = CountingEncoder()
+    with open_index(spots, encoder, tmp_path) as index:
+        assert index.wait_tiled(60)
+        assert encoder.pictures == (index.frames.rows - tiled) * 13
+
+
+def test_tiles_wait_while_somebody_comes_first_and_a_search_has_a_deadline(spots: Video, tmp_path: Path) -> None:
+    with open_index(spots, CountingEncoder(0.002), tmp_path) as index:
+        with index.first():
+            assert index.wait(60)
+            assert not index.wait_tiled(0.5)
+            tiled = index.frames.tiled
+            time.sleep(0.3)
+            assert index.frames.tiled == tiled
+            index.search(_query("red"), 1, patience_seconds=0.0)
+            assert index.frames.tiled == tiled
+            assert index.frames.tiled_share(0, 60) < 0.5
+        assert index.wait_tiled(60)
+        assert index.frames.tiled_share(0, 60) == 1
 
 
 # --- other processes
@@ -212,7 +283,7 @@ _PROCESS = """
     with Video(sys.argv[1]) as video, open_index(video, encoder, Path(sys.argv[2])) as index:
         index.wait_searchable()
         print("open", flush=True)
-        assert index.wait(120)
+        assert index.wait_tiled(120)
         red = index.frames.search(encoder.encode_texts(["red"])[0], 1)[0].seconds
         print(encoder.pictures, len(index.seconds), red, flush=True)
 """
@@ -261,15 +332,35 @@ def test_after_kill_9_the_next_start_goes_on_and_ends_the_same(start: Start, vid
     _kill_after_first_checkpoint(start(tmp_path / "killed", 0.002), tmp_path / "killed")
     encoder, seen = CountingEncoder(), list[Progress]()
     with open_index(video, encoder, tmp_path / "killed", seen.append) as resumed:
-        assert resumed.wait(60)
+        assert resumed.wait_tiled(60)
         whole = _built(video, tmp_path / "whole")
         assert np.array_equal(resumed.seconds, whole.seconds)
         # What was stored after the last checkpoint is read back from its JPEG.
         assert np.abs(resumed.thumbs.astype(int) - whole.thumbs).max() <= 6
         assert np.array_equal(resumed.store.seconds, whole.store.seconds)
         assert _best(resumed, "red") == _best(whole, "red")
-    assert encoder.pictures < 100 * 14
+    assert encoder.pictures < 100 + resumed.frames.rows * 13
     assert next(progress.done for progress in seen if progress.stage == "frames") > 64
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
+def test_after_kill_9_among_the_tiles_the_frames_are_whole_at_once_and_only_tiles_are_made(
+    start: Start, video: Video, tmp_path: Path
+) -> None:
+    process = start(tmp_path, 0.001)
+    while not any(json.loads(path.read_bytes())["kept"]["tiled"] for path in _manifests(tmp_path)):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    encoder, seen = CountingEncoder(), list[Progress]()
+    with open_index(video, encoder, tmp_path, seen.append) as resumed:
+        assert resumed.wait(0)
+        assert resumed.wait_tiled(60)
+        assert [len(resumed.seconds), resumed.frames.tiled] == [150, resumed.frames.rows]
+        assert 60 <= _best(resumed, "red") < 63
+    assert {progress.stage for progress in seen} == {"frames", "tiles"}
+    assert 0 < encoder.pictures <= (resumed.frames.rows - 64) * 13
 
 
 def test_two_processes_share_the_work_of_one(start: Start, tmp_path: Path) -> None:
@@ -295,11 +386,11 @@ def test_a_follower_sees_the_progress_and_takes_over_when_the_writer_dies(
         assert writer.poll() is None
         assert encoder.pictures == 0
         _kill_after_first_checkpoint(writer, tmp_path)
-        assert follower.wait(60)
+        assert follower.wait_tiled(60)
         assert np.array_equal(follower.seconds, np.arange(150.0))
         assert 60 <= _best(follower, "red") < 63
     assert seen[0].stage == "another process"
-    assert 0 < encoder.pictures < 100 * 14
+    assert 0 < encoder.pictures < 100 + follower.frames.rows * 13
 
 
 # --- damage

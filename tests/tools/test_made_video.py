@@ -53,7 +53,7 @@ def test_a_time_outside_is_refused(made: MadeVideo, seconds: float) -> None:
 
 def test_the_tools_work_on_it(made: MadeVideo, tmp_path: Path) -> None:
     with toolbox_over(made, encoder="hashing", cache=tmp_path) as toolbox:
-        toolbox.index.wait()
+        toolbox.index.wait_tiled()
         assert "duration: 6.00 s" in toolbox.call("overview", {}).text
         assert "none: there is no sound" in toolbox.call("overview", {}).text
         assert [f.start_seconds for f in toolbox.call("list_shots", {}).findings] == [0.0, 2.0, 4.0]
@@ -68,7 +68,7 @@ def test_the_tools_work_on_it(made: MadeVideo, tmp_path: Path) -> None:
 
 def test_what_is_kept_of_it_is_found_again(made: MadeVideo, tmp_path: Path) -> None:
     with toolbox_over(made, encoder="hashing", cache=tmp_path) as toolbox:
-        toolbox.index.wait()
+        toolbox.index.wait_tiled()
     asked: list[float] = []
 
     def picture(seconds: float) -> np.ndarray:

@@ -106,7 +106,7 @@ def test_the_tools_of_one_stream_keep_nothing_for_those_of_another(tmp_path: Pat
     clip = write_streams(tmp_path / "c.mkv", (RED, SMALL, DEFAULT), (GREEN, LARGE, NONE))
     for number, colour, size in ((None, "red", "160x96"), (2, "green", "320x192"), (1, "red", "160x96")):
         with open_toolbox(clip, encoder="hashing", cache=tmp_path / "cache", picture_stream=number) as toolbox:
-            toolbox.index.wait()
+            toolbox.index.wait_tiled()
             assert f"picture: {size}" in toolbox.call("overview", {}).text
             assert colour in toolbox.call("caption", {}).text
 

@@ -5,15 +5,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from tests.drawn import TEXT, write_captioned, write_drawn
+from tests.drawn import TEXT, write_captioned, write_drawn, write_moving
 from tests.drawn_clips import draw_clip
 from tools import packaged, wording
 from tools.encoders import open_encoder
 from tools.indexing import open_index
 from tools.observation import FULL_FRAME, UNREADABLE, Finding
-from tools.screen_reading import ScreenText, distinct_frames, first_with, longest_skipped, spread
-from tools.screen_text import TextReader
+from tools.screen_reading import ScreenText, distinct_frames, first_with, longest_skipped, read_parts, spread
+from tools.screen_text import TextLine, TextReader
 from tools.toolbox import open_toolbox
 from tools.video import Video
 
@@ -126,6 +127,47 @@ def test_the_ends_of_a_line_are_found_between_the_samples(tmp_path: Path) -> Non
         again = ScreenText(video, index, no_reader, tmp_path / "cache")
         assert again.refined(coarse, again.in_window(0.0, 40.0, 48).looked_at) == fine
         index.cancel()
+
+
+class WhiteReader:
+    """Reads whatever is white as one line, and takes every frame to hold text."""
+
+    def read(self, pixels: NDArray[np.uint8]) -> tuple[TextLine, ...]:
+        rows, columns = np.nonzero((pixels > 200).all(axis=2))
+        if not len(rows):
+            return ()
+        height, width = pixels.shape[:2]
+        left, top = float(columns.min()) / width, float(rows.min()) / height
+        return (TextLine(TEXT, (left, top, float(columns.max() + 1) / width, float(rows.max() + 1) / height), 0.99),)
+
+    def has_text(self, pixels: NDArray[np.uint8]) -> bool:
+        return True
+
+
+def test_a_caption_that_comes_again_between_sparse_readings_is_two_spans(tmp_path: Path) -> None:
+    # the picture changes all the time; the caption stands from 6 to 10 s and again from 14 to 18 s
+    clip = write_moving(tmp_path / "moving.mp4", seconds=24.0, shown=((6.0, 10.0), (14.0, 18.0)))
+    with Video(clip) as video:
+        index = open_index(video, open_encoder("hashing"), tmp_path / "cache")
+        index.wait()
+        text = ScreenText(video, index, WhiteReader, tmp_path / "cache")  # type: ignore[arg-type]
+        reading = text.in_window(0.0, 24.0, 4)
+        assert [round(t) for t in reading.looked_at] == [0, 8, 16, 23]
+        first, second = reading.spans
+        assert (first.start_seconds, second.start_seconds) == (pytest.approx(8, abs=0.6), pytest.approx(16, abs=0.6))
+        assert first.stop_seconds == pytest.approx(10.5, abs=0.8)  # the first picture without it that was looked at
+        assert second.stop_seconds == pytest.approx(18.5, abs=0.8)
+        assert reading.covered is not None
+        assert sum(stop - start for start, stop in reading.covered) < 4
+        index.cancel()
+
+
+def test_a_reading_holds_until_the_picture_changes() -> None:
+    # it changes each second and then stays from 4 s on; read at 0, 2 and 4 s
+    assert read_parts([0, 1, 2, 3, 4], [0, 2, 4], 0.0, 60.0) is None
+    # nobody read it between 1 and 10 s
+    assert read_parts([float(t) for t in range(20)], [0.0, 10.0], 0.0, 20.0) == ((0.0, 1.0), (10.0, 11.0))
+    assert read_parts([0.0, 5.0], [0.0], 2.0, 9.0) == ((2.0, 5.0),)
 
 
 @needs_ocr

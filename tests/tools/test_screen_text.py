@@ -361,6 +361,13 @@ def test_the_same_words_in_two_places_are_two_spans() -> None:
     assert len(track_text([(0.0, lines), (1.0, lines)], 2.0)) == 2
 
 
+def test_a_text_that_comes_again_is_several_spans_and_each_ends_where_it_is_seen_to_go() -> None:
+    line = _line("An unlucky bird", 0.3, 0.4, 0.7, 0.5)
+    readings = [(t, [line]) for t in (10.0, 65.0, 66.0, 120.0)]
+    spans = track_text(readings, 130.0, lambda _, since, until: min(until, since + 4.0))
+    assert [(s.start_seconds, s.stop_seconds) for s in spans] == [(10.0, 14.0), (65.0, 70.0), (120.0, 124.0)]
+
+
 def test_readings_out_of_order_are_refused() -> None:
     with pytest.raises(ValueError, match="time order"):
         track_text([(1.0, []), (0.5, [])], 2.0)

@@ -8,7 +8,7 @@ import pytest
 import simplejpeg
 
 from tests.drawn import COLOURS, SECONDS, SUBTITLES, TEXT, write_drawn
-from tools import packaged, wording
+from tools import indexing, packaged, wording
 from tools.observation import Finding, FrameRef, ToolError
 from tools.toolbox import TOOL_NAMES, Toolbox, open_toolbox
 from tools.video import Frame
@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def toolbox(folder: Path) -> Iterator[Toolbox]:
     with opened(folder) as one:
-        one.index.wait()
+        one.index.wait_tiled()
         yield one
 
 
@@ -96,7 +96,7 @@ def test_the_same_reference_is_the_same_bytes_kept_or_read_by_another(toolbox: T
     first = [toolbox.picture(ref) for ref in refs]
     assert all(toolbox.picture(ref) is jpeg for ref, jpeg in zip(refs, first, strict=True))
     with opened(folder) as another:
-        another.index.wait()
+        another.index.wait_tiled()
         assert [another.picture(ref) for ref in refs] == first
     assert None not in first
     assert len(set(first)) == len(refs)
@@ -199,3 +199,16 @@ def test_another_captioner_can_take_over_and_sees_the_part_that_is_asked_about(t
         left = {"start": 0.0, "stop": 2.0, "focus": "why?", "box": [0.0, 0.0, 0.5, 1.0]}
         (caption,) = opened.call("caption", left).findings
     assert caption.text == "4 frames (360, 320, 3) why?"
+
+
+def test_a_search_before_all_tiles_are_there_says_so_and_one_after_them_does_not(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexing, "_COARSE_MOMENTS", 2)
+    with open_toolbox(folder / "clip.mp4", encoder="hashing", cache=tmp_path) as cold:
+        with cold.index.first():
+            cold.index.wait()
+            (gap,) = cold.call("search_frames", {"query": "green"}).gaps
+        assert gap.startswith("Small things were looked for in only ")
+        cold.index.wait_tiled()
+        assert cold.call("search_frames", {"query": "green"}).gaps == ()

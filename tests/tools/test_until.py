@@ -55,12 +55,12 @@ def opened(folder: Path, until: float | None) -> Toolbox:
 @pytest.fixture(scope="module")
 def toolbox(folder: Path) -> Iterator[Toolbox]:
     with opened(folder, None) as whole:  # what is kept of the whole video must not be found
-        whole.index.wait()
+        whole.index.wait_tiled()
         for name, arguments in CALLS.items():
             if name not in ("caption", "read_text", "search_text") or packaged.is_installed("rapidocr"):
                 whole.call(name, arguments)
     with opened(folder, UNTIL) as cut:
-        cut.index.wait()
+        cut.index.wait_tiled()
         yield cut
 
 
@@ -127,7 +127,7 @@ def test_for_any_end_nothing_is_later(folder: Path) -> None:
     cheap = [n for n in TOOL_NAMES if n not in ("caption", "read_text", "search_text")]
     for until in np.random.default_rng(3).uniform(0.05, 6.0, 5).tolist():
         with opened(folder, until) as toolbox:
-            toolbox.index.wait()
+            toolbox.index.wait_tiled()
             assert (toolbox.video.timestamps < until).all()
             for name in cheap:
                 assert max(times(toolbox.call(name, CALLS[name])), default=0.0) <= until

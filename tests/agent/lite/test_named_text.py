@@ -113,7 +113,7 @@ def test_a_text_is_not_missing_where_something_could_not_be_read_or_seen(name: s
 def test_what_could_not_be_read_goes_with_i_cant_tell_with_its_box() -> None:
     tools = Findings(gaps=("There is text",), search_text=(replace(read("", 3.0, 5.0), doubt=UNREADABLE),))
     answer, _ = played('Is the word "HARBOR" on screen?', (), tools)
-    (item,) = answer.evidence
+    item = answer.evidence[0]
     assert (item.start_seconds, item.box, item.note) == (3.0, UPPER_LEFT, UNREADABLE)
 
 

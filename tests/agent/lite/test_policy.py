@@ -61,7 +61,7 @@ def test_it_ends_of_its_own_accord_when_nothing_is_found(text: str, options: tup
         is_open = ("What is on the table?", "Which company makes the car?", "What does the sign say?")
         cannot_know = text in (*is_open, "Who signs the last slide?")
         assert (ended.answer.not_shown, ended.answer.cannot_tell) == (not cannot_know, cannot_know)
-        assert ended.answer.evidence == ()
+        assert not any(item.quote for item in ended.answer.evidence)
 
 
 @pytest.mark.parametrize(("text", "options"), QUESTIONS)
@@ -98,15 +98,12 @@ def test_doubtful_text_is_never_an_answer() -> None:
     assert ended.answer.cannot_tell
 
 
-def test_words_that_do_not_answer_go_with_i_cant_tell_since_they_may_help() -> None:
+def test_words_that_have_nothing_to_do_with_the_question_are_given_without_being_sure_of_them() -> None:
     said = tuple(Finding("speech", t, t + 2, text, 0.9) for t, text in ((3.0, "The kettle is on."), (7.0, "Sit down.")))
     ended = played("Who is mentioned in the tax return?", (), Findings(read_speech=said, search_speech=said))
     assert ended.answer is not None
-    assert ended.answer.cannot_tell
-    assert [(e.quote, e.start_seconds) for e in ended.answer.evidence] == [
-        ("The kettle is on.", 3.0),
-        ("Sit down.", 7.0),
-    ]
+    assert ended.answer.confidence is not None
+    assert ended.answer.confidence < 0.5
 
 
 def test_a_yes_or_no_about_the_picture_is_not_made_up() -> None:

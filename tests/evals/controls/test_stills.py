@@ -58,7 +58,7 @@ def test_stills_that_leave_a_gap_or_never_show_are_refused(starts: list[float]) 
 
 def test_the_tools_see_the_stills_and_nothing_else() -> None:
     with toolbox_of(held(drawn(), [0.5])) as toolbox:
-        toolbox.index.wait()
+        toolbox.index.wait_tiled()
         refs = [*toolbox.call("overview", {}).frames, *toolbox.call("search_frames", {"query": "blue"}).frames]
         assert {ref.seconds for ref in refs} == {0.0}
         assert len(toolbox.index.seconds) == 1

@@ -3,18 +3,23 @@
 import pytest
 
 from agent.lite.clock import running_clock
-from agent.lite.extracting import Line, candidates, mentions
+from agent.lite.forms import pieces
+from agent.lite.lines import Line, mentions
+from agent.lite.ranking import confidence, rank
 from agent.lite.reading import read_question
 from agent.trajectory import Question
+from tools.observation import Box
 
 
 def lines(*texts: str, spoken: bool = False) -> list[Line]:
-    return [Line(text, float(i), float(i + 1), spoken, "t1c1") for i, text in enumerate(texts)]
+    return [
+        Line(text, 0.0, 9.0, spoken, "t1c1", box=None if spoken else (0.1, 0.1 + 0.1 * i, 0.5, 0.15 + 0.1 * i))
+        for i, text in enumerate(texts)
+    ]
 
 
 def best(question: str, *texts: str, spoken: bool = False) -> str:
-    found = candidates(read_question(Question("v.mp4", question), 60.0), lines(*texts, spoken=spoken), None)
-    return found[0].text
+    return rank(read_question(Question("v.mp4", question), 60.0), lines(*texts, spoken=spoken))[0].text
 
 
 @pytest.mark.parametrize(
@@ -38,11 +43,32 @@ def test_the_best_candidate(question: str, texts: tuple[str, ...], answer: str) 
     assert best(question, *texts) == answer
 
 
-def test_a_number_inside_another_is_no_candidate() -> None:
-    found = candidates(
-        read_question(Question("v.mp4", "How many files are there?"), 60), lines("build 2.5.1 of 25"), None
-    )
-    assert [c.text for c in found] == ["25"]
+def test_a_number_inside_another_is_no_piece() -> None:
+    assert [piece.text for piece in pieces("build 2.5.1 of 25") if piece.form == "number"] == ["25"]
+
+
+def test_labels_and_values_in_one_row_are_pieces_of_their_own() -> None:
+    found = {(piece.text, piece.form) for piece in pieces("14:05 LEIPZIG PLATFORM 7")}
+    assert {("14:05", "clock"), ("LEIPZIG", "name"), ("7", "number")} <= found
+
+
+def test_a_value_is_found_in_the_row_of_its_label_in_any_of_the_six_languages() -> None:
+    boxes: list[tuple[str, Box]] = [
+        ("SOUP", (0.1, 0.2, 0.3, 0.25)),
+        ("7.40", (0.6, 0.2, 0.7, 0.25)),
+        ("SALAD", (0.1, 0.4, 0.3, 0.45)),
+        ("9.10", (0.6, 0.4, 0.7, 0.45)),
+    ]
+    shown = [Line(text, 0.0, 9.0, False, "t1c1", box=box) for text, box in boxes]
+    for question in ("How much is the salad?", "Was kostet der Salat?", "Quel est le prix de la salade ?"):
+        assert rank(read_question(Question("v.mp4", question), 60.0), shown)[0].text == "9.10"
+
+
+def test_likelihoods_sum_to_one_and_the_only_fit_is_surer_than_one_of_many() -> None:
+    reading = read_question(Question("v.mp4", "How many apples are left?"), 60.0)
+    one, many = rank(reading, lines("Apples left: 12")), rank(reading, lines("12", "40", "77", "23"))
+    assert sum(item.probability for item in many) == pytest.approx(1.0)
+    assert confidence(reading, one) > confidence(reading, many)
 
 
 def test_an_option_is_found_in_digits_or_words_and_without_spaces() -> None:

@@ -1,0 +1,236 @@
+"""Fits the ranker of `lite`, and what its confidence is worth, on generated questions.
+
+    python -m evals.ranker.fit                # judged by leaving families and videos out, then fitted on all
+    python -m evals.ranker.fit --judge-only
+
+Conditional logit with a quadratic penalty, by gradient descent; questions that nothing there answers take part in the
+confidence only, which is fitted on families that the weights did not see.
+"""
+
+import argparse
+import json
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import agent.lite
+from agent.backends.lite import packaged_similarity
+from agent.lite.ranking import candidates, connection, group_of, signs_of
+from agent.lite.words import plain
+from evals.ranker.families import FAMILIES
+from evals.ranker.videos import Made, made_questions
+from evals.tables import markdown, percent
+
+OPTION = "option "
+"""What the names of weights of options begin with."""
+WEIGHTS = Path(agent.lite.__file__).with_name("weights.json")
+_PENALTY = 0.02
+_STEPS = 120
+_MOST_WRONG = 20
+_FOLDS = 5
+_LEAST_WEIGHT = 0.001
+_LOOKALIKES = str.maketrans("0158ic", "olsble")
+"""Letters and digits that the reader takes for one another, as the generated misreadings have it."""
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Something to choose from."""
+
+    rows: Floats
+    """(candidates, features)."""
+    right: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Described(Choice):
+    """A question's candidates."""
+
+    made: Made
+    keys: tuple[str, ...]
+    """Candidates of one key are one answer."""
+    connections: tuple[float, ...]
+
+
+def describe(questions: Sequence[Made]) -> tuple[list[Described], list[str]]:
+    """The questions with something to choose from, and the names of the features."""
+    similarity = packaged_similarity()
+    found = [(made, candidates(made.reading, made.lines, made.moments, similarity)) for made in questions]
+    names = sorted({name for _, some in found for candidate in some for name in candidate.features})
+    described = []
+    for made, some in found:
+        keys = tuple(_key(candidate.text) for candidate in some)
+        accepted = {_key(text) for text in made.right}
+        if some:
+            rows = _rows([candidate.features for candidate in some], names)
+            described.append(
+                Described(rows, np.array([key in accepted for key in keys]), made, keys, tuple(map(connection, some)))
+            )
+    return described, names
+
+
+def read_options(path: Path) -> tuple[list[Choice], list[str]]:
+    """The questions with options that `evals.ranker.options` recorded, and the names of what sources say."""
+    found = [json.loads(row) for row in path.read_text().splitlines()]
+    names = sorted({name for row in found for option in row["options"] for name in option})
+    return [
+        Choice(_rows(row["options"], names), np.arange(len(row["options"])) == row["right"]) for row in found
+    ], names
+
+
+def _rows(features: Sequence[Mapping[str, float]], names: Sequence[str]) -> Floats:
+    places, rows = {name: i for i, name in enumerate(names)}, np.zeros((len(features), len(names)), np.float32)
+    for i, row in enumerate(features):
+        for name, value in row.items():
+            rows[i, places[name]] = value
+    return rows
+
+
+def _key(text: str) -> str:
+    """What two readings of one text have in common, spaces and lookalikes aside."""
+    return plain(text).replace(" ", "").replace(".", "").translate(_LOOKALIKES)
+
+
+def fitted(choices: Sequence[Choice]) -> Floats:
+    """The weights that make the right candidates likeliest, by Adam (Kingma and Ba 2015)."""
+    used = [(choice, _some(choice)) for choice in choices if choice.right.any()]
+    rows = np.concatenate([choice.rows[some] for choice, some in used])
+    right = np.concatenate([choice.right[some] for choice, some in used])
+    sizes = [len(some) for _, some in used]
+    starts, owner = np.cumsum([0, *sizes[:-1]]), np.repeat(np.arange(len(used)), sizes)
+    weights, mean, square = (np.zeros(rows.shape[1], np.float32) for _ in range(3))
+    for step in range(1, _STEPS + 1):
+        share = _softmax(rows @ weights, starts, owner)
+        among = np.where(right, share, 0.0)
+        among /= np.maximum(1e-12, np.add.reduceat(among, starts))[owner]
+        slope = rows.T @ (share - among) / len(used) + _PENALTY * weights / len(weights) ** 0.5
+        mean, square = 0.9 * mean + 0.1 * slope, 0.999 * square + 0.001 * slope**2
+        weights = weights - 0.1 * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)
+    return weights
+
+
+def _some(choice: Choice) -> NDArray[np.int64]:
+    """The right candidates and a sample of the wrong ones: the weights stay the same on average (McFadden 1978)."""
+    wrong = np.flatnonzero(~choice.right)
+    drawn = np.random.default_rng(len(wrong)).permutation(wrong)[:_MOST_WRONG]
+    return np.concatenate([np.flatnonzero(choice.right), drawn])
+
+
+def _softmax(scores: Floats, starts: NDArray[np.int64], owner: NDArray[np.int64]) -> Floats:
+    powers = np.exp(scores - np.maximum.reduceat(scores, starts)[owner])
+    return (powers / np.add.reduceat(powers, starts)[owner]).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The first candidate of a question: how likely it was thought, and whether it is right."""
+
+    made: Made
+    said: str
+    share: float
+    connection: float
+    score: float
+    is_right: bool
+
+    @property
+    def group(self) -> str:
+        """What its confidence is fitted with."""
+        return group_of(self.made.reading)
+
+
+def judge(question: Described, weights: Floats) -> Judged:
+    """What the weights choose."""
+    scores = question.rows @ weights
+    powers = np.exp(scores - scores.max())
+    shares: dict[str, float] = defaultdict(float)
+    for key, power in zip(question.keys, powers / powers.sum(), strict=True):
+        shares[key] += float(power)
+    best = max(shares, key=lambda key: shares[key])
+    first = max((i for i, key in enumerate(question.keys) if key == best), key=lambda i: float(scores[i]))
+    is_right = best in {_key(text) for text in question.made.right}
+    return Judged(question.made, best, shares[best], question.connections[first], float(scores[first]), is_right)
+
+
+def left_out(questions: Sequence[Described], unit: Callable[[Made], str]) -> list[Judged]:
+    """Each question judged by weights that were fitted without its unit, a family or a video, and some others."""
+    units = sorted({unit(q.made) for q in questions})
+    judged = []
+    for fold in range(_FOLDS):
+        held = set(units[fold::_FOLDS])
+        weights = fitted([q for q in questions if unit(q.made) not in held])
+        judged += [judge(q, weights) for q in questions if unit(q.made) in held]
+    return judged
+
+
+def confidences(judged: Sequence[Judged]) -> dict[str, float]:
+    """The weights of a logistic regression from what is known of the first candidates to their being right."""
+    signs = [signs_of(j.made.reading, j.share, j.connection, j.score) for j in judged]
+    names = sorted({name for row in signs for name in row})
+    columns, right = _rows(signs, names).astype(float), np.array([j.is_right for j in judged], float)
+    weights = np.zeros(len(names))
+    for _ in range(25):  # Newton's method
+        likely = 1 / (1 + np.exp(-columns @ weights))
+        curve = (columns * (likely * (1 - likely))[:, None]).T @ columns + np.eye(len(names))
+        weights += np.linalg.solve(curve, columns.T @ (right - likely) - weights)
+    return {name: round(float(weight), 3) for name, weight in zip(names, weights, strict=True)}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Judges, prints, and writes the weights."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--videos", type=int, default=60, metavar="N", help="videos of each family")
+    parser.add_argument("--options", type=Path, metavar="FILE.jsonl", help="what evals.ranker.options wrote")
+    parser.add_argument("--judge-only", action="store_true")
+    parser.add_argument("--show", default="", metavar="FAMILY,...", help="print the wrong ones of families")
+    options = parser.parse_args(arguments)
+    made = [one for family in FAMILIES for seed in range(options.videos) for one in made_questions(family, seed)]
+    questions, names = describe(made)
+    judged = left_out(questions, lambda made: made.family)
+    print(f"Whole families left out:\n\n{_table(judged)}\n")
+    for j in judged:
+        if j.made.family in options.show.split(",") and not j.is_right and j.made.right:
+            reading = j.made.reading
+            print(f"{reading.wants}: {reading.question.text} | {j.said!r} {j.share:.2f}, not {j.made.right}")
+    if options.judge_only:
+        print(f"Whole videos left out:\n\n{_table(left_out(questions, lambda made: made.video))}\n")
+    if not options.judge_only:
+        known: dict[str, float] = json.loads(WEIGHTS.read_text())["weights"]
+        chosen = {name: weight for name, weight in known.items() if name.startswith(OPTION)}
+        if options.options is not None:
+            chosen = _named(*read_options(options.options))
+        weights = _named(questions, names) | chosen
+        found = {"weights": dict(sorted(weights.items())), "confidence": confidences(judged)}
+        WEIGHTS.write_text(json.dumps(found, indent=0) + "\n")
+
+
+def _named(choices: Sequence[Choice], names: Sequence[str]) -> dict[str, float]:
+    weights = zip(names, map(float, fitted(choices)), strict=True)
+    return {name: round(weight, 3) for name, weight in weights if abs(weight) >= _LEAST_WEIGHT}
+
+
+def _table(judged: Sequence[Judged]) -> str:
+    answerable = [j for j in judged if j.made.right]
+    keys: dict[str, Callable[[Judged], str]] = {
+        "family": lambda j: j.made.family,
+        "group": lambda j: j.group,
+        "language": lambda j: j.made.reading.language.code,
+        "all": lambda _: "all",
+    }
+    rows = []
+    for title, key in keys.items():
+        for name, items in groupby(sorted(answerable, key=key), key):
+            some = list(items)
+            right, share = sum(j.is_right for j in some) / len(some), sum(j.share for j in some) / len(some)
+            rows.append((f"{title} {name}", str(len(some)), percent(right), f"{share:.2f}"))
+    return markdown(("", "questions", "first right", "mean share"), rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""What every source says of every option, recorded while `lite` plays composed videos, to fit weights on.
+
+python -m evals.ranker.options --out options.jsonl --seed 900 --count 12
+python -m evals.ranker.fit --options options.jsonl
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from agent.asking import ask
+from agent.backends.lite import LitePolicy, packaged_similarity
+from agent.lite.case import Case
+from agent.lite.choosing import option_features
+from agent.lite.reading import read_question
+from agent.terminal import json_text
+from evals.composed.drawn import DRAWN
+from evals.composed.episode import compose
+from evals.composed.planning import LEVELS
+from tools.toolbox import toolbox_over
+
+
+def recorded(seed: int, number: int, level: int) -> Iterator[dict[str, object]]:
+    """The questions of one composed video that are chosen by sources, with what these say."""
+    similarity = packaged_similarity()
+    policy = LitePolicy(similarity)
+    episode = compose(DRAWN, seed, number, level=level)
+    with toolbox_over(episode.painter.video()) as toolbox:
+        for example in episode.examples():
+            question = example.question
+            reading = read_question(question, toolbox.video.info.duration_seconds)
+            if example.option is None or reading.wants in ("interval", "order", "times"):
+                continue
+            played = ask(question, toolbox, policy)
+            case = Case(reading, played, similarity)
+            yield {"video": episode.name, "right": example.option, "options": option_features(case)}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Plays and writes a row a question."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.jsonl")
+    parser.add_argument("--seed", type=int, default=900)
+    parser.add_argument("--count", type=int, default=12, metavar="N", help="videos of each level")
+    options = parser.parse_args(arguments)
+    with options.out.open("w", encoding="utf-8") as out:
+        for number in range(options.count):
+            for level in sorted(LEVELS)[:2]:
+                for row in recorded(options.seed + level, number, level):
+                    out.write(json_text(row) + "\n")
+                    out.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""Videos as `lite` would read them: lines of screen text and speech of a family, of others beside it, and noise."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+from agent.lite.lines import Line, meant
+from agent.lite.reading import Reading, read_question
+from agent.trajectory import Question
+from evals.ranker.families import FAMILIES, Ask, Shown
+from evals.ranker.vocabulary import LANGUAGES
+
+_MISREAD = {"0": "O", "1": "l", "5": "S", "O": "0", "I": "l", "l": "I", "B": "8", "rn": "m", "e": "c"}
+_AT = {"en": "at {}", "de": "bei {}", "es": "en el {}", "fr": "à {}", "ru": "на {}", "zh": "在{}"}
+_FITTING = 0.6
+"""How often the picture search finds the right moment first: about that of things at 30 % of the height."""
+_DRAWS = 3
+
+
+@dataclass(frozen=True)
+class Made:
+    """One question over lines, with the texts that answer it; none where nothing there does."""
+
+    family: str
+    video: str
+    reading: Reading
+    lines: tuple[Line, ...]
+    moments: tuple[float, ...]
+    right: tuple[str, ...]
+
+
+def made_questions(family: str, seed: int) -> list[Made]:
+    """Some questions of one video of a family."""
+    video = f"{family} {seed}"
+    rng = Random(video)
+    main = FAMILIES[family](rng)
+    is_hidden = rng.random() < 0.12
+    fewest = int(is_hidden or not (main.scenes or main.said))
+    names = rng.choices([name for name in FAMILIES if name != family], k=rng.randint(fewest, 3 - 2 * fewest))
+    others = [FAMILIES[name](rng) for name in names]
+    lines, places, duration = _laid_out(rng, Shown() if is_hidden else main, others)
+    asks = rng.sample(main.asks, min(_DRAWS, len(main.asks)))
+    return [
+        _made(
+            rng,
+            family,
+            video,
+            ask,
+            lines,
+            None if is_hidden or ask.scene is None else places[ask.scene],
+            duration,
+            is_hidden,
+        )
+        for ask in asks
+    ]
+
+
+def _laid_out(rng: Random, main: Shown, others: Sequence[Shown]) -> tuple[list[Line], list[tuple[float, float]], float]:
+    """All lines in time, the seconds of each screen of the main family, and the length."""
+    screens = [(rows, number) for number, rows in enumerate(main.scenes)] + [
+        (rows, -1) for other in others for rows in other.scenes[:3]
+    ]
+    firsts = [item for item in screens if item[1] >= 0]
+    rng.shuffle(screens)
+    order = iter(firsts)  # a family's own screens keep their order
+    screens = [next(order) if number >= 0 else (rows, number) for rows, number in screens]
+    lines, places, at = list[Line](), [(0.0, 0.0)] * len(main.scenes), rng.uniform(0, 3)
+    for rows, number in screens:
+        length = rng.uniform(2, 9)
+        if number >= 0:
+            places[number] = (at, at + length)
+        for text, left, top, height in rows:
+            width = min(0.95 - min(left, 0.9), 0.5 * height * len(text))
+            box = (left, top, left + max(0.02, width), min(1.0, top + height))
+            lines.append(
+                Line(_misread(rng, text), at, at + length, False, "t1c1", round(rng.uniform(0.85, 1.0), 2), box)
+            )
+        at += length + rng.choice([0.0, 0.0, rng.uniform(0, 4)])
+    said = [text for shown in (main, *others) for text in shown.said]
+    if rng.random() < 0.5:
+        said = [text for other in others for text in other.said] + main.said
+    second = rng.uniform(0, 2)
+    for text in said:
+        length = 1 + len(text) / 16
+        lines.append(Line(text, second, second + length, True, "t1c2", round(rng.uniform(0.5, 1.0), 2)))
+        second += length + rng.choice([0.0, rng.uniform(0, 2)])
+    duration = max(at, second, 5.0)
+    for _ in range(rng.choice([0, 0, 1, 2, 4])):
+        start, text = rng.uniform(0, duration - 1), "".join(rng.choices("aeilnorstuxz0179O|.", k=rng.randint(1, 7)))
+        x, y = rng.uniform(0, 0.9), rng.uniform(0, 0.9)
+        lines.append(
+            Line(
+                text,
+                start,
+                start + rng.uniform(0.5, 4),
+                False,
+                "t1c1",
+                round(rng.uniform(0.5, 0.95), 2),
+                (x, y, x + 0.05, y + rng.uniform(0.02, 0.08)),
+            )
+        )
+    return sorted(lines, key=lambda line: line.start_seconds), places, duration
+
+
+def _misread(rng: Random, text: str) -> str:
+    if rng.random() < 0.06:
+        return text.replace(" ", "")
+    if rng.random() < 0.04:
+        fits = [old for old in _MISREAD if old in text]
+        return text.replace(old := rng.choice(fits), _MISREAD[old], 1) if fits else text
+    return text
+
+
+def _made(
+    rng: Random,
+    family: str,
+    video: str,
+    ask: Ask,
+    lines: list[Line],
+    place: tuple[float, float] | None,
+    duration: float,
+    is_hidden: bool,
+) -> Made:
+    question = ask.question
+    if place is not None and (ask.timed or rng.random() < 0.15):
+        at = rng.uniform(place[0] + 0.2, place[1] - 0.2)
+        language = next(
+            (code for code in LANGUAGES[1:] if read_question(Question("v", question), 1).language.code == code), "en"
+        )
+        clock = f"{int(at) // 60}:{int(at) % 60:02}"
+        when = rng.choice([f"{at:.0f} seconds", clock]) if language == "en" else clock
+        question = f"{question.rstrip('?. ')} {_AT[language].format(when)}?"
+    reading = read_question(Question("v", question), duration)
+    moments = [rng.uniform(0, duration) for _ in range(3)]
+    if place is not None and (ask.points or rng.random() < 0.5):
+        rank = 0 if rng.random() < _FITTING else rng.randint(0, 3)
+        moments.insert(rank, rng.uniform(*place))
+    kept = tuple(meant(lines, reading.instant, reading.span))
+    return Made(family, video, reading, kept, tuple(moments[:3]), () if is_hidden else ask.right)
