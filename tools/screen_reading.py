@@ -473,6 +473,14 @@ def spread(times: list[float], count: int) -> list[float]:
     return [times[round(i)] for i in np.linspace(0, len(times) - 1, count)]
 
 
+def in_order_of_showing(ranked: Sequence[TextSpan]) -> list[TextSpan]:
+    """The spans in their order, but of those with the same text the earlier in the place of the better."""
+    showings: dict[str, list[TextSpan]] = {}
+    for span in sorted(ranked, key=lambda span: span.start_seconds, reverse=True):
+        showings.setdefault(span.text, []).append(span)
+    return [showings[span.text].pop() for span in ranked]
+
+
 def read_parts(
     read: Sequence[tuple[float, float]], start_seconds: float, stop_seconds: float
 ) -> tuple[tuple[float, float], ...] | None:

@@ -30,6 +30,7 @@ from tools.parts import Parts
 from tools.samples import Samples
 from tools.sampling import box_inside, crop, fit_within, pick_apart, pixel_box, spread_times, stamp
 from tools.schema import ToolSpec, describe, validate
+from tools.screen_reading import in_order_of_showing
 from tools.shots import find_shots
 from tools.speech import search_lines
 from tools.video import SAME_MOMENT_SECONDS, Frame
@@ -251,7 +252,8 @@ class Toolbox:
         reading = screen.in_window(begin, end, _MAX_TEXT_FRAMES)
         spans = reading.spans
         if query.strip() and (legible := [span for span in spans if not span.doubt]):
-            first, *others = (found.line for found in search_lines(legible, query, self._parts.encode_texts))
+            ranked = [found.line for found in search_lines(legible, query, self._parts.encode_texts)]
+            first, *others = in_order_of_showing(ranked)
             spans = (screen.refined(first, reading.looked_at), *others, *(span for span in spans if span.doubt))
         found = tuple(
             Finding("text", s.start_seconds, s.stop_seconds, s.text, round(s.score, 3), s.box, doubt=s.doubt)
