@@ -22,6 +22,7 @@ from tools.screen_text import TextReader
 from tools.sound import SoundTrack, sound_tracks
 from tools.speech import Recogniser, SpeechLine, Transcript, is_doubtful
 from tools.subtitles import Subtitles, ended_by, merged, subtitle_file, subtitle_streams
+from tools.threads import thread_count
 
 _ENCODED_AT_ONCE = 1024
 _MOST_REMEMBERED = 200_000
@@ -210,7 +211,7 @@ class Parts:
 
     @cached_property
     def _recogniser(self) -> Recogniser:
-        return Recogniser(threads=2)
+        return Recogniser(threads=min(2, thread_count()))
 
     @cached_property
     def _text_reader(self) -> TextReader:

@@ -42,6 +42,7 @@ from tools.samples import Samples
 from tools.sampling import box_inside, crop, sampling_fps, thin_times
 from tools.screen_text import TextLine, TextReader, TextSpan, track_text
 from tools.text_model import added_models
+from tools.threads import thread_count
 from tools.video import SAME_MOMENT_SECONDS, Frame
 
 _Seen = TypeVar("_Seen")
@@ -548,7 +549,7 @@ def to_read(times: Sequence[float], glances: Mapping[float, bool], count: int) -
 @contextmanager
 def _reading_pool() -> Iterator[ThreadPoolExecutor]:
     """Workers; those who are late are not waited for."""
-    pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix=THREAD_NAME)
+    pool = ThreadPoolExecutor(min(_WORKERS, thread_count()), thread_name_prefix=THREAD_NAME)
     try:
         yield pool
     finally:
