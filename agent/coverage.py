@@ -17,8 +17,8 @@ from agent.trajectory import Result, ToolCall, Trajectory
 SWEEPS = frozenset({"overview", "select_frames", "caption"})
 """Tools that spread their frames evenly over a window."""
 
-SHOWING = SWEEPS | {"zoom"}
-"""Tools that do nothing but show."""
+COMPARING = frozenset({"search_frames", "list_shots", "find_changes"})
+"""Tools that go through the pictures of a window themselves."""
 
 READING = frozenset({"search_text", "read_text"})
 HEARING = frozenset({"read_speech", "search_speech"})
@@ -204,11 +204,11 @@ def window_of(looks: Sequence[Look]) -> tuple[Span, ...]:
 def searched_of(call: ToolCall, result: Result, duration_seconds: float) -> tuple[Span, ...]:
     """What one call searched: of the window that was asked for, as much as it says that it covered.
 
-    None for calls whose frames say all.
+    None for tools that do nothing but show, and for those that nobody knows.
     """
     window = asked_window(call, duration_seconds)
     covered = result.observation.covered
-    if window is None or (result.observation.frames and call.name in SHOWING):
+    if window is None or (covered is None and call.name not in COMPARING | READING | HEARING):
         return ()
     if covered is None:
         return (window,)

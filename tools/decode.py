@@ -5,8 +5,8 @@ wanted. Every seek is checked by the packets it lands on. A picture is handed ou
 depend on has come out of the decoder whole: a decoder conceals damage, and owns up for the damaged picture alone.
 
 Damage that reads like data nobody owns up for: changed bytes in HEVC, VP8 and WMV2 often decode to other pictures,
-which are handed out: 7 to 16 of 100 frames of files damaged on purpose (`python -m tests.fuzz.unreadable`). H.264 and
-MPEG-4: up to 4, VP9 and AV1 under 1. MPEG-4 and FFV1 without checksums may show an earlier picture again.
+which are handed out: 5 to 24 of 100 frames of files damaged on purpose (`python -m tests.fuzz.unreadable`). MPEG-2, AV1
+and Motion JPEG: up to 3, H.264, MPEG-4 and VP9 under 1. FFV1 without checksums may show an earlier picture again.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -11,6 +11,7 @@ an hour with tiles), with the same ranking to the third digit.
 import threading
 import zlib
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -123,10 +124,11 @@ class FrameIndex:
             with self._lock:
                 self._tiles = tiles
 
-    def untiled(self, count: int, after_row: int = -1) -> NDArray[np.int64]:
-        """Up to `count` embedded frames without tiles, in order of time, later than one of them."""
+    def untiled(self, count: int, after_row: int) -> NDArray[np.int64]:
+        """Up to `count` embedded frames without tiles, in order of time, the first ones after `after_row`."""
         with self._lock:
-            return np.setdiff1d(np.arange(after_row + 1, len(self._full.table)), self._tiles.rows)[:count]
+            rows = (row for row in range(after_row + 1, len(self._full.table)) if row not in self._tiles.known)
+            return np.array(list(islice(rows, count)), np.int64)
 
     def coarse(
         self, query: NDArray[np.float32], count: int, start_seconds: float, stop_seconds: float

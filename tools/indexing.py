@@ -143,7 +143,7 @@ class VideoIndex:
                     self._raise_error()
                     self._store = FrameStore(self._store_folder, self._decoded_again)
                     weakref.finalize(self, self._store.close)
-        if self._thread.is_alive():
+        if not self._is_whole and self._thread.is_alive():
             self._store.refresh()
         return self._store
 
@@ -299,6 +299,8 @@ class VideoIndex:
         if self._is_whole:
             return
         self.frames.complete(self._files.folder / "graph")
+        if self._store is not None:
+            self._store.refresh()
         self._is_whole = True
         self._report("frames", len(self._times), len(self._times), 0.0)
         for event in (self._is_searchable, self._is_stored, self._frames_ended):
@@ -343,6 +345,8 @@ class VideoIndex:
             self.frames.clear()
             self._thumbs, self._unwritten = [], []
             self._run, self._taken_tiled = "", 0
+            self._is_whole = False
+            self._frames_ended.clear()
             self._times_forgotten += 1
 
     def _follow(self) -> bool:
@@ -368,6 +372,7 @@ class VideoIndex:
             self._build_on(self._usable_manifest())
         except _DamagedStoreError as error:
             _log.warning("damaged cache, the stored frames in %s are made again: %s", self._store_folder, error)
+            self._store = None
             remove(self._store_folder)
             self._build_on(None)
 
@@ -406,9 +411,10 @@ class VideoIndex:
         """Embeds the tiles that are still missing, in order of time, while nobody waits for anything else."""
         size, clock, already = BatchSize(_TILED_AT_ONCE), _Clock(), self.frames.tiled
         checkpointed = tidied = already
+        last = -1
         total = self.frames.rows if tile_count(self._encoder) else 0
-        while self.frames.tiled < total and self._may_go_on():
-            rows = self.frames.untiled(size.pictures)
+        while total and self._may_go_on() and len(rows := self.frames.untiled(size.pictures, last)):
+            last = int(rows[-1])
             try:
                 with size.timed(len(rows)):
                     self._embed_tiles(rows)

@@ -12,7 +12,7 @@ import simplejpeg
 from pydantic import TypeAdapter
 
 from agent.cli import main
-from agent.published import Explanation, Forecast, schema
+from agent.published import Checked, Explanation, Forecast, schema
 from agent.report import render
 from agent.trajectory import (
     Answer,
@@ -146,7 +146,7 @@ def test_a_model_is_sent_nothing_from_after_the_second_whatever_it_asks_for(
         told = TypeAdapter(Forecast).validate_json(capsys.readouterr().out, strict=True)
         sent = server.requests
     assert [p.event for p in told.predictions] == ["it turns blue", "it stays green", "it ends"]
-    assert len(sent[-1].images) >= 32
+    assert [len(request.images) >= 32 for request in sent] == [False, True, False]  # the last one is the second look
     for request in sent:
         for _, uri in request.images:
             mean = simplejpeg.decode_jpeg(base64.b64decode(uri.partition(",")[2])).mean((0, 1))
@@ -154,7 +154,9 @@ def test_a_model_is_sent_nothing_from_after_the_second_whatever_it_asks_for(
         words = json.dumps(request.body["messages"])
         assert "platform nine" not in words
         assert "6.00 s" not in words
-    assert "need 0 <= seconds < 3.90 (the duration), got 5" in words
+    assert "need 0 <= seconds < 3.90 (the duration), got 5" in json.dumps(sent[1].body["messages"])
+    assert "Does the evidence show every one of these?" in words
+    assert told.verification == Checked(None, "")  # predictions are no answer to that
 
 
 def predicted(*predictions: Prediction, until: float | None = 10.0) -> Trajectory:

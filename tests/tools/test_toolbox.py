@@ -8,7 +8,7 @@ import pytest
 import simplejpeg
 
 from tests.drawn import COLOURS, SECONDS, SUBTITLES, TEXT, write_drawn
-from tools import packaged, wording
+from tools import indexing, packaged, wording
 from tools.observation import Finding, FrameRef, ToolError
 from tools.toolbox import TOOL_NAMES, Toolbox, open_toolbox
 from tools.video import Frame
@@ -199,3 +199,16 @@ def test_another_captioner_can_take_over_and_sees_the_part_that_is_asked_about(t
         left = {"start": 0.0, "stop": 2.0, "focus": "why?", "box": [0.0, 0.0, 0.5, 1.0]}
         (caption,) = opened.call("caption", left).findings
     assert caption.text == "4 frames (360, 320, 3) why?"
+
+
+def test_a_search_before_all_tiles_are_there_says_so_and_one_after_them_does_not(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexing, "_COARSE_MOMENTS", 2)
+    with open_toolbox(folder / "clip.mp4", encoder="hashing", cache=tmp_path) as cold:
+        with cold.index.first():
+            cold.index.wait()
+            (gap,) = cold.call("search_frames", {"query": "green"}).gaps
+        assert gap.startswith("Small things were looked for in only ")
+        cold.index.wait_tiled()
+        assert cold.call("search_frames", {"query": "green"}).gaps == ()

@@ -205,6 +205,14 @@ def test_cost_that_was_not_measured_is_no_zero(tmp_path: Path, data: Path, quest
     assert cost["2 b"][-1] == "0.5"  # four right answers in 8,000 tokens
 
 
+def test_how_much_of_the_video_was_seen_is_told_apart_from_what_was_searched(
+    tmp_path: Path, data: Path, questions: QuestionSet
+) -> None:
+    page = main([write_run(tmp_path / "a", questions, data, [played(q, RIGHT) for q in asked_by(questions)])])
+    # a frame outside a sweep stands for one of the ten seconds
+    assert "| 1 a | 10 % | 0 % | 0 % | 0 % |" in page
+
+
 def test_evidence_is_held_against_the_reference_but_not_where_another_video_was_shown(
     tmp_path: Path, data: Path, questions: QuestionSet
 ) -> None:
