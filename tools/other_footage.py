@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from tools.still import decode_still
 from tools.video import Video, content_hash_of
 
 STILL_SECONDS = 1.0
+_FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 _GREY = np.full((64, 64, 3), 128, np.uint8)
 
 
@@ -40,12 +42,14 @@ def open_footage(path: str | Path, until: float | None = None, stream: int | Non
 
 
 def _still(path: Path) -> MadeVideo:
+    stored = path.read_bytes()
     try:
-        with Image.open(path) as picture:
+        # From its bytes and as what `is_still_picture` knows: some of Pillow's formats start other programs.
+        with Image.open(BytesIO(stored), formats=_FORMATS) as picture:
             check_picture_size(path, *picture.size)
     except (OSError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise VideoError(f"{path} is a picture that can't be read: {error}") from error
-    pixels = decode_still(path.read_bytes())
+    pixels = decode_still(stored)
     if pixels is None:
         raise VideoError(f"{path} is a picture that can't be read")
     made = MadeVideo(
