@@ -24,6 +24,7 @@ from typing import NoReturn
 
 from agent.policy import PolicyError
 from agent.terminal import show_warnings, tell, visible_line
+from tools.deadline import is_anyone_left_behind
 from tools.observation import MissingPartError
 
 EXIT_NO_ANSWER = 1
@@ -76,7 +77,7 @@ class Parser(argparse.ArgumentParser):
         if last is None or last.nargs not in (None, argparse.OPTIONAL):
             return f"too much is given: {' '.join(left)}"
         whole = f"{getattr(options, last.dest)} {' '.join(left)}"
-        return f'{last.metavar} is one word too many or more: put it in quotes, "{whole}"'
+        return f'{last.metavar} has several words: put it in quotes, "{whole}"'
 
 
 def did_you_mean(given: object, known: Iterable[str]) -> str:
@@ -122,7 +123,7 @@ def end_process(name: str, work: Callable[[], int | None], interrupted: str = "i
     except SystemExit as ended:  # argparse, after --help or --version
         status = ended.code if isinstance(ended.code, int) else 0
     status = _flushed(name, status)
-    if status == EXIT_INTERRUPTED:
+    if status == EXIT_INTERRUPTED or is_anyone_left_behind():
         os._exit(status)  # a tool may still be at work in a thread, which Python would wait for; all is saved by now
     sys.exit(status)
 

@@ -2,12 +2,10 @@
 
 from dataclasses import replace
 from functools import cached_property
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from tools.container import PacketReader, open_container
 from tools.footage import Footage
@@ -15,11 +13,10 @@ from tools.header import SoundAloneError
 from tools.kind_of_file import is_still_picture
 from tools.limits import VideoError, check_length, check_picture_size
 from tools.made_video import MadeVideo
-from tools.still import decode_still
+from tools.still import decode_still, still_size
 from tools.video import Video, content_hash_of
 
 STILL_SECONDS = 1.0
-_FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 _GREY = np.full((64, 64, 3), 128, np.uint8)
 
 
@@ -42,14 +39,10 @@ def open_footage(path: str | Path, until: float | None = None, stream: int | Non
 
 
 def _still(path: Path) -> MadeVideo:
-    stored = path.read_bytes()
-    try:
-        # From its bytes and as what `is_still_picture` knows: some of Pillow's formats start other programs.
-        with Image.open(BytesIO(stored), formats=_FORMATS) as picture:
-            check_picture_size(path, *picture.size)
-    except (OSError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise VideoError(f"{path} is a picture that can't be read: {error}") from error
-    pixels = decode_still(stored)
+    size = still_size(path)
+    if size is not None:
+        check_picture_size(path, *size)
+    pixels = None if size is None else decode_still(path.read_bytes())
     if pixels is None:
         raise VideoError(f"{path} is a picture that can't be read")
     made = MadeVideo(

@@ -81,7 +81,6 @@ def test_one_module_opens_files_with_ffmpeg() -> None:
 _ALLOWED = {
     # bytes that were read already, and only in formats that hold pictures
     "tools/still.py": {"Image.open"},
-    "tools/other_footage.py": {"Image.open"},
     # a speed test of other readers, on clips that it made itself
     "evals/speed_jobs.py": {"cv2.VideoCapture", "VideoDecoder"},
     # pictures of a folder that its maker collects
