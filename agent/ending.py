@@ -77,7 +77,7 @@ class Parser(argparse.ArgumentParser):
         if last is None or last.nargs not in (None, argparse.OPTIONAL):
             return f"too much is given: {' '.join(left)}"
         whole = f"{getattr(options, last.dest)} {' '.join(left)}"
-        return f'{last.metavar} is one word too many or more: put it in quotes, "{whole}"'
+        return f'{last.metavar} has several words: put it in quotes, "{whole}"'
 
 
 def did_you_mean(given: object, known: Iterable[str]) -> str:

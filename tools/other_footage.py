@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from tools.container import PacketReader, open_container
 from tools.footage import Footage
@@ -14,7 +13,7 @@ from tools.header import SoundAloneError
 from tools.kind_of_file import is_still_picture
 from tools.limits import VideoError, check_length, check_picture_size
 from tools.made_video import MadeVideo
-from tools.still import decode_still
+from tools.still import decode_still, still_size
 from tools.video import Video, content_hash_of
 
 STILL_SECONDS = 1.0
@@ -40,12 +39,10 @@ def open_footage(path: str | Path, until: float | None = None, stream: int | Non
 
 
 def _still(path: Path) -> MadeVideo:
-    try:
-        with Image.open(path) as picture:
-            check_picture_size(path, *picture.size)
-    except (OSError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise VideoError(f"{path} is a picture that can't be read: {error}") from error
-    pixels = decode_still(path.read_bytes())
+    size = still_size(path)
+    if size is not None:
+        check_picture_size(path, *size)
+    pixels = None if size is None else decode_still(path.read_bytes())
     if pixels is None:
         raise VideoError(f"{path} is a picture that can't be read")
     made = MadeVideo(

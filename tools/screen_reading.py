@@ -42,6 +42,7 @@ from tools.samples import Samples
 from tools.sampling import box_inside, crop, sampling_fps, thin_times
 from tools.screen_text import TextLine, TextReader, TextSpan, track_text
 from tools.text_model import added_models
+from tools.threads import thread_count
 from tools.video import SAME_MOMENT_SECONDS, Frame
 
 _Seen = TypeVar("_Seen")
@@ -475,6 +476,14 @@ def spread(times: list[float], count: int) -> list[float]:
     return [times[round(i)] for i in np.linspace(0, len(times) - 1, count)]
 
 
+def in_order_of_showing(ranked: Sequence[TextSpan]) -> list[TextSpan]:
+    """The spans in their order, but of those with the same text the earlier in the place of the better."""
+    showings: dict[str, list[TextSpan]] = {}
+    for span in sorted(ranked, key=lambda span: span.start_seconds, reverse=True):
+        showings.setdefault(span.text, []).append(span)
+    return [showings[span.text].pop() for span in ranked]
+
+
 def read_parts(
     read: Sequence[tuple[float, float]], start_seconds: float, stop_seconds: float
 ) -> tuple[tuple[float, float], ...] | None:
@@ -540,7 +549,7 @@ def to_read(times: Sequence[float], glances: Mapping[float, bool], count: int) -
 @contextmanager
 def _reading_pool() -> Iterator[ThreadPoolExecutor]:
     """Workers; those who are late are not waited for."""
-    pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix=THREAD_NAME)
+    pool = ThreadPoolExecutor(min(_WORKERS, thread_count()), thread_name_prefix=THREAD_NAME)
     try:
         yield pool
     finally:

@@ -108,7 +108,6 @@ def play(options: argparse.Namespace, question: Question, as_json: Callable[[Tra
     from agent.policy import open_policy
 
     progress, complaints = Screen(stderr=True, quiet=options.quiet), Screen(stderr=True)
-    check_inputs(options.video, options.subtitles)
     question = replace(question, audio_track=options.audio, picture_stream=options.picture_stream)
     limits = Limits(
         options.max_turns,
@@ -117,7 +116,9 @@ def play(options: argparse.Namespace, question: Question, as_json: Callable[[Tra
         options.max_seconds,
         max_cost_usd=options.max_cost,
     )
-    policy = open_policy(_spec(options, progress), _asked_options(options))
+    asked = _asked_options(options)
+    check_inputs(options.video, options.subtitles)
+    policy = open_policy(_spec(options, progress), asked)
     if options.samples != 1 and policy.setup is None:
         raise ValueError(f"{policy.spec} answers the same each time: --samples is for language models")
     if options.samples != 1 and question.task != "answer":

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.chat.endpoint import SERVERS, Server
 from agent.cli import main
 from agent.trajectory import load
 from tests.agent.fake_server import FakeServer, Say, silent_for
@@ -125,14 +126,17 @@ def test_a_cost_limit_without_a_price_is_refused_before_anything_is_sent(
 
 
 def test_a_server_that_is_not_there_is_status_69_and_the_run_is_kept(
-    ask: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ask: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     saved = tmp_path / "run.json"
     with FakeServer(Say(RED)) as server:
         gone = server.url
+    monkeypatch.setitem(SERVERS, "mine", Server(gone, start="mine serve"))
     asked = [*ask, "--policy", f"http:m@{gone}", "--save", str(saved), "--report", str(tmp_path / "run.html")]
     assert main(asked) == 69
-    assert "127.0.0.1" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "127.0.0.1" in told
+    assert "is it running? `mine serve` starts it" in told
     run = load(saved)
     assert run.stop is not None
     assert run.stop.value == "policy failed"

@@ -56,7 +56,6 @@ def test_a_picture_that_moves_is_not_taken_for_a_still_one(tmp_path: Path) -> No
         open_footage(tmp_path / "p.webp")
 
 
-@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_a_picture_that_is_too_large_or_damaged_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
     Image.new("1", (12_000, 12_000)).save(tmp_path / "large.png")
     with pytest.raises(VideoError, match="12000x12000"):
