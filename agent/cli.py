@@ -33,6 +33,7 @@ environment variables:
   VIDEOSLEUTH_POLICY   the policy that plays where --policy names none
   VIDEOSLEUTH_ENCODER  the encoder of the frame index where --encoder names none
   VIDEOSLEUTH_PRICES   a price table of your own, asked before the one that comes along
+  VIDEOSLEUTH_THREADS  how many networks of the index run at once; by default one a core, at most 4
   VIDEOSLEUTH_DOWNLOAD yes: models that --policy names may be downloaded unasked
   VIDEOSLEUTH_API_KEY  key for any server of http: but the two that follow
   OPENAI_API_KEY       key that goes to api.openai.com alone

@@ -6,7 +6,6 @@ with all tiles. Says how often the right picture is among the first five. `pytho
 folder; `--split train` is for choosing between methods.
 """
 
-import argparse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.ending import Parser
 from evals.command_line import end, say
 from evals.composed.held_out import split_of
 from evals.composed.material import Material
@@ -127,7 +127,7 @@ def _is_found(looks: _Looks, query: NDArray[np.float32], closer: int) -> bool:
 
 
 def _parsed(arguments: Sequence[str] | None) -> Config:
-    parser = argparse.ArgumentParser("python -m evals.search_quality", description="What looking closer later costs.")
+    parser = Parser("python -m evals.search_quality", description="What looking closer later costs.")
     parser.add_argument("--material", type=Path, required=True, metavar="FOLDER", help="footage and cut-outs")
     parser.add_argument("--pictures", type=int, default=Config.pictures, help="of footage to search among")
     parser.add_argument("--needles", type=int, default=Config.needles, help="cut-outs, each at four sizes")

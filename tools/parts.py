@@ -35,6 +35,8 @@ class Speech:
 
     lines: tuple[SpeechLine, ...] = ()
     gaps: tuple[str, ...] = ()
+    unheard: tuple[tuple[float, float], ...] = ()
+    """Of the window, what of the sound track heard first was not heard: (start, stop) in seconds, in order."""
 
 
 class Listener(Protocol):
@@ -145,7 +147,7 @@ class Parts:
             if not written.lines:
                 raise
             heard = Speech(gaps=(f"the sound was not heard ({error})",))
-        return Speech(tuple(merged(heard.lines, written.lines)), (*written.gaps, *heard.gaps))
+        return Speech(tuple(merged(heard.lines, written.lines)), (*written.gaps, *heard.gaps), heard.unheard)
 
     @cached_property
     def _written(self) -> Subtitles:
@@ -161,10 +163,10 @@ class Parts:
         heard = self._hear(self._heard_first, window)
         while self._audio is None and waiting and all(is_doubtful(line) for line in heard.lines) and not is_time_up():
             other = self._hear(waiting.pop(0), window)
-            heard = Speech((*heard.lines, *other.lines), (*heard.gaps, *other.gaps))
+            heard = Speech((*heard.lines, *other.lines), (*heard.gaps, *other.gaps), heard.unheard)
         lines = tuple(sorted(heard.lines, key=lambda line: line.start_seconds))
         unheard = tuple(f"{track.name} was not heard" for track in waiting)
-        return Speech(lines, (*heard.gaps, *unheard))
+        return Speech(lines, (*heard.gaps, *unheard), heard.unheard)
 
     def _hear(self, track: SoundTrack, window: tuple[float, float]) -> Speech:
         is_usual = track is self._tracks[0]
@@ -174,7 +176,7 @@ class Parts:
             self._video, None if is_usual else track, self._tell_heard, cache=self._cache, window=window
         )
         name = "" if is_usual else track.name
-        return Speech(tuple(replace(line, track=name) for line in found.lines), found.gaps)
+        return Speech(tuple(replace(line, track=name) for line in found.lines), found.gaps, found.unheard)
 
     def _tell_heard(self, seconds: float, all_seconds: float) -> None:
         self._on_progress(Progress("speech", round(seconds), round(all_seconds), None))

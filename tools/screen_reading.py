@@ -55,6 +55,7 @@ line in a terminal; picked by eye on screen recordings."""
 _GLANCES_A_READING = 4
 _AT_ONCE = 8
 """Frames between two looks at the clock."""
+_FEW = 4
 _STROKES_AT_ONCE = 64
 _STROKES_TIME_SHARE = 0.3
 _EDGE = 45
@@ -344,9 +345,10 @@ class ScreenText:
         return {t: self._glances[t] for t in times if t in self._glances}
 
     def _worth_a_glance(self, times: list[float], count: int) -> list[float]:
-        """At most so many of the times: half of them evenly, half where most strokes come up that may be letters."""
-        if len(times) <= count:
-            return times
+        """At most so many of the times, evenly; of very many half evenly, half where most strokes come up that may be
+        letters."""
+        if len(times) <= _FEW * count:
+            return spread(times, count)
         new = [t for t in scattered(times) if t not in self._strokes]
         with deadline(_STROKES_TIME_SHARE * seconds_left()), _reading_pool() as pool:
             for start in range(0, len(new), _STROKES_AT_ONCE):

@@ -63,6 +63,8 @@ class Transcript:
 
     lines: tuple[SpeechLine, ...] = ()
     gaps: tuple[str, ...] = ()
+    unheard: tuple[tuple[float, float], ...] = ()
+    """Of the window, what was not heard: (start, stop) in seconds, in order."""
 
 
 class Recogniser:
@@ -120,7 +122,7 @@ class Recogniser:
         lines = [line for span in hearing.spans for line in span.lines]
         lines = mark_repeats(lines if video.until_seconds is None else ended_at(lines, video.until_seconds))
         inside = (line for line in lines if line.start_seconds < stop and line.stop_seconds > start)
-        return Transcript(tuple(inside), hearing.gaps(start, stop))
+        return Transcript(tuple(inside), hearing.gaps(start, stop), hearing.unheard(start, stop))
 
     def listen(self, sound: NDArray[np.float32], start_seconds: float = 0.0) -> list[SpeechLine]:
         """The lines said in mono sound at 16 kHz (S,), -1..1, whose first sample is at `start_seconds`."""

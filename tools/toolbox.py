@@ -286,7 +286,8 @@ class Toolbox:
         nothing = (
             f"Nothing is said in [{begin:g}, {end:g})." if not speech.gaps else "No speech was found in what was heard."
         )
-        return wording.speech(speech.lines[:count], nothing, len(speech.lines), speech.gaps)
+        told = wording.speech(speech.lines[:count], nothing, len(speech.lines), speech.gaps)
+        return replace(told, covered=all_but(begin, end, speech.unheard))
 
     def search_speech(self, query: str, count: Count = 8) -> Observation:
         """Find the lines of speech nearest to a query, by words and by meaning.
@@ -301,7 +302,8 @@ class Toolbox:
         scored = search_lines(speech.lines, query, self._parts.encode_texts)
         chosen = sorted((item.line for item in scored[:count]), key=lambda x: x.start_seconds)
         nothing = "No speech was found in what was heard." if speech.gaps else "Nothing is said."
-        return wording.speech(chosen, nothing, len(chosen), speech.gaps)
+        told = wording.speech(chosen, nothing, len(chosen), speech.gaps)
+        return replace(told, covered=all_but(0.0, self.video.info.duration_seconds, speech.unheard))
 
     def list_shots(self, start: Seconds = 0.0, stop: Seconds | None = None) -> Observation:
         """List the shots of a window: from cut to cut, in seconds.
@@ -506,6 +508,17 @@ def toolbox_over(
         video.close()
         raise
     return Toolbox(video, index, parts_encoder, parts)
+
+
+def all_but(
+    start_seconds: float, stop_seconds: float, left_out: Sequence[tuple[float, float]]
+) -> tuple[tuple[float, float], ...] | None:
+    """What is left of a window without some parts, in order; None if all of it is."""
+    parts, at = [], start_seconds
+    for start, stop in left_out:
+        parts += [(at, start)] if start > at else []
+        at = max(at, stop)
+    return (*parts, *([(at, stop_seconds)] if at < stop_seconds else [])) if left_out else None
 
 
 def pick_first(times: Sequence[float], count: int) -> list[float]:

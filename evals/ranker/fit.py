@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 import agent.lite
 from agent.backends.lite import packaged_similarity
+from agent.ending import Parser
 from agent.lite.ranking import candidates, connection, group_of, signs_of
 from agent.lite.words import plain
 from evals.ranker.families import FAMILIES
@@ -184,7 +185,9 @@ def confidences(judged: Sequence[Judged]) -> dict[str, float]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Judges, prints, and writes the weights."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(
+        "python -m evals.ranker.fit", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--videos", type=int, default=60, metavar="N", help="videos of each family")
     parser.add_argument("--options", type=Path, metavar="FILE.jsonl", help="what evals.ranker.options wrote")
     parser.add_argument("--judge-only", action="store_true")

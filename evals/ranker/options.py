@@ -10,6 +10,7 @@ from pathlib import Path
 
 from agent.asking import ask
 from agent.backends.lite import LitePolicy, packaged_similarity
+from agent.ending import Parser
 from agent.lite.case import Case
 from agent.lite.choosing import option_features
 from agent.lite.reading import read_question
@@ -38,7 +39,9 @@ def recorded(seed: int, number: int, level: int) -> Iterator[dict[str, object]]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Plays and writes a row a question."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(
+        "python -m evals.ranker.options", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.jsonl")
     parser.add_argument("--seed", type=int, default=900)
     parser.add_argument("--count", type=int, default=12, metavar="N", help="videos of each level")
