@@ -119,7 +119,7 @@ def _is_found(looks: _Looks, query: NDArray[np.float32], closer: int) -> bool:
     """Whether the last picture is among the first few when so many are looked at closer."""
     count = len(looks.whole)
     index = FrameIndex("measured", looks.whole.shape[1], looks.tiles.shape[1], count * _APART_SECONDS)
-    seconds = np.arange(count) * _APART_SECONDS
+    seconds = _APART_SECONDS * np.arange(count, dtype=np.float64)
     index.add(seconds, np.arange(count), looks.whole)
     rows = index.coarse(query, closer, 0.0, np.inf) if closer else np.empty(0, np.int64)
     index.add_tiles(rows, looks.tiles[rows])
