@@ -41,6 +41,7 @@ def ask(
     opening: tuple[ToolCall, ...] | None = None,
     density: int = 1,
     sample: int = 0,
+    opening_seconds: float = 0.0,
     keep: Path | None = None,
     resume: bool = False,
     on_event: OnEvent = lambda _: None,
@@ -59,6 +60,7 @@ def ask(
         opening: looks taken before the first turn in place of those of the mode; all that `toolbox` has can be called.
         density: how many times as many frames as usual it is shown at first.
         sample: which of several runs of this question it is.
+        opening_seconds: what has passed already; counted against the time limit.
         keep: a SQLite file in which every step is kept, so that an interrupted run can be resumed; None keeps nothing.
         resume: go on from what `keep` holds of this very question, if it holds anything.
         on_event: told of the start, of every turn and of every step.
@@ -73,7 +75,7 @@ def ask(
     if mode is not None and not toolbox.video.info.has_pictures:
         mode = "subtitles"
     verify = verify and policy.setup is not None
-    start = Trajectory(question, facts, policy=policy.spec, limits=limits or Limits(), sample=sample)
+    start = Trajectory(question, facts, policy.spec, limits or Limits(), sample=sample, opening_seconds=opening_seconds)
     check_cost_limit(policy, start.limits)
     start = replace(start, estimate=estimated(policy, start, verify=verify))
     on_event(start)

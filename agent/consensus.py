@@ -22,13 +22,13 @@ def agreed(play: Play, samples: int, limits: Limits, max_rounds: int = MAX_ROUND
     """The first run that gives the answer of most runs of the last round, with all runs on its record.
 
     A run without an answer votes for none; one that was broken off ends it all and is what comes back. Of equally
-    many votes the answer that came first wins. The cost limit holds for all runs together: where it is used up, no
-    other run is started.
+    many votes the answer that came first wins. The limits of cost and time hold for all runs together: where one is
+    used up, no other run is started.
 
     Args:
         play: plays one run.
         samples: runs a round, at least 2.
-        limits: of each run; `max_cost_usd` of all together.
+        limits: of each run; `max_cost_usd` and `max_seconds` of all together.
         max_rounds: how often at most the density is doubled, plus one.
 
     Raises:
@@ -55,11 +55,17 @@ def agreed(play: Play, samples: int, limits: Limits, max_rounds: int = MAX_ROUND
 
 
 def _left(limits: Limits, played: Sequence[Trajectory]) -> Limits | None:
-    """The limits of the next run; None if there is no money left for one."""
-    if limits.max_cost_usd is None or not played:
+    """The limits of the next run; None if there is no money or no time left for one."""
+    if not played:
         return limits
-    left = limits.max_cost_usd - sum(run.cost_usd or 0.0 for run in played)
-    return replace(limits, max_cost_usd=left) if left > 0 else None
+    cost_usd = _minus(limits.max_cost_usd, [run.cost_usd or 0.0 for run in played])
+    seconds = _minus(limits.max_seconds, [run.seconds for run in played])
+    is_used_up = any(left is not None and left <= 0 for left in (cost_usd, seconds))
+    return None if is_used_up else replace(limits, max_cost_usd=cost_usd, max_seconds=seconds)
+
+
+def _minus(limit: float | None, spent: Sequence[float]) -> float | None:
+    return None if limit is None else limit - sum(spent)
 
 
 def _is_unanimous(runs: Sequence[Trajectory]) -> bool:

@@ -1,16 +1,21 @@
 """What a person sees: progress and steps on stderr while it works, the answer on stdout when it is done."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as RichProgress
+from rich.text import Text
 
 from agent.answers import NOT_SHOWN
 from agent.coverage import coverage_of, mmss, percent
 from agent.published import too_few
+from agent.terminal import visible_line
 from agent.trajectory import Answer, Calls, Evidence, Malformed, Step, ToolCall, Trajectory, Turn, Verification
 from tools.indexing import Progress as IndexProgress
 from tools.observation import FULL_FRAME, Observation
@@ -18,6 +23,8 @@ from tools.observation import FULL_FRAME, Observation
 OnProgress = Callable[[IndexProgress], None]
 
 _PLAIN_LINE_EVERY_SECONDS = 5.0
+_LATELY_SECONDS = 30.0
+"""An estimate goes by the speed of this long: the load of a machine changes."""
 _LINE_LENGTH = 160
 _MOST_GAPS = 5
 
@@ -86,27 +93,133 @@ def observation_text(observation: Observation) -> str:
     return ("error: " if observation.is_error else "") + frames + observation.text
 
 
+class Working:
+    """What is going on, on a terminal: one bar over all that is prepared, who is at work since when, and the answer so
+    far. All of it goes when the work is done."""
+
+    def __init__(self, in_words: OnProgress | None = None) -> None:
+        """Nothing is going on yet; `in_words` is told of progress in place of the bar."""
+        self._in_words = in_words
+        self._bar = RichProgress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
+        self._spinner = RichProgress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        self._so_far = Text(style="yellow")
+        self._estimate = Remaining()
+        self._task: TaskID | None = None
+
+    def __rich__(self) -> Group:
+        return Group(self._so_far, self._spinner, self._bar) if self._so_far else Group(self._spinner, self._bar)
+
+    def on_progress(self, progress: IndexProgress) -> None:
+        """One report of the index, the reader of text or the recogniser of speech."""
+        if self._in_words is not None:
+            self._in_words(progress)
+            return
+        self._estimate.report(progress, time.monotonic())
+        if self._task is None:
+            self._task = self._bar.add_task("", total=1.0, left="")
+        left = self._estimate.left_seconds
+        self._bar.update(
+            self._task,
+            description=self._estimate.description,
+            completed=self._estimate.share,
+            left="" if left is None else f"about {_duration(left)} left",
+            visible=bool(self._estimate.description),
+        )
+
+    def on_event(self, event: Turn | Trajectory) -> None:
+        """One event of the graph: after a turn the tools are at work, after a step the policy is."""
+        if isinstance(event, Turn):
+            names = {call.name for call in event.move.calls} if isinstance(event.move, Calls) else set()
+            self.at_work(", ".join(sorted(names)))
+        else:
+            self.at_work(f"{event.policy} is thinking" if event.stop is None else "checking")
+
+    def at_work(self, what: str) -> None:
+        """Shows it with the seconds since now; nothing if empty."""
+        for task in self._spinner.task_ids:
+            self._spinner.remove_task(task)
+        if what:
+            self._spinner.add_task(what, total=None)
+
+    def so_far(self, answer: str) -> None:
+        """Shows what the answer is as far as is known, until the last one takes its place."""
+        self._so_far.append(visible_line(answer))
+
+
+class Remaining:
+    """How much of several kinds of work that go on side by side is left, from how fast each went lately."""
+
+    def __init__(self) -> None:
+        """Nothing was reported yet."""
+        self._began: float | None = None
+        self._now = 0.0
+        self._reports: dict[str, deque[tuple[float, int]]] = {}
+        self._latest: dict[str, IndexProgress] = {}
+        self._share = 0.0
+
+    def report(self, progress: IndexProgress, now: float) -> None:
+        """Takes in how far one kind of work is; `now` in seconds of any clock."""
+        self._began, self._now = now if self._began is None else self._began, now
+        before = self._latest.get(progress.stage)
+        if before is None or progress.done < before.done:  # the same kind of work begins again
+            self._reports[progress.stage] = deque()
+        self._latest[progress.stage] = progress
+        reports = self._reports[progress.stage]
+        reports.append((now, progress.done))
+        while len(reports) > 2 and reports[0][0] < now - _LATELY_SECONDS:
+            reports.popleft()
+
+    @property
+    def left_seconds(self) -> float | None:
+        """Until the slowest is done, as fast as it went in the last half minute; None before that is known."""
+        lefts = [self._left(progress) for progress in self._unfinished]
+        known = [left for left in lefts if left is not None]
+        return max(known) if known and len(known) == len(lefts) else None
+
+    @property
+    def share(self) -> float:
+        """How much of the whole time is over, 0..1; it never goes back."""
+        left = self.left_seconds
+        if left is not None and self._began is not None:
+            elapsed = self._now - self._began
+            self._share = max(self._share, elapsed / (elapsed + left) if elapsed + left > 0 else 0.0)
+        return self._share
+
+    @property
+    def description(self) -> str:
+        """What is unfinished and how far it is; empty where all is done."""
+        return ", ".join(f"{one.stage} {one.done}/{one.total}" for one in self._unfinished)
+
+    @property
+    def _unfinished(self) -> list[IndexProgress]:
+        return [one for one in self._latest.values() if one.done < one.total]
+
+    def _left(self, progress: IndexProgress) -> float | None:
+        reports = self._reports[progress.stage]
+        (before, done), (after, more) = reports[0], reports[-1]
+        return (after - before) / (more - done) * (progress.total - progress.done) if more > done else None
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+@contextmanager
+def working(console: Console) -> Iterator[Working]:
+    """Shows what is going on, where the console is a terminal."""
+    if not console.is_terminal:
+        yield Working(_plain_progress(console))
+        return
+    shown = Working()
+    with Live(shown, console=console, transient=True, refresh_per_second=4):
+        yield shown
+
+
 @contextmanager
 def index_progress(console: Console) -> Iterator[OnProgress]:
     """A callback for the index that draws a bar with an estimate, or a plain line now and then when piped."""
-    if not console.is_terminal:
-        yield _plain_progress(console)
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        yield _bar_progress(bar)
-
-
-def _bar_progress(bar: Progress) -> OnProgress:
-    tasks: dict[str, TaskID] = {}
-
-    def show(progress: IndexProgress) -> None:
-        if progress.stage not in tasks:
-            tasks[progress.stage] = bar.add_task(progress.stage, total=progress.total)
-        unfinished = progress.done < progress.total
-        bar.update(tasks[progress.stage], completed=progress.done, total=progress.total, visible=unfinished)
-
-    return show
+    with working(console) as shown:
+        yield shown.on_progress
 
 
 def _plain_progress(console: Console) -> OnProgress:
@@ -136,7 +249,7 @@ def print_answer(trajectory: Trajectory, console: Console) -> None:
     if answer is None:
         console.print(f"[bold red]No answer[/] ({trajectory.stop.value if trajectory.stop else 'not ended'})")
         return
-    console.print(f"[bold]{escape(_headline(answer))}[/]", highlight=False, soft_wrap=True)
+    console.print(f"[bold]{escape(headline(answer))}[/]", highlight=False, soft_wrap=True)
     console.print(_certainty(trajectory), highlight=False)
     if answer.chain or answer.predictions:
         _print_events(trajectory, answer, console)
@@ -200,7 +313,8 @@ def _until(trajectory: Trajectory) -> str:
     ).strip()
 
 
-def _headline(answer: Answer) -> str:
+def headline(answer: Answer) -> str:
+    """The answer in one line."""
     if answer.not_shown:
         return "Not shown in this video." if NOT_SHOWN in answer.text else answer.text
     return answer.text or "I can't tell." if answer.cannot_tell else answer.text

@@ -24,6 +24,7 @@ from typing import NoReturn
 
 from agent.policy import PolicyError
 from agent.terminal import show_warnings, tell, visible_line
+from tools.deadline import is_anyone_left_behind
 from tools.observation import MissingPartError
 
 EXIT_NO_ANSWER = 1
@@ -122,7 +123,7 @@ def end_process(name: str, work: Callable[[], int | None], interrupted: str = "i
     except SystemExit as ended:  # argparse, after --help or --version
         status = ended.code if isinstance(ended.code, int) else 0
     status = _flushed(name, status)
-    if status == EXIT_INTERRUPTED:
+    if status == EXIT_INTERRUPTED or is_anyone_left_behind():
         os._exit(status)  # a tool may still be at work in a thread, which Python would wait for; all is saved by now
     sys.exit(status)
 

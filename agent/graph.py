@@ -18,7 +18,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
-from agent.policy import OutOfTimeError, Policy, PolicyError, Tools
+from agent.policy import OutOfTimeError, Policy, PolicyError, Tools, turn_in_time
 from agent.trajectory import Calls, Stop, ToolCall, Trajectory, Turn
 from agent.transition import step
 from agent.verification import has_claim, sent_back, verified
@@ -62,7 +62,7 @@ def open_with(state: State, runtime: Runtime[Players]) -> dict[str, Trajectory]:
 def think(state: State, runtime: Runtime[Players]) -> dict[str, Turn]:
     """Asks the policy for its next turn, and times it."""
     started = time.perf_counter()
-    turn = runtime.context.policy(state["trajectory"], runtime.context.toolbox)
+    turn = turn_in_time(state["trajectory"], runtime.context.policy, runtime.context.toolbox)
     seconds = time.perf_counter() - started
     return {"turn": replace(turn, usage=replace(turn.usage, seconds=seconds))}
 

@@ -12,6 +12,7 @@ from tools.cache import DEFAULT_LIMIT_BYTES, prune
 from tools.encoders import open_encoder
 from tools.indexing import Progress
 from tools.kind_of_file import VIDEO_SUFFIXES
+from tools.observation import MissingPartError
 from tools.toolbox import Toolbox, open_toolbox
 from tools.video import VideoError
 
@@ -31,11 +32,21 @@ def index_all(
     console: Console,
     picture_stream: int | None = None,
     audio: int | None = None,
+    speech: bool = False,
+    text: bool = False,
 ) -> list[NotIndexed]:
     """Indexes every video named or found in the folders named; gives those that could not be indexed.
 
-    Whatever happens with one file, the others are indexed. With `audio`, the speech of the sound track of that number
-    is recognised too.
+    Whatever happens with one file, the others are indexed.
+
+    Args:
+        paths: videos, and folders of them.
+        encoder: spec of the encoder; the usual one if None.
+        console: where it says what it does.
+        picture_stream: which stream of pictures, from 1.
+        audio: number of the sound track whose speech is recognised; with it speech is, whatever `speech` says.
+        speech: recognise what is said, too.
+        text: read the text on screen, too.
 
     Raises:
         ValueError: a path does not exist, a folder holds no video, or there is no such encoder.
@@ -48,7 +59,9 @@ def index_all(
         return open_toolbox(video, encoder=encoder, picture_stream=picture_stream, audio=audio, on_progress=on_progress)
 
     failed = [
-        failure for video in videos if (failure := _index(video, open_one, console, audio is not None)) is not None
+        failure
+        for video in videos
+        if (failure := _index(video, open_one, console, speech=speech or audio is not None, text=text)) is not None
     ]
     if failed:
         names = ", ".join(str(failure.video) for failure in failed)
@@ -57,27 +70,39 @@ def index_all(
 
 
 def _index(
-    video: Path, open_one: Callable[[Path, Callable[[Progress], None]], Toolbox], console: Console, with_speech: bool
+    video: Path,
+    open_one: Callable[[Path, Callable[[Progress], None]], Toolbox],
+    console: Console,
+    *,
+    speech: bool,
+    text: bool,
 ) -> NotIndexed | None:
     try:
         with (
             index_progress(console) as on_progress,
             open_one(video, on_progress) as toolbox,
         ):
-            toolbox.index.wait_tiled()
-            if with_speech:
-                toolbox.read_speech(count=1)
-            _say(console, f"{video}: {len(toolbox.index.store.seconds)} frames indexed")
+            toolbox.prepare(speech=speech, text=text)
+            _say(console, f"{video}: {len(toolbox.index.store.seconds)} frames indexed{_what_is_left(toolbox, speech)}")
             return None
     except (VideoError, OSError) as error:
         _say(console, str(error) if str(video) in str(error) else f"{video}: {error}", "red")
         return NotIndexed(video, is_bug=False)
+    except MissingPartError:  # it would be missing for every other file
+        raise
     except MemoryError:
         _say(console, f"{video}: it needs more memory than there is", "red")
         return NotIndexed(video, is_bug=False)
     except Exception:  # one file must not keep the others from being indexed, whatever is wrong with it or with us
         _say(console, f"{video}: this is a bug of ours:\n{traceback.format_exc()}", "red")
         return NotIndexed(video, is_bug=True)
+
+
+def _what_is_left(toolbox: Toolbox, speech: bool) -> str:
+    """What a later question still has to do, if it asks for it."""
+    left = ["recognise speech (--speech does it now)"] if toolbox.needs_recognition and not speech else []
+    left += [] if toolbox.is_text_prepared else ["read text on screen (--text does it now)"]
+    return f"; a question may still have to {' and to '.join(left)}" if left else ""
 
 
 def _say(console: Console, text: str, style: str | None = None) -> None:

@@ -1,14 +1,17 @@
 """Who plays: one call, trajectory in, turn out. And the one place that turns a spec into a player."""
 
+import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from typing import Literal, Protocol
 
 from agent.prompts import prompt_hash
 from agent.trajectory import Form, Malformed, Setup, Trajectory, Turn, load
 from agent.transition import ToolRunner
+from tools.deadline import OutOfTime, deadline, run_in_time
 from tools.observation import FrameRef
 from tools.schema import ToolSpec
 
@@ -59,6 +62,24 @@ class PolicyError(Exception):
 
 class OutOfTimeError(PolicyError):
     """The time that the question may take was over before the policy had its turn."""
+
+
+_LATE_SECONDS = 1.0
+"""A policy that looks at its time itself, as `http` does, may end so late and say more about why."""
+
+
+def turn_in_time(trajectory: Trajectory, policy: Policy, sight: Sight) -> Turn:
+    """The policy's next turn; one that does not keep the time limit is left behind.
+
+    Raises:
+        PolicyError: the model can't be reached, or refuses for good; an OutOfTimeError if it was too late.
+    """
+    limit = trajectory.limits.max_seconds
+    with deadline(math.inf if limit is None else limit - trajectory.seconds):
+        (turn,) = run_in_time([partial(policy, trajectory, sight)], grace_seconds=_LATE_SECONDS)
+    if isinstance(turn, OutOfTime):
+        raise OutOfTimeError(f"{policy.spec} gave no whole reply before the time of the question was over")
+    return turn
 
 
 _MODELS_OF = ((r"(chat)?gpt-|o\d", "openai"), ("gemini-", "gemini"))

@@ -243,6 +243,8 @@ class Step:
     results: tuple[Result, ...] = ()
     notice: str = ""
     """What the game tells the policy next: a correction, or that a limit is reached and an answer is due."""
+    seconds: Amount = 0.0
+    """What all its calls took together."""
 
 
 class Stop(StrEnum):
@@ -361,7 +363,7 @@ class Limits:
     max_tokens: int | None = None
     """Prompt and completion tokens, summed over turns, as far as the policy reports them."""
     max_seconds: float | None = None
-    """Wall-clock seconds of turns and tools, indexing not included."""
+    """Wall-clock seconds from the start to the answer: opening the video, turns, tools, and whatever these wait for."""
     max_malformed: int = 3
     """Malformed turns in a row."""
     max_cost_usd: float | None = None
@@ -400,6 +402,8 @@ class Trajectory:
     """Which of several runs of the question this is, from 0; added to the seed."""
     estimate: Estimate | None = None
     """None where no price is known."""
+    opening_seconds: Amount = 0.0
+    """What had passed before the first turn, as in opening the video."""
     version: Literal[1] = 1
 
     @property
@@ -471,10 +475,11 @@ class Trajectory:
 
     @property
     def seconds(self) -> float:
-        """Wall-clock seconds of all turns and tool calls so far."""
+        """Wall-clock seconds so far: of opening the video, all turns and all tool calls."""
         thinking = sum(usage.seconds for usage in self._usages)
-        # calls of one step run at the same time
-        return thinking + sum(max((r.seconds for r in step.results), default=0.0) for step in self.steps)
+        # calls of one step run at the same time, as far as there are workers
+        tools = sum(max([step.seconds, *(r.seconds for r in step.results)]) for step in self.steps)
+        return self.opening_seconds + thinking + tools
 
     @property
     def tokens(self) -> int | None:

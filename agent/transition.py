@@ -6,10 +6,11 @@ ours and is raised.
 """
 
 import json
+import math
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 
 from agent.trajectory import (
@@ -24,12 +25,16 @@ from agent.trajectory import (
     Trajectory,
     Turn,
 )
+from tools.deadline import OutOfTime, deadline, run_in_time
 from tools.observation import FrameRef, Observation, ToolError
 
 MAX_CALLS_A_TURN = 12
 _WORKERS = 4
 _MOST_ERROR_LETTERS = 2000
 """Of what a tool says about a mistake: it may quote all that it was given."""
+_ANSWER_SHARE = 0.1
+_ANSWER_SECONDS = 1.0
+"""Of a time limit this share, this long at most, is kept for the answer."""
 
 
 class ToolRunner(Protocol):
@@ -57,8 +62,10 @@ def step(trajectory: Trajectory, turn: Turn, toolbox: ToolRunner) -> Trajectory:
         return _with(trajectory, Step(turn)).ended(due)
     if isinstance(move, Malformed):
         return _corrected(trajectory, turn, move)
-    results = _run_all(trajectory, move.calls, toolbox)
-    return _with_notice(_with(trajectory, Step(turn, results)))
+    started = time.perf_counter()
+    with deadline(_seconds_for_tools(trajectory, turn)):
+        results = _run_all(trajectory, move.calls, toolbox)
+    return _with_notice(_with(trajectory, Step(turn, results, seconds=time.perf_counter() - started)))
 
 
 def limit_reached(trajectory: Trajectory) -> Stop | None:
@@ -80,7 +87,21 @@ def limit_reached(trajectory: Trajectory) -> Stop | None:
 def _seconds_after_next(trajectory: Trajectory) -> float:
     """What will have passed after one turn more, if it takes as long as the last one: the answer needs its time."""
     last = trajectory.steps[-1].turn if trajectory.steps else None
-    return trajectory.seconds + (last.usage.seconds if last is not None and not last.is_opening else 0.0)
+    return trajectory.seconds + _seconds_of_answer(trajectory.limits, last)
+
+
+def _seconds_of_answer(limits: Limits, last: Turn | None) -> float:
+    """What an answer is taken to need: as long as the last turn, and a share of the limit where that was shorter."""
+    least = 0.0 if limits.max_seconds is None else min(_ANSWER_SECONDS, _ANSWER_SHARE * limits.max_seconds)
+    return max(least, 0.0 if last is None or last.is_opening else last.usage.seconds)
+
+
+def _seconds_for_tools(before: Trajectory, turn: Turn) -> float:
+    """What the tools of a turn may take, so that time for an answer is left."""
+    if before.limits.max_seconds is None:
+        return math.inf
+    thinking = 0.0 if turn.is_opening else turn.usage.seconds
+    return before.limits.max_seconds - before.seconds - thinking - _seconds_of_answer(before.limits, turn)
 
 
 def _cost_after_next(trajectory: Trajectory) -> float:
@@ -157,13 +178,18 @@ def _key(call: ToolCall) -> str:
 
 
 def _run_parallel(calls: Sequence[ToolCall], toolbox: ToolRunner) -> list[Result]:
-    if len(calls) < 2:
-        return [_run(call, toolbox) for call in calls]
-    pool = ThreadPoolExecutor(min(_WORKERS, len(calls)))
-    try:
-        return list(pool.map(lambda call: _run(call, toolbox), calls))
-    finally:  # after Ctrl-C nobody waits for a tool that is still at work
-        pool.shutdown(wait=False, cancel_futures=True)
+    started = time.perf_counter()
+    ran = run_in_time([partial(_run, call, toolbox) for call in calls], _WORKERS)
+    seconds = time.perf_counter() - started
+    return [
+        _left_behind(call, seconds) if isinstance(result, OutOfTime) else result
+        for call, result in zip(calls, ran, strict=True)
+    ]
+
+
+def _left_behind(call: ToolCall, seconds: float) -> Result:
+    gap = f"{call.name} was not done when the time for it was over."
+    return Result(call.id, Observation(gap, is_error=True, gaps=(gap,)), seconds=seconds)
 
 
 def _run(call: ToolCall, toolbox: ToolRunner) -> Result:

@@ -9,7 +9,7 @@ that disagrees can send the policy back to look once more.
 import time
 from dataclasses import replace
 
-from agent.policy import Policy, Tools
+from agent.policy import Policy, Tools, turn_in_time
 from agent.trajectory import (
     Answer,
     Calls,
@@ -45,7 +45,7 @@ def verified(trajectory: Trajectory, policy: Policy, tools: Tools) -> Trajectory
     shown = len(second.steps)
     while second.stop is None:
         started = time.perf_counter()
-        turn = policy(second, tools)
+        turn = turn_in_time(second, policy, tools)
         seconds = time.perf_counter() - started
         second = step(second, replace(turn, usage=replace(turn.usage, seconds=seconds)), tools)
     own = second.steps[shown:]
@@ -95,6 +95,7 @@ def evidence_only(trajectory: Trajectory) -> Trajectory:
     limits, frames = trajectory.limits, len(trajectory.frames_seen) - len(second.frames_seen)
     return replace(
         second,
+        opening_seconds=0.0,
         question=_whether_carried(trajectory.question, answer) if _is_of_events(answer) else trajectory.question,
         limits=Limits(
             max_turns=_TURNS,

@@ -195,20 +195,29 @@ def _index_clip(clip: Clip) -> Measured:
 
 
 def _film(clip: Clip) -> Measured:
-    """From opening a new video with the encoder that is the default here: until each state of its index."""
+    """From opening a new video with the encoder that is the default here: until each state of its index.
+
+    A first search is useful once it knows keyframes of the whole film.
+    """
     from tools.encoders import open_encoder
-    from tools.indexing import open_index
+    from tools.indexing import Progress, open_index
 
     encoder = open_encoder()
     encoder.encode_images([np.zeros((360, 640, 3), np.uint8)])
     states: Measured = {}
+    knows_keyframes = threading.Event()
+
+    def look(progress: Progress) -> None:
+        if progress.stage != "keyframes" or progress.done == progress.total:
+            knows_keyframes.set()
+
     with (
         tempfile.TemporaryDirectory() as cache,
         _Meter() as meter,
         Video(clip.path) as video,
-        open_index(video, encoder, Path(cache)) as index,
+        open_index(video, encoder, Path(cache), look) as index,
     ):
-        index.wait_searchable()
+        knows_keyframes.wait()
         index.search(encoder.encode_texts(["a red car"])[0], 5)
         states |= _since(meter, "first")
         index.wait()
@@ -267,7 +276,7 @@ def _search(clip: Clip) -> Measured:
     random = np.random.default_rng(0)
     vectors = random.normal(size=(3600, 512)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    hour = FrameIndex("random", 512, 1, 3600.0)
+    hour = FrameIndex("random", 512, 0, 3600.0)
     hour.add(np.arange(3600.0), np.arange(3600), vectors)
     hour.complete()
     hour.search(vectors[0], 8)

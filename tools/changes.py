@@ -13,7 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.deadline import is_time_up, until_time_is_up
 from tools.observation import Box
+from tools.sampling import pick_apart
 
 if TYPE_CHECKING:
     from tools.footage import Footage
@@ -35,8 +37,13 @@ _LONGEST_SECONDS = 3.0
 """and this long before and after the peak at most."""
 _CUT_CHANGE = 12.0
 _CUT_RATIO = 4.0
-_MOST_FRAMES = 900
 _FASTEST_FPS = 12.0
+SHORT_SECONDS = 75.0
+"""A window up to this long is looked at whole."""
+_LOOKS_A_CHANGE = 2
+_AROUND_SECONDS = 2.5
+_NO_SECONDS = np.zeros(0)
+_NO_THUMBS = np.zeros((0, 18, 32, 3), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -53,13 +60,61 @@ class Change:
     """Share of the picture times how much it changes (0..1) where it had been quiet; compares changes of one window."""
 
 
-def find_changes(video: "Footage", start_seconds: float, stop_seconds: float, count: int) -> tuple[Change, ...]:
-    """The strongest changes of a window in order of time; their starts are exact to a frame."""
-    fps = min(_FASTEST_FPS, _MOST_FRAMES / (stop_seconds - start_seconds))
-    changes = changes_in(video.window(start_seconds, stop_seconds, max_height=144, max_fps=fps), count)
-    if fps < video.info.average_fps:
-        changes = [_refined(video, change, 1 / fps) for change in changes]
-    return tuple(sorted(changes, key=lambda change: change.start_seconds))
+@dataclass(frozen=True)
+class ChangeList:
+    """The strongest changes of a window."""
+
+    changes: tuple[Change, ...]
+    """In order of time."""
+    seen_seconds: float
+    """How much of the window was looked at frame by frame; of the rest only what samples show."""
+
+
+def find_changes(
+    video: "Footage",
+    start_seconds: float,
+    stop_seconds: float,
+    count: int,
+    seconds: NDArray[np.float64] = _NO_SECONDS,
+    thumbs: NDArray[np.uint8] = _NO_THUMBS,
+) -> ChangeList:
+    """The strongest changes of a window; their starts are exact to a frame.
+
+    A long window is looked at only where the samples of the index, `seconds` (N,) and `thumbs` (N, h, w, 3), differ
+    most, and in its first part where there are none. It ends when the time is up.
+    """
+    found: list[Change] = []
+    seen = 0.0
+    for begin, end in _worth_a_look(start_seconds, stop_seconds, count, seconds, thumbs):
+        if is_time_up():
+            break
+        changes = changes_in(until_time_is_up(video.window(begin, end, max_height=144, max_fps=_FASTEST_FPS)), count)
+        if video.info.average_fps > _FASTEST_FPS and not is_time_up():
+            changes = [_refined(video, change, 1 / _FASTEST_FPS) for change in changes]
+        found += changes
+        seen += 0.0 if is_time_up() else end - begin
+    strongest = sorted(found, key=lambda change: -change.strength)[:count]
+    return ChangeList(tuple(sorted(strongest, key=lambda change: change.start_seconds)), seen)
+
+
+def _worth_a_look(
+    start_seconds: float,
+    stop_seconds: float,
+    count: int,
+    seconds: NDArray[np.float64],
+    thumbs: NDArray[np.uint8],
+) -> list[tuple[float, float]]:
+    """Where to look frame by frame: everywhere in a short window, else around the samples that differ most."""
+    if stop_seconds - start_seconds <= SHORT_SECONDS:
+        return [(start_seconds, stop_seconds)]
+    inside = (seconds >= start_seconds) & (seconds < stop_seconds)
+    times = seconds[inside]
+    if len(times) < 3:
+        return [(start_seconds, start_seconds + SHORT_SECONDS)]
+    unusual = unusual_change(thumbs[inside].astype(np.float32), times)
+    by_strength = np.argsort(-(unusual * _quietness(unusual, times)).mean(axis=(1, 2)), kind="stable")
+    places = sorted(pick_apart(by_strength.tolist(), times.tolist(), _LOOKS_A_CHANGE * count, 2 * _AROUND_SECONDS))
+    return [(max(start_seconds, t - _AROUND_SECONDS), min(stop_seconds, t + _AROUND_SECONDS)) for t in times[places]]
 
 
 def changes_in(frames: "Iterable[Frame]", count: int) -> list[Change]:

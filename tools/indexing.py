@@ -26,6 +26,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from tools.cache import DEFAULT_LIMIT_BYTES, explained, prune, video_folder, writer_lock
+from tools.deadline import seconds_left
 from tools.encoders import Encoder
 from tools.footage import Footage
 from tools.frame_store import PICTURES, RECORDS, DamagedPictureError, FrameStore, FrameStoreWriter, stored_size
@@ -46,7 +47,9 @@ _RECENT_SECONDS = 3600.0
 _COARSE_MOMENTS = 24
 """How many moments a search looks at more closely, that is by their tiles."""
 _TILE_PATIENCE_SECONDS = 4.0
-"""How long it may take over that."""
+"""How long it may take over that,"""
+_PATIENCE_SHARE = 0.25
+"""and which share of the time that is left for the work at hand."""
 _TILED_AT_ONCE = 2
 
 
@@ -209,7 +212,7 @@ class VideoIndex:
                     self._nobody_waits.set()
 
     def _look_closer(self, rows: NDArray[np.int64], patience_seconds: float) -> None:
-        until = time.monotonic() + patience_seconds
+        until = time.monotonic() + min(patience_seconds, _PATIENCE_SHARE * seconds_left())
         for first in range(0, len(rows), _TILED_AT_ONCE):
             if time.monotonic() >= until:
                 break

@@ -1,5 +1,6 @@
 """The optional parts of a toolbox, each made when first needed: speech, screen text, captions, meaning of words."""
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -11,15 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.captioner import Captioner, PackagedCaptioner
+from tools.deadline import is_time_up
 from tools.encoders import Encoder
 from tools.footage import Footage
-from tools.indexing import VideoIndex
+from tools.indexing import Progress, VideoIndex
 from tools.observation import MissingPartError
 from tools.screen_reading import ScreenText
 from tools.screen_text import TextReader
 from tools.sound import SoundTrack, sound_tracks
 from tools.speech import Recogniser, SpeechLine, Transcript, is_doubtful
 from tools.subtitles import Subtitles, ended_by, merged, subtitle_file, subtitle_streams
+from tools.threads import thread_count
 
 _ENCODED_AT_ONCE = 1024
 _MOST_REMEMBERED = 200_000
@@ -32,6 +35,8 @@ class Speech:
 
     lines: tuple[SpeechLine, ...] = ()
     gaps: tuple[str, ...] = ()
+    unheard: tuple[tuple[float, float], ...] = ()
+    """Of the window, what of the sound track heard first was not heard: (start, stop) in seconds, in order."""
 
 
 class Listener(Protocol):
@@ -43,8 +48,9 @@ class Listener(Protocol):
         track: SoundTrack | None = None,
         on_progress: Callable[[float, float], None] | None = None,
         cache: Path | None = None,
+        window: tuple[float, float] = (0.0, math.inf),
     ) -> Transcript:
-        """Every line said on a sound track, on the usual one if None."""
+        """Every line said in a window of a sound track, of the usual one if None, as far as there is time to hear."""
         ...
 
 
@@ -61,6 +67,7 @@ class Parts:
         captioner: Captioner | None = None,
         audio: int | None = None,
         recogniser: Listener | None = None,
+        on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> None:
         """The parts; none is made yet.
 
@@ -73,6 +80,7 @@ class Parts:
             captioner: takes the place of the packaged one.
             audio: number of the one sound track to hear, from 1; None finds the one with speech.
             recogniser: takes the place of the packaged one.
+            on_progress: told how far the reading of text and the hearing of speech have come.
 
         Raises:
             ValueError: there is no such sound track, or the subtitles can't be read.
@@ -85,16 +93,16 @@ class Parts:
         self._meaning_lock = threading.Lock()
         self._meanings: dict[str, NDArray[np.float32]] = {}
         self._given_recogniser = recogniser
+        self._on_progress = on_progress
         self._given: Speech | None = None
         if subtitles is not None:
             given = subtitle_file(subtitles)
             self._given = Speech(ended_by(given.lines, video.until_seconds), given.gaps)
-        self._speech = self._given
         self._audio = audio
         if audio is not None and not any(track.number == audio for track in self._tracks):
             there = f"sound tracks 1 to {len(self._tracks)}" if self._tracks else "no sound track"
             raise ValueError(f"{video.path} has {there}, got audio {audio}")
-        self.screen_text = ScreenText(video, index, self.reader, cache)
+        self.screen_text = ScreenText(video, index, self.reader, cache, on_progress)
 
     @property
     def has_subtitles(self) -> bool:
@@ -117,53 +125,61 @@ class Parts:
             source = "a sound track (speech recognition)"
         return source
 
-    def transcript(self) -> tuple[SpeechLine, ...]:
-        """Every line said: from the subtitle file, else the video's subtitles, else recognised; () without sound."""
-        return self.speech().lines
+    def speech(self, start_seconds: float = 0.0, stop_seconds: float = math.inf) -> Speech:
+        """Every line said in a window, and what of it was not heard.
 
-    def speech(self) -> Speech:
-        """Every line said, as `transcript` has it, and what was not heard."""
-        with self._lock:
-            if self._speech is None:
-                self._speech = self._found_speech()
-            return self._speech
+        From the subtitle file, else the video's subtitles, else recognised, as far as the time allows.
+        """
+        said = self._given if self._given is not None else self._found_speech((start_seconds, stop_seconds))
+        lines = (x for x in said.lines if x.start_seconds < stop_seconds and x.stop_seconds > start_seconds)
+        return replace(said, lines=tuple(lines))
 
-    def _found_speech(self) -> Speech:
+    def _found_speech(self, window: tuple[float, float]) -> Speech:
         info = self._video.info
         if not (info.has_audio or info.subtitle_streams or info.unread_subtitles):
             return Speech()
-        written = Subtitles()
-        if self._audio is None:
-            written = subtitle_streams(self._video, self._heard_first.language if info.has_audio else None)
+        written = self._written
         if not info.has_audio or (written.lines and written.is_whole):
             return Speech(written.lines, written.gaps)
         try:
-            heard = self._heard()
+            heard = self._heard(window)
         except MissingPartError as error:
             if not written.lines:
                 raise
             heard = Speech(gaps=(f"the sound was not heard ({error})",))
-        return Speech(tuple(merged(heard.lines, written.lines)), (*written.gaps, *heard.gaps))
+        return Speech(tuple(merged(heard.lines, written.lines)), (*written.gaps, *heard.gaps), heard.unheard)
 
-    def _heard(self) -> Speech:
+    @cached_property
+    def _written(self) -> Subtitles:
+        """The video's own subtitles, which a chosen sound track excludes."""
+        if self._audio is not None:
+            return Subtitles()
+        return subtitle_streams(self._video, self._heard_first.language if self._video.info.has_audio else None)
+
+    def _heard(self, window: tuple[float, float]) -> Speech:
         """What is said on the chosen sound track; else on the usual one, or on others where nobody speaks on that."""
         waiting = list(self._tracks)
         waiting.remove(self._heard_first)
-        heard = self._hear(self._heard_first)
-        while self._audio is None and waiting and all(is_doubtful(line) for line in heard.lines):
-            other = self._hear(waiting.pop(0))
-            heard = Speech((*heard.lines, *other.lines), (*heard.gaps, *other.gaps))
+        heard = self._hear(self._heard_first, window)
+        while self._audio is None and waiting and all(is_doubtful(line) for line in heard.lines) and not is_time_up():
+            other = self._hear(waiting.pop(0), window)
+            heard = Speech((*heard.lines, *other.lines), (*heard.gaps, *other.gaps), heard.unheard)
         lines = tuple(sorted(heard.lines, key=lambda line: line.start_seconds))
         unheard = tuple(f"{track.name} was not heard" for track in waiting)
-        return Speech(lines, (*heard.gaps, *unheard))
+        return Speech(lines, (*heard.gaps, *unheard), heard.unheard)
 
-    def _hear(self, track: SoundTrack) -> Speech:
+    def _hear(self, track: SoundTrack, window: tuple[float, float]) -> Speech:
         is_usual = track is self._tracks[0]
-        found = (self._given_recogniser or self._recogniser).hear(
-            self._video, None if is_usual else track, cache=self._cache
+        with self._lock:
+            listener = self._given_recogniser or self._recogniser
+        found = listener.hear(
+            self._video, None if is_usual else track, self._tell_heard, cache=self._cache, window=window
         )
         name = "" if is_usual else track.name
-        return Speech(tuple(replace(line, track=name) for line in found.lines), found.gaps)
+        return Speech(tuple(replace(line, track=name) for line in found.lines), found.gaps, found.unheard)
+
+    def _tell_heard(self, seconds: float, all_seconds: float) -> None:
+        self._on_progress(Progress("speech", round(seconds), round(all_seconds), None))
 
     @property
     def _heard_first(self) -> SoundTrack:
@@ -197,7 +213,7 @@ class Parts:
 
     @cached_property
     def _recogniser(self) -> Recogniser:
-        return Recogniser(threads=2)
+        return Recogniser(threads=min(2, thread_count()))
 
     @cached_property
     def _text_reader(self) -> TextReader:

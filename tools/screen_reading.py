@@ -1,17 +1,21 @@
 """Screen text of a whole video: read once where the picture differs, remembered on disk, given as spans of time.
 
 Reading costs about a second a frame, so frames that look the same are read once, and of many different ones only those
-in which a cheap detector sees text.
+in which a cheap detector sees text. Where the index has not come, frames are decoded here. What is looked at comes from
+all over the window before it gets dense, so that whoever stops early has seen some of everything.
 """
 
+import math
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from difflib import SequenceMatcher
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -20,21 +24,51 @@ from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
 from tools.cache import keep, kept, video_folder
+from tools.deadline import (
+    THREAD_NAME,
+    deadline,
+    held_in_time,
+    is_time_up,
+    seconds_left,
+    until_time_is_up,
+    wait_at_most,
+)
 from tools.footage import Footage
-from tools.indexing import VideoIndex
-from tools.observation import FULL_FRAME, Box, Finding
-from tools.sampling import box_inside, crop
+from tools.frame_store import stored_size
+from tools.index_builder import thumbnail
+from tools.indexing import Progress, VideoIndex
+from tools.observation import FULL_FRAME, Box, Finding, ToolError
+from tools.samples import Samples
+from tools.sampling import box_inside, crop, sampling_fps, thin_times
 from tools.screen_text import TextLine, TextReader, TextSpan, track_text
 from tools.text_model import added_models
-from tools.video import Frame
+from tools.threads import thread_count
+from tools.video import SAME_MOMENT_SECONDS, Frame
 
-_VERSION = 4
+_Seen = TypeVar("_Seen")
+
+_VERSION = 5
 _WORKERS = 2
 _THUMB_CHANGE = 10
 """Greatest change of a thumbnail pixel, 0..255, up to which two frames hold the same text. The mean would miss a new
 line in a terminal; picked by eye on screen recordings."""
 _GLANCES_A_READING = 4
+_AT_ONCE = 8
+"""Frames between two looks at the clock."""
+_FEW = 4
+_STROKES_AT_ONCE = 64
+_STROKES_TIME_SHARE = 0.3
+_EDGE = 45
+_THUMB_HEIGHT = 72
+_THUMBS_TIME_SHARE = 0.2
+_NEXT = 1.5
+"""Frames up to this many times the time of a sample apart follow one another: frames are not where samples are."""
+_READING_WORK = 7
+"""A reading is as much work as so many glances."""
+_GLANCES_TIME_SHARE = 0.4
+"""Of the time that is left, for glances; the rest is for reading."""
 _FINEST_SECONDS = 0.125
+_ROUNDING_SECONDS = 1e-6
 _NEAR_SECONDS = 2.0
 """Nothing is taken to come and go between two readings so near: text shown for less is hardly meant to be read."""
 _MOST_HELD_AGAINST = 12
@@ -52,6 +86,8 @@ class _Kept(TypedDict):
     version: list[int | str]
     frames: tuple[tuple[float, tuple[TextLine, ...]], ...]
     glances: tuple[tuple[float, bool], ...]
+    strokes: tuple[tuple[float, int], ...]
+    prepared: bool
     refined: tuple[tuple[tuple[str, float, float, float, float], tuple[float, float]], ...]
 
 
@@ -72,29 +108,50 @@ class Reading:
     """Of the window, what was read; None if all of it was."""
 
 
+@dataclass(frozen=True)
+class _Look:
+    """A picture that may be looked at, and for how long it stands: nothing that was sampled differs until then."""
+
+    seconds: float
+    stop_seconds: float
+
+
 class ScreenText:
     """Reads a video's screen text on demand. Threads may share it.
 
-    What is remembered saves work and never changes a result: a call gives the same lines whatever was read before.
+    What is remembered saves work and never changes a result: with a whole index and time enough a call gives the same
+    lines whatever was read before.
     """
 
     def __init__(
-        self, video: Footage, index: VideoIndex, reader: Callable[[], TextReader], cache: Path | None = None
+        self,
+        video: Footage,
+        index: VideoIndex,
+        reader: Callable[[], TextReader],
+        cache: Path | None = None,
+        on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> None:
         self._video = video
         self._index = index
+        self._samples = Samples(index, video.info.duration_seconds)
+        self._on_progress = on_progress
         self._reader = reader
         self._cache = cache
         self._lock = threading.Lock()
         self._known: dict[float, tuple[TextLine, ...]] | None = None
         self._glances: dict[float, bool] = {}
+        self._strokes: dict[float, int] = {}
+        self._is_prepared = False
         self._refined: dict[tuple[str, float, float, float, float], tuple[float, float]] = {}
 
     def in_frame(self, frame: Frame, box: Box, stop_seconds: float) -> tuple[Finding, ...]:
         """The lines in one frame or a part of it, in boxes of the whole frame."""
         if box == FULL_FRAME:
             with self._lock:
-                lines = self._read_all([frame.seconds], {frame.seconds: frame})[frame.seconds]
+                read = self._read_all([frame.seconds], {frame.seconds: frame})
+            if frame.seconds not in read:
+                raise ToolError(f"the text at {frame.seconds:.2f} s could not be read in the time that was left")
+            lines = read[frame.seconds]
         else:
             lines = self._reader().read(np.ascontiguousarray(crop(frame.pixels, box)))
         return tuple(
@@ -105,23 +162,95 @@ class ScreenText:
         )
 
     def in_window(self, start_seconds: float, stop_seconds: float, max_frames: int) -> Reading:
-        """The lines of a window, from at most `max_frames` readings."""
-        self._index.wait()
-        seconds = self._index.seconds
-        # the sample before the window is on screen when it opens
-        first = max(0, int(np.searchsorted(seconds, start_seconds, side="right")) - 1)
-        last = max(first + 1, int(np.searchsorted(seconds, stop_seconds, side="left")))
-        distinct = first + distinct_frames(self._index.thumbs[first:last], _THUMB_CHANGE)
-        with self._lock:
-            times = [float(seconds[i]) for i in distinct]
-            glances = self._glance(times, max_frames)
-            lines = self._read_all(spread([t for t, has_text in glances.items() if has_text], max_frames), {})
-        # a frame without text is a reading too: it ends the lines before it
-        readings = dict.fromkeys((t for t, has_text in glances.items() if not has_text), ()) | lines
+        """The lines of a window, from at most `max_frames` readings, as far as the time allows."""
+        looks: list[_Look] = []
+        times: list[float] = []
+        readings: dict[float, tuple[TextLine, ...]] = {}
+        with held_in_time(self._lock) as is_held:
+            if is_held:
+                self._load()
+                is_prepared = self._is_prepared and self._samples.wait()
+                looks = self._looks(start_seconds, stop_seconds, max_frames, is_prepared=is_prepared)
+                times = [look.seconds for look in looks]
+                with deadline(_GLANCES_TIME_SHARE * seconds_left()):
+                    glances = self._glance_at(times) if is_prepared else self._glance(times, max_frames)
+                # a frame without text is a reading too: it ends the lines before it
+                readings |= dict.fromkeys((t for t, has_text in glances.items() if not has_text), ())
+                readings |= self._read_all(to_read(times, glances, len(times) if is_prepared else max_frames), {})
         looked_at = tuple(sorted(readings))
-        spans = track_text(sorted(readings.items()), stop_seconds, self._stands_until)
-        covered = read_parts(times, looked_at, start_seconds, stop_seconds)
+        ends = {look.seconds: look.stop_seconds for look in looks}
+
+        def stands_until(box: Box, since: float, until: float) -> float:
+            end = ends.get(since, since)
+            return min(end, until) if end >= until or is_time_up() else self._stands_until(box, since, until)
+
+        spans = track_text(sorted(readings.items()), stop_seconds, stands_until)
+        covered = read_parts([(t, ends[t]) for t in looked_at], start_seconds, stop_seconds)
         return Reading(spans, looked_at, longest_skipped(times, (*looked_at, stop_seconds)), covered)
+
+    def prepare(self) -> None:
+        """Reads the text of the whole video, which may take longer than the video: later calls find all of it."""
+        times = [look.seconds for look in self._looks(0.0, self._video.info.duration_seconds, 1, is_prepared=False)]
+        with self._lock:
+            self._load()
+            glances = self._glance_at(times)
+            self._read_all([t for t, has_text in glances.items() if has_text], {})
+            self._is_prepared = True
+            self._save()
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether the text of the whole video has been read."""
+        with self._lock:
+            self._load()
+            return self._is_prepared
+
+    def _looks(self, start_seconds: float, stop_seconds: float, max_frames: int, *, is_prepared: bool) -> list[_Look]:
+        """The pictures of a window that differ: by the samples of the index, and where these end decoded here.
+
+        Of those nothing is known beforehand: each stands for the time of a sample. What was read ahead may have come on
+        screen before the window.
+        """
+        if is_prepared:
+            looks = self._looks(0.0, self._video.info.duration_seconds, max_frames, is_prepared=False)
+            return [look for look in looks if look.seconds < stop_seconds and look.stop_seconds > start_seconds]
+        samples = self._samples.within(start_seconds, stop_seconds)
+        times = samples.seconds[distinct_frames(samples.thumbs, _THUMB_CHANGE)].tolist()
+        looks = [_Look(t, stop) for t, stop in pairwise([*times, samples.reached_seconds]) if t < stop]
+        return looks + self._looks_past(samples.reached_seconds, stop_seconds, max_frames * _GLANCES_A_READING)
+
+    def _looks_past(self, reached_seconds: float, stop_seconds: float, most: int) -> list[_Look]:
+        """Pictures where the index has not come: each sample's, or as many keyframes, which are cheap."""
+        if reached_seconds >= stop_seconds:
+            return []
+        apart = 1 / sampling_fps(self._video.info.duration_seconds)
+        every = np.arange(reached_seconds, stop_seconds, apart)
+        if len(every) > most:
+            keys = self._video.keyframe_seconds
+            inside = keys[(keys > reached_seconds) & (keys < stop_seconds)].tolist()
+            every = np.array([reached_seconds, *thin_times(inside, (stop_seconds - reached_seconds) / most)])
+        shown = self._video.timestamps
+        times = np.unique(shown[np.searchsorted(shown, every + SAME_MOMENT_SECONDS, side="right") - 1]).tolist()
+        follow = pairwise([*times, stop_seconds])
+        ends = [after if after - t <= _NEXT * apart else t + apart for t, after in follow]
+        return self._without_repeats([_Look(t, end) for t, end in zip(times, ends, strict=True)])
+
+    def _without_repeats(self, looks: list[_Look]) -> list[_Look]:
+        """The looks, one for each run of pictures that look the same and lie close together, as far as time allows."""
+        thumbs: dict[float, NDArray[np.uint8]] = {}
+        with deadline(_THUMBS_TIME_SHARE * seconds_left()):
+            for frame in until_time_is_up(self._video.read([look.seconds for look in looks], max_height=_THUMB_HEIGHT)):
+                thumbs[frame.seconds] = thumbnail(frame.pixels)
+        kept: list[_Look] = []
+        for look in looks:
+            last = kept[-1] if kept else None
+            known = [thumbs[one.seconds] for one in (last, look) if one is not None and one.seconds in thumbs]
+            is_same = len(known) == 2 and len(distinct_frames(np.stack(known), _THUMB_CHANGE)) < 2
+            if last is not None and is_same and last.stop_seconds == look.seconds:
+                kept[-1] = _Look(last.seconds, look.stop_seconds)
+            else:
+                kept.append(look)
+        return kept
 
     def unknown_letters(self, text: str) -> str:
         """The letters of a text that nobody here can read, each once."""
@@ -155,9 +284,10 @@ class ScreenText:
         if within is not None and within > span.start_seconds - 1e-6:
             stop = first_with(lambda t: not is_there(t), within, min(stop, self._video.info.duration_seconds - 1e-3))
             stop = span.stop_seconds if stop >= self._video.info.duration_seconds - 2e-3 else stop
-        with self._lock:
-            self._refined[key] = (start, max(stop, start))
-            self._save()
+        if not is_time_up():
+            with self._lock:
+                self._refined[key] = (start, max(stop, start))
+                self._save()
         return replace(span, start_seconds=start, stop_seconds=max(stop, start))
 
     def _stands_until(self, box: Box, since: float, until: float) -> float:
@@ -168,6 +298,8 @@ class ScreenText:
         """
         if until - since <= _NEAR_SECONDS:
             return until
+        if not len(self._index.store.seconds):
+            return since + _NEAR_SECONDS
         seconds = self._index.seconds
         between = spread([float(t) for t in seconds[(seconds > since) & (seconds < until)]], _MOST_HELD_AGAINST)
         shown, last = self._edges(since, box), since
@@ -194,27 +326,81 @@ class ScreenText:
         """Which frames hold text. Few frames are all taken to hold some: a glance may miss small print."""
         if len(times) <= max_frames // 2:
             return dict.fromkeys(times, True)
-        self._load()
-        times = spread(times, max_frames * _GLANCES_A_READING)
-        new = [t for t in times if t not in self._glances]
+        return self._glance_at(self._worth_a_glance(times, max_frames * _GLANCES_A_READING), max_frames)
+
+    def _glance_at(self, times: list[float], readings: int = 0) -> dict[float, bool]:
+        """Which of these frames hold text, as far as the time allows; so many readings are taken to follow."""
+        new = [t for t in scattered(times) if t not in self._glances]
         if new:
             reader = self._reader()
-            frames = (self._index.store.frame(self._index.store.at(t)).pixels for t in new)
-            with ThreadPoolExecutor(_WORKERS) as pool:
-                # not taken from full readings, which may see more: then it would matter what was read before
-                self._glances |= zip(new, pool.map(reader.has_text, frames), strict=True)
+            with _reading_pool() as pool:
+                for start in range(0, len(new), _AT_ONCE):
+                    # not taken from full readings, which may see more: then it would matter what was read before
+                    pictures = self._pictures(sorted(new[start : start + _AT_ONCE]))
+                    self._glances |= _in_time(pictures, pool, lambda frame: reader.has_text(frame.pixels))
+                    self._tell(start + _AT_ONCE, len(new), readings)
+                    if is_time_up():
+                        break
             self._save()
-        return {t: self._glances[t] for t in times}
+        return {t: self._glances[t] for t in times if t in self._glances}
+
+    def _worth_a_glance(self, times: list[float], count: int) -> list[float]:
+        """At most so many of the times, evenly; of very many half evenly, half where most strokes come up that may be
+        letters."""
+        if len(times) <= _FEW * count:
+            return spread(times, count)
+        new = [t for t in scattered(times) if t not in self._strokes]
+        with deadline(_STROKES_TIME_SHARE * seconds_left()), _reading_pool() as pool:
+            for start in range(0, len(new), _STROKES_AT_ONCE):
+                stored = self._stored(sorted(new[start : start + _STROKES_AT_ONCE]))
+                self._strokes |= _in_time(stored, pool, lambda frame: strokes(frame.pixels))
+                if is_time_up():
+                    break
+        known = [t for t in times if t in self._strokes]
+        rise = {after: self._strokes[after] - self._strokes[before] for before, after in pairwise(known)}
+        even = spread(times, count // 2)
+        others = sorted(rise.keys() - set(even), key=lambda t: (-rise[t], t))
+        return sorted({*even, *others[: count - len(even)]})
+
+    def _stored(self, times: Sequence[float]) -> Iterator[Frame]:
+        """Those of the frames at these times that the index has stored."""
+        store = self._index.store
+        for t in times if len(store.seconds) else ():
+            number = store.at(t)
+            if abs(float(store.seconds[number]) - t) < SAME_MOMENT_SECONDS:
+                yield replace(store.frame(number), seconds=t)
+
+    def _tell(self, glances: int, all_glances: int, readings: int, done: int = 0) -> None:
+        """How far the reading of a window is, where a reading is as much work as some glances."""
+        so_far = min(glances, all_glances) + _READING_WORK * min(done, readings)
+        self._on_progress(Progress("text", so_far, all_glances + _READING_WORK * readings, None))
+
+    def _pictures(self, times: Sequence[float]) -> Iterator[Frame]:
+        """The frames at these times, ascending, at the size in which they are stored."""
+        missing = set(times)
+        for frame in self._stored(times):
+            missing.remove(frame.seconds)
+            yield frame
+        height = stored_size(self._video.info.width, self._video.info.height)[1]
+        yield from self._video.read(sorted(missing), max_height=height)
 
     def _read_all(self, times: Sequence[float], frames: dict[float, Frame]) -> dict[float, tuple[TextLine, ...]]:
         known = self._load()
         new = [t for t in times if t not in known]
         if new:
             reader = self._reader()
-            source = (frames[t] for t in new) if frames else self._video.read(new)
-            with ThreadPoolExecutor(_WORKERS) as pool:
-                for frame, lines in _read_ahead(source, pool, reader):
-                    known[frame.seconds] = lines
+            # who is in no hurry decodes once from front to back
+            size = len(new) if math.isinf(seconds_left()) else _AT_ONCE
+            order = scattered(new) if size < len(new) else new
+            with _reading_pool() as pool:
+                for start in range(0, len(new), size):
+                    some = sorted(order[start : start + size])
+                    source = (frames[t] for t in some) if frames else self._video.read(some)
+                    for seconds, lines in _in_time(source, pool, lambda frame: reader.read(frame.pixels)).items():
+                        known[seconds] = lines
+                    self._tell(0, 0, len(new), start + size)
+                    if is_time_up():
+                        break
             self._save()
         return {t: known[t] for t in times if t in known}
 
@@ -222,16 +408,20 @@ class ScreenText:
         if self._known is None:
             known = kept(self._path, _KEPT)
             if known is None or known["version"] != _version():
-                known = _Kept(version=_version(), frames=(), glances=(), refined=())
+                known = _Kept(version=_version(), frames=(), glances=(), strokes=(), prepared=False, refined=())
             self._known = dict(known["frames"])
             self._glances = dict(known["glances"])
+            self._strokes = dict(known["strokes"])
+            self._is_prepared = known["prepared"]
             self._refined = dict(known["refined"])
         return self._known
 
     def _save(self) -> None:
         rows = [[seconds, [asdict(line) for line in lines]] for seconds, lines in sorted(self._load().items())]
         glances, refined = sorted(self._glances.items()), list(self._refined.items())
-        keep(self._path, {"version": _version(), "frames": rows, "glances": glances, "refined": refined})
+        strokes_seen = sorted(self._strokes.items())
+        marks = {"glances": glances, "strokes": strokes_seen, "prepared": self._is_prepared, "refined": refined}
+        keep(self._path, {"version": _version(), "frames": rows, **marks})
 
     @property
     def _path(self) -> Path:
@@ -244,8 +434,9 @@ def _version() -> list[int | str]:
 
 
 def first_with(is_there: Callable[[float], bool], without: float, having: float) -> float:
-    """The first time in (without, having] at which something is there, by halving, to `_FINEST_SECONDS`."""
-    while having - without > _FINEST_SECONDS:
+    """The first time in (without, having] at which something is there, by halving, to `_FINEST_SECONDS` or until the
+    time is up."""
+    while having - without > _FINEST_SECONDS and not is_time_up():
         middle = (without + having) / 2
         if is_there(middle):
             having = middle
@@ -285,21 +476,29 @@ def spread(times: list[float], count: int) -> list[float]:
     return [times[round(i)] for i in np.linspace(0, len(times) - 1, count)]
 
 
-def read_parts(
-    times: Sequence[float], looked_at: Sequence[float], start_seconds: float, stop_seconds: float
-) -> tuple[tuple[float, float], ...] | None:
-    """What of a window was read; None if all of it was. A reading holds until the picture changes.
+def in_order_of_showing(ranked: Sequence[TextSpan]) -> list[TextSpan]:
+    """The spans in their order, but of those with the same text the earlier in the place of the better."""
+    showings: dict[str, list[TextSpan]] = {}
+    for span in sorted(ranked, key=lambda span: span.start_seconds, reverse=True):
+        showings.setdefault(span.text, []).append(span)
+    return [showings[span.text].pop() for span in ranked]
 
-    `times` are those at which it changes, `looked_at` those of them that were read; both ascending.
+
+def read_parts(
+    read: Sequence[tuple[float, float]], start_seconds: float, stop_seconds: float
+) -> tuple[tuple[float, float], ...] | None:
+    """What of a window was read; None if all of it was.
+
+    `read` are the pictures that were, (from when, until when it is known to have stayed) each, ascending.
     """
     parts: list[tuple[float, float]] = []
-    for at in looked_at:
-        until = next((t for t in times if t > at), stop_seconds)
+    for at, until in read:
         start, stop = max(at, start_seconds), min(until, stop_seconds)
         if parts and start - parts[-1][1] <= _NEAR_SECONDS:
             start = parts.pop()[0]
         parts += [(start, stop)] if start < stop else []
-    is_whole = len(parts) == 1 and parts[0][0] <= start_seconds + _NEAR_SECONDS and parts[0][1] >= stop_seconds
+    first, last = start_seconds + _NEAR_SECONDS, stop_seconds - _ROUNDING_SECONDS
+    is_whole = len(parts) == 1 and parts[0][0] <= first and parts[0][1] >= last
     return None if is_whole else tuple(parts)
 
 
@@ -309,15 +508,67 @@ def longest_skipped(times: Sequence[float], looked_at: Sequence[float]) -> float
     return max((after - before for before, after in between), default=0.0)
 
 
-def _read_ahead(
-    frames: Iterable[Frame], pool: ThreadPoolExecutor, reader: TextReader
-) -> Iterator[tuple[Frame, tuple[TextLine, ...]]]:
-    """Each frame with its lines; a few frames in flight, so that memory stays flat."""
-    waiting: deque[tuple[Frame, Future[tuple[TextLine, ...]]]] = deque()
-    for frame in frames:
-        waiting.append((frame, pool.submit(reader.read, frame.pixels)))
-        if len(waiting) > 2 * _WORKERS:
-            done, lines = waiting.popleft()
-            yield done, lines.result()
-    for done, lines in waiting:
-        yield done, lines.result()
+def strokes(pixels: NDArray[np.uint8]) -> int:
+    """How much of an RGB picture, in pixels, looks like rows of letters: near edges that join to something flat.
+
+    Far cheaper than a glance and far less certain (it misses faint letters, and takes fences for some), so it only says
+    where to glance first.
+    """
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    edges = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > _EDGE
+    joined = cv2.morphologyEx(edges.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((1, 9), np.uint8))
+    _, _, parts, _ = cv2.connectedComponentsWithStats(joined)
+    width, height, area = (parts[1:, column] for column in (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT, cv2.CC_STAT_AREA))
+    is_row = (width > 1.5 * height) & (width >= 12) & (height >= 5) & (height < 90) & (area > 0.5 * width * height)
+    return int(area[is_row].sum())
+
+
+def scattered(times: Sequence[float]) -> list[float]:
+    """The times in an order of which each beginning is spread over all of them: ends, middle, quarters, ..."""
+    ranks: list[int] = []
+    step = 1 << max(0, len(times) - 1).bit_length()
+    while step:
+        ranks += [rank for rank in range(0, len(times), step) if rank % (2 * step) or not ranks]
+        step //= 2
+    return [times[rank] for rank in ranks]
+
+
+def to_read(times: Sequence[float], glances: Mapping[float, bool], count: int) -> list[float]:
+    """Which frames are read: those with text, evenly; where these are few, also those beside them without a glance."""
+    hits = [t for t in times if glances.get(t)]
+    places = {t: place for place, t in enumerate(times)}
+    beside = [
+        times[place]
+        for t in hits
+        for place in (places[t] - 1, places[t] + 1)
+        if 0 <= place < len(times) and times[place] not in glances
+    ]
+    return sorted({*spread(hits, count), *spread(sorted(set(beside)), max(0, count - len(hits)))})
+
+
+@contextmanager
+def _reading_pool() -> Iterator[ThreadPoolExecutor]:
+    """Workers; those who are late are not waited for."""
+    pool = ThreadPoolExecutor(min(_WORKERS, thread_count()), thread_name_prefix=THREAD_NAME)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=not is_time_up(), cancel_futures=True)
+
+
+def _in_time(frames: Iterable[Frame], pool: ThreadPoolExecutor, look: Callable[[Frame], _Seen]) -> dict[float, _Seen]:
+    """What is seen in each frame until the time is up; a few frames in flight, so that memory stays flat."""
+    seen: dict[float, _Seen] = {}
+    waiting: deque[tuple[float, Future[_Seen]]] = deque()
+
+    def take(most: int) -> None:
+        while len(waiting) > most:
+            seconds, done = waiting.popleft()
+            seen[seconds] = done.result(wait_at_most())
+
+    with suppress(TimeoutError):
+        for frame in frames:
+            waiting.append((frame.seconds, pool.submit(look, frame)))
+            take(2 * _WORKERS)
+        take(0)
+    return seen

@@ -1,6 +1,7 @@
 """Shots: from cut to cut or fade to fade, each cut at the time of the first frame after it.
 
-Candidates come from the 1-fps thumbnails that the index has anyway; only the seconds in which one lies are decoded.
+Candidates come from the 1-fps thumbnails that the index has anyway; only the seconds in which one lies are decoded,
+and past the end of an unfinished index so many seconds more.
 A cut is a frame that differs from the one before far more than its neighbours do from theirs, so that fast motion,
 which is fast for longer than a frame, is none. On the clips this was tried on, PySceneDetect's adaptive detector found
 the same cuts but not one in the last frames, and its others took fades or motion for cuts.
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.changes import Change, find_changes
+from tools.deadline import is_time_up, until_time_is_up
 
 if TYPE_CHECKING:
     from tools.footage import Footage
@@ -28,6 +30,8 @@ _COARSE_CHANGE = 0.3
 """Share of the colours (histogram) or, in eighths of full scale, of the pixels that differ between two thumbnails."""
 _MAX_LOOKS = 120
 """Gaps between thumbnails that are decoded at most, the most different ones first: a second each."""
+_MAX_PIECES = 4
+"""Pieces that are decoded past the last thumbnail."""
 _CUT_CHANGE = 12.0
 _CUT_RATIO = 4.0
 _CUT_MARGIN = 4.0
@@ -57,6 +61,15 @@ class Shot:
 
 
 @dataclass(frozen=True)
+class ShotList:
+    """The shots of a window."""
+
+    shots: tuple[Shot, ...]
+    unseen_seconds: float = 0.0
+    """In how much of the window a cut may be that nobody looked for."""
+
+
+@dataclass(frozen=True)
 class Cut:
     """The first frame of a new shot, or the middle of a fade to it."""
 
@@ -79,38 +92,52 @@ def find_shots(
     thumbs: NDArray[np.uint8],
     start_seconds: float,
     stop_seconds: float,
-) -> tuple[Shot, ...]:
-    """The shots of a window. `seconds` (N,) and `thumbs` (N, h, w, 3) are the index's samples of the whole video."""
+) -> ShotList:
+    """The shots of a window, as far as the time allows.
+
+    `seconds` (N,) and `thumbs` (N, h, w, 3) are the samples of the whole video, as far as the index has come.
+    """
     found: list[Cut] = []
-    for gap in _gaps_to_look_into(seconds, thumbs, start_seconds, stop_seconds):
+    gaps = _gaps_to_look_into(seconds, thumbs, start_seconds, stop_seconds)
+    rest = _past_samples(seconds, start_seconds, stop_seconds, video.timestamps)
+    unseen = sum(end - begin for begin, end in gaps[_MAX_LOOKS:]) + sum(
+        end - begin for begin, end in rest[_MAX_PIECES:]
+    )
+    for gap in _joined([*gaps[:_MAX_LOOKS], *rest[:_MAX_PIECES]]):
         for begin, end in _pieces(*gap, video.timestamps):
             before = _CONTEXT_SECONDS if begin == gap[0] else _FADE_SECONDS
             after = _CONTEXT_SECONDS if end == gap[1] else _FADE_SECONDS
             frames = video.window(max(0.0, begin - before), end + after, max_height=72, max_fps=_MAX_FPS)
-            found += [cut for cut in cuts_in(frames) if begin < cut.seconds <= end]
+            found += [cut for cut in cuts_in(until_time_is_up(frames)) if begin < cut.seconds <= end]
+            if is_time_up():
+                unseen += end - begin
     cuts = sorted((cut for cut in found if start_seconds < cut.seconds < stop_seconds), key=lambda cut: cut.seconds)
     bounds = [start_seconds, *(cut.seconds for cut in cuts), stop_seconds]
     shots = [Shot(bounds[0], bounds[1], None, "window")]
     for cut, stop in zip(cuts, bounds[2:], strict=True):
         shots.append(Shot(cut.seconds, stop, cut.score, "fade" if cut.is_fade else "cut"))
-    return tuple(shots)
+    return ShotList(tuple(shots), unseen)
 
 
 def _gaps_to_look_into(
     seconds: NDArray[np.float64], thumbs: NDArray[np.uint8], start_seconds: float, stop_seconds: float
 ) -> list[tuple[float, float]]:
-    """Gaps between samples in the window that may hold a cut, and the one after the last sample, which nobody saw."""
+    """Gaps between samples in the window that may hold a cut, the likeliest first."""
     change = coarse_change(thumbs)
     ranked = [
         (float(change[i]), float(seconds[i]), float(seconds[i + 1]))
         for i in range(len(change))
         if seconds[i + 1] > start_seconds and seconds[i] < stop_seconds and change[i] > _COARSE_CHANGE
     ]
-    ranked = sorted(ranked, reverse=True)[:_MAX_LOOKS]
-    gaps = [(begin, end) for _, begin, end in ranked]
-    if len(seconds) and seconds[-1] < stop_seconds:
-        gaps.append((float(seconds[-1]), stop_seconds))
-    return _joined(gaps)
+    return [(begin, end) for _, begin, end in sorted(ranked, reverse=True)]
+
+
+def _past_samples(
+    seconds: NDArray[np.float64], start_seconds: float, stop_seconds: float, frame_seconds: NDArray[np.float64]
+) -> list[tuple[float, float]]:
+    """What of the window comes after the last sample, which nobody saw, in pieces."""
+    begin = max(start_seconds, float(seconds[-1])) if len(seconds) else start_seconds
+    return _pieces(begin, stop_seconds, frame_seconds) if begin < stop_seconds else []
 
 
 def _pieces(begin: float, end: float, frame_seconds: NDArray[np.float64]) -> list[tuple[float, float]]:

@@ -6,7 +6,8 @@ what a plain mean loses: sound in opposite phase, and a voice on one side or in 
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,8 +30,8 @@ _CUT_SECONDS = 20.0
 _CLOCK_SLACK_SECONDS = 0.1
 """Containers round their clocks; only a larger hole is silence that must be put back."""
 _LONGEST_FILL_SECONDS = 30.0
-_TOLD_DAMAGE_SECONDS = 0.5
-"""Less sound than this that does not decode holds no word."""
+_WARM_UP_SECONDS = 0.5
+"""Of sound that is decoded before a span: a decoder's first frames after a jump are wrong."""
 
 
 @dataclass(frozen=True)
@@ -106,13 +107,6 @@ class Sound:
         self.damaged_seconds = 0.0
         """How much of what was read so far did not decode."""
 
-    @property
-    def gaps(self) -> tuple[str, ...]:
-        """What of the sound read so far could not be heard, a sentence each."""
-        if self.damaged_seconds < _TOLD_DAMAGE_SECONDS:
-            return ()
-        return (f"{self.damaged_seconds:.1f} s of the sound are damaged or encrypted and could not be heard",)
-
     def blocks(self, block_seconds: float = BLOCK_SECONDS) -> Iterator[tuple[float, NDArray[np.float32]]]:
         """(seconds of the first sample, (S,) mono sound at 16 kHz in -1..1) in time order; nothing without sound."""
         pieces: list[NDArray[np.float32]] = []
@@ -136,8 +130,34 @@ class Sound:
         if length:
             yield start_seconds, np.concatenate(pieces)
 
-    def _pieces(self) -> Iterator[tuple[float, NDArray[np.float32]]]:
-        """(seconds, mono sound at 16 kHz) for each audio frame that decodes, up to where the video was made to end."""
+    def between(self, spans: Sequence[tuple[float, float]]) -> Iterator[tuple[float, NDArray[np.float32]]]:
+        """For each span (start, stop), ascending in both: (seconds of its first sample, mono sound), maybe none.
+
+        Spans may overlap. What lies between them is read over and not decoded.
+        """
+        waiting = deque(spans)
+        held: list[tuple[float, NDArray[np.float32]]] = []
+
+        def is_wanted(seconds: float) -> bool:
+            return bool(waiting) and seconds >= waiting[0][0] - _WARM_UP_SECONDS
+
+        for seconds, piece in self._pieces(is_wanted):
+            while waiting and seconds >= waiting[0][1]:
+                yield _cut_out(held, *waiting.popleft())
+                held = [one for one in held if waiting and one[0] + len(one[1]) / SAMPLE_RATE > waiting[0][0]]
+            if not waiting:
+                return
+            held.append((seconds, piece))
+        while waiting:
+            yield _cut_out(held, *waiting.popleft())
+
+    def _pieces(
+        self, is_wanted: Callable[[float], bool] = lambda _: True
+    ) -> Iterator[tuple[float, NDArray[np.float32]]]:
+        """(seconds, mono sound at 16 kHz) for each audio frame that decodes, up to where the video was made to end.
+
+        Packets of a time that is not wanted are left out.
+        """
         video = self._video
         until = math.inf if video.until_seconds is None else video.until_seconds
         track = self._track or next(iter(sound_tracks(video.path)), None)
@@ -146,7 +166,8 @@ class Sound:
         with open_container(video.path) as container:
             stream: Any = container.streams[track.index]
             resampler, kind, seconds = None, None, 0.0
-            for frame in self._frames(video.clock.packets(container, stream)):
+            packets = (p for p in video.clock.packets(container, stream) if _is_due(p, is_wanted))
+            for frame in self._frames(packets):
                 if resampler is None or kind != _kind(frame):
                     kind = _kind(frame)
                     resampler = _Resampler(frame)
@@ -172,6 +193,35 @@ class Sound:
                 self.damaged_seconds += float((packet.duration or 0) * (packet.time_base or 0))
                 continue
             yield from (frame for frame in frames if frame.samples and frame.sample_rate)
+
+
+def _cut_out(
+    held: Sequence[tuple[float, NDArray[np.float32]]], start: float, stop: float
+) -> tuple[float, NDArray[np.float32]]:
+    """The pieces within a span as one, holes filled with silence; its start if there is none."""
+    inside = [
+        (seconds, piece) for seconds, piece in held if start < seconds + len(piece) / SAMPLE_RATE and seconds < stop
+    ]
+    if not inside:
+        return start, np.zeros(0, np.float32)
+    begin = inside[0][0]
+    whole: list[NDArray[np.float32]] = []
+    length = 0
+    for seconds, piece in inside:
+        hole = seconds - (begin + length / SAMPLE_RATE)
+        if hole > _CLOCK_SLACK_SECONDS:
+            whole.append(np.zeros(round(hole * SAMPLE_RATE), np.float32))
+            length += len(whole[-1])
+        whole.append(piece)
+        length += len(piece)
+    first = max(0, round((start - begin) * SAMPLE_RATE))
+    last = length if math.isinf(stop) else round((stop - begin) * SAMPLE_RATE)
+    return begin + first / SAMPLE_RATE, np.concatenate(whole)[first:last]
+
+
+def _is_due(packet: "Packet[Any]", is_wanted: Callable[[float], bool]) -> bool:
+    """Whether its time is wanted, or not known."""
+    return packet.pts is None or packet.time_base is None or is_wanted(float(packet.pts * packet.time_base))
 
 
 def _kind(frame: Any) -> tuple[Any, ...]:

@@ -5,21 +5,22 @@ there is, but they carry their doubts in words, and `is_doubtful` lines must not
 """
 
 import itertools
+import math
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
-from typing_extensions import TypedDict
 
 from tools import packaged
-from tools.cache import keep, kept, video_folder
+from tools.cache import video_folder
+from tools.hearing import Hearing
 from tools.observation import MissingPartError
-from tools.sound import SAMPLE_RATE, Sound, SoundTrack
+from tools.sound import SoundTrack
 from tools.speech_search import search_lines
 from tools.spoken_language import Heard, LanguageListener
 from tools.subtitles import SpeechLine, Word, embedded_subtitles, read_subtitles
@@ -62,6 +63,8 @@ class Transcript:
 
     lines: tuple[SpeechLine, ...] = ()
     gaps: tuple[str, ...] = ()
+    unheard: tuple[tuple[float, float], ...] = ()
+    """Of the window, what was not heard: (start, stop) in seconds, in order."""
 
 
 class Recogniser:
@@ -78,6 +81,7 @@ class Recogniser:
             raise ValueError(f"{folder} is no complete faster-whisper model: it needs model.bin and tokenizer.json")
         files = None if folder is not None else _packaged_files()
         self.name = folder.name if folder is not None else "whisper-base"
+        self._one_at_a_time = threading.Lock()
         self._listener = LanguageListener(
             str(folder) if folder is not None else "packaged",
             device="cpu",
@@ -87,11 +91,9 @@ class Recogniser:
             files=files,
         )
 
-    def transcribe(
-        self, video: "Footage", on_progress: Callable[[float, float], None] | None = None, cache: Path | None = None
-    ) -> tuple[SpeechLine, ...]:
+    def transcribe(self, video: "Footage", cache: Path | None = None) -> tuple[SpeechLine, ...]:
         """Every line said on the video's usual sound track, as `hear` has it."""
-        return self.hear(video, None, on_progress, cache).lines
+        return self.hear(video, cache=cache).lines
 
     def hear(
         self,
@@ -99,37 +101,40 @@ class Recogniser:
         track: SoundTrack | None = None,
         on_progress: Callable[[float, float], None] | None = None,
         cache: Path | None = None,
+        window: tuple[float, float] = (0.0, math.inf),
     ) -> Transcript:
-        """Every line said on a sound track, none without sound; kept in the video's cache folder.
+        """Every line said in a window of a sound track, none without sound; kept in the video's cache folder.
+
+        Where the time is up before, it is what was heard until then, and a gap says what is missing.
 
         Args:
             video: what has the sound.
             track: one of its `sound_tracks`; the one that a player would play if None.
-            on_progress: gets (seconds done, seconds in all) after each block of sound.
+            on_progress: gets (seconds heard, seconds to hear) after each part of the sound.
             cache: root of the cache, the user's own if None.
+            window: seconds; more is heard around it.
         """
         stream = "" if track is None else f"-stream{track.index}"
         path = video_folder(video.content_hash, cache) / f"speech-{self.name}{stream}.json"
-        known = kept(path, _KEPT)
-        if known is not None:
-            return Transcript(known["lines"], known["gaps"])
-        lines: list[SpeechLine] = []
-        sound = Sound(video, track)
-        for start_seconds, block in sound.blocks():
-            lines += self.listen(block, start_seconds)
-            if on_progress:
-                on_progress(start_seconds + len(block) / SAMPLE_RATE, video.info.duration_seconds)
+        start, stop = window[0], min(window[1], video.info.duration_seconds)
+        hearing = Hearing(video, track, path, self._one_at_a_time)
+        hearing.hear(self._lines, start, stop, on_progress)
+        lines = [line for span in hearing.spans for line in span.lines]
         lines = mark_repeats(lines if video.until_seconds is None else ended_at(lines, video.until_seconds))
-        heard = Transcript(tuple(lines), sound.gaps)
-        keep(path, {"version": _VERSION, "lines": [asdict(line) for line in lines], "gaps": heard.gaps})
-        return heard
+        inside = (line for line in lines if line.start_seconds < stop and line.stop_seconds > start)
+        return Transcript(tuple(inside), hearing.gaps(start, stop), hearing.unheard(start, stop))
 
     def listen(self, sound: NDArray[np.float32], start_seconds: float = 0.0) -> list[SpeechLine]:
         """The lines said in mono sound at 16 kHz (S,), -1..1, whose first sample is at `start_seconds`."""
+        return list(self._lines(sound, start_seconds))
+
+    def _lines(self, sound: NDArray[np.float32], start_seconds: float) -> Iterator[SpeechLine]:
         if not np.any(np.abs(sound) > 1e-4):  # a silent track: below one step of 14 bits
-            return []
-        heard = [_line(found, start_seconds) for found in self._listener.listen(sound)]
-        return [line for line in heard if line.text and line.stop_seconds > 0.0]
+            return
+        for found in self._listener.listen(sound):
+            line = _line(found, start_seconds)
+            if line.text and line.stop_seconds > 0.0:
+                yield line
 
 
 def ended_at(lines: Sequence[SpeechLine], seconds: float) -> list[SpeechLine]:
@@ -231,17 +236,3 @@ def mark_repeats(lines: Sequence[SpeechLine]) -> list[SpeechLine]:
 
 def _words_of(line: SpeechLine) -> list[str]:
     return re.findall(r"\w+", line.text.lower())
-
-
-_VERSION: Literal[2] = 2
-
-
-class _Kept(TypedDict):
-    """A transcript on disk."""
-
-    version: Literal[2]
-    lines: tuple[SpeechLine, ...]
-    gaps: tuple[str, ...]
-
-
-_KEPT = TypeAdapter(_Kept)

@@ -19,15 +19,18 @@ from pydantic import Field
 
 from tools import wording
 from tools.captioner import Captioner
-from tools.changes import find_changes
+from tools.changes import SHORT_SECONDS, find_changes
+from tools.deadline import wait_at_most
 from tools.encoders import Encoder, open_encoder
 from tools.footage import Footage
 from tools.indexing import Progress, VideoIndex, open_index
 from tools.observation import FULL_FRAME, UNREADABLE_LETTERS, Box, Finding, FrameRef, Observation, ToolError
 from tools.other_footage import open_footage
 from tools.parts import Parts
+from tools.samples import Samples
 from tools.sampling import box_inside, crop, fit_within, pick_apart, pixel_box, spread_times, stamp
 from tools.schema import ToolSpec, describe, validate
+from tools.screen_reading import in_order_of_showing
 from tools.shots import find_shots
 from tools.speech import search_lines
 from tools.video import SAME_MOMENT_SECONDS, Frame
@@ -59,11 +62,11 @@ _MAX_TEXT_FRAMES = 48
 """Frames that one `search_text` reads; at a second or less each on one core."""
 _MOST_SKIPPED_SECONDS = 2.0
 """Text that is on screen for a shorter time is hardly meant to be read."""
+_TOLD_SECONDS = 1.0
+"""Less that was not looked at is not told."""
 _MAX_LINES = 40
 _SERVED = 256
 """Pictures whose JPEGs are kept for the next turn, which shows them again: of 640x360, about 10 MB."""
-_INDEX_PATIENCE_SECONDS = 15.0
-"""How long a search waits for the whole index; then it searches what is there, and says how much that is."""
 
 Count = Annotated[int, Field(ge=1, le=32)]
 Lines = Annotated[int, Field(ge=1, le=1000)]
@@ -80,6 +83,9 @@ class Toolbox:
         self.index = index
         self._encoder = encoder
         self._parts = parts
+        self._samples = Samples(index, video.info.duration_seconds)
+        self._pointed_at: tuple[float, float] | None = None
+        """The part of the video that was asked for last."""
         names = TOOL_NAMES if video.info.has_pictures else SPEECH_TOOLS
         self._specs = {name: describe(getattr(self, name)) for name in names}
         self._served = lru_cache(_SERVED)(self._jpeg)
@@ -163,8 +169,9 @@ class Toolbox:
         if not query.strip():
             raise ToolError("search_frames: the query is empty; describe what should be seen")
         begin, end = self._window(start, stop)
-        self.index.wait(_INDEX_PATIENCE_SECONDS)
-        self.index.wait_searchable()
+        self._samples.wait()
+        if not self.index.wait_searchable(wait_at_most()):
+            raise ToolError("search_frames: nothing was indexed in the time that was left")
         vector = self._encoder.encode_texts([query])[0]
         moments = self.index.search(vector, count, begin, end)
         if not moments:
@@ -245,7 +252,8 @@ class Toolbox:
         reading = screen.in_window(begin, end, _MAX_TEXT_FRAMES)
         spans = reading.spans
         if query.strip() and (legible := [span for span in spans if not span.doubt]):
-            first, *others = (found.line for found in search_lines(legible, query, self._parts.encode_texts))
+            ranked = [found.line for found in search_lines(legible, query, self._parts.encode_texts)]
+            first, *others = in_order_of_showing(ranked)
             spans = (screen.refined(first, reading.looked_at), *others, *(span for span in spans if span.doubt))
         found = tuple(
             Finding("text", s.start_seconds, s.stop_seconds, s.text, round(s.score, 3), s.box, doubt=s.doubt)
@@ -253,6 +261,9 @@ class Toolbox:
         )
         unknown = screen.unknown_letters(query)
         gaps = (*wording.unreadable(found), *wording.unknown_letters(unknown))
+        if reading.covered is not None:
+            share = sum(stop - start for start, stop in reading.covered) / (end - begin)
+            gaps = (*gaps, f"Text was looked for in {wording.percent(share)} of this window only.")
         if reading.skipped_seconds > _MOST_SKIPPED_SECONDS:
             skipped = f"Up to {reading.skipped_seconds:.1f} s lie between two pictures that were read"
             gaps = (*gaps, f"{skipped}: text that was shown for less may be missed.")
@@ -271,9 +282,12 @@ class Toolbox:
             count: how many lines at most, 1 to 1000.
         """
         begin, end = self._window(start, stop)
-        speech = self._parts.speech()
-        lines = [x for x in speech.lines if x.start_seconds < end and x.stop_seconds > begin]
-        return wording.speech(lines[:count], f"Nothing is said in [{begin:g}, {end:g}).", len(lines), speech.gaps)
+        speech = self._parts.speech(begin, end)
+        nothing = (
+            f"Nothing is said in [{begin:g}, {end:g})." if not speech.gaps else "No speech was found in what was heard."
+        )
+        told = wording.speech(speech.lines[:count], nothing, len(speech.lines), speech.gaps)
+        return replace(told, covered=all_but(begin, end, speech.unheard))
 
     def search_speech(self, query: str, count: Count = 8) -> Observation:
         """Find the lines of speech nearest to a query, by words and by meaning.
@@ -282,10 +296,14 @@ class Toolbox:
             query: what should be said, in a few words.
             count: how many lines, 1 to 32.
         """
+        if self._pointed_at is not None and wait_at_most() is not None:  # it may be too short to hear all
+            self._parts.speech(*self._pointed_at)
         speech = self._parts.speech()
         scored = search_lines(speech.lines, query, self._parts.encode_texts)
         chosen = sorted((item.line for item in scored[:count]), key=lambda x: x.start_seconds)
-        return wording.speech(chosen, "Nothing is said.", len(chosen), speech.gaps)
+        nothing = "No speech was found in what was heard." if speech.gaps else "Nothing is said."
+        told = wording.speech(chosen, nothing, len(chosen), speech.gaps)
+        return replace(told, covered=all_but(0.0, self.video.info.duration_seconds, speech.unheard))
 
     def list_shots(self, start: Seconds = 0.0, stop: Seconds | None = None) -> Observation:
         """List the shots of a window: from cut to cut, in seconds.
@@ -295,12 +313,14 @@ class Toolbox:
             stop: end of the window in seconds, not included; the end of the video if left out.
         """
         begin, end = self._window(start, stop)
-        self.index.wait()
-        shots = find_shots(self.video, self.index.seconds, self.index.thumbs, begin, end)
+        samples = self._samples.within(0.0, self.video.info.duration_seconds)
+        listed = find_shots(self.video, samples.seconds, samples.thumbs, begin, end)
+        shots = listed.shots
         findings = tuple(Finding("shot", s.start_seconds, s.stop_seconds, "", s.score) for s in shots[:_MAX_LINES])
         text = "\n".join(f"{f.start_seconds:.2f}-{f.stop_seconds:.2f} s" for f in findings)
         more = f"\n({len(shots) - _MAX_LINES} more)" if len(shots) > _MAX_LINES else ""
-        return Observation(f"{len(shots)} shots:\n{text}{more}", (), findings)
+        gaps = () if listed.unseen_seconds < _TOLD_SECONDS else (wording.unseen("cuts", listed.unseen_seconds),)
+        return Observation("\n".join((f"{len(shots)} shots:", text + more, *gaps)), (), findings, gaps=gaps)
 
     def find_changes(self, start: Seconds = 0.0, stop: Seconds | None = None, count: Count = 5) -> Observation:
         """Find when and where the picture changes most without a cut: something enters, leaves, starts or moves.
@@ -311,13 +331,21 @@ class Toolbox:
             count: how many moments, 1 to 32.
         """
         begin, end = self._window(start, stop)
-        changes = find_changes(self.video, begin, end, count)
+        if end - begin <= SHORT_SECONDS:
+            seen = find_changes(self.video, begin, end, count)
+        else:
+            samples = self._samples.within(begin, end)
+            seen = find_changes(self.video, begin, end, count, samples.seconds, samples.thumbs)
+        changes = seen.changes
         findings = tuple(
             Finding("change", c.start_seconds, c.stop_seconds, c.place, round(c.strength, 5), c.box) for c in changes
         )
         lines = [f"{f.start_seconds:.2f}-{f.stop_seconds:.2f} s: {f.text}, strength {f.score:.4f}" for f in findings]
         frames = self._refs([f.start_seconds for f in findings], "small")
-        return Observation("\n".join(lines) or "The picture hardly changes here.", frames, findings)
+        unseen = end - begin - seen.seen_seconds
+        gaps = () if unseen < _TOLD_SECONDS else (wording.unseen("changes", unseen),)
+        told = lines or ["The picture hardly changes where it was looked at."]
+        return Observation("\n".join((*told, *gaps)), frames, findings, gaps=gaps)
 
     def picture(self, ref: FrameRef) -> bytes | None:
         """The JPEG behind a reference, always the same bytes for the same one; None where the frame is damaged."""
@@ -331,6 +359,24 @@ class Toolbox:
                 return _resized_jpeg(store.frame(stored), ref, store.jpeg(stored))
         frame = next(self.video.read([ref.seconds]), None)
         return None if frame is None else _resized_jpeg(frame, ref, None)
+
+    def prepare(self, *, text: bool, speech: bool) -> None:
+        """Waits for the whole index; then reads all text on screen and hears all speech, as asked, for later calls."""
+        self.index.wait_tiled()
+        if speech:
+            self._parts.speech()
+        if text:
+            self._parts.screen_text.prepare()
+
+    @property
+    def is_text_prepared(self) -> bool:
+        """Whether all text on screen has been read."""
+        return self._parts.screen_text.is_prepared
+
+    @property
+    def needs_recognition(self) -> bool:
+        """Whether speech has to be recognised: there is sound, and nobody wrote down what is said."""
+        return self.video.info.has_audio and not self.has_subtitles
 
     def close(self) -> None:
         """Stops indexing, leaving a usable cache, and closes the video."""
@@ -351,6 +397,8 @@ class Toolbox:
         if not start < end:
             asked = f"[{start:g}, {duration if stop is None else stop:g})"
             raise ToolError(f"need 0 <= start < stop and start < {duration:.2f} (the duration), got {asked}")
+        if (start, end) != (0.0, duration):
+            self._pointed_at = (start, end)
         return start, end
 
     def _frame_at(self, seconds: float) -> Frame:
@@ -446,11 +494,31 @@ def toolbox_over(
     try:
         parts_encoder = open_encoder(encoder or "auto")
         index = open_index(video, parts_encoder, cache, on_progress)
-        parts = Parts(video, index, parts_encoder, subtitles, cache, captioner, audio)
+        parts = Parts(
+            video,
+            index,
+            parts_encoder,
+            subtitles,
+            cache,
+            captioner,
+            audio,
+            on_progress=on_progress or (lambda _: None),
+        )
     except BaseException:
         video.close()
         raise
     return Toolbox(video, index, parts_encoder, parts)
+
+
+def all_but(
+    start_seconds: float, stop_seconds: float, left_out: Sequence[tuple[float, float]]
+) -> tuple[tuple[float, float], ...] | None:
+    """What is left of a window without some parts, in order; None if all of it is."""
+    parts, at = [], start_seconds
+    for start, stop in left_out:
+        parts += [(at, start)] if start > at else []
+        at = max(at, stop)
+    return (*parts, *([(at, stop_seconds)] if at < stop_seconds else [])) if left_out else None
 
 
 def pick_first(times: Sequence[float], count: int) -> list[float]:

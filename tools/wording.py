@@ -113,6 +113,16 @@ _MOST_SPOKEN_CHARACTERS = 100_000
 """Of all lines of one reading; a thousand of the longest that subtitles have."""
 
 
+def percent(share: float) -> str:
+    """A share that is not the whole, in whole percents."""
+    return "under 1 %" if share < 0.005 else f"{round(100 * min(share, 0.99))} %"
+
+
+def unseen(what: str, seconds: float) -> str:
+    """In how much of a window nobody looked for something."""
+    return f"{seconds:.0f} s of this window were not looked at closely: {what} there are not known."
+
+
 def speech(lines: Sequence[SpeechLine], nothing: str, total: int, gaps: Sequence[str] = ()) -> Observation:
     """Speech, a line each, doubts said; or `nothing`. `total` is how many lines there are in all."""
     unheard = [f"(Not known: {gap}.)" for gap in gaps]

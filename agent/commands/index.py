@@ -21,6 +21,8 @@ def add(commands: "Commands") -> None:
     index.add_argument(
         "--audio", type=int, default=None, metavar="N", help="recognise the speech of sound track N too, from 1"
     )
+    index.add_argument("--speech", action="store_true", help="recognise what is said, too")
+    index.add_argument("--text", action="store_true", help="read the text on screen, too")
     index.add_argument("--prune", action="store_true", help="remove what was least recently used, past the size limit")
     index.add_argument("--max-gigabytes", type=float, default=None, metavar="N", help="size limit of the cache")
     index.set_defaults(run=_run)
@@ -35,7 +37,13 @@ def _run(options: argparse.Namespace) -> int:
         raise ValueError("--max-gigabytes is for --prune, which removes what is past it")
     progress = Screen(stderr=True)
     failed = index_all(
-        [Path(path) for path in options.paths], options.encoder, progress, options.picture_stream, options.audio
+        [Path(path) for path in options.paths],
+        options.encoder,
+        progress,
+        options.picture_stream,
+        options.audio,
+        options.speech,
+        options.text,
     )
     if options.prune:
         prune_cache(options.max_gigabytes, progress)

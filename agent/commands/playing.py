@@ -1,8 +1,11 @@
 """What the commands that play a question share: their options, and the run from opened video to exit status."""
 
 import argparse
+import math
 import shlex
+import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +16,18 @@ from agent.commands.seconds import read_seconds
 from agent.outputs import check_writable
 from agent.policy import PolicyOptions
 from agent.terminal import Screen
-from agent.trajectory import Limits, Question, Trajectory
+from agent.trajectory import Limits, Question, Stop, Trajectory, VideoFacts
+from tools.deadline import deadline, run_in_time
 
 if TYPE_CHECKING:
     from agent.graph import OnEvent
     from agent.policy import Policy
+    from agent.trajectory import Turn
+    from tools.indexing import Progress
     from tools.toolbox import Toolbox
 
+PROVISIONAL_SECONDS = 15.0
+"""After which a person is told what is known so far."""
 SAMPLES_TEMPERATURE = 0.7
 """With --samples and no temperature given; the usual value for self-consistency (Wang et al. 2022, section 3.1)."""
 
@@ -93,11 +101,11 @@ def play(options: argparse.Namespace, question: Question, as_json: Callable[[Tra
         question: what is asked; its `until_seconds` is where the video ends for every tool.
         as_json: what `--json` prints.
     """
+    begun = time.monotonic()
     from agent.asking import mode_of
     from agent.backends.lite import ABOUT
-    from agent.console import Narrator, index_progress, print_answer
+    from agent.console import Narrator, print_answer, working
     from agent.policy import open_policy
-    from tools.toolbox import open_toolbox
 
     progress, complaints = Screen(stderr=True, quiet=options.quiet), Screen(stderr=True)
     question = replace(question, audio_track=options.audio, picture_stream=options.picture_stream)
@@ -122,9 +130,52 @@ def play(options: argparse.Namespace, question: Question, as_json: Callable[[Tra
         )
     check_writable((options.report, options.save), (options.video, options.subtitles))
     _tell_of_subtitles(options, progress)
-    with (
-        index_progress(progress) as on_progress,
-        open_toolbox(
+    with ExitStack() as stack:
+        with working(progress) as shown:
+            shown.at_work("opening the video")
+            toolbox = _opened(options, question, limits, begun, shown.on_progress)
+            if toolbox is None:
+                trajectory = _not_opened(question, policy, limits, time.monotonic() - begun)
+            else:
+                stack.callback(_closed_in_time, toolbox, limits, begun)
+                _check_end(question, toolbox.video.info.duration_seconds)
+                if policy.spec == "lite":
+                    progress.print(ABOUT, style="dim", highlight=False, soft_wrap=True)
+                if progress.is_terminal and policy.spec == "lite" and _takes_long(toolbox):
+                    shown.at_work("a first look")
+                    shown.so_far(_provisional(question, toolbox, policy, limits, begun))
+                on_event = _all_told(Narrator(progress), shown.on_event)
+                trajectory = _played(options, question, toolbox, policy, limits, begun, on_event)
+        unwritten: OSError | None = None
+        try:
+            write_files(options, trajectory, toolbox.picture if toolbox is not None else lambda _: None, progress)
+        except OSError as error:  # a disk that is full by now must not cost the answer
+            unwritten = error
+        if options.json:
+            print(as_json(trajectory), flush=True)
+        else:
+            print_answer(trajectory, Screen())
+    if unwritten is not None:
+        raise unwritten
+    return exit_status(trajectory, complaints)
+
+
+def _left(limits: Limits, begun: float) -> float:
+    return math.inf if limits.max_seconds is None else limits.max_seconds - (time.monotonic() - begun)
+
+
+def _opened(
+    options: argparse.Namespace,
+    question: Question,
+    limits: Limits,
+    begun: float,
+    on_progress: "Callable[[Progress], None]",
+) -> "Toolbox | None":
+    """The tools of the video; None where it took longer to open it than the question may take."""
+    from tools.toolbox import Toolbox, open_toolbox
+
+    def work() -> Toolbox:
+        return open_toolbox(
             options.video,
             encoder=options.encoder,
             subtitles=options.subtitles,
@@ -132,24 +183,50 @@ def play(options: argparse.Namespace, question: Question, as_json: Callable[[Tra
             picture_stream=question.picture_stream,
             audio=question.audio_track,
             on_progress=on_progress,
-        ) as toolbox,
-    ):
-        _check_end(question, toolbox.video.info.duration_seconds)
-        if policy.spec == "lite":
-            progress.print(ABOUT, style="dim", highlight=False, soft_wrap=True)
-        trajectory = _played(options, question, toolbox, policy, limits, Narrator(progress))
-        unwritten: OSError | None = None
-        try:
-            write_files(options, trajectory, toolbox.picture, progress)
-        except OSError as error:  # a disk that is full by now must not cost the answer
-            unwritten = error
-    if options.json:
-        print(as_json(trajectory))
-    else:
-        print_answer(trajectory, Screen())
-    if unwritten is not None:
-        raise unwritten
-    return exit_status(trajectory, complaints)
+        )
+
+    with deadline(_left(limits, begun)):
+        (toolbox,) = run_in_time([work])
+    return toolbox if isinstance(toolbox, Toolbox) else None
+
+
+def _not_opened(question: Question, policy: "Policy", limits: Limits, seconds: float) -> Trajectory:
+    nothing_known = VideoFacts("", 0.0, 0, 0)
+    start = Trajectory(question, nothing_known, policy.spec, limits, setup=policy.setup, opening_seconds=seconds)
+    return start.ended(Stop.TIME_LIMIT, "the video was not open yet when the time was over")
+
+
+def _closed_in_time(toolbox: "Toolbox", limits: Limits, begun: float) -> None:
+    """What is indexed is kept, if that doesn't take too long."""
+    with deadline(_left(limits, begun)):
+        run_in_time([toolbox.close])
+
+
+def _takes_long(toolbox: "Toolbox") -> bool:
+    return toolbox.needs_recognition or not toolbox.index.wait(0.0)
+
+
+def _provisional(question: Question, toolbox: "Toolbox", policy: "Policy", limits: Limits, begun: float) -> str:
+    """What can be said soon; what was looked at for it is not looked at again."""
+    from agent.asking import ask
+    from agent.console import headline
+
+    seconds = min(PROVISIONAL_SECONDS, _left(limits, begun) / 3)
+    early = ask(question, toolbox, policy, replace(limits, max_seconds=seconds), verify=False)
+    if early.stop is Stop.INTERRUPTED:
+        raise KeyboardInterrupt
+    if early.answer is None:
+        return ""
+    confidence = "" if early.confidence is None else f" ({early.confidence:.2f})"
+    return f"So far: {headline(early.answer)}{confidence}"
+
+
+def _all_told(*listeners: "OnEvent") -> "OnEvent":
+    def tell(event: "Turn | Trajectory") -> None:
+        for listener in listeners:
+            listener(event)
+
+    return tell
 
 
 def check_inputs(video: str, subtitles: str | None) -> None:
@@ -198,11 +275,14 @@ def _played(
     toolbox: "Toolbox",
     policy: "Policy",
     limits: Limits,
+    begun: float,
     on_event: "OnEvent",
 ) -> Trajectory:
     from agent.asking import ask
     from agent.consensus import agreed
     from tools.cache import cache_root
+
+    opening_seconds = time.monotonic() - begun
 
     def once(sample: int, density: int, left: Limits) -> Trajectory:
         return ask(
@@ -214,6 +294,7 @@ def _played(
             mode=options.mode,
             density=density,
             sample=sample,
+            opening_seconds=0.0 if sample else opening_seconds,
             keep=cache_root() / "runs.sqlite",
             resume=options.resume,
             on_event=on_event,

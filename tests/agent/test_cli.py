@@ -5,14 +5,17 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import av
 import pytest
 
 from agent.cli import main
+from agent.terminal import Screen
 from agent.trajectory import Answer, Calls, Question, Step, ToolCall, Trajectory, Turn, VideoFacts, load, to_json
 from tests.drawn import SUBTITLES, write_drawn
 from tools.cache import cached_videos
@@ -247,3 +250,67 @@ def test_ctrl_c_leaves_a_saved_trajectory_and_a_usable_cache(folder: Path, tmp_p
     assert resumed.answer is not None
     assert resumed.answer.text == "done"
     assert resumed.steps[0] == kept.steps[0]
+
+
+def test_a_video_that_takes_longer_to_open_than_the_question_may_is_left(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = threading.Event()
+
+    def slow(*_: object, **__: object) -> None:
+        gate.wait(20)
+
+    monkeypatch.setattr("tools.toolbox.open_toolbox", slow)
+    begun = time.monotonic()
+    assert main(["ask", str(folder / "clip.mp4"), "q?", "--max-seconds", "0.5", "--policy", "lite", "--json"]) == 1
+    assert time.monotonic() - begun < 15.0  # imports as well, on a busy machine
+    gate.set()
+    out, err = capsys.readouterr()
+    assert json.loads(out)["stop"] == "time limit"
+    assert "the video was not open yet when the time was over" in err
+
+
+def test_a_tool_that_hangs_keeps_neither_the_answer_nor_the_process(folder: Path, tmp_path: Path) -> None:
+    hanging = (
+        "import sys, time\n"
+        "import tools.toolbox\n"
+        "from agent import cli\n"
+        "class Hanging(tools.toolbox.Toolbox):\n"
+        "    def call(self, name, arguments):\n"
+        "        time.sleep(90)\n"
+        "tools.toolbox.Toolbox = Hanging\n"
+        "cli.entry()\n"
+    )
+    policy = script(tmp_path, Turn("", Calls((ToolCall("t1c1", "overview", {}),))), Turn("", Answer("done")))
+    command = [sys.executable, "-c", hanging, "ask", str(folder / "clip.mp4"), "q?", "--policy", policy, *FAST]
+    environment = os.environ | {"VIDEOSLEUTH_CACHE": str(tmp_path / "cache")}
+    done = subprocess.run(
+        [*command, "--max-seconds", "15", "--json"],
+        capture_output=True,
+        text=True,
+        timeout=80,
+        env=environment,
+        check=False,
+    )
+    summary = json.loads(done.stdout)
+    assert (summary["answer"], summary["stop"], done.returncode) == ("done", "time limit", 0)
+    assert summary["usage"]["seconds"] < 16.0
+    assert summary["gaps"] == ["overview was not done when the time for it was over."]
+
+
+def test_on_a_terminal_the_answer_so_far_is_shown_and_the_last_one_takes_its_place(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("VIDEOSLEUTH_CACHE", str(tmp_path / "cold"))
+    asked = ["ask", str(folder / "clip.mp4"), "How many bags were left, as he says?", *FAST]
+    asked += ["--subtitles", str(folder / "said.srt"), "--policy", "lite"]
+    monkeypatch.setattr("agent.commands.playing.Screen", partial(Screen, force_terminal=True, width=100))
+    monkeypatch.setattr("agent.commands.playing._takes_long", lambda _: True)
+    assert main(asked) == 0
+    out, err = capsys.readouterr()
+    assert "So far: Two (" in err
+    assert "Two" in out
+    assert "So far" not in out
+    monkeypatch.setattr("agent.commands.playing.Screen", Screen)
+    assert main(asked) == 0
+    assert "So far" not in "".join(capsys.readouterr())

@@ -16,9 +16,11 @@ class Player:
         self.cost_usd = cost_usd
         self.stop = stop
         self.asked: list[tuple[int, int, float | None]] = []
+        self.left_seconds: list[float | None] = []
 
     def __call__(self, sample: int, density: int, limits: Limits) -> Trajectory:
         self.asked.append((sample, density, limits.max_cost_usd))
+        self.left_seconds.append(limits.max_seconds)
         said = self.answers[sample]
         step = Step(Turn("", Answer(said or "", confidence=0.9), Usage(1.0, 100, 10, self.cost_usd)))
         steps = (step,) if said is not None else ()
@@ -85,3 +87,12 @@ def test_a_run_that_is_broken_off_ends_it_all() -> None:
 def test_one_sample_is_no_consensus() -> None:
     with pytest.raises(ValueError, match="at least 2"):
         agreed(Player("a"), 1, Limits())
+
+
+def test_the_time_limit_holds_for_all_runs_together() -> None:
+    player = Player("red", "blue", "blue", "red")
+    run = agreed(player, 2, Limits(max_seconds=2.5))
+    # each run takes a second, and the first round does not agree
+    assert len(player.asked) == 3
+    assert player.left_seconds == [2.5, 1.5, 0.5]
+    assert run.limits.max_seconds == 2.5

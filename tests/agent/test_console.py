@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from agent.console import Narrator, index_progress, print_answer, usage_text
+from agent.console import Narrator, Remaining, Working, index_progress, print_answer, usage_text, working
 from agent.policy import PolicyOptions
 from agent.terminal import Screen
 from agent.trajectory import (
@@ -45,6 +45,58 @@ def test_piped_progress_is_plain_lines_and_a_finished_stage_is_said_once() -> No
             on_progress(Progress("frames", done, 10, 3.4 if done else None))
     # the first report, then nothing for five seconds but the end
     assert written(console) == ["frames 0/10", "frames 10/10, about 3 s left"]
+
+
+def test_an_estimate_follows_the_speed_of_the_last_half_minute_and_the_bar_never_goes_back() -> None:
+    remaining = Remaining()
+    # ten frames a second for 20 s, then one a second: the load has changed
+    for second in range(21):
+        remaining.report(Progress("frames", 10 * second, 400, None), float(second))
+    assert remaining.left_seconds == pytest.approx(20.0)
+    shares = [remaining.share]
+    for second in range(21, 80):
+        remaining.report(Progress("frames", 180 + second, 400, None), float(second))
+        shares.append(remaining.share)
+    assert remaining.left_seconds == pytest.approx(400 - 180 - 79)
+    assert shares == sorted(shares)
+
+
+def test_one_bar_stands_for_frames_text_and_speech_until_the_last_is_done() -> None:
+    remaining = Remaining()
+    for second in (0.0, 1.0):
+        remaining.report(Progress("frames", round(99 + second), 100, None), second)
+        remaining.report(Progress("text", round(10 * second), 40, None), second)
+    assert remaining.description == "text 10/40"
+    assert remaining.left_seconds == pytest.approx(3.0)
+    remaining.report(Progress("speech", 0, 120, None), 1.5)
+    assert remaining.description == "text 10/40, speech 0/120"
+    assert remaining.left_seconds is None  # nobody knows yet how fast speech goes
+    remaining.report(Progress("text", 40, 40, None), 2.0)
+    remaining.report(Progress("speech", 120, 120, None), 3.0)
+    assert remaining.description == ""
+
+
+def test_on_a_terminal_it_is_seen_who_is_at_work_and_what_is_known_so_far() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=100)
+    asked = Trajectory(Question("v", "q"), FACTS, policy="http:m@h")
+
+    def shown(state: Working) -> str:
+        with console.capture() as capture:
+            console.print(state)
+        return capture.get()
+
+    with working(console) as state:
+        state.on_event(asked)
+        assert "http:m@h is thinking" in shown(state)
+        state.on_event(Turn("", Calls((ToolCall("t1c1", "zoom", {}), ToolCall("t1c2", "caption", {})))))
+        assert "caption, zoom" in shown(state)
+        assert "thinking" not in shown(state)
+        state.on_event(Turn("", Answer("a cat")))
+        assert "zoom" not in shown(state)
+        state.so_far("So far: a cat \x1b[2J(0.40)")
+        assert "So far: a cat \\x1b[2J(0.40)" in shown(state)
+        state.on_progress(Progress("frames", 3, 10, None))
+        assert "frames 3/10" in shown(state)
 
 
 def test_each_turn_call_and_result_is_one_line_and_long_ones_are_cut() -> None:

@@ -109,11 +109,6 @@ def test_an_end_that_leaves_nothing_is_refused_in_one_sentence(
     assert "need until_seconds > 0" in err
 
 
-def test_an_end_after_the_end_is_the_whole_video(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(asked(folder, "predict", "--at", "100")) == 0
-    assert "The video ends at 6.00 s." in capsys.readouterr().out
-
-
 @pytest.mark.parametrize("command", ["explain", "predict"])
 def test_the_schema_is_printed_without_a_video(capsys: pytest.CaptureFixture[str], command: str) -> None:
     with pytest.raises(SystemExit) as ended:

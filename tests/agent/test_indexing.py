@@ -11,7 +11,10 @@ from agent.cli import main
 from agent.ending import EXIT_BAD_INPUT, EXIT_BUG
 from agent.indexing import NotIndexed, index_all
 from tests.clips import write_clip
+from tests.drawn import TEXT, write_captioned
+from tools import packaged
 from tools.cache import cached_videos
+from tools.screen_text import TextReader
 from tools.toolbox import Toolbox, open_toolbox
 from tools.video import VideoError
 
@@ -59,3 +62,24 @@ def test_an_unknown_encoder_is_said_once_and_blames_no_file(videos: Path, capsys
     said = capsys.readouterr().err
     assert said.count("unknown encoder") == 1
     assert "not indexed" not in said
+
+
+def test_text_is_read_ahead_and_what_is_left_for_a_question_is_said(
+    videos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if not packaged.is_installed("rapidocr"):
+        pytest.skip("needs videosleuth[ocr]")
+    video = write_captioned(videos / "long.mp4", seconds=40.0, shown=(12.0, 16.0))
+    assert main(["index", str(video), "--encoder", "hashing"]) == 0
+    assert "40 frames indexed; a question may still have to read text on screen (--text" in capsys.readouterr().err
+    assert main(["index", str(video), "--encoder", "hashing", "--text"]) == 0
+    assert capsys.readouterr().err.endswith("40 frames indexed\n")
+    with open_toolbox(video, encoder="hashing") as toolbox:
+        toolbox.index.wait()
+
+        def nobody() -> TextReader:
+            raise AssertionError("what was read ahead is read again")
+
+        toolbox._parts.screen_text._reader = nobody
+        assert [line.text for line in toolbox.call("search_text", {}).findings] == [TEXT]
+        assert toolbox.call("search_text", {"start": 20.0, "stop": 25.0}).findings == ()

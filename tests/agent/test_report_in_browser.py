@@ -33,6 +33,7 @@ USED = """
   const first = page.querySelector(".frame .glass"), viewer = page.getElementById("viewer");
   said.role = first.getAttribute("role");
   said.pictures = [...page.querySelectorAll("svg.canvas")].filter((c) => c.getBoundingClientRect().height > 20).length;
+  said.players = page.querySelectorAll(".reel video[src$='#t=1.50,3.50']").length;
   first.dispatchEvent(new KeyboardEvent("keydown", {key: "Enter", bubbles: true}));
   said.opened = viewer.open;
   const caption = viewer.querySelector(".caption").textContent;
@@ -72,6 +73,7 @@ def test_the_page_fits_its_width_and_its_script_runs_under_its_own_policy(tmp_pa
         "overflow": 0,
         "role": "button",
         "pictures": 15,  # the lead picture, a step's, the exhibit, twelve of the overview
+        "players": 1,
         "opened": True,
         "moved": True,
         "closed": True,

@@ -1,5 +1,6 @@
 """The one rule of the game, against a toolbox of three drawn tools."""
 
+import time
 from dataclasses import replace
 from threading import Barrier
 from typing import Any
@@ -21,6 +22,7 @@ from agent.trajectory import (
     to_json,
 )
 from agent.transition import limit_reached, step
+from tools.deadline import is_time_up
 from tools.observation import FrameRef, Observation, ToolError
 
 FACTS = VideoFacts("0" * 32, 60.0, 640, 360)
@@ -212,3 +214,41 @@ def test_a_file_that_is_no_trajectory_is_refused_in_one_sentence() -> None:
 def test_one_option_or_equal_options_are_refused(options: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="option"):
         Question("v.mp4", "what?", options)
+
+
+class SlowTools:
+    """`sleep` takes its seconds and looks at no clock; `obey` stops at the deadline with what it has."""
+
+    def call(self, name: str, arguments: dict[str, Any]) -> Observation:
+        begun = time.monotonic()
+        while time.monotonic() - begun < arguments["seconds"] and not (name == "obey" and is_time_up()):
+            time.sleep(0.01)
+        return Observation(f"{name} is done", gaps=("not all was looked at",) if is_time_up() else ())
+
+
+def test_a_tool_that_ignores_the_time_limit_is_left_behind_and_the_others_count() -> None:
+    begun = time.monotonic()
+    after = step(
+        start(max_seconds=2.0),
+        calls(("sleep", {"seconds": 6.0}), ("obey", {"seconds": 6.0}), ("obey", {"seconds": 0.0})),
+        SlowTools(),
+    )
+    assert time.monotonic() - begun < 3.0
+    ignored, obeyed, quick = (result.observation for result in after.results)
+    assert ignored.is_error
+    assert ignored.gaps == ("sleep was not done when the time for it was over.",)
+    assert (obeyed.text, obeyed.gaps) == ("obey is done", ("not all was looked at",))
+    assert quick.gaps == ()
+    assert "time limit" in after.steps[-1].notice
+    assert after.seconds == pytest.approx(time.monotonic() - begun, abs=0.3)
+
+
+def test_calls_that_wait_for_a_worker_count_as_long_as_they_took_together() -> None:
+    begun = time.monotonic()
+    after = step(start(), calls(*(("sleep", {"seconds": 0.2 + number / 1000}) for number in range(6))), SlowTools())
+    assert 0.4 <= after.seconds <= time.monotonic() - begun
+
+
+def test_what_passed_before_the_first_turn_counts_against_the_time_limit() -> None:
+    assert limit_reached(replace(start(max_seconds=5.0), opening_seconds=4.9)) is Stop.TIME_LIMIT
+    assert limit_reached(replace(start(max_seconds=50.0), opening_seconds=4.9)) is None

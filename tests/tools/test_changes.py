@@ -39,7 +39,7 @@ def _visitor(seconds: float) -> np.ndarray:
 
 def test_a_banner_that_slides_in_is_found_with_time_and_place(tmp_path: Path) -> None:
     with Video(draw_clip(tmp_path / "a.mp4", _banner, 8.0, fps=25)) as video:
-        (change,) = find_changes(video, 0.0, 8.0, 3)
+        (change,) = find_changes(video, 0.0, 8.0, 3).changes
     assert change.start_seconds == pytest.approx(3.05, abs=0.15)
     assert 3.9 <= change.stop_seconds <= 4.8
     assert change.place.startswith("bottom")
@@ -48,7 +48,7 @@ def test_a_banner_that_slides_in_is_found_with_time_and_place(tmp_path: Path) ->
 
 def test_an_entrance_is_found_at_the_edge_with_its_direction(tmp_path: Path) -> None:
     with Video(draw_clip(tmp_path / "a.mp4", _visitor, 9.0, fps=25)) as video:
-        first = min(find_changes(video, 0.0, 9.0, 3), key=lambda change: change.start_seconds)
+        first = min(find_changes(video, 0.0, 9.0, 3).changes, key=lambda change: change.start_seconds)
     assert first.start_seconds == pytest.approx(5.0, abs=0.2)
     assert first.place == "right, moving left"
     assert first.box[2] > 0.9

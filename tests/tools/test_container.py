@@ -79,7 +79,7 @@ def test_one_module_opens_files_with_ffmpeg() -> None:
 
 
 _ALLOWED = {
-    # bytes that were read already, and only as PNG
+    # only in formats that hold a picture and nothing else
     "tools/still.py": {"Image.open"},
     # a speed test of other readers, on clips that it made itself
     "evals/speed_jobs.py": {"cv2.VideoCapture", "VideoDecoder"},

@@ -13,8 +13,16 @@ from tools import packaged, wording
 from tools.encoders import open_encoder
 from tools.indexing import open_index
 from tools.observation import FULL_FRAME, UNREADABLE, Finding
-from tools.screen_reading import ScreenText, distinct_frames, first_with, longest_skipped, read_parts, spread
-from tools.screen_text import TextLine, TextReader
+from tools.screen_reading import (
+    ScreenText,
+    distinct_frames,
+    first_with,
+    in_order_of_showing,
+    longest_skipped,
+    read_parts,
+    spread,
+)
+from tools.screen_text import TextLine, TextReader, TextSpan
 from tools.toolbox import open_toolbox
 from tools.video import Video
 
@@ -160,6 +168,11 @@ def test_a_caption_that_comes_again_between_sparse_readings_is_two_spans(tmp_pat
         assert reading.covered is not None
         assert sum(stop - start for start, stop in reading.covered) < 4
         index.cancel()
+
+
+def test_of_several_showings_of_the_best_text_the_first_is_named() -> None:
+    ranked = [TextSpan(text, start, start + 4, FULL_FRAME, 0.9, 1) for text, start in (("a", 65), ("b", 5), ("a", 10))]
+    assert [(s.text, s.start_seconds) for s in in_order_of_showing(ranked)] == [("a", 10), ("b", 5), ("a", 65)]
 
 
 def test_a_reading_holds_until_the_picture_changes() -> None:

@@ -39,7 +39,7 @@ def test_cuts_are_exact_to_the_frame(tmp_path: Path) -> None:
         return _scene("sea" if seconds < 2.34 else "field" if seconds < 5.02 else "wall", seconds)
 
     with Video(draw_clip(tmp_path / "a.mp4", draw, 8.0, fps=25)) as video:
-        shots = find_shots(video, *_sampled(video), 0.0, 8.0)
+        shots = find_shots(video, *_sampled(video), 0.0, 8.0).shots
     # At 25 frames a second the first frames of the new scenes are shown at 2.36 and 5.04.
     assert [shot.start_seconds for shot in shots] == pytest.approx([0.0, 2.36, 5.04], abs=0.001)
     assert [shot.stop_seconds for shot in shots] == pytest.approx([2.36, 5.04, 8.0], abs=0.001)
@@ -53,7 +53,7 @@ def test_a_cut_after_the_last_sample_is_found(tmp_path: Path) -> None:
         return _scene("sea" if seconds < 3.8 else "night", seconds)
 
     with Video(draw_clip(tmp_path / "a.mp4", draw, 4.0, fps=25)) as video:
-        shots = find_shots(video, *_sampled(video), 0.0, 4.0)
+        shots = find_shots(video, *_sampled(video), 0.0, 4.0).shots
     assert [shot.start_seconds for shot in shots] == pytest.approx([0.0, 3.8], abs=0.001)
 
 
@@ -62,7 +62,7 @@ def test_a_window_bounds_its_shots(tmp_path: Path) -> None:
         return _scene(("sea", "field", "wall", "night")[int(seconds // 2)], seconds)
 
     with Video(draw_clip(tmp_path / "a.mp4", draw, 8.0, fps=25)) as video:
-        shots = find_shots(video, *_sampled(video), 2.5, 5.5)
+        shots = find_shots(video, *_sampled(video), 2.5, 5.5).shots
     assert [(shot.start_seconds, shot.stop_seconds) for shot in shots] == [
         (2.5, pytest.approx(4.0)),
         (pytest.approx(4.0), 5.5),
@@ -71,7 +71,7 @@ def test_a_window_bounds_its_shots(tmp_path: Path) -> None:
 
 def test_one_scene_is_one_shot(tmp_path: Path) -> None:
     with Video(draw_clip(tmp_path / "a.mp4", lambda t: _scene("sea", t), 4.0, fps=25)) as video:
-        (shot,) = find_shots(video, *_sampled(video), 0.0, 4.0)
+        (shot,) = find_shots(video, *_sampled(video), 0.0, 4.0).shots
     assert (shot.start_seconds, shot.stop_seconds) == (0.0, 4.0)
 
 
@@ -139,7 +139,7 @@ def test_a_long_gap_is_looked_at_in_pieces_and_no_cut_is_lost_or_found_twice() -
             for number in range(round(start * 25), min(round(stop * 25), 90 * 25)):
                 yield Frame(scenes[sum(number / 25 >= cut for cut in cuts)], number / 25)
 
-    shots = find_shots(Footage(), np.array([0.0]), np.zeros((1, 18, 32, 3), np.uint8), 0.0, 90.0)  # type: ignore[arg-type]
+    shots = find_shots(Footage(), np.array([0.0]), np.zeros((1, 18, 32, 3), np.uint8), 0.0, 90.0).shots  # type: ignore[arg-type]
     found = [shot.start_seconds for shot in shots if shot.begins_with == "cut"]
     assert found == pytest.approx(list(cuts), abs=0.001)
     assert max(held) <= 32.0
@@ -152,7 +152,7 @@ def test_a_million_pictures_in_a_second_are_not_all_held(tmp_path: Path) -> None
         assert video.info.average_fps > 900_000
         frames = list(video.window(0.0, video.info.duration_seconds, max_height=72, max_fps=250.0))
         assert len(frames) <= 8
-        (shot,) = find_shots(video, *_sampled(video), 0.0, video.info.duration_seconds)
+        (shot,) = find_shots(video, *_sampled(video), 0.0, video.info.duration_seconds).shots
     assert shot.begins_with == "window"
 
 

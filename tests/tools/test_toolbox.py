@@ -10,7 +10,7 @@ import simplejpeg
 from tests.drawn import COLOURS, SECONDS, SUBTITLES, TEXT, write_drawn
 from tools import indexing, packaged, wording
 from tools.observation import Finding, FrameRef, ToolError
-from tools.toolbox import TOOL_NAMES, Toolbox, open_toolbox
+from tools.toolbox import TOOL_NAMES, Toolbox, all_but, open_toolbox
 from tools.video import Frame
 
 SHOWN = (("overview", {"count": 2}), ("zoom", {"seconds": 1, "box": [0, 0, 1, 1]}))
@@ -212,3 +212,10 @@ def test_a_search_before_all_tiles_are_there_says_so_and_one_after_them_does_not
         assert gap.startswith("Small things were looked for in only ")
         cold.index.wait_tiled()
         assert cold.call("search_frames", {"query": "green"}).gaps == ()
+
+
+def test_a_window_without_some_parts_is_what_lies_between_them() -> None:
+    assert all_but(0.0, 60.0, ()) is None
+    assert all_but(0.0, 60.0, ((10.0, 20.0), (50.0, 60.0))) == ((0.0, 10.0), (20.0, 50.0))
+    assert all_but(10.0, 60.0, ((0.0, 20.0),)) == ((20.0, 60.0),)
+    assert all_but(0.0, 60.0, ((0.0, 60.0),)) == ()

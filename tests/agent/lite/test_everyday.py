@@ -16,6 +16,8 @@ FACTS = VideoFacts("0" * 32, 83.0, 640, 360, has_speech_track=True)
 class Findings:
     """Tools that bring the given findings, by tool."""
 
+    specs = ()
+
     def __init__(self, **by_tool: tuple[Finding, ...]) -> None:
         self.by_tool = by_tool
 
@@ -23,6 +25,9 @@ class Findings:
         return Observation(
             "", tuple(FrameRef(at, 252, 448) for at in (1.0, 20.0, 40.0, 60.0, 80.0)), self.by_tool.get(name, ())
         )
+
+    def picture(self, ref: FrameRef) -> bytes | None:
+        return None
 
 
 def answered(text: str, **findings: tuple[Finding, ...]) -> Answer:

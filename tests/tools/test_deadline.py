@@ -1,0 +1,96 @@
+"""Time limits: who looks at the clock stops by itself, who does not is left behind, and nobody waits for either."""
+
+import threading
+import time
+from functools import partial
+
+import pytest
+
+from tools.deadline import (
+    OutOfTime,
+    deadline,
+    held_in_time,
+    is_anyone_left_behind,
+    is_time_up,
+    run_in_time,
+    seconds_left,
+    until_time_is_up,
+    wait_at_most,
+)
+
+
+def late(gate: threading.Event, name: str) -> str:
+    gate.wait(20)
+    return name
+
+
+def test_without_a_deadline_there_is_time_without_end() -> None:
+    assert seconds_left() == float("inf")
+    assert wait_at_most() is None
+    assert not is_time_up()
+
+
+def test_a_deadline_inside_another_is_never_later() -> None:
+    with deadline(0.2):
+        with deadline(60.0):
+            assert seconds_left() <= 0.2
+        with deadline(0.0):
+            assert is_time_up()
+        assert not is_time_up()
+
+
+def test_what_was_done_in_time_comes_in_order_and_the_rest_is_left_behind() -> None:
+    gate = threading.Event()
+    begun = time.monotonic()
+    with deadline(0.3):
+        done = run_in_time([partial(late, gate, "slow"), lambda: "quick"], grace_seconds=0.2)
+    assert time.monotonic() - begun < 2.0
+    assert isinstance(done[0], OutOfTime)
+    assert done[1] == "quick"
+    assert is_anyone_left_behind()
+    gate.set()
+    for thread in threading.enumerate():
+        if thread.daemon and thread is not threading.current_thread():
+            thread.join(5)
+    assert not is_anyone_left_behind()
+
+
+def test_work_knows_its_deadline_and_shares_the_time_with_what_waits_behind_it() -> None:
+    with deadline(9.0):
+        lefts = run_in_time([seconds_left] * 3, workers=1)
+    # three rounds are to come, then two, then one: the first may take a third
+    assert [round(left) for left in lefts if isinstance(left, float)] == [3, 4, 9]
+
+
+def test_what_has_not_begun_when_the_time_is_up_never_does() -> None:
+    gate = threading.Event()
+    begun: list[str] = []
+    with deadline(0.1):
+        done = run_in_time([partial(late, gate, "slow"), partial(begun.append, "late")], workers=1, grace_seconds=0.1)
+    gate.set()
+    time.sleep(0.2)
+    assert [type(one) for one in done] == [OutOfTime, OutOfTime]
+    assert begun == []
+
+
+def test_what_work_raises_is_raised() -> None:
+    def fails() -> None:
+        raise ZeroDivisionError
+
+    with deadline(5.0), pytest.raises(ZeroDivisionError):
+        run_in_time([fails])
+
+
+def test_a_lock_is_waited_for_no_longer_than_there_is_time() -> None:
+    lock = threading.Lock()
+    with lock, deadline(0.05), held_in_time(lock) as is_held:
+        assert not is_held
+    with deadline(0.05), held_in_time(lock) as is_held:
+        assert is_held
+    assert not lock.locked()
+
+
+def test_items_end_with_the_time() -> None:
+    with deadline(0.0):
+        assert list(until_time_is_up([1, 2, 3])) == [1]
+    assert list(until_time_is_up([1, 2, 3])) == [1, 2, 3]
