@@ -154,7 +154,8 @@ def test_what_waits_for_a_slow_reader_does_not_grow_with_the_video(tmp_path: Pat
 
 
 INTERRUPTED = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is begun with it ignored
 from tools.video import Video
 with Video(sys.argv[1]) as video:
     print("ready", flush=True)
@@ -173,7 +174,10 @@ def test_ctrl_c_ends_a_read_at_once(clip: Path) -> None:
     run.stdout.readline()
     time.sleep(0.3)
     run.send_signal(signal.SIGINT)
-    _, errors = run.communicate(timeout=20)
+    try:
+        _, errors = run.communicate(timeout=20)
+    finally:
+        run.kill()
     assert run.returncode != 0
     assert b"KeyboardInterrupt" in errors
 
