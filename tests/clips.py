@@ -4,6 +4,7 @@ The number is 16 blocks, black or white, in the upper row of blocks, and their c
 picture that is damaged or shifted reads as None and not as another number.
 """
 
+import os
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
@@ -95,6 +96,8 @@ def write_clip(
             container.mux(packet)
         if sound is not None:
             container.mux(silence(sound, sound_seconds or frames / fps))
+    if hasattr(os, "sched_setscheduler"):  # SVT-AV1, run by root, makes the thread it is called in a real-time one
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     return path
 
 
