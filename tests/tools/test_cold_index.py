@@ -10,22 +10,22 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from agent.asking import ask
-from agent.backends.lite import LitePolicy
+from agent.loop.ask import ask
+from agent.policies.lite import LitePolicy
 from agent.trajectory import Limits, Question, Stop
 from tests.drawn import TEXT, drawn_picture, write_captioned, write_drawn
-from tools import packaged
+from tools import packaged_weights
 from tools.deadline import deadline
-from tools.hashing_encoder import HashingEncoder
-from tools.indexing import open_index
+from tools.encoders.hashing import HashingEncoder
+from tools.index.video_index import open_index
 from tools.observation import ToolError
-from tools.parts import Parts
-from tools.screen_reading import ScreenText, scattered, strokes, to_read
-from tools.screen_text import TextReader
+from tools.ocr.reader import TextReader
+from tools.ocr.video_text import ScreenText, scattered, strokes, to_read
+from tools.resources import ToolResources
 from tools.toolbox import Toolbox
-from tools.video import Video
+from tools.video.video import Video
 
-needs_ocr = pytest.mark.skipif(not packaged.is_installed("rapidocr"), reason="needs videosleuth[ocr]")
+needs_ocr = pytest.mark.skipif(not packaged_weights.is_installed("rapidocr"), reason="needs videosleuth[ocr]")
 
 
 class Stuck(HashingEncoder):
@@ -46,7 +46,7 @@ def cold(path: Path) -> Iterator[Toolbox]:
     encoder = Stuck()
     video = Video(path)
     index = open_index(video, encoder, path.parent / "cache")
-    toolbox = Toolbox(video, index, encoder, Parts(video, index, encoder, cache=path.parent / "cache"))
+    toolbox = Toolbox(video, index, encoder, ToolResources(video, index, encoder, cache=path.parent / "cache"))
     try:
         yield toolbox
     finally:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from agent.backends.vllm_engine import is_installed
-from agent.policy import open_policy
+from agent.policies.registry import open_policy
+from agent.policies.vllm_engine import is_installed
 from tools.observation import MissingPartError
 
 
