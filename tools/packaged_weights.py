@@ -6,7 +6,6 @@ once (all of them, 210 MB, took 0.35 s); a note on disk that a file has passed c
 
 import hashlib
 import importlib.util
-import json
 import shlex
 import sys
 from functools import cache, lru_cache
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from tools.observation import MissingPartError
+from tools.plain_data import loads_json
 
 
 @cache
@@ -49,7 +49,7 @@ def _origin() -> dict[str, Any]:
         told = distribution("videosleuth").read_text("direct_url.json")
     except PackageNotFoundError:
         told = None
-    return dict(json.loads(told)) if told else {}
+    return dict(loads_json(told)) if told else {}
 
 
 def folder(package: str, extra: str) -> Path:

@@ -22,10 +22,10 @@ from tools.deadline import wait_at_most
 from tools.encoders.registry import Encoder, open_encoder
 from tools.index.samples import Samples
 from tools.index.video_index import IndexProgress, VideoIndex, open_index
-from tools.observation import FULL_FRAME, UNREADABLE_LETTERS, Box, Finding, FrameRef, Observation, ToolError
+from tools.observation import FULL_FRAME, UNREADABLE_LETTERS, Box, Finding, FrameRef, Observation, ToolError, box_inside
 from tools.ocr.video_text import in_order_of_showing
 from tools.resources import ToolResources
-from tools.sampling import box_inside, crop, fit_within, pick_apart, pixel_box, spread_times, stamp
+from tools.sampling import crop, fit_within, pick_apart, pixel_box, spread_times, stamp
 from tools.schema import ToolSpec, describe, validate
 from tools.speech.recognition import search_lines
 from tools.video.other_sources import open_footage

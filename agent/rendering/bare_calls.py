@@ -8,6 +8,8 @@ import json
 import re
 from typing import Any
 
+from tools.plain_data import loads_json
+
 OPENS = re.compile(
     r"<\|python_tag\|>|\[TOOL_CALLS\]|<\|tool_calls?_(?:section_)?begin\|>|<｜tool▁calls▁begin｜>|<function=|"
     r"<(?:\w{1,20}:)?(?:tool|function)_calls?>|<\|channel\|>commentary to="
@@ -133,4 +135,4 @@ def _python_call(call: ast.expr) -> dict[str, Any]:
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
         raise ValueError("not a call with named arguments")
     arguments = {keyword.arg or "": ast.literal_eval(keyword.value) for keyword in call.keywords}
-    return {"name": call.func.id, "arguments": json.loads(json.dumps(arguments))}
+    return {"name": call.func.id, "arguments": loads_json(json.dumps(arguments))}

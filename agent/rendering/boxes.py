@@ -8,8 +8,7 @@ has the top before the left. A box on a scale that nobody knows is none.
 import re
 from dataclasses import dataclass
 
-from tools.observation import Box, FrameRef
-from tools.sampling import box_inside
+from tools.observation import Box, FrameRef, box_inside
 
 KEYS = ("box", "bbox", "bbox_2d", "box_2d")
 """What models call a box."""

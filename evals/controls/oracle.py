@@ -10,8 +10,7 @@ from evals.controls.control import ControlContext, ControlledQuestion, ControlPl
 from evals.controls.fixed_looks import Look, fixed, frame_at, part_at
 from evals.controls.stills import Still, StillsVideo
 from evals.controls.subject import ControlSubject, EvidenceSpan
-from tools.observation import Box
-from tools.sampling import box_inside
+from tools.observation import Box, box_inside
 from tools.video.source import VideoSource
 
 _AROUND: Box = (-0.1, -0.1, 1.1, 1.1)

@@ -5,7 +5,6 @@ to the end of the process, so that imports count as well.
 """
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.ending import end_process
+from tools.plain_data import loads_json
 
 LIMITS = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0)
 
@@ -58,7 +58,7 @@ def measured(video: str, question: str, limit_seconds: float, options: Sequence[
     if not done.stdout.strip():
         last = done.stderr.strip().splitlines()[-1:] or [""]
         return Taken(limit_seconds, seconds, None, f"no result: {last[0]}", "", 0)
-    summary = json.loads(done.stdout)
+    summary = loads_json(done.stdout)
     answer = summary["answer"] if summary["answer"] is not None else "no answer"
     confidence = "" if summary["confidence"] is None else f" ({summary['confidence']:.2f})"
     return Taken(

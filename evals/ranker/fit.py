@@ -26,6 +26,7 @@ from agent.policies.lite_rules.words import plain
 from evals.ranker.families import FAMILIES
 from evals.ranker.videos import GeneratedQuestion, made_questions
 from evals.statistics.tables import markdown, percent
+from tools.plain_data import loads_json
 
 OPTION = "option "
 """What the names of weights of options begin with."""
@@ -79,7 +80,7 @@ def describe(questions: Sequence[GeneratedQuestion]) -> tuple[list[Described], l
 
 def read_options(path: Path) -> tuple[list[CandidateSet], list[str]]:
     """The questions with options that `evals.ranker.options` recorded, and the names of what sources say."""
-    found = [json.loads(row) for row in path.read_text().splitlines()]
+    found = [loads_json(row) for row in path.read_text().splitlines()]
     names = sorted({name for row in found for option in row["options"] for name in option})
     return [
         CandidateSet(_rows(row["options"], names), np.arange(len(row["options"])) == row["right"]) for row in found
@@ -204,7 +205,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.judge_only:
         print(f"Whole videos left out:\n\n{_table(left_out(questions, lambda made: made.video))}\n")
     if not options.judge_only:
-        known: dict[str, float] = json.loads(WEIGHTS.read_text())["weights"]
+        known: dict[str, float] = loads_json(WEIGHTS.read_text())["weights"]
         chosen = {name: weight for name, weight in known.items() if name.startswith(OPTION)}
         if options.options is not None:
             chosen = _named(*read_options(options.options))

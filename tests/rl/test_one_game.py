@@ -221,9 +221,10 @@ def _record(trajectory: Trajectory) -> str:
     steps = [
         replace(
             step,
+            seconds=0.0,
             turn=replace(step.turn, usage=replace(step.turn.usage, seconds=0.0)),
             results=tuple(replace(result, seconds=0.0) for result in step.results),
         )
         for step in trajectory.steps
     ]
-    return to_json(replace(trajectory, steps=tuple(steps), estimate=None))
+    return to_json(replace(trajectory, steps=tuple(steps), estimate=None, opening_seconds=0.0))

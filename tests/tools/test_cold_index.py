@@ -1,5 +1,6 @@
 """A video whose index has nothing yet: the tools look for themselves, and say how much of the window that was."""
 
+import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -101,7 +102,7 @@ def test_of_a_long_video_a_part_is_looked_at_and_how_much_is_told(tmp_path: Path
             late = toolbox.call("search_text", {"query": "gate"})
         assert time.monotonic() - begun < 5.0  # the machine may be busy
     # what the first call read is known, and nothing more is claimed
-    assert "Text was looked for in 5 % of this window only." in late.gaps
+    assert any(re.fullmatch(r"Text was looked for in [1-9] % of this window only\.", gap) for gap in late.gaps)
     assert all(line.stop_seconds - line.start_seconds <= 2.0 for line in late.findings if line.kind == "text")
 
 

@@ -37,11 +37,11 @@ from tools.index.builder import thumbnail
 from tools.index.frame_store import stored_size
 from tools.index.samples import Samples
 from tools.index.video_index import IndexProgress, VideoIndex
-from tools.observation import FULL_FRAME, Box, Finding, ToolError
+from tools.observation import FULL_FRAME, Box, Finding, ToolError, box_inside
 from tools.ocr.ppocr import added_models
 from tools.ocr.reader import TextLine, TextReader, TextSpan, track_text
 from tools.runtime.threads import thread_count
-from tools.sampling import box_inside, crop, sampling_fps, thin_times
+from tools.sampling import crop, sampling_fps, thin_times
 from tools.video.source import VideoSource
 from tools.video.video import SAME_MOMENT_SECONDS, Frame
 

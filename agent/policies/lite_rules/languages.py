@@ -1,7 +1,6 @@
 """The languages in which `lite` can read a question, as a table of patterns: `questions.toml`."""
 
 import re
-import tomllib
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from agent.policies.lite_rules.words import words
+from tools.plain_data import loads_toml
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def languages() -> dict[str, Language]:
 
 @cache
 def _table() -> dict[str, dict[str, Any]]:
-    return tomllib.loads(files(__package__).joinpath("questions.toml").read_text(encoding="utf-8"))
+    return loads_toml(files(__package__).joinpath("questions.toml").read_text(encoding="utf-8"))
 
 
 @cache

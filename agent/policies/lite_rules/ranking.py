@@ -6,7 +6,6 @@ logit (McFadden 1974), so that scores are probabilities; `evals.ranker` fits the
 what the probability of the best piece is worth.
 """
 
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from agent.policies.lite_rules.forms import Piece, carries_meaning, is_capitalis
 from agent.policies.lite_rules.lines import FoundLine, Similarity, rarities
 from agent.policies.lite_rules.reading import ParsedQuestion, asked_number_count
 from agent.policies.lite_rules.words import plain, stem, words
+from tools.plain_data import loads_json
 
 _GROUPS = {
     **dict.fromkeys(("number", "price", "date", "clock", "version", "file", "time"), "value"),
@@ -139,7 +139,7 @@ def group_of(reading: ParsedQuestion) -> str:
 
 @cache
 def _weights() -> dict[str, dict[str, float]]:
-    found: dict[str, dict[str, float]] = json.loads(files(__package__).joinpath("weights.json").read_text())
+    found: dict[str, dict[str, float]] = loads_json(files(__package__).joinpath("weights.json").read_text())
     return found
 
 
