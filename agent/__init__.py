@@ -1,7 +1,12 @@
-"""Asks one question of one video: trajectory, step, graph, policies, command line, report."""
+"""Asks one question of one video: trajectory, step, graph, policies, command line, report.
+
+The public names are imported when they are first asked for: `import agent` alone loads nothing.
+"""
 
 import sys
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import tools  # its hook must be in place before any backend imports transformers
 
@@ -14,3 +19,23 @@ if getattr(tools, "PROJECT", None) != "videosleuth":
         sys.stderr.write(f"agent: {_said}\n")
         sys.exit(2)
     raise ImportError(_said)
+
+if TYPE_CHECKING:
+    from agent.loop.ask import ask
+    from agent.policies.registry import open_policy
+    from agent.trajectory import Answer, Evidence, Limits, Question, Trajectory
+    from tools.toolbox import open_toolbox
+
+__all__ = ["Answer", "Evidence", "Limits", "Question", "Trajectory", "ask", "open_policy", "open_toolbox"]
+
+_HOMES = {"ask": "agent.loop.ask", "open_policy": "agent.policies.registry", "open_toolbox": "tools.toolbox"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES.get(name, "agent.trajectory")), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

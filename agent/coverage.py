@@ -37,7 +37,7 @@ CLOSE_SPACING_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
-class Look:
+class CoveredSpan:
     """A span seen in frames, with the finest spacing that any call had there."""
 
     start_seconds: float
@@ -58,7 +58,7 @@ class Coverage:
     """What was seen, what was searched in which way: all within [0, duration), each disjoint and in order."""
 
     duration_seconds: float
-    looked: tuple[Look, ...]
+    looked: tuple[CoveredSpan, ...]
     """Seen: shown to the policy in frames."""
     indexed: tuple[Span, ...]
     """Searched by picture: in the index, for shots or for changes."""
@@ -147,7 +147,7 @@ class Coverage:
             f"(each stands for at most {each} s)."
         )
 
-    def _share(self, spans: Iterable[Look | Span]) -> float:
+    def _share(self, spans: Iterable[CoveredSpan | Span]) -> float:
         if self.duration_seconds <= 0:
             return 0.0
         return min(1.0, sum(span.stop_seconds - span.start_seconds for span in spans) / self.duration_seconds)
@@ -158,7 +158,7 @@ def coverage_of(trajectory: Trajectory) -> Coverage:
     duration = trajectory.facts.duration_seconds
     has_words = trajectory.facts.has_speech_track or trajectory.facts.has_subtitles
     calls = {call.id: call for call in trajectory.calls}
-    looks: list[Look] = []
+    looks: list[CoveredSpan] = []
     indexed: list[Span] = []
     read: list[Span] = []
     heard: list[Span] = []
@@ -183,20 +183,20 @@ def coverage_of(trajectory: Trajectory) -> Coverage:
     )
 
 
-def looks_of(call: ToolCall, result: Result, duration_seconds: float) -> tuple[Look, ...]:
+def looks_of(call: ToolCall, result: Result, duration_seconds: float) -> tuple[CoveredSpan, ...]:
     """One span for each frame of one call."""
     times = sorted({frame.seconds for frame in result.observation.frames})
     if call.name in SWEEPS and len(times) > 1:
         return _sweep(times, duration_seconds)
     half = LONE_FRAME_SECONDS / 2
     return tuple(
-        Look(max(0.0, t - half), min(duration_seconds, t + half), LONE_FRAME_SECONDS)
+        CoveredSpan(max(0.0, t - half), min(duration_seconds, t + half), LONE_FRAME_SECONDS)
         for t in times
         if t - half < duration_seconds
     )
 
 
-def window_of(looks: Sequence[Look]) -> tuple[Span, ...]:
+def window_of(looks: Sequence[CoveredSpan]) -> tuple[Span, ...]:
     """From the first look of a call to its last, as one span; none without looks."""
     return (Span(looks[0].start_seconds, looks[-1].stop_seconds),) if looks else ()
 
@@ -238,23 +238,23 @@ def _number(call: ToolCall, name: str) -> float | None:
     return None
 
 
-def _sweep(times: Sequence[float], duration_seconds: float) -> tuple[Look, ...]:
+def _sweep(times: Sequence[float], duration_seconds: float) -> tuple[CoveredSpan, ...]:
     gaps = [b - a for a, b in pairwise(times)]
     looks = []
     for t, before, after in zip(times, (gaps[0], *gaps), (*gaps, gaps[-1]), strict=True):
         start = max(0.0, t - min(before, MOST_FRAME_SECONDS) / 2)
         stop = min(duration_seconds, t + min(after, MOST_FRAME_SECONDS) / 2)
         # a frame is as sparse as the wider of its two gaps
-        looks += [Look(start, stop, max(before, after))] if start < stop else []
+        looks += [CoveredSpan(start, stop, max(before, after))] if start < stop else []
     return tuple(looks)
 
 
-def _finest(looks: Sequence[Look]) -> tuple[Look, ...]:
+def _finest(looks: Sequence[CoveredSpan]) -> tuple[CoveredSpan, ...]:
     """The union, each piece with the finest spacing of the looks over it; equal neighbours joined."""
     edges = sorted({edge for look in looks for edge in (look.start_seconds, look.stop_seconds)})
     waiting = sorted(looks, key=lambda look: look.start_seconds, reverse=True)
     going: list[tuple[float, float]] = []  # (spacing, stop) of those that have begun, the finest first
-    pieces: list[Look] = []
+    pieces: list[CoveredSpan] = []
     for start, stop in pairwise(edges):
         while waiting and waiting[-1].start_seconds <= start:
             begun = waiting.pop()
@@ -263,14 +263,14 @@ def _finest(looks: Sequence[Look]) -> tuple[Look, ...]:
             heapq.heappop(going)
         if not going:
             continue
-        piece = Look(start, stop, going[0][0])
+        piece = CoveredSpan(start, stop, going[0][0])
         if pieces and pieces[-1].stop_seconds == start and _same_spacing(pieces[-1], piece):
-            piece = Look(pieces.pop().start_seconds, stop, piece.spacing_seconds)
+            piece = CoveredSpan(pieces.pop().start_seconds, stop, piece.spacing_seconds)
         pieces.append(piece)
     return tuple(pieces)
 
 
-def _same_spacing(a: Look, b: Look) -> bool:
+def _same_spacing(a: CoveredSpan, b: CoveredSpan) -> bool:
     # frames fall on the video's own clock, so the gaps of one sweep differ by up to a frame or two
     return math.isclose(a.spacing_seconds, b.spacing_seconds, rel_tol=0.1)
 
@@ -285,7 +285,7 @@ def _merged(spans: Sequence[Span]) -> tuple[Span, ...]:
     return tuple(merged)
 
 
-def _without(spans: Sequence[Span], looked: Sequence[Look]) -> tuple[Span, ...]:
+def _without(spans: Sequence[Span], looked: Sequence[CoveredSpan]) -> tuple[Span, ...]:
     """The spans minus everything looked at."""
     rest: list[Span] = []
     for span in spans:

@@ -1,25 +1,35 @@
 """Who plays: one call, trajectory in, turn out. And the one place that turns a spec into a player."""
 
 import math
-import re
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import partial
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from agent.prompts import prompt_hash
-from agent.trajectory import Form, Malformed, Setup, Trajectory, Turn, load
-from agent.transition import ToolRunner
+from agent.trajectory import (
+    Form,
+    Setup,
+    Trajectory,
+    Turn,
+)
 from tools.deadline import OutOfTime, deadline, run_in_time
-from tools.observation import FrameRef
+from tools.observation import FrameRef, Observation
 from tools.schema import ToolSpec
+
+
+class ToolRunner(Protocol):
+    """What a step needs of a toolbox."""
+
+    def call(self, name: str, arguments: dict[str, Any]) -> Observation:
+        """What the tool brings; ToolError for a mistake of the policy."""
+        ...
+
 
 DOWNLOAD = "VIDEOSLEUTH_DOWNLOAD"
 """Environment variable: `yes` allows the model of a policy to be downloaded unasked."""
 
 
-class Sight(Protocol):
+class ToolAccess(Protocol):
     """What a policy may see of a video: its tools by name, and the pictures behind the references."""
 
     @property
@@ -32,7 +42,7 @@ class Sight(Protocol):
         ...
 
 
-class Tools(ToolRunner, Sight, Protocol):
+class Tools(ToolRunner, ToolAccess, Protocol):
     """The tools of a video: they run, and what they show can be seen."""
 
 
@@ -47,7 +57,7 @@ class Policy(Protocol):
         """How its model is asked; None if it has none."""
         ...
 
-    def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
+    def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
         """The next turn. A reply that can't be read is a Malformed move, never an exception.
 
         Raises:
@@ -68,7 +78,7 @@ _LATE_SECONDS = 1.0
 """A policy that looks at its time itself, as `http` does, may end so late and say more about why."""
 
 
-def turn_in_time(trajectory: Trajectory, policy: Policy, sight: Sight) -> Turn:
+def turn_in_time(trajectory: Trajectory, policy: Policy, sight: ToolAccess) -> Turn:
     """The policy's next turn; one that does not keep the time limit is left behind.
 
     Raises:
@@ -82,8 +92,6 @@ def turn_in_time(trajectory: Trajectory, policy: Policy, sight: Sight) -> Turn:
     return turn
 
 
-_MODELS_OF = ((r"(chat)?gpt-|o\d", "openai"), ("gemini-", "gemini"))
-"""How names of hosted models begin, and whose they are."""
 _MOST = {
     "max_reply_tokens": 10**9,
     "max_frame_pixels": 10**9,
@@ -158,104 +166,3 @@ class PolicyOptions:
             value = getattr(self, name)
             if value is not None and not 0 < value <= most:
                 raise ValueError(f"need 0 < {name} <= {most}, got {value}")
-
-
-class ScriptedPolicy:
-    """Plays back given turns in order: for tests, replay and teaching."""
-
-    spec = "scripted"
-    setup = None
-
-    def __init__(self, turns: Iterable[Turn]) -> None:
-        self._turns = tuple(turns)
-
-    def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
-        """The turn whose number is the number of steps so far; Malformed past the last."""
-        if len(trajectory.steps) < len(self._turns):
-            return self._turns[len(trajectory.steps)]
-        return Turn("", Malformed("", f"the script has only {len(self._turns)} turns"))
-
-
-def recorded_turns(trajectory: Trajectory) -> tuple[Turn, ...]:
-    """The turns of a trajectory, ready for a ScriptedPolicy."""
-    return tuple(step.turn for step in trajectory.steps)
-
-
-def _lite(_: str, __: PolicyOptions) -> Policy:
-    from agent.backends.lite import LitePolicy, packaged_similarity
-
-    return LitePolicy(packaged_similarity())
-
-
-def _scripted(path: str, _: PolicyOptions) -> Policy:
-    if not path:
-        raise ValueError("scripted needs a saved trajectory: --policy scripted:TRAJECTORY.json")
-    return ScriptedPolicy(recorded_turns(load(path)))
-
-
-def _http(where: str, options: PolicyOptions) -> Policy:
-    from agent.backends.http import HttpPolicy
-
-    return HttpPolicy(where, options)
-
-
-def _transformers(where: str, options: PolicyOptions) -> Policy:
-    from agent.backends.transformers import TransformersPolicy
-
-    return TransformersPolicy(where, options)
-
-
-def _vllm(where: str, options: PolicyOptions) -> Policy:
-    from agent.backends.vllm import VllmPolicy
-
-    return VllmPolicy(where, options)
-
-
-POLICIES: dict[str, Callable[[str, PolicyOptions], Policy]] = {
-    "http": _http,
-    "lite": _lite,
-    "scripted": _scripted,
-    "transformers": _transformers,
-    "vllm": _vllm,
-}
-
-
-def open_policy(spec: str, options: PolicyOptions | None = None) -> Policy:
-    """The policy of a spec such as `lite`, `scripted:run.json` or `http:MODEL@URL`.
-
-    Raises:
-        ValueError: no such policy, or what follows its name can't be used; lists the known ones.
-        PolicyError: its model can't be had.
-        MissingPartError: it needs a package that is not installed.
-    """
-    name, _, rest = spec.partition(":")
-    if name not in POLICIES:
-        meant = _meant(spec)
-        raise ValueError(
-            f"no policy {spec!r}: known are {', '.join(sorted(POLICIES))}"
-            + (f"; did you mean {meant}?" if meant else "")
-        )
-    options = options or PolicyOptions()
-    if options.adapter and name in ("lite", "scripted"):
-        raise ValueError(
-            f"{name} has no model for an adapter: name one too, as in --policy transformers:smollm2 "
-            f"--adapter {options.adapter}"
-        )
-    return POLICIES[name](rest, options)
-
-
-def _meant(spec: str) -> str | None:
-    """The spec that a name of a model, a vendor or a file probably stands for."""
-    from agent.chat.endpoint import SERVERS
-
-    vendor, _, model = spec.replace("/", ":", 1).partition(":")
-    if vendor.lower() in SERVERS and model:
-        return f"http:{model}@{vendor.lower()}"
-    for beginning, server in _MODELS_OF:
-        if re.match(beginning, spec, re.I):
-            return f"http:{spec}@{server}"
-    if spec.endswith(".json"):
-        return f"scripted:{spec}"
-    if "@" in spec:
-        return f"http:{spec}"
-    return f"transformers:{spec}" if "/" in spec else next(iter(get_close_matches(spec, POLICIES, 1)), None)

@@ -44,7 +44,7 @@ class Example:
         return self.question.options.index(self.answer)
 
 
-class _Row(BaseModel):
+class _ExampleRow(BaseModel):
     """One line of a questions file."""
 
     model_config = ConfigDict(extra="forbid")
@@ -78,7 +78,7 @@ def load_examples(path: str | Path, videos: str | Path) -> tuple[Example, ...]:
         if not line.strip():
             continue
         try:
-            row = _Row.model_validate(loads_json(line))
+            row = _ExampleRow.model_validate(loads_json(line))
             seen[row.video] = seen.get(row.video, 0) + 1
             examples.append(_example(row, Path(videos), f"{row.video}#{seen[row.video]}"))
         except ValidationError as error:
@@ -92,6 +92,6 @@ def load_examples(path: str | Path, videos: str | Path) -> tuple[Example, ...]:
     return tuple(examples)
 
 
-def _example(row: _Row, videos: Path, question_id: str) -> Example:
+def _example(row: _ExampleRow, videos: Path, question_id: str) -> Example:
     question = Question(str(inside(videos, row.video)), row.question, tuple(row.options or ()), question_id)
     return Example(question, row.answer, tuple(row.aliases), row.evidence_seconds, tuple(row.needs), row.video)

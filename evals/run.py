@@ -16,19 +16,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import get_args
 
-from agent.asking import mode_of
-from agent.commands.asking_a_model import add_model_options, policy_options
-from agent.commands.playing import SAMPLES_TEMPERATURE
+from agent.cli.model_options import add_model_options, policy_options
+from agent.cli.run_options import SAMPLES_TEMPERATURE
+from agent.cost.estimate import check_cost_limit
 from agent.ending import Parser
-from agent.estimate import check_cost_limit
-from agent.modes import Mode
-from agent.policy import Policy, PolicyError, PolicyOptions, open_policy
+from agent.loop.ask import mode_of
+from agent.loop.modes import Mode
+from agent.policies.registry import open_policy
+from agent.policy import Policy, PolicyError, PolicyOptions
 from agent.trajectory import Limits, Stop, Trajectory
 from evals.command_line import end, given, say
 from evals.controls.baselines import TopFrame
 from evals.controls.catalogue import CONTROLS, control_named
-from evals.manifest import (
-    Manifest,
+from evals.datasets.dataset import QuestionSet, limited
+from evals.datasets.registry import NAMES, open_set
+from evals.runner.manifest import (
+    RunManifest,
     begun,
     check_same,
     ended,
@@ -37,15 +40,13 @@ from evals.manifest import (
     terms,
     write_manifest,
 )
-from evals.playing import Game, Task, play, tasks_of
-from evals.preflight import Say, check_files, playable
-from evals.progress import Progress, told_before
-from evals.question_set import QuestionSet, limited
-from evals.run_file import TRAJECTORIES, RunFile, only_writer
-from evals.run_folder import plan_of
+from evals.runner.preflight import Say, check_files, playable
+from evals.runner.progress import RowProgress, told_before
+from evals.runner.run_file import TRAJECTORIES, RunFile, only_writer
+from evals.runner.run_folder import plan_of
+from evals.runner.runner import RunSettings, Task, play, tasks_of
 from evals.score import page, scored
-from evals.sets import NAMES, open_set
-from tools.encoders import open_encoder
+from tools.encoders.registry import open_encoder
 
 FAILED = (Stop.CRASHED, Stop.POLICY_FAILED)
 PATIENCE = 10
@@ -53,7 +54,7 @@ PATIENCE = 10
 
 
 @dataclass(frozen=True)
-class Config:
+class RunConfig:
     """What is run."""
 
     benchmark: str
@@ -89,7 +90,7 @@ class Config:
             if value is not None and value < 1:
                 raise ValueError(f"need --{name} >= 1, got {value}")
 
-    def game(self, policy: Policy) -> Game:
+    def game(self, policy: Policy) -> RunSettings:
         """How every question is played; ValueError where the policy can't be asked like that."""
         mode_of(policy, self.mode)
         check_cost_limit(policy, self.limits)
@@ -100,10 +101,10 @@ class Config:
                 raise ValueError("with --temperature 0 all runs are the same: give one above it, e.g. 0.7")
         control = control_named(self.control)
         verify = self.verify and self.control is None
-        return Game(policy, self.limits, control, self.mode, self.samples, verify, self.encoder)
+        return RunSettings(policy, self.limits, control, self.mode, self.samples, verify, self.encoder)
 
 
-def main(config: Config, command: str = "", say: Say = lambda _: None, policy: Policy | None = None) -> str:
+def main(config: RunConfig, command: str = "", say: Say = lambda _: None, policy: Policy | None = None) -> str:
     """The results as Markdown.
 
     Args:
@@ -132,18 +133,18 @@ def main(config: Config, command: str = "", say: Say = lambda _: None, policy: P
         asked = len({task.entry.id for task in tasks} - set(missing.left_out))
         manifest = replace(manifest, asked=asked, left_out={**left_out, **missing.left_out})
         if missing.tasks:
-            progress = Progress(len(tasks) - len(missing.tasks), len(tasks))
-            _play(missing.tasks, rows, _Session(asked_of, config, manifest, progress, say, command), policy)
+            progress = RowProgress(len(tasks) - len(missing.tasks), len(tasks))
+            _play(missing.tasks, rows, _RunningSession(asked_of, config, manifest, progress, say, command), policy)
         else:
             write_manifest(config.out, manifest)
     return page([scored(config.out, asked_of)])
 
 
-def _manifest(asked_of: QuestionSet, config: Config) -> Manifest:
+def _manifest(asked_of: QuestionSet, config: RunConfig) -> RunManifest:
     wanted = terms(asked_of.name, asked_of.asking.entries, config.policy, config.options, config.limits)
     verify = config.verify and config.control is None
     wanted = replace(wanted, control=config.control, mode=config.mode, samples=config.samples, verify=verify)
-    return Manifest(
+    return RunManifest(
         replace(wanted, encoder=config.encoder),
         data=str(Path(config.data).resolve()) if Path(config.data).exists() else config.data,
         videos=None if config.videos is None else str(config.videos.resolve()),
@@ -155,7 +156,7 @@ def _manifest(asked_of: QuestionSet, config: Config) -> Manifest:
     )
 
 
-def _tasks(asked_of: QuestionSet, config: Config) -> tuple[tuple[Task, ...], dict[str, str]]:
+def _tasks(asked_of: QuestionSet, config: RunConfig) -> tuple[tuple[Task, ...], dict[str, str]]:
     """Everything that is asked, and why the rest is not."""
     entries = asked_of.asking.entries
     plan = plan_of(asked_of, config.control)
@@ -168,23 +169,23 @@ def _tasks(asked_of: QuestionSet, config: Config) -> tuple[tuple[Task, ...], dic
     return tasks_of(asked, entries, config.runs, config.samples), {**asked_of.asking.unaskable, **left_out}
 
 
-def _is_missing(task: Task, rows: RunFile, config: Config) -> bool:
+def _is_missing(task: Task, rows: RunFile, config: RunConfig) -> bool:
     return task.key not in rows.ends or (config.retry_failed and rows.ends[task.key] in FAILED)
 
 
 @dataclass(frozen=True)
-class _Session:
+class _RunningSession:
     """What one start of the runner has to say and to keep."""
 
     asked_of: QuestionSet
-    config: Config
-    manifest: Manifest
-    progress: Progress
+    config: RunConfig
+    manifest: RunManifest
+    progress: RowProgress
     say: Say
     command: str
 
 
-def _play(tasks: Sequence[Task], rows: RunFile, session: _Session, policy: Policy | None) -> None:
+def _play(tasks: Sequence[Task], rows: RunFile, session: _RunningSession, policy: Policy | None) -> None:
     """Plays and keeps them, with a manifest before the first and after the last."""
     config, before = session.config, session.manifest.sessions
     policy = policy or _opened(config)
@@ -200,14 +201,14 @@ def _play(tasks: Sequence[Task], rows: RunFile, session: _Session, policy: Polic
         write_manifest(config.out, replace(session.manifest, setup=setup, sessions=(*before, ended(now))))
 
 
-def _opened(config: Config) -> Policy:
+def _opened(config: RunConfig) -> Policy:
     return TopFrame() if config.policy == TopFrame.spec else open_policy(config.policy, config.options)
 
 
 class _Keeper:
     """Keeps each row and says so; ends the run where the policy fails again and again."""
 
-    def __init__(self, rows: RunFile, session: _Session, count: int) -> None:
+    def __init__(self, rows: RunFile, session: _RunningSession, count: int) -> None:
         self._rows = rows
         self._session = session
         self._count = count
@@ -235,7 +236,7 @@ class _Keeper:
                 raise PolicyError(f"the policy failed {PATIENCE} times in a row, at last: {trajectory.error}")
 
 
-def _parsed(arguments: Sequence[str] | None) -> Config:
+def _parsed(arguments: Sequence[str] | None) -> RunConfig:
     parser = Parser("python -m evals.run", description="Asks a policy the questions of a benchmark.")
     parser.add_argument("benchmark", choices=NAMES, metavar="BENCHMARK", help=", ".join(NAMES))
     parser.add_argument(
@@ -244,7 +245,7 @@ def _parsed(arguments: Sequence[str] | None) -> Config:
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FOLDER", help="of the run; goes on with what is there"
     )
-    parser.add_argument("--policy", default=Config.policy, metavar="SPEC")
+    parser.add_argument("--policy", default=RunConfig.policy, metavar="SPEC")
     parser.add_argument(
         "--videos", type=Path, metavar="FOLDER", help="of clips, if they don't lie beside the questions"
     )
@@ -268,14 +269,14 @@ def _parsed(arguments: Sequence[str] | None) -> Config:
     return _config(parser.parse_args(arguments))
 
 
-def _config(got: argparse.Namespace) -> Config:
+def _config(got: argparse.Namespace) -> RunConfig:
     options = policy_options(got)
     if got.samples > 1 and options.temperature == 0:
         options = replace(options, temperature=SAMPLES_TEMPERATURE)
     names = "benchmark data out policy videos control mode samples runs limit encoder retry_failed force".split()
     limits = Limits(got.max_turns, got.max_frames, got.max_tokens, got.max_seconds, max_cost_usd=got.max_cost)
     rest = {name: getattr(got, name) for name in names}
-    return Config(**rest, verify=not got.no_verify, limits=limits, options=options)
+    return RunConfig(**rest, verify=not got.no_verify, limits=limits, options=options)
 
 
 def _command_line() -> str:

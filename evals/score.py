@@ -16,14 +16,14 @@ from agent.ending import Parser
 from agent.trajectory import Answer, Stop
 from evals.benchmarks.benchmark import Profile
 from evals.command_line import end_with_page
-from evals.controls.control import Asked, ways
+from evals.controls.control import ControlledQuestion, ways
 from evals.controls.shuffled_options import flips
-from evals.manifest import Manifest
-from evals.question_set import QuestionSet
-from evals.run_file import TRAJECTORIES, Key, key_of, rows_in
-from evals.run_folder import manifest_of, plan_of, set_of
-from evals.scoring import BROKEN_OFF, as_scored, score_answer
-from evals.tables import markdown
+from evals.datasets.dataset import QuestionSet
+from evals.runner.manifest import RunManifest
+from evals.runner.run_file import TRAJECTORIES, Key, key_of, rows_in
+from evals.runner.run_folder import manifest_of, plan_of, set_of
+from evals.scoring.scoring import BROKEN_OFF, as_scored, score_answer
+from evals.statistics.tables import markdown
 from tools.cache import write_atomically
 
 SUBMISSION = "submission.json"
@@ -37,14 +37,14 @@ class Scored:
     """A stored run, read once."""
 
     folder: Path
-    manifest: Manifest
+    manifest: RunManifest
     questions: QuestionSet
     ends: dict[str, int]
     """How many rows ended in which way."""
     passes: dict[Pass, dict[str, Answer | None]]
     """For each pass the answers by the question's id in the set, their options counted as in the set; without rows
     that were broken off."""
-    asked: tuple[Asked, ...]
+    asked: tuple[ControlledQuestion, ...]
     said: dict[str, Answer | None]
     """Answers of the first run by the id under which they were asked, as they were given."""
 
@@ -86,7 +86,7 @@ def scored(folder: Path, questions: QuestionSet | None = None) -> Scored:
 
 
 def _passes(
-    rows: Mapping[Key, tuple[Answer | None, Stop | None]], asked: Sequence[Asked], folder: Path
+    rows: Mapping[Key, tuple[Answer | None, Stop | None]], asked: Sequence[ControlledQuestion], folder: Path
 ) -> tuple[dict[Pass, dict[str, Answer | None]], dict[str, Answer | None]]:
     by_id = {one.question.id: one for one in asked}
     way_of = ways(asked)

@@ -15,10 +15,10 @@ from typing import Literal
 from agent.ending import Parser, end_process
 from agent.trajectory import Question, Trajectory
 from evals.example import Example
-from evals.wording import words_of
-from rl.played import played
-from rl.preset import Preset, load_preset, preset_names
+from evals.scoring.normalize import words_of
 from rl.rewards.aids import Aids, Aspect
+from rl.rewards.preset import Preset, load_preset, preset_names
+from rl.rewards.scripted_runs import played
 
 DURATION_SECONDS = 120.0
 OPEN = Example(

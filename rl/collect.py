@@ -15,26 +15,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from agent.asking import ask, video_facts
 from agent.ending import Parser, end_process
-from agent.modes import opening_calls
-from agent.policy import Policy, PolicyOptions, open_policy
+from agent.loop.ask import ask, video_facts
+from agent.loop.modes import opening_calls
+from agent.policies.registry import open_policy
+from agent.policy import Policy, PolicyOptions
 from agent.terminal import tell, visible
 from agent.trajectory import Calls, Limits, Malformed, Stop, Trajectory
 from evals.composed.families import FAMILIES
 from evals.composed.recipe import Split
-from evals.run_file import TRAJECTORIES, RunFile, only_writer
-from evals.scoring import score
-from rl.data import ComposedQuestions, Curriculum, Posed, View
-from rl.expert import Expert, PictureEyes, WordEyes
-from rl.spoken import told
-from tools.workers import dismiss_workers
+from evals.runner.run_file import TRAJECTORIES, RunFile, only_writer
+from evals.scoring.scoring import score
+from rl.data.as_reply import told
+from rl.data.curriculum import ComposedQuestions, ComposedTask, Curriculum, View
+from rl.data.expert import PictureEyes, ScriptedExpert, WordEyes
+from tools.runtime.openmp import release_openmp_threads
 
 EXPERT = "expert"
 
 
 @dataclass(frozen=True)
-class Config:
+class CollectConfig:
     """What is played and what is kept."""
 
     out: Path
@@ -67,7 +68,7 @@ class Config:
 
 
 @dataclass(frozen=True)
-class Told:
+class QuestionResult:
     """How one question went."""
 
     family: str
@@ -87,7 +88,7 @@ class Left:
     count: int
 
 
-def main(config: Config, say: Callable[[str], None] = lambda _: None) -> list[Told]:
+def main(config: CollectConfig, say: Callable[[str], None] = lambda _: None) -> list[QuestionResult]:
     """How each question that was played now went; the runs are in the folder.
 
     Raises:
@@ -101,7 +102,7 @@ def main(config: Config, say: Callable[[str], None] = lambda _: None) -> list[To
         raise ValueError("a first look brings pictures, and with the view words there are none: leave --opening out")
     left = Left(0)
     player = player_of(config, lambda: min(left.count, config.concurrency))
-    told_all: list[Told] = []
+    told_all: list[QuestionResult] = []
     started = time.perf_counter()
     with only_writer(config.out):
         kept = RunFile(config.out / TRAJECTORIES)
@@ -122,10 +123,10 @@ def main(config: Config, say: Callable[[str], None] = lambda _: None) -> list[To
     return told_all
 
 
-def player_of(config: Config, in_play: Callable[[], int] | None = None) -> Callable[[Posed], Policy]:
+def player_of(config: CollectConfig, in_play: Callable[[], int] | None = None) -> Callable[[ComposedTask], Policy]:
     """Who plays a question; `in_play` tells how many are being played."""
     if config.player == EXPERT:
-        return lambda posed: Expert(posed.asked, _eyes(posed, config.view), in_words=config.in_words)
+        return lambda posed: ScriptedExpert(posed.asked, _eyes(posed, config.view), in_words=config.in_words)
     options = PolicyOptions(
         temperature=config.temperature,
         seed=config.seed,
@@ -141,19 +142,19 @@ def _half(player: str, options: PolicyOptions, in_play: Callable[[], int] | None
     kind, _, where = player.partition(":")
     if kind != "transformers":
         raise ValueError(f"only transformers:MODEL plays in half precision, got {player!r}: leave --half out")
-    from rl.half_copy import HalfPolicy
+    from rl.sampling.bf16_copy import HalfPolicy
 
     return HalfPolicy(where, options, in_play)
 
 
-def _eyes(posed: Posed, view: View) -> WordEyes | PictureEyes:
+def _eyes(posed: ComposedTask, view: View) -> WordEyes | PictureEyes:
     return WordEyes() if view == "words" else PictureEyes(posed.episode)
 
 
 def _played(
-    asked: Sequence[Posed], player: Callable[[Posed], Policy], config: Config
-) -> Iterable[tuple[Posed, Trajectory]]:
-    dismiss_workers()  # this thread has loaded the model, and waits from here on
+    asked: Sequence[ComposedTask], player: Callable[[ComposedTask], Policy], config: CollectConfig
+) -> Iterable[tuple[ComposedTask, Trajectory]]:
+    release_openmp_threads()  # this thread has loaded the model, and waits from here on
     with ThreadPoolExecutor(config.concurrency) as pool:
         playing = {
             pool.submit(play, one, player(one), config.view, config.max_turns, config.opening, config.blind): one
@@ -164,7 +165,7 @@ def _played(
 
 
 def play(
-    posed: Posed, policy: Policy, view: View, max_turns: int = 8, opening: bool = False, blind: bool = False
+    posed: ComposedTask, policy: Policy, view: View, max_turns: int = 8, opening: bool = False, blind: bool = False
 ) -> Trajectory:
     """One question through the graph, with a look taken for it or without, and without a second one."""
     with posed.tools(view, is_blind=blind) as tools:
@@ -173,16 +174,16 @@ def play(
         return ask(posed.example.question, tools, policy, limits, verify=False, opening=looks)
 
 
-def is_to_imitate(posed: Posed, trajectory: Trajectory) -> bool:
+def is_to_imitate(posed: ComposedTask, trajectory: Trajectory) -> bool:
     """Whether a run is right, ended by itself, and went without a turn or a call that could not be used."""
     told = how(posed, trajectory)
     return trajectory.stop is Stop.ANSWERED and told.is_right is True and not told.malformed and not told.errors
 
 
-def how(posed: Posed, trajectory: Trajectory) -> Told:
+def how(posed: ComposedTask, trajectory: Trajectory) -> QuestionResult:
     """A run in numbers."""
     value = score(posed.example, trajectory).value
-    return Told(
+    return QuestionResult(
         family=posed.asked.family,
         is_right=None if value is None else value == 1.0,
         turns=trajectory.turns,
@@ -192,7 +193,7 @@ def how(posed: Posed, trajectory: Trajectory) -> Told:
     )
 
 
-def summary(told: Sequence[Told]) -> str:
+def summary(told: Sequence[QuestionResult]) -> str:
     """What a list of runs comes to, a line for all and one for each family."""
     scored = [one for one in told if one.is_right is not None]
     turns, calls = sum(one.turns for one in told), sum(one.calls for one in told)
@@ -212,31 +213,35 @@ def _share(flags: Sequence[bool]) -> str:
     return f"{sum(flags) / len(flags):.0%}" if flags else "none"
 
 
-def _parsed(arguments: Sequence[str] | None) -> Config:
+def _parsed(arguments: Sequence[str] | None) -> CollectConfig:
     parser = Parser("python -m rl.collect", description="Plays composed questions, keeps the runs.")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
-    parser.add_argument("--player", default=Config.player, metavar="SPEC", help="expert, or as agent ask --policy")
-    parser.add_argument("--questions", type=int, default=Config.questions, metavar="N")
-    parser.add_argument("--start", type=int, default=Config.start, metavar="N", help="number of the first question")
-    parser.add_argument("--seed", type=int, default=Config.seed, metavar="S")
-    parser.add_argument("--split", choices=get_args(Split), default=Config.split)
-    parser.add_argument("--level", type=int, default=Config.level, help="1, 30 s with 1, to 5, 600 s with 6")
+    parser.add_argument(
+        "--player", default=CollectConfig.player, metavar="SPEC", help="expert, or as agent ask --policy"
+    )
+    parser.add_argument("--questions", type=int, default=CollectConfig.questions, metavar="N")
+    parser.add_argument(
+        "--start", type=int, default=CollectConfig.start, metavar="N", help="number of the first question"
+    )
+    parser.add_argument("--seed", type=int, default=CollectConfig.seed, metavar="S")
+    parser.add_argument("--split", choices=get_args(Split), default=CollectConfig.split)
+    parser.add_argument("--level", type=int, default=CollectConfig.level, help="1, 30 s with 1, to 5, 600 s with 6")
     parser.add_argument(
         "--families", nargs="+", choices=sorted(FAMILIES), default=(), help="of the questions, only these kinds"
     )
-    parser.add_argument("--view", choices=get_args(View), default=Config.view)
+    parser.add_argument("--view", choices=get_args(View), default=CollectConfig.view)
     parser.add_argument("--opening", action="store_true", help="with a first look, as agent ask takes it for a model")
-    parser.add_argument("--keep", choices=("right", "all"), default=Config.keep)
-    parser.add_argument("--concurrency", type=int, default=Config.concurrency, metavar="N")
+    parser.add_argument("--keep", choices=("right", "all"), default=CollectConfig.keep)
+    parser.add_argument("--concurrency", type=int, default=CollectConfig.concurrency, metavar="N")
     parser.add_argument("--adapter", default="", metavar="FOLDER", help="LoRA, for transformers:MODEL")
     parser.add_argument("--in-words", action="store_true", help="the expert names options by their words")
     parser.add_argument("--blind", action="store_true", help="a grey clip in place of every video")
     parser.add_argument("--half", action="store_true", help="in bfloat16, for transformers:MODEL")
-    parser.add_argument("--temperature", type=float, default=Config.temperature)
-    parser.add_argument("--max-reply-tokens", type=int, default=Config.max_reply_tokens, metavar="N")
-    parser.add_argument("--max-turns", type=int, default=Config.max_turns, metavar="N")
+    parser.add_argument("--temperature", type=float, default=CollectConfig.temperature)
+    parser.add_argument("--max-reply-tokens", type=int, default=CollectConfig.max_reply_tokens, metavar="N")
+    parser.add_argument("--max-turns", type=int, default=CollectConfig.max_turns, metavar="N")
     given = vars(parser.parse_args(arguments))
-    return Config(**given | {"families": tuple(given["families"])})
+    return CollectConfig(**given | {"families": tuple(given["families"])})
 
 
 def _command_line() -> None:

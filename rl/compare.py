@@ -20,30 +20,30 @@ from agent.ending import Parser, end_process, run_command
 from agent.terminal import visible
 from agent.trajectory import Trajectory, from_json
 from evals.composed.recipe import Split
-from evals.figures.bootstrap import Estimate, clustered_mean
-from evals.figures.paired import Comparison, compare
-from evals.figures.row import Row, row_of
-from evals.run_file import TRAJECTORIES
-from evals.scoring import score
-from rl.collect import Told, how
-from rl.data import ComposedQuestions, Curriculum, Posed, View
+from evals.runner.run_file import TRAJECTORIES
+from evals.scoring.scoring import score
+from evals.statistics.bootstrap import BootstrapEstimate, clustered_mean
+from evals.statistics.paired import Comparison, compare
+from evals.statistics.row import ResultRow, row_of
+from rl.collect import QuestionResult, how
+from rl.data.curriculum import ComposedQuestions, ComposedTask, Curriculum, View
 
 
 @dataclass(frozen=True)
-class Played:
+class ComparedRun:
     """A run on the questions that all runs have."""
 
     name: str
-    rows: tuple[Row, ...]
-    told: tuple[Told, ...]
+    rows: tuple[ResultRow, ...]
+    told: tuple[QuestionResult, ...]
 
     @property
-    def accuracy(self) -> Estimate:
+    def accuracy(self) -> BootstrapEstimate:
         """Share of right answers; no answer is a wrong one."""
         return clustered_mean([_value(row) for row in self.rows], [row.cluster for row in self.rows])
 
 
-def played(runs: Mapping[str, Path], questions: ComposedQuestions) -> list[Played]:
+def played(runs: Mapping[str, Path], questions: ComposedQuestions) -> list[ComparedRun]:
     """The runs, by the questions that all of them played.
 
     Raises:
@@ -57,15 +57,17 @@ def played(runs: Mapping[str, Path], questions: ComposedQuestions) -> list[Playe
     return [_played(name, trajectories, posed) for name, trajectories in found.items()]
 
 
-def together(sets: Sequence[Sequence[Played]]) -> list[Played]:
+def together(sets: Sequence[Sequence[ComparedRun]]) -> list[ComparedRun]:
     """The same policies on several sets of questions, as on one."""
     return [
-        Played(same[0].name, tuple(row for one in same for row in one.rows), tuple(t for one in same for t in one.told))
+        ComparedRun(
+            same[0].name, tuple(row for one in same for row in one.rows), tuple(t for one in same for t in one.told)
+        )
         for same in zip(*sets, strict=True)
     ]
 
 
-def table(runs: Sequence[Played]) -> str:
+def table(runs: Sequence[ComparedRun]) -> str:
     """Markdown: a line a policy, then the difference of each to the one before it, then right answers by family."""
     lines = [
         "| policy | right | accuracy [95 %] | turns that parse | calls | turns |",
@@ -83,12 +85,12 @@ def table(runs: Sequence[Played]) -> str:
     return "\n".join(lines)
 
 
-def chance(rows: Sequence[Row]) -> float:
+def chance(rows: Sequence[ResultRow]) -> float:
     """What guessing among the options gets right, 0..1; open questions count as never guessed."""
     return sum(1 / row.options for row in rows if row.options) / len(rows)
 
 
-def _line(run: Played) -> str:
+def _line(run: ComparedRun) -> str:
     right = sum(_value(row) == 1.0 for row in run.rows)
     turns = sum(told.turns for told in run.told)
     parse = 1 - sum(told.malformed for told in run.told) / max(1, turns)
@@ -107,18 +109,18 @@ def _difference(found: Comparison) -> str:
     return f"{points}; {apart}, McNemar exact p = {one.exact_p:.2g}"
 
 
-def _interval(estimate: Estimate, scale: float, unit: str) -> str:
+def _interval(estimate: BootstrapEstimate, scale: float, unit: str) -> str:
     if estimate.low is None or estimate.high is None:
         return ""
     return f" [{scale * estimate.low:.1f}, {scale * estimate.high:.1f}]{unit}"
 
 
-def _of_family(run: Played, family: str) -> str:
+def _of_family(run: ComparedRun, family: str) -> str:
     theirs = [told.is_right for told in run.told if told.family == family]
     return f"{sum(bool(one) for one in theirs)} of {len(theirs)}"
 
 
-def _value(row: Row) -> float:
+def _value(row: ResultRow) -> float:
     return row.value or 0.0
 
 
@@ -130,8 +132,8 @@ def _trajectories(folder: Path) -> dict[str, Trajectory]:
     return {run.question.id: run for run in runs}
 
 
-def _posed(questions: ComposedQuestions, ids: set[str]) -> list[Posed]:
-    found: list[Posed] = []
+def _posed(questions: ComposedQuestions, ids: set[str]) -> list[ComposedTask]:
+    found: list[ComposedTask] = []
     for number in range(20 * len(ids) + 1000):
         if len(found) == len(ids):
             return found
@@ -140,10 +142,10 @@ def _posed(questions: ComposedQuestions, ids: set[str]) -> list[Posed]:
     raise ValueError(f"{len(ids) - len(found)} questions of the runs are not of this seed, split, level and view")
 
 
-def _played(name: str, trajectories: Mapping[str, Trajectory], posed: Sequence[Posed]) -> Played:
+def _played(name: str, trajectories: Mapping[str, Trajectory], posed: Sequence[ComposedTask]) -> ComparedRun:
     pairs = [(one, trajectories[one.example.question.id]) for one in posed]
     rows = tuple(row_of(one.example, run, score(one.example, run)) for one, run in pairs)
-    return Played(name, rows, tuple(how(one, run) for one, run in pairs))
+    return ComparedRun(name, rows, tuple(how(one, run) for one, run in pairs))
 
 
 def parser() -> argparse.ArgumentParser:

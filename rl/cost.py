@@ -7,7 +7,8 @@ this process, and prints two tables in Markdown. A picture goes through four han
 frames, as JPEG; *prepared*, into the patches that its model takes; *encoded*, by the vision tower; and *learned from*,
 encoded once more where a loss or its log-probabilities are computed. A conversation shows all its pictures in each turn
 and the runs of a group show the same ones, so the first three may be far more than the unique pictures of a group, or
-as many. With `--again` the tower encodes what it is shown each time, as it would without `agent.backends.encoded`.
+as many. With `--again` the tower encodes what it is shown each time, as it would without
+`agent.policies.local.vision_cache`.
 """
 
 from agent.ending import end_process, read_first
@@ -29,20 +30,20 @@ from typing import Any
 import torch
 from PIL import Image
 
-from agent.backends.transformers import Prompt
-from agent.backends.vision import Eyes, Seen
-from agent.policy import Sight
+from agent.policies.local.image_processing import ImageProcessor, ProcessedImage
+from agent.policies.transformers import Prompt
+from agent.policy import ToolAccess
 from agent.terminal import tell, visible
 from agent.trajectory import Reply, Trajectory, Turn
-from rl.log_rows import LOG, PARTS, Row, read_log
-from rl.rollout import Sampler
+from rl.grpo.config import Training, read_training
+from rl.monitor.log import LOG, PARTS, Row, read_log
+from rl.sampling.sampler import TrainingSampler
 from rl.train import main as train
-from rl.training import Training, read_training
 from tools.observation import FrameRef
 
 
 @dataclass
-class Pictures:
+class PictureCounts:
     """How often pictures were worked on."""
 
     generations: int
@@ -56,7 +57,7 @@ class Pictures:
     learned_from: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def serve(self, trajectory: Trajectory, sight: Sight, ref: FrameRef) -> bytes | None:
+    def serve(self, trajectory: Trajectory, sight: ToolAccess, ref: FrameRef) -> bytes | None:
         """The picture, counted."""
         started = time.perf_counter()
         jpeg = sight.picture(ref)
@@ -68,14 +69,14 @@ class Pictures:
         return jpeg
 
 
-class CountingSampler(Sampler):
+class CountingSampler(TrainingSampler):
     """Counts, once it is told to."""
 
-    _pictures: Pictures | None = None
+    _pictures: PictureCounts | None = None
     _is_encoded_once = True
     _plays = False
 
-    def count(self, generations: int, *, is_encoded_once: bool = True) -> Pictures:
+    def count(self, generations: int, *, is_encoded_once: bool = True) -> PictureCounts:
         """Begins to count.
 
         Args:
@@ -87,7 +88,7 @@ class CountingSampler(Sampler):
         """
         if self._memory is None or not hasattr(self.loaded.model.model, "visual"):
             raise ValueError(f"{self.spec} has no tower of the Qwen-VL shape, whose pictures could be counted")
-        pictures = self._pictures = Pictures(generations)
+        pictures = self._pictures = PictureCounts(generations)
         self._memory.eyes = CountedEyes(self._memory.eyes, pictures)
         self._is_encoded_once = is_encoded_once
 
@@ -100,7 +101,7 @@ class CountingSampler(Sampler):
         self.loaded.model.model.visual.register_forward_pre_hook(encode, with_kwargs=True)
         return pictures
 
-    def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
+    def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
         """The next turn."""
         return super().__call__(
             trajectory, sight if self._pictures is None else CountedSight(trajectory, sight, self._pictures)
@@ -121,15 +122,15 @@ class CountingSampler(Sampler):
 class CountedEyes:
     """Counts what is prepared."""
 
-    def __init__(self, eyes: Eyes, pictures: Pictures) -> None:
+    def __init__(self, eyes: ImageProcessor, pictures: PictureCounts) -> None:
         self._eyes, self._pictures = eyes, pictures
 
-    def look(self, picture: Image.Image) -> Seen:
+    def look(self, picture: Image.Image) -> ProcessedImage:
         """The picture for the model."""
         self._pictures.prepared += 1  # `Memory` lets one thread at a time in
         return self._eyes.look(picture)
 
-    def gather(self, rows: Sequence[Sequence[Seen]]) -> dict[str, torch.Tensor]:
+    def gather(self, rows: Sequence[Sequence[ProcessedImage]]) -> dict[str, torch.Tensor]:
         """The inputs of a batch."""
         return self._eyes.gather(rows)
 
@@ -137,7 +138,7 @@ class CountedEyes:
 class CountedSight:
     """Counts what is served."""
 
-    def __init__(self, trajectory: Trajectory, sight: Sight, pictures: Pictures) -> None:
+    def __init__(self, trajectory: Trajectory, sight: ToolAccess, pictures: PictureCounts) -> None:
         self.specs = sight.specs
         self._trajectory, self._sight, self._pictures = trajectory, sight, pictures
 
@@ -146,7 +147,7 @@ class CountedSight:
         return self._pictures.serve(self._trajectory, self._sight, ref)
 
 
-def tables(pictures: Pictures, log: Sequence[Row]) -> str:
+def tables(pictures: PictureCounts, log: Sequence[Row]) -> str:
     """Both tables in Markdown.
 
     Args:

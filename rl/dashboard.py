@@ -7,79 +7,14 @@ It is written after every step; the command writes it for any folder with a `log
 is four curves for a README.
 """
 
-import base64
-import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
-
-from jinja2 import Environment, StrictUndefined, Template
 
 from agent.ending import Parser
 from evals.command_line import end
-from evals.report.chart import short
-from rl.alarms import Alarm, read_alarms
-from rl.curves import Lines, Panel, drawn, said, window_of
-from rl.curves_picture import picture
-from rl.log_rows import LOG, Row, known, own_share, read_log
-from rl.panels import Subject, subjects_of
+from rl.monitor.curves_svg import picture
+from rl.monitor.log import LOG, read_log
+from rl.monitor.page import PAGE, write_page
 from tools.cache import write_atomically
-from tools.plain_data import loads_json
-
-PAGE = "dashboard.html"
-_TERMS = "training.json"
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A measure at the beginning and now; in words."""
-
-    name: str
-    first: str
-    last: str
-    newest: str
-
-
-def write_page(out: Path, rows: Sequence[Row]) -> None:
-    """Writes the page of a training; whoever reads meanwhile sees the old one.
-
-    Args:
-        out: folder of the training.
-        rows: its log.
-    """
-    write_atomically(out / PAGE, page(out.absolute().name, rows, read_alarms(out), _terms(out)))
-
-
-def page(title: str, rows: Sequence[Row], alarms: Sequence[Alarm], terms: Sequence[tuple[str, str]]) -> str:
-    """The page.
-
-    Args:
-        title: of the training.
-        rows: at least one step.
-        alarms: that have stopped it.
-        terms: what it was begun with.
-    """
-    first, last = rows[0]["step"], rows[-1]["step"]
-    style = _style()
-    subjects = subjects_of(rows)
-    longest = max((len(c.points) for s in subjects for p in s.panels for c in p.curves), default=0)
-    return _template().render(
-        title=title,
-        subjects=[
-            (subject, _figures_of(subject, first, last, [alarm.step for alarm in alarms])) for subject in subjects
-        ],
-        table=_table(rows),
-        steps=min(_window(rows), len(rows)),
-        first=first,
-        last=last,
-        alarms=list(reversed(alarms)),
-        terms=terms,
-        window=window_of(longest),
-        style=style,
-        style_hash="sha256-" + base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-    )
 
 
 def main(folder: Path, svg: Path | None = None) -> str:
@@ -96,69 +31,6 @@ def main(folder: Path, svg: Path | None = None) -> str:
         return str(folder / PAGE)
     write_atomically(svg, picture(rows))
     return str(svg)
-
-
-def _figures_of(subject: Subject, first: int, last: int, stops: Sequence[int]) -> list[tuple[Panel, str, str]]:
-    """(panel, its newest value, drawing) of each panel."""
-    return [(panel, _now(panel), drawn(panel, first, last, stops)) for panel in subject.panels]
-
-
-def _now(panel: Panel) -> str:
-    """The smoothed value at the end, of panels with one curve."""
-    if not isinstance(panel, Lines) or len(panel.curves) != 1:
-        return ""
-    points = panel.curves[0].points
-    recent = points[-window_of(len(points)) :]
-    return said(sum(value for _, value in recent) / len(recent), is_share=panel.is_share)
-
-
-def _window(rows: Sequence[Row]) -> int:
-    return max(1, min(20, len(rows) // 2))
-
-
-def _table(rows: Sequence[Row]) -> list[Figure]:
-    """Every number of the log: its mean over the first steps and over the last ones, and the newest."""
-    count = _window(rows)
-    names = sorted({name for row in rows for name in row} - {"step"})
-    figures = []
-    for name in names:
-        values = [value for _, value in known(rows, name)]
-        if values:
-            first, last = values[:count], values[-count:]
-            told = (sum(first) / len(first), sum(last) / len(last), values[-1])
-            figures.append(Figure(name, *(short(value) for value in told)))
-    shares = [share for row in rows if (share := own_share(row)) is not None]
-    if shares:
-        told = (sum(shares[:count]) / len(shares[:count]), sum(shares[-count:]) / len(shares[-count:]), shares[-1])
-        figures.append(Figure("our own code, share of a step", *(said(value, is_share=True) for value in told)))
-    return figures
-
-
-def _terms(out: Path) -> list[tuple[str, str]]:
-    """What the training was begun with, flat."""
-    path = out / _TERMS
-    if not path.exists():
-        return []
-    found: list[tuple[str, str]] = []
-    for name, value in loads_json(path.read_text(encoding="utf-8")).items():
-        inner = value if isinstance(value, dict) else {"": value}
-        told = ", ".join(f"{key} {said}".strip() for key, said in inner.items() if said is not None)
-        if told:
-            found.append((name, told))
-    return found
-
-
-@cache
-def _style() -> str:
-    own = files("rl").joinpath("dashboard.css").read_text(encoding="utf-8")
-    shared = files("evals.report").joinpath("page.css").read_text(encoding="utf-8")
-    return files("agent").joinpath("report.css").read_text(encoding="utf-8") + shared + own
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(files("rl").joinpath("dashboard.html.jinja").read_text(encoding="utf-8"))
 
 
 def _command_line() -> str:

@@ -8,10 +8,10 @@ model, and `log.jsonl`.
 """
 
 from agent.ending import read_first
-from rl import sheet_command
+from rl import toml_command
 
 if __name__ == "__main__":  # before torch is imported
-    read_first("rl.dpo", sheet_command.parser("rl.dpo", __doc__))
+    read_first("rl.dpo", toml_command.parser("rl.dpo", __doc__))
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,32 +20,32 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from agent.backends.loading import Loaded, load
-from agent.backends.transformers import folder_of
-from rl.dpo_config import DpoConfig
-from rl.imitated import Row, read_rows
-from rl.optimising import logged, precision, save_around, steps, with_lora
-from rl.picture_loss import loss_of as picture_loss
-from rl.policy_loss import chosen
+from agent.policies.local.loading import Loaded, load
+from agent.policies.transformers import folder_of
+from rl.data.text_tools import specs_of
+from rl.finetune.dpo_config import DpoConfig
+from rl.finetune.rows import TrainingConversation, read_rows
+from rl.finetune.training_loop import logged, precision, save_around, steps, with_lora
+from rl.objective.logprobs import chosen
+from rl.objective.vision_logprobs import loss_of as picture_loss
 from rl.verify import CHOSEN, REJECTED
-from rl.words import specs_of
 
 _UNLIMITED_TOKENS = 10**9
 
-Logps = Callable[[Any, Sequence[Row]], torch.Tensor]
+Logps = Callable[[Any, Sequence[TrainingConversation]], torch.Tensor]
 """(rows,) natural logarithm of the probability of all that the policy chose in each row."""
 
 
 @dataclass(frozen=True)
-class Pair:
+class RunPair:
     """Two runs of a question; the first is preferred."""
 
-    chosen: Row
-    rejected: Row
+    chosen: TrainingConversation
+    rejected: TrainingConversation
 
 
 @dataclass(frozen=True)
-class Step:
+class DpoStep:
     """One step of training, as the log has it."""
 
     step: int
@@ -74,7 +74,7 @@ def dpo_loss(margins: torch.Tensor, reference: torch.Tensor, beta: float) -> tor
     return -functional.logsigmoid(beta * (margins - reference))
 
 
-def main(config: DpoConfig, say: Callable[[str], None] = lambda _: None) -> list[Step]:
+def main(config: DpoConfig, say: Callable[[str], None] = lambda _: None) -> list[DpoStep]:
     """Trains, and writes what was learned; gives back the steps.
 
     Raises:
@@ -98,7 +98,7 @@ def main(config: DpoConfig, say: Callable[[str], None] = lambda _: None) -> list
     return done
 
 
-def read_pairs(loaded: Loaded, config: DpoConfig) -> list[Pair]:
+def read_pairs(loaded: Loaded, config: DpoConfig) -> list[RunPair]:
     """The pairs of a folder, without those of which one is too long.
 
     Raises:
@@ -120,7 +120,7 @@ def read_pairs(loaded: Loaded, config: DpoConfig) -> list[Pair]:
             f"{config.pairs}: {len(sides[0])} chosen and {len(sides[1])} rejected are no pairs: write it anew"
         )
     fit = [
-        Pair(one, other)
+        RunPair(one, other)
         for one, other in zip(*sides, strict=True)
         if max(len(one.ids), len(other.ids)) <= config.max_tokens
     ]
@@ -129,7 +129,7 @@ def read_pairs(loaded: Loaded, config: DpoConfig) -> list[Pair]:
     return fit
 
 
-def train(model: Any, pairs: Sequence[Pair], config: DpoConfig, logps: Logps) -> Iterator[Step]:
+def train(model: Any, pairs: Sequence[RunPair], config: DpoConfig, logps: Logps) -> Iterator[DpoStep]:
     """The steps, one after another, as they are done."""
     model.eval()  # no dropout, or the reference would be another one than the policy
     reference = [_reference(model, pair, config, logps) for pair in pairs]
@@ -140,16 +140,16 @@ def train(model: Any, pairs: Sequence[Pair], config: DpoConfig, logps: Logps) ->
         return mean
 
     for (loss, preferred, margin, gain), update in steps(model, config, len(pairs), config.pairs_a_step, gradient):
-        yield Step(update.step, loss, preferred, margin, gain, update.norm, update.learning_rate, update.seconds)
+        yield DpoStep(update.step, loss, preferred, margin, gain, update.norm, update.learning_rate, update.seconds)
 
 
-def _reference(model: Any, pair: Pair, config: DpoConfig, logps: Logps) -> torch.Tensor:
+def _reference(model: Any, pair: RunPair, config: DpoConfig, logps: Logps) -> torch.Tensor:
     with torch.no_grad(), precision(model, config):
         return logps(model, (pair.chosen, pair.rejected)).float()
 
 
 def _gradient(
-    model: Any, pair: Pair, reference: torch.Tensor, config: DpoConfig, logps: Logps, pairs: int
+    model: Any, pair: RunPair, reference: torch.Tensor, config: DpoConfig, logps: Logps, pairs: int
 ) -> torch.Tensor:
     """Leaves the gradient of one pair's share of the mean; (4,): loss, is preferred, margin, gain of the good run."""
     with precision(model, config):
@@ -169,7 +169,7 @@ def logps_of(loaded: Loaded) -> Logps:
     return lambda model, rows: torch.stack([-pictures(model, [row]).total for row in rows])
 
 
-def word_logps(model: Any, rows: Sequence[Row]) -> torch.Tensor:
+def word_logps(model: Any, rows: Sequence[TrainingConversation]) -> torch.Tensor:
     """(rows,) of a model that reads."""
     found = chosen(model, rows)
     each = -functional.cross_entropy(found.logits, found.ids, reduction="none")
@@ -184,4 +184,4 @@ def _prepared(loaded: Loaded, config: DpoConfig) -> Any:
 
 
 if __name__ == "__main__":
-    sheet_command.end("rl.dpo", __doc__, DpoConfig, main)
+    toml_command.end("rl.dpo", __doc__, DpoConfig, main)

@@ -7,10 +7,10 @@ that `agent ask --adapter` takes, or the whole model, and `log.jsonl`.
 """
 
 from agent.ending import read_first
-from rl import sheet_command
+from rl import toml_command
 
 if __name__ == "__main__":  # before torch is imported
-    read_first("rl.sft", sheet_command.parser("rl.sft", __doc__))
+    read_first("rl.sft", toml_command.parser("rl.sft", __doc__))
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,21 +18,21 @@ from typing import Any
 
 import torch
 
-from agent.backends.loading import Loaded, load
-from agent.backends.transformers import folder_of
-from rl.imitated import Row, Rows, read_rows
-from rl.optimising import logged, precision, save_around, steps, with_lora
-from rl.picture_loss import OF_EYES, is_of_eyes
-from rl.picture_loss import loss_of as picture_loss
-from rl.policy_loss import Loss, policy_loss
-from rl.sft_config import SftConfig
-from rl.words import specs_of
+from agent.policies.local.loading import Loaded, load
+from agent.policies.transformers import folder_of
+from rl.data.text_tools import specs_of
+from rl.finetune.rows import Rows, TrainingConversation, read_rows
+from rl.finetune.sft_config import SftConfig
+from rl.finetune.training_loop import logged, precision, save_around, steps, with_lora
+from rl.objective.logprobs import Loss, policy_loss
+from rl.objective.vision_logprobs import OF_EYES, is_of_eyes
+from rl.objective.vision_logprobs import loss_of as picture_loss
 
-LossOf = Callable[[Any, Sequence[Row]], Loss]
+LossOf = Callable[[Any, Sequence[TrainingConversation]], Loss]
 
 
 @dataclass(frozen=True)
-class Step:
+class SftStep:
     """One step of training, as the log has it."""
 
     step: int
@@ -46,7 +46,7 @@ class Step:
     seconds: float
 
 
-def main(config: SftConfig, say: Callable[[str], None] = lambda _: None) -> list[Step]:
+def main(config: SftConfig, say: Callable[[str], None] = lambda _: None) -> list[SftStep]:
     """Trains, and writes what was learned; gives back the steps.
 
     Raises:
@@ -74,7 +74,9 @@ def main(config: SftConfig, say: Callable[[str], None] = lambda _: None) -> list
     return done
 
 
-def train(model: Any, rows: Sequence[Row], config: SftConfig, loss_of: LossOf = policy_loss) -> Iterator[Step]:
+def train(
+    model: Any, rows: Sequence[TrainingConversation], config: SftConfig, loss_of: LossOf = policy_loss
+) -> Iterator[SftStep]:
     """The steps, one after another, as they are done."""
 
     def gradient(numbers: Sequence[int]) -> tuple[float, int]:
@@ -84,11 +86,13 @@ def train(model: Any, rows: Sequence[Row], config: SftConfig, loss_of: LossOf = 
     for (loss, tokens), update in steps(
         model, config, len(rows), config.rows_a_step, gradient, weight_decay=config.weight_decay
     ):
-        yield Step(update.step, loss, tokens, update.norm, update.learning_rate, update.seconds)
+        yield SftStep(update.step, loss, tokens, update.norm, update.learning_rate, update.seconds)
     model.eval()
 
 
-def _gradient(model: Any, batch: Sequence[Row], config: SftConfig, loss_of: LossOf) -> tuple[float, int]:
+def _gradient(
+    model: Any, batch: Sequence[TrainingConversation], config: SftConfig, loss_of: LossOf
+) -> tuple[float, int]:
     """Leaves the gradient of the mean over the policy's tokens of the batch; gives back that mean, and their number."""
     at_once = config.rows_at_once
     tokens = sum(sum(row.is_policy[1:]) for row in batch)
@@ -125,4 +129,4 @@ def _about(found: Rows) -> str:
 
 
 if __name__ == "__main__":
-    sheet_command.end("rl.sft", __doc__, SftConfig, main)
+    toml_command.end("rl.sft", __doc__, SftConfig, main)

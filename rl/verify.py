@@ -13,16 +13,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.answers import LETTERS
 from agent.ending import Parser, end_process
+from agent.rendering.answer_parser import LETTERS
 from agent.terminal import visible
 from agent.trajectory import Answer, Trajectory, to_json
 from evals.example import Example
-from evals.run_file import TRAJECTORIES, stored
-from evals.scoring import score
-from evals.wording import words_of
-from rl.preset import Preset, load_preset
-from rl.questions import open_questions
+from evals.runner.run_file import TRAJECTORIES, stored
+from evals.scoring.normalize import words_of
+from evals.scoring.scoring import score
+from rl.data.questions import open_questions
+from rl.rewards.preset import Preset, load_preset
 from rl.rewards.turns import own_steps
 
 CHOSEN, REJECTED = "chosen", "rejected"
@@ -46,7 +46,7 @@ class Verified:
 
 
 @dataclass(frozen=True)
-class Pair:
+class PreferencePair:
     """Two runs of one question."""
 
     chosen: Verified
@@ -64,7 +64,7 @@ def verified(preset: Preset, example: Example, runs: Sequence[Trajectory]) -> tu
     )
 
 
-def pairs_of(runs: Sequence[Verified], most: int = 1, least_margin: float = 0.1) -> tuple[Pair, ...]:
+def pairs_of(runs: Sequence[Verified], most: int = 1, least_margin: float = 0.1) -> tuple[PreferencePair, ...]:
     """The best good runs with the worst bad ones, none of them twice.
 
     Args:
@@ -74,7 +74,7 @@ def pairs_of(runs: Sequence[Verified], most: int = 1, least_margin: float = 0.1)
     """
     good = sorted((run for run in runs if run.is_good), key=lambda run: -run.reward)
     bad = sorted((run for run in runs if not run.is_good), key=lambda run: (run.is_right, run.reward))
-    pairs = [Pair(one, other) for one, other in zip(good, bad, strict=False)]
+    pairs = [PreferencePair(one, other) for one, other in zip(good, bad, strict=False)]
     return tuple(p for p in pairs if p.rejected.is_right or p.chosen.reward - p.rejected.reward >= least_margin)[:most]
 
 
@@ -118,7 +118,7 @@ def _last(thought: str, words: str) -> int:
 
 def pairs_in(
     runs: Iterable[Trajectory], examples: Mapping[str, Example], preset: Preset, most: int, least_margin: float
-) -> Iterator[Pair]:
+) -> Iterator[PreferencePair]:
     """The pairs of each question, in the order in which questions are met.
 
     Raises:
@@ -135,15 +135,15 @@ def pairs_in(
         yield from pairs_of(verified(preset, examples[key], played), most, least_margin)
 
 
-def write(pairs: Sequence[Pair], out: Path) -> None:
-    """Both sides of the pairs, as runs that `rl.imitated` reads."""
+def write(pairs: Sequence[PreferencePair], out: Path) -> None:
+    """Both sides of the pairs, as runs that `rl.finetune.rows` reads."""
     for name, side in ((CHOSEN, [p.chosen for p in pairs]), (REJECTED, [p.rejected for p in pairs])):
         (out / name).mkdir(parents=True, exist_ok=True)
         lines = "".join(to_json(one.run) + "\n" for one in side)
         (out / name / TRAJECTORIES).write_text(lines, encoding="utf-8")
 
 
-def summary(pairs: Sequence[Pair], runs: int) -> str:
+def summary(pairs: Sequence[PreferencePair], runs: int) -> str:
     """What was found, in a line."""
     wrong = sum(not pair.rejected.is_right for pair in pairs)
     right = len(pairs) - wrong

@@ -6,19 +6,30 @@ from pathlib import Path
 
 import pytest
 
-from agent.answers import read_answer, unfenced
-from agent.lite import forms, reading
-from agent.replies import as_turn
-from agent.tags import neutral
+from agent.policies.lite_rules import forms, reading
+from agent.rendering.answer_parser import read_answer, unfenced
+from agent.rendering.reply_parser import parse_reply
+from agent.rendering.sanitize import escape_markup
 from agent.trajectory import Question, Reply, Trajectory, Usage, VideoFacts
 from evals.benchmarks import cues
-from evals.benchmarks.records import Place, Record
-from evals.extraction import by_gold, first_letter, json_block, marks, mmmu, others, ranked, spans, tags, thinking
-from rl import records
+from evals.benchmarks.records import Record, RecordPlace
+from evals.scoring.published import (
+    by_gold,
+    first_letter,
+    json_block,
+    marks,
+    mmmu,
+    ranked,
+    spans,
+    tags,
+    thinking,
+    without_adapter,
+)
+from rl.data import published
 from rl.rewards import formats, tool_use, turns, wording
 from tests.growth import patterns_of, slowness_of, slowness_on
 from tests.test_layout import ORDER, ROOT
-from tools.wording import fenced
+from tools.observation_text import quote_untrusted
 
 
 @pytest.mark.parametrize(
@@ -68,12 +79,12 @@ _PUMPS = (
     *("o (", "answer is ", "first 1", "from 1 to ", "what does ", "the word “", "<font color", "9e", "-1", "&", "«"),
 )
 _FUNCTIONS: dict[str, Callable[[str], object]] = {
-    "a reply": lambda text: as_turn(Reply(text), Usage(), _RUN),
-    "a reply's options": lambda text: as_turn(Reply(text), Usage(), _CHOICE),
+    "a reply": lambda text: parse_reply(Reply(text), Usage(), _RUN),
+    "a reply's options": lambda text: parse_reply(Reply(text), Usage(), _CHOICE),
     "an answer": lambda text: read_answer(text, _RUN),
     "a fence": unfenced,
-    "neutral": neutral,
-    "a quotation": fenced,
+    "neutral": escape_markup,
+    "a quotation": quote_untrusted,
     "a question": lambda text: reading.read_question(Question("v.mp4", f"{text}?"), 60.0),
     "written words": reading.written_in,
     "options": lambda text: reading.parse_span(text, 60.0),
@@ -96,8 +107,8 @@ _FUNCTIONS: dict[str, Callable[[str], object]] = {
     "lmms_egoschema": lambda text: mmmu.lmms_egoschema(text, _OPTIONS),
     "official_videommmu": lambda text: mmmu.official_videommmu(text, _OPTIONS),
     "lmms_videommmu_open": lambda text: mmmu.lmms_videommmu_open(text, "12.5"),
-    "lmms_tvbench": lambda text: others.lmms_tvbench(text, _OPTIONS),
-    "official_vrbench": others.official_vrbench,
+    "lmms_tvbench": lambda text: without_adapter.lmms_tvbench(text, _OPTIONS),
+    "official_vrbench": without_adapter.official_vrbench,
     "lmms_mcq": ranked.lmms_mcq,
     "lmms_charades": spans.lmms_charades,
     "official_cgbench_spans": lambda text: spans.official_cgbench_spans(text, 60.0),
@@ -105,10 +116,10 @@ _FUNCTIONS: dict[str, Callable[[str], object]] = {
     "official_video_holmes": tags.official_video_holmes,
     "lmms_without_thinking": thinking.lmms_without_thinking,
     "cues": cues.plain,
-    "a cue in a font": lambda text: cues.lmms_lines([cues.Cue(0.0, 1.0, text)], [0.5]),
-    "a video of LLaVA": lambda text: records._apart(text),
-    "an answer of Video-R1": lambda text: records._item(
-        Record(Place("f", 1), {}), "n", Path("v"), "q", _OPTIONS, text, "multiple choice"
+    "a cue in a font": lambda text: cues.lmms_lines([cues.TranscriptCue(0.0, 1.0, text)], [0.5]),
+    "a video of LLaVA": lambda text: published._apart(text),
+    "an answer of Video-R1": lambda text: published._item(
+        Record(RecordPlace("f", 1), {}), "n", Path("v"), "q", _OPTIONS, text, "multiple choice"
     ),
     "a strict turn": lambda text: turns.is_strict(as_turn_step(text)),
     "an anchored format": lambda text: formats._answers(text) or formats._thinks(text),
@@ -121,7 +132,7 @@ def as_turn_step(text: str) -> object:
     """A step of the run in which a model wrote this."""
     from agent.trajectory import Step
 
-    return Step(as_turn(Reply(text), Usage(), _RUN))
+    return Step(parse_reply(Reply(text), Usage(), _RUN))
 
 
 def repeated(head: str, pump: str) -> Callable[[int], str]:

@@ -98,7 +98,7 @@ def told(path: Path, **values: Any) -> None:
 def test_code_beside_a_model_is_not_run_though_stdin_says_yes(
     copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, values: dict[str, Any]
 ) -> None:
-    from agent.backends.loading import load
+    from agent.policies.local.loading import load
     from agent.policy import PolicyError
 
     mark = tmp_path / "it was run"
@@ -115,16 +115,16 @@ def test_code_beside_a_model_is_not_run_though_stdin_says_yes(
 
 
 def test_a_model_that_needs_its_own_code_is_refused_in_one_sentence(copy: Path) -> None:
-    from agent.backends.card import read_card
+    from agent.policies.local.model_files import read_model_files
     from agent.policy import PolicyError
 
     told(copy / "config.json", model_type="evil", auto_map={"AutoConfig": "evil.C"})
     with pytest.raises(PolicyError, match=r"needs Python code of its own, which is not run here: take a model that"):
-        read_card(str(copy))
+        read_model_files(str(copy))
 
 
 def test_a_pickle_for_weights_is_refused_and_not_run(copy: Path, tmp_path: Path) -> None:
-    from agent.backends.loading import load
+    from agent.policies.local.loading import load
     from agent.policy import PolicyError
 
     (copy / "model.safetensors").unlink()
@@ -137,7 +137,7 @@ def test_a_pickle_for_weights_is_refused_and_not_run(copy: Path, tmp_path: Path)
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 100, b"not weights", b"\xff" * 8 + b"{" * 1000])
 def test_weights_that_are_none_are_one_sentence(copy: Path, content: bytes) -> None:
-    from agent.backends.loading import load
+    from agent.policies.local.loading import load
     from agent.policy import PolicyError
 
     (copy / "model.safetensors").write_bytes(content)
@@ -148,7 +148,7 @@ def test_weights_that_are_none_are_one_sentence(copy: Path, content: bytes) -> N
 @pytest.mark.parametrize("file", ["config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json"])
 @pytest.mark.parametrize("content", ["[" * 100_000, "[]", "{", '{"a": ' * 90_000, "null", "7", '"text"', ""])
 def test_small_files_that_are_damaged_are_one_sentence_or_not_needed(copy: Path, file: str, content: str) -> None:
-    from agent.backends.loading import load
+    from agent.policies.local.loading import load
     from agent.policy import PolicyError
 
     (copy / file).write_text(content, encoding="utf-8")
@@ -171,7 +171,7 @@ def adapter(folder: Path, weights: dict[str, bytes], **config: Any) -> str:
 def test_an_adapter_that_is_no_weights_file_is_one_sentence_and_not_run(llama: Path, tmp_path: Path) -> None:
     pytest.importorskip("peft")
     from agent.adapters import put_on
-    from agent.backends.loading import load
+    from agent.policies.local.loading import load
 
     model, mark = load(str(llama), 10_000).model, tmp_path / "it was run"
     bad = {

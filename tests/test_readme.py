@@ -8,17 +8,22 @@ from typing import Any
 
 import pytest
 
-from agent.cli import main, parser
-from agent.commands import modules
+from agent.cli import modules
+from agent.cli.main import main, parser
 from agent.ending import Parser
 from evals.controls.catalogue import CONTROLS
-from rl.preset import preset_names
-from tools import conse, packaged
+from rl.rewards.preset import preset_names
+from tools import packaged_weights
+from tools.encoders import conse
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 needs_lite = pytest.mark.skipif(
-    not (conse.is_installed() and packaged.is_installed("rapidocr") and packaged.is_installed("faster_whisper")),
+    not (
+        conse.is_installed()
+        and packaged_weights.is_installed("rapidocr")
+        and packaged_weights.is_installed("faster_whisper")
+    ),
     reason="needs videosleuth[lite]",
 )
 
@@ -87,9 +92,9 @@ def test_every_evaluation_and_training_can_be_given(command: str, monkeypatch: p
 
 
 def test_every_training_file_is_one() -> None:
-    from rl.sft_config import SftConfig
-    from rl.sheets import read_sheet
-    from rl.training import read_training
+    from rl.finetune.sft_config import SftConfig
+    from rl.grpo.config import read_training
+    from rl.toml_config import read_sheet
 
     files = {c.split()[2]: ROOT / c.split()[3] for c in commands() if c.endswith(".toml")}
     assert set(files) == {"grpo", "sft"}

@@ -4,8 +4,8 @@ Imports nothing else of this project. Importing it does two things, since both m
 transformers, open_clip, onnxruntime or vllm: it puts the torchvision hook in place and opts out of telemetry.
 """
 
+from tools.runtime.torchvision_hook import install as _install_torchvision_hook
 from tools.telemetry import opt_out as _opt_out
-from tools.torchvision_hook import install as _install_torchvision_hook
 
 PROJECT = "videosleuth"
 """By which `agent` knows this package from others that are called `tools`."""

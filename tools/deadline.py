@@ -68,7 +68,7 @@ def held_in_time(lock: "threading.Lock | threading._RLock") -> Iterator[bool]:
             lock.release()
 
 
-class _Run(Generic[_T]):
+class _TimedWork(Generic[_T]):
     """One piece of work in a thread."""
 
     def __init__(self, work: Callable[[], _T]) -> None:
@@ -110,7 +110,7 @@ def run_in_time(
     """
     if len(works) == 1 and math.isinf(seconds_left()):
         return [works[0]()]
-    runs = [_Run(work) for work in works]
+    runs = [_TimedWork(work) for work in works]
     waiting = list(reversed(runs))
     lock = threading.Lock()
     ends_at = _ends_at.get()

@@ -100,3 +100,10 @@ class ToolError(Exception):
 
 class MissingPartError(ToolError):
     """An optional part is not installed; the text says what to install."""
+
+
+def box_inside(inner: Box, outer: Box) -> Box:
+    """A box given in fractions of the crop `outer`, in fractions of the whole picture."""
+    left, top, right, bottom = outer
+    width, height = right - left, bottom - top
+    return left + inner[0] * width, top + inner[1] * height, left + inner[2] * width, top + inner[3] * height

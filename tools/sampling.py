@@ -71,20 +71,14 @@ def pixel_box(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
     # Rounded first: 1/3 of 360 is 119.99999 or 120.00001, and neither should cost or add a row.
     x0, y0 = (int(np.floor(round(part * size, 6))) for part, size in ((left, width), (top, height)))
     x1, y1 = (int(np.ceil(round(part * size, 6))) for part, size in ((right, width), (bottom, height)))
-    return min(x0, width - 1), min(y0, height - 1), max(x1, x0 + 1), max(y1, y0 + 1)
+    x0, y0 = min(x0, width - 1), min(y0, height - 1)
+    return x0, y0, max(x1, x0 + 1), max(y1, y0 + 1)
 
 
 def crop(pixels: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
     """The part of a picture (H, W, 3) inside a box, as a view."""
     left, top, right, bottom = pixel_box(box, pixels.shape[1], pixels.shape[0])
     return pixels[top:bottom, left:right]
-
-
-def box_inside(inner: Box, outer: Box) -> Box:
-    """A box given in fractions of the crop `outer`, in fractions of the whole picture."""
-    left, top, right, bottom = outer
-    width, height = right - left, bottom - top
-    return left + inner[0] * width, top + inner[1] * height, left + inner[2] * width, top + inner[3] * height
 
 
 def fit_within(width: int, height: int, max_width: int, max_height: int) -> tuple[int, int]:

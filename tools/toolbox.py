@@ -17,23 +17,23 @@ import numpy as np
 import simplejpeg  # type: ignore[import-untyped]
 from pydantic import Field
 
-from tools import wording
-from tools.captioner import Captioner
-from tools.changes import SHORT_SECONDS, find_changes
+from tools import observation_text
 from tools.deadline import wait_at_most
-from tools.encoders import Encoder, open_encoder
-from tools.footage import Footage
-from tools.indexing import Progress, VideoIndex, open_index
-from tools.observation import FULL_FRAME, UNREADABLE_LETTERS, Box, Finding, FrameRef, Observation, ToolError
-from tools.other_footage import open_footage
-from tools.parts import Parts
-from tools.samples import Samples
-from tools.sampling import box_inside, crop, fit_within, pick_apart, pixel_box, spread_times, stamp
+from tools.encoders.registry import Encoder, open_encoder
+from tools.index.samples import Samples
+from tools.index.video_index import IndexProgress, VideoIndex, open_index
+from tools.observation import FULL_FRAME, UNREADABLE_LETTERS, Box, Finding, FrameRef, Observation, ToolError, box_inside
+from tools.ocr.video_text import in_order_of_showing
+from tools.resources import ToolResources
+from tools.sampling import crop, fit_within, pick_apart, pixel_box, spread_times, stamp
 from tools.schema import ToolSpec, describe, validate
-from tools.screen_reading import in_order_of_showing
-from tools.shots import find_shots
-from tools.speech import search_lines
-from tools.video import SAME_MOMENT_SECONDS, Frame
+from tools.speech.recognition import search_lines
+from tools.video.other_sources import open_footage
+from tools.video.source import VideoSource
+from tools.video.video import SAME_MOMENT_SECONDS, Frame
+from tools.vision.captioner import Captioner
+from tools.vision.changes import SHORT_SECONDS, find_changes
+from tools.vision.shots import find_shots
 
 Size = Literal["small", "medium", "large"]
 SIZES: dict[Size, tuple[int, int]] = {"small": (448, 252), "medium": (640, 360), "large": (1280, 720)}
@@ -78,7 +78,7 @@ BoxArgument = tuple[Fraction, Fraction, Fraction, Fraction]
 class Toolbox:
     """The tools, over one video and its index. Several calls may run at once."""
 
-    def __init__(self, video: Footage, index: VideoIndex, encoder: Encoder, parts: Parts) -> None:
+    def __init__(self, video: VideoSource, index: VideoIndex, encoder: Encoder, parts: ToolResources) -> None:
         self.video = video
         self.index = index
         self._encoder = encoder
@@ -139,7 +139,7 @@ class Toolbox:
                 *(("not seen", g) for g in info.gaps),
             )
         )
-        text = wording.frame_times(frames) + "\n" + "\n".join(f.text for f in findings)
+        text = observation_text.frame_times(frames) + "\n" + "\n".join(f.text for f in findings)
         return Observation(text, frames, findings)
 
     def select_frames(self, start: Seconds, stop: Seconds, count: Count = 8, size: Size = "medium") -> Observation:
@@ -153,7 +153,7 @@ class Toolbox:
         """
         begin, end = self._window(start, stop)
         frames = self._refs(spread_times(begin, end, count), size)
-        return Observation(wording.frame_times(frames), frames)
+        return Observation(observation_text.frame_times(frames), frames)
 
     def search_frames(
         self, query: str, start: Seconds = 0.0, stop: Seconds | None = None, count: Count = 5
@@ -180,9 +180,9 @@ class Toolbox:
         findings = tuple(
             Finding("moment", m.seconds, self._sample_stop(m.seconds), query, round(m.score, 4), m.box) for m in moments
         )
-        lines = [f"{stamp(f.start_seconds)} s: score {f.score:.3f}{wording.place(f.box)}" for f in findings]
+        lines = [f"{stamp(f.start_seconds)} s: score {f.score:.3f}{observation_text.place(f.box)}" for f in findings]
         share, gaps = self.index.frames.indexed_share, self._search_gaps(begin, end)
-        text = "\n".join((f"Best matches for {wording.fenced(query)}:", *lines, *gaps))
+        text = "\n".join((f"Best matches for {observation_text.quote_untrusted(query)}:", *lines, *gaps))
         covered = None if share >= 1 else ((begin, max(begin, min(end, share * self.video.info.duration_seconds))),)
         return Observation(text, frames, findings, gaps=gaps, covered=covered)
 
@@ -198,7 +198,9 @@ class Toolbox:
         height, width = crop(frame.pixels, area).shape[:2]
         width, height = _fitted(width, height, "large")
         shown = (FrameRef(frame.seconds, height, width, area),)
-        return Observation(f"{stamp(frame.seconds)} s, {wording.place(area).strip()}, {width}x{height} pixels", shown)
+        return Observation(
+            f"{stamp(frame.seconds)} s, {observation_text.place(area).strip()}, {width}x{height} pixels", shown
+        )
 
     def caption(
         self, start: Seconds = 0.0, stop: Seconds | None = None, focus: str = "", box: BoxArgument | None = None
@@ -220,7 +222,9 @@ class Toolbox:
         found = self._parts.captioner().describe(parts, focus)
         findings = tuple(replace(f, box=box_inside(f.box, area)) if f.box is not None else f for f in found)
         shown = tuple(self._ref(frame.seconds, "small", area) for frame in frames)
-        return Observation(wording.description(findings) or "The captioner recognises nothing.", shown, findings)
+        return Observation(
+            observation_text.description(findings) or "The captioner recognises nothing.", shown, findings
+        )
 
     def read_text(self, seconds: Seconds, box: BoxArgument | None = None) -> Observation:
         """Read the text on screen in one frame, at the full resolution of the source.
@@ -233,8 +237,8 @@ class Toolbox:
         frame = self._frame_at(seconds)
         findings = self._parts.screen_text.in_frame(frame, area, self._frame_stop(frame.seconds))
         shown = (self._ref(frame.seconds, "medium", area),)
-        text = wording.text_lines(findings, f"No text is read at {stamp(frame.seconds)} s.")
-        return Observation(text, shown, findings, gaps=wording.unreadable(findings))
+        text = observation_text.text_lines(findings, f"No text is read at {stamp(frame.seconds)} s.")
+        return Observation(text, shown, findings, gaps=observation_text.unreadable(findings))
 
     def search_text(
         self, query: str = "", start: Seconds = 0.0, stop: Seconds | None = None, count: Count = 24
@@ -260,16 +264,16 @@ class Toolbox:
             for s in spans
         )
         unknown = screen.unknown_letters(query)
-        gaps = (*wording.unreadable(found), *wording.unknown_letters(unknown))
+        gaps = (*observation_text.unreadable(found), *observation_text.unknown_letters(unknown))
         if reading.covered is not None:
             share = sum(stop - start for start, stop in reading.covered) / (end - begin)
-            gaps = (*gaps, f"Text was looked for in {wording.percent(share)} of this window only.")
+            gaps = (*gaps, f"Text was looked for in {observation_text.percent(share)} of this window only.")
         if reading.skipped_seconds > _MOST_SKIPPED_SECONDS:
             skipped = f"Up to {reading.skipped_seconds:.1f} s lie between two pictures that were read"
             gaps = (*gaps, f"{skipped}: text that was shown for less may be missed.")
         findings = found[:count]
         frames = self._refs(pick_first([f.start_seconds for f in findings], 4), "small")
-        text = "\n".join((wording.text_lines(findings, "No text is read in this window."), *gaps))
+        text = "\n".join((observation_text.text_lines(findings, "No text is read in this window."), *gaps))
         facts = (Finding("fact", begin, end, UNREADABLE_LETTERS + unknown),) if unknown else ()
         return Observation(text, frames, (*findings, *facts), gaps=gaps, covered=reading.covered)
 
@@ -286,7 +290,7 @@ class Toolbox:
         nothing = (
             f"Nothing is said in [{begin:g}, {end:g})." if not speech.gaps else "No speech was found in what was heard."
         )
-        told = wording.speech(speech.lines[:count], nothing, len(speech.lines), speech.gaps)
+        told = observation_text.speech(speech.lines[:count], nothing, len(speech.lines), speech.gaps)
         return replace(told, covered=all_but(begin, end, speech.unheard))
 
     def search_speech(self, query: str, count: Count = 8) -> Observation:
@@ -302,7 +306,7 @@ class Toolbox:
         scored = search_lines(speech.lines, query, self._parts.encode_texts)
         chosen = sorted((item.line for item in scored[:count]), key=lambda x: x.start_seconds)
         nothing = "No speech was found in what was heard." if speech.gaps else "Nothing is said."
-        told = wording.speech(chosen, nothing, len(chosen), speech.gaps)
+        told = observation_text.speech(chosen, nothing, len(chosen), speech.gaps)
         return replace(told, covered=all_but(0.0, self.video.info.duration_seconds, speech.unheard))
 
     def list_shots(self, start: Seconds = 0.0, stop: Seconds | None = None) -> Observation:
@@ -319,7 +323,9 @@ class Toolbox:
         findings = tuple(Finding("shot", s.start_seconds, s.stop_seconds, "", s.score) for s in shots[:_MAX_LINES])
         text = "\n".join(f"{f.start_seconds:.2f}-{f.stop_seconds:.2f} s" for f in findings)
         more = f"\n({len(shots) - _MAX_LINES} more)" if len(shots) > _MAX_LINES else ""
-        gaps = () if listed.unseen_seconds < _TOLD_SECONDS else (wording.unseen("cuts", listed.unseen_seconds),)
+        gaps = (
+            () if listed.unseen_seconds < _TOLD_SECONDS else (observation_text.unseen("cuts", listed.unseen_seconds),)
+        )
         return Observation("\n".join((f"{len(shots)} shots:", text + more, *gaps)), (), findings, gaps=gaps)
 
     def find_changes(self, start: Seconds = 0.0, stop: Seconds | None = None, count: Count = 5) -> Observation:
@@ -343,7 +349,7 @@ class Toolbox:
         lines = [f"{f.start_seconds:.2f}-{f.stop_seconds:.2f} s: {f.text}, strength {f.score:.4f}" for f in findings]
         frames = self._refs([f.start_seconds for f in findings], "small")
         unseen = end - begin - seen.seen_seconds
-        gaps = () if unseen < _TOLD_SECONDS else (wording.unseen("changes", unseen),)
+        gaps = () if unseen < _TOLD_SECONDS else (observation_text.unseen("changes", unseen),)
         told = lines or ["The picture hardly changes where it was looked at."]
         return Observation("\n".join((*told, *gaps)), frames, findings, gaps=gaps)
 
@@ -454,7 +460,7 @@ def open_toolbox(
     until: float | None = None,
     picture_stream: int | None = None,
     audio: int | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[IndexProgress], None] | None = None,
 ) -> Toolbox:
     """The tools of a video file, its index building or built; `captioner` takes the place of the packaged one.
 
@@ -481,20 +487,20 @@ def open_toolbox(
 
 
 def toolbox_over(
-    video: Footage,
+    video: VideoSource,
     *,
     encoder: str | None = None,
     subtitles: str | Path | None = None,
     cache: Path | None = None,
     captioner: Captioner | None = None,
     audio: int | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[IndexProgress], None] | None = None,
 ) -> Toolbox:
     """The tools of an open video, which closes with them; `open_toolbox` says the rest."""
     try:
         parts_encoder = open_encoder(encoder or "auto")
         index = open_index(video, parts_encoder, cache, on_progress)
-        parts = Parts(
+        parts = ToolResources(
             video,
             index,
             parts_encoder,

@@ -4,7 +4,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from tools import packaged
+from tools import packaged_weights
 from tools.observation import MissingPartError
 from tools.plain_data import loads_json
 
@@ -46,8 +46,10 @@ def put_on(model: Any, where: str, *, is_trainable: bool = False) -> Any:
         MissingPartError: peft is not installed.
         ValueError: there is none, its files are damaged or are no weights, or it is one of another model.
     """
-    if not packaged.is_installed("peft"):
-        raise MissingPartError(f"peft is not installed, which adapters need: run `{packaged.install_command('rl')}`")
+    if not packaged_weights.is_installed("peft"):
+        raise MissingPartError(
+            f"peft is not installed, which adapters need: run `{packaged_weights.install_command('rl')}`"
+        )
     _config(where)
     peft: Any = importlib.import_module("peft")
     try:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from evals.benchmarks.item import Item, Reply
-from evals.extraction.strict import strict_letter
-from evals.scoring import Score, mismatch
-from evals.wording import words_of
+from evals.benchmarks.item import Item, RawAnswer
+from evals.scoring.normalize import words_of
+from evals.scoring.published.clean_text import strict_letter
+from evals.scoring.scoring import Score, mismatch
 
 Profile = Literal["strict", "official", "lmms", "vlm"]
 Letter = Callable[[Item, str], str | None]
@@ -39,7 +39,7 @@ class Benchmark:
     """The questions, from the folder with the official files; ValueError names file, row and key."""
     prompt: Callable[[Item, Profile, str], str]
     """What a plain model is asked in a profile, with subtitle text or ""."""
-    spell: Callable[[Item, Reply, Profile], str]
+    spell: Callable[[Item, RawAnswer, Profile], str]
     """The text that a profile's scorer reads best; "" for no answer."""
     score: Callable[[Item, str | None, Profile], Score]
     """What a text is worth; None is no text at all."""
@@ -113,7 +113,7 @@ def choice_scorer(
     return score
 
 
-def spell_letter(item: Item, reply: Reply, profile: Profile) -> str:  # noqa: ARG001 (one of the `spell` functions)
+def spell_letter(item: Item, reply: RawAnswer, profile: Profile) -> str:  # noqa: ARG001 (one of the `spell` functions)
     """The letter alone, which every scorer reads."""
     return "" if reply.option is None else item.letters[reply.option]
 

@@ -18,15 +18,15 @@ from evals.benchmarks.benchmark import (
     score_strict_choice,
     score_verdict,
 )
-from evals.benchmarks.item import Item, Kind, Reply, video_file
+from evals.benchmarks.item import Item, Kind, RawAnswer, video_file
 from evals.benchmarks.metrics import percent, score_metrics
 from evals.benchmarks.records import Record, json_rows
-from evals.extraction.by_gold import official_cgbench
-from evals.extraction.ranked import lmms_mcq
-from evals.extraction.spans import official_cgbench_spans, strict_cgbench_spans
 from evals.inside import inside
-from evals.scoring import Score
-from evals.spans import Span, union_iou
+from evals.scoring.published.by_gold import official_cgbench
+from evals.scoring.published.ranked import lmms_mcq
+from evals.scoring.published.spans import official_cgbench_spans, strict_cgbench_spans
+from evals.scoring.scoring import Score
+from evals.scoring.spans import Span, union_iou
 
 _THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5)
 _MOST_SPANS = 5
@@ -133,7 +133,7 @@ def _overlap(item: Item, spans: tuple[Span, ...]) -> Score:
     return Score(value, str(list(spans)), f"IoU {value:.3f}")
 
 
-def spell(item: Item, reply: Reply, profile: Profile) -> str:
+def spell(item: Item, reply: RawAnswer, profile: Profile) -> str:
     """The letter; officially in a ```json block."""
     if reply.option is None:
         return ""
@@ -141,7 +141,7 @@ def spell(item: Item, reply: Reply, profile: Profile) -> str:
     return _block(letter) if profile == "official" else letter
 
 
-def spell_spans(item: Item, reply: Reply, profile: Profile) -> str:
+def spell_spans(item: Item, reply: RawAnswer, profile: Profile) -> str:
     """A block of at most five intervals in seconds; as fractions where the official script would take them for such."""
     spans = reply.spans[:_MOST_SPANS]
     if not spans:

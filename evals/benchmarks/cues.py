@@ -18,7 +18,7 @@ _SHORT_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Cue:
+class TranscriptCue:
     """One subtitle, markup kept."""
 
     start_seconds: float
@@ -26,7 +26,7 @@ class Cue:
     text: str
 
 
-def read_srt(path: Path) -> tuple[Cue, ...]:
+def read_srt(path: Path) -> tuple[TranscriptCue, ...]:
     """The cues of an .srt file in the order of the file; lines of one cue are joined by a space."""
     cues = []
     for block in re.split(r"\n\s*\n", path.read_text(encoding="utf-8-sig").replace("\r\n", "\n")):
@@ -35,7 +35,7 @@ def read_srt(path: Path) -> tuple[Cue, ...]:
             if found := _TIMES.search(line):
                 h, m, s, ms, h2, m2, s2, ms2 = (int(part) for part in found.groups())
                 start, stop = 3600 * h + 60 * m + s + ms / 1000, 3600 * h2 + 60 * m2 + s2 + ms2 / 1000
-                cues.append(Cue(start, stop, " ".join(lines[number + 1 :])))
+                cues.append(TranscriptCue(start, stop, " ".join(lines[number + 1 :])))
                 break
     return tuple(cues)
 
@@ -55,18 +55,18 @@ def _without_tags(line: str) -> str:
     return "".join(kept) + line[at:]
 
 
-def official_lines(cues: Sequence[Cue], seen_seconds: Sequence[float]) -> list[str]:
+def official_lines(cues: Sequence[TranscriptCue], seen_seconds: Sequence[float]) -> list[str]:
     """Video-MME: each cue at the time of some frame, once."""
     return [plain(c.text) for c in cues if any(c.start_seconds <= t <= c.stop_seconds for t in seen_seconds)]
 
 
-def vlm_lines(cues: Sequence[Cue], seen_seconds: Sequence[float]) -> list[str]:
+def vlm_lines(cues: Sequence[TranscriptCue], seen_seconds: Sequence[float]) -> list[str]:
     """VLMEvalKit: for each frame the first cue around it, so that one cue may come several times."""
     found = [next((c for c in cues if c.start_seconds < t < c.stop_seconds), None) for t in seen_seconds]
     return [plain(cue.text) for cue in found if cue is not None]
 
 
-def lmms_lines(cues: Sequence[Cue], seen_seconds: Sequence[float]) -> list[str]:
+def lmms_lines(cues: Sequence[TranscriptCue], seen_seconds: Sequence[float]) -> list[str]:
     """lmms-eval: each cue at the time of some frame, but only text in one certain font tag; other cues vanish.
 
     It has them in no order; here they are in that of the file.
@@ -83,14 +83,14 @@ def _in_font(text: str) -> str | None:
     return None
 
 
-def longvideobench_cues(path: Path, offset_seconds: float, duration_seconds: float) -> tuple[Cue, ...]:
+def longvideobench_cues(path: Path, offset_seconds: float, duration_seconds: float) -> tuple[TranscriptCue, ...]:
     """The subtitles of LongVideoBench, in either of its two formats, on the clock of the cut video.
 
     A cue without an end gets the length of the video as its end, from which the offset is then subtracted, too, as the
     source does it: it may end before it starts.
     """
     rows = (_times(row, duration_seconds) for row in json_rows(path))
-    return tuple(Cue(start - offset_seconds, stop - offset_seconds, text) for start, stop, text in rows)
+    return tuple(TranscriptCue(start - offset_seconds, stop - offset_seconds, text) for start, stop, text in rows)
 
 
 def _times(row: Record, duration_seconds: float) -> tuple[float, float, str]:
@@ -108,7 +108,7 @@ def _clock(text: str) -> float:
     return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
 
 
-def interleaved(cues: Sequence[Cue], seen_seconds: Sequence[float]) -> str:
+def interleaved(cues: Sequence[TranscriptCue], seen_seconds: Sequence[float]) -> str:
     """LongVideoBench: `<image>` for each frame, and each cue at its middle, if some frame lies strictly inside it.
 
     Cues of less than a second count as one second long.

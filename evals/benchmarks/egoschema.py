@@ -11,9 +11,9 @@ from pathlib import Path
 from evals.benchmarks.benchmark import Benchmark, Profile, Submission, choice_scorer, options_lines, spell_letter
 from evals.benchmarks.item import Item, video_file
 from evals.benchmarks.metrics import score_metrics
-from evals.benchmarks.records import Place, Record, json_rows, read_json
-from evals.extraction.mmmu import lmms_egoschema
-from evals.extraction.strict import strict_letter
+from evals.benchmarks.records import Record, RecordPlace, json_rows, read_json
+from evals.scoring.published.clean_text import strict_letter
+from evals.scoring.published.mmmu import lmms_egoschema
 from tools.plain_data import loads_json
 
 _SECONDS = 180.0
@@ -22,7 +22,7 @@ _NO_ANSWER = -1
 
 def load(folder: Path) -> tuple[Item, ...]:
     """All questions, with the answer where it is published; lengths are those that the set is cut to."""
-    answers = Record(Place("subset_answers.json", 1), read_json(folder / "subset_answers.json"))
+    answers = Record(RecordPlace("subset_answers.json", 1), read_json(folder / "subset_answers.json"))
     return tuple(_item(folder, answers, row) for row in json_rows(folder / "questions.json"))
 
 

@@ -11,12 +11,12 @@ from functools import partial
 from pathlib import Path
 
 from evals.benchmarks.benchmark import Benchmark, Profile
-from evals.benchmarks.item import Item, Reply, first_existing, video_file
+from evals.benchmarks.item import Item, RawAnswer, first_existing, video_file
 from evals.benchmarks.metrics import percent, score_metrics
-from evals.benchmarks.records import Place, Record, read_json, text_lines
-from evals.extraction.spans import lmms_charades, spell_span, strict_span
-from evals.scoring import Score
-from evals.spans import Span
+from evals.benchmarks.records import Record, RecordPlace, read_json, text_lines
+from evals.scoring.published.spans import lmms_charades, spell_span, strict_span
+from evals.scoring.scoring import Score
+from evals.scoring.spans import Span
 
 _SHARES = (0.3, 0.5, 0.7)
 _FIND = (
@@ -32,7 +32,7 @@ def load_charades(folder: Path) -> tuple[Item, ...]:
     return tuple(_charades(videos, place, line) for place, line in text_lines(folder / "charades_sta_test.txt"))
 
 
-def _charades(videos: Path, place: Place, line: str) -> Item:
+def _charades(videos: Path, place: RecordPlace, line: str) -> Item:
     found = re.fullmatch(r"(\S+) ([\d.]+) ([\d.]+)##(.+)", line.strip())
     if found is None:
         raise ValueError(f"{place}: need VIDEO START END##SENTENCE, got {line[:80]!r}; fetch the file again")
@@ -45,7 +45,7 @@ def load_activitynet(folder: Path, file: str) -> tuple[Item, ...]:
     """From `val_1.json` or `val_2.json`; most papers test on val_2."""
     items = []
     for number, (video, values) in enumerate(read_json(folder / file).items(), start=1):
-        row = Record(Place(f"{file}, {video}", number), values)
+        row = Record(RecordPlace(f"{file}, {video}", number), values)
         spans, sentences = row.spans("timestamps"), row.texts("sentences")
         if len(spans) != len(sentences):
             raise row.damaged("sentences", f"one for each of {len(spans)} timestamps", len(sentences))
@@ -56,7 +56,7 @@ def load_activitynet(folder: Path, file: str) -> tuple[Item, ...]:
 
 
 def _item(
-    item_id: str, video: str, videos: Path, place: Place, text: str, span: Span, duration_seconds: float | None
+    item_id: str, video: str, videos: Path, place: RecordPlace, text: str, span: Span, duration_seconds: float | None
 ) -> Item:
     return Item(
         id=item_id,
@@ -76,7 +76,7 @@ def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: A
     return f"{_FIND}{item.text}. Please return its start time and end time."
 
 
-def spell(item: Item, reply: Reply, profile: Profile) -> str:  # noqa: ARG001 (one spelling)
+def spell(item: Item, reply: RawAnswer, profile: Profile) -> str:  # noqa: ARG001 (one spelling)
     """`24.3 - 30.4 seconds`, from the answer's words where they say just that, else from its first evidence."""
     said = strict_span(reply.text)
     span = said or (_ordered(reply.spans[0]) if reply.spans else None)

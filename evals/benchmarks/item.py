@@ -7,10 +7,10 @@ from string import ascii_uppercase
 from typing import Literal
 
 from agent.trajectory import Answer, Question
-from evals.benchmarks.records import Place
+from evals.benchmarks.records import RecordPlace
 from evals.example import Example
 from evals.inside import inside
-from evals.spans import Span
+from evals.scoring.spans import Span
 
 Kind = Literal["choice", "open", "span"]
 
@@ -31,7 +31,7 @@ class Item:
     """The official id of the video."""
     text: str
     """The question, without its options; for a span the sentence to be found."""
-    place: Place
+    place: RecordPlace
     """Where the record stands, for messages."""
     options: tuple[str, ...] = ()
     """As published, without letters; some benchmarks repeat one."""
@@ -103,7 +103,7 @@ def _distinct(options: Sequence[str]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Reply:
+class RawAnswer:
     """An answer before it is spelled as some scorer wants it."""
 
     option: int | None = None
@@ -111,19 +111,19 @@ class Reply:
     spans: tuple[Span, ...] = ()
 
 
-def reply_of(answer: Answer | None) -> Reply:
+def reply_of(answer: Answer | None) -> RawAnswer:
     """What a policy answered; nothing for no answer, "not shown" and "I can't tell"."""
     if answer is None or answer.abstains:
-        return Reply()
+        return RawAnswer()
     spans = tuple((evidence.start_seconds, evidence.stop_seconds) for evidence in answer.evidence)
-    return Reply(answer.option, answer.text, spans)
+    return RawAnswer(answer.option, answer.text, spans)
 
 
-def gold_reply(item: Item) -> Reply:
+def gold_reply(item: Item) -> RawAnswer:
     """What a perfect answer would be; ValueError where it isn't published."""
     if item.gold is None:
         raise ValueError(f"the answer of {item.id} is not published")
-    return Reply(item.right, item.gold, item.evidence_seconds)
+    return RawAnswer(item.right, item.gold, item.evidence_seconds)
 
 
 def first_existing(*paths: Path) -> Path:
@@ -131,7 +131,7 @@ def first_existing(*paths: Path) -> Path:
     return next((path for path in paths if path.exists()), paths[0])
 
 
-def video_file(folder: Path, stem: str, place: Place) -> Path:
+def video_file(folder: Path, stem: str, place: RecordPlace) -> Path:
     """The video of that name, whatever its ending; the .mp4 where there is none.
 
     Raises:

@@ -13,7 +13,7 @@ from evals.benchmarks.benchmark import Benchmark, Profile, Submission, choice_sc
 from evals.benchmarks.item import Item
 from evals.benchmarks.metrics import score_metrics
 from evals.benchmarks.records import Record, json_rows
-from evals.extraction.first_letter import lmms_longvideobench
+from evals.scoring.published.first_letter import lmms_longvideobench
 from tools.plain_data import loads_json
 
 _ASK = "Answer with the option's letter from the given choices directly.\n"

@@ -13,10 +13,10 @@ from evals.benchmarks.benchmark import Benchmark, Profile, Submission, choice_sc
 from evals.benchmarks.item import Item, video_file
 from evals.benchmarks.metrics import score_metrics
 from evals.benchmarks.records import Record, jsonl_rows
-from evals.extraction.first_letter import official_lvbench
-from evals.extraction.ranked import lmms_mcq
-from evals.scoring import Score
-from evals.spans import Span
+from evals.scoring.published.first_letter import official_lvbench
+from evals.scoring.published.ranked import lmms_mcq
+from evals.scoring.scoring import Score
+from evals.scoring.spans import Span
 from tools.plain_data import loads_json
 
 # from where a space begins, so that no place within it is tried again

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from evals.benchmarks.benchmark import Profile
 from evals.benchmarks.item import Item
-from evals.scoring import Score
+from evals.scoring.scoring import Score
 
 Scorer = Callable[[Item, str | None, Profile], Score]
 Metrics = Callable[[Sequence[Item], Mapping[str, str], Profile], dict[str, float]]

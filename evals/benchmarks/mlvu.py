@@ -18,12 +18,12 @@ from evals.benchmarks.benchmark import (
     score_verdict,
     spell_letter,
 )
-from evals.benchmarks.item import Item, Reply, first_existing
+from evals.benchmarks.item import Item, RawAnswer, first_existing
 from evals.benchmarks.metrics import score_metrics
 from evals.benchmarks.records import Record, json_rows
-from evals.extraction.by_gold import official_mlvu
-from evals.extraction.ranked import lmms_mcq
-from evals.scoring import Score
+from evals.scoring.published.by_gold import official_mlvu
+from evals.scoring.published.ranked import lmms_mcq
+from evals.scoring.scoring import Score
 from tools.plain_data import loads_json
 
 _CHOICE_FILES = (
@@ -117,7 +117,7 @@ def score_written(item: Item, said: str | None, profile: Profile) -> Score:  # n
     return Score(None, said, "a judge model must score it")
 
 
-def spell_text(item: Item, reply: Reply, profile: Profile) -> str:  # noqa: ARG001 (one of the `spell` functions)
+def spell_text(item: Item, reply: RawAnswer, profile: Profile) -> str:  # noqa: ARG001 (one of the `spell` functions)
     """The words."""
     return reply.text
 

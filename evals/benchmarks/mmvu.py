@@ -16,12 +16,12 @@ from evals.benchmarks.benchmark import (
     score_verdict,
     spell_letter,
 )
-from evals.benchmarks.item import Item, Reply
+from evals.benchmarks.item import Item, RawAnswer
 from evals.benchmarks.metrics import score_metrics
 from evals.benchmarks.records import Record, json_rows
-from evals.extraction.by_gold import lmms_mmvu_choice, lmms_mmvu_open
 from evals.inside import inside
-from evals.scoring import Score
+from evals.scoring.published.by_gold import lmms_mmvu_choice, lmms_mmvu_open
+from evals.scoring.scoring import Score
 
 _DISCIPLINES = {
     "Science": "Biology Chemistry Modern_Physics Astronomy Geography Materials_Science Neurobiology Electromagnetism "
@@ -96,7 +96,7 @@ def score(item: Item, said: str | None, profile: Profile) -> Score:
     return score_verdict(lmms_mmvu_open(text, item.gold or ""), text)
 
 
-def spell(item: Item, reply: Reply, profile: Profile) -> str:
+def spell(item: Item, reply: RawAnswer, profile: Profile) -> str:
     """The letter, or the words of an open answer."""
     return spell_letter(item, reply, profile) if item.options else reply.text
 

@@ -17,10 +17,10 @@ from evals.benchmarks.benchmark import (
 )
 from evals.benchmarks.item import Item, first_existing
 from evals.benchmarks.metrics import score_metrics
-from evals.benchmarks.records import Place, Record, json_rows, read_json
-from evals.extraction.by_gold import lmms_mvbench, official_mvbench
+from evals.benchmarks.records import Record, RecordPlace, json_rows, read_json
 from evals.inside import inside
-from evals.scoring import Score
+from evals.scoring.published.by_gold import lmms_mvbench, official_mvbench
+from evals.scoring.scoring import Score
 
 _FOLDERS = {
     "action_sequence": "star/Charades_v1_480",
@@ -67,12 +67,12 @@ def load_main(folder: Path) -> tuple[Item, ...]:
 
 def load_cut(folder: Path) -> tuple[Item, ...]:
     """Branch `video`: one file, and mp4 for everything."""
-    data = Record(Place("test.json", 1), read_json(folder / "test.json"))
+    data = Record(RecordPlace("test.json", 1), read_json(folder / "test.json"))
     folders, tasks = data.mapping("root"), data.mapping("meta")
     items = []
     for task in tasks:
         for number, values in enumerate(Record(data.place, tasks).rows(task), start=1):
-            row = Record(Place(f"test.json, {task}", number), values.values)
+            row = Record(RecordPlace(f"test.json, {task}", number), values.values)
             media = _media(folder, Record(data.place, folders).text(task), row)
             items.append(_item(row, task, media, is_cut=True))
     return tuple(items)

@@ -12,21 +12,21 @@ from functools import partial
 from pathlib import Path
 
 from evals.benchmarks.benchmark import Benchmark, Profile, options_lines
-from evals.benchmarks.item import Item, Reply, video_file
+from evals.benchmarks.item import Item, RawAnswer, video_file
 from evals.benchmarks.metrics import percent, score_metrics
 from evals.benchmarks.next_qa import type_groups, vidor_files
-from evals.benchmarks.records import Place, Record, csv_rows, read_json
-from evals.extraction.spans import spell_span, strict_span
-from evals.extraction.strict import strict_letter
-from evals.scoring import Score
-from evals.spans import Span
+from evals.benchmarks.records import Record, RecordPlace, csv_rows, read_json
+from evals.scoring.published.clean_text import strict_letter
+from evals.scoring.published.spans import spell_span, strict_span
+from evals.scoring.scoring import Score
+from evals.scoring.spans import Span
 from tools.plain_data import loads_json
 
 
 def load(folder: Path, split: str) -> tuple[Item, ...]:
     """From `{split}.csv`, where the answer is the option's text, and the spans of `gsub_{split}.json`."""
     name = f"gsub_{split}.json"
-    spans, files = Record(Place(name, 1), read_json(folder / name)), vidor_files(folder)
+    spans, files = Record(RecordPlace(name, 1), read_json(folder / name)), vidor_files(folder)
     return tuple(_item(folder, files, spans, row) for row in csv_rows(folder / f"{split}.csv"))
 
 
@@ -35,7 +35,7 @@ def _item(folder: Path, files: Record, spans: Record, row: Record) -> Item:
     options, gold = tuple(row.text(f"a{i}") for i in range(5)), row.text("answer")
     if gold not in options:
         raise row.damaged("answer", "the text of one of a0 to a4", gold)
-    of_video = Record(Place(f"{spans.place.file}, {video}", 1), spans.mapping(video))
+    of_video = Record(RecordPlace(f"{spans.place.file}, {video}", 1), spans.mapping(video))
     return Item(
         id=f"{video}_{number}",
         kind="choice",
@@ -58,7 +58,7 @@ def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: A
     return f"{item.text}\n{options_lines(item)}\n{ask}"
 
 
-def spell(item: Item, reply: Reply, profile: Profile) -> str:  # noqa: ARG001 (one spelling)
+def spell(item: Item, reply: RawAnswer, profile: Profile) -> str:  # noqa: ARG001 (one spelling)
     """`C 24.3 - 30.4 seconds`; without evidence the letter alone."""
     if reply.option is None:
         return ""

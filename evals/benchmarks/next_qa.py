@@ -9,9 +9,9 @@ from pathlib import Path
 from evals.benchmarks.benchmark import Benchmark, Profile, choice_scorer, options_lines, spell_letter
 from evals.benchmarks.item import Item, first_existing, video_file
 from evals.benchmarks.metrics import score_metrics
-from evals.benchmarks.records import Place, Record, csv_rows, read_json
-from evals.extraction.mmmu import lmms_mmmu
-from evals.extraction.strict import strict_letter
+from evals.benchmarks.records import Record, RecordPlace, csv_rows, read_json
+from evals.scoring.published.clean_text import strict_letter
+from evals.scoring.published.mmmu import lmms_mmmu
 
 _KINDS = {"C": "causal", "T": "temporal", "D": "descriptive"}
 
@@ -26,7 +26,7 @@ def load(folder: Path, split: str) -> tuple[Item, ...]:
 def vidor_files(folder: Path) -> Record:
     """The map from video id to a path without its ending, as `1164/4010069381`."""
     path = folder / "map_vid_vidorID.json"
-    return Record(Place(path.name, 1), read_json(path))
+    return Record(RecordPlace(path.name, 1), read_json(path))
 
 
 def _item(folder: Path, files: Record, row: Record) -> Item:

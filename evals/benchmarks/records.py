@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from evals.inside import inside
-from tools.packaged import install_command
+from tools.packaged_weights import install_command
 from tools.plain_data import loads_json
 
 
 @dataclass(frozen=True)
-class Place:
+class RecordPlace:
     """Where a record stands."""
 
     file: str
@@ -30,7 +30,7 @@ class Place:
 class Record:
     """One row. Its getters raise ValueError where a value is not what is asked for."""
 
-    place: Place
+    place: RecordPlace
     values: Mapping[str, Any]
 
     def has(self, key: str) -> bool:
@@ -85,7 +85,7 @@ class Record:
         return tuple(Record(self.place, item) for item in value)
 
     def spans(self, key: str) -> tuple[tuple[float, float], ...]:
-        """A list of [start, end] in seconds, in order or not: `evals.lint` tells."""
+        """A list of [start, end] in seconds, in order or not: `evals.datasets.lint` tells."""
         value = self._get(key)
         try:
             return tuple((float(start), float(stop)) for start, stop in value)
@@ -165,14 +165,14 @@ def parquet_rows(path: Path) -> tuple[Record, ...]:
     return tuple(_record(path, number, row) for number, row in enumerate(rows, start=1))
 
 
-def text_lines(path: Path) -> tuple[tuple[Place, str], ...]:
+def text_lines(path: Path) -> tuple[tuple[RecordPlace, str], ...]:
     """The lines of a text file that are not blank, with their places."""
     lines = enumerate(_content(path).splitlines(), start=1)
-    return tuple((Place(path.name, number), line) for number, line in lines if line.strip())
+    return tuple((RecordPlace(path.name, number), line) for number, line in lines if line.strip())
 
 
 def _record(path: Path, number: int, row: object) -> Record:
-    place = Place(path.name, number)
+    place = RecordPlace(path.name, number)
     if not isinstance(row, dict):
         raise ValueError(f"{place}: need an object, got {type(row).__name__}")
     return Record(place, row)

@@ -7,11 +7,11 @@ letter bare and draws at random for the tag. There is a training split: don't tr
 from pathlib import Path
 
 from evals.benchmarks.benchmark import Benchmark, Profile, choice_scorer, options_lines
-from evals.benchmarks.item import Item, Reply, first_existing, video_file
+from evals.benchmarks.item import Item, RawAnswer, first_existing, video_file
 from evals.benchmarks.metrics import score_metrics
 from evals.benchmarks.records import Record, json_rows
-from evals.extraction.mmmu import lmms_mmmu
-from evals.extraction.tags import official_video_holmes, vlm_video_holmes
+from evals.scoring.published.mmmu import lmms_mmmu
+from evals.scoring.published.tags import official_video_holmes, vlm_video_holmes
 
 _ASK = (
     "Based on the given video, reason and answer the single-choice question. Provide your reasoning between the "
@@ -64,7 +64,7 @@ score = choice_scorer(
 )
 
 
-def spell(item: Item, reply: Reply, profile: Profile) -> str:
+def spell(item: Item, reply: RawAnswer, profile: Profile) -> str:
     """The letter; in a tag for those who want one."""
     if reply.option is None:
         return ""

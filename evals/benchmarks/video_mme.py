@@ -15,9 +15,9 @@ from evals.benchmarks.benchmark import Benchmark, Profile, Submission, choice_sc
 from evals.benchmarks.item import Item, video_file
 from evals.benchmarks.metrics import score_metrics
 from evals.benchmarks.records import Record, json_rows, parquet_rows
-from evals.extraction.first_letter import official_videomme, vlm_videomme
-from evals.extraction.ranked import lmms_mcq
 from evals.inside import inside
+from evals.scoring.published.first_letter import official_videomme, vlm_videomme
+from evals.scoring.published.ranked import lmms_mcq
 from tools.plain_data import loads_json
 
 _PARQUET = Path("videomme", "test-00000-of-00001.parquet")

@@ -18,12 +18,12 @@ from evals.benchmarks.benchmark import (
     score_verdict,
     spell_letter,
 )
-from evals.benchmarks.item import Item, Reply, video_file
+from evals.benchmarks.item import Item, RawAnswer, video_file
 from evals.benchmarks.metrics import score_metrics
 from evals.benchmarks.records import Record, parquet_rows
-from evals.extraction.mmmu import lmms_videommmu_open, official_videommmu
-from evals.extraction.ranked import lmms_mcq
-from evals.scoring import Score
+from evals.scoring.published.mmmu import lmms_videommmu_open, official_videommmu
+from evals.scoring.published.ranked import lmms_mcq
+from evals.scoring.scoring import Score
 
 _TRACKS = ("Perception", "Comprehension", "Adaptation")
 _DISCIPLINES = {
@@ -107,7 +107,7 @@ def score(item: Item, said: str | None, profile: Profile) -> Score:
     return score_letter(item, letter or "", leaves_out=letter is None)
 
 
-def spell(item: Item, reply: Reply, profile: Profile) -> str:
+def spell(item: Item, reply: RawAnswer, profile: Profile) -> str:
     """The letter, or the words of an open answer."""
     return spell_letter(item, reply, profile) if item.options else reply.text
 

@@ -32,7 +32,7 @@ _PARTS = ("av", "numpy", "opencv-python", "pillow")
 
 
 @dataclass(frozen=True)
-class Config:
+class WriteConfig:
     """What is written."""
 
     out: Path
@@ -49,7 +49,7 @@ class Config:
     """Folder with footage and cut-outs; what it lacks is drawn. None: all is drawn."""
 
 
-def main(config: Config, command: str = "", say: Callable[[str], None] = lambda _: None) -> int:
+def main(config: WriteConfig, command: str = "", say: Callable[[str], None] = lambda _: None) -> int:
     """Writes it all, but for videos in which a needle could be missed; gives back the number of questions.
 
     Raises:
@@ -84,17 +84,19 @@ def main(config: Config, command: str = "", say: Callable[[str], None] = lambda 
     return written
 
 
-def _parsed(arguments: Sequence[str] | None) -> Config:
+def _parsed(arguments: Sequence[str] | None) -> WriteConfig:
     parser = Parser("python -m evals.composed", description="Videos whose answers are known.")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
-    parser.add_argument("--count", type=int, default=Config.count, metavar="N", help="videos")
-    parser.add_argument("--seed", type=int, default=Config.seed, metavar="S")
-    parser.add_argument("--split", choices=get_args(Split), default=Config.split)
-    parser.add_argument("--level", type=int, choices=LEVELS, default=Config.level, help="30 s with 1 to 600 s with 6")
-    parser.add_argument("--height", type=int, default=Config.height, metavar="PIXELS")
-    parser.add_argument("--questions", type=int, default=Config.questions, metavar="N", help="a video, at most")
+    parser.add_argument("--count", type=int, default=WriteConfig.count, metavar="N", help="videos")
+    parser.add_argument("--seed", type=int, default=WriteConfig.seed, metavar="S")
+    parser.add_argument("--split", choices=get_args(Split), default=WriteConfig.split)
+    parser.add_argument(
+        "--level", type=int, choices=LEVELS, default=WriteConfig.level, help="30 s with 1 to 600 s with 6"
+    )
+    parser.add_argument("--height", type=int, default=WriteConfig.height, metavar="PIXELS")
+    parser.add_argument("--questions", type=int, default=WriteConfig.questions, metavar="N", help="a video, at most")
     parser.add_argument("--material", type=Path, metavar="FOLDER", help="footage and cut-outs; all is drawn without")
-    return Config(**vars(parser.parse_args(arguments)))
+    return WriteConfig(**vars(parser.parse_args(arguments)))
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ class _Thing:
 
 
 @dataclass(frozen=True, eq=False)
-class _Scene:
+class _DrawnScene:
     ground: Pixels  # larger than the picture
     moving: tuple[_Thing, ...]
     pace: tuple[float, float]
@@ -84,7 +84,7 @@ class _Scene:
 
 
 @lru_cache(maxsize=32)
-def _scene(name: str, width: int, height: int) -> _Scene:
+def _scene(name: str, width: int, height: int) -> _DrawnScene:
     seed = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big")
     rng = np.random.default_rng(seed)
     ground = _ground(rng, round(width * _SLACK), round(height * _SLACK))
@@ -94,7 +94,7 @@ def _scene(name: str, width: int, height: int) -> _Scene:
     ground = np.asarray(cv2.GaussianBlur(ground, (5, 5), 0), np.uint8)
     moving = tuple(_thing(rng, width, height, 0.08) for _ in range(_MOVING))
     pace = (float(rng.random() * 0.03), float(rng.random() * 0.02))
-    return _Scene(ground, moving, pace)
+    return _DrawnScene(ground, moving, pace)
 
 
 def _ground(rng: np.random.Generator, width: int, height: int) -> Pixels:

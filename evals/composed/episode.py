@@ -6,7 +6,7 @@ from agent.trajectory import Question
 from evals.composed.families import QUESTIONS_A_VIDEO, Composed, questions_of
 from evals.composed.material import Material
 from evals.composed.painting import Painter
-from evals.composed.planning import Plan, plan_video
+from evals.composed.planning import PlannedVideo, plan_video
 from evals.composed.recipe import Split
 from evals.example import Example
 
@@ -15,7 +15,7 @@ from evals.example import Example
 class Episode:
     """A video that is painted when asked for, and what is asked about it."""
 
-    plan: Plan
+    plan: PlannedVideo
     questions: tuple[Composed, ...]
     painter: Painter
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import permutations
 
 from evals.composed.drawn_needles import COLOURS
-from evals.composed.planning import Plan
+from evals.composed.planning import PlannedVideo
 from evals.composed.recipe import Placement
 from evals.composed.tags import SIGNS, some_tags, sort_of
 
@@ -62,7 +62,7 @@ class _Draft:
     can_be_open: bool = False
 
 
-def questions_of(plan: Plan, seed: int, number: int, count: int = QUESTIONS_A_VIDEO) -> tuple[Composed, ...]:
+def questions_of(plan: PlannedVideo, seed: int, number: int, count: int = QUESTIONS_A_VIDEO) -> tuple[Composed, ...]:
     """Up to `count` questions of different families about the video `number` of a set."""
     rng = random.Random(f"{plan.recipe.name}/questions/{seed}/{number}")
     left = rng.sample(sorted(FAMILIES), len(FAMILIES))
@@ -79,7 +79,9 @@ def questions_of(plan: Plan, seed: int, number: int, count: int = QUESTIONS_A_VI
     return tuple(asked)
 
 
-def _first_possible(plan: Plan, families: Sequence[str], rng: random.Random, is_absent: bool) -> Composed | None:
+def _first_possible(
+    plan: PlannedVideo, families: Sequence[str], rng: random.Random, is_absent: bool
+) -> Composed | None:
     for family in families:
         if is_absent and family not in ABOUT_ONE:
             continue
@@ -90,7 +92,7 @@ def _first_possible(plan: Plan, families: Sequence[str], rng: random.Random, is_
     return None
 
 
-def _target(plan: Plan, family: str, rng: random.Random) -> Placement | None:
+def _target(plan: PlannedVideo, family: str, rng: random.Random) -> Placement | None:
     """The appearance asked about. What is asked of one appearance is asked of needles that have only one."""
     firsts = [plan.recipe.appearances(needle)[0] for needle in plan.recipe.needles]
     if family in ("read", "where", "colour", "when"):
@@ -98,7 +100,7 @@ def _target(plan: Plan, family: str, rng: random.Random) -> Placement | None:
     return rng.choice(firsts) if firsts else None
 
 
-def _put(draft: _Draft, family: str, plan: Plan, rng: random.Random, is_absent: bool) -> Composed:
+def _put(draft: _Draft, family: str, plan: PlannedVideo, rng: random.Random, is_absent: bool) -> Composed:
     is_open = draft.can_be_open and rng.random() < _OPEN_SHARE
     options = () if is_open else (draft.answer, *draft.wrong)
     return Composed(
@@ -111,7 +113,7 @@ def _put(draft: _Draft, family: str, plan: Plan, rng: random.Random, is_absent: 
     )
 
 
-def _which(plan: Plan, target: Placement, rng: random.Random) -> _Draft | None:
+def _which(plan: PlannedVideo, target: Placement, rng: random.Random) -> _Draft | None:
     if target is plan.ghost:
         rest = rng.sample(plan.absent_names, OPTIONS - 1)
     else:
@@ -119,7 +121,7 @@ def _which(plan: Plan, target: Placement, rng: random.Random) -> _Draft | None:
     return _Draft("Which of these appears in the video?", target.needle.name, tuple(rest), (target,), ("search",))
 
 
-def _read(plan: Plan, target: Placement, rng: random.Random) -> _Draft | None:
+def _read(plan: PlannedVideo, target: Placement, rng: random.Random) -> _Draft | None:
     needle, sort = target.needle, sort_of(target.needle.tag)
     others = [n.tag for n in plan.recipe.needles if n != needle]
     more = [tag for tag in some_tags(rng, sort, max(OPTIONS, len(others) + 1)) if tag not in (needle.tag, *others)]
@@ -137,7 +139,7 @@ def _said(tag: str) -> str:
     return SIGNS.get(tag, tag)
 
 
-def _colour(_plan: Plan, target: Placement, rng: random.Random) -> _Draft | None:
+def _colour(_plan: PlannedVideo, target: Placement, rng: random.Random) -> _Draft | None:
     colour = target.needle.colour
     if colour is None:
         return None
@@ -151,7 +153,7 @@ def _board_of(name: str) -> str:
     return f"board with the {name}" if name.startswith("word ") else name
 
 
-def _where(_plan: Plan, target: Placement, _rng: random.Random) -> _Draft | None:
+def _where(_plan: PlannedVideo, target: Placement, _rng: random.Random) -> _Draft | None:
     left, top, right, bottom = target.box
     across, down = (left + right) / 2 - 0.5, (top + bottom) / 2 - 0.5
     if min(abs(across), abs(down)) < _CLEAR_SHARE:
@@ -162,7 +164,7 @@ def _where(_plan: Plan, target: Placement, _rng: random.Random) -> _Draft | None
     return _Draft(text, answer, tuple(p for p in places if p != answer), (target,), ("search", "place"))
 
 
-def _when(plan: Plan, target: Placement, rng: random.Random) -> _Draft | None:
+def _when(plan: PlannedVideo, target: Placement, rng: random.Random) -> _Draft | None:
     # wholly inside: a needle is then as likely to be in the first or last interval as in any other
     part = plan.recipe.seconds / _PARTS
     number = int(target.start_seconds // part)
@@ -175,7 +177,7 @@ def _when(plan: Plan, target: Placement, rng: random.Random) -> _Draft | None:
     return _Draft(text, spans[number], tuple(wrong), (target,), ("temporal_search",))
 
 
-def _count(plan: Plan, _target: Placement, _rng: random.Random) -> _Draft | None:
+def _count(plan: PlannedVideo, _target: Placement, _rng: random.Random) -> _Draft | None:
     if plan.counted is None:
         return None
     shown = plan.recipe.appearances(plan.counted)
@@ -184,7 +186,7 @@ def _count(plan: Plan, _target: Placement, _rng: random.Random) -> _Draft | None
     return _Draft(text, str(len(shown)), wrong, shown, ("temporal_search",), can_be_open=True)
 
 
-def _order(plan: Plan, _target: Placement, rng: random.Random) -> _Draft | None:
+def _order(plan: PlannedVideo, _target: Placement, rng: random.Random) -> _Draft | None:
     needles = plan.recipe.needles
     if len(needles) < 3:
         return None
@@ -202,7 +204,7 @@ def _in_turn(names: Sequence[str]) -> str:
     return ", then ".join(f"the {name}" for name in names)
 
 
-FAMILIES: dict[str, Callable[[Plan, Placement, random.Random], _Draft | None]] = {
+FAMILIES: dict[str, Callable[[PlannedVideo, Placement, random.Random], _Draft | None]] = {
     "which": _which,
     "read": _read,
     "colour": _colour,

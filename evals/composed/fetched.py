@@ -22,8 +22,8 @@ from agent.ending import Parser
 from evals.command_line import end, say
 from evals.composed.drawn_needles import DrawnNeedles
 from evals.composed.material_folder import CLIP_FPS, CLIPS, CUTOUTS, MANIFEST
-from tools.frame_store import PICTURES, FrameStoreWriter
-from tools.video import Video, VideoError
+from tools.index.frame_store import PICTURES, FrameStoreWriter
+from tools.video.video import Video, VideoError
 
 _LEAST_SIDE = 100
 """Pixels: smaller cut-outs blur at half a frame's height."""
@@ -35,7 +35,7 @@ _HEADER = ("kind", "name", "source", "licence", "blake2b")
 
 
 @dataclass(frozen=True)
-class Config:
+class FetchConfig:
     """What is taken, and to where."""
 
     folder: Path
@@ -52,7 +52,7 @@ class Config:
 
 
 @dataclass(frozen=True)
-class Entry:
+class FetchedEntry:
     """A line of the manifest."""
 
     kind: str
@@ -62,7 +62,7 @@ class Entry:
     checksum: str
 
 
-def main(config: Config, say: Callable[[str], None] = lambda _: None) -> tuple[Entry, ...]:
+def main(config: FetchConfig, say: Callable[[str], None] = lambda _: None) -> tuple[FetchedEntry, ...]:
     """Fills the folder; gives back what it holds.
 
     Raises:
@@ -97,7 +97,7 @@ class _Found:
     licence: str
 
 
-def _take_cutouts(config: Config) -> Iterator[Entry]:
+def _take_cutouts(config: FetchConfig) -> Iterator[FetchedEntry]:
     """Each name once; of two with the same name the first."""
     taken: set[str] = set(DrawnNeedles.names)
     found = [*_stamps(config.stamps), *_emoji(config.emoji)]
@@ -112,7 +112,7 @@ def _take_cutouts(config: Config) -> Iterator[Entry]:
         taken.add(one.name)
         target = config.folder / CUTOUTS / f"{one.name}.png"
         cv2.imwrite(str(target), pixels)
-        yield Entry("cutout", one.name, one.path.name, one.licence, _checksum(target))
+        yield FetchedEntry("cutout", one.name, one.path.name, one.licence, _checksum(target))
 
 
 def _stamps(folder: Path | None) -> Iterator[_Found]:
@@ -148,21 +148,21 @@ def _pictures(folder: Path) -> Iterable[Path]:
     return (path for path in folder.iterdir() if path.suffix in (".png", ".webp"))
 
 
-def _take_clip(path: Path, config: Config) -> Entry:
+def _take_clip(path: Path, config: FetchConfig) -> FetchedEntry:
     """Keeps ten frames a second of a clip, of at most five minutes."""
     target = config.folder / CLIPS / path.stem
     with Video(path) as video, FrameStoreWriter(target) as writer:
         stop = min(video.info.duration_seconds, _MOST_SECONDS)
         for frame in video.window(0.0, stop, max_height=360, max_fps=CLIP_FPS):
             writer.append(frame)
-    return Entry("clip", path.stem, path.name, config.licence, _checksum(target / PICTURES))
+    return FetchedEntry("clip", path.stem, path.name, config.licence, _checksum(target / PICTURES))
 
 
 def _checksum(path: Path) -> str:
     return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
 
 
-def _parsed(arguments: Sequence[str] | None) -> Config:
+def _parsed(arguments: Sequence[str] | None) -> FetchConfig:
     parser = Parser("python -m evals.composed.fetched", description="Material from what was fetched.")
     parser.add_argument("folder", type=Path, metavar="FOLDER")
     parser.add_argument("--stamps", type=Path, metavar="FOLDER", help="usr/share/tuxpaint/stamps")
@@ -172,7 +172,7 @@ def _parsed(arguments: Sequence[str] | None) -> Config:
     parser.add_argument("--only", default="", metavar="NAME,NAME", help="cut-outs to take")
     got = vars(parser.parse_args(arguments))
     only = tuple(name.strip() for name in got.pop("only").split(",") if name.strip())
-    return Config(**got, only=only)
+    return FetchConfig(**got, only=only)
 
 
 if __name__ == "__main__":

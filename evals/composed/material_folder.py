@@ -15,7 +15,7 @@ import numpy as np
 
 from evals.composed.drawn import DRAWN
 from evals.composed.material import Material, Pixels
-from tools.frame_store import RECORDS, FrameStore
+from tools.index.frame_store import RECORDS, FrameStore
 
 CLIPS, CUTOUTS, MANIFEST = "clips", "cutouts", "manifest.tsv"
 """`clips/NAME/` is a store of frames, `cutouts/NAME.png` a picture with its opacity."""

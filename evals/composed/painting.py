@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evals.composed.material import Material, Pixels
-from evals.composed.recipe import FPS, Placement, Recipe, Segment
+from evals.composed.recipe import FPS, Placement, Segment, VideoRecipe
 from evals.composed.tags import tag_picture
-from tools.made_video import MadeVideo
 from tools.observation import FULL_FRAME
 from tools.sampling import crop, pixel_box
+from tools.video.generated import GeneratedVideo
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class _Sticker:
 class Painter:
     """The pictures of one recipe. Threads may share it."""
 
-    def __init__(self, recipe: Recipe, material: Material) -> None:
+    def __init__(self, recipe: VideoRecipe, material: Material) -> None:
         self.recipe = recipe
         self._material = material
         self._starts = [segment.start_seconds - 1e-6 for segment in recipe.segments]
@@ -60,11 +60,13 @@ class Painter:
         clip_seconds %= self._material.clips.seconds(segment.clip)
         return _dressed(self._material.clips.picture(segment.clip, clip_seconds, width, height), segment)
 
-    def video(self) -> MadeVideo:
+    def video(self) -> GeneratedVideo:
         """The recipe as a video."""
         recipe = self.recipe
         content_hash = recipe.content_hash(self._material.name)
-        return MadeVideo(self.picture, name=recipe.name, content_hash=content_hash, seconds=recipe.seconds, fps=FPS)
+        return GeneratedVideo(
+            self.picture, name=recipe.name, content_hash=content_hash, seconds=recipe.seconds, fps=FPS
+        )
 
     def _stickers_of(self, placement: Placement) -> tuple[_Sticker, ...]:
         made = self._stickers.get(placement)

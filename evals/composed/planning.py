@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from evals.composed.held_out import names_of
 from evals.composed.material import Material
-from evals.composed.recipe import FPS, Needle, Placement, Recipe, Segment, Split
+from evals.composed.recipe import FPS, Needle, Placement, Segment, Split, VideoRecipe
 from evals.composed.tags import Sort, some_tags, tag_size
 from tools.observation import FULL_FRAME, Box
 
@@ -49,10 +49,10 @@ _MARGIN, _BESIDE = 8, 6
 
 
 @dataclass(frozen=True)
-class Plan:
+class PlannedVideo:
     """A recipe and what is known of it beyond its pixels."""
 
-    recipe: Recipe
+    recipe: VideoRecipe
     split: Split
     level: int
     counted: Needle | None
@@ -65,7 +65,7 @@ class Plan:
 
 def plan_video(
     material: Material, seed: int, number: int, level: int = 1, split: Split = "train", height: int = 360
-) -> Plan:
+) -> PlannedVideo:
     """The video `number` of a seed.
 
     Args:
@@ -100,7 +100,7 @@ class _Planner:
         self._level = level
         self._height, self._width = height, height * 16 // 9
 
-    def plan(self, names: Sequence[str], clips: Sequence[str], name: str, split: Split, level: int) -> Plan:
+    def plan(self, names: Sequence[str], clips: Sequence[str], name: str, split: Split, level: int) -> PlannedVideo:
         rng, wanted = self._rng, self._level.needles
         shuffled = _without_common_words(rng.sample(names, len(names)))
         if len(shuffled) < wanted + 1 + FEWEST_ABSENT:
@@ -113,7 +113,7 @@ class _Planner:
         spans = self._spans(len(order))
         inserts = [rng.random() < self._level.insert_share for _ in order]
         pasted = zip(order, spans, inserts, strict=True)
-        recipe = Recipe(
+        recipe = VideoRecipe(
             name=name,
             width=self._width,
             height=self._height,
@@ -121,7 +121,7 @@ class _Planner:
             segments=self._segments(clips, [span for span, own in zip(spans, inserts, strict=True) if own]),
             placements=tuple(self._placement(needle, *span, own) for needle, span, own in pasted),
         )
-        return Plan(
+        return PlannedVideo(
             recipe=recipe,
             split=split,
             level=level,

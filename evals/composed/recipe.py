@@ -72,7 +72,7 @@ class Placement:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class VideoRecipe:
     """A whole video."""
 
     name: str

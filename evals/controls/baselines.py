@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from agent.policy import Sight
+from agent.policy import ToolAccess
 from agent.trajectory import Answer, Calls, Evidence, Result, ToolCall, Trajectory, Turn, next_call_ids
 from evals.example import Example
 
@@ -25,7 +25,7 @@ class TopFrame:
     spec = "top-1 frame"
     setup = None
 
-    def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
+    def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
         """One search for each option, then the answer."""
         queries = trajectory.question.options or (trajectory.question.text,)
         if not trajectory.steps:

@@ -9,20 +9,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
-from agent.asking import VideoTools
-from agent.modes import Mode
+from agent.loop.ask import VideoTools
+from agent.loop.modes import Mode
 from agent.trajectory import Answer, Question, ToolCall
-from evals.controls.subject import Subject
+from evals.controls.subject import ControlSubject
 from evals.example import Example
-from tools.footage import Footage
 from tools.toolbox import Toolbox
+from tools.video.source import VideoSource
 
 NO_VIDEO = "(no video)"
 """Stands where a question's video would: what is shown is `grey.no_video()`."""
 
 
 @dataclass(frozen=True)
-class Asked:
+class ControlledQuestion:
     """A question as it is asked under a control."""
 
     question: Question
@@ -50,29 +50,29 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ControlPlan:
     """What a control asks of a set."""
 
-    asked: tuple[Asked, ...]
+    asked: tuple[ControlledQuestion, ...]
     left_out: dict[str, str]
     """Why a question can't be asked under the control, by its id."""
 
 
 @dataclass(frozen=True)
-class Desk:
+class ControlContext:
     """What a control works with."""
 
     toolbox: Toolbox
     """Of the whole video."""
-    over: Callable[[Footage], Toolbox]
+    over: Callable[[VideoSource], Toolbox]
     """The tools over other footage, with the same encoder and without subtitles; closed when the question is played."""
     is_model: bool
     """True for a policy that is shown pictures, False for one of rules over the tools."""
 
 
 @dataclass(frozen=True)
-class View:
-    """What a policy is given of a video: these are arguments of `agent.asking.ask`."""
+class PolicyInputs:
+    """What a policy is given of a video: these are arguments of `agent.loop.ask.ask`."""
 
     tools: VideoTools
     opening: tuple[ToolCall, ...] | None = None
@@ -80,7 +80,7 @@ class View:
     mode: Mode | None = None
 
 
-def ways(asked: Iterable[Asked]) -> dict[str, int]:
+def ways(asked: Iterable[ControlledQuestion]) -> dict[str, int]:
     """Which of several ways of asking its question each is, from 0; by the id under which it is asked."""
     counts = Counter[str]()
     found = {}
@@ -90,14 +90,14 @@ def ways(asked: Iterable[Asked]) -> dict[str, int]:
     return found
 
 
-def as_it_is(subjects: Sequence[Subject]) -> Plan:
+def as_it_is(subjects: Sequence[ControlSubject]) -> ControlPlan:
     """Every question once, about its own video."""
-    return Plan(tuple(Asked(s.question, s.question.id, s.question.id) for s in subjects), {})
+    return ControlPlan(tuple(ControlledQuestion(s.question, s.question.id, s.question.id) for s in subjects), {})
 
 
-def all_of_it(_subject: Subject, desk: Desk) -> View:
+def all_of_it(_subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
     """The whole video and all tools."""
-    return View(desk.toolbox)
+    return PolicyInputs(desk.toolbox)
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,8 @@ class Control:
 
     about: str
     """What is taken away, as a sentence for the report."""
-    plan: Callable[[Sequence[Subject]], Plan] = as_it_is
-    give: Callable[[Subject, Desk], View] = all_of_it
+    plan: Callable[[Sequence[ControlSubject]], ControlPlan] = as_it_is
+    give: Callable[[ControlSubject, ControlContext], PolicyInputs] = all_of_it
 
 
 AS_IT_IS = Control("")
@@ -116,8 +116,13 @@ AS_IT_IS = Control("")
 
 @contextmanager
 def view(
-    control: Control, subject: Subject, toolbox: Toolbox, over: Callable[[Footage], Toolbox], *, is_model: bool
-) -> Iterator[View]:
+    control: Control,
+    subject: ControlSubject,
+    toolbox: Toolbox,
+    over: Callable[[VideoSource], Toolbox],
+    *,
+    is_model: bool,
+) -> Iterator[PolicyInputs]:
     """What a control gives of one question's video; what it opens for that is closed afterwards.
 
     Args:
@@ -128,4 +133,6 @@ def view(
         is_model: whether the policy is shown pictures; `policy.setup is not None`.
     """
     with ExitStack() as stack:
-        yield control.give(subject, Desk(toolbox, lambda footage: stack.enter_context(over(footage)), is_model))
+        yield control.give(
+            subject, ControlContext(toolbox, lambda footage: stack.enter_context(over(footage)), is_model)
+        )

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from agent.trajectory import ToolCall
-from evals.controls.control import View
-from tools.footage import Footage
+from evals.controls.control import PolicyInputs
 from tools.observation import Box, FrameRef, Observation, ToolError
 from tools.schema import ToolSpec
 from tools.toolbox import Toolbox
+from tools.video.source import VideoSource
 
 Look = tuple[str, dict[str, Any]]
 
@@ -27,7 +27,7 @@ class FixedLooks:
         self._allowed = frozenset(_key(*look) for look in looks)
 
     @property
-    def video(self) -> Footage:
+    def video(self) -> VideoSource:
         """What the looks are taken at."""
         return self._toolbox.video
 
@@ -51,10 +51,10 @@ class FixedLooks:
         return self._toolbox.picture(ref)
 
 
-def fixed(toolbox: Toolbox, looks: Sequence[Look]) -> View:
+def fixed(toolbox: Toolbox, looks: Sequence[Look]) -> PolicyInputs:
     """These looks and nothing else."""
     opening = tuple(ToolCall(f"t1c{number}", *look) for number, look in enumerate(looks, start=1))
-    return View(FixedLooks(toolbox, looks), opening)
+    return PolicyInputs(FixedLooks(toolbox, looks), opening)
 
 
 def frame_at(seconds: float) -> Look:

@@ -7,46 +7,46 @@ published with.
 import random
 from collections.abc import Callable
 
-from evals.controls.control import Desk, View
+from evals.controls.control import ControlContext, PolicyInputs
 from evals.controls.fixed_looks import fixed, frame_at
 from evals.controls.stills import held
-from evals.controls.subject import Subject
+from evals.controls.subject import ControlSubject
 from tools.sampling import spread_times
 from tools.toolbox import Toolbox
 
 
-def random_frame(subject: Subject, desk: Desk) -> View:
+def random_frame(subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
     """One frame; which one is drawn by the id of the question."""
     times = desk.toolbox.video.timestamps
     return _one(float(times[random.Random(subject.question.id).randrange(len(times))]), desk)
 
 
-def top_frame(subject: Subject, desk: Desk) -> View:
+def top_frame(subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
     """The frame that fits the words of the question and its options best, by the index."""
     return _one(best_seconds(subject, desk.toolbox), desk)
 
 
-def best_seconds(subject: Subject, toolbox: Toolbox) -> float:
+def best_seconds(subject: ControlSubject, toolbox: Toolbox) -> float:
     """When the index finds what is asked; ToolError where nothing of the video could be indexed."""
     toolbox.index.wait_tiled()  # a part of the index could find another frame
     query = " ".join((subject.question.text, *subject.question.options))
     return toolbox.call("search_frames", {"query": query, "count": 1}).findings[0].start_seconds
 
 
-def uniform_frames(count: int) -> Callable[[Subject, Desk], View]:
+def uniform_frames(count: int) -> Callable[[ControlSubject, ControlContext], PolicyInputs]:
     """`count` frames, each from the middle of one of so many equal parts."""
 
-    def give(_subject: Subject, desk: Desk) -> View:
+    def give(_subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
         duration = desk.toolbox.video.info.duration_seconds
         if desk.is_model:
             arguments = {"start": 0.0, "stop": duration, "count": count, "size": "medium"}
             return fixed(desk.toolbox, [("select_frames", arguments)])
-        return View(desk.over(held(desk.toolbox.video, spread_times(0.0, duration, count))))
+        return PolicyInputs(desk.over(held(desk.toolbox.video, spread_times(0.0, duration, count))))
 
     return give
 
 
-def _one(seconds: float, desk: Desk) -> View:
+def _one(seconds: float, desk: ControlContext) -> PolicyInputs:
     if desk.is_model:
         return fixed(desk.toolbox, [frame_at(seconds)])
-    return View(desk.over(held(desk.toolbox.video, [seconds])))
+    return PolicyInputs(desk.over(held(desk.toolbox.video, [seconds])))

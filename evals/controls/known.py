@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from evals.controls.subject import Shown, Subject
+from evals.controls.subject import ControlSubject, EvidenceSpan
 from evals.example import Example
 from tools.observation import Box
 from tools.plain_data import loads_json
@@ -30,7 +30,7 @@ class _Placed(BaseModel):
     tag_box: _Sides
 
 
-class _Line(BaseModel):
+class _KnownRow(BaseModel):
     """What is known of one question."""
 
     model_config = ConfigDict(extra="ignore")
@@ -41,7 +41,7 @@ class _Line(BaseModel):
     on_screen: list[_Placed]
 
 
-def load_known(path: str | Path, examples: Sequence[Example]) -> tuple[Subject, ...]:
+def load_known(path: str | Path, examples: Sequence[Example]) -> tuple[ControlSubject, ...]:
     """The examples of a composed set with what is known of each; line n of the file is about example n.
 
     Raises:
@@ -53,9 +53,9 @@ def load_known(path: str | Path, examples: Sequence[Example]) -> tuple[Subject, 
     return tuple(_subject(path, n, *pair) for n, pair in enumerate(zip(lines, examples, strict=True), start=1))
 
 
-def _subject(path: str | Path, number: int, line: str, example: Example) -> Subject:
+def _subject(path: str | Path, number: int, line: str, example: Example) -> ControlSubject:
     try:
-        known = _Line.model_validate(loads_json(line))
+        known = _KnownRow.model_validate(loads_json(line))
     except ValidationError as error:
         first = error.errors()[0]
         raise ValueError(f"{path}, line {number}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
@@ -63,9 +63,9 @@ def _subject(path: str | Path, number: int, line: str, example: Example) -> Subj
         raise ValueError(f"{path}, line {number}: {error}") from error
     if Path(known.video).name != Path(example.question.video).name:
         raise ValueError(f"{path}, line {number} is about {known.video}, question {example.question.id} is not")
-    shown = tuple(Shown(p.start_seconds, p.stop_seconds, _both(p.box, p.tag_box)) for p in known.evidence)
+    shown = tuple(EvidenceSpan(p.start_seconds, p.stop_seconds, _both(p.box, p.tag_box)) for p in known.evidence)
     things = frozenset(p.needle for p in known.on_screen)
-    return Subject(example.question, example.answer, shown, known.family == _PLACE, things)
+    return ControlSubject(example.question, example.answer, shown, known.family == _PLACE, things)
 
 
 def _both(first: Box, second: Box) -> Box:

@@ -6,13 +6,12 @@ from frame to crop is what zooming would bring.
 
 from collections.abc import Callable, Sequence
 
-from evals.controls.control import Asked, Desk, Plan, View
+from evals.controls.control import ControlContext, ControlledQuestion, ControlPlan, PolicyInputs
 from evals.controls.fixed_looks import Look, fixed, frame_at, part_at
-from evals.controls.stills import Still, Stills
-from evals.controls.subject import Shown, Subject
-from tools.footage import Footage
-from tools.observation import Box
-from tools.sampling import box_inside
+from evals.controls.stills import Still, StillsVideo
+from evals.controls.subject import ControlSubject, EvidenceSpan
+from tools.observation import Box, box_inside
+from tools.video.source import VideoSource
 
 _AROUND: Box = (-0.1, -0.1, 1.1, 1.1)
 """So much of the picture around the part is shown with it."""
@@ -20,51 +19,51 @@ _MOMENT_SECONDS = 1.0
 """How long a moment that is given without a length is on screen."""
 
 
-def known_times(subjects: Sequence[Subject]) -> Plan:
+def known_times(subjects: Sequence[ControlSubject]) -> ControlPlan:
     """The questions whose evidence is known."""
     return _plan(subjects, lambda s: "" if s.evidence is not None else "it is not known when the answer is to be seen")
 
 
-def known_boxes(subjects: Sequence[Subject]) -> Plan:
+def known_boxes(subjects: Sequence[ControlSubject]) -> ControlPlan:
     """The questions of whose evidence the place is known too."""
 
-    def why(subject: Subject) -> str:
+    def why(subject: ControlSubject) -> str:
         known = subject.evidence is not None and all(shown.box is not None for shown in subject.evidence)
         return "" if known else "it is not known where in the picture the answer is to be seen"
 
     return _plan(subjects, why)
 
 
-def oracle_frame(subject: Subject, desk: Desk) -> View:
+def oracle_frame(subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
     """Of each span of the evidence the frame in its middle."""
     if desk.is_model:
         return fixed(desk.toolbox, [frame_at(shown.middle_seconds) for shown in subject.evidence or ()])
-    return View(desk.over(frames_shown(subject, desk.toolbox.video)))
+    return PolicyInputs(desk.over(frames_shown(subject, desk.toolbox.video)))
 
 
-def oracle_crop(subject: Subject, desk: Desk) -> View:
+def oracle_crop(subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
     """Of these frames the part that the evidence is in."""
     if desk.is_model:
         return fixed(desk.toolbox, [_crop_look(shown) for shown in subject.evidence or ()])
-    return View(desk.over(crops_shown(subject, desk.toolbox.video)))
+    return PolicyInputs(desk.over(crops_shown(subject, desk.toolbox.video)))
 
 
-def frames_shown(subject: Subject, video: Footage) -> Stills:
+def frames_shown(subject: ControlSubject, video: VideoSource) -> StillsVideo:
     """Each span shows its middle frame for as long as it lasts; all else is grey."""
     return _shown(subject, video, lambda shown: None)
 
 
-def crops_shown(subject: Subject, video: Footage) -> Stills:
+def crops_shown(subject: ControlSubject, video: VideoSource) -> StillsVideo:
     """The same with only the known part of each frame: enlarged, or in its place where that is asked for."""
     return _shown(subject, video, _widened)
 
 
-def _crop_look(shown: Shown) -> Look:
+def _crop_look(shown: EvidenceSpan) -> Look:
     box = _widened(shown)
     return part_at(shown.middle_seconds, box) if box is not None else frame_at(shown.middle_seconds)
 
 
-def _shown(subject: Subject, video: Footage, box_of: Callable[[Shown], Box | None]) -> Stills:
+def _shown(subject: ControlSubject, video: VideoSource, box_of: Callable[[EvidenceSpan], Box | None]) -> StillsVideo:
     stills: dict[float, Still] = {0.0: Still(0.0)}
     for shown in subject.evidence or ():
         if shown.start_seconds >= video.info.duration_seconds:
@@ -77,17 +76,17 @@ def _shown(subject: Subject, video: Footage, box_of: Callable[[Shown], Box | Non
         stills[shown.start_seconds] = Still(shown.start_seconds, middle, box_of(shown), subject.asks_place)
         if stop < video.info.duration_seconds:
             stills[stop] = Still(stop)
-    return Stills(video, list(stills.values()))
+    return StillsVideo(video, list(stills.values()))
 
 
-def _widened(shown: Shown) -> Box | None:
+def _widened(shown: EvidenceSpan) -> Box | None:
     if shown.box is None:
         return None
     left, top, right, bottom = (min(1.0, max(0.0, side)) for side in box_inside(_AROUND, shown.box))
     return left, top, right, bottom
 
 
-def _plan(subjects: Sequence[Subject], why: Callable[[Subject], str]) -> Plan:
+def _plan(subjects: Sequence[ControlSubject], why: Callable[[ControlSubject], str]) -> ControlPlan:
     reasons = {s.question.id: reason for s in subjects if (reason := why(s))}
     kept = [s.question for s in subjects if s.question.id not in reasons]
-    return Plan(tuple(Asked(question, question.id, question.id) for question in kept), reasons)
+    return ControlPlan(tuple(ControlledQuestion(question, question.id, question.id) for question in kept), reasons)

@@ -9,30 +9,30 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from evals.controls.control import Asked, Plan
-from evals.controls.subject import Subject
+from evals.controls.control import ControlledQuestion, ControlPlan
+from evals.controls.subject import ControlSubject
 
 _SEED = "another video"
 
 
-def wrong_video(subjects: Sequence[Subject]) -> Plan:
+def wrong_video(subjects: Sequence[ControlSubject]) -> ControlPlan:
     """Every question about another video of the set: one for all questions of a video, and each used once."""
     firsts = {s.question.video: s for s in reversed(subjects)}
     videos = random.Random(_SEED).sample(sorted(firsts), len(firsts))
     if len(videos) < 2:
-        return Plan((), {s.question.id: "the set has only one video" for s in subjects})
+        return ControlPlan((), {s.question.id: "the set has only one video" for s in subjects})
     after = dict(zip(videos, [*videos[1:], videos[0]], strict=True))
-    return Plan(tuple(_moved(s, firsts[after[s.question.video]]) for s in subjects), {})
+    return ControlPlan(tuple(_moved(s, firsts[after[s.question.video]]) for s in subjects), {})
 
 
-def unanswerable(subjects: Sequence[Subject]) -> Plan:
+def unanswerable(subjects: Sequence[ControlSubject]) -> ControlPlan:
     """Questions about a video of which nothing known says that it answers them.
 
     Another video fits if nobody asks the same words about it, no question about it has the same answer, and nothing
     that the question names is known to be in it. Where little is known of the videos a question may still have an
     answer there ("How many people are there?"), so the share of "not shown" is read against the share on their own.
     """
-    videos: dict[str, list[Subject]] = {}
+    videos: dict[str, list[ControlSubject]] = {}
     for subject in subjects:
         videos.setdefault(subject.question.video, []).append(subject)
     known = {video: _known(theirs) for video, theirs in sorted(videos.items())}
@@ -45,19 +45,19 @@ def unanswerable(subjects: Sequence[Subject]) -> Plan:
             left_out[question.id] = "every other video of the set may answer it"
         else:
             asked.append(replace(_moved(subject, videos[fit][0]), is_answerable=False))
-    return Plan(tuple(asked), left_out)
+    return ControlPlan(tuple(asked), left_out)
 
 
-def _fitting(subject: Subject, answer: str, known: Mapping[str, "_Known"]) -> str | None:
+def _fitting(subject: ControlSubject, answer: str, known: Mapping[str, "_Known"]) -> str | None:
     """A video that leaves the question open, drawn by the question's id; None where there is none."""
     text, said, own = _plain(subject.question.text), _plain(answer), subject.question.video
     others = random.Random(f"{_SEED} {subject.question.id}").sample(tuple(known), len(known))
     return next((video for video in others if video != own and known[video].leaves_open(text, said)), None)
 
 
-def _moved(subject: Subject, other: Subject) -> Asked:
+def _moved(subject: ControlSubject, other: ControlSubject) -> ControlledQuestion:
     question = replace(subject.question, video=other.question.video)
-    return Asked(question, subject.question.id, other.question.id)
+    return ControlledQuestion(question, subject.question.id, other.question.id)
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class _Known:
         return not any(thing in text and re.search(rf"\b{re.escape(thing)}\b", text) for thing in self.things)
 
 
-def _known(subjects: Sequence[Subject]) -> _Known:
+def _known(subjects: Sequence[ControlSubject]) -> _Known:
     return _Known(
         frozenset(_plain(s.question.text) for s in subjects),
         frozenset(_plain(s.answer) for s in subjects if s.answer is not None),

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from tools.footage import Footage
 from tools.observation import FrameRef, Observation
 from tools.schema import ToolSpec
 from tools.toolbox import Toolbox
+from tools.video.source import VideoSource
 
 SPEECH = frozenset({"read_speech", "search_speech"})
 
@@ -18,7 +18,7 @@ class PicturesAndSpeech:
         self._speech = speech
 
     @property
-    def video(self) -> Footage:
+    def video(self) -> VideoSource:
         """The one that is seen."""
         return self._pictures.video
 

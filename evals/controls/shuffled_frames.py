@@ -14,11 +14,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from evals.controls.control import Desk, View
+from evals.controls.control import ControlContext, PolicyInputs
 from evals.controls.senses import PicturesAndSpeech
-from evals.controls.subject import Subject
-from tools.footage import Footage
-from tools.video import Frame, frame_ranks, window_times
+from evals.controls.subject import ControlSubject
+from tools.video.source import VideoSource
+from tools.video.video import Frame, frame_ranks, window_times
 
 _SEGMENT_SECONDS = 2.0
 _FEWEST, _MOST = 4, 64
@@ -43,7 +43,7 @@ def order_of_segments(count: int, seed: str) -> list[int]:
 class ShuffledFrames:
     """Footage whose segments have changed places. It does not close the one that it is made of."""
 
-    def __init__(self, source: Footage) -> None:
+    def __init__(self, source: VideoSource) -> None:
         """The order follows from the content alone: all questions of a video see the same one.
 
         Raises:
@@ -110,6 +110,6 @@ class ShuffledFrames:
                 yield Frame(frame.pixels, shown[frame.seconds])
 
 
-def shuffled_frames(_subject: Subject, desk: Desk) -> View:
+def shuffled_frames(_subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
     """All tools: their pictures out of order, speech as it is."""
-    return View(PicturesAndSpeech(desk.over(ShuffledFrames(desk.toolbox.video)), desk.toolbox))
+    return PolicyInputs(PicturesAndSpeech(desk.over(ShuffledFrames(desk.toolbox.video)), desk.toolbox))

@@ -9,17 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agent.trajectory import Answer
-from evals.controls.control import Asked, Plan
-from evals.controls.subject import Subject
+from evals.controls.control import ControlledQuestion, ControlPlan
+from evals.controls.subject import ControlSubject
 
 ORDERS = 3
 
 
-def rotated_options(subjects: Sequence[Subject]) -> Plan:
+def rotated_options(subjects: Sequence[ControlSubject]) -> ControlPlan:
     """Every question with options in up to three orders: fewer where there are fewer options."""
     asked = [one for subject in subjects for one in _orders(subject)]
     left_out = {s.question.id: "it has no options" for s in subjects if not s.question.options}
-    return Plan(tuple(asked), left_out)
+    return ControlPlan(tuple(asked), left_out)
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Flips:
         return self.flipped / self.questions if self.questions else None
 
 
-def flips(asked: Sequence[Asked], answers: Mapping[str, Answer | None]) -> Flips:
+def flips(asked: Sequence[ControlledQuestion], answers: Mapping[str, Answer | None]) -> Flips:
     """Compares the answers to one question in its orders, "not shown" and "I can't tell" being answers too.
 
     Args:
@@ -53,12 +53,12 @@ def flips(asked: Sequence[Asked], answers: Mapping[str, Answer | None]) -> Flips
     return Flips(len(whole), flipped)
 
 
-def _orders(subject: Subject) -> list[Asked]:
+def _orders(subject: ControlSubject) -> list[ControlledQuestion]:
     question = subject.question
     count = len(question.options)
     made = []
     for step in range(1, min(ORDERS, count - 1) + 1):
         order = tuple((place + step) % count for place in range(count))
         turned = replace(question, id=f"{question.id}~{step}", options=tuple(question.options[i] for i in order))
-        made.append(Asked(turned, question.id, question.id, order))
+        made.append(ControlledQuestion(turned, question.id, question.id, order))
     return made

@@ -14,11 +14,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.clock import StreamClock
-from tools.footage import Footage
+from tools.demux.clock import StreamClock
 from tools.observation import Box
 from tools.sampling import crop, fit_within
-from tools.video import Frame, VideoInfo, frame_ranks, window_times
+from tools.video.source import VideoSource
+from tools.video.video import Frame, VideoInfo, frame_ranks, window_times
 
 _GREY = 128
 _ENLARGED_AT_MOST = 16
@@ -37,13 +37,13 @@ class Still:
     """True: the part stays in its place, and grey is around it. False: it is enlarged to fill the picture."""
 
 
-class Stills:
+class StillsVideo:
     """Stills of a video, as a video of the same length and shape. It does not close the one they are from."""
 
     until_seconds = None
     clock = StreamClock()
 
-    def __init__(self, source: Footage, stills: Sequence[Still], seconds: float | None = None) -> None:
+    def __init__(self, source: VideoSource, stills: Sequence[Still], seconds: float | None = None) -> None:
         """The stills in time order, the first from 0 on; `seconds` long, or as long as the source.
 
         Raises:
@@ -99,11 +99,11 @@ class Stills:
         return Frame(_no_higher(pixels, max_height), still.start_seconds)
 
 
-def held(source: Footage, times: Sequence[float]) -> Stills:
+def held(source: VideoSource, times: Sequence[float]) -> StillsVideo:
     """The frames at `times`, each shown for as long as none of the others is nearer."""
     ascending = sorted(set(times))
     starts = [0.0, *((a + b) / 2 for a, b in pairwise(ascending))]
-    return Stills(source, [Still(start, time) for start, time in zip(starts, ascending, strict=True)])
+    return StillsVideo(source, [Still(start, time) for start, time in zip(starts, ascending, strict=True)])
 
 
 def _without_sound(info: VideoInfo, seconds: float, count: int) -> VideoInfo:

@@ -12,7 +12,7 @@ from tools.observation import Box
 
 
 @dataclass(frozen=True)
-class Shown:
+class EvidenceSpan:
     """A span of seconds, half open, in which something that the answer rests on is to be seen."""
 
     start_seconds: float
@@ -27,13 +27,13 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Subject:
+class ControlSubject:
     """One question of a set, as the controls see it."""
 
     question: Question
     answer: str | None
     """The reference; None where it is "not shown" or is not published."""
-    evidence: tuple[Shown, ...] | None = None
+    evidence: tuple[EvidenceSpan, ...] | None = None
     """In time order; () where the video shows no answer, None where that is not known."""
     asks_place: bool = False
     """True where the answer is a place in the picture: a crop of it must stay where it is."""
@@ -45,11 +45,11 @@ class Subject:
             raise ValueError(f"a question needs an id to be told from the others: {self.question.text!r} has none")
 
 
-Subjects = Mapping[str, Subject]
+Subjects = Mapping[str, ControlSubject]
 """By the id of the question."""
 
 
-def subject_of(example: Example) -> Subject:
+def subject_of(example: Example) -> ControlSubject:
     """What the example itself tells."""
     span = example.evidence_seconds
-    return Subject(example.question, example.answer, None if span is None else (Shown(*span),))
+    return ControlSubject(example.question, example.answer, None if span is None else (EvidenceSpan(*span),))

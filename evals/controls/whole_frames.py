@@ -5,12 +5,12 @@ from typing import Any
 
 from pydantic import ConfigDict, create_model
 
-from evals.controls.control import Desk, View
-from evals.controls.subject import Subject
-from tools.footage import Footage
+from evals.controls.control import ControlContext, PolicyInputs
+from evals.controls.subject import ControlSubject
 from tools.observation import FrameRef, Observation, ToolError
 from tools.schema import ToolSpec
 from tools.toolbox import Toolbox
+from tools.video.source import VideoSource
 
 _ZOOM, _BOX = "zoom", "box"
 
@@ -22,7 +22,7 @@ class WholeFrames:
         self._toolbox = toolbox
 
     @property
-    def video(self) -> Footage:
+    def video(self) -> VideoSource:
         """What the tools look at."""
         return self._toolbox.video
 
@@ -51,9 +51,9 @@ class WholeFrames:
         return self._toolbox.picture(ref)
 
 
-def no_zoom(_subject: Subject, desk: Desk) -> View:
+def no_zoom(_subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
     """The whole video, without a closer look at any part of a frame."""
-    return View(WholeFrames(desk.toolbox))
+    return PolicyInputs(WholeFrames(desk.toolbox))
 
 
 def _without_box(spec: ToolSpec) -> ToolSpec:

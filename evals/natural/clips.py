@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.made_video import MadeVideo
+from tools.video.generated import GeneratedVideo
 
 _WIDTH, _HEIGHT, _FPS = 640, 360, 10
 
@@ -18,7 +18,7 @@ Said = tuple[float, float, str]
 
 
 @dataclass(frozen=True)
-class Clip:
+class NaturalClip:
     """One clip and what is said in it."""
 
     seconds: float
@@ -35,10 +35,10 @@ def _page(rows: Sequence[str]) -> NDArray[np.uint8]:
     return pixels
 
 
-def _cards(seconds: float, *cards: Card, said: tuple[Said, ...] = ()) -> Clip:
+def _cards(seconds: float, *cards: Card, said: tuple[Said, ...] = ()) -> NaturalClip:
     pages = [(start, stop, _page(rows)) for start, stop, rows in cards]
     blank = _page(())
-    return Clip(seconds, lambda t: next((page for start, stop, page in pages if start <= t < stop), blank), said)
+    return NaturalClip(seconds, lambda t: next((page for start, stop, page in pages if start <= t < stop), blank), said)
 
 
 def _ball(seconds: float) -> NDArray[np.uint8]:
@@ -70,14 +70,14 @@ CLIPS = {
             (10, 13, "Der Ofen hat 180 Grad, und er backt vierzig Minuten."),
         ),
     ),
-    "ball": Clip(8, _ball),
+    "ball": NaturalClip(8, _ball),
 }
 
 
-def open_clip(name: str, folder: Path) -> tuple[MadeVideo, Path | None]:
+def open_clip(name: str, folder: Path) -> tuple[GeneratedVideo, Path | None]:
     """The clip as a video, and its subtitles, written into `folder`; None where nothing is said."""
     clip = CLIPS[name]
-    video = MadeVideo(clip.picture, name=name, content_hash=f"natural-{name}", seconds=clip.seconds, fps=_FPS)
+    video = GeneratedVideo(clip.picture, name=name, content_hash=f"natural-{name}", seconds=clip.seconds, fps=_FPS)
     if not clip.said:
         return video, None
     subtitles = folder / f"{name}.srt"

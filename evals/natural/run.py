@@ -19,13 +19,13 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
-from agent.asking import ask
 from agent.ending import Parser, end_process
-from agent.policy import open_policy
+from agent.loop.ask import ask
+from agent.policies.registry import open_policy
 from agent.terminal import json_text
 from agent.trajectory import Answer, Question
 from evals.natural.clips import open_clip
-from evals.tables import markdown
+from evals.statistics.tables import markdown
 from tools.plain_data import loads_json
 from tools.toolbox import Toolbox, open_toolbox, toolbox_over
 

@@ -1,1 +1,1 @@
-"""Generated questions about texts and speech, and the weights of `agent.lite.ranking` fitted on them."""
+"""Generated questions about texts and speech, and the weights of `agent.policies.lite_rules.ranking` fitted on them."""

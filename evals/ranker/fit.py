@@ -18,18 +18,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-import agent.lite
-from agent.backends.lite import packaged_similarity
+import agent.policies.lite_rules as lite_rules
 from agent.ending import Parser
-from agent.lite.ranking import candidates, connection, group_of, signs_of
-from agent.lite.words import plain
+from agent.policies.lite import packaged_similarity
+from agent.policies.lite_rules.ranking import candidates, connection, group_of, signs_of
+from agent.policies.lite_rules.words import plain
 from evals.ranker.families import FAMILIES
-from evals.ranker.videos import Made, made_questions
-from evals.tables import markdown, percent
+from evals.ranker.videos import GeneratedQuestion, made_questions
+from evals.statistics.tables import markdown, percent
+from tools.plain_data import loads_json
 
 OPTION = "option "
 """What the names of weights of options begin with."""
-WEIGHTS = Path(agent.lite.__file__).with_name("weights.json")
+WEIGHTS = Path(lite_rules.__file__).with_name("weights.json")
 _PENALTY = 0.02
 _STEPS = 120
 _MOST_WRONG = 20
@@ -42,7 +43,7 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Choice:
+class CandidateSet:
     """Something to choose from."""
 
     rows: Floats
@@ -51,16 +52,16 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Described(Choice):
+class Described(CandidateSet):
     """A question's candidates."""
 
-    made: Made
+    made: GeneratedQuestion
     keys: tuple[str, ...]
     """Candidates of one key are one answer."""
     connections: tuple[float, ...]
 
 
-def describe(questions: Sequence[Made]) -> tuple[list[Described], list[str]]:
+def describe(questions: Sequence[GeneratedQuestion]) -> tuple[list[Described], list[str]]:
     """The questions with something to choose from, and the names of the features."""
     similarity = packaged_similarity()
     found = [(made, candidates(made.reading, made.lines, made.moments, similarity)) for made in questions]
@@ -77,12 +78,12 @@ def describe(questions: Sequence[Made]) -> tuple[list[Described], list[str]]:
     return described, names
 
 
-def read_options(path: Path) -> tuple[list[Choice], list[str]]:
+def read_options(path: Path) -> tuple[list[CandidateSet], list[str]]:
     """The questions with options that `evals.ranker.options` recorded, and the names of what sources say."""
-    found = [json.loads(row) for row in path.read_text().splitlines()]
+    found = [loads_json(row) for row in path.read_text().splitlines()]
     names = sorted({name for row in found for option in row["options"] for name in option})
     return [
-        Choice(_rows(row["options"], names), np.arange(len(row["options"])) == row["right"]) for row in found
+        CandidateSet(_rows(row["options"], names), np.arange(len(row["options"])) == row["right"]) for row in found
     ], names
 
 
@@ -99,7 +100,7 @@ def _key(text: str) -> str:
     return plain(text).replace(" ", "").replace(".", "").translate(_LOOKALIKES)
 
 
-def fitted(choices: Sequence[Choice]) -> Floats:
+def fitted(choices: Sequence[CandidateSet]) -> Floats:
     """The weights that make the right candidates likeliest, by Adam (Kingma and Ba 2015)."""
     used = [(choice, _some(choice)) for choice in choices if choice.right.any()]
     rows = np.concatenate([choice.rows[some] for choice, some in used])
@@ -117,7 +118,7 @@ def fitted(choices: Sequence[Choice]) -> Floats:
     return weights
 
 
-def _some(choice: Choice) -> NDArray[np.int64]:
+def _some(choice: CandidateSet) -> NDArray[np.int64]:
     """The right candidates and a sample of the wrong ones: the weights stay the same on average (McFadden 1978)."""
     wrong = np.flatnonzero(~choice.right)
     drawn = np.random.default_rng(len(wrong)).permutation(wrong)[:_MOST_WRONG]
@@ -133,7 +134,7 @@ def _softmax(scores: Floats, starts: NDArray[np.int64], owner: NDArray[np.int64]
 class Judged:
     """The first candidate of a question: how likely it was thought, and whether it is right."""
 
-    made: Made
+    made: GeneratedQuestion
     said: str
     share: float
     connection: float
@@ -159,7 +160,7 @@ def judge(question: Described, weights: Floats) -> Judged:
     return Judged(question.made, best, shares[best], question.connections[first], float(scores[first]), is_right)
 
 
-def left_out(questions: Sequence[Described], unit: Callable[[Made], str]) -> list[Judged]:
+def left_out(questions: Sequence[Described], unit: Callable[[GeneratedQuestion], str]) -> list[Judged]:
     """Each question judged by weights that were fitted without its unit, a family or a video, and some others."""
     units = sorted({unit(q.made) for q in questions})
     judged = []
@@ -204,7 +205,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.judge_only:
         print(f"Whole videos left out:\n\n{_table(left_out(questions, lambda made: made.video))}\n")
     if not options.judge_only:
-        known: dict[str, float] = json.loads(WEIGHTS.read_text())["weights"]
+        known: dict[str, float] = loads_json(WEIGHTS.read_text())["weights"]
         chosen = {name: weight for name, weight in known.items() if name.startswith(OPTION)}
         if options.options is not None:
             chosen = _named(*read_options(options.options))
@@ -213,7 +214,7 @@ def main(arguments: list[str] | None = None) -> None:
         WEIGHTS.write_text(json.dumps(found, indent=0) + "\n")
 
 
-def _named(choices: Sequence[Choice], names: Sequence[str]) -> dict[str, float]:
+def _named(choices: Sequence[CandidateSet], names: Sequence[str]) -> dict[str, float]:
     weights = zip(names, map(float, fitted(choices)), strict=True)
     return {name: round(weight, 3) for name, weight in weights if abs(weight) >= _LEAST_WEIGHT}
 

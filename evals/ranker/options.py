@@ -8,12 +8,12 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from agent.asking import ask
-from agent.backends.lite import LitePolicy, packaged_similarity
 from agent.ending import Parser
-from agent.lite.case import Case
-from agent.lite.choosing import option_features
-from agent.lite.reading import read_question
+from agent.loop.ask import ask
+from agent.policies.lite import LitePolicy, packaged_similarity
+from agent.policies.lite_rules.case import QuestionContext
+from agent.policies.lite_rules.choosing import option_features
+from agent.policies.lite_rules.reading import read_question
 from agent.terminal import json_text
 from evals.composed.drawn import DRAWN
 from evals.composed.episode import compose
@@ -33,7 +33,7 @@ def recorded(seed: int, number: int, level: int) -> Iterator[dict[str, object]]:
             if example.option is None or reading.wants in ("interval", "order", "times"):
                 continue
             played = ask(question, toolbox, policy)
-            case = Case(reading, played, similarity)
+            case = QuestionContext(reading, played, similarity)
             yield {"video": episode.name, "right": example.option, "options": option_features(case)}
 
 

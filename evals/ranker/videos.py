@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from agent.lite.lines import Line, meant
-from agent.lite.reading import Reading, read_question
+from agent.policies.lite_rules.lines import FoundLine, meant
+from agent.policies.lite_rules.reading import ParsedQuestion, read_question
 from agent.trajectory import Question
 from evals.ranker.families import FAMILIES, Ask, Shown
 from evals.ranker.vocabulary import LANGUAGES
@@ -18,18 +18,18 @@ _DRAWS = 3
 
 
 @dataclass(frozen=True)
-class Made:
+class GeneratedQuestion:
     """One question over lines, with the texts that answer it; none where nothing there does."""
 
     family: str
     video: str
-    reading: Reading
-    lines: tuple[Line, ...]
+    reading: ParsedQuestion
+    lines: tuple[FoundLine, ...]
     moments: tuple[float, ...]
     right: tuple[str, ...]
 
 
-def made_questions(family: str, seed: int) -> list[Made]:
+def made_questions(family: str, seed: int) -> list[GeneratedQuestion]:
     """Some questions of one video of a family."""
     video = f"{family} {seed}"
     rng = Random(video)
@@ -55,7 +55,9 @@ def made_questions(family: str, seed: int) -> list[Made]:
     ]
 
 
-def _laid_out(rng: Random, main: Shown, others: Sequence[Shown]) -> tuple[list[Line], list[tuple[float, float]], float]:
+def _laid_out(
+    rng: Random, main: Shown, others: Sequence[Shown]
+) -> tuple[list[FoundLine], list[tuple[float, float]], float]:
     """All lines in time, the seconds of each screen of the main family, and the length."""
     screens = [(rows, number) for number, rows in enumerate(main.scenes)] + [
         (rows, -1) for other in others for rows in other.scenes[:3]
@@ -64,7 +66,7 @@ def _laid_out(rng: Random, main: Shown, others: Sequence[Shown]) -> tuple[list[L
     rng.shuffle(screens)
     order = iter(firsts)  # a family's own screens keep their order
     screens = [next(order) if number >= 0 else (rows, number) for rows, number in screens]
-    lines, places, at = list[Line](), [(0.0, 0.0)] * len(main.scenes), rng.uniform(0, 3)
+    lines, places, at = list[FoundLine](), [(0.0, 0.0)] * len(main.scenes), rng.uniform(0, 3)
     for rows, number in screens:
         length = rng.uniform(2, 9)
         if number >= 0:
@@ -73,7 +75,7 @@ def _laid_out(rng: Random, main: Shown, others: Sequence[Shown]) -> tuple[list[L
             width = min(0.95 - min(left, 0.9), 0.5 * height * len(text))
             box = (left, top, left + max(0.02, width), min(1.0, top + height))
             lines.append(
-                Line(_misread(rng, text), at, at + length, False, "t1c1", round(rng.uniform(0.85, 1.0), 2), box)
+                FoundLine(_misread(rng, text), at, at + length, False, "t1c1", round(rng.uniform(0.85, 1.0), 2), box)
             )
         at += length + rng.choice([0.0, 0.0, rng.uniform(0, 4)])
     said = [text for shown in (main, *others) for text in shown.said]
@@ -82,14 +84,14 @@ def _laid_out(rng: Random, main: Shown, others: Sequence[Shown]) -> tuple[list[L
     second = rng.uniform(0, 2)
     for text in said:
         length = 1 + len(text) / 16
-        lines.append(Line(text, second, second + length, True, "t1c2", round(rng.uniform(0.5, 1.0), 2)))
+        lines.append(FoundLine(text, second, second + length, True, "t1c2", round(rng.uniform(0.5, 1.0), 2)))
         second += length + rng.choice([0.0, rng.uniform(0, 2)])
     duration = max(at, second, 5.0)
     for _ in range(rng.choice([0, 0, 1, 2, 4])):
         start, text = rng.uniform(0, duration - 1), "".join(rng.choices("aeilnorstuxz0179O|.", k=rng.randint(1, 7)))
         x, y = rng.uniform(0, 0.9), rng.uniform(0, 0.9)
         lines.append(
-            Line(
+            FoundLine(
                 text,
                 start,
                 start + rng.uniform(0.5, 4),
@@ -116,11 +118,11 @@ def _made(
     family: str,
     video: str,
     ask: Ask,
-    lines: list[Line],
+    lines: list[FoundLine],
     place: tuple[float, float] | None,
     duration: float,
     is_hidden: bool,
-) -> Made:
+) -> GeneratedQuestion:
     question = ask.question
     if place is not None and (ask.timed or rng.random() < 0.15):
         at = rng.uniform(place[0] + 0.2, place[1] - 0.2)
@@ -136,4 +138,4 @@ def _made(
         rank = 0 if rng.random() < _FITTING else rng.randint(0, 3)
         moments.insert(rank, rng.uniform(*place))
     kept = tuple(meant(lines, reading.instant, reading.span))
-    return Made(family, video, reading, kept, tuple(moments[:3]), () if is_hidden else ask.right)
+    return GeneratedQuestion(family, video, reading, kept, tuple(moments[:3]), () if is_hidden else ask.right)

@@ -1,8 +1,9 @@
 """Words for generated screens, talks and questions: nouns in the six languages of `lite`, names, jobs, phrasings."""
 
-import tomllib
 from importlib.resources import files
 from typing import Final
+
+from tools.plain_data import loads_toml
 
 LANGUAGES: Final = ("en", "de", "es", "fr", "ru", "zh")
 
@@ -84,6 +85,6 @@ TITLES = (
     "The Silent Valley;Journey Home;Learning to Code;A Day in the Harbour;Winter Tales"
 ).split(";")
 
-_TABLE = tomllib.loads(files(__package__).joinpath("phrasings.toml").read_text(encoding="utf-8"))
+_TABLE = loads_toml(files(__package__).joinpath("phrasings.toml").read_text(encoding="utf-8"))
 PHRASINGS: dict[str, dict[str, list[str]]] = _TABLE["questions"]
 PLACES: dict[str, dict[str, str]] = _TABLE["places"]

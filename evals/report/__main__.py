@@ -16,6 +16,7 @@ from pathlib import Path
 from agent.ending import Parser
 from agent.outputs import check_writable, write_output
 from evals.command_line import end, given, say
+from evals.datasets.registry import open_set
 from evals.report.breakdowns import breakdowns
 from evals.report.confidence import abstention_section, calibration_section
 from evals.report.costs import cost_section
@@ -27,9 +28,8 @@ from evals.report.needs_video import needs_video
 from evals.report.page import page
 from evals.report.section import Section, as_markdown
 from evals.report.stored_run import StoredRun, scored
-from evals.run_file import TRAJECTORIES
-from evals.run_folder import manifest_of, set_of
-from evals.sets import open_set
+from evals.runner.run_file import TRAJECTORIES
+from evals.runner.run_folder import manifest_of, set_of
 
 GALLERY = 8
 """Misses of each run that has no control."""

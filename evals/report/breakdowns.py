@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from evals.figures.breakdown import FEW, Line, breakdown, keys
-from evals.figures.row import DURATIONS
-from evals.report.section import NOT_MEASURED, Section, Table, share
+from evals.report.section import NOT_MEASURED, ReportTable, Section, share
 from evals.report.stored_run import StoredRun
+from evals.statistics.breakdown import FEW, BreakdownLine, breakdown, keys
+from evals.statistics.row import DURATIONS
 
 _TITLES = {"duration": "Length of the video", "kind": "Kind of question", "needs": "What the question needs"}
 _MOST_LABELS = 60
@@ -25,7 +25,7 @@ def breakdowns(runs: Sequence[StoredRun]) -> Section | None:
     return Section("breakdowns", "Breakdowns", lede, tables, (note,))
 
 
-def _table(key: str, runs: Sequence[StoredRun]) -> Table | None:
+def _table(key: str, runs: Sequence[StoredRun]) -> ReportTable | None:
     order = DURATIONS if key == "duration" else ()
     found = {run.label: {x.label: x for x in breakdown(run.rows, key, order)} for run in runs}
     having = [run.label for run in runs if found[run.label]]
@@ -36,16 +36,16 @@ def _table(key: str, runs: Sequence[StoredRun]) -> Table | None:
     rows = tuple(
         (label, _count(label, found, having), *(_cell(found[r].get(label)) for r in having)) for label in ranked
     )
-    return Table(("", "questions", *having), rows, _TITLES.get(key, key))
+    return ReportTable(("", "questions", *having), rows, _TITLES.get(key, key))
 
 
-def _count(label: str, found: dict[str, dict[str, Line]], having: Sequence[str]) -> str:
+def _count(label: str, found: dict[str, dict[str, BreakdownLine]], having: Sequence[str]) -> str:
     """Questions in the row, of the run that has most."""
     lines = [found[run][label] for run in having if label in found[run]]
     return str(max((x.estimate.n for x in lines if x.estimate is not None), default=0))
 
 
-def _cell(line: Line | None) -> str:
+def _cell(line: BreakdownLine | None) -> str:
     if line is None or line.estimate is None:
         return NOT_MEASURED
     return share(line.estimate) + (" *" if line.estimate.n < FEW else "")

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from evals.calibration import BINS, Calibration, Judged, calibrate, plot
-from evals.figures.abstention import Abstentions, RiskCoverage, abstentions, risk_coverage
-from evals.report.chart import Axis, Line, chart, colour
-from evals.report.section import NOT_MEASURED, Chart, Section, Table
+from evals.calibration import plot
+from evals.plots.chart import Axis, ChartLine, chart, colour
+from evals.report.section import NOT_MEASURED, Chart, ReportTable, Section
 from evals.report.stored_run import StoredRun
-from evals.tables import percent
+from evals.statistics.abstention import Abstentions, RiskCoverage, abstentions, risk_coverage
+from evals.statistics.calibration import BINS, Calibration, JudgedConfidence, calibrate
+from evals.statistics.tables import percent
 
 
 def calibration_section(runs: Sequence[StoredRun]) -> Section | None:
@@ -56,7 +57,7 @@ def abstention_section(runs: Sequence[StoredRun]) -> Section | None:
         "Abstention",
         'Made up: answered although the video does not show it. Abstained: said "not shown". Can\'t tell: said so, and '
         "claimed nothing. Recall is over the questions that the video can't answer.",
-        (Table(header, tuple((label, *_abstained(a)) for label, a in kept.items())),),
+        (ReportTable(header, tuple((label, *_abstained(a)) for label, a in kept.items())),),
     )
 
 
@@ -74,9 +75,9 @@ def _abstained(a: Abstentions) -> tuple[str, ...]:
     return (*map(str, counts), *(NOT_MEASURED if x is None else percent(x) for x in shares))
 
 
-def _judged(run: StoredRun) -> tuple[Judged, ...]:
+def _judged(run: StoredRun) -> tuple[JudgedConfidence, ...]:
     return tuple(
-        Judged(one.confidence, one.row.value == 1.0)
+        JudgedConfidence(one.confidence, one.row.value == 1.0)
         for one in run.played
         if one.confidence is not None and one.row.value is not None
     )
@@ -84,7 +85,7 @@ def _judged(run: StoredRun) -> tuple[Judged, ...]:
 
 def _risk_chart(runs: Sequence[StoredRun], risks: dict[int, RiskCoverage]) -> Chart:
     lines = [
-        Line(tuple((p.coverage, p.risk) for p in risks[run.number].points), colour(run.number), run.label)
+        ChartLine(tuple((p.coverage, p.risk) for p in risks[run.number].points), colour(run.number), run.label)
         for run in runs
     ]
     axes = Axis("share of questions answered", 0.0, 1.0, True), Axis("wrong", 0.0, 1.0, True)
@@ -92,11 +93,11 @@ def _risk_chart(runs: Sequence[StoredRun], risks: dict[int, RiskCoverage]) -> Ch
     return Chart(chart(title, *axes, lines), title)
 
 
-def _table(runs: Sequence[StoredRun], fits: dict[int, Calibration], risks: dict[int, RiskCoverage]) -> Table:
+def _table(runs: Sequence[StoredRun], fits: dict[int, Calibration], risks: dict[int, RiskCoverage]) -> ReportTable:
     rows = []
     for run in runs:
         fit, risk = fits[run.number], risks[run.number]
         figures = (fit.ece, fit.ece_of_chance, fit.ece_equal_mass, fit.brier, risk.aurc, risk.best, risk.at_random)
         rows.append((run.label, str(fit.count), *(f"{figure:.3f}" for figure in figures)))
     header = ("run", "answers", "ECE", "of chance", "ECE, equal mass", "Brier", "AURC", "best", "at random")
-    return Table(header, tuple(rows))
+    return ReportTable(header, tuple(rows))

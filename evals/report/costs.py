@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from agent.coverage import MOST_FRAME_SECONDS, percent
-from evals.figures.breakdown import Cost, costs, per_1000_tokens
-from evals.report.chart import Axis, Dot, axis_over, chart, colour, short
-from evals.report.section import NOT_MEASURED, Chart, Section, Table
+from evals.plots.chart import Axis, Dot, axis_over, chart, colour, short
+from evals.report.section import NOT_MEASURED, Chart, ReportTable, Section
 from evals.report.stored_run import StoredRun
+from evals.statistics.breakdown import Cost, costs, per_1000_tokens
 
 _DRAWN = ("frames", "tokens", "seconds", "US dollars")
 _UPRIGHT = Axis("right", 0.0, 1.0, is_percent=True)
@@ -28,24 +28,24 @@ def cost_section(runs: Sequence[StoredRun]) -> Section:
     )
 
 
-def _table(runs: Sequence[StoredRun], found: dict[int, dict[str, Cost]]) -> Table:
+def _table(runs: Sequence[StoredRun], found: dict[int, dict[str, Cost]]) -> ReportTable:
     names = dict.fromkeys(name for costs_of in found.values() for name in costs_of)
     rows = []
     for run in runs:
         cells = [_said(found[run.number].get(name)) for name in names]
         ratio = per_1000_tokens(run.rows)
         rows.append((run.label, *cells, NOT_MEASURED if ratio is None else f"{ratio.mean:.3g}"))
-    return Table(("run", *names, "right per 1,000 tokens"), tuple(rows), "Mean, median, 95th percentile, most")
+    return ReportTable(("run", *names, "right per 1,000 tokens"), tuple(rows), "Mean, median, 95th percentile, most")
 
 
-def _looked_at(runs: Sequence[StoredRun]) -> Table:
+def _looked_at(runs: Sequence[StoredRun]) -> ReportTable:
     rows = []
     for run in runs:
         shares = zip(*(one.looked_at for one in run.played), strict=True)
         rows.append((run.label, *(percent(sum(of_each) / len(of_each)) for of_each in shares)))
     header = ("run", "seen in frames", "searched by picture", "read for text", "heard")
     caption = f"How much of the video, on average; a frame stands for at most {MOST_FRAME_SECONDS:g} s"
-    return Table(header, tuple(rows), caption)
+    return ReportTable(header, tuple(rows), caption)
 
 
 def _said(cost: Cost | None) -> str:

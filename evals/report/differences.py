@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from evals.figures.paired import Comparison, compare, holm
-from evals.report.section import NOT_MEASURED, Interval, Intervals, Section, Table, points
+from evals.report.section import NOT_MEASURED, DrawnInterval, Intervals, ReportTable, Section, points
 from evals.report.stored_run import StoredRun
+from evals.statistics.paired import Comparison, compare, holm
 
 _OTHER_ANSWERS = frozenset({"unanswerable"})
 """Controls under which other answers are right: a difference would say nothing."""
 
 
 @dataclass(frozen=True)
-class _Pair:
+class _DifferencePair:
     first: StoredRun
     second: StoredRun
     found: Comparison
@@ -45,7 +45,7 @@ def differences(runs: Sequence[StoredRun]) -> Section | None:
     )
 
 
-def _pairs(runs: Sequence[StoredRun]) -> list[_Pair]:
+def _pairs(runs: Sequence[StoredRun]) -> list[_DifferencePair]:
     mains = [run for run in runs if not run.control]
     wanted = [
         (main, other)
@@ -54,7 +54,7 @@ def _pairs(runs: Sequence[StoredRun]) -> list[_Pair]:
         if other.control and other.control not in _OTHER_ANSWERS and _is_same_player(main, other)
     ]
     wanted += [(a, b) for a, b in combinations(mains, 2) if a.set_key == b.set_key]
-    return [_Pair(a, b, found) for a, b in wanted if (found := compare(a.rows, b.rows)) is not None]
+    return [_DifferencePair(a, b, found) for a, b in wanted if (found := compare(a.rows, b.rows)) is not None]
 
 
 def _is_same_player(first: StoredRun, second: StoredRun) -> bool:
@@ -66,12 +66,12 @@ def _ends(found: Comparison) -> tuple[float, ...]:
     return (e.mean, *(x for x in (e.low, e.high) if x is not None))
 
 
-def _drawn(pair: _Pair) -> Interval:
+def _drawn(pair: _DifferencePair) -> DrawnInterval:
     e = pair.found.difference
-    return Interval(pair.label, e.mean, e.low, e.high, None, bool(pair.second.control))
+    return DrawnInterval(pair.label, e.mean, e.low, e.high, None, bool(pair.second.control))
 
 
-def _table(pairs: Sequence[_Pair]) -> Table:
+def _table(pairs: Sequence[_DifferencePair]) -> ReportTable:
     tested = [pair.found.agreement.mid_p for pair in pairs if pair.found.agreement is not None]
     adjusted = iter(holm(tested))
     rows = []
@@ -83,7 +83,7 @@ def _table(pairs: Sequence[_Pair]) -> Table:
         e = pair.found.difference
         rows.append((pair.label, str(e.n), points(e), *counts, str(pair.found.unmatched)))
     header = ("first − second", "questions", "points", "only first right", "only second right", "p", "not in both")
-    return Table(header, tuple(rows))
+    return ReportTable(header, tuple(rows))
 
 
 def _p(value: float) -> str:

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-from evals.figures.bootstrap import Estimate, clustered_mean
-from evals.report.section import NOT_MEASURED, Section, Table, share
-from evals.report.stored_run import Played, StoredRun
+from evals.report.section import NOT_MEASURED, ReportTable, Section, share
+from evals.report.stored_run import StoredResult, StoredRun
+from evals.statistics.bootstrap import BootstrapEstimate, clustered_mean
 
 
 def evidence_section(runs: Sequence[StoredRun]) -> Section | None:
@@ -17,7 +17,7 @@ def evidence_section(runs: Sequence[StoredRun]) -> Section | None:
         "A hit can be had with a span over the whole video; the overlap can't. An answer that is right without a hit "
         "may have been guessed."
     )
-    return Section("evidence", "Evidence", lede, (Table(header, rows),), (_NOTE,))
+    return Section("evidence", "Evidence", lede, (ReportTable(header, rows),), (_NOTE,))
 
 
 _NOTE = "Not measured under controls that change the times, or show another video."
@@ -37,8 +37,8 @@ def _row(run: StoredRun) -> tuple[str, ...] | None:
     )
 
 
-def _share(group: Sequence[Played], value: Callable[[Played], float]) -> str:
+def _share(group: Sequence[StoredResult], value: Callable[[StoredResult], float]) -> str:
     if not group:
         return NOT_MEASURED
-    estimate: Estimate = clustered_mean([value(one) for one in group], [one.row.cluster for one in group])
+    estimate: BootstrapEstimate = clustered_mean([value(one) for one in group], [one.row.cluster for one in group])
     return share(estimate)

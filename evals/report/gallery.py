@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from agent.pictures import Picture, PictureOf, gather
-from agent.report import whole_frame, write_report
+from agent.report.html import whole_frame, write_report
+from agent.report.images import PictureOf, StoredImage, gather
 from agent.trajectory import Answer, Trajectory
 from evals.report.stills import Stills
-from evals.report.stored_run import Played, Scorer, StoredRun
+from evals.report.stored_run import Scorer, StoredResult, StoredRun
 from tools.observation import FULL_FRAME, FrameRef
 
 THUMBNAILS = 3
@@ -30,7 +30,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True)
-class Card:
+class GalleryCard:
     """One answer of the gallery."""
 
     question: str
@@ -43,17 +43,17 @@ class Card:
     confidence: float | None
     seconds: float
     video: str
-    frames: tuple[tuple[FrameRef, Picture], ...]
+    frames: tuple[tuple[FrameRef, StoredImage], ...]
     link: str
     """Address of the page of its trajectory, relative to the report."""
 
 
 @dataclass(frozen=True)
-class Pair:
+class GalleryPair:
     """A miss, and a hit of its kind; None where none is left."""
 
-    miss: Card | None
-    hit: Card | None
+    miss: GalleryCard | None
+    hit: GalleryCard | None
 
 
 @dataclass(frozen=True)
@@ -61,32 +61,34 @@ class Gallery:
     """The cards of one run."""
 
     run: StoredRun
-    pairs: tuple[Pair, ...]
+    pairs: tuple[GalleryPair, ...]
 
 
-def drawn(run: StoredRun, count: int) -> tuple[tuple[Played | None, Played | None], ...]:
+def drawn(run: StoredRun, count: int) -> tuple[tuple[StoredResult | None, StoredResult | None], ...]:
     """Up to `count` misses, kinds in turn, each with a hit of its kind where there is one."""
     misses, hits = _by_kind(run, 0.0), _by_kind(run, 1.0)
     chosen = list(islice(_in_turn(misses), count))
-    pairs: list[tuple[Played | None, Played | None]] = []
+    pairs: list[tuple[StoredResult | None, StoredResult | None]] = []
     for miss in chosen:
         kind = kind_of(miss)
         pairs.append((miss, hits[kind].pop(0) if hits.get(kind) else None))
     rest = _in_turn(hits)
-    filled: list[tuple[Played | None, Played | None]] = [(miss, hit or next(rest, None)) for miss, hit in pairs]
+    filled: list[tuple[StoredResult | None, StoredResult | None]] = [
+        (miss, hit or next(rest, None)) for miss, hit in pairs
+    ]
     return (*filled, *((None, hit) for hit in islice(rest, count - len(filled))))
 
 
-def kind_of(played: Played) -> str:
+def kind_of(played: StoredResult) -> str:
     """What a question is first of all: its need, else the set's own category, else its kind."""
     groups = dict(reversed(played.row.groups))
     own = [label for key, label in played.row.groups if key not in ("duration", "kind", "needs")]
     return groups.get("needs") or next(iter(own), "") or groups.get("kind", "")
 
 
-def _by_kind(run: StoredRun, value: float) -> dict[str, list[Played]]:
+def _by_kind(run: StoredRun, value: float) -> dict[str, list[StoredResult]]:
     """The first run of each question with that score, in drawn order."""
-    found: dict[str, list[Played]] = defaultdict(list)
+    found: dict[str, list[StoredResult]] = defaultdict(list)
     seen: set[str] = set()
     for one in sorted((p for p in run.played if p.row.value == value), key=lambda p: _draw(p.row.question)):
         if one.row.question not in seen:
@@ -95,7 +97,7 @@ def _by_kind(run: StoredRun, value: float) -> dict[str, list[Played]]:
     return found
 
 
-def _in_turn(groups: dict[str, list[Played]]) -> Iterator[Played]:
+def _in_turn(groups: dict[str, list[StoredResult]]) -> Iterator[StoredResult]:
     """One of each kind, then the next of each; what is taken meanwhile by others is skipped."""
     while any(groups.values()):
         for kind in sorted(groups):
@@ -116,7 +118,9 @@ def hang(runs: Sequence[StoredRun], count: int, folder: Path, say: Callable[[str
             if pairs:
                 folder.mkdir(parents=True, exist_ok=True)
                 hand = _Hand(run, folder, Path(scratch), BUDGET_BYTES // (2 * len(pairs) * len(runs)))
-                galleries.append(Gallery(run, tuple(Pair(hand.card(miss), hand.card(hit)) for miss, hit in pairs)))
+                galleries.append(
+                    Gallery(run, tuple(GalleryPair(hand.card(miss), hand.card(hit)) for miss, hit in pairs))
+                )
                 if hand.problems:
                     say(f"{run.label}: {len(hand.problems)} videos without pictures, for example: {hand.problems[0]}")
     return tuple(galleries)
@@ -134,7 +138,7 @@ class _Hand:
         self._scorer = Scorer(run.questions, run.manifest.terms.control, {})
         self._sources = {entry.id: entry.source for entry in run.questions.asking.entries}
 
-    def card(self, played: Played | None) -> Card | None:
+    def card(self, played: StoredResult | None) -> GalleryCard | None:
         """The card of a row, with its page written; None for none."""
         if played is None:
             return None
@@ -149,12 +153,12 @@ class _Hand:
         return self._filled(played, trajectory, frames, f"{self._folder.name}/{page.name}")
 
     def _filled(
-        self, played: Played, trajectory: Trajectory, frames: tuple[tuple[FrameRef, Picture], ...], link: str
-    ) -> Card:
+        self, played: StoredResult, trajectory: Trajectory, frames: tuple[tuple[FrameRef, StoredImage], ...], link: str
+    ) -> GalleryCard:
         asked = self._run.asked[trajectory.question.id]
         example = self._scorer.example_of(asked)
         score = self._scorer.score(asked, example, trajectory, "strict")
-        return Card(
+        return GalleryCard(
             question=trajectory.question.text,
             options=trajectory.question.options,
             kind=kind_of(played),
@@ -189,7 +193,9 @@ def _said(answer: Answer | None, options: Sequence[str]) -> str:
     return answer.text or "nothing"
 
 
-def _thumbnails(trajectory: Trajectory, picture: PictureOf, budget_bytes: int) -> tuple[tuple[FrameRef, Picture], ...]:
+def _thumbnails(
+    trajectory: Trajectory, picture: PictureOf, budget_bytes: int
+) -> tuple[tuple[FrameRef, StoredImage], ...]:
     """The frames that the answer rests on, else those seen last."""
     cited = [ref for item in (trajectory.answer.evidence if trajectory.answer else ()) for ref in item.frames]
     refs = list(dict.fromkeys(_small(ref, trajectory) for ref in cited or trajectory.frames_seen[-THUMBNAILS:]))

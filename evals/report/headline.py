@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from evals.figures.breakdown import line
-from evals.figures.pass_at_k import passes
-from evals.figures.runs import several_runs
-from evals.figures.stats import CONFIDENCE
-from evals.report.section import NOT_MEASURED, Interval, Intervals, Part, Section, Table, points, share
+from evals.report.section import NOT_MEASURED, DrawnInterval, Intervals, Part, ReportTable, Section, points, share
 from evals.report.stored_run import StoredRun
-from evals.tables import percent
+from evals.statistics.breakdown import line
+from evals.statistics.pass_at_k import passes
+from evals.statistics.runs import several_runs
+from evals.statistics.stats import CONFIDENCE
+from evals.statistics.tables import percent
 
 _KS = (2, 4, 8, 16)
 _GROUPED = "accuracy "
@@ -18,7 +18,7 @@ _GROUPED = "accuracy "
 def headline(runs: Sequence[StoredRun]) -> Section:
     """Accuracy of every run."""
     drawn = tuple(
-        Interval(run.label, e.mean, e.low, e.high, run.line.chance, bool(run.control))
+        DrawnInterval(run.label, e.mean, e.low, e.high, run.line.chance, bool(run.control))
         for run in runs
         if (e := run.line.estimate) is not None
     )
@@ -37,7 +37,7 @@ def headline(runs: Sequence[StoredRun]) -> Section:
     )
     header = ("run", "set", "control", "questions", "videos", "right", "guessing", "not scored")
     parts: list[Part] = [Intervals("Right answers, strict, in percent", 0.0, 1.0, drawn, "guessing")] if drawn else []
-    parts.append(Table(header, rows))
+    parts.append(ReportTable(header, rows))
     parts += [
         part for part in (_profiles(runs), *map(_metrics, runs), _repeated(runs), _passes(runs)) if part is not None
     ]
@@ -70,7 +70,7 @@ def _notes(runs: Sequence[StoredRun]) -> tuple[str, ...]:
     return (interval, *partial, *left_out, *remarks)
 
 
-def _profiles(runs: Sequence[StoredRun]) -> Table | None:
+def _profiles(runs: Sequence[StoredRun]) -> ReportTable | None:
     profiles = tuple(dict.fromkeys(profile for run in runs for profile in run.profiles))
     if len(profiles) < 2:
         return None
@@ -79,10 +79,10 @@ def _profiles(runs: Sequence[StoredRun]) -> Table | None:
         for run in runs
         if len(run.profiles) > 1
     )
-    return Table(("run", *profiles), rows, "The same answers by each set of rules")
+    return ReportTable(("run", *profiles), rows, "The same answers by each set of rules")
 
 
-def _metrics(run: StoredRun) -> Table | None:
+def _metrics(run: StoredRun) -> ReportTable | None:
     """What the authors of a published set report, of the first run of each question."""
     if not run.said:
         return None
@@ -93,13 +93,13 @@ def _metrics(run: StoredRun) -> Table | None:
         for name in names
     )
     return (
-        Table((f"metric of {run.set_name}", *run.profiles), rows, f"{run.label}, by the set's own metrics")
+        ReportTable((f"metric of {run.set_name}", *run.profiles), rows, f"{run.label}, by the set's own metrics")
         if rows
         else None
     )
 
 
-def _repeated(runs: Sequence[StoredRun]) -> Table | None:
+def _repeated(runs: Sequence[StoredRun]) -> ReportTable | None:
     """How much runs of the same questions differ."""
     rows = []
     for run in runs:
@@ -112,13 +112,13 @@ def _repeated(runs: Sequence[StoredRun]) -> Table | None:
         rows.append((run.label, by_run, spread, *map(percent, shares)))
     header = ("run", "mean of each run", "spread (SD)", "always right", "right by vote", "answer changes")
     return (
-        Table(header, tuple(rows), "Questions asked several times, or with their options in other orders")
+        ReportTable(header, tuple(rows), "Questions asked several times, or with their options in other orders")
         if rows
         else None
     )
 
 
-def _passes(runs: Sequence[StoredRun]) -> Table | None:
+def _passes(runs: Sequence[StoredRun]) -> ReportTable | None:
     """Is one of k runs right, beside what guessing would pass; not for controls, whose runs differ in what is asked."""
     rows = tuple(
         (run.label, str(one.k), share(one.estimate), percent(one.floor), points(one.above_floor), str(one.left_out))
@@ -127,4 +127,4 @@ def _passes(runs: Sequence[StoredRun]) -> Table | None:
         for one in passes(run.rows, [k for k in _KS if k <= count])
     )
     header = ("run", "k", "pass@k", "guessing", "points above it", "questions with fewer runs")
-    return Table(header, rows, "One of k runs is right") if rows else None
+    return ReportTable(header, rows, "One of k runs is right") if rows else None

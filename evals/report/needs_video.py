@@ -5,10 +5,10 @@ A vote is a policy that has run as it is, blind, and with shuffled frames; all o
 
 from collections.abc import Sequence
 
-from evals.figures.breakdown import breakdown
-from evals.figures.splits import KEY, LABELS, Probe, Probed, Rule, Split, labelled, split
-from evals.report.section import NOT_MEASURED, Section, Table, share
+from evals.report.section import NOT_MEASURED, ReportTable, Section, share
 from evals.report.stored_run import StoredRun
+from evals.statistics.breakdown import breakdown
+from evals.statistics.splits import KEY, LABELS, LabelSplit, Probed, Rule, VoterAnswer, labelled, split
 
 _SHOWN: dict[str, Probed] = {"": "full", "blind": "blind", "shuffled-frames": "shuffled"}
 """What the runs of a control are votes on; of all others none."""
@@ -39,7 +39,7 @@ def needs_video(runs: Sequence[StoredRun]) -> Section | None:
     return Section("needs-video", "What the questions need", lede, tuple(tables), tuple(notes))
 
 
-def _probed(runs: Sequence[StoredRun]) -> list[list[Probe]]:
+def _probed(runs: Sequence[StoredRun]) -> list[list[VoterAnswer]]:
     """The votes of each policy that has all three runs, of its first run each."""
     by_policy: dict[str, dict[Probed, StoredRun]] = {}
     for run in runs:
@@ -48,7 +48,7 @@ def _probed(runs: Sequence[StoredRun]) -> list[list[Probe]]:
     whole = {policy: found for policy, found in by_policy.items() if len(found) == len(_SHOWN)}
     return [
         [
-            Probe(row.question, policy, 0, shown, None if row.value is None else row.value == 1.0)
+            VoterAnswer(row.question, policy, 0, shown, None if row.value is None else row.value == 1.0)
             for shown, run in found.items()
             for row in run.rows
             if row.run == 0
@@ -57,7 +57,7 @@ def _probed(runs: Sequence[StoredRun]) -> list[list[Probe]]:
     ]
 
 
-def _table(runs: Sequence[StoredRun], found: Split) -> Table:
+def _table(runs: Sequence[StoredRun], found: LabelSplit) -> ReportTable:
     lines = {run.label: {x.label: x for x in breakdown(labelled(run.rows, found), KEY, LABELS)} for run in runs}
     counts = {label: sum(given == label for given in found.labels.values()) for label in LABELS}
     rows = tuple(
@@ -68,4 +68,4 @@ def _table(runs: Sequence[StoredRun], found: Split) -> Table:
         )
         for label in LABELS
     )
-    return Table(("", "questions", *lines), rows, runs[0].set_name)
+    return ReportTable(("", "questions", *lines), rows, runs[0].set_name)

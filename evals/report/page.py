@@ -12,7 +12,7 @@ from urllib.parse import quote
 from jinja2 import Environment, StrictUndefined, Template
 
 from agent.coverage import mmss, percent
-from evals.report.chart import colour
+from evals.plots.chart import colour
 from evals.report.gallery import Gallery
 from evals.report.section import Part, Section
 from evals.report.stored_run import StoredRun
@@ -28,7 +28,7 @@ def page(
     command: str = "",
 ) -> bytes:
     """The page as UTF-8."""
-    style = files("agent").joinpath("report.css").read_text(encoding="utf-8") + _part("page.css")
+    style = files("agent.report").joinpath("report.css").read_text(encoding="utf-8") + _part("page.css")
     text = _template().render(
         title=title,
         runs=runs,

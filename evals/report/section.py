@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evals.figures.bootstrap import Estimate
-from evals.tables import interval, markdown, percent
+from evals.statistics.bootstrap import BootstrapEstimate
+from evals.statistics.tables import interval, markdown, percent
 
 NOT_MEASURED = "–"
 
@@ -16,7 +16,7 @@ _LINE = re.compile(r"\s+")
 
 
 @dataclass(frozen=True)
-class Table:
+class ReportTable:
     """Cells as text; the first column names the row."""
 
     header: tuple[str, ...]
@@ -25,7 +25,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Interval:
+class DrawnInterval:
     """One estimate, to be drawn as a dot on its interval."""
 
     label: str
@@ -51,7 +51,7 @@ class Intervals:
     low: float
     """Left end of the scale; in the unit of the estimates."""
     high: float
-    rows: tuple[Interval, ...]
+    rows: tuple[DrawnInterval, ...]
     mark_name: str = ""
     """What `mark` is; empty where there is none."""
     is_signed: bool = False
@@ -72,7 +72,7 @@ class Chart:
     caption: str
 
 
-Part = Table | Intervals | Chart
+Part = ReportTable | Intervals | Chart
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def as_markdown(sections: Sequence[Section]) -> str:
 
 
 def _section(section: Section) -> list[str]:
-    tables = [part for part in section.parts if isinstance(part, Table)]
+    tables = [part for part in section.parts if isinstance(part, ReportTable)]
     lines = [f"## {plain(section.title)}", plain(section.lede)]
     for table in tables:
         if table.caption:
@@ -109,19 +109,19 @@ def plain(text: str) -> str:
     return _LINE.sub(" ", text).strip().replace("&", "&amp;").replace("<", "&lt;")
 
 
-def share(estimate: Estimate | None) -> str:
+def share(estimate: BootstrapEstimate | None) -> str:
     """A share with its interval, as `62.5 % [50.1, 74.9]`."""
     if estimate is None:
         return NOT_MEASURED
     return f"{percent(estimate.mean)} {_interval(estimate)}"
 
 
-def points(estimate: Estimate) -> str:
+def points(estimate: BootstrapEstimate) -> str:
     """A difference with its interval, in percentage points."""
     return f"{100 * estimate.mean:+.1f} {_interval(estimate)}"
 
 
-def _interval(estimate: Estimate) -> str:
+def _interval(estimate: BootstrapEstimate) -> str:
     if estimate.low is not None:
         return interval(estimate)
     return "(one video)" if estimate.clusters < 2 else "(no interval)"

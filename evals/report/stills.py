@@ -11,12 +11,12 @@ from types import TracebackType
 import numpy as np
 from PIL import Image
 
-from agent.pictures import PictureOf
-from evals.sources import Source
-from tools.footage import Footage
+from agent.report.images import PictureOf
+from evals.datasets.sources import Source
 from tools.observation import FrameRef
 from tools.sampling import crop
-from tools.video import VideoError
+from tools.video.source import VideoSource
+from tools.video.video import VideoError
 
 QUALITY = 80
 
@@ -31,7 +31,7 @@ class Stills(AbstractContextManager["Stills"]):
         """`source` is None where no picture may be shown."""
         self._source = source
         self._scratch = scratch
-        self._footage: Footage | None = None
+        self._footage: VideoSource | None = None
 
     @property
     def picture(self) -> PictureOf:
@@ -52,7 +52,7 @@ class Stills(AbstractContextManager["Stills"]):
         part.resize((ref.width, ref.height)).save(coded, "JPEG", quality=QUALITY)
         return coded.getvalue()
 
-    def _opened(self, source: Source) -> Footage | None:
+    def _opened(self, source: Source) -> VideoSource | None:
         """None where there is no such video here, which is no error: the figures need none."""
         try:
             if (problem := source.problem()) is None:

@@ -12,25 +12,25 @@ from pathlib import Path
 from agent.coverage import coverage_of
 from agent.trajectory import Answer, Trajectory, from_json
 from evals.benchmarks.benchmark import Profile
-from evals.controls.control import Asked, ways
+from evals.controls.control import ControlledQuestion, ways
+from evals.datasets.dataset import QuestionSet
 from evals.example import Example
-from evals.figures.breakdown import Line, line
-from evals.figures.row import Row, row_of
-from evals.manifest import Manifest
-from evals.question_set import QuestionSet
-from evals.run_file import Key, key_of, placed_rows
-from evals.run_folder import plan_of
-from evals.scoring import Score, as_scored, broken_off, evidence_hit, evidence_iou, score_answer
+from evals.runner.manifest import RunManifest
+from evals.runner.run_file import Key, key_of, placed_rows
+from evals.runner.run_folder import plan_of
+from evals.scoring.scoring import Score, as_scored, broken_off, evidence_hit, evidence_iou, score_answer
+from evals.statistics.breakdown import BreakdownLine, line
+from evals.statistics.row import ResultRow, row_of
 
 OTHER_CLOCK = frozenset({"blind", "shuffled-frames", "wrong-video", "unanswerable"})
 """Controls under which the times of the evidence are not those of what was shown."""
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
+class StoredResult:
     """What is kept of one stored line."""
 
-    row: Row
+    row: ResultRow
     """Scored by the strict profile."""
     values: tuple[float | None, ...]
     """Scores by profile, in the set's order."""
@@ -55,23 +55,23 @@ class StoredRun:
     """Short, and different from that of every other run of the report."""
     path: Path
     """The file of its trajectories."""
-    manifest: Manifest
+    manifest: RunManifest
     questions: QuestionSet
-    asked: Mapping[str, Asked]
+    asked: Mapping[str, ControlledQuestion]
     """By the id under which it was asked."""
-    played: tuple[Played, ...]
+    played: tuple[StoredResult, ...]
     said: Mapping[str, Answer | None] = field(default_factory=dict)
     """Answers of the first run by question, for the metrics of a published set; empty for our own sets."""
     lengths: Mapping[str, float] = field(default_factory=dict)
     """Seconds of each question's video; empty under a control, which may have shown another one."""
 
     @cached_property
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self) -> tuple[ResultRow, ...]:
         """By the strict profile."""
         return tuple(one.row for one in self.played)
 
     @cached_property
-    def line(self) -> Line:
+    def line(self) -> BreakdownLine:
         """All rows as one line."""
         return line(self.label, self.rows)
 
@@ -100,14 +100,14 @@ class StoredRun:
         """The rules of scoring, the strict one first."""
         return self.questions.profiles
 
-    def rows_by(self, profile: Profile) -> tuple[Row, ...]:
+    def rows_by(self, profile: Profile) -> tuple[ResultRow, ...]:
         """The rows, scored by another profile."""
         place = self.profiles.index(profile)
         if place == 0:
             return self.rows
         return tuple(replace(one.row, value=one.values[place]) for one in self.played)
 
-    def trajectory(self, played: Played) -> Trajectory:
+    def trajectory(self, played: StoredResult) -> Trajectory:
         """The whole trajectory of a row, read again."""
         with self.path.open("rb") as file:
             file.seek(played.offset)
@@ -130,7 +130,7 @@ class Scorer:
         self._runs: dict[tuple[int, int], int] = {}
         self._ways = ways(asked)
 
-    def played(self, trajectory: Trajectory, offset: int) -> Played:
+    def played(self, trajectory: Trajectory, offset: int) -> StoredResult:
         """The row of a trajectory.
 
         Raises:
@@ -155,7 +155,7 @@ class Scorer:
         if not is_told and asked.of not in self._lengths:  # another video was shown, or none could be opened
             row = replace(row, groups=tuple(group for group in row.groups if group[0] != "duration"))
         seen = coverage_of(trajectory)
-        return Played(
+        return StoredResult(
             row if row.question == asked.of else replace(row, question=asked.of),
             tuple(score.value for score in scores),
             trajectory.confidence,
@@ -165,7 +165,7 @@ class Scorer:
             offset,
         )
 
-    def score(self, asked: Asked, example: Example, trajectory: Trajectory, profile: Profile) -> Score:
+    def score(self, asked: ControlledQuestion, example: Example, trajectory: Trajectory, profile: Profile) -> Score:
         """What a trajectory is worth by a profile; one that was broken off is not scored by any."""
         if (unscored := broken_off(trajectory)) is not None:
             return unscored
@@ -174,7 +174,7 @@ class Scorer:
             return score_answer(example, answer)
         return self.questions.score(asked.of, None if answer is None else asked.back(answer), profile)
 
-    def example_of(self, asked: Asked) -> Example:
+    def example_of(self, asked: ControlledQuestion) -> Example:
         """What an answer was scored against, as far as our own format can say it.
 
         Of an unpublished answer, and of a span, the words are empty: the set's own rules score those.
@@ -188,7 +188,7 @@ class Scorer:
 
 
 def scored(
-    path: Path, number: int, name: str, manifest: Manifest, questions: QuestionSet, lengths: Mapping[str, float]
+    path: Path, number: int, name: str, manifest: RunManifest, questions: QuestionSet, lengths: Mapping[str, float]
 ) -> StoredRun:
     """The lines of a run's file, scored; of two of one question's run the later.
 
@@ -205,7 +205,7 @@ def scored(
     """
     scorer = Scorer(questions, manifest.terms.control, lengths)
     keeps_answers = len(questions.profiles) > 1 and not manifest.terms.control
-    played: dict[Key, Played] = {}
+    played: dict[Key, StoredResult] = {}
     said: dict[str, Answer | None] = {}
     seconds: dict[str, float] = {}
     for offset, trajectory in placed_rows(path):

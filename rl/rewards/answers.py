@@ -1,22 +1,22 @@
 """Is the answer right: what every preset begins with.
 
-`answer` is the benchmark's score, `evals.scoring.score`, and pays at most that. It pays nothing for a spare word that
-the score lets pass in an open answer ("Paris London" for "Paris"): a reader forgives a unit or a country beside the
-answer, but a policy that is paid for it learns to name two candidates, since either is then right. Nor for words of a
-question that itself offers candidates ("Is it red, green or blue?"). So the reward is never above the score, and the
-only price is that a terse answer is learnt.
+`answer` is the benchmark's score, `evals.scoring.scoring.score`, and pays at most that. It pays nothing for a spare
+word that the score lets pass in an open answer ("Paris London" for "Paris"): a reader forgives a unit or a country
+beside the answer, but a policy that is paid for it learns to name two candidates, since either is then right. Nor for
+words of a question that itself offers candidates ("Is it red, green or blue?"). So the reward is never above the score,
+and the only price is that a terse answer is learnt.
 """
 
 import math
 
-from agent.answers import NOT_SHOWN, chosen_option, says_cannot_tell
+from agent.rendering.answer_parser import NOT_SHOWN, chosen_option, says_cannot_tell
 from agent.trajectory import Answer, Trajectory
 from evals.benchmarks.grounding import iou
 from evals.example import Example
-from evals.extraction.spans import strict_span
-from evals.scoring import mismatch, score_answer
-from evals.spans import Span
-from evals.wording import FILLERS, words_of
+from evals.scoring.normalize import FILLERS, words_of
+from evals.scoring.published.spans import strict_span
+from evals.scoring.scoring import mismatch, score_answer
+from evals.scoring.spans import Span
 from rl.rewards.aids import Aids
 from rl.rewards.wording import rouge_mean, word_error_rate
 

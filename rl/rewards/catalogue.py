@@ -1,8 +1,8 @@
 """The rewards by name, made ready: settings checked, aids at hand, and nothing counted of a run that broke off.
 
 Raw functions look at what a run holds and not at how it ended; a crash, a server that is gone or Ctrl-C says nothing of
-the policy, so from here such a run is None everywhere. `evals.scoring.score` is milder: it scores a run that had
-answered before it broke off. To train on it would be to train on what was not measured.
+the policy, so from here such a run is None everywhere. `evals.scoring.scoring.score` is milder: it scores a run that
+had answered before it broke off. To train on it would be to train on what was not measured.
 """
 
 import inspect
@@ -14,7 +14,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from agent.trajectory import Trajectory
 from evals.example import Example
-from evals.scoring import BROKEN_OFF
+from evals.scoring.scoring import BROKEN_OFF
 from rl.rewards import answers, evidence, formats, judged, lengths, outcomes, steps, tool_use
 from rl.rewards.aids import Aids
 

@@ -8,10 +8,10 @@ from typing import Literal
 
 from agent.coverage import looks_of, window_of
 from agent.trajectory import Evidence, Trajectory
-from evals import scoring
 from evals.example import Example
-from evals.extraction.spans import strict_span
-from evals.spans import merged
+from evals.scoring import scoring
+from evals.scoring.published.spans import strict_span
+from evals.scoring.spans import merged
 from rl.rewards.aids import Aids, TimedBox
 from rl.rewards.answers import right, second_answer
 from rl.rewards.tool_use import own_calls, worked
@@ -25,7 +25,7 @@ Asked = Literal["anything", "span", "no span"]
 
 
 def evidence_iou(example: Example, trajectory: Trajectory) -> float | None:
-    """IoU in seconds of all evidence together and the reference: `evals.scoring.evidence_iou`."""
+    """IoU in seconds of all evidence together and the reference: `evals.scoring.scoring.evidence_iou`."""
     return scoring.evidence_iou(example, trajectory.answer)
 
 

@@ -8,7 +8,7 @@ same one, so that rotations are SmolLM2's. What comes out is a folder as any oth
 """
 
 from agent.ending import end_process, read_first
-from rl import command_lines
+from rl.small_vlm import command_lines
 
 if __name__ == "__main__":  # before torch is imported
     read_first("rl.small_vlm.build", command_lines.build(__doc__))
@@ -29,7 +29,7 @@ from transformers import (
     Qwen2VLImageProcessor,
 )
 
-from agent.backends import smollm2
+from agent.policies.local import smollm2
 from agent.terminal import visible
 
 VISION_TOKENS = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from agent.trajectory import Malformed, Trajectory
 from evals.example import Example
-from evals.figures.stats import wilson
-from evals.run_file import stored
-from evals.scoring import score
+from evals.runner.run_file import stored
+from evals.scoring.scoring import score
+from evals.statistics.stats import wilson
 
 IN_WORDS = ("caption", "read_text", "search_text")
 READ = "read"
@@ -16,7 +16,7 @@ READ = "read"
 
 
 @dataclass(frozen=True)
-class Looks:
+class LookCounts:
     """A run in numbers."""
 
     questions: int
@@ -37,7 +37,7 @@ class Looks:
     frames: int
 
 
-def looks(run: Path, examples: Mapping[str, Example]) -> Looks:
+def looks(run: Path, examples: Mapping[str, Example]) -> LookCounts:
     """The numbers of a stored run whose questions were asked as they are in the set.
 
     Raises:
@@ -49,13 +49,13 @@ def looks(run: Path, examples: Mapping[str, Example]) -> Looks:
     return counted([(examples[one.question.id], one) for one in trajectories])
 
 
-def counted(played: Sequence[tuple[Example, Trajectory]]) -> Looks:
+def counted(played: Sequence[tuple[Example, Trajectory]]) -> LookCounts:
     """The numbers of some runs."""
     read = [pair for pair in played if READ in pair[0].needs]
     values, read_values = ([score(*pair).value for pair in some] for some in (played, read))
     every = [trajectory for _, trajectory in played]
     moves = [step.turn.move for one in every for step in one.steps if not step.turn.is_opening]
-    return Looks(
+    return LookCounts(
         questions=len(played),
         right=sum(value == 1.0 for value in values),
         scored=sum(value is not None for value in values),
@@ -82,7 +82,7 @@ def _has_worked(trajectory: Trajectory, names: Sequence[str]) -> bool:
     return any(result.call_id in calls and not result.observation.is_error for result in trajectory.results)
 
 
-def table(rows: Sequence[tuple[str, str, Looks]]) -> str:
+def table(rows: Sequence[tuple[str, str, LookCounts]]) -> str:
     """The runs of (model, control, numbers) in Markdown; shares with Wilson's 95 % interval."""
     head = (
         "model",

@@ -7,7 +7,7 @@ thing can't be named there by anybody who has learned names from pictures alone.
 """
 
 from agent.ending import end_process, read_first
-from rl import command_lines
+from rl.small_vlm import command_lines
 
 if __name__ == "__main__":  # before torch is imported
     read_first("rl.small_vlm.naming", command_lines.naming(__doc__))
@@ -15,14 +15,14 @@ if __name__ == "__main__":  # before torch is imported
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.backends.sampling import Draw
-from agent.backends.transformers import Prompt, TransformersPolicy
-from agent.backends.vision import decoded
+from agent.policies.local.image_processing import decoded
+from agent.policies.local.token_sampling import SamplingParams
+from agent.policies.transformers import Prompt, TransformersPolicy
 from agent.policy import PolicyOptions
 from agent.terminal import visible
 from evals.composed.recipe import Split
 from rl.small_vlm.pretrain import asked
-from rl.small_vlm.scenes import Scene, Scenes, Told, read_back
+from rl.small_vlm.scenes import SceneCaption, Scenes, ShapeScene, read_back
 
 SEED = 1_000_003
 """Of the scenes: no training should take it."""
@@ -34,16 +34,16 @@ FIELDS = ("colour", "thing", "quarter", "tag")
 class Named:
     """What a model said of one scene."""
 
-    scene: Scene
+    scene: ShapeScene
     said: str
 
     @property
-    def told(self) -> Told:
+    def told(self) -> SceneCaption:
         """What it said, field by field."""
         return read_back(self.said)
 
 
-def named(policy: TransformersPolicy, scenes: Sequence[Scene], at_once: int = 8) -> list[Named]:
+def named(policy: TransformersPolicy, scenes: Sequence[ShapeScene], at_once: int = 8) -> list[Named]:
     """What the model says of each scene, greedily."""
     found = []
     for start in range(0, len(scenes), at_once):
@@ -77,15 +77,15 @@ def policy_of(model: str, max_pixels: int, adapter: str = "") -> TransformersPol
     return TransformersPolicy(model, options)
 
 
-def _prompt(policy: TransformersPolicy, scene: Scene) -> Prompt:
+def _prompt(policy: TransformersPolicy, scene: ShapeScene) -> Prompt:
     eyes = policy.loaded.eyes
     if eyes is None:
         raise ValueError(f"{policy.spec} only reads: nothing can be shown to it")
     seen = eyes.look(decoded(scene.jpeg))
-    return Prompt(policy.loaded.scribe.write(asked(scene)).expanded([seen.span]), (seen,), Draw(0.0, 1.0, 0))
+    return Prompt(policy.loaded.scribe.write(asked(scene)).expanded([seen.span]), (seen,), SamplingParams(0.0, 1.0, 0))
 
 
-def scenes_of(split: Split, count: int, max_frame_pixels: int, crop_pixels: int) -> list[Scene]:
+def scenes_of(split: Split, count: int, max_frame_pixels: int, crop_pixels: int) -> list[ShapeScene]:
     """So many scenes that no training has seen."""
     return list(map(Scenes(SEED, split, max_frame_pixels, crop_pixels), range(count)))
 

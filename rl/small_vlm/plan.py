@@ -9,16 +9,16 @@ from agent.policy import PolicyOptions
 from agent.trajectory import Limits
 from evals.controls.catalogue import CONTROLS
 from rl import collect
-from rl.sft_config import SftConfig
-from rl.sheets import Sheet, read_sheet
+from rl.finetune.sft_config import SftConfig
+from rl.grpo.config import Training
 from rl.small_vlm.build import Shape
 from rl.small_vlm.pretrain_config import PretrainConfig
-from rl.training import Training
+from rl.toml_config import TomlConfig, read_sheet
 
 Count = Annotated[int, Field(ge=1)]
 
 
-class Build(Sheet):
+class Build(TomlConfig):
     """How large the model is; as `rl.small_vlm.build.Shape`."""
 
     eye_width: Count = Shape.eye_width
@@ -32,13 +32,13 @@ class Build(Sheet):
         return Shape(**self.model_dump())
 
 
-class Naming(Sheet):
+class Naming(TomlConfig):
     """How it is measured what the eyes can name."""
 
     scenes: Count = 500
 
 
-class Expert(Sheet):
+class ExpertSettings(TomlConfig):
     """Whose runs are imitated."""
 
     questions: Count = 4000
@@ -47,7 +47,7 @@ class Expert(Sheet):
     concurrency: Count = 4
 
 
-class Evaluation(Sheet):
+class Evaluation(TomlConfig):
     """What is asked after each training."""
 
     data: str = "drawn,level=1,count=100,seed=11,split=heldout"
@@ -62,7 +62,7 @@ class Evaluation(Sheet):
         return names
 
 
-class Plan(Sheet):
+class StagePlan(TomlConfig):
     """All stages, in the order in which they are done."""
 
     out: Path
@@ -79,7 +79,7 @@ class Plan(Sheet):
     pretrain: dict[str, Any] = Field(default_factory=dict)
     """As `rl.small_vlm.pretrain` takes it, but for what is said here."""
     naming: Naming = Naming()
-    expert: Expert = Expert()
+    expert: ExpertSettings = ExpertSettings()
     sft: dict[str, Any] = Field(default_factory=dict)
     """As `rl.sft` takes it."""
     train: dict[str, Any] = Field(default_factory=dict)
@@ -87,7 +87,7 @@ class Plan(Sheet):
     evaluate: Evaluation = Evaluation()
 
     @model_validator(mode="after")
-    def _hangs_together(self) -> "Plan":
+    def _hangs_together(self) -> "StagePlan":
         for made in (self.pretraining, self.imitation, self.training):
             made()
         return self
@@ -108,10 +108,10 @@ class Plan(Sheet):
         told |= {"max_frame_pixels": self.max_frame_pixels, "crop_pixels": self.crop_pixels}
         return PretrainConfig.model_validate(self.pretrain | told)
 
-    def collecting(self) -> collect.Config:
+    def collecting(self) -> collect.CollectConfig:
         """The playing of the expert: in the very game that is trained and evaluated, its first look included."""
         expert = self.expert
-        return collect.Config(
+        return collect.CollectConfig(
             self.expert_run,
             questions=expert.questions,
             seed=expert.seed,
@@ -160,11 +160,11 @@ class Plan(Sheet):
         )
 
 
-def read_plan(path: Path) -> Plan:
+def read_plan(path: Path) -> StagePlan:
     """The plan of a TOML file; paths in it are as seen from where the command runs.
 
     Raises:
         ValueError: it can't be read or does not hang together; says why.
         FileNotFoundError: there is no such file.
     """
-    return read_sheet(path, Plan)
+    return read_sheet(path, StagePlan)

@@ -7,10 +7,10 @@ side `train` only, and none comes twice. A training that was stopped goes on whe
 """
 
 from agent.ending import read_first
-from rl import sheet_command
+from rl import toml_command
 
 if __name__ == "__main__":  # before torch is imported
-    read_first("rl.small_vlm.pretrain", sheet_command.parser("rl.small_vlm.pretrain", __doc__))
+    read_first("rl.small_vlm.pretrain", toml_command.parser("rl.small_vlm.pretrain", __doc__))
 
 import json
 import time
@@ -22,21 +22,21 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from agent.backends.loading import Loaded, load
-from agent.backends.vision import decoded
-from agent.messages import Conversation, Message, Picture, Text
+from agent.policies.local.image_processing import decoded
+from agent.policies.local.loading import Loaded, load
+from agent.rendering.messages import Conversation, ImageBlock, Message, Text
 from agent.trajectory import Reply
-from rl.imitated import Row
-from rl.optimising import save_around, share_of_rate, with_lora
-from rl.picture_loss import OF_EYES, Batch, PictureLoss, batch_loss, is_of_eyes, loss_of
+from rl.finetune.rows import TrainingConversation
+from rl.finetune.training_loop import save_around, share_of_rate, with_lora
+from rl.objective.vision_logprobs import OF_EYES, ModelBatch, PictureLoss, batch_loss, is_of_eyes, loss_of
 from rl.small_vlm.pretrain_config import PretrainConfig
-from rl.small_vlm.scenes import ASKED, Scene, Scenes
+from rl.small_vlm.scenes import ASKED, Scenes, ShapeScene
 
 LOG, TERMS, STATE = "log.jsonl", "pretrain.json", "state.pt"
 
 
 @dataclass(frozen=True)
-class Step:
+class PretrainStep:
     """One step, as the log has it."""
 
     step: int
@@ -49,12 +49,12 @@ class Step:
     seconds: float
 
 
-def asked(scene: Scene) -> Conversation:
+def asked(scene: ShapeScene) -> Conversation:
     """What a model is asked about a scene."""
-    return Conversation((Message("user", (Picture(scene.ref), Text("\n" + ASKED))),), ())
+    return Conversation((Message("user", (ImageBlock(scene.ref), Text("\n" + ASKED))),), ())
 
 
-def main(config: PretrainConfig, say: Callable[[str], None] = lambda _: None) -> list[Step]:
+def main(config: PretrainConfig, say: Callable[[str], None] = lambda _: None) -> list[PretrainStep]:
     """Trains, and writes the model; gives back the steps that were done now.
 
     Raises:
@@ -83,7 +83,7 @@ def main(config: PretrainConfig, say: Callable[[str], None] = lambda _: None) ->
     return steps
 
 
-class Lessons(Dataset[Batch]):
+class Lessons(Dataset[ModelBatch]):
     """Batch number n, of `pictures_at_once` scenes each."""
 
     def __init__(self, loaded: Loaded, loss: PictureLoss, config: PretrainConfig) -> None:
@@ -92,19 +92,19 @@ class Lessons(Dataset[Batch]):
         self._scenes = Scenes(config.seed, "train", config.max_frame_pixels, config.crop_pixels)
         self._count = config.pictures_at_once
 
-    def __getitem__(self, number: int) -> Batch:
+    def __getitem__(self, number: int) -> ModelBatch:
         rows = [self.row(self._scenes(number * self._count + place)) for place in range(self._count)]
         return self._loss.batch(rows)
 
-    def row(self, scene: Scene) -> Row:
+    def row(self, scene: ShapeScene) -> TrainingConversation:
         """A scene with the line that is to be said of it."""
         answered = (*asked(scene).messages, Message("assistant", reply=Reply(scene.told.line)))
         tokens = self._scribe.write(Conversation(answered, ()))
         expanded = tokens.expanded([self._eyes.look(decoded(scene.jpeg)).span])
-        return Row(expanded.ids, expanded.sampled, (scene.jpeg,))
+        return TrainingConversation(expanded.ids, expanded.sampled, (scene.jpeg,))
 
 
-def train(model: Any, lessons: Lessons, config: PretrainConfig) -> Iterator[Step]:
+def train(model: Any, lessons: Lessons, config: PretrainConfig) -> Iterator[PretrainStep]:
     """The steps that are left, as they are done."""
     weights = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     optimizer = torch.optim.AdamW(weights.values(), lr=config.learning_rate, weight_decay=config.weight_decay)
@@ -131,11 +131,11 @@ def train(model: Any, lessons: Lessons, config: PretrainConfig) -> Iterator[Step
         optimizer.zero_grad(set_to_none=True)
         if (number + 1) % config.save_every == 0:
             _keep(config.out / STATE, number + 1, weights, optimizer)
-        yield Step(number + 1, loss, tokens, norm, rate, time.perf_counter() - started)
+        yield PretrainStep(number + 1, loss, tokens, norm, rate, time.perf_counter() - started)
     model.eval()
 
 
-def _gradients(model: Any, batches: list[Batch], config: PretrainConfig) -> tuple[float, int]:
+def _gradients(model: Any, batches: list[ModelBatch], config: PretrainConfig) -> tuple[float, int]:
     """Leaves the gradient of the mean over the tokens of the lines; gives back that mean, and their number."""
     tokens = sum(int(batch.wanted[:, 1:].sum()) for batch in batches)
     total = 0.0
@@ -190,4 +190,4 @@ def _resumed(path: Path, weights: dict[str, Any], optimizer: torch.optim.Optimiz
 
 
 if __name__ == "__main__":
-    sheet_command.end("rl.small_vlm.pretrain", __doc__, PretrainConfig, main)
+    toml_command.end("rl.small_vlm.pretrain", __doc__, PretrainConfig, main)

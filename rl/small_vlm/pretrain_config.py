@@ -5,13 +5,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from rl.sheets import Sheet
+from rl.toml_config import TomlConfig
 
 Count = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0)]
 
 
-class PretrainSettings(Sheet):
+class PretrainSettings(TomlConfig):
     """How the eyes are trained, wherever the model lies."""
 
     steps: Count = 4000

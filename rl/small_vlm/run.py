@@ -8,10 +8,10 @@ zoom. Stages that are done are not done again, and one that was stopped goes on,
 """
 
 from agent.ending import end_process, read_first
-from rl import sheet_command
+from rl import toml_command
 
 if __name__ == "__main__":  # before torch is imported
-    read_first("rl.small_vlm.run", sheet_command.parser("rl.small_vlm.run", __doc__))
+    read_first("rl.small_vlm.run", toml_command.parser("rl.small_vlm.run", __doc__))
 
 import gc
 import json
@@ -26,13 +26,13 @@ import torch
 from agent.terminal import tell, visible
 from evals import run as evaluation
 from evals.composed.recipe import Split
-from evals.composed_set import composed
+from evals.datasets.composed import composed
 from rl import collect, sft, train
 from rl.small_vlm import pretrain
 from rl.small_vlm.build import build
-from rl.small_vlm.looking import Looks, looks, table
+from rl.small_vlm.looking import LookCounts, looks, table
 from rl.small_vlm.naming import named, policy_of, scenes_of, told
-from rl.small_vlm.plan import Plan, read_plan
+from rl.small_vlm.plan import StagePlan, read_plan
 from tools.cache import write_atomically
 from tools.plain_data import loads_json
 
@@ -43,7 +43,7 @@ _AS_IT_IS, _CROP = "none", "oracle-crop"
 _SPLITS: tuple[Split, Split] = ("train", "heldout")
 
 
-def main(plan: Plan, say: Say = lambda _: None) -> str:
+def main(plan: StagePlan, say: Say = lambda _: None) -> str:
     """The report, in Markdown; it lies in the folder too.
 
     Raises:
@@ -97,7 +97,7 @@ def _set_free() -> None:
         torch.cuda.empty_cache()
 
 
-def _check_same(plan: Plan) -> None:
+def _check_same(plan: StagePlan) -> None:
     """A folder goes on with the plan that it was begun with."""
     plan.out.mkdir(parents=True, exist_ok=True)
     path, terms = plan.out / TERMS, plan.model_dump_json(exclude={"out"}, indent=1)
@@ -106,17 +106,19 @@ def _check_same(plan: Plan) -> None:
     path.write_text(terms, encoding="utf-8")
 
 
-def _named(plan: Plan, model: Path) -> str:
+def _named(plan: StagePlan, model: Path) -> str:
     pixels = plan.max_frame_pixels, plan.crop_pixels
     policy = policy_of(str(model), max(pixels))
     known, new = (told(named(policy, scenes_of(split, plan.naming.scenes, *pixels))) for split in _SPLITS)
     return f"new scenes of known things, {known}; things never shown, {new}"
 
 
-def _evaluated(plan: Plan, name: str, model: str, adapter: str, done: _Done, say: Say) -> list[tuple[str, str, Looks]]:
+def _evaluated(
+    plan: StagePlan, name: str, model: str, adapter: str, done: _Done, say: Say
+) -> list[tuple[str, str, LookCounts]]:
     """The numbers of a model, in the game as it is and under each control."""
     examples = composed(plan.evaluate.data).examples()
-    config = evaluation.Config(
+    config = evaluation.RunConfig(
         benchmark="composed",
         data=plan.evaluate.data,
         out=plan.out,
@@ -135,13 +137,13 @@ def _evaluated(plan: Plan, name: str, model: str, adapter: str, done: _Done, say
     return rows
 
 
-def _evaluate(config: evaluation.Config, say: Say) -> str:
+def _evaluate(config: evaluation.RunConfig, say: Say) -> str:
     evaluation.main(config, say=say)
     return str(config.out)
 
 
 def _command_line() -> None:
-    given = sheet_command.parser("rl.small_vlm.run", __doc__).parse_args()
+    given = toml_command.parser("rl.small_vlm.run", __doc__).parse_args()
     print(visible(main(read_plan(given.config), tell)))
 
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import simplejpeg  # type: ignore[import-untyped]
 
-from agent.messages import within_pixels
+from agent.rendering.messages import within_pixels
 from evals.composed.drawn import DRAWN
 from evals.composed.material import Pixels
 from evals.composed.painting import Painter
@@ -38,7 +38,7 @@ _JPEG_QUALITY = 85
 
 
 @dataclass(frozen=True)
-class Told:
+class SceneCaption:
     """What is said of a scene; None for what is not."""
 
     colour: str | None = None
@@ -56,7 +56,7 @@ class Told:
         return ", ".join(part for part in (thing, self.quarter, tag) if part is not None) or EMPTY
 
 
-def read_back(line: str) -> Told:
+def read_back(line: str) -> SceneCaption:
     """What a line of a model's says; fields that can't be found in it are None."""
     colour = thing = quarter = tag = None
     for part in line.strip().rstrip(".").split(", "):
@@ -66,18 +66,18 @@ def read_back(line: str) -> Told:
             quarter = part
         elif " " in part:
             colour, thing = part.split(" ", 1)
-    return Told(colour, thing, quarter, tag)
+    return SceneCaption(colour, thing, quarter, tag)
 
 
 @dataclass(frozen=True)
-class Scene:
+class ShapeScene:
     """One picture."""
 
     kind: Kind
     jpeg: bytes
     ref: FrameRef
     """Its size, as it is shown."""
-    told: Told
+    told: SceneCaption
 
 
 class Scenes:
@@ -99,7 +99,7 @@ class Scenes:
         self._max_pixels = max_frame_pixels
         self._crop_pixels = crop_pixels
 
-    def __call__(self, number: int) -> Scene:
+    def __call__(self, number: int) -> ShapeScene:
         """The scene."""
         rng = random.Random(f"{self._seed}/{self._split}/scene/{number}")
         plan = plan_video(DRAWN, self._seed, number, rng.choice(_LEVELS), self._split)
@@ -110,7 +110,7 @@ class Scenes:
         pixels = painter.footage(seconds) if kind == "empty" else painter.picture(seconds)
         return self._shown(kind, pixels, _box(placement, kind, rng), seconds, _told(placement, kind))
 
-    def _shown(self, kind: Kind, pixels: Pixels, box: Box, seconds: float, told: Told) -> Scene:
+    def _shown(self, kind: Kind, pixels: Pixels, box: Box, seconds: float, told: SceneCaption) -> ShapeScene:
         part = np.ascontiguousarray(crop(pixels, box))
         longest, shortest = SIZES["large" if kind in _AROUND else "small"]
         sides = (longest, shortest) if part.shape[1] >= part.shape[0] else (shortest, longest)
@@ -120,7 +120,7 @@ class Scenes:
         if part.shape[:2] != (ref.height, ref.width):
             part = cv2.resize(part, (ref.width, ref.height), interpolation=cv2.INTER_AREA).astype(np.uint8)
         jpeg: bytes = simplejpeg.encode_jpeg(part, _JPEG_QUALITY, colorspace="RGB", colorsubsampling="420")
-        return Scene(kind, jpeg, ref, told)
+        return ShapeScene(kind, jpeg, ref, told)
 
 
 def _box(placement: Placement, kind: Kind, rng: random.Random) -> Box:
@@ -132,15 +132,15 @@ def _box(placement: Placement, kind: Kind, rng: random.Random) -> Box:
     return max(0.0, left - far[0]), max(0.0, top - far[1]), min(1.0, right + far[2]), min(1.0, bottom + far[3])
 
 
-def _told(placement: Placement, kind: Kind) -> Told:
+def _told(placement: Placement, kind: Kind) -> SceneCaption:
     needle = placement.needle
     tag = SIGNS.get(needle.tag, needle.tag)
     left, top, right, bottom = placement.box
     quarter = f"{'top' if top + bottom < 1 else 'bottom'} {'left' if left + right < 1 else 'right'}"
-    told: dict[Kind, Told] = {
-        "whole": Told(needle.colour, needle.name, quarter=quarter),
-        "tag": Told(tag=tag),
-        "crop": Told(needle.colour, needle.name, tag=tag),
-        "empty": Told(),
+    told: dict[Kind, SceneCaption] = {
+        "whole": SceneCaption(needle.colour, needle.name, quarter=quarter),
+        "tag": SceneCaption(tag=tag),
+        "crop": SceneCaption(needle.colour, needle.name, tag=tag),
+        "empty": SceneCaption(),
     }
     return told[kind]

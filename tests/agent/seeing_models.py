@@ -10,10 +10,10 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
-from agent.messages import Text, render
-from agent.parity.frames import Place, Shown, glyph, places
-from agent.policy import PolicyError, PolicyOptions, Sight
-from agent.replies import as_turn
+from agent.policy import PolicyError, PolicyOptions, ToolAccess
+from agent.probe.frames import DigitPlace, NumberedFrame, glyph, places
+from agent.rendering.messages import Text, render
+from agent.rendering.reply_parser import parse_reply
 from agent.trajectory import Reply, Setup, Trajectory, Turn, Usage
 from tools.observation import FrameRef
 
@@ -38,7 +38,7 @@ class SeeingModel:
             "text", o.temperature, o.top_p, o.seed, o.max_reply_tokens, o.max_frame_pixels, o.max_pictures, "prompts"
         )
 
-    def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
+    def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
         self.requests += 1
         conversation = render(trajectory, sight.specs, "text", self.options)
         refs = conversation.pictures
@@ -49,7 +49,7 @@ class SeeingModel:
         words = sum(len(b.text.split()) for m in conversation.messages for b in m.blocks if isinstance(b, Text))
         text = self.reply(trajectory, list(zip(refs, pictures, strict=True)))
         reply = Reply(text, token_ids=(1, 2), logprobs=(-0.1, -0.2), is_cut=self.is_cut(len(refs)))
-        return as_turn(reply, self.usage(words, refs), trajectory, conversation.dropped)
+        return parse_reply(reply, self.usage(words, refs), trajectory, conversation.dropped)
 
     def reply(self, trajectory: Trajectory, seen: list[tuple[FrameRef, NDArray[np.uint8]]]) -> str:
         if not seen:
@@ -188,7 +188,7 @@ class SeesOnlyBesideTheQuestion(SeeingModel):
 
     spec = "test:no-tool-pictures"
 
-    def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
+    def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
         self._is_opening = bool(trajectory.steps) and trajectory.steps[0].turn.is_opening
         return super().__call__(trajectory, sight)
 
@@ -208,7 +208,7 @@ class Unreachable(SeeingModel):
 
     spec = "test:unreachable"
 
-    def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
+    def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
         raise PolicyError("nobody answers at localhost:8000")
 
 
@@ -217,12 +217,12 @@ def read(pixels: NDArray[np.uint8]) -> list[str]:
     height, width = pixels.shape[:2]
     ref = FrameRef(0.0, height, width)
     grey = pixels.astype(np.float32).mean(axis=2)
-    everywhere = [*places(Shown(ref, ("",))), *places(Shown(ref, ("",) * 10, is_chart=True))]
+    everywhere = [*places(NumberedFrame(ref, ("",))), *places(NumberedFrame(ref, ("",) * 10, is_chart=True))]
     found = (_read_at(grey, place) for place in everywhere)
     return [number for number in found if number]
 
 
-def _read_at(grey: NDArray[np.float32], place: Place) -> str:
+def _read_at(grey: NDArray[np.float32], place: DigitPlace) -> str:
     wide = glyph("8", place.height).shape[1]
     number = ""
     for cell in range(4):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.chat.endpoint import SERVERS, Server
-from agent.cli import main
+from agent.cli.main import main
+from agent.policies.openai_api.endpoint import SERVERS, Server
 from agent.trajectory import load
 from tests.agent.fake_server import FakeServer, Say, silent_for
 from tests.drawn import SUBTITLES, write_drawn

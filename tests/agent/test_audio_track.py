@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.asking import thread_id
-from agent.cli import main
+from agent.cli.main import main
+from agent.loop.ask import thread_id
 from agent.trajectory import Answer, Question, Step, Trajectory, Turn, VideoFacts, from_json, load, to_json
 from tests.drawn import SUBTITLES
 from tests.sounds import Track, tone, write_tracks

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from agent.backends.batching import Batcher, Clock
+from agent.policies.local.batching import BatchClock, Batcher
 
 RUN_SECONDS, TOOL_SECONDS = 0.3, 0.06
 
@@ -59,7 +59,7 @@ class Told:
 
     def __init__(self) -> None:
         self.now, self.slept = 0.0, 0.0
-        self.clock = Clock(self._sleep, lambda: self.now)
+        self.clock = BatchClock(self._sleep, lambda: self.now)
 
     def _sleep(self, seconds: float) -> None:
         self.now += seconds

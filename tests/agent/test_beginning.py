@@ -6,9 +6,9 @@ import pytest
 import torch
 from transformers import DynamicCache
 
-from agent.backends import grouped_attention
-from agent.backends.beginning import WORTH_TOKENS, attends_to_all, read_once, shared_tokens
-from agent.backends.roomy_cache import roomy
+from agent.policies.local import cpu_attention
+from agent.policies.local.preallocated_cache import preallocate
+from agent.policies.local.shared_prefix import WORTH_TOKENS, attends_to_all, prefill_unique, shared_tokens
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def test_one_query_sees_what_the_usual_attention_sees(mask: str | None) -> None:
     seen = torch.ones(4, 1, 1, 9, dtype=torch.bool)
     seen[1, ..., :3] = False
     given = {None: None, "seen": seen, "added": torch.zeros(4, 1, 1, 9).masked_fill(~seen, -1e9)}[mask]
-    ours, _ = grouped_attention.grouped_attention(module, query, key, value, given)
+    ours, _ = cpu_attention.grouped_attention(module, query, key, value, given)
     usual, _ = sdpa_attention_forward(module, query, key, value, given)
     assert torch.allclose(ours, usual, atol=1e-6)
 
@@ -60,7 +60,7 @@ def test_many_queries_see_and_learn_what_they_usually_do(is_trained: bool) -> No
         return [out.float(), *(part.grad.float() for part in parts if part.grad is not None)]
 
     exact = outcome(sdpa_attention_forward, torch.float32)
-    ours = outcome(grouped_attention.grouped_attention, torch.bfloat16)
+    ours = outcome(cpu_attention.grouped_attention, torch.bfloat16)
     usual = outcome(sdpa_attention_forward, torch.bfloat16)
     assert len(ours) == (4 if is_trained else 1)
     for one, other, true in zip(ours, usual, exact, strict=True):
@@ -107,9 +107,9 @@ def test_a_batch_that_shares_its_beginning_writes_what_each_row_writes_alone(mod
     mask = torch.stack(
         [torch.cat([beginning * 0 + 1, pad, end * 0 + 1]) for pad, end in zip(padding, ends, strict=True)]
     )
-    model.set_attn_implementation(grouped_attention.NAME)
+    model.set_attn_implementation(cpu_attention.NAME)
     read = Counting(model)
-    cache = read_once(read, ids, mask, len(beginning))
+    cache = prefill_unique(read, ids, mask, len(beginning))
     assert read.rows == [1, 3]  # the beginning, and each different prompt once
     together = model.generate(
         ids, attention_mask=mask, past_key_values=cache, max_new_tokens=8, do_sample=False, pad_token_id=0
@@ -124,7 +124,7 @@ def test_a_cache_with_room_holds_what_one_without_holds() -> None:
     parts = [torch.randn(3, 2, length, 4) for length in (5, 1, 1, 300, 1)]  # more than there is room for
     plain.update(parts[0], -parts[0], 0)
     spacious.update(parts[0], -parts[0], 0)
-    roomy(spacious)
+    preallocate(spacious)
     for part in parts[1:]:
         expected, found = plain.update(part, -part, 0), spacious.update(part, -part, 0)
         assert torch.equal(found[0], expected[0])

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli import main
-from agent.doctor import checkup, print_checkup
+from agent.cli.checkup import checkup, print_checkup
+from agent.cli.main import main
 from agent.paths import found_again, readable
 from agent.policy import PolicyOptions
 from agent.terminal import Screen
@@ -113,7 +113,7 @@ def test_the_checkup_decodes_and_hears_a_clip_and_names_its_python() -> None:
 def test_a_decoder_that_is_broken_is_a_line_of_the_checkup_and_no_crash(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import tools.sound
+    import tools.speech.audio
 
     def broken(_: object) -> None:
         raise TypeError("an integer is required")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agent.coverage import Look, Span, coverage_of, mmss
+from agent.coverage import CoveredSpan, Span, coverage_of, mmss
 from agent.trajectory import Calls, Question, Result, Step, ToolCall, Trajectory, Turn, VideoFacts
 from tools.observation import FrameRef, Observation
 
@@ -27,7 +27,7 @@ def trajectory(*calls: tuple[str, dict[str, Any], list[float]], is_error: bool =
 def test_frames_of_a_sparse_sweep_stand_for_a_few_seconds_each_and_not_for_the_time_between() -> None:
     # 20 s apart: 2 s on either side of each of 4 frames
     coverage = coverage_of(trajectory(("overview", {}, [10, 30, 50, 70])))
-    assert coverage.looked == tuple(Look(t - 2.0, t + 2.0, 20.0) for t in (10, 30, 50, 70))
+    assert coverage.looked == tuple(CoveredSpan(t - 2.0, t + 2.0, 20.0) for t in (10, 30, 50, 70))
     assert coverage.looked_share == pytest.approx(16 / 80)
     assert coverage.close_share == 0.0
     assert coverage.unseen_share == pytest.approx(0.8)
@@ -37,7 +37,7 @@ def test_frames_of_a_sparse_sweep_stand_for_a_few_seconds_each_and_not_for_the_t
 def test_an_even_sweep_that_is_dense_enough_covers_its_whole_window() -> None:
     # 4 s apart: halfway to the next one is all that each may stand for
     coverage = coverage_of(trajectory(("overview", {}, [2.0 + 4 * i for i in range(20)])))
-    assert coverage.looked == (Look(0.0, 80.0, 4.0),)
+    assert coverage.looked == (CoveredSpan(0.0, 80.0, 4.0),)
     assert coverage.looked_share == 1.0
 
 
@@ -50,7 +50,7 @@ def test_twelve_frames_of_an_hour_are_not_all_of_it() -> None:
 
 def test_search_hits_stand_for_a_second_each_and_not_for_the_time_between_them() -> None:
     coverage = coverage_of(trajectory(("search_frames", {"query": "a dog"}, [10, 30])))
-    assert coverage.looked == (Look(9.5, 10.5, 1.0), Look(29.5, 30.5, 1.0))
+    assert coverage.looked == (CoveredSpan(9.5, 10.5, 1.0), CoveredSpan(29.5, 30.5, 1.0))
     assert coverage.searched == (Span(0.0, 9.5), Span(10.5, 29.5), Span(30.5, 80.0))
     assert coverage.indexed == (Span(0.0, 80.0),)
     assert coverage.looked_share == pytest.approx(2 / 80)
@@ -61,7 +61,12 @@ def test_where_two_calls_looked_the_finer_spacing_counts() -> None:
     coverage = coverage_of(
         trajectory(("overview", {}, [29, 69]), ("select_frames", {"start": 28, "stop": 30}, [28.5, 29.5]))
     )
-    assert coverage.looked == (Look(27.0, 28.0, 40.0), Look(28.0, 30.0, 1.0), Look(30.0, 31.0, 40.0), Look(67, 71, 40))
+    assert coverage.looked == (
+        CoveredSpan(27.0, 28.0, 40.0),
+        CoveredSpan(28.0, 30.0, 1.0),
+        CoveredSpan(30.0, 31.0, 40.0),
+        CoveredSpan(67, 71, 40),
+    )
     assert coverage.close_share == pytest.approx(2 / 80)
 
 
@@ -103,7 +108,7 @@ def test_a_search_counts_only_what_it_says_that_it_covered_and_its_gap_is_told()
 
 def test_a_frame_at_the_end_does_not_reach_past_the_end() -> None:
     coverage = coverage_of(trajectory(("zoom", {"seconds": 79.9}, [79.9])))
-    assert coverage.looked == (Look(79.4, 80.0, 1.0),)
+    assert coverage.looked == (CoveredSpan(79.4, 80.0, 1.0),)
     assert coverage.searched == ()
 
 

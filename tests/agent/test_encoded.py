@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import torch
 
-from agent.backends.encoded import EncodedOnce
-from agent.backends.transformers import Prompt, TransformersPolicy
-from agent.messages import render
+from agent.policies.local.vision_cache import VisionFeatureCache
+from agent.policies.transformers import Prompt, TransformersPolicy
 from agent.policy import PolicyOptions
+from agent.rendering.messages import render
 from agent.trajectory import Reply
 from tests.agent.painted import PaintedVideo, look, looked
 from tests.tiny_models import Family, build
@@ -47,9 +47,9 @@ def policy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture
-def once(policy: Watched) -> Iterator[EncodedOnce]:
+def once(policy: Watched) -> Iterator[VisionFeatureCache]:
     plain = policy.loaded.model.model.get_image_features
-    yield EncodedOnce(policy.loaded.model)
+    yield VisionFeatureCache(policy.loaded.model)
     policy.loaded.model.model.get_image_features = plain
 
 
@@ -57,7 +57,7 @@ def seen_in(*prompts: Prompt) -> list[Any]:
     return [seen for prompt in prompts for seen in prompt.seen]
 
 
-def test_logits_are_the_same_and_each_picture_is_encoded_once(policy: Watched, once: EncodedOnce) -> None:
+def test_logits_are_the_same_and_each_picture_is_encoded_once(policy: Watched, once: VisionFeatureCache) -> None:
     first, second, third = policy.shown(1, 2), policy.shown(2, 1, 3), policy.shown(3, 3, 1)
     plain = [policy.logits(first, second), policy.logits(third)]
     policy.encoded = 0
@@ -67,7 +67,7 @@ def test_logits_are_the_same_and_each_picture_is_encoded_once(policy: Watched, o
     assert policy.encoded == 3
 
 
-def test_pictures_of_other_sizes_keep_their_places(policy: Watched, once: EncodedOnce) -> None:
+def test_pictures_of_other_sizes_keep_their_places(policy: Watched, once: VisionFeatureCache) -> None:
     wide = PaintedVideo(320, 120)
     trajectory = looked(wide, (Reply(look(1, 4)), (4,)))
     other = policy.prompt(render(trajectory, wide.specs, "text", policy.options), wide, 0)
@@ -79,7 +79,7 @@ def test_pictures_of_other_sizes_keep_their_places(policy: Watched, once: Encode
     assert torch.allclose(found, expected, atol=1e-5)
 
 
-def test_new_weights_encode_anew(policy: Watched, once: EncodedOnce) -> None:
+def test_new_weights_encode_anew(policy: Watched, once: VisionFeatureCache) -> None:
     prompt = policy.shown(5)
     with once.showing(seen_in(prompt)):
         before = policy.logits(prompt)
@@ -96,7 +96,7 @@ def test_new_weights_encode_anew(policy: Watched, once: EncodedOnce) -> None:
 
 
 def test_what_is_not_said_to_be_shown_and_what_is_learned_from_goes_through_the_tower(
-    policy: Watched, once: EncodedOnce
+    policy: Watched, once: VisionFeatureCache
 ) -> None:
     prompt = policy.shown(6)
     policy.encoded = 0
@@ -111,8 +111,8 @@ def test_what_is_not_said_to_be_shown_and_what_is_learned_from_goes_through_the_
     assert any(weight.grad is not None and weight.grad.abs().max() > 0 for weight in tower.parameters())
 
 
-def test_no_more_pictures_are_kept_than_it_was_told(policy: Watched, once: EncodedOnce) -> None:
-    few = EncodedOnce(policy.loaded.model, most_pictures=2)
+def test_no_more_pictures_are_kept_than_it_was_told(policy: Watched, once: VisionFeatureCache) -> None:
+    few = VisionFeatureCache(policy.loaded.model, most_pictures=2)
     many = policy.shown(7, 8, 9)
     policy.encoded = 0
     with few.showing(seen_in(many)):

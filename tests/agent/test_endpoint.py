@@ -2,9 +2,10 @@
 
 import pytest
 
-from agent.chat.endpoint import parse_endpoint
-from agent.chat.redaction import Redactor
-from agent.policy import PolicyError, open_policy
+from agent.policies.openai_api.endpoint import parse_endpoint
+from agent.policies.openai_api.redaction import Redactor
+from agent.policies.registry import open_policy
+from agent.policy import PolicyError
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import pytest
 import simplejpeg
 from pydantic import TypeAdapter
 
-from agent.cli import main
-from agent.published import Checked, Explanation, Forecast, schema
-from agent.report import render
+from agent.cli.main import main
+from agent.report.html import render
+from agent.report.json_output import Checked, Explanation, Forecast, schema
 from agent.trajectory import (
     Answer,
     Evidence,

@@ -16,12 +16,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from agent.asking import ask
-from agent.backends.http import HttpPolicy
-from agent.chat.client import MAX_WAIT_SECONDS, Clock
-from agent.chat.dialect import Asked, Dialect, adapted
-from agent.chat.troubles import RefusedError
-from agent.policy import PolicyError, PolicyOptions, open_policy
+from agent.loop.ask import ask
+from agent.policies.http import HttpPolicy
+from agent.policies.openai_api.client import MAX_WAIT_SECONDS, RetryClock
+from agent.policies.openai_api.dialect import Dialect, RefusedRequest, adapted
+from agent.policies.openai_api.troubles import RefusedError
+from agent.policies.registry import open_policy
+from agent.policy import PolicyError, PolicyOptions
 from agent.trajectory import Calls, Limits, Malformed, Question, Stop, Trajectory, Turn, VideoFacts, to_json
 from tests.agent.fake_server import (
     Behaviour,
@@ -64,8 +65,8 @@ class Waits:
     waits: list[float] = field(default_factory=list)
 
     @property
-    def clock(self) -> Clock:
-        return Clock(sleep=self.waits.append, now=lambda: 1_000_000.0, jitter=lambda: 0.5)
+    def clock(self) -> RetryClock:
+        return RetryClock(sleep=self.waits.append, now=lambda: 1_000_000.0, jitter=lambda: 0.5)
 
 
 class NoTools:
@@ -335,7 +336,7 @@ FULL = frozenset({"temperature", "top_p", "seed", "stop", "stream_options"})
     ],
 )
 def test_refusals_of_real_servers_change_one_thing(words: str, changed: dict[str, Any]) -> None:
-    asked = Asked(tools=True, tool_pictures="JSON request" in words, parameters=FULL)
+    asked = RefusedRequest(tools=True, tool_pictures="JSON request" in words, parameters=FULL)
     after = adapted(Dialect(), asked, RefusedError(400, words))
     assert after == (replace(Dialect(), **changed) if changed else None)
 

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from huggingface_hub import HfApi
 
-from agent.backends.hub import check_download
+from agent.policies.local.hub import check_download
 from agent.policy import DOWNLOAD, PolicyError
 
 FILES = {

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli import main, parser
-from agent.commands import modules
-from agent.commands.seconds import read_seconds
+from agent.cli import modules
+from agent.cli.main import main, parser
+from agent.cli.seconds import read_seconds
 from tests.drawn import write_drawn
 
 ROOT = Path(__file__).parent.parent.parent
@@ -145,7 +145,7 @@ def test_every_command_of_the_packages_is_a_module() -> None:
 def test_a_foreign_package_of_the_same_name_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "tools").mkdir()
     (tmp_path / "tools" / "__init__.py").touch()
-    code = f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(ROOT)!r}]; sys.argv = ['agent']; import agent.cli"
+    code = f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(ROOT)!r}]; sys.argv = ['agent']; import agent.cli.main"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("agent: another package lies in the place of Video Sleuth's `tools`: ")
@@ -157,14 +157,14 @@ def test_an_evaluation_runs_where_another_folder_has_its_name(tmp_path: Path) ->
     (tmp_path / "evals" / "run.py").write_text("print('not ours')", encoding="utf-8")
     code = f"import sys; sys.path[0] = {str(ROOT)!r}; sys.argv = ['agent', 'eval', 'budget', '--help']; "
     done = subprocess.run(
-        [sys.executable, "-c", code + "from agent.cli import entry; entry()"],
+        [sys.executable, "-c", code + "from agent.cli.main import entry; entry()"],
         capture_output=True,
         text=True,
         check=False,
         cwd=tmp_path,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert "python -m evals.budget" in done.stdout
+    assert "python -m evals.perf.budget" in done.stdout
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -178,7 +178,7 @@ def test_a_shell_is_given_what_completes_commands_and_options(shell: str, capsys
 
 @pytest.mark.parametrize("line", [["predict", "--schema"], ["ask", "--help"], ["eval"], []])
 def test_a_reader_that_has_gone_ends_the_command_quietly(line: list[str]) -> None:
-    code = "from agent.cli import entry; entry()"
+    code = "from agent.cli.main import entry; entry()"
     process = subprocess.Popen(
         [sys.executable, "-c", code, *line], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
     )

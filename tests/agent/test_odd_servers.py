@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 import pytest
 
-from agent.asking import ask
-from agent.chat.client import MAX_LOADING_SECONDS
-from agent.chat.waiting import told_wait
+from agent.loop.ask import ask
+from agent.policies.openai_api.client import MAX_LOADING_SECONDS
+from agent.policies.openai_api.waiting import told_wait
 from agent.policy import PolicyError
 from agent.trajectory import (
     Answer,

@@ -8,14 +8,14 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from agent.backends.lite import LitePolicy
-from agent.cli import main
-from agent.parity.frames import CHART_HEIGHTS, LARGE, SMALL, chart, drawn, numbered
-from agent.parity.measured import Measured
-from agent.parity.page import examine
-from agent.parity.probing import ProbeSight, measure
-from agent.parity.verdicts import Row, is_fine, rows
+from agent.cli.main import main
+from agent.policies.lite import LitePolicy
 from agent.policy import PolicyError, PolicyOptions
+from agent.probe.frames import CHART_HEIGHTS, LARGE, SMALL, chart, drawn, numbered
+from agent.probe.measured import Measured
+from agent.probe.page import examine
+from agent.probe.probing import ProbeSight, measure
+from agent.probe.verdicts import VerdictRow, is_fine, rows
 from tests.agent.seeing_models import (
     FRAME_TOKENS,
     Babbles,
@@ -46,7 +46,7 @@ def measured_of(kind: type[SeeingModel]) -> Measured:
     return measure(kind(), SEED)
 
 
-def judged(kind: type[SeeingModel]) -> dict[str, Row]:
+def judged(kind: type[SeeingModel]) -> dict[str, VerdictRow]:
     """The table, by part."""
     return {row.part: row for row in rows(measured_of(kind))}
 
@@ -241,7 +241,7 @@ def test_a_chart_has_a_number_of_every_height(size: tuple[int, int]) -> None:
 @pytest.mark.weights
 def test_the_packaged_text_reader_reads_what_is_drawn() -> None:
     pytest.importorskip("rapidocr", reason="needs videosleuth[ocr]")
-    from tools.screen_text import TextReader
+    from tools.ocr.reader import TextReader
 
     frame = chart(1.0, SMALL, random.Random(4))
     seen = " ".join(line.text for line in TextReader().read(drawn(frame)))

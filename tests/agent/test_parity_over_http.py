@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import pytest
 import simplejpeg
 
-from agent.backends.http import HttpPolicy
-from agent.cli import main
-from agent.parity.measured import Measured
-from agent.parity.probing import measure
-from agent.parity.verdicts import Row, is_fine, rows
+from agent.cli.main import main
+from agent.policies.http import HttpPolicy
 from agent.policy import PolicyOptions
+from agent.probe.measured import Measured
+from agent.probe.probing import measure
+from agent.probe.verdicts import VerdictRow, is_fine, rows
 from tests.agent.fake_server import FakeServer, Handler, Request, Say, call, fail
 from tests.agent.seeing_models import read
 
@@ -66,7 +66,7 @@ def measured(server: FakeServer, options: PolicyOptions | None = None) -> Measur
     return measure(HttpPolicy(f"m@{server.url}", options or PolicyOptions()), seed=7)
 
 
-def judged(found: Measured) -> dict[str, Row]:
+def judged(found: Measured) -> dict[str, VerdictRow]:
     """The table, by part."""
     return {row.part: row for row in rows(found)}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from agent.report import write_report
+from agent.report.html import write_report
 from agent.trajectory import (
     Answer,
     Calls,

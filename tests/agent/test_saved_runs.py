@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from agent.replay import replayed
+from agent.loop.replay import replayed
+from agent.loop.transition import step
 from agent.trajectory import (
     MOST_TURNS,
     Limits,
@@ -21,7 +22,6 @@ from agent.trajectory import (
     load,
     to_json,
 )
-from agent.transition import step
 from tests.drawn import write_drawn
 from tools.toolbox import open_toolbox
 

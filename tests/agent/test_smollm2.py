@@ -5,15 +5,16 @@ from collections import Counter
 import pytest
 from transformers import AutoTokenizer
 
-from agent.backends.smollm2 import INSTALL, is_installed, unpacked
-from agent.backends.transformers import TransformersPolicy
-from agent.graph import Players, run
-from agent.messages import NO_EYES, Conversation, Message, Text, render
-from agent.policy import PolicyOptions, open_policy
-from agent.tokens import Tokens
+from agent.loop.graph import RunContext, run
+from agent.policies.local.smollm2 import INSTALL, is_installed, unpacked
+from agent.policies.registry import open_policy
+from agent.policies.transformers import TransformersPolicy
+from agent.policy import PolicyOptions
+from agent.rendering.messages import NO_EYES, Conversation, Message, Text, render
+from agent.rendering.tokens import Tokens
 from agent.trajectory import Limits, Question, Reply, Stop, Trajectory
 from tests.agent.painted import FACTS, PaintedVideo, look, looked
-from tests.agent.test_tokens import HOSTILE
+from tests.agent.rendering.test_tokens import HOSTILE
 
 pytestmark = [
     pytest.mark.weights,
@@ -54,7 +55,7 @@ def test_a_model_that_only_reads_is_told_where_a_picture_was(policy: Transformer
 def test_it_plays_the_loop_to_an_end_that_is_on_record(policy: TransformersPolicy) -> None:
     question = Question("v.mp4", "What is in the picture?", ("a dog", "a sign"))
     start = Trajectory(question, FACTS, limits=Limits(max_turns=3, max_malformed=2))
-    ended = run(start, Players(policy, PaintedVideo(), verify=False))
+    ended = run(start, RunContext(policy, PaintedVideo(), verify=False))
     assert ended.stop in (Stop.ANSWERED, Stop.MALFORMED, Stop.TURN_LIMIT), ended.error
     assert all(step.turn.usage.completion_tokens for step in ended.steps)
 

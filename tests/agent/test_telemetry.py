@@ -52,7 +52,14 @@ def test_the_main_job_looks_up_no_host_and_leaves_nothing_but_the_cache(tmp_path
     sign = page("GATE 12")
     hum = np.sin(np.arange(32_000) / 20).astype(np.float32) / 4
     clip = draw_clip(tmp_path / "clip.mp4", lambda _: sign, seconds=2.0, fps=5, sound=hum)
-    command = (sys.executable, "-m", "agent.cli", "ask", str(clip), "What is written on the sign, and what is said?")
+    command = (
+        sys.executable,
+        "-m",
+        "agent.cli",
+        "ask",
+        str(clip),
+        "What is written on the sign, and what is said?",
+    )
 
     told = run_isolated(home, *command, "--report", str(tmp_path / "report.html"))
 

@@ -11,7 +11,7 @@ import pytest
 from rich.markup import escape
 from rich.table import Table
 
-from agent.console import Narrator, print_answer
+from agent.report.console import Narrator, print_answer
 from agent.terminal import Screen, json_text, visible
 from agent.trajectory import (
     Answer,

@@ -6,15 +6,15 @@ from collections import Counter
 import pytest
 import torch
 
-from agent.backends.sampling import Draw, Sampler, StopAt, before_stop
+from agent.policies.local.token_sampling import RowSampler, SamplingParams, StopAt, before_stop
 
 LOGITS = torch.tensor([0.5, 0.3, 0.15, 0.05]).log()
 CPU = torch.device("cpu")
 
 
-def draws(draw: Draw, count: int, never: tuple[int, ...] = ()) -> tuple[list[int], list[float]]:
+def draws(draw: SamplingParams, count: int, never: tuple[int, ...] = ()) -> tuple[list[int], list[float]]:
     """Tokens of so many rows with seeds of their own, and their log-probabilities."""
-    sampler = Sampler([Draw(draw.temperature, draw.top_p, seed) for seed in range(count)], never, CPU)
+    sampler = RowSampler([SamplingParams(draw.temperature, draw.top_p, seed) for seed in range(count)], never, CPU)
     chosen = sampler(torch.zeros(count, 1, dtype=torch.long), LOGITS.repeat(count, 1)).argmax(1).tolist()
     return chosen, [row[0] for row in sampler.logprobs]
 
@@ -22,15 +22,15 @@ def draws(draw: Draw, count: int, never: tuple[int, ...] = ()) -> tuple[list[int
 # by hand: 0.5 ** 2 / (0.25 + 0.09 + 0.0225 + 0.0025) = 0.685 and so on at half the temperature;
 # at top_p 0.7 the first two make up 0.8 and share all of it
 EXPECTED = {
-    Draw(1.0, 1.0, 0): (0.5, 0.3, 0.15, 0.05),
-    Draw(0.5, 1.0, 0): (0.685, 0.247, 0.062, 0.007),
-    Draw(1.0, 0.7, 0): (0.625, 0.375, 0.0, 0.0),
-    Draw(1.0, 0.5, 0): (1.0, 0.0, 0.0, 0.0),
+    SamplingParams(1.0, 1.0, 0): (0.5, 0.3, 0.15, 0.05),
+    SamplingParams(0.5, 1.0, 0): (0.685, 0.247, 0.062, 0.007),
+    SamplingParams(1.0, 0.7, 0): (0.625, 0.375, 0.0, 0.0),
+    SamplingParams(1.0, 0.5, 0): (1.0, 0.0, 0.0, 0.0),
 }
 
 
 @pytest.mark.parametrize("draw", EXPECTED)
-def test_tokens_come_as_often_as_they_are_probable(draw: Draw) -> None:
+def test_tokens_come_as_often_as_they_are_probable(draw: SamplingParams) -> None:
     chosen, logprobs = draws(draw, 4000)
     counts = Counter(chosen)
     for token, probability in enumerate(EXPECTED[draw]):
@@ -41,13 +41,13 @@ def test_tokens_come_as_often_as_they_are_probable(draw: Draw) -> None:
 
 
 def test_at_temperature_0_the_most_probable_comes_with_the_models_own_probability() -> None:
-    chosen, logprobs = draws(Draw(0.0, 0.1, 0), 5)
+    chosen, logprobs = draws(SamplingParams(0.0, 0.1, 0), 5)
     assert chosen == [0] * 5
     assert logprobs == pytest.approx([math.log(0.5)] * 5)
 
 
 def test_what_is_never_sampled_leaves_its_share_to_the_others() -> None:
-    chosen, logprobs = draws(Draw(1.0, 1.0, 0), 200, never=(0,))
+    chosen, logprobs = draws(SamplingParams(1.0, 1.0, 0), 200, never=(0,))
     assert 0 not in chosen
     first = next(p for token, p in zip(chosen, logprobs, strict=True) if token == 1)
     assert math.exp(first) == pytest.approx(0.6)
@@ -75,7 +75,7 @@ def test_half_of_the_rows_leave_together(may_leave: bool) -> None:
 
 
 def test_a_sampler_goes_on_with_the_rows_it_keeps() -> None:
-    whole, part = (Sampler([Draw(1.0, 1.0, seed) for seed in range(6)], (), CPU) for _ in range(2))
+    whole, part = (RowSampler([SamplingParams(1.0, 1.0, seed) for seed in range(6)], (), CPU) for _ in range(2))
     ids, logits = torch.zeros(6, 1, dtype=torch.long), LOGITS.repeat(6, 1)
     for sampler in (whole, part):
         sampler(ids, logits)

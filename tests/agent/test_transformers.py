@@ -18,13 +18,14 @@ import pytest
 import torch
 from transformers import LogitsProcessor
 
-from agent.backends import grouped_attention
-from agent.backends.batching import Batcher
-from agent.backends.loading import best_dtype
-from agent.backends.transformers import Prompt, TransformersPolicy
-from agent.graph import Players, run
-from agent.messages import render
-from agent.policy import PolicyError, PolicyOptions, open_policy
+from agent.loop.graph import RunContext, run
+from agent.policies.local import cpu_attention
+from agent.policies.local.batching import Batcher
+from agent.policies.local.loading import best_dtype
+from agent.policies.registry import open_policy
+from agent.policies.transformers import Prompt, TransformersPolicy
+from agent.policy import PolicyError, PolicyOptions
+from agent.rendering.messages import render
 from agent.trajectory import Answer, Calls, Limits, Malformed, Question, Reply, Stop, Trajectory, from_json, to_json
 from tests.agent.painted import FACTS, PaintedVideo, look, looked
 from tests.tiny_llama import tiny_llama
@@ -90,7 +91,7 @@ def _pairs(prompt: Prompt) -> list[tuple[bool, bool]]:
 
 def test_a_question_with_two_zooms_is_played_to_its_answer(folder: Path) -> None:
     policy = ForcedPolicy(folder, [look(1, 1.5), look(2, 3, 4), ANSWER])
-    ended = run(START, Players(policy, PaintedVideo(), verify=False))
+    ended = run(START, RunContext(policy, PaintedVideo(), verify=False))
     assert (ended.stop, ended.error) == (Stop.ANSWERED, "")
     assert isinstance(ended.steps[1].turn.move, Calls)
     assert ended.answer == Answer("a fox", confidence=0.7)
@@ -101,7 +102,7 @@ def test_a_question_with_two_zooms_is_played_to_its_answer(folder: Path) -> None
 def test_every_prompt_begins_with_all_tokens_before_it_and_all_are_counted(folder: Path) -> None:
     video = PaintedVideo()
     policy = ForcedPolicy(folder, [look(1, 1.5), look(2, 3, 4), ANSWER])
-    ended = run(START, Players(policy, video, verify=False))
+    ended = run(START, RunContext(policy, video, verify=False))
     for number in range(1, 3):
         before, now = (
             prompt_of(policy, replace(START, steps=ended.steps[:count]), video) for count in (number - 1, number)
@@ -170,7 +171,7 @@ class EndingPolicy(TransformersPolicy):
         return [EndsAfter(counts, width, self.loaded.scribe.end, self.rows)]
 
 
-@pytest.mark.parametrize("attention", ["sdpa", grouped_attention.NAME])
+@pytest.mark.parametrize("attention", ["sdpa", cpu_attention.NAME])
 def test_who_is_done_leaves_the_batch_and_the_others_do_not_notice(attention: str, tmp_path: Path) -> None:
     policy = EndingPolicy(tiny_llama(tmp_path), replace(SHORT, max_reply_tokens=40, temperature=1.0))
     policy.model.set_attn_implementation(attention)

@@ -12,17 +12,17 @@ from evals.benchmarks import cg_bench, grounding, next_gqa, video_mmmu
 from evals.benchmarks.benchmark import Profile, score_letter, score_strict_open
 from evals.benchmarks.catalogue import BENCHMARKS
 from evals.benchmarks.item import Item
-from evals.benchmarks.records import Place
-from evals.extraction.spans import lmms_charades, official_cgbench_spans, strict_span
-from evals.extraction.strict import strict_letter
-from evals.extraction.thinking import lmms_without_thinking
+from evals.benchmarks.records import RecordPlace
+from evals.scoring.published.clean_text import strict_letter
+from evals.scoring.published.spans import lmms_charades, official_cgbench_spans, strict_span
+from evals.scoring.published.thinking import lmms_without_thinking
 
 FIXTURES = Path(__file__).parent / "fixtures"
 needs_parquet = pytest.mark.skipif(find_spec("pyarrow") is None, reason='needs pip install "videosleuth[evals]"')
 
 
 def item(options: tuple[str, ...], right: int, item_id: str = "q") -> Item:
-    return Item(item_id, "choice", Path("v.mp4"), "v", "Which?", Place("x", 1), options, right, options[right])
+    return Item(item_id, "choice", Path("v.mp4"), "v", "Which?", RecordPlace("x", 1), options, right, options[right])
 
 
 @pytest.mark.parametrize(

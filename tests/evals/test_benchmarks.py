@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from agent.trajectory import Answer, Evidence
 from evals.benchmarks.benchmark import Benchmark, score_strict_choice
 from evals.benchmarks.catalogue import BENCHMARKS
-from evals.benchmarks.item import Item, Reply, gold_reply, reply_of
-from evals.benchmarks.records import Place
+from evals.benchmarks.item import Item, RawAnswer, gold_reply, reply_of
+from evals.benchmarks.records import RecordPlace
 
 FIXTURES = Path(__file__).parent / "fixtures"
 PARQUET = {"video-mmmu", "video-mmmu-question-only"}
@@ -90,7 +90,7 @@ def test_no_answer_scores_0_by_the_strict_rule(name: str, said: str | None) -> N
     benchmark, items = load(name)
     for item in items:
         assert benchmark.score(item, said, "strict").value == (None if item.gold is None else 0.0)
-    spelled = {item.id: benchmark.spell(item, Reply(), "strict") for item in items if said is not None}
+    spelled = {item.id: benchmark.spell(item, RawAnswer(), "strict") for item in items if said is not None}
     found = benchmark.metrics([item for item in items if item.gold is not None], spelled, "strict")
     assert all(value == 0 for key, value in found.items() if key.startswith(("accuracy", "coverage")))
 
@@ -122,7 +122,7 @@ def test_a_submission_keeps_every_answer(name: str) -> None:
 
 def test_reading_all_benchmarks_imports_nothing_heavy() -> None:
     heavy = "torch cv2 av numpy transformers datasets lmms_eval pyarrow langgraph".split()
-    code = "import sys, evals.benchmarks.catalogue, evals.lint, evals.benchmarks.cues\n"
+    code = "import sys, evals.benchmarks.catalogue, evals.datasets.lint, evals.benchmarks.cues\n"
     code += f"print([name for name in {heavy} if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
@@ -199,7 +199,7 @@ def test_a_cut_off_file_is_named(tmp_path: Path) -> None:
 
 
 def choice(options: tuple[str, ...], right: int) -> Item:
-    place = Place("drawn", 1)
+    place = RecordPlace("drawn", 1)
     gold = options[right]
     return Item("q", "choice", Path("v.mp4"), "v", "Which?", place, options, options.index(gold), gold)
 
@@ -224,9 +224,9 @@ def test_shuffling_keeps_what_is_right_in_every_benchmark(name: str) -> None:
         if item.right is None or item.kind != "choice":
             continue
         moved = item.shuffled(tuple(reversed(range(len(item.options)))))
-        for reply, value in ((gold_reply(item), 1.0), (Reply((item.right + 1) % len(item.options)), 0.0)):
+        for reply, value in ((gold_reply(item), 1.0), (RawAnswer((item.right + 1) % len(item.options)), 0.0)):
             assert reply.option is not None
-            there = Reply(len(item.options) - 1 - reply.option, reply.text, reply.spans)
+            there = RawAnswer(len(item.options) - 1 - reply.option, reply.text, reply.spans)
             for asked, given_reply in ((item, reply), (moved, there)):
                 assert benchmark.score(asked, benchmark.spell(asked, given_reply, "strict"), "strict").value == value
 
@@ -237,7 +237,7 @@ def test_an_answer_of_the_agent_is_spelled_as_each_scorer_wants_it() -> None:
     holmes = BENCHMARKS["video-holmes"]
     assert holmes.spell(items[0], reply, "strict") == holmes.spell(items[0], reply, "lmms") == "E"
     assert holmes.spell(items[0], reply, "official") == "<answer>E</answer>"
-    assert reply_of(Answer("", not_shown=True)) == reply_of(None) == Reply()
+    assert reply_of(Answer("", not_shown=True)) == reply_of(None) == RawAnswer()
 
 
 def test_equal_options_differ_for_the_agent_and_are_both_right() -> None:

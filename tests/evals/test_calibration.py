@@ -17,9 +17,10 @@ from agent.trajectory import (
     VideoFacts,
     to_json,
 )
-from evals.calibration import Judged, calibrate, equal_mass, equal_width, judged, main, reported, stated
+from evals.calibration import main
 from evals.example import Example
-from evals.tables import outcomes
+from evals.statistics.calibration import JudgedConfidence, calibrate, equal_mass, equal_width, judged, reported, stated
+from evals.statistics.tables import outcomes
 
 RIGHT, WRONG = "red", "blue"
 
@@ -34,8 +35,8 @@ def _played(name: str, text: str, confidence: float | None, agrees: bool | None 
     )
 
 
-def _items(*pairs: tuple[float, int]) -> list[Judged]:
-    return [Judged(confidence, bool(right)) for confidence, right in pairs]
+def _items(*pairs: tuple[float, int]) -> list[JudgedConfidence]:
+    return [JudgedConfidence(confidence, bool(right)) for confidence, right in pairs]
 
 
 def test_the_error_is_the_gap_of_each_bin_weighed_by_its_answers() -> None:
@@ -101,7 +102,7 @@ def test_nothing_to_judge_is_an_error_and_not_a_perfect_score() -> None:
 
 def test_a_confidence_outside_0_to_1_is_refused() -> None:
     with pytest.raises(ValueError, match="need 0 <= confidence <= 1, got 80"):
-        Judged(80, True)
+        JudgedConfidence(80, True)
 
 
 def test_no_confidence_is_not_0_and_is_counted_apart() -> None:
@@ -109,13 +110,13 @@ def test_no_confidence_is_not_0_and_is_counted_apart() -> None:
     unanswered = Trajectory(Question("v.mp4", "?", id="d"), VideoFacts("h", 1.0, 1, 1), stop=Stop.TURN_LIMIT)
     played = outcomes(_examples("a", "b", "c", "d"), {t.question.id: t for t in [*trajectories[:2], unanswered]})
     found = judged(played, stated)
-    assert found.judged == (Judged(0.8, True),)
+    assert found.judged == (JudgedConfidence(0.8, True),)
     assert (found.unstated, found.left_out) == (1, 1)
 
 
 def test_a_second_look_that_disagrees_is_in_the_reported_confidence_alone() -> None:
     played = outcomes(_examples("a"), {"a": _played("a", WRONG, 0.8, agrees=False)})
-    assert judged(played, stated).judged == (Judged(0.8, False),)
+    assert judged(played, stated).judged == (JudgedConfidence(0.8, False),)
     assert judged(played, reported).judged[0].confidence < 0.8
 
 

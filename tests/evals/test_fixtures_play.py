@@ -12,11 +12,11 @@ import pytest
 from agent.trajectory import Answer, Evidence, Stop
 from evals.benchmarks.catalogue import BENCHMARKS
 from evals.benchmarks.item import reply_of
-from evals.published_set import PublishedSet
-from evals.run import Config, main
-from evals.run_file import stored
+from evals.datasets.published import PublishedSet
+from evals.datasets.sources import FileSource
+from evals.run import RunConfig, main
+from evals.runner.run_file import stored
 from evals.score import SUBMISSION, scored, write_submission
-from evals.sources import FileSource
 from tests.drawn_clips import draw_clip
 from tests.evals.sets_drawn import write_script
 from tests.evals.test_benchmarks import LOADABLE, folder_of
@@ -79,7 +79,7 @@ def furnished(name: str, folder: Path, clip: Path) -> Path:
 @pytest.mark.parametrize("name", LOADABLE)
 def test_every_benchmark_is_played_scored_by_every_profile_and_handed_in(name: str, clip: Path, tmp_path: Path) -> None:
     policy = write_script(tmp_path / "script.json", Answer("2.0 - 4.0 seconds", 0, 0.5, (Evidence(2.0, 4.0),)))
-    config = Config(name, str(furnished(name, tmp_path, clip)), tmp_path / "run", policy, encoder="hashing")
+    config = RunConfig(name, str(furnished(name, tmp_path, clip)), tmp_path / "run", policy, encoder="hashing")
     page = main(config)
     benchmark, rows = BENCHMARKS[name], stored(config.out)
     items = benchmark.load(Path(config.data))
@@ -104,7 +104,7 @@ def test_lite_plays_each_of_the_twelve(name: str, clip: Path, tmp_path: Path) ->
     for package in ("rapidocr", "wordllama"):
         pytest.importorskip(package, reason="needs videosleuth[lite]")
     data = furnished(name, tmp_path, clip)
-    config = Config(name, str(data), tmp_path / "run", "lite", encoder="hashing")
+    config = RunConfig(name, str(data), tmp_path / "run", "lite", encoder="hashing")
     main(config)
     rows = stored(config.out)
     assert rows

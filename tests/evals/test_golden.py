@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from evals.extraction import by_gold, first_letter, mmmu, others, ranked, spans, tags
+from evals.scoring.published import by_gold, first_letter, mmmu, ranked, spans, tags, without_adapter
 
 ROWS = [json.loads(line) for line in (Path(__file__).parent / "golden" / "answers.jsonl").read_text().splitlines()]
 Row = dict[str, Any]
@@ -53,11 +53,11 @@ PARSERS: dict[str, Callable[[Row], Any]] = {
     "lmms/mmvu_open": lambda row: by_gold.lmms_mmvu_open(row["prediction"], row["gold"]),
     "official/longvideo_reason": lambda row: by_gold.official_longvideo_reason(row["prediction"], row["gold"]),
     "lmms/charades_sta": span_list,
-    "lmms/tvbench": lambda row: others.lmms_tvbench(row["prediction"], row["options"]),
-    "official/vrbench": lambda row: others.official_vrbench(row["prediction"]),
-    "official/tempcompass_yes_no": lambda row: others.official_tempcompass_yes_no(row["prediction"]),
+    "lmms/tvbench": lambda row: without_adapter.lmms_tvbench(row["prediction"], row["options"]),
+    "official/vrbench": lambda row: without_adapter.official_vrbench(row["prediction"]),
+    "official/tempcompass_yes_no": lambda row: without_adapter.official_tempcompass_yes_no(row["prediction"]),
     "official/tempcompass_caption_matching": lambda row: {None: "fail"}.get(
-        found := others.official_tempcompass_caption(row["prediction"], row["question"], row["gold"]), found
+        found := without_adapter.official_tempcompass_caption(row["prediction"], row["question"], row["gold"]), found
     ),
 }
 

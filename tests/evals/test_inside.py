@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from evals.benchmarks.catalogue import BENCHMARKS
-from evals.example_set import clips
+from evals.datasets.clips import clips
 from evals.inside import inside
-from rl.records import read_llava_video, read_video_r1, read_videokr
+from rl.data.published import read_llava_video, read_video_r1, read_videokr
 from tests.evals.test_benchmarks import LOADABLE, folder_of
 
 OUTSIDE = (

@@ -7,7 +7,7 @@ import pytest
 from agent.trajectory import Answer
 from evals.natural.clips import CLIPS, open_clip
 from evals.natural.run import DRAWN, NaturalQuestion, judge, main, read_questions
-from tools.subtitles import read_subtitles
+from tools.speech.subtitles import read_subtitles
 
 ASKED = NaturalQuestion("1", "a.mp4", "en", "read", "text", "Which gate?", ("gate 12",), absent=False)
 

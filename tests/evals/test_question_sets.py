@@ -9,12 +9,12 @@ from agent.trajectory import Answer, Evidence
 from evals.composed.drawn import DRAWN
 from evals.composed.episode import compose
 from evals.composed.writing import write_episode
-from evals.composed_set import composed
-from evals.example_set import clips
-from evals.manifest import questions_hash
-from evals.preflight import check_files
-from evals.question_set import limited
-from evals.sets import NAMES, open_set
+from evals.datasets.clips import clips
+from evals.datasets.composed import composed
+from evals.datasets.dataset import limited
+from evals.datasets.registry import NAMES, open_set
+from evals.runner.manifest import questions_hash
+from evals.runner.preflight import check_files
 from tests.evals.sets_drawn import row, write_set
 from tests.evals.test_benchmarks import folder_of
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.lite.ranking import candidates
-from agent.lite.words import plain
+from agent.policies.lite_rules.ranking import candidates
+from agent.policies.lite_rules.words import plain
 from evals.ranker.families import FAMILIES
-from evals.ranker.fit import Choice, fitted, read_options
+from evals.ranker.fit import CandidateSet, fitted, read_options
 from evals.ranker.videos import made_questions
 
 
@@ -43,7 +43,7 @@ def test_a_feature_that_marks_the_right_candidates_gets_the_weight() -> None:
         right = draw.integers(4)
         rows = draw.normal(size=(4, 3)).astype(np.float32)
         rows[right, 1] += 2
-        choices.append(Choice(rows, np.arange(4) == right))
+        choices.append(CandidateSet(rows, np.arange(4) == right))
     weights = fitted(choices)
     assert weights[1] > 1
     assert abs(weights[0]) < 0.4

@@ -9,25 +9,25 @@ from pathlib import Path
 
 import pytest
 
-from agent.policy import PolicyError, PolicyOptions, Sight
+from agent.policy import PolicyError, PolicyOptions, ToolAccess
 from agent.trajectory import Answer, Limits, Setup, Stop, Trajectory, Turn
-from evals.manifest import read_manifest
-from evals.run import PATIENCE, Config, main
-from evals.run_file import TRAJECTORIES, stored
+from evals.run import PATIENCE, RunConfig, main
+from evals.runner.manifest import read_manifest
+from evals.runner.run_file import TRAJECTORIES, stored
 from tests.evals.sets_drawn import row, write_script, write_set
 
 
 @pytest.fixture
-def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunConfig:
     """Three questions of two clips, and a policy that always takes the second option."""
     monkeypatch.setenv("VIDEOSLEUTH_CACHE", str(tmp_path / "cache"))
     rows = [row(), row(question="Which is third?", answer="blue"), row("other.mp4", needs=["colour", "exact_moment"])]
     data = write_set(tmp_path / "data", rows)
     policy = write_script(tmp_path / "script.json")
-    return Config("clips", str(data), tmp_path / "run", policy, encoder="hashing")
+    return RunConfig("clips", str(data), tmp_path / "run", policy, encoder="hashing")
 
 
-def ids(config: Config) -> list[str]:
+def ids(config: RunConfig) -> list[str]:
     path = config.out / TRAJECTORIES
     lines = path.read_bytes().splitlines() if path.exists() else []
     return [json.loads(line)["question"]["id"] for line in lines]
@@ -39,7 +39,7 @@ def numbers(page: str) -> dict[str, float]:
     return {cells[1]: float(cells[2]) for cells in rows}
 
 
-def test_a_run_keeps_every_trajectory_and_prints_its_numbers(config: Config) -> None:
+def test_a_run_keeps_every_trajectory_and_prints_its_numbers(config: RunConfig) -> None:
     page = main(config, "python -m evals.run clips")
     assert page.startswith("    python -m evals.run clips\n")
     assert "3 questions. 3 answered." in page
@@ -48,7 +48,7 @@ def test_a_run_keeps_every_trajectory_and_prints_its_numbers(config: Config) -> 
     assert all(t.frames_seen for t in stored(config.out))  # the frame list of a question is in its row
 
 
-def test_a_second_run_asks_nothing_again_and_needs_no_video(config: Config) -> None:
+def test_a_second_run_asks_nothing_again_and_needs_no_video(config: RunConfig) -> None:
     first = main(config)
     for video in Path(config.data).glob("*.mp4"):
         video.unlink()
@@ -57,7 +57,7 @@ def test_a_second_run_asks_nothing_again_and_needs_no_video(config: Config) -> N
     assert said == []
 
 
-def test_a_missing_video_is_said_before_anything_is_run(config: Config) -> None:
+def test_a_missing_video_is_said_before_anything_is_run(config: RunConfig) -> None:
     (Path(config.data) / "drawn.mp4").unlink()
     said: list[str] = []
     with pytest.raises(ValueError, match=r"2 questions can't be played: no video at .*; --force plays the rest"):
@@ -66,7 +66,7 @@ def test_a_missing_video_is_said_before_anything_is_run(config: Config) -> None:
     assert ids(config) == []
 
 
-def test_with_force_the_rest_is_played_and_the_manifest_says_what_was_left_out(config: Config) -> None:
+def test_with_force_the_rest_is_played_and_the_manifest_says_what_was_left_out(config: RunConfig) -> None:
     (Path(config.data) / "drawn.mp4").unlink()
     main(replace(config, force=True))
     assert ids(config) == ["other.mp4#1"]
@@ -76,13 +76,13 @@ def test_with_force_the_rest_is_played_and_the_manifest_says_what_was_left_out(c
     assert manifest.asked == 1
 
 
-def test_a_file_that_is_no_video_is_known_before(config: Config) -> None:
+def test_a_file_that_is_no_video_is_known_before(config: RunConfig) -> None:
     (Path(config.data) / "other.mp4").write_text("no video", encoding="utf-8")
     with pytest.raises(ValueError, match=r"1 questions can't be played: .*other"):
         main(config)
 
 
-def test_blind_never_opens_the_video_of_a_question(config: Config) -> None:
+def test_blind_never_opens_the_video_of_a_question(config: RunConfig) -> None:
     for video in Path(config.data).glob("*.mp4"):
         video.unlink()
     page = main(replace(config, control="blind"))
@@ -90,19 +90,19 @@ def test_blind_never_opens_the_video_of_a_question(config: Config) -> None:
     assert {t.question.video for t in stored(config.out)} == {"(no video)"}
 
 
-def test_options_in_other_orders_are_counted_as_in_the_set(config: Config) -> None:
+def test_options_in_other_orders_are_counted_as_in_the_set(config: RunConfig) -> None:
     page = main(replace(config, control="shuffled-options"))
     assert len(ids(config)) == 6  # two other orders of three options
     assert "3 of 3 questions are answered otherwise in another order." in page  # it always takes the second place
     assert numbers(page)["accuracy"] == 16.7  # of red-green-blue's two turns green never, blue once comes second
 
 
-def test_the_top_frame_is_a_policy_of_its_own(config: Config) -> None:
+def test_the_top_frame_is_a_policy_of_its_own(config: RunConfig) -> None:
     main(replace(config, policy="top-1 frame"))
     assert {t.policy for t in stored(config.out)} == {"top-1 frame"}
 
 
-def test_another_run_is_not_mixed_into_the_folder(config: Config) -> None:
+def test_another_run_is_not_mixed_into_the_folder(config: RunConfig) -> None:
     main(config)
     for change, name in (
         ({"limits": Limits(max_turns=3)}, "limits"),
@@ -118,7 +118,7 @@ def test_another_run_is_not_mixed_into_the_folder(config: Config) -> None:
         main(config)
 
 
-def test_a_larger_limit_goes_on_from_a_smaller_one(config: Config) -> None:
+def test_a_larger_limit_goes_on_from_a_smaller_one(config: RunConfig) -> None:
     main(replace(config, limit=1))
     first = ids(config)
     main(replace(config, limit=2))
@@ -127,7 +127,7 @@ def test_a_larger_limit_goes_on_from_a_smaller_one(config: Config) -> None:
     assert len(set(ids(config))) == len(ids(config)) == 2
 
 
-def test_other_seeds_draw_other_questions(config: Config) -> None:
+def test_other_seeds_draw_other_questions(config: RunConfig) -> None:
     drawn = set()
     for seed in range(8):
         out = config.out / str(seed)
@@ -145,12 +145,12 @@ class Meeting:
     def __init__(self, count: int) -> None:
         self._all_here = threading.Barrier(count, timeout=60)
 
-    def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
+    def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
         self._all_here.wait()
         return Turn("", Answer("green", 1))
 
 
-def test_so_many_questions_are_played_at_once_with_one_toolbox_a_video(config: Config) -> None:
+def test_so_many_questions_are_played_at_once_with_one_toolbox_a_video(config: RunConfig) -> None:
     said: list[str] = []
     main(replace(config, options=PolicyOptions(concurrency=3)), say=said.append, policy=Meeting(3))
     assert all(played.stop is Stop.ANSWERED for played in stored(config.out))
@@ -167,7 +167,7 @@ class Moody:
         self.mood = mood
         self.asked: list[str] = []
 
-    def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
+    def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
         self.asked.append(trajectory.question.id)
         if "third" in trajectory.question.text and self.mood == "gone":
             raise PolicyError("no server at http://localhost:1")
@@ -177,7 +177,7 @@ class Moody:
 
 
 @pytest.mark.parametrize(("mood", "end"), [("gone", "1 policy failed"), ("broken", "1 crashed")])
-def test_what_fails_has_a_row_and_only_that_is_played_again(config: Config, mood: str, end: str) -> None:
+def test_what_fails_has_a_row_and_only_that_is_played_again(config: RunConfig, mood: str, end: str) -> None:
     policy = Moody(mood)
     page = main(replace(config, policy="moody"), policy=policy)
     assert f"2 answered, {end}." in page
@@ -191,7 +191,7 @@ def test_what_fails_has_a_row_and_only_that_is_played_again(config: Config, mood
     assert "3 questions. 3 answered." in page
 
 
-def test_a_video_that_breaks_when_it_is_opened_is_a_crashed_row(config: Config) -> None:
+def test_a_video_that_breaks_when_it_is_opened_is_a_crashed_row(config: RunConfig) -> None:
     whole = (Path(config.data) / "other.mp4").read_bytes()
     start, stop = whole.index(b"mdat") + 4, whole.index(b"moov")  # the header still promises a video
     (Path(config.data) / "other.mp4").write_bytes(whole[:start] + bytes(stop - start) + whole[stop:])
@@ -202,7 +202,7 @@ def test_a_video_that_breaks_when_it_is_opened_is_a_crashed_row(config: Config) 
     assert crashed.facts.content_hash == ""
 
 
-def test_a_policy_that_fails_again_and_again_ends_the_run(config: Config, tmp_path: Path) -> None:
+def test_a_policy_that_fails_again_and_again_ends_the_run(config: RunConfig, tmp_path: Path) -> None:
     rows = [row(question=f"Which is third, {number}?") for number in range(PATIENCE + 3)]
     data = write_set(tmp_path / "many", rows)
     with pytest.raises(PolicyError, match=f"failed {PATIENCE} times in a row, at last: no server"):
@@ -219,11 +219,11 @@ class Seeded:
     spec = "seeded"
     setup = Setup("text", 0.7, 1.0, 0, 64, 1280 * 720, None, "hash")
 
-    def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
+    def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
         return Turn("", Answer("green" if trajectory.sample % 2 else "red", trajectory.sample % 2))
 
 
-def test_several_runs_have_seeds_of_their_own_and_their_mean_is_reported(config: Config) -> None:
+def test_several_runs_have_seeds_of_their_own_and_their_mean_is_reported(config: RunConfig) -> None:
     warm = replace(config, policy="seeded", options=PolicyOptions(temperature=0.7, concurrency=1))
     page = main(replace(warm, runs=2), policy=Seeded())
     assert sorted(t.sample for t in stored(config.out)) == [0, 0, 0, 1, 1, 1]
@@ -233,28 +233,28 @@ def test_several_runs_have_seeds_of_their_own_and_their_mean_is_reported(config:
     assert len(ids(config)) == 9
 
 
-def test_samples_of_several_runs_never_share_a_seed(config: Config) -> None:
+def test_samples_of_several_runs_never_share_a_seed(config: RunConfig) -> None:
     warm = replace(config, policy="seeded", options=PolicyOptions(temperature=0.7, concurrency=1), limit=1)
     main(replace(warm, runs=2, samples=2), policy=Seeded())
     assert [t.sample for t in stored(config.out)] == [0, 6]
     assert all(t.samples for t in stored(config.out))
 
 
-def test_runs_that_would_be_the_same_are_refused(config: Config) -> None:
+def test_runs_that_would_be_the_same_are_refused(config: RunConfig) -> None:
     with pytest.raises(ValueError, match="answers the same each time"):
         main(replace(config, runs=2))
     with pytest.raises(ValueError, match="with --temperature 0 all runs are the same"):
         main(replace(config, policy="seeded", runs=2), policy=Seeded())
 
 
-def test_an_encoder_that_is_not_there_is_said_before_anything_is_run(config: Config) -> None:
+def test_an_encoder_that_is_not_there_is_said_before_anything_is_run(config: RunConfig) -> None:
     with pytest.raises(ValueError, match="unknown encoder 'none'"):
         main(replace(config, encoder="none"))
     assert ids(config) == []
 
 
 @pytest.mark.parametrize("name", ["runs", "samples", "limit"])
-def test_none_of_something_is_refused(config: Config, name: str) -> None:
+def test_none_of_something_is_refused(config: RunConfig, name: str) -> None:
     with pytest.raises(ValueError, match=f"need --{name} >= 1, got 0"):
         replace(config, **{name: 0})
 
@@ -265,13 +265,13 @@ class Impatient:
     spec = "impatient"
     setup = None
 
-    def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
+    def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
         if "third" in trajectory.question.text:
             raise KeyboardInterrupt
         return Turn("", Answer("green", 1))
 
 
-def test_after_ctrl_c_what_was_played_is_there_and_the_rest_is_asked_next_time(config: Config) -> None:
+def test_after_ctrl_c_what_was_played_is_there_and_the_rest_is_asked_next_time(config: RunConfig) -> None:
     with pytest.raises(KeyboardInterrupt):
         main(replace(config, policy="impatient"), policy=Impatient())
     assert ids(config) == ["drawn.mp4#1"]
@@ -280,7 +280,7 @@ def test_after_ctrl_c_what_was_played_is_there_and_the_rest_is_asked_next_time(c
     assert manifest.sessions[0].ended is not None
 
 
-def test_the_manifest_says_what_was_run(config: Config) -> None:
+def test_the_manifest_says_what_was_run(config: RunConfig) -> None:
     main(config, "python -m evals.run clips --data D")
     main(replace(config, options=PolicyOptions(concurrency=2)), "again")  # nothing to do is no session
     manifest = read_manifest(config.out)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.policy import Sight
+from agent.policy import ToolAccess
 from agent.trajectory import Answer, Calls, Setup, Stop, ToolCall, Trajectory, Turn
 from evals.controls.catalogue import CONTROLS
-from evals.run import Config, main
-from evals.run_file import stored
+from evals.run import RunConfig, main
+from evals.runner.run_file import stored
 
 FRAMES = {
     "blind": 0,
@@ -33,7 +33,7 @@ class Model:
     def __init__(self) -> None:
         self.tools: set[int] = set()
 
-    def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
+    def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
         self.tools.add(len(sight.specs))
         return Turn("", Answer("red", 0))
 
@@ -44,7 +44,7 @@ class Rules:
     spec = "rules"
     setup = None
 
-    def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
+    def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
         if not trajectory.steps:
             return Turn("", Calls((ToolCall("t1c1", "overview", {"count": 4}),)))
         return Turn("", Answer("red", 0))
@@ -63,7 +63,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.mark.parametrize("name", CONTROLS)
 def test_a_model_plays_under_the_control(name: str, tmp_path: Path) -> None:
     model = Model()
-    main(Config("composed", "drawn,count=2", tmp_path, "model", control=name, encoder="hashing"), policy=model)
+    main(RunConfig("composed", "drawn,count=2", tmp_path, "model", control=name, encoder="hashing"), policy=model)
     rows = stored(tmp_path)
     assert [row.error for row in rows if row.stop is not Stop.ANSWERED] == []
     if name in FRAMES:
@@ -76,7 +76,7 @@ def test_a_model_plays_under_the_control(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", CONTROLS)
 def test_rules_play_under_the_control(name: str, tmp_path: Path) -> None:
     said: list[str] = []
-    config = Config("composed", "drawn,count=2", tmp_path, "rules", control=name, encoder="hashing")
+    config = RunConfig("composed", "drawn,count=2", tmp_path, "rules", control=name, encoder="hashing")
     page = main(config, say=said.append, policy=Rules())
     rows = stored(tmp_path)
     assert [row.error for row in rows if row.stop is not Stop.ANSWERED] == []

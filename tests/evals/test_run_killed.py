@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from agent.policy import PolicyOptions
-from evals.manifest import read_manifest
-from evals.run import Config, main
-from evals.run_file import TRAJECTORIES
+from evals.run import RunConfig, main
+from evals.runner.manifest import read_manifest
+from evals.runner.run_file import TRAJECTORIES
 from tests.evals.sets_drawn import row, write_script, write_set
 
 KILLS = 20
@@ -28,7 +28,7 @@ LONGEST_SECONDS = 0.1
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is of POSIX")
 
 
-def runner(config: Config, told: Connection) -> None:
+def runner(config: RunConfig, told: Connection) -> None:
     """What the process does that is killed; what it says of a row is said after the row is on disk."""
 
     def say(line: str) -> None:
@@ -47,7 +47,7 @@ class Life:
     was_killed: bool
 
 
-def lived(config: Config, draw: random.Random) -> Life:
+def lived(config: RunConfig, draw: random.Random) -> Life:
     """Starts a runner and kills it at any moment of its life: while it starts, opens a video, plays or writes.
 
     It is forked by a server that has imported everything once, so that it is there in milliseconds.
@@ -69,14 +69,14 @@ def lived(config: Config, draw: random.Random) -> Life:
     return Life(frozenset(finished), process.exitcode == -signal.SIGKILL)
 
 
-def lines_of(config: Config) -> list[bytes]:
+def lines_of(config: RunConfig) -> list[bytes]:
     """The whole lines."""
     path = config.out / TRAJECTORIES
     lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
     return [line for line in lines if line.endswith(b"\n")]
 
 
-def check_kills(config: Config, draw: random.Random) -> Iterator[Life]:
+def check_kills(config: RunConfig, draw: random.Random) -> Iterator[Life]:
     """Lives of runners until one ends by itself, each with the rows held against what was there and what was said."""
     finished, before = set[str](), list[bytes]()
     while True:
@@ -101,7 +101,7 @@ def test_twenty_kills_lose_nothing_and_repeat_nothing(
     rows = [row("drawn.mp4" if n % 3 else "other.mp4", question=f"Which is second, {n}?") for n in range(QUESTIONS)]
     data, policy = write_set(tmp_path / "data", rows), write_script(tmp_path / "script.json")
     options = PolicyOptions(concurrency=concurrency)
-    config = Config("clips", str(data), tmp_path / "run", policy, encoder="hashing", options=options)
+    config = RunConfig("clips", str(data), tmp_path / "run", policy, encoder="hashing", options=options)
     draw, kills = random.Random(concurrency), 0
     for number in range(KILLS):  # a run that ends too soon is followed by another
         kills += sum(life.was_killed for life in check_kills(replace(config, out=tmp_path / str(number)), draw))

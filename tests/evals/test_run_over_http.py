@@ -7,9 +7,9 @@ import pytest
 
 from agent.policy import PolicyOptions
 from agent.trajectory import Limits, Stop
-from evals.manifest import read_manifest
-from evals.run import Config, main
-from evals.run_file import stored
+from evals.run import RunConfig, main
+from evals.runner.manifest import read_manifest
+from evals.runner.run_file import stored
 from tests.agent.fake_server import FakeServer, Say, fail, slowly, when
 from tests.evals.sets_drawn import row, write_set
 
@@ -27,16 +27,16 @@ source = "made up"
 
 
 @pytest.fixture
-def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunConfig:
     monkeypatch.setenv("VIDEOSLEUTH_CACHE", str(tmp_path / "cache"))
     (tmp_path / "prices.toml").write_text(PRICES, encoding="utf-8")
     monkeypatch.setenv("VIDEOSLEUTH_PRICES", str(tmp_path / "prices.toml"))
     data = write_set(tmp_path / "data", [row(question=f"Which is second, {number}?") for number in range(8)])
     options = PolicyOptions(concurrency=4)
-    return Config("clips", str(data), tmp_path / "run", encoder="hashing", verify=False, options=options)
+    return RunConfig("clips", str(data), tmp_path / "run", encoder="hashing", verify=False, options=options)
 
 
-def test_so_many_requests_are_there_at_once_and_their_cost_is_told(config: Config) -> None:
+def test_so_many_requests_are_there_at_once_and_their_cost_is_told(config: RunConfig) -> None:
     said: list[str] = []
     with FakeServer(slowly(GREEN, 0.3)) as server:
         page = main(replace(config, policy=f"http:m@{server.url}"), say=said.append)
@@ -50,7 +50,7 @@ def test_so_many_requests_are_there_at_once_and_their_cost_is_told(config: Confi
     assert any(line.startswith("8 rows like the first cost about $") for line in said)
 
 
-def test_how_the_model_was_asked_in_the_end_is_on_the_record(config: Config) -> None:
+def test_how_the_model_was_asked_in_the_end_is_on_the_record(config: RunConfig) -> None:
     no_tools = fail(400, '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set')
     with FakeServer(when(lambda request: "tools" in request.body, no_tools, GREEN)) as server:
         main(replace(config, policy=f"http:m@{server.url}", limit=1))
@@ -60,7 +60,7 @@ def test_how_the_model_was_asked_in_the_end_is_on_the_record(config: Config) -> 
     assert manifest.setup.form == "text"  # found out from the first reply
 
 
-def test_what_the_server_refused_is_played_again_and_nothing_else(config: Config) -> None:
+def test_what_the_server_refused_is_played_again_and_nothing_else(config: RunConfig) -> None:
     moods = {"is_down": True}
 
     def third(request: object) -> bool:
@@ -76,7 +76,7 @@ def test_what_the_server_refused_is_played_again_and_nothing_else(config: Config
     assert {row.stop for row in stored(config.out)} == {Stop.ANSWERED}
 
 
-def test_a_price_that_is_not_known_under_a_limit_is_said_before_anything_is_asked(config: Config) -> None:
+def test_a_price_that_is_not_known_under_a_limit_is_said_before_anything_is_asked(config: RunConfig) -> None:
     with pytest.raises(ValueError, match=r"no price is known for other at models\.invalid"):
         main(replace(config, policy="http:other@https://models.invalid/v1", limits=Limits(max_cost_usd=1.0)))
     assert not (config.out / "trajectories.jsonl").exists()

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from agent.trajectory import Answer
-from evals.run import Config, main
+from evals.run import RunConfig, main
 from evals.score import main as score_again
 from evals.score import scored
 from tests.evals.sets_drawn import row, write_script, write_set
 
 
 @pytest.fixture
-def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunConfig:
     """Two questions of one video, one of which has no answer in it."""
     monkeypatch.setenv("VIDEOSLEUTH_CACHE", str(tmp_path / "cache"))
     rows = [
@@ -23,17 +23,17 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
         row("other.mp4", question="Which ends it?", answer="blue"),
     ]
     data = write_set(tmp_path / "data", rows)
-    return Config("clips", str(data), tmp_path / "run", write_script(tmp_path / "s.json"), encoder="hashing")
+    return RunConfig("clips", str(data), tmp_path / "run", write_script(tmp_path / "s.json"), encoder="hashing")
 
 
-def test_the_page_of_a_run_comes_again_without_its_videos(config: Config) -> None:
+def test_the_page_of_a_run_comes_again_without_its_videos(config: RunConfig) -> None:
     page = main(config)
     for video in Path(config.data).glob("*.mp4"):
         video.unlink()
     assert score_again([str(config.out)]) == page
 
 
-def test_a_changed_answer_key_changes_the_score_and_changed_questions_are_refused(config: Config) -> None:
+def test_a_changed_answer_key_changes_the_score_and_changed_questions_are_refused(config: RunConfig) -> None:
     main(config)
     assert scored(config.out).metrics("strict")["accuracy"] == pytest.approx(100 / 3)
     file = Path(config.data) / "questions.jsonl"
@@ -47,7 +47,7 @@ def test_a_changed_answer_key_changes_the_score_and_changed_questions_are_refuse
         scored(config.out)
 
 
-def test_where_nothing_is_shown_not_shown_is_right(config: Config, tmp_path: Path) -> None:
+def test_where_nothing_is_shown_not_shown_is_right(config: RunConfig, tmp_path: Path) -> None:
     abstaining = write_script(tmp_path / "abstaining.json", Answer("", not_shown=True))
     page = main(replace(config, policy=abstaining))
     assert '3 abstained ("not shown")' in page
@@ -64,6 +64,6 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
         score_again([str(tmp_path)])
 
 
-def test_a_control_that_nothing_can_be_asked_under_is_refused(config: Config) -> None:
+def test_a_control_that_nothing_can_be_asked_under_is_refused(config: RunConfig) -> None:
     with pytest.raises(ValueError, match="under oracle-crop no question of clips can be asked: it is not known where"):
         main(replace(config, control="oracle-crop", limit=1))

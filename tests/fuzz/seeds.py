@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 import imageio_ffmpeg
 
-from agent.asking import ask
-from agent.policy import ScriptedPolicy
+from agent.loop.ask import ask
+from agent.policies.scripted import ScriptedPolicy
 from agent.trajectory import Answer, Calls, Evidence, Question, ToolCall, Turn, to_json
 from tests.clips import write_clip
 from tools.toolbox import open_toolbox

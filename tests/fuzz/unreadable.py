@@ -15,7 +15,7 @@ from random import Random
 import av
 
 from tests import clips
-from tools.video import Video, VideoError
+from tools.video.video import Video, VideoError
 
 FPS, FRAMES = 30, 90
 FAST_X265 = {"preset": "ultrafast", "x265-params": "log-level=none:pools=1:keyint=20"}

@@ -20,18 +20,18 @@ import faiss  # noqa: F401  loaded before memory is measured, with torch
 import numpy as np
 import torch  # noqa: F401
 
-from agent.chat.client import ChatClient, Clock
-from agent.chat.endpoint import parse_endpoint
+from agent.loop.replay import differences, replayed
+from agent.policies.openai_api.client import ChatClient, RetryClock
+from agent.policies.openai_api.endpoint import parse_endpoint
 from agent.policy import PolicyError
-from agent.replay import differences, replayed
-from agent.report import write_report
+from agent.report.html import write_report
 from agent.trajectory import from_json
 from tests.agent.fake_server import FakeServer, Handler, Request
 from tools.observation import ToolError
-from tools.sound import audio_blocks
-from tools.subtitles import embedded_subtitles, read_subtitles
+from tools.speech.audio import audio_blocks
+from tools.speech.subtitles import embedded_subtitles, read_subtitles
 from tools.toolbox import Toolbox, open_toolbox
-from tools.video import Frame, Video, VideoError
+from tools.video.video import Frame, Video, VideoError
 
 LOOKS: tuple[tuple[str, dict[str, object]], ...] = (
     ("overview", {"count": 4}),
@@ -135,7 +135,7 @@ def take_reply(path: Path, cache: Path) -> str:
         handler.send(200, body, kind)
 
     with FakeServer(answer) as server:
-        clock = Clock(sleep=lambda _: None)
+        clock = RetryClock(sleep=lambda _: None)
         client = ChatClient(
             parse_endpoint(f"m@{server.url}"), timeout_seconds=5, request_seconds=10, concurrency=1, clock=clock
         )

@@ -5,9 +5,9 @@ from dataclasses import replace
 from agent.trajectory import Question, Stop, Trajectory
 from evals.example import Example
 from rl.attacks import DURATION_SECONDS, look, say
-from rl.played import played
 from rl.rewards.aids import Aids
 from rl.rewards.catalogue import reward_named
+from rl.rewards.scripted_runs import played
 
 QUESTION = Question("/videos/clip_0412.mp4", "Which city does the sign name at 00:45?")
 OPEN = Example(QUESTION, "Paris", evidence_seconds=(40.0, 50.0))

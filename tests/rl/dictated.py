@@ -6,11 +6,11 @@ from pathlib import Path
 import torch
 from transformers import LogitsProcessor
 
-from agent.backends.transformers import Prompt
-from agent.messages import Conversation
-from agent.policy import PolicyOptions, Sight
+from agent.policies.transformers import Prompt
+from agent.policy import PolicyOptions, ToolAccess
+from agent.rendering.messages import Conversation
 from agent.trajectory import Trajectory, Turn
-from rl.rollout import Sampler
+from rl.sampling.sampler import TrainingSampler
 
 Script = Sequence[str]
 """What a run says, turn by turn."""
@@ -31,7 +31,7 @@ class Dictation(LogitsProcessor):
         return scores
 
 
-class DictatedSampler(Sampler):
+class DictatedSampler(TrainingSampler):
     """Plays the script of a run's number in its group; None is a run that the model plays."""
 
     def __init__(self, folder: Path, options: PolicyOptions, scripts: Sequence[Script | None]) -> None:
@@ -39,11 +39,11 @@ class DictatedSampler(Sampler):
         self._of_group = scripts
         self._of_seed: dict[int, Script | None] = {}
 
-    def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
+    def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
         self._here.script = self._of_group[trajectory.sample % len(self._of_group)]
         return super().__call__(trajectory, sight)
 
-    def prompt(self, conversation: Conversation, sight: Sight, seed: int) -> Prompt:
+    def prompt(self, conversation: Conversation, sight: ToolAccess, seed: int) -> Prompt:
         made = super().prompt(conversation, sight, seed)
         self._of_seed[made.draw.seed] = self._here.script
         return made

@@ -11,9 +11,10 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from rl.rollout import Rollout, Rollouts, Sampler
+from rl.grpo.rollout import RolloutRunner
+from rl.sampling.sampler import Rollout, TrainingSampler
+from rl.sampling.vllm_sampler import EngineSampler
 from rl.train import main
-from rl.vllm_sampler import EngineSampler
 from tests.rl.dictated import DictatedSampler
 from tests.rl.second_copy import SecondCopy
 from tests.rl.small_training import SCRIPTS, training
@@ -23,13 +24,13 @@ def launched(model: Path, out: Path, settings: dict[str, Any], *, beside: bool) 
     """Trains; `played-RANK.jsonl` in the folder has a line for each run."""
     wanted = training(model, out, **settings)
     options = wanted.play.options(wanted.seed)
-    sampler: Sampler = DictatedSampler(model, options, SCRIPTS)
+    sampler: TrainingSampler = DictatedSampler(model, options, SCRIPTS)
     if beside:
         sampler = EngineSampler(str(model), options, SecondCopy(model, options))
     kept = out / f"played-{os.environ.get('RANK', '0')}.jsonl"
-    call = Rollouts.__call__
+    call = RolloutRunner.__call__
 
-    def keeping(rollouts: Rollouts, keys: Any) -> list[Rollout]:
+    def keeping(rollouts: RolloutRunner, keys: Any) -> list[Rollout]:
         played = call(rollouts, keys)
         with kept.open("a") as file:
             for (question, sample), rollout in zip(keys, played, strict=True):
@@ -38,7 +39,7 @@ def launched(model: Path, out: Path, settings: dict[str, Any], *, beside: bool) 
         return played
 
     out.mkdir(parents=True, exist_ok=True)
-    Rollouts.__call__ = keeping  # type: ignore[method-assign]
+    RolloutRunner.__call__ = keeping  # type: ignore[method-assign]
     main(wanted, lambda line: print(line, flush=True), sampler)
 
 

@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from rl.log_rows import LOG
+from rl.monitor.log import LOG
 
 HOSTILE = "<script>window.hacked = 1</script>&\"'" + "longword" * 30
 

@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from agent.backends.sampling import Draw
-from agent.backends.transformers import Prompt, TransformersPolicy
-from agent.backends.vision import decoded
+from agent.policies.local.image_processing import decoded
+from agent.policies.local.token_sampling import SamplingParams
+from agent.policies.transformers import Prompt, TransformersPolicy
 from agent.policy import PolicyError, PolicyOptions
-from agent.tokens import Tokens
-from rl.engines import Sampled, Sync
+from agent.rendering.tokens import Tokens
+from rl.sampling.engine import Sampled, Sync
 
 
 class SecondCopy:
@@ -72,4 +72,4 @@ class SecondCopy:
         assert next(spans, None) is None, "a placeholder for each picture"
         known = len(ids)
         tokens = Tokens(ids, (False,) * known, (None,) * known, (False,) * known)
-        return Prompt(tokens, seen, Draw(sampling["temperature"], sampling["top_p"], sampling["seed"]))
+        return Prompt(tokens, seen, SamplingParams(sampling["temperature"], sampling["top_p"], sampling["seed"]))

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from agent.messages import Text, render
 from agent.policy import PolicyOptions
+from agent.rendering.messages import Text, render
 from agent.trajectory import Question, Trajectory
-from evals.composed_set import composed
-from rl.rollout import Rollouts
-from rl.training import Training
+from evals.datasets.composed import composed
+from rl.grpo.config import Training
+from rl.grpo.rollout import RolloutRunner
 from tests.agent.painted import FACTS
 from tests.rl.dictated import DictatedSampler, Script
 from tests.tiny_models import TEXTS, Family, build
@@ -55,7 +55,7 @@ def training(folder: Path, out: Path, **changed: object) -> Training:
     return Training.model_validate(told | changed)
 
 
-def rollouts_of(training: Training, scripts: tuple[Script | None, ...] = SCRIPTS) -> Rollouts:
+def rollouts_of(training: Training, scripts: tuple[Script | None, ...] = SCRIPTS) -> RolloutRunner:
     """Who plays it."""
     sampler = DictatedSampler(Path(training.model), training.play.options(training.seed), scripts)
-    return Rollouts(composed(training.data), training.game(sampler), sampler)
+    return RolloutRunner(composed(training.data), training.game(sampler), sampler)

@@ -13,8 +13,8 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from agent.backends.loading import Loaded, load
-from rl.blank_picture import BlankPicture
+from agent.policies.local.loading import Loaded, load
+from rl.grpo.blank_image import BlankPicture
 
 PATIENCE = timedelta(seconds=120)
 

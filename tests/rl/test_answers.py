@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from agent.trajectory import Stop
 from evals.example import Example
-from evals.scoring import score
+from evals.scoring.scoring import score
 from rl.attacks import say
 from rl.rewards.aids import Aids, Aspect
 from tests.rl.cases import CHOICE, COUNT, OPEN, QUESTION, UNSHOWN, broken, run, value

@@ -3,8 +3,8 @@
 import pytest
 
 from rl.attacks import ATTACKS, Believer, gain, honest_right, honest_wrong, main, table
-from rl.preset import load_preset, preset_names
 from rl.rewards.aids import Aids
+from rl.rewards.preset import load_preset, preset_names
 
 BY_NAME = {attack.name: attack for attack in ATTACKS}
 AIDS = Aids(judge=Believer())

@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 
 from agent.trajectory import Answer, Step, Stop, Trajectory, from_json, to_json
-from evals.run_file import TRAJECTORIES
-from rl.collect import Config
+from evals.runner.run_file import TRAJECTORIES
+from rl.collect import CollectConfig
 from rl.collect import main as collect
 from rl.compare import _command_line, chance, played, table
-from rl.data import ComposedQuestions
+from rl.data.curriculum import ComposedQuestions
 
 
 @pytest.fixture(scope="module")
 def expert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("expert")
-    collect(Config(folder, questions=5, seed=3, split="heldout", keep="all"))
+    collect(CollectConfig(folder, questions=5, seed=3, split="heldout", keep="all"))
     return folder
 
 
@@ -59,7 +59,7 @@ def test_questions_of_another_seed_are_refused(expert: Path) -> None:
 
 def test_several_seeds_are_counted_together(expert: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = tmp_path / "other"
-    collect(Config(other, questions=3, seed=4, split="heldout", keep="all"))
+    collect(CollectConfig(other, questions=3, seed=4, split="heldout", keep="all"))
     worse = silenced(expert, tmp_path / "worse", 2)
     runs = [f"worse={worse},{other}", f"expert={expert},{other}"]
     assert _command_line([*runs, "--seed", "3", "4"]) == 0

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from rl.cost import CountingSampler, Pictures, tables
-from rl.log_rows import LOG, PARTS, read_log
+from rl.cost import CountingSampler, PictureCounts, tables
+from rl.monitor.log import LOG, PARTS, read_log
 from rl.train import main as train
 from tests.rl.dictated import DictatedSampler
 from tests.rl.marks import trl_warns
@@ -35,7 +35,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield built("qwen3_vl", folder / "model", folder / "cache")
 
 
-def counted(model: Path, out: Path, *, is_encoded_once: bool) -> tuple[Pictures, str]:
+def counted(model: Path, out: Path, *, is_encoded_once: bool) -> tuple[PictureCounts, str]:
     """Two steps of a question each, both about one video, of which the same pictures are shown."""
     one_video = {"data": "drawn,level=1,count=1"}
     wanted = training(model, out, steps=2, generations=GENERATIONS, rows_at_once=GENERATIONS, **one_video)

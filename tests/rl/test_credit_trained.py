@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 import torch
 
-from agent.answers import LETTERS
-from agent.backends.transformers import TransformersPolicy
-from evals.run_file import stored
-from rl.algorithms import ALGORITHMS
-from rl.drawing import Drawn
-from rl.preset import load_preset
-from rl.replay import Pushed
-from rl.rows import Row
+from agent.policies.transformers import TransformersPolicy
+from agent.rendering.answer_parser import LETTERS
+from evals.runner.run_file import stored
+from rl.grpo.config import Training
+from rl.grpo.replay_buffer import TrainingRow
+from rl.grpo.rows import RolloutRow
+from rl.grpo.step_batch import StepBatch
+from rl.objective.algorithms import ALGORITHMS
+from rl.rewards.preset import load_preset
 from rl.train import main
-from rl.training import Training
 from tests.rl.dictated import DictatedSampler, Script
 from tests.rl.marks import trl_warns
 from tests.rl.small_training import LOOK, SCRIPTS, built, rollouts_of, say, training
@@ -32,14 +32,14 @@ LR = 1e-3
 SKIPPING = [name for name, rule in ALGORITHMS.items() if rule.skips_idle]
 
 
-def row(number: int, mask: Sequence[int], logprobs: Sequence[float] | None = None) -> Row:
+def row(number: int, mask: Sequence[int], logprobs: Sequence[float] | None = None) -> RolloutRow:
     ids = tuple(range(10 * number + 3, 10 * number + 3 + len(mask)))
-    return Row((1, 2, 5), ids, tuple(mask), tuple(logprobs or (0.0,) * len(mask)))
+    return RolloutRow((1, 2, 5), ids, tuple(mask), tuple(logprobs or (0.0,) * len(mask)))
 
 
-def runs(pushes: Sequence[tuple[float, ...] | None] = PUSHES) -> list[Pushed]:
+def runs(pushes: Sequence[tuple[float, ...] | None] = PUSHES) -> list[TrainingRow]:
     pairs = zip(MASKS, pushes, strict=True)
-    return [Pushed(row(number, mask), push, 1.0, "") for number, (mask, push) in enumerate(pairs)]
+    return [TrainingRow(row(number, mask), push, 1.0, "") for number, (mask, push) in enumerate(pairs)]
 
 
 @pytest.fixture(scope="module")
@@ -54,12 +54,12 @@ class Handed:
     """A trainer that is handed its runs."""
 
     def __init__(self, model: Path, out: Path, preset: str = "videokr", *, never_idle: bool = False, **update: Any):
-        from rl.trainer import GraphTrainer
+        from rl.grpo.trainer import GraphTrainer
 
         class Careful(GraphTrainer):
             """Computes every row."""
 
-            def _is_idle(self, run: Pushed) -> bool:
+            def _is_idle(self, run: TrainingRow) -> bool:
                 return False if never_idle else super()._is_idle(run)
 
         told = {"learning_rate": LR, "mask_cut": False, "max_tokens": 50} | update
@@ -69,10 +69,10 @@ class Handed:
         self.trainer.current_gradient_accumulation_steps = 2
         self.losses: list[float] = []
 
-    def pass_over(self, handed: Sequence[Pushed]) -> dict[str, torch.Tensor]:
+    def pass_over(self, handed: Sequence[TrainingRow]) -> dict[str, torch.Tensor]:
         """The gradient of a step by name; the next call is the next pass over the same runs, if there are several."""
         trainer = self.trainer
-        trainer._drawing = lambda *_: Drawn(tuple(handed), {})
+        trainer._drawing = lambda *_: StepBatch(tuple(handed), {})
         trainer.model.zero_grad()
         self.losses = []
         for _ in range(2):
@@ -82,7 +82,7 @@ class Handed:
             self.losses.append(loss.item())
         return {n: p.grad.clone() for n, p in trainer.model.named_parameters() if p.grad is not None}
 
-    def logps(self, one: Row) -> torch.Tensor:
+    def logps(self, one: RolloutRow) -> torch.Tensor:
         """(completion,) of a row alone, through the plain model."""
         ids = torch.tensor([one.prompt + one.completion])
         scores = self.trainer.model(input_ids=ids).logits[0].log_softmax(-1)
@@ -138,7 +138,7 @@ def test_a_run_that_came_back_is_measured_by_what_it_was_sampled_with(model: Pat
     old = []
     for run, moved in zip(runs(), since, strict=True):
         sampled = (handed.logps(run.row).detach() - torch.tensor(moved)).tolist()
-        old.append(Pushed(row(len(old), run.row.mask, sampled), run.push, 1.0, "", born=3))
+        old.append(TrainingRow(row(len(old), run.row.mask, sampled), run.push, 1.0, "", born=3))
     ours = handed.pass_over(old)
     expected = torch.zeros(())
     for one in old:

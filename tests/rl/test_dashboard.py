@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from rl.alarms import Alarm, keep_alarm
-from rl.curves import HEIGHT, WIDTH, Bars, Curve, Lines, drawn, smoothed, window_of
-from rl.curves_picture import picture
-from rl.dashboard import PAGE, main, page, write_page
-from rl.panels import subjects_of
+from rl.dashboard import main
+from rl.monitor.alarms import Alarm, keep_alarm
+from rl.monitor.curves import HEIGHT, WIDTH, Bars, Curve, Lines, drawn, smoothed, window_of
+from rl.monitor.curves_svg import picture
+from rl.monitor.page import PAGE, page, write_page
+from rl.monitor.panels import subjects_of
 from tests.rl.logged import HOSTILE, log_of, write_log
 
 OLD = {"step", "score", "score/answer", "groups/teaching", "runs/with_calls", "runs/calls", "runs/readable_turns"} | {

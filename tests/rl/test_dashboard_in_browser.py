@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from rl.alarms import Alarm, keep_alarm
-from rl.dashboard import PAGE, write_page
+from rl.monitor.alarms import Alarm, keep_alarm
+from rl.monitor.page import PAGE, write_page
 from tests.browser import look, needs_browser
 from tests.rl.logged import HOSTILE, write_log
 

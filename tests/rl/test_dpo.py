@@ -11,24 +11,24 @@ import pytest
 import torch
 from PIL import Image
 
-from agent.backends.loading import load
-from agent.backends.vision import decoded
-from evals.run_file import TRAJECTORIES
-from rl.dpo import Step, dpo_loss, logps_of, main, read_pairs, word_logps
-from rl.dpo_config import DpoConfig
-from rl.imitated import Row
-from rl.optimising import LOG
-from rl.sheets import read_sheet
-from rl.training import read_training
+from agent.policies.local.image_processing import decoded
+from agent.policies.local.loading import load
+from evals.runner.run_file import TRAJECTORIES
+from rl.dpo import DpoStep, dpo_loss, logps_of, main, read_pairs, word_logps
+from rl.finetune.dpo_config import DpoConfig
+from rl.finetune.rows import TrainingConversation
+from rl.finetune.training_loop import LOG
+from rl.grpo.config import read_training
+from rl.toml_config import read_sheet
 from rl.verify import CHOSEN, REJECTED, Verified, write
-from rl.verify import Pair as Found
+from rl.verify import PreferencePair as Found
 from tests.rl.cases import RIGHT, WRONG, run
 from tests.tiny_llama import tiny_llama
 from tests.tiny_models import build
-from tools import packaged
+from tools import packaged_weights
 
 CONFIGS = Path(__file__).parents[2] / "rl/configs/veripo"
-needs_peft = pytest.mark.skipif(not packaged.is_installed("peft"), reason="needs videosleuth[rl]")
+needs_peft = pytest.mark.skipif(not packaged_weights.is_installed("peft"), reason="needs videosleuth[rl]")
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,10 @@ def test_the_loss_by_hand() -> None:
 
 def test_rows_are_as_likely_as_the_tokens_of_the_policy_and_no_others(tiny: Path) -> None:
     model = load(str(tiny), 10_000).model.eval()
-    rows = [Row((5, 6, 7, 8, 9), (False, False, True, False, True)), Row((5, 6, 4), (False, False, True))]
+    rows = [
+        TrainingConversation((5, 6, 7, 8, 9), (False, False, True, False, True)),
+        TrainingConversation((5, 6, 4), (False, False, True)),
+    ]
     with torch.no_grad():
         first, second = (model(input_ids=torch.tensor([row.ids])).logits[0].log_softmax(-1) for row in rows)
         expected = torch.stack([first[1, 7] + first[3, 9], second[1, 4]])
@@ -71,8 +74,10 @@ def test_rows_with_pictures_are_as_likely_as_the_whole_model_says(tmp_path: Path
     painted = io.BytesIO()
     Image.new("RGB", (64, 64), "red").save(painted, "JPEG")
     seen = loaded.eyes.look(decoded(painted.getvalue()))
-    row = Row((5, 6, *seen.span, 7, 8), (False, False, *(False for _ in seen.span), True, True), (painted.getvalue(),))
-    words = Row((5, 6, 9), (False, False, True))
+    row = TrainingConversation(
+        (5, 6, *seen.span, 7, 8), (False, False, *(False for _ in seen.span), True, True), (painted.getvalue(),)
+    )
+    words = TrainingConversation((5, 6, 9), (False, False, True))
     model = loaded.model.eval()
     ids = torch.tensor([row.ids])
     is_picture = ids.eq(loaded.image_token_id or 0).int()
@@ -90,7 +95,7 @@ def test_the_good_run_gains_on_the_bad_one_from_where_both_began(tiny: Path, pai
     assert steps[-1].loss < 0.5 * steps[0].loss
     assert steps[-1].preferred == 1.0
     lines = (pairs.parent / "out" / LOG).read_text().splitlines()
-    assert [Step(**json.loads(line)) for line in lines] == steps
+    assert [DpoStep(**json.loads(line)) for line in lines] == steps
     trained, before = (load(str(folder), 10_000) for folder in (pairs.parent / "out", tiny))
     [pair] = read_pairs(before, config(tiny, pairs))
     with torch.no_grad():

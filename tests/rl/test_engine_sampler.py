@@ -10,12 +10,13 @@ import pytest
 import torch
 
 from agent.policy import PolicyError
-from evals.composed_set import composed
-from rl.preset import load_preset
-from rl.rollout import Rollout, Rollouts
+from evals.datasets.composed import composed
+from rl.grpo.config import Training
+from rl.grpo.rollout import RolloutRunner
+from rl.rewards.preset import load_preset
+from rl.sampling.sampler import Rollout
+from rl.sampling.vllm_sampler import EngineSampler, collapsed
 from rl.train import main
-from rl.training import Training
-from rl.vllm_sampler import EngineSampler, collapsed
 from tests.rl.marks import trl_warns
 from tests.rl.second_copy import SecondCopy
 from tests.rl.small_training import built, training
@@ -64,7 +65,7 @@ def sampler_of(wanted: Training) -> EngineSampler:
 
 @pytest.fixture(scope="module")
 def watched(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Watched:
-    from rl.trainer import GraphTrainer
+    from rl.grpo.trainer import GraphTrainer
 
     rows: list[dict[str, Any]] = []
     played: list[list[Rollout]] = []
@@ -84,7 +85,7 @@ def watched(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Watched:
     wanted = training(model, tmp_path_factory.mktemp("engine") / "out", **SETTINGS)
     wanted.out.mkdir(parents=True)
     sampler = sampler_of(wanted)
-    rollouts = Rollouts(composed(wanted.data), wanted.game(sampler), sampler)
+    rollouts = RolloutRunner(composed(wanted.data), wanted.game(sampler), sampler)
     trainer = Watching(wanted, rollouts, load_preset(wanted.preset), lambda _: None)
     order = trainer.order()
     trainer.train()

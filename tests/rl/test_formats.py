@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from agent.replies import as_turn
+from agent.rendering.reply_parser import parse_reply
 from agent.trajectory import Calls, Reply, Step, Trajectory, Turn, Usage
 from rl.attacks import look, say
-from rl.played import played
+from rl.rewards.scripted_runs import played
 from rl.rewards.turns import is_strict
 from tests.rl.cases import MESSY, OPEN, RIGHT, run, value
 
@@ -15,7 +15,7 @@ CALL = '<tool_call>{"name": "select_frames", "arguments": {"start": 1, "stop": 2
 
 
 def strict(text: str, **reply: object) -> bool | None:
-    turn = as_turn(Reply(text, **reply), Usage(), run())  # type: ignore[arg-type]
+    turn = parse_reply(Reply(text, **reply), Usage(), run())  # type: ignore[arg-type]
     return is_strict(Step(turn))
 
 

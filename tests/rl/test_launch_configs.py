@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from rl.training import read_training
+from rl.grpo.config import read_training
 
 launch = pytest.importorskip("accelerate.commands.launch")
 

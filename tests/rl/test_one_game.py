@@ -1,8 +1,8 @@
 """The same moves are the same game for a user, a benchmark and a training: record, ids, pictures, reward.
 
 A training plays the questions of a video, four runs each: three of a group are dictated, the fourth is what a random
-model writes. Then its moves, and nothing else of it, go through `agent.asking.ask` and through `evals.run`, each with a
-policy that renders, tokenises and looks for itself, and says what was said. Each notes what its model was shown.
+model writes. Then its moves, and nothing else of it, go through `agent.loop.ask.ask` and through `evals.run`, each with
+a policy that renders, tokenises and looks for itself, and says what was said. Each notes what its model was shown.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,17 +13,18 @@ from typing import Any
 import pytest
 import torch
 
-from agent.asking import ask
-from agent.backends.transformers import Prompt, TransformersPolicy
-from agent.messages import Conversation
-from agent.policy import PolicyOptions, Sight
+from agent.loop.ask import ask
+from agent.policies.transformers import Prompt, TransformersPolicy
+from agent.policy import PolicyOptions, ToolAccess
+from agent.rendering.messages import Conversation
 from agent.trajectory import Reply, Stop, Trajectory, Turn, to_json
-from evals.composed_set import composed
-from evals.run import Config, main
-from evals.run_file import Key, key_of, stored
-from rl.preset import load_preset
-from rl.rollout import Rollout, Rollouts
-from rl.rows import Row, row_of
+from evals.datasets.composed import composed
+from evals.run import RunConfig, main
+from evals.runner.run_file import Key, key_of, stored
+from rl.grpo.rollout import RolloutRunner
+from rl.grpo.rows import RolloutRow, row_of
+from rl.rewards.preset import load_preset
+from rl.sampling.sampler import Rollout
 from tests.rl.dictated import DictatedSampler
 from tests.rl.small_training import SCRIPTS, built, training
 from tests.tiny_models import Family
@@ -42,14 +43,14 @@ class Noted:
     jpegs: dict[Key, list[bytes]] = field(default_factory=dict)
     """As the tools gave them, in the order in which they were asked for; a later turn asks for the earlier ones too."""
 
-    def of(self, trajectory: Trajectory, sight: Sight) -> "Noting":
+    def of(self, trajectory: Trajectory, sight: ToolAccess) -> "Noting":
         return Noting(sight, self.jpegs.setdefault(key_of(trajectory), []))
 
 
 class Noting:
     """A sight that keeps each picture that was taken."""
 
-    def __init__(self, sight: Sight, jpegs: list[bytes]) -> None:
+    def __init__(self, sight: ToolAccess, jpegs: list[bytes]) -> None:
         self.specs, self._sight, self._jpegs = sight.specs, sight, jpegs
 
     def picture(self, ref: Any) -> bytes | None:
@@ -66,7 +67,7 @@ class NotingSampler(DictatedSampler):
         super().__init__(folder, options, SCRIPTS)
         self.noted = Noted()
 
-    def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
+    def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
         turn = super().__call__(trajectory, self.noted.of(trajectory, sight))
         self.noted.prompts.setdefault(key_of(trajectory), []).append(self._here.prompt)
         return turn
@@ -81,11 +82,11 @@ class Replaying(TransformersPolicy):
         self._replies = replies
         self._of_prompt: dict[int, Reply] = {}
 
-    def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
+    def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
         self._now = key_of(trajectory)
         return super().__call__(trajectory, self.noted.of(trajectory, sight))
 
-    def prompt(self, conversation: Conversation, sight: Sight, seed: int) -> Prompt:
+    def prompt(self, conversation: Conversation, sight: ToolAccess, seed: int) -> Prompt:
         made = super().prompt(conversation, sight, seed)
         self.noted.prompts.setdefault(self._now, []).append(made)
         return made
@@ -100,7 +101,7 @@ class Ways:
     """The same moves, played three ways."""
 
     trained: Mapping[Key, Rollout]
-    rows: Mapping[Key, Row]
+    rows: Mapping[Key, RolloutRow]
     asked: Mapping[Key, Trajectory]
     evaluated: Mapping[Key, Trajectory]
     shown: tuple[Noted, Noted, Noted]
@@ -118,7 +119,7 @@ def ways(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         sampler = NotingSampler(model, options)
         asked_of = composed(DATA)
         keys = [(entry.id, sample) for entry in asked_of.asking.entries for sample in range(GROUP)]
-        played = Rollouts(asked_of, wanted.game(sampler), sampler)(keys)
+        played = RolloutRunner(asked_of, wanted.game(sampler), sampler)(keys)
         trained = dict(zip(keys, played, strict=True))
         replies = {key: _replies(run.trajectory) for key, run in trained.items()}
 
@@ -133,7 +134,7 @@ def ways(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
                     asked[entry.id, sample] = run
 
         benchmark = Replaying(model, options, replies)
-        config = Config(
+        config = RunConfig(
             "composed",
             DATA,
             folder / "run",
@@ -220,9 +221,10 @@ def _record(trajectory: Trajectory) -> str:
     steps = [
         replace(
             step,
+            seconds=0.0,
             turn=replace(step.turn, usage=replace(step.turn.usage, seconds=0.0)),
             results=tuple(replace(result, seconds=0.0) for result in step.results),
         )
         for step in trajectory.steps
     ]
-    return to_json(replace(trajectory, steps=tuple(steps), estimate=None))
+    return to_json(replace(trajectory, steps=tuple(steps), estimate=None, opening_seconds=0.0))

@@ -18,9 +18,9 @@ import pytest
 from agent.trajectory import Limits, Trajectory
 from evals.example import Example
 from rl.attacks import Believer, look, say
-from rl.played import played
-from rl.preset import load_preset, preset_names
 from rl.rewards.aids import Aids, Aspect
+from rl.rewards.preset import load_preset, preset_names
+from rl.rewards.scripted_runs import played
 from tests.rl.cases import BLIND, CHOICE, COUNT, MESSY, OPEN, RIGHT, WRONG, run
 
 RUNS = (run(*RIGHT, second="Paris"), run(*WRONG, second="Berlin"), run(*BLIND), run(*MESSY))

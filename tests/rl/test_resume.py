@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
+from rl.grpo.config import Training, read_training
 from rl.train import main
-from rl.training import Training, read_training
 from tests.rl.dictated import DictatedSampler
 from tests.rl.marks import trl_warns
 from tests.rl.small_training import SCRIPTS, built, training

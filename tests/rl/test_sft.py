@@ -9,19 +9,19 @@ import pytest
 import torch
 from torch.nn import functional
 
-from agent.backends.loading import load
-from rl.collect import Config
+from agent.policies.local.loading import load
+from rl.collect import CollectConfig
 from rl.collect import main as collect
-from rl.imitated import Row, read_rows
-from rl.policy_loss import policy_loss
-from rl.sft import Step, main
-from rl.sft_config import SftConfig
-from rl.sheets import read_sheet
-from rl.words import specs_of
+from rl.data.text_tools import specs_of
+from rl.finetune.rows import TrainingConversation, read_rows
+from rl.finetune.sft_config import SftConfig
+from rl.objective.logprobs import policy_loss
+from rl.sft import SftStep, main
+from rl.toml_config import read_sheet
 from tests.tiny_llama import tiny_llama
-from tools import packaged
+from tools import packaged_weights
 
-needs_peft = pytest.mark.skipif(not packaged.is_installed("peft"), reason="needs videosleuth[rl]")
+needs_peft = pytest.mark.skipif(not packaged_weights.is_installed("peft"), reason="needs videosleuth[rl]")
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("expert")
-    collect(Config(folder, questions=4, seed=9))
+    collect(CollectConfig(folder, questions=4, seed=9))
     return folder
 
 
@@ -47,7 +47,7 @@ def config(tiny: Path, out: Path, *data: Path, **other: Any) -> SftConfig:
     return SftConfig(model=str(tiny), out=out, data=list(data), **(settings | other))
 
 
-def by_hand(model: Any, rows: list[Row]) -> torch.Tensor:
+def by_hand(model: Any, rows: list[TrainingConversation]) -> torch.Tensor:
     """The same loss the plain way: every row alone and whole, every logit computed."""
     total = torch.zeros(())
     for row in rows:
@@ -94,7 +94,7 @@ def test_what_a_tool_said_is_not_learned(tiny: Path, run: Path) -> None:
 def test_the_loss_falls(tiny: Path, run: Path, tmp_path: Path) -> None:
     steps = main(config(tiny, tmp_path, run, epochs=20, learning_rate=0.02, rows_a_step=4))
     assert steps[-1].loss < 0.6 * steps[0].loss
-    logged = [Step(**json.loads(line)) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    logged = [SftStep(**json.loads(line)) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert logged == steps
 
 

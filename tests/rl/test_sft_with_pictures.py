@@ -9,19 +9,19 @@ import pytest
 import torch
 from torch.nn import functional
 
-from agent.backends.loading import Loaded, load
+from agent.policies.local.loading import Loaded, load
 from agent.trajectory import Reply, Trajectory, to_json
-from rl.imitated import Row, read_rows
-from rl.picture_loss import PictureLoss, is_of_eyes, loss_of
-from rl.rollout import Rollout
+from rl.data.text_tools import specs_of
+from rl.finetune.rows import TrainingConversation, read_rows
+from rl.finetune.sft_config import SftConfig
+from rl.objective.vision_logprobs import PictureLoss, is_of_eyes, loss_of
+from rl.sampling.sampler import Rollout
 from rl.sft import main
-from rl.sft_config import SftConfig
-from rl.words import specs_of
 from tests.rl.small_training import LOOK, OVER, built, rollouts_of, say, training
 from tests.tiny_models import Family
-from tools import packaged
+from tools import packaged_weights
 
-needs_peft = pytest.mark.skipif(not packaged.is_installed("peft"), reason="needs videosleuth[rl]")
+needs_peft = pytest.mark.skipif(not packaged_weights.is_installed("peft"), reason="needs videosleuth[rl]")
 FAMILIES: tuple[Family, ...] = ("qwen2_5_vl", "qwen3_vl")
 PIXELS = 96 * 54
 SCRIPTS = ((LOOK, say("A")), (LOOK, OVER, say("B")))
@@ -36,7 +36,7 @@ class Played:
     run: Path
     loaded: Loaded
 
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self) -> tuple[TrainingConversation, ...]:
         found = read_rows([self.run], self.loaded.scribe, specs_of(()), 20_000, self.loaded.eyes, PIXELS)
         return found.rows
 
@@ -182,7 +182,7 @@ def loss(played: Played) -> PictureLoss:
     return found
 
 
-def by_hand(loaded: Loaded, played: Played, row: Row) -> tuple[torch.Tensor, torch.Tensor]:
+def by_hand(loaded: Loaded, played: Played, row: TrainingConversation) -> tuple[torch.Tensor, torch.Tensor]:
     """The plain way: the row alone through the whole model; logits and ids of the policy's tokens."""
     inputs = loss(played).batch([row]).inputs
     logits = loaded.model(**inputs).logits[0, :-1]

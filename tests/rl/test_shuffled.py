@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from agent.policy import ScriptedPolicy
+from agent.policies.scripted import ScriptedPolicy
 from agent.trajectory import Answer, Limits, Stop, Trajectory, Turn
 from evals.controls.catalogue import control_named
-from evals.playing import Game
-from evals.run_file import Key
-from rl.data import ComposedQuestions
-from rl.questions import PosedQuestions
+from evals.runner.run_file import Key
+from evals.runner.runner import RunSettings
+from rl.data.curriculum import ComposedQuestions
+from rl.data.questions import PosedQuestions
 
 
 def test_segments_of_a_composed_video_change_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,7 +24,7 @@ def test_segments_of_a_composed_video_change_places(tmp_path: Path, monkeypatch:
         found.append(trajectory)
 
     for control in (None, "shuffled-frames"):
-        game = Game(ScriptedPolicy([Turn("", Answer("A"))]), Limits(), verify=False)
+        game = RunSettings(ScriptedPolicy([Turn("", Answer("A"))]), Limits(), verify=False)
         questions.play([(posed.example.question.id, 0)], replace(game, control=control_named(control)), keep, 1)
     plain, shuffled = found
     assert Stop.CRASHED not in (plain.stop, shuffled.stop)

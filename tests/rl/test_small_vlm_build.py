@@ -7,12 +7,12 @@ import pytest
 import torch
 from PIL import Image
 
-from agent.backends import smollm2
-from agent.backends.card import read_card
-from agent.backends.loading import load
-from agent.messages import Conversation, Message, Picture, Text
+from agent.policies.local import smollm2
+from agent.policies.local.loading import load
+from agent.policies.local.model_files import read_model_files
+from agent.rendering.messages import Conversation, ImageBlock, Message, Text
 from agent.trajectory import Reply
-from rl.picture_loss import is_of_eyes
+from rl.objective.vision_logprobs import is_of_eyes
 from rl.small_vlm.build import Shape, build
 from tests.tiny_llama import tiny_llama
 from tools.observation import FrameRef
@@ -31,7 +31,7 @@ def logits_of(folder: Path) -> torch.Tensor:
     """(tokens, vocabulary) of a text, and of the second row of a batch, which is padded on the left."""
     import transformers
 
-    card = read_card(str(folder))
+    card = read_model_files(str(folder))
     sees = card.image_token_id is not None
     loader: Any = transformers.AutoModelForImageTextToText if sees else transformers.AutoModelForCausalLM
     model = loader.from_pretrained(folder, dtype=torch.float32).eval()
@@ -76,7 +76,10 @@ def test_a_conversation_in_words_has_the_ids_that_smollm2_has(tmp_path: Path) ->
         ),
         (),
     )
-    ours, theirs = read_card(str(folder)).scribe.write(said), read_card(str(smollm2.unpacked())).scribe.write(said)
+    ours, theirs = (
+        read_model_files(str(folder)).scribe.write(said),
+        read_model_files(str(smollm2.unpacked())).scribe.write(said),
+    )
     assert (ours.ids, ours.sampled) == (theirs.ids, theirs.sampled)
 
 
@@ -87,7 +90,7 @@ def test_it_loads_as_a_model_that_sees_and_its_pictures_reach_the_words(llama: P
     assert loaded.context_tokens == 8192
     eyes = [name for name, _ in loaded.model.named_parameters() if is_of_eyes(name)]
     assert eyes
-    said = Conversation((Message("user", (Picture(FrameRef(1.0, 126, 224)), Text("What?"))),), ())
+    said = Conversation((Message("user", (ImageBlock(FrameRef(1.0, 126, 224)), Text("What?"))),), ())
     found = []
     for colour in ("red", "blue"):
         seen = loaded.eyes.look(Image.new("RGB", (224, 126), colour))

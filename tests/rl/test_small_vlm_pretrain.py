@@ -6,19 +6,19 @@ from typing import Any
 import pytest
 import torch
 
-from agent.backends.loading import load
-from rl.picture_loss import is_of_eyes
+from agent.policies.local.loading import load
+from rl.objective.vision_logprobs import is_of_eyes
 from rl.small_vlm.build import Shape, build
 from rl.small_vlm.naming import Named, named, policy_of, scenes_of, shares
-from rl.small_vlm.pretrain import STATE, Lessons, Step, main, train
+from rl.small_vlm.pretrain import STATE, Lessons, PretrainStep, main, train
 from rl.small_vlm.pretrain_config import PretrainConfig
-from rl.small_vlm.scenes import Scene, Told
+from rl.small_vlm.scenes import SceneCaption, ShapeScene
 from tests.tiny_llama import tiny_llama
-from tools import packaged
+from tools import packaged_weights
 from tools.observation import FrameRef
 
 PIXELS = 112 * 63
-needs_peft = pytest.mark.skipif(not packaged.is_installed("peft"), reason="needs videosleuth[rl]")
+needs_peft = pytest.mark.skipif(not packaged_weights.is_installed("peft"), reason="needs videosleuth[rl]")
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_the_loss_falls_further_with_an_adapter_of_the_words(model: Path, tmp_pa
     assert fallen_to(main(config(model, tmp_path, steps=30, text_lora_rank=8))) < 0.75
 
 
-def fallen_to(steps: list[Step]) -> float:
+def fallen_to(steps: list[PretrainStep]) -> float:
     """The last losses as a share of the first."""
     first, last = (sum(step.loss for step in some) for some in (steps[:5], steps[-5:]))
     return last / first
@@ -84,7 +84,7 @@ def test_a_training_that_was_stopped_ends_where_it_would_have(model: Path, tmp_p
 
 def iter_steps(config: PretrainConfig) -> Any:
     """The steps as `main` does them, to be broken off."""
-    from rl.picture_loss import loss_of
+    from rl.objective.vision_logprobs import loss_of
     from rl.small_vlm.pretrain import _prepared
 
     torch.manual_seed(config.seed)
@@ -113,7 +113,7 @@ def test_another_training_does_not_go_on_in_the_same_folder(model: Path, tmp_pat
 
 def test_the_loss_counts_the_line_and_its_end_alone(model: Path, tmp_path: Path) -> None:
     loaded = load(str(model), PIXELS)
-    from rl.picture_loss import loss_of
+    from rl.objective.vision_logprobs import loss_of
 
     loss = loss_of(loaded)
     assert loss is not None
@@ -131,16 +131,16 @@ def test_what_was_trained_is_asked_what_it_sees(model: Path) -> None:
 
 
 def test_names_are_counted_field_by_field() -> None:
-    def one(told: Told, said: str) -> Named:
+    def one(told: SceneCaption, said: str) -> Named:
         kind = "whole" if told.quarter else "crop" if told.tag else "empty"
-        return Named(Scene(kind, b"", FrameRef(0.0, 1, 1), told), said)
+        return Named(ShapeScene(kind, b"", FrameRef(0.0, 1, 1), told), said)
 
-    star, tagged = Told("red", "star", quarter="top left"), Told("blue", "word GARDEN", tag="47")
+    star, tagged = SceneCaption("red", "star", quarter="top left"), SceneCaption("blue", "word GARDEN", tag="47")
     found = [
         one(star, "red star, top left"),
         one(star, "red key, top right"),
         one(tagged, "blue word GARDEN, tag 477"),
-        one(Told(), "nothing"),
-        one(Told(), "red star, top left"),
+        one(SceneCaption(), "nothing"),
+        one(SceneCaption(), "red star, top left"),
     ]
     assert shares(found) == {"colour": (3, 3), "thing": (2, 3), "quarter": (1, 2), "tag": (0, 1), "empty": (1, 2)}

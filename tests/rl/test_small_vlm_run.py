@@ -9,8 +9,8 @@ from agent.trajectory import Trajectory
 from evals.example import Example
 from rl.attacks import look
 from rl.collect import play
-from rl.data import ComposedQuestions
-from rl.expert import Expert, PictureEyes
+from rl.data.curriculum import ComposedQuestions
+from rl.data.expert import PictureEyes, ScriptedExpert
 from rl.small_vlm.looking import counted, has_zoomed, table
 from rl.small_vlm.plan import read_plan
 from rl.small_vlm.run import _Done
@@ -61,7 +61,7 @@ def test_the_expert_plays_the_game_that_models_play_and_zooms_to_read() -> None:
     """It begins with the look that is taken for a model, and its zoom is counted as one."""
     questions = ComposedQuestions(5)
     posed = next(p for n in range(99) if (p := questions.posed(n)).asked.family == "read" and p.asked.answer)
-    played = play(posed, Expert(posed.asked, PictureEyes(posed.episode)), "pictures", opening=True)
+    played = play(posed, ScriptedExpert(posed.asked, PictureEyes(posed.episode)), "pictures", opening=True)
     assert played.steps[0].turn.is_opening
     assert len(played.steps[0].results[0].observation.frames) == 8
     assert has_zoomed(played)

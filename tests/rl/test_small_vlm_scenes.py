@@ -7,12 +7,12 @@ from PIL import Image
 
 from evals.composed.drawn_needles import COLOURS
 from evals.composed.held_out import split_of
-from rl.small_vlm.scenes import Scene, Scenes, Told, read_back
+from rl.small_vlm.scenes import SceneCaption, Scenes, ShapeScene, read_back
 
 PIXELS = 224 * 126
 
 
-def pixels_of(scene: Scene) -> np.ndarray:
+def pixels_of(scene: ShapeScene) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(scene.jpeg)).convert("RGB"))
 
 
@@ -46,7 +46,7 @@ def test_nothing_is_where_nothing_is_told() -> None:
     empty = [scene for number in range(60) if (scene := Scenes()(number)).kind == "empty"]
     assert empty
     for scene in empty:
-        assert scene.told == Told()
+        assert scene.told == SceneCaption()
         assert not any(strong(pixels_of(scene), colour).sum() > 20 for colour in COLOURS)
 
 
@@ -75,6 +75,6 @@ def test_a_line_is_read_back_as_what_was_told() -> None:
         told = Scenes()(number).told
         assert read_back(told.line) == told
     assert {scene.kind for number in range(60) if (scene := Scenes()(number))} == {"whole", "tag", "crop", "empty"}
-    assert read_back("red word GARDEN, tag 25.") == Told("red", "word GARDEN", tag="25")
+    assert read_back("red word GARDEN, tag 25.") == SceneCaption("red", "word GARDEN", tag="25")
     assert read_back("I see nothing at all, really").colour != "red"
-    assert read_back("") == Told()
+    assert read_back("") == SceneCaption()

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from agent.backends.loading import load
+from agent.policies.local.loading import load
 from tests.rl.split_weights import loss_of
 from tests.tiny_models import build
 

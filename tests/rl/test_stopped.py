@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import torch
 
-from rl.alarms import EXIT_ALARM, AlarmError, Alarms, alarm_in, read_alarms
-from rl.log_rows import LOG, read_log
-from rl.preset import load_preset
-from rl.step_log import StepClock, StepLog
+from rl.grpo.config import Training
+from rl.monitor.alarms import EXIT_ALARM, AlarmError, Alarms, alarm_in, read_alarms
+from rl.monitor.log import LOG, read_log
+from rl.monitor.step_log import StepClock, StepLog
+from rl.rewards.preset import load_preset
 from rl.train import entry, main
-from rl.training import Training
 from tests.rl.dictated import DictatedSampler, Script
 from tests.rl.marks import trl_warns
 from tests.rl.small_training import DATA, LOOK, SCRIPTS, built, rollouts_of, say, training
@@ -138,7 +138,7 @@ def test_the_command_ends_with_a_status_of_its_own_and_says_why(
 def test_a_loss_that_is_no_number_stops_a_training_and_no_checkpoint_has_its_weights(
     model: Path, tmp_path: Path
 ) -> None:
-    from rl.trainer import GraphTrainer
+    from rl.grpo.trainer import GraphTrainer
 
     class Broken(GraphTrainer):
         """Its second step divides by nothing."""

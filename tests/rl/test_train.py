@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import torch
 
-from agent.backends.transformers import TransformersPolicy
+from agent.policies.transformers import TransformersPolicy
 from agent.policy import PolicyOptions
-from rl.groups import check_preset
-from rl.preset import load_preset, preset_names
+from rl.grpo.config import Training, read_training
+from rl.rewards.groups import check_preset
+from rl.rewards.preset import load_preset, preset_names
 from rl.train import entry, main
-from rl.training import Training, read_training
 from tests.rl.dictated import DictatedSampler
 from tests.rl.marks import trl_warns
 from tests.rl.small_training import SCRIPTS, built, training

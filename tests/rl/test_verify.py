@@ -5,13 +5,24 @@ from pathlib import Path
 
 import pytest
 
-from agent.answers import LETTERS
+from agent.rendering.answer_parser import LETTERS
 from agent.trajectory import Stop, to_json
-from evals.composed_set import composed
-from evals.run_file import TRAJECTORIES, stored
+from evals.datasets.composed import composed
+from evals.runner.run_file import TRAJECTORIES, stored
 from rl.attacks import look, say
-from rl.preset import load_preset
-from rl.verify import CHOSEN, REJECTED, Pair, Verified, is_consistent, main, pairs_in, pairs_of, verified, write
+from rl.rewards.preset import load_preset
+from rl.verify import (
+    CHOSEN,
+    REJECTED,
+    PreferencePair,
+    Verified,
+    is_consistent,
+    main,
+    pairs_in,
+    pairs_of,
+    verified,
+    write,
+)
 from tests.rl.cases import CHOICE, OPEN, RIGHT, WRONG, broken, run
 
 LONELY = (look(41, 49), say("Paris", (41, 49), thought="I can't tell, it may be any city."))
@@ -53,9 +64,9 @@ def test_an_open_answer_stands_in_its_thought_word_for_word() -> None:
 
 
 def test_the_best_good_run_goes_with_the_worst_bad_one_and_none_twice() -> None:
-    assert pairs_of((WORSE, BAD, GOOD)) == (Pair(GOOD, BAD),)
-    assert pairs_of((WORSE, BAD, AGAINST, GOOD), most=9) == (Pair(GOOD, BAD), Pair(WORSE, AGAINST))
-    assert pairs_of((WORSE, BAD, AGAINST, GOOD), most=1) == (Pair(GOOD, BAD),)
+    assert pairs_of((WORSE, BAD, GOOD)) == (PreferencePair(GOOD, BAD),)
+    assert pairs_of((WORSE, BAD, AGAINST, GOOD), most=9) == (PreferencePair(GOOD, BAD), PreferencePair(WORSE, AGAINST))
+    assert pairs_of((WORSE, BAD, AGAINST, GOOD), most=1) == (PreferencePair(GOOD, BAD),)
 
 
 def test_without_a_contrast_there_is_no_pair() -> None:
@@ -64,7 +75,7 @@ def test_without_a_contrast_there_is_no_pair() -> None:
     assert pairs_of((AGAINST, BAD)) == ()
     close = found(*WRONG, is_right=False, reward=1.35)
     assert pairs_of((GOOD, close)) == ()
-    assert pairs_of((GOOD, close), least_margin=0.01) == (Pair(GOOD, close),)
+    assert pairs_of((GOOD, close), least_margin=0.01) == (PreferencePair(GOOD, close),)
 
 
 def test_runs_are_judged_by_reward_answer_and_thought_and_crashes_by_nothing() -> None:
@@ -79,7 +90,7 @@ def test_a_run_of_another_set_is_not_judged_by_this_one() -> None:
 
 
 def test_what_is_written_is_read_as_runs_in_the_same_order(tmp_path: Path) -> None:
-    write([Pair(GOOD, BAD)], tmp_path)
+    write([PreferencePair(GOOD, BAD)], tmp_path)
     assert stored(tmp_path / CHOSEN) == (GOOD.run,)
     assert stored(tmp_path / REJECTED / TRAJECTORIES) == (BAD.run,)
 

@@ -10,10 +10,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from tools.frame_folder import FrameFolder
-from tools.rgb import over_grey
+from tools.pixels.rgb import over_grey
 from tools.toolbox import open_toolbox
-from tools.video import Video
+from tools.video.frame_folder import FrameFolder
+from tools.video.video import Video
 
 SIZE = (64, 48)
 

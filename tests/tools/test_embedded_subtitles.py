@@ -6,9 +6,9 @@ import pytest
 
 from tests.drawn_clips import draw_clip, page
 from tests.tools.test_video_against_ffmpeg import ffmpeg_command
-from tools.subtitles import embedded_subtitles, subtitle_streams
+from tools.speech.subtitles import embedded_subtitles, subtitle_streams
 from tools.toolbox import open_toolbox
-from tools.video import Video
+from tools.video.video import Video
 
 SRT = "1\n00:00:01,000 --> 00:00:01,500\n<i>Hello</i> &amp; welcome\nall\n\n2\n00:00:02,000 --> 00:00:02,500\nBye\n"
 

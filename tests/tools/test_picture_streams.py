@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from av.stream import Disposition
 
-from agent.cli import main
+from agent.cli.main import main
 from agent.trajectory import load
 from tools.toolbox import open_toolbox
-from tools.video import Video, VideoError
+from tools.video.video import Video, VideoError
 
 RED, GREEN, BLUE = (200, 20, 20), (20, 180, 20), (20, 20, 200)
 Stream = tuple[tuple[int, int, int], tuple[int, int], Disposition]

@@ -8,7 +8,7 @@ from tests.test_layout import ORDER, ROOT
 from tools.plain_data import MAX_DEPTH, loads_json, loads_toml
 
 _READERS = ("json.loads", "json.load", "tomllib.loads", "tomllib.load")
-_OWN_WAYS = ("tools/cache.py", "agent/chat/", "evals/speed.py")
+_OWN_WAYS = ("tools/cache.py", "agent/policies/openai_api/", "evals/perf/speed.py")
 """What reads the cache, a server's reply or its own child process has rules of its own for what is damaged."""
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tools.observation import box_inside
 from tools.sampling import (
     TILES,
-    box_inside,
     crop,
     fit_within,
     pick_apart,

@@ -12,13 +12,13 @@ from tests import clips
 from tests.clip_kinds import CLIPS
 from tests.drawn import COLOURS, SUBTITLES, TEXT, write_drawn
 from tests.drawn_clips import draw_clip, page
-from tools import packaged
+from tools import packaged_weights
 from tools.observation import Observation, ToolError
-from tools.sound import SAMPLE_RATE, audio_blocks
-from tools.speech import ended_at
-from tools.subtitles import SpeechLine, Word
+from tools.speech.audio import SAMPLE_RATE, audio_blocks
+from tools.speech.recognition import ended_at
+from tools.speech.subtitles import SpeechLine, SpokenWord
 from tools.toolbox import TOOL_NAMES, Toolbox, open_toolbox
-from tools.video import Video, VideoError
+from tools.video.video import Video, VideoError
 
 UNTIL = 3.95
 """Red, green and the first line said are before it; the blue picture, its text and the second line are after."""
@@ -35,7 +35,7 @@ CALLS = {
     "list_shots": {},
     "find_changes": {"count": 32},
 }
-needs_ocr = pytest.mark.skipif(not packaged.is_installed("rapidocr"), reason="needs videosleuth[ocr]")
+needs_ocr = pytest.mark.skipif(not packaged_weights.is_installed("rapidocr"), reason="needs videosleuth[ocr]")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def toolbox(folder: Path) -> Iterator[Toolbox]:
     with opened(folder, None) as whole:  # what is kept of the whole video must not be found
         whole.index.wait_tiled()
         for name, arguments in CALLS.items():
-            if name not in ("caption", "read_text", "search_text") or packaged.is_installed("rapidocr"):
+            if name not in ("caption", "read_text", "search_text") or packaged_weights.is_installed("rapidocr"):
                 whole.call(name, arguments)
     with opened(folder, UNTIL) as cut:
         cut.index.wait_tiled()
@@ -197,7 +197,7 @@ def test_sound_ends_where_the_video_was_made_to_end(tmp_path: Path, ending: str)
 
 
 def test_recognised_lines_end_with_their_sound() -> None:
-    words = (Word("one", 1.0, 1.9, 0.9), Word("two", 1.9, 2.3, 0.9), Word("three", 2.2, 2.4, 0.9))
+    words = (SpokenWord("one", 1.0, 1.9, 0.9), SpokenWord("two", 1.9, 2.3, 0.9), SpokenWord("three", 2.2, 2.4, 0.9))
     lines = [SpeechLine(1.0, 2.4, "one two", 0.1, "recognised", words=words)]
     lines.append(SpeechLine(2.1, 2.4, "three", 0.1, "recognised"))
     (line,) = ended_at(lines, 2.0)

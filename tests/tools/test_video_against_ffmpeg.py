@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tests import clips
 from tests.clip_kinds import CLIPS
-from tools.video import Video
+from tools.video.video import Video
 
 LOOK_UPS = 60
 

@@ -12,8 +12,8 @@ import pytest
 
 from tests import clips
 from tests.tools.test_video_against_ffmpeg import decode_all
-from tools.sound import SAMPLE_RATE, audio_blocks
-from tools.video import Video
+from tools.speech.audio import SAMPLE_RATE, audio_blocks
+from tools.video.video import Video
 
 FRAMES, FPS = 30, 10
 """Of each part: three seconds."""

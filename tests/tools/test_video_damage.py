@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests import clips
-from tools.video import Video, VideoError
+from tools.video.video import Video, VideoError
 
 SIZE = (640, 360)  # packets large enough that most flipped bytes fall into pictures, as in real files
 FIXED_SPEED = {"deadline": "realtime", "cpu-used": "-8"}

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tests import clips
 from tests.clip_kinds import CLIPS, UNEVEN
-from tools.video import Video
+from tools.video.video import Video
 
 
 @pytest.fixture(scope="module")

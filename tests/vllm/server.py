@@ -14,7 +14,7 @@ from typing import Self
 
 NAME = "tiny"
 PICTURE_SIZE = {"shortest_edge": 4 * 32 * 32, "longest_edge": 2 * 1280 * 720}
-"""In pixels, as `agent.backends.vision` has it: pictures are only rounded to blocks of 32x32."""
+"""In pixels, as `agent.policies.local.image_processing` has it: pictures are only rounded to blocks of 32x32."""
 _PATIENCE_SECONDS = 1500.0
 """It takes a minute of one core; on a machine with twenty other programs that took more than the seven it had."""
 _ENVIRONMENT = {

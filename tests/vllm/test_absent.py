@@ -2,14 +2,14 @@
 
 import pytest
 
-from agent.backends.vllm_engine import is_installed
-from agent.policy import open_policy
+from agent.policies.registry import open_policy
+from agent.policies.vllm_engine import is_installed
 from tools.observation import MissingPartError
 
 
 @pytest.mark.skipif(is_installed(), reason="vLLM is installed here")
 def test_without_vllm_its_policy_says_what_to_install() -> None:
-    with pytest.raises(MissingPartError, match=r"videosleuth\[vllm\]"):
+    with pytest.raises(MissingPartError, match=r"\[vllm\]"):
         open_policy("vllm:some/model")
 
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from agent.backends.transformers import TransformersPolicy
-from agent.backends.vllm import VllmPolicy
+from agent.policies.transformers import TransformersPolicy
+from agent.policies.vllm import VllmPolicy
 from agent.policy import PolicyOptions
 from tests.vllm.marks import needs_vllm
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from agent.backends.transformers import TransformersPolicy
-from agent.cli import main
-from agent.messages import render
+from agent.cli.main import main
+from agent.policies.transformers import TransformersPolicy
 from agent.policy import PolicyOptions
+from agent.rendering.messages import render
 from agent.trajectory import Step, Stop, Trajectory, load
 from tests.vllm.dictating import Dictation, Exchange
 from tests.vllm.led import FIVE_TURNS

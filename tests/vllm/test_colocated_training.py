@@ -18,7 +18,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def watched(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    from rl.vllm_colocated import ColocatedVllm
+    from rl.sampling.vllm_colocated import ColocatedVllm
 
     folder = tmp_path_factory.mktemp("colocated")
     with pytest.MonkeyPatch.context() as patch:

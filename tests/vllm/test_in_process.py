@@ -12,12 +12,12 @@ from typing import Any, Self
 import pytest
 from PIL.Image import Image
 
-from agent.asking import ask, video_facts
-from agent.backends.transformers import TransformersPolicy
-from agent.backends.vllm import VllmPolicy
-from agent.backends.vllm_engine import Completion
-from agent.messages import render
+from agent.loop.ask import ask, video_facts
+from agent.policies.transformers import TransformersPolicy
+from agent.policies.vllm import VllmPolicy
+from agent.policies.vllm_engine import EngineCompletion
 from agent.policy import PolicyError, PolicyOptions
+from agent.rendering.messages import render
 from agent.trajectory import Limits, Question, Reply, Trajectory
 from tests.vllm.led import FIVE_TURNS, Led
 from tests.vllm.marks import needs_vllm
@@ -55,9 +55,11 @@ class Recording:
         self._policy = policy
         self._engine = policy.engine
         self._sampling = sampling
-        self.completions: list[Completion] = []
+        self.completions: list[EngineCompletion] = []
 
-    def complete(self, prompt_ids: Sequence[int], pictures: Sequence[Image], sampling: Mapping[str, Any]) -> Completion:
+    def complete(
+        self, prompt_ids: Sequence[int], pictures: Sequence[Image], sampling: Mapping[str, Any]
+    ) -> EngineCompletion:
         completion = self._engine.complete(prompt_ids, pictures, {**sampling, **self._sampling})
         self.completions.append(completion)
         return completion
@@ -71,7 +73,7 @@ class Recording:
 
 
 @pytest.fixture(scope="module")
-def played(policy: VllmPolicy, toolbox: Toolbox) -> tuple[Trajectory, tuple[Completion, ...]]:
+def played(policy: VllmPolicy, toolbox: Toolbox) -> tuple[Trajectory, tuple[EngineCompletion, ...]]:
     """Five turns with pictures in each, and what the engine made of them."""
     question = Question("drawn.mp4", "What is at the bottom right?")
     with Recording(policy) as recording:
@@ -88,7 +90,7 @@ def replies(turns: Sequence[Any]) -> list[Reply]:
 
 
 def test_the_engine_sees_the_ids_that_transformers_sees(
-    played: tuple[Trajectory, tuple[Completion, ...]], by_transformers: TransformersPolicy, toolbox: Toolbox
+    played: tuple[Trajectory, tuple[EngineCompletion, ...]], by_transformers: TransformersPolicy, toolbox: Toolbox
 ) -> None:
     trajectory, completions = played
     assert len(completions) == len(FIVE_TURNS) + 1
@@ -99,7 +101,7 @@ def test_the_engine_sees_the_ids_that_transformers_sees(
 
 
 def test_a_turn_starts_with_the_very_ids_of_the_turn_before(
-    played: tuple[Trajectory, tuple[Completion, ...]],
+    played: tuple[Trajectory, tuple[EngineCompletion, ...]],
 ) -> None:
     _, completions = played
     for earlier, later in pairwise(completions):
@@ -108,14 +110,16 @@ def test_a_turn_starts_with_the_very_ids_of_the_turn_before(
 
 
 def test_what_is_sampled_would_not_survive_being_written_out_and_read_again(
-    played: tuple[Trajectory, tuple[Completion, ...]], policy: VllmPolicy
+    played: tuple[Trajectory, tuple[EngineCompletion, ...]], policy: VllmPolicy
 ) -> None:
     _, completions = played
     read_again = [policy.model.scribe.ids(completion.text) for completion in completions]
     assert any(ids != completion.token_ids for ids, completion in zip(read_again, completions, strict=True))
 
 
-def test_only_what_is_new_is_computed(played: tuple[Trajectory, tuple[Completion, ...]], policy: VllmPolicy) -> None:
+def test_only_what_is_new_is_computed(
+    played: tuple[Trajectory, tuple[EngineCompletion, ...]], policy: VllmPolicy
+) -> None:
     _, completions = played
     known = 0
     for number, completion in enumerate(completions, start=1):
@@ -126,7 +130,7 @@ def test_only_what_is_new_is_computed(played: tuple[Trajectory, tuple[Completion
 
 
 def test_greedy_replies_are_those_of_transformers(
-    played: tuple[Trajectory, tuple[Completion, ...]],
+    played: tuple[Trajectory, tuple[EngineCompletion, ...]],
     policy: VllmPolicy,
     tiny_model: Path,
     toolbox: Toolbox,
@@ -173,7 +177,7 @@ def test_eight_questions_at_once_get_what_they_get_alone_and_sooner(
 def test_a_seed_gives_the_same_draw_and_another_seed_another(policy: VllmPolicy) -> None:
     prompt = policy.model.scribe.ids("Frame at 1 s")
 
-    def drawn(seed: int) -> Completion:
+    def drawn(seed: int) -> EngineCompletion:
         return policy.engine.complete(prompt, [], {"temperature": 1.0, "seed": seed, "max_tokens": 20})
 
     assert drawn(1).token_ids == drawn(1).token_ids != drawn(2).token_ids

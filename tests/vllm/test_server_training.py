@@ -35,7 +35,7 @@ def server(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture(scope="module")
 def watched(server: VllmServer, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    from rl import vllm_server
+    from rl.sampling import vllm_server
 
     folder = tmp_path_factory.mktemp("server")
     with pytest.MonkeyPatch.context() as patch:
@@ -57,7 +57,7 @@ def test_after_a_step_the_server_plays_with_what_was_learned(watched: Watched) -
 
 
 def test_an_adapter_that_the_server_does_not_see_is_said(server: VllmServer, tmp_path: Path) -> None:
-    from rl import vllm_server
+    from rl.sampling import vllm_server
 
     engine = vllm_server.VllmServer(server.root, concurrency=1)
     save_file({"q_proj.lora_A.weight": torch.zeros(1, 1)}, tmp_path / "adapter_model.safetensors")

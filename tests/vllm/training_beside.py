@@ -6,12 +6,13 @@ from typing import Any
 
 import torch
 
-from evals.composed_set import composed
-from rl.engines import Engine
-from rl.preset import load_preset
-from rl.rollout import Rollout, Rollouts
-from rl.training import Training
-from rl.vllm_sampler import EngineSampler
+from evals.datasets.composed import composed
+from rl.grpo.config import Training
+from rl.grpo.rollout import RolloutRunner
+from rl.rewards.preset import load_preset
+from rl.sampling.engine import SamplingEngine
+from rl.sampling.sampler import Rollout
+from rl.sampling.vllm_sampler import EngineSampler
 
 RANK = 4
 SETTINGS: dict[str, Any] = {
@@ -48,9 +49,9 @@ def wanted(model: Path, out: Path) -> Training:
     return Training.model_validate({"model": str(model), "out": out, **SETTINGS})
 
 
-def trained(training: Training, engine: Engine) -> Watched:
+def trained(training: Training, engine: SamplingEngine) -> Watched:
     """Trains it, with the tokens of the engine."""
-    from rl.trainer import GraphTrainer
+    from rl.grpo.trainer import GraphTrainer
 
     rows: list[dict[str, Any]] = []
     played: list[list[Rollout]] = []
@@ -69,6 +70,6 @@ def trained(training: Training, engine: Engine) -> Watched:
 
     training.out.mkdir(parents=True)
     sampler = EngineSampler(training.model, training.play.options(training.seed), engine)
-    rollouts = Rollouts(composed(training.data), training.game(sampler), sampler)
+    rollouts = RolloutRunner(composed(training.data), training.game(sampler), sampler)
     Watching(training, rollouts, load_preset(training.preset), lambda _: None).train()
     return Watched(sampler, rows, played)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from evals.composed.drawn_needles import COLOURS, DrawnNeedles
 from evals.composed.families import Composed
-from tools.footage import Footage
+from tools.video.source import VideoSource
 
 Mask = NDArray[np.uint8]
 
@@ -45,7 +45,7 @@ class Sighting:
         return max(names, key=lambda name: _likeness(mask, aspect, name))
 
 
-def sightings(video: Footage) -> list[Sighting]:
+def sightings(video: VideoSource) -> list[Sighting]:
     """What comes up out of the grey, in order: each frame is on screen until the next."""
     frames = list(video.window(0.0, video.info.duration_seconds))
     stops = [*(frame.seconds for frame in frames[1:]), video.info.duration_seconds]

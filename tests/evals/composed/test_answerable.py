@@ -7,15 +7,15 @@ import pytest
 
 from evals.composed.episode import Episode
 from evals.composed.families import Composed
-from evals.composed_set import PaintedSource, composed
 from evals.controls.oracle import crops_shown, frames_shown
-from evals.controls.stills import Stills
-from evals.controls.subject import Subject
+from evals.controls.stills import StillsVideo
+from evals.controls.subject import ControlSubject
+from evals.datasets.composed import PaintedSource, composed
 from tests.evals.composed.observer import answer, sightings
-from tools import packaged
-from tools.footage import Footage
+from tools import packaged_weights
+from tools.video.source import VideoSource
 
-needs_ocr = pytest.mark.skipif(not packaged.is_installed("rapidocr"), reason="needs videosleuth[ocr]")
+needs_ocr = pytest.mark.skipif(not packaged_weights.is_installed("rapidocr"), reason="needs videosleuth[ocr]")
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,11 @@ class Posed:
     """A question of a painted set, as its family and as the controls see it."""
 
     asked: Composed
-    subject: Subject
+    subject: ControlSubject
     episode: Episode
 
     @property
-    def video(self) -> Footage:
+    def video(self) -> VideoSource:
         """The whole of it."""
         return self.episode.painter.video()
 
@@ -51,7 +51,7 @@ def posed_in(family: str, count: int) -> list[Posed]:
 @pytest.mark.parametrize("shown", [frames_shown, crops_shown])
 @pytest.mark.parametrize("family", ["read", "count", "which"])
 def test_all_is_grey_but_the_evidence_of_a_composed_question(
-    shown: Callable[[Subject, Footage], Stills], family: str
+    shown: Callable[[ControlSubject, VideoSource], StillsVideo], family: str
 ) -> None:
     (one,) = posed_in(family, 1)
     seen = [(found.start_seconds, found.stop_seconds) for found in sightings(shown(one.subject, one.video))]
@@ -68,7 +68,7 @@ def test_everything_but_a_tag_is_answered_from_the_crops_by_whoever_knows_shapes
 
 @needs_ocr
 def test_nine_of_ten_tags_are_read_in_their_enlarged_crop() -> None:
-    from tools.screen_text import TextReader
+    from tools.ocr.reader import TextReader
 
     reader = TextReader()
     read = []

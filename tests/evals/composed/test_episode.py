@@ -14,8 +14,8 @@ from evals.composed.episode import Episode, compose
 from evals.composed.held_out import names_of, split_of
 from evals.composed.material import Material
 from evals.composed.planning import FEWEST_NEEDLES, LEVELS
-from evals.composed.recipe import FPS, Recipe, Split
-from evals.scoring import evidence_hit, score_answer
+from evals.composed.recipe import FPS, Split, VideoRecipe
+from evals.scoring.scoring import evidence_hit, score_answer
 from tools.toolbox import toolbox_over
 
 SPLITS: tuple[Split, ...] = ("train", "heldout")
@@ -107,7 +107,7 @@ def test_too_few_names_on_a_side_are_an_error_that_says_so() -> None:
         names_of("heldout", ["star", "umbrella"], FEWEST_NEEDLES, "needles")
 
 
-def check_table(recipe: Recipe) -> None:
+def check_table(recipe: VideoRecipe) -> None:
     edges = [edge for segment in recipe.segments for edge in (segment.start_seconds, segment.stop_seconds)]
     assert edges[0] == 0
     assert edges[-1] == recipe.seconds

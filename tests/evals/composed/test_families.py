@@ -9,7 +9,7 @@ import pytest
 
 from evals.composed.drawn import DRAWN
 from evals.composed.families import FAMILIES, QUESTIONS_A_VIDEO, Composed, questions_of
-from evals.composed.planning import LEVELS, Plan, plan_video
+from evals.composed.planning import LEVELS, PlannedVideo, plan_video
 from evals.composed.recipe import Placement
 from evals.composed.tags import SIGNS
 
@@ -17,25 +17,25 @@ EPISODES = 500
 
 
 @cache
-def asked(level: int) -> tuple[tuple[Plan, Composed], ...]:
+def asked(level: int) -> tuple[tuple[PlannedVideo, Composed], ...]:
     """All questions of many videos; half of them held out."""
     plans = [plan_video(DRAWN, 5, n, level, "train" if n % 2 else "heldout") for n in range(EPISODES)]
     return tuple((plan, one) for n, plan in enumerate(plans) for one in questions_of(plan, 5, n))
 
 
-def shown(plan: Plan, name: str) -> tuple[Placement, ...]:
+def shown(plan: PlannedVideo, name: str) -> tuple[Placement, ...]:
     """By name, without the code under test."""
     return tuple(p for p in plan.recipe.placements if p.needle.name == name)
 
 
-def the_one(plan: Plan, text: str) -> tuple[Placement, ...]:
+def the_one(plan: PlannedVideo, text: str) -> tuple[Placement, ...]:
     """Appearances of the needle that the question names."""
     names = {p.needle.name for p in (*plan.recipe.placements, plan.ghost)}
     named = [name for name in names if f"the {name} " in text or f"the {name}?" in text]
     return shown(plan, max(named, key=len))
 
 
-def looked_up(plan: Plan, one: Composed) -> str | None:
+def looked_up(plan: PlannedVideo, one: Composed) -> str | None:
     """The answer, found in the tables by another way than it was made."""
     if one.family == "which":
         seen = [option for option in one.options if shown(plan, option)]

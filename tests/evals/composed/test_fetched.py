@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from evals.composed.__main__ import Config as Written
+from evals.composed.__main__ import WriteConfig as Written
 from evals.composed.__main__ import main as write
 from evals.composed.episode import compose
-from evals.composed.fetched import Config, main, plain_name
+from evals.composed.fetched import FetchConfig, main, plain_name
 from evals.composed.material_folder import open_material
 from evals.composed.visible import problems
 from tests.drawn import write_drawn
@@ -49,7 +49,7 @@ def sources(tmp_path: Path) -> Path:
 
 def filled(sources: Path) -> tuple[Path, list[str]]:
     said: list[str] = []
-    config = Config(
+    config = FetchConfig(
         sources / "material", sources / "stamps", sources / "emoji", sources / "footage", "CC0, drawn in a test"
     )
     main(config, said.append)
@@ -88,7 +88,7 @@ def test_whose_the_material_is_goes_with_the_videos(sources: Path, tmp_path: Pat
 
 def test_footage_without_a_licence_is_refused(sources: Path) -> None:
     with pytest.raises(ValueError, match="footage needs --licence"):
-        main(Config(sources / "other", clips=sources / "footage"))
+        main(FetchConfig(sources / "other", clips=sources / "footage"))
 
 
 def test_a_folder_without_a_manifest_is_refused(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from evals.composed.__main__ import Config, main
+from evals.composed.__main__ import WriteConfig, main
 from evals.composed.drawn_needles import COLOURS
 from evals.composed.recipe import FPS
 from evals.example import load_examples
@@ -20,7 +20,7 @@ from tools.sampling import crop
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two videos of 30 s."""
     folder = tmp_path_factory.mktemp("composed") / "set"
-    main(Config(folder, count=2, seed=3, questions=2), "python -m evals.composed ...")
+    main(WriteConfig(folder, count=2, seed=3, questions=2), "python -m evals.composed ...")
     return folder
 
 
@@ -82,4 +82,4 @@ def test_the_manifest_says_how_it_was_made_and_with_what(written: Path) -> None:
 
 def test_a_folder_in_use_is_not_written_into(written: Path) -> None:
     with pytest.raises(ValueError, match="is not empty: name a new folder"):
-        main(Config(written, count=1))
+        main(WriteConfig(written, count=1))

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.messages import Conversation, Text, render
-from agent.policy import PolicyOptions, Sight
+from agent.policy import PolicyOptions, ToolAccess
+from agent.rendering.messages import Conversation, Text, render
 from agent.trajectory import Answer, Question, Setup, Trajectory, Turn
-from evals.controls.subject import Shown, Subject
+from evals.controls.subject import ControlSubject, EvidenceSpan
 from tests.drawn import SECONDS, drawn_picture
-from tools.footage import Footage
-from tools.made_video import MadeVideo
 from tools.toolbox import Toolbox, toolbox_over
+from tools.video.generated import GeneratedVideo
+from tools.video.source import VideoSource
 
 FPS = 10
 COUNTED_SECONDS = 24.0
@@ -21,28 +21,32 @@ SQUARE = (520 / 640, 270 / 360, 600 / 640, 330 / 360)
 """Where the white square of the drawn video is, on green, from second 2 to 4."""
 
 
-def counted() -> MadeVideo:
+def counted() -> GeneratedVideo:
     """240 frames of 32x18; frame n is of grey n."""
 
     def picture(seconds: float) -> NDArray[np.uint8]:
         return np.full((18, 32, 3), round(seconds * FPS), np.uint8)
 
-    return MadeVideo(picture, name="counted", content_hash=_hash("counted"), seconds=COUNTED_SECONDS, fps=FPS)
+    return GeneratedVideo(picture, name="counted", content_hash=_hash("counted"), seconds=COUNTED_SECONDS, fps=FPS)
 
 
-def drawn() -> MadeVideo:
+def drawn() -> GeneratedVideo:
     """2 s of red, 2 s of green with a white square, 2 s of blue with words."""
-    return MadeVideo(drawn_picture, name="drawn", content_hash=_hash("drawn"), seconds=SECONDS, fps=FPS)
+    return GeneratedVideo(drawn_picture, name="drawn", content_hash=_hash("drawn"), seconds=SECONDS, fps=FPS)
 
 
-def toolbox_of(footage: Footage, subtitles: Path | None = None) -> Toolbox:
+def toolbox_of(footage: VideoSource, subtitles: Path | None = None) -> Toolbox:
     """The tools over it, with the encoder that needs no weights."""
     return toolbox_over(footage, encoder="hashing", subtitles=subtitles)
 
 
-def subject(*evidence: Shown, question_id: str = "q1", video: str = "drawn", text: str = "What is white?") -> Subject:
+def subject(
+    *evidence: EvidenceSpan, question_id: str = "q1", video: str = "drawn", text: str = "What is white?"
+) -> ControlSubject:
     """A question about the drawn video."""
-    return Subject(Question(video, text, ("a square", "a disc", "a line", "a word"), question_id), "a square", evidence)
+    return ControlSubject(
+        Question(video, text, ("a square", "a disc", "a line", "a word"), question_id), "a square", evidence
+    )
 
 
 class Looker:
@@ -56,7 +60,7 @@ class Looker:
         self.jpegs: list[bytes | None] = []
         self.tools: list[str] = []
 
-    def __call__(self, trajectory: Trajectory, sight: Sight) -> Turn:
+    def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
         """The first option."""
         self.tools = [spec.name for spec in sight.specs]
         self.conversation = render(trajectory, sight.specs, "text", PolicyOptions())

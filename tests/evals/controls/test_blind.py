@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.asking import ask
-from agent.policy import ScriptedPolicy
+from agent.loop.ask import ask
+from agent.policies.scripted import ScriptedPolicy
 from agent.trajectory import Calls, ToolCall, Turn
 from evals.controls.blind import BLIND_SECONDS, no_video
 from evals.controls.catalogue import CONTROLS

@@ -2,19 +2,21 @@
 
 import pytest
 
-from agent.asking import ask
+from agent.loop.ask import ask
 from agent.policy import Policy
 from agent.trajectory import Limits, Stop
 from evals.controls.blind import no_video
 from evals.controls.catalogue import CONTROLS, control_named
 from evals.controls.control import view
-from evals.controls.subject import Shown, Subject
+from evals.controls.subject import ControlSubject, EvidenceSpan
 from tests.evals.controls.doubles import SQUARE, Looker, counted, drawn, subject, toolbox_of
 
 SUBJECTS = (
-    subject(Shown(2.0, 4.0, SQUARE), question_id="q1", video="drawn"),
-    Subject(
-        subject(question_id="q2", video="counted", text="How many?").question, "a word", (Shown(1.0, 2.0, SQUARE),)
+    subject(EvidenceSpan(2.0, 4.0, SQUARE), question_id="q1", video="drawn"),
+    ControlSubject(
+        subject(question_id="q2", video="counted", text="How many?").question,
+        "a word",
+        (EvidenceSpan(1.0, 2.0, SQUARE),),
     ),
 )
 

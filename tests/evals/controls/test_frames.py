@@ -3,12 +3,12 @@
 import pytest
 import simplejpeg
 
-from agent.asking import ask
+from agent.loop.ask import ask
 from agent.trajectory import Question
 from evals.controls.catalogue import CONTROLS
 from evals.controls.control import view
 from evals.controls.frames import best_seconds
-from evals.controls.subject import Subject
+from evals.controls.subject import ControlSubject
 from tests.evals.controls.doubles import Looker, counted, drawn, subject, toolbox_of
 from tools.toolbox import Toolbox
 
@@ -19,7 +19,7 @@ def grey(jpeg: bytes | None) -> float:
     return float(simplejpeg.decode_jpeg(jpeg, "RGB").mean())
 
 
-def played(name: str, toolbox: Toolbox, asked: Subject) -> Looker:
+def played(name: str, toolbox: Toolbox, asked: ControlSubject) -> Looker:
     """A model that was asked under a control."""
     model = Looker()
     with view(CONTROLS[name], asked, toolbox, toolbox_of, is_model=True) as given:
@@ -70,7 +70,7 @@ def test_the_random_frame_of_rules_is_that_of_models() -> None:
 
 
 def test_the_top_frame_is_the_one_that_the_index_finds() -> None:
-    asked = Subject(Question("drawn", "Is it a plain red picture?", (), "q1"), None)
+    asked = ControlSubject(Question("drawn", "Is it a plain red picture?", (), "q1"), None)
     with toolbox_of(drawn()) as toolbox:
         found = toolbox.call("search_frames", {"query": asked.question.text, "count": 1}).findings[0]
         assert best_seconds(asked, toolbox) == found.start_seconds

@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from agent.asking import ask
+from agent.loop.ask import ask
 from evals.controls.catalogue import CONTROLS
-from evals.controls.control import View, view
-from evals.controls.subject import Shown, Subject
+from evals.controls.control import PolicyInputs, view
+from evals.controls.subject import ControlSubject, EvidenceSpan
 from tests.evals.controls.doubles import SQUARE, Looker, counted, drawn, subject, toolbox_of
 
-WHITE = Shown(2.0, 4.0, SQUARE)
-RED = Shown(0.5, 1.5)
+WHITE = EvidenceSpan(2.0, 4.0, SQUARE)
+RED = EvidenceSpan(0.5, 1.5)
 
 
-def greys(asked: Subject, name: str = "oracle-frame") -> list[tuple[float, int]]:
+def greys(asked: ControlSubject, name: str = "oracle-frame") -> list[tuple[float, int]]:
     """When which grey comes on screen, for rules."""
     with (
         toolbox_of(counted()) as toolbox,
@@ -24,7 +24,7 @@ def greys(asked: Subject, name: str = "oracle-frame") -> list[tuple[float, int]]
 
 
 def test_rules_find_the_middle_of_each_span_at_its_time_and_grey_elsewhere() -> None:
-    assert greys(subject(Shown(3.0, 5.0), Shown(9.0, 9.4))) == [
+    assert greys(subject(EvidenceSpan(3.0, 5.0), EvidenceSpan(9.0, 9.4))) == [
         *((0.0, 128), (3.0, 40), (5.0, 128)),
         *((9.0, 92), (9.4, 128)),
     ]
@@ -33,14 +33,22 @@ def test_rules_find_the_middle_of_each_span_at_its_time_and_grey_elsewhere() -> 
 @pytest.mark.parametrize(
     ("spans", "expected"),
     [
-        ([Shown(0.0, 2.0), Shown(2.0, 24.0)], [(0.0, 10), (2.0, 130)]),  # no grey before, between or after
-        ([Shown(1.0, 9.0), Shown(3.0, 5.0)], [(0.0, 128), (1.0, 50), (3.0, 40), (5.0, 128)]),  # one within another
-        ([Shown(7.0, 7.0)], [(0.0, 128), (7.0, 70), (8.0, 128)]),  # a moment
-        ([Shown(23.0, 99.0), Shown(50.0, 60.0)], [(0.0, 128), (23.0, 239)]),  # beyond the end
+        (
+            [EvidenceSpan(0.0, 2.0), EvidenceSpan(2.0, 24.0)],
+            [(0.0, 10), (2.0, 130)],
+        ),  # no grey before, between or after
+        (
+            [EvidenceSpan(1.0, 9.0), EvidenceSpan(3.0, 5.0)],
+            [(0.0, 128), (1.0, 50), (3.0, 40), (5.0, 128)],
+        ),  # one within another
+        ([EvidenceSpan(7.0, 7.0)], [(0.0, 128), (7.0, 70), (8.0, 128)]),  # a moment
+        ([EvidenceSpan(23.0, 99.0), EvidenceSpan(50.0, 60.0)], [(0.0, 128), (23.0, 239)]),  # beyond the end
         ([], [(0.0, 128)]),  # nothing shows it
     ],
 )
-def test_spans_that_touch_overlap_or_end_with_the_video(spans: list[Shown], expected: list[tuple[float, int]]) -> None:
+def test_spans_that_touch_overlap_or_end_with_the_video(
+    spans: list[EvidenceSpan], expected: list[tuple[float, int]]
+) -> None:
     assert greys(subject(*spans)) == expected
 
 
@@ -61,7 +69,7 @@ def test_the_crop_is_the_known_box_and_a_little_around_it() -> None:
 
 
 def test_the_crop_stays_in_its_place_where_the_place_is_asked() -> None:
-    asked = Subject(subject().question, "bottom right", (WHITE,), asks_place=True)
+    asked = ControlSubject(subject().question, "bottom right", (WHITE,), asks_place=True)
     with (
         toolbox_of(drawn()) as toolbox,
         view(CONTROLS["oracle-crop"], asked, toolbox, toolbox_of, is_model=False) as given,
@@ -72,7 +80,7 @@ def test_the_crop_stays_in_its_place_where_the_place_is_asked() -> None:
     assert (during.pixels[:180] == 128).all()
 
 
-def shown_to_a_model(name: str, asked: Subject) -> tuple[Looker, View]:
+def shown_to_a_model(name: str, asked: ControlSubject) -> tuple[Looker, PolicyInputs]:
     model = Looker()
     with (
         toolbox_of(drawn()) as toolbox,
@@ -103,7 +111,7 @@ def test_a_model_is_shown_the_crop_as_large_as_the_source_has_it() -> None:
 
 
 def test_questions_without_known_times_or_boxes_are_left_out_and_said() -> None:
-    unknown = Subject(subject(question_id="q2").question, "a square")
+    unknown = ControlSubject(subject(question_id="q2").question, "a square")
     timed, boxed = subject(RED, question_id="q3"), subject(WHITE, question_id="q4")
     subjects = [unknown, timed, boxed]
     frames, crops = (CONTROLS[name].plan(subjects) for name in ("oracle-frame", "oracle-crop"))

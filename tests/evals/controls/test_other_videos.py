@@ -7,16 +7,18 @@ from hypothesis import strategies as st
 
 from agent.trajectory import Answer, Question
 from evals.controls.catalogue import CONTROLS
-from evals.controls.subject import Subject
+from evals.controls.subject import ControlSubject
 from evals.example import Example
-from evals.scoring import score_answer
+from evals.scoring.scoring import score_answer
 
 WRONG, OPEN = CONTROLS["wrong-video"], CONTROLS["unanswerable"]
 
 
-def about(video: str, number: int, text: str = "", answer: str | None = "x", things: tuple[str, ...] = ()) -> Subject:
+def about(
+    video: str, number: int, text: str = "", answer: str | None = "x", things: tuple[str, ...] = ()
+) -> ControlSubject:
     question = Question(video, text or f"What about {video} {number}?", (), f"{video}#{number}")
-    return Subject(question, answer, things=frozenset(things))
+    return ControlSubject(question, answer, things=frozenset(things))
 
 
 @given(st.lists(st.integers(0, 9), min_size=2).filter(lambda videos: len(set(videos)) > 1))

@@ -14,11 +14,11 @@ from evals.controls.shuffled_frames import ShuffledFrames, order_of_segments
 from evals.controls.stills import held
 from tests.drawn import SUBTITLES, write_drawn
 from tests.evals.controls.doubles import counted, drawn, subject, toolbox_of
-from tools.footage import Footage
-from tools.video import Video
+from tools.video.source import VideoSource
+from tools.video.video import Video
 
 
-def greys(video: Footage, times: list[float]) -> list[int]:
+def greys(video: VideoSource, times: list[float]) -> list[int]:
     """The greys of the frames on screen at `times`."""
     return [int(frame.pixels[0, 0, 0]) for frame in video.read(times)]
 

@@ -5,18 +5,18 @@ from hypothesis import strategies as st
 
 from agent.trajectory import Answer, Question
 from evals.controls.catalogue import CONTROLS
-from evals.controls.control import Asked
+from evals.controls.control import ControlledQuestion
 from evals.controls.shuffled_options import Flips, flips
-from evals.controls.subject import Subject
+from evals.controls.subject import ControlSubject
 from evals.example import Example
-from evals.scoring import score_answer
+from evals.scoring.scoring import score_answer
 
 SHUFFLED = CONTROLS["shuffled-options"]
 
 
-def asked_of(count: int, question_id: str = "q") -> tuple[Asked, ...]:
+def asked_of(count: int, question_id: str = "q") -> tuple[ControlledQuestion, ...]:
     options = tuple(f"option {number}" for number in range(count))
-    return SHUFFLED.plan([Subject(Question("v", "which?", options, question_id), options[0])]).asked
+    return SHUFFLED.plan([ControlSubject(Question("v", "which?", options, question_id), options[0])]).asked
 
 
 def test_four_options_come_in_three_orders_and_each_stands_in_every_place_but_its_own() -> None:
@@ -29,7 +29,7 @@ def test_four_options_come_in_three_orders_and_each_stands_in_every_place_but_it
 
 def test_two_options_have_one_other_order_and_none_has_none() -> None:
     assert [one.question.options for one in asked_of(2)] == [("option 1", "option 0")]
-    plan = SHUFFLED.plan([Subject(Question("v", "what?", (), "q"), "x")])
+    plan = SHUFFLED.plan([ControlSubject(Question("v", "what?", (), "q"), "x")])
     assert (plan.asked, plan.left_out) == ((), {"q": "it has no options"})
 
 

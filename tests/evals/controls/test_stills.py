@@ -5,18 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from evals.controls.stills import Still, Stills, held
+from evals.controls.stills import Still, StillsVideo, held
 from tests.evals.controls.doubles import SQUARE, counted, drawn, toolbox_of
-from tools.footage import Footage
+from tools.video.source import VideoSource
 
 
-def greys(video: Footage, times: list[float]) -> list[tuple[float, int]]:
+def greys(video: VideoSource, times: list[float]) -> list[tuple[float, int]]:
     """Time and grey of the frames on screen at `times`."""
     return [(frame.seconds, int(frame.pixels[0, 0, 0])) for frame in video.read(times)]
 
 
 def test_each_still_is_on_screen_until_the_next() -> None:
-    stills = Stills(counted(), [Still(0.0), Still(2.0, 7.3), Still(5.0)])
+    stills = StillsVideo(counted(), [Still(0.0), Still(2.0, 7.3), Still(5.0)])
     assert greys(stills, [0.0, 1.999, 2.0, 4.9, 23.9]) == [(0.0, 128), (2.0, 73), (5.0, 128)]
 
 
@@ -27,7 +27,7 @@ def test_held_frames_are_shown_for_as_long_as_no_other_is_nearer() -> None:
 
 
 def test_a_part_fills_the_picture_or_stays_in_its_place() -> None:
-    enlarged, staying = (Stills(drawn(), [Still(0.0, 3.0, SQUARE, stays)]) for stays in (False, True))
+    enlarged, staying = (StillsVideo(drawn(), [Still(0.0, 3.0, SQUARE, stays)]) for stays in (False, True))
     (large,), (small,) = enlarged.read([0.0]), staying.read([0.0])
     # 80x60 in 640x360: 480x360 in the middle, white; grey at the sides
     assert (large.pixels[:, 85:555] > 250).all()
@@ -53,7 +53,7 @@ def test_other_stills_are_another_content() -> None:
 @pytest.mark.parametrize("starts", [[], [1.0], [0.0, 3.0, 3.0], [0.0, 24.0]])
 def test_stills_that_leave_a_gap_or_never_show_are_refused(starts: list[float]) -> None:
     with pytest.raises(ValueError, match="need stills from 0 on, ascending and below 24 s"):
-        Stills(counted(), [Still(start) for start in starts])
+        StillsVideo(counted(), [Still(start) for start in starts])
 
 
 def test_the_tools_see_the_stills_and_nothing_else() -> None:

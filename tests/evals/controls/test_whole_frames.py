@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from evals.controls.catalogue import CONTROLS
-from evals.controls.control import View, view
+from evals.controls.control import PolicyInputs, view
 from tests.evals.controls.doubles import drawn, subject, toolbox_of
 from tools.observation import FULL_FRAME, ToolError
 from tools.schema import validate
@@ -19,17 +19,17 @@ def toolbox() -> Iterator[Toolbox]:
 
 
 @pytest.fixture
-def given(toolbox: Toolbox) -> Iterator[View]:
+def given(toolbox: Toolbox) -> Iterator[PolicyInputs]:
     with view(CONTROLS["no-zoom"], subject(), toolbox, toolbox_of, is_model=True) as opened:
         yield opened
 
 
-def test_no_tool_takes_a_box(given: View, toolbox: Toolbox) -> None:
+def test_no_tool_takes_a_box(given: PolicyInputs, toolbox: Toolbox) -> None:
     assert [spec.name for spec in given.tools.specs] == [s.name for s in toolbox.specs if s.name != "zoom"]
     assert all("box" not in spec.parameters["properties"] for spec in given.tools.specs)
 
 
-def test_the_other_arguments_are_described_and_checked_as_before(given: View, toolbox: Toolbox) -> None:
+def test_the_other_arguments_are_described_and_checked_as_before(given: PolicyInputs, toolbox: Toolbox) -> None:
     ours, theirs = ({s.name: s for s in tools.specs} for tools in (given.tools, toolbox))
     assert ours["overview"].parameters == theirs["overview"].parameters
     expected = {name: of for name, of in theirs["read_text"].parameters["properties"].items() if name != "box"}
@@ -48,12 +48,12 @@ def test_the_other_arguments_are_described_and_checked_as_before(given: View, to
         ("caption", {"box": [0.5, 0.5, 1.0, 1.0]}),
     ],
 )
-def test_a_crop_is_refused(given: View, name: str, arguments: dict[str, object]) -> None:
+def test_a_crop_is_refused(given: PolicyInputs, name: str, arguments: dict[str, object]) -> None:
     with pytest.raises(ToolError, match="look at whole frames"):
         given.tools.call(name, arguments)
 
 
-def test_whole_frames_are_seen_as_ever(given: View, toolbox: Toolbox) -> None:
+def test_whole_frames_are_seen_as_ever(given: PolicyInputs, toolbox: Toolbox) -> None:
     arguments = {"start": 0.0, "stop": 6.0, "size": "large"}
     shown = given.tools.call("select_frames", arguments)
     assert shown == toolbox.call("select_frames", arguments)

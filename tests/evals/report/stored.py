@@ -21,10 +21,10 @@ from agent.trajectory import (
     VideoFacts,
     to_json,
 )
-from evals.manifest import Manifest, terms, write_manifest
-from evals.question_set import QuestionSet
-from evals.run_file import TRAJECTORIES
-from evals.run_folder import plan_of
+from evals.datasets.dataset import QuestionSet
+from evals.runner.manifest import RunManifest, terms, write_manifest
+from evals.runner.run_file import TRAJECTORIES
+from evals.runner.run_folder import plan_of
 from tools.observation import FrameRef, Observation
 
 FRAME = FrameRef(2.5, 90, 160)
@@ -66,6 +66,6 @@ def write_run(
     lines = "".join(to_json(row) + "\n" for row in rows)
     (folder / TRAJECTORIES).write_text(lines, encoding="utf-8")
     under = terms(questions.name, questions.asking.entries, policy, PolicyOptions(), Limits())
-    manifest = Manifest(replace(under, control=control), str(data), None, {}, len(questions.asking.entries), 1, None)
+    manifest = RunManifest(replace(under, control=control), str(data), None, {}, len(questions.asking.entries), 1, None)
     write_manifest(folder, manifest)
     return folder

@@ -7,10 +7,10 @@ import pytest
 from agent.trajectory import Answer, Evidence, Usage
 from evals.benchmarks.catalogue import BENCHMARKS
 from evals.benchmarks.item import gold_reply
-from evals.question_set import QuestionSet
+from evals.datasets.dataset import QuestionSet
+from evals.datasets.registry import open_set
 from evals.report.__main__ import load_runs, main
-from evals.run_file import TRAJECTORIES
-from evals.sets import open_set
+from evals.runner.run_file import TRAJECTORIES
 from tests.evals.report.stored import PASSED, RIGHT, WRONG, asked_by, played, write_run
 from tests.evals.sets_drawn import row, write_set
 from tests.evals.test_benchmarks import folder_of
@@ -210,7 +210,7 @@ def test_how_much_of_the_video_was_seen_is_told_apart_from_what_was_searched(
 ) -> None:
     page = main([write_run(tmp_path / "a", questions, data, [played(q, RIGHT) for q in asked_by(questions)])])
     # a frame outside a sweep stands for one of the ten seconds
-    assert "| 1 a | 10 % | 0 % | 0 % | 0 % |" in page
+    assert "| 1 a | 10 % | 0 % | 0 % | 0 % |" in " ".join(page.split())
 
 
 def test_evidence_is_held_against_the_reference_but_not_where_another_video_was_shown(

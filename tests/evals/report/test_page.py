@@ -8,9 +8,9 @@ from urllib.parse import unquote
 import pytest
 
 from agent.trajectory import Answer
+from evals.datasets.registry import open_set
 from evals.report.__main__ import load_runs, main
 from evals.report.gallery import drawn, kind_of
-from evals.sets import open_set
 from tests.evals.report.stored import RIGHT, WRONG, asked_by, played, write_run
 from tests.evals.sets_drawn import row, write_set
 

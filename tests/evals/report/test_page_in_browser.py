@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from agent.trajectory import Answer, Usage
+from evals.datasets.registry import open_set
 from evals.report.__main__ import main
-from evals.sets import open_set
 from tests.browser import look, needs_browser
 from tests.evals.report.stored import RIGHT, WRONG, asked_by, played, write_run
 from tests.evals.sets_drawn import row, write_set

@@ -1,0 +1,28 @@
+"""`agent ask`: a question, and its answer with evidence."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from agent.cli.exit_status import summary_json
+from agent.cli.run_options import VIDEO, add_playing_options, check_order, play
+from agent.paths import readable
+from agent.trajectory import Question
+
+if TYPE_CHECKING:
+    from agent.cli import Commands
+
+
+def add(commands: "Commands") -> None:
+    """Declares the command."""
+    ask = commands.add_parser("ask", help="ask a question of a video")
+    ask.add_argument("video", metavar="VIDEO", help=VIDEO)
+    ask.add_argument("question", metavar="QUESTION", help="in quotes")
+    ask.add_argument("--option", action="append", default=[], metavar="TEXT", help="one choice; give it twice or more")
+    add_playing_options(ask)
+    ask.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    check_order(options.video, options.question)
+    question = Question(readable(options.video), options.question, tuple(options.option))
+    return play(options, question, summary_json)

@@ -1,0 +1,136 @@
+"""`agent index`: builds the caches ahead of questions, and keeps them within their size."""
+
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from agent.report.console import index_progress
+from tools.cache import DEFAULT_LIMIT_BYTES, prune
+from tools.demux.file_kind import VIDEO_SUFFIXES
+from tools.encoders.registry import open_encoder
+from tools.index.video_index import IndexProgress
+from tools.observation import MissingPartError
+from tools.toolbox import Toolbox, open_toolbox
+from tools.video.video import VideoError
+
+
+@dataclass(frozen=True)
+class NotIndexed:
+    """A file that could not be indexed."""
+
+    video: Path
+    is_bug: bool
+    """True where neither the file nor the machine is to blame, but this program."""
+
+
+def index_all(
+    paths: Iterable[Path],
+    encoder: str | None,
+    console: Console,
+    picture_stream: int | None = None,
+    audio: int | None = None,
+    speech: bool = False,
+    text: bool = False,
+) -> list[NotIndexed]:
+    """Indexes every video named or found in the folders named; gives those that could not be indexed.
+
+    Whatever happens with one file, the others are indexed.
+
+    Args:
+        paths: videos, and folders of them.
+        encoder: spec of the encoder; the usual one if None.
+        console: where it says what it does.
+        picture_stream: which stream of pictures, from 1.
+        audio: number of the sound track whose speech is recognised; with it speech is, whatever `speech` says.
+        speech: recognise what is said, too.
+        text: read the text on screen, too.
+
+    Raises:
+        ValueError: a path does not exist, a folder holds no video, or there is no such encoder.
+        MissingPartError: the encoder is not installed.
+    """
+    videos = videos_in(paths)
+    open_encoder(encoder or "auto")  # what is wrong with it is said once, and is no fault of the files
+
+    def open_one(video: Path, on_progress: Callable[[IndexProgress], None]) -> Toolbox:
+        return open_toolbox(video, encoder=encoder, picture_stream=picture_stream, audio=audio, on_progress=on_progress)
+
+    failed = [
+        failure
+        for video in videos
+        if (failure := _index(video, open_one, console, speech=speech or audio is not None, text=text)) is not None
+    ]
+    if failed:
+        names = ", ".join(str(failure.video) for failure in failed)
+        _say(console, f"not indexed: {len(failed)} of {len(videos)} videos: {names}", "red")
+    return failed
+
+
+def _index(
+    video: Path,
+    open_one: Callable[[Path, Callable[[IndexProgress], None]], Toolbox],
+    console: Console,
+    *,
+    speech: bool,
+    text: bool,
+) -> NotIndexed | None:
+    try:
+        with (
+            index_progress(console) as on_progress,
+            open_one(video, on_progress) as toolbox,
+        ):
+            toolbox.prepare(speech=speech, text=text)
+            _say(console, f"{video}: {len(toolbox.index.store.seconds)} frames indexed{_what_is_left(toolbox, speech)}")
+            return None
+    except (VideoError, OSError) as error:
+        _say(console, str(error) if str(video) in str(error) else f"{video}: {error}", "red")
+        return NotIndexed(video, is_bug=False)
+    except MissingPartError:  # it would be missing for every other file
+        raise
+    except MemoryError:
+        _say(console, f"{video}: it needs more memory than there is", "red")
+        return NotIndexed(video, is_bug=False)
+    except Exception:  # one file must not keep the others from being indexed, whatever is wrong with it or with us
+        _say(console, f"{video}: this is a bug of ours:\n{traceback.format_exc()}", "red")
+        return NotIndexed(video, is_bug=True)
+
+
+def _what_is_left(toolbox: Toolbox, speech: bool) -> str:
+    """What a later question still has to do, if it asks for it."""
+    left = ["recognise speech (--speech does it now)"] if toolbox.needs_recognition and not speech else []
+    left += [] if toolbox.is_text_prepared else ["read text on screen (--text does it now)"]
+    return f"; a question may still have to {' and to '.join(left)}" if left else ""
+
+
+def _say(console: Console, text: str, style: str | None = None) -> None:
+    console.print(text, highlight=False, markup=False, style=style, soft_wrap=True)
+
+
+def videos_in(paths: Iterable[Path]) -> list[Path]:
+    """The files named, and the videos anywhere in the folders named, in order."""
+    found: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        inside = sorted(p for p in path.rglob("*") if p.suffix.casefold() in VIDEO_SUFFIXES and p.is_file())
+        if not inside:
+            raise ValueError(f"{path} holds no video file ({', '.join(sorted(VIDEO_SUFFIXES))})")
+        found += inside
+    return found
+
+
+def prune_cache(max_gigabytes: float | None, console: Console) -> None:
+    """Removes the least recently used videos until the cache fits, and says what it did."""
+    if max_gigabytes is not None and not 0 <= max_gigabytes < 1e9:
+        raise ValueError(f"need 0 <= --max-gigabytes < 1e9, got {max_gigabytes:g}")
+    limit = DEFAULT_LIMIT_BYTES if max_gigabytes is None else int(max_gigabytes * 1e9)
+    pruned = prune(limit)
+    console.print(
+        f"removed the caches of {pruned.removed} videos ({pruned.freed_bytes / 1e6:.1f} MB); "
+        f"{pruned.kept_bytes / 1e6:.1f} MB are kept (limit {limit / 1e9:g} GB)",
+        highlight=False,
+    )

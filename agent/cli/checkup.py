@@ -1,0 +1,211 @@
+"""`agent doctor`: what is installed and works, what `auto` picks, and how to get what is missing."""
+
+import os
+import platform
+import socket
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import as_file, files
+from importlib.util import find_spec
+from urllib.parse import urlsplit
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from agent.policies.default import VARIABLE, default_policy
+from agent.policies.openai_api.endpoint import SERVERS
+from agent.policies.registry import POLICIES
+from agent.terminal import json_text, visible_line
+from tools.cache import cache_root, cached_videos
+from tools.encoders.registry import EncoderState, describe_encoders
+from tools.observation import MissingPartError
+from tools.packaged_weights import install_command
+from tools.speech.audio import SAMPLE_RATE
+
+_CONNECT_SECONDS = 0.3
+"""A server on this machine takes a connection within a millisecond or so."""
+_ABOUT = {
+    "http": "http:MODEL@URL, any OpenAI-compatible server; agent doctor --policy asks it what it sees",
+    "lite": "needs no model and understands no pictures",
+    "scripted": "scripted:TRAJECTORY.json plays a saved run",
+    "transformers": "transformers:PATH_OR_ID, a vision-language model in process",
+    "vllm": "vllm:PATH_OR_ID, many questions at once",
+}
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One line of the checkup."""
+
+    part: str
+    state: str
+    is_fine: bool
+    advice: str = ""
+
+
+def print_checkup(console: Console, *, as_json: bool = False) -> int:
+    """Prints the checkup; 0 if a question can be asked now, 1 if something needed is missing."""
+    found = list(checkup())
+    needed = ("encoder", "video")
+    can_ask = all(any(item.is_fine and item.part.startswith(part) for item in found) for part in needed)
+    if as_json:
+        print(json_text({"can_ask": can_ask, "parts": [asdict(item) for item in found]}))
+    else:
+        _print_table(found, console)
+        console.print(
+            "Questions can be asked." if can_ask else "Video or encoder does not work: questions can't be asked yet."
+        )
+    return 0 if can_ask else 1
+
+
+def _print_table(found: Sequence[CheckResult], console: Console) -> None:
+    table = Table(show_header=True, header_style="bold", box=None, pad_edge=False)
+    for column in ("", "part", "state", "advice"):
+        table.add_column(column, overflow="fold")
+    for item in found:
+        # `pip install 'videosleuth[lite]'` is no markup
+        sign = "[green]ok[/]" if item.is_fine else "[yellow]--[/]"
+        table.add_row(sign, escape(item.part), escape(item.state), escape(item.advice))
+    console.print(table)
+
+
+def checkup() -> Iterator[CheckResult]:
+    """Every part, one after the other."""
+    running = f"{platform.python_version()} on {platform.system()} {platform.machine()}, {sys.executable}"
+    yield CheckResult("python", running, True)
+    yield from (_package(name) for name in ("av", "torch", "langgraph", "faiss-cpu"))
+    yield _working("video", _video)
+    yield _working("gpu", _device)
+    yield from (_encoder(state) for state in describe_encoders())
+    yield _working("screen text", _screen_text)
+    yield _working("speech recognition", _speech)
+    yield _working("policy used by default", _default)
+    yield from (_policy(name) for name in sorted(POLICIES))
+    yield _working("servers on this machine", _servers)
+    yield _keys()
+    yield _working("cache", _cache)
+
+
+def _working(part: str, look: Callable[[], CheckResult]) -> CheckResult:
+    """What is found of a part; that it is broken, where it fails in whatever way: finding that out is what we are for.
+
+    Packages that are broken fail with anything when they are imported or first used.
+    """
+    try:
+        return look()
+    except Exception as error:
+        what = visible_line(f"{type(error).__name__}: {error}")
+        return CheckResult(part, f"does not work: {what:.300}", False, "install it again in a new environment")
+
+
+def _video() -> CheckResult:
+    """Opens, decodes and hears a short clip that comes with the package: an import alone says little."""
+    from tools.speech.audio import audio_blocks
+    from tools.video.video import Video
+
+    with as_file(files("agent").joinpath("demo", "clip.mp4")) as path, Video(path) as video:
+        duration = video.info.duration_seconds
+        frames = list(video.read([0.0, duration / 2]))
+        seconds = sum(len(block) for _, block in audio_blocks(video)) / SAMPLE_RATE
+    if len(frames) != 2 or min(frame.pixels.std() for frame in frames) < 1 or abs(seconds - duration) > 1:
+        found = f"{len(frames)} of 2 pictures and {seconds:.1f} of {duration:.1f} s of sound come out of a test clip"
+        return CheckResult("video", f"does not work: {found}", False, "pip install --force-reinstall av")
+    return CheckResult("video", "pictures and sound of a test clip are read", True)
+
+
+def _cache() -> CheckResult:
+    size = sum(video.size_bytes for video in cached_videos())
+    return CheckResult("cache", f"{cache_root()} ({size / 1e6:.0f} MB)", True, "agent index --prune")
+
+
+def _package(name: str) -> CheckResult:
+    try:
+        return CheckResult(name, version(name), True)
+    except PackageNotFoundError:
+        return CheckResult(name, "not installed", False, install_command("lite"))
+
+
+def _device() -> CheckResult:
+    import torch
+
+    if torch.cuda.is_available():
+        free, total = torch.cuda.mem_get_info()
+        return CheckResult(
+            "gpu", f"{torch.cuda.get_device_name()}, {free / 1e9:.0f} of {total / 1e9:.0f} GB free", True
+        )
+    bf16 = torch.cpu.get_capabilities().get("amx_bf16", False)
+    return CheckResult("gpu", "none; encoders run on the CPU" + (", in bf16 where it is faster" if bf16 else ""), True)
+
+
+def _encoder(state: EncoderState) -> CheckResult:
+    chosen = "ready" + (", used by auto" if state.is_auto else "")
+    return CheckResult(f"encoder {state.spec}", chosen if state.is_ready else "not here", state.is_ready, state.note)
+
+
+def _default() -> CheckResult:
+    choice = default_policy()
+    advice = choice.advice or f"another one: --policy SPEC, or {VARIABLE}=SPEC for all questions"
+    return CheckResult("policy used by default", f"{choice.spec}: {choice.why}", True, advice)
+
+
+def _policy(name: str) -> CheckResult:
+    part, about = f"policy {name}", _ABOUT.get(name, "")
+    if name == "vllm" and find_spec("vllm") is None:
+        return CheckResult(part, "not installed", False, f"{about}: {install_command('vllm')}, on Linux")
+    if name == "transformers" and find_spec("peft") is None:
+        return CheckResult(part, "ready, without adapters", True, f"{about}; LoRA: {install_command('rl')}")
+    return CheckResult(part, "ready", True, about)
+
+
+def _servers() -> CheckResult:
+    """Which of the servers that can be named shortly listen here; nothing is sent to them."""
+    local = {name: urlsplit(server.base_url) for name, server in SERVERS.items() if server.start}
+    found = [name for name, url in local.items() if _listens(url.hostname, url.port)]
+    if found:
+        told = ", ".join(f"something listens at {local[name].netloc}, the port of {name}" for name in found)
+        return CheckResult("servers on this machine", told, True, f"--policy http:MODEL@{found[0]}")
+    ports = ", ".join(str(url.port) for url in local.values())
+    return CheckResult("servers on this machine", f"none listens at the ports {ports}", True)
+
+
+def _listens(host: str | None, port: int | None) -> bool:
+    try:
+        socket.create_connection((host or "", port or 0), _CONNECT_SECONDS).close()
+    except OSError:
+        return False
+    return True
+
+
+def _keys() -> CheckResult:
+    """Names of variables that hold a key; what they hold is read by nobody here."""
+    names = [name for name in dict.fromkeys(s.key_variable for s in SERVERS.values()) if os.environ.get(name)]
+    return CheckResult("keys in the environment", ", ".join(names) or "none", True)
+
+
+def _screen_text() -> CheckResult:
+    from tools.ocr.ppocr import added_scripts, missing_scripts
+    from tools.ocr.reader import TextReader
+
+    try:
+        TextReader()
+    except MissingPartError as missing:
+        return CheckResult("screen text", "not installed", False, str(missing))
+    read = ", ".join(("Latin letters, Chinese, Japanese", *added_scripts()))
+    missing_ones = ", ".join(missing_scripts())
+    advice = (
+        f"not read: {missing_ones}; their recognisers are used once rapidocr has fetched them" if missing_ones else ""
+    )
+    return CheckResult("screen text", f"PP-OCRv6 small (rapidocr): {read}", True, advice)
+
+
+def _speech() -> CheckResult:
+    from tools.speech.recognition import SpeechRecogniser
+
+    try:
+        name = SpeechRecogniser().name
+    except MissingPartError as missing:
+        return CheckResult("speech recognition", "not installed", False, str(missing))
+    return CheckResult("speech recognition", name, True)

@@ -1,0 +1,33 @@
+"""`agent explain`: what leads to what in a video, each step with its evidence."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from agent.cli.run_options import VIDEO, add_playing_options, check_order, play
+from agent.cli.schema import add_schema_option
+from agent.paths import readable
+from agent.trajectory import Question
+
+if TYPE_CHECKING:
+    from agent.cli import Commands
+
+WHOLE_VIDEO = "What happens, and why?"
+
+
+def add(commands: "Commands") -> None:
+    """Declares the command."""
+    explain = commands.add_parser("explain", help="what leads to what, step by step with evidence")
+    explain.add_argument("video", metavar="VIDEO", help=VIDEO)
+    explain.add_argument(
+        "what", metavar="WHAT", nargs="?", default=WHOLE_VIDEO, help="what is to be explained; all of it by default"
+    )
+    add_playing_options(explain)
+    add_schema_option(explain, "explain")
+    explain.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from agent.report.json_output import explanation_json
+
+    check_order(options.video, options.what)
+    return play(options, Question(readable(options.video), options.what, task="explain"), explanation_json)

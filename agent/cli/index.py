@@ -1,0 +1,52 @@
+"""`agent index`: videos indexed ahead of questions."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.cli.run_options import ENCODER, add_picture_stream_option
+from agent.ending import EXIT_BAD_INPUT, EXIT_BUG
+from agent.terminal import Screen
+
+if TYPE_CHECKING:
+    from agent.cli import Commands
+
+
+def add(commands: "Commands") -> None:
+    """Declares the command."""
+    index = commands.add_parser("index", help="index videos ahead of questions, or prune the cache")
+    index.add_argument("paths", nargs="*", metavar="VIDEO|FOLDER", help="a file, or a folder with all below it")
+    index.add_argument("--encoder", default=None, metavar="SPEC", help=ENCODER)
+    add_picture_stream_option(index)
+    index.add_argument(
+        "--audio", type=int, default=None, metavar="N", help="recognise the speech of sound track N too, from 1"
+    )
+    index.add_argument("--speech", action="store_true", help="recognise what is said, too")
+    index.add_argument("--text", action="store_true", help="read the text on screen, too")
+    index.add_argument("--prune", action="store_true", help="remove what was least recently used, past the size limit")
+    index.add_argument("--max-gigabytes", type=float, default=None, metavar="N", help="size limit of the cache")
+    index.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from agent.cli.build_index import index_all, prune_cache
+
+    if not options.paths and not options.prune:
+        raise ValueError("name a video or a folder to index, or --prune")
+    if options.max_gigabytes is not None and not options.prune:
+        raise ValueError("--max-gigabytes is for --prune, which removes what is past it")
+    progress = Screen(stderr=True)
+    failed = index_all(
+        [Path(path) for path in options.paths],
+        options.encoder,
+        progress,
+        options.picture_stream,
+        options.audio,
+        options.speech,
+        options.text,
+    )
+    if options.prune:
+        prune_cache(options.max_gigabytes, progress)
+    if any(failure.is_bug for failure in failed):
+        return EXIT_BUG
+    return EXIT_BAD_INPUT if failed else 0

@@ -1,0 +1,101 @@
+"""The command `agent`, also called `videosleuth`: one file under `agent.cli` for each thing it can do.
+
+`agent.ending` says how it ends.
+"""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import NoReturn
+
+from agent.cli import ask, completion, doctor, explain, index, modules, predict, replay
+from agent.ending import Parser, end_process, run_command
+from agent.paths import PATHS, readable
+
+_COMMANDS = (ask, explain, predict, index, replay, doctor, completion)
+_INTERRUPTED = "interrupted; what was indexed is kept"
+_ENDS = """\
+examples:
+  agent ask film.mp4 "What does the sign say?"
+  agent ask film.mp4 "Who wins?" --option red --option blue --report answer.html
+  agent ask film.mp4 "Summarize it." --policy http:gpt-5-mini@openai --max-cost 0.05
+  agent explain film.mp4
+  agent predict film.mp4 --at 1:20
+  agent index FOLDER
+  agent help ask
+
+environment variables:
+  VIDEOSLEUTH_CACHE    folder of indexes and transcripts; by default the user's cache folder
+  VIDEOSLEUTH_POLICY   the policy that plays where --policy names none
+  VIDEOSLEUTH_ENCODER  the encoder of the frame index where --encoder names none
+  VIDEOSLEUTH_PRICES   a price table of your own, asked before the one that comes along
+  VIDEOSLEUTH_THREADS  how many networks of the index run at once; by default one a core, at most 4
+  VIDEOSLEUTH_DOWNLOAD yes: models that --policy names may be downloaded unasked
+  VIDEOSLEUTH_API_KEY  key for any server of http: but the two that follow
+  OPENAI_API_KEY       key that goes to api.openai.com alone
+  GEMINI_API_KEY       key that goes to Gemini's host alone
+  NO_COLOR             no colours on the terminal
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; gives the exit status."""
+    return run_command("agent", partial(_run, arguments), _INTERRUPTED)
+
+
+def entry() -> NoReturn:
+    """The command itself: ends the process with the status."""
+    end_process("agent", _run, _INTERRUPTED)
+
+
+def _run(arguments: Sequence[str] | None = None) -> int:
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given:
+        parser().print_help()
+        return 0
+    if given[0] == "help":
+        given = [*given[1:], "--help"]
+    if given[0] in modules.PACKAGES:
+        return modules.run(given[0], given[1:])
+    if Path(given[0]).is_file():
+        question = shlex.quote(" ".join(given[1:]) or "QUESTION")
+        raise ValueError(f"what is to be done with {given[0]}? For example: agent ask {given[0]} {question}")
+    options = parser().parse_args(given)
+    _check_text(options)
+    status: int = options.run(options)
+    return status
+
+
+def _check_text(options: argparse.Namespace) -> None:
+    """What is kept and sent is Unicode; only a path may be any bytes."""
+    for name, given in vars(options).items():
+        for text in given if isinstance(given, list) else [given]:
+            if name not in PATHS and isinstance(text, str) and readable(text) != text:
+                raise ValueError(f"need text in UTF-8, got {readable(text)}: is the terminal set to another encoding?")
+
+
+def parser() -> Parser:
+    """What can be given, of all commands."""
+    name = Path(sys.argv[0]).stem
+    whole = Parser(
+        "videosleuth" if name == "videosleuth" else "agent",
+        description="An agent that looks again before it answers: ask a question of a video, get an answer with "
+        "evidence.",
+        epilog=_ENDS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    whole.add_argument("--version", action="version", version=f"videosleuth {version('videosleuth')}")
+    commands = whole.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    for command in _COMMANDS:
+        command.add(commands)
+    modules.add(commands)
+    whole.set_defaults(whole_parser=whole)
+    return whole
+
+
+if __name__ == "__main__":
+    entry()

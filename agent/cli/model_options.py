@@ -1,0 +1,114 @@
+"""The options that say how a model is asked; the same for every command that asks one."""
+
+import argparse
+import os
+from collections.abc import Iterable
+from dataclasses import fields
+
+from agent.cli.seconds import read_seconds
+from agent.policy import DOWNLOAD, Policy, PolicyOptions
+
+_DEFAULTS = PolicyOptions()
+_OF_MODELS = tuple(field.name for field in fields(PolicyOptions))
+_UNUSED = {
+    "transformers": ("tools", "timeout_seconds", "max_request_seconds", "max_cost"),
+    "vllm": ("max_request_seconds", "max_cost"),
+}
+"""Options that have no meaning for a model in process."""
+
+
+def add_model_options(command: argparse.ArgumentParser) -> None:
+    """Declares them, in a group of their own."""
+    group = command.add_argument_group("how a model is asked (http, transformers, vllm)")
+    group.add_argument("--temperature", type=float, default=_DEFAULTS.temperature, metavar="T", help="0 is greedy")
+    group.add_argument(
+        "--top-p", type=float, default=_DEFAULTS.top_p, metavar="P", help="sample from this share of likeliest tokens"
+    )
+    group.add_argument("--seed", type=int, default=_DEFAULTS.seed, metavar="N", help="of the sampling")
+    group.add_argument(
+        "--max-reply-tokens",
+        type=int,
+        default=_DEFAULTS.max_reply_tokens,
+        metavar="N",
+        help="of one turn, thinking included",
+    )
+    group.add_argument(
+        "--max-frame-pixels",
+        type=int,
+        default=_DEFAULTS.max_frame_pixels,
+        metavar="N",
+        help="a larger picture is sent smaller, and said to be",
+    )
+    group.add_argument(
+        "--max-pictures", type=int, default=None, metavar="N", help="pictures a request; then the oldest are left out"
+    )
+    group.add_argument(
+        "--tools",
+        choices=("auto", "native", "text"),
+        default=_DEFAULTS.tools,
+        help="tool calls by the server's API or as JSON in the text; auto finds out",
+    )
+    group.add_argument(
+        "--timeout-seconds",
+        type=read_seconds,
+        default=_DEFAULTS.timeout_seconds,
+        metavar="N",
+        help="how long a server may stay without a sign of life",
+    )
+    group.add_argument(
+        "--max-request-seconds",
+        type=read_seconds,
+        default=_DEFAULTS.max_request_seconds,
+        metavar="N",
+        help="one request in all, however slowly the model writes; --max-seconds bounds the whole question",
+    )
+    group.add_argument("--concurrency", type=int, default=_DEFAULTS.concurrency, metavar="N", help="requests at once")
+    group.add_argument(
+        "--yes",
+        action=_AllowDownload,
+        nargs=0,
+        default=argparse.SUPPRESS,
+        help="download the model if it is not here, without asking",
+    )
+    group.add_argument("--adapter", default="", metavar="FOLDER", help="LoRA adapter, for models in process")
+
+
+class _AllowDownload(argparse.Action):
+    """For this process and those that it starts, as the variable does."""
+
+    def __call__(self, *_: object) -> None:
+        """Called where the option is read."""
+        os.environ[DOWNLOAD] = "yes"
+
+
+def unused_options(options: argparse.Namespace, policy: Policy) -> list[str]:
+    """The options given that a policy makes no use of, as they are written."""
+    if policy.setup is None:
+        names = (*_OF_MODELS, "max_cost", "max_tokens")
+    else:
+        names = _UNUSED.get(policy.spec.partition(":")[0], ())
+    return _given(options, names)
+
+
+def check_a_model_is_named(options: argparse.Namespace) -> None:
+    """Refuses what says how a model is asked where none is.
+
+    Raises:
+        ValueError: names the options.
+    """
+    if given := _given(options, _OF_MODELS):
+        raise ValueError(f"{', '.join(given)}: without --policy no model is asked")
+
+
+def _given(options: argparse.Namespace, names: Iterable[str]) -> list[str]:
+    given = (name for name in names if getattr(options, name) != getattr(_DEFAULTS, name, None))
+    return ["--" + name.replace("_", "-") for name in given]
+
+
+def policy_options(options: argparse.Namespace) -> PolicyOptions:
+    """What was given.
+
+    Raises:
+        ValueError: a value out of its range.
+    """
+    return PolicyOptions(**{name: getattr(options, name) for name in _OF_MODELS})

@@ -1,0 +1,38 @@
+"""`agent predict`: the three most likely next events, from what comes before a second and from nothing later."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from agent.cli.run_options import VIDEO, add_playing_options, play
+from agent.cli.schema import add_schema_option
+from agent.cli.seconds import read_seconds
+from agent.paths import readable
+from agent.trajectory import Question
+
+if TYPE_CHECKING:
+    from agent.cli import Commands
+
+_TEXT = "What happens next?"
+
+
+def add(commands: "Commands") -> None:
+    """Declares the command."""
+    predict = commands.add_parser("predict", help="the three most likely next events, without a look past a second")
+    predict.add_argument("video", metavar="VIDEO", help=VIDEO)
+    predict.add_argument(
+        "--at",
+        type=read_seconds,
+        default=None,
+        metavar="SECONDS",
+        help="the video ends here, as 80 or 1:20; by default it's seen whole",
+    )
+    add_playing_options(predict)
+    add_schema_option(predict, "predict")
+    predict.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from agent.report.json_output import forecast_json
+
+    question = Question(readable(options.video), _TEXT, task="predict", until_seconds=options.at)
+    return play(options, question, forecast_json)

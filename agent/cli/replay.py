@@ -1,0 +1,108 @@
+"""`agent replay`: a saved run, played again without its policy and compared; or two saved runs, compared."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from agent.cli.exit_status import write_files
+from agent.cli.run_options import ENCODER, check_inputs
+from agent.ending import EXIT_NO_ANSWER
+from agent.outputs import check_writable
+from agent.paths import found_again
+from agent.terminal import Screen
+from agent.trajectory import Trajectory, load
+
+if TYPE_CHECKING:
+    from agent.cli import Commands
+
+
+def add(commands: "Commands") -> None:
+    """Declares the command."""
+    replay = commands.add_parser("replay", help="play a saved trajectory again, without its policy, and compare")
+    replay.add_argument("trajectory", metavar="TRAJECTORY.json", help="what `--save` wrote")
+    replay.add_argument(
+        "against", metavar="OTHER.json", nargs="?", help="another run, to be compared turn by turn; nothing is played"
+    )
+    replay.add_argument(
+        "--no-video", action="store_true", help="play back what was recorded, turn by turn, without the video"
+    )
+    replay.add_argument("--video", metavar="FILE", help="where the video is now, if it has moved")
+    replay.add_argument("--encoder", default=None, metavar="SPEC", help=ENCODER)
+    replay.add_argument("--subtitles", metavar="FILE", help="srt, vtt or ass, as the run had it")
+    replay.add_argument("--report", metavar="FILE.html", help="write the page of what was played")
+    replay.add_argument("--save", metavar="FILE.json", help="write what was played")
+    replay.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from agent.loop.replay import differences
+    from agent.report.console import print_answer
+
+    recorded = load(options.trajectory)
+    if options.against is not None:
+        return _compare(options, recorded)
+    progress = Screen(stderr=True)
+    again = _from_record(options, recorded, progress) if options.no_video else _from_video(options, recorded, progress)
+    print_answer(again, Screen())
+    found = differences(recorded, again)
+    for line in found:
+        progress.print(line, highlight=False, markup=False)
+    count = len(recorded.results)
+    progress.print(f"replay: {count - len(found)} of {count} observations are the same", highlight=False)
+    return EXIT_NO_ANSWER if found else 0
+
+
+def _compare(options: argparse.Namespace, first: Trajectory) -> int:
+    from agent.report.compare import compared, turns_alike
+
+    if options.no_video or options.video or options.report or options.save:
+        raise ValueError("two runs are only compared: leave --no-video, --video, --report and --save out")
+    second = load(options.against)
+    found = compared(first, second)
+    screen = Screen()
+    for line in found:
+        screen.print(line, highlight=False, markup=False, soft_wrap=True)
+    turns = max(len(first.steps), len(second.steps))
+    told = f"compare: the first {turns_alike(first, second)} of {turns} turns are the same"
+    screen.print(told if found else f"compare: all {turns} turns are the same", highlight=False)
+    return EXIT_NO_ANSWER if found else 0
+
+
+def _from_record(options: argparse.Namespace, recorded: Trajectory, progress: Screen) -> Trajectory:
+    from agent.loop.replay import RecordedTools, replayed
+    from agent.report.console import Narrator
+
+    if options.video or options.encoder or options.subtitles:
+        raise ValueError("with --no-video nothing is looked at: leave --video, --encoder and --subtitles out")
+    check_writable((options.report, options.save), (options.trajectory,))
+    tools = RecordedTools(recorded)
+    again = replayed(recorded, tools, Narrator(progress))
+    write_files(options, again, tools.picture, progress)
+    return again
+
+
+def _from_video(options: argparse.Namespace, recorded: Trajectory, progress: Screen) -> Trajectory:
+    from agent.loop.replay import check_same_video, replayed
+    from agent.report.console import index_progress
+    from tools.toolbox import open_toolbox
+
+    video = options.video or found_again(recorded.question.video)
+    check_inputs(video, options.subtitles)
+    check_writable((options.report, options.save), (video, options.subtitles, options.trajectory))
+    with (
+        index_progress(progress) as on_progress,
+        open_toolbox(
+            video,
+            encoder=options.encoder,
+            subtitles=options.subtitles,
+            until=recorded.question.until_seconds,
+            picture_stream=recorded.question.picture_stream,
+            audio=recorded.question.audio_track,
+            on_progress=on_progress,
+        ) as toolbox,
+    ):
+        check_same_video(recorded, toolbox)
+        # the recorded run may have waited for nothing; what it saw is only seen again with the whole index
+        toolbox.index.wait_tiled()
+        again = replayed(recorded, toolbox)
+        write_files(options, again, toolbox.picture, progress)
+    return again

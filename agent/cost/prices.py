@@ -1,0 +1,134 @@
+"""What a model costs: a small table that anyone can edit, and whose every price says where it is from and of when.
+
+The table in this folder, `prices.toml`, comes second; a file of your own, named by VIDEOSLEUTH_PRICES, comes first.
+No entry means that the price is not known, which is not 0.
+"""
+
+import datetime
+import os
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from importlib.resources import files
+from pathlib import Path
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as checked_dataclass
+
+from agent.trajectory import Usage
+from tools.plain_data import loads_toml
+
+
+def dollars(amount: float) -> str:
+    """US dollars with as many digits as tell something: `$0.0031`, `$1.20`, `$0`."""
+    if amount == 0:
+        return "$0"
+    return f"${amount:.2f}" if amount >= 1 else f"${amount:.4f}" if amount >= 0.0001 else "under $0.0001"
+
+
+OWN_TABLE = "VIDEOSLEUTH_PRICES"
+"""The environment variable that names a file of the same form as `prices.toml`."""
+
+_MILLION = 1_000_000
+
+
+@checked_dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
+class Price:
+    """What the models of one entry cost, in US dollars a million tokens."""
+
+    hosts: tuple[str, ...]
+    """Names or addresses of servers, without port; `*` stands for anything."""
+    models: tuple[str, ...]
+    """As given in `http:MODEL@URL`; `*` stands for anything."""
+    input: float
+    output: float
+    checked: datetime.date
+    """When the source said so."""
+    source: str
+    cached_input: float | None = None
+    """Of prompt tokens that the server had in its cache; None where they cost the same."""
+
+    def __post_init__(self) -> None:
+        for name in ("input", "output", "cached_input"):
+            value = getattr(self, name)
+            if value is not None and value < 0:
+                raise ValueError(f"need {name} >= 0, got {value:g}")
+
+    def fits(self, host: str, model: str) -> bool:
+        """True for a model on a server that this is the price of; a wrong case of letters is no difference."""
+        return any(fnmatchcase(host.lower(), h.lower()) for h in self.hosts) and any(
+            fnmatchcase(model.lower(), m.lower()) for m in self.models
+        )
+
+    def cost_usd(self, usage: Usage) -> float | None:
+        """What a request cost; None where the server did not count its tokens."""
+        if self.is_free:
+            return 0.0
+        if usage.prompt_tokens is None or usage.completion_tokens is None:
+            return None
+        cached = min(usage.cached_tokens or 0, usage.prompt_tokens)
+        cached_price = self.input if self.cached_input is None else self.cached_input
+        paid = (usage.prompt_tokens - cached) * self.input + cached * cached_price
+        return (paid + usage.completion_tokens * self.output) / _MILLION
+
+    @property
+    def is_free(self) -> bool:
+        """True where nothing is paid for tokens."""
+        return not self.input and not self.output
+
+
+@dataclass(frozen=True)
+class _PriceTable:
+    price: tuple[Price, ...] = ()
+
+
+_ADAPTER: TypeAdapter[_PriceTable] = TypeAdapter(_PriceTable)
+
+
+def price_of(host: str, model: str) -> Price | None:
+    """The first entry that fits, your own table first; None where there is none.
+
+    Raises:
+        ValueError: your table can't be read; says where.
+    """
+    return next((price for price in (*_own_prices(), *_packaged_prices()) if price.fits(host, model)), None)
+
+
+def how_to_add(host: str, model: str) -> str:
+    """What to write where, so that a model has a price."""
+    entry = f'[[price]]\nhosts = ["{host}"]\nmodels = ["{model}"]\ninput = 0.25\ncached_input = 0.025\noutput = 2.00\n'
+    entry += 'checked = 2026-01-31\nsource = "the price page of your server"'
+    return f"add it to a file of your own and name that file in {OWN_TABLE}; dollars a million tokens, as in\n{entry}"
+
+
+def read_prices(text: str, name: str) -> tuple[Price, ...]:
+    """The entries of a table.
+
+    Raises:
+        ValueError: it is not one; `name` says which.
+    """
+    try:
+        table = loads_toml(text)
+    except ValueError as error:
+        raise ValueError(f"{name} is not TOML: {error}") from None
+    if unknown := sorted(set(table) - {"price"}):
+        raise ValueError(f"{name}: unknown {', '.join(unknown)}; prices stand under [[price]]")
+    try:
+        return _ADAPTER.validate_python(table).price
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"{name}: at {where}: {first['msg']}") from None
+
+
+def _own_prices() -> tuple[Price, ...]:
+    path = os.environ.get(OWN_TABLE, "")
+    if not path:
+        return ()
+    try:
+        return read_prices(Path(path).read_text(encoding="utf-8"), path)
+    except OSError as error:
+        raise ValueError(f"{OWN_TABLE} names {path}, which can't be read: {error.strerror}") from None
+
+
+def _packaged_prices() -> tuple[Price, ...]:
+    return read_prices(files("agent.cost").joinpath("prices.toml").read_text(encoding="utf-8"), "prices.toml")

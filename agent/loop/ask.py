@@ -1,0 +1,141 @@
+"""Asking, as one call: what the command line, the benchmarks and other programs use."""
+
+import hashlib
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from agent.cost.estimate import check_cost_limit, estimated
+from agent.loop.checkpoint import sqlite_checkpointer
+from agent.loop.graph import OnEvent, RunContext, build_graph, run
+from agent.loop.modes import TOOLS, Mode, WordTools, opening_calls
+from agent.policy import Policy, Tools
+from agent.trajectory import Limits, Question, ToolCall, Trajectory, VideoFacts
+from tools.video.source import VideoSource
+
+
+class VideoTools(Tools, Protocol):
+    """The tools of a video, and what is known of it beforehand: a `Toolbox`, or what stands in front of one."""
+
+    @property
+    def video(self) -> VideoSource:
+        """What they look at."""
+        ...
+
+    @property
+    def has_subtitles(self) -> bool:
+        """True if somebody wrote down what is said."""
+        ...
+
+
+def ask(
+    question: Question,
+    toolbox: VideoTools,
+    policy: Policy,
+    limits: Limits | None = None,
+    *,
+    verify: bool = True,
+    look_again: bool = True,
+    mode: Mode | None = None,
+    opening: tuple[ToolCall, ...] | None = None,
+    density: int = 1,
+    sample: int = 0,
+    opening_seconds: float = 0.0,
+    keep: Path | None = None,
+    resume: bool = False,
+    on_event: OnEvent = lambda _: None,
+) -> Trajectory:
+    """The question, played to its end.
+
+    Args:
+        question: what is asked.
+        toolbox: the tools of its video.
+        policy: who plays.
+        limits: what it may cost; the defaults of Limits if None.
+        verify: answer a second time from the evidence alone. A policy that is no language model is not asked again: its
+            rules would read the same lines in the same way, and their agreement would say nothing.
+        look_again: where that second answer disagrees, let the policy look once more before it answers for good.
+        mode: what a model is given of the video; None is `look`, or `captions` for a model that sees no pictures.
+        opening: looks taken before the first turn in place of those of the mode; all that `toolbox` has can be called.
+        density: how many times as many frames as usual it is shown at first.
+        sample: which of several runs of this question it is.
+        opening_seconds: what has passed already; counted against the time limit.
+        keep: a SQLite file in which every step is kept, so that an interrupted run can be resumed; None keeps nothing.
+        resume: go on from what `keep` holds of this very question, if it holds anything.
+        on_event: told of the start, of every turn and of every step.
+
+    Raises:
+        ValueError: the toolbox shows more than the question allows; the policy has no such mode, or no price that is
+            known under a cost limit.
+    """
+    facts = video_facts(toolbox)
+    _check_end(question, facts)
+    mode = mode_of(policy, mode)
+    if mode is not None and not toolbox.video.info.has_pictures:
+        mode = "subtitles"
+    verify = verify and policy.setup is not None
+    start = Trajectory(question, facts, policy.spec, limits or Limits(), sample=sample, opening_seconds=opening_seconds)
+    check_cost_limit(policy, start.limits)
+    start = replace(start, estimate=estimated(policy, start, verify=verify))
+    on_event(start)
+    tools: Tools = toolbox if opening is not None or mode in (None, "look") else WordTools(toolbox, TOOLS[mode])
+    if opening is None:
+        opening = opening_calls(mode, facts, density) if mode is not None else ()
+    players = RunContext(policy, tools, verify, look_again, opening)
+    with ExitStack() as stack:
+        saver = stack.enter_context(sqlite_checkpointer(keep)) if keep is not None else None
+        graph = build_graph(saver)
+        name = thread_id(start, opening=repr(opening))
+        ended = run(start, players, graph=graph, thread_id=name, resume=resume, on_event=on_event)
+    # known only now: some backends find out during the first request what the server takes
+    return replace(ended, setup=policy.setup)
+
+
+def _check_end(question: Question, facts: VideoFacts) -> None:
+    if question.until_seconds is not None and facts.duration_seconds > question.until_seconds:
+        raise ValueError(
+            f"the toolbox goes on to {facts.duration_seconds:g} s, past the question's {question.until_seconds:g} s: "
+            f"open it with until={question.until_seconds:g}"
+        )
+
+
+def mode_of(policy: Policy, wanted: Mode | None) -> Mode | None:
+    """The mode that a policy plays in; None for one that is no language model and decides all its looks itself.
+
+    Raises:
+        ValueError: it has no such mode.
+    """
+    setup = policy.setup
+    if setup is None:
+        if wanted not in (None, "look"):
+            raise ValueError(f"{policy.spec} is no language model and has no mode {wanted!r}: give --policy a model")
+        return None
+    if not setup.sees_pictures and wanted == "look":
+        raise ValueError(f"{policy.spec} sees no pictures: take the mode captions or subtitles")
+    return wanted or ("look" if setup.sees_pictures else "captions")
+
+
+def video_facts(toolbox: VideoTools) -> VideoFacts:
+    """What a trajectory records of the video before the first turn."""
+    info = toolbox.video.info
+    return VideoFacts(
+        content_hash=toolbox.video.content_hash,
+        duration_seconds=info.duration_seconds,
+        width=info.width,
+        height=info.height,
+        is_cut_off=info.is_cut_off,
+        has_speech_track=info.has_audio,
+        has_subtitles=toolbox.has_subtitles,
+        gaps=info.gaps,
+    )
+
+
+def thread_id(start: Trajectory, opening: str = "") -> str:
+    """Names a run by what makes it the same run: video, question, options, policy, limits and first looks."""
+    question = start.question
+    asked = (question.task, question.text, *question.options)
+    if question.audio_track is not None:
+        asked += (f"sound track {question.audio_track}",)
+    parts = (start.facts.content_hash, *asked, start.policy, repr(start.limits), str(start.sample), opening)
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

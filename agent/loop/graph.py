@@ -1,0 +1,174 @@
+"""open -> think -> act -> think ... -> verify -> end, as a LangGraph state machine whose state is the trajectory.
+
+The graph decides nothing: `open` takes the looks that were decided on beforehand, `think` asks the policy, `act`
+applies `step`, `verify` asks the policy once more with the evidence alone and, once, sends it back to `think` where the
+two answers differ. Asking, benchmarks and replay run this same graph. Frames are references in the state, so a
+checkpoint holds no pixels.
+"""
+
+import logging
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypedDict
+
+from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+
+from agent.loop.transition import step
+from agent.loop.verification import has_claim, sent_back, verify_answer
+from agent.policy import OutOfTimeError, Policy, PolicyError, Tools, turn_in_time
+from agent.trajectory import Calls, Stop, ToolCall, Trajectory, Turn
+from tools.cache import CacheError
+
+_log = logging.getLogger(__name__)
+
+
+class State(TypedDict):
+    """What the graph carries and a checkpoint keeps."""
+
+    trajectory: Trajectory
+    turn: Turn | None
+    """The turn that `think` brought and `act` has not yet applied."""
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """Who takes part; given to the graph at run time and kept out of its state."""
+
+    policy: Policy
+    toolbox: Tools
+    verify: bool = True
+    look_again: bool = True
+    """Whether a second look that disagrees sends the policy back to look once more."""
+    opening: tuple[ToolCall, ...] = ()
+    """Looks taken before the policy's first turn."""
+
+
+Graph = CompiledStateGraph[State, RunContext, State, State]
+OnEvent = Callable[[Turn | Trajectory], None]
+"""Called with each turn as the policy gives it, and with the trajectory after each step."""
+
+
+def open_with(state: State, runtime: Runtime[RunContext]) -> dict[str, Trajectory]:
+    """Takes the opening looks."""
+    turn = Turn("", Calls(runtime.context.opening), is_opening=True)
+    return {"trajectory": step(state["trajectory"], turn, runtime.context.toolbox)}
+
+
+def think(state: State, runtime: Runtime[RunContext]) -> dict[str, Turn]:
+    """Asks the policy for its next turn, and times it."""
+    started = time.perf_counter()
+    turn = turn_in_time(state["trajectory"], runtime.context.policy, runtime.context.toolbox)
+    seconds = time.perf_counter() - started
+    return {"turn": replace(turn, usage=replace(turn.usage, seconds=seconds))}
+
+
+def act(state: State, runtime: Runtime[RunContext]) -> State:
+    """Applies the turn."""
+    assert state["turn"] is not None, "act runs only after think"
+    return {"trajectory": step(state["trajectory"], state["turn"], runtime.context.toolbox), "turn": None}
+
+
+def verify(state: State, runtime: Runtime[RunContext]) -> dict[str, Trajectory]:
+    """Asks the same question again with nothing but the evidence."""
+    players = runtime.context
+    looked = verify_answer(state["trajectory"], players.policy, players.toolbox)
+    return {"trajectory": sent_back(looked) if players.look_again else looked}
+
+
+def _first(state: State, runtime: Runtime[RunContext]) -> Literal["open", "think"]:
+    return "open" if runtime.context.opening and not state["trajectory"].steps else "think"
+
+
+def _after_act(state: State, runtime: Runtime[RunContext]) -> Literal["think", "verify", "__end__"]:
+    if state["trajectory"].stop is None:
+        return "think"
+    return "verify" if runtime.context.verify and has_claim(state["trajectory"].answer) else "__end__"
+
+
+def _after_verify(state: State) -> Literal["think", "__end__"]:
+    return "think" if state["trajectory"].stop is None else "__end__"
+
+
+def build_graph(checkpointer: SqliteSaver | None = None) -> Graph:
+    """The compiled graph; with a checkpointer every step is kept and a run can be resumed."""
+    graph = StateGraph(State, context_schema=RunContext)
+    graph.add_node("open", open_with)
+    graph.add_node("think", think)
+    graph.add_node("act", act)
+    graph.add_node("verify", verify)
+    graph.add_conditional_edges(START, _first, ["open", "think"])
+    graph.add_edge("open", "think")
+    graph.add_edge("think", "act")
+    graph.add_conditional_edges("act", _after_act, ["think", "verify", END])
+    graph.add_conditional_edges("verify", _after_verify, ["think", END])
+    return graph.compile(checkpointer=checkpointer)
+
+
+def run(
+    trajectory: Trajectory,
+    players: RunContext,
+    *,
+    graph: Graph | None = None,
+    thread_id: str = "",
+    resume: bool = False,
+    on_event: OnEvent = lambda _: None,
+) -> Trajectory:
+    """The trajectory, played to its end.
+
+    Ctrl-C ends it as interrupted and a bug ends it as crashed: both come back as a trajectory with everything that
+    was reached, so that it can be saved.
+
+    Args:
+        trajectory: where to start.
+        players: policy and toolbox.
+        graph: one with a checkpointer if the run is to be kept; by default one without.
+        thread_id: names the run for the checkpointer.
+        resume: go on from the checkpoint of `thread_id`, if there is one, instead of starting again.
+        on_event: told of every turn and every step.
+    """
+    graph = graph or build_graph()
+    # an opening, two nodes a turn and a last verify: never stopped by LangGraph's own limit before ours
+    config: Any = {"recursion_limit": 2 * trajectory.limits.max_turns + 4, "configurable": {"thread_id": thread_id}}
+    start: State | None = {"trajectory": trajectory, "turn": None}
+    latest = trajectory
+    if resume and (kept := _kept(graph, config)) is not None:
+        latest, start = kept, None
+    elif isinstance(graph.checkpointer, SqliteSaver):
+        graph.checkpointer.delete_thread(thread_id)
+    try:
+        for update in graph.stream(start, config, context=players, stream_mode="updates"):
+            for change in update.values():
+                if "trajectory" in change:
+                    latest = change["trajectory"]
+                    on_event(latest)
+                elif change.get("turn") is not None:
+                    on_event(change["turn"])
+    except OutOfTimeError as late:
+        return latest.ended(Stop.TIME_LIMIT, str(late)) if latest.stop is None else latest
+    except PolicyError as failure:
+        return latest.ended(Stop.POLICY_FAILED, str(failure)) if latest.stop is None else latest
+    except CacheError:  # a full disk is the user's to mend, not a bug
+        raise
+    except KeyboardInterrupt:
+        return latest.ended(Stop.INTERRUPTED) if latest.stop is None else latest
+    except Exception as bug:  # the one boundary: a bug of ours is recorded, never scored, and shown to the user
+        return latest.ended(Stop.CRASHED, "".join(traceback.format_exception(bug)))
+    if isinstance(graph.checkpointer, SqliteSaver):  # nothing is left to resume
+        graph.checkpointer.delete_thread(thread_id)
+    return latest
+
+
+def _kept(graph: Graph, config: Any) -> Trajectory | None:
+    """What was kept of a run that has not ended; None if there is none, or it can't be believed."""
+    try:
+        state = graph.get_state(config)
+        kept: Trajectory | None = state.values["trajectory"] if state.next else None
+    except Exception as damage:  # rows that were changed fail in every way that LangGraph's decoders can
+        _log.warning("what was kept of this run can't be read, so it starts again: %s", " ".join(str(damage).split()))
+        return None
+    return kept

@@ -1,0 +1,186 @@
+"""The one rule of the game: trajectory and turn in, next trajectory out.
+
+Asking, benchmarks, replay and training all go through `step`, so that the same moves give the same record
+everywhere. A mistake of the policy becomes text that it reads next; anything else that a tool raises is a bug of
+ours and is raised.
+"""
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from agent.limits import MAX_CALLS_A_TURN, _seconds_of_answer, limit_reached
+from agent.policy import ToolRunner
+from agent.trajectory import (
+    Answer,
+    Calls,
+    Limits,
+    Malformed,
+    Result,
+    Step,
+    Stop,
+    ToolCall,
+    Trajectory,
+    Turn,
+)
+from tools.deadline import OutOfTime, deadline, run_in_time
+from tools.observation import FrameRef, Observation, ToolError
+
+_WORKERS = 4
+_MOST_ERROR_LETTERS = 2000
+"""Of what a tool says about a mistake: it may quote all that it was given."""
+
+
+def step(trajectory: Trajectory, turn: Turn, toolbox: ToolRunner) -> Trajectory:
+    """The trajectory with one more turn in it, its tools run, and the end reached where this turn reaches it.
+
+    Raises:
+        ValueError: the trajectory has ended already.
+    """
+    if trajectory.stop is not None:
+        raise ValueError(f"the trajectory has ended ({trajectory.stop.value}); nothing can be added to it")
+    due = None if turn.is_opening else limit_reached(trajectory)  # the game itself looks, whatever is left to a policy
+    move = turn.move if turn.is_opening else _checked(trajectory, turn.move)
+    turn = replace(turn, move=move)
+    if isinstance(move, Answer):
+        return _with(trajectory, Step(turn)).ended(due or Stop.ANSWERED)
+    if due is not None:  # an answer was asked for and did not come
+        return _with(trajectory, Step(turn)).ended(due)
+    if isinstance(move, Malformed):
+        return _corrected(trajectory, turn, move)
+    started = time.perf_counter()
+    with deadline(_seconds_for_tools(trajectory, turn)):
+        results = _run_all(trajectory, move.calls, toolbox)
+    return _with_notice(_with(trajectory, Step(turn, results, seconds=time.perf_counter() - started)))
+
+
+def _seconds_for_tools(before: Trajectory, turn: Turn) -> float:
+    """What the tools of a turn may take, so that time for an answer is left."""
+    if before.limits.max_seconds is None:
+        return math.inf
+    thinking = 0.0 if turn.is_opening else turn.usage.seconds
+    return before.limits.max_seconds - before.seconds - thinking - _seconds_of_answer(before.limits, turn)
+
+
+def _with(trajectory: Trajectory, new: Step) -> Trajectory:
+    return replace(trajectory, steps=(*trajectory.steps, new))
+
+
+def _with_notice(trajectory: Trajectory, notice: str = "") -> Trajectory:
+    if (due := limit_reached(trajectory)) is not None:
+        notice = f"{notice} The {due.value} is reached: give your best answer now, from what you have seen.".strip()
+    *earlier, last = trajectory.steps
+    return replace(trajectory, steps=(*earlier, replace(last, notice=notice)))
+
+
+def _checked(trajectory: Trajectory, move: Answer | Calls | Malformed) -> Answer | Calls | Malformed:
+    if isinstance(move, Answer) and trajectory.question.options:
+        count = len(trajectory.question.options)
+        if not move.abstains and (move.option is None or not 0 <= move.option < count):
+            return Malformed(move.text, f"the answer must be one of the {count} options")
+    if isinstance(move, Calls):
+        used = {call.id for call in trajectory.calls}
+        ids = [call.id for call in move.calls]
+        if not ids:
+            return Malformed("", "the turn has neither a call nor an answer")
+        if len(ids) > MAX_CALLS_A_TURN:
+            return Malformed("", f"{len(ids)} calls in one turn; at most {MAX_CALLS_A_TURN} are run")
+        if len(set(ids)) < len(ids) or used & set(ids):
+            return Malformed("", f"call ids must be new, got {ids}")
+    return move
+
+
+def _corrected(trajectory: Trajectory, turn: Turn, move: Malformed) -> Trajectory:
+    after = _with(trajectory, Step(turn))
+    last = after.steps[-after.limits.max_malformed :]
+    if len(last) == after.limits.max_malformed and all(isinstance(s.turn.move, Malformed) for s in last):
+        return after.ended(Stop.MALFORMED, _why_malformed(turn, move))
+    return _with_notice(after, f"That turn could not be used: {move.why}. Call tools, or answer.")
+
+
+def _why_malformed(turn: Turn, move: Malformed) -> str:
+    cut = turn.reply is not None and turn.reply.is_cut
+    advice = "; --max-reply-tokens leaves more room for thinking" if cut else ""
+    return f"reply after reply could not be used, the last one because {move.why}{advice}"
+
+
+def _run_all(trajectory: Trajectory, calls: Sequence[ToolCall], toolbox: ToolRunner) -> tuple[Result, ...]:
+    earlier = {_key(call): call.id for call in reversed(trajectory.calls)}
+    known = {result.call_id: result for result in trajectory.results}
+    fresh: dict[str, ToolCall] = {}
+    for call in calls:
+        if _key(call) not in earlier:
+            fresh.setdefault(_key(call), call)
+    ran = _run_parallel(list(fresh.values()), toolbox)
+    by_key = {_key(call): result for call, result in zip(fresh.values(), ran, strict=True)}
+    results = [
+        by_key[_key(call)]
+        if call is fresh.get(_key(call))
+        else _repeat(call, known[earlier[_key(call)]] if _key(call) in earlier else by_key[_key(call)])
+        for call in calls
+    ]
+    return _within_frame_limit(trajectory, results, trajectory.limits)
+
+
+def _key(call: ToolCall) -> str:
+    return f"{call.name} {json.dumps(call.arguments, sort_keys=True, default=str)}"
+
+
+def _run_parallel(calls: Sequence[ToolCall], toolbox: ToolRunner) -> list[Result]:
+    started = time.perf_counter()
+    ran = run_in_time([partial(_run, call, toolbox) for call in calls], _WORKERS)
+    seconds = time.perf_counter() - started
+    return [
+        _left_behind(call, seconds) if isinstance(result, OutOfTime) else result
+        for call, result in zip(calls, ran, strict=True)
+    ]
+
+
+def _left_behind(call: ToolCall, seconds: float) -> Result:
+    gap = f"{call.name} was not done when the time for it was over."
+    return Result(call.id, Observation(gap, is_error=True, gaps=(gap,)), seconds=seconds)
+
+
+def _run(call: ToolCall, toolbox: ToolRunner) -> Result:
+    started = time.perf_counter()
+    try:
+        observation = toolbox.call(call.name, call.arguments)
+    except ToolError as mistake:
+        observation = Observation(_bounded(str(mistake)), is_error=True)
+    return Result(call.id, observation, seconds=time.perf_counter() - started)
+
+
+def _bounded(text: str) -> str:
+    return text if len(text) <= _MOST_ERROR_LETTERS else f"{text[:_MOST_ERROR_LETTERS]}… ({len(text)} letters)"
+
+
+def _repeat(call: ToolCall, first: Result) -> Result:
+    said = f"You called this before ({first.call_id}); the result is the same:\n"
+    observation = replace(first.observation, text=said + first.observation.text)
+    return Result(call.id, observation, repeat_of=first.call_id)
+
+
+def _within_frame_limit(trajectory: Trajectory, results: list[Result], limits: Limits) -> tuple[Result, ...]:
+    if limits.max_frames is None:
+        return tuple(results)
+    seen: set[FrameRef] = set(trajectory.frames_seen)
+    kept = []
+    for result in results:
+        frames = []
+        for frame in result.observation.frames:
+            if frame in seen or len(seen) < limits.max_frames:
+                seen.add(frame)
+                frames.append(frame)
+        kept.append(_shown(result, tuple(frames), limits.max_frames))
+    return tuple(kept)
+
+
+def _shown(result: Result, frames: tuple[FrameRef, ...], max_frames: int) -> Result:
+    held_back = len(result.observation.frames) - len(frames)
+    if not held_back:
+        return result
+    text = f"{result.observation.text}\n({held_back} frames are not shown: the limit is {max_frames} frames.)"
+    return replace(result, observation=replace(result.observation, frames=frames, text=text))

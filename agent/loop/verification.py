@@ -1,0 +1,146 @@
+"""The second look: the same question, answered again from the evidence alone.
+
+Works with any policy, because the evidence is put to it as an ordinary trajectory with an answer due. Two chains of
+events or two lists of predictions are never the same words, so of these it is asked whether the evidence shows them. A
+tool that the policy calls on the way is run; a second look that comes to no answer speaks neither for nor against. One
+that disagrees can send the policy back to look once more.
+"""
+
+import time
+from dataclasses import replace
+
+from agent.limits import limit_reached
+from agent.loop.transition import step
+from agent.policy import Policy, Tools, turn_in_time
+from agent.trajectory import (
+    Answer,
+    Calls,
+    Evidence,
+    Limits,
+    Question,
+    Result,
+    Step,
+    Stop,
+    Trajectory,
+    Turn,
+    Verification,
+    all_evidence,
+    same_answer,
+)
+from tools.observation import Finding, FrameRef, Observation
+from tools.observation_text import quote_untrusted
+
+CARRIED, NOT_CARRIED = "the evidence shows it", "the evidence does not show it"
+
+_NOTICE = "This is all the evidence there is. Answer from it alone."
+_TURNS = 2
+"""Of the second look: the policy may call tools once before it answers."""
+
+
+def verify_answer(trajectory: Trajectory, policy: Policy, tools: Tools) -> Trajectory:
+    """The trajectory with its verification; unchanged where `has_claim` finds nothing to verify."""
+    answer = trajectory.answer
+    if answer is None or not has_claim(answer):
+        return trajectory
+    second = evidence_only(trajectory)
+    shown = len(second.steps)
+    while second.stop is None:
+        started = time.perf_counter()
+        turn = turn_in_time(second, policy, tools)
+        seconds = time.perf_counter() - started
+        second = step(second, replace(turn, usage=replace(turn.usage, seconds=seconds)), tools)
+    own = second.steps[shown:]
+    said = second.answer
+    agrees = None if said is None else said.option == 0 if _is_of_events(answer) else same_answer(answer, said)
+    verification = Verification(
+        agrees,
+        "" if said is None else said.text,
+        None if said is None else said.confidence,
+        replace(second, steps=own).usage,
+        own if said is None else own[:-1],
+    )
+    return replace(trajectory, verification=verification)
+
+
+def sent_back(trajectory: Trajectory) -> Trajectory:
+    """The trajectory open again if its second look disagrees for the first time and there is room for another look."""
+    look = trajectory.verification
+    again = replace(trajectory, stop=None, verification=None, doubted=look)
+    is_due = limit_reached(again) is not None
+    if trajectory.stop is not Stop.ANSWERED or look is None or look.agrees is not False or trajectory.doubted or is_due:
+        return trajectory
+    *earlier, last = trajectory.steps
+    said = f"you answered {quote_untrusted(look.answer)}" if look.answer else "you gave another answer"
+    notice = (
+        f"Asked again with nothing but your evidence, {said}. Look once more where that can be decided, then give your "
+        "final answer with the evidence it rests on."
+    )
+    return replace(again, steps=(*earlier, replace(last, notice=notice)))
+
+
+def has_claim(answer: Answer | None) -> bool:
+    """Whether there is an answer that claims something and says what it rests on."""
+    return answer is not None and bool(answer.evidence) and not answer.cannot_tell
+
+
+def evidence_only(trajectory: Trajectory) -> Trajectory:
+    """A trajectory of the same question that holds only what the answer's evidence names, with an answer due."""
+    answer = trajectory.answer
+    assert answer is not None, "only an answered trajectory has evidence"
+    evidence = all_evidence(answer)
+    cited = {call_id for item in evidence for call_id in item.call_ids}
+    calls = tuple(call for call in trajectory.calls if call.id in cited)
+    results = tuple(_restricted(r, evidence) for r in trajectory.results if r.call_id in cited)
+    shown = Step(Turn("", Calls(calls), is_opening=True), results, notice=_NOTICE)
+    second = replace(trajectory, steps=(shown,), stop=None, verification=None, doubted=None)
+    limits, frames = trajectory.limits, len(trajectory.frames_seen) - len(second.frames_seen)
+    return replace(
+        second,
+        opening_seconds=0.0,
+        question=_whether_carried(trajectory.question, answer) if _is_of_events(answer) else trajectory.question,
+        limits=Limits(
+            max_turns=_TURNS,
+            max_frames=None if limits.max_frames is None else max(1, limits.max_frames - frames),
+            max_tokens=None if limits.max_tokens is None else max(1, limits.max_tokens - (trajectory.tokens or 0)),
+            max_seconds=_left(limits.max_seconds, trajectory.seconds),
+            max_malformed=1,
+            max_cost_usd=_left(limits.max_cost_usd, trajectory.cost_usd or 0.0),
+        ),
+    )
+
+
+def _left(limit: float | None, used: float) -> float | None:
+    """What is left of a limit for the second look; never quite nothing, which would be no limit."""
+    return None if limit is None else max(1e-6, limit - used)
+
+
+def _is_of_events(answer: Answer) -> bool:
+    return bool(answer.chain or answer.predictions)
+
+
+def _whether_carried(question: Question, answer: Answer) -> Question:
+    """Whether the evidence shows what a chain, or the reasons of predictions, say of the video."""
+    steps = [f"{link.event}, {link.because}" if link.because else link.event for link in answer.chain]
+    told = steps or [f"{item.justification} (which speaks for: {item.event})" for item in answer.predictions]
+    lines = "\n".join(f"{number}. {text}" for number, text in enumerate(told, start=1))
+    text = f"Does the evidence show every one of these?\n{lines}"
+    return replace(question, text=text, options=(CARRIED, NOT_CARRIED), task="answer")
+
+
+def _restricted(result: Result, evidence: tuple[Evidence, ...]) -> Result:
+    mine = [item for item in evidence if result.call_id in item.call_ids]
+    frames = tuple(f for f in result.observation.frames if any(_shows(item, f) for item in mine))
+    findings = tuple(f for f in result.observation.findings if any(_overlaps(item, f) for item in mine))
+    text = "\n".join(
+        f"[{f.start_seconds:.1f}-{f.stop_seconds:.1f} s] {f.kind}: {quote_untrusted(f.text)}" for f in findings
+    )
+    return replace(result, observation=Observation(text, frames, findings), repeat_of=None, seconds=0.0)
+
+
+def _shows(item: Evidence, frame: FrameRef) -> bool:
+    return frame in item.frames or item.start_seconds <= frame.seconds < item.stop_seconds
+
+
+def _overlaps(item: Evidence, finding: Finding) -> bool:
+    start, stop = max(item.start_seconds, finding.start_seconds), min(item.stop_seconds, finding.stop_seconds)
+    return start <= stop

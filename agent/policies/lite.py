@@ -1,0 +1,136 @@
+"""`lite`, the policy that needs nothing but packages: no GPU, no key, no download."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from agent.limits import limit_reached
+from agent.policies.lite_rules import (
+    answering,
+    carriers,
+    choosing,
+    counting,
+    everyday,
+    explaining,
+    named_text,
+    ordering,
+    predicting,
+    timing,
+)
+from agent.policies.lite_rules.case import QuestionContext
+from agent.policies.lite_rules.lines import Similarity
+from agent.policies.lite_rules.plan import Wanted, new_calls, wanted
+from agent.policies.lite_rules.reading import ParsedQuestion, read_question, written_in
+from agent.policy import ToolAccess
+from agent.trajectory import Answer, Calls, Trajectory, Turn
+
+ABOUT = (
+    "lite is the small built-in reasoner: rules over search, screen text and speech. It understands no pictures; "
+    "for that, plug in a vision-language model."
+)
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """How one kind of question is taken on."""
+
+    looks: Callable[[QuestionContext], list[Wanted]]
+    """Every call that is worth making; those already made are left out later."""
+    answer: Callable[[QuestionContext], Answer]
+
+
+_EXPLAIN = Strategy(explaining.looks, explaining.answer)
+_PREDICT = Strategy(predicting.looks, predicting.answer)
+_INTERVAL = Strategy(timing.interval_looks, timing.interval_answer)
+_ORDER = Strategy(ordering.looks, ordering.answer)
+_TIMES = Strategy(counting.looks, counting.answer)
+_CARRIER = Strategy(carriers.looks, carriers.answer)
+_CHOICE = Strategy(choosing.looks, choosing.answer)
+_MOMENT = Strategy(timing.moment_looks, timing.moment_answer)
+_TEXT = Strategy(answering.looks, answering.answer)
+_EVERYDAY = Strategy(everyday.looks, everyday.answer)
+_EVERYDAY_WANTS = frozenset(
+    "length size recorded sound unread transcript statement errors texts exists moment summary".split()
+)
+
+
+class LitePolicy:
+    """Asks for every look that its rules still want, and answers when none is left.
+
+    It keeps nothing between turns: the next turn follows from the trajectory alone.
+    """
+
+    spec = "lite"
+    setup = None
+
+    def __init__(self, similarity: Similarity | None = None) -> None:
+        self._similarity = similarity
+
+    def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
+        """The looks that are still wanted, or the answer."""
+        reading = read_question(trajectory.question, trajectory.facts.duration_seconds)
+        case = QuestionContext(reading, trajectory, self._similarity)
+        approach = approach_to(reading)
+        looks = [wanted("list_shots")] if case.must_list_shots else [*named_text.looks(case), *approach.looks(case)]
+        if limit_reached(trajectory) is None and (calls := new_calls(trajectory, looks)):
+            return Turn(_thought(case), Calls(calls))
+        answer = named_text.answer_by_presence(case) or approach.answer(case)
+        return Turn(_verdict(answer), answer)
+
+
+def approach_to(reading: ParsedQuestion) -> Strategy:
+    """The approach for a question."""
+    if reading.question.task != "answer":
+        return _EXPLAIN if reading.question.task == "explain" else _PREDICT
+    if reading.wants == "interval":
+        return _INTERVAL
+    if reading.wants == "order":
+        return _ORDER
+    if reading.wants == "times":
+        return _TIMES
+    if reading.wants == "colour" and written_in(reading.question.text) is not None:
+        return _CARRIER
+    if reading.question.options:
+        return _CHOICE
+    if reading.wants == "time":
+        return _MOMENT
+    if reading.wants in _EVERYDAY_WANTS:
+        return _EVERYDAY
+    return _TEXT
+
+
+def packaged_similarity() -> Similarity | None:
+    """Cosine of meaning by the packaged word vectors; None where they are not installed."""
+    from tools.encoders import conse
+
+    if not conse.is_installed():
+        return None
+    encoder = conse.ConseEncoder()
+
+    def similarity(text: str, others: Sequence[str]) -> list[float]:
+        vectors = encoder.encode_texts([text, *others])
+        return [float(cosine) for cosine in vectors[1:] @ vectors[0]]
+
+    return similarity
+
+
+def _thought(case: QuestionContext) -> str:
+    reading = case.reading
+    if case.trajectory.steps:
+        return "I look closer where the first look points."
+    if reading.question.task != "answer":
+        return f"Asked to {reading.question.task}. I gather what can be known: shots, changes, text, speech."
+    where = (
+        ""
+        if reading.span is None
+        else f" between {reading.span.start_seconds:.1f} and {reading.span.stop_seconds:.1f} s"
+    )
+    return f"Asked for: {reading.wants}. I look for {case.query!r}{where}, first in {reading.senses[0]}."
+
+
+def _verdict(answer: Answer) -> str:
+    if answer.cannot_tell:
+        return "What I found does not settle it."
+    if answer.not_shown:
+        return "I looked where it would be, and it is not there."
+    spans = ", ".join(f"{e.start_seconds:.1f}-{e.stop_seconds:.1f} s" for e in answer.evidence)
+    return f"The best-supported answer rests on {spans}." if spans else "A guess: I found nothing to rest it on."

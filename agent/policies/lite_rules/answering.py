@@ -1,0 +1,120 @@
+"""Open questions that words in the video answer: text and speech in, the best piece out, the next ones beside it."""
+
+from agent.policies.lite_rules import ranking
+from agent.policies.lite_rules.case import QuestionContext
+from agent.policies.lite_rules.establishing import NO_PICTURES, cannot_tell, hidden_from, nothing_found
+from agent.policies.lite_rules.notes import called, evidence_of_line, evidence_of_note, moments, notes
+from agent.policies.lite_rules.plan import Wanted, span_arguments, wanted
+from agent.policies.lite_rules.ranking import Ranked
+from agent.trajectory import Answer
+from tools.observation import Box
+from tools.vision.colours import colour_words
+
+_MOST_LINES, _MOST_SPEECH = 32, 1000
+_PARTS: tuple[Box, ...] = tuple((left, top, left + 0.4, top + 0.55) for top in (0.0, 0.45) for left in (0.0, 0.3, 0.6))
+"""Six overlapping parts of the picture, each read enlarged: small or slanted print is lost in the whole."""
+_MOST_PARTS = 3
+_SURE_ENOUGH = 0.5
+"""Where the best piece is less likely than this to be right, the picture is read again in parts."""
+_LEAST = {"picture": 0.3, "text": 0.12, "speech": 0.0}
+"""Below it, words are no answer to a question that may be about the picture; by the sense that is likeliest."""
+_BESIDE = 3
+_LEAST_FIT, _MOST_OF_LABEL = 0.25, 0.5
+"""Cosine of label and question below which the label is no answer, and the most that one is trusted; picked by eye on
+development clips."""
+_UNNAMED = "I read no text there that answers this; small or slanted text is easily missed."
+
+
+def looks(case: QuestionContext) -> list[Wanted]:
+    """What is still worth looking at."""
+    reading, span = case.reading, span_arguments(case.span)
+    calls = [wanted("overview", count=4)]
+    hears = reading.senses[0] == "speech" or not reading.is_sense_named
+    if reading.senses[0] != "speech" or (called(case.trajectory, "read_speech") and not case.speech_lines):
+        calls.append(wanted("search_text", query=case.query, count=_MOST_LINES, **span))
+        calls.append(wanted("search_frames", query=case.query, count=3, **span))
+        hears = hears or (called(case.trajectory, "search_text") and not case.text_lines)
+    if hears:
+        calls.append(wanted("read_speech", count=_MOST_SPEECH, **span))
+    if reading.instant is not None:
+        calls.append(wanted("read_text", seconds=reading.instant))
+    return calls + _closer(case) + _seen(case)
+
+
+def _seen(case: QuestionContext) -> list[Wanted]:
+    """What the captioner sees where the picture fits best, unless words are asked for."""
+    if case.reading.is_sense_named or not (found := moments(case.trajectory)):
+        return []
+    start, stop = max(0.0, found[0] - 1.0), min(case.duration_seconds, found[0] + 1.0)
+    return [wanted("caption", start=round(start, 2), stop=round(stop, 2), focus=case.reading.question.text)]
+
+
+def _closer(case: QuestionContext) -> list[Wanted]:
+    """Parts of the picture, enlarged: those with a colour that the question names, else all."""
+    is_asked = case.reading.senses[0] == "text" and case.reading.is_sense_named
+    if not is_asked or not called(case.trajectory, "search_text"):
+        return []
+    ranked = ranked_pieces(case)
+    if ranked and ranking.confidence(case.reading, ranked) >= _SURE_ENOUGH:
+        return []
+    named = [] if case.reading.instant is None else [case.reading.instant]
+    at = round([*named, *moments(case.trajectory), case.duration_seconds / 2][0], 2)
+    calls = [wanted("read_text", seconds=at, box=list(part)) for part in _coloured_parts(case) or _PARTS]
+    if colour_words(case.reading.question.text):
+        calls.insert(0, wanted("caption", start=at, stop=round(at + 1.0, 2), focus=case.reading.question.text))
+    return calls
+
+
+def _coloured_parts(case: QuestionContext) -> list[Box]:
+    boxes = [note.finding.box for note in notes(case.trajectory, "colour") if note.finding.box is not None]
+    named = [box for box in boxes if box[2] - box[0] < 0.5 and box[3] - box[1] < 0.5]
+    return [_widened(box) for box in named[:_MOST_PARTS]]
+
+
+def _widened(box: Box) -> Box:
+    across, down = (box[2] - box[0]) / 4, (box[3] - box[1]) / 4
+    sides = (max(0.0, box[0] - across), max(0.0, box[1] - down), min(1.0, box[2] + across), min(1.0, box[3] + down))
+    return tuple(round(side, 3) for side in sides)  # type: ignore[return-value]
+
+
+def answer(case: QuestionContext) -> Answer:
+    """The best piece with the line it was found in and the next ones, or why there is none."""
+    ranked = ranked_pieces(case)
+    is_seen = "picture" in case.reading.senses
+    if ranked and (not is_seen or ranking.confidence(case.reading, ranked) >= _LEAST[case.reading.senses[0]]):
+        return answer_of(case, ranked)
+    return (_label(case) if is_seen else None) or _without_answer(case)
+
+
+def _label(case: QuestionContext) -> Answer | None:
+    """The captioner's label that fits the question best; None where none does."""
+    labels = [note for note in notes(case.trajectory, "label") if note.finding.text]
+    if not labels or case.similarity is None:
+        return None
+    fits = case.similarity(case.query, [note.finding.text for note in labels])
+    fit, best = max(zip(fits, labels, strict=True), key=lambda pair: pair[0] + (pair[1].finding.score or 0.0) / 2)
+    if fit < _LEAST_FIT:
+        return None
+    return Answer(best.finding.text, None, round(min(_MOST_OF_LABEL, fit), 2), (evidence_of_note(best, "label"),))
+
+
+def answer_of(case: QuestionContext, ranked: list[Ranked]) -> Answer:
+    """The first piece, as likely as it has shown to be, with the next ones named beside it."""
+    others = ", ".join(f"“{r.text}” ({r.probability:.0%})" for r in ranked[1 : 1 + _BESIDE])
+    evidence = evidence_of_line(case.trajectory, ranked[0].line, f"next best: {others}" if others else "")
+    return Answer(ranked[0].text, None, round(ranking.confidence(case.reading, ranked), 2), (evidence,))
+
+
+def ranked_pieces(case: QuestionContext) -> list[Ranked]:
+    """The pieces of all text and speech that the question can mean, the likeliest answer first."""
+    lines = [*case.text_lines, *case.speech_lines]
+    return ranking.rank(case.reading, lines, moments(case.trajectory), case.similarity)
+
+
+def _without_answer(case: QuestionContext) -> Answer:
+    sense = case.reading.senses[0]
+    if "picture" in case.reading.senses:
+        return cannot_tell(case, NO_PICTURES)
+    if sense == "text":  # nobody said which words to look for, so none are known to be absent
+        return cannot_tell(case, *hidden_from(case, sense), _UNNAMED)
+    return nothing_found(case, sense)

@@ -1,0 +1,58 @@
+"""What every rule of `lite` is given: the question as read, the record so far, and a sense for the meaning of words."""
+
+from dataclasses import dataclass
+
+from agent.policies.lite_rules import notes
+from agent.policies.lite_rules.lines import FoundLine, Similarity, meant
+from agent.policies.lite_rules.reading import AskedSpan, ParsedQuestion
+from agent.trajectory import Trajectory
+
+
+@dataclass(frozen=True)
+class QuestionContext:
+    """One question at one moment of the game."""
+
+    reading: ParsedQuestion
+    trajectory: Trajectory
+    similarity: Similarity | None
+    """None where no text encoder is installed: then only words count."""
+
+    @property
+    def duration_seconds(self) -> float:
+        """Length of the video."""
+        return self.trajectory.facts.duration_seconds
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The choices; empty for an open question."""
+        return self.reading.question.options
+
+    @property
+    def query(self) -> str:
+        """What to search for."""
+        return self.reading.subject or self.reading.question.text
+
+    @property
+    def span(self) -> AskedSpan | None:
+        """The seconds that the question points at: named, or those of the shot that it names once shots are listed."""
+        shots = [note.finding for note in notes.notes(self.trajectory, "shot")]
+        number = self.reading.shot
+        if self.reading.span is not None or number is None or len(shots) < max(2, number):
+            return self.reading.span
+        shot = shots[number - 1 if number > 0 else -1]
+        return AskedSpan(shot.start_seconds, shot.stop_seconds)
+
+    @property
+    def must_list_shots(self) -> bool:
+        """True if the question names a shot by its number and nobody has looked yet which seconds those are."""
+        return self.reading.shot is not None and not notes.called(self.trajectory, "list_shots")
+
+    @property
+    def text_lines(self) -> list[FoundLine]:
+        """Screen text that the question can mean, in time order."""
+        return meant(notes.text_lines(self.trajectory), self.reading.instant, self.span)
+
+    @property
+    def speech_lines(self) -> list[FoundLine]:
+        """Speech that the question can mean, in time order."""
+        return meant(notes.speech_lines(self.trajectory), self.reading.instant, self.span)

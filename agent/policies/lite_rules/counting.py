@@ -1,0 +1,84 @@
+"""How often something appears or is said: showings of a text, mentions in speech, or peaks of a search by picture.
+
+Text and speech are counted as they are read. A thing is counted where its score stands out of its own background, which
+is a guess: the packaged encoder knows few things, and its confidence says so.
+"""
+
+import re
+import statistics
+from collections.abc import Sequence
+
+from agent.policies.lite_rules import named_text
+from agent.policies.lite_rules.case import QuestionContext
+from agent.policies.lite_rules.establishing import nothing_found
+from agent.policies.lite_rules.lines import FoundLine
+from agent.policies.lite_rules.notes import CitedFinding, evidence_of_line, evidence_of_note, notes
+from agent.policies.lite_rules.plan import Wanted, span_arguments, wanted
+from agent.policies.lite_rules.words import how_often, plain
+from agent.trajectory import Answer, Evidence
+
+_SPOKEN = re.compile(r"[\"“‘'«]([^\"”’'»]{2,60})[\"”’'»]|\b(?:words?|names?|terms?|phrases?)\s+([\w-]+)", re.I)
+_PROFILE = 32
+"""Moments that tell a score's course through the video."""
+_PEAK_SHARE = 0.5
+"""A moment belongs to an appearance from half the way between the background and the highest score."""
+_JOINED_SECONDS = 1.5
+"""Moments that are nearer are one appearance."""
+
+
+def looks(case: QuestionContext) -> list[Wanted]:
+    """Where the text, the word or the thing is; a text that the question names is searched for before all else."""
+    calls = [wanted("overview", count=4)]
+    if named_text.asked_text(case) is not None:
+        return calls
+    if case.reading.senses[0] == "speech":
+        return [*calls, wanted("read_speech", count=1000, **span_arguments(case.span))]
+    return [*calls, wanted("search_frames", query=case.query, count=_PROFILE, **span_arguments(case.span))]
+
+
+def answer(case: QuestionContext) -> Answer:
+    """How often, or the option that is nearest to that."""
+    if (name := named_text.asked_text(case)) is not None:
+        shown = named_text.showings(case.trajectory, name)
+        return _answer(case, len(shown), 0.8, [evidence_of_line(case.trajectory, line) for line in shown])
+    if case.reading.senses[0] == "speech":
+        said = _lines_that_say(case)
+        return _answer(case, len(said), 0.6, [evidence_of_line(case.trajectory, line) for line in dict.fromkeys(said)])
+    best = appearances(case)
+    return _answer(case, len(best), 0.3, [evidence_of_note(note, "it may be here") for note in best])
+
+
+def appearances(case: QuestionContext) -> list[CitedFinding]:
+    """The best moment of each stretch in which the search stands out of its background, in time order."""
+    profile = sorted(notes(case.trajectory, "moment"), key=lambda note: note.finding.start_seconds)
+    scores = [note.finding.score or 0.0 for note in profile]
+    if not scores:
+        return []
+    least = (1 - _PEAK_SHARE) * statistics.median(scores) + _PEAK_SHARE * max(scores)
+    stretches: list[list[CitedFinding]] = []
+    for note in profile:
+        if (note.finding.score or 0.0) < least:
+            continue
+        if stretches and note.finding.start_seconds <= stretches[-1][-1].finding.stop_seconds + _JOINED_SECONDS:
+            stretches[-1].append(note)
+        else:
+            stretches.append([note])
+    return [max(stretch, key=lambda note: note.finding.score or 0.0) for stretch in stretches]
+
+
+def _lines_that_say(case: QuestionContext) -> list[FoundLine]:
+    """A line for each time at which what is asked for is said."""
+    match = _SPOKEN.search(case.reading.question.text)
+    phrase = rf"\b{re.escape(plain(match[1] or match[2] if match is not None else case.query))}\b"
+    return [line for line in case.speech_lines for _ in re.findall(phrase, plain(line.text))]
+
+
+def _answer(case: QuestionContext, times: int, confidence: float, evidence: Sequence[Evidence]) -> Answer:
+    if not case.options and not times:
+        return nothing_found(case, case.reading.senses[0], 0.5)
+    if not case.options:
+        return Answer(str(times), None, confidence, tuple(evidence))
+    values = [how_often(option) for option in case.options]
+    known = [(abs(value - times), i) for i, value in enumerate(values) if value is not None]
+    off, best = min(known, default=(1.0, 0))
+    return Answer(case.options[best], best, confidence if not off else confidence / 2, tuple(evidence))

@@ -1,0 +1,112 @@
+"""What nothing found means: "not shown" where the sense that was asked had looked at all of it, else "I can't tell".
+
+A claim that something is not there needs a look that would have found it. Where anything was hidden from that look, or
+the look was never taken, nothing is claimed, and what was found goes with the answer, since it may help.
+"""
+
+from difflib import SequenceMatcher
+
+from agent.policies.lite_rules.case import QuestionContext
+from agent.policies.lite_rules.notes import CitedFinding, evidence_of_line, evidence_of_note, notes
+from agent.policies.lite_rules.ranking import relevances
+from agent.policies.lite_rules.reading import Sense
+from agent.trajectory import Answer, Evidence, Result, ToolCall
+from tools.observation import UNREADABLE
+from tools.ocr.video_text import spread
+
+NO_PICTURES = "I understand no pictures."
+_WOULD_HELP = "A vision-language model could look: --policy."
+_PICTURES = 4
+_TOOLS = {"text": "search_text", "speech": "read_speech"}
+_MOST_HELP = 5
+_MOST_REASONS = 2
+_SLACK_SECONDS = 0.05
+_LIKE = 0.5
+_MANY = 1_000_000
+
+
+def nothing_found(case: QuestionContext, sense: Sense, confidence: float = 0.7, name: str | None = None) -> Answer:
+    """ "Not shown" for what that sense would have found, with that confidence; "I can't tell" where it could not."""
+    reasons = [NO_PICTURES] if sense == "picture" else hidden_from(case, sense, name)
+    return cannot_tell(case, *reasons) if reasons else not_shown(confidence)
+
+
+def not_shown(confidence: float, text: str = "not shown in this video") -> Answer:
+    """The claim that it is not there."""
+    return Answer(text, None, confidence, (), not_shown=True)
+
+
+def cannot_tell(case: QuestionContext, *reasons: str) -> Answer:
+    """No claim, why, what would help, the lines that have most to do with the question, and pictures to look at."""
+    unread = [n for n in notes(case.trajectory, "text", "search_text") if n.finding.doubt == UNREADABLE]
+    lines = [*case.text_lines, *case.speech_lines]
+    ranked = sorted(
+        zip(relevances(case.reading, lines, case.similarity), lines, strict=True), key=lambda pair: -pair[0]
+    )
+    helpful = [evidence_of_line(case.trajectory, line) for _, line in ranked[:_MOST_HELP]]
+    doubtful = (evidence_of_note(note, note.finding.doubt) for note in _apart(unread)[:_MOST_HELP])
+    said = (case.reading.language.cannot_tell, *reasons[:_MOST_REASONS], _WOULD_HELP)
+    return Answer(" ".join(said), evidence=(*helpful, *doubtful, *_pictures(case)), cannot_tell=True)
+
+
+def _pictures(case: QuestionContext) -> list[Evidence]:
+    """Up to four pictures of the seconds that are meant, evenly spread."""
+    start, stop = (
+        (0.0, case.duration_seconds) if case.span is None else (case.span.start_seconds, case.span.stop_seconds)
+    )
+    shown = {
+        frame.seconds: Evidence(frame.seconds, frame.seconds, (result.call_id,), (frame,), note="a picture to look at")
+        for result in case.trajectory.results
+        for frame in result.observation.frames
+        if start <= frame.seconds <= stop
+    }
+    return [shown[seconds] for seconds in spread(sorted(shown), _PICTURES)]
+
+
+def _apart(found: list[CitedFinding]) -> list[CitedFinding]:
+    """One of each: two searches find the same."""
+    return list({note.finding: note for note in found}.values())
+
+
+def hidden_from(case: QuestionContext, sense: Sense, name: str | None = None) -> list[str]:
+    """Why what was not found may be there all the same, a sentence each; empty where it is not.
+
+    Args:
+        case: the question and the record.
+        sense: text or speech.
+        name: the text or word that was looked for; None where any would do.
+    """
+    looks = _looks(case, _TOOLS[sense])
+    done = [(call, result) for call, result in looks if not result.observation.is_error]
+    if not any(_covers(case, call) for call, _ in done):
+        failed = [result.observation.text for _, result in looks if result.observation.is_error]
+        return failed or [f"What is {'said' if sense == 'speech' else 'written'} there was not looked at."]
+    reasons = [*(["The file is cut off."] if case.trajectory.facts.is_cut_off else []), *case.trajectory.gaps]
+    doubtful = [f for _, result in done for f in result.observation.findings if f.doubt not in ("", UNREADABLE)]
+    reasons += [
+        f"What is {'said' if sense == 'speech' else 'written'} at {finding.start_seconds:.1f} s is doubtful."
+        for finding in doubtful
+        if sense == "speech" or name is None or may_be(finding.text, name)
+    ][:1]
+    if sense == "speech" and any(len(r.observation.findings) >= c.arguments.get("count", _MANY) for c, r in done):
+        reasons.append("More is said than was looked at.")
+    return reasons
+
+
+def may_be(guess: str, name: str) -> bool:
+    """Whether a doubtful reading could be a misreading of the name."""
+    return SequenceMatcher(None, guess.casefold(), name.casefold(), autojunk=False).ratio() >= _LIKE
+
+
+def _looks(case: QuestionContext, tool: str) -> list[tuple[ToolCall, Result]]:
+    results = {result.call_id: result for result in case.trajectory.results}
+    return [(call, results[call.id]) for call in case.trajectory.calls if call.name == tool and call.id in results]
+
+
+def _covers(case: QuestionContext, call: ToolCall) -> bool:
+    """Whether it looked at all the seconds that the question means."""
+    start, stop = call.arguments.get("start", 0.0), call.arguments.get("stop", case.duration_seconds)
+    wanted_start, wanted_stop = (0.0, case.duration_seconds)
+    if case.span is not None:
+        wanted_start, wanted_stop = case.span.start_seconds, case.span.stop_seconds
+    return bool(start <= wanted_start + _SLACK_SECONDS and stop >= wanted_stop - _SLACK_SECONDS)

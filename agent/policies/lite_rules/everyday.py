@@ -1,0 +1,157 @@
+"""What everybody asks of any video: what it is about, what is said, how long it is, what is on screen at a second.
+
+Everything that is told is quoted from the screen, the speech or the file; what none of them has, `lite` can't tell.
+"""
+
+import re
+from collections.abc import Sequence
+
+from agent.policies.lite_rules import languages, ranking
+from agent.policies.lite_rules.case import QuestionContext
+from agent.policies.lite_rules.establishing import NO_PICTURES, cannot_tell, hidden_from, not_shown, nothing_found
+from agent.policies.lite_rules.lines import FoundLine, mentions
+from agent.policies.lite_rules.notes import evidence_of_line
+from agent.policies.lite_rules.occurrences import legible_lines
+from agent.policies.lite_rules.plan import Wanted, span_arguments, wanted
+from agent.trajectory import Answer, Evidence
+
+_MOST_SPEECH = 1000
+_MOST_LINES = 32
+_MOST_TOLD = 6
+"""Lines of text and of speech that a summary quotes."""
+_MOST_READ = 20
+_MOST_QUOTED = 100
+_TOLD, _SAID_ABOUT, _FOUND = 0.8, 0.85, 0.8
+"""How often what is quoted answers what is asked: 24 of 24 on development questions, and less on other clips."""
+_CERTAIN = 0.95
+_ABOUT = 0.35
+"""Relevance from which a sentence speaks of a topic; chosen on generated talks."""
+
+
+def looks(case: QuestionContext) -> list[Wanted]:
+    """All text and speech of the seconds that are meant; nothing where only the file is asked about."""
+    wants, span = case.reading.wants, span_arguments(case.span)
+    calls = [wanted("overview", count=4)]
+    if wants in ("length", "size"):
+        return calls
+    if wants not in ("transcript", "statement"):
+        calls.append(wanted("search_text", query="", count=_MOST_LINES, **span))
+        if case.reading.instant is not None:
+            calls.append(wanted("read_text", seconds=case.reading.instant))
+    return [*calls, wanted("read_speech", count=_MOST_SPEECH, **span)]
+
+
+def answer(case: QuestionContext) -> Answer:
+    """What the file, the screen and the speech say."""
+    match case.reading.wants:
+        case "length":
+            seconds = case.duration_seconds
+            return _fact(case, f"{seconds:.1f} s ({int(seconds) // 60}:{int(seconds) % 60:02})")
+        case "size":
+            return _fact(case, f"{case.trajectory.facts.width}x{case.trajectory.facts.height} pixels")
+        case "recorded":
+            return cannot_tell(case, "When it was recorded is not on record.")
+        case "sound":
+            return cannot_tell(case, "Of sound I understand speech only.")
+        case "unread":
+            return cannot_tell(case, f"I read questions in {', '.join(languages.languages())} only.")
+        case "transcript":
+            return _told(case, _CERTAIN, said=case.speech_lines) if case.speech_lines else nothing_found(case, "speech")
+        case "statement":
+            return _statement(case)
+        case "errors":
+            return _errors(case)
+        case "exists":
+            return _presence(case)
+        case "texts":
+            return _told(case, _TOLD, shown=_central(case, case.text_lines, _MOST_READ))
+        case _:
+            shown = legible_lines(case.trajectory) if case.reading.wants == "summary" else []
+            shown = shown or case.text_lines
+            return _told(case, _TOLD, shown=_central(case, shown), said=_central(case, case.speech_lines))
+
+
+def _fact(case: QuestionContext, text: str) -> Answer:
+    calls = tuple(call.id for call in case.trajectory.calls if call.name == "overview")
+    whole = Evidence(0.0, case.duration_seconds, calls, source="video", note="what the file says")
+    return Answer(text, None, _CERTAIN, (whole,))
+
+
+def _told(
+    case: QuestionContext, confidence: float, shown: Sequence[FoundLine] = (), said: Sequence[FoundLine] = ()
+) -> Answer:
+    """The lines as quotations; "I can't tell" where there are none."""
+    if not shown and not said:
+        return cannot_tell(case, NO_PICTURES)
+    language = case.reading.language
+    parts = []
+    if shown:
+        parts.append(f"{language.shown}: " + " / ".join(f"“{text}”" for text in dict.fromkeys(x.text for x in shown)))
+    if said:
+        parts.append(f"{language.said}: “{' '.join(line.text for line in said)}”")
+    evidence = tuple(evidence_of_line(case.trajectory, line) for line in [*shown, *said][:_MOST_QUOTED])
+    return Answer("\n".join(parts), None, confidence, evidence)
+
+
+def _central(case: QuestionContext, lines: Sequence[FoundLine], most: int = _MOST_TOLD) -> list[FoundLine]:
+    """The lines that have most in common with all others, in order of time."""
+    distinct = list({line.text: line for line in reversed(lines)}.values())
+    if len(distinct) <= most or case.similarity is None:
+        return sorted(distinct, key=lambda line: line.start_seconds)[:most]
+    everything = " ".join(line.text for line in distinct)
+    likeness = case.similarity(everything, [line.text for line in distinct])
+    ranked = sorted(zip(likeness, distinct, strict=True), key=lambda pair: -pair[0])
+    return sorted((line for _, line in ranked[:most]), key=lambda line: line.start_seconds)
+
+
+def _statement(case: QuestionContext) -> Answer:
+    """The sentences that speak of the topic; that none does is claimed only in the language that is spoken."""
+    lines, speech = case.speech_lines, case.reading.language.senses["speech"]
+    topic = [word for word in case.reading.asked if not speech.search(word)]
+    scored = list(zip(ranking.relevances(case.reading, lines, case.similarity), lines, strict=True))
+    best = max((score for score, _ in scored), default=0.0)
+    about = [line for score, line in scored if score >= max(_ABOUT, 0.7 * best)]
+    named = [line for line in lines if any(mentions(word, [line]) for word in topic)]
+    if named or about:
+        return _told(case, _SAID_ABOUT if named else 0.45, said=named or about)
+    spoken = languages.language_of(" ".join(line.text for line in lines))
+    if not lines or spoken is case.reading.language:
+        return _unsaid(case, " ".join(topic))
+    return cannot_tell(case, "What is said is in another language than the question.")
+
+
+def _unsaid(case: QuestionContext, topic: str) -> Answer:
+    reasons = hidden_from(case, "speech", topic)
+    return cannot_tell(case, *reasons) if reasons else not_shown(0.7, f"{case.reading.language.unsaid}: {topic}")
+
+
+def _errors(case: QuestionContext) -> Answer:
+    patterns = [language.wants["errors"] for language in languages.languages().values()]
+    found = [line for line in case.text_lines if _FAULT.search(line.text) or any(p.search(line.text) for p in patterns)]
+    beside = [line for line in case.text_lines if line not in found and any(_is_under(line, x) for x in found)]
+    if found:
+        return _told(case, _FOUND, shown=sorted([*found, *beside], key=lambda line: line.start_seconds)[:_MOST_TOLD])
+    return cannot_tell(case, "I read no text that speaks of an error.")
+
+
+_FAULT = re.compile(
+    r"error|fail|exception|traceback|not found|denied|invalid|warning|cannot|could not|refused|fatal", re.I
+)
+
+
+def _is_under(line: FoundLine, other: FoundLine) -> bool:
+    if line.box is None or other.box is None or not line.is_with(other):
+        return False
+    return 0 <= line.box[1] - other.box[3] + other.height / 2 < 2 * other.height
+
+
+def _presence(case: QuestionContext) -> Answer:
+    """ "Yes" where a thing is named on screen or in speech; that it is nowhere else can't be told."""
+    named = [word for word in case.reading.asked if not case.reading.language.senses["written"].search(word)]
+    lines = [*case.text_lines, *case.speech_lines]
+    found = [line for line in lines if named and all(mentions(word, [line]) for word in named)]
+    if found and case.reading.is_sense_named:
+        return _told(case, _FOUND, [x for x in found if not x.spoken], [x for x in found if x.spoken])
+    if case.reading.is_sense_named and named:
+        return nothing_found(case, case.reading.senses[0], 0.6, " ".join(named))
+    return cannot_tell(case, NO_PICTURES)

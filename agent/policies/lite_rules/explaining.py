@@ -1,0 +1,97 @@
+"""What happens in order, with a reason only where one is on record: words that give one, or a cut.
+
+`lite` understands no pictures, so it knows orders and hardly any causes. It says so at every step instead of making
+one up, and its confidence is that of the causes.
+"""
+
+import re
+from collections.abc import Sequence
+
+from agent.policies.lite_rules.case import QuestionContext
+from agent.policies.lite_rules.establishing import NO_PICTURES, cannot_tell
+from agent.policies.lite_rules.notes import notes
+from agent.policies.lite_rules.occurrences import Kind, Occurrence, cut_seconds, is_near, occurrences, quoted
+from agent.policies.lite_rules.plan import Wanted, wanted
+from agent.policies.lite_rules.words import content_words
+from agent.trajectory import Answer, Link
+
+ONLY_ORDER = "Only the order is known: no cause is on record."
+MOST_STEPS = 12
+_MOST_CAPTIONS = 6
+_MOST_CONFIDENCE = 0.5
+"""Of a chain with a reason at every step: a reason that a rule finds need not be the cause. Chosen, not measured."""
+_REASON = re.compile(
+    r"\b(?:because|therefore|that is why|that's why|which is why|as a result|due to|so that|in order to|thus|hence"
+    r"|caus(?:e[sd]?|ing)|leads? to|led to|resulted in)\b",
+    re.I,
+)
+_WEIGHTS: dict[Kind, float] = {"match": 4.0, "speech": 2.0, "text": 1.5, "shot": 1.0, "change": 1.0}
+"""Which steps are kept where there are too many; a reason counts 3 more, a shot in which something is recognised 1."""
+
+
+def looks(case: QuestionContext) -> list[Wanted]:
+    """Everything that says what happens when; then what is recognised in the shots."""
+    facts, what = case.trajectory.facts, case.reading.question.text
+    calls = [wanted("overview", count=6), wanted("list_shots"), wanted("find_changes", count=8), wanted("search_text")]
+    if facts.has_speech_track or facts.has_subtitles:
+        calls.append(wanted("read_speech"))
+    if content_words(what):
+        calls.append(wanted("search_frames", query=what, count=1))
+        if facts.has_speech_track or facts.has_subtitles:
+            calls.append(wanted("search_speech", query=what))
+    shots = [note.finding for note in notes(case.trajectory, "shot")]
+    longest = sorted(shots, key=lambda shot: shot.start_seconds - shot.stop_seconds)[:_MOST_CAPTIONS]
+    return calls + [
+        wanted("caption", start=round(shot.start_seconds, 2), stop=round(shot.stop_seconds, 2)) for shot in longest
+    ]
+
+
+def answer(case: QuestionContext) -> Answer:
+    """The chain, with a reason where there is one."""
+    cuts = cut_seconds(case.trajectory)
+    found = _distinct(occurrences(case))
+    steps = _most_telling(found, cuts)
+    if not steps:
+        return cannot_tell(case, NO_PICTURES, "Nothing else is on record.")
+    chain = tuple(
+        Link(step.text, "" if number == 0 else reason(step, cuts) or ONLY_ORDER, (step.evidence,))
+        for number, step in enumerate(steps)
+    )
+    reasons = sum(link.because not in ("", ONLY_ORDER) for link in chain)
+    share = reasons / (len(chain) - 1) if len(chain) > 1 else 0.0
+    evidence = tuple(dict.fromkeys(step.evidence for step in steps))
+    return Answer(
+        _summary(len(steps), len(found), reasons), None, round(_MOST_CONFIDENCE * share, 2), evidence, chain=chain
+    )
+
+
+def reason(step: Occurrence, cuts: list[float]) -> str:
+    """Why it happens, as far as it is on record; empty where nothing is."""
+    if step.kind == "speech" and (match := _REASON.search(step.evidence.quote)) is not None:
+        return f"A reason is given in the words themselves: {quoted(step.evidence.quote[match.start() :])}."
+    if step.kind in ("text", "change") and is_near(step.start_seconds, cuts):
+        cut = min(cuts, key=lambda cut: abs(cut - step.start_seconds))
+        return f"It comes with the cut at {cut:.1f} s: it belongs to the new shot."
+    return ""
+
+
+def _distinct(found: Sequence[Occurrence]) -> list[Occurrence]:
+    """What is said or shown again is one event with the first time."""
+    return list({(item.kind, item.evidence.quote or item.text): item for item in reversed(found)}.values())
+
+
+def _most_telling(found: Sequence[Occurrence], cuts: list[float]) -> list[Occurrence]:
+    """At most twelve, in order of time."""
+    ranked = sorted(found, key=lambda item: (-_weight(item, cuts), item.start_seconds))
+    return sorted(ranked[:MOST_STEPS], key=lambda item: (item.start_seconds, item.kind != "shot"))
+
+
+def _weight(item: Occurrence, cuts: list[float]) -> float:
+    is_named = item.kind == "shot" and len(item.evidence.call_ids) > 1
+    return _WEIGHTS[item.kind] + (3.0 if reason(item, cuts) else 0.0) + (1.0 if is_named else 0.0)
+
+
+def _summary(told: int, found: int, reasons: int) -> str:
+    steps = f"{told} things happen" if told == found else f"The {told} most telling of {found} things happen"
+    known = f"for {reasons} a reason is on record, of the others only the order is known"
+    return f"{steps} one after another; {known if reasons else 'only their order is known, no cause is on record'}."

@@ -1,0 +1,128 @@
+"""The pieces of a line that could answer a question, each with its form: dates, prices, numbers, names, the whole."""
+
+import re
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+from agent.policies.lite_rules.words import NUMBER_WORDS, STOP_WORDS
+
+Form = Literal[
+    "date",
+    "clock",
+    "price",
+    "number",
+    "numbers",
+    "first of list",
+    "last of list",
+    "version",
+    "file",
+    "quoted",
+    "name",
+    "phrase",
+    "line",
+    "paragraph",
+]
+
+
+_MONTH = (
+    r"(?:jan|feb|fév|mar|mär|apr|abr|avr|may|mai|jun|juin|jul|juil|aug|ago|ao[uû]|sep|oct|okt|nov|dec|dez|dic|déc|enero)"
+    r"[^\W\d_]*\.?"
+)
+_DAY = r"(?:\d{1,2}(?:st|nd|rd|th|\.)?|(?:twenty-|thirty-)?(?:first|second|third|[a-z]{3,7}th))"
+_PATTERNS: dict[Form, str] = {
+    "date": (
+        rf"\b{_MONTH}\s*{_DAY}\b,?(?:\s*\d{{4}})?|\b{_DAY}\s*(?:of |de )?{_MONTH},?(?:\s*\d{{4}})?"
+        r"|\b\d{4}-\d{2}-\d{2}\b|\b\d{1,2}[/.]\d{1,2}[/.]\d{2,4}\b"
+        r"|\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b"
+    ),
+    "clock": (
+        r"(?<![\d:])\d{1,2}:[0-5]\d(?::[0-5]\d)?(?:\s*[ap]\.?m\b)?(?:\s*[-–]\s*\d{1,2}:[0-5]\d(?:\s*[ap]\.?m\b)?)?(?![\d:])"
+        r"|(?<![\d.,:])\d{1,2}\s*[-–]\s*\d{1,2}(?![\d.,:])(?:\s*[ap]\.?m\b)?|\b\d{1,2}\s*[ap]\.?m\b"
+    ),
+    "price": (
+        r"[€$£¥]\s*\d+(?:[.,]\d+)*|(?<![\w.,])\d+[.,]\d{2}(?![\w.,]\d)(?:\s*(?:€|eur\b|usd\b|euros?\b|dollars?\b|pounds?\b))?"
+        r"|(?<![\w.,])\d+(?:[.,]\d+)*\s*(?:€|eur\b|usd\b|chf\b|euros?\b|dollars?\b|pounds?\b|cents?\b)"
+    ),
+    "number": (
+        r"(?<![\w.,:'-])-?\d+(?:[.,]\d{3})*(?:[.,]\d+)?(?![\w:]|[.,]\d)|(?<=[A-Za-z])\d+\b|\b\d+(?=[A-Za-z%°])"
+        r"|\b(?:"
+        + "|".join(NUMBER_WORDS)
+        + r"|million|billion)(?:(?:[ -]| and )(?:"
+        + "|".join(NUMBER_WORDS)
+        + r"|million|billion))*\b"
+    ),
+    "version": r"(?:(?<=\bv)|\b)\d+(?:\.\d+)+(?:[-.]?\w+)?\b",
+    "file": r"(?<![\w/@.-])[\w-]+\.[a-z][a-z0-9]{1,4}\b(?![\w/@(])",
+    "quoted": r"(?<!\w)[\"“‘'`«][^\"”’'`»<>]{2,60}[\"”’'`»](?!\w)",
+}
+_COMPILED = {form: re.compile(pattern, re.IGNORECASE) for form, pattern in _PATTERNS.items()}
+_LIST = re.compile(r"(?<!\d)\d++(?:(?:\s*+[,;]\s*+|\s++)\d++){2,}")
+_TOKEN = re.compile(r"\b(?:Dr|Mrs?|Ms|Prof|St)\.|[^\W_]+(?:['’.&/_-][^\W_]+)*")
+_CONTRACTED = re.compile(r"['’]")
+_ENDS: tuple[Form, Form] = ("first of list", "last of list")
+_LINKS = frozenset("of the de du des la von and & y et und del".split())
+_MOST_WORDS = 5
+
+
+class Piece(NamedTuple):
+    """A possible answer within a line."""
+
+    text: str
+    form: Form
+    start: int
+    """Where in the line it begins."""
+
+
+def pieces(text: str, asked_count: int = 1) -> list[Piece]:
+    """Every piece of a line, the whole among them; runs of several numbers where so many are asked for."""
+    found = [
+        Piece(m.group().strip("\"“”‘’'`«»"), form, m.start())
+        for form, pattern in _COMPILED.items()
+        for m in pattern.finditer(text)
+    ]
+    numbers = sorted((p for p in found if p.form == "number"), key=lambda p: p.start)
+    runs = [numbers[i : i + asked_count] for i in range(len(numbers) - asked_count + 1)] if asked_count > 1 else []
+    found += [Piece(", ".join(p.text for p in run), "numbers", run[0].start) for run in runs]
+    lists = _LIST.finditer(text) if asked_count == 1 else ()
+    found += [Piece(item, form, m.start()) for m in lists for form, item in zip(_ENDS, _ends(m.group()), strict=True)]
+    found += [*_runs(text), Piece(text.strip(), "line", 0)]
+    if ":" in text and (value := text.split(":", 1)[1].strip()):
+        found.append(Piece(value, "phrase", text.index(value)))
+    return list(dict.fromkeys(piece for piece in found if any(map(str.isalnum, piece.text))))
+
+
+def _ends(numbers: str) -> tuple[str, str]:
+    found = re.findall(r"\d+", numbers)
+    return found[0], found[-1]
+
+
+def _runs(text: str) -> Iterator[Piece]:
+    """Words in a row: capitalised ones as names, ones without function words as phrases."""
+    for form, fits in (("name", is_capitalised), ("phrase", carries_meaning)):
+        run: list[re.Match[str]] = []
+        for token in [*_TOKEN.finditer(text), None]:
+            apart = token is None or (run and text[run[-1].end() : token.start()].strip())
+            linked = token is not None and run and token.group() in _LINKS and not apart
+            if token is not None and not apart and (fits(token.group()) or (linked and form == "name")):
+                run.append(token)
+                continue
+            while run and run[-1].group() in _LINKS:
+                run.pop()
+            for first, last in _parts(len(run)) if form == "name" else [(0, len(run) - 1)] * bool(run):
+                yield Piece(text[run[first].start() : run[last].end()], form, run[first].start())  # type: ignore[arg-type]
+            run = [token] if token is not None and fits(token.group()) else []
+
+
+def _parts(length: int) -> list[tuple[int, int]]:
+    """First and last of every part of a run, at most so long: labels and values may stand in one row."""
+    return [(i, j) for i in range(length) for j in range(i, min(length, i + _MOST_WORDS))]
+
+
+def is_capitalised(word: str) -> bool:
+    """True for a word that may be part of a name."""
+    return word[0].isupper() and carries_meaning(word)
+
+
+def carries_meaning(word: str) -> bool:
+    """False for function words, contracted ones such as "I'm" among them."""
+    return _CONTRACTED.split(word.casefold())[0] not in STOP_WORDS

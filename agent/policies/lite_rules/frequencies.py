@@ -1,0 +1,54 @@
+"""How likely something is from how often it was so before: counted in windows of equal length, and never invented.
+
+The estimate is Laplace's rule of succession, (hits + 1) / (trials + 2): the mean of a uniform prior after the trials
+(E. T. Jaynes, Probability Theory, 2003, chapter 18). It is never 0 or 1, and 1/2 where nothing was seen. It takes the
+windows for exchangeable, which those of a video are not quite: what lasts, lasts. So for things with a state, speech
+or text, only windows count that followed one in the same state as the last (a two-state Markov chain).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from agent.policies.lite_rules.reading import AskedSpan
+
+
+@dataclass(frozen=True)
+class Frequency:
+    """How often something was so."""
+
+    hits: int
+    trials: int
+
+    @property
+    def probability(self) -> float:
+        """That it is so the next time, by the rule of succession; 0..1, both ends out of reach."""
+        return (self.hits + 1) / (self.trials + 2)
+
+    @property
+    def complement(self) -> "Frequency":
+        """How often it was not so."""
+        return Frequency(self.trials - self.hits, self.trials)
+
+    @property
+    def sum(self) -> str:
+        """The estimate as one can check it."""
+        return f"({self.hits} + 1) / ({self.trials} + 2) = {self.probability:.2f}"
+
+
+def windows(start_seconds: float, stop_seconds: float, length_seconds: float) -> list[AskedSpan]:
+    """Whole windows that end at `stop_seconds`, the oldest first."""
+    count = int((stop_seconds - start_seconds) / length_seconds + 1e-9)
+    ends = (stop_seconds - i * length_seconds for i in reversed(range(count)))
+    return [AskedSpan(max(0.0, end - length_seconds), end) for end in ends]
+
+
+def often(states: Sequence[bool]) -> Frequency:
+    """How often it was so in any window."""
+    return Frequency(sum(states), len(states))
+
+
+def often_after_such(states: Sequence[bool]) -> Frequency:
+    """How often it was so in the window after one that was like the last one."""
+    after = [later for earlier, later in pairwise(states) if earlier == states[-1]]
+    return Frequency(sum(after), len(after))

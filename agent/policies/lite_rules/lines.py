@@ -1,0 +1,89 @@
+"""Text with its time and place, as tools find it: what rules compare with questions and options."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from agent.policies.lite_rules.reading import AskedSpan
+from agent.policies.lite_rules.words import STOP_WORDS, number, plain, stem, stems, words
+from tools.observation import Box
+
+Similarity = Callable[[str, Sequence[str]], Sequence[float]]
+"""Cosines between one text and several, -1..1."""
+
+
+@dataclass(frozen=True)
+class FoundLine:
+    """Some text with its time, as a tool found it."""
+
+    text: str
+    start_seconds: float
+    stop_seconds: float
+    spoken: bool
+    call_id: str
+    score: float = 1.0
+    box: Box | None = None
+    """Where in the picture; None for speech."""
+
+    @property
+    def height(self) -> float:
+        """Height of the text as a fraction of the picture; 0 for speech."""
+        return self.box[3] - self.box[1] if self.box is not None else 0.0
+
+    def is_with(self, other: "FoundLine") -> bool:
+        """True for lines on screen at the same time, or sentences that follow one another."""
+        slack = 0.5 if self.spoken else -1e-6
+        return (
+            self.spoken == other.spoken
+            and self.start_seconds <= other.stop_seconds + slack
+            and other.start_seconds <= self.stop_seconds + slack
+        )
+
+
+def rarities(lines: Iterable[FoundLine]) -> dict[str, float]:
+    """Weight of each stem: 1 if it stands in a single text, less for common ones (inverse document frequency)."""
+    texts = {line.text for line in lines}
+    counts: dict[str, int] = {}
+    for text in texts:
+        for item in stems(words(text)):
+            counts[item] = counts.get(item, 0) + 1
+    most = math.log(1 + len(texts))
+    return {item: math.log((1 + len(texts)) / count) / most for item, count in counts.items()}
+
+
+def mentions(option: str, lines: Iterable[FoundLine]) -> list[tuple[FoundLine, float]]:
+    """The lines that mention an option, with the share of its content words in them, best first."""
+    wanted = _canonical(option)
+    if not wanted:
+        return []
+    found = [(line, _share(wanted, option, line.text)) for line in lines]
+    return sorted(((line, share) for line, share in found if share >= 0.5), key=lambda pair: -pair[1])
+
+
+def _share(wanted: set[str], option: str, text: str) -> float:
+    squeezed = plain(option).replace(" ", "")
+    # OCR may drop the spaces between words
+    if len(squeezed) >= 5 and squeezed in plain(text).replace(" ", ""):
+        return 1.0
+    return len(wanted & _canonical(text)) / len(wanted)
+
+
+def _canonical(text: str) -> set[str]:
+    kept = [w for w in words(text) if w.casefold() not in STOP_WORDS or number(w) is not None]
+    return {str(value) if (value := number(w)) is not None else stem(w) for w in kept}
+
+
+def meant(lines: Sequence[FoundLine], instant: float | None, span: AskedSpan | None) -> list[FoundLine]:
+    """The lines at the second or in the seconds that a question names; all of them if there are none there."""
+    if instant is not None and (exact := [x for x in lines if x.start_seconds <= instant + 1e-3 < x.stop_seconds]):
+        return exact
+    if span is None:
+        return list(lines)
+    return [x for x in lines if _is_mostly_inside(x, span)] or list(lines)
+
+
+def _is_mostly_inside(line: FoundLine, span: AskedSpan) -> bool:
+    """True if half of the line, or of the span, is shared: a line that just leaves as the span begins is not meant."""
+    shared = min(line.stop_seconds, span.stop_seconds) - max(line.start_seconds, span.start_seconds)
+    shorter = min(line.stop_seconds - line.start_seconds, span.stop_seconds - span.start_seconds)
+    return shared > 0 and shared >= shorter / 2

@@ -1,0 +1,140 @@
+"""Words that a question says are written in the picture, as in `the word ORCHARD`: found for certain, or missing.
+
+Screen text is what is read most surely without a vision-language model. So text that a question names is looked for
+through the whole video; it leads to the thing that carries it, and where it is nowhere, the question has no answer.
+"""
+
+import re
+from dataclasses import replace
+from difflib import SequenceMatcher
+
+from agent.policies.lite_rules.case import QuestionContext
+from agent.policies.lite_rules.establishing import cannot_tell, hidden_from, nothing_found
+from agent.policies.lite_rules.lines import FoundLine, mentions
+from agent.policies.lite_rules.notes import evidence_of_line, notes, text_lines
+from agent.policies.lite_rules.plan import Wanted, wanted
+from agent.policies.lite_rules.reading import written_in
+from agent.policies.lite_rules.words import looks as looks_of
+from agent.policies.lite_rules.words import words
+from agent.trajectory import Answer, Trajectory
+from tools.observation import UNREADABLE_LETTERS
+
+_MOST_LINES = 32
+_MOST_SPEECH = 1000
+_PRESENCE_CONFIDENCE = 0.8
+_JOINED_SECONDS = 1.0
+"""Two spans of one text that are nearer are one showing in which a reading failed."""
+_NEGATED = re.compile(r"\b(?:not|never|none)\b|n['’]t\b", re.I)
+_IS_THERE = re.compile(
+    r"^(?:is|are|was|were|does|do|did|can|has|have)\b.*\b(?:shown|visible|seen|see|on (?:the )?screen|appears?|there|"
+    r"said|spoken|mentioned|heard|written|"
+    r"in (?:the|this) (?:video|clip|film|picture))\b",
+    re.I,
+)
+_ALIKE = 0.8
+"""Likeness from which a word is another one misread."""
+
+
+def asked_text(case: QuestionContext) -> str | None:
+    """The text that the question names, unless it is to be heard."""
+    return _asked(case) if case.reading.senses[0] != "speech" else None
+
+
+def _asked(case: QuestionContext) -> str | None:
+    return written_in(case.reading.question.text) if case.reading.question.task == "answer" else None
+
+
+def looks(case: QuestionContext) -> list[Wanted]:
+    """A search for what is named through the whole video, so that it can be said not to be there."""
+    name = _asked(case)
+    if name is None:
+        return []
+    if asked_text(case) is not None:
+        return [wanted("search_text", query=name, count=_MOST_LINES)]
+    return [wanted("read_speech", count=_MOST_SPEECH)] if _yes_and_no(case) is not None else []
+
+
+def showings(trajectory: Trajectory, name: str) -> list[FoundLine]:
+    """Each time at which the text is on screen, in time order; copies of it at one time are one showing."""
+    shown: list[FoundLine] = []
+    for line in text_lines(trajectory, "search_text"):
+        if not _says(line, name):
+            continue
+        if shown and line.start_seconds <= shown[-1].stop_seconds + _JOINED_SECONDS:
+            last = shown[-1]
+            shown[-1] = replace(last, stop_seconds=max(last.stop_seconds, line.stop_seconds))
+        else:
+            shown.append(line)
+    return shown
+
+
+def asks_for_the_absent(case: QuestionContext) -> bool:
+    """True for "which of these does not appear": then an option that is nowhere on screen is the right one."""
+    return _NEGATED.search(case.reading.question.text) is not None
+
+
+def is_missing(case: QuestionContext, name: str) -> bool:
+    """True if screen text was read through the whole video and this is nowhere in it; False if it may be hidden."""
+    found = any(_says(line, name) for line in text_lines(case.trajectory))
+    return not found and not hidden_from(case, "text", name)
+
+
+def answer_by_presence(case: QuestionContext) -> Answer | None:
+    """What follows from whether something named is there at all; None where that leaves the question open."""
+    name = _asked(case)
+    if name is not None and asked_text(case) is None:
+        said = [line for line in case.speech_lines if _says(line, name)]
+        return _presence(case, said, name) if _yes_and_no(case) is not None else None
+    if name is not None:
+        read = [line for line in text_lines(case.trajectory) if _says(line, name)]
+        return _presence(case, showings(case.trajectory, name) or read, name)
+    if asks_for_the_absent(case):
+        return None
+    if case.options and all(is_unreadable(case, option) for option in case.options):
+        return cannot_tell(case, *case.trajectory.gaps)
+    names = [each for option in case.options if (each := written_in(option)) is not None]
+    is_any_shown = any(showings(case.trajectory, each) for each in names)
+    return None if not names or len(names) < len(case.options) or is_any_shown else nothing_found(case, "text")
+
+
+def is_unreadable(case: QuestionContext, text: str) -> bool:
+    """Whether a letter of the text is one of those that the reader said it can't read."""
+    facts = (note.finding.text for note in notes(case.trajectory, "fact", "search_text"))
+    return any(letter in text for fact in facts for letter in fact.removeprefix(UNREADABLE_LETTERS))
+
+
+def _presence(case: QuestionContext, found: list[FoundLine], name: str) -> Answer | None:
+    answers = _yes_and_no(case)
+    if found:
+        return None if answers is None else _chosen(case, answers[0], "yes", found)
+    absent = nothing_found(case, case.reading.senses[0] if asked_text(case) is None else "text", 0.7, name)
+    return _chosen(case, answers[1], "no", []) if absent.not_shown and answers is not None and case.options else absent
+
+
+def _chosen(case: QuestionContext, place: int, text: str, found: list[FoundLine]) -> Answer:
+    evidence = tuple(evidence_of_line(case.trajectory, line) for line in found)
+    if not case.options:
+        return Answer(text, None, _PRESENCE_CONFIDENCE, evidence)
+    return Answer(case.options[place], place, _PRESENCE_CONFIDENCE, evidence)
+
+
+def _yes_and_no(case: QuestionContext) -> tuple[int, int] | None:
+    """The places of "yes" and "no" among the options, (0, 0) without options; None where presence is not asked."""
+    if not _IS_THERE.search(case.reading.question.text) or asks_for_the_absent(case):
+        return None
+    firsts = [words(option.casefold())[:1] for option in case.options]
+    if not firsts:
+        return 0, 0
+    return (firsts.index(["yes"]), firsts.index(["no"])) if ["yes"] in firsts and ["no"] in firsts else None
+
+
+def _says(line: FoundLine, name: str) -> bool:
+    name, text = looks_of(name), looks_of(line.text)
+    if any(share >= 1.0 for _, share in mentions(name, [replace(line, text=text)])):
+        return True
+    wanted_words, found = words(name.casefold()), words(text.casefold())
+    return bool(wanted_words) and all(any(_alike(word, other) for other in found) for word in wanted_words)
+
+
+def _alike(word: str, other: str) -> bool:
+    return SequenceMatcher(None, word, other, autojunk=False).ratio() >= _ALIKE

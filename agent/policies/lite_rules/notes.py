@@ -1,0 +1,101 @@
+"""What a trajectory holds, in the shape in which rules look at it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from agent.policies.lite_rules.lines import FoundLine
+from agent.trajectory import Evidence, ToolCall, Trajectory
+from tools.observation import Finding, FindingKind, FrameRef
+
+
+@dataclass(frozen=True)
+class CitedFinding:
+    """One finding with the call that brought it."""
+
+    finding: Finding
+    call: ToolCall
+    frames: tuple[FrameRef, ...]
+
+
+def notes(trajectory: Trajectory, kind: FindingKind | None = None, tool: str | None = None) -> Iterator[CitedFinding]:
+    """Every finding of a kind, or of a tool, in order; repeats left out."""
+    calls = {call.id: call for call in trajectory.calls}
+    for result in trajectory.results:
+        call = calls[result.call_id]
+        if result.repeat_of is not None or (tool is not None and call.name != tool):
+            continue
+        for finding in result.observation.findings:
+            if kind is None or finding.kind == kind:
+                yield CitedFinding(finding, call, result.observation.frames)
+
+
+def moments(trajectory: Trajectory) -> list[float]:
+    """The seconds at which the picture fits what was searched for, the best first."""
+    found = sorted(notes(trajectory, "moment"), key=lambda note: -(note.finding.score or 0.0))
+    return [note.finding.start_seconds for note in found]
+
+
+def called(trajectory: Trajectory, tool: str) -> bool:
+    """True if the tool has been called."""
+    return any(call.name == tool for call in trajectory.calls)
+
+
+def text_lines(trajectory: Trajectory, tool: str | None = None) -> list[FoundLine]:
+    """Screen text that is read without doubt, of one tool or of all, in time order.
+
+    A line read again within a longer reading of it counts once, as the longer one.
+    """
+    lines = [_text_line(note) for note in notes(trajectory, "text", tool) if not note.finding.doubt]
+    lines.sort(key=lambda line: line.start_seconds - line.stop_seconds)
+    kept: list[FoundLine] = []
+    for line in lines:
+        if not any(k.text == line.text and k.start_seconds <= line.start_seconds < k.stop_seconds for k in kept):
+            kept.append(line)
+    return sorted(kept, key=lambda line: line.start_seconds)
+
+
+def _text_line(note: CitedFinding) -> FoundLine:
+    finding = note.finding
+    start, stop, score = finding.start_seconds, finding.stop_seconds, finding.score or 0.0
+    return FoundLine(finding.text, start, stop, False, note.call.id, score, finding.box)
+
+
+def speech_lines(trajectory: Trajectory) -> list[FoundLine]:
+    """Speech that nothing speaks against, in time order."""
+    found: dict[tuple[str, float], FoundLine] = {}
+    for note in notes(trajectory, "speech"):
+        finding = note.finding
+        if not finding.doubt:
+            line = FoundLine(
+                finding.text, finding.start_seconds, finding.stop_seconds, True, note.call.id, finding.score or 1.0
+            )
+            found.setdefault((line.text, round(line.start_seconds, 1)), line)
+    return sorted(found.values(), key=lambda line: line.start_seconds)
+
+
+def evidence_of_line(trajectory: Trajectory, line: FoundLine, remark: str = "") -> Evidence:
+    """The evidence that a quoted line is."""
+    frames = () if line.spoken else _frames_within(trajectory, line.start_seconds, line.stop_seconds)
+    return Evidence(
+        line.start_seconds,
+        line.stop_seconds,
+        (line.call_id,),
+        frames[:1],
+        line.text,
+        "speech" if line.spoken else "screen text",
+        remark,
+        line.box,
+    )
+
+
+def evidence_of_note(note: CitedFinding, remark: str = "") -> Evidence:
+    """The evidence that a finding in the picture is."""
+    finding = note.finding
+    frames = tuple(f for f in note.frames if finding.start_seconds <= f.seconds < finding.stop_seconds + 1e-6)
+    return Evidence(
+        finding.start_seconds, finding.stop_seconds, (note.call.id,), frames[:1], note=remark, box=finding.box
+    )
+
+
+def _frames_within(trajectory: Trajectory, start: float, stop: float) -> tuple[FrameRef, ...]:
+    return tuple(frame for frame in trajectory.frames_seen if start <= frame.seconds <= stop)

@@ -1,0 +1,341 @@
+"""Which piece of the text and speech answers an open question: a linear ranker over all pieces, fitted, not written.
+
+Each piece is described by how its form fits what is asked for, how its line and the lines around it are connected with
+the question in words and meaning, and where, when, how large and how clearly it is shown. The weights are a conditional
+logit (McFadden 1974), so that scores are probabilities; `evals.ranker` fits them on generated questions, and with them
+what the probability of the best piece is worth.
+"""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+from importlib.resources import files
+
+from agent.policies.lite_rules.forms import Piece, carries_meaning, is_capitalised, pieces
+from agent.policies.lite_rules.lines import FoundLine, Similarity, rarities
+from agent.policies.lite_rules.reading import ParsedQuestion, asked_number_count
+from agent.policies.lite_rules.words import plain, stem, words
+from tools.plain_data import loads_json
+
+_GROUPS = {
+    **dict.fromkeys(("number", "price", "date", "clock", "version", "file", "time"), "value"),
+    **dict.fromkeys(("words", "statement", "thing"), "text"),
+}
+"""What is asked for, as far as weights differ; all else is a name."""
+_KINDS = {
+    "person": "Anna Peter Maria John Smith",
+    "job": "engineer teacher nurse manager scientist",
+    "location": "city country university",
+    "file": "file",
+}
+"""Words to which an answer of that kind is near in meaning; for others those of the question."""
+_FITTING: dict[str, tuple[str, ...]] = {
+    "date": ("date",),
+    "clock": ("clock",),
+    "version": ("version",),
+    "price": ("price", "number"),
+    "number": ("number", "numbers", "first of list", "last of list", "price"),
+}
+"""The forms of what is a thing of the asked kind, where its form tells."""
+_FAR_WORDS = 3.0
+_ALIKE = 0.5
+_PROMPT = re.compile(r"^\s*(?:\$|>>>|#|%|[\w.~-]+@[\w.-]+[:~])")
+_MOST_ROWS = 4
+_MEANING_SHARE, _NEIGHBOUR_SHARE = 0.5, 0.6
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A possible answer with the line that it was found in."""
+
+    text: str
+    line: FoundLine
+    probability: float
+    """Of being the answer, if one of the pieces is; they sum to 1."""
+    connection: float
+    """How much the question has to do with its line and those beside it."""
+    score: float
+    """The weighted sum of its features: where there is little to choose from, even a poor piece is the likeliest."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A piece of a line, described."""
+
+    text: str
+    line: FoundLine
+    features: Mapping[str, float]
+
+
+def rank(
+    reading: ParsedQuestion,
+    lines: Sequence[FoundLine],
+    moments: Sequence[float] = (),
+    similarity: Similarity | None = None,
+) -> list[Ranked]:
+    """Possible answers, the likeliest first; a text that stands in several lines counts once, with its best line.
+
+    Args:
+        reading: the question.
+        lines: those that the question can mean.
+        moments: the seconds at which the picture fits the question, best first.
+        similarity: of meaning; None where no text encoder is installed.
+    """
+    scored = [(score(c.features), c) for c in candidates(reading, lines, moments, similarity)]
+    if not scored:
+        return []
+    scored.sort(key=lambda pair: -pair[0])
+    powers = [math.exp(value - scored[0][0]) for value, _ in scored]
+    found: dict[str, Ranked] = {}
+    for power, (value, candidate) in zip(powers, scored, strict=True):
+        known = found.setdefault(
+            plain(candidate.text), Ranked(candidate.text, candidate.line, 0.0, connection(candidate), value)
+        )
+        found[plain(candidate.text)] = replace(known, probability=known.probability + power / sum(powers))
+    return sorted(found.values(), key=lambda item: -item.probability)
+
+
+def score(features: Mapping[str, float]) -> float:
+    """The weighted sum of the features."""
+    weights = _weights()["weights"]
+    return sum(weights.get(name, 0.0) * value for name, value in features.items())
+
+
+def confidence(reading: ParsedQuestion, ranked: Sequence[Ranked]) -> float:
+    """How likely the first of them is right, 0..1, as it was on questions that nothing was fitted on."""
+    weights, signs = (
+        _weights()["confidence"],
+        signs_of(reading, ranked[0].probability, ranked[0].connection, ranked[0].score),
+    )
+    return 1 / (1 + math.exp(-sum(weights.get(name, 0.0) * value for name, value in signs.items())))
+
+
+def signs_of(reading: ParsedQuestion, probability: float, connection: float, score: float) -> dict[str, float]:
+    """What tells how likely the first piece is right."""
+    share = min(0.999, max(0.001, probability))
+    group = group_of(reading)
+    return {
+        group: 1.0,
+        f"{group} odds": math.log(share / (1 - share)),
+        f"{group} score": score / 10,
+        "connection": min(1.0, connection),
+        "named sense": float(reading.is_sense_named),
+        "may be seen": float(reading.senses[0] == "picture"),
+        "may be seen, apart": (reading.senses[0] == "picture") * (1 - min(1.0, connection)),
+    }
+
+
+def connection(candidate: Candidate) -> float:
+    """How much the question has to do with the line of a piece and those beside it."""
+    return max(candidate.features.get(name, 0.0) for name in ("own", "beside", "label", "unit"))
+
+
+def group_of(reading: ParsedQuestion) -> str:
+    """Whether a value, a name or a text is asked for: what weights and confidences differ by."""
+    return _GROUPS.get(reading.wants, "name")
+
+
+@cache
+def _weights() -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = loads_json(files(__package__).joinpath("weights.json").read_text())
+    return found
+
+
+def candidates(
+    reading: ParsedQuestion, lines: Sequence[FoundLine], moments: Sequence[float], similarity: Similarity | None
+) -> list[Candidate]:
+    """Every piece of every line, described."""
+    asked = reading.asked
+    rarity = rarities(lines)
+    own = [_overlap(asked, words(line.text), rarity) for line in lines]
+    cosines = [0.0] * len(lines)
+    if similarity is not None and lines:
+        cosines = list(similarity(reading.subject or reading.question.text, [line.text for line in lines]))
+    tallest = max((line.height for line in lines), default=0.0) or 1.0
+    starts = sorted({round(line.start_seconds, 1) for line in lines})
+    repeats = {text: sum(other.text == text for other in lines) for text in {line.text for line in lines}}
+    cut = [_pieces(reading, line, lines) for line in lines]
+    kinds = _likeness_to_kind(reading, {piece.text for some in cut for piece in some}, similarity)
+    group, found = group_of(reading), list[Candidate]()
+    for number, line in enumerate(lines):
+        around = [(_closeness(line, other), i) for i, other in enumerate(lines) if i != number and line.is_with(other)]
+        shared = {
+            "beside": max((share * own[i] for share, i in around), default=0.0),
+            "meaning": max(0.0, cosines[number]),
+            "meaning beside": max((share * max(0.0, cosines[i]) for share, i in around), default=0.0),
+            "sense": float(reading.is_sense_named) * (1.0 if _sense(line) == reading.senses[0] else -1.0),
+            "spoken": float(line.spoken),
+            "height": line.height / tallest,
+            "clear": line.score,
+            "repeated": math.log(repeats[line.text]),
+            "moment": max((1 / (1 + k) for k, at in enumerate(moments[:3]) if _is_at(line, at)), default=0.0),
+            "place": _fits(reading.places, line),
+            "edge": _edge(reading, starts.index(round(line.start_seconds, 1)), len(starts)),
+            "typed": float(_PROMPT.match(line.text) is not None),
+        }
+        forms = dict[str, dict[str, float]]()  # one piece may have several
+        for piece in cut[number]:
+            features = shared | _of_piece(reading, piece, line, own[number], rarity)
+            features["kind" if reading.wants not in _KINDS else f"like a {reading.wants}"] = kinds.get(piece.text, 0.0)
+            used = {name: value for name, value in features.items() if value}
+            block = used | {f"{group} {name}": value for name, value in used.items()}
+            kind = {f"{reading.wants} as {piece.form}": 1.0, f"{group} as {piece.form}": 1.0}
+            after = {f"{reading.wants} {link}": 1.0 for link in _link_before(line.text[: piece.start])}
+            forms.setdefault(piece.text, {}).update(block | kind | after)
+        found += [Candidate(text, line, features) for text, features in forms.items()]
+    return found
+
+
+def _likeness_to_kind(reading: ParsedQuestion, texts: set[str], similarity: Similarity | None) -> dict[str, float]:
+    kind = _KINDS.get(reading.wants, " ".join(reading.asked))
+    if similarity is None or not kind or not texts:
+        return {}
+    ordered = sorted(texts)
+    return dict(zip(ordered, similarity(kind, ordered), strict=True))
+
+
+def _pieces(reading: ParsedQuestion, line: FoundLine, lines: Sequence[FoundLine]) -> list[Piece]:
+    count = asked_number_count(reading.question.text)
+    found = pieces(line.text, count)
+    if count > 1:
+        return [piece for piece in found if piece.form == "numbers"]
+    if (fitting := _FITTING.get(reading.wants)) is not None:
+        return [piece for piece in found if piece.form in fitting]
+    if group_of(reading) == "text" and (rows := _paragraph(line, lines)):
+        found.append(Piece(" ".join(row.text for row in rows), "paragraph", 0))
+    return found
+
+
+def _paragraph(line: FoundLine, lines: Sequence[FoundLine]) -> list[FoundLine]:
+    """The rows of a text that begins with this line; empty where it is alone or goes on from a row above."""
+    above = [other for other in lines if _goes_on(other, line)]
+    rows = [line]
+    while len(rows) < _MOST_ROWS and (after := next((x for x in lines if _goes_on(rows[-1], x)), None)) is not None:
+        rows.append(after)
+    return rows if len(rows) > 1 and not above else []
+
+
+def _goes_on(first: FoundLine, second: FoundLine) -> bool:
+    """True for rows of one size, one close under the other, shown together."""
+    if first.box is None or second.box is None or not first.is_with(second):
+        return False
+    gap = (second.box[1] - first.box[3]) / max(first.height, 1e-6)
+    overlap = min(first.box[2], second.box[2]) - max(first.box[0], second.box[0])
+    return (
+        -0.4 < gap < 1.2 and second.box[1] > first.box[1] and overlap > 0 and 0.6 < second.height / first.height < 1.7
+    )
+
+
+def _of_piece(
+    reading: ParsedQuestion, piece: Piece, line: FoundLine, own: float, rarity: Mapping[str, float]
+) -> dict[str, float]:
+    mine = words(piece.text)
+    before, after = words(line.text[: piece.start]), words(line.text[piece.start + len(piece.text) :])
+    rest = own if not before and not after else _overlap(reading.asked, [*before, *after], rarity)
+    signs = [c for c in piece.text if not c.isspace()]
+    return {
+        "own": rest,
+        "label": _nearness(reading.asked, before[::-1]),
+        "unit": _nearness(reading.asked, after),
+        "echo": sum(max(_likenesses(word, reading.asked), default=0.0) for word in mine) / len(mine) if mine else 0.0,
+        "words": math.log(max(1, len(mine))),
+        "letters": sum(c.isalnum() for c in signs) / len(signs),
+        "short": float(len(signs) < 3),
+        "initial": float(piece.form == "name" and not before and any(word.islower() for word in after)),
+        "cut": float(piece.form == "name" and any(map(is_capitalised, [*before[-1:], *after[:1]]))),
+        "end": float(reading.edge is not None and piece.form.startswith(reading.edge)),
+    }
+
+
+def _link_before(text: str) -> list[str]:
+    """The function word that leads to a piece, as "at" to a place."""
+    before = words(text)[-1:]
+    return [f"after {word.casefold()}" for word in before if not carries_meaning(word)]
+
+
+def _sense(line: FoundLine) -> str:
+    return "speech" if line.spoken else "text"
+
+
+def _is_at(line: FoundLine, seconds: float) -> bool:
+    return line.start_seconds - 1 <= seconds <= line.stop_seconds + 1
+
+
+def _closeness(line: FoundLine, other: FoundLine) -> float:
+    """0..1: how near two texts stand; half for sentences that follow one another."""
+    if line.box is None or other.box is None:
+        return 0.5
+    height = max(line.height, other.height, 1e-6)
+    down = max(0.0, line.box[1] - other.box[3], other.box[1] - line.box[3]) / height
+    across = max(0.0, line.box[0] - other.box[2], other.box[0] - line.box[2]) / height
+    return math.exp(-down / 2 - across / 8)
+
+
+def _fits(places: Sequence[str], line: FoundLine) -> float:
+    """How well the asked place fits the middle of the box, -1..1."""
+    if line.box is None or not places:
+        return 0.0
+    across, down = line.box[0] + line.box[2] - 1, line.box[1] + line.box[3] - 1
+    sides = {"left": -across, "right": across, "top": -down, "bottom": down}
+    return sum(sides[place] for place in places) / len(places)
+
+
+def _edge(reading: ParsedQuestion, place: int, count: int) -> float:
+    if reading.edge is None or count < 2:
+        return 0.0
+    late = place / (count - 1)
+    return late if reading.edge == "last" else 1 - late
+
+
+def _overlap(asked: Sequence[str], found: Sequence[str], rarity: Mapping[str, float]) -> float:
+    """How many of the question's words are there, rare ones counting more."""
+    best = (
+        max((_alike(word, other) * max(0.2, rarity.get(stem(other), 1.0)) for other in found), default=0.0)
+        for word in asked
+    )
+    return sum(best) / math.sqrt(len(asked)) if asked else 0.0
+
+
+def _nearness(asked: Sequence[str], following: Sequence[str]) -> float:
+    """0..1: how soon a word of the question comes."""
+    return max(
+        (math.exp(-i / _FAR_WORDS) * max(_likenesses(word, asked), default=0.0) for i, word in enumerate(following)),
+        default=0.0,
+    )
+
+
+def _likenesses(word: str, asked: Sequence[str]) -> list[float]:
+    return [_alike(word, other) for other in asked]
+
+
+@lru_cache(100_000)
+def _alike(word: str, other: str) -> float:
+    """1 for the same word in another form, less for one written alike: a word of another language, or one misread."""
+    first, second = stem(word), stem(other)
+    if first == second or (
+        min(len(first), len(second)) >= 4 and (first.startswith(second) or second.startswith(first))
+    ):
+        return 1.0
+    mine, others = _pairs(first), _pairs(second)
+    share = 2 * len(mine & others) / (len(mine) + len(others))
+    return share if share > _ALIKE and not (word.isdigit() or other.isdigit()) else 0.0
+
+
+def _pairs(word: str) -> set[str]:
+    return {a + b for a, b in zip(f" {word}", f"{word} ", strict=True)}
+
+
+def relevances(reading: ParsedQuestion, lines: Sequence[FoundLine], similarity: Similarity | None) -> list[float]:
+    """How much each line has to do with the question: shared words, meaning, and what its neighbours share."""
+    rarity = rarities(lines)
+    own = [_overlap(reading.asked, words(line.text), rarity) for line in lines]
+    if similarity is not None and lines:
+        cosines = similarity(reading.subject or reading.question.text, [line.text for line in lines])
+        own = [o + _MEANING_SHARE * max(0.0, c) for o, c in zip(own, cosines, strict=True)]
+    near = list[float]()
+    for i, line in enumerate(lines):
+        beside = [own[j] for j in (i - 1, i + 1) if 0 <= j < len(lines) and line.is_with(lines[j])]
+        near.append(max([own[i], *(_NEIGHBOUR_SHARE * value for value in beside)]))
+    return near

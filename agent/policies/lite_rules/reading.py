@@ -1,0 +1,266 @@
+"""What a question asks for: where in time it points, which senses it needs, what kind of thing answers it.
+
+Rules over words, those of each language from its table (`languages`), those for questions with options in English only.
+They know nothing of any video.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.policies.lite_rules.languages import Language, language_of, languages
+from agent.policies.lite_rules.words import content_words, how_often, number, words
+from agent.trajectory import Question
+from tools.vision.colours import colour_words
+
+Wants = Literal[
+    "interval", "order", "colour", "place", "yes or no", "orientation", "time", "times", "date", "number", "version",
+    "name", "words", "thing", "errors", "sound", "length", "size", "recorded", "transcript", "statement", "summary",
+    "moment", "texts", "exists", "clock", "file", "price", "job", "person", "location", "unread",
+]  # fmt: skip
+"""What would answer it; `unread` where its language has no rules here."""
+Sense = Literal["speech", "text", "picture"]
+
+# nothing here is looked for again within a number, nor in two ways within the spaces behind it: with that, long runs of
+# digits or spaces would take the square of their length
+_N = r"(?<!\d)(\d++(?:\.\d++)?)"
+_SECONDS = r"\s*+(?:(?:s|secs?|seconds?|sekunden?|segundos?|secondes?|секунд\w?)\b|秒)"
+_MINUTES = r"\s*+(?:(?:m|mins?|minutes?|minuten?|minutos?|минут\w?)\b|分钟?)"
+_CLOCK = r"(\d{1,2}):([0-5]\d)(?::([0-5]\d))?"
+_BETWEEN = re.compile(rf"\b(?:between|from)\s+{_N}(?:{_SECONDS})?\s*+(?:and|to|-|–)\s*+{_N}{_SECONDS}", re.I)
+_RANGE = re.compile(rf"{_N}\s*+(?:s|seconds?)?\s*+(?:-|–|to)\s*+{_N}{_SECONDS}", re.I)
+_MINUTES_SECONDS = re.compile(rf"{_N}{_MINUTES}(?:\s*+(?:and\s*+)?{_N}{_SECONDS})?", re.I)
+_JUST_SECONDS = re.compile(rf"{_N}{_SECONDS}", re.I)
+_AT_CLOCK = re.compile(rf"(?<![\d:\"“'‘«]){_CLOCK}(?![\d:])")
+_FIRST_LAST = re.compile(rf"\b(first|last|final|opening)\s+{_N}{_SECONDS}", re.I)
+
+_EARLY = re.compile(
+    r"\b(?:at the (?:very )?(?:start|beginning|outset)|in the (?:very )?(?:beginning|opening)|early in|"
+    r"right at the start|first (?:few )?(?:moments?|seconds?|frames?)|opening seconds?)\b",
+    re.I,
+)
+_LATE = re.compile(
+    r"\b(?:(?:near|towards?|at|by) the (?:very )?end|in the end|very last|"
+    r"(?:last|final) (?:seconds?|moments?|frames?)|closing)\b",
+    re.I,
+)
+_SHOT = re.compile(
+    r"\b(first|opening|second|third|fourth|fifth|last|final|closing),? (?:\w+ )??"
+    r"(?:slide|shot|scene|card|page|screen|picture)\b",
+    re.I,
+)
+_SHOT_NUMBERS = {"first": 1, "opening": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5}
+_WRITTEN = (
+    r"\b(?i:words?|texts?|letters|lettering|titles?|captions?|signs?|labels?|labell?ed|headings?|headlines?|inscription)"
+    r"(?i:\s+(?:(?:that|which)\s+)?(?:says?|reads?|saying|reading))?"
+)
+_CAPITALS = r"(?=[A-Z0-9'’& -]{3})([A-Z][A-Z0-9'’&-]+(?:\s+[A-Z][A-Z0-9'’&-]+)*)(?!\w)"
+_FOREIGN = r"[^\s\u0000-\u024f\u1e00-\u1eff\u2000-\u206f\u3000-\u303f\uff00-\uff20]"
+"""A letter of a script that an English question is not written in."""
+_NAMED = re.compile(
+    _WRITTEN + rf"\s+(?:[\"“‘'«]([^\"”’'»]{{2,60}})[\"”’'»]|{_CAPITALS}|({_FOREIGN}+(?: {_FOREIGN}+)*))"
+)
+_ASKED = frozenset("colour color number interval second seconds time times often order kind exactly".split())
+_HOW_OFTEN = re.compile(r"\bhow (?:many (?:different |separate )?times|often)\b", re.I)
+_EDGES: tuple[Literal["first", "last"], ...] = ("first", "last")
+_SPOKEN = ("transcript", "statement")
+_WORDED = frozenset("number version date name words clock file price job person location".split())
+"""What words in a video can tell."""
+_PLACES = ("left", "right", "top", "bottom", "above", "below", "corner", "centre", "center", "middle", "upper", "lower")
+
+
+@dataclass(frozen=True)
+class AskedSpan:
+    """Half-open [start, stop) in seconds."""
+
+    start_seconds: float
+    stop_seconds: float
+
+
+@dataclass(frozen=True)
+class ParsedQuestion:
+    """A question, understood as far as rules go."""
+
+    question: Question
+    wants: Wants
+    senses: tuple[Sense, ...]
+    """Which to try, the likeliest first."""
+    span: AskedSpan | None
+    """The seconds that the question points at; None for anywhere."""
+    instant: float | None
+    """The second that it names, if it names one."""
+    subject: str
+    """What to search for: the question's content words, without times and without what is asked of them."""
+    edge: Literal["first", "last"] | None
+    """Whether the first or the last of several moments is meant."""
+    shot: int | None
+    """The number of the shot (slide, scene) that it names, from 1, or -1 for the last one; None if it names none."""
+    option_spans: tuple[AskedSpan, ...]
+    """For interval questions: each option's seconds."""
+    language: Language
+    asked: tuple[str, ...]
+    """The words that carry meaning."""
+    is_sense_named: bool
+    """Whether it says that something is to be heard or to be read."""
+    places: tuple[str, ...]
+    """Where in the picture: left, right, top, bottom."""
+
+
+def read_question(question: Question, duration_seconds: float) -> ParsedQuestion:
+    """The reading of a question about a video of that length."""
+    text, language = question.text, language_of(question.text)
+    option_spans = _option_spans(question.options, duration_seconds)
+    span, instant = _pointed_at(text, duration_seconds)
+    wants = _wants(question, option_spans, language, has_time=span is not None)
+    if wants == "time":  # the value that a clock shows is not where in the video that is
+        span, instant = _pointed_at(_AT_CLOCK.sub(" ", text), duration_seconds)
+    language = language or languages()["en"]
+    senses, is_named = _senses(text, wants, language, question.options)
+    return ParsedQuestion(
+        question,
+        wants,
+        senses,
+        span,
+        instant,
+        subject_of(text),
+        next((edge for edge in _EDGES if language.edges[edge].search(text)), None),
+        _shot(text),
+        option_spans if wants == "interval" else (),
+        language,
+        tuple(w for w in content_words(subject_of(text)) if w.casefold() not in language.function_words),
+        is_named,
+        tuple(place for place, pattern in language.places.items() if pattern.search(text)),
+    )
+
+
+def subject_of(text: str) -> str:
+    """The content words of a question, without the times in it."""
+    for pattern in (_BETWEEN, _RANGE, _MINUTES_SECONDS, _JUST_SECONDS, _AT_CLOCK):
+        text = pattern.sub(" ", text)
+    text = re.sub(r"\([^()]*\)", " ", text)
+    return " ".join(word for word in content_words(text) if word.casefold() not in _ASKED)
+
+
+def written_in(text: str) -> str | None:
+    """The words that a question or an option says are written somewhere, or None: quoted, or in capitals."""
+    match = _NAMED.search(text)
+    return None if match is None else match[1] or match[2] or match[3]
+
+
+def parse_span(text: str, duration_seconds: float) -> AskedSpan | None:
+    """The seconds that a phrase such as `20-30 s`, `at about 1.5 s` or `1:05` names, or None."""
+    if (match := _RANGE.search(text) or _BETWEEN.search(text)) is not None:
+        return AskedSpan(float(match[1]), float(match[2]))
+    instant = _instant(text)
+    if instant is None and (match := re.fullmatch(rf"\D{{0,12}}{_CLOCK}\D{{0,3}}", text.strip())) is not None:
+        instant = _clock(match[1], match[2], match[3])
+    if instant is None or instant > duration_seconds + 1:
+        return None
+    return AskedSpan(max(0.0, instant - 0.5), instant + 0.5)
+
+
+def _option_spans(options: tuple[str, ...], duration_seconds: float) -> tuple[AskedSpan, ...]:
+    spans = [parse_span(option, duration_seconds) for option in options]
+    found = [span for span in spans if span is not None]
+    return tuple(found) if options and len(found) == len(options) else ()
+
+
+def _pointed_at(text: str, duration_seconds: float) -> tuple[AskedSpan | None, float | None]:
+    if (match := _BETWEEN.search(text) or _RANGE.search(text)) is not None:
+        return _clipped(float(match[1]), float(match[2]), duration_seconds), None
+    if (match := _FIRST_LAST.search(text)) is not None:
+        seconds = float(match[2])
+        if match[1].casefold() in ("first", "opening"):
+            return _clipped(0.0, seconds, duration_seconds), None
+        return _clipped(duration_seconds - seconds, duration_seconds, duration_seconds), None
+    if (instant := _instant(text)) is not None and instant <= duration_seconds:
+        slack = 0.5 if re.search(r"exactly|precisely|after the start", text, re.I) else 1.5
+        return _clipped(instant - slack, instant + max(slack, 1.0), duration_seconds), instant
+    if re.search(r"\bvery last (?:second|frame|moment)", text, re.I):
+        return _clipped(duration_seconds - 1.0, duration_seconds, duration_seconds), None
+    if _LATE.search(text):
+        return _clipped(duration_seconds * 0.75, duration_seconds, duration_seconds), None
+    if _EARLY.search(text):
+        return _clipped(0.0, max(2.0, duration_seconds * 0.3), duration_seconds), None
+    return None, None
+
+
+def _clipped(start: float, stop: float, duration_seconds: float) -> AskedSpan:
+    start = min(max(0.0, start), max(0.0, duration_seconds - 0.1))
+    return AskedSpan(start, max(start + 0.1, min(stop, duration_seconds)))
+
+
+def _instant(text: str) -> float | None:
+    if (match := _AT_CLOCK.search(text)) is not None:
+        return _clock(match[1], match[2], match[3])
+    if (match := _MINUTES_SECONDS.search(text)) is not None:
+        return float(match[1]) * 60 + float(match[2] or 0)
+    if (match := _JUST_SECONDS.search(text)) is not None:
+        return float(match[1])
+    return None
+
+
+def _clock(first: str, second: str, third: str | None) -> float:
+    if third is None:
+        return int(first) * 60.0 + int(second)
+    return int(first) * 3600.0 + int(second) * 60.0 + int(third)
+
+
+def _shot(text: str) -> int | None:
+    match = _SHOT.search(text)
+    return None if match is None else _SHOT_NUMBERS.get(match[1].casefold(), -1)
+
+
+def _wants(
+    question: Question, option_spans: tuple[AskedSpan, ...], language: Language | None, *, has_time: bool
+) -> Wants:
+    text = question.text.casefold()
+    options = [option.casefold() for option in question.options]
+    if option_spans and not re.search(r"\b(?:which|what) time\b", text):
+        return "interval"
+    if _HOW_OFTEN.search(text) and (not options or all(how_often(option) is not None for option in options)):
+        return "times"
+    if options:
+        return _wants_of_options(text, options)
+    if language is None:
+        return "unread"
+    fitting = (wants for wants, pattern in language.wants.items() if pattern.search(text))
+    wants = next((wants for wants in fitting if wants != "moment" or has_time), "thing")
+    return "words" if wants in _SPOKEN and language.senses["written"].search(text) else wants  # type: ignore[return-value]
+
+
+def _wants_of_options(text: str, options: list[str]) -> Wants:
+    if all(set(words(o)) & {"portrait", "landscape", "square"} for o in options):
+        return "orientation"
+    if all(o.split(",")[0].split()[0] in ("yes", "no") for o in options if o.split()):
+        return "yes or no"
+    if all(o.count(",") >= 1 for o in options) or re.search(r"\b(?:comes?|shown|appears?|seen) first\b", text):
+        return "order"
+    if re.search(r"\bcolou?r", text) and all(colour_words(o) for o in options):
+        return "colour"
+    if (
+        re.search(r"\b(?:where|corners?|quarters?|halves|half|side|direction|which (?:way|part))\b", text)
+        and sum(any(place in words(o) for place in _PLACES) for o in options) > len(options) / 2
+    ):
+        return "place"
+    return "thing"
+
+
+def _senses(text: str, wants: Wants, language: Language, options: tuple[str, ...]) -> tuple[tuple[Sense, ...], bool]:
+    """The senses to try, the likeliest first, and whether the question names it."""
+    speech, screen, written = (language.senses[name].search(text) for name in ("speech", "text", "written"))
+    if "(speech)" in text.casefold() or wants in _SPOKEN or (speech and not written and wants != "texts"):
+        return ("speech", "text"), True
+    if screen or wants in ("errors", "texts"):
+        return ("text", "speech"), True
+    if not options and wants in _WORDED:
+        return ("text", "speech", "picture"), False
+    return ("picture", "text", "speech"), False
+
+
+def asked_number_count(text: str) -> int:
+    """How many numbers a question asks for, as in `which three numbers`; 1 if it does not say."""
+    for before, after in zip(words(text), words(text)[1:], strict=False):
+        if after.casefold() in ("numbers", "digits", "words") and (value := number(before)) is not None:
+            return int(value)
+    return 1

@@ -1,0 +1,156 @@
+"""How a picture becomes what a model sees: pixels in patches, and the ids that stand for them. One class a family.
+
+A picture is sent at the size that its text says. The processors that come with models resize on their own: Qwen3-VL's
+takes 65,536 to 16,777,216 pixels, SmolVLM's blows every frame up to 2048; here they only round to their patches.
+"""
+
+import io
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from PIL import Image
+
+ToIds = Callable[[str], tuple[int, ...]]
+
+_THINNEST = 100
+"""Longest by shortest side; Qwen's processors refuse 200."""
+REMEMBERED = 256
+"""Pictures: two runs of 128 frames that show no picture twice, or the whole group where they look at the same. One of
+640x360 takes 5.6 MB in Qwen's patches, so as many of these take 1.4 GB of the host's memory."""
+
+
+@dataclass(frozen=True)
+class ProcessedImage:
+    """One picture, ready for its model."""
+
+    span: tuple[int, ...]
+    """The ids that stand in the text for it."""
+    inputs: dict[str, torch.Tensor]
+
+
+class ImageProcessor(Protocol):
+    """The picture side of one model."""
+
+    def look(self, picture: Image.Image) -> ProcessedImage:
+        """The picture for the model."""
+        ...
+
+    def gather(self, rows: Sequence[Sequence[ProcessedImage]]) -> dict[str, torch.Tensor]:
+        """The inputs of a batch, whose rows have any number of pictures each; empty if none has any."""
+        ...
+
+
+class QwenImageProcessor:
+    """Qwen2-VL, Qwen2.5-VL, Qwen3-VL: a token for each block of 28x28 or 32x32 pixels, any shape."""
+
+    def __init__(self, processor: Any, image_token_id: int, max_pixels: int) -> None:
+        """Takes pictures of up to `max_pixels`; one of less than four blocks is enlarged to four, as in training."""
+        self._processor = processor
+        self._image_token_id = image_token_id
+        self._block: int = processor.patch_size * processor.merge_size
+        least_pixels = 4 * self._block**2
+        # rounding up to whole blocks may pass the limit; this one only keeps the processor from shrinking
+        self._size = {"shortest_edge": least_pixels, "longest_edge": max(2 * max_pixels, least_pixels)}
+
+    def look(self, picture: Image.Image) -> ProcessedImage:
+        """The picture for the model."""
+        thick = _thickened(picture, max(self._block, math.ceil(max(picture.size) / _THINNEST)))
+        inputs = self._processor(images=[thick], size=self._size, return_tensors="pt")
+        grid = inputs["image_grid_thw"]  # (1, 3): time, rows and columns of patches
+        count = int(grid.prod()) // self._processor.merge_size**2
+        kept = {"pixel_values": inputs["pixel_values"], "image_grid_thw": grid}
+        return ProcessedImage((self._image_token_id,) * count, kept)
+
+    def gather(self, rows: Sequence[Sequence[ProcessedImage]]) -> dict[str, torch.Tensor]:
+        """Patches of all pictures behind each other, and their grids."""
+        seen = [picture for row in rows for picture in row]
+        names = ("pixel_values", "image_grid_thw") if seen else ()
+        return {name: torch.cat([picture.inputs[name] for picture in seen]) for name in names}
+
+
+class SmolVlmEyes:
+    """SmolVLM, SmolVLM2, Idefics3: square tiles of equal cost, and where there are several, the whole as one more."""
+
+    def __init__(self, processor: Any, tokens_a_tile: int, to_ids: ToIds) -> None:
+        """Each picture gets the number of tiles nearest to its own size, at least one."""
+        self._processor = processor
+        self._tokens_a_tile = tokens_a_tile
+        self._to_ids = to_ids
+        self._tile: int = processor.max_image_size["longest_edge"]
+        self._most: int = processor.size["longest_edge"]
+
+    def look(self, picture: Image.Image) -> ProcessedImage:
+        """The picture for the model."""
+        tiles = max(1, round(max(picture.size) / self._tile))
+        inputs = self._processor(
+            images=[[picture]],
+            size={"longest_edge": min(tiles * self._tile, self._most)},
+            return_row_col_info=True,
+            return_tensors="pt",
+        )
+        rows, columns = int(inputs["rows"][0][0]), int(inputs["cols"][0][0])
+        kept = {"pixel_values": inputs["pixel_values"][0], "pixel_attention_mask": inputs["pixel_attention_mask"][0]}
+        return ProcessedImage(self._to_ids(self._words(rows, columns)), kept)
+
+    def gather(self, rows: Sequence[Sequence[ProcessedImage]]) -> dict[str, torch.Tensor]:
+        """Tiles (rows, most tiles of a row, 3, tile, tile); empty places are zeros, which the model leaves out."""
+        if not any(rows):
+            return {}
+        names = ("pixel_values", "pixel_attention_mask")
+        return {name: _stacked([[picture.inputs[name] for picture in row] for row in rows]) for name in names}
+
+    def _words(self, rows: int, columns: int) -> str:
+        """What the family's own processor writes for a picture (Idefics3, `get_image_prompt_string`)."""
+        image, fake = "<image>" * self._tokens_a_tile, "<fake_token_around_image>"
+        tiles = [
+            "".join(f"{fake}<row_{row}_col_{column}>{image}" for column in range(1, columns + 1)) + "\n"
+            for row in range(1, rows + 1)
+        ]
+        return "".join(tiles) + ("\n" if tiles else "") + f"{fake}<global-img>{image}{fake}"
+
+
+def _stacked(rows: Sequence[Sequence[torch.Tensor]]) -> torch.Tensor:
+    most = max(sum(len(tiles) for tiles in row) for row in rows)
+    some = next(tiles for row in rows for tiles in row)
+    stacked = some.new_zeros((len(rows), most, *some.shape[1:]))
+    for number, row in enumerate(rows):
+        if row:
+            together = torch.cat(list(row))
+            stacked[number, : len(together)] = together
+    return stacked
+
+
+class ProcessedImageCache:
+    """Eyes that remember the last pictures: a conversation shows all its pictures again in each turn."""
+
+    def __init__(self, eyes: ImageProcessor) -> None:
+        self.eyes = eyes
+        self._seen: OrderedDict[bytes, ProcessedImage] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def look(self, jpeg: bytes) -> ProcessedImage:
+        """The picture for the model."""
+        with self._lock:
+            seen = self._seen.get(jpeg) or self.eyes.look(decoded(jpeg))
+            self._seen[jpeg] = seen
+            self._seen.move_to_end(jpeg)
+            if len(self._seen) > REMEMBERED:
+                self._seen.popitem(last=False)
+        return seen
+
+
+def decoded(jpeg: bytes) -> Image.Image:
+    """The picture, RGB."""
+    return Image.open(io.BytesIO(jpeg)).convert("RGB")
+
+
+def _thickened(picture: Image.Image, least_side: int) -> Image.Image:
+    """A strip stretched to at least so many pixels; rounding one of less than half a block would shrink its length."""
+    if min(picture.size) >= least_side:
+        return picture
+    return picture.resize((max(picture.width, least_side), max(picture.height, least_side)))

@@ -1,0 +1,142 @@
+"""A model of transformers from a folder or the hub: its weights, its ids, its eyes.
+
+Loads the tokenizer and the image processor and not the
+combined processor, which for SmolVLM wants a package to spell numbers and for Qwen a video processor, both unused.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import (
+    AutoImageProcessor,
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    GenerationConfig,
+)
+
+from agent.adapters import put_on
+from agent.policies.local import cpu_attention
+from agent.policies.local.image_processing import ImageProcessor, QwenImageProcessor, SmolVlmEyes
+from agent.policies.local.model_files import explained, read_model_files
+from agent.policy import PolicyError
+from agent.rendering.tokens import ChatTokenizer
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model, ready to be asked."""
+
+    model: Any
+    scribe: ChatTokenizer
+    eyes: ImageProcessor | None
+    """None for a model that reads only."""
+    ends: tuple[int, ...]
+    """Ids that end a reply."""
+    never: tuple[int, ...]
+    """Ids that are never sampled."""
+    image_token_id: int | None
+    context_tokens: int
+    """Prompt and reply together may be so long."""
+
+
+def load(where: str, max_frame_pixels: int, adapter: str = "") -> Loaded:
+    """The model of a folder or hub id, on the best device here.
+
+    Args:
+        where: a folder, or a hub id such as Qwen/Qwen2.5-VL-3B-Instruct, which is downloaded if it is not here yet.
+        max_frame_pixels: the largest picture that will be shown.
+        adapter: folder of a LoRA adapter, or the name of one of ours; none if empty.
+
+    Raises:
+        PolicyError: no such model, no network, not a chat model, a family whose pictures are not known, no memory.
+        MissingPartError: an adapter without peft.
+    """
+    card, device = read_model_files(where), best_device()
+    with explained(where, device):
+        processor = _processor(card.place) if card.image_token_id is not None else None
+    # what can't be used is refused before gigabytes of weights are fetched
+    eyes = None if processor is None else _eyes(where, card.config, processor, card.scribe, max_frame_pixels)
+    with explained(where, device):
+        model = _model(card.place, card.config, device)
+    if adapter:
+        model = with_adapter(model, adapter)
+    return Loaded(
+        model=model,
+        scribe=card.scribe,
+        eyes=eyes,
+        ends=_ends(model, card.tokenizer, card.scribe),
+        never=card.never,
+        image_token_id=card.image_token_id,
+        context_tokens=card.config.get_text_config().max_position_embeddings,
+    )
+
+
+def best_device() -> torch.device:
+    """CUDA, else Apple's, else the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def best_dtype(device: torch.device, saved: torch.dtype | None) -> torch.dtype:
+    """Half precision where the device is fast in it; on a CPU only for weights that were saved so."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    if device.type == "mps":
+        return torch.float16
+    is_fast = torch.cpu.get_capabilities().get("amx_bf16", False) and saved not in (None, torch.float32)
+    return torch.bfloat16 if is_fast else torch.float32
+
+
+def with_adapter(model: Any, where: str) -> Any:
+    """The model with a LoRA adapter summed into its weights, so that playing costs nothing more.
+
+    Raises:
+        PolicyError: no adapter there, or one of another model.
+        MissingPartError: peft is not installed.
+    """
+    try:
+        return put_on(model, where).merge_and_unload().eval()
+    except ValueError as error:
+        raise PolicyError(str(error)) from error
+
+
+def _sees(config: Any) -> bool:
+    return hasattr(config, "vision_config")
+
+
+def _processor(place: str) -> Any:
+    return AutoImageProcessor.from_pretrained(place, trust_remote_code=False)  # type: ignore[no-untyped-call]
+
+
+def _model(place: str, config: Any, device: torch.device) -> Any:
+    loader: Any = AutoModelForImageTextToText if _sees(config) else AutoModelForCausalLM
+    dtype = best_dtype(device, config.dtype)
+    on_device = {"device_map": device} if device.type != "cpu" else {}
+    model = loader.from_pretrained(place, config=config, dtype=dtype, trust_remote_code=False, **on_device).eval()
+    # models come with sampling settings and penalties; what is asked for is what is done
+    ends = model.generation_config.eos_token_id
+    model.generation_config = GenerationConfig(eos_token_id=ends)  # type: ignore[no-untyped-call]
+    # a model that takes another attention than torch's has a reason, as caps or sinks, which this one does not know
+    if device.type == "cpu" and not _sees(config) and model.config._attn_implementation == "sdpa":
+        model.set_attn_implementation(cpu_attention.NAME)
+    return model
+
+
+def _eyes(where: str, config: Any, processor: Any, scribe: ChatTokenizer, max_frame_pixels: int) -> ImageProcessor:
+    if scribe.sees and hasattr(processor, "merge_size"):
+        return QwenImageProcessor(processor, config.image_token_id, max_frame_pixels)
+    if scribe.sees and hasattr(processor, "max_image_size"):
+        patches = (config.vision_config.image_size // config.vision_config.patch_size) ** 2
+        return SmolVlmEyes(processor, patches // config.scale_factor**2, scribe.ids)
+    raise PolicyError(
+        f"how {where} takes pictures is not known here ({type(processor).__name__}): "
+        "take a Qwen-VL or SmolVLM model, or run it on a server and use http:MODEL@URL"
+    )
+
+
+def _ends(model: Any, tokenizer: Any, scribe: ChatTokenizer) -> tuple[int, ...]:
+    saved = model.generation_config.eos_token_id
+    named = saved if isinstance(saved, list) else [saved]
+    return tuple({scribe.end, *(token for token in [*named, tokenizer.eos_token_id] if token is not None)})

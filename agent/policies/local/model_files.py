@@ -1,0 +1,122 @@
+"""What is known of a model before its weights: its configuration, its tokenizer, how its conversations are written.
+
+The hub is asked only for a model that the user named, and for its files only where they allowed it. Code that lies
+beside a model is never run: transformers would ask on stdin whether it may, where a pipe may say yes or nobody may
+answer.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import torch
+from transformers import AutoConfig, AutoTokenizer
+from transformers.utils.hub import cached_file
+
+from agent.policies.local.hub import check_download, unreachable
+from agent.policy import PolicyError
+from agent.rendering.tokens import ChatTokenizer
+from tools.plain_data import loads_json
+
+_LONGEST_REASON = 300
+"""Characters of another library's message; some hold a whole file."""
+_VISION_TOKENS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """A model without its weights."""
+
+    place: str
+    """Folder, or hub id."""
+    config: Any
+    tokenizer: Any
+    scribe: ChatTokenizer
+    image_token_id: int | None
+    """None for a model that reads only."""
+    never: tuple[int, ...]
+    """Ids that are never sampled: a placeholder without a picture takes the model down."""
+
+
+def read_model_files(where: str) -> ModelFiles:
+    """The model of a folder or hub id, as far as its small files tell.
+
+    Raises:
+        PolicyError: no such model, no network, or no chat model.
+        ValueError: it would have to be downloaded, and the user has not allowed it.
+    """
+    place = _place(where)
+    with explained(where, torch.device("cpu")):
+        config: Any = AutoConfig.from_pretrained(place, trust_remote_code=False)
+        tokenizer: Any = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
+        template = _template(place, tokenizer)
+    image_token_id = getattr(config, "image_token_id", None) if hasattr(config, "vision_config") else None
+    return ModelFiles(
+        place=place,
+        config=config,
+        tokenizer=tokenizer,
+        scribe=_scribe(where, tokenizer, template, image_token_id),
+        image_token_id=image_token_id,
+        never=tuple(getattr(config, name) for name in _VISION_TOKENS if getattr(config, name, None) is not None),
+    )
+
+
+def looks_like_a_path(where: str) -> bool:
+    """Whether it's a folder and no hub id: it exists, or it's written as only paths are."""
+    return where.startswith((".", "/", "~")) or where.count("/") > 1 or Path(where).is_dir()
+
+
+def _place(where: str) -> str:
+    if not looks_like_a_path(where):
+        check_download(where)
+        return where
+    folder = Path(where).expanduser()
+    if not folder.is_dir():
+        raise PolicyError(f"no folder {where}: give the folder of a model, or a hub id such as ORG/MODEL")
+    return str(folder)
+
+
+def _template(place: str, tokenizer: Any) -> str | None:
+    """The chat template; older repositories of models that see keep it in a file that no tokenizer reads."""
+    if tokenizer.chat_template is not None:
+        return str(tokenizer.chat_template)
+    file = cached_file(place, "chat_template.json", _raise_exceptions_for_missing_entries=False)
+    return str(loads_json(Path(file).read_text(encoding="utf-8"))["chat_template"]) if file else None
+
+
+def _scribe(where: str, tokenizer: Any, template: str | None, image_token_id: int | None) -> ChatTokenizer:
+    if template is None:
+        raise PolicyError(f"{where} has no chat template: take a model that was made to follow instructions")
+    placeholder = None if image_token_id is None else tokenizer.convert_ids_to_tokens(image_token_id)
+    try:
+        return ChatTokenizer(tokenizer, template, placeholder)
+    except (jinja2.TemplateError, ValueError) as error:
+        raise PolicyError(f"the chat template of {where} can't be used: {first_line(error)}") from error
+
+
+@contextmanager
+def explained(where: str, device: torch.device) -> Iterator[None]:
+    """Turns what transformers raises for files that are missing, unknown or damaged into one sentence."""
+    try:
+        yield
+    except PolicyError:
+        raise
+    except torch.OutOfMemoryError as error:
+        raise PolicyError(f"{where} does not fit in the memory of {device}: take a smaller model") from error
+    except Exception as error:  # a damaged file makes the readers raise whatever comes; tokenizers a bare Exception
+        if "trust_remote_code" in str(error):
+            raise PolicyError(
+                f"{where} needs Python code of its own, which is not run here: take a model that transformers knows, "
+                "or run it on a server and use http:MODEL@URL"
+            ) from error
+        if isinstance(error, OSError) and not looks_like_a_path(where):
+            raise PolicyError(unreachable(where, error)) from error
+        raise PolicyError(f"{where} can't be loaded: {first_line(error)}") from error
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, in a line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:_LONGEST_REASON]

@@ -1,0 +1,92 @@
+"""The registry of policies: from a spec such as `lite` or `http:MODEL@URL` to a policy."""
+
+import re
+from collections.abc import Callable
+from difflib import get_close_matches
+
+from agent.policies.scripted import ScriptedPolicy, recorded_turns
+from agent.policy import Policy, PolicyOptions
+from agent.trajectory import load
+
+_MODELS_OF = ((r"(chat)?gpt-|o\d", "openai"), ("gemini-", "gemini"))
+"""How names of hosted models begin, and whose they are."""
+
+
+def _lite(_: str, __: PolicyOptions) -> Policy:
+    from agent.policies.lite import LitePolicy, packaged_similarity
+
+    return LitePolicy(packaged_similarity())
+
+
+def _scripted(path: str, _: PolicyOptions) -> Policy:
+    if not path:
+        raise ValueError("scripted needs a saved trajectory: --policy scripted:TRAJECTORY.json")
+    return ScriptedPolicy(recorded_turns(load(path)))
+
+
+def _http(where: str, options: PolicyOptions) -> Policy:
+    from agent.policies.http import HttpPolicy
+
+    return HttpPolicy(where, options)
+
+
+def _transformers(where: str, options: PolicyOptions) -> Policy:
+    from agent.policies.transformers import TransformersPolicy
+
+    return TransformersPolicy(where, options)
+
+
+def _vllm(where: str, options: PolicyOptions) -> Policy:
+    from agent.policies.vllm import VllmPolicy
+
+    return VllmPolicy(where, options)
+
+
+POLICIES: dict[str, Callable[[str, PolicyOptions], Policy]] = {
+    "http": _http,
+    "lite": _lite,
+    "scripted": _scripted,
+    "transformers": _transformers,
+    "vllm": _vllm,
+}
+
+
+def open_policy(spec: str, options: PolicyOptions | None = None) -> Policy:
+    """The policy of a spec such as `lite`, `scripted:run.json` or `http:MODEL@URL`.
+
+    Raises:
+        ValueError: no such policy, or what follows its name can't be used; lists the known ones.
+        PolicyError: its model can't be had.
+        MissingPartError: it needs a package that is not installed.
+    """
+    name, _, rest = spec.partition(":")
+    if name not in POLICIES:
+        meant = _meant(spec)
+        raise ValueError(
+            f"no policy {spec!r}: known are {', '.join(sorted(POLICIES))}"
+            + (f"; did you mean {meant}?" if meant else "")
+        )
+    options = options or PolicyOptions()
+    if options.adapter and name in ("lite", "scripted"):
+        raise ValueError(
+            f"{name} has no model for an adapter: name one too, as in --policy transformers:smollm2 "
+            f"--adapter {options.adapter}"
+        )
+    return POLICIES[name](rest, options)
+
+
+def _meant(spec: str) -> str | None:
+    """The spec that a name of a model, a vendor or a file probably stands for."""
+    from agent.policies.openai_api.endpoint import SERVERS
+
+    vendor, _, model = spec.replace("/", ":", 1).partition(":")
+    if vendor.lower() in SERVERS and model:
+        return f"http:{model}@{vendor.lower()}"
+    for beginning, server in _MODELS_OF:
+        if re.match(beginning, spec, re.I):
+            return f"http:{spec}@{server}"
+    if spec.endswith(".json"):
+        return f"scripted:{spec}"
+    if "@" in spec:
+        return f"http:{spec}"
+    return f"transformers:{spec}" if "/" in spec else next(iter(get_close_matches(spec, POLICIES, 1)), None)

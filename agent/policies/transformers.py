@@ -1,0 +1,216 @@
+"""transformers:MODEL plays: a model in this process, token ids in and token ids out.
+
+Requests of several threads become one batch, and each gets what it would have got alone. The prompt of a turn is that
+of the turn before, then the ids that were sampled, then what came back: never a reply tokenised a second time.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.nn import functional
+from transformers import DynamicCache, GenerationConfig, LogitsProcessor, LogitsProcessorList, StoppingCriteriaList
+
+from agent.policies.local.batching import Batcher
+from agent.policies.local.image_processing import ProcessedImage, ProcessedImageCache
+from agent.policies.local.loading import load
+from agent.policies.local.shared_prefix import attends_to_all, prefill_unique, shared_tokens
+from agent.policies.local.token_sampling import RowSampler, SamplingParams, StopAt, before_stop
+from agent.policy import PolicyError, PolicyOptions, ToolAccess
+from agent.rendering.messages import STOP_STRINGS, Conversation, render
+from agent.rendering.reply_parser import parse_reply
+from agent.rendering.tokens import Tokens, with_pictures
+from agent.trajectory import Reply, Setup, Trajectory, Turn, Usage
+from tools.runtime.openmp import release_openmp_threads
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One request, ready for the model."""
+
+    tokens: Tokens
+    """Placeholders expanded."""
+    seen: tuple[ProcessedImage, ...]
+    """The pictures, in the order of their placeholders."""
+    draw: SamplingParams
+
+
+class TransformersPolicy:
+    """A model of transformers, loaded once. Threads may share it."""
+
+    def __init__(self, where: str, options: PolicyOptions | None = None) -> None:
+        """Loads the model.
+
+        Args:
+            where: a folder, a hub id, or `smollm2` for the small one that a package carries.
+            options: how to ask it.
+
+        Raises:
+            ValueError: no model is named.
+            PolicyError: it can't be had.
+            MissingPartError: it needs a package that is not installed.
+        """
+        if not where:
+            raise ValueError("transformers needs a model: --policy transformers:FOLDER or transformers:ORG/MODEL")
+        self.spec = f"transformers:{where}"
+        self.options = options or PolicyOptions()
+        self.loaded = load(folder_of(where), self.options.max_frame_pixels, self.options.adapter)
+        self._memory = ProcessedImageCache(self.loaded.eyes) if self.loaded.eyes is not None else None
+        self._ask = Batcher(self.generate, self.options.concurrency)
+
+    @property
+    def setup(self) -> Setup:
+        """How it is asked."""
+        return self.options.setup("text", sees_pictures=self._memory is not None)
+
+    @property
+    def model(self) -> Any:
+        """What generates."""
+        return self.loaded.model
+
+    def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
+        """The next turn; PolicyError where the conversation is longer than the model can take."""
+        sees = self._memory is not None
+        conversation = render(trajectory, sight.specs, "text", self.options, sees_pictures=sees)
+        prompt = self.prompt(conversation, sight, self.options.seed_of(trajectory))
+        reply = self._ask(prompt)
+        usage = Usage(prompt_tokens=len(prompt.tokens.ids), completion_tokens=len(reply.token_ids or ()), cost_usd=0.0)
+        return parse_reply(reply, usage, trajectory, conversation.dropped)
+
+    def prompt(self, conversation: Conversation, sight: ToolAccess, seed: int) -> Prompt:
+        """A conversation as the model takes it."""
+        shown = with_pictures(conversation, sight.picture)
+        seen = tuple(self._memory.look(jpeg) for jpeg in shown.jpegs) if self._memory is not None else ()
+        tokens = self.loaded.scribe.write(shown.conversation).expanded([one.span for one in seen])
+        needed, room = len(tokens.ids) + self.options.max_reply_tokens, self.loaded.context_tokens
+        if needed > room:
+            raise PolicyError(
+                f"the conversation has {len(tokens.ids)} tokens, {sum(len(one.span) for one in seen)} of them in "
+                f"{len(seen)} pictures, and the reply may have {self.options.max_reply_tokens}, but {self.spec} takes "
+                f"{room} in all: lower --max-frames, --max-pictures or --max-frame-pixels"
+            )
+        own_seed = _seed(seed, tokens.ids)
+        return Prompt(tokens, seen, SamplingParams(self.options.temperature, self.options.top_p, own_seed))
+
+    def processors(self, prompts: Sequence[Prompt], width: int) -> list[LogitsProcessor]:
+        """What changes the logits of a batch, behind `width` ids of prompt, before a token is chosen; nothing.
+
+        For those who steer a model.
+        """
+        return []
+
+    def generate(self, prompts: Sequence[Prompt]) -> list[Reply]:
+        """A reply to each prompt, all in one batch; on a CPU those that are done leave it.
+
+        Raises:
+            PolicyError: the batch does not fit in memory.
+        """
+        inputs, shared = self.inputs(prompts), self._shared(prompts)
+        width = inputs["input_ids"].shape[1]
+        try:
+            with torch.inference_mode():
+                read = (
+                    prefill_unique(self.model, inputs["input_ids"], inputs["attention_mask"], shared)
+                    if shared
+                    else None
+                )
+                return self._written(prompts, inputs, read)
+        except torch.OutOfMemoryError as error:
+            raise PolicyError(
+                f"no memory for {len(prompts)} prompts of up to {width} tokens at once: lower --concurrency or "
+                "--max-frames"
+            ) from error
+        finally:  # the next batch may come from another thread
+            release_openmp_threads()
+
+    def _written(
+        self, prompts: Sequence[Prompt], inputs: dict[str, torch.Tensor], read: DynamicCache | None
+    ) -> list[Reply]:
+        """The replies; `read` is what the model keeps of the inputs but their last token, None to read them all."""
+        width, most = inputs["input_ids"].shape[1], self.options.max_reply_tokens
+        sampler = RowSampler([prompt.draw for prompt in prompts], self.loaded.never, self.model.device)
+        # a row costs a GPU little, and what was not read before can't be taken out of the batch
+        may_leave = read is not None and self.model.device.type == "cpu"
+        words = self.loaded.scribe.words
+        stop = StopAt(STOP_STRINGS, self.loaded.ends, words, width, len(prompts), may_leave=may_leave)
+        replies: dict[int, Reply] = {}
+        here = list(range(len(prompts)))
+        while here:
+            before = inputs["input_ids"].shape[1]
+            settings = GenerationConfig(  # type: ignore[no-untyped-call]
+                max_new_tokens=width + most - before,
+                do_sample=False,  # the sampler has drawn already
+                eos_token_id=list(self.loaded.ends),
+                pad_token_id=self.loaded.ends[0],
+            )
+            steering = self.processors([prompts[place] for place in here], width)
+            ids: torch.Tensor = self.model.generate(
+                **inputs,
+                past_key_values=read,
+                generation_config=settings,
+                logits_processor=LogitsProcessorList([*steering, sampler]),
+                stopping_criteria=StoppingCriteriaList([stop]),
+            )
+            is_full = ids.shape[1] == width + most
+            going = [row for row, length in enumerate(stop.lengths) if length is None and not is_full]
+            rows = zip(here, ids[:, width:].tolist(), stop.lengths, sampler.logprobs, strict=True)
+            replies |= {place: self._reply(*reply) for row, (place, *reply) in enumerate(rows) if row not in going}
+            if going:
+                assert read is not None, "rows left"
+                read.batch_select_indices(torch.tensor(going))
+                sampler.keep(going)
+                stop.keep(going)
+                mask = functional.pad(inputs["attention_mask"], (0, ids.shape[1] - before), value=1)
+                inputs = {"input_ids": ids[going], "attention_mask": mask[going]}
+            here = [here[row] for row in going]
+        return [replies[place] for place in range(len(prompts))]
+
+    def inputs(self, prompts: Sequence[Prompt]) -> dict[str, torch.Tensor]:
+        """The batch as the model takes it: ids (rows, longest), padded behind what all begin with, and the pictures."""
+        width, shared = max(len(prompt.tokens.ids) for prompt in prompts), self._shared(prompts)
+        rows, masks = [], []
+        for ids in (list(prompt.tokens.ids) for prompt in prompts):
+            padding = width - len(ids)
+            rows.append(ids[:shared] + [self.loaded.ends[0]] * padding + ids[shared:])
+            masks.append([1] * shared + [0] * padding + [1] * (len(ids) - shared))
+        inputs = {"input_ids": torch.tensor(rows), "attention_mask": torch.tensor(masks)}
+        if self.loaded.eyes is not None:
+            pictures = self.loaded.eyes.gather([prompt.seen for prompt in prompts])
+            inputs |= {name: _in_precision(value, self.model.dtype) for name, value in pictures.items()}
+            if "image_grid_thw" in inputs:  # Qwen finds by it which ids have places in two dimensions
+                inputs["mm_token_type_ids"] = inputs["input_ids"].eq(self.loaded.image_token_id or 0).int()
+        return {name: value.to(self.model.device) for name, value in inputs.items()}
+
+    def _shared(self, prompts: Sequence[Prompt]) -> int:
+        """How many tokens are computed once for all."""
+        if self.loaded.eyes is not None or not attends_to_all(self.model):
+            return 0
+        return shared_tokens([prompt.tokens.ids for prompt in prompts])
+
+    def _reply(self, ids: Sequence[int], length: int | None, logprobs: Sequence[float]) -> Reply:
+        """What a row wrote; behind its end, `length` tokens on, are others that mean nothing."""
+        ids = ids[:length]
+        words = ids[:-1] if ids[-1] in self.loaded.ends else ids
+        text = before_stop(self.loaded.scribe.words(words), STOP_STRINGS)
+        return Reply(text, token_ids=tuple(ids), logprobs=tuple(logprobs[:length]), is_cut=length is None)
+
+
+def _in_precision(value: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    return value.to(dtype) if value.is_floating_point() else value
+
+
+def _seed(seed: int, ids: Sequence[int]) -> int:
+    """A seed for one prompt: with the same one in each turn of a run, each turn would draw from the same noise."""
+    digest = hashlib.blake2b(f"{seed} {ids}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest) >> 1
+
+
+def folder_of(where: str) -> str:
+    """Where a model is that `transformers:MODEL` names: its folder, unpacked if need be, or its hub id."""
+    if where == "smollm2":
+        from agent.policies.local.smollm2 import unpacked
+
+        return str(unpacked())
+    return where

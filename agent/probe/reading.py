@@ -1,0 +1,151 @@
+"""One request and what its reply says about what the model saw. Never raises on anything a model writes."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from agent.probe.frames import CHART_HEIGHTS, NumberedFrame
+from agent.probe.measured import Bill, Charts, Rung
+from agent.trajectory import Answer, Malformed, Turn
+
+CALL_SECONDS = 1.25
+CALL_BOX = (0.25, 0.25, 0.75, 0.75)
+"""The arguments of the tool call that the model is told to make."""
+
+_Number = TypeVar("_Number", int, float)
+_NUMBER = re.compile(r"(?<![\d.])\d{4}(?!\d)")
+_PAIR = re.compile(r"(?<![\d.])(\d{1,2}(?:\.\d{1,2})?)\s*+(?:s|seconds?|sec)?\s*+[=:]\s*+(\d{4})(?!\d)")
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One request and what came of it."""
+
+    shown: tuple[NumberedFrame, ...]
+    turn: Turn | None
+    """None if it was refused."""
+    error: str
+    seconds: float
+
+    @property
+    def kept(self) -> tuple[NumberedFrame, ...]:
+        """The frames that were sent: all but those that the rendering left out and said so."""
+        dropped = set(self.turn.dropped) if self.turn is not None else set()
+        return tuple(shown for shown in self.shown if shown.ref not in dropped)
+
+    @property
+    def said(self) -> str:
+        """The answer, or all of a reply that is none, thinking left out."""
+        if self.turn is None:
+            return ""
+        if isinstance(self.turn.move, Answer):
+            return self.turn.move.text
+        return self.turn.reply.text.rpartition("</think>")[2] if self.turn.reply is not None else ""
+
+    @property
+    def prompt_tokens(self) -> int | None:
+        """Of the request; None where it was refused or nobody counts."""
+        return self.turn.usage.prompt_tokens if self.turn is not None else None
+
+
+def why_unusable(turn: Turn | None) -> str:
+    """Why a turn that had to answer did not; empty if it did."""
+    if turn is None or isinstance(turn.move, Answer):
+        return ""
+    return turn.move.why if isinstance(turn.move, Malformed) else "it calls tools when an answer is due"
+
+
+def rung(exchange: Exchange) -> Rung:
+    """Which of its pictures were read, and in which order."""
+    kept = exchange.kept
+    named = list(dict.fromkeys(_NUMBER.findall(exchange.said)))
+    position = {item.numbers[0]: number for number, item in enumerate(kept)}
+    return Rung(
+        pictures=len(exchange.shown),
+        left_out=len(exchange.shown) - len(kept),
+        seen=tuple(position[number] for number in named if number in position),
+        stated=len(named),
+        error=exchange.error,
+        is_cut=exchange.turn is not None and exchange.turn.reply is not None and exchange.turn.reply.is_cut,
+    )
+
+
+def times_right(exchange: Exchange) -> int | None:
+    """How many frames' times and numbers were put together rightly; None if no time is in the reply."""
+    pairs = {number: float(seconds) for seconds, number in _PAIR.findall(exchange.said)}
+    if not pairs:
+        return None
+    # 3.75 may come back as 3.8
+    return sum(abs(pairs.get(item.numbers[0], -1.0) - item.ref.seconds) < 0.1 for item in exchange.kept)
+
+
+def charts_read(small: Exchange, large: Exchange) -> Charts:
+    """Down to which height the digits were read in the two sizes of picture."""
+    return Charts(_smallest(small), _smallest(large), small.error or large.error)
+
+
+def _smallest(exchange: Exchange) -> int | None:
+    """Height of the smallest digits down to which every size was read, one slip on the way forgiven."""
+    named = set(_NUMBER.findall(exchange.said))
+    smallest, slips = None, 0
+    for number, height in zip(exchange.shown[0].numbers, CHART_HEIGHTS, strict=True):
+        if number in named:
+            smallest = height
+        elif (slips := slips + 1) > 1:
+            break
+    return smallest
+
+
+def call_fault(exchange: Exchange) -> str:
+    """What is wrong with the call of `zoom` that was asked for; empty if nothing is."""
+    if exchange.turn is None:
+        return exchange.error
+    move = exchange.turn.move
+    if isinstance(move, Malformed):
+        return move.why
+    if isinstance(move, Answer):
+        return "it answered instead of calling"
+    call = move.calls[0]
+    if call.name != "zoom":
+        return f"it called {call.name} instead of zoom"
+    if call.arguments.get("seconds") != CALL_SECONDS or call.arguments.get("box") not in (CALL_BOX, list(CALL_BOX)):
+        return f"it called zoom with other arguments than it was told: {call.arguments}"
+    return ""
+
+
+def frame_tokens(ladder: Sequence[Exchange]) -> float | None:
+    """Prompt tokens of one more 640x360 frame, by the two largest requests that went through; None if nobody counts."""
+    counted = {len(e.kept): tokens for e in ladder if (tokens := e.prompt_tokens) is not None}
+    if len(counted) < 2:
+        return None
+    (fewer, before), (more, after) = sorted(counted.items())[-2:]
+    return (after - before) / (more - fewer)
+
+
+def large_frame_tokens(ladder: Sequence[Exchange], small: Exchange, large: Exchange) -> float | None:
+    """The same for 1280x720: the two requests with a chart differ in nothing else."""
+    usual = frame_tokens(ladder)
+    if usual is None or small.prompt_tokens is None or large.prompt_tokens is None:
+        return None
+    return usual + large.prompt_tokens - small.prompt_tokens
+
+
+def bill(exchanges: Sequence[Exchange]) -> Bill:
+    """What all of them took."""
+    usages = [exchange.turn.usage for exchange in exchanges if exchange.turn is not None]
+    costs = _all_known([usage.cost_usd for usage in usages])
+    prompts = _all_known([usage.prompt_tokens for usage in usages])
+    completions = _all_known([usage.completion_tokens for usage in usages])
+    return Bill(
+        requests=len(exchanges),
+        seconds=sum(exchange.seconds for exchange in exchanges),
+        prompt_tokens=None if prompts is None else sum(prompts),
+        completion_tokens=None if completions is None else sum(completions),
+        cost_usd=None if costs is None else sum(costs),
+    )
+
+
+def _all_known(values: Sequence[_Number | None]) -> list[_Number] | None:
+    known = [value for value in values if value is not None]
+    return known if known and len(known) == len(values) else None

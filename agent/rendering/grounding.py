@@ -1,0 +1,126 @@
+"""What a model says its answer rests on, held against what it was shown.
+
+A claim becomes evidence with the calls, frames and kind of source that are on record. What can't be found on record is
+kept and said to be so: an audit needs the false claims too.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent.rendering.boxes import GivenBox, as_fractions, is_fraction
+from agent.trajectory import Evidence, Result, Trajectory
+from tools.observation import Box, Finding, FrameRef
+
+_SOURCES = {"text": "screen text", "speech": "speech", "caption": "caption"}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One thing that a model says it saw or heard; all of it may be wrong."""
+
+    start_seconds: float | None = None
+    stop_seconds: float | None = None
+    call_ids: tuple[str, ...] = ()
+    quote: str = ""
+    box: GivenBox | None = None
+
+
+def ground_claims(claims: Sequence[Claim], trajectory: Trajectory) -> tuple[Evidence, ...]:
+    """The claims as evidence, each with what the trajectory has on it. Claims that say nothing are left out."""
+    found = (_grounded(claim, trajectory) for claim in claims)
+    return tuple(item for item in found if item is not None)
+
+
+def _grounded(claim: Claim, trajectory: Trajectory) -> Evidence | None:
+    cited = _cited(claim, trajectory)
+    span = _span(claim, cited, trajectory.facts.duration_seconds)
+    if span is None:
+        return None
+    quoted = _quoted(claim.quote, cited) or _quoted(claim.quote, trajectory.results)
+    if quoted is not None and quoted[0] not in cited:
+        cited = (*cited, quoted[0])
+    frames = _frames(cited, span)
+    box = None if claim.box is None else as_fractions(claim.box, trajectory.policy, frames[0] if frames else None)
+    return Evidence(
+        *span,
+        call_ids=tuple(result.call_id for result in cited),
+        frames=frames,
+        quote=claim.quote,
+        source=_SOURCES.get(quoted[1].kind, "frame") if quoted else "frame",  # type: ignore[arg-type]
+        note="; ".join(_doubts(claim, cited, quoted is not None, trajectory) + _unplaced(claim, box)),
+        box=box,
+    )
+
+
+def _cited(claim: Claim, trajectory: Trajectory) -> tuple[Result, ...]:
+    """The results that it names; where it names none, those that showed something in its span."""
+    if claim.call_ids:
+        return tuple(result for result in trajectory.results if result.call_id in claim.call_ids)
+    if claim.start_seconds is None or claim.stop_seconds is None:
+        return ()
+    span = (claim.start_seconds, claim.stop_seconds)
+    return tuple(r for r in trajectory.results if r.repeat_of is None and (_frames((r,), span) or _heard(r, span)))
+
+
+def _span(claim: Claim, cited: Sequence[Result], duration_seconds: float) -> tuple[float, float] | None:
+    start, stop = claim.start_seconds, claim.stop_seconds
+    if start is None and stop is None:
+        times = [t for result in cited for t in _times(result)]
+        if not times:
+            return None
+        start, stop = min(times), max(times)
+    start = stop if start is None else start
+    stop = start if stop is None else stop
+    assert start is not None
+    assert stop is not None
+    low, high = sorted((start, stop))
+    return min(max(low, 0.0), duration_seconds), min(max(high, 0.0), duration_seconds)
+
+
+def _times(result: Result) -> list[float]:
+    seen = result.observation
+    spoken = [t for f in seen.findings if f.kind != "fact" for t in (f.start_seconds, f.stop_seconds)]
+    return [frame.seconds for frame in seen.frames] + spoken
+
+
+def _frames(results: Sequence[Result], span: tuple[float, float]) -> tuple[FrameRef, ...]:
+    # rounded to hundredths in the messages, so that a time copied from there still names its frame
+    start, stop = span[0] - 0.01, span[1] + 0.01
+    shown = (frame for result in results for frame in result.observation.frames)
+    return tuple(dict.fromkeys(frame for frame in shown if start <= frame.seconds <= stop))
+
+
+def _heard(result: Result, span: tuple[float, float]) -> bool:
+    findings = (f for f in result.observation.findings if f.kind != "fact")
+    return any(max(span[0], f.start_seconds) <= min(span[1], f.stop_seconds) for f in findings)
+
+
+def _quoted(quote: str, results: Sequence[Result]) -> tuple[Result, Finding] | None:
+    """The first result and finding that hold the quoted words."""
+    wanted = _plain(quote)
+    if not wanted:
+        return None
+    for result in results:
+        for finding in result.observation.findings:
+            if finding.kind in _SOURCES and wanted in _plain(finding.text):
+                return result, finding
+    return None
+
+
+def _plain(text: str) -> str:
+    return " ".join("".join(c if c.isalnum() else " " for c in text.casefold()).split())
+
+
+def _doubts(claim: Claim, cited: Sequence[Result], is_quoted: bool, trajectory: Trajectory) -> list[str]:
+    known = {result.call_id for result in trajectory.results}
+    doubts = [f"cites {call_id}, which is no call" for call_id in claim.call_ids if call_id not in known]
+    if claim.quote and not is_quoted:
+        doubts.append("no tool brought these words")
+    if not cited:
+        doubts.append("nothing was looked at here")
+    return doubts
+
+
+def _unplaced(claim: Claim, box: Box | None) -> list[str]:
+    is_lost = claim.box is not None and box is None and not is_fraction(claim.box)
+    return ["its box is on a scale that is not known"] if is_lost else []

@@ -1,0 +1,378 @@
+"""Trajectory to chat messages, and a model's reply back to a move. Pure: no model, no network, no pixels.
+
+One rendering for every backend. History only ever grows: the messages of a trajectory are a prefix of those of the same
+trajectory one step later, so that prefix caches hit. Each frame is a picture of its own with its time in words; the
+video sampler of no model or server is used. What stands in the video can't become a tag or a special token.
+"""
+
+import base64
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from typing import Any, Literal
+
+from agent.policy import PolicyOptions
+from agent.prompts import prompt
+from agent.rendering.answer_parser import LETTERS
+from agent.rendering.sanitize import escape_markup
+from agent.trajectory import Answer, Calls, Form, Move, Reply, Result, Step, ToolCall, Trajectory
+from tools.observation import FULL_FRAME, FrameRef
+from tools.sampling import stamp
+from tools.schema import ToolSpec
+
+PictureOf = Callable[[FrameRef], bytes | None]
+
+STOP_STRINGS = ("<tool_response>",)
+"""Where the tools stand in the text, a reply ends here: results come from tools and not from the model."""
+
+DAMAGED = "(this frame is damaged and can't be shown)"
+LEFT_OUT = "(shown before; left out to save room)"
+NO_EYES = "(a picture)"
+CUT_SHORT = " ... (the rest is left out to save room)"
+
+
+@dataclass(frozen=True)
+class Text:
+    """Words."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class ImageBlock:
+    """A frame, sent as a picture of `ref.width` by `ref.height` pixels."""
+
+    ref: FrameRef
+
+
+Block = Text | ImageBlock
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message. An assistant's has a reply and no blocks; every other has blocks and no reply."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    blocks: tuple[Block, ...] = ()
+    reply: Reply | None = None
+    call_id: str = ""
+    """Of a tool message, as the server or the trajectory named the call."""
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Everything that one request shows a model."""
+
+    messages: tuple[Message, ...]
+    tools: tuple[ToolSpec, ...]
+    """To be sent as native tools; empty where the system message describes them."""
+    dropped: tuple[FrameRef, ...] = ()
+    """Pictures left out for their text, since the policy takes only so many."""
+
+    @property
+    def pictures(self) -> tuple[FrameRef, ...]:
+        """Every picture, in the order shown; the same one may stand there twice."""
+        return tuple(b.ref for message in self.messages for b in message.blocks if isinstance(b, ImageBlock))
+
+
+def render(
+    trajectory: Trajectory,
+    specs: Sequence[ToolSpec],
+    form: Form,
+    options: PolicyOptions,
+    *,
+    sees_pictures: bool = True,
+    max_result_characters: int | None = None,
+) -> Conversation:
+    """What a model is shown of a trajectory.
+
+    Args:
+        trajectory: the record so far.
+        specs: the tools that can be called.
+        form: tool calls by the server's API, or as JSON in the text, as Qwen's models were trained on.
+        options: at most so many pixels a picture, at most so many pictures.
+        sees_pictures: False for models that read only; each picture is then a word.
+        max_result_characters: of the words of one result, where there is no room for all; None is no limit.
+    """
+    to_drop = _to_drop(trajectory, options) if sees_pictures else 0
+    pen = _BlockRenderer(options, sees_pictures, to_drop, max_result_characters)
+    messages = [Message("system", (Text(_system(specs, form)),)), Message("user", pen.opening(trajectory))]
+    for step in trajectory.steps:
+        if not step.turn.is_opening:
+            messages += _native(step, pen) if form == "native" else _in_text(step, pen)
+    merged = tuple(replace(message, blocks=_joined(message.blocks)) for message in messages)
+    return Conversation(merged, tuple(specs) if form == "native" else (), tuple(pen.dropped))
+
+
+def openai_messages(
+    conversation: Conversation,
+    picture: PictureOf,
+    *,
+    tool_pictures: Literal["inline", "after"] = "inline",
+    with_thinking: bool = False,
+) -> list[dict[str, Any]]:
+    """The messages as the chat-completions API takes them, pictures as data URIs.
+
+    Args:
+        conversation: what to show.
+        picture: gives the JPEG of a frame.
+        tool_pictures: "after" puts the pictures of tool messages into a user message behind them, for servers that
+            take only text from tools.
+        with_thinking: send the model's thinking back beside its words, for servers that want it.
+    """
+    sent: list[dict[str, Any]] = []
+    waiting: list[dict[str, Any]] = []
+    for message in conversation.messages:
+        if waiting and message.role != "tool":
+            sent.append({"role": "user", "content": waiting})
+            waiting = []
+        if message.role == "tool" and tool_pictures == "after":
+            words, shown = _apart(message.blocks)
+            waiting += [_openai_part(block, picture) for block in shown]
+            message = replace(message, blocks=words)
+        entry = _openai_message(message, picture)
+        if with_thinking and message.reply is not None:
+            entry |= {"reasoning_content": message.reply.reasoning}
+        sent.append(entry)
+    return [*sent, {"role": "user", "content": waiting}] if waiting else sent
+
+
+def _apart(blocks: Sequence[Block]) -> tuple[tuple[Block, ...], tuple[Block, ...]]:
+    """The words of a result, and its pictures with the line before each, which says what it is."""
+    words: list[Block] = []
+    shown: list[Block] = []
+    for block, following in zip_longest(blocks, blocks[1:]):
+        if isinstance(block, ImageBlock):
+            shown.append(block)
+        elif isinstance(following, ImageBlock):
+            head, _, label = block.text.rstrip("\n").rpartition("\n")
+            words += [Text(head)] if head else []
+            shown.append(Text(label + "\n"))
+        else:
+            words.append(block)
+    return _joined([*words, Text("\nThe pictures follow.")] if shown else words), tuple(shown)
+
+
+def _openai_message(message: Message, picture: PictureOf) -> dict[str, Any]:
+    if message.reply is not None:
+        spoken: dict[str, Any] = {"role": "assistant", "content": message.reply.text}
+        calls = [_sendable(call) for call in message.reply.tool_calls]
+        return spoken | {"tool_calls": calls} if calls else spoken
+    parts = [_openai_part(block, picture) for block in message.blocks]
+    words_only = len(parts) == 1 and parts[0]["type"] == "text"
+    entry = {"role": message.role, "content": parts[0]["text"] if words_only else parts}
+    return entry | {"tool_call_id": message.call_id} if message.role == "tool" else entry
+
+
+def _sendable(call: dict[str, Any]) -> dict[str, Any]:
+    """A call as strict servers take it back: with the text of a JSON object as its arguments, whatever was sent.
+
+    Some send an object and refuse one (https://github.com/ggml-org/llama.cpp/issues/20198); what is no JSON would be
+    refused with every later request (https://github.com/NousResearch/hermes-agent/pull/3468).
+    """
+    function = call.get("function")
+    if not isinstance(function, dict):
+        return call | {"function": {"name": "", "arguments": "{}"}}
+    arguments = function.get("arguments")
+    try:
+        loaded = json.loads(arguments) if isinstance(arguments, str) else arguments
+    except (ValueError, RecursionError):
+        loaded = None
+    if isinstance(arguments, str) and isinstance(loaded, dict):
+        return call
+    if not isinstance(loaded, dict):
+        loaded = {"unreadable": arguments} if arguments else {}
+    return call | {"function": function | {"arguments": json.dumps(loaded, ensure_ascii=False)}}
+
+
+def _openai_part(block: Block, picture: PictureOf) -> dict[str, Any]:
+    if isinstance(block, Text):
+        return {"type": "text", "text": block.text}
+    if (jpeg := picture(block.ref)) is None:
+        return {"type": "text", "text": DAMAGED}
+    return {"type": "image_url", "image_url": {"url": "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()}}
+
+
+def _system(specs: Sequence[ToolSpec], form: Form) -> str:
+    if form == "native" or not specs:
+        return prompt("system")
+    lines = "\n".join(json.dumps(spec.openai, ensure_ascii=False) for spec in specs)
+    return prompt("system") + "\n\n" + prompt("tools").replace("{tools}", lines)
+
+
+def _to_drop(trajectory: Trajectory, options: PolicyOptions) -> int:
+    """How many of the oldest pictures are left out: whole blocks of half the limit, so that it happens seldom.
+
+    Each time costs the prefix cache everything behind the first picture that goes: over ten turns of 36 pictures and a
+    limit of 16, prefilled tokens were 1.57 times the unique ones, and 2.28 with blocks of a quarter
+    (`evals.perf.prefix_cache`).
+    """
+    if options.max_pictures is None:
+        return 0
+    shown = sum(len(result.observation.frames) for result in trajectory.results)
+    too_many = shown - options.max_pictures
+    block = max(1, options.max_pictures // 2)
+    return max(0, math.ceil(too_many / block) * block)
+
+
+class _BlockRenderer:
+    """Writes results down; knows which pictures to leave out."""
+
+    def __init__(
+        self, options: PolicyOptions, sees_pictures: bool, to_drop: int, max_characters: int | None = None
+    ) -> None:
+        self._options = options
+        self._max_characters = max_characters
+        self._sees_pictures = sees_pictures
+        self._to_drop = to_drop
+        self.dropped: list[FrameRef] = []
+
+    def opening(self, trajectory: Trajectory) -> tuple[Block, ...]:
+        """The first message: the video, what is shown of it at once, then the question.
+
+        The question comes last so that several questions of one video share all that stands before it.
+        """
+        opening = [step for step in trajectory.steps if step.turn.is_opening]
+        blocks: list[Block] = [Text(_facts(trajectory))]
+        for step in opening:
+            calls = {call.id: call for call in step.turn.move.calls} if isinstance(step.turn.move, Calls) else {}
+            for result in step.results:
+                blocks += [Text("\n\n"), *self.result(result, calls.get(result.call_id))]
+        blocks.append(Text("\n\n" + _asked(trajectory)))
+        blocks += [Text("\n\n" + step.notice) for step in opening if step.notice]
+        return tuple(blocks)
+
+    def result(self, result: Result, call: ToolCall | None) -> Iterator[Block]:
+        """One result under the id of its call; pictures behind their times."""
+        name = f" {escape_markup(call.name)}" if call is not None else ""
+        yield Text(f"[{result.call_id}]{name}\n{escape_markup(self._shortened(result.observation.text))}")
+        is_known = result.repeat_of is not None and self._options.max_pictures is None
+        for ref in () if is_known else result.observation.frames:
+            yield from self._frame(ref)
+
+    def _shortened(self, text: str) -> str:
+        if self._max_characters is None or len(text) <= self._max_characters:
+            return text
+        return text[: self._max_characters] + CUT_SHORT
+
+    def _frame(self, ref: FrameRef) -> Iterator[Block]:
+        sent = within_pixels(ref, self._options.max_frame_pixels)
+        yield Text(f"\n{frame_label(sent)}:\n")
+        if not self._sees_pictures:
+            yield Text(NO_EYES)
+        elif len(self.dropped) < self._to_drop:
+            self.dropped.append(ref)
+            yield Text(LEFT_OUT)
+        else:
+            yield ImageBlock(sent)
+
+
+def frame_label(ref: FrameRef) -> str:
+    """A picture in words: its time, the part of the frame, and its size in pixels."""
+    part = "" if ref.box == FULL_FRAME else ", box (" + ", ".join(f"{side:.2f}" for side in ref.box) + ")"
+    return f"Frame at {stamp(ref.seconds)} s{part} ({ref.width}x{ref.height})"
+
+
+def within_pixels(ref: FrameRef, max_pixels: int) -> FrameRef:
+    """The same picture at no more than so many pixels, its shape kept."""
+    pixels = ref.width * ref.height
+    if pixels <= max_pixels:
+        return ref
+    scale = math.sqrt(max_pixels / pixels)
+    return replace(ref, width=max(1, int(ref.width * scale)), height=max(1, int(ref.height * scale)))
+
+
+def _facts(trajectory: Trajectory) -> str:
+    facts = trajectory.facts
+    sound = "subtitles" if facts.has_subtitles else "a sound track" if facts.has_speech_track else "no sound"
+    cut = " The file is cut off: the rest can't be seen." if facts.is_cut_off else ""
+    return f"The video: {facts.duration_seconds:.2f} s, {facts.width}x{facts.height} pixels, {sound}.{cut}"
+
+
+def _asked(trajectory: Trajectory) -> str:
+    question = trajectory.question
+    lines = [
+        f"{question.task.capitalize() if question.task != 'answer' else 'Question'}: {escape_markup(question.text)}"
+    ]
+    lines += [f"{letter}. {escape_markup(option)}" for letter, option in zip(LETTERS, question.options, strict=False)]
+    kind = question.task if question.task != "answer" else "answer_choice" if question.options else "answer_open"
+    return "\n".join(lines) + "\n\n" + prompt(kind)
+
+
+def _in_text(step: Step, pen: _BlockRenderer) -> list[Message]:
+    reply = step.turn.reply
+    if reply is None or reply.tool_calls:  # not a reply in this form
+        written = Reply(_written(step.turn.thought, step.turn.move))
+        reply = written if reply is None else replace(reply, text=written.text, tool_calls=(), token_ids=None)
+    calls = _calls_of(step)
+    blocks: list[Block] = []
+    for result in step.results:
+        blocks += [Text("<tool_response>\n"), *pen.result(result, calls.get(result.call_id))]
+        blocks.append(Text("\n</tool_response>\n"))
+    if step.notice:
+        blocks.append(Text(step.notice))
+    return [Message("assistant", reply=reply), *([Message("user", tuple(blocks))] if blocks else [])]
+
+
+def _native(step: Step, pen: _BlockRenderer) -> list[Message]:
+    reply = step.turn.reply or _native_reply(step.turn.thought, step.turn.move)
+    if isinstance(step.turn.move, Calls) and not reply.tool_calls:  # called in the text, without the server's API
+        return _in_text(step, pen)
+    messages = [Message("assistant", reply=reply)]
+    results = dict(enumerate(step.results))
+    calls = _calls_of(step)
+    for number, native in enumerate(reply.tool_calls):
+        result = results.get(number)
+        blocks = tuple(pen.result(result, calls.get(result.call_id))) if result else (Text("(not run)"),)
+        messages.append(Message("tool", blocks, call_id=str(native.get("id", ""))))
+    if step.notice:
+        # behind the results in a message of its own: what tools bring stays apart from what the game says
+        messages.append(Message("user", (Text(step.notice),)))
+    return messages
+
+
+def _calls_of(step: Step) -> dict[str, ToolCall]:
+    return {call.id: call for call in step.turn.move.calls} if isinstance(step.turn.move, Calls) else {}
+
+
+def _native_reply(thought: str, move: Move) -> Reply:
+    if not isinstance(move, Calls):
+        return Reply(_written(thought, move))
+    calls = tuple(
+        {
+            "id": call.id,
+            "type": "function",
+            "function": {"name": call.name, "arguments": json.dumps(call.arguments, ensure_ascii=False)},
+        }
+        for call in move.calls
+    )
+    return Reply(_thinking(thought).strip(), tool_calls=calls)
+
+
+def _written(thought: str, move: Move) -> str:
+    """A turn as a model would have written it: how turns of other policies are shown, and what imitation learns."""
+    if isinstance(move, Calls):
+        calls = ({"name": call.name, "arguments": call.arguments} for call in move.calls)
+        said = "\n".join(f"<tool_call>\n{json.dumps(c, ensure_ascii=False)}\n</tool_call>" for c in calls)
+    elif isinstance(move, Answer):
+        said = f"<answer>{move.text}</answer>"
+    else:
+        said = move.text
+    return _thinking(thought) + said
+
+
+def _thinking(thought: str) -> str:
+    return f"<think>\n{thought}\n</think>\n" if thought else ""
+
+
+def _joined(blocks: Sequence[Block]) -> tuple[Block, ...]:
+    """Neighbouring words as one block, as every chat template shows them anyway."""
+    joined: list[Block] = []
+    for block in blocks:
+        if isinstance(block, Text) and joined and isinstance(last := joined[-1], Text):
+            joined[-1] = Text(last.text + block.text)
+        else:
+            joined.append(block)
+    return tuple(joined)

@@ -1,0 +1,214 @@
+"""A model's reply, read: thinking, then tool calls or an answer. Never raises; a reply that can't be used says why."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from agent.rendering.answer_parser import read_answer, unfenced
+from agent.rendering.bare_calls import OPENS, bare_calls
+from agent.rendering.sanitize import escape_markup
+from agent.trajectory import Calls, Malformed, Move, Reply, ToolCall, Trajectory, Turn, Usage, next_call_ids
+from tools.observation import FrameRef
+from tools.plain_data import loads_json
+
+_ANSWER = re.compile(r"<answer>(.*?)(?:</answer>|\Z)", re.S)
+_CALL = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.S)
+_FIRST = re.compile(rf"<answer>|{OPENS.pattern}")
+_OWN_TAG = re.compile(r"<[ \t]?(/?)(answer|tool_call|think)[ \t]?>", re.I)
+_THOUGHT = re.compile(r"<(/?)(?:[a-z]{1,10}:think|thinking|thought|reasoning)>|\[(/?)THINK\]|◁(/?)think▷", re.I)
+"""Where families of models begin and end to think, beside `<think>`: Seed, Magistral, Kimi and models told to."""
+_ADAPTER: TypeAdapter[Turn] = TypeAdapter(Turn)
+_EXCERPT = 120
+
+
+@dataclass(frozen=True)
+class _ReplyParts:
+    """A reply taken apart."""
+
+    thought: str
+    rest: str
+    """All that is not thinking."""
+    why_not: str = ""
+    """Why it can't be used; empty where it can."""
+
+
+def parse_reply(reply: Reply, usage: Usage, trajectory: Trajectory, dropped: tuple[FrameRef, ...] = ()) -> Turn:
+    """The turn that a reply stands for.
+
+    Args:
+        reply: what the model sent.
+        usage: what it cost.
+        trajectory: the record before it, which call ids and evidence refer to.
+        dropped: pictures that the request left out.
+    """
+    parts = _taken_apart(reply)
+    turn = Turn(parts.thought, _move(parts, reply, trajectory), usage, reply, dropped=dropped)
+    try:
+        _ADAPTER.dump_json(turn)
+    except ValueError as error:  # can't be saved, so can't be played
+        is_unicode = "surrogates not allowed" not in str(error)  # half a pair, from an escape in JSON
+        why = "is nested too deep" if is_unicode else "holds characters that are no valid Unicode"
+        return Turn("", Malformed("", f"the reply {why}"), usage, _clean(reply))
+    return turn
+
+
+def _clean(reply: Reply) -> Reply:
+    return Reply(reply.text.encode("utf-8", "replace").decode(), token_ids=reply.token_ids, logprobs=reply.logprobs)
+
+
+def _in_our_tags(text: str) -> str:
+    """The text with our tags as we write them, and thoughts that are closed in another way closed in ours."""
+    text = _OWN_TAG.sub(lambda tag: f"<{tag[1]}{tag[2].lower()}>", text)
+    if not any(any(tag.groups()) for tag in _THOUGHT.finditer(text)):
+        return text
+    return _THOUGHT.sub(lambda tag: "</think>" if any(tag.groups()) else "<think>", text)
+
+
+def _taken_apart(reply: Reply) -> _ReplyParts:
+    text = _in_our_tags(reply.text)
+    if not text.strip() and not reply.tool_calls and (said := _said_while_thinking(reply.reasoning)):
+        return _ReplyParts(reply.reasoning.removesuffix(said).strip(), said)
+    before, closed, after = text.rpartition("</think>")
+    if closed:
+        # some templates open <think> themselves, so that only its end is in the reply
+        thought = before.replace("<think>", "").replace("</think>", "")
+        return _ReplyParts(_both(reply.reasoning, thought), after)
+    if "<think>" in text:
+        if not reply.tool_calls and (said := _said_while_thinking(text)):
+            return _ReplyParts(_both(reply.reasoning, text.removesuffix(said).replace("<think>", "")), said)
+        return _ReplyParts(_both(reply.reasoning, text.replace("<think>", "")), "", "<think> is never closed")
+    first = _FIRST.search(text)
+    spoken = text[: first.start()] if first else text if reply.tool_calls else ""
+    return _ReplyParts(_both(reply.reasoning, spoken), text[first.start() :] if first else text)
+
+
+def _said_while_thinking(text: str) -> str:
+    """The answer or the calls that end a text of thinking, where all that was said stands in it; empty if none do.
+
+    Servers that take thinking apart from the text put all of it there when the model does not close its thoughts.
+    """
+    text = text.rstrip()
+    opens, closes = ("<answer>", "</answer>") if text.endswith("</answer>") else ("<tool_call>", "</tool_call>")
+    if not text.endswith(closes):
+        return ""
+    start = text.rfind(opens)
+    while start > 0 and opens == "<tool_call>" and text[:start].rstrip().endswith(closes):
+        start = text.rfind(opens, 0, start)
+    return text[start:] if start >= 0 else ""
+
+
+def _both(reasoning: str, thought: str) -> str:
+    return "\n".join(part for part in (reasoning.strip(), thought.strip()) if part)
+
+
+def _move(parts: _ReplyParts, reply: Reply, trajectory: Trajectory) -> Move:
+    cut = "the reply was cut off at its token limit: think shorter" if reply.is_cut else ""
+    if parts.why_not:
+        return Malformed(reply.text, cut or parts.why_not)
+    if "<tool_response>" in parts.rest:
+        return Malformed(reply.text, "<tool_response> is for tools; wait for what they bring")
+    answers, written = _ANSWER.findall(parts.rest), _CALL.findall(parts.rest)
+    if cut and (answers or written) and not parts.rest.rstrip().endswith(("</answer>", "</tool_call>")):
+        return Malformed(reply.text, cut)
+    if answers and (written or reply.tool_calls):
+        return Malformed(reply.text, "it both calls tools and answers; do one of the two")
+    if len({answer.strip() for answer in answers}) > 1:
+        return Malformed(reply.text, f"it has {len(answers)} answers; give one")
+    if answers:
+        return read_answer(answers[0], trajectory)
+    if reply.tool_calls:
+        return _calls([_native(call) for call in reply.tool_calls], reply, trajectory)
+    if written:
+        return _calls([call for text in written for call in _written(text)], reply, trajectory)
+    if not cut and (bare := bare_calls(parts.rest)):
+        return _calls([_named(call["name"], call["arguments"]) for call in bare], reply, trajectory)
+    if not cut and _is_sheet(parts.rest):
+        return read_answer(parts.rest, trajectory)
+    why = "the reply is empty" if not parts.rest.strip() else "it has neither a tool call nor <answer>...</answer>"
+    return Malformed(reply.text, cut or why)
+
+
+def _is_sheet(text: str) -> bool:
+    """True for an answer's JSON that stands without its tags."""
+    try:
+        loaded = loads_json(unfenced(text))
+    except ValueError:
+        return False
+    return isinstance(loaded, dict) and not {"answer", "summary", "predictions"}.isdisjoint(loaded)
+
+
+def _calls(found: Sequence[tuple[str, dict[str, Any]] | str], reply: Reply, trajectory: Trajectory) -> Move:
+    misfits = [item for item in found if isinstance(item, str)]
+    if misfits:
+        return Malformed(reply.text, misfits[0])
+    ids = next_call_ids(trajectory, len(found))
+    named = [item for item in found if not isinstance(item, str)]
+    return Calls(tuple(ToolCall(i, name, arguments) for i, (name, arguments) in zip(ids, named, strict=True)))
+
+
+def _native(call: dict[str, Any]) -> tuple[str, dict[str, Any]] | str:
+    function = call.get("function")
+    if not isinstance(function, dict):
+        return f"a tool call without a function: {_excerpt(json.dumps(call))}"
+    return _named(function.get("name"), function.get("arguments"))
+
+
+def _written(text: str) -> list[tuple[str, dict[str, Any]] | str]:
+    call = _loaded(unfenced(text))
+    if isinstance(call, dict):
+        return [_named(call.get("name"), call.get("arguments", call.get("parameters")))]
+    return [_named(bare["name"], bare["arguments"]) for bare in bare_calls(text)] or [call]
+
+
+def _excerpt(text: str) -> str:
+    """What it wrote, short, in a notice that it will read."""
+    return repr(escape_markup(text[:_EXCERPT]))
+
+
+def _named(name: object, arguments: object) -> tuple[str, dict[str, Any]] | str:
+    if not isinstance(name, str) or not name:
+        return 'a tool call needs "name" and "arguments"'
+    if isinstance(arguments, str):  # JSON within JSON, as the chat API has it
+        arguments = _loaded(_decoded(arguments)) if arguments.strip() else {}
+    if isinstance(arguments, str):
+        return f"{escape_markup(name[:_EXCERPT])}: {arguments}"
+    if arguments is None:
+        return name, {}
+    if isinstance(arguments, list) and len(arguments) == 1 and isinstance(arguments[0], dict):
+        return name, arguments[0]
+    if not isinstance(arguments, dict):
+        got = _excerpt(json.dumps(arguments))
+        return f"{escape_markup(name[:_EXCERPT])}: the arguments must be a JSON object, got {got}"
+    return name, arguments
+
+
+def _decoded(text: str) -> str:
+    """The text of JSON that was encoded twice or three times; null, which stands for no arguments, as an object."""
+    for _ in range(2):
+        if not text.lstrip().startswith('"'):
+            break
+        try:
+            inner = json.loads(text)
+        except (ValueError, RecursionError):
+            break
+        text = inner
+    return "{}" if text.strip() in ("", "null") else text
+
+
+def _loaded(text: str) -> dict[str, Any] | str:
+    """The JSON object in the text; or, as a str, why there is none."""
+    try:
+        loaded = loads_json(text)
+    except json.JSONDecodeError as error:
+        return f"a tool call is not valid JSON: {error.msg} at character {error.pos + 1} of {_excerpt(text)}"
+    except UnicodeError as error:
+        return f"a tool call can't be used: {error}"
+    except ValueError:  # a number of thousands of digits, brackets without end
+        return "a tool call is not JSON of a usable size"
+    if not isinstance(loaded, dict):
+        return f"a tool call must be a JSON object, got {_excerpt(text)}"
+    return loaded

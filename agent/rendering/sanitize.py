@@ -1,0 +1,29 @@
+"""Words of a video, a tool or a model, made unable to act: no tag of ours and no special token can stand in them.
+
+What tokenizers hold as one token is built alike everywhere: a run without a space between brackets of some kind. The
+rule takes the opening bracket away from whatever is built like that, whether any model known here has it or not, and
+leaves comparisons, arrows, lists, and captions such as `[music]` as they are. Where a tokenizer is at hand,
+`agent.rendering.tokens` also holds the text against the tokens that it really has.
+"""
+
+import re
+
+_OPENS = re.compile(
+    r"""
+    [<＜﹤] (?! [-=]{1,3} [>＞﹥] ) (?: (?=[^\s\d<=>-]) | (?=0x) | (?=[^\s<>]{1,64}[>＞﹥]) )  # <|im_end|> <s> <2mass>
+    | [\[［] (?= [^\s\[\]]{0,48}                            # [INST] [gMASK] [@BOS@] [|user|] [page_start] [unused7]
+        (?: [A-Z_]{2} | [_@|｜=] | [a-z]\d | multimodal )
+        [^\s\[\]]{0,48} [\]\[］] )
+    | [\[\]] (?= [A-Za-z!]{0,3} ~ )                         # ]~b] [e~[
+    | ◁ (?=\S)                                              # ◁think▷
+    | >> (?= [A-Z_]{2,32} << )                              # >>QUESTION<<
+    | \| (?= [A-Z_]{3,32} \| )                              # |ENDOFTEXT|
+    | / (?= (?:no_?)? think \b )                            # switches of Qwen and GLM
+    """,
+    re.VERBOSE,
+)
+
+
+def escape_markup(text: str) -> str:
+    """The text, with `‹` for whatever could open a tag or a special token."""
+    return _OPENS.sub("‹", text)

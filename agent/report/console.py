@@ -1,0 +1,374 @@
+"""What a person sees: progress and steps on stderr while it works, the answer on stdout when it is done."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
+from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as RichProgress
+from rich.text import Text
+
+from agent.cost.prices import dollars
+from agent.coverage import coverage_of, mmss, percent
+from agent.rendering.answer_parser import NOT_SHOWN
+from agent.report.json_output import too_few
+from agent.terminal import visible_line
+from agent.trajectory import Answer, Calls, Evidence, Malformed, Step, ToolCall, Trajectory, Turn, Verification
+from tools.index.video_index import IndexProgress as IndexProgress
+from tools.observation import FULL_FRAME, Observation
+
+OnProgress = Callable[[IndexProgress], None]
+
+_PLAIN_LINE_EVERY_SECONDS = 5.0
+_LATELY_SECONDS = 30.0
+"""An estimate goes by the speed of this long: the load of a machine changes."""
+_LINE_LENGTH = 160
+_MOST_GAPS = 5
+
+
+class Narrator:
+    """Tells of each turn and step on one line each; colours on a terminal, plain lines when piped."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._told = 0
+
+    def __call__(self, event: Turn | Trajectory) -> None:
+        """One event of the graph."""
+        if isinstance(event, Turn):
+            self._tell_turn(event)
+        elif not event.steps:
+            self._tell_start(event)
+        elif len(event.steps) > self._told:
+            self._told = len(event.steps)
+            self._tell_step(event.steps[-1])
+        elif (look := event.verification or event.doubted) is not None:
+            self._line("check", second_look_text(look, is_sent_back=event.verification is None), "cyan")
+
+    def _tell_start(self, start: Trajectory) -> None:
+        self._told = 0
+        if start.sample:
+            self._line("run", f"number {start.sample + 1}", "cyan")
+        elif start.estimate is None:
+            self._line("cost", "not known: no price for this model", "yellow")
+        elif start.estimate.usual_usd > 0:
+            most = start.estimate.most_usd
+            at_most = "" if most is None else f", at most {dollars(most)}"
+            self._line("cost", f"usually about {dollars(start.estimate.usual_usd)}{at_most}", "yellow")
+
+    def _tell_turn(self, turn: Turn) -> None:
+        if turn.thought:
+            self._line("think", turn.thought, "magenta")
+        if isinstance(turn.move, Calls):
+            for call in turn.move.calls:
+                self._line("call", f"{call.id} {call_text(call)}", "blue")
+        elif isinstance(turn.move, Malformed):
+            self._line("reply", f"not usable: {turn.move.why}", "red")
+
+    def _tell_step(self, step: Step) -> None:
+        for result in step.results:
+            repeat = " (repeat)" if result.repeat_of else ""
+            self._line("saw", f"{result.call_id}{repeat} {observation_text(result.observation)}", "green")
+        if step.notice:
+            self._line("note", step.notice, "yellow")
+
+    def _line(self, kind: str, text: str, style: str) -> None:
+        text = " ".join(text.split())
+        room = min(_LINE_LENGTH, self._console.width - 7) if self._console.is_terminal else _LINE_LENGTH
+        text = text if len(text) <= room else text[: room - 1] + "…"
+        self._console.print(f"[{style}]{kind:>5}[/] {escape(text)}", highlight=False, soft_wrap=True)
+
+
+def call_text(call: ToolCall) -> str:
+    """A call as a reader writes it: `zoom(seconds=3.0)`."""
+    return f"{call.name}({', '.join(f'{name}={value!r}' for name, value in call.arguments.items())})"
+
+
+def observation_text(observation: Observation) -> str:
+    """An observation on one line."""
+    frames = f"[{len(observation.frames)} frames] " if observation.frames else ""
+    return ("error: " if observation.is_error else "") + frames + observation.text
+
+
+class Working:
+    """What is going on, on a terminal: one bar over all that is prepared, who is at work since when, and the answer so
+    far. All of it goes when the work is done."""
+
+    def __init__(self, in_words: OnProgress | None = None) -> None:
+        """Nothing is going on yet; `in_words` is told of progress in place of the bar."""
+        self._in_words = in_words
+        self._bar = RichProgress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
+        self._spinner = RichProgress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        self._so_far = Text(style="yellow")
+        self._estimate = Remaining()
+        self._task: TaskID | None = None
+
+    def __rich__(self) -> Group:
+        return Group(self._so_far, self._spinner, self._bar) if self._so_far else Group(self._spinner, self._bar)
+
+    def on_progress(self, progress: IndexProgress) -> None:
+        """One report of the index, the reader of text or the recogniser of speech."""
+        if self._in_words is not None:
+            self._in_words(progress)
+            return
+        self._estimate.report(progress, time.monotonic())
+        if self._task is None:
+            self._task = self._bar.add_task("", total=1.0, left="")
+        left = self._estimate.left_seconds
+        self._bar.update(
+            self._task,
+            description=self._estimate.description,
+            completed=self._estimate.share,
+            left="" if left is None else f"about {_duration(left)} left",
+            visible=bool(self._estimate.description),
+        )
+
+    def on_event(self, event: Turn | Trajectory) -> None:
+        """One event of the graph: after a turn the tools are at work, after a step the policy is."""
+        if isinstance(event, Turn):
+            names = {call.name for call in event.move.calls} if isinstance(event.move, Calls) else set()
+            self.at_work(", ".join(sorted(names)))
+        else:
+            self.at_work(f"{event.policy} is thinking" if event.stop is None else "checking")
+
+    def at_work(self, what: str) -> None:
+        """Shows it with the seconds since now; nothing if empty."""
+        for task in self._spinner.task_ids:
+            self._spinner.remove_task(task)
+        if what:
+            self._spinner.add_task(what, total=None)
+
+    def so_far(self, answer: str) -> None:
+        """Shows what the answer is as far as is known, until the last one takes its place."""
+        self._so_far.append(visible_line(answer))
+
+
+class Remaining:
+    """How much of several kinds of work that go on side by side is left, from how fast each went lately."""
+
+    def __init__(self) -> None:
+        """Nothing was reported yet."""
+        self._began: float | None = None
+        self._now = 0.0
+        self._reports: dict[str, deque[tuple[float, int]]] = {}
+        self._latest: dict[str, IndexProgress] = {}
+        self._share = 0.0
+
+    def report(self, progress: IndexProgress, now: float) -> None:
+        """Takes in how far one kind of work is; `now` in seconds of any clock."""
+        self._began, self._now = now if self._began is None else self._began, now
+        before = self._latest.get(progress.stage)
+        if before is None or progress.done < before.done:  # the same kind of work begins again
+            self._reports[progress.stage] = deque()
+        self._latest[progress.stage] = progress
+        reports = self._reports[progress.stage]
+        reports.append((now, progress.done))
+        while len(reports) > 2 and reports[0][0] < now - _LATELY_SECONDS:
+            reports.popleft()
+
+    @property
+    def left_seconds(self) -> float | None:
+        """Until the slowest is done, as fast as it went in the last half minute; None before that is known."""
+        lefts = [self._left(progress) for progress in self._unfinished]
+        known = [left for left in lefts if left is not None]
+        return max(known) if known and len(known) == len(lefts) else None
+
+    @property
+    def share(self) -> float:
+        """How much of the whole time is over, 0..1; it never goes back."""
+        left = self.left_seconds
+        if left is not None and self._began is not None:
+            elapsed = self._now - self._began
+            self._share = max(self._share, elapsed / (elapsed + left) if elapsed + left > 0 else 0.0)
+        return self._share
+
+    @property
+    def description(self) -> str:
+        """What is unfinished and how far it is; empty where all is done."""
+        return ", ".join(f"{one.stage} {one.done}/{one.total}" for one in self._unfinished)
+
+    @property
+    def _unfinished(self) -> list[IndexProgress]:
+        return [one for one in self._latest.values() if one.done < one.total]
+
+    def _left(self, progress: IndexProgress) -> float | None:
+        reports = self._reports[progress.stage]
+        (before, done), (after, more) = reports[0], reports[-1]
+        return (after - before) / (more - done) * (progress.total - progress.done) if more > done else None
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+@contextmanager
+def working(console: Console) -> Iterator[Working]:
+    """Shows what is going on, where the console is a terminal."""
+    if not console.is_terminal:
+        yield Working(_plain_progress(console))
+        return
+    shown = Working()
+    with Live(shown, console=console, transient=True, refresh_per_second=4):
+        yield shown
+
+
+@contextmanager
+def index_progress(console: Console) -> Iterator[OnProgress]:
+    """A callback for the index that draws a bar with an estimate, or a plain line now and then when piped."""
+    with working(console) as shown:
+        yield shown.on_progress
+
+
+def _plain_progress(console: Console) -> OnProgress:
+    last_seconds = -_PLAIN_LINE_EVERY_SECONDS
+    finished: set[str] = set()
+
+    def show(progress: IndexProgress) -> None:
+        nonlocal last_seconds
+        now = time.monotonic()
+        is_finished = progress.done >= progress.total
+        if progress.stage in finished or (not is_finished and now - last_seconds < _PLAIN_LINE_EVERY_SECONDS):
+            return
+        last_seconds = now
+        if is_finished:
+            finished.add(progress.stage)
+        left = f", about {progress.eta_seconds:.0f} s left" if progress.eta_seconds else ""
+        console.print(f"{progress.stage} {progress.done}/{progress.total}{left}", highlight=False)
+
+    return show
+
+
+def print_answer(trajectory: Trajectory, console: Console) -> None:
+    """The answer, its confidence and evidence, and what was looked at."""
+    answer = trajectory.answer
+    if console.is_terminal:
+        console.print()  # what was done, on stderr, ends here
+    if answer is None:
+        console.print(f"[bold red]No answer[/] ({trajectory.stop.value if trajectory.stop else 'not ended'})")
+        return
+    console.print(f"[bold]{escape(headline(answer))}[/]", highlight=False, soft_wrap=True)
+    console.print(_certainty(trajectory), highlight=False)
+    if answer.chain or answer.predictions:
+        _print_events(trajectory, answer, console)
+    else:
+        _print_claims(answer, console)
+    console.print(escape(coverage_of(trajectory).sentence), highlight=False, soft_wrap=True)
+    for line in gap_lines(trajectory):
+        console.print(f"[yellow]{escape(line)}[/]", highlight=False, soft_wrap=True)
+    if trajectory.facts.is_cut_off:
+        seconds = trajectory.facts.duration_seconds
+        console.print(
+            f"[yellow]The file is cut off: only its first {seconds:.2f} s can be decoded.[/]", highlight=False
+        )
+    console.print(escape(usage_text(trajectory)), style="dim", highlight=False, soft_wrap=True)
+
+
+def gap_lines(trajectory: Trajectory) -> list[str]:
+    """What could not be looked at, read or heard, a sentence each, the first few, but for what the coverage says."""
+    told = coverage_of(trajectory).sentence
+    gaps = [gap for gap in trajectory.gaps if gap.rstrip(".") not in told]
+    more = [f"And {len(gaps) - _MOST_GAPS} more of the kind."] if len(gaps) > _MOST_GAPS else []
+    return [f"Not established: {gap.rstrip('.')}." for gap in gaps[:_MOST_GAPS]] + more
+
+
+def _print_evidence(evidence: tuple[Evidence, ...], indent: str, console: Console) -> None:
+    for item in evidence:
+        console.print(indent + escape(evidence_text(item)), highlight=False, soft_wrap=True)
+
+
+def _print_claims(answer: Answer, console: Console) -> None:
+    """What the answer says, one thing each with what that rests on, then the evidence that stands for all of it."""
+    for claim in answer.claims:
+        console.print(f"  - {escape(claim.text)}", highlight=False, soft_wrap=True)
+        _print_evidence(claim.evidence, "    ", console)
+    of_claims = {item for claim in answer.claims for item in claim.evidence}
+    _print_evidence(tuple(item for item in answer.evidence if item not in of_claims), "  ", console)
+
+
+def _print_events(trajectory: Trajectory, answer: Answer, console: Console) -> None:
+    """A causal chain or predictions, numbered, each with why and with its own evidence."""
+    for number, link in enumerate(answer.chain, start=1):
+        console.print(f"[bold]{number:>2}.[/] {escape(link.event)}", highlight=False, soft_wrap=True)
+        if link.because:
+            console.print(f"    [italic]{escape(link.because)}[/]", highlight=False, soft_wrap=True)
+        _print_evidence(link.evidence, "    ", console)
+    for number, item in enumerate(answer.predictions, start=1):
+        line = f"[bold]{number:>2}.[/] {escape(item.event)} [bold]({percent(item.confidence)})[/]"
+        console.print(line, highlight=False, soft_wrap=True)
+        console.print(f"    [italic]{escape(item.justification)}[/]", highlight=False, soft_wrap=True)
+        _print_evidence(item.evidence, "    ", console)
+    if trajectory.question.task == "predict":
+        console.print(_until(trajectory), highlight=False, soft_wrap=True)
+
+
+def _until(trajectory: Trajectory) -> str:
+    ends, until = trajectory.facts.duration_seconds, trajectory.question.until_seconds
+    is_cut = until is not None and until <= ends
+    said = f"Nothing after {ends:.2f} s was looked at." if is_cut else f"The video ends at {ends:.2f} s."
+    return " ".join(
+        (said, "Each confidence is for its own event; they need not sum to 100 %.", too_few(trajectory))
+    ).strip()
+
+
+def headline(answer: Answer) -> str:
+    """The answer in one line."""
+    if answer.not_shown:
+        return "Not shown in this video." if NOT_SHOWN in answer.text else answer.text
+    return answer.text or "I can't tell." if answer.cannot_tell else answer.text
+
+
+def _certainty(trajectory: Trajectory) -> str:
+    if trajectory.answer is not None and trajectory.answer.cannot_tell:
+        return "nothing is claimed about the video"
+    confidence = trajectory.confidence
+    said = "confidence not stated" if confidence is None else f"confidence {percent(confidence)}"
+    if trajectory.votes is not None:
+        return f"{said}; {trajectory.votes[0]} of {trajectory.votes[1]} runs say so"
+    if (look := trajectory.second_look) is None:
+        return said
+    return f"{said}; {second_look_text(look)}"
+
+
+def second_look_text(look: Verification, *, is_sent_back: bool = False) -> str:
+    """What came of the second look, in a clause."""
+    seen = "from the evidence and one more look" if look.steps else "from the evidence alone"
+    if look.agrees is None:
+        return f"a second answer {seen} was asked for and none came"
+    agrees = "agrees" if look.agrees else f"says instead: {look.answer}"
+    return f"a second answer {seen} {agrees}" + ("; it looks once more" if is_sent_back else "")
+
+
+def evidence_text(item: Evidence) -> str:
+    """One piece of evidence on one line."""
+    span = f"{mmss(item.start_seconds)}-{mmss(item.stop_seconds)}"
+    quote = f" “{item.quote}”" if item.quote else ""
+    note = f" {item.note}" if item.note else ""
+    if item.box is not None and item.box != FULL_FRAME:
+        note += " in box " + ", ".join(f"{side:.2f}" for side in item.box)
+    return f"{span} {item.source}{quote}{note} [{', '.join(item.call_ids)}]"
+
+
+def usage_text(trajectory: Trajectory) -> str:
+    """What it cost, against its limits; what was not measured is said to be so."""
+    limits, spent = trajectory.limits, trajectory.spent
+    cost = "cost not known" if spent.cost_usd is None else f"cost {dollars(spent.cost_usd)}"
+    limit = "" if limits.max_cost_usd is None else f" of {dollars(limits.max_cost_usd)}"
+    tokens = f"tokens {'not measured' if spent.tokens is None else spent.tokens}{_of(limits.max_tokens)}"
+    parts = (
+        f"turns {trajectory.turns}{_of(limits.max_turns)}",
+        f"frames {len(trajectory.frames_seen)}{_of(limits.max_frames)}",
+        *([tokens] if trajectory.setup is not None else []),
+        f"seconds {spent.seconds:.1f}{_of(limits.max_seconds)}",
+        *([cost + limit] if trajectory.setup is not None else []),
+        f"stopped: {trajectory.stop.value if trajectory.stop else 'running'}",
+        f"policy {trajectory.policy}",
+    )
+    return ", ".join(parts)
+
+
+def _of(limit: float | None) -> str:
+    return "" if limit is None else f" of {limit:g}"

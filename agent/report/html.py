@@ -1,0 +1,429 @@
+"""A trajectory as one HTML page that carries everything: pictures, style and script inside, nothing fetched.
+
+Every word out of the video, a tool or a model is escaped by the template and shown as a quotation; the page's own
+content policy forbids the network and any script but its own, so that hostile words stay words.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from urllib.parse import quote
+
+from jinja2 import Environment, StrictUndefined, Template
+
+from agent.cost.prices import dollars
+from agent.coverage import coverage_of, mmss, percent
+from agent.outputs import write_output
+from agent.rendering.answer_parser import says_not_shown
+from agent.report.console import gap_lines
+from agent.report.images import ImageStore, PictureOf, StoredImage, gather
+from agent.report.json_output import too_few
+from agent.report.overlay import BoxView, boxes_on, quotes
+from agent.report.timeline import STRIP_SLOTS, frame_anchor, timeline_of
+from agent.trajectory import Answer, Calls, Evidence, Result, Step, Stop, ToolCall, Trajectory, all_evidence
+from tools.observation import FULL_FRAME, Finding, FrameRef
+
+_HEAD_LINES = 14
+_LEAST_PLAYED_SECONDS = 2.0
+_PLAYED = frozenset({".m4v", ".mkv", ".mov", ".mp4", ".ogv", ".webm"})
+"""Kinds of file that some browser plays."""
+_CONFIDENCE_WORDS = ((0.85, "sure"), (0.65, "fairly sure"), (0.4, "unsure"), (0.0, "little more than a guess"))
+
+_STOP_SENTENCES = {
+    Stop.ANSWERED: "The policy answered of its own accord.",
+    Stop.TURN_LIMIT: "The turn limit was reached; the answer was asked for then.",
+    Stop.FRAME_LIMIT: "The frame limit was reached; the answer was asked for then.",
+    Stop.TOKEN_LIMIT: "The token limit was reached; the answer was asked for then.",
+    Stop.TIME_LIMIT: "The time limit was reached; the answer was asked for then.",
+    Stop.COST_LIMIT: "The cost limit was reached; the answer was asked for then.",
+    Stop.POLICY_FAILED: "The policy could not be reached, or refused. That says nothing of the answer.",
+    Stop.MALFORMED: "Too many turns in a row could not be read.",
+    Stop.CRASHED: "It crashed. That is a bug of Video Sleuth and says nothing of the answer.",
+    Stop.INTERRUPTED: "It was interrupted by the user.",
+    None: "It has not ended.",
+}
+
+
+@dataclass(frozen=True)
+class FrameView:
+    """A picture with what is drawn on it."""
+
+    anchor: str
+    ref: FrameRef
+    picture: StoredImage | None
+    boxes: tuple[BoxView, ...]
+    boxes_left_out: int = 0
+
+    @property
+    def is_crop(self) -> bool:
+        """Whether only a part of the frame is shown."""
+        return self.ref.box != FULL_FRAME
+
+    @property
+    def alt(self) -> str:
+        """The picture in words, as far as anything is known of it."""
+        part = ", a part of the picture" if self.is_crop else ""
+        count = len(self.boxes)
+        marked = f", {count} {'box' if count == 1 else 'boxes'} drawn" if count else ""
+        return f"Frame at {mmss(self.ref.seconds)}{part}{marked}"
+
+
+@dataclass(frozen=True)
+class ExhibitView:
+    """One piece of evidence."""
+
+    number: int
+    evidence: Evidence
+    frames: tuple[FrameView, ...]
+    calls: tuple[tuple[str, str], ...]
+    """(what is shown, address in the page); the address is empty for an unknown call."""
+    doubts: tuple[str, ...]
+    """Why what it rests on may be wrong, in the words of the tools; not of findings that it does not quote."""
+
+    @property
+    def played(self) -> str:
+        """Its seconds as a media fragment, at least a second of them."""
+        start, stop = self.evidence.start_seconds, self.evidence.stop_seconds
+        around = max(0.0, (_LEAST_PLAYED_SECONDS - (stop - start)) / 2)
+        return f"{max(0.0, start - around):.2f},{stop + around:.2f}"
+
+
+@dataclass(frozen=True)
+class EventView:
+    """One claim, one step of a causal chain, or one prediction."""
+
+    number: int
+    event: str
+    why: str
+    """How it follows, or what speaks for it; empty for the first step."""
+    confidence: float | None
+    """0..1; None for a step."""
+    exhibits: tuple[ExhibitView, ...]
+    """Those that it rests on, as the page numbers them."""
+
+    @property
+    def frame(self) -> FrameView | None:
+        """The first picture among its exhibits that there is."""
+        return next((f for exhibit in self.exhibits for f in exhibit.frames if f.picture is not None), None)
+
+
+@dataclass(frozen=True)
+class CallView:
+    """One call and what came back."""
+
+    anchor: str
+    call: ToolCall
+    result: Result | None
+    """None if the run ended before it came back."""
+    frames: tuple[FrameView, ...]
+    text_head: str
+    text_rest: str
+    first_anchor: str
+    """For a repeat, where the first call is shown; otherwise empty."""
+
+
+@dataclass(frozen=True)
+class StepView:
+    """One turn."""
+
+    number: int
+    step: Step
+    calls: tuple[CallView, ...]
+
+
+@dataclass(frozen=True)
+class LimitMeter:
+    """One quantity against its limit."""
+
+    name: str
+    used: str
+    limit: str
+    share: float | None
+    """0..1 of the limit; None where there is no limit or nothing was measured."""
+
+
+def write_report(trajectory: Trajectory, path: Path, picture: PictureOf) -> None:
+    """Writes the page.
+
+    Args:
+        trajectory: what to show.
+        path: the HTML file, overwritten if there.
+        picture: gives the JPEG of a frame, or None where it can't be had; asked for every frame shown to the policy
+            and, larger, for the whole frames behind the evidence.
+    """
+    # a lone surrogate out of a model's JSON must not stop the page
+    href = _video_href(trajectory, path.absolute().parent)
+    write_output(path, render(trajectory, picture, href).encode("utf-8", errors="replace"))
+
+
+def _video_href(trajectory: Trajectory, folder: Path) -> str:
+    """The video's address seen from the folder of the page; empty for what no browser plays, or not this stream of."""
+    video = Path(trajectory.question.video)
+    if video.suffix.lower() not in _PLAYED or trajectory.question.picture_stream is not None:
+        return ""
+    try:
+        way = os.path.relpath(video.absolute(), folder)
+    except ValueError:  # on another drive
+        return ""
+    return quote(Path(way).as_posix())
+
+
+def render(trajectory: Trajectory, picture: PictureOf, video_href: str = "") -> str:
+    """The page as text; `video_href` is where the video lies, seen from the page, empty where it can't be played."""
+    coverage = coverage_of(trajectory)
+    shown = _exhibit_refs(trajectory)
+    pictures = gather((*shown, *trajectory.frames_seen), picture, first=frozenset(shown))
+    style, script = _style(trajectory), _part("report.js")
+    answer = trajectory.answer
+    exhibits = _exhibits(trajectory, pictures)
+    return _template().render(
+        trajectory=trajectory,
+        question=trajectory.question,
+        facts=trajectory.facts,
+        answer=answer,
+        file_name=Path(trajectory.question.video).name,
+        confidence_words=confidence_words(trajectory.confidence),
+        stop_sentence=_STOP_SENTENCES[trajectory.stop],
+        coverage=coverage,
+        timeline=timeline_of(trajectory, coverage),
+        exhibits=exhibits,
+        events=_events(answer, exhibits),
+        until_seconds=_until_seconds(trajectory),
+        too_few=too_few(trajectory),
+        gap_lines=gap_lines(trajectory),
+        steps=_steps(trajectory, pictures),
+        meters=meters(trajectory),
+        video_href=video_href,
+        pictures=pictures,
+        style=style,
+        script=script,
+        style_hash=_csp_hash(style),
+        script_hash=_csp_hash(script),
+    )
+
+
+def confidence_words(confidence: float | None) -> str:
+    """A plain label for a stated confidence."""
+    if confidence is None:
+        return "no confidence stated"
+    return next(words for least, words in _CONFIDENCE_WORDS if confidence >= least or least == 0.0)
+
+
+def meters(trajectory: Trajectory) -> tuple[LimitMeter, ...]:
+    """What the question cost, against its limits. What was not measured says so."""
+    limits = trajectory.limits
+    spent, most = trajectory.spent, limits.max_cost_usd
+    share = min(1.0, spent.cost_usd / most) if spent.cost_usd is not None and most is not None else None
+    asks_model = trajectory.setup is not None or spent.tokens is not None
+    cost = "not known" if spent.cost_usd is None else dollars(spent.cost_usd)
+    return (
+        _meter("Turns", trajectory.turns, limits.max_turns),
+        _meter("Frames", len(trajectory.frames_seen), limits.max_frames),
+        *([_meter("Tokens", spent.tokens, limits.max_tokens)] if asks_model else []),
+        _meter("Seconds", round(spent.seconds, 1), limits.max_seconds),
+        *(
+            [LimitMeter("Cost", cost, "no limit" if most is None else f"of {dollars(most)}", share)]
+            if asks_model
+            else []
+        ),
+    )
+
+
+def _meter(name: str, used: float | None, limit: float | None) -> LimitMeter:
+    share = min(1.0, used / limit) if used is not None and limit is not None else None
+    said = "not measured" if used is None else f"{used:,}"
+    return LimitMeter(name, said, "no limit" if limit is None else f"of {limit:,}", share)
+
+
+def whole_frame(ref: FrameRef, trajectory: Trajectory) -> FrameRef:
+    """The whole frame behind a reference, at most 960x540 or 540x960: the page shows it about 700 pixels wide."""
+    width, height = trajectory.facts.width, trajectory.facts.height
+    scale = min(1.0, 960 / max(width, height, 1), 540 / max(1, min(width, height)))
+    return FrameRef(ref.seconds, max(1, round(height * scale)), max(1, round(width * scale)))
+
+
+def _exhibit_refs(trajectory: Trajectory) -> tuple[FrameRef, ...]:
+    evidence = all_evidence(trajectory.answer) if trajectory.answer is not None else ()
+    return tuple(dict.fromkeys(ref for item in evidence for ref in _evidence_refs(trajectory, item)))
+
+
+def _evidence_refs(trajectory: Trajectory, evidence: Evidence) -> tuple[FrameRef, ...]:
+    """The frames of an exhibit: a crop comes with its whole frame; text without a frame, with the one it was in."""
+    if evidence.frames:
+        whole = {ref: whole_frame(ref, trajectory) for ref in evidence.frames}
+        pairs = ((whole[ref], ref) if ref.box != FULL_FRAME else (whole[ref],) for ref in evidence.frames)
+        return tuple(dict.fromkeys(ref for pair in pairs for ref in pair))
+    boxed = [f for f in _findings_of(trajectory, evidence) if f.box is not None and f.kind != "speech"]
+    times = dict.fromkeys(f.start_seconds for f in boxed)
+    return tuple(whole_frame(FrameRef(t, 1, 1), trajectory) for t in list(times)[:1])
+
+
+def _findings_of(trajectory: Trajectory, evidence: Evidence) -> tuple[Finding, ...]:
+    """The findings an exhibit rests on: of its calls, within its span."""
+    named = trajectory.findings(evidence.call_ids) if evidence.call_ids else trajectory.findings()
+    return tuple(
+        f for f in named if f.start_seconds <= evidence.stop_seconds and evidence.start_seconds <= f.stop_seconds
+    )
+
+
+def _exhibits(trajectory: Trajectory, pictures: ImageStore) -> tuple[ExhibitView, ...]:
+    answer = trajectory.answer
+    if answer is None:
+        return ()
+    anchors = _anchors(trajectory)
+    exhibits = []
+    for number, item in enumerate(all_evidence(answer), start=1):
+        findings = _findings_of(trajectory, item)
+        frames = tuple(
+            _only_cited(_frame_view(f"exhibit-{number}-frame-{i}", ref, pictures, findings, item))
+            for i, ref in enumerate(_evidence_refs(trajectory, item), start=1)
+        )
+        # labels are told without being asked for, and mostly it is not them that an exhibit rests on
+        quoted = [f for f in findings if f.doubt and (quotes(item, f) or not (item.quote or f.kind == "label"))]
+        doubts = tuple(dict.fromkeys(_doubt(f) for f in quoted))
+        calls = tuple(anchors.get(call_id, (call_id, "")) for call_id in item.call_ids)
+        exhibits.append(ExhibitView(number, item, frames, calls, doubts))
+    return tuple(exhibits)
+
+
+def _events(answer: Answer | None, exhibits: tuple[ExhibitView, ...]) -> tuple[EventView, ...]:
+    """The claims, the steps of the chain, or the predictions, with the exhibits of each."""
+    if answer is None:
+        return ()
+    of = {exhibit.evidence: exhibit for exhibit in exhibits}
+    claims = [(x.text, "", None, x.evidence) for x in answer.claims]
+    steps = [(x.event, x.because, None, x.evidence) for x in answer.chain]
+    predictions = [(x.event, x.justification, x.confidence, x.evidence) for x in answer.predictions]
+    return tuple(
+        EventView(number, event, why, confidence, tuple(of[item] for item in dict.fromkeys(evidence)))
+        for number, (event, why, confidence, evidence) in enumerate([*claims, *steps, *predictions], start=1)
+    )
+
+
+def _until_seconds(trajectory: Trajectory) -> float | None:
+    """Where the video was made to end; None where it was seen whole."""
+    until, length = trajectory.question.until_seconds, trajectory.facts.duration_seconds
+    return until if until is not None and until <= length else None
+
+
+def _anchors(trajectory: Trajectory) -> dict[str, tuple[str, str]]:
+    """(what is shown, id in the page) of each call; the ids are ours, because a call's own id may hold anything."""
+    return {
+        call.id: (f"turn {turn}, {call.name}", f"turn-{turn}-call-{i}")
+        for turn, step in enumerate(trajectory.steps, start=1)
+        if isinstance(step.turn.move, Calls)
+        for i, call in enumerate(step.turn.move.calls, start=1)
+    }
+
+
+def _steps(trajectory: Trajectory, pictures: ImageStore) -> tuple[StepView, ...]:
+    return tuple(
+        StepView(number, step, _calls(number, step, pictures, trajectory))
+        for number, step in enumerate(trajectory.steps, start=1)
+    )
+
+
+def _calls(turn: int, step: Step, pictures: ImageStore, trajectory: Trajectory) -> tuple[CallView, ...]:
+    if not isinstance(step.turn.move, Calls):
+        return ()
+    results = {result.call_id: result for result in step.results}
+    findings = tuple(f for result in step.results for f in result.observation.findings)
+    cited = all_evidence(trajectory.answer) if trajectory.answer is not None else ()
+    anchors = _anchors(trajectory)
+    views = []
+    for i, call in enumerate(step.turn.move.calls, start=1):
+        result = results.get(call.id)
+        refs = result.observation.frames if result else ()
+        frames = tuple(
+            _frame_view(frame_anchor(turn, i, k), ref, pictures, findings, *cited)
+            for k, ref in enumerate(refs, start=1)
+        )
+        head, rest = _cut(result.observation.text if result else "")
+        first = anchors.get(result.repeat_of or "", ("", ""))[1] if result else ""
+        views.append(CallView(anchors[call.id][1], call, result, frames, head, rest, first))
+    return tuple(views)
+
+
+def _frame_view(
+    anchor: str, ref: FrameRef, pictures: ImageStore, findings: tuple[Finding, ...], *cited: Evidence
+) -> FrameView:
+    picture = pictures.get(ref)
+    if picture is None:
+        return FrameView(anchor, ref, None, ())
+    boxes, left_out = boxes_on(picture, ref, findings, cited)
+    return FrameView(anchor, ref, picture, boxes, left_out)
+
+
+def _only_cited(view: FrameView) -> FrameView:
+    """The view without the boxes that its exhibit does not quote; unchanged if it quotes none."""
+    cited = tuple(box for box in view.boxes if box.is_cited)
+    return replace(view, boxes=cited, boxes_left_out=0) if cited else view
+
+
+def _doubt(finding: Finding) -> str:
+    """Why a finding may be wrong, with the probability of silence where there is one."""
+    if finding.no_speech is None:
+        return finding.doubt
+    return f"{finding.doubt} (silence: {100 * finding.no_speech:.0f} %)"
+
+
+def _cut(text: str) -> tuple[str, str]:
+    """The first lines, and the rest."""
+    lines = text.split("\n")
+    if len(lines) <= _HEAD_LINES + 2:
+        return text, ""
+    return "\n".join(lines[:_HEAD_LINES]), "\n".join(lines[_HEAD_LINES:])
+
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def _visible(text: object) -> str:
+    """The text with control characters, which HTML may not hold, made visible."""
+    return _CONTROLS.sub(lambda match: chr(0x2400 + min(ord(match[0]), 0x21)), str(text))
+
+
+def _argument(value: object) -> str:
+    return _visible(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def _csp_hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+@cache
+def _part(name: str) -> str:
+    return files("agent.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _style(trajectory: Trajectory) -> str:
+    """The style, with the film strip as high as its pictures are at that width: no head is cut off."""
+    width, height = max(1, trajectory.facts.width), max(1, trajectory.facts.height)
+    return _part("report.css") + f".row.strip .field {{ aspect-ratio: {STRIP_SLOTS * width} / {height}; }}\n"
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_finalize
+    )
+    environment.filters |= {
+        "mmss": mmss,
+        "argument": _argument,
+        "visible": _visible,
+        "doubt": _doubt,
+        "percent": percent,
+    }
+    environment.filters["says_not_shown"] = says_not_shown
+    return environment.from_string(_part("report.html.jinja"))
+
+
+def _finalize(value: object) -> object:
+    """Every expression of the template passes through here: control characters never reach the page."""
+    return _visible(value) if type(value) is str else value

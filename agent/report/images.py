@@ -1,0 +1,100 @@
+"""The pictures of a page: each stored once however often it is shown, all of them within a budget of bytes."""
+
+import base64
+import hashlib
+import io
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
+
+from PIL import Image
+
+from tools.observation import FrameRef
+
+PictureOf = Callable[[FrameRef], bytes | None]
+"""The JPEG of a reference, or None where it can't be had any more."""
+
+BUDGET_BYTES = 3_000_000
+"""All pictures together, before base64 makes them a third larger; a page of 4 MB opens at once and can be mailed."""
+
+_LONG_SIDES = (640, 480, 400, 320, 256, 192)
+"""Sizes tried, largest first, until the pictures fit."""
+
+_QUALITY = 80
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """A stored picture."""
+
+    id: str
+    width: int
+    height: int
+    jpeg: bytes
+
+    @property
+    def data_uri(self) -> str:
+        """The picture as an address that needs no network."""
+        return "data:image/jpeg;base64," + base64.b64encode(self.jpeg).decode()
+
+
+@dataclass(frozen=True)
+class ImageStore:
+    """Pictures by reference; two references with the same bytes share one."""
+
+    by_ref: dict[FrameRef, StoredImage]
+
+    def get(self, ref: FrameRef) -> StoredImage | None:
+        """The picture of a reference, or None if there is none."""
+        return self.by_ref.get(ref)
+
+    @property
+    def stored(self) -> tuple[StoredImage, ...]:
+        """Each distinct picture once."""
+        return tuple({picture.id: picture for picture in self.by_ref.values()}.values())
+
+
+def gather(
+    refs: Iterable[FrameRef],
+    picture_of: PictureOf,
+    budget_bytes: int = BUDGET_BYTES,
+    first: Collection[FrameRef] = (),
+) -> ImageStore:
+    """The pictures of all references, made smaller together if they would not fit the budget; those of `first` last."""
+    ids: dict[bytes, str] = {}
+    by_ref: dict[FrameRef, StoredImage] = {}
+    for ref in dict.fromkeys(refs):
+        jpeg = picture_of(ref)
+        if jpeg is None:
+            continue
+        name = ids.setdefault(hashlib.blake2b(jpeg).digest(), f"p{len(ids) + 1}")
+        by_ref[ref] = StoredImage(name, *_size(jpeg), jpeg)
+    return ImageStore(_fitted(by_ref, budget_bytes, {by_ref[ref].id for ref in first if ref in by_ref}))
+
+
+def _size(jpeg: bytes) -> tuple[int, int]:
+    with Image.open(io.BytesIO(jpeg)) as picture:  # reads the header only
+        return picture.size
+
+
+def _fitted(
+    by_ref: dict[FrameRef, StoredImage], budget_bytes: int, first: Collection[str]
+) -> dict[FrameRef, StoredImage]:
+    distinct = {picture.id: picture for picture in by_ref.values()}
+    others = set(distinct) - set(first)
+    for names, long_side in [(others, side) for side in _LONG_SIDES] + [(set(first), side) for side in _LONG_SIDES]:
+        if sum(len(picture.jpeg) for picture in distinct.values()) <= budget_bytes:
+            break
+        distinct |= {name: _smaller(distinct[name], long_side) for name in names}
+    return {ref: distinct[picture.id] for ref, picture in by_ref.items()}
+
+
+def _smaller(picture: StoredImage, long_side: int) -> StoredImage:
+    """The picture at most `long_side` pixels long; itself if coding it again would not make it smaller."""
+    with Image.open(io.BytesIO(picture.jpeg)) as opened:
+        opened.thumbnail((long_side, long_side))
+        coded = io.BytesIO()
+        opened.convert("RGB").save(coded, "JPEG", quality=_QUALITY, optimize=True)
+        width, height = opened.size
+    if len(coded.getvalue()) >= len(picture.jpeg):
+        return picture
+    return replace(picture, width=width, height=height, jpeg=coded.getvalue())

@@ -1,0 +1,196 @@
+"""What `agent explain` and `agent predict` print with `--json`, as types: the JSON schema is made from them.
+
+Evidence stands with the step or the prediction that it carries. Keys are only ever added, never renamed.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import ConfigDict, TypeAdapter
+
+from agent.terminal import json_text
+from agent.trajectory import Limits, Link, Prediction, Stop, Trajectory
+
+ASKED_PREDICTIONS = 3
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What it cost. What was not measured is null."""
+
+    turns: int
+    frames: int
+    """Distinct pictures seen."""
+    tokens: int | None
+    seconds: float
+    cost_usd: float | None
+
+    __pydantic_config__ = ConfigDict(use_attribute_docstrings=True)
+
+    @classmethod
+    def of(cls, trajectory: Trajectory) -> "Spent":
+        """The sums of a trajectory."""
+        spent = trajectory.spent
+        frames = len(trajectory.frames_seen)
+        return cls(trajectory.turns, frames, spent.tokens, round(spent.seconds, 3), spent.cost_usd)
+
+
+@dataclass(frozen=True)
+class SeenVideo:
+    """The video, as far as it was seen."""
+
+    path: str
+    content_hash: str
+    duration_seconds: float
+    """Where it ends for every tool."""
+    until_seconds: float | None
+    """Where it was asked to end; null for the whole video."""
+
+    __pydantic_config__ = ConfigDict(use_attribute_docstrings=True)
+
+    @classmethod
+    def of(cls, trajectory: Trajectory) -> "SeenVideo":
+        """The video of a trajectory, named as it was given."""
+        facts, question = trajectory.facts, trajectory.question
+        return cls(question.video, facts.content_hash, facts.duration_seconds, question.until_seconds)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The second look."""
+
+    agrees: bool | None
+    """Null if it came to no answer, which speaks neither for nor against."""
+    answer: str
+    """What it said."""
+
+    __pydantic_config__ = ConfigDict(use_attribute_docstrings=True)
+
+    @classmethod
+    def of(cls, trajectory: Trajectory) -> "Checked | None":
+        """The last one of a trajectory."""
+        look = trajectory.verification or trajectory.doubted
+        return cls(look.agrees, look.answer) if look is not None else None
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What `agent explain --json` prints: what leads to what."""
+
+    task: Literal["explain"]
+    question: str
+    summary: str | None
+    """One sentence; null if there is no explanation."""
+    confidence: float | None
+    """0..1, of the causes and not of the events; null where the policy states none."""
+    chain: tuple[Link, ...]
+    """In order of time, each step with its evidence."""
+    cannot_tell: bool
+    """True where nothing is claimed; the summary says why."""
+    gaps: tuple[str, ...]
+    """What of the video could not be looked at, read or heard, a sentence each."""
+    verification: Checked | None
+    """The second look: whether the evidence carries it; null where none was taken."""
+    stop: Stop | None
+    """Why it ended."""
+    video: SeenVideo
+    usage: Spent
+    limits: Limits
+    policy: str
+
+    __pydantic_config__ = ConfigDict(use_attribute_docstrings=True)
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What `agent predict --json` prints: what may come next."""
+
+    task: Literal["predict"]
+    question: str
+    predictions: tuple[Prediction, ...]
+    """The most likely first. Each confidence is 0..1 by itself: several can come true, so they need not sum to 1."""
+    note: str
+    """Why there are fewer than three; empty if there are three."""
+    cannot_tell: bool
+    """True where nothing is claimed; the note says why."""
+    gaps: tuple[str, ...]
+    """What of the video could not be looked at, read or heard, a sentence each."""
+    verification: Checked | None
+    """The second look: whether the evidence carries it; null where none was taken."""
+    stop: Stop | None
+    """Why it ended."""
+    video: SeenVideo
+    usage: Spent
+    limits: Limits
+    policy: str
+
+    __pydantic_config__ = ConfigDict(use_attribute_docstrings=True)
+
+
+_EXPLANATION: TypeAdapter[Explanation] = TypeAdapter(Explanation)
+_FORECAST: TypeAdapter[Forecast] = TypeAdapter(Forecast)
+
+
+def explanation_json(trajectory: Trajectory) -> str:
+    """The explanation of a trajectory as one JSON object."""
+    answer = trajectory.answer
+    published = Explanation(
+        task="explain",
+        question=trajectory.question.text,
+        summary=answer.text if answer is not None else None,
+        confidence=trajectory.confidence,
+        chain=answer.chain if answer is not None else (),
+        cannot_tell=answer is not None and answer.cannot_tell,
+        gaps=trajectory.gaps,
+        verification=Checked.of(trajectory),
+        stop=trajectory.stop,
+        video=SeenVideo.of(trajectory),
+        usage=Spent.of(trajectory),
+        limits=trajectory.limits,
+        policy=trajectory.policy,
+    )
+    return json_text(_EXPLANATION.dump_python(published, mode="json"))
+
+
+def forecast_json(trajectory: Trajectory) -> str:
+    """The predictions of a trajectory as one JSON object."""
+    published = Forecast(
+        task="predict",
+        question=trajectory.question.text,
+        predictions=trajectory.answer.predictions if trajectory.answer is not None else (),
+        note=too_few(trajectory),
+        cannot_tell=trajectory.answer is not None and trajectory.answer.cannot_tell,
+        gaps=trajectory.gaps,
+        verification=Checked.of(trajectory),
+        stop=trajectory.stop,
+        video=SeenVideo.of(trajectory),
+        usage=Spent.of(trajectory),
+        limits=trajectory.limits,
+        policy=trajectory.policy,
+    )
+    return json_text(_FORECAST.dump_python(published, mode="json"))
+
+
+def too_few(trajectory: Trajectory) -> str:
+    """Why there are fewer predictions than the three that are asked for, in a sentence; empty if there are enough."""
+    if trajectory.question.task != "predict":
+        return ""
+    if trajectory.answer is not None and trajectory.answer.cannot_tell:
+        return trajectory.answer.text
+    count = len(trajectory.answer.predictions) if trajectory.answer is not None else 0
+    if count >= ASKED_PREDICTIONS:
+        return ""
+    return f"Three predictions were asked for, and {count or 'none'} came: the policy names no more."
+
+
+def schema(task: Literal["explain", "predict"]) -> dict[str, Any]:
+    """The JSON schema (draft 2020-12) of what the command prints."""
+    adapter: TypeAdapter[Any] = _EXPLANATION if task == "explain" else _FORECAST
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return head | adapter.json_schema(mode="serialization")
+
+
+def schema_json(task: Literal["explain", "predict"]) -> str:
+    """The schema as text."""
+    return json.dumps(schema(task), indent=2, ensure_ascii=False)

@@ -1,0 +1,90 @@
+"""Which boxes are drawn on a picture, and where: findings of its time, within the part of the frame that it shows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent.report.images import StoredImage
+from agent.trajectory import Evidence
+from tools.observation import FULL_FRAME, Box, Finding, FrameRef
+
+_MOST_BOXES = 24
+_SAME_TIME_SECONDS = 0.02
+_STILL_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class BoxView:
+    """A rectangle on a picture, in pixels of the picture."""
+
+    number: int
+    x: float
+    y: float
+    width: float
+    height: float
+    kind: str
+    label: str
+    is_cited: bool
+
+
+def boxes_on(
+    picture: StoredImage, ref: FrameRef, findings: Sequence[Finding], cited: Sequence[Evidence]
+) -> tuple[tuple[BoxView, ...], int]:
+    """The boxes to draw, and how many more there would be."""
+    same_time = [f for f in dict.fromkeys(findings) if f.box is not None and _is_at(f, ref.seconds, cited)]
+    found = {finding.box for finding in same_time}
+    # an exhibit may name a place itself, as a model does
+    pointed = [item for item in dict.fromkeys(cited) if item.box not in (None, *found) and _shows(item, ref.seconds)]
+    drawn: list[tuple[Box | None, str, str, bool]] = [(item.box, "evidence", item.quote, True) for item in pointed]
+    drawn += [(f.box, f.kind, f.text, any(quotes(item, f) for item in cited)) for f in same_time]
+    placed = [(inside, one) for one in drawn if (inside := _within(one[0], ref.box)) is not None]
+    boxes = tuple(
+        BoxView(number, *_scaled(inside, picture), *one[1:])
+        for number, (inside, one) in enumerate(placed[:_MOST_BOXES], start=1)
+    )
+    return boxes, len(placed) - len(boxes)
+
+
+def _shows(item: Evidence, seconds: float) -> bool:
+    return any(abs(frame.seconds - seconds) <= _SAME_TIME_SECONDS for frame in item.frames)
+
+
+def _is_at(finding: Finding, seconds: float, cited: Sequence[Evidence]) -> bool:
+    """Whether a finding's box belongs on the frame of this time.
+
+    A box is where the thing was when its span began. Later in a long span it may have moved or gone, so there only
+    what an exhibit quotes is drawn.
+    """
+    if abs(finding.start_seconds - seconds) <= _SAME_TIME_SECONDS:
+        return True
+    is_short = finding.stop_seconds - finding.start_seconds <= _STILL_SECONDS
+    covers = finding.start_seconds <= seconds < finding.stop_seconds
+    return covers and (is_short or any(quotes(item, finding) for item in cited))
+
+
+def _within(box: Box | None, crop: Box) -> Box | None:
+    """The part of a box that a crop shows, as fractions of the crop; None if it is all of it or nothing."""
+    if box is None:
+        return None
+    width, height = crop[2] - crop[0], crop[3] - crop[1]
+    left, right = (min(max((x - crop[0]) / width, 0.0), 1.0) for x in (box[0], box[2]))
+    top, bottom = (min(max((y - crop[1]) / height, 0.0), 1.0) for y in (box[1], box[3]))
+    if left >= right or top >= bottom or (left, top, right, bottom) == FULL_FRAME:
+        return None
+    return left, top, right, bottom
+
+
+def _scaled(box: Box, picture: StoredImage) -> tuple[float, float, float, float]:
+    """x, y, width, height in pixels."""
+    x, y = box[0] * picture.width, box[1] * picture.height
+    return (
+        round(x, 1),
+        round(y, 1),
+        round(box[2] * picture.width - x, 1),
+        round(box[3] * picture.height - y, 1),
+    )
+
+
+def quotes(evidence: Evidence, finding: Finding) -> bool:
+    """Whether the exhibit's quote and the finding are the same words, or one is part of the other."""
+    quote, text = evidence.quote.casefold().strip(), finding.text.casefold().strip()
+    return bool(quote and text) and (text in quote or quote in text)

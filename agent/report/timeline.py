@@ -1,0 +1,248 @@
+"""A trajectory laid out over the time of its video: one lane for each turn, evidence across all of them.
+
+Positions are percentages of the duration, as SVG takes them, so that one layout fits every width.
+"""
+
+from dataclasses import dataclass
+
+from agent.coverage import CLOSE_SPACING_SECONDS, Coverage, looks_of, mmss, searched_of, window_of
+from agent.trajectory import Answer, Calls, Step, Trajectory
+from tools.observation import FULL_FRAME, Finding, FrameRef
+
+_STEPS_SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
+_MOST_TICKS = 6
+_MOST_HOUR_TICKS = 4
+"""So that the labels don't meet at 360 pixels; from an hour on they are longer."""
+
+STRIP_SLOTS = 12
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A span of the video in a lane."""
+
+    x: str
+    width: str
+    kind: str
+    """CSS class: evidence, close, sparse, searched, window, hit, shot or shot odd."""
+    title: str
+    href: str = ""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """An instant in a lane: a frame that was looked at."""
+
+    x: str
+    title: str
+    href: str
+
+
+@dataclass(frozen=True)
+class TimelineLane:
+    """One row of the timeline."""
+
+    label: str
+    href: str
+    summary: str
+    """The lane in words, for those who don't see it."""
+    bars: tuple[Bar, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    word: str = ""
+    """Shown in a lane that would otherwise be empty."""
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A time on the axis."""
+
+    x: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One piece of the film strip; without a frame nothing was looked at there."""
+
+    share: int
+    """How many STRIP_SLOTS-ths of the video it takes."""
+    frame: FrameRef | None
+    href: str = ""
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Everything the timeline shows."""
+
+    ticks: tuple[Tick, ...]
+    strip: tuple[Slot, ...]
+    lanes: tuple[TimelineLane, ...]
+    bands: tuple[Bar, ...]
+    """The evidence spans again, to be drawn across all lanes."""
+
+
+def timeline_of(trajectory: Trajectory, coverage: Coverage) -> Timeline:
+    """The layout; empty lanes and no ticks for a video of no length."""
+    duration = trajectory.facts.duration_seconds
+    if duration <= 0:
+        return Timeline((), (), (), ())
+    evidence = _evidence_lane(trajectory, duration)
+    shots = _shots_lane(trajectory, duration)
+    turns = tuple(_turn_lane(i, step, duration) for i, step in enumerate(trajectory.steps, start=1))
+    return Timeline(
+        ticks=_ticks(duration),
+        strip=_strip(trajectory, coverage),
+        lanes=(*((evidence,) if evidence else ()), *((shots,) if shots else ()), _seen_lane(coverage), *turns),
+        bands=evidence.bars if evidence else (),
+    )
+
+
+def frame_anchor(turn: int, call: int, frame: int) -> str:
+    """The id of a frame's figure; all three count from 1."""
+    return f"turn-{turn}-call-{call}-frame-{frame}"
+
+
+def _percent(seconds: float, duration: float) -> str:
+    return f"{100 * min(max(seconds / duration, 0.0), 1.0):.3f}%"
+
+
+def _bar(start: float, stop: float, duration: float, kind: str, title: str, href: str = "") -> Bar:
+    start, stop = min(max(start, 0.0), duration), min(max(stop, 0.0), duration)
+    return Bar(_percent(start, duration), _percent(max(0.0, stop - start), duration), kind, title, href)
+
+
+def _span(start: float, stop: float) -> str:
+    return f"{mmss(start)} to {mmss(stop)}"
+
+
+def _evidence_lane(trajectory: Trajectory, duration: float) -> TimelineLane | None:
+    answer = trajectory.answer
+    if answer is None or not answer.evidence:
+        return None
+    bars = tuple(
+        _bar(
+            item.start_seconds,
+            item.stop_seconds,
+            duration,
+            "evidence",
+            f"Exhibit {number}, {_span(item.start_seconds, item.stop_seconds)}",
+            f"#exhibit-{number}",
+        )
+        for number, item in enumerate(answer.evidence, start=1)
+    )
+    return TimelineLane("Evidence", "#evidence", "; ".join(bar.title for bar in bars), bars)
+
+
+def _shots_lane(trajectory: Trajectory, duration: float) -> TimelineLane | None:
+    shots = sorted({(f.start_seconds, f.stop_seconds) for f in trajectory.findings() if f.kind == "shot"})
+    if not shots:
+        return None
+    bars = tuple(
+        _bar(start, stop, duration, "shot odd" if number % 2 else "shot", f"Shot {number}, {_span(start, stop)}")
+        for number, (start, stop) in enumerate(shots, start=1)
+    )
+    return TimelineLane("Shots", "", f"{len(bars)} shots found", bars)
+
+
+def _seen_lane(coverage: Coverage) -> TimelineLane:
+    searched = tuple(
+        _bar(
+            span.start_seconds,
+            span.stop_seconds,
+            coverage.duration_seconds,
+            "searched",
+            f"Only searched, {_span(span.start_seconds, span.stop_seconds)}",
+        )
+        for span in coverage.searched
+    )
+    looked = tuple(
+        _bar(
+            look.start_seconds,
+            look.stop_seconds,
+            coverage.duration_seconds,
+            "close" if look.spacing_seconds <= CLOSE_SPACING_SECONDS else "sparse",
+            f"Looked at, a frame each {look.spacing_seconds:.3g} s, {_span(look.start_seconds, look.stop_seconds)}",
+        )
+        for look in coverage.looked
+    )
+    told = f"{len(looked)} spans seen in frames, {len(searched)} only searched"
+    return TimelineLane("Seen", "", told, (*searched, *looked))
+
+
+def _turn_lane(number: int, step: Step, duration: float) -> TimelineLane:
+    label, href = f"Turn {number}", f"#turn-{number}"
+    move = step.turn.move
+    if isinstance(move, Answer):
+        return TimelineLane(label, href, "the answer", word="answers")
+    if not isinstance(move, Calls):
+        return TimelineLane(label, href, "a turn that could not be read", word="could not be read")
+    calls = {call.id: (i, call) for i, call in enumerate(move.calls, start=1)}
+    bars: list[Bar] = []
+    marks: list[Mark] = []
+    for result in step.results:
+        if result.call_id not in calls or result.observation.is_error:
+            continue
+        index, call = calls[result.call_id]
+        looks = looks_of(call, result, duration)
+        for span in searched_of(call, result, duration) or window_of(looks):
+            start, stop = span.start_seconds, span.stop_seconds
+            bars.append(_bar(start, stop, duration, "window", f"{call.name}, {_span(start, stop)}", href))
+        bars += [_hit(f, duration, href) for f in result.observation.findings if f.kind in ("text", "speech", "change")]
+        marks += [
+            Mark(
+                _percent(frame.seconds, duration),
+                f"Frame {mmss(frame.seconds)}",
+                # the frames of a repeat are shown once, with the first call
+                href if result.repeat_of else f"#{frame_anchor(number, index, i)}",
+            )
+            for i, frame in enumerate(result.observation.frames, start=1)
+        ]
+    names = ", ".join(call.name for call in move.calls)
+    return TimelineLane(label, href, f"{names}: {len(marks)} frames", tuple(bars), tuple(marks))
+
+
+def _hit(finding: Finding, duration: float, href: str) -> Bar:
+    title = f"{finding.kind.capitalize()} at {mmss(finding.start_seconds)}"
+    return _bar(finding.start_seconds, finding.stop_seconds, duration, "hit", title, href)
+
+
+def _ticks(duration: float) -> tuple[Tick, ...]:
+    most = _MOST_TICKS if duration < 3600 else _MOST_HOUR_TICKS
+    step = next((s for s in _STEPS_SECONDS if duration / s <= most), duration)
+    # a label too close to the end would be cut off
+    times = [i * step for i in range(most + 1) if i * step <= duration * 0.89]
+    return tuple(Tick(_percent(t, duration), _axis_label(t, step)) for t in times)
+
+
+def _axis_label(seconds: float, step: float) -> str:
+    label = mmss(seconds)
+    return label.removesuffix(".0") if step >= 1 else label
+
+
+def _strip(trajectory: Trajectory, coverage: Coverage) -> tuple[Slot, ...]:
+    """Whole frames in their places; a frame reaches on over what a sweep lets it stand for."""
+    frames = _whole_frames(trajectory)
+    slots: list[Slot] = []
+    for number in range(STRIP_SLOTS):
+        start, stop = (coverage.duration_seconds * n / STRIP_SLOTS for n in (number, number + 1))
+        middle = (start + stop) / 2
+        inside = [pair for pair in frames if start <= pair[0].seconds < stop]
+        was_looked_at = any(look.start_seconds < stop and start < look.stop_seconds for look in coverage.looked)
+        near = inside or (frames if was_looked_at else [])
+        frame, href = min(near, key=lambda pair: abs(pair[0].seconds - middle), default=(None, ""))
+        if slots and slots[-1].frame == frame:
+            slots.append(Slot(slots.pop().share + 1, frame, href))
+        else:
+            slots.append(Slot(1, frame, href))
+    return tuple(slots)
+
+
+def _whole_frames(trajectory: Trajectory) -> list[tuple[FrameRef, str]]:
+    return [
+        (frame, f"#{frame_anchor(turn, call, i)}")
+        for turn, step in enumerate(trajectory.steps, start=1)
+        for call, result in enumerate(step.results, start=1)
+        if result.repeat_of is None
+        for i, frame in enumerate(result.observation.frames, start=1)
+        if frame.box == FULL_FRAME
+    ]

@@ -1,0 +1,1 @@
+"""Datasets of questions: published benchmarks, composed videos, own clips."""

@@ -1,0 +1,97 @@
+"""Composed videos as a set of questions, painted frame by frame when they are looked at: nothing is written.
+
+`drawn` is one, `drawn,level=2,count=50,seed=3,split=heldout` another. A folder that `python -m evals.composed`
+wrote is read as it is.
+"""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import get_args
+
+from evals.composed.drawn import DRAWN
+from evals.composed.episode import Episode, compose
+from evals.composed.families import Composed
+from evals.composed.recipe import Split
+from evals.controls.subject import ControlSubject, EvidenceSpan
+from evals.datasets.clips import ClipExample, ExampleSet, clips
+from evals.datasets.sources import Opened
+from evals.example import Example
+
+DRAWN_NAME = "drawn"
+_PLACE = "where"
+
+
+@dataclass(frozen=True)
+class ComposedRecipe:
+    """Which videos are composed."""
+
+    level: int = 1
+    count: int = 20
+    """Videos."""
+    seed: int = 0
+    split: Split = "train"
+
+
+@dataclass(frozen=True)
+class PaintedSource:
+    """A composed video that is painted when it is looked at."""
+
+    episode: Episode
+
+    @property
+    def name(self) -> str:
+        """The name of the video."""
+        return self.episode.name
+
+    def problem(self) -> str | None:
+        """There is none: it needs nothing."""
+        return None
+
+    def open(self, scratch: Path) -> Opened:
+        """The video; it has no words but those in its pictures."""
+        return Opened(self.episode.painter.video())
+
+
+def composed(data: str) -> ExampleSet:
+    """The composed set of a folder, or of a recipe as `drawn,level=2`.
+
+    Raises:
+        ValueError: no such folder, or a recipe that can't be read.
+    """
+    if data.partition(",")[0] != DRAWN_NAME:
+        return clips(Path(data), name="composed")
+    recipe = _parsed(data)
+    episodes = [
+        compose(DRAWN, recipe.seed, number, level=recipe.level, split=recipe.split) for number in range(recipe.count)
+    ]
+    return ExampleSet("composed", [told for episode in episodes for told in _told(episode)], ())
+
+
+def _told(episode: Episode) -> list[ClipExample]:
+    source = PaintedSource(episode)
+    pairs = zip(episode.examples(), episode.questions, strict=True)
+    return [ClipExample(example, _subject(example, asked, episode), source) for example, asked in pairs]
+
+
+def _subject(example: Example, asked: Composed, episode: Episode) -> ControlSubject:
+    shown = tuple(EvidenceSpan(p.start_seconds, p.stop_seconds, p.whole_box) for p in asked.evidence)
+    things = frozenset(needle.name for needle in episode.plan.recipe.needles)
+    return ControlSubject(example.question, example.answer, shown, asked.family == _PLACE, things)
+
+
+def _parsed(data: str) -> ComposedRecipe:
+    known = {field.name for field in fields(ComposedRecipe)}
+    given: dict[str, str] = {}
+    for part in data.split(",")[1:]:
+        key, _, value = part.partition("=")
+        if key not in known or not value:
+            raise ValueError(f"can't read {part!r} of {data!r}: need KEY=VALUE with {', '.join(sorted(known))}")
+        given[key] = value
+    split = given.pop("split", ComposedRecipe.split)
+    if split not in get_args(Split):
+        raise ValueError(f"no split {split!r}: there are {', '.join(get_args(Split))}")
+    try:
+        numbers = {key: int(value) for key, value in given.items()}
+    except ValueError as error:
+        raise ValueError(f"{data!r}: level, count and seed are whole numbers: {error}") from error
+    return ComposedRecipe(**numbers, split="heldout" if split == "heldout" else "train")

@@ -1,0 +1,133 @@
+"""Where the footage of a question comes from, and what can be said of it before anything is opened.
+
+A published question may be about a part of a file, or a folder of frames, with subtitles on the clock of a longer
+video: all of it is brought on the clock that starts with the first frame shown.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from evals.benchmarks.cues import TranscriptCue, longvideobench_cues, plain, read_srt
+from evals.scoring.spans import Span
+from tools.cache import write_atomically
+from tools.demux.header import read_header
+from tools.video.clip import VideoClip
+from tools.video.frame_folder import FrameFolder
+from tools.video.source import VideoSource
+from tools.video.video import Video, VideoError
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Footage with what is written beside it."""
+
+    footage: VideoSource
+    subtitles: Path | None = None
+
+
+class Source(Protocol):
+    """Footage that can be opened; equal ones are opened once for all their questions."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in a message."""
+        ...
+
+    def problem(self) -> str | None:
+        """Why it can't be opened, as far as that shows without decoding; None where nothing is known against it."""
+        ...
+
+    def open(self, scratch: Path) -> Opened:
+        """Opens it; files that have to be made are put into `scratch`. VideoError or ValueError say why it can't be."""
+        ...
+
+    def __hash__(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """A video file, or a folder of frames, or a part of either."""
+
+    path: Path
+    segment_seconds: Span | None = None
+    frames_per_second: float | None = None
+    """Of a folder of frames; None for a video file."""
+    subtitles: Path | None = None
+    subtitle_offset_seconds: float = 0.0
+    """To be subtracted from the times of the subtitles."""
+
+    @property
+    def name(self) -> str:
+        """The name of the file, and the part."""
+        part = "" if self.segment_seconds is None else f" [{self.segment_seconds[0]:g}, {self.segment_seconds[1]:g}) s"
+        return self.path.name + part
+
+    def problem(self) -> str | None:
+        """Missing, no video, a segment that begins after the end, subtitles that are gone."""
+        try:
+            length = self._length()
+        except VideoError as error:
+            return str(error)
+        if self.segment_seconds is not None:
+            start, stop = self.segment_seconds
+            if not 0 <= start < stop or (length is not None and start >= length):
+                end = "" if length is None else f" of {length:g} s"
+                return f"{self.path}: there is no part [{start:g}, {stop:g}){end}"
+        if self.subtitles is not None and not self.subtitles.is_file():
+            return f"no subtitles at {self.subtitles}"
+        return None
+
+    def open(self, scratch: Path) -> Opened:
+        """The footage, with its subtitles on its own clock."""
+        rate = self.frames_per_second
+        footage: VideoSource = Video(self.path) if rate is None else FrameFolder(self.path, rate)
+        if self.segment_seconds is None:
+            return Opened(footage, self._subtitles(footage.info.duration_seconds, 0.0, scratch))
+        start, stop = self.segment_seconds
+        length = footage.info.duration_seconds
+        return Opened(VideoClip(footage, start, stop), self._subtitles(length, start, scratch))
+
+    def _length(self) -> float | None:
+        """Promised by the header; VideoError where there is nothing to open."""
+        if not self.path.exists():
+            raise VideoError(f"no video at {self.path}")
+        if self.frames_per_second is not None:
+            return FrameFolder(self.path, self.frames_per_second).info.duration_seconds
+        return read_header(self.path).promised_seconds
+
+    def _subtitles(self, length: float, start: float, scratch: Path) -> Path | None:
+        """The file itself where its clock is right, else one that is written; None where no line is left."""
+        if self.subtitles is None:
+            return None
+        is_json = self.subtitles.suffix == ".json"
+        if not is_json and self.subtitle_offset_seconds == start == 0:
+            return self.subtitles
+        if is_json:
+            cues = longvideobench_cues(self.subtitles, self.subtitle_offset_seconds, length)
+            moved = [_moved(cue, start) for cue in cues]
+        else:
+            moved = [_moved(cue, self.subtitle_offset_seconds + start) for cue in read_srt(self.subtitles)]
+        kept = [cue for cue in moved if cue.stop_seconds > max(0.0, cue.start_seconds) and plain(cue.text)]
+        if not kept:
+            return None
+        path = scratch / f"{self.subtitles.stem} {self.subtitle_offset_seconds:g} {start:g}.srt"
+        write_atomically(path, _srt(kept))
+        return path
+
+
+def _moved(cue: TranscriptCue, seconds: float) -> TranscriptCue:
+    return TranscriptCue(cue.start_seconds - seconds, cue.stop_seconds - seconds, cue.text)
+
+
+def _srt(cues: list[TranscriptCue]) -> str:
+    return "\n".join(
+        f"{number}\n{_clock(cue.start_seconds)} --> {_clock(cue.stop_seconds)}\n{plain(cue.text)}\n"
+        for number, cue in enumerate(cues, start=1)
+    )
+
+
+def _clock(seconds: float) -> str:
+    milliseconds = max(0, round(1000 * seconds))
+    minutes, rest = divmod(milliseconds, 60_000)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d},{rest % 1000:03d}"

@@ -1,0 +1,1 @@
+"""Measures the project's own speed and memory goals."""

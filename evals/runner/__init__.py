@@ -1,0 +1,1 @@
+"""Runs a policy over a dataset, resumably, one row a question."""

@@ -1,0 +1,190 @@
+"""Plays tasks one after the other or several at once, each through the same graph as `agent ask`.
+
+Whatever happens to one question becomes its row: a video that can't be opened and a bug of ours are data, and the next
+question is played. Only Ctrl-C and a disk that is full end a run.
+"""
+
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from agent.loop.ask import ask
+from agent.loop.modes import Mode
+from agent.loop.self_consistency import MAX_ROUNDS, ask_with_voting
+from agent.policy import Policy
+from agent.trajectory import Limits, Stop, Trajectory, VideoFacts
+from evals.controls.blind import no_video
+from evals.controls.control import AS_IT_IS, NO_VIDEO, Control, ControlledQuestion, PolicyInputs, view
+from evals.datasets.dataset import DatasetEntry
+from evals.datasets.sources import Opened, Source
+from evals.runner.run_file import Key
+from evals.runner.shared_toolboxes import SharedToolboxes
+from tools.cache import CacheError
+from tools.runtime.openmp import release_openmp_threads
+from tools.toolbox import Toolbox, toolbox_over
+from tools.video.source import VideoSource
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How every question of a run is played."""
+
+    policy: Policy
+    limits: Limits
+    control: Control = AS_IT_IS
+    mode: Mode | None = None
+    samples: int = 1
+    """That vote on each answer; 1 is one run without a vote."""
+    verify: bool = True
+    encoder: str | None = None
+    """Of the frame index; None takes the default one."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run of one question."""
+
+    asked: ControlledQuestion
+    entry: DatasetEntry
+    """The question in the set."""
+    shown: Source
+    first_sample: int
+    """Number of its first sample; tells the runs of one question apart."""
+
+    @property
+    def key(self) -> Key:
+        """What its row is known by."""
+        return self.asked.question.id, self.first_sample
+
+
+@dataclass(frozen=True)
+class NoVideo:
+    """Nothing to be seen, for the questions that are asked without their video."""
+
+    name: str = NO_VIDEO
+
+    def problem(self) -> str | None:
+        """There is none."""
+        return None
+
+    def open(self, scratch: Path) -> Opened:
+        """Grey, as long for every question."""
+        return Opened(no_video())
+
+
+def tasks_of(
+    asked: Sequence[ControlledQuestion], entries: Sequence[DatasetEntry], runs: int = 1, samples: int = 1
+) -> tuple[Task, ...]:
+    """Every question that is asked, so many times; those of one video stand together, so that it is opened once.
+
+    Args:
+        asked: what is asked.
+        entries: all of the set, since a control may show the video of any of them.
+        runs: of each question.
+        samples: that vote on each answer; so far are the seeds of two runs apart.
+    """
+    seeds_a_run = 1 if samples == 1 else samples * MAX_ROUNDS
+    by_id = {entry.id: entry for entry in entries}
+    tasks = [
+        Task(one, by_id[one.of], NoVideo() if one.video_of is None else by_id[one.video_of].source, number)
+        for number in range(0, runs * seeds_a_run, seeds_a_run)
+        for one in asked
+    ]
+    order = {source: number for number, source in enumerate(dict.fromkeys(task.shown for task in tasks))}
+    return tuple(sorted(tasks, key=lambda task: order[task.shown]))
+
+
+def play(
+    tasks: Sequence[Task],
+    game: RunSettings,
+    keep: Callable[[Task, Trajectory], None],
+    *,
+    concurrency: int = 1,
+    say: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Plays them all; `keep` is given each trajectory as it ends, by several threads where several play.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C. What was being played in other threads is played to its end and kept.
+        CacheError: the disk is full, or may not be written.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+
+        def opened(source: Source) -> Toolbox:
+            return _opened(source, game, Path(scratch), say)
+
+        with closing(SharedToolboxes((task.shown for task in tasks), opened)) as toolboxes:
+            _each(lambda task: keep(task, _played(task, game, toolboxes)), tasks, concurrency)
+
+
+def _opened(source: Source, game: RunSettings, scratch: Path, say: Callable[[str], None]) -> Toolbox:
+    say(f"opening {source.name}")
+    opened = source.open(scratch)
+    toolbox = toolbox_over(opened.footage, encoder=game.encoder, subtitles=opened.subtitles)
+    try:  # every question finds the same index, and none pays for it
+        toolbox.index.wait_tiled()
+    except BaseException:
+        toolbox.close()
+        raise
+    return toolbox
+
+
+def _each(work: Callable[[Task], None], tasks: Sequence[Task], concurrency: int) -> None:
+    """Works on so many at once; alone, in this thread, where Ctrl-C stops a question at once."""
+    if concurrency == 1:
+        for task in tasks:
+            work(task)
+        return
+    release_openmp_threads()  # this thread has loaded the model, and waits from here on
+    pool = ThreadPoolExecutor(concurrency)
+    try:
+        for done in as_completed([pool.submit(work, task) for task in tasks]):
+            done.result()
+    finally:  # after Ctrl-C too: what is being played is played to its end and kept, and nothing new begins
+        pool.shutdown(cancel_futures=True)
+
+
+def _played(task: Task, game: RunSettings, toolboxes: SharedToolboxes[Source]) -> Trajectory:
+    try:
+        with toolboxes.use(task.shown) as toolbox, _view(task, game, toolbox) as shown:
+            trajectory = _asked(task, game, shown)
+    except CacheError:  # a full disk is the user's to mend, and every other question would meet it too
+        raise
+    except Exception as bug:  # the runner's boundary, as the graph has its own: one question is not the end of a run
+        nothing_known = VideoFacts("", 0.0, 0, 0)
+        trajectory = Trajectory(task.asked.question, nothing_known, policy=game.policy.spec, limits=game.limits)
+        trajectory = trajectory.ended(Stop.CRASHED, "".join(traceback.format_exception(bug)))
+    if trajectory.stop is Stop.INTERRUPTED:
+        raise KeyboardInterrupt
+    return replace(trajectory, sample=task.first_sample)
+
+
+@contextmanager
+def _view(task: Task, game: RunSettings, toolbox: Toolbox) -> Iterator[PolicyInputs]:
+    def over(footage: VideoSource) -> Toolbox:
+        return toolbox_over(footage, encoder=game.encoder)
+
+    is_model = game.policy.setup is not None
+    with view(game.control, task.entry.subject, toolbox, over, is_model=is_model) as shown:
+        yield shown
+
+
+def _asked(task: Task, game: RunSettings, shown: PolicyInputs) -> Trajectory:
+    def once(sample: int, density: int, left: Limits) -> Trajectory:
+        return ask(
+            task.asked.question,
+            shown.tools,
+            game.policy,
+            left,
+            verify=game.verify and game.samples == 1,
+            mode=shown.mode or game.mode,
+            opening=shown.opening,
+            density=density,
+            sample=task.first_sample + sample,
+        )
+
+    return once(0, 1, game.limits) if game.samples == 1 else ask_with_voting(once, game.samples, game.limits)

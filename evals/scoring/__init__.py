@@ -1,0 +1,1 @@
+"""Scores answers: normalisation, spans, and the published scorers of benchmarks."""

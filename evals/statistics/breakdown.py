@@ -1,0 +1,122 @@
+"""Accuracy by whatever questions are sorted by, and what a question costs.
+
+Right answers per 1,000 tokens are sum of scores over sum of tokens, times 1,000: a ratio of sums, since the mean of
+each question's ratio would be ruled by the few cheapest.
+"""
+
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from evals.statistics.bootstrap import BootstrapEstimate, clustered_ratio
+from evals.statistics.row import ResultRow
+from evals.statistics.runs import asked, mean_of
+
+FEW = 20
+"""Questions below which a row says so: its interval is wider than most differences between rows."""
+
+
+@dataclass(frozen=True)
+class BreakdownLine:
+    """Questions of one kind together."""
+
+    label: str
+    estimate: BootstrapEstimate | None
+    """Mean score, several runs of a question averaged first; None where nothing is scored."""
+    chance: float
+    """Expected score of guessing among the options; an open question is never right by chance."""
+    unscored: int
+    """Rows that were broken off."""
+
+    @property
+    def note(self) -> str:
+        """What a reader must know about the row."""
+        if self.estimate is None:
+            return "not scored"
+        return f"n < {FEW}" if self.estimate.n < FEW else ""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the questions cost in one currency."""
+
+    name: str
+    measured: int
+    """Rows in which it was measured; the figures are theirs."""
+    mean: float
+    median: float
+    p95: float
+    """The smallest cost that 95 of 100 do not exceed."""
+    most: float
+
+
+COSTS: tuple[tuple[str, Callable[[ResultRow], float | None]], ...] = (
+    ("seconds", lambda row: row.seconds),
+    ("turns", lambda row: row.turns),
+    ("frames", lambda row: row.frames),
+    ("tokens", lambda row: row.tokens),
+    ("US dollars", lambda row: row.cost_usd),
+)
+
+
+def breakdown(rows: Sequence[ResultRow], key: str, order: Sequence[str] = ()) -> tuple[BreakdownLine, ...]:
+    """A line for each label of the key, those of `order` first; a question with several labels is in several lines."""
+    groups: dict[str, list[ResultRow]] = defaultdict(list)
+    for row in rows:
+        for name, label in dict.fromkeys(row.groups):
+            if name == key:
+                groups[label].append(row)
+    places = {label: place for place, label in enumerate(order)}
+    return tuple(line(label, groups[label]) for label in sorted(groups, key=lambda x: (places.get(x, len(order)), x)))
+
+
+def keys(rows: Sequence[ResultRow]) -> tuple[str, ...]:
+    """What the rows can be broken down by, in order of first appearance."""
+    return tuple(dict.fromkeys(name for row in rows for name, _ in row.groups))
+
+
+def line(label: str, rows: Sequence[ResultRow]) -> BreakdownLine:
+    """These rows as one line.
+
+    Raises:
+        ValueError: there are none, or one run has a question twice.
+    """
+    if not rows:
+        raise ValueError(f"need at least one row for {label!r}")
+    questions = asked(rows)
+    guesses = {row.question: 1 / row.options if row.options and row.is_answerable else 0.0 for row in rows}
+    return BreakdownLine(
+        label=label,
+        estimate=mean_of(questions) if questions else None,
+        chance=statistics.fmean(guesses.values()),
+        unscored=sum(row.value is None for row in rows),
+    )
+
+
+def per_1000_tokens(rows: Sequence[ResultRow]) -> BootstrapEstimate | None:
+    """Right answers per 1,000 tokens; None where nothing is scored, or tokens were not all measured or are all 0."""
+    scored = [(row.value, row.tokens, row.cluster) for row in rows if row.value is not None]
+    measured = [(value, tokens / 1000, cluster) for value, tokens, cluster in scored if tokens is not None]
+    if len(measured) < len(scored) or not any(tokens for _, tokens, _ in measured):
+        return None
+    values, tokens, clusters = zip(*measured, strict=True)
+    return clustered_ratio(values, tokens, clusters)
+
+
+def costs(rows: Sequence[ResultRow]) -> tuple[Cost, ...]:
+    """What a question cost, in each currency that was measured at all."""
+    measured = ((name, sorted(x for row in rows if (x := value(row)) is not None)) for name, value in COSTS)
+    return tuple(
+        Cost(
+            name,
+            len(found),
+            statistics.fmean(found),
+            statistics.median(found),
+            # ceil(0.95 n) in whole numbers: 0.95 * 20 is not quite 19 in floats
+            found[-(-95 * len(found) // 100) - 1],
+            found[-1],
+        )
+        for name, found in measured
+        if found
+    )

@@ -1,0 +1,119 @@
+"""Several runs of the same questions: their mean is the headline, and how much they differ is told apart from it.
+
+A question's runs are averaged first, then videos are drawn: the interval says how the mean would move with other
+videos. The spread between runs says how it moves when the same questions are asked again.
+"""
+
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from evals.statistics.bootstrap import BootstrapEstimate, clustered_mean
+from evals.statistics.row import ResultRow
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionRuns:
+    """All runs of one question that could be scored; at least one."""
+
+    question: str
+    cluster: str
+    options: int
+    """Among which a guess can be right: 0 for an open question, and where nothing is shown."""
+    values: tuple[float, ...]
+    said: tuple[str, ...]
+
+    @property
+    def mean(self) -> float:
+        """Mean score of the runs."""
+        return sum(self.values) / len(self.values)
+
+    @property
+    def is_right(self) -> tuple[bool, ...]:
+        """Which runs are wholly right."""
+        return tuple(value == 1.0 for value in self.values)
+
+    @property
+    def voted(self) -> float:
+        """Score of the answer that most runs gave; of answers with equally many votes, their mean."""
+        votes: dict[str, list[float]] = defaultdict(list)
+        for said, value in zip(self.said, self.values, strict=True):
+            votes[said.casefold()].append(value)
+        most = max(len(values) for values in votes.values())
+        return statistics.fmean(v for values in votes.values() if len(values) == most for v in values)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Several runs of the same questions."""
+
+    estimate: BootstrapEstimate
+    """Mean over runs, then over questions; clustered by video."""
+    by_run: Mapping[int, float]
+    """Mean score of each run, over what it could score."""
+    spread: float | None
+    """Standard deviation of `by_run`, as a sample; None for a single run."""
+    always_right: float
+    """Share of questions that every run gets right."""
+    voted: float
+    """Mean score of the answer that most runs give."""
+    changing: float
+    """Share of questions whose answer is not the same in all runs."""
+    uneven: int
+    """Questions that fewer runs could score than others."""
+
+
+def asked(rows: Iterable[ResultRow]) -> tuple[QuestionRuns, ...]:
+    """The questions with all their scored runs, in order of first appearance; what is not scored is left out.
+
+    Raises:
+        ValueError: one run has a question twice, or a question changes its video.
+    """
+    by_question: dict[str, list[ResultRow]] = defaultdict(list)
+    for row in rows:
+        if row.value is not None:
+            by_question[row.question].append(row)
+    return tuple(_asked(runs) for runs in by_question.values())
+
+
+def _asked(runs: Sequence[ResultRow]) -> QuestionRuns:
+    first = runs[0]
+    if len({row.run for row in runs}) < len(runs):
+        raise ValueError(f"{first.question} is there twice in one run; give each run its own number")
+    if any(row.cluster != first.cluster for row in runs):
+        raise ValueError(f"{first.question} is of several videos: {sorted({row.cluster for row in runs})}")
+    values = tuple(row.value for row in runs if row.value is not None)
+    options = first.options if first.is_answerable else 0
+    return QuestionRuns(first.question, first.cluster, options, values, tuple(row.said for row in runs))
+
+
+def mean_of(questions: Sequence[QuestionRuns], *, seed: int = 0) -> BootstrapEstimate:
+    """The mean over questions of the mean over runs, with its interval."""
+    return clustered_mean([q.mean for q in questions], [q.cluster for q in questions], seed=seed)
+
+
+def several_runs(rows: Sequence[ResultRow]) -> Runs:
+    """What several runs say together.
+
+    Raises:
+        ValueError: nothing is scored, or one run has a question twice.
+    """
+    questions = asked(rows)
+    if not questions:
+        raise ValueError(f"need at least one scored answer, got none among {len(rows)}")
+    values: dict[int, list[float]] = defaultdict(list)
+    for row in rows:
+        if row.value is not None:
+            values[row.run].append(row.value)
+    by_run = {run: statistics.fmean(values[run]) for run in sorted(values)}
+    most = max(len(q.values) for q in questions)
+    return Runs(
+        estimate=mean_of(questions),
+        by_run=by_run,
+        spread=statistics.stdev(by_run.values()) if len(by_run) > 1 else None,
+        always_right=statistics.fmean(all(q.is_right) for q in questions),
+        voted=statistics.fmean(q.voted for q in questions),
+        changing=statistics.fmean(len({said.casefold() for said in q.said}) > 1 for q in questions),
+        uneven=sum(len(q.values) < most for q in questions),
+    )

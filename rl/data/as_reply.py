@@ -1,0 +1,63 @@
+"""A turn in the words in which a model would have written it: what is imitated of a player that is no language model.
+
+The words are read back by `agent.rendering.reply_parser`, which reads every model, so what is taught is what is
+understood.
+"""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from agent.rendering.answer_parser import CANNOT_TELL, LETTERS, NOT_SHOWN
+from agent.trajectory import Answer, Calls, Evidence, Move, Reply, Trajectory, Turn
+
+
+def spoken(thought: str, move: Move, *, in_words: bool = False) -> str:
+    """The whole reply.
+
+    Args:
+        thought: what is said first.
+        move: calls, or an answer.
+        in_words: an option is named by its words and not by its letter; the game takes both.
+
+    Raises:
+        ValueError: the move is malformed, or tells a chain or predictions, for which there is no expert.
+    """
+    if isinstance(move, Calls):
+        calls = [{"name": call.name, "arguments": call.arguments} for call in move.calls]
+        said = "\n".join(f"<tool_call>\n{json.dumps(call, ensure_ascii=False)}\n</tool_call>" for call in calls)
+    elif isinstance(move, Answer) and not move.chain and not move.predictions:
+        said = f"<answer>{json.dumps(_sheet(move, in_words), ensure_ascii=False)}</answer>"
+    else:
+        raise ValueError(f"only calls and answers to questions can be imitated, got a move of kind {move.kind!r}")
+    return f"<think>\n{thought}\n</think>\n{said}"
+
+
+def told(trajectory: Trajectory) -> Trajectory:
+    """The same run with each turn that has no reply in the words of one; nothing else changes."""
+    steps = tuple(replace(step, turn=_told(step.turn)) for step in trajectory.steps)
+    return replace(trajectory, steps=steps)
+
+
+def _told(turn: Turn) -> Turn:
+    if turn.reply is not None or turn.is_opening:
+        return turn
+    return replace(turn, reply=Reply(spoken(turn.thought, turn.move)))
+
+
+def _sheet(answer: Answer, in_words: bool) -> dict[str, Any]:
+    option = answer.text if answer.option is None or in_words else LETTERS[answer.option]
+    words = NOT_SHOWN if answer.not_shown else CANNOT_TELL if answer.cannot_tell else option
+    sheet: dict[str, Any] = {"answer": words}
+    if answer.confidence is not None:
+        sheet["confidence"] = round(answer.confidence, 2)
+    return sheet | {"evidence": [_claim(item) for item in answer.evidence]}
+
+
+def _claim(evidence: Evidence) -> dict[str, Any]:
+    claim: dict[str, Any] = {
+        "start": round(evidence.start_seconds, 2),
+        "stop": round(evidence.stop_seconds, 2),
+        "calls": list(evidence.call_ids),
+    }
+    return claim | ({"quote": evidence.quote} if evidence.quote else {})

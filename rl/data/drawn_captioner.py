@@ -1,0 +1,143 @@
+"""Says which drawn things a composed picture shows, their colour and their quarter. It looks at pixels alone.
+
+What the packaged captioner does not know: ImageNet has no crescent moon. It makes real mistakes, knows no tag and
+is told no recipe, so a policy that only reads has to look in the right seconds and to read the tag itself.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from evals.composed.drawn_needles import COLOURS, DrawnNeedles
+from tools.observation import Box, Finding
+
+if TYPE_CHECKING:
+    from tools.video.video import Frame
+
+Pixels = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+_SIDE = 64
+"""Outlines are compared on a square of so many pixels."""
+_NEAR = 30
+"""Of 255: a pixel no channel of which is further from a colour has that colour."""
+_LEAST_SHARE = 0.004
+"""Of the picture that a thing covers; the smallest needle, a thin one at 30 % of the height, covers 0.007."""
+_LEAST_LIKENESS = 0.6
+"""Below it, it is only said that there is something of that colour."""
+_JOIN_PIXELS = 17
+"""Parts of one thing, as the bars of a ladder or the letters on a board, lie no further apart."""
+_FRAME_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class ThingInFrame:
+    """One thing in one frame."""
+
+    name: str
+    """As in "red star"; "something red" where no outline fits."""
+    likeness: float
+    """0..1, overlap with the outline of its name."""
+    box: Box
+
+    @property
+    def words(self) -> str:
+        """Name and quarter of the picture, as in "red star, top left"."""
+        left, top, right, bottom = self.box
+        row, column = "top" if top + bottom < 1 else "bottom", "left" if left + right < 1 else "right"
+        return f"{self.name}, {row} {column}"
+
+
+class DrawnCaptioner:
+    """Names the needles of `evals.composed.drawn`. Threads may share it; it keeps nothing."""
+
+    def describe(self, frames: "Sequence[Frame]", focus: str = "") -> tuple[Finding, ...]:
+        """A label for each thing, from the first to the last frame in a row that shows it; () where none does."""
+        del focus  # it says all that it sees
+        runs: list[tuple[ThingInFrame, float, float]] = []
+        before: dict[str, int] = {}  # where in `runs` the things of the last frame are
+        for frame in frames:
+            now: dict[str, int] = {}
+            for sighting in sightings(frame.pixels):
+                if (place := before.get(sighting.words)) is not None:
+                    runs[place] = (*runs[place][:2], frame.seconds)
+                else:
+                    place = len(runs)
+                    runs.append((sighting, frame.seconds, frame.seconds))
+                now[sighting.words] = place
+            before = now
+        return tuple(
+            Finding("label", start, stop + _FRAME_SECONDS, s.words, round(s.likeness, 2), s.box)
+            for s, start, stop in runs
+        )
+
+
+def sightings(pixels: Pixels) -> tuple[ThingInFrame, ...]:
+    """The drawn things of one picture, (H, W, 3) RGB, the largest of each colour."""
+    found = (_of_colour(pixels, colour) for colour in COLOURS)
+    return tuple(sighting for sighting in found if sighting is not None)
+
+
+def _of_colour(pixels: Pixels, colour: str) -> ThingInFrame | None:
+    height, width = pixels.shape[:2]
+    mask = _near(pixels, colour)
+    if np.count_nonzero(mask) < _LEAST_SHARE * mask.size:
+        return None
+    left, top, right, bottom = _largest_part(mask)
+    name, likeness = _named(mask[top:bottom, left:right])
+    called = f"{colour} {name}" if likeness >= _LEAST_LIKENESS else f"something {colour}"
+    return ThingInFrame(called, likeness, (left / width, top / height, right / width, bottom / height))
+
+
+def _near(pixels: Pixels, colour: str) -> Mask:
+    low, high = (np.clip(np.array(COLOURS[colour]) + shift, 0, 255) for shift in (-_NEAR, _NEAR))
+    return np.asarray(cv2.inRange(pixels, low.astype(np.uint8), high.astype(np.uint8)), np.uint8) > 0
+
+
+def _largest_part(mask: Mask) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of what hangs together, in pixels."""
+    thick = cv2.dilate(mask.astype(np.uint8), np.ones((_JOIN_PIXELS, _JOIN_PIXELS), np.uint8))
+    count, parts = cv2.connectedComponents(thick)
+    inside = np.where(mask, parts, 0)
+    largest = 1 + int(np.argmax(np.bincount(inside.ravel(), minlength=count)[1:]))
+    rows, columns = np.nonzero(inside == largest)
+    return int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
+
+
+def _named(mask: Mask) -> tuple[str, float]:
+    """The name whose outline is most like it, and how like: overlap, less for another shape of box."""
+    outlines = _outlines()
+    square = _squared(mask)
+    shared = (outlines.masks & square).sum((1, 2)) / (outlines.masks | square).sum((1, 2))
+    likeness = shared - np.abs(np.log(mask.shape[1] / mask.shape[0] / outlines.aspects))
+    best = int(likeness.argmax())
+    return outlines.names[best], max(0.0, float(likeness[best]))
+
+
+def _squared(mask: Mask) -> Mask:
+    return np.asarray(cv2.resize(mask.astype(np.uint8), (_SIDE, _SIDE), interpolation=cv2.INTER_NEAREST), np.uint8) > 0
+
+
+@dataclass(frozen=True, eq=False)
+class _Outlines:
+    names: tuple[str, ...]
+    masks: Mask  # (N, side, side)
+    aspects: NDArray[np.float64]  # (N,) width over height
+
+
+@cache
+def _outlines() -> _Outlines:
+    needles, colour = DrawnNeedles(), "blue"
+    masks, aspects = [], []
+    for name in needles.names:
+        picture = needles.picture(name, colour, round(200 * needles.aspect(name)), 200)
+        mask = _near(np.ascontiguousarray(picture[..., :3]), colour) & (picture[..., 3] > 0)
+        left, top, right, bottom = _largest_part(mask)
+        masks.append(_squared(mask[top:bottom, left:right]))
+        aspects.append((right - left) / (bottom - top))
+    return _Outlines(needles.names, np.stack(masks), np.array(aspects))

@@ -1,0 +1,309 @@
+"""A scripted expert for composed questions: goes through the video, reads what is to be read, answers with evidence.
+
+It plays through the graph like any policy, and its replies are read by the parser that reads every model. It never
+names a moment before a tool has shown it: where a model could only guess, imitation would teach it to guess.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from agent.policy import ToolAccess
+from agent.rendering.reply_parser import parse_reply
+from agent.trajectory import Answer, Calls, Evidence, Reply, ToolCall, Trajectory, Turn, Usage, next_call_ids
+from evals.composed.episode import Episode
+from evals.composed.families import Composed
+from evals.composed.tags import SIGNS, sort_of
+from rl.data.as_reply import spoken
+from tools.observation import Box, Finding
+
+SAMPLE_SECONDS = 2.0
+"""Every needle is on screen for so long at least, and two of them are so far apart."""
+_CALLS_A_TURN = 8
+_SAME_SECONDS = SAMPLE_SECONDS + 0.1
+"""Two sightings no further apart are of one appearance."""
+_SEEN, _UNSEEN = 0.95, 0.8
+"""How sure it says it is, of what it saw and of what it did not find."""
+
+_ASKED = {
+    "read": re.compile(r"on the tag beside the ([^?\n]{1,100})\?"),
+    "colour": re.compile(r"What colour is the (?:board with the )?([^?\n]{1,100})\?"),
+    "where": re.compile(r"middle of the ([^?\n]{1,100})\?"),
+    "when": re.compile(r"interval is the ([^?\n]{1,100}) on screen\?"),
+    "count": re.compile(r"does the ([^?\n]{1,100}) appear\?"),
+}
+
+Call = tuple[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class SeenNeedle:
+    """A needle in what a tool brought."""
+
+    name: str
+    colour: str | None
+    place: str
+    """As in "top left"."""
+    start_seconds: float
+    stop_seconds: float
+    call_id: str
+
+
+@dataclass(frozen=True)
+class Read:
+    """What is on a tag."""
+
+    text: str
+    call_id: str
+
+
+class ExpertSight(Protocol):
+    """How the expert looks."""
+
+    def sweep(self, duration_seconds: float) -> list[Call]:
+        """Calls that together show every needle."""
+        ...
+
+    def seen(self, trajectory: Trajectory) -> list[SeenNeedle]:
+        """All that was shown so far, in time order."""
+        ...
+
+    def closer(self, seen: SeenNeedle) -> Call:
+        """The call that shows the tag."""
+        ...
+
+    def read(self, trajectory: Trajectory, seen: SeenNeedle, sort: str) -> Read | None:
+        """The tag of that sort, once it was looked at; None where it could not be read."""
+        ...
+
+
+class WordEyes:
+    """Reads captions and screen text, and knows nothing else."""
+
+    _WINDOW_SECONDS = 4 * SAMPLE_SECONDS
+    """`caption` looks at four frames."""
+
+    def sweep(self, duration_seconds: float) -> list[Call]:
+        """A caption for every eight seconds."""
+        return [("caption", span) for span in _windows(duration_seconds, self._WINDOW_SECONDS)]
+
+    def seen(self, trajectory: Trajectory) -> list[SeenNeedle]:
+        """What the captions name."""
+        found = [
+            _labelled(finding, result.call_id)
+            for result in trajectory.results
+            for finding in result.observation.findings
+            if finding.kind == "label"
+        ]
+        return sorted((seen for seen in found if seen is not None), key=lambda seen: seen.start_seconds)
+
+    def closer(self, seen: SeenNeedle) -> Call:
+        """Reads the frame."""
+        return "read_text", {"seconds": round(seen.start_seconds, 2)}
+
+    def read(self, trajectory: Trajectory, seen: SeenNeedle, sort: str) -> Read | None:
+        """The line of that sort that is not the board's own word."""
+        own = seen.name.removeprefix("word ")
+        for result in trajectory.results:
+            for finding in result.observation.findings:
+                if finding.kind == "text" and finding.text != own and sort_of(finding.text) == sort:
+                    return Read(finding.text, result.call_id)
+        return None
+
+
+class PictureEyes:
+    """Sees what is in the pictures that it is shown, since it has the recipe; of what is not shown it knows nothing."""
+
+    _WINDOW_SECONDS = 16 * SAMPLE_SECONDS
+    _AROUND = 0.1
+    """Of the picture, that a zoom shows around a tag: print is then as fine as in the video for a model that is shown
+    224x126 pixels, and a box that is not quite right still holds it."""
+
+    def __init__(self, episode: Episode) -> None:
+        self._placements = episode.plan.recipe.placements
+
+    def sweep(self, duration_seconds: float) -> list[Call]:
+        """Small frames, one every two seconds."""
+        return [
+            (
+                "select_frames",
+                span | {"count": -int(-(span["stop"] - span["start"]) // SAMPLE_SECONDS), "size": "small"},
+            )
+            for span in _windows(duration_seconds, self._WINDOW_SECONDS)
+        ]
+
+    def seen(self, trajectory: Trajectory) -> list[SeenNeedle]:
+        """The needles on the frames shown."""
+        found: dict[int, SeenNeedle] = {}
+        for result in trajectory.results:
+            for frame in result.observation.frames:
+                for number, placement in enumerate(self._placements):
+                    if placement.is_on_screen(frame.seconds) and number not in found:
+                        needle = placement.needle
+                        times = (frame.seconds, frame.seconds + 0.1)
+                        found[number] = SeenNeedle(
+                            needle.name, needle.colour, _quarter(placement.box), *times, result.call_id
+                        )
+        return [found[number] for number in sorted(found)]
+
+    def closer(self, seen: SeenNeedle) -> Call:
+        """Zooms at the tag."""
+        left, top, right, bottom = self._placement(seen).tag_box
+        box = (left - self._AROUND, top - self._AROUND, right + self._AROUND, bottom + self._AROUND)
+        inside = [round(min(1.0, max(0.0, side)), 2) for side in box]
+        return "zoom", {"seconds": round(seen.start_seconds, 2), "box": inside}
+
+    def read(self, trajectory: Trajectory, seen: SeenNeedle, sort: str) -> Read | None:
+        """The tag, if there was a zoom at it."""
+        del sort
+        zooms = {call.id for call in trajectory.calls if call.name == "zoom"}
+        tag = self._placement(seen).needle.tag
+        looked = (result.call_id for result in trajectory.results if result.call_id in zooms)
+        return next((Read(SIGNS.get(tag, tag), call_id) for call_id in looked), None)
+
+    def _placement(self, seen: SeenNeedle) -> Any:
+        return next(p for p in self._placements if p.is_on_screen(seen.start_seconds))
+
+
+class ScriptedExpert:
+    """Plays one composed question. Made anew for each."""
+
+    spec = "expert"
+    setup = None
+
+    def __init__(self, asked: Composed, eyes: ExpertSight, *, in_words: bool = False) -> None:
+        self._asked = asked
+        self._eyes = eyes
+        self._in_words = in_words
+
+    def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
+        """The next look, or the answer."""
+        del sight  # what it calls is there in every toolbox that it is given
+        thought, calls = self._look(trajectory)
+        if calls:
+            ids = next_call_ids(trajectory, len(calls))
+            move: Calls | Answer = Calls(tuple(ToolCall(i, *call) for i, call in zip(ids, calls, strict=True)))
+        else:
+            thought, move = self._answer(trajectory)
+        return parse_reply(Reply(spoken(thought, move, in_words=self._in_words)), Usage(), trajectory)
+
+    def _look(self, trajectory: Trajectory) -> tuple[str, list[Call]]:
+        """What is still to be looked at, and why; [] where nothing is."""
+        seen = self._wanted(trajectory)
+        called = [(call.name, call.arguments) for call in trajectory.calls]
+        left = [call for call in self._eyes.sweep(trajectory.facts.duration_seconds) if call not in called]
+        if left and not self._is_enough(seen):
+            words = _GO_ON if called else _BEGIN
+            return words.format(what=self._what), left[:_CALLS_A_TURN]
+        if self._asked.family == "read" and seen and (call := self._eyes.closer(seen[0])) not in called:
+            return _READ.format(name=seen[0].name, at=f"{seen[0].start_seconds:g}"), [call]
+        return "", []
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        """The needles that the question names."""
+        if self._asked.family == "which":
+            return self._asked.options
+        if self._asked.family == "order":
+            return tuple(name.removeprefix("the ") for name in self._asked.options[0].split(", then "))
+        found = _ASKED[self._asked.family].search(self._asked.text)
+        assert found is not None, f"a question of the family {self._asked.family} in other words: {self._asked.text}"
+        return (found[1],)
+
+    @property
+    def _what(self) -> str:
+        *others, last = (f"the {name}" for name in self._names)
+        return f"{', '.join(others)} {'or' if self._asked.family == 'which' else 'and'} {last}" if others else last
+
+    def _wanted(self, trajectory: Trajectory) -> list[SeenNeedle]:
+        return [seen for seen in self._eyes.seen(trajectory) if seen.name in self._names]
+
+    def _is_enough(self, seen: Sequence[SeenNeedle]) -> bool:
+        if self._asked.family == "count":
+            return False
+        names = {one.name for one in seen}
+        return len(names) == (len(self._names) if self._asked.family == "order" else 1)
+
+    def _answer(self, trajectory: Trajectory) -> tuple[str, Answer]:
+        seen = _appearances(self._wanted(trajectory))
+        said, read = self._said(trajectory, seen)
+        if said is None:
+            return _ABSENT.format(what=self._what), Answer("not shown", None, _UNSEEN, not_shown=True)
+        options = trajectory.question.options
+        option = options.index(said) if said in options else None
+        evidence = tuple(self._evidence(one, read) for one in seen)
+        where = ", ".join(f"{one.name} at {one.start_seconds:g} s" for one in seen)
+        return _FOUND.format(where=where, said=said), Answer(said, option, _SEEN, evidence)
+
+    def _evidence(self, seen: SeenNeedle, read: Read | None) -> Evidence:
+        calls = (seen.call_id,) if read is None else (seen.call_id, read.call_id)
+        return Evidence(seen.start_seconds, seen.stop_seconds, calls, quote=read.text if read is not None else "")
+
+    def _said(self, trajectory: Trajectory, seen: Sequence[SeenNeedle]) -> tuple[str | None, Read | None]:
+        """The answer that follows from what was seen; None where nothing was."""
+        family, options = self._asked.family, self._asked.options
+        if not seen:
+            return None, None
+        if family == "read":
+            sort = self._asked.text.split()[1]
+            read = self._eyes.read(trajectory, seen[0], sort)
+            return (None, None) if read is None else (read.text, read)
+        if family == "order":
+            return ", then ".join(f"the {name}" for name in dict.fromkeys(one.name for one in seen)), None
+        if family == "when":
+            return next((o for o in options if _covers(o, seen[0].start_seconds)), None), None
+        simple = {"which": seen[0].name, "colour": seen[0].colour, "where": seen[0].place, "count": str(len(seen))}
+        return simple[family], None
+
+
+# One way to say each thing: a small model that learns four ways to begin is sure of none of them, and then its first
+# token is what the prompt suggests (rl/LOG.md).
+_BEGIN = "First I have to find {what}, so I look at every part of the video."
+_GO_ON = "I still look for {what}, further on."
+_READ = "I saw: {name} at {at} s. What is on its tag has to be read."
+_FOUND = "I saw: {where}. So the answer is {said}."
+_ABSENT = "I looked at the whole video, and {what} is nowhere. It is not shown."
+
+
+def _windows(duration_seconds: float, length: float) -> list[dict[str, Any]]:
+    starts = [number * length for number in range(-int(-duration_seconds // length))]
+    return [{"start": _short(start), "stop": _short(min(start + length, duration_seconds))} for start in starts]
+
+
+def _short(seconds: float) -> float:
+    """Whole seconds without a point, as a person would write them."""
+    return int(seconds) if seconds == int(seconds) else round(seconds, 2)
+
+
+def _labelled(finding: Finding, call_id: str) -> SeenNeedle | None:
+    """A caption's label taken apart; None for "something red"."""
+    thing, _, place = finding.text.rpartition(", ")
+    colour, _, name = thing.partition(" ")
+    if colour == "something":
+        return None
+    return SeenNeedle(name, colour, place, finding.start_seconds, finding.stop_seconds, call_id)
+
+
+def _appearances(seen: Sequence[SeenNeedle]) -> list[SeenNeedle]:
+    """One for each appearance: the window after may have shown the end of the same."""
+    kept: list[SeenNeedle] = []
+    for one in seen:
+        same = [
+            n for n, k in enumerate(kept) if k.name == one.name and one.start_seconds - k.stop_seconds <= _SAME_SECONDS
+        ]
+        if same:
+            kept[same[-1]] = replace(kept[same[-1]], stop_seconds=max(one.stop_seconds, kept[same[-1]].stop_seconds))
+        else:
+            kept.append(one)
+    return kept
+
+
+def _covers(interval: str, seconds: float) -> bool:
+    start, stop = (float(edge) for edge in interval.removesuffix(" s").split("-"))
+    return start <= seconds < stop
+
+
+def _quarter(box: Box) -> str:
+    left, top, right, bottom = box
+    return f"{'top' if top + bottom < 1 else 'bottom'} {'left' if left + right < 1 else 'right'}"

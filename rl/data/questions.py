@@ -1,0 +1,246 @@
+"""Where training takes its questions from, and how one is played: a set of `evals`, or composed questions without end.
+
+`open_questions` reads what a training file says of it:
+
+    drawn,level=1,count=64                 a set of composed videos, as `evals.run --data` takes it; or its folder
+    composed,first=1,last=3,view=words     composed for every step, easy ones first; families=read+when takes some kinds
+    video-r1,file=F.json,videos=FOLDER     published training sets: also llava-video, videokr, next-qa (folder=FOLDER)
+"""
+
+import json
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol, get_args
+
+from agent.loop.ask import VideoTools, ask
+from agent.trajectory import Trajectory
+from evals.composed.families import FAMILIES
+from evals.controls.catalogue import CONTROLS
+from evals.controls.control import ControlledQuestion
+from evals.controls.subject import subject_of
+from evals.datasets.clips import ClipExample, ExampleSet
+from evals.datasets.composed import composed
+from evals.datasets.sources import FileSource
+from evals.example import Example
+from evals.runner.run_file import Key
+from evals.runner.runner import RunSettings, Task, play
+from rl.data import published
+from rl.data.curriculum import ComposedQuestions, ComposedTask, Curriculum, View
+from tools.observation import FrameRef, Observation
+from tools.schema import ToolSpec
+from tools.toolbox import toolbox_over
+from tools.video.source import VideoSource
+
+_PASSED_OVER = 100
+"""Of so many questions, one is of the wanted families, or none can be had: level 1 has no order."""
+
+Keep = Callable[[Key, Trajectory], None]
+
+
+class TrainingQuestions(Protocol):
+    """Questions that can be trained on."""
+
+    @property
+    def examples(self) -> Mapping[str, Example]:
+        """By the id of the question, in the order in which they are trained on."""
+        ...
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether that order matters, as it does for a curriculum."""
+        ...
+
+    def play(self, wanted: Sequence[Key], game: RunSettings, keep: Keep, concurrency: int) -> None:
+        """Plays a run of each (question id, sample); `keep` is told of each as it ends, by several threads."""
+        ...
+
+    def warm(self, question_id: str, game: RunSettings) -> None:
+        """Leaves in the cache whatever opening the video of a question would have to compute."""
+        ...
+
+
+class SetQuestions:
+    """The questions of a set, played as `evals.run` plays them."""
+
+    is_in_order = False
+
+    def __init__(self, asked_of: ExampleSet) -> None:
+        self.examples: Mapping[str, Example] = asked_of.examples()
+        self._entries = {entry.id: entry for entry in asked_of.asking.entries}
+
+    def play(self, wanted: Sequence[Key], game: RunSettings, keep: Keep, concurrency: int) -> None:
+        """Plays them."""
+        tasks = [self._task(*key) for key in wanted]
+        play(tasks, game, lambda task, trajectory: keep(task.key, trajectory), concurrency=concurrency)
+
+    def warm(self, question_id: str, game: RunSettings) -> None:
+        """Opens the video and waits for its index."""
+        with tempfile.TemporaryDirectory() as scratch:
+            opened = self._entries[question_id].source.open(Path(scratch))
+            with toolbox_over(opened.footage, encoder=game.encoder, subtitles=opened.subtitles) as toolbox:
+                toolbox.index.wait_tiled()
+
+    def _task(self, question_id: str, sample: int) -> Task:
+        entry = self._entries[question_id]
+        return Task(ControlledQuestion(entry.question, entry.id, entry.id), entry, entry.source, sample)
+
+
+class PosedQuestions:
+    """Composed questions, each painted when it is played; all runs of one share what its tools found."""
+
+    is_in_order = True
+
+    def __init__(self, posed: Sequence[ComposedTask], view: View) -> None:
+        self._posed = {one.example.question.id: one for one in posed}
+        self._view: View = view
+        self.examples: Mapping[str, Example] = {key: one.example for key, one in self._posed.items()}
+
+    def play(self, wanted: Sequence[Key], game: RunSettings, keep: Keep, concurrency: int) -> None:
+        """Plays them, without a look taken for the policy; of controls it knows shuffled frames."""
+        encoder, is_shuffled = game.encoder or "hashing", game.control is CONTROLS["shuffled-frames"]
+        with ExitStack() as opened, ThreadPoolExecutor(concurrency) as pool:
+            tools = {
+                key: RememberingTools(
+                    opened.enter_context(self._posed[key].tools(self._view, encoder, is_shuffled=is_shuffled))
+                )
+                for key in dict.fromkeys(key for key, _ in wanted)
+            }
+
+            def one(key: Key) -> None:
+                question = self.examples[key[0]].question
+                run = ask(
+                    question,
+                    tools[key[0]],
+                    game.policy,
+                    game.limits,
+                    verify=game.verify,
+                    look_again=False,  # a game has one answer, as the recipes reward it
+                    opening=(),
+                    sample=key[1],
+                )
+                keep(key, run)
+
+            list(pool.map(one, wanted))
+
+    def warm(self, question_id: str, game: RunSettings) -> None:
+        """Nothing: what is painted is not kept."""
+
+
+@dataclass
+class _Call:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    observation: Observation | None = None
+
+
+class RememberingTools:
+    """Tools that are asked once for what several runs of a question ask: a group mostly looks at the same places."""
+
+    def __init__(self, tools: VideoTools) -> None:
+        self._tools = tools
+        self._calls: dict[str, _Call] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def video(self) -> VideoSource:
+        """What they look at."""
+        return self._tools.video
+
+    @property
+    def has_subtitles(self) -> bool:
+        """True if somebody wrote down what is said."""
+        return self._tools.has_subtitles
+
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """Those that can be called."""
+        return self._tools.specs
+
+    def call(self, name: str, arguments: dict[str, Any]) -> Observation:
+        """What the tool brings; a mistake is told anew each time."""
+        with self._lock:
+            call = self._calls.setdefault(json.dumps([name, arguments], sort_keys=True), _Call())
+        with call.lock:  # who asks the same meanwhile waits
+            if call.observation is None:
+                call.observation = self._tools.call(name, arguments)
+            return call.observation
+
+    def picture(self, ref: FrameRef) -> bytes | None:
+        """The picture behind a reference."""
+        return self._tools.picture(ref)
+
+
+def open_questions(data: str, count: int) -> TrainingQuestions:
+    """The questions that a training file names.
+
+    Args:
+        data: as above.
+        count: how many will be trained on, for those that have no end.
+
+    Raises:
+        ValueError: it names nothing that can be read; says what is wanted.
+    """
+    name, *parts = data.split(",")
+    told = dict(part.partition("=")[::2] for part in parts)
+    if name == "composed":
+        return _composed(data, told, count)
+    if name in _READERS:
+        return SetQuestions(_published(name, data, told))
+    return SetQuestions(composed(data))
+
+
+def _composed(data: str, told: Mapping[str, str], count: int) -> PosedQuestions:
+    known = {"first": "1", "last": "1", "seed": "0", "view": "words", "families": "+".join(FAMILIES)}
+    _check_known(data, told, known)
+    given = known | dict(told)
+    view: View = "pictures" if given["view"] == "pictures" else "words"
+    if given["view"] not in get_args(View):
+        raise ValueError(f"{data!r}: no view {given['view']!r}: there are {', '.join(get_args(View))}")
+    try:
+        first, last, seed = (int(given[key]) for key in ("first", "last", "seed"))
+    except ValueError as error:
+        raise ValueError(f"{data!r}: first, last and seed are whole numbers: {error}") from error
+    families = given["families"].split("+")
+    if unknown := [family for family in families if family not in FAMILIES]:
+        raise ValueError(f"{data!r}: no family {unknown[0]!r}: there are {', '.join(FAMILIES)}")
+    questions = ComposedQuestions(seed, curriculum=Curriculum(first, last), view=view)
+    return PosedQuestions(list(islice(_posed(questions, families, count), count)), view)
+
+
+def _posed(questions: ComposedQuestions, families: Sequence[str], count: int) -> Iterator[ComposedTask]:
+    """Those of the families, in order; the curriculum is passed through in `count` of them."""
+    found = 0
+    for number in range(_PASSED_OVER * count):
+        one = questions.posed(number, found / count)
+        if one.asked.family in families:
+            found += 1
+            yield one
+    raise ValueError(f"only {found} of {count} questions are of the families {', '.join(families)}")
+
+
+def _published(name: str, data: str, told: Mapping[str, str]) -> ExampleSet:
+    wanted = ("folder",) if name == "next-qa" else ("file", "videos")
+    _check_known(data, told, wanted)
+    if missing := [key for key in wanted if key not in told]:
+        raise ValueError(f"{data!r} needs {missing[0]}=...: {', '.join(wanted)}")
+    found = _READERS[name](*(Path(told[key]) for key in wanted))
+    sets = [ClipExample(one, subject_of(one), FileSource(Path(one.question.video))) for one in found.examples]
+    return ExampleSet(name, sets, (Path(told[wanted[0]]),))
+
+
+def _check_known(data: str, told: Mapping[str, str], known: Sequence[str] | Mapping[str, str]) -> None:
+    if unknown := [key for key in told if key not in known]:
+        raise ValueError(f"{data!r} has no {unknown[0]!r}: known are {', '.join(known)}")
+
+
+_READERS: dict[str, Callable[..., published.PublishedQuestions]] = {
+    "next-qa": published.read_next_qa,
+    "llava-video": published.read_llava_video,
+    "video-r1": published.read_video_r1,
+    "videokr": published.read_videokr,
+}

@@ -1,0 +1,147 @@
+"""What SFT learns from: conversations in a model's ids, with the tokens that the policy chose and the pictures it saw.
+
+Rendered by `agent.rendering.messages` and written by `agent.rendering.tokens`, as when the model plays: what is trained
+on is what it will see, to the token and to the pixel.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from agent.policies.local.image_processing import ImageProcessor, decoded
+from agent.policy import PolicyOptions
+from agent.rendering.messages import Conversation, Message, Text, render
+from agent.rendering.tokens import ChatTokenizer, with_pictures
+from agent.trajectory import Reply, from_json
+from evals.runner.run_file import TRAJECTORIES
+from rl.data.as_reply import told
+from rl.data.reopen import shown_again
+from tools.schema import ToolSpec
+
+
+@dataclass(frozen=True)
+class TrainingConversation:
+    """One conversation."""
+
+    ids: tuple[int, ...]
+    is_policy: tuple[bool, ...]
+    """True for the tokens that the policy chose; the loss counts these and no others."""
+    jpegs: tuple[bytes, ...] = ()
+    """The pictures, in the order of their tokens."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """All conversations that fit, and how many did not."""
+
+    rows: tuple[TrainingConversation, ...]
+    too_long: int
+
+
+def read_rows(
+    paths: Sequence[Path],
+    scribe: ChatTokenizer,
+    specs: Sequence[ToolSpec],
+    max_tokens: int,
+    eyes: ImageProcessor | None = None,
+    max_frame_pixels: int = PolicyOptions().max_frame_pixels,
+) -> Rows:
+    """The conversations of runs and files, in order.
+
+    Args:
+        paths: runs, their files, or files of `{"messages": [...]}` lines.
+        scribe: writes in the ids of the model.
+        specs: the tools that the system message of a run offers.
+        max_tokens: what is longer is left out.
+        eyes: of the model; None where it only reads, and each picture is then a word.
+        max_frame_pixels: the largest picture that it is shown.
+
+    Raises:
+        ValueError: a file or a line can't be read, pictures can't be had, or nothing is left.
+    """
+    reader = _RowEncoder(scribe, specs, eyes, PolicyOptions(max_frame_pixels=max_frame_pixels))
+    rows = [row for path in paths for row in _rows(path, reader)]
+    fit = tuple(row for row in rows if len(row.ids) <= max_tokens)
+    if not fit:
+        raise ValueError(f"nothing to learn: {len(rows)} conversations, {len(rows)} longer than {max_tokens} tokens")
+    return Rows(fit, len(rows) - len(fit))
+
+
+@dataclass(frozen=True)
+class _RowEncoder:
+    """Writes lines down as one model is shown them."""
+
+    scribe: ChatTokenizer
+    specs: Sequence[ToolSpec]
+    eyes: ImageProcessor | None
+    options: PolicyOptions
+
+    def row(self, line: str) -> TrainingConversation:
+        if '"messages"' in line[:200]:
+            return self._written(_chat(line))
+        trajectory = told(from_json(line))
+        sees = self.eyes is not None
+        conversation = render(trajectory, self.specs, "text", self.options, sees_pictures=sees)
+        if not conversation.pictures:
+            return self._written(conversation)
+        with shown_again(trajectory) as toolbox:
+            shown = with_pictures(conversation, toolbox.picture)
+        return self._written(shown.conversation, shown.jpegs)
+
+    def _written(self, conversation: Conversation, jpegs: tuple[bytes, ...] = ()) -> TrainingConversation:
+        tokens = self.scribe.write(conversation)
+        if self.eyes is not None:
+            tokens = tokens.expanded([self.eyes.look(decoded(jpeg)).span for jpeg in jpegs])
+        return TrainingConversation(tokens.ids, tokens.sampled, jpegs)
+
+
+def _rows(path: Path, reader: _RowEncoder) -> Iterator[TrainingConversation]:
+    file = path / TRAJECTORIES if path.is_dir() else path
+    if not file.is_file():
+        raise ValueError(f"nothing to learn from at {path}: need a run, or a file of JSON lines")
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            yield reader.row(line)
+        except ValueError as error:
+            raise ValueError(f"{file}, line {number}: {error}") from error
+
+
+class _RowMessage(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class _Chat(BaseModel):
+    """A line of one's own."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    messages: Annotated[list[_RowMessage], Field(min_length=2)]
+
+
+_CHAT: TypeAdapter[_Chat] = TypeAdapter(_Chat)
+
+
+def _chat(line: str) -> Conversation:
+    try:
+        messages = _CHAT.validate_json(line).messages
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    roles = [message.role for message in messages]
+    if roles[0] == "assistant" or "assistant" not in roles:
+        raise ValueError(f"need a user's message and then an assistant's, got {', '.join(roles)}")
+    return Conversation(tuple(_said(message) for message in messages), ())
+
+
+def _said(message: _RowMessage) -> Message:
+    if message.role == "assistant":
+        return Message("assistant", reply=Reply(message.content))
+    return Message(message.role, (Text(message.content),))

@@ -1,0 +1,1 @@
+"""Multi-turn GRPO on the agent's own graph."""

@@ -1,0 +1,141 @@
+"""What a batch of runs tells of the policy: does it look, does that help, can its turns be read, how long are they.
+
+Each run is told by itself, in a few numbers that processes can send each other; means are taken over all of them, and
+over runs that count. What nothing was measured for has no name in the log. Shares are 0..1.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent.trajectory import Malformed, Step
+from evals.example import Example
+from evals.scoring.scoring import evidence_hit
+from rl.grpo.rows import RolloutRow
+from rl.sampling.sampler import Rollout
+
+
+@dataclass(frozen=True)
+class ToldTurn:
+    """One turn of the policy."""
+
+    is_readable: bool
+    calls: int
+    repeats: int
+    """Of its calls, those that had been made before, with the same arguments."""
+    tokens: int | None
+    """Of the reply; None where the engine does not say."""
+    is_cut: bool
+    """Whether the reply ran into its limit of tokens."""
+
+
+@dataclass(frozen=True)
+class RolloutSummary:
+    """One run."""
+
+    counts: bool
+    is_trained_on: bool
+    turns: tuple[ToldTurn, ...]
+    """Without the opening looks, which are the game's own."""
+    is_answered: bool
+    hits_evidence: bool | None
+    """Whether the evidence of its answer meets the right moment; None without an answer, or where none is known."""
+    score: float | None
+    """What the run is worth; None if that does not count."""
+    pictures: int
+    chosen_tokens: int
+    """That the policy chose, and the loss sees."""
+    completion_tokens: int
+    """With those that tools brought; the prompt is not among them."""
+
+    @property
+    def calls(self) -> int:
+        """Of all turns."""
+        return sum(turn.calls for turn in self.turns)
+
+
+def summarize_rollout(rollout: Rollout, row: RolloutRow, example: Example, score: float | None) -> RolloutSummary:
+    """What a run tells.
+
+    Args:
+        rollout: the run.
+        row: of it.
+        example: its question.
+        score: what it is worth.
+    """
+    run = rollout.trajectory
+    return RolloutSummary(
+        counts=rollout.counts,
+        is_trained_on=row.is_trained_on,
+        turns=tuple(_turn(step) for step in run.steps if not step.turn.is_opening),
+        is_answered=run.answer is not None,
+        hits_evidence=None if run.answer is None else evidence_hit(example, run.answer),
+        score=score,
+        pictures=len(run.frames_seen),
+        chosen_tokens=sum(row.mask),
+        completion_tokens=len(row.completion),
+    )
+
+
+def measured(runs: Sequence[RolloutSummary]) -> dict[str, float]:
+    """Each measure by name.
+
+    `tool_gap` is the mean score of runs that call minus that of runs that do not: what tools are worth as the policy
+    uses them, if runs that call were not chosen for other reasons. `readable_turn_3` is the share among third turns.
+    """
+    counted = [run for run in runs if run.counts]
+    turns = [turn for run in counted for turn in run.turns]
+    measures = {
+        "runs/counted": _mean([run.counts for run in runs]),
+        "runs/trained_on": _mean([run.is_trained_on for run in runs]),
+        "runs/turns": _mean([len(run.turns) for run in counted]),
+        "runs/calls": _mean([run.calls for run in counted]),
+        "runs/with_calls": _mean([run.calls > 0 for run in counted]),
+        "runs/repeated_calls": _mean([sum(turn.repeats for turn in run.turns) for run in counted]),
+        "runs/tool_gap": _gap(counted),
+        "runs/answered": _mean([run.is_answered for run in counted]),
+        "runs/evidence_hit": _mean([run.hits_evidence for run in counted]),
+        "runs/readable_turns": _mean([turn.is_readable for turn in turns]),
+        "runs/cut_replies": _mean([turn.is_cut for turn in turns]),
+        "runs/reply_tokens": _mean([turn.tokens for turn in turns]),
+        "runs/sampled_tokens": _mean([_tokens(run) for run in counted]),
+        "runs/pictures": _mean([run.pictures for run in counted]),
+        "runs/sampled_share": _sampled_share(runs) if counted else None,
+    }
+    for number in range(max((len(run.turns) for run in counted), default=0)):
+        those = [run.turns[number].is_readable for run in counted if len(run.turns) > number]
+        measures[f"runs/readable_turn_{number + 1}"] = _mean(those)
+    return {name: value for name, value in measures.items() if value is not None}
+
+
+def _turn(step: Step) -> ToldTurn:
+    turn = step.turn
+    return ToldTurn(
+        is_readable=not isinstance(turn.move, Malformed),
+        calls=len(turn.move.calls) if turn.move.kind == "calls" else 0,
+        repeats=sum(result.repeat_of is not None for result in step.results),
+        tokens=turn.usage.completion_tokens,
+        is_cut=turn.reply is not None and turn.reply.is_cut,
+    )
+
+
+def _gap(runs: Sequence[RolloutSummary]) -> float | None:
+    with_calls = _mean([run.score for run in runs if run.calls])
+    without = _mean([run.score for run in runs if not run.calls])
+    return None if with_calls is None or without is None else with_calls - without
+
+
+def _tokens(run: RolloutSummary) -> int | None:
+    """Of all replies; None if one is not known."""
+    known = [turn.tokens for turn in run.turns if turn.tokens is not None]
+    return sum(known) if len(known) == len(run.turns) else None
+
+
+def _sampled_share(runs: Sequence[RolloutSummary]) -> float | None:
+    tokens = sum(run.completion_tokens for run in runs)
+    return sum(run.chosen_tokens for run in runs) / tokens if tokens else None
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """Over those that were measured; None if none was."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None

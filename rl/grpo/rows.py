@@ -1,0 +1,87 @@
+"""A run as a row of a loss: prompt, completion, and the mask of what the policy chose. Pure.
+
+The prompt ends where the first reply begins. Everything after it is the completion, what tools brought included: there
+the mask is 0, and the loss must not see it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
+
+from agent.policies.local.image_processing import ProcessedImage
+from rl.sampling.sampler import Rollout
+
+
+@dataclass(frozen=True)
+class RolloutRow:
+    """One run; `mask` is as long as `completion`."""
+
+    prompt: tuple[int, ...]
+    completion: tuple[int, ...]
+    mask: tuple[int, ...]
+    """1 for the tokens that the policy chose, else 0; 0 throughout where the run is not trained on."""
+    logprobs: tuple[float, ...]
+    """Natural logarithm of the probability with which each was sampled; 0 where it was not."""
+    pictures: tuple[ProcessedImage, ...] = ()
+    """In the order of their tokens, those of the prompt first."""
+
+    @property
+    def is_trained_on(self) -> bool:
+        """Whether any token of it counts."""
+        return any(self.mask)
+
+    def without_turns(self, count: int) -> "RolloutRow":
+        """The same run; its first replies, so many, are nothing that the policy chose."""
+        mask = tuple(int(turn > count) for turn in self._turns)
+        return replace(self, mask=mask)
+
+    @property
+    def _turns(self) -> tuple[int, ...]:
+        """Of each token of the completion the number of its reply, from 1; 0 for what the policy did not choose."""
+        begins = [now and not before for before, now in zip((0, *self.mask), self.mask, strict=False)]
+        return tuple(turn if chosen else 0 for turn, chosen in zip(accumulate(begins), self.mask, strict=True))
+
+    def by_token(self, each_T: Sequence[float] | None) -> tuple[float, ...]:  # noqa: N803 (nested by turn)
+        """A number for each turn, for each token of the completion; 0 for what the policy did not choose.
+
+        Between two replies stands what came back, so a reply is a run of ones in the mask.
+
+        Raises:
+            ValueError: not a number for each turn.
+        """
+        if each_T is None or not self.is_trained_on:
+            return (0.0,) * len(self.mask)
+        turns = self._turns
+        if max(turns) != len(each_T):
+            raise ValueError(f"the run has {max(turns)} replies, and there are {len(each_T)} numbers for its turns")
+        return tuple(each_T[turn - 1] if turn else 0.0 for turn in turns)
+
+
+def left_out(filler: int) -> RolloutRow:
+    """The row of a run that is not trained on: two tokens that count for nothing."""
+    return RolloutRow((filler,), (filler,), (0,), (0.0,))
+
+
+def row_of(rollout: Rollout, filler: int, max_tokens: int, *, mask_cut: bool = True) -> RolloutRow:
+    """The row of a run.
+
+    A run that can't be trained on becomes a row of two tokens that count for nothing: a batch keeps its shape, no
+    picture is cut in half, and no time is spent on it.
+
+    Args:
+        rollout: the run.
+        filler: any id, for such a row.
+        max_tokens: of prompt and completion together; a longer run is not trained on.
+        mask_cut: nor is one whose last reply was cut off, as in DAPO (arXiv 2503.14476, section 3.4).
+    """
+    tokens = rollout.tokens
+    if tokens is None or not rollout.counts or len(tokens.ids) > max_tokens or (mask_cut and rollout.is_cut):
+        return left_out(filler)
+    first = tokens.sampled.index(True)
+    return RolloutRow(
+        prompt=tokens.ids[:first],
+        completion=tokens.ids[first:],
+        mask=tuple(map(int, tokens.sampled[first:])),
+        logprobs=tuple(logprob or 0.0 for logprob in tokens.logprobs[first:]),
+        pictures=rollout.pictures,
+    )

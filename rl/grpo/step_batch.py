@@ -1,0 +1,242 @@
+"""What a step trains on: runs of its questions, and others in place of groups whose runs are all worth the same.
+
+Such a group pushes nothing. Other questions can be asked instead (DAPO's dynamic sampling), and where that does not
+help either, a group of an earlier step can come back (`rl.grpo.replay_buffer`). Every process decides alike from what
+all played.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from agent.trajectory import Trajectory, from_json, to_json
+from evals.example import Example
+from evals.runner.run_file import Key
+from rl.grpo.config import Training
+from rl.grpo.metrics import RolloutSummary, measured, summarize_rollout
+from rl.grpo.replay_buffer import Replay, TrainingRow
+from rl.grpo.rows import RolloutRow, row_of
+from rl.rewards.groups import Push, ScoredGroups, score_groups
+from rl.rewards.preset import Preset
+from rl.sampling.sampler import Rollout
+
+Gather = Callable[[list[Any]], list[Any]]
+"""The items of all processes, in the order of the processes."""
+
+
+@dataclass(frozen=True)
+class StepContext:
+    """Who plays, for this process alone."""
+
+    play: Callable[[Sequence[Key]], list[Rollout]]
+    shuffled: Callable[[Sequence[Key]], list[Trajectory]]
+    """The same questions on shuffled frames."""
+    examples: Mapping[str, Example]
+    """In the order in which they are asked."""
+    is_in_order: bool
+    """Whether that order matters."""
+
+
+@dataclass(frozen=True)
+class TrainingProgress:
+    """A step of training."""
+
+    step: int
+    steps: int
+
+    @property
+    def progress(self) -> float:
+        """0..1."""
+        return min(1.0, self.step / max(1, self.steps))
+
+
+@dataclass(frozen=True)
+class StepBatch:
+    """What this process trains on, and what its runs tell."""
+
+    runs: tuple[TrainingRow, ...]
+    measures: Mapping[str, float]
+    """Of the questions as they came, before any was replaced, so that they tell of the policy; and what it cost."""
+
+
+@dataclass
+class _StepState:
+    """The runs of a step, by place: those of a group behind each other, those of a process too."""
+
+    asked: list[str]
+    """The question of each place."""
+    here: range
+    """The places of this process."""
+    rollouts: dict[int, Rollout] = field(default_factory=dict)
+    """Of this process, by place."""
+    rewards: dict[int, float | None] = field(default_factory=dict)
+    pushes: dict[int, Push] = field(default_factory=dict)
+    teaching: dict[int, bool] = field(default_factory=dict)
+    """By number of the group."""
+
+    @property
+    def weak(self) -> list[int]:
+        """The groups that teach nothing, by number."""
+        return sorted(number for number, is_teaching in self.teaching.items() if not is_teaching)
+
+
+class StepBatchBuilder:
+    """Draws the runs of each step."""
+
+    def __init__(
+        self,
+        training: Training,
+        preset: Preset,
+        players: StepContext,
+        filler: int,
+        gather: Gather = list,
+        process: int = 0,
+    ) -> None:
+        """Draws nothing yet.
+
+        Args:
+            training: how.
+            preset: the reward.
+            players: who plays.
+            filler: any token, for rows that are not trained on.
+            gather: brings together what processes have played.
+            process: number of this one.
+        """
+        self._training, self._preset, self._players = training, preset, players
+        self._filler, self._gather, self._process = filler, gather, process
+        self._size, self._sampling = training.generations, training.sampling
+        self.replay = Replay(self._sampling.replay_groups, self._sampling.replay_steps)
+
+    def __call__(self, questions: Sequence[str], moment: TrainingProgress) -> StepBatch:
+        """The runs of a step; `questions` are the ids of this process, as often as each is asked.
+
+        Raises:
+            ValueError: groups are to come back, and one of them is shared by several processes.
+        """
+        first = self._process * len(questions)
+        table = _StepState(list(self._gather(list(questions))), range(first, first + len(questions)))
+        found = self._fill(table, range(len(table.asked) // self._size), moment, 0)
+        measures = {**found.measures, **measured(self._gather([self._told(table, place) for place in table.here]))}
+        if self._sampling.tries:
+            measures |= self._asked_instead(table, moment)
+        runs = [self._pushed(table, place) for place in table.here]
+        if self._sampling.replay_groups:
+            measures |= self._over_processes(self._brought_back(runs, table, moment))
+        return StepBatch(tuple(runs), measures)
+
+    def _fill(self, table: _StepState, numbers: Sequence[int], moment: TrainingProgress, rounds: int) -> ScoredGroups:
+        """Plays these groups and judges them."""
+        places = [place for number in numbers for place in range(number * self._size, (number + 1) * self._size)]
+        ours = [place for place in places if place in table.here]
+        keys = [(table.asked[place], moment.step * self._size + place % self._size) for place in ours]
+        table.rollouts |= dict(zip(ours, self._players.play(keys) if keys else (), strict=True))
+        runs = self._everybodys([table.rollouts[place].trajectory for place in ours])
+        examples = [self._players.examples[table.asked[place]] for place in places]
+        seed = [self._training.seed, moment.step, rounds] if rounds else [self._training.seed, moment.step]
+        credit, preset = self._training.update.credit(self._preset), self._preset.at(moment.progress)
+        shuffled = self._shuffled(keys) if self._preset.compares_shuffled else ()
+        found = score_groups(preset, examples, runs, self._size, np.random.default_rng(seed), credit, shuffled)
+        table.rewards |= dict(zip(places, found.rewards, strict=True))
+        table.pushes |= dict(zip(places, found.pushes, strict=True))
+        table.teaching |= dict(zip(numbers, found.teaching, strict=True))
+        return found
+
+    def _shuffled(self, keys: Sequence[Key]) -> list[list[Trajectory]]:
+        """For each group its runs on shuffled frames; who plays a run of a group plays one of these too."""
+        published = self._preset.recipe.published.shuffled_generations
+        wanted = min(self._sampling.shuffled_runs or published or max(1, self._size // 2), self._size)
+        chosen = [key for key in keys if key[1] % self._size < wanted]
+        runs = self._everybodys(self._players.shuffled(chosen) if chosen else [])
+        return [runs[start : start + wanted] for start in range(0, len(runs), wanted)]
+
+    def _everybodys(self, runs: Sequence[Trajectory]) -> list[Trajectory]:
+        return [from_json(text) for text in self._gather([to_json(run) for run in runs])]
+
+    def _asked_instead(self, table: _StepState, moment: TrainingProgress) -> dict[str, float]:
+        """Asks other questions in place of those whose runs are all worth the same, as often as is allowed.
+
+        DAPO (arXiv 2503.14476, section 3.2), which goes on until none is left.
+        """
+        tried, played, rounds, weak = set(table.asked), len(table.asked), 0, len(table.weak)
+        while table.weak and rounds < self._sampling.tries:
+            rounds += 1
+            others = self._others(table.asked, tried, moment, rounds)[: len(table.weak)]
+            numbers = table.weak[: len(others)]
+            if not numbers:
+                break
+            for number, other in zip(numbers, others, strict=True):
+                table.asked[number * self._size : (number + 1) * self._size] = [other] * self._size
+            tried |= set(others)
+            played += len(numbers) * self._size
+            self._fill(table, numbers, moment, rounds)
+        groups = len(table.teaching)
+        return {
+            "sampling/runs_a_row": played / len(table.asked),
+            "sampling/rounds": float(rounds),
+            "sampling/mended": (weak - len(table.weak)) / groups,
+        }
+
+    def _others(self, asked: Sequence[str], tried: set[str], moment: TrainingProgress, rounds: int) -> list[str]:
+        """Questions that this step has not asked: the next ones where order matters, else in any order."""
+        known = list(self._players.examples)
+        if self._players.is_in_order:
+            last = max(known.index(one) for one in asked)
+            known = known[last + 1 :] + known[: last + 1]
+        else:
+            order = np.random.default_rng([self._training.seed, moment.step, rounds]).permutation(len(known))
+            known = [known[place] for place in order]
+        return [one for one in known if one not in tried]
+
+    def _brought_back(self, runs: list[TrainingRow], table: _StepState, moment: TrainingProgress) -> dict[str, float]:
+        """Puts earlier groups in place of those that still teach nothing, and keeps those that do."""
+        if len(table.here) % self._size:
+            raise ValueError(
+                f"replay_groups wants whole groups in each process, and {len(table.here)} rows are no multiple of "
+                f"{self._size} generations: take as many questions as processes, or a multiple"
+            )
+        numbers = range(table.here.start // self._size, table.here.stop // self._size)
+        weak = [number for number in numbers if not table.teaching[number]]
+        seed = [self._training.seed, moment.step, self._process, len(runs)]
+        drawn = self.replay.draw(len(weak), moment.step, np.random.default_rng(seed))
+        for number in numbers:
+            if table.teaching[number]:
+                self.replay.keep(tuple(runs[self._slice(number, table)]), moment.step)
+        for number, group in zip(weak, drawn, strict=False):
+            runs[self._slice(number, table)] = group
+        ages = [moment.step - (group[0].born or 0) for group in drawn]
+        summarize_rollout = {
+            "sampling/replayed": len(drawn) * self._size / len(runs),
+            "sampling/kept_groups": float(len(self.replay)),
+        }
+        return summarize_rollout | ({"sampling/replay_age": float(np.mean(ages))} if ages else {})
+
+    def _slice(self, number: int, table: _StepState) -> slice:
+        start = number * self._size - table.here.start
+        return slice(start, start + self._size)
+
+    def _told(self, table: _StepState, place: int) -> RolloutSummary:
+        rollout = table.rollouts[place]
+        return summarize_rollout(
+            rollout, self._row(rollout), self._players.examples[table.asked[place]], table.rewards[place]
+        )
+
+    def _pushed(self, table: _StepState, place: int) -> TrainingRow:
+        rollout = table.rollouts[place]
+        answer = rollout.trajectory.answer
+        ending = answer.text if answer is not None else f"({rollout.trajectory.stop})"
+        # of turns that all runs of a group share the pushes cancel out, so they are not computed
+        shared, push = self._training.play.shared_turns, table.pushes[place]
+        row = self._row(rollout).without_turns(shared)
+        return TrainingRow(row, None if push is None else push[shared:], table.rewards[place], ending)
+
+    def _row(self, rollout: Rollout) -> RolloutRow:
+        update = self._training.update
+        return row_of(rollout, self._filler, update.max_tokens, mask_cut=update.mask_cut)
+
+    def _over_processes(self, measures: Mapping[str, float]) -> dict[str, float]:
+        """Means over processes, which play equally many runs; of those that have the measure."""
+        every = self._gather([dict(measures)])
+        names = dict.fromkeys(name for one in every for name in one)
+        return {name: float(np.mean([one[name] for one in every if name in one])) for name in names}

@@ -1,0 +1,435 @@
+"""GRPO over runs of the game: the one file that knows TRL.
+
+What TRL would generate are runs of the graph (`_generate`); its advantages make way for those of our presets, turn by
+turn; its image processor hands on the pixels that the model saw when it played. TRL is left with the loss, but for
+Reg-GRPO's, with optimiser and checkpoints. `rollout_func`, its own way in, drops the pictures of a run without a word.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate.utils import broadcast_object_list, gather_object  # type: ignore[import-untyped]
+from datasets import Dataset  # type: ignore[import-not-found,import-untyped,unused-ignore]
+from transformers import AutoImageProcessor, PrinterCallback, ProcessorMixin
+from trl import (  # type: ignore[import-not-found,import-untyped,attr-defined,unused-ignore]
+    GRPOConfig,
+    GRPOTrainer,
+)
+
+from agent.adapters import put_on
+from agent.policies.local.image_processing import ImageProcessor, ProcessedImage, QwenImageProcessor
+from agent.policies.local.loading import best_device
+from agent.policies.local.model_files import read_model_files
+from agent.trajectory import Trajectory
+from evals.runner.run_file import TRAJECTORIES, Key, RunFile
+from rl.grpo.blank_image import BlankPicture
+from rl.grpo.config import Lora, Training
+from rl.grpo.open_sampler import sync_of
+from rl.grpo.prefetch import VideoPrefetcher
+from rl.grpo.processes import process_count
+from rl.grpo.replay_buffer import ReplayKeeper, TrainingRow
+from rl.grpo.rollout import RolloutRunner
+from rl.grpo.rows import left_out
+from rl.grpo.step_batch import StepBatchBuilder, StepContext, TrainingProgress
+from rl.monitor.step_log import Say, StepClock, StepLog
+from rl.objective.algorithms import Algorithm
+from rl.objective.grouped_logprobs import PLACE, batch_scores, in_order
+from rl.objective.reg_grpo import regression
+from rl.rewards.preset import Preset
+from rl.sampling.sampler import Rollout
+
+
+class AsSeen:
+    """Stands where TRL looks for an image processor; the pictures have been prepared when they were first shown."""
+
+    def __init__(self, eyes: QwenImageProcessor, merge_size: int) -> None:
+        self._eyes = eyes
+        self.merge_size = merge_size
+
+    def __call__(self, images: Sequence[ProcessedImage], return_tensors: str = "pt") -> dict[str, torch.Tensor]:
+        """Pixels and grids of all pictures, behind each other."""
+        return self._eyes.gather([images])
+
+
+class Processor(ProcessorMixin):
+    """What TRL takes for a processor; saved, it's the tokenizer and the image processor that the model came with."""
+
+    def __init__(self, tokenizer: Any, original: Any, eyes: QwenImageProcessor) -> None:
+        self.tokenizer = tokenizer
+        self.image_processor = AsSeen(eyes, original.merge_size)
+        self._original = original
+
+    def save_pretrained(self, save_directory: Any, push_to_hub: bool = False, **_: Any) -> None:
+        """Writes both, so that a checkpoint can be asked like any model."""
+        self.tokenizer.save_pretrained(save_directory)
+        self._original.save_pretrained(save_directory)
+
+
+class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
+    """Trains the model that a sampler plays with."""
+
+    def __init__(self, training: Training, rollouts: RolloutRunner, preset: Preset, say: Say) -> None:
+        """Trains nothing yet.
+
+        Args:
+            training: how.
+            rollouts: plays the questions.
+            preset: the reward.
+            say: is told a line a step.
+
+        Raises:
+            ValueError: a family of models whose pictures TRL does not put into a loss.
+        """
+        self._training, self._rollouts, self._preset = training, rollouts, preset
+        self._rule = training.update.rule(preset.recipe.group.loss)
+        self._drawn: tuple[TrainingRow, ...] = ()
+        self._wanted: torch.Tensor | None = None
+        self._clock = clock = StepClock()
+        loaded = rollouts.sampler.loaded
+
+        def told(worth: list[float | None], **_: Any) -> list[float | None]:
+            clock.scored()  # TRL rewards when its log-probabilities are there
+            return worth
+
+        super().__init__(
+            model=_adapted(loaded.model, training.lora),
+            args=_arguments(training, self._rule, is_shuffled=not rollouts.questions.is_in_order),
+            reward_funcs=[told],
+            train_dataset=Dataset.from_dict({"prompt": list(rollouts.examples)}),
+            processing_class=_processor(loaded.model.name_or_path, loaded.eyes),
+            peft_config=None if training.lora is None or training.lora.start else _adapter(training.lora),
+        )
+        if self.accelerator.num_processes > 1 and loaded.eyes is not None:
+            BlankPicture(loaded.model)
+        on_gpu = self.accelerator.device.type == "cuda" and self.accelerator.is_local_main_process
+        self._ahead = VideoPrefetcher(rollouts.warm, self.order(), training.questions) if on_gpu else None
+        self._sync = sync_of(training, rollouts.sampler, self.accelerator)
+        self._synced: int | None = None
+        if self._sync is not None and self._rule.loss == "regression":
+            raise ValueError("Reg-GRPO is not corrected for an engine's probabilities: generate by transformers")
+        # TRL corrects a loss for an engine's probabilities only where it believes that it has begun vLLM itself
+        self.use_vllm = self._sync is not None
+        # with tools TRL counts a run's pictures by its tokens; given earlier, it would also want its own chat templates
+        self.tools = [_played_by_the_graph]
+        self.remove_callback(PrinterCallback)  # prints the log a second time, on stdout
+        players = StepContext(
+            self._played, self._shuffled, rollouts.examples, is_in_order=rollouts.questions.is_in_order
+        )
+        place = self.accelerator.process_index
+        self._drawing = StepBatchBuilder(training, preset, players, self._tokenizer.pad_token_id, self._gathered, place)
+        if training.sampling.replay_groups:
+            self.add_callback(ReplayKeeper(self._drawing.replay, place))
+        self.steps = StepLog(training.out, clock, self._record, say, training.alarms, _of_first_process)
+        self.add_callback(self.steps)
+
+    def _generate(self, prompts: list[str]) -> tuple[Any, ...]:
+        """Runs of the graph in place of completions; a prompt is the id of a question."""
+        self._bring_weights()
+        drawn = self._drawing(prompts, TrainingProgress(self.state.global_step, self.state.max_steps))
+        self._rollouts.sampler.forget()
+        self._clock.drawn()
+        for name, value in drawn.measures.items():
+            self._record(name, value)
+        self._drawn = drawn.runs
+        if self._ahead is not None:
+            self._ahead.played(self.state.global_step // self.num_iterations + 1)
+        rows = [left_out(self._tokenizer.pad_token_id) if self._is_idle(run) else run.row for run in drawn.runs]
+        pictures = [list(row.pictures) for row in rows]
+        return (
+            [list(row.prompt) for row in rows],
+            [list(row.completion) for row in rows],
+            [list(row.mask) for row in rows],
+            [run.ending for run in drawn.runs],
+            # where the sampler is the model itself, its log-probabilities are those of the loss
+            [list(row.logprobs) for row in rows] if self.use_vllm else None,
+            {"worth": [run.worth for run in drawn.runs]},
+            pictures if any(pictures) else None,
+            pictures,
+        )
+
+    def _is_idle(self, run: TrainingRow) -> bool:
+        """Whether no token of it pushes, and nothing else holds it: its gradient is 0, so it need not be computed."""
+        return self._rule.skips_idle and self.beta == 0 and run.row.is_trained_on and not any(run.push or ())
+
+    def _generate_and_score_completions(self, inputs: Any) -> dict[str, Any]:
+        """What a loss is computed on, with the advantages of the preset, turn by turn, in place of TRL's own."""
+        scored: dict[str, Any] = super()._generate_and_score_completions(inputs)
+        runs, like = self._drawn, scored["completion_ids"]
+        idle = [self._is_idle(run) for run in runs]
+        pairs = list(zip(runs, idle, strict=True))
+        # tokens that are not computed count in the mean all the same
+        saved = torch.tensor(sum(sum(run.row.mask) for run, is_idle in pairs if is_idle), device=like.device)
+        ours = {
+            PLACE: torch.arange(len(runs), device=like.device),
+            "advantages": _filled([() if is_idle else run.row.by_token(run.push) for run, is_idle in pairs], like),
+            "num_items_in_batch": scored["num_items_in_batch"] + self.accelerator.gather(saved).sum(),
+        }
+        is_old = torch.tensor([run.born is not None for run in runs], device=like.device)
+        if is_old.any():
+            sampled = _filled([() if is_idle else run.row.logprobs for run, is_idle in pairs], like)
+            before = scored.get("old_per_token_logps", sampled)
+            ours["old_per_token_logps"] = torch.where(is_old[:, None], sampled, before)
+            if "importance_sampling_ratio" in scored:  # theirs is in the ratio that is clipped
+                engines: torch.Tensor = scored["importance_sampling_ratio"]
+                ours["importance_sampling_ratio"] = engines.masked_fill(is_old[:, None], 1.0)
+        if self._rule.loss == "regression":
+            first = self.accelerator.process_index * len(runs)
+            ours |= {
+                "is_old": is_old,
+                "group": torch.arange(first, first + len(runs), device=like.device) // self._training.generations,
+                "push": torch.tensor([run.push[0] if run.push else 0.0 for run in runs], device=like.device),
+                "counts": torch.tensor([bool(run.push) and run.row.is_trained_on for run in runs], device=like.device),
+            }
+        return scored | ours
+
+    def _prepare_inputs(self, generation_batch: Any) -> Any:
+        """The rows that go through the model next; Reg-GRPO needs to know first how far all of the step have moved."""
+        has_drawn = self._drawn
+        inputs = super()._prepare_inputs(generation_batch)
+        if self._drawn is not has_drawn and self._shares_prompts:
+            buffered: Any = self._buffered_inputs
+            self._buffered_inputs = buffered = in_order(buffered)  # type: ignore[assignment,unused-ignore]
+            inputs = buffered[self._step % self.args.gradient_accumulation_steps]
+        if self._rule.loss == "regression" and self._step % self.args.gradient_accumulation_steps == 0:
+            batches: Any = self._buffered_inputs
+            self._tell_slopes(batches)
+            self._clock.scored()
+        return inputs
+
+    def _tell_slopes(self, batches: Sequence[dict[str, Any]]) -> None:
+        """Gives each row its share of the regression, and how steep it is in the log-ratio of the row."""
+        is_first = self._step // self.args.gradient_accumulation_steps % self.num_iterations == 0
+        moved = torch.cat([self._moved(batch, is_first=is_first) for batch in batches])
+        told = [torch.cat([batch[name].float() for batch in batches]) for name in ("push", "group", "counts")]
+        every = self.accelerator.gather(torch.stack([moved, *told], 1)).double().cpu().numpy()
+        shares = regression(every[:, 0], every[:, 1], every[:, 2], every[:, 3] > 0, self._preset.recipe.group.epsilon)
+        first = self.accelerator.process_index * len(moved)
+        ours = torch.as_tensor(np.stack([shares.losses, shares.slopes], 1), dtype=torch.float32, device=moved.device)
+        ours = ours[first : first + len(moved)] * self.accelerator.num_processes  # whose gradients are averaged
+        for batch, part in zip(batches, ours.split([len(batch["push"]) for batch in batches]), strict=True):
+            batch["losses"], batch["slopes"] = part.unbind(1)
+
+    def _moved(self, batch: dict[str, Any], *, is_first: bool) -> torch.Tensor:
+        """(rows,) how much likelier each run has become since it was sampled; before the first update exactly 0."""
+        if is_first and not batch["is_old"].any():
+            return torch.zeros_like(batch["push"])
+        with torch.no_grad():
+            since = (self._logps(self.model, batch) - batch["old_per_token_logps"]) * _chosen_by_policy(batch)
+        return torch.where(batch["is_old"], since.sum(1), 0.0) if is_first else since.sum(1)
+
+    def _logps(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+        """(rows, completion) log-probabilities of rows as the loss is given them."""
+        ids = torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], 1)
+        mask = torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], 1)
+        names = ("pixel_values", "image_grid_thw", "num_images", "mm_token_type_ids")
+        seen = {name: inputs.get(name) for name in names}
+        kept = inputs["completion_ids"].size(1)
+        found: torch.Tensor = self._get_per_token_logps_and_entropies(model, ids, mask, kept, **seen)[0]
+        return found
+
+    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+        """TRL's loss, or Reg-GRPO's; of this one the value is the regression and the gradient that of its slopes."""
+        if self._rule.loss != "regression":
+            # where older probabilities are compared with, what is not scored would differ from them
+            self._wanted = None if "old_per_token_logps" in inputs or self.beta else _chosen_by_policy(inputs)
+            try:
+                loss: torch.Tensor = super()._compute_loss(model, inputs)  # type: ignore[no-untyped-call,unused-ignore]
+            finally:
+                self._wanted = None
+            return loss
+        logps, chosen_tokens = self._logps(model, inputs), _chosen_by_policy(inputs)
+        pushed = (inputs["slopes"] * (logps * chosen_tokens).sum(1)).sum()
+        loss = pushed - pushed.detach() + inputs["losses"].sum()
+        if self.beta == 0:
+            return loss
+        away = inputs["ref_per_token_logps"] - logps
+        divergence = ((away.exp() - away - 1) * chosen_tokens).sum(1) / chosen_tokens.sum(1).clamp(min=1)
+        self._record("kl", divergence.mean().item())
+        held: torch.Tensor = self.beta * divergence.mean() / self.current_gradient_accumulation_steps
+        return loss + held
+
+    def _get_per_token_logps_and_entropies(
+        self,
+        model: Any,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        logits_to_keep: int,
+        *arguments: Any,
+        **named: Any,
+    ) -> Any:
+        """(rows, completion) log-probabilities and entropies; what the prompts share is computed once.
+
+        Left to TRL where pictures are seen, and for several processes, whose gradients meet in the wrapped model.
+        """
+        if not self._shares_prompts:
+            return super()._get_per_token_logps_and_entropies(
+                model, input_ids, attention_mask, logits_to_keep, *arguments, **named
+            )
+        with self.accelerator.autocast():
+            policy = self.accelerator.unwrap_model(model)
+            return *batch_scores(
+                policy, input_ids, attention_mask, logits_to_keep, self.temperature, self._wanted
+            ), None
+
+    @property
+    def _shares_prompts(self) -> bool:
+        return self._rollouts.sampler.loaded.eyes is None and self.accelerator.num_processes == 1
+
+    def order(self) -> list[str]:
+        """The questions as they come the first time."""
+        ids = list(self._rollouts.examples)
+        return [ids[number] for number in dict.fromkeys(self._get_train_sampler(self.train_dataset))]
+
+    def _bring_weights(self) -> None:
+        """To what plays, where that is not the model in training itself and has older ones."""
+        sampler = self._rollouts.sampler
+        if (self._sync is None and not sampler.is_half) or self._synced == self.state.global_step:
+            return
+        with self._clock.syncing():
+            if self._sync is None:
+                sampler.follow()
+            else:
+                self._sync(self.model_wrapped, self.state.global_step)
+        self._synced = self.state.global_step
+
+    def _played(self, keys: Sequence[Key]) -> list[Rollout]:
+        with self._playing():
+            rollouts = self._rollouts(keys)
+        if self._training.keep_runs:
+            for rollout in rollouts:
+                self._kept.add(rollout.trajectory)
+        return rollouts
+
+    @cached_property
+    def _kept(self) -> RunFile:
+        """Where this process writes its runs."""
+        folder = self._training.out / f"runs-{self.accelerator.process_index}"
+        folder.mkdir(parents=True, exist_ok=True)
+        return RunFile(folder / TRAJECTORIES)
+
+    def _shuffled(self, keys: Sequence[Key]) -> list[Trajectory]:
+        with self._playing():
+            return self._rollouts.shuffled(keys)
+
+    @contextmanager
+    def _playing(self) -> Iterator[None]:
+        model: Any = self.model
+        sampler, was_training = self._rollouts.sampler, model.training
+        model.eval()  # with checkpoints for gradients, a model in training has no cache
+        try:
+            yield
+        finally:
+            model.train(was_training)
+        self._clock.played(sampler.watch.taken())
+
+    def _gathered(self, items: list[Any]) -> list[Any]:
+        with self._clock.waiting():
+            every: list[Any] = gather_object(items)
+        return every
+
+    def _record(self, name: str, value: float) -> None:
+        model: Any = self.model
+        self._metrics["train" if model.training else "eval"][name].append(value)
+
+
+def _of_first_process(found: Any) -> Any:
+    [shared] = broadcast_object_list([found])
+    return shared
+
+
+def _played_by_the_graph() -> None:
+    """Never called: tools are called by the graph."""
+
+
+def _filled(rows: Sequence[Sequence[float]], like: torch.Tensor) -> torch.Tensor:
+    """(rows, completion) float32, each row at the beginning of its own; 0 behind it."""
+    filled = torch.zeros_like(like, dtype=torch.float32)
+    for place, row in zip(filled, rows, strict=True):
+        place[: len(row)] = torch.tensor(row)
+    return filled
+
+
+def _chosen_by_policy(inputs: dict[str, Any]) -> torch.Tensor:
+    chosen_tokens: torch.Tensor = inputs["completion_mask"] * inputs["tool_mask"]
+    return chosen_tokens
+
+
+def _processor(place: str, eyes: ImageProcessor | None) -> Any:
+    tokenizer = read_model_files(place).tokenizer
+    if eyes is None:
+        return tokenizer
+    if not isinstance(eyes, QwenImageProcessor):
+        raise ValueError(f"{place}: pictures are trained for models of the Qwen-VL shape only; take one of those")
+    pictures: Any = AutoImageProcessor.from_pretrained(place, trust_remote_code=False)  # type: ignore[no-untyped-call]
+    return Processor(tokenizer, pictures, eyes)
+
+
+def _adapted(model: Any, lora: Lora | None) -> Any:
+    """The model with the adapter that training goes on with, if there is one."""
+    if lora is None or not lora.start:
+        return model
+    return put_on(model, lora.start, is_trainable=True)
+
+
+def _adapter(lora: Lora) -> Any:
+    from peft import LoraConfig  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+    alpha: Any = lora.alpha  # which it says is whole, and multiplies with
+    return LoraConfig(r=lora.rank, lora_alpha=alpha, target_modules=lora.targets, task_type="CAUSAL_LM")
+
+
+def _arguments(training: Training, rule: Algorithm, *, is_shuffled: bool) -> GRPOConfig:
+    update = training.update
+    device = best_device()
+    rows, at_once = training.questions * training.generations, training.rows_at_once * process_count()
+    if rows % at_once:
+        raise ValueError(
+            f"{rows} rows a step can't be shared by {at_once // training.rows_at_once} processes that put "
+            f"{training.rows_at_once} through the model at once: their product must divide them"
+        )
+    return GRPOConfig(
+        output_dir=str(training.out),
+        max_steps=training.steps,
+        num_generations=training.generations,
+        per_device_train_batch_size=training.rows_at_once,
+        gradient_accumulation_steps=rows // at_once,
+        num_iterations=update.passes,
+        loss_type="grpo" if rule.loss == "regression" else rule.loss,  # which it then does not compute
+        importance_sampling_level=rule.ratio,
+        vllm_importance_sampling_mode=training.engine.correction,
+        vllm_importance_sampling_clip_max=training.engine.correction_limit,
+        epsilon=rule.clip_low,
+        epsilon_high=rule.clip_high,
+        beta=update.kl,
+        scale_rewards="none",  # its advantages are replaced
+        max_completion_length=update.max_tokens,
+        temperature=training.play.temperature,
+        learning_rate=update.learning_rate,
+        lr_scheduler_type=update.schedule,
+        warmup_steps=update.warmup_steps,
+        max_grad_norm=update.max_grad_norm,
+        gradient_checkpointing=update.gradient_checkpointing,
+        # TRL's own would take pictures out of the attention and keep their pixels; `rl.grpo.rows` does it
+        mask_truncated_completions=False,
+        log_multimodal=False,
+        bf16=device.type == "cuda" if update.precision is None else update.precision == "bfloat16",
+        shuffle_dataset=is_shuffled,
+        use_cpu=device.type == "cpu",
+        seed=training.seed,
+        logging_steps=1,
+        logging_nan_inf_filter=False,  # it would write the mean of the steps before in place of a loss that is none
+        report_to=_report_to(),
+        disable_tqdm=True,
+        save_steps=training.save_every,
+        save_total_limit=training.keep,
+    )
+
+
+def _report_to() -> list[str]:
+    from tools import packaged_weights
+
+    return ["tensorboard"] if packaged_weights.is_installed("tensorboard") else []

@@ -1,0 +1,1 @@
+"""Watches a training run: step log, alarms, curves and the dashboard page."""

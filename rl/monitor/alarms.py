@@ -1,0 +1,213 @@
+"""What stops a training before it wastes days: pure functions over the rows of its log.
+
+Watched is what kills such runs in practice: tools that are no longer called (ParaVT measured 2.50 calls a question
+before plain GRPO and 0.02 after it), runs that no longer end in an answer, groups whose runs are all worth the same,
+turns that can't be read, and numbers that are none. What has stopped a training is written down beside its log.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from rl.monitor.log import Row, known
+from rl.toml_config import TomlConfig
+
+EXIT_ALARM = 3
+"""Exit status of a training that an alarm stopped."""
+
+
+class AlarmError(Exception):
+    """A training was stopped; says why, what helps, and how to go on."""
+
+
+Name = Literal["not_finite", "tool_collapse", "answer_collapse", "same_rewards", "unreadable"]
+
+
+class Alarms(TomlConfig):
+    """When a training stops by itself. 0 turns an alarm off, `not_finite = false` that one."""
+
+    tool_collapse: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    """Stops when the share of runs that call a tool, averaged over `steps` steps, is below this share of what it was
+    in the first `steps` steps. Nothing can collapse that was 0 from the start."""
+    answer_collapse: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    """The same of the share of runs that end in an answer: it falls when replies no longer stop, though half of all
+    turns, the calls, still read well."""
+    unreadable: Annotated[float, Field(ge=0, le=1)] = 0.3
+    """Stops when the share of turns that can be read is below this in each of `steps` steps in a row."""
+    steps: Annotated[int, Field(ge=1)] = 20
+    """For the three above; a training of 40 steps wants 4 or so. Steps that did not measure it (nothing was played, or
+    no run counts) are passed over."""
+    same_rewards: Annotated[int, Field(ge=0)] = 30
+    """Stops after so many steps in a row without a single group whose runs differ in reward: nothing was learned. With
+    one group a step and four groups in five alike, 30 in a row come by chance about once in 4,000 steps."""
+    not_finite: bool = True
+    """Stops when the loss or the norm of the gradient is not a number, or infinite."""
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """Why a training was stopped."""
+
+    name: Name
+    """The key of `[alarms]` that is behind it."""
+    step: int
+    """After which it was stopped."""
+    seen: str
+    """What, over which steps, and the threshold."""
+    helps: str
+    """What usually does."""
+
+    @property
+    def off(self) -> str:
+        """What turns it off, as the file has it."""
+        return f"{self.name} = {'false' if self.name == 'not_finite' else 0}"
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether the weights are worth a checkpoint: an update by a gradient that is no number leaves none."""
+        return self.name != "not_finite"
+
+    def message(self, out: str, saved: str) -> str:
+        """All of it, for the screen.
+
+        Args:
+            out: the folder of the training.
+            saved: name of its last checkpoint, empty if there is none.
+        """
+        where = f"The last checkpoint is {out}/{saved}" if saved else f"{out} has no checkpoint yet"
+        begins = "goes on from there" if saved else "begins anew"
+        return (
+            f"ALARM after step {self.step}: {self.seen}.\n"
+            f"What usually helps: {self.helps}.\n"
+            f"{where}; the same command {begins}. With the alarm on, it stops again as soon as it sees the same: to go "
+            f"on regardless, write `{self.off}` under [alarms] in the training file."
+        )
+
+
+_FILE = "alarms.jsonl"
+_ALARM = TypeAdapter(Alarm)
+
+
+def alarm_in(rows: Sequence[Row], alarms: Alarms) -> Alarm | None:
+    """The alarm that the last row sets off, if any.
+
+    Args:
+        rows: all steps so far, as `rl.monitor.log.read_log` gives them.
+        alarms: which, and their thresholds.
+    """
+    if not rows:
+        return None
+    found = (
+        _not_finite(rows, alarms),
+        _collapse(rows, alarms, "tool_collapse", alarms.tool_collapse),
+        _collapse(rows, alarms, "answer_collapse", alarms.answer_collapse),
+        _same_rewards(rows, alarms),
+        _unreadable(rows, alarms),
+    )
+    return next((alarm for alarm in found if alarm is not None), None)
+
+
+def read_alarms(out: Path) -> list[Alarm]:
+    """The alarms that have stopped a training, in order."""
+    path = out / _FILE
+    if not path.exists():
+        return []
+    return [_ALARM.validate_json(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def keep_alarm(out: Path, alarm: Alarm) -> None:
+    """Writes down what stopped it."""
+    with (out / _FILE).open("a", encoding="utf-8") as file:
+        file.write(_ALARM.dump_json(alarm).decode() + "\n")
+
+
+def _not_finite(rows: Sequence[Row], alarms: Alarms) -> Alarm | None:
+    last = rows[-1]
+    broken = [words for key, words in _FINITE.items() if key in last and last[key] is None]
+    if not alarms.not_finite or not broken:
+        return None
+    seen = f"{' and '.join(broken)} of step {last['step']} is not a finite number, so the weights are none any more"
+    return Alarm("not_finite", last["step"], f"{seen} and were not saved", _HELP["not_finite"])
+
+
+def _collapse(rows: Sequence[Row], alarms: Alarms, name: Name, share: float) -> Alarm | None:
+    key, what = _SHARES[name]
+    rates, count = known(rows, key), alarms.steps
+    if not share or len(rates) <= count or rates[-1][0] != rows[-1]["step"]:
+        return None
+    first, last = rates[:count], rates[-count:]
+    before, now = _mean(first), _mean(last)
+    bound = share * before
+    if now >= bound:
+        return None
+    seen = (
+        f"{what}: {now:.2%} of the runs over {_span(last)}, against {before:.2%} over {_span(first)}, and the bound is "
+        f"{share:g} of that, {bound:.2%}"
+    )
+    return Alarm(name, rows[-1]["step"], seen, _HELP[name])
+
+
+def _same_rewards(rows: Sequence[Row], alarms: Alarms) -> Alarm | None:
+    shares, count = known(rows, "groups/teaching"), alarms.same_rewards
+    last = shares[-count:]
+    if not count or len(last) < count or any(share > 0 for _, share in last) or last[-1][0] != rows[-1]["step"]:
+        return None
+    seen = f"nothing to learn from: in every group of {_span(last)} all runs were worth the same, for {count} steps"
+    return Alarm("same_rewards", rows[-1]["step"], seen, _HELP["same_rewards"])
+
+
+def _unreadable(rows: Sequence[Row], alarms: Alarms) -> Alarm | None:
+    shares = known(rows, "runs/readable_turns")
+    last, bound = shares[-alarms.steps :], alarms.unreadable
+    if len(last) < alarms.steps or any(share >= bound for _, share in last) or last[-1][0] != rows[-1]["step"]:
+        return None
+    seen = f"turns can't be read: over {_span(last)} {_mean(last):.2%} could, and in none of these steps {bound:.2%}"
+    return Alarm("unreadable", rows[-1]["step"], seen, _HELP["unreadable"])
+
+
+def _mean(pairs: Sequence[tuple[int, float]]) -> float:
+    return sum(value for _, value in pairs) / len(pairs)
+
+
+def _span(pairs: Sequence[tuple[int, float]]) -> str:
+    first, last = pairs[0][0], pairs[-1][0]
+    return f"step {first}" if first == last else f"steps {first} to {last}"
+
+
+_FINITE = {"loss": "the loss", "grad_norm": "the gradient"}
+
+_SHARES: dict[Name, tuple[str, str]] = {
+    "tool_collapse": ("runs/with_calls", "tools are hardly called any more"),
+    "answer_collapse": ("runs/answered", "runs hardly end in an answer any more"),
+}
+
+_HELP: dict[Name, str] = {
+    "tool_collapse": (
+        "a cold start on runs that use tools (`python -m rl.sft`; without one, LongVT saw hardly any calls); a reward "
+        "for tools that only a right answer earns (presets deepeyes, ver), or one for calls where few runs "
+        "make any (pixel-reasoner, paravt); a divergence held down (`update.kl`), a lower `update.learning_rate`; "
+        "questions that can't be answered blind"
+    ),
+    "answer_collapse": (
+        "a lower `update.learning_rate`, from a checkpoint before it fell; `runs/cut_replies` in the log tells whether "
+        "replies no longer stop, `runs/turns` whether they only call tools to the last turn; a divergence held down "
+        "(`update.kl`)"
+    ),
+    "same_rewards": (
+        "questions of a fitting level, since all right and all wrong teach nothing (VerIPO drops four in five of those "
+        "that are always right); more `generations` or `questions`, a higher `play.temperature`; a reward with "
+        "degrees, as the overlap of spans; groups replayed (TimeSearch-R) or drawn anew (DAPO) where all are alike"
+    ),
+    "unreadable": (
+        "a cold start on runs in the right form (`python -m rl.sft`); a longer `play.max_reply_tokens` where replies "
+        "are cut off (`runs/cut_replies` in the log); a reward for form in degrees (preset paravt), or for each turn "
+        "(sage); a lower `update.learning_rate`"
+    ),
+    "not_finite": (
+        "a lower `update.learning_rate`, some `update.warmup_steps`, a lower `update.max_grad_norm`; float32 where "
+        "products are halved"
+    ),
+}

@@ -1,0 +1,1 @@
+"""Advantages, policy losses and the log-probabilities they need."""

@@ -1,0 +1,89 @@
+"""Log-probabilities of the tokens that a policy chose, and the loss of imitation made of them.
+
+What all rows begin with, as the system message, is computed once and shared: exact, since causal attention gives each
+token the same whatever comes after it, and the gradient of each row flows back into the shared part. For models that
+read only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from agent.policies.local.shared_prefix import attends_to_all, prefill_prefix, shared_tokens
+from rl.finetune.rows import TrainingConversation
+
+_TOKENS_AT_ONCE = 256
+"""Of which an entropy is computed at once: 50 MB for a vocabulary of 50,000."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The loss of some rows."""
+
+    total: torch.Tensor
+    """Scalar, natural logarithm, summed over the policy's tokens."""
+    tokens: int
+    """How many these are."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The policy's tokens of some rows, behind each other."""
+
+    logits: torch.Tensor
+    """(tokens, vocabulary), float32: of each, what the model had to choose from."""
+    ids: torch.Tensor
+    """(tokens,)"""
+
+
+def policy_loss(model: Any, rows: Sequence[TrainingConversation]) -> Loss:
+    """The summed loss of the rows, in one batch.
+
+    Args:
+        model: a causal language model of transformers, with or without a peft adapter.
+        rows: each with a policy token at some place behind the first.
+    """
+    found = chosen(model, rows)
+    return Loss(functional.cross_entropy(found.logits, found.ids, reduction="sum"), len(found.ids))
+
+
+def chosen(model: Any, rows: Sequence[TrainingConversation]) -> Chosen:
+    """The policy's tokens and their logits; arguments as `policy_loss`."""
+    causal = model.get_base_model() if hasattr(model, "get_base_model") else model
+    device = causal.get_input_embeddings().weight.device
+    shared = shared_tokens([row.ids for row in rows]) if attends_to_all(causal) else 0
+    ids, mask, wanted = (part.to(device) for part in _padded(rows))
+    beginning = prefill_prefix(causal, rows[0].ids[:shared], len(rows)) if shared else None
+    hidden = causal.base_model(
+        input_ids=ids[:, shared:],
+        attention_mask=mask,
+        past_key_values=None if beginning is None else beginning.cache,
+        use_cache=beginning is not None,
+    ).last_hidden_state  # (rows, rest, width)
+    if beginning is not None:
+        hidden = torch.cat([beginning.hidden.expand(len(rows), -1, -1), hidden], 1)
+    logits = causal.get_output_embeddings()(hidden[:, :-1][wanted[:, 1:]])  # of the wanted tokens alone
+    return Chosen(logits.float(), ids[:, 1:][wanted[:, 1:]])
+
+
+def entropies(logits: torch.Tensor) -> torch.Tensor:
+    """(tokens,) in nats, without gradient, of (tokens, vocabulary) logits."""
+    with torch.no_grad():
+        parts = [part.log_softmax(-1) for part in torch.split(logits.detach(), _TOKENS_AT_ONCE)]
+        return torch.cat([-(part.exp() * part).sum(-1) for part in parts])
+
+
+def _padded(rows: Sequence[TrainingConversation]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """(rows, longest) ids, whether there is a token, and whether it is wanted; padded on the right."""
+    longest = max(len(row.ids) for row in rows)
+    ids, mask = torch.zeros(len(rows), longest, dtype=torch.long), torch.zeros(len(rows), longest, dtype=torch.long)
+    wanted = torch.zeros(len(rows), longest, dtype=torch.bool)
+    for number, row in enumerate(rows):
+        length = len(row.ids)
+        ids[number, :length] = torch.tensor(row.ids)
+        wanted[number, :length] = torch.tensor(row.is_policy)
+        mask[number, :length] = 1
+    return ids, mask, wanted

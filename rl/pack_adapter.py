@@ -1,0 +1,52 @@
+"""python -m rl.pack_adapter ADAPTER OUT        an adapter in bfloat16, half as large, to be handed on
+
+Its weights are small corrections; what rounding does to them is for an evaluation of the packed one to say.
+"""
+
+import json
+from pathlib import Path
+
+from agent.ending import Parser, end_process
+from agent.terminal import visible
+from tools.plain_data import loads_json
+
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+
+
+def pack(adapter: Path, out: Path, base: str) -> int:
+    """Writes the adapter anew; gives back how many weights it has.
+
+    Args:
+        adapter: folder that PEFT wrote.
+        out: folder, made if need be.
+        base: what the adapter says it belongs to, in place of a path of this machine.
+
+    Raises:
+        ValueError: no adapter there.
+    """
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    if not (adapter / CONFIG).is_file() or not (adapter / WEIGHTS).is_file():
+        raise ValueError(f"no adapter in {adapter}: need the folder that holds {CONFIG} and {WEIGHTS}")
+    weights = {name: weight.to(torch.bfloat16).contiguous() for name, weight in load_file(adapter / WEIGHTS).items()}
+    config = loads_json((adapter / CONFIG).read_text(encoding="utf-8"))
+    config |= {"base_model_name_or_path": base, "target_modules": sorted(config["target_modules"])}
+    out.mkdir(parents=True, exist_ok=True)
+    save_file(weights, out / WEIGHTS, metadata={"format": "pt"})
+    (out / CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    return sum(weight.numel() for weight in weights.values())
+
+
+def _command_line() -> None:
+    parser = Parser("python -m rl.pack_adapter", description="An adapter in half the bytes.")
+    parser.add_argument("adapter", type=Path, metavar="ADAPTER", help="folder, as a training wrote it")
+    parser.add_argument("out", type=Path, metavar="OUT")
+    parser.add_argument("--base", default="HuggingFaceTB/SmolLM2-135M-Instruct", metavar="ID", help="of what model")
+    options = parser.parse_args()
+    count = pack(options.adapter, options.out, options.base)
+    print(f"{count:,} weights in {visible(options.out)}, {(options.out / WEIGHTS).stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    end_process("rl.pack_adapter", _command_line)

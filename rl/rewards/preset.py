@@ -1,0 +1,208 @@
+"""A reward as it was published: components by name, how they add up, what the runs of a group make of it.
+
+preset = load_preset("timesearch-r")
+preset.reward(example, trajectory)           # {"format": 1.0, "answer": 1.0, "from_evidence": None}
+preset.group(example, trajectories).totals_G # (None, 1.5, ...): one number for each run
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from agent.trajectory import Trajectory
+from evals.example import Example
+from rl.objective import advantages
+from rl.objective.advantages import Array
+from rl.rewards import grouped
+from rl.rewards.aids import Aids
+from rl.rewards.catalogue import STEP_REWARDS, Reward, is_broken_off, reward_named, step_reward_named
+from rl.rewards.grouped import Rewards
+from rl.rewards.preset_file import GroupTerm, PresetFile, Term, read_recipe
+from rl.rewards.steps import Steps
+from rl.rewards.totals import RULES
+from rl.rewards.turns import own_steps
+
+
+@dataclass(frozen=True)
+class GroupRewards:
+    """The rewards of all runs of one question, in their order."""
+
+    components_G: tuple[dict[str, float | None], ...]  # noqa: N815 (nested by run)
+    """Before weights; None does not count."""
+    totals_G: Rewards  # noqa: N815
+    """None: leave this run out."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A recipe with what it needs at hand."""
+
+    name: str
+    recipe: PresetFile
+    aids: Aids = field(default_factory=Aids)
+
+    @cached_property
+    def _rewards(self) -> dict[str, Reward]:
+        return {term.name: reward_named(term.function, term.settings, self.aids) for term in self.recipe.terms}
+
+    def at(self, progress: float) -> "Preset":
+        """The same at another point of training, 0..1, for rewards that grow stricter."""
+        return replace(self, aids=replace(self.aids, progress=progress))
+
+    def reward(self, example: Example, trajectory: Trajectory) -> dict[str, float | None]:
+        """Each component by name, before its weight; None does not count, 0 where its gate is shut."""
+        if is_broken_off(trajectory):
+            return {term.name: None for term in self.recipe.terms}
+        found: dict[str, float | None] = {}
+        for term in self.recipe.terms:
+            found[term.name] = self._component(term, found, example, trajectory)
+        return found
+
+    def _component(
+        self, term: Term, found: dict[str, float | None], example: Example, trajectory: Trajectory
+    ) -> float | None:
+        is_open = _gate(term, found)
+        if is_open is None:
+            return None
+        if not is_open and not term.optional:  # a judge need not be asked
+            return 0.0
+        value = self._rewards[term.name](example, trajectory)
+        return None if value is None else value * is_open
+
+    def total(self, components: dict[str, float | None]) -> float | None:
+        """One number of the components of one run, what compares runs left out; None: leave the run out.
+
+        A component that does not count takes the total with it, unless its term is optional: what could not be
+        measured must not look like a low reward.
+        """
+        if any(components[term.name] is None and not term.optional for term in self.recipe.terms):
+            return None
+        weights = {term.name: term.weight for term in self.recipe.terms}
+        value = RULES[self.recipe.total.rule](components, weights)
+        return None if value is None else self.recipe.total.scale * (value + self.recipe.total.bias)
+
+    def steps(self, example: Example, trajectory: Trajectory) -> dict[str, Steps]:
+        """The components that are told turn by turn, weighted and with their gates: one number for each turn."""
+        components = self.reward(example, trajectory)
+        found: dict[str, Steps] = {}
+        for term in self.recipe.terms:
+            if term.function in STEP_REWARDS:
+                each = step_reward_named(term.function, term.settings, self.aids)(example, trajectory)
+                scale = term.weight if _gate(term, components) else 0.0
+                found[term.name] = tuple(None if value is None else scale * value for value in each)
+        return found
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether any component is told turn by turn."""
+        return any(term.function in STEP_REWARDS for term in self.recipe.terms)
+
+    @property
+    def compares_shuffled(self) -> bool:
+        """Whether it wants runs on shuffled frames beside the others."""
+        return any(term.reward == "shuffle_bonus" for term in self.recipe.group_terms)
+
+    def by_turn(self, example: Example, trajectory: Trajectory, total: float) -> tuple[float, ...]:
+        """A total shared out: to each turn of the policy what it earned by itself, to the last one all else as well."""
+        earned_T = [0.0] * len(own_steps(trajectory))  # noqa: N806 (nested by turn)
+        for rewards_T in self.steps(example, trajectory).values():  # noqa: N806
+            for turn, value in enumerate(rewards_T):
+                earned_T[turn] += self.recipe.total.scale * (value or 0.0)
+        earned_T[-1] += total - sum(earned_T)
+        return tuple(earned_T)
+
+    def group(
+        self,
+        example: Example,
+        runs_G: Sequence[Trajectory],  # noqa: N803 (nested by run)
+        shuffled_S: Sequence[Trajectory] = (),  # noqa: N803 (runs on shuffled frames)
+    ) -> GroupRewards:
+        """The rewards of all runs of a question, those that compare runs included.
+
+        Raises:
+            ValueError: it compares with runs on shuffled frames, and there are none.
+        """
+        components_G = [self.reward(example, run) for run in runs_G]  # noqa: N806
+        totals_G = [self.total(components) for components in components_G]  # noqa: N806
+        for term in self.recipe.group_terms:
+            extra_G = self._compared(term, components_G, example, shuffled_S)  # noqa: N806
+            for n, (components, extra) in enumerate(zip(components_G, extra_G, strict=True)):
+                components[term.name] = None if is_broken_off(runs_G[n]) else extra
+                totals_G[n] = self._with(totals_G[n], components[term.name], term)
+        return GroupRewards(tuple(components_G), tuple(totals_G))
+
+    def advantages(self, totals_G: Sequence[float | None], generator: np.random.Generator) -> Array:  # noqa: N803
+        """(G,) float64: the push that each run gets, 0 where it does not count; noise only where it counts."""
+        rewards_G, group = advantages.as_array(totals_G), self.recipe.group  # noqa: N806
+        if group.advantage == "dr_grpo":
+            found = advantages.dr_grpo(rewards_G)
+        else:
+            found = (advantages.dgrpo if group.advantage == "dgrpo" else advantages.grpo)(rewards_G, group.epsilon)
+        noisy = advantages.with_noise(found, group.noise, generator) if group.noise else found
+        return np.where(np.isnan(rewards_G), 0.0, noisy)
+
+    def _compared(
+        self,
+        term: GroupTerm,
+        components_G: Sequence[dict[str, float | None]],  # noqa: N803
+        example: Example,
+        shuffled_S: Sequence[Trajectory],  # noqa: N803
+    ) -> Rewards:
+        read = [tuple(components[name] for components in components_G) for name in term.of]
+        if term.reward == "shuffle_bonus":
+            shuffled = tuple(self.reward(example, run)[term.of[0]] for run in shuffled_S)
+            return grouped.shuffle_bonus(read[0], shuffled, **term.settings)
+        if term.reward == "length_bonus":
+            return grouped.length_bonus(read[0], read[1], **term.settings)
+        return grouped.curiosity(read[0], **term.settings)
+
+    def _with(self, total: float | None, extra: float | None, term: GroupTerm) -> float | None:
+        if total is None or (extra is None and not term.optional):
+            return None
+        return total + self.recipe.total.scale * term.weight * (extra or 0.0)
+
+
+def _gate(term: Term, found: dict[str, float | None]) -> bool | None:
+    """Whether all that a term waits for is there; None if one of them does not count."""
+    values = [(found[name], least) for name, least in term.when.items()]
+    if any(value is not None and value <= least for value, least in values):
+        return False
+    return None if any(value is None for value, _ in values) else True
+
+
+def preset_names() -> tuple[str, ...]:
+    """The names of the presets that come with this package, in order."""
+    found = (Path(entry.name) for entry in files("rl").joinpath("presets").iterdir())
+    return tuple(sorted(path.stem for path in found if path.suffix == ".toml"))
+
+
+def load_preset(name_or_path: str | Path, aids: Aids | None = None) -> Preset:
+    """The preset of a name, as `videokr`, or of a TOML file of your own.
+
+    Args:
+        name_or_path: a name of `preset_names()`; what ends in `.toml` is a path.
+        aids: a judge, reference boxes; without them, what needs them does not count.
+
+    Raises:
+        ValueError: no such preset, or its file can't be used; says why, and which presets there are.
+        FileNotFoundError: there is no such file.
+    """
+    if str(name_or_path).endswith(".toml"):
+        text, name = Path(name_or_path).read_text(encoding="utf-8"), Path(name_or_path).stem
+    elif name_or_path in preset_names():
+        name = str(name_or_path)
+        text = files("rl").joinpath("presets", f"{name}.toml").read_text(encoding="utf-8")
+    else:
+        raise ValueError(
+            f"no preset {str(name_or_path)!r}: known are {', '.join(preset_names())}; or give a .toml file"
+        )
+    preset = Preset(name, read_recipe(text, str(name_or_path)), aids or Aids())
+    try:
+        _ = preset._rewards  # its settings are checked when they are bound
+    except ValueError as error:
+        raise ValueError(f"{name_or_path}: {error}") from error
+    return preset

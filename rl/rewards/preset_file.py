@@ -1,0 +1,150 @@
+"""What a preset file may say, checked once: unknown keys are refused, and so is what would fail in the first step."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from rl.rewards import grouped
+from rl.rewards.totals import NEEDED
+from rl.toml_config import TomlConfig, parse_sheet
+
+GROUP_TERMS = {"shuffle_bonus": 1, "length_bonus": 2, "curiosity": 1}
+"""How many components each reads: the answers; the answers and the lengths; the use of tools."""
+
+Turns = Literal["alike", "taura", "steps"]
+"""Whether all turns of a run get its advantage, each gets it by how unsure the policy was, or each gets what it and the
+turns after it have earned (`rl.objective.advantages`)."""
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Term(TomlConfig):
+    """One component of the reward."""
+
+    name: Name
+    reward: str = ""
+    """A name of `rl.rewards.catalogue`; empty if it is the component's own."""
+    weight: Finite = 1.0
+    """0 for a component that only gates others, or is only to be watched."""
+    when: dict[Name, Finite] = Field(default_factory=dict)
+    """Worth 0 unless each of these components, named before, is above its number."""
+    optional: bool = False
+    """Left out of the total where it does not count; else the total does not count either."""
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def function(self) -> str:
+        """The reward's name in the catalogue."""
+        return self.reward or self.name
+
+
+class GroupTerm(TomlConfig):
+    """One component that compares the runs of a group."""
+
+    name: Name
+    reward: Literal["shuffle_bonus", "length_bonus", "curiosity"]
+    of: list[Name]
+    """The components that it reads."""
+    weight: Finite = 1.0
+    optional: bool = False
+    settings: dict[str, Finite] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _fits(self) -> "GroupTerm":
+        wanted = GROUP_TERMS[self.reward]
+        if len(self.of) != wanted:
+            raise ValueError(f"{self.reward} reads {wanted} components, got {self.of}")
+        known = set(getattr(grouped, self.reward).__kwdefaults__)
+        if unknown := set(self.settings) - known:
+            raise ValueError(
+                f"{self.reward} has no setting {sorted(unknown)[0]!r}: known are {', '.join(sorted(known))}"
+            )
+        return self
+
+
+class Total(TomlConfig):
+    """How components become one number: scale (rule + bias)."""
+
+    rule: Literal["sum", "signed", "signed as released"] = "sum"
+    bias: Finite = 0.0
+    scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+
+
+class Group(TomlConfig):
+    """What is made of the totals of a group."""
+
+    advantage: Literal["grpo", "dr_grpo", "dgrpo"] = "grpo"
+    epsilon: Annotated[float, Field(gt=0)] = 1e-4
+    noise: Annotated[float, Field(ge=0)] = 0.0
+    """Standard deviation of what is added to advantages."""
+    turns: Turns = "alike"
+    loss: Literal["clipped", "regression"] = "clipped"
+    """regression: Reg-GRPO."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Group":
+        if self.turns == "steps" and (self.advantage == "dgrpo" or self.noise or self.loss == "regression"):
+            raise ValueError('turns = "steps" goes with the advantages grpo and dr_grpo, without noise and regression')
+        return self
+
+
+class Published(TomlConfig):
+    """With what it was published; None is not said, or not known. For a trainer to start from."""
+
+    generations: Annotated[int, Field(ge=1)] | None = None
+    shuffled_generations: Annotated[int, Field(ge=1)] | None = None
+    """Runs on shuffled frames beside them."""
+    kl: Annotated[float, Field(ge=0)] | None = None
+    """Weight of the divergence from the reference policy."""
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
+    batch: Annotated[int, Field(ge=1)] | None = None
+    epochs: Annotated[float, Field(gt=0)] | None = None
+    temperature: Annotated[float, Field(ge=0)] | None = None
+    clip_low: Annotated[float, Field(gt=0)] | None = None
+    clip_high: Annotated[float, Field(gt=0)] | None = None
+    max_turns: Annotated[int, Field(ge=1)] | None = None
+    frames: Annotated[int, Field(ge=1)] | None = None
+    frames_a_turn: Annotated[int, Field(ge=1)] | None = None
+    max_reply_tokens: Annotated[int, Field(ge=1)] | None = None
+    hardware: str = ""
+    data: str = ""
+
+
+class PresetFile(TomlConfig):
+    """A whole preset file."""
+
+    paper: Annotated[str, Field(min_length=1)]
+    formula_from: Literal["code", "paper", "memory", "ours"]
+    """Where it was read: released code, the paper only, neither (check it before you quote it), or it is our own."""
+    terms: Annotated[list[Term], Field(min_length=1)]
+    group_terms: list[GroupTerm] = Field(default_factory=list)
+    total: Total = Total()
+    group: Group = Group()
+    published: Published = Published()
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> "PresetFile":
+        seen: list[str] = []
+        for term in self.terms:
+            if missing := [name for name in term.when if name not in seen]:
+                raise ValueError(f"{term.name} waits for {missing[0]!r}, which is no component before it")
+            seen.append(term.name)
+        for group_term in self.group_terms:
+            if missing := [name for name in group_term.of if name not in seen]:
+                raise ValueError(f"{group_term.name} reads {missing[0]!r}, which is no component")
+        names = [*seen, *(term.name for term in self.group_terms)]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"two components are named {twice[0]!r}")
+        if missing := [name for name in NEEDED[self.total.rule] if name not in seen]:
+            raise ValueError(f'the total "{self.total.rule}" needs a component {missing[0]!r}')
+        return self
+
+
+def read_recipe(text: str, source: str) -> PresetFile:
+    """The recipe in a TOML text.
+
+    Raises:
+        ValueError: it is not TOML, has an unknown key or does not hang together; says where, with `source`.
+    """
+    return parse_sheet(text, source, PresetFile)

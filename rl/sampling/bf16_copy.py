@@ -1,0 +1,58 @@
+"""A copy of the model in training that plays for it in bfloat16, given its weights before every step.
+
+Half the bytes to read for every token: where the processor multiplies in bfloat16, generation takes about half as long.
+The tokens are trained on by the model itself, whose log-probabilities differ from the copy's by rounding.
+"""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from agent.policies.local.batching import Batcher
+from agent.policies.transformers import TransformersPolicy
+from agent.policy import PolicyOptions
+
+
+class Bf16Copy:
+    """The copy, and how it follows."""
+
+    def __init__(self, model: Any) -> None:
+        """Copies the model as it is; adapters may come into it later."""
+        self._trained = model
+        self.model = copy.deepcopy(model).to(torch.bfloat16).eval()
+
+    @torch.no_grad()
+    def follow(self) -> None:
+        """Takes over the weights, adapters summed into them."""
+        trained = dict(self._trained.named_modules())
+        for name, module in self.model.named_modules():
+            adapted = trained[name]
+            layer = getattr(adapted, "base_layer", adapted)
+            for key, weight in module.named_parameters(recurse=False):
+                value = getattr(layer, key)
+                if key == "weight" and layer is not adapted:
+                    value = value + sum(adapted.get_delta_weight(one) for one in adapted.active_adapters)
+                weight.copy_(value)
+
+
+class HalfPolicy(TransformersPolicy):
+    """`transformers:MODEL` played by such a copy: for evaluations in a training's own precision."""
+
+    def __init__(self, where: str, options: PolicyOptions, in_play: Callable[[], int] | None = None) -> None:
+        """Loads the model; errors as `TransformersPolicy`.
+
+        Args:
+            where: as `TransformersPolicy`.
+            options: as `TransformersPolicy`.
+            in_play: how many runs there are now that will ask, so that batches can be full.
+        """
+        super().__init__(where, options)
+        self._half = Bf16Copy(self.loaded.model)
+        self._ask = Batcher(self.generate, options.concurrency, in_play=in_play)
+
+    @property
+    def model(self) -> Any:
+        """What generates."""
+        return self._half.model

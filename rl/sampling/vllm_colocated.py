@@ -1,0 +1,122 @@
+"""vLLM's engine beside the model in training: in processes of its own, on the same GPU, of which it takes a share.
+
+Each training process has its own. Adapters come as folders; all weights come over CUDA IPC, which was not run here.
+"""
+
+import importlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from agent.policies.local.image_processing import decoded
+from agent.policies.vllm import VllmPolicy, lora_room
+from agent.policies.vllm_engine import on_cpu
+from agent.policy import PolicyOptions
+from rl.sampling.engine import Sampled
+from rl.sampling.weight_sync import WeightSync, check_words_alone, needs_cuda, transfer
+
+
+class ColocatedVllm:
+    """An engine of this process alone."""
+
+    is_shared = False
+
+    def __init__(self, where: str, options: PolicyOptions, *, rank: int | None, memory_share: float) -> None:
+        """Starts the engine, which takes from half a minute to minutes.
+
+        Args:
+            where: folder of the model, or its hub id.
+            options: how it is asked.
+            rank: of the adapter; None where all weights are trained.
+            memory_share: of the GPU's memory.
+
+        Raises:
+            MissingPartError: vLLM is not installed.
+            PolicyError: it does not start, or is to be brought all weights and has no CUDA.
+        """
+        arguments: dict[str, Any] = {} if on_cpu() else {"gpu_memory_utilization": memory_share}
+        if rank is None:
+            needs_cuda("bringing all weights to vLLM")
+            transfers: Any = importlib.import_module("vllm.config.weight_transfer")
+            arguments["weight_transfer_config"] = transfers.WeightTransferConfig(backend="ipc")
+            # handles of GPU memory go pickled, from this process to its own engine
+            os.environ.setdefault("VLLM_ALLOW_INSECURE_SERIALIZATION", "1")
+        else:
+            arguments |= {"enable_lora": True, "max_lora_rank": lora_room(rank)}
+        with _on_own_gpu():
+            policy = VllmPolicy(where, replace(options, adapter=""), **arguments)
+        self.engine = policy.engine
+
+    def complete(self, prompt_ids: Sequence[int], jpegs: Sequence[bytes], sampling: Mapping[str, Any]) -> Sampled:
+        """What the model says next; errors as `Engine`."""
+        said = self.engine.complete(prompt_ids, [decoded(jpeg) for jpeg in jpegs], sampling)
+        return Sampled(said.prompt_ids, said.token_ids, said.logprobs, said.is_cut)
+
+    def load(self, name: str, adapter: Path) -> None:
+        """Reads the adapter of a folder; PolicyError where it does not fit."""
+        check_words_alone(adapter)
+        self.engine.load_adapter(name, str(adapter))
+
+    def use(self, name: str) -> None:
+        """Puts an adapter on every request from now on."""
+        self.engine.use_adapter(name)
+
+    def forget(self, name: str) -> None:
+        """Lets go of an adapter."""
+        self.engine.forget_adapter(name)
+
+    def close(self) -> None:
+        """Ends the engine; also done when the program ends."""
+        self.engine.close()
+
+    def weight_sync(self, rank: int) -> WeightSync:
+        """Brings all weights to it, whatever the rank of this process. Needs CUDA; not run here."""
+        # every process sends to its own engine, so each is the first of its transfer
+        return WeightSync(
+            lambda model: transfer("ipc", _Client(self), model, rank=0),
+            lambda: self.engine.tell("reset_prefix_cache"),
+        )
+
+
+class _Client:
+    """The engine as vLLM's weight transfer asks it; the four methods of its `VLLMWeightSyncClient`."""
+
+    def __init__(self, owner: ColocatedVllm) -> None:
+        self._engine = owner.engine
+        self._requests: Any = importlib.import_module("vllm.distributed.weight_transfer.base")
+
+    def init_weight_transfer_engine(self, init_info: dict[str, Any]) -> None:
+        self._engine.tell("init_weight_transfer_engine", self._requests.WeightTransferInitRequest(init_info))
+
+    def start_weight_update(self) -> None:
+        self._engine.tell("start_weight_update")
+
+    def update_weights(self, update_info: Any) -> None:
+        told = update_info if isinstance(update_info, dict) else asdict(update_info)
+        self._engine.tell("update_weights", self._requests.WeightTransferUpdateRequest(told))
+
+    def finish_weight_update(self, weight_version: str | None = None) -> None:
+        self._engine.tell("finish_weight_update", weight_version)
+
+
+@contextmanager
+def _on_own_gpu() -> Iterator[None]:
+    """Processes that are begun here see this process's GPU alone, and take it for the first."""
+    if not torch.cuda.is_available():
+        yield
+        return
+    name, before = "CUDA_VISIBLE_DEVICES", os.environ.get("CUDA_VISIBLE_DEVICES")
+    visible = before.split(",") if before else [str(n) for n in range(torch.cuda.device_count())]
+    os.environ[name] = visible[torch.cuda.current_device()]
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before

@@ -1,0 +1,108 @@
+"""The policy in training, played by an engine of its own: the same prompts and records, its tokens from vLLM.
+
+The model in training is here too; it tells what prompts are in tokens, and is what the tokens train. As two programs
+never compute quite the same, the probability with which each token was drawn is kept, and the loss is corrected by it.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from agent.policies.transformers import Prompt
+from agent.policy import PolicyError, PolicyOptions, ToolAccess
+from agent.rendering.messages import STOP_STRINGS, Conversation
+from agent.rendering.tokens import with_pictures
+from agent.trajectory import Reply, Trajectory
+from rl.sampling.engine import SamplingEngine
+from rl.sampling.sampler import Rollout, TrainingSampler
+
+_NEVER_BIAS = -100.0
+"""The most that vLLM takes; a sampled vision token would be a picture without pixels."""
+
+
+class EngineSampler(TrainingSampler):
+    """Keeps what it was fed, as `TrainingSampler` does, and asks an engine for every reply."""
+
+    def __init__(self, where: str, options: PolicyOptions, engine: SamplingEngine) -> None:
+        """Loads the model in training; errors as `TrainingSampler`."""
+        super().__init__(where, options)
+        self.engine: SamplingEngine = engine
+        self._failure: PolicyError | None = None
+        self._ask = self._asked  # type: ignore[assignment]  # no batches here: the engine makes them itself
+
+    def prompt(self, conversation: Conversation, sight: ToolAccess, seed: int) -> Prompt:
+        """A conversation as the model takes it; its pictures are kept as they are sent."""
+        made = super().prompt(conversation, sight, seed)
+        self._here.jpegs = with_pictures(conversation, sight.picture).jpegs if made.seen else ()
+        return made
+
+    def taken(self, trajectory: Trajectory) -> Rollout:
+        """A run that has ended, with its tokens.
+
+        Raises:
+            PolicyError: the engine failed in one of the runs. That is no fault of the policy's, and a training that
+                went on would learn from whatever runs are left.
+        """
+        if self._failure is not None:
+            raise self._failure
+        return super().taken(trajectory)
+
+    def sampling(self, prompt: Prompt) -> dict[str, Any]:
+        """How a reply is sampled, as vLLM's `SamplingParams` take it."""
+        return {
+            "temperature": prompt.draw.temperature,
+            "top_p": prompt.draw.top_p,
+            "seed": prompt.draw.seed,
+            "max_tokens": self.options.max_reply_tokens,
+            "stop": list(STOP_STRINGS),
+            "stop_token_ids": list(self.loaded.ends),
+            "skip_special_tokens": False,  # what was sampled is what is on record
+            "logit_bias": dict.fromkeys(self.loaded.never, _NEVER_BIAS) or None,
+        }
+
+    def _asked(self, prompt: Prompt) -> Reply:
+        ids = collapsed(prompt.tokens.ids, self.loaded.image_token_id, [len(one.span) for one in prompt.seen])
+        try:
+            with self.watch.waiting(), self.watch.generating():
+                said = self.engine.complete(ids, self._here.jpegs, self.sampling(prompt))
+            if said.prompt_ids != prompt.tokens.ids:
+                raise PolicyError(_difference(said.prompt_ids, prompt.tokens.ids))
+        except PolicyError as failure:
+            self._failure = failure
+            raise
+        ended_at = None if said.is_cut else len(said.token_ids)
+        return self._reply(list(said.token_ids), ended_at, said.logprobs)
+
+
+def collapsed(ids: Sequence[int], placeholder: int | None, spans: Sequence[int]) -> tuple[int, ...]:
+    """The ids with one placeholder for each picture.
+
+    Args:
+        ids: with the placeholder as often as each picture wants it.
+        placeholder: None where there are no pictures.
+        spans: how many tokens each picture takes, in order.
+
+    Raises:
+        ValueError: there are other placeholders than those of the pictures, as one that was sampled would be.
+    """
+    short: list[int] = []
+    left, place = list(reversed(spans)), 0
+    while place < len(ids):
+        short.append(ids[place])
+        span = left.pop() if ids[place] == placeholder and left else 1
+        if set(ids[place : place + span]) != {ids[place]}:
+            raise ValueError(f"at token {place} begins a picture of {span} tokens, which is not in the prompt")
+        place += span
+    if sum(token == placeholder for token in short) != len(spans):
+        raise ValueError(
+            f"need the tokens of {len(spans)} pictures, got {sum(token == placeholder for token in short)}"
+        )
+    return tuple(short)
+
+
+def _difference(theirs: Sequence[int], ours: Sequence[int]) -> str:
+    pairs = zip(theirs, ours, strict=False)
+    first = next((n for n, (one, other) in enumerate(pairs) if one != other), min(len(theirs), len(ours)))
+    return (
+        f"the engine saw a prompt of {len(theirs)} tokens and the model in training one of {len(ours)}, which differ "
+        f"from token {first} on: does it serve the same model, with pictures in the sizes that they are trained in?"
+    )

@@ -1,0 +1,148 @@
+"""The questions that everybody asks, in six languages, and what becomes of them in others."""
+
+from typing import Any
+
+import pytest
+
+from agent.loop.graph import RunContext, run
+from agent.policies.lite import LitePolicy
+from agent.policies.lite_rules.languages import language_of, languages
+from agent.trajectory import Answer, Question, Trajectory, VideoFacts
+from tools.observation import Finding, FrameRef, Observation
+
+FACTS = VideoFacts("0" * 32, 83.0, 640, 360, has_speech_track=True)
+
+
+class Findings:
+    """Tools that bring the given findings, by tool."""
+
+    specs = ()
+
+    def __init__(self, **by_tool: tuple[Finding, ...]) -> None:
+        self.by_tool = by_tool
+
+    def call(self, name: str, arguments: dict[str, Any]) -> Observation:
+        return Observation(
+            "", tuple(FrameRef(at, 252, 448) for at in (1.0, 20.0, 40.0, 60.0, 80.0)), self.by_tool.get(name, ())
+        )
+
+    def picture(self, ref: FrameRef) -> bytes | None:
+        return None
+
+
+def answered(text: str, **findings: tuple[Finding, ...]) -> Answer:
+    ended = run(Trajectory(Question("v.mp4", text), FACTS), RunContext(LitePolicy(), Findings(**findings)))
+    assert not ended.error, ended.error
+    assert ended.answer is not None
+    return ended.answer
+
+
+def shown(text: str, start: float = 5.0, top: float = 0.1) -> Finding:
+    return Finding("text", start, start + 6.0, text, 0.95, (0.1, top, 0.5, top + 0.08))
+
+
+SAID = (
+    Finding("speech", 3.0, 6.0, "The kettle was made in 1931.", 0.9),
+    Finding("speech", 7.0, 9.0, "Nobody knows who painted it.", 0.9),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("What does the sign say?", "en"),
+        ("Was steht auf dem Schild?", "de"),
+        ("¿Qué dice el cartel?", "es"),
+        ("Que dit le panneau ?", "fr"),
+        ("Что написано на вывеске?", "ru"),
+        ("牌子上写着什么?", "zh"),
+        ("Cosa dice il cartello?", None),
+        ("Wat staat er op het bord?", None),
+        ("何と書いてありますか", None),
+        ("Що написано на вивісці?", None),
+        ("ماذا تقول اللافتة؟", None),
+    ],
+)
+def test_the_language_of_a_question(text: str, code: str | None) -> None:
+    language = language_of(text)
+    assert (language and language.code) == code
+
+
+def test_every_language_asks_for_the_same_things() -> None:
+    tables = {code: (set(language.wants), set(language.places)) for code, language in languages().items()}
+    assert all(table == tables["en"] for table in tables.values())
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("How long is this video?", "83.0 s (1:23)"),
+        ("Wie lang ist das Video?", "83.0 s (1:23)"),
+        ("¿Cuánto dura el vídeo?", "83.0 s (1:23)"),
+        ("Quelle est la durée de la vidéo ?", "83.0 s (1:23)"),
+        ("Сколько длится видео?", "83.0 s (1:23)"),
+        ("视频有多长?", "83.0 s (1:23)"),
+        ("What resolution is this?", "640x360 pixels"),
+    ],
+)
+def test_what_the_file_says(text: str, answer: str) -> None:
+    assert answered(text).text == answer
+
+
+@pytest.mark.parametrize("text", ["Transcribe this video.", "Was wird gesagt?", "¿Qué se dice?", "他说了什么?"])
+def test_a_transcript_is_all_that_is_said(text: str) -> None:
+    answer = answered(text, read_speech=SAID)
+    assert "The kettle was made in 1931. Nobody knows who painted it." in answer.text
+    assert [item.source for item in answer.evidence] == ["speech", "speech"]
+    assert answered(text).not_shown
+
+
+@pytest.mark.parametrize("text", ["Summarize this video.", "Worum geht es?", "De quoi parle la vidéo ?"])
+def test_a_summary_quotes_what_is_shown_and_said(text: str) -> None:
+    answer = answered(text, search_text=(shown("HISTORY OF TEA"),), read_speech=SAID)
+    assert "HISTORY OF TEA" in answer.text
+    assert "1931" in answer.text
+    assert answered(text).cannot_tell
+
+
+def test_what_happens_at_a_second_is_what_stands_there_then() -> None:
+    answer = answered("What happens at 0:52?", search_text=(shown("ONE", 5.0), shown("TWO", 50.0)))
+    assert "TWO" in answer.text
+    assert "ONE" not in answer.text
+
+
+def test_what_is_said_about_something_is_quoted_or_said_to_be_nowhere() -> None:
+    assert "1931" in answered("What does she say about the kettle?", read_speech=SAID).text
+    absent = answered("What does she say about the railway?", read_speech=SAID)
+    assert absent.not_shown
+    assert "railway" in absent.text
+    # what is said in another language may well be about it
+    assert answered("Was sagt sie über die Eisenbahn?", read_speech=SAID).cannot_tell
+
+
+def test_an_error_on_screen_is_read_with_the_lines_under_it() -> None:
+    screen = (shown("FATAL: disk full", top=0.2), shown("Retry in 5 s", top=0.3), shown("Welcome", top=0.8))
+    answer = answered("Were there any errors?", search_text=screen)
+    assert "disk full" in answer.text
+    assert "Welcome" not in answer.text
+    assert answered("Were there any errors?").cannot_tell
+
+
+@pytest.mark.parametrize(
+    "text", ["When does the music start?", "When was this filmed?", "Is there a dog?", "Cosa dice il cartello?"]
+)
+def test_what_no_sense_can_tell_goes_with_what_may_help(text: str) -> None:
+    answer = answered(text, search_text=(shown("HARBOUR"),), read_speech=SAID)
+    assert answer.cannot_tell
+    quoted = [item.quote for item in answer.evidence if item.quote]
+    assert "HARBOUR" in quoted
+    assert SAID[0].text in quoted
+    assert sum(bool(item.note) and not item.quote for item in answer.evidence) == 4
+    assert "--policy" in answer.text
+
+
+def test_the_next_best_pieces_stand_beside_the_best() -> None:
+    answer = answered("Which number is on the door?", search_text=(shown("41"), shown("97", top=0.5)))
+    assert answer.confidence is not None
+    (evidence,) = answer.evidence
+    assert {answer.text, *(n for n in ("41", "97") if n in evidence.note)} == {"41", "97"}

@@ -1,0 +1,98 @@
+"""Short answers out of lines, on lines that no test clip holds."""
+
+import pytest
+
+from agent.policies.lite_rules.clock import running_clock
+from agent.policies.lite_rules.forms import pieces
+from agent.policies.lite_rules.lines import FoundLine, mentions
+from agent.policies.lite_rules.ranking import confidence, rank
+from agent.policies.lite_rules.reading import read_question
+from agent.trajectory import Question
+from tools.observation import Box
+
+
+def lines(*texts: str, spoken: bool = False) -> list[FoundLine]:
+    return [
+        FoundLine(text, 0.0, 9.0, spoken, "t1c1", box=None if spoken else (0.1, 0.1 + 0.1 * i, 0.5, 0.15 + 0.1 * i))
+        for i, text in enumerate(texts)
+    ]
+
+
+def best(question: str, *texts: str, spoken: bool = False) -> str:
+    return rank(read_question(Question("v.mp4", question), 60.0), lines(*texts, spoken=spoken))[0].text
+
+
+@pytest.mark.parametrize(
+    ("question", "texts", "answer"),
+    [
+        ("How many apples are left?", ("Apples left: 12", "Pears left: 40"), "12"),
+        ("How many guests does he mention?", ("we had 7 tables and eleven guests that night",), "eleven"),
+        ("Which version of node is installed?", ("$ node --version", "node v20.11.1", "npm 10.2"), "20.11.1"),
+        ("Which date is on the poster?", ("Summer fair", "Sunday, 3 May 2024, from 10:00"), "3 May 2024"),
+        ("Which file is missing?", ("error: cannot open file 'notes.txt'", "done"), "notes.txt"),
+        ("Which number does the script print?", ("$ python -c 'print(6*7)'", "42", "$"), "42"),
+        ("Which three numbers are read out?", ("and now four, nine, two please",), "four, nine, two"),
+        ("Which number comes first in the sorted list?", ("sorted list: 3, 7, 8, 11",), "3"),
+        ("Which city does she live in?", ("I have lived in New Haven for years", "it is cold"), "New Haven"),
+        ("What is the name of the picture file?", ("12 holiday.png", "40 letter.txt"), "holiday.png"),
+        ("Whom should one call?", ("call Susan if the door is locked",), "Susan"),
+        ("What does the sign over the door say?", ("NO ENTRY",), "NO ENTRY"),
+    ],
+)
+def test_the_best_candidate(question: str, texts: tuple[str, ...], answer: str) -> None:
+    assert best(question, *texts) == answer
+
+
+def test_a_number_inside_another_is_no_piece() -> None:
+    assert [piece.text for piece in pieces("build 2.5.1 of 25") if piece.form == "number"] == ["25"]
+
+
+def test_labels_and_values_in_one_row_are_pieces_of_their_own() -> None:
+    found = {(piece.text, piece.form) for piece in pieces("14:05 LEIPZIG PLATFORM 7")}
+    assert {("14:05", "clock"), ("LEIPZIG", "name"), ("7", "number")} <= found
+
+
+def test_a_value_is_found_in_the_row_of_its_label_in_any_of_the_six_languages() -> None:
+    boxes: list[tuple[str, Box]] = [
+        ("SOUP", (0.1, 0.2, 0.3, 0.25)),
+        ("7.40", (0.6, 0.2, 0.7, 0.25)),
+        ("SALAD", (0.1, 0.4, 0.3, 0.45)),
+        ("9.10", (0.6, 0.4, 0.7, 0.45)),
+    ]
+    shown = [FoundLine(text, 0.0, 9.0, False, "t1c1", box=box) for text, box in boxes]
+    for question in ("How much is the salad?", "Was kostet der Salat?", "Quel est le prix de la salade ?"):
+        assert rank(read_question(Question("v.mp4", question), 60.0), shown)[0].text == "9.10"
+
+
+def test_likelihoods_sum_to_one_and_the_only_fit_is_surer_than_one_of_many() -> None:
+    reading = read_question(Question("v.mp4", "How many apples are left?"), 60.0)
+    one, many = rank(reading, lines("Apples left: 12")), rank(reading, lines("12", "40", "77", "23"))
+    assert sum(item.probability for item in many) == pytest.approx(1.0)
+    assert confidence(reading, one) > confidence(reading, many)
+
+
+def test_an_option_is_found_in_digits_or_words_and_without_spaces() -> None:
+    assert mentions("three rabbits", lines("3 RABBITS"))[0][1] == 1.0
+    assert mentions("breaking news", lines("BREAKINGNEWS 10:45"))[0][1] == 1.0
+    assert mentions("a paris", lines("comparison")) == []
+
+
+def test_a_countdown_is_known_at_every_second_from_three_readings() -> None:
+    readings = [
+        FoundLine(text, at, at + 1, False, "t1c1") for at, text in ((0.0, "10:00"), (30.0, "09:30"), (90.0, "08:30"))
+    ]
+    clock = running_clock(readings)
+    assert clock is not None
+    assert clock.slope == -1
+    # 10:00 at 0 s, one second less each second: 05:00 is 300 s later
+    assert clock.seconds_when(300.0) == pytest.approx(300.0)
+
+
+def test_two_readings_or_readings_that_disagree_make_no_clock() -> None:
+    two = [FoundLine("10:00", 0.0, 1.0, False, "t1c1"), FoundLine("09:30", 30.0, 31.0, False, "t1c1")]
+    assert running_clock(two) is None
+    apart = [
+        FoundLine(t, s, s + 1, False, "t1c1")
+        for s, t in ((0.0, "10:00"), (10.0, "11:47"), (20.0, "03:12"), (30.0, "12:59"))
+    ]
+    assert running_clock(apart) is None

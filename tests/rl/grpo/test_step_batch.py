@@ -1,0 +1,220 @@
+"""Groups that teach nothing make way for other questions, and for earlier groups."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from agent.policies.local.image_processing import ProcessedImage
+from agent.rendering.tokens import Tokens
+from agent.trajectory import Question, Reply, Trajectory
+from evals.example import Example
+from evals.runner.run_file import Key
+from rl.grpo.config import Training
+from rl.grpo.replay_buffer import Group, Replay, TrainingRow
+from rl.grpo.rows import RolloutRow
+from rl.grpo.step_batch import StepBatchBuilder, StepContext, TrainingProgress
+from rl.rewards.preset import load_preset
+from rl.sampling.sampler import Rollout
+from tests.rl.cases import run
+
+SIZE = 4
+SEEN = ProcessedImage(
+    (7, 7), {"pixel_values": torch.arange(6.0).reshape(2, 3), "image_grid_thw": torch.tensor([[1, 1, 2]])}
+)
+EXAMPLES = {key: Example(Question("v.mp4", f"Which city is in {key}?", id=key), "Paris") for key in "abcdefgh"}
+
+
+@dataclass
+class Fake:
+    """Plays questions whose runs are all right, all wrong, or half of each."""
+
+    taught: str
+    """The questions whose runs differ."""
+    calls: list[list[Key]] = field(default_factory=list)
+    shuffled_calls: list[list[Key]] = field(default_factory=list)
+
+    def play(self, keys: Sequence[Key]) -> list[Rollout]:
+        self.calls.append(list(keys))
+        return [Rollout(self.trajectory(key), self.tokens(key), (SEEN,)) for key in keys]
+
+    def shuffled(self, keys: Sequence[Key]) -> list[Trajectory]:
+        self.shuffled_calls.append(list(keys))
+        return [answered(EXAMPLES[key[0]], "Berlin") for key in keys]
+
+    def trajectory(self, key: Key) -> Trajectory:
+        is_right = key[0] in self.taught and key[1] % 2 == 0
+        return answered(EXAMPLES[key[0]], "Paris" if is_right else "Rome", key[1])
+
+    def tokens(self, key: Key) -> Tokens:
+        return Tokens((1, 2, 3), (False, False, True), (None, None, -0.5 - key[1]), (False,) * 3)
+
+
+def answered(example: Example, city: str, sample: int = 0) -> Trajectory:
+    played = run(f"<think>so</think><answer>{city}</answer>", example=example)
+    step = played.steps[-1]
+    reply = Reply(step.turn.reply.text if step.turn.reply else "", token_ids=(3,), logprobs=(-0.5 - sample,))
+    last = replace(step, turn=replace(step.turn, reply=reply))
+    return replace(played, steps=(*played.steps[:-1], last), sample=sample)
+
+
+def drawing(fake: Fake, preset: str = "videokr", in_order: bool = False, **sampling: object) -> StepBatchBuilder:
+    told = {"model": "m", "out": "o", "generations": SIZE, "preset": preset, "sampling": sampling}
+    players = StepContext(fake.play, fake.shuffled, EXAMPLES, in_order)
+    return StepBatchBuilder(Training.model_validate(told), load_preset(preset), players, filler=0)
+
+
+def asked_for(keys: Sequence[Key]) -> list[str]:
+    return list(dict.fromkeys(key for key, _ in keys))
+
+
+def test_a_group_that_teaches_is_left_as_it_is() -> None:
+    fake = Fake("ab")
+    drawn = drawing(fake, tries=3, replay_groups=2)(list("aaaabbbb"), TrainingProgress(5, 10))
+    assert fake.calls == [[(key, 5 * SIZE + n) for key in "ab" for n in range(SIZE)]]
+    assert [run.push[0] > 0 for run in drawn.runs if run.push] == [True, False] * 4
+    assert drawn.measures["sampling/runs_a_row"] == 1.0
+    assert drawn.measures["sampling/replayed"] == 0.0
+
+
+def test_other_questions_are_asked_until_one_teaches_and_the_cost_is_told() -> None:
+    fake = Fake("c")
+    drawn = drawing(fake, in_order=True, tries=5)(list("aaaa"), TrainingProgress(0, 10))
+    assert [asked_for(call) for call in fake.calls] == [["a"], ["b"], ["c"]]
+    # ROUGE-1, 2 and L of one right word are 1, 0, 1, so 0.9 * 2 / 3 + 0.1 for the form
+    assert [run.worth for run in drawn.runs] == pytest.approx([0.7, 0.1, 0.7, 0.1])
+    assert drawn.measures["sampling/runs_a_row"] == 3.0
+    assert drawn.measures["sampling/rounds"] == 2.0
+    assert drawn.measures["sampling/mended"] == 1.0
+    assert drawn.measures["groups/teaching"] == 0.0
+    assert drawn.measures["score"] == pytest.approx(0.1), "of the question that was asked first"
+
+
+def test_tries_have_an_end_and_only_the_group_that_teaches_nothing_is_asked_again() -> None:
+    fake = Fake("b")
+    drawn = drawing(fake, in_order=True, tries=2)(list("aaaabbbb"), TrainingProgress(0, 10))
+    assert [asked_for(call) for call in fake.calls] == [["a", "b"], ["c"], ["d"]]
+    assert [any(run.push or ()) for run in drawn.runs] == [False] * 4 + [True] * 4
+    assert drawn.measures["sampling/runs_a_row"] == 2.0
+
+
+def test_where_order_does_not_matter_any_question_may_come_and_none_twice() -> None:
+    fake = Fake("")
+    drawing(fake, tries=50)(list("aaaa"), TrainingProgress(0, 10))
+    order = [key for call in fake.calls for key in asked_for(call)]
+    assert sorted(order) == list(EXAMPLES)
+    again = Fake("")
+    drawing(again, tries=50)(list("aaaa"), TrainingProgress(0, 10))
+    assert again.calls == fake.calls, "a training that goes on asks the same"
+    assert order != sorted(order)
+
+
+def test_an_earlier_group_comes_back_as_it_was_sampled() -> None:
+    fake = Fake("a")
+    draws = drawing(fake, replay_groups=2)
+    first = draws(list("aaaa"), TrainingProgress(0, 10)).runs
+    second = draws(list("bbbb"), TrainingProgress(3, 10))
+    assert [run.born for run in second.runs] == [0] * 4
+    assert [(run.row, run.push) for run in second.runs] == [(run.row, run.push) for run in first]
+    assert second.runs[1].row.logprobs == (-1.5,)
+    assert second.measures["sampling/replayed"] == 1.0
+    assert second.measures["sampling/replay_age"] == 3.0
+    assert second.measures["score"] == pytest.approx(0.1), "of what was played now"
+
+
+def test_a_group_that_is_too_old_does_not_come_back() -> None:
+    draws = drawing(Fake("a"), replay_groups=2, replay_steps=2)
+    draws(list("aaaa"), TrainingProgress(0, 10))
+    assert draws(list("bbbb"), TrainingProgress(2, 10)).measures["sampling/replayed"] == 1.0
+    assert draws(list("bbbb"), TrainingProgress(3, 10)).measures["sampling/replayed"] == 0.0
+
+
+def test_what_came_back_is_not_kept_a_second_time() -> None:
+    draws = drawing(Fake("a"), replay_groups=8)
+    draws(list("aaaa"), TrainingProgress(0, 10))
+    assert draws(list("bbbb"), TrainingProgress(1, 10)).measures["sampling/kept_groups"] == 1.0
+
+
+def test_a_group_shared_by_processes_does_not_come_back() -> None:
+    draws = drawing(Fake("a"), replay_groups=2)
+    draws._gather = lambda items: items * 2 if items and isinstance(items[0], str) and len(items[0]) == 1 else items
+    with pytest.raises(ValueError, match="wants whole groups in each process"):
+        draws._brought_back([], _table(range(2)), TrainingProgress(0, 1))
+
+
+def _table(here: range) -> object:
+    from rl.grpo.step_batch import _StepState
+
+    return _StepState(["a"] * SIZE, here)
+
+
+def test_two_processes_decide_alike_and_play_their_own_rows() -> None:
+    """Each plays half of a group; what both have played is told to both."""
+    import threading
+
+    barrier, box = threading.Barrier(2), {}
+
+    def gather_of(process: int):  # type: ignore[no-untyped-def]
+        def gather(items: list[object]) -> list[object]:
+            box[process] = list(items)
+            barrier.wait()
+            every = box[0] + box[1]
+            barrier.wait()
+            return every
+
+        return gather
+
+    fakes, found = (Fake("c"), Fake("c")), {}
+
+    def process(number: int) -> None:
+        draws = drawing(fakes[number], in_order=True, tries=5)
+        draws._gather, draws._process = gather_of(number), number
+        found[number] = draws(list("aa"), TrainingProgress(0, 10))
+
+    threads = [threading.Thread(target=process, args=(number,)) for number in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert fakes[0].calls == [[(key, 0), (key, 1)] for key in "abc"]
+    assert fakes[1].calls == [[(key, 2), (key, 3)] for key in "abc"]
+    assert [run.worth for number in (0, 1) for run in found[number].runs] == pytest.approx([0.7, 0.1, 0.7, 0.1])
+    assert found[0].measures == found[1].measures
+
+
+def test_runs_on_shuffled_frames_are_played_beside_the_others() -> None:
+    fake = Fake("a")
+    drawn = drawing(fake, preset="video-r1", shuffled_runs=2)(list("aaaabbbb"), TrainingProgress(0, 10))
+    assert fake.shuffled_calls == [[("a", 0), ("a", 1), ("b", 0), ("b", 1)]]
+    # half are right in order and none shuffled: ROUGE of one word 2/3, form 1, bonus 0.3; in b nobody is right
+    assert [run.worth for run in drawn.runs] == pytest.approx([2 / 3 + 1.3, 1, 2 / 3 + 1.3, 1, 1, 1, 1, 1])
+
+
+def test_as_many_are_shuffled_as_were_published() -> None:
+    fake = Fake("a")
+    drawing(fake, preset="video-r1")(list("aaaa"), TrainingProgress(0, 10))
+    assert [len(call) for call in fake.shuffled_calls] == [4]
+
+
+def group(name: str) -> Group:
+    row = RolloutRow((1,), (7, 7, 2), (0, 0, 1), (0.0, 0.0, -0.25), (SEEN,))
+    return (TrainingRow(row, (0.5, -1.0), 1.0, name), TrainingRow(replace(row, pictures=()), None, None, name))
+
+
+def test_a_buffer_is_the_same_after_it_was_written_and_read(tmp_path: Path) -> None:
+    replay = Replay(2, 9)
+    for step, name in enumerate("xyz"):
+        replay.keep(group(name), step)
+    replay.save(tmp_path / "replay.pt")
+    again = Replay(2, 9)
+    again.load(tmp_path / "replay.pt")
+    assert len(again) == 2, "the oldest has made room"
+    for (mine, other), step, name in zip(again._kept, (1, 2), "yz", strict=True):
+        assert (mine.ending, mine.push, mine.worth, mine.born) == (name, (0.5, -1.0), 1.0, step)
+        assert (other.push, other.worth, other.row.pictures) == (None, None, ())
+        assert replace(mine.row, pictures=()) == replace(group(name)[0].row, pictures=())
+        [seen] = mine.row.pictures
+        assert seen.span == SEEN.span
+        assert all(torch.equal(seen.inputs[key], SEEN.inputs[key]) for key in SEEN.inputs)

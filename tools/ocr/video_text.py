@@ -1,0 +1,576 @@
+"""Screen text of a whole video: read once where the picture differs, remembered on disk, given as spans of time.
+
+Reading costs about a second a frame, so frames that look the same are read once, and of many different ones only those
+in which a cheap detector sees text. Where the index has not come, frames are decoded here. What is looked at comes from
+all over the window before it gets dense, so that whoever stops early has seen some of everything.
+"""
+
+import math
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from difflib import SequenceMatcher
+from itertools import pairwise
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
+
+from tools.cache import keep, kept, video_folder
+from tools.deadline import (
+    THREAD_NAME,
+    deadline,
+    held_in_time,
+    is_time_up,
+    seconds_left,
+    until_time_is_up,
+    wait_at_most,
+)
+from tools.index.builder import thumbnail
+from tools.index.frame_store import stored_size
+from tools.index.samples import Samples
+from tools.index.video_index import IndexProgress, VideoIndex
+from tools.observation import FULL_FRAME, Box, Finding, ToolError, box_inside
+from tools.ocr.ppocr import added_models
+from tools.ocr.reader import TextLine, TextReader, TextSpan, track_text
+from tools.runtime.threads import thread_count
+from tools.sampling import crop, sampling_fps, thin_times
+from tools.video.source import VideoSource
+from tools.video.video import SAME_MOMENT_SECONDS, Frame
+
+_Seen = TypeVar("_Seen")
+
+_VERSION = 5
+_WORKERS = 2
+_THUMB_CHANGE = 10
+"""Greatest change of a thumbnail pixel, 0..255, up to which two frames hold the same text. The mean would miss a new
+line in a terminal; picked by eye on screen recordings."""
+_GLANCES_A_READING = 4
+_AT_ONCE = 8
+"""Frames between two looks at the clock."""
+_FEW = 4
+_STROKES_AT_ONCE = 64
+_STROKES_TIME_SHARE = 0.3
+_EDGE = 45
+_THUMB_HEIGHT = 72
+_THUMBS_TIME_SHARE = 0.2
+_NEXT = 1.5
+"""Frames up to this many times the time of a sample apart follow one another: frames are not where samples are."""
+_READING_WORK = 7
+"""A reading is as much work as so many glances."""
+_GLANCES_TIME_SHARE = 0.4
+"""Of the time that is left, for glances; the rest is for reading."""
+_FINEST_SECONDS = 0.125
+_ROUNDING_SECONDS = 1e-6
+_NEAR_SECONDS = 2.0
+"""Nothing is taken to come and go between two readings so near: text shown for less is hardly meant to be read."""
+_MOST_HELD_AGAINST = 12
+"""Pictures between two readings, at 2 ms each."""
+_SAME_PICTURE = 0.5
+"""Correlation of outlines from which a line still stands. While each of ten captions of two clips stood, the median was
+0.74 or more, and elsewhere in the clip at most 0.35; in a fade it is as low."""
+_SAME_LINE = 0.7
+"""Likeness from which two readings are the same line: half faded in, a letter or two are misread."""
+
+
+class _StoredText(TypedDict):
+    """What is remembered of a video on disk."""
+
+    version: list[int | str]
+    frames: tuple[tuple[float, tuple[TextLine, ...]], ...]
+    glances: tuple[tuple[float, bool], ...]
+    strokes: tuple[tuple[float, int], ...]
+    prepared: bool
+    refined: tuple[tuple[tuple[str, float, float, float, float], tuple[float, float]], ...]
+
+
+_KEPT = TypeAdapter(_StoredText)
+
+
+@dataclass(frozen=True)
+class WindowText:
+    """The text of a window."""
+
+    spans: tuple[TextSpan, ...]
+    """Lines with the time for which they stand."""
+    looked_at: tuple[float, ...]
+    """The frames they were read from, those without text too. Seconds, ascending."""
+    skipped_seconds: float = 0.0
+    """The longest time between two of them in which the picture changed and nobody looked; 0 if there is none."""
+    covered: tuple[tuple[float, float], ...] | None = None
+    """Of the window, what was read; None if all of it was."""
+
+
+@dataclass(frozen=True)
+class _PictureToRead:
+    """A picture that may be looked at, and for how long it stands: nothing that was sampled differs until then."""
+
+    seconds: float
+    stop_seconds: float
+
+
+class ScreenText:
+    """Reads a video's screen text on demand. Threads may share it.
+
+    What is remembered saves work and never changes a result: with a whole index and time enough a call gives the same
+    lines whatever was read before.
+    """
+
+    def __init__(
+        self,
+        video: VideoSource,
+        index: VideoIndex,
+        reader: Callable[[], TextReader],
+        cache: Path | None = None,
+        on_progress: Callable[[IndexProgress], None] = lambda _: None,
+    ) -> None:
+        self._video = video
+        self._index = index
+        self._samples = Samples(index, video.info.duration_seconds)
+        self._on_progress = on_progress
+        self._reader = reader
+        self._cache = cache
+        self._lock = threading.Lock()
+        self._known: dict[float, tuple[TextLine, ...]] | None = None
+        self._glances: dict[float, bool] = {}
+        self._strokes: dict[float, int] = {}
+        self._is_prepared = False
+        self._refined: dict[tuple[str, float, float, float, float], tuple[float, float]] = {}
+
+    def in_frame(self, frame: Frame, box: Box, stop_seconds: float) -> tuple[Finding, ...]:
+        """The lines in one frame or a part of it, in boxes of the whole frame."""
+        if box == FULL_FRAME:
+            with self._lock:
+                read = self._read_all([frame.seconds], {frame.seconds: frame})
+            if frame.seconds not in read:
+                raise ToolError(f"the text at {frame.seconds:.2f} s could not be read in the time that was left")
+            lines = read[frame.seconds]
+        else:
+            lines = self._reader().read(np.ascontiguousarray(crop(frame.pixels, box)))
+        return tuple(
+            Finding(
+                "text", frame.seconds, stop_seconds, x.text, round(x.score, 3), box_inside(x.box, box), doubt=x.doubt
+            )
+            for x in lines
+        )
+
+    def in_window(self, start_seconds: float, stop_seconds: float, max_frames: int) -> WindowText:
+        """The lines of a window, from at most `max_frames` readings, as far as the time allows."""
+        looks: list[_PictureToRead] = []
+        times: list[float] = []
+        readings: dict[float, tuple[TextLine, ...]] = {}
+        with held_in_time(self._lock) as is_held:
+            if is_held:
+                self._load()
+                is_prepared = self._is_prepared and self._samples.wait()
+                looks = self._looks(start_seconds, stop_seconds, max_frames, is_prepared=is_prepared)
+                times = [look.seconds for look in looks]
+                with deadline(_GLANCES_TIME_SHARE * seconds_left()):
+                    glances = self._glance_at(times) if is_prepared else self._glance(times, max_frames)
+                # a frame without text is a reading too: it ends the lines before it
+                readings |= dict.fromkeys((t for t, has_text in glances.items() if not has_text), ())
+                readings |= self._read_all(to_read(times, glances, len(times) if is_prepared else max_frames), {})
+        looked_at = tuple(sorted(readings))
+        ends = {look.seconds: look.stop_seconds for look in looks}
+
+        def stands_until(box: Box, since: float, until: float) -> float:
+            end = ends.get(since, since)
+            return min(end, until) if end >= until or is_time_up() else self._stands_until(box, since, until)
+
+        spans = track_text(sorted(readings.items()), stop_seconds, stands_until)
+        covered = read_parts([(t, ends[t]) for t in looked_at], start_seconds, stop_seconds)
+        return WindowText(spans, looked_at, longest_skipped(times, (*looked_at, stop_seconds)), covered)
+
+    def prepare(self) -> None:
+        """Reads the text of the whole video, which may take longer than the video: later calls find all of it."""
+        times = [look.seconds for look in self._looks(0.0, self._video.info.duration_seconds, 1, is_prepared=False)]
+        with self._lock:
+            self._load()
+            glances = self._glance_at(times)
+            self._read_all([t for t, has_text in glances.items() if has_text], {})
+            self._is_prepared = True
+            self._save()
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether the text of the whole video has been read."""
+        with self._lock:
+            self._load()
+            return self._is_prepared
+
+    def _looks(
+        self, start_seconds: float, stop_seconds: float, max_frames: int, *, is_prepared: bool
+    ) -> list[_PictureToRead]:
+        """The pictures of a window that differ: by the samples of the index, and where these end decoded here.
+
+        Of those nothing is known beforehand: each stands for the time of a sample. What was read ahead may have come on
+        screen before the window.
+        """
+        if is_prepared:
+            looks = self._looks(0.0, self._video.info.duration_seconds, max_frames, is_prepared=False)
+            return [look for look in looks if look.seconds < stop_seconds and look.stop_seconds > start_seconds]
+        samples = self._samples.within(start_seconds, stop_seconds)
+        times = samples.seconds[distinct_frames(samples.thumbs, _THUMB_CHANGE)].tolist()
+        looks = [_PictureToRead(t, stop) for t, stop in pairwise([*times, samples.reached_seconds]) if t < stop]
+        return looks + self._looks_past(samples.reached_seconds, stop_seconds, max_frames * _GLANCES_A_READING)
+
+    def _looks_past(self, reached_seconds: float, stop_seconds: float, most: int) -> list[_PictureToRead]:
+        """Pictures where the index has not come: each sample's, or as many keyframes, which are cheap."""
+        if reached_seconds >= stop_seconds:
+            return []
+        apart = 1 / sampling_fps(self._video.info.duration_seconds)
+        every = np.arange(reached_seconds, stop_seconds, apart)
+        if len(every) > most:
+            keys = self._video.keyframe_seconds
+            inside = keys[(keys > reached_seconds) & (keys < stop_seconds)].tolist()
+            every = np.array([reached_seconds, *thin_times(inside, (stop_seconds - reached_seconds) / most)])
+        shown = self._video.timestamps
+        times = np.unique(shown[np.searchsorted(shown, every + SAME_MOMENT_SECONDS, side="right") - 1]).tolist()
+        follow = pairwise([*times, stop_seconds])
+        ends = [after if after - t <= _NEXT * apart else t + apart for t, after in follow]
+        return self._without_repeats([_PictureToRead(t, end) for t, end in zip(times, ends, strict=True)])
+
+    def _without_repeats(self, looks: list[_PictureToRead]) -> list[_PictureToRead]:
+        """The looks, one for each run of pictures that look the same and lie close together, as far as time allows."""
+        thumbs: dict[float, NDArray[np.uint8]] = {}
+        with deadline(_THUMBS_TIME_SHARE * seconds_left()):
+            for frame in until_time_is_up(self._video.read([look.seconds for look in looks], max_height=_THUMB_HEIGHT)):
+                thumbs[frame.seconds] = thumbnail(frame.pixels)
+        kept: list[_PictureToRead] = []
+        for look in looks:
+            last = kept[-1] if kept else None
+            known = [thumbs[one.seconds] for one in (last, look) if one is not None and one.seconds in thumbs]
+            is_same = len(known) == 2 and len(distinct_frames(np.stack(known), _THUMB_CHANGE)) < 2
+            if last is not None and is_same and last.stop_seconds == look.seconds:
+                kept[-1] = _PictureToRead(last.seconds, look.stop_seconds)
+            else:
+                kept.append(look)
+        return kept
+
+    def unknown_letters(self, text: str) -> str:
+        """The letters of a text that nobody here can read, each once."""
+        foreign = [letter for letter in dict.fromkeys(text) if letter.isalpha() and not letter.isascii()]
+        known = self._reader().letters if foreign else frozenset[str]()
+        return "".join(x for x in foreign if not known & {x, x.lower(), x.upper()})
+
+    def refined(self, span: TextSpan, looked_at: Sequence[float]) -> TextSpan:
+        """The span with its ends found between the frames that were looked at, to an eighth of a second.
+
+        Each end costs a few readings of the part of the picture where the line is, the first time.
+        """
+        before = _last_before(looked_at, span.start_seconds)
+        within = _last_before(looked_at, span.stop_seconds)
+        key = (span.text, span.start_seconds, span.stop_seconds, before or 0.0, within or 0.0)
+        with self._lock:
+            self._load()
+            if (ends := self._refined.get(key)) is not None:
+                return replace(span, start_seconds=ends[0], stop_seconds=ends[1])
+        reader = self._reader()
+
+        def is_there(seconds: float) -> bool:
+            part = _with_margin(span.box)
+            frame = next(self._video.read([seconds]), None)
+            lines = reader.read(np.ascontiguousarray(crop(frame.pixels, part))) if frame is not None else ()
+            return any(_likeness(line.text, span.text) >= _SAME_LINE for line in lines)
+
+        start, stop = span.start_seconds, span.stop_seconds
+        if before is not None:
+            start = first_with(is_there, before, start)
+        if within is not None and within > span.start_seconds - 1e-6:
+            stop = first_with(lambda t: not is_there(t), within, min(stop, self._video.info.duration_seconds - 1e-3))
+            stop = span.stop_seconds if stop >= self._video.info.duration_seconds - 2e-3 else stop
+        if not is_time_up():
+            with self._lock:
+                self._refined[key] = (start, max(stop, start))
+                self._save()
+        return replace(span, start_seconds=start, stop_seconds=max(stop, start))
+
+    def _stands_until(self, box: Box, since: float, until: float) -> float:
+        """Until when what was read in a box at `since` is seen to stay; `until` if nothing says that it went.
+
+        Readings may be a minute apart, and a caption may come and go between them: the pictures of the index that lie
+        there are held against the one that was read.
+        """
+        if until - since <= _NEAR_SECONDS:
+            return until
+        if not len(self._index.store.seconds):
+            return since + _NEAR_SECONDS
+        seconds = self._index.seconds
+        between = spread([float(t) for t in seconds[(seconds > since) & (seconds < until)]], _MOST_HELD_AGAINST)
+        shown, last = self._edges(since, box), since
+        widest = max(_NEAR_SECONDS, 2 * (until - since) / _MOST_HELD_AGAINST)
+        for at in (*between, until):
+            if at - last > widest:  # nobody has a picture from there
+                return last + min(_NEAR_SECONDS, at - last)
+            if at < until and float((self._edges(at, box) * shown).sum()) < _SAME_PICTURE:
+                return at
+            last = at
+        return until
+
+    def _edges(self, seconds: float, box: Box) -> NDArray[np.float32]:
+        """The outlines in a part of a stored picture, less their mean, of length 1: letters stay when what is behind
+        them moves."""
+        store = self._index.store
+        grey = cv2.cvtColor(crop(store.frame(store.at(seconds)).pixels, box), cv2.COLOR_RGB2GRAY)
+        across, down = (cv2.Sobel(grey, cv2.CV_32F, *way) for way in ((1, 0), (0, 1)))
+        edges = np.hypot(across, down)
+        edges -= edges.mean()
+        return np.asarray(edges / max(float(np.linalg.norm(edges)), 1e-6), np.float32)
+
+    def _glance(self, times: list[float], max_frames: int) -> dict[float, bool]:
+        """Which frames hold text. Few frames are all taken to hold some: a glance may miss small print."""
+        if len(times) <= max_frames // 2:
+            return dict.fromkeys(times, True)
+        return self._glance_at(self._worth_a_glance(times, max_frames * _GLANCES_A_READING), max_frames)
+
+    def _glance_at(self, times: list[float], readings: int = 0) -> dict[float, bool]:
+        """Which of these frames hold text, as far as the time allows; so many readings are taken to follow."""
+        new = [t for t in scattered(times) if t not in self._glances]
+        if new:
+            reader = self._reader()
+            with _reading_pool() as pool:
+                for start in range(0, len(new), _AT_ONCE):
+                    # not taken from full readings, which may see more: then it would matter what was read before
+                    pictures = self._pictures(sorted(new[start : start + _AT_ONCE]))
+                    self._glances |= _in_time(pictures, pool, lambda frame: reader.has_text(frame.pixels))
+                    self._tell(start + _AT_ONCE, len(new), readings)
+                    if is_time_up():
+                        break
+            self._save()
+        return {t: self._glances[t] for t in times if t in self._glances}
+
+    def _worth_a_glance(self, times: list[float], count: int) -> list[float]:
+        """At most so many of the times, evenly; of very many half evenly, half where most strokes come up that may be
+        letters."""
+        if len(times) <= _FEW * count:
+            return spread(times, count)
+        new = [t for t in scattered(times) if t not in self._strokes]
+        with deadline(_STROKES_TIME_SHARE * seconds_left()), _reading_pool() as pool:
+            for start in range(0, len(new), _STROKES_AT_ONCE):
+                stored = self._stored(sorted(new[start : start + _STROKES_AT_ONCE]))
+                self._strokes |= _in_time(stored, pool, lambda frame: strokes(frame.pixels))
+                if is_time_up():
+                    break
+        known = [t for t in times if t in self._strokes]
+        rise = {after: self._strokes[after] - self._strokes[before] for before, after in pairwise(known)}
+        even = spread(times, count // 2)
+        others = sorted(rise.keys() - set(even), key=lambda t: (-rise[t], t))
+        return sorted({*even, *others[: count - len(even)]})
+
+    def _stored(self, times: Sequence[float]) -> Iterator[Frame]:
+        """Those of the frames at these times that the index has stored."""
+        store = self._index.store
+        for t in times if len(store.seconds) else ():
+            number = store.at(t)
+            if abs(float(store.seconds[number]) - t) < SAME_MOMENT_SECONDS:
+                yield replace(store.frame(number), seconds=t)
+
+    def _tell(self, glances: int, all_glances: int, readings: int, done: int = 0) -> None:
+        """How far the reading of a window is, where a reading is as much work as some glances."""
+        so_far = min(glances, all_glances) + _READING_WORK * min(done, readings)
+        self._on_progress(IndexProgress("text", so_far, all_glances + _READING_WORK * readings, None))
+
+    def _pictures(self, times: Sequence[float]) -> Iterator[Frame]:
+        """The frames at these times, ascending, at the size in which they are stored."""
+        missing = set(times)
+        for frame in self._stored(times):
+            missing.remove(frame.seconds)
+            yield frame
+        height = stored_size(self._video.info.width, self._video.info.height)[1]
+        yield from self._video.read(sorted(missing), max_height=height)
+
+    def _read_all(self, times: Sequence[float], frames: dict[float, Frame]) -> dict[float, tuple[TextLine, ...]]:
+        known = self._load()
+        new = [t for t in times if t not in known]
+        if new:
+            reader = self._reader()
+            # who is in no hurry decodes once from front to back
+            size = len(new) if math.isinf(seconds_left()) else _AT_ONCE
+            order = scattered(new) if size < len(new) else new
+            with _reading_pool() as pool:
+                for start in range(0, len(new), size):
+                    some = sorted(order[start : start + size])
+                    source = (frames[t] for t in some) if frames else self._video.read(some)
+                    for seconds, lines in _in_time(source, pool, lambda frame: reader.read(frame.pixels)).items():
+                        known[seconds] = lines
+                    self._tell(0, 0, len(new), start + size)
+                    if is_time_up():
+                        break
+            self._save()
+        return {t: known[t] for t in times if t in known}
+
+    def _load(self) -> dict[float, tuple[TextLine, ...]]:
+        if self._known is None:
+            known = kept(self._path, _KEPT)
+            if known is None or known["version"] != _version():
+                known = _StoredText(version=_version(), frames=(), glances=(), strokes=(), prepared=False, refined=())
+            self._known = dict(known["frames"])
+            self._glances = dict(known["glances"])
+            self._strokes = dict(known["strokes"])
+            self._is_prepared = known["prepared"]
+            self._refined = dict(known["refined"])
+        return self._known
+
+    def _save(self) -> None:
+        rows = [[seconds, [asdict(line) for line in lines]] for seconds, lines in sorted(self._load().items())]
+        glances, refined = sorted(self._glances.items()), list(self._refined.items())
+        strokes_seen = sorted(self._strokes.items())
+        marks = {"glances": glances, "strokes": strokes_seen, "prepared": self._is_prepared, "refined": refined}
+        keep(self._path, {"version": _version(), "frames": rows, **marks})
+
+    @property
+    def _path(self) -> Path:
+        return video_folder(self._video.content_hash, self._cache) / "text-ppocrv6.json"
+
+
+def _version() -> list[int | str]:
+    """What a remembered reading depends on besides the video: the rules, and who can read."""
+    return [_VERSION, *sorted(added_models())]
+
+
+def first_with(is_there: Callable[[float], bool], without: float, having: float) -> float:
+    """The first time in (without, having] at which something is there, by halving, to `_FINEST_SECONDS` or until the
+    time is up."""
+    while having - without > _FINEST_SECONDS and not is_time_up():
+        middle = (without + having) / 2
+        if is_there(middle):
+            having = middle
+        else:
+            without = middle
+    return having
+
+
+def _last_before(times: Sequence[float], seconds: float) -> float | None:
+    return max((t for t in times if t < seconds - 1e-6), default=None)
+
+
+def _with_margin(box: Box) -> Box:
+    """The box with half a line's height around it: the detector needs some room."""
+    margin = (box[3] - box[1]) / 2
+    left, top, right, bottom = box
+    return max(0.0, left - margin), max(0.0, top - margin), min(1.0, right + margin), min(1.0, bottom + margin)
+
+
+def _likeness(first: str, second: str) -> float:
+    return SequenceMatcher(None, first.casefold(), second.casefold(), autojunk=False).ratio()
+
+
+def distinct_frames(thumbs: NDArray[np.uint8], most_change: int) -> NDArray[np.int64]:
+    """Indices of the (N, H, W, 3) thumbnails that differ from the last one chosen, the first always."""
+    chosen: list[int] = []
+    for i in range(len(thumbs)):
+        if not chosen or int(np.abs(thumbs[i].astype(np.int16) - thumbs[chosen[-1]]).max()) > most_change:
+            chosen.append(i)
+    return np.array(chosen, dtype=np.int64)
+
+
+def spread(times: list[float], count: int) -> list[float]:
+    """At most `count` of the times, evenly by rank, the first and last among them."""
+    if len(times) <= count:
+        return times
+    return [times[round(i)] for i in np.linspace(0, len(times) - 1, count)]
+
+
+def in_order_of_showing(ranked: Sequence[TextSpan]) -> list[TextSpan]:
+    """The spans in their order, but of those with the same text the earlier in the place of the better."""
+    showings: dict[str, list[TextSpan]] = {}
+    for span in sorted(ranked, key=lambda span: span.start_seconds, reverse=True):
+        showings.setdefault(span.text, []).append(span)
+    return [showings[span.text].pop() for span in ranked]
+
+
+def read_parts(
+    read: Sequence[tuple[float, float]], start_seconds: float, stop_seconds: float
+) -> tuple[tuple[float, float], ...] | None:
+    """What of a window was read; None if all of it was.
+
+    `read` are the pictures that were, (from when, until when it is known to have stayed) each, ascending.
+    """
+    parts: list[tuple[float, float]] = []
+    for at, until in read:
+        start, stop = max(at, start_seconds), min(until, stop_seconds)
+        if parts and start - parts[-1][1] <= _NEAR_SECONDS:
+            start = parts.pop()[0]
+        parts += [(start, stop)] if start < stop else []
+    first, last = start_seconds + _NEAR_SECONDS, stop_seconds - _ROUNDING_SECONDS
+    is_whole = len(parts) == 1 and parts[0][0] <= first and parts[0][1] >= last
+    return None if is_whole else tuple(parts)
+
+
+def longest_skipped(times: Sequence[float], looked_at: Sequence[float]) -> float:
+    """The longest time between two looks, both ascending, that has one of the times in it."""
+    between = [(before, after) for before, after in pairwise(looked_at) if any(before < t < after for t in times)]
+    return max((after - before for before, after in between), default=0.0)
+
+
+def strokes(pixels: NDArray[np.uint8]) -> int:
+    """How much of an RGB picture, in pixels, looks like rows of letters: near edges that join to something flat.
+
+    Far cheaper than a glance and far less certain (it misses faint letters, and takes fences for some), so it only says
+    where to glance first.
+    """
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    edges = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > _EDGE
+    joined = cv2.morphologyEx(edges.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((1, 9), np.uint8))
+    _, _, parts, _ = cv2.connectedComponentsWithStats(joined)
+    width, height, area = (parts[1:, column] for column in (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT, cv2.CC_STAT_AREA))
+    is_row = (width > 1.5 * height) & (width >= 12) & (height >= 5) & (height < 90) & (area > 0.5 * width * height)
+    return int(area[is_row].sum())
+
+
+def scattered(times: Sequence[float]) -> list[float]:
+    """The times in an order of which each beginning is spread over all of them: ends, middle, quarters, ..."""
+    ranks: list[int] = []
+    step = 1 << max(0, len(times) - 1).bit_length()
+    while step:
+        ranks += [rank for rank in range(0, len(times), step) if rank % (2 * step) or not ranks]
+        step //= 2
+    return [times[rank] for rank in ranks]
+
+
+def to_read(times: Sequence[float], glances: Mapping[float, bool], count: int) -> list[float]:
+    """Which frames are read: those with text, evenly; where these are few, also those beside them without a glance."""
+    hits = [t for t in times if glances.get(t)]
+    places = {t: place for place, t in enumerate(times)}
+    beside = [
+        times[place]
+        for t in hits
+        for place in (places[t] - 1, places[t] + 1)
+        if 0 <= place < len(times) and times[place] not in glances
+    ]
+    return sorted({*spread(hits, count), *spread(sorted(set(beside)), max(0, count - len(hits)))})
+
+
+@contextmanager
+def _reading_pool() -> Iterator[ThreadPoolExecutor]:
+    """Workers; those who are late are not waited for."""
+    pool = ThreadPoolExecutor(min(_WORKERS, thread_count()), thread_name_prefix=THREAD_NAME)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=not is_time_up(), cancel_futures=True)
+
+
+def _in_time(frames: Iterable[Frame], pool: ThreadPoolExecutor, look: Callable[[Frame], _Seen]) -> dict[float, _Seen]:
+    """What is seen in each frame until the time is up; a few frames in flight, so that memory stays flat."""
+    seen: dict[float, _Seen] = {}
+    waiting: deque[tuple[float, Future[_Seen]]] = deque()
+
+    def take(most: int) -> None:
+        while len(waiting) > most:
+            seconds, done = waiting.popleft()
+            seen[seconds] = done.result(wait_at_most())
+
+    with suppress(TimeoutError):
+        for frame in frames:
+            waiting.append((frame.seconds, pool.submit(look, frame)))
+            take(2 * _WORKERS)
+        take(0)
+    return seen

@@ -1,0 +1,90 @@
+"""Weights that ship inside installed packages: found without importing the package, used only if their hash is known.
+
+A package's name says little about what is in it, so every file is pinned by its SHA-256. Each process hashes a file
+once (all of them, 210 MB, took 0.35 s); a note on disk that a file has passed could be written by whoever swaps it.
+"""
+
+import hashlib
+import importlib.util
+import shlex
+import sys
+from functools import cache, lru_cache
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from tools.observation import MissingPartError
+from tools.plain_data import loads_json
+
+
+@cache
+def install_command(extra: str) -> str:
+    """What installs an extra of ours, in the way in which we were installed: no index has us under our name."""
+    for note, tool in (("uv-receipt.toml", "uv tool install"), ("pipx_metadata.json", "pipx install")):
+        if (Path(sys.prefix) / note).exists():  # such an environment is made anew, with all the extras that are named
+            return f"{tool} --force {_with_extra(_origin(), extra if extra == 'lite' else f'lite,{extra}')}"
+    return f"pip install {_with_extra(_origin(), extra)}"
+
+
+def _with_extra(origin: dict[str, Any], extra: str) -> str:
+    """What pip takes.
+
+    Args:
+        origin: as in `direct_url.json` (PEP 610); empty where an index was the origin.
+        extra: the name.
+    """
+    url = origin.get("url", "")
+    if "vcs_info" in origin:
+        return shlex.quote(f"videosleuth[{extra}] @ {origin['vcs_info']['vcs']}+{url}")
+    if not url.startswith("file:"):
+        return shlex.quote(f"videosleuth[{extra}]" + (f" @ {url}" if url else ""))
+    is_editable = origin.get("dir_info", {}).get("editable", False)
+    return ("-e " if is_editable else "") + shlex.quote(f"{url2pathname(urlsplit(url).path)}[{extra}]")
+
+
+def _origin() -> dict[str, Any]:
+    try:
+        told = distribution("videosleuth").read_text("direct_url.json")
+    except PackageNotFoundError:
+        told = None
+    return dict(loads_json(told)) if told else {}
+
+
+def folder(package: str, extra: str) -> Path:
+    """The folder of an installed top-level package, found without running any of its code."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise MissingPartError(f"{package} is not installed: run `{install_command(extra)}`")
+    return Path(spec.submodule_search_locations[0])
+
+
+def is_installed(package: str) -> bool:
+    """Whether a top-level package is there; says nothing about its files."""
+    return importlib.util.find_spec(package) is not None
+
+
+def find(package: str, file: str, sha256: str, extra: str) -> Path:
+    """The path of `file` (relative to the package's folder) if its SHA-256 (64 hex digits) is the pinned one."""
+    path = folder(package, extra) / file
+    if not path.is_file():
+        raise MissingPartError(
+            f"{package} is installed but {file} is not in it: remove it with `pip uninstall {package}` and run "
+            f"`{install_command(extra)}`"
+        )
+    state = path.stat()
+    found = _sha256(path, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+    if found != sha256:
+        raise ValueError(
+            f"{path} is not the file that this version was tested with (SHA-256 {found}, expected {sha256}): "
+            f"remove it with `pip uninstall {package}` and run `{install_command(extra)}`"
+        )
+    return path
+
+
+@lru_cache
+def _sha256(path: Path, *_state: int) -> str:
+    """The file's SHA-256, 64 hex digits; the other arguments change where the file does."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

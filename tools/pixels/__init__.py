@@ -1,0 +1,1 @@
+"""From a decoded picture to upright RGB: shape, tone, interlacing."""

@@ -1,0 +1,187 @@
+"""A decoded picture as the RGB that a person would see: in its colours, without combs, transparency on grey.
+
+swscale knows the matrix and the range that a picture carries, but takes every picture that carries none for one of
+standard definition, refuses some matrices, knows nothing of HDR, and throws transparency away.
+"""
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.pixels.deinterlacing import deinterlaced
+from tools.pixels.shape import StoredPicture, letterboxed
+from tools.pixels.tone import Gamut, Transfer, shown_on_sdr
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
+
+BACKDROP = 128
+"""The grey behind what is transparent: neither black nor white writing is lost on it."""
+
+# values of ISO/IEC 23091-2, as FFmpeg gives them
+_BT709, _UNSPECIFIED, _BT601, _YCGCO, _BT2020 = 1, 2, 5, 8, 9
+_BT2020_CONSTANT, _BY_PRIMARIES = 10, (12, 13)
+_AS_TOLD = frozenset({0, 1, 4, 5, 6, 7, 9})  # RGB, BT.709, FCC, BT.601 twice, SMPTE 240M, BT.2020
+_TRANSFERS = {16: Transfer.PQ, 18: Transfer.HLG}
+_GAMUTS = {9: Gamut.BT2020, 12: Gamut.P3_D65}
+_UNKNOWN_TO_US = {11: "SMPTE ST 2085", 14: "ICtCp", 15: "IPT-C2", 16: "YCgCo-Re", 17: "YCgCo-Ro"}
+_LIMITED_RANGE, _FULL_RANGE = 1, 2
+_ALWAYS_BT601 = frozenset({"vp8", "theora"})
+"""Codecs whose specification knows no other matrix (RFC 6386, 9.2; Theora, 4.2)."""
+
+
+class RgbConverter:
+    """Makes RGB arrays; keeps its scaler, so it is for one thread at a time."""
+
+    def __init__(self, shown: StoredPicture, codec: str) -> None:
+        """`shown` is the picture whose shape all others are fitted into, `codec` FFmpeg's name of the codec."""
+        from av.video.reformatter import VideoReformatter
+
+        self._shown = shown
+        self._codec = codec
+        self._reformatter = VideoReformatter()
+
+    def rgb(self, picture: "VideoFrame", stored: StoredPicture, max_height: int | None) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 as displayed, H at most `max_height`; same shape for every picture, `stored` in its own."""
+        shown = self._shown
+        scale = 1.0 if max_height is None else min(1.0, max_height / shown.shown_height)
+        box = max(1, round(shown.shown_width * scale)), max(1, round(shown.shown_height * scale))
+        width, height = box if stored == shown else stored.fitted(*box)
+        if picture.interlaced_frame:
+            picture = deinterlaced(picture)
+        turned = stored.orientation.transpose
+        pixels = self._pixels(picture, height if turned else width, width if turned else height)
+        return letterboxed(stored.orientation.apply(pixels), *box)
+
+    def _pixels(self, picture: "VideoFrame", width: int, height: int) -> NDArray[np.uint8]:
+        """(height, width, 3), not yet turned."""
+        if has_alpha(picture.format.name):
+            return self._on_grey(picture, width, height)
+        transfer = _TRANSFERS.get(picture.color_trc, Transfer.SDR)
+        gamut = _GAMUTS.get(picture.color_primaries, Gamut.BT709)
+        if transfer is not Transfer.SDR and gamut is Gamut.BT709:
+            gamut = Gamut.BT2020  # BT.2100 has no other; what says BT.709 here says nothing that was meant
+        if transfer is not Transfer.SDR or gamut is not Gamut.BT709:
+            return shown_on_sdr(self._converted(picture, width, height, "rgb48le"), transfer, gamut)
+        if matrix_of(picture, self._codec) == _YCGCO:
+            return _rgb_of_ycgco(self._converted(picture, width, height, "yuv444p16le"))
+        pixels = self._converted(picture, width, height, "rgb24")
+        if picture.color_range == _LIMITED_RANGE and len(picture.format.components) == 1:
+            return _stretched(pixels)  # swscale takes grey for full range, whatever is told
+        return pixels
+
+    def _converted(self, picture: "VideoFrame", width: int, height: int, to: str) -> NDArray[Any]:
+        """(height, width, 3) in the format `to`; of YCgCo, the planes as they are, over the full range."""
+        told = matrix_of(picture, self._codec)
+        # any matrix will do for YCgCo, if it is the same before and after: then nothing is done by it
+        matrix = _BT709 if told == _YCGCO else told
+        converted = self._reformatter.reformat(
+            picture,
+            width,
+            height,
+            format=to,
+            src_colorspace=matrix,
+            dst_colorspace=matrix,
+            dst_color_range=_FULL_RANGE if to == "yuv444p16le" else None,
+            interpolation="AREA",
+            threads=1,  # one picture at a time in each of two workers: more threads would wait for each other
+        )
+        return converted.to_ndarray(channel_last=True)
+
+    def _on_grey(self, picture: "VideoFrame", width: int, height: int) -> NDArray[np.uint8]:
+        """Laid over the backdrop at full size: scaled before, hidden colours would bleed into what is seen."""
+        import cv2  # a third of a second, which a video without transparency need not wait
+
+        rgba = self._converted(picture, picture.width, picture.height, "rgba")
+        pixels = over_grey(rgba)
+        if (width, height) != (picture.width, picture.height):
+            pixels = np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        return pixels
+
+
+def picture_notes(picture: "VideoFrame", stored: StoredPicture) -> tuple[str, ...]:
+    """What is done to such a picture so that it can be shown: a sentence each."""
+    transfer = _TRANSFERS.get(picture.color_trc)
+    notes = []
+    if stored.pixel_aspect != 1:
+        told = f"{stored.pixel_aspect.numerator}:{stored.pixel_aspect.denominator}"
+        notes.append(f"pixels are not square ({told}), the picture is shown in its true shape")
+    if transfer is not None:
+        notes.append(f"high dynamic range ({transfer.name}), shown in the colours of an ordinary screen")
+    if picture.interlaced_frame:
+        notes.append("interlaced, shown as whole pictures at the moment of their first field")
+    if _is_transparent(picture):
+        notes.append("what is transparent is shown on mid-grey")
+    return tuple(notes)
+
+
+def picture_gaps(picture: "VideoFrame") -> tuple[str, ...]:
+    """What can't be seen right in such a picture: a sentence each."""
+    if picture.colorspace not in _UNKNOWN_TO_US:
+        return ()
+    return (
+        f"colours are coded in a way that is not known here ({_UNKNOWN_TO_US[picture.colorspace]}), they look wrong",
+    )
+
+
+def _is_transparent(picture: "VideoFrame") -> bool:
+    """True where the format has an alpha channel; a palette only where it's used, because most entries are opaque."""
+    if not has_alpha(picture.format.name):
+        return False
+    if not picture.format.has_palette:
+        return True
+    return bool(picture.reformat(format="rgba").to_ndarray()[..., 3].min() < 255)
+
+
+def matrix_of(picture: "VideoFrame", codec: str) -> int:
+    """Which matrix leads back to RGB; where the picture does not tell, what players take for its codec and size."""
+    told = picture.colorspace
+    if told in _AS_TOLD or told == _YCGCO:
+        return told
+    if told == _BT2020_CONSTANT or (picture.color_primaries == 9 and told in (_UNSPECIFIED, *_BY_PRIMARIES)):
+        return _BT2020
+    if told in _BY_PRIMARIES:
+        return _BT709 if picture.color_primaries == 1 else _BT601
+    if picture.color_trc in _TRANSFERS:
+        return _BT2020
+    if codec in _ALWAYS_BT601:
+        return _BT601
+    is_high_definition = max(picture.width, picture.height) >= 1280 or min(picture.width, picture.height) > 576
+    return _BT709 if is_high_definition else _BT601
+
+
+@cache
+def has_alpha(pixel_format: str) -> bool:
+    """True for formats of pixels that may be transparent; the entries of a palette may."""
+    from av.video.format import VideoFormat
+
+    told = VideoFormat(pixel_format)
+    return told.has_palette or any(component.is_alpha for component in told.components)
+
+
+def over_grey(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(H, W, 3) as seen before mid-grey, of (H, W, 4) with straight alpha."""
+    colours, alpha = rgba[..., :3], rgba[..., 3:]
+    if alpha.min() == 255:
+        return np.ascontiguousarray(colours)
+    weight = alpha.astype(np.uint16)
+    mixed = (colours * weight + BACKDROP * (255 - weight) + 127) // 255
+    return mixed.astype(np.uint8)
+
+
+def _rgb_of_ycgco(planes: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    """(H, W, 3) of Y, Cg, Co over the full range 0..65535 (ISO/IEC 23091-2, equations 51 to 54)."""
+    luma, green, orange = (planes[..., n].astype(np.int32) for n in range(3))
+    green, orange = green - 2**15, orange - 2**15
+    rest = luma - green
+    channels = np.stack([rest + orange, luma + green, rest - orange], axis=-1)
+    return (np.clip(channels, 0, 65535) / 257 + 0.5).astype(np.uint8)
+
+
+def _stretched(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Grey of 16..235 as 0..255."""
+    levels = np.clip((np.arange(256) - 16) * (255 / 219), 0, 255).round().astype(np.uint8)
+    stretched: NDArray[np.uint8] = levels[pixels]
+    return stretched

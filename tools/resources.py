@@ -1,0 +1,224 @@
+"""The optional parts of a toolbox, each made when first needed: speech, screen text, captions, meaning of words."""
+
+import math
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.deadline import is_time_up
+from tools.encoders.registry import Encoder
+from tools.index.video_index import IndexProgress, VideoIndex
+from tools.observation import MissingPartError
+from tools.ocr.reader import TextReader
+from tools.ocr.video_text import ScreenText
+from tools.runtime.threads import thread_count
+from tools.speech.audio import SoundTrack, sound_tracks
+from tools.speech.recognition import SpeechLine, SpeechRecogniser, Transcript, is_doubtful
+from tools.speech.subtitles import Subtitles, ended_by, merged, subtitle_file, subtitle_streams
+from tools.video.source import VideoSource
+from tools.vision.captioner import Captioner, PackagedCaptioner
+
+_ENCODED_AT_ONCE = 1024
+_MOST_REMEMBERED = 200_000
+"""Texts whose meaning is kept: of 256 numbers each, 200 MB."""
+
+
+@dataclass(frozen=True)
+class Speech:
+    """All that is known to be said, and what of the sound or the subtitles was not heard or read, a sentence each."""
+
+    lines: tuple[SpeechLine, ...] = ()
+    gaps: tuple[str, ...] = ()
+    unheard: tuple[tuple[float, float], ...] = ()
+    """Of the window, what of the sound track heard first was not heard: (start, stop) in seconds, in order."""
+
+
+class Listener(Protocol):
+    """What recognises speech: `SpeechRecogniser`, or what takes its place."""
+
+    def hear(
+        self,
+        video: VideoSource,
+        track: SoundTrack | None = None,
+        on_progress: Callable[[float, float], None] | None = None,
+        cache: Path | None = None,
+        window: tuple[float, float] = (0.0, math.inf),
+    ) -> Transcript:
+        """Every line said in a window of a sound track, of the usual one if None, as far as there is time to hear."""
+        ...
+
+
+class ToolResources:
+    """What the tools of one video share. Threads may share it; what is slow to make is made once."""
+
+    def __init__(
+        self,
+        video: VideoSource,
+        index: VideoIndex,
+        encoder: Encoder,
+        subtitles: str | Path | None = None,
+        cache: Path | None = None,
+        captioner: Captioner | None = None,
+        audio: int | None = None,
+        recogniser: Listener | None = None,
+        on_progress: Callable[[IndexProgress], None] = lambda _: None,
+    ) -> None:
+        """The parts; none is made yet.
+
+        Args:
+            video: what they look at and hear.
+            index: its frames.
+            encoder: compares pictures and texts.
+            subtitles: a file with what is said.
+            cache: root of the cache, the user's own if None.
+            captioner: takes the place of the packaged one.
+            audio: number of the one sound track to hear, from 1; None finds the one with speech.
+            recogniser: takes the place of the packaged one.
+            on_progress: told how far the reading of text and the hearing of speech have come.
+
+        Raises:
+            ValueError: there is no such sound track, or the subtitles can't be read.
+        """
+        self._video = video
+        self._cache = cache
+        self._encoder = encoder
+        self._given_captioner = captioner
+        self._lock = threading.RLock()
+        self._meaning_lock = threading.Lock()
+        self._meanings: dict[str, NDArray[np.float32]] = {}
+        self._given_recogniser = recogniser
+        self._on_progress = on_progress
+        self._given: Speech | None = None
+        if subtitles is not None:
+            given = subtitle_file(subtitles)
+            self._given = Speech(ended_by(given.lines, video.until_seconds), given.gaps)
+        self._audio = audio
+        if audio is not None and not any(track.number == audio for track in self._tracks):
+            there = f"sound tracks 1 to {len(self._tracks)}" if self._tracks else "no sound track"
+            raise ValueError(f"{video.path} has {there}, got audio {audio}")
+        self.screen_text = ScreenText(video, index, self.reader, cache, on_progress)
+
+    @property
+    def has_subtitles(self) -> bool:
+        """True if a subtitle file was given or the video carries a text stream, which a chosen sound track excludes."""
+        return self._given is not None or (self._audio is None and self._video.info.subtitle_streams > 0)
+
+    @property
+    def speech_source(self) -> str:
+        """Where speech would come from, in words, and which other sound tracks there are."""
+        if self._given is not None:
+            source = "subtitle file"
+        elif self.has_subtitles:
+            source = "subtitles in the video"
+        elif not self._video.info.has_audio:
+            source = "none: there is no sound"
+        elif len(self._tracks) > 1:
+            others = ", ".join(track.name for track in self._tracks if track is not self._heard_first)
+            return f"{self._heard_first.name} (speech recognition); there is also {others}"
+        else:
+            source = "a sound track (speech recognition)"
+        return source
+
+    def speech(self, start_seconds: float = 0.0, stop_seconds: float = math.inf) -> Speech:
+        """Every line said in a window, and what of it was not heard.
+
+        From the subtitle file, else the video's subtitles, else recognised, as far as the time allows.
+        """
+        said = self._given if self._given is not None else self._found_speech((start_seconds, stop_seconds))
+        lines = (x for x in said.lines if x.start_seconds < stop_seconds and x.stop_seconds > start_seconds)
+        return replace(said, lines=tuple(lines))
+
+    def _found_speech(self, window: tuple[float, float]) -> Speech:
+        info = self._video.info
+        if not (info.has_audio or info.subtitle_streams or info.unread_subtitles):
+            return Speech()
+        written = self._written
+        if not info.has_audio or (written.lines and written.is_whole):
+            return Speech(written.lines, written.gaps)
+        try:
+            heard = self._heard(window)
+        except MissingPartError as error:
+            if not written.lines:
+                raise
+            heard = Speech(gaps=(f"the sound was not heard ({error})",))
+        return Speech(tuple(merged(heard.lines, written.lines)), (*written.gaps, *heard.gaps), heard.unheard)
+
+    @cached_property
+    def _written(self) -> Subtitles:
+        """The video's own subtitles, which a chosen sound track excludes."""
+        if self._audio is not None:
+            return Subtitles()
+        return subtitle_streams(self._video, self._heard_first.language if self._video.info.has_audio else None)
+
+    def _heard(self, window: tuple[float, float]) -> Speech:
+        """What is said on the chosen sound track; else on the usual one, or on others where nobody speaks on that."""
+        waiting = list(self._tracks)
+        waiting.remove(self._heard_first)
+        heard = self._hear(self._heard_first, window)
+        while self._audio is None and waiting and all(is_doubtful(line) for line in heard.lines) and not is_time_up():
+            other = self._hear(waiting.pop(0), window)
+            heard = Speech((*heard.lines, *other.lines), (*heard.gaps, *other.gaps), heard.unheard)
+        lines = tuple(sorted(heard.lines, key=lambda line: line.start_seconds))
+        unheard = tuple(f"{track.name} was not heard" for track in waiting)
+        return Speech(lines, (*heard.gaps, *unheard), heard.unheard)
+
+    def _hear(self, track: SoundTrack, window: tuple[float, float]) -> Speech:
+        is_usual = track is self._tracks[0]
+        with self._lock:
+            listener = self._given_recogniser or self._recogniser
+        found = listener.hear(
+            self._video, None if is_usual else track, self._tell_heard, cache=self._cache, window=window
+        )
+        name = "" if is_usual else track.name
+        return Speech(tuple(replace(line, track=name) for line in found.lines), found.gaps, found.unheard)
+
+    def _tell_heard(self, seconds: float, all_seconds: float) -> None:
+        self._on_progress(IndexProgress("speech", round(seconds), round(all_seconds), None))
+
+    @property
+    def _heard_first(self) -> SoundTrack:
+        return next(track for track in self._tracks if self._audio in (None, track.number))
+
+    @cached_property
+    def _tracks(self) -> tuple[SoundTrack, ...]:
+        """The sound tracks, the usual one first."""
+        return sound_tracks(self._video.path) if self._video.info.has_audio else ()
+
+    def reader(self) -> TextReader:
+        """The reader of screen text."""
+        with self._lock:
+            return self._text_reader
+
+    def captioner(self) -> Captioner:
+        """The captioner that was given, else the packaged one."""
+        with self._lock:
+            return self._given_captioner or self._captioner
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(N, D) unit rows that compare texts by meaning; each text is encoded once, however often it is compared."""
+        with self._meaning_lock:
+            if len(self._meanings) > _MOST_REMEMBERED:
+                self._meanings.clear()
+            new = [text for text in dict.fromkeys(texts) if text not in self._meanings]
+            for start in range(0, len(new), _ENCODED_AT_ONCE):
+                batch = new[start : start + _ENCODED_AT_ONCE]
+                self._meanings.update(zip(batch, self._encoder.encode_texts(batch), strict=True))
+            return np.stack([self._meanings[text] for text in texts])
+
+    @cached_property
+    def _recogniser(self) -> SpeechRecogniser:
+        return SpeechRecogniser(threads=min(2, thread_count()))
+
+    @cached_property
+    def _text_reader(self) -> TextReader:
+        return TextReader()
+
+    @cached_property
+    def _captioner(self) -> Captioner:
+        return PackagedCaptioner(self.reader)

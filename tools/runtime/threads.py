@@ -1,0 +1,47 @@
+"""The few threads in which networks run: each picture's sums are done by one thread, and several pictures at once.
+
+OpenMP would share out every sum, hundreds for a picture, and its threads spin while they wait for one another: beside
+other work that wastes most of the processor. Threads that share pictures wait once a batch, asleep.
+"""
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import TypeVar
+
+from tools.runtime.openmp import compute_alone
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_USUAL_MOST = 4
+
+
+def thread_count() -> int:
+    """How many networks run at once: VIDEOSLEUTH_THREADS, else as many as there are cores to use, at most 4.
+
+    Raises:
+        ValueError: VIDEOSLEUTH_THREADS is not a whole number from 1 on.
+    """
+    configured = os.environ.get("VIDEOSLEUTH_THREADS")
+    if configured is None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return min(_USUAL_MOST, cores)
+    if not configured.isascii() or not configured.isdigit() or int(configured) < 1:
+        raise ValueError(f"VIDEOSLEUTH_THREADS needs a whole number from 1 on, got {configured!r:.40}")
+    return int(configured)
+
+
+def in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """What `work` makes of each item, in their order."""
+    return list(_pool().map(work, items))
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(thread_count(), "network", compute_alone)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # the threads are not in the child

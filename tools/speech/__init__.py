@@ -1,0 +1,1 @@
+"""What is said: speech recognition, subtitles and search over both."""

@@ -1,0 +1,128 @@
+"""Which lines speak of a query: shared words and likeness of meaning together, a line read with its neighbours.
+
+Words alone miss "automobile" for "car"; meaning alone ranks every line about the topic alike and misses names. What is
+asked for is often said one line after the words of the question, so neighbours lend a line part of their score.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+NEIGHBOUR_SHARE = 0.35
+_NEIGHBOUR_LIMIT = 0.9
+"""A neighbour lifts a line to nine tenths of its own score at most, so that it never passes the line itself."""
+_STOP_WORDS = frozenset(
+    "a an and any are as at be been but by can could did do does for from had has have he her his how i if in is it "
+    "its many me mention mentioned much my no not of on or our say said says saying she so speak speaker speaks "
+    "speech spoken talk talking talks that the their them there they this to video was we were what when where which "
+    "who whom whose why will with would you your".split()
+)
+_NUMBERS = {
+    word: str(value)
+    for value, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+        "seventeen eighteen nineteen twenty".split()
+    )
+}
+
+
+class TimedText(Protocol):
+    """A text with its time: a line of speech, or of screen text."""
+
+    @property
+    def text(self) -> str:
+        """The words."""
+
+    @property
+    def start_seconds(self) -> float:
+        """Since when."""
+
+
+LineT = TypeVar("LineT", bound=TimedText)
+
+_ENDINGS = tuple(
+    "ations ation ating ators ated ator ates ings ying edly ate ing ied ies ers ors er or ed es ys s e y".split()
+)
+
+
+@dataclass(frozen=True)
+class ScoredLine(Generic[LineT]):
+    """A line and how well it fits the query, 0..1: the mean of both parts."""
+
+    line: LineT
+    score: float
+    shared_words: float
+    """Share of the query's words (rare ones count more) said in the line or beside it."""
+    meaning: float | None
+    """Cosine of query and line; None without a text encoder."""
+
+
+def search_lines(
+    lines: Sequence[LineT],
+    query: str,
+    encode_texts: Callable[[Sequence[str]], NDArray[np.float32]] | None = None,
+    neighbour_share: float = NEIGHBOUR_SHARE,
+) -> tuple[ScoredLine[LineT], ...]:
+    """All lines, the best fit first. `encode_texts` gives (N, D) unit rows; without it only words count.
+
+    `neighbour_share` of the better neighbour's score is lent to a line; 0 where neighbours have nothing to do with one
+    another.
+    """
+    if not lines:
+        return ()
+    overlap = _with_neighbours(_word_overlap([line.text for line in lines], query), neighbour_share)
+    meaning = None
+    if encode_texts is not None:
+        vectors = encode_texts([query, *(line.text for line in lines)])
+        meaning = np.clip(vectors[1:] @ vectors[0], 0.0, 1.0).astype(np.float64)
+    score = overlap if meaning is None else (overlap + _with_neighbours(meaning, neighbour_share)) / 2
+    scored = [
+        ScoredLine(line, float(score[i]), float(overlap[i]), None if meaning is None else float(meaning[i]))
+        for i, line in enumerate(lines)
+    ]
+    return tuple(sorted(scored, key=lambda found: (-found.score, found.line.start_seconds)))
+
+
+def stems(text: str) -> list[str]:
+    """The telling words of a text, cut to what inflected forms share, small numbers as digits."""
+    words = re.findall(r"[^\W_]+", text.lower().replace("'s ", " "))
+    return [_stem(_NUMBERS.get(word, word)) for word in words if word not in _STOP_WORDS]
+
+
+@lru_cache(maxsize=200_000)
+def _stems_of(text: str) -> frozenset[str]:
+    """The stems of a line, which every query compares again."""
+    return frozenset(stems(text))
+
+
+def _stem(word: str) -> str:
+    """The word without the longest ending that leaves three letters, four before "-ate": create is not crew."""
+    for ending in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= (4 if ending.startswith("at") else 3):
+            return word[: -len(ending)]
+    return word
+
+
+def _word_overlap(texts: Sequence[str], query: str) -> NDArray[np.float64]:
+    """(N,) share of the query's words in each text, weighted by how rare each is among the texts."""
+    wanted = set(stems(query))
+    said = [_stems_of(text) for text in texts]
+    counts = Counter(stem for stems_said in said for stem in stems_said)
+    weights = {stem: math.log(1 + len(texts) / (1 + counts[stem])) + 0.1 for stem in wanted}
+    total = sum(weights.values())
+    if not total:
+        return np.zeros(len(texts))
+    return np.array([sum(weights[stem] for stem in wanted & stems_said) / total for stems_said in said])
+
+
+def _with_neighbours(scores: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+    padded = np.pad(scores, 1)
+    beside = np.maximum(padded[:-2], padded[2:])
+    return np.maximum(scores, np.minimum(scores + share * beside, _NEIGHBOUR_LIMIT * beside))

@@ -1,0 +1,332 @@
+"""Lines that somebody wrote down: subtitle files in any encoding, and text subtitle streams inside the video.
+
+They are trusted more than recognised speech, but their times belong to the container: a stream's lines are moved so
+that second 0 is the first frame shown. A file's lines are taken as they are, as players do. A line is written down
+whole, so of a video that was opened up to a time only the lines that have ended by then count.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from tools.demux.container import open_container
+from tools.demux.header import TEXT_SUBTITLES
+from tools.speech.rolling_captions import utterances
+from tools.speech.subtitle_encoding import Decoded, decode, language_code, language_of
+from tools.speech.subtitle_text import SubtitleCue, ass_cues, ass_lines, plain, srt_cues, vtt_cues
+
+if TYPE_CHECKING:
+    from tools.video.source import VideoSource
+
+Source = Literal["subtitle file", "subtitle stream", "recognised"]
+
+_MAX_BYTES = 32 * 1024 * 1024
+"""A film's subtitles are 0.1 MB. Larger is a video or a disk image given by mistake."""
+_MAX_LINES = 100_000
+"""A film has 2,000."""
+_MAX_CHARACTERS = 1000
+"""Of one line; what is longer comes as several, so that a tool can give any part of it."""
+_UNTOLD_SECONDS = 5.0
+"""How long a line stays, at most, whose stream does not say it."""
+_PICTURE_CODECS = frozenset({"hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle", "xsub"})
+
+
+@dataclass(frozen=True)
+class SpokenWord:
+    """One recognised word and when it was said."""
+
+    text: str
+    start_seconds: float
+    stop_seconds: float
+    probability: float
+
+
+@dataclass(frozen=True)
+class SpeechLine:
+    """Something said, where it is known from, and reasons to doubt it."""
+
+    start_seconds: float
+    stop_seconds: float
+    text: str
+    no_speech: float | None
+    """The recogniser's probability that nobody spoke, 0..1; None for subtitles."""
+    source: Source
+    mean_logprob: float | None = None
+    """Mean log-probability of the recognised tokens; None for subtitles."""
+    compression: float | None = None
+    """How far the text compresses: above 2.4 it repeats itself. None for subtitles."""
+    words: tuple[SpokenWord, ...] = ()
+    doubts: tuple[str, ...] = ()
+    """Why this may be invented, in words; empty for a line that may be quoted."""
+    track: str = ""
+    """Which sound track it was heard on, in words; empty for the usual one and for subtitles."""
+
+
+@dataclass(frozen=True)
+class Subtitles:
+    """Lines in time order, and what could not be read, a sentence each."""
+
+    lines: tuple[SpeechLine, ...] = ()
+    gaps: tuple[str, ...] = ()
+    is_whole: bool = True
+    """False where only what is said in a foreign language was written down ("forced" subtitles)."""
+
+
+def read_subtitles(path: str | Path) -> tuple[SpeechLine, ...]:
+    """The lines of an .srt, .vtt, .ass or .ssa file in time order; ValueError says what is wrong with another file."""
+    return subtitle_file(path).lines
+
+
+def subtitle_file(path: str | Path) -> Subtitles:
+    """The lines of an .srt, .vtt, .ass or .ssa file; ValueError says what is wrong with another file."""
+    path = Path(path)
+    if not path.is_file():
+        wrong = "is a folder" if path.is_dir() else "does not exist"
+        raise ValueError(f"{path} {wrong}: need a subtitle file (.srt, .vtt, .ass or .ssa)")
+    if path.stat().st_size > _MAX_BYTES:
+        raise ValueError(f"{path} is {path.stat().st_size >> 20} MB: too large for subtitles, is it the video?")
+    raw = path.read_bytes()
+    if not raw.strip():
+        raise ValueError(f"{path} is empty: need a subtitle file with at least one line")
+    decoded = decode(raw, language_of(path.name))
+    lines, gaps = _lines(_cues(decoded.text, path), "subtitle file", decoded.doubt)
+    if not lines:
+        raise ValueError(f"{path} holds no subtitle line: is it really .srt, .vtt, .ass or .ssa?")
+    return Subtitles(tuple(lines), gaps)
+
+
+def subtitles_beside(video: Path) -> tuple[Path, ...]:
+    """Subtitle files that players would take for those of `film.mp4`, as `film.srt` and `film.en.srt` beside it."""
+    endings = (".srt", ".vtt", ".ass", ".ssa")
+    try:
+        files = sorted(video.parent.iterdir())
+    except OSError:
+        return ()
+    named = [file for file in files if file.suffix.casefold() in endings]
+    return tuple(file for file in named if file.stem == video.stem or file.stem.startswith(f"{video.stem}."))
+
+
+def ended_by(lines: Iterable[SpeechLine], seconds: float | None) -> tuple[SpeechLine, ...]:
+    """The lines that end at `seconds` or before; all of them if that is None."""
+    return tuple(line for line in lines if seconds is None or line.stop_seconds <= seconds)
+
+
+def _cues(text: str, path: Path) -> Iterator[SubtitleCue]:
+    """The cues of a file's text, whatever its name; ValueError for another kind of file."""
+    if "\0" in text:
+        raise ValueError(f"{path} is not text: need a subtitle file (.srt, .vtt, .ass or .ssa)")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if text.lstrip().startswith("WEBVTT"):
+        return vtt_cues(text)
+    if (kind := _kind(text)) in ("ass", "ssa"):
+        try:
+            return iter(list(ass_cues(text)))
+        except ValueError as error:
+            raise ValueError(f"{path} looks like {kind} but cannot be read: {error}") from error
+    if kind == "srt":
+        return srt_cues(text)
+    wrong = "is not a subtitle file that can be read" if kind is None else f"is a {kind} file"
+    raise ValueError(f"{path} {wrong}: need .srt, .vtt, .ass or .ssa")
+
+
+def _kind(text: str) -> str | None:
+    """What pysubs2 takes the text for; None for no subtitles, or several kinds at once."""
+    import pysubs2
+
+    try:
+        kind: str = pysubs2.formats.autodetect_format(text)
+    except pysubs2.FormatAutodetectionError as error:
+        is_ass = re.search(r"^\[Events\]\s*+^Format:", text, re.M) is not None  # without styles, as some tools cut it
+        return "srt" if "srt" in error.formats else "ass" if is_ass else None
+    return kind
+
+
+def _lines(cues: Iterable[SubtitleCue], source: Source, doubt: str = "") -> tuple[list[SpeechLine], tuple[str, ...]]:
+    """The cues in time order as lines that are neither too many nor too long, and what was left out."""
+    shown = [cue for cue in cues if cue.lines and cue.stop_seconds > max(cue.start_seconds, 0.0)]
+    shown.sort(key=lambda cue: (cue.start_seconds, cue.stop_seconds))
+    lines: list[SpeechLine] = []
+    for cue in utterances(shown):
+        if len(lines) >= _MAX_LINES:
+            from_seconds = cue.start_seconds
+            return lines, (f"only the first {_MAX_LINES} lines were read, those from {from_seconds:.0f} s on were not",)
+        text = cue.text
+        doubts = _doubts(text, doubt)
+        lines += [
+            SpeechLine(max(cue.start_seconds, 0.0), cue.stop_seconds, part, None, source, doubts=doubts)
+            for part in _parts(text)
+        ]
+    return lines, ()
+
+
+def _doubts(text: str, doubt: str) -> tuple[str, ...]:
+    """Letters of ASCII are the same in all encodings that a doubt is about."""
+    damaged = ("letters are damaged",) if "\ufffd" in text else ()
+    return damaged if not doubt or text.isascii() else (doubt, *damaged)
+
+
+def _parts(text: str) -> Iterator[str]:
+    """The text in pieces of at most `_MAX_CHARACTERS`, cut between words where there are any."""
+    start = 0
+    while len(text) - start > _MAX_CHARACTERS:
+        space = text.rfind(" ", start + 1, start + _MAX_CHARACTERS)
+        end = space if space > start else start + _MAX_CHARACTERS
+        yield text[start:end]
+        start = end + (text[end] == " ")
+    yield text[start:]
+
+
+@dataclass(frozen=True)
+class SubtitleTrack:
+    """A subtitle stream, from the container's header."""
+
+    index: int
+    """Among all streams of the file."""
+    codec: str
+    language: str | None
+    """ISO 639-1 where known, else as the file has it; None where it does not say."""
+    is_default: bool
+    is_forced: bool
+    """Only what is said in a foreign language, or signs."""
+    is_commentary: bool
+    is_for_hearing_impaired: bool
+
+    @property
+    def is_text(self) -> bool:
+        """False for pictures of text, and for what cannot be read here."""
+        return self.codec in TEXT_SUBTITLES
+
+
+def subtitle_tracks(path: Path) -> tuple[SubtitleTrack, ...]:
+    """Every subtitle stream of the file, in its order."""
+    import av
+
+    marks = av.stream.Disposition
+    found = []
+    with open_container(path) as container:
+        for stream in container.streams.subtitles:
+            title = stream.metadata.get("title", "").casefold()
+            found.append(
+                SubtitleTrack(
+                    stream.index,
+                    "unknown" if stream.codec_context is None else stream.codec_context.codec.canonical_name,
+                    language_code(stream.metadata.get("language")),
+                    bool(stream.disposition & marks.default),
+                    bool(stream.disposition & marks.forced) or any(w in title for w in ("forced", "signs", "songs")),
+                    bool(stream.disposition & marks.comment) or "commentary" in title,
+                    bool(stream.disposition & marks.hearing_impaired) or "sdh" in title.split(),
+                )
+            )
+    return tuple(found)
+
+
+def embedded_subtitles(video: "VideoSource", language: str | None = None) -> tuple[SpeechLine, ...]:
+    """The lines of the video's own text subtitles, () where there are none; `subtitle_streams` says which."""
+    return subtitle_streams(video, language).lines
+
+
+def subtitle_streams(video: "VideoSource", language: str | None = None) -> Subtitles:
+    """The lines of the video's subtitles: one stream with all that is said, and what forced ones of it add.
+
+    The default stream is taken if it is whole, else one in its language, else in `language`, that of the sound; only
+    one of those that say the same for the hard of hearing. What cannot be read, as pictures of text, is a gap.
+    """
+    tracks = subtitle_tracks(video.path)
+    texts = [track for track in tracks if track.is_text]
+    wanted = next((track.language for track in tracks if track.is_default), None) or language
+    order = sorted(
+        texts,
+        key=lambda t: (t.is_commentary, not t.is_default, t.language != wanted, t.is_for_hearing_impaired, t.index),
+    )
+    gaps: tuple[str, ...] = ()
+    main, whole = None, Subtitles()
+    for track in order:
+        if not track.is_forced and (whole := _stream(video, track)).lines:
+            main = track
+            break
+    lines, gaps = list(whole.lines), whole.gaps
+    for track in order:
+        if track.is_forced and (main is None or track.language in (None, main.language)):
+            forced = _stream(video, track)
+            lines, gaps = merged(lines, forced.lines), (*gaps, *forced.gaps)
+    if main is None:
+        gaps = (*gaps, *_unread(tracks))
+    return Subtitles(tuple(lines), gaps, is_whole=main is not None)
+
+
+def _unread(tracks: Sequence[SubtitleTrack]) -> list[str]:
+    unread = [track for track in tracks if not track.is_text]
+    pictures = sum(track.codec in _PICTURE_CODECS for track in unread)
+    others = sorted({track.codec for track in unread} - _PICTURE_CODECS)
+    told = []
+    if pictures:
+        told.append(
+            f"the video's subtitles are pictures ({pictures} stream{'s' * (pictures > 1)}), which cannot be read"
+        )
+    if others:
+        told.append(f"the video has subtitles that cannot be read here ({', '.join(others)})")
+    return told
+
+
+def _stream(video: "VideoSource", track: SubtitleTrack) -> Subtitles:
+    """The lines of one stream on the video's clock; what comes before damage still counts."""
+    packets: list[tuple[float, float, bytes]] = []
+    size, gaps = 0, []
+    with open_container(video.path) as container:
+        stream: Any = container.streams[track.index]
+        for packet in video.clock.packets(container, stream):
+            if packet.pts is None or packet.time_base is None:
+                continue
+            start_seconds = float(packet.pts * packet.time_base)
+            seconds = float((packet.duration or 0) * packet.time_base)
+            raw = _packet_text(bytes(packet), track.codec)
+            size += len(raw)
+            if size > _MAX_BYTES:
+                gaps.append(f"subtitles from {start_seconds:.0f} s on were not read: there are too many")
+                break
+            packets.append((start_seconds, seconds, raw))
+    decoded = decode(b"\n".join(raw for _, _, raw in packets), track.language)
+    lines, cut = _lines(_stream_cues(packets, track.codec, decoded), "subtitle stream", decoded.doubt)
+    return Subtitles(ended_by(lines, video.until_seconds), (*gaps, *cut))
+
+
+def _stream_cues(packets: Sequence[tuple[float, float, bytes]], codec: str, decoded: Decoded) -> Iterator[SubtitleCue]:
+    starts = [start for start, _, _ in packets]
+    for (start_seconds, seconds, raw), following in zip(packets, [*starts, float("inf")][1:], strict=True):
+        text = raw.decode(decoded.encoding, errors="replace")
+        if codec in ("ass", "ssa"):  # ReadOrder, Layer, Style, Name, three margins, Effect, Text
+            rows = ass_lines(text.split(",", 8)[-1])
+        else:
+            rows = tuple(row for line in text.splitlines() if (row := plain(line)))
+        if seconds <= 0:
+            seconds = min(_UNTOLD_SECONDS, max(0.0, following - start_seconds))
+        yield SubtitleCue(start_seconds, start_seconds + seconds, rows)
+
+
+def _packet_text(raw: bytes, codec: str) -> bytes:
+    """The words in one packet. Decoding through FFmpeg would turn every codec into ASS; the packets are as simple."""
+    if codec == "mov_text":  # two bytes of length, the text, then style boxes
+        return raw[2 : 2 + int.from_bytes(raw[:2], "big")]
+    return raw
+
+
+def merged(lines: Sequence[SpeechLine], more: Sequence[SpeechLine]) -> list[SpeechLine]:
+    """All lines in time order, without those of `more` that are said already at that time."""
+    said: dict[str, list[SpeechLine]] = {}
+    for line in lines:
+        said.setdefault(_words(line), []).append(line)
+    new = [
+        line
+        for line in more
+        if not any(
+            known.start_seconds < line.stop_seconds and line.start_seconds < known.stop_seconds
+            for known in said.get(_words(line), ())
+        )
+    ]
+    return sorted([*lines, *new], key=lambda line: (line.start_seconds, line.stop_seconds))
+
+
+def _words(line: SpeechLine) -> str:
+    return "".join(letter for letter in line.text.casefold() if letter.isalnum())

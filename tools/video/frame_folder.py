@@ -1,0 +1,143 @@
+"""A folder of numbered pictures as a video at a given rate, as some benchmarks publish theirs. It has no sound."""
+
+import hashlib
+import struct
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import cv2
+import numpy as np
+import simplejpeg  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+
+from tools.demux.clock import StreamClock
+from tools.demux.container import VideoError
+from tools.limits import MAX_PICTURE_FILES, check_length, check_picture_size, is_picture_size
+from tools.pixels.shape import StoredPicture, letterboxed
+from tools.video.still import decode_still
+from tools.video.video import Frame, VideoInfo, frame_ranks, window_times
+
+_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
+_PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+
+
+class FrameFolder:
+    """The pictures of a folder in the order of their numbers, the first from second 0. Threads may share it."""
+
+    until_seconds = None
+    clock = StreamClock()
+
+    def __init__(self, folder: str | Path, frames_per_second: float) -> None:
+        """Opens the folder; only its first picture is read.
+
+        Raises:
+            VideoError: no folder, no picture in it, or a first picture that can't be read.
+        """
+        self.path = Path(folder)
+        if not self.path.is_dir():
+            raise VideoError(f"{folder} is no folder; a folder of numbered pictures is needed")
+        self._files = sorted((f for f in self.path.iterdir() if f.suffix.casefold() in _SUFFIXES), key=_number)
+        if not self._files:
+            raise VideoError(f"{folder} holds no picture ({', '.join(sorted(_SUFFIXES))})")
+        if len(self._files) > MAX_PICTURE_FILES:
+            raise VideoError(f"{folder} holds {len(self._files)} pictures, up to {MAX_PICTURE_FILES} can be read")
+        if not frames_per_second > 0:
+            raise VideoError(f"need frames a second above 0, got {frames_per_second:g}")
+        check_length(self.path, len(self._files) / frames_per_second)
+        check_picture_size(self._files[0], *(_size(_stored(self._files[0])) or (0, 0)))
+        first = _pixels(self._files[0])
+        if first is None:
+            raise VideoError(f"{self._files[0]} can't be read as a picture")
+        self._rate = frames_per_second
+        self.info = VideoInfo(
+            duration_seconds=len(self._files) / frames_per_second,
+            width=first.shape[1],
+            height=first.shape[0],
+            average_fps=frames_per_second,
+            frame_count=len(self._files),
+            codec="pictures",
+            rotation_degrees=0,
+            has_audio=False,
+            subtitle_streams=0,
+            promised_seconds=None,
+            is_cut_off=False,
+        )
+
+    @cached_property
+    def content_hash(self) -> str:
+        """32 hexadecimal digits, of all bytes of all pictures and of the rate."""
+        made = hashlib.blake2b(repr(self._rate).encode(), digest_size=16)
+        for file in self._files:
+            made.update(hashlib.blake2b(_stored(file), digest_size=16).digest())
+        return made.hexdigest()
+
+    @cached_property
+    def timestamps(self) -> NDArray[np.float64]:
+        """(N,) seconds of every picture."""
+        return np.arange(len(self._files), dtype=np.float64) / self._rate
+
+    @property
+    def keyframe_seconds(self) -> NDArray[np.float64]:
+        """(N,) the same: any picture is as cheap as another."""
+        return self.timestamps
+
+    def read(self, times: Sequence[float], max_height: int | None = None) -> Iterator[Frame]:
+        """The pictures on screen at `times`, each once, in time order; those that can't be read are left out."""
+        ranks = frame_ranks(self.timestamps, self.info.duration_seconds, times)
+        return (frame for rank in ranks if (frame := self._frame(int(rank), max_height)) is not None)
+
+    def window(
+        self, start: float, stop: float, max_height: int | None = None, max_fps: float | None = None
+    ) -> Iterator[Frame]:
+        """Every picture on screen during [start, stop), or about `max_fps` of them a second where there are more."""
+        return self.read(window_times(self.timestamps, self.info.duration_seconds, start, stop, max_fps), max_height)
+
+    def close(self) -> None:
+        """There is nothing to give back."""
+
+    def _frame(self, rank: int, max_height: int | None) -> Frame | None:
+        pixels = _pixels(self._files[rank])
+        if pixels is None:
+            return None
+        box = (self.info.width, self.info.height)
+        if max_height is not None and max_height < box[1]:
+            box = (max(1, round(box[0] * max_height / box[1])), max_height)
+        size = StoredPicture(pixels.shape[1], pixels.shape[0]).fitted(*box)
+        if size != pixels.shape[1::-1]:
+            pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+        return Frame(letterboxed(pixels, *box), float(self.timestamps[rank]))
+
+
+def _number(file: Path) -> tuple[int, str]:
+    """00010.jpg after 9.jpg; what has no number comes first, by name."""
+    digits = "".join(c for c in file.stem if c.isdecimal())
+    return (int(digits) if digits else -1), file.name
+
+
+def _stored(file: Path) -> bytes:
+    """What is in the file; nothing where it is a pipe or a device, which could keep the reader waiting for ever."""
+    return file.read_bytes() if file.is_file() else b""
+
+
+def _size(stored: bytes) -> tuple[int, int] | None:
+    """(width, height) that the header of a PNG or JPEG says; None for anything else. Nothing is decoded."""
+    if stored.startswith(_PNG):
+        width, height = struct.unpack(">II", stored[16:24].ljust(8, b"\0"))
+        return width, height
+    if not stored.startswith(_JPEG):
+        return None
+    try:
+        height, width, *_ = simplejpeg.decode_jpeg_header(stored)
+    except ValueError:
+        return None
+    return width, height
+
+
+def _pixels(file: Path) -> NDArray[np.uint8] | None:
+    """(H, W, 3) RGB, or None where it is no picture, or one that is too large."""
+    stored = _stored(file)
+    size = _size(stored)
+    if size is None or not is_picture_size(*size):
+        return None
+    return decode_still(stored)

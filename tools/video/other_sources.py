@@ -1,0 +1,96 @@
+"""What is no video and can be asked as one: a still picture for what is in it, a recording for what is said on it."""
+
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.demux.container import PacketReader, open_container
+from tools.demux.file_kind import is_still_picture
+from tools.demux.header import SoundAloneError
+from tools.limits import VideoError, check_length, check_picture_size
+from tools.video.generated import GeneratedVideo
+from tools.video.source import VideoSource
+from tools.video.still import decode_still, still_size
+from tools.video.video import Video, content_hash_of
+
+STILL_SECONDS = 1.0
+_GREY = np.full((64, 64, 3), 128, np.uint8)
+
+
+def open_footage(path: str | Path, until: float | None = None, stream: int | None = None) -> VideoSource:
+    """A file as a video, also where it is a still picture or has sound alone; the arguments are those of `Video`.
+
+    Raises:
+        VideoError: it is none of these, or as `Video` says.
+    """
+    try:
+        return Video(path, until, stream)
+    except SoundAloneError:
+        if stream is not None:
+            raise
+        return SoundAlone(Path(path), until)
+    except VideoError:
+        if stream is not None or not (Path(path).is_file() and is_still_picture(Path(path))):
+            raise
+        return _still(Path(path))
+
+
+def _still(path: Path) -> GeneratedVideo:
+    size = still_size(path)
+    if size is not None:
+        check_picture_size(path, *size)
+    pixels = None if size is None else decode_still(path.read_bytes())
+    if pixels is None:
+        raise VideoError(f"{path} is a picture that can't be read")
+    made = GeneratedVideo(
+        lambda _: pixels, name=str(path), content_hash=content_hash_of(path, "still"), seconds=STILL_SECONDS, fps=1
+    )
+    made.info = replace(made.info, codec="still", notes=("A still picture: it stands for a video of one second.",))
+    return made
+
+
+class SoundAlone(GeneratedVideo):
+    """A recording without pictures: tools that look have nothing to look at, and what is said has its times."""
+
+    def __init__(self, path: Path, until: float | None = None) -> None:
+        """The sound, or only what comes before second `until` of it.
+
+        Raises:
+            VideoError: there is no sound either, or it is too long.
+        """
+        whole = _sound_seconds(path)
+        check_length(path, whole)
+        is_cut = until is not None and until < whole
+        name = "sound" if not is_cut else f"sound until {until!r}"
+        seconds = whole if not is_cut or until is None else until
+        super().__init__(lambda _: _GREY, name=str(path), content_hash=content_hash_of(path, name), seconds=1, fps=1)
+        self.until_seconds = until if is_cut else None
+        self.info = replace(
+            self.info,
+            duration_seconds=seconds,
+            average_fps=1 / seconds,
+            codec="none",
+            has_audio=True,
+            has_pictures=False,
+            gaps=("The file has sound and no pictures.",),
+        )
+
+    @cached_property
+    def timestamps(self) -> NDArray[np.float64]:
+        """(1,) one grey picture stands for all of it."""
+        return np.zeros(1)
+
+
+def _sound_seconds(path: Path) -> float:
+    """When the last packet of the first sound stream is over: a header may promise anything."""
+    with open_container(path) as container:
+        stream = container.streams.audio[0]
+        ends = (
+            float((packet.pts + (packet.duration or 0)) * packet.time_base)
+            for packet in PacketReader(container, stream)
+            if packet.pts is not None and packet.time_base is not None
+        )
+        return max(ends, default=0.0)

@@ -1,0 +1,452 @@
+"""A video as the frames on screen at given times, exactly: the picture with the largest time not after the one asked.
+
+Seconds count from the first frame shown, or from the sound where that begins well before it: the first frame stands
+in until its time comes, and the last one stays while sound goes on. All times are on one clock, also where the file's
+own steps back or jumps. Only decoded pictures are believed, never what a header promises, and a
+frame that cannot be decoded is left out, not replaced by its neighbour.
+
+A video may be opened up to a time: then it ends there, and nothing of it tells what comes later.
+"""
+
+import hashlib
+import math
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.demux.clock import StreamClock
+from tools.demux.container import VideoError, check_file, run_interruptibly
+from tools.demux.header import Header, read_header
+from tools.demux.packets import PacketIndex, read_plan
+from tools.limits import MAX_PICTURE_PIXELS, check_length
+from tools.pixels.rgb import RgbConverter, picture_gaps, picture_notes
+from tools.pixels.shape import StoredPicture
+from tools.video.decoder import DecodeInterval, Decoder, group
+from tools.video.ordered_workers import WORKERS, OrderedWorkers
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
+
+__all__ = ["Frame", "Video", "VideoError", "VideoInfo"]
+
+WAITING_BYTES = 32 * 2**20
+"""What the frames that wait for their reader may take, for each of the two workers."""
+
+FIRST_FRAMES, FIRST_KEYFRAMES = 32, 8
+"""How far to look for a first frame that decodes: among the first frames, then at the first keyframes."""
+
+LEAD_SECONDS, TAIL_SECONDS = 1.0, 0.5
+"""Sound that begins so much before the pictures, or ends so much after, makes the video longer; less is padding."""
+
+MOST_NAMED = 8
+"""How many joins a note names."""
+
+HASH_WHOLE_BYTES, HASH_CHUNKS, HASH_CHUNK_BYTES = 64 * 2**20, 64, 2**18
+
+SAME_MOMENT_SECONDS = 1e-6
+"""Times closer than this are one moment: seconds as floats do not hit a frame's time exactly."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One picture of a video."""
+
+    pixels: NDArray[np.uint8]  # (H, W, 3) RGB as displayed
+    seconds: float
+    """The picture's own presentation time, not the time that was asked for."""
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What is known of a video after its packets were read and one picture decoded."""
+
+    duration_seconds: float
+    """Until the last frame leaves the screen, when pictures and sound are over, or where the video was made to end."""
+    width: int
+    """As displayed."""
+    height: int
+    """As displayed."""
+    average_fps: float
+    frame_count: int
+    codec: str
+    rotation_degrees: int
+    """Clockwise turn that was applied to the stored picture: 0, 90, 180 or 270."""
+    has_audio: bool
+    subtitle_streams: int
+    """Streams of text; pictures of text are not counted."""
+    promised_seconds: float | None
+    """What the header says, for comparison only."""
+    is_cut_off: bool
+    """True when the file ends well before what its header promises."""
+    notes: tuple[str, ...] = ()
+    """What was done to the file so that it can be shown, or chosen among its streams: a sentence each."""
+    gaps: tuple[str, ...] = ()
+    """What of the file can't be seen or heard, a sentence each: nothing may be said to be absent there."""
+    unread_subtitles: int = 0
+    """Subtitle streams that cannot be read here, as pictures of text."""
+    has_pictures: bool = True
+    """False for a recording of sound alone, for which one grey picture stands."""
+
+
+class Video:
+    """An open video; any number of threads may use it."""
+
+    def __init__(self, path: str | Path, until: float | None = None, stream: int | None = None) -> None:
+        """Opens the file, or only what comes before second `until` of it; that may be after its end.
+
+        `stream` is which of its streams of moving pictures, counted from 1; without it the file's main one.
+
+        Raises:
+            VideoError: not a video, nothing decodable, no such stream, or no frame before `until`.
+        """
+        self.path = Path(path)
+        self.until_seconds: float | None = None
+        """Where the video was made to end; None for a whole one."""
+        check_file(self.path)
+        self._lock = threading.Lock()
+        self._idle: list[_ThreadReader] = []
+        self._is_closed = False
+        header, self._plan = run_interruptibly(lambda: (read_header(self.path, stream), _plan(self.path, stream)))
+        self._is_first_stream = header.is_first_stream
+        first, picture, self._stored = run_interruptibly(self._first_picture)
+        self._shown = self._plan.shown[self._plan.shown >= first]
+        self._origin = int(self._shown[0]) - self._lead_ticks()
+        """Second 0, on the plan's clock."""
+        is_cut_off = _is_cut_off(header, self._plan)
+        if is_cut_off:
+            self._drop_torn_end()
+        check_length(self.path, self._end_seconds())
+        self.info = self._describe(header, is_cut_off, picture)
+        if until is not None:
+            self._end_at(until)
+
+    def __enter__(self) -> "Video":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the file back. A read that still runs in another thread finishes with its own decoder."""
+        with self._lock:
+            self._is_closed = True
+            idle, self._idle = self._idle, []
+        for reader in idle:
+            reader.decoder.close()
+
+    @cached_property
+    def content_hash(self) -> str:
+        """32 hexadecimal digits that name the content: all of it up to 64 MiB, evenly spaced parts beyond.
+
+        Up to a time it is another content, so that nothing kept of the whole video is ever found under it, and each
+        stream of pictures but the first is another one too.
+        """
+        name = content_hash_of(self.path)
+        if not self._is_first_stream:
+            name = _derived(f"{name} stream {self._plan.stream_index}")
+        return name if self.until_seconds is None else _derived(f"{name} until {self.until_seconds!r}")
+
+    @cached_property
+    def timestamps(self) -> NDArray[np.float64]:
+        """(N,) seconds of every frame that the packets promise, from the first one shown, ascending."""
+        return self._seconds(self._shown)
+
+    @cached_property
+    def keyframe_seconds(self) -> NDArray[np.float64]:
+        """(K,) seconds of the frames that decode without any other, ascending."""
+        times = np.unique(self._plan.pts[self._plan.keyframes])
+        return self._seconds(times[np.isin(times, self._shown)])
+
+    @cached_property
+    def start_offset_seconds(self) -> float:
+        """Container time of second 0, as the first of the file's clocks has it."""
+        return float(self._origin * self._plan.time_base)
+
+    @cached_property
+    def clock(self) -> StreamClock:
+        """Turns the times of the file's sound and subtitles into seconds of the video."""
+        return StreamClock(pieces=self._plan.joined.pieces).later(self._origin * self._plan.time_base)
+
+    def frame_at(self, seconds: float, max_height: int | None = None) -> Frame:
+        """The frame on screen at `seconds`. VideoError outside the video, or where that frame does not decode."""
+        if not 0 <= seconds < self.info.duration_seconds:
+            raise VideoError(f"need 0 <= seconds < {self.info.duration_seconds:.3f}, the video's length, got {seconds}")
+        frames = list(self.read([seconds], max_height))
+        if not frames:
+            raise VideoError(f"{self.path}: the frame at {seconds:.3f} s cannot be decoded, the file is damaged there")
+        return frames[0]
+
+    def read(self, times: Sequence[float], max_height: int | None = None) -> Iterator[Frame]:
+        """The frames on screen at `times`, each once, in time order; those that do not decode are left out.
+
+        Lazy: closing the iterator stops the work. Memory does not grow with the number of times.
+        """
+        if len(times) == 0:
+            return iter(())
+        ranks = frame_ranks(self.timestamps, self.info.duration_seconds, times)
+        return self._frames(self._shown[ranks], max_height)
+
+    def window(
+        self, start: float, stop: float, max_height: int | None = None, max_fps: float | None = None
+    ) -> Iterator[Frame]:
+        """Every frame on screen during [start, stop), or about `max_fps` of them a second where there are more."""
+        return self.read(window_times(self.timestamps, self.info.duration_seconds, start, stop, max_fps), max_height)
+
+    def _first_picture(self) -> "tuple[int, VideoFrame, StoredPicture]":
+        """(time, picture, its shape) of the first frame that decodes: only with it does a file become a video.
+
+        A recording may begin in the middle of an interval, and a file with a damaged beginning still has the rest.
+        """
+        plan = self._plan
+        later = np.searchsorted(plan.shown, plan.pts[plan.keyframes[:FIRST_KEYFRAMES]])
+        ranks = np.union1d(np.arange(FIRST_FRAMES), later)
+        decoder = Decoder(self.path, plan, is_wary=False)
+        try:
+            for interval in group(plan, plan.shown[ranks[ranks < len(plan.shown)]].tolist()):
+                for position, picture in decoder.pictures(interval, lambda: False):
+                    return int(plan.pts[position]), picture, decoder.shapes.of(position, picture)
+        finally:
+            decoder.close()
+        if decoder.met_encryption:
+            raise VideoError(f"{self.path}: no frame could be decoded: the pictures are encrypted and need a key")
+        megapixels = MAX_PICTURE_PIXELS >> 20
+        raise VideoError(f"{self.path}: no frame could be decoded; all are damaged, or over {megapixels} megapixels")
+
+    def _drop_torn_end(self) -> None:
+        """A file that was cut off ends with its last frame that decodes."""
+        tail = self._shown[-FIRST_FRAMES:]
+        decoder, good = Decoder(self.path, self._plan), int(self._shown[0])
+        try:
+            for interval in group(self._plan, tail.tolist()):
+                for position, _ in decoder.pictures(interval, lambda: False):
+                    good = max(good, int(self._plan.pts[position]))
+        finally:
+            decoder.close()
+        self._shown = self._shown[self._shown <= max(good, int(tail[0]) - 1)]
+
+    def _end_at(self, until: float) -> None:
+        """Makes the video end there. What the header promises and a torn end are facts from later, so they go."""
+        length = self.info.duration_seconds
+        if not until > SAME_MOMENT_SECONDS:
+            raise VideoError(f"{self.path}: need an end after 0, the first frame, e.g. {length:.2f}; got {until:g} s")
+        if until >= length:
+            return
+        self._shown = self._shown[self._seconds(self._shown) < until - SAME_MOMENT_SECONDS]
+        self.until_seconds = float(until)
+        self.info = replace(
+            self.info,
+            duration_seconds=self.until_seconds,
+            average_fps=len(self._shown) / self.until_seconds,
+            notes=self._notes(self.until_seconds),
+            frame_count=len(self._shown),
+            promised_seconds=None,
+            is_cut_off=False,
+        )
+
+    def _describe(self, header: Header, is_cut_off: bool, picture: "VideoFrame") -> VideoInfo:
+        duration_seconds = self._end_seconds()
+        return VideoInfo(
+            duration_seconds=duration_seconds,
+            width=self._stored.shown_width,
+            height=self._stored.shown_height,
+            average_fps=len(self._shown) / self._picture_end_seconds(),
+            frame_count=len(self._shown),
+            codec=header.codec,
+            rotation_degrees=self._stored.orientation.degrees,
+            has_audio=header.has_audio,
+            subtitle_streams=header.subtitle_streams,
+            unread_subtitles=header.unread_subtitles,
+            promised_seconds=header.promised_seconds,
+            is_cut_off=is_cut_off,
+            notes=(*header.notes, *self._notes(duration_seconds), *picture_notes(picture, self._stored)),
+            gaps=(*self._gaps(), *picture_gaps(picture)),
+        )
+
+    def _notes(self, stop: float) -> tuple[str, ...]:
+        """What was done so that the file has one clock, as far as it is known at second `stop`."""
+        joined, notes = self._plan.joined, []
+        offset = float(self._origin * self._plan.time_base)
+        joins = [seconds - offset for seconds in joined.join_seconds if 0 < seconds - offset < stop]
+        if joins:
+            named = ", ".join(f"{seconds:.2f} s" for seconds in joins[:MOST_NAMED])
+            more = f" and {len(joins) - MOST_NAMED} times more" if len(joins) > MOST_NAMED else ""
+            notes.append(
+                f"The file's clock steps back, starts again or jumps at {named}{more}: "
+                "its parts were laid one behind the other in the order of the file."
+            )
+        if joined.damaged_count and self.until_seconds is None:
+            notes.append(f"{joined.damaged_count} frames carry times that cannot be true and were put between others.")
+        lead = float((int(self._shown[0]) - self._origin) * self._plan.time_base)
+        if lead > 0:
+            notes.append(f"The sound begins before the pictures: the first one, of {lead:.2f} s, is shown from 0 s on.")
+        end = self._picture_end_seconds()
+        if stop > end + SAME_MOMENT_SECONDS:
+            notes.append(f"The pictures end at {end:.2f} s; the last one stays on screen while the sound goes on.")
+        return tuple(notes)
+
+    def _gaps(self) -> tuple[str, ...]:
+        """What the file holds and cannot be given."""
+        gaps = []
+        if self._plan.holds_more:
+            gaps.append("Another recording is glued to the end of the file; it can't be shown or heard.")
+        if self._plan.has_more_streams:
+            gaps.append("Further streams begin in the middle of the file; they can't be shown or heard.")
+        if self._plan.joined.has_absurd_sound:
+            gaps.append(
+                "The sound claims to go on far longer than its data can fill; what is after the pictures is not heard."
+            )
+        return tuple(gaps)
+
+    def _lead_ticks(self) -> int:
+        """By how much the sound begins before the first picture, where that is more than the two being out of step."""
+        sound = self._plan.joined.sound
+        if sound is None:
+            return 0
+        lead = float(self._shown[0] * self._plan.time_base) - sound[0]
+        return round(lead / self._plan.time_base) if lead >= LEAD_SECONDS else 0
+
+    def _frames(self, wanted_pts: NDArray[np.int64], max_height: int | None) -> Iterator[Frame]:
+        intervals = group(self._plan, wanted_pts.tolist())
+        frame_bytes = self.info.width * self.info.height * 3
+        if max_height is not None:
+            frame_bytes = round(frame_bytes * min(1.0, max_height / self.info.height) ** 2)
+
+        def decode(interval: DecodeInterval, is_cancelled: Callable[[], bool]) -> Iterator[Frame]:
+            with self._reader() as reader:
+                for position, picture in reader.decoder.pictures(interval, is_cancelled):
+                    stored = reader.decoder.shapes.of(position, picture)
+                    pixels = reader.converter.rgb(picture, stored, max_height)
+                    yield Frame(pixels, self._seconds_of(position))
+
+        if len(intervals) == 1:
+            return decode(intervals[0], lambda: False)
+        return OrderedWorkers(intervals, decode, max(2, WAITING_BYTES // max(1, frame_bytes))).results()
+
+    @contextmanager
+    def _reader(self) -> "Iterator[_ThreadReader]":
+        """A decoder that nobody else uses meanwhile; opening one costs more than a short seek, so they are kept."""
+        with self._lock:
+            if self._is_closed:
+                raise ValueError(f"the video {self.path} was closed")
+            reader = self._idle.pop() if self._idle else None
+        reader = reader or _ThreadReader(Decoder(self.path, self._plan), RgbConverter(self._stored, self.info.codec))
+        try:
+            yield reader
+        finally:
+            with self._lock:
+                is_kept = not self._is_closed and len(self._idle) < WORKERS
+                if is_kept:
+                    self._idle.append(reader)
+            if not is_kept:
+                reader.decoder.close()
+
+    def _seconds(self, pts: NDArray[np.int64]) -> NDArray[np.float64]:
+        base = self._plan.time_base
+        seconds: NDArray[np.float64] = (pts - self._origin) * base.numerator / base.denominator
+        return np.where(pts == self._shown[0], 0.0, seconds)
+
+    def _seconds_of(self, position: int) -> float:
+        return float(self._seconds(self._plan.pts[position : position + 1])[0])
+
+    def _picture_end_seconds(self) -> float:
+        """Until the last frame's own time is over."""
+        return float((int(self._shown[-1]) + self._plan.last_duration - self._origin) * self._plan.time_base)
+
+    def _end_seconds(self) -> float:
+        """Until the last frame leaves the screen: it stays there while sound goes on."""
+        pictures, sound = self._picture_end_seconds(), self._plan.joined.sound
+        if sound is None:
+            return pictures
+        sound_end = sound[1] - float(self._origin * self._plan.time_base)
+        return sound_end if sound_end > pictures + TAIL_SECONDS else pictures
+
+
+@dataclass(frozen=True)
+class _ThreadReader:
+    """What one thread needs to read frames."""
+
+    decoder: Decoder
+    converter: RgbConverter
+
+
+def frame_ranks(timestamps: NDArray[np.float64], duration_seconds: float, times: Sequence[float]) -> NDArray[np.intp]:
+    """(R,) numbers of the frames on screen at `times`, each once, ascending. VideoError for a time outside."""
+    asked = np.asarray(times, np.float64)
+    outside = asked[~((asked >= 0) & (asked < duration_seconds))]
+    if len(outside):
+        raise VideoError(f"need 0 <= seconds < {duration_seconds:.3f}, the video's length, got {outside[0]}")
+    return np.unique(np.searchsorted(timestamps, asked + SAME_MOMENT_SECONDS, side="right") - 1)
+
+
+def window_times(
+    timestamps: NDArray[np.float64], duration_seconds: float, start: float, stop: float, max_fps: float | None
+) -> list[float]:
+    """Times that show every frame on screen during [start, stop), or about `max_fps` of them a second.
+
+    Raises:
+        VideoError: the window is empty or begins after the end.
+    """
+    if not (math.isfinite(start) and math.isfinite(stop) and 0 <= start < stop):
+        raise VideoError(f"need 0 <= start < stop <= {duration_seconds:.3f}, got [{start}, {stop})")
+    if start >= duration_seconds:
+        raise VideoError(f"need a start before {duration_seconds:.3f}, the video's end, got {start}")
+    stop = min(stop, duration_seconds)
+    inside = (timestamps > start + SAME_MOMENT_SECONDS) & (timestamps < stop - SAME_MOMENT_SECONDS)
+    times = np.concatenate([[start], timestamps[inside]])
+    if max_fps is not None and len(times) > (stop - start) * max_fps:
+        times = start + np.arange(max(1, math.ceil((stop - start) * max_fps))) / max_fps
+        times = times[times < stop]
+    return [float(time) for time in times]
+
+
+def _plan(path: Path, stream: int | None) -> PacketIndex:
+    plan = read_plan(path, stream)
+    if plan is None or not len(plan.shown):
+        raise VideoError(f"{path}: no frame could be decoded, the file holds no picture")
+    return plan
+
+
+def _is_cut_off(header: Header, plan: PacketIndex) -> bool:
+    """True when the packets end well before the promise. Whole files are off by a few frames, torn ones by less."""
+    if header.promised_seconds is None or plan.holds_more:
+        return False
+    reached = float((plan.shown[-1] + plan.last_duration) * plan.time_base)
+    # Where the clock jumps, the promise may count the jump.
+    if plan.is_in_pieces or not header.promise_is_for_video:
+        reached = max(reached, plan.reached_seconds)
+    missing_seconds = header.start_seconds + header.promised_seconds - reached
+    return missing_seconds > max(0.5, 0.01 * header.promised_seconds) or (plan.ends_torn and missing_seconds > 0.1)
+
+
+def _derived(name: str) -> str:
+    return hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
+
+
+def content_hash_of(path: Path, as_what: str = "") -> str:
+    """32 hexadecimal digits that name a file's content; others where it is taken as something else than a video."""
+    return _derived(f"{_content_hash(path)} {as_what}") if as_what else _content_hash(path)
+
+
+def _content_hash(path: Path) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        if size <= HASH_WHOLE_BYTES:
+            while chunk := file.read(2**20):
+                digest.update(chunk)
+        else:
+            digest.update(str(size).encode())
+            for start in np.linspace(0, size - HASH_CHUNK_BYTES, HASH_CHUNKS).astype(int).tolist():
+                file.seek(start)
+                digest.update(file.read(HASH_CHUNK_BYTES))
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Shots, changes, colours and captions of frames."""
