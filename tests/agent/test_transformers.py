@@ -321,7 +321,7 @@ def test_no_model_named_is_the_users_mistake() -> None:
 
 
 def test_a_model_of_the_hub_without_network_says_what_to_do() -> None:
-    code = "from agent.policy import open_policy; open_policy('transformers:Nobody/no-such-model')"
+    code = "from agent.policies.registry import open_policy; open_policy('transformers:Nobody/no-such-model')"
     offline = os.environ | {"HF_HUB_OFFLINE": "1"}
     ran = subprocess.run([sys.executable, "-c", code], env=offline, capture_output=True, text=True)
     last = ran.stderr.strip().splitlines()[-1]

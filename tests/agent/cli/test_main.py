@@ -214,7 +214,7 @@ def test_ctrl_c_leaves_a_saved_trajectory_and_a_usable_cache(folder: Path, tmp_p
     saved = tmp_path / "run.json"
     slow = (
         "import os, sys, time\n"
-        "from agent import cli\n"
+        "from agent.cli import main as cli\n"
         "from tools.toolbox import Toolbox\n"
         "class SlowToolbox(Toolbox):\n"
         "    def call(self, name, arguments):\n"
@@ -274,7 +274,7 @@ def test_a_tool_that_hangs_keeps_neither_the_answer_nor_the_process(folder: Path
     hanging = (
         "import sys, time\n"
         "import tools.toolbox\n"
-        "from agent import cli\n"
+        "from agent.cli import main as cli\n"
         "class Hanging(tools.toolbox.Toolbox):\n"
         "    def call(self, name, arguments):\n"
         "        time.sleep(90)\n"

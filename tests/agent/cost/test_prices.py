@@ -52,7 +52,7 @@ def test_a_dated_model_has_the_price_of_its_name_and_a_longer_name_has_not() -> 
 
 
 def test_every_packaged_price_says_where_it_is_from_and_of_when() -> None:
-    text = (Path(__file__).parents[2] / "agent" / "prices.toml").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[3] / "agent" / "cost" / "prices.toml").read_text(encoding="utf-8")
     prices = read_prices(text, "prices.toml")
     assert all(price.source and price.checked <= datetime.date(2026, 11, 21) for price in prices)
     assert all(price.cached_input is None or price.cached_input <= price.input for price in prices)

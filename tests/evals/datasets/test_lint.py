@@ -12,7 +12,7 @@ from evals.benchmarks.item import Item
 from evals.benchmarks.records import RecordPlace
 from evals.datasets.lint import lint, promised_seconds
 
-FIXTURES = Path(__file__).parent / "fixtures"
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from tools.speech.audio import audio_blocks
 from tools.speech.subtitles import embedded_subtitles
 from tools.video.video import Video, VideoError
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 
 NAMES = (
     *("talk:1.mp4", "http:127.0.0.1:9", "https:x.mp4", "tcp:127.0.0.1:9", "concat:other.mp4|other.mp4", "-x.mp4"),

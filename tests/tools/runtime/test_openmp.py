@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import torch
 from tools.index.vectors import _VectorTable
-from tools.runtime.openmp import dismiss_workers
+from tools.runtime.openmp import release_openmp_threads
 
 def tasks():
     return len(os.listdir("/proc/self/task"))
@@ -26,7 +26,7 @@ with ThreadPoolExecutor(1) as pool:
     before = tasks()
     first = pool.submit(compute).result()
     kept = tasks()
-    pool.submit(dismiss_workers).result()
+    pool.submit(release_openmp_threads).result()
     dismissed = tasks()
     table = _VectorTable(64)
     pool.submit(table.add, np.ones((1000, 64), np.float32)).result()
@@ -38,6 +38,6 @@ with ThreadPoolExecutor(1) as pool:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="GNU's OpenMP, and threads that /proc counts")
 def test_workers_stay_until_they_are_dismissed_as_an_index_does_and_come_again() -> None:
-    here = Path(__file__).parents[2]
+    here = Path(__file__).parents[3]
     found = subprocess.run([sys.executable, "-c", SHOWN], cwd=here, capture_output=True, text=True, check=True)
     assert found.stdout.split() == ["0", "1", "0", "1", "True", "2"]

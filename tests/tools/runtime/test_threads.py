@@ -28,7 +28,7 @@ print(len(os.listdir("/proc/self/task")) - before, len(set(sums)), torch.get_num
 @pytest.mark.skipif(sys.platform != "linux", reason="GNU's OpenMP, and threads that /proc counts")
 def test_threads_that_run_networks_get_no_workers_and_others_keep_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIDEOSLEUTH_THREADS", "3")
-    here = Path(__file__).parents[2]
+    here = Path(__file__).parents[3]
     found = subprocess.run([sys.executable, "-c", SHOWN], cwd=here, capture_output=True, text=True, check=True)
     assert found.stdout.split() == ["0", "1", "2"]
 
