@@ -3,7 +3,7 @@
 A family draws its own values and never sees a real clip. Fitting leaves whole families out to see what carries over.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
@@ -864,7 +864,7 @@ def pictures(rng: Random) -> Shown:
     )
 
 
-FAMILIES: dict[str, Callable[[Random], Shown]] = {
+SCREENS: dict[str, Callable[[Random], Shown]] = {
     made.__name__: made
     for made in (
         prices,
@@ -889,8 +889,3 @@ FAMILIES: dict[str, Callable[[Random], Shown]] = {
         pictures,
     )
 }
-
-
-def names() -> Iterator[str]:
-    """Every family."""
-    return iter(FAMILIES)

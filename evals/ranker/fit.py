@@ -23,8 +23,7 @@ from agent.ending import Parser
 from agent.policies.lite import packaged_similarity
 from agent.policies.lite_rules.ranking import candidates, connection, group_of, signs_of
 from agent.policies.lite_rules.words import plain
-from evals.ranker.families import FAMILIES
-from evals.ranker.videos import GeneratedQuestion, made_questions
+from evals.ranker.videos import FAMILIES, GeneratedQuestion, made_questions
 from evals.statistics.tables import markdown, percent
 from tools.plain_data import loads_json
 
@@ -34,7 +33,8 @@ WEIGHTS = Path(lite_rules.__file__).with_name("weights.json")
 _PENALTY = 0.02
 _STEPS = 120
 _MOST_WRONG = 20
-_FOLDS = 5
+_MOST_FOLDS = 40
+"""Enough to leave out every family by itself."""
 _LEAST_WEIGHT = 0.001
 _LOOKALIKES = str.maketrans("0158ic", "olsble")
 """Letters and digits that the reader takes for one another, as the generated misreadings have it."""
@@ -161,11 +161,12 @@ def judge(question: Described, weights: Floats) -> Judged:
 
 
 def left_out(questions: Sequence[Described], unit: Callable[[GeneratedQuestion], str]) -> list[Judged]:
-    """Each question judged by weights that were fitted without its unit, a family or a video, and some others."""
+    """Each question judged by weights fitted without its unit, a family or a video; of many units, some others too."""
     units = sorted({unit(q.made) for q in questions})
+    folds = min(len(units), _MOST_FOLDS)
     judged = []
-    for fold in range(_FOLDS):
-        held = set(units[fold::_FOLDS])
+    for fold in range(folds):
+        held = set(units[fold::folds])
         weights = fitted([q for q in questions if unit(q.made) not in held])
         judged += [judge(q, weights) for q in questions if unit(q.made) in held]
     return judged

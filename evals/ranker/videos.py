@@ -7,14 +7,19 @@ from random import Random
 from agent.policies.lite_rules.lines import FoundLine, meant
 from agent.policies.lite_rules.reading import ParsedQuestion, read_question
 from agent.trajectory import Question
-from evals.ranker.families import FAMILIES, Ask, Shown
+from evals.ranker.consoles import CONSOLES
+from evals.ranker.families import SCREENS, Ask, Shown
 from evals.ranker.vocabulary import LANGUAGES
 
+FAMILIES = SCREENS | CONSOLES
+"""What makes the screens and talks of a kind, by its name."""
 _MISREAD = {"0": "O", "1": "l", "5": "S", "O": "0", "I": "l", "l": "I", "B": "8", "rn": "m", "e": "c"}
 _AT = {"en": "at {}", "de": "bei {}", "es": "en el {}", "fr": "à {}", "ru": "на {}", "zh": "在{}"}
 _FITTING = 0.6
 """How often the picture search finds the right moment first: about that of things at 30 % of the height."""
 _DRAWS = 3
+_MISREAD_DOUBTED, _READ_DOUBTED = 0.5, 0.04
+"""How often the reader doubts what it misread, and what it read well; chosen, not measured."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,8 @@ def made_questions(family: str, seed: int) -> list[GeneratedQuestion]:
     main = FAMILIES[family](rng)
     is_hidden = rng.random() < 0.12
     fewest = int(is_hidden or not (main.scenes or main.said))
-    names = rng.choices([name for name in FAMILIES if name != family], k=rng.randint(fewest, 3 - 2 * fewest))
+    beside = SCREENS if family in SCREENS else FAMILIES
+    names = rng.choices([name for name in beside if name != family], k=rng.randint(fewest, 3 - 2 * fewest))
     others = [FAMILIES[name](rng) for name in names]
     lines, places, duration = _laid_out(rng, Shown() if is_hidden else main, others)
     asks = rng.sample(main.asks, min(_DRAWS, len(main.asks)))
@@ -59,6 +65,7 @@ def _laid_out(
     rng: Random, main: Shown, others: Sequence[Shown]
 ) -> tuple[list[FoundLine], list[tuple[float, float]], float]:
     """All lines in time, the seconds of each screen of the main family, and the length."""
+    doubts = Random(str(main))
     screens = [(rows, number) for number, rows in enumerate(main.scenes)] + [
         (rows, -1) for other in others for rows in other.scenes[:3]
     ]
@@ -74,9 +81,9 @@ def _laid_out(
         for text, left, top, height in rows:
             width = min(0.95 - min(left, 0.9), 0.5 * height * len(text))
             box = (left, top, left + max(0.02, width), min(1.0, top + height))
-            lines.append(
-                FoundLine(_misread(rng, text), at, at + length, False, "t1c1", round(rng.uniform(0.85, 1.0), 2), box)
-            )
+            read, score = _misread(rng, text), round(rng.uniform(0.85, 1.0), 2)
+            is_doubtful = doubts.random() < (_MISREAD_DOUBTED if read != text else _READ_DOUBTED)
+            lines.append(FoundLine(read, at, at + length, False, "t1c1", score, box, is_doubtful))
         at += length + rng.choice([0.0, 0.0, rng.uniform(0, 4)])
     said = [text for shown in (main, *others) for text in shown.said]
     if rng.random() < 0.5:
@@ -99,6 +106,7 @@ def _laid_out(
                 "t1c1",
                 round(rng.uniform(0.5, 0.95), 2),
                 (x, y, x + 0.05, y + rng.uniform(0.02, 0.08)),
+                doubts.random() < _MISREAD_DOUBTED,
             )
         )
     return sorted(lines, key=lambda line: line.start_seconds), places, duration

@@ -8,9 +8,8 @@ import pytest
 
 from agent.policies.lite_rules.ranking import candidates
 from agent.policies.lite_rules.words import plain
-from evals.ranker.families import FAMILIES
 from evals.ranker.fit import CandidateSet, fitted, read_options
-from evals.ranker.videos import made_questions
+from evals.ranker.videos import FAMILIES, made_questions
 
 
 @pytest.mark.parametrize("family", [name for name in FAMILIES if name != "pictures"])

@@ -210,7 +210,7 @@ def test_an_adapter_that_is_not_there_is_said_before_an_engine_starts(tiny_model
 
 def test_a_program_ends_by_itself_with_an_engine_that_nobody_closed(tiny_model: Path) -> None:
     opened = f"policy = open_policy('vllm:{tiny_model}')"
-    program = f"from agent.policies.registry import open_policy\nif __name__ == '__main__':\n    {opened}\n    print('open')\n"
+    program = f"from agent import open_policy\nif __name__ == '__main__':\n    {opened}\n    print('open')\n"
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=400, check=False)
     assert (ended.returncode, ended.stdout) == (0, "open\n")
     assert "Traceback" not in ended.stderr

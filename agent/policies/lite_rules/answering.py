@@ -3,7 +3,8 @@
 from agent.policies.lite_rules import ranking
 from agent.policies.lite_rules.case import QuestionContext
 from agent.policies.lite_rules.establishing import NO_PICTURES, cannot_tell, hidden_from, nothing_found
-from agent.policies.lite_rules.notes import called, evidence_of_line, evidence_of_note, moments, notes
+from agent.policies.lite_rules.lines import FoundLine, meant
+from agent.policies.lite_rules.notes import called, evidence_of_line, evidence_of_note, moments, notes, text_lines
 from agent.policies.lite_rules.plan import Wanted, span_arguments, wanted
 from agent.policies.lite_rules.ranking import Ranked
 from agent.trajectory import Answer
@@ -18,6 +19,8 @@ _SURE_ENOUGH = 0.5
 """Where the best piece is less likely than this to be right, the picture is read again in parts."""
 _LEAST = {"picture": 0.3, "text": 0.12, "speech": 0.0}
 """Below it, words are no answer to a question that may be about the picture; by the sense that is likeliest."""
+_MOST_UNCLAIMED = 0.5
+"""What rests on a line that may be misread, or on words where the picture may be meant, is not claimed."""
 _BESIDE = 3
 _LEAST_FIT, _MOST_OF_LABEL = 0.25, 0.5
 """Cosine of label and question below which the label is no answer, and the most that one is trusted; picked by eye on
@@ -38,7 +41,23 @@ def looks(case: QuestionContext) -> list[Wanted]:
         calls.append(wanted("read_speech", count=_MOST_SPEECH, **span))
     if reading.instant is not None:
         calls.append(wanted("read_text", seconds=reading.instant))
-    return calls + _closer(case) + _seen(case)
+    return calls + _whole_screen(case) + _closer(case) + _seen(case)
+
+
+def _whole_screen(case: QuestionContext) -> list[Wanted]:
+    """What else is on the screen with the line nearest to the question, if there is more text than a search lists."""
+    found = list(notes(case.trajectory, "text", "search_text"))
+    if len(found) < _MOST_LINES:
+        return []
+    lines = meant(text_lines(case.trajectory, "search_text"), case.reading.instant, case.span)
+    shares = ranking.relevances(case.reading, lines, case.similarity)
+    best = max(zip(shares, lines, strict=True), key=lambda pair: pair[0], default=None)
+    return [] if best is None else [wanted("read_text", seconds=round(_late(best[1]), 2))]
+
+
+def _late(line: FoundLine) -> float:
+    """A second at which most of what belongs to a line has come up beside it."""
+    return max((line.start_seconds + line.stop_seconds) / 2, line.stop_seconds - 1.0)
 
 
 def _seen(case: QuestionContext) -> list[Wanted]:
@@ -102,12 +121,18 @@ def answer_of(case: QuestionContext, ranked: list[Ranked]) -> Answer:
     """The first piece, as likely as it has shown to be, with the next ones named beside it."""
     others = ", ".join(f"“{r.text}” ({r.probability:.0%})" for r in ranked[1 : 1 + _BESIDE])
     evidence = evidence_of_line(case.trajectory, ranked[0].line, f"next best: {others}" if others else "")
-    return Answer(ranked[0].text, None, round(ranking.confidence(case.reading, ranked), 2), (evidence,))
+    confidence = ranking.confidence(case.reading, ranked)
+    if ranked[0].line.is_doubtful or case.reading.senses[0] == "picture":
+        confidence = min(_MOST_UNCLAIMED, confidence)
+    return Answer(ranked[0].text, None, round(confidence, 2), (evidence,))
 
 
 def ranked_pieces(case: QuestionContext) -> list[Ranked]:
     """The pieces of all text and speech that the question can mean, the likeliest answer first."""
-    lines = [*case.text_lines, *case.speech_lines]
+    read = case.text_lines
+    # what may be misread is rather no text at all where nothing else is written
+    doubtful = [x for x in case.all_text_lines if x.is_doubtful and any(x.is_with(line) for line in read)]
+    lines = [*read, *doubtful, *case.speech_lines]
     return ranking.rank(case.reading, lines, moments(case.trajectory), case.similarity)
 
 

@@ -53,6 +53,12 @@ class QuestionContext:
         return meant(notes.text_lines(self.trajectory), self.reading.instant, self.span)
 
     @property
+    def all_text_lines(self) -> list[FoundLine]:
+        """Screen text with what may be misread, of the seconds that the question can mean, in time order."""
+        found = notes.text_lines(self.trajectory, doubtful=True)
+        return meant(found, self.reading.instant, self.span)
+
+    @property
     def speech_lines(self) -> list[FoundLine]:
         """Speech that the question can mean, in time order."""
         return meant(notes.speech_lines(self.trajectory), self.reading.instant, self.span)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Literal, NamedTuple
 
 from agent.policies.lite_rules.words import NUMBER_WORDS, STOP_WORDS
@@ -12,13 +13,15 @@ Form = Literal[
     "price",
     "number",
     "numbers",
-    "first of list",
-    "last of list",
+    "item",
+    "listed",
     "version",
     "file",
     "quoted",
     "name",
     "phrase",
+    "field",
+    "named",
     "line",
     "paragraph",
 ]
@@ -56,10 +59,14 @@ _PATTERNS: dict[Form, str] = {
     "quoted": r"(?<!\w)[\"“‘'`«][^\"”’'`»<>]{2,60}[\"”’'`»](?!\w)",
 }
 _COMPILED = {form: re.compile(pattern, re.IGNORECASE) for form, pattern in _PATTERNS.items()}
-_LIST = re.compile(r"(?<!\d)\d++(?:(?:\s*+[,;]\s*+|\s++)\d++){2,}")
+_NUMBERS = re.compile(r"(?<!\d)\d++(?:(?:\s*+[,;]\s*+|\s++)\d++){2,}")
+_WORDS = re.compile(r"(?<![^,;:.])[^,;:.]*+(?:[,;][^,;:.]++){2,}")
+_BETWEEN_ITEMS = re.compile(r"[,;]?\s(?:and|or|und|oder|y|et|и)\s|[,;]", re.IGNORECASE)
+_FIELD = re.compile(r"(?<!\d)[:=]\s*|:\s+|\s[|→]\s")
+"""What parts a label from its value; no sign within a clock time."""
+_LETTERS_AND_MORE = re.compile(r"(?<![\w/@.+~-])[\w~@/][\w/@.+~-]*[\w/](?![\w/@-])")
 _TOKEN = re.compile(r"\b(?:Dr|Mrs?|Ms|Prof|St)\.|[^\W_]+(?:['’.&/_-][^\W_]+)*")
 _CONTRACTED = re.compile(r"['’]")
-_ENDS: tuple[Form, Form] = ("first of list", "last of list")
 _LINKS = frozenset("of the de du des la von and & y et und del".split())
 _MOST_WORDS = 5
 
@@ -73,8 +80,14 @@ class Piece(NamedTuple):
     """Where in the line it begins."""
 
 
-def pieces(text: str, asked_count: int = 1) -> list[Piece]:
-    """Every piece of a line, the whole among them; runs of several numbers where so many are asked for."""
+def pieces(text: str, asked_count: int = 1, asked_item: int | None = None) -> list[Piece]:
+    """Every piece of a line, the whole among them; runs of several numbers where so many are asked for.
+
+    Args:
+        text: the line.
+        asked_count: how many numbers make an answer.
+        asked_item: which item of a list is meant, from 0, or -1 for the last one; None where no list is asked about.
+    """
     found = [
         Piece(m.group().strip("\"“”‘’'`«»"), form, m.start())
         for form, pattern in _COMPILED.items()
@@ -83,17 +96,34 @@ def pieces(text: str, asked_count: int = 1) -> list[Piece]:
     numbers = sorted((p for p in found if p.form == "number"), key=lambda p: p.start)
     runs = [numbers[i : i + asked_count] for i in range(len(numbers) - asked_count + 1)] if asked_count > 1 else []
     found += [Piece(", ".join(p.text for p in run), "numbers", run[0].start) for run in runs]
-    lists = _LIST.finditer(text) if asked_count == 1 else ()
-    found += [Piece(item, form, m.start()) for m in lists for form, item in zip(_ENDS, _ends(m.group()), strict=True)]
-    found += [*_runs(text), Piece(text.strip(), "line", 0)]
-    if ":" in text and (value := text.split(":", 1)[1].strip()):
-        found.append(Piece(value, "phrase", text.index(value)))
+    if asked_count == 1 and asked_item is not None:
+        found += _items(text, asked_item)
+    found += [*_runs(text), Piece(text.strip(), "line", 0), *_fields(text)]
+    found += [Piece(m.group(), "field", m.start()) for m in _LETTERS_AND_MORE.finditer(text) if _is_code(m.group())]
     return list(dict.fromkeys(piece for piece in found if any(map(str.isalnum, piece.text))))
 
 
-def _ends(numbers: str) -> tuple[str, str]:
-    found = re.findall(r"\d+", numbers)
-    return found[0], found[-1]
+def _items(text: str, place: int) -> Iterator[Piece]:
+    """The item at that place of each list of numbers or words."""
+    lists: list[tuple[list[str], Form, int]]
+    lists = [(re.findall(r"\d+", m.group()), "item", m.start()) for m in _NUMBERS.finditer(text)]
+    lists += [(_BETWEEN_ITEMS.split(m.group()), "listed", m.start()) for m in _WORDS.finditer(text)]
+    for items, form, start in lists:
+        if -len(items) <= place < len(items):
+            yield Piece(items[place].strip(" []()\"'"), form, start)
+
+
+def _fields(text: str) -> Iterator[Piece]:
+    """What follows each sign that parts a label from its value: all of it, and up to the next sign."""
+    signs = list(_FIELD.finditer(text))
+    for sign, following in zip_longest(signs, signs[1:]):
+        stops = {len(text), len(text) if following is None else following.start()}
+        yield from (Piece(text[sign.end() : stop].strip(), "field", sign.end()) for stop in sorted(stops))
+
+
+def _is_code(token: str) -> bool:
+    """True for a path, an address, an identifier or the like, which is one word with signs or digits in it."""
+    return any(map(str.isalpha, token)) and not token.isalpha()
 
 
 def _runs(text: str) -> Iterator[Piece]:

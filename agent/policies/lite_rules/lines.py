@@ -24,6 +24,8 @@ class FoundLine:
     score: float = 1.0
     box: Box | None = None
     """Where in the picture; None for speech."""
+    is_doubtful: bool = False
+    """Whether it may be misread."""
 
     @property
     def height(self) -> float:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from agent.policies.lite_rules.lines import FoundLine
 from agent.trajectory import Evidence, ToolCall, Trajectory
-from tools.observation import Finding, FindingKind, FrameRef
+from tools.observation import UNREADABLE, Finding, FindingKind, FrameRef
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,13 @@ def called(trajectory: Trajectory, tool: str) -> bool:
     return any(call.name == tool for call in trajectory.calls)
 
 
-def text_lines(trajectory: Trajectory, tool: str | None = None) -> list[FoundLine]:
-    """Screen text that is read without doubt, of one tool or of all, in time order.
+def text_lines(trajectory: Trajectory, tool: str | None = None, *, doubtful: bool = False) -> list[FoundLine]:
+    """Screen text that is read without doubt, of one tool or of all, in time order; with what may be misread on demand.
 
     A line read again within a longer reading of it counts once, as the longer one.
     """
-    lines = [_text_line(note) for note in notes(trajectory, "text", tool) if not note.finding.doubt]
+    found = notes(trajectory, "text", tool)
+    lines = [_text_line(n) for n in found if not n.finding.doubt or (doubtful and n.finding.doubt != UNREADABLE)]
     lines.sort(key=lambda line: line.start_seconds - line.stop_seconds)
     kept: list[FoundLine] = []
     for line in lines:
@@ -57,7 +58,7 @@ def text_lines(trajectory: Trajectory, tool: str | None = None) -> list[FoundLin
 def _text_line(note: CitedFinding) -> FoundLine:
     finding = note.finding
     start, stop, score = finding.start_seconds, finding.stop_seconds, finding.score or 0.0
-    return FoundLine(finding.text, start, stop, False, note.call.id, score, finding.box)
+    return FoundLine(finding.text, start, stop, False, note.call.id, score, finding.box, bool(finding.doubt))
 
 
 def speech_lines(trajectory: Trajectory) -> list[FoundLine]:

@@ -8,10 +8,11 @@ what the probability of the best piece is worth.
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from importlib.resources import files
+from itertools import pairwise
 
 from agent.policies.lite_rules.forms import Piece, carries_meaning, is_capitalised, pieces
 from agent.policies.lite_rules.lines import FoundLine, Similarity, rarities
@@ -36,12 +37,19 @@ _FITTING: dict[str, tuple[str, ...]] = {
     "clock": ("clock",),
     "version": ("version",),
     "price": ("price", "number"),
-    "number": ("number", "numbers", "first of list", "last of list", "price"),
+    "number": ("number", "numbers", "item", "price"),
 }
 """The forms of what is a thing of the asked kind, where its form tells."""
 _FAR_WORDS = 3.0
 _ALIKE = 0.5
-_PROMPT = re.compile(r"^\s*(?:\$|>>>|#|%|[\w.~-]+@[\w.-]+[:~])")
+_PROMPT = re.compile(
+    r"^\s*(?:>>>|In ?\[\d+\]:|[$#%>❯➜]\s*(?=[a-z./_~])|PS [A-Z]:|[A-Z]:\\[^>]*>|[\w.~-]+@[\w.-]+[:~ ]|irb|mysql>)"
+)
+"""What a typed line begins with."""
+_ORDINALS = (r"first|1st", r"second|2nd", r"third|3rd", r"fourth|4th", r"fifth|5th")
+_ITEM = re.compile(r"\b(?:items?|entry|element|numbers?|digit|comes?|listed|list|sequence|stands?)\b", re.I)
+_FAR_ROWS = 3.0
+_NAME = re.compile(r"[^\W_](?:[\w.'’/@+~-]*\w)?")
 _MOST_ROWS = 4
 _MEANING_SHARE, _NEIGHBOUR_SHARE = 0.5, 0.6
 
@@ -157,6 +165,8 @@ def candidates(
     starts = sorted({round(line.start_seconds, 1) for line in lines})
     repeats = {text: sum(other.text == text for other in lines) for text in {line.text for line in lines}}
     cut = [_pieces(reading, line, lines) for line in lines]
+    typed = [i for i, line in enumerate(lines) if _PROMPT.match(line.text)]
+    printed = [_printed_by(line, lines, typed) for line in lines]
     kinds = _likeness_to_kind(reading, {piece.text for some in cut for piece in some}, similarity)
     group, found = group_of(reading), list[Candidate]()
     for number, line in enumerate(lines):
@@ -173,8 +183,17 @@ def candidates(
             "moment": max((1 / (1 + k) for k, at in enumerate(moments[:3]) if _is_at(line, at)), default=0.0),
             "place": _fits(reading.places, line),
             "edge": _edge(reading, starts.index(round(line.start_seconds, 1)), len(starts)),
-            "typed": float(_PROMPT.match(line.text) is not None),
+            "typed": float(number in typed),
+            "doubtful": float(line.is_doubtful),
         }
+        if (by := printed[number]) is not None:
+            rows = sum(other == by and _top(lines[i]) < _top(line) for i, other in enumerate(printed))
+            shared |= {
+                "printed": 1.0,
+                "printed by": own[by],
+                "printed by meaning": max(0.0, cosines[by]),
+                "printed soon": math.exp(-rows / _FAR_ROWS),
+            }
         forms = dict[str, dict[str, float]]()  # one piece may have several
         for piece in cut[number]:
             features = shared | _of_piece(reading, piece, line, own[number], rarity)
@@ -196,9 +215,32 @@ def _likeness_to_kind(reading: ParsedQuestion, texts: set[str], similarity: Simi
     return dict(zip(ordered, similarity(kind, ordered), strict=True))
 
 
+def _printed_by(line: FoundLine, lines: Sequence[FoundLine], typed: Sequence[int]) -> int | None:
+    """The typed line that is the nearest above it, if it is none itself."""
+    if line.box is None or _PROMPT.match(line.text):
+        return None
+    above = [i for i in typed if lines[i].is_with(line) and _top(lines[i]) < _top(line)]
+    return max(above, key=lambda i: _top(lines[i]), default=None)
+
+
+def _top(line: FoundLine) -> float:
+    return 0.0 if line.box is None else line.box[1]
+
+
+def asked_item(reading: ParsedQuestion) -> int | None:
+    """Which item of a list a question asks for, from 0, -1 for the last; None if it asks for none."""
+    text = reading.question.text
+    if reading.wants != "number" and not _ITEM.search(text):
+        return None
+    if reading.edge is not None:
+        return 0 if reading.edge == "first" else -1
+    return next((i for i, ordinal in enumerate(_ORDINALS) if re.search(rf"\b(?:{ordinal})\b", text, re.I)), None)
+
+
 def _pieces(reading: ParsedQuestion, line: FoundLine, lines: Sequence[FoundLine]) -> list[Piece]:
     count = asked_number_count(reading.question.text)
-    found = pieces(line.text, count)
+    found = pieces(line.text, count, asked_item(reading))
+    found += [Piece(m.group(), "named", m.start()) for m in _named(reading, line.text)]
     if count > 1:
         return [piece for piece in found if piece.form == "numbers"]
     if (fitting := _FITTING.get(reading.wants)) is not None:
@@ -206,6 +248,14 @@ def _pieces(reading: ParsedQuestion, line: FoundLine, lines: Sequence[FoundLine]
     if group_of(reading) == "text" and (rows := _paragraph(line, lines)):
         found.append(Piece(" ".join(row.text for row in rows), "paragraph", 0))
     return found
+
+
+def _named(reading: ParsedQuestion, text: str) -> Iterator[re.Match[str]]:
+    """The words that stand right after one that the question has, as a name after what it is a name of."""
+    found = list(_NAME.finditer(text))
+    for before, after in pairwise(found):
+        if carries_meaning(after.group()) and max(_likenesses(before.group(), reading.asked), default=0.0) == 1.0:
+            yield after
 
 
 def _paragraph(line: FoundLine, lines: Sequence[FoundLine]) -> list[FoundLine]:
@@ -232,6 +282,7 @@ def _of_piece(
     reading: ParsedQuestion, piece: Piece, line: FoundLine, own: float, rarity: Mapping[str, float]
 ) -> dict[str, float]:
     mine = words(piece.text)
+    likeness = [max(_likenesses(word, reading.asked), default=0.0) for word in mine]
     before, after = words(line.text[: piece.start]), words(line.text[piece.start + len(piece.text) :])
     rest = own if not before and not after else _overlap(reading.asked, [*before, *after], rarity)
     signs = [c for c in piece.text if not c.isspace()]
@@ -239,13 +290,14 @@ def _of_piece(
         "own": rest,
         "label": _nearness(reading.asked, before[::-1]),
         "unit": _nearness(reading.asked, after),
-        "echo": sum(max(_likenesses(word, reading.asked), default=0.0) for word in mine) / len(mine) if mine else 0.0,
+        "echo": sum(likeness) / len(mine) if mine else 0.0,
+        "holds asked": max(likeness, default=0.0) * (group_of(reading) == "name"),
         "words": math.log(max(1, len(mine))),
+        "glued": float(line.text[: piece.start][-1:].isalpha()),
         "letters": sum(c.isalnum() for c in signs) / len(signs),
         "short": float(len(signs) < 3),
         "initial": float(piece.form == "name" and not before and any(word.islower() for word in after)),
         "cut": float(piece.form == "name" and any(map(is_capitalised, [*before[-1:], *after[:1]]))),
-        "end": float(reading.edge is not None and piece.form.startswith(reading.edge)),
     }
 
 

@@ -71,7 +71,7 @@ def test_a_gif_is_no_pattern_of_names(folder: Path, name: str) -> None:
 
 def test_one_module_opens_files_with_ffmpeg() -> None:
     """Whatever else reads a media file by its name would follow what FFmpeg or OpenCV make of that name."""
-    assert _openers(ROOT / "tools" / "container.py") == ["av.open"]
+    assert _openers(ROOT / "tools" / "demux" / "container.py") == ["av.open"]
     for package in ("tools", "agent", "evals", "rl"):
         for path in (ROOT / package).rglob("*.py"):
             name = path.relative_to(ROOT).as_posix()

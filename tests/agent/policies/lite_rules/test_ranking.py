@@ -32,6 +32,10 @@ def best(question: str, *texts: str, spoken: bool = False) -> str:
         ("Which file is missing?", ("error: cannot open file 'notes.txt'", "done"), "notes.txt"),
         ("Which number does the script print?", ("$ python -c 'print(6*7)'", "42", "$"), "42"),
         ("Which three numbers are read out?", ("and now four, nine, two please",), "four, nine, two"),
+        ("Which package could not be found?", ("$ sudo apt install oboe", "E: Unable to locate package oboe"), "oboe"),
+        ("Which number does the script print?", ("$ python3 -c 'print(3*7)'", "21", "$ ls -l", "total 8"), "21"),
+        ("Which number comes second in the list?", ("sorted list: 3, 7, 8, 11",), "7"),
+        ("Which number comes last in the list?", ("$ seq 4 | shuf | tr", "4 1 3 2", "$ ls", "7 letters"), "2"),
         ("Which number comes first in the sorted list?", ("sorted list: 3, 7, 8, 11",), "3"),
         ("Which city does she live in?", ("I have lived in New Haven for years", "it is cold"), "New Haven"),
         ("What is the name of the picture file?", ("12 holiday.png", "40 letter.txt"), "holiday.png"),
@@ -45,6 +49,12 @@ def test_the_best_candidate(question: str, texts: tuple[str, ...], answer: str) 
 
 def test_a_number_inside_another_is_no_piece() -> None:
     assert [piece.text for piece in pieces("build 2.5.1 of 25") if piece.form == "number"] == ["25"]
+
+
+def test_parts_of_a_line_that_signs_set_apart_are_pieces() -> None:
+    found = {(piece.text, piece.form) for piece in pieces("cat: old-notes.md: No such file")}
+    assert {("No such file", "field"), ("old-notes.md", "field")} <= found
+    assert not any(piece.form == "field" for piece in pieces("open at 09:26"))
 
 
 def test_labels_and_values_in_one_row_are_pieces_of_their_own() -> None:
