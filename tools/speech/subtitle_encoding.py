@@ -74,7 +74,7 @@ _DAMAGED_SHARE = 0.1
 """Of the letters beyond ASCII; a file in UTF-8 with fewer broken ones than this is damaged, not of another encoding."""
 _LESS_USUAL = {"mac": 0.8, "cp4": 0.8, "cp8": 0.8, "iso": 0.95}
 """By the first letters of a codec: the Macintosh of before 2001, DOS, and ISO. Windows and East Asia are usual."""
-_STRANGE = frozenset("†‡¶¦¬¤ˆ¨¸˜¯±×÷µ") | frozenset(map(chr, range(0x2500, 0x25A0)))
+_STRANGE = frozenset("§†‡¶¦¬¤ˆ¨¸˜¯±×÷µ") | frozenset(map(chr, range(0x2500, 0x25A0)))
 """What other encodings have at the places of letters."""
 _EAST_ASIAN = frozenset({"HIRAGANA", "KATAKANA", "CJK", "FULLWIDTH", "HALFWIDTH", "HANGUL"})
 """Scripts that stand together in one word."""
