@@ -1,18 +1,11 @@
 """What bounds a run: its limits, and how many calls one turn may make."""
 
-from agent.trajectory import (
-    Limits,
-    Stop,
-    Trajectory,
-    Turn,
-)
+from agent.trajectory import Limits, Stop, Trajectory, Turn
 
 MAX_CALLS_A_TURN = 12
 
 
 _ANSWER_SHARE = 0.1
-
-
 _ANSWER_SECONDS = 1.0
 """Of a time limit this share, this long at most, is kept for the answer."""
 
@@ -36,10 +29,10 @@ def limit_reached(trajectory: Trajectory) -> Stop | None:
 def _seconds_after_next(trajectory: Trajectory) -> float:
     """What will have passed after one turn more, if it takes as long as the last one: the answer needs its time."""
     last = trajectory.steps[-1].turn if trajectory.steps else None
-    return trajectory.seconds + _seconds_of_answer(trajectory.limits, last)
+    return trajectory.seconds + seconds_for_answer(trajectory.limits, last)
 
 
-def _seconds_of_answer(limits: Limits, last: Turn | None) -> float:
+def seconds_for_answer(limits: Limits, last: Turn | None) -> float:
     """What an answer is taken to need: as long as the last turn, and a share of the limit where that was shorter."""
     least = 0.0 if limits.max_seconds is None else min(_ANSWER_SECONDS, _ANSWER_SHARE * limits.max_seconds)
     return max(least, 0.0 if last is None or last.is_opening else last.usage.seconds)

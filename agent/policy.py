@@ -1,4 +1,4 @@
-"""Who plays: one call, trajectory in, turn out. And the one place that turns a spec into a player."""
+"""The Policy protocol, a function from a trajectory to the next turn, and the options of a model behind it."""
 
 import math
 from dataclasses import dataclass
@@ -6,12 +6,7 @@ from functools import partial
 from typing import Any, Literal, Protocol
 
 from agent.prompts import prompt_hash
-from agent.trajectory import (
-    Form,
-    Setup,
-    Trajectory,
-    Turn,
-)
+from agent.trajectory import Form, Setup, Trajectory, Turn
 from tools.deadline import OutOfTime, deadline, run_in_time
 from tools.observation import FrameRef, Observation
 from tools.schema import ToolSpec

@@ -12,20 +12,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from agent.limits import MAX_CALLS_A_TURN, _seconds_of_answer, limit_reached
+from agent.limits import MAX_CALLS_A_TURN, limit_reached, seconds_for_answer
 from agent.policy import ToolRunner
-from agent.trajectory import (
-    Answer,
-    Calls,
-    Limits,
-    Malformed,
-    Result,
-    Step,
-    Stop,
-    ToolCall,
-    Trajectory,
-    Turn,
-)
+from agent.trajectory import Answer, Calls, Limits, Malformed, Result, Step, Stop, ToolCall, Trajectory, Turn
 from tools.deadline import OutOfTime, deadline, run_in_time
 from tools.observation import FrameRef, Observation, ToolError
 
@@ -62,7 +51,7 @@ def _seconds_for_tools(before: Trajectory, turn: Turn) -> float:
     if before.limits.max_seconds is None:
         return math.inf
     thinking = 0.0 if turn.is_opening else turn.usage.seconds
-    return before.limits.max_seconds - before.seconds - thinking - _seconds_of_answer(before.limits, turn)
+    return before.limits.max_seconds - before.seconds - thinking - seconds_for_answer(before.limits, turn)
 
 
 def _with(trajectory: Trajectory, new: Step) -> Trajectory:
