@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from agent.trajectory import Result, ToolCall, Trajectory
+from tools.observation_text import percent
 
 SWEEPS = frozenset({"overview", "select_frames", "caption"})
 """Tools that spread their frames evenly over a window."""
@@ -299,15 +300,6 @@ def _without(spans: Sequence[Span], looked: Sequence[CoveredSpan]) -> tuple[Span
         if at < span.stop_seconds:
             rest.append(Span(at, span.stop_seconds))
     return tuple(rest)
-
-
-def percent(share: float) -> str:
-    """A share as everybody is told it: whole percents, and never 0 % or 100 % of what is a little more or less."""
-    if 0.0 < share < 0.005:
-        return "under 1 %"
-    if 0.995 <= share < 0.9995:
-        return "over 99 %"
-    return f"{share:.0%}".replace("%", " %")
 
 
 def mmss(seconds: float) -> str:

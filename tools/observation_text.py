@@ -115,8 +115,12 @@ _MOST_SPOKEN_CHARACTERS = 100_000
 
 
 def percent(share: float) -> str:
-    """A share that is not the whole, in whole percents."""
-    return "under 1 %" if share < 0.005 else f"{round(100 * min(share, 0.99))} %"
+    """A share as everybody is told it: whole percents, and never 0 % or 100 % of what is a little more or less."""
+    if 0.0 < share < 0.005:
+        return "under 1 %"
+    if 0.995 <= share < 1.0 - 1e-6:
+        return "over 99 %"
+    return f"{share:.0%}".replace("%", " %")
 
 
 def unseen(what: str, seconds: float) -> str:

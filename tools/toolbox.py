@@ -435,10 +435,11 @@ class Toolbox:
     def _search_gaps(self, start: float, stop: float) -> tuple[str, ...]:
         """What a search of the window could not have found."""
         gaps = []
+        percent = observation_text.percent
         if (share := self.index.frames.indexed_share) < 1:
-            gaps.append(f"The index covered only {share:.0%} of the video when it was searched.")
+            gaps.append(f"The index covered only {percent(share)} of the video when it was searched.")
         if (share := self.index.frames.tiled_share(start, stop)) < 1:
-            gaps.append(f"Small things were looked for in only {share:.0%} of the pictures searched.")
+            gaps.append(f"Small things were looked for in only {percent(share)} of the pictures searched.")
         return tuple(gaps)
 
     def _sample_stop(self, seconds: float) -> float:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from itertools import zip_longest
 
-from agent.coverage import percent
 from agent.report.console import call_text, observation_text
 from agent.trajectory import Answer, Calls, Step, Trajectory
+from tools.observation_text import percent
 
 _MOST_LETTERS = 400
 

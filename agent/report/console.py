@@ -13,13 +13,14 @@ from rich.progress import Progress as RichProgress
 from rich.text import Text
 
 from agent.cost.prices import dollars
-from agent.coverage import coverage_of, mmss, percent
+from agent.coverage import coverage_of, mmss
 from agent.rendering.answer_parser import NOT_SHOWN
 from agent.report.json_output import too_few
 from agent.terminal import visible_line
 from agent.trajectory import Answer, Calls, Evidence, Malformed, Step, ToolCall, Trajectory, Turn, Verification
 from tools.index.video_index import IndexProgress as IndexProgress
 from tools.observation import FULL_FRAME, Observation
+from tools.observation_text import percent
 
 OnProgress = Callable[[IndexProgress], None]
 

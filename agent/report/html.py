@@ -18,7 +18,7 @@ from urllib.parse import quote
 from jinja2 import Environment, StrictUndefined, Template
 
 from agent.cost.prices import dollars
-from agent.coverage import coverage_of, mmss, percent
+from agent.coverage import coverage_of, mmss
 from agent.outputs import write_output
 from agent.rendering.answer_parser import says_not_shown
 from agent.report.console import gap_lines
@@ -28,6 +28,7 @@ from agent.report.overlay import BoxView, boxes_on, quotes
 from agent.report.timeline import STRIP_SLOTS, frame_anchor, timeline_of
 from agent.trajectory import Answer, Calls, Evidence, Result, Step, Stop, ToolCall, Trajectory, all_evidence
 from tools.observation import FULL_FRAME, Finding, FrameRef
+from tools.observation_text import percent
 
 _HEAD_LINES = 14
 _LEAST_PLAYED_SECONDS = 2.0

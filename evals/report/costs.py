@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from agent.coverage import MOST_FRAME_SECONDS, percent
+from agent.coverage import MOST_FRAME_SECONDS
 from evals.plots.chart import Axis, Dot, axis_over, chart, colour, short
 from evals.report.section import NOT_MEASURED, Chart, ReportTable, Section
 from evals.report.stored_run import StoredRun
 from evals.statistics.breakdown import Cost, costs, per_1000_tokens
+from tools.observation_text import percent
 
 _DRAWN = ("frames", "tokens", "seconds", "US dollars")
 _UPRIGHT = Axis("right", 0.0, 1.0, is_percent=True)

@@ -11,11 +11,12 @@ from urllib.parse import quote
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from agent.coverage import mmss, percent
+from agent.coverage import mmss
 from evals.plots.chart import colour
 from evals.report.gallery import Gallery
 from evals.report.section import Part, Section
 from evals.report.stored_run import StoredRun
+from tools.observation_text import percent
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 

@@ -9,6 +9,7 @@ from agent.policies.lite_rules.plan import Wanted, span_arguments, wanted
 from agent.policies.lite_rules.ranking import Ranked
 from agent.trajectory import Answer
 from tools.observation import Box
+from tools.observation_text import percent
 from tools.vision.colours import colour_words
 
 _MOST_LINES, _MOST_SPEECH = 32, 1000
@@ -119,7 +120,7 @@ def _label(case: QuestionContext) -> Answer | None:
 
 def answer_of(case: QuestionContext, ranked: list[Ranked]) -> Answer:
     """The first piece, as likely as it has shown to be, with the next ones named beside it."""
-    others = ", ".join(f"“{r.text}” ({r.probability:.0%})" for r in ranked[1 : 1 + _BESIDE])
+    others = ", ".join(f"“{r.text}” ({percent(r.probability)})" for r in ranked[1 : 1 + _BESIDE])
     evidence = evidence_of_line(case.trajectory, ranked[0].line, f"next best: {others}" if others else "")
     confidence = ranking.confidence(case.reading, ranked)
     if ranked[0].line.is_doubtful or case.reading.senses[0] == "picture":
