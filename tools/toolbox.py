@@ -171,11 +171,13 @@ class Toolbox:
         begin, end = self._window(start, stop)
         self._samples.wait()
         if not self.index.wait_searchable(wait_at_most()):
-            raise ToolError("search_frames: nothing was indexed in the time that was left")
+            return _not_searched("No picture was indexed in the time that was left: nothing was searched for in them.")
         vector = self._encoder.encode_texts([query])[0]
         moments = self.index.search(vector, count, begin, end)
         if not moments:
-            raise ToolError(f"search_frames: nothing is indexed yet in [{begin:g}, {end:g}); try select_frames")
+            return _not_searched(
+                f"No picture is indexed yet in [{begin:g}, {end:g}): nothing was searched for in them."
+            )
         frames = self._refs([m.seconds for m in moments], "small")
         findings = tuple(
             Finding("moment", m.seconds, self._sample_stop(m.seconds), query, round(m.score, 4), m.box) for m in moments
@@ -449,6 +451,11 @@ class Toolbox:
     def _frame_stop(self, seconds: float) -> float:
         later = self.video.timestamps[self.video.timestamps > seconds + 1e-6]
         return float(later[0]) if len(later) else self.video.info.duration_seconds
+
+
+def _not_searched(gap: str) -> Observation:
+    """What a search brings that found no picture to search: no mistake of the policy, and a gap in what is known."""
+    return Observation(f"{gap} Try select_frames.", is_error=True, gaps=(gap,), covered=())
 
 
 def open_toolbox(
