@@ -105,6 +105,7 @@ def test_the_tokens_run_out_and_the_best_answer_is_asked_for(
     assert "give your best answer now" in json.dumps(server.requests[1].body["messages"][-1])
 
 
+@pytest.mark.clock
 def test_the_time_runs_out_and_what_there_is_by_then_is_the_result(
     ask: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

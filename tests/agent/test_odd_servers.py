@@ -330,6 +330,7 @@ DRIPS = {
 
 
 @pytest.mark.parametrize("name", DRIPS)
+@pytest.mark.clock
 def test_nothing_that_a_server_sends_extends_the_time_of_the_question(toolbox: Toolbox, name: str) -> None:
     with FakeServer(DRIPS[name]) as server:
         begun = time.monotonic()
@@ -341,6 +342,7 @@ def test_nothing_that_a_server_sends_extends_the_time_of_the_question(toolbox: T
 
 
 @pytest.mark.parametrize("name", [name for name in DRIPS if name != "words"])
+@pytest.mark.clock
 def test_signs_of_life_without_a_word_are_silence_in_the_end(name: str) -> None:
     begun = time.monotonic()
     # on a busy machine the server itself may be late, and then it is silent
@@ -383,6 +385,7 @@ def test_a_wait_that_does_not_fit_into_the_time_is_not_begun() -> None:
     assert waits.waits == []
 
 
+@pytest.mark.clock
 def test_tries_and_silence_share_the_time_of_the_question(toolbox: Toolbox) -> None:
     with FakeServer(silent_for(5.0)) as server:
         begun = time.monotonic()
@@ -391,6 +394,7 @@ def test_tries_and_silence_share_the_time_of_the_question(toolbox: Toolbox) -> N
     assert ended.stop is Stop.TIME_LIMIT
 
 
+@pytest.mark.clock
 def test_the_second_look_has_no_more_time_than_is_left(toolbox: Toolbox) -> None:
     sheet = {"answer": "blue", "evidence": [{"start": 4, "stop": 6}]}
     answer = Say(f"<answer>{json.dumps(sheet)}</answer>")

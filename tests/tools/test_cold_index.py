@@ -73,6 +73,7 @@ def test_cuts_and_changes_are_found_where_nothing_is_indexed(tmp_path: Path) -> 
         assert toolbox.call("find_changes", {}).gaps == ()
 
 
+@pytest.mark.clock
 def test_a_search_by_picture_waits_no_longer_than_there_is_time(tmp_path: Path) -> None:
     with cold(write_drawn(tmp_path / "clip.mp4")) as toolbox, deadline(1.0):
         begun = time.monotonic()
@@ -84,6 +85,7 @@ def test_a_search_by_picture_waits_no_longer_than_there_is_time(tmp_path: Path) 
 
 
 @needs_ocr
+@pytest.mark.clock
 def test_of_a_long_video_a_part_is_looked_at_and_how_much_is_told(tmp_path: Path) -> None:
     path = write_captioned(tmp_path / "long.mp4", seconds=150.0, shown=(60.0, 90.0))
     with cold(path) as toolbox:
@@ -108,6 +110,7 @@ def test_of_a_long_video_a_part_is_looked_at_and_how_much_is_told(tmp_path: Path
 
 
 @pytest.mark.parametrize("max_seconds", [1.0, 3.0])
+@pytest.mark.clock
 def test_a_question_about_a_cold_video_is_answered_in_time(tmp_path: Path, max_seconds: float) -> None:
     path = write_captioned(tmp_path / "long.mp4", seconds=150.0, shown=(60.0, 90.0))
     with cold(path) as toolbox:

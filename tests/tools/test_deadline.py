@@ -39,6 +39,7 @@ def test_a_deadline_inside_another_is_never_later() -> None:
         assert not is_time_up()
 
 
+@pytest.mark.clock
 def test_what_was_done_in_time_comes_in_order_and_the_rest_is_left_behind() -> None:
     gate = threading.Event()
     begun = time.monotonic()

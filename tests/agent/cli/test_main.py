@@ -252,6 +252,7 @@ def test_ctrl_c_leaves_a_saved_trajectory_and_a_usable_cache(folder: Path, tmp_p
     assert resumed.steps[0] == kept.steps[0]
 
 
+@pytest.mark.clock
 def test_a_video_that_takes_longer_to_open_than_the_question_may_is_left(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -227,6 +227,7 @@ class SlowTools:
         return Observation(f"{name} is done", gaps=("not all was looked at",) if is_time_up() else ())
 
 
+@pytest.mark.clock
 def test_a_tool_that_ignores_the_time_limit_is_left_behind_and_the_others_count() -> None:
     begun = time.monotonic()
     after = step(
@@ -244,6 +245,7 @@ def test_a_tool_that_ignores_the_time_limit_is_left_behind_and_the_others_count(
     assert after.seconds == pytest.approx(time.monotonic() - begun, abs=0.3)
 
 
+@pytest.mark.clock
 def test_calls_that_wait_for_a_worker_count_as_long_as_they_took_together() -> None:
     begun = time.monotonic()
     after = step(start(), calls(*(("sleep", {"seconds": 0.2 + number / 1000}) for number in range(6))), SlowTools())

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from evals.perf.time_limits import Taken, main
 from tests.drawn import write_drawn
 
 
+@pytest.mark.clock
 def test_a_limit_is_measured_on_a_video_that_nothing_is_known_of(tmp_path: Path) -> None:
     clip = write_drawn(tmp_path / "clip.mp4")
     (taken,) = main([str(clip), "Which sign is shown?", "--limits", "8", "--encoder", "hashing"])

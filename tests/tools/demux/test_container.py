@@ -255,6 +255,7 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
 
 
 @pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.clock
 def test_what_promises_too_much_is_refused_at_once(tmp_path: Path, name: str) -> None:
     make, words = BOMBS[name]
     (tmp_path / name).write_bytes(make())

@@ -178,6 +178,7 @@ def test_a_search_finds_something_while_indexing_still_runs(video: Video, tmp_pa
         assert len(index.store.jpeg(0)) > 100
 
 
+@pytest.mark.clock
 def test_cancel_stops_within_a_second_and_the_rest_is_done_next_time(video: Video, tmp_path: Path) -> None:
     index = open_index(video, CountingEncoder(0.004), tmp_path)
     while len(index.seconds) < 30:
