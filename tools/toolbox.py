@@ -461,7 +461,7 @@ def _not_searched(gap: str) -> Observation:
 def open_toolbox(
     path: str | Path,
     *,
-    encoder: str | None = None,
+    encoder: str | Encoder | None = None,
     subtitles: str | Path | None = None,
     cache: Path | None = None,
     captioner: Captioner | None = None,
@@ -472,7 +472,8 @@ def open_toolbox(
 ) -> Toolbox:
     """The tools of a video file, its index building or built; `captioner` takes the place of the packaged one.
 
-    `audio` is the number of the sound track to hear, from 1; without it, the one with speech is found.
+    `encoder` is a spec, or one that is open already. `audio` is the number of the sound track to hear, from 1; without
+    it, the one with speech is found.
 
     With `until`, the video ends at that second for every tool: no picture, sound, word or fact from later is there,
     and nothing that was kept of the whole video is used. `picture_stream` is which of its streams of moving pictures
@@ -497,7 +498,7 @@ def open_toolbox(
 def toolbox_over(
     video: VideoSource,
     *,
-    encoder: str | None = None,
+    encoder: str | Encoder | None = None,
     subtitles: str | Path | None = None,
     cache: Path | None = None,
     captioner: Captioner | None = None,
@@ -506,7 +507,7 @@ def toolbox_over(
 ) -> Toolbox:
     """The tools of an open video, which closes with them; `open_toolbox` says the rest."""
     try:
-        parts_encoder = open_encoder(encoder or "auto")
+        parts_encoder = open_encoder(encoder or "auto") if encoder is None or isinstance(encoder, str) else encoder
         index = open_index(video, parts_encoder, cache, on_progress)
         parts = ToolResources(
             video,

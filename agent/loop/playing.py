@@ -1,0 +1,91 @@
+"""A question as every door plays it: checked, played once or several times, and a record also where no video opened."""
+
+from pathlib import Path
+
+from agent.loop.ask import VideoTools, ask, mode_of
+from agent.loop.graph import OnEvent
+from agent.loop.modes import Mode
+from agent.loop.self_consistency import ask_with_voting
+from agent.policy import Policy
+from agent.trajectory import Limits, Question, Stop, Trajectory, VideoFacts
+from tools.demux.container import check_file
+from tools.speech.subtitles import subtitle_file
+
+
+def check_inputs(video: str | Path, subtitles: str | Path | None) -> None:
+    """Looks at the files before anything is loaded or indexed.
+
+    Raises:
+        ValueError: one of them can't be what it is given as.
+    """
+    check_file(Path(video))
+    if subtitles is not None:
+        subtitle_file(subtitles)
+
+
+def check_playable(question: Question, policy: Policy, samples: int, mode: Mode | None) -> None:
+    """Refuses what this policy can't be asked.
+
+    Raises:
+        ValueError: says what.
+    """
+    if samples != 1 and policy.setup is None:
+        raise ValueError(f"{policy.spec} answers the same each time: --samples is for language models")
+    if samples != 1 and question.task != "answer":
+        raise ValueError(f"to {question.task} there is no answer that runs could agree on: leave --samples out")
+    mode_of(policy, mode)
+
+
+def check_end(question: Question, duration_seconds: float) -> None:
+    """Refuses a question that ends after its video.
+
+    Raises:
+        ValueError: says how long the video is.
+    """
+    until = question.until_seconds
+    if until is not None and until > duration_seconds:
+        raise ValueError(f"--at {until:g} is past the end of the video, which is {duration_seconds:.2f} s long")
+
+
+def play_question(
+    question: Question,
+    toolbox: VideoTools,
+    policy: Policy,
+    limits: Limits,
+    *,
+    opening_seconds: float = 0.0,
+    samples: int = 1,
+    mode: Mode | None = None,
+    verify: bool = True,
+    keep: Path | None = None,
+    resume: bool = False,
+    on_event: OnEvent = lambda _: None,
+) -> Trajectory:
+    """The question, played to its end; with several samples the run that most of them agree with.
+
+    The arguments are those of `ask`. Runs that vote are not verified as well.
+    """
+
+    def once(sample: int, density: int, left: Limits) -> Trajectory:
+        return ask(
+            question,
+            toolbox,
+            policy,
+            left,
+            verify=verify and samples == 1,
+            mode=mode,
+            density=density,
+            sample=sample,
+            opening_seconds=0.0 if sample else opening_seconds,
+            keep=keep,
+            resume=resume,
+            on_event=on_event,
+        )
+
+    return once(0, 1, limits) if samples == 1 else ask_with_voting(once, samples, limits)
+
+
+def not_opened(question: Question, spec: str, limits: Limits, seconds: float, stop: Stop) -> Trajectory:
+    """The record of a question whose video was not open yet when it ended, after so many seconds."""
+    start = Trajectory(question, VideoFacts("", 0.0, 0, 0), spec, limits, opening_seconds=seconds)
+    return start.ended(stop, "the video was not open yet when the time was over" if stop is Stop.TIME_LIMIT else "")
