@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class _Record:
+class _RunEvent:
     name: ClassVar[str]
 
     run_id: str
@@ -32,7 +32,7 @@ class _Record:
 
 
 @dataclass(frozen=True)
-class RunStarted(_Record):
+class RunStarted(_RunEvent):
     """The video is open, and the policy is about to be asked."""
 
     name: ClassVar[str] = "run_started"
@@ -46,7 +46,7 @@ class RunStarted(_Record):
 
 
 @dataclass(frozen=True)
-class SampleStarted(_Record):
+class SampleStarted(_RunEvent):
     """A question that is asked several times is asked once more."""
 
     name: ClassVar[str] = "sample_started"
@@ -56,7 +56,7 @@ class SampleStarted(_Record):
 
 
 @dataclass(frozen=True)
-class TurnTaken(_Record):
+class TurnTaken(_RunEvent):
     """The policy gave its next turn."""
 
     name: ClassVar[str] = "turn_taken"
@@ -71,7 +71,7 @@ class TurnTaken(_Record):
 
 
 @dataclass(frozen=True)
-class ToolCalled(_Record):
+class ToolCalled(_RunEvent):
     """A tool is set to work."""
 
     name: ClassVar[str] = "tool_called"
@@ -84,7 +84,7 @@ class ToolCalled(_Record):
 
 
 @dataclass(frozen=True)
-class ToolReturned(_Record):
+class ToolReturned(_RunEvent):
     """What a tool brought; pictures are references, which `RunResult.picture` turns into JPEGs."""
 
     name: ClassVar[str] = "tool_returned"
@@ -99,7 +99,7 @@ class ToolReturned(_Record):
 
 
 @dataclass(frozen=True)
-class NoticeGiven(_Record):
+class NoticeGiven(_RunEvent):
     """The game told the policy something: a correction, or that an answer is due."""
 
     name: ClassVar[str] = "notice_given"
@@ -109,7 +109,7 @@ class NoticeGiven(_Record):
 
 
 @dataclass(frozen=True)
-class AnswerProposed(_Record):
+class AnswerProposed(_RunEvent):
     """The policy answered. Provisional: a second look may send it back to look once more."""
 
     name: ClassVar[str] = "answer_proposed"
@@ -119,7 +119,7 @@ class AnswerProposed(_Record):
 
 
 @dataclass(frozen=True)
-class AnswerVerified(_Record):
+class AnswerVerified(_RunEvent):
     """The second look, at the evidence alone."""
 
     name: ClassVar[str] = "answer_verified"
@@ -134,7 +134,7 @@ class AnswerVerified(_Record):
 
 
 @dataclass(frozen=True)
-class RunFinished(_Record):
+class RunFinished(_RunEvent):
     """It is over; nothing follows."""
 
     name: ClassVar[str] = "run_finished"
