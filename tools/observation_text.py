@@ -18,7 +18,7 @@ _FILLERS = (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2065, 0x2800, 0x3164, 0xFF
 _SELECTORS = (0x180B, 0x180C, 0x180D, 0x180F, *range(0xFE00, 0xFE10))
 _TAGS = range(0xE0000, 0xE1000)
 _BLANKS = frozenset(map(chr, (*_FILLERS, *_SELECTORS, *_TAGS)))
-"""Characters that are drawn as nothing and are not in the category Cf: a model would read text that is hidden in them."""
+"""Characters that are drawn as nothing and are not in the category Cf: text hidden in them would reach a model."""
 _JOINERS = frozenset("\u200c\u200d")
 """Zero width non-joiner and joiner, which change how their neighbours are drawn."""
 

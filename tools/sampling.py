@@ -136,7 +136,7 @@ def pick_apart(
 
 
 def stamp(seconds: float) -> str:
-    """A frame's time in hundredths, rounded up: asking a tool for the time in the text gives this frame, not the previous.
+    """A frame's time in hundredths, rounded up: asking a tool for it gives this frame, not the previous.
 
     Right for frames that stand for a hundredth of a second or longer.
     """
