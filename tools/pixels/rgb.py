@@ -147,7 +147,7 @@ def _is_transparent(picture: "VideoFrame") -> bool:
 
 
 def matrix_of(picture: "VideoFrame", codec: str) -> int:
-    """Number of the matrix that leads back to RGB; where a picture has none, what players take for its codec and size."""
+    """Number of the matrix that leads back to RGB; without one, what players take for the codec and size."""
     told = picture.colorspace
     if told in _AS_TOLD or told == _YCGCO:
         return told
