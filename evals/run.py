@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import get_args
 
 from agent.cli.model_options import add_model_options, policy_options
-from agent.cli.run_options import SAMPLES_TEMPERATURE
 from agent.cost.estimate import check_cost_limit
 from agent.ending import Parser
 from agent.loop.ask import mode_of
@@ -270,9 +269,7 @@ def _parsed(arguments: Sequence[str] | None) -> RunConfig:
 
 
 def _config(got: argparse.Namespace) -> RunConfig:
-    options = policy_options(got)
-    if got.samples > 1 and options.temperature == 0:
-        options = replace(options, temperature=SAMPLES_TEMPERATURE)
+    options = policy_options(got).for_samples(got.samples)
     names = "benchmark data out policy videos control mode samples runs limit encoder retry_failed force".split()
     limits = Limits(got.max_turns, got.max_frames, got.max_tokens, got.max_seconds, max_cost_usd=got.max_cost)
     rest = {name: getattr(got, name) for name in names}

@@ -14,7 +14,6 @@ from agent.cli.exit_status import exit_status, write_files
 from agent.cli.model_options import add_model_options, policy_options, unused_options
 from agent.cli.seconds import read_seconds
 from agent.outputs import check_writable
-from agent.policy import PolicyOptions
 from agent.terminal import Screen
 from agent.trajectory import Limits, Question, Stop, Trajectory, VideoFacts
 from tools.deadline import deadline, run_in_time
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
 
 PROVISIONAL_SECONDS = 15.0
 """After which a person is told what is known so far."""
-SAMPLES_TEMPERATURE = 0.7
-"""With --samples and no temperature given; the usual value for self-consistency (Wang et al. 2022, section 3.1)."""
-
 
 VIDEO = "a video file; a recording without pictures can be asked for what is said, a picture for what is in it"
 ENCODER = "of the frame index: auto, packaged, open_clip:MODEL[@CHECKPOINT]"
@@ -102,10 +98,11 @@ def play(options: argparse.Namespace, question: Question, as_json: Callable[[Tra
         as_json: what `--json` prints.
     """
     begun = time.monotonic()
-    from agent.loop.ask import mode_of
+    from agent.loop.ask import ask, mode_of
     from agent.policies.lite import ABOUT
     from agent.policies.registry import open_policy
     from agent.report.console import Narrator, print_answer, working
+    from tools.cache import cache_root
 
     progress, complaints = Screen(stderr=True, quiet=options.quiet), Screen(stderr=True)
     question = replace(question, audio_track=options.audio, picture_stream=options.picture_stream)
@@ -116,7 +113,7 @@ def play(options: argparse.Namespace, question: Question, as_json: Callable[[Tra
         options.max_seconds,
         max_cost_usd=options.max_cost,
     )
-    asked = _asked_options(options)
+    asked = policy_options(options).for_samples(options.samples)
     check_inputs(options.video, options.subtitles)
     policy = open_policy(_spec(options, progress), asked)
     if options.samples != 1 and policy.setup is None:
@@ -145,7 +142,19 @@ def play(options: argparse.Namespace, question: Question, as_json: Callable[[Tra
                     shown.at_work("a first look")
                     shown.so_far(_provisional(question, toolbox, policy, limits, begun))
                 on_event = _all_told(Narrator(progress), shown.on_event)
-                trajectory = _played(options, question, toolbox, policy, limits, begun, on_event)
+                trajectory = ask(
+                    question,
+                    toolbox,
+                    policy,
+                    limits,
+                    verify=not options.no_verify,
+                    mode=options.mode,
+                    samples=options.samples,
+                    opening_seconds=time.monotonic() - begun,
+                    keep=cache_root() / "runs.sqlite",
+                    resume=options.resume,
+                    on_event=on_event,
+                )
         unwritten: OSError | None = None
         try:
             write_files(options, trajectory, toolbox.picture if toolbox is not None else lambda _: None, progress)
@@ -269,40 +278,6 @@ def _tell_of_subtitles(options: argparse.Namespace, progress: Screen) -> None:
         progress.print(told, style="dim", highlight=False, markup=False, soft_wrap=True)
 
 
-def _played(
-    options: argparse.Namespace,
-    question: Question,
-    toolbox: "Toolbox",
-    policy: "Policy",
-    limits: Limits,
-    begun: float,
-    on_event: "OnEvent",
-) -> Trajectory:
-    from agent.loop.ask import ask
-    from agent.loop.self_consistency import ask_with_voting
-    from tools.cache import cache_root
-
-    opening_seconds = time.monotonic() - begun
-
-    def once(sample: int, density: int, left: Limits) -> Trajectory:
-        return ask(
-            question,
-            toolbox,
-            policy,
-            left,
-            verify=not options.no_verify and options.samples == 1,
-            mode=options.mode,
-            density=density,
-            sample=sample,
-            opening_seconds=0.0 if sample else opening_seconds,
-            keep=cache_root() / "runs.sqlite",
-            resume=options.resume,
-            on_event=on_event,
-        )
-
-    return once(0, 1, limits) if options.samples == 1 else ask_with_voting(once, options.samples, limits)
-
-
 def _spec(options: argparse.Namespace, progress: "Screen") -> str:
     """The policy that was named, or the default with a word on why."""
     from rich.markup import escape
@@ -318,10 +293,3 @@ def _spec(options: argparse.Namespace, progress: "Screen") -> str:
     elif choice.advice:
         progress.print(escape(f"{choice.why}; {choice.advice}"), style="dim", highlight=False, soft_wrap=True)
     return choice.spec
-
-
-def _asked_options(options: argparse.Namespace) -> PolicyOptions:
-    """How the model is asked; several samples need some chance, without which they would all be the same."""
-    asked = policy_options(options)
-    is_greedy = options.samples > 1 and asked.temperature == 0
-    return replace(asked, temperature=SAMPLES_TEMPERATURE) if is_greedy else asked
