@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cli.exit_status import exit_status, write_files
-from agent.cli.model_options import add_model_options, policy_options, unused_options
-from agent.cli.seconds import read_seconds
+from agent.options import add_limit_options, add_model_options, policy_options, read_limits, unused_options
 from agent.outputs import check_writable
 from agent.terminal import Screen
 from agent.trajectory import Limits, Question, Stop, Trajectory, VideoFacts
@@ -45,21 +44,7 @@ def add_playing_options(command: argparse.ArgumentParser) -> None:
         "--mode", choices=("look", "subtitles", "captions"), default=None, help="what a model is given of the video"
     )
     command.add_argument("--samples", type=int, default=1, metavar="N", help="ask N times; the majority answers")
-    defaults = Limits()
-    limits = command.add_argument_group("limits: at one of them the best answer so far is asked for")
-    limits.add_argument(
-        "--max-turns", type=int, default=defaults.max_turns, metavar="N", help=f"by default {defaults.max_turns}"
-    )
-    limits.add_argument(
-        "--max-frames",
-        type=int,
-        default=defaults.max_frames,
-        metavar="N",
-        help=f"different frames looked at; by default {defaults.max_frames}",
-    )
-    limits.add_argument("--max-tokens", type=int, default=None, metavar="N", help="read and written by a model")
-    limits.add_argument("--max-seconds", type=read_seconds, default=None, metavar="N", help="in all, as 90 or 1:30")
-    limits.add_argument("--max-cost", type=float, default=None, metavar="USD", help="by the price table")
+    add_limit_options(command)
     command.add_argument("--encoder", default=None, metavar="SPEC", help=ENCODER)
     command.add_argument("--subtitles", metavar="FILE", help="srt, vtt or ass")
     add_picture_stream_option(command)
@@ -106,13 +91,7 @@ def play(options: argparse.Namespace, question: Question, as_json: Callable[[Tra
 
     progress, complaints = Screen(stderr=True, quiet=options.quiet), Screen(stderr=True)
     question = replace(question, audio_track=options.audio, picture_stream=options.picture_stream)
-    limits = Limits(
-        options.max_turns,
-        options.max_frames,
-        options.max_tokens,
-        options.max_seconds,
-        max_cost_usd=options.max_cost,
-    )
+    limits = read_limits(options)
     asked = policy_options(options).for_samples(options.samples)
     check_inputs(options.video, options.subtitles)
     policy = open_policy(_spec(options, progress), asked)
