@@ -9,7 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from agent.ending import BUG, EXIT_BUG, EXIT_CANNOT_TELL, EXIT_INTERRUPTED, EXIT_NO_ANSWER, EXIT_POLICY_FAILED
+from agent.ending import BUG
+from agent.exit_codes import EXIT_BUG, EXIT_CANNOT_TELL, EXIT_INTERRUPTED, EXIT_NO_ANSWER, EXIT_POLICY_FAILED
 from agent.outputs import write_output
 from agent.terminal import json_text
 from agent.trajectory import Stop, Trajectory, Verification, to_json

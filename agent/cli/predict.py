@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from agent.cli.run_options import VIDEO, add_playing_options, play
 from agent.cli.schema import add_schema_option
-from agent.cli.seconds import read_seconds
+from agent.options import read_seconds
 from agent.paths import readable
 from agent.trajectory import Question
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from agent.cli.exit_status import write_files
 from agent.cli.run_options import ENCODER, check_inputs
-from agent.ending import EXIT_NO_ANSWER
+from agent.exit_codes import EXIT_NO_ANSWER
 from agent.outputs import check_writable
 from agent.paths import found_again
 from agent.terminal import Screen
