@@ -32,7 +32,5 @@ def add(commands: "Commands") -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from agent.report.json_output import forecast_json
-
     question = Question(readable(options.video), _TEXT, task="predict", until_seconds=options.at)
-    return play(options, question, forecast_json)
+    return play(options, question)

@@ -14,7 +14,7 @@ from agent.cli.exit_status import exit_status, write_files
 from agent.options import add_limit_options, add_model_options, policy_options, read_limits, unused_options
 from agent.outputs import check_writable
 from agent.terminal import Screen
-from agent.trajectory import Limits, Question, Stop, Trajectory, VideoFacts
+from agent.trajectory import Limits, Question, Stop, Trajectory
 from tools.deadline import deadline, run_in_time
 
 if TYPE_CHECKING:
@@ -74,19 +74,20 @@ def add_picture_stream_option(command: argparse.ArgumentParser) -> None:
     )
 
 
-def play(options: argparse.Namespace, question: Question, as_json: Callable[[Trajectory], str]) -> int:
+def play(options: argparse.Namespace, question: Question) -> int:
     """Plays the question as the options say, shows the result, and gives the exit status.
 
     Args:
         options: those of `add_playing_options` and `video`.
         question: what is asked; its `until_seconds` is where the video ends for every tool.
-        as_json: what `--json` prints.
     """
     begun = time.monotonic()
-    from agent.loop.ask import ask, mode_of
+    from agent.loop.ask import ask
+    from agent.loop.checks import check_end, check_inputs, check_playable, not_opened
     from agent.policies.lite import ABOUT
     from agent.policies.registry import open_policy
     from agent.report.console import Narrator, print_answer, working
+    from agent.report.json_output import published_json
     from tools.cache import cache_root
 
     progress, complaints = Screen(stderr=True, quiet=options.quiet), Screen(stderr=True)
@@ -95,11 +96,7 @@ def play(options: argparse.Namespace, question: Question, as_json: Callable[[Tra
     asked = policy_options(options).for_samples(options.samples)
     check_inputs(options.video, options.subtitles)
     policy = open_policy(_spec(options, progress), asked)
-    if options.samples != 1 and policy.setup is None:
-        raise ValueError(f"{policy.spec} answers the same each time: --samples is for language models")
-    if options.samples != 1 and question.task != "answer":
-        raise ValueError(f"to {question.task} there is no answer that runs could agree on: leave --samples out")
-    mode_of(policy, options.mode)
+    check_playable(question, policy, options.samples, options.mode)
     if unused := unused_options(options, policy):
         complaints.print(
             f"{policy.spec} makes no use of {', '.join(unused)}", style="yellow", highlight=False, markup=False
@@ -111,10 +108,10 @@ def play(options: argparse.Namespace, question: Question, as_json: Callable[[Tra
             shown.at_work("opening the video")
             toolbox = _opened(options, question, limits, begun, shown.on_progress)
             if toolbox is None:
-                trajectory = _not_opened(question, policy, limits, time.monotonic() - begun)
+                trajectory = not_opened(question, policy.spec, limits, time.monotonic() - begun, Stop.TIME_LIMIT)
             else:
                 stack.callback(_closed_in_time, toolbox, limits, begun)
-                _check_end(question, toolbox.video.info.duration_seconds)
+                check_end(question, toolbox.video.info.duration_seconds)
                 if policy.spec == "lite":
                     progress.print(ABOUT, style="dim", highlight=False, soft_wrap=True)
                 if progress.is_terminal and policy.spec == "lite" and _takes_long(toolbox):
@@ -140,7 +137,7 @@ def play(options: argparse.Namespace, question: Question, as_json: Callable[[Tra
         except OSError as error:  # a disk that is full by now must not cost the answer
             unwritten = error
         if options.json:
-            print(as_json(trajectory), flush=True)
+            print(published_json(trajectory), flush=True)
         else:
             print_answer(trajectory, Screen())
     if unwritten is not None:
@@ -178,12 +175,6 @@ def _opened(
     return toolbox if isinstance(toolbox, Toolbox) else None
 
 
-def _not_opened(question: Question, policy: "Policy", limits: Limits, seconds: float) -> Trajectory:
-    nothing_known = VideoFacts("", 0.0, 0, 0)
-    start = Trajectory(question, nothing_known, policy.spec, limits, setup=policy.setup, opening_seconds=seconds)
-    return start.ended(Stop.TIME_LIMIT, "the video was not open yet when the time was over")
-
-
 def _closed_in_time(toolbox: "Toolbox", limits: Limits, begun: float) -> None:
     """What is indexed is kept, if that doesn't take too long."""
     with deadline(_left(limits, begun)):
@@ -217,20 +208,6 @@ def _all_told(*listeners: "OnEvent") -> "OnEvent":
     return tell
 
 
-def check_inputs(video: str, subtitles: str | None) -> None:
-    """Looks at the files before anything is loaded or indexed.
-
-    Raises:
-        ValueError: one of them can't be what it is given as.
-    """
-    from tools.demux.container import check_file
-    from tools.speech.subtitles import subtitle_file
-
-    check_file(Path(video))
-    if subtitles is not None:
-        subtitle_file(subtitles)
-
-
 def check_order(video: str, question: str) -> None:
     """Refuses a question in the place of the video.
 
@@ -239,12 +216,6 @@ def check_order(video: str, question: str) -> None:
     """
     if not Path(video).exists() and Path(question).is_file():
         raise ValueError(f"the video comes first: agent ask {shlex.quote(question)} {shlex.quote(video)}")
-
-
-def _check_end(question: Question, duration_seconds: float) -> None:
-    until = question.until_seconds
-    if until is not None and until > duration_seconds:
-        raise ValueError(f"--at {until:g} is past the end of the video, which is {duration_seconds:.2f} s long")
 
 
 def _tell_of_subtitles(options: argparse.Namespace, progress: Screen) -> None:
