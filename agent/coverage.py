@@ -231,7 +231,7 @@ def searched_of(call: ToolCall, result: Result, duration_seconds: float) -> tupl
 
 
 def asked_window(call: ToolCall, duration_seconds: float) -> Span | None:
-    """The window that a call asks about: `start`..`stop`, around `seconds`, or the whole video; None beyond its ends."""
+    """The window that a call asks about: `start`..`stop`, around `seconds`, or the whole video; None beyond its end."""
     at = _number(call, "seconds")
     if at is not None:
         start, stop = at - LONE_FRAME_SECONDS / 2, at + LONE_FRAME_SECONDS / 2

@@ -58,7 +58,7 @@ class Screen(Console):
         return super().render_str(visible(text), *args, **kwargs)
 
     def on_broken_pipe(self) -> None:
-        """Raises the BrokenPipeError again that rich handles, so that the command ends as others without a reader do."""
+        """Raises the BrokenPipeError again that rich handles: the command ends as others without a reader do."""
         raise
 
 

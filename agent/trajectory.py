@@ -259,7 +259,7 @@ class Stop(StrEnum):
     TOKEN_LIMIT = "token limit"
     TIME_LIMIT = "time limit"
     COST_LIMIT = "cost limit"
-    """The cost limit was reached. At a limit of any kind the policy is asked for its answer, if there is room for one."""
+    """The cost limit was reached. At a limit of any kind an answer is asked for, if there is room for one."""
     MALFORMED = "malformed"
     """Too many turns in a row were neither calls nor an answer."""
     CRASHED = "crashed"
@@ -272,8 +272,7 @@ class Stop(StrEnum):
 
 @dataclass(frozen=True)
 class Verification:
-    """A second answer to the question, from the evidence alone; for a chain or predictions, a check whether the evidence
-    carries them."""
+    """A second answer to the question, from the evidence alone; for a chain or predictions, whether it carries them."""
 
     agrees: bool | None
     """Whether the second answer is the first one; None if there is none, which speaks neither for nor against."""

@@ -1,4 +1,4 @@
-"""What the commands have in common once a trajectory has ended: files, JSON, exit status."""
+"""Output files, JSON and exit status of a finished trajectory, for all commands."""
 
 import argparse
 from collections.abc import Callable
@@ -19,7 +19,14 @@ from tools.observation import FrameRef
 def write_files(
     options: argparse.Namespace, trajectory: Trajectory, picture: Callable[[FrameRef], bytes | None], progress: Console
 ) -> None:
-    """Writes what `--save` and `--report` ask for."""
+    """Writes the trajectory that `--save` and the page that `--report` asks for.
+
+    Args:
+        options: the parsed `save` and `report`.
+        trajectory: the finished trajectory.
+        picture: gives the JPEG behind a reference; None where there is none.
+        progress: console for the place of the report.
+    """
     from agent.report.html import write_report
 
     if options.save:
@@ -30,7 +37,7 @@ def write_files(
 
 
 def exit_status(trajectory: Trajectory, progress: Console) -> int:
-    """The exit status that a trajectory stands for, with what went wrong said on stderr."""
+    """The exit status that a trajectory stands for; what went wrong is printed."""
     if trajectory.stop is Stop.CRASHED:
         progress.print(trajectory.error, style="red", highlight=False, markup=False, soft_wrap=True)
         progress.print(f"agent: {BUG}", style="red", highlight=False, soft_wrap=True)
@@ -49,7 +56,7 @@ def exit_status(trajectory: Trajectory, progress: Console) -> int:
 
 
 def summary_json(trajectory: Trajectory) -> str:
-    """The answer as one JSON object: what `--json` prints."""
+    """The answer of a trajectory as one JSON object: what `--json` prints."""
     from agent.coverage import coverage_of
     from agent.report.json_output import Spent
 
@@ -80,5 +87,5 @@ def summary_json(trajectory: Trajectory) -> str:
 
 
 def _look_data(look: Verification | None) -> dict[str, Any] | None:
-    """A second look without its own turns, which are in the saved trajectory."""
+    """A verification as plain data, without its turns, which are in the saved trajectory."""
     return asdict(replace(look, steps=())) if look is not None else None

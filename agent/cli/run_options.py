@@ -1,4 +1,4 @@
-"""What the commands that play a question share: their options, and the run from opened video to exit status."""
+"""The options of the commands that run a question, and the run from opening the video to the exit status."""
 
 import argparse
 import math
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from tools.toolbox import Toolbox
 
 PROVISIONAL_SECONDS = 15.0
-"""After which a person is told what is known so far."""
+"""Seconds that a provisional answer may take, while the index is still being built."""
 SAMPLES_TEMPERATURE = 0.7
-"""With --samples and no temperature given; the usual value for self-consistency (Wang et al. 2022, section 3.1)."""
+"""Temperature of --samples where none is given; usual for self-consistency (Wang et al. 2022, section 3.1)."""
 
 
 VIDEO = "a video file; a recording without pictures can be asked for what is said, a picture for what is in it"
@@ -37,7 +37,7 @@ ENCODER = "of the frame index: auto, packaged, open_clip:MODEL[@CHECKPOINT]"
 
 
 def add_playing_options(command: argparse.ArgumentParser) -> None:
-    """Declares who plays, what it may cost, and where the result goes."""
+    """Adds the options for the policy, the limits and the outputs of a run to a command."""
     command.add_argument(
         "--policy",
         default=None,
@@ -82,7 +82,7 @@ def add_playing_options(command: argparse.ArgumentParser) -> None:
 
 
 def add_picture_stream_option(command: argparse.ArgumentParser) -> None:
-    """Declares which of a file's streams of moving pictures is looked at."""
+    """Adds the option that chooses among a file's streams of moving pictures to a command."""
     command.add_argument(
         "--video",
         dest="picture_stream",
@@ -94,12 +94,15 @@ def add_picture_stream_option(command: argparse.ArgumentParser) -> None:
 
 
 def play(options: argparse.Namespace, question: Question, as_json: Callable[[Trajectory], str]) -> int:
-    """Plays the question as the options say, shows the result, and gives the exit status.
+    """Runs the question with the given options, prints the result, and gives the exit status.
 
     Args:
-        options: those of `add_playing_options` and `video`.
-        question: what is asked; its `until_seconds` is where the video ends for every tool.
-        as_json: what `--json` prints.
+        options: the parsed options of `add_playing_options`, and `video`.
+        question: the question; its `until_seconds` is where the video ends for every tool.
+        as_json: gives what `--json` prints.
+
+        Raises:
+            ValueError: options that do not fit the policy or the task, or a file that can't be read or written.
     """
     begun = time.monotonic()
     from agent.loop.ask import mode_of
@@ -171,7 +174,7 @@ def _opened(
     begun: float,
     on_progress: "Callable[[IndexProgress], None]",
 ) -> "Toolbox | None":
-    """The tools of the video; None where it took longer to open it than the question may take."""
+    """The tools of the video; None where opening it took longer than the question may take."""
     from tools.toolbox import Toolbox, open_toolbox
 
     def work() -> Toolbox:
@@ -197,7 +200,7 @@ def _not_opened(question: Question, policy: "Policy", limits: Limits, seconds: f
 
 
 def _closed_in_time(toolbox: "Toolbox", limits: Limits, begun: float) -> None:
-    """What is indexed is kept, if that doesn't take too long."""
+    """Closes the toolbox, which keeps what is indexed, unless that takes longer than the question may."""
     with deadline(_left(limits, begun)):
         run_in_time([toolbox.close])
 
@@ -207,7 +210,7 @@ def _takes_long(toolbox: "Toolbox") -> bool:
 
 
 def _provisional(question: Question, toolbox: "Toolbox", policy: "Policy", limits: Limits, begun: float) -> str:
-    """What can be said soon; what was looked at for it is not looked at again."""
+    """A sentence with a provisional answer; what was read and heard for it is cached for the run itself."""
     from agent.loop.ask import ask
     from agent.report.console import headline
 
@@ -230,10 +233,10 @@ def _all_told(*listeners: "OnEvent") -> "OnEvent":
 
 
 def check_inputs(video: str, subtitles: str | None) -> None:
-    """Looks at the files before anything is loaded or indexed.
+    """Checks the input files before anything is loaded or indexed.
 
     Raises:
-        ValueError: one of them can't be what it is given as.
+        ValueError: a file can't be the video or the subtitles that it is given as.
     """
     from tools.demux.container import check_file
     from tools.speech.subtitles import subtitle_file
@@ -244,7 +247,7 @@ def check_inputs(video: str, subtitles: str | None) -> None:
 
 
 def check_order(video: str, question: str) -> None:
-    """Refuses a question in the place of the video.
+    """Refuses a command line with the question before the video.
 
     Raises:
         ValueError: the video comes second.
@@ -260,13 +263,13 @@ def _check_end(question: Question, duration_seconds: float) -> None:
 
 
 def _tell_of_subtitles(options: argparse.Namespace, progress: Screen) -> None:
-    """Players read a file beside the video unasked; here an answer never rests on a file that nobody named."""
+    """Says that subtitles beside the video are not read: an answer never rests on a file that nobody named."""
     from tools.speech.subtitles import subtitles_beside
 
     beside = subtitles_beside(Path(options.video)) if options.subtitles is None else ()
     if beside:
-        told = f"subtitles beside the video are not read: --subtitles {shlex.quote(str(beside[0]))} reads them"
-        progress.print(told, style="dim", highlight=False, markup=False, soft_wrap=True)
+        hint = f"subtitles beside the video are not read: --subtitles {shlex.quote(str(beside[0]))} reads them"
+        progress.print(hint, style="dim", highlight=False, markup=False, soft_wrap=True)
 
 
 def _played(
@@ -304,7 +307,7 @@ def _played(
 
 
 def _spec(options: argparse.Namespace, progress: "Screen") -> str:
-    """The policy that was named, or the default with a word on why."""
+    """The spec of the policy that was named, or of the default, with the reason printed."""
     from rich.markup import escape
 
     from agent.policies.default import default_policy
@@ -321,7 +324,7 @@ def _spec(options: argparse.Namespace, progress: "Screen") -> str:
 
 
 def _asked_options(options: argparse.Namespace) -> PolicyOptions:
-    """How the model is asked; several samples need some chance, without which they would all be the same."""
+    """The policy options; greedy sampling is replaced for several samples, which would all be the same."""
     asked = policy_options(options)
     is_greedy = options.samples > 1 and asked.temperature == 0
     return replace(asked, temperature=SAMPLES_TEMPERATURE) if is_greedy else asked

@@ -10,7 +10,7 @@ def read_seconds(text: str) -> float:
     """The seconds that a user wrote, as a number or as a clock shows them.
 
     Raises:
-        ArgumentTypeError: it is neither.
+        ArgumentTypeError: the text is neither.
     """
     if (clock := _CLOCK.fullmatch(text.strip())) is not None:
         return (int(clock["hours"] or 0) * 60 + int(clock["minutes"])) * 60 + float(clock["seconds"])
