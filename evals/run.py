@@ -31,6 +31,7 @@ from evals.datasets.dataset import QuestionSet, limited
 from evals.datasets.registry import NAMES, open_set
 from evals.runner.manifest import (
     RunManifest,
+    Terms,
     begun,
     check_same,
     ended,
@@ -120,16 +121,25 @@ def main(config: RunConfig, command: str = "", say: Say = lambda _: None, policy
     asked_of = open_set(config.benchmark, config.data, config.videos)
     check_files(asked_of, say, force=config.force)
     with only_writer(config.out):
-        kept = read_manifest(config.out)
-        manifest = _manifest(asked_of, config)
+        wanted, kept = _terms(asked_of, config), read_manifest(config.out)
         if kept is not None:
-            check_same(config.out, kept.terms, manifest.terms)
-            manifest = replace(manifest, setup=kept.setup, sessions=kept.sessions)
+            check_same(config.out, kept.terms, wanted)
         rows = RunFile(config.out / TRAJECTORIES)
         tasks, left_out = _tasks(asked_of, config)
         missing = playable([t for t in tasks if _is_missing(t, rows, config)], say, force=config.force)
-        asked = len({task.entry.id for task in tasks} - set(missing.left_out))
-        manifest = replace(manifest, asked=asked, left_out={**left_out, **missing.left_out})
+        manifest = RunManifest(
+            wanted,
+            data=str(Path(config.data).resolve()) if Path(config.data).exists() else config.data,
+            videos=None if config.videos is None else str(config.videos.resolve()),
+            files=file_hashes(asked_of.files),
+            asked=len({task.entry.id for task in tasks} - set(missing.left_out)),
+            runs=config.runs,
+            limit=config.limit,
+            left_out={**left_out, **missing.left_out},
+            remarks=asked_of.remarks,
+            setup=None if kept is None else kept.setup,
+            sessions=() if kept is None else kept.sessions,
+        )
         if missing.tasks:
             progress = RowProgress(len(tasks) - len(missing.tasks), len(tasks))
             _play(missing.tasks, rows, _RunningSession(asked_of, config, manifest, progress, say, command), policy)
@@ -138,19 +148,18 @@ def main(config: RunConfig, command: str = "", say: Say = lambda _: None, policy
     return page([scored(config.out, asked_of)])
 
 
-def _manifest(asked_of: QuestionSet, config: RunConfig) -> RunManifest:
-    wanted = terms(asked_of.name, asked_of.asking.entries, config.policy, config.options, config.limits)
-    verify = config.verify and config.control is None
-    wanted = replace(wanted, control=config.control, mode=config.mode, samples=config.samples, verify=verify)
-    return RunManifest(
-        replace(wanted, encoder=config.encoder),
-        data=str(Path(config.data).resolve()) if Path(config.data).exists() else config.data,
-        videos=None if config.videos is None else str(config.videos.resolve()),
-        files=file_hashes(asked_of.files),
-        asked=0,
-        runs=config.runs,
-        limit=config.limit,
-        remarks=asked_of.remarks,
+def _terms(asked_of: QuestionSet, config: RunConfig) -> Terms:
+    return terms(
+        asked_of.name,
+        asked_of.asking.entries,
+        config.policy,
+        config.options,
+        config.limits,
+        control=config.control,
+        mode=config.mode,
+        samples=config.samples,
+        verify=config.verify and config.control is None,
+        encoder=config.encoder,
     )
 
 

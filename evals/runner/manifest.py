@@ -114,11 +114,11 @@ _WITHOUT_EFFECT = ("concurrency", "timeout_seconds", "max_request_seconds")
 
 
 def terms(
-    benchmark: str, entries: Sequence[DatasetEntry], policy: str, options: PolicyOptions, limits: Limits
+    benchmark: str, entries: Sequence[DatasetEntry], policy: str, options: PolicyOptions, limits: Limits, **other: Any
 ) -> Terms:
-    """The terms of a run under no control; the rest is set with `replace`."""
+    """The terms of a run; `other` fields of `Terms` have their defaults: no control, each question asked once."""
     asked = {name: value for name, value in asdict(options).items() if name not in _WITHOUT_EFFECT}
-    return Terms(benchmark, questions_hash(entries), policy, asked, limits, prompt_hash())
+    return Terms(benchmark, questions_hash(entries), policy, asked, limits, prompt_hash(), **other)
 
 
 def questions_hash(entries: Sequence[DatasetEntry]) -> str:
