@@ -33,7 +33,7 @@ def answer(example: Example, trajectory: Trajectory) -> float | None:
 
 
 def right(example: Example, given: Answer | None) -> float | None:
-    """The reward `answer` of an answer that need not be a trajectory's; None without a reference."""
+    """The reward `answer` of an answer that need not be that of a trajectory."""
     value = score_answer(example, given).value
     if not value or given is None or given.abstains or example.question.options:
         return value

@@ -145,7 +145,7 @@ def _surprises(run: Trajectory) -> tuple[float, ...]:
 def _measures(
     rewards: Sequence[float | None], groups: Sequence[GroupRewards], teaching: Sequence[bool]
 ) -> dict[str, float]:
-    """Means over runs that count; a name is missing where none does. TRL logs the total as `reward` by itself."""
+    """Means over the runs and groups that count, by name in the log; a name is missing where none does."""
     components = [one for group in groups for one in group.components_G]
     columns: dict[str, list[float | None]] = {"score": list(rewards)}
     for name in components[0]:

@@ -15,7 +15,6 @@ from tools.observation import FrameRef, Observation, ToolError
 
 _CHARACTERS_A_TOKEN = 4
 """Rough length of an English token, for token counts of scripted replies."""
-"""Rough length of an English token, for token counts of scripted replies."""
 
 
 class PaperToolbox:

@@ -13,8 +13,7 @@ from rl.rewards.turns import is_strict, own_steps
 _NUMBER = re.compile(r"(?<![\d.:])\d+(?:\.\d+)?(?![\d:])")
 _TIME = re.compile(r"\b\d{1,2}:\d{2}(?::\d{2})?\b|\b\d+(?:\.\d+)?\s*(?:s|sec|seconds?|min|minutes?)\b", re.I)
 _CLOSE_SECONDS = 0.05
-"""Difference up to which a time in a thought is that of the call: half of a tenth, to which times are written."""
-"""Difference up to which a time in a thought is that of the call: half of a tenth, to which times are written."""
+"""Difference up to which a time in a thought is the same as that of a call."""
 
 
 def own_calls(trajectory: Trajectory) -> tuple[tuple[ToolCall, Result | None], ...]:
