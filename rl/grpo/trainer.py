@@ -122,11 +122,11 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
         # with tools TRL counts a run's pictures by its tokens; given earlier, it would also want its own chat templates
         self.tools = [_played_by_the_graph]
         self.remove_callback(PrinterCallback)  # prints the log a second time, on stdout
-        players = StepContext(
+        context = StepContext(
             self._played, self._shuffled, rollouts.examples, is_in_order=rollouts.questions.is_in_order
         )
         place = self.accelerator.process_index
-        self._drawing = StepBatchBuilder(training, preset, players, self._tokenizer.pad_token_id, self._gathered, place)
+        self._drawing = StepBatchBuilder(training, preset, context, self._tokenizer.pad_token_id, self._gathered, place)
         if training.sampling.replay_groups:
             self.add_callback(ReplayKeeper(self._drawing.replay, place))
         self.steps = StepLog(training.out, clock, self._record, say, training.alarms, _of_first_process)

@@ -72,6 +72,7 @@ class TrainingSampler(TransformersPolicy):
             where: folder or hub id of the model, or `smollm2`, for `TransformersPolicy`.
             options: sampling options.
             is_half: whether a copy in bfloat16 generates.
+
         Raises:
             ValueError: the options would drop pictures shown before, or always give the same run.
         """

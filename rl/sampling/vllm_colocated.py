@@ -34,6 +34,7 @@ class ColocatedVllm:
             options: sampling options.
             rank: rank of the adapter; None where all weights are trained.
             memory_share: share of the GPU's memory that the engine takes, 0..1.
+
         Raises:
             MissingPartError: vLLM is not installed.
             PolicyError: the engine does not start, or all weights are to be sent and there is no CUDA.

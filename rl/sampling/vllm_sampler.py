@@ -86,6 +86,7 @@ def collapsed(ids: Sequence[int], placeholder: int | None, spans: Sequence[int])
         ids: token ids with as many placeholders as each picture has tokens.
         placeholder: the placeholder's id; None where there are no pictures.
         spans: number of tokens of each picture, in order.
+
     Raises:
         ValueError: there are other placeholders than those of the pictures, as one that was sampled would be.
     """

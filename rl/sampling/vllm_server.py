@@ -58,6 +58,7 @@ class VllmServer:
             concurrency: requests at the same time.
             patience_seconds: longest wait for one reply, which comes whole.
             sleep: pauses between two tries; for tests.
+
         Raises:
             PolicyError: there is no vLLM server at the url.
         """
