@@ -35,7 +35,12 @@ class _OpenVideo:
 
     def close(self) -> None:
         """At once, or as soon as it is open."""
-        self.opened.add_done_callback(lambda opened: opened.exception() or opened.result().close())
+        self.opened.add_done_callback(_close_opened)
+
+
+def _close_opened(opened: "Future[Toolbox]") -> None:
+    if opened.exception() is None:
+        opened.result().close()
 
 
 class OpenVideos:

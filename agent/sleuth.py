@@ -227,7 +227,8 @@ class Sleuth:
         return result
 
     def _played(self, asked: "_Asked", run: Run) -> "Trajectory":
-        from agent.loop.playing import check_end, check_inputs, check_playable, not_opened, play_question
+        from agent.loop.ask import ask
+        from agent.loop.checks import check_end, check_inputs, check_playable, not_opened
         from agent.trajectory import Stop, Trajectory, Turn
 
         begun = time.monotonic()
@@ -254,7 +255,7 @@ class Sleuth:
                 if toolbox is None:
                     return left_out(Stop.TIME_LIMIT)
                 check_end(question, toolbox.video.info.duration_seconds)
-                return play_question(
+                return ask(
                     question,
                     toolbox,
                     policy,

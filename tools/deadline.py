@@ -1,7 +1,7 @@
-"""How long the work at hand may still take, known to all that it calls: whoever is slow stops there with what it has.
+"""A deadline for the work at hand, known to all that it calls: what is slow stops there with what it has.
 
-The context carries it, so that no signature has to. Who does not stop by itself is left behind: it goes on in a thread
-that nobody waits for any more. Work that is cancelled has no time left from then on.
+A context variable carries it, so that no signature has to. Work that does not stop by itself is left behind: it goes on
+in a thread that nobody waits for any more. Work that is cancelled has no time left from then on.
 """
 
 import contextvars
@@ -15,11 +15,11 @@ from typing import Generic, TypeVar
 _T = TypeVar("_T")
 
 GRACE_SECONDS = 0.5
-"""What work that stops by itself may take past its deadline, as to finish the picture that it is at."""
+"""Time past its deadline that work which stops by itself may take, to finish the picture that it is at."""
 
 _ends_at: contextvars.ContextVar[float] = contextvars.ContextVar("ends_at", default=math.inf)
 THREAD_NAME = "may be left behind"
-"""How the names of threads begin that nobody may be waiting for."""
+"""Prefix of the names of threads that may go on when nobody waits for them any more."""
 
 
 class WorkCancelledError(Exception):
@@ -92,7 +92,7 @@ def cancellable(cancellation: Cancellation) -> Iterator[None]:
 
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """What runs inside may take this long at most; never longer than what is around it."""
+    """Sets the deadline of what runs inside, never later than one that is already set."""
     token = _ends_at.set(min(_ends_at.get(), time.monotonic() + seconds))
     try:
         yield
@@ -101,25 +101,25 @@ def deadline(seconds: float) -> Iterator[None]:
 
 
 def seconds_left() -> float:
-    """Until the work at hand must be done, at least 0; infinite without a deadline."""
+    """Seconds until the deadline of the work at hand, at least 0; infinite without a deadline."""
     if cancellation_at_hand().is_cancelled:
         return 0.0
     return max(0.0, _ends_at.get() - time.monotonic())
 
 
 def is_time_up() -> bool:
-    """Whether the work at hand must stop now."""
+    """Whether the deadline of the work at hand has passed."""
     return seconds_left() <= 0
 
 
 def wait_at_most() -> float | None:
-    """The time left as the waits of `threading` and `concurrent.futures` take it: None for no end."""
+    """Seconds left in the form that the waits of `threading` and `concurrent.futures` take: None without a deadline."""
     left = seconds_left()
     return None if math.isinf(left) else left
 
 
 def until_time_is_up(items: Iterable[_T]) -> Iterator[_T]:
-    """The items, as many as come in time."""
+    """The items until the deadline has passed; the one at hand then is still given."""
     for item in items:
         yield item
         if is_time_up():
@@ -139,7 +139,7 @@ def held_in_time(lock: "threading.Lock | threading._RLock") -> Iterator[bool]:
 
 
 class _TimedWork(Generic[_T]):
-    """One piece of work in a thread."""
+    """A function that runs in a thread with the caller's context, and its result or error."""
 
     def __init__(self, work: Callable[[], _T]) -> None:
         self._work = work
@@ -169,19 +169,24 @@ class _TimedWork(Generic[_T]):
 
 
 class OutOfTime:
-    """Stands for the result of work that was left behind."""
+    """Stands for the result of work that was not done when its deadline passed."""
 
 
 def run_in_time(
     works: Sequence[Callable[[], _T]], workers: int = 4, grace_seconds: float = GRACE_SECONDS
 ) -> list[_T | OutOfTime]:
-    """What each brings, in order; `OutOfTime` for those still at work, or not begun, when the time is up.
+    """Results of functions run in threads, in order; `OutOfTime` for those that the deadline found undone or not begun.
 
-    Where more are to be done than workers are there, each may take an equal share of the time that is left when it
-    begins. Without a deadline all are waited for.
+    Where there are more functions than workers, each may take an equal share of the time that is left when it begins.
+    Without a deadline all are waited for. What a function raises is raised here.
+
+    Args:
+        works: the functions.
+        workers: number of threads at most.
+        grace_seconds: how long past the deadline the running ones are waited for.
 
     Raises:
-        WorkCancelledError: nobody wants them any more; what has begun is left behind.
+        WorkCancelledError: the work was cancelled; what has begun is left behind.
     """
     if _cancellation.get() is None and len(works) == 1 and math.isinf(seconds_left()):
         return [works[0]()]

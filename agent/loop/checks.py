@@ -1,11 +1,9 @@
-"""A question as every door plays it: checked, played once or several times, and a record also where no video opened."""
+"""Checks that every door makes before it asks, and the trajectory of a question whose video was never open."""
 
 from pathlib import Path
 
-from agent.loop.ask import VideoTools, ask, mode_of
-from agent.loop.graph import OnEvent
+from agent.loop.ask import mode_of
 from agent.loop.modes import Mode
-from agent.loop.self_consistency import ask_with_voting
 from agent.policy import Policy
 from agent.trajectory import Limits, Question, Stop, Trajectory, VideoFacts
 from tools.demux.container import check_file
@@ -45,44 +43,6 @@ def check_end(question: Question, duration_seconds: float) -> None:
     until = question.until_seconds
     if until is not None and until > duration_seconds:
         raise ValueError(f"--at {until:g} is past the end of the video, which is {duration_seconds:.2f} s long")
-
-
-def play_question(
-    question: Question,
-    toolbox: VideoTools,
-    policy: Policy,
-    limits: Limits,
-    *,
-    opening_seconds: float = 0.0,
-    samples: int = 1,
-    mode: Mode | None = None,
-    verify: bool = True,
-    keep: Path | None = None,
-    resume: bool = False,
-    on_event: OnEvent = lambda _: None,
-) -> Trajectory:
-    """The question, played to its end; with several samples the run that most of them agree with.
-
-    The arguments are those of `ask`. Runs that vote are not verified as well.
-    """
-
-    def once(sample: int, density: int, left: Limits) -> Trajectory:
-        return ask(
-            question,
-            toolbox,
-            policy,
-            left,
-            verify=verify and samples == 1,
-            mode=mode,
-            density=density,
-            sample=sample,
-            opening_seconds=0.0 if sample else opening_seconds,
-            keep=keep,
-            resume=resume,
-            on_event=on_event,
-        )
-
-    return once(0, 1, limits) if samples == 1 else ask_with_voting(once, samples, limits)
 
 
 def not_opened(question: Question, spec: str, limits: Limits, seconds: float, stop: Stop) -> Trajectory:
