@@ -1,7 +1,7 @@
 """The Policy protocol, a function from a trajectory to the next turn, and the options of a model behind it."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal, Protocol
 
@@ -98,6 +98,10 @@ _MOST = {
 """What is more is a slip of the keyboard; infinity and NaN never come through."""
 
 
+SAMPLES_TEMPERATURE = 0.7
+"""Of several samples where none is given; the usual value for self-consistency (Wang et al. 2022, section 3.1)."""
+
+
 @dataclass(frozen=True)
 class PolicyOptions:
     """How to ask a model. The defaults are the ones that results are reported with."""
@@ -122,6 +126,11 @@ class PolicyOptions:
     """Requests at the same time."""
     adapter: str = ""
     """Folder of a LoRA adapter, or the name of one that comes with the package, for models in process."""
+
+    def for_samples(self, samples: int) -> "PolicyOptions":
+        """The same for so many samples, which need some chance: without it they would all give the same answer."""
+        is_greedy = samples > 1 and self.temperature == 0
+        return replace(self, temperature=SAMPLES_TEMPERATURE) if is_greedy else self
 
     def seed_of(self, trajectory: Trajectory) -> int:
         """The seed of the next request of a run: each run of the same question has its own."""

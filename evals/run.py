@@ -16,12 +16,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import get_args
 
-from agent.cli.model_options import add_model_options, policy_options
-from agent.cli.run_options import SAMPLES_TEMPERATURE
 from agent.cost.estimate import check_cost_limit
 from agent.ending import Parser
 from agent.loop.ask import mode_of
 from agent.loop.modes import Mode
+from agent.options import add_limit_options, add_model_options, policy_options, read_limits
 from agent.policies.registry import open_policy
 from agent.policy import Policy, PolicyError, PolicyOptions
 from agent.trajectory import Limits, Stop, Trajectory
@@ -40,6 +39,7 @@ from evals.runner.manifest import (
     terms,
     write_manifest,
 )
+from evals.runner.patience import PolicyPatience
 from evals.runner.preflight import Say, check_files, playable
 from evals.runner.progress import RowProgress, told_before
 from evals.runner.run_file import TRAJECTORIES, RunFile, only_writer
@@ -49,8 +49,6 @@ from evals.score import page, scored
 from tools.encoders.registry import open_encoder
 
 FAILED = (Stop.CRASHED, Stop.POLICY_FAILED)
-PATIENCE = 10
-"""So many questions in a row whose policy fails end a run: its server is gone."""
 
 
 @dataclass(frozen=True)
@@ -213,7 +211,7 @@ class _Keeper:
         self._session = session
         self._count = count
         self._lock = threading.Lock()
-        self._failed_in_a_row = 0
+        self._patience = PolicyPatience(count)
         self._is_first = True
 
     def __call__(self, task: Task, trajectory: Trajectory) -> None:
@@ -230,10 +228,7 @@ class _Keeper:
             if self._is_first and (told := told_before(trajectory.estimate, self._count, self._session.config.samples)):
                 self._session.say(told)
             self._is_first = False
-            has_failed = trajectory.stop is Stop.POLICY_FAILED
-            self._failed_in_a_row = self._failed_in_a_row + 1 if has_failed else 0
-            if self._failed_in_a_row >= PATIENCE:
-                raise PolicyError(f"the policy failed {PATIENCE} times in a row, at last: {trajectory.error}")
+            self._patience.check(trajectory)
 
 
 def _parsed(arguments: Sequence[str] | None) -> RunConfig:
@@ -256,27 +251,19 @@ def _parsed(arguments: Sequence[str] | None) -> RunConfig:
     parser.add_argument("--limit", type=int, metavar="N", help="questions, drawn by --seed")
     parser.add_argument("--encoder", metavar="SPEC", help="of the frame index")
     parser.add_argument("--no-verify", action="store_true", help="no second answer from the evidence alone")
-    defaults = Limits()
-    parser.add_argument("--max-turns", type=int, default=defaults.max_turns, metavar="N")
-    parser.add_argument("--max-frames", type=int, default=defaults.max_frames, metavar="N")
-    parser.add_argument("--max-tokens", type=int, metavar="N")
-    parser.add_argument("--max-seconds", type=float, metavar="N")
-    parser.add_argument("--max-cost", type=float, metavar="USD", help="a question, by the price table")
     parser.add_argument("--retry-failed", action="store_true", help="play what crashed or whose policy failed again")
     parser.add_argument("--force", action="store_true", help="ask what can be asked in spite of what is wrong")
+    add_limit_options(parser)
     add_model_options(parser)
     parser.set_defaults(concurrency=1)
     return _config(parser.parse_args(arguments))
 
 
 def _config(got: argparse.Namespace) -> RunConfig:
-    options = policy_options(got)
-    if got.samples > 1 and options.temperature == 0:
-        options = replace(options, temperature=SAMPLES_TEMPERATURE)
+    options = policy_options(got).for_samples(got.samples)
     names = "benchmark data out policy videos control mode samples runs limit encoder retry_failed force".split()
-    limits = Limits(got.max_turns, got.max_frames, got.max_tokens, got.max_seconds, max_cost_usd=got.max_cost)
     rest = {name: getattr(got, name) for name in names}
-    return RunConfig(**rest, verify=not got.no_verify, limits=limits, options=options)
+    return RunConfig(**rest, verify=not got.no_verify, limits=read_limits(got), options=options)
 
 
 def _command_line() -> str:

@@ -464,7 +464,7 @@ def _not_searched(gap: str) -> Observation:
 def open_toolbox(
     path: str | Path,
     *,
-    encoder: str | None = None,
+    encoder: str | Encoder | None = None,
     subtitles: str | Path | None = None,
     cache: Path | None = None,
     captioner: Captioner | None = None,
@@ -477,7 +477,7 @@ def open_toolbox(
 
     Args:
         path: the video.
-        encoder: spec of the frame encoder, as `open_encoder` takes it; None is `auto`.
+        encoder: frame encoder: a spec as `open_encoder` takes it, or one that is open already; None is `auto`.
         subtitles: a file with what is said.
         cache: root of the cache, the user's own if None.
         captioner: takes the place of the packaged one.
@@ -505,7 +505,7 @@ def open_toolbox(
 def toolbox_over(
     video: VideoSource,
     *,
-    encoder: str | None = None,
+    encoder: str | Encoder | None = None,
     subtitles: str | Path | None = None,
     cache: Path | None = None,
     captioner: Captioner | None = None,
@@ -524,7 +524,7 @@ def toolbox_over(
         on_progress: called with the progress of indexing, of reading text and of recognising speech.
     """
     try:
-        parts_encoder = open_encoder(encoder or "auto")
+        parts_encoder = open_encoder(encoder or "auto") if encoder is None or isinstance(encoder, str) else encoder
         index = open_index(video, parts_encoder, cache, on_progress)
         parts = ToolResources(
             video,
