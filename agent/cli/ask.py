@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: "Commands") -> None:
-    """Declares the command."""
+    """Adds the command `ask` to the parser."""
     ask = commands.add_parser("ask", help="ask a question of a video")
     ask.add_argument("video", metavar="VIDEO", help=VIDEO)
     ask.add_argument("question", metavar="QUESTION", help="in quotes")

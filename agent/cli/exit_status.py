@@ -1,4 +1,4 @@
-"""What the commands have in common once a trajectory has ended: files, exit status."""
+"""Output files and exit status of a finished trajectory, for all commands."""
 
 import argparse
 from collections.abc import Callable
@@ -17,7 +17,14 @@ from tools.observation import FrameRef
 def write_files(
     options: argparse.Namespace, trajectory: Trajectory, picture: Callable[[FrameRef], bytes | None], progress: Console
 ) -> None:
-    """Writes what `--save` and `--report` ask for."""
+    """Writes the trajectory that `--save` and the page that `--report` asks for.
+
+    Args:
+        options: the parsed `save` and `report`.
+        trajectory: the finished trajectory.
+        picture: gives the JPEG behind a reference; None where there is none.
+        progress: console for the place of the report.
+    """
     from agent.report.html import write_report
 
     if options.save:
@@ -28,7 +35,7 @@ def write_files(
 
 
 def exit_status(trajectory: Trajectory, progress: Console) -> int:
-    """The exit status that a trajectory stands for, with what went wrong said on stderr."""
+    """The exit status that a trajectory stands for; what went wrong is printed."""
     if trajectory.stop is Stop.CRASHED:
         progress.print(trajectory.error, style="red", highlight=False, markup=False, soft_wrap=True)
         progress.print(f"agent: {BUG}", style="red", highlight=False, soft_wrap=True)

@@ -15,7 +15,7 @@ WHOLE_VIDEO = "What happens, and why?"
 
 
 def add(commands: "Commands") -> None:
-    """Declares the command."""
+    """Adds the command `explain` to the parser."""
     explain = commands.add_parser("explain", help="what leads to what, step by step with evidence")
     explain.add_argument("video", metavar="VIDEO", help=VIDEO)
     explain.add_argument(

@@ -1,4 +1,4 @@
-"""What the commands that play a question share: their options, and the run from opened video to exit status."""
+"""The options of the commands that run a question, and the run from opening the video to the exit status."""
 
 import argparse
 import math
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from tools.toolbox import Toolbox
 
 PROVISIONAL_SECONDS = 15.0
-"""After which a person is told what is known so far."""
+"""Seconds that a provisional answer may take, while the index is still being built."""
 
 VIDEO = "a video file; a recording without pictures can be asked for what is said, a picture for what is in it"
 ENCODER = "of the frame index: auto, packaged, open_clip:MODEL[@CHECKPOINT]"
 
 
 def add_playing_options(command: argparse.ArgumentParser) -> None:
-    """Declares who plays, what it may cost, and where the result goes."""
+    """Adds the options for the policy, the limits and the outputs of a run to a command."""
     command.add_argument(
         "--policy",
         default=None,
@@ -63,7 +63,7 @@ def add_playing_options(command: argparse.ArgumentParser) -> None:
 
 
 def add_picture_stream_option(command: argparse.ArgumentParser) -> None:
-    """Declares which of a file's streams of moving pictures is looked at."""
+    """Adds the option that chooses among a file's streams of moving pictures to a command."""
     command.add_argument(
         "--video",
         dest="picture_stream",
@@ -75,11 +75,14 @@ def add_picture_stream_option(command: argparse.ArgumentParser) -> None:
 
 
 def play(options: argparse.Namespace, question: Question) -> int:
-    """Plays the question as the options say, shows the result, and gives the exit status.
+    """Runs the question with the given options, prints the result, and gives the exit status.
 
     Args:
-        options: those of `add_playing_options` and `video`.
-        question: what is asked; its `until_seconds` is where the video ends for every tool.
+        options: the parsed options of `add_playing_options`, and `video`.
+        question: the question; its `until_seconds` is where the video ends for every tool.
+
+    Raises:
+        ValueError: options that do not fit the policy or the task, or a file that can't be read or written.
     """
     begun = time.monotonic()
     from agent.loop.ask import ask
@@ -156,7 +159,7 @@ def _opened(
     begun: float,
     on_progress: "Callable[[IndexProgress], None]",
 ) -> "Toolbox | None":
-    """The tools of the video; None where it took longer to open it than the question may take."""
+    """The tools of the video; None where opening it took longer than the question may take."""
     from tools.toolbox import Toolbox, open_toolbox
 
     def work() -> Toolbox:
@@ -176,7 +179,7 @@ def _opened(
 
 
 def _closed_in_time(toolbox: "Toolbox", limits: Limits, begun: float) -> None:
-    """What is indexed is kept, if that doesn't take too long."""
+    """Closes the toolbox, which keeps what is indexed, unless that takes longer than the question may."""
     with deadline(_left(limits, begun)):
         run_in_time([toolbox.close])
 
@@ -186,7 +189,7 @@ def _takes_long(toolbox: "Toolbox") -> bool:
 
 
 def _provisional(question: Question, toolbox: "Toolbox", policy: "Policy", limits: Limits, begun: float) -> str:
-    """What can be said soon; what was looked at for it is not looked at again."""
+    """A sentence with a provisional answer; what was read and heard for it is cached for the run itself."""
     from agent.loop.ask import ask
     from agent.report.console import headline
 
@@ -209,7 +212,7 @@ def _all_told(*listeners: "OnEvent") -> "OnEvent":
 
 
 def check_order(video: str, question: str) -> None:
-    """Refuses a question in the place of the video.
+    """Refuses a command line with the question before the video.
 
     Raises:
         ValueError: the video comes second.
@@ -219,17 +222,17 @@ def check_order(video: str, question: str) -> None:
 
 
 def _tell_of_subtitles(options: argparse.Namespace, progress: Screen) -> None:
-    """Players read a file beside the video unasked; here an answer never rests on a file that nobody named."""
+    """Says that subtitles beside the video are not read: an answer never rests on a file that nobody named."""
     from tools.speech.subtitles import subtitles_beside
 
     beside = subtitles_beside(Path(options.video)) if options.subtitles is None else ()
     if beside:
-        told = f"subtitles beside the video are not read: --subtitles {shlex.quote(str(beside[0]))} reads them"
-        progress.print(told, style="dim", highlight=False, markup=False, soft_wrap=True)
+        hint = f"subtitles beside the video are not read: --subtitles {shlex.quote(str(beside[0]))} reads them"
+        progress.print(hint, style="dim", highlight=False, markup=False, soft_wrap=True)
 
 
 def _spec(options: argparse.Namespace, progress: "Screen") -> str:
-    """The policy that was named, or the default with a word on why."""
+    """The spec of the policy that was named, or of the default, with the reason printed."""
     from rich.markup import escape
 
     from agent.policies.default import default_policy
