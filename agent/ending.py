@@ -27,6 +27,7 @@ from agent.terminal import show_warnings, tell, visible_line
 from tools.deadline import is_anyone_left_behind
 from tools.observation import MissingPartError
 
+# the table above says what each stands for; from 69 on as in sysexits.h and as shells give signals (128 + number)
 EXIT_NO_ANSWER = 1
 EXIT_BAD_INPUT = 2
 EXIT_CANNOT_TELL = 3

@@ -101,8 +101,8 @@ def play(options: argparse.Namespace, question: Question, as_json: Callable[[Tra
         question: the question; its `until_seconds` is where the video ends for every tool.
         as_json: gives what `--json` prints.
 
-        Raises:
-            ValueError: options that do not fit the policy or the task, or a file that can't be read or written.
+    Raises:
+        ValueError: options that do not fit the policy or the task, or a file that can't be read or written.
     """
     begun = time.monotonic()
     from agent.loop.ask import mode_of
