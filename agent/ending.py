@@ -1,16 +1,4 @@
-"""Exit statuses of the commands, and the runner that turns every error into one sentence on stderr and a status.
-
-| status | what |
-|---|---|
-| 0 | done |
-| 1 | a question that got no answer; something that was compared differs |
-| 2 | the input, or the machine, has to be changed by the user |
-| 3 | an answer that nothing is claimed by: "I can't tell" |
-| 69 | a policy can't be reached, or refuses |
-| 70 | a bug of ours |
-| 130 | interrupted |
-| 141 | nobody reads the output any more, as in `| head` |
-"""
+"""How every command ends: well, or with one sentence on stderr and a status of `agent.exit_codes`."""
 
 import argparse
 import os
@@ -22,19 +10,11 @@ from difflib import get_close_matches
 from functools import partial
 from typing import NoReturn
 
+from agent.exit_codes import EXIT_BAD_INPUT, EXIT_BUG, EXIT_INTERRUPTED, EXIT_NO_READER, EXIT_POLICY_FAILED
 from agent.policy import PolicyError
 from agent.terminal import show_warnings, tell, visible_line
 from tools.deadline import is_anyone_left_behind
 from tools.observation import MissingPartError
-
-# the table above says what each stands for; from 69 on as in sysexits.h and as shells give signals (128 + number)
-EXIT_NO_ANSWER = 1
-EXIT_BAD_INPUT = 2
-EXIT_CANNOT_TELL = 3
-EXIT_POLICY_FAILED = 69
-EXIT_BUG = 70
-EXIT_INTERRUPTED = 130
-EXIT_NO_READER = 141
 
 BUG = "this is a bug of ours: please report it with the lines above and with what `agent doctor` prints"
 

@@ -1,7 +1,7 @@
 """The Policy protocol, a function from a trajectory to the next turn, and the options of a model behind it."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal, Protocol
 
@@ -108,6 +108,10 @@ _MOST = {
 """Largest value of an option: above any use, so that more is a slip of the keyboard; infinity and NaN fail it too."""
 
 
+SAMPLES_TEMPERATURE = 0.7
+"""Of several samples where none is given; the usual value for self-consistency (Wang et al. 2022, section 3.1)."""
+
+
 @dataclass(frozen=True)
 class PolicyOptions:
     """Sampling and request settings of a model. The defaults are the ones that results are reported with."""
@@ -132,6 +136,11 @@ class PolicyOptions:
     """Requests at the same time."""
     adapter: str = ""
     """Folder of a LoRA adapter, or the name of one that comes with the package, for models in process."""
+
+    def for_samples(self, samples: int) -> "PolicyOptions":
+        """The same for so many samples, which need some chance: without it they would all give the same answer."""
+        is_greedy = samples > 1 and self.temperature == 0
+        return replace(self, temperature=SAMPLES_TEMPERATURE) if is_greedy else self
 
     def seed_of(self, trajectory: Trajectory) -> int:
         """The sampling seed of a run's requests: each run of the same question has its own."""

@@ -3,7 +3,6 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from agent.cli.exit_status import summary_json
 from agent.cli.run_options import VIDEO, add_playing_options, check_order, play
 from agent.paths import readable
 from agent.trajectory import Question
@@ -25,4 +24,4 @@ def add(commands: "Commands") -> None:
 def _run(options: argparse.Namespace) -> int:
     check_order(options.video, options.question)
     question = Question(readable(options.video), options.question, tuple(options.option))
-    return play(options, question, summary_json)
+    return play(options, question)

@@ -1,18 +1,16 @@
-"""Output files, JSON and exit status of a finished trajectory, for all commands."""
+"""Output files and exit status of a finished trajectory, for all commands."""
 
 import argparse
 from collections.abc import Callable
-from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
-from agent.ending import BUG, EXIT_BUG, EXIT_CANNOT_TELL, EXIT_INTERRUPTED, EXIT_NO_ANSWER, EXIT_POLICY_FAILED
+from agent.ending import BUG
+from agent.exit_codes import EXIT_BUG, EXIT_CANNOT_TELL, EXIT_INTERRUPTED, EXIT_NO_ANSWER, EXIT_POLICY_FAILED
 from agent.outputs import write_output
-from agent.terminal import json_text
-from agent.trajectory import Stop, Trajectory, Verification, to_json
+from agent.trajectory import Stop, Trajectory, to_json
 from tools.observation import FrameRef
 
 
@@ -53,39 +51,3 @@ def exit_status(trajectory: Trajectory, progress: Console) -> int:
     if trajectory.answer is None:
         return EXIT_NO_ANSWER
     return EXIT_CANNOT_TELL if trajectory.answer.cannot_tell else 0
-
-
-def summary_json(trajectory: Trajectory) -> str:
-    """The answer of a trajectory as one JSON object: what `--json` prints."""
-    from agent.coverage import coverage_of
-    from agent.report.json_output import Spent
-
-    answer = trajectory.answer
-    summary = {
-        "answer": answer.text if answer is not None else None,
-        "option": answer.option if answer is not None else None,
-        "not_shown": answer.not_shown if answer is not None else None,
-        "cannot_tell": answer.cannot_tell if answer is not None else None,
-        "gaps": trajectory.gaps,
-        "confidence": trajectory.confidence,
-        "evidence": [asdict(item) for item in answer.evidence] if answer is not None else [],
-        "claims": [asdict(claim) for claim in answer.claims] if answer is not None else [],
-        "verification": _look_data(trajectory.verification),
-        "doubted": _look_data(trajectory.doubted),
-        "coverage": coverage_of(trajectory).as_data(),
-        "stop": trajectory.stop,
-        "votes": trajectory.votes,
-        "usage": asdict(Spent.of(trajectory)),
-        "estimate": asdict(trajectory.estimate) if trajectory.estimate is not None else None,
-        "limits": asdict(trajectory.limits),
-        "policy": trajectory.policy,
-        "setup": asdict(trajectory.setup) if trajectory.setup is not None else None,
-        "video": asdict(trajectory.facts) | {"path": trajectory.question.video},
-        "question": asdict(trajectory.question),
-    }
-    return json_text(summary)
-
-
-def _look_data(look: Verification | None) -> dict[str, Any] | None:
-    """A verification as plain data, without its turns, which are in the saved trajectory."""
-    return asdict(replace(look, steps=())) if look is not None else None

@@ -27,7 +27,5 @@ def add(commands: "Commands") -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from agent.report.json_output import explanation_json
-
     check_order(options.video, options.what)
-    return play(options, Question(readable(options.video), options.what, task="explain"), explanation_json)
+    return play(options, Question(readable(options.video), options.what, task="explain"))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cli.run_options import ENCODER, add_picture_stream_option
-from agent.ending import EXIT_BAD_INPUT, EXIT_BUG
+from agent.exit_codes import EXIT_BAD_INPUT, EXIT_BUG
 from agent.terminal import Screen
 
 if TYPE_CHECKING:

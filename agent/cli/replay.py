@@ -4,8 +4,8 @@ import argparse
 from typing import TYPE_CHECKING
 
 from agent.cli.exit_status import write_files
-from agent.cli.run_options import ENCODER, check_inputs
-from agent.ending import EXIT_NO_ANSWER
+from agent.cli.run_options import ENCODER
+from agent.exit_codes import EXIT_NO_ANSWER
 from agent.outputs import check_writable
 from agent.paths import found_again
 from agent.terminal import Screen
@@ -81,6 +81,7 @@ def _from_record(options: argparse.Namespace, recorded: Trajectory, progress: Sc
 
 
 def _from_video(options: argparse.Namespace, recorded: Trajectory, progress: Screen) -> Trajectory:
+    from agent.loop.checks import check_inputs
     from agent.loop.replay import check_same_video, replayed
     from agent.report.console import index_progress
     from tools.toolbox import open_toolbox

@@ -10,6 +10,7 @@ from agent.cost.estimate import check_cost_limit, estimated
 from agent.loop.checkpoint import sqlite_checkpointer
 from agent.loop.graph import OnEvent, RunContext, build_graph, run
 from agent.loop.modes import TOOLS, Mode, WordTools, opening_calls
+from agent.loop.self_consistency import ask_with_voting
 from agent.policy import Policy, Tools
 from agent.trajectory import Limits, Question, ToolCall, Trajectory, VideoFacts
 from tools.video.source import VideoSource
@@ -39,8 +40,8 @@ def ask(
     look_again: bool = True,
     mode: Mode | None = None,
     opening: tuple[ToolCall, ...] | None = None,
-    density: int = 1,
     sample: int = 0,
+    samples: int = 1,
     opening_seconds: float = 0.0,
     keep: Path | None = None,
     resume: bool = False,
@@ -58,8 +59,9 @@ def ask(
         look_again: where that second answer disagrees, let the policy look once more before it answers for good.
         mode: what a model is given of the video; None is `look`, or `captions` for a model that sees no pictures.
         opening: tool calls made before the first turn in place of the mode's; any tool of `toolbox` can be called.
-        density: factor on the number of frames that the mode shows before the first turn.
-        sample: index of this run among several of the question, from 0; added to the seed.
+        sample: index of this run among several of the question, from 0; added to the seed. With several `samples`, the
+            index of the first.
+        samples: number of runs that vote on the answer, in place of a second look by one of them.
         opening_seconds: seconds that have passed already; counted against the time limit.
         keep: a SQLite file in which every step is kept, so that an interrupted run can be resumed; None keeps nothing.
         resume: go on from the checkpoint that `keep` holds of this very question, if it holds one.
@@ -69,27 +71,33 @@ def ask(
         ValueError: the toolbox shows more than the question allows; the policy has no such mode, or no price that is
             known under a cost limit.
     """
+    limits = limits or Limits()
     facts = video_facts(toolbox)
     _check_end(question, facts)
     mode = mode_of(policy, mode)
     if mode is not None and not toolbox.video.info.has_pictures:
         mode = "subtitles"
-    verify = verify and policy.setup is not None
-    start = Trajectory(question, facts, policy.spec, limits or Limits(), sample=sample, opening_seconds=opening_seconds)
-    check_cost_limit(policy, start.limits)
-    start = replace(start, estimate=estimated(policy, start, verify=verify))
-    on_event(start)
+    verify = verify and samples == 1 and policy.setup is not None
+    check_cost_limit(policy, limits)
     tools: Tools = toolbox if opening is not None or mode in (None, "look") else WordTools(toolbox, TOOLS[mode])
-    if opening is None:
-        opening = opening_calls(mode, facts, density) if mode is not None else ()
-    context = RunContext(policy, tools, verify, look_again, opening)
-    with ExitStack() as stack:
-        saver = stack.enter_context(sqlite_checkpointer(keep)) if keep is not None else None
-        graph = build_graph(saver)
-        name = thread_id(start, opening=repr(opening))
-        ended = run(start, context, graph=graph, thread_id=name, resume=resume, on_event=on_event)
-    # known only now: some backends find out during the first request what the server takes
-    return replace(ended, setup=policy.setup)
+
+    def run_once(number: int, density: int, left: Limits) -> Trajectory:
+        passed = opening_seconds if number == 0 else 0.0
+        start = Trajectory(question, facts, policy.spec, left, sample=sample + number, opening_seconds=passed)
+        start = replace(start, estimate=estimated(policy, start, verify=verify))
+        on_event(start)
+        calls = opening
+        if calls is None:
+            calls = opening_calls(mode, facts, density) if mode is not None else ()
+        context = RunContext(policy, tools, verify, look_again, calls)
+        with ExitStack() as stack:
+            saver = stack.enter_context(sqlite_checkpointer(keep)) if keep is not None else None
+            name = thread_id(start, opening=repr(calls))
+            ended = run(start, context, graph=build_graph(saver), thread_id=name, resume=resume, on_event=on_event)
+        # known only now: some backends find out during the first request what the server takes
+        return replace(ended, setup=policy.setup)
+
+    return run_once(0, 1, limits) if samples == 1 else ask_with_voting(run_once, samples, limits)
 
 
 def _check_end(question: Question, facts: VideoFacts) -> None:

@@ -23,6 +23,7 @@ from agent.loop.verification import has_claim, sent_back, verify_answer
 from agent.policy import OutOfTimeError, Policy, PolicyError, Tools, turn_in_time
 from agent.trajectory import Calls, Stop, ToolCall, Trajectory, Turn
 from tools.cache import CacheError
+from tools.deadline import WorkCancelledError
 
 _log = logging.getLogger(__name__)
 
@@ -120,8 +121,8 @@ def run(
 ) -> Trajectory:
     """The trajectory, run to its end by the graph.
 
-    Ctrl-C ends it as interrupted and a bug ends it as crashed: both come back as a trajectory with everything that
-    was reached, so that it can be saved.
+    Ctrl-C, or its cancellation, ends it as interrupted and a bug ends it as crashed: all come back as a trajectory
+    with everything that was reached, so that it can be saved.
 
     Args:
         trajectory: where to start.
@@ -154,7 +155,7 @@ def run(
         return latest.ended(Stop.POLICY_FAILED, str(failure)) if latest.stop is None else latest
     except CacheError:  # a full disk is the user's to mend, not a bug
         raise
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, WorkCancelledError):
         return latest.ended(Stop.INTERRUPTED) if latest.stop is None else latest
     except Exception as bug:  # the one boundary: a bug of ours is recorded, never scored, and shown to the user
         return latest.ended(Stop.CRASHED, "".join(traceback.format_exception(bug)))

@@ -16,7 +16,7 @@ from agent.cost.prices import dollars
 from agent.coverage import coverage_of, mmss
 from agent.rendering.answer_parser import NOT_SHOWN
 from agent.report.json_output import too_few
-from agent.terminal import visible_line
+from agent.terminal import visible, visible_line
 from agent.trajectory import Answer, Calls, Evidence, Malformed, Step, ToolCall, Trajectory, Turn, Verification
 from tools.index.video_index import IndexProgress as IndexProgress
 from tools.observation import FULL_FRAME, Observation
@@ -250,27 +250,32 @@ def _plain_progress(console: Console) -> OnProgress:
 
 def print_answer(trajectory: Trajectory, console: Console) -> None:
     """Prints the answer, its confidence and evidence, the coverage and the cost."""
-    answer = trajectory.answer
     if console.is_terminal:
         console.print()  # what was done, on stderr, ends here
+    for line in answer_lines(trajectory):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def answer_lines(trajectory: Trajectory) -> Iterator[Text]:
+    """The answer, its confidence and evidence, and what was looked at, line by line."""
+    answer = trajectory.answer
     if answer is None:
-        console.print(f"[bold red]No answer[/] ({trajectory.stop.value if trajectory.stop else 'not ended'})")
+        yield _line(f"No answer ({trajectory.stop.value if trajectory.stop else 'not ended'})", "bold red")
         return
-    console.print(f"[bold]{escape(headline(answer))}[/]", highlight=False, soft_wrap=True)
-    console.print(_certainty(trajectory), highlight=False)
-    if answer.chain or answer.predictions:
-        _print_events(trajectory, answer, console)
-    else:
-        _print_claims(answer, console)
-    console.print(escape(coverage_of(trajectory).sentence), highlight=False, soft_wrap=True)
-    for line in gap_lines(trajectory):
-        console.print(f"[yellow]{escape(line)}[/]", highlight=False, soft_wrap=True)
+    yield _line(headline(answer), "bold")
+    yield _line(_certainty(trajectory))
+    yield from _event_lines(trajectory, answer) if answer.chain or answer.predictions else _claim_lines(answer)
+    yield _line(coverage_of(trajectory).sentence)
+    for gap in gap_lines(trajectory):
+        yield _line(gap, "yellow")
     if trajectory.facts.is_cut_off:
         seconds = trajectory.facts.duration_seconds
-        console.print(
-            f"[yellow]The file is cut off: only its first {seconds:.2f} s can be decoded.[/]", highlight=False
-        )
-    console.print(escape(usage_text(trajectory)), style="dim", highlight=False, soft_wrap=True)
+        yield _line(f"The file is cut off: only its first {seconds:.2f} s can be decoded.", "yellow")
+    yield _line(usage_text(trajectory), "dim")
+
+
+def _line(text: str, style: str = "") -> Text:
+    return Text(visible(text), style)
 
 
 def gap_lines(trajectory: Trajectory) -> list[str]:
@@ -281,34 +286,34 @@ def gap_lines(trajectory: Trajectory) -> list[str]:
     return [f"Not established: {gap.rstrip('.')}." for gap in gaps[:_MOST_GAPS]] + more
 
 
-def _print_evidence(evidence: tuple[Evidence, ...], indent: str, console: Console) -> None:
+def _evidence_lines(evidence: tuple[Evidence, ...], indent: str) -> Iterator[Text]:
     for item in evidence:
-        console.print(indent + escape(evidence_text(item)), highlight=False, soft_wrap=True)
+        yield _line(indent + evidence_text(item))
 
 
-def _print_claims(answer: Answer, console: Console) -> None:
-    """Prints the claims of an answer, each with its evidence, then the evidence of the answer as a whole."""
+def _claim_lines(answer: Answer) -> Iterator[Text]:
+    """The claims of an answer, each with its evidence, then the evidence of the answer as a whole."""
     for claim in answer.claims:
-        console.print(f"  - {escape(claim.text)}", highlight=False, soft_wrap=True)
-        _print_evidence(claim.evidence, "    ", console)
+        yield _line(f"  - {claim.text}")
+        yield from _evidence_lines(claim.evidence, "    ")
     of_claims = {item for claim in answer.claims for item in claim.evidence}
-    _print_evidence(tuple(item for item in answer.evidence if item not in of_claims), "  ", console)
+    yield from _evidence_lines(tuple(item for item in answer.evidence if item not in of_claims), "  ")
 
 
-def _print_events(trajectory: Trajectory, answer: Answer, console: Console) -> None:
-    """Prints a causal chain or predictions, numbered, each with its reason and its evidence."""
+def _event_lines(trajectory: Trajectory, answer: Answer) -> Iterator[Text]:
+    """A causal chain or predictions, numbered, each with its reason and its evidence."""
     for number, link in enumerate(answer.chain, start=1):
-        console.print(f"[bold]{number:>2}.[/] {escape(link.event)}", highlight=False, soft_wrap=True)
+        yield Text.assemble((f"{number:>2}.", "bold"), " ", _line(link.event))
         if link.because:
-            console.print(f"    [italic]{escape(link.because)}[/]", highlight=False, soft_wrap=True)
-        _print_evidence(link.evidence, "    ", console)
+            yield _line(f"    {link.because}", "italic")
+        yield from _evidence_lines(link.evidence, "    ")
     for number, item in enumerate(answer.predictions, start=1):
-        line = f"[bold]{number:>2}.[/] {escape(item.event)} [bold]({percent(item.confidence)})[/]"
-        console.print(line, highlight=False, soft_wrap=True)
-        console.print(f"    [italic]{escape(item.justification)}[/]", highlight=False, soft_wrap=True)
-        _print_evidence(item.evidence, "    ", console)
+        confidence = (f"({percent(item.confidence)})", "bold")
+        yield Text.assemble((f"{number:>2}.", "bold"), " ", _line(item.event), " ", confidence)
+        yield _line(f"    {item.justification}", "italic")
+        yield from _evidence_lines(item.evidence, "    ")
     if trajectory.question.task == "predict":
-        console.print(_until(trajectory), highlight=False, soft_wrap=True)
+        yield _line(_until(trajectory))
 
 
 def _until(trajectory: Trajectory) -> str:

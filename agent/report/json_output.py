@@ -1,16 +1,18 @@
-"""Types of the JSON that `agent explain` and `agent predict` print, from whose docstrings the JSON schema is made.
+"""The JSON that `--json` prints; for `agent explain` and `agent predict` as types, which the JSON schema is made from.
 
 Evidence stands with the step or the prediction that it carries. Keys are only ever added, never renamed.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from pydantic import ConfigDict, TypeAdapter
+from pydantic_core import to_jsonable_python
 
+from agent.coverage import coverage_of
 from agent.terminal import json_text
-from agent.trajectory import Limits, Link, Prediction, Stop, Trajectory
+from agent.trajectory import Limits, Link, Prediction, Stop, Trajectory, Verification
 
 ASKED_PREDICTIONS = 3
 """Predictions that the task asks for."""
@@ -134,10 +136,57 @@ _EXPLANATION: TypeAdapter[Explanation] = TypeAdapter(Explanation)
 _FORECAST: TypeAdapter[Forecast] = TypeAdapter(Forecast)
 
 
-def explanation_json(trajectory: Trajectory) -> str:
-    """The explanation of a trajectory as one JSON object."""
+def published(trajectory: Trajectory) -> dict[str, Any]:
+    """What `--json` prints of a trajectory, as plain data: for each task its own keys."""
+    if trajectory.question.task == "explain":
+        explained: dict[str, Any] = _EXPLANATION.dump_python(_explanation(trajectory), mode="json")
+        return explained
+    if trajectory.question.task == "predict":
+        predicted: dict[str, Any] = _FORECAST.dump_python(_forecast(trajectory), mode="json")
+        return predicted
+    answered: dict[str, Any] = to_jsonable_python(_answer(trajectory))
+    return answered
+
+
+def published_json(trajectory: Trajectory) -> str:
+    """The same as one JSON object on one line."""
+    return json_text(published(trajectory))
+
+
+def _answer(trajectory: Trajectory) -> dict[str, Any]:
     answer = trajectory.answer
-    published = Explanation(
+    return {
+        "answer": answer.text if answer is not None else None,
+        "option": answer.option if answer is not None else None,
+        "not_shown": answer.not_shown if answer is not None else None,
+        "cannot_tell": answer.cannot_tell if answer is not None else None,
+        "gaps": trajectory.gaps,
+        "confidence": trajectory.confidence,
+        "evidence": answer.evidence if answer is not None else [],
+        "claims": answer.claims if answer is not None else [],
+        "verification": _look_data(trajectory.verification),
+        "doubted": _look_data(trajectory.doubted),
+        "coverage": coverage_of(trajectory).as_data(),
+        "stop": trajectory.stop,
+        "votes": trajectory.votes,
+        "usage": Spent.of(trajectory),
+        "estimate": trajectory.estimate,
+        "limits": trajectory.limits,
+        "policy": trajectory.policy,
+        "setup": trajectory.setup,
+        "video": asdict(trajectory.facts) | {"path": trajectory.question.video},
+        "question": trajectory.question,
+    }
+
+
+def _look_data(look: Verification | None) -> Verification | None:
+    """A second look without its own turns, which are in the saved trajectory."""
+    return replace(look, steps=()) if look is not None else None
+
+
+def _explanation(trajectory: Trajectory) -> Explanation:
+    answer = trajectory.answer
+    return Explanation(
         task="explain",
         question=trajectory.question.text,
         summary=answer.text if answer is not None else None,
@@ -152,12 +201,10 @@ def explanation_json(trajectory: Trajectory) -> str:
         limits=trajectory.limits,
         policy=trajectory.policy,
     )
-    return json_text(_EXPLANATION.dump_python(published, mode="json"))
 
 
-def forecast_json(trajectory: Trajectory) -> str:
-    """The predictions of a trajectory as one JSON object."""
-    published = Forecast(
+def _forecast(trajectory: Trajectory) -> Forecast:
+    return Forecast(
         task="predict",
         question=trajectory.question.text,
         predictions=trajectory.answer.predictions if trajectory.answer is not None else (),
@@ -171,7 +218,6 @@ def forecast_json(trajectory: Trajectory) -> str:
         limits=trajectory.limits,
         policy=trajectory.policy,
     )
-    return json_text(_FORECAST.dump_python(published, mode="json"))
 
 
 def too_few(trajectory: Trajectory) -> str:

@@ -11,6 +11,8 @@ from collections.abc import Coroutine
 from functools import cache
 from typing import Any, TypeVar
 
+from tools.deadline import cancellation_at_hand
+
 _T = TypeVar("_T")
 
 
@@ -25,10 +27,11 @@ os.register_at_fork(after_in_child=_loop.cache_clear)  # threads do not survive 
 
 
 def run(work: Coroutine[Any, Any, _T]) -> _T:
-    """Runs a coroutine and gives its result; cancels it when the waiting is interrupted."""
+    """Runs a coroutine and gives its result; cancels it with the work at hand, or when the waiting is interrupted."""
     future = asyncio.run_coroutine_threadsafe(work, _loop())
     try:
-        return future.result()
+        with cancellation_at_hand().calling(future.cancel):
+            return future.result()
     except BaseException:
         future.cancel()
         raise

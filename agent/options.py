@@ -1,12 +1,16 @@
-"""Command-line options for a model's sampling and requests, shared by every command that asks one."""
+"""Options of the commands that ask a policy, declared once: how a model is asked, and what a question may cost.
+
+Seconds are written as `80`, `80.5`, `1:20` or `1:02:03`.
+"""
 
 import argparse
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import fields
 
-from agent.cli.seconds import read_seconds
 from agent.policy import DOWNLOAD, Policy, PolicyOptions
+from agent.trajectory import Limits
 
 _DEFAULTS = PolicyOptions()
 _OF_MODELS = tuple(field.name for field in fields(PolicyOptions))
@@ -15,6 +19,55 @@ _UNUSED = {
     "vllm": ("max_request_seconds", "max_cost"),
 }
 """Options without a meaning for the models in process, by the policy's name."""
+_CLOCK = re.compile(r"(?:(?P<hours>\d+):)?(?P<minutes>\d+):(?P<seconds>[0-5]?\d(?:\.\d+)?)")
+
+
+def read_seconds(text: str) -> float:
+    """The seconds that a user wrote, as a number or as a clock shows them.
+
+    Raises:
+        ArgumentTypeError: it is neither.
+    """
+    if (clock := _CLOCK.fullmatch(text.strip())) is not None:
+        return (int(clock["hours"] or 0) * 60 + int(clock["minutes"])) * 60 + float(clock["seconds"])
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"need seconds, as 80 or 1:20, got {text!r}") from None
+
+
+def add_limit_options(command: argparse.ArgumentParser) -> None:
+    """Declares what a question may cost, in a group of its own."""
+    defaults = Limits()
+    limits = command.add_argument_group("limits: at one of them the best answer so far is asked for")
+    limits.add_argument(
+        "--max-turns", type=int, default=defaults.max_turns, metavar="N", help=f"by default {defaults.max_turns}"
+    )
+    limits.add_argument(
+        "--max-frames",
+        type=int,
+        default=defaults.max_frames,
+        metavar="N",
+        help=f"different frames looked at; by default {defaults.max_frames}",
+    )
+    limits.add_argument("--max-tokens", type=int, default=None, metavar="N", help="read and written by a model")
+    limits.add_argument("--max-seconds", type=read_seconds, default=None, metavar="N", help="in all, as 90 or 1:30")
+    limits.add_argument("--max-cost", type=float, default=None, metavar="USD", help="by the price table")
+
+
+def read_limits(options: argparse.Namespace) -> Limits:
+    """What was given.
+
+    Raises:
+        ValueError: a value out of its range.
+    """
+    return Limits(
+        options.max_turns,
+        options.max_frames,
+        options.max_tokens,
+        options.max_seconds,
+        max_cost_usd=options.max_cost,
+    )
 
 
 def add_model_options(command: argparse.ArgumentParser) -> None:
