@@ -16,12 +16,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import get_args
 
-from agent.cli.model_options import add_model_options, policy_options
-from agent.cli.run_options import SAMPLES_TEMPERATURE
 from agent.cost.estimate import check_cost_limit
 from agent.ending import Parser
 from agent.loop.ask import mode_of
 from agent.loop.modes import Mode
+from agent.options import add_limit_options, add_model_options, policy_options, read_limits
 from agent.policies.registry import open_policy
 from agent.policy import Policy, PolicyError, PolicyOptions
 from agent.trajectory import Limits, Stop, Trajectory
@@ -32,6 +31,7 @@ from evals.datasets.dataset import QuestionSet, limited
 from evals.datasets.registry import NAMES, open_set
 from evals.runner.manifest import (
     RunManifest,
+    Terms,
     begun,
     check_same,
     ended,
@@ -40,6 +40,7 @@ from evals.runner.manifest import (
     terms,
     write_manifest,
 )
+from evals.runner.patience import PolicyPatience
 from evals.runner.preflight import Say, check_files, playable
 from evals.runner.progress import RowProgress, told_before
 from evals.runner.run_file import TRAJECTORIES, RunFile, only_writer
@@ -49,8 +50,6 @@ from evals.score import page, scored
 from tools.encoders.registry import open_encoder
 
 FAILED = (Stop.CRASHED, Stop.POLICY_FAILED)
-PATIENCE = 10
-"""Number of questions in a row whose policy fails that ends a run: its server is gone."""
 
 
 @dataclass(frozen=True)
@@ -126,16 +125,25 @@ def main(config: RunConfig, command: str = "", say: Say = lambda _: None, policy
     asked_of = open_set(config.benchmark, config.data, config.videos)
     check_files(asked_of, say, force=config.force)
     with only_writer(config.out):
-        kept = read_manifest(config.out)
-        manifest = _manifest(asked_of, config)
+        wanted, kept = _terms(asked_of, config), read_manifest(config.out)
         if kept is not None:
-            check_same(config.out, kept.terms, manifest.terms)
-            manifest = replace(manifest, setup=kept.setup, sessions=kept.sessions)
+            check_same(config.out, kept.terms, wanted)
         rows = RunFile(config.out / TRAJECTORIES)
         tasks, left_out = _tasks(asked_of, config)
         missing = playable([t for t in tasks if _is_missing(t, rows, config)], say, force=config.force)
-        asked = len({task.entry.id for task in tasks} - set(missing.left_out))
-        manifest = replace(manifest, asked=asked, left_out={**left_out, **missing.left_out})
+        manifest = RunManifest(
+            wanted,
+            data=str(Path(config.data).resolve()) if Path(config.data).exists() else config.data,
+            videos=None if config.videos is None else str(config.videos.resolve()),
+            files=file_hashes(asked_of.files),
+            asked=len({task.entry.id for task in tasks} - set(missing.left_out)),
+            runs=config.runs,
+            limit=config.limit,
+            left_out={**left_out, **missing.left_out},
+            remarks=asked_of.remarks,
+            setup=None if kept is None else kept.setup,
+            sessions=() if kept is None else kept.sessions,
+        )
         if missing.tasks:
             progress = RowProgress(len(tasks) - len(missing.tasks), len(tasks))
             _play(missing.tasks, rows, _RunningSession(asked_of, config, manifest, progress, say, command), policy)
@@ -144,19 +152,18 @@ def main(config: RunConfig, command: str = "", say: Say = lambda _: None, policy
     return page([scored(config.out, asked_of)])
 
 
-def _manifest(asked_of: QuestionSet, config: RunConfig) -> RunManifest:
-    wanted = terms(asked_of.name, asked_of.asking.entries, config.policy, config.options, config.limits)
-    verify = config.verify and config.control is None
-    wanted = replace(wanted, control=config.control, mode=config.mode, samples=config.samples, verify=verify)
-    return RunManifest(
-        replace(wanted, encoder=config.encoder),
-        data=str(Path(config.data).resolve()) if Path(config.data).exists() else config.data,
-        videos=None if config.videos is None else str(config.videos.resolve()),
-        files=file_hashes(asked_of.files),
-        asked=0,
-        runs=config.runs,
-        limit=config.limit,
-        remarks=asked_of.remarks,
+def _terms(asked_of: QuestionSet, config: RunConfig) -> Terms:
+    return terms(
+        asked_of.name,
+        asked_of.asking.entries,
+        config.policy,
+        config.options,
+        config.limits,
+        control=config.control,
+        mode=config.mode,
+        samples=config.samples,
+        verify=config.verify and config.control is None,
+        encoder=config.encoder,
     )
 
 
@@ -217,7 +224,7 @@ class _Keeper:
         self._session = session
         self._count = count
         self._lock = threading.Lock()
-        self._failed_in_a_row = 0
+        self._patience = PolicyPatience(count)
         self._is_first = True
 
     def __call__(self, task: Task, trajectory: Trajectory) -> None:
@@ -234,10 +241,7 @@ class _Keeper:
             if self._is_first and (told := told_before(trajectory.estimate, self._count, self._session.config.samples)):
                 self._session.say(told)
             self._is_first = False
-            has_failed = trajectory.stop is Stop.POLICY_FAILED
-            self._failed_in_a_row = self._failed_in_a_row + 1 if has_failed else 0
-            if self._failed_in_a_row >= PATIENCE:
-                raise PolicyError(f"the policy failed {PATIENCE} times in a row, at last: {trajectory.error}")
+            self._patience.check(trajectory)
 
 
 def _parsed(arguments: Sequence[str] | None) -> RunConfig:
@@ -260,27 +264,19 @@ def _parsed(arguments: Sequence[str] | None) -> RunConfig:
     parser.add_argument("--limit", type=int, metavar="N", help="questions, drawn by --seed")
     parser.add_argument("--encoder", metavar="SPEC", help="of the frame index")
     parser.add_argument("--no-verify", action="store_true", help="no second answer from the evidence alone")
-    defaults = Limits()
-    parser.add_argument("--max-turns", type=int, default=defaults.max_turns, metavar="N")
-    parser.add_argument("--max-frames", type=int, default=defaults.max_frames, metavar="N")
-    parser.add_argument("--max-tokens", type=int, metavar="N")
-    parser.add_argument("--max-seconds", type=float, metavar="N")
-    parser.add_argument("--max-cost", type=float, metavar="USD", help="a question, by the price table")
     parser.add_argument("--retry-failed", action="store_true", help="play what crashed or whose policy failed again")
     parser.add_argument("--force", action="store_true", help="ask what can be asked in spite of what is wrong")
+    add_limit_options(parser)
     add_model_options(parser)
     parser.set_defaults(concurrency=1)
     return _config(parser.parse_args(arguments))
 
 
 def _config(got: argparse.Namespace) -> RunConfig:
-    options = policy_options(got)
-    if got.samples > 1 and options.temperature == 0:
-        options = replace(options, temperature=SAMPLES_TEMPERATURE)
+    options = policy_options(got).for_samples(got.samples)
     names = "benchmark data out policy videos control mode samples runs limit encoder retry_failed force".split()
-    limits = Limits(got.max_turns, got.max_frames, got.max_tokens, got.max_seconds, max_cost_usd=got.max_cost)
     rest = {name: getattr(got, name) for name in names}
-    return RunConfig(**rest, verify=not got.no_verify, limits=limits, options=options)
+    return RunConfig(**rest, verify=not got.no_verify, limits=read_limits(got), options=options)
 
 
 def _command_line() -> str:

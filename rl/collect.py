@@ -24,6 +24,7 @@ from agent.terminal import tell, visible
 from agent.trajectory import Calls, Limits, Malformed, Stop, Trajectory
 from evals.composed.families import FAMILIES
 from evals.composed.recipe import Split
+from evals.runner.patience import PolicyPatience
 from evals.runner.run_file import TRAJECTORIES, RunFile, only_writer
 from evals.scoring.scoring import score
 from rl.data.as_reply import told
@@ -93,7 +94,7 @@ def main(config: CollectConfig, say: Callable[[str], None] = lambda _: None) -> 
 
     Raises:
         ValueError: there is no such policy, options contradict each other, or another process writes to the folder.
-        PolicyError: the policy's model can't be had.
+        PolicyError: the policy's model can't be had, or fails again and again.
     """
     questions = ComposedQuestions(
         config.seed, split=config.split, curriculum=Curriculum(config.level, config.level), view=config.view
@@ -114,11 +115,13 @@ def main(config: CollectConfig, say: Callable[[str], None] = lambda _: None) -> 
             if one.example.question.id not in known and one.asked.family in (config.families or FAMILIES)
         ]
         left.count = len(asked)
+        patience = PolicyPatience(len(asked))
         for posed, trajectory in _played(asked, player, config):
             left.count -= 1
             results.append(how(posed, trajectory))
             if config.keep == "all" or is_to_imitate(posed, trajectory):
                 kept.add(told(trajectory) if trajectory.setup is None else trajectory)
+            patience.check(trajectory)
             say(f"{len(results)} played in {time.perf_counter() - started:.0f} s, {len(kept.ends)} kept")
     return results
 
@@ -155,13 +158,16 @@ def _played(
     asked: Sequence[ComposedTask], player: Callable[[ComposedTask], Policy], config: CollectConfig
 ) -> Iterable[tuple[ComposedTask, Trajectory]]:
     release_openmp_threads()  # this thread has loaded the model, and waits from here on
-    with ThreadPoolExecutor(config.concurrency) as pool:
+    pool = ThreadPoolExecutor(config.concurrency)
+    try:
         playing = {
             pool.submit(play, one, player(one), config.view, config.max_turns, config.opening, config.blind): one
             for one in asked
         }
         for done in as_completed(playing):
             yield playing[done], done.result()
+    finally:  # nothing new begins once the policy has failed too often
+        pool.shutdown(cancel_futures=True)
 
 
 def play(

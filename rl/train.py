@@ -8,6 +8,7 @@ file has the bounds. The curves are in `dashboard.html` in its folder.
 """
 
 from agent.ending import end_process, read_first, run_command
+from agent.exit_codes import EXIT_ALARM
 from rl import toml_command
 
 if __name__ == "__main__":  # before torch is imported
@@ -23,7 +24,7 @@ from rl.grpo.config import Training, read_training
 from rl.grpo.open_sampler import open_sampler
 from rl.grpo.processes import is_first_process, take_device
 from rl.grpo.rollout import RolloutRunner
-from rl.monitor.alarms import EXIT_ALARM, AlarmError
+from rl.monitor.alarms import AlarmError
 from rl.monitor.step_log import Say
 from rl.rewards.groups import check_preset
 from rl.rewards.preset import load_preset

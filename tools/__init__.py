@@ -8,7 +8,7 @@ from tools.runtime.torchvision_hook import install as _install_torchvision_hook
 from tools.telemetry import opt_out as _opt_out
 
 PROJECT = "videosleuth"
-"""By which `agent` knows this package from others that are called `tools`."""
+"""Mark by which `agent` knows this package from others that are called `tools`."""
 
 _opt_out()
 _install_torchvision_hook()

@@ -23,11 +23,10 @@ UNREADABLE = "there is text here that can't be read"
 """The doubt of a text that is surely there and whose letters are not known, or not legible."""
 
 UNREADABLE_LETTERS = "letters that can't be read: "
-"""How the fact begins that names letters of a query."""
-
+"""Prefix of the fact that names letters of a query which the reader of screen text does not know."""
 
 MAX_SHOWN_SIDE = 4096
-"""Pixels; no tool shows a picture that is larger."""
+"""Longest side in pixels of a picture that a tool shows; the largest size that tools have is 1280."""
 
 
 def _with_an_area(box: Box) -> Box:
@@ -61,7 +60,7 @@ class FrameRef:
 
 @dataclass(frozen=True)
 class Finding:
-    """One fact a tool found, with where it is: what evidence is made of."""
+    """One fact that a tool found, with its time and place in the video; evidence is made of findings."""
 
     kind: FindingKind
     start_seconds: Seconds
@@ -80,9 +79,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Observation:
-    """What came back from one tool call."""
+    """Result of one tool call."""
 
     text: str
+    """What the policy reads."""
     frames: tuple[FrameRef, ...] = ()
     findings: tuple[Finding, ...] = ()
     is_error: bool = False
@@ -91,11 +91,11 @@ class Observation:
     """What this call could not look at, read or hear, a sentence each; `text` says it too. What lies in a gap is not
     known to be absent."""
     covered: tuple[tuple[Seconds, Seconds], ...] | None = None
-    """Of the window that was asked for, what was really searched, read or heard, in order; None where it was all."""
+    """Parts of the window asked for that were really searched, read or heard, ascending; None where it was all."""
 
 
 class ToolError(Exception):
-    """The model's mistake, in words that it can act on. Everything else a tool raises is a bug of ours."""
+    """A mistake of the policy, in words that it can act on; anything else that a tool raises is a bug of the tool."""
 
 
 class MissingPartError(ToolError):
@@ -103,7 +103,7 @@ class MissingPartError(ToolError):
 
 
 def box_inside(inner: Box, outer: Box) -> Box:
-    """A box given in fractions of the crop `outer`, in fractions of the whole picture."""
+    """Converts a box from fractions of the crop `outer` to fractions of the whole picture."""
     left, top, right, bottom = outer
     width, height = right - left, bottom - top
     return left + inner[0] * width, top + inner[1] * height, left + inner[2] * width, top + inner[3] * height

@@ -25,6 +25,7 @@ from agent.policies.registry import open_policy
 from agent.terminal import json_text
 from agent.trajectory import Answer, Question
 from evals.natural.clips import open_clip
+from evals.runner.patience import PolicyPatience
 from evals.statistics.tables import markdown
 from tools.plain_data import loads_json
 from tools.toolbox import Toolbox, open_toolbox, toolbox_over
@@ -104,15 +105,18 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--policy", default="lite", metavar="SPEC")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.jsonl")
     options = parser.parse_args(arguments)
+    asked_of = read_questions(options.split)
     policy, counts, left_out = open_policy(options.policy), Counter[tuple[str, Verdict]](), 0
+    patience = PolicyPatience(len(asked_of))
     with options.out.open("w", encoding="utf-8") as out, tempfile.TemporaryDirectory() as work:
-        for clip, questions in groupby(read_questions(options.split), lambda question: question.clip):
+        for clip, questions in groupby(asked_of, lambda question: question.clip):
             with open_tools(clip, options.clips, Path(work)) as toolbox:
                 for asked in questions:
                     if toolbox is None:
                         left_out += 1
                         continue
                     run = ask(Question(str(toolbox.video.path), asked.question), toolbox, policy)
+                    patience.check(run)
                     verdict = judge(asked, run.answer, run.confidence)
                     counts.update((group, verdict) for group in ("all", asked.language, asked.needs))
                     said = None if run.answer is None else run.answer.text

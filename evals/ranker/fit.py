@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import agent.policies.lite_rules as lite_rules
-from agent.ending import Parser
+from agent.ending import Parser, end_process
 from agent.policies.lite import packaged_similarity
 from agent.policies.lite_rules.ranking import candidates, connection, group_of, signs_of
 from agent.policies.lite_rules.words import plain
@@ -244,4 +244,4 @@ def _table(judged: Sequence[Judged]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    end_process("evals.ranker.fit", main)

@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from agent.ending import Parser
+from agent.ending import Parser, end_process
 from agent.loop.ask import ask
 from agent.policies.lite import LitePolicy, packaged_similarity
 from agent.policies.lite_rules.case import QuestionContext
@@ -61,4 +61,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    end_process("evals.ranker.options", main)

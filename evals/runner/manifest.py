@@ -115,9 +115,9 @@ _WITHOUT_EFFECT = ("concurrency", "timeout_seconds", "max_request_seconds")
 
 
 def terms(
-    benchmark: str, entries: Sequence[DatasetEntry], policy: str, options: PolicyOptions, limits: Limits
+    benchmark: str, entries: Sequence[DatasetEntry], policy: str, options: PolicyOptions, limits: Limits, **other: Any
 ) -> Terms:
-    """The terms of a run without a control; other fields are set with `replace`.
+    """The terms of a run: no control and each question asked once, unless `other` says so.
 
     Args:
         benchmark: name of the benchmark.
@@ -125,9 +125,10 @@ def terms(
         policy: spec of the policy.
         options: sampling options; those without effect on answers are left out.
         limits: limits of each run.
+        other: further fields of `Terms`.
     """
     asked = {name: value for name, value in asdict(options).items() if name not in _WITHOUT_EFFECT}
-    return Terms(benchmark, questions_hash(entries), policy, asked, limits, prompt_hash())
+    return Terms(benchmark, questions_hash(entries), policy, asked, limits, prompt_hash(), **other)
 
 
 def questions_hash(entries: Sequence[DatasetEntry]) -> str:

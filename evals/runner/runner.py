@@ -14,7 +14,7 @@ from pathlib import Path
 
 from agent.loop.ask import ask
 from agent.loop.modes import Mode
-from agent.loop.self_consistency import MAX_ROUNDS, ask_with_voting
+from agent.loop.self_consistency import MAX_ROUNDS
 from agent.policy import Policy
 from agent.trajectory import Limits, Stop, Trajectory, VideoFacts
 from evals.controls.blind import no_video
@@ -158,7 +158,17 @@ def _each(work: Callable[[Task], None], tasks: Sequence[Task], concurrency: int)
 def _played(task: Task, game: RunSettings, toolboxes: SharedToolboxes[Source]) -> Trajectory:
     try:
         with toolboxes.use(task.shown) as toolbox, _view(task, game, toolbox) as shown:
-            trajectory = _asked(task, game, shown)
+            trajectory = ask(
+                task.asked.question,
+                shown.tools,
+                game.policy,
+                game.limits,
+                verify=game.verify,
+                mode=shown.mode or game.mode,
+                opening=shown.opening,
+                sample=task.first_sample,
+                samples=game.samples,
+            )
     except CacheError:  # a full disk is the user's to mend, and every other question would meet it too
         raise
     except Exception as bug:  # the runner's boundary, as the graph has its own: one question is not the end of a run
@@ -178,20 +188,3 @@ def _view(task: Task, game: RunSettings, toolbox: Toolbox) -> Iterator[PolicyInp
     is_model = game.policy.setup is not None
     with view(game.control, task.entry.subject, toolbox, over, is_model=is_model) as shown:
         yield shown
-
-
-def _asked(task: Task, game: RunSettings, shown: PolicyInputs) -> Trajectory:
-    def once(sample: int, density: int, left: Limits) -> Trajectory:
-        return ask(
-            task.asked.question,
-            shown.tools,
-            game.policy,
-            left,
-            verify=game.verify and game.samples == 1,
-            mode=shown.mode or game.mode,
-            opening=shown.opening,
-            density=density,
-            sample=task.first_sample + sample,
-        )
-
-    return once(0, 1, game.limits) if game.samples == 1 else ask_with_voting(once, game.samples, game.limits)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from agent.trajectory import Trajectory, from_json, to_json
+from agent.trajectory import Trajectory
 from evals.example import Example
 from evals.runner.run_file import Key
 from rl.grpo.config import Training
@@ -133,7 +133,7 @@ class StepBatchBuilder:
         ours = [place for place in places if place in table.here]
         keys = [(table.asked[place], moment.step * self._size + place % self._size) for place in ours]
         table.rollouts |= dict(zip(ours, self._players.play(keys) if keys else (), strict=True))
-        runs = self._everybodys([table.rollouts[place].trajectory for place in ours])
+        runs = self._gather([table.rollouts[place].trajectory for place in ours])
         examples = [self._players.examples[table.asked[place]] for place in places]
         seed = [self._training.seed, moment.step, rounds] if rounds else [self._training.seed, moment.step]
         credit, preset = self._training.update.credit(self._preset), self._preset.at(moment.progress)
@@ -149,11 +149,8 @@ class StepBatchBuilder:
         published = self._preset.recipe.published.shuffled_generations
         wanted = min(self._sampling.shuffled_runs or published or max(1, self._size // 2), self._size)
         chosen = [key for key in keys if key[1] % self._size < wanted]
-        runs = self._everybodys(self._players.shuffled(chosen) if chosen else [])
+        runs = self._gather(self._players.shuffled(chosen) if chosen else [])
         return [runs[start : start + wanted] for start in range(0, len(runs), wanted)]
-
-    def _everybodys(self, runs: Sequence[Trajectory]) -> list[Trajectory]:
-        return [from_json(text) for text in self._gather([to_json(run) for run in runs])]
 
     def _asked_instead(self, table: _StepState, moment: TrainingProgress) -> dict[str, float]:
         """Replaces groups without reward variance by other questions, as often as is allowed.

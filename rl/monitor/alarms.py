@@ -15,9 +15,6 @@ from pydantic import Field, TypeAdapter
 from rl.monitor.log import Row, known
 from rl.toml_config import TomlConfig
 
-EXIT_ALARM = 3
-"""Exit status of a training that an alarm stopped."""
-
 
 class AlarmError(Exception):
     """An alarm stopped a training; says why, what helps, and how to go on."""
