@@ -2,7 +2,7 @@
 
     python -m evals.perf.budget RUN
 
-The goal is a median question of at most 5 turns, 32 frames and 300 tokens a frame. For policies that report tokens
+The goals are at most 5 turns and 32 frames a question, and 300 tokens a frame. For policies that report tokens
 these are the engine's own; for others, as `lite`, the trajectory is rendered as for a model and counted by
 `evals.perf.prefix_cache`, whose tokens are near those of today's vocabularies and no model's own.
 """
