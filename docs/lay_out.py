@@ -36,7 +36,9 @@ def lay_out(folder: Path) -> None:
     for package in PACKAGES:
         entries = []
         for room, modules in rooms(package):
-            text = "\n\n".join([f"# `{room}`", *(f"::: {module}" for module in modules)])
+            text = "\n".join(
+                [f"::: {room}", "    options:", "      heading_level: 1", *(f"\n::: {m}" for m in modules)]
+            )
             (pages / "api" / f"{room}.md").write_text(text + "\n", encoding="utf-8")
             entries.append(_entry(room, f'"api/{room}.md"'))
         nav.append(_entry(f"API: {package}", f"[{', '.join(entries)}]"))
@@ -45,11 +47,11 @@ def lay_out(folder: Path) -> None:
 
 
 def rooms(package: str) -> Iterator[tuple[str, list[str]]]:
-    """The package and every package in it, by name, each with its modules."""
+    """The package and every package in it, by name, each with the names of its modules."""
     for path in sorted((ROOT / package).rglob("__init__.py")):
         room = ".".join(path.parent.relative_to(ROOT).parts)
         stems = (file.stem for file in sorted(path.parent.glob("*.py")))
-        yield room, [room, *(f"{room}.{stem}" for stem in stems if not stem.startswith("__"))]
+        yield room, [f"{room}.{stem}" for stem in stems if not stem.startswith("__")]
 
 
 def _entry(title: str, value: str) -> str:
