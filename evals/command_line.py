@@ -1,4 +1,4 @@
-"""Ends the commands of this package: results on stdout, exit statuses as in `agent.ending`."""
+"""Ends the commands of this package: results on stdout, exit statuses as in `agent.exit_codes`."""
 
 import shlex
 import sys

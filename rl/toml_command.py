@@ -1,4 +1,4 @@
-"""Runs commands that take one TOML file; exit statuses are those of `agent.ending`."""
+"""Runs commands that take one TOML file; exit statuses are those of `agent.exit_codes`."""
 
 from collections.abc import Callable
 from pathlib import Path

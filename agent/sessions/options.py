@@ -1,4 +1,4 @@
-"""What can be said with a question in Python, as typed keywords; what is left out is as on the command line."""
+"""The options of a question in Python, as typed keywords; one that is left out is as on the command line."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 class VideoOptions(TypedDict, total=False):
-    """How a video is opened."""
+    """Options for opening a video."""
 
     subtitles: str | Path | None
     """A file of subtitles (srt, vtt, ass); without it the video's own, or speech recognition."""
     until_seconds: float | None
-    """The video ends here for every tool: nothing later is looked at (`agent predict --at`)."""
+    """Second at which the video ends for every tool: nothing later is looked at (`agent predict --at`)."""
     audio_track: int | None
     """Number of the sound track to hear, from 1."""
     picture_stream: int | None
@@ -25,33 +25,34 @@ class VideoOptions(TypedDict, total=False):
 
 
 class QuestionOptions(TypedDict, total=False):
-    """How a question is asked."""
+    """Options for asking a question about an open video."""
 
     options: Sequence[str]
-    """Choices, two or more; without them the question is open."""
+    """Answers to choose from, two or more; without them the question is open."""
     task: Literal["answer", "explain", "predict"]
-    """What is wanted: an answer, a causal chain, or the three most likely next events."""
+    """What the question asks for: an answer, a causal chain, or the three most likely next events."""
     mode: "Mode | None"
     """What a model is given: `look`, or words alone as `subtitles` or `captions`."""
     verify: bool
     """Whether a model answers a second time from the evidence alone; True if left out."""
     samples: int
-    """Asked so many times, the majority answers; for language models."""
+    """Number of runs, of which the majority answers; for language models."""
     max_turns: int
     max_frames: int | None
     max_tokens: int | None
     max_seconds: float | None
     max_cost_usd: float | None
-    """Limits, those of `agent.Limits`: at one of them the best answer so far is asked for. None does not bind."""
+    """Dollars that the run may cost. The five limits are those of `agent.Limits`: at one of them the best answer so far
+    is asked for. None does not bind."""
 
 
 class AskOptions(QuestionOptions, VideoOptions, total=False):
-    """How a question about a video is asked."""
+    """All options of a question about a video."""
 
 
 @dataclass(frozen=True)
 class AskedQuestion:
-    """A question with all that was said with it."""
+    """A question with its options, read and checked."""
 
     question: "Question"
     limits: "Limits"
