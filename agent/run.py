@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from agent.run_result import RunResult
 
 
+_CTRL_C_SECONDS = 0.5
+"""Seconds of one wait: Ctrl-C does not end a longer one where another thread receives its signal."""
+
+
 class Run:
     """A question that is being answered, or waits to be. `Sleuth.start` makes one."""
 
@@ -111,7 +115,7 @@ class Run:
         while True:
             with self._news:
                 while len(self._events) == read and not self.is_done:
-                    self._news.wait()
+                    self._news.wait(_CTRL_C_SECONDS)
             if read == len(self._events):
                 break
             yield self._events[read]

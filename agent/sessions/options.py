@@ -65,6 +65,11 @@ class AskedQuestion:
 def read_options(video: str | Path, text: str, options: AskOptions) -> AskedQuestion:
     """The question with its options.
 
+    Args:
+        video: path of the video.
+        text: the question itself.
+        options: what was said with it.
+
     Raises:
         TypeError: an option that is none.
         ValueError: the question or an option is out of its range.

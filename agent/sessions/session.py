@@ -75,7 +75,7 @@ class Session:
 
     @property
     def trajectories(self) -> "tuple[Trajectory, ...]":
-        """Those of all questions that were asked, oldest first."""
+        """The trajectories of all questions that were asked, oldest first."""
         return self._history.trajectories
 
     def ask(self, question: str, **options: Unpack[QuestionOptions]) -> "RunResult":
