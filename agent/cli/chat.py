@@ -67,7 +67,7 @@ def _run(options: argparse.Namespace) -> int:
         if policy.spec == "lite":
             progress.print(ABOUT, style="dim", highlight=False, soft_wrap=True)
         progress.print("Ask; /help says what else there is.", style="dim", highlight=False)
-        _Chat(session, asked, progress).talk()
+        _ChatLoop(session, asked, progress).talk()
     return 0
 
 
@@ -82,7 +82,7 @@ def _limits(options: argparse.Namespace) -> "QuestionOptions":
     }
 
 
-class _Chat:
+class _ChatLoop:
     def __init__(self, session: "Session", asked: "QuestionOptions", progress: Screen) -> None:
         self._session = session
         self._asked = asked
