@@ -95,6 +95,7 @@ class Sleuth:
 
         Raises:
             ValueError: a bad input, such as a file that is no video.
+            PolicyError, MissingPartError: the policy can't be opened, or what it needs is not installed.
             KeyboardInterrupt: Ctrl-C.
         """
         return self._begin(video, question, options, History()).play_here()
@@ -241,12 +242,13 @@ class Sleuth:
 
         check_inputs(asked.key.path, asked.key.subtitles)
         try:
-            (policy,) = run_in_time([self._policy.get])
-            assert not isinstance(policy, OutOfTime), "no deadline stands around it"
-            spec = policy.spec
-            check_playable(question, policy, asked.samples, asked.mode)
             with ExitStack() as stack:
                 remember = stack.enter_context(history.held())
+                begun = time.monotonic()  # the question before it does not cost this one its time
+                (policy,) = run_in_time([self._policy.get])
+                assert not isinstance(policy, OutOfTime), "no deadline stands around it"
+                spec = policy.spec
+                check_playable(question, policy, asked.samples, asked.mode)
                 with deadline(_left(limits, begun)):
                     toolbox = stack.enter_context(self._videos.get().borrowed(asked.key))
                 if toolbox is None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from agent.cli import Commands
     from agent.events import Event
     from agent.run_result import RunResult
-    from agent.sessions.options import QuestionOptions
+    from agent.sessions.options import QuestionOptions, VideoOptions
     from agent.sessions.session import Session
 
 _PROMPT = "? "
@@ -54,21 +54,29 @@ def _run(options: argparse.Namespace) -> int:
         "samples": options.samples,
         **_limits(options),
     }
+    opened = _video_options(options)
     with Sleuth(policy, encoder=options.encoder) as sleuth:
         if options.resume is None:
-            session = sleuth.open(
-                options.video,
-                subtitles=options.subtitles,
-                audio_track=options.audio,
-                picture_stream=options.picture_stream,
-            )
+            session = sleuth.open(options.video, **opened)
         else:
-            session = sleuth.resume(options.resume, options.video, subtitles=options.subtitles)
+            session = sleuth.resume(options.resume, options.video, **opened)
         if policy.spec == "lite":
             progress.print(ABOUT, style="dim", highlight=False, soft_wrap=True)
         progress.print("Ask; /help says what else there is.", style="dim", highlight=False)
         _ChatLoop(session, asked, progress).talk()
     return 0
+
+
+def _video_options(options: argparse.Namespace) -> "VideoOptions":
+    """The options that were given; what a saved chat has on record stays as it is without them."""
+    given: VideoOptions = {}
+    if options.subtitles is not None:
+        given["subtitles"] = options.subtitles
+    if options.audio is not None:
+        given["audio_track"] = options.audio
+    if options.picture_stream is not None:
+        given["picture_stream"] = options.picture_stream
+    return given
 
 
 def _limits(options: argparse.Namespace) -> "QuestionOptions":
