@@ -27,8 +27,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Self, TypeVar, Unpack
 
 from agent.events import EventReader, RunFinished
-from agent.run import Run
 from agent.sessions.options import AskedQuestion, AskOptions, QuestionOptions, VideoOptions, read_options
+from agent.sessions.run import Run
 from agent.sessions.session import History, Session
 from tools.deadline import OutOfTime, WorkCancelledError, deadline, run_in_time
 
