@@ -191,7 +191,7 @@ def looks_of(call: ToolCall, result: Result, duration_seconds: float) -> tuple[C
 
     Args:
         call: the call; tools of SWEEPS spread their frames evenly.
-        result: its observation.
+        result: result of the call.
         duration_seconds: where spans are cut.
     """
     times = sorted({frame.seconds for frame in result.observation.frames})
@@ -217,7 +217,7 @@ def searched_of(call: ToolCall, result: Result, duration_seconds: float) -> tupl
 
     Args:
         call: the call, whose arguments name the window.
-        result: its observation, which may say what was covered.
+        result: result of the call, whose observation may say what was covered.
         duration_seconds: where spans are cut.
     """
     window = asked_window(call, duration_seconds)

@@ -1,4 +1,4 @@
-"""How every command ends: well, or with one sentence on stderr and a status of `agent.exit_codes`."""
+"""The runner of the commands, which turns every error into one sentence on stderr and a status of `exit_codes`."""
 
 import argparse
 import os

@@ -1,9 +1,9 @@
-"""What happens while a question is played, as frozen records in the order in which it happens.
+"""Events of a run, as frozen records in the order in which they happen.
 
 `RunStarted` comes first and `RunFinished` last, always, however the run ends. Between them each turn of the policy is a
 `TurnTaken`, then a `ToolCalled` for each call and, when the tools are done, a `ToolReturned` for each; or an
-`AnswerProposed`, which the second look may send back. `as_data` gives plain JSON, with the name of the event under
-`event`; keys are only ever added, never renamed. Looks that the game takes before the first turn belong to turn 0.
+`AnswerProposed`, which the verification may send back. `as_data` gives plain JSON, with the name of the event under
+`event`; keys are only ever added, never renamed. Calls that the loop makes before the first turn belong to turn 0.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ class _Record:
     name: ClassVar[str]
 
     run_id: str
-    """Which run it is of: `Run.id`."""
+    """Id of the run that the event is of: `Run.id`."""
 
     def as_data(self) -> dict[str, Any]:
         """The event as plain JSON."""
@@ -33,7 +33,7 @@ class _Record:
 
 @dataclass(frozen=True)
 class RunStarted(_Record):
-    """The video is open, and the policy is about to be asked."""
+    """The start of a run: the video is open, and the policy is about to be asked."""
 
     name: ClassVar[str] = "run_started"
 
@@ -42,29 +42,29 @@ class RunStarted(_Record):
     policy: str
     limits: "Limits"
     estimate: "Estimate | None"
-    """What it may cost; None where no price is known."""
+    """Estimated cost; None where no price is known."""
 
 
 @dataclass(frozen=True)
 class SampleStarted(_Record):
-    """A question that is asked several times is asked once more."""
+    """The start of a further run of a question that is asked several times."""
 
     name: ClassVar[str] = "sample_started"
 
     sample: int
-    """From 1; the first run, 0, is told of by `RunStarted`."""
+    """Index of the run, from 1: the first one, 0, has `RunStarted`."""
 
 
 @dataclass(frozen=True)
 class TurnTaken(_Record):
-    """The policy gave its next turn."""
+    """A turn of the policy."""
 
     name: ClassVar[str] = "turn_taken"
 
     turn: int
-    """From 1."""
+    """Number of the turn, from 1."""
     thought: str
-    """Empty where it gives none."""
+    """Thought of the policy; empty where it gives none."""
     malformed: str
     """Why the turn can't be used; empty where it can."""
     usage: "Usage"
@@ -72,12 +72,12 @@ class TurnTaken(_Record):
 
 @dataclass(frozen=True)
 class ToolCalled(_Record):
-    """A tool is set to work."""
+    """The start of a tool call."""
 
     name: ClassVar[str] = "tool_called"
 
     turn: int
-    """From 1; 0 for a look that the game takes before the first turn."""
+    """Number of the turn, from 1; 0 for a call that the loop makes before the first turn."""
     call_id: str
     tool: str
     arguments: dict[str, Any]
@@ -85,7 +85,7 @@ class ToolCalled(_Record):
 
 @dataclass(frozen=True)
 class ToolReturned(_Record):
-    """What a tool brought; pictures are references, which `RunResult.picture` turns into JPEGs."""
+    """The observation of a tool call; pictures are references, which `RunResult.picture` turns into JPEGs."""
 
     name: ClassVar[str] = "tool_returned"
 
@@ -94,13 +94,13 @@ class ToolReturned(_Record):
     tool: str
     observation: "Observation"
     is_repeat: bool
-    """True where the same call was made before: the tool did not run again."""
+    """True for a call that was made before: the tool did not run again."""
     seconds: float
 
 
 @dataclass(frozen=True)
 class NoticeGiven(_Record):
-    """The game told the policy something: a correction, or that an answer is due."""
+    """A message of the loop to the policy: a correction, or that an answer is due."""
 
     name: ClassVar[str] = "notice_given"
 
@@ -110,7 +110,7 @@ class NoticeGiven(_Record):
 
 @dataclass(frozen=True)
 class AnswerProposed(_Record):
-    """The policy answered. Provisional: a second look may send it back to look once more."""
+    """An answer of the policy. Provisional: a verification may send it back to look once more."""
 
     name: ClassVar[str] = "answer_proposed"
 
@@ -120,22 +120,22 @@ class AnswerProposed(_Record):
 
 @dataclass(frozen=True)
 class AnswerVerified(_Record):
-    """The second look, at the evidence alone."""
+    """A verification: a second answer, from the evidence alone."""
 
     name: ClassVar[str] = "answer_verified"
 
     agrees: bool | None
-    """None if it came to no answer, which speaks neither for nor against."""
+    """Whether the second answer is the first one; None if there is none, which speaks neither for nor against."""
     answer: str
-    """What it said."""
+    """Text of the second answer."""
     confidence: float | None
     is_sent_back: bool
-    """True where the policy has to look once more."""
+    """True where the policy is sent back to look once more."""
 
 
 @dataclass(frozen=True)
 class RunFinished(_Record):
-    """It is over; nothing follows."""
+    """The end of a run, after which no event follows."""
 
     name: ClassVar[str] = "run_finished"
 
@@ -160,7 +160,7 @@ Event = (
 
 
 class EventReader:
-    """Makes events of what the graph tells: turns as the policy gives them, and the trajectory after each step."""
+    """Converts what the graph reports, turns and trajectories after each step, into events."""
 
     def __init__(self, run_id: str) -> None:
         self._run_id = run_id
@@ -168,7 +168,7 @@ class EventReader:
         self._turn = 0
 
     def read(self, told: "Turn | Trajectory") -> Iterator[Event]:
-        """The events of one thing that the graph tells, in order."""
+        """The events of one report of the graph, in order."""
         from agent.trajectory import Turn
 
         if isinstance(told, Turn):

@@ -1,4 +1,4 @@
-"""Videos that are open, shared by all questions about them: opened and indexed once, and kept while there is room."""
+"""A pool of open videos, shared by all questions about them: each is opened and indexed once, and kept for a while."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from tools.toolbox import Toolbox
 
 @dataclass(frozen=True)
 class VideoKey:
-    """Which video, and how it is opened."""
+    """A video file, and how it is opened."""
 
     path: Path
     subtitles: Path | None = None
@@ -23,7 +23,7 @@ class VideoKey:
 
     @property
     def state(self) -> tuple[int, ...]:
-        """Of its files as they lie there now: one that was replaced is another video."""
+        """Identity, size and time of the files as they are now: a file that was replaced is another video."""
         stats = [file.stat() for file in (self.path, self.subtitles) if file is not None]
         return tuple(number for stat in stats for number in (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns))
 
@@ -34,7 +34,7 @@ class _OpenVideo:
     users: int = 0
 
     def close(self) -> None:
-        """At once, or as soon as it is open."""
+        """Closes the video at once, or as soon as it is open."""
         self.opened.add_done_callback(_close_opened)
 
 
@@ -44,10 +44,15 @@ def _close_opened(opened: "Future[Toolbox]") -> None:
 
 
 class OpenVideos:
-    """Opens videos for who asks, and closes those that nobody has used for longest. Safe in threads."""
+    """A pool of open videos that closes those unused for longest. Safe in threads."""
 
     def __init__(self, open_video: Callable[[VideoKey], Toolbox], most: int) -> None:
-        """Opens nothing yet; at most `most` videos that nobody uses stay open."""
+        """Starts empty.
+
+        Args:
+            open_video: opens a video.
+            most: videos that stay open when nobody uses them.
+        """
         self._open_video = open_video
         self._most = most
         self._lock = threading.Lock()
@@ -55,11 +60,11 @@ class OpenVideos:
 
     @contextmanager
     def borrowed(self, key: VideoKey) -> Iterator[Toolbox | None]:
-        """The tools of a video, which stay open while they are used; None if the time for it is over before.
+        """A context with the tools of a video, open while they are used; None if the time is over before they are.
 
         Raises:
-            ValueError: it can't be opened.
-            WorkCancelledError: nobody wants it any more.
+            ValueError: the video can't be opened.
+            WorkCancelledError: the run that waits for the video was cancelled.
         """
         place = (key, key.state)
         with self._lock:
@@ -69,7 +74,7 @@ class OpenVideos:
             self._shared[place] = shared
             shared.users += 1
         try:
-            if is_new:  # in a thread that knows no deadline: whoever comes next may have more time
+            if is_new:  # in a thread without a deadline: the next run that waits for this video may have more time
                 threading.Thread(target=self._open, args=(place, shared), name="open video", daemon=True).start()
             (toolbox,) = run_in_time([shared.opened.result], grace_seconds=0.0)
             yield None if isinstance(toolbox, OutOfTime) else toolbox
@@ -79,7 +84,7 @@ class OpenVideos:
             self._tidy(self._most)
 
     def close(self) -> None:
-        """Closes all that nobody uses; what is used is closed by whoever uses it last."""
+        """Closes all videos that nobody uses; the others are closed by their last user."""
         self._most = 0
         self._tidy(0)
 
@@ -87,7 +92,7 @@ class OpenVideos:
         try:
             shared.opened.set_result(self._open_video(place[0]))
         except BaseException as error:
-            with self._lock:  # the next one tries again
+            with self._lock:  # so that the next run tries again
                 if self._shared.get(place) is shared:
                     del self._shared[place]
             shared.opened.set_exception(error)

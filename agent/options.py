@@ -1,4 +1,4 @@
-"""Options of the commands that ask a policy, declared once: how a model is asked, and what a question may cost.
+"""Options of the commands that ask a policy, declared once: sampling and requests of a model, limits of a run.
 
 Seconds are written as `80`, `80.5`, `1:20` or `1:02:03`.
 """
@@ -26,7 +26,7 @@ def read_seconds(text: str) -> float:
     """The seconds that a user wrote, as a number or as a clock shows them.
 
     Raises:
-        ArgumentTypeError: it is neither.
+        ArgumentTypeError: the text is neither.
     """
     if (clock := _CLOCK.fullmatch(text.strip())) is not None:
         return (int(clock["hours"] or 0) * 60 + int(clock["minutes"])) * 60 + float(clock["seconds"])
@@ -37,7 +37,7 @@ def read_seconds(text: str) -> float:
 
 
 def add_limit_options(command: argparse.ArgumentParser) -> None:
-    """Declares what a question may cost, in a group of its own."""
+    """Adds the options for the limits of a run to a command, as a group of their own."""
     defaults = Limits()
     limits = command.add_argument_group("limits: at one of them the best answer so far is asked for")
     limits.add_argument(
@@ -56,10 +56,10 @@ def add_limit_options(command: argparse.ArgumentParser) -> None:
 
 
 def read_limits(options: argparse.Namespace) -> Limits:
-    """What was given.
+    """The limits that the command line gives.
 
     Raises:
-        ValueError: a value out of its range.
+        ValueError: a value is out of its range.
     """
     return Limits(
         options.max_turns,

@@ -109,7 +109,7 @@ _MOST = {
 
 
 SAMPLES_TEMPERATURE = 0.7
-"""Of several samples where none is given; the usual value for self-consistency (Wang et al. 2022, section 3.1)."""
+"""Temperature of several samples where none is given; usual for self-consistency (Wang et al. 2022, section 3.1)."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class PolicyOptions:
     """Folder of a LoRA adapter, or the name of one that comes with the package, for models in process."""
 
     def for_samples(self, samples: int) -> "PolicyOptions":
-        """The same for so many samples, which need some chance: without it they would all give the same answer."""
+        """The options for a number of samples: greedy sampling is replaced, with which all would give one answer."""
         is_greedy = samples > 1 and self.temperature == 0
         return replace(self, temperature=SAMPLES_TEMPERATURE) if is_greedy else self
 

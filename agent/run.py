@@ -1,4 +1,4 @@
-"""One question at work: its events as they come, its result, and a way to end it early.
+"""A run of a question: its events as they come, its result, and a way to end it early.
 
 `run.result()`, `await run`, `for event in run` and `async for event in run` may be used side by side, from any thread
 or loop: each reader gets all events from the first one on.
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """A question that is played, or waits to be. `Sleuth.start` makes one."""
+    """A question that is being answered, or waits to be. `Sleuth.start` makes one."""
 
     def __init__(self, work: "Callable[[Run], RunResult]") -> None:
         self.id = uuid.uuid4().hex
-        """Names it in every event."""
+        """Id of the run, which every event bears."""
         self._work = work
         self._cancellation = Cancellation()
         self._events: list[Event] = []
@@ -34,29 +34,29 @@ class Run:
 
     @property
     def is_done(self) -> bool:
-        """Whether it is over."""
+        """True once the run is over."""
         return self._done.done()
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether `cancel` was called; the result may still be an answer that came before."""
+        """True once `cancel` was called; the result may still be an answer that came before."""
         return self._cancellation.is_cancelled
 
     def cancel(self) -> None:
-        """Ends it from any thread within about a second; its result then holds what was reached."""
+        """Ends the run, from any thread, within about a second; its result then holds what was reached."""
         self._cancellation.cancel()
 
     def result(self, timeout_seconds: float | None = None) -> "RunResult":
-        """Waits for what comes of it.
+        """Waits for the result of the run.
 
         Raises:
-            TimeoutError: it is not over in that time, and goes on.
+            TimeoutError: the run is not over in that time, and goes on.
             ValueError: a bad input, as a file that is no video.
         """
         return self._done.result(timeout_seconds)
 
     def play(self) -> None:
-        """Plays it in this thread; `result` says what came of it. Only `Sleuth` calls this."""
+        """Runs the question in this thread, to its result. Only `Sleuth` calls this."""
         try:
             with cancellable(self._cancellation):
                 result = self._work(self)
@@ -81,7 +81,7 @@ class Run:
                 break
             yield self._events[read]
             read += 1
-        self._done.result()  # raises what ended it
+        self._done.result()  # raises the exception that ended the run, if one did
 
     async def __aiter__(self) -> "AsyncIterator[Event]":
         news, read = asyncio.Event(), 0

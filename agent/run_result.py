@@ -1,4 +1,4 @@
-"""What comes of a question: the answer and what it rests on, read off the record of the run."""
+"""The result of a run: the answer with its evidence, read off the trajectory."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -23,23 +23,24 @@ _BROKEN: dict[Stop, Status] = {
     Stop.CRASHED: "crashed",
 }
 _PAGE_HEIGHT_PIXELS = 720
+"""Height of the report in a notebook; it scrolls."""
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """The answer to a question with all that is known of how it came about.
+    """The answer to a question, with the trajectory that led to it.
 
     `print` of a rich console shows it as the command line does, and a notebook shows the report.
     """
 
     trajectory: Trajectory
-    """The whole record: what `agent ask --save` writes."""
+    """Trajectory of the run: what `agent ask --save` writes."""
     open_pictures: Callable[[], AbstractContextManager["PictureOf"]] = field(repr=False, compare=False)
-    """The pictures of its video, for as long as they are used."""
+    """Opens the pictures of the video, for as long as the context lasts."""
 
     @property
     def status(self) -> Status:
-        """How it ended.
+        """How the run ended.
 
         `answered`; `not_shown`, a claim about the video; `cannot_tell`, which claims nothing; `no_answer`, as when a
         limit was reached before there was one; `cancelled`; `policy_failed` or `crashed`, with the reason in `error`.
@@ -65,7 +66,7 @@ class RunResult:
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:
-        """What the answer rests on: times, frames, boxes, quotes."""
+        """Evidence of the answer: times, frames, boxes, quotes."""
         answer = self.trajectory.answer
         return answer.evidence if answer is not None else ()
 
@@ -76,24 +77,24 @@ class RunResult:
 
     @property
     def coverage(self) -> "Coverage":
-        """Which seconds of the video the answer can know of."""
+        """Coverage of the video: which seconds were seen, searched, read or heard."""
         from agent.coverage import coverage_of
 
         return coverage_of(self.trajectory)
 
     @property
     def gaps(self) -> tuple[str, ...]:
-        """What of the video could not be looked at, read or heard, a sentence each."""
+        """Parts of the video that could not be looked at, read or heard, a sentence each."""
         return self.trajectory.gaps
 
     @property
     def usage(self) -> Usage:
-        """What it cost in all: seconds, tokens, dollars."""
+        """Cost of the question in all: seconds, tokens, dollars."""
         return self.trajectory.spent
 
     @property
     def error(self) -> str:
-        """What went wrong; empty if nothing did."""
+        """Why there is no answer, in words; empty if nothing went wrong."""
         return self.trajectory.error
 
     def picture(self, ref: FrameRef) -> bytes | None:
@@ -118,7 +119,7 @@ class RunResult:
         """Writes the trajectory, for `agent replay` and `scripted:FILE`.
 
         Raises:
-            OSError: it can't be written.
+            OSError: the file can't be written.
         """
         from agent.outputs import write_output
 
@@ -135,7 +136,7 @@ class RunResult:
         return Group(*answer_lines(self.trajectory))
 
     def _repr_html_(self) -> str:
-        # a frame of its own: neither its style nor its script is the notebook's
+        # an iframe keeps the page's style and script apart from the notebook's
         page = escape(self.html(), quote=True)
         style = f"width:100%;height:{_PAGE_HEIGHT_PIXELS}px;border:0"
         return f'<iframe srcdoc="{page}" sandbox="allow-scripts" style="{style}" title="Video Sleuth"></iframe>'

@@ -1,7 +1,7 @@
 """The agent inside other programs: `Sleuth("lite").ask("video.mp4", "question")` gives the answer with its evidence.
 
 One `Sleuth` holds a policy, an encoder, the videos that are open and an executor of its own; make one and keep it. It
-may be used from any number of threads and event loops. It plays the same graph as the command line and gives the same
+may be used from any number of threads and event loops. It runs the same graph as the command line and gives the same
 trajectory; it prints nothing, keeps nothing outside itself but the cache of indexes, and loads nothing before its use.
 
     with Sleuth("lite") as sleuth:
@@ -46,16 +46,16 @@ _T = TypeVar("_T")
 
 
 class AskOptions(TypedDict, total=False):
-    """What can be said with each question; what is left out is as on the command line."""
+    """Options of a question; one that is left out is as on the command line."""
 
     options: Sequence[str]
-    """Choices, two or more; without them the question is open."""
+    """Answers to choose from, two or more; without them the question is open."""
     task: Literal["answer", "explain", "predict"]
-    """What is wanted: an answer, a causal chain, or the three most likely next events."""
+    """What the question asks for: an answer, a causal chain, or the three most likely next events."""
     subtitles: str | Path | None
     """A file of subtitles (srt, vtt, ass); without it the video's own, or speech recognition."""
     until_seconds: float | None
-    """The video ends here for every tool: nothing later is looked at (`agent predict --at`)."""
+    """Second at which the video ends for every tool: nothing later is looked at (`agent predict --at`)."""
     audio_track: int | None
     """Number of the sound track to hear, from 1."""
     picture_stream: int | None
@@ -65,13 +65,14 @@ class AskOptions(TypedDict, total=False):
     verify: bool
     """Whether a model answers a second time from the evidence alone; True if left out."""
     samples: int
-    """Asked so many times, the majority answers; for language models."""
+    """Number of runs, of which the majority answers; for language models."""
     max_turns: int
     max_frames: int | None
     max_tokens: int | None
     max_seconds: float | None
     max_cost_usd: float | None
-    """Limits, those of `agent.Limits`: at one of them the best answer so far is asked for. None does not bind."""
+    """Dollars that the run may cost. The five limits are those of `agent.Limits`: at one of them the best answer so far
+    is asked for. None does not bind."""
 
 
 class Sleuth:
@@ -91,15 +92,15 @@ class Sleuth:
         """Loads and opens nothing yet.
 
         Args:
-            policy: who plays: a spec as `--policy` takes it, or any object with the interface of `agent.policy.Policy`;
-                None is what the command line takes by default.
-            policy_options: how a model is asked, where the policy is a spec.
-            encoder: of the frame index: a spec as `--encoder` takes it, or an object with the interface of
+            policy: a spec as `--policy` takes it, or any object with the interface of `agent.policy.Policy`; None is
+                the default of the command line.
+            policy_options: sampling and request settings of the model, where the policy is a spec.
+            encoder: encoder of the frame index: a spec as `--encoder` takes it, or an object with the interface of
                 `tools.encoders.registry.Encoder`.
             captioner: takes the place of the packaged one; `tools.vision.captioner.Captioner` is its interface.
             cache: folder of the indexes; by default the user's cache folder.
-            max_concurrent: questions played at the same time by `start` and all that rests on it; more wait.
-            max_open_videos: how many videos stay open, with their index going on, when nobody asks about them.
+            max_concurrent: runs at the same time of `start` and all methods that rest on it; more wait.
+            max_open_videos: videos that stay open, with their index going on, when nobody asks about them.
         """
         self._encoder: _Shared[Encoder] = _Shared(partial(_opened_encoder, encoder))
         self._policy: _Shared[Policy] = _Shared(partial(_opened_policy, policy, policy_options))
@@ -114,7 +115,7 @@ class Sleuth:
         self._is_closed = False
 
     def ask(self, video: str | Path, question: str, **options: Unpack[AskOptions]) -> "RunResult":
-        """The answer, played in the thread that asks.
+        """The result of a question, run in the calling thread.
 
         Raises:
             ValueError: a bad input, such as a file that is no video.
@@ -128,7 +129,7 @@ class Sleuth:
         return result
 
     async def aask(self, video: str | Path, question: str, **options: Unpack[AskOptions]) -> "RunResult":
-        """The answer; whoever cancels the task that waits for it cancels the run.
+        """The result of a question, for asyncio; cancelling the task that waits for it cancels the run.
 
         Raises:
             ValueError: a bad input.
@@ -140,7 +141,7 @@ class Sleuth:
             run.cancel()
 
     def stream(self, video: str | Path, question: str, **options: Unpack[AskOptions]) -> "Iterator[Event]":
-        """The events of a run as they happen, the result last; whoever stops reading cancels the run.
+        """The events of a question's run as they happen, the result last; ending the iteration cancels the run.
 
         Raises:
             ValueError: a bad input.
@@ -152,7 +153,7 @@ class Sleuth:
             run.cancel()
 
     async def astream(self, video: str | Path, question: str, **options: Unpack[AskOptions]) -> "AsyncIterator[Event]":
-        """The same for asyncio."""
+        """The events of a question's run as they happen, for asyncio; ending the iteration cancels the run."""
         run = self.start(video, question, **options)
         try:
             async for event in run:
@@ -161,7 +162,7 @@ class Sleuth:
             run.cancel()
 
     def ask_many(self, video: str | Path, questions: Iterable[str], **options: Unpack[AskOptions]) -> "list[RunResult]":
-        """The answers to several questions of one video, in their order, played at the same time over one index.
+        """The results of several questions about one video, in their order, run at the same time over one index.
 
         Raises:
             ValueError: a bad input.
@@ -174,10 +175,10 @@ class Sleuth:
                 run.cancel()
 
     def start(self, video: str | Path, question: str, **options: Unpack[AskOptions]) -> Run:
-        """The question, under way in the executor: to be waited for, read event by event, or cancelled.
+        """Starts a question in the executor and gives its run, to be waited for, read event by event, or cancelled.
 
         Raises:
-            ValueError: the question or an option can't be; what is wrong with the video, the result says.
+            ValueError: the question or an option is invalid; what is wrong with the video, the result says.
             RuntimeError: the Sleuth is closed.
         """
         run = self._run_of(video, question, options)
@@ -192,7 +193,7 @@ class Sleuth:
             run.cancel()
 
     def close(self) -> None:
-        """Cancels what is under way and closes its videos; what was indexed is kept in the cache."""
+        """Cancels all runs and closes the videos; indexes are kept in the cache."""
         self._is_closed = True
         self.cancel()
         self._executor.shutdown()
@@ -271,7 +272,7 @@ class Sleuth:
 
     @contextmanager
     def _pictures(self, key: "VideoKey", content_hash: str) -> "Iterator[PictureOf]":
-        """The pictures of a video, opened again if need be; none if it has gone or is another one by now."""
+        """A context with the pictures of a video, opened again if need be; none if the file has gone or changed."""
         with ExitStack() as stack:
             try:
                 toolbox = stack.enter_context(self._videos.get().borrowed(key)) if content_hash else None
@@ -368,7 +369,7 @@ def _opened_policy(policy: "str | Policy | None", options: "PolicyOptions | None
 
 
 class _Shared(Generic[_T]):
-    """A thing that is made when it is first wanted, once for all threads; what can't be made is tried again."""
+    """A value that is made when it is first wanted, once for all threads; a failure is tried again the next time."""
 
     def __init__(self, make: Callable[[], _T]) -> None:
         self._make = make

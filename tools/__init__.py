@@ -1,4 +1,4 @@
-"""What can be done to a video: frames by time, a frame index, speech, screen text, shots, and the tools over them.
+"""Tools over a video: frames by time, a frame index, speech, screen text, shots, and what a policy can call.
 
 Imports nothing else of this project. Importing it does two things, since both must happen before anything imports
 transformers, open_clip, onnxruntime or vllm: it puts the torchvision hook in place and opts out of telemetry.

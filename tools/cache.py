@@ -1,4 +1,4 @@
-"""What is kept on disk between runs: one folder a video, named by its content, so that a renamed file is still known.
+"""The cache on disk: one folder a video, named by its content, so that a renamed file is still known.
 
 Layout: `<root>/<content hash>/` holds `frames-…/` (pictures), `index-…/` (embeddings) and JSON of other parts beside
 them; `<root>/locks/` holds one lock file a video. The locks live outside the folders because removing a lock file that
@@ -136,7 +136,7 @@ def keep(path: Path, value: Any) -> None:
 
 
 def kept(path: Path, kind: TypeAdapter[_Kept]) -> _Kept | None:
-    """What `keep` wrote, in its type; None where there is no such file or it is damaged: it has to be made again."""
+    """Reads a value that `keep` wrote, in its type; None where there is no such file, or a damaged one."""
     return read_checked(path, kind)
 
 

@@ -1,4 +1,4 @@
-"""How large a file may be in any respect, in one place: a few bytes can promise pictures, years or lines without end.
+"""Limits on the size of a file in every respect: a few bytes can promise pictures, years or lines without end.
 
 Each limit lies beyond what real films have, and below what would fill the memory of a laptop. What is beyond one is
 refused in a sentence when it is opened, before anything of that size is made.

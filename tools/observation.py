@@ -1,4 +1,4 @@
-"""What a tool gives back: text for the model, frames by reference, and the same facts as data.
+"""The observation that a tool gives back: text for the policy, frames by reference, and the facts as data.
 
 Times are seconds from the first frame shown, ranges are half-open [start, stop), boxes are fractions 0..1 of the
 picture as displayed (rotation applied). Pixels never travel in an observation: a FrameRef names them, and the
@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field
 from tools.limits import MAX_SECONDS
 
 Box = tuple[float, float, float, float]
-"""(left, top, right, bottom), fractions 0..1 of the displayed picture, left < right and top < bottom."""
+"""Box (left, top, right, bottom) in fractions 0..1 of the displayed picture, left < right and top < bottom."""
 
 FULL_FRAME: Box = (0.0, 0.0, 1.0, 1.0)
 
@@ -66,15 +66,15 @@ class Finding:
     start_seconds: Seconds
     stop_seconds: Seconds
     text: str = ""
-    """What was read, said, or recognised; for a moment, the query that it matches; for a fact, `name: value`."""
+    """Words that were read, said, or recognised; for a moment, the query that it matches; for a fact, `name: value`."""
     score: Annotated[float, Field(allow_inf_nan=False)] | None = None
     """Confidence or similarity, in the tool's own scale; None where the tool has none."""
     box: KnownBox | None = None
-    """Where in the picture; None means the whole picture, or no picture (speech)."""
+    """Box of the fact in the picture; None means the whole picture, or no picture (speech)."""
     no_speech: Probability | None = None
     """Speech only: the recogniser's probability, 0..1, that nobody spoke. None for subtitles and everything else."""
     doubt: str = ""
-    """Why this may be wrong, in words, as for speech that may be invented: not to be quoted as fact."""
+    """Reason why the fact may be wrong, in words, as for speech that may be invented: not to be quoted then."""
 
 
 @dataclass(frozen=True)
@@ -82,13 +82,13 @@ class Observation:
     """Result of one tool call."""
 
     text: str
-    """What the policy reads."""
+    """Text of the result, which the policy reads."""
     frames: tuple[FrameRef, ...] = ()
     findings: tuple[Finding, ...] = ()
     is_error: bool = False
     """True when the call was the model's mistake; the text says what to do instead."""
     gaps: tuple[str, ...] = ()
-    """What this call could not look at, read or hear, a sentence each; `text` says it too. What lies in a gap is not
+    """Sentences that say what the call could not look at, read or hear; `text` has them too. What lies in a gap is not
     known to be absent."""
     covered: tuple[tuple[Seconds, Seconds], ...] | None = None
     """Parts of the window asked for that were really searched, read or heard, ascending; None where it was all."""

@@ -107,7 +107,7 @@ def with_checksum(value: Any) -> bytes:
 
 
 def read_checked(path: Path, kind: TypeAdapter[_Kept]) -> _Kept | None:
-    """What `with_checksum` wrote, in its type; None where there is no such file, or one that can't be believed."""
+    """Reads a value that `with_checksum` wrote, in its type; None where there is no such file, or a damaged one."""
     try:
         with open_own(path) as file:
             raw = file.read(_LARGEST_JSON_BYTES)

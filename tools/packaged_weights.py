@@ -46,10 +46,10 @@ def _with_extra(origin: dict[str, Any], extra: str) -> str:
 
 def _origin() -> dict[str, Any]:
     try:
-        told = distribution("videosleuth").read_text("direct_url.json")
+        origin = distribution("videosleuth").read_text("direct_url.json")
     except PackageNotFoundError:
-        told = None
-    return dict(loads_json(told)) if told else {}
+        origin = None
+    return dict(loads_json(origin)) if origin else {}
 
 
 def folder(package: str, extra: str) -> Path:

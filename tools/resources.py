@@ -65,7 +65,7 @@ class Listener(Protocol):
 
 
 class ToolResources:
-    """What the tools of one video share: speech, screen text, captioner, text embeddings. Safe to use from threads."""
+    """Resources that the tools of one video share: speech, screen text, captioner, text embeddings; thread-safe."""
 
     def __init__(
         self,
@@ -121,7 +121,7 @@ class ToolResources:
 
     @property
     def speech_source(self) -> str:
-        """Where speech would come from, in words, and which other sound tracks there are."""
+        """Source of the speech in words, and the other sound tracks."""
         if self._given is not None:
             source = "subtitle file"
         elif self.has_subtitles:

@@ -1,4 +1,4 @@
-"""Which times to look at, and which part of a picture: arithmetic only, no video and no pixels kept.
+"""Arithmetic of sample times and of boxes in a picture; keeps no video and no pixels.
 
 Times are seconds, spans half-open [start, stop), boxes fractions 0..1 of the displayed picture.
 """

@@ -438,7 +438,7 @@ class Toolbox:
         return _fitted(self.video.info.width, self.video.info.height, size)[1]
 
     def _search_gaps(self, start: float, stop: float) -> tuple[str, ...]:
-        """What a search of the window could not have found."""
+        """Sentences that say what a search of the window could not have found."""
         gaps = []
         percent = observation_text.percent
         if (share := self.index.frames.indexed_share) < 1:

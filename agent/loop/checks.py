@@ -1,4 +1,4 @@
-"""Checks that every door makes before it asks, and the trajectory of a question whose video was never open."""
+"""Checks before a run, for the command line and `Sleuth`, and the trajectory of a run whose video was never open."""
 
 from pathlib import Path
 
@@ -11,10 +11,10 @@ from tools.speech.subtitles import subtitle_file
 
 
 def check_inputs(video: str | Path, subtitles: str | Path | None) -> None:
-    """Looks at the files before anything is loaded or indexed.
+    """Checks the input files before anything is loaded or indexed.
 
     Raises:
-        ValueError: one of them can't be what it is given as.
+        ValueError: a file can't be the video or the subtitles that it is given as.
     """
     check_file(Path(video))
     if subtitles is not None:
@@ -22,10 +22,16 @@ def check_inputs(video: str | Path, subtitles: str | Path | None) -> None:
 
 
 def check_playable(question: Question, policy: Policy, samples: int, mode: Mode | None) -> None:
-    """Refuses what this policy can't be asked.
+    """Refuses a number of samples or a mode that a policy or a question does not have.
+
+    Args:
+        question: the question.
+        policy: the policy.
+        samples: number of runs that vote.
+        mode: what a model is given of the video; None is the policy's usual mode.
 
     Raises:
-        ValueError: says what.
+        ValueError: the policy can't be asked so; says why.
     """
     if samples != 1 and policy.setup is None:
         raise ValueError(f"{policy.spec} answers the same each time: --samples is for language models")
@@ -38,7 +44,7 @@ def check_end(question: Question, duration_seconds: float) -> None:
     """Refuses a question that ends after its video.
 
     Raises:
-        ValueError: says how long the video is.
+        ValueError: the question ends after the video; says how long that is.
     """
     until = question.until_seconds
     if until is not None and until > duration_seconds:
@@ -46,6 +52,14 @@ def check_end(question: Question, duration_seconds: float) -> None:
 
 
 def not_opened(question: Question, spec: str, limits: Limits, seconds: float, stop: Stop) -> Trajectory:
-    """The record of a question whose video was not open yet when it ended, after so many seconds."""
+    """The trajectory of a run that ended before its video was open.
+
+    Args:
+        question: the question.
+        spec: spec of the policy.
+        limits: bounds of the run.
+        seconds: seconds that had passed at the end.
+        stop: why the run ended.
+    """
     start = Trajectory(question, VideoFacts("", 0.0, 0, 0), spec, limits, opening_seconds=seconds)
     return start.ended(stop, "the video was not open yet when the time was over" if stop is Stop.TIME_LIMIT else "")

@@ -257,7 +257,7 @@ def print_answer(trajectory: Trajectory, console: Console) -> None:
 
 
 def answer_lines(trajectory: Trajectory) -> Iterator[Text]:
-    """The answer, its confidence and evidence, and what was looked at, line by line."""
+    """The answer, its confidence and evidence, the coverage and the cost, line by line."""
     answer = trajectory.answer
     if answer is None:
         yield _line(f"No answer ({trajectory.stop.value if trajectory.stop else 'not ended'})", "bold red")

@@ -137,7 +137,7 @@ _FORECAST: TypeAdapter[Forecast] = TypeAdapter(Forecast)
 
 
 def published(trajectory: Trajectory) -> dict[str, Any]:
-    """What `--json` prints of a trajectory, as plain data: for each task its own keys."""
+    """The output of `--json` for a trajectory, as plain data: each task has its own keys."""
     if trajectory.question.task == "explain":
         explained: dict[str, Any] = _EXPLANATION.dump_python(_explanation(trajectory), mode="json")
         return explained
@@ -149,7 +149,7 @@ def published(trajectory: Trajectory) -> dict[str, Any]:
 
 
 def published_json(trajectory: Trajectory) -> str:
-    """The same as one JSON object on one line."""
+    """The output of `--json` for a trajectory, as one JSON object on one line."""
     return json_text(published(trajectory))
 
 
@@ -180,7 +180,7 @@ def _answer(trajectory: Trajectory) -> dict[str, Any]:
 
 
 def _look_data(look: Verification | None) -> Verification | None:
-    """A second look without its own turns, which are in the saved trajectory."""
+    """A verification without its turns, which are in the saved trajectory."""
     return replace(look, steps=()) if look is not None else None
 
 

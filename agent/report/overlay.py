@@ -36,7 +36,7 @@ def boxes_on(
 
     Args:
         picture: the stored picture.
-        ref: its reference, with the time and the part of the frame.
+        ref: reference of the picture, with the time and the part of the frame.
         findings: findings whose boxes may be drawn.
         cited: evidence; a finding that it quotes is drawn over its whole span, and its own boxes are drawn too.
     """

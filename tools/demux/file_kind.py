@@ -42,7 +42,7 @@ _TEXT: tuple[tuple[str, str], ...] = (
 
 
 def describe_address(path: Path) -> str | None:
-    """What to do with the address of a video, in a sentence; None where it is none."""
+    """A sentence that says what to do with the address of a video; None for a path that is no address."""
     match = _ADDRESS.match(str(path))
     if match is None:
         return None
@@ -57,7 +57,7 @@ def describe_address(path: Path) -> str | None:
 
 
 def describe_folder(folder: Path) -> str:
-    """What to give instead of a folder, in a sentence."""
+    """A sentence that says what to give instead of a folder."""
     names = sorted(file.name for file in folder.iterdir() if file.suffix.casefold() in VIDEO_SUFFIXES)
     if not names:
         return f"{folder} is a directory without a video in it: a video file is needed"

@@ -1,4 +1,4 @@
-"""What the header of a video file says: its streams, and the length that it promises, which may be wrong."""
+"""Reads the header of a video file: its streams, and the length that it promises, which may be wrong."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -26,7 +26,7 @@ class SoundAloneError(VideoError):
 
 @dataclass(frozen=True)
 class Header:
-    """What a file's header says of the picture stream shown and of the other streams."""
+    """Facts from a file's header about the picture stream shown and the other streams."""
 
     codec: str
     """FFmpeg's name of the codec of the pictures."""
@@ -44,7 +44,7 @@ class Header:
     is_first_stream: bool
     """True where the stream is the first one of moving pictures."""
     notes: tuple[str, ...]
-    """Which picture stream is shown where there are several: a sentence."""
+    """A sentence that says which picture stream is shown, where there are several."""
 
 
 def read_header(path: Path, number: int | None = None) -> Header:

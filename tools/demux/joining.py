@@ -1,4 +1,4 @@
-"""All streams of a file on one clock, that of its video stream, also where the file was glued together from several.
+"""Puts all streams of a file on one clock, that of its video stream, also where it was glued together from several.
 
 A clock that jumps ahead looks like a picture that stays. It is taken for a jump only where something speaks against
 the picture: later times fall back into the gap, the sound jumps as well, the file promises a shorter length; or where
@@ -189,7 +189,7 @@ class _VideoClock:
         return max((self.seconds(p.stop + o) for p, o in zip(self.pieces, self.offsets, strict=True)), default=0.0)
 
     def at(self, order: int) -> tuple[int, float]:
-        """(number of the piece, seconds on the joined clock) of the video when the packet of that order is read."""
+        """Piece of the video and second on the joined clock at which the packet of an order is read."""
         if not self.pieces:
             return 0, 0.0
         place = min(int(np.searchsorted(self.orders, order)), len(self.orders) - 1)

@@ -38,7 +38,7 @@ def holds_more(path: Path, format_name: str, after: int) -> bool:
 
 
 def _boxes(path: Path) -> list[tuple[int, int, bytes]]:
-    """(start, size, kind) of the boxes at the top of an MP4 file, as far as they follow each other."""
+    """Boxes (start, size, kind) at the top of an MP4 file, as far as they follow each other."""
     boxes: list[tuple[int, int, bytes]] = []
     place, end = 0, path.stat().st_size
     with path.open("rb") as file:

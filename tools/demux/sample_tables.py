@@ -140,7 +140,7 @@ def _largest_chunk(file: BinaryIO, start: int, stop: int) -> int:
 
 
 def _boxes(file: BinaryIO, start: int, stop: int) -> Iterator[tuple[bytes, int, int]]:
-    """(kind, begin of its content, end) of each box; a size that can't be right ends them, as it does for players."""
+    """Boxes (kind, begin of the content, end) in order; a size that can't be right ends them, as for players."""
     while start + 8 <= stop:
         size, kind, wide = _numbers(file, start, ">I4sQ")
         begin = start + (16 if size == 1 else 8)

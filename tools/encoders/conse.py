@@ -92,7 +92,7 @@ class ConseEncoder:
         return _unit(self._words.mean_vectors(texts) - self._centre)
 
     def label_scores(self, pixels: Sequence[Pixels], count: int = 5) -> list[tuple[Label, ...]]:
-        """For each picture the `count` most probable ImageNet classes, most probable first."""
+        """The `count` most probable ImageNet classes of each picture, most probable first."""
         return [
             tuple(Label(self.class_names[index], float(row[index])) for index in np.argsort(-row)[:count])
             for row in self._classifier.probabilities(pixels)

@@ -26,7 +26,7 @@ _BLOCKS = (  # (kernel, stride, expansion, channels out, repeats)
 
 
 class EfficientNetLite0(nn.Module):
-    """(N, 3, side, side) RGB, uint8 values in any float format -> (N, 1000) logits; trained on sides of 224."""
+    """EfficientNet-lite0: RGB (N, 3, side, side), values 0..255 in any float format, to logits (N, 1000)."""
 
     def __init__(self) -> None:
         super().__init__()

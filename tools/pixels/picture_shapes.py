@@ -26,9 +26,9 @@ class PictureShapes:
 
     def __init__(self, stream: "VideoStream", context: "VideoCodecContext") -> None:
         self._context = context
-        told, coded = stream.sample_aspect_ratio, context.sample_aspect_ratio
+        stored, coded = stream.sample_aspect_ratio, context.sample_aspect_ratio
         # where the container says something else than the codec, it is right for all pictures, as in every player
-        self._of_container = told if told is not None and told != coded and is_usable(told) else None
+        self._of_container = stored if stored is not None and stored != coded and is_usable(stored) else None
         self.forget()
 
     def forget(self) -> None:
@@ -40,9 +40,9 @@ class PictureShapes:
 
     def note_packet(self, position: int) -> None:
         """Notes the decoder's pixel shape after a packet; positions ascend."""
-        told = self._context.sample_aspect_ratio
-        if told != self._told:
-            self._told = told
+        aspect = self._context.sample_aspect_ratio
+        if aspect != self._told:
+            self._told = aspect
             self._aspects.add(position, self._aspect_now())
 
     def note_picture(self, position: int, picture: "VideoFrame") -> None:

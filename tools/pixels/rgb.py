@@ -85,9 +85,9 @@ class RgbConverter:
 
     def _converted(self, picture: "VideoFrame", width: int, height: int, to: str) -> NDArray[Any]:
         """Picture (height, width, 3) in the format `to`; of YCgCo, the planes as they are, over the full range."""
-        told = matrix_of(picture, self._codec)
+        coded = matrix_of(picture, self._codec)
         # any matrix will do for YCgCo, if it is the same before and after: then nothing is done by it
-        matrix = _BT709 if told == _YCGCO else told
+        matrix = _BT709 if coded == _YCGCO else coded
         converted = self._reformatter.reformat(
             picture,
             width,
@@ -117,8 +117,8 @@ def picture_notes(picture: "VideoFrame", stored: StoredPicture) -> tuple[str, ..
     transfer = _TRANSFERS.get(picture.color_trc)
     notes = []
     if stored.pixel_aspect != 1:
-        told = f"{stored.pixel_aspect.numerator}:{stored.pixel_aspect.denominator}"
-        notes.append(f"pixels are not square ({told}), the picture is shown in its true shape")
+        ratio = f"{stored.pixel_aspect.numerator}:{stored.pixel_aspect.denominator}"
+        notes.append(f"pixels are not square ({ratio}), the picture is shown in its true shape")
     if transfer is not None:
         notes.append(f"high dynamic range ({transfer.name}), shown in the colours of an ordinary screen")
     if picture.interlaced_frame:
@@ -148,12 +148,12 @@ def _is_transparent(picture: "VideoFrame") -> bool:
 
 def matrix_of(picture: "VideoFrame", codec: str) -> int:
     """Number of the matrix that leads back to RGB; without one, what players take for the codec and size."""
-    told = picture.colorspace
-    if told in _AS_TOLD or told == _YCGCO:
-        return told
-    if told == _BT2020_CONSTANT or (picture.color_primaries == 9 and told in (_UNSPECIFIED, *_BY_PRIMARIES)):
+    matrix = picture.colorspace
+    if matrix in _AS_TOLD or matrix == _YCGCO:
+        return matrix
+    if matrix == _BT2020_CONSTANT or (picture.color_primaries == 9 and matrix in (_UNSPECIFIED, *_BY_PRIMARIES)):
         return _BT2020
-    if told in _BY_PRIMARIES:
+    if matrix in _BY_PRIMARIES:
         return _BT709 if picture.color_primaries == 1 else _BT601
     if picture.color_trc in _TRANSFERS:
         return _BT2020
@@ -168,8 +168,8 @@ def has_alpha(pixel_format: str) -> bool:
     """True for formats of pixels that may be transparent; the entries of a palette may."""
     from av.video.format import VideoFormat
 
-    told = VideoFormat(pixel_format)
-    return told.has_palette or any(component.is_alpha for component in told.components)
+    parsed = VideoFormat(pixel_format)
+    return parsed.has_palette or any(component.is_alpha for component in parsed.components)
 
 
 def over_grey(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:

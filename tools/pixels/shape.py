@@ -26,7 +26,7 @@ MOST_PIXELS = 2**25
 
 @dataclass(frozen=True)
 class Orientation:
-    """How the stored picture is turned for display: first transposed, then mirrored."""
+    """Orientation of a stored picture for display: first transposed, then mirrored."""
 
     transpose: bool = False
     flip_x: bool = False

@@ -55,8 +55,8 @@ class SoundTrack:
     @property
     def name(self) -> str:
         """The track in words, such as `sound track 2 (de, commentary)`; titles could say anything and are left out."""
-        told = [word for word in (self.language, "commentary" if self.is_extra else None) if word]
-        return f"sound track {self.number}" + (f" ({', '.join(told)})" if told else "")
+        details = [word for word in (self.language, "commentary" if self.is_extra else None) if word]
+        return f"sound track {self.number}" + (f" ({', '.join(details)})" if details else "")
 
 
 def sound_tracks(path: Path) -> tuple[SoundTrack, ...]:

@@ -110,17 +110,17 @@ class Hearing:
 
     def gaps(self, start_seconds: float, stop_seconds: float) -> tuple[str, ...]:
         """Sentences that say what of a window could not be heard, or was not heard yet."""
-        told = []
+        gaps = []
         inside = [s for s in self.spans if s.stop_seconds > start_seconds and s.start_seconds < stop_seconds]
         damaged = sum(span.damaged_seconds for span in inside)
         if damaged >= _TOLD_DAMAGE_SECONDS:
-            told.append(f"{damaged:.1f} s of the sound are damaged or encrypted and could not be heard")
+            gaps.append(f"{damaged:.1f} s of the sound are damaged or encrypted and could not be heard")
         if holes := self.unheard(start_seconds, stop_seconds):
             seconds = sum(stop - start for start, stop in holes)
             where = ", ".join(f"{start:.0f}-{stop:.0f} s" for start, stop in holes[:3])
             more = " and elsewhere" if len(holes) > 3 else ""
-            told.append(f"{seconds:.0f} s of the sound were not heard yet: {where}{more}")
-        return tuple(told)
+            gaps.append(f"{seconds:.0f} s of the sound were not heard yet: {where}{more}")
+        return tuple(gaps)
 
     def _parts(self, start_seconds: float, stop_seconds: float) -> range:
         """Numbers of the parts that a window lies in; a part's last seconds may belong to the next one."""

@@ -267,14 +267,14 @@ def _unread(tracks: Sequence[SubtitleTrack]) -> list[str]:
     unread = [track for track in tracks if not track.is_text]
     pictures = sum(track.codec in _PICTURE_CODECS for track in unread)
     others = sorted({track.codec for track in unread} - _PICTURE_CODECS)
-    told = []
+    gaps = []
     if pictures:
-        told.append(
+        gaps.append(
             f"the video's subtitles are pictures ({pictures} stream{'s' * (pictures > 1)}), which cannot be read"
         )
     if others:
-        told.append(f"the video has subtitles that cannot be read here ({', '.join(others)})")
-    return told
+        gaps.append(f"the video has subtitles that cannot be read here ({', '.join(others)})")
+    return gaps
 
 
 def _stream(video: "VideoSource", track: SubtitleTrack) -> Subtitles:

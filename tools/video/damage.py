@@ -23,7 +23,7 @@ class DamageFilter:
         self._ceilings: dict[int, int] = {}
         """Latest time among the packets put in up to a packet, by the position of those still in the decoder."""
         self._held: list[tuple[int, int, VideoFrame]] = []
-        """(ceiling, position, picture) of pictures whose references have not all come out."""
+        """Pictures whose references have not all come out, as (ceiling, position, picture)."""
         self._damages: list[float] = []
         self._clean_keys: list[int] = []
 

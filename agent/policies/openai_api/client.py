@@ -113,8 +113,8 @@ class ChatClient:
             concurrency: requests at the same time.
             clock: replaces clock, sleep and jitter in tests.
 
-            Raises:
-                PolicyError: the key that the server needs is not there.
+        Raises:
+            PolicyError: the key that the server needs is not there.
         """
         self._endpoint = endpoint
         key = endpoint.key()
