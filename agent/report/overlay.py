@@ -1,5 +1,6 @@
 """Boxes to draw on a picture: findings of its time, within the part of the frame that it shows."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ _SAME_TIME_SECONDS = 0.02
 """Seconds between two times up to which they count as one."""
 _STILL_SECONDS = 1.0
 """Length of a finding's span up to which its box holds for the whole span."""
+_IN_WORD = r"[^\W\u0e00-\u0eff\u2e80-\uffff]"
+"""A letter or digit of a script that sets its words apart: "1" is no part of "017"."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,10 @@ def _scaled(box: Box, picture: StoredImage) -> tuple[float, float, float, float]
 
 
 def quotes(evidence: Evidence, finding: Finding) -> bool:
-    """Whether the quote of a piece of evidence and a finding are the same words, or one is part of the other."""
+    """Whether the quote of a piece of evidence and a finding are the same words, or one is some words of the other."""
     quote, text = evidence.quote.casefold().strip(), finding.text.casefold().strip()
-    return bool(quote and text) and (text in quote or quote in text)
+    return bool(quote and text) and (_has_words(quote, text) or _has_words(text, quote))
+
+
+def _has_words(text: str, words: str) -> bool:
+    return re.search(f"(?<!{_IN_WORD}){re.escape(words)}(?!{_IN_WORD})", text) is not None

@@ -47,7 +47,7 @@ from tools.video.video import SAME_MOMENT_SECONDS, Frame
 
 _Seen = TypeVar("_Seen")
 
-_VERSION = 5
+_VERSION = 6
 """Number of the rules by which text is read; text kept by another version is read again."""
 _WORKERS = 2
 """Threads that read at most, each with a picture of its own."""
@@ -290,7 +290,8 @@ class ScreenText:
     def refined(self, span: TextSpan, looked_at: Sequence[float]) -> TextSpan:
         """Refines the ends of a span between the frames that were looked at, to an eighth of a second.
 
-        Each end costs a few readings of the part of the picture where the line is, the first time.
+        Each end costs a few readings of the part of the picture where the line is, the first time. A part in which the
+        line can't be read even where it surely stands says nothing of when it goes: then the span stays as it is.
         """
         before = _last_before(looked_at, span.start_seconds)
         within = _last_before(looked_at, span.stop_seconds)
@@ -308,9 +309,10 @@ class ScreenText:
             return any(_likeness(line.text, span.text) >= _SAME_LINE for line in lines)
 
         start, stop = span.start_seconds, span.stop_seconds
-        if before is not None:
+        can_tell = is_there(span.start_seconds)
+        if can_tell and before is not None:
             start = first_with(is_there, before, start)
-        if within is not None and within > span.start_seconds - 1e-6:
+        if can_tell and within is not None and within > span.start_seconds - 1e-6:
             stop = first_with(lambda t: not is_there(t), within, min(stop, self._video.info.duration_seconds - 1e-3))
             stop = span.stop_seconds if stop >= self._video.info.duration_seconds - 2e-3 else stop
         if not is_time_up():
@@ -485,8 +487,8 @@ def _last_before(times: Sequence[float], seconds: float) -> float | None:
 
 
 def _with_margin(box: Box) -> Box:
-    """A box with half a line's height around it: the detector needs some room."""
-    margin = (box[3] - box[1]) / 2
+    """A box with twice the line's height around it: with less, the detector breaks some lines into pieces."""
+    margin = 2 * (box[3] - box[1])
     left, top, right, bottom = box
     return max(0.0, left - margin), max(0.0, top - margin), min(1.0, right + margin), min(1.0, bottom + margin)
 

@@ -111,7 +111,7 @@ def answer(case: QuestionContext) -> Answer:
 def _label(case: QuestionContext) -> Answer | None:
     """An answer with the captioner's label that fits the question best; None where none does."""
     labels = [note for note in notes(case.trajectory, "label") if note.finding.text]
-    if not labels or case.similarity is None:
+    if not labels or case.similarity is None or case.reading.wants == "colour":
         return None
     fits = case.similarity(case.query, [note.finding.text for note in labels])
     fit, best = max(zip(fits, labels, strict=True), key=lambda pair: pair[0] + (pair[1].finding.score or 0.0) / 2)

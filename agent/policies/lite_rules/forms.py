@@ -32,6 +32,7 @@ _MONTH = (
     r"[^\W\d_]*\.?"
 )
 _DAY = r"(?:\d{1,2}(?:st|nd|rd|th|\.)?|(?:twenty-|thirty-)?(?:first|second|third|[a-z]{3,7}th))"
+_HOUR = r"(?:\d{1,2}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
 _PATTERNS: dict[Form, str] = {
     "date": (
         rf"\b{_MONTH}\s*{_DAY}\b,?(?:\s*\d{{4}})?|\b{_DAY}\s*(?:of |de )?{_MONTH},?(?:\s*\d{{4}})?"
@@ -41,6 +42,8 @@ _PATTERNS: dict[Form, str] = {
     "clock": (
         r"(?<![\d:])\d{1,2}:[0-5]\d(?::[0-5]\d)?(?:\s*[ap]\.?m\b)?(?:\s*[-–]\s*\d{1,2}:[0-5]\d(?:\s*[ap]\.?m\b)?)?(?![\d:])"
         r"|(?<![\d.,:])\d{1,2}\s*[-–]\s*\d{1,2}(?![\d.,:])(?:\s*[ap]\.?m\b)?|\b\d{1,2}\s*[ap]\.?m\b"
+        rf"|\b(?:half|(?:a )?quarter|(?:5|10|20|25|five|ten|twenty(?:[- ]five)?)(?: minutes)?) (?:past|to) {_HOUR}\b"
+        rf"|\b{_HOUR} o['’]clock\b|\b\d{{1,2}}(?: ?h ?[0-5]\d| uhr(?: [0-5]\d)?)\b|\d{{1,2}}点(?:半|\d{{1,2}}分)?"
     ),
     "price": (
         r"[€$£¥]\s*\d+(?:[.,]\d+)*|(?<![\w.,])\d+[.,]\d{2}(?![\w.,]\d)(?:\s*(?:€|eur\b|usd\b|euros?\b|dollars?\b|pounds?\b))?"
@@ -59,6 +62,10 @@ _PATTERNS: dict[Form, str] = {
     "quoted": r"(?<!\w)[\"“‘'`«][^\"”’'`»<>]{2,60}[\"”’'`»](?!\w)",
 }
 _COMPILED = {form: re.compile(pattern, re.IGNORECASE) for form, pattern in _PATTERNS.items()}
+_DIGIT_GROUPS = re.compile(
+    r"(?<![\w.,+-])(?:(?:\+\d{1,3}|0\d{1,5}|\(\d{2,6}\))(?:[ /-]\d{2,8}){1,6}|\d{4}(?:[ -]\d{4}){3,4})(?![.,-]?\w)"
+)
+"""One number in groups, as of a phone or a card, and not several numbers in a row."""
 _NUMBERS = re.compile(r"(?<!\d)\d++(?:(?:\s*+[,;]\s*+|\s++)\d++){2,}")
 _WORDS = re.compile(r"(?<![^,;:.])[^,;:.]*+(?:[,;][^,;:.]++){2,}")
 _BETWEEN_ITEMS = re.compile(r"[,;]?\s(?:and|or|und|oder|y|et|и)\s|[,;]", re.IGNORECASE)
@@ -94,6 +101,10 @@ def pieces(text: str, asked_count: int = 1, asked_item: int | None = None) -> li
         for form, pattern in _COMPILED.items()
         for m in pattern.finditer(text)
     ]
+    if asked_count == 1:
+        groups = list(_DIGIT_GROUPS.finditer(text))
+        found = [p for p in found if not any(m.start() <= p.start < m.end() for m in groups)]
+        found += [Piece(m.group(), "number", m.start()) for m in groups]
     numbers = sorted((p for p in found if p.form == "number"), key=lambda p: p.start)
     runs = [numbers[i : i + asked_count] for i in range(len(numbers) - asked_count + 1)] if asked_count > 1 else []
     found += [Piece(", ".join(p.text for p in run), "numbers", run[0].start) for run in runs]

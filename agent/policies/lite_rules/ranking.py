@@ -19,6 +19,7 @@ from agent.policies.lite_rules.lines import FoundLine, Similarity, rarities
 from agent.policies.lite_rules.reading import ParsedQuestion, asked_number_count
 from agent.policies.lite_rules.words import plain, stem, words
 from tools.plain_data import loads_json
+from tools.vision.colours import colour_words
 
 _GROUPS = {
     **dict.fromkeys(("number", "price", "date", "clock", "version", "file", "time"), "value"),
@@ -40,6 +41,7 @@ _FITTING: dict[str, tuple[str, ...]] = {
     "number": ("number", "numbers", "item", "price"),
 }
 """Forms that a piece of the asked kind can have, where the form tells."""
+_YEAR = re.compile(r"1\d{3}|20\d{2}")
 _FAR_WORDS = 3.0
 """Words over which the weight of an asked word beside a piece falls by e."""
 _ALIKE = 0.5
@@ -263,6 +265,10 @@ def _pieces(reading: ParsedQuestion, line: FoundLine, lines: Sequence[FoundLine]
         return [piece for piece in found if piece.form == "numbers"]
     if (fitting := _FITTING.get(reading.wants)) is not None:
         return [piece for piece in found if piece.form in fitting]
+    if reading.wants == "colour":
+        return [piece for piece in found if colour_words(piece.text)]
+    if reading.wants == "time":
+        return [piece for piece in found if piece.form in ("date", "clock") or _YEAR.fullmatch(piece.text)]
     if group_of(reading) == "text" and (rows := _paragraph(line, lines)):
         found.append(Piece(" ".join(row.text for row in rows), "paragraph", 0))
     return found
