@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import tools  # its hook must be in place before any backend imports transformers
+import tools
 
 if getattr(tools, "PROJECT", None) != "videosleuth":
     _said = (

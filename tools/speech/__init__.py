@@ -1,1 +1,5 @@
 """What is said: speech recognition, subtitles and search over both."""
+
+from tools.runtime.model_libraries import prepare_model_libraries
+
+prepare_model_libraries()
