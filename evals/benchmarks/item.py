@@ -51,8 +51,6 @@ class Item:
     """To be subtracted from the times of the subtitles, which are those of a longer video."""
     evidence_seconds: tuple[Span, ...] = ()
     """Where the answer is to be seen, where that is published; for a span the right answer."""
-    key_frames: tuple[int, ...] = ()
-    """Frame numbers of the moment that is asked about, where those are published."""
     picture: bytes | None = None
     """A picture that belongs to the question."""
 
@@ -117,13 +115,6 @@ def reply_of(answer: Answer | None) -> RawAnswer:
         return RawAnswer()
     spans = tuple((evidence.start_seconds, evidence.stop_seconds) for evidence in answer.evidence)
     return RawAnswer(answer.option, answer.text, spans)
-
-
-def gold_reply(item: Item) -> RawAnswer:
-    """What a perfect answer would be; ValueError where it isn't published."""
-    if item.gold is None:
-        raise ValueError(f"the answer of {item.id} is not published")
-    return RawAnswer(item.right, item.gold, item.evidence_seconds)
 
 
 def first_existing(*paths: Path) -> Path:

@@ -3,7 +3,6 @@
 From an example alone there is the time of the evidence and no box; sets that are composed know it all (`known.py`).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agent.trajectory import Question
@@ -43,10 +42,6 @@ class ControlSubject:
     def __post_init__(self) -> None:
         if not self.question.id:
             raise ValueError(f"a question needs an id to be told from the others: {self.question.text!r} has none")
-
-
-Subjects = Mapping[str, ControlSubject]
-"""By the id of the question."""
 
 
 def subject_of(example: Example) -> ControlSubject:

@@ -29,33 +29,9 @@ def vlm_videomme(said: str) -> str:
     return _first(said, (*_JOINED, *_COLONS), "ABCD")
 
 
-def vlm_videommev2(said: str) -> str:
-    """The first of A..H, with all phrases: "Final answer: C" is F."""
-    return _first(said, (*_APART, *_COLONS), "ABCDEFGH")
-
-
 def lmms_longvideobench(said: str) -> str | None:
     """The first of A..E, also where there are four options; None where it draws at random. The official rule, too."""
     return _first(said, _APART, "ABCDE") or None
-
-
-def lmms_videomathqa(said: str) -> str:
-    """The first of A..E, with the phrases of Video-MME."""
-    return _first(said, _JOINED, "ABCDE")
-
-
-def lmms_scivideobench(said: str) -> str | None:
-    """The first of A..L, though the options end at J; "I think D" is I. None where it draws at random."""
-    phrases = (
-        *("The answer is", "The correct answer is", "The best answer is"),
-        *("Answer:", "Option:", "### Final Answer:\n$$\\boxed", "the final answer is"),
-    )
-    for phrase in phrases:
-        said = said.replace(phrase, "")
-    if len(said.split()) > 16 and not re.search("[A-J]", said):
-        return None
-    found = re.search("[A-L]", said)
-    return found[0] if found else None
 
 
 def official_lvbench(said: str) -> str:
@@ -64,15 +40,3 @@ def official_lvbench(said: str) -> str:
     if "(" in inside:
         inside = inside.split("(")[1].strip()
     return inside.split(" ")[0][:1]
-
-
-def official_tstar(said: str) -> str:
-    """A letter A..F at the start of the text, in any case: "Because" is B."""
-    found = re.match(r"\s*([A-Fa-f])", said)
-    return found[1].upper() if found else ""
-
-
-def lmms_perceptiontest(said: str) -> str:
-    """The first of A..D that stands alone."""
-    found = re.search(r"\b([A-D])\b", said)
-    return found[1] if found else ""
