@@ -122,6 +122,7 @@ class VideoIndex:
         self._load_if_whole()
         if not self._is_tiled:
             self._thread.start()
+            weakref.finalize(self, _stop, self._is_cancelled, self._thread)
 
     def __enter__(self) -> Self:
         return self
@@ -482,6 +483,12 @@ class VideoIndex:
     def _report(self, stage: str, done: int, total: int, left_seconds: float | None) -> None:
         if self._on_progress is not None:
             self._on_progress(IndexProgress(stage, min(done, total), total, left_seconds))
+
+
+def _stop(is_cancelled: threading.Event, thread: threading.Thread) -> None:
+    """Ends the work in the background, at the latest when Python ends: a thread that is killed in C++ aborts it."""
+    is_cancelled.set()
+    thread.join()
 
 
 class _DamagedStoreError(Exception):
