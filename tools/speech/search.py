@@ -15,22 +15,14 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.words import FUNCTION_WORDS, NUMBER_WORDS, root
+
 NEIGHBOUR_SHARE = 0.35
 _NEIGHBOUR_LIMIT = 0.9
 """A neighbour lifts a line to nine tenths of its own score at most, so that it never passes the line itself."""
-_STOP_WORDS = frozenset(
-    "a an and any are as at be been but by can could did do does for from had has have he her his how i if in is it "
-    "its many me mention mentioned much my no not of on or our say said says saying she so speak speaker speaks "
-    "speech spoken talk talking talks that the their them there they this to video was we were what when where which "
-    "who whom whose why will with would you your".split()
+_STOP_WORDS = FUNCTION_WORDS | frozenset(
+    "but mention mentioned said say saying says speak speaker speaks speech spoken talk talking talks video".split()
 )
-_NUMBERS = {
-    word: str(value)
-    for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen twenty".split()
-    )
-}
 
 
 class TimedText(Protocol):
@@ -46,10 +38,6 @@ class TimedText(Protocol):
 
 
 LineT = TypeVar("LineT", bound=TimedText)
-
-_ENDINGS = tuple(
-    "ations ation ating ators ated ator ates ings ying edly ate ing ied ies ers ors er or ed es ys s e y".split()
-)
 
 
 @dataclass(frozen=True)
@@ -93,21 +81,13 @@ def search_lines(
 def stems(text: str) -> list[str]:
     """The telling words of a text, cut to what inflected forms share, small numbers as digits."""
     words = re.findall(r"[^\W_]+", text.lower().replace("'s ", " "))
-    return [_stem(_NUMBERS.get(word, word)) for word in words if word not in _STOP_WORDS]
+    return [root(str(NUMBER_WORDS.get(word, word))) for word in words if word not in _STOP_WORDS]
 
 
 @lru_cache(maxsize=200_000)
 def _stems_of(text: str) -> frozenset[str]:
     """The stems of a line, which every query compares again."""
     return frozenset(stems(text))
-
-
-def _stem(word: str) -> str:
-    """The word without the longest ending that leaves three letters, four before "-ate": create is not crew."""
-    for ending in _ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= (4 if ending.startswith("at") else 3):
-            return word[: -len(ending)]
-    return word
 
 
 def _word_overlap(texts: Sequence[str], query: str) -> NDArray[np.float64]:
