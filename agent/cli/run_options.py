@@ -5,8 +5,9 @@ import math
 import shlex
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,13 +15,13 @@ from agent.cli.exit_status import exit_status, write_files
 from agent.options import add_limit_options, add_model_options, policy_options, read_limits, unused_options
 from agent.outputs import check_writable
 from agent.terminal import Screen
-from agent.trajectory import Limits, Question, Stop, Trajectory, VideoFacts
+from agent.trajectory import Answer, Limits, Question, Step, Stop, Trajectory, Turn, VideoFacts
 from tools.deadline import deadline, run_in_time
+from tools.limits import VideoError
 
 if TYPE_CHECKING:
     from agent.loop.graph import OnEvent
     from agent.policy import Policy
-    from agent.trajectory import Turn
     from tools.index.video_index import IndexProgress
     from tools.toolbox import Toolbox
 
@@ -111,7 +112,7 @@ def play(options: argparse.Namespace, question: Question, as_json: Callable[[Tra
             shown.at_work("opening the video")
             toolbox = _opened(options, question, limits, begun, shown.on_progress)
             if toolbox is None:
-                trajectory = _not_opened(question, policy, limits, time.monotonic() - begun)
+                trajectory = _not_opened(question, policy, limits, begun)
             else:
                 stack.callback(_closed_in_time, toolbox, limits, begun)
                 _check_end(question, toolbox.video.info.duration_seconds)
@@ -134,6 +135,8 @@ def play(options: argparse.Namespace, question: Question, as_json: Callable[[Tra
                     resume=options.resume,
                     on_event=on_event,
                 )
+        if toolbox is None or policy.setup is None:
+            trajectory = _told_late(trajectory)
         unwritten: OSError | None = None
         try:
             write_files(options, trajectory, toolbox.picture if toolbox is not None else lambda _: None, progress)
@@ -178,10 +181,36 @@ def _opened(
     return toolbox if isinstance(toolbox, Toolbox) else None
 
 
-def _not_opened(question: Question, policy: "Policy", limits: Limits, seconds: float) -> Trajectory:
-    nothing_known = VideoFacts("", 0.0, 0, 0)
-    start = Trajectory(question, nothing_known, policy.spec, limits, setup=policy.setup, opening_seconds=seconds)
+def _not_opened(question: Question, policy: "Policy", limits: Limits, begun: float) -> Trajectory:
+    facts = VideoFacts("", _promised_seconds(question), 0, 0)
+    seconds = time.monotonic() - begun
+    start = Trajectory(question, facts, policy.spec, limits, setup=policy.setup, opening_seconds=seconds)
     return start.ended(Stop.TIME_LIMIT, "the video was not open yet when the time was over")
+
+
+def _promised_seconds(question: Question) -> float:
+    """The length by the header of the file, or the end that was asked for; 0.0 where it does not say it at once."""
+    from tools.demux.header import Header, read_header
+
+    with deadline(0.0), suppress(VideoError):
+        (header,) = run_in_time([partial(read_header, Path(question.video), question.picture_stream)])
+        if isinstance(header, Header) and header.promised_seconds is not None:
+            return min(header.promised_seconds, question.until_seconds or math.inf)
+    return 0.0
+
+
+def _told_late(trajectory: Trajectory) -> Trajectory:
+    """With "I can't tell" and how much was seen, where the time was over before there was an answer."""
+    from agent.coverage import coverage_of
+    from agent.policies.lite_rules.reading import read_question
+
+    if trajectory.stop is not Stop.TIME_LIMIT or trajectory.answer is not None:
+        return trajectory
+    seconds = trajectory.facts.duration_seconds
+    seen = f"only {coverage_of(trajectory).looked_share * seconds:.0f} of {seconds:.0f} s was seen"
+    said = read_question(trajectory.question, seconds).language.cannot_tell
+    why = f"{said} When the time was over, {seen if seconds else 'nothing of the video was seen'}."
+    return replace(trajectory, steps=(*trajectory.steps, Step(Turn("", Answer(why, cannot_tell=True)))))
 
 
 def _closed_in_time(toolbox: "Toolbox", limits: Limits, begun: float) -> None:
