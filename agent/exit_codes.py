@@ -1,4 +1,4 @@
-"""The exit status of every command, which says whose turn it is: the one place where the numbers stand.
+"""Exit statuses of the commands.
 
 | status | what |
 |---|---|
@@ -12,6 +12,7 @@
 | 141 | nobody reads the output any more, as in `| head` |
 """
 
+# the table above says what each stands for; from 69 on as in sysexits.h and as shells give signals (128 + number)
 EXIT_NO_ANSWER = 1
 EXIT_BAD_INPUT = 2
 EXIT_CANNOT_TELL = 3

@@ -1,4 +1,4 @@
-"""Options of the commands that ask a policy, declared once: how a model is asked, and what a question may cost.
+"""Options of the commands that ask a policy, declared once: sampling and requests of a model, limits of a run.
 
 Seconds are written as `80`, `80.5`, `1:20` or `1:02:03`.
 """
@@ -18,7 +18,7 @@ _UNUSED = {
     "transformers": ("tools", "timeout_seconds", "max_request_seconds", "max_cost"),
     "vllm": ("max_request_seconds", "max_cost"),
 }
-"""Options that have no meaning for a model in process."""
+"""Options without a meaning for the models in process, by the policy's name."""
 _CLOCK = re.compile(r"(?:(?P<hours>\d+):)?(?P<minutes>\d+):(?P<seconds>[0-5]?\d(?:\.\d+)?)")
 
 
@@ -26,7 +26,7 @@ def read_seconds(text: str) -> float:
     """The seconds that a user wrote, as a number or as a clock shows them.
 
     Raises:
-        ArgumentTypeError: it is neither.
+        ArgumentTypeError: the text is neither.
     """
     if (clock := _CLOCK.fullmatch(text.strip())) is not None:
         return (int(clock["hours"] or 0) * 60 + int(clock["minutes"])) * 60 + float(clock["seconds"])
@@ -37,7 +37,7 @@ def read_seconds(text: str) -> float:
 
 
 def add_limit_options(command: argparse.ArgumentParser) -> None:
-    """Declares what a question may cost, in a group of its own."""
+    """Adds the options for the limits of a run to a command, as a group of their own."""
     defaults = Limits()
     limits = command.add_argument_group("limits: at one of them the best answer so far is asked for")
     limits.add_argument(
@@ -56,10 +56,10 @@ def add_limit_options(command: argparse.ArgumentParser) -> None:
 
 
 def read_limits(options: argparse.Namespace) -> Limits:
-    """What was given.
+    """The limits that the command line gives.
 
     Raises:
-        ValueError: a value out of its range.
+        ValueError: a value is out of its range.
     """
     return Limits(
         options.max_turns,
@@ -71,7 +71,7 @@ def read_limits(options: argparse.Namespace) -> Limits:
 
 
 def add_model_options(command: argparse.ArgumentParser) -> None:
-    """Declares them, in a group of their own."""
+    """Adds the options of a model to a command, as a group of their own."""
     group = command.add_argument_group("how a model is asked (http, transformers, vllm)")
     group.add_argument("--temperature", type=float, default=_DEFAULTS.temperature, metavar="T", help="0 is greedy")
     group.add_argument(
@@ -127,15 +127,15 @@ def add_model_options(command: argparse.ArgumentParser) -> None:
 
 
 class _AllowDownload(argparse.Action):
-    """For this process and those that it starts, as the variable does."""
+    """Allows downloads in this process and those that it starts, by the variable VIDEOSLEUTH_DOWNLOAD."""
 
     def __call__(self, *_: object) -> None:
-        """Called where the option is read."""
+        """Sets the environment variable; argparse calls it where the option is read."""
         os.environ[DOWNLOAD] = "yes"
 
 
 def unused_options(options: argparse.Namespace, policy: Policy) -> list[str]:
-    """The options given that a policy makes no use of, as they are written."""
+    """The options given that a policy makes no use of, as written on the command line."""
     if policy.setup is None:
         names = (*_OF_MODELS, "max_cost", "max_tokens")
     else:
@@ -144,10 +144,10 @@ def unused_options(options: argparse.Namespace, policy: Policy) -> list[str]:
 
 
 def check_a_model_is_named(options: argparse.Namespace) -> None:
-    """Refuses what says how a model is asked where none is.
+    """Refuses options of a model where no model is asked.
 
     Raises:
-        ValueError: names the options.
+        ValueError: such options are given; names them.
     """
     if given := _given(options, _OF_MODELS):
         raise ValueError(f"{', '.join(given)}: without --policy no model is asked")
@@ -159,9 +159,9 @@ def _given(options: argparse.Namespace, names: Iterable[str]) -> list[str]:
 
 
 def policy_options(options: argparse.Namespace) -> PolicyOptions:
-    """What was given.
+    """The policy options that the command line gives.
 
     Raises:
-        ValueError: a value out of its range.
+        ValueError: a value is out of its range.
     """
     return PolicyOptions(**{name: getattr(options, name) for name in _OF_MODELS})

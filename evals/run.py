@@ -1,11 +1,11 @@
-"""Asks a policy the questions of a benchmark and keeps every trajectory.
+"""Runs a policy on the questions of a benchmark and keeps every trajectory.
 
     python -m evals.run clips --data FOLDER --policy lite --out runs/lite
     python -m evals.run clips --data FOLDER --policy lite --out runs/blind --control blind
     python -m evals.run video-mme --data FOLDER --policy http:MODEL@URL --out runs/mme --concurrency 8 --limit 300
 
-Prints Markdown on stdout and progress on stderr. A run that was stopped, or killed, goes on when the command is given
-again. A question that crashes, or whose policy fails, has a row that says so and is not scored; `--retry-failed` plays
+Prints Markdown on stdout and progress on stderr. A run that was stopped, or killed, resumes when the command is given
+again. A question that crashes, or whose policy fails, has a row that says so and is not scored; `--retry-failed` runs
 those again and nothing else is lost. `python -m evals.score RUN ...` prints the tables again without running anything.
 """
 
@@ -31,6 +31,7 @@ from evals.datasets.dataset import QuestionSet, limited
 from evals.datasets.registry import NAMES, open_set
 from evals.runner.manifest import (
     RunManifest,
+    Terms,
     begun,
     check_same,
     ended,
@@ -53,11 +54,11 @@ FAILED = (Stop.CRASHED, Stop.POLICY_FAILED)
 
 @dataclass(frozen=True)
 class RunConfig:
-    """What is run."""
+    """Options of a run: benchmark, policy, control, limits and folder."""
 
     benchmark: str
     data: str
-    """Folder with the official files; of `clips` also a JSONL file, of `composed` also a recipe."""
+    """Folder with the official files; for `clips` also a JSONL file, for `composed` also a recipe."""
     out: Path
     """Folder of the run."""
     policy: str = "lite"
@@ -66,21 +67,21 @@ class RunConfig:
     control: str | None = None
     mode: Mode | None = None
     samples: int = 1
-    """That vote on each answer."""
+    """Samples that vote on each answer."""
     runs: int = 1
-    """Of each question, each with seeds of its own."""
+    """Runs of each question, each with seeds of its own."""
     limit: int | None = None
-    """Questions, drawn by the seed; None asks all."""
+    """Number of questions, drawn by the seed; None asks all."""
     verify: bool = True
-    """Answer a second time from the evidence alone; never done under a control."""
+    """Whether the policy answers a second time from the evidence alone; never under a control."""
     encoder: str | None = None
     """Encoder of the frame index; None takes the default one."""
     limits: Limits = field(default_factory=Limits)
     options: PolicyOptions = field(default_factory=lambda: PolicyOptions(concurrency=1))
-    """How a model is asked; so many questions are played at once as requests."""
+    """Sampling options of a model; `concurrency` questions are run at the same time."""
     retry_failed: bool = False
     force: bool = False
-    """Ask what can be asked in spite of what is wrong with the rest."""
+    """Whether to ask what can be asked in spite of what is wrong with the rest."""
 
     def __post_init__(self) -> None:
         for name in ("samples", "runs", "limit"):
@@ -89,7 +90,11 @@ class RunConfig:
                 raise ValueError(f"need --{name} >= 1, got {value}")
 
     def game(self, policy: Policy) -> RunSettings:
-        """How every question is played; ValueError where the policy can't be asked like that."""
+        """The settings by which every question is run with a policy.
+
+        Raises:
+            ValueError: the policy can't be run so, or would give the same answer in all samples or runs.
+        """
         mode_of(policy, self.mode)
         check_cost_limit(policy, self.limits)
         if max(self.samples, self.runs) > 1:
@@ -103,13 +108,13 @@ class RunConfig:
 
 
 def main(config: RunConfig, command: str = "", say: Say = lambda _: None, policy: Policy | None = None) -> str:
-    """The results as Markdown.
+    """Runs what the folder lacks; gives the results as Markdown.
 
     Args:
-        config: what is run.
-        command: how it was started, for the record.
-        say: is told how far it is.
-        policy: who plays; opened by `config.policy` if None.
+        config: options of the run.
+        command: command line, for the record.
+        say: prints a line of progress.
+        policy: the policy; opened by `config.policy` if None.
 
     Raises:
         ValueError: the files, the policy or the folder can't be used.
@@ -120,16 +125,25 @@ def main(config: RunConfig, command: str = "", say: Say = lambda _: None, policy
     asked_of = open_set(config.benchmark, config.data, config.videos)
     check_files(asked_of, say, force=config.force)
     with only_writer(config.out):
-        kept = read_manifest(config.out)
-        manifest = _manifest(asked_of, config)
+        wanted, kept = _terms(asked_of, config), read_manifest(config.out)
         if kept is not None:
-            check_same(config.out, kept.terms, manifest.terms)
-            manifest = replace(manifest, setup=kept.setup, sessions=kept.sessions)
+            check_same(config.out, kept.terms, wanted)
         rows = RunFile(config.out / TRAJECTORIES)
         tasks, left_out = _tasks(asked_of, config)
         missing = playable([t for t in tasks if _is_missing(t, rows, config)], say, force=config.force)
-        asked = len({task.entry.id for task in tasks} - set(missing.left_out))
-        manifest = replace(manifest, asked=asked, left_out={**left_out, **missing.left_out})
+        manifest = RunManifest(
+            wanted,
+            data=str(Path(config.data).resolve()) if Path(config.data).exists() else config.data,
+            videos=None if config.videos is None else str(config.videos.resolve()),
+            files=file_hashes(asked_of.files),
+            asked=len({task.entry.id for task in tasks} - set(missing.left_out)),
+            runs=config.runs,
+            limit=config.limit,
+            left_out={**left_out, **missing.left_out},
+            remarks=asked_of.remarks,
+            setup=None if kept is None else kept.setup,
+            sessions=() if kept is None else kept.sessions,
+        )
         if missing.tasks:
             progress = RowProgress(len(tasks) - len(missing.tasks), len(tasks))
             _play(missing.tasks, rows, _RunningSession(asked_of, config, manifest, progress, say, command), policy)
@@ -138,24 +152,23 @@ def main(config: RunConfig, command: str = "", say: Say = lambda _: None, policy
     return page([scored(config.out, asked_of)])
 
 
-def _manifest(asked_of: QuestionSet, config: RunConfig) -> RunManifest:
-    wanted = terms(asked_of.name, asked_of.asking.entries, config.policy, config.options, config.limits)
-    verify = config.verify and config.control is None
-    wanted = replace(wanted, control=config.control, mode=config.mode, samples=config.samples, verify=verify)
-    return RunManifest(
-        replace(wanted, encoder=config.encoder),
-        data=str(Path(config.data).resolve()) if Path(config.data).exists() else config.data,
-        videos=None if config.videos is None else str(config.videos.resolve()),
-        files=file_hashes(asked_of.files),
-        asked=0,
-        runs=config.runs,
-        limit=config.limit,
-        remarks=asked_of.remarks,
+def _terms(asked_of: QuestionSet, config: RunConfig) -> Terms:
+    return terms(
+        asked_of.name,
+        asked_of.asking.entries,
+        config.policy,
+        config.options,
+        config.limits,
+        control=config.control,
+        mode=config.mode,
+        samples=config.samples,
+        verify=config.verify and config.control is None,
+        encoder=config.encoder,
     )
 
 
 def _tasks(asked_of: QuestionSet, config: RunConfig) -> tuple[tuple[Task, ...], dict[str, str]]:
-    """Everything that is asked, and why the rest is not."""
+    """All tasks of the run, and by question id why others are not asked."""
     entries = asked_of.asking.entries
     plan = plan_of(asked_of, config.control)
     chosen = {entry.id for entry in limited(entries, config.limit, config.options.seed)}
@@ -173,7 +186,7 @@ def _is_missing(task: Task, rows: RunFile, config: RunConfig) -> bool:
 
 @dataclass(frozen=True)
 class _RunningSession:
-    """What one start of the runner has to say and to keep."""
+    """Set, options, manifest and progress of one start of the runner."""
 
     asked_of: QuestionSet
     config: RunConfig
@@ -184,7 +197,7 @@ class _RunningSession:
 
 
 def _play(tasks: Sequence[Task], rows: RunFile, session: _RunningSession, policy: Policy | None) -> None:
-    """Plays and keeps them, with a manifest before the first and after the last."""
+    """Runs the tasks and keeps their rows, with a manifest written before the first and after the last."""
     config, before = session.config, session.manifest.sessions
     policy = policy or _opened(config)
     game = config.game(policy)
@@ -204,7 +217,7 @@ def _opened(config: RunConfig) -> Policy:
 
 
 class _Keeper:
-    """Keeps each row and says so; ends the run where the policy fails again and again."""
+    """Writes each row and reports progress; ends the run where the policy fails again and again."""
 
     def __init__(self, rows: RunFile, session: _RunningSession, count: int) -> None:
         self._rows = rows
@@ -215,10 +228,10 @@ class _Keeper:
         self._is_first = True
 
     def __call__(self, task: Task, trajectory: Trajectory) -> None:
-        """Thread safe.
+        """Writes the row of a task. Thread safe.
 
         Raises:
-            PolicyError: it has failed too often.
+            PolicyError: the policy has failed too often in a row.
         """
         self._rows.add(trajectory)
         answer = None if trajectory.answer is None else task.asked.back(trajectory.answer)

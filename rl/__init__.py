@@ -1,1 +1,1 @@
-"""Makes a policy better: rewards, data and the GRPO trainer over the graph that users run."""
+"""Trains policies: rewards, data, SFT, DPO and the GRPO trainer over the graph that users run."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: "Commands") -> None:
-    """Declares the command."""
+    """Adds the command `doctor` to the parser."""
     doctor = commands.add_parser(
         "doctor",
         help="what is installed and used by default; with --policy, what a model really sees",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: "Commands") -> None:
-    """Declares the command."""
+    """Adds the command `index` to the parser."""
     index = commands.add_parser("index", help="index videos ahead of questions, or prune the cache")
     index.add_argument("paths", nargs="*", metavar="VIDEO|FOLDER", help="a file, or a folder with all below it")
     index.add_argument("--encoder", default=None, metavar="SPEC", help=ENCODER)

@@ -1,13 +1,12 @@
-"""What the commands that play a question share: their options, and the run from opened video to exit status."""
+"""The options of the commands that run a question, and the run from opening the video to the exit status."""
 
 import argparse
 import math
 import shlex
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,25 +14,25 @@ from agent.cli.exit_status import exit_status, write_files
 from agent.options import add_limit_options, add_model_options, policy_options, read_limits, unused_options
 from agent.outputs import check_writable
 from agent.terminal import Screen
-from agent.trajectory import Answer, Limits, Question, Step, Stop, Trajectory, Turn, VideoFacts
+from agent.trajectory import Limits, Question, Stop, Trajectory
 from tools.deadline import deadline, run_in_time
-from tools.limits import VideoError
 
 if TYPE_CHECKING:
     from agent.loop.graph import OnEvent
     from agent.policy import Policy
+    from agent.trajectory import Turn
     from tools.index.video_index import IndexProgress
     from tools.toolbox import Toolbox
 
 PROVISIONAL_SECONDS = 15.0
-"""After which a person is told what is known so far."""
+"""Seconds that a provisional answer may take, while the index is still being built."""
 
 VIDEO = "a video file; a recording without pictures can be asked for what is said, a picture for what is in it"
 ENCODER = "of the frame index: auto, packaged, open_clip:MODEL[@CHECKPOINT]"
 
 
 def add_playing_options(command: argparse.ArgumentParser) -> None:
-    """Declares who plays, what it may cost, and where the result goes."""
+    """Adds the options for the policy, the limits and the outputs of a run to a command."""
     command.add_argument(
         "--policy",
         default=None,
@@ -64,7 +63,7 @@ def add_playing_options(command: argparse.ArgumentParser) -> None:
 
 
 def add_picture_stream_option(command: argparse.ArgumentParser) -> None:
-    """Declares which of a file's streams of moving pictures is looked at."""
+    """Adds the option that chooses among a file's streams of moving pictures to a command."""
     command.add_argument(
         "--video",
         dest="picture_stream",
@@ -75,19 +74,23 @@ def add_picture_stream_option(command: argparse.ArgumentParser) -> None:
     )
 
 
-def play(options: argparse.Namespace, question: Question, as_json: Callable[[Trajectory], str]) -> int:
-    """Plays the question as the options say, shows the result, and gives the exit status.
+def play(options: argparse.Namespace, question: Question) -> int:
+    """Runs the question with the given options, prints the result, and gives the exit status.
 
     Args:
-        options: those of `add_playing_options` and `video`.
-        question: what is asked; its `until_seconds` is where the video ends for every tool.
-        as_json: what `--json` prints.
+        options: the parsed options of `add_playing_options`, and `video`.
+        question: the question; its `until_seconds` is where the video ends for every tool.
+
+    Raises:
+        ValueError: options that do not fit the policy or the task, or a file that can't be read or written.
     """
     begun = time.monotonic()
-    from agent.loop.ask import ask, mode_of
+    from agent.loop.ask import ask
+    from agent.loop.checks import answer_late, check_end, check_inputs, check_playable, not_opened
     from agent.policies.lite import ABOUT
     from agent.policies.registry import open_policy
     from agent.report.console import Narrator, print_answer, working
+    from agent.report.json_output import published_json
     from tools.cache import cache_root
 
     progress, complaints = Screen(stderr=True, quiet=options.quiet), Screen(stderr=True)
@@ -96,11 +99,7 @@ def play(options: argparse.Namespace, question: Question, as_json: Callable[[Tra
     asked = policy_options(options).for_samples(options.samples)
     check_inputs(options.video, options.subtitles)
     policy = open_policy(_spec(options, progress), asked)
-    if options.samples != 1 and policy.setup is None:
-        raise ValueError(f"{policy.spec} answers the same each time: --samples is for language models")
-    if options.samples != 1 and question.task != "answer":
-        raise ValueError(f"to {question.task} there is no answer that runs could agree on: leave --samples out")
-    mode_of(policy, options.mode)
+    check_playable(question, policy, options.samples, options.mode)
     if unused := unused_options(options, policy):
         complaints.print(
             f"{policy.spec} makes no use of {', '.join(unused)}", style="yellow", highlight=False, markup=False
@@ -112,10 +111,10 @@ def play(options: argparse.Namespace, question: Question, as_json: Callable[[Tra
             shown.at_work("opening the video")
             toolbox = _opened(options, question, limits, begun, shown.on_progress)
             if toolbox is None:
-                trajectory = _not_opened(question, policy, limits, begun)
+                trajectory = not_opened(question, policy.spec, limits, time.monotonic() - begun, Stop.TIME_LIMIT)
             else:
                 stack.callback(_closed_in_time, toolbox, limits, begun)
-                _check_end(question, toolbox.video.info.duration_seconds)
+                check_end(question, toolbox.video.info.duration_seconds)
                 if policy.spec == "lite":
                     progress.print(ABOUT, style="dim", highlight=False, soft_wrap=True)
                 if progress.is_terminal and policy.spec == "lite" and _takes_long(toolbox):
@@ -135,15 +134,14 @@ def play(options: argparse.Namespace, question: Question, as_json: Callable[[Tra
                     resume=options.resume,
                     on_event=on_event,
                 )
-        if toolbox is None or policy.setup is None:
-            trajectory = _told_late(trajectory)
+        trajectory = answer_late(trajectory)
         unwritten: OSError | None = None
         try:
             write_files(options, trajectory, toolbox.picture if toolbox is not None else lambda _: None, progress)
         except OSError as error:  # a disk that is full by now must not cost the answer
             unwritten = error
         if options.json:
-            print(as_json(trajectory), flush=True)
+            print(published_json(trajectory), flush=True)
         else:
             print_answer(trajectory, Screen())
     if unwritten is not None:
@@ -162,7 +160,7 @@ def _opened(
     begun: float,
     on_progress: "Callable[[IndexProgress], None]",
 ) -> "Toolbox | None":
-    """The tools of the video; None where it took longer to open it than the question may take."""
+    """The tools of the video; None where opening it took longer than the question may take."""
     from tools.toolbox import Toolbox, open_toolbox
 
     def work() -> Toolbox:
@@ -181,40 +179,8 @@ def _opened(
     return toolbox if isinstance(toolbox, Toolbox) else None
 
 
-def _not_opened(question: Question, policy: "Policy", limits: Limits, begun: float) -> Trajectory:
-    facts = VideoFacts("", _promised_seconds(question), 0, 0)
-    seconds = time.monotonic() - begun
-    start = Trajectory(question, facts, policy.spec, limits, setup=policy.setup, opening_seconds=seconds)
-    return start.ended(Stop.TIME_LIMIT, "the video was not open yet when the time was over")
-
-
-def _promised_seconds(question: Question) -> float:
-    """The length by the header of the file, or the end that was asked for; 0.0 where it does not say it at once."""
-    from tools.demux.header import Header, read_header
-
-    with deadline(0.0), suppress(VideoError):
-        (header,) = run_in_time([partial(read_header, Path(question.video), question.picture_stream)])
-        if isinstance(header, Header) and header.promised_seconds is not None:
-            return min(header.promised_seconds, question.until_seconds or math.inf)
-    return 0.0
-
-
-def _told_late(trajectory: Trajectory) -> Trajectory:
-    """With "I can't tell" and how much was seen, where the time was over before there was an answer."""
-    from agent.coverage import coverage_of
-    from agent.policies.lite_rules.reading import read_question
-
-    if trajectory.stop is not Stop.TIME_LIMIT or trajectory.answer is not None:
-        return trajectory
-    seconds = trajectory.facts.duration_seconds
-    seen = f"only {coverage_of(trajectory).looked_share * seconds:.0f} of {seconds:.0f} s was seen"
-    said = read_question(trajectory.question, seconds).language.cannot_tell
-    why = f"{said} When the time was over, {seen if seconds else 'nothing of the video was seen'}."
-    return replace(trajectory, steps=(*trajectory.steps, Step(Turn("", Answer(why, cannot_tell=True)))))
-
-
 def _closed_in_time(toolbox: "Toolbox", limits: Limits, begun: float) -> None:
-    """What is indexed is kept, if that doesn't take too long."""
+    """Closes the toolbox, which keeps what is indexed, unless that takes longer than the question may."""
     with deadline(_left(limits, begun)):
         run_in_time([toolbox.close])
 
@@ -224,7 +190,7 @@ def _takes_long(toolbox: "Toolbox") -> bool:
 
 
 def _provisional(question: Question, toolbox: "Toolbox", policy: "Policy", limits: Limits, begun: float) -> str:
-    """What can be said soon; what was looked at for it is not looked at again."""
+    """A sentence with a provisional answer; what was read and heard for it is cached for the run itself."""
     from agent.loop.ask import ask
     from agent.report.console import headline
 
@@ -246,22 +212,8 @@ def _all_told(*listeners: "OnEvent") -> "OnEvent":
     return tell
 
 
-def check_inputs(video: str, subtitles: str | None) -> None:
-    """Looks at the files before anything is loaded or indexed.
-
-    Raises:
-        ValueError: one of them can't be what it is given as.
-    """
-    from tools.demux.container import check_file
-    from tools.speech.subtitles import subtitle_file
-
-    check_file(Path(video))
-    if subtitles is not None:
-        subtitle_file(subtitles)
-
-
 def check_order(video: str, question: str) -> None:
-    """Refuses a question in the place of the video.
+    """Refuses a command line with the question before the video.
 
     Raises:
         ValueError: the video comes second.
@@ -270,24 +222,18 @@ def check_order(video: str, question: str) -> None:
         raise ValueError(f"the video comes first: agent ask {shlex.quote(question)} {shlex.quote(video)}")
 
 
-def _check_end(question: Question, duration_seconds: float) -> None:
-    until = question.until_seconds
-    if until is not None and until > duration_seconds:
-        raise ValueError(f"--at {until:g} is past the end of the video, which is {duration_seconds:.2f} s long")
-
-
 def _tell_of_subtitles(options: argparse.Namespace, progress: Screen) -> None:
-    """Players read a file beside the video unasked; here an answer never rests on a file that nobody named."""
+    """Says that subtitles beside the video are not read: an answer never rests on a file that nobody named."""
     from tools.speech.subtitles import subtitles_beside
 
     beside = subtitles_beside(Path(options.video)) if options.subtitles is None else ()
     if beside:
-        told = f"subtitles beside the video are not read: --subtitles {shlex.quote(str(beside[0]))} reads them"
-        progress.print(told, style="dim", highlight=False, markup=False, soft_wrap=True)
+        hint = f"subtitles beside the video are not read: --subtitles {shlex.quote(str(beside[0]))} reads them"
+        progress.print(hint, style="dim", highlight=False, markup=False, soft_wrap=True)
 
 
 def _spec(options: argparse.Namespace, progress: "Screen") -> str:
-    """The policy that was named, or the default with a word on why."""
+    """The spec of the policy that was named, or of the default, with the reason printed."""
     from rich.markup import escape
 
     from agent.policies.default import default_policy

@@ -1,4 +1,4 @@
-"""One class for each way of driving the loop."""
+"""The policies, a class for each kind, and the registry that opens one by its spec."""
 
 from tools.runtime.model_libraries import prepare_model_libraries
 

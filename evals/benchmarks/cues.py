@@ -12,7 +12,7 @@ from evals.benchmarks.records import Record, json_rows
 
 @dataclass(frozen=True)
 class TranscriptCue:
-    """One subtitle, markup kept."""
+    """One subtitle with its times, markup kept."""
 
     start_seconds: float
     stop_seconds: float
@@ -29,12 +29,12 @@ def srt_of(cues: Iterable[TranscriptCue]) -> str:
 
 
 def plain(text: str) -> str:
-    """A cue's text without markup."""
+    """The text of a cue without markup."""
     return "\n".join(map(_without_tags, text.split("\n"))).strip()
 
 
 def _without_tags(line: str) -> str:
-    """The line without `<...>`, as by `<[^>]+>`; `<>` is none."""
+    """The line without tags, as by `<[^>]+>`; `<>` is no tag."""
     kept, at = [], 0
     while (start := line.find("<", at)) >= 0 and (stop := line.find(">", start)) >= 0:
         is_empty = stop == start + 1
@@ -44,10 +44,15 @@ def _without_tags(line: str) -> str:
 
 
 def longvideobench_cues(path: Path, offset_seconds: float, duration_seconds: float) -> tuple[TranscriptCue, ...]:
-    """The subtitles of LongVideoBench, in either of its two formats, on the clock of the cut video.
+    """Reads subtitles of LongVideoBench, in either of its two formats, with times of the cut video.
 
     A cue without an end gets the length of the video as its end, from which the offset is then subtracted, too, as the
     source does it: it may end before it starts.
+
+    Args:
+        path: the JSON file.
+        offset_seconds: time of the cut in the whole video.
+        duration_seconds: length of the cut video.
     """
     rows = (_times(row, duration_seconds) for row in json_rows(path))
     return tuple(TranscriptCue(start - offset_seconds, stop - offset_seconds, text) for start, stop, text in rows)

@@ -1,4 +1,4 @@
-"""Samplers: where the tokens of a rollout come from, and how they are given new weights."""
+"""Samplers and engines that generate rollouts, and the synchronisation of their weights."""
 
 from tools.runtime.model_libraries import prepare_model_libraries
 

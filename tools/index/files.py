@@ -21,12 +21,13 @@ from tools.index.frame_store import PICTURES, RECORDS, FrameStore
 from tools.own_files import append_own, is_plain_file, is_there, open_own, own_folder, remove
 
 THUMB_SHAPE = (18, 32, 3)
+"""Height, width and channels of a thumbnail."""
 MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True, eq=False)
 class IndexBatch:
-    """Sampled frames in time order, the vectors of those that did not look like the one before, and tiles of any."""
+    """Sampled frames in time order, the vectors of those that differ from the one before, and tiles of any frames."""
 
     seconds: NDArray[np.float64]  # (n,) own times
     rows: NDArray[np.int64]  # (n,) number of the embedded frame that each looks like
@@ -38,17 +39,20 @@ class IndexBatch:
 
 @dataclass(frozen=True)
 class IndexManifest:
-    """How much of the files counts."""
+    """Numbers of items that count in each file of an index, and their checksums."""
 
     run: str
-    """Another one after each start from nothing: a follower must not mix two."""
+    """Random name of the build, new after each start from nothing: a follower must not mix two."""
     frames: Annotated[int, Field(ge=0)]
+    """Number of sampled frames."""
     rows: Annotated[int, Field(ge=0)]
+    """Number of embedded frames."""
     tiled: Annotated[int, Field(ge=0)]
-    """Embedded frames that have their tiles."""
+    """Number of embedded frames that have their tiles."""
     is_complete: bool
     """Whether all frames are there; their tiles may come later."""
     checksums: dict[str, int]
+    """CRC-32 of what counts in each file, by its name."""
     format: Literal[3] = 3
 
     def goes_on_after(self, seen: "IndexManifest") -> bool:
@@ -80,10 +84,10 @@ class IndexDamage:
 
 
 class IndexFiles:
-    """The files of one index: of the sampled frames, of the embedded ones among them, and of their tiles."""
+    """Reads and checks the files of one index: sampled frames, embedded frames, and tiles."""
 
     def __init__(self, folder: Path, store_folder: Path, dim: int, tiles: int) -> None:
-        """Of an index whose pictures are kept in `store_folder`."""
+        """Describes the files of an index in `folder`, whose pictures are kept in `store_folder`."""
         self.folder = folder
         self._store_folder = store_folder
         self._has_tiles = tiles > 0
@@ -167,7 +171,7 @@ class IndexFiles:
             raise _DamagedFilesError(f"{pictures} was cut off, or {RECORDS} beside it changed")
 
     def writer(self, manifest: IndexManifest | None) -> "IndexWriter":
-        """Goes on after the manifest, or from nothing without one."""
+        """Opens a writer that goes on after the manifest, or from nothing without one."""
         with explained(self.folder):
             if manifest is None and is_there(self.folder):
                 remove(self.folder)
@@ -186,7 +190,7 @@ class _DamagedFilesError(Exception):
 
 
 class IndexWriter:
-    """Appends batches; they count from the next checkpoint on."""
+    """Appends batches to the files of an index; they count from the next checkpoint on."""
 
     def __init__(
         self, folder: Path, kinds: dict[str, str], sizes: dict[str, int], manifest: IndexManifest | None
@@ -204,7 +208,7 @@ class IndexWriter:
             file.truncate(sizes[name])
 
     def append(self, batch: IndexBatch) -> None:
-        """Adds to the files what the next checkpoint will count."""
+        """Appends a batch, which the next checkpoint will count."""
         with explained(self._folder):
             for name, kind in self._kinds.items():
                 data = np.ascontiguousarray(getattr(batch, name), kind).tobytes()
@@ -215,11 +219,11 @@ class IndexWriter:
         self.tiled += len(batch.tiled)
 
     def complete(self) -> None:
-        """Says that all frames are there, from the next checkpoint on."""
+        """Marks the index as having all its frames, from the next checkpoint on."""
         self._is_complete = True
 
     def checkpoint(self) -> None:
-        """Makes all that was appended count, also after a power cut."""
+        """Writes a manifest that counts all that was appended, also after a power cut."""
         with explained(self._folder):
             for file in self._files.values():
                 file.flush()
@@ -228,7 +232,7 @@ class IndexWriter:
         keep(self._folder / MANIFEST, asdict(manifest))
 
     def close(self) -> None:
-        """Gives the files back; what was not checkpointed does not count, so on a full disk it may be lost."""
+        """Closes the files; what was not checkpointed does not count, so on a full disk it may be lost."""
         for file in self._files.values():
             with suppress(OSError):
                 file.close()

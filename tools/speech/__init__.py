@@ -1,4 +1,4 @@
-"""What is said: speech recognition, subtitles and search over both."""
+"""Speech of a video: recognition, subtitles and search over both."""
 
 from tools.runtime.model_libraries import prepare_model_libraries
 

@@ -1,4 +1,4 @@
-"""Which lines speak of a query: shared words and likeness of meaning together, a line read with its neighbours.
+"""Ranks lines by a query: shared words and likeness of meaning together, a line read with its neighbours.
 
 Words alone miss "automobile" for "car"; meaning alone ranks every line about the topic alike and misses names. What is
 asked for is often said one line after the words of the question, so neighbours lend a line part of their score.
@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from tools.words import FUNCTION_WORDS, NUMBER_WORDS, root
 
 NEIGHBOUR_SHARE = 0.35
+"""Share of the better neighbour's score that is lent to a line."""
 _NEIGHBOUR_LIMIT = 0.9
-"""A neighbour lifts a line to nine tenths of its own score at most, so that it never passes the line itself."""
+"""Share of a neighbour's score to which it lifts a line at most, so that the line never passes the neighbour."""
 _STOP_WORDS = FUNCTION_WORDS | frozenset(
     "but mention mentioned said say saying says speak speaker speaks speech spoken talk talking talks video".split()
 )
@@ -30,11 +31,11 @@ class TimedText(Protocol):
 
     @property
     def text(self) -> str:
-        """The words."""
+        """The words of the line."""
 
     @property
     def start_seconds(self) -> float:
-        """Since when."""
+        """Second at which the line begins."""
 
 
 LineT = TypeVar("LineT", bound=TimedText)
@@ -58,10 +59,14 @@ def search_lines(
     encode_texts: Callable[[Sequence[str]], NDArray[np.float32]] | None = None,
     neighbour_share: float = NEIGHBOUR_SHARE,
 ) -> tuple[ScoredLine[LineT], ...]:
-    """All lines, the best fit first. `encode_texts` gives (N, D) unit rows; without it only words count.
+    """All lines with their scores, the best fit first.
 
-    `neighbour_share` of the better neighbour's score is lent to a line; 0 where neighbours have nothing to do with one
-    another.
+    Args:
+        lines: the lines.
+        query: what to look for, in words.
+        encode_texts: gives embeddings (N, D), unit rows; None compares words alone.
+        neighbour_share: share of the better neighbour's score that is lent to a line; 0 where neighbours have nothing
+            to do with one another.
     """
     if not lines:
         return ()
@@ -79,19 +84,19 @@ def search_lines(
 
 
 def stems(text: str) -> list[str]:
-    """The telling words of a text, cut to what inflected forms share, small numbers as digits."""
+    """Stems of the words of a text without stop words, small numbers as digits."""
     words = re.findall(r"[^\W_]+", text.lower().replace("'s ", " "))
     return [root(str(NUMBER_WORDS.get(word, word))) for word in words if word not in _STOP_WORDS]
 
 
 @lru_cache(maxsize=200_000)
 def _stems_of(text: str) -> frozenset[str]:
-    """The stems of a line, which every query compares again."""
+    """Stems of a line, cached since every query compares them again."""
     return frozenset(stems(text))
 
 
 def _word_overlap(texts: Sequence[str], query: str) -> NDArray[np.float64]:
-    """(N,) share of the query's words in each text, weighted by how rare each is among the texts."""
+    """Share of the query's words in each text, weighted by how rare each is among the texts; (N,) float64 0..1."""
     wanted = set(stems(query))
     said = [_stems_of(text) for text in texts]
     counts = Counter(stem for stems_said in said for stem in stems_said)
