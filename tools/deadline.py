@@ -19,7 +19,7 @@ _T = TypeVar("_T")
 GRACE_SECONDS = 0.5
 """Time past its deadline that work which stops by itself may take, to finish the picture that it is at."""
 
-_EXIT_SECONDS = 30.0
+_LEAVING_SECONDS = 30.0
 """How long a program that embeds this one may take longer to end, for work that was left behind; commands do not wait.
 """
 
@@ -249,6 +249,6 @@ def _join_at_exit() -> None:
 
 
 def _join_left_behind() -> None:
-    ends_at = time.monotonic() + _EXIT_SECONDS
+    ends_at = time.monotonic() + _LEAVING_SECONDS
     for thread in _left_behind():
         thread.join(max(0.0, ends_at - time.monotonic()))
