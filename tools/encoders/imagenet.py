@@ -17,8 +17,8 @@ _WEIGHTS = (
     "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
 )
 _CLASSES = 1000
-_BATCH = 4
-"""More at once fall out of the processor's cache: slower by a third at 16."""
+_BATCH, _SMALL_BATCH = 2, 4
+"""Pictures of SIDE, and smaller ones: more at once fall out of the processor's cache, and cost memory anew each time."""
 
 
 class ImagenetClassifier:
@@ -30,7 +30,8 @@ class ImagenetClassifier:
 
     def probabilities(self, pixels: Sequence[Pixels], side: int = SIDE) -> NDArray[np.float32]:
         """(N, 1000) float32, rows sum to 1, for RGB pictures of any size, looked at as squares of `side` pixels."""
-        rows = in_threads(lambda chunk: self._probabilities(chunk, side), chunks(pixels, _BATCH))
+        batch = _SMALL_BATCH if side < SIDE else _BATCH
+        rows = in_threads(lambda chunk: self._probabilities(chunk, side), chunks(pixels, batch))
         return np.concatenate([np.empty((0, _CLASSES), np.float32), *rows])
 
     def _probabilities(self, pixels: Sequence[Pixels], side: int) -> NDArray[np.float32]:
