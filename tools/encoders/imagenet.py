@@ -18,7 +18,7 @@ _WEIGHTS = (
 )
 _CLASSES = 1000
 _BATCH, _SMALL_BATCH = 2, 4
-"""Pictures of SIDE, and smaller ones: more at once fall out of the processor's cache, and cost memory anew each time."""
+"""Pictures of SIDE, and smaller ones: more at once fall out of the processor's cache and take memory anew each time."""
 
 
 class ImagenetClassifier:
