@@ -1,4 +1,4 @@
-"""Does a confidence mean what it says: of the answers given with 0.8, are 8 in 10 right?
+"""Calibration of a run's confidences: of the answers given with 0.8, are 8 in 10 correct?
 
     python -m evals.calibration questions.jsonl RUN --videos FOLDER --plot reliability.svg
 
@@ -22,7 +22,7 @@ from evals.statistics.tables import Outcome, markdown, outcomes, percent
 
 
 def page(played: Sequence[Outcome], readings: Sequence[tuple[str, ConfidenceOf]]) -> str:
-    """The calibration of several readings of the same run, as Markdown; a reading without confidences says so."""
+    """Markdown report of the calibration of one run by several kinds of confidence; one without values says so."""
     rows, tables = [], []
     for name, confidence_of in readings:
         sorted_ = judged(played, confidence_of)
@@ -39,7 +39,7 @@ def page(played: Sequence[Outcome], readings: Sequence[tuple[str, ConfidenceOf]]
 
 
 def bin_table(calibration: Calibration) -> str:
-    """The reliability diagram as rows."""
+    """The reliability diagram as a Markdown table, one row a bin."""
     rows = [
         [str(b.count), f"{b.confidence:.2f}", percent(b.accuracy), f"[{100 * b.low:.1f}, {100 * b.high:.1f}]"]
         for b in calibration.bins
@@ -63,7 +63,7 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> str:
-    """The calibration of a run as Markdown; writes the plot where one is asked for.
+    """The calibration report of a run as Markdown; writes the plot where one is asked for.
 
     Raises:
         ValueError: the questions or the run can't be read, or there is nothing to draw.

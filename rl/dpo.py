@@ -31,14 +31,15 @@ from rl.objective.vision_logprobs import loss_of as picture_loss
 from rl.verify import CHOSEN, REJECTED
 
 _UNLIMITED_TOKENS = 10**9
+"""Stands for no limit: a side is read whole, and long pairs are left out later, with both sides."""
 
 Logps = Callable[[Any, Sequence[TrainingConversation]], torch.Tensor]
-"""(rows,) natural logarithm of the probability of all that the policy chose in each row."""
+"""Function from model and rows to the log-probability of the policy's tokens in each row, (rows,) in nats."""
 
 
 @dataclass(frozen=True)
 class RunPair:
-    """Two runs of a question; the first is preferred."""
+    """Two conversations on one question, of which the first is preferred."""
 
     chosen: TrainingConversation
     rejected: TrainingConversation
@@ -50,32 +51,32 @@ class DpoStep:
 
     step: int
     loss: float
-    """Mean over pairs; ln 2 = 0.693 before anything was learned."""
+    """DPO loss, mean over pairs; ln 2 = 0.693 before the first update."""
     preferred: float
-    """Share of pairs whose good run has gained on the bad one, 0..1."""
+    """Share of pairs whose margin over the reference is above 0, 0..1."""
     margin: float
-    """By how much, in nats, mean over pairs."""
+    """Gain of the chosen run's log-probability over the rejected run's, in nats, mean over pairs."""
     chosen_gain: float
-    """How much likelier the good runs have become, in nats, mean; both may fall."""
+    """Rise of the chosen runs' log-probability since the reference, in nats, mean over pairs; both may fall."""
     norm: float
-    """Of the gradient, before it was clipped."""
+    """Norm of the gradient before it was clipped."""
     learning_rate: float
     seconds: float
 
 
 def dpo_loss(margins: torch.Tensor, reference: torch.Tensor, beta: float) -> torch.Tensor:
-    """-log sigmoid(beta (margin - reference margin)), of each pair (arXiv 2305.18290, equation 7).
+    """DPO loss of each pair, (pairs,): -log sigmoid(beta (margin - reference margin)) (arXiv 2305.18290, equation 7).
 
     Args:
-        margins: (pairs,) log pi(chosen) - log pi(rejected).
-        reference: the same of the reference.
-        beta: how dear it is to move away from it.
+        margins: log pi(chosen) - log pi(rejected) of each pair, (pairs,).
+        reference: margins under the reference model, (pairs,).
+        beta: weight of the divergence from the reference.
     """
     return -functional.logsigmoid(beta * (margins - reference))
 
 
 def main(config: DpoConfig, say: Callable[[str], None] = lambda _: None) -> list[DpoStep]:
-    """Trains, and writes what was learned; gives back the steps.
+    """Trains by DPO and writes adapter or model; gives back the steps.
 
     Raises:
         ValueError: no pairs that fit, or pictures that can't be had any more.
@@ -99,10 +100,10 @@ def main(config: DpoConfig, say: Callable[[str], None] = lambda _: None) -> list
 
 
 def read_pairs(loaded: Loaded, config: DpoConfig) -> list[RunPair]:
-    """The pairs of a folder, without those of which one is too long.
+    """Reads the pairs of a folder, without those of which one side is too long.
 
     Raises:
-        ValueError: it is no folder of pairs, or none fits.
+        ValueError: the folder holds no pairs, or none fits `max_tokens`.
     """
     sides = [
         read_rows(
@@ -130,8 +131,15 @@ def read_pairs(loaded: Loaded, config: DpoConfig) -> list[RunPair]:
 
 
 def train(model: Any, pairs: Sequence[RunPair], config: DpoConfig, logps: Logps) -> Iterator[DpoStep]:
-    """The steps, one after another, as they are done."""
-    model.eval()  # no dropout, or the reference would be another one than the policy
+    """Trains on the pairs, and yields each step when it is done.
+
+    Args:
+        model: the model, as the reference is.
+        pairs: the preference pairs.
+        config: options of the training.
+        logps: log-probabilities of rows.
+    """
+    model.eval()  # no dropout, or the policy would differ from the reference before the first update
     reference = [_reference(model, pair, config, logps) for pair in pairs]
 
     def gradient(numbers: Sequence[int]) -> list[float]:
@@ -151,7 +159,7 @@ def _reference(model: Any, pair: RunPair, config: DpoConfig, logps: Logps) -> to
 def _gradient(
     model: Any, pair: RunPair, reference: torch.Tensor, config: DpoConfig, logps: Logps, pairs: int
 ) -> torch.Tensor:
-    """Leaves the gradient of one pair's share of the mean; (4,): loss, is preferred, margin, gain of the good run."""
+    """Accumulates the gradient of one pair; gives loss, is preferred, margin, gain of the chosen run, (4,) float32."""
     with precision(model, config):
         found = logps(model, (pair.chosen, pair.rejected)).float()
     gains = found - reference
@@ -162,7 +170,7 @@ def _gradient(
 
 
 def logps_of(loaded: Loaded) -> Logps:
-    """How likely rows are to a model; where it only reads, what both rows begin with is computed once."""
+    """The function of log-probabilities for a model; where it only reads, a shared prefix is computed once."""
     pictures = picture_loss(loaded)
     if pictures is None:
         return word_logps
@@ -170,7 +178,7 @@ def logps_of(loaded: Loaded) -> Logps:
 
 
 def word_logps(model: Any, rows: Sequence[TrainingConversation]) -> torch.Tensor:
-    """(rows,) of a model that reads."""
+    """Log-probability of the policy's tokens in each row, (rows,) in nats, by a model of text only."""
     found = chosen(model, rows)
     each = -functional.cross_entropy(found.logits, found.ids, reduction="none")
     parts = each.split([sum(row.is_policy[1:]) for row in rows])  # type: ignore[no-untyped-call]

@@ -37,17 +37,17 @@ class SftStep:
 
     step: int
     loss: float
-    """Mean over the policy's tokens, natural logarithm."""
+    """Negative log-likelihood in nats, mean over the policy's tokens."""
     tokens: int
-    """That the loss counts."""
+    """Number of tokens in the loss."""
     norm: float
-    """Of the gradient, before it was clipped."""
+    """Norm of the gradient before it was clipped."""
     learning_rate: float
     seconds: float
 
 
 def main(config: SftConfig, say: Callable[[str], None] = lambda _: None) -> list[SftStep]:
-    """Trains, and writes what was learned; gives back the steps.
+    """Trains by imitation and writes adapter or model; gives back the steps.
 
     Raises:
         ValueError: nothing to learn from, or pictures that can't be had any more.
@@ -69,7 +69,7 @@ def main(config: SftConfig, say: Callable[[str], None] = lambda _: None) -> list
         done.append(step)
         say(f"step {step.step}: loss {step.loss:.4f}, norm {step.norm:.2f}, {step.seconds:.1f} s")
     model.save_pretrained(config.out)
-    if not config.lora_rank:  # whole models are loaded with what stands around them, adapters with that of the model
+    if not config.lora_rank:  # a whole model is loaded with its own tokenizer, an adapter with that of its base model
         save_around(folder, config.out)
     return done
 
@@ -77,7 +77,14 @@ def main(config: SftConfig, say: Callable[[str], None] = lambda _: None) -> list
 def train(
     model: Any, rows: Sequence[TrainingConversation], config: SftConfig, loss_of: LossOf = policy_loss
 ) -> Iterator[SftStep]:
-    """The steps, one after another, as they are done."""
+    """Trains on the rows, and yields each step when it is done.
+
+    Args:
+        model: the model with the weights to train.
+        rows: the conversations.
+        config: options of the training.
+        loss_of: summed loss of a batch of rows.
+    """
 
     def gradient(numbers: Sequence[int]) -> tuple[float, int]:
         return _gradient(model, [rows[number] for number in numbers], config, loss_of)
@@ -93,11 +100,12 @@ def train(
 def _gradient(
     model: Any, batch: Sequence[TrainingConversation], config: SftConfig, loss_of: LossOf
 ) -> tuple[float, int]:
-    """Leaves the gradient of the mean over the policy's tokens of the batch; gives back that mean, and their number."""
+    """Accumulates the gradient of the mean loss over the batch's policy tokens; gives back loss and number of
+    tokens."""
     at_once = config.rows_at_once
     tokens = sum(sum(row.is_policy[1:]) for row in batch)
     total = 0.0
-    # those of a length together, so that little is padded
+    # rows of similar length together, so that little is padded
     ordered = sorted(batch, key=lambda row: len(row.ids))
     for start in range(0, len(ordered), at_once):
         with precision(model, config):

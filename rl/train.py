@@ -8,6 +8,7 @@ file has the bounds. The curves are in `dashboard.html` in its folder.
 """
 
 from agent.ending import end_process, read_first, run_command
+from agent.exit_codes import EXIT_ALARM
 from rl import toml_command
 
 if __name__ == "__main__":  # before torch is imported
@@ -23,7 +24,7 @@ from rl.grpo.config import Training, read_training
 from rl.grpo.open_sampler import open_sampler
 from rl.grpo.processes import is_first_process, take_device
 from rl.grpo.rollout import RolloutRunner
-from rl.monitor.alarms import EXIT_ALARM, AlarmError
+from rl.monitor.alarms import AlarmError
 from rl.monitor.step_log import Say
 from rl.rewards.groups import check_preset
 from rl.rewards.preset import load_preset
@@ -35,18 +36,18 @@ _TERMS = "training.json"
 
 
 def main(training: Training, say: Say = lambda _: None, sampler: TrainingSampler | None = None) -> Path:
-    """The folder of the last checkpoint, which `--policy transformers:` takes, or `--adapter` for LoRA.
+    """Trains; gives the folder of the last checkpoint, for `--policy transformers:`, or `--adapter` with LoRA.
 
     Args:
-        training: what is trained.
-        say: is told how far it is.
-        sampler: who plays; loaded by `training.model` if None.
+        training: the training file.
+        say: prints a line of progress.
+        sampler: samples the rollouts; opened by the training file if None.
 
     Raises:
         ValueError: the files, the preset or the model can't be used; or the folder holds another training.
         MissingPartError: a package is not installed.
         PolicyError: the model can't be had.
-        AlarmError: an alarm stopped it; what it had learned is saved.
+        AlarmError: an alarm stopped the training; the message names the last checkpoint.
     """
     take_device()
     for package in ("trl", "datasets", *(("peft",) if training.lora is not None else ())):
@@ -60,7 +61,7 @@ def main(training: Training, say: Say = lambda _: None, sampler: TrainingSampler
     sampler = sampler or open_sampler(training)
     sees = sampler.loaded.eyes is not None and training.play.mode != "subtitles"
     check_preset(preset, training.update.credit(preset), sees_pictures=sees)
-    from rl.grpo.trainer import GraphTrainer  # here: without TRL, all that is said above can still be said
+    from rl.grpo.trainer import GraphTrainer  # imported here, so that the errors above come without TRL too
 
     rollouts = RolloutRunner(questions, training.game(sampler), sampler)
     trainer = GraphTrainer(training, rollouts, preset, say)
@@ -73,7 +74,7 @@ def main(training: Training, say: Say = lambda _: None, sampler: TrainingSampler
 
 
 def _check_same(training: Training) -> None:
-    """A folder goes on with the training that it was begun with; more steps and other alarms are no other training."""
+    """Refuses a folder that holds another training; more steps and other alarms are no other training."""
     training.out.mkdir(parents=True, exist_ok=True)
     path, terms = training.out / _TERMS, training.model_dump_json(exclude={"steps", "out", "alarms"}, indent=1)
     if path.exists() and path.read_text(encoding="utf-8") != terms:
@@ -87,7 +88,7 @@ def _last_checkpoint(out: Path) -> Path | None:
 
 
 def entry(arguments: Sequence[str] | None = None) -> int:
-    """The command line; gives the exit status."""
+    """Runs the command line; gives the exit status."""
     return run_command("rl.train", partial(_run, arguments))
 
 

@@ -1,6 +1,6 @@
-"""Charts as SVG text: axes, dots with their intervals, lines. Colours are classes of the page, in light and dark.
+"""Charts as SVG text: axes, dots with their intervals, lines. Colours are CSS classes of the page, in light and dark.
 
-All are 320 pixels square, so that their letters can still be read where a page is as narrow as a hand.
+All are 320 pixels square, so that their text can still be read on a phone.
 """
 
 import math
@@ -15,24 +15,24 @@ _STEPS = (1, 2, 2.5, 5, 10)
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis; `low` < `high`."""
+    """One axis of a chart; `low` < `high`."""
 
     name: str
     low: float
     high: float
     is_percent: bool = False
-    """True for shares, which are written as percent."""
+    """Whether values are shares, written as percent."""
     is_log: bool = False
-    """True needs low > 0."""
+    """Whether the axis is logarithmic, which needs `low` > 0."""
 
     def place(self, value: float) -> float:
-        """0..1 along the axis; what is beyond it sticks to its end."""
+        """Place of a value along the axis, 0..1, clipped to its ends."""
         low, high, at = (math.log(x) if self.is_log else x for x in (self.low, self.high, max(value, self.low)))
         return min(1.0, max(0.0, (at - low) / (high - low)))
 
     @property
     def ticks(self) -> tuple[float, ...]:
-        """Round numbers on it: about four, or powers of ten."""
+        """Round values for ticks: about four, or powers of ten."""
         if self.is_log:
             powers = range(math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9) + 1)
             if len(powers) > 1:
@@ -45,7 +45,7 @@ class Axis:
         return tuple(step * number for number in range(first, last + 1))
 
     def said(self, value: float) -> str:
-        """A tick in words."""
+        """The value of a tick as text."""
         if self.is_percent:
             return f"{100 * value:.0f} %"
         return short(value)
@@ -53,41 +53,41 @@ class Axis:
 
 @dataclass(frozen=True)
 class Dot:
-    """A point with its interval along the upright axis."""
+    """A point of a chart, with its interval along the vertical axis."""
 
     x: float
     y: float
     low: float | None
     high: float | None
     colour: int
-    """Which of the page's colours, from 1."""
+    """Number of one of the page's colours, from 1."""
     label: str = ""
-    """Beside the dot."""
+    """Text beside the dot."""
     tip: str = ""
 
 
 @dataclass(frozen=True)
 class ChartLine:
-    """A line through points."""
+    """A line of a chart through points."""
 
     points: tuple[tuple[float, float], ...]
     colour: int
-    """0 is that of what is only held against."""
+    """Number of one of the page's colours, from 1; 0 for a line of reference."""
     tip: str = ""
     is_stepped: bool = False
 
 
 COLOURS = 6
-"""How many there are; more than that begin again."""
+"""Number of colours of the page; with more runs they repeat."""
 
 
 def colour(number: int) -> int:
-    """The colour of the run of that number, counted from 1."""
+    """The colour of a run by its number, counted from 1."""
     return (number - 1) % COLOURS + 1
 
 
 def axis_over(name: str, values: Sequence[float]) -> Axis:
-    """An axis from 0 to a little above the highest value; by powers of ten where they span more than twentyfold."""
+    """An axis from 0 to a little above the highest value; logarithmic where values span more than twentyfold."""
     low, high = min(values), max(values)
     if low > 0 and high / low > 20:
         return Axis(name, 10 ** math.floor(math.log10(low)), 10 ** math.ceil(math.log10(high)), is_log=True)
@@ -95,7 +95,14 @@ def axis_over(name: str, values: Sequence[float]) -> Axis:
 
 
 def chart(title: str, across: Axis, upright: Axis, marks: Sequence[Dot | ChartLine]) -> str:
-    """The drawing; all words are escaped."""
+    """Draws a chart as SVG, with all text escaped.
+
+    Args:
+        title: title of the chart.
+        across: horizontal axis.
+        upright: vertical axis.
+        marks: dots and lines.
+    """
     drawn = "".join(_line(m, across, upright) if isinstance(m, ChartLine) else _dot(m, across, upright) for m in marks)
     return (
         f'<svg class="chart" viewBox="0 0 {_SIZE} {_SIZE}" role="img"><title>{escape(title)}</title>'
@@ -104,7 +111,7 @@ def chart(title: str, across: Axis, upright: Axis, marks: Sequence[Dot | ChartLi
 
 
 def short(value: float) -> str:
-    """A number with few letters: `1.5k`, `20M`, `0.25`."""
+    """A number as short text: `1.5k`, `20M`, `0.25`."""
     for unit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= unit:
             return f"{value / unit:.3g}{letter}"

@@ -1,4 +1,4 @@
-"""A reliability diagram as SVG text: mean confidence against accuracy, with intervals, beside the line of truth.
+"""Reliability diagrams as SVG text: mean confidence against accuracy, with intervals, beside the diagonal.
 
 Middle tones on no background, so that it can be read on a light page and on a dark one.
 """
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from html import escape
 
 _SIDE = 240
-"""Pixels of the unit square."""
+"""Pixels a side of the unit square."""
 _LEFT, _TOP, _WIDTH, _HEIGHT = 48, 32, 320, 320
 _INK, _MARK = "#808080", "#3d85c6"
 
 
 @dataclass(frozen=True)
 class ReliabilityPoint:
-    """One bin: all but `count` are shares, 0..1."""
+    """One bin of the diagram; all but `count` are shares, 0..1."""
 
     confidence: float
     accuracy: float
@@ -25,7 +25,7 @@ class ReliabilityPoint:
 
 
 def reliability_svg(points: Sequence[ReliabilityPoint], title: str) -> str:
-    """The diagram, 320x320; the area of a dot grows with its count."""
+    """Draws the diagram as SVG, 320x320; the area of a dot grows with its count."""
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" '
         f'height="{_HEIGHT}" font-family="sans-serif" font-size="11" fill="{_INK}" role="img">',

@@ -1,4 +1,4 @@
-"""What all trainings on runs that were played before do alike: which weights they train, their steps, their log."""
+"""The training loop of SFT and DPO: adapters, optimiser steps, schedule and log."""
 
 import importlib
 import json
@@ -21,13 +21,13 @@ from tools.observation import MissingPartError
 
 LOG = "log.jsonl"
 _LAST_SHARE = 0.1
-"""Of the learning rate, at the end."""
+"""Share of the peak learning rate that is left at the end of the schedule."""
 
 Found = TypeVar("Found")
 
 
 class Logged(Protocol):
-    """A step as a dataclass."""
+    """A dataclass that describes one step, for the log."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
@@ -37,24 +37,24 @@ Kept = TypeVar("Kept", bound=Logged)
 
 @dataclass(frozen=True)
 class WeightUpdate:
-    """What a step did to the weights."""
+    """The optimiser's part of one training step."""
 
     step: int
-    """From 1."""
+    """Number of the step, from 1."""
     norm: float
-    """Of the gradient, before it was clipped."""
+    """Norm of the gradient before it was clipped."""
     learning_rate: float
     seconds: float
 
 
 def with_lora(model: Any, rank: int, start: str = "", exclude: str | None = None) -> Any:
-    """The model with the adapter that is trained: one to go on with, or one that changes nothing yet.
+    """The model with the LoRA adapter that is trained: an existing one, or a new one that changes nothing yet.
 
     Args:
-        model: as it is loaded.
-        rank: of a new one.
-        start: an adapter to go on with, as `agent.adapters.adapter_folder` takes it; its rank is its own.
-        exclude: pattern of the layers that a new one leaves as they are.
+        model: the model of transformers.
+        rank: rank of a new adapter.
+        start: an adapter to continue from, as `agent.adapters.adapter_folder` takes it; it keeps its rank.
+        exclude: pattern of the layers that a new adapter leaves as they are.
 
     Raises:
         MissingPartError: peft is not installed.
@@ -81,15 +81,15 @@ def steps(
     gradient: Callable[[Sequence[int]], Found],
     weight_decay: float = 0.0,
 ) -> Iterator[tuple[Found, WeightUpdate]]:
-    """The steps, one after another, as they are done, by AdamW.
+    """Trains by AdamW, and yields each step when it is done, with what `gradient` gave.
 
     Args:
-        model: of which all that has a gradient is trained.
-        config: of the training.
-        count: of what is learned from.
-        at_once: how many of these a step takes.
-        gradient: leaves the gradient of those with these numbers in the model.
-        weight_decay: of AdamW.
+        model: the model; all its weights that require a gradient are trained.
+        config: options of the training.
+        count: number of training items.
+        at_once: number of items in a step.
+        gradient: accumulates the gradient of the items with these numbers in the model.
+        weight_decay: AdamW's weight decay.
     """
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=config.learning_rate, weight_decay=weight_decay)
@@ -114,7 +114,13 @@ def _batches(count: int, at_once: int, config: OnRuns) -> list[list[int]]:
 
 
 def share_of_rate(step: int, steps: int, warmup_share: float) -> float:
-    """The share of the learning rate at a step, from 0: up in a line, then down along a cosine."""
+    """The learning rate at a step as a share of its peak: linear warmup, then cosine decay.
+
+    Args:
+        step: number of the step, from 0.
+        steps: number of all steps.
+        warmup_share: share of the steps that warm up, 0..1.
+    """
     warmup = max(1, round(steps * warmup_share))
     if step < warmup:
         return (step + 1) / warmup
@@ -123,12 +129,12 @@ def share_of_rate(step: int, steps: int, warmup_share: float) -> float:
 
 
 def precision(model: Any, config: OnRuns) -> torch.autocast:
-    """Within, products are in the precision that the training wants."""
+    """A context in which matrix products have the precision of the training."""
     return torch.autocast(model.device.type, torch.bfloat16, enabled=config.precision == "bfloat16")
 
 
 def logged(done: Iterable[Kept], out: Path) -> Iterator[Kept]:
-    """The same steps; each is a line of the log in this folder before the next one begins."""
+    """Passes steps on, and writes each as a line of the folder's log before the next one begins."""
     out.mkdir(parents=True, exist_ok=True)
     with (out / LOG).open("w", encoding="utf-8") as log:
         for step in done:
@@ -138,7 +144,7 @@ def logged(done: Iterable[Kept], out: Path) -> Iterator[Kept]:
 
 
 def save_around(model: str, out: Path) -> None:
-    """Writes what a model needs besides its weights: the tokenizer, and the image processor of one that sees."""
+    """Writes the files of a model besides its weights: the tokenizer, and the image processor of one that sees."""
     card = read_model_files(model)
     card.tokenizer.save_pretrained(out)
     if card.image_token_id is not None:

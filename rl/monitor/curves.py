@@ -1,7 +1,6 @@
-"""Curves of a training as SVG text: a smoothed line over a faint raw one, and bars of what a step's seconds went into.
+"""Plots of a training as SVG text: a smoothed line over a faint raw one, and bars of the parts of a step's seconds.
 
-Colours are classes of the page that they stand in. Drawings are 340 wide, so that their letters can still be read where
-a page is as narrow as a hand.
+Colours are CSS classes of the surrounding page. Plots are 340 wide, so that their text can still be read on a phone.
 """
 
 import math
@@ -17,43 +16,43 @@ _LEFT, _TOP, _RIGHT, _BOTTOM = 54, 12, 12, 38
 _WIDE, _HIGH = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
 _MOST_POINTS, _MOST_BARS, _MOST_TIPS = 400, 80, 60
 _SMOOTH_OF = 10
-"""A smoothed point is the mean of a tenth of all steps, those around it; picked by eye."""
+"""A smoothed point is the mean of a tenth of all steps around it; picked by eye."""
 
 Points = Sequence[tuple[int, float]]
-"""(step, value), by step."""
+"""Pairs (step, value), in the order of steps."""
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One measure over the steps."""
+    """The values of one measure over the steps."""
 
     name: str
     points: Points
     colour: int
-    """Which of the page's colours, from 1."""
+    """Number of one of the page's colours, from 1."""
 
 
 @dataclass(frozen=True)
 class Lines:
-    """Curves on one scale."""
+    """A plot of several curves on one scale."""
 
     title: str
     curves: tuple[Curve, ...]
     is_share: bool = False
-    """0..1, written as percent on an axis that shows all of it."""
+    """Whether values are shares 0..1, written as percent on an axis that shows all of it."""
     is_log: bool = False
-    """By powers of ten where all values allow it."""
+    """Whether the axis is logarithmic, where all values are positive and span enough."""
     note: str = ""
-    """What is measured, in a sentence."""
+    """Sentence below the plot that says what is measured."""
 
 
 @dataclass(frozen=True)
 class Bars:
-    """Seconds of each step, stacked."""
+    """A plot of stacked bars: the parts of the seconds of each step."""
 
     title: str
     curves: tuple[Curve, ...]
-    """From the bottom up; each has a value for the same steps."""
+    """Parts from the bottom up; each has a value for the same steps."""
     note: str = ""
 
 
@@ -61,12 +60,12 @@ Panel = Lines | Bars
 
 
 def window_of(points: int) -> int:
-    """How many steps a smoothed point is the mean of: an odd number, 1 for no smoothing."""
+    """Width of the smoothing window in steps: an odd number, 1 for no smoothing."""
     return 2 * (points // _SMOOTH_OF // 2) + 1 if points >= _SMOOTH_OF else 1
 
 
 def smoothed(points: Points) -> list[tuple[int, float]]:
-    """Each value as the mean of those around it; at both ends, of those that there are."""
+    """Moving average of the points; at both ends over those that there are."""
     half = window_of(len(points)) // 2
     sums = [0.0, *accumulate(value for _, value in points)]
     found = []
@@ -77,13 +76,13 @@ def smoothed(points: Points) -> list[tuple[int, float]]:
 
 
 def drawn(panel: Panel, first: int, last: int, stops: Sequence[int] = ()) -> str:
-    """The drawing.
+    """The plot as an SVG element.
 
     Args:
-        panel: what is drawn.
-        first: step at its left end.
-        last: step at its right end.
-        stops: steps after which an alarm stopped it.
+        panel: the plot's data.
+        first: step at the left end.
+        last: step at the right end.
+        stops: steps after which an alarm stopped the training, marked by lines.
     """
     across = Axis("step", first, last if last > first else first + 1)
     upright = _upright(panel)
@@ -157,14 +156,14 @@ def _bars(panel: Bars, across: Axis, upright: Axis) -> str:
 
 
 def _thinned(points: Points, most: int) -> list[tuple[float, float]]:
-    """At most so many points: means of neighbours."""
+    """Points thinned to at most `most` by averaging neighbours."""
     size = math.ceil(len(points) / most)
     groups = [points[start : start + size] for start in range(0, len(points), size or 1)]
     return [(sum(s for s, _ in group) / len(group), sum(v for _, v in group) / len(group)) for group in groups]
 
 
 def _tips(panel: Panel, across: Axis) -> str:
-    """What is told of the steps under the pointer."""
+    """Invisible boxes whose titles name the values of the steps under the pointer."""
     columns = [_thinned(curve.points, _MOST_TIPS) for curve in panel.curves]
     longest = max(columns, key=len, default=[])
     width = round(_WIDE / max(1, len(longest)), 1)
@@ -184,7 +183,7 @@ def _nearest(column: Sequence[tuple[float, float]], step: float) -> float:
 
 
 def said(value: float, *, is_share: bool) -> str:
-    """A value in few letters."""
+    """A value as short text, shares as percent."""
     return f"{100 * value:.1f} %" if is_share else short(value)
 
 

@@ -1,4 +1,4 @@
-"""Four curves as one SVG file that needs no page: what a training is worth at a glance, light or dark."""
+"""Four curves of a training as one SVG file that needs no page, in light or dark colours."""
 
 from collections.abc import Sequence
 from html import escape
@@ -33,13 +33,13 @@ _WANTED = (
 
 
 def picture(rows: Sequence[Row]) -> str:
-    """The file.
+    """The text of the SVG file.
 
     Args:
         rows: a log, with at least one of the four measures.
 
     Raises:
-        ValueError: it has none of them.
+        ValueError: the log has none of the four measures.
     """
     found = [(title, known(rows, name), is_share) for title, name, is_share in _WANTED]
     panels = [Lines(title, (Curve(title, points, 1),), is_share) for title, points, is_share in found if points]

@@ -1,5 +1,6 @@
 """Groups that teach nothing make way for other questions, and for earlier groups."""
 
+import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -182,6 +183,18 @@ def test_two_processes_decide_alike_and_play_their_own_rows() -> None:
     assert fakes[1].calls == [[(key, 2), (key, 3)] for key in "abc"]
     assert [run.worth for number in (0, 1) for run in found[number].runs] == pytest.approx([0.7, 0.1, 0.7, 0.1])
     assert found[0].measures == found[1].measures
+
+
+@pytest.mark.parametrize("preset", ["videokr", "video-r1"])
+def test_what_was_played_is_sent_to_other_processes_as_it_is(preset: str) -> None:
+    """Nothing is written down and parsed in between; alone, a process is given back its own."""
+    draws, sent = drawing(Fake("a"), preset), list[object]()
+    gather = draws._gather
+    draws._gather = lambda items: (sent.extend(items), gather(items))[1]
+    draws(list("aaaa"), TrainingProgress(0, 10))
+    runs = [item for item in sent if isinstance(item, Trajectory)]
+    assert len(runs) == (8 if preset == "video-r1" else 4)
+    assert pickle.loads(pickle.dumps(runs)) == runs
 
 
 def test_runs_on_shuffled_frames_are_played_beside_the_others() -> None:
