@@ -18,7 +18,7 @@ _WEIGHTS = (
 )
 _CLASSES = 1000
 """Number of ImageNet classes."""
-_BATCH, _SMALL_BATCH = 2, 8
+_BATCH, _SMALL_BATCH = 2, 4
 """Pictures of SIDE at once, and smaller ones; more fall out of the processor's cache."""
 
 
