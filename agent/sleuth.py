@@ -229,7 +229,7 @@ class Sleuth:
 
     def _played(self, asked: "_Asked", run: Run) -> "Trajectory":
         from agent.loop.ask import ask
-        from agent.loop.checks import check_end, check_inputs, check_playable, not_opened
+        from agent.loop.checks import answer_late, check_end, check_inputs, check_playable, not_opened
         from agent.trajectory import Stop, Trajectory, Turn
 
         begun = time.monotonic()
@@ -242,7 +242,7 @@ class Sleuth:
 
         def left_out(stop: Stop) -> Trajectory:
             tell(not_opened(question, spec, limits, 0.0, stop))
-            return not_opened(question, spec, limits, time.monotonic() - begun, stop)
+            return answer_late(not_opened(question, spec, limits, time.monotonic() - begun, stop))
 
         check_inputs(asked.key.path, asked.key.subtitles)
         try:
@@ -256,7 +256,7 @@ class Sleuth:
                 if toolbox is None:
                     return left_out(Stop.TIME_LIMIT)
                 check_end(question, toolbox.video.info.duration_seconds)
-                return ask(
+                trajectory = ask(
                     question,
                     toolbox,
                     policy,
@@ -267,6 +267,7 @@ class Sleuth:
                     verify=asked.verify,
                     on_event=tell,
                 )
+                return answer_late(trajectory)
         except WorkCancelledError:
             return left_out(Stop.INTERRUPTED)
 

@@ -2,8 +2,8 @@
 
 python -m rl.sft rl/configs/run1/sft.toml
 
-A model that sees is shown the pictures of each run, as when it plays. Plain PyTorch, one device. Writes a LoRA adapter
-that `agent ask --adapter` takes, or the whole model, and `log.jsonl`.
+A model that sees is shown the pictures of each run, as when it is asked. Plain PyTorch, one device. Writes a LoRA
+adapter that `agent ask --adapter` takes, or the whole model, and `log.jsonl`.
 """
 
 from agent.ending import read_first

@@ -235,7 +235,7 @@ class Training(TomlConfig):
             raise ValueError(f'reg_grpo predicts one advantage for each run, so turns = "{credit.turns}" does not fit')
 
     def game(self, policy: Policy) -> RunSettings:
-        """The run settings by which `evals.run` would play the questions with this policy."""
+        """The run settings by which `evals.run` would ask this policy."""
         play = self.play
         return RunSettings(policy, play.limits(), mode=play.mode, verify=play.verify, encoder=play.encoder)
 

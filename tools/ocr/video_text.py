@@ -37,7 +37,7 @@ from tools.deadline import (
 from tools.index.builder import thumbnail
 from tools.index.frame_store import stored_size
 from tools.index.samples import Samples
-from tools.index.video_index import IndexProgress, VideoIndex
+from tools.index.video_index import IndexProgress
 from tools.observation import FULL_FRAME, Box, Finding, ToolError, box_inside
 from tools.ocr.ppocr import added_models
 from tools.ocr.reader import TextLine, TextReader, TextSpan, track_text
@@ -141,14 +141,13 @@ class ScreenText:
     def __init__(
         self,
         video: VideoSource,
-        index: VideoIndex,
+        samples: Samples,
         reader: Callable[[], TextReader],
         cache: Path | None = None,
         on_progress: Callable[[IndexProgress], None] = lambda _: None,
     ) -> None:
         self._video = video
-        self._index = index
-        self._samples = Samples(index, video.info.duration_seconds)
+        self._samples = samples
         self._on_progress = on_progress
         self._reader = reader
         self._cache = cache
@@ -335,9 +334,9 @@ class ScreenText:
         """
         if until - since <= _NEAR_SECONDS:
             return until
-        if not len(self._index.store.seconds):
+        if not len(self._samples.index.store.seconds):
             return since + _NEAR_SECONDS
-        seconds = self._index.seconds
+        seconds = self._samples.index.seconds
         between = spread([float(t) for t in seconds[(seconds > since) & (seconds < until)]], _MOST_HELD_AGAINST)
         shown, last = self._edges(since, box), since
         widest = max(_NEAR_SECONDS, 2 * (until - since) / _MOST_HELD_AGAINST)
@@ -354,7 +353,7 @@ class ScreenText:
 
         Letters stay when what is behind them moves, and so do their outlines.
         """
-        store = self._index.store
+        store = self._samples.index.store
         grey = cv2.cvtColor(crop(store.frame(store.at(seconds)).pixels, box), cv2.COLOR_RGB2GRAY)
         across, down = (cv2.Sobel(grey, cv2.CV_32F, *way) for way in ((1, 0), (0, 1)))
         edges = np.hypot(across, down)
@@ -402,7 +401,7 @@ class ScreenText:
 
     def _stored(self, times: Sequence[float]) -> Iterator[Frame]:
         """Frames at these times that the index has stored; the others are left out."""
-        store = self._index.store
+        store = self._samples.index.store
         for t in times if len(store.seconds) else ():
             number = store.at(t)
             if abs(float(store.seconds[number]) - t) < SAME_MOMENT_SECONDS:
