@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from difflib import SequenceMatcher
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
@@ -88,6 +89,8 @@ _MOST_HELD_AGAINST = 12
 _SAME_PICTURE = 0.5
 """Correlation of outlines from which a line still stands. While each of ten captions of two clips stood, the median was
 0.74 or more, and elsewhere in the clip at most 0.35; in a fade it is as low."""
+_MARGINS = (0.5, 2.0)
+"""Heights of a line around it in a close look; in a narrow part the detector breaks some lines into pieces."""
 _SAME_LINE = 0.7
 """Likeness from which two readings are the same line: half faded in, a letter or two are misread."""
 
@@ -301,18 +304,21 @@ class ScreenText:
                 return replace(span, start_seconds=ends[0], stop_seconds=ends[1])
         reader = self._reader()
 
-        def is_there(seconds: float) -> bool:
-            part = _with_margin(span.box)
+        def is_read(seconds: float, part: Box) -> bool:
             frame = next(self._video.read([seconds]), None)
             lines = reader.read(np.ascontiguousarray(crop(frame.pixels, part))) if frame is not None else ()
             return any(_likeness(line.text, span.text) >= _SAME_LINE for line in lines)
 
         start, stop = span.start_seconds, span.stop_seconds
-        can_tell = is_there(span.start_seconds)
-        if can_tell and before is not None:
-            start = first_with(is_there, before, start)
-        if can_tell and within is not None and within > span.start_seconds - 1e-6:
-            stop = first_with(lambda t: not is_there(t), within, min(stop, self._video.info.duration_seconds - 1e-3))
+        stands = max(start, within or 0.0)
+        parts = (_with_margin(span.box, lines) for lines in _MARGINS)
+        part = next((part for part in parts if is_read(stands, part)), None)
+        if part is not None and before is not None:
+            start = first_with(partial(is_read, part=part), before, start)
+        if part is not None and within is not None and within > span.start_seconds - 1e-6:
+            stop = first_with(
+                lambda t: not is_read(t, part), within, min(stop, self._video.info.duration_seconds - 1e-3)
+            )
             stop = span.stop_seconds if stop >= self._video.info.duration_seconds - 2e-3 else stop
         if not is_time_up():
             with self._lock:
@@ -485,9 +491,9 @@ def _last_before(times: Sequence[float], seconds: float) -> float | None:
     return max((t for t in times if t < seconds - 1e-6), default=None)
 
 
-def _with_margin(box: Box) -> Box:
-    """A box with twice the line's height around it: with less, the detector breaks some lines into pieces."""
-    margin = 2 * (box[3] - box[1])
+def _with_margin(box: Box, lines: float) -> Box:
+    """A box with so many times its height around it."""
+    margin = lines * (box[3] - box[1])
     left, top, right, bottom = box
     return max(0.0, left - margin), max(0.0, top - margin), min(1.0, right + margin), min(1.0, bottom + margin)
 
