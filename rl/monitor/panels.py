@@ -4,11 +4,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from evals.plots.chart import COLOURS
 from rl.monitor.curves import Bars, Curve, Lines, Panel
 from rl.monitor.log import PARTS, Row, known, number_of, own_share, rollout_share
 
-COLOURS = 6
-"""How many curves a drawing has at most."""
 _TURN = "runs/readable_turn_"
 
 
