@@ -37,4 +37,7 @@ class OnRuns(TomlConfig):
     """0 trains all weights."""
     precision: Literal["bfloat16", "float32"] = "bfloat16"
     """Of the products; weights and sums stay in float32. Five times as fast on a CPU with avx512_bf16."""
+    save_every: Count | None = None
+    """Steps between checkpoints in `out`, from the last of which the command goes on when it is given again; None keeps
+    none."""
     seed: int = 0

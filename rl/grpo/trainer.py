@@ -30,7 +30,6 @@ from rl.grpo.blank_image import BlankPicture
 from rl.grpo.config import Lora, Training
 from rl.grpo.open_sampler import sync_of
 from rl.grpo.prefetch import VideoPrefetcher
-from rl.grpo.processes import process_count
 from rl.grpo.replay_buffer import ReplayKeeper, TrainingRow
 from rl.grpo.rollout import RolloutRunner
 from rl.grpo.rows import left_out
@@ -39,6 +38,7 @@ from rl.monitor.step_log import Say, StepClock, StepLog
 from rl.objective.algorithms import Algorithm
 from rl.objective.grouped_logprobs import PLACE, batch_scores, in_order
 from rl.objective.reg_grpo import regression
+from rl.processes import process_count
 from rl.rewards.preset import Preset
 from rl.sampling.sampler import Rollout
 
