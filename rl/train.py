@@ -62,10 +62,10 @@ def main(training: Training, say: Say = lambda _: None, sampler: TrainingSampler
     sampler = sampler or open_sampler(training)
     sees = sampler.loaded.eyes is not None and training.play.mode != "subtitles"
     check_preset(preset, training.update.credit(preset), sees_pictures=sees)
-    from rl.grpo.trainer import GraphTrainer  # here: without TRL, all that is said above can still be said
+    from rl.grpo.trainer import trainer_class  # here: without TRL, all that is said above can still be said
 
     rollouts = RolloutRunner(questions, training.game(sampler), sampler)
-    trainer = GraphTrainer(training, rollouts, preset, say)
+    trainer = trainer_class(training, preset)(training, rollouts, preset, say)
     before = last_checkpoint(training.out)
     trainer.train(resume_from_checkpoint=None if before is None else str(before))
     if (alarm := trainer.steps.alarm) is not None:
