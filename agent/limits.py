@@ -3,15 +3,17 @@
 from agent.trajectory import Limits, Stop, Trajectory, Turn
 
 MAX_CALLS_A_TURN = 12
+"""Tool calls of one turn at most, so that one reply can't take the whole run's frames and time."""
 
 
 _ANSWER_SHARE = 0.1
+"""Share of a time limit that is kept for the answer, up to _ANSWER_SECONDS."""
 _ANSWER_SECONDS = 1.0
-"""Of a time limit this share, this long at most, is kept for the answer."""
+"""Seconds that are kept for the answer at most."""
 
 
 def limit_reached(trajectory: Trajectory) -> Stop | None:
-    """The limit that leaves room for nothing but an answer, or None."""
+    """The limit of the run that leaves room for nothing but an answer; None if there is none yet."""
     limits, usage = trajectory.limits, trajectory
     if usage.turns >= limits.max_turns - 1:
         return Stop.TURN_LIMIT
@@ -27,19 +29,19 @@ def limit_reached(trajectory: Trajectory) -> Stop | None:
 
 
 def _seconds_after_next(trajectory: Trajectory) -> float:
-    """What will have passed after one turn more, if it takes as long as the last one: the answer needs its time."""
+    """The seconds that will have passed after one turn more, which is taken to last as long as the one before."""
     last = trajectory.steps[-1].turn if trajectory.steps else None
     return trajectory.seconds + seconds_for_answer(trajectory.limits, last)
 
 
 def seconds_for_answer(limits: Limits, last: Turn | None) -> float:
-    """What an answer is taken to need: as long as the last turn, and a share of the limit where that was shorter."""
+    """The seconds to keep for an answer: as long as the last turn, and at least a share of the time limit."""
     least = 0.0 if limits.max_seconds is None else min(_ANSWER_SECONDS, _ANSWER_SHARE * limits.max_seconds)
     return max(least, 0.0 if last is None or last.is_opening else last.usage.seconds)
 
 
 def _cost_after_next(trajectory: Trajectory) -> float:
-    """What will have been paid after one turn more, which costs at least what the last one did: history only grows.
+    """The dollars paid after one turn more, which costs at least what the last one did: the history only grows.
 
     The price of a turn that is not known is 0 here: whoever sets a cost limit has to see to a price first.
     """

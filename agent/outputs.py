@@ -1,4 +1,4 @@
-"""Files that the user asked for: whether they can be written is found out before the work, and they come whole."""
+"""Writes output files whole or not at all, and checks before the work that they can be written."""
 
 import os
 import tempfile
@@ -7,17 +7,18 @@ from contextlib import suppress
 from pathlib import Path
 
 _PROBE = bytes(1 << 16)
+"""Bytes written to find out whether a disk has room: 64 KiB, more than one block of a file system."""
 
 
 def check_writable(wanted: Iterable[str | Path | None], inputs: Iterable[str | Path | None] = ()) -> None:
-    """Fails before the work, not after it.
+    """Fails before the work, not after it, where an output can't be written.
 
     Args:
-        wanted: files to be written; None stands for none.
-        inputs: files that must stay as they are.
+        wanted: files to be written; None is skipped.
+        inputs: files that are read and so must not be written; None is skipped.
 
     Raises:
-        ValueError: one of them can't be written, is named twice, or is an input.
+        ValueError: an output can't be written, is named twice, or is an input.
     """
     taken = {Path(path).resolve(): "it is read" for path in inputs if path is not None}
     for path in (Path(path) for path in wanted if path is not None):

@@ -1,4 +1,4 @@
-"""Paths on the command line: they may be any bytes, and what is kept of them is text."""
+"""Paths of the command line as text that can be saved: they may be any bytes."""
 
 import re
 from pathlib import Path
@@ -10,12 +10,12 @@ _ESCAPED = re.compile(rb"\\x([89a-f][0-9a-f])")
 
 
 def readable(path: str) -> str:
-    """The path as text that can be saved: bytes that are no UTF-8 as `\\xe9`."""
+    """A path as text that can be saved: bytes that are no UTF-8 as `\\xe9`."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def found_again(saved: str) -> str:
-    """The path that `readable` made this of, where there is such a file; else what is saved."""
+    """The path behind a text that `readable` made, where there is such a file; else the text itself."""
     raw = _ESCAPED.sub(lambda match: bytes.fromhex(match[1].decode()), saved.encode())
     path = raw.decode("utf-8", "surrogateescape")
     return path if not Path(saved).exists() and Path(path).exists() else saved

@@ -1,7 +1,7 @@
 """The Policy protocol, a function from a trajectory to the next turn, and the options of a model behind it."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal, Protocol
 
@@ -13,10 +13,14 @@ from tools.schema import ToolSpec
 
 
 class ToolRunner(Protocol):
-    """What a step needs of a toolbox."""
+    """The one method of a toolbox that runs a tool."""
 
     def call(self, name: str, arguments: dict[str, Any]) -> Observation:
-        """What the tool brings; ToolError for a mistake of the policy."""
+        """The observation of one tool call.
+
+        Raises:
+            ToolError: a mistake of the policy, in words for it to read.
+        """
         ...
 
 
@@ -25,35 +29,35 @@ DOWNLOAD = "VIDEOSLEUTH_DOWNLOAD"
 
 
 class ToolAccess(Protocol):
-    """What a policy may see of a video: its tools by name, and the pictures behind the references."""
+    """The environment as a policy sees it: the specs of the tools, and the pictures behind the references."""
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
-        """The tools that can be called."""
+        """The specs of the tools that can be called."""
         ...
 
     def picture(self, ref: FrameRef) -> bytes | None:
-        """The JPEG behind a reference, always the same bytes for the same one; None where the frame is damaged."""
+        """The JPEG behind a reference, always the same bytes for one reference; None where the frame is damaged."""
         ...
 
 
 class Tools(ToolRunner, ToolAccess, Protocol):
-    """The tools of a video: they run, and what they show can be seen."""
+    """The tools of a video, which run and whose pictures can be read."""
 
 
 class Policy(Protocol):
-    """Decides the next move from the whole record so far, and from nothing else."""
+    """A function from the trajectory so far, and nothing else, to the next turn."""
 
     spec: str
-    """What `--policy` takes to get this one."""
+    """Spec of this policy, such as `http:MODEL@URL`: what `--policy` takes."""
 
     @property
     def setup(self) -> Setup | None:
-        """How its model is asked; None if it has none."""
+        """The settings that the policy's model is asked with; None for a policy without a model."""
         ...
 
     def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
-        """The next turn. A reply that can't be read is a Malformed move, never an exception.
+        """The next turn; a reply that can't be parsed is a Malformed move, never an exception.
 
         Raises:
             PolicyError: the model can't be reached, or refuses for good.
@@ -62,22 +66,28 @@ class Policy(Protocol):
 
 
 class PolicyError(Exception):
-    """A policy that can't play on: no server, no key, a refusal. One sentence, for the user to act on."""
+    """A policy that can't give a turn: no server, no key, a refusal. One sentence, for the user to act on."""
 
 
 class OutOfTimeError(PolicyError):
-    """The time that the question may take was over before the policy had its turn."""
+    """The time limit of the question was over before the policy gave its turn."""
 
 
 _LATE_SECONDS = 1.0
-"""A policy that looks at its time itself, as `http` does, may end so late and say more about why."""
+"""Seconds past the deadline that are left to a policy that keeps it itself, as `http` does, and says more about why."""
 
 
 def turn_in_time(trajectory: Trajectory, policy: Policy, sight: ToolAccess) -> Turn:
-    """The policy's next turn; one that does not keep the time limit is left behind.
+    """The policy's next turn; a policy that does not keep the time limit is left running in its thread.
+
+    Args:
+        trajectory: what the policy decides from; its limits give the time that is left.
+        policy: the policy.
+        sight: the tools' specs and pictures.
 
     Raises:
-        PolicyError: the model can't be reached, or refuses for good; an OutOfTimeError if it was too late.
+        PolicyError: the model can't be reached, or refuses for good.
+        OutOfTimeError: no whole reply came in time.
     """
     limit = trajectory.limits.max_seconds
     with deadline(math.inf if limit is None else limit - trajectory.seconds):
@@ -95,36 +105,45 @@ _MOST = {
     "max_request_seconds": 7 * 86_400,
     "concurrency": 1024,
 }
-"""What is more is a slip of the keyboard; infinity and NaN never come through."""
+"""Largest value of an option: above any use, so that more is a slip of the keyboard; infinity and NaN fail it too."""
+
+
+SAMPLES_TEMPERATURE = 0.7
+"""Temperature of several samples where none is given; usual for self-consistency (Wang et al. 2022, section 3.1)."""
 
 
 @dataclass(frozen=True)
 class PolicyOptions:
-    """How to ask a model. The defaults are the ones that results are reported with."""
+    """Sampling and request settings of a model. The defaults are the ones that results are reported with."""
 
     temperature: float = 0.0
-    """0 is greedy, the same reply each time as far as the engine can."""
+    """Sampling temperature, 0..2; 0 is greedy, the same reply each time as far as the engine can."""
     top_p: float = 1.0
     seed: int = 0
     max_reply_tokens: int = 1024
-    """Of one turn, thinking included."""
+    """Tokens that one turn may sample, thinking included."""
     max_frame_pixels: int = 1280 * 720
     """A picture with more pixels is sent smaller, and said to be. Frames are 640x360 unless more is asked for."""
     max_pictures: int | None = None
-    """Pictures a request; None is no limit. Past it the oldest are left out for their text, in blocks."""
+    """Pictures in one request; None is no limit. Past it the oldest are left out for their text, in blocks."""
     tools: Literal["auto", "native", "text"] = "auto"
     """Tool calls by the server's own API, or as JSON in the text; auto takes the first where it works."""
     timeout_seconds: float = 120.0
-    """Of one request, without a sign of life."""
+    """Seconds that a request may be silent."""
     max_request_seconds: float = 1800.0
-    """Of one request in all, whatever a server sends: room for 1,024 tokens at less than one a second."""
+    """Seconds of one request in all, whatever a server sends: room for 1,024 tokens at less than one a second."""
     concurrency: int = 8
     """Requests at the same time."""
     adapter: str = ""
     """Folder of a LoRA adapter, or the name of one that comes with the package, for models in process."""
 
+    def for_samples(self, samples: int) -> "PolicyOptions":
+        """The options for a number of samples: greedy sampling is replaced, with which all would give one answer."""
+        is_greedy = samples > 1 and self.temperature == 0
+        return replace(self, temperature=SAMPLES_TEMPERATURE) if is_greedy else self
+
     def seed_of(self, trajectory: Trajectory) -> int:
-        """The seed of the next request of a run: each run of the same question has its own."""
+        """The sampling seed of a run's requests: each run of the same question has its own."""
         return self.seed + trajectory.sample
 
     def setup(
@@ -135,7 +154,14 @@ class PolicyOptions:
         left_out: tuple[str, ...] = (),
         adapted: tuple[str, ...] = (),
     ) -> Setup:
-        """What a run records of them."""
+        """The settings as a trajectory records them.
+
+        Args:
+            form: how tools are called.
+            sees_pictures: False for a text-only model.
+            left_out: request parameters that the server refused.
+            adapted: changes of the request that the server's refusals led to.
+        """
         return Setup(
             form=form,
             temperature=self.temperature,

@@ -1,4 +1,4 @@
-"""The one way out to a terminal: words of strangers can't move its cursor, hide text, turn it around or name windows.
+"""Safe output to a terminal: no text can move its cursor, hide words, turn them around or name windows.
 
 Subtitles, screen text, models, servers and file names may hold any character. `visible` writes those that a terminal
 obeys as escapes, `\\x1b` for ESC; a `Screen` does so with all that it prints, and JSON stays the same value.
@@ -26,7 +26,7 @@ def visible(text: object) -> str:
 
 
 def visible_line(text: object) -> str:
-    """The same on one line: what stands on a line of its own is ours."""
+    """The text as `visible` gives it, on one line, so that it can't pass for a line of the program's own."""
     return visible(" ".join(str(text).split()))
 
 
@@ -36,29 +36,29 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def json_text(value: Any) -> str:
-    """The value as JSON on one line, with those characters as JSON's own escapes."""
+    """A value as JSON on one line, with every character that a terminal obeys as JSON's own escape."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     return _OBEYED.sub(lambda match: json.dumps(match[0])[1:-1], text)
 
 
 def tell(text: object) -> None:
-    """Says something on stderr, apart from the results."""
+    """Prints a message on stderr, apart from the results."""
     print(visible(text), file=sys.stderr, flush=True)
 
 
 class Screen(Console):
-    """Rich's console, which lets no character through that a terminal obeys but its own; markup is markup."""
+    """Rich's console, which escapes every character that a terminal obeys but its own; markup stays markup."""
 
     def print(self, *objects: Any, soft_wrap: bool | None = None, **kwargs: Any) -> None:
-        """Prints; what is to be one line stays one where it is piped, and a terminal gets its words unbroken."""
+        """Prints as rich does, except that a line asked to stay one is wrapped at words on a terminal."""
         super().print(*objects, soft_wrap=bool(soft_wrap) and not self.is_terminal, **kwargs)
 
     def render_str(self, text: str, *args: Any, **kwargs: Any) -> Text:
-        """A text to be printed, in a table too."""
+        """Rich's text of a string to be printed, made visible first."""
         return super().render_str(visible(text), *args, **kwargs)
 
     def on_broken_pipe(self) -> None:
-        """Called while a BrokenPipeError is handled: the command ends as others do whose reader has gone."""
+        """Raises the BrokenPipeError again that rich handles: the command ends as others without a reader do."""
         raise
 
 
@@ -68,6 +68,6 @@ class _VisibleFormatter(logging.Formatter):
 
 
 def show_warnings() -> None:
-    """Lets warnings of the program reach stderr as everything else does, where nobody has set up logging."""
+    """Formats the program's warnings on stderr as visible text, where nobody has set up logging."""
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(_VisibleFormatter("warning: %(message)s"))

@@ -17,14 +17,15 @@ from tools.limits import MAX_PICTURE_SIDE
 from tools.observation import Finding, FrameRef, KnownBox, Observation, Probability, Seconds
 
 MOST_TURNS = 1000
-"""Of a run; each looks through all before it, so that more would take hours."""
+"""Turns of one run at most; each turn goes through all before it, so that more would take hours."""
 _MOST_FRAMES = 1000
-"""Under one piece of evidence."""
+"""Frames under one piece of evidence at most: as many as an answer may rest on in all."""
 _MOST_EVIDENCE = 100
-"""Pieces, or links of a chain."""
+"""Pieces of evidence, links of a chain or claims of one answer, at most."""
 _MOST_BYTES = 64 << 20
+"""Size of a saved trajectory at most, 64 MiB: bounds the memory that a stranger's file takes."""
 _MOST = 10**12
-"""Seconds, tokens or dollars: more is no measurement."""
+"""Seconds, tokens or dollars at most: more is no measurement."""
 _LIMITS = {"max_turns": MOST_TURNS, "max_malformed": MOST_TURNS}
 Amount = Annotated[float, Field(ge=0, le=_MOST, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=_MOST)]
@@ -32,18 +33,18 @@ Count = Annotated[int, Field(ge=0, le=_MOST)]
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of which video. It has no reference answer: only `evals.example.Example` has."""
+    """A question about a video, without its reference answer: only `evals.example.Example` has that."""
 
     video: str
     """Path of the video file."""
     text: str
     options: tuple[str, ...] = ()
-    """Empty for an open question; otherwise at least two."""
+    """Answers to choose from, at least two; empty for an open question."""
     id: str = ""
     task: Literal["answer", "explain", "predict"] = "answer"
-    """What is wanted: an answer, a causal chain, or the three most likely next events."""
+    """What the question asks for: an answer, a causal chain, or the three most likely next events."""
     until_seconds: float | None = None
-    """Nothing from here on may be seen; None is the whole video."""
+    """Seconds from which on nothing may be seen; None is the whole video."""
     audio_track: int | None = None
     """Number of the one sound track that is heard, from 1; None finds the one with speech."""
     picture_stream: int | None = None
@@ -66,7 +67,7 @@ class Question:
 
 @dataclass(frozen=True)
 class ToolCall:
-    """One call the policy asks for."""
+    """A tool call that a policy asks for."""
 
     id: str
     """Unique within the trajectory, as in `t2c1`: turn 2, call 1."""
@@ -84,24 +85,24 @@ class Calls:
 
 @dataclass(frozen=True)
 class Evidence:
-    """One thing an answer rests on."""
+    """A stretch of the video that an answer rests on, with the frames or words found there."""
 
     start_seconds: Seconds
     stop_seconds: Seconds
     call_ids: tuple[str, ...] = ()
-    """The tool calls that brought it."""
+    """Ids of the tool calls that brought the evidence."""
     frames: Annotated[tuple[FrameRef, ...], Field(max_length=_MOST_FRAMES)] = ()
     quote: str = ""
     """Screen text or speech, word for word; empty where the evidence is a picture."""
     source: Literal["frame", "screen text", "speech", "caption", "video"] = "frame"
     note: str = ""
     box: KnownBox | None = None
-    """Where in the picture, fractions 0..1 of the whole frame; None where it is the whole picture, or speech."""
+    """Place in the picture, fractions 0..1 of the whole frame; None for the whole picture, or speech."""
 
 
 @dataclass(frozen=True)
 class Statement:
-    """One thing that an answer says, with what that rests on."""
+    """A claim of an answer, with the evidence that it rests on."""
 
     text: str
     evidence: Annotated[tuple[Evidence, ...], Field(max_length=_MOST_EVIDENCE)] = ()
@@ -109,22 +110,22 @@ class Statement:
 
 @dataclass(frozen=True)
 class Link:
-    """One step of a causal chain."""
+    """A link of a causal chain."""
 
     event: str
     because: str = ""
-    """How it follows from what came before; empty for the first."""
+    """Why the event follows from the link before; empty for the first."""
     evidence: Annotated[tuple[Evidence, ...], Field(max_length=_MOST_EVIDENCE)] = ()
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """One event that may come next."""
+    """An event that may come next."""
 
     event: str
     justification: str
     confidence: Probability
-    """0..1."""
+    """Stated probability of the event, 0..1."""
     evidence: Annotated[tuple[Evidence, ...], Field(max_length=_MOST_EVIDENCE)] = ()
 
 
@@ -134,9 +135,10 @@ class Answer:
 
     text: str
     option: int | None = None
-    """Index of the chosen option; None for an open question."""
+    """Index of the chosen option, from 0; None for an open question."""
     confidence: Probability | None = None
-    """0..1 as the policy states it; None where it states none, and for "I can't tell", which claims nothing."""
+    """Probability of being right that the policy states, 0..1; None where it states none, and for "I can't tell", which
+    claims nothing."""
     evidence: Annotated[tuple[Evidence, ...], Field(max_length=_MOST_EVIDENCE)] = ()
     not_shown: bool = False
     """True for "not shown in this video": a claim about the video, made only where what was asked for was looked for
@@ -145,11 +147,11 @@ class Answer:
     """True for "I can't tell": nothing is claimed about the video; `text` is a sentence that says so and why, and
     `evidence` what was found that may help. Never together with `not_shown`."""
     chain: Annotated[tuple[Link, ...], Field(max_length=_MOST_EVIDENCE)] = ()
-    """For the task explain: cause to effect, in order."""
+    """Causal chain of the task explain, cause to effect."""
     predictions: Annotated[tuple[Prediction, ...], Field(max_length=_MOST_EVIDENCE)] = ()
-    """For the task predict: the most likely first."""
+    """Next events of the task predict, the most likely first."""
     claims: Annotated[tuple[Statement, ...], Field(max_length=_MOST_EVIDENCE)] = ()
-    """What the text says, one thing each, where the policy takes it apart; their evidence is in `evidence` too."""
+    """Single claims of the text, where the policy takes it apart; their evidence is in `evidence` too."""
     kind: Literal["answer"] = "answer"
 
     def __post_init__(self) -> None:
@@ -158,7 +160,7 @@ class Answer:
 
     @property
     def abstains(self) -> bool:
-        """True where it names no answer: it is not shown, or can't be told."""
+        """True for an answer that names none: "not shown" or "I can't tell"."""
         return self.not_shown or self.cannot_tell
 
 
@@ -176,19 +178,19 @@ Move = Annotated[Calls | Answer | Malformed, Discriminator("kind")]
 
 @dataclass(frozen=True)
 class Usage:
-    """What something cost. None means not measured, which is not 0."""
+    """Seconds, tokens and dollars that a turn or a run cost. None means not measured, which is not 0."""
 
     seconds: Amount = 0.0
     prompt_tokens: Count | None = None
-    """All tokens of the request, those served from a cache included."""
+    """Tokens of the request, those served from a cache included."""
     completion_tokens: Count | None = None
     cost_usd: Amount | None = None
     cached_tokens: Count | None = None
-    """Those of the prompt tokens that the engine had in its prefix cache."""
+    """Prompt tokens that the engine had in its prefix cache."""
 
     @property
     def tokens(self) -> int | None:
-        """Of prompt and completion, as far as they were counted; None if neither was."""
+        """Prompt and completion tokens, as far as they were counted; None if neither was."""
         return _total([self.prompt_tokens, self.completion_tokens])
 
 
@@ -202,49 +204,49 @@ class Reply:
     tool_calls: tuple[dict[str, Any], ...] = ()
     """Native tool calls, as the server sent them."""
     token_ids: tuple[int, ...] | None = None
-    """What was sampled; None where the engine does not say."""
+    """Ids of the sampled tokens, (tokens,); None where the engine does not say."""
     logprobs: tuple[float, ...] | None = None
-    """Natural logarithm of the probability of each sampled token."""
+    """Natural logarithm of the probability of each sampled token, (tokens,); None where the engine does not say."""
     is_cut: bool = False
-    """True if it ended at the token limit and not by itself."""
+    """True for a reply that ended at the token limit and not by itself."""
 
 
 @dataclass(frozen=True)
 class Turn:
-    """What a policy gives back when it is asked for its next move."""
+    """A policy's output: its thought, its move, and what they cost."""
 
     thought: str
     move: Move
     usage: Usage = Usage()
     reply: Reply | None = None
-    """The model's own words; None for policies that are no language model."""
+    """The model's reply, word for word; None for policies that are no language model."""
     is_opening: bool = False
-    """True for the looks that the game takes before the policy's first turn; not counted as a turn."""
+    """True for the tool calls that the loop makes before the policy's first turn; not counted as a turn."""
     dropped: tuple[FrameRef, ...] = ()
     """Pictures shown earlier that this request left out for their text, since the policy takes only so many."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one call brought."""
+    """The observation of one tool call."""
 
     call_id: str
     observation: Observation
     repeat_of: str | None = None
-    """Id of the earlier identical call that this was answered from; None if the tool ran."""
+    """Id of the earlier identical call whose observation this is; None if the tool ran."""
     seconds: Amount = 0.0
 
 
 @dataclass(frozen=True)
 class Step:
-    """One turn and what came of it."""
+    """One turn of a trajectory and its observations."""
 
     turn: Turn
     results: tuple[Result, ...] = ()
     notice: str = ""
-    """What the game tells the policy next: a correction, or that a limit is reached and an answer is due."""
+    """Message of the loop to the policy: a correction, or that a limit is reached and an answer is due."""
     seconds: Amount = 0.0
-    """What all its calls took together."""
+    """Wall-clock seconds of all calls of the turn together."""
 
 
 class Stop(StrEnum):
@@ -257,7 +259,7 @@ class Stop(StrEnum):
     TOKEN_LIMIT = "token limit"
     TIME_LIMIT = "time limit"
     COST_LIMIT = "cost limit"
-    """A limit was reached; the answer, if there is one, was asked for then."""
+    """The cost limit was reached. At a limit of any kind an answer is asked for, if there is room for one."""
     MALFORMED = "malformed"
     """Too many turns in a row were neither calls nor an answer."""
     CRASHED = "crashed"
@@ -270,16 +272,15 @@ class Stop(StrEnum):
 
 @dataclass(frozen=True)
 class Verification:
-    """The second look: the same question, answered again from the evidence; of a chain or predictions, whether the
-    evidence carries them."""
+    """A second answer to the question, from the evidence alone; for a chain or predictions, whether it carries them."""
 
     agrees: bool | None
-    """None if it came to no answer, which speaks neither for nor against."""
+    """Whether the second answer is the first one; None if there is none, which speaks neither for nor against."""
     answer: str
     confidence: Probability | None = None
     usage: Usage = Usage()
     steps: Annotated[tuple[Step, ...], Field(max_length=MOST_TURNS)] = ()
-    """Its own turns before the answer, where the evidence was not enough for it; empty where it was."""
+    """Turns that the verification took before its answer; empty where the evidence was enough."""
 
 
 Form = Literal["native", "text"]
@@ -288,7 +289,7 @@ Form = Literal["native", "text"]
 
 @dataclass(frozen=True)
 class Setup:
-    """How a model was asked: what another run needs in order to be the same."""
+    """The settings that a model was asked with: what another run needs in order to be the same."""
 
     form: Form
     temperature: Amount
@@ -298,64 +299,64 @@ class Setup:
     max_frame_pixels: Count
     """A picture with more pixels is sent smaller, and said to be."""
     max_pictures: Count | None
-    """Pictures a request; past it the oldest are left out for their text, in blocks."""
+    """Pictures in one request; past it the oldest are left out for their text, in blocks."""
     prompt_hash: str
-    """Of the prompt files, so that a changed wording shows."""
+    """Hash of the prompt files, so that a changed wording shows."""
     sees_pictures: bool = True
     """False for a model that only reads: pictures are words to it."""
     left_out: tuple[str, ...] = ()
     """Parameters that the server refused and that were asked for no more, such as `temperature`."""
     adapted: tuple[str, ...] = ()
-    """What else it refused and was asked for otherwise since, such as `system prompt in the first question`."""
+    """Other changes that the server's refusals led to, such as `system prompt in the first question`."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One of several independent runs of the same question."""
+    """Summary of one of several independent runs of the same question."""
 
     answer: Answer | None
-    """None if it gave none."""
+    """The run's answer; None if it gave none."""
     frames: Count
-    """Distinct pictures seen."""
+    """Number of distinct pictures shown to the policy."""
     usage: Usage
-    """Of the whole run."""
+    """Cost of the whole run."""
     round: Count = 1
-    """Each round looks twice as densely as the one before."""
+    """Number of the voting round, from 1: each looks twice as densely as the one before."""
 
     def says(self, answer: Answer) -> bool:
-        """Whether it gives this very answer."""
+        """Whether the run gives this very answer."""
         return self.answer is not None and same_answer(self.answer, answer)
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a question may cost, told before it is asked."""
+    """Dollars that a question may cost, estimated before it is asked."""
 
     usual_usd: Amount
-    """At the usual length: 5 turns and 32 frames, or the limits where these are lower."""
+    """Dollars at the usual length: 5 turns and 32 frames, or the limits where these are lower."""
     most_usd: Amount | None
-    """At the limits; None if nothing limits it."""
+    """Dollars at the limits; None if nothing limits the run."""
 
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """What is known of the video before the first turn."""
+    """Properties of the video that are known before the first turn."""
 
     content_hash: str
     duration_seconds: Seconds
     width: Annotated[int, Field(ge=0, le=MAX_PICTURE_SIDE)]
-    """In pixels as displayed; 0 where the video could not be opened."""
+    """Width in pixels as displayed; 0 where the video could not be opened."""
     height: Annotated[int, Field(ge=0, le=MAX_PICTURE_SIDE)]
     is_cut_off: bool = False
     has_speech_track: bool = False
     has_subtitles: bool = False
     gaps: tuple[str, ...] = ()
-    """What of the file can't be seen or heard, a sentence each."""
+    """Parts of the file that can't be seen or heard, a sentence each."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How much one question may cost. A limit that is None does not bind."""
+    """Bounds of one run. A limit that is None does not bind."""
 
     max_turns: int = 8
     max_frames: int | None = 128
@@ -365,7 +366,7 @@ class Limits:
     max_seconds: float | None = None
     """Wall-clock seconds from the start to the answer: opening the video, turns, tools, and whatever these wait for."""
     max_malformed: int = 3
-    """Malformed turns in a row."""
+    """Malformed turns in a row that end the run."""
     max_cost_usd: float | None = None
     """US dollars, by the price table."""
 
@@ -378,32 +379,32 @@ class Limits:
 
 @dataclass(frozen=True)
 class Trajectory:
-    """One question from start to end. A step makes a new one; nothing in it ever changes."""
+    """The record of one run: question, steps, end. A step makes a new trajectory; nothing in one ever changes."""
 
     question: Question
     facts: VideoFacts
     policy: str = ""
-    """Spec of the policy that played it."""
+    """Spec of the policy that ran."""
     limits: Limits = Limits()
     steps: Annotated[tuple[Step, ...], Field(max_length=MOST_TURNS + 1)] = ()
     stop: Stop | None = None
-    """None while it is running."""
+    """Why the run ended; None while it is running."""
     error: str = ""
-    """What kept it from an answer, in words: a bug, a policy that failed, replies that could not be used."""
+    """Why there is no answer, in words: a bug, a policy that failed, replies that could not be used."""
     verification: Verification | None = None
-    """The second look at the answer."""
+    """Verification of the answer; None where there was none."""
     doubted: Verification | None = None
-    """The second look that disagreed with an earlier answer, and sent the policy back to look once more."""
+    """Verification that disagreed with an earlier answer, and sent the policy back to look once more."""
     setup: Setup | None = None
-    """How the model was asked; None for policies that are no language model."""
+    """Settings that the model was asked with; None for policies that are no language model."""
     samples: Annotated[tuple[Sample, ...], Field(max_length=MOST_TURNS)] = ()
     """All runs of a question that was asked several times, this one included; empty if it was asked once."""
     sample: Count = 0
-    """Which of several runs of the question this is, from 0; added to the seed."""
+    """Index of this run among several of the question, from 0; added to the seed."""
     estimate: Estimate | None = None
-    """None where no price is known."""
+    """Estimated cost; None where no price is known."""
     opening_seconds: Amount = 0.0
-    """What had passed before the first turn, as in opening the video."""
+    """Wall-clock seconds before the first turn, as for opening the video."""
     version: Literal[1] = 1
 
     @property
@@ -414,14 +415,14 @@ class Trajectory:
 
     @property
     def second_look(self) -> Verification | None:
-        """The second look at the last answer; None if none was taken, or if it came to no answer.
+        """The verification of the last answer; None if there was none, or if it came to no answer.
 
-        Nor is one that `lite` took in runs saved long ago: its rules read the same lines again.
+        That of `lite` in runs saved long ago does not count: its rules read the same lines again.
         """
         if self.policy == "lite":
             return None
         step = self._answering
-        # an answer that was sent back is told so
+        # a notice on an answer sends it back, so that the verification that counts is the one that doubted it
         look = self.doubted if step is not None and step.notice else self.verification
         return look if look is not None and look.agrees is not None else None
 
@@ -470,12 +471,12 @@ class Trajectory:
 
     @property
     def turns(self) -> int:
-        """Turns of the policy; the opening looks of the game are none."""
+        """Number of the policy's turns; the initial tool calls of the loop are none."""
         return sum(not step.turn.is_opening for step in self.steps)
 
     @property
     def seconds(self) -> float:
-        """Wall-clock seconds so far: of opening the video, all turns and all tool calls."""
+        """Wall-clock seconds so far: opening the video, all turns and all tool calls."""
         thinking = sum(usage.seconds for usage in self._usages)
         # calls of one step run at the same time, as far as there are workers
         tools = sum(max([step.seconds, *(r.seconds for r in step.results)]) for step in self.steps)
@@ -483,23 +484,23 @@ class Trajectory:
 
     @property
     def tokens(self) -> int | None:
-        """Prompt and completion tokens of all turns and the second look; None if none reports any."""
+        """Prompt and completion tokens of all turns and verifications; None if none reports any."""
         return self.usage.tokens
 
     @property
     def cost_usd(self) -> float | None:
-        """US dollars of all turns and the second look; None if one of them is not known."""
+        """US dollars of all turns and verifications; None if one of them is not known."""
         return self.usage.cost_usd
 
     @property
     def usage(self) -> Usage:
-        """What this run cost in all."""
-        # tools take time too
+        """Cost of this run in all."""
+        # the turns' own seconds leave out those of the tools
         return replace(_summed(self._usages), seconds=self.seconds)
 
     @property
     def spent(self) -> Usage:
-        """What the question cost in all: of all its runs, where there were several."""
+        """Cost of the question in all: of all its runs, where there were several."""
         return _summed([sample.usage for sample in self.samples]) if self.samples else self.usage
 
     @property
@@ -522,12 +523,12 @@ class Trajectory:
         return tuple(finding for result in chosen for finding in result.observation.findings)
 
     def ended(self, stop: Stop, error: str = "") -> "Trajectory":
-        """This trajectory, over."""
+        """The trajectory with the reason that it ended for."""
         return replace(self, stop=stop, error=error)
 
 
 def _summed(usages: Sequence[Usage]) -> Usage:
-    """All of them together; what one of them cost is missing in no sum of money."""
+    """The sum of several costs; its dollars are None as soon as one is not known."""
     costs = [usage.cost_usd for usage in usages]
     known = [cost for cost in costs if cost is not None]
     return Usage(
@@ -540,7 +541,7 @@ def _summed(usages: Sequence[Usage]) -> Usage:
 
 
 def _total(counts: list[int | None]) -> int | None:
-    """The sum of what was measured; None where nothing was."""
+    """The sum of the counts that were measured; None where none was."""
     known = [count for count in counts if count is not None]
     return sum(known) if known else None
 
@@ -556,7 +557,7 @@ def all_evidence(answer: Answer) -> tuple[Evidence, ...]:
 
 
 def same_answer(first: Answer, second: Answer) -> bool:
-    """True when both choose the same option, or say the same words, or both that it is not shown, or can't be told."""
+    """True for two answers that choose the same option, say the same words, or both abstain in the same way."""
     if first.abstains or second.abstains:
         return (first.not_shown, first.cannot_tell) == (second.not_shown, second.cannot_tell)
     if first.option is not None or second.option is not None:
@@ -585,10 +586,10 @@ def to_json(trajectory: Trajectory, indent: int | None = None) -> str:
 
 
 def from_json(text: str | bytes) -> Trajectory:
-    """The trajectory that `to_json` wrote. Its numbers are in their ranges, and it plays in a bounded time.
+    """The trajectory that `to_json` wrote; its numbers are in their ranges, and it replays in a bounded time.
 
     Raises:
-        ValueError: the text is not one; says where.
+        ValueError: the text is no saved trajectory; says where.
     """
     try:
         return _sound(_ADAPTER.validate_json(text))
@@ -599,7 +600,11 @@ def from_json(text: str | bytes) -> Trajectory:
 
 
 def load(path: str | Path) -> Trajectory:
-    """The trajectory in a file; ValueError if there is none in it."""
+    """The trajectory saved in a file.
+
+    Raises:
+        ValueError: the file holds none, or is too large for one.
+    """
     path = Path(path)
     if path.exists() and not path.is_file():
         raise ValueError(f"{path} is not a file: need a saved trajectory")
@@ -609,7 +614,11 @@ def load(path: str | Path) -> Trajectory:
 
 
 def _sound(trajectory: Trajectory) -> Trajectory:
-    """The trajectory, if its parts go together."""
+    """The trajectory, unchanged, if its parts go together.
+
+    Raises:
+        ValueError: an initial look after a turn, an option that the question does not have, or too many frames.
+    """
     openings = [step.turn.is_opening for step in trajectory.steps]
     if openings != sorted(openings, reverse=True):
         raise ValueError("not a saved trajectory: an opening look that comes after a turn")
@@ -617,7 +626,7 @@ def _sound(trajectory: Trajectory) -> Trajectory:
     answers += [sample.answer for sample in trajectory.samples if sample.answer is not None]
     count = len(trajectory.question.options)
     for answer in answers:
-        # turns that are played by a script may be for another question, whose options this one does not carry
+        # scripted turns may be for another question, whose options this one does not carry
         if answer.option is not None and count and not 0 <= answer.option < count:
             raise ValueError(f"not a saved trajectory: option {answer.option:.6g} of {count}")
         if len({frame for item in all_evidence(answer) for frame in item.frames}) > _MOST_FRAMES:

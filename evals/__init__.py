@@ -1,1 +1,1 @@
-"""Is it right, and how sure are we: examples, scoring, statistics, runs and speed."""
+"""Evaluation: data sets, scoring, statistics, runs, controls, reports and speed."""

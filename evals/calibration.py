@@ -1,4 +1,4 @@
-"""Does a confidence mean what it says: of the answers given with 0.8, are 8 in 10 right?
+"""Calibration of a run's confidences: of the answers given with 0.8, are 8 in 10 correct?
 
     python -m evals.calibration questions.jsonl RUN --videos FOLDER --plot reliability.svg
 
@@ -22,7 +22,7 @@ from evals.statistics.tables import Outcome, markdown, outcomes, percent
 
 
 def page(played: Sequence[Outcome], readings: Sequence[tuple[str, ConfidenceOf]]) -> str:
-    """The calibration of several readings of the same run, as Markdown; a reading without confidences says so."""
+    """Markdown report of the calibration of one run by several kinds of confidence; one without values says so."""
     rows, tables = [], []
     for name, confidence_of in readings:
         sorted_ = judged(played, confidence_of)
@@ -39,7 +39,7 @@ def page(played: Sequence[Outcome], readings: Sequence[tuple[str, ConfidenceOf]]
 
 
 def bin_table(calibration: Calibration) -> str:
-    """The reliability diagram as rows."""
+    """The reliability diagram as a Markdown table, one row a bin."""
     rows = [
         [str(b.count), f"{b.confidence:.2f}", percent(b.accuracy), f"[{100 * b.low:.1f}, {100 * b.high:.1f}]"]
         for b in calibration.bins
@@ -48,7 +48,7 @@ def bin_table(calibration: Calibration) -> str:
 
 
 def plot(calibration: Calibration, title: str) -> str:
-    """The reliability diagram as an SVG file, beside the line of truth; the area of a dot grows with its answers."""
+    """The reliability diagram as an SVG file, beside the diagonal; the area of a dot grows with its answers."""
     whole = ChartLine(((0.0, 0.0), (1.0, 1.0)), 0)
     axes = Axis("mean confidence", 0.0, 1.0), Axis("right", 0.0, 1.0, is_percent=True)
     head = f"{title}: n = {calibration.count}, ECE {calibration.ece:.3f}"
@@ -71,7 +71,7 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> str:
-    """The calibration of a run as Markdown; writes the plot where one is asked for.
+    """The calibration report of a run as Markdown; writes the plot where one is asked for.
 
     Raises:
         ValueError: the questions or the run can't be read, or there is nothing to draw.

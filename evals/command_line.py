@@ -1,4 +1,4 @@
-"""How the commands of this package end: as `agent.ending` says, with what they found on stdout."""
+"""Ends the commands of this package: results on stdout, exit statuses as in `agent.exit_codes`."""
 
 import shlex
 import sys
@@ -9,19 +9,25 @@ from agent.ending import end_process
 from agent.terminal import tell, visible
 
 say = tell
-"""Tells how far it is, apart from the results."""
+"""Prints a line of progress on stderr, apart from the results."""
 
 
 def given(module: str) -> str:
-    """The command as it was given, to be given again."""
+    """The command line as it was given, quoted for a shell."""
     return shlex.join(["python", "-m", module, *sys.argv[1:]])
 
 
 def end(module: str, found: Callable[[], str], interrupted: str = "interrupted") -> NoReturn:
-    """Runs a command, prints what it found, and ends the process."""
+    """Runs a command, prints its results, and ends the process.
+
+    Args:
+        module: name of the command's module.
+        found: does the work and gives the text to print.
+        interrupted: message after Ctrl-C.
+    """
     end_process(module, lambda: print(visible(found())), interrupted)
 
 
 def end_with_page(module: str, page: Callable[[], str]) -> NoReturn:
-    """The same for a page of figures, which stands under the command that made it."""
+    """Runs a command and prints its page below the command line that made it; ends the process."""
     end(module, lambda: f"    {given(module)}\n\n{page()}")

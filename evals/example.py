@@ -1,4 +1,4 @@
-"""A question with its reference answer: the only place where the two are together.
+"""Examples: questions with their reference answers, which are together nowhere else.
 
 A policy is given `example.question`, which has no answer in it; scores and rewards are given the example.
 """
@@ -16,19 +16,19 @@ from tools.plain_data import loads_json
 
 @dataclass(frozen=True)
 class Example:
-    """One question that can be scored."""
+    """One question with its reference answer, so that it can be scored."""
 
     question: Question
     answer: str | None
-    """The reference; for multiple choice one of the options. None: the right answer is "not shown in this video"."""
+    """Reference answer; for multiple choice one of the options. None: the correct answer is "not shown"."""
     aliases: tuple[str, ...] = ()
-    """Other answers that are as right."""
+    """Other answers that are as correct."""
     evidence_seconds: tuple[float, float] | None = None
-    """Where the answer is to be seen or heard, [start, stop); None if unknown."""
+    """Span in which the answer is to be seen or heard, [start, stop); None if unknown."""
     needs: tuple[str, ...] = ()
-    """What the question asks for, as in `read_text`; tables are broken down by it."""
+    """Abilities that the question needs, as `read_text`; tables are broken down by them."""
     cluster: str = ""
-    """Questions of one video stand or fall together: intervals are clustered by this."""
+    """Name of the video, by which confidence intervals are clustered: its questions are not independent."""
 
     def __post_init__(self) -> None:
         if self.question.options and self.answer is not None and self.answer not in self.question.options:
@@ -38,7 +38,7 @@ class Example:
 
     @property
     def option(self) -> int | None:
-        """Index of the right option; None for an open question or where nothing is shown."""
+        """Index of the correct option; None for an open question or where the answer is "not shown"."""
         if not self.question.options or self.answer is None:
             return None
         return self.question.options.index(self.answer)
@@ -59,11 +59,11 @@ class _ExampleRow(BaseModel):
 
 
 def load_examples(path: str | Path, videos: str | Path) -> tuple[Example, ...]:
-    """The examples of a JSONL file with `video, question, options, answer, aliases?, evidence_seconds?, needs?`.
+    """Reads examples from a JSONL file of `video, question, options, answer, aliases?, evidence_seconds?, needs?`.
 
     Args:
         path: the file, one object a line.
-        videos: folder of the videos that it names.
+        videos: folder of the videos that the file names.
 
     Raises:
         ValueError: a line is not such an object; says which and why.

@@ -1,4 +1,4 @@
-"""Which file a row of a data set may name: one inside the folder that its user gave, and no other.
+"""Checks that the file which a row of a data set names is inside the folder that the user gave.
 
 Rows are written by strangers. Links are followed as far as they stay inside; beyond that only three are, which their
 user has made or a tool of theirs: the folder itself, the folders of a set that its adapter names (`videos` on another
@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path, PureWindowsPath
 
 _MOST_BYTES, _MOST_BYTES_A_PART = 1000, 255
-"""What file systems take of a path and of each name in it."""
+"""Limits of file systems for the length of a path and of each name in it, in bytes."""
 _BLOBS, _SNAPSHOTS = "blobs", "snapshots"
 """Folders of a repository in the Hugging Face cache."""
 
@@ -20,9 +20,9 @@ def inside(folder: Path, name: str, place: object = "") -> Path:
     """The path of a file that a row names, whether it is there or not.
 
     Args:
-        folder: where it must be, named by the user or by an adapter and not by the row.
-        name: as the row has it, with `/` between folders.
-        place: of the row, for the message.
+        folder: folder that must hold the file, named by the user or by an adapter and not by the row.
+        name: name in the row, with `/` between folders.
+        place: place of the row, for the message.
 
     Raises:
         ValueError: the name leads out of the folder or is no file name.
@@ -35,7 +35,7 @@ def inside(folder: Path, name: str, place: object = "") -> Path:
 
 
 def _wrong_with(name: str) -> str:
-    """Why it is no name of a file below a folder, on any system; empty if it is one."""
+    """Why a name can't be that of a file below a folder, on any system; empty if it can."""
     parts = name.replace("\\", "/").split("/")
     windows = PureWindowsPath(name)
     if name.startswith("/") or windows.drive or windows.root:
@@ -53,7 +53,7 @@ def _wrong_with(name: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _leads_out(folder: Path, name: str) -> str:
-    """Where a link leads, if that is out of the folder; empty if it stays inside. Many rows are about one video."""
+    """Why a link leads out of the folder; empty if it stays inside. Cached, since many rows are about one video."""
     try:
         top, target = folder.resolve(), (folder / name).resolve()
     except (OSError, RuntimeError):  # links in a circle

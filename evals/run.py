@@ -1,11 +1,11 @@
-"""Asks a policy the questions of a benchmark and keeps every trajectory.
+"""Runs a policy on the questions of a benchmark and keeps every trajectory.
 
     python -m evals.run clips --data FOLDER --policy lite --out runs/lite
     python -m evals.run clips --data FOLDER --policy lite --out runs/blind --control blind
     python -m evals.run video-mme --data FOLDER --policy http:MODEL@URL --out runs/mme --concurrency 8 --limit 300
 
-Prints Markdown on stdout and progress on stderr. A run that was stopped, or killed, goes on when the command is given
-again. A question that crashes, or whose policy fails, has a row that says so and is not scored; `--retry-failed` plays
+Prints Markdown on stdout and progress on stderr. A run that was stopped, or killed, resumes when the command is given
+again. A question that crashes, or whose policy fails, has a row that says so and is not scored; `--retry-failed` runs
 those again and nothing else is lost. `python -m evals.score RUN ...` prints the tables again without running anything.
 """
 
@@ -16,12 +16,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import get_args
 
-from agent.cli.model_options import add_model_options, policy_options
-from agent.cli.run_options import SAMPLES_TEMPERATURE
 from agent.cost.estimate import check_cost_limit
 from agent.ending import Parser
 from agent.loop.ask import mode_of
 from agent.loop.modes import Mode
+from agent.options import add_limit_options, add_model_options, policy_options, read_limits
 from agent.policies.registry import open_policy
 from agent.policy import Policy, PolicyError, PolicyOptions
 from agent.trajectory import Limits, Stop, Trajectory
@@ -41,6 +40,7 @@ from evals.runner.manifest import (
     terms,
     write_manifest,
 )
+from evals.runner.patience import PolicyPatience
 from evals.runner.preflight import Say, check_files, playable
 from evals.runner.progress import RowProgress, told_before
 from evals.runner.run_file import TRAJECTORIES, RunFile, only_writer
@@ -50,17 +50,15 @@ from evals.score import page, scored
 from tools.encoders.registry import open_encoder
 
 FAILED = (Stop.CRASHED, Stop.POLICY_FAILED)
-PATIENCE = 10
-"""So many questions in a row whose policy fails end a run: its server is gone."""
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """What is run."""
+    """Options of a run: benchmark, policy, control, limits and folder."""
 
     benchmark: str
     data: str
-    """Folder with the official files; of `clips` also a JSONL file, of `composed` also a recipe."""
+    """Folder with the official files; for `clips` also a JSONL file, for `composed` also a recipe."""
     out: Path
     """Folder of the run."""
     policy: str = "lite"
@@ -69,21 +67,21 @@ class RunConfig:
     control: str | None = None
     mode: Mode | None = None
     samples: int = 1
-    """That vote on each answer."""
+    """Samples that vote on each answer."""
     runs: int = 1
-    """Of each question, each with seeds of its own."""
+    """Runs of each question, each with seeds of its own."""
     limit: int | None = None
-    """Questions, drawn by the seed; None asks all."""
+    """Number of questions, drawn by the seed; None asks all."""
     verify: bool = True
-    """Answer a second time from the evidence alone; never done under a control."""
+    """Whether the policy answers a second time from the evidence alone; never under a control."""
     encoder: str | None = None
     """Encoder of the frame index; None takes the default one."""
     limits: Limits = field(default_factory=Limits)
     options: PolicyOptions = field(default_factory=lambda: PolicyOptions(concurrency=1))
-    """How a model is asked; so many questions are played at once as requests."""
+    """Sampling options of a model; `concurrency` questions are run at the same time."""
     retry_failed: bool = False
     force: bool = False
-    """Ask what can be asked in spite of what is wrong with the rest."""
+    """Whether to ask what can be asked in spite of what is wrong with the rest."""
 
     def __post_init__(self) -> None:
         for name in ("samples", "runs", "limit"):
@@ -92,7 +90,11 @@ class RunConfig:
                 raise ValueError(f"need --{name} >= 1, got {value}")
 
     def game(self, policy: Policy) -> RunSettings:
-        """How every question is played; ValueError where the policy can't be asked like that."""
+        """The settings by which every question is run with a policy.
+
+        Raises:
+            ValueError: the policy can't be run so, or would give the same answer in all samples or runs.
+        """
         mode_of(policy, self.mode)
         check_cost_limit(policy, self.limits)
         if max(self.samples, self.runs) > 1:
@@ -106,13 +108,13 @@ class RunConfig:
 
 
 def main(config: RunConfig, command: str = "", say: Say = lambda _: None, policy: Policy | None = None) -> str:
-    """The results as Markdown.
+    """Runs what the folder lacks; gives the results as Markdown.
 
     Args:
-        config: what is run.
-        command: how it was started, for the record.
-        say: is told how far it is.
-        policy: who plays; opened by `config.policy` if None.
+        config: options of the run.
+        command: command line, for the record.
+        say: prints a line of progress.
+        policy: the policy; opened by `config.policy` if None.
 
     Raises:
         ValueError: the files, the policy or the folder can't be used.
@@ -166,7 +168,7 @@ def _terms(asked_of: QuestionSet, config: RunConfig) -> Terms:
 
 
 def _tasks(asked_of: QuestionSet, config: RunConfig) -> tuple[tuple[Task, ...], dict[str, str]]:
-    """Everything that is asked, and why the rest is not."""
+    """All tasks of the run, and by question id why others are not asked."""
     entries = asked_of.asking.entries
     plan = plan_of(asked_of, config.control)
     chosen = {entry.id for entry in limited(entries, config.limit, config.options.seed)}
@@ -184,7 +186,7 @@ def _is_missing(task: Task, rows: RunFile, config: RunConfig) -> bool:
 
 @dataclass(frozen=True)
 class _RunningSession:
-    """What one start of the runner has to say and to keep."""
+    """Set, options, manifest and progress of one start of the runner."""
 
     asked_of: QuestionSet
     config: RunConfig
@@ -195,7 +197,7 @@ class _RunningSession:
 
 
 def _play(tasks: Sequence[Task], rows: RunFile, session: _RunningSession, policy: Policy | None) -> None:
-    """Plays and keeps them, with a manifest before the first and after the last."""
+    """Runs the tasks and keeps their rows, with a manifest written before the first and after the last."""
     config, before = session.config, session.manifest.sessions
     policy = policy or _opened(config)
     game = config.game(policy)
@@ -215,21 +217,21 @@ def _opened(config: RunConfig) -> Policy:
 
 
 class _Keeper:
-    """Keeps each row and says so; ends the run where the policy fails again and again."""
+    """Writes each row and reports progress; ends the run where the policy fails again and again."""
 
     def __init__(self, rows: RunFile, session: _RunningSession, count: int) -> None:
         self._rows = rows
         self._session = session
         self._count = count
         self._lock = threading.Lock()
-        self._failed_in_a_row = 0
+        self._patience = PolicyPatience(count)
         self._is_first = True
 
     def __call__(self, task: Task, trajectory: Trajectory) -> None:
-        """Thread safe.
+        """Writes the row of a task. Thread safe.
 
         Raises:
-            PolicyError: it has failed too often.
+            PolicyError: the policy has failed too often in a row.
         """
         self._rows.add(trajectory)
         answer = None if trajectory.answer is None else task.asked.back(trajectory.answer)
@@ -239,10 +241,7 @@ class _Keeper:
             if self._is_first and (told := told_before(trajectory.estimate, self._count, self._session.config.samples)):
                 self._session.say(told)
             self._is_first = False
-            has_failed = trajectory.stop is Stop.POLICY_FAILED
-            self._failed_in_a_row = self._failed_in_a_row + 1 if has_failed else 0
-            if self._failed_in_a_row >= PATIENCE:
-                raise PolicyError(f"the policy failed {PATIENCE} times in a row, at last: {trajectory.error}")
+            self._patience.check(trajectory)
 
 
 def _parsed(arguments: Sequence[str] | None) -> RunConfig:
@@ -265,27 +264,19 @@ def _parsed(arguments: Sequence[str] | None) -> RunConfig:
     parser.add_argument("--limit", type=int, metavar="N", help="questions, drawn by --seed")
     parser.add_argument("--encoder", metavar="SPEC", help="of the frame index")
     parser.add_argument("--no-verify", action="store_true", help="no second answer from the evidence alone")
-    defaults = Limits()
-    parser.add_argument("--max-turns", type=int, default=defaults.max_turns, metavar="N")
-    parser.add_argument("--max-frames", type=int, default=defaults.max_frames, metavar="N")
-    parser.add_argument("--max-tokens", type=int, metavar="N")
-    parser.add_argument("--max-seconds", type=float, metavar="N")
-    parser.add_argument("--max-cost", type=float, metavar="USD", help="a question, by the price table")
     parser.add_argument("--retry-failed", action="store_true", help="play what crashed or whose policy failed again")
     parser.add_argument("--force", action="store_true", help="ask what can be asked in spite of what is wrong")
+    add_limit_options(parser)
     add_model_options(parser)
     parser.set_defaults(concurrency=1)
     return _config(parser.parse_args(arguments))
 
 
 def _config(got: argparse.Namespace) -> RunConfig:
-    options = policy_options(got)
-    if got.samples > 1 and options.temperature == 0:
-        options = replace(options, temperature=SAMPLES_TEMPERATURE)
+    options = policy_options(got).for_samples(got.samples)
     names = "benchmark data out policy videos control mode samples runs limit encoder retry_failed force".split()
-    limits = Limits(got.max_turns, got.max_frames, got.max_tokens, got.max_seconds, max_cost_usd=got.max_cost)
     rest = {name: getattr(got, name) for name in names}
-    return RunConfig(**rest, verify=not got.no_verify, limits=limits, options=options)
+    return RunConfig(**rest, verify=not got.no_verify, limits=read_limits(got), options=options)
 
 
 def _command_line() -> str:

@@ -1,4 +1,4 @@
-"""Scores stored runs again, by every profile and with the numbers that a benchmark's authors report; nothing is run.
+"""Scores stored runs again, by every profile and by the metrics that a benchmark's authors report; nothing is run.
 
     python -m evals.score RUN ...
 
@@ -29,27 +29,27 @@ from tools.cache import write_atomically
 SUBMISSION = "submission.json"
 
 Pass = tuple[int, int]
-"""Which of several runs, and which of several ways of asking the same question under a control."""
+"""Number of the run of a question, and of the variant in which a control asks it."""
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A stored run, read once."""
+    """A stored run with its set and answers, read once."""
 
     folder: Path
     manifest: RunManifest
     questions: QuestionSet
     ends: dict[str, int]
-    """How many rows ended in which way."""
+    """Number of rows by the way in which they ended."""
     passes: dict[Pass, dict[str, Answer | None]]
-    """For each pass the answers by the question's id in the set, their options counted as in the set; without rows
-    that were broken off."""
+    """Answers of each pass by the question's id in the set, with options counted as in the set; without rows that
+    broke off."""
     asked: tuple[ControlledQuestion, ...]
     said: dict[str, Answer | None]
-    """Answers of the first run by the id under which they were asked, as they were given."""
+    """Answers of the first run as they were given, by the id under which the control asked."""
 
     def metrics(self, profile: Profile) -> dict[str, float]:
-        """The numbers of a profile, in percent: the mean over the passes."""
+        """Metrics of a profile, in percent: the mean over the passes."""
         found = [self._metrics(answers, profile) for answers in self.passes.values() if answers]
         names = dict.fromkeys(name for numbers in found for name in numbers)
         return {name: statistics.fmean(n[name] for n in found if name in n) for name in names}
@@ -58,7 +58,7 @@ class Scored:
         by_id = {one.of: one for one in self.asked}
         if all(by_id[key].is_answerable for key in answers):
             return self.questions.metrics(answers, profile)
-        # the right answer has become "not shown", which the rules of published sets know nothing of
+        # the correct answer has become "not shown", for which published sets have no rule
         examples = self.questions.examples()
         values = [score_answer(by_id[k].example(examples[k]), a).value for k, a in answers.items() if k in examples]
         scored = [value for value in values if value is not None]
@@ -66,11 +66,11 @@ class Scored:
 
 
 def scored(folder: Path, questions: QuestionSet | None = None) -> Scored:
-    """A run's folder, read.
+    """Reads and scores the folder of a run.
 
     Args:
-        folder: of the run.
-        questions: its set where that is open and checked already; None opens it again.
+        folder: folder of the run.
+        questions: the set of the run where it is open and checked already; None opens it again.
 
     Raises:
         ValueError: no run, a line that can't be read, or a set that has changed since.
@@ -78,7 +78,7 @@ def scored(folder: Path, questions: QuestionSet | None = None) -> Scored:
     manifest = manifest_of(folder)
     questions = questions or set_of(folder, manifest)
     asked = plan_of(questions, manifest.terms.control).asked
-    # of two of one run of a question the later
+    # the later of two rows of the same run of a question counts
     rows = {key_of(t): (as_scored(t.answer), t.stop) for t in rows_in(folder / TRAJECTORIES)}
     passes, said = _passes(rows, asked, folder)
     ends = Counter(_end(answer, stop) for answer, stop in rows.values())
@@ -114,7 +114,7 @@ def _end(answer: Answer | None, stop: Stop | None) -> str:
 
 
 def page(runs: Sequence[Scored]) -> str:
-    """What each run asked, how it ended, and its numbers by every profile side by side, as Markdown."""
+    """Markdown report of the runs: questions asked, how they ended, and metrics by profile side by side."""
     return "\n\n".join(part for run in runs for part in _section(run)) + "\n"
 
 
@@ -138,7 +138,7 @@ def _section(run: Scored) -> list[str]:
 def _profiles(run: Scored) -> str:
     columns = {profile: run.metrics(profile) for profile in run.questions.profiles}
     names = dict.fromkeys(name for numbers in columns.values() for name in numbers)
-    shown = sorted(names, key=lambda name: name.count("="))  # the whole first, then by group, then groups in groups
+    shown = sorted(names, key=lambda name: name.count("="))  # the total first, then groups, then groups within groups
     rows = [[name, *(_number(numbers.get(name)) for numbers in columns.values())] for name in shown]
     return markdown(["percent", *columns], rows) if rows else ""
 
@@ -148,7 +148,8 @@ def _number(value: float | None) -> str:
 
 
 def write_submission(run: Scored) -> Path | None:
-    """Writes what the server takes, from the first run of each question; None where there is none, or a control."""
+    """Writes the file that the benchmark's server takes, from the first run; None without a server or under a
+    control."""
     if run.manifest.terms.control is not None:
         return None
     text = run.questions.submission(run.passes.get((0, 0), {}))
@@ -159,7 +160,7 @@ def write_submission(run: Scored) -> Path | None:
 
 
 def main(arguments: Sequence[str] | None = None) -> str:
-    """The pages of runs as Markdown; writes their submissions.
+    """The reports of runs as Markdown; writes their submissions.
 
     Raises:
         ValueError: there is no such run, or it can't be read.

@@ -21,6 +21,7 @@ from rl.rewards.preset import Preset, load_preset, preset_names
 from rl.rewards.scripted_runs import played
 
 DURATION_SECONDS = 120.0
+"""Length of the pretended video of all attacks."""
 OPEN = Example(
     Question("/videos/clip_0412.mp4", "Which city does the sign name at 00:45?"), "Paris", evidence_seconds=(40.0, 50.0)
 )
@@ -35,44 +36,58 @@ LEAKING = Example(
 _FILLER = "I think about it once more, from the beginning, and it is as I thought. "
 _SPAM = "<think>all of it, again</think>" + "<answer>Paris</answer><tool_call></tool_call><answer>Rome</answer>" * 4
 _VISIBLE = 0.005
-"""Less is a rounding matter: a wrong run that saves a frame or a word is not paid for being wrong."""
+"""Least gain that counts: a wrong run that saves a frame or a word earns less, though not for being wrong."""
 
 
 @dataclass(frozen=True)
 class Attack:
-    """One way to be paid for nothing."""
+    """One way to earn reward without understanding: scripted replies to a question."""
 
     name: str
     what: str
     replies: tuple[str, ...]
     is_right: bool
-    """Whether its answer is right, got by luck or leak; then it may get far, but not as far as an honest one."""
+    """Whether the answer is correct, by luck or leak; the attack may then earn much, but not as much as an honest
+    run."""
     example: Example = OPEN
     second_answer: str | None = None
 
     def played(self) -> Trajectory:
-        """The run."""
+        """The trajectory of the scripted replies."""
         return played(self.example, self.replies, duration_seconds=DURATION_SECONDS, second_answer=self.second_answer)
 
 
 @dataclass(frozen=True)
 class Gain:
-    """How far an attack gets with a preset."""
+    """Reward of an attack under a preset, relative to honest runs."""
 
     share: float | None
-    """0 an honest wrong run, 1 an honest right one; None where the run does not count, or both are worth the same."""
+    """Reward on a scale from 0, an honest wrong run, to 1, an honest correct one; None where the run does not count, or
+    both have the same reward."""
     is_given_away: bool
 
 
 def look(start: float, stop: float, thought: str = "") -> str:
-    """A turn that looks at a window."""
+    """The reply of a turn that calls `select_frames` on a window.
+
+    Args:
+        start: seconds at which the window starts.
+        stop: seconds at which it stops.
+        thought: text of the thought; empty for one that names the window.
+    """
     arguments = {"start": start, "stop": stop, "count": 4}
     call = json.dumps({"name": "select_frames", "arguments": arguments})
     return f"<think>{thought or f'I look from {start:g} to {stop:g}'}</think><tool_call>{call}</tool_call>"
 
 
 def say(text: str, *spans: tuple[float, float], thought: str = "The sign can be read there.") -> str:
-    """A turn that answers, with spans as evidence."""
+    """The reply of a turn that answers, with spans as evidence.
+
+    Args:
+        text: the answer.
+        spans: (start, stop) of each piece of evidence, in seconds.
+        thought: text of the thought.
+    """
     if not spans:
         return f"<think>{thought}</think><answer>{text}</answer>"
     evidence = [{"start": start, "stop": stop} for start, stop in spans]
@@ -80,13 +95,13 @@ def say(text: str, *spans: tuple[float, float], thought: str = "The sign can be 
 
 
 def honest_right(example: Example) -> Trajectory:
-    """Looks in the right place, answers right, cites what it saw."""
+    """An honest run that looks at the reference, answers correctly and cites what it saw."""
     replies = (look(41, 49), say("Paris", (41, 49)))
     return played(example, replies, duration_seconds=DURATION_SECONDS, second_answer="Paris")
 
 
 def honest_wrong(example: Example) -> Trajectory:
-    """Looks in a wrong place and errs, in form."""
+    """An honest run, in form, that looks at a wrong moment and answers wrong."""
     replies = (look(71, 79), say("Berlin", (71, 79)))
     return played(example, replies, duration_seconds=DURATION_SECONDS, second_answer="Berlin")
 
@@ -146,12 +161,12 @@ ATTACKS = (
 
 
 class Believer:
-    """A judge on a bad day: takes any answer that names the right one, and believes all the rest."""
+    """A judge at its worst: accepts any answer that contains the reference, and rates everything else 1."""
 
     def __call__(
         self, aspect: Aspect, example: Example, trajectory: Trajectory, turn: int | None = None
     ) -> float | None:
-        """1 or 0."""
+        """Rating: for an answer 1 if it contains the words of the reference, else 0; 1 for every other aspect."""
         if aspect != "answer":
             return 1.0
         said = [word.text for word in words_of(trajectory.answer.text if trajectory.answer else "")]
@@ -159,7 +174,7 @@ class Believer:
 
 
 def gain(preset: Preset, attack: Attack) -> Gain:
-    """How far an attack gets in a group with an honest right and an honest wrong run."""
+    """The gain of an attack in a group with an honest correct run and an honest wrong one."""
     runs = (honest_right(attack.example), honest_wrong(attack.example), attack.played())
     right, wrong, got = preset.group(attack.example, runs, shuffled_S=(runs[1],)).totals_G
     if right is None or wrong is None or got is None or right == wrong:
@@ -169,7 +184,7 @@ def gain(preset: Preset, attack: Attack) -> Gain:
 
 
 def table(presets: Sequence[Preset], attacks: Sequence[Attack] = ATTACKS) -> str:
-    """The table in Markdown, with what its columns are."""
+    """The table of gains in Markdown, with a legend of its columns."""
     lines = ["| preset | " + " | ".join(attack.name for attack in attacks) + " | given away |"]
     lines.append("|---" * (len(attacks) + 2) + "|")
     for preset in presets:

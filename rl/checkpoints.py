@@ -1,14 +1,14 @@
-"""The folder of a training as it goes on: with the very training that it was begun with, from its last checkpoint."""
+"""Resuming: a folder holds one training, and continues from its last checkpoint."""
 
 from pathlib import Path
 
 
 def check_same(path: Path, terms: str) -> None:
-    """Writes down what a folder's training is, where it begins.
+    """Records the options of a folder's training when it begins; later, refuses other ones.
 
     Args:
-        path: where that is written, in the folder.
-        terms: all that makes it the same training.
+        path: file of the folder in which the options are kept.
+        terms: the options that make it the same training.
 
     Raises:
         ValueError: the folder holds another one.
@@ -20,6 +20,6 @@ def check_same(path: Path, terms: str) -> None:
 
 
 def last_checkpoint(out: Path) -> Path | None:
-    """The folder of the last checkpoint; None where there is none yet."""
+    """Folder of the last checkpoint of a training; None where there is none yet."""
     found = {int(path.name.rpartition("-")[2]): path for path in out.glob("checkpoint-*") if path.is_dir()}
     return found[max(found)] if found else None

@@ -1,11 +1,11 @@
-"""Plays composed questions and keeps the runs: the expert's and lite's for SFT, a policy's own right ones, or all.
+"""Collects runs on composed questions: the expert's and lite's for SFT, a policy's own correct ones, or all.
 
 python -m rl.collect --player expert --questions 200 --out RUN
 python -m rl.collect --player transformers:smollm2 --adapter ADAPTER --temperature 1 --out RUN
 python -m rl.collect --player transformers:smollm2 --adapter ADAPTER --split heldout --keep all --out RUN
 
-A run that is broken off goes on where it was; questions that were played and not kept are played again. What is kept
-is one trajectory a line, as in every other run.
+When the command is given again it goes on where it stopped; questions whose runs were not kept are run again. The file
+has one trajectory a line, as in every other run.
 """
 
 import time
@@ -24,6 +24,7 @@ from agent.terminal import tell, visible
 from agent.trajectory import Calls, Limits, Malformed, Stop, Trajectory
 from evals.composed.families import FAMILIES
 from evals.composed.recipe import Split
+from evals.runner.patience import PolicyPatience
 from evals.runner.run_file import TRAJECTORIES, RunFile, only_writer
 from evals.scoring.scoring import score
 from rl.data.as_reply import told
@@ -36,13 +37,13 @@ EXPERT = "expert"
 
 @dataclass(frozen=True)
 class CollectConfig:
-    """What is played and what is kept."""
+    """Options of a collection: questions, policy, and which runs are kept."""
 
     out: Path
     player: str = EXPERT
-    """`expert`, or what `agent ask --policy` takes."""
+    """Policy of the runs: `expert`, or what `agent ask --policy` takes."""
     in_words: bool = False
-    """The expert names an option by its words and not by its letter."""
+    """Whether the expert names an option by its words and not by its letter."""
     questions: int = 100
     start: int = 0
     """Number of the first question."""
@@ -50,18 +51,18 @@ class CollectConfig:
     split: Split = "train"
     level: int = 1
     families: tuple[str, ...] = ()
-    """Of the questions, only these kinds; () plays all."""
+    """Families of questions that are run; () for all."""
     view: View = "words"
     opening: bool = False
-    """With pictures: the look that `agent ask` and `evals.run` take for a model before its first turn."""
+    """Whether a model has the initial looks of `agent ask` and `evals.run`; only with pictures."""
     keep: Literal["right", "all"] = "right"
-    """Right runs are what is imitated; all of them are what accuracy is told from."""
+    """Runs that are kept: correct ones for imitation, all for measuring accuracy."""
     concurrency: int = 1
     blind: bool = False
-    """A grey clip in place of every video."""
+    """Whether a grey clip replaces every video."""
     adapter: str = ""
     half: bool = False
-    """The model in bfloat16, which is twice as fast on a CPU that multiplies in it."""
+    """Whether the model runs in bfloat16, which is twice as fast on a CPU that multiplies in it."""
     temperature: float = 0.0
     max_reply_tokens: int = 384
     max_turns: int = 8
@@ -69,31 +70,31 @@ class CollectConfig:
 
 @dataclass(frozen=True)
 class QuestionResult:
-    """How one question went."""
+    """Correctness, turns, calls and errors of one trajectory."""
 
     family: str
     is_right: bool | None
-    """None where it was broken off by what is no fault of the player."""
+    """Whether the answer is correct; None where the run broke off through no fault of the policy."""
     turns: int
     malformed: int
     calls: int
     errors: int
-    """Calls that a tool refused."""
+    """Number of calls that a tool refused."""
 
 
 @dataclass
 class Left:
-    """Questions that are still to be played to their end."""
+    """Counter of the questions whose runs have not ended."""
 
     count: int
 
 
 def main(config: CollectConfig, say: Callable[[str], None] = lambda _: None) -> list[QuestionResult]:
-    """How each question that was played now went; the runs are in the folder.
+    """Runs the questions and keeps their trajectories in the folder; gives the result of each that was run now.
 
     Raises:
-        ValueError: no such player; another one writes there.
-        PolicyError: its model can't be had.
+        ValueError: there is no such policy, options contradict each other, or another process writes to the folder.
+        PolicyError: the policy's model can't be had, or fails again and again.
     """
     questions = ComposedQuestions(
         config.seed, split=config.split, curriculum=Curriculum(config.level, config.level), view=config.view
@@ -102,7 +103,7 @@ def main(config: CollectConfig, say: Callable[[str], None] = lambda _: None) -> 
         raise ValueError("a first look brings pictures, and with the view words there are none: leave --opening out")
     left = Left(0)
     player = player_of(config, lambda: min(left.count, config.concurrency))
-    told_all: list[QuestionResult] = []
+    results: list[QuestionResult] = []
     started = time.perf_counter()
     with only_writer(config.out):
         kept = RunFile(config.out / TRAJECTORIES)
@@ -114,17 +115,19 @@ def main(config: CollectConfig, say: Callable[[str], None] = lambda _: None) -> 
             if one.example.question.id not in known and one.asked.family in (config.families or FAMILIES)
         ]
         left.count = len(asked)
+        patience = PolicyPatience(len(asked))
         for posed, trajectory in _played(asked, player, config):
             left.count -= 1
-            told_all.append(how(posed, trajectory))
+            results.append(how(posed, trajectory))
             if config.keep == "all" or is_to_imitate(posed, trajectory):
                 kept.add(told(trajectory) if trajectory.setup is None else trajectory)
-            say(f"{len(told_all)} played in {time.perf_counter() - started:.0f} s, {len(kept.ends)} kept")
-    return told_all
+            patience.check(trajectory)
+            say(f"{len(results)} played in {time.perf_counter() - started:.0f} s, {len(kept.ends)} kept")
+    return results
 
 
 def player_of(config: CollectConfig, in_play: Callable[[], int] | None = None) -> Callable[[ComposedTask], Policy]:
-    """Who plays a question; `in_play` tells how many are being played."""
+    """The policy for each question; `in_play` gives the number of active runs, so that batches can be full."""
     if config.player == EXPERT:
         return lambda posed: ScriptedExpert(posed.asked, _eyes(posed, config.view), in_words=config.in_words)
     options = PolicyOptions(
@@ -155,19 +158,31 @@ def _played(
     asked: Sequence[ComposedTask], player: Callable[[ComposedTask], Policy], config: CollectConfig
 ) -> Iterable[tuple[ComposedTask, Trajectory]]:
     release_openmp_threads()  # this thread has loaded the model, and waits from here on
-    with ThreadPoolExecutor(config.concurrency) as pool:
+    pool = ThreadPoolExecutor(config.concurrency)
+    try:
         playing = {
             pool.submit(play, one, player(one), config.view, config.max_turns, config.opening, config.blind): one
             for one in asked
         }
         for done in as_completed(playing):
             yield playing[done], done.result()
+    finally:  # nothing new begins once the policy has failed too often
+        pool.shutdown(cancel_futures=True)
 
 
 def play(
     posed: ComposedTask, policy: Policy, view: View, max_turns: int = 8, opening: bool = False, blind: bool = False
 ) -> Trajectory:
-    """One question through the graph, with a look taken for it or without, and without a second one."""
+    """Runs one question through the graph, without the second look.
+
+    Args:
+        posed: the question.
+        policy: the policy.
+        view: how the policy observes the video.
+        max_turns: most turns of the run.
+        opening: whether the loop makes the initial looks.
+        blind: whether a grey clip replaces the video.
+    """
     with posed.tools(view, is_blind=blind) as tools:
         limits = Limits(max_turns=max_turns, max_frames=None)
         looks = opening_calls("look", video_facts(tools)) if opening else ()
@@ -175,13 +190,13 @@ def play(
 
 
 def is_to_imitate(posed: ComposedTask, trajectory: Trajectory) -> bool:
-    """Whether a run is right, ended by itself, and went without a turn or a call that could not be used."""
-    told = how(posed, trajectory)
-    return trajectory.stop is Stop.ANSWERED and told.is_right is True and not told.malformed and not told.errors
+    """Whether a run is correct, ended by itself, and has no malformed turn and no refused call."""
+    result = how(posed, trajectory)
+    return trajectory.stop is Stop.ANSWERED and result.is_right is True and not result.malformed and not result.errors
 
 
 def how(posed: ComposedTask, trajectory: Trajectory) -> QuestionResult:
-    """A run in numbers."""
+    """Correctness, turns, calls and errors of one trajectory."""
     value = score(posed.example, trajectory).value
     return QuestionResult(
         family=posed.asked.family,
@@ -194,7 +209,7 @@ def how(posed: ComposedTask, trajectory: Trajectory) -> QuestionResult:
 
 
 def summary(told: Sequence[QuestionResult]) -> str:
-    """What a list of runs comes to, a line for all and one for each family."""
+    """Summary of several results as text: a line for all and one for each family."""
     scored = [one for one in told if one.is_right is not None]
     turns, calls = sum(one.turns for one in told), sum(one.calls for one in told)
     lines = [

@@ -31,7 +31,7 @@ from rl.data.curriculum import ComposedQuestions, ComposedTask, Curriculum, View
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """A run on the questions that all runs have."""
+    """A policy's results on the questions that all compared runs have."""
 
     name: str
     rows: tuple[ResultRow, ...]
@@ -39,12 +39,12 @@ class ComparedRun:
 
     @property
     def accuracy(self) -> BootstrapEstimate:
-        """Share of right answers; no answer is a wrong one."""
+        """Share of correct answers with its interval; no answer is a wrong one."""
         return clustered_mean([_value(row) for row in self.rows], [row.cluster for row in self.rows])
 
 
 def played(runs: Mapping[str, Path], questions: ComposedQuestions) -> list[ComparedRun]:
-    """The runs, by the questions that all of them played.
+    """Reads the runs, limited to the questions that all of them have.
 
     Raises:
         ValueError: a run can't be read, they share no question, or a question is not of these.
@@ -58,7 +58,7 @@ def played(runs: Mapping[str, Path], questions: ComposedQuestions) -> list[Compa
 
 
 def together(sets: Sequence[Sequence[ComparedRun]]) -> list[ComparedRun]:
-    """The same policies on several sets of questions, as on one."""
+    """Merges the results of the same policies on several sets of questions into one set."""
     return [
         ComparedRun(
             same[0].name, tuple(row for one in same for row in one.rows), tuple(t for one in same for t in one.told)
@@ -68,7 +68,7 @@ def together(sets: Sequence[Sequence[ComparedRun]]) -> list[ComparedRun]:
 
 
 def table(runs: Sequence[ComparedRun]) -> str:
-    """Markdown: a line a policy, then the difference of each to the one before it, then right answers by family."""
+    """Comparison in Markdown: a line a policy, paired differences of neighbours, and correct answers by family."""
     lines = [
         "| policy | right | accuracy [95 %] | turns that parse | calls | turns |",
         "|---|---|---|---|---|---|",
@@ -86,7 +86,7 @@ def table(runs: Sequence[ComparedRun]) -> str:
 
 
 def chance(rows: Sequence[ResultRow]) -> float:
-    """What guessing among the options gets right, 0..1; open questions count as never guessed."""
+    """Expected accuracy of guessing among the options, 0..1; open questions count as never guessed."""
     return sum(1 / row.options for row in rows if row.options) / len(rows)
 
 
@@ -149,7 +149,7 @@ def _played(name: str, trajectories: Mapping[str, Trajectory], posed: Sequence[C
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options of the command."""
+    """The argument parser of the command."""
     made = Parser("python -m rl.compare", description=(__doc__ or "").partition("\n")[0])
     made.add_argument("runs", nargs="+", metavar="NAME=FOLDER[,FOLDER]")
     made.add_argument("--seed", type=int, nargs="+", default=[0], metavar="SEED")

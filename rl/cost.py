@@ -44,21 +44,27 @@ from tools.observation import FrameRef
 
 @dataclass
 class PictureCounts:
-    """How often pictures were worked on."""
+    """Counts of how often pictures were served, prepared and encoded in a training."""
 
     generations: int
     unique: set[tuple[str, int, bytes]] = field(default_factory=set)
-    """Of each group: the question, which group of it, and the hash of the JPEG."""
+    """Distinct pictures of each group: question, number of the group, and hash of the JPEG."""
     served: int = 0
     served_seconds: float = 0.0
-    """Summed over threads."""
+    """Seconds spent serving, summed over threads."""
     prepared: int = 0
     encoded: int = 0
     learned_from: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def serve(self, trajectory: Trajectory, sight: ToolAccess, ref: FrameRef) -> bytes | None:
-        """The picture, counted."""
+        """The JPEG behind a reference, counted as served.
+
+        Args:
+            trajectory: the run that sees it.
+            sight: serves the picture.
+            ref: reference of the frame.
+        """
         started = time.perf_counter()
         jpeg = sight.picture(ref)
         with self.lock:
@@ -70,21 +76,22 @@ class PictureCounts:
 
 
 class CountingSampler(TrainingSampler):
-    """Counts, once it is told to."""
+    """A training sampler that counts pictures after `count`."""
 
     _pictures: PictureCounts | None = None
     _is_encoded_once = True
     _plays = False
 
     def count(self, generations: int, *, is_encoded_once: bool = True) -> PictureCounts:
-        """Begins to count.
+        """Starts counting; gives the counts, which grow as the sampler runs.
 
         Args:
             generations: runs of a group.
-            is_encoded_once: the tower encodes a picture once while its weights stay; False: as often as it is shown.
+            is_encoded_once: whether the tower encodes a picture once while its weights stay; else as often as it is
+                shown.
 
         Raises:
-            ValueError: the model sees nothing, or is of another shape.
+            ValueError: the model has no vision tower of the Qwen-VL shape.
         """
         if self._memory is None or not hasattr(self.loaded.model.model, "visual"):
             raise ValueError(f"{self.spec} has no tower of the Qwen-VL shape, whose pictures could be counted")
@@ -102,13 +109,13 @@ class CountingSampler(TrainingSampler):
         return pictures
 
     def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
-        """The next turn."""
+        """Samples the next turn; pictures that it shows are counted."""
         return super().__call__(
             trajectory, sight if self._pictures is None else CountedSight(trajectory, sight, self._pictures)
         )
 
     def generate(self, prompts: Sequence[Prompt]) -> list[Reply]:
-        """A reply to each prompt."""
+        """A reply to each prompt; pictures that the tower encodes meanwhile count as sampling."""
         self._plays = True
         try:
             return super().generate(prompts)
@@ -120,39 +127,39 @@ class CountingSampler(TrainingSampler):
 
 
 class CountedEyes:
-    """Counts what is prepared."""
+    """An image processor that counts the pictures it prepares."""
 
     def __init__(self, eyes: ImageProcessor, pictures: PictureCounts) -> None:
         self._eyes, self._pictures = eyes, pictures
 
     def look(self, picture: Image.Image) -> ProcessedImage:
-        """The picture for the model."""
-        self._pictures.prepared += 1  # `Memory` lets one thread at a time in
+        """The picture as the model takes it, counted as prepared."""
+        self._pictures.prepared += 1  # the cache of processed images lets one thread in at a time
         return self._eyes.look(picture)
 
     def gather(self, rows: Sequence[Sequence[ProcessedImage]]) -> dict[str, torch.Tensor]:
-        """The inputs of a batch."""
+        """The model inputs of a batch of pictures."""
         return self._eyes.gather(rows)
 
 
 class CountedSight:
-    """Counts what is served."""
+    """Tool access of one run that counts the pictures it serves."""
 
     def __init__(self, trajectory: Trajectory, sight: ToolAccess, pictures: PictureCounts) -> None:
         self.specs = sight.specs
         self._trajectory, self._sight, self._pictures = trajectory, sight, pictures
 
     def picture(self, ref: FrameRef) -> bytes | None:
-        """The JPEG behind a reference."""
+        """The JPEG behind a reference, counted as served."""
         return self._pictures.serve(self._trajectory, self._sight, ref)
 
 
 def tables(pictures: PictureCounts, log: Sequence[Row]) -> str:
-    """Both tables in Markdown.
+    """Two tables in Markdown: seconds by part of a step, and counts of pictures.
 
     Args:
-        pictures: what was counted.
-        log: rows of a training's log.
+        pictures: the counts.
+        log: rows of the training's log.
     """
     seconds = {part: sum(row.get(f"seconds/{part}") or 0.0 for row in log) for part in PARTS}
     whole = sum(seconds.values())
@@ -172,10 +179,10 @@ def tables(pictures: PictureCounts, log: Sequence[Row]) -> str:
 
 
 def main(training: Training, *, is_encoded_once: bool = True) -> str:
-    """Trains, and says what it took.
+    """Trains in a temporary folder; gives the tables of its cost.
 
     Raises:
-        ValueError: as `rl.train.main`; or the model has no tower of the Qwen-VL shape.
+        ValueError: the training can't be run, as in `rl.train.main`, or the model has no tower of the Qwen-VL shape.
     """
     with tempfile.TemporaryDirectory() as scratch:
         training = training.model_copy(update={"out": Path(scratch)})

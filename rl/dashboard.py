@@ -18,10 +18,10 @@ from tools.cache import write_atomically
 
 
 def main(folder: Path, svg: Path | None = None) -> str:
-    """Writes the page of a folder, or the picture; gives back where.
+    """Writes the page of a training, or the four curves as SVG; gives back the path.
 
     Raises:
-        ValueError: there is no log in it, or one that can't be read.
+        ValueError: the folder has no log, or one that can't be read.
     """
     rows = read_log(folder / LOG)
     if not rows:

@@ -32,14 +32,15 @@ from rl.processes import is_first_process, take_device
 from rl.verify import CHOSEN, REJECTED
 
 _UNLIMITED_TOKENS = 10**9
+"""Stands for no limit: a side is read whole, and long pairs are left out later, with both sides."""
 
 Logps = Callable[[Any, Sequence[TrainingConversation]], torch.Tensor]
-"""(rows,) natural logarithm of the probability of all that the policy chose in each row."""
+"""Function from model and rows to the log-probability of the policy's tokens in each row, (rows,) in nats."""
 
 
 @dataclass(frozen=True)
 class RunPair:
-    """Two runs of a question; the first is preferred."""
+    """Two conversations on one question, of which the first is preferred."""
 
     chosen: TrainingConversation
     rejected: TrainingConversation
@@ -51,32 +52,32 @@ class DpoStep:
 
     step: int
     loss: float
-    """Mean over pairs; ln 2 = 0.693 before anything was learned."""
+    """DPO loss, mean over pairs; ln 2 = 0.693 before the first update."""
     preferred: float
-    """Share of pairs whose good run has gained on the bad one, 0..1."""
+    """Share of pairs whose margin over the reference is above 0, 0..1."""
     margin: float
-    """By how much, in nats, mean over pairs."""
+    """Gain of the chosen run's log-probability over the rejected run's, in nats, mean over pairs."""
     chosen_gain: float
-    """How much likelier the good runs have become, in nats, mean; both may fall."""
+    """Rise of the chosen runs' log-probability since the reference, in nats, mean over pairs; both may fall."""
     norm: float
-    """Of the gradient, before it was clipped."""
+    """Norm of the gradient before it was clipped."""
     learning_rate: float
     seconds: float
 
 
 def dpo_loss(margins: torch.Tensor, reference: torch.Tensor, beta: float) -> torch.Tensor:
-    """-log sigmoid(beta (margin - reference margin)), of each pair (arXiv 2305.18290, equation 7).
+    """DPO loss of each pair, (pairs,): -log sigmoid(beta (margin - reference margin)) (arXiv 2305.18290, equation 7).
 
     Args:
-        margins: (pairs,) log pi(chosen) - log pi(rejected).
-        reference: the same of the reference.
-        beta: how dear it is to move away from it.
+        margins: log pi(chosen) - log pi(rejected) of each pair, (pairs,).
+        reference: margins under the reference model, (pairs,).
+        beta: weight of the divergence from the reference.
     """
     return -functional.logsigmoid(beta * (margins - reference))
 
 
 def main(config: DpoConfig, say: Callable[[str], None] = lambda _: None) -> list[DpoStep]:
-    """Trains, and writes what was learned; gives back the steps.
+    """Trains by DPO and writes adapter or model; gives back the steps.
 
     Raises:
         ValueError: no pairs that fit, or pictures that can't be had any more.
@@ -105,10 +106,10 @@ def main(config: DpoConfig, say: Callable[[str], None] = lambda _: None) -> list
 
 
 def read_pairs(loaded: Loaded, config: DpoConfig) -> list[RunPair]:
-    """The pairs of a folder, without those of which one is too long.
+    """Reads the pairs of a folder, without those of which one side is too long.
 
     Raises:
-        ValueError: it is no folder of pairs, or none fits.
+        ValueError: the folder holds no pairs, or none fits `max_tokens`.
     """
     sides = [
         read_rows(
@@ -136,12 +137,20 @@ def read_pairs(loaded: Loaded, config: DpoConfig) -> list[RunPair]:
 
 
 class DpoTrainer(RunTrainer[DpoStep]):
-    """Trains on the mean over the pairs of a step."""
+    """Minimises the mean loss over the pairs of a step."""
 
     def __init__(
         self, model: Any, pairs: Sequence[RunPair], config: DpoConfig, logps: Logps, keep: Callable[[DpoStep], None]
     ) -> None:
-        """Trains nothing yet, but asks the reference what it makes of each pair."""
+        """Computes the log-probabilities of the reference, the model as it is now.
+
+        Args:
+            model: the model, as the reference is.
+            pairs: the preference pairs.
+            config: options of the training.
+            logps: log-probabilities of rows.
+            keep: is given each step when it is done.
+        """
         model.eval()
         known = []
         for pair in pairs:
@@ -150,13 +159,20 @@ class DpoTrainer(RunTrainer[DpoStep]):
         super().__init__(model, config, draw_steps(known, config.pairs_a_step, config), DpoStep, keep)
         self._logps, self._beta = logps, config.beta
         self._each: list[torch.Tensor] = []
-        """Of each pair of the step (3,): is preferred, margin, gain of the good run."""
+        """For each pair of the step: is preferred, margin, gain of the chosen run, (3,) float32."""
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> torch.Tensor:
-        """The loss of one pair, of which the trainer takes the mean."""
-        model.eval()  # no dropout, or the reference would be another one than the policy
+        """Loss of one pair; the trainer takes the mean over the step.
+
+        Args:
+            model: the model, wrapped where several processes train.
+            inputs: the pair, with the log-probabilities of the reference.
+            return_outputs: not used; there is no evaluation.
+            num_items_in_batch: not used; pairs are counted by the trainer.
+        """
+        model.eval()  # no dropout, or the policy would differ from the reference before the first update
         pair, reference = inputs["pair"], inputs["reference"]
         found = self.through(model, lambda inner: self._logps(inner, (pair.chosen, pair.rejected))).float()
         gains = (found - reference).detach()
@@ -165,14 +181,14 @@ class DpoTrainer(RunTrainer[DpoStep]):
         return dpo_loss(found[0] - found[1], reference[0] - reference[1], self._beta)
 
     def measured(self) -> dict[str, float]:
-        """How far good and bad runs of the step have parted."""
+        """Means over the pairs of the step: preferred, margin, gain of the chosen run."""
         means = self.accelerator.gather(torch.stack(self._each)).mean(0).tolist()
         self._each = []
         return dict(zip(("preferred", "margin", "chosen_gain"), means, strict=True))
 
 
 def logps_of(loaded: Loaded) -> Logps:
-    """How likely rows are to a model; where it only reads, what both rows begin with is computed once."""
+    """The function of log-probabilities for a model; where it only reads, a shared prefix is computed once."""
     pictures = picture_loss(loaded)
     if pictures is None:
         return word_logps
@@ -180,7 +196,7 @@ def logps_of(loaded: Loaded) -> Logps:
 
 
 def word_logps(model: Any, rows: Sequence[TrainingConversation]) -> torch.Tensor:
-    """(rows,) of a model that reads."""
+    """Log-probability of the policy's tokens in each row, (rows,) in nats, by a model of text only."""
     found = chosen(model, rows)
     each = -functional.cross_entropy(found.logits, found.ids, reduction="none")
     parts = each.split([sum(row.is_policy[1:]) for row in rows])  # type: ignore[no-untyped-call]

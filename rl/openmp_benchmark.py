@@ -27,12 +27,19 @@ from rl.sampling.bf16_copy import HalfPolicy
 from tools.runtime.openmp import release_openmp_threads
 
 _OTHERS = 20
+"""Number of other threads that have computed before."""
 _BEGINNING, _PROMPT, _REPLY = 560, 1000, 40
-"""Tokens: of what all prompts begin with, of a prompt, of a reply at most."""
+"""Number of tokens of the prefix of all prompts, of a prompt, and of the longest reply."""
 
 
 def main(rows: int, repeats: int, model: str) -> tuple[list[float], list[float]]:
-    """Seconds of each batch, with the workers of other threads kept and dismissed."""
+    """Seconds of each batch, with the OpenMP workers of other threads kept and released.
+
+    Args:
+        rows: prompts of a batch.
+        repeats: batches of each kind.
+        model: folder or hub id of the model.
+    """
     policy = HalfPolicy(model, PolicyOptions(max_reply_tokens=_REPLY, temperature=1.0))
     prompts = _prompts(rows, policy.model.config.vocab_size)
     policy.generate(prompts)
@@ -62,7 +69,7 @@ def _prompts(rows: int, vocabulary: int) -> list[Prompt]:
 
 
 def _in_each(pool: ThreadPoolExecutor, work: Callable[[], object]) -> None:
-    """Once in every thread of the pool."""
+    """Runs the work once in every thread of the pool."""
     meet = threading.Barrier(_OTHERS)
 
     def one() -> None:

@@ -1,6 +1,8 @@
-"""python -m rl.pack_adapter ADAPTER OUT        an adapter in bfloat16, half as large, to be handed on
+"""Packs a LoRA adapter in bfloat16, half as large, for distribution.
 
-Its weights are small corrections; what rounding does to them is for an evaluation of the packed one to say.
+    python -m rl.pack_adapter ADAPTER OUT
+
+The weights are small corrections; the effect of rounding has to be measured by an evaluation of the packed adapter.
 """
 
 import json
@@ -14,15 +16,15 @@ CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
 def pack(adapter: Path, out: Path, base: str) -> int:
-    """Writes the adapter anew; gives back how many weights it has.
+    """Writes the adapter in bfloat16; gives back its number of weights.
 
     Args:
         adapter: folder that PEFT wrote.
-        out: folder, made if need be.
-        base: what the adapter says it belongs to, in place of a path of this machine.
+        out: folder to write, made if need be.
+        base: id of the base model, written in place of a path of this machine.
 
     Raises:
-        ValueError: no adapter there.
+        ValueError: the folder holds no adapter.
     """
     import torch
     from safetensors.torch import load_file, save_file

@@ -38,17 +38,17 @@ class SftStep:
 
     step: int
     loss: float
-    """Mean over the policy's tokens, natural logarithm."""
+    """Negative log-likelihood in nats, mean over the policy's tokens."""
     tokens: int
-    """That the loss counts."""
+    """Number of tokens in the loss."""
     norm: float
-    """Of the gradient, before it was clipped."""
+    """Norm of the gradient before it was clipped."""
     learning_rate: float
     seconds: float
 
 
 def main(config: SftConfig, say: Callable[[str], None] = lambda _: None) -> list[SftStep]:
-    """Trains, and writes what was learned; gives back the steps.
+    """Trains by imitation and writes adapter or model; gives back the steps.
 
     Raises:
         ValueError: nothing to learn from, or pictures that can't be had any more.
@@ -75,15 +75,13 @@ def main(config: SftConfig, say: Callable[[str], None] = lambda _: None) -> list
     model.eval()
     if is_first_process():
         model.save_pretrained(config.out)
-        if (
-            not config.lora_rank
-        ):  # whole models are loaded with what stands around them, adapters with that of the model
+        if not config.lora_rank:  # a whole model is loaded with its own tokenizer, an adapter with its base's
             save_around(folder, config.out)
     return done
 
 
 class SftTrainer(RunTrainer[SftStep]):
-    """Trains on the mean over the policy's tokens of a step."""
+    """Minimises the mean loss over the policy tokens of a step."""
 
     def __init__(
         self,
@@ -93,35 +91,50 @@ class SftTrainer(RunTrainer[SftStep]):
         loss_of: LossOf,
         keep: Callable[[SftStep], None],
     ) -> None:
-        """Trains nothing yet."""
+        """Prepares the training.
+
+        Args:
+            model: the model with the weights to train.
+            rows: the conversations.
+            config: options of the training.
+            loss_of: summed loss of a batch of rows.
+            keep: is given each step when it is done.
+        """
         steps = [_parts(step, config.rows_at_once) for step in draw_steps(rows, config.rows_a_step, config)]
         super().__init__(model, config, steps, SftStep, keep, config.weight_decay)
-        self.model_accepts_loss_kwargs = True  # it is told the tokens of the step
+        self.model_accepts_loss_kwargs = True  # the trainer passes the number of tokens of the step
         self._loss_of = loss_of
         self._tokens = 0
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> torch.Tensor:
-        """The share of a part in the mean of its step; the gradients of processes are averaged."""
+        """Share of a micro-batch in the mean loss of its step; gradients are averaged over processes.
+
+        Args:
+            model: the model, wrapped where several processes train.
+            inputs: the micro-batch.
+            return_outputs: not used; there is no evaluation.
+            num_items_in_batch: policy tokens of the step, over all processes.
+        """
         self._tokens = int(num_items_in_batch)
         total: torch.Tensor = self.through(model, lambda inner: self._loss_of(inner, inputs["rows"]).total)
         return total / self._tokens * self.accelerator.num_processes
 
     def measured(self) -> dict[str, float]:
-        """The tokens of the step."""
+        """Number of policy tokens of the step."""
         return {"tokens": self._tokens}
 
 
 def _parts(rows: Sequence[TrainingConversation], at_once: int) -> list[dict[str, Any]]:
-    """The rows of a step in parts, those of a length together, so that little is padded."""
+    """The micro-batches of a step: rows of similar length together, so that little is padded."""
     ordered = sorted(rows, key=lambda row: len(row.ids))
     parts = [ordered[start : start + at_once] for start in range(0, len(ordered), at_once)]
     return [{"rows": part, **_labels(part)} for part in parts]
 
 
 def _labels(rows: Sequence[TrainingConversation]) -> dict[str, torch.Tensor]:
-    """The policy's tokens, by which the trainer counts those of a step."""
+    """The policy tokens, which the trainer counts under these names."""
     chosen = [one for row in rows for one, own in zip(row.ids[1:], row.is_policy[1:], strict=True) if own]
     return {name: torch.tensor(chosen) for name in ("labels", "shift_labels")}
 

@@ -1,4 +1,4 @@
-"""A command that takes one TOML file, and how it ends: as `agent.ending` says."""
+"""Runs commands that take one TOML file; exit statuses are those of `agent.exit_codes`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,10 +15,10 @@ def end(
     """Runs `python -m NAME CONFIG.toml` and ends the process.
 
     Args:
-        name: of the module.
-        about: its docstring, whose first line is shown by --help.
-        kind: what its file says.
-        main: does the work, and says how far it is, on stderr.
+        name: name of the module.
+        about: docstring of the module, whose first line is shown by --help.
+        kind: schema of the file.
+        main: does the work; its second argument prints progress on stderr.
     """
 
     def work() -> None:
@@ -28,7 +28,7 @@ def end(
 
 
 def parser(name: str, about: str | None) -> Parser:
-    """What `python -m NAME CONFIG.toml` takes; `about` is the docstring of the module."""
+    """The argument parser of `python -m NAME CONFIG.toml`; `about` is the docstring of the module."""
     made = Parser(f"python -m {name}", description=(about or "").partition("\n")[0])
     made.add_argument("config", type=Path, metavar="CONFIG.toml", help="as one in rl/configs")
     return made

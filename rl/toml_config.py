@@ -1,4 +1,4 @@
-"""TOML files that say how something is done: unknown keys are refused, and an error names the file and the key."""
+"""Configuration files in TOML: unknown keys are refused, and an error names the file and the key."""
 
 from pathlib import Path
 from typing import TypeVar
@@ -9,7 +9,7 @@ from tools.plain_data import loads_toml
 
 
 class TomlConfig(BaseModel):
-    """A file, or a table of it."""
+    """Base of the schemas: a TOML file, or a table of it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -18,20 +18,25 @@ Kind = TypeVar("Kind", bound=TomlConfig)
 
 
 def read_sheet(path: Path, kind: type[Kind]) -> Kind:
-    """What a TOML file says; paths in it are as seen from where the command runs.
+    """Reads and checks a TOML file; paths in it are relative to the working directory.
 
     Raises:
-        ValueError: it is not TOML, has an unknown key or does not hang together; says where.
+        ValueError: the file is not TOML, has an unknown key, or its values contradict each other; says where.
         FileNotFoundError: there is no such file.
     """
     return parse_sheet(path.read_text(encoding="utf-8"), str(path), kind)
 
 
 def parse_sheet(text: str, source: str, kind: type[Kind]) -> Kind:
-    """The same of a text; errors name `source`.
+    """Checks a TOML text by a schema.
+
+    Args:
+        text: the TOML.
+        source: name of the text in errors.
+        kind: the schema.
 
     Raises:
-        ValueError: as `read_sheet`.
+        ValueError: the text is not TOML, has an unknown key, or its values contradict each other; says where.
     """
     try:
         table = loads_toml(text)

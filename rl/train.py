@@ -8,6 +8,7 @@ file has the bounds. The curves are in `dashboard.html` in its folder.
 """
 
 from agent.ending import end_process, read_first, run_command
+from agent.exit_codes import EXIT_ALARM
 from rl import toml_command
 
 if __name__ == "__main__":  # before torch is imported
@@ -23,7 +24,7 @@ from rl.data.questions import open_questions
 from rl.grpo.config import Training, read_training
 from rl.grpo.open_sampler import open_sampler
 from rl.grpo.rollout import RolloutRunner
-from rl.monitor.alarms import EXIT_ALARM, AlarmError
+from rl.monitor.alarms import AlarmError
 from rl.monitor.step_log import Say
 from rl.processes import is_first_process, take_device
 from rl.rewards.groups import check_preset
@@ -36,18 +37,18 @@ _TERMS = "training.json"
 
 
 def main(training: Training, say: Say = lambda _: None, sampler: TrainingSampler | None = None) -> Path:
-    """The folder of the last checkpoint, which `--policy transformers:` takes, or `--adapter` for LoRA.
+    """Trains; gives the folder of the last checkpoint, for `--policy transformers:`, or `--adapter` with LoRA.
 
     Args:
-        training: what is trained.
-        say: is told how far it is.
-        sampler: who plays; loaded by `training.model` if None.
+        training: the training file.
+        say: prints a line of progress.
+        sampler: samples the rollouts; opened by the training file if None.
 
     Raises:
         ValueError: the files, the preset or the model can't be used; or the folder holds another training.
         MissingPartError: a package is not installed.
         PolicyError: the model can't be had.
-        AlarmError: an alarm stopped it; what it had learned is saved.
+        AlarmError: an alarm stopped the training; the message names the last checkpoint.
     """
     take_device()
     for package in ("trl", "datasets", *(("peft",) if training.lora is not None else ())):
@@ -62,7 +63,7 @@ def main(training: Training, say: Say = lambda _: None, sampler: TrainingSampler
     sampler = sampler or open_sampler(training)
     sees = sampler.loaded.eyes is not None and training.play.mode != "subtitles"
     check_preset(preset, training.update.credit(preset), sees_pictures=sees)
-    from rl.grpo.trainer import trainer_class  # here: without TRL, all that is said above can still be said
+    from rl.grpo.trainer import trainer_class  # imported here, so that the errors above come without TRL too
 
     rollouts = RolloutRunner(questions, training.game(sampler), sampler)
     trainer = trainer_class(training, preset)(training, rollouts, preset, say)
@@ -75,7 +76,7 @@ def main(training: Training, say: Say = lambda _: None, sampler: TrainingSampler
 
 
 def entry(arguments: Sequence[str] | None = None) -> int:
-    """The command line; gives the exit status."""
+    """Runs the command line; gives the exit status."""
     return run_command("rl.train", partial(_run, arguments))
 
 

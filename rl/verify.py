@@ -1,11 +1,11 @@
-"""Pairs to prefer one of: of several runs of a question a good one and a bad one, by reward and by what was thought.
+"""Preference pairs for DPO from several runs of a question, by reward and by whether the thought fits the answer.
 
 python -m rl.verify RUN [RUN ...] --data drawn,level=1,count=64 --out runs/pairs
 
 Writes `chosen` and `rejected` into the folder, trajectories line by line: line n of one is preferred to line n of the
-other. A run is chosen if it is right and its last thought does not lead elsewhere; rejected is first who is wrong, then
-who is right in spite of what it thought. After VerIPO (arXiv 2505.19000), whose verifier is a small language model and
-whose code was not to be had; ours looks at words.
+other. A run is chosen if it is correct and its last thought does not lead elsewhere; wrong runs are rejected first,
+then correct ones whose thought leads elsewhere. After VerIPO (arXiv 2505.19000), whose verifier is a small language
+model and whose code was not to be had; ours compares words.
 """
 
 from collections import defaultdict
@@ -30,31 +30,37 @@ CHOSEN, REJECTED = "chosen", "rejected"
 
 @dataclass(frozen=True)
 class Verified:
-    """A run, and what is found about it."""
+    """A run with its reward, correctness and consistency."""
 
     run: Trajectory
     reward: float
-    """By the preset."""
+    """Total reward by the preset."""
     is_right: bool
     is_consistent: bool | None
-    """Whether its last thought names the answer that it gives; None if it names none."""
+    """Whether the last thought leads to the given answer; None if it names none."""
 
     @property
     def is_good(self) -> bool:
-        """Whether others may learn from it."""
+        """Whether the run may be preferred: it is correct, and its thought does not lead elsewhere."""
         return self.is_right and self.is_consistent is not False
 
 
 @dataclass(frozen=True)
 class PreferencePair:
-    """Two runs of one question."""
+    """Two runs of one question, one preferred to the other."""
 
     chosen: Verified
     rejected: Verified
 
 
 def verified(preset: Preset, example: Example, runs: Sequence[Trajectory]) -> tuple[Verified, ...]:
-    """The runs of a question that count, in order."""
+    """Scores the runs of a question; those that do not count are left out.
+
+    Args:
+        preset: the reward.
+        example: the question with its reference.
+        runs: the runs of the question.
+    """
     totals = preset.group(example, runs).totals_G
     scores = [score(example, run).value for run in runs]
     return tuple(
@@ -65,12 +71,12 @@ def verified(preset: Preset, example: Example, runs: Sequence[Trajectory]) -> tu
 
 
 def pairs_of(runs: Sequence[Verified], most: int = 1, least_margin: float = 0.1) -> tuple[PreferencePair, ...]:
-    """The best good runs with the worst bad ones, none of them twice.
+    """Pairs the best good runs with the worst bad ones, each run at most once.
 
     Args:
-        runs: of one question.
-        most: pairs.
-        least_margin: by which the reward of a right run must be above that of a wrong one.
+        runs: the scored runs of one question.
+        most: most pairs.
+        least_margin: least difference in reward of a correct run over a wrong one.
     """
     good = sorted((run for run in runs if run.is_good), key=lambda run: -run.reward)
     bad = sorted((run for run in runs if not run.is_good), key=lambda run: (run.is_right, run.reward))
@@ -81,8 +87,8 @@ def pairs_of(runs: Sequence[Verified], most: int = 1, least_margin: float = 0.1)
 def is_consistent(run: Trajectory) -> bool | None:
     """Whether the last thought leads to the answer: the option that it names last is the one that is given.
 
-    Of an open question, whether it has the words of the answer in it. None where nothing was thought or answered, or
-    the thought names no option: then nothing speaks against it.
+    For an open question, whether the thought has the words of the answer. None where nothing was thought or answered,
+    or the thought names no option: then nothing speaks against the run.
     """
     steps = own_steps(run)
     answer = run.answer
@@ -97,7 +103,8 @@ def is_consistent(run: Trajectory) -> bool | None:
 
 
 def _names_last(thought: str, answer: Answer, options: Sequence[str]) -> bool | None:
-    """Where two are named at the same place, as "red" in "dark red", the longer one is meant."""
+    """Whether the option named last is the answer; of two at the same place, as "red" in "dark red", the longer
+    counts."""
     named = [
         (place + len(name), len(name), number)
         for number, option in enumerate(options)
@@ -112,17 +119,24 @@ def _plain(text: str) -> str:
 
 
 def _last(thought: str, words: str) -> int:
-    """Where these words stand for the last time, as whole words; -1 where they don't."""
+    """Place of the last occurrence of these words, as whole words; -1 where there is none."""
     return f" {thought} ".rfind(f" {words} ") if words else -1
 
 
 def pairs_in(
     runs: Iterable[Trajectory], examples: Mapping[str, Example], preset: Preset, most: int, least_margin: float
 ) -> Iterator[PreferencePair]:
-    """The pairs of each question, in the order in which questions are met.
+    """The pairs of each question, in the order in which questions first occur.
+
+    Args:
+        runs: runs of any questions.
+        examples: the questions by id.
+        preset: the reward.
+        most: most pairs of a question.
+        least_margin: least difference in reward of a correct run over a wrong one.
 
     Raises:
-        ValueError: a run answers a question that is not among them.
+        ValueError: a run answers a question that is not in `examples`.
     """
     by_question: dict[str, list[Trajectory]] = defaultdict(list)
     for run in runs:
@@ -136,7 +150,7 @@ def pairs_in(
 
 
 def write(pairs: Sequence[PreferencePair], out: Path) -> None:
-    """Both sides of the pairs, as runs that `rl.finetune.rows` reads."""
+    """Writes both sides of the pairs as runs that `rl.finetune.rows` reads."""
     for name, side in ((CHOSEN, [p.chosen for p in pairs]), (REJECTED, [p.rejected for p in pairs])):
         (out / name).mkdir(parents=True, exist_ok=True)
         lines = "".join(to_json(one.run) + "\n" for one in side)
@@ -144,7 +158,7 @@ def write(pairs: Sequence[PreferencePair], out: Path) -> None:
 
 
 def summary(pairs: Sequence[PreferencePair], runs: int) -> str:
-    """What was found, in a line."""
+    """One line of text: number of pairs, and why runs were rejected."""
     wrong = sum(not pair.rejected.is_right for pair in pairs)
     right = len(pairs) - wrong
     return f"{len(pairs)} pairs of {runs} runs: {wrong} rejected are wrong, {right} are right against their thought"
@@ -159,7 +173,16 @@ def main(
     most: int = 1,
     least_margin: float = 0.1,
 ) -> str:
-    """Writes the pairs of the runs; what was found, in a line.
+    """Writes the pairs of the runs; gives a summary as one line.
+
+    Args:
+        folders: folders of the runs.
+        data: the questions that were run, as in a training file.
+        out: folder for the pairs.
+        preset: name of the reward.
+        questions: number of questions, for data without end.
+        most: most pairs of a question.
+        least_margin: least difference in reward of a correct run over a wrong one.
 
     Raises:
         ValueError: a folder has no run, the questions are others, or there is no pair.

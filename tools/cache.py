@@ -1,4 +1,4 @@
-"""What is kept on disk between runs: one folder a video, named by its content, so that a renamed file is still known.
+"""The cache on disk: one folder a video, named by its content, so that a renamed file is still known.
 
 Layout: `<root>/<content hash>/` holds `frames-…/` (pictures), `index-…/` (embeddings) and JSON of other parts beside
 them; `<root>/locks/` holds one lock file a video. The locks live outside the folders because removing a lock file that
@@ -28,6 +28,7 @@ DEFAULT_LIMIT_BYTES = 20 * 10**9
 """About 400 hours of video at the default sampling."""
 _LOCKS = "locks"
 _USED = "used"
+"""Empty file in a video's folder: its modification time is the last use, and only folders that have it are pruned."""
 _NOT_WRITABLE = frozenset(
     (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG, errno.EISDIR)
 )
@@ -38,7 +39,11 @@ class CacheError(OSError):
 
 
 def cache_root(root: Path | None = None) -> Path:
-    """The cache folder: the one given, else VIDEOSLEUTH_CACHE, else the user's cache folder of this system."""
+    """The cache folder: the one given, else VIDEOSLEUTH_CACHE, else the user's cache folder of this system.
+
+    Raises:
+        CacheError: VIDEOSLEUTH_CACHE names the home folder of a user who does not exist.
+    """
     if root is not None:
         return root
     if configured := os.environ.get("VIDEOSLEUTH_CACHE"):
@@ -80,7 +85,11 @@ def _make_root(root: Path) -> None:
 
 @contextmanager
 def explained(folder: Path) -> Iterator[None]:
-    """Turns a full disk or a folder that may not be written into one sentence that says what to do."""
+    """Turns a full disk or a folder that may not be written into one sentence that says what to do.
+
+    Raises:
+        CacheError: the sentence; other errors of the system pass through.
+    """
     try:
         yield
     except CacheError:
@@ -127,13 +136,13 @@ def keep(path: Path, value: Any) -> None:
 
 
 def kept(path: Path, kind: TypeAdapter[_Kept]) -> _Kept | None:
-    """What `keep` wrote, in its type; None where there is no such file or it is damaged: it has to be made again."""
+    """Reads a value that `keep` wrote, in its type; None where there is no such file, or a damaged one."""
     return read_checked(path, kind)
 
 
 @dataclass(frozen=True)
 class CachedVideo:
-    """What one video takes."""
+    """Folder, size on disk and last use of one video in the cache."""
 
     folder: Path
     size_bytes: int
@@ -166,7 +175,7 @@ def _size_bytes(folder: Path) -> int:
 
 @dataclass(frozen=True)
 class Pruned:
-    """What pruning did."""
+    """Number of videos removed from the cache, and bytes freed and kept."""
 
     removed: int
     """Videos whose cache was removed."""
@@ -180,9 +189,13 @@ def prune(
     keep: Collection[Path] = (),
     unused_seconds: float = 0.0,
 ) -> Pruned:
-    """Removes the least recently used videos until the rest fits, except those in `keep`, lately used or being written.
+    """Removes the least recently used videos from the cache until the rest fits; those being written stay.
 
-    `unused_seconds` spares what was used within that time: another process may be reading it.
+    Args:
+        max_bytes: size that the cache may have afterwards.
+        root: root of the cache, the user's own if None.
+        keep: folders that stay.
+        unused_seconds: spares what was used within that time, which another process may be reading.
     """
     videos = cached_videos(root)
     total = sum(video.size_bytes for video in videos)

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 _NOTHING = (None, "", "null", "None")
+"""How models write that an argument is left out."""
 _MAX_TEXT = 10_000
 """Characters of an argument that are looked at as JSON; no argument of a tool is nearly as long."""
 
@@ -19,9 +20,9 @@ def mended(model: type[BaseModel], arguments: dict[str, Any], error: ValidationE
     """The arguments with every misfit read in the one way that fits; None where one fits in no way.
 
     Args:
-        model: of the arguments.
-        arguments: as they came.
-        error: what `model` says of them.
+        model: schema of the arguments.
+        arguments: the arguments that `model` refused.
+        error: why `model` refused them.
     """
     fitting = dict(arguments)
     for name in {str(e["loc"][0]) for e in error.errors() if e["loc"] and e["loc"][0] in arguments}:
@@ -37,7 +38,7 @@ def mended(model: type[BaseModel], arguments: dict[str, Any], error: ValidationE
 
 
 def _readings(value: object) -> Iterator[object]:
-    """What a value may stand for, the plainest first."""
+    """Values that an argument may stand for, the plainest reading first."""
     if isinstance(value, str) and len(value) <= _MAX_TEXT:
         text = value.strip()
         yield text

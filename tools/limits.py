@@ -1,4 +1,4 @@
-"""How large a file may be in any respect, in one place: a few bytes can promise pictures, years or lines without end.
+"""Limits on the size of a file in every respect: a few bytes can promise pictures, years or lines without end.
 
 Each limit lies beyond what real films have, and below what would fill the memory of a laptop. What is beyond one is
 refused in a sentence when it is opened, before anything of that size is made.
@@ -12,7 +12,7 @@ class VideoError(ValueError):
 
 
 MAX_PICTURE_PIXELS = 2**26
-"""8192x8192, twice 8K (7680x4320). A decoder needs about 12 bytes for each, 0.8 GB."""
+"""Twice 8K (7680x4320), 8192x8192. A decoder needs about 12 bytes for each pixel, 0.8 GB."""
 MAX_PICTURE_SIDE = 2**15
 """Walls of screens have pictures 20,000 wide; scaling works with 16-bit places."""
 MAX_SECONDS = 7 * 24 * 3600.0
@@ -22,11 +22,11 @@ MAX_PACKETS = 12_000_000
 MAX_STREAMS = 400
 """A whole satellite transponder, 40 programmes of ten streams."""
 OPEN_SECONDS = 60.0
-"""Slow disks and networks need a few seconds for a header and the 5 MB that are probed."""
+"""Time to open a file: slow disks and networks need a few seconds for a header and the 5 MB that are probed."""
 READ_SECONDS = 60.0
-"""For one packet; the next one is found in milliseconds, on a slow network in seconds."""
+"""Time to read one packet, which is found in milliseconds, on a slow network in seconds."""
 MAX_PICTURE_FILES = 1_000_000
-"""A folder of pictures: nine hours at 30 a second."""
+"""Pictures in a folder: nine hours at 30 a second."""
 
 
 def is_picture_size(width: int, height: int) -> bool:
@@ -35,7 +35,16 @@ def is_picture_size(width: int, height: int) -> bool:
 
 
 def check_picture_size(path: Path, width: int, height: int) -> None:
-    """VideoError where a picture is too large to be decoded."""
+    """Refuses a picture that is too large to be decoded.
+
+    Args:
+        path: the file, for the message.
+        width: pixels.
+        height: pixels.
+
+    Raises:
+        VideoError: it is larger than `MAX_PICTURE_PIXELS` or `MAX_PICTURE_SIDE`.
+    """
     if not is_picture_size(width, height):
         raise VideoError(
             f"{path}: pictures of {width}x{height} pixels are too large; {MAX_PICTURE_PIXELS >> 20} megapixels and "
@@ -44,7 +53,11 @@ def check_picture_size(path: Path, width: int, height: int) -> None:
 
 
 def check_length(path: Path, seconds: float) -> None:
-    """VideoError where a video is too long, or has no length."""
+    """Refuses a video that is too long.
+
+    Raises:
+        VideoError: it is longer than `MAX_SECONDS`, or has no length.
+    """
     if not 0 < seconds <= MAX_SECONDS:
         raise VideoError(
             f"{path}: a length of {seconds:.6g} s can't be right; up to {MAX_SECONDS:.0f} s (a week) can be read"
@@ -52,6 +65,10 @@ def check_length(path: Path, seconds: float) -> None:
 
 
 def check_packet_count(path: Path | str, count: int) -> None:
-    """VideoError where a file has more packets, of pictures and sound together, than can be kept in mind."""
+    """Refuses a file with more packets, of pictures and sound together, than fit in memory.
+
+    Raises:
+        VideoError: it has more than `MAX_PACKETS`.
+    """
     if count > MAX_PACKETS:
         raise VideoError(f"{path} holds more than {MAX_PACKETS} packets, which is too many to be read")

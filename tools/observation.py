@@ -1,4 +1,4 @@
-"""What a tool gives back: text for the model, frames by reference, and the same facts as data.
+"""The observation that a tool gives back: text for the policy, frames by reference, and the facts as data.
 
 Times are seconds from the first frame shown, ranges are half-open [start, stop), boxes are fractions 0..1 of the
 picture as displayed (rotation applied). Pixels never travel in an observation: a FrameRef names them, and the
@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field
 from tools.limits import MAX_SECONDS
 
 Box = tuple[float, float, float, float]
-"""(left, top, right, bottom), fractions 0..1 of the displayed picture, left < right and top < bottom."""
+"""Box (left, top, right, bottom) in fractions 0..1 of the displayed picture, left < right and top < bottom."""
 
 FULL_FRAME: Box = (0.0, 0.0, 1.0, 1.0)
 
@@ -23,11 +23,10 @@ UNREADABLE = "there is text here that can't be read"
 """The doubt of a text that is surely there and whose letters are not known, or not legible."""
 
 UNREADABLE_LETTERS = "letters that can't be read: "
-"""How the fact begins that names letters of a query."""
-
+"""Prefix of the fact that names letters of a query which the reader of screen text does not know."""
 
 MAX_SHOWN_SIDE = 4096
-"""Pixels; no tool shows a picture that is larger."""
+"""Longest side in pixels of a picture that a tool shows; the largest size that tools have is 1280."""
 
 
 def _with_an_area(box: Box) -> Box:
@@ -61,41 +60,42 @@ class FrameRef:
 
 @dataclass(frozen=True)
 class Finding:
-    """One fact a tool found, with where it is: what evidence is made of."""
+    """One fact that a tool found, with its time and place in the video; evidence is made of findings."""
 
     kind: FindingKind
     start_seconds: Seconds
     stop_seconds: Seconds
     text: str = ""
-    """What was read, said, or recognised; for a moment, the query that it matches; for a fact, `name: value`."""
+    """Words that were read, said, or recognised; for a moment, the query that it matches; for a fact, `name: value`."""
     score: Annotated[float, Field(allow_inf_nan=False)] | None = None
     """Confidence or similarity, in the tool's own scale; None where the tool has none."""
     box: KnownBox | None = None
-    """Where in the picture; None means the whole picture, or no picture (speech)."""
+    """Box of the fact in the picture; None means the whole picture, or no picture (speech)."""
     no_speech: Probability | None = None
     """Speech only: the recogniser's probability, 0..1, that nobody spoke. None for subtitles and everything else."""
     doubt: str = ""
-    """Why this may be wrong, in words, as for speech that may be invented: not to be quoted as fact."""
+    """Reason why the fact may be wrong, in words, as for speech that may be invented: not to be quoted then."""
 
 
 @dataclass(frozen=True)
 class Observation:
-    """What came back from one tool call."""
+    """Result of one tool call."""
 
     text: str
+    """Text of the result, which the policy reads."""
     frames: tuple[FrameRef, ...] = ()
     findings: tuple[Finding, ...] = ()
     is_error: bool = False
     """True when the call was the model's mistake; the text says what to do instead."""
     gaps: tuple[str, ...] = ()
-    """What this call could not look at, read or hear, a sentence each; `text` says it too. What lies in a gap is not
+    """Sentences that say what the call could not look at, read or hear; `text` has them too. What lies in a gap is not
     known to be absent."""
     covered: tuple[tuple[Seconds, Seconds], ...] | None = None
-    """Of the window that was asked for, what was really searched, read or heard, in order; None where it was all."""
+    """Parts of the window asked for that were really searched, read or heard, ascending; None where it was all."""
 
 
 class ToolError(Exception):
-    """The model's mistake, in words that it can act on. Everything else a tool raises is a bug of ours."""
+    """A mistake of the policy, in words that it can act on; anything else that a tool raises is a bug of the tool."""
 
 
 class MissingPartError(ToolError):
@@ -103,7 +103,7 @@ class MissingPartError(ToolError):
 
 
 def box_inside(inner: Box, outer: Box) -> Box:
-    """A box given in fractions of the crop `outer`, in fractions of the whole picture."""
+    """Converts a box from fractions of the crop `outer` to fractions of the whole picture."""
     left, top, right, bottom = outer
     width, height = right - left, bottom - top
     return left + inner[0] * width, top + inner[1] * height, left + inner[2] * width, top + inner[3] * height

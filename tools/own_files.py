@@ -19,11 +19,12 @@ from pydantic import TypeAdapter
 
 _FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _LARGEST_JSON_BYTES = 256 * 2**20
+"""Bytes that are read of a file of JSON, whatever lies there: bounds the memory of a read."""
 _Kept = TypeVar("_Kept")
 
 
 def own_folder(folder: Path) -> Path:
-    """The folder, made if it is not there; a link or a file in its place is set aside.
+    """Makes a folder if it is not there; a link or a file in its place is set aside.
 
     Raises:
         OSError: it cannot be made, or not be written.
@@ -43,7 +44,7 @@ def is_there(path: Path) -> bool:
 
 
 def is_plain_file(path: Path) -> bool:
-    """Whether it is a file itself, and no link to one."""
+    """Whether a path is a file itself, and no link to one."""
     try:
         return stat.S_ISREG(path.lstat().st_mode)
     except OSError:
@@ -51,7 +52,7 @@ def is_plain_file(path: Path) -> bool:
 
 
 def open_own(path: Path) -> BinaryIO:
-    """Opens a file for reading.
+    """Opens a plain file for reading, without following a link or waiting for a pipe.
 
     Raises:
         OSError: it is not there, no plain file, or may not be read.
@@ -64,7 +65,7 @@ def open_own(path: Path) -> BinaryIO:
 
 
 def append_own(path: Path) -> BinaryIO:
-    """Opens a file for writing at its end, made if it is not there."""
+    """Opens a plain file for writing at its end; makes it if it is not there."""
     clear_way(path)
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _FLAGS, 0o600), "ab")
 
@@ -91,7 +92,7 @@ def remove(path: Path) -> None:
 
 
 def set_aside(path: Path) -> Path:
-    """Renames it to `NAME.damaged`, in the place of an earlier one; gives the new path."""
+    """Renames a file or folder to `NAME.damaged`, replacing an earlier one; gives the new path."""
     aside = path.with_name(f"{path.name}.damaged")
     if is_there(aside):
         remove(aside)
@@ -106,7 +107,7 @@ def with_checksum(value: Any) -> bytes:
 
 
 def read_checked(path: Path, kind: TypeAdapter[_Kept]) -> _Kept | None:
-    """What `with_checksum` wrote, in its type; None where there is no such file, or one that can't be believed."""
+    """Reads a value that `with_checksum` wrote, in its type; None where there is no such file, or a damaged one."""
     try:
         with open_own(path) as file:
             raw = file.read(_LARGEST_JSON_BYTES)

@@ -21,7 +21,7 @@ from tools.plain_data import loads_json
 
 @cache
 def install_command(extra: str) -> str:
-    """What installs an extra of ours, in the way in which we were installed: no index has us under our name."""
+    """The command that installs an extra in the way in which this package was installed (uv, pipx or pip)."""
     for note, tool in (("uv-receipt.toml", "uv tool install"), ("pipx_metadata.json", "pipx install")):
         if (Path(sys.prefix) / note).exists():  # such an environment is made anew, with all the extras that are named
             return f"{tool} --force {_with_extra(_origin(), extra if extra == 'lite' else f'lite,{extra}')}"
@@ -29,11 +29,11 @@ def install_command(extra: str) -> str:
 
 
 def _with_extra(origin: dict[str, Any], extra: str) -> str:
-    """What pip takes.
+    """The requirement that pip takes for this package with an extra.
 
     Args:
-        origin: as in `direct_url.json` (PEP 610); empty where an index was the origin.
-        extra: the name.
+        origin: content of `direct_url.json` (PEP 610); empty where an index was the origin.
+        extra: name of the extra.
     """
     url = origin.get("url", "")
     if "vcs_info" in origin:
@@ -46,14 +46,18 @@ def _with_extra(origin: dict[str, Any], extra: str) -> str:
 
 def _origin() -> dict[str, Any]:
     try:
-        told = distribution("videosleuth").read_text("direct_url.json")
+        origin = distribution("videosleuth").read_text("direct_url.json")
     except PackageNotFoundError:
-        told = None
-    return dict(loads_json(told)) if told else {}
+        origin = None
+    return dict(loads_json(origin)) if origin else {}
 
 
 def folder(package: str, extra: str) -> Path:
-    """The folder of an installed top-level package, found without running any of its code."""
+    """The folder of an installed top-level package, found without running any of its code.
+
+    Raises:
+        MissingPartError: it is not installed; names the command that installs `extra`.
+    """
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise MissingPartError(f"{package} is not installed: run `{install_command(extra)}`")
@@ -61,12 +65,23 @@ def folder(package: str, extra: str) -> Path:
 
 
 def is_installed(package: str) -> bool:
-    """Whether a top-level package is there; says nothing about its files."""
+    """Whether a top-level package is installed; says nothing about its files."""
     return importlib.util.find_spec(package) is not None
 
 
 def find(package: str, file: str, sha256: str, extra: str) -> Path:
-    """The path of `file` (relative to the package's folder) if its SHA-256 (64 hex digits) is the pinned one."""
+    """The path of a file in an installed package, checked against its hash.
+
+    Args:
+        package: top-level package.
+        file: path relative to the package's folder.
+        sha256: the pinned SHA-256, 64 hex digits.
+        extra: extra of this project that brings the package.
+
+    Raises:
+        MissingPartError: the package or the file is not there.
+        ValueError: the file has another hash.
+    """
     path = folder(package, extra) / file
     if not path.is_file():
         raise MissingPartError(

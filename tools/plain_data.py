@@ -13,9 +13,11 @@ MAX_DEPTH = 100
 
 
 def loads_json(text: str | bytes) -> Any:
-    """The value of a JSON text; ValueError (json.JSONDecodeError too) where it is none or is nested too deeply.
+    """The value of a JSON text.
 
-    UnicodeError, a ValueError too, where it holds half of a pair of surrogates.
+    Raises:
+        ValueError: it is no JSON (json.JSONDecodeError), is nested too deeply, or holds half of a pair of surrogates
+            (UnicodeError).
     """
     try:
         value = json.loads(text)
@@ -27,7 +29,11 @@ def loads_json(text: str | bytes) -> Any:
 
 
 def loads_toml(text: str) -> dict[str, Any]:
-    """The table of a TOML text; ValueError where it is none, or is nested too deeply."""
+    """The table of a TOML text.
+
+    Raises:
+        ValueError: it is no TOML, or is nested too deeply.
+    """
     try:
         table = tomllib.loads(text)
     except RecursionError:

@@ -25,22 +25,24 @@ from tools.video.source import VideoSource
 from tools.vision.captioner import Captioner, PackagedCaptioner
 
 _ENCODED_AT_ONCE = 1024
+"""Texts in one batch of the text encoder; bounds its memory."""
 _MOST_REMEMBERED = 200_000
-"""Texts whose meaning is kept: of 256 numbers each, 200 MB."""
+"""Texts whose embedding is kept: with 256 float32 each, 200 MB."""
 
 
 @dataclass(frozen=True)
 class Speech:
-    """All that is known to be said, and what of the sound or the subtitles was not heard or read, a sentence each."""
+    """Lines of speech from subtitles and recognition, and what was not heard or read."""
 
     lines: tuple[SpeechLine, ...] = ()
     gaps: tuple[str, ...] = ()
+    """What of the sound or the subtitles was not heard or read, a sentence each."""
     unheard: tuple[tuple[float, float], ...] = ()
-    """Of the window, what of the sound track heard first was not heard: (start, stop) in seconds, in order."""
+    """Parts of the window in which the first sound track was not heard: (start, stop) in seconds, ascending."""
 
 
 class Listener(Protocol):
-    """What recognises speech: `SpeechRecogniser`, or what takes its place."""
+    """A speech recogniser: `SpeechRecogniser`, or what takes its place."""
 
     def hear(
         self,
@@ -50,12 +52,20 @@ class Listener(Protocol):
         cache: Path | None = None,
         window: tuple[float, float] = (0.0, math.inf),
     ) -> Transcript:
-        """Every line said in a window of a sound track, of the usual one if None, as far as there is time to hear."""
+        """Every line said in a window of a sound track, as far as there is time to hear.
+
+        Args:
+            video: the video with the sound.
+            track: the sound track, the video's usual one if None.
+            on_progress: called with the seconds heard and the seconds to hear.
+            cache: root of the cache, the user's own if None.
+            window: (start, stop) in seconds.
+        """
         ...
 
 
 class ToolResources:
-    """What the tools of one video share. Threads may share it; what is slow to make is made once."""
+    """Resources that the tools of one video share: speech, screen text, captioner, text embeddings; thread-safe."""
 
     def __init__(
         self,
@@ -69,18 +79,18 @@ class ToolResources:
         recogniser: Listener | None = None,
         on_progress: Callable[[IndexProgress], None] = lambda _: None,
     ) -> None:
-        """The parts; none is made yet.
+        """Opens the subtitle file; every other resource is made when it is first needed.
 
         Args:
-            video: what they look at and hear.
-            index: its frames.
-            encoder: compares pictures and texts.
+            video: the video that is looked at and heard.
+            index: frame index of the video.
+            encoder: embeds pictures and texts.
             subtitles: a file with what is said.
             cache: root of the cache, the user's own if None.
             captioner: takes the place of the packaged one.
             audio: number of the one sound track to hear, from 1; None finds the one with speech.
             recogniser: takes the place of the packaged one.
-            on_progress: told how far the reading of text and the hearing of speech have come.
+            on_progress: called with the progress of reading text and of recognising speech.
 
         Raises:
             ValueError: there is no such sound track, or the subtitles can't be read.
@@ -111,7 +121,7 @@ class ToolResources:
 
     @property
     def speech_source(self) -> str:
-        """Where speech would come from, in words, and which other sound tracks there are."""
+        """Source of the speech in words, and the other sound tracks."""
         if self._given is not None:
             source = "subtitle file"
         elif self.has_subtitles:
@@ -128,7 +138,7 @@ class ToolResources:
     def speech(self, start_seconds: float = 0.0, stop_seconds: float = math.inf) -> Speech:
         """Every line said in a window, and what of it was not heard.
 
-        From the subtitle file, else the video's subtitles, else recognised, as far as the time allows.
+        Lines come from the subtitle file, else the video's subtitles, else from recognition, as far as time allows.
         """
         said = self._given if self._given is not None else self._found_speech((start_seconds, stop_seconds))
         lines = (x for x in said.lines if x.start_seconds < stop_seconds and x.stop_seconds > start_seconds)
@@ -157,7 +167,7 @@ class ToolResources:
         return subtitle_streams(self._video, self._heard_first.language if self._video.info.has_audio else None)
 
     def _heard(self, window: tuple[float, float]) -> Speech:
-        """What is said on the chosen sound track; else on the usual one, or on others where nobody speaks on that."""
+        """Speech on the chosen sound track; else on the usual one, or on others where nobody speaks on that."""
         waiting = list(self._tracks)
         waiting.remove(self._heard_first)
         heard = self._hear(self._heard_first, window)
@@ -201,7 +211,7 @@ class ToolResources:
             return self._given_captioner or self._captioner
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(N, D) unit rows that compare texts by meaning; each text is encoded once, however often it is compared."""
+        """Embeddings of texts, (N, D) float32 unit rows; each text is encoded once, however often it is compared."""
         with self._meaning_lock:
             if len(self._meanings) > _MOST_REMEMBERED:
                 self._meanings.clear()

@@ -1,4 +1,4 @@
-"""Which times to look at, and which part of a picture: arithmetic only, no video and no pixels kept.
+"""Arithmetic of sample times and of boxes in a picture; keeps no video and no pixels.
 
 Times are seconds, spans half-open [start, stop), boxes fractions 0..1 of the displayed picture.
 """
@@ -23,7 +23,6 @@ TILES: tuple[Box, ...] = (
 )
 """The whole picture, its quarters and its ninths: small things are found in the tile that they fill."""
 
-
 _MAX_TIMES = 8 * int(MAX_SECONDS)
 """Four times a second over the longest video there may be, and room to spare; 40 MB."""
 
@@ -34,7 +33,11 @@ def sampling_fps(duration_seconds: float) -> float:
 
 
 def sample_times(duration_seconds: float, fps: float) -> NDArray[np.float64]:
-    """The index's times: 0, 1/fps, 2/fps, ... below the duration; (N,) float64, at least one."""
+    """Sample times of the index: 0, 1/fps, 2/fps, ... below the duration; (N,) float64 seconds, at least one.
+
+    Raises:
+        ValueError: `fps` is not above 0, or there would be too many times.
+    """
     if fps <= 0:
         raise ValueError(f"need frames a second above 0, got {fps:g}")
     if not duration_seconds * fps <= _MAX_TIMES:
@@ -45,7 +48,16 @@ def sample_times(duration_seconds: float, fps: float) -> NDArray[np.float64]:
 
 
 def spread_times(start_seconds: float, stop_seconds: float, count: int) -> tuple[float, ...]:
-    """`count` times, each in the middle of one of `count` equal parts of [start, stop)."""
+    """Evenly spread times, each in the middle of one of `count` equal parts of [start, stop).
+
+    Args:
+        start_seconds: start of the span.
+        stop_seconds: end of the span, not included.
+        count: number of times, at least 1.
+
+    Raises:
+        ValueError: the span or the count is empty.
+    """
     if not start_seconds < stop_seconds:
         raise ValueError(f"need start < stop, got [{start_seconds:g}, {stop_seconds:g})")
     if count < 1:
@@ -64,7 +76,16 @@ def thin_times(times: Iterable[float], apart_seconds: float) -> tuple[float, ...
 
 
 def pixel_box(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
-    """A box in whole pixels (left, top, right, bottom): covers what the fractions touch, never empty."""
+    """A box in whole pixels (left, top, right, bottom): covers what the fractions touch, never empty.
+
+    Args:
+        box: left, top, right, bottom in fractions 0..1.
+        width: pixels of the picture.
+        height: pixels of the picture.
+
+    Raises:
+        ValueError: the box is empty or leaves the picture.
+    """
     left, top, right, bottom = box
     if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
         raise ValueError(f"need 0 <= left < right <= 1 and 0 <= top < bottom <= 1, got {box}")
@@ -76,13 +97,20 @@ def pixel_box(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
 
 
 def crop(pixels: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
-    """The part of a picture (H, W, 3) inside a box, as a view."""
+    """The part of a picture (H, W, 3) uint8 inside a box, as a view."""
     left, top, right, bottom = pixel_box(box, pixels.shape[1], pixels.shape[0])
     return pixels[top:bottom, left:right]
 
 
 def fit_within(width: int, height: int, max_width: int, max_height: int) -> tuple[int, int]:
-    """Width and height scaled down, never up, to fit the limits; keeps the shape, at least 1 pixel a side."""
+    """Width and height scaled down, never up, to fit the limits; keeps the aspect ratio, at least 1 pixel a side.
+
+    Args:
+        width: pixels of the picture.
+        height: pixels of the picture.
+        max_width: limit in pixels.
+        max_height: limit in pixels.
+    """
     scale = min(1.0, max_width / width, max_height / height)
     return max(1, round(width * scale)), max(1, round(height * scale))
 
@@ -90,7 +118,14 @@ def fit_within(width: int, height: int, max_width: int, max_height: int) -> tupl
 def pick_apart(
     best_first: Iterable[int], seconds: Sequence[float] | NDArray[np.float64], count: int, apart_seconds: float
 ) -> list[int]:
-    """Up to `count` of the indices `best_first`, in that order, none closer in time to another than `apart_seconds`."""
+    """Non-maximum suppression in time: the best indices, none closer in time to another than `apart_seconds`.
+
+    Args:
+        best_first: indices into `seconds`, ranked.
+        seconds: times, (N,).
+        count: number of indices at most.
+        apart_seconds: least distance of two of them.
+    """
     picked: list[int] = []
     for index in best_first:
         if all(abs(seconds[index] - seconds[other]) >= apart_seconds for other in picked):
@@ -101,7 +136,7 @@ def pick_apart(
 
 
 def stamp(seconds: float) -> str:
-    """A frame's time in hundredths, rounded up: asking for the time that was read gives this frame, not the one before.
+    """A frame's time in hundredths, rounded up: asking a tool for it gives this frame, not the previous.
 
     Right for frames that stand for a hundredth of a second or longer.
     """

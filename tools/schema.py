@@ -16,16 +16,18 @@ from tools.leniency import mended
 from tools.observation import ToolError
 
 _MOST_MISFITS = 8
+"""Misfits that one error names: a call may have many, and the policy reads them all."""
 _ARGUMENT = re.compile(r"^(\w+):\s*(.*)$")
 
 
 @dataclass(frozen=True)
 class ToolSpec:
-    """What a model is told of one tool."""
+    """Name, description and arguments of one tool, for the policy that calls it."""
 
     name: str
     description: str
     arguments: type[BaseModel]
+    """Model that validates the arguments."""
 
     @cached_property
     def parameters(self) -> dict[str, Any]:
@@ -38,7 +40,7 @@ class ToolSpec:
 
     @cached_property
     def openai(self) -> dict[str, Any]:
-        """The tool in the form of the OpenAI chat API, which most servers read."""
+        """The tool in the form of the OpenAI chat API, which most servers take."""
         function = {"name": self.name, "description": self.description, "parameters": self.parameters}
         return {"type": "function", "function": function}
 
@@ -62,7 +64,7 @@ def describe(method: Callable[..., Any]) -> ToolSpec:
 
 
 def validate(spec: ToolSpec, arguments: dict[str, Any]) -> dict[str, Any]:
-    """The arguments, complete and in their types.
+    """The arguments of a call with defaults filled in, in the types that the tool declares.
 
     Raises:
         ToolError: they do not fit; names each misfit and the arguments that exist.
@@ -88,7 +90,7 @@ def _checked(model: type[BaseModel], arguments: dict[str, Any]) -> BaseModel:
 
 
 def _excerpt(value: Any) -> str:
-    """What was given, short; also where it is nested too deep to be written out."""
+    """The beginning of a value's repr; also where the value is nested too deep to be written out."""
     try:
         return f"{value!r:.80}"
     except RecursionError:

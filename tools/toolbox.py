@@ -1,4 +1,4 @@
-"""The tools of one video: what a model can do to it, and the pictures behind the references it gets back.
+"""The environment of one video: the tools that a policy can call, and the pictures behind the references it gets back.
 
 Each tool is a method whose signature and docstring are its schema. Times are seconds from the first frame shown,
 ranges half-open [start, stop), boxes fractions 0..1 of the picture as displayed. Text found in the video, seen or
@@ -54,19 +54,22 @@ TOOL_NAMES = (
 )
 
 SPEECH_TOOLS = ("read_speech", "search_speech")
-"""All that there is for a recording without pictures."""
+"""The tools of a recording without pictures."""
 
 _JPEG_QUALITY = 85
+"""Quality of the frames shown, of libjpeg's 1 to 100."""
 _CAPTION_FRAMES = 4
+"""Frames of a window that `caption` describes; bounds its time."""
 _MAX_TEXT_FRAMES = 48
 """Frames that one `search_text` reads; at a second or less each on one core."""
 _MOST_SKIPPED_SECONDS = 2.0
-"""Text that is on screen for a shorter time is hardly meant to be read."""
+"""Longest stretch between two frames read that is no gap: text shown for less is hardly meant to be read."""
 _TOLD_SECONDS = 1.0
-"""Less that was not looked at is not told."""
+"""Shortest unseen time that an observation reports as a gap."""
 _MAX_LINES = 40
+"""Lines of speech, by default, and shots that one observation lists; bounds its length."""
 _SERVED = 256
-"""Pictures whose JPEGs are kept for the next turn, which shows them again: of 640x360, about 10 MB."""
+"""Pictures whose JPEGs are kept for the next turn, which shows them again: at 640x360, about 10 MB."""
 
 Count = Annotated[int, Field(ge=1, le=32)]
 Lines = Annotated[int, Field(ge=1, le=1000)]
@@ -76,7 +79,7 @@ BoxArgument = tuple[Fraction, Fraction, Fraction, Fraction]
 
 
 class Toolbox:
-    """The tools, over one video and its index. Several calls may run at once."""
+    """The tools over one video and its index. Several calls may run at once."""
 
     def __init__(self, video: VideoSource, index: VideoIndex, encoder: Encoder, parts: ToolResources) -> None:
         self.video = video
@@ -85,14 +88,14 @@ class Toolbox:
         self._parts = parts
         self._samples = Samples(index, video.info.duration_seconds)
         self._pointed_at: tuple[float, float] | None = None
-        """The part of the video that was asked for last."""
+        """Window of the last call that gave one, (start, stop) in seconds."""
         names = TOOL_NAMES if video.info.has_pictures else SPEECH_TOOLS
         self._specs = {name: describe(getattr(self, name)) for name in names}
         self._served = lru_cache(_SERVED)(self._jpeg)
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
-        """Every tool, as a model is told of it."""
+        """Schema of every tool, for the policy."""
         return tuple(self._specs.values())
 
     @property
@@ -101,7 +104,7 @@ class Toolbox:
         return self._parts.has_subtitles
 
     def call(self, name: str, arguments: dict[str, Any]) -> Observation:
-        """What the tool brings.
+        """Runs one tool and gives its observation.
 
         Raises:
             ToolError: unknown tool, arguments that do not fit, an empty window, a part that is not installed.
@@ -435,7 +438,7 @@ class Toolbox:
         return _fitted(self.video.info.width, self.video.info.height, size)[1]
 
     def _search_gaps(self, start: float, stop: float) -> tuple[str, ...]:
-        """What a search of the window could not have found."""
+        """Sentences that say what a search of the window could not have found."""
         gaps = []
         percent = observation_text.percent
         if (share := self.index.frames.indexed_share) < 1:
@@ -454,14 +457,14 @@ class Toolbox:
 
 
 def _not_searched(gap: str) -> Observation:
-    """What a search brings that found no picture to search: no mistake of the policy, and a gap in what is known."""
+    """Observation of a search that had no picture to search: no mistake of the policy, and a gap in what is known."""
     return Observation(f"{gap} Try select_frames.", is_error=True, gaps=(gap,), covered=())
 
 
 def open_toolbox(
     path: str | Path,
     *,
-    encoder: str | None = None,
+    encoder: str | Encoder | None = None,
     subtitles: str | Path | None = None,
     cache: Path | None = None,
     captioner: Captioner | None = None,
@@ -470,18 +473,23 @@ def open_toolbox(
     audio: int | None = None,
     on_progress: Callable[[IndexProgress], None] | None = None,
 ) -> Toolbox:
-    """The tools of a video file, its index building or built; `captioner` takes the place of the packaged one.
+    """The tools of a video file, its index built or being built in the background.
 
-    `audio` is the number of the sound track to hear, from 1; without it, the one with speech is found.
-
-    With `until`, the video ends at that second for every tool: no picture, sound, word or fact from later is there,
-    and nothing that was kept of the whole video is used. `picture_stream` is which of its streams of moving pictures
-    is looked at, counted from 1; without it the file's main one.
+    Args:
+        path: the video.
+        encoder: frame encoder: a spec as `open_encoder` takes it, or one that is open already; None is `auto`.
+        subtitles: a file with what is said.
+        cache: root of the cache, the user's own if None.
+        captioner: takes the place of the packaged one.
+        until: the video ends at that second for every tool: nothing from later is there, and nothing that was kept of
+            the whole video is used.
+        picture_stream: number of the stream of moving pictures, from 1; None takes the file's main one.
+        audio: number of the sound track to hear, from 1; None finds the one with speech.
+        on_progress: called with the progress of indexing, of reading text and of recognising speech.
 
     Raises:
         ValueError: no such file, not a video, nothing decodable, no such stream or sound track, nothing before
-            `until`, an unknown
-            encoder, unreadable subtitles.
+            `until`, an unknown encoder, unreadable subtitles.
     """
     return toolbox_over(
         open_footage(path, until, picture_stream),
@@ -497,16 +505,26 @@ def open_toolbox(
 def toolbox_over(
     video: VideoSource,
     *,
-    encoder: str | None = None,
+    encoder: str | Encoder | None = None,
     subtitles: str | Path | None = None,
     cache: Path | None = None,
     captioner: Captioner | None = None,
     audio: int | None = None,
     on_progress: Callable[[IndexProgress], None] | None = None,
 ) -> Toolbox:
-    """The tools of an open video, which closes with them; `open_toolbox` says the rest."""
+    """The tools of an open video, which closes with them.
+
+    Args:
+        video: the video, closed when this fails.
+        encoder: spec of the frame encoder; None is `auto`.
+        subtitles: a file with what is said.
+        cache: root of the cache, the user's own if None.
+        captioner: takes the place of the packaged one.
+        audio: number of the sound track to hear, from 1; None finds the one with speech.
+        on_progress: called with the progress of indexing, of reading text and of recognising speech.
+    """
     try:
-        parts_encoder = open_encoder(encoder or "auto")
+        parts_encoder = open_encoder(encoder or "auto") if encoder is None or isinstance(encoder, str) else encoder
         index = open_index(video, parts_encoder, cache, on_progress)
         parts = ToolResources(
             video,
@@ -527,7 +545,13 @@ def toolbox_over(
 def all_but(
     start_seconds: float, stop_seconds: float, left_out: Sequence[tuple[float, float]]
 ) -> tuple[tuple[float, float], ...] | None:
-    """What is left of a window without some parts, in order; None if all of it is."""
+    """What is left of a window without some parts, ascending; None where nothing is left out.
+
+    Args:
+        start_seconds: start of the window.
+        stop_seconds: end of the window, not included.
+        left_out: (start, stop) of each part in seconds, ascending.
+    """
     parts, at = [], start_seconds
     for start, stop in left_out:
         parts += [(at, start)] if start > at else []

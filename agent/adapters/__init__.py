@@ -10,9 +10,9 @@ from tools.plain_data import loads_json
 
 _HERE = Path(__file__).parent
 ADAPTERS = tuple(sorted(file.parent.name for file in _HERE.glob("*/adapter_config.json")))
-"""Their names."""
+"""Names of the adapters that come with the package."""
 WHAT_IT_IS = "the folder that holds adapter_config.json" + "".join(f", or {name}" for name in ADAPTERS)
-"""For those who gave something else."""
+"""What an adapter has to be, for error messages."""
 
 
 def adapter_folder(where: str) -> Path:
@@ -24,7 +24,7 @@ def rank_of(where: str) -> int:
     """The rank of an adapter, named as `adapter_folder` takes it.
 
     Raises:
-        ValueError: there is none, or none that says its rank.
+        ValueError: there is no adapter, or none that says its rank.
     """
     rank = _config(where).get("r")
     if not isinstance(rank, int) or isinstance(rank, bool) or rank < 1:
@@ -35,16 +35,16 @@ def rank_of(where: str) -> int:
 
 
 def put_on(model: Any, where: str, *, is_trainable: bool = False) -> Any:
-    """The model with a LoRA adapter beside its weights.
+    """A model with a LoRA adapter beside its weights.
 
     Args:
-        model: of transformers.
+        model: the transformers model.
         where: the adapter, named as `adapter_folder` takes it.
-        is_trainable: whether its weights are to be trained on.
+        is_trainable: whether the adapter's weights get gradients.
 
     Raises:
         MissingPartError: peft is not installed.
-        ValueError: there is none, its files are damaged or are no weights, or it is one of another model.
+        ValueError: there is no adapter, its files are damaged or are no weights, or it is one of another model.
     """
     if not packaged_weights.is_installed("peft"):
         raise MissingPartError(
@@ -60,9 +60,9 @@ def put_on(model: Any, where: str, *, is_trainable: bool = False) -> Any:
 
 
 def _config(where: str) -> dict[str, Any]:
-    """What the adapter says of itself.
+    """The configuration of a LoRA adapter.
 
-    Other kinds than LoRA load tokenizers and further models by names that stand in their files: none of these here.
+    Other kinds of adapter are refused: they load tokenizers and further models by names that stand in their files.
     """
     file = adapter_folder(where) / "adapter_config.json"
     if not file.is_file():

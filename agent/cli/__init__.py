@@ -1,4 +1,4 @@
-"""One file for each command of `agent`: `add` declares it, and what it runs is imported only when it runs."""
+"""The commands of `agent`, one file each: `add` declares it, and what it runs is imported only when it runs."""
 
 import argparse
 from typing import TYPE_CHECKING

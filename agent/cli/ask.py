@@ -3,7 +3,6 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from agent.cli.exit_status import summary_json
 from agent.cli.run_options import VIDEO, add_playing_options, check_order, play
 from agent.paths import readable
 from agent.trajectory import Question
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: "Commands") -> None:
-    """Declares the command."""
+    """Adds the command `ask` to the parser."""
     ask = commands.add_parser("ask", help="ask a question of a video")
     ask.add_argument("video", metavar="VIDEO", help=VIDEO)
     ask.add_argument("question", metavar="QUESTION", help="in quotes")
@@ -25,4 +24,4 @@ def add(commands: "Commands") -> None:
 def _run(options: argparse.Namespace) -> int:
     check_order(options.video, options.question)
     question = Question(readable(options.video), options.question, tuple(options.option))
-    return play(options, question, summary_json)
+    return play(options, question)

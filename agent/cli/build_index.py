@@ -35,18 +35,18 @@ def index_all(
     speech: bool = False,
     text: bool = False,
 ) -> list[NotIndexed]:
-    """Indexes every video named or found in the folders named; gives those that could not be indexed.
+    """Indexes every video named or found in the folders named, and gives those that could not be indexed.
 
     Whatever happens with one file, the others are indexed.
 
     Args:
         paths: videos, and folders of them.
         encoder: spec of the encoder; the usual one if None.
-        console: where it says what it does.
-        picture_stream: which stream of pictures, from 1.
+        console: where progress and errors are printed.
+        picture_stream: number of the stream of pictures, from 1; its main one if None.
         audio: number of the sound track whose speech is recognised; with it speech is, whatever `speech` says.
-        speech: recognise what is said, too.
-        text: read the text on screen, too.
+        speech: whether speech is recognised too.
+        text: whether screen text is read too.
 
     Raises:
         ValueError: a path does not exist, a folder holds no video, or there is no such encoder.
@@ -99,7 +99,7 @@ def _index(
 
 
 def _what_is_left(toolbox: Toolbox, speech: bool) -> str:
-    """What a later question still has to do, if it asks for it."""
+    """The indexing that is left to a later question, as the end of a sentence."""
     left = ["recognise speech (--speech does it now)"] if toolbox.needs_recognition and not speech else []
     left += [] if toolbox.is_text_prepared else ["read text on screen (--text does it now)"]
     return f"; a question may still have to {' and to '.join(left)}" if left else ""
@@ -110,7 +110,11 @@ def _say(console: Console, text: str, style: str | None = None) -> None:
 
 
 def videos_in(paths: Iterable[Path]) -> list[Path]:
-    """The files named, and the videos anywhere in the folders named, in order."""
+    """The files named, and the videos anywhere in the folders named, in order.
+
+    Raises:
+        ValueError: a folder holds no video.
+    """
     found: list[Path] = []
     for path in paths:
         if not path.is_dir():
@@ -124,7 +128,11 @@ def videos_in(paths: Iterable[Path]) -> list[Path]:
 
 
 def prune_cache(max_gigabytes: float | None, console: Console) -> None:
-    """Removes the least recently used videos until the cache fits, and says what it did."""
+    """Removes the least recently used videos until the cache fits its limit, and prints how many.
+
+    Raises:
+        ValueError: the limit is out of range.
+    """
     if max_gigabytes is not None and not 0 <= max_gigabytes < 1e9:
         raise ValueError(f"need 0 <= --max-gigabytes < 1e9, got {max_gigabytes:g}")
     limit = DEFAULT_LIMIT_BYTES if max_gigabytes is None else int(max_gigabytes * 1e9)

@@ -26,7 +26,7 @@ from tools.packaged_weights import install_command
 from tools.speech.audio import SAMPLE_RATE
 
 _CONNECT_SECONDS = 0.3
-"""A server on this machine takes a connection within a millisecond or so."""
+"""Seconds to wait for a server on this machine, which takes a connection within a millisecond or so."""
 _ABOUT = {
     "http": "http:MODEL@URL, any OpenAI-compatible server; agent doctor --policy asks it what it sees",
     "lite": "needs no model and understands no pictures",
@@ -38,7 +38,7 @@ _ABOUT = {
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One line of the checkup."""
+    """The state of one part of the installation: a line of the checkup."""
 
     part: str
     state: str
@@ -47,7 +47,7 @@ class CheckResult:
 
 
 def print_checkup(console: Console, *, as_json: bool = False) -> int:
-    """Prints the checkup; 0 if a question can be asked now, 1 if something needed is missing."""
+    """Prints the checkup and gives the exit status: 0 if a question can be asked now, else 1."""
     found = list(checkup())
     needed = ("encoder", "video")
     can_ask = all(any(item.is_fine and item.part.startswith(part) for item in found) for part in needed)
@@ -66,14 +66,14 @@ def _print_table(found: Sequence[CheckResult], console: Console) -> None:
     for column in ("", "part", "state", "advice"):
         table.add_column(column, overflow="fold")
     for item in found:
-        # `pip install 'videosleuth[lite]'` is no markup
+        # escaped: rich would take the brackets of `pip install 'videosleuth[lite]'` for markup
         sign = "[green]ok[/]" if item.is_fine else "[yellow]--[/]"
         table.add_row(sign, escape(item.part), escape(item.state), escape(item.advice))
     console.print(table)
 
 
 def checkup() -> Iterator[CheckResult]:
-    """Every part, one after the other."""
+    """The state of every part of the installation, checked as it is asked for."""
     running = f"{platform.python_version()} on {platform.system()} {platform.machine()}, {sys.executable}"
     yield CheckResult("python", running, True)
     yield from (_package(name) for name in ("av", "torch", "langgraph", "faiss-cpu"))
@@ -90,9 +90,9 @@ def checkup() -> Iterator[CheckResult]:
 
 
 def _working(part: str, look: Callable[[], CheckResult]) -> CheckResult:
-    """What is found of a part; that it is broken, where it fails in whatever way: finding that out is what we are for.
+    """The result of a check, or that the part does not work where the check fails in whatever way.
 
-    Packages that are broken fail with anything when they are imported or first used.
+    Broken packages raise anything when they are imported or first used.
     """
     try:
         return look()
@@ -102,7 +102,7 @@ def _working(part: str, look: Callable[[], CheckResult]) -> CheckResult:
 
 
 def _video() -> CheckResult:
-    """Opens, decodes and hears a short clip that comes with the package: an import alone says little."""
+    """Decodes pictures and sound of a short clip that comes with the package: an import alone proves little."""
     from tools.speech.audio import audio_blocks
     from tools.video.video import Video
 
@@ -161,12 +161,12 @@ def _policy(name: str) -> CheckResult:
 
 
 def _servers() -> CheckResult:
-    """Which of the servers that can be named shortly listen here; nothing is sent to them."""
+    """Checks which of the local servers that have a short name listen; nothing is sent to them."""
     local = {name: urlsplit(server.base_url) for name, server in SERVERS.items() if server.start}
     found = [name for name, url in local.items() if _listens(url.hostname, url.port)]
     if found:
-        told = ", ".join(f"something listens at {local[name].netloc}, the port of {name}" for name in found)
-        return CheckResult("servers on this machine", told, True, f"--policy http:MODEL@{found[0]}")
+        state = ", ".join(f"something listens at {local[name].netloc}, the port of {name}" for name in found)
+        return CheckResult("servers on this machine", state, True, f"--policy http:MODEL@{found[0]}")
     ports = ", ".join(str(url.port) for url in local.values())
     return CheckResult("servers on this machine", f"none listens at the ports {ports}", True)
 
@@ -180,7 +180,7 @@ def _listens(host: str | None, port: int | None) -> bool:
 
 
 def _keys() -> CheckResult:
-    """Names of variables that hold a key; what they hold is read by nobody here."""
+    """Lists the environment variables that hold a key, without reading the keys."""
     names = [name for name in dict.fromkeys(s.key_variable for s in SERVERS.values()) if os.environ.get(name)]
     return CheckResult("keys in the environment", ", ".join(names) or "none", True)
 

@@ -14,7 +14,7 @@ SHELLS = ("bash", "zsh", "fish")
 
 
 def add(commands: "Commands") -> None:
-    """Declares the command."""
+    """Adds the command `completion` to the parser."""
     completion = commands.add_parser(
         "completion",
         help="print a script that completes commands and options in a shell",

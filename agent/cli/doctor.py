@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from agent.cli.model_options import add_model_options, check_a_model_is_named, policy_options
+from agent.options import add_model_options, check_a_model_is_named, policy_options
 from agent.terminal import Screen
 
 if TYPE_CHECKING:
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: "Commands") -> None:
-    """Declares the command."""
+    """Adds the command `doctor` to the parser."""
     doctor = commands.add_parser(
         "doctor",
         help="what is installed and used by default; with --policy, what a model really sees",

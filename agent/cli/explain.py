@@ -15,7 +15,7 @@ WHOLE_VIDEO = "What happens, and why?"
 
 
 def add(commands: "Commands") -> None:
-    """Declares the command."""
+    """Adds the command `explain` to the parser."""
     explain = commands.add_parser("explain", help="what leads to what, step by step with evidence")
     explain.add_argument("video", metavar="VIDEO", help=VIDEO)
     explain.add_argument(
@@ -27,7 +27,5 @@ def add(commands: "Commands") -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from agent.report.json_output import explanation_json
-
     check_order(options.video, options.what)
-    return play(options, Question(readable(options.video), options.what, task="explain"), explanation_json)
+    return play(options, Question(readable(options.video), options.what, task="explain"))

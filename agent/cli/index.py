@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cli.run_options import ENCODER, add_picture_stream_option
-from agent.ending import EXIT_BAD_INPUT, EXIT_BUG
+from agent.exit_codes import EXIT_BAD_INPUT, EXIT_BUG
 from agent.terminal import Screen
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: "Commands") -> None:
-    """Declares the command."""
+    """Adds the command `index` to the parser."""
     index = commands.add_parser("index", help="index videos ahead of questions, or prune the cache")
     index.add_argument("paths", nargs="*", metavar="VIDEO|FOLDER", help="a file, or a folder with all below it")
     index.add_argument("--encoder", default=None, metavar="SPEC", help=ENCODER)

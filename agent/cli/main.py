@@ -1,6 +1,6 @@
-"""The command `agent`, also called `videosleuth`: one file under `agent.cli` for each thing it can do.
+"""The command `agent`, also called `videosleuth`, whose subcommands have a file each under `agent.cli`.
 
-`agent.ending` says how it ends.
+`agent.ending` lists the exit statuses.
 """
 
 import argparse
@@ -43,12 +43,12 @@ environment variables:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; gives the exit status."""
+    """Runs `agent` with some arguments, by default those of the process, and gives the exit status."""
     return run_command("agent", partial(_run, arguments), _INTERRUPTED)
 
 
 def entry() -> NoReturn:
-    """The command itself: ends the process with the status."""
+    """Runs `agent` as the console script: ends the process with the exit status."""
     end_process("agent", _run, _INTERRUPTED)
 
 
@@ -71,7 +71,7 @@ def _run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _check_text(options: argparse.Namespace) -> None:
-    """What is kept and sent is Unicode; only a path may be any bytes."""
+    """Refuses arguments that are no Unicode, since they are kept and sent; only a path may be any bytes."""
     for name, given in vars(options).items():
         for text in given if isinstance(given, list) else [given]:
             if name not in PATHS and isinstance(text, str) and readable(text) != text:
@@ -79,7 +79,7 @@ def _check_text(options: argparse.Namespace) -> None:
 
 
 def parser() -> Parser:
-    """What can be given, of all commands."""
+    """The argument parser of all commands."""
     name = Path(sys.argv[0]).stem
     whole = Parser(
         "videosleuth" if name == "videosleuth" else "agent",

@@ -1,4 +1,4 @@
-"""`agent eval NAME` and `agent train NAME`: the commands of the packages `evals` and `rl`, wherever one stands.
+"""`agent eval NAME` and `agent train NAME`: the commands of the packages `evals` and `rl`, in any working folder.
 
 `python -m evals.run` takes a folder `evals` in the working folder for ours; a command that was installed does not.
 """
@@ -40,7 +40,7 @@ PACKAGES = {
         "cost": ("rl.cost", "how often a training works on each picture"),
     },
 }
-"""Package by the command that runs it: name, module and what it does."""
+"""Module and description by command and name."""
 _ABOUT = {
     "eval": "benchmarks, composed videos, scores and reports",
     "train": "collecting, imitation, GRPO, comparisons",
@@ -48,7 +48,7 @@ _ABOUT = {
 
 
 def add(commands: "Commands") -> None:
-    """Declares the commands, for the list of help; their arguments are read by what they run."""
+    """Adds the commands `eval` and `train` to the parser, for its help; their modules read the arguments."""
     for command, about in _ABOUT.items():
         commands.add_parser(command, help=about, add_help=False).add_argument("name", choices=tuple(PACKAGES[command]))
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from agent.cli.run_options import VIDEO, add_playing_options, play
 from agent.cli.schema import add_schema_option
-from agent.cli.seconds import read_seconds
+from agent.options import read_seconds
 from agent.paths import readable
 from agent.trajectory import Question
 
@@ -16,7 +16,7 @@ _TEXT = "What happens next?"
 
 
 def add(commands: "Commands") -> None:
-    """Declares the command."""
+    """Adds the command `predict` to the parser."""
     predict = commands.add_parser("predict", help="the three most likely next events, without a look past a second")
     predict.add_argument("video", metavar="VIDEO", help=VIDEO)
     predict.add_argument(
@@ -32,7 +32,5 @@ def add(commands: "Commands") -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from agent.report.json_output import forecast_json
-
     question = Question(readable(options.video), _TEXT, task="predict", until_seconds=options.at)
-    return play(options, question, forecast_json)
+    return play(options, question)

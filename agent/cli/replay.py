@@ -1,11 +1,11 @@
-"""`agent replay`: a saved run, played again without its policy and compared; or two saved runs, compared."""
+"""`agent replay`: replays a saved run without its policy and compares the observations; or compares two saved runs."""
 
 import argparse
 from typing import TYPE_CHECKING
 
 from agent.cli.exit_status import write_files
-from agent.cli.run_options import ENCODER, check_inputs
-from agent.ending import EXIT_NO_ANSWER
+from agent.cli.run_options import ENCODER
+from agent.exit_codes import EXIT_NO_ANSWER
 from agent.outputs import check_writable
 from agent.paths import found_again
 from agent.terminal import Screen
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: "Commands") -> None:
-    """Declares the command."""
+    """Adds the command `replay` to the parser."""
     replay = commands.add_parser("replay", help="play a saved trajectory again, without its policy, and compare")
     replay.add_argument("trajectory", metavar="TRAJECTORY.json", help="what `--save` wrote")
     replay.add_argument(
@@ -62,8 +62,8 @@ def _compare(options: argparse.Namespace, first: Trajectory) -> int:
     for line in found:
         screen.print(line, highlight=False, markup=False, soft_wrap=True)
     turns = max(len(first.steps), len(second.steps))
-    told = f"compare: the first {turns_alike(first, second)} of {turns} turns are the same"
-    screen.print(told if found else f"compare: all {turns} turns are the same", highlight=False)
+    verdict = f"compare: the first {turns_alike(first, second)} of {turns} turns are the same"
+    screen.print(verdict if found else f"compare: all {turns} turns are the same", highlight=False)
     return EXIT_NO_ANSWER if found else 0
 
 
@@ -81,6 +81,7 @@ def _from_record(options: argparse.Namespace, recorded: Trajectory, progress: Sc
 
 
 def _from_video(options: argparse.Namespace, recorded: Trajectory, progress: Screen) -> Trajectory:
+    from agent.loop.checks import check_inputs
     from agent.loop.replay import check_same_video, replayed
     from agent.report.console import index_progress
     from tools.toolbox import open_toolbox
@@ -101,7 +102,7 @@ def _from_video(options: argparse.Namespace, recorded: Trajectory, progress: Scr
         ) as toolbox,
     ):
         check_same_video(recorded, toolbox)
-        # the recorded run may have waited for nothing; what it saw is only seen again with the whole index
+        # the recorded run may have searched a partial index; all that it found is found again only with the whole one
         toolbox.index.wait_tiled()
         again = replayed(recorded, toolbox)
         write_files(options, again, toolbox.picture, progress)

@@ -1,4 +1,4 @@
-"""What the commands that play a question share: their options, and the run from opened video to exit status."""
+"""The options of the commands that run a question, and the run from opening the video to the exit status."""
 
 import argparse
 import math
@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cli.exit_status import exit_status, write_files
-from agent.cli.model_options import add_model_options, policy_options, unused_options
-from agent.cli.seconds import read_seconds
+from agent.options import add_limit_options, add_model_options, policy_options, read_limits, unused_options
 from agent.outputs import check_writable
-from agent.policy import PolicyOptions
 from agent.terminal import Screen
-from agent.trajectory import Limits, Question, Stop, Trajectory, VideoFacts
+from agent.trajectory import Limits, Question, Stop, Trajectory
 from tools.deadline import deadline, run_in_time
 
 if TYPE_CHECKING:
@@ -27,17 +25,14 @@ if TYPE_CHECKING:
     from tools.toolbox import Toolbox
 
 PROVISIONAL_SECONDS = 15.0
-"""After which a person is told what is known so far."""
-SAMPLES_TEMPERATURE = 0.7
-"""With --samples and no temperature given; the usual value for self-consistency (Wang et al. 2022, section 3.1)."""
-
+"""Seconds that a provisional answer may take, while the index is still being built."""
 
 VIDEO = "a video file; a recording without pictures can be asked for what is said, a picture for what is in it"
 ENCODER = "of the frame index: auto, packaged, open_clip:MODEL[@CHECKPOINT]"
 
 
 def add_playing_options(command: argparse.ArgumentParser) -> None:
-    """Declares who plays, what it may cost, and where the result goes."""
+    """Adds the options for the policy, the limits and the outputs of a run to a command."""
     command.add_argument(
         "--policy",
         default=None,
@@ -49,21 +44,7 @@ def add_playing_options(command: argparse.ArgumentParser) -> None:
         "--mode", choices=("look", "subtitles", "captions"), default=None, help="what a model is given of the video"
     )
     command.add_argument("--samples", type=int, default=1, metavar="N", help="ask N times; the majority answers")
-    defaults = Limits()
-    limits = command.add_argument_group("limits: at one of them the best answer so far is asked for")
-    limits.add_argument(
-        "--max-turns", type=int, default=defaults.max_turns, metavar="N", help=f"by default {defaults.max_turns}"
-    )
-    limits.add_argument(
-        "--max-frames",
-        type=int,
-        default=defaults.max_frames,
-        metavar="N",
-        help=f"different frames looked at; by default {defaults.max_frames}",
-    )
-    limits.add_argument("--max-tokens", type=int, default=None, metavar="N", help="read and written by a model")
-    limits.add_argument("--max-seconds", type=read_seconds, default=None, metavar="N", help="in all, as 90 or 1:30")
-    limits.add_argument("--max-cost", type=float, default=None, metavar="USD", help="by the price table")
+    add_limit_options(command)
     command.add_argument("--encoder", default=None, metavar="SPEC", help=ENCODER)
     command.add_argument("--subtitles", metavar="FILE", help="srt, vtt or ass")
     add_picture_stream_option(command)
@@ -82,7 +63,7 @@ def add_playing_options(command: argparse.ArgumentParser) -> None:
 
 
 def add_picture_stream_option(command: argparse.ArgumentParser) -> None:
-    """Declares which of a file's streams of moving pictures is looked at."""
+    """Adds the option that chooses among a file's streams of moving pictures to a command."""
     command.add_argument(
         "--video",
         dest="picture_stream",
@@ -93,37 +74,32 @@ def add_picture_stream_option(command: argparse.ArgumentParser) -> None:
     )
 
 
-def play(options: argparse.Namespace, question: Question, as_json: Callable[[Trajectory], str]) -> int:
-    """Plays the question as the options say, shows the result, and gives the exit status.
+def play(options: argparse.Namespace, question: Question) -> int:
+    """Runs the question with the given options, prints the result, and gives the exit status.
 
     Args:
-        options: those of `add_playing_options` and `video`.
-        question: what is asked; its `until_seconds` is where the video ends for every tool.
-        as_json: what `--json` prints.
+        options: the parsed options of `add_playing_options`, and `video`.
+        question: the question; its `until_seconds` is where the video ends for every tool.
+
+    Raises:
+        ValueError: options that do not fit the policy or the task, or a file that can't be read or written.
     """
     begun = time.monotonic()
-    from agent.loop.ask import mode_of
+    from agent.loop.ask import ask
+    from agent.loop.checks import check_end, check_inputs, check_playable, not_opened
     from agent.policies.lite import ABOUT
     from agent.policies.registry import open_policy
     from agent.report.console import Narrator, print_answer, working
+    from agent.report.json_output import published_json
+    from tools.cache import cache_root
 
     progress, complaints = Screen(stderr=True, quiet=options.quiet), Screen(stderr=True)
     question = replace(question, audio_track=options.audio, picture_stream=options.picture_stream)
-    limits = Limits(
-        options.max_turns,
-        options.max_frames,
-        options.max_tokens,
-        options.max_seconds,
-        max_cost_usd=options.max_cost,
-    )
-    asked = _asked_options(options)
+    limits = read_limits(options)
+    asked = policy_options(options).for_samples(options.samples)
     check_inputs(options.video, options.subtitles)
     policy = open_policy(_spec(options, progress), asked)
-    if options.samples != 1 and policy.setup is None:
-        raise ValueError(f"{policy.spec} answers the same each time: --samples is for language models")
-    if options.samples != 1 and question.task != "answer":
-        raise ValueError(f"to {question.task} there is no answer that runs could agree on: leave --samples out")
-    mode_of(policy, options.mode)
+    check_playable(question, policy, options.samples, options.mode)
     if unused := unused_options(options, policy):
         complaints.print(
             f"{policy.spec} makes no use of {', '.join(unused)}", style="yellow", highlight=False, markup=False
@@ -135,24 +111,36 @@ def play(options: argparse.Namespace, question: Question, as_json: Callable[[Tra
             shown.at_work("opening the video")
             toolbox = _opened(options, question, limits, begun, shown.on_progress)
             if toolbox is None:
-                trajectory = _not_opened(question, policy, limits, time.monotonic() - begun)
+                trajectory = not_opened(question, policy.spec, limits, time.monotonic() - begun, Stop.TIME_LIMIT)
             else:
                 stack.callback(_closed_in_time, toolbox, limits, begun)
-                _check_end(question, toolbox.video.info.duration_seconds)
+                check_end(question, toolbox.video.info.duration_seconds)
                 if policy.spec == "lite":
                     progress.print(ABOUT, style="dim", highlight=False, soft_wrap=True)
                 if progress.is_terminal and policy.spec == "lite" and _takes_long(toolbox):
                     shown.at_work("a first look")
                     shown.so_far(_provisional(question, toolbox, policy, limits, begun))
                 on_event = _all_told(Narrator(progress), shown.on_event)
-                trajectory = _played(options, question, toolbox, policy, limits, begun, on_event)
+                trajectory = ask(
+                    question,
+                    toolbox,
+                    policy,
+                    limits,
+                    verify=not options.no_verify,
+                    mode=options.mode,
+                    samples=options.samples,
+                    opening_seconds=time.monotonic() - begun,
+                    keep=cache_root() / "runs.sqlite",
+                    resume=options.resume,
+                    on_event=on_event,
+                )
         unwritten: OSError | None = None
         try:
             write_files(options, trajectory, toolbox.picture if toolbox is not None else lambda _: None, progress)
         except OSError as error:  # a disk that is full by now must not cost the answer
             unwritten = error
         if options.json:
-            print(as_json(trajectory), flush=True)
+            print(published_json(trajectory), flush=True)
         else:
             print_answer(trajectory, Screen())
     if unwritten is not None:
@@ -171,7 +159,7 @@ def _opened(
     begun: float,
     on_progress: "Callable[[IndexProgress], None]",
 ) -> "Toolbox | None":
-    """The tools of the video; None where it took longer to open it than the question may take."""
+    """The tools of the video; None where opening it took longer than the question may take."""
     from tools.toolbox import Toolbox, open_toolbox
 
     def work() -> Toolbox:
@@ -190,14 +178,8 @@ def _opened(
     return toolbox if isinstance(toolbox, Toolbox) else None
 
 
-def _not_opened(question: Question, policy: "Policy", limits: Limits, seconds: float) -> Trajectory:
-    nothing_known = VideoFacts("", 0.0, 0, 0)
-    start = Trajectory(question, nothing_known, policy.spec, limits, setup=policy.setup, opening_seconds=seconds)
-    return start.ended(Stop.TIME_LIMIT, "the video was not open yet when the time was over")
-
-
 def _closed_in_time(toolbox: "Toolbox", limits: Limits, begun: float) -> None:
-    """What is indexed is kept, if that doesn't take too long."""
+    """Closes the toolbox, which keeps what is indexed, unless that takes longer than the question may."""
     with deadline(_left(limits, begun)):
         run_in_time([toolbox.close])
 
@@ -207,7 +189,7 @@ def _takes_long(toolbox: "Toolbox") -> bool:
 
 
 def _provisional(question: Question, toolbox: "Toolbox", policy: "Policy", limits: Limits, begun: float) -> str:
-    """What can be said soon; what was looked at for it is not looked at again."""
+    """A sentence with a provisional answer; what was read and heard for it is cached for the run itself."""
     from agent.loop.ask import ask
     from agent.report.console import headline
 
@@ -229,22 +211,8 @@ def _all_told(*listeners: "OnEvent") -> "OnEvent":
     return tell
 
 
-def check_inputs(video: str, subtitles: str | None) -> None:
-    """Looks at the files before anything is loaded or indexed.
-
-    Raises:
-        ValueError: one of them can't be what it is given as.
-    """
-    from tools.demux.container import check_file
-    from tools.speech.subtitles import subtitle_file
-
-    check_file(Path(video))
-    if subtitles is not None:
-        subtitle_file(subtitles)
-
-
 def check_order(video: str, question: str) -> None:
-    """Refuses a question in the place of the video.
+    """Refuses a command line with the question before the video.
 
     Raises:
         ValueError: the video comes second.
@@ -253,58 +221,18 @@ def check_order(video: str, question: str) -> None:
         raise ValueError(f"the video comes first: agent ask {shlex.quote(question)} {shlex.quote(video)}")
 
 
-def _check_end(question: Question, duration_seconds: float) -> None:
-    until = question.until_seconds
-    if until is not None and until > duration_seconds:
-        raise ValueError(f"--at {until:g} is past the end of the video, which is {duration_seconds:.2f} s long")
-
-
 def _tell_of_subtitles(options: argparse.Namespace, progress: Screen) -> None:
-    """Players read a file beside the video unasked; here an answer never rests on a file that nobody named."""
+    """Says that subtitles beside the video are not read: an answer never rests on a file that nobody named."""
     from tools.speech.subtitles import subtitles_beside
 
     beside = subtitles_beside(Path(options.video)) if options.subtitles is None else ()
     if beside:
-        told = f"subtitles beside the video are not read: --subtitles {shlex.quote(str(beside[0]))} reads them"
-        progress.print(told, style="dim", highlight=False, markup=False, soft_wrap=True)
-
-
-def _played(
-    options: argparse.Namespace,
-    question: Question,
-    toolbox: "Toolbox",
-    policy: "Policy",
-    limits: Limits,
-    begun: float,
-    on_event: "OnEvent",
-) -> Trajectory:
-    from agent.loop.ask import ask
-    from agent.loop.self_consistency import ask_with_voting
-    from tools.cache import cache_root
-
-    opening_seconds = time.monotonic() - begun
-
-    def once(sample: int, density: int, left: Limits) -> Trajectory:
-        return ask(
-            question,
-            toolbox,
-            policy,
-            left,
-            verify=not options.no_verify and options.samples == 1,
-            mode=options.mode,
-            density=density,
-            sample=sample,
-            opening_seconds=0.0 if sample else opening_seconds,
-            keep=cache_root() / "runs.sqlite",
-            resume=options.resume,
-            on_event=on_event,
-        )
-
-    return once(0, 1, limits) if options.samples == 1 else ask_with_voting(once, options.samples, limits)
+        hint = f"subtitles beside the video are not read: --subtitles {shlex.quote(str(beside[0]))} reads them"
+        progress.print(hint, style="dim", highlight=False, markup=False, soft_wrap=True)
 
 
 def _spec(options: argparse.Namespace, progress: "Screen") -> str:
-    """The policy that was named, or the default with a word on why."""
+    """The spec of the policy that was named, or of the default, with the reason printed."""
     from rich.markup import escape
 
     from agent.policies.default import default_policy
@@ -318,10 +246,3 @@ def _spec(options: argparse.Namespace, progress: "Screen") -> str:
     elif choice.advice:
         progress.print(escape(f"{choice.why}; {choice.advice}"), style="dim", highlight=False, soft_wrap=True)
     return choice.spec
-
-
-def _asked_options(options: argparse.Namespace) -> PolicyOptions:
-    """How the model is asked; several samples need some chance, without which they would all be the same."""
-    asked = policy_options(options)
-    is_greedy = options.samples > 1 and asked.temperature == 0
-    return replace(asked, temperature=SAMPLES_TEMPERATURE) if is_greedy else asked

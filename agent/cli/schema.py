@@ -8,14 +8,14 @@ Task = Literal["explain", "predict"]
 
 
 def add_schema_option(command: argparse.ArgumentParser, task: Task) -> None:
-    """Declares the option."""
+    """Adds the option `--schema` to a command."""
     command.add_argument(
         "--schema", nargs=0, action=_PrintSchema, const=task, help="print the JSON schema of --json, and end"
     )
 
 
 class _PrintSchema(argparse.Action):
-    """Like argparse's own `--version`: acts while the line is read, so that nothing else is asked for."""
+    """An action that ends the program while arguments are read, like `--version`, so that no video is needed."""
 
     def __call__(
         self,
@@ -24,7 +24,14 @@ class _PrintSchema(argparse.Action):
         values: str | Sequence[Any] | None,
         option_string: str | None = None,
     ) -> None:
-        """Prints, and ends the program with status 0."""
+        """Prints the schema and ends the program with status 0; the arguments are argparse's.
+
+        Args:
+            parser: ends the program.
+            namespace: not used.
+            values: not used.
+            option_string: not used.
+        """
         from agent.report.json_output import schema_json
 
         print(schema_json(self.const), flush=True)

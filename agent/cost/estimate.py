@@ -1,4 +1,4 @@
-"""What a question may cost, before it is asked: arithmetic on tokens, prices and limits, and nothing else.
+"""Cost estimate of a question before it is asked: arithmetic on tokens, prices and limits, and nothing else.
 
 Each turn sends everything that came before it again, so the prompts add up; nothing is taken to be cached, which most
 servers would charge less for. Tokens of pictures and words are upper bounds, stated below, and differ between models.
@@ -15,45 +15,50 @@ from tools.sampling import fit_within
 from tools.toolbox import SIZES
 
 USUAL_TURNS = 5
+"""Turns of a run of usual length."""
 USUAL_FRAMES = 32
+"""Frames shown in a run of usual length."""
 PATCH_PIXELS = 28
-"""A side of the square that is one token, as in Qwen2.5-VL; Qwen3-VL's is 32, so that its pictures have fewer."""
+"""Side of the square of pixels that is one token, as in Qwen2.5-VL; Qwen3-VL's is 32, so its pictures have fewer."""
 PROMPT_TOKENS = 3000
-"""System prompt, tools and question: 8,800 characters of JSON, 2,870 tokens by CLIP's vocabulary."""
+"""Tokens of system prompt, tools and question: 8,800 characters of JSON, 2,870 tokens by CLIP's vocabulary."""
 USUAL_RESULT_TOKENS = 400
+"""Text tokens of one turn's observations, usually."""
 MOST_RESULT_TOKENS = 4000
-"""Words that the tools of one turn bring; forty lines of speech are about 1,200."""
+"""Text tokens of one turn's observations at most; forty lines of speech are about 1,200."""
 USUAL_REPLY_TOKENS = 250
+"""Tokens that one turn samples, usually."""
 USUAL_EVIDENCE_FRAMES = 4
+"""Frames that a verification is shown, usually."""
 MOST_SECOND_LOOKS = 4
-"""Requests of the second look: it is taken of an answer and of what is answered after it, and may call tools once."""
+"""Requests of verification at most: of an answer and of the one that replaces it, each with one call of tools."""
 
 
 @runtime_checkable
 class Priced(Protocol):
-    """A policy whose tokens have a price, or would have if it were known."""
+    """A policy that pays for tokens, whether or not their price is known."""
 
     price: Price | None
 
     @property
     def host(self) -> str:
-        """Name or address of its server."""
+        """Name or address of the policy's server."""
         ...
 
     @property
     def model(self) -> str:
-        """Name of its model there."""
+        """Name of the policy's model on that server."""
         ...
 
 
 @dataclass(frozen=True)
 class _RunShape:
-    """How long a game is taken to be."""
+    """The length of a run that a cost is estimated for."""
 
     turns: int
     frames: int
     frames_come_first: bool
-    """All before the first turn; otherwise evenly, a share before each."""
+    """True for all frames before the first turn; False for an equal share before each turn."""
     frame_tokens: int
     result_tokens: int
     reply_tokens: int
@@ -61,12 +66,12 @@ class _RunShape:
 
 
 def estimated(policy: Policy, start: Trajectory, *, verify: bool = True) -> Estimate | None:
-    """What a question may cost; 0 where no tokens are paid for, None where their price is not known.
+    """The cost estimate of a run; 0 where no tokens are paid for, None where their price is not known.
 
     Args:
-        policy: who plays.
-        start: the question before its first turn.
-        verify: whether the second look at the evidence is taken.
+        policy: the policy.
+        start: the trajectory before its first turn.
+        verify: whether the answer is verified.
     """
     if not isinstance(policy, Priced) or policy.setup is None:
         return Estimate(0.0, 0.0)
@@ -76,7 +81,15 @@ def estimated(policy: Policy, start: Trajectory, *, verify: bool = True) -> Esti
 
 
 def estimate(facts: VideoFacts, limits: Limits, setup: Setup, price: Price, *, verify: bool = True) -> Estimate:
-    """What a question about such a video may cost at its usual length and at most."""
+    """The cost estimate of a question about a video, at the usual length of a run and at most.
+
+    Args:
+        facts: the video's properties.
+        limits: bounds of the run.
+        setup: settings of the model, which bound replies and pictures.
+        price: the model's price.
+        verify: whether the answer is verified.
+    """
     usual = _cost_usd(_usual(facts, limits, setup), price, 1 if verify else 0)
     longest = _longest(facts, limits, setup)
     bounds = [] if longest is None else [_cost_usd(longest, price, MOST_SECOND_LOOKS if verify else 0)]
@@ -89,10 +102,10 @@ def estimate(facts: VideoFacts, limits: Limits, setup: Setup, price: Price, *, v
 
 
 def check_cost_limit(policy: Policy, limits: Limits) -> None:
-    """Passes where the cost limit can be kept, or where there is none.
+    """Checks that the cost limit, if there is one, can be kept.
 
     Raises:
-        ValueError: the policy costs nobody knows what; says where to add its price.
+        ValueError: the price of the policy's model is not known; says where to add it.
     """
     if limits.max_cost_usd is None or not isinstance(policy, Priced) or policy.price is not None:
         return
@@ -103,7 +116,13 @@ def check_cost_limit(policy: Policy, limits: Limits) -> None:
 
 
 def frame_tokens(facts: VideoFacts, size: tuple[int, int], max_pixels: int) -> int:
-    """The most tokens that one whole frame is, shown at a size (longest and shortest side) and within a pixel limit."""
+    """The number of tokens of one whole frame at most.
+
+    Args:
+        facts: the video's properties.
+        size: longest and shortest side in pixels that the frame is shown at.
+        max_pixels: pixel limit of a picture, above which it is made smaller.
+    """
     longest, shortest = size
     portrait = facts.height > facts.width
     box = (shortest, longest) if portrait else (longest, shortest)
@@ -126,7 +145,7 @@ def _usual(facts: VideoFacts, limits: Limits, setup: Setup) -> _RunShape:
 
 
 def _longest(facts: VideoFacts, limits: Limits, setup: Setup) -> _RunShape | None:
-    """The longest game that the limits allow; None if they allow any number of pictures."""
+    """The longest run that the limits allow; None if they allow any number of pictures."""
     bounds = [bound for bound in (limits.max_frames, setup.max_pictures) if bound is not None]
     if not bounds:
         return None
@@ -142,15 +161,15 @@ def _longest(facts: VideoFacts, limits: Limits, setup: Setup) -> _RunShape | Non
     )
 
 
-def _cost_usd(game: _RunShape, price: Price, second_looks: int) -> float:
-    """Turn k sends again what the k - 1 turns before it said and brought, a second look the evidence."""
-    turns = game.turns
-    times_sent = turns if game.frames_come_first else (turns + 1) / 2  # each picture, on average
-    prompt = turns * PROMPT_TOKENS + game.frames * game.frame_tokens * times_sent
-    prompt += (game.result_tokens + game.reply_tokens) * turns * (turns - 1) / 2
-    completion = turns * game.reply_tokens
-    prompt += second_looks * (PROMPT_TOKENS + game.evidence_frames * game.frame_tokens + game.result_tokens)
-    completion += second_looks * game.reply_tokens
+def _cost_usd(shape: _RunShape, price: Price, second_looks: int) -> float:
+    """The dollars of a run: turn k sends again all replies and observations before it, a verification the evidence."""
+    turns = shape.turns
+    times_sent = turns if shape.frames_come_first else (turns + 1) / 2  # each picture, on average
+    prompt = turns * PROMPT_TOKENS + shape.frames * shape.frame_tokens * times_sent
+    prompt += (shape.result_tokens + shape.reply_tokens) * turns * (turns - 1) / 2
+    completion = turns * shape.reply_tokens
+    prompt += second_looks * (PROMPT_TOKENS + shape.evidence_frames * shape.frame_tokens + shape.result_tokens)
+    completion += second_looks * shape.reply_tokens
     cost = price.cost_usd(Usage(prompt_tokens=math.ceil(prompt), completion_tokens=completion))
     assert cost is not None, "both counts are given"
     return cost

@@ -1,4 +1,4 @@
-"""What a model costs: a small table that anyone can edit, and whose every price says where it is from and of when.
+"""Prices of models, from a small table that anyone can edit; every price has its source and its date.
 
 The table in this folder, `prices.toml`, comes second; a file of your own, named by VIDEOSLEUTH_PRICES, comes first.
 No entry means that the price is not known, which is not 0.
@@ -26,26 +26,26 @@ def dollars(amount: float) -> str:
 
 
 OWN_TABLE = "VIDEOSLEUTH_PRICES"
-"""The environment variable that names a file of the same form as `prices.toml`."""
+"""Environment variable that names a price table of one's own, a file like `prices.toml`."""
 
-_MILLION = 1_000_000
+_MILLION = 1_000_000  # prices are per million tokens
 
 
 @checked_dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class Price:
-    """What the models of one entry cost, in US dollars a million tokens."""
+    """An entry of the price table, in US dollars a million tokens."""
 
     hosts: tuple[str, ...]
-    """Names or addresses of servers, without port; `*` stands for anything."""
+    """Names or addresses of the servers that the price is of, without port; `*` stands for anything."""
     models: tuple[str, ...]
-    """As given in `http:MODEL@URL`; `*` stands for anything."""
+    """Names of the models, written like MODEL in `http:MODEL@URL`; `*` stands for anything."""
     input: float
     output: float
     checked: datetime.date
-    """When the source said so."""
+    """Date on which the source gave this price."""
     source: str
     cached_input: float | None = None
-    """Of prompt tokens that the server had in its cache; None where they cost the same."""
+    """Price of prompt tokens that the server had in its cache; None where they cost the same."""
 
     def __post_init__(self) -> None:
         for name in ("input", "output", "cached_input"):
@@ -54,13 +54,13 @@ class Price:
                 raise ValueError(f"need {name} >= 0, got {value:g}")
 
     def fits(self, host: str, model: str) -> bool:
-        """True for a model on a server that this is the price of; a wrong case of letters is no difference."""
+        """True if the entry is for a model on a server; upper and lower case are the same."""
         return any(fnmatchcase(host.lower(), h.lower()) for h in self.hosts) and any(
             fnmatchcase(model.lower(), m.lower()) for m in self.models
         )
 
     def cost_usd(self, usage: Usage) -> float | None:
-        """What a request cost; None where the server did not count its tokens."""
+        """The US dollars of a request; None where the server did not count its tokens."""
         if self.is_free:
             return 0.0
         if usage.prompt_tokens is None or usage.completion_tokens is None:
@@ -85,26 +85,26 @@ _ADAPTER: TypeAdapter[_PriceTable] = TypeAdapter(_PriceTable)
 
 
 def price_of(host: str, model: str) -> Price | None:
-    """The first entry that fits, your own table first; None where there is none.
+    """The first price that fits a model on a server, the user's own table first; None where there is none.
 
     Raises:
-        ValueError: your table can't be read; says where.
+        ValueError: the user's table can't be read; says where.
     """
     return next((price for price in (*_own_prices(), *_packaged_prices()) if price.fits(host, model)), None)
 
 
 def how_to_add(host: str, model: str) -> str:
-    """What to write where, so that a model has a price."""
+    """A hint for the user: what to write where, so that a model has a price."""
     entry = f'[[price]]\nhosts = ["{host}"]\nmodels = ["{model}"]\ninput = 0.25\ncached_input = 0.025\noutput = 2.00\n'
     entry += 'checked = 2026-01-31\nsource = "the price page of your server"'
     return f"add it to a file of your own and name that file in {OWN_TABLE}; dollars a million tokens, as in\n{entry}"
 
 
 def read_prices(text: str, name: str) -> tuple[Price, ...]:
-    """The entries of a table.
+    """The entries of a price table.
 
     Raises:
-        ValueError: it is not one; `name` says which.
+        ValueError: the text is no price table; the error begins with `name`.
     """
     try:
         table = loads_toml(text)

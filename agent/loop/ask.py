@@ -1,4 +1,4 @@
-"""Asking, as one call: what the command line, the benchmarks and other programs use."""
+"""`ask`: one question about one video, run to its end; the command line, benchmarks and other programs call it."""
 
 import hashlib
 from contextlib import ExitStack
@@ -10,22 +10,23 @@ from agent.cost.estimate import check_cost_limit, estimated
 from agent.loop.checkpoint import sqlite_checkpointer
 from agent.loop.graph import OnEvent, RunContext, build_graph, run
 from agent.loop.modes import TOOLS, Mode, WordTools, opening_calls
+from agent.loop.self_consistency import ask_with_voting
 from agent.policy import Policy, Tools
 from agent.trajectory import Limits, Question, ToolCall, Trajectory, VideoFacts
 from tools.video.source import VideoSource
 
 
 class VideoTools(Tools, Protocol):
-    """The tools of a video, and what is known of it beforehand: a `Toolbox`, or what stands in front of one."""
+    """The tools of a video with the video's properties: a `Toolbox`, or what stands in front of one."""
 
     @property
     def video(self) -> VideoSource:
-        """What they look at."""
+        """The video that the tools look at."""
         ...
 
     @property
     def has_subtitles(self) -> bool:
-        """True if somebody wrote down what is said."""
+        """True for a video with subtitles."""
         ...
 
 
@@ -39,57 +40,64 @@ def ask(
     look_again: bool = True,
     mode: Mode | None = None,
     opening: tuple[ToolCall, ...] | None = None,
-    density: int = 1,
     sample: int = 0,
+    samples: int = 1,
     opening_seconds: float = 0.0,
     keep: Path | None = None,
     resume: bool = False,
     on_event: OnEvent = lambda _: None,
 ) -> Trajectory:
-    """The question, played to its end.
+    """The finished trajectory of a question.
 
     Args:
-        question: what is asked.
+        question: the question.
         toolbox: the tools of its video.
-        policy: who plays.
-        limits: what it may cost; the defaults of Limits if None.
+        policy: the policy.
+        limits: bounds of the run; the defaults of Limits if None.
         verify: answer a second time from the evidence alone. A policy that is no language model is not asked again: its
             rules would read the same lines in the same way, and their agreement would say nothing.
         look_again: where that second answer disagrees, let the policy look once more before it answers for good.
         mode: what a model is given of the video; None is `look`, or `captions` for a model that sees no pictures.
-        opening: looks taken before the first turn in place of those of the mode; all that `toolbox` has can be called.
-        density: how many times as many frames as usual it is shown at first.
-        sample: which of several runs of this question it is.
-        opening_seconds: what has passed already; counted against the time limit.
+        opening: tool calls made before the first turn in place of the mode's; any tool of `toolbox` can be called.
+        sample: index of this run among several of the question, from 0; added to the seed. With several `samples`, the
+            index of the first.
+        samples: number of runs that vote on the answer, in place of a second look by one of them.
+        opening_seconds: seconds that have passed already; counted against the time limit.
         keep: a SQLite file in which every step is kept, so that an interrupted run can be resumed; None keeps nothing.
-        resume: go on from what `keep` holds of this very question, if it holds anything.
-        on_event: told of the start, of every turn and of every step.
+        resume: go on from the checkpoint that `keep` holds of this very question, if it holds one.
+        on_event: called with the trajectory at the start, with every turn and after every step.
 
     Raises:
         ValueError: the toolbox shows more than the question allows; the policy has no such mode, or no price that is
             known under a cost limit.
     """
+    limits = limits or Limits()
     facts = video_facts(toolbox)
     _check_end(question, facts)
     mode = mode_of(policy, mode)
     if mode is not None and not toolbox.video.info.has_pictures:
         mode = "subtitles"
-    verify = verify and policy.setup is not None
-    start = Trajectory(question, facts, policy.spec, limits or Limits(), sample=sample, opening_seconds=opening_seconds)
-    check_cost_limit(policy, start.limits)
-    start = replace(start, estimate=estimated(policy, start, verify=verify))
-    on_event(start)
+    verify = verify and samples == 1 and policy.setup is not None
+    check_cost_limit(policy, limits)
     tools: Tools = toolbox if opening is not None or mode in (None, "look") else WordTools(toolbox, TOOLS[mode])
-    if opening is None:
-        opening = opening_calls(mode, facts, density) if mode is not None else ()
-    players = RunContext(policy, tools, verify, look_again, opening)
-    with ExitStack() as stack:
-        saver = stack.enter_context(sqlite_checkpointer(keep)) if keep is not None else None
-        graph = build_graph(saver)
-        name = thread_id(start, opening=repr(opening))
-        ended = run(start, players, graph=graph, thread_id=name, resume=resume, on_event=on_event)
-    # known only now: some backends find out during the first request what the server takes
-    return replace(ended, setup=policy.setup)
+
+    def run_once(number: int, density: int, left: Limits) -> Trajectory:
+        passed = opening_seconds if number == 0 else 0.0
+        start = Trajectory(question, facts, policy.spec, left, sample=sample + number, opening_seconds=passed)
+        start = replace(start, estimate=estimated(policy, start, verify=verify))
+        on_event(start)
+        calls = opening
+        if calls is None:
+            calls = opening_calls(mode, facts, density) if mode is not None else ()
+        context = RunContext(policy, tools, verify, look_again, calls)
+        with ExitStack() as stack:
+            saver = stack.enter_context(sqlite_checkpointer(keep)) if keep is not None else None
+            name = thread_id(start, opening=repr(calls))
+            ended = run(start, context, graph=build_graph(saver), thread_id=name, resume=resume, on_event=on_event)
+        # known only now: some backends find out during the first request what the server takes
+        return replace(ended, setup=policy.setup)
+
+    return run_once(0, 1, limits) if samples == 1 else ask_with_voting(run_once, samples, limits)
 
 
 def _check_end(question: Question, facts: VideoFacts) -> None:
@@ -101,10 +109,10 @@ def _check_end(question: Question, facts: VideoFacts) -> None:
 
 
 def mode_of(policy: Policy, wanted: Mode | None) -> Mode | None:
-    """The mode that a policy plays in; None for one that is no language model and decides all its looks itself.
+    """The mode that a policy runs in; None for one that is no language model and decides on all its calls itself.
 
     Raises:
-        ValueError: it has no such mode.
+        ValueError: the policy does not have the wanted mode.
     """
     setup = policy.setup
     if setup is None:
@@ -117,7 +125,7 @@ def mode_of(policy: Policy, wanted: Mode | None) -> Mode | None:
 
 
 def video_facts(toolbox: VideoTools) -> VideoFacts:
-    """What a trajectory records of the video before the first turn."""
+    """The video's properties as a trajectory records them."""
     info = toolbox.video.info
     return VideoFacts(
         content_hash=toolbox.video.content_hash,
@@ -132,7 +140,12 @@ def video_facts(toolbox: VideoTools) -> VideoFacts:
 
 
 def thread_id(start: Trajectory, opening: str = "") -> str:
-    """Names a run by what makes it the same run: video, question, options, policy, limits and first looks."""
+    """The checkpointer's name for a run, a hash of all that makes it the same run.
+
+    Args:
+        start: the trajectory before its first turn: video, question, options, policy, limits and sample.
+        opening: the initial tool calls, as text.
+    """
     question = start.question
     asked = (question.task, question.text, *question.options)
     if question.audio_track is not None:

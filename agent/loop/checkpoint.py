@@ -2,7 +2,7 @@
 
 LangGraph's own serializer gives tuples back as lists, which would make a resumed trajectory another value than the
 one that was kept. Our records therefore go through their own JSON, and come back equal. Every value stands behind a
-checksum. No run ends because of where it is kept: a damaged file is set aside, and a run that can't be kept plays on.
+checksum. No run ends because of where it is kept: a damaged file is set aside, and a run that can't be kept goes on.
 """
 
 import logging
@@ -31,11 +31,11 @@ _KEY = "videosleuth"
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {"Trajectory": TypeAdapter(Trajectory), "Turn": TypeAdapter(Turn)}
 
 _PATIENCE_SECONDS = 10.0
-"""How long another process that writes in the file is waited for."""
+"""Seconds that another process that writes in the file is waited for."""
 _CHECKED_BYTES = 64 * 2**20
-"""A file no larger is looked through when it is opened; usually it is nearly empty, as ended runs leave it."""
+"""Size up to which a file is checked as a whole when it is opened; ended runs are deleted, so it is usually small."""
 _PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_IOERR)
-"""What says nothing against the file itself."""
+"""SQLite's errors that say nothing against the file itself."""
 _COLUMNS = {
     "checkpoints": "thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata",
     "writes": "thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, value",
@@ -43,18 +43,18 @@ _COLUMNS = {
 
 
 class RecordSerializer(JsonPlusSerializer):
-    """LangGraph's serializer, with trajectories and turns as their own JSON, and all of it behind a checksum."""
+    """LangGraph's serializer, with trajectories and turns as their own JSON, and every value behind a checksum."""
 
     def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
-        """Type and bytes of a value."""
+        """The type and the bytes of a value, four bytes of checksum first."""
         kind, data = super().dumps_typed(_packed(obj))
         return kind, _checksum(kind, data) + data
 
     def loads_typed(self, data: tuple[str, bytes]) -> Any:
-        """The value that `dumps_typed` was given.
+        """The value behind bytes that `dumps_typed` gave.
 
         Raises:
-            ValueError: the bytes are not those that it gave.
+            ValueError: the bytes are damaged.
         """
         kind, (checksum, content) = data[0], (data[1][:4], data[1][4:])
         if checksum != _checksum(kind, content):
@@ -63,7 +63,7 @@ class RecordSerializer(JsonPlusSerializer):
 
 
 class RunKeeper(SqliteSaver):
-    """Keeps what it can: from the first write that fails on, the run is played without being kept, and it says so."""
+    """A checkpointer that never ends a run: from the first failure on, the run goes on unkept, with one warning."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(connection, serde=RecordSerializer(allowed_msgpack_modules=None))
@@ -84,7 +84,14 @@ class RunKeeper(SqliteSaver):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        """Keeps a checkpoint; gives the configuration that names it."""
+        """Keeps a checkpoint and gives the configuration that names it; the arguments are LangGraph's.
+
+        Args:
+            config: names the run.
+            checkpoint: the state to keep.
+            metadata: what LangGraph records beside it.
+            new_versions: versions of the channels that changed.
+        """
         try:
             if not self._has_failed:
                 return super().put(config, checkpoint, metadata, new_versions)
@@ -95,7 +102,14 @@ class RunKeeper(SqliteSaver):
     def put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
-        """Keeps what a node brought."""
+        """Keeps the writes of one node; the arguments are LangGraph's.
+
+        Args:
+            config: names the checkpoint.
+            writes: pairs of channel and value.
+            task_id: id of the node's task.
+            task_path: path of the node's task.
+        """
         try:
             if not self._has_failed:
                 super().put_writes(config, writes, task_id, task_path)
@@ -103,7 +117,7 @@ class RunKeeper(SqliteSaver):
             self._fail(error)
 
     def delete_thread(self, thread_id: str) -> None:
-        """Forgets a run."""
+        """Deletes what is kept of a run."""
         try:
             if not self._has_failed:
                 super().delete_thread(thread_id)
@@ -118,14 +132,14 @@ class RunKeeper(SqliteSaver):
 
 @contextmanager
 def sqlite_checkpointer(path: Path) -> Iterator[RunKeeper]:
-    """A checkpointer in a SQLite file, made if it is not there; in memory where it can't be had."""
+    """A checkpointer in a SQLite file, made if it is not there; in memory where the file can't be used."""
     with closing(_opened(path)) as connection:
         yield RunKeeper(connection)
 
 
 def _opened(path: Path) -> sqlite3.Connection:
     try:
-        # one at a time: a file that two processes find damaged must not be set aside twice
+        # under a lock: a file that two processes find damaged must not be set aside twice
         with writer_lock("runs", path.parent).acquire(timeout=_PATIENCE_SECONDS):
             return _sound(path) or _begun_anew(path)
     except (OSError, sqlite3.Error, Timeout) as error:
@@ -134,10 +148,10 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 
 def _sound(path: Path) -> sqlite3.Connection | None:
-    """The file, made if it is not there; None if it is damaged, or not one of ours.
+    """A connection to a file, made if it is not there; None if the file is damaged, or not one of ours.
 
     Raises:
-        sqlite3.Error, OSError: it can't be used now, and nothing speaks against it.
+        sqlite3.Error, OSError: the file can't be used now, and nothing speaks against it.
     """
     if is_there(path) and not is_plain_file(path):
         return None

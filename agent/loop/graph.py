@@ -1,6 +1,6 @@
 """open -> think -> act -> think ... -> verify -> end, as a LangGraph state machine whose state is the trajectory.
 
-The graph decides nothing: `open` takes the looks that were decided on beforehand, `think` asks the policy, `act`
+The graph decides nothing: `open` makes the initial tool calls that are given, `think` asks the policy, `act`
 applies `step`, `verify` asks the policy once more with the evidence alone and, once, sends it back to `think` where the
 two answers differ. Asking, benchmarks and replay run this same graph. Frames are references in the state, so a
 checkpoint holds no pixels.
@@ -23,29 +23,30 @@ from agent.loop.verification import has_claim, sent_back, verify_answer
 from agent.policy import OutOfTimeError, Policy, PolicyError, Tools, turn_in_time
 from agent.trajectory import Calls, Stop, ToolCall, Trajectory, Turn
 from tools.cache import CacheError
+from tools.deadline import WorkCancelledError
 
 _log = logging.getLogger(__name__)
 
 
 class State(TypedDict):
-    """What the graph carries and a checkpoint keeps."""
+    """The state of the graph, which a checkpoint keeps."""
 
     trajectory: Trajectory
     turn: Turn | None
-    """The turn that `think` brought and `act` has not yet applied."""
+    """Turn of the policy that is not applied yet; None after `act`."""
 
 
 @dataclass(frozen=True)
 class RunContext:
-    """Who takes part; given to the graph at run time and kept out of its state."""
+    """The policy, the tools and the settings of a run: LangGraph's runtime context, kept out of the state."""
 
     policy: Policy
     toolbox: Tools
     verify: bool = True
     look_again: bool = True
-    """Whether a second look that disagrees sends the policy back to look once more."""
+    """Whether a verification that disagrees sends the policy back to look once more."""
     opening: tuple[ToolCall, ...] = ()
-    """Looks taken before the policy's first turn."""
+    """Tool calls that are made before the policy's first turn."""
 
 
 Graph = CompiledStateGraph[State, RunContext, State, State]
@@ -54,13 +55,13 @@ OnEvent = Callable[[Turn | Trajectory], None]
 
 
 def open_with(state: State, runtime: Runtime[RunContext]) -> dict[str, Trajectory]:
-    """Takes the opening looks."""
+    """Makes the initial tool calls, as a step that is not counted as a turn."""
     turn = Turn("", Calls(runtime.context.opening), is_opening=True)
     return {"trajectory": step(state["trajectory"], turn, runtime.context.toolbox)}
 
 
 def think(state: State, runtime: Runtime[RunContext]) -> dict[str, Turn]:
-    """Asks the policy for its next turn, and times it."""
+    """Asks the policy for its next turn, and records its seconds."""
     started = time.perf_counter()
     turn = turn_in_time(state["trajectory"], runtime.context.policy, runtime.context.toolbox)
     seconds = time.perf_counter() - started
@@ -68,16 +69,16 @@ def think(state: State, runtime: Runtime[RunContext]) -> dict[str, Turn]:
 
 
 def act(state: State, runtime: Runtime[RunContext]) -> State:
-    """Applies the turn."""
+    """Applies the policy's turn to the trajectory by `step`."""
     assert state["turn"] is not None, "act runs only after think"
     return {"trajectory": step(state["trajectory"], state["turn"], runtime.context.toolbox), "turn": None}
 
 
 def verify(state: State, runtime: Runtime[RunContext]) -> dict[str, Trajectory]:
-    """Asks the same question again with nothing but the evidence."""
-    players = runtime.context
-    looked = verify_answer(state["trajectory"], players.policy, players.toolbox)
-    return {"trajectory": sent_back(looked) if players.look_again else looked}
+    """Adds the verification of the answer, and sends the policy back where it disagrees for the first time."""
+    context = runtime.context
+    verified = verify_answer(state["trajectory"], context.policy, context.toolbox)
+    return {"trajectory": sent_back(verified) if context.look_again else verified}
 
 
 def _first(state: State, runtime: Runtime[RunContext]) -> Literal["open", "think"]:
@@ -111,28 +112,28 @@ def build_graph(checkpointer: SqliteSaver | None = None) -> Graph:
 
 def run(
     trajectory: Trajectory,
-    players: RunContext,
+    context: RunContext,
     *,
     graph: Graph | None = None,
     thread_id: str = "",
     resume: bool = False,
     on_event: OnEvent = lambda _: None,
 ) -> Trajectory:
-    """The trajectory, played to its end.
+    """The trajectory, run to its end by the graph.
 
-    Ctrl-C ends it as interrupted and a bug ends it as crashed: both come back as a trajectory with everything that
-    was reached, so that it can be saved.
+    Ctrl-C, or its cancellation, ends it as interrupted and a bug ends it as crashed: all come back as a trajectory
+    with everything that was reached, so that it can be saved.
 
     Args:
         trajectory: where to start.
-        players: policy and toolbox.
-        graph: one with a checkpointer if the run is to be kept; by default one without.
-        thread_id: names the run for the checkpointer.
+        context: policy, tools and settings of the run.
+        graph: a graph with a checkpointer if the run is to be kept; by default one without.
+        thread_id: the run's name for the checkpointer.
         resume: go on from the checkpoint of `thread_id`, if there is one, instead of starting again.
-        on_event: told of every turn and every step.
+        on_event: called with every turn, and with the trajectory after every step.
     """
     graph = graph or build_graph()
-    # an opening, two nodes a turn and a last verify: never stopped by LangGraph's own limit before ours
+    # open, two nodes a turn and a last verify: LangGraph's own limit never stops a run before ours
     config: Any = {"recursion_limit": 2 * trajectory.limits.max_turns + 4, "configurable": {"thread_id": thread_id}}
     start: State | None = {"trajectory": trajectory, "turn": None}
     latest = trajectory
@@ -141,7 +142,7 @@ def run(
     elif isinstance(graph.checkpointer, SqliteSaver):
         graph.checkpointer.delete_thread(thread_id)
     try:
-        for update in graph.stream(start, config, context=players, stream_mode="updates"):
+        for update in graph.stream(start, config, context=context, stream_mode="updates"):
             for change in update.values():
                 if "trajectory" in change:
                     latest = change["trajectory"]
@@ -154,7 +155,7 @@ def run(
         return latest.ended(Stop.POLICY_FAILED, str(failure)) if latest.stop is None else latest
     except CacheError:  # a full disk is the user's to mend, not a bug
         raise
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, WorkCancelledError):
         return latest.ended(Stop.INTERRUPTED) if latest.stop is None else latest
     except Exception as bug:  # the one boundary: a bug of ours is recorded, never scored, and shown to the user
         return latest.ended(Stop.CRASHED, "".join(traceback.format_exception(bug)))
@@ -164,7 +165,7 @@ def run(
 
 
 def _kept(graph: Graph, config: Any) -> Trajectory | None:
-    """What was kept of a run that has not ended; None if there is none, or it can't be believed."""
+    """The checkpoint of a run that has not ended; None if there is none, or it can't be read."""
     try:
         state = graph.get_state(config)
         kept: Trajectory | None = state.values["trajectory"] if state.next else None

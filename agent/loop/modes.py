@@ -1,4 +1,4 @@
-"""What a model is shown before its first turn, and which tools it has then.
+"""The modes of a run: which tool calls are made before a model's first turn, and which tools it has then.
 
 A short video is shown whole at once (any-horizon, SAGE); of a longer one it gets a sweep. For long or cheap runs the
 video can be words alone: its subtitles, or captions of its windows with its speech (the SiLVR family).
@@ -18,12 +18,16 @@ from tools.schema import ToolSpec
 Mode = Literal["look", "subtitles", "captions"]
 
 WHOLE_SECONDS = 16.0
-"""A video up to this long is shown whole, a frame a second: about 3,500 tokens at 640x360."""
+"""Length up to which a video is shown whole, a frame a second: about 3,500 tokens at 640x360."""
 _SWEEP = 8
+"""Frames over a longer video at density 1."""
 _MAX_COUNT = 32
+"""Frames of the initial look at most, however high the density."""
 _CAPTION_SECONDS = 8.0
-"""Of one caption's window; longer where there would be too many (SiLVR section 3.2 lengthens its clips likewise)."""
+"""Length of one caption's window; longer where there would be more than _MAX_CAPTIONS (SiLVR section 3.2 lengthens its
+clips likewise)."""
 _MAX_CAPTIONS = 24
+"""Captions of a video at most: each is a call of the captioner before the first turn."""
 _MAX_LINES = 400
 """Lines of speech given at once: about 6,000 tokens."""
 
@@ -33,16 +37,16 @@ TOOLS: dict[Mode, frozenset[str]] = {
         {"caption", "read_text", "search_text", "read_speech", "search_speech", "list_shots", "find_changes"}
     ),
 }
-"""The tools of the modes in words; in the mode `look` there are all."""
+"""The tools of the modes in words; the mode `look` has all."""
 
 
 def opening_calls(mode: Mode, facts: VideoFacts, density: int = 1) -> tuple[ToolCall, ...]:
-    """The looks taken before the first turn.
+    """The tool calls that a mode makes before the first turn.
 
     Args:
         mode: what the model is given.
-        facts: of the video.
-        density: how many times as many frames as usual.
+        facts: the video's properties.
+        density: factor on the number of frames.
     """
     if mode == "look":
         named = [_look(facts.duration_seconds, density)]
@@ -67,7 +71,7 @@ def _captions(duration_seconds: float) -> list[tuple[str, dict[str, Any]]]:
 
 
 class WordTools:
-    """Only the tools that are named, and no picture comes back."""
+    """Tools in words alone: only those that are named, and no picture in their observations."""
 
     def __init__(self, tools: Tools, names: Collection[str]) -> None:
         self._tools = tools
@@ -75,14 +79,14 @@ class WordTools:
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
-        """Those that can be called."""
+        """The specs of the named tools."""
         return tuple(spec for spec in self._tools.specs if spec.name in self._names)
 
     def call(self, name: str, arguments: dict[str, Any]) -> Observation:
-        """What the tool brings, in words alone.
+        """The observation of a named tool, in words alone.
 
         Raises:
-            ToolError: it is none of these, or as the tool says.
+            ToolError: the tool is not among those named, or refuses its arguments.
         """
         if name not in self._names:
             raise ToolError(f"there is no {name!r} here; the tools are {', '.join(sorted(self._names))}")

@@ -1,6 +1,6 @@
-"""Plays a saved trajectory again without its policy, and says where what comes back is not what came back then.
+"""Replays a saved trajectory without its policy and reports the observations that differ.
 
-It is played against the video, or against what the calls brought when it was recorded.
+The tools are those of the video, or the recorded observations.
 """
 
 import json
@@ -17,7 +17,7 @@ from tools.toolbox import Toolbox
 
 
 class RecordedTools:
-    """Brings for each call what it brought when it was recorded; needs no video, and has no pictures."""
+    """Tools that answer each call with its recorded observation; they need no video, and have no pictures."""
 
     specs: tuple[ToolSpec, ...] = ()
 
@@ -30,10 +30,10 @@ class RecordedTools:
         }
 
     def call(self, name: str, arguments: dict[str, Any]) -> Observation:
-        """What is on record.
+        """The recorded observation of a call.
 
         Raises:
-            ToolError: it was one, or there is nothing on record.
+            ToolError: the recorded call failed, or none is on record.
         """
         brought = self._brought.get(_key(name, arguments))
         if brought is None or brought.is_error:
@@ -41,7 +41,7 @@ class RecordedTools:
         return brought
 
     def picture(self, ref: FrameRef) -> bytes | None:
-        """None: pictures are not on record."""
+        """Always None: pictures are not on record."""
         return None
 
 
@@ -50,36 +50,36 @@ def _key(name: str, arguments: dict[str, Any]) -> str:
 
 
 def check_same_video(recorded: Trajectory, toolbox: Toolbox) -> None:
-    """Passes if the toolbox has the video of the trajectory.
+    """Checks by the content that the toolbox has the video of a trajectory.
 
     Raises:
-        ValueError: it is another video.
+        ValueError: the toolbox has another video.
     """
     if toolbox.video.content_hash != recorded.facts.content_hash:
         raise ValueError(f"{toolbox.video.path} is not the video of this trajectory: its content differs")
 
 
 def replayed(recorded: Trajectory, tools: Tools, on_event: OnEvent = lambda _: None) -> Trajectory:
-    """The same turns played again; the recorded verification is kept.
+    """A trajectory of the recorded turns with new observations; the recorded verification is kept.
 
     Args:
-        recorded: what was played.
-        tools: of its video, or `RecordedTools`.
-        on_event: told of every turn and every step.
+        recorded: the saved trajectory.
+        tools: the tools of its video, or `RecordedTools`.
+        on_event: called with every turn, and with the trajectory after every step.
     """
-    # time limits bound the original run, not its replay; past the recorded turns there is nothing to play
+    # time limits bound the original run, not its replay; past the recorded turns the script is empty
     max_turns = min(recorded.limits.max_turns, len(recorded.steps) + 2)
     limits = replace(recorded.limits, max_seconds=None, max_turns=max_turns)
     start = replace(recorded, steps=(), stop=None, error="", verification=None, doubted=None, limits=limits)
-    players = RunContext(ScriptedPolicy(recorded_turns(recorded)), tools, verify=False)
-    again = run(start, players, on_event=on_event)
+    context = RunContext(ScriptedPolicy(recorded_turns(recorded)), tools, verify=False)
+    again = run(start, context, on_event=on_event)
     while again.stop is Stop.ANSWERED and len(again.steps) < len(recorded.steps):
-        again = run(_sent_back(again, recorded), players, on_event=on_event)
+        again = run(_sent_back(again, recorded), context, on_event=on_event)
     return replace(again, limits=recorded.limits, verification=recorded.verification, doubted=recorded.doubted)
 
 
 def _sent_back(again: Trajectory, recorded: Trajectory) -> Trajectory:
-    """What was played so far, open again as it was when the second look sent its answer back."""
+    """The replayed trajectory, open again as it was when the verification sent its answer back."""
     *earlier, last = again.steps
     return replace(again, steps=(*earlier, replace(last, notice=recorded.steps[len(earlier)].notice)), stop=None)
 

@@ -1,7 +1,7 @@
-"""A question asked several times: the answer that most runs give, looked for more densely while they disagree.
+"""Self-consistency: the answer that most of several runs give, with more frames while they disagree.
 
-Sparse to dense with self-consistency (Video-RTS, section 3.3): every round plays N runs with seeds of their own; if all
-give one answer it is taken, else the next round shows twice as many frames, up to three rounds.
+Sparse to dense (Video-RTS, section 3.3): every round makes N runs with seeds of their own; if all give one answer it is
+taken, else the next round shows twice as many frames, up to three rounds.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,25 +10,26 @@ from dataclasses import replace
 from agent.trajectory import Answer, Limits, Sample, Stop, Trajectory, same_answer
 
 MAX_ROUNDS = 3
+"""Rounds at most; each doubles the number of frames (see above)."""
 
 _BROKEN_OFF = (Stop.CRASHED, Stop.POLICY_FAILED, Stop.INTERRUPTED)
 """Ends after which no other run is started: what broke one would break the next, or the user wants out."""
 
 Play = Callable[[int, int, Limits], Trajectory]
-"""(sample, density, limits) -> one run; the samples of all rounds are numbered through."""
+"""A function (sample, density, limits) -> one run; the samples of all rounds are numbered through."""
 
 
 def ask_with_voting(play: Play, samples: int, limits: Limits, max_rounds: int = MAX_ROUNDS) -> Trajectory:
-    """The first run that gives the answer of most runs of the last round, with all runs on its record.
+    """The first run that gives the answer of most runs of the last round, with all runs among its samples.
 
-    A run without an answer votes for none; one that was broken off ends it all and is what comes back. Of equally
-    many votes the answer that came first wins. The limits of cost and time hold for all runs together: where one is
-    used up, no other run is started.
+    A run without an answer votes for none; one that was broken off ends the voting and is given back. Of answers with
+    equally many votes the first wins. The limits of cost and time hold for all runs together: where one is used up, no
+    other run is started.
 
     Args:
-        play: plays one run.
+        play: makes one run.
         samples: runs a round, at least 2.
-        limits: of each run; `max_cost_usd` and `max_seconds` of all together.
+        limits: bounds of each run; `max_cost_usd` and `max_seconds` bound all together.
         max_rounds: how often at most the density is doubled, plus one.
 
     Raises:
@@ -55,7 +56,7 @@ def ask_with_voting(play: Play, samples: int, limits: Limits, max_rounds: int = 
 
 
 def _left(limits: Limits, played: Sequence[Trajectory]) -> Limits | None:
-    """The limits of the next run; None if there is no money or no time left for one."""
+    """The limits of the next run; None if there is no money or no time left for another."""
     if not played:
         return limits
     cost_usd = _minus(limits.max_cost_usd, [run.cost_usd or 0.0 for run in played])

@@ -1,4 +1,4 @@
-"""The one rule of the game: trajectory and turn in, next trajectory out.
+"""The transition function: a trajectory and a turn give the next trajectory.
 
 Asking, benchmarks, replay and training all go through `step`, so that the same moves give the same record
 everywhere. A mistake of the policy becomes text that it reads next; anything else that a tool raises is a bug of
@@ -19,19 +19,25 @@ from tools.deadline import OutOfTime, deadline, run_in_time
 from tools.observation import FrameRef, Observation, ToolError
 
 _WORKERS = 4
+"""Tool calls of one turn that run at the same time."""
 _MOST_ERROR_LETTERS = 2000
-"""Of what a tool says about a mistake: it may quote all that it was given."""
+"""Characters of a tool's error message that are kept: it may quote all that it was given."""
 
 
 def step(trajectory: Trajectory, turn: Turn, toolbox: ToolRunner) -> Trajectory:
-    """The trajectory with one more turn in it, its tools run, and the end reached where this turn reaches it.
+    """The trajectory with one more step: the turn and the observations of its calls, ended where the turn ends it.
+
+    Args:
+        trajectory: a trajectory that has not ended.
+        turn: the policy's turn, or the initial tool calls.
+        toolbox: runs the tool calls.
 
     Raises:
         ValueError: the trajectory has ended already.
     """
     if trajectory.stop is not None:
         raise ValueError(f"the trajectory has ended ({trajectory.stop.value}); nothing can be added to it")
-    due = None if turn.is_opening else limit_reached(trajectory)  # the game itself looks, whatever is left to a policy
+    due = None if turn.is_opening else limit_reached(trajectory)  # limits are the policy's, not those of initial calls
     move = turn.move if turn.is_opening else _checked(trajectory, turn.move)
     turn = replace(turn, move=move)
     if isinstance(move, Answer):
@@ -47,7 +53,7 @@ def step(trajectory: Trajectory, turn: Turn, toolbox: ToolRunner) -> Trajectory:
 
 
 def _seconds_for_tools(before: Trajectory, turn: Turn) -> float:
-    """What the tools of a turn may take, so that time for an answer is left."""
+    """The seconds that the tools of a turn may take, so that time for an answer is left."""
     if before.limits.max_seconds is None:
         return math.inf
     thinking = 0.0 if turn.is_opening else turn.usage.seconds

@@ -1,9 +1,9 @@
-"""The second look: the same question, answered again from the evidence alone.
+"""Verification of an answer: the same question, answered again from the evidence alone.
 
 Works with any policy, because the evidence is put to it as an ordinary trajectory with an answer due. Two chains of
 events or two lists of predictions are never the same words, so of these it is asked whether the evidence shows them. A
-tool that the policy calls on the way is run; a second look that comes to no answer speaks neither for nor against. One
-that disagrees can send the policy back to look once more.
+tool that the policy calls on the way is run; a verification that comes to no answer speaks neither for nor against, and
+one that disagrees can send the policy back to look once more.
 """
 
 import time
@@ -34,11 +34,17 @@ CARRIED, NOT_CARRIED = "the evidence shows it", "the evidence does not show it"
 
 _NOTICE = "This is all the evidence there is. Answer from it alone."
 _TURNS = 2
-"""Of the second look: the policy may call tools once before it answers."""
+"""Turns of a verification: the policy may call tools once before it answers."""
 
 
 def verify_answer(trajectory: Trajectory, policy: Policy, tools: Tools) -> Trajectory:
-    """The trajectory with its verification; unchanged where `has_claim` finds nothing to verify."""
+    """The trajectory with its verification; unchanged where `has_claim` finds nothing to verify.
+
+    Args:
+        trajectory: an answered trajectory.
+        policy: the policy that answers again.
+        tools: the tools that it may call once.
+    """
     answer = trajectory.answer
     if answer is None or not has_claim(answer):
         return trajectory
@@ -63,7 +69,7 @@ def verify_answer(trajectory: Trajectory, policy: Policy, tools: Tools) -> Traje
 
 
 def sent_back(trajectory: Trajectory) -> Trajectory:
-    """The trajectory open again if its second look disagrees for the first time and there is room for another look."""
+    """The trajectory, open again if its verification disagrees for the first time and the limits leave another turn."""
     look = trajectory.verification
     again = replace(trajectory, stop=None, verification=None, doubted=look)
     is_due = limit_reached(again) is not None
@@ -79,12 +85,12 @@ def sent_back(trajectory: Trajectory) -> Trajectory:
 
 
 def has_claim(answer: Answer | None) -> bool:
-    """Whether there is an answer that claims something and says what it rests on."""
+    """Whether there is an answer that claims something and cites evidence."""
     return answer is not None and bool(answer.evidence) and not answer.cannot_tell
 
 
 def evidence_only(trajectory: Trajectory) -> Trajectory:
-    """A trajectory of the same question that holds only what the answer's evidence names, with an answer due."""
+    """A trajectory of the question that holds only the observations cited as evidence, with an answer due."""
     answer = trajectory.answer
     assert answer is not None, "only an answered trajectory has evidence"
     evidence = all_evidence(answer)
@@ -110,7 +116,7 @@ def evidence_only(trajectory: Trajectory) -> Trajectory:
 
 
 def _left(limit: float | None, used: float) -> float | None:
-    """What is left of a limit for the second look; never quite nothing, which would be no limit."""
+    """The rest of a limit for the verification; never quite nothing, which would be no limit."""
     return None if limit is None else max(1e-6, limit - used)
 
 
@@ -119,7 +125,7 @@ def _is_of_events(answer: Answer) -> bool:
 
 
 def _whether_carried(question: Question, answer: Answer) -> Question:
-    """Whether the evidence shows what a chain, or the reasons of predictions, say of the video."""
+    """A question whether the evidence shows what a chain, or the reasons of predictions, say of the video."""
     steps = [f"{link.event}, {link.because}" if link.because else link.event for link in answer.chain]
     told = steps or [f"{item.justification} (which speaks for: {item.event})" for item in answer.predictions]
     lines = "\n".join(f"{number}. {text}" for number, text in enumerate(told, start=1))

@@ -1,1 +1,1 @@
-"""One class for each way of driving the loop."""
+"""The policies, a class for each kind, and the registry that opens one by its spec."""

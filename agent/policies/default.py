@@ -1,4 +1,4 @@
-"""Who plays when nobody is named: a good open model where a GPU and its weights are at hand, otherwise `lite`.
+"""The default policy: a good open model where a GPU and its weights are at hand, otherwise `lite`.
 
 Nothing is downloaded. On a machine without a GPU only file names are looked at: torch takes seconds to import.
 """
@@ -12,52 +12,52 @@ from pathlib import Path
 from tools.plain_data import loads_json
 
 VARIABLE = "VIDEOSLEUTH_POLICY"
-"""Environment variable whose spec is taken before anything else."""
+"""Environment variable with the spec of the default policy, taken before anything else."""
 
 _BYTES_A_WEIGHT = 2  # bf16
 _CONTEXT_TOKENS = 32_768
-"""For which room is kept: a usual question (32 frames of 220 to 300 tokens, 5 turns) fits in it three times."""
+"""Context that memory is kept for: three times a usual question (32 frames of 220 to 300 tokens, 5 turns)."""
 _WORKING_BYTES = 2_000_000_000
-"""For activations, the vision tower at work and CUDA itself; an allowance, not a measurement."""
+"""GPU memory for activations, the vision tower at work and CUDA itself; an allowance, not a measurement."""
 _LARGEST_ADVISED_BYTES = 20_000_000_000
-"""Nobody is advised to download more than this by a hint on stderr."""
+"""Largest download that a hint on stderr advises."""
 
 
 @dataclass(frozen=True)
 class OpenModel:
-    """One row of the table of models: what it needs follows from its shape."""
+    """An open model with its shape, from which its GPU memory follows."""
 
     id: str
-    """On the Hugging Face hub."""
+    """Id on the Hugging Face hub."""
     parameters: int
-    """Of the whole model, vision tower included, shared embeddings once; counted in transformers' own classes."""
+    """Number of parameters, vision tower included, shared embeddings once; counted in transformers' own classes."""
     layers: int
     kv_heads: int
     head_size: int
     context_tokens: int = _CONTEXT_TOKENS
-    """Tokens that room is kept for; less than usual where the model takes no more."""
+    """Context that memory is kept for, in tokens; less than usual where the model takes no more."""
     is_automatic: bool = True
-    """Whether it is picked unasked. False for models that are too small to be trusted with tools, by judgement and not
-    by measurement."""
+    """Whether the model may be the default. False for models that are too small to be trusted with tools, by judgement
+    and not by measurement."""
 
     @property
     def spec(self) -> str:
-        """What `--policy` takes."""
+        """Spec of the model as `--policy` takes it."""
         return f"transformers:{self.id}"
 
     @property
     def weight_bytes(self) -> int:
-        """Of the weights in bf16."""
+        """Bytes of the weights in bf16."""
         return self.parameters * _BYTES_A_WEIGHT
 
     @property
     def cache_bytes(self) -> int:
-        """Of keys and values of `context_tokens` tokens in bf16."""
+        """Bytes of the keys and values of `context_tokens` tokens in bf16."""
         return self.context_tokens * 2 * self.layers * self.kv_heads * self.head_size * _BYTES_A_WEIGHT
 
     @property
     def needed_bytes(self) -> int:
-        """Of GPU memory: weights, keys and values, and an allowance for the work itself. Arithmetic, not measured."""
+        """Bytes of GPU memory: weights, keys and values, and an allowance for the work. Arithmetic, not measured."""
         return self.weight_bytes + self.cache_bytes + _WORKING_BYTES
 
 
@@ -87,21 +87,21 @@ MODELS = (
         is_automatic=False,
     ),
 )
-"""The one to be preferred first."""
+"""Models to choose from, the preferred one first."""
 
 
 @dataclass(frozen=True)
 class DefaultChoice:
-    """Who plays, and why, in words for the user."""
+    """The default policy and the reason, in words for the user."""
 
     spec: str
     why: str
     advice: str = ""
-    """What to do for a better one; empty where nothing can be done."""
+    """What to do for a better policy; empty where nothing can be done."""
 
 
 def default_policy(environment: Mapping[str, str] = os.environ) -> DefaultChoice:
-    """Who plays on this machine when no policy is named."""
+    """The policy of this machine when none is named."""
     if named := environment.get(VARIABLE, "").strip():
         return DefaultChoice(named, f"{VARIABLE} names it")
     free_bytes = free_gpu_bytes() if may_have_gpu() else None
@@ -109,10 +109,10 @@ def default_policy(environment: Mapping[str, str] = os.environ) -> DefaultChoice
 
 
 def choose(free_bytes: int | None, cached: Collection[str]) -> DefaultChoice:
-    """The best model of the table that is cached and fits.
+    """The best model of MODELS that is cached and fits the GPU, otherwise `lite`.
 
     Args:
-        free_bytes: of GPU memory; None if there is no usable GPU.
+        free_bytes: free GPU memory; None if there is no usable GPU.
         cached: ids of the models whose weights are on this machine.
     """
     if free_bytes is None:
@@ -125,21 +125,21 @@ def choose(free_bytes: int | None, cached: Collection[str]) -> DefaultChoice:
 
 
 def may_have_gpu() -> bool:
-    """Whether torch is worth asking: a driver's device files (NVIDIA, AMD, WSL) or its command are here."""
+    """Whether torch is worth asking for a GPU: a driver's device files (NVIDIA, AMD, WSL) or command are here."""
     devices = Path("/dev")
     files = (*devices.glob("nvidia[0-9]*"), devices / "kfd", devices / "dxg")
     return any(file.exists() for file in files) or shutil.which("nvidia-smi") is not None
 
 
 def free_gpu_bytes() -> int | None:
-    """Free memory of the GPU that torch takes first; None if it can use none."""
+    """Free memory of the GPU that torch takes first; None if torch can use none."""
     import torch
 
     return torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else None
 
 
 def cached_models() -> frozenset[str]:
-    """Ids of the models of the table whose weights lie complete in the Hugging Face cache; looks at files only."""
+    """Ids of the models of MODELS whose weights lie complete in the Hugging Face cache; looks at files only."""
     return frozenset(model.id for model in MODELS if is_cached(model.id))
 
 

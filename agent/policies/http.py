@@ -1,4 +1,4 @@
-"""`http:MODEL@URL`: any model behind a chat-completions API, as vLLM, Ollama, LM Studio, llama.cpp and the hosted have.
+"""`http:MODEL@URL`: a model behind a chat-completions API: vLLM, Ollama, LM Studio, llama.cpp, the hosted models.
 
 What a server does not take (native tools, pictures in tool messages, a parameter, so many pictures) it says by
 refusing: then that one thing is asked for differently, once, and from then on. Token ids here are for checking and for
@@ -26,29 +26,29 @@ from agent.trajectory import Reply, Setup, Trajectory, Turn, Usage, next_call_id
 
 _SEES_NOTHING = re.compile(r"multi-?modal|mmproj|vision|image input|not support images?|image_url", re.I)
 _THINKING_ROOM = 4
-"""Times the tokens of a reply, once, where thinking took all of them."""
+"""Factor on the tokens of a reply, once, where thinking took all of them."""
 _LEAST_SECONDS = 1.0
-"""Of the last request of a question whose time is all but over."""
+"""Seconds that the last request of a question is given at least, when its time is all but over."""
 _NO_ROOM = "There is no room for more: give your best answer now, from what you have seen."
 _LOG = logging.getLogger(__name__)
 
 
 class HttpPolicy:
-    """Asks a server for every turn. May be called from several threads at once."""
+    """A policy whose turns come from a server. May be called from several threads at once."""
 
     def __init__(
         self, where: str, options: PolicyOptions, *, token_details: bool = False, clock: RetryClock | None = None
     ) -> None:
-        """Connects to nothing yet.
+        """Reads the address and the options; connects to nothing yet.
 
         Args:
             where: `MODEL@URL`, or `MODEL@NAME` for the servers in `agent.policies.openai_api.endpoint.SERVERS`.
-            options: how to ask.
-            token_details: ask for the ids and logprobs of all tokens, which vLLM gives and few others.
+            options: sampling and request settings.
+            token_details: whether to ask for the ids and logprobs of all tokens, which vLLM gives and few others.
             clock: time and chance, for tests.
 
         Raises:
-            ValueError: `where` can't be read, or the options have what only models in process have.
+            ValueError: `where` can't be read, or the options name an adapter, which only models in process have.
             PolicyError: the key that the server needs is not there.
         """
         if options.adapter:
@@ -70,10 +70,10 @@ class HttpPolicy:
         )
         self._lock = threading.Lock()
         self.makes_room = True
-        """Whether a request that holds too much is asked again with less; a probe wants to know what is refused."""
+        """Whether a request too large for the server is sent again with less; a probe wants to see the refusal."""
         self.spec = self._endpoint.spec
         self.price = price_of(self._endpoint.host, self._endpoint.model)
-        """Of its tokens; None where it is not known."""
+        """Price of the model's tokens; None where it is not known."""
 
     @property
     def host(self) -> str:
@@ -82,17 +82,17 @@ class HttpPolicy:
 
     @property
     def model(self) -> str:
-        """Name of the model, as the server knows it."""
+        """Name of the model on the server."""
         return self._endpoint.model
 
     @property
     def dialect(self) -> Dialect:
-        """How the server is asked, as found out so far."""
+        """The form of requests that the server takes, as found out so far."""
         return self._dialect
 
     @property
     def setup(self) -> Setup:
-        """How the model is asked, as found out so far."""
+        """The settings that the model is asked with, as found out so far."""
         dialect = self._dialect
         return self._asked_with(dialect).setup(
             dialect.form, left_out=tuple(sorted(dialect.refused)), adapted=dialect.adapted
@@ -111,10 +111,10 @@ class HttpPolicy:
         return parse_reply(reply, self._priced(completion.usage, trajectory), trajectory, conversation.dropped)
 
     def complete(self, trajectory: Trajectory, sight: ToolAccess) -> tuple[ChatCompletion, Conversation]:
-        """What the server sends, with its token ids where they were asked for, and what it was shown.
+        """The server's completion, with token ids where they were asked for, and the conversation that it answers.
 
         Raises:
-            PolicyError: as for a turn.
+            PolicyError: the server can't be reached or refuses; says what to do.
         """
         ends_at = self._clock.passed() + _seconds_left(trajectory)
         while True:  # ends: each round the dialect loses something, here or in another thread
@@ -139,7 +139,7 @@ class HttpPolicy:
                 return self._checked(completion), conversation
 
     def _asked_with(self, dialect: Dialect) -> PolicyOptions:
-        """The options, as far as the server has room for them."""
+        """The options, cut down to what the server has room for."""
         options = self._options
         limits = [limit for limit in (options.max_pictures, dialect.max_pictures) if limit is not None]
         tokens = options.max_reply_tokens if dialect.reply_tokens is None else dialect.reply_tokens
@@ -155,9 +155,9 @@ class HttpPolicy:
         return cured(messages, dialect.cures)
 
     def _thought_all_of_it(self, completion: ChatCompletion, dialect: Dialect, trajectory: Trajectory) -> bool:
-        """True if thinking took all the tokens of a reply, and the next one is given more of them.
+        """Whether thinking took all tokens of a reply; if so, the next request asks for more.
 
-        Once, and only where money is no object: who sets a cost limit has counted on the tokens that were asked for.
+        Done once, and not under a cost limit, whose estimate counted on the tokens that were asked for.
         """
         reply = completion.reply
         has_words = bool(reply.text.strip()) and not reply.text.lstrip().startswith("<think>")
@@ -182,7 +182,7 @@ class HttpPolicy:
         payload: dict[str, Any] = {"model": self.model, "messages": messages, "stream": dialect.streams}
         wanted: dict[str, Any] = {
             "temperature": options.temperature,
-            # also where it is 1: vLLM would take the one in the model's own generation_config
+            # also where it is 1: vLLM would take top_p from the model's own generation_config
             "top_p": options.top_p,
             "seed": options.seed_of(trajectory),
         }
@@ -198,7 +198,7 @@ class HttpPolicy:
         return payload | {dialect.token_limit: self._asked_with(dialect).max_reply_tokens}
 
     def _adapt(self, dialect: Dialect, asked: RefusedRequest, refusal: RefusedError) -> None:
-        """Learns from a refusal, unless another thread just did.
+        """Changes the dialect after a refusal, unless another thread just did.
 
         Raises:
             PolicyError: nothing can be asked for differently.
@@ -275,7 +275,7 @@ def _asked(payload: dict[str, Any]) -> RefusedRequest:
 
 
 def _recent(trajectory: Trajectory, count: int | None) -> Trajectory:
-    """What fits of a run that does not: the first looks and the last steps, with an answer due."""
+    """The initial look and the last steps of a trajectory that is too long for the server, with an answer due."""
     if count is None:
         return trajectory
     opening = tuple(step for step in trajectory.steps if step.turn.is_opening)
@@ -288,13 +288,13 @@ def _recent(trajectory: Trajectory, count: int | None) -> Trajectory:
 
 
 def _seconds_left(trajectory: Trajectory) -> float:
-    """Of the time that the question may take."""
+    """The seconds left to the question."""
     limit = trajectory.limits.max_seconds
     return math.inf if limit is None else limit - trajectory.seconds
 
 
 def _with_call_ids(reply: Reply, trajectory: Trajectory) -> Reply:
-    """The reply with an id of its own for each call: results are sent back under it, and some servers give none."""
+    """The reply with a unique id for each call: observations are sent back under it, and some servers give none."""
     calls: list[dict[str, Any]] = []
     for call, own in zip(reply.tool_calls, next_call_ids(trajectory, len(reply.tool_calls)), strict=True):
         given = call.get("id")

@@ -1,4 +1,4 @@
-"""`lite`, the policy that needs nothing but packages: no GPU, no key, no download."""
+"""`lite`, a policy of rules that needs nothing but packages: no GPU, no key, no download."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,10 +31,10 @@ ABOUT = (
 
 @dataclass(frozen=True)
 class Strategy:
-    """How one kind of question is taken on."""
+    """The rules for one kind of question: which tool calls it needs, and how to answer from their observations."""
 
     looks: Callable[[QuestionContext], list[Wanted]]
-    """Every call that is worth making; those already made are left out later."""
+    """Gives every tool call that the question needs; those already made are left out later."""
     answer: Callable[[QuestionContext], Answer]
 
 
@@ -54,9 +54,9 @@ _EVERYDAY_WANTS = frozenset(
 
 
 class LitePolicy:
-    """Asks for every look that its rules still want, and answers when none is left.
+    """A policy of rules: calls every tool that the question's strategy still wants, then answers.
 
-    It keeps nothing between turns: the next turn follows from the trajectory alone.
+    Nothing is kept between turns: the next turn follows from the trajectory alone.
     """
 
     spec = "lite"
@@ -66,7 +66,7 @@ class LitePolicy:
         self._similarity = similarity
 
     def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
-        """The looks that are still wanted, or the answer."""
+        """A turn with the tool calls that are still wanted, or with the answer."""
         reading = read_question(trajectory.question, trajectory.facts.duration_seconds)
         case = QuestionContext(reading, trajectory, self._similarity)
         approach = approach_to(reading)
@@ -78,7 +78,7 @@ class LitePolicy:
 
 
 def approach_to(reading: ParsedQuestion) -> Strategy:
-    """The approach for a question."""
+    """The strategy for a question."""
     if reading.question.task != "answer":
         return _EXPLAIN if reading.question.task == "explain" else _PREDICT
     if reading.wants == "interval":
@@ -99,7 +99,7 @@ def approach_to(reading: ParsedQuestion) -> Strategy:
 
 
 def packaged_similarity() -> Similarity | None:
-    """Cosine of meaning by the packaged word vectors; None where they are not installed."""
+    """A similarity of texts, the cosine of the packaged word vectors; None where they are not installed."""
     from tools.encoders import conse
 
     if not conse.is_installed():

@@ -9,7 +9,7 @@ from agent.policy import Policy, PolicyOptions
 from agent.trajectory import load
 
 _MODELS_OF = ((r"(chat)?gpt-|o\d", "openai"), ("gemini-", "gemini"))
-"""How names of hosted models begin, and whose they are."""
+"""Beginnings of hosted models' names, with the server that has them."""
 
 
 def _lite(_: str, __: PolicyOptions) -> Policy:
@@ -52,12 +52,12 @@ POLICIES: dict[str, Callable[[str, PolicyOptions], Policy]] = {
 
 
 def open_policy(spec: str, options: PolicyOptions | None = None) -> Policy:
-    """The policy of a spec such as `lite`, `scripted:run.json` or `http:MODEL@URL`.
+    """Opens the policy of a spec such as `lite`, `scripted:run.json` or `http:MODEL@URL`.
 
     Raises:
         ValueError: no such policy, or what follows its name can't be used; lists the known ones.
-        PolicyError: its model can't be had.
-        MissingPartError: it needs a package that is not installed.
+        PolicyError: the policy's model can't be had.
+        MissingPartError: a package that the policy needs is not installed.
     """
     name, _, rest = spec.partition(":")
     if name not in POLICIES:
@@ -76,7 +76,7 @@ def open_policy(spec: str, options: PolicyOptions | None = None) -> Policy:
 
 
 def _meant(spec: str) -> str | None:
-    """The spec that a name of a model, a vendor or a file probably stands for."""
+    """A guess at the spec meant by the name of a model, a vendor or a file; None without one."""
     from agent.policies.openai_api.endpoint import SERVERS
 
     vendor, _, model = spec.replace("/", ":", 1).partition(":")

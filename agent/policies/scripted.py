@@ -1,4 +1,4 @@
-"""A policy that gives turns written beforehand."""
+"""A policy whose turns are written beforehand."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from agent.trajectory import Malformed, Trajectory, Turn
 
 
 class ScriptedPolicy:
-    """Plays back given turns in order: for tests, replay and teaching."""
+    """A policy that gives fixed turns in order, for tests, replay and imitation."""
 
     spec = "scripted"
     setup = None

@@ -1,7 +1,7 @@
-"""transformers:MODEL plays: a model in this process, token ids in and token ids out.
+"""`transformers:MODEL`: a transformers model in this process, token ids in and token ids out.
 
 Requests of several threads become one batch, and each gets what it would have got alone. The prompt of a turn is that
-of the turn before, then the ids that were sampled, then what came back: never a reply tokenised a second time.
+of the turn before, then the ids that were sampled, then the observations: never a reply tokenised a second time.
 """
 
 import hashlib
@@ -28,29 +28,29 @@ from tools.runtime.openmp import release_openmp_threads
 
 @dataclass(frozen=True)
 class Prompt:
-    """One request, ready for the model."""
+    """A request, ready for the model."""
 
     tokens: Tokens
-    """Placeholders expanded."""
+    """Ids of the prompt, with a placeholder's ids for each picture."""
     seen: tuple[ProcessedImage, ...]
-    """The pictures, in the order of their placeholders."""
+    """Processed pictures, in the order of their placeholders."""
     draw: SamplingParams
 
 
 class TransformersPolicy:
-    """A model of transformers, loaded once. Threads may share it."""
+    """A policy whose turns come from a transformers model, loaded once. Threads may share it."""
 
     def __init__(self, where: str, options: PolicyOptions | None = None) -> None:
         """Loads the model.
 
         Args:
             where: a folder, a hub id, or `smollm2` for the small one that a package carries.
-            options: how to ask it.
+            options: sampling settings.
 
         Raises:
             ValueError: no model is named.
-            PolicyError: it can't be had.
-            MissingPartError: it needs a package that is not installed.
+            PolicyError: the model can't be had.
+            MissingPartError: a package that the model needs is not installed.
         """
         if not where:
             raise ValueError("transformers needs a model: --policy transformers:FOLDER or transformers:ORG/MODEL")
@@ -62,16 +62,20 @@ class TransformersPolicy:
 
     @property
     def setup(self) -> Setup:
-        """How it is asked."""
+        """The settings that the model is asked with."""
         return self.options.setup("text", sees_pictures=self._memory is not None)
 
     @property
     def model(self) -> Any:
-        """What generates."""
+        """The loaded transformers model."""
         return self.loaded.model
 
     def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
-        """The next turn; PolicyError where the conversation is longer than the model can take."""
+        """The model's next turn.
+
+        Raises:
+            PolicyError: the conversation is longer than the model can take, or the batch does not fit in memory.
+        """
         sees = self._memory is not None
         conversation = render(trajectory, sight.specs, "text", self.options, sees_pictures=sees)
         prompt = self.prompt(conversation, sight, self.options.seed_of(trajectory))
@@ -80,7 +84,16 @@ class TransformersPolicy:
         return parse_reply(reply, usage, trajectory, conversation.dropped)
 
     def prompt(self, conversation: Conversation, sight: ToolAccess, seed: int) -> Prompt:
-        """A conversation as the model takes it."""
+        """A conversation as token ids and processed pictures.
+
+        Args:
+            conversation: the rendered trajectory.
+            sight: gives the pictures.
+            seed: seed of the run, from which the prompt's own is made.
+
+        Raises:
+            PolicyError: the conversation is longer than the model can take.
+        """
         shown = with_pictures(conversation, sight.picture)
         seen = tuple(self._memory.look(jpeg) for jpeg in shown.jpegs) if self._memory is not None else ()
         tokens = self.loaded.scribe.write(shown.conversation).expanded([one.span for one in seen])
@@ -95,14 +108,14 @@ class TransformersPolicy:
         return Prompt(tokens, seen, SamplingParams(self.options.temperature, self.options.top_p, own_seed))
 
     def processors(self, prompts: Sequence[Prompt], width: int) -> list[LogitsProcessor]:
-        """What changes the logits of a batch, behind `width` ids of prompt, before a token is chosen; nothing.
+        """Processors of the logits of a batch, whose prompts are `width` ids wide, before a token is chosen; none here.
 
-        For those who steer a model.
+        Subclasses that steer a model override this.
         """
         return []
 
     def generate(self, prompts: Sequence[Prompt]) -> list[Reply]:
-        """A reply to each prompt, all in one batch; on a CPU those that are done leave it.
+        """A reply to each prompt, all in one batch; on a CPU the rows that are done leave it.
 
         Raises:
             PolicyError: the batch does not fit in memory.
@@ -128,10 +141,10 @@ class TransformersPolicy:
     def _written(
         self, prompts: Sequence[Prompt], inputs: dict[str, torch.Tensor], read: DynamicCache | None
     ) -> list[Reply]:
-        """The replies; `read` is what the model keeps of the inputs but their last token, None to read them all."""
+        """Generates the replies; `read` has the keys and values of the inputs but their last token, None for none."""
         width, most = inputs["input_ids"].shape[1], self.options.max_reply_tokens
         sampler = RowSampler([prompt.draw for prompt in prompts], self.loaded.never, self.model.device)
-        # a row costs a GPU little, and what was not read before can't be taken out of the batch
+        # a row costs a GPU little, and without a cache of its own the batch can't lose rows
         may_leave = read is not None and self.model.device.type == "cpu"
         words = self.loaded.scribe.words
         stop = StopAt(STOP_STRINGS, self.loaded.ends, words, width, len(prompts), may_leave=may_leave)
@@ -168,7 +181,7 @@ class TransformersPolicy:
         return [replies[place] for place in range(len(prompts))]
 
     def inputs(self, prompts: Sequence[Prompt]) -> dict[str, torch.Tensor]:
-        """The batch as the model takes it: ids (rows, longest), padded behind what all begin with, and the pictures."""
+        """The model's inputs: ids and mask (rows, longest) int64, padded behind the shared prefix, and the pictures."""
         width, shared = max(len(prompt.tokens.ids) for prompt in prompts), self._shared(prompts)
         rows, masks = [], []
         for ids in (list(prompt.tokens.ids) for prompt in prompts):
@@ -184,13 +197,13 @@ class TransformersPolicy:
         return {name: value.to(self.model.device) for name, value in inputs.items()}
 
     def _shared(self, prompts: Sequence[Prompt]) -> int:
-        """How many tokens are computed once for all."""
+        """The number of tokens that all prompts begin with and that are computed once."""
         if self.loaded.eyes is not None or not attends_to_all(self.model):
             return 0
         return shared_tokens([prompt.tokens.ids for prompt in prompts])
 
     def _reply(self, ids: Sequence[int], length: int | None, logprobs: Sequence[float]) -> Reply:
-        """What a row wrote; behind its end, `length` tokens on, are others that mean nothing."""
+        """The reply of a row: its first `length` ids, since those behind mean nothing; None where it was cut."""
         ids = ids[:length]
         words = ids[:-1] if ids[-1] in self.loaded.ends else ids
         text = before_stop(self.loaded.scribe.words(words), STOP_STRINGS)
@@ -202,13 +215,13 @@ def _in_precision(value: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
 
 
 def _seed(seed: int, ids: Sequence[int]) -> int:
-    """A seed for one prompt: with the same one in each turn of a run, each turn would draw from the same noise."""
+    """A seed for one prompt, 0..2**63 - 1: with the run's own, each turn would draw from the same noise."""
     digest = hashlib.blake2b(f"{seed} {ids}".encode(), digest_size=8).digest()
     return int.from_bytes(digest) >> 1
 
 
 def folder_of(where: str) -> str:
-    """Where a model is that `transformers:MODEL` names: its folder, unpacked if need be, or its hub id."""
+    """The folder of the model that `transformers:MODEL` names, unpacked if need be, or its hub id."""
     if where == "smollm2":
         from agent.policies.local.smollm2 import unpacked
 

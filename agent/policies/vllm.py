@@ -1,8 +1,8 @@
-"""`vllm:PATH_OR_ID`: a model in this process, by vLLM, for many questions at once.
+"""`vllm:PATH_OR_ID`: a model in this process, run by vLLM, for many questions at once.
 
 Token ids go in and token ids come out. A turn's prompt is the earlier prompt, the ids that were sampled, and the ids of
-what the tools brought, so that the prefix cache has all but the last. Played on a CPU with tiny models; the settings
-for GPUs are vLLM's own and were not run.
+the observations, so that the prefix cache has all but the last. Run on a CPU with tiny models; the settings for GPUs
+are vLLM's own and were not run.
 """
 
 from collections.abc import Mapping
@@ -23,42 +23,42 @@ from agent.rendering.tokens import ChatTokenizer, with_pictures
 from agent.trajectory import Reply, Setup, Trajectory, Turn, Usage
 
 _MAX_PICTURES = 256
-"""Of a request, where the options set no limit."""
+"""Pictures in one request at most, where the options set no limit."""
 _CPU_CACHE_BYTES = 4 << 30
-"""For keys and values on a CPU, where vLLM would take nearly all memory; VLLM_CPU_KVCACHE_SPACE, in GiB, overrides."""
+"""Memory for keys and values on a CPU, where vLLM would take nearly all; VLLM_CPU_KVCACHE_SPACE, in GiB, overrides."""
 _CPU_TOKENS = 32768
-"""Context on a CPU, at most: there a prompt is taken in one piece. vLLM 0.31 dies on a CPU of a seeded request whose
-prompt it cuts into pieces ("CPU Generator does not use offset")."""
+"""Context on a CPU, at most: there a prompt is prefilled in one piece. vLLM 0.31 dies on a CPU of a seeded request
+whose prompt it cuts into pieces ("CPU Generator does not use offset")."""
 _ADAPTER_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
-"""Room that vLLM can make for the rank of an adapter."""
+"""Values of `max_lora_rank` that vLLM takes."""
 _ON_GPU: Mapping[str, Any] = {"dtype": "auto", "max_model_len": -1}
-"""The weights as they were saved, and the model's own context or as much of it as there is memory for."""
+"""Engine arguments on a GPU: weights as saved, and the model's own context or as much of it as memory allows."""
 _NEVER_BIAS = -100.0
-"""The most that vLLM takes; a sampled vision token would be a picture without pixels."""
+"""Logit bias of vision tokens, the strongest that vLLM takes: a sampled one would be a picture without pixels."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """What has to be known of a model besides its weights."""
+    """A model without its weights: tokenizer, chat template and engine arguments."""
 
     scribe: ChatTokenizer
     tokenizer: Any
     sees_pictures: bool
     never: tuple[int, ...]
-    """Ids that only a picture may bring in."""
+    """Ids that are never sampled, since only a picture may bring them in."""
     arguments: Mapping[str, Any]
-    """For the engine: type of the weights, sizes of pictures."""
+    """Engine arguments of this model: type of the weights, sizes of pictures."""
 
 
 class VllmPolicy:
-    """Asks its engine for every turn. May be called from several threads at once; vLLM batches them."""
+    """A policy whose turns come from vLLM's engine. May be called from several threads at once; vLLM batches them."""
 
     def __init__(self, where: str, options: PolicyOptions, **engine: Any) -> None:
         """Loads the model, which takes from half a minute to minutes.
 
         Args:
             where: folder of a model, or its id on the Hugging Face hub, which is then downloaded.
-            options: how to ask.
+            options: sampling settings.
             engine: more arguments of vLLM's `AsyncEngineArgs`, over ours.
 
         Raises:
@@ -84,14 +84,14 @@ class VllmPolicy:
 
     @property
     def setup(self) -> Setup:
-        """How the model is asked."""
+        """The settings that the model is asked with."""
         return self._options.setup("text", sees_pictures=self.model.sees_pictures)
 
     def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
         """The model's next turn.
 
         Raises:
-            PolicyError: the context is too short for it, or the engine has failed.
+            PolicyError: the context is too short for the conversation, or the engine has failed.
         """
         conversation = render(trajectory, sight.specs, "text", self._options, sees_pictures=self.model.sees_pictures)
         shown = with_pictures(conversation, sight.picture)
@@ -117,7 +117,7 @@ class VllmPolicy:
         self.engine.close()
 
     def sampling(self, trajectory: Trajectory) -> dict[str, Any]:
-        """How the next reply is sampled, as vLLM's `SamplingParams` take it."""
+        """The sampling settings of the next reply, as vLLM's `SamplingParams` take them."""
         options = self._options
         return {
             "temperature": options.temperature,
@@ -142,7 +142,7 @@ def _arguments(options: PolicyOptions) -> dict[str, Any]:
         "seed": options.seed,
         "max_num_seqs": options.concurrency,
         "enable_prefix_caching": True,
-        # of the distribution that a token was drawn from, as the training of it needs
+        # logprobs of the distribution that a token was drawn from, which training needs
         "logprobs_mode": "processed_logprobs",
         "disable_log_stats": True,
     }
@@ -164,7 +164,7 @@ def _on_cpu(config: Any) -> dict[str, Any]:
 
 
 def _picture_arguments(config: Any, options: PolicyOptions) -> dict[str, Any]:
-    """Pictures keep the size that their text says, up to rounding; empty for a model that reads only.
+    """Engine arguments that keep pictures at the size that their text says, up to rounding; none for text-only models.
 
     Qwen's models take any size, within limits that we widen. Other families have sizes of their own, which stay.
     """
@@ -180,5 +180,5 @@ def _picture_arguments(config: Any, options: PolicyOptions) -> dict[str, Any]:
 
 
 def lora_room(rank: int) -> int:
-    """The least room for adapters that vLLM can make and this rank fits in."""
+    """The smallest `max_lora_rank` of vLLM that an adapter's rank fits in; the largest where none does."""
     return next((room for room in _ADAPTER_RANKS if room >= rank), _ADAPTER_RANKS[-1])

@@ -31,35 +31,35 @@ _ENVIRONMENT = {
     "VLLM_LOGGING_LEVEL": "ERROR",
     "VLLM_LOGGING_STREAM": "ext://sys.stderr",
 }
-"""Nothing is reported to anybody, and stdout belongs to the answer. What the user has set stays."""
+"""Environment of vLLM: no usage statistics, and stdout left to the answer. What the user has set stays."""
 
 _CLOSING_SECONDS = 20.0
-"""For the engine's processes to end by themselves; vLLM's own 5 s were too short for it on two cores."""
+"""Seconds for the engine's processes to end by themselves; vLLM's own 5 s were too short on two cores."""
 
 
 @dataclass(frozen=True)
 class EngineCompletion:
-    """What the engine made of one prompt."""
+    """The engine's completion of one prompt."""
 
     prompt_ids: tuple[int, ...]
-    """The prompt as the model saw it, every picture expanded to its tokens."""
+    """Ids of the prompt as the model saw it, every picture expanded to its tokens."""
     text: str
-    """Without the stop string and without the end-of-turn token."""
+    """Text of the reply, without the stop string and the end-of-turn token."""
     token_ids: tuple[int, ...]
-    """Everything that was sampled, the stop string and the end-of-turn token included."""
+    """Ids that were sampled, those of the stop string and the end-of-turn token included."""
     logprobs: tuple[float, ...]
     """Natural logarithm of the probability of each sampled token, in the distribution that it was sampled from.
 
     At temperature 0 nothing is drawn; these are then the model's own, at temperature 1.
     """
     cached_tokens: int
-    """Of the prompt, those that were in the prefix cache."""
+    """Number of the prompt's tokens that were in the prefix cache."""
     is_cut: bool
-    """True if it ended at the token limit and not by itself."""
+    """True for a reply that ended at the token limit and not by itself."""
 
 
 class VllmEngine:
-    """One model, loaded once. `complete` may be called from several threads."""
+    """A model in vLLM's engine, loaded once. `complete` may be called from several threads."""
 
     def __init__(
         self, arguments: Mapping[str, Any], *, patience_seconds: float, concurrency: int, adapter: str = ""
@@ -67,10 +67,10 @@ class VllmEngine:
         """Starts the engine, which takes from half a minute to minutes.
 
         Args:
-            arguments: of vLLM's `AsyncEngineArgs`.
-            patience_seconds: how long a request may bring no token.
-            concurrency: requests that are in the engine at once; more wait outside, and their patience with them.
-            adapter: folder of a LoRA adapter, put on every request.
+            arguments: arguments for vLLM's `AsyncEngineArgs`.
+            patience_seconds: seconds that a request may bring no token.
+            concurrency: requests that are in the engine at once; more wait outside, where their patience does not run.
+            adapter: folder of a LoRA adapter, used for every request; none if empty.
 
         Raises:
             MissingPartError: vLLM is not installed.
@@ -104,25 +104,25 @@ class VllmEngine:
 
     @property
     def max_tokens(self) -> int:
-        """Prompt and reply of one request together: the model's context, or what of it the memory has room for."""
+        """Tokens of prompt and reply together at most: the model's context, or what of it the memory has room for."""
         count: int = self._engine.vllm_config.model_config.max_model_len
         return count
 
     @property
     def block_tokens(self) -> int:
-        """The prefix cache keeps whole blocks of so many tokens."""
+        """Tokens of one block of the prefix cache, which keeps whole blocks."""
         count: int = self._engine.vllm_config.cache_config.block_size
         return count
 
     def complete(
         self, prompt_ids: Sequence[int], pictures: Sequence[Image], sampling: Mapping[str, Any]
     ) -> EngineCompletion:
-        """What the model says next.
+        """The model's completion of a prompt.
 
         Args:
-            prompt_ids: with one placeholder for each picture.
-            pictures: RGB, in the order of their placeholders.
-            sampling: of vLLM's `SamplingParams`.
+            prompt_ids: ids of the prompt, with one placeholder for each picture.
+            pictures: RGB pictures, in the order of their placeholders.
+            sampling: arguments for vLLM's `SamplingParams`.
 
         Raises:
             PolicyError: the prompt does not fit, no token came for too long, or the engine is gone.
@@ -141,14 +141,14 @@ class VllmEngine:
             raise PolicyError(f"vLLM refuses the request or has failed: {error}") from error
 
     def load_adapter(self, name: str, folder: str) -> None:
-        """Reads a LoRA adapter, in place of the one that was read before it.
+        """Loads a LoRA adapter into the engine in place of the one loaded before; `use_adapter` puts it on requests.
 
         Args:
-            name: a new one; what was computed under a name stays in the prefix cache.
-            folder: of the adapter.
+            name: a name not used before: the prefix cache keeps what was computed under it.
+            folder: folder of the adapter.
 
         Raises:
-            PolicyError: it can't be read, or does not fit the model or its rank the engine.
+            PolicyError: the adapter can't be read, or does not fit the model, or its rank the engine.
         """
         self._adapters[name] = self._named(name, folder)
         try:
@@ -157,19 +157,19 @@ class VllmEngine:
             raise PolicyError(f"vLLM can't take the adapter in {folder}: {_first_line(error)}") from error
 
     def use_adapter(self, name: str) -> None:
-        """Puts an adapter that was read on every request from now on."""
+        """Uses a loaded adapter for every request from now on."""
         self._adapter = self._adapters[name]
 
     def forget_adapter(self, name: str) -> None:
-        """Lets go of an adapter."""
+        """Unloads an adapter from the engine."""
         self._wait_for(self._engine.remove_lora(self._adapters.pop(name).lora_int_id))
 
     def tell(self, method: str, *told: Any) -> Any:
-        """Calls an asynchronous method of vLLM's own engine, from any thread, and gives back what it gives."""
+        """Calls an asynchronous method of vLLM's own engine, from any thread, and gives back its result."""
         return self._wait_for(getattr(self._engine, method)(*told))
 
     def close(self) -> None:
-        """Ends the engine and its processes. Closing twice is once, and the end of the program closes too."""
+        """Ends the engine and its processes; a second call does nothing, and the end of the program closes too."""
         self._ending()
         atexit.unregister(self._ending)
 
@@ -210,7 +210,7 @@ class VllmEngine:
 
 
 def _end(held: list[Any], loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
-    """Also runs when the program ends, so that no process of vLLM's outlives it."""
+    """Ends the engine and its event loop, also at the end of the program, so that no process of vLLM outlives it."""
     wait([asyncio.run_coroutine_threadsafe(_shut_down(held), loop)], 2 * _CLOSING_SECONDS)
     _stop(loop, thread)
 
@@ -231,7 +231,7 @@ def _stop(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
 
 
 def is_installed() -> bool:
-    """Whether vLLM is there, found without importing it."""
+    """Whether vLLM is installed, found without importing it."""
     return importlib.util.find_spec("vllm") is not None
 
 

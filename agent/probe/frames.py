@@ -1,6 +1,6 @@
 """Generated frames with known content: large numbers and times burnt in, and charts of numbers that get smaller.
 
-What a model reads in them says which pictures reached it, in which order and at which size. The numbers are drawn at
+The numbers that a model reads tell which pictures reached it, in which order and at which size. They are drawn at
 random, so that no model can guess or remember them.
 """
 
@@ -18,38 +18,42 @@ from numpy.typing import NDArray
 from tools.observation import FrameRef
 
 SMALL = (640, 360)
-"""Width and height at which frames are shown unless more is asked for."""
+"""Width and height in pixels at which frames are shown unless more is asked for."""
 LARGE = (1280, 720)
-"""Of a zoom."""
+"""Width and height in pixels of a zoom."""
 CHART_HEIGHTS = (64, 48, 36, 27, 20, 15, 12, 10, 8, 6)
 """Height in pixels of the digits of a chart, row by row down the left half and then the right."""
 DIGITS = 4
+"""Digits of a number."""
 
 _NUMBER_HEIGHT = 120
+"""Height in pixels of the single number of a frame."""
 _TIME_HEIGHT = 40
+"""Height in pixels of a time that is burnt in."""
 _CELL = 0.85
 """Width of a digit's cell over its height."""
 _MASTER = 96
+"""Height in pixels at which a character is drawn, before it is made smaller."""
 _GROUND = (24, 32, 72)
 _INK = (255, 255, 255)
-_JPEG_QUALITY = 85
+_JPEG_QUALITY = 85  # 1..100, that of the tools' own pictures
 
 
 @dataclass(frozen=True)
 class NumberedFrame:
-    """One generated frame: how it is named, and what is written in it."""
+    """A generated frame: its reference, and the numbers burnt into it."""
 
     ref: FrameRef
     numbers: tuple[str, ...]
-    """One number, or a chart's from large to small."""
+    """Numbers in the frame: a single one, or a chart's from large to small."""
     is_chart: bool = False
     has_time: bool = False
-    """Whether its time is burnt in as well."""
+    """Whether the frame's time is burnt in as well."""
 
 
 @dataclass(frozen=True)
 class DigitPlace:
-    """Where a number stands: the top left corner and the height of its digits, in pixels."""
+    """The place of a number: the top left corner and the height of its digits, in pixels."""
 
     left: int
     top: int
@@ -57,18 +61,30 @@ class DigitPlace:
 
 
 def drawn_numbers(count: int, dice: random.Random) -> tuple[str, ...]:
-    """So many different numbers of four digits, all from 1 to 9: a small 0 is easily taken for an 8."""
+    """Draws different numbers of four digits, each of 1 to 9: a small 0 is easily taken for an 8."""
     return tuple("".join(digits) for digits in dice.sample(list(product("123456789", repeat=DIGITS)), count))
 
 
 def chart(seconds: float, size: tuple[int, int], dice: random.Random) -> NumberedFrame:
-    """A frame with ten numbers from 64 down to 6 pixels high, whatever its size."""
+    """A frame with ten numbers from 64 down to 6 pixels high, whatever the frame's size.
+
+    Args:
+        seconds: time of the frame.
+        size: width and height in pixels.
+        dice: draws the numbers.
+    """
     width, height = size
     return NumberedFrame(FrameRef(seconds, height, width), drawn_numbers(len(CHART_HEIGHTS), dice), is_chart=True)
 
 
 def numbered(times: Sequence[float], dice: random.Random, *, has_time: bool) -> tuple[NumberedFrame, ...]:
-    """A frame with one large number for each time."""
+    """Frames with one large number each.
+
+    Args:
+        times: time of each frame, in seconds.
+        dice: draws the numbers.
+        has_time: whether the time is burnt in as well.
+    """
     width, height = SMALL
     numbers = drawn_numbers(len(times), dice)
     return tuple(
@@ -78,7 +94,7 @@ def numbered(times: Sequence[float], dice: random.Random, *, has_time: bool) -> 
 
 
 def places(shown: NumberedFrame) -> tuple[DigitPlace, ...]:
-    """Where its numbers stand."""
+    """The places of a frame's numbers, in their order."""
     width, height = shown.ref.width, shown.ref.height
     if not shown.is_chart:
         wide = DIGITS * _cell_width(_NUMBER_HEIGHT)
@@ -95,7 +111,7 @@ def places(shown: NumberedFrame) -> tuple[DigitPlace, ...]:
 
 
 def drawn(shown: NumberedFrame) -> NDArray[np.uint8]:
-    """(height, width, 3) RGB."""
+    """Draws a frame: (height, width, 3) uint8 RGB."""
     pixels = np.empty((shown.ref.height, shown.ref.width, 3), np.uint8)
     pixels[:] = _GROUND
     for number, place in zip(shown.numbers, places(shown), strict=True):
@@ -110,7 +126,7 @@ def drawn(shown: NumberedFrame) -> NDArray[np.uint8]:
 
 
 def jpeg(shown: NumberedFrame, ref: FrameRef) -> bytes:
-    """The frame at the size of `ref`, encoded as the tools of a video encode theirs."""
+    """The JPEG of a frame at the size of `ref`, encoded as the tools of a video encode theirs."""
     pixels = drawn(shown)
     if pixels.shape[:2] != (ref.height, ref.width):
         pixels = cv2.resize(pixels, (ref.width, ref.height), interpolation=cv2.INTER_AREA).astype(np.uint8)
@@ -119,7 +135,7 @@ def jpeg(shown: NumberedFrame, ref: FrameRef) -> bytes:
 
 
 def glyph(character: str, height: int) -> NDArray[np.float32]:
-    """(height, cell width) ink from 0 to 1 of one character."""
+    """The ink of one character, (height, cell width) float32, 0..1."""
     width = _cell_width(height)
     # drawn large once and made smaller, so that small digits look like print and not like strokes of one pixel
     return cv2.resize(_master(character), (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
@@ -127,7 +143,7 @@ def glyph(character: str, height: int) -> NDArray[np.float32]:
 
 @cache
 def _master(character: str) -> NDArray[np.float32]:
-    """The ink of one character, (96, cell width), as high as an 8 is: fonts differ between versions of OpenCV."""
+    """The ink of a character, (96, cell width) float32, cut to the rows of an 8: OpenCV's versions differ in fonts."""
     top, bottom, _ = _ink_bounds("8")
     ink = _on_canvas(character)
     _, _, middle = _ink_bounds(character)
@@ -137,7 +153,7 @@ def _master(character: str) -> NDArray[np.float32]:
 
 
 def _ink_bounds(character: str) -> tuple[int, int, int]:
-    """First row, row behind the last, and middle column of the ink."""
+    """The first row, the row behind the last, and the middle column of a character's ink."""
     rows, columns = np.nonzero(_on_canvas(character))
     return int(rows.min()), int(rows.max()) + 1, int(columns.min() + columns.max()) // 2
 

@@ -1,4 +1,4 @@
-"""What a probe found out about a model, as plain data."""
+"""The results of a probe, as plain data."""
 
 from dataclasses import dataclass
 
@@ -8,29 +8,29 @@ from agent.trajectory import Setup
 
 @dataclass(frozen=True)
 class Rung:
-    """What became of so many pictures in one request."""
+    """The result of a request with a number of pictures: a rung of the ladder."""
 
     pictures: int
-    """Asked for."""
+    """Pictures that were asked for."""
     left_out: int
-    """By the rendering, which says so."""
+    """Pictures that the rendering left out, as it says in the request."""
     seen: tuple[int, ...]
-    """Which of those sent were read right, counted from 0, in the order in which the model named them."""
+    """Indices of the sent pictures that were read right, from 0, in the order in which the model named them."""
     stated: int
-    """Different numbers that the model named, right or wrong."""
+    """Count of different numbers that the model named, right or wrong."""
     error: str = ""
-    """Why the request was refused."""
+    """Why the request was refused; empty if it was not."""
     is_cut: bool = False
-    """Whether the reply ended at its token limit: what it did not name may have been seen."""
+    """Whether the reply ended at its token limit: pictures that it did not name may have been seen."""
 
     @property
     def sent(self) -> int:
-        """Pictures that were in the request."""
+        """Number of pictures in the request."""
         return self.pictures - self.left_out
 
     @property
     def is_complete(self) -> bool:
-        """True if every picture was read, in order."""
+        """True if all pictures were read, in order."""
         return not self.error and self.seen == tuple(range(self.sent))
 
     @property
@@ -42,39 +42,39 @@ class Rung:
 
     @property
     def missed(self) -> int:
-        """Pictures whose number was not read."""
+        """Number of pictures that were not read."""
         return self.sent - len(self.seen)
 
 
 @dataclass(frozen=True)
 class Repeat:
-    """The very same request, sent twice."""
+    """The result of one request that was sent twice."""
 
     once_seconds: float
     again_seconds: float
     tokens: int | None
-    """Of the prompt."""
+    """Tokens of the prompt; None where nobody counts them."""
     cached_tokens: int | None
-    """Those of the second prompt that the server had kept; None if it does not say."""
+    """Tokens of the second prompt that the server had in its cache; None if it does not say."""
     is_same: bool
-    """Whether both replies say the same."""
+    """Whether both replies are the same."""
 
 
 @dataclass(frozen=True)
 class Charts:
-    """Small print: the same heights in pixels in a 640x360 and in a 1280x720 picture."""
+    """The result of small print: one chart in a 640x360 and one in a 1280x720 picture, with digits equally high."""
 
     small_pixels: int | None
-    """Height of the smallest digits read at 640x360; None if none were read."""
+    """Height in pixels of the smallest digits read at 640x360; None if none were read."""
     large_pixels: int | None
-    """The same at 1280x720."""
+    """Height in pixels of the smallest digits read at 1280x720; None if none were read."""
     error: str = ""
-    """Why one of the two was refused."""
+    """Why one of the two requests was refused; empty if none was."""
 
 
 @dataclass(frozen=True)
 class Bill:
-    """What the probe itself took. None where one request does not say."""
+    """The cost of the probe. None where one request does not say."""
 
     requests: int
     seconds: float
@@ -85,30 +85,30 @@ class Bill:
 
 @dataclass(frozen=True)
 class Measured:
-    """Everything that was found out. None is not measured."""
+    """All results of a probe. None is not measured."""
 
     spec: str
     setup: Setup | None
     dialect: Dialect | None
-    """How a server had to be asked; None for models in process."""
+    """Dialect that the server takes; None for models in process."""
     seed: int
-    """Of the numbers drawn."""
+    """Seed of the drawn numbers."""
     why_unusable: str
-    """Why the first reply was no answer; empty if it was one."""
+    """Why the first reply was no usable answer; empty if it was one."""
     first_seconds: float
     rungs: tuple[Rung, ...]
     seen_beside_question: bool | None
-    """Whether the picture is read when it stands in the question's message; only asked if none was in a tool's."""
+    """Whether a picture in the question's message is read; None if one in a tool's message was read before."""
     times_right: int | None
-    """Of the frames of the second rung: those whose time and number were put together rightly; None if not told."""
+    """Frames of the second rung whose time and number were put together rightly; None if no time was named."""
     charts: Charts | None
-    """None for a model that reads no picture."""
+    """Result of the small print; None for a model that reads no picture."""
     call_fault: str
-    """What was wrong with the tool call that it was told to make; empty if nothing was."""
+    """What was wrong with the tool call that the model was told to make; empty if nothing was."""
     frame_tokens: float | None
-    """Prompt tokens that one more 640x360 frame takes, its time in words included."""
+    """Prompt tokens of one more 640x360 frame, its time in words included."""
     large_frame_tokens: float | None
-    """The same for a 1280x720 frame."""
+    """Prompt tokens of one more 1280x720 frame, its time in words included."""
     repeat: Repeat | None
     has_token_ids: bool
     has_logprobs: bool

@@ -1,4 +1,4 @@
-"""The probe as a user sees it: a table, or one JSON object, and an exit status."""
+"""Prints the results of a probe: a table, or one JSON object, and an exit status."""
 
 import json
 import secrets
@@ -19,7 +19,13 @@ _SIGNS = {"ok": "[green]ok[/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]
 
 
 def examine(policy: Policy, console: Console, progress: Console, *, as_json: bool = False) -> int:
-    """Probes the policy's model and prints what was found; 0 if nothing fails, 1 if something does.
+    """Probes the policy's model and prints the results; 0 if nothing fails, 1 if something does.
+
+    Args:
+        policy: the policy.
+        console: for the results.
+        progress: for the requests as they are sent.
+        as_json: whether to print one JSON object in place of the table.
 
     Raises:
         PolicyError: the model can't be reached.
@@ -55,7 +61,7 @@ def _print_table(measured: Measured, judged: tuple[VerdictRow, ...], console: Co
     for column in ("", "part", "found", "advice"):
         table.add_column(column, overflow="fold")
     for row in judged:
-        # what a server says in an error is no markup of ours
+        # escaped: a server's error may hold what rich takes for markup
         table.add_row(_SIGNS[row.verdict], row.part, escape(row.found), escape(row.advice))
     console.print(table)
     _say(console, _spent(measured.bill))

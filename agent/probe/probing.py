@@ -1,4 +1,4 @@
-"""Puts the requests to a policy, one after the other, as its own turns would be put."""
+"""Sends the requests of a probe to a policy, one after the other, as turns of ordinary trajectories."""
 
 import random
 import time
@@ -30,11 +30,11 @@ from tools.schema import ToolSpec, describe
 from tools.toolbox import TOOL_NAMES, Toolbox
 
 COUNTS = (1, 4, 8, 16, 32)
-"""Pictures a request; 32 is what a usual question shows in all."""
+"""Pictures in the requests, one after the other; 32 is as many as a usual question shows in all."""
 TIMED = 4
-"""The count at which times are asked for too, and the request that is sent twice."""
+"""Pictures of the request that asks for times too, and is sent twice."""
 
-_APART_SECONDS = 2.5
+_APART_SECONDS = 2.5  # between two generated frames
 _FIRST_SECONDS = CALL_SECONDS
 _NUMBERS = (
     "Each frame shows one number of four digits. Write down the numbers of all frames, in the order of the frames, "
@@ -56,29 +56,29 @@ _DUE = "These are all the frames there are. Give your answer now."
 
 
 class ProbeSight:
-    """Stands in for a toolbox: the real tools by name, and generated frames."""
+    """A tool access in place of a toolbox: the specs of the real tools, and generated frames."""
 
     def __init__(self, shown: Sequence[NumberedFrame]) -> None:
         self._shown = {item.ref.seconds: item for item in shown}
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
-        """Those of a real video's tools, so that the prompt is as long as it will be."""
+        """Specs of a real video's tools, so that the prompt is as long as it will be."""
         # a schema is read off a bound method, and there is no video to open a toolbox on
         return tuple(describe(MethodType(getattr(Toolbox, name), self)) for name in TOOL_NAMES)
 
     def picture(self, ref: FrameRef) -> bytes | None:
-        """The generated frame of that time, at the size asked for."""
+        """The JPEG of the generated frame of a time, at the size of the reference."""
         return jpeg(self._shown[ref.seconds], ref)
 
 
 def measure(policy: Policy, seed: int, on_request: Callable[[str], None] = lambda _: None) -> Measured:
-    """What the policy's model sees and does.
+    """Probes what a policy's model sees and does.
 
     Args:
-        policy: a language model; its `setup` is not None.
-        seed: of the numbers in the frames; a new one each time keeps the server's cache out of the first request.
-        on_request: told of each request before it is sent.
+        policy: a policy with a language model; its `setup` is not None.
+        seed: seed of the numbers in the frames; a new one each time keeps the server's cache out of the first request.
+        on_request: called with the name of each request before it is sent.
 
     Raises:
         PolicyError: no request goes through, with pictures or without.
@@ -89,7 +89,7 @@ def measure(policy: Policy, seed: int, on_request: Callable[[str], None] = lambd
 
 
 class _ProbeRound:
-    """One round of requests, in order."""
+    """The requests of one probe, in order."""
 
     def __init__(self, policy: Policy, seed: int, on_request: Callable[[str], None]) -> None:
         self._policy = policy
@@ -101,7 +101,7 @@ class _ProbeRound:
     def measured(self) -> Measured:
         first = self._numbers(1)
         call = self._call() if first.error else None
-        if call is not None and call.error:  # not even words are taken
+        if call is not None and call.error:  # not even a request without pictures goes through
             raise PolicyError(first.error)
         ladder, repeat = self._ladder(first)
         is_blind = not any(rung(exchange).seen for exchange in ladder)
@@ -130,11 +130,11 @@ class _ProbeRound:
         )
 
     def _ladder(self, first: Exchange) -> tuple[list[Exchange], Repeat | None]:
-        """More pictures each time, until some are lost; and the second request once more."""
+        """Requests of more pictures each time, until some are lost; the one with times is sent twice."""
         ladder: list[Exchange] = [first]
         repeat: Repeat | None = None
         for count in COUNTS[1:]:
-            # a model that reads nothing in one picture gets four once, which shows what pictures cost, and no more
+            # a model that reads nothing in one picture gets four once, to count the tokens of a picture, and no more
             last = rung(ladder[-1])
             if (len(ladder) > 1 and last.is_lossy) or last.left_out or last.error:
                 break
@@ -190,7 +190,7 @@ def _trajectory(text: str, spec: str, steps: tuple[Step, ...]) -> Trajectory:
 
 
 def _step(shown: tuple[NumberedFrame, ...]) -> Step:
-    """A look that brought the frames, and an answer due: as the tools of a video bring theirs."""
+    """A step whose call brought the generated frames, as a video's tools bring theirs, with an answer due."""
     refs = tuple(item.ref for item in shown)
     stop = refs[-1].seconds + _APART_SECONDS / 2
     call = ToolCall("t1c1", "select_frames", {"start": 0.0, "stop": stop, "count": len(refs)})

@@ -1,4 +1,4 @@
-"""One request and what its reply says about what the model saw. Never raises on anything a model writes."""
+"""Reads from replies what a model saw. Never raises on anything that a model writes."""
 
 import re
 from collections.abc import Sequence
@@ -10,8 +10,9 @@ from agent.probe.measured import Bill, Charts, Rung
 from agent.trajectory import Answer, Malformed, Turn
 
 CALL_SECONDS = 1.25
+"""Argument `seconds` of the tool call that the model is told to make."""
 CALL_BOX = (0.25, 0.25, 0.75, 0.75)
-"""The arguments of the tool call that the model is told to make."""
+"""Argument `box` of the tool call that the model is told to make."""
 
 _Number = TypeVar("_Number", int, float)
 _NUMBER = re.compile(r"(?<![\d.])\d{4}(?!\d)")
@@ -20,23 +21,23 @@ _PAIR = re.compile(r"(?<![\d.])(\d{1,2}(?:\.\d{1,2})?)\s*+(?:s|seconds?|sec)?\s*
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request and what came of it."""
+    """A request of the probe and its reply."""
 
     shown: tuple[NumberedFrame, ...]
     turn: Turn | None
-    """None if it was refused."""
+    """The policy's turn; None if the request was refused."""
     error: str
     seconds: float
 
     @property
     def kept(self) -> tuple[NumberedFrame, ...]:
-        """The frames that were sent: all but those that the rendering left out and said so."""
+        """Frames that were sent: all but those that the rendering left out and said so."""
         dropped = set(self.turn.dropped) if self.turn is not None else set()
         return tuple(shown for shown in self.shown if shown.ref not in dropped)
 
     @property
     def said(self) -> str:
-        """The answer, or all of a reply that is none, thinking left out."""
+        """Text of the answer, or of a reply that is none, thinking left out."""
         if self.turn is None:
             return ""
         if isinstance(self.turn.move, Answer):
@@ -45,19 +46,19 @@ class Exchange:
 
     @property
     def prompt_tokens(self) -> int | None:
-        """Of the request; None where it was refused or nobody counts."""
+        """Prompt tokens of the request; None where it was refused or nobody counts."""
         return self.turn.usage.prompt_tokens if self.turn is not None else None
 
 
 def why_unusable(turn: Turn | None) -> str:
-    """Why a turn that had to answer did not; empty if it did."""
+    """Why a turn that had to be an answer is none; empty if it is one."""
     if turn is None or isinstance(turn.move, Answer):
         return ""
     return turn.move.why if isinstance(turn.move, Malformed) else "it calls tools when an answer is due"
 
 
 def rung(exchange: Exchange) -> Rung:
-    """Which of its pictures were read, and in which order."""
+    """The pictures of a request that were read, and their order."""
     kept = exchange.kept
     named = list(dict.fromkeys(_NUMBER.findall(exchange.said)))
     position = {item.numbers[0]: number for number, item in enumerate(kept)}
@@ -72,21 +73,21 @@ def rung(exchange: Exchange) -> Rung:
 
 
 def times_right(exchange: Exchange) -> int | None:
-    """How many frames' times and numbers were put together rightly; None if no time is in the reply."""
+    """The number of frames whose time and number were put together rightly; None if no time is in the reply."""
     pairs = {number: float(seconds) for seconds, number in _PAIR.findall(exchange.said)}
     if not pairs:
         return None
-    # 3.75 may come back as 3.8
+    # a model may round 3.75 to 3.8
     return sum(abs(pairs.get(item.numbers[0], -1.0) - item.ref.seconds) < 0.1 for item in exchange.kept)
 
 
 def charts_read(small: Exchange, large: Exchange) -> Charts:
-    """Down to which height the digits were read in the two sizes of picture."""
+    """The smallest digits that were read in the charts of the two sizes."""
     return Charts(_smallest(small), _smallest(large), small.error or large.error)
 
 
 def _smallest(exchange: Exchange) -> int | None:
-    """Height of the smallest digits down to which every size was read, one slip on the way forgiven."""
+    """The height in pixels down to which every row of digits was read, one slip forgiven; None for none."""
     named = set(_NUMBER.findall(exchange.said))
     smallest, slips = None, 0
     for number, height in zip(exchange.shown[0].numbers, CHART_HEIGHTS, strict=True):
@@ -98,7 +99,7 @@ def _smallest(exchange: Exchange) -> int | None:
 
 
 def call_fault(exchange: Exchange) -> str:
-    """What is wrong with the call of `zoom` that was asked for; empty if nothing is."""
+    """The fault of the call of `zoom` that was asked for, in words; empty if there is none."""
     if exchange.turn is None:
         return exchange.error
     move = exchange.turn.move
@@ -115,7 +116,7 @@ def call_fault(exchange: Exchange) -> str:
 
 
 def frame_tokens(ladder: Sequence[Exchange]) -> float | None:
-    """Prompt tokens of one more 640x360 frame, by the two largest requests that went through; None if nobody counts."""
+    """The prompt tokens of one more 640x360 frame, by the two largest requests that were counted; None with fewer."""
     counted = {len(e.kept): tokens for e in ladder if (tokens := e.prompt_tokens) is not None}
     if len(counted) < 2:
         return None
@@ -124,7 +125,13 @@ def frame_tokens(ladder: Sequence[Exchange]) -> float | None:
 
 
 def large_frame_tokens(ladder: Sequence[Exchange], small: Exchange, large: Exchange) -> float | None:
-    """The same for 1280x720: the two requests with a chart differ in nothing else."""
+    """The prompt tokens of one more 1280x720 frame: the two requests with a chart differ in their size alone.
+
+    Args:
+        ladder: requests of 640x360 frames.
+        small: request of the chart at 640x360.
+        large: request of the chart at 1280x720.
+    """
     usual = frame_tokens(ladder)
     if usual is None or small.prompt_tokens is None or large.prompt_tokens is None:
         return None
@@ -132,7 +139,7 @@ def large_frame_tokens(ladder: Sequence[Exchange], small: Exchange, large: Excha
 
 
 def bill(exchanges: Sequence[Exchange]) -> Bill:
-    """What all of them took."""
+    """The cost of several requests together."""
     usages = [exchange.turn.usage for exchange in exchanges if exchange.turn is not None]
     costs = _all_known([usage.cost_usd for usage in usages])
     prompts = _all_known([usage.prompt_tokens for usage in usages])

@@ -1,4 +1,4 @@
-"""What was measured, judged: a line for each thing that can go wrong, with what to do about it."""
+"""Verdicts on the results of a probe: a row for each thing that can go wrong, with what to do about it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,17 +11,20 @@ from agent.probe.measured import Charts, Measured, Repeat, Rung
 Verdict = Literal["ok", "warn", "fail"]
 
 _READABLE_PIXELS = 20
+"""Height of the smallest digits read at 640x360 up to which a reader is good. By judgement: no real model was at hand
+to try it on."""
 _UNREADABLE_PIXELS = 36
-"""Of digits at 640x360: up to the first is good, past the second a sign on a street is lost. By judgement:
-no real model was at hand to try it on."""
+"""Height of the smallest digits read at 640x360 past which a sign on a street is lost. By judgement too."""
 _SAME_SIZE = 1.4
-"""Digits in a zoom may have to be so many times as high as in a small frame before the zoom counts as shrunk; two
+"""Ratio of the smallest digits read in a zoom and in a small frame above which the zoom counts as shrunk; two
 neighbouring rows of the chart are up to 1.35 apart."""
 _USUAL_FRAME_TOKENS = 300
+"""Tokens of a 640x360 frame that are named as usual."""
 _DEAR_FRAME_TOKENS = 600
+"""Tokens of a 640x360 frame above which a model is dear: twice the usual."""
 _UNSEEN_FRAME_TOKENS = 60
-"""Less than that is hardly more than a frame's time in words, which takes about 30; SmolVLM, which is frugal, takes at
-least 64 for a picture alone."""
+"""Tokens of a frame below which they are hardly more than its time in words, which takes about 30; SmolVLM, which is
+frugal, takes at least 64 for a picture alone."""
 
 _LONGER = "a longer reply: --max-reply-tokens 4096; models that think at length need it"
 _SHRUNK = "a weak reader, or frames are made smaller before the model sees them"
@@ -29,7 +32,7 @@ _SHRUNK = "a weak reader, or frames are made smaller before the model sees them"
 
 @dataclass(frozen=True)
 class VerdictRow:
-    """One line of the table."""
+    """A verdict on one part of the probe: a row of the table."""
 
     part: str
     found: str
@@ -38,7 +41,7 @@ class VerdictRow:
 
 
 def rows(measured: Measured) -> tuple[VerdictRow, ...]:
-    """Every line, the most important first."""
+    """The rows of the table, the most important first."""
     found = [_reply(measured), _pictures(measured)]
     if any(rung.seen for rung in measured.rungs):
         found += [_order(measured.rungs), _times(measured)]
@@ -50,7 +53,7 @@ def rows(measured: Measured) -> tuple[VerdictRow, ...]:
 
 
 def is_fine(judged: tuple[VerdictRow, ...]) -> bool:
-    """True if nothing fails; warnings are allowed."""
+    """True if no row fails; warnings are allowed."""
     return all(row.verdict != "fail" for row in judged)
 
 
@@ -109,7 +112,7 @@ def _refused(rungs: tuple[Rung, ...]) -> VerdictRow:
 
 
 def _which(rung: Rung) -> str:
-    """The pictures that were seen, in words."""
+    """The pictures of a rung that were seen, in words."""
     count, seen = len(rung.seen), set(rung.seen)
     if not seen:
         return "none"
@@ -190,7 +193,7 @@ def _call(measured: Measured) -> VerdictRow:
 
 
 def _server(dialect: Dialect | None) -> Iterator[VerdictRow]:
-    """What the server was found to refuse, and is asked otherwise since."""
+    """The row of a server: what it refuses, and how it is asked since."""
     if dialect is None:
         return
     where = "inside tool messages" if dialect.tool_pictures == "inline" else "in a user message behind them"

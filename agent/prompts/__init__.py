@@ -1,4 +1,4 @@
-"""What models are told, as text files; their hash is kept with every run, so that a changed wording shows."""
+"""The prompts of the models, as text files; their hash is kept with every run, so that a changed wording shows."""
 
 import hashlib
 from functools import cache
@@ -9,11 +9,11 @@ NAMES = ("system", "tools", "answer_open", "answer_choice", "explain", "predict"
 
 @cache
 def prompt(name: str) -> str:
-    """The text of one file."""
+    """The text of one prompt file."""
     return files(__name__).joinpath(f"{name}.txt").read_text(encoding="utf-8").strip()
 
 
 @cache
 def prompt_hash() -> str:
-    """Twelve hex digits over all of them."""
+    """A hash over all prompt files, 12 hex digits."""
     return hashlib.sha256("\0".join(prompt(name) for name in NAMES).encode()).hexdigest()[:12]

@@ -1,8 +1,8 @@
-"""The text between `<answer>` and `</answer>`, read: an option, words, a causal chain, predictions, or none of them.
+"""Parses the text between `<answer>` and `</answer>`: an option, words, a causal chain, predictions, or none of them.
 
-None of them is "not shown", which says that the video does not have it, or "cannot tell", which claims nothing.
+An answer that is none of them is "not shown", a claim about the video, or "cannot tell", which claims nothing.
 
-JSON by the schemas below, or plain words. What can't be read is a Malformed move that says why; nothing here raises.
+JSON by the schemas below, or plain words. Text that can't be parsed is a Malformed move that says why; nothing raises.
 """
 
 import json
@@ -22,6 +22,7 @@ NOT_SHOWN = "not shown"
 CANNOT_TELL = "cannot tell"
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MAX_PREDICTIONS = 3
+"""Predictions that are kept, the likeliest ones: as many as the task asks for."""
 
 _IN_VIDEO = r"(?: (?:in|by|on|from) (?:the|this) (?:video|clip|film|footage))?"
 _NOT_SHOWN = re.compile(
@@ -36,9 +37,9 @@ _CANNOT_TELL = re.compile(
     r"|[.:;] .*| [–—-] .*)?",
     re.S,
 )
-"""With a reason or with what can't be told, but not with more: "I can't tell a lie" is what somebody says."""
+"""Abstentions, with a reason or with what can't be told, but not with more: "I can't tell a lie" is a quotation."""
 _BARE_WORDS = 3
-""""I cannot tell" has no reason in it."""
+"""Words of an abstention without a reason at most, as in "I cannot tell"."""
 _FENCE = "```"
 _LETTER = re.compile(r"^\(?([A-Za-z])(?:[).:]+\s*|\s*$)(.*)$", re.S)
 
@@ -46,19 +47,19 @@ Confidence = Annotated[float, Field(ge=0, le=1)]
 
 
 class ClaimSchema(BaseModel):
-    """What something rests on."""
+    """Schema of a piece of evidence as a model states it."""
 
     model_config = ConfigDict(extra="ignore")
 
     start: Annotated[float, Field(allow_inf_nan=False)] | None = None
-    """Seconds."""
+    """Start in seconds; None where the model states none."""
     stop: Annotated[float, Field(allow_inf_nan=False)] | None = None
-    """Seconds."""
+    """End in seconds; None where the model states none."""
     calls: list[str] = []
-    """Ids of the calls that showed it."""
+    """Ids of the calls that brought the evidence."""
     quote: str = ""
     box: GivenBox | None = None
-    """Left, top, right, bottom, on the model's own scale; what is no box is none."""
+    """Box (left, top, right, bottom) on the model's own scale; None for anything that is no box."""
 
     @model_validator(mode="before")
     @classmethod
@@ -80,12 +81,12 @@ class ClaimSchema(BaseModel):
 
     @property
     def claim(self) -> Claim:
-        """The same, as the grounding takes it."""
+        """The evidence as a claim for the grounding."""
         return Claim(self.start, self.stop, tuple(self.calls), self.quote, self.box)
 
 
 class EventSheet(ClaimSchema):
-    """Something said, with one thing it rests on or with several."""
+    """Base schema of a statement, with one piece of evidence in itself or with several."""
 
     evidence: list[ClaimSchema] = []
 
@@ -96,28 +97,28 @@ class EventSheet(ClaimSchema):
 
     @property
     def rests_on(self) -> list[Claim]:
-        """All that it rests on."""
+        """All evidence of the statement, as claims for the grounding."""
         return [self.claim, *(item.claim for item in self.evidence)]
 
 
 class StatementSheet(EventSheet):
-    """One thing that an answer says."""
+    """Schema of a claim of an answer."""
 
     claim_: Annotated[str, Field(min_length=1, validation_alias=AliasChoices("claim", "statement", "text"))]
 
 
 class AnswerSchema(BaseModel):
-    """An answer to a question."""
+    """Schema of an answer to a question."""
 
     model_config = ConfigDict(extra="ignore")
 
     answer: Annotated[str, Field(min_length=1)]
     because: str = ""
-    """With "cannot tell": why."""
+    """Reason of a "cannot tell"."""
     confidence: Confidence | None = None
     evidence: list[ClaimSchema] = []
     claims: list[StatementSheet] = []
-    """What the answer says, one thing each; what does not fit is left out, and the answer stands."""
+    """Single claims of the answer; one that does not fit its schema is left out, and the answer stands."""
 
     @field_validator("claims", mode="before")
     @classmethod
@@ -137,14 +138,14 @@ class AnswerSchema(BaseModel):
 
 
 class StepSchema(EventSheet):
-    """One step of an explanation."""
+    """Schema of a step of an explanation."""
 
     event: Annotated[str, Field(min_length=1)]
     because: str = ""
 
 
 class ExplanationSchema(BaseModel):
-    """A causal chain."""
+    """Schema of a causal chain."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -154,7 +155,7 @@ class ExplanationSchema(BaseModel):
 
 
 class PredictionSchema(EventSheet):
-    """One event that may come next."""
+    """Schema of an event that may come next."""
 
     event: Annotated[str, Field(min_length=1)]
     justification: Annotated[str, Field(min_length=1)]
@@ -162,7 +163,7 @@ class PredictionSchema(EventSheet):
 
 
 class PredictionsSchema(BaseModel):
-    """What may come next, the most likely first."""
+    """Schema of the predictions, the most likely first."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -170,7 +171,7 @@ class PredictionsSchema(BaseModel):
 
 
 def _sides(value: object) -> tuple[float, float, float, float] | None:
-    """Four numbers that can be a box; None for anything else."""
+    """The four sides of a box; None for a value that is none."""
     if not isinstance(value, list | tuple) or len(value) != 4:
         return None
     if any(isinstance(side, bool) or not isinstance(side, int | float) or not 0 <= side < 1e6 for side in value):
@@ -179,7 +180,7 @@ def _sides(value: object) -> tuple[float, float, float, float] | None:
 
 
 def _without_misfits(value: object, kind: type[BaseModel]) -> list[BaseModel]:
-    """The items of a list that fit their form: a claim that does not costs no answer."""
+    """The items of a list that fit their schema: one that does not costs no answer."""
     fitting = []
     for item in value if isinstance(value, list) else ():
         with suppress(ValidationError):
@@ -188,7 +189,7 @@ def _without_misfits(value: object, kind: type[BaseModel]) -> list[BaseModel]:
 
 
 def unfenced(text: str) -> str:
-    """The text without the Markdown fence around it, if there is one, and without space around it."""
+    """A text without the Markdown fence around it, if there is one, and without space around it."""
     content = text.strip()
     if len(content) < 2 * len(_FENCE) or not (content.startswith(_FENCE) and content.endswith(_FENCE)):
         return content
@@ -196,7 +197,7 @@ def unfenced(text: str) -> str:
 
 
 def read_answer(text: str, trajectory: Trajectory) -> Answer | Malformed:
-    """The answer in the text, its claims held against the trajectory."""
+    """Parses an answer and grounds its evidence in the trajectory; Malformed where that can't be."""
     content = unfenced(text)
     if not content:
         return Malformed(text, "the answer is empty")
@@ -247,7 +248,7 @@ def _answer(sheet: AnswerSchema, trajectory: Trajectory) -> Answer | Malformed:
 
 
 def chosen_option(words: str, question: Question) -> int | None:
-    """Index of the option that the words name: its text, its letter, or both; None if they name none.
+    """The index of the option that some words name, by its text, its letter, or both; None if they name none.
 
     A letter counts only where it stands alone or before its option's own text: the A of "A man" is no letter.
     """
@@ -264,18 +265,18 @@ def chosen_option(words: str, question: Question) -> int | None:
 
 
 def says_not_shown(words: str) -> bool:
-    """Whether the words say that the video does not show it, and nothing else."""
+    """Whether some words say that the video does not show it, and nothing else."""
     return _NOT_SHOWN.fullmatch(_spelled(words)) is not None
 
 
 def says_cannot_tell(words: str) -> bool:
-    """Whether the words say that it can't be told, maybe why, and name no answer beside it."""
+    """Whether some words say that it can't be told, maybe why, and name no answer beside it."""
     plain = _spelled(words)
     return _CANNOT_TELL.fullmatch(plain) is not None and " but " not in plain
 
 
 def as_cannot_tell(words: str, reason: str = "") -> str:
-    """The same as a sentence of its own, with the reason where one is given apart from it."""
+    """A "cannot tell" as a sentence of its own, with the reason where one is given apart from it."""
     because = reason.strip().removeprefix("because ")
     if because:
         return f"I can't tell, because {because}"

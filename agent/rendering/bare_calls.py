@@ -1,4 +1,4 @@
-"""Tool calls that a model wrote without the tags it was told: as JSON alone, or in its family's way.
+"""Parses tool calls that a model wrote without the tags it was told: as JSON alone, or in its family's way.
 
 Only where nothing else is in the text: a call that is quoted in a sentence is none.
 """
@@ -14,12 +14,12 @@ OPENS = re.compile(
     r"<\|python_tag\|>|\[TOOL_CALLS\]|<\|tool_calls?_(?:section_)?begin\|>|<｜tool▁calls▁begin｜>|<function=|"
     r"<(?:\w{1,20}:)?(?:tool|function)_calls?>|<\|channel\|>commentary to="
 )
-"""What families of models put before their calls where a server does not take it off; words before it are thoughts."""
+"""Marks of model families before their calls, where a server does not take them off; words before are thoughts."""
 _MARKS = re.compile(
     r"(?:\s|<\|[^<>|]{1,40}\|>|<｜[^<>｜]{1,40}｜>|</?(?:\w{1,20}:)?(?:tool|function)_calls?>|</(?:function|invoke)>|"
     r"\[/?(?:TOOL_CALLS|ARGS)\]|```(?:json|tool_code|python)?|(?:json|function)(?=<[|｜])|functools(?=\[))*+"
 )
-"""What stands around calls and their parts and says nothing."""
+"""Marks around calls and their parts that have no meaning of their own."""
 _NAME = re.compile(
     r"""<(?:function=|invoke\ name=)"?([\w.-]{1,64})"?[=>]|
         (?:commentary\ to=)?(?:functions\.)?([\w-]{1,64})(?::\d{1,4})?""",
@@ -30,11 +30,11 @@ _KEY = re.compile(
 )
 _ARGUMENTS = ("arguments", "parameters")
 _MOST_PYTHON = 10_000
-"""Letters of calls in Python; its parser takes much for each."""
+"""Characters of calls in Python at most: Python's parser takes much memory for each."""
 
 
 def bare_calls(text: str) -> list[dict[str, Any]]:
-    """The calls that the text consists of, each with a name and arguments; empty where it is anything else."""
+    """The calls that a text consists of, each with a name and arguments; empty for any other text."""
     calls = [call for value in _values(text) for call in _calls(value)]
     return calls if calls and all(calls) else _named(text) or _pythonic(text)
 
@@ -45,7 +45,7 @@ def _after_marks(text: str, at: int) -> int:
 
 
 def _values(text: str) -> list[Any]:
-    """The JSON values that the text consists of, beside marks; none where anything else is in it."""
+    """The JSON values that a text consists of, beside marks; empty for any other text."""
     decoder, values, at = json.JSONDecoder(), [], _after_marks(text, 0)
     while at < len(text):
         if text[at] not in "{[":
@@ -61,7 +61,7 @@ def _values(text: str) -> list[Any]:
 
 
 def _calls(value: Any) -> list[dict[str, Any]]:
-    """The calls of a value; one that is empty stands for what is no call."""
+    """The calls of a JSON value; an empty dict stands for a value that is no call."""
     if isinstance(value, list):
         return [call for item in value for call in _calls(item)] or [{}]
     if not isinstance(value, dict):
@@ -74,7 +74,7 @@ def _calls(value: Any) -> list[dict[str, Any]]:
 
 
 def _named(text: str) -> list[dict[str, Any]]:
-    """Calls that are a name each, and behind it an object, or tags with a key and a value each.
+    """The calls of a text that are a name each, followed by an object, or by tags with a key and a value each.
 
     Llama: `<function=zoom>{"seconds": 3}</function>`; Qwen3-Coder: `<function=zoom><parameter=seconds>3</parameter>`;
     GLM: `zoom<arg_key>seconds</arg_key><arg_value>3</arg_value>`; Mistral: `[TOOL_CALLS]zoom[ARGS]{"seconds": 3}`;
@@ -102,7 +102,7 @@ def _object(text: str, at: int) -> tuple[dict[str, Any] | None, int]:
 
 
 def _pairs(text: str, at: int) -> tuple[dict[str, Any] | None, int]:
-    """Arguments in tags, as text; the tools' schema turns it into numbers and lists."""
+    """The arguments in tags, as text, which the tools' schema turns into numbers and lists, and where they end."""
     arguments: dict[str, Any] = {}
     while (key := _KEY.match(text, at)) is not None:
         closes = "</parameter>" if key[1] else "</arg_value>"
@@ -115,7 +115,7 @@ def _pairs(text: str, at: int) -> tuple[dict[str, Any] | None, int]:
 
 
 def _pythonic(text: str) -> list[dict[str, Any]]:
-    """Calls written in Python, as by Llama 4, LFM2 and Gemma: `[zoom(seconds=3.0), overview()]`."""
+    """The calls of a text in Python, as Llama 4, LFM2 and Gemma write them: `[zoom(seconds=3.0), overview()]`."""
     end = max(text.rfind(")"), text.rfind("]")) + 1
     if len(text) > _MOST_PYTHON or "\\" in text or _after_marks(text, end) < len(text):
         return []
@@ -127,10 +127,10 @@ def _pythonic(text: str) -> list[dict[str, Any]]:
 
 
 def _python_call(call: ast.expr) -> dict[str, Any]:
-    """One call, of a plain name with named plain values.
+    """A call of a plain name with named literals, from Python's syntax tree.
 
     Raises:
-        ValueError: it is anything else.
+        ValueError: the expression is no such call.
     """
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
         raise ValueError("not a call with named arguments")

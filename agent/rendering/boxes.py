@@ -1,8 +1,8 @@
-"""A box as a model gives it, as fractions of the frame: each family gives boxes on the scale it was trained on.
+"""Converts a model's box to fractions of the frame: each family gives boxes on the scale it was trained on.
 
-Asked for are fractions 0..1. What is far above 1 is on another scale, and is only taken where that is known: Qwen2.5-VL
-counts pixels of the picture it was sent, Qwen3-VL, InternVL, GLM-4V and Gemini thousandths of it, and Gemini's `box_2d`
-has the top before the left. A box on a scale that nobody knows is none.
+The prompts ask for fractions 0..1. Sides far above 1 are on another scale, and only taken where that is known:
+Qwen2.5-VL counts pixels of the picture it was sent, Qwen3-VL, InternVL, GLM-4V and Gemini thousandths of it, and
+Gemini's `box_2d` has the top before the left. A box on an unknown scale is no box.
 """
 
 import re
@@ -11,36 +11,36 @@ from dataclasses import dataclass
 from tools.observation import Box, FrameRef, box_inside
 
 KEYS = ("box", "bbox", "bbox_2d", "box_2d")
-"""What models call a box."""
+"""Keys under which models give a box."""
 
 _PIXELS = re.compile(r"qwen-?2[._-]?5-?vl", re.I)
 _THOUSANDTHS = re.compile(r"qwen-?3|qwen-?2-?vl|internvl|glm-?4[._]?\d*v|gemini", re.I)
 _TOP_FIRST = "box_2d"
 _MOST_FRACTION = 1.5
-"""What is a little above 1 is a slip; thousandths and pixels are far above."""
+"""Largest side of a box in fractions: a little above 1 is a slip; thousandths and pixels are far above."""
 
 
 @dataclass(frozen=True)
 class GivenBox:
-    """Four numbers on a model's own scale."""
+    """A box on a model's own scale."""
 
     sides: tuple[float, float, float, float]
     key: str = "box"
-    """Under which it came: one of KEYS."""
+    """Key that the box came under, one of KEYS."""
 
 
 def is_fraction(given: GivenBox) -> bool:
-    """Whether it is on the scale that was asked for."""
+    """Whether a box is in fractions, the scale that was asked for."""
     return max(given.sides) <= _MOST_FRACTION
 
 
 def as_fractions(given: GivenBox, policy: str, frame: FrameRef | None) -> Box | None:
-    """The box in the whole frame, 0..1; None if it has no area, or if its scale is not known.
+    """A box as fractions 0..1 of the whole frame; None for a box without area, or on an unknown scale.
 
     Args:
-        given: as it came.
+        given: the box as the model gave it.
         policy: spec of the policy, which names the model.
-        frame: the picture that it is about, as it was shown; None if that is not known.
+        frame: the picture that the box is in, as it was shown; None if that is not known.
     """
     sides = given.sides
     if given.key == _TOP_FIRST:
@@ -55,7 +55,7 @@ def as_fractions(given: GivenBox, policy: str, frame: FrameRef | None) -> Box | 
 
 
 def _scale(key: str, policy: str, frame: FrameRef | None) -> tuple[float, float] | None:
-    """What the right and the bottom edge of the picture are to the model."""
+    """The coordinates of a picture's right and bottom edge on the model's scale; None if that is not known."""
     if _PIXELS.search(policy):
         return (frame.width, frame.height) if frame is not None else None
     return (1000.0, 1000.0) if key == _TOP_FIRST or _THOUSANDTHS.search(policy) else None

@@ -1,7 +1,7 @@
-"""What a model says its answer rests on, held against what it was shown.
+"""Grounds the evidence that a model claims in the observations that it was shown.
 
-A claim becomes evidence with the calls, frames and kind of source that are on record. What can't be found on record is
-kept and said to be so: an audit needs the false claims too.
+A claim becomes evidence with the calls, frames and kind of source that are on record. A claim that is not on record is
+kept with a note that says so: an audit needs the false claims too.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ _SOURCES = {"text": "screen text", "speech": "speech", "caption": "caption"}
 
 @dataclass(frozen=True)
 class Claim:
-    """One thing that a model says it saw or heard; all of it may be wrong."""
+    """A model's claim to have seen or heard something; all of it may be wrong."""
 
     start_seconds: float | None = None
     stop_seconds: float | None = None
@@ -26,7 +26,7 @@ class Claim:
 
 
 def ground_claims(claims: Sequence[Claim], trajectory: Trajectory) -> tuple[Evidence, ...]:
-    """The claims as evidence, each with what the trajectory has on it. Claims that say nothing are left out."""
+    """Claims as evidence, with calls, frames and source from the trajectory; claims without a time are left out."""
     found = (_grounded(claim, trajectory) for claim in claims)
     return tuple(item for item in found if item is not None)
 
@@ -53,7 +53,7 @@ def _grounded(claim: Claim, trajectory: Trajectory) -> Evidence | None:
 
 
 def _cited(claim: Claim, trajectory: Trajectory) -> tuple[Result, ...]:
-    """The results that it names; where it names none, those that showed something in its span."""
+    """The results that a claim names; where it names none, those that showed something in its span."""
     if claim.call_ids:
         return tuple(result for result in trajectory.results if result.call_id in claim.call_ids)
     if claim.start_seconds is None or claim.stop_seconds is None:
@@ -84,7 +84,7 @@ def _times(result: Result) -> list[float]:
 
 
 def _frames(results: Sequence[Result], span: tuple[float, float]) -> tuple[FrameRef, ...]:
-    # rounded to hundredths in the messages, so that a time copied from there still names its frame
+    # 0.01 s of slack: messages round times to hundredths, and a time copied from there still names its frame
     start, stop = span[0] - 0.01, span[1] + 0.01
     shown = (frame for result in results for frame in result.observation.frames)
     return tuple(dict.fromkeys(frame for frame in shown if start <= frame.seconds <= stop))
@@ -96,7 +96,7 @@ def _heard(result: Result, span: tuple[float, float]) -> bool:
 
 
 def _quoted(quote: str, results: Sequence[Result]) -> tuple[Result, Finding] | None:
-    """The first result and finding that hold the quoted words."""
+    """The first result and its finding that hold the words of a quote; None where none does."""
     wanted = _plain(quote)
     if not wanted:
         return None

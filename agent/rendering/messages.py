@@ -1,8 +1,8 @@
-"""Trajectory to chat messages, and a model's reply back to a move. Pure: no model, no network, no pixels.
+"""Renders a trajectory as chat messages. Pure: no model, no network, no pixels.
 
-One rendering for every backend. History only ever grows: the messages of a trajectory are a prefix of those of the same
-trajectory one step later, so that prefix caches hit. Each frame is a picture of its own with its time in words; the
-video sampler of no model or server is used. What stands in the video can't become a tag or a special token.
+One rendering for every policy with a model. History only ever grows: the messages of a trajectory are a prefix of those
+of the same trajectory one step later, so that prefix caches hit. Each frame is a picture of its own with its time in
+words; the video sampler of no model or server is used. Text of the video can't become a tag or a special token.
 """
 
 import base64
@@ -25,7 +25,7 @@ from tools.schema import ToolSpec
 PictureOf = Callable[[FrameRef], bytes | None]
 
 STOP_STRINGS = ("<tool_response>",)
-"""Where the tools stand in the text, a reply ends here: results come from tools and not from the model."""
+"""Stop strings of replies with tool calls in the text: observations come from tools and not from the model."""
 
 DAMAGED = "(this frame is damaged and can't be shown)"
 LEFT_OUT = "(shown before; left out to save room)"
@@ -35,14 +35,14 @@ CUT_SHORT = " ... (the rest is left out to save room)"
 
 @dataclass(frozen=True)
 class Text:
-    """Words."""
+    """A block of text of a message."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class ImageBlock:
-    """A frame, sent as a picture of `ref.width` by `ref.height` pixels."""
+    """A frame in a message, sent as a picture of `ref.width` by `ref.height` pixels."""
 
     ref: FrameRef
 
@@ -52,28 +52,28 @@ Block = Text | ImageBlock
 
 @dataclass(frozen=True)
 class Message:
-    """One message. An assistant's has a reply and no blocks; every other has blocks and no reply."""
+    """A chat message. An assistant's has a reply and no blocks; every other has blocks and no reply."""
 
     role: Literal["system", "user", "assistant", "tool"]
     blocks: tuple[Block, ...] = ()
     reply: Reply | None = None
     call_id: str = ""
-    """Of a tool message, as the server or the trajectory named the call."""
+    """Id of the call that a tool message answers, as the server or the trajectory named it; else empty."""
 
 
 @dataclass(frozen=True)
 class Conversation:
-    """Everything that one request shows a model."""
+    """The messages and tools that one request shows a model."""
 
     messages: tuple[Message, ...]
     tools: tuple[ToolSpec, ...]
-    """To be sent as native tools; empty where the system message describes them."""
+    """Specs to be sent as native tools; empty where the system message describes them."""
     dropped: tuple[FrameRef, ...] = ()
     """Pictures left out for their text, since the policy takes only so many."""
 
     @property
     def pictures(self) -> tuple[FrameRef, ...]:
-        """Every picture, in the order shown; the same one may stand there twice."""
+        """References of all pictures in the order shown; one may stand there twice."""
         return tuple(b.ref for message in self.messages for b in message.blocks if isinstance(b, ImageBlock))
 
 
@@ -86,15 +86,15 @@ def render(
     sees_pictures: bool = True,
     max_result_characters: int | None = None,
 ) -> Conversation:
-    """What a model is shown of a trajectory.
+    """Renders a trajectory as the conversation that a model is shown.
 
     Args:
-        trajectory: the record so far.
+        trajectory: the trajectory so far.
         specs: the tools that can be called.
         form: tool calls by the server's API, or as JSON in the text, as Qwen's models were trained on.
-        options: at most so many pixels a picture, at most so many pictures.
-        sees_pictures: False for models that read only; each picture is then a word.
-        max_result_characters: of the words of one result, where there is no room for all; None is no limit.
+        options: limits of the pixels of a picture and of the number of pictures.
+        sees_pictures: False for text-only models; each picture is then a word.
+        max_result_characters: characters of one observation, where there is no room for all; None is no limit.
     """
     to_drop = _to_drop(trajectory, options) if sees_pictures else 0
     pen = _BlockRenderer(options, sees_pictures, to_drop, max_result_characters)
@@ -113,14 +113,14 @@ def openai_messages(
     tool_pictures: Literal["inline", "after"] = "inline",
     with_thinking: bool = False,
 ) -> list[dict[str, Any]]:
-    """The messages as the chat-completions API takes them, pictures as data URIs.
+    """The messages of a conversation as the chat-completions API takes them, pictures as data URIs.
 
     Args:
-        conversation: what to show.
+        conversation: the rendered trajectory.
         picture: gives the JPEG of a frame.
         tool_pictures: "after" puts the pictures of tool messages into a user message behind them, for servers that
             take only text from tools.
-        with_thinking: send the model's thinking back beside its words, for servers that want it.
+        with_thinking: whether to send the model's thinking back beside its words, for servers that want it.
     """
     sent: list[dict[str, Any]] = []
     waiting: list[dict[str, Any]] = []
@@ -140,7 +140,7 @@ def openai_messages(
 
 
 def _apart(blocks: Sequence[Block]) -> tuple[tuple[Block, ...], tuple[Block, ...]]:
-    """The words of a result, and its pictures with the line before each, which says what it is."""
+    """The text blocks of an observation, and its pictures with the line before each, which says what it is."""
     words: list[Block] = []
     shown: list[Block] = []
     for block, following in zip_longest(blocks, blocks[1:]):
@@ -167,10 +167,10 @@ def _openai_message(message: Message, picture: PictureOf) -> dict[str, Any]:
 
 
 def _sendable(call: dict[str, Any]) -> dict[str, Any]:
-    """A call as strict servers take it back: with the text of a JSON object as its arguments, whatever was sent.
+    """A native call as strict servers take it back: with the text of a JSON object as its arguments, whatever was sent.
 
-    Some send an object and refuse one (https://github.com/ggml-org/llama.cpp/issues/20198); what is no JSON would be
-    refused with every later request (https://github.com/NousResearch/hermes-agent/pull/3468).
+    Some send an object and refuse one (https://github.com/ggml-org/llama.cpp/issues/20198); arguments that are no JSON
+    would be refused with every later request (https://github.com/NousResearch/hermes-agent/pull/3468).
     """
     function = call.get("function")
     if not isinstance(function, dict):
@@ -203,7 +203,7 @@ def _system(specs: Sequence[ToolSpec], form: Form) -> str:
 
 
 def _to_drop(trajectory: Trajectory, options: PolicyOptions) -> int:
-    """How many of the oldest pictures are left out: whole blocks of half the limit, so that it happens seldom.
+    """The number of oldest pictures to leave out: whole blocks of half the limit, so that it happens seldom.
 
     Each time costs the prefix cache everything behind the first picture that goes: over ten turns of 36 pictures and a
     limit of 16, prefilled tokens were 1.57 times the unique ones, and 2.28 with blocks of a quarter
@@ -218,7 +218,7 @@ def _to_drop(trajectory: Trajectory, options: PolicyOptions) -> int:
 
 
 class _BlockRenderer:
-    """Writes results down; knows which pictures to leave out."""
+    """Renders observations as blocks, and leaves out the oldest pictures."""
 
     def __init__(
         self, options: PolicyOptions, sees_pictures: bool, to_drop: int, max_characters: int | None = None
@@ -230,7 +230,7 @@ class _BlockRenderer:
         self.dropped: list[FrameRef] = []
 
     def opening(self, trajectory: Trajectory) -> tuple[Block, ...]:
-        """The first message: the video, what is shown of it at once, then the question.
+        """The blocks of the first message: the video, the initial observations, then the question.
 
         The question comes last so that several questions of one video share all that stands before it.
         """
@@ -245,7 +245,7 @@ class _BlockRenderer:
         return tuple(blocks)
 
     def result(self, result: Result, call: ToolCall | None) -> Iterator[Block]:
-        """One result under the id of its call; pictures behind their times."""
+        """The blocks of one observation under the id of its call; pictures behind their times."""
         name = f" {escape_markup(call.name)}" if call is not None else ""
         yield Text(f"[{result.call_id}]{name}\n{escape_markup(self._shortened(result.observation.text))}")
         is_known = result.repeat_of is not None and self._options.max_pictures is None
@@ -270,13 +270,13 @@ class _BlockRenderer:
 
 
 def frame_label(ref: FrameRef) -> str:
-    """A picture in words: its time, the part of the frame, and its size in pixels."""
+    """The label of a picture: its time, the part of the frame, and its size in pixels."""
     part = "" if ref.box == FULL_FRAME else ", box (" + ", ".join(f"{side:.2f}" for side in ref.box) + ")"
     return f"Frame at {stamp(ref.seconds)} s{part} ({ref.width}x{ref.height})"
 
 
 def within_pixels(ref: FrameRef, max_pixels: int) -> FrameRef:
-    """The same picture at no more than so many pixels, its shape kept."""
+    """A reference to the picture at no more than `max_pixels`, its shape kept."""
     pixels = ref.width * ref.height
     if pixels <= max_pixels:
         return ref
@@ -328,7 +328,7 @@ def _native(step: Step, pen: _BlockRenderer) -> list[Message]:
         blocks = tuple(pen.result(result, calls.get(result.call_id))) if result else (Text("(not run)"),)
         messages.append(Message("tool", blocks, call_id=str(native.get("id", ""))))
     if step.notice:
-        # behind the results in a message of its own: what tools bring stays apart from what the game says
+        # a message of its own behind the results, so that notices of the loop stay apart from the tools' words
         messages.append(Message("user", (Text(step.notice),)))
     return messages
 
@@ -352,7 +352,7 @@ def _native_reply(thought: str, move: Move) -> Reply:
 
 
 def _written(thought: str, move: Move) -> str:
-    """A turn as a model would have written it: how turns of other policies are shown, and what imitation learns."""
+    """The text of a turn as a model would have written it, for turns of other policies and for imitation learning."""
     if isinstance(move, Calls):
         calls = ({"name": call.name, "arguments": call.arguments} for call in move.calls)
         said = "\n".join(f"<tool_call>\n{json.dumps(c, ensure_ascii=False)}\n</tool_call>" for c in calls)
@@ -368,7 +368,7 @@ def _thinking(thought: str) -> str:
 
 
 def _joined(blocks: Sequence[Block]) -> tuple[Block, ...]:
-    """Neighbouring words as one block, as every chat template shows them anyway."""
+    """Blocks with neighbouring texts joined, as every chat template shows them anyway."""
     joined: list[Block] = []
     for block in blocks:
         if isinstance(block, Text) and joined and isinstance(last := joined[-1], Text):

@@ -1,4 +1,4 @@
-"""A model's reply, read: thinking, then tool calls or an answer. Never raises; a reply that can't be used says why."""
+"""Parses a model's reply: thinking, then tool calls or an answer. Never raises; an unusable reply says why."""
 
 import json
 import re
@@ -20,36 +20,37 @@ _CALL = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.S)
 _FIRST = re.compile(rf"<answer>|{OPENS.pattern}")
 _OWN_TAG = re.compile(r"<[ \t]?(/?)(answer|tool_call|think)[ \t]?>", re.I)
 _THOUGHT = re.compile(r"<(/?)(?:[a-z]{1,10}:think|thinking|thought|reasoning)>|\[(/?)THINK\]|◁(/?)think▷", re.I)
-"""Where families of models begin and end to think, beside `<think>`: Seed, Magistral, Kimi and models told to."""
+"""Marks of thinking beside `<think>`: those of Seed, Magistral, Kimi and models told to use some."""
 _ADAPTER: TypeAdapter[Turn] = TypeAdapter(Turn)
 _EXCERPT = 120
+"""Characters of a model's words that an error message quotes."""
 
 
 @dataclass(frozen=True)
 class _ReplyParts:
-    """A reply taken apart."""
+    """A reply, divided into thinking and the rest."""
 
     thought: str
     rest: str
-    """All that is not thinking."""
+    """Text of the reply that is not thinking."""
     why_not: str = ""
-    """Why it can't be used; empty where it can."""
+    """Why the reply can't be used; empty where it can."""
 
 
 def parse_reply(reply: Reply, usage: Usage, trajectory: Trajectory, dropped: tuple[FrameRef, ...] = ()) -> Turn:
-    """The turn that a reply stands for.
+    """Parses a model's reply to the turn that it stands for.
 
     Args:
-        reply: what the model sent.
-        usage: what it cost.
-        trajectory: the record before it, which call ids and evidence refer to.
+        reply: reply of the model.
+        usage: cost of the request.
+        trajectory: the trajectory before the turn, which call ids and evidence refer to.
         dropped: pictures that the request left out.
     """
     parts = _taken_apart(reply)
     turn = Turn(parts.thought, _move(parts, reply, trajectory), usage, reply, dropped=dropped)
     try:
         _ADAPTER.dump_json(turn)
-    except ValueError as error:  # can't be saved, so can't be played
+    except ValueError as error:  # a turn that can't be saved can't be replayed either
         is_unicode = "surrogates not allowed" not in str(error)  # half a pair, from an escape in JSON
         why = "is nested too deep" if is_unicode else "holds characters that are no valid Unicode"
         return Turn("", Malformed("", f"the reply {why}"), usage, _clean(reply))
@@ -61,7 +62,7 @@ def _clean(reply: Reply) -> Reply:
 
 
 def _in_our_tags(text: str) -> str:
-    """The text with our tags as we write them, and thoughts that are closed in another way closed in ours."""
+    """A text with its tags in our spelling, and marks of thinking of other families as `<think>`."""
     text = _OWN_TAG.sub(lambda tag: f"<{tag[1]}{tag[2].lower()}>", text)
     if not any(any(tag.groups()) for tag in _THOUGHT.finditer(text)):
         return text
@@ -87,7 +88,7 @@ def _taken_apart(reply: Reply) -> _ReplyParts:
 
 
 def _said_while_thinking(text: str) -> str:
-    """The answer or the calls that end a text of thinking, where all that was said stands in it; empty if none do.
+    """The answer or the calls at the end of a text of thinking; empty if there are none.
 
     Servers that take thinking apart from the text put all of it there when the model does not close its thoughts.
     """
@@ -133,7 +134,7 @@ def _move(parts: _ReplyParts, reply: Reply, trajectory: Trajectory) -> Move:
 
 
 def _is_sheet(text: str) -> bool:
-    """True for an answer's JSON that stands without its tags."""
+    """Whether a text is an answer's JSON without its tags."""
     try:
         loaded = loads_json(unfenced(text))
     except ValueError:
@@ -165,7 +166,7 @@ def _written(text: str) -> list[tuple[str, dict[str, Any]] | str]:
 
 
 def _excerpt(text: str) -> str:
-    """What it wrote, short, in a notice that it will read."""
+    """An excerpt of a model's words, for a notice that it will read."""
     return repr(escape_markup(text[:_EXCERPT]))
 
 
@@ -187,7 +188,7 @@ def _named(name: object, arguments: object) -> tuple[str, dict[str, Any]] | str:
 
 
 def _decoded(text: str) -> str:
-    """The text of JSON that was encoded twice or three times; null, which stands for no arguments, as an object."""
+    """The JSON in a text that was encoded up to three times; an empty object for null, which means no arguments."""
     for _ in range(2):
         if not text.lstrip().startswith('"'):
             break
@@ -200,7 +201,7 @@ def _decoded(text: str) -> str:
 
 
 def _loaded(text: str) -> dict[str, Any] | str:
-    """The JSON object in the text; or, as a str, why there is none."""
+    """The JSON object in a text; or, as a str, why there is none."""
     try:
         loaded = loads_json(text)
     except json.JSONDecodeError as error:

@@ -1,9 +1,9 @@
-"""Words of a video, a tool or a model, made unable to act: no tag of ours and no special token can stand in them.
+"""Escapes the words of a video, a tool or a model, so that no tag of ours and no special token can stand in them.
 
-What tokenizers hold as one token is built alike everywhere: a run without a space between brackets of some kind. The
-rule takes the opening bracket away from whatever is built like that, whether any model known here has it or not, and
-leaves comparisons, arrows, lists, and captions such as `[music]` as they are. Where a tokenizer is at hand,
-`agent.rendering.tokens` also holds the text against the tokens that it really has.
+Special tokens are built alike in all tokenizers: a run without a space between brackets of some kind. The rule takes
+the opening bracket away from whatever is built like that, whether any model known here has it or not, and leaves
+comparisons, arrows, lists, and captions such as `[music]` as they are. Where a tokenizer is at hand,
+`agent.rendering.tokens` also checks the text against the tokens that it really has.
 """
 
 import re
@@ -25,5 +25,5 @@ _OPENS = re.compile(
 
 
 def escape_markup(text: str) -> str:
-    """The text, with `‹` for whatever could open a tag or a special token."""
+    """A text with `‹` for whatever could open a tag or a special token."""
     return _OPENS.sub("‹", text)

@@ -1,4 +1,4 @@
-"""A conversation as token ids: what a model in process is fed, and what a loss is computed on. Exact by construction.
+"""Tokenizes conversations, for generation in process and for the loss of training. Exact by construction.
 
 A reply is never tokenised again: between what the chat template puts before and behind it stand the very ids that
 were sampled. So the ids of a conversation are a prefix of those one turn later, and training sees what serving saw.
@@ -16,30 +16,30 @@ from agent.trajectory import Reply
 from tools.observation import FrameRef
 
 _SENTINEL = "HERE-STANDS-THE-REPLY"
-"""A reply that no template changes and no prompt holds, to find what a template writes around one."""
+"""Text of a reply that no template changes and no prompt holds, to find what a template writes around a reply."""
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """A conversation in ids; all four of a length but `pictures`."""
+    """A tokenized conversation; all fields but `pictures` are (tokens,)."""
 
     ids: tuple[int, ...]
     sampled: tuple[bool, ...]
-    """True for the tokens that the policy chose, its end of turn included; a loss counts these and no others."""
+    """True for the tokens that the policy sampled, its end of turn included; a loss counts these and no others."""
     logprobs: tuple[float | None, ...]
-    """Natural logarithm of the probability with which each was sampled; None where it was not, or is not known."""
+    """Natural logarithm of each token's sampling probability; None where it was not sampled, or is not known."""
     is_placeholder: tuple[bool, ...]
-    """True where a picture stands: one token each, until `expanded` puts in as many as its model wants."""
+    """True for the placeholder of a picture: one token each, until `expanded` puts in as many as its model wants."""
     pictures: tuple[FrameRef, ...] = ()
-    """The picture of each placeholder, in order."""
+    """References of the pictures, one for each placeholder, in order."""
 
     def expanded(self, spans: Sequence[Sequence[int]]) -> "Tokens":
-        """The same with each placeholder replaced by its picture's ids.
+        """The tokens with each placeholder replaced by its picture's ids.
 
         Not for vLLM, which expands placeholders itself and would do so twice.
 
         Raises:
-            ValueError: not as many spans as placeholders, as when it is expanded already.
+            ValueError: there are not as many spans as placeholders, as in tokens that are expanded already.
         """
         if sum(self.is_placeholder) != len(spans):
             raise ValueError(f"need a span for each of the {sum(self.is_placeholder)} placeholders, got {len(spans)}")
@@ -55,14 +55,14 @@ class Tokens:
 
 @dataclass(frozen=True)
 class ShownConversation:
-    """A conversation with the JPEG of each of its pictures; a damaged one has become words."""
+    """A conversation with the JPEG of each of its pictures; damaged ones have become words."""
 
     conversation: Conversation
     jpegs: tuple[bytes, ...]
 
 
 def with_pictures(conversation: Conversation, picture: PictureOf) -> ShownConversation:
-    """The conversation as it can be shown, each picture fetched once a place."""
+    """Fetches the pictures of a conversation, one for each place; damaged ones become words."""
     jpegs: list[bytes] = []
     messages = []
     for message in conversation.messages:
@@ -80,37 +80,37 @@ def with_pictures(conversation: Conversation, picture: PictureOf) -> ShownConver
 
 
 class ChatTokenizer:
-    """Writes conversations in the ids of one model, through its own chat template. Threads may share it.
+    """Tokenizes conversations for one model, through its own chat template. Threads may share it.
 
-    Special tokens come from the template alone: `agent.rendering.messages` lets none stand in what a tool brings, and a
+    Special tokens come from the template alone: `agent.rendering.messages` lets none stand in an observation, and a
     reply that has only words is tokenised as plain text.
     """
 
     def __init__(self, tokenizer: Any, template: str, placeholder: str | None) -> None:
-        """Learns what the template writes around a reply.
+        """Finds out what the template writes around a reply.
 
         Args:
-            tokenizer: a fast one of transformers.
+            tokenizer: a fast tokenizer of transformers.
             template: the chat template, Jinja.
-            placeholder: the token of a picture; None for a model that reads only.
+            placeholder: the token of a picture; None for a text-only model.
 
         Raises:
             jinja2.TemplateError: the template refuses a plain conversation.
-            ValueError: the template changes what a reply says.
+            ValueError: the template leaves out a reply's words.
         """
         self._tokenizer = tokenizer
         self._template = template
         self.sees = placeholder is not None
-        """Whether pictures can stand in its conversations."""
+        """Whether pictures can stand in the conversations."""
         self._placeholder = tokenizer.convert_tokens_to_ids(placeholder) if placeholder is not None else None
         self._unbroken = unbroken_tokens(tokenizer)
         self._lock = threading.RLock()  # a fast tokenizer keeps settings between calls
         self._before = self._before_reply()
         self.end = self.ids(self._behind_reply(()).strip())[0]
-        """The id that ends a turn."""
+        """Id of the token that ends a turn."""
 
     def write(self, conversation: Conversation) -> Tokens:
-        """The ids of a conversation; where a user's message is last, with the opening of the reply."""
+        """Tokenizes a conversation; where a user's message is last, the opening of the reply follows."""
         messages = conversation.messages
         head = tuple(takewhile(lambda message: message.reply is None, messages))
         with self._lock:
@@ -122,13 +122,13 @@ class ChatTokenizer:
         return _joined(parts)
 
     def ids(self, text: str, *, plain: bool = False) -> tuple[int, ...]:
-        """The ids of a text, which may hold special tokens; where it's plain, none that it seems to hold counts."""
+        """The ids of a text; special tokens in it count, unless it is `plain`."""
         with self._lock:
             written = self._tokenizer(text, add_special_tokens=False, split_special_tokens=plain)
         return tuple(written["input_ids"])
 
     def words(self, ids: Sequence[int]) -> str:
-        """The text of ids, special tokens and spaces as they are."""
+        """The text of token ids, special tokens and spaces as they are."""
         with self._lock:
             text: str = self._tokenizer.decode(ids, clean_up_tokenization_spaces=False)
         return text
@@ -156,7 +156,7 @@ class ChatTokenizer:
         return Tokens(ids, (False,) * len(ids), (None,) * len(ids), stands, pictures)
 
     def _before_reply(self) -> str:
-        """What stands between the opening of a reply and its words, such as SmolVLM's space."""
+        """The text that the template writes between the opening of a reply and its words, such as SmolVLM's space."""
         opened = self._rendered(self._dummy()[:-1], True)
         whole = self._rendered(self._dummy(), False)
         if _SENTINEL not in whole:
@@ -165,7 +165,7 @@ class ChatTokenizer:
         return between if not between.strip() else ""
 
     def _behind_reply(self, after: Sequence[Message]) -> str:
-        """What the template writes behind a reply: its end, the messages, and the opening of the next reply."""
+        """The text that the template writes behind a reply: its end, the messages, the opening of the next reply."""
         whole = self._rendered([*self._dummy(), *(self._entry(message) for message in after)], bool(after))
         return whole.partition(_SENTINEL)[2]
 
@@ -180,7 +180,7 @@ class ChatTokenizer:
         return {"role": message.role, "content": parts}
 
     def _plain(self, text: str) -> str:
-        """The text, with a space in whatever this tokenizer would take for a special token."""
+        """A text with a space in whatever this tokenizer would take for a special token."""
         for token in self._unbroken:
             text = text.replace(token, f"{token[0]} {token[1:]}")
         return text
@@ -197,13 +197,13 @@ class ChatTokenizer:
 
 
 def unbroken_tokens(tokenizer: Any) -> tuple[str, ...]:
-    """The special tokens of a tokenizer that `escape_markup` lets stand: those that are built like no other's."""
+    """The special tokens of a tokenizer that `escape_markup` does not cover: those that are built like no other's."""
     named = (str(token.content) for token in tokenizer.added_tokens_decoder.values() if token.special)
     return tuple(name for name in named if len(name.strip()) > 1 and name in escape_markup(f"a {name} b {name}{name}"))
 
 
 def _said(role: str, text: str, sees: bool) -> dict[str, Any]:
-    """Templates of models that see want a list of parts, those of models that read a string."""
+    """A message for a chat template, as a list of parts for a vision model and as a string for a text-only one."""
     return {"role": role, "content": [{"type": "text", "text": text}] if sees else text}
 
 

@@ -1,4 +1,4 @@
-"""Two runs held against each other turn by turn: what was done otherwise, what came back otherwise, what was said."""
+"""Compares two trajectories turn by turn: moves, observations and answers that differ."""
 
 from collections.abc import Iterator
 from itertools import zip_longest
@@ -8,10 +8,11 @@ from agent.trajectory import Answer, Calls, Step, Trajectory
 from tools.observation_text import percent
 
 _MOST_LETTERS = 400
+"""Characters of a text in a comparison at most."""
 
 
 def compared(first: Trajectory, second: Trajectory) -> list[str]:
-    """Lines that say where two runs differ, each turn in order; empty if they are the same but for time and cost."""
+    """The differences of two trajectories as lines, in order; empty if they are alike but for time and cost."""
     lines = [line for name, a, b in _terms(first, second) if a != b for line in _both(name, a, b)]
     for number, (a, b) in enumerate(zip_longest(first.steps, second.steps), start=1):
         if a is None or b is None:
@@ -26,7 +27,7 @@ def compared(first: Trajectory, second: Trajectory) -> list[str]:
 
 
 def turns_alike(first: Trajectory, second: Trajectory) -> int:
-    """How many turns, from the first on, have the same moves and bring the same."""
+    """The number of turns, from the first on, with equal moves and equal observations."""
     pairs = zip(first.steps, second.steps, strict=False)
     alike = 0
     for a, b in pairs:
@@ -43,7 +44,7 @@ def _terms(first: Trajectory, second: Trajectory) -> Iterator[tuple[str, str, st
 
 
 def _move(step: Step) -> str:
-    """A turn's move in words, without the ids of its calls."""
+    """The move of a turn in words, without the ids of its calls."""
     move = step.turn.move
     if isinstance(move, Calls):
         return ", ".join(call_text(call) for call in move.calls)

@@ -1,4 +1,4 @@
-"""What a person sees: progress and steps on stderr while it works, the answer on stdout when it is done."""
+"""Terminal output of a run: progress and steps on stderr while it works, the answer on stdout when it is done."""
 
 import time
 from collections import deque
@@ -16,7 +16,7 @@ from agent.cost.prices import dollars
 from agent.coverage import coverage_of, mmss
 from agent.rendering.answer_parser import NOT_SHOWN
 from agent.report.json_output import too_few
-from agent.terminal import visible_line
+from agent.terminal import visible, visible_line
 from agent.trajectory import Answer, Calls, Evidence, Malformed, Step, ToolCall, Trajectory, Turn, Verification
 from tools.index.video_index import IndexProgress as IndexProgress
 from tools.observation import FULL_FRAME, Observation
@@ -25,21 +25,24 @@ from tools.observation_text import percent
 OnProgress = Callable[[IndexProgress], None]
 
 _PLAIN_LINE_EVERY_SECONDS = 5.0
+"""Seconds between two lines of progress where the output is piped."""
 _LATELY_SECONDS = 30.0
-"""An estimate goes by the speed of this long: the load of a machine changes."""
+"""Seconds over which the speed of an estimate is measured: the load of a machine changes."""
 _LINE_LENGTH = 160
+"""Characters of a line about a step, at most."""
 _MOST_GAPS = 5
+"""Gaps that are named at most."""
 
 
 class Narrator:
-    """Tells of each turn and step on one line each; colours on a terminal, plain lines when piped."""
+    """A listener that prints each turn and step on one line; colours on a terminal, plain lines when piped."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._told = 0
 
     def __call__(self, event: Turn | Trajectory) -> None:
-        """One event of the graph."""
+        """Prints an event of the graph."""
         if isinstance(event, Turn):
             self._tell_turn(event)
         elif not event.steps:
@@ -85,7 +88,7 @@ class Narrator:
 
 
 def call_text(call: ToolCall) -> str:
-    """A call as a reader writes it: `zoom(seconds=3.0)`."""
+    """A tool call as code: `zoom(seconds=3.0)`."""
     return f"{call.name}({', '.join(f'{name}={value!r}' for name, value in call.arguments.items())})"
 
 
@@ -96,11 +99,13 @@ def observation_text(observation: Observation) -> str:
 
 
 class Working:
-    """What is going on, on a terminal: one bar over all that is prepared, who is at work since when, and the answer so
-    far. All of it goes when the work is done."""
+    """A live view of a run on a terminal: a bar over all indexing, what is at work since when, and the answer so far.
+
+    The view is removed when the work is done.
+    """
 
     def __init__(self, in_words: OnProgress | None = None) -> None:
-        """Nothing is going on yet; `in_words` is told of progress in place of the bar."""
+        """Starts empty; `in_words` is called with progress in place of the bar."""
         self._in_words = in_words
         self._bar = RichProgress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
         self._spinner = RichProgress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
@@ -112,7 +117,7 @@ class Working:
         return Group(self._so_far, self._spinner, self._bar) if self._so_far else Group(self._spinner, self._bar)
 
     def on_progress(self, progress: IndexProgress) -> None:
-        """One report of the index, the reader of text or the recogniser of speech."""
+        """Shows the progress of the index, the text reader or the speech recogniser."""
         if self._in_words is not None:
             self._in_words(progress)
             return
@@ -129,7 +134,7 @@ class Working:
         )
 
     def on_event(self, event: Turn | Trajectory) -> None:
-        """One event of the graph: after a turn the tools are at work, after a step the policy is."""
+        """Shows who is at work after an event of the graph: the tools after a turn, the policy after a step."""
         if isinstance(event, Turn):
             names = {call.name for call in event.move.calls} if isinstance(event.move, Calls) else set()
             self.at_work(", ".join(sorted(names)))
@@ -137,22 +142,22 @@ class Working:
             self.at_work(f"{event.policy} is thinking" if event.stop is None else "checking")
 
     def at_work(self, what: str) -> None:
-        """Shows it with the seconds since now; nothing if empty."""
+        """Shows what is at work, with the seconds since now; nothing if empty."""
         for task in self._spinner.task_ids:
             self._spinner.remove_task(task)
         if what:
             self._spinner.add_task(what, total=None)
 
     def so_far(self, answer: str) -> None:
-        """Shows what the answer is as far as is known, until the last one takes its place."""
+        """Shows a provisional answer, until the view ends."""
         self._so_far.append(visible_line(answer))
 
 
 class Remaining:
-    """How much of several kinds of work that go on side by side is left, from how fast each went lately."""
+    """An estimate of the time left for several kinds of work side by side, from the recent speed of each."""
 
     def __init__(self) -> None:
-        """Nothing was reported yet."""
+        """Starts without any report."""
         self._began: float | None = None
         self._now = 0.0
         self._reports: dict[str, deque[tuple[float, int]]] = {}
@@ -160,7 +165,7 @@ class Remaining:
         self._share = 0.0
 
     def report(self, progress: IndexProgress, now: float) -> None:
-        """Takes in how far one kind of work is; `now` in seconds of any clock."""
+        """Records the progress of one kind of work; `now` is in seconds of any clock."""
         self._began, self._now = now if self._began is None else self._began, now
         before = self._latest.get(progress.stage)
         if before is None or progress.done < before.done:  # the same kind of work begins again
@@ -173,14 +178,14 @@ class Remaining:
 
     @property
     def left_seconds(self) -> float | None:
-        """Until the slowest is done, as fast as it went in the last half minute; None before that is known."""
+        """Seconds until the slowest work is done, at its speed of the last half minute; None before that is known."""
         lefts = [self._left(progress) for progress in self._unfinished]
         known = [left for left in lefts if left is not None]
         return max(known) if known and len(known) == len(lefts) else None
 
     @property
     def share(self) -> float:
-        """How much of the whole time is over, 0..1; it never goes back."""
+        """Share of the whole time that is over, 0..1; never falls."""
         left = self.left_seconds
         if left is not None and self._began is not None:
             elapsed = self._now - self._began
@@ -189,7 +194,7 @@ class Remaining:
 
     @property
     def description(self) -> str:
-        """What is unfinished and how far it is; empty where all is done."""
+        """Unfinished work and how far it is, in words; empty where all is done."""
         return ", ".join(f"{one.stage} {one.done}/{one.total}" for one in self._unfinished)
 
     @property
@@ -208,7 +213,7 @@ def _duration(seconds: float) -> str:
 
 @contextmanager
 def working(console: Console) -> Iterator[Working]:
-    """Shows what is going on, where the console is a terminal."""
+    """A live view of a run where the console is a terminal; plain lines of progress elsewhere."""
     if not console.is_terminal:
         yield Working(_plain_progress(console))
         return
@@ -219,7 +224,7 @@ def working(console: Console) -> Iterator[Working]:
 
 @contextmanager
 def index_progress(console: Console) -> Iterator[OnProgress]:
-    """A callback for the index that draws a bar with an estimate, or a plain line now and then when piped."""
+    """A progress callback for the index that draws a bar with an estimate, or prints a plain line now and then."""
     with working(console) as shown:
         yield shown.on_progress
 
@@ -244,66 +249,71 @@ def _plain_progress(console: Console) -> OnProgress:
 
 
 def print_answer(trajectory: Trajectory, console: Console) -> None:
-    """The answer, its confidence and evidence, and what was looked at."""
-    answer = trajectory.answer
+    """Prints the answer, its confidence and evidence, the coverage and the cost."""
     if console.is_terminal:
         console.print()  # what was done, on stderr, ends here
+    for line in answer_lines(trajectory):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def answer_lines(trajectory: Trajectory) -> Iterator[Text]:
+    """The answer, its confidence and evidence, the coverage and the cost, line by line."""
+    answer = trajectory.answer
     if answer is None:
-        console.print(f"[bold red]No answer[/] ({trajectory.stop.value if trajectory.stop else 'not ended'})")
+        yield _line(f"No answer ({trajectory.stop.value if trajectory.stop else 'not ended'})", "bold red")
         return
-    console.print(f"[bold]{escape(headline(answer))}[/]", highlight=False, soft_wrap=True)
-    console.print(_certainty(trajectory), highlight=False)
-    if answer.chain or answer.predictions:
-        _print_events(trajectory, answer, console)
-    else:
-        _print_claims(answer, console)
-    console.print(escape(coverage_of(trajectory).sentence), highlight=False, soft_wrap=True)
-    for line in gap_lines(trajectory):
-        console.print(f"[yellow]{escape(line)}[/]", highlight=False, soft_wrap=True)
+    yield _line(headline(answer), "bold")
+    yield _line(_certainty(trajectory))
+    yield from _event_lines(trajectory, answer) if answer.chain or answer.predictions else _claim_lines(answer)
+    yield _line(coverage_of(trajectory).sentence)
+    for gap in gap_lines(trajectory):
+        yield _line(gap, "yellow")
     if trajectory.facts.is_cut_off:
         seconds = trajectory.facts.duration_seconds
-        console.print(
-            f"[yellow]The file is cut off: only its first {seconds:.2f} s can be decoded.[/]", highlight=False
-        )
-    console.print(escape(usage_text(trajectory)), style="dim", highlight=False, soft_wrap=True)
+        yield _line(f"The file is cut off: only its first {seconds:.2f} s can be decoded.", "yellow")
+    yield _line(usage_text(trajectory), "dim")
+
+
+def _line(text: str, style: str = "") -> Text:
+    return Text(visible(text), style)
 
 
 def gap_lines(trajectory: Trajectory) -> list[str]:
-    """What could not be looked at, read or heard, a sentence each, the first few, but for what the coverage says."""
+    """The first gaps of a trajectory, a sentence each, but for those that the coverage names."""
     told = coverage_of(trajectory).sentence
     gaps = [gap for gap in trajectory.gaps if gap.rstrip(".") not in told]
     more = [f"And {len(gaps) - _MOST_GAPS} more of the kind."] if len(gaps) > _MOST_GAPS else []
     return [f"Not established: {gap.rstrip('.')}." for gap in gaps[:_MOST_GAPS]] + more
 
 
-def _print_evidence(evidence: tuple[Evidence, ...], indent: str, console: Console) -> None:
+def _evidence_lines(evidence: tuple[Evidence, ...], indent: str) -> Iterator[Text]:
     for item in evidence:
-        console.print(indent + escape(evidence_text(item)), highlight=False, soft_wrap=True)
+        yield _line(indent + evidence_text(item))
 
 
-def _print_claims(answer: Answer, console: Console) -> None:
-    """What the answer says, one thing each with what that rests on, then the evidence that stands for all of it."""
+def _claim_lines(answer: Answer) -> Iterator[Text]:
+    """The claims of an answer, each with its evidence, then the evidence of the answer as a whole."""
     for claim in answer.claims:
-        console.print(f"  - {escape(claim.text)}", highlight=False, soft_wrap=True)
-        _print_evidence(claim.evidence, "    ", console)
+        yield _line(f"  - {claim.text}")
+        yield from _evidence_lines(claim.evidence, "    ")
     of_claims = {item for claim in answer.claims for item in claim.evidence}
-    _print_evidence(tuple(item for item in answer.evidence if item not in of_claims), "  ", console)
+    yield from _evidence_lines(tuple(item for item in answer.evidence if item not in of_claims), "  ")
 
 
-def _print_events(trajectory: Trajectory, answer: Answer, console: Console) -> None:
-    """A causal chain or predictions, numbered, each with why and with its own evidence."""
+def _event_lines(trajectory: Trajectory, answer: Answer) -> Iterator[Text]:
+    """A causal chain or predictions, numbered, each with its reason and its evidence."""
     for number, link in enumerate(answer.chain, start=1):
-        console.print(f"[bold]{number:>2}.[/] {escape(link.event)}", highlight=False, soft_wrap=True)
+        yield Text.assemble((f"{number:>2}.", "bold"), " ", _line(link.event))
         if link.because:
-            console.print(f"    [italic]{escape(link.because)}[/]", highlight=False, soft_wrap=True)
-        _print_evidence(link.evidence, "    ", console)
+            yield _line(f"    {link.because}", "italic")
+        yield from _evidence_lines(link.evidence, "    ")
     for number, item in enumerate(answer.predictions, start=1):
-        line = f"[bold]{number:>2}.[/] {escape(item.event)} [bold]({percent(item.confidence)})[/]"
-        console.print(line, highlight=False, soft_wrap=True)
-        console.print(f"    [italic]{escape(item.justification)}[/]", highlight=False, soft_wrap=True)
-        _print_evidence(item.evidence, "    ", console)
+        confidence = (f"({percent(item.confidence)})", "bold")
+        yield Text.assemble((f"{number:>2}.", "bold"), " ", _line(item.event), " ", confidence)
+        yield _line(f"    {item.justification}", "italic")
+        yield from _evidence_lines(item.evidence, "    ")
     if trajectory.question.task == "predict":
-        console.print(_until(trajectory), highlight=False, soft_wrap=True)
+        yield _line(_until(trajectory))
 
 
 def _until(trajectory: Trajectory) -> str:
@@ -335,7 +345,7 @@ def _certainty(trajectory: Trajectory) -> str:
 
 
 def second_look_text(look: Verification, *, is_sent_back: bool = False) -> str:
-    """What came of the second look, in a clause."""
+    """The result of a verification, in a clause."""
     seen = "from the evidence and one more look" if look.steps else "from the evidence alone"
     if look.agrees is None:
         return f"a second answer {seen} was asked for and none came"
@@ -344,7 +354,7 @@ def second_look_text(look: Verification, *, is_sent_back: bool = False) -> str:
 
 
 def evidence_text(item: Evidence) -> str:
-    """One piece of evidence on one line."""
+    """A piece of evidence on one line."""
     span = f"{mmss(item.start_seconds)}-{mmss(item.stop_seconds)}"
     quote = f" “{item.quote}”" if item.quote else ""
     note = f" {item.note}" if item.note else ""
@@ -354,7 +364,7 @@ def evidence_text(item: Evidence) -> str:
 
 
 def usage_text(trajectory: Trajectory) -> str:
-    """What it cost, against its limits; what was not measured is said to be so."""
+    """The cost of a question against its limits, on one line; unmeasured values are named so."""
     limits, spent = trajectory.limits, trajectory.spent
     cost = "cost not known" if spent.cost_usd is None else f"cost {dollars(spent.cost_usd)}"
     limit = "" if limits.max_cost_usd is None else f" of {dollars(limits.max_cost_usd)}"

@@ -1,7 +1,7 @@
-"""A trajectory as one HTML page that carries everything: pictures, style and script inside, nothing fetched.
+"""Renders a trajectory as one HTML page with everything inside: pictures, style and script, nothing fetched.
 
-Every word out of the video, a tool or a model is escaped by the template and shown as a quotation; the page's own
-content policy forbids the network and any script but its own, so that hostile words stay words.
+All text of the video, a tool or a model is escaped by the template and shown as a quotation; the page's own content
+policy forbids the network and any script but its own, so that hostile words stay words.
 """
 
 import base64
@@ -31,9 +31,11 @@ from tools.observation import FULL_FRAME, Finding, FrameRef
 from tools.observation_text import percent
 
 _HEAD_LINES = 14
+"""Lines of an observation that are shown before the rest is folded."""
 _LEAST_PLAYED_SECONDS = 2.0
+"""Seconds of the video that an exhibit plays at least."""
 _PLAYED = frozenset({".m4v", ".mkv", ".mov", ".mp4", ".ogv", ".webm"})
-"""Kinds of file that some browser plays."""
+"""Suffixes of files that some browser plays."""
 _CONFIDENCE_WORDS = ((0.85, "sure"), (0.65, "fairly sure"), (0.4, "unsure"), (0.0, "little more than a guess"))
 
 _STOP_SENTENCES = {
@@ -53,7 +55,7 @@ _STOP_SENTENCES = {
 
 @dataclass(frozen=True)
 class FrameView:
-    """A picture with what is drawn on it."""
+    """A picture of the page, with the boxes drawn on it."""
 
     anchor: str
     ref: FrameRef
@@ -63,12 +65,12 @@ class FrameView:
 
     @property
     def is_crop(self) -> bool:
-        """Whether only a part of the frame is shown."""
+        """True for a picture of a part of the frame."""
         return self.ref.box != FULL_FRAME
 
     @property
     def alt(self) -> str:
-        """The picture in words, as far as anything is known of it."""
+        """Alternative text of the picture: its time and its boxes."""
         part = ", a part of the picture" if self.is_crop else ""
         count = len(self.boxes)
         marked = f", {count} {'box' if count == 1 else 'boxes'} drawn" if count else ""
@@ -77,19 +79,19 @@ class FrameView:
 
 @dataclass(frozen=True)
 class ExhibitView:
-    """One piece of evidence."""
+    """A piece of evidence on the page, with its pictures and calls."""
 
     number: int
     evidence: Evidence
     frames: tuple[FrameView, ...]
     calls: tuple[tuple[str, str], ...]
-    """(what is shown, address in the page); the address is empty for an unknown call."""
+    """Calls as (what is shown, address in the page); the address is empty for an unknown call."""
     doubts: tuple[str, ...]
-    """Why what it rests on may be wrong, in the words of the tools; not of findings that it does not quote."""
+    """Doubts of the tools about the findings that the evidence quotes, a sentence each."""
 
     @property
     def played(self) -> str:
-        """Its seconds as a media fragment, at least a second of them."""
+        """Seconds of the evidence as a media fragment, at least _LEAST_PLAYED_SECONDS of them."""
         start, stop = self.evidence.start_seconds, self.evidence.stop_seconds
         around = max(0.0, (_LEAST_PLAYED_SECONDS - (stop - start)) / 2)
         return f"{max(0.0, start - around):.2f},{stop + around:.2f}"
@@ -97,41 +99,41 @@ class ExhibitView:
 
 @dataclass(frozen=True)
 class EventView:
-    """One claim, one step of a causal chain, or one prediction."""
+    """A claim, a step of a causal chain, or a prediction on the page."""
 
     number: int
     event: str
     why: str
-    """How it follows, or what speaks for it; empty for the first step."""
+    """Reason of a step, or justification of a prediction; empty for the first step and for claims."""
     confidence: float | None
-    """0..1; None for a step."""
+    """Confidence of a prediction, 0..1; None for claims and steps."""
     exhibits: tuple[ExhibitView, ...]
-    """Those that it rests on, as the page numbers them."""
+    """Exhibits of its evidence, as the page numbers them."""
 
     @property
     def frame(self) -> FrameView | None:
-        """The first picture among its exhibits that there is."""
+        """First picture of the exhibits that could be had; None without one."""
         return next((f for exhibit in self.exhibits for f in exhibit.frames if f.picture is not None), None)
 
 
 @dataclass(frozen=True)
 class CallView:
-    """One call and what came back."""
+    """A tool call on the page, with its observation."""
 
     anchor: str
     call: ToolCall
     result: Result | None
-    """None if the run ended before it came back."""
+    """Result of the call; None if the run ended before it came."""
     frames: tuple[FrameView, ...]
     text_head: str
     text_rest: str
     first_anchor: str
-    """For a repeat, where the first call is shown; otherwise empty."""
+    """Address in the page of the first call of a repeat; else empty."""
 
 
 @dataclass(frozen=True)
 class StepView:
-    """One turn."""
+    """A step of the trajectory on the page."""
 
     number: int
     step: Step
@@ -140,21 +142,21 @@ class StepView:
 
 @dataclass(frozen=True)
 class LimitMeter:
-    """One quantity against its limit."""
+    """A quantity of the cost against its limit, on the page."""
 
     name: str
     used: str
     limit: str
     share: float | None
-    """0..1 of the limit; None where there is no limit or nothing was measured."""
+    """Share of the limit, 0..1; None where there is no limit or nothing was measured."""
 
 
 def write_report(trajectory: Trajectory, path: Path, picture: PictureOf) -> None:
-    """Writes the page.
+    """Writes the page of a trajectory.
 
     Args:
-        trajectory: what to show.
-        path: the HTML file, overwritten if there.
+        trajectory: the trajectory.
+        path: the HTML file, overwritten if there is one.
         picture: gives the JPEG of a frame, or None where it can't be had; asked for every frame shown to the policy
             and, larger, for the whole frames behind the evidence.
     """
@@ -164,7 +166,7 @@ def write_report(trajectory: Trajectory, path: Path, picture: PictureOf) -> None
 
 
 def _video_href(trajectory: Trajectory, folder: Path) -> str:
-    """The video's address seen from the folder of the page; empty for what no browser plays, or not this stream of."""
+    """The video's address relative to the folder of the page; empty for a file, or a stream, that no browser plays."""
     video = Path(trajectory.question.video)
     if video.suffix.lower() not in _PLAYED or trajectory.question.picture_stream is not None:
         return ""
@@ -176,7 +178,13 @@ def _video_href(trajectory: Trajectory, folder: Path) -> str:
 
 
 def render(trajectory: Trajectory, picture: PictureOf, video_href: str = "") -> str:
-    """The page as text; `video_href` is where the video lies, seen from the page, empty where it can't be played."""
+    """The page of a trajectory as text.
+
+    Args:
+        trajectory: the trajectory.
+        picture: gives the JPEG of a frame, or None where it can't be had.
+        video_href: address of the video relative to the page; empty where it can't be played.
+    """
     coverage = coverage_of(trajectory)
     shown = _exhibit_refs(trajectory)
     pictures = gather((*shown, *trajectory.frames_seen), picture, first=frozenset(shown))
@@ -210,14 +218,14 @@ def render(trajectory: Trajectory, picture: PictureOf, video_href: str = "") -> 
 
 
 def confidence_words(confidence: float | None) -> str:
-    """A plain label for a stated confidence."""
+    """A confidence in words."""
     if confidence is None:
         return "no confidence stated"
     return next(words for least, words in _CONFIDENCE_WORDS if confidence >= least or least == 0.0)
 
 
 def meters(trajectory: Trajectory) -> tuple[LimitMeter, ...]:
-    """What the question cost, against its limits. What was not measured says so."""
+    """The cost of a question against its limits, as meters."""
     limits = trajectory.limits
     spent, most = trajectory.spent, limits.max_cost_usd
     share = min(1.0, spent.cost_usd / most) if spent.cost_usd is not None and most is not None else None
@@ -243,7 +251,7 @@ def _meter(name: str, used: float | None, limit: float | None) -> LimitMeter:
 
 
 def whole_frame(ref: FrameRef, trajectory: Trajectory) -> FrameRef:
-    """The whole frame behind a reference, at most 960x540 or 540x960: the page shows it about 700 pixels wide."""
+    """The reference to the whole frame, at most 960x540 or 540x960: the page shows it about 700 pixels wide."""
     width, height = trajectory.facts.width, trajectory.facts.height
     scale = min(1.0, 960 / max(width, height, 1), 540 / max(1, min(width, height)))
     return FrameRef(ref.seconds, max(1, round(height * scale)), max(1, round(width * scale)))
@@ -255,7 +263,7 @@ def _exhibit_refs(trajectory: Trajectory) -> tuple[FrameRef, ...]:
 
 
 def _evidence_refs(trajectory: Trajectory, evidence: Evidence) -> tuple[FrameRef, ...]:
-    """The frames of an exhibit: a crop comes with its whole frame; text without a frame, with the one it was in."""
+    """The frames of an exhibit: a crop comes with its whole frame, text without a frame with the one it was read in."""
     if evidence.frames:
         whole = {ref: whole_frame(ref, trajectory) for ref in evidence.frames}
         pairs = ((whole[ref], ref) if ref.box != FULL_FRAME else (whole[ref],) for ref in evidence.frames)
@@ -266,7 +274,7 @@ def _evidence_refs(trajectory: Trajectory, evidence: Evidence) -> tuple[FrameRef
 
 
 def _findings_of(trajectory: Trajectory, evidence: Evidence) -> tuple[Finding, ...]:
-    """The findings an exhibit rests on: of its calls, within its span."""
+    """The findings that an exhibit rests on: those of its calls within its span."""
     named = trajectory.findings(evidence.call_ids) if evidence.call_ids else trajectory.findings()
     return tuple(
         f for f in named if f.start_seconds <= evidence.stop_seconds and evidence.start_seconds <= f.stop_seconds
@@ -285,7 +293,7 @@ def _exhibits(trajectory: Trajectory, pictures: ImageStore) -> tuple[ExhibitView
             _only_cited(_frame_view(f"exhibit-{number}-frame-{i}", ref, pictures, findings, item))
             for i, ref in enumerate(_evidence_refs(trajectory, item), start=1)
         )
-        # labels are told without being asked for, and mostly it is not them that an exhibit rests on
+        # labels come with every caption, unasked, and an exhibit mostly rests on other findings
         quoted = [f for f in findings if f.doubt and (quotes(item, f) or not (item.quote or f.kind == "label"))]
         doubts = tuple(dict.fromkeys(_doubt(f) for f in quoted))
         calls = tuple(anchors.get(call_id, (call_id, "")) for call_id in item.call_ids)
@@ -308,13 +316,13 @@ def _events(answer: Answer | None, exhibits: tuple[ExhibitView, ...]) -> tuple[E
 
 
 def _until_seconds(trajectory: Trajectory) -> float | None:
-    """Where the video was made to end; None where it was seen whole."""
+    """The second at which the question ends the video; None where it was seen whole."""
     until, length = trajectory.question.until_seconds, trajectory.facts.duration_seconds
     return until if until is not None and until <= length else None
 
 
 def _anchors(trajectory: Trajectory) -> dict[str, tuple[str, str]]:
-    """(what is shown, id in the page) of each call; the ids are ours, because a call's own id may hold anything."""
+    """Label and id in the page of each call, by call id; the ids are ours, since a call's own id may hold anything."""
     return {
         call.id: (f"turn {turn}, {call.name}", f"turn-{turn}-call-{i}")
         for turn, step in enumerate(trajectory.steps, start=1)
@@ -362,20 +370,20 @@ def _frame_view(
 
 
 def _only_cited(view: FrameView) -> FrameView:
-    """The view without the boxes that its exhibit does not quote; unchanged if it quotes none."""
+    """A view without the boxes that its exhibit does not quote; unchanged if it quotes none."""
     cited = tuple(box for box in view.boxes if box.is_cited)
     return replace(view, boxes=cited, boxes_left_out=0) if cited else view
 
 
 def _doubt(finding: Finding) -> str:
-    """Why a finding may be wrong, with the probability of silence where there is one."""
+    """The doubt of a finding, with the probability of silence where there is one."""
     if finding.no_speech is None:
         return finding.doubt
     return f"{finding.doubt} (silence: {100 * finding.no_speech:.0f} %)"
 
 
 def _cut(text: str) -> tuple[str, str]:
-    """The first lines, and the rest."""
+    """The first lines of a text, and the rest."""
     lines = text.split("\n")
     if len(lines) <= _HEAD_LINES + 2:
         return text, ""
@@ -386,7 +394,7 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def _visible(text: object) -> str:
-    """The text with control characters, which HTML may not hold, made visible."""
+    """A text whose control characters, which HTML may not hold, are visible signs."""
     return _CONTROLS.sub(lambda match: chr(0x2400 + min(ord(match[0]), 0x21)), str(text))
 
 
@@ -404,7 +412,7 @@ def _part(name: str) -> str:
 
 
 def _style(trajectory: Trajectory) -> str:
-    """The style, with the film strip as high as its pictures are at that width: no head is cut off."""
+    """The style sheet, with the film strip as high as its pictures are at that width, so that none is cropped."""
     width, height = max(1, trajectory.facts.width), max(1, trajectory.facts.height)
     return _part("report.css") + f".row.strip .field {{ aspect-ratio: {STRIP_SLOTS * width} / {height}; }}\n"
 
@@ -426,5 +434,5 @@ def _template() -> Template:
 
 
 def _finalize(value: object) -> object:
-    """Every expression of the template passes through here: control characters never reach the page."""
+    """Makes the value of a template's expression visible, so that control characters never reach the page."""
     return _visible(value) if type(value) is str else value

@@ -1,4 +1,4 @@
-"""The pictures of a page: each stored once however often it is shown, all of them within a budget of bytes."""
+"""Stores the pictures of a page: each once however often it is shown, all within a budget of bytes."""
 
 import base64
 import hashlib
@@ -11,20 +11,21 @@ from PIL import Image
 from tools.observation import FrameRef
 
 PictureOf = Callable[[FrameRef], bytes | None]
-"""The JPEG of a reference, or None where it can't be had any more."""
+"""A function that gives the JPEG of a reference, or None where it can't be had any more."""
 
 BUDGET_BYTES = 3_000_000
-"""All pictures together, before base64 makes them a third larger; a page of 4 MB opens at once and can be mailed."""
+"""Bytes of all pictures, before base64 makes them a third larger; a page of 4 MB opens at once and can be mailed."""
 
 _LONG_SIDES = (640, 480, 400, 320, 256, 192)
-"""Sizes tried, largest first, until the pictures fit."""
+"""Long sides in pixels that are tried, largest first, until the pictures fit."""
 
 _QUALITY = 80
+"""JPEG quality, 1..100, of pictures that are made smaller."""
 
 
 @dataclass(frozen=True)
 class StoredImage:
-    """A stored picture."""
+    """A stored picture with its size in pixels."""
 
     id: str
     width: int
@@ -33,7 +34,7 @@ class StoredImage:
 
     @property
     def data_uri(self) -> str:
-        """The picture as an address that needs no network."""
+        """Data URI of the picture, which needs no network."""
         return "data:image/jpeg;base64," + base64.b64encode(self.jpeg).decode()
 
 
@@ -49,7 +50,7 @@ class ImageStore:
 
     @property
     def stored(self) -> tuple[StoredImage, ...]:
-        """Each distinct picture once."""
+        """Distinct pictures, each once."""
         return tuple({picture.id: picture for picture in self.by_ref.values()}.values())
 
 
@@ -59,7 +60,14 @@ def gather(
     budget_bytes: int = BUDGET_BYTES,
     first: Collection[FrameRef] = (),
 ) -> ImageStore:
-    """The pictures of all references, made smaller together if they would not fit the budget; those of `first` last."""
+    """Fetches the pictures of references, made smaller together where they would not fit the budget.
+
+    Args:
+        refs: the references.
+        picture_of: gives a JPEG, or None where it can't be had.
+        budget_bytes: bytes of all pictures at most, as far as the smallest size allows.
+        first: references whose pictures are made smaller only after all others.
+    """
     ids: dict[bytes, str] = {}
     by_ref: dict[FrameRef, StoredImage] = {}
     for ref in dict.fromkeys(refs):
@@ -89,7 +97,7 @@ def _fitted(
 
 
 def _smaller(picture: StoredImage, long_side: int) -> StoredImage:
-    """The picture at most `long_side` pixels long; itself if coding it again would not make it smaller."""
+    """A picture at most `long_side` pixels long; unchanged if coding it again would not take fewer bytes."""
     with Image.open(io.BytesIO(picture.jpeg)) as opened:
         opened.thumbnail((long_side, long_side))
         coded = io.BytesIO()

@@ -1,27 +1,30 @@
-"""What `agent explain` and `agent predict` print with `--json`, as types: the JSON schema is made from them.
+"""The JSON that `--json` prints; for `agent explain` and `agent predict` as types, which the JSON schema is made from.
 
 Evidence stands with the step or the prediction that it carries. Keys are only ever added, never renamed.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from pydantic import ConfigDict, TypeAdapter
+from pydantic_core import to_jsonable_python
 
+from agent.coverage import coverage_of
 from agent.terminal import json_text
-from agent.trajectory import Limits, Link, Prediction, Stop, Trajectory
+from agent.trajectory import Limits, Link, Prediction, Stop, Trajectory, Verification
 
 ASKED_PREDICTIONS = 3
+"""Predictions that the task asks for."""
 
 
 @dataclass(frozen=True)
 class Spent:
-    """What it cost. What was not measured is null."""
+    """The cost of the question. What was not measured is null."""
 
     turns: int
     frames: int
-    """Distinct pictures seen."""
+    """Number of distinct pictures shown to the policy."""
     tokens: int | None
     seconds: float
     cost_usd: float | None
@@ -30,7 +33,7 @@ class Spent:
 
     @classmethod
     def of(cls, trajectory: Trajectory) -> "Spent":
-        """The sums of a trajectory."""
+        """The cost of a trajectory, all runs of the question included."""
         spent = trajectory.spent
         frames = len(trajectory.frames_seen)
         return cls(trajectory.turns, frames, spent.tokens, round(spent.seconds, 3), spent.cost_usd)
@@ -43,9 +46,9 @@ class SeenVideo:
     path: str
     content_hash: str
     duration_seconds: float
-    """Where it ends for every tool."""
+    """Second at which the video ends for every tool."""
     until_seconds: float | None
-    """Where it was asked to end; null for the whole video."""
+    """Second at which the question ends the video; null for the whole video."""
 
     __pydantic_config__ = ConfigDict(use_attribute_docstrings=True)
 
@@ -58,18 +61,18 @@ class SeenVideo:
 
 @dataclass(frozen=True)
 class Checked:
-    """The second look."""
+    """The verification: a second answer to the question, from the evidence alone."""
 
     agrees: bool | None
-    """Null if it came to no answer, which speaks neither for nor against."""
+    """Whether the second answer is the first one; null if there is none, which speaks neither for nor against."""
     answer: str
-    """What it said."""
+    """Text of the second answer."""
 
     __pydantic_config__ = ConfigDict(use_attribute_docstrings=True)
 
     @classmethod
     def of(cls, trajectory: Trajectory) -> "Checked | None":
-        """The last one of a trajectory."""
+        """The last verification of a trajectory; None without one."""
         look = trajectory.verification or trajectory.doubted
         return cls(look.agrees, look.answer) if look is not None else None
 
@@ -81,19 +84,19 @@ class Explanation:
     task: Literal["explain"]
     question: str
     summary: str | None
-    """One sentence; null if there is no explanation."""
+    """The explanation in one sentence; null if there is none."""
     confidence: float | None
-    """0..1, of the causes and not of the events; null where the policy states none."""
+    """Confidence in the causes, not the events, 0..1; null where the policy states none."""
     chain: tuple[Link, ...]
-    """In order of time, each step with its evidence."""
+    """Steps of the chain in order of time, each with its evidence."""
     cannot_tell: bool
     """True where nothing is claimed; the summary says why."""
     gaps: tuple[str, ...]
-    """What of the video could not be looked at, read or heard, a sentence each."""
+    """Parts of the video that could not be looked at, read or heard, a sentence each."""
     verification: Checked | None
-    """The second look: whether the evidence carries it; null where none was taken."""
+    """Verification: whether the evidence carries the chain; null where none was made."""
     stop: Stop | None
-    """Why it ended."""
+    """Why the run ended."""
     video: SeenVideo
     usage: Spent
     limits: Limits
@@ -109,17 +112,18 @@ class Forecast:
     task: Literal["predict"]
     question: str
     predictions: tuple[Prediction, ...]
-    """The most likely first. Each confidence is 0..1 by itself: several can come true, so they need not sum to 1."""
+    """Predictions, the most likely first. Each confidence is 0..1 by itself: several can come true, so they need not
+    sum to 1."""
     note: str
     """Why there are fewer than three; empty if there are three."""
     cannot_tell: bool
     """True where nothing is claimed; the note says why."""
     gaps: tuple[str, ...]
-    """What of the video could not be looked at, read or heard, a sentence each."""
+    """Parts of the video that could not be looked at, read or heard, a sentence each."""
     verification: Checked | None
-    """The second look: whether the evidence carries it; null where none was taken."""
+    """Verification: whether the evidence carries the predictions; null where none was made."""
     stop: Stop | None
-    """Why it ended."""
+    """Why the run ended."""
     video: SeenVideo
     usage: Spent
     limits: Limits
@@ -132,10 +136,57 @@ _EXPLANATION: TypeAdapter[Explanation] = TypeAdapter(Explanation)
 _FORECAST: TypeAdapter[Forecast] = TypeAdapter(Forecast)
 
 
-def explanation_json(trajectory: Trajectory) -> str:
-    """The explanation of a trajectory as one JSON object."""
+def published(trajectory: Trajectory) -> dict[str, Any]:
+    """The output of `--json` for a trajectory, as plain data: each task has its own keys."""
+    if trajectory.question.task == "explain":
+        explained: dict[str, Any] = _EXPLANATION.dump_python(_explanation(trajectory), mode="json")
+        return explained
+    if trajectory.question.task == "predict":
+        predicted: dict[str, Any] = _FORECAST.dump_python(_forecast(trajectory), mode="json")
+        return predicted
+    answered: dict[str, Any] = to_jsonable_python(_answer(trajectory))
+    return answered
+
+
+def published_json(trajectory: Trajectory) -> str:
+    """The output of `--json` for a trajectory, as one JSON object on one line."""
+    return json_text(published(trajectory))
+
+
+def _answer(trajectory: Trajectory) -> dict[str, Any]:
     answer = trajectory.answer
-    published = Explanation(
+    return {
+        "answer": answer.text if answer is not None else None,
+        "option": answer.option if answer is not None else None,
+        "not_shown": answer.not_shown if answer is not None else None,
+        "cannot_tell": answer.cannot_tell if answer is not None else None,
+        "gaps": trajectory.gaps,
+        "confidence": trajectory.confidence,
+        "evidence": answer.evidence if answer is not None else [],
+        "claims": answer.claims if answer is not None else [],
+        "verification": _look_data(trajectory.verification),
+        "doubted": _look_data(trajectory.doubted),
+        "coverage": coverage_of(trajectory).as_data(),
+        "stop": trajectory.stop,
+        "votes": trajectory.votes,
+        "usage": Spent.of(trajectory),
+        "estimate": trajectory.estimate,
+        "limits": trajectory.limits,
+        "policy": trajectory.policy,
+        "setup": trajectory.setup,
+        "video": asdict(trajectory.facts) | {"path": trajectory.question.video},
+        "question": trajectory.question,
+    }
+
+
+def _look_data(look: Verification | None) -> Verification | None:
+    """A verification without its turns, which are in the saved trajectory."""
+    return replace(look, steps=()) if look is not None else None
+
+
+def _explanation(trajectory: Trajectory) -> Explanation:
+    answer = trajectory.answer
+    return Explanation(
         task="explain",
         question=trajectory.question.text,
         summary=answer.text if answer is not None else None,
@@ -150,12 +201,10 @@ def explanation_json(trajectory: Trajectory) -> str:
         limits=trajectory.limits,
         policy=trajectory.policy,
     )
-    return json_text(_EXPLANATION.dump_python(published, mode="json"))
 
 
-def forecast_json(trajectory: Trajectory) -> str:
-    """The predictions of a trajectory as one JSON object."""
-    published = Forecast(
+def _forecast(trajectory: Trajectory) -> Forecast:
+    return Forecast(
         task="predict",
         question=trajectory.question.text,
         predictions=trajectory.answer.predictions if trajectory.answer is not None else (),
@@ -169,11 +218,10 @@ def forecast_json(trajectory: Trajectory) -> str:
         limits=trajectory.limits,
         policy=trajectory.policy,
     )
-    return json_text(_FORECAST.dump_python(published, mode="json"))
 
 
 def too_few(trajectory: Trajectory) -> str:
-    """Why there are fewer predictions than the three that are asked for, in a sentence; empty if there are enough."""
+    """The reason for fewer predictions than the three that are asked for, a sentence; empty if there are enough."""
     if trajectory.question.task != "predict":
         return ""
     if trajectory.answer is not None and trajectory.answer.cannot_tell:
@@ -185,12 +233,12 @@ def too_few(trajectory: Trajectory) -> str:
 
 
 def schema(task: Literal["explain", "predict"]) -> dict[str, Any]:
-    """The JSON schema (draft 2020-12) of what the command prints."""
+    """The JSON schema (draft 2020-12) of a task's output."""
     adapter: TypeAdapter[Any] = _EXPLANATION if task == "explain" else _FORECAST
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     return head | adapter.json_schema(mode="serialization")
 
 
 def schema_json(task: Literal["explain", "predict"]) -> str:
-    """The schema as text."""
+    """The JSON schema of a task's output, as text."""
     return json.dumps(schema(task), indent=2, ensure_ascii=False)

@@ -1,5 +1,6 @@
-"""Which boxes are drawn on a picture, and where: findings of its time, within the part of the frame that it shows."""
+"""Boxes to draw on a picture: findings of its time, within the part of the frame that it shows."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,13 +9,18 @@ from agent.trajectory import Evidence
 from tools.observation import FULL_FRAME, Box, Finding, FrameRef
 
 _MOST_BOXES = 24
+"""Boxes drawn on one picture at most."""
 _SAME_TIME_SECONDS = 0.02
+"""Seconds between two times up to which they count as one."""
 _STILL_SECONDS = 1.0
+"""Length of a finding's span up to which its box holds for the whole span."""
+_IN_WORD = r"[^\W\u0e00-\u0eff\u2e80-\uffff]"
+"""A letter or digit of a script that sets its words apart: "1" is no part of "017"."""
 
 
 @dataclass(frozen=True)
 class BoxView:
-    """A rectangle on a picture, in pixels of the picture."""
+    """A rectangle drawn on a picture, in pixels of the picture."""
 
     number: int
     x: float
@@ -29,7 +35,14 @@ class BoxView:
 def boxes_on(
     picture: StoredImage, ref: FrameRef, findings: Sequence[Finding], cited: Sequence[Evidence]
 ) -> tuple[tuple[BoxView, ...], int]:
-    """The boxes to draw, and how many more there would be."""
+    """The boxes to draw on a picture, and the number of those left out.
+
+    Args:
+        picture: the stored picture.
+        ref: reference of the picture, with the time and the part of the frame.
+        findings: findings whose boxes may be drawn.
+        cited: evidence; a finding that it quotes is drawn over its whole span, and its own boxes are drawn too.
+    """
     same_time = [f for f in dict.fromkeys(findings) if f.box is not None and _is_at(f, ref.seconds, cited)]
     found = {finding.box for finding in same_time}
     # an exhibit may name a place itself, as a model does
@@ -49,7 +62,7 @@ def _shows(item: Evidence, seconds: float) -> bool:
 
 
 def _is_at(finding: Finding, seconds: float, cited: Sequence[Evidence]) -> bool:
-    """Whether a finding's box belongs on the frame of this time.
+    """Whether the box of a finding belongs on the frame at some second.
 
     A box is where the thing was when its span began. Later in a long span it may have moved or gone, so there only
     what an exhibit quotes is drawn.
@@ -74,7 +87,7 @@ def _within(box: Box | None, crop: Box) -> Box | None:
 
 
 def _scaled(box: Box, picture: StoredImage) -> tuple[float, float, float, float]:
-    """x, y, width, height in pixels."""
+    """The x, y, width and height in pixels of a box in fractions of the picture."""
     x, y = box[0] * picture.width, box[1] * picture.height
     return (
         round(x, 1),
@@ -85,6 +98,10 @@ def _scaled(box: Box, picture: StoredImage) -> tuple[float, float, float, float]
 
 
 def quotes(evidence: Evidence, finding: Finding) -> bool:
-    """Whether the exhibit's quote and the finding are the same words, or one is part of the other."""
+    """Whether the quote of a piece of evidence and a finding are the same words, or one is some words of the other."""
     quote, text = evidence.quote.casefold().strip(), finding.text.casefold().strip()
-    return bool(quote and text) and (text in quote or quote in text)
+    return bool(quote and text) and (_has_words(quote, text) or _has_words(text, quote))
+
+
+def _has_words(text: str, words: str) -> bool:
+    return re.search(f"(?<!{_IN_WORD}){re.escape(words)}(?!{_IN_WORD})", text) is not None

@@ -1,4 +1,4 @@
-"""A trajectory laid out over the time of its video: one lane for each turn, evidence across all of them.
+"""Lays out a trajectory over the time of its video: one lane for each turn, evidence across all of them.
 
 Positions are percentages of the duration, as SVG takes them, so that one layout fits every width.
 """
@@ -11,10 +11,12 @@ from tools.observation import FULL_FRAME, Finding, FrameRef
 
 _STEPS_SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 _MOST_TICKS = 6
+"""Ticks at most, so that their labels don't meet at a width of 360 pixels."""
 _MOST_HOUR_TICKS = 4
-"""So that the labels don't meet at 360 pixels; from an hour on they are longer."""
+"""Ticks of a video from an hour on at most: their labels are longer."""
 
 STRIP_SLOTS = 12
+"""Places for pictures in the film strip."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Bar:
     x: str
     width: str
     kind: str
-    """CSS class: evidence, close, sparse, searched, window, hit, shot or shot odd."""
+    """CSS class of the bar: evidence, close, sparse, searched, window, hit, shot or shot odd."""
     title: str
     href: str = ""
 
@@ -40,21 +42,21 @@ class Mark:
 
 @dataclass(frozen=True)
 class TimelineLane:
-    """One row of the timeline."""
+    """A row of the timeline."""
 
     label: str
     href: str
     summary: str
-    """The lane in words, for those who don't see it."""
+    """The lane in words, for screen readers."""
     bars: tuple[Bar, ...] = ()
     marks: tuple[Mark, ...] = ()
     word: str = ""
-    """Shown in a lane that would otherwise be empty."""
+    """Word shown in a lane that would otherwise be empty."""
 
 
 @dataclass(frozen=True)
 class Tick:
-    """A time on the axis."""
+    """A labelled time on the axis."""
 
     x: str
     label: str
@@ -62,27 +64,27 @@ class Tick:
 
 @dataclass(frozen=True)
 class Slot:
-    """One piece of the film strip; without a frame nothing was looked at there."""
+    """A piece of the film strip; without a frame nothing was looked at there."""
 
     share: int
-    """How many STRIP_SLOTS-ths of the video it takes."""
+    """Length of the piece in STRIP_SLOTS-ths of the video."""
     frame: FrameRef | None
     href: str = ""
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """Everything the timeline shows."""
+    """The layout of a timeline."""
 
     ticks: tuple[Tick, ...]
     strip: tuple[Slot, ...]
     lanes: tuple[TimelineLane, ...]
     bands: tuple[Bar, ...]
-    """The evidence spans again, to be drawn across all lanes."""
+    """Spans of the evidence once more, to be drawn across all lanes."""
 
 
 def timeline_of(trajectory: Trajectory, coverage: Coverage) -> Timeline:
-    """The layout; empty lanes and no ticks for a video of no length."""
+    """The timeline of a trajectory; without lanes and ticks for a video of no length."""
     duration = trajectory.facts.duration_seconds
     if duration <= 0:
         return Timeline((), (), (), ())
@@ -98,7 +100,13 @@ def timeline_of(trajectory: Trajectory, coverage: Coverage) -> Timeline:
 
 
 def frame_anchor(turn: int, call: int, frame: int) -> str:
-    """The id of a frame's figure; all three count from 1."""
+    """The id of a frame's figure in the page.
+
+    Args:
+        turn: number of the turn, from 1.
+        call: number of the call in its turn, from 1.
+        frame: number of the frame in its observation, from 1.
+    """
     return f"turn-{turn}-call-{call}-frame-{frame}"
 
 
@@ -220,7 +228,7 @@ def _axis_label(seconds: float, step: float) -> str:
 
 
 def _strip(trajectory: Trajectory, coverage: Coverage) -> tuple[Slot, ...]:
-    """Whole frames in their places; a frame reaches on over what a sweep lets it stand for."""
+    """The film strip: whole frames in their places; a frame reaches on over the time that a sweep lets it stand for."""
     frames = _whole_frames(trajectory)
     slots: list[Slot] = []
     for number in range(STRIP_SLOTS):

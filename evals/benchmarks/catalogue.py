@@ -1,4 +1,4 @@
-"""All benchmarks by name: what `evals.run` takes, each with its splits and modes."""
+"""Registry of published benchmarks, with their splits and modes, by the name that `evals.run` takes."""
 
 from evals.benchmarks import (
     cg_bench,

@@ -30,6 +30,7 @@ from evals.scoring.spans import Span, union_iou
 
 _THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5)
 _MOST_SPANS = 5
+"""Most intervals of an answer, as the prompt says."""
 _FRAMES = (
     "You will be provided with {}, along with a multiple-choice question that includes a question and several answer "
     "options.\n"
@@ -55,7 +56,15 @@ _FIND = (
 def load(
     folder: Path, file: str, *, clue_only: bool = False, has_subtitles: bool = False, kind: Kind = "choice"
 ) -> tuple[Item, ...]:
-    """From `cgbench.json` or `cgbench_mini.json`."""
+    """Reads the questions of `cgbench.json` or `cgbench_mini.json`.
+
+    Args:
+        folder: folder with the official files.
+        file: name of the questions' file.
+        clue_only: whether the clue's own video is shown.
+        has_subtitles: whether subtitles are given.
+        kind: `choice`, or `span` for finding the clue.
+    """
     items = tuple(_item(folder, row, clue_only=clue_only, kind=kind) for row in json_rows(folder / file))
     return items if has_subtitles else tuple(replace(item, subtitles=None) for item in items)
 
@@ -88,13 +97,13 @@ def _item(folder: Path, row: Record, *, clue_only: bool, kind: Kind) -> Item:
 
 
 def _minutes(duration_seconds: float) -> str:
-    """The bin of ten minutes that tables have; a length on the edge belongs to the bin before."""
+    """The ten-minute bin of the published tables; a length on the edge belongs to the bin before."""
     edge = next((edge for edge in range(10, 61, 10) if duration_seconds <= 60 * edge), None)
     return "60+" if edge is None else f"{edge - 10} ~ {edge}"
 
 
 def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:
-    """The official words, system message first; lmms-eval's for a choice."""
+    """The official prompt, system message first; lmms-eval's for a choice."""
     if profile == "lmms":
         basis = "video and subtitles" if subtitles else "video"
         before = f"This video's subtitles are listed below:\n{subtitles}\n" if subtitles else ""
@@ -108,7 +117,7 @@ def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:
 
 
 def score(item: Item, said: str | None, profile: Profile) -> Score:
-    """A choice: strict; the official block or any mention; or lmms-eval's ranks of A..N."""
+    """Scores a choice: strict; by the official block or any mention; or by lmms-eval's ranks of A..N."""
     text = said or ""
     if profile == "strict":
         return score_strict_choice(item, said)
@@ -118,7 +127,13 @@ def score(item: Item, said: str | None, profile: Profile) -> Score:
 
 
 def score_spans(item: Item, said: str | None, profile: Profile) -> Score:
-    """Intersection over union of all intervals; strict: at most five in a block, in seconds, none is 0."""
+    """Scores clue intervals by the IoU of all of them; strict: at most five in a block, in seconds, none is 0.
+
+    Args:
+        item: the question.
+        said: the text of the answer; None for none.
+        profile: rule of scoring.
+    """
     if profile == "official":
         found = official_cgbench_spans(said or "", item.duration_seconds or 0.0)
         return Score(None, "", "left out") if found is None else _overlap(item, found)
@@ -134,7 +149,7 @@ def _overlap(item: Item, spans: tuple[Span, ...]) -> Score:
 
 
 def spell(item: Item, reply: RawAnswer, profile: Profile) -> str:
-    """The letter; officially in a ```json block."""
+    """Spells a choice as its letter; officially in a ```json block."""
     if reply.option is None:
         return ""
     letter = item.letters[reply.option]
@@ -142,7 +157,13 @@ def spell(item: Item, reply: RawAnswer, profile: Profile) -> str:
 
 
 def spell_spans(item: Item, reply: RawAnswer, profile: Profile) -> str:
-    """A block of at most five intervals in seconds; as fractions where the official script would take them for such."""
+    """Spells intervals as a block of at most five, in seconds; as fractions where the official script reads such.
+
+    Args:
+        item: the question.
+        reply: the answer.
+        profile: rule of scoring.
+    """
     spans = reply.spans[:_MOST_SPANS]
     if not spans:
         return ""
@@ -162,6 +183,11 @@ def composite(
 
     CRR is how much of the clue's accuracy is kept on the whole video; acc@IoU the mean, over IoU > 0.1 to 0.5, of the
     share that is answered and found; rec@IoU of the share that is found.
+
+    Args:
+        whole: scores on the whole video by id.
+        clue: scores on the clue alone by id.
+        spans: IoU of the clue intervals by id.
     """
     on_whole, on_clue = percent(list(whole.values())), percent(list(clue.values()))
     found = {key: value for key, value in spans.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Subtitles as benchmarks hand them to a model: those at the times of the frames it saw, by three different rules.
+"""Subtitles as benchmarks give them to a model: those at the times of its frames, by three different rules.
 
 A policy that chooses its frames is given the lines at the times of the frames it chose; all lines at once are another
 setting, with other numbers.
@@ -15,11 +15,12 @@ from evals.benchmarks.records import Record, json_rows
 _TIMES = re.compile(r"(?<!\d)(\d++):(\d\d):(\d\d)[,.](\d{3})\s*-->\s*(\d+):(\d\d):(\d\d)[,.](\d{3})")
 _FONT, _FONT_ENDS = re.compile(r'<font color="white" size=".72c">'), "</font>"
 _SHORT_SECONDS = 1.0
+"""Least length of a cue in LongVideoBench's rule; shorter ones count as this long."""
 
 
 @dataclass(frozen=True)
 class TranscriptCue:
-    """One subtitle, markup kept."""
+    """One subtitle with its times, markup kept."""
 
     start_seconds: float
     stop_seconds: float
@@ -27,7 +28,7 @@ class TranscriptCue:
 
 
 def read_srt(path: Path) -> tuple[TranscriptCue, ...]:
-    """The cues of an .srt file in the order of the file; lines of one cue are joined by a space."""
+    """Reads the cues of an .srt file in order; lines of one cue are joined by a space."""
     cues = []
     for block in re.split(r"\n\s*\n", path.read_text(encoding="utf-8-sig").replace("\r\n", "\n")):
         lines = block.strip().split("\n")
@@ -41,12 +42,12 @@ def read_srt(path: Path) -> tuple[TranscriptCue, ...]:
 
 
 def plain(text: str) -> str:
-    """A cue's text without markup."""
+    """The text of a cue without markup."""
     return "\n".join(map(_without_tags, text.split("\n"))).strip()
 
 
 def _without_tags(line: str) -> str:
-    """The line without `<...>`, as by `<[^>]+>`; `<>` is none."""
+    """The line without tags, as by `<[^>]+>`; `<>` is no tag."""
     kept, at = [], 0
     while (start := line.find("<", at)) >= 0 and (stop := line.find(">", start)) >= 0:
         is_empty = stop == start + 1
@@ -56,27 +57,27 @@ def _without_tags(line: str) -> str:
 
 
 def official_lines(cues: Sequence[TranscriptCue], seen_seconds: Sequence[float]) -> list[str]:
-    """Video-MME: each cue at the time of some frame, once."""
+    """Video-MME's lines: each cue at the time of some frame, once."""
     return [plain(c.text) for c in cues if any(c.start_seconds <= t <= c.stop_seconds for t in seen_seconds)]
 
 
 def vlm_lines(cues: Sequence[TranscriptCue], seen_seconds: Sequence[float]) -> list[str]:
-    """VLMEvalKit: for each frame the first cue around it, so that one cue may come several times."""
+    """VLMEvalKit's lines: for each frame the first cue around it, so that a cue may come several times."""
     found = [next((c for c in cues if c.start_seconds < t < c.stop_seconds), None) for t in seen_seconds]
     return [plain(cue.text) for cue in found if cue is not None]
 
 
 def lmms_lines(cues: Sequence[TranscriptCue], seen_seconds: Sequence[float]) -> list[str]:
-    """lmms-eval: each cue at the time of some frame, but only text in one certain font tag; other cues vanish.
+    """lmms-eval's lines: each cue at the time of some frame, but only text in one certain font tag; other cues vanish.
 
-    It has them in no order; here they are in that of the file.
+    lmms-eval has them in no order; here they are in that of the file.
     """
     shown = [c for c in cues if any(c.start_seconds <= t < c.stop_seconds for t in seen_seconds)]
     return [text for cue in shown if (text := _in_font(cue.text)) is not None]
 
 
 def _in_font(text: str) -> str | None:
-    """What stands in the first font tag that ends on its line; None without one."""
+    """Text in the first font tag that ends on its line; None without one."""
     for line in text.split("\n"):
         if (opening := _FONT.search(line)) is not None and (stop := line.find(_FONT_ENDS, opening.end())) >= 0:
             return line[opening.end() : stop]
@@ -84,10 +85,15 @@ def _in_font(text: str) -> str | None:
 
 
 def longvideobench_cues(path: Path, offset_seconds: float, duration_seconds: float) -> tuple[TranscriptCue, ...]:
-    """The subtitles of LongVideoBench, in either of its two formats, on the clock of the cut video.
+    """Reads subtitles of LongVideoBench, in either of its two formats, with times of the cut video.
 
     A cue without an end gets the length of the video as its end, from which the offset is then subtracted, too, as the
     source does it: it may end before it starts.
+
+    Args:
+        path: the JSON file.
+        offset_seconds: time of the cut in the whole video.
+        duration_seconds: length of the cut video.
     """
     rows = (_times(row, duration_seconds) for row in json_rows(path))
     return tuple(TranscriptCue(start - offset_seconds, stop - offset_seconds, text) for start, stop, text in rows)
@@ -109,7 +115,7 @@ def _clock(text: str) -> float:
 
 
 def interleaved(cues: Sequence[TranscriptCue], seen_seconds: Sequence[float]) -> str:
-    """LongVideoBench: `<image>` for each frame, and each cue at its middle, if some frame lies strictly inside it.
+    """LongVideoBench's text: `<image>` for each frame, and each cue at its middle, if some frame is strictly inside it.
 
     Cues of less than a second count as one second long.
     """

@@ -1,5 +1,5 @@
-"""EgoSchema: five descriptions of three minutes of first-person video; answers of 500 are published, the rest is scored
-by a server.
+"""EgoSchema: five descriptions of three minutes of first-person video; 500 answers are published, a server scores the
+rest.
 
 Known for questions that can be answered without the video: no number of it means anything without the blind one.
 """
@@ -17,17 +17,19 @@ from evals.scoring.published.mmmu import lmms_egoschema
 from tools.plain_data import loads_json
 
 _SECONDS = 180.0
+"""Length to which all videos of the set are cut."""
 _NO_ANSWER = -1
+"""Index that the server takes for no answer."""
 
 
 def load(folder: Path) -> tuple[Item, ...]:
-    """All questions, with the answer where it is published; lengths are those that the set is cut to."""
+    """Reads all questions, with the answer where it is published."""
     answers = Record(RecordPlace("subset_answers.json", 1), read_json(folder / "subset_answers.json"))
     return tuple(_item(folder, answers, row) for row in json_rows(folder / "questions.json"))
 
 
 def load_subset(folder: Path) -> tuple[Item, ...]:
-    """Only the questions whose answers are published."""
+    """Reads the questions whose answers are published."""
     return tuple(item for item in load(folder) if item.gold is not None)
 
 
@@ -52,7 +54,7 @@ def _item(folder: Path, answers: Record, row: Record) -> Item:
 
 
 def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: ARG001 (one wording, no subtitles)
-    """The words of lmms-eval; there are no official ones."""
+    """The prompt of lmms-eval; there is no official one."""
     ask = "Answer with the option's letter from the given choices directly."
     return f"{item.text}\n{options_lines(item)}\n{ask}"
 
@@ -64,13 +66,13 @@ score = choice_scorer(
 
 
 def write_submission(items: Sequence[Item], said: Mapping[str, str]) -> str:
-    """What the server takes: an index by q_uid, -1 for no answer."""
+    """The submission: an index by q_uid, -1 for no answer."""
     letters = {item.id: strict_letter(said.get(item.id, ""), len(item.options)) for item in items}
     return json.dumps({key: "ABCDE".index(x) if x else _NO_ANSWER for key, x in letters.items()}, indent=2)
 
 
 def read_submission(text: str) -> dict[str, str]:
-    """The letters by q_uid, "" for none."""
+    """Reads the letters by q_uid out of a submission; "" for none."""
     return {key: "" if index == _NO_ANSWER else "ABCDE"[index] for key, index in loads_json(text).items()}
 
 

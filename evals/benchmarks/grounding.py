@@ -1,4 +1,4 @@
-"""Charades-STA and ActivityNet Captions: when in the video does a sentence happen.
+"""Charades-STA and ActivityNet Captions: the span of the video in which a sentence happens.
 
 The published scripts score numbers, so there is no official reading of a text. lmms-eval reads `24.3 - 30.4` and "x to
 y" but neither JSON nor "starts at x and ends at y", and keeps one of several equal queries: the last. A gold span may
@@ -27,7 +27,7 @@ _FIND = (
 
 
 def load_charades(folder: Path) -> tuple[Item, ...]:
-    """From `charades_sta_test.txt`, lines of `VIDEO START END##SENTENCE`."""
+    """Reads the sentences of `charades_sta_test.txt`, lines of `VIDEO START END##SENTENCE`."""
     videos = first_existing(folder / "Charades_v1_480", folder / "videos")
     return tuple(_charades(videos, place, line) for place, line in text_lines(folder / "charades_sta_test.txt"))
 
@@ -42,7 +42,11 @@ def _charades(videos: Path, place: RecordPlace, line: str) -> Item:
 
 
 def load_activitynet(folder: Path, file: str) -> tuple[Item, ...]:
-    """From `val_1.json` or `val_2.json`; most papers test on val_2."""
+    """Reads the sentences of `val_1.json` or `val_2.json`; most papers test on val_2.
+
+    Raises:
+        ValueError: a row is damaged.
+    """
     items = []
     for number, (video, values) in enumerate(read_json(folder / file).items(), start=1):
         row = Record(RecordPlace(f"{file}, {video}", number), values)
@@ -72,19 +76,19 @@ def _item(
 
 
 def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: ARG001 (one wording, no subtitles)
-    """The words of lmms-eval, typing error kept; there are no official ones."""
+    """The prompt of lmms-eval, typing error kept; there is no official one."""
     return f"{_FIND}{item.text}. Please return its start time and end time."
 
 
 def spell(item: Item, reply: RawAnswer, profile: Profile) -> str:  # noqa: ARG001 (one spelling)
-    """`24.3 - 30.4 seconds`, from the answer's words where they say just that, else from its first evidence."""
+    """Spells a span as `24.3 - 30.4 seconds`, from the answer's text where it is just that, else from its evidence."""
     said = strict_span(reply.text)
     span = said or (_ordered(reply.spans[0]) if reply.spans else None)
     return "" if span is None else spell_span(span)
 
 
 def score(item: Item, said: str | None, profile: Profile) -> Score:
-    """Intersection over union of the first span; 0 where none can be read."""
+    """Scores an answer by the IoU of its first span; 0 where none can be read."""
     span = lmms_charades(said or "") if profile == "lmms" else strict_span(said or "")
     if span is None:
         return Score(0.0, "", "no span in it")
@@ -97,13 +101,13 @@ def _ordered(span: Span) -> Span:
 
 
 def iou(first: Span, second: Span) -> float:
-    """Intersection over the length from the earliest start to the latest end; 0 for two equal moments."""
+    """Temporal IoU: intersection over the length from the earliest start to the latest end; 0 for two equal moments."""
     length = max(first[1], second[1]) - min(first[0], second[0])
     return max(min(first[1], second[1]) - max(first[0], second[0]), 0.0) / length if length > 0 else 0.0
 
 
 def metrics(items: Sequence[Item], said: Mapping[str, str], profile: Profile) -> dict[str, float]:
-    """mIoU as `accuracy`, and R1@0.3, R1@0.5, R1@0.7, the shares with at least that IoU."""
+    """Metrics in percent: mIoU as `accuracy`, and R1@0.3, R1@0.5, R1@0.7, the shares with at least that IoU."""
     if profile == "lmms":  # its results are keyed by video, sentence and span
         items = list({(item.cluster, item.text, item.evidence_seconds): item for item in items}.values())
     values = [score(item, said.get(item.id), profile).value or 0.0 for item in items]

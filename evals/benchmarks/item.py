@@ -1,4 +1,4 @@
-"""A question of a published benchmark, with what its breakdowns, its prompts and its scorers need."""
+"""Questions of published benchmarks, with what breakdowns, prompts and scorers need."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,52 +19,52 @@ _WHEN = "When in the video does this happen? Answer with its start and end in se
 
 @dataclass(frozen=True)
 class Item:
-    """One question as published. `question` is what a policy is asked: it has no answer in it."""
+    """One question as published. `question` is what a policy is asked, without the answer."""
 
     id: str
-    """The official id, unique within the benchmark."""
+    """Official id, unique within the benchmark."""
     kind: Kind
-    """What is to be given: an option, a text, or a span of time."""
+    """Kind of answer: an option, a text, or a span of time."""
     video: Path
-    """Where the file is expected; a folder of frames where there is a frame rate."""
+    """Path where the video is expected; a folder of frames where there is a frame rate."""
     cluster: str
-    """The official id of the video."""
+    """Official id of the video."""
     text: str
-    """The question, without its options; for a span the sentence to be found."""
+    """Question without its options; for a span the sentence to be found."""
     place: RecordPlace
-    """Where the record stands, for messages."""
+    """Place of the record in the files, for messages."""
     options: tuple[str, ...] = ()
-    """As published, without letters; some benchmarks repeat one."""
+    """Options as published, without letters; some benchmarks repeat one."""
     right: int | None = None
-    """Index of the right option, the first of equal ones; None where it isn't published or there are no options."""
+    """Index of the correct option, the first of equal ones; None where it isn't published or there are no options."""
     gold: str | None = None
-    """The right answer in words; None where it isn't published."""
+    """Correct answer in words; None where it isn't published."""
     groups: tuple[tuple[str, str], ...] = ()
-    """What tables are broken down by, as (key, label); a key may have several labels."""
+    """Groups by which tables are broken down, as (key, label); a key may have several labels."""
     duration_seconds: float | None = None
     segment_seconds: Span | None = None
-    """The part of the file that the question is about; None is all of it."""
+    """Part of the file that the question is about; None is all of it."""
     frames_per_second: float | None = None
-    """Of a folder of frames; None for a video file."""
+    """Frame rate of a folder of frames; None for a video file."""
     subtitles: Path | None = None
     subtitle_offset_seconds: float = 0.0
-    """To be subtracted from the times of the subtitles, which are those of a longer video."""
+    """Offset to subtract from the times of the subtitles, which are those of a longer video."""
     evidence_seconds: tuple[Span, ...] = ()
-    """Where the answer is to be seen, where that is published; for a span the right answer."""
+    """Spans that show the answer, where those are published; for a span question the correct answer."""
     key_frames: tuple[int, ...] = ()
     """Frame numbers of the moment that is asked about, where those are published."""
     picture: bytes | None = None
-    """A picture that belongs to the question."""
+    """Image file that belongs to the question; None without one."""
 
     @property
     def question(self) -> Question:
-        """What a policy is asked; of equal options all but the first get a number, since options must differ."""
+        """The question for a policy; equal options get a number, except the first, since options must differ."""
         text = _WHEN + self.text if self.kind == "span" else self.text
         return Question(str(self.video), text, _distinct(self.options), self.id)
 
     @property
     def example(self) -> Example | None:
-        """The question with its answer; None where the answer isn't published or is a span."""
+        """The question with its reference; None where the answer isn't published or is a span."""
         if self.gold is None or self.kind == "span":
             return None
         answer = self.gold if self.right is None else self.question.options[self.right]
@@ -74,18 +74,22 @@ class Item:
 
     @property
     def letters(self) -> str:
-        """The letters of the options."""
+        """Letters of the options, from A."""
         return ascii_uppercase[: len(self.options)]
 
     @property
     def right_letters(self) -> str:
-        """The letters of all options with the words of the right one; "" where it isn't published."""
+        """Letters of all options with the words of the correct one; "" where it isn't published."""
         if self.right is None:
             return ""
         return "".join(x for x, option in zip(self.letters, self.options, strict=True) if option == self.gold)
 
     def shuffled(self, order: Sequence[int]) -> "Item":
-        """The same question with its options in another order; `order` are the old indices."""
+        """This question with its options in another order, given as old indices.
+
+        Raises:
+            ValueError: `order` is no permutation of the options.
+        """
         if sorted(order) != list(range(len(self.options))):
             raise ValueError(f"need an order of {len(self.options)} options, got {list(order)}")
         options = tuple(self.options[i] for i in order)
@@ -104,7 +108,7 @@ def _distinct(options: Sequence[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class RawAnswer:
-    """An answer before it is spelled as some scorer wants it."""
+    """A policy's answer before it is spelled for a scorer."""
 
     option: int | None = None
     text: str = ""
@@ -112,7 +116,7 @@ class RawAnswer:
 
 
 def reply_of(answer: Answer | None) -> RawAnswer:
-    """What a policy answered; nothing for no answer, "not shown" and "I can't tell"."""
+    """The raw form of a policy's answer; empty for no answer, "not shown" and "I can't tell"."""
     if answer is None or answer.abstains:
         return RawAnswer()
     spans = tuple((evidence.start_seconds, evidence.stop_seconds) for evidence in answer.evidence)
@@ -120,7 +124,11 @@ def reply_of(answer: Answer | None) -> RawAnswer:
 
 
 def gold_reply(item: Item) -> RawAnswer:
-    """What a perfect answer would be; ValueError where it isn't published."""
+    """The raw form of the correct answer.
+
+    Raises:
+        ValueError: the answer isn't published.
+    """
     if item.gold is None:
         raise ValueError(f"the answer of {item.id} is not published")
     return RawAnswer(item.right, item.gold, item.evidence_seconds)
@@ -132,7 +140,12 @@ def first_existing(*paths: Path) -> Path:
 
 
 def video_file(folder: Path, stem: str, place: RecordPlace) -> Path:
-    """The video of that name, whatever its ending; the .mp4 where there is none.
+    """The path of a video by its name without extension; the .mp4 where no file exists.
+
+    Args:
+        folder: folder of the videos.
+        stem: name of the file without extension.
+        place: place of the record, for messages.
 
     Raises:
         ValueError: the name leads out of the folder; says where it stands.

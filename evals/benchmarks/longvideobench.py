@@ -1,4 +1,4 @@
-"""LongVideoBench: videos from 8 s to an hour, many questions about what is said; two to five options.
+"""LongVideoBench: videos from 8 s to an hour, many questions about speech; two to five options.
 
 The videos are cut, the subtitles are those of the whole: their offset is on the item. What can't be read is drawn at
 random, by the official script and by lmms-eval alike.
@@ -18,11 +18,11 @@ from tools.plain_data import loads_json
 
 _ASK = "Answer with the option's letter from the given choices directly.\n"
 _HIDDEN = -1
-"""Instead of an index, where the answer is not published."""
+"""Value in place of an index where the answer is not published."""
 
 
 def load(folder: Path, file: str) -> tuple[Item, ...]:
-    """From `lvb_val.json`, or `lvb_test_wo_gt.json`, which has no answers."""
+    """Reads the questions of `lvb_val.json`, or of `lvb_test_wo_gt.json`, which has no answers."""
     return tuple(_item(folder, row) for row in json_rows(folder / file))
 
 
@@ -63,7 +63,7 @@ def _positions(row: Record) -> tuple[int, ...]:
 
 
 def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: ARG001 (all ask alike)
-    """The question and options; `subtitles` are those that `cues.interleaved` makes."""
+    """The prompt with question and options; `subtitles` are those that `cues.interleaved` makes."""
     before = f"{subtitles}\n" if subtitles else ""
     return f"{before}{item.text}\n{options_lines(item)}\n{_ASK}"
 
@@ -74,12 +74,12 @@ score = choice_scorer(
 
 
 def write_submission(items: Sequence[Item], said: Mapping[str, str]) -> str:
-    """One object from question id to letter."""
+    """The submission: one object from question id to letter."""
     return json.dumps({item.id: said.get(item.id, "") for item in items}, indent=2)
 
 
 def read_submission(text: str) -> dict[str, str]:
-    """The letters by question id."""
+    """Reads the letters by question id out of a submission."""
     return {str(key): str(value) for key, value in loads_json(text).items()}
 
 

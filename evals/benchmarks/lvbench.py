@@ -1,6 +1,6 @@
 """LVBench: 1,549 questions on 103 hour-long videos; one line a video, the options inside the question's text.
 
-A question may have several types and counts once for each. Where the answer is to be seen is published. The official
+A question may have several types and counts once for each. Evidence times are published. The official
 script leaves out questions that have no answer at all.
 """
 
@@ -29,11 +29,11 @@ _SHORT_NAMES = {
     "reasoning": "Rea",
     "temporal grounding": "TG",
 }
-"""What tables call the types."""
+"""Names of the types in published tables."""
 
 
 def load(folder: Path) -> tuple[Item, ...]:
-    """From `video_info.meta.jsonl`; the videos are to be fetched by their YouTube ids."""
+    """Reads the questions of `video_info.meta.jsonl`; the videos are to be fetched by their YouTube ids."""
     return tuple(
         _item(folder, video, question)
         for video in jsonl_rows(folder / "video_info.meta.jsonl")
@@ -65,7 +65,7 @@ def _item(folder: Path, video: Record, row: Record) -> Item:
 
 
 def _times(row: Record) -> tuple[Span, ...]:
-    """The span of `00:15-00:19`, hours optional; none where the field says something else."""
+    """The span of a field such as `00:15-00:19`, hours optional; none for other text."""
     times = re.fullmatch(r"\s*([\d:]+)\s*-\s*([\d:]+)\s*", str(row.values.get("time_reference", "")))
     if times is None:
         return ()
@@ -74,7 +74,7 @@ def _times(row: Record) -> tuple[Span, ...]:
 
 
 def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: ARG001 (it has none)
-    """The question with its options; lmms-eval asks for the letter."""
+    """The prompt with question and options; lmms-eval's asks for the letter."""
     question = f"{item.text}\n{options_lines(item, '({}) {}')}"
     return f"{question}\nAnswer the question with the option letter" if profile == "lmms" else question
 
@@ -85,19 +85,19 @@ _score = choice_scorer(
 
 
 def score(item: Item, said: str | None, profile: Profile) -> Score:
-    """Exact letters; no answer at all is left out officially, an empty one is wrong."""
+    """Scores a letter; officially no text at all is left out, while an empty one is wrong."""
     if profile == "official" and said is None:
         return Score(None, "", "left out: there is no answer")
     return _score(item, said, profile)
 
 
 def write_submission(items: Sequence[Item], said: Mapping[str, str]) -> str:
-    """`answers.json`: letters by uid; what has no answer is not in it."""
+    """The submission `answers.json`: letters by uid, without questions that have no answer."""
     return json.dumps({item.id: said[item.id] for item in items if said.get(item.id)}, indent=2)
 
 
 def read_submission(text: str) -> dict[str, str]:
-    """The letters by uid."""
+    """Reads the letters by uid out of a submission."""
     return {str(key): str(value) for key, value in loads_json(text).items()}
 
 

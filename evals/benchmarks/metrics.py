@@ -1,4 +1,4 @@
-"""Numbers over many questions, in percent: mean score, share that could be read, and one mean for each group."""
+"""Metrics over many questions, in percent: mean score, share that could be read, and a mean for each group."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -11,18 +11,18 @@ Metrics = Callable[[Sequence[Item], Mapping[str, str], Profile], dict[str, float
 
 
 def percent(values: Sequence[float | None]) -> float | None:
-    """The mean of those that are scored; None where none is."""
+    """Mean of the scored values, in percent; None where none is scored."""
     scored = [value for value in values if value is not None]
     return 100 * sum(scored) / len(scored) if scored else None
 
 
 def score_metrics(score: Scorer, *, task_mean: str = "", within: str = "") -> Metrics:
-    """`accuracy`, `coverage`, and `accuracy key=label` for each group; what has no scored question is not there.
+    """Makes a function of the metrics `accuracy`, `coverage`, and `accuracy key=label` for each group with scores.
 
     Args:
-        score: the scores of a benchmark.
-        task_mean: a key; `mean over KEY`, which papers report, is added.
-        within: a key; each other group within each of its labels is added, as `accuracy duration=long domain=Law`.
+        score: the score function of a benchmark.
+        task_mean: key for which `mean over KEY`, which papers report, is added; empty for none.
+        within: key within whose labels each other group is added, as `accuracy duration=long domain=Law`.
     """
 
     def metrics(items: Sequence[Item], said: Mapping[str, str], profile: Profile) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """MLVU: long videos, seven multiple-choice tasks, a test set without answers, and two tasks that a judge scores.
 
 Papers report the mean over tasks; the official script and VLMEvalKit the mean over questions: both are here. The
-official scorer compares what stands before the first ")" and so wants "C" or "C)", never "(C)".
+official scorer compares the text before the first ")" and so wants "C" or "C)", never "(C)".
 """
 
 import json
@@ -38,7 +38,7 @@ _WATCH = (
 
 
 def load_dev(folder: Path) -> tuple[Item, ...]:
-    """The seven multiple-choice files of the dev set."""
+    """Reads the seven multiple-choice files of the dev set."""
     return tuple(
         _choice(folder / "video" / name, f"{name}_{row.place.row}", row)
         for name in _CHOICE_FILES
@@ -47,13 +47,13 @@ def load_dev(folder: Path) -> tuple[Item, ...]:
 
 
 def load_test(folder: Path) -> tuple[Item, ...]:
-    """The test set, which has no answers and up to six options."""
+    """Reads the test set, which has no answers and up to six options."""
     file = first_existing(folder / "test_question.json", folder / "json" / "test_question.json")
     return tuple(_choice(folder / "video", row.name("question_id"), row) for row in json_rows(file))
 
 
 def load_written(folder: Path) -> tuple[Item, ...]:
-    """The two tasks that ask for a text; only a judge model can score it."""
+    """Reads the two tasks that ask for a text, which only a judge model can score."""
     return tuple(
         Item(
             id=f"{name}_{row.place.row}",
@@ -92,7 +92,7 @@ def _choice(videos: Path, item_id: str, row: Record) -> Item:
 
 
 def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: ARG001 (it has none)
-    """The official words, system message first; the answer is begun with `Best option:(`."""
+    """The official prompt, system message first; the official answer is prefilled with `Best option:(`."""
     options = options_lines(item, "({}) {}")
     if profile == "lmms":
         return f"{item.text}\n{options}\nOnly give the best option.\nBest option: ("
@@ -100,7 +100,7 @@ def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: A
 
 
 def score(item: Item, said: str | None, profile: Profile) -> Score:
-    """Strict; exactly the letter before a bracket; or lmms-eval's ranks of A..D, even where there are six options."""
+    """Scores a choice: strict; by the exact letter before a bracket; or by lmms-eval's ranks of A..D, even of six."""
     if profile == "strict" or item.right is None:
         return score_strict_choice(item, said)
     if profile == "lmms":
@@ -109,7 +109,13 @@ def score(item: Item, said: str | None, profile: Profile) -> Score:
 
 
 def score_written(item: Item, said: str | None, profile: Profile) -> Score:  # noqa: ARG001 (there is one)
-    """No text is wrong, the reference itself is right; all else needs a judge and is not scored."""
+    """Scores a written answer: none is wrong, the reference itself correct; any other needs a judge and is not scored.
+
+    Args:
+        item: the question.
+        said: the text of the answer; None for none.
+        profile: not used.
+    """
     if not said or not said.strip():
         return Score(0.0, "", "no answer")
     if said.strip() == (item.gold or "").strip():
@@ -118,18 +124,24 @@ def score_written(item: Item, said: str | None, profile: Profile) -> Score:  # n
 
 
 def spell_text(item: Item, reply: RawAnswer, profile: Profile) -> str:  # noqa: ARG001 (one of the `spell` functions)
-    """The words."""
+    """Spells an answer as its text.
+
+    Args:
+        item: not used.
+        reply: the answer.
+        profile: not used.
+    """
     return reply.text
 
 
 def write_submission(items: Sequence[Item], said: Mapping[str, str]) -> str:
-    """The list that the authors' script makes: question id, type and option."""
+    """The submission: the list that the authors' script makes, of question id, type and option."""
     rows = [{"question_id": i.id, "question_type": dict(i.groups)["task"], "option": said.get(i.id, "")} for i in items]
     return json.dumps(rows, indent=2)
 
 
 def read_submission(text: str) -> dict[str, str]:
-    """The options by question id."""
+    """Reads the options by question id out of a submission."""
     return {row["question_id"]: row["option"] for row in loads_json(text)}
 
 

@@ -35,7 +35,7 @@ _DISCIPLINE = {subject: name for name, subjects in _DISCIPLINES.items() for subj
 
 
 def load(folder: Path) -> tuple[Item, ...]:
-    """From `validation.json`; the subject is the folder in the address of the video."""
+    """Reads the questions of `validation.json`; the subject is the folder in the address of the video."""
     return tuple(_item(folder, row) for row in json_rows(folder / "validation.json"))
 
 
@@ -73,7 +73,7 @@ def _options(row: Record) -> tuple[str, ...]:
 
 
 def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: ARG001 (it has none)
-    """The official words for a direct answer; lmms-eval's have a line more."""
+    """The official prompt for a direct answer; lmms-eval's has a line more."""
     options = f"{options_lines(item, '{}: {}')}\n" if item.options else ""
     short = "" if profile == "lmms" else "short "
     gap = "\n" if profile == "lmms" else " "
@@ -86,7 +86,7 @@ def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: A
 
 
 def score(item: Item, said: str | None, profile: Profile) -> Score:
-    """Strict for choices and open answers, or lmms-eval's rules without its judge."""
+    """Scores choices and open answers, strictly or by lmms-eval's rules without its judge."""
     text = said or ""
     if profile == "strict":
         return score_strict_choice(item, said) if item.options else score_strict_open(item, said)
@@ -97,7 +97,7 @@ def score(item: Item, said: str | None, profile: Profile) -> Score:
 
 
 def spell(item: Item, reply: RawAnswer, profile: Profile) -> str:
-    """The letter, or the words of an open answer."""
+    """Spells an answer as its letter, or as the text of an open answer."""
     return spell_letter(item, reply, profile) if item.options else reply.text
 
 

@@ -44,10 +44,10 @@ _FOLDERS = {
     "fine_grained_pose": "nturgbd",
     "egocentric_navigation": "vlnqa",
 }
-"""Where branch `main` has the videos of a task."""
+"""Folder of each task's videos in branch `main`."""
 
 _FRAMES_PER_SECOND = 3.0
-"""Of the folders of frames; they are called 00001.jpg and so on."""
+"""Frame rate of the folders of frames, whose files are called 00001.jpg and so on."""
 
 _WATCH = (
     "Carefully watch the video and pay attention to the cause and sequence of events, the detail and movement of "
@@ -57,7 +57,7 @@ _WATCH = (
 
 
 def load_main(folder: Path) -> tuple[Item, ...]:
-    """Branch `main`: one file a task."""
+    """Reads branch `main`, which has one file a task."""
     items = []
     for task, videos in _FOLDERS.items():
         for row in json_rows(folder / "json" / f"{task}.json"):
@@ -66,7 +66,7 @@ def load_main(folder: Path) -> tuple[Item, ...]:
 
 
 def load_cut(folder: Path) -> tuple[Item, ...]:
-    """Branch `video`: one file, and mp4 for everything."""
+    """Reads branch `video`, which has one file, and mp4 for everything."""
     data = Record(RecordPlace("test.json", 1), read_json(folder / "test.json"))
     folders, tasks = data.mapping("root"), data.mapping("meta")
     items = []
@@ -100,7 +100,7 @@ def _item(row: Record, task: str, media: Path, *, is_cut: bool) -> Item:
 
 
 def _media(folder: Path, videos: str, row: Record) -> Path:
-    """Where it lies: the zips unpack to several trees, and CLEVRER's to a folder for each thousand."""
+    """Path of the video: the zips unpack to several trees, and CLEVRER's to a folder for each thousand."""
     name = row.text("video")
     trees = [inside(folder / tree, videos, row.place) for tree in ("", "video", "data0613", "video/data0613")]
     paths = [inside(tree, name, row.place) for tree in trees]
@@ -111,7 +111,7 @@ def _media(folder: Path, videos: str, row: Record) -> Path:
 
 
 def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: ARG001 (it has none)
-    """The official words, system message first; the official answer is begun with `Best option:(`."""
+    """The official prompt, system message first; the official answer is prefilled with `Best option:(`."""
     options = options_lines(item, "({}) {}")
     if profile == "lmms":
         return f"Question:{item.text}\nOption:\n{options}\nOnly give the best option.\n"
@@ -119,7 +119,8 @@ def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: A
 
 
 def score(item: Item, said: str | None, profile: Profile) -> Score:
-    """Strict, or held against the right answer: of equal candidates the first in lmms-eval, the last elsewhere."""
+    """Scores a choice, strictly or by comparison with the gold: of equal candidates lmms-eval takes the first, others
+    the last."""
     if profile == "strict":
         return score_strict_choice(item, said)
     text, right = said or "", item.right_letters

@@ -1,8 +1,8 @@
-"""NExT-GQA: the questions of NExT-QA with the spans that show the answer; right only with the right moment.
+"""NExT-GQA: the questions of NExT-QA with evidence spans; correct only with the option and the moment.
 
-Right means the right option and at least half of the given span inside a gold span (IoP >= 0.5). A span of no length
-inside one has an IoP of 1: mIoU and the mean length of the spans are therefore reported beside it, always. The official
-script leaves out questions without a prediction.
+Correct means the correct option and at least half of the given span inside a gold span (IoP >= 0.5). A span of no
+length inside one has an IoP of 1: mIoU and the mean length of the spans are therefore always reported beside it. The
+official script leaves out questions without a prediction.
 """
 
 import json
@@ -24,7 +24,7 @@ from tools.plain_data import loads_json
 
 
 def load(folder: Path, split: str) -> tuple[Item, ...]:
-    """From `{split}.csv`, where the answer is the option's text, and the spans of `gsub_{split}.json`."""
+    """Reads `{split}.csv`, where the answer is the option's text, and the spans of `gsub_{split}.json`."""
     name = f"gsub_{split}.json"
     spans, files = Record(RecordPlace(name, 1), read_json(folder / name)), vidor_files(folder)
     return tuple(_item(folder, files, spans, row) for row in csv_rows(folder / f"{split}.csv"))
@@ -53,13 +53,13 @@ def _item(folder: Path, files: Record, spans: Record, row: Record) -> Item:
 
 
 def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: ARG001 (one wording, no subtitles)
-    """The question and options, and how to give the span; there are no official words."""
+    """The prompt with question, options and the form of the span; there is no official one."""
     ask = "Answer with the option's letter and when it is seen, as in: C 24.3 - 30.4 seconds"
     return f"{item.text}\n{options_lines(item)}\n{ask}"
 
 
 def spell(item: Item, reply: RawAnswer, profile: Profile) -> str:  # noqa: ARG001 (one spelling)
-    """`C 24.3 - 30.4 seconds`; without evidence the letter alone."""
+    """Spells an answer as `C 24.3 - 30.4 seconds`; without evidence as the letter alone."""
     if reply.option is None:
         return ""
     letter = item.letters[reply.option]
@@ -72,7 +72,7 @@ def _read(item: Item, said: str) -> tuple[str, Span | None]:
 
 
 def iou_and_iop(span: Span, gold: Sequence[Span]) -> tuple[float, float]:
-    """The best intersection over union and over the length of the span itself, each over all gold spans."""
+    """The best IoU and the best intersection over the span's own length (IoP), each over all gold spans."""
     ious, iops = [0.0], [0.0]
     for start, stop in gold:
         if span[0] == span[1]:
@@ -85,7 +85,7 @@ def iou_and_iop(span: Span, gold: Sequence[Span]) -> tuple[float, float]:
 
 
 def score(item: Item, said: str | None, profile: Profile) -> Score:
-    """Acc@GQA: the right option with the right moment."""
+    """Scores an answer by Acc@GQA: the correct option with the correct moment."""
     letter, span = _read(item, said or "")
     if profile == "official" and span is None:
         return Score(None, letter, "left out: there is no predicted span")
@@ -98,7 +98,7 @@ def score(item: Item, said: str | None, profile: Profile) -> Score:
 
 
 def metrics(items: Sequence[Item], said: Mapping[str, str], profile: Profile) -> dict[str, float]:
-    """Acc@GQA as `accuracy`, Acc@QA, mIoU, mIoP, shares at 0.3 and 0.5, and the mean length of the spans in seconds."""
+    """Metrics in percent: Acc@GQA as `accuracy`, Acc@QA, mIoU, mIoP, shares at 0.3 and 0.5; mean span in seconds."""
     given = [(item, _read(item, said.get(item.id, ""))) for item in items]
     counted = given if profile == "strict" else [pair for pair in given if pair[1][1] is not None]
     pairs = [iou_and_iop(span, item.evidence_seconds) if span else (0.0, 0.0) for item, (_, span) in counted]
@@ -115,7 +115,7 @@ def metrics(items: Sequence[Item], said: Mapping[str, str], profile: Profile) ->
 
 
 def write_predictions(items: Sequence[Item], said: Mapping[str, str]) -> tuple[str, str]:
-    """The two files that the official script reads: spans, and options as indices; no answer is in neither."""
+    """The two files that the official script reads: spans, and options as indices; without unanswered questions."""
     read = {item.id: (item, *_read(item, said.get(item.id, ""))) for item in items}
     spans = {key: list(span) for key, (_, _, span) in read.items() if span is not None}
     chosen = {k: {"prediction": i.letters.index(x), "answer": i.right} for k, (i, x, _) in read.items() if x}
@@ -123,7 +123,7 @@ def write_predictions(items: Sequence[Item], said: Mapping[str, str]) -> tuple[s
 
 
 def read_predictions(spans: str, chosen: str) -> dict[str, str]:
-    """The answers out of those two files, spelled as here."""
+    """Reads the answers, as `spell` writes them, out of the two files of `write_predictions`."""
     found = loads_json(spans)
     said = {}
     for key, row in loads_json(chosen).items():

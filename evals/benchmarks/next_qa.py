@@ -17,14 +17,14 @@ _KINDS = {"C": "causal", "T": "temporal", "D": "descriptive"}
 
 
 def load(folder: Path, split: str) -> tuple[Item, ...]:
-    """From `{split}.csv`, in the folder itself or in `mc` or `nextqa`, and the map to files of VidOR."""
+    """Reads `{split}.csv`, in the folder itself or in `mc` or `nextqa`, and the map to files of VidOR."""
     file = first_existing(*(folder / place / f"{split}.csv" for place in ("mc", "nextqa", "")))
     files = vidor_files(folder)
     return tuple(_item(folder, files, row) for row in csv_rows(file))
 
 
 def vidor_files(folder: Path) -> Record:
-    """The map from video id to a path without its ending, as `1164/4010069381`."""
+    """Reads the map from video id to a path without extension, as `1164/4010069381`."""
     path = folder / "map_vid_vidorID.json"
     return Record(RecordPlace(path.name, 1), read_json(path))
 
@@ -50,13 +50,13 @@ def _item(folder: Path, files: Record, row: Record) -> Item:
 
 
 def type_groups(row: Record) -> tuple[tuple[str, str], ...]:
-    """The type and its kind, as Acc@C, Acc@T and Acc@D are counted."""
+    """Groups of a question: its type, and the kind by which Acc@C, Acc@T and Acc@D are counted."""
     name = "TN" if row.text("type") == "TP" else row.text("type")
     return ("type", name), ("kind", _KINDS.get(name[0], name))
 
 
 def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: ARG001 (one wording, no subtitles)
-    """The question and options; the set was made for classifiers, so there are no official words."""
+    """The prompt with question and options; the set was made for classifiers, so there is no official one."""
     ask = "Answer with the option's letter from the given choices directly."
     return f"{item.text}\n{options_lines(item)}\n{ask}"
 

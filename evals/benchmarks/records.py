@@ -1,4 +1,4 @@
-"""Rows of annotation files, read with care: what is damaged is named by file, row and key."""
+"""Checked reading of annotation files: errors name file, row and key of damaged values."""
 
 import csv
 from collections.abc import Iterator, Mapping
@@ -16,11 +16,11 @@ from tools.plain_data import loads_json
 
 @dataclass(frozen=True)
 class RecordPlace:
-    """Where a record stands."""
+    """File and row of a record, for messages."""
 
     file: str
     row: int
-    """Counted from 1; rows of one file, or lines."""
+    """Number of the row or line in the file, from 1."""
 
     def __str__(self) -> str:
         return f"{self.file}, row {self.row}"
@@ -28,29 +28,37 @@ class RecordPlace:
 
 @dataclass(frozen=True)
 class Record:
-    """One row. Its getters raise ValueError where a value is not what is asked for."""
+    """One row of an annotation file, with typed getters."""
 
     place: RecordPlace
     values: Mapping[str, Any]
 
     def has(self, key: str) -> bool:
-        """Whether the key is there with a value."""
+        """Whether the key is there with a value other than null."""
         return self.values.get(key) is not None
 
     def text(self, key: str) -> str:
-        """A text that is not blank."""
+        """The value as a text that is not blank.
+
+        Raises:
+            ValueError: the value is no such text.
+        """
         value = self._get(key)
         if not isinstance(value, str) or not value.strip():
             raise self.damaged(key, "a text", value)
         return value
 
     def name(self, key: str) -> str:
-        """A text or a whole number, as text: ids come as either."""
+        """The value, a text or a whole number, as text: ids come as either."""
         value = self._get(key)
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else self.text(key)
 
     def number(self, key: str) -> float:
-        """A number; a text of digits passes, since CSV has nothing else."""
+        """The value as a number; a text of digits passes, since CSV has nothing else.
+
+        Raises:
+            ValueError: the value is no number.
+        """
         value = self._get(key)
         try:
             return float(value)
@@ -58,34 +66,54 @@ class Record:
             raise self.damaged(key, "a number", value) from None
 
     def whole(self, key: str) -> int:
-        """A whole number."""
+        """The value as a whole number.
+
+        Raises:
+            ValueError: the value is no whole number.
+        """
         if not (value := self.number(key)).is_integer():
             raise self.damaged(key, "a whole number", value)
         return int(value)
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """A list of texts; one may be empty."""
+        """The value as a list of texts, which may be empty texts.
+
+        Raises:
+            ValueError: the value is no such list.
+        """
         value = self._get(key)
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise self.damaged(key, "a list of texts", value)
         return tuple(value)
 
     def mapping(self, key: str) -> Mapping[str, Any]:
-        """An object."""
+        """The value as a JSON object.
+
+        Raises:
+            ValueError: the value is no object.
+        """
         value = self._get(key)
         if not isinstance(value, dict):
             raise self.damaged(key, "an object", value)
         return value
 
     def rows(self, key: str) -> tuple["Record", ...]:
-        """A list of objects, as records of the same place."""
+        """The value, a list of objects, as records of the same place.
+
+        Raises:
+            ValueError: the value is no list of objects.
+        """
         value = self._get(key)
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             raise self.damaged(key, "a list of objects", value)
         return tuple(Record(self.place, item) for item in value)
 
     def spans(self, key: str) -> tuple[tuple[float, float], ...]:
-        """A list of [start, end] in seconds, in order or not: `evals.datasets.lint` tells."""
+        """The value as a list of [start, end] in seconds, whose order only `evals.datasets.lint` checks.
+
+        Raises:
+            ValueError: the value is no such list.
+        """
         value = self._get(key)
         try:
             return tuple((float(start), float(stop)) for start, stop in value)
@@ -93,7 +121,11 @@ class Record:
             raise self.damaged(key, "a list of [start, end]", value) from None
 
     def letter(self, key: str, option_count: int) -> int:
-        """The index of an upper-case option letter."""
+        """The value, an upper-case option letter, as the option's index.
+
+        Raises:
+            ValueError: the value is no letter of an option.
+        """
         value = self.text(key).strip()
         index = ord(value) - ord("A") if len(value) == 1 else -1
         if not 0 <= index < option_count:
@@ -105,7 +137,13 @@ class Record:
         return inside(folder, self.text(key), f"{self.place}: {key}")
 
     def damaged(self, key: str, wanted: str, got: object) -> ValueError:
-        """The error for a value that is not what it must be."""
+        """Makes the error for a damaged value.
+
+        Args:
+            key: key of the value.
+            wanted: what the value should be, for the message.
+            got: the value.
+        """
         return ValueError(f"{self.place}: {key}: need {wanted}, got {str(got)[:80]!r}; fetch the file again")
 
     def _get(self, key: str) -> Any:
@@ -115,7 +153,11 @@ class Record:
 
 
 def read_json(path: Path) -> Any:
-    """What the file holds; ValueError says what is wrong with it."""
+    """Reads a JSON file.
+
+    Raises:
+        ValueError: the file is missing or no JSON; says why.
+    """
     text = _content(path)
     try:
         return loads_json(text)
@@ -124,7 +166,11 @@ def read_json(path: Path) -> Any:
 
 
 def json_rows(path: Path) -> tuple[Record, ...]:
-    """The objects of a JSON list."""
+    """Reads a JSON file that holds a list of objects.
+
+    Raises:
+        ValueError: the file is missing or holds something else; says why.
+    """
     rows = read_json(path)
     if not isinstance(rows, list):
         raise ValueError(f"{path}: need a list of records, got {type(rows).__name__}")
@@ -132,7 +178,7 @@ def json_rows(path: Path) -> tuple[Record, ...]:
 
 
 def jsonl_rows(path: Path) -> tuple[Record, ...]:
-    """The objects of a JSONL file, one a line."""
+    """Reads a JSONL file of one object a line."""
     return tuple(_jsonl_records(path))
 
 
@@ -148,7 +194,7 @@ def _jsonl_records(path: Path) -> Iterator[Record]:
 
 
 def csv_rows(path: Path) -> tuple[Record, ...]:
-    """The rows of a CSV file with a header; a value that is cut off is missing."""
+    """Reads a CSV file with a header; values cut off from a row are missing in its record."""
     rows = csv.DictReader(StringIO(_content(path), newline=""))
     return tuple(
         _record(path, number, {key: value for key, value in row.items() if value is not None})
@@ -157,7 +203,11 @@ def csv_rows(path: Path) -> tuple[Record, ...]:
 
 
 def parquet_rows(path: Path) -> tuple[Record, ...]:
-    """The rows of a parquet file; ValueError names the extra that reads them, where it is not installed."""
+    """Reads a parquet file.
+
+    Raises:
+        ValueError: the file is missing, or pyarrow is not installed; names the extra that has it.
+    """
     _exists(path)
     if find_spec("pyarrow") is None:
         raise ValueError(f"{path} is a parquet file: to read it, {install_command('evals')}")
@@ -166,7 +216,7 @@ def parquet_rows(path: Path) -> tuple[Record, ...]:
 
 
 def text_lines(path: Path) -> tuple[tuple[RecordPlace, str], ...]:
-    """The lines of a text file that are not blank, with their places."""
+    """Reads the lines of a text file that are not blank, with their places."""
     lines = enumerate(_content(path).splitlines(), start=1)
     return tuple((RecordPlace(path.name, number), line) for number, line in lines if line.strip())
 

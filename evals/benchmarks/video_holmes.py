@@ -24,7 +24,7 @@ _SELECT = (
 
 
 def load(folder: Path) -> tuple[Item, ...]:
-    """From `test_Video-Holmes.json`, in the folder or in `Benchmark`."""
+    """Reads the questions of `test_Video-Holmes.json`, in the folder or in `Benchmark`."""
     name = "test_Video-Holmes.json"
     file = first_existing(folder / name, folder / "Benchmark" / name)
     videos = first_existing(folder / "videos_cropped", folder / "videos", folder / "Benchmark" / "videos")
@@ -50,7 +50,7 @@ def _item(videos: Path, row: Record) -> Item:
 
 
 def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: ARG001 (it has none)
-    """The official words, or lmms-eval's."""
+    """The official prompt, or lmms-eval's."""
     if profile == "lmms":
         return f"Question: {item.text}\n{options_lines(item)}\n{_SELECT}"
     options = options_lines(item, "{}: {}").replace("\n", ", ")
@@ -65,7 +65,7 @@ score = choice_scorer(
 
 
 def spell(item: Item, reply: RawAnswer, profile: Profile) -> str:
-    """The letter; in a tag for those who want one."""
+    """Spells a choice as its letter; in a tag for the profiles that read one."""
     if reply.option is None:
         return ""
     letter = item.letters[reply.option]

@@ -1,6 +1,6 @@
 """Video-MME: 2,700 questions on 900 videos, with and without subtitles.
 
-Two ids: `video_id` is a three-digit number, `videoID` the one of YouTube that files are called by. With subtitles the
+Two ids: `video_id` is a three-digit number, `videoID` the one of YouTube by which files are named. With subtitles the
 official rule is: those at the times of the frames that the model saw. Numbers with all subtitles are another setting.
 """
 
@@ -28,7 +28,7 @@ _ONLY = "Respond with only the letter (A, B, C, or D) of the correct option."
 
 
 def load(folder: Path, *, has_subtitles: bool = False) -> tuple[Item, ...]:
-    """From the parquet file; from the grouped JSON, which has no names of files, where that is all there is."""
+    """Reads the parquet file, or where that is missing the grouped JSON, which has no names of files."""
     if (folder / _PARQUET).exists() or not (folder / _GROUPED).exists():
         return tuple(
             _item(folder, row, row.text("videoID"), has_subtitles=has_subtitles)
@@ -66,7 +66,7 @@ def _item(folder: Path, row: Record, file_id: str, *, has_subtitles: bool) -> It
 
 
 def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:
-    """The official words; lmms-eval speaks of subtitles even where there are none."""
+    """The official prompt, or VLMEvalKit's, or lmms-eval's, which mentions subtitles even where there are none."""
     question = f"{item.text}\n{options_lines(item)}"
     before = f"This video's subtitles are listed below:\n{subtitles}\n" if subtitles else ""
     if profile == "lmms":
@@ -89,7 +89,7 @@ score = choice_scorer(
 
 
 def write_submission(items: Sequence[Item], said: Mapping[str, str]) -> str:
-    """The grouped JSON: one object a video, with the answer of each question as its `response`."""
+    """The submission, the grouped JSON: one object a video, with the answer of each question as its `response`."""
     videos: dict[str, dict[str, Any]] = {}
     for item in items:
         groups = dict(item.groups)
@@ -102,7 +102,7 @@ def write_submission(items: Sequence[Item], said: Mapping[str, str]) -> str:
 
 
 def read_submission(text: str) -> dict[str, str]:
-    """The responses by question id."""
+    """Reads the responses by question id out of a submission."""
     return {q["question_id"]: q["response"] for video in loads_json(text) for q in video["questions"]}
 
 

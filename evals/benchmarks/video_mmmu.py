@@ -1,4 +1,4 @@
-"""Video-MMMU: what is learned from lectures: three tracks of 300 questions, up to ten options, or a number.
+"""Video-MMMU: knowledge acquired from lectures; three tracks of 300 questions, up to ten options, or a number.
 
 In Adaptation the picture of the question is the last frame of the video; in the other two tracks the quiz that is shown
 there is to be ignored. The question-only videos show the picture without the lecture: with them the gain is measured.
@@ -35,7 +35,7 @@ _DISCIPLINES = {
     "Medicine": "Basic_Medical_Science Clinical_Medicine Diagnostics_and_Laboratory_Medicine Pharmacy Public_Health",
     "Business": "Accounting Economics Finance Manage Marketing",
 }
-"""The folders of the videos and the subjects in them."""
+"""Folders of the videos, and the subjects in each."""
 _DISCIPLINE = {subject: name for name, subjects in _DISCIPLINES.items() for subject in subjects.split()}
 _LEARN = "You should watch and learn the video content. Then apply what you learned to answer the following "
 _SHOWN = "question. The image for this question is at the end of the video.\n"
@@ -43,7 +43,13 @@ _IGNORE = "\nPlease ignore the Quiz question in last frame of the video."
 
 
 def load(folder: Path, tracks: tuple[str, ...] = _TRACKS, *, question_only: bool = False) -> tuple[Item, ...]:
-    """From one parquet file a track."""
+    """Reads the questions, from one parquet file a track.
+
+    Args:
+        folder: folder with the official files.
+        tracks: names of the tracks to read.
+        question_only: whether the videos without the lecture are shown.
+    """
     return tuple(
         _item(folder, track, row, question_only=question_only)
         for track in tracks
@@ -84,7 +90,7 @@ def _without_letters(options: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: ARG001 (one wording, no subtitles)
-    """The official words, which lmms-eval has, too."""
+    """The official prompt, which lmms-eval has too."""
     options = f"\n{options_lines(item)}" if item.options else ""
     if dict(item.groups)["track"] != "Adaptation":
         return f"{item.text}{options}{_IGNORE}"
@@ -92,9 +98,9 @@ def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: A
 
 
 def score(item: Item, said: str | None, profile: Profile) -> Score:
-    """Strict; MMMU's rules officially; lmms-eval's ranks for letters. The empty text is left out of the last two.
+    """Scores an answer: strict; officially by MMMU's rules; or by lmms-eval's ranks of letters.
 
-    For letters lmms-eval counts it wrong, for open answers it leaves it out.
+    An empty text is left out officially; lmms-eval counts it wrong for letters and leaves it out for open answers.
     """
     text = said or ""
     if profile == "strict":
@@ -108,12 +114,12 @@ def score(item: Item, said: str | None, profile: Profile) -> Score:
 
 
 def spell(item: Item, reply: RawAnswer, profile: Profile) -> str:
-    """The letter, or the words of an open answer."""
+    """Spells an answer as its letter, or as the text of an open answer."""
     return spell_letter(item, reply, profile) if item.options else reply.text
 
 
 def knowledge_gain(adaptation: float, question_only: float) -> float | None:
-    """How much of what was missing the lecture brought, in percent; None where nothing was missing.
+    """Gain by the lecture as a share of the possible gain, in percent; None where no gain is possible.
 
     Args:
         adaptation: accuracy in percent with the lecture.

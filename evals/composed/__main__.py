@@ -25,32 +25,37 @@ from evals.composed.writing import write_episode
 from tools.cache import write_json
 
 SOURCES = "material.tsv"
-"""Whose the footage and the cut-outs are, where they were fetched."""
+"""File that names the owners of fetched footage and cut-outs."""
 
 _PARTS = ("av", "numpy", "opencv-python", "pillow")
-"""Packages on which the pixels rest."""
+"""Packages whose version may change the pixels."""
 
 
 @dataclass(frozen=True)
 class WriteConfig:
-    """What is written."""
+    """Options of the set to write: number of videos, seed, split, level and material."""
 
     out: Path
-    """A folder that is not there yet, or empty."""
+    """Folder to write, new or empty."""
     count: int = 20
-    """Videos."""
+    """Number of videos."""
     seed: int = 0
     split: Split = "train"
     level: int = 1
     height: int = 360
     questions: int = QUESTIONS_A_VIDEO
-    """A video, at most."""
+    """Most questions of a video."""
     material: Path | None = None
-    """Folder with footage and cut-outs; what it lacks is drawn. None: all is drawn."""
+    """Folder with footage and cut-outs; parts that it lacks are drawn. None draws all."""
 
 
 def main(config: WriteConfig, command: str = "", say: Callable[[str], None] = lambda _: None) -> int:
-    """Writes it all, but for videos in which a needle could be missed; gives back the number of questions.
+    """Writes the set, except videos whose needles could be missed; gives back the number of questions.
+
+    Args:
+        config: options of the set.
+        command: command line, for the record.
+        say: prints a line of progress.
 
     Raises:
         ValueError: the folder holds something, or there is too little material.

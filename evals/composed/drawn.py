@@ -1,4 +1,4 @@
-"""The material that is drawn: needs nothing fetched."""
+"""The drawn material, which needs nothing fetched."""
 
 from evals.composed.drawn_clips import DrawnClips
 from evals.composed.drawn_needles import DrawnNeedles

@@ -1,6 +1,6 @@
-"""Footage that is drawn: dull grounds that drift, with dull things that cross them. Nothing is fetched.
+"""Drawn footage: dull grounds that drift, with dull things that cross them. Nothing is fetched.
 
-No pixel is as strong in colour as a drawn needle, none is written on, and none looks like a tag.
+No pixel is as saturated as a drawn needle, and nothing is written or looks like a tag.
 """
 
 import hashlib
@@ -14,29 +14,33 @@ from numpy.typing import NDArray
 from evals.composed.material import Pixels
 
 COUNT = 64
+"""Number of clips."""
 SECONDS = 60.0
+"""Length of each clip."""
 _MOST_COLOURFUL = 0.3
-"""Saturation; that of a needle is above 0.8."""
+"""Greatest saturation, 0..1; that of a needle is above 0.8."""
 _SLACK = 1.25
-"""The ground is as much larger than the picture, so that it can drift."""
+"""Size of the ground over that of the picture, so that it can drift."""
 _THINGS = 24
+"""Things drawn on the ground of a clip."""
 _MOVING = 4
+"""Things that cross the picture of a clip."""
 
 Colour = tuple[int, int, int]
 
 
 class DrawnClips:
-    """`COUNT` clips of a minute."""
+    """`COUNT` drawn clips of a minute, by name."""
 
     names = tuple(f"drawn-{number:02}" for number in range(COUNT))
 
     def seconds(self, name: str) -> float:
-        """Length of a clip."""
+        """Length of a clip in seconds."""
         del name  # all are as long
         return SECONDS
 
     def picture(self, name: str, seconds: float, width: int, height: int) -> Pixels:
-        """(height, width, 3) RGB at a time of a clip."""
+        """The picture at a time of a clip, (height, width, 3) uint8 RGB."""
         scene = _scene(name, width, height)
         left, top = scene.drift(seconds, width, height)
         pixels = scene.ground[top : top + height, left : left + width].copy()
@@ -47,7 +51,7 @@ class DrawnClips:
 
 @dataclass(frozen=True)
 class _Thing:
-    """Something dull that crosses the picture and comes again."""
+    """A dull thing that crosses the picture again and again."""
 
     start: tuple[float, float]
     pixels_a_second: tuple[float, float]
@@ -71,10 +75,10 @@ class _DrawnScene:
     ground: Pixels  # larger than the picture
     moving: tuple[_Thing, ...]
     pace: tuple[float, float]
-    """Pictures a second that the ground drifts by."""
+    """Drift of the ground, in widths and heights of the picture a second."""
 
     def drift(self, seconds: float, width: int, height: int) -> tuple[int, int]:
-        """Left and top of the part on screen: to and fro."""
+        """Left and top of the part on screen, in pixels; the ground drifts to and fro."""
         room = (self.ground.shape[1] - width, self.ground.shape[0] - height)
         places = []
         for free, pace, side in zip(room, self.pace, (width, height), strict=True):
@@ -98,7 +102,7 @@ def _scene(name: str, width: int, height: int) -> _DrawnScene:
 
 
 def _ground(rng: np.random.Generator, width: int, height: int) -> Pixels:
-    """Two dull colours that pass into one another, with a grain."""
+    """A ground of two dull colours that blend into one another, with a grain."""
     one, other = (np.array(_dull(rng), np.int32) for _ in range(2))
     patches = _noise(rng, 6, 10, width, height)
     grain = _noise(rng, 40, 70, width, height)

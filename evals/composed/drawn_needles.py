@@ -1,4 +1,4 @@
-"""Needles that are drawn: shapes of one strong colour, and boards with a word. Nothing is fetched.
+"""Drawn needles: shapes of one strong colour, and boards with a word. Nothing is fetched.
 
 Colours are far from one another and from the dull ones of the drawn clips; a rim sets each needle off from any ground.
 """
@@ -27,7 +27,9 @@ WORDS = tuple(
 )
 _BOARD = "word "
 _BOARD_ASPECT = 2.0
+"""Width over height of a board."""
 _RIM_SHARE = 0.03
+"""Width of the rim over the height of a needle."""
 _LIGHT = ("yellow", "orange")
 """Colours with a dark rim and dark letters."""
 
@@ -39,11 +41,15 @@ class DrawnNeedles:
     colours = tuple(COLOURS)
 
     def aspect(self, name: str) -> float:
-        """Width over height."""
+        """Width over height of a needle."""
         return _BOARD_ASPECT if name.startswith(_BOARD) else 1.0
 
     def picture(self, name: str, colour: str | None, width: int, height: int) -> Pixels:
-        """(height, width, 4) RGB with its opacity."""
+        """The picture of a needle, (height, width, 4) uint8 RGB and opacity.
+
+        Raises:
+            ValueError: there is no colour.
+        """
         if colour is None:
             raise ValueError(f"a drawn needle needs a colour, one of {', '.join(COLOURS)}")
         return _board(name, colour, width, height) if name.startswith(_BOARD) else _shape(name, colour, width, height)
@@ -76,7 +82,7 @@ def _board(name: str, colour: str, width: int, height: int) -> Pixels:
 
 
 def _fitted(word: str, width: int, height: int) -> Pixels:
-    """The word as large as fits."""
+    """Opacity of the word as large as fits, (height, width) uint8."""
     while (letters := lettering(word, height, max(1, height // 24))).shape[1] > width:
         height = min(height - 1, height * width // letters.shape[1])
     return letters

@@ -1,4 +1,4 @@
-"""One composed video with its questions, from a seed: what training, evaluation and the files are all made of."""
+"""Episodes: one composed video with its questions, from a seed, for training, evaluation and files alike."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from evals.example import Example
 
 @dataclass(frozen=True, eq=False)
 class Episode:
-    """A video that is painted when asked for, and what is asked about it."""
+    """A composed video, painted on demand, with its questions."""
 
     plan: PlannedVideo
     questions: tuple[Composed, ...]
@@ -21,11 +21,11 @@ class Episode:
 
     @property
     def name(self) -> str:
-        """Names the video among all of the same material."""
+        """Name of the video, unique among those of the same material."""
         return self.plan.recipe.name
 
     def examples(self) -> tuple[Example, ...]:
-        """The questions as every policy is asked them; the video is only named."""
+        """The questions as examples, whose video is given by name only."""
         return tuple(
             Example(
                 Question(self.name, asked.text, asked.options, f"{self.name}#{number}"),
@@ -45,19 +45,19 @@ def compose(
     height: int = 360,
     questions: int = QUESTIONS_A_VIDEO,
 ) -> Episode:
-    """The episode `number` of a seed; the same arguments give the same pixels and the same questions.
+    """Composes the episode `number` of a seed; the same arguments give the same pixels and questions.
 
     Args:
-        material: what there is to compose from.
-        seed: of a whole set.
-        number: of the episode in it, from 0.
-        level: of the curriculum, 1 to 5.
-        split: which needles and clips may be used.
-        height: of the picture in pixels; it is 16:9.
-        questions: how many at most; a video with one needle may have fewer to ask.
+        material: clips and cut-outs.
+        seed: seed of the whole set.
+        number: number of the episode in the set, from 0.
+        level: level of the curriculum, 1 to 5.
+        split: split of needles and clips that may be used.
+        height: height of the picture in pixels; it is 16:9.
+        questions: most questions; a video with one needle may have fewer.
 
     Raises:
-        ValueError: no such level, a picture too small, or too little material on that side.
+        ValueError: there is no such level, the picture is too small, or the split has too little material.
     """
     plan = plan_video(material, seed, number, level, split, height)
     asked = questions_of(plan, seed, number, questions)

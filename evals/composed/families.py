@@ -1,7 +1,8 @@
-"""The kinds of question. Each looks at what is known of a video and asks one thing of it, or nothing where it can't.
+"""Families of composed questions: each makes one question from the plan of a video, or none where it can't.
 
-About one in ten is about a needle that does not appear: its right answer is "not shown". Options are drawn in the same
-way whether the needle appears or not, and their order is drawn last, so that nothing but the video tells them apart.
+About one question in ten is about a needle that does not appear: its correct answer is "not shown". Options are drawn
+in the same way whether the needle appears or not, and their order is drawn last, so that only the video tells them
+apart.
 """
 
 import random
@@ -15,36 +16,39 @@ from evals.composed.recipe import Placement
 from evals.composed.tags import SIGNS, some_tags, sort_of
 
 OPTIONS = 4
+"""Number of options of a question."""
 ABSENT_EVERY = 10
-"""One question in so many is about what does not appear."""
+"""One question in this many is about a needle that does not appear."""
 QUESTIONS_A_VIDEO = 4
+"""Most questions of a video by default."""
 
 _OPEN_SHARE = 0.3
-"""Of the questions that can be asked without options."""
+"""Share of questions without options, among those that can be asked so."""
 _PARTS = 6
-"""A video is told in so many intervals."""
+"""Number of intervals of a video for `when` questions."""
 _CLEAR_SECONDS = 0.3
+"""Least distance from the border of an interval for a question about it."""
 _CLEAR_SHARE = 0.06
-"""How far from the border of an interval or a quarter something must be for a question about it."""
+"""Least distance from the border of a quarter, as a share of the picture, for a question about it."""
 
 
 @dataclass(frozen=True)
 class Composed:
-    """One question, with its answer and what shows it."""
+    """One composed question, with its answer and evidence."""
 
     family: str
     text: str
     options: tuple[str, ...]
-    """() for an open question."""
+    """Options of the question; () for an open one."""
     answer: str | None
-    """None: what is asked for does not appear."""
+    """Correct answer; None where the needle does not appear."""
     evidence: tuple[Placement, ...]
-    """The appearances that the answer rests on, in time order; () where there is none."""
+    """Appearances on which the answer rests, in time order; () where there is none."""
     needs: tuple[str, ...]
 
     @property
     def evidence_seconds(self) -> tuple[float, float] | None:
-        """From the first to the last moment that the answer rests on."""
+        """Span from the first to the last moment of the evidence; None without evidence."""
         if not self.evidence:
             return None
         return self.evidence[0].start_seconds, self.evidence[-1].stop_seconds
@@ -52,7 +56,7 @@ class Composed:
 
 @dataclass(frozen=True)
 class _Draft:
-    """A question before it is decided how it is put."""
+    """A question before it is decided whether it is open."""
 
     text: str
     answer: str
@@ -63,7 +67,14 @@ class _Draft:
 
 
 def questions_of(plan: PlannedVideo, seed: int, number: int, count: int = QUESTIONS_A_VIDEO) -> tuple[Composed, ...]:
-    """Up to `count` questions of different families about the video `number` of a set."""
+    """Makes questions of different families about one video of a set.
+
+    Args:
+        plan: plan of the video.
+        seed: seed of the set.
+        number: number of the video in the set.
+        count: most questions.
+    """
     rng = random.Random(f"{plan.recipe.name}/questions/{seed}/{number}")
     left = rng.sample(sorted(FAMILIES), len(FAMILIES))
     if plan.counted is not None:  # always asked: otherwise rarer for one appearance, where more else can be asked
@@ -93,7 +104,7 @@ def _first_possible(
 
 
 def _target(plan: PlannedVideo, family: str, rng: random.Random) -> Placement | None:
-    """The appearance asked about. What is asked of one appearance is asked of needles that have only one."""
+    """The appearance asked about; families that ask about one appearance take needles that have only one."""
     firsts = [plan.recipe.appearances(needle)[0] for needle in plan.recipe.needles]
     if family in ("read", "where", "colour", "when"):
         firsts = [p for p in firsts if len(plan.recipe.appearances(p.needle)) == 1]
@@ -135,7 +146,7 @@ def _read(plan: PlannedVideo, target: Placement, rng: random.Random) -> _Draft |
 
 
 def _said(tag: str) -> str:
-    """A tag as an answer: signs by name, since they are no words."""
+    """The text of a tag as an answer: signs by name, since they are no words."""
     return SIGNS.get(tag, tag)
 
 
@@ -149,7 +160,7 @@ def _colour(_plan: PlannedVideo, target: Placement, rng: random.Random) -> _Draf
 
 
 def _board_of(name: str) -> str:
-    """A word has two colours, its board only one."""
+    """Name of the thing whose colour is asked: of a word its board, since a word has two colours."""
     return f"board with the {name}" if name.startswith("word ") else name
 
 
@@ -215,4 +226,4 @@ FAMILIES: dict[str, Callable[[PlannedVideo, Placement, random.Random], _Draft | 
 }
 
 ABOUT_ONE = ("which", "read", "colour", "where", "when")
-"""Families that can be asked of a needle that does not appear."""
+"""Families that can be asked about a needle that does not appear."""

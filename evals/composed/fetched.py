@@ -1,4 +1,4 @@
-"""Fills a folder with footage and cut-outs that were fetched, and records in its manifest whose they are.
+"""Fills a folder with fetched footage and cut-outs, and records their owners in its manifest.
 
     apt-get download tuxpaint-stamps-default && dpkg -x tuxpaint-stamps-default_*.deb stamps      # GPL-2
     npm pack @lobehub/fluent-emoji-3d && tar xf lobehub-fluent-emoji-3d-*.tgz                     # MIT
@@ -26,9 +26,11 @@ from tools.index.frame_store import PICTURES, FrameStoreWriter
 from tools.video.video import Video, VideoError
 
 _LEAST_SIDE = 100
-"""Pixels: smaller cut-outs blur at half a frame's height."""
+"""Least side of a cut-out in pixels; smaller ones blur at half a frame's height."""
 _MOST_WORDS = 3
+"""Most words of a needle's name, which has to follow "the" in a question."""
 _MOST_SECONDS = 300.0
+"""Length that is kept of a clip; bounds the disk space."""
 _STAMPS_LICENCE = "GPL-2, Tux Paint stamps"
 _EMOJI_LICENCE = "MIT, Fluent Emoji 3D"
 _HEADER = ("kind", "name", "source", "licence", "blake2b")
@@ -36,24 +38,24 @@ _HEADER = ("kind", "name", "source", "licence", "blake2b")
 
 @dataclass(frozen=True)
 class FetchConfig:
-    """What is taken, and to where."""
+    """Options of filling a material folder: sources and target."""
 
     folder: Path
     stamps: Path | None = None
-    """Folder of the stamps of Tux Paint: PNG with opacity, each with a description beside it."""
+    """Folder of Tux Paint's stamps: PNG with opacity, each with a description beside it."""
     emoji: Path | None = None
-    """Folder of pictures that are named by their code point, as in `1f98a.webp`."""
+    """Folder of pictures that are named by their code point, as `1f98a.webp`."""
     clips: Path | None = None
     """Folder of video files."""
     licence: str = ""
-    """Of the clips."""
+    """Licence of the clips."""
     only: tuple[str, ...] = ()
-    """Names of cut-outs to take; () takes all."""
+    """Names of the cut-outs to take; () takes all."""
 
 
 @dataclass(frozen=True)
 class FetchedEntry:
-    """A line of the manifest."""
+    """One line of the manifest: an item with its source, licence and checksum."""
 
     kind: str
     name: str
@@ -63,7 +65,7 @@ class FetchedEntry:
 
 
 def main(config: FetchConfig, say: Callable[[str], None] = lambda _: None) -> tuple[FetchedEntry, ...]:
-    """Fills the folder; gives back what it holds.
+    """Fills the folder; gives back the entries of its manifest.
 
     Raises:
         ValueError: the folder is in use, footage comes without a licence, or nothing was found.
@@ -98,7 +100,7 @@ class _Found:
 
 
 def _take_cutouts(config: FetchConfig) -> Iterator[FetchedEntry]:
-    """Each name once; of two with the same name the first."""
+    """Copies the cut-outs; of two with the same name the first."""
     taken: set[str] = set(DrawnNeedles.names)
     found = [*_stamps(config.stamps), *_emoji(config.emoji)]
     for one in found:
@@ -116,7 +118,7 @@ def _take_cutouts(config: FetchConfig) -> Iterator[FetchedEntry]:
 
 
 def _stamps(folder: Path | None) -> Iterator[_Found]:
-    """Stamps with their names, from descriptions such as "A Sumatran tiger."."""
+    """Stamps with names from their descriptions, such as "A Sumatran tiger."."""
     for path in sorted(folder.rglob("*.png")) if folder is not None else ():
         text = path.with_suffix(".txt")
         if text.is_file() and (name := plain_name(text.read_text(encoding="utf-8", errors="replace"))):
@@ -124,7 +126,7 @@ def _stamps(folder: Path | None) -> Iterator[_Found]:
 
 
 def plain_name(description: str) -> str | None:
-    """What a stamp shows, fit to follow "the"; None where that takes more than a few words."""
+    """The name of what a stamp shows, fit to follow "the"; None where that takes more than a few words."""
     first = description.partition("\n")[0].strip().rstrip(".!")
     for article in ("A ", "An ", "The "):
         first = first.removeprefix(article)
@@ -134,7 +136,7 @@ def plain_name(description: str) -> str | None:
 
 
 def _emoji(folder: Path | None) -> Iterator[_Found]:
-    """Pictures of a single character, by its Unicode name."""
+    """Pictures of a single character, named by Unicode."""
     for path in sorted(_pictures(folder)) if folder is not None else ():
         try:
             name = unicodedata.name(chr(int(path.stem, 16)))
@@ -149,7 +151,7 @@ def _pictures(folder: Path) -> Iterable[Path]:
 
 
 def _take_clip(path: Path, config: FetchConfig) -> FetchedEntry:
-    """Keeps ten frames a second of a clip, of at most five minutes."""
+    """Stores ten frames a second of a clip, of at most five minutes."""
     target = config.folder / CLIPS / path.stem
     with Video(path) as video, FrameStoreWriter(target) as writer:
         stop = min(video.info.duration_seconds, _MOST_SECONDS)

@@ -1,6 +1,6 @@
-"""Which needles and clips are for training and which are never trained on, by their names alone.
+"""Splits needles and clips into training and held-out ones by their names alone.
 
-A name keeps its side whatever else is in a set, on every machine and for good.
+A name keeps its split whatever else is in a set, on every machine and for good.
 """
 
 import hashlib
@@ -9,19 +9,26 @@ from collections.abc import Iterable
 from evals.composed.recipe import Split
 
 HELD_OUT_PER_CENT = 30
+"""Share of names that are never trained on, in percent."""
 
 
 def split_of(name: str) -> Split:
-    """The side a name is on."""
+    """The split to which a name belongs."""
     number = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big")
     return "heldout" if number % 100 < HELD_OUT_PER_CENT else "train"
 
 
 def names_of(split: Split, names: Iterable[str], at_least: int, kind: str) -> tuple[str, ...]:
-    """The names on one side, sorted.
+    """The names of one split, sorted.
+
+    Args:
+        split: the split.
+        names: all names.
+        at_least: fewest names that are enough.
+        kind: what is named, for the message.
 
     Raises:
-        ValueError: too few to compose from.
+        ValueError: there are too few names to compose from.
     """
     chosen = tuple(sorted(name for name in names if split_of(name) == split))
     if len(chosen) < at_least:

@@ -11,12 +11,18 @@ from PIL import Image, ImageDraw, ImageFont
 from evals.composed.material import Pixels
 
 _CAPITALS_SHARE = 0.71
-"""Height of the font's capitals over its size."""
+"""Height of the font's capitals over the font size."""
 
 
 @lru_cache(maxsize=256)
 def lettering(text: str, capital_pixels: int, weight: int = 0) -> Pixels:
-    """(H, W) opacity 0..255 of a line, without a margin. `weight` is pixels added to every stroke."""
+    """Opacity mask of a line of text, (H, W) uint8, 0..255, without a margin.
+
+    Args:
+        text: the text.
+        capital_pixels: height of a capital letter in pixels.
+        weight: pixels added to every stroke.
+    """
     font = ImageFont.load_default(round(capital_pixels / _CAPITALS_SHARE))
     left, top, right, bottom = font.getbbox(text, stroke_width=weight)
     image = Image.new("L", (int(np.ceil(right - left)), int(np.ceil(bottom - top))), 0)

@@ -1,4 +1,4 @@
-"""What videos are composed from: clips for the haystack, cut-outs for the needles; drawn, or from a folder."""
+"""Protocols of the material of composed videos: clips for the haystack, cut-outs for the needles."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,15 +14,22 @@ class Clips(Protocol):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All of it."""
+        """Names of all clips."""
         ...
 
     def seconds(self, name: str) -> float:
-        """Length of a clip."""
+        """Length of a clip in seconds."""
         ...
 
     def picture(self, name: str, seconds: float, width: int, height: int) -> Pixels:
-        """(height, width, 3) RGB at a time of a clip, always the same; not to be written to."""
+        """The picture at a time of a clip, (height, width, 3) uint8 RGB, always the same; not to be written to.
+
+        Args:
+            name: name of the clip.
+            seconds: time in the clip.
+            width: width of the picture in pixels.
+            height: height of the picture in pixels.
+        """
         ...
 
 
@@ -31,20 +38,27 @@ class Cutouts(Protocol):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All of them, each fit to follow "the"."""
+        """Names of all needles, each fit to follow "the"."""
         ...
 
     @property
     def colours(self) -> tuple[str, ...]:
-        """What they can be painted in; () where they come as they are."""
+        """Colours in which needles can be painted; () where they have their own."""
         ...
 
     def aspect(self, name: str) -> float:
-        """Width over height."""
+        """Width over height of a needle."""
         ...
 
     def picture(self, name: str, colour: str | None, width: int, height: int) -> Pixels:
-        """(height, width, 4) RGB with its opacity."""
+        """The picture of a needle, (height, width, 4) uint8 RGB and opacity.
+
+        Args:
+            name: name of the needle.
+            colour: one of `colours`; None where the needle has its own.
+            width: width of the picture in pixels.
+            height: height of the picture in pixels.
+        """
         ...
 
 
@@ -53,6 +67,6 @@ class Material:
     """Clips and cut-outs that videos are composed from."""
 
     name: str
-    """Names the content: another one for any other pixels."""
+    """Name of the content, which differs for any other pixels."""
     clips: Clips
     cutouts: Cutouts

@@ -1,4 +1,4 @@
-"""Footage and cut-outs from a folder: `clips/`, `cutouts/` and a `manifest.tsv` that says whose they are.
+"""Footage and cut-outs from a folder: `clips/`, `cutouts/` and a `manifest.tsv` that names their owners.
 
     python -m evals.composed.fetched FOLDER ...
 
@@ -18,14 +18,14 @@ from evals.composed.material import Material, Pixels
 from tools.index.frame_store import RECORDS, FrameStore
 
 CLIPS, CUTOUTS, MANIFEST = "clips", "cutouts", "manifest.tsv"
-"""`clips/NAME/` is a store of frames, `cutouts/NAME.png` a picture with its opacity."""
+"""Parts of the folder: `clips/NAME/` is a frame store, `cutouts/NAME.png` a picture with its opacity."""
 
 CLIP_FPS = 10
-"""Frames a second that are kept of a clip."""
+"""Frames a second that are stored of a clip."""
 
 
 class StoredClips:
-    """Clips whose frames were kept."""
+    """Clips from frame stores in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._stores = {path.parent.name: FrameStore(path.parent) for path in sorted(folder.glob(f"*/{RECORDS}"))}
@@ -36,15 +36,15 @@ class StoredClips:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All of them."""
+        """Names of all stored clips."""
         return tuple(self._stores)
 
     def seconds(self, name: str) -> float:
-        """Length of a clip."""
+        """Length of a clip in seconds."""
         return float(self._stores[name].seconds[-1]) + 1 / CLIP_FPS
 
     def picture(self, name: str, seconds: float, width: int, height: int) -> Pixels:
-        """(height, width, 3) RGB at a time of a clip, its middle where its shape is another one."""
+        """The picture at a time of a clip, (height, width, 3) uint8 RGB; its middle where the aspect ratio differs."""
         store = self._stores[name]
         pixels = store.frame(store.at(seconds)).pixels
         if pixels.shape[:2] == (height, width):
@@ -57,7 +57,7 @@ class StoredClips:
 
 
 class StoredCutouts:
-    """Pictures with their opacity, trimmed to what is seen of them."""
+    """Cut-outs from pictures in a folder, trimmed to their visible part."""
 
     colours: tuple[str, ...] = ()
 
@@ -67,16 +67,20 @@ class StoredCutouts:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All of them."""
+        """Names of all stored cut-outs."""
         return tuple(self._paths)
 
     def aspect(self, name: str) -> float:
-        """Width over height."""
+        """Width over height of a cut-out."""
         shape = self._read(name).shape
         return float(shape[1] / shape[0])
 
     def picture(self, name: str, colour: str | None, width: int, height: int) -> Pixels:
-        """(height, width, 4) RGB with its opacity."""
+        """The picture of a cut-out, (height, width, 4) uint8 RGB and opacity.
+
+        Raises:
+            ValueError: a colour is asked for; cut-outs have their own.
+        """
         if colour is not None:
             raise ValueError(f"{self._paths[name]} comes as it is and can't be painted {colour}")
         whole = self._read(name)
@@ -96,10 +100,10 @@ class StoredCutouts:
 
 
 def open_material(folder: Path) -> Material:
-    """What a folder holds; clips or cut-outs that it lacks are drawn.
+    """Opens the material in a folder; clips or cut-outs that it lacks are drawn.
 
     Raises:
-        ValueError: it holds neither, or no manifest.
+        ValueError: the folder has neither clips nor cut-outs, or no manifest.
     """
     manifest = folder / MANIFEST
     if not manifest.is_file():

@@ -1,4 +1,4 @@
-"""Paints a frame of a recipe when it is asked for: footage first, then the needle that is on screen.
+"""Paints frames of a recipe on demand: footage first, then the needle that is on screen.
 
 Integer arithmetic, and of OpenCV's ways to resize the one that is the same to the bit on every machine: the same recipe
 gives the same bytes. It takes about a millisecond a frame at 640x360.
@@ -21,7 +21,7 @@ from tools.video.generated import GeneratedVideo
 
 @dataclass(frozen=True, eq=False)
 class _Sticker:
-    """What is pasted, ready to be."""
+    """A picture with opacity, premultiplied for pasting."""
 
     top: int
     left: int
@@ -35,7 +35,7 @@ class _Sticker:
 
 
 class Painter:
-    """The pictures of one recipe. Threads may share it."""
+    """Paints the pictures of one recipe. Threads may share it."""
 
     def __init__(self, recipe: VideoRecipe, material: Material) -> None:
         self.recipe = recipe
@@ -44,7 +44,7 @@ class Painter:
         self._stickers: dict[Placement, tuple[_Sticker, ...]] = {}
 
     def picture(self, seconds: float) -> Pixels:
-        """(H, W, 3) RGB at a time."""
+        """The picture at a time, (H, W, 3) uint8 RGB."""
         pixels = self.footage(seconds)
         for placement in self.recipe.placements:
             if placement.is_on_screen(seconds):
@@ -53,7 +53,7 @@ class Painter:
         return pixels
 
     def footage(self, seconds: float) -> Pixels:
-        """(H, W, 3) RGB at a time without any needle; the caller's own."""
+        """The picture at a time without any needle, (H, W, 3) uint8 RGB, as a new array."""
         segment = self.recipe.segments[max(0, bisect_right(self._starts, seconds) - 1)]
         width, height = self.recipe.width, self.recipe.height
         clip_seconds = segment.clip_start_seconds + (seconds - segment.start_seconds) * segment.speed
@@ -61,7 +61,7 @@ class Painter:
         return _dressed(self._material.clips.picture(segment.clip, clip_seconds, width, height), segment)
 
     def video(self) -> GeneratedVideo:
-        """The recipe as a video."""
+        """The recipe as a generated video."""
         recipe = self.recipe
         content_hash = recipe.content_hash(self._material.name)
         return GeneratedVideo(
@@ -88,7 +88,7 @@ def _sticker(picture: Pixels, left: int, top: int) -> _Sticker:
 
 
 def _dressed(pixels: Pixels, segment: Segment) -> Pixels:
-    """The picture cropped, mirrored and with its brightness changed, in an array of its own."""
+    """The picture cropped, mirrored and with its brightness changed, as a new array."""
     height, width = pixels.shape[:2]
     if segment.crop != FULL_FRAME:
         part = np.ascontiguousarray(crop(pixels, segment.crop))

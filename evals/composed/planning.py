@@ -1,7 +1,7 @@
-"""From a seed to a recipe: which needles, when, where, over which footage. No pixel is touched.
+"""Plans composed videos from a seed: needles, times, places and footage, without touching a pixel.
 
-One needle more is planned than is pasted: the ghost, for questions about what does not appear. Its look, tag, time and
-place are drawn like those of the others, so that nothing in a question tells that it is about a ghost.
+One needle more is planned than is pasted: the ghost, for questions about a needle that does not appear. Its look, tag,
+time and place are drawn like those of the others, so that nothing in a question shows that it is about a ghost.
 """
 
 import random
@@ -18,12 +18,12 @@ from tools.observation import FULL_FRAME, Box
 
 @dataclass(frozen=True)
 class Level:
-    """A step of the curriculum."""
+    """A level of the curriculum: length of the video and number of needles."""
 
     seconds: int
     needles: int
     insert_share: float
-    """Share of needles that have a shot of their own, at 50-80 % of its height; others are 30-42 % of the height."""
+    """Share of needles with a shot of their own, at 50-80 % of its height; others are 30-42 % of the height."""
 
 
 LEVELS: dict[int, Level] = {
@@ -35,49 +35,51 @@ LEVELS: dict[int, Level] = {
 }
 
 FEWEST_NEEDLES, FEWEST_CLIPS = 12, 3
-"""Names that a side needs: six on screen, a ghost, and wrong options."""
+"""Fewest names that a split needs: six on screen, a ghost, and wrong options; and fewest clips."""
 
 FEWEST_ABSENT = 4
-"""Wrong options for the question which of four appears."""
+"""Fewest needles beside the ghost that do not appear, for wrong options."""
 
 _COUNTED_SHARE = 0.4
+"""Share of videos with a needle that may appear several times."""
 _MOST_TIMES = 4
+"""Most appearances of one needle: as many as a question has options."""
 _GAP_SECONDS = 2.0
-"""Between two needles."""
+"""Least time between two appearances."""
 _MARGIN, _BESIDE = 8, 6
-"""Pixels to the border, and from a needle to its tag."""
+"""Pixels from a needle to the border of the picture, and to its tag."""
 
 
 @dataclass(frozen=True)
 class PlannedVideo:
-    """A recipe and what is known of it beyond its pixels."""
+    """A recipe, with what is known of it beyond its pixels."""
 
     recipe: VideoRecipe
     split: Split
     level: int
     counted: Needle | None
-    """The needle that may appear several times, one to four times with equal chances."""
+    """Needle that may appear several times, one to four with equal chances; None if there is none."""
     ghost: Placement
-    """A needle that is not in the video, where it might have been."""
+    """Needle that is not in the video, at a time and place where it might have been."""
     absent_names: tuple[str, ...]
-    """Needles of the same side that are not in the video, the ghost left out."""
+    """Names of needles of the same split that are not in the video, without the ghost."""
 
 
 def plan_video(
     material: Material, seed: int, number: int, level: int = 1, split: Split = "train", height: int = 360
 ) -> PlannedVideo:
-    """The video `number` of a seed.
+    """Plans the video `number` of a seed.
 
     Args:
-        material: what there is to compose from.
-        seed: of a whole set.
-        number: of the video in it, from 0.
-        level: of the curriculum, 1 to 5.
-        split: which needles and clips may be used.
-        height: of the picture in pixels; it is 16:9.
+        material: clips and cut-outs.
+        seed: seed of the whole set.
+        number: number of the video in the set, from 0.
+        level: level of the curriculum, 1 to 5.
+        split: split of needles and clips that may be used.
+        height: height of the picture in pixels; it is 16:9.
 
     Raises:
-        ValueError: no such level, a picture too small, or too few needles or clips on that side.
+        ValueError: there is no such level, the picture is too small, or the split has too few needles or clips.
     """
     if level not in LEVELS:
         raise ValueError(f"need a level in 1..{len(LEVELS)}, got {level}")
@@ -92,7 +94,7 @@ def plan_video(
 
 
 class _Planner:
-    """Draws lots for one video."""
+    """Draws the random choices for one video."""
 
     def __init__(self, material: Material, rng: random.Random, level: Level, height: int) -> None:
         self._material = material
@@ -139,7 +141,7 @@ class _Planner:
         return [Needle(*parts) for parts in zip(names, painted, tags, strict=True)]
 
     def _spans(self, count: int) -> list[tuple[float, float]]:
-        """Spans of 2 to 3 s at random, apart, in time order, on whole frames."""
+        """Random spans of 2 to 3 s, apart from one another, in time order, on whole frames."""
         lengths = [self._rng.randint(2 * FPS, 3 * FPS) for _ in range(count)]
         gap = round(_GAP_SECONDS * FPS)
         free = self._level.seconds * FPS - sum(lengths) - gap * (count - 1)
@@ -151,7 +153,7 @@ class _Planner:
         return spans
 
     def _placement(self, needle: Needle, start: float, stop: float, is_insert: bool) -> Placement:
-        """The needle with its tag on its left or right, somewhere in the picture."""
+        """Places the needle somewhere in the picture, with its tag on its left or right."""
         rng = self._rng
         share = rng.uniform(0.5, 0.8) if is_insert else rng.uniform(0.3, 0.42)
         tag_wide, tag_tall = tag_size(needle.tag)
@@ -171,7 +173,7 @@ class _Planner:
         return left / self._width, top / self._height, (left + wide) / self._width, (top + tall) / self._height
 
     def _segments(self, clips: Sequence[str], inserts: Sequence[tuple[float, float]]) -> tuple[Segment, ...]:
-        """Pieces of 5 to 15 s, cut open for the shots of single needles."""
+        """Segments of 5 to 15 s, cut open for the shots of single needles."""
         cuts = [0]
         while cuts[-1] < self._level.seconds:
             cuts.append(cuts[-1] + self._rng.randint(5, 15))
@@ -199,7 +201,7 @@ class _Planner:
 
 
 def _without_common_words(names: Sequence[str]) -> list[str]:
-    """The names without those that share a word with an earlier one: who can tell a tiger from a tiger face?"""
+    """The names without those that share a word with an earlier one, as "tiger" and "tiger face"."""
     used: set[str] = set()
     kept = []
     for name in names:

@@ -1,4 +1,4 @@
-"""What a composed video is made of: a table of footage and a table of needles. All of it is known before a pixel is.
+"""Recipes of composed videos: a table of footage and a table of needles, known before any pixel is painted.
 
 Times are seconds from the first frame, spans half-open, boxes fractions 0..1 of the picture, on whole pixels.
 """
@@ -12,7 +12,7 @@ from tools.observation import Box
 Split = Literal["train", "heldout"]
 
 FPS = 10
-"""Frames a second; times of needles are whole frames."""
+"""Frames a second of composed videos; times of needles are whole frames."""
 
 
 @dataclass(frozen=True)
@@ -23,26 +23,26 @@ class Segment:
     stop_seconds: float
     clip: str
     clip_start_seconds: float
-    """Where in the clip it begins."""
+    """Time in the clip at which the segment begins."""
     speed: float
-    """Clip seconds a second."""
+    """Seconds of the clip in a second of the video."""
     is_mirrored: bool
     gain: float
-    """Brightness is multiplied by this."""
+    """Factor of the brightness."""
     crop: Box
-    """The part of the clip's picture that fills the frame."""
+    """Part of the clip's picture that fills the frame."""
 
 
 @dataclass(frozen=True)
 class Needle:
-    """Something that can be looked for, with a tag to be read beside it."""
+    """A thing to be searched for, with a tag beside it to be read."""
 
     name: str
-    """As in "the teapot"; no two needles of a video share it."""
+    """Name that follows "the", as "teapot"; unique in a video."""
     colour: str | None
-    """What it is painted in; None where it comes as it is."""
+    """Colour in which the needle is painted; None where it has its own."""
     tag: str
-    """What is printed on the tag; no two needles of a video share it."""
+    """Text of the tag; unique in a video."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Placement:
 
     @property
     def whole_box(self) -> Box:
-        """Needle and tag."""
+        """Box around needle and tag."""
         first, second = self.box, self.tag_box
         return (
             min(first[0], second[0]),
@@ -67,35 +67,35 @@ class Placement:
         )
 
     def is_on_screen(self, seconds: float) -> bool:
-        """Whether a frame of that time shows it."""
+        """Whether the frame at a time shows the needle."""
         return self.start_seconds - 1e-6 <= seconds < self.stop_seconds - 1e-6
 
 
 @dataclass(frozen=True)
 class VideoRecipe:
-    """A whole video."""
+    """The recipe of a whole video."""
 
     name: str
-    """As a file name without its ending."""
+    """Name of the video, fit for a file name without extension."""
     width: int
     height: int
     seconds: float
     segments: tuple[Segment, ...]
-    """Without gaps, in time order."""
+    """Segments in time order, without gaps."""
     placements: tuple[Placement, ...]
-    """In time order, never two at once."""
+    """Appearances in time order, never two at once."""
 
     @property
     def needles(self) -> tuple[Needle, ...]:
-        """Each once, in order of first appearance."""
+        """Needles in order of first appearance, each once."""
         return tuple(dict.fromkeys(p.needle for p in self.placements))
 
     def appearances(self, needle: Needle) -> tuple[Placement, ...]:
-        """When and where a needle is on screen."""
+        """All appearances of a needle, in time order."""
         return tuple(p for p in self.placements if p.needle == needle)
 
     def content_hash(self, material: str) -> str:
-        """32 hexadecimal digits that name the pictures; `material` names what they are painted with."""
+        """Hash of the pictures, 32 hexadecimal digits, for a material given by name."""
         # the name is no part of the pictures
         parts = (material, self.width, self.height, self.seconds, self.segments, self.placements)
         return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()

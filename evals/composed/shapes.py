@@ -1,4 +1,4 @@
-"""Outlines of things that anybody can name, on a square from (0, 0) top left to (1, 1).
+"""Outlines of things that are easy to name, on a square from (0, 0) top left to (1, 1).
 
 A shape is a list of strokes; later ones lie over earlier ones, and a stroke that begins with "no" takes away. There is
 no plain disc and no plain box: the drawn footage is full of dull ones.
@@ -14,12 +14,13 @@ from evals.composed.material import Pixels
 Stroke = tuple[str, tuple[float, ...]]
 
 _FINE = 16
-"""Coordinates are drawn to a sixteenth of a pixel (four binary digits)."""
+"""Steps of a pixel to which coordinates are drawn (four binary digits)."""
 _MARGIN = 0.06
+"""Margin around a shape as a share of the picture, for its rim."""
 
 
 def _round(count: int, turn: float = 0.0, inner: float | None = None) -> tuple[float, ...]:
-    """A regular polygon, or a star where every second corner is at the radius `inner`."""
+    """Corners of a regular polygon, or of a star whose every second corner is at the radius `inner`."""
     corners = count if inner is None else 2 * count
     points: list[float] = []
     for i in range(corners):
@@ -124,7 +125,13 @@ SHAPES: dict[str, tuple[Stroke, ...]] = {
 
 
 def stencil(name: str, width: int, height: int) -> Pixels:
-    """(height, width) opacity 0..255 of a shape, with a margin for a rim."""
+    """Opacity mask of a shape, (height, width) uint8, 0..255, with a margin for a rim.
+
+    Args:
+        name: name of the shape.
+        width: width of the mask in pixels.
+        height: height of the mask in pixels.
+    """
     mask = np.zeros((height, width), np.uint8)
     scale = np.array([width, height]) * (1 - 2 * _MARGIN)
     shift = np.array([width, height]) * _MARGIN

@@ -1,6 +1,6 @@
-"""The tag beside a needle: white, with a number, a word or a sign in print of 13 pixels whatever the picture's size.
+"""Tags beside needles: white, with a number, a word or a sign in print of 13 pixels whatever the picture's size.
 
-Small on purpose: what is to be found is large, what is to be read is small, so that finding is not yet reading.
+Small on purpose: needles are large and their tags small, so that finding is not yet reading.
 """
 
 import random
@@ -15,8 +15,9 @@ from evals.composed.material import Pixels
 Sort = Literal["number", "word", "sign"]
 
 PRINT_PIXELS = 13
-"""Height of a digit or capital."""
+"""Height of a digit or capital of a tag."""
 _PADDING = 6
+"""Pixels between print and border of a tag."""
 
 WORDS = tuple(
     "ALMOND BRICK CLOUD DINNER EMBER FABRIC GRAVEL HONEY IVORY JACKET KITCHEN LINEN MAPLE NIGHT OLIVE PEPPER QUARTZ "
@@ -37,26 +38,32 @@ SIGNS = {
 
 
 def some_tags(rng: random.Random, sort: Sort, count: int) -> list[str]:
-    """Different tags of one sort."""
+    """Draws different tags of one sort.
+
+    Args:
+        rng: source of randomness.
+        sort: sort of the tags.
+        count: number of tags.
+    """
     if sort == "number":
         return [str(number) for number in rng.sample(range(100, 1000), count)]
     return rng.sample(WORDS if sort == "word" else tuple(SIGNS), count)
 
 
 def sort_of(tag: str) -> Sort:
-    """What is on a tag."""
+    """The sort of a tag by its text."""
     return "number" if tag.isdigit() else "sign" if tag in SIGNS else "word"
 
 
 def tag_size(tag: str) -> tuple[int, int]:
-    """(width, height) in pixels."""
+    """Width and height of a tag in pixels."""
     height, width = tag_picture(tag).shape[:2]
     return width, height
 
 
 @lru_cache(maxsize=256)
 def tag_picture(tag: str) -> Pixels:
-    """(height, width, 4) RGB, opaque."""
+    """The picture of a tag, (height, width, 4) uint8 RGB and opacity, opaque."""
     letters = lettering(tag, PRINT_PIXELS)
     height, width = letters.shape[0] + 2 * _PADDING, letters.shape[1] + 2 * _PADDING
     pixels = np.full((height, width, 4), 255, np.uint8)

@@ -1,6 +1,6 @@
-"""Proof that a composed video shows what its questions say: each needle at its time and in its box, and nowhere else.
+"""Checks that a composed video shows what its recipe says: each needle at its time and in its box, and nowhere else.
 
-Looks at painted pixels only, against the same footage with nothing pasted.
+The checks compare painted pixels with the same footage without needles.
 """
 
 from collections.abc import Iterator
@@ -16,21 +16,21 @@ from evals.composed.tags import PRINT_PIXELS
 from tools.sampling import crop, pixel_box
 
 _LEAST_HEIGHT = 60
-"""Pixels of a needle."""
+"""Least height of a needle in pixels."""
 _LEAST_SHARE = 0.1
-"""Of the needle's box that differs from the footage."""
+"""Least share of the needle's box that differs from the footage."""
 _DIFFERS = 24
-"""Of 255, in the channel that differs most: seen at a glance."""
+"""Difference of a pixel, of 255 in the channel that differs most, above which it is seen at a glance."""
 _LEAST_PRINT_CONTRAST = 150
-"""Of 255, between a tag's paper and its print."""
+"""Least contrast of a tag's paper and print, of 255."""
 _SAME_COLOUR = 45
-"""Of 255: a pixel no channel of which is further from a needle's colour has that colour."""
+"""Greatest difference of a channel, of 255, at which a pixel has a needle's colour."""
 _STRAY_SHARE = 0.002
-"""Of the footage that may have the colour of a needle by chance."""
+"""Most of the footage, as a share, that may have the colour of a needle by chance."""
 
 
 def problems(painter: Painter) -> tuple[str, ...]:
-    """What is not as the recipe says, a sentence each; () if all is."""
+    """Differences from the recipe, a sentence each; () if there are none."""
     return tuple(problem for placement in painter.recipe.placements for problem in _of(painter, placement))
 
 
@@ -67,7 +67,7 @@ def _sizes(painter: Painter, placement: Placement, what: str) -> Iterator[str]:
 
 
 def _difference(one: Pixels, other: Pixels) -> NDArray[np.uint8]:
-    """(H, W) of the channel that differs most."""
+    """Difference of two pictures in the channel that differs most, (H, W) uint8."""
     result: NDArray[np.uint8] = (np.maximum(one, other) - np.minimum(one, other)).max(axis=2)
     return result
 

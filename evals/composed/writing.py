@@ -1,6 +1,6 @@
-"""Composed videos as MP4 files with a questions file, for all that takes a file: `agent ask`, the runner, the demo.
+"""Writes composed videos as MP4 files with a questions file, for `agent ask`, the runner and the demo.
 
-Beside `questions.jsonl`, in the format of `evals.example`, lies `known.jsonl` with what that format has no room for:
+Beside `questions.jsonl`, in the format of `evals.example`, is `known.jsonl` with what that format has no room for:
 family, boxes and times of everything that an answer rests on, a line for each question in the same order.
 """
 
@@ -19,7 +19,13 @@ QUESTIONS, KNOWN = "questions.jsonl", "known.jsonl"
 
 
 def write_mp4(path: Path, picture: Callable[[float], Pixels], seconds: float) -> None:
-    """H.264 in MP4, frame n at n / FPS seconds exactly."""
+    """Writes H.264 in MP4, with frame n at exactly n / FPS seconds.
+
+    Args:
+        path: the file.
+        picture: gives the picture at a time, (H, W, 3) uint8 RGB.
+        seconds: length of the video.
+    """
     import av
 
     with av.open(str(path), "w") as container:
@@ -35,7 +41,7 @@ def write_mp4(path: Path, picture: Callable[[float], Pixels], seconds: float) ->
 
 
 def write_episode(folder: Path, episode: Episode) -> None:
-    """The video, and its lines at the end of both files."""
+    """Writes the video, and appends its lines to both files."""
     video = f"{episode.name}.mp4"
     write_mp4(folder / video, episode.painter.picture, episode.plan.recipe.seconds)
     _append(folder / QUESTIONS, (_row(video, asked) for asked in episode.questions))

@@ -1,4 +1,4 @@
-"""What needs no policy to be known: chance, and one frame from the index."""
+"""Baselines without a language model: chance, and the option that fits one indexed frame best."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,11 @@ from evals.example import Example
 
 
 def chance(examples: Sequence[Example]) -> float:
-    """The exact expected accuracy of choosing options at random; an open question is never right by chance."""
+    """The expected accuracy of choosing options at random, 0..1; an open question is never correct by chance.
+
+    Raises:
+        ValueError: there are no examples.
+    """
     if not examples:
         raise ValueError("need at least one example")
     return sum(1 / len(e.question.options) for e in examples if e.question.options and e.answer is not None) / len(
@@ -17,16 +21,16 @@ def chance(examples: Sequence[Example]) -> float:
 
 
 class TopFrame:
-    """The option whose words fit some one frame best, by the index alone, with that frame as evidence.
+    """A policy that answers with the option that fits any one frame best, by the index alone, and cites that frame.
 
-    For an open question it has only the frame that fits the question best, and no words.
+    For an open question it cites the frame that fits the question best, and gives an empty answer.
     """
 
     spec = "top-1 frame"
     setup = None
 
     def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
-        """One search for each option, then the answer."""
+        """The first turn searches for each option, the second answers."""
         queries = trajectory.question.options or (trajectory.question.text,)
         if not trajectory.steps:
             ids = next_call_ids(trajectory, len(queries))

@@ -1,6 +1,7 @@
-"""The question alone: a model is shown no picture, and a policy of rules a grey clip of the same length for all.
+"""Controls that hide the video: the question alone, or with speech only.
 
-Not even the duration of the video is told. What is answered here is answered by the words of the question.
+A model is shown no picture, and a policy of rules a grey clip of the same length for all, so that not even the duration
+is known. What is answered here is answered by the words of the question.
 """
 
 from collections.abc import Sequence
@@ -19,28 +20,31 @@ from tools.video.generated import GeneratedVideo
 
 BLIND_SECONDS = 10
 
+"""Length of the grey clip: the same for all, so that it gives nothing away."""
 _GREY = 128
+"""Middle of 0..255."""
 _HEIGHT, _WIDTH = 180, 320
 _FPS = 5
+"""Frames a second of the grey clip, few because all are the same."""
 
 
 def no_video() -> GeneratedVideo:
-    """One even grey without sound: what is opened where the video of a question is `NO_VIDEO`."""
+    """A grey clip without sound, for questions whose video is `NO_VIDEO`."""
     return GeneratedVideo(_grey, name=NO_VIDEO, content_hash="0" * 32, seconds=BLIND_SECONDS, fps=_FPS)
 
 
 def without_video(subjects: Sequence[ControlSubject]) -> ControlPlan:
-    """Every question, of no video."""
+    """A plan that asks every question about no video."""
     return ControlPlan(tuple(ControlledQuestion(_of_none(s.question), s.question.id, None) for s in subjects), {})
 
 
 def nothing(_subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
-    """No look and no tool for a model; for rules the tools of the grey clip."""
+    """Inputs without the video: no look and no tool for a model; for rules the tools of the grey clip."""
     return fixed(desk.toolbox, ()) if desk.is_model else PolicyInputs(desk.toolbox)
 
 
 def speech_alone(_subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
-    """What is said, from subtitles or recognised, and no picture; for rules all pictures are grey."""
+    """Inputs with speech alone, from subtitles or recognised; for rules all pictures are grey."""
     if desk.is_model:
         return PolicyInputs(desk.toolbox, mode="subtitles")
     grey = desk.over(StillsVideo(desk.toolbox.video, [Still(0.0)]))

@@ -1,4 +1,4 @@
-"""All controls by name: what a run takes as `--control`."""
+"""Registry of controls by name, as `--control` takes them."""
 
 from evals.controls.blind import nothing, speech_alone, without_video
 from evals.controls.control import AS_IT_IS, Control
@@ -28,7 +28,11 @@ CONTROLS: dict[str, Control] = {
 
 
 def control_named(name: str | None) -> Control:
-    """The control of a name, the one that takes nothing away for None; ValueError lists the known ones."""
+    """The control of a name; for None the one that changes nothing.
+
+    Raises:
+        ValueError: there is no such control; lists the known ones.
+    """
     if name is None:
         return AS_IT_IS
     if name not in CONTROLS:

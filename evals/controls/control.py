@@ -1,7 +1,7 @@
-"""What a control is: pure functions that change what is asked, and what of the video a policy is given.
+"""Controls as pairs of pure functions: which questions are asked, and what a policy is given of the video.
 
-A model is given pictures before its first turn and no tools. A policy of rules knows a video only by its tools, so it
-keeps them, over a video that shows these pictures and nothing else.
+Where a control shows only some pictures, a model gets them before its first turn and has no tools. A policy of rules
+knows a video only by its tools, so it keeps them, over a video of these pictures and nothing else.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ from tools.toolbox import Toolbox
 from tools.video.source import VideoSource
 
 NO_VIDEO = "(no video)"
-"""Stands where a question's video would: what is shown is `grey.no_video()`."""
+"""Stands for the video of a question that is asked without one; `blind.no_video()` is shown."""
 
 
 @dataclass(frozen=True)
@@ -26,24 +26,24 @@ class ControlledQuestion:
     """A question as it is asked under a control."""
 
     question: Question
-    """Its id is new where one question is asked several times."""
+    """Question as asked; it has a new id where one question is asked several times."""
     of: str
     """Id of the question in the set."""
     video_of: str | None
     """Id of the question in the set whose video is shown; None for `NO_VIDEO`."""
     order: tuple[int, ...] = ()
-    """For each option its place in the set; () where they stand as they do there."""
+    """Index of each option in the set; () where the order is unchanged."""
     is_answerable: bool = True
-    """False where the right answer has become "not shown"."""
+    """False where the correct answer has become "not shown"."""
 
     def back(self, answer: Answer) -> Answer:
-        """The answer, its option counted as in the set."""
+        """The answer with its option counted as in the set."""
         if not self.order or answer.option is None or not 0 <= answer.option < len(self.order):
             return answer
         return replace(answer, option=self.order[answer.option])
 
     def example(self, example: Example) -> Example:
-        """What the answer is scored against. Times of evidence hold only for the question's own video."""
+        """The example against which the answer is scored; evidence times are kept only for the question's own video."""
         span = example.evidence_seconds if self.video_of == self.of else None
         reference = example.answer if self.is_answerable else None
         return replace(example, question=self.question, answer=reference, evidence_seconds=span)
@@ -51,37 +51,37 @@ class ControlledQuestion:
 
 @dataclass(frozen=True)
 class ControlPlan:
-    """What a control asks of a set."""
+    """The questions that a control asks of a set, and why others are left out."""
 
     asked: tuple[ControlledQuestion, ...]
     left_out: dict[str, str]
-    """Why a question can't be asked under the control, by its id."""
+    """Reason why a question can't be asked under the control, by its id."""
 
 
 @dataclass(frozen=True)
 class ControlContext:
-    """What a control works with."""
+    """Tools and policy kind from which a control makes the inputs of a policy."""
 
     toolbox: Toolbox
-    """Of the whole video."""
+    """Toolbox of the whole video."""
     over: Callable[[VideoSource], Toolbox]
-    """The tools over other footage, with the same encoder and without subtitles; closed when the question is played."""
+    """Opens the tools over other footage, with the same encoder and without subtitles; closed after the question."""
     is_model: bool
     """True for a policy that is shown pictures, False for one of rules over the tools."""
 
 
 @dataclass(frozen=True)
 class PolicyInputs:
-    """What a policy is given of a video: these are arguments of `agent.loop.ask.ask`."""
+    """What a policy is given of a video, as arguments of `agent.loop.ask.ask`."""
 
     tools: VideoTools
     opening: tuple[ToolCall, ...] | None = None
-    """Looks taken before the first turn; None for those that are usual."""
+    """Initial looks before the first turn; None for the default ones."""
     mode: Mode | None = None
 
 
 def ways(asked: Iterable[ControlledQuestion]) -> dict[str, int]:
-    """Which of several ways of asking its question each is, from 0; by the id under which it is asked."""
+    """Number of the variant in which a question is asked, from 0, by the id under which it is asked."""
     counts = Counter[str]()
     found = {}
     for one in asked:
@@ -91,12 +91,12 @@ def ways(asked: Iterable[ControlledQuestion]) -> dict[str, int]:
 
 
 def as_it_is(subjects: Sequence[ControlSubject]) -> ControlPlan:
-    """Every question once, about its own video."""
+    """A plan that asks every question once, about its own video."""
     return ControlPlan(tuple(ControlledQuestion(s.question, s.question.id, s.question.id) for s in subjects), {})
 
 
 def all_of_it(_subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
-    """The whole video and all tools."""
+    """Inputs with the whole video and all tools."""
     return PolicyInputs(desk.toolbox)
 
 
@@ -105,7 +105,7 @@ class Control:
     """One condition under which a set is asked again."""
 
     about: str
-    """What is taken away, as a sentence for the report."""
+    """Sentence for the report that says what is taken away."""
     plan: Callable[[Sequence[ControlSubject]], ControlPlan] = as_it_is
     give: Callable[[ControlSubject, ControlContext], PolicyInputs] = all_of_it
 
@@ -123,12 +123,12 @@ def view(
     *,
     is_model: bool,
 ) -> Iterator[PolicyInputs]:
-    """What a control gives of one question's video; what it opens for that is closed afterwards.
+    """A context with the inputs that a control gives for one question; what it opened is closed afterwards.
 
     Args:
-        control: which one.
-        subject: the question as it stands in the set.
-        toolbox: of the video that is shown, which stays open.
+        control: the control.
+        subject: the question as it is in the set.
+        toolbox: toolbox of the video that is shown, which stays open.
         over: opens the tools over other footage.
         is_model: whether the policy is shown pictures; `policy.setup is not None`.
     """

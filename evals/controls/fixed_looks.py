@@ -1,4 +1,4 @@
-"""Looks that are taken for a model before its first turn, and no tool after them."""
+"""Fixed initial looks for a model, with no tools after them."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -14,11 +14,11 @@ from tools.video.source import VideoSource
 Look = tuple[str, dict[str, Any]]
 
 _A_FRAME_SECONDS = 0.001
-"""A window that holds one frame: none is shorter."""
+"""Length of a window that holds one frame: no frame is shorter."""
 
 
 class FixedLooks:
-    """Tools of which only given calls can be made; a model is told of none."""
+    """A toolbox in which only given calls can be made; it has no specs."""
 
     specs: tuple[ToolSpec, ...] = ()
 
@@ -28,16 +28,16 @@ class FixedLooks:
 
     @property
     def video(self) -> VideoSource:
-        """What the looks are taken at."""
+        """The video at which the looks are taken."""
         return self._toolbox.video
 
     @property
     def has_subtitles(self) -> bool:
-        """False: nothing is heard here."""
+        """False, since speech is not available here."""
         return False
 
     def call(self, name: str, arguments: dict[str, Any]) -> Observation:
-        """What one of the looks brings.
+        """The observation of one of the given looks.
 
         Raises:
             ToolError: any other call.
@@ -47,23 +47,23 @@ class FixedLooks:
         return self._toolbox.call(name, arguments)
 
     def picture(self, ref: FrameRef) -> bytes | None:
-        """The picture behind a reference that a look has brought."""
+        """The JPEG behind a reference of a look; None where the frame is damaged."""
         return self._toolbox.picture(ref)
 
 
 def fixed(toolbox: Toolbox, looks: Sequence[Look]) -> PolicyInputs:
-    """These looks and nothing else."""
+    """Inputs with these initial looks and no tools."""
     opening = tuple(ToolCall(f"t1c{number}", *look) for number, look in enumerate(looks, start=1))
     return PolicyInputs(FixedLooks(toolbox, looks), opening)
 
 
 def frame_at(seconds: float) -> Look:
-    """The whole frame on screen at a time."""
+    """A look at the whole frame on screen at a time."""
     return "select_frames", {"start": seconds, "stop": seconds + _A_FRAME_SECONDS, "count": 1, "size": "medium"}
 
 
 def part_at(seconds: float, box: Box) -> Look:
-    """A part of that frame, as large as the source has it."""
+    """A look at a part of the frame on screen at a time, in the resolution of the source."""
     return "zoom", {"seconds": seconds, "box": list(box)}
 
 

@@ -1,4 +1,5 @@
-"""A few frames instead of the video: one at random, in the middle or found by the index, or N evenly spread.
+"""Controls that show a few frames instead of the video: one at random, the middle one, the index's best, or N even
+ones.
 
 What is answered from a single frame needs no video. N even frames without tools are the baseline that a model is
 published with.
@@ -16,25 +17,25 @@ from tools.toolbox import Toolbox
 
 
 def random_frame(subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
-    """One frame; which one is drawn by the id of the question."""
+    """Inputs with one frame, drawn by the id of the question."""
     times = desk.toolbox.video.timestamps
     return _one(float(times[random.Random(subject.question.id).randrange(len(times))]), desk)
 
 
 def top_frame(subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
-    """The frame that fits the words of the question and its options best, by the index."""
+    """Inputs with the frame that fits the words of the question and its options best, by the index."""
     return _one(best_seconds(subject, desk.toolbox), desk)
 
 
 def best_seconds(subject: ControlSubject, toolbox: Toolbox) -> float:
-    """When the index finds what is asked; ToolError where nothing of the video could be indexed."""
+    """Time of the frame that the index ranks first; ToolError where nothing of the video could be indexed."""
     toolbox.index.wait_tiled()  # a part of the index could find another frame
     query = " ".join((subject.question.text, *subject.question.options))
     return toolbox.call("search_frames", {"query": query, "count": 1}).findings[0].start_seconds
 
 
 def uniform_frames(count: int) -> Callable[[ControlSubject, ControlContext], PolicyInputs]:
-    """`count` frames, each from the middle of one of so many equal parts."""
+    """A control's function that shows `count` frames, each from the middle of one of `count` equal parts."""
 
     def give(_subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
         duration = desk.toolbox.video.info.duration_seconds

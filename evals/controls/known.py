@@ -1,4 +1,4 @@
-"""What composed sets know of their questions, read from the `known.jsonl` beside their questions file."""
+"""Reads what is known of a composed set's questions from the `known.jsonl` beside its questions file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ _Fraction = Annotated[float, Field(ge=0, le=1)]
 _Sides = tuple[_Fraction, _Fraction, _Fraction, _Fraction]
 
 _PLACE = "where"
-"""The family of questions whose answer is a place."""
+"""Family of questions whose answer is a place in the picture."""
 
 
 class _Placed(BaseModel):
@@ -31,7 +31,7 @@ class _Placed(BaseModel):
 
 
 class _KnownRow(BaseModel):
-    """What is known of one question."""
+    """Evidence and needles on screen of one question."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -42,7 +42,7 @@ class _KnownRow(BaseModel):
 
 
 def load_known(path: str | Path, examples: Sequence[Example]) -> tuple[ControlSubject, ...]:
-    """The examples of a composed set with what is known of each; line n of the file is about example n.
+    """The examples of a composed set as control subjects; line n of the file is about example n.
 
     Raises:
         ValueError: a line that can't be read, or not a line for each example, of the same video.

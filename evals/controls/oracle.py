@@ -1,4 +1,4 @@
-"""Only what the answer rests on: the frames that show it, or of these only the part that does.
+"""Oracle controls that show only the evidence: the frames that hold it, or its crops.
 
 What is wrong with the frame is wrong with looking, and what is wrong only without it is wrong with finding; the step
 from frame to crop is what zooming would bring.
@@ -14,18 +14,18 @@ from tools.observation import Box, box_inside
 from tools.video.source import VideoSource
 
 _AROUND: Box = (-0.1, -0.1, 1.1, 1.1)
-"""So much of the picture around the part is shown with it."""
+"""Crop relative to the evidence's box: a margin of a tenth of its size on each side."""
 _MOMENT_SECONDS = 1.0
-"""How long a moment that is given without a length is on screen."""
+"""Time on screen of evidence that is given without a length."""
 
 
 def known_times(subjects: Sequence[ControlSubject]) -> ControlPlan:
-    """The questions whose evidence is known."""
+    """A plan of the questions whose evidence times are known."""
     return _plan(subjects, lambda s: "" if s.evidence is not None else "it is not known when the answer is to be seen")
 
 
 def known_boxes(subjects: Sequence[ControlSubject]) -> ControlPlan:
-    """The questions of whose evidence the place is known too."""
+    """A plan of the questions whose evidence boxes are known too."""
 
     def why(subject: ControlSubject) -> str:
         known = subject.evidence is not None and all(shown.box is not None for shown in subject.evidence)
@@ -35,26 +35,27 @@ def known_boxes(subjects: Sequence[ControlSubject]) -> ControlPlan:
 
 
 def oracle_frame(subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
-    """Of each span of the evidence the frame in its middle."""
+    """Inputs with the middle frame of each span of the evidence."""
     if desk.is_model:
         return fixed(desk.toolbox, [frame_at(shown.middle_seconds) for shown in subject.evidence or ()])
     return PolicyInputs(desk.over(frames_shown(subject, desk.toolbox.video)))
 
 
 def oracle_crop(subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
-    """Of these frames the part that the evidence is in."""
+    """Inputs with the crop of each middle frame that holds the evidence."""
     if desk.is_model:
         return fixed(desk.toolbox, [_crop_look(shown) for shown in subject.evidence or ()])
     return PolicyInputs(desk.over(crops_shown(subject, desk.toolbox.video)))
 
 
 def frames_shown(subject: ControlSubject, video: VideoSource) -> StillsVideo:
-    """Each span shows its middle frame for as long as it lasts; all else is grey."""
+    """A video that shows the middle frame of each span for as long as the span lasts, and grey elsewhere."""
     return _shown(subject, video, lambda shown: None)
 
 
 def crops_shown(subject: ControlSubject, video: VideoSource) -> StillsVideo:
-    """The same with only the known part of each frame: enlarged, or in its place where that is asked for."""
+    """A video that shows the evidence's crop of each middle frame, enlarged, or in place where the place is asked
+    for."""
     return _shown(subject, video, _widened)
 
 

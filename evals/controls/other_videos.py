@@ -1,7 +1,7 @@
-"""Questions about a video that they were not made for.
+"""Controls that ask questions about a video they were not made for.
 
-With a wrong video, what is still answered as before came from the words. Of a question that can't be answered from the
-other video the right answer is "not shown", and a policy is scored by whether it says so.
+With a wrong video, what is still answered as before came from the words. For a question that the other video can't
+answer, the correct answer is "not shown", and a policy is scored by whether it says so.
 """
 
 import random
@@ -16,7 +16,7 @@ _SEED = "another video"
 
 
 def wrong_video(subjects: Sequence[ControlSubject]) -> ControlPlan:
-    """Every question about another video of the set: one for all questions of a video, and each used once."""
+    """A plan that asks every question about another video of the set: a permutation of the videos."""
     firsts = {s.question.video: s for s in reversed(subjects)}
     videos = random.Random(_SEED).sample(sorted(firsts), len(firsts))
     if len(videos) < 2:
@@ -26,7 +26,7 @@ def wrong_video(subjects: Sequence[ControlSubject]) -> ControlPlan:
 
 
 def unanswerable(subjects: Sequence[ControlSubject]) -> ControlPlan:
-    """Questions about a video of which nothing known says that it answers them.
+    """A plan that asks questions about a video which, as far as is known, does not answer them.
 
     Another video fits if nobody asks the same words about it, no question about it has the same answer, and nothing
     that the question names is known to be in it. Where little is known of the videos a question may still have an
@@ -49,7 +49,7 @@ def unanswerable(subjects: Sequence[ControlSubject]) -> ControlPlan:
 
 
 def _fitting(subject: ControlSubject, answer: str, known: Mapping[str, "_Known"]) -> str | None:
-    """A video that leaves the question open, drawn by the question's id; None where there is none."""
+    """A video that does not answer the question, drawn by the question's id; None where there is none."""
     text, said, own = _plain(subject.question.text), _plain(answer), subject.question.video
     others = random.Random(f"{_SEED} {subject.question.id}").sample(tuple(known), len(known))
     return next((video for video in others if video != own and known[video].leaves_open(text, said)), None)
@@ -62,14 +62,14 @@ def _moved(subject: ControlSubject, other: ControlSubject) -> ControlledQuestion
 
 @dataclass(frozen=True)
 class _Known:
-    """What is known of a video from the questions about it, in plain words."""
+    """Texts, answers and things of a video, known from the questions about it, in plain words."""
 
     texts: frozenset[str]
     answers: frozenset[str]
     things: frozenset[str]
 
     def leaves_open(self, text: str, answer: str) -> bool:
-        """Whether nothing says that the video answers a question, given in plain words."""
+        """Whether nothing known says that the video answers a question, given in plain words."""
         if text in self.texts or answer in self.answers:
             return False
         return not any(thing in text and re.search(rf"\b{re.escape(thing)}\b", text) for thing in self.things)

@@ -1,4 +1,4 @@
-"""Pictures from one video and speech from another: all that is seen can be changed while all that is said stays."""
+"""Tools that take pictures from one video and speech from another, so that one can be changed alone."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ SPEECH = frozenset({"read_speech", "search_speech"})
 
 
 class PicturesAndSpeech:
-    """The tools of speech over one video, all others over another."""
+    """A toolbox whose speech tools work on one video and all others on another."""
 
     def __init__(self, pictures: Toolbox, speech: Toolbox) -> None:
         self._pictures = pictures
@@ -19,23 +19,23 @@ class PicturesAndSpeech:
 
     @property
     def video(self) -> VideoSource:
-        """The one that is seen."""
+        """The video that is seen."""
         return self._pictures.video
 
     @property
     def has_subtitles(self) -> bool:
-        """True if somebody wrote down what is said."""
+        """True if the speech comes from subtitles."""
         return self._speech.has_subtitles
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
-        """All tools."""
+        """Specs of all tools."""
         return self._pictures.specs
 
     def call(self, name: str, arguments: dict[str, Any]) -> Observation:
-        """What the tool brings; ToolError as by the toolboxes."""
+        """The observation of a call, from the toolbox of its sense; ToolError as from that toolbox."""
         return (self._speech if name in SPEECH else self._pictures).call(name, arguments)
 
     def picture(self, ref: FrameRef) -> bytes | None:
-        """The picture behind a reference, from the video that is seen."""
+        """The JPEG behind a reference, from the video that is seen; None where the frame is damaged."""
         return self._pictures.picture(ref)

@@ -1,4 +1,4 @@
-"""The same pictures in another order: segments of the video change places, and the clock still runs forward.
+"""Control that shuffles time: segments of the video change places, while timestamps still ascend.
 
 The order is changed below the tools, so that neither times, nor searches, nor cuts give it away. Sound and subtitles
 stay as they are. A question that is still answered needs no order ("semantic" in VBenchComp, arXiv 2505.14321).
@@ -21,33 +21,34 @@ from tools.video.source import VideoSource
 from tools.video.video import Frame, frame_ranks, window_times
 
 _SEGMENT_SECONDS = 2.0
+"""Length of a segment, as far as the bounds on their number allow it."""
 _FEWEST, _MOST = 4, 64
-"""Segments. Each costs a jump in the file; four have no order left that could be guessed."""
+"""Fewest and most segments. Each costs a seek in the file; four have no order left that could be guessed."""
 
 
 def order_of_segments(count: int, seed: str) -> list[int]:
-    """Numbers 0 to count - 1 in an order in which no two neighbours stay neighbours, as far as can be found.
+    """A permutation of 0 to count - 1 with as few neighbours kept as random tries find.
 
     Raises:
-        ValueError: fewer than two.
+        ValueError: `count` is below two.
     """
     if count < 2:
         raise ValueError(f"need at least two segments to change places, got {count}")
     rng = random.Random(seed)
     orders = [rng.sample(range(count), count) for _ in range(32)]
-    # a swap at least: what is left alone would be the video itself
+    # never the identity, which would be the video itself
     others = [order for order in orders if order != list(range(count))] or [list(range(count))[::-1]]
     return min(others, key=lambda order: sum(b == a + 1 for a, b in pairwise(order)) + (order[0] == 0))
 
 
 class ShuffledFrames:
-    """Footage whose segments have changed places. It does not close the one that it is made of."""
+    """A video whose segments have changed places. The source stays open when this is closed."""
 
     def __init__(self, source: VideoSource) -> None:
-        """The order follows from the content alone: all questions of a video see the same one.
+        """Takes the order from the content alone, so that all questions of a video see the same one.
 
         Raises:
-            ValueError: a single frame has no order.
+            ValueError: the source has a single frame, which has no order.
         """
         if len(source.timestamps) < 2:
             raise ValueError(f"{source.path} has one frame: there is no order to change")
@@ -59,24 +60,24 @@ class ShuffledFrames:
 
     @cached_property
     def content_hash(self) -> str:
-        """32 hexadecimal digits."""
+        """Hash of the shuffled content, 32 hexadecimal digits."""
         return hashlib.blake2b(f"{self._source.content_hash} shuffled".encode(), digest_size=16).hexdigest()
 
     @property
     def timestamps(self) -> NDArray[np.float64]:
-        """(N,) seconds of every frame, as in the source."""
+        """Time of every frame in seconds, (N,) float64, as in the source."""
         return self._source.timestamps
 
     @cached_property
     def keyframe_seconds(self) -> NDArray[np.float64]:
-        """(K,) where the pictures of the source's keyframes have gone, ascending."""
+        """Times to which the pictures of the source's keyframes have moved, (K,) float64, ascending."""
         ranks = np.searchsorted(self.timestamps, self._source.keyframe_seconds + 1e-6, side="right") - 1
         target = np.argsort(self.from_ranks)
         return np.unique(self.timestamps[target[ranks]])
 
     @cached_property
     def from_ranks(self) -> NDArray[np.intp]:
-        """(N,) for each frame the number of the source's frame whose picture it shows: each number once."""
+        """Index of the source's frame that each frame shows, (N,) intp: a permutation."""
         frames = len(self.timestamps)
         wanted = round(self.info.duration_seconds / _SEGMENT_SECONDS)
         segments = np.array_split(np.arange(frames), min(frames, _MOST, max(_FEWEST, wanted)))
@@ -84,21 +85,28 @@ class ShuffledFrames:
         return np.concatenate([segments[number] for number in order])
 
     def read(self, times: Sequence[float], max_height: int | None = None) -> Iterator[Frame]:
-        """The frames on screen at `times`, each once, in time order."""
+        """Decodes the frames on screen at `times`, each once, in time order."""
         ranks = frame_ranks(self.timestamps, self.info.duration_seconds, times)
         return self._frames(ranks, max_height)
 
     def window(
         self, start: float, stop: float, max_height: int | None = None, max_fps: float | None = None
     ) -> Iterator[Frame]:
-        """Every frame on screen during [start, stop), or about `max_fps` of them a second where there are more."""
+        """Decodes the frames on screen during [start, stop).
+
+        Args:
+            start: seconds at which the window starts.
+            stop: seconds at which it stops.
+            max_height: most rows of a frame; None for those of the source.
+            max_fps: frames a second to which denser footage is thinned; None for all.
+        """
         return self.read(window_times(self.timestamps, self.info.duration_seconds, start, stop, max_fps), max_height)
 
     def close(self) -> None:
-        """The source is somebody else's to close."""
+        """Does nothing: the caller closes the source."""
 
     def _frames(self, ranks: NDArray[np.intp], max_height: int | None) -> Iterator[Frame]:
-        """Run by run of frames that follow one another in the source too: it is read forward and nothing waits."""
+        """Reads stretches of frames that are in order in the source too, so that it is read forward."""
         source = self._source.timestamps
         sources = self.from_ranks[ranks]
         breaks = np.flatnonzero(np.diff(sources) < 0) + 1
@@ -111,5 +119,5 @@ class ShuffledFrames:
 
 
 def shuffled_frames(_subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
-    """All tools: their pictures out of order, speech as it is."""
+    """Inputs with all tools, their pictures out of order and speech unchanged."""
     return PolicyInputs(PicturesAndSpeech(desk.over(ShuffledFrames(desk.toolbox.video)), desk.toolbox))

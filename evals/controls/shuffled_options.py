@@ -1,8 +1,8 @@
-"""The same options in other places: a policy that favours a letter changes its answer.
+"""Control that reorders the options: a policy that favours a letter changes its answer.
 
-The options are rotated, so in each order every option stands in a place of its own, never in the one it has in the
-set, and all orders are known without a seed. "None of the above" or "A and B" lose their sense when they move: such
-sets are read with care.
+The options are rotated, so in each order every option has a new place, never the one it has in the set, and all orders
+are known without a seed. "None of the above" or "A and B" lose their sense when they move: read results on such sets
+with care.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,10 +13,11 @@ from evals.controls.control import ControlledQuestion, ControlPlan
 from evals.controls.subject import ControlSubject
 
 ORDERS = 3
+"""Most orders of a question; with four options these are all rotations but that of the set."""
 
 
 def rotated_options(subjects: Sequence[ControlSubject]) -> ControlPlan:
-    """Every question with options in up to three orders: fewer where there are fewer options."""
+    """A plan that asks each question with options in up to `ORDERS` orders, fewer where there are fewer options."""
     asked = [one for subject in subjects for one in _orders(subject)]
     left_out = {s.question.id: "it has no options" for s in subjects if not s.question.options}
     return ControlPlan(tuple(asked), left_out)
@@ -24,16 +25,16 @@ def rotated_options(subjects: Sequence[ControlSubject]) -> ControlPlan:
 
 @dataclass(frozen=True)
 class Flips:
-    """How often the answer follows the place of an option."""
+    """Counts of questions whose answer follows the place of an option."""
 
     questions: int
-    """That were answered in every order."""
+    """Questions that were answered in every order."""
     flipped: int
-    """Of these, how many got different answers in different orders."""
+    """Questions among them with different answers in different orders."""
 
     @property
     def share(self) -> float | None:
-        """0..1; None where no question counts."""
+        """Share of flipped questions, 0..1; None where no question counts."""
         return self.flipped / self.questions if self.questions else None
 
 
@@ -41,8 +42,8 @@ def flips(asked: Sequence[ControlledQuestion], answers: Mapping[str, Answer | No
     """Compares the answers to one question in its orders, "not shown" and "I can't tell" being answers too.
 
     Args:
-        asked: what was asked.
-        answers: by the id of what was asked; None or missing is no answer.
+        asked: the questions as they were asked.
+        answers: answers by the id under which they were asked; None or missing is no answer.
     """
     said: dict[str, list[Answer | None]] = {}
     for one in asked:

@@ -1,4 +1,4 @@
-"""A video of a few stills, each on screen until the next, without sound: all that it tells is in these pictures.
+"""A silent video of a few stills, each on screen until the next, so that it shows nothing but these pictures.
 
 A still is a frame of another video, whole or a part of it, or plain grey.
 """
@@ -21,30 +21,37 @@ from tools.video.source import VideoSource
 from tools.video.video import Frame, VideoInfo, frame_ranks, window_times
 
 _GREY = 128
+"""Middle of 0..255, for all that is not shown."""
 _ENLARGED_AT_MOST = 16
+"""Greatest enlargement of a part; bounds a part of a few pixels."""
 
 
 @dataclass(frozen=True)
 class Still:
-    """What is on screen from `start_seconds` on."""
+    """The picture on screen from `start_seconds` on."""
 
     start_seconds: float
     source_seconds: float | None = None
-    """Time of a frame of the other video; None is grey."""
+    """Time of the source's frame that is shown; None is grey."""
     box: Box | None = None
-    """Only this part of it is shown; None shows all."""
+    """Part of the frame that is shown; None shows all."""
     stays: bool = False
-    """True: the part stays in its place, and grey is around it. False: it is enlarged to fill the picture."""
+    """Whether the part stays in its place, with grey around it; else it is enlarged to fill the picture."""
 
 
 class StillsVideo:
-    """Stills of a video, as a video of the same length and shape. It does not close the one they are from."""
+    """Stills of a source, as a video of the same length and size. The source stays open when this is closed."""
 
     until_seconds = None
     clock = StreamClock()
 
     def __init__(self, source: VideoSource, stills: Sequence[Still], seconds: float | None = None) -> None:
-        """The stills in time order, the first from 0 on; `seconds` long, or as long as the source.
+        """Takes stills in time order, the first from 0 on.
+
+        Args:
+            source: the video of which frames are shown.
+            stills: the stills.
+            seconds: length of the video; None for that of the source.
 
         Raises:
             ValueError: no still, none at 0, or times that do not ascend below the length.
@@ -61,33 +68,40 @@ class StillsVideo:
 
     @cached_property
     def content_hash(self) -> str:
-        """32 hexadecimal digits."""
+        """Hash of source and stills, 32 hexadecimal digits."""
         parts = (self._source.content_hash, self.info.duration_seconds, self._stills)
         return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
     @cached_property
     def timestamps(self) -> NDArray[np.float64]:
-        """(N,) seconds at which the stills appear."""
+        """Times at which the stills appear, in seconds, (N,) float64."""
         return np.asarray([still.start_seconds for still in self._stills], np.float64)
 
     @property
     def keyframe_seconds(self) -> NDArray[np.float64]:
-        """(N,) the same: any still is as cheap as another."""
+        """Times of all stills, (N,) float64, since any still is as cheap to read as another."""
         return self.timestamps
 
     def read(self, times: Sequence[float], max_height: int | None = None) -> Iterator[Frame]:
-        """The stills on screen at `times`, each once, in time order; without those whose source is damaged."""
+        """Reads the stills on screen at `times`, each once, in time order, without those whose source is damaged."""
         ranks = frame_ranks(self.timestamps, self.info.duration_seconds, times)
         return (frame for rank in ranks if (frame := self._frame(self._stills[rank], max_height)) is not None)
 
     def window(
         self, start: float, stop: float, max_height: int | None = None, max_fps: float | None = None
     ) -> Iterator[Frame]:
-        """Every still on screen during [start, stop)."""
+        """Reads the stills on screen during [start, stop).
+
+        Args:
+            start: seconds at which the window starts.
+            stop: seconds at which it stops.
+            max_height: most rows of a frame; None for those of the source.
+            max_fps: stills a second to which denser ones are thinned; None for all.
+        """
         return self.read(window_times(self.timestamps, self.info.duration_seconds, start, stop, max_fps), max_height)
 
     def close(self) -> None:
-        """The source is somebody else's to close."""
+        """Does nothing: the caller closes the source."""
 
     def _frame(self, still: Still, max_height: int | None) -> Frame | None:
         pixels = np.full((self.info.height, self.info.width, 3), _GREY, np.uint8)
@@ -100,7 +114,7 @@ class StillsVideo:
 
 
 def held(source: VideoSource, times: Sequence[float]) -> StillsVideo:
-    """The frames at `times`, each shown for as long as none of the others is nearer."""
+    """A video of the frames at `times`, each shown for as long as no other is nearer in time."""
     ascending = sorted(set(times))
     starts = [0.0, *((a + b) / 2 for a, b in pairwise(ascending))]
     return StillsVideo(source, [Still(start, time) for start, time in zip(starts, ascending, strict=True)])

@@ -1,6 +1,6 @@
-"""What a control may know of a question: where its answer is to be seen, and what else is in its video.
+"""What a control may know of a question: its evidence, and the other things in its video.
 
-From an example alone there is the time of the evidence and no box; sets that are composed know it all (`known.py`).
+An example alone has the time of the evidence and no box; for composed sets all is known (`known.py`).
 """
 
 from collections.abc import Mapping
@@ -13,16 +13,16 @@ from tools.observation import Box
 
 @dataclass(frozen=True)
 class EvidenceSpan:
-    """A span of seconds, half open, in which something that the answer rests on is to be seen."""
+    """A half-open span of seconds in which a piece of evidence is to be seen."""
 
     start_seconds: float
     stop_seconds: float
     box: Box | None = None
-    """Where in the picture; None where that is not known."""
+    """Place of the evidence in the picture; None where it is not known."""
 
     @property
     def middle_seconds(self) -> float:
-        """The moment that stands for the span."""
+        """Middle of the span, the moment that stands for it."""
         return (self.start_seconds + self.stop_seconds) / 2
 
 
@@ -32,13 +32,13 @@ class ControlSubject:
 
     question: Question
     answer: str | None
-    """The reference; None where it is "not shown" or is not published."""
+    """Reference answer; None where it is "not shown" or is not published."""
     evidence: tuple[EvidenceSpan, ...] | None = None
-    """In time order; () where the video shows no answer, None where that is not known."""
+    """Evidence in time order; () where the video shows no answer, None where it is not known."""
     asks_place: bool = False
-    """True where the answer is a place in the picture: a crop of it must stay where it is."""
+    """Whether the answer is a place in the picture, so that a crop must stay where it is."""
     things: frozenset[str] = frozenset()
-    """Names of what is in the video, as far as they are known."""
+    """Names of things in the video, as far as they are known."""
 
     def __post_init__(self) -> None:
         if not self.question.id:
@@ -46,10 +46,10 @@ class ControlSubject:
 
 
 Subjects = Mapping[str, ControlSubject]
-"""By the id of the question."""
+"""Subjects by the id of the question."""
 
 
 def subject_of(example: Example) -> ControlSubject:
-    """What the example itself tells."""
+    """The control subject of an example, without boxes and things."""
     span = example.evidence_seconds
     return ControlSubject(example.question, example.answer, None if span is None else (EvidenceSpan(*span),))

@@ -1,4 +1,4 @@
-"""All tools but those that look at a part of the picture: what zooming is worth is the step to this."""
+"""Control without zooming: all tools but those that enlarge a part of the picture, to measure the effect of zooming."""
 
 from functools import cached_property
 from typing import Any
@@ -23,36 +23,36 @@ class WholeFrames:
 
     @property
     def video(self) -> VideoSource:
-        """What the tools look at."""
+        """The video that the tools observe."""
         return self._toolbox.video
 
     @property
     def has_subtitles(self) -> bool:
-        """True if somebody wrote down what is said."""
+        """True if the speech comes from subtitles."""
         return self._toolbox.has_subtitles
 
     @cached_property
     def specs(self) -> tuple[ToolSpec, ...]:
-        """The tools that are left, as a model is told of them."""
+        """Specs of the remaining tools, without box arguments."""
         return tuple(_without_box(spec) for spec in self._toolbox.specs if spec.name != _ZOOM)
 
     def call(self, name: str, arguments: dict[str, Any]) -> Observation:
-        """What the tool brings.
+        """The observation of a call.
 
         Raises:
-            ToolError: `zoom`, a box, and whatever the toolbox refuses.
+            ToolError: the call is `zoom` or has a box, or the toolbox refuses it.
         """
         if name == _ZOOM or arguments.get(_BOX) is not None:
             raise ToolError("the picture can't be enlarged here: look at whole frames, without a box")
         return self._toolbox.call(name, arguments)
 
     def picture(self, ref: FrameRef) -> bytes | None:
-        """The picture behind a reference."""
+        """The JPEG behind a reference; None where the frame is damaged."""
         return self._toolbox.picture(ref)
 
 
 def no_zoom(_subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
-    """The whole video, without a closer look at any part of a frame."""
+    """Inputs with the whole video, without a closer look at any part of a frame."""
     return PolicyInputs(WholeFrames(desk.toolbox))
 
 

@@ -1,1 +1,1 @@
-"""Datasets of questions: published benchmarks, composed videos, own clips."""
+"""Datasets of questions: published benchmarks, composed videos, a user's own clips."""

@@ -1,4 +1,4 @@
-"""Questions in our own format: `clips` from any folder, `composed` from a written one or made when they are asked for.
+"""Sets of questions in our own format: `clips` from any folder, `composed` from a written one or made on demand.
 
 The rules of scoring are those of `evals.scoring.scoring`, so there is one profile, the strict one.
 """
@@ -25,7 +25,7 @@ QUESTIONS, KNOWN = "questions.jsonl", "known.jsonl"
 
 @dataclass(frozen=True)
 class ClipExample:
-    """An example with where it is shown and what is known of it."""
+    """An example with its video's source and what controls may know of it."""
 
     example: Example
     subject: ControlSubject
@@ -33,7 +33,7 @@ class ClipExample:
 
 
 class ExampleSet:
-    """Examples as a set of questions."""
+    """Examples as a `QuestionSet`, scored by our own rule."""
 
     profiles: tuple[Profile, ...] = ("strict",)
     remarks: tuple[str, ...] = ()
@@ -45,17 +45,17 @@ class ExampleSet:
         self.asking = Asking(tuple(DatasetEntry(one.subject, one.source, one.example.cluster) for one in told))
 
     def findings(self) -> tuple[LintFinding, ...]:
-        """What the lint finds; of footage without a file only what the questions themselves tell."""
+        """Findings of the lint; for footage without a file only those about the questions."""
         name = self.files[0].name if self.files else self.name
         items = [_item(one.example, RecordPlace(name, row)) for row, one in enumerate(self._told.values(), start=1)]
         return lint(items, promised_seconds)
 
     def score(self, question_id: str, answer: Answer | None, profile: Profile) -> Score:
-        """By our own rule."""
+        """Scores an answer by our own rule, whatever the profile."""
         return score_answer(self._told[question_id].example, answer)
 
     def metrics(self, answers: Answers, profile: Profile) -> dict[str, float]:
-        """`accuracy`, and `accuracy need=LABEL` for each need."""
+        """Metrics in percent: `accuracy`, and `accuracy need=LABEL` for each need."""
         values = {key: self.score(key, answer, profile).value for key, answer in answers.items()}
         needs = dict.fromkeys(need for key in answers for need in self._told[key].example.needs)
         found = {"accuracy": percent(list(values.values()))}
@@ -65,21 +65,26 @@ class ExampleSet:
         return {name: value for name, value in found.items() if value is not None}
 
     def examples(self) -> Mapping[str, Example]:
-        """All of them."""
+        """All examples by the id of the question."""
         return {key: one.example for key, one in self._told.items()}
 
     def submission(self, answers: Answers) -> str | None:
-        """There is none."""
+        """None: no server scores these sets."""
         return None
 
 
 def clips(data: Path, videos: Path | None = None, name: str = "clips") -> ExampleSet:
-    """The questions of a JSONL file, or of `questions.jsonl` in a folder, about files beside it or in `videos`.
+    """Reads the questions of a JSONL file, or of `questions.jsonl` in a folder.
 
-    Where a `known.jsonl` lies beside it, it tells where in the picture the answers are.
+    A `known.jsonl` in the folder says where in the picture the answers are.
+
+    Args:
+        data: the file or the folder.
+        videos: folder of the videos; that of the questions if None.
+        name: name of the set.
 
     Raises:
-        ValueError: no such file, or a line that can't be read.
+        ValueError: there is no such file, or a line can't be read.
     """
     questions = data / QUESTIONS if data.is_dir() else data
     if not questions.is_file():
@@ -96,7 +101,7 @@ def clips(data: Path, videos: Path | None = None, name: str = "clips") -> Exampl
 
 
 def _item(example: Example, place: RecordPlace) -> Item:
-    """What the lint looks at."""
+    """The example as the item that the lint checks."""
     question = example.question
     return Item(
         id=question.id,

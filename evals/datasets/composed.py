@@ -1,4 +1,4 @@
-"""Composed videos as a set of questions, painted frame by frame when they are looked at: nothing is written.
+"""Composed videos as a set of questions, painted frame by frame on demand; nothing is written.
 
 `drawn` is one, `drawn,level=2,count=50,seed=3,split=heldout` another. A folder that `python -m evals.composed`
 wrote is read as it is.
@@ -23,40 +23,40 @@ _PLACE = "where"
 
 @dataclass(frozen=True)
 class ComposedRecipe:
-    """Which videos are composed."""
+    """Options of a composed set: level, number of videos, seed and split."""
 
     level: int = 1
     count: int = 20
-    """Videos."""
+    """Number of videos."""
     seed: int = 0
     split: Split = "train"
 
 
 @dataclass(frozen=True)
 class PaintedSource:
-    """A composed video that is painted when it is looked at."""
+    """A composed video as a source, painted when it is looked at."""
 
     episode: Episode
 
     @property
     def name(self) -> str:
-        """The name of the video."""
+        """Name of the composed video."""
         return self.episode.name
 
     def problem(self) -> str | None:
-        """There is none: it needs nothing."""
+        """None: a painted video needs no file."""
         return None
 
     def open(self, scratch: Path) -> Opened:
-        """The video; it has no words but those in its pictures."""
+        """Opens the video, which has no subtitles."""
         return Opened(self.episode.painter.video())
 
 
 def composed(data: str) -> ExampleSet:
-    """The composed set of a folder, or of a recipe as `drawn,level=2`.
+    """Opens the composed set of a folder, or of a recipe as `drawn,level=2`.
 
     Raises:
-        ValueError: no such folder, or a recipe that can't be read.
+        ValueError: there is no such folder, or the recipe can't be read.
     """
     if data.partition(",")[0] != DRAWN_NAME:
         return clips(Path(data), name="composed")

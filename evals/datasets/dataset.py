@@ -1,6 +1,7 @@
-"""What a run asks, whichever format it comes from: questions, where their footage is, and how answers are scored.
+"""The contract of question sets, whatever their format: questions, their footage, and the scoring of answers.
 
-`PublishedSet` are the published benchmarks, `ExampleSet` our own format, whose footage is files or composed on demand.
+`PublishedSet` is for published benchmarks, `ExampleSet` for our own format, whose footage is files or composed on
+demand.
 """
 
 import hashlib
@@ -18,95 +19,106 @@ from evals.example import Example
 from evals.scoring.scoring import Score
 
 Answers = Mapping[str, Answer | None]
-"""By the id of the question in the set; None is no answer, what was not asked is not there."""
+"""Answers by the id of the question in the set; None is no answer, and questions not asked are missing."""
 
 
 @dataclass(frozen=True)
 class DatasetEntry:
-    """One question, with all that is needed to ask it and nothing that scores it."""
+    """One question with all that is needed to ask it, and nothing that scores it."""
 
     subject: ControlSubject
-    """The question, and what a control may know of it."""
+    """Question, with what a control may know of it."""
     source: Source
     cluster: str
-    """Questions of one video stand or fall together."""
+    """Name of the video, by which confidence intervals are clustered."""
     groups: tuple[tuple[str, str], ...] = ()
-    """What the set itself sorts its questions by, as (key, label); needs are with the example."""
+    """Groups by which the set sorts its questions, as (key, label); needs are in the example."""
 
     @property
     def question(self) -> Question:
-        """What is asked where there is no control."""
+        """The question as it is asked without a control."""
         return self.subject.question
 
     @property
     def id(self) -> str:
-        """The id of the question."""
+        """Id of the question in the set."""
         return self.subject.question.id
 
 
 @dataclass(frozen=True)
 class Asking:
-    """What a set has to ask, and what of it can't be asked whatever is done about it."""
+    """The questions of a set, and those that can't be asked at all."""
 
     entries: tuple[DatasetEntry, ...]
     unaskable: dict[str, str] = field(default_factory=dict)
-    """Why, by id."""
+    """Reason why a question can't be asked, by its id."""
 
 
 class QuestionSet(Protocol):
-    """Questions that can be scored."""
+    """A set of questions whose answers can be scored."""
 
     @property
     def name(self) -> str:
-        """What `evals.run` takes."""
+        """Name of the set, as `evals.run` takes it."""
         ...
 
     @property
     def asking(self) -> Asking:
-        """The questions, in the order of the files."""
+        """Questions of the set, in the order of the files."""
         ...
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The files that it was read from."""
+        """Files from which the set was read."""
         ...
 
     @property
     def profiles(self) -> tuple[Profile, ...]:
-        """The rules of scoring; `strict` is the first."""
+        """Profiles of scoring; `strict` is the first."""
         ...
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What of the set is asked otherwise than its authors mean it, as sentences for the reader of a result."""
+        """Sentences for the reader of a result on what is asked differently from the authors' intention."""
         ...
 
     def findings(self) -> tuple[LintFinding, ...]:
-        """What is wrong with the files."""
+        """Findings about what is wrong with the files."""
         ...
 
     def score(self, question_id: str, answer: Answer | None, profile: Profile) -> Score:
-        """What an answer is worth."""
+        """Scores the answer to one question.
+
+        Args:
+            question_id: id of the question in the set.
+            answer: the answer; None for none.
+            profile: rule of scoring.
+        """
         ...
 
     def metrics(self, answers: Answers, profile: Profile) -> dict[str, float]:
-        """The numbers that are reported, over the questions that were asked."""
+        """The reported metrics, in percent, over the questions in `answers`."""
         ...
 
     def examples(self) -> Mapping[str, Example]:
-        """By id, the questions that our own tables can be made of: those with one right answer that is published."""
+        """Examples by id, for our own tables: the questions with one published correct answer."""
         ...
 
     def submission(self, answers: Answers) -> str | None:
-        """The file for the server that holds the answers; None where there is no such server."""
+        """Text of the file for the server that holds the answers; None where there is no such server."""
         ...
 
 
 def limited(entries: Sequence[DatasetEntry], limit: int | None, seed: int) -> tuple[DatasetEntry, ...]:
-    """So many questions, drawn by the seed, in the order of the set; a larger limit has those of a smaller one too.
+    """A sample of at most `limit` questions, in the order of the set; a larger limit includes those of a smaller one.
+
+    Args:
+        entries: all questions.
+        limit: number of questions; None takes all.
+        seed: seed of the sample.
 
     Raises:
-        ValueError: a limit below 1.
+        ValueError: the limit is below 1.
     """
     if limit is None:
         return tuple(entries)

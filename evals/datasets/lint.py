@@ -1,6 +1,6 @@
-"""What is wrong with a benchmark's files, found before anything runs: each finding names file, row and key.
+"""Lint of a benchmark's files before a run: each finding names file, row and key.
 
-Only what would make scores meaningless or a run stop. Published sets do have such rows: how many is worth knowing.
+It looks only for what would make scores meaningless or a run stop. Published sets do have such rows.
 """
 
 import re
@@ -12,14 +12,14 @@ from evals.benchmarks.item import Item
 from evals.benchmarks.records import RecordPlace
 
 SLACK_SECONDS = 0.5
-"""Times are rounded, and so are lengths."""
+"""Tolerance in comparing times with lengths, since both are rounded."""
 
 Duration = Callable[[Path], float | None]
-"""The length of a video file in seconds; None where it can't be told."""
+"""Function that gives the length of a video file in seconds; None where it is unknown."""
 
 
 def promised_seconds(video: Path) -> float | None:
-    """The length in the header of a video, nothing decoded; None for a file that is no video."""
+    """Length in the header of a video, in seconds, without decoding; None for a file that is no video."""
     from tools.demux.container import VideoError
     from tools.demux.header import read_header  # here, so that a lint of annotations needs no video library
 
@@ -34,11 +34,11 @@ _CLOCK = re.compile(r"(?<![\d:])(?:(\d{1,2}):)?(\d{1,2}):([0-5]\d)(?![\d:])")
 
 @dataclass(frozen=True)
 class LintFinding:
-    """One thing that is wrong."""
+    """One thing that is wrong with a question, with its place."""
 
     place: RecordPlace
     key: str
-    """The part of the question that it is about."""
+    """Part of the question that is wrong."""
     what: str
 
     def __str__(self) -> str:
@@ -46,11 +46,11 @@ class LintFinding:
 
 
 def lint(items: Sequence[Item], duration: Duration) -> tuple[LintFinding, ...]:
-    """All findings, in the order of the questions.
+    """All findings about the questions, in their order.
 
     Args:
         items: the questions of a benchmark.
-        duration: is asked once for each video that exists.
+        duration: gives the length of a video; called once for each video that exists.
     """
     lengths: dict[Path, float | None] = {}
     first: dict[tuple[str, ...], RecordPlace] = {}

@@ -1,4 +1,4 @@
-"""A published benchmark as a set of questions: its items are asked, its own rules score the answers."""
+"""Published benchmarks as sets of questions, scored by their own rules."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,14 +16,19 @@ from evals.example import Example
 from evals.scoring.scoring import Score
 
 _DEPTHS = ("{}", "*/{}", "*/*/{}")
-"""Where under the folder the files may lie."""
+"""Patterns of the depth below the folder at which annotation files may lie."""
 
 
 class PublishedSet:
-    """The questions of a benchmark, read from its official files."""
+    """A benchmark as a `QuestionSet`, read from its official files."""
 
     def __init__(self, name: str, benchmark: Benchmark, folder: Path) -> None:
-        """Reads them.
+        """Reads the questions.
+
+        Args:
+            name: name of the benchmark.
+            benchmark: the functions of the benchmark.
+            folder: folder with the official files.
 
         Raises:
             ValueError: a file is missing or damaged; names file, row and key.
@@ -39,7 +44,7 @@ class PublishedSet:
 
     @cached_property
     def asking(self) -> Asking:
-        """The questions; one that is no question, as with a single option, can't be asked."""
+        """Questions of the set; one that is no valid question, as with a single option, can't be asked."""
         entries, unaskable = [], {}
         for item in self._by_id.values():
             try:
@@ -50,14 +55,14 @@ class PublishedSet:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The annotation files that the questions stand in."""
+        """Annotation files that have the questions."""
         names = dict.fromkeys(item.place.file.partition(",")[0] for item in self._items)
         found = (next((f for depth in _DEPTHS for f in self._folder.glob(depth.format(n))), None) for n in names)
         return tuple(file for file in found if file is not None)
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """Subtitles, pictures that belong to a question, and spans, where there are any."""
+        """Sentences on subtitles, pictures of questions, and spans, where there are any."""
         said = []
         if any(item.subtitles for item in self._items):
             said.append(
@@ -74,32 +79,32 @@ class PublishedSet:
         return tuple(said)
 
     def findings(self) -> tuple[LintFinding, ...]:
-        """What the lint finds, each video's length as its header promises it."""
+        """Findings of the lint, with the length of each video from its header."""
         return lint(self._items, promised_seconds)
 
     def score(self, question_id: str, answer: Answer | None, profile: Profile) -> Score:
-        """By the benchmark's rule of that name."""
+        """Scores an answer by the benchmark's rule of that profile."""
         item = self._by_id[question_id]
         said = None if answer is None else self._benchmark.spell(item, reply_of(answer), profile)
         return self._benchmark.score(item, said, profile)
 
     def metrics(self, answers: Answers, profile: Profile) -> dict[str, float]:
-        """The benchmark's own, over the questions that were asked."""
+        """The benchmark's own metrics, in percent, over the questions in `answers`."""
         asked = [self._by_id[question_id] for question_id in answers]
         return self._benchmark.metrics(asked, self._said(answers, profile), profile)
 
     def examples(self) -> Mapping[str, Example]:
-        """The questions with a published answer that is no span."""
+        """Examples by id: the questions with a published answer that is no span."""
         known = {entry.id: self._by_id[entry.id].example for entry in self.asking.entries}
         return {
-            # times are those of the whole file, and a policy speaks of the part that it is shown
+            # evidence times count from the start of the file, a policy's from the start of the shown part
             key: replace(example, evidence_seconds=None) if self._by_id[key].segment_seconds else example
             for key, example in known.items()
             if example is not None
         }
 
     def submission(self, answers: Answers) -> str | None:
-        """The official file, for all questions of the set: what was not answered is in it as its rules have it."""
+        """Text of the official file for all questions of the set, unanswered ones included as its rules have it."""
         if self._benchmark.submission is None:
             return None
         return self._benchmark.submission.write(list(self._items), self._said(answers, "strict"))

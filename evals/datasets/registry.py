@@ -1,4 +1,4 @@
-"""All sets of questions by name: what `evals.run` takes."""
+"""Registry of question sets by the name that `evals.run` takes."""
 
 from pathlib import Path
 
@@ -12,15 +12,15 @@ NAMES = ("clips", "composed", *BENCHMARKS)
 
 
 def open_set(name: str, data: str, videos: Path | None = None) -> QuestionSet:
-    """The set of that name.
+    """Opens the set of questions of a name.
 
     Args:
         name: one of `NAMES`.
-        data: the folder with its files; of `clips` the questions file too, of `composed` a recipe too.
-        videos: folder of the videos of `clips`; beside the questions if None.
+        data: folder with the set's files; for `clips` also the questions file, for `composed` also a recipe.
+        videos: folder of the videos of `clips`; that of the questions if None.
 
     Raises:
-        ValueError: no such set, or files that are missing or damaged.
+        ValueError: there is no such set, or files are missing or damaged.
     """
     if videos is not None and name != "clips":
         raise ValueError(f"--videos is for clips: the files of {name} say where its videos lie under --data")

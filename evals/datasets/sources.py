@@ -1,7 +1,7 @@
-"""Where the footage of a question comes from, and what can be said of it before anything is opened.
+"""Sources of a question's footage, which can be checked before anything is opened.
 
 A published question may be about a part of a file, or a folder of frames, with subtitles on the clock of a longer
-video: all of it is brought on the clock that starts with the first frame shown.
+video: all times are converted to seconds from the first frame shown.
 """
 
 from dataclasses import dataclass
@@ -20,26 +20,28 @@ from tools.video.video import Video, VideoError
 
 @dataclass(frozen=True)
 class Opened:
-    """Footage with what is written beside it."""
+    """An open video with its subtitle file."""
 
     footage: VideoSource
     subtitles: Path | None = None
 
 
 class Source(Protocol):
-    """Footage that can be opened; equal ones are opened once for all their questions."""
+    """Footage that can be opened; equal sources are opened once for all their questions."""
 
     @property
     def name(self) -> str:
-        """What it is called in a message."""
+        """Name of the source in messages."""
         ...
 
     def problem(self) -> str | None:
-        """Why it can't be opened, as far as that shows without decoding; None where nothing is known against it."""
+        """Why the source can't be opened, as far as that shows without decoding; None where nothing is known against
+        it."""
         ...
 
     def open(self, scratch: Path) -> Opened:
-        """Opens it; files that have to be made are put into `scratch`. VideoError or ValueError say why it can't be."""
+        """Opens the footage, writing files it needs to `scratch`; VideoError or ValueError say why it can't be
+        opened."""
         ...
 
     def __hash__(self) -> int: ...
@@ -47,24 +49,24 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class FileSource:
-    """A video file, or a folder of frames, or a part of either."""
+    """A video file, or a folder of frames, or a part of either, as a source."""
 
     path: Path
     segment_seconds: Span | None = None
     frames_per_second: float | None = None
-    """Of a folder of frames; None for a video file."""
+    """Frame rate of a folder of frames; None for a video file."""
     subtitles: Path | None = None
     subtitle_offset_seconds: float = 0.0
-    """To be subtracted from the times of the subtitles."""
+    """Offset to subtract from the times of the subtitles."""
 
     @property
     def name(self) -> str:
-        """The name of the file, and the part."""
+        """Name of the file, with the part."""
         part = "" if self.segment_seconds is None else f" [{self.segment_seconds[0]:g}, {self.segment_seconds[1]:g}) s"
         return self.path.name + part
 
     def problem(self) -> str | None:
-        """Missing, no video, a segment that begins after the end, subtitles that are gone."""
+        """Why the file can't be used: missing, no video, a part beyond the end, missing subtitles; None if it can."""
         try:
             length = self._length()
         except VideoError as error:
@@ -79,7 +81,7 @@ class FileSource:
         return None
 
     def open(self, scratch: Path) -> Opened:
-        """The footage, with its subtitles on its own clock."""
+        """Opens the footage, with subtitles whose times are those of the part."""
         rate = self.frames_per_second
         footage: VideoSource = Video(self.path) if rate is None else FrameFolder(self.path, rate)
         if self.segment_seconds is None:
@@ -89,7 +91,7 @@ class FileSource:
         return Opened(VideoClip(footage, start, stop), self._subtitles(length, start, scratch))
 
     def _length(self) -> float | None:
-        """Promised by the header; VideoError where there is nothing to open."""
+        """Length in the header, in seconds; VideoError where there is no video."""
         if not self.path.exists():
             raise VideoError(f"no video at {self.path}")
         if self.frames_per_second is not None:
@@ -97,7 +99,7 @@ class FileSource:
         return read_header(self.path).promised_seconds
 
     def _subtitles(self, length: float, start: float, scratch: Path) -> Path | None:
-        """The file itself where its clock is right, else one that is written; None where no line is left."""
+        """The subtitle file where its times fit, else a shifted copy; None where no line is left."""
         if self.subtitles is None:
             return None
         is_json = self.subtitles.suffix == ".json"

@@ -1,6 +1,7 @@
-"""Questions as people ask them: 120 in six languages, half of them of clips that nobody may tune on.
+"""Natural questions: 120 as people ask them, in six languages, half of them on held-out clips that must not be tuned
+on.
 
 They were written before `lite` was changed to answer them. `needs` is the sense that answers: text, speech, picture,
-sound, or facts of the file. `right` holds patterns, one of which a right answer matches; with `absent`, what is asked
+sound, or facts of the file. `right` holds patterns, one of which a correct answer matches; with `absent`, what is asked
 for is not in the video.
 """

@@ -1,4 +1,4 @@
-"""The clips of the natural questions that are drawn here: cards with words, subtitles in place of a voice, a ball."""
+"""Drawn clips of the natural questions: cards with words, subtitles in place of a voice, a ball."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ from tools.video.generated import GeneratedVideo
 _WIDTH, _HEIGHT, _FPS = 640, 360, 10
 
 Card = tuple[float, float, tuple[str, ...]]
-"""(start, stop, rows) of a page with words; outside of all cards it is blank."""
+"""A page with words as (start, stop, rows), in seconds; between cards the picture is blank."""
 Said = tuple[float, float, str]
 
 
 @dataclass(frozen=True)
 class NaturalClip:
-    """One clip and what is said in it."""
+    """One drawn clip with its subtitles."""
 
     seconds: float
     picture: Callable[[float], NDArray[np.uint8]]
-    """Seconds to (360, 640, 3) RGB."""
+    """Function from seconds to a picture, (360, 640, 3) uint8 RGB."""
     said: tuple[Said, ...] = ()
 
 
@@ -75,7 +75,7 @@ CLIPS = {
 
 
 def open_clip(name: str, folder: Path) -> tuple[GeneratedVideo, Path | None]:
-    """The clip as a video, and its subtitles, written into `folder`; None where nothing is said."""
+    """Opens a clip as a video, and writes its subtitles to `folder`; None where nothing is said."""
     clip = CLIPS[name]
     video = GeneratedVideo(clip.picture, name=name, content_hash=f"natural-{name}", seconds=clip.seconds, fps=_FPS)
     if not clip.said:

@@ -25,13 +25,14 @@ from agent.policies.registry import open_policy
 from agent.terminal import json_text
 from agent.trajectory import Answer, Question
 from evals.natural.clips import open_clip
+from evals.runner.patience import PolicyPatience
 from evals.statistics.tables import markdown
 from tools.plain_data import loads_json
 from tools.toolbox import Toolbox, open_toolbox, toolbox_over
 
 DRAWN = "own:"
 SURE = 0.5
-"""A wrong answer with more confidence than this counts as a false claim."""
+"""Confidence above which a wrong answer counts as a false claim."""
 
 Verdict = Literal["right", "can't tell", "false claim", "wrong, unsure", "no answer"]
 VERDICTS: tuple[Verdict, ...] = ("right", "can't tell", "false claim", "wrong, unsure", "no answer")
@@ -39,7 +40,7 @@ VERDICTS: tuple[Verdict, ...] = ("right", "can't tell", "false claim", "wrong, u
 
 @dataclass(frozen=True)
 class NaturalQuestion:
-    """A question as somebody would ask it, and how its answer is judged."""
+    """A natural question with the patterns of correct answers."""
 
     id: str
     clip: str
@@ -52,13 +53,19 @@ class NaturalQuestion:
 
 
 def read_questions(split: str) -> list[NaturalQuestion]:
-    """The questions of a half, `development` or `heldout`, those of one clip together."""
+    """Reads the questions of a split, `development` or `heldout`, those of one clip together."""
     rows = Path(__file__).with_name(f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
     return [TypeAdapter(NaturalQuestion).validate_python(loads_json(row)) for row in rows]
 
 
 def judge(question: NaturalQuestion, answer: Answer | None, confidence: float | None) -> Verdict:
-    """What became of the question."""
+    """Judges the answer to a question.
+
+    Args:
+        question: the question with its patterns.
+        answer: the answer; None for none.
+        confidence: confidence of the answer, 0..1; None counts as 0.
+    """
     if answer is None:
         return "no answer"
     if answer.cannot_tell:
@@ -72,7 +79,13 @@ def judge(question: NaturalQuestion, answer: Answer | None, confidence: float | 
 
 @contextmanager
 def open_tools(clip: str, folder: Path | None, work: Path) -> Iterator[Toolbox | None]:
-    """The tools of a clip; None where its file is not in the folder."""
+    """Opens the tools of a clip; None where its file is not in the folder.
+
+    Args:
+        clip: name of the file, or `own:NAME` of a drawn clip.
+        folder: folder of the files; None for none.
+        work: folder for written subtitles.
+    """
     if clip.startswith(DRAWN):
         video, subtitles = open_clip(clip.removeprefix(DRAWN), work)
         with toolbox_over(video, subtitles=subtitles) as toolbox:
@@ -85,22 +98,25 @@ def open_tools(clip: str, folder: Path | None, work: Path) -> Iterator[Toolbox |
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Asks, prints a table by language and by sense, and writes a row an answer."""
+    """Runs the policy, prints a table by language and by sense, and writes a row an answer."""
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=Path, default=None, metavar="FOLDER")
     parser.add_argument("--split", choices=("development", "heldout"), default="development")
     parser.add_argument("--policy", default="lite", metavar="SPEC")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.jsonl")
     options = parser.parse_args(arguments)
+    asked_of = read_questions(options.split)
     policy, counts, left_out = open_policy(options.policy), Counter[tuple[str, Verdict]](), 0
+    patience = PolicyPatience(len(asked_of))
     with options.out.open("w", encoding="utf-8") as out, tempfile.TemporaryDirectory() as work:
-        for clip, questions in groupby(read_questions(options.split), lambda question: question.clip):
+        for clip, questions in groupby(asked_of, lambda question: question.clip):
             with open_tools(clip, options.clips, Path(work)) as toolbox:
                 for asked in questions:
                     if toolbox is None:
                         left_out += 1
                         continue
                     run = ask(Question(str(toolbox.video.path), asked.question), toolbox, policy)
+                    patience.check(run)
                     verdict = judge(asked, run.answer, run.confidence)
                     counts.update((group, verdict) for group in ("all", asked.language, asked.needs))
                     said = None if run.answer is None else run.answer.text

@@ -1,1 +1,1 @@
-"""Measures the project's own speed and memory goals."""
+"""Measurements of the project's own goals for speed, memory and tokens."""

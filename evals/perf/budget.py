@@ -1,9 +1,10 @@
-"""Goal P11: what a question takes: turns, frames, and the tokens of everything that a model would be sent.
+"""Measures what a question takes: turns, frames, and the prompt tokens that a model would be sent.
 
     python -m evals.perf.budget RUN
 
-For policies that report tokens these are the engine's own; for others, as `lite`, the record is written down as for a
-model and counted by `evals.perf.prefix_cache`, whose tokens are near those of today's vocabularies and no model's own.
+The goals are at most 5 turns and 32 frames a question, and 300 tokens a frame. For policies that report tokens
+these are the engine's own; for others, as `lite`, the trajectory is rendered as for a model and counted by
+`evals.perf.prefix_cache`, whose tokens are near those of today's vocabularies and no model's own.
 """
 
 import statistics
@@ -26,34 +27,34 @@ from tools.toolbox import SIZES
 MAX_FRAME_TOKENS, MAX_FRAMES, MAX_TURNS = 300, 32, 5
 
 _CELL_SIDES = {"Qwen2.5-VL": 28, "Qwen3-VL": 32}
-"""Pixels of a token's side, from the models' preprocessor settings: patch size times merge size."""
+"""Side of a token's cell in pixels, from the models' preprocessor settings: patch size times merge size."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What one question took."""
+    """Turns, frames and tokens of one question."""
 
     turns: int
     frames: int
-    """Distinct pictures."""
+    """Number of distinct pictures."""
     tokens: int
-    """Prompt tokens of all turns together, what a cache had included."""
+    """Prompt tokens of all turns together, those from a cache included."""
 
 
 def frame_tokens(ref: FrameRef, cell_side: int) -> int:
-    """Tokens of one picture where each side is rounded to whole cells, as Qwen's processors do."""
+    """Tokens of one picture whose sides are rounded to whole cells, as Qwen's processors do."""
     sent = within_pixels(ref, PolicyOptions().max_frame_pixels)
     return max(1, round(sent.width / cell_side)) * max(1, round(sent.height / cell_side))
 
 
 def default_frame() -> FrameRef:
-    """A frame of a landscape film at the size that is shown unless another is asked for."""
+    """A reference to a frame of a landscape video at the default size."""
     width, height = SIZES["medium"]
     return FrameRef(0.0, height, width)
 
 
 def budget(trajectory: Trajectory, specs: Sequence[ToolSpec]) -> Budget:
-    """What a trajectory took."""
+    """Counts turns, frames and tokens of a trajectory."""
     reported = [step.turn.usage.prompt_tokens for step in trajectory.steps if not step.turn.is_opening]
     known = [count for count in reported if count is not None]
     tokens = sum(known) if known and len(known) == len(reported) else played(trajectory, specs, "text").prompt
@@ -61,7 +62,7 @@ def budget(trajectory: Trajectory, specs: Sequence[ToolSpec]) -> Budget:
 
 
 def page(trajectories: Sequence[Trajectory]) -> str:
-    """The budgets of a run against the goal, as Markdown.
+    """Markdown table of the budgets of a run beside the goal.
 
     Raises:
         ValueError: the run is empty.
@@ -91,7 +92,7 @@ def _row(name: str, values: Sequence[int], most: int | None) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> str:
-    """The budgets of a run as Markdown.
+    """The report on the budgets of a run as Markdown.
 
     Raises:
         ValueError: there is no such run, or it can't be read.

@@ -38,36 +38,38 @@ from tools.observation import Finding, FrameRef, Observation
 from tools.schema import ToolSpec
 
 TURNS = 10
+"""Turns of the measured question."""
 FRAMES_A_TURN = 4
+"""Frames that each turn shows."""
 FRAME_BYTES = 48_000
-"""A 640x360 JPEG of film at quality 85."""
+"""Size of a 640x360 JPEG of film at quality 85."""
 
 
 @dataclass(frozen=True)
 class LoopCost:
-    """CPU milliseconds a turn, and bytes a question."""
+    """Cost of the loop: CPU milliseconds a turn, and bytes a question."""
 
     bare_ms: float
     kept_ms: float
     stored_bytes: int
     frame_bytes: int
     words_ms: float
-    """Writing the record as messages, and reading a reply."""
+    """Cost of rendering the trajectory as messages and parsing a reply."""
     request_ms: float
-    """The same, with every picture in it as a data URI, as a server takes it."""
+    """Cost of `words_ms` with every picture as a data URI, as a server takes it."""
 
 
 class FakeTools:
-    """Answers every call at once with frames and findings of the usual number."""
+    """Fake tools that answer every call at once with the usual number of frames and findings."""
 
     specs: tuple[ToolSpec, ...] = ()
 
     def picture(self, ref: FrameRef) -> bytes | None:
-        """Bytes of the usual number."""
+        """Zero bytes in the size of a usual frame."""
         return bytes(FRAME_BYTES)
 
     def call(self, name: str, arguments: dict[str, Any]) -> Observation:
-        """Four frames from `start` on."""
+        """An observation of four frames from `start` on."""
         seconds = [arguments["start"] + i for i in range(FRAMES_A_TURN)]
         frames = tuple(FrameRef(s, 360, 640) for s in seconds)
         findings = tuple(Finding("moment", s, s + 1, name, 0.2, (0.0, 0.0, 0.5, 0.5)) for s in seconds)
@@ -75,7 +77,7 @@ class FakeTools:
 
 
 def measure(repeats: int = 30) -> LoopCost:
-    """The costs, as means over `repeats` runs of ten turns."""
+    """Measures the costs, as means over `repeats` runs of ten turns."""
     bare = _cpu_ms_a_turn(build_graph(), repeats)
     with tempfile.TemporaryDirectory() as folder, sqlite_checkpointer(Path(folder) / "runs.sqlite") as saver:
         kept = _cpu_ms_a_turn(build_graph(saver), repeats)
@@ -85,12 +87,12 @@ def measure(repeats: int = 30) -> LoopCost:
 
 
 def ten_turns() -> Trajectory:
-    """A question of ten turns with four frames each but the last, as a model would have played it."""
+    """A trajectory of ten turns with four frames each but the last, as of a model."""
     return _play(build_graph())
 
 
 def _stored_bytes() -> int:
-    """The most that the database and its log take while a question is played."""
+    """Greatest size of the database and its log while a question is run, in bytes."""
     with tempfile.TemporaryDirectory() as folder, sqlite_checkpointer(Path(folder) / "runs.sqlite") as saver:
         sizes = []
 
@@ -131,17 +133,17 @@ _REPLY = Reply(
 def _play(graph: Graph, on_event: Any = lambda _: None) -> Trajectory:
     thought = "I look at the next four seconds, because nothing so far answers the question. " * 3
     turns = [Turn(thought, Calls((ToolCall(f"t{n}c1", "select_frames", {"start": 4.0 * n}),))) for n in range(1, TURNS)]
-    players = RunContext(ScriptedPolicy([*turns, Turn("", Answer("yes", confidence=0.5))]), FakeTools(), verify=False)
+    context = RunContext(ScriptedPolicy([*turns, Turn("", Answer("yes", confidence=0.5))]), FakeTools(), verify=False)
     start = Trajectory(
         Question("v.mp4", "what?"), VideoFacts("0" * 32, 100.0, 640, 360), limits=Limits(TURNS + 2, None)
     )
-    ended = run(start, players, graph=graph, thread_id="cost", on_event=on_event)
+    ended = run(start, context, graph=graph, thread_id="cost", on_event=on_event)
     assert ended.stop is Stop.ANSWERED, ended.error
     return ended
 
 
 def main() -> None:
-    """Prints the costs against the goal."""
+    """Prints the costs beside the goals."""
     cost = measure()
     print("| P7 | measured | goal |\n|---|---|---|")
     print(f"| CPU ms a turn, nothing kept | {cost.bare_ms:.2f} | <= 0.5 |")

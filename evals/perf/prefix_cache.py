@@ -1,13 +1,14 @@
-"""Goal P9: does each request of a question begin with the one before it, so that a prefix cache does the old part?
+"""Measures whether each request of a question begins with the one before it, so that a prefix cache has the old part.
 
     python -m evals.perf.prefix_cache RUN
     python -m evals.perf.prefix_cache RUN --max-pictures 16
 
-A simulator of vLLM's cache (V1: full blocks of 16 tokens, each known by all that stands before it, pictures by their
-content) over the requests that recorded trajectories would send. The hit rate alone misleads, since it rises when more
-is sent again: the goal is prefilled tokens against unique ones. Tokens are pieces of words and marks and no model's
-own; a picture has one for each 32x32 pixels begun, a little more than Qwen3-VL takes. Nothing that a model sampled
-counts as cached, which is the worst case: engines do keep it where a reply is sent back token for token.
+A simulator of vLLM's cache (V1: full blocks of 16 tokens, each identified by all that comes before it, pictures by
+their content) over the requests that recorded trajectories would send. The hit rate alone misleads, since it rises when
+more is sent again: the goal is a ratio of prefilled to unique tokens of at most 1.05. Tokens are pieces of words and
+marks and no model's own; a picture has one for each 32x32 pixels begun, a little more than Qwen3-VL takes. Nothing that
+a model sampled counts as cached, which is the worst case: engines do keep it where a reply is sent back token for
+token.
 """
 
 import argparse
@@ -31,45 +32,47 @@ from tools.schema import ToolSpec, describe
 from tools.toolbox import TOOL_NAMES, Toolbox
 
 BLOCK = 16
+"""Tokens of a cache block, as in vLLM by default."""
 MAX_PREFILL = 1.05
-"""Prefilled tokens to unique ones, beside one block a turn: goal P9."""
+"""Goal for the ratio of prefilled to unique tokens, beside one block a turn."""
 PIXELS_A_TOKEN_SIDE = 32
+"""Side of a picture token in pixels, as in Qwen3-VL."""
 
 Token = Hashable
 PictureKey = Callable[[FrameRef], Hashable]
-"""What an engine knows a picture by: the same key for the same bytes. By default the reference, since a toolbox gives
-the same bytes for the same one."""
+"""Function from a reference to the key by which an engine identifies a picture, equal for equal bytes. By default the
+reference, for which a toolbox always gives the same bytes."""
 
 _TOKEN = re.compile(r" ?\w{1,6}| ?[^\w\s]|\s+")
-"""Nothing is lost, spaces neither: a reply that comes back with one space less is another prompt."""
+"""Pattern of tokens that keeps all characters: a reply that comes back with one space less is another prompt."""
 
 
 @dataclass(frozen=True)
 class PrefixUse:
-    """What the requests of one or several questions cost a prefix cache; all but `turns` in tokens."""
+    """Use of a prefix cache by the requests of one or several questions; all counts but of turns are tokens."""
 
     turns: int
     prompt: int
-    """Of all requests together."""
+    """Prompt tokens of all requests together."""
     unique: int
-    """What would be left to prefill if each thing were sent once."""
+    """Tokens that would be prefilled if each were sent once."""
     prefilled: int
     rewritten_turns: int = 0
-    """Requests that do not begin with the whole one before them."""
+    """Number of requests that do not begin with the whole request before them."""
 
     @property
     def hit(self) -> float:
-        """Share of the prompt tokens that came out of the cache, 0..1."""
+        """Share of the prompt tokens that came from the cache, 0..1."""
         return 1 - self.prefilled / self.prompt if self.prompt else 0.0
 
     @property
     def ratio(self) -> float:
-        """Prefilled to unique tokens, one block a turn taken off: 1 or less is as good as can be."""
+        """Ratio of prefilled to unique tokens, without one block a turn: 1 or less is ideal."""
         return max(0, self.prefilled - BLOCK * self.turns) / self.unique if self.unique else 0.0
 
     @property
     def is_disciplined(self) -> bool:
-        """True if nothing that was sent once is changed later, and so hardly anything is prefilled twice."""
+        """Whether no request rewrites an earlier one, and hardly anything is prefilled twice."""
         return self.rewritten_turns == 0 and self.ratio <= MAX_PREFILL
 
     def __add__(self, other: "PrefixUse") -> "PrefixUse":
@@ -83,13 +86,13 @@ class PrefixUse:
 
 
 class BlockCache:
-    """The full blocks of all requests so far, each known by its tokens and by the block before it; never full."""
+    """A prefix cache of full blocks, each identified by its tokens and the block before it; nothing is evicted."""
 
     def __init__(self) -> None:
         self._ids: dict[tuple[int, tuple[Token, ...]], int] = {}
 
     def prefill(self, tokens: Sequence[Token]) -> int:
-        """How many tokens of a request have to be computed; its full blocks are kept."""
+        """Number of tokens of a request that have to be computed; its full blocks are then cached."""
         cached, parent, is_hit = 0, 0, True
         for first in range(0, len(tokens) - BLOCK + 1, BLOCK):
             key = (parent, tuple(tokens[first : first + BLOCK]))
@@ -103,14 +106,21 @@ class BlockCache:
 def requests(
     trajectory: Trajectory, specs: Sequence[ToolSpec], form: Form, options: PolicyOptions
 ) -> Iterator[Conversation]:
-    """What was shown before each turn of the policy; the opening looks of the game are part of the first."""
+    """The conversation before each turn of the policy; the initial looks are part of the first.
+
+    Args:
+        trajectory: the run.
+        specs: the tools of the system message.
+        form: form of tool calls.
+        options: options of rendering.
+    """
     for number, step in enumerate(trajectory.steps):
         if not step.turn.is_opening:
             yield render(replace(trajectory, steps=trajectory.steps[:number], stop=None), specs, form, options)
 
 
 def tokens_of(conversation: Conversation, key: PictureKey = lambda ref: ref) -> list[Token]:
-    """The conversation as a stream of tokens that ends where the model is to speak."""
+    """The tokens of a conversation, up to where the model is to reply."""
     tokens: list[Token] = []
     tools = "\n".join(json.dumps(spec.openai) for spec in conversation.tools)
     for number, message in enumerate(conversation.messages):
@@ -122,15 +132,15 @@ def tokens_of(conversation: Conversation, key: PictureKey = lambda ref: ref) -> 
 
 
 def picture_tokens(ref: FrameRef) -> int:
-    """Tokens of one picture in a model of Qwen3-VL's kind."""
+    """Number of tokens of one picture in a model of Qwen3-VL's kind."""
     return math.ceil(ref.width / PIXELS_A_TOKEN_SIDE) * math.ceil(ref.height / PIXELS_A_TOKEN_SIDE)
 
 
 def prefix_use(streams: Iterable[Sequence[Token]], unique: int | None = None) -> PrefixUse:
-    """What requests cost that are sent one after the other to an engine with nothing in its cache.
+    """Cache use of requests that are sent one after the other to an engine with an empty cache.
 
     Args:
-        streams: the tokens of each request.
+        streams: tokens of each request.
         unique: tokens of the whole history sent once; the longest request if None.
     """
     cache, before = BlockCache(), None
@@ -146,7 +156,14 @@ def prefix_use(streams: Iterable[Sequence[Token]], unique: int | None = None) ->
 def played(
     trajectory: Trajectory, specs: Sequence[ToolSpec], form: Form, options: PolicyOptions | None = None
 ) -> PrefixUse:
-    """What the requests of a trajectory cost. Pictures that are left out later count once among the unique tokens."""
+    """Cache use of the requests of a trajectory; pictures that are left out later count once as unique tokens.
+
+    Args:
+        trajectory: the run.
+        specs: the tools of the system message.
+        form: form of tool calls.
+        options: options of rendering; the default ones if None.
+    """
     options = options or PolicyOptions()
     whole = replace(options, max_pictures=None)
     longest = max((len(tokens_of(c)) for c in requests(trajectory, specs, form, whole)), default=0)
@@ -154,12 +171,12 @@ def played(
 
 
 def packaged_specs() -> tuple[ToolSpec, ...]:
-    """The tools of every toolbox, without a video."""
+    """Specs of the tools of every toolbox, without a video."""
     return tuple(describe(getattr(Toolbox, name).__get__(Toolbox)) for name in TOOL_NAMES)
 
 
 def page(trajectories: Sequence[Trajectory], options: PolicyOptions) -> str:
-    """The cost in both forms, by number of turns, as Markdown."""
+    """Markdown table of the cache use in both forms of calls, by number of turns."""
     specs, rows = packaged_specs(), []
     for form in get_args(Form):
         uses = [use for t in trajectories if (use := played(t, specs, form, options)).turns]
@@ -200,7 +217,7 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> str:
-    """What a run costs a prefix cache, as Markdown.
+    """The report on the cache use of a run as Markdown.
 
     Raises:
         ValueError: there is no such run, or it can't be read.

@@ -2,9 +2,9 @@
 
     python -m evals.perf.report_overhead
 
-Four runs are made, one of them under a control and one of a model, by varying what `lite` plays on the bundled clip:
-ids, words, options, times, confidences and costs differ from line to line. Then the command itself is timed, page and
-gallery included; the making is not.
+Four runs are made, one of them under a control and one of a model, by varying trajectories of `lite` on the bundled
+clip: ids, words, options, times, confidences and costs differ from line to line. Then the command itself is timed, page
+and gallery included; the making is not.
 """
 
 import json
@@ -31,8 +31,11 @@ from evals.runner.run_file import TRAJECTORIES
 from tools.toolbox import open_toolbox
 
 TRAJECTORIES_IN_ALL = 100_000
+"""Number of trajectories over all runs, as the goal says."""
 QUESTIONS_A_VIDEO = 5
+"""Questions about each video, which form the clusters of intervals."""
 GOAL_SECONDS = 60.0
+"""Goal for the time of the report."""
 
 _CLIP = Path(__file__).parent.parent / "agent" / "demo" / "clip.mp4"
 _ASKED = (
@@ -45,7 +48,7 @@ _NEEDS = ("read_text", "zoom", "temporal_order", "exact_moment", "global")
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run to be made."""
+    """Options of one stored run to make."""
 
     name: str
     policy: str
@@ -64,20 +67,20 @@ RUNS = (
 
 @dataclass(frozen=True)
 class ReportCost:
-    """What it took."""
+    """Time, memory and sizes of a report."""
 
     trajectories: int
     stored_bytes: int
     seconds: float
-    """Wall clock, from the start of Python to its end."""
+    """Wall-clock time from the start of Python to its end."""
     cpu_seconds: float
     peak_bytes: int | None
-    """None where the system does not say."""
+    """Peak memory in bytes; None where the system does not say."""
     page_bytes: int
 
 
 def measure(count: int = TRAJECTORIES_IN_ALL) -> ReportCost:
-    """Makes so many trajectories and times the report over them."""
+    """Makes `count` trajectories and measures the report on them."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         played = play()
@@ -95,12 +98,12 @@ def measure(count: int = TRAJECTORIES_IN_ALL) -> ReportCost:
 
 
 def _run(command: Sequence[str]) -> int | None:
-    """Runs it to its end; its peak memory in bytes, None where the system does not say."""
+    """Runs a command to its end; gives its peak memory in bytes, None where the system does not say."""
     peak = None
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         status = Path(f"/proc/{process.pid}/status")
         while process.poll() is None:
-            # the highest so far: what `resource` says of a child has the memory of its parent in it
+            # the peak so far; `resource` counts the memory of the parent as the child's
             if status.exists() and (found := re.search(r"VmHWM:\s+(\d+) kB", status.read_text())):
                 peak = int(found[1]) * 1024
             time.sleep(0.1)
@@ -110,7 +113,7 @@ def _run(command: Sequence[str]) -> int | None:
 
 
 def play() -> tuple[Trajectory, ...]:
-    """What `lite` plays on the bundled clip."""
+    """Runs `lite` on the bundled clip; gives the trajectories."""
     policy = open_policy("lite")
     with open_toolbox(_CLIP) as toolbox:
         toolbox.index.wait_tiled()
@@ -119,7 +122,13 @@ def play() -> tuple[Trajectory, ...]:
 
 
 def write_questions(path: Path, count: int, played: Sequence[Trajectory]) -> None:
-    """So many questions in the format of `clips`, about videos that are nowhere."""
+    """Writes questions in the format of `clips`, about videos that don't exist.
+
+    Args:
+        path: the file.
+        count: number of questions.
+        played: trajectories whose questions are varied.
+    """
     draw = random.Random(0)
     with path.open("w", encoding="utf-8") as file:
         for number in range(count):
@@ -136,7 +145,13 @@ def write_questions(path: Path, count: int, played: Sequence[Trajectory]) -> Non
 
 
 def write_run(folder: Path, made: PlannedRun, played: Sequence[Trajectory]) -> None:
-    """A run's folder, as `evals.run` leaves it."""
+    """Writes a run's folder, as `evals.run` leaves it.
+
+    Args:
+        folder: folder with the questions, to which the run is added.
+        made: options of the run.
+        played: trajectories that are varied.
+    """
     questions = open_set("clips", str(folder))
     entries, examples = questions.asking.entries, questions.examples()
     out, draw = folder / made.name, random.Random(made.name)
@@ -187,7 +202,7 @@ def _costed(step: Step, made: PlannedRun, draw: random.Random) -> Step:
 
 
 def main() -> None:
-    """Prints the cost against the goal."""
+    """Prints the cost beside the goal."""
     cost = measure()
     print("| report of stored trajectories | measured | goal |\n|---|---|---|")
     print(f"| trajectories | {cost.trajectories:,} | 100,000 |")

@@ -1,8 +1,8 @@
-"""What it costs to look closer only at what looks best: `python -m evals.perf.search_quality --material FOLDER`.
+"""Measures the search quality of an unfinished index: `python -m evals.perf.search_quality --material FOLDER`.
 
 Cut-outs of held-out names are pasted into pictures of footage, one at a time, and searched for by name: by whole
 pictures alone, by whole pictures and then the tiles of the best of them, as a search in an unfinished index does, and
-with all tiles. Says how often the right picture is among the first five. `python -m evals.composed.fetched` fills the
+with all tiles. Prints how often the right picture is among the first five. `python -m evals.composed.fetched` fills the
 folder; `--split train` is for choosing between methods.
 """
 
@@ -25,30 +25,31 @@ from tools.index.builder import tile_vectors
 from tools.index.vectors import FrameIndex
 
 HEIGHTS = (0.8, 0.5, 0.3, 0.15)
-"""Of the needles, as shares of the picture's height."""
+"""Heights of the needles, as shares of the picture's height."""
 _WIDTH, _HEIGHT = 640, 360
 _APART_SECONDS = 10.0
-"""Between two pictures: each is a moment of its own."""
+"""Time between two pictures, so that each is a moment of its own."""
 _FIRST = 5
+"""Number of results among which the right picture counts as found."""
 
 
 @dataclass(frozen=True)
 class Config:
-    """What is measured."""
+    """Options of the measurement."""
 
     material: Path
     pictures: int = 200
-    """Of footage: as many seconds of a film that changes all the time."""
+    """Number of pictures of footage: as many seconds of a film that changes all the time."""
     needles: int = 40
     closer: tuple[int, ...] = (2, 6, 24)
-    """How many of the pictures are looked at closer."""
+    """Numbers of best pictures whose tiles are compared too."""
     split: Split = "heldout"
     encoder: str = "auto"
 
 
 @dataclass(frozen=True, eq=False)
 class _EncodedPictures:
-    """Pictures as the encoder sees them."""
+    """Vectors of pictures, whole and by tile."""
 
     whole: NDArray[np.float32]  # (N, D)
     tiles: NDArray[np.float32]  # (N, T, D)
@@ -58,10 +59,10 @@ class _EncodedPictures:
 
 
 def main(config: Config, say: Callable[[str], None] = lambda _: None) -> str:
-    """Measures; gives back a table.
+    """Measures the search quality; gives a table in Markdown.
 
     Raises:
-        ValueError: the material has no cut-outs on that side.
+        ValueError: the material has no cut-outs of that split.
     """
     encoder, material = open_encoder(config.encoder), open_material(config.material)
     random = np.random.default_rng(0)
@@ -88,7 +89,7 @@ def main(config: Config, say: Callable[[str], None] = lambda _: None) -> str:
 
 
 def _footage(material: Material, count: int) -> Iterator[NDArray[np.uint8]]:
-    """Pictures of all clips, evenly spread over their whole time."""
+    """Pictures of all clips, evenly spread over their time, (360, 640, 3) uint8 RGB."""
     clips = material.clips
     lengths = np.array([clips.seconds(name) for name in clips.names])
     ends = np.cumsum(lengths)
@@ -116,7 +117,7 @@ def _look(encoder: Encoder, pictures: Sequence[NDArray[np.uint8]]) -> _EncodedPi
 
 
 def _is_found(looks: _EncodedPictures, query: NDArray[np.float32], closer: int) -> bool:
-    """Whether the last picture is among the first few when so many are looked at closer."""
+    """Whether the last picture is among the first results when the tiles of the `closer` best are compared too."""
     count = len(looks.whole)
     index = FrameIndex("measured", looks.whole.shape[1], looks.tiles.shape[1], count * _APART_SECONDS)
     seconds = _APART_SECONDS * np.arange(count, dtype=np.float64)

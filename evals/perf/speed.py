@@ -24,53 +24,65 @@ from evals.perf.speed_jobs import Measured, ffmpeg_command
 from tools.encoders.registry import describe_encoders
 
 Run = tuple[str, str]
-"""(job, video)"""
+"""One measured run, as (job, video)."""
 
 
 class Results:
-    """Medians over the repeats."""
+    """Results of all runs, as medians over the repeats."""
 
     def __init__(self, runs: dict[Run, list[Measured]]) -> None:
         self._runs = runs
 
     def median(self, job: str, video: str, key: str = "cpu_seconds") -> float | None:
-        """The median of one measured value; None where the job was not run."""
+        """The median of one measured value; None where the job was not run.
+
+        Args:
+            job: name of the job.
+            video: name of the video.
+            key: name of the value.
+        """
         values = [measured[key] for measured in self._runs.get((job, video), [])]
         return statistics.median(values) if values else None
 
     def ratio(self, job: Run, to: Run, key: str = "cpu_seconds") -> float | None:
-        """Median to median; None where one was not run."""
+        """The ratio of two medians; None where one was not run.
+
+        Args:
+            job: run of the numerator.
+            to: run of the denominator.
+            key: name of the value.
+        """
         above, below = self.median(*job, key), self.median(*to, key)
         return above / below if above is not None and below else None
 
     def exactness(self) -> tuple[int, int]:
-        """(right, asked) over all our own reads."""
+        """Numbers of correct frames and of frames asked for, over all our own reads."""
         ours = [m for (job, _), repeats in self._runs.items() if job in ("each_second", "random") for m in repeats]
         return int(sum(m["right"] for m in ours)), int(sum(m["asked"] for m in ours))
 
 
 @dataclass(frozen=True)
 class SpeedRow:
-    """One line of the table."""
+    """One line of the table: a value with its goal."""
 
     goal: str
     what: str
     value: float | None
     unit: str
     limit: float | None
-    """None where a value is only reported."""
+    """Bound of the value; None where it is only reported."""
     is_floor: bool = False
-    """True where the value has to be at least the limit."""
+    """Whether the value has to be at least the limit."""
 
     @property
     def is_met(self) -> bool | None:
-        """None where it was not run, or is only reported."""
+        """Whether the goal is met; None where it was not run, or is only reported."""
         if self.value is None or self.limit is None:
             return None
         return self.value >= self.limit if self.is_floor else self.value <= self.limit
 
     def line(self) -> str:
-        """As Markdown."""
+        """The line as Markdown."""
         value = "not run" if self.value is None else f"{self.value:.3g} {self.unit}"
         met = {None: "", True: "yes", False: "NO"}[self.is_met]
         limit = "" if self.limit is None else f"{'>=' if self.is_floor else '<='} {self.limit:g}"
@@ -79,7 +91,7 @@ class SpeedRow:
 
 @dataclass(frozen=True)
 class Goal:
-    """Which runs a goal needs, and how its rows come from the results."""
+    """The runs that a goal needs, and the function from results to its rows."""
 
     runs: tuple[Run, ...]
     rows: Callable[[Results], list[SpeedRow]]
@@ -103,7 +115,7 @@ def _p2(r: Results) -> list[SpeedRow]:
 
 
 def _state(r: Results, state: str, video: str) -> float | None:
-    """Wall time until a state of the index, to that of ffmpeg null."""
+    """Wall time until a state of the index, over that of ffmpeg null."""
     reached, bound = r.median("film", video, f"{state}_wall_seconds"), r.median("null", video, "wall_seconds")
     return reached / bound if reached is not None and bound else None
 
@@ -198,11 +210,18 @@ GOALS: dict[str, Goal] = {
 }
 
 _USUAL = tuple(name for name in GOALS if name not in ("long", "load"))
-"""Those that take minutes and not hours."""
+"""Default goals, which take minutes and not hours."""
 
 
 def measure(runs: Sequence[Run], repeats: int, folder: Path, clips: dict[str, ClipSpec]) -> Results:
-    """Every run `repeats` times, shuffled anew each time, so that load on the machine meets all of them alike."""
+    """Runs every job `repeats` times, shuffled anew each time, so that load on the machine meets all alike.
+
+    Args:
+        runs: the runs.
+        repeats: number of repeats.
+        folder: folder of the videos, which are made if need be.
+        clips: the videos by name.
+    """
     results: dict[Run, list[Measured]] = {}
     for video in sorted({video for _, video in runs}):
         print(f"video {video}: {clips[video].make(folder)}", file=sys.stderr)
@@ -217,7 +236,7 @@ def measure(runs: Sequence[Run], repeats: int, folder: Path, clips: dict[str, Cl
 
 
 def is_missing(job: str) -> bool:
-    """True where the program that a job compares with is not installed."""
+    """Whether the program with which a job compares is not installed."""
     if job == "null":
         return ffmpeg_command() is None
     if job.startswith("film"):
@@ -226,7 +245,7 @@ def is_missing(job: str) -> bool:
 
 
 def _run(job: str, path: Path, period: int) -> Measured:
-    # One thread in numpy and torch: what shares the cores would otherwise be counted as spinning threads.
+    # one thread in numpy and torch: with busy cores, spinning threads would be counted otherwise
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "evals.perf.speed_jobs", job, str(path), str(period)]
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
@@ -235,7 +254,7 @@ def _run(job: str, path: Path, period: int) -> Measured:
 
 
 def main(arguments: Sequence[str] | None = None) -> list[SpeedRow]:
-    """Measure and print the table."""
+    """Measures the goals and prints the table; gives its rows."""
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--goals", default=",".join(_USUAL), help=f"of {', '.join(GOALS)}; {', '.join(_USUAL)} by default"

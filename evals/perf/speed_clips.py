@@ -1,7 +1,7 @@
-"""The videos of the speed measurements: footage-like pictures whose every frame carries its number.
+"""Generates the videos of the speed measurements: footage-like pictures whose every frame carries its number.
 
 A textured scene pans, two patches move through it and the sensor adds noise: about the packet sizes of real footage.
-The number, 16 blocks of black or white above their complement, proves which frame a reader gave.
+The number, 16 blocks of black or white above their complement, shows which frame a reader gave.
 """
 
 from collections.abc import Iterator
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     import av
 
 BITS = 16
+"""Bits of a frame's number."""
 FPS = 30
+"""Frames a second of all videos."""
 
 
 @dataclass(frozen=True)
 class ClipSpec:
-    """One video to be made."""
+    """Options of one video to make."""
 
     name: str
     width: int
@@ -32,15 +34,15 @@ class ClipSpec:
     codec: str
     options: dict[str, str]
     copies: int = 1
-    """How often the encoded video is put behind itself: frame numbers then repeat, and count modulo `frames`."""
+    """Number of copies of the encoded video one after the other: frame numbers then count modulo `frames`."""
 
     @property
     def duration_seconds(self) -> float:
-        """Length of the whole."""
+        """Length of the whole video."""
         return self.frames * self.copies / FPS
 
     def make(self, folder: Path) -> Path:
-        """The video in `folder`, encoded now if it is not there yet."""
+        """The path of the video in `folder`, after encoding it if need be."""
         path = folder / f"{self.name}.mp4"
         if not path.exists():
             unfinished = folder / f"unfinished-{self.name}.mp4"
@@ -50,7 +52,7 @@ class ClipSpec:
 
 
 def specs(quick: bool) -> dict[str, ClipSpec]:
-    """The videos by what they are for; the quick ones only show that everything runs."""
+    """The videos by name; the quick ones only show that everything runs."""
     part, copies, width, height = (60, 2, 320, 180) if quick else (3600, 5, 1280, 720)
     hevc = (60, 320, 180) if quick else (900, 1920, 1080)
 
@@ -77,7 +79,7 @@ def specs(quick: bool) -> dict[str, ClipSpec]:
 
 
 def frame_number(pixels: NDArray[np.uint8]) -> int | None:
-    """The number in a picture of any size; None where the blocks do not read as a number and its complement."""
+    """The frame's number in a picture of any size; None where the blocks are no number with its complement."""
     block = pixels.shape[1] / BITS
     columns = ((np.arange(BITS) + 0.5) * block).astype(int)
     upper = pixels[int(block * 0.25), columns].mean(axis=-1) > 128
@@ -88,14 +90,14 @@ def frame_number(pixels: NDArray[np.uint8]) -> int | None:
 
 
 class _TexturePan:
-    """Pictures as YUV planes, cheap to make: windows of one large texture."""
+    """Generates pictures cheaply, as YUV planes: windows of one large texture."""
 
     def __init__(self, width: int, height: int) -> None:
         self._width, self._height = width, height
 
     @cached_property
     def _texture(self) -> NDArray[np.uint8]:
-        """(3, H + 512, W + 512) uint8: noise at several scales, as in foliage and walls."""
+        """Texture, (3, H + 512, W + 512) uint8: noise at several scales, as in foliage and walls."""
         import cv2
 
         random = np.random.default_rng(0)
@@ -113,7 +115,7 @@ class _TexturePan:
         return np.random.default_rng(1).normal(0, 2.5, (self._height + 64, self._width)).astype(np.int16)
 
     def planes(self, number: int) -> list[NDArray[np.uint8]]:
-        """Y, U and V of frame `number`."""
+        """Planes Y, U and V of frame `number`, uint8; U and V at half the size."""
         left, top = (int(256 + 250 * np.sin(number / period)) for period in (97, 61))
         window = self._texture[:, top : top + self._height, left : left + self._width].copy()
         size = self._height // 4

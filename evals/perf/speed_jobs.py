@@ -29,19 +29,20 @@ from tools.video.video import Frame, Video
 
 Measured = dict[str, float]
 RANDOM_FRAMES = 32
+"""Frames of a random read: as many as the goals say."""
 CLEAR_PEAK = Path("/proc/self/clear_refs")
 
 
 @dataclass(frozen=True)
 class NumberedClip:
-    """A video and after how many frames its numbers repeat."""
+    """A video, and the number of frames after which its numbers repeat."""
 
     path: Path
     period: int
 
 
 def ffmpeg_command() -> str | None:
-    """The ffmpeg to compare with: imageio-ffmpeg's own, or the one on the PATH; None without either."""
+    """Path of the ffmpeg to compare with: imageio-ffmpeg's own, or the one on the PATH; None without either."""
     try:
         import imageio_ffmpeg  # type: ignore[import-not-found,import-untyped,unused-ignore]
     except ImportError:
@@ -52,7 +53,7 @@ def ffmpeg_command() -> str | None:
 
 
 class _ProcessMeter:
-    """CPU, wall and memory of what runs inside the `with`."""
+    """Measures CPU time, wall time and memory of the code inside its `with`."""
 
     def __enter__(self) -> "_ProcessMeter":
         self._base_mb = _start_peak()
@@ -63,7 +64,7 @@ class _ProcessMeter:
         self.measured = self.so_far()
 
     def so_far(self) -> Measured:
-        """Since the beginning."""
+        """The measurements since the beginning."""
         return {
             "cpu_seconds": _cpu_seconds() - self._cpu,
             "wall_seconds": time.perf_counter() - self._wall,
@@ -77,14 +78,14 @@ def _cpu_seconds() -> float:
 
 
 def _start_peak() -> float:
-    """MB in use now, and a fresh start for the peak, which importing may have pushed above what is in use since."""
+    """Resets the peak memory, which imports may have raised; gives the MB in use now."""
     if CLEAR_PEAK.exists():
         CLEAR_PEAK.write_text("5")
     return _peak_mb()
 
 
 def _peak_mb() -> float:
-    """Highest memory since the fresh start; since the start of the process where the system has no such thing."""
+    """Peak memory in MB since the reset; since the start of the process where the system has no reset."""
     if CLEAR_PEAK.exists():
         line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) / 2**10
@@ -93,7 +94,7 @@ def _peak_mb() -> float:
 
 
 def _null(clip: NumberedClip) -> Measured:
-    """The bound: ffmpeg decodes everything and throws it away."""
+    """The bound: ffmpeg decodes everything and discards it."""
     command = [ffmpeg_command() or "ffmpeg", "-v", "error", "-threads", "2", "-i", str(clip.path)]
     with _ProcessMeter() as meter:
         subprocess.run([*command, "-map", "0:v:0", "-f", "null", "-"], check=True)
@@ -115,7 +116,7 @@ def _random(clip: NumberedClip) -> Measured:
 
 
 def _random_opencv(clip: NumberedClip) -> Measured:
-    """What most agents do: set the frame number, read."""
+    """Random reads as most agents do them: set the frame number, read."""
     import cv2
 
     frames, numbers = _random_frames(clip), []
@@ -141,7 +142,7 @@ def _random_torchcodec(clip: NumberedClip) -> Measured:
 
 
 def _stored(clip: NumberedClip) -> Measured:
-    """32 frames from the store as pixels, then as bytes."""
+    """Reads 32 frames from the store as pixels, then as bytes."""
     with tempfile.TemporaryDirectory() as folder:
         with Video(clip.path) as video, FrameStoreWriter(folder) as writer:
             for frame in video.read(list(np.linspace(0, video.info.duration_seconds - 0.1, RANDOM_FRAMES))):
@@ -158,7 +159,7 @@ def _stored(clip: NumberedClip) -> Measured:
 
 
 class _FreeEncoder:
-    """Vectors that cost nothing, to measure everything but the encoder."""
+    """An encoder that costs nothing, to measure everything else."""
 
     name, dim, tiles = "free", 512, False
 
@@ -186,7 +187,7 @@ def _index_memory(clip: NumberedClip) -> Measured:
 
 
 def _index_clip(clip: NumberedClip) -> Measured:
-    """The whole index with an encoder of the usual size; loading the model is not counted."""
+    """Builds the whole index with an encoder of the usual size; loading the model is not counted."""
     from tools.encoders.open_clip import OpenClipEncoder
 
     encoder = OpenClipEncoder("ViT-B-32", None, tiles=False)
@@ -197,7 +198,7 @@ def _index_clip(clip: NumberedClip) -> Measured:
 
 
 def _film(clip: NumberedClip) -> Measured:
-    """From opening a new video with the encoder that is the default here: until each state of its index.
+    """Times from opening a new video with the default encoder to each state of its index.
 
     A first search is useful once it knows keyframes of the whole film.
     """
@@ -234,7 +235,7 @@ def _since(meter: "_ProcessMeter", state: str) -> Measured:
 
 
 def _film_beside_others(clip: NumberedClip) -> Measured:
-    """The same beside twice as many busy processes as there are cores; what they take is not counted."""
+    """Runs the job `film` beside twice as many busy processes as cores, whose time is not counted."""
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * (os.cpu_count() or 1))]
     try:
         return _film(clip)
@@ -245,7 +246,7 @@ def _film_beside_others(clip: NumberedClip) -> Measured:
 
 
 def _first_result(clip: NumberedClip) -> Measured:
-    """Until a search answers on a new video, and until it knows all keyframes; loading the model is not counted."""
+    """Times until a search answers on a new video, and until it knows all keyframes; loading is not counted."""
     from tools.encoders.open_clip import OpenClipEncoder
     from tools.index.video_index import IndexProgress, open_index
 
@@ -271,7 +272,7 @@ def _first_result(clip: NumberedClip) -> Measured:
 
 
 def _search(clip: NumberedClip) -> Measured:
-    """A query over an hour at one frame a second, and opening a finished index."""
+    """Times a query over an hour at one frame a second, and opening a finished index."""
     from tools.index.vectors import FrameIndex
     from tools.index.video_index import open_index
 
@@ -313,7 +314,7 @@ def _random_frames(clip: NumberedClip) -> NDArray[np.int64]:
 
 
 def _right(numbers: Sequence[int | None], asked: NDArray[np.int64], clip: NumberedClip) -> int:
-    """How many are the frames asked for; a video put together from copies repeats its numbers."""
+    """Number of frames that are the ones asked for; a video of copies repeats its numbers."""
     if len(numbers) != len(asked):
         return 0
     return sum(number == frame % clip.period for number, frame in zip(numbers, asked.tolist(), strict=True))
@@ -336,7 +337,7 @@ JOBS: dict[str, Callable[[NumberedClip], Measured]] = {
 
 
 def main(arguments: Sequence[str]) -> dict[str, Any]:
-    """Run one job on one video."""
+    """Runs one job on one video; gives its measurements."""
     parser = Parser("python -m evals.perf.speed_jobs", description="One measured job; evals.perf.speed runs them all.")
     parser.add_argument("job", metavar="JOB", choices=JOBS, help=", ".join(JOBS))
     parser.add_argument("video", metavar="VIDEO", type=Path, help="a clip of evals.perf.speed")

@@ -21,28 +21,35 @@ LIMITS = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0)
 
 @dataclass(frozen=True)
 class Taken:
-    """One run under a limit."""
+    """Time and answer of one run under a limit."""
 
     limit_seconds: float
     seconds: float
-    """Of the whole process."""
+    """Wall-clock time of the whole process."""
     inside_seconds: float | None
-    """As the run itself counted them; None if it gave no result."""
+    """Time as the run itself counted it; None if it gave no result."""
     answer: str
     stop: str
     gaps: int
-    """How many sentences say what was not looked at."""
+    """Number of sentences that say what was not looked at."""
 
     @property
     def line(self) -> str:
-        """As Markdown."""
+        """The row of the table as Markdown."""
         inside = "not known" if self.inside_seconds is None else f"{self.inside_seconds:.1f}"
         told = " ".join(self.answer.split()).replace("|", "\\|")
         return f"| {self.limit_seconds:g} | {self.seconds:.1f} | {inside} | {told} | {self.stop} | {self.gaps} |"
 
 
 def measured(video: str, question: str, limit_seconds: float, options: Sequence[str] = ()) -> Taken:
-    """Asks once, of a video that nothing is known of."""
+    """Asks once about a video, with an empty cache.
+
+    Args:
+        video: path of the video.
+        question: the question.
+        limit_seconds: time limit of the question.
+        options: further options of `agent ask`.
+    """
     command = [sys.executable, "-m", "agent.cli", "ask", video, question, "--json", *options]
     with tempfile.TemporaryDirectory() as cache:
         environment = os.environ | {"VIDEOSLEUTH_CACHE": cache}
@@ -72,7 +79,7 @@ def measured(video: str, question: str, limit_seconds: float, options: Sequence[
 
 
 def main(arguments: Sequence[str] | None = None) -> list[Taken]:
-    """Measures and prints the table; arguments that are not its own go to `agent ask`."""
+    """Measures and prints the table; unknown arguments go to `agent ask`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("video")
     parser.add_argument("question")

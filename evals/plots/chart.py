@@ -1,7 +1,6 @@
-"""Plots as SVG text: axes, and marks on them. Colours are classes of the page that a plot stands in, in light and dark.
+"""Plots as SVG text: axes, and marks on them. Colours are CSS classes of the page, in light and dark.
 
-A file of its own, for a README, brings its colours with it. Sizes are such that letters can still be read where a page
-is as narrow as a hand.
+A file of its own, for a README, has its own style. Plots are so small that their text can still be read on a phone.
 """
 
 import math
@@ -12,7 +11,7 @@ from typing import Protocol
 
 _STEPS = (1, 2, 2.5, 5, 10)
 _GAP, _HEAD = 24, 30
-"""Of a file: between plots, and above each."""
+"""Pixels between the plots of a file, and above each for its title."""
 _STYLE = """
 svg { --ink: #191b1d; --soft: #5b6066; --line: #dddcd5; --rule: #b9b8b0; --c1: #0b6a70; --paper: #fcfcfa; }
 @media (prefers-color-scheme: dark) {
@@ -36,26 +35,26 @@ g path { fill: none; stroke-linejoin: round; }
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis; `low` < `high`."""
+    """One axis of a chart; `low` < `high`."""
 
     name: str
     low: float
     high: float
     is_percent: bool = False
-    """True for shares, which are written as percent."""
+    """Whether values are shares, written as percent."""
     is_log: bool = False
-    """True needs low > 0."""
+    """Whether the axis is logarithmic, which needs `low` > 0."""
     is_whole: bool = False
-    """True for what is counted, as steps are."""
+    """Whether values are whole numbers, as those of steps are."""
 
     def place(self, value: float) -> float:
-        """0..1 along the axis; what is beyond it sticks to its end."""
+        """Place of a value along the axis, 0..1, clipped to its ends."""
         low, high, at = (math.log(x) if self.is_log else x for x in (self.low, self.high, max(value, self.low)))
         return min(1.0, max(0.0, (at - low) / (high - low)))
 
     @property
     def ticks(self) -> tuple[float, ...]:
-        """Round numbers on it: about four, or powers of ten."""
+        """Round values for ticks: about four, or powers of ten."""
         if self.is_log:
             powers = range(math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9) + 1)
             if len(powers) > 1:
@@ -69,7 +68,7 @@ class Axis:
         return tuple(tick for tick in found if not self.is_whole or tick == int(tick))
 
     def said(self, value: float) -> str:
-        """A tick in words."""
+        """The value of a tick as text."""
         if self.is_percent:
             return f"{100 * value:.0f} %"
         return f"{value:,.0f}" if self.is_whole else short(value)
@@ -77,7 +76,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Canvas:
-    """The size of a plot and of the margins around what is drawn, in pixels."""
+    """Size of a plot and of its margins, in pixels."""
 
     width: int
     height: int
@@ -88,12 +87,12 @@ class Canvas:
 
     @property
     def wide(self) -> int:
-        """Between the margins."""
+        """Width between the margins."""
         return self.width - self.left - self.right
 
     @property
     def high(self) -> int:
-        """Between the margins."""
+        """Height between the margins."""
         return self.height - self.top - self.bottom
 
 
@@ -102,45 +101,45 @@ SQUARE = Canvas(320, 324, 46, 18, 20, 42)
 
 @dataclass(frozen=True)
 class Plot:
-    """Where values stand."""
+    """Places of values on a canvas."""
 
     across: Axis
     upright: Axis
     canvas: Canvas
 
     def x(self, value: float) -> float:
-        """From the left, in pixels."""
+        """Pixels from the left."""
         return round(self.canvas.left + self.canvas.wide * self.across.place(value), 1)
 
     def y(self, value: float) -> float:
-        """From the top, in pixels."""
+        """Pixels from the top."""
         return round(self.canvas.top + self.canvas.high * (1 - self.upright.place(value)), 1)
 
 
-class Mark(Protocol):
-    """What is drawn on a plot."""
+class ChartMark(Protocol):
+    """Something that is drawn on a plot."""
 
     def svg(self, plot: Plot) -> str:
-        """All words in it are escaped."""
+        """SVG elements, with all text escaped."""
 
 
 @dataclass(frozen=True)
 class Dot:
-    """A point with its interval along the upright axis."""
+    """A point of a chart, with its interval along the vertical axis."""
 
     x: float
     y: float
     low: float | None
     high: float | None
     colour: int
-    """Which of the page's colours, from 1."""
+    """Number of one of the page's colours, from 1."""
     label: str = ""
-    """Beside the dot."""
+    """Text beside the dot."""
     tip: str = ""
     radius: float = 4.5
 
     def svg(self, plot: Plot) -> str:
-        """A circle, and a line for the interval."""
+        """Draws a circle, and a line for the interval."""
         x, y = plot.x(self.x), plot.y(self.y)
         whisker = ""
         if self.low is not None and self.high is not None:
@@ -154,16 +153,16 @@ class Dot:
 
 @dataclass(frozen=True)
 class ChartLine:
-    """A line through points."""
+    """A line of a chart through points."""
 
     points: Sequence[tuple[float, float]]
     colour: int
-    """0 is that of what is only held against."""
+    """Number of one of the page's colours, from 1; 0 for a line of reference."""
     tip: str = ""
     is_faint: bool = False
 
     def svg(self, plot: Plot) -> str:
-        """A path; nothing where there are no points."""
+        """Draws a path; nothing where there are no points."""
         if not self.points:
             return ""
         path = "L".join(f"{plot.x(x)} {plot.y(y)}" for x, y in self.points)
@@ -172,18 +171,18 @@ class ChartLine:
 
 
 @dataclass(frozen=True)
-class Bar:
-    """A bar that stands from one value to another."""
+class ChartBar:
+    """An upright bar from one value to another."""
 
     x: float
     low: float
     high: float
     colour: int
     width: float
-    """In pixels."""
+    """Pixels."""
 
     def svg(self, plot: Plot) -> str:
-        """A box that stays within the plot; nothing where it would have no height."""
+        """Draws a box within the margins; nothing where it would have no height."""
         canvas, top, bottom = plot.canvas, plot.y(self.high), plot.y(self.low)
         left = min(max(plot.x(self.x) - self.width / 2, canvas.left), canvas.left + canvas.wide - self.width)
         box = f'x="{left:.1f}" y="{top}" width="{self.width:.1f}" height="{bottom - top:.1f}"'
@@ -191,50 +190,58 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Stop:
-    """A line from top to bottom, where something ended."""
+class StopLine:
+    """A line from top to bottom that marks an end."""
 
     x: float
 
     def svg(self, plot: Plot) -> str:
-        """A path."""
+        """Draws a dashed path."""
         return f'<path class="stop" d="M{plot.x(self.x)} {plot.canvas.top}v{plot.canvas.high}"/>'
 
 
 @dataclass(frozen=True)
-class Tip:
-    """What is told of the values under the pointer, from top to bottom."""
+class ChartTip:
+    """A text that is shown for the values under the pointer."""
 
     x: float
     text: str
     width: float
-    """In pixels."""
+    """Pixels."""
 
     def svg(self, plot: Plot) -> str:
-        """A box that can't be seen."""
+        """Draws an invisible box from top to bottom."""
         box = f'x="{plot.x(self.x) - self.width / 2:.1f}" y="{plot.canvas.top}" width="{self.width:.1f}"'
         return f'<rect class="tip" {box} height="{plot.canvas.high}">{_title(self.text)}</rect>'
 
 
 COLOURS = 6
-"""How many there are; more than that begin again."""
+"""Number of colours of the page; with more runs they repeat."""
 
 
 def colour(number: int) -> int:
-    """The colour of the run of that number, counted from 1."""
+    """The colour of a run by its number, counted from 1."""
     return (number - 1) % COLOURS + 1
 
 
 def axis_over(name: str, values: Sequence[float]) -> Axis:
-    """An axis from 0 to a little above the highest value; by powers of ten where they span more than twentyfold."""
+    """An axis from 0 to a little above the highest value; logarithmic where values span more than twentyfold."""
     low, high = min(values), max(values)
     if low > 0 and high / low > 20:
         return Axis(name, 10 ** math.floor(math.log10(low)), 10 ** math.ceil(math.log10(high)), is_log=True)
     return Axis(name, 0.0, high * 1.1 or 1.0)
 
 
-def chart(title: str, across: Axis, upright: Axis, marks: Sequence[Mark], canvas: Canvas = SQUARE) -> str:
-    """The drawing; all words are escaped."""
+def chart(title: str, across: Axis, upright: Axis, marks: Sequence[ChartMark], canvas: Canvas = SQUARE) -> str:
+    """A chart as an SVG element, with all text escaped.
+
+    Args:
+        title: text that screen readers read.
+        across: the horizontal axis.
+        upright: the vertical axis.
+        marks: what is drawn, from the back to the front.
+        canvas: size and margins.
+    """
     plot = Plot(across, upright, canvas)
     size = f'width="{canvas.width}" height="{canvas.height}" viewBox="0 0 {canvas.width} {canvas.height}"'
     drawn = "".join(mark.svg(plot) for mark in marks)
@@ -242,11 +249,11 @@ def chart(title: str, across: Axis, upright: Axis, marks: Sequence[Mark], canvas
 
 
 def svg_file(charts: Sequence[tuple[str, str]], canvas: Canvas = SQUARE) -> str:
-    """An SVG file that needs no page, two drawings side by side.
+    """An SVG file with its own style, two charts side by side.
 
     Args:
-        charts: (title, drawing) of each; drawn in colours 0 and 1.
-        canvas: that they were drawn on.
+        charts: pairs (title, SVG) of the charts, drawn in colours 0 and 1.
+        canvas: the canvas of each chart.
     """
     columns = min(2, len(charts))
     width = columns * canvas.width + (columns + 1) * _GAP
@@ -264,7 +271,7 @@ def svg_file(charts: Sequence[tuple[str, str]], canvas: Canvas = SQUARE) -> str:
 
 
 def short(value: float) -> str:
-    """A number with few letters: `1.5k`, `20M`, `0.25`."""
+    """A number as short text: `1.5k`, `20M`, `0.25`."""
     for unit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= unit:
             return f"{value / unit:.3g}{letter}"

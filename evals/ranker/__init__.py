@@ -1,1 +1,1 @@
-"""Generated questions about texts and speech, and the weights of `agent.policies.lite_rules.ranking` fitted on them."""
+"""Generates questions about screen text and speech, and fits the weights of `agent.policies.lite_rules.ranking`."""

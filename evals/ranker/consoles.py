@@ -1,4 +1,4 @@
-"""Screens of typed commands, errors, fields, tables and lists: where the answer is a part of a line, not the line."""
+"""Families of screens with commands, errors, fields, tables and lists, where the answer is a part of a line."""
 
 from collections.abc import Callable
 from random import Random
@@ -35,20 +35,20 @@ _ERRORS: tuple[tuple[str, str, str], ...] = (
 
 
 def prompt(rng: Random) -> str:
-    """What a command line begins with."""
+    """A random prompt of a command line."""
     user, host = rng.choice(v.FIRST).lower(), rng.choice("box web01 laptop station pi srv-2".split())
     folder = rng.choice(["~", "~/work", "/srv/app", "~/code"])
     return rng.choice(["$", "#", ">", "%", f"{user}@{host}:{folder}$", f"{user}@{host}:{folder}$", f"{user}@{host} %"])
 
 
 def in_blocks(rng: Random, blocks: list[list[str]]) -> list[Row]:
-    """Commands with what they print, one under the other, some with an empty row between."""
+    """Rows of commands with their output, with gaps between blocks."""
     rows = column(rng, [text for block in blocks for text in (*block, "")], rng.uniform(0.01, 0.05), 0.03)
     return [row for row in rows if row[0]]
 
 
 def sums(rng: Random) -> Shown:
-    """Typed calculations and what they print: the numbers of the command are not the printed one."""
+    """Typed calculations with their output, which is not a number of the command."""
     a, b, sign = rng.randint(2, 999), rng.randint(2, 99), rng.choice("+*-")
     result = str({"+": a + b, "*": a * b, "-": a - b}[sign])
     language, typed = rng.choice(
@@ -79,7 +79,7 @@ def sums(rng: Random) -> Shown:
 
 
 def _printing(rng: Random) -> list[tuple[str, list[str], str, str]]:
-    """Commands, what they print, and a question with its answer."""
+    """Commands with their output, and a question with its answer each."""
     start, word, file = prompt(rng), rng.choice(v.ADJECTIVES), rng.choice(v.FILES)
     user, host, branch = (
         rng.choice(v.FIRST).lower(),
@@ -110,14 +110,14 @@ def _printing(rng: Random) -> list[tuple[str, list[str], str, str]]:
 
 
 def shell(rng: Random) -> Shown:
-    """Several commands with what each prints."""
+    """A shell with several commands and the output of each."""
     chosen = rng.sample(_printing(rng), rng.randint(3, 6))
     rows = in_blocks(rng, [[command, *printed] for command, printed, _, _ in chosen])
     return Shown([rows], asks=[Ask(question, (answer,), 0) for _, _, question, answer in chosen if question])
 
 
 def failures(rng: Random) -> Shown:
-    """Errors that name what is missing: the name is asked for, not the message."""
+    """Errors that name something missing: the name is asked for, not the message."""
     blocks, asks = list[list[str]](), []
     for _, question, message in rng.sample(_ERRORS, rng.randint(1, 3)):
         name = rng.choice(v.MODULES) + rng.choice(["", "", "", "2", "-core", "_io"])
@@ -163,7 +163,7 @@ def fields(rng: Random) -> Shown:
 
 
 def listings(rng: Random) -> Shown:
-    """Rows of several numbers each, with or without a head: which of them is meant is told by the words of the row."""
+    """Listings whose rows have several numbers: the words of the row tell which is meant."""
     files, rows, asks = rng.sample(v.FILES, rng.randint(3, 5)), [], []
     long, month = rng.random() < 0.6, rng.choice(v.MONTHS)[:3]
     for file in files:
@@ -181,7 +181,7 @@ def listings(rng: Random) -> Shown:
 
 
 def sequences(rng: Random) -> Shown:
-    """Lists in one line, of numbers or words, asked for by the place."""
+    """Lists in one line, of numbers or words, asked for by position."""
     typed = rng.random() < 0.5
     items = (
         [str(n) for n in rng.sample(range(1, 99), rng.randint(4, 9))]
@@ -215,7 +215,7 @@ def sequences(rng: Random) -> Shown:
 
 
 def editors(rng: Random) -> Shown:
-    """Code in an editor beside what it prints: names in the code are asked for, or what was printed."""
+    """Code in an editor above its output: names in the code are asked for, or the output."""
     name, port, limit = rng.choice(v.MODULES), rng.randint(1000, 9999), rng.randint(2, 500)
     function, module = f"{rng.choice(['load', 'draw', 'send', 'merge'])}_{rng.choice(['table', 'frame', 'map'])}", name
     printed, start = rng.randint(2, 99999), rng.randint(1, 60)

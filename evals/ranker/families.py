@@ -1,6 +1,6 @@
-"""Kinds of screens and talks that hold facts, each with questions about them: what a video could show, as lines.
+"""Families of screens and talks with facts, as lines that a video could show, and questions about them.
 
-A family draws its own values and never sees a real clip. Fitting leaves whole families out to see what carries over.
+A family draws its own values and never sees a real clip. Fitting holds out whole families to measure generalisation.
 """
 
 from collections.abc import Callable
@@ -10,26 +10,26 @@ from random import Random
 from evals.ranker import vocabulary as v
 
 Row = tuple[str, float, float, float]
-"""Text, left, top and height as fractions of the picture."""
+"""A line of screen text as (text, left, top, height), in fractions of the picture."""
 
 
 @dataclass(frozen=True)
 class Ask:
-    """A question with what counts as its answer."""
+    """A generated question with its accepted answers."""
 
     question: str
     right: tuple[str, ...]
     scene: int | None = None
-    """The screen that shows it; None for what is said."""
+    """Index of the screen that shows the answer; None where it is said."""
     points: bool = False
-    """Whether the picture there fits the question, and words do not."""
+    """Whether the picture there, and not the words, matches the question."""
     timed: bool = False
-    """Whether it only makes sense with the second."""
+    """Whether the question needs to name the second."""
 
 
 @dataclass
 class Shown:
-    """What a family puts into a video."""
+    """Screens, speech and questions that a family puts into a video."""
 
     scenes: list[list[Row]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
@@ -37,25 +37,39 @@ class Shown:
 
 
 def ask(rng: Random, kind: str, x: str | dict[str, str] = "", english: float = 0.6) -> str:
-    """One phrasing, in a language of the six."""
+    """A random phrasing of a question, in one of the six languages.
+
+    Args:
+        rng: source of randomness.
+        kind: kind of question, a key of the phrasings.
+        x: word that the question is about, or its translations by language.
+        english: share of questions in English, 0..1.
+    """
     language = "en" if rng.random() < english else rng.choice(v.LANGUAGES)
     word = x if isinstance(x, str) else x[language]
     return rng.choice(v.PHRASINGS[kind][language]).format(x=word)
 
 
 def cased(rng: Random, text: str) -> str:
-    """As screens write: all capitals, or as it is."""
+    """The text in capitals or unchanged, at random, as screens write."""
     return text.upper() if rng.random() < 0.5 else text
 
 
 def column(rng: Random, texts: list[str], left: float = 0.1, height: float = 0.06) -> list[Row]:
-    """Rows one under the other."""
+    """Rows below one another, at a random distance.
+
+    Args:
+        rng: source of randomness.
+        texts: text of each row.
+        left: left end of the rows, 0..1.
+        height: height of a row, 0..1.
+    """
     top, gap = rng.uniform(0.05, 0.3), height * rng.uniform(1.3, 2.2)
     return [(text, left, top + gap * i, height) for i, text in enumerate(texts)]
 
 
 def paired(rng: Random, pairs: list[tuple[str, str]]) -> list[Row]:
-    """A label and its value: in one line, or as two texts in a row."""
+    """Rows of labels with values, in one text or as two texts in a row."""
     if rng.random() < 0.5:
         link = rng.choice([" ", ": ", "  ", " - ", " ... "])
         return column(rng, [f"{label}{link}{value}" for label, value in pairs])
@@ -69,12 +83,12 @@ def paired(rng: Random, pairs: list[tuple[str, str]]) -> list[Row]:
 
 
 def person(rng: Random) -> str:
-    """A full name."""
+    """A random full name."""
     return f"{rng.choice(v.FIRST)} {rng.choice(v.LAST)}"
 
 
 def date(rng: Random) -> str:
-    """A date in one of the usual ways."""
+    """A random date in one of the usual formats."""
     month, day, year = rng.choice(v.MONTHS), rng.randint(1, 28), rng.randint(1995, 2029)
     return rng.choice(
         [
@@ -124,7 +138,7 @@ def prices(rng: Random) -> Shown:
 
 
 def departures(rng: Random) -> Shown:
-    """A board of trains, one a row, or each on its own page."""
+    """A departure board of trains, one a row."""
     cities = rng.sample(v.CITIES, rng.randint(2, 5))
     rows, asks, y = [], [], rng.uniform(0.1, 0.3)
     for number, city in enumerate(cities):
@@ -174,7 +188,7 @@ def departures(rng: Random) -> Shown:
 
 
 def scores(rng: Random) -> Shown:
-    """A score board."""
+    """A score board with two teams."""
     teams, points = (
         rng.sample("LIONS BEARS EAGLES HAWKS WOLVES TIGERS SHARKS RAVENS HOME AWAY".split(), 2),
         rng.sample(range(100), 2),
@@ -194,7 +208,7 @@ def scores(rng: Random) -> Shown:
 
 
 def cards(rng: Random) -> Shown:
-    """A name card of who speaks; the same may be said, or only said."""
+    """A name card of the speaker, shown, said or both."""
     name, job, where = person(rng), rng.choice(v.JOBS), rng.choice(v.ORGANISATIONS)
     titled = rng.choice(["", "", "Dr. ", "Prof. "]) + name
     written, spoken = rng.choice([(True, False), (False, True), (True, True)])
@@ -257,7 +271,7 @@ def cards(rng: Random) -> Shown:
 
 
 def terminal(rng: Random) -> Shown:
-    """A terminal with commands and what they print."""
+    """A terminal with commands and their output."""
     program, file, gone, module = (
         rng.choice(v.PROGRAMS),
         rng.choice(v.FILES),
@@ -338,7 +352,7 @@ def terminal(rng: Random) -> Shown:
 
 
 def banner(rng: Random) -> Shown:
-    """News: a headline over a picture, with a date and a place."""
+    """A news banner: a headline with a date and a place."""
     headline, when, where = rng.choice(v.HEADLINES), date(rng), rng.choice(v.CITIES)
     about = rng.choice(v.CITIES + v.BRANDS)
     rows: list[Row] = [
@@ -394,7 +408,7 @@ def banner(rng: Random) -> Shown:
 
 
 def signs(rng: Random) -> Shown:
-    """Signs in a street: one, or several in different places."""
+    """Street signs: one, or several in different places."""
     count = rng.choice([1, 1, 2, 3, 4])
     texts = rng.sample(v.SIGNS, count)
     spots = rng.sample([("left", 0.05, 0.4), ("right", 0.7, 0.45), ("top", 0.4, 0.05), ("bottom", 0.4, 0.85)], count)
@@ -556,7 +570,7 @@ def talk(rng: Random) -> Shown:
 
 
 def recipe(rng: Random) -> Shown:
-    """Quantities, written or said."""
+    """Quantities of a recipe, written or said."""
     eggs, grams, minutes = rng.choice(v.NUMBERS[:6]), str(rng.randint(2, 9) * 50), str(rng.randint(2, 12) * 5)
     figure = str(v.NUMBERS.index(eggs) + 2)
     asks = [("eggs", (figure, eggs)), ("grams of sugar", (grams,)), ("minutes", (minutes,))]
@@ -581,7 +595,7 @@ def recipe(rng: Random) -> Shown:
 
 
 def film_credits(rng: Random) -> Shown:
-    """Credits: who did what."""
+    """Film credits with roles, names and software."""
     roles = rng.sample(
         [
             ("Directed by", "directed the film"),
@@ -638,7 +652,7 @@ def film_credits(rng: Random) -> Shown:
 
 
 def clocks(rng: Random) -> Shown:
-    """A clock that runs, beside other words."""
+    """A running clock, beside other text."""
     start, sign = rng.randint(60, 4000), rng.choice([1, -1])
     shown = Shown()
     for scene in range(rng.randint(2, 5)):
@@ -655,7 +669,7 @@ def clocks(rng: Random) -> Shown:
 
 
 def forms(rng: Random) -> Shown:
-    """A receipt or a form: fields with values."""
+    """A receipt or a form: labels with values."""
     order, total, table, when = (
         str(rng.randint(1000, 99999)),
         f"{rng.randint(5, 400)}.{rng.randint(0, 99):02}",
@@ -697,7 +711,7 @@ def weather(rng: Random) -> Shown:
 
 
 def products(rng: Random) -> Shown:
-    """A label on a product."""
+    """A label of a product with brand, weight, date and country."""
     brand, grams, when, land = (
         rng.choice(v.BRANDS),
         str(rng.randint(1, 20) * 50),
@@ -772,7 +786,7 @@ def captions(rng: Random) -> Shown:
 
 
 def tags(rng: Random) -> Shown:
-    """Numbers and words beside things that only the picture shows."""
+    """Numbers and words on tags beside things that only the picture shows."""
     shown = Shown()
     for scene, thing in enumerate(
         rng.sample("teapot penguin bell umbrella cactus anchor kite drum pear boot".split(), rng.randint(2, 5))
@@ -789,7 +803,7 @@ def tags(rng: Random) -> Shown:
 
 
 def jerseys(rng: Random) -> Shown:
-    """Names and numbers of players."""
+    """Names and numbers on the backs of players."""
     names, numbers = rng.sample(v.LAST, 3), [str(n) for n in rng.sample(range(1, 99), 3)]
     scenes = [
         [(name.upper(), 0.4, 0.3, 0.05), (number, 0.43, 0.38, 0.14)]
@@ -827,7 +841,7 @@ def jerseys(rng: Random) -> Shown:
 
 
 def counting_aloud(rng: Random) -> Shown:
-    """Numbers said in a row."""
+    """Three numbers that are said in a row."""
     row = rng.sample(v.NUMBERS[:9], 3) if rng.random() < 0.5 else ["three", "two", "one"]
     said = [
         rng.choice([f"{', '.join(row)}, go", f"and now {', '.join(row)}.", f"{' '.join(row)} and off we go"]),
@@ -853,7 +867,7 @@ def counting_aloud(rng: Random) -> Shown:
 
 
 def pictures(rng: Random) -> Shown:
-    """Questions about what only eyes could tell: words on screen and in speech answer none of them."""
+    """Questions that only pictures could answer: neither screen text nor speech does."""
     topic = rng.choice(v.ANIMALS + v.TOPICS)
     return Shown(
         asks=[

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import agent.policies.lite_rules as lite_rules
-from agent.ending import Parser
+from agent.ending import Parser, end_process
 from agent.policies.lite import packaged_similarity
 from agent.policies.lite_rules.ranking import candidates, connection, group_of, signs_of
 from agent.policies.lite_rules.words import plain
@@ -28,41 +28,45 @@ from evals.statistics.tables import markdown, percent
 from tools.plain_data import loads_json
 
 OPTION = "option "
-"""What the names of weights of options begin with."""
+"""Prefix of the names of the options' weights."""
 WEIGHTS = Path(lite_rules.__file__).with_name("weights.json")
 _PENALTY = 0.02
+"""Weight of the quadratic penalty."""
 _STEPS = 120
+"""Steps of the optimiser."""
 _MOST_WRONG = 20
+"""Most wrong candidates of a question in the fit; bounds its time."""
 _MOST_FOLDS = 40
-"""Enough to leave out every family by itself."""
+"""Most folds of the cross-validation: enough to leave out every family by itself."""
 _LEAST_WEIGHT = 0.001
+"""Least absolute weight that is written; smaller ones are left out."""
 _LOOKALIKES = str.maketrans("0158ic", "olsble")
-"""Letters and digits that the reader takes for one another, as the generated misreadings have it."""
+"""Letters and digits that text recognition confuses, as the generated misreadings do."""
 
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class CandidateSet:
-    """Something to choose from."""
+    """The candidates of one choice, with their features."""
 
     rows: Floats
-    """(candidates, features)."""
+    """Features of the candidates, (candidates, features) float32."""
     right: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Described(CandidateSet):
-    """A question's candidates."""
+    """The candidates of a generated question."""
 
     made: GeneratedQuestion
     keys: tuple[str, ...]
-    """Candidates of one key are one answer."""
+    """Key of each candidate; candidates of one key are one answer."""
     connections: tuple[float, ...]
 
 
 def describe(questions: Sequence[GeneratedQuestion]) -> tuple[list[Described], list[str]]:
-    """The questions with something to choose from, and the names of the features."""
+    """The candidates of each question that has some, and the names of the features."""
     similarity = packaged_similarity()
     found = [(made, candidates(made.reading, made.lines, made.moments, similarity)) for made in questions]
     names = sorted({name for _, some in found for candidate in some for name in candidate.features})
@@ -79,7 +83,7 @@ def describe(questions: Sequence[GeneratedQuestion]) -> tuple[list[Described], l
 
 
 def read_options(path: Path) -> tuple[list[CandidateSet], list[str]]:
-    """The questions with options that `evals.ranker.options` recorded, and the names of what sources say."""
+    """Reads the choices that `evals.ranker.options` recorded, and the names of their features."""
     found = [loads_json(row) for row in path.read_text().splitlines()]
     names = sorted({name for row in found for option in row["options"] for name in option})
     return [
@@ -96,12 +100,13 @@ def _rows(features: Sequence[Mapping[str, float]], names: Sequence[str]) -> Floa
 
 
 def _key(text: str) -> str:
-    """What two readings of one text have in common, spaces and lookalikes aside."""
+    """Key that is equal for two readings of one text that differ in spaces and confusable characters."""
     return plain(text).replace(" ", "").replace(".", "").translate(_LOOKALIKES)
 
 
 def fitted(choices: Sequence[CandidateSet]) -> Floats:
-    """The weights that make the right candidates likeliest, by Adam (Kingma and Ba 2015)."""
+    """Fits the weights that make the correct candidates likeliest, (features,) float32, by Adam (Kingma and Ba
+    2015)."""
     used = [(choice, _some(choice)) for choice in choices if choice.right.any()]
     rows = np.concatenate([choice.rows[some] for choice, some in used])
     right = np.concatenate([choice.right[some] for choice, some in used])
@@ -119,7 +124,8 @@ def fitted(choices: Sequence[CandidateSet]) -> Floats:
 
 
 def _some(choice: CandidateSet) -> NDArray[np.int64]:
-    """The right candidates and a sample of the wrong ones: the weights stay the same on average (McFadden 1978)."""
+    """Indices of the correct candidates and a sample of the wrong ones, which keeps the fit consistent (McFadden
+    1978)."""
     wrong = np.flatnonzero(~choice.right)
     drawn = np.random.default_rng(len(wrong)).permutation(wrong)[:_MOST_WRONG]
     return np.concatenate([np.flatnonzero(choice.right), drawn])
@@ -132,7 +138,7 @@ def _softmax(scores: Floats, starts: NDArray[np.int64], owner: NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Judged:
-    """The first candidate of a question: how likely it was thought, and whether it is right."""
+    """The top-ranked answer of a question, with its probability and correctness."""
 
     made: GeneratedQuestion
     said: str
@@ -143,12 +149,12 @@ class Judged:
 
     @property
     def group(self) -> str:
-        """What its confidence is fitted with."""
+        """Group of questions with which the confidence is fitted."""
         return group_of(self.made.reading)
 
 
 def judge(question: Described, weights: Floats) -> Judged:
-    """What the weights choose."""
+    """The answer that the weights rank first for a question."""
     scores = question.rows @ weights
     powers = np.exp(scores - scores.max())
     shares: dict[str, float] = defaultdict(float)
@@ -161,7 +167,7 @@ def judge(question: Described, weights: Floats) -> Judged:
 
 
 def left_out(questions: Sequence[Described], unit: Callable[[GeneratedQuestion], str]) -> list[Judged]:
-    """Each question judged by weights fitted without its unit, a family or a video; of many units, some others too."""
+    """Cross-validates: judges each question by weights that were fitted without its unit, a family or a video."""
     units = sorted({unit(q.made) for q in questions})
     folds = min(len(units), _MOST_FOLDS)
     judged = []
@@ -173,7 +179,7 @@ def left_out(questions: Sequence[Described], unit: Callable[[GeneratedQuestion],
 
 
 def confidences(judged: Sequence[Judged]) -> dict[str, float]:
-    """The weights of a logistic regression from what is known of the first candidates to their being right."""
+    """Fits a logistic regression of correctness on features of the top-ranked answers; gives weights by name."""
     signs = [signs_of(j.made.reading, j.share, j.connection, j.score) for j in judged]
     names = sorted({name for row in signs for name in row})
     columns, right = _rows(signs, names).astype(float), np.array([j.is_right for j in judged], float)
@@ -186,7 +192,7 @@ def confidences(judged: Sequence[Judged]) -> dict[str, float]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Judges, prints, and writes the weights."""
+    """Cross-validates, prints the results, and writes the weights."""
     parser = Parser(
         "python -m evals.ranker.fit", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -238,4 +244,4 @@ def _table(judged: Sequence[Judged]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    end_process("evals.ranker.fit", main)

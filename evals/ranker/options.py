@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from agent.ending import Parser
+from agent.ending import Parser, end_process
 from agent.loop.ask import ask
 from agent.policies.lite import LitePolicy, packaged_similarity
 from agent.policies.lite_rules.case import QuestionContext
@@ -22,7 +22,13 @@ from tools.toolbox import toolbox_over
 
 
 def recorded(seed: int, number: int, level: int) -> Iterator[dict[str, object]]:
-    """The questions of one composed video that are chosen by sources, with what these say."""
+    """Runs the questions of one composed video, and yields the features of the options of each.
+
+    Args:
+        seed: seed of the set.
+        number: number of the video.
+        level: level of the curriculum.
+    """
     similarity = packaged_similarity()
     policy = LitePolicy(similarity)
     episode = compose(DRAWN, seed, number, level=level)
@@ -38,7 +44,7 @@ def recorded(seed: int, number: int, level: int) -> Iterator[dict[str, object]]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Plays and writes a row a question."""
+    """Runs the questions and writes a row for each."""
     parser = Parser(
         "python -m evals.ranker.options", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -55,4 +61,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    end_process("evals.ranker.options", main)

@@ -1,4 +1,4 @@
-"""Videos as `lite` would read them: lines of screen text and speech of a family, of others beside it, and noise."""
+"""Generated videos as `lite` would read them: lines of text and speech of a family, of others, and noise."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,19 +12,20 @@ from evals.ranker.families import SCREENS, Ask, Shown
 from evals.ranker.vocabulary import LANGUAGES
 
 FAMILIES = SCREENS | CONSOLES
-"""What makes the screens and talks of a kind, by its name."""
+"""Generators of screens and talks by the name of their family."""
 _MISREAD = {"0": "O", "1": "l", "5": "S", "O": "0", "I": "l", "l": "I", "B": "8", "rn": "m", "e": "c"}
 _AT = {"en": "at {}", "de": "bei {}", "es": "en el {}", "fr": "à {}", "ru": "на {}", "zh": "在{}"}
 _FITTING = 0.6
-"""How often the picture search finds the right moment first: about that of things at 30 % of the height."""
+"""Share of picture searches that rank the right moment first: about that of things at 30 % of the height."""
 _DRAWS = 3
+"""Most questions of a video."""
 _MISREAD_DOUBTED, _READ_DOUBTED = 0.5, 0.04
-"""How often the reader doubts what it misread, and what it read well; chosen, not measured."""
+"""Shares of misread and of well-read lines that text recognition doubts; chosen, not measured."""
 
 
 @dataclass(frozen=True)
 class GeneratedQuestion:
-    """One question over lines, with the texts that answer it; none where nothing there does."""
+    """One question over lines, with its accepted answers; none where the lines don't answer it."""
 
     family: str
     video: str
@@ -35,7 +36,7 @@ class GeneratedQuestion:
 
 
 def made_questions(family: str, seed: int) -> list[GeneratedQuestion]:
-    """Some questions of one video of a family."""
+    """Generates a video of a family, and some questions about it."""
     video = f"{family} {seed}"
     rng = Random(video)
     main = FAMILIES[family](rng)
@@ -64,7 +65,7 @@ def made_questions(family: str, seed: int) -> list[GeneratedQuestion]:
 def _laid_out(
     rng: Random, main: Shown, others: Sequence[Shown]
 ) -> tuple[list[FoundLine], list[tuple[float, float]], float]:
-    """All lines in time, the seconds of each screen of the main family, and the length."""
+    """All lines in time order, the span of each screen of the main family, and the length in seconds."""
     doubts = Random(str(main))
     screens = [(rows, number) for number, rows in enumerate(main.scenes)] + [
         (rows, -1) for other in others for rows in other.scenes[:3]

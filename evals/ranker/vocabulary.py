@@ -1,4 +1,4 @@
-"""Words for generated screens, talks and questions: nouns in the six languages of `lite`, names, jobs, phrasings."""
+"""Vocabulary of generated screens, talks and questions: nouns in the six languages of `lite`, names, phrasings."""
 
 from importlib.resources import files
 from typing import Final

@@ -2,7 +2,7 @@
 
     python -m evals.report runs/lite runs/blind --html report.html --gallery 12
 
-RUN is a folder that `evals.run --out` wrote, of any policy, set or control; nothing is played. The pages of the
+RUN is a folder that `evals.run --out` wrote, of any policy, set or control; nothing is run. The pages of the
 gallery's trajectories are written into a folder beside the page, `report_pages`.
 """
 
@@ -32,18 +32,18 @@ from evals.runner.run_file import TRAJECTORIES
 from evals.runner.run_folder import manifest_of, set_of
 
 GALLERY = 8
-"""Misses of each run that has no control."""
+"""Default number of misses shown for each run without a control."""
 
 Say = Callable[[str], None]
 
 
 def load_runs(folders: Sequence[Path], say: Say = lambda _: None) -> tuple[StoredRun, ...]:
-    """The runs in the order of the folders.
+    """Reads and scores the runs, in the order of the folders.
 
-    Those without a control are read first: they tell how long each question's video is.
+    Runs without a control are read first, because they have the length of each question's video.
 
     Raises:
-        ValueError: a folder is no run, is there twice, or its set has changed.
+        ValueError: a folder is no run, is given twice, or its set has changed.
     """
     if len(set(folders)) < len(folders):
         raise ValueError(f"each run once, got {', '.join(map(str, folders))}")
@@ -62,7 +62,7 @@ def load_runs(folders: Sequence[Path], say: Say = lambda _: None) -> tuple[Store
 
 
 def sections_of(runs: Sequence[StoredRun]) -> tuple[Section, ...]:
-    """All that the figures say; what no run measured is left out."""
+    """All sections of the report for which some run has measurements."""
     found = (
         headline(runs),
         differences(runs),
@@ -86,14 +86,14 @@ def main(
     """The report as Markdown; writes the page where one is asked for.
 
     Args:
-        folders: of the runs.
-        html: the page; the folder beside it for the pages of trajectories is called `NAME_pages`.
-        gallery: misses of each run without a control; 0 for no gallery.
-        command: how it was started, for the record.
-        say: is told how far it is.
+        folders: folders of the runs.
+        html: file of the page; trajectories' pages are written to the folder `NAME_pages` beside it.
+        gallery: misses shown for each run without a control; 0 for no gallery.
+        command: command line, for the record.
+        say: prints a line of progress.
 
     Raises:
-        ValueError: a run can't be read, or the page can't be written there.
+        ValueError: a run can't be read, the page can't be written, or `gallery` is negative.
     """
     if gallery < 0:
         raise ValueError(f"need --gallery >= 0, got {gallery}")
@@ -112,7 +112,7 @@ def main(
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Without Python's search for cycles: rows have none and stay, and the search took a third of the time."""
+    """A context without Python's cycle collector: rows have no cycles, and the collector took a third of the time."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -123,7 +123,7 @@ def _no_collection() -> Iterator[None]:
 
 
 def _names(folders: Sequence[Path]) -> dict[Path, str]:
-    """The last part of each path, or as many as tell all apart."""
+    """Name of each folder: the last part of its path, or as many parts as tell all apart."""
     full = [folder.absolute().parts for folder in folders]
     for count in range(1, max(map(len, full)) + 1):
         short = ["/".join(parts[-count:]) for parts in full]

@@ -1,4 +1,4 @@
-"""Where the right answers are: by length of the video, by kind, by need, by the set's own categories, for all runs."""
+"""Report section: accuracy by length of the video, kind, need and the set's own categories, for all runs."""
 
 from collections.abc import Sequence
 
@@ -9,11 +9,11 @@ from evals.statistics.row import DURATIONS
 
 _TITLES = {"duration": "Length of the video", "kind": "Kind of question", "needs": "What the question needs"}
 _MOST_LABELS = 60
-"""A key with more is an id and no category."""
+"""Most labels of a key; one with more is an id and no category."""
 
 
 def breakdowns(runs: Sequence[StoredRun]) -> Section | None:
-    """A table for each key; runs beside one another. None where nothing has two labels."""
+    """A section with a table for each key and a column for each run; None where no key has two labels."""
     wanted = dict.fromkeys(key for run in runs for key in keys(run.rows))
     tables = tuple(table for key in wanted if (table := _table(key, runs)) is not None)
     if not tables:
@@ -40,7 +40,7 @@ def _table(key: str, runs: Sequence[StoredRun]) -> ReportTable | None:
 
 
 def _count(label: str, found: dict[str, dict[str, BreakdownLine]], having: Sequence[str]) -> str:
-    """Questions in the row, of the run that has most."""
+    """Number of questions in the row, in the run that has most."""
     lines = [found[run][label] for run in having if label in found[run]]
     return str(max((x.estimate.n for x in lines if x.estimate is not None), default=0))
 

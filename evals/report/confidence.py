@@ -1,4 +1,4 @@
-"""Does a confidence mean what it says, does it rank right answers above wrong ones, and is what can't be known left."""
+"""Report sections on confidence: calibration, risk against coverage, and abstention."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from evals.statistics.tables import percent
 
 
 def calibration_section(runs: Sequence[StoredRun]) -> Section | None:
-    """Reliability and risk against coverage; None where no run states a confidence."""
+    """A section on reliability and risk against coverage; None where no run states a confidence."""
     judged = {run.number: _judged(run) for run in runs}
     stating = [run for run in runs if judged[run.number]]
     if not stating:
@@ -34,7 +34,7 @@ def calibration_section(runs: Sequence[StoredRun]) -> Section | None:
 
 
 def abstention_section(runs: Sequence[StoredRun]) -> Section | None:
-    """What became of questions that may have no answer; None where nothing can be or was abstained from."""
+    """A section on abstention; None where no question can be abstained from and no answer abstains."""
     found = {run.label: abstentions(run.rows) for run in runs}
     kept = {label: a for label, a in found.items() if a.recall is not None or a.abstained_wrongly or a.cannot_tell}
     if not kept:

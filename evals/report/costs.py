@@ -1,4 +1,4 @@
-"""What the answers cost, and accuracy against it: more frames, tokens and seconds are only worth what they buy."""
+"""Report section: cost of the answers in frames, tokens, seconds and dollars, and accuracy against cost."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ _UPRIGHT = Axis("right", 0.0, 1.0, is_percent=True)
 
 
 def cost_section(runs: Sequence[StoredRun]) -> Section:
-    """Costs a question, and a chart for each currency in which runs differ."""
+    """A section with costs a question, and a chart of accuracy against each kind of cost."""
     found = {run.number: {cost.name: cost for cost in costs(run.rows)} for run in runs}
     drawn = tuple(x for name in _DRAWN if (x := _against(name, runs, found)) is not None)
     return Section(
@@ -56,7 +56,7 @@ def _said(cost: Cost | None) -> str:
 
 
 def _against(name: str, runs: Sequence[StoredRun], found: dict[int, dict[str, Cost]]) -> Chart | None:
-    """Accuracy against the mean cost; None where fewer than two runs measured it, or all cost nothing."""
+    """A chart of accuracy against mean cost; None where fewer than two runs measured it, or all cost nothing."""
     dots = []
     for run in runs:
         mean = run.line.estimate

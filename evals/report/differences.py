@@ -1,4 +1,4 @@
-"""What a policy gains over its controls and over other policies, on the questions that both were scored on."""
+"""Report section: paired differences of policies to their controls and to other policies."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from evals.report.stored_run import StoredRun
 from evals.statistics.paired import Comparison, compare, holm
 
 _OTHER_ANSWERS = frozenset({"unanswerable"})
-"""Controls under which other answers are right: a difference would say nothing."""
+"""Controls under which other answers are correct, so that a difference would mean nothing."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class _DifferencePair:
 
 
 def differences(runs: Sequence[StoredRun]) -> Section | None:
-    """Each run minus the controls of its policy, and minus the other runs of its set; None without a pair."""
+    """A section with the difference of each run to its policy's controls and to other runs; None without a pair."""
     pairs = _pairs(runs)
     if not pairs:
         return None

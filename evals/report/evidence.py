@@ -1,4 +1,4 @@
-"""Does an answer rest on the right moment: how often its evidence meets the reference, and how tightly."""
+"""Report section: how often the evidence of answers overlaps the reference, and how tightly."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,7 +8,7 @@ from evals.statistics.bootstrap import BootstrapEstimate, clustered_mean
 
 
 def evidence_section(runs: Sequence[StoredRun]) -> Section | None:
-    """Hit rate, overlap, and accuracy with and without a hit; None where no set tells where its answers are shown."""
+    """A section with hit rate, IoU, and accuracy with and without a hit; None where no set has reference spans."""
     rows = tuple(row for run in runs if (row := _row(run)) is not None)
     if not rows:
         return None

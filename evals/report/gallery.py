@@ -1,7 +1,7 @@
-"""Misses beside hits of the same kind: drawn, not chosen, so that a reader sees what is usual.
+"""Gallery of a report: misses beside hits of the same kind, drawn and not chosen, so that a reader sees what is usual.
 
-The draw goes by a hash of the question, the same in every report, and takes the kinds of question in turn. Each card
-leads to the page of its trajectory, which is written beside the report.
+The draw is by a hash of the question, the same in every report, and takes the kinds of question in turn. Each card
+links to the page of its trajectory, which is written beside the report.
 """
 
 import hashlib
@@ -21,17 +21,18 @@ from evals.report.stored_run import Scorer, StoredResult, StoredRun
 from tools.observation import FULL_FRAME, FrameRef
 
 THUMBNAILS = 3
-"""Frames on a card."""
+"""Most frames on a card."""
 _THUMBNAIL_WIDTH = 320
+"""Longest side of a thumbnail in pixels."""
 BUDGET_BYTES = 2_000_000
-"""Thumbnails of a whole gallery."""
+"""Bytes of all thumbnails of a report, which bounds the size of its page."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True)
 class GalleryCard:
-    """One answer of the gallery."""
+    """One answer of the gallery, with the frames that it rests on."""
 
     question: str
     options: tuple[str, ...]
@@ -45,12 +46,12 @@ class GalleryCard:
     video: str
     frames: tuple[tuple[FrameRef, StoredImage], ...]
     link: str
-    """Address of the page of its trajectory, relative to the report."""
+    """Address of the trajectory's page, relative to the report."""
 
 
 @dataclass(frozen=True)
 class GalleryPair:
-    """A miss, and a hit of its kind; None where none is left."""
+    """A miss beside a hit of its kind; None where none is left."""
 
     miss: GalleryCard | None
     hit: GalleryCard | None
@@ -58,14 +59,14 @@ class GalleryPair:
 
 @dataclass(frozen=True)
 class Gallery:
-    """The cards of one run."""
+    """The cards of one run, in pairs."""
 
     run: StoredRun
     pairs: tuple[GalleryPair, ...]
 
 
 def drawn(run: StoredRun, count: int) -> tuple[tuple[StoredResult | None, StoredResult | None], ...]:
-    """Up to `count` misses, kinds in turn, each with a hit of its kind where there is one."""
+    """Draws up to `count` misses, kinds in turn, each with a hit of its kind where there is one."""
     misses, hits = _by_kind(run, 0.0), _by_kind(run, 1.0)
     chosen = list(islice(_in_turn(misses), count))
     pairs: list[tuple[StoredResult | None, StoredResult | None]] = []
@@ -80,14 +81,14 @@ def drawn(run: StoredRun, count: int) -> tuple[tuple[StoredResult | None, Stored
 
 
 def kind_of(played: StoredResult) -> str:
-    """What a question is first of all: its need, else the set's own category, else its kind."""
+    """Main category of a question: its need, else the set's own category, else its kind."""
     groups = dict(reversed(played.row.groups))
     own = [label for key, label in played.row.groups if key not in ("duration", "kind", "needs")]
     return groups.get("needs") or next(iter(own), "") or groups.get("kind", "")
 
 
 def _by_kind(run: StoredRun, value: float) -> dict[str, list[StoredResult]]:
-    """The first run of each question with that score, in drawn order."""
+    """Results with a score by kind, the first run of each question, in drawn order."""
     found: dict[str, list[StoredResult]] = defaultdict(list)
     seen: set[str] = set()
     for one in sorted((p for p in run.played if p.row.value == value), key=lambda p: _draw(p.row.question)):
@@ -98,7 +99,7 @@ def _by_kind(run: StoredRun, value: float) -> dict[str, list[StoredResult]]:
 
 
 def _in_turn(groups: dict[str, list[StoredResult]]) -> Iterator[StoredResult]:
-    """One of each kind, then the next of each; what is taken meanwhile by others is skipped."""
+    """Results of the kinds in turn, removed from the groups as they come."""
     while any(groups.values()):
         for kind in sorted(groups):
             if groups[kind]:
@@ -110,7 +111,14 @@ def _draw(question: str) -> bytes:
 
 
 def hang(runs: Sequence[StoredRun], count: int, folder: Path, say: Callable[[str], None]) -> tuple[Gallery, ...]:
-    """The galleries of runs, `count` misses each; writes the pages of their trajectories into `folder`."""
+    """Makes the galleries of runs, and writes the pages of their trajectories.
+
+    Args:
+        runs: the runs.
+        count: misses of each run.
+        folder: folder for the trajectories' pages.
+        say: prints a line where videos are missing.
+    """
     galleries = []
     with tempfile.TemporaryDirectory() as scratch:
         for run in runs:
@@ -127,7 +135,7 @@ def hang(runs: Sequence[StoredRun], count: int, folder: Path, say: Callable[[str
 
 
 class _Hand:
-    """Makes the cards of one run."""
+    """Makes the cards of one run's gallery."""
 
     def __init__(self, run: StoredRun, folder: Path, scratch: Path, budget_bytes: int) -> None:
         self._run = run
@@ -139,7 +147,7 @@ class _Hand:
         self._sources = {entry.id: entry.source for entry in run.questions.asking.entries}
 
     def card(self, played: StoredResult | None) -> GalleryCard | None:
-        """The card of a row, with its page written; None for none."""
+        """The card of a result, after writing its page; None for None."""
         if played is None:
             return None
         trajectory = self._run.trajectory(played)
@@ -175,7 +183,7 @@ class _Hand:
 
 
 def _file_name(run: StoredRun, trajectory: Trajectory) -> str:
-    """Readable and unique; ids may hold anything."""
+    """File name of a trajectory's page, readable and unique; ids may hold any characters."""
     key = f"{run.path} {trajectory.question.id} {trajectory.sample}"
     name = _UNSAFE.sub("-", trajectory.question.id)[:60]
     return f"{run.number}-{name}-{hashlib.blake2b(key.encode(), digest_size=4).hexdigest()}.html"
@@ -196,7 +204,7 @@ def _said(answer: Answer | None, options: Sequence[str]) -> str:
 def _thumbnails(
     trajectory: Trajectory, picture: PictureOf, budget_bytes: int
 ) -> tuple[tuple[FrameRef, StoredImage], ...]:
-    """The frames that the answer rests on, else those seen last."""
+    """Thumbnails of the frames that the answer cites, else of those seen last."""
     cited = [ref for item in (trajectory.answer.evidence if trajectory.answer else ()) for ref in item.frames]
     refs = list(dict.fromkeys(_small(ref, trajectory) for ref in cited or trajectory.frames_seen[-THUMBNAILS:]))
     pictures = gather(refs[:THUMBNAILS], picture, budget_bytes)
@@ -204,7 +212,7 @@ def _thumbnails(
 
 
 def _small(ref: FrameRef, trajectory: Trajectory) -> FrameRef:
-    """The reference at the size of a thumbnail, of the same shape."""
+    """The reference at the size of a thumbnail, with the same aspect ratio."""
     shape = ref if ref.box != FULL_FRAME or ref.width > 1 else whole_frame(ref, trajectory)
     scale = min(1.0, _THUMBNAIL_WIDTH / shape.width, _THUMBNAIL_WIDTH / shape.height)
     return FrameRef(ref.seconds, max(1, round(shape.height * scale)), max(1, round(shape.width * scale)), ref.box)

@@ -1,4 +1,4 @@
-"""How many answers are right: each run by each profile, with its interval, beside what guessing would give."""
+"""Report section: accuracy of each run by each profile, with intervals, beside chance."""
 
 from collections.abc import Sequence
 
@@ -12,11 +12,11 @@ from evals.statistics.tables import percent
 
 _KS = (2, 4, 8, 16)
 _GROUPED = "accuracy "
-"""Metrics of a set that begin so are those of its groups, which have a section of their own."""
+"""Prefix of a set's metrics by group, which have a section of their own."""
 
 
 def headline(runs: Sequence[StoredRun]) -> Section:
-    """Accuracy of every run."""
+    """The section on the accuracy of every run."""
     drawn = tuple(
         DrawnInterval(run.label, e.mean, e.low, e.high, run.line.chance, bool(run.control))
         for run in runs
@@ -83,7 +83,7 @@ def _profiles(runs: Sequence[StoredRun]) -> ReportTable | None:
 
 
 def _metrics(run: StoredRun) -> ReportTable | None:
-    """What the authors of a published set report, of the first run of each question."""
+    """A table of the metrics that a published set's authors report, from the first run of each question."""
     if not run.said:
         return None
     by_profile = {profile: run.questions.metrics(run.said, profile) for profile in run.profiles}
@@ -100,7 +100,7 @@ def _metrics(run: StoredRun) -> ReportTable | None:
 
 
 def _repeated(runs: Sequence[StoredRun]) -> ReportTable | None:
-    """How much runs of the same questions differ."""
+    """A table of how much runs of the same questions differ; None without several runs."""
     rows = []
     for run in runs:
         if len({row.run for row in run.rows}) < 2 or all(row.value is None for row in run.rows):
@@ -119,7 +119,7 @@ def _repeated(runs: Sequence[StoredRun]) -> ReportTable | None:
 
 
 def _passes(runs: Sequence[StoredRun]) -> ReportTable | None:
-    """Is one of k runs right, beside what guessing would pass; not for controls, whose runs differ in what is asked."""
+    """A table of pass@k beside guessing; not for controls, whose runs differ in what is asked."""
     rows = tuple(
         (run.label, str(one.k), share(one.estimate), percent(one.floor), points(one.above_floor), str(one.left_out))
         for run in runs

@@ -1,6 +1,6 @@
-"""Which questions need their video, and its order: VBenchComp's split by the policies of this report.
+"""Report section: which questions need their video, and its order, by VBenchComp's split.
 
-A vote is a policy that has run as it is, blind, and with shuffled frames; all of them must agree.
+A policy of the report votes if it was run without a control, blind, and with shuffled frames; all votes must agree.
 """
 
 from collections.abc import Sequence
@@ -11,13 +11,13 @@ from evals.statistics.breakdown import breakdown
 from evals.statistics.splits import KEY, LABELS, LabelSplit, Probed, Rule, VoterAnswer, labelled, split
 
 _SHOWN: dict[str, Probed] = {"": "full", "blind": "blind", "shuffled-frames": "shuffled"}
-"""What the runs of a control are votes on; of all others none."""
+"""Kind of vote that runs under each control give; other controls give none."""
 _CHOICES = 4
-"""Options for which the luck of a rule is said."""
+"""Number of options for which the chance of a lucky label is stated."""
 
 
 def needs_video(runs: Sequence[StoredRun]) -> Section | None:
-    """A table for each set that has votes; None where none has."""
+    """A section with a table for each set that has votes; None where none has."""
     tables, notes = [], []
     for key in dict.fromkeys(run.set_key for run in runs):
         theirs = [run for run in runs if run.set_key == key]
@@ -40,7 +40,7 @@ def needs_video(runs: Sequence[StoredRun]) -> Section | None:
 
 
 def _probed(runs: Sequence[StoredRun]) -> list[list[VoterAnswer]]:
-    """The votes of each policy that has all three runs, of its first run each."""
+    """Votes of each policy that has all three kinds of run, from the first run of each."""
     by_policy: dict[str, dict[Probed, StoredRun]] = {}
     for run in runs:
         if (shown := _SHOWN.get(run.control)) is not None:

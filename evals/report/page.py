@@ -1,4 +1,4 @@
-"""The report as one HTML page: its style inside, nothing fetched, no script, hostile words escaped by the template."""
+"""The report as one HTML page: style inline, nothing fetched, no script, hostile text escaped by the template."""
 
 import base64
 import hashlib
@@ -28,7 +28,15 @@ def page(
     galleries: Sequence[Gallery] = (),
     command: str = "",
 ) -> bytes:
-    """The page as UTF-8."""
+    """Renders the page as UTF-8.
+
+    Args:
+        title: title of the page.
+        runs: the runs.
+        sections: sections of the report.
+        galleries: galleries of the runs.
+        command: command line, for the record.
+    """
     style = files("agent.report").joinpath("report.css").read_text(encoding="utf-8") + _part("page.css")
     text = _template().render(
         title=title,
@@ -44,7 +52,7 @@ def page(
 
 
 def terms_of(run: StoredRun) -> tuple[tuple[str, str], ...]:
-    """What a reader needs to judge a run, or to run it again."""
+    """Options of a run as (name, value), for a reader who wants to judge it or run it again."""
     manifest, terms = run.manifest, run.manifest.terms
     limits = ", ".join(f"{name} {value:g}" for name, value in vars(terms.limits).items() if value is not None)
     found = [
@@ -72,7 +80,7 @@ def terms_of(run: StoredRun) -> tuple[tuple[str, str], ...]:
 
 
 def _grouped(parts: Iterable[Part]) -> list[list[Part]]:
-    """Parts of one kind that stand together."""
+    """Consecutive parts of one kind, grouped."""
     return [list(group) for _, group in groupby(parts, key=_kind)]
 
 
@@ -81,7 +89,7 @@ def _kind(part: Part) -> str:
 
 
 def _visible(value: object) -> object:
-    """Every expression of the template passes through here: control characters never reach the page."""
+    """Replaces control characters in every expression of the template, so that none reaches the page."""
     if type(value) is not str:
         return value
     return _CONTROLS.sub(lambda match: chr(0x2400 + min(ord(match[0]), 0x21)), value)

@@ -1,6 +1,6 @@
-"""What a report is made of, before it is Markdown or a page: sections of tables, intervals, charts and sentences.
+"""Sections of a report before they are Markdown or HTML: tables, intervals, charts and sentences.
 
-Every string may hold words out of a question set or a model: whoever writes them out escapes them.
+Every string may hold text out of a question set or a model: writers of Markdown and HTML escape it.
 """
 
 import re
@@ -17,7 +17,7 @@ _LINE = re.compile(r"\s+")
 
 @dataclass(frozen=True)
 class ReportTable:
-    """Cells as text; the first column names the row."""
+    """A table with cells as text; the first column names the row."""
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -26,49 +26,49 @@ class ReportTable:
 
 @dataclass(frozen=True)
 class DrawnInterval:
-    """One estimate, to be drawn as a dot on its interval."""
+    """One estimate, drawn as a dot on its interval."""
 
     label: str
     mean: float
     low: float | None
-    """None where the data allow no interval."""
+    """Lower end of the interval; None, as `high`, where the data allow none."""
     high: float | None
     mark: float | None = None
-    """What the mean is held against, as chance; on the same scale."""
+    """Reference with which the mean is compared, as chance, on the same scale."""
     is_control: bool = False
 
     @property
     def said(self) -> str:
-        """The figure in percent or points."""
+        """Mean as text, in percent or points."""
         return f"{100 * self.mean:.1f}"
 
 
 @dataclass(frozen=True)
 class Intervals:
-    """Estimates of one kind below one another, on one scale."""
+    """A drawing of estimates below one another, on one scale."""
 
     caption: str
     low: float
-    """Left end of the scale; in the unit of the estimates."""
+    """Left end of the scale, in the unit of the estimates."""
     high: float
     rows: tuple[DrawnInterval, ...]
     mark_name: str = ""
-    """What `mark` is; empty where there is none."""
+    """Name of the rows' `mark`; empty where there is none."""
     is_signed: bool = False
-    """True for differences: zero is drawn, and figures have a sign."""
+    """Whether the estimates are differences: zero is drawn, and figures have a sign."""
 
     def place(self, value: float) -> float:
-        """Where a value is drawn, 0..100 from the left; what is beyond the scale sticks to its end."""
+        """Place of a value on the scale, 0..100 from the left, clipped to its ends."""
         share = (value - self.low) / (self.high - self.low)
         return round(100 * min(1.0, max(0.0, share)), 2)
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing."""
+    """A drawing as SVG with a caption."""
 
     svg: str
-    """Safe to put into a page: whoever draws escapes its words."""
+    """SVG that is safe to put into a page, with its text escaped."""
     caption: str
 
 
@@ -77,19 +77,19 @@ Part = ReportTable | Intervals | Chart
 
 @dataclass(frozen=True)
 class Section:
-    """One subject of the report."""
+    """One section of the report: a subject with its tables and drawings."""
 
     anchor: str
     title: str
     lede: str
-    """What is to be seen, in a sentence or two."""
+    """Introduction in a sentence or two."""
     parts: tuple[Part, ...]
     notes: tuple[str, ...] = ()
-    """How the figures were made, and what they don't say."""
+    """Sentences on how the figures were computed, and what they don't say."""
 
 
 def as_markdown(sections: Sequence[Section]) -> str:
-    """The tables and sentences; what is drawn stands in a table too."""
+    """The sections' tables and sentences as Markdown; figures of drawings are in tables too."""
     return "\n\n".join(part for section in sections for part in _section(section))
 
 
@@ -105,19 +105,19 @@ def _section(section: Section) -> list[str]:
 
 
 def plain(text: str) -> str:
-    """Words as Markdown shows them: on one line, and no tag among them."""
+    """Text escaped for Markdown: on one line, without tags."""
     return _LINE.sub(" ", text).strip().replace("&", "&amp;").replace("<", "&lt;")
 
 
 def share(estimate: BootstrapEstimate | None) -> str:
-    """A share with its interval, as `62.5 % [50.1, 74.9]`."""
+    """A share with its interval as text, `62.5 % [50.1, 74.9]`."""
     if estimate is None:
         return NOT_MEASURED
     return f"{percent(estimate.mean)} {_interval(estimate)}"
 
 
 def points(estimate: BootstrapEstimate) -> str:
-    """A difference with its interval, in percentage points."""
+    """A difference with its interval as text, in percentage points."""
     return f"{100 * estimate.mean:+.1f} {_interval(estimate)}"
 
 

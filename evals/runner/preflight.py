@@ -1,6 +1,6 @@
-"""What is said before anything is run: what is wrong with the files, and what can't be asked.
+"""Checks before a run: reports what is wrong with the files, and which questions can't be asked.
 
-What would make scores meaningless, or can't be played, stops a run unless it is told to go on without it.
+A finding that makes scores meaningless, or a question that can't be run, stops the run unless it is forced.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,25 +12,30 @@ from evals.runner.runner import Task
 Say = Callable[[str], None]
 
 _GRAVE = frozenset({"id", "answer"})
-"""Findings about these keys make scores meaningless."""
+"""Keys whose findings make scores meaningless."""
 _SHOWN = 20
-"""Lines of one kind before "and N more"."""
+"""Most lines of one kind, before "and N more"."""
 
 
 @dataclass(frozen=True)
 class Playable:
-    """What can be played of what was to be."""
+    """The tasks that can be run, and why others can't."""
 
     tasks: tuple[Task, ...]
     left_out: dict[str, str]
-    """Why a question can't be, by its id in the set."""
+    """Reason why a question can't be run, by its id in the set."""
 
 
 def check_files(asked_of: QuestionSet, say: Say, *, force: bool) -> None:
-    """Says what is wrong with a set, and what of it is asked otherwise than its authors mean it.
+    """Reports findings about a set's files, and where questions are asked differently from their authors' intention.
+
+    Args:
+        asked_of: the set.
+        say: prints a line.
+        force: whether to go on in spite of grave findings.
 
     Raises:
-        ValueError: something that makes scores meaningless, and no `force`.
+        ValueError: a finding makes scores meaningless, and `force` is False.
     """
     found = [finding for finding in asked_of.findings() if finding.key != "video"]  # the sources tell more of those
     grave = [str(finding) for finding in found if finding.key in _GRAVE] + list(asked_of.asking.unaskable.values())
@@ -44,10 +49,15 @@ def check_files(asked_of: QuestionSet, say: Say, *, force: bool) -> None:
 
 
 def playable(tasks: Sequence[Task], say: Say, *, force: bool) -> Playable:
-    """The tasks whose footage is there, as far as that shows without decoding it.
+    """The tasks whose video is there, as far as that shows without decoding it.
+
+    Args:
+        tasks: all tasks.
+        say: prints a line.
+        force: whether to go on without the others.
 
     Raises:
-        ValueError: there is some that is not, and no `force`; or there is none at all.
+        ValueError: a video is missing and `force` is False, or all are missing.
     """
     problems = {source: source.problem() for source in dict.fromkeys(task.shown for task in tasks)}
     good = tuple(task for task in tasks if problems[task.shown] is None)

@@ -1,4 +1,4 @@
-"""How far a run is: what is done, how long the rest takes, and what it costs, from what has been measured so far."""
+"""Progress of a run: rows done, time and cost of the rest, estimated from the rows so far."""
 
 import threading
 import time
@@ -11,10 +11,16 @@ _MARKS = {1.0: "right", 0.0: "wrong", None: "not scored"}
 
 
 class RowProgress:
-    """Counts rows. Threads may share it."""
+    """Counts rows and words the progress. Threads may share it."""
 
     def __init__(self, done: int, total: int, now: Callable[[], float] = time.monotonic) -> None:
-        """So many of all rows are there before it begins; `now` is a clock in seconds."""
+        """Starts the clock.
+
+        Args:
+            done: rows that are there already.
+            total: rows of the whole run.
+            now: clock in seconds.
+        """
         self._done = done
         self._total = total
         self._now = now
@@ -24,7 +30,7 @@ class RowProgress:
         self._lock = threading.Lock()
 
     def row(self, trajectory: Trajectory, score: Score) -> str:
-        """The line for a row that has just ended."""
+        """The progress line for a row that has just ended."""
         with self._lock:
             self._done += 1
             self._played += 1
@@ -48,12 +54,12 @@ class RowProgress:
 
 
 def told_before(estimate: Estimate | None, rows: int, samples: int) -> str | None:
-    """What so many rows may cost, by the estimate for the first of them; None where nothing is paid for.
+    """A line on the cost of all rows, by the estimate for the first of them; None where nothing is paid for.
 
     Args:
-        estimate: of one run of one question; None where no price is known.
-        rows: to be played.
-        samples: runs that vote on each.
+        estimate: cost of one run of one question; None where no price is known.
+        rows: number of rows to run.
+        samples: samples that vote on each.
     """
     if estimate is None:
         return "what it costs is not known: no price is known for this model"
@@ -65,7 +71,7 @@ def told_before(estimate: Estimate | None, rows: int, samples: int) -> str | Non
 
 
 def duration(seconds: float) -> str:
-    """As `45 s`, `12 min` or `3.5 h`."""
+    """A duration as text: `45 s`, `12 min` or `3.5 h`."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,7 +1,7 @@
-"""The trajectories of a run, one JSON line each, on disk before the next question ends: a kill loses nothing that was.
+"""The file of a run's trajectories, one JSON line each, on disk as soon as a question ends: a kill loses none of them.
 
-Only who holds the lock writes, and only then is a last line that was cut in half taken away; whoever reads meanwhile
-leaves it out.
+Only the holder of the lock writes, and only then is a last line that was cut in half removed; readers meanwhile leave
+it out.
 """
 
 import os
@@ -15,14 +15,14 @@ from filelock import FileLock, Timeout
 from agent.trajectory import Stop, Trajectory, from_json, to_json
 
 TRAJECTORIES = "trajectories.jsonl"
-"""The name of the file in the folder of a run."""
+"""Name of the trajectories' file in the folder of a run."""
 
 Key = tuple[str, int]
-"""Id of the question, and which of its runs it is."""
+"""Id of the question, and number of its run (`Trajectory.sample`)."""
 
 
 def stored(run: Path) -> tuple[Trajectory, ...]:
-    """The trajectories of a run's folder or of its file; of two of one question's run the later.
+    """Reads the trajectories of a run's folder or file; of two with the same key the later.
 
     Raises:
         ValueError: there is no run, or a line is no trajectory; says which.
@@ -34,15 +34,15 @@ def stored(run: Path) -> tuple[Trajectory, ...]:
 
 
 def key_of(trajectory: Trajectory) -> Key:
-    """What a row is known by. `sample` tells runs apart."""
+    """The key of a trajectory's row: question id and sample number."""
     return trajectory.question.id, trajectory.sample
 
 
 class RunFile:
-    """The writer's side of such a file. Threads may share it."""
+    """Appends trajectories to a run's file. Threads may share it."""
 
     def __init__(self, path: Path) -> None:
-        """Reads what is there, and mends a torn end. The caller holds the lock."""
+        """Reads the keys of existing rows, and removes a torn last line. The caller holds the lock."""
         self._path = path
         self._lock = threading.Lock()
         _mend(path)
@@ -50,11 +50,11 @@ class RunFile:
 
     @property
     def ends(self) -> Mapping[Key, Stop | None]:
-        """What is there and how it ended, of two of one question's run the later; no more is kept in memory."""
+        """How each row ended, by its key, of two rows the later; no more is kept in memory."""
         return self._ends
 
     def add(self, trajectory: Trajectory) -> None:
-        """Keeps a trajectory, on disk before this returns."""
+        """Appends a trajectory; it is on disk before this returns."""
         line = to_json(trajectory).encode() + b"\n"
         with self._lock:
             with self._path.open("ab") as file:
@@ -65,10 +65,10 @@ class RunFile:
 
 
 def only_writer(folder: Path) -> AbstractContextManager[object]:
-    """The lock of a run's folder, which is made if it is not there; the system frees it on a kill.
+    """Takes the lock of a run's folder, which is made if need be; the system frees it on a kill.
 
     Raises:
-        ValueError: somebody else writes there now.
+        ValueError: another process holds the lock.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / "writer.lock")
@@ -79,7 +79,7 @@ def only_writer(folder: Path) -> AbstractContextManager[object]:
 
 
 def _mend(path: Path) -> None:
-    """A last line without its end goes, so that the next one starts on a line of its own."""
+    """Removes a last line without its end, so that the next one starts on a line of its own."""
     if not path.exists():
         return
     with path.open("r+b") as file:
@@ -95,7 +95,7 @@ def _mend(path: Path) -> None:
 
 
 def rows_in(path: Path) -> Iterator[Trajectory]:
-    """Each line in order, none where there is no such file yet; a last one that is cut off is left out.
+    """The trajectories of a file in order, none where there is no file; a torn last line is left out.
 
     Raises:
         ValueError: a line is no trajectory; says which.
@@ -104,7 +104,11 @@ def rows_in(path: Path) -> Iterator[Trajectory]:
 
 
 def placed_rows(path: Path) -> Iterator[tuple[int, Trajectory]]:
-    """The same, each with the place in bytes where its line begins."""
+    """The trajectories of a file in order, each with the offset of its line in bytes.
+
+    Raises:
+        ValueError: a line is no trajectory; says which.
+    """
     place = 0
     if not path.exists():
         return

@@ -1,4 +1,4 @@
-"""A run's folder opened again: what the run was, the set that it asked, and under which ids it asked what of it."""
+"""Opens the folder of a stored run: its manifest, its set, and the questions that its control asked."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +10,15 @@ from evals.datasets.registry import open_set
 from evals.runner.manifest import RunManifest, questions_hash, read_manifest
 
 Opened = Callable[[str, str, Path | None], QuestionSet]
-"""`evals.datasets.registry.open_set`, or the same with a memory."""
+"""Signature of `evals.datasets.registry.open_set`, which a cached version may replace."""
 
 
 def manifest_of(folder: Path) -> RunManifest:
-    """What the run was; ValueError where the folder is none's."""
+    """Reads the manifest of a run's folder.
+
+    Raises:
+        ValueError: the folder holds no run.
+    """
     manifest = read_manifest(folder)
     if manifest is None:
         raise ValueError(f"{folder} is no run: need a folder that python -m evals.run --out wrote")
@@ -22,10 +26,15 @@ def manifest_of(folder: Path) -> RunManifest:
 
 
 def set_of(folder: Path, manifest: RunManifest, opened: Opened = open_set) -> QuestionSet:
-    """The set that the run asked, opened where the manifest says it lies.
+    """Opens the set of a run at the place that its manifest names.
+
+    Args:
+        folder: folder of the run, for the message.
+        manifest: the run's manifest.
+        opened: opens a set by benchmark, data and videos.
 
     Raises:
-        ValueError: it can't be opened, or it has changed since.
+        ValueError: the set can't be opened, or has changed since.
     """
     videos = None if manifest.videos is None else Path(manifest.videos)
     questions = opened(manifest.terms.benchmark, manifest.data, videos)
@@ -35,5 +44,5 @@ def set_of(folder: Path, manifest: RunManifest, opened: Opened = open_set) -> Qu
 
 
 def plan_of(questions: QuestionSet, control: str | None) -> ControlPlan:
-    """What is asked of the whole set under a control, None for none: a limit changes nobody's wrong video."""
+    """The plan of a control, None for none, over the whole set, so that a limit changes no question's wrong video."""
     return control_named(control).plan([entry.subject for entry in questions.asking.entries])

@@ -1,7 +1,7 @@
-"""Plays tasks one after the other or several at once, each through the same graph as `agent ask`.
+"""Runs tasks one after the other or concurrently, each through the same graph as `agent ask`.
 
 Whatever happens to one question becomes its row: a video that can't be opened and a bug of ours are data, and the next
-question is played. Only Ctrl-C and a disk that is full end a run.
+question is run. Only Ctrl-C and a full disk end a run.
 """
 
 import tempfile
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from agent.loop.ask import ask
 from agent.loop.modes import Mode
-from agent.loop.self_consistency import MAX_ROUNDS, ask_with_voting
+from agent.loop.self_consistency import MAX_ROUNDS
 from agent.policy import Policy
 from agent.trajectory import Limits, Stop, Trajectory, VideoFacts
 from evals.controls.blind import no_video
@@ -31,61 +31,61 @@ from tools.video.source import VideoSource
 
 @dataclass(frozen=True)
 class RunSettings:
-    """How every question of a run is played."""
+    """Policy, limits, control and options by which every question of a run is run."""
 
     policy: Policy
     limits: Limits
     control: Control = AS_IT_IS
     mode: Mode | None = None
     samples: int = 1
-    """That vote on each answer; 1 is one run without a vote."""
+    """Samples that vote on each answer; 1 is one run without a vote."""
     verify: bool = True
     encoder: str | None = None
-    """Of the frame index; None takes the default one."""
+    """Encoder of the frame index; None takes the default one."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """One run of one question."""
+    """One run of one question: what is asked, and the video that is shown."""
 
     asked: ControlledQuestion
     entry: DatasetEntry
-    """The question in the set."""
+    """Entry of the question in the set."""
     shown: Source
     first_sample: int
-    """Number of its first sample; tells the runs of one question apart."""
+    """Number of the first sample, by which the runs of one question differ."""
 
     @property
     def key(self) -> Key:
-        """What its row is known by."""
+        """Key of the task's row: question id and sample number."""
         return self.asked.question.id, self.first_sample
 
 
 @dataclass(frozen=True)
 class NoVideo:
-    """Nothing to be seen, for the questions that are asked without their video."""
+    """A grey clip as the source of questions that are asked without their video."""
 
     name: str = NO_VIDEO
 
     def problem(self) -> str | None:
-        """There is none."""
+        """None: a grey clip can always be opened."""
         return None
 
     def open(self, scratch: Path) -> Opened:
-        """Grey, as long for every question."""
+        """Opens the grey clip, which is as long for every question."""
         return Opened(no_video())
 
 
 def tasks_of(
     asked: Sequence[ControlledQuestion], entries: Sequence[DatasetEntry], runs: int = 1, samples: int = 1
 ) -> tuple[Task, ...]:
-    """Every question that is asked, so many times; those of one video stand together, so that it is opened once.
+    """The tasks of a run, ordered by video, so that each video is opened once.
 
     Args:
-        asked: what is asked.
-        entries: all of the set, since a control may show the video of any of them.
-        runs: of each question.
-        samples: that vote on each answer; so far are the seeds of two runs apart.
+        asked: the questions as they are asked.
+        entries: all entries of the set, since a control may show the video of any of them.
+        runs: runs of each question.
+        samples: samples that vote on each answer; they space the seeds of two runs.
     """
     seeds_a_run = 1 if samples == 1 else samples * MAX_ROUNDS
     by_id = {entry.id: entry for entry in entries}
@@ -106,10 +106,17 @@ def play(
     concurrency: int = 1,
     say: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Plays them all; `keep` is given each trajectory as it ends, by several threads where several play.
+    """Runs all tasks.
+
+    Args:
+        tasks: the tasks.
+        game: how each is run.
+        keep: gets each trajectory as it ends, from several threads where several tasks run at once.
+        concurrency: tasks at the same time.
+        say: prints a line of progress.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C. What was being played in other threads is played to its end and kept.
+        KeyboardInterrupt: Ctrl-C. Tasks in other threads are run to their end and kept.
         CacheError: the disk is full, or may not be written.
     """
     with tempfile.TemporaryDirectory() as scratch:
@@ -134,7 +141,7 @@ def _opened(source: Source, game: RunSettings, scratch: Path, say: Callable[[str
 
 
 def _each(work: Callable[[Task], None], tasks: Sequence[Task], concurrency: int) -> None:
-    """Works on so many at once; alone, in this thread, where Ctrl-C stops a question at once."""
+    """Works on tasks concurrently; with `concurrency` 1 in this thread, where Ctrl-C stops a question at once."""
     if concurrency == 1:
         for task in tasks:
             work(task)
@@ -144,14 +151,24 @@ def _each(work: Callable[[Task], None], tasks: Sequence[Task], concurrency: int)
     try:
         for done in as_completed([pool.submit(work, task) for task in tasks]):
             done.result()
-    finally:  # after Ctrl-C too: what is being played is played to its end and kept, and nothing new begins
+    finally:  # after Ctrl-C too: running tasks end and are kept, and none begins
         pool.shutdown(cancel_futures=True)
 
 
 def _played(task: Task, game: RunSettings, toolboxes: SharedToolboxes[Source]) -> Trajectory:
     try:
         with toolboxes.use(task.shown) as toolbox, _view(task, game, toolbox) as shown:
-            trajectory = _asked(task, game, shown)
+            trajectory = ask(
+                task.asked.question,
+                shown.tools,
+                game.policy,
+                game.limits,
+                verify=game.verify,
+                mode=shown.mode or game.mode,
+                opening=shown.opening,
+                sample=task.first_sample,
+                samples=game.samples,
+            )
     except CacheError:  # a full disk is the user's to mend, and every other question would meet it too
         raise
     except Exception as bug:  # the runner's boundary, as the graph has its own: one question is not the end of a run
@@ -171,20 +188,3 @@ def _view(task: Task, game: RunSettings, toolbox: Toolbox) -> Iterator[PolicyInp
     is_model = game.policy.setup is not None
     with view(game.control, task.entry.subject, toolbox, over, is_model=is_model) as shown:
         yield shown
-
-
-def _asked(task: Task, game: RunSettings, shown: PolicyInputs) -> Trajectory:
-    def once(sample: int, density: int, left: Limits) -> Trajectory:
-        return ask(
-            task.asked.question,
-            shown.tools,
-            game.policy,
-            left,
-            verify=game.verify and game.samples == 1,
-            mode=shown.mode or game.mode,
-            opening=shown.opening,
-            density=density,
-            sample=task.first_sample + sample,
-        )
-
-    return once(0, 1, game.limits) if game.samples == 1 else ask_with_voting(once, game.samples, game.limits)

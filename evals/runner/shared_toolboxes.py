@@ -13,7 +13,7 @@ Name = TypeVar("Name", bound=Hashable)
 
 @dataclass
 class _SharedToolbox:
-    """The toolbox of one video, and how many questions are still to use it."""
+    """The toolbox of one video, and the number of uses that are left."""
 
     left: int = 0
     toolbox: Toolbox | None = None
@@ -21,10 +21,15 @@ class _SharedToolbox:
 
 
 class SharedToolboxes(Generic[Name]):
-    """Toolboxes by what names their video. Threads may share it."""
+    """Toolboxes by the key of their video, each opened at its first use and closed after its last. Thread safe."""
 
     def __init__(self, videos: Iterable[Name], open_: Callable[[Name], Toolbox]) -> None:
-        """Each video as often as it will be used."""
+        """Opens nothing yet.
+
+        Args:
+            videos: keys of videos, each as often as it will be used.
+            open_: opens the toolbox of a video.
+        """
         self._open = open_
         self._places: dict[Name, _SharedToolbox] = {}
         for name in videos:
@@ -32,7 +37,7 @@ class SharedToolboxes(Generic[Name]):
 
     @contextmanager
     def use(self, name: Name) -> Iterator[Toolbox]:
-        """The toolbox of a video, once; who comes while it is being opened waits."""
+        """A context with the toolbox of a video, for one use; waits while another thread opens it."""
         place = self._places[name]
         try:
             with place.lock:
@@ -48,7 +53,7 @@ class SharedToolboxes(Generic[Name]):
                     place.toolbox = None
 
     def close(self) -> None:
-        """Closes what is still open because some questions were never asked."""
+        """Closes toolboxes that are still open because some uses never came."""
         for place in self._places.values():
             if place.toolbox is not None:
                 place.toolbox.close()

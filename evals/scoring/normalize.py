@@ -1,4 +1,4 @@
-"""Answer text as plain words, so that the same answer in another dress is the same words.
+"""Normalises answer text to plain words, so that differently written equal answers become equal.
 
 Case, punctuation, accents of typography and leading articles go; number words become digits; thousands lose their
 separators; times lose leading zeros; a date in any usual order becomes year-month-day.
@@ -37,7 +37,7 @@ FILLERS = frozenset(
     "at to from by with for as says say said reads read shows show shown showing appears appear called named about "
     "answer which who what i you we can see seen exactly around approximately only just video frame screen".split()
 )
-"""Words that may stand around an answer without saying anything else."""
+"""Words that may surround an answer without adding another one."""
 
 _DATES = (
     re.compile(rf"\b(?P<month>{_MONTH})\.?\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<year>\d{{4}})\b"),
@@ -55,20 +55,20 @@ _WORD = re.compile(r"(?P<stop>[,;/|&\n]+)|(?P<word>(?<![\w.])-?\d+(?:[.:\-]\d+)*
 
 @dataclass(frozen=True)
 class AnswerWord:
-    """One word of an answer."""
+    """One normalised word of an answer."""
 
     text: str
     follows_break: bool = False
-    """Whether a comma, slash or the like stands between it and the word before."""
+    """Whether a comma, slash or the like separates the word from the one before."""
 
     @property
     def is_number(self) -> bool:
-        """Whether it is a number, a time, a date or a version."""
+        """Whether the word is a number, a time, a date or a version."""
         return self.text.lstrip("-")[:1].isdigit()
 
 
 def words_of(text: str) -> list[AnswerWord]:
-    """The words of an answer, made plain."""
+    """The normalised words of an answer, in order."""
     plain = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'").translate(_DASHES)
     plain = _THOUSANDS.sub(lambda match: match[0].replace(",", ""), plain)
     for pattern in _DATES:
@@ -103,7 +103,7 @@ def _plain_word(word: str) -> str:
 
 
 def _with_digits(words: list[AnswerWord]) -> list[AnswerWord]:
-    """Number words as digits: `two hundred and five` is `205`, `twenty-five` is `25`, `two one` stays two numbers."""
+    """Words with numbers as digits: `two hundred and five` is `205`, `twenty-five` is `25`; `two one` stays two."""
     made: list[AnswerWord] = []
     at = 0
     while at < len(words):
@@ -118,7 +118,7 @@ def _with_digits(words: list[AnswerWord]) -> list[AnswerWord]:
 
 
 def _number_at(words: list[AnswerWord], start: int) -> tuple[int, int]:
-    """How many words from `start` make one number, and which; (0, 0) if none does."""
+    """Count of words from `start` that make one number, and the number; (0, 0) if none does."""
     total, group, at, last = 0, 0, start, ""
     while at < len(words) and (at == start or not words[at].follows_break):
         text = words[at].text
@@ -139,7 +139,7 @@ def _number_at(words: list[AnswerWord], start: int) -> tuple[int, int]:
 
 
 def _without_articles(words: list[AnswerWord]) -> list[AnswerWord]:
-    """No articles before another word; a last "a" is a letter, as in "grade A"."""
+    """Words without articles before another word; a last "a" is a letter, as in "grade A"."""
     kept: list[AnswerWord] = []
     carried_break = False
     for i, word in enumerate(words):

@@ -1,7 +1,7 @@
-"""Is the answer right, and does it rest on the right moment. Pure, strict, and without a judge model.
+"""Scores answers and their evidence. Pure, strict, and without a judge model.
 
-Multiple choice is right if the chosen index is. An open answer is right if it says one of the accepted answers and
-nothing that competes with it: the same words in another dress pass ("the Two" for "2", "14 July 2015" for
+Multiple choice is correct if the chosen index is. An open answer is correct if it says one of the accepted answers and
+nothing that competes with it: the same words written differently pass ("the Two" for "2", "14 July 2015" for
 "2015-07-14"), the answer inside a short sentence passes, and an answer that lists or hedges does not.
 """
 
@@ -15,42 +15,42 @@ from evals.scoring.normalize import FILLERS, AnswerWord, words_of
 from evals.scoring.spans import merged
 
 MAX_EXTRA_WORDS = 12
-"""A sentence around the answer; more is an essay."""
+"""Most extra words: a sentence around the answer; more is an essay."""
 
 MAX_FOREIGN_WORDS = 1
-"""Extra words that are neither fillers nor from the question: a unit, a noun. More may be a list without commas."""
+"""Most extra words that are neither fillers nor from the question: a unit, a noun. More may be a list."""
 
 BROKEN_OFF = (None, Stop.CRASHED, Stop.POLICY_FAILED, Stop.INTERRUPTED)
-"""Ends that say nothing of the policy's answer: a bug of ours, a server that is gone, Ctrl-C."""
+"""Stops that say nothing of the policy's answer: a bug of ours, a server that is gone, Ctrl-C."""
 
 _HEDGES = frozenset({"or", "and", "not", "no", "never", "isn't", "wasn't", "neither", "nor", "either", "maybe"})
 
 
 @dataclass(frozen=True)
 class Score:
-    """What an answer is worth and why."""
+    """The score of an answer, with the reason."""
 
     value: float | None
-    """1.0 right, 0.0 wrong; None where it can't be scored because the run was broken off."""
+    """Score 0..1, 1.0 for correct and 0.0 for wrong; None where the answer can't be scored."""
     extracted: str
-    """What was compared."""
+    """Text or letter that was compared with the reference."""
     why: str
 
 
 def score(example: Example, trajectory: Trajectory) -> Score:
-    """The score of a trajectory. No answer is wrong; a run that was broken off is not scored."""
+    """Scores a trajectory. No answer is wrong; a run that was broken off is not scored."""
     return broken_off(trajectory) or score_answer(example, trajectory.answer)
 
 
 def broken_off(trajectory: Trajectory) -> Score | None:
-    """The missing score of a run that was broken off; None for one that ended."""
+    """The score without a value for a run that was broken off; None for one that ended."""
     if trajectory.answer is not None or trajectory.stop not in BROKEN_OFF:
         return None
     return Score(None, "", f"not scored: {trajectory.stop.value if trajectory.stop else 'it has not ended'}")
 
 
 def as_scored(answer: Answer | None) -> Answer | None:
-    """What scorers read of an answer, of its evidence only the times: a hundred thousand are kept at once."""
+    """The parts of an answer that scorers read, with evidence as times only: a hundred thousand are kept at once."""
     if answer is None:
         return None
     spans = tuple(Evidence(e.start_seconds, e.stop_seconds) for e in answer.evidence)
@@ -60,7 +60,7 @@ def as_scored(answer: Answer | None) -> Answer | None:
 
 
 def score_answer(example: Example, answer: Answer | None) -> Score:
-    """The score of an answer; None is no answer, which is wrong, and so is "I can't tell", which claims nothing."""
+    """Scores an answer; None is no answer, which is wrong, as is "I can't tell", which claims nothing."""
     if answer is None:
         return Score(0.0, "", "no answer")
     if answer.cannot_tell:
@@ -95,7 +95,16 @@ def _score_open(example: Example, answer: Answer) -> Score:
 
 
 def mismatch(said: str, accepted: str, question: str) -> str | None:
-    """Why `said` does not count as `accepted`; None if it does."""
+    """Why an answer does not count as the accepted one; None if it does.
+
+    Args:
+        said: the answer.
+        accepted: the accepted answer.
+        question: the question, whose words an answer may repeat.
+
+    Raises:
+        ValueError: the accepted answer has no word in it.
+    """
     words, wanted = words_of(said), [word.text for word in words_of(accepted)]
     if not wanted:
         raise ValueError(f"the accepted answer {accepted!r} has no word in it")
@@ -110,13 +119,13 @@ def mismatch(said: str, accepted: str, question: str) -> str | None:
 
 
 def _free_words(question: str) -> set[str]:
-    """The words of the question that an answer may repeat: not those beside an "or", which are candidates."""
+    """Words of the question that an answer may repeat: not those beside an "or", which are candidates."""
     texts = [word.text for word in words_of(question)]
     return {text for i, text in enumerate(texts) if "or" not in (texts[i - 1] if i else "", *texts[i + 1 : i + 2])}
 
 
 def _competing(words: Sequence[AnswerWord], place: int, length: int, asked: set[str]) -> str | None:
-    """What else is said beside the accepted words that makes them one of several; None if nothing is."""
+    """Why words beside the accepted ones make them one of several answers; None if they don't."""
     matched = words[place : place + length]
     before, after = words[:place], words[place + length :]
     extra = [*before, *after]
@@ -147,9 +156,9 @@ def evidence_hit(example: Example, answer: Answer | None) -> bool | None:
 
 
 def evidence_iou(example: Example, answer: Answer | None) -> float | None:
-    """Intersection over union, in seconds, of the reference and all evidence spans together; None without reference.
+    """Temporal IoU of the reference and all evidence spans together; None without a reference.
 
-    A hit can be had with a span over the whole video; this can't.
+    A span over the whole video always hits the reference, but has a low IoU.
     """
     if example.evidence_seconds is None:
         return None

@@ -1,4 +1,4 @@
-"""Spans of time as sets of seconds: what several cover together, and how much two such sets share."""
+"""Unions and IoU of spans of time."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ Span = tuple[float, float]
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:
-    """The same seconds in spans that neither touch nor overlap, in time order."""
+    """The union of spans, as spans that neither touch nor overlap, in time order."""
     found: list[Span] = []
     for start, stop in sorted(spans):
         if found and start <= found[-1][1]:
@@ -18,7 +18,7 @@ def merged(spans: Iterable[Span]) -> list[Span]:
 
 
 def union_iou(first: Iterable[Span], second: Iterable[Span]) -> float:
-    """Intersection over union of what two sets of spans cover; 0 where neither covers anything."""
+    """Temporal IoU of two sets of spans; 0 where neither covers anything."""
     ours, theirs = merged(first), merged(second)
     shared = sum(max(0.0, min(b, d) - max(a, c)) for a, b in ours for c, d in theirs)
     either = sum(b - a for a, b in (*ours, *theirs)) - shared

@@ -1,1 +1,1 @@
-"""From scored answers to figures: means with intervals, paired tests, breakdowns. Numbers alone: nothing is run."""
+"""Statistics of scored answers: means with intervals, paired tests, breakdowns, calibration. Nothing is run."""

@@ -1,4 +1,4 @@
-"""Does a policy know when it can't know: abstaining where nothing is shown, and confidences that rank its answers.
+"""Abstention and selective prediction: abstaining where nothing is shown, and confidences that rank answers.
 
 Risk and coverage as in El-Yaniv and Wiener, "On the Foundations of Noise-free Selective Classification" (2010): answer
 only the surest share of the questions, the coverage, and count the errors among them, the risk. The area under that
@@ -17,37 +17,37 @@ from evals.statistics.row import ResultRow
 
 @dataclass(frozen=True)
 class Abstentions:
-    """What became of the questions of a set, some of which have no answer in their video.
+    """Counts of how questions ended, some of which have no answer in their video.
 
-    A score between right and wrong counts as wrong.
+    A score between 0 and 1 counts as wrong.
     """
 
     answered_right: int
     answered_wrong: int
-    """Answerable, answered, not right."""
+    """Answerable questions with a wrong answer."""
     answered_nothing_shown: int
-    """Unanswerable, and answered: made up."""
+    """Unanswerable questions with an answer: made up."""
     abstained_rightly: int
     abstained_wrongly: int
-    """Answerable, and yet "not shown"."""
+    """Answerable questions with "not shown"."""
     no_answer: int
-    """Answerable, and neither an answer nor an abstention."""
+    """Answerable questions with neither an answer nor an abstention."""
     no_answer_nothing_shown: int
-    """Unanswerable, and neither: no abstention, since it was not said that nothing is shown."""
+    """Unanswerable questions with neither an answer nor an abstention."""
     unscored: int
     cannot_tell: int = 0
-    """Answerable, and "I can't tell": no claim, neither right nor a false one."""
+    """Answerable questions with "I can't tell", which is no claim."""
     cannot_tell_nothing_shown: int = 0
-    """Unanswerable, and "I can't tell"."""
+    """Unanswerable questions with "I can't tell"."""
 
     @property
     def precision(self) -> float | None:
-        """Share of abstentions that are right; None where there are none."""
+        """Share of abstentions that are correct, 0..1; None where there are none."""
         return _share(self.abstained_rightly, self.abstained_wrongly)
 
     @property
     def recall(self) -> float | None:
-        """Share of unanswerable questions that are seen to be so; None where there are none."""
+        """Share of unanswerable questions with an abstention, 0..1; None where there are none."""
         return _share(self.abstained_rightly, self._missed)
 
     @property
@@ -61,47 +61,47 @@ class Abstentions:
 
     @property
     def answered_accuracy(self) -> float | None:
-        """Share of answers, abstentions not counted, that are right; None where there are none."""
+        """Share of answers, without abstentions, that are correct, 0..1; None where there are none."""
         return _share(self.answered_right, self.answered_wrong + self.answered_nothing_shown)
 
 
 @dataclass(frozen=True)
 class AbstentionPoint:
-    """What answering only the surest would be like."""
+    """One point of the risk-coverage curve: answering only the surest questions."""
 
     coverage: float
-    """Share of the questions that is answered, above 0 and up to 1."""
+    """Share of the questions that are answered, above 0 and up to 1."""
     risk: float
-    """Share of errors among those."""
+    """Share of errors among the answered questions."""
     confidence: float
-    """The lowest confidence that is still answered."""
+    """Lowest confidence that is still answered."""
 
 
 @dataclass(frozen=True)
 class RiskCoverage:
-    """How well confidences tell right answers from wrong ones."""
+    """Risk-coverage curve and the area under it: how well confidences rank correct answers above wrong ones."""
 
     points: tuple[AbstentionPoint, ...]
-    """One for each confidence that was given, the highest first: equal confidences can't be told apart."""
+    """One point for each distinct confidence, the highest first."""
     aurc: float
-    """0..1, low is good; within equal confidences the mean over all their orders."""
+    """Area under the curve, 0..1, low is good; equal confidences count as the mean over their orders."""
     best: float
-    """The AURC of the same answers with all right ones surer than all wrong ones."""
+    """AURC of the same answers with all correct ones surer than all wrong ones."""
     count: int
 
     @property
     def at_random(self) -> float:
-        """The mean AURC of confidences that say nothing: the share of errors."""
+        """Mean AURC of uninformative confidences: the share of errors."""
         return self.points[-1].risk
 
     @property
     def excess(self) -> float:
-        """AURC above the best there could be (E-AURC): 0 where the confidences rank perfectly."""
+        """AURC above `best` (E-AURC): 0 where the confidences rank perfectly."""
         return self.aurc - self.best
 
 
 def abstentions(rows: Sequence[ResultRow]) -> Abstentions:
-    """The rows by how they ended and how they should have; several runs of a question count as several."""
+    """Counts rows by how they ended and whether they are answerable; several runs of a question count as several."""
     scored = [row for row in rows if row.value is not None]
     ends = Counter((row.end, row.is_answerable) for row in scored)
     right = sum(row.end == "answered" and row.is_answerable and row.value == 1.0 for row in scored)
@@ -120,10 +120,10 @@ def abstentions(rows: Sequence[ResultRow]) -> Abstentions:
 
 
 def risk_coverage(items: Sequence[JudgedConfidence]) -> RiskCoverage:
-    """The risk at every coverage.
+    """Computes the risk-coverage curve of answers.
 
     Raises:
-        ValueError: there is nothing to judge.
+        ValueError: there are no answers.
     """
     if not items:
         raise ValueError("need at least one answer with a confidence, got none")

@@ -1,4 +1,4 @@
-"""How sure a mean is: a bootstrap over videos, since the questions of one video stand or fall together.
+"""Confidence intervals by a bootstrap over videos, since questions of one video are not independent.
 
 95 % throughout. Videos are drawn with replacement, each with all its questions, and every draw gives a ratio of sums.
 The interval is BCa (Efron, "Better Bootstrap Confidence Intervals", 1987) at levels widened for few videos
@@ -18,20 +18,22 @@ import numpy.typing as npt
 from evals.statistics.stats import CONFIDENCE, t_quantile, wilson
 
 DRAWS = 4000
-"""The ends of an interval are then uncertain by about 2 % of its half-width; the seed is fixed, so they never move."""
+"""Number of bootstrap draws: the ends of an interval are then uncertain by about 2 % of its half-width. The seed is
+fixed, so they never move."""
 
 Array = npt.NDArray[np.float64]
 _NORMAL = NormalDist()
 _ROUNDING = 1e-12
+"""Relative difference up to which floats count as equal."""
 
 
 @dataclass(frozen=True)
 class BootstrapEstimate:
-    """A mean with its interval."""
+    """A mean with its 95 % confidence interval."""
 
     mean: float
     low: float | None
-    """None where the data allow no interval: fewer than two clusters, or all of them alike."""
+    """Lower end of the interval; None, as `high`, with fewer than two clusters or with all alike."""
     high: float | None
     n: int
     clusters: int
@@ -40,10 +42,16 @@ class BootstrapEstimate:
 def clustered_mean(
     values: Sequence[float], clusters: Sequence[Hashable], *, is_share: bool = True, seed: int = 0
 ) -> BootstrapEstimate:
-    """The mean of values with an interval by drawing `clusters`; the order of the values does not matter.
+    """The mean of values with an interval by drawing clusters; the order of the values does not matter.
 
     Where all values are alike so are all draws, which is no certainty: shares, within 0..1, then get Wilson's interval
     with as many trials as there are clusters.
+
+    Args:
+        values: the values.
+        clusters: video of each value.
+        is_share: whether values are shares, which get Wilson's interval where all are alike.
+        seed: seed of the draws.
     """
     found = clustered_ratio(values, [1.0] * len(values), clusters, seed=seed)
     if found.low is None and found.clusters > 1 and is_share and set(values) in ({0.0}, {1.0}):
@@ -55,7 +63,17 @@ def clustered_mean(
 def paired_difference(
     first: Sequence[float], second: Sequence[float], clusters: Sequence[Hashable], *, seed: int = 0
 ) -> BootstrapEstimate:
-    """The mean of `first - second`, item by item, with its interval: a video is drawn with both its answers."""
+    """The mean of `first - second`, item by item, with its interval: a video is drawn with both its answers.
+
+    Args:
+        first: values of the first policy.
+        second: values of the second policy for the same items.
+        clusters: video of each item.
+        seed: seed of the draws.
+
+    Raises:
+        ValueError: the sequences differ in length or are empty.
+    """
     if len(first) != len(second):
         raise ValueError(f"pairs need two sequences of one length, got {len(first)} and {len(second)}")
     differences = [a - b for a, b in zip(first, second, strict=True)]
@@ -66,6 +84,12 @@ def clustered_ratio(
     tops: Sequence[float], bottoms: Sequence[float], clusters: Sequence[Hashable], *, seed: int = 0
 ) -> BootstrapEstimate:
     """The sum of `tops` over the sum of `bottoms`, as right answers over tokens, with its interval.
+
+    Args:
+        tops: summands of the numerator.
+        bottoms: summands of the denominator, at least 0.
+        clusters: video of each pair.
+        seed: seed of the draws.
 
     Raises:
         ValueError: nothing at all, unequal lengths, or bottoms that are negative or sum to 0.
@@ -109,7 +133,7 @@ def _drawn(sums: Array, seed: int) -> Array:
 
 
 def _levels(drawn: Array, mean: float, residuals: Array) -> tuple[float, float]:
-    """Which quantiles of the draws are the ends of the interval.
+    """Levels of the quantiles of the draws that are the ends of the interval.
 
     The denominator stays positive: the residuals sum to 0, so that the acceleration is below 1/6, and 0 for two
     clusters, whose level lies farthest out.

@@ -1,7 +1,7 @@
-"""Accuracy by whatever questions are sorted by, and what a question costs.
+"""Accuracy by groups of questions, and costs a question.
 
-Right answers per 1,000 tokens are sum of scores over sum of tokens, times 1,000: a ratio of sums, since the mean of
-each question's ratio would be ruled by the few cheapest.
+Correct answers per 1,000 tokens are sum of scores over sum of tokens, times 1,000: a ratio of sums, since the mean of
+each question's ratio would be dominated by the few cheapest.
 """
 
 import statistics
@@ -14,24 +14,24 @@ from evals.statistics.row import ResultRow
 from evals.statistics.runs import asked, mean_of
 
 FEW = 20
-"""Questions below which a row says so: its interval is wider than most differences between rows."""
+"""Number of questions below which a row is marked: its interval is wider than most differences between rows."""
 
 
 @dataclass(frozen=True)
 class BreakdownLine:
-    """Questions of one kind together."""
+    """Statistics of the questions with one label."""
 
     label: str
     estimate: BootstrapEstimate | None
-    """Mean score, several runs of a question averaged first; None where nothing is scored."""
+    """Mean score, with runs of a question averaged first; None where nothing is scored."""
     chance: float
-    """Expected score of guessing among the options; an open question is never right by chance."""
+    """Expected score of guessing among the options; an open question is never correct by chance."""
     unscored: int
-    """Rows that were broken off."""
+    """Number of rows without a score."""
 
     @property
     def note(self) -> str:
-        """What a reader must know about the row."""
+        """Remark for the reader of the row; empty for none."""
         if self.estimate is None:
             return "not scored"
         return f"n < {FEW}" if self.estimate.n < FEW else ""
@@ -39,15 +39,15 @@ class BreakdownLine:
 
 @dataclass(frozen=True)
 class Cost:
-    """What the questions cost in one currency."""
+    """Distribution of one kind of cost over questions."""
 
     name: str
     measured: int
-    """Rows in which it was measured; the figures are theirs."""
+    """Number of rows in which the cost was measured, and over which the figures are."""
     mean: float
     median: float
     p95: float
-    """The smallest cost that 95 of 100 do not exceed."""
+    """Smallest cost that 95 of 100 rows do not exceed."""
     most: float
 
 
@@ -61,7 +61,13 @@ COSTS: tuple[tuple[str, Callable[[ResultRow], float | None]], ...] = (
 
 
 def breakdown(rows: Sequence[ResultRow], key: str, order: Sequence[str] = ()) -> tuple[BreakdownLine, ...]:
-    """A line for each label of the key, those of `order` first; a question with several labels is in several lines."""
+    """Statistics for each label of a key; a question with several labels counts in each.
+
+    Args:
+        rows: the rows.
+        key: key of the groups.
+        order: labels that come first, in this order.
+    """
     groups: dict[str, list[ResultRow]] = defaultdict(list)
     for row in rows:
         for name, label in dict.fromkeys(row.groups):
@@ -72,15 +78,15 @@ def breakdown(rows: Sequence[ResultRow], key: str, order: Sequence[str] = ()) ->
 
 
 def keys(rows: Sequence[ResultRow]) -> tuple[str, ...]:
-    """What the rows can be broken down by, in order of first appearance."""
+    """Keys by which the rows can be broken down, in order of first appearance."""
     return tuple(dict.fromkeys(name for row in rows for name, _ in row.groups))
 
 
 def line(label: str, rows: Sequence[ResultRow]) -> BreakdownLine:
-    """These rows as one line.
+    """Statistics of all rows together.
 
     Raises:
-        ValueError: there are none, or one run has a question twice.
+        ValueError: there are no rows, or one run has a question twice.
     """
     if not rows:
         raise ValueError(f"need at least one row for {label!r}")
@@ -95,7 +101,7 @@ def line(label: str, rows: Sequence[ResultRow]) -> BreakdownLine:
 
 
 def per_1000_tokens(rows: Sequence[ResultRow]) -> BootstrapEstimate | None:
-    """Right answers per 1,000 tokens; None where nothing is scored, or tokens were not all measured or are all 0."""
+    """Correct answers per 1,000 tokens; None where nothing is scored, or tokens were not all measured or are all 0."""
     scored = [(row.value, row.tokens, row.cluster) for row in rows if row.value is not None]
     measured = [(value, tokens / 1000, cluster) for value, tokens, cluster in scored if tokens is not None]
     if len(measured) < len(scored) or not any(tokens for _, tokens, _ in measured):
@@ -105,7 +111,7 @@ def per_1000_tokens(rows: Sequence[ResultRow]) -> BootstrapEstimate | None:
 
 
 def costs(rows: Sequence[ResultRow]) -> tuple[Cost, ...]:
-    """What a question cost, in each currency that was measured at all."""
+    """Cost of a question, in each kind that was measured at all."""
     measured = ((name, sorted(x for row in rows if (x := value(row)) is not None)) for name, value in COSTS)
     return tuple(
         Cost(

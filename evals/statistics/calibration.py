@@ -1,4 +1,4 @@
-"""Calibration of confidences: reliability bins, expected calibration error and what chance gives."""
+"""Calibration of confidences: reliability bins, expected calibration error, and its value by chance."""
 
 import statistics
 from collections import Counter
@@ -12,18 +12,20 @@ from evals.statistics.stats import wilson
 from evals.statistics.tables import Outcome
 
 BINS = 10
+"""Default number of bins."""
 
 
 _DRAWS = 2000
+"""Number of draws for the calibration error by chance."""
 
 
 ConfidenceOf = Callable[[Trajectory], float | None]
-"""Which confidence of a trajectory is meant, 0..1; None where it has none."""
+"""Function that reads a confidence of a trajectory, 0..1; None where it has none."""
 
 
 @dataclass(frozen=True)
 class JudgedConfidence:
-    """One answer: how sure it was, and whether it is right."""
+    """Confidence of one answer, and whether it is correct."""
 
     confidence: float
     is_right: bool
@@ -35,56 +37,57 @@ class JudgedConfidence:
 
 @dataclass(frozen=True)
 class Bin:
-    """The answers of about one confidence; never empty."""
+    """Answers of similar confidence; never empty."""
 
     count: int
     confidence: float
     """Mean confidence, 0..1."""
     accuracy: float
     low: float
-    """Wilson's 95 % interval of the accuracy. It takes answers as independent, which those of one video are not."""
+    """Lower end of Wilson's 95 % interval of the accuracy, which takes answers as independent; those of one video are
+    not."""
     high: float
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """How far confidence and accuracy are apart."""
+    """Calibration errors and reliability bins of a set of answers."""
 
     bins: tuple[Bin, ...]
-    """Of equal width; empty ones left out."""
+    """Bins of equal width, without empty ones."""
     ece: float
-    """0 is perfect; from bins of equal width."""
+    """Expected calibration error over bins of equal width; 0 is perfect."""
     ece_equal_mass: float
     brier: float
-    """Mean square of confidence minus outcome: 0 is perfect, always saying 0.5 gives 0.25."""
+    """Brier score, the mean square of confidence minus outcome: 0 is perfect, always 0.5 gives 0.25."""
     ece_of_chance: float
-    """What a perfectly calibrated policy with these confidences would show on average: with few answers not 0."""
+    """Mean ECE of a perfectly calibrated policy with these confidences; with few answers not 0."""
     count: int
 
 
 @dataclass(frozen=True)
 class Sorted:
-    """What takes part in a calibration, and what does not."""
+    """Answers with a confidence, and the number of others."""
 
     judged: tuple[JudgedConfidence, ...]
     unstated: int
-    """Answers without a confidence."""
+    """Number of answers without a confidence."""
     left_out: int
-    """Without an answer, or not scored."""
+    """Number of questions without an answer or without a score."""
 
 
 def stated(trajectory: Trajectory) -> float | None:
-    """The confidence as the policy stated it, before any second look."""
+    """The confidence that the policy stated, before any second look."""
     return None if trajectory.answer is None else trajectory.answer.confidence
 
 
 def reported(trajectory: Trajectory) -> float | None:
-    """The confidence that the user is told."""
+    """The confidence that is reported to the user."""
     return trajectory.confidence
 
 
 def judged(played: Sequence[Outcome], confidence_of: ConfidenceOf) -> Sorted:
-    """The answers with a confidence, and how many have none."""
+    """Separates the answers with a confidence from the others."""
     answered = [o for o in played if o.trajectory.answer is not None and o.score.value is not None]
     pairs = [(confidence_of(o.trajectory), o.score.value == 1.0) for o in answered]
     kept = tuple(JudgedConfidence(confidence, is_right) for confidence, is_right in pairs if confidence is not None)
@@ -92,10 +95,10 @@ def judged(played: Sequence[Outcome], confidence_of: ConfidenceOf) -> Sorted:
 
 
 def calibrate(items: Sequence[JudgedConfidence], bins: int = BINS) -> Calibration:
-    """How well the confidences fit.
+    """Computes the calibration of answers.
 
     Raises:
-        ValueError: there is nothing to judge, or no bin.
+        ValueError: there are no answers, or no bins.
     """
     if not items or bins < 1:
         raise ValueError(f"need at least one answer with a confidence and one bin, got {len(items)} and {bins}")
@@ -111,7 +114,7 @@ def calibrate(items: Sequence[JudgedConfidence], bins: int = BINS) -> Calibratio
 
 
 def equal_width(items: Sequence[JudgedConfidence], bins: int) -> list[list[JudgedConfidence]]:
-    """The answers by confidence in ((m-1)/bins, m/bins], as Guo et al. have it; 0 joins the first. No empty ones."""
+    """Answers by confidence in ((m-1)/bins, m/bins], as in Guo et al., 0 in the first; without empty bins."""
     groups: list[list[JudgedConfidence]] = [[] for _ in range(bins)]
     for item in items:
         # an edge belongs below, and 0.1 * 3 must not slip above 0.3: so edges are compared and nothing is divided
@@ -121,7 +124,7 @@ def equal_width(items: Sequence[JudgedConfidence], bins: int) -> list[list[Judge
 
 
 def equal_mass(items: Sequence[JudgedConfidence], bins: int) -> list[list[JudgedConfidence]]:
-    """The answers in order of confidence, in bins of as nearly the same size as equal confidences allow.
+    """Answers in order of confidence, in bins of as nearly the same size as equal confidences allow.
 
     Equal confidences stay together: apart, the error would hang on the order of the file.
     """
@@ -140,13 +143,14 @@ def _bin(group: Sequence[JudgedConfidence]) -> Bin:
 
 
 def _error(groups: Sequence[Sequence[JudgedConfidence]]) -> float:
-    """Sum over bins of |right - expected right|, over all answers: equation 3, multiplied out."""
+    """Calibration error: sum over bins of |correct - expected correct|, over all answers (equation 3, multiplied
+    out)."""
     gaps = (abs(sum(item.is_right - item.confidence for item in group)) for group in groups)
     return sum(gaps) / sum(len(group) for group in groups)
 
 
 def _error_of_chance(items: Sequence[JudgedConfidence], bins: int) -> float:
-    """Consistency resampling (Broecker and Smith 2007): outcomes drawn so that every confidence is true."""
+    """Calibration error by consistency resampling (Broecker and Smith 2007): outcomes drawn by the confidences."""
     draw, gaps = np.random.default_rng(0), 0.0
     for group in equal_width(items, bins):
         kinds = sorted(Counter(item.confidence for item in group).items())

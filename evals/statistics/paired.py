@@ -1,4 +1,4 @@
-"""Is one policy better than another on the same questions, and not only luckier.
+"""Paired comparison of two policies on the same questions: difference, McNemar's test and Holm's correction.
 
 McNemar's test asks only of the questions on which the two differ, and takes those as independent, which questions of
 one video are not: a claim rests on the paired difference, whose interval draws videos. Over the benchmarks of one
@@ -14,12 +14,12 @@ from evals.statistics.row import ResultRow
 from evals.statistics.runs import QuestionRuns, asked
 
 _POWER_QUANTILES = 1.959964 + 0.841621
-"""Of the standard normal distribution at 97.5 % and 80 %."""
+"""Sum of the standard normal quantiles at 97.5 % and 80 %, for a two-sided 5 % and a power of 80 %."""
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How two policies did on the same questions, each right or wrong."""
+    """Contingency table of two policies on the same questions, each correct or wrong."""
 
     both: int
     only_first: int
@@ -36,7 +36,7 @@ class Agreement:
 
     @property
     def mid_p(self) -> float:
-        """The mid-p value, which has the error rate it names; Fagerland, Lydersen and Laake (2013).
+        """McNemar's mid-p value (Fagerland, Lydersen and Laake, 2013), whose error rate is close to nominal.
 
         1 without discord, where there is nothing to test.
         """
@@ -47,12 +47,12 @@ class Agreement:
 
     @property
     def discord(self) -> int:
-        """Questions that one of the two got right."""
+        """Number of questions that exactly one of the two got right."""
         return self.only_first + self.only_second
 
     @property
     def detectable(self) -> float:
-        """The smallest true difference, 0..1, that so many questions with so much discord would show 4 times in 5.
+        """The smallest true difference, 0..1, that a test on these questions would detect 4 times in 5.
 
         At a two-sided 5 %, and with independent questions: those of one video need more.
         """
@@ -72,13 +72,13 @@ class Comparison:
     difference: BootstrapEstimate
     """Mean of first minus second, each the mean of its runs; -1..1."""
     agreement: Agreement | None
-    """None where a question has several runs or a score between right and wrong."""
+    """Contingency table; None where a question has several runs or a score between 0 and 1."""
     unmatched: int
-    """Questions that only one of the two was scored on; left out."""
+    """Number of questions on which only one of the two was scored; left out."""
 
 
 def compare(first: Sequence[ResultRow], second: Sequence[ResultRow]) -> Comparison | None:
-    """How two policies differ; None where they share no scored question."""
+    """Compares two policies; None where they share no scored question."""
     ours, theirs = {q.question: q for q in asked(first)}, {q.question: q for q in asked(second)}
     pairs = [(ours[name], theirs[name]) for name in ours if name in theirs]
     if not pairs:
@@ -97,7 +97,11 @@ def _agreement(pairs: Sequence[tuple[QuestionRuns, QuestionRuns]]) -> Agreement 
 
 
 def agreement(first: Sequence[bool], second: Sequence[bool]) -> Agreement:
-    """The table of agreement of two lists of right and wrong."""
+    """The contingency table of two lists of correct and wrong.
+
+    Raises:
+        ValueError: the lists differ in length.
+    """
     if len(first) != len(second):
         raise ValueError(f"pairs need two sequences of one length, got {len(first)} and {len(second)}")
     pairs = list(zip(first, second, strict=True))
@@ -105,7 +109,11 @@ def agreement(first: Sequence[bool], second: Sequence[bool]) -> Agreement:
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
-    """p-values for several tests at once, in their order; Holm, "A simple sequentially rejective ..." (1979)."""
+    """Adjusts the p-values of several tests, in their order (Holm, "A simple sequentially rejective ...", 1979).
+
+    Raises:
+        ValueError: a value is outside 0..1.
+    """
     if any(not 0 <= p <= 1 for p in p_values):
         raise ValueError(f"need p-values within 0..1, got {list(p_values)}")
     adjusted, highest = [0.0] * len(p_values), 0.0
@@ -116,6 +124,6 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
 
 
 def _half_binomial(successes: int, trials: int) -> float:
-    """P(X = successes), X binomial with 1/2; by logarithms, since 2^trials may be beyond every float."""
+    """Probability of `successes` of a binomial with p = 1/2; by logarithms, since 2^trials may overflow."""
     ways = math.lgamma(trials + 1) - math.lgamma(successes + 1) - math.lgamma(trials - successes + 1)
     return math.exp(ways - trials * math.log(2))

@@ -1,4 +1,4 @@
-"""pass@k: is one of k runs right. Guessing passes too, so it is never given without its floor.
+"""pass@k, the chance that one of k runs is correct. Guessing passes too, so it is never given without its floor.
 
 Unbiased from n >= k runs of which c are right, 1 - C(n - c, k) / C(n, k): Chen et al., "Evaluating Large Language
 Models Trained on Code" (arXiv 2107.03374), equation 1. Blind guesses among m options pass with 1 - (1 - 1/m)^k: 58 %
@@ -17,23 +17,28 @@ from evals.statistics.runs import QuestionRuns, asked
 
 @dataclass(frozen=True)
 class PassAtK:
-    """How often one of k runs is right."""
+    """pass@k of a set of questions, beside that of guessing."""
 
     k: int
     estimate: BootstrapEstimate
     floor: float
-    """What blind guesses with each run anew would pass, over the same questions."""
+    """pass@k of independent blind guesses on the same questions."""
     above_floor: BootstrapEstimate
-    """The estimate minus the floor, question by question."""
+    """Mean difference of estimate and floor, question by question."""
     left_out: int
-    """Questions with fewer than k scored runs."""
+    """Number of questions with fewer than k scored runs."""
 
 
 def pass_at_k(runs: int, right: int, k: int) -> float:
-    """The chance that one of k runs, taken at random from those there are, is right.
+    """The chance that at least one of k runs, drawn without replacement, is correct.
+
+    Args:
+        runs: number of runs.
+        right: number of correct runs.
+        k: number of runs drawn.
 
     Raises:
-        ValueError: there are fewer than k runs, or more right ones than runs.
+        ValueError: there are fewer than k runs, or more correct ones than runs.
     """
     if not (0 <= right <= runs and 1 <= k <= runs):
         raise ValueError(f"need 0 <= right <= runs and 1 <= k <= runs, got {right} of {runs} and k = {k}")
@@ -41,12 +46,12 @@ def pass_at_k(runs: int, right: int, k: int) -> float:
 
 
 def guessing_floor(options: int, k: int) -> float:
-    """The chance that one of k blind guesses among the options is right; 0 for an open question."""
+    """The chance that one of k blind guesses among the options is correct; 0 for an open question."""
     return 1 - (1 - 1 / options) ** k if options else 0.0
 
 
 def passes(rows: Sequence[ResultRow], ks: Sequence[int]) -> tuple[PassAtK, ...]:
-    """pass@k for each k that at least one question has enough scored runs for."""
+    """pass@k for each k for which at least one question has enough scored runs."""
     questions = asked(rows)
     measured = ((k, [q for q in questions if len(q.values) >= k]) for k in ks)
     return tuple(_passes(enough, k, len(questions) - len(enough)) for k, enough in measured if enough)

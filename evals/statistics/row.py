@@ -1,4 +1,4 @@
-"""One scored answer as statistics see it: a value, the video it belongs to, what it cost, and what it is sorted by."""
+"""Rows of statistics: one scored answer with its video, cost and groups."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,37 +8,37 @@ from evals.example import Example
 from evals.scoring.scoring import Score
 
 DURATIONS = ("under 2 min", "2 to 15 min", "15 to 60 min", "an hour and more")
-"""Video-MME's short, medium (4 to 15 min) and long (30 to 60 min), without the gaps between them."""
+"""Labels of video lengths: Video-MME's short, medium (4 to 15 min) and long (30 to 60 min), without its gaps."""
 
 _DURATION_SECONDS = (120.0, 900.0, 3600.0)
 
 End = Literal["answered", "abstained", "cannot tell", "nothing"]
-"""`abstained` is "not shown", which claims that the video does not have it; "cannot tell" claims nothing."""
+"""How an answer ended: `abstained` is "not shown", a claim about the video; "cannot tell" claims nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResultRow:
-    """One question played once."""
+    """One run of one question, scored."""
 
     question: str
-    """Its id: the same in every run of it and under every control."""
+    """Id of the question, the same in every run and under every control."""
     cluster: str
-    """Its video."""
+    """Name of the video, by which intervals are clustered."""
     value: float | None
-    """0..1; None where it can't be scored."""
+    """Score, 0..1; None where the answer can't be scored."""
     run: int = 0
     said: str = ""
-    """What was scored, for votes and for changes between runs."""
+    """Text that was scored, for votes and for changes between runs."""
     end: End = "answered"
     is_answerable: bool = True
-    """False where "not shown" is the right answer."""
+    """False where "not shown" is the correct answer."""
     options: int = 0
-    """How many there are to guess from; 0 for an open question."""
+    """Number of options; 0 for an open question."""
     groups: tuple[tuple[str, str], ...] = ()
-    """What tables are broken down by, as (key, label); a key may have several labels, as `needs` has."""
+    """Groups by which tables are broken down, as (key, label); a key may have several labels, as `needs` has."""
     seconds: float | None = None
     tokens: int | None = None
-    """Of prompts and replies, of all samples; None where they were not measured."""
+    """Tokens of prompts and replies of all samples; None where they were not measured."""
     cost_usd: float | None = None
     frames: int | None = None
     turns: int | None = None
@@ -53,9 +53,15 @@ def row_of(
     run: int = 0,
     duration_seconds: float | None = None,
 ) -> ResultRow:
-    """The row of a question that was played; `groups` are added to its duration, kind and needs.
+    """The row of one run of a question, with groups by duration, kind and needs.
 
-    `duration_seconds` is that of the question's video, where a control showed another; None takes what was shown.
+    Args:
+        example: the question with its reference.
+        trajectory: the run of the question.
+        score: the score of the run.
+        groups: further groups.
+        run: number of the run.
+        duration_seconds: length of the question's video, where a control showed another; None takes the shown one's.
     """
     shown_seconds = trajectory.facts.duration_seconds
     spent, samples = trajectory.spent, trajectory.samples
@@ -84,7 +90,11 @@ def row_of(
 
 
 def duration_label(seconds: float) -> str:
-    """Which of `DURATIONS` a video belongs to; a bound belongs to the longer ones."""
+    """The label of `DURATIONS` for a video's length; a bound belongs to the longer ones.
+
+    Raises:
+        ValueError: the length is negative.
+    """
     if seconds < 0:
         raise ValueError(f"need a duration >= 0 seconds, got {seconds:g}")
     return DURATIONS[sum(seconds >= bound for bound in _DURATION_SECONDS)]

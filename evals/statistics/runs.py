@@ -1,4 +1,4 @@
-"""Several runs of the same questions: their mean is the headline, and how much they differ is told apart from it.
+"""Statistics of several runs of the same questions: their mean, and apart from it how much they differ.
 
 A question's runs are averaged first, then videos are drawn: the interval says how the mean would move with other
 videos. The spread between runs says how it moves when the same questions are asked again.
@@ -20,23 +20,23 @@ class QuestionRuns:
     question: str
     cluster: str
     options: int
-    """Among which a guess can be right: 0 for an open question, and where nothing is shown."""
+    """Number of options for guessing: 0 for an open question, and where "not shown" is correct."""
     values: tuple[float, ...]
     said: tuple[str, ...]
 
     @property
     def mean(self) -> float:
-        """Mean score of the runs."""
+        """Mean score of the question's runs."""
         return sum(self.values) / len(self.values)
 
     @property
     def is_right(self) -> tuple[bool, ...]:
-        """Which runs are wholly right."""
+        """Whether each run is fully correct."""
         return tuple(value == 1.0 for value in self.values)
 
     @property
     def voted(self) -> float:
-        """Score of the answer that most runs gave; of answers with equally many votes, their mean."""
+        """Score of the answer that most runs gave; with a tie the mean of the tied answers."""
         votes: dict[str, list[float]] = defaultdict(list)
         for said, value in zip(self.said, self.values, strict=True):
             votes[said.casefold()].append(value)
@@ -46,14 +46,14 @@ class QuestionRuns:
 
 @dataclass(frozen=True)
 class Runs:
-    """Several runs of the same questions."""
+    """Statistics of several runs of the same questions."""
 
     estimate: BootstrapEstimate
-    """Mean over runs, then over questions; clustered by video."""
+    """Mean over runs, then over questions, clustered by video."""
     by_run: Mapping[int, float]
-    """Mean score of each run, over what it could score."""
+    """Mean score of each run, over the questions that it could score."""
     spread: float | None
-    """Standard deviation of `by_run`, as a sample; None for a single run."""
+    """Sample standard deviation of `by_run`; None for a single run."""
     always_right: float
     """Share of questions that every run gets right."""
     voted: float
@@ -61,11 +61,11 @@ class Runs:
     changing: float
     """Share of questions whose answer is not the same in all runs."""
     uneven: int
-    """Questions that fewer runs could score than others."""
+    """Number of questions with fewer scored runs than others."""
 
 
 def asked(rows: Iterable[ResultRow]) -> tuple[QuestionRuns, ...]:
-    """The questions with all their scored runs, in order of first appearance; what is not scored is left out.
+    """Groups rows by question, in order of first appearance; rows without a score are left out.
 
     Raises:
         ValueError: one run has a question twice, or a question changes its video.
@@ -94,7 +94,7 @@ def mean_of(questions: Sequence[QuestionRuns], *, seed: int = 0) -> BootstrapEst
 
 
 def several_runs(rows: Sequence[ResultRow]) -> Runs:
-    """What several runs say together.
+    """Computes the statistics of several runs.
 
     Raises:
         ValueError: nothing is scored, or one run has a question twice.

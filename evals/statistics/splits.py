@@ -1,7 +1,7 @@
-"""VBenchComp's split: which questions need no video, which need its pictures, and which need their order.
+"""VBenchComp's split of questions: those that need no video, its pictures, or their order.
 
 After arXiv 2505.14321, which sorts questions by what models can do with the video missing or its frames shuffled. How
-many must agree is a parameter here, since the published rule is not known to us. Labels hang on who voted: they are
+many must agree is a parameter here, since the published rule is not known to us. Labels depend on the voters: they are
 kept with their voters and the rule, and labels of different voters are never mixed.
 """
 
@@ -21,7 +21,7 @@ Label = Literal["LLM-answerable", "semantic", "temporal", "others"]
 
 LABELS: tuple[Label, ...] = ("LLM-answerable", "semantic", "temporal", "others")
 KEY = "VBenchComp"
-"""What rows are broken down by."""
+"""Key under which rows have their label as a group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +31,16 @@ class VoterAnswer:
     question: str
     model: str
     order: int
-    """Which order of the options; a vote is a model with an order."""
+    """Number of the order of the options; a voter is a model with an order."""
     shown: Probed
-    """No video, the video, or the video with its frames shuffled."""
+    """What the voter saw: no video, the video, or the video with its frames shuffled."""
     is_right: bool | None
-    """None where it could not be scored."""
+    """Whether the answer is correct; None where it could not be scored."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """How many votes make a label: `needed` of `of`, where a vote is a model with an order of options."""
+    """Number of votes that make a label: `needed` of `of`."""
 
     needed: int = 3
     of: int = 3
@@ -50,7 +50,7 @@ class Rule:
             raise ValueError(f"need 1 <= needed <= of, got {self.needed} of {self.of}")
 
     def luck(self, options: int) -> float:
-        """How often guessing alone makes a question LLM-answerable: 1/64 for three of three and four options."""
+        """Chance that guessing makes a question LLM-answerable: 1/64 for three of three and four options."""
         p = 1 / options
         return math.fsum(
             math.comb(self.of, hits) * p**hits * (1 - p) ** (self.of - hits) for hits in range(self.needed, self.of + 1)
@@ -59,23 +59,23 @@ class Rule:
 
 @dataclass(frozen=True)
 class LabelSplit:
-    """Labels with what they rest on."""
+    """Labels of questions, with the rule and the voters they come from."""
 
     rule: Rule
     voters: tuple[str, ...]
     labels: Mapping[str, Label | None]
-    """By question; None where a vote is missing, so that no label can be given."""
+    """Label by question id; None where a vote is missing, so that no label can be given."""
 
 
 def split(probes: Sequence[VoterAnswer], rule: Rule) -> LabelSplit:
-    """A label for each probed question.
+    """Labels each question by its votes.
 
-    LLM-answerable: right without the video in enough votes. Else semantic: right with the video and also with its
-    frames shuffled, in enough votes. Else temporal: right with the video and wrong with its frames shuffled. Else
+    LLM-answerable: correct without the video in enough votes. Else semantic: correct with the video and also with its
+    frames shuffled, in enough votes. Else temporal: correct with the video and wrong with its frames shuffled. Else
     others. Where fewer than half of the votes are enough, a question may be both semantic and temporal: it is semantic.
 
     Raises:
-        ValueError: one vote is there twice, or there are not as many voters as the rule says.
+        ValueError: a vote occurs twice, or there are not as many voters as the rule says.
     """
     voters = sorted({_voter(probe) for probe in probes})
     if len(voters) != rule.of:
@@ -107,7 +107,7 @@ def _label(votes: Mapping[tuple[Probed, str], bool | None], voters: Sequence[str
 
 
 def labelled(rows: Sequence[ResultRow], found: LabelSplit) -> tuple[ResultRow, ...]:
-    """The rows that have a label, which they can then be broken down by as `KEY`."""
+    """The rows that have a label, with it as a group of the key `KEY`."""
     labels = ((row, found.labels.get(row.question)) for row in rows)
     return tuple(replace(row, groups=(*row.groups, (KEY, label))) for row, label in labels if label is not None)
 
@@ -122,17 +122,17 @@ class _Stored(BaseModel):
 
 
 def to_json(found: LabelSplit) -> str:
-    """The split as it is published: labels, voters, rule."""
+    """The split as JSON for publishing: labels, voters, rule."""
     rule, voters = found.rule, list(found.voters)
     stored = {"voters": voters, "needed": rule.needed, "of": rule.of, "labels": dict(sorted(found.labels.items()))}
     return json.dumps(stored, ensure_ascii=False, indent=1) + "\n"
 
 
 def from_json(text: str) -> LabelSplit:
-    """A published split.
+    """Reads a split that `to_json` wrote.
 
     Raises:
-        ValueError: it is not one; says where.
+        ValueError: the text is no split; says where.
     """
     try:
         stored = _Stored.model_validate_json(text)

@@ -1,15 +1,20 @@
-"""What intervals are made of: Wilson's for independent trials, and Student's t. 95 % throughout."""
+"""Wilson's interval for independent trials, and the quantiles of Student's t. 95 % throughout."""
 
 import math
 from functools import lru_cache
 
 CONFIDENCE = 0.95
+"""Confidence level of all intervals: the usual one."""
 _NORMAL_QUANTILE = 1.959963984540054
 """The 97.5th percentile of the standard normal distribution."""
 
 
 def wilson(successes: int, trials: int) -> tuple[float, float]:
-    """Wilson's score interval for a share of independent trials (1927)."""
+    """Wilson's 95 % score interval (1927) for a share of independent trials, (low, high) in 0..1.
+
+    Raises:
+        ValueError: there are no trials, or more successes than trials.
+    """
     if not 0 <= successes <= trials or trials == 0:
         raise ValueError(f"need 0 <= successes <= trials and trials > 0, got {successes} of {trials}")
     z2 = _NORMAL_QUANTILE**2
@@ -21,7 +26,11 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
 
 @lru_cache(maxsize=4096)
 def t_quantile(probability: float, degrees: int) -> float:
-    """The quantile of Student's t with whole degrees of freedom, by halving the bracket of its distribution."""
+    """The quantile of Student's t with whole degrees of freedom, by bisection.
+
+    Raises:
+        ValueError: the probability is outside [0.5, 1), or there are no degrees of freedom.
+    """
     if not 0.5 <= probability < 1 or degrees < 1:
         raise ValueError(f"need 0.5 <= probability < 1 and degrees >= 1, got {probability} and {degrees}")
     low, high = 0.0, 1.0
@@ -34,7 +43,7 @@ def t_quantile(probability: float, degrees: int) -> float:
 
 
 def _t_cdf(t: float, degrees: int) -> float:
-    """P(T <= t) for t >= 0; Abramowitz and Stegun 26.7.3 (odd degrees) and 26.7.4 (even)."""
+    """Student's t distribution P(T <= t) for t >= 0; Abramowitz and Stegun 26.7.3 (odd degrees) and 26.7.4 (even)."""
     angle = math.atan(t / math.sqrt(degrees))
     cosine2 = math.cos(angle) ** 2
     is_odd = degrees % 2 == 1

@@ -1,4 +1,4 @@
-"""Outcomes of a run, and figures as plain Markdown, ready for a results page."""
+"""Scored outcomes of a run, and figures as Markdown."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from evals.statistics.bootstrap import BootstrapEstimate
 
 @dataclass(frozen=True)
 class Outcome:
-    """One example and how it went."""
+    """One example with its trajectory and score."""
 
     example: Example
     trajectory: Trajectory
@@ -19,7 +19,7 @@ class Outcome:
 
 
 def outcomes(examples: Sequence[Example], trajectories: Mapping[str, Trajectory]) -> tuple[Outcome, ...]:
-    """The examples that were run, scored."""
+    """Scores the examples that were run."""
     return tuple(
         Outcome(example, played, score(example, played))
         for example in examples
@@ -28,19 +28,19 @@ def outcomes(examples: Sequence[Example], trajectories: Mapping[str, Trajectory]
 
 
 def percent(share: float) -> str:
-    """A share as `62.5 %`."""
+    """A share as text in percent, `62.5 %`."""
     return f"{100 * share:.1f} %"
 
 
 def interval(estimate: BootstrapEstimate) -> str:
-    """The interval as `[50.1, 74.9]`, in percent."""
+    """The interval as text in percent, `[50.1, 74.9]`."""
     if estimate.low is None or estimate.high is None:
         return "none: one video" if estimate.clusters < 2 else "none"
     return f"[{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose columns line up in plain text too."""
+    """A Markdown table whose columns line up in plain text too."""
     cells = [[cell.replace("|", "\\|") for cell in row] for row in (header, *rows)]
     widths = [max(3, *(len(row[i]) for row in cells)) for i in range(len(header))]
     lines = [

@@ -1,1 +1,1 @@
-"""Questions and demonstrations to train on."""
+"""Training questions (curriculum, published sets) and expert demonstrations."""

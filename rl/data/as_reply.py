@@ -1,6 +1,6 @@
-"""A turn in the words in which a model would have written it: what is imitated of a player that is no language model.
+"""Writes turns as the reply of a language model, so that policies that are none can be imitated.
 
-The words are read back by `agent.rendering.reply_parser`, which reads every model, so what is taught is what is
+`agent.rendering.reply_parser`, which reads every model, reads these replies back, so what is taught is what is
 understood.
 """
 
@@ -13,15 +13,15 @@ from agent.trajectory import Answer, Calls, Evidence, Move, Reply, Trajectory, T
 
 
 def spoken(thought: str, move: Move, *, in_words: bool = False) -> str:
-    """The whole reply.
+    """The whole reply of a model for one turn.
 
     Args:
-        thought: what is said first.
+        thought: text of the thought.
         move: calls, or an answer.
-        in_words: an option is named by its words and not by its letter; the game takes both.
+        in_words: whether an option is named by its words and not by its letter; the parser takes both.
 
     Raises:
-        ValueError: the move is malformed, or tells a chain or predictions, for which there is no expert.
+        ValueError: the move is malformed, or has a chain or predictions, for which there is no expert.
     """
     if isinstance(move, Calls):
         calls = [{"name": call.name, "arguments": call.arguments} for call in move.calls]
@@ -34,7 +34,7 @@ def spoken(thought: str, move: Move, *, in_words: bool = False) -> str:
 
 
 def told(trajectory: Trajectory) -> Trajectory:
-    """The same run with each turn that has no reply in the words of one; nothing else changes."""
+    """This run with a written reply for each turn of the policy that has none; nothing else changes."""
     steps = tuple(replace(step, turn=_told(step.turn)) for step in trajectory.steps)
     return replace(trajectory, steps=steps)
 

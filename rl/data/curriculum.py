@@ -1,7 +1,7 @@
-"""Questions to train on without end: composed videos by number, easy ones first, painted when they are looked at.
+"""Curriculum of composed questions without end: videos by number, easy ones first, painted when they are looked at.
 
-The same number gives the same question on every machine, whoever asks first. Training takes names and clips of the side
-`train` only, so what is held out is never met.
+A number gives the same question on every machine. Training takes names and clips of the split `train` only, so held-out
+ones are never seen.
 """
 
 import random
@@ -27,16 +27,17 @@ from tools.toolbox import toolbox_over
 from tools.video.source import VideoSource
 
 View = Literal["words", "pictures"]
-"""What a policy is given of a video: two tools and words alone, or all tools and pictures."""
+"""How a policy observes a video: by two tools and words alone, or by all tools and pictures."""
 
 QUESTIONS_A_VIDEO = 2
+"""Questions taken from each composed video."""
 _EASIER_SHARE = 0.25
-"""Of the questions that are of an easier level than it is time for: what was learned stays in use."""
+"""Share of questions from an easier level than the current one, so that what was learned stays in use."""
 
 
 @dataclass(frozen=True, eq=False)
 class ComposedTask:
-    """A question with all that is known of it."""
+    """A composed question with its reference and the video's recipe."""
 
     example: Example
     asked: Composed
@@ -52,14 +53,14 @@ class ComposedTask:
         is_shuffled: bool = False,
         is_blind: bool = False,
     ) -> Iterator[VideoTools]:
-        """The tools of its video, as a policy is given them.
+        """Opens the tools of the video, as a policy is given them.
 
         Args:
             view: words alone, or pictures too.
-            encoder: of the frame index; the default costs nothing and finds colours only.
-            cache: folder for the index and for what was read; None is the usual one.
+            encoder: encoder of the frame index; the default costs nothing and finds colours only.
+            cache: folder for the index and for text that was read; None is the usual one.
             is_shuffled: whether segments of the video change places.
-            is_blind: whether there is a grey clip in place of the video: what is answered then, the words give away.
+            is_blind: whether a grey clip replaces the video: what is answered then, the question gives away.
         """
         captioner = DrawnCaptioner() if view == "words" else None
         video: VideoSource = no_video() if is_blind else self.episode.painter.video()
@@ -71,7 +72,7 @@ class ComposedTask:
 
 @dataclass(frozen=True)
 class Curriculum:
-    """Which levels come when: 30 s and one needle first, ten minutes and six last."""
+    """Levels of difficulty over the training: 30 s and one needle first, ten minutes and six last."""
 
     first: int = 1
     last: int = 5
@@ -81,7 +82,11 @@ class Curriculum:
             raise ValueError(f"need 1 <= first <= last <= {len(LEVELS)}, got {self.first} and {self.last}")
 
     def level(self, progress: float, rng: random.Random) -> int:
-        """The level at a point of training, 0..1: each has its equal share of it, and easier ones come back."""
+        """Draws the level at a progress of training, 0..1; levels have equal shares of it, and easier ones come back.
+
+        Raises:
+            ValueError: `progress` is outside 0..1.
+        """
         if not 0 <= progress <= 1:
             raise ValueError(f"need progress in 0..1, got {progress:g}")
         count = self.last - self.first + 1
@@ -90,7 +95,7 @@ class Curriculum:
 
 
 class ComposedQuestions:
-    """Question number n, of as many as are wanted. Threads may share it; it keeps nothing."""
+    """Composed questions by number, without end. Stateless, so threads may share it."""
 
     def __init__(
         self,
@@ -104,11 +109,11 @@ class ComposedQuestions:
         """Composes nothing yet.
 
         Args:
-            seed: another set for another seed.
-            split: which needles and clips may be used.
-            curriculum: which levels.
-            view: with words alone, questions that no words answer are left out.
-            material: what videos are composed from.
+            seed: seed of the set of questions.
+            split: split of needles and clips that may be used.
+            curriculum: levels over the training.
+            view: how the policy observes; with words alone, questions that no words answer are left out.
+            material: needles and clips from which videos are composed.
         """
         self._seed = seed
         self._split: Split = split
@@ -117,11 +122,15 @@ class ComposedQuestions:
         self._material = material
 
     def posed(self, number: int, progress: float = 0.0) -> ComposedTask:
-        """The question `number`, at a point of training, 0..1, by which its level is drawn."""
+        """Composes question `number`, of the level for a progress of training, 0..1.
+
+        Raises:
+            ValueError: a hundred videos in a row had too few questions.
+        """
         video, place = divmod(number, QUESTIONS_A_VIDEO)
         level = self._curriculum.level(progress, random.Random(f"{self._seed}/level/{video}"))
         for attempt in range(100):
-            # videos that have too few questions to ask are passed over, without moving the others
+            # a video with too few questions is replaced by one of another number, so that the others stay as they are
             episode = compose(self._material, self._seed, video + attempt * 1_000_000, level=level, split=self._split)
             fit = [
                 ComposedTask(example, asked, episode)
@@ -134,5 +143,5 @@ class ComposedQuestions:
 
 
 def is_answered_by_words(asked: Composed) -> bool:
-    """Whether captions and screen text can answer it; a sign is nothing that is read as text."""
+    """Whether captions and screen text can answer the question; a sign can't be read as text."""
     return not asked.text.startswith("Which sign ")

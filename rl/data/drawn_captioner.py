@@ -1,7 +1,7 @@
-"""Says which drawn things a composed picture shows, their colour and their quarter. It looks at pixels alone.
+"""Captioner for composed videos: names the drawn needles in a picture, their colour and quarter, from pixels alone.
 
-What the packaged captioner does not know: ImageNet has no crescent moon. It makes real mistakes, knows no tag and
-is told no recipe, so a policy that only reads has to look in the right seconds and to read the tag itself.
+The packaged captioner does not know them: ImageNet has no crescent moon. This one makes real mistakes, reads no tag and
+has no recipe, so a policy that only reads has to look in the right seconds and to read the tag itself.
 """
 
 from collections.abc import Sequence
@@ -23,26 +23,27 @@ Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 _SIDE = 64
-"""Outlines are compared on a square of so many pixels."""
+"""Pixels a side of the square on which outlines are compared."""
 _NEAR = 30
-"""Of 255: a pixel no channel of which is further from a colour has that colour."""
+"""Greatest difference of a channel, of 255, at which a pixel has a colour."""
 _LEAST_SHARE = 0.004
-"""Of the picture that a thing covers; the smallest needle, a thin one at 30 % of the height, covers 0.007."""
+"""Least share of the picture that a needle covers; the smallest, a thin one at 30 % of the height, covers 0.007."""
 _LEAST_LIKENESS = 0.6
-"""Below it, it is only said that there is something of that colour."""
+"""Overlap with an outline from which a thing is named; below it, it is "something red"."""
 _JOIN_PIXELS = 17
-"""Parts of one thing, as the bars of a ladder or the letters on a board, lie no further apart."""
+"""Greatest gap between parts of one thing, as the bars of a ladder or the letters on a board."""
 _FRAME_SECONDS = 0.1
+"""Length of one frame, added to the time of the last frame that shows a thing."""
 
 
 @dataclass(frozen=True)
 class ThingInFrame:
-    """One thing in one frame."""
+    """One drawn thing found in one frame."""
 
     name: str
-    """As in "red star"; "something red" where no outline fits."""
+    """Colour and name, as "red star"; "something red" where no outline fits."""
     likeness: float
-    """0..1, overlap with the outline of its name."""
+    """Overlap with the outline of the name, 0..1."""
     box: Box
 
     @property
@@ -54,10 +55,10 @@ class ThingInFrame:
 
 
 class DrawnCaptioner:
-    """Names the needles of `evals.composed.drawn`. Threads may share it; it keeps nothing."""
+    """Names the needles of `evals.composed.drawn` in frames. Stateless, so threads may share it."""
 
     def describe(self, frames: "Sequence[Frame]", focus: str = "") -> tuple[Finding, ...]:
-        """A label for each thing, from the first to the last frame in a row that shows it; () where none does."""
+        """A label for each thing, from the first to the last of consecutive frames that show it; () where none does."""
         del focus  # it says all that it sees
         runs: list[tuple[ThingInFrame, float, float]] = []
         before: dict[str, int] = {}  # where in `runs` the things of the last frame are
@@ -78,7 +79,7 @@ class DrawnCaptioner:
 
 
 def sightings(pixels: Pixels) -> tuple[ThingInFrame, ...]:
-    """The drawn things of one picture, (H, W, 3) RGB, the largest of each colour."""
+    """The drawn things of one picture, (H, W, 3) uint8 RGB: the largest of each colour."""
     found = (_of_colour(pixels, colour) for colour in COLOURS)
     return tuple(sighting for sighting in found if sighting is not None)
 
@@ -100,7 +101,7 @@ def _near(pixels: Pixels, colour: str) -> Mask:
 
 
 def _largest_part(mask: Mask) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of what hangs together, in pixels."""
+    """Box of the largest connected part, (left, top, right, bottom) in pixels."""
     thick = cv2.dilate(mask.astype(np.uint8), np.ones((_JOIN_PIXELS, _JOIN_PIXELS), np.uint8))
     count, parts = cv2.connectedComponents(thick)
     inside = np.where(mask, parts, 0)
@@ -110,7 +111,7 @@ def _largest_part(mask: Mask) -> tuple[int, int, int, int]:
 
 
 def _named(mask: Mask) -> tuple[str, float]:
-    """The name whose outline is most like it, and how like: overlap, less for another shape of box."""
+    """The name with the most similar outline, and the likeness: overlap, less for another aspect ratio."""
     outlines = _outlines()
     square = _squared(mask)
     shared = (outlines.masks & square).sum((1, 2)) / (outlines.masks | square).sum((1, 2))

@@ -1,7 +1,7 @@
-"""A scripted expert for composed questions: goes through the video, reads what is to be read, answers with evidence.
+"""A scripted expert policy for composed questions: sweeps the video, reads tags, answers with evidence.
 
-It plays through the graph like any policy, and its replies are read by the parser that reads every model. It never
-names a moment before a tool has shown it: where a model could only guess, imitation would teach it to guess.
+The graph runs it like any policy, and the parser of every model reads its replies. It never names a moment before a
+tool has shown it: where a model could only guess, imitation would teach it to guess.
 """
 
 import re
@@ -19,12 +19,13 @@ from rl.data.as_reply import spoken
 from tools.observation import Box, Finding
 
 SAMPLE_SECONDS = 2.0
-"""Every needle is on screen for so long at least, and two of them are so far apart."""
+"""Least time that a needle is on screen, and that two of them are apart."""
 _CALLS_A_TURN = 8
+"""Most calls of the expert in one turn."""
 _SAME_SECONDS = SAMPLE_SECONDS + 0.1
-"""Two sightings no further apart are of one appearance."""
+"""Greatest gap between two sightings of one appearance."""
 _SEEN, _UNSEEN = 0.95, 0.8
-"""How sure it says it is, of what it saw and of what it did not find."""
+"""Stated confidence of an answer that was seen, and of "not shown"."""
 
 _ASKED = {
     "read": re.compile(r"on the tag beside the ([^?\n]{1,100})\?"),
@@ -39,12 +40,12 @@ Call = tuple[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class SeenNeedle:
-    """A needle in what a tool brought."""
+    """A needle that an observation shows."""
 
     name: str
     colour: str | None
     place: str
-    """As in "top left"."""
+    """Quarter of the picture, as "top left"."""
     start_seconds: float
     stop_seconds: float
     call_id: str
@@ -52,44 +53,50 @@ class SeenNeedle:
 
 @dataclass(frozen=True)
 class Read:
-    """What is on a tag."""
+    """Text of a tag, with the call that showed it."""
 
     text: str
     call_id: str
 
 
 class ExpertSight(Protocol):
-    """How the expert looks."""
+    """How the expert observes the video: by words or by pictures."""
 
     def sweep(self, duration_seconds: float) -> list[Call]:
-        """Calls that together show every needle."""
+        """Calls that together show every needle of the video."""
         ...
 
     def seen(self, trajectory: Trajectory) -> list[SeenNeedle]:
-        """All that was shown so far, in time order."""
+        """Needles that were shown so far, in time order."""
         ...
 
     def closer(self, seen: SeenNeedle) -> Call:
-        """The call that shows the tag."""
+        """The call that shows the tag of a needle."""
         ...
 
     def read(self, trajectory: Trajectory, seen: SeenNeedle, sort: str) -> Read | None:
-        """The tag of that sort, once it was looked at; None where it could not be read."""
+        """The tag of a needle, once it was looked at; None where it could not be read.
+
+        Args:
+            trajectory: the run so far.
+            seen: the needle.
+            sort: sort of tag, as "number" or "word".
+        """
         ...
 
 
 class WordEyes:
-    """Reads captions and screen text, and knows nothing else."""
+    """Observes by captions and screen text alone."""
 
     _WINDOW_SECONDS = 4 * SAMPLE_SECONDS
-    """`caption` looks at four frames."""
+    """Seconds in one call of `caption`, which looks at four frames."""
 
     def sweep(self, duration_seconds: float) -> list[Call]:
-        """A caption for every eight seconds."""
+        """Calls of `caption`, one for every eight seconds."""
         return [("caption", span) for span in _windows(duration_seconds, self._WINDOW_SECONDS)]
 
     def seen(self, trajectory: Trajectory) -> list[SeenNeedle]:
-        """What the captions name."""
+        """Needles that captions named, in time order."""
         found = [
             _labelled(finding, result.call_id)
             for result in trajectory.results
@@ -99,11 +106,11 @@ class WordEyes:
         return sorted((seen for seen in found if seen is not None), key=lambda seen: seen.start_seconds)
 
     def closer(self, seen: SeenNeedle) -> Call:
-        """Reads the frame."""
+        """The call of `read_text` at the needle's first frame."""
         return "read_text", {"seconds": round(seen.start_seconds, 2)}
 
     def read(self, trajectory: Trajectory, seen: SeenNeedle, sort: str) -> Read | None:
-        """The line of that sort that is not the board's own word."""
+        """The first line of screen text of that sort that is not the board's own word."""
         own = seen.name.removeprefix("word ")
         for result in trajectory.results:
             for finding in result.observation.findings:
@@ -113,18 +120,18 @@ class WordEyes:
 
 
 class PictureEyes:
-    """Sees what is in the pictures that it is shown, since it has the recipe; of what is not shown it knows nothing."""
+    """Observes by pictures: it looks up in the recipe what shown frames hold, and uses nothing of other frames."""
 
     _WINDOW_SECONDS = 16 * SAMPLE_SECONDS
     _AROUND = 0.1
-    """Of the picture, that a zoom shows around a tag: print is then as fine as in the video for a model that is shown
-    224x126 pixels, and a box that is not quite right still holds it."""
+    """Margin of a zoom around a tag, as a share of the picture: print is then as fine as in the video for a model that
+    is shown 224x126 pixels, and a box that is not quite right still holds it."""
 
     def __init__(self, episode: Episode) -> None:
         self._placements = episode.plan.recipe.placements
 
     def sweep(self, duration_seconds: float) -> list[Call]:
-        """Small frames, one every two seconds."""
+        """Calls of `select_frames` for small frames, one every two seconds."""
         return [
             (
                 "select_frames",
@@ -134,7 +141,7 @@ class PictureEyes:
         ]
 
     def seen(self, trajectory: Trajectory) -> list[SeenNeedle]:
-        """The needles on the frames shown."""
+        """Needles on the frames shown so far, in time order."""
         found: dict[int, SeenNeedle] = {}
         for result in trajectory.results:
             for frame in result.observation.frames:
@@ -148,14 +155,14 @@ class PictureEyes:
         return [found[number] for number in sorted(found)]
 
     def closer(self, seen: SeenNeedle) -> Call:
-        """Zooms at the tag."""
+        """The call of `zoom` at the needle's tag."""
         left, top, right, bottom = self._placement(seen).tag_box
         box = (left - self._AROUND, top - self._AROUND, right + self._AROUND, bottom + self._AROUND)
         inside = [round(min(1.0, max(0.0, side)), 2) for side in box]
         return "zoom", {"seconds": round(seen.start_seconds, 2), "box": inside}
 
     def read(self, trajectory: Trajectory, seen: SeenNeedle, sort: str) -> Read | None:
-        """The tag, if there was a zoom at it."""
+        """The needle's tag, once there was a zoom; None before."""
         del sort
         zooms = {call.id for call in trajectory.calls if call.name == "zoom"}
         tag = self._placement(seen).needle.tag
@@ -167,7 +174,7 @@ class PictureEyes:
 
 
 class ScriptedExpert:
-    """Plays one composed question. Made anew for each."""
+    """Scripted policy for one composed question; each question needs its own."""
 
     spec = "expert"
     setup = None
@@ -178,7 +185,7 @@ class ScriptedExpert:
         self._in_words = in_words
 
     def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
-        """The next look, or the answer."""
+        """The next turn: calls while something is left to look at, then the answer."""
         del sight  # what it calls is there in every toolbox that it is given
         thought, calls = self._look(trajectory)
         if calls:
@@ -189,7 +196,7 @@ class ScriptedExpert:
         return parse_reply(Reply(spoken(thought, move, in_words=self._in_words)), Usage(), trajectory)
 
     def _look(self, trajectory: Trajectory) -> tuple[str, list[Call]]:
-        """What is still to be looked at, and why; [] where nothing is."""
+        """Thought and calls of the next look; no calls where nothing is left to look at."""
         seen = self._wanted(trajectory)
         called = [(call.name, call.arguments) for call in trajectory.calls]
         left = [call for call in self._eyes.sweep(trajectory.facts.duration_seconds) if call not in called]
@@ -202,7 +209,7 @@ class ScriptedExpert:
 
     @property
     def _names(self) -> tuple[str, ...]:
-        """The needles that the question names."""
+        """Names of the needles that the question is about."""
         if self._asked.family == "which":
             return self._asked.options
         if self._asked.family == "order":
@@ -241,7 +248,7 @@ class ScriptedExpert:
         return Evidence(seen.start_seconds, seen.stop_seconds, calls, quote=read.text if read is not None else "")
 
     def _said(self, trajectory: Trajectory, seen: Sequence[SeenNeedle]) -> tuple[str | None, Read | None]:
-        """The answer that follows from what was seen; None where nothing was."""
+        """The answer that follows from what was seen, and the tag that was read; None where there is none."""
         family, options = self._asked.family, self._asked.options
         if not seen:
             return None, None
@@ -272,12 +279,12 @@ def _windows(duration_seconds: float, length: float) -> list[dict[str, Any]]:
 
 
 def _short(seconds: float) -> float:
-    """Whole seconds without a point, as a person would write them."""
+    """Seconds without a decimal point where they are whole, as a person would write them."""
     return int(seconds) if seconds == int(seconds) else round(seconds, 2)
 
 
 def _labelled(finding: Finding, call_id: str) -> SeenNeedle | None:
-    """A caption's label taken apart; None for "something red"."""
+    """The needle that a caption's label names; None for "something red"."""
     thing, _, place = finding.text.rpartition(", ")
     colour, _, name = thing.partition(" ")
     if colour == "something":
@@ -286,7 +293,7 @@ def _labelled(finding: Finding, call_id: str) -> SeenNeedle | None:
 
 
 def _appearances(seen: Sequence[SeenNeedle]) -> list[SeenNeedle]:
-    """One for each appearance: the window after may have shown the end of the same."""
+    """Sightings merged into appearances: the next window may have shown the end of the same one."""
     kept: list[SeenNeedle] = []
     for one in seen:
         same = [

@@ -1,6 +1,6 @@
-"""Questions of published training sets as examples: NExT-QA, LLaVA-Video-178K, Video-R1, VideoKR, as they are fetched.
+"""Readers of published training sets (NExT-QA, LLaVA-Video-178K, Video-R1, VideoKR) in their original files.
 
-Each reader takes the set's own file and the folder of its videos. What can't be a question with a checkable answer
+Each reader takes the set's own file and the folder of its videos. A row that is no question with a checkable answer
 about one video is left out, and counted by the reason.
 """
 
@@ -22,20 +22,20 @@ _PLACEHOLDER = re.compile(r"<(?:image|video)>\s*")
 _OPTIONS_HEADS = ("options:", "option:")
 _CHOICE = "multiple choice"
 _CHECKABLE = (_CHOICE, "numerical", "free-form", "open-ended", "OCR")
-"""Video-R1's problem types that words can answer; a regression wants a number near another."""
+"""Video-R1's problem types that text can answer exactly; a regression only wants a number near another."""
 
 
 @dataclass(frozen=True)
 class PublishedQuestions:
-    """What a file holds."""
+    """Examples of a file, and the number of rows that gave none."""
 
     examples: tuple[Example, ...]
     left_out: dict[str, int]
-    """How many rows were left out, by the reason."""
+    """Number of rows left out, by the reason."""
 
 
 def read_next_qa(folder: Path, split: str = "train") -> PublishedQuestions:
-    """`{split}.csv` of NExT-QA's multiple choice with its map to the files, as `evals` reads it.
+    """Reads NExT-QA's multiple choice: `{split}.csv` with its map to the files, as `evals` reads it.
 
     Raises:
         ValueError: a file is missing or damaged.
@@ -45,7 +45,7 @@ def read_next_qa(folder: Path, split: str = "train") -> PublishedQuestions:
 
 
 def read_llava_video(path: Path, videos: Path) -> PublishedQuestions:
-    """A `*_qa_processed.json` of LLaVA-Video-178K; each round of a conversation is a question.
+    """Reads a `*_qa_processed.json` of LLaVA-Video-178K; each round of a conversation is a question.
 
     Raises:
         ValueError: the file is missing or damaged.
@@ -54,7 +54,7 @@ def read_llava_video(path: Path, videos: Path) -> PublishedQuestions:
 
 
 def read_video_r1(path: Path, videos: Path) -> PublishedQuestions:
-    """`Video-R1-260k.json` or `Video-R1-COT-165k.json`; questions about images are left out.
+    """Reads `Video-R1-260k.json` or `Video-R1-COT-165k.json`; questions about images are left out.
 
     Raises:
         ValueError: the file is missing or damaged.
@@ -63,7 +63,7 @@ def read_video_r1(path: Path, videos: Path) -> PublishedQuestions:
 
 
 def read_videokr(path: Path, videos: Path) -> PublishedQuestions:
-    """`VideoKR-RL-114K.jsonl` or `VideoKR-COT-201K.jsonl`.
+    """Reads `VideoKR-RL-114K.jsonl` or `VideoKR-COT-201K.jsonl`.
 
     The keys are those that VideoKR's own preparation scripts look for; the files themselves were not at hand.
 
@@ -105,7 +105,7 @@ def _llava_item(row: Record, video: Path, name: str, asked: Record, said: Record
 
 
 def _apart(text: str) -> tuple[str, tuple[str, ...]]:
-    """The question, and the options that stand below it, a line each; what follows them is how to answer."""
+    """Question and options of a text that has an option a line below the question; what follows them is dropped."""
     lines = text.split("\n")
     first = next((n for n, line in enumerate(lines) if line.startswith(("A.", "A)", "(A)"))), None)
     if first is None:
@@ -119,7 +119,7 @@ def _apart(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _without_head(text: str) -> str:
-    """The text without a last line that only says that options follow."""
+    """The text without a last line that only announces options."""
     before, _, last = text.rpartition("\n")
     return before.strip() if last.strip().casefold() in _OPTIONS_HEADS else text
 
@@ -145,7 +145,7 @@ def _videokr_item(row: Record, videos: Path) -> Item | str:
 
 
 def _first(row: Record, *keys: str) -> str:
-    """The first of the keys that has a value; the first of all where none has, which is then said to be missing."""
+    """The first key that has a value; the first of all where none has, which is then reported as missing."""
     return next((key for key in keys if row.has(key)), keys[0])
 
 
@@ -164,7 +164,7 @@ def _without_letter(option: str) -> str:
 
 
 def _lettered(text: str) -> tuple[str, str] | None:
-    """The letter and the words of an option such as `(A) a boat` or `B. two`; None if it is none."""
+    """Letter and words of an option such as `(A) a boat` or `B. two`; None for another text."""
     match = _LETTER.match(text)
     words = "" if match is None else text[match.end() :].strip()
     return None if match is None or not words else (match[1], words)
@@ -193,7 +193,7 @@ def _item(row: Record, name: str, video: Path, text: str, options: Sequence[str]
 
 
 def _chosen(said: str, options: Sequence[str]) -> int | None:
-    """The option that the answer names by letter, by words or by both."""
+    """Index of the option that the answer names by letter, by words or by both; None if it names none."""
     found, alone = _lettered(said), re.match(r"^\(?([A-Z])\)?\.?$", said.strip())
     letter = found[0] if found is not None else alone[1] if alone is not None else ""
     if letter and (index := ord(letter) - ord("A")) < len(options):

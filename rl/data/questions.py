@@ -1,6 +1,6 @@
-"""Where training takes its questions from, and how one is played: a set of `evals`, or composed questions without end.
+"""Sources of training questions: a set of `evals`, or composed questions without end.
 
-`open_questions` reads what a training file says of it:
+`open_questions` reads the `data` of a training file:
 
     drawn,level=1,count=64                 a set of composed videos, as `evals.run --data` takes it; or its folder
     composed,first=1,last=3,view=words     composed for every step, easy ones first; families=read+when takes some kinds
@@ -38,35 +38,42 @@ from tools.toolbox import toolbox_over
 from tools.video.source import VideoSource
 
 _PASSED_OVER = 100
-"""Of so many questions, one is of the wanted families, or none can be had: level 1 has no order."""
+"""Questions composed for each wanted one before giving up on the families: level 1 has no `order`."""
 
 Keep = Callable[[Key, Trajectory], None]
 
 
 class TrainingQuestions(Protocol):
-    """Questions that can be trained on."""
+    """A source of questions to train on, which also runs them."""
 
     @property
     def examples(self) -> Mapping[str, Example]:
-        """By the id of the question, in the order in which they are trained on."""
+        """Examples by the id of the question, in the order in which they are trained on."""
         ...
 
     @property
     def is_in_order(self) -> bool:
-        """Whether that order matters, as it does for a curriculum."""
+        """Whether the order of `examples` matters, as it does for a curriculum."""
         ...
 
     def play(self, wanted: Sequence[Key], game: RunSettings, keep: Keep, concurrency: int) -> None:
-        """Plays a run of each (question id, sample); `keep` is told of each as it ends, by several threads."""
+        """Runs each (question id, sample number).
+
+        Args:
+            wanted: the keys, each once.
+            game: policy, limits and control of the runs.
+            keep: gets each trajectory as it ends, from several threads.
+            concurrency: runs at the same time.
+        """
         ...
 
     def warm(self, question_id: str, game: RunSettings) -> None:
-        """Leaves in the cache whatever opening the video of a question would have to compute."""
+        """Computes what opening the video of a question needs, and leaves it in the cache."""
         ...
 
 
 class SetQuestions:
-    """The questions of a set, played as `evals.run` plays them."""
+    """The questions of a set, run as `evals.run` runs them."""
 
     is_in_order = False
 
@@ -75,12 +82,12 @@ class SetQuestions:
         self._entries = {entry.id: entry for entry in asked_of.asking.entries}
 
     def play(self, wanted: Sequence[Key], game: RunSettings, keep: Keep, concurrency: int) -> None:
-        """Plays them."""
+        """Runs each (question id, sample number), sharing open videos."""
         tasks = [self._task(*key) for key in wanted]
         play(tasks, game, lambda task, trajectory: keep(task.key, trajectory), concurrency=concurrency)
 
     def warm(self, question_id: str, game: RunSettings) -> None:
-        """Opens the video and waits for its index."""
+        """Opens the video of a question and waits for its index."""
         with tempfile.TemporaryDirectory() as scratch:
             opened = self._entries[question_id].source.open(Path(scratch))
             with toolbox_over(opened.footage, encoder=game.encoder, subtitles=opened.subtitles) as toolbox:
@@ -92,7 +99,7 @@ class SetQuestions:
 
 
 class PosedQuestions:
-    """Composed questions, each painted when it is played; all runs of one share what its tools found."""
+    """Composed questions, each painted when it is run; all runs of one share the results of its tools."""
 
     is_in_order = True
 
@@ -102,7 +109,7 @@ class PosedQuestions:
         self.examples: Mapping[str, Example] = {key: one.example for key, one in self._posed.items()}
 
     def play(self, wanted: Sequence[Key], game: RunSettings, keep: Keep, concurrency: int) -> None:
-        """Plays them, without a look taken for the policy; of controls it knows shuffled frames."""
+        """Runs each (question id, sample number), without initial looks; the only control is shuffled frames."""
         encoder, is_shuffled = game.encoder or "hashing", game.control is CONTROLS["shuffled-frames"]
         with ExitStack() as opened, ThreadPoolExecutor(concurrency) as pool:
             tools = {
@@ -120,7 +127,7 @@ class PosedQuestions:
                     game.policy,
                     game.limits,
                     verify=game.verify,
-                    look_again=False,  # a game has one answer, as the recipes reward it
+                    look_again=False,  # a run has one answer, which is what the presets reward
                     opening=(),
                     sample=key[1],
                 )
@@ -129,7 +136,7 @@ class PosedQuestions:
             list(pool.map(one, wanted))
 
     def warm(self, question_id: str, game: RunSettings) -> None:
-        """Nothing: what is painted is not kept."""
+        """Does nothing: painted videos are not kept."""
 
 
 @dataclass
@@ -139,7 +146,7 @@ class _Call:
 
 
 class RememberingTools:
-    """Tools that are asked once for what several runs of a question ask: a group mostly looks at the same places."""
+    """Tools that remember the result of each call, for runs of a question, which mostly make the same calls."""
 
     def __init__(self, tools: VideoTools) -> None:
         self._tools = tools
@@ -148,42 +155,42 @@ class RememberingTools:
 
     @property
     def video(self) -> VideoSource:
-        """What they look at."""
+        """The video that the tools observe."""
         return self._tools.video
 
     @property
     def has_subtitles(self) -> bool:
-        """True if somebody wrote down what is said."""
+        """True if the speech comes from subtitles."""
         return self._tools.has_subtitles
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
-        """Those that can be called."""
+        """Specs of the tools that can be called."""
         return self._tools.specs
 
     def call(self, name: str, arguments: dict[str, Any]) -> Observation:
-        """What the tool brings; a mistake is told anew each time."""
+        """The observation of a call, computed once for equal arguments; a refused call is refused anew each time."""
         with self._lock:
             call = self._calls.setdefault(json.dumps([name, arguments], sort_keys=True), _Call())
-        with call.lock:  # who asks the same meanwhile waits
+        with call.lock:  # an equal call meanwhile waits for this one
             if call.observation is None:
                 call.observation = self._tools.call(name, arguments)
             return call.observation
 
     def picture(self, ref: FrameRef) -> bytes | None:
-        """The picture behind a reference."""
+        """The JPEG behind a reference; None where the frame is damaged."""
         return self._tools.picture(ref)
 
 
 def open_questions(data: str, count: int) -> TrainingQuestions:
-    """The questions that a training file names.
+    """Opens the questions that a training file names.
 
     Args:
-        data: as above.
-        count: how many will be trained on, for those that have no end.
+        data: name and options of the source, as the module describes them.
+        count: number of questions to train on, for sources without end.
 
     Raises:
-        ValueError: it names nothing that can be read; says what is wanted.
+        ValueError: `data` names nothing that can be read; says what is wanted.
     """
     name, *parts = data.split(",")
     told = dict(part.partition("=")[::2] for part in parts)
@@ -213,7 +220,7 @@ def _composed(data: str, told: Mapping[str, str], count: int) -> PosedQuestions:
 
 
 def _posed(questions: ComposedQuestions, families: Sequence[str], count: int) -> Iterator[ComposedTask]:
-    """Those of the families, in order; the curriculum is passed through in `count` of them."""
+    """The first `count` questions of the families, in order; the curriculum is spread over them."""
     found = 0
     for number in range(_PASSED_OVER * count):
         one = questions.posed(number, found / count)

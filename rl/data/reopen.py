@@ -1,6 +1,6 @@
-"""The pictures of a stored run, once more: a trajectory keeps only references, and its video is painted or opened anew.
+"""Opens the video of a stored run again, for the pixels behind the references of its trajectory.
 
-A composed video is made from its name, and the hash of its content in the run says whether it is the same to the pixel.
+A composed video is painted anew from its name; the content hash in the run says whether it is the same to the pixel.
 """
 
 import re
@@ -19,10 +19,14 @@ _NAME = re.compile(r"(train|heldout)-(\d+)-(\d+)-(\d+)")
 
 @contextmanager
 def shown_again(trajectory: Trajectory, encoder: str = "hashing") -> Iterator[Toolbox]:
-    """The tools of the video that a run was about.
+    """Opens the toolbox of the video that a run was about.
+
+    Args:
+        trajectory: the stored run.
+        encoder: encoder of the frame index.
 
     Raises:
-        ValueError: it is no drawn video and no file here, or the pictures are not those of the run.
+        ValueError: the video is neither a drawn one nor a file here, or its content is not that of the run.
     """
     with _opened(trajectory.question.video, encoder) as toolbox:
         found, wanted = toolbox.video.content_hash, trajectory.facts.content_hash
@@ -31,7 +35,7 @@ def shown_again(trajectory: Trajectory, encoder: str = "hashing") -> Iterator[To
                 f"{trajectory.question.video} is not the video of the run any more (its content is {found}, was "
                 f"{wanted}): collect the run again"
             )
-        toolbox.index.wait()  # frames come from its store where they are in it, as when a run is played
+        toolbox.index.wait()  # frames come from the index's store where it has them, as in the run
         yield toolbox
 
 

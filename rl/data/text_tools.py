@@ -1,4 +1,4 @@
-"""The tools of a policy that only reads: those named and no others, and what they bring is words alone."""
+"""Tools of a policy that only reads: the named ones alone, with observations in words."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,13 +12,13 @@ from tools.schema import ToolSpec, describe
 from tools.toolbox import TOOL_NAMES, Toolbox
 
 WORD_TOOLS = ("caption", "read_text")
-"""One finds and one reads."""
+"""Names of the default tools: one finds moments, one reads screen text."""
 _ARGUMENTS = {"caption": ("start", "stop"), "read_text": ("seconds",)}
-"""What is told of these, of all that they take: half of what is said before every question was about the rest."""
+"""Arguments that the specs describe: describing the others took half of the prompt before every question."""
 
 
 class Words(WordTools):
-    """Stands in front of the tools of a video."""
+    """The tools of a video narrowed to named ones, with observations in words."""
 
     def __init__(self, tools: VideoTools, names: Sequence[str] = WORD_TOOLS) -> None:
         super().__init__(tools, names)
@@ -27,14 +27,14 @@ class Words(WordTools):
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
-        """Those that can be called."""
+        """Specs of the tools that can be called."""
         return tuple(map(_narrowed, super().specs))
 
 
 def specs_of(names: Sequence[str]) -> tuple[ToolSpec, ...]:
-    """What a model is told of these tools, in the order of the toolbox and without a video.
+    """Specs of the named tools, in the order of the toolbox, without a video.
 
-    Where none is named it is all of them, with all that they take.
+    Where none is named, the specs of all tools with all their arguments.
 
     Raises:
         ValueError: there is no such tool.
@@ -46,7 +46,7 @@ def specs_of(names: Sequence[str]) -> tuple[ToolSpec, ...]:
 
 
 def _narrowed(spec: ToolSpec) -> ToolSpec:
-    """The tool with the arguments that are told of; it still takes the others, and their defaults hold."""
+    """The spec with its described arguments alone; the tool still takes the others, with their defaults."""
     if (told := _ARGUMENTS.get(spec.name)) is None:
         return spec
     fields: dict[str, Any] = {
@@ -56,5 +56,5 @@ def _narrowed(spec: ToolSpec) -> ToolSpec:
 
 
 def _bound(name: str) -> Any:
-    """The method as it is called, `self` given: the schema is read from what is left."""
+    """The tool's method bound to a placeholder: the schema is read from the remaining parameters."""
     return getattr(Toolbox, name).__get__(object())

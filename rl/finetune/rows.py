@@ -1,7 +1,7 @@
-"""What SFT learns from: conversations in a model's ids, with the tokens that the policy chose and the pictures it saw.
+"""Training rows of SFT: conversations in a model's token ids, with the mask of the policy's tokens and the pictures.
 
-Rendered by `agent.rendering.messages` and written by `agent.rendering.tokens`, as when the model plays: what is trained
-on is what it will see, to the token and to the pixel.
+Rendered by `agent.rendering.messages` and tokenised by `agent.rendering.tokens`, as when the model is asked: what is
+trained on is what it will see, to the token and to the pixel.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,18 +24,18 @@ from tools.schema import ToolSpec
 
 @dataclass(frozen=True)
 class TrainingConversation:
-    """One conversation."""
+    """One conversation as token ids, with the mask of its loss."""
 
     ids: tuple[int, ...]
     is_policy: tuple[bool, ...]
     """True for the tokens that the policy chose; the loss counts these and no others."""
     jpegs: tuple[bytes, ...] = ()
-    """The pictures, in the order of their tokens."""
+    """Pictures as JPEG files, in the order of their tokens."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """All conversations that fit, and how many did not."""
+    """The conversations that fit `max_tokens`, and the number of those that did not."""
 
     rows: tuple[TrainingConversation, ...]
     too_long: int
@@ -49,15 +49,15 @@ def read_rows(
     eyes: ImageProcessor | None = None,
     max_frame_pixels: int = PolicyOptions().max_frame_pixels,
 ) -> Rows:
-    """The conversations of runs and files, in order.
+    """Reads the conversations of runs and files, in order.
 
     Args:
         paths: runs, their files, or files of `{"messages": [...]}` lines.
-        scribe: writes in the ids of the model.
+        scribe: tokenises for the model.
         specs: the tools that the system message of a run offers.
-        max_tokens: what is longer is left out.
-        eyes: of the model; None where it only reads, and each picture is then a word.
-        max_frame_pixels: the largest picture that it is shown.
+        max_tokens: longest conversation; longer ones are left out.
+        eyes: the model's image processor; None where it only reads, and each picture is then a word.
+        max_frame_pixels: pixels of the largest picture that the model is shown.
 
     Raises:
         ValueError: a file or a line can't be read, pictures can't be had, or nothing is left.
@@ -72,7 +72,7 @@ def read_rows(
 
 @dataclass(frozen=True)
 class _RowEncoder:
-    """Writes lines down as one model is shown them."""
+    """Encodes lines of JSON as rows for one model."""
 
     scribe: ChatTokenizer
     specs: Sequence[ToolSpec]
@@ -119,7 +119,7 @@ class _RowMessage(BaseModel):
 
 
 class _Chat(BaseModel):
-    """A line of one's own."""
+    """A line of a user's own conversations."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -1,7 +1,7 @@
-"""Trainings on runs that were played before, by `transformers.Trainer`: which weights, and the steps on them.
+"""SFT and DPO by `transformers.Trainer`: the weights that are trained, the order of the data, and the log.
 
-The trainer brings schedule, accumulation, checkpoints and several processes. Losses are ours, on rows as they are, and
-so is the log.
+The trainer brings learning rate schedule, gradient accumulation, checkpoints and data parallelism. Losses are ours:
+they take conversations, not padded tensors, and compute a common prefix once.
 """
 
 import importlib
@@ -34,15 +34,15 @@ from tools.observation import MissingPartError
 
 TERMS = "training.json"
 _LAST_SHARE = 0.1
-"""Of the learning rate, at the end."""
+"""Share of the peak learning rate that is left at the end of the schedule."""
 
 Found = TypeVar("Found")
 Part = Mapping[str, Any]
-"""What goes through the model at once, as the loss takes it."""
+"""A micro-batch, as the loss takes it."""
 
 
 class LoggedStep(Protocol):
-    """A step as a dataclass: `step`, `loss`, `norm`, `learning_rate`, `seconds`, and what its training measures."""
+    """A dataclass that describes one step: `step`, `loss`, `norm`, `learning_rate`, `seconds`, and other measures."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
@@ -51,7 +51,7 @@ Kept = TypeVar("Kept", bound=LoggedStep)
 
 
 class RunTrainer(Trainer, Generic[Kept]):
-    """Trains in steps that are laid out beforehand; a subclass has the loss of a part of one."""
+    """Trains in steps that are laid out beforehand; a subclass computes the loss of a micro-batch."""
 
     def __init__(
         self,
@@ -62,23 +62,23 @@ class RunTrainer(Trainer, Generic[Kept]):
         keep: Callable[[Kept], None],
         weight_decay: float = 0.0,
     ) -> None:
-        """Trains nothing yet.
+        """Prepares the training.
 
         Args:
-            model: of which all that has a gradient is trained.
-            config: of the training.
-            steps: the parts of each step, in order; the last one may have fewer than the others.
-            kind: makes what is logged of a step, by the names of `LoggedStep`.
-            keep: is handed each step when it is done.
-            weight_decay: of AdamW.
+            model: the model; all its weights that require a gradient are trained.
+            config: options of the training.
+            steps: the micro-batches of each step, in order; the last step may have fewer.
+            kind: makes the description of a step, from the names of `LoggedStep`.
+            keep: is given each step when it is done.
+            weight_decay: AdamW's weight decay, which norms and biases are spared.
 
         Raises:
-            ValueError: the parts of a step can't be shared by the processes.
+            ValueError: the micro-batches of a step can't be shared by the processes.
         """
         if len(steps[0]) % process_count():
             raise ValueError(
-                f"the {len(steps[0])} parts of a step can't be shared by {process_count()} processes: take as many "
-                "processes as divide them, or fewer rows at once"
+                f"the {len(steps[0])} micro-batches of a step can't be shared by {process_count()} processes: their "
+                "number must be a multiple"
             )
         super().__init__(
             model=model,
@@ -91,7 +91,11 @@ class RunTrainer(Trainer, Generic[Kept]):
         self.add_callback(_StepRecorder(config, kind, keep))
 
     def run(self) -> None:
-        """Trains, from the last checkpoint on where there is one."""
+        """Trains; continues from the last checkpoint where there is one.
+
+        Raises:
+            ValueError: the folder holds another training.
+        """
         if self._config.save_every is None:
             self.train()
             return
@@ -101,18 +105,23 @@ class RunTrainer(Trainer, Generic[Kept]):
         self.train(resume_from_checkpoint=None if before is None else str(before))
 
     def measured(self) -> dict[str, float]:
-        """What else is logged of the step that is over, over all processes."""
+        """Further measures of the step that has ended, over all processes."""
         raise NotImplementedError
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Adds what is measured to what is logged of a step; the summary at the end is none."""
+        """Adds the further measures to the log of a step; the summary at the end is no step.
+
+        Args:
+            logs: what the trainer logs.
+            start_time: when the training began, in seconds.
+        """
         super().log(logs | self.measured() if "loss" in logs else logs, start_time)
 
     def through(self, model: Any, found: Callable[[Any], Found]) -> Found:
-        """What a function finds of the model, in the precision of the training.
+        """Calls a function with the model, in the precision of the training.
 
-        It reads parts of the model, such as its layers without its head. Of a model that stands in a wrapper, which
-        brings the gradients of processes together, it is called where the wrapper calls the model.
+        Losses call parts of the model, such as its layers without its head. Where a wrapper averages the gradients of
+        several processes, the function is called inside the forward of the wrapper, which prepares that.
         """
         inner: Any = self.accelerator.unwrap_model(model)
         with precision(inner, self._config):
@@ -130,14 +139,14 @@ class RunTrainer(Trainer, Generic[Kept]):
 
 
 class _StepRecorder(TrainerCallback, Generic[Kept]):
-    """Writes `log.jsonl`: a line a step, before the next one begins."""
+    """Writes one line of `log.jsonl` for each step, before the next one begins."""
 
     def __init__(self, config: OnRuns, kind: Callable[..., Kept], keep: Callable[[Kept], None]) -> None:
         self._path, self._kind, self._keep = config.out / LOG, kind, keep
         self._since = 0.0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Goes on with the log where the training goes on."""
+        """Continues the log where the training continues; else begins a new one."""
         if state.is_world_process_zero:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             if state.global_step:
@@ -146,11 +155,11 @@ class _StepRecorder(TrainerCallback, Generic[Kept]):
                 self._path.write_text("", encoding="utf-8")
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Starts the clock."""
+        """Starts the clock of the step."""
         self._since = time.perf_counter()
 
     def on_log(self, args: Any, state: Any, control: Any, **told: Any) -> None:
-        """Keeps a step."""
+        """Writes a step to the log and hands it on."""
         logs: dict[str, Any] = dict(told["logs"])
         if "loss" not in logs:
             return
@@ -164,12 +173,12 @@ class _StepRecorder(TrainerCallback, Generic[Kept]):
 
 
 def draw_steps(items: Sequence[Found], at_once: int, config: OnRuns) -> list[list[Found]]:
-    """What each step learns from: every epoch draws all in an order of its own, and the last step has the rest.
+    """The items of each step: every epoch has all of them in an order of its own, and the last step has the rest.
 
     Args:
-        items: what is learned from.
-        at_once: how many of them a step takes.
-        config: of the training.
+        items: the training items.
+        at_once: number of items in a step.
+        config: options of the training.
     """
     rng = random.Random(config.seed)
     drawn = [item for _ in range(config.epochs) for item in rng.sample(items, len(items))]
@@ -177,13 +186,13 @@ def draw_steps(items: Sequence[Found], at_once: int, config: OnRuns) -> list[lis
 
 
 def with_lora(model: Any, rank: int, start: str = "", exclude: str | None = None) -> Any:
-    """The model with the adapter that is trained: one to go on with, or one that changes nothing yet.
+    """The model with the LoRA adapter that is trained: an existing one, or a new one that changes nothing yet.
 
     Args:
-        model: as it is loaded.
-        rank: of a new one.
-        start: an adapter to go on with, as `agent.adapters.adapter_folder` takes it; its rank is its own.
-        exclude: pattern of the layers that a new one leaves as they are.
+        model: the model of transformers.
+        rank: rank of a new adapter.
+        start: an adapter to continue from, as `agent.adapters.adapter_folder` takes it; it keeps its rank.
+        exclude: pattern of the layers that a new adapter leaves as they are.
 
     Raises:
         MissingPartError: peft is not installed.
@@ -203,12 +212,12 @@ def with_lora(model: Any, rank: int, start: str = "", exclude: str | None = None
 
 
 def precision(model: Any, config: OnRuns) -> torch.autocast:
-    """Within, products are in the precision that the training wants."""
+    """A context in which matrix products have the precision of the training."""
     return torch.autocast(model.device.type, torch.bfloat16, enabled=config.precision == "bfloat16")
 
 
 def save_around(model: str, out: Path) -> None:
-    """Writes what a model needs besides its weights: the tokenizer, and the image processor of one that sees."""
+    """Writes the files of a model besides its weights: the tokenizer, and the image processor of one that sees."""
     card = read_model_files(model)
     card.tokenizer.save_pretrained(out)
     if card.image_token_id is not None:
@@ -234,17 +243,17 @@ def _arguments(config: OnRuns, steps: int, parts: int, weight_decay: float) -> T
         save_steps=config.save_every or 0,
         save_total_limit=1,
         logging_steps=1,
-        logging_nan_inf_filter=False,  # it would write the mean of the steps before in place of a loss that is none
+        logging_nan_inf_filter=False,  # the filter would log the mean of earlier steps in place of a NaN loss
         report_to="none",
         disable_tqdm=True,
         seed=config.seed,
         use_cpu=best_device().type == "cpu",
-        use_cache=True,  # else the model would be saved as one that plays without
+        use_cache=True,  # else the saved configuration would switch the KV cache off
         remove_unused_columns=False,
         dataloader_pin_memory=False,
     )
     if made.n_gpu > 1:
-        made._n_gpu = 1  # a process has one; several GPUs are for several processes
+        made._n_gpu = 1  # each process has one GPU: DataParallel would scatter what is no tensor
     return made
 
 

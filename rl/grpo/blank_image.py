@@ -1,8 +1,8 @@
-"""A blank picture for batches without any, where several processes train together; it changes nothing.
+"""A blank picture for batches without any, so that processes that train together do not wait for each other.
 
 With weights that are split over processes, and with gradients that are averaged while the backward pass still runs,
-each process waits in every layer for all others. One whose rows happen to have no picture never comes to the eyes, and
-the others wait for ever. So it shows its eyes a blank picture and adds zero times what they make of it.
+each process waits in every layer for all others. One whose rows happen to have no picture never runs the vision
+encoder, and the others wait for ever. So it encodes a blank picture and adds zero times the result to its embeddings.
 """
 
 from typing import Any
@@ -10,14 +10,17 @@ from typing import Any
 import torch
 
 _SIDE = 4
-"""Patches; a picture of two by two tokens, the least there is."""
+"""Patches a side of the blank picture: two by two tokens after merging, the least there is."""
 
 
 class BlankPicture:
-    """Sits in a model of the Qwen-VL shape. For training: a batch that generates has no others to wait for."""
+    """Hooks that run the vision encoder of a Qwen-VL model on a blank picture in each batch without pictures.
+
+    For training only: a batch that generates has no other processes to wait for.
+    """
 
     def __init__(self, model: Any) -> None:
-        """Takes its place in `model`, which is one of transformers, without a wrapper."""
+        """Registers the hooks on `model`, which is one of transformers, without a wrapper."""
         self._eyes: Any = model.model.visual
         self._has_seen = False
         self._eyes.register_forward_hook(self._saw)
@@ -41,7 +44,7 @@ class BlankPicture:
         return torch.tensor([[1, _SIDE, _SIDE]], device=self._eyes.device)
 
     def _blank(self) -> torch.Tensor:
-        """(patches, numbers a patch)."""
+        """Zeros as the pixels of one picture: (patches, values a patch) in the dtype of the vision encoder."""
         config = self._eyes.config
         width = config.in_channels * config.temporal_patch_size * config.patch_size**2
         return torch.zeros(_SIDE * _SIDE, width, dtype=self._eyes.dtype, device=self._eyes.device)

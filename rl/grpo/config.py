@@ -1,6 +1,6 @@
-"""What a training file may say, checked before anything is loaded: unknown keys are refused.
+"""The schema of a training file, checked before anything is loaded: unknown keys are refused.
 
-`rl/configs/smoke.toml` shows the shape of it. The defaults are those of small runs, not of any paper:
+`rl/configs/smoke.toml` is an example. The defaults are those of small runs, not of any paper:
 `rl.rewards.preset` knows what each preset was published with.
 """
 
@@ -28,40 +28,41 @@ Share = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 @dataclass(frozen=True)
 class PlayOptions(PolicyOptions):
-    """How the policy in training is asked."""
+    """Sampling options of the policy in training, with seeds that the rollouts of a question may share at first."""
 
     shared_turns: int = 0
-    """So many first turns have one seed for all runs of a question."""
+    """Number of first turns that have one seed for all rollouts of a question."""
 
     def seed_of(self, trajectory: Trajectory) -> int:
-        """The seed of the next request of a run: that of all runs of the question, until they part."""
+        """The seed of the next request of a rollout: one for all rollouts of the question in their shared turns."""
         return super().seed_of(trajectory) if trajectory.turns >= self.shared_turns else self.seed
 
 
 class Play(TomlConfig):
-    """How a run is played; the same words as the options of `evals.run`."""
+    """How rollouts are sampled, by the words that the options of `evals.run` have."""
 
     max_turns: Positive = 8
     max_frames: Positive | None = 128
     max_malformed: Positive = 3
     mode: Mode | None = None
     verify: bool = False
-    """A second look at the evidence after each answer, for rewards that read it; it is not trained on."""
+    """Whether the evidence is looked at again after each answer, for rewards that read it; never trained on."""
     encoder: str | None = None
-    """Of the frame index; None takes the default one."""
+    """Encoder of the frame index; None takes the default one."""
     temperature: Annotated[float, Field(gt=0, le=2)] = 1.0
     max_reply_tokens: Positive = 512
     max_frame_pixels: Positive = 640 * 360
     is_half: bool = False
-    """A copy in bfloat16 plays: twice as fast on a CPU with avx512_bf16, and its rounding is not in the loss."""
+    """Whether a copy of the policy in bfloat16 samples: twice as fast on a CPU with avx512_bf16; the loss does not know
+    of its rounding."""
     shared_turns: Annotated[int, Field(ge=0)] = 0
-    """So many first turns are drawn once for all runs of a question, which part then: they cost what one run costs,
-    and are worth the same to all. For a policy that is sure of how it begins."""
+    """Number of first turns sampled once for all rollouts of a question: they cost what one rollout costs and have no
+    advantage. For a policy that is sure of how it begins."""
     concurrency: Positive = 8
-    """Runs at the same time, and requests in one call of the model."""
+    """Rollouts at the same time, and requests in one batch of the model."""
 
     def options(self, seed: int) -> PlayOptions:
-        """How the model is asked."""
+        """The sampling options of the policy, with this seed."""
         return PlayOptions(
             temperature=self.temperature,
             seed=seed,
@@ -72,86 +73,88 @@ class Play(TomlConfig):
         )
 
     def limits(self) -> Limits:
-        """Where a run ends."""
+        """The limits at which a rollout ends."""
         return Limits(max_turns=self.max_turns, max_frames=self.max_frames, max_malformed=self.max_malformed)
 
 
 class UpdateConfig(TomlConfig):
-    """How the policy changes."""
+    """How the weights of the policy are updated: algorithm, loss and optimiser."""
 
     algorithm: algorithms.Name = "dapo"
     clip_low: Share | None = None
     clip_high: Share | None = None
-    """None takes the algorithm's own."""
+    """Upper clip of the probability ratio, above 1; None takes the algorithm's own, as for `clip_low`."""
     turns: Turns | None = None
-    """How turns share the advantage of a run: `alike`, `taura`, `steps`; None as the preset says."""
+    """How turns share the advantage of a rollout: `alike`, `taura`, `steps`; None as the preset says."""
     easy_weight: Annotated[float, Field(ge=0, le=1)] = 1.0
-    """Of a group that answers right throughout; one that is wrong throughout weighs 1, those between lie on a line."""
+    """Weight of a group that answers right throughout; one that is wrong throughout weighs 1, between is linear."""
     kl: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    """Weight of the divergence from the model as it was; above 0 a second copy is held, but for LoRA."""
+    """Weight of the KL divergence from the initial model; above 0 a second copy is held, except with LoRA."""
     precision: Literal["float32", "bfloat16"] | None = None
-    """Of the products; None is bfloat16 on CUDA. On a CPU with avx512_bf16 it is several times as fast too."""
+    """Precision of matrix products; None is bfloat16 on CUDA. bfloat16 is several times as fast on a CPU with
+    avx512_bf16 too."""
     learning_rate: Share = 1e-6
     schedule: Literal["constant", "linear", "cosine"] = "constant"
     warmup_steps: Annotated[int, Field(ge=0)] = 0
     passes: Positive = 1
-    """Over the same runs."""
+    """Updates on the same rollouts."""
     max_grad_norm: Share = 1.0
     max_tokens: Positive = 16384
-    """Of a run, prompt included; a longer one is not trained on."""
+    """Tokens of a rollout, prompt included; a longer one is not trained on."""
     mask_cut: bool = True
-    """A run whose last reply was cut off is not trained on."""
+    """Whether a rollout whose last reply was cut off is left out of the loss."""
     gradient_checkpointing: bool = False
-    """Less memory, a third more time."""
+    """Whether activations are computed again in the backward pass: less memory, a third more time."""
 
     def rule(self, loss: Literal["clipped", "regression"] = "clipped") -> Algorithm:
-        """The algorithm, with the clips of the file; where a preset regresses, that of Reg-GRPO."""
+        """The algorithm with the clips of the file; Reg-GRPO's where the loss of the preset is a regression."""
         named = ALGORITHMS["reg_grpo" if loss == "regression" else self.algorithm]
         low = named.clip_low if self.clip_low is None else self.clip_low
         high = named.clip_high if self.clip_high is None else self.clip_high
         return Algorithm(named.loss, named.ratio, low, high)
 
     def credit(self, preset: Preset) -> Credit:
-        """How the worth of runs becomes a push."""
+        """How the rewards of rollouts become advantages of turns."""
         return Credit(self.turns or preset.recipe.group.turns, self.easy_weight)
 
 
 class Sampling(TomlConfig):
-    """What stands in for a group whose runs are all worth the same, which pushes nothing."""
+    """What replaces a group with zero reward variance, which has no gradient: other questions, or earlier groups."""
 
     tries: Annotated[int, Field(ge=0)] = 0
-    """How often other questions are asked in place of such groups, as DAPO does; each try plays as many groups anew."""
+    """How often groups with zero variance are replaced by other questions, as in DAPO; a try samples as many groups."""
     replay_groups: Annotated[int, Field(ge=0)] = 0
-    """Earlier groups that are kept, with their pictures, to come back in place of such groups, as in TimeSearch-R."""
+    """Earlier groups kept, with their pictures, to replace groups with zero variance, as in TimeSearch-R."""
     replay_steps: Positive = 8
-    """A group that is older does not come back."""
+    """Age in steps after which a group is not replayed."""
     shuffled_runs: Positive | None = None
-    """Of each question on shuffled frames, for a preset that compares with them; None takes as many as were published,
-    or half a group."""
+    """Rollouts of each question on shuffled frames, for a preset that compares with them; None takes as many as were
+    published, or half a group."""
 
 
 class Lora(TomlConfig):
-    """An adapter in place of all weights."""
+    """A LoRA adapter that is trained in place of all weights."""
 
     rank: Positive = 16
     alpha: Share = 32.0
     start: str = ""
-    """Folder of an adapter to go on with, as `rl.sft` writes it; rank, alpha and targets are then its own."""
+    """Folder of an adapter to continue from, as `rl.sft` writes it; rank, alpha and targets are then its own."""
     targets: list[str] | Literal["all-linear"] = "all-linear"
 
 
 class EngineConfig(TomlConfig):
-    """Who generates the tokens of a run."""
+    """The engine that generates the tokens of a rollout."""
 
     name: Literal["transformers", "vllm", "vllm-server"] = "transformers"
     """The model in training itself; vLLM beside it on the same GPU; or a vLLM server, on any machine."""
     url: str = ""
-    """Of the server, as in http://127.0.0.1:8000; `rl.sampling.vllm_server` says how it is started."""
+    """Address of the vLLM server, as in http://127.0.0.1:8000; `rl.sampling.vllm_server` says how it is started."""
     memory_share: Annotated[float, Field(gt=0, lt=1)] = 0.4
-    """Of the GPU that vLLM takes where it is beside the model in training."""
+    """Share of the GPU's memory that vLLM takes where it is beside the model in training."""
     correction: Literal["sequence_mask", "sequence_truncate", "token_mask", "token_truncate"] = "sequence_mask"
-    """Of the loss, by how much likelier a run, or a token, is for the model than for the engine that drew it: what is
-    likelier than the limit does not count (`mask`), or counts as the limit (`truncate`); the words are TRL's."""
+    """Importance-sampling correction of the loss, by the ratio of the model's probability of a rollout, or a token, to
+    that of the engine that sampled it: a ratio above the limit does not count (`mask`), or counts as the limit
+    (`truncate`); the words are TRL's."""
     correction_limit: Share = 3.0
 
     @model_validator(mode="after")
@@ -162,30 +165,30 @@ class EngineConfig(TomlConfig):
 
 
 class Training(TomlConfig):
-    """A whole training file."""
+    """A training file: model, reward, questions, and how rollouts are sampled and trained on."""
 
     model: Annotated[str, Field(min_length=1)]
-    """A folder, a hub id, or `smollm2`."""
+    """Model in training: a folder, a hub id, or `smollm2`."""
     out: Path
-    """Folder of the run: checkpoints, and `log.jsonl` with a line a step."""
+    """Folder of the training: checkpoints, and `log.jsonl` with a line a step."""
     preset: str = "sleuth"
     """The reward: a name of `rl.rewards.preset`, or a TOML file of your own."""
     data: str = "drawn,level=1,count=64"
-    """A recipe of composed videos, or a folder that `evals.composed` wrote."""
+    """Questions to train on: a recipe of composed videos, or a folder that `evals.composed` wrote."""
     steps: Positive = 100
     generations: Annotated[int, Field(ge=2)] = 8
-    """Runs of each question: a group."""
+    """Rollouts of each question: the size of a group."""
     questions: Positive = 1
-    """A step."""
+    """Questions a step, over all processes."""
     rows_at_once: Positive = 1
-    """Through the model, forth and back."""
+    """Rows in one forward and backward pass of a process."""
     seed: Annotated[int, Field(ge=0)] = 0
     save_every: Positive = 50
     """Steps between two checkpoints; there is always one at the end."""
     keep: Positive | None = 2
-    """Checkpoints; None keeps all."""
+    """Number of latest checkpoints that are kept; None keeps all."""
     keep_runs: bool = False
-    """Whether all runs are written too, to `runs-0/trajectories.jsonl` of the folder, as `rl.verify` reads them."""
+    """Whether all rollouts are written too, to `runs-0/trajectories.jsonl` of the folder, as `rl.verify` reads them."""
     play: Play = Play()
     update: UpdateConfig = UpdateConfig()
     sampling: Sampling = Sampling()
@@ -215,7 +218,11 @@ class Training(TomlConfig):
         return self
 
     def check(self, preset: Preset) -> None:
-        """ValueError where this preset can't be trained so."""
+        """Refuses a preset that can't be trained so.
+
+        Raises:
+            ValueError: the preset's loss does not fit the algorithm, or how turns share the advantage.
+        """
         credit, update = self.update.credit(preset), self.update
         check_preset(preset, credit)
         regresses = preset.recipe.group.loss == "regression"
@@ -228,16 +235,16 @@ class Training(TomlConfig):
             raise ValueError(f'reg_grpo predicts one advantage for each run, so turns = "{credit.turns}" does not fit')
 
     def game(self, policy: Policy) -> RunSettings:
-        """How `evals.run` would play it."""
+        """The run settings by which `evals.run` would play the questions with this policy."""
         play = self.play
         return RunSettings(policy, play.limits(), mode=play.mode, verify=play.verify, encoder=play.encoder)
 
 
 def read_training(path: Path) -> Training:
-    """The training in a TOML file.
+    """Reads and checks a training file (TOML).
 
     Raises:
-        ValueError: it is not TOML, has an unknown key or does not hang together; says where.
+        ValueError: the file is not TOML, has an unknown key, or its values contradict each other; says where.
         FileNotFoundError: there is no such file.
     """
     return read_sheet(path, Training)

@@ -1,7 +1,7 @@
-"""What a batch of runs tells of the policy: does it look, does that help, can its turns be read, how long are they.
+"""Rollout metrics: does the policy call tools, does that help, can its turns be parsed, how long are they.
 
-Each run is told by itself, in a few numbers that processes can send each other; means are taken over all of them, and
-over runs that count. What nothing was measured for has no name in the log. Shares are 0..1.
+Each rollout is summarised by itself, in a few numbers that processes can send each other; means are taken over all
+processes. A metric that nothing was measured for is not in the log. Shares are 0..1.
 """
 
 from collections.abc import Sequence
@@ -16,51 +16,51 @@ from rl.sampling.sampler import Rollout
 
 @dataclass(frozen=True)
 class ToldTurn:
-    """One turn of the policy."""
+    """Summary of one turn of the policy: its calls, its tokens, whether it could be parsed."""
 
     is_readable: bool
     calls: int
     repeats: int
-    """Of its calls, those that had been made before, with the same arguments."""
+    """Calls of the turn that had been made before, with the same arguments."""
     tokens: int | None
-    """Of the reply; None where the engine does not say."""
+    """Tokens of the reply; None where the engine does not say."""
     is_cut: bool
     """Whether the reply ran into its limit of tokens."""
 
 
 @dataclass(frozen=True)
 class RolloutSummary:
-    """One run."""
+    """Summary of one rollout, small enough to be gathered across processes."""
 
     counts: bool
     is_trained_on: bool
     turns: tuple[ToldTurn, ...]
-    """Without the opening looks, which are the game's own."""
+    """The policy's own turns, without the initial looks, which the loop makes."""
     is_answered: bool
     hits_evidence: bool | None
-    """Whether the evidence of its answer meets the right moment; None without an answer, or where none is known."""
+    """Whether the evidence of the answer overlaps the reference; None without an answer, or where none is known."""
     score: float | None
-    """What the run is worth; None if that does not count."""
+    """Reward of the rollout; None where it does not count."""
     pictures: int
     chosen_tokens: int
-    """That the policy chose, and the loss sees."""
+    """Tokens that the policy chose, and the loss sees."""
     completion_tokens: int
-    """With those that tools brought; the prompt is not among them."""
+    """Tokens after the prompt, with those of the observations."""
 
     @property
     def calls(self) -> int:
-        """Of all turns."""
+        """Number of tool calls in all turns."""
         return sum(turn.calls for turn in self.turns)
 
 
 def summarize_rollout(rollout: Rollout, row: RolloutRow, example: Example, score: float | None) -> RolloutSummary:
-    """What a run tells.
+    """Summarises one rollout for the metrics of its step.
 
     Args:
-        rollout: the run.
-        row: of it.
-        example: its question.
-        score: what it is worth.
+        rollout: the rollout, with its trajectory.
+        row: the rollout's row of the loss.
+        example: the question, with its reference.
+        score: the reward; None where the rollout does not count.
     """
     run = rollout.trajectory
     return RolloutSummary(
@@ -77,10 +77,11 @@ def summarize_rollout(rollout: Rollout, row: RolloutRow, example: Example, score
 
 
 def measured(runs: Sequence[RolloutSummary]) -> dict[str, float]:
-    """Each measure by name.
+    """Means over rollouts, by the name of the metric in the log.
 
-    `tool_gap` is the mean score of runs that call minus that of runs that do not: what tools are worth as the policy
-    uses them, if runs that call were not chosen for other reasons. `readable_turn_3` is the share among third turns.
+    `tool_gap` is the mean reward of rollouts that call tools minus that of those that do not: the benefit of tools as
+    the policy uses them, if it does not choose to call for other reasons. `readable_turn_3` is the share among third
+    turns.
     """
     counted = [run for run in runs if run.counts]
     turns = [turn for run in counted for turn in run.turns]
@@ -125,7 +126,7 @@ def _gap(runs: Sequence[RolloutSummary]) -> float | None:
 
 
 def _tokens(run: RolloutSummary) -> int | None:
-    """Of all replies; None if one is not known."""
+    """Tokens of all replies; None if one is not known."""
     known = [turn.tokens for turn in run.turns if turn.tokens is not None]
     return sum(known) if len(known) == len(run.turns) else None
 
@@ -136,6 +137,6 @@ def _sampled_share(runs: Sequence[RolloutSummary]) -> float | None:
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    """Over those that were measured; None if none was."""
+    """The mean of the values that were measured; None if none was."""
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None

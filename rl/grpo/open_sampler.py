@@ -1,4 +1,4 @@
-"""Who plays a training, as its file says, and how what is learned gets there."""
+"""Opens the sampler that a training file names, and the weight synchronisation to its engine."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from rl.sampling.weight_sync import AdapterSync
 
 
 def open_sampler(training: Training) -> TrainingSampler:
-    """The sampler of a training, loaded, and its engine begun or found.
+    """The sampler of a training with its model loaded and its engine started or reached.
 
     Raises:
         ValueError: the options do not fit.
@@ -38,7 +38,12 @@ def open_sampler(training: Training) -> TrainingSampler:
 
 
 def sync_of(training: Training, sampler: TrainingSampler, accelerator: Any) -> Sync | None:
-    """How weights get to the engine of a sampler; None where the model in training plays itself.
+    """How updated weights get to the engine of a sampler; None where the model in training samples itself.
+
+    Args:
+        training: the training file.
+        sampler: the sampler that `open_sampler` gave.
+        accelerator: the Accelerator of the trainer; says whether weights are split over processes.
 
     Raises:
         PolicyError: all weights are trained, and there is no CUDA to bring them by.
@@ -57,6 +62,6 @@ def sync_of(training: Training, sampler: TrainingSampler, accelerator: Any) -> S
 
 
 def is_split(accelerator: Any) -> bool:
-    """Whether no process has all weights."""
+    """Whether weights are split over processes (FSDP or ZeRO-3), so that none has all of them."""
     plugin = accelerator.state.deepspeed_plugin
     return accelerator.distributed_type == "FSDP" or (plugin is not None and plugin.zero_stage == 3)

@@ -1,8 +1,8 @@
-"""Earlier groups that taught something, kept to stand in for groups that teach nothing.
+"""Replay buffer of earlier groups with reward variance, which replace groups without any.
 
-TimeSearch-R replaces groups whose runs are all worth the same from such a buffer. A group comes back with the
-advantages it had, and with the log-probabilities under which its tokens were sampled: the ratio to them is what is
-clipped, so what has grown too unlikely, or too likely, pushes no more.
+TimeSearch-R replaces groups with equal rewards from such a buffer. A group comes back with the advantages it had, and
+with the log-probabilities under which its tokens were sampled: the ratio to them is what is clipped, so tokens that
+have become too unlikely, or too likely, have no gradient.
 """
 
 from dataclasses import dataclass, replace
@@ -19,31 +19,31 @@ from rl.grpo.rows import RolloutRow
 
 @dataclass(frozen=True)
 class TrainingRow:
-    """A run as a row, and how it pushes."""
+    """One rollout as a row of the loss, with its reward and the advantages of its turns."""
 
     row: RolloutRow
     push: tuple[float, ...] | None
-    """The advantage of each turn; None where the run does not count."""
+    """Advantage of each turn; None where the rollout does not count."""
     worth: float | None
-    """Its reward."""
+    """Reward of the rollout; None where it does not count."""
     ending: str
-    """What it answered, for the log."""
+    """Text of the answer, or why the rollout stopped, for the log."""
     born: int | None = None
-    """The step that sampled it; None for this one."""
+    """Step that sampled the rollout; None for the current one."""
 
 
 Group = tuple[TrainingRow, ...]
 
 
 class Replay:
-    """The groups that were kept; the oldest make room for the newest."""
+    """Replay buffer of groups; the oldest make room for the newest."""
 
     def __init__(self, groups: int, steps: int) -> None:
-        """Keeps nothing yet.
+        """An empty buffer.
 
         Args:
-            groups: to keep at most; their pictures are kept with them.
-            steps: after which a group is forgotten.
+            groups: the most that are kept; their pictures are kept with them.
+            steps: age after which a group is forgotten.
         """
         self._most, self._steps = groups, steps
         self._kept: list[Group] = []
@@ -52,22 +52,28 @@ class Replay:
         return len(self._kept)
 
     def keep(self, group: Group, step: int) -> None:
-        """Takes a group that this step has sampled."""
+        """Adds a group that this step has sampled."""
         self._kept.append(tuple(replace(run, born=step) for run in group))
         self._kept = self._kept[-self._most :] if self._most else []
 
     def draw(self, count: int, step: int, generator: np.random.Generator) -> list[Group]:
-        """So many groups, each once and each as likely; fewer where fewer are young enough."""
+        """A uniform sample of groups without replacement; fewer than `count` where fewer are young enough.
+
+        Args:
+            count: groups wanted.
+            step: the current step, from which their age is counted.
+            generator: source of randomness.
+        """
         self._kept = [group for group in self._kept if step - (group[0].born or 0) <= self._steps]
         drawn = generator.permutation(len(self._kept))[:count]
         return [self._kept[place] for place in drawn]
 
     def save(self, path: Path) -> None:
-        """Writes all of it, pixels included."""
+        """Writes the whole buffer to a file, pixels included."""
         torch.save([[_plain(run) for run in group] for group in self._kept], path)
 
     def load(self, path: Path) -> None:
-        """Takes back what `save` wrote.
+        """Replaces the buffer by the one that `save` wrote.
 
         Raises:
             FileNotFoundError: there is no such file.
@@ -77,18 +83,18 @@ class Replay:
 
 
 class ReplayKeeper(TrainerCallback):
-    """Puts the buffer into each checkpoint and takes it out again: a training that was stopped goes on with it."""
+    """Saves the replay buffer with each checkpoint and restores it when a training resumes."""
 
     def __init__(self, replay: Replay, process: int) -> None:
-        """Of one process, which keeps its own groups."""
+        """Keeps the buffer of one process; each process has its own."""
         self._replay, self._name = replay, f"replay-{process}.pt"
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Writes it beside the weights."""
+        """Writes the buffer beside the weights."""
         self._replay.save(self._place(args, state))
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Reads it, where training goes on; a checkpoint from before there was a buffer has none."""
+        """Reads the buffer where training resumes; a checkpoint from before there was a buffer has none."""
         if state.global_step and (place := self._place(args, state)).exists():
             self._replay.load(place)
 
@@ -97,7 +103,7 @@ class ReplayKeeper(TrainerCallback):
 
 
 def _plain(run: TrainingRow) -> dict[str, Any]:
-    """As torch writes it without pickling classes of ours; it round-trips."""
+    """A row as plain data that torch writes without pickling classes of ours; it round-trips."""
     pictures = [(picture.span, picture.inputs) for picture in run.row.pictures]
     row = (run.row.prompt, run.row.completion, run.row.mask, run.row.logprobs, pictures)
     return {"row": row, "push": run.push, "worth": run.worth, "ending": run.ending, "born": run.born}

@@ -1,7 +1,7 @@
-"""Runs for training: the game that benchmarks play, with every token that went into the model and came out of it.
+"""Rollouts for training: the loop that benchmarks run, with every token that the model read and sampled.
 
-Nothing is rendered or tokenised again afterwards: the tokens of a run are the last prompt it was played with, which
-begins with all that came before, and the reply to it. So what is trained on is what was played, pictures included.
+Nothing is rendered or tokenised again afterwards: the tokens of a rollout are its last prompt, which begins with all
+that came before, and the reply to it. So what is trained on is what was sampled, pictures included.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,28 +19,33 @@ from tools.runtime.openmp import release_openmp_threads
 
 
 class RolloutRunner:
-    """Plays questions of a set as they are asked for. What is played at once shares videos and batches."""
+    """Samples rollouts of a set's questions; those sampled together share videos and batches."""
 
     def __init__(self, asked_of: ExampleSet | TrainingQuestions, game: RunSettings, sampler: TrainingSampler) -> None:
-        """Plays nothing yet.
+        """Opens no video yet.
+
+        Args:
+            asked_of: the questions.
+            game: how they are run; its policy must be `sampler`.
+            sampler: the policy, which keeps the tokens of its rollouts.
 
         Raises:
-            ValueError: it is not the sampler that plays the game.
+            ValueError: the policy of `game` is not `sampler`.
         """
         if game.policy is not sampler:
             raise ValueError(f"the game is played by {game.policy.spec}, whose tokens nobody keeps: give the sampler")
         self.sampler = sampler
         self.questions = SetQuestions(asked_of) if isinstance(asked_of, ExampleSet) else asked_of
         self.examples: Mapping[str, Example] = self.questions.examples
-        """By the id of the question."""
+        """Examples by the id of the question, in the order in which they are asked."""
         self._game = game
 
     def warm(self, question_id: str) -> None:
-        """Leaves in the cache whatever opening the video of a question would have to compute."""
+        """Computes what opening the video of a question needs, and leaves it in the cache."""
         self.questions.warm(question_id, self._game)
 
     def __call__(self, wanted: Sequence[Key]) -> list[Rollout]:
-        """A run of each (question id, sample), in order; the sample tells the runs of a question apart, as a seed does.
+        """A rollout of each (question id, sample number), in order; the number is part of the seed of the rollout.
 
         Raises:
             ValueError: a run is wanted twice.
@@ -49,7 +54,7 @@ class RolloutRunner:
         return [self.sampler.taken(played[key]) for key in wanted]
 
     def shuffled(self, wanted: Sequence[Key]) -> list[Trajectory]:
-        """The same on shuffled frames, for rewards that compare; these runs are not trained on.
+        """Rollouts on shuffled frames, for rewards that compare with them; never trained on.
 
         Raises:
             ValueError: a run is wanted twice.

@@ -1,7 +1,7 @@
-"""A run as a row of a loss: prompt, completion, and the mask of what the policy chose. Pure.
+"""A rollout as a row of the loss: prompt, completion, and the mask of the tokens that the policy chose. Pure.
 
-The prompt ends where the first reply begins. Everything after it is the completion, what tools brought included: there
-the mask is 0, and the loss must not see it.
+The prompt ends where the first reply begins. Everything after it is the completion, observations included: there the
+mask is 0, and the loss must not see them.
 """
 
 from collections.abc import Sequence
@@ -14,40 +14,40 @@ from rl.sampling.sampler import Rollout
 
 @dataclass(frozen=True)
 class RolloutRow:
-    """One run; `mask` is as long as `completion`."""
+    """Token ids of one rollout; `mask` and `logprobs` are as long as `completion`."""
 
     prompt: tuple[int, ...]
     completion: tuple[int, ...]
     mask: tuple[int, ...]
-    """1 for the tokens that the policy chose, else 0; 0 throughout where the run is not trained on."""
+    """1 for the tokens that the policy chose, else 0; 0 throughout where the rollout is not trained on."""
     logprobs: tuple[float, ...]
-    """Natural logarithm of the probability with which each was sampled; 0 where it was not."""
+    """Natural log-probability with which each token was sampled; 0 for tokens that were not."""
     pictures: tuple[ProcessedImage, ...] = ()
-    """In the order of their tokens, those of the prompt first."""
+    """Pictures in the order of their tokens, those of the prompt first."""
 
     @property
     def is_trained_on(self) -> bool:
-        """Whether any token of it counts."""
+        """Whether any token of the row is in the loss."""
         return any(self.mask)
 
     def without_turns(self, count: int) -> "RolloutRow":
-        """The same run; its first replies, so many, are nothing that the policy chose."""
+        """This row with its first `count` replies masked out."""
         mask = tuple(int(turn > count) for turn in self._turns)
         return replace(self, mask=mask)
 
     @property
     def _turns(self) -> tuple[int, ...]:
-        """Of each token of the completion the number of its reply, from 1; 0 for what the policy did not choose."""
+        """Number of the reply, from 1, for each token of the completion; 0 where the policy did not choose it."""
         begins = [now and not before for before, now in zip((0, *self.mask), self.mask, strict=False)]
         return tuple(turn if chosen else 0 for turn, chosen in zip(accumulate(begins), self.mask, strict=True))
 
     def by_token(self, each_T: Sequence[float] | None) -> tuple[float, ...]:  # noqa: N803 (nested by turn)
-        """A number for each turn, for each token of the completion; 0 for what the policy did not choose.
+        """One number a turn, spread over the tokens of its reply; 0 for tokens that the policy did not choose.
 
-        Between two replies stands what came back, so a reply is a run of ones in the mask.
+        Between two replies stands an observation, so a reply is a stretch of ones in the mask.
 
         Raises:
-            ValueError: not a number for each turn.
+            ValueError: there are not as many numbers as turns.
         """
         if each_T is None or not self.is_trained_on:
             return (0.0,) * len(self.mask)
@@ -58,21 +58,21 @@ class RolloutRow:
 
 
 def left_out(filler: int) -> RolloutRow:
-    """The row of a run that is not trained on: two tokens that count for nothing."""
+    """The row of a rollout that is not trained on: two tokens with mask 0."""
     return RolloutRow((filler,), (filler,), (0,), (0.0,))
 
 
 def row_of(rollout: Rollout, filler: int, max_tokens: int, *, mask_cut: bool = True) -> RolloutRow:
-    """The row of a run.
+    """The row of the loss that a rollout becomes.
 
-    A run that can't be trained on becomes a row of two tokens that count for nothing: a batch keeps its shape, no
+    A rollout that can't be trained on becomes a row of two tokens with mask 0: a batch keeps its shape, no
     picture is cut in half, and no time is spent on it.
 
     Args:
-        rollout: the run.
-        filler: any id, for such a row.
-        max_tokens: of prompt and completion together; a longer run is not trained on.
-        mask_cut: nor is one whose last reply was cut off, as in DAPO (arXiv 2503.14476, section 3.4).
+        rollout: the rollout with its tokens.
+        filler: any token id, for a row that is not trained on.
+        max_tokens: most tokens of prompt and completion together; a longer rollout is not trained on.
+        mask_cut: whether one with a cut last reply is left out, as in DAPO (arXiv 2503.14476, section 3.4).
     """
     tokens = rollout.tokens
     if tokens is None or not rollout.counts or len(tokens.ids) > max_tokens or (mask_cut and rollout.is_cut):

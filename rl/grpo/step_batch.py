@@ -1,8 +1,8 @@
-"""What a step trains on: runs of its questions, and others in place of groups whose runs are all worth the same.
+"""Builds the batch of one training step: samples its questions, then replaces groups with zero reward variance.
 
-Such a group pushes nothing. Other questions can be asked instead (DAPO's dynamic sampling), and where that does not
-help either, a group of an earlier step can come back (`rl.grpo.replay_buffer`). Every process decides alike from what
-all played.
+Such a group has no gradient. Other questions can be asked instead (DAPO's dynamic sampling), and where that does not
+help either, a group of an earlier step can be replayed (`rl.grpo.replay_buffer`). All processes decide alike, from the
+rollouts of all.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,67 +23,68 @@ from rl.rewards.preset import Preset
 from rl.sampling.sampler import Rollout
 
 Gather = Callable[[list[Any]], list[Any]]
-"""The items of all processes, in the order of the processes."""
+"""A function from this process's items to those of all processes, in the order of the processes."""
 
 
 @dataclass(frozen=True)
 class StepContext:
-    """Who plays, for this process alone."""
+    """What this process samples with: its rollout functions and the examples."""
 
     play: Callable[[Sequence[Key]], list[Rollout]]
     shuffled: Callable[[Sequence[Key]], list[Trajectory]]
-    """The same questions on shuffled frames."""
+    """Samples rollouts on shuffled frames."""
     examples: Mapping[str, Example]
-    """In the order in which they are asked."""
+    """Examples by question id, in the order in which they are asked."""
     is_in_order: bool
-    """Whether that order matters."""
+    """Whether the order of `examples` matters, as in a curriculum."""
 
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """A step of training."""
+    """Number of the current training step, and of all steps."""
 
     step: int
     steps: int
 
     @property
     def progress(self) -> float:
-        """0..1."""
+        """Share of the training that is done, 0..1."""
         return min(1.0, self.step / max(1, self.steps))
 
 
 @dataclass(frozen=True)
 class StepBatch:
-    """What this process trains on, and what its runs tell."""
+    """The rows that this process trains on, and the metrics of the step."""
 
     runs: tuple[TrainingRow, ...]
     measures: Mapping[str, float]
-    """Of the questions as they came, before any was replaced, so that they tell of the policy; and what it cost."""
+    """Metrics of the questions as they came, before any was replaced, so that they describe the policy; and the cost of
+    replacing."""
 
 
 @dataclass
 class _StepState:
-    """The runs of a step, by place: those of a group behind each other, those of a process too."""
+    """The rollouts of a step over all processes, by place: those of a group are adjacent, and those of a process."""
 
     asked: list[str]
-    """The question of each place."""
+    """Question id at each place."""
     here: range
-    """The places of this process."""
+    """Places that belong to this process."""
     rollouts: dict[int, Rollout] = field(default_factory=dict)
-    """Of this process, by place."""
+    """Rollouts of this process, by place."""
     rewards: dict[int, float | None] = field(default_factory=dict)
     pushes: dict[int, Push] = field(default_factory=dict)
     teaching: dict[int, bool] = field(default_factory=dict)
-    """By number of the group."""
+    """Whether a group has reward variance, by its number."""
 
     @property
     def weak(self) -> list[int]:
-        """The groups that teach nothing, by number."""
+        """Numbers of the groups without reward variance."""
         return sorted(number for number, is_teaching in self.teaching.items() if not is_teaching)
 
 
 class StepBatchBuilder:
-    """Draws the runs of each step."""
+    """Builds the batch of each training step, for one process."""
 
     def __init__(
         self,
@@ -94,15 +95,15 @@ class StepBatchBuilder:
         gather: Gather = list,
         process: int = 0,
     ) -> None:
-        """Draws nothing yet.
+        """An empty replay buffer; nothing is sampled yet.
 
         Args:
-            training: how.
+            training: the training file.
             preset: the reward.
-            players: who plays.
-            filler: any token, for rows that are not trained on.
-            gather: brings together what processes have played.
-            process: number of this one.
+            players: what this process samples with.
+            filler: any token id, for rows that are not trained on.
+            gather: gathers the items of all processes.
+            process: rank of this process.
         """
         self._training, self._preset, self._players = training, preset, players
         self._filler, self._gather, self._process = filler, gather, process
@@ -110,10 +111,10 @@ class StepBatchBuilder:
         self.replay = Replay(self._sampling.replay_groups, self._sampling.replay_steps)
 
     def __call__(self, questions: Sequence[str], moment: TrainingProgress) -> StepBatch:
-        """The runs of a step; `questions` are the ids of this process, as often as each is asked.
+        """The batch of one step; `questions` are the ids of this process, each repeated for its rollouts.
 
         Raises:
-            ValueError: groups are to come back, and one of them is shared by several processes.
+            ValueError: groups are to be replayed, and one of them is shared by several processes.
         """
         first = self._process * len(questions)
         table = _StepState(list(self._gather(list(questions))), range(first, first + len(questions)))
@@ -127,7 +128,7 @@ class StepBatchBuilder:
         return StepBatch(tuple(runs), measures)
 
     def _fill(self, table: _StepState, numbers: Sequence[int], moment: TrainingProgress, rounds: int) -> ScoredGroups:
-        """Plays these groups and judges them."""
+        """Samples the groups of these numbers and scores them."""
         places = [place for number in numbers for place in range(number * self._size, (number + 1) * self._size)]
         ours = [place for place in places if place in table.here]
         keys = [(table.asked[place], moment.step * self._size + place % self._size) for place in ours]
@@ -144,7 +145,7 @@ class StepBatchBuilder:
         return found
 
     def _shuffled(self, keys: Sequence[Key]) -> list[list[Trajectory]]:
-        """For each group its runs on shuffled frames; who plays a run of a group plays one of these too."""
+        """Rollouts on shuffled frames by group; the process that sampled a rollout of a group samples these too."""
         published = self._preset.recipe.published.shuffled_generations
         wanted = min(self._sampling.shuffled_runs or published or max(1, self._size // 2), self._size)
         chosen = [key for key in keys if key[1] % self._size < wanted]
@@ -152,7 +153,7 @@ class StepBatchBuilder:
         return [runs[start : start + wanted] for start in range(0, len(runs), wanted)]
 
     def _asked_instead(self, table: _StepState, moment: TrainingProgress) -> dict[str, float]:
-        """Asks other questions in place of those whose runs are all worth the same, as often as is allowed.
+        """Replaces groups without reward variance by other questions, as often as is allowed.
 
         DAPO (arXiv 2503.14476, section 3.2), which goes on until none is left.
         """
@@ -176,7 +177,7 @@ class StepBatchBuilder:
         }
 
     def _others(self, asked: Sequence[str], tried: set[str], moment: TrainingProgress, rounds: int) -> list[str]:
-        """Questions that this step has not asked: the next ones where order matters, else in any order."""
+        """Ids of questions that this step has not asked: the next ones where order matters, else shuffled."""
         known = list(self._players.examples)
         if self._players.is_in_order:
             last = max(known.index(one) for one in asked)
@@ -187,7 +188,7 @@ class StepBatchBuilder:
         return [one for one in known if one not in tried]
 
     def _brought_back(self, runs: list[TrainingRow], table: _StepState, moment: TrainingProgress) -> dict[str, float]:
-        """Puts earlier groups in place of those that still teach nothing, and keeps those that do."""
+        """Replaces groups that still have no reward variance by earlier ones, and keeps those that have some."""
         if len(table.here) % self._size:
             raise ValueError(
                 f"replay_groups wants whole groups in each process, and {len(table.here)} rows are no multiple of "
@@ -203,11 +204,11 @@ class StepBatchBuilder:
         for number, group in zip(weak, drawn, strict=False):
             runs[self._slice(number, table)] = group
         ages = [moment.step - (group[0].born or 0) for group in drawn]
-        summarize_rollout = {
+        measures = {
             "sampling/replayed": len(drawn) * self._size / len(runs),
             "sampling/kept_groups": float(len(self.replay)),
         }
-        return summarize_rollout | ({"sampling/replay_age": float(np.mean(ages))} if ages else {})
+        return measures | ({"sampling/replay_age": float(np.mean(ages))} if ages else {})
 
     def _slice(self, number: int, table: _StepState) -> slice:
         start = number * self._size - table.here.start
@@ -223,7 +224,7 @@ class StepBatchBuilder:
         rollout = table.rollouts[place]
         answer = rollout.trajectory.answer
         ending = answer.text if answer is not None else f"({rollout.trajectory.stop})"
-        # of turns that all runs of a group share the pushes cancel out, so they are not computed
+        # in turns that all rollouts of a group share, the advantages cancel out, so they are not computed
         shared, push = self._training.play.shared_turns, table.pushes[place]
         row = self._row(rollout).without_turns(shared)
         return TrainingRow(row, None if push is None else push[shared:], table.rewards[place], ending)
@@ -233,7 +234,7 @@ class StepBatchBuilder:
         return row_of(rollout, self._filler, update.max_tokens, mask_cut=update.mask_cut)
 
     def _over_processes(self, measures: Mapping[str, float]) -> dict[str, float]:
-        """Means over processes, which play equally many runs; of those that have the measure."""
+        """Mean of each measure over the processes that have it; all sample equally many rollouts."""
         every = self._gather([dict(measures)])
         names = dict.fromkeys(name for one in every for name in one)
         return {name: float(np.mean([one[name] for one in every if name in one])) for name in names}

@@ -1,8 +1,8 @@
-"""GRPO over runs of the game: the one file that knows TRL.
+"""GRPO over rollouts of the agent's loop: the one file that knows TRL.
 
-What TRL would generate are runs of the graph (`_generate`); its advantages make way for those of our presets, turn by
-turn; its image processor hands on the pixels that the model saw when it played. TRL is left with the loss, but for
-Reg-GRPO's, with optimiser and checkpoints. `rollout_func`, its own way in, drops the pictures of a run without a word.
+`_generate` gives TRL rollouts of the graph; its advantages are replaced by those of our presets, turn by turn; its
+image processor hands on the pixels that the model saw when it sampled. TRL keeps the loss, except Reg-GRPO's, the
+optimiser and the checkpoints. `rollout_func`, TRL's own hook, drops the pictures of a rollout without a word.
 """
 
 from collections.abc import Iterator, Sequence
@@ -44,19 +44,19 @@ from rl.sampling.sampler import Rollout
 
 
 class AsSeen:
-    """Stands where TRL looks for an image processor; the pictures have been prepared when they were first shown."""
+    """Image processor for TRL that hands on pictures which were prepared when the policy first saw them."""
 
     def __init__(self, eyes: QwenImageProcessor, merge_size: int) -> None:
         self._eyes = eyes
         self.merge_size = merge_size
 
     def __call__(self, images: Sequence[ProcessedImage], return_tensors: str = "pt") -> dict[str, torch.Tensor]:
-        """Pixels and grids of all pictures, behind each other."""
+        """Pixels and grids of all pictures, concatenated."""
         return self._eyes.gather([images])
 
 
 class Processor(ProcessorMixin):
-    """What TRL takes for a processor; saved, it's the tokenizer and the image processor that the model came with."""
+    """The processor that TRL expects; `save_pretrained` writes the tokenizer and image processor of the model."""
 
     def __init__(self, tokenizer: Any, original: Any, eyes: QwenImageProcessor) -> None:
         self.tokenizer = tokenizer
@@ -64,25 +64,31 @@ class Processor(ProcessorMixin):
         self._original = original
 
     def save_pretrained(self, save_directory: Any, push_to_hub: bool = False, **_: Any) -> None:
-        """Writes both, so that a checkpoint can be asked like any model."""
+        """Writes tokenizer and image processor, so that a checkpoint can be loaded like any model.
+
+        Args:
+            save_directory: folder of the checkpoint.
+            push_to_hub: ignored; nothing is uploaded.
+        """
         self.tokenizer.save_pretrained(save_directory)
         self._original.save_pretrained(save_directory)
 
 
 class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
-    """Trains the model that a sampler plays with."""
+    """Trains the model of a sampler by GRPO on its own rollouts."""
 
     def __init__(self, training: Training, rollouts: RolloutRunner, preset: Preset, say: Say) -> None:
-        """Trains nothing yet.
+        """Prepares model, optimiser and log; no step is made yet.
 
         Args:
-            training: how.
-            rollouts: plays the questions.
+            training: the training file.
+            rollouts: samples the questions.
             preset: the reward.
-            say: is told a line a step.
+            say: prints a line a step.
 
         Raises:
-            ValueError: a family of models whose pictures TRL does not put into a loss.
+            ValueError: TRL does not train pictures of this family of models, Reg-GRPO is to train on an engine's
+                rollouts, or the rows of a step can't be shared by the processes.
         """
         self._training, self._rollouts, self._preset = training, rollouts, preset
         self._rule = training.update.rule(preset.recipe.group.loss)
@@ -114,11 +120,11 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
         # with tools TRL counts a run's pictures by its tokens; given earlier, it would also want its own chat templates
         self.tools = [_played_by_the_graph]
         self.remove_callback(PrinterCallback)  # prints the log a second time, on stdout
-        players = StepContext(
+        context = StepContext(
             self._played, self._shuffled, rollouts.examples, is_in_order=rollouts.questions.is_in_order
         )
         place = self.accelerator.process_index
-        self._drawing = StepBatchBuilder(training, preset, players, self._tokenizer.pad_token_id, self._gathered, place)
+        self._drawing = StepBatchBuilder(training, preset, context, self._tokenizer.pad_token_id, self._gathered, place)
         if training.sampling.replay_groups:
             self.add_callback(ReplayKeeper(self._drawing.replay, place))
         self.steps = StepLog(training.out, clock, self._record, say, training.alarms, _of_first_process)
@@ -126,11 +132,11 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
 
     @property
     def _trl_loss(self) -> str:
-        """The name of the loss that TRL is to compute."""
+        """Name of the loss that TRL computes."""
         return self._rule.loss
 
     def _generate(self, prompts: list[str]) -> tuple[Any, ...]:
-        """Runs of the graph in place of completions; a prompt is the id of a question."""
+        """Rollouts of the graph in place of completions; a prompt is the id of a question."""
         self._bring_weights()
         drawn = self._drawing(prompts, TrainingProgress(self.state.global_step, self.state.max_steps))
         self._rollouts.sampler.forget()
@@ -155,11 +161,11 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
         )
 
     def _is_idle(self, run: TrainingRow) -> bool:
-        """Whether no token of it pushes, and nothing else holds it: its gradient is 0, so it need not be computed."""
+        """Whether the gradient of a rollout is 0 (no advantage, no KL term), so that it need not be computed."""
         return self._rule.skips_idle and self.beta == 0 and run.row.is_trained_on and not any(run.push or ())
 
     def _generate_and_score_completions(self, inputs: Any) -> dict[str, Any]:
-        """What a loss is computed on, with the advantages of the preset, turn by turn, in place of TRL's own."""
+        """The inputs of the loss, with the preset's advantages of turns in place of TRL's own."""
         scored: dict[str, Any] = super()._generate_and_score_completions(inputs)
         runs, like = self._drawn, scored["completion_ids"]
         idle = [self._is_idle(run) for run in runs]
@@ -182,7 +188,7 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
         return scored | ours
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:
-        """The rows that go through the model next; those of a group stand together, where what they share is shared."""
+        """The next micro-batch; where prompts are computed once, rows of a group are brought together again."""
         has_drawn = self._drawn
         inputs = super()._prepare_inputs(generation_batch)
         if self._drawn is not has_drawn and self._shares_prompts:
@@ -192,7 +198,7 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
         return inputs
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
-        """TRL's loss."""
+        """TRL's loss, on the policy tokens alone where that changes nothing."""
         # where older probabilities are compared with, what is not scored would differ from them
         self._wanted = None if "old_per_token_logps" in inputs or self.beta else _chosen_by_policy(inputs)
         try:
@@ -210,7 +216,7 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
         *arguments: Any,
         **named: Any,
     ) -> Any:
-        """(rows, completion) log-probabilities and entropies; what the prompts share is computed once.
+        """Log-probabilities and entropies, each (rows, completion tokens); a prompt that rows share is computed once.
 
         Left to TRL where pictures are seen, and for several processes, whose gradients meet in the wrapped model.
         """
@@ -229,12 +235,12 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
         return self._rollouts.sampler.loaded.eyes is None and self.accelerator.num_processes == 1
 
     def order(self) -> list[str]:
-        """The questions as they come the first time."""
+        """Question ids in the order of the first epoch."""
         ids = list(self._rollouts.examples)
         return [ids[number] for number in dict.fromkeys(self._get_train_sampler(self.train_dataset))]
 
     def _bring_weights(self) -> None:
-        """To what plays, where that is not the model in training itself and has older ones."""
+        """Sends weights to the sampler where it does not sample with the model in training and has older ones."""
         sampler = self._rollouts.sampler
         if (self._sync is None and not sampler.is_half) or self._synced == self.state.global_step:
             return
@@ -255,7 +261,7 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
 
     @cached_property
     def _kept(self) -> RunFile:
-        """Where this process writes its runs."""
+        """The file to which this process writes its trajectories."""
         folder = self._training.out / f"runs-{self.accelerator.process_index}"
         folder.mkdir(parents=True, exist_ok=True)
         return RunFile(folder / TRAJECTORIES)
@@ -286,13 +292,19 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
 
 
 class RegGrpoTrainer(GraphTrainer):
-    """Predicts the advantages of a group from how much likelier its runs have become, and clips nothing."""
+    """Trains by Reg-GRPO, which predicts the advantages of a group from the log-ratios of its rollouts."""
 
     def __init__(self, training: Training, rollouts: RolloutRunner, preset: Preset, say: Say) -> None:
-        """As `GraphTrainer`.
+        """Prepares the training.
+
+        Args:
+            training: options of the training.
+            rollouts: plays the questions.
+            preset: the reward.
+            say: is given one line a step.
 
         Raises:
-            ValueError: as there; or an engine apart from the model plays.
+            ValueError: the pictures of the model can't be trained, or another engine generates.
         """
         super().__init__(training, rollouts, preset, say)
         if self._sync is not None:
@@ -300,10 +312,10 @@ class RegGrpoTrainer(GraphTrainer):
 
     @property
     def _trl_loss(self) -> str:
-        return "grpo"  # which is not computed
+        return "grpo"  # is not computed
 
     def _generate_and_score_completions(self, inputs: Any) -> dict[str, Any]:
-        """What the loss is computed on, with the group and the advantage of each row."""
+        """The batch of the step, with the group and the advantage of each row."""
         scored, runs = super()._generate_and_score_completions(inputs), self._drawn
         device, first = scored["completion_ids"].device, self.accelerator.process_index * len(runs)
         return scored | {
@@ -314,7 +326,7 @@ class RegGrpoTrainer(GraphTrainer):
         }
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:
-        """The rows that go through the model next; first it has to be known how far all of the step have moved."""
+        """The next micro-batch; before the first one, the log-ratios of all rows of the step are computed."""
         inputs = super()._prepare_inputs(generation_batch)
         if self._step % self.args.gradient_accumulation_steps == 0:
             batches: Any = self._buffered_inputs
@@ -323,7 +335,7 @@ class RegGrpoTrainer(GraphTrainer):
         return inputs
 
     def _tell_slopes(self, batches: Sequence[dict[str, Any]]) -> None:
-        """Gives each row its share of the regression, and how steep it is in the log-ratio of the row."""
+        """Adds to each row its share of the regression loss, and the slope of the loss in the row's log-ratio."""
         is_first = self._step // self.args.gradient_accumulation_steps % self.num_iterations == 0
         moved = torch.cat([self._moved(batch, is_first=is_first) for batch in batches])
         told = [torch.cat([batch[name].float() for batch in batches]) for name in ("push", "group", "counts")]
@@ -336,7 +348,7 @@ class RegGrpoTrainer(GraphTrainer):
             batch["losses"], batch["slopes"] = part.unbind(1)
 
     def _moved(self, batch: dict[str, Any], *, is_first: bool) -> torch.Tensor:
-        """(rows,) how much likelier each run has become since it was sampled; before the first update exactly 0."""
+        """Log-ratio of each rollout since it was sampled, (rows,) float32; before the first update exactly 0."""
         if is_first and not batch["is_old"].any():
             return torch.zeros_like(batch["push"])
         with torch.no_grad():
@@ -344,7 +356,7 @@ class RegGrpoTrainer(GraphTrainer):
         return torch.where(batch["is_old"], since.sum(1), 0.0) if is_first else since.sum(1)
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
-        """Its value is the regression, and its gradient that of the slopes."""
+        """Reg-GRPO's loss: its value is the regression loss, its gradient that of the slopes."""
         logps, chosen_tokens = self._logps(model, inputs), _chosen_by_policy(inputs)
         pushed = (inputs["slopes"] * (logps * chosen_tokens).sum(1)).sum()
         loss = pushed - pushed.detach() + inputs["losses"].sum()
@@ -357,7 +369,7 @@ class RegGrpoTrainer(GraphTrainer):
         return loss + held
 
     def _logps(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
-        """(rows, completion) log-probabilities of rows as the loss is given them."""
+        """Log-probabilities of completion tokens, (rows, completion tokens), for inputs as the loss is given them."""
         ids = torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], 1)
         mask = torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], 1)
         names = ("pixel_values", "image_grid_thw", "num_images", "mm_token_type_ids")
@@ -368,7 +380,7 @@ class RegGrpoTrainer(GraphTrainer):
 
 
 def trainer_class(training: Training, preset: Preset) -> type[GraphTrainer]:
-    """The trainer of the algorithm that a training asks for, with this preset."""
+    """The trainer for the algorithm of a training with this preset."""
     return RegGrpoTrainer if training.update.rule(preset.recipe.group.loss).loss == "regression" else GraphTrainer
 
 
@@ -382,7 +394,7 @@ def _played_by_the_graph() -> None:
 
 
 def _filled(rows: Sequence[Sequence[float]], like: torch.Tensor) -> torch.Tensor:
-    """(rows, completion) float32, each row at the beginning of its own; 0 behind it."""
+    """Rows padded with 0 at the end to the shape of `like`, (rows, completion tokens) float32."""
     filled = torch.zeros_like(like, dtype=torch.float32)
     for place, row in zip(filled, rows, strict=True):
         place[: len(row)] = torch.tensor(row)
@@ -405,7 +417,7 @@ def _processor(place: str, eyes: ImageProcessor | None) -> Any:
 
 
 def _adapted(model: Any, lora: Lora | None) -> Any:
-    """The model with the adapter that training goes on with, if there is one."""
+    """The model with the adapter that training continues from, if there is one."""
     if lora is None or not lora.start:
         return model
     return put_on(model, lora.start, is_trainable=True)
@@ -414,7 +426,7 @@ def _adapted(model: Any, lora: Lora | None) -> Any:
 def _adapter(lora: Lora) -> Any:
     from peft import LoraConfig  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
-    alpha: Any = lora.alpha  # which it says is whole, and multiplies with
+    alpha: Any = lora.alpha  # peft types it as int, and only multiplies with it
     return LoraConfig(r=lora.rank, lora_alpha=alpha, target_modules=lora.targets, task_type="CAUSAL_LM")
 
 

@@ -1,8 +1,8 @@
-"""What stops a training before it wastes days: pure functions over the rows of its log.
+"""Alarms that stop a training before it wastes days: pure functions over the rows of its log.
 
-Watched is what kills such runs in practice: tools that are no longer called (ParaVT measured 2.50 calls a question
-before plain GRPO and 0.02 after it), runs that no longer end in an answer, groups whose runs are all worth the same,
-turns that can't be read, and numbers that are none. What has stopped a training is written down beside its log.
+They watch what kills such trainings in practice: tools that are no longer called (ParaVT measured 2.50 calls a question
+before plain GRPO and 0.02 after it), runs that no longer end in an answer, groups without reward variance, turns that
+can't be parsed, and numbers that are not finite. The alarm that stopped a training is written beside its log.
 """
 
 from collections.abc import Sequence
@@ -15,67 +15,64 @@ from pydantic import Field, TypeAdapter
 from rl.monitor.log import Row, known
 from rl.toml_config import TomlConfig
 
-EXIT_ALARM = 3
-"""Exit status of a training that an alarm stopped."""
-
 
 class AlarmError(Exception):
-    """A training was stopped; says why, what helps, and how to go on."""
+    """An alarm stopped a training; says why, what helps, and how to go on."""
 
 
 Name = Literal["not_finite", "tool_collapse", "answer_collapse", "same_rewards", "unreadable"]
 
 
 class Alarms(TomlConfig):
-    """When a training stops by itself. 0 turns an alarm off, `not_finite = false` that one."""
+    """Thresholds at which a training stops by itself. 0 turns an alarm off, `not_finite = false` that one."""
 
     tool_collapse: Annotated[float, Field(ge=0, lt=1)] = 0.5
     """Stops when the share of runs that call a tool, averaged over `steps` steps, is below this share of what it was
-    in the first `steps` steps. Nothing can collapse that was 0 from the start."""
+    in the first `steps` steps. A share that was 0 from the start can't collapse."""
     answer_collapse: Annotated[float, Field(ge=0, lt=1)] = 0.5
-    """The same of the share of runs that end in an answer: it falls when replies no longer stop, though half of all
-    turns, the calls, still read well."""
+    """Stops when the share of runs that end in an answer collapses, by the rule of `tool_collapse`: it falls when
+    replies no longer stop, though half of all turns, the calls, can still be parsed."""
     unreadable: Annotated[float, Field(ge=0, le=1)] = 0.3
-    """Stops when the share of turns that can be read is below this in each of `steps` steps in a row."""
+    """Stops when the share of turns that can be parsed is below this in each of `steps` steps in a row."""
     steps: Annotated[int, Field(ge=1)] = 20
-    """For the three above; a training of 40 steps wants 4 or so. Steps that did not measure it (nothing was played, or
-    no run counts) are passed over."""
+    """Steps over which the collapse alarms and `unreadable` look; a training of 40 steps wants 4 or so. Steps without
+    a measure (nothing was sampled, or no run counts) are skipped."""
     same_rewards: Annotated[int, Field(ge=0)] = 30
-    """Stops after so many steps in a row without a single group whose runs differ in reward: nothing was learned. With
+    """Stops after this many steps in a row without a single group with reward variance: nothing was learned. With
     one group a step and four groups in five alike, 30 in a row come by chance about once in 4,000 steps."""
     not_finite: bool = True
-    """Stops when the loss or the norm of the gradient is not a number, or infinite."""
+    """Whether to stop when the loss or the norm of the gradient is NaN or infinite."""
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """Why a training was stopped."""
+    """The alarm that stopped a training, in words and numbers."""
 
     name: Name
-    """The key of `[alarms]` that is behind it."""
+    """Key of `[alarms]` that went off."""
     step: int
-    """After which it was stopped."""
+    """Step after which the training was stopped."""
     seen: str
-    """What, over which steps, and the threshold."""
+    """What was measured, over which steps, and the threshold."""
     helps: str
-    """What usually does."""
+    """Advice: what usually helps."""
 
     @property
     def off(self) -> str:
-        """What turns it off, as the file has it."""
+        """The line of a training file that turns the alarm off."""
         return f"{self.name} = {'false' if self.name == 'not_finite' else 0}"
 
     @property
     def is_saved(self) -> bool:
-        """Whether the weights are worth a checkpoint: an update by a gradient that is no number leaves none."""
+        """Whether the weights are saved: after an update by a NaN gradient they are useless."""
         return self.name != "not_finite"
 
     def message(self, out: str, saved: str) -> str:
-        """All of it, for the screen.
+        """The alarm as text for the screen, with advice and how to go on.
 
         Args:
-            out: the folder of the training.
-            saved: name of its last checkpoint, empty if there is none.
+            out: folder of the training.
+            saved: name of the last checkpoint, empty if there is none.
         """
         where = f"The last checkpoint is {out}/{saved}" if saved else f"{out} has no checkpoint yet"
         begins = "goes on from there" if saved else "begins anew"
@@ -96,7 +93,7 @@ def alarm_in(rows: Sequence[Row], alarms: Alarms) -> Alarm | None:
 
     Args:
         rows: all steps so far, as `rl.monitor.log.read_log` gives them.
-        alarms: which, and their thresholds.
+        alarms: thresholds.
     """
     if not rows:
         return None
@@ -111,7 +108,7 @@ def alarm_in(rows: Sequence[Row], alarms: Alarms) -> Alarm | None:
 
 
 def read_alarms(out: Path) -> list[Alarm]:
-    """The alarms that have stopped a training, in order."""
+    """Reads the alarms that have stopped a training, in order."""
     path = out / _FILE
     if not path.exists():
         return []
@@ -119,7 +116,7 @@ def read_alarms(out: Path) -> list[Alarm]:
 
 
 def keep_alarm(out: Path, alarm: Alarm) -> None:
-    """Writes down what stopped it."""
+    """Appends the alarm that stopped a training to the file in its folder."""
     with (out / _FILE).open("a", encoding="utf-8") as file:
         file.write(_ALARM.dump_json(alarm).decode() + "\n")
 

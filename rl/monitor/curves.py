@@ -1,17 +1,29 @@
-"""Curves of a training: a smoothed line over a faint raw one, and bars of what a step's seconds went into."""
+"""Plots of a training: a smoothed line over a faint raw one, and bars of the parts of a step's seconds."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from evals.plots.chart import Axis, Bar, Canvas, ChartLine, Dot, Mark, Stop, Tip, chart, short, svg_file
+from evals.plots.chart import (
+    Axis,
+    Canvas,
+    ChartBar,
+    ChartLine,
+    ChartMark,
+    ChartTip,
+    Dot,
+    StopLine,
+    chart,
+    short,
+    svg_file,
+)
 from rl.monitor.log import Row, known
 
 CANVAS = Canvas(340, 220, 54, 12, 12, 38)
 _MOST_POINTS, _MOST_BARS, _MOST_TIPS = 400, 80, 60
 _SMOOTH_OF = 10
-"""A smoothed point is the mean of a tenth of all steps, those around it; picked by eye."""
+"""A smoothed point is the mean of a tenth of all steps around it; picked by eye."""
 
 _IN_A_PICTURE = (
     ("Score", "score", False),
@@ -20,40 +32,40 @@ _IN_A_PICTURE = (
     ("Tokens written a question", "runs/sampled_tokens", False),
 )
 Points = Sequence[tuple[int, float]]
-"""(step, value), by step."""
+"""Pairs (step, value), in the order of steps."""
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One measure over the steps."""
+    """The values of one measure over the steps."""
 
     name: str
     points: Points
     colour: int
-    """Which of the page's colours, from 1."""
+    """Number of one of the page's colours, from 1."""
 
 
 @dataclass(frozen=True)
 class Lines:
-    """Curves on one scale."""
+    """A plot of several curves on one scale."""
 
     title: str
     curves: tuple[Curve, ...]
     is_share: bool = False
-    """0..1, written as percent on an axis that shows all of it."""
+    """Whether values are shares 0..1, written as percent on an axis that shows all of it."""
     is_log: bool = False
-    """By powers of ten where all values allow it."""
+    """Whether the axis is logarithmic, where all values are positive and span enough."""
     note: str = ""
-    """What is measured, in a sentence."""
+    """Sentence below the plot that says what is measured."""
 
 
 @dataclass(frozen=True)
 class Bars:
-    """Seconds of each step, stacked."""
+    """A plot of stacked bars: the parts of the seconds of each step."""
 
     title: str
     curves: tuple[Curve, ...]
-    """From the bottom up; each has a value for the same steps."""
+    """Parts from the bottom up; each has a value for the same steps."""
     note: str = ""
 
 
@@ -61,12 +73,12 @@ Panel = Lines | Bars
 
 
 def window_of(points: int) -> int:
-    """How many steps a smoothed point is the mean of: an odd number, 1 for no smoothing."""
+    """Width of the smoothing window in steps: an odd number, 1 for no smoothing."""
     return 2 * (points // _SMOOTH_OF // 2) + 1 if points >= _SMOOTH_OF else 1
 
 
 def smoothed(points: Points) -> list[tuple[int, float]]:
-    """Each value as the mean of those around it; at both ends, of those that there are."""
+    """Moving average of the points; at both ends over those that there are."""
     half = window_of(len(points)) // 2
     sums = [0.0, *accumulate(value for _, value in points)]
     found = []
@@ -77,27 +89,27 @@ def smoothed(points: Points) -> list[tuple[int, float]]:
 
 
 def drawn(panel: Panel, first: int, last: int, stops: Sequence[int] = ()) -> str:
-    """The drawing.
+    """The plot as an SVG element.
 
     Args:
-        panel: what is drawn.
-        first: step at its left end.
-        last: step at its right end.
-        stops: steps after which an alarm stopped it.
+        panel: the plot's data.
+        first: step at the left end.
+        last: step at the right end.
+        stops: steps after which an alarm stopped the training, marked by lines.
     """
     across = Axis("step", first, last if last > first else first + 1, is_whole=True)
     marks = _bars(panel) if isinstance(panel, Bars) else _lines(panel)
-    return chart(panel.title, across, _upright(panel), [*marks, *map(Stop, stops), *_tips(panel)], CANVAS)
+    return chart(panel.title, across, _upright(panel), [*marks, *map(StopLine, stops), *_tips(panel)], CANVAS)
 
 
 def picture(rows: Sequence[Row]) -> str:
-    """Four curves as an SVG file: what a training is worth at a glance.
+    """Four curves of a training as an SVG file.
 
     Args:
         rows: a log, with at least one of the four measures.
 
     Raises:
-        ValueError: it has none of them.
+        ValueError: the log has none of them.
     """
     found = [(title, known(rows, name), is_share) for title, name, is_share in _IN_A_PICTURE]
     panels = [Lines(title, (Curve(title, points, 1),), is_share) for title, points, is_share in found if points]
@@ -127,8 +139,8 @@ def _heights(curves: Sequence[Curve]) -> list[float]:
     return [sum(values) for values in zip(*([v for _, v in curve.points] for curve in curves), strict=True)]
 
 
-def _lines(panel: Lines) -> list[Mark]:
-    marks: list[Mark] = []
+def _lines(panel: Lines) -> list[ChartMark]:
+    marks: list[ChartMark] = []
     for curve in panel.curves:
         if len(curve.points) == 1:
             [(step, value)] = curve.points
@@ -140,27 +152,27 @@ def _lines(panel: Lines) -> list[Mark]:
     return marks
 
 
-def _bars(panel: Bars) -> list[Mark]:
+def _bars(panel: Bars) -> list[ChartMark]:
     columns = [_thinned(curve.points, _MOST_BARS) for curve in panel.curves]
     width = min(18.0, max(1.0, 0.82 * CANVAS.wide / max(1, len(columns[0]) if columns else 0)))
-    marks: list[Mark] = []
+    marks: list[ChartMark] = []
     for stack in zip(*columns, strict=True):
         low = 0.0
         for curve, (step, seconds) in zip(panel.curves, stack, strict=True):
-            marks.append(Bar(step, low, low + seconds, curve.colour, width))
+            marks.append(ChartBar(step, low, low + seconds, curve.colour, width))
             low += seconds
     return marks
 
 
 def _thinned(points: Points, most: int) -> list[tuple[float, float]]:
-    """At most so many points: means of neighbours."""
+    """Points thinned to at most `most` by averaging neighbours."""
     size = math.ceil(len(points) / most)
     groups = [points[start : start + size] for start in range(0, len(points), size or 1)]
     return [(sum(s for s, _ in group) / len(group), sum(v for _, v in group) / len(group)) for group in groups]
 
 
-def _tips(panel: Panel) -> list[Tip]:
-    """What is told of the steps under the pointer."""
+def _tips(panel: Panel) -> list[ChartTip]:
+    """Texts that name the values of the steps under the pointer."""
     columns = [_thinned(curve.points, _MOST_TIPS) for curve in panel.curves]
     longest = max(columns, key=len, default=[])
     is_share = isinstance(panel, Lines) and panel.is_share
@@ -168,7 +180,7 @@ def _tips(panel: Panel) -> list[Tip]:
     for step, _ in longest:
         near = [(curve.name, _nearest(column, step)) for curve, column in zip(panel.curves, columns, strict=True)]
         told = ", ".join(f"{name} {said(value, is_share=is_share)}" for name, value in near)
-        tips.append(Tip(step, f"step {step:.0f}: {told}", CANVAS.wide / len(longest)))
+        tips.append(ChartTip(step, f"step {step:.0f}: {told}", CANVAS.wide / len(longest)))
     return tips
 
 
@@ -177,5 +189,5 @@ def _nearest(column: Sequence[tuple[float, float]], step: float) -> float:
 
 
 def said(value: float, *, is_share: bool) -> str:
-    """A value in few letters."""
+    """A value as short text, shares as percent."""
     return f"{100 * value:.1f} %" if is_share else short(value)

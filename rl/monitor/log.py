@@ -1,7 +1,7 @@
-"""The log of a training as it was trained: a row a step, in order, and none that was taken back.
+"""Reads the log of a training: one row a step, in order, without steps that were undone.
 
-A training that was stopped between two checkpoints plays the steps after the last one again. Both tries stand in the
-file; what counts is the later one.
+A training that was stopped between two checkpoints makes the steps after the last one again. Both tries are in the
+file; the later one counts.
 """
 
 import math
@@ -12,19 +12,19 @@ from typing import Any
 from tools.plain_data import loads_json
 
 Row = Mapping[str, Any]
-"""One step: its number, `step`, and measures by name. A measure that is missing or null was not measured; a loss and a
-gradient that are null were no numbers, as JSON has none for those."""
+"""One step: its number, `step`, and measures by name. A measure that is missing or null was not measured; a loss or a
+gradient that is null was not finite, which JSON can't write."""
 
 LOG = "log.jsonl"
 
 PARTS = ("generate", "tools", "log-probabilities", "update", "sync", "idle")
-"""Of the seconds of a step, under `seconds/`; `rl.monitor.step_log` says what each is."""
+"""Parts of the seconds of a step, under `seconds/`; `rl.monitor.step_log` says what each is."""
 ROLLOUT = ("generate", "tools", "sync", "idle")
-"""Those of playing; the others are those of training."""
+"""Parts that belong to sampling rollouts; the others belong to the update."""
 
 
 def read_log(path: Path) -> list[Row]:
-    """The rows of a file; none where there is no file.
+    """Reads the rows of a file; none where there is no file.
 
     Raises:
         ValueError: a line is no step; says which. A last line without an end was cut off in writing and is left out.
@@ -53,13 +53,13 @@ def number_of(row: Row, name: str) -> float | None:
 
 
 def known(rows: Sequence[Row], name: str) -> list[tuple[int, float]]:
-    """(step, value) of the steps that have the measure."""
+    """Pairs (step, value) of the steps that have the measure."""
     values = ((row["step"], number_of(row, name)) for row in rows)
     return [(step, value) for step, value in values if value is not None]
 
 
 def own_share(row: Row) -> float | None:
-    """The share of a step, 0..1, that our own code cost: tools, decoding, prompts and judging; None if not measured.
+    """Share of a step's time, 0..1, spent in our own code: tools, decoding, prompts, scoring; None if not measured.
 
     Only what the model had to wait for: a tool that runs while the model works for another run costs nothing.
     """
@@ -67,12 +67,12 @@ def own_share(row: Row) -> float | None:
 
 
 def rollout_share(row: Row) -> float | None:
-    """The share of a step, 0..1, that was spent on playing; None if not measured."""
+    """Share of a step's time, 0..1, spent on sampling rollouts; None if not measured."""
     return _share(row, ROLLOUT)
 
 
 def without_cut_line(path: Path) -> None:
-    """Takes a last line away that was cut off in writing, so that the next one begins a line."""
+    """Removes a last line that was cut off in writing, so that the next one begins a line."""
     if not path.exists():
         return
     written = path.read_bytes()

@@ -26,7 +26,7 @@ _TERMS = "training.json"
 
 @dataclass(frozen=True)
 class Figure:
-    """A measure at the beginning and now; in words."""
+    """A row of the page's table: a measure at the beginning, at the end, and newest, as text."""
 
     name: str
     first: str
@@ -35,23 +35,23 @@ class Figure:
 
 
 def write_page(out: Path, rows: Sequence[Row]) -> None:
-    """Writes the page of a training; whoever reads meanwhile sees the old one.
+    """Writes the page of a training; a reader meanwhile sees the old one.
 
     Args:
         out: folder of the training.
-        rows: its log.
+        rows: the log of the training, at least one step.
     """
     write_atomically(out / PAGE, page(out.absolute().name, rows, read_alarms(out), _terms(out)))
 
 
 def page(title: str, rows: Sequence[Row], alarms: Sequence[Alarm], terms: Sequence[tuple[str, str]]) -> str:
-    """The page.
+    """The dashboard page of a training as HTML.
 
     Args:
-        title: of the training.
-        rows: at least one step.
-        alarms: that have stopped it.
-        terms: what it was begun with.
+        title: name of the training.
+        rows: the log, at least one step.
+        alarms: the alarms that have stopped it.
+        terms: options of the training as (name, value).
     """
     first, last = rows[0]["step"], rows[-1]["step"]
     style = _style()
@@ -75,12 +75,12 @@ def page(title: str, rows: Sequence[Row], alarms: Sequence[Alarm], terms: Sequen
 
 
 def _figures_of(subject: PanelGroup, first: int, last: int, stops: Sequence[int]) -> list[tuple[Panel, str, str]]:
-    """(panel, its newest value, drawing) of each panel."""
+    """Panel, newest value and SVG of each plot."""
     return [(panel, _now(panel), drawn(panel, first, last, stops)) for panel in subject.panels]
 
 
 def _now(panel: Panel) -> str:
-    """The smoothed value at the end, of panels with one curve."""
+    """The smoothed value at the end, for panels with one curve; else empty."""
     if not isinstance(panel, Lines) or len(panel.curves) != 1:
         return ""
     points = panel.curves[0].points
@@ -93,7 +93,7 @@ def _window(rows: Sequence[Row]) -> int:
 
 
 def _table(rows: Sequence[Row]) -> list[Figure]:
-    """Every number of the log: its mean over the first steps and over the last ones, and the newest."""
+    """The mean of every measure over the first steps and over the last ones, and its newest value."""
     count = _window(rows)
     names = sorted({name for row in rows for name in row} - {"step"})
     figures = []
@@ -111,7 +111,7 @@ def _table(rows: Sequence[Row]) -> list[Figure]:
 
 
 def _terms(out: Path) -> list[tuple[str, str]]:
-    """What the training was begun with, flat."""
+    """The options of the training as (name, value), one level deep."""
     path = out / _TERMS
     if not path.exists():
         return []

@@ -1,4 +1,4 @@
-"""Which curves a training has, by subject: whatever its log measured and no more, so that old logs are drawn too."""
+"""The plots of a training by subject: only what its log measured, so that old logs are drawn too."""
 
 import re
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ _TURN = "runs/readable_turn_"
 
 @dataclass(frozen=True)
 class PanelGroup:
-    """Panels that belong together."""
+    """A subject of the page with its plots."""
 
     title: str
     lede: str
@@ -21,7 +21,7 @@ class PanelGroup:
 
 
 def subjects_of(rows: Sequence[Row]) -> tuple[PanelGroup, ...]:
-    """All subjects that anything was measured of."""
+    """The subjects of a log that have at least one plot."""
     found = (
         PanelGroup(
             "Reward", "What the runs are worth by the preset, the policy being trained to raise it.", _reward(rows)

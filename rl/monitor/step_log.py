@@ -1,15 +1,15 @@
-"""Where the time of a step went and what came of it: a line on the screen and one of JSON, for every step.
+"""Logs every training step: its metrics and the parts of its time, as a line on the screen and one of JSON.
 
-The parts of a step add up to it, on the clock on the wall, of the first process:
+The parts of a step add up to its wall-clock time in the first process:
 
 - `generate`: the model is at work on replies, for whichever run.
-- `tools`: our own code. At least one run is with us while the model rests (videos being opened, tools, prompts and
-  replies), or runs are being judged and made into rows.
-- `log-probabilities`: those that are needed before the update.
+- `tools`: our own code. At least one run is outside the model while that rests (videos being opened, tools, prompts
+  and replies), or runs are being scored and made into rows.
+- `log-probabilities`: log-probabilities that are needed before the update.
 - `update`: forward, backward, optimiser, and whatever else TRL does after the runs.
-- `sync`: weights on their way to an engine that plays; null where no engine is apart.
-- `idle`: waiting that none of these explains: every run in play waits for the model and it does not work yet (a batch
-  that gathers, threads being woken), or this process waits for the others.
+- `sync`: weights are sent to the sampling engine; null where there is none.
+- `idle`: other waiting: every active run waits for the model and it does not work yet (a batch that gathers, threads
+  being woken), or this process waits for the others.
 """
 
 import json
@@ -28,64 +28,65 @@ from rl.monitor.stopwatch import StageSeconds
 
 Say = Callable[[str], None]
 Share = Callable[[Alarm | None], Alarm | None]
-"""Tells all processes what the first one found."""
+"""A function that gives every process the alarm of the first one."""
 
 _TOLD = ("score", "loss", "grad_norm")
 _NOT_OURS = ("reward", "frac_reward")
-"""What TRL says of rewards is about advantages."""
+"""Prefixes of TRL's own metrics of rewards, which are not logged; the preset's are under `score`."""
 _DIGITS = 6
+"""Significant digits of numbers in the log."""
 _PAGE_REST = 99
-"""Times as long as the page took to write, it is left as it is."""
+"""Pause between two writes of the page, as a multiple of the time that one took: a hundredth of the training."""
 
 
 class StepClock:
-    """Seconds of the parts of the step that is running: each moment goes to what it ends with."""
+    """Stopwatch of the parts of a step: the time since the last event goes to the part that has just ended."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
-        """Begins.
+        """Starts with a step.
 
         Args:
-            clock: tells seconds.
+            clock: gives seconds.
         """
         self._clock = clock
         self.begin()
 
     def begin(self) -> None:
-        """A step begins."""
+        """Starts a step with all parts at 0."""
         self._since = self._clock()
         self._parts: dict[str, float | None] = {part: None if part == "sync" else 0.0 for part in PARTS}
 
     def played(self, split: StageSeconds) -> None:
-        """Runs have been played, with this split."""
+        """Marks the end of rollouts, whose time is split so."""
         whole = self._lap()
         self._add("generate", split.generate)
         self._add("idle", split.idle)
         self._add("tools", whole - split.generate - split.idle)
 
     def drawn(self) -> None:
-        """Runs have been judged and are rows; what comes next are log-probabilities."""
+        """Marks the end of scoring and making rows; log-probabilities come next."""
         self._add("tools", self._lap())
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Other processes are waited for."""
+        """A context in which time counts as waiting for other processes."""
         self._add("tools", self._lap())
         yield
         self._add("idle", self._lap())
 
     @contextmanager
     def syncing(self) -> Iterator[None]:
-        """Weights are brought to the engine."""
+        """A context in which time counts as weight synchronisation."""
         self._add("tools", self._lap())
         yield
         self._add("sync", self._lap())
 
     def scored(self) -> None:
-        """The log-probabilities before the update are there."""
+        """Marks the end of the log-probabilities before the update."""
         self._add("log-probabilities", self._lap())
 
     def end(self) -> dict[str, float | None]:
-        """The parts of the step, in seconds; None is not measured."""
+        """Ends the step and gives the seconds of its parts; None is not measured."""
         self._add("update", self._lap())
         return dict(self._parts)
 
@@ -98,23 +99,23 @@ class StepClock:
 
 
 class PageKeeper:
-    """Keeps the page of a training up to date, as far as that takes a hundredth of its time at most.
+    """Keeps the page of a training up to date, in at most a hundredth of its time.
 
-    With 100 steps it takes 0.05 CPU seconds, with 1,000 it takes 0.2.
+    Writing takes 0.05 CPU seconds for 100 steps and 0.2 for 1,000.
     """
 
     def __init__(self, out: Path, clock: Callable[[], float] = time.perf_counter) -> None:
-        """Writes nothing yet.
+        """Writes nothing before the first call.
 
         Args:
             out: folder of the training.
-            clock: tells seconds.
+            clock: gives seconds.
         """
         self._out, self._clock = out, clock
         self._next = clock()
 
     def __call__(self, rows: Sequence[Row], *, is_wanted: bool) -> None:
-        """Writes it, if it is wanted or its time has come."""
+        """Writes the page, if it is wanted or the pause is over."""
         begun = self._clock()
         if not is_wanted and begun < self._next:
             return
@@ -124,7 +125,7 @@ class PageKeeper:
 
 
 class StepLog(TrainerCallback):
-    """Writes `log.jsonl` and the page, says a line, and stops where an alarm goes off, step by step."""
+    """Trainer callback that logs each step, keeps the page up to date, and stops at an alarm."""
 
     def __init__(
         self,
@@ -135,42 +136,42 @@ class StepLog(TrainerCallback):
         alarms: Alarms = Alarms(),  # noqa: B008 (frozen)
         share: Share = lambda found: found,
     ) -> None:
-        """Appends to what is there.
+        """Writes nothing yet; an existing log is appended to.
 
         Args:
             out: folder of the training.
-            clock: of the steps.
-            record: takes a name and a number for the log that is written next.
-            say: is told a line a step.
-            alarms: which stop it.
-            share: tells all processes what the first one found, so that they stop together.
+            clock: stopwatch of the steps.
+            record: adds a metric to the log that is written next.
+            say: prints a line a step.
+            alarms: thresholds of the alarms.
+            share: gives every process the alarm of the first one, so that they stop together.
         """
         self._out, self._clock, self._record, self._say = out, clock, record, say
         self._alarms, self._share = alarms, share
         self._rows: list[Row] = []
         self._page = PageKeeper(out)
         self.alarm: Alarm | None = None
-        """What it was stopped by."""
+        """Alarm that stopped the training; None so far."""
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Reads what alarms have to know: the steps before the checkpoint that it goes on from."""
+        """Reads the logged steps up to the checkpoint from which training resumes, for the alarms."""
         path = self._out / LOG
         if state.is_world_process_zero:
             without_cut_line(path)
             self._rows = [row for row in read_log(path) if row["step"] <= state.global_step]
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Starts the clock."""
+        """Starts the stopwatch of the step."""
         self._clock.begin()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Stops it."""
+        """Records the seconds of each part of the step."""
         for part, seconds in self._clock.end().items():
             if seconds is not None:
                 self._record(f"seconds/{part}", seconds)
 
     def on_log(self, args: Any, state: Any, control: TrainerControl, **told: Any) -> None:
-        """Keeps and tells a step; the summary at the end of a run is no step."""
+        """Logs a step and checks the alarms; the summary at the end of a training is no step."""
         logs: Mapping[str, Any] = told["logs"]
         if "loss" not in logs:
             return
@@ -181,12 +182,12 @@ class StepLog(TrainerCallback):
             control.should_save = self.alarm.is_saved
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """The page of the whole training."""
+        """Writes the page of the whole training."""
         if state.is_world_process_zero and self._rows:
             self._page(self._rows, is_wanted=True)
 
     def _kept(self, logs: Mapping[str, Any], step: int, steps: int) -> Alarm | None:
-        """Writes the step down; the alarm that it sets off."""
+        """Logs the step; gives the alarm that it sets off."""
         kept = {name: _short(value) for name, value in sorted(logs.items()) if not name.startswith(_NOT_OURS)}
         row = {"step": step, "seconds/sync": None, **kept}
         with (self._out / LOG).open("a", encoding="utf-8") as file:
@@ -201,7 +202,13 @@ class StepLog(TrainerCallback):
 
 
 def line_of(step: int, steps: int, row: Row) -> str:
-    """A step in a line."""
+    """One step as a line for the screen.
+
+    Args:
+        step: number of the step.
+        steps: number of all steps.
+        row: the step's row of the log.
+    """
     told = [f"{name} {row[name]:.4g}" for name in _TOLD if row.get(name) is not None]
     seconds = {part: row.get(f"seconds/{part}") for part in PARTS}
     split = ", ".join(f"{part} {'-' if taken is None else f'{taken:.1f}'}" for part, taken in seconds.items())
@@ -212,7 +219,7 @@ def line_of(step: int, steps: int, row: Row) -> str:
 
 
 def _short(value: Any) -> Any:
-    """As JSON has it: what is not a number is null."""
+    """A value for JSON: few digits, and None for NaN and infinity."""
     if not isinstance(value, float):
         return value
     return float(f"{value:.{_DIGITS}g}") if abs(value) < float("inf") else None

@@ -1,9 +1,9 @@
-"""Seconds of runs that are played at once, by what they went into; together they are the time on the wall.
+"""Splits the wall-clock time of concurrent runs into generation, tools and idling.
 
 Threads overlap, so their seconds can't be summed. Instead, every moment is one of three things: `generate` while the
-model is at work, for whichever run; else `idle` while every run in play waits for the model (a batch that still
-gathers, threads that are being woken); else `tools`, since at least one run is with us: videos being opened, tools,
-prompts and replies.
+model is at work, for whichever run; else `idle` while every active run waits for the model (a batch that still
+gathers, threads that are being woken); else `tools`, since at least one run is outside the model: videos being opened,
+tools, prompts and replies.
 """
 
 import threading
@@ -18,7 +18,7 @@ Now = Literal["generate", "tools", "idle"]
 
 @dataclass(frozen=True)
 class StageSeconds:
-    """Seconds."""
+    """Wall-clock seconds by stage."""
 
     generate: float = 0.0
     tools: float = 0.0
@@ -26,24 +26,24 @@ class StageSeconds:
 
 
 class Stopwatch:
-    """Shared by all threads of a sampler."""
+    """Stopwatch that all threads of a sampler share."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
-        """Stands still.
+        """Stands still until `playing`.
 
         Args:
-            clock: tells seconds.
+            clock: gives seconds.
         """
         self._clock = clock
         self._lock = threading.Lock()
         self._split = StageSeconds()
         self._since: float | None = None
-        """None while nothing is played."""
+        """Clock time of the last change; None while no run is active."""
         self._at_once = self._unended = self._waiting = self._generating = 0
 
     @contextmanager
     def playing(self, runs: int, at_once: int) -> Iterator[None]:
-        """So many runs are played, at most so many of them at the same time; time counts from here to the end."""
+        """A context in which `runs` runs are active, at most `at_once` at the same time, and time is counted."""
         with self._lock:
             self._at_once, self._unended, self._since = at_once, runs, self._clock()
         try:
@@ -54,14 +54,14 @@ class Stopwatch:
                 self._since = None
 
     def ended(self) -> None:
-        """One run has ended."""
+        """Marks the end of one run."""
         with self._lock:
             self._count()
             self._unended -= 1
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """One run waits for the model, which may be at work for it."""
+        """A context in which one run waits for the model, which may be at work for it."""
         with self._lock:
             self._count()
             self._waiting += 1
@@ -74,7 +74,7 @@ class Stopwatch:
 
     @contextmanager
     def generating(self) -> Iterator[None]:
-        """The model is at work; twice at once counts once."""
+        """A context in which the model is at work; two at the same time count once."""
         with self._lock:
             self._count()
             self._generating += 1
@@ -86,18 +86,18 @@ class Stopwatch:
                 self._generating -= 1
 
     def in_play(self) -> int:
-        """Runs that are being played now; each of them waits for the model or will ask it again, or ends."""
+        """Number of active runs; each of them waits for the model, will ask it again, or ends."""
         return min(self._at_once, self._unended)
 
     def taken(self) -> StageSeconds:
-        """The seconds since they were last taken."""
+        """The seconds by stage since the last call."""
         with self._lock:
             self._count()
             split, self._split = self._split, StageSeconds()
         return split
 
     def _count(self) -> None:
-        """The time since the last change goes to what it was."""
+        """Adds the time since the last change to the stage of that time."""
         if self._since is None:
             return
         now = self._clock()

@@ -1,7 +1,7 @@
-"""From the rewards of a group to the push that each run gets: pure, over arrays, in the order of the runs.
+"""Group-relative advantages from the rewards of a group: pure functions over arrays, in the order of the runs.
 
 `rewards_G` are the totals of the G runs of one question, NaN where a run does not count: such a run gets an advantage
-of 0, which pushes nothing, and is left out of mean and deviation. Deviations are those of a sample (n - 1), as torch
+of 0, which has no gradient, and is left out of mean and deviation. Deviations are those of a sample (n - 1), as torch
 and TRL compute them.
 """
 
@@ -15,31 +15,31 @@ from agent.trajectory import Turn
 Array = NDArray[np.float64]
 
 EPSILON = 1e-4
-"""Added to the deviation by TRL and by all that build on it."""
+"""Term added to the deviation by TRL and by all that build on it."""
 
 
 def as_array(rewards_G: Sequence[float | None]) -> Array:  # noqa: N803 (nested by run)
-    """(G,) float64, NaN for None."""
+    """Rewards as an array, (G,) float64, NaN for None."""
     return np.array([np.nan if reward is None else reward for reward in rewards_G], dtype=np.float64)
 
 
 def grpo(rewards_G: Array, epsilon: float = EPSILON) -> Array:  # noqa: N803
-    """(r - mean) / (std + epsilon): GRPO (arXiv 2402.03300, section 4.1.2); TinyLLaVA-Video-R1, equation 2."""
+    """GRPO's advantages (arXiv 2402.03300, section 4.1.2), (r - mean) / (std + epsilon): (G,) float64."""
     return _counted(normal(rewards_G, epsilon))
 
 
 def dr_grpo(rewards_G: Array) -> Array:  # noqa: N803
-    """r - mean: Dr. GRPO (arXiv 2503.20783, section 3), whose loss also drops the division by length.
+    """Dr. GRPO's advantages (arXiv 2503.20783, section 3), r - mean: (G,) float64.
 
-    TimeSearch-R takes this advantage and keeps the division.
+    Dr. GRPO's loss also drops the division by length; TimeSearch-R takes this advantage and keeps the division.
     """
     return _counted(_centred(rewards_G))
 
 
 def dgrpo(rewards_G: Array, epsilon: float = EPSILON) -> Array:  # noqa: N803
-    """GRPO's times (clip(2 - mean, 0, 1) + 1) / 2: VITAL's difficulty-aware GRPO; easy groups weigh half.
+    """VITAL's difficulty-aware advantages, (G,) float64: GRPO's times (clip(2 - mean, 0, 1) + 1) / 2.
 
-    For rewards that sum format and answer, so that a mean of 2 is a group that is right throughout.
+    Easy groups weigh half. For rewards that sum format and answer, so that a mean of 2 is a group without errors.
     """
     counted = rewards_G[~np.isnan(rewards_G)]
     if counted.size == 0:
@@ -49,22 +49,28 @@ def dgrpo(rewards_G: Array, epsilon: float = EPSILON) -> Array:  # noqa: N803
 
 
 def with_noise(advantages_G: Array, std: float, generator: np.random.Generator) -> Array:  # noqa: N803
-    """Plus N(0, std^2): so that runs of equal reward still differ (TinyLLaVA-Video-R1, section 3.2, std 0.02).
+    """Advantages plus N(0, std^2), (G,) float64, so that runs of equal reward still differ.
 
-    What it pushes there is noise, of mean 0.
+    TinyLLaVA-Video-R1, section 3.2, with std 0.02. The gradient of such a group is noise of mean 0.
+
+    Args:
+        advantages_G: the advantages, (G,).
+        std: standard deviation of the noise.
+        generator: source of randomness.
     """
     return advantages_G + generator.normal(0.0, std, advantages_G.shape)
 
 
 def taura(advantages_G: Array, surprise_G_T: Sequence[Sequence[float]]) -> tuple[Array, ...]:  # noqa: N803
-    """OmniAgent's TAURA: A h / mean(h), one advantage for each turn; h is the turn's mean token entropy.
+    """OmniAgent's TAURA, A h / mean(h): for each run an array (T,) float64 of its turns; h is a turn's mean token
+    entropy.
 
     Turns that the policy was unsure of weigh more. The mean is over all turns of the group; where nothing is unsure,
     all weigh the same.
 
     Args:
-        advantages_G: one for each run.
-        surprise_G_T: h of each turn of each run, in nats, at least 0.
+        advantages_G: the advantage of each run.
+        surprise_G_T: h for each turn of each run, in nats, at least 0.
     """
     every = [h for surprise_T in surprise_G_T for h in surprise_T]
     mean = float(np.mean(every)) if every else 0.0
@@ -89,15 +95,15 @@ def step_credit(
     *,
     is_scaled: bool = True,
 ) -> tuple[tuple[float, ...] | None, ...]:
-    """What a turn and all turns after it have earned, each reward normalised over all turns of the group.
+    """Advantages of turns from step rewards: the sum of normalised rewards from each turn on, by run and turn.
 
     GRPO with process supervision (arXiv 2402.03300, section 4.1.3): r' = (r - mean) / (std + epsilon), and the tokens
     of a turn get the sum of r' from this turn on. Since it is a sum, a run of many turns that earn less than the mean
     turn loses with each of them.
 
     Args:
-        rewards_G_T: of each turn of each run; None where the run does not count.
-        epsilon: added to the deviation.
+        rewards_G_T: step rewards of each run; None where the run does not count.
+        epsilon: term added to the deviation.
         is_scaled: False leaves the deviation out, as Dr. GRPO does.
     """
     every = as_array([r for rewards_T in rewards_G_T if rewards_T is not None for r in rewards_T])
@@ -111,35 +117,35 @@ def step_credit(
 
 
 def easy_weighs(answers_G: Array, easy_weight: float) -> float:  # noqa: N803
-    """How much a group counts, by the mean m of its answers in 0..1: 1 - (1 - easy_weight) m.
+    """Weight of a group by the mean m of its answer rewards in 0..1: 1 - (1 - easy_weight) m.
 
-    What nobody gets right weighs 1, what everybody gets right `easy_weight`; with 0.5 it is the line of VITAL's DGRPO,
-    for any reward.
+    A group that is wrong throughout weighs 1, one that is correct throughout `easy_weight`; with 0.5 this is the line
+    of VITAL's DGRPO, for any reward.
     """
     counted = answers_G[~np.isnan(answers_G)]
     return 1.0 - (1.0 - easy_weight) * float(counted.mean()) if counted.size else 1.0
 
 
 def has_signal(rewards_G: Array) -> bool:  # noqa: N803
-    """Whether at least two runs count and differ: otherwise the group teaches nothing."""
+    """Whether at least two runs count and differ in reward; otherwise the group has no gradient."""
     counted = rewards_G[~np.isnan(rewards_G)]
     return counted.size > 1 and bool(np.ptp(counted) > 0)
 
 
 def normal(values_G: Array, epsilon: float = EPSILON) -> Array:  # noqa: N803
-    """Less their mean, over their deviation + epsilon; NaN stays."""
+    """Values less their mean, over their deviation + epsilon, (G,) float64; NaN stays."""
     return _centred(values_G) / (deviation(values_G) + epsilon)
 
 
 def _centred(rewards_G: Array) -> Array:  # noqa: N803
-    """Exactly 0 where all are the same, which the mean of floats is not."""
+    """Rewards less their mean; exactly 0 where all are the same, which subtracting a mean of floats does not give."""
     if not has_signal(rewards_G):
         return np.where(np.isnan(rewards_G), np.nan, 0.0)
     return rewards_G - np.nanmean(rewards_G)
 
 
 def deviation(rewards_G: Array) -> float:  # noqa: N803
-    """Of those that count, n - 1; 0 where fewer than two do."""
+    """Sample standard deviation (n - 1) of the rewards that count; 0 where fewer than two do."""
     counted = rewards_G[~np.isnan(rewards_G)]
     return float(counted.std(ddof=1)) if counted.size > 1 else 0.0
 

@@ -1,4 +1,4 @@
-"""The switches of policy optimisation, by name: which loss, which ratio, how far it may go before it is clipped.
+"""Policy-optimisation algorithms by name: loss, ratio, and the clips of the ratio.
 
 The advantage is the preset's matter (`rl.rewards.preset`), not the algorithm's: a name here says what is done with it.
 """
@@ -11,7 +11,7 @@ Name = Literal["grpo", "dr_grpo", "bnpo", "dapo", "gspo", "cispo", "reg_grpo"]
 
 @dataclass(frozen=True)
 class Algorithm:
-    """How advantages become a loss."""
+    """How advantages become a policy loss."""
 
     loss: Literal["grpo", "dr_grpo", "bnpo", "dapo", "cispo", "regression"]
     """How tokens are weighed: `grpo` gives each run the same weight, `dr_grpo` divides by a constant, `bnpo` by the
@@ -19,14 +19,14 @@ class Algorithm:
     `regression` predicts the advantages of a group from the ratios of its runs, and clips nothing."""
     ratio: Literal["token", "sequence"]
     clip_low: float
-    """1 - clip_low is the least ratio that still pushes."""
+    """Lower clip: below 1 - clip_low the ratio has no gradient."""
     clip_high: float
-    """1 + clip_high is the largest; of cispo the largest weight itself."""
+    """Upper clip: above 1 + clip_high the ratio has no gradient; for cispo the largest weight itself."""
 
     @property
     def skips_idle(self) -> bool:
-        """Whether the loss stays the same without a run that pushes nothing: a sum, divided by what the runs that stand
-        together with it have no part in."""
+        """Whether runs without advantage can be left out: the loss is a sum, divided by a number that does not depend
+        on which rows are in one batch."""
         return self.loss not in ("bnpo", "regression")
 
 
@@ -35,7 +35,7 @@ ALGORITHMS: dict[Name, Algorithm] = {
     "grpo": Algorithm("grpo", "token", 0.2, 0.2),
     # arXiv 2503.20783, section 3: no division by length; its advantage has no deviation either
     "dr_grpo": Algorithm("dr_grpo", "token", 0.2, 0.2),
-    # as TRL has it: what it pushes depends on how many rows go through the model at once
+    # as TRL has it: its gradient depends on how many rows are in one batch
     "bnpo": Algorithm("bnpo", "token", 0.2, 0.2),
     # arXiv 2503.14476, section 3.1: clip higher
     "dapo": Algorithm("dapo", "token", 0.2, 0.28),

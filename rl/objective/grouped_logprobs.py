@@ -1,4 +1,4 @@
-"""Log-probabilities of a padded batch, with what its prompts share computed once: a group asks one question."""
+"""Log-probabilities of a padded batch, in which prefixes that rows share are computed once."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,9 +9,9 @@ from rl.finetune.rows import TrainingConversation
 from rl.objective.logprobs import chosen, entropies
 
 PLACE = "place"
-"""The entry of a batch that tells where each row stood when it was drawn."""
+"""Key of a batch under which each row has its place in the step as sampled."""
 _LEFT_OUT_TOKENS = 2
-"""Of a row that stands in for a run which is not trained on (`rl.grpo.rows`); among others, it would share nothing."""
+"""Length of a row that stands in for a run which is not trained on (`rl.grpo.rows`); it has no prefix to share."""
 
 
 def batch_scores(
@@ -22,16 +22,16 @@ def batch_scores(
     temperature: float,
     wanted: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """(rows, completion) natural logarithms of probabilities, and entropies in nats without gradient; 0 elsewhere.
+    """Natural log-probabilities and, without gradient, entropies in nats, both (rows, completion); 0 where not wanted.
 
     Args:
         model: a causal language model that only reads, with or without a peft adapter.
         input_ids: (rows, tokens); prompts padded on the left, completions on the right.
         attention_mask: (rows, tokens), 1 where there is a token.
-        completion: how many tokens the longest completion has, with which every row ends.
-        temperature: that was sampled with.
-        wanted: (rows, completion), 1 for the tokens that are scored; None is all. Most of a row is what tools said, and
-            each scored token has a number for every word there is.
+        completion: tokens of the longest completion, with which every row ends.
+        temperature: temperature of sampling, by which logits are divided.
+        wanted: (rows, completion), 1 for the tokens that are scored; None is all. Most of a row are
+            observations, and each scored token takes a row of logits over the vocabulary.
     """
     seen = attention_mask.bool()
     is_wanted = seen.clone()
@@ -65,13 +65,14 @@ def batch_scores(
 
 
 def families(rows: Sequence[TrainingConversation], prompts: Sequence[int]) -> list[list[int]]:
-    """The numbers of rows that have most in common, to be computed together; those alone are one family.
+    """Numbers of the rows that share most of their tokens, by family, to be computed together; single ones are one
+    family.
 
-    Runs of a question that began with the same turn share it, with what came back, and not only the prompt.
+    Runs of a question that began with the same turn share it with its observation, and not only the prompt.
 
     Args:
-        rows: as they are scored.
-        prompts: tokens of the prompt of each.
+        rows: the rows that are scored.
+        prompts: number of prompt tokens of each row.
     """
     found: list[list[int]] = []
     for number, (row, first) in enumerate(zip(rows, prompts, strict=True)):
@@ -86,12 +87,12 @@ def families(rows: Sequence[TrainingConversation], prompts: Sequence[int]) -> li
 
 
 def _placed(values: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
-    """The values, in order, where `place` is; 0 elsewhere."""
+    """Values, in order, at the places of the mask, in its shape; 0 elsewhere."""
     return values.new_zeros(place.shape).masked_scatter(place, values)
 
 
 def in_order(batches: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The batches of a step with the rows of a group together again; TRL mixes them, which changes no sum of theirs."""
+    """The batches of a step with the rows of a group adjacent again, after TRL has shuffled them."""
     places = torch.cat([batch[PLACE] for batch in batches])
     order = places.argsort()
 

@@ -1,8 +1,7 @@
-"""Log-probabilities of the tokens that a policy chose, and the loss of imitation made of them.
+"""Log-probabilities of the tokens that a policy chose, and the imitation loss made of them.
 
-What all rows begin with, as the system message, is computed once and shared: exact, since causal attention gives each
-token the same whatever comes after it, and the gradient of each row flows back into the shared part. For models that
-read only.
+The prefix that all rows share, as the system message, is computed once: exact, since causal attention gives each token
+the same whatever comes after it, and the gradient of each row flows back into the prefix. For models of text only.
 """
 
 from collections.abc import Sequence
@@ -16,31 +15,31 @@ from agent.policies.local.shared_prefix import attends_to_all, prefill_prefix, s
 from rl.finetune.rows import TrainingConversation
 
 _TOKENS_AT_ONCE = 256
-"""Of which an entropy is computed at once: 50 MB for a vocabulary of 50,000."""
+"""Tokens whose entropy is computed at once: 50 MB for a vocabulary of 50,000."""
 
 
 @dataclass(frozen=True)
 class Loss:
-    """The loss of some rows."""
+    """Summed imitation loss of a batch, and the number of its tokens."""
 
     total: torch.Tensor
-    """Scalar, natural logarithm, summed over the policy's tokens."""
+    """Negative log-likelihood in nats, a scalar, summed over the policy's tokens."""
     tokens: int
-    """How many these are."""
+    """Number of the policy's tokens."""
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """The policy's tokens of some rows, behind each other."""
+    """The policy's tokens of a batch, concatenated, with their logits."""
 
     logits: torch.Tensor
-    """(tokens, vocabulary), float32: of each, what the model had to choose from."""
+    """Logits from which each token was chosen, (tokens, vocabulary) float32."""
     ids: torch.Tensor
-    """(tokens,)"""
+    """Token ids, (tokens,) int64."""
 
 
 def policy_loss(model: Any, rows: Sequence[TrainingConversation]) -> Loss:
-    """The summed loss of the rows, in one batch.
+    """The summed imitation loss of the rows, computed in one batch.
 
     Args:
         model: a causal language model of transformers, with or without a peft adapter.
@@ -51,7 +50,7 @@ def policy_loss(model: Any, rows: Sequence[TrainingConversation]) -> Loss:
 
 
 def chosen(model: Any, rows: Sequence[TrainingConversation]) -> Chosen:
-    """The policy's tokens and their logits; arguments as `policy_loss`."""
+    """The policy's tokens of the rows and their logits; arguments as in `policy_loss`."""
     causal = model.get_base_model() if hasattr(model, "get_base_model") else model
     device = causal.get_input_embeddings().weight.device
     shared = shared_tokens([row.ids for row in rows]) if attends_to_all(causal) else 0
@@ -70,14 +69,14 @@ def chosen(model: Any, rows: Sequence[TrainingConversation]) -> Chosen:
 
 
 def entropies(logits: torch.Tensor) -> torch.Tensor:
-    """(tokens,) in nats, without gradient, of (tokens, vocabulary) logits."""
+    """Entropies in nats, (tokens,), without gradient, of logits (tokens, vocabulary)."""
     with torch.no_grad():
         parts = [part.log_softmax(-1) for part in torch.split(logits.detach(), _TOKENS_AT_ONCE)]
         return torch.cat([-(part.exp() * part).sum(-1) for part in parts])
 
 
 def _padded(rows: Sequence[TrainingConversation]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """(rows, longest) ids, whether there is a token, and whether it is wanted; padded on the right."""
+    """Ids, attention mask and loss mask of the rows, each (rows, longest), padded on the right."""
     longest = max(len(row.ids) for row in rows)
     ids, mask = torch.zeros(len(rows), longest, dtype=torch.long), torch.zeros(len(rows), longest, dtype=torch.long)
     wanted = torch.zeros(len(rows), longest, dtype=torch.bool)

@@ -1,8 +1,8 @@
-"""Reg-GRPO: the advantages of a group are predicted from how much likelier its runs have become.
+"""Reg-GRPO: a regression of a group's advantages on the log-ratios of its runs.
 
-DeepVideo-R1, arXiv 2506.07464, section 3.2. Pure, over arrays in the order of the runs. All runs of a group hang
-together, through mean and deviation of their log-ratios; but the derivative by each ratio is a number, and with these
-numbers each run can be pushed by itself, whichever rows stand together in a batch.
+DeepVideo-R1, arXiv 2506.07464, section 3.2. Pure, over arrays in the order of the runs. All runs of a group are coupled
+through mean and deviation of their log-ratios; but the derivative by each log-ratio is a number, and with these
+numbers each run has its gradient by itself, whichever rows are in a batch with it.
 """
 
 from dataclasses import dataclass
@@ -14,23 +14,23 @@ from rl.objective.advantages import EPSILON, Array, deviation, normal
 
 @dataclass(frozen=True)
 class Shares:
-    """Of each row."""
+    """Loss and slope of each row, both (rows,) float64."""
 
     losses: Array
-    """They add up to the loss: the mean over groups."""
+    """Shares of the loss; their sum is the mean over groups."""
     slopes: Array
-    """The derivative of the loss by the log-ratio of the row."""
+    """Derivative of the loss by the log-ratio of each row."""
 
 
 def regression(log_ratios: Array, advantages: Array, groups: Array, counts: Array, epsilon: float = EPSILON) -> Shares:
-    """The regression of several groups.
+    """Loss and slope of each run of several groups.
 
     Args:
-        log_ratios: log pi / pi_old of each run, summed over the tokens of the policy.
-        advantages: of each run.
-        groups: the number of its group.
-        counts: bool; a run that does not count is in no mean, and has no loss and no slope.
-        epsilon: added to deviations.
+        log_ratios: log pi / pi_old of each run, summed over the tokens of the policy, (rows,).
+        advantages: advantage of each run, (rows,).
+        groups: number of the group of each run, (rows,).
+        counts: whether each run counts, (rows,) bool; one that does not is in no mean, and has loss and slope 0.
+        epsilon: term added to deviations.
     """
     losses, slopes = np.zeros(len(log_ratios)), np.zeros(len(log_ratios))
     numbers = np.unique(groups)
@@ -44,19 +44,29 @@ def regression(log_ratios: Array, advantages: Array, groups: Array, counts: Arra
 
 
 def regression_loss(log_ratios_G: Array, advantages_G: Array, epsilon: float = EPSILON) -> float:  # noqa: N803
-    """Mean of (A - z)^2, z the log-ratios log pi / pi_old of whole runs, normalised over the group as A is.
+    """The regression loss of one group: mean of (A - z)^2, z the normalised log-ratios log pi / pi_old of whole runs.
 
     Reg-GRPO (DeepVideo-R1, arXiv 2506.07464, section 3.2): the advantage is predicted, not clipped, so no min and no
     clip. The paper divides by the deviation alone, which is 0 before the first update; epsilon is ours.
+
+    Args:
+        log_ratios_G: log pi / pi_old of each run, (G,).
+        advantages_G: advantage of each run, (G,).
+        epsilon: term added to the deviation.
     """
     return float(np.mean((advantages_G - normal(log_ratios_G, epsilon)) ** 2))
 
 
 def regression_slopes(log_ratios_G: Array, advantages_G: Array, epsilon: float = EPSILON) -> Array:  # noqa: N803
-    """The derivative of `regression_loss` by each log-ratio: with it each run can be pushed by itself.
+    """The derivative of `regression_loss` by each log-ratio, (G,) float64.
 
     Where all ratios are the same, as before the first update, it is 2 (mean A - A) / (G epsilon): the direction of a
     policy gradient, and so steep that the clip of the gradient's norm decides how far it goes.
+
+    Args:
+        log_ratios_G: log pi / pi_old of each run, (G,).
+        advantages_G: advantage of each run, (G,).
+        epsilon: term added to the deviation.
     """
     count, z = len(log_ratios_G), normal(log_ratios_G, epsilon)
     std = deviation(log_ratios_G)

@@ -1,6 +1,6 @@
-"""The loss of imitation where pictures stand between the words: each row whole, its pictures in the forward.
+"""The imitation loss of models that see: each row whole, with its pictures in the forward pass.
 
-No beginning is shared as in `rl.objective.logprobs`: with pictures a token's place has three numbers, and the model
+No prefix is shared as in `rl.objective.logprobs`: with pictures a token's position has three numbers, and the model
 counts them from the first token of a whole row.
 """
 
@@ -18,41 +18,42 @@ from rl.finetune.rows import TrainingConversation
 from rl.objective.logprobs import Loss
 
 OF_EYES = r".*\b(visual|vision_model|connector)\b.*"
-"""Modules of the vision side, as transformers names them in Qwen-VL (visual) and SmolVLM."""
+"""Pattern of the vision modules' names in transformers, of Qwen-VL (visual) and SmolVLM."""
 
 
 def is_of_eyes(name: str) -> bool:
-    """Whether a weight belongs to the vision side."""
+    """Whether a weight of this name belongs to the vision modules."""
     return re.fullmatch(OF_EYES, name) is not None
 
 
 @dataclass(frozen=True)
 class ModelBatch:
-    """Rows as a model takes them."""
+    """Rows as inputs of a model's forward pass, with the mask of the loss."""
 
     inputs: dict[str, torch.Tensor]
     wanted: torch.Tensor
-    """(rows, longest) bool: the tokens that the policy chose."""
+    """Mask of the tokens that the policy chose, (rows, longest) bool."""
 
     def to(self, device: torch.device) -> "ModelBatch":
-        """The same on a device."""
+        """This batch with its tensors on a device."""
         return ModelBatch({name: value.to(device) for name, value in self.inputs.items()}, self.wanted.to(device))
 
 
 class PictureLoss:
-    """`policy_loss` for a model that sees."""
+    """The imitation loss for a model that sees, in place of `policy_loss`."""
 
     def __init__(self, eyes: ImageProcessor, image_token_id: int) -> None:
-        """Of the model that is trained."""
+        """Takes the image processor and image token of the model in training."""
         self._eyes = eyes
         self._image_token_id = image_token_id
 
     def __call__(self, model: Any, rows: Sequence[TrainingConversation]) -> Loss:
-        """The summed loss of the rows, in one batch."""
+        """The summed imitation loss of the rows, computed in one batch."""
         return batch_loss(model, self.batch(rows))
 
     def batch(self, rows: Sequence[TrainingConversation]) -> ModelBatch:
-        """Ids (rows, longest) padded on the right, and the pictures, seen anew: kept, those of a run take megabytes."""
+        """Ids (rows, longest) padded on the right, with the pictures, processed anew: kept, those of a run take
+        megabytes."""
         longest = max(len(row.ids) for row in rows)
         ids, mask, wanted = (torch.zeros(len(rows), longest, dtype=torch.long) for _ in range(3))
         for number, row in enumerate(rows):
@@ -66,12 +67,12 @@ class PictureLoss:
 
 
 def batch_loss(model: Any, batch: ModelBatch) -> Loss:
-    """The summed loss of a batch; `model` may have a peft adapter."""
+    """The summed imitation loss of a batch; `model` may have a peft adapter."""
     causal = model.get_base_model() if hasattr(model, "get_base_model") else model
     batch = batch.to(causal.get_input_embeddings().weight.device)
     ids, wanted = batch.inputs["input_ids"][:, 1:], batch.wanted[:, 1:]
     hidden = causal.base_model(**batch.inputs, use_cache=False).last_hidden_state  # (rows, longest, width)
-    logits = causal.get_output_embeddings()(hidden[:, :-1][wanted])  # (tokens, vocabulary), of these alone
+    logits = causal.get_output_embeddings()(hidden[:, :-1][wanted])  # (tokens, vocabulary), of the policy's tokens
     total = functional.cross_entropy(logits.float(), ids[wanted], reduction="sum")
     return Loss(total, int(wanted.sum()))
 

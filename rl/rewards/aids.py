@@ -1,4 +1,4 @@
-"""What a reward may ask beside the record: a judge, reference boxes, how far training has come."""
+"""What a reward may use beside the trajectory: a judge, reference boxes, the progress of training."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,20 +9,20 @@ from evals.example import Example
 from tools.observation import Box
 
 Aspect = Literal["answer", "consistent", "evidence cited", "step"]
-"""What is judged: does the answer mean the reference; does the reasoning lead to the answer; does the reasoning name
-what is to be seen; does this turn make sense."""
+"""Aspect that a judge rates: does the answer mean the reference; does the reasoning lead to the answer; does the
+reasoning name what is to be seen; does this turn make sense."""
 
 
 class Judge(Protocol):
-    """Someone, mostly a model, who reads the record."""
+    """A function, mostly a model, that rates a trajectory."""
 
     def __call__(
         self, aspect: Aspect, example: Example, trajectory: Trajectory, turn: int | None = None
     ) -> float | None:
-        """0..1, or None where there is no verdict: a judge that can't be reached says None and not 0.
+        """Rating 0..1, or None where there is no verdict: a judge that can't be reached gives None and not 0.
 
         Args:
-            aspect: what is asked.
+            aspect: what is rated.
             example: the question with its reference.
             trajectory: the run.
             turn: for `step`, which of the policy's turns, from 0; None for the rest.
@@ -32,7 +32,7 @@ class Judge(Protocol):
 
 @dataclass(frozen=True)
 class TimedBox:
-    """Where something is to be seen, at one moment."""
+    """Reference box of what the question asks for, at one moment."""
 
     seconds: float
     box: Box
@@ -41,13 +41,13 @@ class TimedBox:
 
 @dataclass(frozen=True)
 class Aids:
-    """All of it; by default nothing, and what needs it does not count."""
+    """The aids of a reward; by default none, and a reward that needs one does not count."""
 
     judge: Judge | None = None
     boxes: Callable[[Example], tuple[TimedBox, ...] | None] | None = None
     """The reference boxes of an example, in order of time; None where it has none."""
     progress: float = 1.0
-    """0..1, the share of training that is over, for rewards that grow stricter."""
+    """Share of the training that is done, 0..1, for rewards that grow stricter."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.progress <= 1:
@@ -56,5 +56,12 @@ class Aids:
     def verdict(
         self, aspect: Aspect, example: Example, trajectory: Trajectory, turn: int | None = None
     ) -> float | None:
-        """What the judge says; None without one."""
+        """Rating of the judge, 0..1; None without a judge or a verdict.
+
+        Args:
+            aspect: what is rated.
+            example: the question with its reference.
+            trajectory: the run.
+            turn: for `step`, which of the policy's turns, from 0; None for the rest.
+        """
         return None if self.judge is None else self.judge(aspect, example, trajectory, turn)

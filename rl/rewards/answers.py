@@ -1,4 +1,4 @@
-"""Is the answer right: what every preset begins with.
+"""Rewards for a correct answer, which every preset begins with.
 
 `answer` is the benchmark's score, `evals.scoring.scoring.score`, and pays at most that. It pays nothing for a spare
 word that the score lets pass in an open answer ("Paris London" for "Paris"): a reader forgives a unit or a country
@@ -24,16 +24,16 @@ _RELATIVE_STEPS = tuple(0.5 + 0.05 * i for i in range(10))
 """Confidence thresholds of the mean relative accuracy (VSI-Bench, arXiv 2412.14171, equation 1)."""
 
 _LEAST_STEM = 4
-"""Characters; with fewer, unlike words share them."""
+"""Fewest characters of a stem; unlike words share shorter ones."""
 
 
 def answer(example: Example, trajectory: Trajectory) -> float | None:
-    """1 or 0: right by the rules of the benchmark, and nothing beside it that could be another candidate."""
+    """1 or 0: correct by the rules of the benchmark, with nothing beside it that could be another candidate."""
     return right(example, trajectory.answer)
 
 
 def right(example: Example, given: Answer | None) -> float | None:
-    """The same for an answer from anywhere."""
+    """The reward `answer` of an answer that need not be that of a trajectory."""
     value = score_answer(example, given).value
     if not value or given is None or given.abstains or example.question.options:
         return value
@@ -61,14 +61,19 @@ def _is_form_of(word: str, asked: set[str]) -> bool:
 
 
 def letter(example: Example, trajectory: Trajectory) -> float | None:
-    """1 if the chosen option is the right one; None for open questions, which have no letters."""
+    """1 if the chosen option is the correct one, else 0; None for open questions, which have no letters."""
     return answer(example, trajectory) if example.question.options else None
 
 
 def answer_or_judge(example: Example, trajectory: Trajectory, *, aids: Aids) -> float | None:
-    """`answer`; an open answer that fails it is worth what a judge gives it, where there is one.
+    """The reward `answer`; an open answer that fails it gets the rating of the judge, where there is one.
 
     With a judge that has no verdict it does not count: a judge that is down must not look like a wrong answer.
+
+    Args:
+        example: the question with its reference.
+        trajectory: the run that is scored.
+        aids: the judge, the reference boxes and the progress of training.
     """
     value = answer(example, trajectory)
     is_judged = value == 0 and not example.question.options and aids.judge is not None
@@ -78,16 +83,16 @@ def answer_or_judge(example: Example, trajectory: Trajectory, *, aids: Aids) -> 
 
 
 def answer_or_rouge(example: Example, trajectory: Trajectory) -> float | None:
-    """Exact for options, else the mean of ROUGE-1, -2 and -L: VideoKR, appendix C.1."""
+    """Exact match for options, else the mean of ROUGE-1, -2 and -L (VideoKR, appendix C.1)."""
     if example.question.options or example.answer is None:
         return answer(example, trajectory)
     return rouge(example, trajectory)
 
 
 def rouge(example: Example, trajectory: Trajectory) -> float | None:
-    """The best mean ROUGE F1 over all accepted answers, 0..1; None where nothing is shown or there are options.
+    """The best mean ROUGE F1 over all accepted answers, 0..1; None where there are options or no reference answer.
 
-    Pays for nearness, so that copying the question or listing candidates is worth something: see `rl.attacks`.
+    Rewards nearness, so copying the question or listing candidates earns something: see `rl.attacks`.
     """
     if example.answer is None or example.question.options:
         return None
@@ -95,7 +100,8 @@ def rouge(example: Example, trajectory: Trajectory) -> float | None:
 
 
 def word_accuracy(example: Example, trajectory: Trajectory) -> float | None:
-    """1 minus the word error rate, at least 0, for text that is read off the screen; None as for ROUGE."""
+    """1 minus the word error rate, at least 0, for text read off the screen; None where there are options or no
+    reference answer."""
     if example.answer is None or example.question.options:
         return None
     return max(max(0.0, 1 - word_error_rate(a, _said(trajectory))) for a in (example.answer, *example.aliases))
@@ -107,10 +113,10 @@ def number(
     """1 if the only number of the answer is that of the reference, else 0; None where the reference is no number.
 
     Args:
-        example: the question.
-        trajectory: the run.
-        decimals: both are rounded to so many.
-        tolerance: instead of that, the greatest relative error, as in 0.05.
+        example: the question with its reference.
+        trajectory: the run that is scored.
+        decimals: places to which both numbers are rounded.
+        tolerance: the greatest relative error, as in 0.05, in place of rounding.
     """
     wanted, said = _numbers(example, trajectory)
     if wanted is None:
@@ -129,7 +135,8 @@ def relative_closeness(example: Example, trajectory: Trajectory) -> float | None
 
 
 def relative_accuracy(example: Example, trajectory: Trajectory) -> float | None:
-    """Share of thresholds t = .5, .55 .. .95 with relative error under 1 - t: VSI-Bench, equation 1; None as above."""
+    """Share of thresholds t = .5, .55 .. .95 with relative error under 1 - t: VSI-Bench, equation 1; None without a
+    number."""
     error = _relative_error(example, trajectory)
     if error is None:
         return None
@@ -137,7 +144,8 @@ def relative_accuracy(example: Example, trajectory: Trajectory) -> float | None:
 
 
 def span_iou(example: Example, trajectory: Trajectory) -> float | None:
-    """IoU of the span that is asked for, as `24.3 - 30.4 seconds` or as first evidence; None where none is asked."""
+    """IoU of the span that is asked for, read from `24.3 - 30.4 seconds` or the first evidence; None where none is
+    asked."""
     wanted = strict_span(example.answer or "")
     if wanted is None:
         return None
@@ -146,7 +154,8 @@ def span_iou(example: Example, trajectory: Trajectory) -> float | None:
 
 
 def answer_by_kind(example: Example, trajectory: Trajectory) -> float | None:
-    """Video-R1: exact for options and numbers at two decimals, 1 - WER where `read_text` is needed, else ROUGE.
+    """Video-R1's reward: exact for options and numbers at two decimals, 1 - WER where `read_text` is needed, else
+    ROUGE.
 
     Its fifth kind, regression, can't be told from the reference; `relative_closeness` is its formula.
     """
@@ -168,7 +177,14 @@ def answer_or_grounding(example: Example, trajectory: Trajectory) -> float | Non
 
 
 def answer_early(example: Example, trajectory: Trajectory, *, lost_a_turn: float = 0.1) -> float | None:
-    """`answer` less `lost_a_turn` for each turn before the last, if right: Video-MTR's 1 - 0.1 (turn - 1)."""
+    """The reward `answer`, if correct less `lost_a_turn` for each turn before the last: 1 - 0.1 (turn - 1) in
+    Video-MTR.
+
+    Args:
+        example: the question with its reference.
+        trajectory: the run that is scored.
+        lost_a_turn: reward lost by each turn before the last.
+    """
     value = answer(example, trajectory)
     return max(0.0, value - lost_a_turn * (trajectory.turns - 1)) if value else value
 
@@ -185,7 +201,7 @@ def _said_span(given: Answer | None) -> Span | None:
 
 
 def _relative_error(example: Example, trajectory: Trajectory) -> float | None:
-    """|said - wanted| / |wanted|; infinite where no number is said; None where none is wanted, or 0."""
+    """Relative error |said - wanted| / |wanted|; infinite where no number is said; None where none is wanted, or 0."""
     wanted, said = _numbers(example, trajectory)
     if not wanted:
         return None
@@ -193,7 +209,7 @@ def _relative_error(example: Example, trajectory: Trajectory) -> float | None:
 
 
 def _numbers(example: Example, trajectory: Trajectory) -> tuple[float | None, float | None]:
-    """(wanted, said): the only number of each text; None where there is none, or several."""
+    """The only number of reference and answer, (wanted, said); None where there is none, or several."""
     if example.answer is None or example.question.options:
         return None, None
     is_number_alone = len(words_of(example.answer)) <= 2  # "5", "5 dogs"; a sentence with a number in it is a text

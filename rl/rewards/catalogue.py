@@ -1,4 +1,4 @@
-"""The rewards by name, made ready: settings checked, aids at hand, and nothing counted of a run that broke off.
+"""Registry of rewards by name, with settings checked, aids bound, and None for every run that broke off.
 
 Raw functions look at what a run holds and not at how it ended; a crash, a server that is gone or Ctrl-C says nothing of
 the policy, so from here such a run is None everywhere. `evals.scoring.scoring.score` is milder: it scores a run that
@@ -90,7 +90,12 @@ STEP_REWARDS: dict[str, Callable[..., steps.Steps]] = {
 
 
 def reward_named(name: str, settings: Mapping[str, Any] | None = None, aids: Aids | None = None) -> Reward:
-    """The reward of a name; a step reward is summed over turns.
+    """The reward of a name, ready to be called; a step reward is summed over turns.
+
+    Args:
+        name: a key of `REWARDS` or `STEP_REWARDS`.
+        settings: values of its keyword parameters; those left out keep their defaults.
+        aids: the judge, boxes and progress that it may use; None for none.
 
     Raises:
         ValueError: no such reward, or it has no such setting, or not of that kind; says which there are.
@@ -105,7 +110,16 @@ def reward_named(name: str, settings: Mapping[str, Any] | None = None, aids: Aid
 
 
 def step_reward_named(name: str, settings: Mapping[str, Any] | None = None, aids: Aids | None = None) -> StepReward:
-    """The step reward of a name, one number for each turn of the policy; errors as for `reward_named`."""
+    """The step reward of a name, ready to be called: one number for each turn of the policy.
+
+    Args:
+        name: a key of `STEP_REWARDS`.
+        settings: values of its keyword parameters; those left out keep their defaults.
+        aids: the judge, boxes and progress that it may use; None for none.
+
+    Raises:
+        ValueError: no such step reward, or it has no such setting, or not of that kind; says which there are.
+    """
     if name not in STEP_REWARDS:
         raise ValueError(f"no step reward {name!r}: known are {', '.join(sorted(STEP_REWARDS))}")
     ready = _ready(STEP_REWARDS[name], settings or {}, aids or Aids())
@@ -113,7 +127,7 @@ def step_reward_named(name: str, settings: Mapping[str, Any] | None = None, aids
 
 
 def is_broken_off(trajectory: Trajectory) -> bool:
-    """Whether the run ended by no doing of the policy, or has not ended."""
+    """Whether the run ended through no fault of the policy, as by a crash, or has not ended."""
     return trajectory.stop in BROKEN_OFF
 
 

@@ -1,4 +1,4 @@
-"""Does the answer rest on the right moment, and does the moment carry it.
+"""Rewards for evidence: does the answer rest on the reference moment, and can it be given from that alone.
 
 None wherever the example has no reference moment, or no reference box: for all answers of a group alike.
 """
@@ -18,19 +18,19 @@ from rl.rewards.tool_use import own_calls, worked
 from tools.observation import FULL_FRAME, Box, FrameRef
 
 _KEY_FRAME_SECONDS = 1.0
-"""A box is held against the reference box nearest in time, if that is so near (Open-o3-Video)."""
+"""A box is compared with the reference box nearest in time if that is no further away (Open-o3-Video)."""
 
 Asked = Literal["anything", "span", "no span"]
-"""Of which questions a reward counts: all, those that ask for a span of time, the others."""
+"""Questions for which a reward counts: all, those that ask for a span of time, the others."""
 
 
 def evidence_iou(example: Example, trajectory: Trajectory) -> float | None:
-    """IoU in seconds of all evidence together and the reference: `evals.scoring.scoring.evidence_iou`."""
+    """Temporal IoU of all evidence together and the reference: `evals.scoring.scoring.evidence_iou`."""
     return scoring.evidence_iou(example, trajectory.answer)
 
 
 def evidence_hit(example: Example, trajectory: Trajectory) -> float | None:
-    """1 if some evidence meets the reference, else 0; a span over the whole video always does."""
+    """1 if some evidence overlaps the reference, else 0; a span over the whole video always does."""
     hit = scoring.evidence_hit(example, trajectory.answer)
     return None if hit is None else float(hit)
 
@@ -51,6 +51,11 @@ def claims_right(example: Example, trajectory: Trajectory, *, slack_seconds: flo
 
     Video-R2 also wants words that mean the same (cosine at least 0.75); there is one reference moment here, without
     words. Each claim of several that name the same moment counts once: the second is no match (one to one).
+
+    Args:
+        example: the question with its reference.
+        trajectory: the run that is scored.
+        slack_seconds: distance from the reference up to which a span counts.
     """
     if example.evidence_seconds is None:
         return None
@@ -61,7 +66,13 @@ def claims_right(example: Example, trajectory: Trajectory, *, slack_seconds: flo
 
 
 def claims_inside(example: Example, trajectory: Trajectory, *, asked: Asked = "anything") -> float | None:
-    """Share of evidence spans whose middle lies in the reference, 0..1; 0 without evidence: Open-o3's thk_segment."""
+    """Share of evidence spans whose middle lies in the reference, 0..1; 0 without evidence: Open-o3's thk_segment.
+
+    Args:
+        example: the question with its reference.
+        trajectory: the run that is scored.
+        asked: questions for which the reward counts.
+    """
     if example.evidence_seconds is None or not _asks(example, asked):
         return None
     spans = _cited_spans(trajectory)
@@ -77,6 +88,12 @@ def claim_nearness(example: Example, trajectory: Trajectory, *, aids: Aids, aske
     """Mean over evidence of exp(-d^2 / 2 sigma^2), d the seconds from its middle to the reference: Open-o3's thk_point.
 
     d is 0 inside the reference; sigma shrinks with training by `sigma_at`; 0 without evidence.
+
+    Args:
+        example: the question with its reference.
+        trajectory: the run that is scored.
+        aids: the judge, the reference boxes and the progress of training.
+        asked: questions for which the reward counts.
     """
     if example.evidence_seconds is None or not _asks(example, asked):
         return None
@@ -112,10 +129,15 @@ def frames_jaccard(example: Example, trajectory: Trajectory) -> float | None:
 
 
 def frames_found(example: Example, trajectory: Trajectory, *, at_most: int = 8) -> float | None:
-    """Frames of the reference that the policy's own calls showed, over min(what there is, at_most): Conan's action.
+    """Frames of the reference that the policy's own calls showed, over min(those there are, at_most): Conan's action.
 
-    What there is are the seconds of the reference, at one frame a second as in Conan, less those that the opening
-    looks had shown. Where these showed all, it is `frames_jaccard`, as where the policy made no call at all.
+    There is one frame for each second of the reference, as in Conan, less those that the initial looks had shown.
+    Where these showed all, or the policy made no call at all, the reward is `frames_jaccard`.
+
+    Args:
+        example: the question with its reference.
+        trajectory: the run that is scored.
+        at_most: frames that suffice for the full reward.
     """
     if example.evidence_seconds is None:
         return None
@@ -135,7 +157,7 @@ def frame_hit(example: Example, trajectory: Trajectory) -> float | None:
 
 
 def visits_f1(example: Example, trajectory: Trajectory) -> float | None:
-    """F1 of the reference seconds that were looked at and the looked-at seconds that are in it: LongVideo-R1."""
+    """F1 of precision and recall, in seconds, of what was looked at against the reference (LongVideo-R1)."""
     if example.evidence_seconds is None:
         return None
     spans = merged(_looked_spans(trajectory))
@@ -145,10 +167,16 @@ def visits_f1(example: Example, trajectory: Trajectory) -> float | None:
 
 
 def calls_right(example: Example, trajectory: Trajectory, *, aids: Aids, least_box_iou: float = 0.35) -> float | None:
-    """Share of the policy's calls that are about the right moment, and, where they crop, the right place: Video-CoM.
+    """Share of the policy's calls that show the reference moment, and, where they crop, the reference box (Video-CoM).
 
     A call is right if a picture it shows lies in the reference, and, for a crop where reference boxes are known, its
     box has an IoU of `least_box_iou`. 0 without calls.
+
+    Args:
+        example: the question with its reference.
+        trajectory: the run that is scored.
+        aids: the judge, the reference boxes and the progress of training.
+        least_box_iou: IoU with the reference box from which a crop counts.
     """
     if example.evidence_seconds is None:
         return None
@@ -173,9 +201,14 @@ def box_iou(first: Box, second: Box) -> float:
 
 
 def evidence_box_iou(example: Example, trajectory: Trajectory, *, aids: Aids) -> float | None:
-    """Mean IoU of the boxes in the evidence with the reference box nearest in time; None where there is no reference.
+    """Mean IoU of the boxes in the evidence with the reference box nearest in time; None without reference boxes.
 
     A box whose nearest reference is over a second away counts 0, and so does evidence without any box.
+
+    Args:
+        example: the question with its reference.
+        trajectory: the run that is scored.
+        aids: the judge, the reference boxes and the progress of training.
     """
     boxes = aids.boxes(example) if aids.boxes else None
     if not boxes:
@@ -189,7 +222,7 @@ def evidence_box_iou(example: Example, trajectory: Trajectory, *, aids: Aids) ->
 
 
 def verified(example: Example, trajectory: Trajectory) -> float | None:  # noqa: ARG001 (a reward by its signature)
-    """1 if a second look at the evidence alone gives the same answer, else 0; None if nobody looked, or none came."""
+    """1 if the second look, at the evidence alone, gave the same answer, else 0; None where there was none."""
     if trajectory.answer is None or not trajectory.answer.evidence:
         return 0.0
     look = trajectory.second_look
@@ -197,7 +230,7 @@ def verified(example: Example, trajectory: Trajectory) -> float | None:  # noqa:
 
 
 def answer_from_evidence(example: Example, trajectory: Trajectory) -> float | None:
-    """a1 a2: how right the answer is, times how right a second one is that saw only its evidence (TimeSearch-R's CSV).
+    """Reward of the answer times that of a second answer from its evidence alone (TimeSearch-R's CSV, a1 a2).
 
     TimeSearch-R raises either to 1 where it passes 0.5, and answers from all frames that were searched; here they are
     0 or 1, and the second look has what the answer cites. No evidence is worth 0: there is nothing to answer from.
@@ -212,7 +245,13 @@ def answer_from_evidence(example: Example, trajectory: Trajectory) -> float | No
 
 
 def looked_iou(example: Example, trajectory: Trajectory, up_to: int) -> float:
-    """IoU of the reference and what the first `up_to` steps looked at, in seconds."""
+    """Temporal IoU of the reference and what the first `up_to` steps looked at.
+
+    Args:
+        example: the question with its reference.
+        trajectory: the run.
+        up_to: number of first steps, initial looks included.
+    """
     assert example.evidence_seconds is not None, "checked by the caller"
     spans = merged(_looked_spans(trajectory, up_to))
     shared = _shared(spans, example.evidence_seconds)

@@ -1,6 +1,6 @@
-"""Does the policy write as it was asked to: turn by turn, from its own words.
+"""Format rewards: does the policy write as its prompt asks, judged turn by turn from its replies.
 
-None for policies that are no language model: they write nothing.
+None for policies that are no language model: they write no replies.
 """
 
 from agent.trajectory import Malformed, Trajectory
@@ -9,7 +9,7 @@ from evals.scoring.published.tags import answer_tags
 from rl.rewards.turns import all_written, is_answered, is_strict, own_steps
 
 _LEAST_THOUGHT = 10
-"""Characters below which ParaVT takes thinking for empty."""
+"""Fewest characters of a thought; ParaVT takes a shorter one for empty."""
 
 
 def format_all(example: Example, trajectory: Trajectory, *, max_answer_characters: int | None = None) -> float | None:  # noqa: ARG001
@@ -18,9 +18,9 @@ def format_all(example: Example, trajectory: Trajectory, *, max_answer_character
     TimeSearch-R's own check leaves out turns that have neither tag; here they fail, as malformed turns.
 
     Args:
-        example: not looked at.
-        trajectory: the run.
-        max_answer_characters: an answer as long as this fails too (LongVT: 1,000).
+        example: not used.
+        trajectory: the run that is scored.
+        max_answer_characters: length from which an answer fails too (LongVT: 1,000).
     """
     stricts = [is_strict(step) for step in own_steps(trajectory)]
     if None in stricts:
@@ -36,13 +36,13 @@ def format_share(example: Example, trajectory: Trajectory) -> float | None:  # n
 
 
 def parse_rate(example: Example, trajectory: Trajectory) -> float | None:  # noqa: ARG001 (as above)
-    """Share of turns that could be played, whatever their form, 0..1; None where there was no turn."""
+    """Share of turns that could be parsed, whatever their form, 0..1; None where there was no turn."""
     moves = [step.turn.move for step in own_steps(trajectory)]
     return 1 - sum(isinstance(move, Malformed) for move in moves) / len(moves) if moves else None
 
 
 def format_evidence(example: Example, trajectory: Trajectory) -> float | None:
-    """1 with evidence beside an answer in form, 0.5 without evidence, 0 without form: Open-o3-Video."""
+    """Open-o3-Video's format reward: 1 for an answer in form with evidence, 0.5 without evidence, 0 without form."""
     value = format_all(example, trajectory)
     if not value or trajectory.answer is None:
         return value
@@ -50,11 +50,16 @@ def format_evidence(example: Example, trajectory: Trajectory) -> float | None:
 
 
 def format_anchored(example: Example, trajectory: Trajectory, *, anchor: float = 0.5) -> float | None:  # noqa: ARG001
-    """ParaVT's format reward in 0..1, over all that was written, with its `ANSWER_SUFFIX` on.
+    """ParaVT's format reward, 0..1, over all replies, with its `ANSWER_SUFFIX` on.
 
     0.2 thinking + 0.5 a non-empty answer + anchor (0.4 thinking closed + 0.3 closed and answered - 0.3 left open)
     + 0.3 thinking before the first call + 0.1 all tags balanced (only beside another credit), at most 1. A call counts
-    if the game took it; in ParaVT if its JSON can be read.
+    if the loop ran it; in ParaVT if its JSON can be read.
+
+    Args:
+        example: not used.
+        trajectory: the run that is scored.
+        anchor: weight of closed tags.
     """
     text = all_written(trajectory)
     if text is None:

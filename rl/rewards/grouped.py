@@ -1,4 +1,4 @@
-"""Rewards that compare the runs of one question, and so can't be told from one of them.
+"""Rewards that compare the runs of one question, and so can't be computed from one of them.
 
 Lists are `_G`, one for each run of the group, in order; None is a run that does not count, and stays None.
 """
@@ -18,8 +18,15 @@ def shuffle_bonus(
 ) -> Rewards:
     """T-GRPO (Video-R1, arXiv 2503.21776, section 3): `bonus` for each answer over `above`, if order matters here.
 
-    Order matters if the mean answer is at least `ratio` times that of runs on the same frames, shuffled. So where both
-    are wrong it is paid to nobody, and where order is of no use it is paid to all that are right.
+    Order matters if the mean answer is at least `ratio` times that of runs on the same frames, shuffled. So no run gets
+    it where all are wrong, and each correct one does where order is of no use.
+
+    Args:
+        answers_G: the answer rewards of the group.
+        shuffled_S: the answer rewards of the runs on shuffled frames.
+        bonus: the reward.
+        ratio: least ratio of the two means for which order matters.
+        above: reward above which an answer is correct.
 
     Raises:
         ValueError: no run on shuffled frames counts: there is nothing to compare with.
@@ -38,13 +45,14 @@ def length_bonus(
     bonus: float = 0.2,
     above: float = 0.1,
 ) -> Rewards:
-    """Video-R1: `bonus` for a right answer of a wanted length, if at least two of the group are right.
+    """Video-R1's length reward: `bonus` for a correct answer of the wanted length, if at least two of the group are
+    correct.
 
     Args:
         answers_G: the answer rewards.
         lengths_G: `rl.rewards.lengths.tokens_within`, 1 or 0.
-        bonus: what is paid.
-        above: a right answer has more.
+        bonus: the reward.
+        above: reward above which an answer is correct.
     """
     right = [a is not None and a > above for a in answers_G]
     return tuple(
@@ -54,9 +62,15 @@ def length_bonus(
 
 
 def curiosity(uses_G: Sequence[float | None], *, target: float = 0.3, scale: float = 0.5) -> Rewards:  # noqa: N803
-    """Pixel-Reasoner (arXiv 2505.15966): scale max(target - rate, 0) for runs that use tools; rate is their share.
+    """Pixel-Reasoner's curiosity (arXiv 2505.15966): scale max(target - rate, 0) for runs that use tools, rate their
+    share.
 
-    Tools are paid for while few use them, and no more once they are used: against the collapse of tool use.
+    Tool use is rewarded while it is rare, and no more once it is common: against its collapse.
+
+    Args:
+        uses_G: whether each run uses tools, 1 or 0.
+        target: share of runs with tools from which nothing is paid.
+        scale: reward for each point below the target.
     """
     known = _known(uses_G)
     rate = _mean(known) if known else 0.0

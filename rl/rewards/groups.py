@@ -1,6 +1,6 @@
-"""From the runs of several groups to what each is worth and how hard each of its turns pushes: pure, by a preset.
+"""Rewards and per-turn advantages of rollout groups, computed by a preset. Pure functions.
 
-Runs stand group by group, each group's runs behind each other.
+Runs are ordered by group: those of a group are adjacent.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,38 +17,42 @@ from rl.rewards.preset_file import Turns
 from rl.rewards.turns import own_steps
 
 Push = tuple[float, ...] | None
-"""The advantage of each turn of the policy; None where the run does not count."""
+"""Advantage of each turn of the policy; None where the run does not count."""
 
 
 @dataclass(frozen=True)
 class Credit:
-    """How the worth of runs becomes a push."""
+    """Credit assignment: how the rewards of runs become advantages of turns."""
 
     turns: Turns = "alike"
     easy_weight: float = 1.0
-    """Of a group that is right throughout; see `rl.objective.advantages.easy_weighs`."""
+    """Weight of a group that is correct throughout; see `rl.objective.advantages.easy_weighs`."""
 
 
 @dataclass(frozen=True)
 class ScoredGroups:
-    """Of all runs, in their order."""
+    """Rewards and advantages of all runs, in their order, and the metrics of their groups."""
 
     rewards: tuple[float | None, ...]
-    """None: the run does not count."""
+    """Reward of each run; None where it does not count."""
     pushes: tuple[Push, ...]
     teaching: tuple[bool, ...]
-    """Of each group, whether its runs differ in worth."""
+    """Whether each group has reward variance, and so a gradient."""
     measures: Mapping[str, float]
-    """For the log: the mean of each component and of the whole, and how many groups teach anything."""
+    """Means for the log: of each component, of the total, and the share of groups with reward variance."""
 
 
 def check_preset(preset: Preset, credit: Credit | None = None, *, sees_pictures: bool = True) -> None:
-    """ValueError where a preset can't be trained so.
+    """Refuses a preset that can't be trained with these options.
 
     Args:
         preset: the reward.
-        credit: how it is shared; None as the preset says.
-        sees_pictures: whether the policy is shown any.
+        credit: how turns share the reward; None as the preset says.
+        sees_pictures: whether the policy is shown pictures.
+
+    Raises:
+        ValueError: the preset has no step rewards to share out, changes advantages that are made anew from them, or
+            compares with shuffled frames that the policy can't see.
     """
     turns = preset.recipe.group.turns if credit is None else credit.turns
     if turns == "steps" and not preset.has_steps:
@@ -77,19 +81,19 @@ def score_groups(
     credit: Credit | None = None,
     shuffled: Sequence[Sequence[Trajectory]] = (),
 ) -> ScoredGroups:
-    """What the runs are worth.
+    """Rewards, advantages of turns and metrics of whole groups.
 
     Args:
         preset: the reward.
         examples: the question of each run.
         runs: whole groups.
-        generations: runs a group.
-        generator: for presets that add noise to advantages.
-        credit: how it is shared; None as the preset says.
-        shuffled: for each group its runs on shuffled frames, if the preset compares with some.
+        generations: runs in a group.
+        generator: source of the noise that some presets add to advantages.
+        credit: how turns share the reward; None as the preset says.
+        shuffled: the runs of each group on shuffled frames, if the preset compares with some.
 
     Raises:
-        ValueError: the engine that played tells no log-probabilities, and turns are weighed by them.
+        ValueError: turns are weighed by log-probabilities, and the sampling engine gave none.
     """
     credit = credit or Credit(preset.recipe.group.turns)
     groups: list[GroupRewards] = []
@@ -115,7 +119,7 @@ def _shared(
     credit: Credit,
     generator: np.random.Generator,
 ) -> Sequence[Push]:
-    """The pushes of one group, turn by turn."""
+    """Advantages of one group by run and turn."""
     pairs = list(zip(runs_G, group.totals_G, strict=True))
     if credit.turns == "steps":
         earned = [None if total is None else preset.by_turn(example, run, total) for run, total in pairs]
@@ -141,7 +145,7 @@ def _surprises(run: Trajectory) -> tuple[float, ...]:
 def _measures(
     rewards: Sequence[float | None], groups: Sequence[GroupRewards], teaching: Sequence[bool]
 ) -> dict[str, float]:
-    """Means over what counts; a name is missing where nothing does. TRL's own `reward` is what it is told."""
+    """Means over the runs and groups that count, by name in the log; a name is missing where none does."""
     components = [one for group in groups for one in group.components_G]
     columns: dict[str, list[float | None]] = {"score": list(rewards)}
     for name in components[0]:

@@ -1,4 +1,4 @@
-"""How long the policy thinks and writes."""
+"""Rewards for the length of thoughts and replies."""
 
 from agent.trajectory import Trajectory
 from evals.example import Example
@@ -14,9 +14,16 @@ def format_and_length(
     for_length: float = 0.5,
     full_at_characters: int = 1200,
 ) -> float | None:
-    """FR of TinyLLaVA-Video-R1: r0 + r1 min(1, Len / ML) where the form is kept (equation 3), else 0.
+    """TinyLLaVA-Video-R1's format reward FR: r0 + r1 min(1, Len / ML) where the form is kept (equation 3), else 0.
 
     Len is the characters of thinking, of all turns together where there are several.
+
+    Args:
+        example: not used.
+        trajectory: the run that is scored.
+        base: r0, the reward for the form alone.
+        for_length: r1, the reward for a full length.
+        full_at_characters: ML, characters of thought that earn all of r1.
     """
     in_form = format_all(example, trajectory)
     if not in_form:
@@ -25,7 +32,14 @@ def format_and_length(
 
 
 def tokens_within(example: Example, trajectory: Trajectory, *, least: int = 320, most: int = 512) -> float | None:  # noqa: ARG001
-    """1 if the policy sampled from `least` to `most` tokens in all, else 0: Video-R1. None where nobody counted."""
+    """1 if the policy sampled from `least` to `most` tokens in all, else 0 (Video-R1); None without counts.
+
+    Args:
+        example: not used.
+        trajectory: the run that is scored.
+        least: fewest tokens rewarded.
+        most: most tokens rewarded.
+    """
     count = sampled_tokens(trajectory)
     return None if count is None else float(least <= count <= most)
 
@@ -37,10 +51,16 @@ def overlong(
     most_tokens: int = 4096,
     soft_tokens: int = 1024,
 ) -> float | None:
-    """0 down to -1 for a run that samples more than is wanted: DAPO's soft punishment (arXiv 2503.14476, equation 13).
+    """DAPO's soft overlong punishment, 0 down to -1, by the tokens sampled (arXiv 2503.14476, equation 13).
 
-    0 up to most - soft, then down in a line to -1 at `most`, and -1 beyond. DAPO has 20,480 and 4,096 for one long
-    thought; here it is the tokens of all replies. None where nobody counted.
+    0 up to most - soft, then linear down to -1 at `most`, and -1 beyond. DAPO has 20,480 and 4,096 for one long
+    thought; here the tokens of all replies count. None without token counts.
+
+    Args:
+        example: not used.
+        trajectory: the run that is scored.
+        most_tokens: tokens from which the reward is -1.
+        soft_tokens: tokens over which it falls from 0 to -1.
     """
     count = sampled_tokens(trajectory)
     if count is None:

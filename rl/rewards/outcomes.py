@@ -1,4 +1,4 @@
-"""SAGE's outcome: what an end is worth when it is wrong, not only when it is right."""
+"""SAGE's outcome reward, which tells apart the ways in which a run can fail."""
 
 from agent.trajectory import Malformed, Trajectory
 from evals.example import Example
@@ -13,10 +13,18 @@ _HEARING = frozenset({"read_speech", "search_speech"})
 def sage_outcome(
     example: Example, trajectory: Trajectory, *, aids: Aids, when_looking: float = 1.25, spoken: int = 1
 ) -> float | None:
-    """1 if right, times `when_looking` if a picture was asked for; -2 malformed at the end, -0.5 without an answer,
-    -1 wrong after more than `spoken` calls for speech, -0.5 wrong after any call, 0 wrong without.
+    """Outcome reward of SAGE: 1 if correct, times `when_looking` if a call showed a picture, else -2 to 0.
 
-    The released code comes to the -1 in the first of its two stages only; this game has one stage.
+    -2 malformed at the end, -0.5 without an answer, -1 wrong after more than `spoken` calls for speech, -0.5 wrong
+    after any call, 0 wrong without a call. The released code comes to the -1 in the first of its two stages only; this
+    loop has one stage.
+
+    Args:
+        example: the question with its reference.
+        trajectory: the run that is scored.
+        aids: the judge, the reference boxes and the progress of training.
+        when_looking: factor of a correct answer after a call that showed a picture.
+        spoken: calls for speech that a wrong answer may make at no further cost.
     """
     steps = own_steps(trajectory)
     if steps and isinstance(steps[-1].turn.move, Malformed):

@@ -1,4 +1,4 @@
-"""A reward as it was published: components by name, how they add up, what the runs of a group make of it.
+"""A reward as it was published: components by name, how they add up, and the advantages within a group.
 
 preset = load_preset("timesearch-r")
 preset.reward(example, trajectory)           # {"format": 1.0, "answer": 1.0, "from_evidence": None}
@@ -29,17 +29,17 @@ from rl.rewards.turns import own_steps
 
 @dataclass(frozen=True)
 class GroupRewards:
-    """The rewards of all runs of one question, in their order."""
+    """Rewards of all runs of one question, in their order: by component, and in total."""
 
     components_G: tuple[dict[str, float | None], ...]  # noqa: N815 (nested by run)
-    """Before weights; None does not count."""
+    """Components of each run, before weights; None does not count."""
     totals_G: Rewards  # noqa: N815
-    """None: leave this run out."""
+    """Total of each run; None leaves the run out."""
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A recipe with what it needs at hand."""
+    """A preset file with the aids that its rewards use."""
 
     name: str
     recipe: PresetFile
@@ -50,11 +50,11 @@ class Preset:
         return {term.name: reward_named(term.function, term.settings, self.aids) for term in self.recipe.terms}
 
     def at(self, progress: float) -> "Preset":
-        """The same at another point of training, 0..1, for rewards that grow stricter."""
+        """This preset at another progress of training, 0..1, for rewards that grow stricter."""
         return replace(self, aids=replace(self.aids, progress=progress))
 
     def reward(self, example: Example, trajectory: Trajectory) -> dict[str, float | None]:
-        """Each component by name, before its weight; None does not count, 0 where its gate is shut."""
+        """The components of one run by name, before weights; None does not count, 0 where the gate is shut."""
         if is_broken_off(trajectory):
             return {term.name: None for term in self.recipe.terms}
         found: dict[str, float | None] = {}
@@ -68,13 +68,13 @@ class Preset:
         is_open = _gate(term, found)
         if is_open is None:
             return None
-        if not is_open and not term.optional:  # a judge need not be asked
+        if not is_open and not term.optional:  # saves a call of the judge
             return 0.0
         value = self._rewards[term.name](example, trajectory)
         return None if value is None else value * is_open
 
     def total(self, components: dict[str, float | None]) -> float | None:
-        """One number of the components of one run, what compares runs left out; None: leave the run out.
+        """The total of one run's components, without those that compare runs; None leaves the run out.
 
         A component that does not count takes the total with it, unless its term is optional: what could not be
         measured must not look like a low reward.
@@ -86,7 +86,7 @@ class Preset:
         return None if value is None else self.recipe.total.scale * (value + self.recipe.total.bias)
 
     def steps(self, example: Example, trajectory: Trajectory) -> dict[str, Steps]:
-        """The components that are told turn by turn, weighted and with their gates: one number for each turn."""
+        """Weighted step rewards of one run by component, after their gates: one number for each turn."""
         components = self.reward(example, trajectory)
         found: dict[str, Steps] = {}
         for term in self.recipe.terms:
@@ -98,16 +98,22 @@ class Preset:
 
     @property
     def has_steps(self) -> bool:
-        """Whether any component is told turn by turn."""
+        """Whether any component is a step reward."""
         return any(term.function in STEP_REWARDS for term in self.recipe.terms)
 
     @property
     def compares_shuffled(self) -> bool:
-        """Whether it wants runs on shuffled frames beside the others."""
+        """Whether runs on shuffled frames are needed for comparison."""
         return any(term.reward == "shuffle_bonus" for term in self.recipe.group_terms)
 
     def by_turn(self, example: Example, trajectory: Trajectory, total: float) -> tuple[float, ...]:
-        """A total shared out: to each turn of the policy what it earned by itself, to the last one all else as well."""
+        """A total divided over turns: each turn of the policy gets its step rewards, the last one the rest as well.
+
+        Args:
+            example: the question with its reference.
+            trajectory: the run.
+            total: the run's total.
+        """
         earned_T = [0.0] * len(own_steps(trajectory))  # noqa: N806 (nested by turn)
         for rewards_T in self.steps(example, trajectory).values():  # noqa: N806
             for turn, value in enumerate(rewards_T):
@@ -121,10 +127,15 @@ class Preset:
         runs_G: Sequence[Trajectory],  # noqa: N803 (nested by run)
         shuffled_S: Sequence[Trajectory] = (),  # noqa: N803 (runs on shuffled frames)
     ) -> GroupRewards:
-        """The rewards of all runs of a question, those that compare runs included.
+        """Rewards of all runs of a question, those that compare runs included.
+
+        Args:
+            example: the question with its reference.
+            runs_G: the runs of the group.
+            shuffled_S: runs of the question on shuffled frames, for rewards that compare with them.
 
         Raises:
-            ValueError: it compares with runs on shuffled frames, and there are none.
+            ValueError: the preset compares with runs on shuffled frames, and there are none.
         """
         components_G = [self.reward(example, run) for run in runs_G]  # noqa: N806
         totals_G = [self.total(components) for components in components_G]  # noqa: N806
@@ -136,7 +147,7 @@ class Preset:
         return GroupRewards(tuple(components_G), tuple(totals_G))
 
     def advantages(self, totals_G: Sequence[float | None], generator: np.random.Generator) -> Array:  # noqa: N803
-        """(G,) float64: the push that each run gets, 0 where it does not count; noise only where it counts."""
+        """Advantage of each run of a group, (G,) float64; 0, without noise, where the run does not count."""
         rewards_G, group = advantages.as_array(totals_G), self.recipe.group  # noqa: N806
         if group.advantage == "dr_grpo":
             found = advantages.dr_grpo(rewards_G)
@@ -167,7 +178,7 @@ class Preset:
 
 
 def _gate(term: Term, found: dict[str, float | None]) -> bool | None:
-    """Whether all that a term waits for is there; None if one of them does not count."""
+    """Whether all components that gate a term are above their thresholds; None if one does not count."""
     values = [(found[name], least) for name, least in term.when.items()]
     if any(value is not None and value <= least for value, least in values):
         return False
@@ -185,7 +196,7 @@ def load_preset(name_or_path: str | Path, aids: Aids | None = None) -> Preset:
 
     Args:
         name_or_path: a name of `preset_names()`; what ends in `.toml` is a path.
-        aids: a judge, reference boxes; without them, what needs them does not count.
+        aids: a judge, reference boxes; rewards that need missing ones do not count.
 
     Raises:
         ValueError: no such preset, or its file can't be used; says why, and which presets there are.
@@ -202,7 +213,7 @@ def load_preset(name_or_path: str | Path, aids: Aids | None = None) -> Preset:
         )
     preset = Preset(name, read_recipe(text, str(name_or_path)), aids or Aids())
     try:
-        _ = preset._rewards  # its settings are checked when they are bound
+        _ = preset._rewards  # checks the settings, which happens when they are bound
     except ValueError as error:
         raise ValueError(f"{name_or_path}: {error}") from error
     return preset

@@ -1,4 +1,4 @@
-"""What a preset file may say, checked once: unknown keys are refused, and so is what would fail in the first step."""
+"""The schema of a preset file: unknown keys are refused, and so is what would fail in the first step."""
 
 from typing import Annotated, Any, Literal
 
@@ -9,38 +9,38 @@ from rl.rewards.totals import NEEDED
 from rl.toml_config import TomlConfig, parse_sheet
 
 GROUP_TERMS = {"shuffle_bonus": 1, "length_bonus": 2, "curiosity": 1}
-"""How many components each reads: the answers; the answers and the lengths; the use of tools."""
+"""Number of components that each group reward reads: answers; answers and lengths; the use of tools."""
 
 Turns = Literal["alike", "taura", "steps"]
-"""Whether all turns of a run get its advantage, each gets it by how unsure the policy was, or each gets what it and the
-turns after it have earned (`rl.objective.advantages`)."""
+"""Credit assignment: all turns get the run's advantage, or weighed by how unsure the policy was, or each turn gets
+what it and those after it have earned (`rl.objective.advantages`)."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Term(TomlConfig):
-    """One component of the reward."""
+    """One component of a reward, with its weight and gates."""
 
     name: Name
     reward: str = ""
-    """A name of `rl.rewards.catalogue`; empty if it is the component's own."""
+    """Name in `rl.rewards.catalogue`; empty where the component has that name."""
     weight: Finite = 1.0
-    """0 for a component that only gates others, or is only to be watched."""
+    """Weight in the total; 0 for a component that only gates others, or is only logged."""
     when: dict[Name, Finite] = Field(default_factory=dict)
-    """Worth 0 unless each of these components, named before, is above its number."""
+    """Gates: the component is 0 unless each of these earlier components is above its number."""
     optional: bool = False
-    """Left out of the total where it does not count; else the total does not count either."""
+    """Whether the total leaves the component out where it does not count; else the total does not count either."""
     settings: dict[str, Any] = Field(default_factory=dict)
 
     @property
     def function(self) -> str:
-        """The reward's name in the catalogue."""
+        """Name of the reward in the catalogue."""
         return self.reward or self.name
 
 
 class GroupTerm(TomlConfig):
-    """One component that compares the runs of a group."""
+    """One component of a reward that compares the runs of a group."""
 
     name: Name
     reward: Literal["shuffle_bonus", "length_bonus", "curiosity"]
@@ -64,7 +64,7 @@ class GroupTerm(TomlConfig):
 
 
 class Total(TomlConfig):
-    """How components become one number: scale (rule + bias)."""
+    """How components become one total: scale (rule + bias)."""
 
     rule: Literal["sum", "signed", "signed as released"] = "sum"
     bias: Finite = 0.0
@@ -72,15 +72,15 @@ class Total(TomlConfig):
 
 
 class Group(TomlConfig):
-    """What is made of the totals of a group."""
+    """How the totals of a group become advantages, and the loss that they enter."""
 
     advantage: Literal["grpo", "dr_grpo", "dgrpo"] = "grpo"
     epsilon: Annotated[float, Field(gt=0)] = 1e-4
     noise: Annotated[float, Field(ge=0)] = 0.0
-    """Standard deviation of what is added to advantages."""
+    """Standard deviation of the noise added to advantages."""
     turns: Turns = "alike"
     loss: Literal["clipped", "regression"] = "clipped"
-    """regression: Reg-GRPO."""
+    """Kind of loss; `regression` is Reg-GRPO's."""
 
     @model_validator(mode="after")
     def _fits(self) -> "Group":
@@ -90,13 +90,13 @@ class Group(TomlConfig):
 
 
 class Published(TomlConfig):
-    """With what it was published; None is not said, or not known. For a trainer to start from."""
+    """Hyperparameters as published, for a trainer to start from; None where they are not stated, or not known."""
 
     generations: Annotated[int, Field(ge=1)] | None = None
     shuffled_generations: Annotated[int, Field(ge=1)] | None = None
-    """Runs on shuffled frames beside them."""
+    """Runs on shuffled frames beside those of the group."""
     kl: Annotated[float, Field(ge=0)] | None = None
-    """Weight of the divergence from the reference policy."""
+    """Weight of the KL divergence from the reference policy."""
     learning_rate: Annotated[float, Field(gt=0)] | None = None
     batch: Annotated[int, Field(ge=1)] | None = None
     epochs: Annotated[float, Field(gt=0)] | None = None
@@ -112,11 +112,11 @@ class Published(TomlConfig):
 
 
 class PresetFile(TomlConfig):
-    """A whole preset file."""
+    """A preset file: paper, components, total, advantages and published hyperparameters."""
 
     paper: Annotated[str, Field(min_length=1)]
     formula_from: Literal["code", "paper", "memory", "ours"]
-    """Where it was read: released code, the paper only, neither (check it before you quote it), or it is our own."""
+    """Source of the formula: released code, the paper only, memory (check it before you quote it), or our own."""
     terms: Annotated[list[Term], Field(min_length=1)]
     group_terms: list[GroupTerm] = Field(default_factory=list)
     total: Total = Total()
@@ -142,9 +142,9 @@ class PresetFile(TomlConfig):
 
 
 def read_recipe(text: str, source: str) -> PresetFile:
-    """The recipe in a TOML text.
+    """Reads and checks the TOML text of a preset file.
 
     Raises:
-        ValueError: it is not TOML, has an unknown key or does not hang together; says where, with `source`.
+        ValueError: the text is not TOML, has an unknown key, or contradicts itself; says where, with `source`.
     """
     return parse_sheet(text, source, PresetFile)

@@ -1,4 +1,4 @@
-"""Runs written down by hand: replies go through the real parser and the real rule of the game, on a video that is none.
+"""Scripted runs: replies go through the real parser and the real loop, on a toolbox without a video.
 
 For attacks, for tests, and for trying out a reward of one's own: what a model would have had to write for it.
 """
@@ -14,6 +14,7 @@ from evals.example import Example
 from tools.observation import FrameRef, Observation, ToolError
 
 _CHARACTERS_A_TOKEN = 4
+"""Rough length of an English token, for token counts of scripted replies."""
 
 
 class PaperToolbox:
@@ -23,7 +24,11 @@ class PaperToolbox:
         self._duration_seconds = duration_seconds
 
     def call(self, name: str, arguments: dict[str, Any]) -> Observation:
-        """`select_frames(start, stop, count)`: count frames, the first at start."""
+        """The frames of `select_frames(start, stop, count)`: count of them, evenly spaced, the first at start.
+
+        Raises:
+            ToolError: another tool, or a range outside the video.
+        """
         if name != "select_frames":
             raise ToolError(f"there is no tool {name}")
         start, stop = float(arguments["start"]), float(arguments["stop"])
@@ -42,14 +47,14 @@ def played(
     second_answer: str | None = None,
     limits: Limits = Limits(),  # noqa: B008 (frozen)
 ) -> Trajectory:
-    """The run in which a model says this, turn by turn; replies past its end are not played.
+    """The run in which a model gives these replies, turn by turn; replies past its end are ignored.
 
     Args:
-        example: what is asked.
-        replies: word for word.
-        duration_seconds: of the video.
-        second_answer: what the second look at the evidence alone says; None: it was not taken.
-        limits: of the game.
+        example: the question with its reference.
+        replies: the model's replies, word for word.
+        duration_seconds: length of the pretended video.
+        second_answer: answer of the second look at the evidence alone; None where it is not taken.
+        limits: limits of the run.
     """
     trajectory = Trajectory(example.question, VideoFacts("0" * 32, duration_seconds, 1280, 720), "paper", limits)
     toolbox = PaperToolbox(duration_seconds)

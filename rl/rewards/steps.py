@@ -1,4 +1,4 @@
-"""What each turn is worth by itself: one number for each turn of the policy, `rewards_T`, in order.
+"""Step rewards: one number for each turn of the policy, `rewards_T`, in order.
 
 A preset adds them up; a trainer that keeps turn boundaries can give each to its own turn.
 """
@@ -14,24 +14,43 @@ from rl.rewards.evidence import looked_iou
 from rl.rewards.turns import is_strict, own_steps
 
 _LEAST_RISE = 0.001
-"""By which the IoU must rise to count (Video-MTR)."""
+"""Rise of the IoU above which a turn is rewarded (Video-MTR)."""
 
 Steps = tuple[float | None, ...]
 
 
 def step_format(example: Example, trajectory: Trajectory, *, right: float = 0.05, wrong: float = -0.1) -> Steps:  # noqa: ARG001
-    """`right` for a turn that has its form, `wrong` for another: SAGE; Video-MTR with 0.1 and 0."""
+    """Format reward of each turn: `right` in form, `wrong` otherwise (SAGE; Video-MTR with 0.1 and 0).
+
+    Args:
+        example: not used.
+        trajectory: the run that is scored.
+        right: reward of a turn in form.
+        wrong: reward of any other turn.
+    """
     stricts = [is_strict(step) for step in own_steps(trajectory)]
     return tuple(None if strict is None else right if strict else wrong for strict in stricts)
 
 
 def step_mistakes(example: Example, trajectory: Trajectory, *, each: float = -0.1) -> Steps:  # noqa: ARG001 (as above)
-    """`each` for a turn with a call that its tool refused, else 0: SAGE."""
+    """Penalty `each` for a turn with a call that its tool refused, else 0 (SAGE).
+
+    Args:
+        example: not used.
+        trajectory: the run that is scored.
+        each: reward of a turn with a refused call.
+    """
     return tuple(each * any(r.observation.is_error for r in step.results) for step in own_steps(trajectory))
 
 
 def step_repeats(example: Example, trajectory: Trajectory, *, scale: float = -0.05) -> Steps:  # noqa: ARG001 (as above)
-    """scale sqrt(n) for a call that was made n times before, with the same arguments, summed over a turn: SAGE."""
+    """Penalty scale sqrt(n) for a call made n times before with the same arguments, summed over a turn (SAGE).
+
+    Args:
+        example: not used.
+        trajectory: the run that is scored.
+        scale: reward of a call's first repeat.
+    """
     seen: Counter[str] = Counter()
     found = []
     for step in own_steps(trajectory):
@@ -45,7 +64,14 @@ def step_repeats(example: Example, trajectory: Trajectory, *, scale: float = -0.
 
 
 def step_judged(example: Example, trajectory: Trajectory, *, aids: Aids, scale: float = 0.1) -> Steps:
-    """scale (2 v - 1) for a turn that calls, v what a judge says of it in 0..1: SAGE; 0 for other turns."""
+    """Judged reward of each turn that calls, scale (2 v - 1) with the rating v in 0..1 (SAGE); 0 for other turns.
+
+    Args:
+        example: the question with its reference.
+        trajectory: the run that is scored.
+        aids: the judge, the reference boxes and the progress of training.
+        scale: reward of the best rating, and minus that of the worst.
+    """
     return tuple(
         _judged(aids.verdict("step", example, trajectory, turn), scale) if isinstance(step.turn.move, Calls) else 0.0
         for turn, step in enumerate(own_steps(trajectory))
@@ -53,9 +79,14 @@ def step_judged(example: Example, trajectory: Trajectory, *, aids: Aids, scale: 
 
 
 def step_retrieval(example: Example, trajectory: Trajectory, *, each: float = 0.5) -> Steps:
-    """`each` for a turn after which the IoU of all that was looked at and the reference is higher: Video-MTR.
+    """Reward `each` for a turn that raises the IoU of all that was looked at with the reference (Video-MTR).
 
-    None where there is no reference. It counts frames, this game looks at seconds.
+    None where there is no reference. Video-MTR counts frames; here seconds count.
+
+    Args:
+        example: the question with its reference.
+        trajectory: the run that is scored.
+        each: reward of a turn that raises the IoU.
     """
     if example.evidence_seconds is None:
         return tuple(None for _ in own_steps(trajectory))
@@ -66,7 +97,7 @@ def step_retrieval(example: Example, trajectory: Trajectory, *, each: float = 0.
 
 
 def total(rewards_T: Steps) -> float | None:  # noqa: N803 (nested by turn)
-    """The sum over turns; None if a turn does not count, or there is none."""
+    """Sum over turns; None if a turn does not count, or there is none."""
     known = [value for value in rewards_T if value is not None]
     return sum(known) if known and len(known) == len(rewards_T) else None
 

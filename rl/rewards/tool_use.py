@@ -1,7 +1,7 @@
-"""Does the policy use its tools, in earnest, and no more than it needs.
+"""Rewards for tool use: does the policy use its tools, in earnest, and no more than it needs.
 
-Counts only what the policy asked for itself, never the opening looks of the game. Whether tools are paid for only
-where the answer is right is said by the preset, not here.
+Only the policy's own calls count, never the initial looks of the loop. Whether tools are rewarded only where the answer
+is correct is up to the preset.
 """
 
 import re
@@ -13,17 +13,18 @@ from rl.rewards.turns import is_strict, own_steps
 _NUMBER = re.compile(r"(?<![\d.:])\d+(?:\.\d+)?(?![\d:])")
 _TIME = re.compile(r"\b\d{1,2}:\d{2}(?::\d{2})?\b|\b\d+(?:\.\d+)?\s*(?:s|sec|seconds?|min|minutes?)\b", re.I)
 _CLOSE_SECONDS = 0.05
+"""Difference up to which a time in a thought is the same as that of a call."""
 
 
 def own_calls(trajectory: Trajectory) -> tuple[tuple[ToolCall, Result | None], ...]:
-    """The policy's calls, each with what it brought; None for one that a limit kept from running."""
+    """The policy's calls, each with its result; None for one that a limit kept from running."""
     results = {result.call_id: result for result in trajectory.results}
     moves = (step.turn.move for step in own_steps(trajectory))
     return tuple((call, results.get(call.id)) for move in moves if isinstance(move, Calls) for call in move.calls)
 
 
 def worked(trajectory: Trajectory) -> tuple[tuple[ToolCall, Result], ...]:
-    """Those that ran, were no mistake and were not asked before."""
+    """The policy's calls that ran without an error and were no repeats, each with its result."""
     return tuple(
         (call, result)
         for call, result in own_calls(trajectory)
@@ -32,24 +33,24 @@ def worked(trajectory: Trajectory) -> tuple[tuple[ToolCall, Result], ...]:
 
 
 def calls_tools(example: Example, trajectory: Trajectory) -> float | None:  # noqa: ARG001 (a reward by its signature)
-    """1 if some call could be read, whatever came of it, else 0."""
+    """1 if some call could be parsed, whatever its result, else 0."""
     return float(bool(own_calls(trajectory)))
 
 
 def uses_tools(example: Example, trajectory: Trajectory) -> float | None:  # noqa: ARG001 (as above)
-    """1 if some call worked, else 0."""
+    """1 if some call worked (`worked`), else 0."""
     return float(bool(worked(trajectory)))
 
 
 def looks(example: Example, trajectory: Trajectory) -> float | None:  # noqa: ARG001 (as above)
-    """1 if some call worked and brought a picture, else 0."""
+    """1 if some call worked and showed a picture, else 0."""
     return float(any(result.observation.frames for _, result in worked(trajectory)))
 
 
 def tool_levels(example: Example, trajectory: Trajectory) -> float | None:  # noqa: ARG001 (as above)
-    """0 without a call, 0.1 with one that could be read, 0.3 with one that ran: ParaVT.
+    """ParaVT's tool reward: 0 without a call, 0.1 with one that could be parsed, 0.3 with one that ran.
 
-    Ran means here that the tool did not refuse it; in ParaVT that a response stands in the text.
+    A call ran here if the tool did not refuse it; in ParaVT if the text has a response.
     """
     if not own_calls(trajectory):
         return 0.0
@@ -57,12 +58,18 @@ def tool_levels(example: Example, trajectory: Trajectory) -> float | None:  # no
 
 
 def calls_beyond(example: Example, trajectory: Trajectory, *, free: int = 1) -> float | None:  # noqa: ARG001 (as above)
-    """min(free - calls, 0), a whole number at most 0: the cost of Pixel-Reasoner."""
+    """Pixel-Reasoner's cost of calls, min(free - calls, 0): a whole number, at most 0.
+
+    Args:
+        example: not used.
+        trajectory: the run that is scored.
+        free: number of calls without cost.
+    """
     return float(min(free - len(own_calls(trajectory)), 0))
 
 
 def repeat_ratio(example: Example, trajectory: Trajectory) -> float | None:  # noqa: ARG001 (as above)
-    """Calls that had been made before, over those that had not; may pass 1; 0 without calls: LongVideo-R1."""
+    """Repeated calls over new ones (LongVideo-R1); may exceed 1; 0 without calls."""
     repeats = [_is_repeat(result) for _, result in own_calls(trajectory)]
     return sum(repeats) / (len(repeats) - sum(repeats)) if repeats else 0.0
 
@@ -74,12 +81,18 @@ def failed_share(example: Example, trajectory: Trajectory) -> float | None:  # n
 
 
 def frame_cost(example: Example, trajectory: Trajectory, *, full_at_frames: int = 128) -> float | None:  # noqa: ARG001
-    """Share of `full_at_frames` distinct pictures that were looked at, 0..1."""
+    """Distinct frames seen, as a share of `full_at_frames`, 0..1.
+
+    Args:
+        example: not used.
+        trajectory: the run that is scored.
+        full_at_frames: frames from which the value is 1.
+    """
     return min(1.0, len(trajectory.frames_seen) / full_at_frames)
 
 
 def names_the_file(example: Example, trajectory: Trajectory) -> float | None:
-    """1 if the policy writes the name of the video's file, without its ending, else 0; None without a reply.
+    """1 if the policy writes the name of the video's file, without its extension, else 0; None without a reply.
 
     Names under four characters are not looked for: they turn up by chance.
     """
@@ -94,7 +107,7 @@ def names_the_file(example: Example, trajectory: Trajectory) -> float | None:
 def consistent_calls(example: Example, trajectory: Trajectory) -> float | None:  # noqa: ARG001 (a reward by its signature)
     """1 if every turn has its form, no call repeats, and windows are the last two numbers of their thought, else 0.
 
-    FrameThinker's checks as far as this game has what they check: there are no frame numbers to look up.
+    FrameThinker's checks as far as they apply here: there are no frame numbers to look up.
     """
     steps = own_steps(trajectory)
     stricts = [is_strict(step) for step in steps]

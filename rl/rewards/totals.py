@@ -1,23 +1,23 @@
-"""From the components of a reward to one number: a weighted sum, or one of the rules that are no sum."""
+"""Rules that combine the components of a reward into one total: the weighted sum, and two that are no sum."""
 
 from collections.abc import Callable, Mapping
 
 Components = Mapping[str, float | None]
 
 NOTHING_IN_FORM = -2.0
-"""-(r0 + r1 + r2) of TinyLLaVA-Video-R1, with r0 = r1 = 0.5 and r2 = 1."""
+"""Total without form: -(r0 + r1 + r2) of TinyLLaVA-Video-R1, with r0 = r1 = 0.5 and r2 = 1."""
 
 
 def weighted_sum(components: Components, weights: Mapping[str, float]) -> float | None:
-    """The sum of what counts, each times its weight; None if nothing counts."""
+    """Weighted sum of the components that count; None if none does."""
     known = [weights[name] * value for name, value in components.items() if value is not None]
     return sum(known) if known else None
 
 
 def signed(components: Components, weights: Mapping[str, float]) -> float | None:  # noqa: ARG001 (a rule's signature)
-    """TinyLLaVA-Video-R1, equation 4: AR + FR if right, -FR if wrong, -2 without form, right or not.
+    """TinyLLaVA-Video-R1's equation 4: AR + FR if correct, -FR if wrong, -2 without form, correct or not.
 
-    So that a long thought is worth more before a right answer and costs more before a wrong one.
+    A long thought earns more before a correct answer and costs more before a wrong one.
     """
     answer, form = components["answer"], components["format"]
     if answer is None or form is None:
@@ -28,7 +28,10 @@ def signed(components: Components, weights: Mapping[str, float]) -> float | None
 
 
 def signed_as_released(components: Components, weights: Mapping[str, float]) -> float | None:  # noqa: ARG001 (as above)
-    """Its released code: a + (2 a - 1) FR, and -2 where that is 0: a right answer without form is worth 1, not -2."""
+    """TinyLLaVA-Video-R1's released code: a + (2 a - 1) FR, and -2 where that is 0.
+
+    Unlike in the paper, a correct answer without form is worth 1, not -2.
+    """
     answer, form = components["answer"], components["format"]
     if answer is None or form is None:
         return None
@@ -42,4 +45,4 @@ RULES: dict[str, Callable[[Components, Mapping[str, float]], float | None]] = {
     "signed as released": signed_as_released,
 }
 NEEDED = {"sum": (), "signed": ("answer", "format"), "signed as released": ("answer", "format")}
-"""The components that a rule reads by name."""
+"""Components that each rule reads by name."""

@@ -1,7 +1,6 @@
-"""The policy's own turns, and whether each has the form that it was asked for: think, then calls or an answer.
+"""The policy's own turns, and whether each has the form that its prompt asks for: think, then calls or an answer.
 
-The reply is read word for word, not the move that was made of it: the game forgives a missing end tag, a reward does
-not.
+The reply is read word for word, not the parsed move: the parser forgives a missing end tag, a reward does not.
 """
 
 import json
@@ -15,7 +14,7 @@ _ONCE = ("<think>", "</think>", "<answer>", "</answer>")
 
 
 def own_steps(trajectory: Trajectory) -> tuple[Step, ...]:
-    """The steps of the policy; the opening looks of the game are none of its doing."""
+    """The steps of the policy, without the initial looks that the loop makes."""
     return tuple(step for step in trajectory.steps if not step.turn.is_opening)
 
 
@@ -36,14 +35,14 @@ def _opened(reply: Reply) -> str:
 
 
 def all_written(trajectory: Trajectory) -> str | None:
-    """All replies of the policy, one after the other; None if one of them has no text, or there is none."""
+    """All replies of the policy, joined by line breaks; None if one of them has no text, or there is none."""
     texts = [written(step) for step in own_steps(trajectory)]
     known = [text for text in texts if text is not None]
     return "\n".join(known) if known and len(known) == len(texts) else None
 
 
 def is_strict(step: Step) -> bool | None:
-    """Whether a turn is exactly `<think>..</think>` and then calls, or one answer; None without a model's reply.
+    """Whether a turn is exactly `<think>..</think>` and then calls or one answer; None without a model's reply.
 
     Each of the four tags at most once, something between the first two, nothing before, between or after.
     """
@@ -61,11 +60,11 @@ def is_strict(step: Step) -> bool | None:
 
 
 def thought_characters(trajectory: Trajectory) -> int:
-    """Characters of thinking in all turns of the policy."""
+    """Number of characters of the thoughts in all turns of the policy."""
     return sum(len(step.turn.thought) for step in own_steps(trajectory))
 
 
 def is_answered(trajectory: Trajectory) -> bool:
-    """Whether the last turn answers."""
+    """Whether the last turn of the policy is an answer."""
     steps = own_steps(trajectory)
     return bool(steps) and isinstance(steps[-1].turn.move, Answer)

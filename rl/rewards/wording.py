@@ -1,4 +1,4 @@
-"""How near two texts are: ROUGE F1 and the word error rate, over plain words.
+"""Similarity of two texts: ROUGE F1 and the word error rate, over plain words.
 
 Our own few lines and not `rouge-score` 0.1.2, whose tokenizer keeps a-z and 0-9 only: two equal answers in Greek, or in
 French with accents, are worth 0 or too little by it, and it brings nltk along. Without its stemmer the two agree on
@@ -19,7 +19,13 @@ def words(text: str) -> list[str]:
 
 
 def rouge_n(reference: str, said: str, n: int) -> float:
-    """F1 of the n-grams that both have, each counted as often as both have it (Lin, 2004, section 2)."""
+    """F1 of the n-grams that both have, each counted as often as both have it (Lin, 2004, section 2).
+
+    Args:
+        reference: the reference text.
+        said: the text that is scored.
+        n: words in an n-gram.
+    """
     first, second = _grams(words(reference), n), _grams(words(said), n)
     return _f1((first & second).total(), first.total(), second.total())
 
@@ -36,7 +42,7 @@ def rouge_mean(reference: str, said: str) -> float:
 
 
 def word_error_rate(reference: str, said: str) -> float:
-    """Words to change, add and leave out, over the words of the reference; may pass 1.
+    """Word error rate: words to change, add and leave out, over the words of the reference; may exceed 1.
 
     Raises:
         ValueError: the reference has no word.

@@ -1,1 +1,1 @@
-"""Samplers: where the tokens of a rollout come from, and how they are given new weights."""
+"""Samplers and engines that generate rollouts, and the synchronisation of their weights."""

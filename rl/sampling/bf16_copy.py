@@ -1,4 +1,4 @@
-"""A copy of the model in training that plays for it in bfloat16, given its weights before every step.
+"""A bfloat16 copy of the model in training that samples for it, given its weights before every step.
 
 Half the bytes to read for every token: where the processor multiplies in bfloat16, generation takes about half as long.
 The tokens are trained on by the model itself, whose log-probabilities differ from the copy's by rounding.
@@ -16,7 +16,7 @@ from agent.policy import PolicyOptions
 
 
 class Bf16Copy:
-    """The copy, and how it follows."""
+    """A bfloat16 copy of a model, updated from it by `follow`."""
 
     def __init__(self, model: Any) -> None:
         """Copies the model as it is; adapters may come into it later."""
@@ -25,7 +25,7 @@ class Bf16Copy:
 
     @torch.no_grad()
     def follow(self) -> None:
-        """Takes over the weights, adapters summed into them."""
+        """Copies the current weights, with adapters merged into them."""
         trained = dict(self._trained.named_modules())
         for name, module in self.model.named_modules():
             adapted = trained[name]
@@ -38,15 +38,15 @@ class Bf16Copy:
 
 
 class HalfPolicy(TransformersPolicy):
-    """`transformers:MODEL` played by such a copy: for evaluations in a training's own precision."""
+    """The policy `transformers:MODEL` sampled by a bfloat16 copy: for evaluations in the precision of a training."""
 
     def __init__(self, where: str, options: PolicyOptions, in_play: Callable[[], int] | None = None) -> None:
-        """Loads the model; errors as `TransformersPolicy`.
+        """Loads the model; errors as those of `TransformersPolicy`.
 
         Args:
-            where: as `TransformersPolicy`.
-            options: as `TransformersPolicy`.
-            in_play: how many runs there are now that will ask, so that batches can be full.
+            where: folder or hub id of the model, or `smollm2`, for `TransformersPolicy`.
+            options: sampling options.
+            in_play: number of runs now that will ask, so that batches can be full.
         """
         super().__init__(where, options)
         self._half = Bf16Copy(self.loaded.model)
@@ -54,5 +54,5 @@ class HalfPolicy(TransformersPolicy):
 
     @property
     def model(self) -> Any:
-        """What generates."""
+        """The model that generates: the copy."""
         return self._half.model

@@ -1,8 +1,8 @@
-"""Engines that generate for a training and are not the model in training: vLLM in this process, or a vLLM server.
+"""Protocols of engines that generate apart from the model in training: vLLM beside it, or a vLLM server.
 
-Token ids go in and token ids come out, each with the probability that it was drawn with. A picture is ONE placeholder
-here, and its JPEG beside it: engines expand placeholders themselves, and ids that are expanded already would be
-expanded a second time without a word. So every engine says which prompt it made of it.
+Token ids go in and token ids come out, each with the probability with which it was sampled. A picture is ONE
+placeholder here, and its JPEG beside it: engines expand placeholders themselves, and ids that are expanded already
+would be expanded a second time without a word. So every engine says which prompt it made of it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,39 +13,39 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True)
 class Sampled:
-    """What an engine said to one prompt."""
+    """An engine's completion of one prompt, in tokens."""
 
     prompt_ids: tuple[int, ...]
     """The prompt as its model saw it, every picture expanded."""
     token_ids: tuple[int, ...]
-    """All that was sampled, the stop string and the end of the turn included."""
+    """Sampled ids, those of the stop string and the end of the turn included."""
     logprobs: tuple[float, ...]
-    """Natural logarithm of the probability of each token, in the distribution that it was drawn from."""
+    """Natural log-probability of each token, in the distribution from which it was sampled."""
     is_cut: bool
-    """True if it ended at the token limit and not by itself."""
+    """Whether the completion ended at the token limit and not by itself."""
 
 
 class Sync(Protocol):
-    """Brings what was learned to an engine; every process calls it at the same time."""
+    """Sends updated weights to an engine; every process calls it at the same time."""
 
     def __call__(self, model: Any, step: int) -> None:
-        """The engine plays with the weights of the model from now on."""
+        """Makes the engine sample with the weights of the model from now on."""
         ...
 
 
 class SamplingEngine(Protocol):
-    """May be asked by several threads at once; is given weights by one, while nobody asks."""
+    """An engine that completes prompts; several threads may ask at once, and weights come while none does."""
 
     is_shared: bool
-    """Whether several processes ask the same one, so that weights are brought to it once."""
+    """Whether several processes ask the same engine, so that weights are sent to it once."""
 
     def complete(self, prompt_ids: Sequence[int], jpegs: Sequence[bytes], sampling: Mapping[str, Any]) -> Sampled:
-        """What the model says next.
+        """Samples a completion of one prompt.
 
         Args:
-            prompt_ids: with one placeholder for each picture.
+            prompt_ids: token ids with one placeholder for each picture.
             jpegs: the pictures, in the order of their placeholders.
-            sampling: of vLLM's `SamplingParams`.
+            sampling: arguments of vLLM's `SamplingParams`.
 
         Raises:
             PolicyError: the engine is gone or refuses.
@@ -53,28 +53,29 @@ class SamplingEngine(Protocol):
         ...
 
     def load(self, name: str, adapter: Path) -> None:
-        """Reads the LoRA adapter of a folder, to be used by that name."""
+        """Loads the LoRA adapter of a folder under a name."""
         ...
 
     def use(self, name: str) -> None:
-        """Puts the adapter on every request from now on. Its name is new, so that no cache has anything of another."""
+        """Applies a loaded adapter to every request from now on; its name is new, so no cache has anything of
+        another."""
         ...
 
     def forget(self, name: str) -> None:
-        """Lets go of an adapter."""
+        """Unloads the adapter of this name."""
         ...
 
     def weight_sync(self, rank: int) -> Sync:
-        """Brings all weights to it.
+        """The synchronisation of all weights to this engine.
 
         Args:
-            rank: of this process.
+            rank: rank of this process.
 
         Raises:
-            PolicyError: there is no way from here.
+            PolicyError: weights can't be sent from this machine.
         """
         ...
 
     def close(self) -> None:
-        """Ends what was begun for it."""
+        """Ends the processes or connections of the engine."""
         ...

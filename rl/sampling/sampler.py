@@ -1,4 +1,4 @@
-"""The sampler of rollouts: what a policy's next turn is drawn with."""
+"""The policy in training as a sampler: it keeps the tokens, log-probabilities and pictures of its rollouts."""
 
 import threading
 from collections.abc import Callable, Hashable, Sequence
@@ -22,58 +22,59 @@ from rl.sampling.bf16_copy import Bf16Copy
 
 @dataclass(frozen=True)
 class Rollout:
-    """One run, and what it was for the model."""
+    """One trajectory with the tokens and pictures that the model read and sampled."""
 
     trajectory: Trajectory
     tokens: Tokens | None
-    """Placeholders expanded, from the first of the prompt to the last that was sampled; None where none was."""
+    """Tokens from the first of the prompt to the last sampled one, placeholders expanded; None where none was
+    sampled."""
     pictures: tuple[ProcessedImage, ...] = ()
-    """As the model saw them, in the order of their tokens."""
+    """Pictures as the model saw them, in the order of their tokens."""
 
     @property
     def counts(self) -> bool:
-        """Whether it can be learned from: it ended by the policy's own doing."""
+        """Whether the rollout can be trained on: it did not break off, as by a crash."""
         return self.tokens is not None and not is_broken_off(self.trajectory)
 
     @property
     def is_cut(self) -> bool:
-        """Whether its last reply ran into the limit of tokens."""
+        """Whether the last reply ran into the limit of tokens."""
         reply = self.trajectory.steps[-1].turn.reply if self.trajectory.steps else None
         return reply is not None and reply.is_cut
 
 
 class WatchedBatcher(Batcher[Prompt, Reply]):
-    """Tells a stopwatch who waits for the model."""
+    """A batcher that tells a stopwatch which runs wait for the model."""
 
     def __init__(self, run: Callable[[Sequence[Prompt]], Sequence[Reply]], size: int, watch: Stopwatch) -> None:
         super().__init__(run, size, in_play=watch.in_play)
         self._watch = watch
 
     def __call__(self, request: Prompt) -> Reply:
-        """The reply."""
+        """The reply to one prompt, generated in a batch with others."""
         with self._watch.waiting():
             return super().__call__(request)
 
 
 class TrainingSampler(TransformersPolicy):
-    """The policy in training: the one that serves, and it keeps what it was fed.
+    """The policy in training: `TransformersPolicy`, which also keeps the tokens of its rollouts.
 
-    While it plays its weights stay, so a tower of the Qwen-VL shape encodes each picture once, whichever runs show it.
-    Before they change, it is told to `forget`.
+    Weights stay while it samples, so a vision tower of the Qwen-VL shape encodes each picture once, whichever runs show
+    it. Call `forget` before they change.
     """
 
     _once: VisionFeatureCache | None = None
 
     def __init__(self, where: str, options: PolicyOptions, *, is_half: bool = False) -> None:
-        """Loads the model; errors as `TransformersPolicy`.
+        """Loads the model; further errors as those of `TransformersPolicy`.
 
         Args:
-            where: as `TransformersPolicy`.
-            options: as `TransformersPolicy`.
-            is_half: a copy in bfloat16 plays for it.
+            where: folder or hub id of the model, or `smollm2`, for `TransformersPolicy`.
+            options: sampling options.
+            is_half: whether a copy in bfloat16 generates.
 
         Raises:
-            ValueError: the options would take back what the model was shown, or always give the same run.
+            ValueError: the options would drop pictures shown before, or always give the same run.
         """
         if options.max_pictures is not None:
             raise ValueError("max_pictures leaves out pictures shown before, and a run is trained on as one: drop it")
@@ -87,7 +88,7 @@ class TrainingSampler(TransformersPolicy):
         self._here = threading.local()  # prompt and reply of one request belong to one thread
 
     def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
-        """The next turn."""
+        """Samples the next turn, and keeps its tokens."""
         turn = super().__call__(trajectory, sight)
         assert turn.reply is not None, "a model in process replies"
         self._keep((trajectory.question.id, trajectory.sample), self._here.prompt, turn.reply)
@@ -95,31 +96,37 @@ class TrainingSampler(TransformersPolicy):
 
     @property
     def model(self) -> Any:
-        """What generates."""
+        """The model that generates: the one in training, or its bfloat16 copy."""
         return self.loaded.model if self._half is None else self._half.model
 
     @property
     def is_half(self) -> bool:
-        """Whether a copy plays, which has to follow."""
+        """Whether a bfloat16 copy generates, which has to `follow`."""
         return self._half is not None
 
     def follow(self) -> None:
-        """Plays from now on with the weights that training has come to."""
+        """Copies the current weights to the bfloat16 copy, if one generates."""
         if self._half is not None:
             self._half.follow()
 
     def forget(self) -> None:
-        """Nothing of the pictures that were encoded is kept: the weights will change."""
+        """Empties the cache of encoded pictures, because the weights will change."""
         if self._once is not None:
             self._once.forget()
 
     def prompt(self, conversation: Conversation, sight: ToolAccess, seed: int) -> Prompt:
-        """A conversation as the model takes it."""
+        """The prompt of a conversation in tokens and pictures; kept for the record of the turn.
+
+        Args:
+            conversation: the messages so far.
+            sight: the pictures behind the references.
+            seed: seed of the request.
+        """
         self._here.prompt = super().prompt(conversation, sight, seed)
         return self._here.prompt  # type: ignore[no-any-return]
 
     def generate(self, prompts: Sequence[Prompt]) -> list[Reply]:
-        """A reply to each prompt, once for those that are the same in all; timed."""
+        """A reply to each prompt, generated once for prompts that are equal, seed included; timed."""
         places: dict[Hashable, int] = {}
         place_of = [places.setdefault((p.tokens.ids, p.draw, tuple(map(id, p.seen))), len(places)) for p in prompts]
         different = [prompts[place_of.index(place)] for place in range(len(places))]
@@ -128,12 +135,12 @@ class TrainingSampler(TransformersPolicy):
         return [replies[place] for place in place_of]
 
     def taken(self, trajectory: Trajectory) -> Rollout:
-        """A run that has ended, with its tokens; they are kept no longer."""
+        """The rollout of a run that has ended; its tokens are kept no longer."""
         kept = self._kept.pop((trajectory.question.id, trajectory.sample), None)
         return Rollout(trajectory, None) if kept is None else Rollout(trajectory, *kept)
 
     def _showing(self, prompts: Sequence[Prompt]) -> AbstractContextManager[None]:
-        """Within, the tower is given the pictures of these prompts."""
+        """A context within which the vision tower encodes the pictures of these prompts through the cache."""
         if not isinstance(self.loaded.eyes, QwenImageProcessor):
             return nullcontext()
         if self._once is None:

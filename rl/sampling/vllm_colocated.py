@@ -1,4 +1,4 @@
-"""vLLM's engine beside the model in training: in processes of its own, on the same GPU, of which it takes a share.
+"""A vLLM engine beside the model in training: in processes of its own, with a share of the same GPU.
 
 Each training process has its own. Adapters come as folders; all weights come over CUDA IPC, which was not run here.
 """
@@ -22,7 +22,7 @@ from rl.sampling.weight_sync import WeightSync, check_words_alone, needs_cuda, t
 
 
 class ColocatedVllm:
-    """An engine of this process alone."""
+    """A vLLM engine that serves this process alone."""
 
     is_shared = False
 
@@ -31,13 +31,13 @@ class ColocatedVllm:
 
         Args:
             where: folder of the model, or its hub id.
-            options: how it is asked.
-            rank: of the adapter; None where all weights are trained.
-            memory_share: of the GPU's memory.
+            options: sampling options.
+            rank: rank of the adapter; None where all weights are trained.
+            memory_share: share of the GPU's memory that the engine takes, 0..1.
 
         Raises:
             MissingPartError: vLLM is not installed.
-            PolicyError: it does not start, or is to be brought all weights and has no CUDA.
+            PolicyError: the engine does not start, or all weights are to be sent and there is no CUDA.
         """
         arguments: dict[str, Any] = {} if on_cpu() else {"gpu_memory_utilization": memory_share}
         if rank is None:
@@ -53,21 +53,21 @@ class ColocatedVllm:
         self.engine = policy.engine
 
     def complete(self, prompt_ids: Sequence[int], jpegs: Sequence[bytes], sampling: Mapping[str, Any]) -> Sampled:
-        """What the model says next; errors as `Engine`."""
+        """Samples a completion of one prompt."""
         said = self.engine.complete(prompt_ids, [decoded(jpeg) for jpeg in jpegs], sampling)
         return Sampled(said.prompt_ids, said.token_ids, said.logprobs, said.is_cut)
 
     def load(self, name: str, adapter: Path) -> None:
-        """Reads the adapter of a folder; PolicyError where it does not fit."""
+        """Loads the adapter of a folder under a name; PolicyError where it does not fit."""
         check_words_alone(adapter)
         self.engine.load_adapter(name, str(adapter))
 
     def use(self, name: str) -> None:
-        """Puts an adapter on every request from now on."""
+        """Applies a loaded adapter to every request from now on."""
         self.engine.use_adapter(name)
 
     def forget(self, name: str) -> None:
-        """Lets go of an adapter."""
+        """Unloads the adapter of this name."""
         self.engine.forget_adapter(name)
 
     def close(self) -> None:
@@ -75,7 +75,7 @@ class ColocatedVllm:
         self.engine.close()
 
     def weight_sync(self, rank: int) -> WeightSync:
-        """Brings all weights to it, whatever the rank of this process. Needs CUDA; not run here."""
+        """The synchronisation of all weights, the same for every rank. Needs CUDA; not run here."""
         # every process sends to its own engine, so each is the first of its transfer
         return WeightSync(
             lambda model: transfer("ipc", _Client(self), model, rank=0),
@@ -106,7 +106,7 @@ class _Client:
 
 @contextmanager
 def _on_own_gpu() -> Iterator[None]:
-    """Processes that are begun here see this process's GPU alone, and take it for the first."""
+    """A context in which new processes see this process's GPU alone, as their first."""
     if not torch.cuda.is_available():
         yield
         return

@@ -1,7 +1,7 @@
-"""The policy in training, played by an engine of its own: the same prompts and records, its tokens from vLLM.
+"""The policy in training, sampled by a separate engine: the same prompts and records, its tokens from vLLM.
 
-The model in training is here too; it tells what prompts are in tokens, and is what the tokens train. As two programs
-never compute quite the same, the probability with which each token was drawn is kept, and the loss is corrected by it.
+The model in training is loaded here too; it tokenises prompts, and is trained on the tokens. As two programs never
+compute quite the same, the probability with which each token was sampled is kept, and the loss is corrected by it.
 """
 
 from collections.abc import Sequence
@@ -16,30 +16,36 @@ from rl.sampling.engine import SamplingEngine
 from rl.sampling.sampler import Rollout, TrainingSampler
 
 _NEVER_BIAS = -100.0
-"""The most that vLLM takes; a sampled vision token would be a picture without pixels."""
+"""Logit bias of vision tokens, the lowest that vLLM takes; a sampled one would be a picture without pixels."""
 
 
 class EngineSampler(TrainingSampler):
-    """Keeps what it was fed, as `TrainingSampler` does, and asks an engine for every reply."""
+    """A `TrainingSampler` that asks an engine for every reply."""
 
     def __init__(self, where: str, options: PolicyOptions, engine: SamplingEngine) -> None:
-        """Loads the model in training; errors as `TrainingSampler`."""
+        """Loads the model in training; arguments and errors as those of `TrainingSampler`."""
         super().__init__(where, options)
         self.engine: SamplingEngine = engine
         self._failure: PolicyError | None = None
         self._ask = self._asked  # type: ignore[assignment]  # no batches here: the engine makes them itself
 
     def prompt(self, conversation: Conversation, sight: ToolAccess, seed: int) -> Prompt:
-        """A conversation as the model takes it; its pictures are kept as they are sent."""
+        """The prompt of a conversation; its JPEGs are kept to be sent.
+
+        Args:
+            conversation: the messages so far.
+            sight: the pictures behind the references.
+            seed: seed of the request.
+        """
         made = super().prompt(conversation, sight, seed)
         self._here.jpegs = with_pictures(conversation, sight.picture).jpegs if made.seen else ()
         return made
 
     def taken(self, trajectory: Trajectory) -> Rollout:
-        """A run that has ended, with its tokens.
+        """The rollout of a run that has ended; its tokens are kept no longer.
 
         Raises:
-            PolicyError: the engine failed in one of the runs. That is no fault of the policy's, and a training that
+            PolicyError: the engine failed in one of the runs. That is no fault of the policy, and a training that
                 went on would learn from whatever runs are left.
         """
         if self._failure is not None:
@@ -47,7 +53,7 @@ class EngineSampler(TrainingSampler):
         return super().taken(trajectory)
 
     def sampling(self, prompt: Prompt) -> dict[str, Any]:
-        """How a reply is sampled, as vLLM's `SamplingParams` take it."""
+        """Arguments of vLLM's `SamplingParams` for the reply to a prompt."""
         return {
             "temperature": prompt.draw.temperature,
             "top_p": prompt.draw.top_p,
@@ -74,12 +80,12 @@ class EngineSampler(TrainingSampler):
 
 
 def collapsed(ids: Sequence[int], placeholder: int | None, spans: Sequence[int]) -> tuple[int, ...]:
-    """The ids with one placeholder for each picture.
+    """Token ids with one placeholder for each picture.
 
     Args:
-        ids: with the placeholder as often as each picture wants it.
-        placeholder: None where there are no pictures.
-        spans: how many tokens each picture takes, in order.
+        ids: token ids with as many placeholders as each picture has tokens.
+        placeholder: the placeholder's id; None where there are no pictures.
+        spans: number of tokens of each picture, in order.
 
     Raises:
         ValueError: there are other placeholders than those of the pictures, as one that was sampled would be.

@@ -1,4 +1,4 @@
-"""A vLLM server on this machine or another, asked with token ids and JPEGs.
+"""Client of a vLLM server on this machine or another, asked with token ids and JPEGs.
 
 Started with vLLM 0.31 for LoRA, which reaches it as a folder on a disk that both see:
 
@@ -12,7 +12,7 @@ and for all weights, which reach it over NCCL (not run here):
 
 The sizes, in pixels, are those of `agent.policies.local.image_processing`: at least four blocks of 32x32 (Qwen3-VL) or
 28x28 (Qwen2.5-VL), at most twice `max_frame_pixels`. With others vLLM would show its model larger or smaller pictures
-than those that are trained on, which is noticed in the first prompt. A model that reads only goes without.
+than those that are trained on, which is noticed in the first prompt. A model of text only needs no sizes.
 """
 
 import base64
@@ -29,14 +29,17 @@ from rl.sampling.engine import Sampled
 from rl.sampling.weight_sync import WeightSync, check_words_alone, needs_cuda, own_address, transfer
 
 _TRIES = 4
+"""Requests before giving up; with the pauses between them they span 14 seconds."""
 _PASSING = (429, 502, 503, 504)
+"""HTTP statuses of a server that may answer later."""
 _CONNECT_SECONDS = 10.0
+"""Longest wait for a connection; the wait for a reply is `patience_seconds`."""
 _TRANSFER_PORT = 51216
-"""Of this machine, where the server fetches weights; TRL's too."""
+"""Port of this machine from which the server fetches weights; TRL's too."""
 
 
 class VllmServer:
-    """An engine behind `/inference/v1/generate`, which several processes may ask."""
+    """A vLLM server's `/inference/v1/generate` as an engine, which several processes may ask."""
 
     is_shared = True
 
@@ -51,13 +54,13 @@ class VllmServer:
         """Asks the server for its model.
 
         Args:
-            url: its root, as in http://127.0.0.1:8000.
+            url: root of the server, as in http://127.0.0.1:8000.
             concurrency: requests at the same time.
-            patience_seconds: for one reply, which comes whole.
-            sleep: between two tries; for tests.
+            patience_seconds: longest wait for one reply, which comes whole.
+            sleep: pauses between two tries; for tests.
 
         Raises:
-            PolicyError: no vLLM server there.
+            PolicyError: there is no vLLM server at the url.
         """
         self.url = url.rstrip("/").removesuffix("/v1")
         self._sleep = sleep
@@ -71,7 +74,7 @@ class VllmServer:
         self._asked_of = self._model
 
     def complete(self, prompt_ids: Sequence[int], jpegs: Sequence[bytes], sampling: Mapping[str, Any]) -> Sampled:
-        """What the model says next; errors as `Engine`."""
+        """Samples a completion of one prompt."""
         pictures = [{"type": "image_url", "url": _data_url(jpeg)} for jpeg in jpegs]
         told = self._told(
             "POST",
@@ -93,23 +96,24 @@ class VllmServer:
         )
 
     def load(self, name: str, adapter: Path) -> None:
-        """The server reads the adapter; PolicyError where it does not see the folder or takes no adapters."""
+        """Makes the server load an adapter; PolicyError where it does not see the folder or takes no adapters."""
         check_words_alone(adapter)
         self._told("POST", "/v1/load_lora_adapter", {"lora_name": name, "lora_path": str(adapter.resolve())})
 
     def use(self, name: str) -> None:
-        """The adapter is asked from now on. Its name is new, so that nothing of another one comes from a cache."""
+        """Applies a loaded adapter to every request from now on; its name is new, so no cache has anything of
+        another."""
         self._asked_of = name
 
     def forget(self, name: str) -> None:
-        """The server lets go of an adapter."""
+        """Makes the server unload the adapter of this name."""
         self._told("POST", "/v1/unload_lora_adapter", {"lora_name": name})
 
     def weight_sync(self, rank: int) -> WeightSync:
-        """Brings all weights to it, over NCCL. Needs CUDA; not run here.
+        """The synchronisation of all weights to the server, over NCCL. Needs CUDA; not run here.
 
         Args:
-            rank: of this process; the first sends, the others take part where FSDP has split the weights.
+            rank: rank of this process; the first sends, the others take part where FSDP has split the weights.
 
         Raises:
             PolicyError: there is no CUDA.
@@ -129,19 +133,19 @@ class VllmServer:
         return WeightSync(opened, forget_prefixes)
 
     def close(self) -> None:
-        """Ends the connections; the server stays."""
+        """Closes the connections; the server keeps running."""
         self._http.close()
 
     def check_probabilities(self, token: int) -> None:
-        """Sees that probabilities are those that tokens are drawn with.
+        """Checks that the server gives the probabilities with which tokens are sampled.
 
-        A token that is all but forced has then a probability of one; in the model's own distribution it has not.
+        A token that is all but forced by a logit bias then has a probability of one; by the model alone it has not.
 
         Args:
-            token: any id.
+            token: any token id.
 
         Raises:
-            PolicyError: the server gives the model's own.
+            PolicyError: the server gives the probabilities of the model without the bias.
         """
         forced = {"temperature": 1.0, "max_tokens": 1, "logit_bias": {token: 100.0}, "seed": 0}
         said = self.complete([token], (), forced)
@@ -173,7 +177,7 @@ def _data_url(jpeg: bytes) -> str:
 
 
 def _json(response: Any) -> Any:
-    """Endpoints that change something answer with a word."""
+    """The body of a response; text where it is no JSON, as endpoints that change something answer with a word."""
     if "json" not in response.headers.get("content-type", ""):
         return response.text
     try:

@@ -1,4 +1,4 @@
-"""What was learned, brought to the engine that plays: an adapter as a folder, or all weights over vLLM's own transfer.
+"""Weight synchronisation to the sampling engine: an adapter as a folder, or all weights over vLLM's own transfer.
 
 The adapter goes by a disk that all processes and the engine see, needs no NCCL and works on several nodes. All weights
 go from GPU to GPU, by CUDA IPC to an engine in this process and by NCCL to a server; that needs CUDA and was not run
@@ -25,15 +25,15 @@ _EYES = re.compile(r"\.(visual|vision_tower|vision_model)\.")
 
 
 class AdapterSync:
-    """Writes the adapter to a folder, which the engine reads; the last one is kept, those before are deleted."""
+    """Writes the adapter to a folder, which the engine loads; only the last folder is kept."""
 
     def __init__(self, engine: SamplingEngine, folder: Path, accelerator: Any) -> None:
-        """Brings nothing yet.
+        """Agrees with all processes on names for the adapters; sends nothing yet.
 
         Args:
-            engine: is given the adapters.
-            folder: for them, on a disk that the engine sees.
-            accelerator: of the training.
+            engine: the engine that gets the adapters.
+            folder: where they are written, on a disk that the engine sees.
+            accelerator: the Accelerator of the trainer.
         """
         self._engine, self._folder, self._accelerator = engine, folder, accelerator
         # a server may have outlived another training, or the first half of this one
@@ -43,7 +43,7 @@ class AdapterSync:
         self._before: tuple[str, Path] | None = None
 
     def __call__(self, model: Any, step: int) -> None:
-        """The engine plays with the adapter of the model from now on."""
+        """Makes the engine sample with the adapter of the model from now on."""
         name, folder = f"adapter-{self._mark}-{step}", self._folder / f"adapter-{step}"
         state = self._accelerator.get_state_dict(model)  # gathered, where each process has a part
         if self._accelerator.is_main_process:
@@ -63,9 +63,12 @@ class AdapterSync:
 
 
 def check_words_alone(adapter: Path) -> None:
-    """PolicyError where an adapter changes the eyes too: vLLM would leave that part out, with a warning at its start.
+    """Refuses an adapter that changes vision modules, which vLLM would leave out with a warning at its start.
 
     (vLLM 0.31, `lora/model_manager.py`, without `enable_tower_connector_lora`, which it calls experimental.)
+
+    Raises:
+        PolicyError: the adapter changes vision modules.
     """
     with safe_open(adapter / "adapter_model.safetensors", "pt") as file:
         eyes = sorted(name for name in file.keys() if _EYES.search(name))  # noqa: SIM118 (no dict)
@@ -83,17 +86,17 @@ class WeightSync:
     """
 
     def __init__(self, open_transfer: Callable[[Any], Any], forget_prefixes: Callable[[], None]) -> None:
-        """Sends nothing yet.
+        """Opens no transfer yet.
 
         Args:
-            open_transfer: a trainer side of vLLM's for the weights of a module.
-            forget_prefixes: empties the cache of prompts, which were computed with the weights before.
+            open_transfer: opens the trainer side of vLLM's transfer for the weights of a module.
+            forget_prefixes: empties the engine's prefix cache, which was computed with the weights before.
         """
         self._open, self._forget_prefixes = open_transfer, forget_prefixes
         self._transfer: Any = None
 
     def __call__(self, model: Any, step: int) -> None:
-        """The engine plays with the weights of the model from now on."""
+        """Makes the engine sample with the weights of the model from now on."""
         if self._transfer is None:
             self._transfer = self._open(model)
         self._transfer.send_weights()
@@ -101,7 +104,14 @@ class WeightSync:
 
 
 def needs_cuda(what: str) -> None:
-    """PolicyError where there is none."""
+    """Refuses to go on where there is no CUDA.
+
+    Args:
+        what: what needs it, for the message.
+
+    Raises:
+        PolicyError: there is no CUDA here.
+    """
     if not torch.cuda.is_available():
         raise PolicyError(
             f"{what} needs CUDA, which is not here: train an adapter ([lora]), or generate by transformers"
@@ -109,7 +119,14 @@ def needs_cuda(what: str) -> None:
 
 
 def transfer(backend: str, client: Any, model: Any, **told: Any) -> Any:
-    """vLLM's trainer side of a weight transfer for a module, whose parts are gathered where FSDP has split them."""
+    """The trainer side of vLLM's weight transfer for a module, whose parts are gathered where FSDP has split them.
+
+    Args:
+        backend: `ipc` or `nccl`.
+        client: the engine as vLLM's transfer asks it.
+        model: the module whose weights are sent.
+        told: fields of the backend's init info.
+    """
     package = importlib.import_module("vllm.distributed.weight_transfer")
     infos = importlib.import_module(f"vllm.distributed.weight_transfer.{backend}_engine")
     info = {"ipc": "IPCTrainerInitInfo", "nccl": "NCCLTrainerInitInfo"}[backend]
@@ -119,8 +136,8 @@ def transfer(backend: str, client: Any, model: Any, **told: Any) -> Any:
 
 
 def own_address() -> str:
-    """Of this machine, as others on its network reach it."""
+    """The IP address by which others on the network reach this machine."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect(("10.255.255.255", 1))  # sends nothing; it tells which interface would
+        probe.connect(("10.255.255.255", 1))  # sends nothing; the socket's name then has the interface that would
         address: str = probe.getsockname()[0]
     return address

@@ -1,1 +1,1 @@
-"""A small model that sees, from packaged weights: SmolLM2 reads, and eyes of a few million weights learn to see."""
+"""A small vision-language model from packaged weights: SmolLM2 with a vision encoder of a few million weights."""

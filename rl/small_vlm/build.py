@@ -39,38 +39,39 @@ TEMPLATE = (
     "{% if part['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ part['text'] }}{% endif %}"
     "{% endfor %}{% endif %}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-"""SmolLM2's own, with pictures, and without its maker's system message where there is none."""
+"""SmolLM2's chat template with pictures added, and without its maker's system message where there is none."""
 _MERGE = 2
-"""Patches a side that become one token, as in every Qwen-VL."""
+"""Patches a side that are merged into one token, as in every Qwen-VL."""
 _ROTATED = (0.25, 0.375, 0.375)
-"""Of the rotations, for time, height and width: 16, 24 and 24 of 64 in Qwen2.5-VL."""
+"""Shares of the rotary dimensions for time, height and width: 16, 24 and 24 of 64 in Qwen2.5-VL."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Of what is built. The defaults have about eight million weights in the eyes."""
+    """Dimensions of the model. By default the vision encoder has about eight million weights."""
 
     eye_width: int = 256
     eye_depth: int = 6
     eye_heads: int = 4
     patch_pixels: int = 14
-    """A token is a block of twice as many pixels a side."""
+    """Pixels a side of a patch; a token is a block of twice as many."""
     text_layers: int | None = None
-    """Only so many of the text side, which then has forgotten to speak: to try things out. None keeps all."""
+    """Number of text layers that are kept, to try things out: a model without the others can't speak. None keeps
+    all."""
 
 
 def build(out: Path, shape: Shape = Shape(), text: Path | None = None, seed: int = 0) -> Path:
-    """The folder, with the model in it.
+    """Builds the model and writes it; gives back its folder.
 
     Args:
-        out: where it's written; there is nothing or all of it.
-        shape: how large.
-        text: folder of a Llama with a chat tokenizer; SmolLM2 out of its package if None.
-        seed: of the eyes' weights.
+        out: folder to write, which appears only when the model is complete.
+        shape: dimensions of the model.
+        text: folder of a Llama with a chat tokenizer; None takes SmolLM2 from its package.
+        seed: seed of the vision encoder's weights.
 
     Raises:
         MissingPartError: the package of SmolLM2 is not installed.
-        ValueError: the folder holds no Llama, or a shape that does not go together.
+        ValueError: the folder holds no Llama, or the dimensions do not fit together.
     """
     source = text or smollm2.unpacked()
     tokenizer = _tokenizer(source)
@@ -93,7 +94,7 @@ def build(out: Path, shape: Shape = Shape(), text: Path | None = None, seed: int
 
 
 def _tokenizer(source: Path) -> Any:
-    """SmolLM2's, with the tokens of pictures behind its own."""
+    """SmolLM2's tokenizer with the picture tokens added."""
     tokenizer: Any = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
     tokenizer.add_tokens([AddedToken(word, special=True, normalized=False) for word in VISION_TOKENS], True)
     tokenizer.eos_token, tokenizer.pad_token = "<|im_end|>", "<|endoftext|>"
@@ -152,14 +153,15 @@ def _config(llama: Any, tokenizer: Any, shape: Shape) -> Any:
 
 @torch.no_grad()
 def _take_over(model: Any, llama: Any) -> None:
-    """Copies the text side, weight by weight; every one must find its place."""
+    """Copies the text weights one by one; each must find its place."""
     words = model.model.language_model
     theirs = dict(llama.model.named_parameters())
     for name, weight in words.named_parameters():
         if name == "embed_tokens.weight":
             count = theirs[name].shape[0]
             weight[:count] = theirs[name]
-            weight[count:] = theirs[name].mean(0)  # of the new tokens; none of them is ever more likely than the rest
+            # the embeddings of new tokens; none of them is ever more likely than the rest
+            weight[count:] = theirs[name].mean(0)
         elif name.endswith(("q_proj.bias", "k_proj.bias", "v_proj.bias")) and name not in theirs:
             weight.zero_()
         else:

@@ -1,4 +1,4 @@
-"""What the commands of the small vision-language model take, declared apart from modules that import torch."""
+"""Argument parsers of the small vision-language model's commands, apart from modules that import torch."""
 
 from pathlib import Path
 from typing import get_args
@@ -9,7 +9,7 @@ from rl.small_vlm.pretrain_config import PretrainSettings
 
 
 def build(about: str | None) -> Parser:
-    """Of `rl.small_vlm.build`."""
+    """The argument parser of `rl.small_vlm.build`, with the module's docstring as description."""
     made = Parser("python -m rl.small_vlm.build", description=(about or "").partition("\n")[0])
     made.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the model is written")
     made.add_argument("--text-layers", type=int, metavar="N", help="keep only so many: to try things out")
@@ -17,7 +17,7 @@ def build(about: str | None) -> Parser:
 
 
 def naming(about: str | None) -> Parser:
-    """Of `rl.small_vlm.naming`."""
+    """The argument parser of `rl.small_vlm.naming`, with the module's docstring as description."""
     made = Parser("python -m rl.small_vlm.naming", description=(about or "").partition("\n")[0])
     settings = PretrainSettings()
     made.add_argument("model", metavar="MODEL", help="a folder")

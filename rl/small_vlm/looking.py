@@ -1,4 +1,4 @@
-"""Whether a policy has learned to look closer: how often it zooms, and what it gets right with and without zooming."""
+"""Measures whether a policy has learned to zoom: how often it does, and its accuracy with and without zooming."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,25 +12,25 @@ from evals.statistics.stats import wilson
 
 IN_WORDS = ("caption", "read_text", "search_text")
 READ = "read"
-"""What a question needs whose answer is too small to be seen on a whole frame."""
+"""Need of a question whose answer is too small to be seen on a whole frame."""
 
 
 @dataclass(frozen=True)
 class LookCounts:
-    """A run in numbers."""
+    """Counts over the trajectories of one evaluation run."""
 
     questions: int
     right: int
     scored: int
     read_right: int
     read_scored: int
-    """Of the questions that need reading."""
+    """Scored questions among those that need reading."""
     zoomed: int
-    """Runs with a zoom that worked."""
+    """Trajectories with a zoom that worked."""
     read_zoomed: int
     read_questions: int
     told: int
-    """Runs in which a tool put something of a picture into words: then the eyes were not needed."""
+    """Trajectories in which a tool put something of a picture into words, so that no seeing was needed."""
     parsed_turns: int
     turns: int
     calls: int
@@ -38,10 +38,10 @@ class LookCounts:
 
 
 def looks(run: Path, examples: Mapping[str, Example]) -> LookCounts:
-    """The numbers of a stored run whose questions were asked as they are in the set.
+    """Counts of a stored run whose questions were asked as they are in the set.
 
     Raises:
-        ValueError: no run there, or one of another set.
+        ValueError: there is no run, or it is about another set.
     """
     trajectories = stored(run)
     if unknown := {one.question.id for one in trajectories} - set(examples):
@@ -50,7 +50,7 @@ def looks(run: Path, examples: Mapping[str, Example]) -> LookCounts:
 
 
 def counted(played: Sequence[tuple[Example, Trajectory]]) -> LookCounts:
-    """The numbers of some runs."""
+    """Counts over pairs of example and trajectory."""
     read = [pair for pair in played if READ in pair[0].needs]
     values, read_values = ([score(*pair).value for pair in some] for some in (played, read))
     every = [trajectory for _, trajectory in played]
@@ -73,7 +73,7 @@ def counted(played: Sequence[tuple[Example, Trajectory]]) -> LookCounts:
 
 
 def has_zoomed(trajectory: Trajectory) -> bool:
-    """Whether a call of `zoom` in it brought a picture."""
+    """Whether a call of `zoom` in the run worked."""
     return _has_worked(trajectory, ("zoom",))
 
 
@@ -83,7 +83,7 @@ def _has_worked(trajectory: Trajectory, names: Sequence[str]) -> bool:
 
 
 def table(rows: Sequence[tuple[str, str, LookCounts]]) -> str:
-    """The runs of (model, control, numbers) in Markdown; shares with Wilson's 95 % interval."""
+    """Markdown table of (model, control, counts); shares with Wilson's 95 % interval."""
     head = (
         "model",
         "control",

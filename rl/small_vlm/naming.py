@@ -25,26 +25,33 @@ from rl.small_vlm.pretrain import asked
 from rl.small_vlm.scenes import SceneCaption, Scenes, ShapeScene, read_back
 
 SEED = 1_000_003
-"""Of the scenes: no training should take it."""
+"""Seed of the test scenes; no training should take it."""
 _MAX_TOKENS = 24
+"""Longest reply; bounds a model that does not stop. A line names at most thing, quarter and tag."""
 FIELDS = ("colour", "thing", "quarter", "tag")
 
 
 @dataclass(frozen=True)
 class Named:
-    """What a model said of one scene."""
+    """A model's reply about one scene."""
 
     scene: ShapeScene
     said: str
 
     @property
     def told(self) -> SceneCaption:
-        """What it said, field by field."""
+        """The reply parsed into the fields of a caption."""
         return read_back(self.said)
 
 
 def named(policy: TransformersPolicy, scenes: Sequence[ShapeScene], at_once: int = 8) -> list[Named]:
-    """What the model says of each scene, greedily."""
+    """The model's greedy reply about each scene.
+
+    Args:
+        policy: the model.
+        scenes: the scenes.
+        at_once: scenes in one batch.
+    """
     found = []
     for start in range(0, len(scenes), at_once):
         some = scenes[start : start + at_once]
@@ -54,7 +61,7 @@ def named(policy: TransformersPolicy, scenes: Sequence[ShapeScene], at_once: int
 
 
 def shares(found: Sequence[Named]) -> dict[str, tuple[int, int]]:
-    """Of each field how often it was right, of the scenes that have it; `empty`: nothing called nothing."""
+    """Correct replies and scenes by field, over scenes that have the field; `empty` counts scenes without a needle."""
     counted = {}
     for field in FIELDS:
         asked_for = [one for one in found if getattr(one.scene.told, field) is not None]
@@ -66,13 +73,19 @@ def shares(found: Sequence[Named]) -> dict[str, tuple[int, int]]:
 
 
 def told(found: Sequence[Named]) -> str:
-    """The shares in a line."""
+    """The counts of `shares` as one line of text."""
     parts = [f"{name} {right} of {count}" for name, (right, count) in shares(found).items()]
     return f"named right: {', '.join(parts)}"
 
 
 def policy_of(model: str, max_pixels: int, adapter: str = "") -> TransformersPolicy:
-    """The model, to be asked for a line about pictures of up to `max_pixels`."""
+    """Loads the model as a policy that is asked for one line about a picture.
+
+    Args:
+        model: folder of the model.
+        max_pixels: pixels of the largest picture.
+        adapter: folder of a LoRA adapter; empty for none.
+    """
     options = PolicyOptions(max_reply_tokens=_MAX_TOKENS, max_frame_pixels=max_pixels, adapter=adapter)
     return TransformersPolicy(model, options)
 
@@ -86,7 +99,14 @@ def _prompt(policy: TransformersPolicy, scene: ShapeScene) -> Prompt:
 
 
 def scenes_of(split: Split, count: int, max_frame_pixels: int, crop_pixels: int) -> list[ShapeScene]:
-    """So many scenes that no training has seen."""
+    """Test scenes, which no training has seen.
+
+    Args:
+        split: split of their needles and clips.
+        count: number of scenes.
+        max_frame_pixels: pixels of the largest whole frame or tag.
+        crop_pixels: pixels of the largest crop with needle and tag.
+    """
     return list(map(Scenes(SEED, split, max_frame_pixels, crop_pixels), range(count)))
 
 

@@ -1,4 +1,4 @@
-"""What a file for `python -m rl.small_vlm.run` may say, checked whole before the first stage."""
+"""The schema of a plan for `python -m rl.small_vlm.run`, checked as a whole before the first stage."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +19,7 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class Build(TomlConfig):
-    """How large the model is; as `rl.small_vlm.build.Shape`."""
+    """Dimensions of the model, as in `rl.small_vlm.build.Shape`."""
 
     eye_width: Count = Shape.eye_width
     eye_depth: Count = Shape.eye_depth
@@ -28,18 +28,18 @@ class Build(TomlConfig):
     text_layers: Count | None = None
 
     def shape(self) -> Shape:
-        """The same for the builder."""
+        """The dimensions as the builder takes them."""
         return Shape(**self.model_dump())
 
 
 class Naming(TomlConfig):
-    """How it is measured what the eyes can name."""
+    """Options of the naming test (`rl.small_vlm.naming`)."""
 
     scenes: Count = 500
 
 
 class ExpertSettings(TomlConfig):
-    """Whose runs are imitated."""
+    """Options of the expert's runs, which are imitated."""
 
     questions: Count = 4000
     level: Annotated[int, Field(ge=1, le=5)] = 1
@@ -48,11 +48,11 @@ class ExpertSettings(TomlConfig):
 
 
 class Evaluation(TomlConfig):
-    """What is asked after each training."""
+    """Options of the evaluation after each training."""
 
     data: str = "drawn,level=1,count=100,seed=11,split=heldout"
     controls: tuple[str, ...] = ("blind", "no-zoom", "oracle-crop")
-    """Besides the game as it is."""
+    """Controls that are run beside the unchanged task."""
 
     @field_validator("controls")
     @classmethod
@@ -63,27 +63,28 @@ class Evaluation(TomlConfig):
 
 
 class StagePlan(TomlConfig):
-    """All stages, in the order in which they are done."""
+    """Options of all stages, in the order in which they are done."""
 
     out: Path
-    """A folder of its own for each stage, and `report.md`."""
+    """Folder with one subfolder for each stage, and `report.md`."""
     max_frame_pixels: Count = 224 * 126
-    """The largest picture in every stage: print on a tag is then 4 pixels high on a whole frame and 13 in a zoom."""
+    """Pixels of the largest picture in every stage: print on a tag is then 4 pixels high on a whole frame and 13 in a
+    zoom."""
     crop_pixels: Count = 384 * 288
-    """The largest crop of an oracle, which shows needle and tag together and is never seen in the game."""
+    """Pixels of the largest oracle crop, which shows needle and tag together and is never shown by a tool."""
     max_turns: Count = 6
     max_reply_tokens: Count = 256
     concurrency: Count = 16
-    """Runs at once."""
+    """Runs at the same time."""
     build: Build = Build()
     pretrain: dict[str, Any] = Field(default_factory=dict)
-    """As `rl.small_vlm.pretrain` takes it, but for what is said here."""
+    """Options of `rl.small_vlm.pretrain`, except those that the plan sets."""
     naming: Naming = Naming()
     expert: ExpertSettings = ExpertSettings()
     sft: dict[str, Any] = Field(default_factory=dict)
-    """As `rl.sft` takes it."""
+    """Options of `rl.sft`, except those that the plan sets."""
     train: dict[str, Any] = Field(default_factory=dict)
-    """As `rl.train` takes it."""
+    """Options of `rl.train`, except those that the plan sets."""
     evaluate: Evaluation = Evaluation()
 
     @model_validator(mode="after")
@@ -94,7 +95,7 @@ class StagePlan(TomlConfig):
 
     @property
     def built(self) -> Path:
-        """Folder of the model that knows nothing yet."""
+        """Folder of the model before any training."""
         return self.out / "built"
 
     @property
@@ -103,13 +104,14 @@ class StagePlan(TomlConfig):
         return self.out / "expert"
 
     def pretraining(self) -> PretrainConfig:
-        """The training of the eyes."""
+        """Options of the vision encoder's pretraining."""
         told: dict[str, Any] = {"model": str(self.built), "out": self.out / "eyes"}
         told |= {"max_frame_pixels": self.max_frame_pixels, "crop_pixels": self.crop_pixels}
         return PretrainConfig.model_validate(self.pretrain | told)
 
     def collecting(self) -> collect.CollectConfig:
-        """The playing of the expert: in the very game that is trained and evaluated, its first look included."""
+        """Options of collecting the expert's runs, with the limits of training and evaluation, initial looks
+        included."""
         expert = self.expert
         return collect.CollectConfig(
             self.expert_run,
@@ -123,7 +125,7 @@ class StagePlan(TomlConfig):
         )
 
     def imitation(self) -> SftConfig:
-        """The cold start: eyes and words, all weights."""
+        """Options of the cold start: SFT of all weights, vision and text."""
         told = {
             "model": str(self.pretraining().out),
             "out": self.out / "sft",
@@ -135,7 +137,7 @@ class StagePlan(TomlConfig):
         return SftConfig.model_validate({"max_tokens": 8192} | self.sft | told)
 
     def training(self) -> Training:
-        """The training by reward."""
+        """Options of the GRPO training, which follows the cold start."""
         play = {
             "max_turns": self.max_turns,
             "max_reply_tokens": self.max_reply_tokens,
@@ -147,11 +149,11 @@ class StagePlan(TomlConfig):
         return Training.model_validate(self.train | told | {"play": self.train.get("play", {}) | play})
 
     def limits(self) -> Limits:
-        """Where a run ends."""
+        """The limits at which a run ends."""
         return self.training().play.limits()
 
     def options(self, adapter: str, max_frame_pixels: int) -> PolicyOptions:
-        """How a model is asked when it is evaluated: greedily."""
+        """Sampling options of an evaluation: greedy decoding."""
         return PolicyOptions(
             max_reply_tokens=self.max_reply_tokens,
             max_frame_pixels=max_frame_pixels,
@@ -161,10 +163,10 @@ class StagePlan(TomlConfig):
 
 
 def read_plan(path: Path) -> StagePlan:
-    """The plan of a TOML file; paths in it are as seen from where the command runs.
+    """Reads and checks a plan (TOML); paths in it are relative to the working directory.
 
     Raises:
-        ValueError: it can't be read or does not hang together; says why.
+        ValueError: the file can't be read, or its values contradict each other; says why.
         FileNotFoundError: there is no such file.
     """
     return read_sheet(path, StagePlan)

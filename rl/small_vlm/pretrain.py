@@ -36,30 +36,30 @@ from rl.small_vlm.scenes import ASKED, Scenes, ShapeScene
 
 LOG, TERMS, STATE = "log.jsonl", "pretrain.json", "state.pt"
 _LAST_SHARE = 0.1
-"""Of the learning rate, at the end."""
+"""Share of the peak learning rate that is left at the end of the schedule."""
 
 
 @dataclass(frozen=True)
 class PretrainStep:
-    """One step, as the log has it."""
+    """One training step, as the log has it."""
 
     step: int
     loss: float
-    """Mean over the tokens of the lines, natural logarithm."""
+    """Negative log-likelihood in nats, mean over the tokens of the captions."""
     tokens: int
     norm: float
-    """Of the gradient, before it was clipped."""
+    """Norm of the gradient before it was clipped."""
     learning_rate: float
     seconds: float
 
 
 def asked(scene: ShapeScene) -> Conversation:
-    """What a model is asked about a scene."""
+    """The conversation that asks a model about a scene."""
     return Conversation((Message("user", (ImageBlock(scene.ref), Text("\n" + ASKED))),), ())
 
 
 def main(config: PretrainConfig, say: Callable[[str], None] = lambda _: None) -> list[PretrainStep]:
-    """Trains, and writes the model; gives back the steps that were done now.
+    """Trains the vision encoder and writes the model; gives back the steps that were done now.
 
     Raises:
         ValueError: the folder holds no model that sees, or `out` holds another training.
@@ -92,7 +92,7 @@ def main(config: PretrainConfig, say: Callable[[str], None] = lambda _: None) ->
 
 
 class Lessons(Dataset[ModelBatch]):
-    """Batch number n, of `pictures_at_once` scenes each."""
+    """Dataset of batches by number, of `pictures_at_once` scenes each."""
 
     def __init__(self, loaded: Loaded, loss: PictureLoss, config: PretrainConfig) -> None:
         assert loaded.eyes is not None
@@ -105,7 +105,7 @@ class Lessons(Dataset[ModelBatch]):
         return self._loss.batch(rows)
 
     def row(self, scene: ShapeScene) -> TrainingConversation:
-        """A scene with the line that is to be said of it."""
+        """A training row: a scene with its caption as the reply."""
         answered = (*asked(scene).messages, Message("assistant", reply=Reply(scene.told.line)))
         tokens = self._scribe.write(Conversation(answered, ()))
         expanded = tokens.expanded([self._eyes.look(decoded(scene.jpeg)).span])
@@ -113,7 +113,13 @@ class Lessons(Dataset[ModelBatch]):
 
 
 def train(model: Any, lessons: Lessons, config: PretrainConfig) -> Iterator[PretrainStep]:
-    """The steps that are left, as they are done."""
+    """Trains the remaining steps, and yields each when it is done.
+
+    Args:
+        model: the model with the weights to train.
+        lessons: batches by number.
+        config: options of the training.
+    """
     weights = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     optimizer = torch.optim.AdamW(weights.values(), lr=config.learning_rate, weight_decay=config.weight_decay)
     done = _resumed(config.out / STATE, weights, optimizer)
@@ -144,7 +150,13 @@ def train(model: Any, lessons: Lessons, config: PretrainConfig) -> Iterator[Pret
 
 
 def share_of_rate(step: int, steps: int, warmup_share: float) -> float:
-    """The share of the learning rate at a step, from 0: up in a line, then down along a cosine."""
+    """The learning rate at a step as a share of its peak: linear warmup, then cosine decay.
+
+    Args:
+        step: number of the step, from 0.
+        steps: number of all steps.
+        warmup_share: share of the steps that warm up, 0..1.
+    """
     warmup = max(1, round(steps * warmup_share))
     if step < warmup:
         return (step + 1) / warmup
@@ -153,7 +165,7 @@ def share_of_rate(step: int, steps: int, warmup_share: float) -> float:
 
 
 def _gradients(model: Any, batches: list[ModelBatch], config: PretrainConfig) -> tuple[float, int]:
-    """Leaves the gradient of the mean over the tokens of the lines; gives back that mean, and their number."""
+    """Accumulates the gradient of the mean loss over the captions' tokens; gives back loss and number of tokens."""
     tokens = sum(int(batch.wanted[:, 1:].sum()) for batch in batches)
     total = 0.0
     for batch in batches:
@@ -165,7 +177,7 @@ def _gradients(model: Any, batches: list[ModelBatch], config: PretrainConfig) ->
 
 
 def _prepared(loaded: Loaded, config: PretrainConfig) -> Any:
-    """The model in float32, with its eyes to be trained, and of the text side an adapter or nothing."""
+    """The model in float32 with its vision encoder trainable, and an adapter on the text layers if wanted."""
     model = loaded.model.float()
     if config.text_lora_rank:
         model = with_lora(model, config.text_lora_rank, exclude=OF_EYES)
@@ -182,7 +194,7 @@ def _keep(path: Path, step: int, weights: dict[str, Any], optimizer: torch.optim
 
 
 def _resumed(path: Path, weights: dict[str, Any], optimizer: torch.optim.Optimizer) -> int:
-    """How many steps are done; weights and optimiser are then as they were."""
+    """Restores weights and optimiser; gives back the number of steps that are done."""
     if not path.exists():
         return 0
     state = torch.load(path, weights_only=True, map_location="cpu")

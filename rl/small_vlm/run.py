@@ -44,10 +44,10 @@ _SPLITS: tuple[Split, Split] = ("train", "heldout")
 
 
 def main(plan: StagePlan, say: Say = lambda _: None) -> str:
-    """The report, in Markdown; it lies in the folder too.
+    """Runs all stages; gives back the report in Markdown, which is also written to the folder.
 
     Raises:
-        ValueError: the folder holds another run, or as the stages say.
+        ValueError: the folder holds another run, or a stage refuses its options.
         MissingPartError: a package is not installed.
         PolicyError: a model can't be had.
     """
@@ -71,7 +71,7 @@ def main(plan: StagePlan, say: Say = lambda _: None) -> str:
 
 
 class _Done:
-    """Does what is not done yet, and remembers what it came to."""
+    """Runs each stage once, and remembers its result in the folder."""
 
     def __init__(self, out: Path, say: Say) -> None:
         self._path = out / "done.json"
@@ -91,14 +91,14 @@ class _Done:
 
 
 def _set_free() -> None:
-    """Gives back what a stage held on the device."""
+    """Frees the memory that a stage held on the device."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 
 def _check_same(plan: StagePlan) -> None:
-    """A folder goes on with the plan that it was begun with."""
+    """Refuses a folder that holds a run of another plan."""
     plan.out.mkdir(parents=True, exist_ok=True)
     path, terms = plan.out / TERMS, plan.model_dump_json(exclude={"out"}, indent=1)
     if path.exists() and path.read_text(encoding="utf-8") != terms:
@@ -116,7 +116,7 @@ def _named(plan: StagePlan, model: Path) -> str:
 def _evaluated(
     plan: StagePlan, name: str, model: str, adapter: str, done: _Done, say: Say
 ) -> list[tuple[str, str, LookCounts]]:
-    """The numbers of a model, in the game as it is and under each control."""
+    """Counts of a model on the unchanged task and under each control, by model and control."""
     examples = composed(plan.evaluate.data).examples()
     config = evaluation.RunConfig(
         benchmark="composed",

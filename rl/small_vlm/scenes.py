@@ -1,8 +1,8 @@
-"""Pictures of composed scenes with a line on what is there, without end: what eyes learn to see from, before they play.
+"""Captioned pictures of composed scenes, without end, from which the vision encoder learns before any run.
 
-What a model is shown when it plays: whole frames, on which a tag is too small to be read, and what `zoom` brings of a
-tag; and needle and tag together, as an oracle's crop has them. The same number gives the same scene on every machine.
-Names and clips are of one side only.
+They are what a model is shown in runs: whole frames, on which a tag is too small to be read, and a `zoom` on a tag; and
+needle and tag together, as in an oracle's crop. A number gives the same scene on every machine. Names and clips are of
+one split only.
 """
 
 import random
@@ -32,32 +32,32 @@ _LEVELS = (1, 2, 3)
 _KINDS: tuple[Kind, ...] = ("whole", "tag", "crop", "empty")
 _SHARES = (0.45, 0.3, 0.15, 0.1)
 _AROUND: dict[Kind, tuple[float, float]] = {"tag": (0.03, 0.14), "crop": (0.0, 0.08)}
-"""Of the picture, that is shown on each side; the scripted expert's zoom has 0.1 around a tag."""
+"""Range of the margin on each side, as a share of the picture; the scripted expert's zoom has 0.1 around a tag."""
 _JPEG_QUALITY = 85
-"""As the toolbox has it."""
+"""Quality of the JPEGs, as in the toolbox."""
 
 
 @dataclass(frozen=True)
 class SceneCaption:
-    """What is said of a scene; None for what is not."""
+    """Caption of a scene by field; None for a field that it lacks."""
 
     colour: str | None = None
     thing: str | None = None
     quarter: str | None = None
-    """As in "top left"; of whole frames."""
+    """Quarter of the picture, as "top left", for whole frames."""
     tag: str | None = None
-    """Signs by name; where it can be read."""
+    """Text of the tag, signs by name, where it can be read."""
 
     @property
     def line(self) -> str:
-        """In words, as "red star, top left", "tag 472", "red star, tag 472" or "nothing"."""
+        """The caption as text: "red star, top left", "tag 472", "red star, tag 472" or "nothing"."""
         thing = None if self.thing is None else f"{self.colour} {self.thing}"
         tag = None if self.tag is None else f"tag {self.tag}"
         return ", ".join(part for part in (thing, self.quarter, tag) if part is not None) or EMPTY
 
 
 def read_back(line: str) -> SceneCaption:
-    """What a line of a model's says; fields that can't be found in it are None."""
+    """Parses a model's caption; fields that can't be found in it are None."""
     colour = thing = quarter = tag = None
     for part in line.strip().rstrip(".").split(", "):
         if part.startswith("tag "):
@@ -71,17 +71,17 @@ def read_back(line: str) -> SceneCaption:
 
 @dataclass(frozen=True)
 class ShapeScene:
-    """One picture."""
+    """One picture of a scene with its caption."""
 
     kind: Kind
     jpeg: bytes
     ref: FrameRef
-    """Its size, as it is shown."""
+    """Reference with time, box and the size at which the picture is shown."""
     told: SceneCaption
 
 
 class Scenes:
-    """Scene number n, of as many as are wanted. Keeps nothing; processes may share it."""
+    """Scenes by number, without end. Stateless, so processes may share it."""
 
     def __init__(
         self, seed: int = 0, split: Split = "train", max_frame_pixels: int = 224 * 126, crop_pixels: int = 384 * 288
@@ -89,10 +89,10 @@ class Scenes:
         """Draws nothing yet.
 
         Args:
-            seed: other scenes for another seed.
-            split: which needles and clips may be used.
-            max_frame_pixels: a larger picture is shown smaller, as when the model plays.
-            crop_pixels: the same for needle and tag together.
+            seed: seed of the scenes.
+            split: split of needles and clips that may be used.
+            max_frame_pixels: pixels of the largest whole frame or tag; larger ones are scaled down, as in runs.
+            crop_pixels: pixels of the largest crop with needle and tag.
         """
         self._seed = seed
         self._split: Split = split
@@ -100,7 +100,7 @@ class Scenes:
         self._crop_pixels = crop_pixels
 
     def __call__(self, number: int) -> ShapeScene:
-        """The scene."""
+        """The scene of a number."""
         rng = random.Random(f"{self._seed}/{self._split}/scene/{number}")
         plan = plan_video(DRAWN, self._seed, number, rng.choice(_LEVELS), self._split)
         [kind] = rng.choices(_KINDS, _SHARES)
@@ -124,7 +124,7 @@ class Scenes:
 
 
 def _box(placement: Placement, kind: Kind, rng: random.Random) -> Box:
-    """The part that is shown, each side moved out by its own lot."""
+    """The part of the picture that is shown, with a random margin on each side."""
     if kind not in _AROUND:
         return FULL_FRAME
     left, top, right, bottom = placement.tag_box if kind == "tag" else placement.whole_box

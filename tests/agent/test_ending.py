@@ -1,7 +1,9 @@
 """Every command ends with a status that says whose turn it is, and says why in one sentence."""
 
+import ast
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -47,6 +49,33 @@ def test_each_way_to_end_has_its_status_and_one_sentence(
 ) -> None:
     assert run_command("agent", _raise(error)) == status
     assert capsys.readouterr().err.strip() == said
+
+
+def test_exit_codes_stand_in_one_file() -> None:
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for package in ("agent", "tools", "evals", "rl")
+        for path in (ROOT / package).rglob("*.py")
+        if re.search(r"^_?EXIT_\w+ *=", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert found == {"agent/exit_codes.py"}
+
+
+@pytest.mark.parametrize("module", COMMANDS)
+def test_every_command_is_run_by_the_one_runner(module: str) -> None:
+    path = next(p for p in (ROOT / f"{module.replace('.', '/')}{end}" for end in (".py", "/__main__.py")) if p.exists())
+    last = ast.parse(path.read_text(encoding="utf-8")).body[-1]
+    assert ast.unparse(last).startswith("if __name__ == '__main__':")
+    call = ast.unparse(last).splitlines()[-1].strip()
+    assert call.startswith(
+        (f"end_process('{module}'", f"end('{module}'", f"end_with_page('{module}'", f"toml_command.end('{module}'")
+    )
+
+
+def test_commands_of_agent_are_no_library() -> None:
+    for package in ("evals", "rl"):
+        for path in (ROOT / package).rglob("*.py"):
+            assert "from agent.cli" not in path.read_text(encoding="utf-8"), path
 
 
 @pytest.mark.parametrize("bug", [KeyError("x"), RecursionError("deep"), IndexError("\x1b[2J"), AssertionError()])

@@ -10,7 +10,7 @@ import pytest
 
 from agent.cli import modules
 from agent.cli.main import main, parser
-from agent.cli.seconds import read_seconds
+from agent.options import read_seconds
 from tests.drawn import write_drawn
 
 ROOT = Path(__file__).parent.parent.parent

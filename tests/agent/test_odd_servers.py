@@ -342,7 +342,6 @@ def test_nothing_that_a_server_sends_extends_the_time_of_the_question(toolbox: T
 
 
 @pytest.mark.parametrize("name", [name for name in DRIPS if name != "words"])
-@pytest.mark.clock
 def test_signs_of_life_without_a_word_are_silence_in_the_end(name: str) -> None:
     begun = time.monotonic()
     # on a busy machine the server itself may be late, and then it is silent

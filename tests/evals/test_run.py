@@ -11,8 +11,9 @@ import pytest
 
 from agent.policy import PolicyError, PolicyOptions, ToolAccess
 from agent.trajectory import Answer, Limits, Setup, Stop, Trajectory, Turn
-from evals.run import PATIENCE, RunConfig, main
+from evals.run import RunConfig, main
 from evals.runner.manifest import read_manifest
+from evals.runner.patience import PATIENCE
 from evals.runner.run_file import TRAJECTORIES, stored
 from tests.evals.sets_drawn import row, write_script, write_set
 
@@ -211,6 +212,13 @@ def test_a_policy_that_fails_again_and_again_ends_the_run(config: RunConfig, tmp
     manifest = read_manifest(config.out)
     assert manifest is not None
     assert manifest.sessions[-1].ended is not None
+
+
+def test_a_policy_that_fails_for_all_questions_of_a_small_run_ends_it_the_same_way(config: RunConfig) -> None:
+    rows = [row(question=f"Which is third, {number}?") for number in range(2)]
+    data = write_set(config.out.parent / "few", rows)
+    with pytest.raises(PolicyError, match="failed 2 times in a row, at last: no server"):
+        main(replace(config, data=str(data), policy="moody"), policy=Moody("gone"))
 
 
 class Seeded:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from rl.grpo.config import Training
-from rl.monitor.alarms import EXIT_ALARM, AlarmError, Alarms, alarm_in, read_alarms
+from rl.monitor.alarms import AlarmError, Alarms, alarm_in, read_alarms
 from rl.monitor.log import LOG, read_log
 from rl.monitor.step_log import StepClock, StepLog
 from rl.rewards.preset import load_preset
@@ -129,7 +129,7 @@ def test_the_command_ends_with_a_status_of_its_own_and_says_why(
         "generations = 2\nrows_at_once = 2\n[play]\nencoder = 'hashing'\nmax_reply_tokens = 16\nmax_turns = 2\n"
         "max_frame_pixels = 5184\n[update]\nmask_cut = false\n[alarms]\nunreadable = 1\nsteps = 1\n"
     )
-    assert entry([str(tmp_path / "t.toml")]) == EXIT_ALARM == 3
+    assert entry([str(tmp_path / "t.toml")]) == 3
     said = capsys.readouterr().err
     assert "ALARM after step 1: turns can't be read" in said
     assert "write `unreadable = 0` under [alarms]" in said

@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Pieces:
-    """The pieces of one stream, in its order."""
+    """The pieces of one stream and the offset of each, in the stream's order."""
 
     first_packets: tuple[int, ...]
-    """The number of each piece's first packet, counted in the stream from 0; ascending, the first is 0."""
+    """Number of each piece's first packet, counted in the stream from 0; ascending, the first is 0."""
     offsets: tuple[Fraction, ...]
     """Seconds to add to the container's time in each piece."""
 
     def offset_of(self, packet: int) -> Fraction:
-        """Seconds to add for the packet of that number."""
+        """Seconds to add to the container's time of a packet, by its number in the stream."""
         return self.offsets[bisect_right(self.first_packets, packet) - 1]
 
 
@@ -40,10 +40,10 @@ class StreamClock:
     default_offset: Fraction = Fraction(0)
     """Seconds to add to the container's time in streams that are in one piece."""
     pieces: Mapping[int, Pieces] = field(default_factory=dict)
-    """By the stream's index, for those that are not."""
+    """The pieces of streams that are in several, by the stream's index."""
 
     def later(self, seconds: float | Fraction) -> "StreamClock":
-        """The clock of a part of the video that begins at `seconds`."""
+        """The clock of the part of the video that begins at `seconds`."""
         by = Fraction(seconds)
         moved = {
             index: Pieces(known.first_packets, tuple(offset - by for offset in known.offsets))
@@ -52,7 +52,7 @@ class StreamClock:
         return StreamClock(self.default_offset - by, moved)
 
     def packets(self, container: "InputContainer", stream: "Stream") -> "Iterator[Packet[Any]]":
-        """A stream's packets from the file's beginning, their times moved onto the clock: seconds are pts * time_base.
+        """Packets of a stream from the file's beginning, their times moved onto the clock: seconds are pts * time_base.
 
         The container must have been opened anew, because packets are counted. The times of what is decoded from the
         packets are moved with them.

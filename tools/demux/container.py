@@ -55,13 +55,13 @@ SOUND_FORMATS = (
     *("mp3", "wav", "w64", "aac", "ac3", "eac3", "dts", "dtshd", "truehd", "flac", "aiff", "au", "caf", "amr", "ape"),
     *("wv", "tta", "tak", "mpc", "mpc8", "dsf", "loas", "voc", "oma", "gsm", "xwma"),
 )
-"""Opened so that a recording without pictures is called that."""
+"""Demuxers of sound, opened so that a recording without pictures is recognised as one."""
 
 FORMATS = VIDEO_FORMATS + SOUND_FORMATS
 
 
 def open_container(path: Path) -> "InputContainer":
-    """The file opened for reading; only ever this local file, also where its name or content points elsewhere.
+    """Opens a media file; only ever this local file, also where its name or content points elsewhere.
 
     Raises:
         VideoError: not a file with pictures or sound in it, or one that can't be opened in time.
@@ -108,7 +108,7 @@ class PacketReader:
     """
 
     def __init__(self, container: "InputContainer", stream: "Stream | None" = None) -> None:
-        """Of one stream, or of all that were there when the file was opened."""
+        """Demuxes one stream, or all streams that were there when the file was opened if None."""
         self._packets = container.demux() if stream is None else container.demux(stream)
         self.ended_in_error = False
         """True once reading has stopped with an error."""
@@ -116,7 +116,7 @@ class PacketReader:
         """True once it was seen that the file holds streams that begin later; their packets do not come."""
 
     def __iter__(self) -> "Iterator[Packet[Any]]":
-        """The packets; the empty ones at the end of the file let a decoder give its last frames."""
+        """Gives the packets; the empty ones at the end of the file let a decoder give its last frames."""
         import av
 
         while True:
@@ -134,18 +134,22 @@ class PacketReader:
 
 
 def is_encrypted(packet: "Packet[Any]") -> bool:
-    """True for one that needs a key: what a decoder makes of it without one is noise, which some take for data."""
+    """True for a packet that needs a key: without it a decoder makes noise of it, which may pass for a picture."""
     return bool(packet.has_sidedata("encryption_info"))
 
 
 @lru_cache(maxsize=64)
 def _check_tables_once(path: Path, _size: int, _changed: int) -> None:
-    """A long film in fragments has many tables, and is opened by each decoder."""
+    """Checks a file's sample tables once: a long film in fragments has many, and each decoder opens the file."""
     check_sample_tables(path)
 
 
 def check_file(path: Path) -> None:
-    """VideoError unless it is a file with something in it that this user may read; it is not opened to find out."""
+    """Refuses what is not a readable file with something in it, without opening it.
+
+    Raises:
+        VideoError: a folder, an address, a pipe, an empty file, no file, or one that this user may not read.
+    """
     if path.is_dir():
         raise VideoError(describe_folder(path))
     if not path.exists():
@@ -166,10 +170,10 @@ def _is_made_by_the_system(path: Path) -> bool:
 
 
 def run_interruptibly(work: Callable[[], T]) -> T:
-    """What `work` gives or raises. An interrupt by the user ends the wait at once, also where FFmpeg does not return.
+    """Runs a function; an interrupt by the user ends the wait at once, also where FFmpeg does not return.
 
     Python looks at signals in the main thread, and only between two steps of its own, so that there the work is done
-    by another thread. After an interrupt that one ends alone.
+    by another thread. After an interrupt that thread ends alone.
     """
     if threading.current_thread() is not threading.main_thread():
         return work()

@@ -1,4 +1,4 @@
-"""What a file is that is no video, by its first bytes: so that a refusal names it and says what to give instead.
+"""Names the kind of a file that is no video by its first bytes, so that a refusal says what to give instead.
 
 Words only. What is opened and what is not does not depend on it.
 """
@@ -12,8 +12,10 @@ from urllib.request import url2pathname
 VIDEO_SUFFIXES = frozenset(".mp4 .m4v .mov .mkv .webm .avi .flv .wmv .ts .m2ts .mts .mpg .mpeg .3gp .ogv".split())
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+|www\.|([\w-]+\.)*(youtube\.com|youtu\.be|vimeo\.com)/", re.I)
 _MOST_NAMED = 5
+"""Videos of a folder that one sentence names."""
 
 _HEAD_BYTES = 4096
+"""Bytes at the beginning of a file that its kind is told by."""
 _GIVE_VIDEO = "give the video itself"
 
 _PICTURE = "a picture"
@@ -40,7 +42,7 @@ _TEXT: tuple[tuple[str, str], ...] = (
 
 
 def describe_address(path: Path) -> str | None:
-    """What to do with the address of a video, in a sentence; None where it is none."""
+    """A sentence that says what to do with the address of a video; None for a path that is no address."""
     match = _ADDRESS.match(str(path))
     if match is None:
         return None
@@ -55,7 +57,7 @@ def describe_address(path: Path) -> str | None:
 
 
 def describe_folder(folder: Path) -> str:
-    """What to give instead of a folder, in a sentence."""
+    """A sentence that says what to give instead of a folder."""
     names = sorted(file.name for file in folder.iterdir() if file.suffix.casefold() in VIDEO_SUFFIXES)
     if not names:
         return f"{folder} is a directory without a video in it: a video file is needed"
@@ -64,7 +66,7 @@ def describe_folder(folder: Path) -> str:
 
 
 def describe_other_file(path: Path) -> str | None:
-    """What it is and what to give instead, as the end of a sentence; None where that is not known."""
+    """The kind of a file that is no video and what to give instead, as the end of a sentence; None where unknown."""
     head = _head(path)
     for signature, words in _BINARY:
         if re.match(signature, head, re.DOTALL):
@@ -79,20 +81,20 @@ def describe_other_file(path: Path) -> str | None:
 
 
 def is_animated_webp(path: Path) -> bool:
-    """True where the extended header says so (RFC 9649, 2.7): a chunk VP8X with the second bit of its flags."""
+    """True for a WebP whose extended header says that it moves: chunk VP8X, second bit of its flags (RFC 9649, 2.7)."""
     with path.open("rb") as file:
         head = file.read(21)
     return head[8:16] == b"WEBPVP8X" and len(head) == 21 and bool(head[20] & 0x02)
 
 
 def is_still_picture(path: Path) -> bool:
-    """True for one picture and nothing that moves."""
+    """True for a file that holds one picture and nothing that moves."""
     is_moving = format_to_force(path) is not None or is_animated_webp(path)
     return describe_other_file(path) == _PICTURE and not is_moving
 
 
 def format_to_force(path: Path) -> str | None:
-    """The format of moving pictures whose names may be taken for patterns of names: `what is this?.gif`, `50%d.gif`."""
+    """Format of a GIF or an APNG, else None: FFmpeg may take their names for patterns (`what?.gif`, `50%d.gif`)."""
     head = _head(path)
     if head.startswith((b"GIF87a", b"GIF89a")):
         return "gif"

@@ -1,4 +1,4 @@
-"""What the header of a video file says: its streams, and the length that it promises, which may be wrong."""
+"""Reads the header of a video file: its streams, and the length that it promises, which may be wrong."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,37 +14,50 @@ if TYPE_CHECKING:
     from av.subtitles.stream import SubtitleStream
 
 TEXT_SUBTITLES = frozenset({"ass", "ssa", "subrip", "srt", "webvtt", "mov_text", "text"})
+"""FFmpeg's names of subtitle codecs that are text and not pictures of text."""
 
 LENGTH_FROM_ZERO = frozenset({"matroska,webm", "asf", "nut"})
 """Formats whose length counts from second 0 of their clock, also where the first picture comes later."""
 
 
 class SoundAloneError(VideoError):
-    """There are no moving pictures, and there is sound."""
+    """The file has sound and no moving pictures."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """Read without decoding."""
+    """Facts from a file's header about the picture stream shown and the other streams."""
 
     codec: str
+    """FFmpeg's name of the codec of the pictures."""
     promised_seconds: float | None
+    """Length that the header gives; None where it gives none."""
     promise_is_for_video: bool
-    """False where it is for the longest stream of the file, which may be the sound."""
+    """False where the length is that of the longest stream of the file, which may be the sound."""
     start_seconds: float
     """Container time from which the promise counts."""
     has_audio: bool
     subtitle_streams: int
+    """Number of streams of text that can be read."""
     unread_subtitles: int
-    """Streams of pictures of text, and of text that cannot be read here."""
+    """Number of streams of pictures of text, and of text that cannot be read here."""
     is_first_stream: bool
     """True where the stream is the first one of moving pictures."""
     notes: tuple[str, ...]
-    """Which picture stream is shown where there are several: a sentence."""
+    """A sentence that says which picture stream is shown, where there are several."""
 
 
 def read_header(path: Path, number: int | None = None) -> Header:
-    """The header of the file and of picture stream `number`, or of its main one; VideoError where there is none."""
+    """The header of a file and of one of its picture streams, read without decoding.
+
+    Args:
+        path: the file.
+        number: number of the stream of moving pictures, from 1; None takes the main one.
+
+    Raises:
+        SoundAloneError: there are no moving pictures, and there is sound.
+        VideoError: no video, no such stream, or one that cannot be decoded or is too large.
+    """
     import av
 
     if is_animated_webp(path):

@@ -1,4 +1,4 @@
-"""All streams of a file on one clock, that of its video stream, also where the file was glued together from several.
+"""Puts all streams of a file on one clock, that of its video stream, also where it was glued together from several.
 
 A clock that jumps ahead looks like a picture that stays. It is taken for a jump only where something speaks against
 the picture: later times fall back into the gap, the sound jumps as well, the file promises a shorter length; or where
@@ -31,15 +31,15 @@ UNKNOWN = -(2**63)
 _MOST_SECONDS = 30 * 3600.0
 """A gap longer than this is a jump whatever speaks for it, as in FFmpeg's tools (dts_error_threshold)."""
 _OVERHANG_SECONDS = 0.25
-"""Sound may go on past the last picture of a piece by so much without the next piece having to wait."""
+"""Time by which sound may go on past the last picture of a piece without the next piece having to wait."""
 _SLACK_SECONDS = 1.0
-"""What is laid behind something may overlap with it by so much; sound is cut in larger parts than pictures."""
+"""Overlap allowed between a piece of sound and the one before it: sound is cut in larger parts than pictures."""
 _LEAST_SOUND_BYTES = 50.0
-"""Bytes a second: silence takes more in any codec."""
+"""Least bytes of sound a second that are believed: silence takes more in any codec."""
 _MOST_PIECES = 1000
-"""With more, the times are noise: nothing speaks for or against any of them, and all are laid behind each other."""
+"""Pieces beyond which the times are taken for noise: all pieces are then laid behind each other."""
 _SCALE = 1000
-"""Into how many parts a tick is cut where packets of one time are shown one after the other."""
+"""Number of parts that a tick is cut into where packets of one time are shown one after the other."""
 
 
 class Column:
@@ -54,11 +54,11 @@ class Column:
 
     @classmethod
     def of(cls, stream: "Stream") -> "Column":
-        """An empty one for a stream."""
+        """An empty column for a stream."""
         return cls(stream.index, stream.type, stream.time_base or Fraction(1, 1000))
 
     def add(self, packet: "Packet[Any]", order: int) -> None:
-        """One packet more, the one of that number among those of all streams."""
+        """Appends a packet; `order` is its number among the packets of all streams."""
         self.pts.append(UNKNOWN if packet.pts is None else packet.pts)
         self.dts.append(UNKNOWN if packet.dts is None else packet.dts)
         self.durations.append(packet.duration or 0)
@@ -73,13 +73,13 @@ class Column:
         self.is_torn.append(packet.is_corrupt)
 
     def times(self) -> list[int | None]:
-        """When each packet is presented, or decoded where that is all that is known."""
+        """Presentation time of each packet in ticks, else its decoding time; None where it has neither."""
         return [p if p != UNKNOWN else d if d != UNKNOWN else None for p, d in zip(self.pts, self.dts, strict=True)]
 
 
 @dataclass(frozen=True)
 class Promise:
-    """What the format and the header say of the clock."""
+    """Properties of a file's clock that its format and header promise."""
 
     stop_seconds: float | None
     """Container seconds at which the file ends as its header says; None where it says nothing."""
@@ -88,39 +88,39 @@ class Promise:
     numbers_packets: bool
     """True where a packet that does not follow the one before it is marked."""
     has_fields: bool
-    """True where a picture may come in two packets, one for each field."""
+    """True where a picture may come in two packets, one for each field (interlaced video)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Joined:
-    """The video stream on one clock, and what puts the other streams on it."""
+    """Packet times of the video stream on one clock, and the offsets that put the other streams on it."""
 
     pts: NDArray[np.int64]
-    """(P,) the packets' times, in `scale`-ths of the stream's ticks."""
+    """(P,) int64 times of the packets, in `scale`-ths of the stream's ticks."""
     scale: int
-    """1, or more where packets of one time had to be shown one after the other."""
+    """Parts of a tick: 1, or more where packets of one time had to be shown one after the other."""
     join_seconds: tuple[float, ...]
-    """Where the clock broke, on the joined clock."""
+    """Times at which the clock broke, in seconds of the joined clock."""
     seams: frozenset[int]
     """Places of packets that do not go on with what is before them: pictures may not refer across."""
     damaged_count: int
-    """How many packets had impossible times."""
+    """Number of packets with impossible times."""
     pieces: Mapping[int, Pieces]
-    """By index, the streams whose times have to be moved, onto the container's time as the first piece has it."""
+    """Offsets onto the container's time of the first piece, by stream index, for the streams that need any."""
     sound: tuple[float, float] | None
-    """From when until when there is sound, in seconds of the joined clock; None without any."""
+    """Start and end of the sound, in seconds of the joined clock; None without any."""
     has_absurd_sound: bool
     """True where sound claims a length that its bytes cannot fill; that length is left out of `sound`."""
 
 
 def join(own: Column, times: Sequence[int | None], depth: int, others: Sequence[Column], promise: Promise) -> Joined:
-    """All streams of a file on the clock of its video stream.
+    """Puts all streams of a file on the clock of its video stream.
 
     Args:
         own: the video stream.
-        times: (P,) presentation times of its packets in ticks, None where one has none.
-        depth: how many of them that are shown later may come before one.
-        others: sound and subtitles.
+        times: (P,) presentation times of its packets in ticks, None where a packet has none.
+        depth: reorder depth, the number of packets shown later that may come before a packet.
+        others: streams of sound and subtitles.
         promise: what the header and the format say. In a format with fields, two packets of one time are one picture.
     """
     # What an edit list hides has times among those of what is shown.
@@ -176,7 +176,7 @@ class _VideoClock:
         return round(seconds / self.time_base)
 
     def read_between(self, number: int) -> tuple[int, int]:
-        """Orders of the packets from the beginning of the piece before that one to its end."""
+        """Range of packet orders [first, stop) of piece `number` and the piece before it."""
         last = self.pieces[number + 1].first if number + 1 < len(self.pieces) else len(self.orders)
         return int(self.orders[self.pieces[number - 1].first]), int(self.orders[last - 1]) + 1
 
@@ -185,11 +185,11 @@ class _VideoClock:
 
     @cached_property
     def stop_seconds(self) -> float:
-        """On the joined clock."""
+        """End of the video, in seconds of the joined clock."""
         return max((self.seconds(p.stop + o) for p, o in zip(self.pieces, self.offsets, strict=True)), default=0.0)
 
     def at(self, order: int) -> tuple[int, float]:
-        """(number of the piece, seconds on the joined clock) of the video when the packet of that order is read."""
+        """Piece of the video and second on the joined clock at which the packet of an order is read."""
         if not self.pieces:
             return 0, 0.0
         place = min(int(np.searchsorted(self.orders, order)), len(self.orders) - 1)
@@ -197,13 +197,13 @@ class _VideoClock:
         return number, self.seconds(int(self._times[place]) + self.offsets[number])
 
     def offsets_near(self, number: int) -> list[Fraction]:
-        """Seconds to add in that piece, then in those around it."""
+        """Offsets in seconds of piece `number`, then of the pieces around it."""
         near = [n for n in (number, number + 1, number - 1, number + 2) if 0 <= n < len(self.offsets)]
         return [self.offsets[n] * self.time_base for n in near]
 
 
 class _SoundStream:
-    """One stream of sound."""
+    """A stream of sound in pieces, and where they lie on the video's clock."""
 
     def __init__(self, column: Column, whole: ClockBreak) -> None:
         self.column, self._whole = column, whole
@@ -244,7 +244,7 @@ class _SoundStream:
         return min(known, key=lambda k: abs(k[0] - near))[1:] if known else None
 
     def place(self, line: _VideoClock) -> Pieces | None:
-        """Where its pieces lie on the joined clock; None where nothing has to be moved."""
+        """Offsets that put the stream on the joined clock; None where nothing has to be moved."""
         end = None
         for piece in self._whole.pieces:
             start, stop = piece.start * self.column.time_base, piece.stop * self.column.time_base
@@ -266,7 +266,7 @@ class _SoundStream:
         return Pieces(tuple(places), tuple(moves[place] for place in places))
 
     def _offset(self, piece: ClockPiece, start: Fraction, end: float | None, line: _VideoClock) -> Fraction:
-        """Seconds to add to a piece: those of a piece of the video if it then lies where it should, next to `end`."""
+        """Offset of a piece in seconds: that of a piece of the video if the sound then goes on next to `end`."""
         number, beside = line.at(int(self._orders[piece.first]))
         offers = line.offsets_near(number)
         if not offers:
@@ -285,7 +285,7 @@ class _SoundStream:
         return Fraction(end) - start
 
     def span(self, video_stop: float) -> tuple[float, float] | None:
-        """From when until when it sounds on the joined clock, as far as its bytes can fill it."""
+        """Start and end of the sound in seconds of the joined clock, as far as its bytes can fill that time."""
         if not self._whole.pieces:
             return None
         ends = [
@@ -301,7 +301,7 @@ class _SoundStream:
 
 
 def _stays(line: _VideoClock, number: int, sounds: Sequence[_SoundStream], promise: Promise) -> bool:
-    """Whether the picture before that piece stays on screen until the piece begins, rather than the clock jumps."""
+    """Whether the picture before piece `number` stays on screen until it begins, rather than the clock jumps."""
     if number == 0:
         return False
     before, piece = line.pieces[number - 1], line.pieces[number]
@@ -328,7 +328,7 @@ def _seams(
     kept: Sequence[int],
     promise: Promise,
 ) -> Iterator[int]:
-    """First packets of the pieces before which something else was shown when the file was made."""
+    """Places of the first packets of pieces that do not go on with the pictures before them."""
     for number in range(1, len(whole.pieces)):
         first = whole.pieces[number].first
         is_back = number > 1 and offsets[number] == offsets[number - 2]  # a damaged stretch lies between
@@ -362,7 +362,7 @@ def _overhang(line: _VideoClock, number: int, sounds: Sequence[_SoundStream]) ->
 
 
 def _place_lines(column: Column, line: _VideoClock) -> Pieces:
-    """Where each packet of a stream of subtitles lies: with the piece of the video next to which it was read."""
+    """Offsets of a subtitle stream's packets: those of the piece of the video next to which each was read."""
     firsts: list[int] = []
     offsets: list[Fraction] = []
     for place, (time, order) in enumerate(zip(column.times(), column.orders, strict=True)):
@@ -378,7 +378,7 @@ def _place_lines(column: Column, line: _VideoClock) -> Pieces:
 def _moved(
     times: Sequence[int | None], kept: Sequence[int], whole: ClockBreak, offsets: Sequence[int]
 ) -> NDArray[np.int64]:
-    """(P,) times on the joined clock, also of packets that are not shown."""
+    """(P,) int64 ticks on the joined clock, also of packets that are not shown."""
     firsts = [kept[piece.first] for piece in whole.pieces]
     by_place = dict(zip(kept, whole.times.tolist(), strict=True))
     moved, number = [], 0
@@ -391,7 +391,7 @@ def _moved(
 
 
 def _apart(pts: NDArray[np.int64], is_discard: NDArray[np.bool_]) -> tuple[NDArray[np.int64], int]:
-    """The times, those that are alike spread until the next one, and into how many parts that cuts a tick."""
+    """Spreads equal times until the next one; gives the times and the number of parts that a tick is cut into."""
     shown = np.flatnonzero(~is_discard)
     order = shown[np.argsort(pts[shown], kind="stable")]
     sorted_pts = pts[order]

@@ -1,8 +1,8 @@
-"""What a video file holds, from its packets alone: when each picture is shown, and where decoding may start.
+"""Index of a video file's packets: when each picture is shown, and where decoding may start.
 
 One pass over the packets decodes nothing and costs about 1 % of decoding. Headers are not believed: frame counts,
 rates and durations in them are often wrong (variable rate, edit lists, files that were cut off), packets are not, as
-far as their times are possible. Times here are integers in the plan's time base, on one clock for the whole file, also
+far as their times are possible. Times here are integers in the index's time base, on one clock for the whole file, also
 where the file's own begins again; "position" is a packet's place in the file's decode order.
 """
 
@@ -33,9 +33,9 @@ class PacketIndex:
     """The packets of one video stream in decode order, and the times of the pictures that they promise."""
 
     stream_index: int
-    """Which of the file's streams it is."""
+    """Index of the stream in the file."""
     pts: NDArray[np.int64]  # (P,) presentation times by position, no two alike
-    stored: NDArray[np.int64]  # (P,) the times that the packets carry, or UNKNOWN; others may carry the same
+    stored: NDArray[np.int64]  # (P,) times that the packets carry, or UNKNOWN; several may carry one time
     by_stored: NDArray[np.int64]  # (P,) positions sorted by the time that they carry
     sizes: NDArray[np.int64]  # (P,) bytes
     places: NDArray[np.int64]  # (P,) bytes from the beginning of the file, -1 where it is not known
@@ -43,7 +43,7 @@ class PacketIndex:
     shown: NDArray[np.int64]  # (N,) times of the pictures to be shown, ascending, no doubles
     shown_positions: NDArray[np.int64]  # (N,) positions of their packets
     last_duration: int
-    """How long the last picture stays on screen."""
+    """Time that the last picture stays on screen, in ticks of `time_base`."""
     time_base: Fraction
     in_order: bool
     """True where packets carry no presentation times: pictures have to be counted from the first one."""
@@ -58,7 +58,7 @@ class PacketIndex:
     has_more_streams: bool
     """True when the file holds streams that begin later than its header says, which were not read."""
     joined: Joined
-    """How the file's clocks became one."""
+    """The file's clocks joined to one."""
 
     @property
     def is_in_pieces(self) -> bool:
@@ -71,7 +71,7 @@ class PacketIndex:
         return int(self.shown_positions[rank]) if rank < len(self.shown) and self.shown[rank] == pts else None
 
     def is_keyframe(self, position: int) -> bool:
-        """Whether the file says that decoding may start at that packet."""
+        """Whether the file says that decoding may start at the packet of a position."""
         rank = int(np.searchsorted(self.keyframes, position))
         return rank < len(self.keyframes) and bool(self.keyframes[rank] == position)
 
@@ -90,7 +90,7 @@ class PacketIndex:
         return bool(self.stored[position] == time and self.sizes[position] == packet.size)
 
     def start_for(self, position: int) -> int:
-        """Which keyframe to start from: index into `keyframes` of the last one before the packet, in file AND time.
+        """Keyframe to decode a packet from: index into `keyframes` of the last one before it, in file AND time.
 
         The leading pictures of an open GOP come after their keyframe in the file but need the pictures before it.
         """
@@ -101,7 +101,7 @@ class PacketIndex:
 
 
 def read_plan(path: Path, number: int | None = None) -> PacketIndex | None:
-    """The plan of the picture stream that `choose_stream` finds, by one pass over all packets; None without any."""
+    """Packet index of the picture stream that `choose_stream` finds, by one pass over all packets; None without any."""
     with open_container(path) as container:
         stream = choose_stream(container, number)
         if stream is None:
@@ -112,7 +112,7 @@ def read_plan(path: Path, number: int | None = None) -> PacketIndex | None:
 
 
 class _PacketScan:
-    """What one pass over the packets collects; columns of machine integers, because long files have many."""
+    """One pass over all packets of a file, collected in a column of machine integers for each stream."""
 
     def __init__(self, path: Path, stream: "VideoStream") -> None:
         self._path, self._stream = path, stream
@@ -126,7 +126,7 @@ class _PacketScan:
         self._reader: PacketReader | None = None
 
     def read(self, container: "InputContainer") -> None:
-        """Collect every packet; a read error ends the pass and not the program."""
+        """Collects every packet; a read error ends the pass and not the program."""
         is_vp8 = self._stream.codec_context.name == "vp8"
         self._reader = PacketReader(container)
         for order, packet in enumerate(self._reader):
@@ -139,7 +139,7 @@ class _PacketScan:
                 self._columns[index].add(packet, order)
 
     def plan(self) -> PacketIndex | None:
-        """The tally as a plan; None when no packet of the stream was found."""
+        """The collected packets as an index; None when no packet of the stream was found."""
         own = self._own
         if not own.sizes:
             return None
@@ -193,7 +193,7 @@ class _PacketScan:
         return [round(place * step) for place in range(len(pts))], True
 
     def _depth(self, in_order: bool) -> int:
-        """How many packets may come before one that is shown earlier."""
+        """Reorder depth: number of packets shown later that may come before a packet."""
         codec = self._stream.codec_context
         if in_order or (not codec.has_b_frames and codec.name not in _REORDER):
             return 0
@@ -232,18 +232,18 @@ class _PacketScan:
     def _last_duration(self, shown: NDArray[np.int64], shown_positions: NDArray[np.int64], scale: int) -> int:
         if not len(shown):
             return 0
-        told = self._own.durations[int(shown_positions[-1])] * scale
-        if told > 0:
-            return told
+        stored = self._own.durations[int(shown_positions[-1])] * scale
+        if stored > 0:
+            return stored
         return int(np.median(np.diff(shown))) if len(shown) > 1 else 1
 
 
 _PROGRESSIVE = 1
-"""AV_FIELD_PROGRESSIVE; 0 is unknown, and those above it are of pictures in fields."""
+"""FFmpeg's AV_FIELD_PROGRESSIVE; 0 is unknown, and values above it are pictures in fields."""
 _FEW = 0.1
 """Share of packets without a time up to which they are taken for damaged, not for a stream that has none."""
 _REORDER = {"h264": 16, "hevc": 16, "vvc": 16, "mpeg1video": 1, "mpeg2video": 1, "mpeg4": 1, "vc1": 1, "wmv3": 1}
-"""How many packets may come before one that is shown earlier, by codec; others reorder where the stream says so."""
+"""Reorder depth by codec; others reorder where the stream says so."""
 
 
 def _is_hidden_vp8(packet: "Packet[Stream]") -> bool:

@@ -1,4 +1,4 @@
-"""Which of a file's picture streams is shown: the one that the file marks as its default, or the one asked for.
+"""Chooses the picture stream of a file that is shown: the one that the file marks as its default, or the one asked for.
 
 Cover pictures, thumbnails and stills are streams of pictures too; they are passed over and not counted.
 """
@@ -55,13 +55,13 @@ def describe_streams(container: "InputContainer", shown: "VideoStream") -> tuple
 def _rank(stream: "VideoStream") -> tuple[bool, bool, bool, bool, int]:
     from av.stream import Disposition
 
-    told, context = stream.disposition, stream.codec_context
+    disposition, context = stream.disposition, stream.codec_context
     for_some = Disposition.comment | Disposition.hearing_impaired | Disposition.visual_impaired | Disposition.dub
     return (
         context is not None,
-        not told & Disposition.dependent,
-        bool(told & Disposition.default),
-        not told & for_some,
+        not disposition & Disposition.dependent,
+        bool(disposition & Disposition.default),
+        not disposition & for_some,
         context.width * context.height if context is not None else 0,
     )
 
@@ -70,7 +70,7 @@ def _words(stream: "VideoStream") -> str:
     from av.stream import Disposition
 
     context = stream.codec_context
-    told = ["cannot be decoded here"] if context is None else [context.codec.canonical_name]
-    told += [] if context is None else [f"{context.width}x{context.height}"]
-    told += ["default"] if stream.disposition & Disposition.default else []
-    return ", ".join(told)
+    words = ["cannot be decoded here"] if context is None else [context.codec.canonical_name]
+    words += [] if context is None else [f"{context.width}x{context.height}"]
+    words += ["default"] if stream.disposition & Disposition.default else []
+    return ", ".join(words)

@@ -1,4 +1,4 @@
-"""Where the clock of one stream breaks: its packets in pieces, and the pieces laid one behind the other.
+"""Cuts a stream's packets into pieces where its clock breaks, and lays the pieces one behind the other.
 
 Times are believed as far as they are possible. In a stream that is whole a packet comes after at most a few that are
 shown later, a keyframe after none; so a time that goes back further is a clock that began again, and what follows is
@@ -17,23 +17,23 @@ from numpy.typing import NDArray
 JUMP_SECONDS = 10.0
 """A gap up to this is never taken for a jump, as in FFmpeg's tools (dts_delta_threshold)."""
 _JUMP_STEPS = 10
-"""Nor is a gap of as many frames of a slow time-lapse."""
+"""Frames that a gap may take in a slow time-lapse without being taken for a jump."""
 _REACH = 4
-"""How many usual steps a picture may take in a stream of variable rate."""
+"""Usual steps that a picture may take in a stream of variable rate."""
 SHORT_PACKETS = 8
-"""How many packets are looked at to tell one damaged time from a clock that began again."""
+"""Number of packets looked at to tell one damaged time from a clock that began again."""
 
 
 @dataclass(frozen=True)
 class ClockPiece:
-    """Packets of one stream whose times are one clock."""
+    """Consecutive packets of one stream whose times are on one clock."""
 
     first: int
-    """Place of its first packet in the stream."""
+    """Place of the first packet in the stream."""
     start: int
-    """Earliest time in it, in ticks."""
+    """Earliest time of a packet, in ticks."""
     stop: int
-    """When its last packet ends, in ticks."""
+    """End of the last packet, in ticks."""
 
     def __post_init__(self) -> None:
         assert self.start <= self.stop, f"a piece from {self.start} to {self.stop}"
@@ -45,7 +45,7 @@ class ClockBreak:
 
     pieces: tuple[ClockPiece, ...]
     times: NDArray[np.int64]
-    """(P,) the packets' times, damaged ones replaced; in each piece on its own clock."""
+    """(P,) int64 times of the packets in ticks, damaged ones replaced; in each piece on its own clock."""
     damaged: tuple[int, ...]
     """Places of the packets whose times were replaced."""
 
@@ -57,14 +57,14 @@ def cut(
     depth: int,
     ticks_per_second: float,
 ) -> ClockBreak:
-    """A stream's packets in their order as pieces, each with times that can be true.
+    """Cuts a stream's packets, in their order, into pieces whose times are possible.
 
     Args:
         times: presentation times in ticks; None where a packet has none.
-        durations: of each packet in ticks, 0 where unknown.
+        durations: duration of each packet in ticks, 0 where unknown.
         is_key: True for packets that nothing shown later comes before.
-        depth: how many packets that are shown later may come before one.
-        ticks_per_second: of the times.
+        depth: reorder depth, the number of packets shown later that may come before a packet.
+        ticks_per_second: unit of the times.
     """
     step = typical_step(times, durations, ticks_per_second)
     limit = max(round(JUMP_SECONDS * ticks_per_second), _JUMP_STEPS * step)
@@ -74,18 +74,24 @@ def cut(
 
 
 def typical_step(times: Sequence[int | None], durations: Sequence[int], ticks_per_second: float) -> int:
-    """Ticks from one frame to the next, at least 1: the median of those that are neither back nor far ahead."""
+    """Ticks from one frame to the next, at least 1: the median step of the sorted times.
+
+    Args:
+        times: presentation times in ticks; None where a packet has none.
+        durations: duration of each packet in ticks, 0 where unknown; taken where all times are one.
+        ticks_per_second: unit of the times; a 25th of a second is taken where nothing else is known.
+    """
     known = np.sort(np.array([t for t in times if t is not None], dtype=np.float64))
     steps = np.diff(known)
     steps = steps[steps > 0]
     if not len(steps):
-        told = [d for d in durations if d > 0]
-        return int(np.median(told)) if told else max(1, round(ticks_per_second / 25))
+        stored = [d for d in durations if d > 0]
+        return int(np.median(stored)) if stored else max(1, round(ticks_per_second / 25))
     return max(1, int(np.median(steps)))
 
 
 class _Cutter:
-    """One pass over the times."""
+    """One pass over a stream's times, which finds the pieces and the damaged times."""
 
     def __init__(
         self,
@@ -101,10 +107,10 @@ class _Cutter:
         self._firsts: list[int] = []
         self._lost: list[int] = []
         self._latest: list[int] = []
-        """The latest times of the piece, ascending, one more than may come before an earlier one."""
+        """The latest times of the piece, ascending, one more than the reorder depth."""
         self._last_duration = 0
         self._before: int | None = None
-        """The latest time before the gap that the piece began with."""
+        """Latest time before the gap that the piece began with."""
 
     def run(self) -> None:
         for place, time in enumerate(self._times):
@@ -141,7 +147,7 @@ class _Cutter:
         return self._before is not None and abs(time - self._before) <= self._limit
 
     def _is_alone(self, place: int, time: int) -> bool:
-        """Whether the packets after it go on with the piece: then it is this one's time that is wrong."""
+        """Whether the packets after a break go on with the piece before it: then a single time is wrong."""
         latest, earliest = self._latest[-1], self._latest[0]
         if earliest <= time <= latest and self._depth:
             return False  # a small step back at a keyframe
@@ -149,7 +155,7 @@ class _Cutter:
         return 2 * sum(abs(t - latest) < abs(t - time) for t in ahead) > len(ahead)
 
     def pieces(self) -> ClockBreak:
-        """The result of the pass."""
+        """The pieces that the pass has found, with a time for each damaged packet."""
         if not self._firsts:
             return ClockBreak((), np.zeros(len(self._times), np.int64), tuple(self._lost))
         firsts = [0, *self._firsts[1:]]
@@ -162,8 +168,8 @@ class _Cutter:
         for first, after in zip(firsts, [*firsts[1:], len(times)], strict=True):
             inside = times[first:after]
             stop = max(range(first, after), key=lambda place: times[place])
-            told = self._durations[stop]
-            length = told if 0 < told <= self._limit or (told > 0 and after == len(times)) else self._step
+            stored = self._durations[stop]
+            length = stored if 0 < stored <= self._limit or (stored > 0 and after == len(times)) else self._step
             pieces.append(ClockPiece(first, min(inside), times[stop] + length))
         return ClockBreak(tuple(pieces), np.array(times, np.int64), tuple(self._lost))
 
@@ -188,12 +194,12 @@ class _Cutter:
 
 
 def lay(pieces: Sequence[ClockPiece], are_gaps: Sequence[bool], extra: Sequence[int], step: int) -> list[int]:
-    """Ticks to add to each piece so that it begins where the one before it ends.
+    """Offset of each piece in ticks, so that it begins where the one before it ends.
 
     Args:
-        pieces: of one stream.
+        pieces: pieces of one stream, in its order.
         are_gaps: for each piece, True where the time before it is a picture that stays.
-        extra: for each piece, ticks by which the one before it goes on in other streams.
+        extra: for each piece, ticks by which the piece before it goes on in other streams.
         step: ticks from one frame to the next.
     """
     # Moved only where the sums might not fit into 64 bits.

@@ -1,4 +1,4 @@
-"""Whether a file holds another recording behind the last packet that could be read.
+"""Finds out whether a file holds another recording behind the last packet that could be read.
 
 FFmpeg reads on into some files that were glued to others and stops before others; what it leaves must not be taken
 for nothing.
@@ -14,13 +14,19 @@ _STARTS = {
     "yuv4mpegpipe": b"YUV4MPEG2 ",
     "apng": b"\x89PNG\r\n\x1a\n",
 }
-"""How a recording begins, by FFmpeg's name of the format."""
+"""First bytes of a recording, by FFmpeg's name of the format."""
 _MOST_BYTES = 64 * 2**20
-"""How far to look: what formats keep behind their packets is smaller."""
+"""Bytes behind the last packet that are searched: what formats keep there is smaller."""
 
 
 def holds_more(path: Path, format_name: str, after: int) -> bool:
-    """Whether another recording begins at byte `after` of the file, where the packets end, or later."""
+    """Whether another recording begins behind the last packet of a file.
+
+    Args:
+        path: the file.
+        format_name: FFmpeg's name of its format.
+        after: byte at which the packets end.
+    """
     if "mp4" in format_name.split(","):
         return any(kind == b"mdat" and start >= after and size > 16 for start, size, kind in _boxes(path))
     start = _STARTS.get(format_name)
@@ -32,7 +38,7 @@ def holds_more(path: Path, format_name: str, after: int) -> bool:
 
 
 def _boxes(path: Path) -> list[tuple[int, int, bytes]]:
-    """(start, size, kind) of the boxes at the top of an MP4 file, as far as they follow each other."""
+    """Boxes (start, size, kind) at the top of an MP4 file, as far as they follow each other."""
     boxes: list[tuple[int, int, bytes]] = []
     place, end = 0, path.stat().st_size
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""How many samples the tables of an MP4 or QuickTime file promise: a few bytes there can fill any memory.
+"""Checks how many samples the tables of an MP4 or QuickTime file promise: a few bytes there can fill any memory.
 
 Where all samples have one size, a table of 20 bytes may speak of billions, and FFmpeg makes an entry for each while it
 opens the file, with no limit and no way to stop it. So the counts are compared with the size of the file beforehand:
@@ -16,35 +16,44 @@ from typing import Any, BinaryIO
 from tools.limits import VideoError
 
 _ALWAYS = 4_000_000
-"""Entries that are allowed to a file of any size, 0.1 GB: one that was cut off still has the tables of the whole."""
+"""Entries allowed to a file of any size, 0.1 GB: a file that was cut off still has the tables of the whole."""
 _PARENTS = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"moof", b"traf", b"mvex"})
+"""Boxes that hold other boxes on the way to the tables."""
 _PCM_SAMPLES_AN_ENTRY = 1024
+"""Samples of uncompressed sound that FFmpeg puts into one entry of its index."""
 _EDITED_SHARE = 4
+"""Factor by which edits that repeat a track may exceed the limit on entries."""
 _MAX_DEPTH = 8
+"""Boxes within each other that are walked; `moov` to `stbl` are five."""
 _MAX_UNPACKED_BYTES = 64 * 2**20
+"""Bytes of a packed header, or of one table, that are read: bounds the memory of the check."""
 
 
 @dataclass
 class _TrackTables:
-    """What the tables of one track say, so far."""
+    """Numbers from the tables of one track, as far as they were read."""
 
     is_sound: bool = False
     lasts_one_each: bool = False
-    """Sound without compression: every sample lasts one tick, and an entry stands for many."""
+    """True for sound without compression: every sample lasts one tick, and an entry stands for many."""
     samples: int = 0
     largest_chunk: int = 0
     chunks: int = 0
     edits: int = 1
 
     def entries(self) -> int:
-        """Entries that FFmpeg makes of it."""
+        """Number of index entries that FFmpeg makes of the track."""
         if self.is_sound and self.lasts_one_each:
             return self.chunks * -(-self.largest_chunk // _PCM_SAMPLES_AN_ENTRY)
         return self.samples
 
 
 def check_sample_tables(path: Path) -> None:
-    """VideoError where the tables promise far more samples than the file has bytes; other files pass."""
+    """Refuses an MP4 or QuickTime file whose tables promise far more samples than it has bytes; other files pass.
+
+    Raises:
+        VideoError: the tables promise too many samples.
+    """
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(8)
@@ -56,6 +65,8 @@ def check_sample_tables(path: Path) -> None:
 
 
 class _Counts:
+    """Sum of the entries of all tracks, held against a limit while the boxes are walked."""
+
     def __init__(self, path: Path, limit: int) -> None:
         self._path, self._limit = path, limit
         self._track = _TrackTables()
@@ -79,7 +90,7 @@ class _Counts:
             self._refuse(track.edits * track.samples)
 
     def _walk_packed(self, file: BinaryIO, start: int, stop: int, depth: int) -> None:
-        """The header of an old QuickTime file may be packed as a whole."""
+        """Walks the header of an old QuickTime file, which may be packed as a whole."""
         for kind, begin, end in _boxes(file, start, stop):
             if kind == b"cmvd":
                 file.seek(begin + 4)
@@ -122,14 +133,14 @@ class _Counts:
 
 
 def _largest_chunk(file: BinaryIO, start: int, stop: int) -> int:
-    """Samples of the largest chunk."""
+    """Number of samples in the largest chunk of a table `stsc`."""
     file.seek(start + 8)
     table = file.read(min(stop - start - 8, _MAX_UNPACKED_BYTES))
     return max((count for _, count, _ in struct.iter_unpack(">III", table[: len(table) // 12 * 12])), default=0)
 
 
 def _boxes(file: BinaryIO, start: int, stop: int) -> Iterator[tuple[bytes, int, int]]:
-    """(kind, begin of its content, end) of each box; a size that can't be right ends them, as it does for players."""
+    """Boxes (kind, begin of the content, end) in order; a size that can't be right ends them, as for players."""
     while start + 8 <= stop:
         size, kind, wide = _numbers(file, start, ">I4sQ")
         begin = start + (16 if size == 1 else 8)
@@ -141,7 +152,7 @@ def _boxes(file: BinaryIO, start: int, stop: int) -> Iterator[tuple[bytes, int, 
 
 
 def _numbers(file: BinaryIO, start: int, layout: str) -> tuple[Any, ...]:
-    """The numbers at that place; zeros past the end of the file."""
+    """Numbers of a `struct` layout at a place of the file; zeros past its end."""
     file.seek(start)
     size = struct.calcsize(layout)
     return struct.unpack(layout, file.read(size).ljust(size, b"\0"))

@@ -1,4 +1,4 @@
-"""The packaged encoder: pictures and words in one space, put together from two small models that never met.
+"""The packaged encoder: pictures and words in one space, from an ImageNet classifier and a table of word vectors.
 
 ConSE (Norouzi et al. 2013, arXiv 1312.5650): a classifier says how likely each of 1000 ImageNet classes is; the mean of
 the classes' word vectors, weighted by that, is where the picture lies among words. It knows things that ImageNet names
@@ -39,23 +39,24 @@ _TOKENS = (
     "93248f2a9ec36c7b35f700a033d5f36228aae48db61aee31007fa49062cdeb68",
 )
 _TILE_SIDE = 128
-"""A ninth of a stored frame is 213 x 120 pixels: more would cost three times as much and find no more."""
+"""Side of a tile for the classifier, in pixels; a ninth of a stored frame is 213 x 120, more would cost three times as
+much and find no more."""
 
 
 def is_installed() -> bool:
-    """Whether both packages with weights are there."""
+    """Whether both packages with weights are installed."""
     return packaged_weights.is_installed(_PICTURES) and packaged_weights.is_installed(_WORDS[0])
 
 
 class Label(NamedTuple):
-    """What a picture may show, in ImageNet's words, and the classifier's probability 0..1."""
+    """Name of an ImageNet class that a picture may show, and the classifier's probability 0..1."""
 
     name: str
     probability: float
 
 
 class ConseEncoder:
-    """Pictures by what they show, texts by their words; both as unit rows whose product is a similarity."""
+    """Embeds pictures by their ImageNet classes and texts by their words; the product of two rows is a similarity."""
 
     name = "conse-lite0-wordllama"
     tiles = True
@@ -71,27 +72,27 @@ class ConseEncoder:
 
     @cached_property
     def _classifier(self) -> "ImagenetClassifier":
-        """Loaded at the first picture, and torch with it: a search in a finished index needs only the words."""
+        """The classifier, loaded with torch at the first picture: a search in a finished index needs none."""
         from tools.encoders.imagenet import ImagenetClassifier
 
         return ImagenetClassifier()
 
     def encode_images(self, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
-        """(N, D) float32 unit rows."""
+        """Embeddings of RGB pictures of any size, (N, D) float32 unit rows."""
         return _unit(self._classifier.probabilities(pixels) @ self._class_vectors)
 
     def encode_tiles(self, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
-        """(N, T, D) float32 unit rows of the quarters and ninths of each picture."""
+        """Embeddings of the quarters and ninths of each picture, (N, T, D) float32 unit rows."""
         tiles = [crop(picture, tile) for picture in pixels for tile in TILES[1:]]
         rows = _unit(self._classifier.probabilities(tiles, _TILE_SIDE) @ self._class_vectors)
         return rows.reshape(len(pixels), len(TILES) - 1, self.dim)
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(N, D) float32 unit rows; capitals make no difference."""
+        """Embeddings of texts, (N, D) float32 unit rows; capitals make no difference."""
         return _unit(self._words.mean_vectors(texts) - self._centre)
 
     def label_scores(self, pixels: Sequence[Pixels], count: int = 5) -> list[tuple[Label, ...]]:
-        """For each picture the `count` most probable ImageNet classes, most probable first."""
+        """The `count` most probable ImageNet classes of each picture, most probable first."""
         return [
             tuple(Label(self.class_names[index], float(row[index])) for index in np.argsort(-row)[:count])
             for row in self._classifier.probabilities(pixels)
@@ -99,7 +100,7 @@ class ConseEncoder:
 
 
 class _WordVectors:
-    """The mean of a text's token vectors, from wordllama's table and without its code."""
+    """Mean token vectors of texts, from wordllama's table and without its code."""
 
     def __init__(self) -> None:
         from safetensors.numpy import load_file
@@ -111,7 +112,7 @@ class _WordVectors:
         self._tokenizer.no_truncation()
 
     def mean_vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(N, D) float32 unit rows; zeros for a text without tokens."""
+        """Mean token vector of each text, (N, D) float32 unit rows; zeros for a text without tokens."""
         rows = np.zeros((len(texts), self._table.shape[1]), np.float32)
         lowered = [text.lower() for text in texts]
         for row, encoding in zip(rows, self._tokenizer.encode_batch(lowered, add_special_tokens=False), strict=True):
@@ -121,7 +122,7 @@ class _WordVectors:
 
 
 def imagenet_class_names() -> tuple[str, ...]:
-    """The 1000 class names as open_clip wrote them, read from its data file: importing it whole takes seconds."""
+    """Names of the 1000 ImageNet classes by open_clip, read from its data file: importing it whole takes seconds."""
     path = packaged_weights.folder("open_clip", EXTRA) / "zero_shot_metadata.py"
     spec = importlib.util.spec_from_file_location("open_clip_zero_shot_metadata", path)
     assert spec is not None

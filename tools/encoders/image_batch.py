@@ -12,7 +12,7 @@ Network = TypeVar("Network", bound=torch.nn.Module)
 
 
 def square_batch(pixels: Sequence[Pixels], side: int) -> torch.Tensor:
-    """(N, 3, side, side) uint8: each picture squashed to a square, so that nothing at the edges is lost.
+    """A batch (N, 3, side, side) uint8 of pictures squashed to squares, so that nothing at the edges is lost.
 
     Bicubic with antialias on uint8 equals PIL's resize to the last bit or two and costs a fifth of it.
     """
@@ -29,7 +29,7 @@ def _square(picture: Pixels, side: int) -> torch.Tensor:
 
 
 def chunks(items: Sequence[Any], most: int) -> Iterator[Sequence[Any]]:
-    """The items in order in chunks of `most`, a power of two, then of ever smaller ones (13 as 8, 4, 1).
+    """Splits items, in order, into chunks of `most`, a power of two, then of smaller ones (13 as 8, 4, 1).
 
     Few sizes, because torch keeps prepared weights for each size of batch that it ever saw.
     """
@@ -42,14 +42,14 @@ def chunks(items: Sequence[Any], most: int) -> Iterator[Sequence[Any]]:
 
 
 def best_device() -> torch.device:
-    """The GPU where there is one."""
+    """The GPU where there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def in_fastest_format(network: Network) -> Network:
     """The network in bfloat16 on a GPU and on a CPU that multiplies in it, else as it came.
 
-    There it is two to four times as fast, on other CPUs up to ten times slower. The processor is asked and nothing
+    On these it is two to four times as fast, on other CPUs up to ten times slower. The processor is asked and nothing
     measured: beside other work a measurement errs now and then, rounding can change which name comes first, and a
     second index would not be the first one.
     """

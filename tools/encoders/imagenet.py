@@ -1,4 +1,4 @@
-"""What pictures show, as probabilities of ImageNet's 1000 classes, by the packaged EfficientNet-lite0."""
+"""Probabilities of ImageNet's 1000 classes for pictures, by the packaged EfficientNet-lite0."""
 
 from collections.abc import Sequence
 
@@ -17,19 +17,20 @@ _WEIGHTS = (
     "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
 )
 _CLASSES = 1000
+"""Number of ImageNet classes."""
 _BATCH = 4
-"""More at once fall out of the processor's cache: slower by a third at 16."""
+"""Pictures at once; more fall out of the processor's cache: slower by a third at 16."""
 
 
 class ImagenetClassifier:
-    """The network, loaded once, in the number format that is fastest here."""
+    """EfficientNet-lite0 with its weights, in the number format that is fastest on this machine."""
 
     def __init__(self) -> None:
         network = load(packaged_weights.find(*_WEIGHTS, "encoder")).to(best_device())
         self._network = in_fastest_format(network)
 
     def probabilities(self, pixels: Sequence[Pixels], side: int = SIDE) -> NDArray[np.float32]:
-        """(N, 1000) float32, rows sum to 1, for RGB pictures of any size, looked at as squares of `side` pixels."""
+        """Class probabilities (N, 1000) float32, rows sum to 1, of RGB pictures that are squashed to `side` pixels."""
         rows = in_threads(lambda chunk: self._probabilities(chunk, side), chunks(pixels, _BATCH))
         return np.concatenate([np.empty((0, _CLASSES), np.float32), *rows])
 

@@ -18,10 +18,13 @@ from tools.encoders.open_clip_weights import Checkpoint, imported_open_clip
 from tools.runtime.threads import in_threads
 
 _BATCH = 32
+"""Pictures or texts at once on a GPU, and texts on a CPU; bounds the memory of a batch."""
 _CPU_BATCH = 8
-"""For each of the threads; a larger one gains little."""
+"""Pictures at once in each thread of a CPU; more gain little."""
 _HASHED_PARTS = 16
+"""Parts of a weights file that are hashed, from its first to its last byte."""
 _PART_BYTES = 1 << 16
+"""Bytes of a hashed part."""
 
 
 class OpenClipEncoder:
@@ -50,7 +53,7 @@ class OpenClipEncoder:
         self.dim: int = self.encode_texts([""]).shape[1]
 
     def encode_images(self, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
-        """(N, D) float32 unit rows."""
+        """Embeddings of RGB pictures of any size, (N, D) float32 unit rows."""
         batch = _BATCH if self._device.type == "cuda" else _CPU_BATCH
         rows = in_threads(self._encoded, chunks(pixels, batch))
         return np.concatenate([np.empty((0, self.dim), np.float32), *rows])
@@ -62,7 +65,7 @@ class OpenClipEncoder:
             return self._unit(self._network.encode_image(batch.to(self._device, kind)))
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(N, D) float32 unit rows."""
+        """Embeddings of texts, (N, D) float32 unit rows."""
         with torch.inference_mode():
             rows = [
                 self._unit(self._network.encode_text(self._tokenizer(list(chunk)).to(self._device)))
@@ -77,7 +80,7 @@ class OpenClipEncoder:
 
 
 def _network(model: str, checkpoint: Checkpoint | None, device: torch.device) -> Any:
-    """Both towers, in evaluation mode; ValueError where the file holds no weights, or those of another model."""
+    """Image and text tower in evaluation mode; ValueError where the file holds no weights of the model."""
     settings = {} if checkpoint is None else checkpoint.settings
     try:
         return (
@@ -121,7 +124,7 @@ def _side(size: int | tuple[int, int]) -> int:
 
 
 def _file_hash(path: Path) -> str:
-    """12 hex digits from the size and 16 parts: reading gigabytes at each start would cost more than it is worth."""
+    """Hash of a file's size and 16 of its parts, 12 hex digits: reading gigabytes at each start would take too long."""
     size = path.stat().st_size
     digest = hashlib.blake2b(str(size).encode(), digest_size=6)
     with path.open("rb") as file:

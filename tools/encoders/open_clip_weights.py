@@ -1,4 +1,4 @@
-"""Which OpenCLIP weights are on this machine: at a path, or where open_clip and huggingface_hub keep what was fetched.
+"""Finds OpenCLIP weights on this machine: at a path, or in the caches of open_clip and huggingface_hub.
 
 Nothing is downloaded, and neither torch nor open_clip is imported where a look at file names is enough.
 """
@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 _HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+"""Names of the weights file in a repository of the hub, the preferred one first."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Weights that are on this machine."""
+    """OpenCLIP weights on this machine, and the model that they are for."""
 
     model: str
     """The open_clip model name."""
@@ -23,14 +24,18 @@ class Checkpoint:
 
 
 def imported_open_clip() -> Any:
-    """The library, which has no types and takes seconds to import."""
+    """The module open_clip, which has no types and takes seconds to import."""
     import open_clip  # type: ignore[import-untyped]
 
     return open_clip
 
 
 def find_checkpoint(model: str, source: str | None = None) -> Checkpoint:
-    """The weights of `model` at the path, or with the open_clip tag, `source`; without one, any that are present."""
+    """Finds the weights of a model at the path, or with the open_clip tag, `source`; any that are present if None.
+
+    Raises:
+        ValueError: an unknown model or tag, or no weights on this machine.
+    """
     open_clip = imported_open_clip()
     if model not in open_clip.list_models():
         raise ValueError(f"open_clip has no model {model!r}; `open_clip.list_models()` lists them, e.g. ViT-B-32")
@@ -67,7 +72,7 @@ def present_checkpoints() -> Iterator[Checkpoint]:
 
 
 def _caches_hold_something() -> bool:
-    """A look at file names only: importing open_clip takes seconds, and most machines have no weights of it."""
+    """Whether a cache holds weights, by file names only: importing open_clip takes seconds."""
     hub_files = (file for name in _HUB_FILES for file in _hub_cache().glob(f"models--*/snapshots/*/{name}"))
     return next(hub_files, None) is not None or next(_url_cache().glob("*.pt"), None) is not None
 
@@ -79,7 +84,7 @@ def _hub_cache() -> Path:
 
 
 def _url_cache() -> Path:
-    """Where open_clip puts weights that have a plain address."""
+    """Folder in which open_clip keeps weights that have a plain address."""
     return Path("~/.cache/clip").expanduser()
 
 

@@ -1,4 +1,4 @@
-"""Which encoder turns frames and queries into vectors: chosen by a short text, never by a download.
+"""The registry of encoders: opens one by a short spec, and never downloads one.
 
 Specs: `auto`, `packaged`, `open_clip:MODEL` with weights that are already here, `open_clip:MODEL@PATH` with a
 checkpoint file, `hashing` for tests. VIDEOSLEUTH_ENCODER says what `auto` means.
@@ -23,37 +23,42 @@ _HOW_TO_GET_BETTER = (
 
 
 class Encoder(Protocol):
-    """Pictures and texts as unit vectors in one space."""
+    """An encoder of pictures and texts into unit vectors of one space."""
 
     @property
     def name(self) -> str:
-        """Which model with which weights: part of the cache key."""
+        """Model and weights in a word: part of the cache key."""
 
     @property
     def dim(self) -> int:
-        """Length of a vector."""
+        """Length of an embedding vector."""
 
     @property
     def tiles(self) -> bool:
         """Whether the index embeds quarters and ninths of each frame too: small things are found by their tile."""
 
     def encode_images(self, pixels: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """(N, D) float32 unit rows of RGB pictures (H, W, 3) of any size."""
+        """Embeddings of RGB pictures (H, W, 3) uint8 of any size, (N, D) float32 unit rows."""
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(N, D) float32 unit rows."""
+        """Embeddings of texts, (N, D) float32 unit rows."""
 
 
 @runtime_checkable
 class TileEncoder(Encoder, Protocol):
-    """One that looks at the tiles of a picture in another way than at whole pictures, for less."""
+    """An encoder that embeds the tiles of a picture in another way than whole pictures, for less time."""
 
     def encode_tiles(self, pixels: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """(N, T, D) float32 unit rows of the tiles of each picture, in the order of TILES after the whole one."""
+        """Embeddings of the tiles of each picture, (N, T, D) float32 unit rows, in the order of `TILES[1:]`."""
 
 
 def open_encoder(spec: str = "auto") -> Encoder:
-    """The encoder of a spec; ValueError for one that cannot be, MissingPartError for one that is not installed."""
+    """Opens the encoder of a spec.
+
+    Raises:
+        ValueError: an unknown spec, or weights that are not there.
+        MissingPartError: the encoder is not installed.
+    """
     if spec == "auto":
         return _open_auto()
     if spec == "packaged":
@@ -96,14 +101,14 @@ def _open_auto() -> Encoder:
 
 @dataclass(frozen=True)
 class EncoderState:
-    """One row of `agent doctor`."""
+    """An encoder spec and whether it can be opened: one row of `agent doctor`."""
 
     spec: str
     is_ready: bool
     is_auto: bool
-    """Whether this is the one that `auto` picks now."""
+    """Whether `auto` picks this encoder now."""
     note: str
-    """Why, and how to get it where it is not there."""
+    """Reason for the state, and how to get the encoder where it is not there."""
 
 
 def describe_encoders() -> list[EncoderState]:

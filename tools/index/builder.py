@@ -1,4 +1,4 @@
-"""Fills an index, coarse to fine: keyframes, so that a search soon has something to find, whole frames, then tiles.
+"""Embeds a video's frames, coarse to fine: keyframes, so that a search soon finds something, whole frames, then tiles.
 
 One decode serves the embeddings, the thumbnails and the frame store, from which the tiles come later. What did not
 change is not embedded again: a frame none of whose tiles changed belongs to the run of the one before. Judged by tile,
@@ -23,40 +23,51 @@ from tools.video.source import VideoSource
 from tools.video.video import Frame
 
 UNCHANGED = 3.0
-"""Mean absolute difference of thumbnails, of 255: below it compression noise, above it something happened."""
+"""Mean absolute difference of thumbnails, 0..255: below it compression noise, above it something happened."""
 _QUICK_FRAMES = 72
+"""Keyframes in the quick pass of a long video: bounds the time until a search can find something."""
 _QUICK_BATCH = 12
+"""Keyframes embedded at once, after which a search finds them."""
 _FRAMES_A_BATCH = 64
+"""Sampled frames in a batch at most, however few of them are embedded: bounds the pictures held in memory."""
 _PICTURES_A_BATCH = 32
+"""Pictures embedded at once at most: bounds the memory of the encoder."""
 _SHORT_SECONDS, _LONG_SECONDS = 0.15, 0.4
-"""A batch should take about so long: short enough to stop soon, long enough for the encoder to run well."""
+"""Time that a batch should take: short enough to stop soon, long enough for the encoder to run well."""
 _THUMB_TILES = tuple(pixel_box(tile, THUMB_SHAPE[1], THUMB_SHAPE[0]) for tile in TILES)
 
 Pixels = NDArray[np.uint8]
 
 
 def thumbnail(pixels: Pixels) -> Pixels:
-    """(18, 32, 3) uint8: what changes and cuts are judged by."""
+    """Thumbnail (18, 32, 3) uint8 of an RGB picture, by which changes and cuts are found."""
     small = cv2.resize(pixels, (THUMB_SHAPE[1], THUMB_SHAPE[0]), interpolation=cv2.INTER_AREA)
     return np.asarray(small, np.uint8)
 
 
 def quick_times(video: VideoSource, after_seconds: float, sample_fps: float) -> tuple[float, ...]:
-    """Keyframes after a time, spread over the video: at most about 72, and no denser than every fourth sample."""
+    """Times of keyframes spread over the video: at most about 72, and no denser than every fourth sample.
+
+    Args:
+        video: the video.
+        after_seconds: only keyframes after this time.
+        sample_fps: sampled frames a second of the index.
+    """
     apart = max(4 / sample_fps, video.info.duration_seconds / _QUICK_FRAMES)
     return thin_times((float(t) for t in video.keyframe_seconds if t > after_seconds), apart)
 
 
 @dataclass(frozen=True, eq=False)
 class QuickLook:
-    """Keyframes by their whole picture."""
+    """Times and embeddings of some keyframes, without tiles."""
 
     seconds: list[float]
-    vectors: NDArray[np.float32]  # (n, D)
+    """Times of the keyframes, ascending."""
+    vectors: NDArray[np.float32]  # (n, D) unit
 
 
 def quick_looks(frames: Iterator[Frame], encoder: Encoder) -> Iterator[QuickLook]:
-    """Embeds keyframes, a few at a time."""
+    """Embeds keyframes, `_QUICK_BATCH` at a time."""
     batch: list[Frame] = []
     for frame in frames:
         batch.append(frame)
@@ -72,7 +83,7 @@ def _quick_look(frames: Sequence[Frame], encoder: Encoder) -> QuickLook:
 
 
 class FrameEmbedder:
-    """Sampled frames in, batches of embeddings out."""
+    """Turns sampled frames into batches of an index; embeds only those that differ from the one before."""
 
     def __init__(self, encoder: Encoder, first_row: int, known: dict[float, NDArray[np.float32]]) -> None:
         self._encoder = encoder
@@ -120,14 +131,14 @@ class FrameEmbedder:
 
 
 class BatchSize:
-    """How many pictures the encoder does in a quarter of a second, learnt while it works."""
+    """Number of pictures that the encoder does in a quarter of a second, learnt while it works."""
 
     def __init__(self, pictures: int = 8) -> None:
         self.pictures = pictures
 
     @contextmanager
     def timed(self, pictures: int) -> Iterator[None]:
-        """Measures the work on so many."""
+        """Times the work on a number of pictures, and adapts the size to it."""
         start = time.perf_counter()
         yield
         taken_seconds = time.perf_counter() - start
@@ -138,19 +149,19 @@ class BatchSize:
 
 
 class NoTiles(TypedDict):
-    """The part of a batch that holds tiles."""
+    """The two fields of `IndexBatch` that hold tiles, empty."""
 
     tiled: NDArray[np.int64]
     tiles: NDArray[np.float32]
 
 
 def no_tiles(encoder: Encoder) -> NoTiles:
-    """None of them."""
+    """Empty tile fields for a batch of frames without tiles."""
     return NoTiles(tiled=np.empty(0, np.int64), tiles=np.empty((0, tile_count(encoder), encoder.dim), np.float32))
 
 
 def only_tiles(tiled: NDArray[np.int64], tiles: NDArray[np.float32]) -> IndexBatch:
-    """Tiles (m, T, D) of the embedded frames `tiled` as a batch without frames."""
+    """A batch without frames that holds the tiles (m, T, D) of the embedded frames `tiled` (m,)."""
     return IndexBatch(
         np.empty(0),
         np.empty(0, np.int64),
@@ -162,12 +173,12 @@ def only_tiles(tiled: NDArray[np.int64], tiles: NDArray[np.float32]) -> IndexBat
 
 
 def tile_count(encoder: Encoder) -> int:
-    """Tiles that a frame has beside its whole picture."""
+    """Number of tiles that the encoder wants of a frame beside its whole picture."""
     return len(TILES) - 1 if encoder.tiles else 0
 
 
 def tile_vectors(encoder: Encoder, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
-    """(N, T, D) unit: the quarters and ninths of each picture."""
+    """Embeddings of the quarters and ninths of each picture, (N, T, D) float32 unit rows."""
     if isinstance(encoder, TileEncoder):
         return encoder.encode_tiles(pixels)
     pictures = [crop(picture, tile) for picture in pixels for tile in TILES[1:]]
@@ -182,10 +193,10 @@ class _WaitingFrame:
     thumb: Pixels
     row: int
     pixels: Pixels | None
-    """Kept only where something is to be embedded."""
+    """Pixels where the frame is to be embedded, else None."""
 
 
 def _differs(thumb: Pixels, old: Pixels) -> bool:
-    """Whether any of the tiles does."""
+    """Whether any tile of a thumbnail changed by more than `UNCHANGED`."""
     change = np.abs(thumb.astype(np.int16) - old)
     return any(change[top:bottom, left:right].mean() > UNCHANGED for left, top, right, bottom in _THUMB_TILES)

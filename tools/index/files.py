@@ -20,12 +20,13 @@ from tools.cache import explained, keep, kept
 from tools.own_files import append_own, is_there, open_own, own_folder, remove
 
 THUMB_SHAPE = (18, 32, 3)
+"""Height, width and channels of a thumbnail."""
 MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True, eq=False)
 class IndexBatch:
-    """Sampled frames in time order, the vectors of those that did not look like the one before, and tiles of any."""
+    """Sampled frames in time order, the vectors of those that differ from the one before, and tiles of any frames."""
 
     seconds: NDArray[np.float64]  # (n,) own times
     rows: NDArray[np.int64]  # (n,) number of the embedded frame that each looks like
@@ -37,17 +38,20 @@ class IndexBatch:
 
 @dataclass(frozen=True)
 class IndexManifest:
-    """How much of the files counts."""
+    """Numbers of items that count in each file of an index, and their checksums."""
 
     run: str
-    """Another one after each start from nothing: a follower must not mix two."""
+    """Random name of the build, new after each start from nothing: a follower must not mix two."""
     frames: Annotated[int, Field(ge=0)]
+    """Number of sampled frames."""
     rows: Annotated[int, Field(ge=0)]
+    """Number of embedded frames."""
     tiled: Annotated[int, Field(ge=0)]
-    """Embedded frames that have their tiles."""
+    """Number of embedded frames that have their tiles."""
     is_complete: bool
     """Whether all frames are there; their tiles may come later."""
     checksums: dict[str, int]
+    """CRC-32 of what counts in each file, by its name."""
     format: Literal[3] = 3
 
     @classmethod
@@ -60,7 +64,7 @@ _MANIFEST = TypeAdapter(IndexManifest)
 
 
 class IndexFiles:
-    """The files of one index: of the sampled frames, of the embedded ones among them, and of their tiles."""
+    """Reads and checks the files of one index: sampled frames, embedded frames, and tiles."""
 
     def __init__(self, folder: Path, dim: int, tiles: int) -> None:
         self.folder = folder
@@ -75,7 +79,7 @@ class IndexFiles:
         }
 
     def damage(self, manifest: IndexManifest) -> str | None:
-        """What is wrong with the files, in words; None if they hold what the manifest says."""
+        """Damage of the files, in words; None if they hold what the manifest says."""
         for name in self._layout:
             path, size = self.folder / name, self._size_bytes(name, manifest)
             try:
@@ -98,7 +102,14 @@ class IndexFiles:
         return None
 
     def read(self, manifest: IndexManifest, frames: int = 0, rows: int = 0, tiled: int = 0) -> IndexBatch:
-        """What the manifest counts, after so many of each."""
+        """Reads what the manifest counts, after a number of items of each kind.
+
+        Args:
+            manifest: the manifest.
+            frames: sampled frames to skip.
+            rows: embedded frames to skip.
+            tiled: frames with tiles to skip.
+        """
         first = {"frames": frames, "rows": rows, "tiled": tiled}
         arrays = {name: self._array(name, manifest, first[by]) for name, (*_, by) in self._layout.items()}
         for name in ("vectors", "tiles"):
@@ -106,7 +117,7 @@ class IndexFiles:
         return IndexBatch(**arrays)
 
     def _array(self, name: str, manifest: IndexManifest, first: int) -> NDArray[Any]:
-        """(last - first, ...) items of a file."""
+        """Items of a file from `first` on, (n, ...) in the dtype of the file."""
         kind, shape, by = self._layout[name]
         item, count = _item_bytes(kind, shape), max(0, getattr(manifest, by) - first)
         with open_own(self.folder / name) as file:
@@ -114,7 +125,7 @@ class IndexFiles:
             return np.frombuffer(file.read(count * item), kind).reshape(count, *shape)
 
     def writer(self, manifest: IndexManifest | None) -> "IndexWriter":
-        """Goes on after the manifest, or from nothing without one."""
+        """Opens a writer that goes on after the manifest, or from nothing without one."""
         with explained(self.folder):
             if manifest is None and is_there(self.folder):
                 remove(self.folder)
@@ -129,7 +140,7 @@ class IndexFiles:
 
 
 class IndexWriter:
-    """Appends batches; they count from the next checkpoint on."""
+    """Appends batches to the files of an index; they count from the next checkpoint on."""
 
     def __init__(
         self, folder: Path, kinds: dict[str, str], sizes: dict[str, int], manifest: IndexManifest | None
@@ -147,7 +158,7 @@ class IndexWriter:
             file.truncate(sizes[name])
 
     def append(self, batch: IndexBatch) -> None:
-        """Adds to the files what the next checkpoint will count."""
+        """Appends a batch, which the next checkpoint will count."""
         with explained(self._folder):
             for name, kind in self._kinds.items():
                 data = np.ascontiguousarray(getattr(batch, name), kind).tobytes()
@@ -158,11 +169,11 @@ class IndexWriter:
         self.tiled += len(batch.tiled)
 
     def complete(self) -> None:
-        """Says that all frames are there, from the next checkpoint on."""
+        """Marks the index as having all its frames, from the next checkpoint on."""
         self._is_complete = True
 
     def checkpoint(self) -> None:
-        """Makes all that was appended count, also after a power cut."""
+        """Writes a manifest that counts all that was appended, also after a power cut."""
         with explained(self._folder):
             for file in self._files.values():
                 file.flush()
@@ -171,7 +182,7 @@ class IndexWriter:
         keep(self._folder / MANIFEST, asdict(manifest))
 
     def close(self) -> None:
-        """Gives the files back; what was not checkpointed does not count, so on a full disk it may be lost."""
+        """Closes the files; what was not checkpointed does not count, so on a full disk it may be lost."""
         for file in self._files.values():
             with suppress(OSError):
                 file.close()
@@ -182,7 +193,7 @@ def _item_bytes(kind: str, shape: tuple[int, ...]) -> int:
 
 
 def _checksum(file: BinaryIO, size: int) -> int:
-    """CRC-32 of so many bytes from the beginning."""
+    """CRC-32 of the first `size` bytes of a file."""
     checksum = 0
     while size > 0 and (chunk := file.read(min(size, 1 << 20))):
         checksum = zlib.crc32(chunk, checksum)

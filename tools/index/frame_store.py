@@ -1,4 +1,4 @@
-"""Frames made once at index time and served ever after: JPEG pictures of at most 640x360 in one file.
+"""The store of a video's sampled frames: JPEG pictures of at most 640x360 in one file, made once at index time.
 
 Serving from here costs a hundredth of decoding again. Two files: the pictures one after the other, and one fixed-size
 record for each. A picture is flushed before its record, so at any moment, also after a kill, the records that are
@@ -27,19 +27,21 @@ PICTURES, RECORDS = "frames.jpg", "frames.idx"
 
 _HEAD = [("seconds", "<f8"), ("start", "<i8"), ("size", "<i8"), ("picture_crc32", "<u4")]
 RECORD = np.dtype([*_HEAD, ("crc32", "<u4")])
-"""The last field is of those before it."""
+"""One record of a picture; `crc32` is the checksum of the fields before it."""
 _HEAD_BYTES = np.dtype(_HEAD).itemsize
 
 LONG_SIDE, SHORT_SIDE = 640, 360
-"""About 220 to 300 tokens for the model, a quarter of 720p, and screen text is mostly still readable."""
+"""Sides in pixels of a stored picture: 220 to 300 tokens for a model, and screen text is mostly still readable."""
 
 QUALITY = 85
+"""JPEG quality of stored pictures, of libjpeg's 1 to 100."""
 
 SAME_MOMENT_SECONDS = 1e-6
+"""Difference of two times that are one frame's: rounding of floats, far below any frame's duration."""
 
 
 def stored_size(width: int, height: int) -> tuple[int, int]:
-    """(width, height) at which a picture is kept: fits in 640x360, or 360x640 when upright; never enlarged."""
+    """Size (width, height) in pixels at which a picture is stored: fits 640x360, or 360x640 when upright."""
     long_side, short_side = max(width, height), min(width, height)
     scale = min(1.0, LONG_SIDE / long_side, SHORT_SIDE / short_side)
     return max(1, round(width * scale)), max(1, round(height * scale))
@@ -50,7 +52,7 @@ class DamagedPictureError(ValueError):
 
 
 class FrameStoreWriter:
-    """Adds frames to a store, after those that are there already; one writer at a time."""
+    """Appends frames to a store, after those that are there already; one writer at a time."""
 
     def __init__(self, folder: str | Path) -> None:
         folder = own_folder(Path(folder))
@@ -66,7 +68,11 @@ class FrameStoreWriter:
         self._records.truncate(len(records) * RECORD.itemsize)
 
     def append(self, frame: Frame) -> None:
-        """Keep this frame; frames come in ascending time."""
+        """Stores a frame.
+
+        Raises:
+            ValueError: it is not later than the last one stored.
+        """
         if frame.seconds <= self._last_seconds:
             raise ValueError(f"need a frame after {self._last_seconds} s, the last one kept, got {frame.seconds} s")
         jpeg = _encoded(frame)
@@ -79,7 +85,7 @@ class FrameStoreWriter:
         self._last_seconds = frame.seconds
 
     def close(self) -> None:
-        """Finish; what was appended is there already."""
+        """Closes the files; what was appended is there already."""
         try:
             self._pictures.close()
         finally:  # on a full disk the first close may fail
@@ -115,19 +121,20 @@ class FrameStore:
 
     @property
     def seconds(self) -> NDArray[np.float64]:
-        """(N,) each frame's own time, ascending."""
+        """Own times of the stored frames in seconds, (N,) float64, ascending."""
         return self._records["seconds"]
 
     def refresh(self) -> int:
-        """Take in what was written since; gives back how many frames there are now."""
+        """Reads the records written since; gives the number of frames now."""
         self._records = _read_records(self._folder)
         return len(self._records)
 
     def jpeg(self, number: int) -> bytes:
-        """The bytes of one frame, always the same.
+        """JPEG bytes of one frame, always the same.
 
         Raises:
-            DamagedPictureError: it was changed on the disk, and can't be made again.
+            IndexError: there is no frame of that number.
+            DamagedPictureError: the picture was changed on the disk, and can't be made again.
         """
         records = self._records
         if not 0 <= number < len(records):
@@ -138,7 +145,12 @@ class FrameStore:
         return jpeg if zlib.crc32(jpeg) == records["picture_crc32"][number] else self._mended(number, records[number])
 
     def frame(self, number: int) -> Frame:
-        """One frame, decoded; raises as `jpeg`."""
+        """One stored frame, decoded: RGB (H, W, 3) uint8 and its time.
+
+        Raises:
+            IndexError: there is no frame of that number.
+            DamagedPictureError: the picture was changed on the disk, and can't be made again.
+        """
         import simplejpeg  # type: ignore[import-untyped]
 
         jpeg = self.jpeg(number)
@@ -152,7 +164,7 @@ class FrameStore:
         return Frame(pixels, float(self._records["seconds"][number]))
 
     def _mended(self, number: int, record: np.void) -> bytes:
-        """The picture made again; put back in its place where it comes out as it was, byte for byte."""
+        """Makes a picture again; writes it back in its place where it comes out as it was, byte for byte."""
         frame = self._decode_again(float(record["seconds"]))
         if frame is None:
             raise DamagedPictureError(f"picture {number} in {self._folder / PICTURES} was changed")
@@ -168,13 +180,17 @@ class FrameStore:
         return jpeg
 
     def at(self, seconds: float) -> int:
-        """Number of the last frame not after `seconds`; the first one before that."""
+        """Number of the last frame not after `seconds`; of the first frame where that is later.
+
+        Raises:
+            ValueError: the store is empty.
+        """
         if not len(self._records):
             raise ValueError("the store is still empty")
         return max(0, int(np.searchsorted(self.seconds, seconds + SAME_MOMENT_SECONDS, side="right")) - 1)
 
     def close(self) -> None:
-        """Give the file back."""
+        """Closes the file of pictures."""
         self._file.close()
 
     def __enter__(self) -> "FrameStore":
@@ -194,7 +210,7 @@ def _encoded(frame: Frame) -> bytes:
 
 
 def _read_records(folder: Path) -> NDArray[np.void]:
-    """(N,) whole records whose pictures are there too; a torn end or a damaged record ends them."""
+    """Whole records (N,) of RECORD whose pictures are there too; a torn end or a damaged record ends them."""
     try:
         with open_own(folder / RECORDS) as file, open_own(folder / PICTURES) as pictures:
             data, pictures_bytes = file.read(), os.fstat(pictures.fileno()).st_size

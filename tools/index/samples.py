@@ -1,4 +1,4 @@
-"""The sampled frames of a video's index as far as they are there; nobody waits for all of a long film."""
+"""The sampled frames of a video's index as far as it has come, without waiting for all of a long film."""
 
 import time
 from dataclasses import dataclass
@@ -10,39 +10,39 @@ from tools.deadline import seconds_left
 from tools.index.video_index import VideoIndex
 
 _SHORT_SECONDS = 120.0
-"""Of a video up to this long the whole index is waited for,"""
+"""Length up to which a video is short, so that a call waits for its whole index."""
 _PATIENCE_SECONDS = 15.0
-"""this long after it was opened at most,"""
+"""Time since the video was opened after which no call waits for its index any more."""
 _PATIENCE_SHARE = 0.1
-"""and this share of the time that is left."""
+"""Share of the time left for the work at hand that one call may wait."""
 
 
 @dataclass(frozen=True, eq=False)
 class WindowSamples:
-    """The samples on screen in a window, as far as the index has come."""
+    """Sampled frames on screen in a window, as far as the index has come."""
 
     seconds: NDArray[np.float64]  # (N,) ascending; the first may lie before the window: it is on screen when that opens
     thumbs: NDArray[np.uint8]  # (N, h, w, 3)
     reached_seconds: float
-    """From here on there are none yet; the window's end if there are all."""
+    """Time from which on no samples are indexed yet; the window's end if all are."""
 
 
 class Samples:
-    """The samples of one index. Threads may share it."""
+    """The sampled frames of one index. Threads may share it."""
 
     def __init__(self, index: VideoIndex, duration_seconds: float) -> None:
-        """Of a video that was opened just now."""
+        """Starts the patience for the index of a video that was opened just now."""
         self._index = index
         self._is_short = duration_seconds <= _SHORT_SECONDS
         self._opened_at = time.monotonic()
 
     def wait(self) -> bool:
-        """Whether the index is whole; for that of a short video there is a short wait."""
+        """Whether the index has all its frames; waits a little for that of a short video."""
         patience = self._opened_at + _PATIENCE_SECONDS - time.monotonic() if self._is_short else 0.0
         return self._index.wait(max(0.0, min(patience, _PATIENCE_SHARE * seconds_left())))
 
     def within(self, start_seconds: float, stop_seconds: float) -> WindowSamples:
-        """Those of a window."""
+        """Sampled frames on screen in the window [start, stop)."""
         is_whole = self.wait()
         seconds, thumbs = self._index.seconds, self._index.thumbs
         count = min(len(seconds), len(thumbs))  # more may have come between the two

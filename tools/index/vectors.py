@@ -1,4 +1,4 @@
-"""The frame index in memory: which moments of a video look like a query, while it is still being filled.
+"""The frame index in memory: finds the moments of a video that look like a query, while it is still being filled.
 
 A quick layer of keyframes lets a search answer within seconds; the full one, at the sampling rate, replaces it as it
 comes. Near-equal frames were embedded once: a row of the full layer stands for the whole run of sampled frames that
@@ -25,31 +25,35 @@ from tools.runtime.openmp import release_openmp_threads
 from tools.sampling import TILES, pick_apart
 
 GRAPH_ROWS = 100_000
-"""Past this many vectors a search of the whole video walks a graph (HNSW) instead of comparing all."""
+"""Vectors past which a search of the whole video walks a graph (HNSW) instead of comparing all."""
 _GRAPH_NEIGHBOURS = 32
+"""HNSW's M: links of a vector in the graph."""
 _GRAPH_EFFORT = 128
+"""HNSW's efSearch: candidates of a search in the graph; a search for more compares all vectors."""
 _GRAPH_STEP = 10_000
+"""Vectors added to a graph at once: bounds the float32 copies of them."""
 _USUAL_APART_SECONDS = 4.0
+"""Least distance of two moments of one search."""
 _NEIGHBOURS = 4
-"""Of the frames that look best about so many belong to one moment."""
+"""About the number of the best frames that belong to one moment."""
 
 
 @dataclass(frozen=True)
 class MatchedMoment:
-    """A time at which the picture fits a query."""
+    """A moment of the video whose picture fits a query."""
 
     seconds: float
     """The sampled frame's own time; the window's start if the frame came on screen before it."""
     score: float
-    """Cosine of query and picture: compares moments of one query and one encoder, no more."""
+    """Cosine of query and picture, -1..1: compares moments of one query and one encoder, no more."""
     box: Box
     """The tile that fits best; FULL_FRAME for the whole picture."""
     stop_seconds: float
-    """When the first sampled frame that looks different comes, or the window ends."""
+    """Time of the first sampled frame that looks different, or the window's end."""
 
 
 class FrameIndex:
-    """Search over what is indexed so far; one thread may add while others search."""
+    """Embeddings of the frames indexed so far, and the search in them; one thread may add while others search."""
 
     def __init__(self, encoder_name: str, dim: int, tiles: int, duration_seconds: float) -> None:
         self.encoder_name = encoder_name
@@ -60,13 +64,13 @@ class FrameIndex:
 
     @property
     def seconds(self) -> NDArray[np.float64]:
-        """(N,) the sampled frames' own times, ascending, as far as the full pass has come."""
+        """Own times of the sampled frames in seconds, (N,) float64, ascending, as far as the full pass has come."""
         with self._lock:
             return self._full.seconds.copy()
 
     @property
     def indexed_share(self) -> float:
-        """How much of the video the full pass has covered, 0..1."""
+        """Share of the video that the full pass has covered, 0..1."""
         with self._lock:
             if self._is_complete:
                 return 1.0
@@ -77,18 +81,18 @@ class FrameIndex:
 
     @property
     def rows(self) -> int:
-        """How many sampled frames were embedded: the others look like the one before."""
+        """Number of sampled frames that were embedded: the others look like the one before."""
         with self._lock:
             return len(self._full.table)
 
     @property
     def tiled(self) -> int:
-        """How many of the embedded frames have their tiles."""
+        """Number of embedded frames that have their tiles."""
         with self._lock:
             return len(self._tiles.rows)
 
     def clear(self) -> None:
-        """Back to nothing."""
+        """Removes all frames and tiles."""
         with self._lock:
             self._quick, self._full = _Layer(self._dim), _Layer(self._dim)
             self._tiles = _Tiles(self._dim, self._tile_count)
@@ -100,7 +104,13 @@ class FrameIndex:
             self._quick.add(np.array(seconds), np.arange(len(seconds)) + len(self._quick.table), vectors)
 
     def add(self, seconds: NDArray[np.float64], rows: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
-        """Adds sampled frames: (n,) times, (n,) which embedded frame each looks like, vectors of the new ones."""
+        """Adds sampled frames.
+
+        Args:
+            seconds: (n,) own times, ascending.
+            rows: (n,) number of the embedded frame that each looks like.
+            vectors: (k, D) unit rows of the frames that are new among those.
+        """
         with self._lock:
             self._full.add(seconds, rows, vectors)
 
@@ -110,7 +120,7 @@ class FrameIndex:
             return self._tiles.add(rows, vectors)
 
     def complete(self, graph_path: Path | None = None) -> None:
-        """Says that the full pass is done; builds or loads the graph where there is so much to search."""
+        """Ends the full pass; builds or loads the graph where there are more than `GRAPH_ROWS` vectors."""
         table = self._full.table.with_graph(graph_path)
         with self._lock:
             self._full.table = table
@@ -118,7 +128,7 @@ class FrameIndex:
             self._quick = _Layer(self._dim)
 
     def complete_tiles(self, graph_path: Path | None = None) -> None:
-        """Says that all tiles are there; builds or loads the graph where there is so much to search."""
+        """Ends the tiles; builds or loads the graph where there are more than `GRAPH_ROWS` vectors."""
         if len(self._tiles.table) > GRAPH_ROWS:
             tiles = self._tiles.in_order(graph_path)
             with self._lock:
@@ -133,7 +143,14 @@ class FrameIndex:
     def coarse(
         self, query: NDArray[np.float32], count: int, start_seconds: float, stop_seconds: float
     ) -> NDArray[np.int64]:
-        """The embedded frames without tiles among the `count` moments that fit best by their whole pictures."""
+        """Embedded frames without tiles among the moments that fit a query best by their whole pictures.
+
+        Args:
+            query: (D,) unit.
+            count: number of moments.
+            start_seconds: start of the window.
+            stop_seconds: end of the window, not included.
+        """
         with self._lock:
             best = self._full.best(query, _NEIGHBOURS * count, start_seconds, min(stop_seconds, self._duration_seconds))
             seconds = [float(self._full.seconds[np.searchsorted(self._full.rows, hit.row)]) for hit in best]
@@ -141,12 +158,12 @@ class FrameIndex:
             return np.array([best[i].row for i in picked if best[i].row not in self._tiles.known], np.int64)
 
     def seconds_of(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """(n,) own times of embedded frames."""
+        """Own times of embedded frames in seconds, (n,) float64."""
         with self._lock:
             return self._full.seconds[np.searchsorted(self._full.rows, rows)]
 
     def tiled_share(self, start_seconds: float, stop_seconds: float) -> float:
-        """How many of the frames embedded so far in [start, stop) have their tiles, 0..1; 1 where none will."""
+        """Share of the frames embedded so far in [start, stop) that have their tiles, 0..1; 1 where none will."""
         with self._lock:
             first, last = self._full.range(start_seconds, stop_seconds)
             if first == last or not self._tile_count:
@@ -162,9 +179,18 @@ class FrameIndex:
         stop_seconds: float = np.inf,
         apart_seconds: float | None = None,
     ) -> list[MatchedMoment]:
-        """The best moments in [start, stop), best first, no two of them close in time.
+        """The moments that fit a query best, best first, no two of them close in time.
 
-        `apart_seconds` defaults to 4, less in a short window; one run of near-equal frames is one moment anyway.
+        Args:
+            query: (D,) unit.
+            count: number of moments at most.
+            start_seconds: start of the window.
+            stop_seconds: end of the window, not included.
+            apart_seconds: least distance of two moments; None is 4, less in a short window. A run of near-equal frames
+                is one moment anyway.
+
+        Raises:
+            ValueError: the query has another length than the vectors.
         """
         if query.shape != (self._dim,):
             raise ValueError(f"need a query of shape ({self._dim},), got {query.shape}: another encoder's?")
@@ -198,18 +224,18 @@ class FrameIndex:
         return [self._full.moment(hit, start, stop) for hit in best]
 
     def _border_seconds(self) -> float:
-        """Below it the full layer knows better, from it on the quick one."""
+        """Time below which the full layer is searched, and from which on the quick one."""
         return float(np.nextafter(self._full.seconds[-1], np.inf)) if len(self._full.seconds) else 0.0
 
 
 @dataclass(frozen=True)
 class _Hit:
-    """An embedded frame that was found."""
+    """An embedded frame that a search has found."""
 
     row: int
     score: float
     tile: int = 0
-    """Which of TILES fits; 0 is the whole picture."""
+    """Index into TILES of the part that fits; 0 is the whole picture."""
 
 
 class _Layer:
@@ -226,7 +252,7 @@ class _Layer:
         self.rows = np.concatenate([self.rows, rows])
 
     def best(self, query: NDArray[np.float32], count: int, start: float, stop: float) -> list[_Hit]:
-        """The `count` embedded frames on screen in [start, stop) that fit best, best first."""
+        """The `count` embedded frames on screen in [start, stop) that fit a query best, best first."""
         scores, rows = self.table.search(query, count, self._chosen(*self.range(start, stop)))
         return [_Hit(int(row), float(score)) for score, row in zip(scores, rows, strict=True)]
 
@@ -236,7 +262,7 @@ class _Layer:
         return (np.arange(len(self.table)) >= first) & (np.arange(len(self.table)) < last)
 
     def range(self, start: float, stop: float) -> tuple[int, int]:
-        """First and last embedded frame, the last not included, on screen in [start, stop)."""
+        """Range [first, last) of embedded frames on screen in [start, stop)."""
         first, last = self._samples(start, stop)
         return (int(self.rows[first]), int(self.rows[last - 1]) + 1) if first < last else (0, 0)
 
@@ -247,7 +273,7 @@ class _Layer:
         return first, last
 
     def moment(self, hit: _Hit, start: float, stop: float) -> MatchedMoment:
-        """When the frame is on screen in [start, stop)."""
+        """The moment of a hit: when its frame is on screen in [start, stop)."""
         first, last = self._samples(start, stop)
         begin = max(int(np.searchsorted(self.rows, hit.row)), first)
         end = int(np.searchsorted(self.rows, hit.row, side="right"))
@@ -265,7 +291,7 @@ class _Tiles:
         self._count = count
 
     def add(self, rows: NDArray[np.int64], vectors: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Which of them were new."""
+        """Adds tiles (m, T, D) of embedded frames; gives (m,) bool, which of the frames were new."""
         is_new = np.array([row not in self.known for row in rows.tolist()], bool)
         self.table.add(vectors[is_new].reshape(-1, self.table.dim))
         self.rows = np.concatenate([self.rows, rows[is_new]])
@@ -273,7 +299,7 @@ class _Tiles:
         return is_new
 
     def best(self, query: NDArray[np.float32], count: int, first: int, last: int) -> list[_Hit]:
-        """The `count` embedded frames of [first, last) with the best tile, each with that, best first."""
+        """The `count` embedded frames of [first, last) whose best tile fits a query best, best first."""
         chosen = (self.rows >= first) & (self.rows < last)
         places = None if chosen.all() else np.repeat(chosen, self._count)
         scores, found = self.table.search(query, count * self._count, places)
@@ -286,7 +312,7 @@ class _Tiles:
         return list(hits.values())[:count]
 
     def in_order(self, graph_path: Path | None) -> "_Tiles":
-        """The same in order of time, with a graph: it is kept on disk, where another process finds the same order."""
+        """A copy in order of time, with a graph: another process that reads the graph has its tiles in this order."""
         tiles, order = _Tiles(self.table.dim, self._count), np.argsort(self.rows)
         for part in np.array_split(order, max(1, len(order) * self._count // _GRAPH_STEP)):
             vectors = [self.table.rows(int(number) * self._count, self._count) for number in part]
@@ -296,7 +322,7 @@ class _Tiles:
 
 
 class _VectorTable:
-    """Unit vectors by row number, compared by faiss: all of a range, or by a graph when there are very many."""
+    """Unit vectors by row number, compared by faiss one by one, or by a graph when there are very many."""
 
     def __init__(self, dim: int) -> None:
         self.dim = dim
@@ -318,14 +344,14 @@ class _VectorTable:
         release_openmp_threads()  # faiss computes with torch's OpenMP where torch came first
 
     def rows(self, first: int, count: int) -> NDArray[np.float32]:
-        """(count, D) rows as they are kept, from `first` on."""
+        """Vectors from row `first` on, (count, D) float32."""
         rows: NDArray[np.float32] = self._flat.reconstruct_n(first, count)
         return rows
 
     def search(
         self, query: NDArray[np.float32], count: int, chosen: NDArray[np.bool_] | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Scores and row numbers of the best rows, or of the best that are `chosen` (N,), best first."""
+        """Scores (n,) and row numbers (n,) of the best rows, or of the best that are `chosen` (N,), best first."""
         count = min(count, len(self) if chosen is None else int(chosen.sum()))
         if count <= 0:
             return np.empty(0, np.float32), np.empty(0, np.int64)
@@ -340,7 +366,7 @@ class _VectorTable:
         return scores[0][kept], rows[0][kept]
 
     def with_graph(self, path: Path | None) -> "_VectorTable":
-        """The same rows with a graph if there are very many: read from `path`, or built (minutes) and kept there."""
+        """A table with a graph if there are very many rows: read from `path`, or built (minutes) and kept there."""
         if len(self) <= GRAPH_ROWS:
             return self
         faiss = _faiss()
@@ -364,14 +390,14 @@ class _VectorTable:
 
 
 def _faiss() -> Any:
-    """The library; its type stubs know less than it can do."""
+    """The module faiss as Any; its type stubs know less than it can do."""
     import faiss
 
     return faiss
 
 
 def _read_graph(path: Path | None, dim: int, rows: int) -> Any | None:
-    """The graph in a file; None where it is not there, was changed, or is of other vectors: then it is removed."""
+    """Reads a graph from a file; removes it and gives None where it was changed or is of other vectors."""
     if path is None or not is_there(path):
         return None
     faiss = _faiss()

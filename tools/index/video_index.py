@@ -40,29 +40,33 @@ from tools.video.video import SAME_MOMENT_SECONDS, Frame
 _log = logging.getLogger(__name__)
 
 _CHECKPOINT_FRAMES = 64
+"""Frames from one checkpoint to the next: the work that a kill can lose."""
 _TIDY_FRAMES = 8
-"""Giving memory back takes 15 ms each time."""
+"""Frames after which memory is given back to the system, which takes 15 ms each time."""
 _POLL_SECONDS = 0.25
+"""Time between two looks at another process's checkpoints, or at whether a search is running."""
 _RECENT_SECONDS = 3600.0
+"""Time for which pruning spares a video after its last use."""
 _COARSE_MOMENTS = 24
-"""How many moments a search looks at more closely, that is by their tiles."""
+"""Moments whose tiles a search embeds before it answers."""
 _TILE_PATIENCE_SECONDS = 4.0
-"""How long it may take over that,"""
+"""Time that a search may spend on embedding tiles."""
 _PATIENCE_SHARE = 0.25
-"""and which share of the time that is left for the work at hand."""
+"""Share of the time left for the work at hand that a search may spend on embedding tiles."""
 _TILED_AT_ONCE = 2
+"""Frames whose tiles are embedded at once, between two looks at the clock."""
 
 
 @dataclass(frozen=True)
 class IndexProgress:
-    """How far the index is."""
+    """Progress of one stage of the work on a video."""
 
     stage: str
-    """`keyframes`, `frames`, `tiles`, or `another process` while that one does the work."""
+    """Stage of the index: `keyframes`, `frames`, `tiles`, or `another process` while that does the work."""
     done: int
     total: int
     eta_seconds: float | None
-    """Estimate of what is left of this stage; None before there is one."""
+    """Estimate of the time left for this stage; None before there is one."""
 
 
 def open_index(
@@ -71,15 +75,19 @@ def open_index(
     cache: Path | None = None,
     on_progress: Callable[[IndexProgress], None] | None = None,
 ) -> "VideoIndex":
-    """The video's index, whole from the cache or filling up in the background.
+    """The index of a video, whole from the cache or being filled in the background.
 
-    `on_progress` is called from the background thread.
+    Args:
+        video: the video.
+        encoder: embeds the frames.
+        cache: root of the cache, the user's own if None.
+        on_progress: called from the background thread.
     """
     return VideoIndex(video, encoder, cache, on_progress)
 
 
 class VideoIndex:
-    """What is known of a video's frames: search, stored pictures, thumbnails; usable from the first moment on."""
+    """The index of a video's frames: search, stored pictures and thumbnails; usable while it is being filled."""
 
     def __init__(
         self,
@@ -126,19 +134,19 @@ class VideoIndex:
 
     @property
     def seconds(self) -> NDArray[np.float64]:
-        """(N,) own times of the sampled frames so far, ascending; as many as there are thumbs."""
+        """Own times of the sampled frames so far in seconds, (N,) float64, ascending; N is that of `thumbs`."""
         with self._lock:
             return self.frames.seconds
 
     @property
     def thumbs(self) -> NDArray[np.uint8]:
-        """(N, 18, 32, 3) uint8 thumbnails of the sampled frames so far."""
+        """Thumbnails of the sampled frames so far, (N, 18, 32, 3) uint8."""
         with self._lock:
             return np.concatenate([np.empty((0, *THUMB_SHAPE), np.uint8), *self._thumbs])
 
     @property
     def store(self) -> FrameStore:
-        """The stored pictures so far, maybe still none."""
+        """The store of the pictures so far, maybe still empty."""
         if self._store is None:
             self._is_stored.wait()
             with self._lock:
@@ -163,16 +171,16 @@ class VideoIndex:
         return ready
 
     def wait(self, timeout_seconds: float | None = None) -> bool:
-        """Waits until all frames are there, maybe still without tiles: whole pictures, thumbnails and stored pictures.
+        """Waits until all frames are indexed, maybe still without tiles; False if that took too long or was cancelled.
 
-        Raises what went wrong; False if that took too long or was cancelled.
+        An error of the background thread is raised here.
         """
         self._frames_ended.wait(timeout_seconds)
         self._raise_error()
         return self._is_whole
 
     def wait_tiled(self, timeout_seconds: float | None = None) -> bool:
-        """Waits until the tiles are there too, so that a search finds what it ever will; otherwise as `wait`."""
+        """Waits until all tiles are indexed too, so that a search finds what it ever will; otherwise as `wait`."""
         self._tiles_ended.wait(timeout_seconds)
         self._raise_error()
         return self._is_tiled
@@ -185,10 +193,16 @@ class VideoIndex:
         stop_seconds: float = np.inf,
         patience_seconds: float = _TILE_PATIENCE_SECONDS,
     ) -> list[MatchedMoment]:
-        """The best moments in [start, stop), best first, by what is indexed so far.
+        """The moments that fit a query best, best first, by what is indexed so far.
 
-        What looks best by its whole picture is looked at by its tiles first, where these are not there yet, for
-        `patience_seconds` at most; they are kept.
+        The tiles of the moments that look best by their whole pictures are embedded first, where they are missing.
+
+        Args:
+            query: (D,) unit.
+            count: number of moments at most.
+            start_seconds: start of the window.
+            stop_seconds: end of the window, not included.
+            patience_seconds: time for embedding tiles.
         """
         if not self._is_tiled:
             with self.first():
@@ -199,7 +213,7 @@ class VideoIndex:
 
     @contextmanager
     def first(self) -> Iterator[None]:
-        """What runs inside comes before the tiles that nobody waits for: meanwhile none are embedded unasked."""
+        """Gives what runs inside precedence over the background: meanwhile no tiles are embedded there."""
         with self._lock:
             self._waiting += 1
             self._nobody_waits.clear()
@@ -220,7 +234,7 @@ class VideoIndex:
                 self._embed_tiles(rows[first : first + _TILED_AT_ONCE])
 
     def _embed_tiles(self, rows: NDArray[np.int64]) -> None:
-        """Embeds the tiles of these embedded frames, and has them written."""
+        """Embeds the tiles of embedded frames, and queues them for the next checkpoint."""
         store, forgotten = self.store, self._times_forgotten
         pictures = [store.frame(store.at(seconds)).pixels for seconds in self.frames.seconds_of(rows).tolist()]
         vectors = tile_vectors(self._encoder, pictures)
@@ -230,7 +244,7 @@ class VideoIndex:
                 self._unwritten.append(only_tiles(rows[is_new], vectors[is_new]))
 
     def cancel(self) -> None:
-        """Stops within about a second; what was done stays in the cache and the next start goes on from there."""
+        """Stops the background within about a second; the next start goes on from the last checkpoint."""
         self._is_cancelled.set()
         if self._thread.ident is not None:
             self._thread.join()
@@ -242,13 +256,13 @@ class VideoIndex:
     # --- from the cache
 
     def _load_if_whole(self) -> None:
-        """Takes in an index from the cache that has all its frames."""
+        """Loads an index from the cache if it has all its frames."""
         manifest = IndexManifest.read(self._files.folder)
         if manifest is not None and manifest.is_complete and not self._damage(manifest):
             self._catch_up(manifest)
 
     def _catch_up(self, manifest: IndexManifest) -> None:
-        """Takes in what a manifest counts and was not read yet."""
+        """Reads what a manifest counts and was not read yet."""
         if manifest.run != self._run:
             self._forget()
             self._run = manifest.run
@@ -264,7 +278,7 @@ class VideoIndex:
         return manifest.is_complete and (tile_count(self._encoder) == 0 or manifest.tiled == manifest.rows)
 
     def _usable_manifest(self) -> IndexManifest | None:
-        """What there is to go on from; damage is said, once, since all of it is then made again."""
+        """Manifest to go on from, None without a usable one; warns of damage, since all is then made again."""
         manifest = IndexManifest.read(self._files.folder)
         problem = self._damage(manifest) if manifest else None
         if manifest is None and is_there(self._files.folder / MANIFEST):
@@ -343,7 +357,7 @@ class VideoIndex:
             self._is_cancelled.wait(_POLL_SECONDS)
 
     def _forget(self) -> None:
-        """Back to nothing."""
+        """Removes all that was read or embedded from memory."""
         with self._lock:
             self.frames.clear()
             self._thumbs, self._unwritten = [], []
@@ -353,7 +367,7 @@ class VideoIndex:
             self._times_forgotten += 1
 
     def _follow(self) -> bool:
-        """Takes in what another process has checkpointed since the last look; True when that is all."""
+        """Reads what another process has checkpointed since the last look; True when the index is whole."""
         if is_plain_file(self._store_folder / RECORDS) and is_plain_file(self._store_folder / PICTURES):
             self._is_stored.set()
         manifest = IndexManifest.read(self._files.folder)
@@ -380,7 +394,7 @@ class VideoIndex:
             self._build_on(None)
 
     def _build_on(self, manifest: IndexManifest | None) -> None:
-        """Goes on after the manifest, or from nothing without one."""
+        """Builds the index from the manifest on, or from nothing without one."""
         if manifest is None or not self._is_whole:
             self._forget()  # what a follower has seen is read again, now that its checksums were compared
         if manifest is not None:
@@ -436,13 +450,13 @@ class VideoIndex:
             self._finish_tiles()
 
     def _may_go_on(self) -> bool:
-        """Waits while somebody comes first; False once cancelled."""
+        """Waits while a call has precedence (`first`); False once cancelled."""
         while not (self._nobody_waits.wait(_POLL_SECONDS) or self._is_cancelled.is_set()):
             pass
         return not self._is_cancelled.is_set()
 
     def _checkpoint(self, writer: IndexWriter) -> None:
-        """Makes all count that was appended, and the tiles that came since."""
+        """Appends the queued tiles, and writes a manifest that counts all that was appended."""
         with self._lock:
             batches, self._unwritten = self._unwritten, []
         for batch in batches:
@@ -450,7 +464,7 @@ class VideoIndex:
         writer.checkpoint()
 
     def _quick_pass(self, after_seconds: float) -> dict[float, NDArray[np.float32]]:
-        """Embeds keyframes; gives their vectors back by time."""
+        """Embeds keyframes; gives their vectors by time."""
         times = quick_times(self._video, after_seconds, self._fps)
         known: dict[float, NDArray[np.float32]] = {}
         clock = _RemainingTime()
@@ -543,7 +557,7 @@ def _stored_frame(store: FrameStore, number: int) -> Frame:
 
 
 class _RemainingTime:
-    """Estimates what is left from what was done since it started."""
+    """Clock that estimates the time left from the work done since it was made."""
 
     def __init__(self) -> None:
         self._start = time.monotonic()

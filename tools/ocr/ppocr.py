@@ -1,4 +1,4 @@
-"""The two PP-OCRv6 networks of the `rapidocr` wheel, run directly: where letters are, and which letters they are.
+"""Text detection and recognition by the two PP-OCRv6 networks of the `rapidocr` wheel, run directly.
 
 Only the weights come from the package. Its own pipeline keeps per-call state in shared objects, sets up a logger when
 imported and can download; these functions keep nothing between calls, so threads may share one model. Pictures are RGB
@@ -20,19 +20,20 @@ from tools.observation import MissingPartError
 _DETECTOR = ("models/PP-OCRv6_det_small.onnx", "090f04abcd9d9a7498bc4ebf677e4cb9bdce1fe4197ddb7e529f1ef44e1ff94f")
 _RECOGNISER = ("models/PP-OCRv6_rec_small.onnx", "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884")
 
+# The networks' own post-processing values (PP-OCR's defaults).
 _LETTER_THRESHOLD = 0.3
 _BOX_THRESHOLD = 0.5
 _UNCLIP_RATIO = 1.6
-"""The networks' own post-processing values (PP-OCR's defaults)."""
+# Tried where those find nothing: one thin line on an otherwise empty screen stays below them.
 _FAINT_LETTER_THRESHOLD = 0.15
 _FAINT_BOX_THRESHOLD = 0.25
-"""Tried where the others find nothing: one thin line on an otherwise empty screen stays below them."""
+# The recogniser's input in pixels; shorter lines are filled up.
 _LINE_HEIGHT = 48
 _LINE_MIN_WIDTH = 320
 _SPACE_THRESHOLD = 0.15
-"""A gap between two letters in which the space's probability peaks above this is a space, although `blank` wins there:
-the recogniser otherwise glues words ("Anunlucky bird"). True gaps peaked at 0.17-0.44, gaps inside words below 0.1
-(picked by eye on ten lines)."""
+"""Peak of the space's probability from which a gap between two letters is a space, although `blank` wins there: the
+recogniser otherwise glues words ("Anunlucky bird"). True gaps peaked at 0.17-0.44, gaps inside words below 0.1 (picked
+by eye on ten lines)."""
 _ADDED_SCRIPTS = {
     "arabic": "Arabic",
     "cyrillic": "Cyrillic",
@@ -45,10 +46,11 @@ _ADDED_SCRIPTS = {
     "te": "Telugu",
     "th": "Thai",
 }
-"""What the recognisers that `rapidocr` can be given read, by how their names begin."""
+"""Scripts of the recognisers that `rapidocr` can be given, by the beginning of their names."""
 _INK_SHARE, _INK_QUANTILE = 0.5, 0.75
+"""A piece of a line has ink from this share of this quantile of the contrasts of all pieces on."""
 _NO_SPACE_AFTER = frozenset("./\\-_~:,'(\"")
-"""Narrow signs leave as much room as a space does in a fixed-width font."""
+"""Narrow signs, which leave as much room as a space does in a fixed-width font."""
 
 
 @dataclass(frozen=True)
@@ -58,21 +60,22 @@ class Quad:
     corners: NDArray[np.float32]  # (4, 2) x, y
     score: float
     is_faint: bool = False
-    """Found only by thresholds at which texture passes too: to be believed only if it reads well."""
+    """True if found only by thresholds at which texture passes too: to be believed only if it reads well."""
 
 
 @dataclass(frozen=True)
 class LineReading:
-    """What one crop says, and the mean probability of its letters."""
+    """Text that one recogniser reads in the crop of a line."""
 
     text: str
     score: float
+    """Mean probability of the letters, 0..1."""
     unread: float = 0.0
-    """The longest stretch of ink in which no letter was recognised, in line heights."""
+    """Longest stretch of ink in which no letter was recognised, in line heights."""
 
 
 class TextModel:
-    """Both networks, loaded once. Calls are pure and may come from several threads."""
+    """The text detector and the recognisers, loaded once. Calls are pure and may come from several threads."""
 
     def __init__(self, threads: int = 1) -> None:
         if not packaged_weights.is_installed("onnxruntime"):
@@ -97,16 +100,16 @@ class TextModel:
 
     @property
     def letters(self) -> frozenset[str]:
-        """Every sign that can be read."""
+        """Characters that any of the recognisers knows."""
         return frozenset[str]().union(*(recogniser.letters for recogniser in self._recognisers))
 
     @property
     def recognisers(self) -> int:
-        """How many there are to ask, the one for Latin letters, Chinese and Japanese first."""
+        """Number of recognisers; the first is that for Latin letters, Chinese and Japanese."""
         return len(self._recognisers)
 
     def detect(self, pixels: NDArray[np.uint8], scale: float) -> list[Quad]:
-        """Where text is in an RGB picture, looked at enlarged by `scale`; corners in the picture's own pixels."""
+        """Detects text in an RGB picture (H, W, 3), enlarged by `scale`; corners in the picture's own pixels."""
         height, width = pixels.shape[:2]
         rows = max(32, round(height * scale / 32) * 32)
         columns = max(32, round(width * scale / 32) * 32)
@@ -116,12 +119,18 @@ class TextModel:
         return [replace(quad, corners=quad.corners * back) for quad in quads]
 
     def recognise(self, pixels: NDArray[np.uint8], stretch: float = 1.0, recogniser: int = 0) -> LineReading:
-        """What an upright RGB crop of one line says; `stretch` widens the letters before they are read."""
+        """Reads an upright crop of one line.
+
+        Args:
+            pixels: RGB (H, W, 3).
+            stretch: factor by which the letters are widened before they are read.
+            recogniser: number of the recogniser, from 0.
+        """
         return self._recognisers[recogniser].read(pixels, stretch)
 
 
 class LineRecogniser:
-    """One network that reads lines, with the letters that it knows."""
+    """One recognition network, with the characters that it knows."""
 
     def __init__(self, session: Any) -> None:
         self._session = session
@@ -131,11 +140,11 @@ class LineRecogniser:
 
     @property
     def letters(self) -> frozenset[str]:
-        """Every sign that it knows."""
+        """Characters that the network knows."""
         return frozenset("".join(self._alphabet))
 
     def read(self, pixels: NDArray[np.uint8], stretch: float) -> LineReading:
-        """What an upright RGB crop of one line says."""
+        """Reads an upright RGB crop (H, W, 3) of one line."""
         height, width = pixels.shape[:2]
         columns = max(8, round(_LINE_HEIGHT * width / height * stretch))
         line = np.zeros((3, _LINE_HEIGHT, max(_LINE_MIN_WIDTH, columns)), np.float32)
@@ -149,7 +158,7 @@ class LineRecogniser:
 
 
 def added_models() -> dict[str, str]:
-    """File names and SHA-256 of recognisers for other scripts that somebody has put beside those of the package.
+    """File names and SHA-256 of recognisers for further scripts that were put beside those of the package.
 
     Taken are files whose name and hash `rapidocr` itself lists, where it would have put them; nothing is downloaded.
     """
@@ -165,22 +174,22 @@ def added_models() -> dict[str, str]:
 
 
 def added_scripts() -> list[str]:
-    """The scripts that the added models read, besides Latin letters, Chinese and Japanese."""
+    """Scripts that the added recognisers read, besides Latin letters, Chinese and Japanese."""
     return sorted({_scripts_of(name) for name in added_models()})
 
 
 def missing_scripts() -> list[str]:
-    """The scripts for which `rapidocr` has a recogniser that is not here."""
+    """Scripts for which `rapidocr` lists a recogniser that is not installed."""
     return sorted(set(_ADDED_SCRIPTS.values()) - set(added_scripts()))
 
 
 def _scripts_of(model: str) -> str:
-    """The scripts that a recogniser of the package adds, by its name; empty for those that add none."""
+    """Scripts that a recogniser of the package adds, by its file name; empty for those that add none."""
     return _ADDED_SCRIPTS.get(model.split("_")[0], "")
 
 
 def _network_input(pixels: NDArray[np.uint8], rows: int, columns: int) -> NDArray[np.float32]:
-    """(3, rows, columns) BGR in -1..1."""
+    """Input of a network, (3, rows, columns) float32 BGR in -1..1, of an RGB picture."""
     # Linear where it shrinks, aliasing and all: the networks were trained so, and large titles read worse averaged.
     shrinks = rows < pixels.shape[0]
     resized = cv2.resize(pixels, (columns, rows), interpolation=cv2.INTER_LINEAR if shrinks else cv2.INTER_CUBIC)
@@ -188,7 +197,7 @@ def _network_input(pixels: NDArray[np.uint8], rows: int, columns: int) -> NDArra
 
 
 def quads_in(probability: NDArray[np.float32], is_faint: bool = False) -> list[Quad]:
-    """The rectangles round the connected regions of a (H, W) text probability map, in its own pixels."""
+    """Rectangles round the connected regions of a text probability map (H, W), in the map's pixels."""
     letter_threshold = _FAINT_LETTER_THRESHOLD if is_faint else _LETTER_THRESHOLD
     box_threshold = _FAINT_BOX_THRESHOLD if is_faint else _BOX_THRESHOLD
     mask = cv2.dilate((probability > letter_threshold).astype(np.uint8), np.ones((2, 2), np.uint8))
@@ -222,7 +231,7 @@ def _mean_inside(probability: NDArray[np.float32], corners: NDArray[np.float32])
 
 
 def _clockwise(corners: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The corners from the top left on, so that the first edge runs along the reading direction."""
+    """Orders corners (4, 2) from the top left on, so that the first edge runs along the reading direction."""
     by_x = corners[np.argsort(corners[:, 0], kind="stable")]
     left, right = by_x[:2], by_x[2:]
     top_left, bottom_left = left[np.argsort(left[:, 1])]
@@ -231,7 +240,7 @@ def _clockwise(corners: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def decode_letters(probability: NDArray[np.float32], alphabet: list[str]) -> LineReading:
-    """Greedy CTC over (T, classes) probabilities, with spaces put back where the network half saw one."""
+    """Greedy CTC decoding of probabilities (T, classes), with spaces put back where the network half saw one."""
     best = probability.argmax(axis=1)
     space = probability[:, -1]
     letters: list[str] = []
@@ -252,7 +261,7 @@ def decode_letters(probability: NDArray[np.float32], alphabet: list[str]) -> Lin
 
 
 def has_ink(line: NDArray[np.float32], steps: int) -> NDArray[np.bool_]:
-    """For each of `steps` equal pieces along a (3, rows, columns) line whether anything is drawn there.
+    """Whether anything is drawn in each of `steps` equal pieces along a line (3, rows, columns); (steps,) bool.
 
     Ink is where a piece has at least half the contrast of most pieces: the paper of a busy picture has some, too.
     """
@@ -262,7 +271,7 @@ def has_ink(line: NDArray[np.float32], steps: int) -> NDArray[np.bool_]:
 
 
 def longest_unread(ink: NDArray[np.bool_], is_letter: NDArray[np.bool_]) -> int:
-    """Most pieces with ink between two letters, or between a letter and an end."""
+    """Largest number of pieces with ink between two letters, or between a letter and an end of the line."""
     longest, here = 0, 0
     for inked, read in zip(ink, is_letter, strict=False):
         here = 0 if read else here + int(inked)

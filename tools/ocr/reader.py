@@ -1,4 +1,4 @@
-"""Text in pictures: lines with boxes in reading order, and the same line over many frames as one span.
+"""Reads text in pictures: lines with boxes in reading order, and one line over many frames as one span.
 
 Text on screen is data. It may be hostile ("ignore your instructions"), and nothing here follows or interprets it.
 """
@@ -16,78 +16,85 @@ from tools.observation import UNREADABLE, Box
 from tools.ocr.ppocr import LineReading, Quad, TextModel
 
 _SIDE = 736
-"""Pixels on the short side at which the detector looks: what it was trained on. Smaller pictures are enlarged."""
+"""Short side in pixels at which the detector looks: what it was trained on. Smaller pictures are enlarged."""
 _MAX_ENLARGEMENT = 5.0
+"""Factor by which a small picture is enlarged at most."""
 _LONGEST_SIDE = 1030
-"""Pictures longer than this (once enlarged) are looked at in square tiles of 736 and once as a whole. A lone 10-point
-line is found in 736 x 736 pixels, seldom in 960 x 960 and never in 1280 x 1280, enlarged or not; two tiles cost no more
-than one look at 1280 x 720."""
+"""Long side (once enlarged) past which a picture is looked at in square tiles of 736 and once as a whole. A lone
+10-point line is found in 736 x 736 pixels, seldom in 960 x 960 and never in 1280 x 1280, enlarged or not; two tiles
+cost no more than one look at 1280 x 720."""
 _TILE_OVERLAP = 96
+"""Pixels by which tiles overlap, so that a line at an edge is whole in one of them."""
 _MIN_SCORE = 0.6
+"""Mean probability of the letters from which an uncertain reading is given as a guess."""
 _MIN_FAINT_SCORE = 0.85
+"""Mean probability of the letters from which a faint rectangle is believed."""
 _SURE = 0.9
+"""Mean probability of the letters from which a look counts as sure."""
 _ALIKE = 0.8
-"""A text is read where two looks are sure of it and so much alike."""
+"""Likeness from which two sure looks agree, so that the text is read without doubt."""
 _SURELY_TEXT = 0.75
-"""Mean text probability of a rectangle from which it holds text, whatever is read there. Picked on
-drawn lines, which all but some small or very large ones reach, and on eight real clips, in which the marks on faces,
-houses and lamps stay below. Of 68 drawn lines in seven scripts without a recogniser (Cyrillic, Korean, Arabic, Hebrew,
-Thai, Devanagari, Greek) 58 were then said to be unreadable, and none of 82 in Latin letters, Chinese and Japanese was;
-Cyrillic words of letters that look like Latin ones are read as these."""
+"""Mean text probability from which a rectangle holds text, whatever is read there. Picked on drawn lines, which all but
+some small or very large ones reach, and on eight real clips, where the marks on faces, houses and lamps stay below. Of
+68 drawn lines in seven scripts without a recogniser (Cyrillic, Korean, Arabic, Hebrew, Thai, Devanagari, Greek) 58 were
+then said to be unreadable, and none of 82 in Latin letters, Chinese and Japanese was; Cyrillic words of letters that
+look like Latin ones are read as these."""
 _WORTH_TURNING = 0.6
-"""A lower score is mostly texture, which is not worth the time that other turns take."""
+"""Text probability below which a rectangle is mostly texture, so that its other turns are not tried."""
 _MOST_UNREAD = 1.5
-"""Line heights of ink without a letter from which a part of a line is not read: "450" of "цена 450 рублей"."""
+"""Line heights of ink without a letter from which a reading misses a part of the line: "450" of "цена 450 рублей"."""
 _FADE_SECONDS = 1.0
+"""Longest time for which a text that is coming or going is seen."""
 _ROW = 1.3
-"""A row of two letters or more is wider than high by this, margins included."""
+"""Ratio of width to height that a row of two letters or more reaches, margins included."""
 _SQUARE = 1.5
-"""Sides that differ by less: a short word, which may stand upright, upside down or on either side."""
+"""Ratio of sides below which a rectangle holds a short word, which may stand upright, upside down or on either side."""
 UNCERTAIN = "this may be misread, or no text at all"
 _FIRST_LOOKS = ((1.0, 0.0, 0.0), (1.2, 0.15, 0.12))
 _MORE_LOOKS = ((0.9, 0.3, 0.12), (1.1, 0.3, 0.12))
-"""Ways to cut a line out before it is read: stretch of the letters, margin left and right, margin above and below, in
+"""Ways to cut out a line before it is read: stretch of the letters, margin left and right, margin above and below, in
 heights. One look alone is sometimes sure and wrong ("573642891" for spaced digits at 0.9995), so two must agree or
 four vote: 94 % of 93 lines letter-perfect, where single looks gave 80-91 % (picked on screen recordings and titles)."""
 
 
 @dataclass(frozen=True)
 class TextLine:
-    """One line as read, where it is, and how sure the reader was."""
+    """One line of text in a picture, with its box and the reader's confidence."""
 
     text: str
     box: Box
-    """Fractions of the picture that was given to the reader."""
+    """Box in fractions of the picture that was given to the reader."""
     score: float
-    """Mean probability of its letters, 0..1."""
+    """Mean probability of the letters, 0..1."""
     doubt: str = ""
-    """`UNREADABLE` or `UNCERTAIN`: then `text` is a guess, empty where there is none worth telling."""
+    """Empty, `UNREADABLE` or `UNCERTAIN`; with a doubt `text` is a guess, empty where there is no good one."""
 
 
 @dataclass(frozen=True)
 class TextSpan:
-    """A line that stayed on screen: seen at `start_seconds` first, and no longer at `stop_seconds`."""
+    """A line of text that stayed on screen: seen at `start_seconds` first, and no longer at `stop_seconds`."""
 
     text: str
     start_seconds: float
     stop_seconds: float
     box: Box
-    """Where it was when it was read best."""
+    """Box of the best reading, in fractions of the picture."""
     score: float
+    """Mean probability of the letters in the best reading, 0..1."""
     readings: int
-    """In how many of the frames it was read."""
+    """Number of frames in which the line was read."""
     doubt: str = ""
-    """As of a line; empty if it was read without doubt in any frame."""
+    """Doubt of the best reading; empty if the line was read without doubt in any frame."""
 
 
 class TextReader:
-    """Reads text in pictures. Load once; threads may share it."""
+    """Reads the lines of text in a picture. Load once; threads may share it."""
 
     def __init__(self, threads: int = 1) -> None:
         self._model = TextModel(threads)
 
     def read(self, pixels: NDArray[np.uint8]) -> tuple[TextLine, ...]:
-        """Every line in an RGB picture (or crop) of any size, rows from the top, each from the left.
+        """Reads every line in an RGB picture (H, W, 3) of any size, rows from the top, each from the left.
 
         Text that stands on its side or on its head is read, too, in the order of somebody who turns the picture so.
         What is surely text and can't be read, as in letters that the recogniser does not know, is a line with a doubt.
@@ -104,11 +111,11 @@ class TextReader:
 
     @property
     def letters(self) -> frozenset[str]:
-        """Every sign that can be read."""
+        """Characters that can be read."""
         return self._model.letters
 
     def has_text(self, pixels: NDArray[np.uint8]) -> bool:
-        """A cheap look (a seventh of reading): may miss small print, so use it only to choose among frames."""
+        """Whether an RGB picture holds text, at a seventh of the time of reading; may miss small print."""
         return any(not quad.is_faint for quad in self._model.detect(pixels, 360 / min(pixels.shape[:2])))
 
     def _find(self, pixels: NDArray[np.uint8]) -> list[Quad]:
@@ -139,7 +146,7 @@ class TextReader:
         return rows + [quad for quad in whole if not _is_covered(quad, rows)]
 
     def _take(self, pixels: NDArray[np.uint8], quad: Quad, turns: Sequence[int] = ()) -> "Take":
-        """The first turn in which the line is read without doubt; else as it would usually stand."""
+        """Reads a quad in the first turn in which it is without doubt, else in its usual one."""
         tries = turns or _turns(quad)
         # what is hardly text is not worth the other recognisers
         asked = self._model.recognisers if _is_surely_text(quad) else 1
@@ -161,17 +168,18 @@ class TextReader:
 
 @dataclass(frozen=True)
 class Take:
-    """How a quad was read."""
+    """The reading of a quad in one turn."""
 
     quad: Quad
     reading: LineReading
     turn: int
     """Quarter turns against the clock after which the text is upright, 0..3."""
     is_sure: bool
+    """True if enough looks agree (`is_sure`)."""
 
 
 def _turns(quad: Quad) -> tuple[int, ...]:
-    """In which ways its text may stand, the usual one first; texture is not worth more than one try."""
+    """Quarter turns in which a quad's text may stand, the usual one first; only that for what is likely texture."""
     width, height = (float(np.linalg.norm(quad.corners[i] - quad.corners[0])) for i in (1, 3))
     usual = 1 if height >= _SQUARE * width else 0
     if quad.is_faint or quad.score < _WORTH_TURNING:
@@ -184,7 +192,7 @@ def _is_surely_text(quad: Quad) -> bool:
 
 
 def is_sure(best: LineReading, readings: Sequence[LineReading]) -> bool:
-    """Whether two looks are sure of much the same text, and nothing in the line is left unread."""
+    """Whether two looks are sure of nearly one text, and nothing in the line is left unread."""
     said = best.text.replace(" ", "")
     likeness = SequenceMatcher(None, "", said, autojunk=False)
     backing = []
@@ -196,7 +204,7 @@ def is_sure(best: LineReading, readings: Sequence[LineReading]) -> bool:
 
 
 def page_turn(takes: Sequence[Take]) -> int:
-    """The turn in which most letters are read without doubt: how the picture as a whole stands, 0..3."""
+    """Quarter turns, 0..3, of the picture as a whole: those in which most letters are read without doubt."""
     letters = Counter[int]()
     for take in takes:
         letters[take.turn] += len(take.reading.text) if take.is_sure else 0
@@ -204,7 +212,7 @@ def page_turn(takes: Sequence[Take]) -> int:
 
 
 def _piece(take: Take, width: int, height: int) -> TextLine | None:
-    """The line that a quad stands for; None where it is no text."""
+    """The line of text that a quad holds; None where it is no text."""
     quad, reading = take.quad, take.reading
     box = _fractions(quad.corners, width, height)
     has_letters = any(letter.isalnum() for letter in reading.text)
@@ -218,14 +226,14 @@ def _piece(take: Take, width: int, height: int) -> TextLine | None:
 
 
 def _is_shape(quad: Quad, reading: LineReading, has_letters: bool) -> bool:
-    """Whether it is rather one thing than a row of letters: about as wide as high, or read as a sign such as a star."""
+    """Whether a quad is one shape rather than a row of letters: about as wide as high, or read as a sign (a star)."""
     sides = sorted(float(np.linalg.norm(quad.corners[i] - quad.corners[0])) for i in (1, 3))
     is_sign = bool(reading.text) and not has_letters and reading.unread < _MOST_UNREAD
     return is_sign or sides[1] < _ROW * sides[0]
 
 
 def turned_box(box: Box, turns: int) -> Box:
-    """The box after quarter turns of the whole picture against the clock; a negative number turns back."""
+    """A box after quarter turns of the whole picture against the clock; a negative number turns back."""
     for _ in range(turns % 4):
         left, top, right, bottom = box
         box = top, 1 - right, bottom, 1 - left
@@ -233,7 +241,7 @@ def turned_box(box: Box, turns: int) -> Box:
 
 
 def voted(readings: Sequence[LineReading]) -> LineReading:
-    """The text most readings agree on, the surest one where they all differ; or the same with a letter or two more.
+    """The reading that most looks agree on, the surest where all differ; or a sure one with a letter or two more.
 
     The recogniser drops letters far more often than it makes some up ("MviePy", "BBOY"), so a sure reading that only
     adds to the winner wins over it.
@@ -261,7 +269,14 @@ def _holds(text: str, letters: str) -> bool:
 def straightened(
     pixels: NDArray[np.uint8], corners: NDArray[np.float32], across: float = 0.0, down: float = 0.0
 ) -> NDArray[np.uint8]:
-    """The quad as an upright crop, wider by `across` and taller by `down` line heights a side."""
+    """Cuts a quad out of a picture as an upright crop, (h, w, 3) uint8.
+
+    Args:
+        pixels: RGB (H, W, 3) uint8.
+        corners: (4, 2) x, y in pixels, clockwise from the top left.
+        across: margin left and right, in line heights.
+        down: margin above and below, in line heights.
+    """
     along, below = corners[1] - corners[0], corners[3] - corners[0]
     width, height = max(2.0, float(np.linalg.norm(along))), max(2.0, float(np.linalg.norm(below)))
     margin_x, margin_y = across * min(width, height), down * min(width, height)
@@ -276,7 +291,7 @@ def straightened(
 
 
 def whole_rows(quads: Sequence[Quad]) -> list[Quad]:
-    """The quads, with upright ones of one row that overlap made one: a line that runs through several tiles."""
+    """Merges upright quads of one row that overlap: a line that runs through several tiles. Slanted quads stay."""
     slanted = [quad for quad in quads if not _is_upright(quad)]
     rows: list[Quad] = []
     for quad in sorted((quad for quad in quads if _is_upright(quad)), key=lambda quad: quad.corners[0, 0]):
@@ -311,7 +326,7 @@ def _goes_on(row: Box, piece: Box) -> bool:
 
 
 def without_overlaps(quads: Sequence[Quad]) -> list[Quad]:
-    """Of quads that cover one another for the most part (a line seen in two tiles) the longest one."""
+    """Keeps the largest of quads that cover one another for the most part, such as a line seen in two tiles."""
     boxes = [_bounds(quad.corners) for quad in quads]
     by_area = sorted(range(len(quads)), key=lambda i: -_area(boxes[i]))
     kept: list[int] = []
@@ -322,7 +337,7 @@ def without_overlaps(quads: Sequence[Quad]) -> list[Quad]:
 
 
 def without_false_letters(lines: Sequence[TextLine]) -> list[TextLine]:
-    """Drops what texture is mistaken for: one letter as large as the picture, or a lone Chinese character."""
+    """Drops lines that texture is mistaken for: one letter as large as the picture, or a lone Chinese character."""
     chinese = sum(_is_chinese(letter) for line in lines for letter in line.text)
     kept = []
     for line in lines:
@@ -337,7 +352,7 @@ def without_false_letters(lines: Sequence[TextLine]) -> list[TextLine]:
 
 
 def in_reading_order(lines: Sequence[TextLine], aspect: float) -> tuple[TextLine, ...]:
-    """Rows from the top, pieces of one row from the left, near pieces of a row joined into one line.
+    """Orders lines by rows from the top, each row from the left, and joins near pieces of a row into one line.
 
     The detector parts a row at wide spaces; a gap below 1.5 letter heights is taken for such a space, a wider one for
     a column. `aspect` is the picture's width over its height, since gaps and heights are fractions of different sides.
@@ -376,15 +391,18 @@ def track_text(
     end_seconds: float,
     stands_until: Callable[[Box, float, float], float] = lambda _, __, until: until,
 ) -> tuple[TextSpan, ...]:
-    """The same line in neighbouring frames as one span, in the order of appearance.
+    """Joins readings of a line in neighbouring frames to one span; spans in the order of appearance.
 
     A line may be missed in one frame without its span ending.
 
     Args:
         readings: (seconds, lines) in time order, frames without text included: they end spans.
         end_seconds: where the last spans stop.
-        stands_until: of what was read in a box at one time, until when, up to another time, it is seen to stay. Where
-            it does not stay, its span stops, and the same words read later are another one.
+        stands_until: from a box, the time at which it was read and a later time, gives the time until which the text is
+            seen to stay. Where it does not stay, its span stops, and the words read later begin another span.
+
+    Raises:
+        ValueError: the readings are not in time order.
     """
     open_tracks: list[_LineTrack] = []
     done: list[_LineTrack] = []
@@ -416,7 +434,7 @@ def track_text(
 
 
 def without_fades(spans: Sequence[TextSpan]) -> list[TextSpan]:
-    """The spans without those that are the coming or going of a text that is read in the same place."""
+    """Drops doubtful spans that are the coming or going of a text that is read in the same place."""
     read = [span for span in spans if not span.doubt]
     return [span for span in spans if not span.doubt or not any(_fades_into(span, other) for other in read)]
 
@@ -428,7 +446,7 @@ def _fades_into(span: TextSpan, other: TextSpan) -> bool:
 
 
 class _LineTrack:
-    """A line being followed: its readings so far, and since when it has not been seen."""
+    """A line followed over frames: its readings so far, and since when it has not been seen."""
 
     def __init__(self, line: TextLine, seconds: float, stands_until: Callable[[Box, float, float], float]) -> None:
         self.lines = [line]
@@ -450,7 +468,7 @@ class _LineTrack:
         return SequenceMatcher(None, self.lines[-1].text.lower(), line.text.lower(), autojunk=False).ratio()
 
     def stands_until(self, seconds: float) -> float:
-        """Until when, up to a time, it is seen to stay where it was read last."""
+        """Time until which, up to `seconds`, the line is seen to stay where it was read last."""
         return self._stands_until(self.lines[-1].box, self._last_seconds, seconds)
 
     def add(self, line: TextLine, seconds: float) -> None:
@@ -513,7 +531,7 @@ def _same_row(a: Box, b: Box) -> bool:
 
 
 def _near(a: Box, b: Box) -> bool:
-    """Whether the centres are within two line heights, or a tenth of the picture: captions slide and bounce."""
+    """Whether the centres of two boxes are within two line heights, or a tenth of the picture: captions slide."""
     across = abs(a[0] + a[2] - b[0] - b[2]) / 2
     down = abs(a[1] + a[3] - b[1] - b[3]) / 2
     return across < max(0.1, a[3] - a[1]) and down < max(0.1, 2 * (a[3] - a[1]))

@@ -1,4 +1,4 @@
-"""Screen text of a whole video: read once where the picture differs, remembered on disk, given as spans of time.
+"""Reads the screen text of a whole video: once where the picture differs, kept on disk, given as spans of time.
 
 Reading costs about a second a frame, so frames that look the same are read once, and of many different ones only those
 in which a cheap detector sees text. Where the index has not come, frames are decoded here. What is looked at comes from
@@ -47,32 +47,44 @@ from tools.video.video import SAME_MOMENT_SECONDS, Frame
 
 _Seen = TypeVar("_Seen")
 
-_VERSION = 5
+_VERSION = 6
+"""Number of the rules by which text is read; text kept by another version is read again."""
 _WORKERS = 2
+"""Threads that read at most, each with a picture of its own."""
 _THUMB_CHANGE = 10
 """Greatest change of a thumbnail pixel, 0..255, up to which two frames hold the same text. The mean would miss a new
 line in a terminal; picked by eye on screen recordings."""
 _GLANCES_A_READING = 4
+"""Frames that the detector looks at, for each frame that may be read."""
 _AT_ONCE = 8
 """Frames between two looks at the clock."""
 _FEW = 4
+"""Frames for each glance up to which these are spread evenly, without counting strokes."""
 _STROKES_AT_ONCE = 64
+"""Frames whose strokes are counted between two looks at the clock."""
 _STROKES_TIME_SHARE = 0.3
+"""Share of the time left that counting strokes may take."""
 _EDGE = 45
+"""Gradient of grey levels, 0..255, from which a pixel belongs to a stroke."""
 _THUMB_HEIGHT = 72
+"""Height in pixels at which frames outside the index are decoded to be compared."""
 _THUMBS_TIME_SHARE = 0.2
+"""Share of the time left that comparing frames outside the index may take."""
 _NEXT = 1.5
-"""Frames up to this many times the time of a sample apart follow one another: frames are not where samples are."""
+"""Distance, in times of a sample, up to which two frames follow one another: frames are not where samples are."""
 _READING_WORK = 7
-"""A reading is as much work as so many glances."""
+"""Glances that are as much work as one reading."""
 _GLANCES_TIME_SHARE = 0.4
-"""Of the time that is left, for glances; the rest is for reading."""
+"""Share of the time left that glances may take; the rest is for reading."""
 _FINEST_SECONDS = 0.125
+"""Precision to which the ends of a span are found."""
 _ROUNDING_SECONDS = 1e-6
+"""Difference of two times that is rounding."""
 _NEAR_SECONDS = 2.0
-"""Nothing is taken to come and go between two readings so near: text shown for less is hardly meant to be read."""
+"""Distance of two readings between which no text is taken to come and go: text shown for less is hardly meant to be
+read."""
 _MOST_HELD_AGAINST = 12
-"""Pictures between two readings, at 2 ms each."""
+"""Stored pictures that are compared between two readings, at 2 ms each."""
 _SAME_PICTURE = 0.5
 """Correlation of outlines from which a line still stands. While each of ten captions of two clips stood, the median was
 0.74 or more, and elsewhere in the clip at most 0.35; in a fade it is as low."""
@@ -81,7 +93,7 @@ _SAME_LINE = 0.7
 
 
 class _StoredText(TypedDict):
-    """What is remembered of a video on disk."""
+    """Screen text of a video in its cache: readings, glances, strokes and refined ends."""
 
     version: list[int | str]
     frames: tuple[tuple[float, tuple[TextLine, ...]], ...]
@@ -96,21 +108,21 @@ _KEPT = TypeAdapter(_StoredText)
 
 @dataclass(frozen=True)
 class WindowText:
-    """The text of a window."""
+    """Screen text of a window, and the parts of the window in which it was read."""
 
     spans: tuple[TextSpan, ...]
     """Lines with the time for which they stand."""
     looked_at: tuple[float, ...]
-    """The frames they were read from, those without text too. Seconds, ascending."""
+    """Times of the frames that were read or found to hold no text, in seconds, ascending."""
     skipped_seconds: float = 0.0
-    """The longest time between two of them in which the picture changed and nobody looked; 0 if there is none."""
+    """Longest time between two frames looked at in which the picture changed; 0 if there is none."""
     covered: tuple[tuple[float, float], ...] | None = None
-    """Of the window, what was read; None if all of it was."""
+    """Parts of the window that were read, (start, stop) in seconds; None if all of it was."""
 
 
 @dataclass(frozen=True)
 class _PictureToRead:
-    """A picture that may be looked at, and for how long it stands: nothing that was sampled differs until then."""
+    """A picture that may be read, and until when it stands: no sampled frame differs before `stop_seconds`."""
 
     seconds: float
     stop_seconds: float
@@ -119,8 +131,8 @@ class _PictureToRead:
 class ScreenText:
     """Reads a video's screen text on demand. Threads may share it.
 
-    What is remembered saves work and never changes a result: with a whole index and time enough a call gives the same
-    lines whatever was read before.
+    What was kept of earlier calls saves work and never changes a result: with a whole index and time enough a call
+    gives the same lines whatever was read before.
     """
 
     def __init__(
@@ -145,7 +157,16 @@ class ScreenText:
         self._refined: dict[tuple[str, float, float, float, float], tuple[float, float]] = {}
 
     def in_frame(self, frame: Frame, box: Box, stop_seconds: float) -> tuple[Finding, ...]:
-        """The lines in one frame or a part of it, in boxes of the whole frame."""
+        """Reads the lines in one frame or a part of it, with boxes in fractions of the whole frame.
+
+        Args:
+            frame: the frame.
+            box: the part to read.
+            stop_seconds: when the frame leaves the screen.
+
+        Raises:
+            ToolError: it could not be read in the time that was left.
+        """
         if box == FULL_FRAME:
             with self._lock:
                 read = self._read_all([frame.seconds], {frame.seconds: frame})
@@ -162,7 +183,13 @@ class ScreenText:
         )
 
     def in_window(self, start_seconds: float, stop_seconds: float, max_frames: int) -> WindowText:
-        """The lines of a window, from at most `max_frames` readings, as far as the time allows."""
+        """Reads the lines of a window, as far as the time allows.
+
+        Args:
+            start_seconds: start of the window.
+            stop_seconds: end of the window, not included.
+            max_frames: number of frames read at most.
+        """
         looks: list[_PictureToRead] = []
         times: list[float] = []
         readings: dict[float, tuple[TextLine, ...]] = {}
@@ -208,10 +235,10 @@ class ScreenText:
     def _looks(
         self, start_seconds: float, stop_seconds: float, max_frames: int, *, is_prepared: bool
     ) -> list[_PictureToRead]:
-        """The pictures of a window that differ: by the samples of the index, and where these end decoded here.
+        """Pictures of a window that differ: by the samples of the index, and where these end decoded here.
 
-        Of those nothing is known beforehand: each stands for the time of a sample. What was read ahead may have come on
-        screen before the window.
+        A decoded one stands for the time of a sample, since nothing is known of what follows it. Where all text was
+        read ahead, a picture may have come on screen before the window.
         """
         if is_prepared:
             looks = self._looks(0.0, self._video.info.duration_seconds, max_frames, is_prepared=False)
@@ -222,7 +249,7 @@ class ScreenText:
         return looks + self._looks_past(samples.reached_seconds, stop_seconds, max_frames * _GLANCES_A_READING)
 
     def _looks_past(self, reached_seconds: float, stop_seconds: float, most: int) -> list[_PictureToRead]:
-        """Pictures where the index has not come: each sample's, or as many keyframes, which are cheap."""
+        """Pictures where the index has not come: one a sample, or `most` keyframes, which are cheap to decode."""
         if reached_seconds >= stop_seconds:
             return []
         apart = 1 / sampling_fps(self._video.info.duration_seconds)
@@ -238,7 +265,7 @@ class ScreenText:
         return self._without_repeats([_PictureToRead(t, end) for t, end in zip(times, ends, strict=True)])
 
     def _without_repeats(self, looks: list[_PictureToRead]) -> list[_PictureToRead]:
-        """The looks, one for each run of pictures that look the same and lie close together, as far as time allows."""
+        """Merges runs of pictures that look the same and lie close together, as far as time allows."""
         thumbs: dict[float, NDArray[np.uint8]] = {}
         with deadline(_THUMBS_TIME_SHARE * seconds_left()):
             for frame in until_time_is_up(self._video.read([look.seconds for look in looks], max_height=_THUMB_HEIGHT)):
@@ -255,15 +282,16 @@ class ScreenText:
         return kept
 
     def unknown_letters(self, text: str) -> str:
-        """The letters of a text that nobody here can read, each once."""
+        """Letters of a text that no recogniser knows, each once."""
         foreign = [letter for letter in dict.fromkeys(text) if letter.isalpha() and not letter.isascii()]
         known = self._reader().letters if foreign else frozenset[str]()
         return "".join(x for x in foreign if not known & {x, x.lower(), x.upper()})
 
     def refined(self, span: TextSpan, looked_at: Sequence[float]) -> TextSpan:
-        """The span with its ends found between the frames that were looked at, to an eighth of a second.
+        """Refines the ends of a span between the frames that were looked at, to an eighth of a second.
 
-        Each end costs a few readings of the part of the picture where the line is, the first time.
+        Each end costs a few readings of the part of the picture where the line is, the first time. A part in which the
+        line can't be read even where it surely stands says nothing of when it goes: then the span stays as it is.
         """
         before = _last_before(looked_at, span.start_seconds)
         within = _last_before(looked_at, span.stop_seconds)
@@ -281,9 +309,10 @@ class ScreenText:
             return any(_likeness(line.text, span.text) >= _SAME_LINE for line in lines)
 
         start, stop = span.start_seconds, span.stop_seconds
-        if before is not None:
+        can_tell = is_there(span.start_seconds)
+        if can_tell and before is not None:
             start = first_with(is_there, before, start)
-        if within is not None and within > span.start_seconds - 1e-6:
+        if can_tell and within is not None and within > span.start_seconds - 1e-6:
             stop = first_with(lambda t: not is_there(t), within, min(stop, self._video.info.duration_seconds - 1e-3))
             stop = span.stop_seconds if stop >= self._video.info.duration_seconds - 2e-3 else stop
         if not is_time_up():
@@ -293,7 +322,7 @@ class ScreenText:
         return replace(span, start_seconds=start, stop_seconds=max(stop, start))
 
     def _stands_until(self, box: Box, since: float, until: float) -> float:
-        """Until when what was read in a box at `since` is seen to stay; `until` if nothing says that it went.
+        """Time until which the text read in a box at `since` is seen to stay; `until` if no picture shows that it went.
 
         Readings may be a minute apart, and a caption may come and go between them: the pictures of the index that lie
         there are held against the one that was read.
@@ -315,8 +344,10 @@ class ScreenText:
         return until
 
     def _edges(self, seconds: float, box: Box) -> NDArray[np.float32]:
-        """The outlines in a part of a stored picture, less their mean, of length 1: letters stay when what is behind
-        them moves."""
+        """Outlines (h, w) float32 in a part of a stored picture, less their mean, of length 1.
+
+        Letters stay when what is behind them moves, and so do their outlines.
+        """
         store = self._index.store
         grey = cv2.cvtColor(crop(store.frame(store.at(seconds)).pixels, box), cv2.COLOR_RGB2GRAY)
         across, down = (cv2.Sobel(grey, cv2.CV_32F, *way) for way in ((1, 0), (0, 1)))
@@ -325,13 +356,13 @@ class ScreenText:
         return np.asarray(edges / max(float(np.linalg.norm(edges)), 1e-6), np.float32)
 
     def _glance(self, times: list[float], max_frames: int) -> dict[float, bool]:
-        """Which frames hold text. Few frames are all taken to hold some: a glance may miss small print."""
+        """Whether each frame holds text, by time. Few frames are all taken to: a glance may miss small print."""
         if len(times) <= max_frames // 2:
             return dict.fromkeys(times, True)
         return self._glance_at(self._worth_a_glance(times, max_frames * _GLANCES_A_READING), max_frames)
 
     def _glance_at(self, times: list[float], readings: int = 0) -> dict[float, bool]:
-        """Which of these frames hold text, as far as the time allows; so many readings are taken to follow."""
+        """Whether each frame holds text, by time, as far as time allows; `readings` to come count in the progress."""
         new = [t for t in scattered(times) if t not in self._glances]
         if new:
             reader = self._reader()
@@ -347,8 +378,7 @@ class ScreenText:
         return {t: self._glances[t] for t in times if t in self._glances}
 
     def _worth_a_glance(self, times: list[float], count: int) -> list[float]:
-        """At most so many of the times, evenly; of very many half evenly, half where most strokes come up that may be
-        letters."""
+        """Picks at most `count` times, evenly; of very many, half evenly and half where most new strokes come up."""
         if len(times) <= _FEW * count:
             return spread(times, count)
         new = [t for t in scattered(times) if t not in self._strokes]
@@ -365,7 +395,7 @@ class ScreenText:
         return sorted({*even, *others[: count - len(even)]})
 
     def _stored(self, times: Sequence[float]) -> Iterator[Frame]:
-        """Those of the frames at these times that the index has stored."""
+        """Frames at these times that the index has stored; the others are left out."""
         store = self._index.store
         for t in times if len(store.seconds) else ():
             number = store.at(t)
@@ -373,12 +403,12 @@ class ScreenText:
                 yield replace(store.frame(number), seconds=t)
 
     def _tell(self, glances: int, all_glances: int, readings: int, done: int = 0) -> None:
-        """How far the reading of a window is, where a reading is as much work as some glances."""
+        """Reports the progress of reading a window, where a reading counts as some glances."""
         so_far = min(glances, all_glances) + _READING_WORK * min(done, readings)
         self._on_progress(IndexProgress("text", so_far, all_glances + _READING_WORK * readings, None))
 
     def _pictures(self, times: Sequence[float]) -> Iterator[Frame]:
-        """The frames at these times, ascending, at the size in which they are stored."""
+        """Frames at these times, stored or decoded, at the size of the store."""
         missing = set(times)
         for frame in self._stored(times):
             missing.remove(frame.seconds)
@@ -431,13 +461,18 @@ class ScreenText:
 
 
 def _version() -> list[int | str]:
-    """What a remembered reading depends on besides the video: the rules, and who can read."""
+    """Version of a kept reading: the number of the rules, and the added recognisers."""
     return [_VERSION, *sorted(added_models())]
 
 
 def first_with(is_there: Callable[[float], bool], without: float, having: float) -> float:
-    """The first time in (without, having] at which something is there, by halving, to `_FINEST_SECONDS` or until the
-    time is up."""
+    """Finds by bisection when something comes on screen, to `_FINEST_SECONDS` or until the time is up.
+
+    Args:
+        is_there: whether it is on screen at a time.
+        without: a time at which it is not.
+        having: a later time at which it is.
+    """
     while having - without > _FINEST_SECONDS and not is_time_up():
         middle = (without + having) / 2
         if is_there(middle):
@@ -452,8 +487,8 @@ def _last_before(times: Sequence[float], seconds: float) -> float | None:
 
 
 def _with_margin(box: Box) -> Box:
-    """The box with half a line's height around it: the detector needs some room."""
-    margin = (box[3] - box[1]) / 2
+    """A box with twice the line's height around it: with less, the detector breaks some lines into pieces."""
+    margin = 2 * (box[3] - box[1])
     left, top, right, bottom = box
     return max(0.0, left - margin), max(0.0, top - margin), min(1.0, right + margin), min(1.0, bottom + margin)
 
@@ -463,7 +498,7 @@ def _likeness(first: str, second: str) -> float:
 
 
 def distinct_frames(thumbs: NDArray[np.uint8], most_change: int) -> NDArray[np.int64]:
-    """Indices of the (N, H, W, 3) thumbnails that differ from the last one chosen, the first always."""
+    """Indices (n,) of the thumbnails (N, H, W, 3) that differ from the last one chosen; the first is always chosen."""
     chosen: list[int] = []
     for i in range(len(thumbs)):
         if not chosen or int(np.abs(thumbs[i].astype(np.int16) - thumbs[chosen[-1]]).max()) > most_change:
@@ -472,14 +507,14 @@ def distinct_frames(thumbs: NDArray[np.uint8], most_change: int) -> NDArray[np.i
 
 
 def spread(times: list[float], count: int) -> list[float]:
-    """At most `count` of the times, evenly by rank, the first and last among them."""
+    """Picks at most `count` of the times, evenly by rank, the first and last among them."""
     if len(times) <= count:
         return times
     return [times[round(i)] for i in np.linspace(0, len(times) - 1, count)]
 
 
 def in_order_of_showing(ranked: Sequence[TextSpan]) -> list[TextSpan]:
-    """The spans in their order, but of those with the same text the earlier in the place of the better."""
+    """Reorders ranked spans so that of those with one text the earlier stands in the place of the better."""
     showings: dict[str, list[TextSpan]] = {}
     for span in sorted(ranked, key=lambda span: span.start_seconds, reverse=True):
         showings.setdefault(span.text, []).append(span)
@@ -489,9 +524,12 @@ def in_order_of_showing(ranked: Sequence[TextSpan]) -> list[TextSpan]:
 def read_parts(
     read: Sequence[tuple[float, float]], start_seconds: float, stop_seconds: float
 ) -> tuple[tuple[float, float], ...] | None:
-    """What of a window was read; None if all of it was.
+    """Parts of a window that were read, (start, stop) in seconds, ascending; None if all of it was.
 
-    `read` are the pictures that were, (from when, until when it is known to have stayed) each, ascending.
+    Args:
+        read: (start, stop) of each picture that was read, until it is known to have stayed, ascending.
+        start_seconds: start of the window.
+        stop_seconds: end of the window, not included.
     """
     parts: list[tuple[float, float]] = []
     for at, until in read:
@@ -505,13 +543,13 @@ def read_parts(
 
 
 def longest_skipped(times: Sequence[float], looked_at: Sequence[float]) -> float:
-    """The longest time between two looks, both ascending, that has one of the times in it."""
+    """Longest time between two of `looked_at` that has one of `times` in it, both ascending, in seconds."""
     between = [(before, after) for before, after in pairwise(looked_at) if any(before < t < after for t in times)]
     return max((after - before for before, after in between), default=0.0)
 
 
 def strokes(pixels: NDArray[np.uint8]) -> int:
-    """How much of an RGB picture, in pixels, looks like rows of letters: near edges that join to something flat.
+    """Number of pixels of an RGB picture that look like rows of letters: near edges that join to something flat.
 
     Far cheaper than a glance and far less certain (it misses faint letters, and takes fences for some), so it only says
     where to glance first.
@@ -526,7 +564,7 @@ def strokes(pixels: NDArray[np.uint8]) -> int:
 
 
 def scattered(times: Sequence[float]) -> list[float]:
-    """The times in an order of which each beginning is spread over all of them: ends, middle, quarters, ..."""
+    """Orders times so that each beginning of the order is spread over all of them: ends, middle, quarters, ..."""
     ranks: list[int] = []
     step = 1 << max(0, len(times) - 1).bit_length()
     while step:
@@ -536,7 +574,13 @@ def scattered(times: Sequence[float]) -> list[float]:
 
 
 def to_read(times: Sequence[float], glances: Mapping[float, bool], count: int) -> list[float]:
-    """Which frames are read: those with text, evenly; where these are few, also those beside them without a glance."""
+    """Picks the frames to read: those with text, evenly; where these are few, also neighbours without a glance.
+
+    Args:
+        times: times of the frames, ascending.
+        glances: whether a frame holds text, by time, as far as they were looked at.
+        count: number of frames at most.
+    """
     hits = [t for t in times if glances.get(t)]
     places = {t: place for place, t in enumerate(times)}
     beside = [
@@ -550,7 +594,7 @@ def to_read(times: Sequence[float], glances: Mapping[float, bool], count: int) -
 
 @contextmanager
 def _reading_pool() -> Iterator[ThreadPoolExecutor]:
-    """Workers; those who are late are not waited for."""
+    """A pool of threads; those that are late are not waited for."""
     pool = ThreadPoolExecutor(min(_WORKERS, thread_count()), thread_name_prefix=THREAD_NAME)
     try:
         yield pool
@@ -559,7 +603,7 @@ def _reading_pool() -> Iterator[ThreadPoolExecutor]:
 
 
 def _in_time(frames: Iterable[Frame], pool: ThreadPoolExecutor, look: Callable[[Frame], _Seen]) -> dict[float, _Seen]:
-    """What is seen in each frame until the time is up; a few frames in flight, so that memory stays flat."""
+    """Results of `look` for each frame until the time is up; a few frames in flight, so that memory stays flat."""
     seen: dict[float, _Seen] = {}
     waiting: deque[tuple[float, Future[_Seen]]] = deque()
 

@@ -1,1 +1,1 @@
-"""From a decoded picture to upright RGB: shape, tone, interlacing."""
+"""Conversion of a decoded picture to upright RGB: shape, tone, interlacing."""

@@ -1,4 +1,4 @@
-"""One progressive picture of an interlaced one: the moment of its first field, which is the time that the frame has.
+"""Makes a progressive picture of an interlaced one, at the moment of its first field, which is the frame's time.
 
 Only the picture itself is looked at, so that a frame got by a seek is the same as one got by playing. Lines are made
 anew where they are combed, which is where something moved between the fields; a still part keeps all its lines.

@@ -1,4 +1,4 @@
-"""The shape of each picture of a stream, where any packet may change it: broadcasts switch between 4:3 and 16:9 so.
+"""Keeps the shape of each picture of a stream, which any packet may change: broadcasts switch between 4:3 and 16:9 so.
 
 PyAV does not show the pixel shape that a picture carries. A decoder's own, after a packet, is that of the packet's
 picture; pictures that come out later, because they are shown later, keep that of their packet. A turn inside the
@@ -18,35 +18,35 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 _NOTHING = object()
-"""Unlike anything that can be told."""
+"""Unlike any value that a picture or decoder may carry."""
 
 
 class PictureShapes:
-    """What is known of the pictures as far as decoding has come, by the position of their packets."""
+    """Shapes of the pictures decoded so far, by the position of their packets."""
 
     def __init__(self, stream: "VideoStream", context: "VideoCodecContext") -> None:
         self._context = context
-        told, coded = stream.sample_aspect_ratio, context.sample_aspect_ratio
+        stored, coded = stream.sample_aspect_ratio, context.sample_aspect_ratio
         # where the container says something else than the codec, it is right for all pictures, as in every player
-        self._of_container = told if told is not None and told != coded and is_usable(told) else None
+        self._of_container = stored if stored is not None and stored != coded and is_usable(stored) else None
         self.forget()
 
     def forget(self) -> None:
-        """Begins again: decoding starts somewhere else."""
+        """Forgets every shape: decoding starts somewhere else."""
         self._told: object = _NOTHING
         self._rotation: object = _NOTHING
         self._aspects: _Changes[Fraction] = _Changes()
         self._orientations: _Changes[Orientation] = _Changes()
 
     def note_packet(self, position: int) -> None:
-        """Takes down what the decoder says after this packet; positions ascend."""
-        told = self._context.sample_aspect_ratio
-        if told != self._told:
-            self._told = told
+        """Notes the decoder's pixel shape after a packet; positions ascend."""
+        aspect = self._context.sample_aspect_ratio
+        if aspect != self._told:
+            self._told = aspect
             self._aspects.add(position, self._aspect_now())
 
     def note_picture(self, position: int, picture: "VideoFrame") -> None:
-        """Takes down how this picture is turned, if it tells; in the order shown."""
+        """Notes how a picture is turned, if it carries that; called in the order shown."""
         rotation = picture.rotation
         if rotation != self._rotation and (picture.key_frame or rotation):
             # Only now: a picture whose side data was looked at is freed by the garbage collector alone, so its memory
@@ -55,7 +55,7 @@ class PictureShapes:
             self._orientations.add(position, Orientation.of(picture))
 
     def of(self, position: int, picture: "VideoFrame") -> StoredPicture:
-        """The shape of this packet's picture."""
+        """Shape of the picture of the packet at a position."""
         aspect, orientation = self._aspects.at(position), self._orientations.at(position)
         return StoredPicture(
             picture.width, picture.height, orientation or Orientation.of(picture), aspect or self._aspect_now()
@@ -80,6 +80,6 @@ class _Changes(Generic[Value]):
         self._values.insert(place, value)
 
     def at(self, position: int) -> Value | None:
-        """None before the first."""
+        """The value that holds at a position; None before the first."""
         place = bisect_right(self._positions, position)
         return self._values[place - 1] if place else None

@@ -1,4 +1,4 @@
-"""A decoded picture as the RGB that a person would see: in its colours, without combs, transparency on grey.
+"""Converts a decoded picture to the RGB that a person would see: true colours, no combs, transparency on grey.
 
 swscale knows the matrix and the range that a picture carries, but takes every picture that carries none for one of
 standard definition, refuses some matrices, knows nothing of HDR, and throws transparency away.
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
 BACKDROP = 128
-"""The grey behind what is transparent: neither black nor white writing is lost on it."""
+"""Grey level 0..255 behind transparent parts: neither black nor white writing is lost on it."""
 
 # values of ISO/IEC 23091-2, as FFmpeg gives them
 _BT709, _UNSPECIFIED, _BT601, _YCGCO, _BT2020 = 1, 2, 5, 8, 9
@@ -33,10 +33,15 @@ _ALWAYS_BT601 = frozenset({"vp8", "theora"})
 
 
 class RgbConverter:
-    """Makes RGB arrays; keeps its scaler, so it is for one thread at a time."""
+    """Converts pictures of one video to RGB arrays; keeps its scaler, so it is for one thread at a time."""
 
     def __init__(self, shown: StoredPicture, codec: str) -> None:
-        """`shown` is the picture whose shape all others are fitted into, `codec` FFmpeg's name of the codec."""
+        """Sets the shape of the arrays.
+
+        Args:
+            shown: picture whose shape all others are fitted into.
+            codec: FFmpeg's name of the codec.
+        """
         from av.video.reformatter import VideoReformatter
 
         self._shown = shown
@@ -44,7 +49,13 @@ class RgbConverter:
         self._reformatter = VideoReformatter()
 
     def rgb(self, picture: "VideoFrame", stored: StoredPicture, max_height: int | None) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8 as displayed, H at most `max_height`; same shape for every picture, `stored` in its own."""
+        """RGB (H, W, 3) uint8 of a picture as displayed, with one shape for every picture of the video.
+
+        Args:
+            picture: the decoded picture.
+            stored: size, pixel shape and orientation of the picture.
+            max_height: limit of H in pixels; None for the full height.
+        """
         shown = self._shown
         scale = 1.0 if max_height is None else min(1.0, max_height / shown.shown_height)
         box = max(1, round(shown.shown_width * scale)), max(1, round(shown.shown_height * scale))
@@ -56,7 +67,7 @@ class RgbConverter:
         return letterboxed(stored.orientation.apply(pixels), *box)
 
     def _pixels(self, picture: "VideoFrame", width: int, height: int) -> NDArray[np.uint8]:
-        """(height, width, 3), not yet turned."""
+        """RGB (height, width, 3) uint8, not yet turned."""
         if has_alpha(picture.format.name):
             return self._on_grey(picture, width, height)
         transfer = _TRANSFERS.get(picture.color_trc, Transfer.SDR)
@@ -73,10 +84,10 @@ class RgbConverter:
         return pixels
 
     def _converted(self, picture: "VideoFrame", width: int, height: int, to: str) -> NDArray[Any]:
-        """(height, width, 3) in the format `to`; of YCgCo, the planes as they are, over the full range."""
-        told = matrix_of(picture, self._codec)
+        """Picture (height, width, 3) in the format `to`; of YCgCo, the planes as they are, over the full range."""
+        coded = matrix_of(picture, self._codec)
         # any matrix will do for YCgCo, if it is the same before and after: then nothing is done by it
-        matrix = _BT709 if told == _YCGCO else told
+        matrix = _BT709 if coded == _YCGCO else coded
         converted = self._reformatter.reformat(
             picture,
             width,
@@ -91,7 +102,7 @@ class RgbConverter:
         return converted.to_ndarray(channel_last=True)
 
     def _on_grey(self, picture: "VideoFrame", width: int, height: int) -> NDArray[np.uint8]:
-        """Laid over the backdrop at full size: scaled before, hidden colours would bleed into what is seen."""
+        """Lays a picture over the backdrop, then scales it: the other way, hidden colours bleed into what is seen."""
         import cv2  # a third of a second, which a video without transparency need not wait
 
         rgba = self._converted(picture, picture.width, picture.height, "rgba")
@@ -102,12 +113,12 @@ class RgbConverter:
 
 
 def picture_notes(picture: "VideoFrame", stored: StoredPicture) -> tuple[str, ...]:
-    """What is done to such a picture so that it can be shown: a sentence each."""
+    """What is done to pictures like this one so that they can be shown, a sentence each."""
     transfer = _TRANSFERS.get(picture.color_trc)
     notes = []
     if stored.pixel_aspect != 1:
-        told = f"{stored.pixel_aspect.numerator}:{stored.pixel_aspect.denominator}"
-        notes.append(f"pixels are not square ({told}), the picture is shown in its true shape")
+        ratio = f"{stored.pixel_aspect.numerator}:{stored.pixel_aspect.denominator}"
+        notes.append(f"pixels are not square ({ratio}), the picture is shown in its true shape")
     if transfer is not None:
         notes.append(f"high dynamic range ({transfer.name}), shown in the colours of an ordinary screen")
     if picture.interlaced_frame:
@@ -118,7 +129,7 @@ def picture_notes(picture: "VideoFrame", stored: StoredPicture) -> tuple[str, ..
 
 
 def picture_gaps(picture: "VideoFrame") -> tuple[str, ...]:
-    """What can't be seen right in such a picture: a sentence each."""
+    """What can't be seen right in pictures like this one, a sentence each."""
     if picture.colorspace not in _UNKNOWN_TO_US:
         return ()
     return (
@@ -136,13 +147,13 @@ def _is_transparent(picture: "VideoFrame") -> bool:
 
 
 def matrix_of(picture: "VideoFrame", codec: str) -> int:
-    """Which matrix leads back to RGB; where the picture does not tell, what players take for its codec and size."""
-    told = picture.colorspace
-    if told in _AS_TOLD or told == _YCGCO:
-        return told
-    if told == _BT2020_CONSTANT or (picture.color_primaries == 9 and told in (_UNSPECIFIED, *_BY_PRIMARIES)):
+    """Number of the matrix that leads back to RGB; without one, what players take for the codec and size."""
+    matrix = picture.colorspace
+    if matrix in _AS_TOLD or matrix == _YCGCO:
+        return matrix
+    if matrix == _BT2020_CONSTANT or (picture.color_primaries == 9 and matrix in (_UNSPECIFIED, *_BY_PRIMARIES)):
         return _BT2020
-    if told in _BY_PRIMARIES:
+    if matrix in _BY_PRIMARIES:
         return _BT709 if picture.color_primaries == 1 else _BT601
     if picture.color_trc in _TRANSFERS:
         return _BT2020
@@ -157,12 +168,12 @@ def has_alpha(pixel_format: str) -> bool:
     """True for formats of pixels that may be transparent; the entries of a palette may."""
     from av.video.format import VideoFormat
 
-    told = VideoFormat(pixel_format)
-    return told.has_palette or any(component.is_alpha for component in told.components)
+    parsed = VideoFormat(pixel_format)
+    return parsed.has_palette or any(component.is_alpha for component in parsed.components)
 
 
 def over_grey(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(H, W, 3) as seen before mid-grey, of (H, W, 4) with straight alpha."""
+    """RGB (H, W, 3) uint8 before mid-grey, of RGBA (H, W, 4) with straight alpha."""
     colours, alpha = rgba[..., :3], rgba[..., 3:]
     if alpha.min() == 255:
         return np.ascontiguousarray(colours)
@@ -172,7 +183,7 @@ def over_grey(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _rgb_of_ycgco(planes: NDArray[np.uint16]) -> NDArray[np.uint8]:
-    """(H, W, 3) of Y, Cg, Co over the full range 0..65535 (ISO/IEC 23091-2, equations 51 to 54)."""
+    """RGB (H, W, 3) uint8 of Y, Cg, Co over the full range 0..65535 (ISO/IEC 23091-2, equations 51 to 54)."""
     luma, green, orange = (planes[..., n].astype(np.int32) for n in range(3))
     green, orange = green - 2**15, orange - 2**15
     rest = luma - green
@@ -181,7 +192,7 @@ def _rgb_of_ycgco(planes: NDArray[np.uint16]) -> NDArray[np.uint8]:
 
 
 def _stretched(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Grey of 16..235 as 0..255."""
+    """Stretches grey levels 16..235 to 0..255."""
     levels = np.clip((np.arange(256) - 16) * (255 / 219), 0, 255).round().astype(np.uint8)
     stretched: NDArray[np.uint8] = levels[pixels]
     return stretched

@@ -1,4 +1,4 @@
-"""The shape in which a picture is displayed: how it is turned, how wide its pixels are, and how it fits the video's.
+"""The shape in which a picture is displayed: its orientation, its pixel aspect, and how it fits the video's shape.
 
 PyAV leaves the display matrix of phones and cameras, and the pixel shape of DVDs and broadcasts, to its caller. Both
 may change in mid-stream, and so may the size; the video keeps the shape of its first picture, and whatever comes in
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 SQUARE = Fraction(1)
 MOST_UNEVEN_PIXEL = 5
-"""A pixel more than so many times as wide as high, or as high as wide, is an error of the header and no shape."""
+"""Ratio of a pixel's sides beyond which a header's pixel shape is taken for an error."""
 MOST_PIXELS = 2**25
-"""No picture is enlarged past this (8K has as many), it is made smaller along the other side."""
+"""Pixels past which no picture is enlarged (8K has as many); it is then reduced along the other side."""
 
 
 @dataclass(frozen=True)
 class Orientation:
-    """How the stored picture is turned for display: first transposed, then mirrored."""
+    """Orientation of a stored picture for display: first transposed, then mirrored."""
 
     transpose: bool = False
     flip_x: bool = False
@@ -34,7 +34,7 @@ class Orientation:
 
     @classmethod
     def of(cls, picture: "VideoFrame") -> "Orientation":
-        """From the picture's display matrix, to the nearest quarter turn (ISO/IEC 14496-12, 6.2.2)."""
+        """Orientation by a picture's display matrix, to the nearest quarter turn (ISO/IEC 14496-12, 6.2.2)."""
         side_data: Any = picture.side_data  # PyAV's stubs type the mapping as one of its values
         matrix = side_data.get("DISPLAYMATRIX")
         if matrix is None:
@@ -52,7 +52,7 @@ class Orientation:
         return 180 if self.flip_x else 0
 
     def apply(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The pixels as displayed."""
+        """Pixels (H, W, 3) uint8 as displayed: (W, H, 3) where the picture is transposed."""
         import cv2
 
         if self.transpose:
@@ -71,7 +71,7 @@ class StoredPicture:
     height: int
     orientation: Orientation = Orientation()
     pixel_aspect: Fraction = SQUARE
-    """Width of a stored pixel through its height."""
+    """Width of a stored pixel divided by its height."""
 
     @property
     def shown_width(self) -> int:
@@ -94,7 +94,7 @@ class StoredPicture:
         return (height, width) if self.orientation.transpose else (width, height)
 
     def fitted(self, width: int, height: int) -> tuple[int, int]:
-        """(width, height) as displayed, the largest of this shape in a box; all of it where only rounding differs."""
+        """Largest (width, height) of the displayed shape inside a box; the whole box where only rounding differs."""
         scale = min(width / self.shown_width, height / self.shown_height)
         inside = max(1, round(self.shown_width * scale)), max(1, round(self.shown_height * scale))
         return (width, height) if width - inside[0] <= 1 and height - inside[1] <= 1 else inside
@@ -106,12 +106,18 @@ def is_usable(told: Fraction) -> bool:
 
 
 def usable_aspect(told: Fraction | None) -> Fraction:
-    """The pixel shape that a header tells; square where it tells none or an absurd one."""
+    """Pixel shape of a header; square where the header has none or an absurd one."""
     return told if told is not None and is_usable(told) else SQUARE
 
 
 def letterboxed(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    """(height, width, 3): the pixels in the middle, black around them; the same array where they fill it."""
+    """Centres a picture on black, (height, width, 3) uint8; gives the array itself where it fills that.
+
+    Args:
+        pixels: (H, W, 3) uint8, no larger than the result.
+        width: pixels of the result.
+        height: pixels of the result.
+    """
     inner_height, inner_width = pixels.shape[:2]
     if (inner_width, inner_height) == (width, height):
         return pixels

@@ -1,4 +1,4 @@
-"""Pictures of high dynamic range or wide gamut as a person sees them on an ordinary (sRGB, SDR) screen.
+"""Tone mapping: pictures of high dynamic range or wide gamut as seen on an ordinary (sRGB, SDR) screen.
 
 Reference white, 203 nits in HDR (ITU-R BT.2408), is the white of the screen, and everything below it keeps its colour
 exactly. What is brighter keeps its hue at full brightness: the screen has nothing beyond.
@@ -13,16 +13,18 @@ from numpy.typing import NDArray
 WHITE_NITS = 203.0
 """HDR reference white (BT.2408, table 1)."""
 HLG_PEAK_NITS, HLG_GAMMA = 1000.0, 1.2
-"""The display that HLG is judged on, and its system gamma (BT.2100, table 5)."""
+"""Peak of HLG's reference display, and its system gamma (BT.2100, table 5)."""
 
 _SIGNAL_WHITE = 255 * 256
+"""Level of white that swscale gives in 16 bits."""
 _STRIP_PIXELS = 2**18
-"""So many at a time: float copies of a whole 4K picture would take 100 MB each."""
+"""Pixels converted at a time: float copies of a whole 4K picture would take 100 MB each."""
 _OUTPUT_LEVELS = 2**14
+"""Levels of light in the table of sRGB codes."""
 
 
 class Transfer(Enum):
-    """How the signal tells light."""
+    """Transfer function of the signal."""
 
     SDR = "sdr"
     PQ = "pq"
@@ -30,7 +32,7 @@ class Transfer(Enum):
 
 
 class Gamut(Enum):
-    """The primaries, by the luminance matrix row and the way to those of BT.709."""
+    """Colour primaries of the signal."""
 
     BT709 = "bt709"
     BT2020 = "bt2020"
@@ -50,7 +52,13 @@ _TO_BT709 = {
 
 
 def shown_on_sdr(signal: NDArray[np.uint16], transfer: Transfer, gamut: Gamut) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 sRGB of (H, W, 3) uint16 non-linear RGB from swscale, whose white is 65280 and not 65535."""
+    """Maps a picture to sRGB (H, W, 3) uint8.
+
+    Args:
+        signal: non-linear RGB (H, W, 3) uint16 from swscale, whose white is 65280 and not 65535.
+        transfer: its transfer function.
+        gamut: its primaries.
+    """
     shown = np.empty(signal.shape, np.uint8)
     rows = max(1, _STRIP_PIXELS // max(1, signal.shape[1]))
     for top in range(0, len(signal), rows):
@@ -75,7 +83,7 @@ def _strip(signal: NDArray[np.uint16], transfer: Transfer, gamut: Gamut) -> NDAr
 
 @cache
 def _light(transfer: Transfer) -> NDArray[np.float32]:
-    """(65536,) light of each level of the signal."""
+    """Light of each level of the signal, (65536,) float32; 1 is the white of the screen."""
     signal = np.minimum(np.arange(2**16) / _SIGNAL_WHITE, 1.0)
     if transfer is Transfer.PQ:
         light = _pq_nits(signal) / WHITE_NITS
@@ -104,7 +112,7 @@ def _hlg_scene(signal: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @cache
 def _srgb_codes() -> NDArray[np.uint8]:
-    """(16384,) sRGB code of each level of light (IEC 61966-2-1)."""
+    """Table of the sRGB code of each level of light, (16384,) uint8 (IEC 61966-2-1)."""
     light = np.linspace(0.0, 1.0, _OUTPUT_LEVELS)
     code = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
     return np.round(code * 255).astype(np.uint8)

@@ -1,1 +1,1 @@
-"""How networks run in this process: threads, OpenMP, and the one import that has to be helped."""
+"""The runtime of networks in this process: threads, OpenMP, and the one import that has to be helped."""

@@ -1,4 +1,4 @@
-"""OpenMP's workers, sent home by a thread that has computed.
+"""Releases the OpenMP threads that the calling thread owns.
 
 Every thread that computes with torch, or with faiss beside it, gets workers of its own and keeps them. While all of
 them together are no more than there are cores, GNU's OpenMP lets them spin for the next piece of work; beyond that they
@@ -13,11 +13,11 @@ from functools import cache
 from pathlib import Path
 
 _SOFT = 1
-"""omp_pause_soft of OpenMP 5.0: what was set stays set."""
+"""The constant omp_pause_soft of OpenMP 5.0: settings survive the pause."""
 
 
 def release_openmp_threads() -> None:
-    """Sends home the workers of the thread that calls; its next computation takes 120 microseconds more for new ones.
+    """Ends the OpenMP threads of the calling thread; its next computation takes 120 microseconds more for new ones.
 
     Does nothing where torch was not imported, or does not compute with GNU's OpenMP.
     """
@@ -27,7 +27,7 @@ def release_openmp_threads() -> None:
 
 
 def compute_alone() -> None:
-    """Makes the thread that calls compute without workers, for good.
+    """Makes the calling thread compute without OpenMP threads of its own, for good.
 
     Does nothing where torch does not compute with GNU's OpenMP.
     """
@@ -44,7 +44,7 @@ def compute_alone() -> None:
 
 @cache
 def _openmp(torch: Path) -> ctypes.CDLL | None:
-    """The library that torch has loaded: the same file is the same library."""
+    """The OpenMP library that torch has loaded: opening its file again gives the loaded library."""
     for file in [*torch.glob("lib/libgomp*.so*"), *torch.parent.glob("torch.libs/libgomp*.so*")]:
         library = ctypes.CDLL(str(file))
         if hasattr(library, "omp_pause_resource_all"):

@@ -1,4 +1,4 @@
-"""The few threads in which networks run: each picture's sums are done by one thread, and several pictures at once.
+"""The thread pool in which networks run: one thread computes a picture, and several pictures are computed at once.
 
 OpenMP would share out every sum, hundreds for a picture, and its threads spin while they wait for one another: beside
 other work that wastes most of the processor. Threads that share pictures wait once a batch, asleep.
@@ -16,10 +16,11 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _USUAL_MOST = 4
+"""Threads of networks at most where VIDEOSLEUTH_THREADS is not set, however many cores there are."""
 
 
 def thread_count() -> int:
-    """How many networks run at once: VIDEOSLEUTH_THREADS, else as many as there are cores to use, at most 4.
+    """Number of threads in which networks run: VIDEOSLEUTH_THREADS, else the cores that may be used, at most 4.
 
     Raises:
         ValueError: VIDEOSLEUTH_THREADS is not a whole number from 1 on.
@@ -34,7 +35,7 @@ def thread_count() -> int:
 
 
 def in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """What `work` makes of each item, in their order."""
+    """Results of a function for each item, in order, computed in the pool of threads."""
     return list(_pool().map(work, items))
 
 

@@ -14,9 +14,12 @@ from types import ModuleType
 from typing import Any
 
 _MISSING_OPERATORS = ("nms", "qnms")
+"""Operators whose fakes torchvision registers on import."""
 
 
 class _DeclareMissingOperators(MetaPathFinder):
+    """Finds no module; declares the operators when torchvision is about to register their fakes."""
+
     def __init__(self) -> None:
         self.library: Any = None  # kept alive: a torch.library.Library takes its operators with it
 
@@ -35,6 +38,6 @@ class _DeclareMissingOperators(MetaPathFinder):
 
 
 def install() -> None:
-    """Puts the hook in place, once per process."""
+    """Installs the import hook, once per process."""
     if not any(isinstance(finder, _DeclareMissingOperators) for finder in sys.meta_path):
         sys.meta_path.insert(0, _DeclareMissingOperators())

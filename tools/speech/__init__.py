@@ -1,1 +1,1 @@
-"""What is said: speech recognition, subtitles and search over both."""
+"""Speech of a video: recognition, subtitles and search over both."""

@@ -1,4 +1,4 @@
-"""The sound of a video in blocks that recognition can take, on the clock of its pictures.
+"""The sound of a video in blocks for speech recognition, on the clock of its pictures.
 
 Seconds count from the first frame shown, so sound from before it has negative ones. Memory does not grow with the
 length of the video. Of a video that was opened up to a time, the sound ends there too. Channels become one without
@@ -24,40 +24,43 @@ if TYPE_CHECKING:
     from tools.video.source import VideoSource
 
 SAMPLE_RATE = 16_000
+"""Samples a second, what Whisper takes."""
 BLOCK_SECONDS = 300.0
+"""Length of a block: bounds the memory for a long sound."""
 _CUT_SECONDS = 20.0
-"""A block ends where it is quietest in its last seconds, so that no word is cut in two."""
+"""Last seconds of a block, in which it ends where it is quietest, so that no word is cut in two."""
 _CLOCK_SLACK_SECONDS = 0.1
-"""Containers round their clocks; only a larger hole is silence that must be put back."""
+"""Hole in the sound from which silence is put back: containers round their clocks by less."""
 _LONGEST_FILL_SECONDS = 30.0
+"""Hole from which a new block begins, so that hours of silence are not filled in."""
 _WARM_UP_SECONDS = 0.5
-"""Of sound that is decoded before a span: a decoder's first frames after a jump are wrong."""
+"""Sound that is decoded before a span: a decoder's first frames after a jump are wrong."""
 
 
 @dataclass(frozen=True)
 class SoundTrack:
-    """A sound stream, from the container's header."""
+    """A sound stream of a file, as the container's header describes it."""
 
     number: int
-    """Among the file's sound streams, from 1, as `--audio` takes it."""
+    """Number among the file's sound streams, from 1, which `--audio` takes."""
     index: int
-    """Among all streams of the file."""
+    """Index among all streams of the file."""
     language: str | None
-    """ISO 639-1 where known, else as the file has it; None where it does not say."""
+    """Language by ISO 639-1 where known, else as the file has it; None where it does not say."""
     is_default: bool
     is_original: bool
     is_extra: bool
-    """A commentary, a description for the blind, or music and noises alone: not the sound of the film."""
+    """True for a commentary, a description for the blind, or music and noises alone: not the sound of the film."""
 
     @property
     def name(self) -> str:
-        """As in `sound track 2 (de, commentary)`; a title could say anything, and is not told."""
-        told = [word for word in (self.language, "commentary" if self.is_extra else None) if word]
-        return f"sound track {self.number}" + (f" ({', '.join(told)})" if told else "")
+        """The track in words, such as `sound track 2 (de, commentary)`; titles could say anything and are left out."""
+        details = [word for word in (self.language, "commentary" if self.is_extra else None) if word]
+        return f"sound track {self.number}" + (f" ({', '.join(details)})" if details else "")
 
 
 def sound_tracks(path: Path) -> tuple[SoundTrack, ...]:
-    """Every sound stream of the file, the one that a player would play first, the others in their order."""
+    """Every sound stream of a file, first the one that a player would play, the others in their order."""
     import av
 
     marks = av.stream.Disposition
@@ -93,22 +96,28 @@ def _names_an_extra(title: str) -> bool:
 def audio_blocks(
     video: "VideoSource", block_seconds: float = BLOCK_SECONDS, track: SoundTrack | None = None
 ) -> Iterator[tuple[float, NDArray[np.float32]]]:
-    """(seconds of the first sample, (S,) mono sound at 16 kHz in -1..1) in time order; nothing without sound."""
+    """Blocks of sound in time order: (seconds of the first sample, mono (S,) float32 at 16 kHz in -1..1).
+
+    Args:
+        video: the video with the sound.
+        block_seconds: length of a block at most.
+        track: the sound track, the one that a player would play if None.
+    """
     return TrackReader(video, track).blocks(block_seconds)
 
 
 class TrackReader:
-    """One sound track of a video, read once from its beginning."""
+    """Reader of one sound track of a video, once from its beginning."""
 
     def __init__(self, video: "VideoSource", track: SoundTrack | None = None) -> None:
-        """The track, or the one that a player would play."""
+        """Chooses the track: the one given, or the one that a player would play if None."""
         self._video = video
         self._track = track
         self.damaged_seconds = 0.0
-        """How much of what was read so far did not decode."""
+        """Length of the sound read so far that did not decode."""
 
     def blocks(self, block_seconds: float = BLOCK_SECONDS) -> Iterator[tuple[float, NDArray[np.float32]]]:
-        """(seconds of the first sample, (S,) mono sound at 16 kHz in -1..1) in time order; nothing without sound."""
+        """Blocks of sound in time order: (seconds of the first sample, mono (S,) float32 at 16 kHz in -1..1)."""
         pieces: list[NDArray[np.float32]] = []
         start_seconds, length = 0.0, 0
         for seconds, piece in self._pieces():
@@ -131,9 +140,9 @@ class TrackReader:
             yield start_seconds, np.concatenate(pieces)
 
     def between(self, spans: Sequence[tuple[float, float]]) -> Iterator[tuple[float, NDArray[np.float32]]]:
-        """For each span (start, stop), ascending in both: (seconds of its first sample, mono sound), maybe none.
+        """Sound of each span: (seconds of its first sample, mono (S,) float32 at 16 kHz), S may be 0.
 
-        Spans may overlap. What lies between them is read over and not decoded.
+        Spans (start, stop) ascend in both and may overlap. What lies between them is read over and not decoded.
         """
         waiting = deque(spans)
         held: list[tuple[float, NDArray[np.float32]]] = []
@@ -154,7 +163,7 @@ class TrackReader:
     def _pieces(
         self, is_wanted: Callable[[float], bool] = lambda _: True
     ) -> Iterator[tuple[float, NDArray[np.float32]]]:
-        """(seconds, mono sound at 16 kHz) for each audio frame that decodes, up to where the video was made to end.
+        """Sound of each audio frame that decodes, (seconds, mono (S,) at 16 kHz), to where the video was made to end.
 
         Packets of a time that is not wanted are left out.
         """
@@ -198,7 +207,7 @@ class TrackReader:
 def _cut_out(
     held: Sequence[tuple[float, NDArray[np.float32]]], start: float, stop: float
 ) -> tuple[float, NDArray[np.float32]]:
-    """The pieces within a span as one, holes filled with silence; its start if there is none."""
+    """Joins the pieces within a span, holes filled with silence: (seconds of the first sample, samples)."""
     inside = [
         (seconds, piece) for seconds, piece in held if start < seconds + len(piece) / SAMPLE_RATE and seconds < stop
     ]
@@ -220,7 +229,7 @@ def _cut_out(
 
 
 def _is_due(packet: "Packet[Any]", is_wanted: Callable[[float], bool]) -> bool:
-    """Whether its time is wanted, or not known."""
+    """Whether the time of a packet is wanted, or not known."""
     return packet.pts is None or packet.time_base is None or is_wanted(float(packet.pts * packet.time_base))
 
 
@@ -229,10 +238,10 @@ def _kind(frame: Any) -> tuple[Any, ...]:
 
 
 class _Resampler:
-    """Frames of one kind to mono at 16 kHz."""
+    """Resampler of audio frames of one kind to mono at 16 kHz."""
 
     def __init__(self, frame: Any) -> None:
-        """For frames like this one."""
+        """Sets up the resampler for frames with the format, channels and rate of this one."""
         import av
 
         self._channels = frame.layout.nb_channels
@@ -241,7 +250,7 @@ class _Resampler:
         self._resampler = av.AudioResampler("flt", frame.layout if self._channels > 1 else "mono", SAMPLE_RATE)
 
     def mono(self, frame: Any) -> NDArray[np.float32]:
-        """(S,) float32; what the resampler holds back comes with the next frame."""
+        """Mono (S,) float32 of a frame; what the resampler holds back comes with the next frame."""
         frame.pts = None  # with a clock the resampler refuses what is not in unbroken order
         pieces = [piece.to_ndarray()[0] for piece in self._resampler.resample(frame)]
         if not pieces:
@@ -251,7 +260,7 @@ class _Resampler:
 
 
 def _channel_names(layout: Any) -> list[str]:
-    """FFmpeg's names of the channels; where the file has none, those of the usual layout of so many."""
+    """FFmpeg's names of the channels; where the file has none, those of the usual layout for their number."""
     import av
 
     names = [channel.name for channel in layout.channels]
@@ -262,25 +271,25 @@ def _channel_names(layout: Any) -> list[str]:
 
 
 _MEMORY_SECONDS = 1.0
-"""How long the loudness of a channel is remembered: shorter than a sentence, longer than a pause between words."""
+"""Time constant of a channel's loudness: shorter than a sentence, longer than a pause between words."""
 _LOST_SHARE = 0.3
-"""Of the loudest channel's energy: the mean of two sides that holds less has lost one. Two sides that have nothing to
-do with one another keep half, a silent side leaves a quarter, opposite phase nothing."""
+"""Share of the loudest channel's energy below which the mean of the channels has lost one. Two sides that have nothing
+to do with one another keep half, a silent side leaves a quarter, opposite phase nothing."""
 _CENTRE_SHARE = 0.05
-"""Of the loudest channel's energy: a centre with more than this is in use, and it is where people speak."""
+"""Share of the loudest channel's energy from which a centre is in use, and it is where people speak."""
 
 
 class _Mixer:
-    """Several channels to one in which speech is heard; loudness is followed over time, so frames may be short."""
+    """Mixer of several channels to one in which speech is heard; follows loudness over time, so frames may be short."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        """Channels by their FFmpeg names: FC is the centre, LFE the bass."""
+        """Names the channels as FFmpeg does: FC is the centre, LFE the bass."""
         self._centre = names.index("FC") if "FC" in names and len(names) > 2 else None
         self._spoken = [i for i, name in enumerate(names) if name not in ("LFE", "LFE2")] or list(range(len(names)))
         self._energy = np.zeros(len(names) + 1)  # of each channel, and of their mean
 
     def mix(self, channels: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(C, S) to (S,)."""
+        """Mixes channels (C, S) float32 to mono (S,) float32."""
         mean: NDArray[np.float32] = channels[self._spoken].mean(axis=0)
         length = channels.shape[1]
         if not length:
@@ -304,7 +313,7 @@ def _quiet_cut(sound: NDArray[np.float32]) -> int:
 
 
 def quietest(sound: NDArray[np.float32], width: int = SAMPLE_RATE // 4) -> int:
-    """Index of the middle of the quietest quarter of a second."""
+    """Index of the middle of the quietest `width` samples in a row, by default a quarter of a second."""
     if len(sound) <= width:
         return len(sound) // 2
     energy = np.cumsum(np.concatenate([[0.0], np.square(sound, dtype=np.float64)]))

@@ -1,4 +1,4 @@
-"""Speech heard part by part: those first that matter, and what was heard is kept, also of a part that was broken off.
+"""Recognises speech part by part: those of the window first; lines are kept on disk, also of a part broken off.
 
 Parts are two minutes long and end where it is quietest, so that no word is cut in two.
 """
@@ -25,37 +25,46 @@ if TYPE_CHECKING:
     from tools.video.source import VideoSource
 
 PART_SECONDS = 120.0
+"""Length of a part: the least that is heard for a window."""
 _CUT_SECONDS = 20.0
-"""A part ends in its last seconds, where it is quietest."""
+"""Last seconds of a part, in which it ends where it is quietest."""
 _TOLD_SECONDS = 1.0
+"""Shortest stretch that is reported as not heard."""
 _TOLD_DAMAGE_SECONDS = 0.5
-"""Less sound than this that does not decode holds no word."""
+"""Least sound that did not decode which is reported: less holds no word."""
 _BEFORE_SECONDS = -3600.0
-"""Sound from before the first picture has negative seconds."""
+"""Start of the first part: sound from before the first picture has negative seconds."""
 
 
 @dataclass(frozen=True)
 class HeardSpan:
-    """A stretch of sound, and every line said in it."""
+    """A stretch of sound that was heard, and every line said in it."""
 
     start_seconds: float
     stop_seconds: float
     lines: tuple[SpeechLine, ...]
     damaged_seconds: float = 0.0
-    """How much of it did not decode."""
+    """Length of the sound in it that did not decode."""
 
 
 Listen = Callable[[NDArray[np.float32], float], Iterator[SpeechLine]]
-"""(mono sound at 16 kHz, second of its first sample) -> the lines said in it, one by one as they are recognised."""
+"""A recogniser: (mono sound (S,) at 16 kHz, second of its first sample) -> lines, one by one as they are recognised."""
 
 
 class Hearing:
-    """What was heard of one sound track so far."""
+    """The lines recognised on one sound track so far."""
 
     def __init__(
         self, video: "VideoSource", track: SoundTrack | None, path: Path, one_at_a_time: threading.Lock
     ) -> None:
-        """Of the usual track if None; what is heard is kept at `path`, and who hears holds the lock."""
+        """Reads what was heard before.
+
+        Args:
+            video: the video with the sound.
+            track: the sound track, the usual one if None.
+            path: file in which the lines are kept.
+            one_at_a_time: held by the thread that hears.
+        """
         self._video = video
         self._track = track
         self._path = path
@@ -72,7 +81,11 @@ class Hearing:
     ) -> None:
         """Hears what was not heard yet of the parts of a window, until the time is up.
 
-        `on_progress` gets (seconds heard, seconds of the window).
+        Args:
+            listen: recognises the lines in a piece of sound.
+            start_seconds: start of the window.
+            stop_seconds: end of the window, not included.
+            on_progress: called with the seconds heard and the seconds to hear.
         """
         wanted = [number for number in self._parts(start_seconds, stop_seconds) if self._left_of(number) is not None]
         if not wanted:
@@ -87,7 +100,7 @@ class Hearing:
         run_in_time([work], grace_seconds=0.0)
 
     def unheard(self, start_seconds: float, stop_seconds: float) -> tuple[tuple[float, float], ...]:
-        """What of a window was not heard, (start, stop) each, but for moments."""
+        """Parts of a window that were not heard, (start, stop) in seconds; moments are left out."""
         stop_seconds = min(stop_seconds, self._video.info.duration_seconds)
         edges = [(start_seconds, start_seconds)]
         edges += [(s.start_seconds, s.stop_seconds) for s in self.spans if s.stop_seconds > start_seconds]
@@ -96,18 +109,18 @@ class Hearing:
         return tuple((start, stop) for start, stop in holes if stop - start > _TOLD_SECONDS)
 
     def gaps(self, start_seconds: float, stop_seconds: float) -> tuple[str, ...]:
-        """What of a window could not be heard, or was not heard yet, a sentence each."""
-        told = []
+        """Sentences that say what of a window could not be heard, or was not heard yet."""
+        gaps = []
         inside = [s for s in self.spans if s.stop_seconds > start_seconds and s.start_seconds < stop_seconds]
         damaged = sum(span.damaged_seconds for span in inside)
         if damaged >= _TOLD_DAMAGE_SECONDS:
-            told.append(f"{damaged:.1f} s of the sound are damaged or encrypted and could not be heard")
+            gaps.append(f"{damaged:.1f} s of the sound are damaged or encrypted and could not be heard")
         if holes := self.unheard(start_seconds, stop_seconds):
             seconds = sum(stop - start for start, stop in holes)
             where = ", ".join(f"{start:.0f}-{stop:.0f} s" for start, stop in holes[:3])
             more = " and elsewhere" if len(holes) > 3 else ""
-            told.append(f"{seconds:.0f} s of the sound were not heard yet: {where}{more}")
-        return tuple(told)
+            gaps.append(f"{seconds:.0f} s of the sound were not heard yet: {where}{more}")
+        return tuple(gaps)
 
     def _parts(self, start_seconds: float, stop_seconds: float) -> range:
         """Numbers of the parts that a window lies in; a part's last seconds may belong to the next one."""
@@ -139,7 +152,7 @@ class Hearing:
                 on_progress((done + 1) * PART_SECONDS, len(left) * PART_SECONDS)
 
     def _left_of(self, number: int) -> tuple[float, float] | None:
-        """(start, stop) of the sound that is needed to hear what is left of a part; None if nothing is."""
+        """Sound (start, stop) in seconds that is needed to hear what is left of a part; None if nothing is."""
         begin, end = number * PART_SECONDS, (number + 1) * PART_SECONDS
         start = begin - _CUT_SECONDS if number else _BEFORE_SECONDS
         for span in self.spans:
@@ -152,7 +165,7 @@ class Hearing:
     def _cuts(
         self, number: int, start: float, stop: float, begin: float, block: NDArray[np.float32]
     ) -> tuple[float, float]:
-        """Where a part really begins and ends: at what was heard before and after, else where it is quietest."""
+        """Start and end of a part in seconds: at what was heard before and after, else where it is quietest."""
         first, last = start, stop
 
         def quiet(from_seconds: float) -> float:
@@ -180,10 +193,11 @@ class Hearing:
 
 
 _VERSION: Literal[3] = 3
+"""Number of the file's format; what another version kept is heard again."""
 
 
 class _StoredTranscript(TypedDict):
-    """What was heard, on disk."""
+    """Spans of one sound track on disk."""
 
     version: Literal[3]
     spans: tuple[HeardSpan, ...]

@@ -1,4 +1,4 @@
-"""What is said in a video: subtitles where there are any, else speech recognised here, with every doubt kept.
+"""Recognises the speech of a video with Whisper, and keeps every doubt about a line.
 
 A recogniser that hears no speech invents some ("Thank you." over noise). Such lines are kept, because they may be all
 there is, but they carry their doubts in words, and `is_doubtful` lines must not be quoted as what was said.
@@ -50,33 +50,34 @@ _PARTS = (
         "c8f550bdda12140f5b56ef25cfa0b1f613a9814d058e438e4d2fdc1986aa1408",
     ),
 )
-"""The two halves of model.bin (SHA-256 of the whole: d01c3014881c9c6f…7a0a6a9)."""
+"""The packages that hold the two halves of model.bin (SHA-256 of the whole: d01c3014881c9c6f…7a0a6a9)."""
 _BESIDE = {
     "config.json": "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",
     "tokenizer.json": "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab",
     "vocabulary.txt": "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
 }
 
+# Whisper's own thresholds. There the first counts only together with the second; here each alone is a reason to doubt,
+# since a doubted line is still shown and a believed invention is a false quotation.
 _NO_SPEECH_DOUBT = 0.6
 _LOGPROB_DOUBT = -1.0
 _COMPRESSION_DOUBT = 2.4
 _LANGUAGE_DOUBT = 0.4
-"""Whisper's own thresholds. There the first counts only together with the second; here each alone is a reason to doubt,
-since a doubted line is still shown and a believed invention is a false quotation."""
 
 
 @dataclass(frozen=True)
 class Transcript:
-    """What was heard on a sound track, and what of it could not be heard, a sentence each."""
+    """Lines recognised in a window of a sound track, and what could not be heard."""
 
     lines: tuple[SpeechLine, ...] = ()
     gaps: tuple[str, ...] = ()
+    """What of the sound could not be heard, a sentence each."""
     unheard: tuple[tuple[float, float], ...] = ()
-    """Of the window, what was not heard: (start, stop) in seconds, in order."""
+    """Parts of the window that were not heard, (start, stop) in seconds, ascending."""
 
 
 class SpeechRecogniser:
-    """Speech recognition on the CPU. Load once; one call at a time a thread is safe, the weights are shared.
+    """Speech recogniser on the CPU. Load once; one call at a time a thread is safe, the weights are shared.
 
     `folder` is a faster-whisper model of the user's own; without it, the packaged Whisper base is used.
     """
@@ -102,7 +103,7 @@ class SpeechRecogniser:
         )
 
     def transcribe(self, video: "VideoSource", cache: Path | None = None) -> tuple[SpeechLine, ...]:
-        """Every line said on the video's usual sound track, as `hear` has it."""
+        """Every line said on the video's usual sound track; `hear` says the rest."""
         return self.hear(video, cache=cache).lines
 
     def hear(
@@ -113,16 +114,16 @@ class SpeechRecogniser:
         cache: Path | None = None,
         window: tuple[float, float] = (0.0, math.inf),
     ) -> Transcript:
-        """Every line said in a window of a sound track, none without sound; kept in the video's cache folder.
+        """Recognises every line said in a window of a sound track; lines are kept in the video's cache folder.
 
-        Where the time is up before, it is what was heard until then, and a gap says what is missing.
+        Where the time is up before the end, a gap says what is missing.
 
         Args:
-            video: what has the sound.
+            video: the video with the sound.
             track: one of its `sound_tracks`; the one that a player would play if None.
-            on_progress: gets (seconds heard, seconds to hear) after each part of the sound.
+            on_progress: called with the seconds heard and the seconds to hear, after each part of the sound.
             cache: root of the cache, the user's own if None.
-            window: seconds; more is heard around it.
+            window: (start, stop) in seconds; more is heard around it.
         """
         stream = "" if track is None else f"-stream{track.index}"
         path = video_folder(video.content_hash, cache) / f"speech-{self.name}{stream}.json"
@@ -135,7 +136,7 @@ class SpeechRecogniser:
         return Transcript(tuple(inside), hearing.gaps(start, stop), hearing.unheard(start, stop))
 
     def listen(self, sound: NDArray[np.float32], start_seconds: float = 0.0) -> list[SpeechLine]:
-        """The lines said in mono sound at 16 kHz (S,), -1..1, whose first sample is at `start_seconds`."""
+        """Recognises the lines said in mono sound (S,) at 16 kHz, -1..1, whose first sample is at `start_seconds`."""
         return list(self._lines(sound, start_seconds))
 
     def _lines(self, sound: NDArray[np.float32], start_seconds: float) -> Iterator[SpeechLine]:
@@ -148,7 +149,7 @@ class SpeechRecogniser:
 
 
 def ended_at(lines: Sequence[SpeechLine], seconds: float) -> list[SpeechLine]:
-    """Recognised lines with nothing after `seconds`, where their sound ended: a recogniser rounds its times up."""
+    """Cuts recognised lines at `seconds`, where their sound ended: a recogniser rounds its times up."""
     return [
         replace(
             line,
@@ -165,12 +166,12 @@ def ended_at(lines: Sequence[SpeechLine], seconds: float) -> list[SpeechLine]:
 
 
 def is_doubtful(line: SpeechLine) -> bool:
-    """Whether the line may be invented and must not be quoted as what was said."""
+    """Whether a line may be invented and must not be quoted as what was said."""
     return bool(line.doubts)
 
 
 def _packaged_files() -> dict[str, bytes]:
-    """The packaged model's files in memory: its two halves are joined here and nowhere on disk."""
+    """Files of the packaged model in memory, by name: its two halves are joined here and nowhere on disk."""
     files = {
         name: packaged_weights.find(_PARTS[0][0], f"data/{name}", sha256, extra="speech").read_bytes()
         for name, sha256 in _BESIDE.items()
@@ -204,7 +205,7 @@ def _line(heard: Heard, start_seconds: float) -> SpeechLine:
 
 
 def doubts_about(line: SpeechLine) -> tuple[str, ...]:
-    """The reasons to take a recognised line for invented, as far as it shows them itself."""
+    """Reasons to take a recognised line for invented, as far as the line shows them itself."""
     doubts = []
     if line.no_speech is not None and line.no_speech > _NO_SPEECH_DOUBT:
         doubts.append(f"probably nobody speaks here ({line.no_speech:.2f})")
@@ -233,7 +234,7 @@ def _repeats_a_phrase(text: str) -> bool:
 
 
 def mark_repeats(lines: Sequence[SpeechLine]) -> list[SpeechLine]:
-    """The lines, with a doubt added to three or more in a row that say the same: a recogniser stuck in a loop."""
+    """Adds a doubt to three or more lines in a row that say the same: a recogniser stuck in a loop."""
     marked = list(lines)
     start = 0
     for i in range(1, len(lines) + 1):

@@ -1,4 +1,4 @@
-"""Captions that roll up or grow, as live ones do: what is shown again was said once.
+"""Puts captions together that roll up or grow, as live ones do: what is shown again was said once.
 
 Each new cue repeats the rows of the one before and adds a row or a few words. Cues that say the same for another reason
 (a refrain, "No." "No.") repeat without adding, so a repeat only counts as rolling where the cues around it roll too.
@@ -11,57 +11,58 @@ from itertools import pairwise
 from tools.speech.subtitle_text import SubtitleCue
 
 _TOUCHING_SECONDS = 0.25
-"""A cue that begins this soon after the one before follows it without a gap."""
+"""Gap up to which a cue follows the one before it without a pause."""
 _SURE_WORDS = 3
-"""So many words are not repeated by chance where a cue goes on."""
+"""Number of repeated words that is no chance where a cue goes on."""
 _LONGEST_ROW = 60
-"""Words."""
+"""Repeated words that are looked for in a cue of one row: bounds the comparisons."""
 _NEIGHBOURS = 8
 """Pairs of touching cues, before and after, that tell whether captions roll here."""
 _ROLLING_SHARE = 0.4
+"""Share of those pairs from which captions roll."""
 _MOMENT_SECONDS = 0.1
-"""Nobody can read what is shown no longer."""
+"""Time up to which nobody can read what is shown."""
 _GROWN_CHARACTERS = 200
-"""A line that has grown longer is over: what is added to it begins another."""
+"""Length from which a line that grows is over: what is added to it begins another."""
 
 
 @dataclass(frozen=True)
 class _Overlap:
-    """What a cue repeats of the one before."""
+    """Words that a cue repeats of the cue before it."""
 
     words: int
-    """Leading words of the cue that the one before ends with."""
+    """Number of leading words of the cue that the cue before it ends with."""
     is_whole_rows: bool
     """Whether these words are whole rows of the cue: what follows is a row of its own."""
     adds: bool
-    """Whether it says more than it repeats, or drops what came before that: that is what rolling looks like."""
+    """Whether the cue says more than it repeats, or drops what came before that: rolling captions do."""
 
 
 def utterances(cues: Sequence[SubtitleCue]) -> list[SubtitleCue]:
-    """The cues, in order of time, with what rolls put together: each utterance once, from when it was new."""
+    """Puts rolling cues together, in order of time: each utterance once, from when it was new."""
     cues = _once(cues)
     if not cues:
         return []
     overlaps = [None, *(_overlap(before, cue) for before, cue in pairwise(cues))]
-    told: list[SubtitleCue] = []
+    merged: list[SubtitleCue] = []
     for cue, overlap, signs in zip(cues, overlaps, _signs(overlaps), strict=True):
         if overlap is None or not overlap.words or not (signs > 1 or (signs and overlap.words >= _SURE_WORDS)):
-            told.append(cue)
+            merged.append(cue)
             continue
         new = cue.text.split()[overlap.words :]
         if not new:
             continue
-        last = told[-1]
+        last = merged[-1]
         if overlap.is_whole_rows or len(last.text) > _GROWN_CHARACTERS:
-            told.append(replace(cue, lines=(" ".join(new),)))
+            merged.append(replace(cue, lines=(" ".join(new),)))
         else:
             stop_seconds = max(last.stop_seconds, cue.stop_seconds)
-            told[-1] = replace(last, stop_seconds=stop_seconds, lines=(" ".join([last.text, *new]),))
-    return told
+            merged[-1] = replace(last, stop_seconds=stop_seconds, lines=(" ".join([last.text, *new]),))
+    return merged
 
 
 def _once(cues: Sequence[SubtitleCue]) -> list[SubtitleCue]:
-    """The cues without those that only draw another again: at the same time, as layers do, or for a moment."""
+    """Drops cues that only draw another again: at the same time, as layers do, or for a moment."""
     kept: list[SubtitleCue] = []
     places: dict[str, int] = {}
     for cue in cues:
@@ -82,7 +83,7 @@ def _redraws(last: SubtitleCue, cue: SubtitleCue) -> bool:
 
 
 def _signs(overlaps: Sequence[_Overlap | None]) -> Iterator[int]:
-    """For each cue, how many around it roll up, 0 where most do not."""
+    """Number of cues around each cue that roll up; 0 where fewer than `_ROLLING_SHARE` do."""
     touching = [i for i, overlap in enumerate(overlaps) if overlap is not None]
     signs = [bool((overlap := overlaps[i]) and overlap.words and overlap.adds) for i in touching]
     rank = 0
@@ -94,7 +95,7 @@ def _signs(overlaps: Sequence[_Overlap | None]) -> Iterator[int]:
 
 
 def _overlap(before: SubtitleCue, cue: SubtitleCue) -> _Overlap | None:
-    """What the cue repeats, at row ends or of all that was shown; None where there is a gap between the two."""
+    """Words that a cue repeats, at row ends or of all that was shown; None where there is a gap between the two."""
     if cue.start_seconds - before.stop_seconds > _TOUCHING_SECONDS:
         return None
     old, new = before.text.split(), cue.text.split()

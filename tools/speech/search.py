@@ -1,4 +1,4 @@
-"""Which lines speak of a query: shared words and likeness of meaning together, a line read with its neighbours.
+"""Ranks lines by a query: shared words and likeness of meaning together, a line read with its neighbours.
 
 Words alone miss "automobile" for "car"; meaning alone ranks every line about the topic alike and misses names. What is
 asked for is often said one line after the words of the question, so neighbours lend a line part of their score.
@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 NEIGHBOUR_SHARE = 0.35
+"""Share of the better neighbour's score that is lent to a line."""
 _NEIGHBOUR_LIMIT = 0.9
-"""A neighbour lifts a line to nine tenths of its own score at most, so that it never passes the line itself."""
+"""Share of a neighbour's score to which it lifts a line at most, so that the line never passes the neighbour."""
 _STOP_WORDS = frozenset(
     "a an and any are as at be been but by can could did do does for from had has have he her his how i if in is it "
     "its many me mention mentioned much my no not of on or our say said says saying she so speak speaker speaks "
@@ -38,11 +39,11 @@ class TimedText(Protocol):
 
     @property
     def text(self) -> str:
-        """The words."""
+        """The words of the line."""
 
     @property
     def start_seconds(self) -> float:
-        """Since when."""
+        """Second at which the line begins."""
 
 
 LineT = TypeVar("LineT", bound=TimedText)
@@ -70,10 +71,14 @@ def search_lines(
     encode_texts: Callable[[Sequence[str]], NDArray[np.float32]] | None = None,
     neighbour_share: float = NEIGHBOUR_SHARE,
 ) -> tuple[ScoredLine[LineT], ...]:
-    """All lines, the best fit first. `encode_texts` gives (N, D) unit rows; without it only words count.
+    """All lines with their scores, the best fit first.
 
-    `neighbour_share` of the better neighbour's score is lent to a line; 0 where neighbours have nothing to do with one
-    another.
+    Args:
+        lines: the lines.
+        query: what to look for, in words.
+        encode_texts: gives embeddings (N, D), unit rows; None compares words alone.
+        neighbour_share: share of the better neighbour's score that is lent to a line; 0 where neighbours have nothing
+            to do with one another.
     """
     if not lines:
         return ()
@@ -91,19 +96,19 @@ def search_lines(
 
 
 def stems(text: str) -> list[str]:
-    """The telling words of a text, cut to what inflected forms share, small numbers as digits."""
+    """Stems of the words of a text without stop words, small numbers as digits."""
     words = re.findall(r"[^\W_]+", text.lower().replace("'s ", " "))
     return [_stem(_NUMBERS.get(word, word)) for word in words if word not in _STOP_WORDS]
 
 
 @lru_cache(maxsize=200_000)
 def _stems_of(text: str) -> frozenset[str]:
-    """The stems of a line, which every query compares again."""
+    """Stems of a line, cached since every query compares them again."""
     return frozenset(stems(text))
 
 
 def _stem(word: str) -> str:
-    """The word without the longest ending that leaves three letters, four before "-ate": create is not crew."""
+    """A word without the longest ending that leaves three letters, four before "-ate": create is not crew."""
     for ending in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= (4 if ending.startswith("at") else 3):
             return word[: -len(ending)]
@@ -111,7 +116,7 @@ def _stem(word: str) -> str:
 
 
 def _word_overlap(texts: Sequence[str], query: str) -> NDArray[np.float64]:
-    """(N,) share of the query's words in each text, weighted by how rare each is among the texts."""
+    """Share of the query's words in each text, weighted by how rare each is among the texts; (N,) float64 0..1."""
     wanted = set(stems(query))
     said = [_stems_of(text) for text in texts]
     counts = Counter(stem for stems_said in said for stem in stems_said)

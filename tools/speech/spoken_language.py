@@ -1,4 +1,4 @@
-"""Speech recognised in the language that is spoken, also where it changes in the middle.
+"""Recognises speech in the language that is spoken, also where it changes in the middle.
 
 Whisper is told one language for all it hears and translates, or invents, what is in another. Here each window that it
 has encoded is asked, in parts and for almost nothing, whether the language still fits; only where it doesn't is each
@@ -15,9 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 SAMPLE_RATE = 16_000
+"""Samples a second, what Whisper takes."""
 _WINDOW_SECONDS = 30.0
+"""Length of the window that Whisper encodes at once."""
 _PART_SECONDS = 5.0
+"""Length of the parts of a window whose language is asked."""
 _SHORTEST_PART_SECONDS = 2.0
+"""Length from which the rest of a window is a part of its own."""
 _ENCODED_A_SECOND = 50
 """Encoder states a second of sound (Radford et al. 2022, section 2.2)."""
 _FITS = 0.35
@@ -26,28 +30,30 @@ language that was spoken and 0.12 or less in another."""
 _SURE = 0.5
 """Probability from which a sentence's language is believed; whisper's own threshold."""
 _SENTENCE_SECONDS = 3.0
-"""Of less sound than this the language cannot be told."""
+"""Length of sound from which its language can be told; shorter sentences are joined."""
 _EDGE_SECONDS = 0.2
+"""Sound before and after a sentence that is cut out with it."""
 
 
 @dataclass(frozen=True)
 class Heard:
-    """A segment of faster-whisper, and where the sound that it was recognised in begins."""
+    """A recognised segment of faster-whisper, with its language."""
 
     segment: Any
     offset_seconds: float
+    """Second in the whole sound at which the piece begins that the segment's times count from."""
     language: str
     language_probability: float
-    """0..1, at its most certain part of the window."""
+    """Probability of the language in the most certain part of the window, 0..1."""
 
     @property
     def start_seconds(self) -> float:
-        """In the whole sound."""
+        """Start of the segment in the whole sound."""
         return float(self.segment.start) + self.offset_seconds
 
     @property
     def stop_seconds(self) -> float:
-        """In the whole sound."""
+        """End of the segment in the whole sound."""
         return float(self.segment.end) + self.offset_seconds
 
 
@@ -70,7 +76,7 @@ class LanguageListener:
         encoded = threading.local()
 
         class Remembering(WhisperModel):  # type: ignore[misc]
-            """Keeps the states of the window that it is at: the language can be asked of any part of them."""
+            """Whisper that keeps the encoder states of its window: the language can be asked of any part of them."""
 
             def encode(self, features: Any) -> Any:
                 encoded.last = super().encode(features)
@@ -80,7 +86,7 @@ class LanguageListener:
         self._model = Remembering(*arguments, **options)
 
     def listen(self, sound: NDArray[np.float32]) -> Iterator[Heard]:
-        """What is said in (S,) mono sound at 16 kHz, in order of time."""
+        """Recognises mono sound (S,) at 16 kHz; gives segments in order of time."""
         at, language = 0, None
         while at < len(sound):
             resume: _SentenceRun | None = None
@@ -104,7 +110,7 @@ class LanguageListener:
     def _windows(
         self, sound: NDArray[np.float32], offset_seconds: float, language: str | None
     ) -> Iterator[list[Heard]]:
-        """The segments of each window, recognised in `language`, or in that of the first window."""
+        """Recognises each window in `language`, or in that of the first window if None; gives its segments."""
         segments, info = self._model.transcribe(
             sound,
             language=language,
@@ -128,7 +134,7 @@ class LanguageListener:
             yield window
 
     def _parts(self, content_seconds: float, language: str) -> list[float]:
-        """Probability of the language in each part of the window that was encoded last."""
+        """Probability of a language in each part of the window that was encoded last."""
         states = np.array(self._encoded.last)  # (1, 1500, D)
         found = []
         start = 0.0
@@ -140,7 +146,7 @@ class LanguageListener:
         return found
 
     def _probability(self, states: NDArray[np.float32], language: str) -> float:
-        """How likely what was encoded as these states (1, T, D) is in the language."""
+        """Probability 0..1 of a language in the sound that was encoded as these states (1, T, D)."""
         import ctranslate2  # type: ignore[import-untyped]
 
         if not self._model.model.is_multilingual:
@@ -152,7 +158,7 @@ class LanguageListener:
         return bool(self._encoded.least >= _FITS)
 
     def _runs(self, sound: NDArray[np.float32], window: Sequence[Heard]) -> list[_SentenceRun]:
-        """The window's sentences by the language of each, where that is certain; else the window's."""
+        """Groups a window's sentences by the language of each where that is certain, else the window's."""
         runs: list[_SentenceRun] = []
         for sentence in _sentences(window):
             used = sentence[0].language
@@ -168,7 +174,7 @@ class LanguageListener:
         return runs
 
     def _again(self, sound: NDArray[np.float32], run: _SentenceRun) -> Iterator[Heard]:
-        """The run, recognised in its own language."""
+        """Recognises a run again in its own language, where that is not the window's."""
         if run.language == run.heard[0].language:
             yield from run.heard
             return
@@ -178,7 +184,7 @@ class LanguageListener:
 
 
 def _sentences(window: Sequence[Heard]) -> list[tuple[Heard, ...]]:
-    """Segments joined until there is enough of each to tell its language."""
+    """Joins segments until each group is long enough to tell its language."""
     sentences: list[tuple[Heard, ...]] = []
     for heard in window:
         if sentences and sentences[-1][-1].stop_seconds - sentences[-1][0].start_seconds < _SENTENCE_SECONDS:

@@ -1,4 +1,4 @@
-"""Bytes of a subtitle file as text, in whatever encoding it was saved, with the doubt that is left.
+"""Decodes the bytes of a subtitle file in whatever encoding it was saved, with the doubt that is left.
 
 Old files name no encoding, and short texts fit several. chardet ranks the encodings by how well the letters fit a
 language; here the ranking is corrected by what subtitles are: words of one script, lower case after the first letter,
@@ -53,7 +53,7 @@ _LANGUAGES = {
     "vi": "cp1258",
     "zh": "gb18030 big5hkscs",
 }
-"""The encodings in which subtitles of a language were saved, by ISO 639-1."""
+"""Encodings in which subtitles of a language were saved, by ISO 639-1."""
 _NAMES = {
     **{"ara": "ar", "bul": "bg", "ces": "cs", "cze": "cs", "dan": "da", "deu": "de", "ger": "de", "ell": "el"},
     **{"gre": "el", "eng": "en", "spa": "es", "est": "et", "fas": "fa", "per": "fa", "fin": "fi", "fra": "fr"},
@@ -69,18 +69,19 @@ _NAMES = {
 """Other names that files carry for these languages: ISO 639-2, old codes, English words."""
 
 _ENOUGH_BYTES = 16 * 1024
-"""Lines that tell the encoding; more of them tell nothing new."""
+"""Bytes of lines beyond ASCII by which the encoding is told; more of them tell nothing new."""
 _DAMAGED_SHARE = 0.1
-"""Of the letters beyond ASCII; a file in UTF-8 with fewer broken ones than this is damaged, not of another encoding."""
+"""Share of broken letters among those beyond ASCII up to which a file is damaged UTF-8, not of another encoding."""
 _LESS_USUAL = {"mac": 0.8, "cp4": 0.8, "cp8": 0.8, "iso": 0.95}
-"""By the first letters of a codec: the Macintosh of before 2001, DOS, and ISO. Windows and East Asia are usual."""
+"""Weights of less usual codecs by their first letters: the Macintosh of before 2001, DOS, and ISO."""
 _STRANGE = frozenset("§†‡¶¦¬¤ˆ¨¸˜¯±×÷µ") | frozenset(map(chr, range(0x2500, 0x25A0)))
-"""What other encodings have at the places of letters."""
+"""Signs that other encodings have at the places of letters."""
 _EAST_ASIAN = frozenset({"HIRAGANA", "KATAKANA", "CJK", "FULLWIDTH", "HALFWIDTH", "HANGUL"})
 """Scripts that stand together in one word."""
 _SPRINKLED_SHARE = 0.2
+"""Share of letters of other scripts than Latin below which they are odd and no text in that script."""
 _ODD_WEIGHT = 20.0
-"""One odd letter in twenty makes a reading a third as likely."""
+"""Weight of odd letters: one in twenty makes a reading a third as likely."""
 _LETTERS = {
     **{"cs": "áčďéěíňóřšťúůýž", "da": "æøå", "de": "äöüß", "es": "áéíóúüñ", "et": "äõöüšž", "fi": "äöåšž"},
     **{"fr": "àâæçéèêëîïôœùûüÿ", "hr": "čćđšž", "hu": "áéíóöőúüű", "is": "áðéíóúýþæö", "it": "àèéìíîòóùú"},
@@ -95,29 +96,30 @@ _LETTERS = {
 }
 """Small letters beyond ASCII, by language."""
 _HINT = 2.0
-"""How much more an encoding of the language that the file's name tells counts."""
+"""Factor by which an encoding of the language in the file's name counts more."""
 _LEAST_PLAUSIBLE = 0.4
+"""Plausibility up to which a reading is in doubt."""
 _RIVAL = 0.8
-"""Another text that scores this share of the best is as possible (picked by eye on one-line texts in 26 languages)."""
+"""Share of the best score from which another text is as possible (picked by eye on one-line texts in 26 languages)."""
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """The text of a file."""
+    """Decoded text of a file, with the encoding and its doubt."""
 
     text: str
     encoding: str
-    """Python's name of it."""
+    """Python's name of the encoding."""
     doubt: str = ""
-    """Why the letters may be wrong, in words; empty where they are certain."""
+    """Reason why the letters may be wrong, in words; empty where they are certain."""
 
 
 def decode(raw: bytes, language: str | None = None) -> Decoded:
-    """Text in whatever encoding: marked Unicode first, UTF-16 by its zero bytes, UTF-8 where it fits, else ranked.
+    """Decodes text in any encoding: marked Unicode first, UTF-16 by its zero bytes, UTF-8 where it fits, else ranked.
 
     Args:
         raw: the whole file.
-        language: what its name tells, as `language_of` gives it; a hint and no more.
+        language: language in its name, by `language_of`; a hint and no more.
     """
     for mark, encoding in _MARKS:
         if raw.startswith(mark):
@@ -145,7 +147,7 @@ _MARKS = (
 
 
 def language_of(name: str) -> str | None:
-    """The language that a file's name tells before its ending, as in `film.ru.srt` or `film.pt-BR.forced.srt`."""
+    """Language in a file's name before its ending, as in `film.ru.srt` or `film.pt-BR.forced.srt`; None without one."""
     for part in reversed(re.split(r"[. _\[\]()]+", name)[1:-1]):
         if (found := language_code(part)) in _LANGUAGES:
             return found
@@ -153,7 +155,7 @@ def language_of(name: str) -> str | None:
 
 
 def language_code(tag: str | None) -> str | None:
-    """A language's tag of any kind as ISO 639-1 where it is a known one, else its two or three letters, else None."""
+    """Code of a language's tag of any kind: ISO 639-1 where it is known, else its two or three letters, else None."""
     base = (tag or "und").casefold().replace("_", "-").split("-")[0]
     found = _NAMES.get(base, base)
     return found if re.fullmatch("[a-z]{2,3}", found) and found not in ("und", "mul", "zxx") else None
@@ -168,7 +170,7 @@ class _DecodedText:
 
 
 def _ranked(raw: bytes, language: str | None) -> Decoded:
-    """The likeliest of the legacy encodings."""
+    """Decodes text by the likeliest of the legacy encodings."""
     sample = _telling_lines(raw)
     readings = sorted(_readings(sample, language), key=lambda reading: -reading.score)
     if not readings:  # not even one fits: bytes of several encodings, or damage
@@ -185,7 +187,7 @@ def _ranked(raw: bytes, language: str | None) -> Decoded:
 
 
 def _telling_lines(raw: bytes) -> bytes:
-    """The lines with letters beyond ASCII, as many as it takes."""
+    """Lines with letters beyond ASCII, up to `_ENOUGH_BYTES`."""
     kept, length = [], 0
     for line in raw.splitlines():
         if not line.isascii() or b"\x1b" in line:
@@ -217,7 +219,7 @@ def _readings(sample: bytes, language: str | None) -> list[_DecodedText]:
 
 
 def _east_asian(sample: bytes) -> list[_DecodedText]:
-    """What a line too short for chardet may be where no alphabet fits: mostly kana, or Hangul."""
+    """East Asian readings of a line too short for chardet, where no alphabet fits: mostly kana, or Hangul."""
     readings = []
     for encoding in ("cp932", "euc_jis_2004", "cp949"):
         try:
@@ -242,7 +244,7 @@ def _all_encodings() -> frozenset[str]:
 
 
 def _plausibility(text: str, encoding: str, language: str | None) -> float:
-    """0..1: how little there is that no writer puts there, in the language of the encoding that fits best.
+    """Plausibility 0..1 of a text: how little there is that no writer puts there, in the language that fits best.
 
     Languages are those of the encoding; `language` is chardet's, which mistakes neighbours for one another.
     """
@@ -258,7 +260,7 @@ def _plausibility(text: str, encoding: str, language: str | None) -> float:
 
 
 def _oddities(word: str) -> int:
-    """Controls, strange signs, signs between letters, letters of two scripts, capitals after small letters."""
+    """Number of oddities: controls, strange signs, signs between letters, two scripts, capitals after small letters."""
     odd = sum(c in _STRANGE or unicodedata.category(c) in ("Cc", "Co", "Cn", "Cs") for c in word)
     odd += len({_script(c) for c in word if c.isalpha()} - _EAST_ASIAN) > 1
     for before, here, after in zip(word, word[1:], word[2:], strict=False):
@@ -269,7 +271,7 @@ def _oddities(word: str) -> int:
 
 
 def _parts_no_word(sign: str) -> bool:
-    """Whether no writer puts the sign between two letters; apostrophes and the Catalan dot they do."""
+    """Whether no writer puts a sign between two letters, as is done with apostrophes and the Catalan dot."""
     return sign not in "’·‧" and unicodedata.category(sign) in (
         "Sc",
         "Sk",
@@ -286,18 +288,18 @@ def _parts_no_word(sign: str) -> bool:
 
 @cache
 def _languages(encoding: str) -> tuple[str, ...]:
-    """The languages that the encoding is for."""
+    """Languages that an encoding is for."""
     return tuple(language for language in _LANGUAGES if encoding in _codecs(language))
 
 
 @cache
 def _alphabet(language: str | None) -> frozenset[str]:
-    """The small letters beyond ASCII of a language, with what its neighbours lend it; empty where not known."""
+    """Small letters beyond ASCII of a language, with what its neighbours lend it; empty where not known."""
     letters = _LETTERS.get(language or "", "")
     return frozenset(letters + ("éèáóíúñçöüäåß" if letters and letters[0] < "Ͱ" else ""))
 
 
 @cache
 def _script(letter: str) -> str:
-    """LATIN, CYRILLIC and so on: the first word of a letter's name."""
+    """Script of a letter (LATIN, CYRILLIC, ...): the first word of its Unicode name."""
     return unicodedata.name(letter, "NONE").split(" ")[0].split("-")[0]

@@ -1,4 +1,4 @@
-"""Subtitle files as cues: when a text is shown, and its lines without markup.
+"""Parses subtitle files into cues: when a text is shown, and its lines without markup.
 
 Only what is markup for a player is taken out: a brace or an angle bracket that somebody wrote stays a word. Every
 pattern here takes time in proportion to the text, since files come from strangers.
@@ -12,16 +12,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class SubtitleCue:
-    """What is on screen together."""
+    """Rows of text that are on screen together, with their times."""
 
     start_seconds: float
     stop_seconds: float
     lines: tuple[str, ...]
-    """The rows of text, from the top, without markup; no empty ones."""
+    """Rows of text, from the top, without markup; no empty ones."""
 
     @property
     def text(self) -> str:
-        """The rows as one."""
+        """Text of all rows on one line."""
         return " ".join(self.lines)
 
 
@@ -30,9 +30,9 @@ _CLOCK = (
     rf"(?:(\d{{1,6}}){_COLON}(?=\d{{1,2}}{_COLON})|(?=\d{{1,2}}{_COLON}\d{{1,2}}[ \t]?[.,，]))"
     rf"(\d{{1,2}}){_COLON}(\d{{1,2}})(?:[ \t]?[.,，:：][ \t]?(\d{{1,9}}))?"
 )
-"""Hours, or a fraction of the second, tell a clock of cues from one that somebody wrote in a text."""
+"""Pattern of a cue's clock: hours, or a fraction of the second, tell it from a clock in a text."""
 _TIMING = re.compile(rf"[ \t]{{0,9}}{_CLOCK}(?:[ \t]{{0,9}}(?:[-–—]{{1,3}}[>＞]|[→⟶])[ \t]{{0,9}}|,){_CLOCK}(?![\d:])")
-"""Also as translators and word processors leave it: `00: 00: 01, 000 → 00：00：02，000`."""
+"""Pattern of a cue's times, also as translators and word processors leave them: `00: 00: 01, 000 → 00：00：02，000`."""
 _NUMBER = re.compile(r"[ \t]*\d{1,9}[ \t]*\Z")
 
 
@@ -52,7 +52,7 @@ def vtt_cues(text: str) -> Iterator[SubtitleCue]:
 
 
 def _blocks(text: str) -> Iterator[tuple[re.Match[str], list[str]]]:
-    """(times, the rows that follow up to the next times, without the number before those)."""
+    """Splits a text into (times, rows up to the next times); the number of a cue is no row."""
     timing: re.Match[str] | None = None
     rows: list[str] = []
     number = ""
@@ -88,10 +88,13 @@ def _seconds(clock: Sequence[str | None]) -> float:
 
 
 def ass_cues(text: str) -> Iterator[SubtitleCue]:
-    """The cues of Advanced SubStation Alpha and its forerunner; ValueError where it can't be read.
+    """The cues of Advanced SubStation Alpha and its forerunner.
 
     Drawings and comments are no text. Karaoke is written twice, whole as a comment and in pieces that are shown:
     there the whole counts.
+
+    Raises:
+        ValueError: the text can't be read.
     """
     import pysubs2
 
@@ -140,7 +143,7 @@ _TAG = re.compile(
 )
 _LINE_BREAK = re.compile(r"<[ \t]{0,3}br[ \t]{0,3}/?[ \t]{0,3}>|(?-i:(?<!:)\\[Nh])", re.IGNORECASE)
 _BRACED = re.compile(r"\{(?:\\[^{}]*|[CcFfoPSsYy]:[^{}]*)\}")
-"""Overrides as in SubStation, and MicroDVD's styles: what players hide in SubRip."""
+"""Pattern of SubStation's overrides and MicroDVD's styles, which players hide in SubRip."""
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 
 

@@ -1,8 +1,8 @@
-"""Lines that somebody wrote down: subtitle files in any encoding, and text subtitle streams inside the video.
+"""Reads subtitles: files in any encoding, and text subtitle streams inside the video.
 
-They are trusted more than recognised speech, but their times belong to the container: a stream's lines are moved so
-that second 0 is the first frame shown. A file's lines are taken as they are, as players do. A line is written down
-whole, so of a video that was opened up to a time only the lines that have ended by then count.
+Written lines are trusted more than recognised speech, but their times belong to the container: a stream's lines are
+moved so that second 0 is the first frame shown. A file's lines are taken as they are, as players do. A line is written
+down whole, so of a video that was opened up to a time only the lines that have ended by then count.
 """
 
 import re
@@ -23,14 +23,15 @@ if TYPE_CHECKING:
 Source = Literal["subtitle file", "subtitle stream", "recognised"]
 
 _MAX_BYTES = 32 * 1024 * 1024
-"""A film's subtitles are 0.1 MB. Larger is a video or a disk image given by mistake."""
+"""Size of a file past which it is a video or a disk image given by mistake: a film's subtitles are 0.1 MB."""
 _MAX_LINES = 100_000
-"""A film has 2,000."""
+"""Lines that are read at most; a film has 2,000."""
 _MAX_CHARACTERS = 1000
-"""Of one line; what is longer comes as several, so that a tool can give any part of it."""
+"""Length of one line; what is longer comes as several, so that a tool can give any part of it."""
 _UNTOLD_SECONDS = 5.0
-"""How long a line stays, at most, whose stream does not say it."""
+"""Time for which a line stays, at most, whose stream does not say it."""
 _PICTURE_CODECS = frozenset({"hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle", "xsub"})
+"""FFmpeg's names of codecs that are pictures of text."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,12 @@ class SpokenWord:
     start_seconds: float
     stop_seconds: float
     probability: float
+    """The recogniser's probability of the word, 0..1."""
 
 
 @dataclass(frozen=True)
 class SpeechLine:
-    """Something said, where it is known from, and reasons to doubt it."""
+    """A line of speech with its time, its source, and reasons to doubt it."""
 
     start_seconds: float
     stop_seconds: float
@@ -56,31 +58,36 @@ class SpeechLine:
     mean_logprob: float | None = None
     """Mean log-probability of the recognised tokens; None for subtitles."""
     compression: float | None = None
-    """How far the text compresses: above 2.4 it repeats itself. None for subtitles."""
+    """Ratio to which the text compresses: above 2.4 it repeats itself. None for subtitles."""
     words: tuple[SpokenWord, ...] = ()
     doubts: tuple[str, ...] = ()
-    """Why this may be invented, in words; empty for a line that may be quoted."""
+    """Reasons why the line may be invented, in words; empty for a line that may be quoted."""
     track: str = ""
-    """Which sound track it was heard on, in words; empty for the usual one and for subtitles."""
+    """Sound track on which the line was heard, in words; empty for the usual one and for subtitles."""
 
 
 @dataclass(frozen=True)
 class Subtitles:
-    """Lines in time order, and what could not be read, a sentence each."""
+    """Lines of subtitles in time order, and what could not be read."""
 
     lines: tuple[SpeechLine, ...] = ()
     gaps: tuple[str, ...] = ()
+    """What could not be read, a sentence each."""
     is_whole: bool = True
     """False where only what is said in a foreign language was written down ("forced" subtitles)."""
 
 
 def read_subtitles(path: str | Path) -> tuple[SpeechLine, ...]:
-    """The lines of an .srt, .vtt, .ass or .ssa file in time order; ValueError says what is wrong with another file."""
+    """Reads the lines of an .srt, .vtt, .ass or .ssa file in time order; raises as `subtitle_file` does."""
     return subtitle_file(path).lines
 
 
 def subtitle_file(path: str | Path) -> Subtitles:
-    """The lines of an .srt, .vtt, .ass or .ssa file; ValueError says what is wrong with another file."""
+    """Reads an .srt, .vtt, .ass or .ssa file.
+
+    Raises:
+        ValueError: no file, too large, empty, or no subtitles; says which.
+    """
     path = Path(path)
     if not path.is_file():
         wrong = "is a folder" if path.is_dir() else "does not exist"
@@ -98,7 +105,7 @@ def subtitle_file(path: str | Path) -> Subtitles:
 
 
 def subtitles_beside(video: Path) -> tuple[Path, ...]:
-    """Subtitle files that players would take for those of `film.mp4`, as `film.srt` and `film.en.srt` beside it."""
+    """Subtitle files beside a video that players would take for its own, such as `film.srt` and `film.en.srt`."""
     endings = (".srt", ".vtt", ".ass", ".ssa")
     try:
         files = sorted(video.parent.iterdir())
@@ -109,12 +116,12 @@ def subtitles_beside(video: Path) -> tuple[Path, ...]:
 
 
 def ended_by(lines: Iterable[SpeechLine], seconds: float | None) -> tuple[SpeechLine, ...]:
-    """The lines that end at `seconds` or before; all of them if that is None."""
+    """Lines that end at `seconds` or before; all of them if that is None."""
     return tuple(line for line in lines if seconds is None or line.stop_seconds <= seconds)
 
 
 def _cues(text: str, path: Path) -> Iterator[SubtitleCue]:
-    """The cues of a file's text, whatever its name; ValueError for another kind of file."""
+    """Parses the cues of a file's text, whatever its name; ValueError for another kind of file."""
     if "\0" in text:
         raise ValueError(f"{path} is not text: need a subtitle file (.srt, .vtt, .ass or .ssa)")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -132,7 +139,7 @@ def _cues(text: str, path: Path) -> Iterator[SubtitleCue]:
 
 
 def _kind(text: str) -> str | None:
-    """What pysubs2 takes the text for; None for no subtitles, or several kinds at once."""
+    """Kind of subtitles that pysubs2 takes a text for; None for no subtitles, or several kinds at once."""
     import pysubs2
 
     try:
@@ -144,7 +151,7 @@ def _kind(text: str) -> str | None:
 
 
 def _lines(cues: Iterable[SubtitleCue], source: Source, doubt: str = "") -> tuple[list[SpeechLine], tuple[str, ...]]:
-    """The cues in time order as lines that are neither too many nor too long, and what was left out."""
+    """Turns cues into lines in time order, neither too many nor too long, and says what was left out."""
     shown = [cue for cue in cues if cue.lines and cue.stop_seconds > max(cue.start_seconds, 0.0)]
     shown.sort(key=lambda cue: (cue.start_seconds, cue.stop_seconds))
     lines: list[SpeechLine] = []
@@ -162,13 +169,13 @@ def _lines(cues: Iterable[SubtitleCue], source: Source, doubt: str = "") -> tupl
 
 
 def _doubts(text: str, doubt: str) -> tuple[str, ...]:
-    """Letters of ASCII are the same in all encodings that a doubt is about."""
+    """Doubts about one line: that of the encoding is none for ASCII, which all encodings have."""
     damaged = ("letters are damaged",) if "\ufffd" in text else ()
     return damaged if not doubt or text.isascii() else (doubt, *damaged)
 
 
 def _parts(text: str) -> Iterator[str]:
-    """The text in pieces of at most `_MAX_CHARACTERS`, cut between words where there are any."""
+    """Splits a text into pieces of at most `_MAX_CHARACTERS`, between words where there are any."""
     start = 0
     while len(text) - start > _MAX_CHARACTERS:
         space = text.rfind(" ", start + 1, start + _MAX_CHARACTERS)
@@ -180,16 +187,16 @@ def _parts(text: str) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class SubtitleTrack:
-    """A subtitle stream, from the container's header."""
+    """A subtitle stream of a file, as the container's header describes it."""
 
     index: int
-    """Among all streams of the file."""
+    """Index among all streams of the file."""
     codec: str
     language: str | None
-    """ISO 639-1 where known, else as the file has it; None where it does not say."""
+    """Language by ISO 639-1 where known, else as the file has it; None where it does not say."""
     is_default: bool
     is_forced: bool
-    """Only what is said in a foreign language, or signs."""
+    """True for subtitles of only what is said in a foreign language, or of signs."""
     is_commentary: bool
     is_for_hearing_impaired: bool
 
@@ -200,7 +207,7 @@ class SubtitleTrack:
 
 
 def subtitle_tracks(path: Path) -> tuple[SubtitleTrack, ...]:
-    """Every subtitle stream of the file, in its order."""
+    """Every subtitle stream of a file, in its order."""
     import av
 
     marks = av.stream.Disposition
@@ -223,12 +230,12 @@ def subtitle_tracks(path: Path) -> tuple[SubtitleTrack, ...]:
 
 
 def embedded_subtitles(video: "VideoSource", language: str | None = None) -> tuple[SpeechLine, ...]:
-    """The lines of the video's own text subtitles, () where there are none; `subtitle_streams` says which."""
+    """Lines of the video's own text subtitles, () where there are none; `subtitle_streams` says of which streams."""
     return subtitle_streams(video, language).lines
 
 
 def subtitle_streams(video: "VideoSource", language: str | None = None) -> Subtitles:
-    """The lines of the video's subtitles: one stream with all that is said, and what forced ones of it add.
+    """Reads the video's subtitles: one stream with all that is said, and what forced ones of its language add.
 
     The default stream is taken if it is whole, else one in its language, else in `language`, that of the sound; only
     one of those that say the same for the hard of hearing. What cannot be read, as pictures of text, is a gap.
@@ -260,18 +267,18 @@ def _unread(tracks: Sequence[SubtitleTrack]) -> list[str]:
     unread = [track for track in tracks if not track.is_text]
     pictures = sum(track.codec in _PICTURE_CODECS for track in unread)
     others = sorted({track.codec for track in unread} - _PICTURE_CODECS)
-    told = []
+    gaps = []
     if pictures:
-        told.append(
+        gaps.append(
             f"the video's subtitles are pictures ({pictures} stream{'s' * (pictures > 1)}), which cannot be read"
         )
     if others:
-        told.append(f"the video has subtitles that cannot be read here ({', '.join(others)})")
-    return told
+        gaps.append(f"the video has subtitles that cannot be read here ({', '.join(others)})")
+    return gaps
 
 
 def _stream(video: "VideoSource", track: SubtitleTrack) -> Subtitles:
-    """The lines of one stream on the video's clock; what comes before damage still counts."""
+    """Reads one stream on the video's clock; what comes before damage still counts."""
     packets: list[tuple[float, float, bytes]] = []
     size, gaps = 0, []
     with open_container(video.path) as container:
@@ -306,14 +313,14 @@ def _stream_cues(packets: Sequence[tuple[float, float, bytes]], codec: str, deco
 
 
 def _packet_text(raw: bytes, codec: str) -> bytes:
-    """The words in one packet. Decoding through FFmpeg would turn every codec into ASS; the packets are as simple."""
+    """Bytes of the text in one packet. Decoding through FFmpeg would turn every codec into ASS."""
     if codec == "mov_text":  # two bytes of length, the text, then style boxes
         return raw[2 : 2 + int.from_bytes(raw[:2], "big")]
     return raw
 
 
 def merged(lines: Sequence[SpeechLine], more: Sequence[SpeechLine]) -> list[SpeechLine]:
-    """All lines in time order, without those of `more` that are said already at that time."""
+    """Merges lines in time order, without those of `more` that are said already at that time."""
     said: dict[str, list[SpeechLine]] = {}
     for line in lines:
         said.setdefault(_words(line), []).append(line)

@@ -1,6 +1,6 @@
 """A part of a video as a video of its own: its first second is 0, and nothing before or after it is there.
 
-Of sound only lines that end after the beginning are kept; a line that straddles it is kept whole.
+Lines of speech are kept where they end after the beginning; a line that straddles it is kept whole.
 """
 
 import hashlib
@@ -18,10 +18,10 @@ from tools.video.video import SAME_MOMENT_SECONDS, Frame, frame_ranks, window_ti
 
 
 class VideoClip:
-    """The footage from one second to another, which it closes with itself. Threads may share it."""
+    """A video from one second to another; closing it closes the whole video. Threads may share it."""
 
     def __init__(self, whole: VideoSource, start: float, stop: float) -> None:
-        """What is on screen during [start, stop); `stop` may be after the end.
+        """Cuts [start, stop) seconds out of a video; `stop` may be after its end.
 
         Raises:
             VideoError: an empty span, or one that begins after the end.
@@ -47,18 +47,18 @@ class VideoClip:
 
     @cached_property
     def content_hash(self) -> str:
-        """32 hexadecimal digits: another content than the whole, so that nothing kept of that is found under it."""
+        """Name of the content, 32 hexadecimal digits: not that of the whole, so that nothing kept of that is found."""
         name = f"{self._whole.content_hash} from {self._start!r} for {self.until_seconds!r}"
         return hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
 
     @cached_property
     def timestamps(self) -> NDArray[np.float64]:
-        """(N,) seconds of every frame; 0 for the one that is on screen at the beginning."""
+        """Times of every frame in seconds, (N,) float64; 0 for the frame that is on screen at the beginning."""
         return np.concatenate([[0.0], self._inside(self._whole.timestamps)])
 
     @cached_property
     def keyframe_seconds(self) -> NDArray[np.float64]:
-        """(K,) seconds of frames that are cheap to get, and the first."""
+        """Times of frames that are cheap to decode in seconds, (K,) float64, with the first frame."""
         return np.concatenate([[0.0], self._inside(self._whole.keyframe_seconds)])
 
     def read(self, times: Sequence[float], max_height: int | None = None) -> Iterator[Frame]:
@@ -76,7 +76,7 @@ class VideoClip:
         return self.read(window_times(self.timestamps, self.info.duration_seconds, start, stop, max_fps), max_height)
 
     def close(self) -> None:
-        """Closes the whole."""
+        """Closes the whole video."""
         self._whole.close()
 
     def _inside(self, seconds: NDArray[np.float64]) -> NDArray[np.float64]:

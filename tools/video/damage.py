@@ -1,4 +1,4 @@
-"""Which decoded pictures rest on undamaged ones only.
+"""Filters decoded pictures: only those that rest on undamaged ones pass.
 
 A decoder that meets damage fills in and goes on; it marks the damaged picture, but not those that refer to it. So
 after damage every picture up to the next clean keyframe is in doubt and is not handed out. A picture comes out of the
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 
 class DamageFilter:
-    """Judge of one run of a decoder from a keyframe on."""
+    """Filter of one run of a decoder from a keyframe on."""
 
     def __init__(self, plan: PacketIndex) -> None:
         self._plan = plan
         self._latest_fed = self._latest_out = -(2**63)
         self._ceilings: dict[int, int] = {}
-        """For packets still in the decoder: the latest time among the packets put in up to it."""
+        """Latest time among the packets put in up to a packet, by the position of those still in the decoder."""
         self._held: list[tuple[int, int, VideoFrame]] = []
-        """(ceiling, position, picture) of pictures whose references have not all come out."""
+        """Pictures whose references have not all come out, as (ceiling, position, picture)."""
         self._damages: list[float] = []
         self._clean_keys: list[int] = []
 
     def judge(self, position: int | None, pictures: "list[VideoFrame] | None") -> "Iterator[tuple[int, VideoFrame]]":
-        """The pictures that are proved good now that the packet at `position` was put in and `pictures` came out.
+        """Gives the pictures that are proved good now that the packet at `position` was put in and `pictures` came out.
 
         Each picture's `pts` is the position of its packet. `pictures` is None where the decoder refused the packet.
         """
@@ -43,7 +43,7 @@ class DamageFilter:
         yield from self._take(pictures or [])
 
     def judge_last(self, pictures: "list[VideoFrame] | None") -> "Iterator[tuple[int, VideoFrame]]":
-        """The rest, when the decoder has been emptied."""
+        """Gives the rest of the pictures, when the decoder has been emptied."""
         yield from self._take(pictures or [])
         self._latest_out = self._latest_fed
         yield from self._release()
@@ -78,4 +78,4 @@ class DamageFilter:
 
 
 _INTRA = 1
-"""av.video.frame.PictureType.I, without importing av for it."""
+"""The value of av.video.frame.PictureType.I, without importing av for it."""

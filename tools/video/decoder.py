@@ -1,10 +1,10 @@
-"""Decoded pictures for chosen packets of one keyframe interval, each one proved to be the one that was asked for.
+"""Decodes the pictures of chosen packets of one keyframe interval, each proved to be the one that was asked for.
 
 Only what the wanted pictures need is decoded: pictures that no other refers to are passed over, unless they are
 wanted. Every seek is checked by the packets it lands on. A picture is handed out only after every packet that it may
 depend on has come out of the decoder whole: a decoder conceals damage, and owns up for the damaged picture alone.
 
-Damage that reads like data nobody owns up for: changed bytes in HEVC, VP8 and WMV2 often decode to other pictures,
+Damage that reads like data is not found: changed bytes in HEVC, VP8 and WMV2 often decode to other pictures,
 which are handed out: 5 to 24 of 100 frames of files damaged on purpose (`python -m tests.fuzz.unreadable`). MPEG-2, AV1
 and Motion JPEG: up to 3, H.264, MPEG-4 and VP9 under 1. FFV1 without checksums may show an earlier picture again.
 """
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 STEPS_BACK = (0, 1, 4)
-"""How many keyframes further back to aim when a seek lands too late; after these the file is read from its start."""
+"""Keyframes further back to aim when a seek lands too late; after these the file is read from its start."""
 
 
 @dataclass(frozen=True)
 class DecodeInterval:
-    """Wanted packets that one run of the decoder gives."""
+    """Packets whose pictures one run of the decoder gives."""
 
     start: int
-    """Index into the plan's keyframes."""
+    """Keyframe to start from: index into the packet index's keyframes."""
     positions: tuple[int, ...]
-    """The wanted packets, in the order in which they are shown."""
+    """Positions of the wanted packets, in the order in which they are shown."""
 
 
 def group(plan: PacketIndex, wanted_pts: Sequence[int]) -> list[DecodeInterval]:
-    """The wanted times (ascending) as intervals, in the order shown."""
+    """Groups wanted times (ticks, ascending) into intervals of one run of the decoder each, in the order shown."""
     intervals: list[DecodeInterval] = []
     for pts in wanted_pts:
         position = plan.position_of(pts)
@@ -60,7 +60,13 @@ class Decoder:
     """An open file with one single-threaded decoder; for one thread at a time."""
 
     def __init__(self, path: Path, plan: PacketIndex, is_wary: bool = True) -> None:
-        """`is_wary` finds more damage; without it the pictures carry all that the container says of them."""
+        """Opens the file.
+
+        Args:
+            path: the file.
+            plan: packet index of the file.
+            is_wary: finds more damage; without it the pictures carry all that the container says of them.
+        """
         self._path, self._plan, self._is_wary = path, plan, is_wary
         self.met_encryption = False
         """True once a packet was refused because it needs a key."""
@@ -84,13 +90,13 @@ class Decoder:
         self._context.options = {"err_detect": "crccheck+explode", **limits}
 
     def close(self) -> None:
-        """Give the file back."""
+        """Closes the file."""
         self._container.close()
 
     def pictures(
         self, interval: DecodeInterval, is_cancelled: Callable[[], bool]
     ) -> "Iterator[tuple[int, VideoFrame]]":
-        """(position, picture) of each wanted packet that decodes, in the order shown; the others are left out.
+        """Decodes the wanted packets of an interval: (position, picture) in the order shown, damaged ones left out.
 
         Where one is missing, a second run starts a keyframe earlier and passes nothing over. That cures streams that
         refresh bit by bit, or refer to pictures across a keyframe; what is still missing then is damaged.
@@ -108,7 +114,7 @@ class Decoder:
     def _run(
         self, start: int, wanted: Sequence[int], is_first: bool, is_cancelled: Callable[[], bool]
     ) -> "Iterator[tuple[int, VideoFrame]]":
-        """Decode from a keyframe to the last wanted packet. The first run ends at the first picture found missing."""
+        """Decodes from a keyframe to the last wanted packet. The first run ends at the first picture found missing."""
         queue = list(wanted)
         skip = is_first and self._plan.can_skip
         for position, picture in self._proved(start, frozenset(wanted), skip, is_cancelled):
@@ -124,7 +130,7 @@ class Decoder:
     def _proved(
         self, start: int, wanted: frozenset[int], skip: bool, is_cancelled: Callable[[], bool]
     ) -> "Iterator[tuple[int, VideoFrame]]":
-        """The pictures from the keyframe to the last wanted packet that rest on undamaged ones, in the order shown."""
+        """Pictures from a keyframe to the last wanted packet that rest on undamaged ones, in the order shown."""
         context, proof, last = self._context, DamageFilter(self._plan), max(wanted)
         context.flush_buffers()
         self.shapes.forget()
@@ -148,7 +154,7 @@ class Decoder:
             yield position, picture
 
     def _decode(self, packet: "Packet[VideoStream] | None") -> "list[VideoFrame] | None":
-        """What comes out of the decoder; None where it refuses the packet."""
+        """Pictures that come out of the decoder for a packet; None where it refuses the packet."""
         import av
 
         if packet is not None and is_encrypted(packet):
@@ -162,7 +168,7 @@ class Decoder:
     def _count_pictures(
         self, interval: DecodeInterval, is_cancelled: Callable[[], bool]
     ) -> "Iterator[tuple[int, VideoFrame]]":
-        """Pictures of a file without times: the n-th that comes out is the n-th shown, until the first damage."""
+        """Decodes a file without times: the n-th picture that comes out is the n-th shown, until the first damage."""
         self._reopen()
         wanted, count, latest = set(interval.positions), 0, None
         packets = (packet for packet in PacketReader(self._container, self._stream) if not is_empty(packet))
@@ -181,7 +187,7 @@ class Decoder:
             yield count - 1, latest
 
     def _packets_from(self, start: int) -> "Iterator[tuple[int | None, Packet[VideoStream]]]":
-        """(position, packet) from that keyframe on; packets that the plan does not know have no position."""
+        """Packets (position, packet) from a keyframe on; those that the packet index does not know have no position."""
         key = int(self._plan.keyframes[start])
         # In a file in pieces reading on is sure, and seeks by time are not.
         is_ahead = self._plan.is_in_pieces and self._cursor is not None and self._cursor.can_reach(key)
@@ -221,7 +227,7 @@ class Decoder:
 
 
 def _labelled(packet: "Packet[Any]", position: int | None) -> "Packet[Any]":
-    """The packet with its position for a time, and to be shown even where FFmpeg means to hide it."""
+    """Labels a packet with its position in place of its time, and unhides it where FFmpeg means to hide it."""
     from av.packet import Packet
 
     if packet.is_discard:
@@ -232,21 +238,21 @@ def _labelled(packet: "Packet[Any]", position: int | None) -> "Packet[Any]":
 
 
 class _Cursor:
-    """Packets being read, each with its position."""
+    """Packets being read, each with its position in the packet index."""
 
     def __init__(self, plan: PacketIndex, packets: "Iterable[Packet[Any]]", is_at_start: bool) -> None:
         self._plan = plan
         self._packets = (packet for packet in packets if not is_empty(packet))
         self._next: tuple[int | None, Packet[Any]] | None = None
         self.last: int | None = -1 if is_at_start else None
-        """The last position that was seen; None until one was recognised."""
+        """Last position that was read; None until one was recognised."""
 
     def can_reach(self, key: int) -> bool:
         """Whether the packet at `key` is still to come."""
         return self.last is not None and self.last < key
 
     def forward(self, key: int) -> bool:
-        """Read on until the packet at `key` comes next; False when reading is past it."""
+        """Reads on until the packet at `key` comes next; False when reading is past it."""
         for position, packet in self:
             if position == key:
                 self._next = position, packet
@@ -259,7 +265,7 @@ class _Cursor:
         return self
 
     def __next__(self) -> "tuple[int | None, Packet[Any]]":
-        """(position, packet); None for one that the plan does not know."""
+        """The next (position, packet); position None for a packet that the index does not know."""
         if self._next is not None:
             known, self._next = self._next, None
             return known
@@ -274,4 +280,4 @@ class _Cursor:
 
 
 _BY_PLACE = frozenset({"mpegts", "mpeg"})
-"""Formats that can be read from any byte on."""
+"""FFmpeg's names of formats that can be read from any byte on."""

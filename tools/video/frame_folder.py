@@ -32,7 +32,8 @@ class FrameFolder:
         """Opens the folder; only its first picture is read.
 
         Raises:
-            VideoError: no folder, no picture in it, or a first picture that can't be read.
+            VideoError: no folder, no picture in it or too many, a rate that is not above 0, or a first picture that
+                can't be read.
         """
         self.path = Path(folder)
         if not self.path.is_dir():
@@ -66,7 +67,7 @@ class FrameFolder:
 
     @cached_property
     def content_hash(self) -> str:
-        """32 hexadecimal digits, of all bytes of all pictures and of the rate."""
+        """Hash of all bytes of all pictures and of the rate, 32 hexadecimal digits."""
         made = hashlib.blake2b(repr(self._rate).encode(), digest_size=16)
         for file in self._files:
             made.update(hashlib.blake2b(_stored(file), digest_size=16).digest())
@@ -74,12 +75,12 @@ class FrameFolder:
 
     @cached_property
     def timestamps(self) -> NDArray[np.float64]:
-        """(N,) seconds of every picture."""
+        """Times of every picture in seconds, (N,) float64."""
         return np.arange(len(self._files), dtype=np.float64) / self._rate
 
     @property
     def keyframe_seconds(self) -> NDArray[np.float64]:
-        """(N,) the same: any picture is as cheap as another."""
+        """Times of every picture: any one is as cheap as another."""
         return self.timestamps
 
     def read(self, times: Sequence[float], max_height: int | None = None) -> Iterator[Frame]:
@@ -94,7 +95,7 @@ class FrameFolder:
         return self.read(window_times(self.timestamps, self.info.duration_seconds, start, stop, max_fps), max_height)
 
     def close(self) -> None:
-        """There is nothing to give back."""
+        """Does nothing: no file stays open."""
 
     def _frame(self, rank: int, max_height: int | None) -> Frame | None:
         pixels = _pixels(self._files[rank])
@@ -110,18 +111,18 @@ class FrameFolder:
 
 
 def _number(file: Path) -> tuple[int, str]:
-    """00010.jpg after 9.jpg; what has no number comes first, by name."""
+    """Sort key of a picture: 00010.jpg after 9.jpg; what has no number comes first, by name."""
     digits = "".join(c for c in file.stem if c.isdecimal())
     return (int(digits) if digits else -1), file.name
 
 
 def _stored(file: Path) -> bytes:
-    """What is in the file; nothing where it is a pipe or a device, which could keep the reader waiting for ever."""
+    """Bytes of a file; empty where it is a pipe or a device, which could keep the reader waiting for ever."""
     return file.read_bytes() if file.is_file() else b""
 
 
 def _size(stored: bytes) -> tuple[int, int] | None:
-    """(width, height) that the header of a PNG or JPEG says; None for anything else. Nothing is decoded."""
+    """Size (width, height) in the header of a PNG or JPEG; None for anything else. Nothing is decoded."""
     if stored.startswith(_PNG):
         width, height = struct.unpack(">II", stored[16:24].ljust(8, b"\0"))
         return width, height
@@ -135,7 +136,7 @@ def _size(stored: bytes) -> tuple[int, int] | None:
 
 
 def _pixels(file: Path) -> NDArray[np.uint8] | None:
-    """(H, W, 3) RGB, or None where it is no picture, or one that is too large."""
+    """RGB (H, W, 3) uint8 of a picture file; None where it is no picture, or one that is too large."""
     stored = _stored(file)
     size = _size(stored)
     if size is None or not is_picture_size(*size):

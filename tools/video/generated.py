@@ -1,6 +1,6 @@
-"""A video without a file: its pictures are made when they are asked for, always the same one for the same time.
+"""A video without a file: its pictures are made when they are asked for, always one for one time.
 
-It has no sound. Everything that works on a video works on this one.
+There is no sound. Everything that works on a video works on this one.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,10 +15,11 @@ from tools.demux.clock import StreamClock
 from tools.video.video import Frame, VideoInfo, frame_ranks, window_times
 
 _KEYFRAME_SECONDS = 4.0
+"""Time between two frames that count as keyframes, for the index's quick pass."""
 
 
 class GeneratedVideo:
-    """Pictures of a function of time. Threads may share it if they may share the function."""
+    """A video drawn by a function of time. Threads may share it if they may share the function."""
 
     until_seconds: float | None = None
     clock = StreamClock()
@@ -32,13 +33,13 @@ class GeneratedVideo:
         seconds: float,
         fps: int,
     ) -> None:
-        """A video of `seconds` times `fps` pictures, rounded.
+        """Sets the length to a whole number of frames.
 
         Args:
-            picture: (H, W, 3) RGB at a time; the same array content for the same time, the same shape for all.
+            picture: draws RGB (H, W, 3) uint8 at a time; equal for equal times, one shape for all.
             name: stands where a file's path would.
-            content_hash: names the content for the cache; another one for any other pictures.
-            seconds: length, at least one frame's.
+            content_hash: names the content for the cache; another name for any other pictures.
+            seconds: length, rounded to frames, at least one.
             fps: frames a second.
         """
         self.path = Path(name)
@@ -63,12 +64,12 @@ class GeneratedVideo:
 
     @cached_property
     def timestamps(self) -> NDArray[np.float64]:
-        """(N,) seconds of every frame."""
+        """Times of every frame in seconds, (N,) float64."""
         return np.arange(self.info.frame_count, dtype=np.float64) / self._fps
 
     @cached_property
     def keyframe_seconds(self) -> NDArray[np.float64]:
-        """(K,) every fourth second: any frame is as cheap as another."""
+        """Times of a frame every four seconds, (K,) float64: any frame is as cheap as another."""
         return self.timestamps[:: max(1, round(_KEYFRAME_SECONDS * self._fps))]
 
     def read(self, times: Sequence[float], max_height: int | None = None) -> Iterator[Frame]:
@@ -83,7 +84,7 @@ class GeneratedVideo:
         return self.read(window_times(self.timestamps, self.info.duration_seconds, start, stop, max_fps), max_height)
 
     def close(self) -> None:
-        """There is nothing to give back."""
+        """Does nothing: there is no file."""
 
     def _frame(self, seconds: float, max_height: int | None) -> Frame:
         pixels = self._picture(seconds)

@@ -1,4 +1,4 @@
-"""Jobs done by two threads, their results given back in the order of the jobs, with a bound on what waits."""
+"""Runs jobs in two threads and gives their results in the order of the jobs, with a bound on what waits."""
 
 import threading
 from collections import deque
@@ -9,10 +9,11 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 WORKERS = 2
+"""Threads that decode one video; each has a decoder of its own."""
 
 
 class _JobQueue(Generic[Result]):
-    """The results of one job on their way to the consumer."""
+    """Results of one job on their way to the consumer."""
 
     def __init__(self) -> None:
         self.waiting: deque[Result] = deque()
@@ -42,7 +43,7 @@ class OrderedWorkers(Generic[Job, Result]):
         self._is_cancelled = False
 
     def results(self) -> Generator[Result, None, None]:
-        """The results of job 0, then of job 1, ... Closing the iterator stops the workers at their next packet."""
+        """Runs the jobs: gives the results of job 0, then of job 1, ... Closing the iterator stops the workers."""
         threads = [
             threading.Thread(target=self._serve, name=f"decode-{n}", daemon=True)
             for n in range(min(WORKERS, len(self._jobs)))
@@ -103,6 +104,6 @@ class OrderedWorkers(Generic[Job, Result]):
             return not self._is_cancelled
 
     def _waiting(self, number: int) -> int:
-        """How many results wait that count against this job."""
+        """Number of waiting results that count against the limit of a job."""
         ahead = self._lanes[self._draining : self._next_job] if number != self._draining else [self._lanes[number]]
         return sum(len(lane.waiting) for lane in ahead)

@@ -1,4 +1,4 @@
-"""What is no video and can be asked as one: a still picture for what is in it, a recording for what is said on it."""
+"""Still pictures and recordings of sound as videos: a picture lasts one second, a recording shows one grey picture."""
 
 from dataclasses import replace
 from functools import cached_property
@@ -17,11 +17,18 @@ from tools.video.still import decode_still, still_size
 from tools.video.video import Video, content_hash_of
 
 STILL_SECONDS = 1.0
+"""Length of the video that stands for a still picture."""
 _GREY = np.full((64, 64, 3), 128, np.uint8)
+"""The picture of a recording of sound alone, (H, W, 3)."""
 
 
 def open_footage(path: str | Path, until: float | None = None, stream: int | None = None) -> VideoSource:
-    """A file as a video, also where it is a still picture or has sound alone; the arguments are those of `Video`.
+    """Opens a file as a video, also where it is a still picture or has sound alone.
+
+    Args:
+        path: the file.
+        until: the video ends at that second; None for the whole.
+        stream: number of the stream of moving pictures, from 1; None takes the main one.
 
     Raises:
         VideoError: it is none of these, or as `Video` says.
@@ -56,7 +63,7 @@ class SoundAlone(GeneratedVideo):
     """A recording without pictures: tools that look have nothing to look at, and what is said has its times."""
 
     def __init__(self, path: Path, until: float | None = None) -> None:
-        """The sound, or only what comes before second `until` of it.
+        """Opens a recording, or only what comes before second `until` of it.
 
         Raises:
             VideoError: there is no sound either, or it is too long.
@@ -80,12 +87,12 @@ class SoundAlone(GeneratedVideo):
 
     @cached_property
     def timestamps(self) -> NDArray[np.float64]:
-        """(1,) one grey picture stands for all of it."""
+        """Time of the one grey picture that stands for all of the recording, (1,) float64."""
         return np.zeros(1)
 
 
 def _sound_seconds(path: Path) -> float:
-    """When the last packet of the first sound stream is over: a header may promise anything."""
+    """End of the last packet of the first sound stream, in seconds: a header may promise anything."""
     with open_container(path) as container:
         stream = container.streams.audio[0]
         ends = (

@@ -1,5 +1,7 @@
-"""The decoder of a picture stream. FFmpeg's own for VP8 and VP9 pass over transparency; where a file has any, libvpx's
-decoders take their place. FFmpeg's own for VP9 also takes most damage for data, and libvpx's refuses nearly all of it.
+"""Chooses the decoder of a picture stream.
+
+FFmpeg's own for VP8 and VP9 pass over transparency; where a file has any, libvpx's decoders take their place. FFmpeg's
+own for VP9 also takes most damage for data, and libvpx's refuses nearly all of it.
 """
 
 from typing import TYPE_CHECKING
@@ -11,12 +13,13 @@ if TYPE_CHECKING:
 _HDR = frozenset({16, 18})
 """AVCOL_TRC_SMPTE2084 and AVCOL_TRC_ARIB_STD_B67: what files say of their brightness, only FFmpeg's own passes on."""
 _SEEING_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+"""Decoders that give transparency, by codec."""
 
 
 def open_decoder(stream: "VideoStream", is_wary: bool = True) -> "VideoCodecContext":
-    """A decoder of the stream that gives all of its picture, and with `is_wary` the one that finds most damage.
+    """Opens a decoder that gives transparency where there is any, and with `is_wary` the one that finds most damage.
 
-    That one does not know what the container says of the picture, such as how it is turned.
+    The latter does not know what the container says of the picture, such as how it is turned.
     """
     from av.codec import Codec, CodecContext
     from av.video.codeccontext import VideoCodecContext

@@ -1,6 +1,6 @@
-"""What the tools need of a video: pictures by time, whether they are decoded from a file or made when asked for.
+"""The protocol of a video as the tools need it: pictures by time, decoded from a file or made when asked for.
 
-`Video` is the one from a file, `FrameFolder` from pictures, `Excerpt` a part of another, `MadeVideo` from no file.
+`Video` is one from a file, `FrameFolder` from pictures, `VideoClip` a part of another, `GeneratedVideo` from no file.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,53 +16,60 @@ if TYPE_CHECKING:
 
 
 class VideoSource(Protocol):
-    """Pictures by time. Any number of threads may use it; the methods do what those of `Video` say."""
+    """A video: pictures by time, from any number of threads at once."""
 
     @property
     def path(self) -> Path:
-        """The file, also of sound and subtitles; only a name where there is none."""
+        """Path of the file, also of sound and subtitles; only a name where there is none."""
         ...
 
     @property
     def info(self) -> "VideoInfo":
-        """Length, size, rate, and whether there is sound."""
+        """Facts of the video: length, size, rate, and whether there is sound."""
         ...
 
     @property
     def until_seconds(self) -> float | None:
-        """Where it was made to end; None for a whole one."""
+        """Second at which the video was made to end; None for a whole one."""
         ...
 
     @property
     def content_hash(self) -> str:
-        """32 hexadecimal digits that name the content: what is kept of it is found under them."""
+        """Name of the content, 32 hexadecimal digits, under which the cache keeps what is known of it."""
         ...
 
     @property
     def timestamps(self) -> NDArray[np.float64]:
-        """(N,) seconds of every frame, from 0, ascending."""
+        """Times of every frame in seconds from 0, (N,) float64, ascending."""
         ...
 
     @property
     def keyframe_seconds(self) -> NDArray[np.float64]:
-        """(K,) seconds of frames that are cheap to get, ascending."""
+        """Times of frames that are cheap to decode in seconds, (K,) float64, ascending."""
         ...
 
     @property
     def clock(self) -> "StreamClock":
-        """Turns the times of the file's sound and subtitles into seconds of the video."""
+        """Clock that turns the times of the file's sound and subtitles into seconds of the video."""
         ...
 
     def read(self, times: Sequence[float], max_height: int | None = None) -> "Iterator[Frame]":
-        """The frames on screen at `times`, each once, in time order."""
+        """Frames on screen at `times`, each once, in time order; those that do not decode are left out."""
         ...
 
     def window(
         self, start: float, stop: float, max_height: int | None = None, max_fps: float | None = None
     ) -> "Iterator[Frame]":
-        """Every frame on screen during [start, stop), or about `max_fps` of them a second where there are more."""
+        """Frames on screen during a window, each once, in time order.
+
+        Args:
+            start: start of the window in seconds.
+            stop: end of the window in seconds, not included.
+            max_height: limit of the frames' height in pixels; None for the full height.
+            max_fps: about so many frames a second are given where there are more; None for every frame.
+        """
         ...
 
     def close(self) -> None:
-        """Give the file back, where there is one."""
+        """Closes the file, where there is one."""
         ...

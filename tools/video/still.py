@@ -1,4 +1,4 @@
-"""A still picture from its file's bytes as a person sees it: turned as its camera says, transparency on grey."""
+"""Decodes a still picture as a person sees it: turned as its camera says, transparency on grey."""
 
 import warnings
 from io import BytesIO
@@ -12,13 +12,14 @@ from tools.pixels.rgb import over_grey
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPE = 25
-"""Place of the byte in a PNG's header chunk (PNG, 11.2.1)."""
+"""Place in a PNG file of the byte with the colour type (PNG, 11.2.1)."""
 _WITH_ALPHA = (4, 6)
+"""Colour types of PNG with an alpha channel."""
 _FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "AVIF")
 
 
 def decode_still(stored: bytes) -> NDArray[np.uint8] | None:
-    """(H, W, 3) RGB of 8 bits, or None where it is no picture."""
+    """RGB (H, W, 3) uint8 of a picture's bytes; None where they are no picture."""
     if _may_be_transparent(stored):
         return _on_grey(stored)
     decoded = cv2.imdecode(np.frombuffer(stored, np.uint8), cv2.IMREAD_COLOR_RGB) if stored else None
@@ -26,7 +27,7 @@ def decode_still(stored: bytes) -> NDArray[np.uint8] | None:
 
 
 def still_size(path: Path) -> tuple[int, int] | None:
-    """(width, height) as the file's header says, before it is decoded; None where it is no picture."""
+    """Size (width, height) in a file's header, without decoding it; None where it is no picture."""
     from PIL import Image
 
     try:
@@ -46,7 +47,7 @@ def _may_be_transparent(stored: bytes) -> bool:
 
 
 def _on_grey(stored: bytes) -> NDArray[np.uint8] | None:
-    """By Pillow: OpenCV gives either the turned picture or its alpha."""
+    """Lays a PNG over grey, by Pillow: OpenCV gives either the turned picture or its alpha."""
     from PIL import Image, ImageOps
 
     try:

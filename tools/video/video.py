@@ -1,4 +1,4 @@
-"""A video as the frames on screen at given times, exactly: the picture with the largest time not after the one asked.
+"""A video file as the frames on screen at given times: exactly the picture with the largest time not after each.
 
 Seconds count from the first frame shown, or from the sound where that begins well before it: the first frame stands
 in until its time comes, and the last one stays while sound goes on. All times are on one clock, also where the file's
@@ -38,21 +38,22 @@ if TYPE_CHECKING:
 __all__ = ["Frame", "Video", "VideoError", "VideoInfo"]
 
 WAITING_BYTES = 32 * 2**20
-"""What the frames that wait for their reader may take, for each of the two workers."""
+"""Memory that frames waiting for their reader may take, for each of the two workers."""
 
 FIRST_FRAMES, FIRST_KEYFRAMES = 32, 8
-"""How far to look for a first frame that decodes: among the first frames, then at the first keyframes."""
+"""Frames among which the first one that decodes is looked for: the first frames, then the first keyframes."""
 
 LEAD_SECONDS, TAIL_SECONDS = 1.0, 0.5
-"""Sound that begins so much before the pictures, or ends so much after, makes the video longer; less is padding."""
+"""Time before and after the pictures from which sound makes the video longer; less is padding."""
 
 MOST_NAMED = 8
-"""How many joins a note names."""
+"""Number of joins that a note names."""
 
 HASH_WHOLE_BYTES, HASH_CHUNKS, HASH_CHUNK_BYTES = 64 * 2**20, 64, 2**18
+"""Size up to which a file is hashed whole; of larger ones that many evenly spaced chunks are, of that size."""
 
 SAME_MOMENT_SECONDS = 1e-6
-"""Times closer than this are one moment: seconds as floats do not hit a frame's time exactly."""
+"""Difference of two times up to which they are one moment: floats do not hit a frame's time exactly."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,14 +67,14 @@ class Frame:
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What is known of a video after its packets were read and one picture decoded."""
+    """Facts of a video, known after its packets were read and one picture decoded."""
 
     duration_seconds: float
-    """Until the last frame leaves the screen, when pictures and sound are over, or where the video was made to end."""
+    """End of the video: when pictures and sound are over, or where it was made to end."""
     width: int
-    """As displayed."""
+    """Width in pixels as displayed."""
     height: int
-    """As displayed."""
+    """Height in pixels as displayed."""
     average_fps: float
     frame_count: int
     codec: str
@@ -81,9 +82,9 @@ class VideoInfo:
     """Clockwise turn that was applied to the stored picture: 0, 90, 180 or 270."""
     has_audio: bool
     subtitle_streams: int
-    """Streams of text; pictures of text are not counted."""
+    """Number of subtitle streams of text; pictures of text are not counted."""
     promised_seconds: float | None
-    """What the header says, for comparison only."""
+    """Length that the header gives, for comparison only."""
     is_cut_off: bool
     """True when the file ends well before what its header promises."""
     notes: tuple[str, ...] = ()
@@ -91,25 +92,28 @@ class VideoInfo:
     gaps: tuple[str, ...] = ()
     """What of the file can't be seen or heard, a sentence each: nothing may be said to be absent there."""
     unread_subtitles: int = 0
-    """Subtitle streams that cannot be read here, as pictures of text."""
+    """Number of subtitle streams that cannot be read here, such as pictures of text."""
     has_pictures: bool = True
     """False for a recording of sound alone, for which one grey picture stands."""
 
 
 class Video:
-    """An open video; any number of threads may use it."""
+    """An open video file; any number of threads may use it."""
 
     def __init__(self, path: str | Path, until: float | None = None, stream: int | None = None) -> None:
-        """Opens the file, or only what comes before second `until` of it; that may be after its end.
+        """Opens a file, or only a beginning of it.
 
-        `stream` is which of its streams of moving pictures, counted from 1; without it the file's main one.
+        Args:
+            path: the file.
+            until: the video ends at that second, which may be after the file's end; None for the whole.
+            stream: number of the stream of moving pictures, from 1; None takes the main one.
 
         Raises:
             VideoError: not a video, nothing decodable, no such stream, or no frame before `until`.
         """
         self.path = Path(path)
         self.until_seconds: float | None = None
-        """Where the video was made to end; None for a whole one."""
+        """Second at which the video was made to end; None for a whole one."""
         check_file(self.path)
         self._lock = threading.Lock()
         self._idle: list[_ThreadReader] = []
@@ -119,7 +123,7 @@ class Video:
         first, picture, self._stored = run_interruptibly(self._first_picture)
         self._shown = self._plan.shown[self._plan.shown >= first]
         self._origin = int(self._shown[0]) - self._lead_ticks()
-        """Second 0, on the plan's clock."""
+        """Second 0, in ticks of the packet index's clock."""
         is_cut_off = _is_cut_off(header, self._plan)
         if is_cut_off:
             self._drop_torn_end()
@@ -137,7 +141,7 @@ class Video:
         self.close()
 
     def close(self) -> None:
-        """Give the file back. A read that still runs in another thread finishes with its own decoder."""
+        """Closes the file. A read that still runs in another thread finishes with its own decoder."""
         with self._lock:
             self._is_closed = True
             idle, self._idle = self._idle, []
@@ -146,10 +150,10 @@ class Video:
 
     @cached_property
     def content_hash(self) -> str:
-        """32 hexadecimal digits that name the content: all of it up to 64 MiB, evenly spaced parts beyond.
+        """Hash of the content, 32 hexadecimal digits: all of a file up to 64 MiB, evenly spaced parts of a larger one.
 
-        Up to a time it is another content, so that nothing kept of the whole video is ever found under it, and each
-        stream of pictures but the first is another one too.
+        A video that was made to end has another hash, so that nothing kept of the whole is ever found under it, and so
+        has each stream of pictures but the first.
         """
         name = content_hash_of(self.path)
         if not self._is_first_stream:
@@ -158,12 +162,12 @@ class Video:
 
     @cached_property
     def timestamps(self) -> NDArray[np.float64]:
-        """(N,) seconds of every frame that the packets promise, from the first one shown, ascending."""
+        """Times of every frame that the packets promise in seconds, (N,) float64, ascending."""
         return self._seconds(self._shown)
 
     @cached_property
     def keyframe_seconds(self) -> NDArray[np.float64]:
-        """(K,) seconds of the frames that decode without any other, ascending."""
+        """Times of the frames that decode without any other in seconds, (K,) float64, ascending."""
         times = np.unique(self._plan.pts[self._plan.keyframes])
         return self._seconds(times[np.isin(times, self._shown)])
 
@@ -174,11 +178,15 @@ class Video:
 
     @cached_property
     def clock(self) -> StreamClock:
-        """Turns the times of the file's sound and subtitles into seconds of the video."""
+        """Clock that turns the times of the file's sound and subtitles into seconds of the video."""
         return StreamClock(pieces=self._plan.joined.pieces).later(self._origin * self._plan.time_base)
 
     def frame_at(self, seconds: float, max_height: int | None = None) -> Frame:
-        """The frame on screen at `seconds`. VideoError outside the video, or where that frame does not decode."""
+        """The frame on screen at `seconds`.
+
+        Raises:
+            VideoError: the time is outside the video, or that frame does not decode.
+        """
         if not 0 <= seconds < self.info.duration_seconds:
             raise VideoError(f"need 0 <= seconds < {self.info.duration_seconds:.3f}, the video's length, got {seconds}")
         frames = list(self.read([seconds], max_height))
@@ -187,7 +195,7 @@ class Video:
         return frames[0]
 
     def read(self, times: Sequence[float], max_height: int | None = None) -> Iterator[Frame]:
-        """The frames on screen at `times`, each once, in time order; those that do not decode are left out.
+        """Frames on screen at `times`, each once, in time order; those that do not decode are left out.
 
         Lazy: closing the iterator stops the work. Memory does not grow with the number of times.
         """
@@ -203,7 +211,7 @@ class Video:
         return self.read(window_times(self.timestamps, self.info.duration_seconds, start, stop, max_fps), max_height)
 
     def _first_picture(self) -> "tuple[int, VideoFrame, StoredPicture]":
-        """(time, picture, its shape) of the first frame that decodes: only with it does a file become a video.
+        """Time (ticks), picture and shape of the first frame that decodes: only with it does a file become a video.
 
         A recording may begin in the middle of an interval, and a file with a damaged beginning still has the rest.
         """
@@ -223,7 +231,7 @@ class Video:
         raise VideoError(f"{self.path}: no frame could be decoded; all are damaged, or over {megapixels} megapixels")
 
     def _drop_torn_end(self) -> None:
-        """A file that was cut off ends with its last frame that decodes."""
+        """Ends a file that was cut off with its last frame that decodes."""
         tail = self._shown[-FIRST_FRAMES:]
         decoder, good = Decoder(self.path, self._plan), int(self._shown[0])
         try:
@@ -235,7 +243,7 @@ class Video:
         self._shown = self._shown[self._shown <= max(good, int(tail[0]) - 1)]
 
     def _end_at(self, until: float) -> None:
-        """Makes the video end there. What the header promises and a torn end are facts from later, so they go."""
+        """Ends the video at a second. What the header promises and a torn end are facts from later, so they go."""
         length = self.info.duration_seconds
         if not until > SAME_MOMENT_SECONDS:
             raise VideoError(f"{self.path}: need an end after 0, the first frame, e.g. {length:.2f}; got {until:g} s")
@@ -273,7 +281,7 @@ class Video:
         )
 
     def _notes(self, stop: float) -> tuple[str, ...]:
-        """What was done so that the file has one clock, as far as it is known at second `stop`."""
+        """What was done so that the file has one clock, a sentence each, as far as it is known at second `stop`."""
         joined, notes = self._plan.joined, []
         offset = float(self._origin * self._plan.time_base)
         joins = [seconds - offset for seconds in joined.join_seconds if 0 < seconds - offset < stop]
@@ -295,7 +303,7 @@ class Video:
         return tuple(notes)
 
     def _gaps(self) -> tuple[str, ...]:
-        """What the file holds and cannot be given."""
+        """What the file holds and cannot be shown or heard, a sentence each."""
         gaps = []
         if self._plan.holds_more:
             gaps.append("Another recording is glued to the end of the file; it can't be shown or heard.")
@@ -308,7 +316,7 @@ class Video:
         return tuple(gaps)
 
     def _lead_ticks(self) -> int:
-        """By how much the sound begins before the first picture, where that is more than the two being out of step."""
+        """Ticks by which the sound begins before the first picture; 0 below `LEAD_SECONDS`, which is padding."""
         sound = self._plan.joined.sound
         if sound is None:
             return 0
@@ -334,7 +342,7 @@ class Video:
 
     @contextmanager
     def _reader(self) -> "Iterator[_ThreadReader]":
-        """A decoder that nobody else uses meanwhile; opening one costs more than a short seek, so they are kept."""
+        """A decoder for the caller alone; opening one costs more than a short seek, so decoders are kept."""
         with self._lock:
             if self._is_closed:
                 raise ValueError(f"the video {self.path} was closed")
@@ -359,11 +367,11 @@ class Video:
         return float(self._seconds(self._plan.pts[position : position + 1])[0])
 
     def _picture_end_seconds(self) -> float:
-        """Until the last frame's own time is over."""
+        """Second at which the last frame's own time is over."""
         return float((int(self._shown[-1]) + self._plan.last_duration - self._origin) * self._plan.time_base)
 
     def _end_seconds(self) -> float:
-        """Until the last frame leaves the screen: it stays there while sound goes on."""
+        """Second at which the last frame leaves the screen, where it stays while sound goes on."""
         pictures, sound = self._picture_end_seconds(), self._plan.joined.sound
         if sound is None:
             return pictures
@@ -373,14 +381,23 @@ class Video:
 
 @dataclass(frozen=True)
 class _ThreadReader:
-    """What one thread needs to read frames."""
+    """Decoder and converter of one thread that reads frames."""
 
     decoder: Decoder
     converter: RgbConverter
 
 
 def frame_ranks(timestamps: NDArray[np.float64], duration_seconds: float, times: Sequence[float]) -> NDArray[np.intp]:
-    """(R,) numbers of the frames on screen at `times`, each once, ascending. VideoError for a time outside."""
+    """Numbers (R,) of the frames on screen at `times`, each once, ascending.
+
+    Args:
+        timestamps: (N,) times of all frames in seconds, ascending.
+        duration_seconds: length of the video.
+        times: times in seconds.
+
+    Raises:
+        VideoError: a time is outside the video.
+    """
     asked = np.asarray(times, np.float64)
     outside = asked[~((asked >= 0) & (asked < duration_seconds))]
     if len(outside):
@@ -391,7 +408,14 @@ def frame_ranks(timestamps: NDArray[np.float64], duration_seconds: float, times:
 def window_times(
     timestamps: NDArray[np.float64], duration_seconds: float, start: float, stop: float, max_fps: float | None
 ) -> list[float]:
-    """Times that show every frame on screen during [start, stop), or about `max_fps` of them a second.
+    """Times that show every frame on screen during a window.
+
+    Args:
+        timestamps: (N,) times of all frames in seconds, ascending.
+        duration_seconds: length of the video.
+        start: start of the window.
+        stop: end of the window, not included.
+        max_fps: about so many a second are given where there are more frames; None for every frame.
 
     Raises:
         VideoError: the window is empty or begins after the end.
@@ -433,7 +457,7 @@ def _derived(name: str) -> str:
 
 
 def content_hash_of(path: Path, as_what: str = "") -> str:
-    """32 hexadecimal digits that name a file's content; others where it is taken as something else than a video."""
+    """Hash of a file's content, 32 hexadecimal digits; another one for a file that is taken `as_what`."""
     return _derived(f"{_content_hash(path)} {as_what}") if as_what else _content_hash(path)
 
 

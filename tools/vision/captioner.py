@@ -1,4 +1,4 @@
-"""What a window shows, as findings and one sentence. `Captioner` is what a vision-language model can stand in for.
+"""Captions of a window, as findings and one sentence; a vision-language model can take the place of `Captioner`.
 
 The packaged captioner is put together from small parts, each left out where it is not installed: named colours, screen
 text, and ImageNet labels of frames and tiles. The labels are data with a doubt and no words of the description: of 21
@@ -27,42 +27,44 @@ if TYPE_CHECKING:
     from tools.video.video import Frame
 
 GUESS = "a guess of a small classifier"
-"""The doubt of its labels."""
+"""The doubt of every label of the packaged captioner."""
 _LABEL_FRAMES = 2
-"""Labels cost 0.4 CPU seconds a frame with its tiles; neighbouring frames mostly show the same."""
+"""Frames that are labelled, at 0.4 CPU seconds each with its tiles; neighbouring frames mostly show the same."""
 _LEAST_PROBABILITY = 0.2
+"""Probability from which a label of a whole frame is a finding."""
 _TILE_PROBABILITY = 0.45
-"""A tile shows a part of something, and of thirteen one is always sure of nonsense: more is asked of it."""
+"""Probability from which a label of a tile is a finding: of thirteen tiles one is always sure of nonsense."""
+# Findings of one kind in one caption at most.
 _MOST_LABELS = 6
 _MOST_COLOURS = 4
 _MOST_LINES_QUOTED = 4
 
 
 class Captioner(Protocol):
-    """Describes frames of one window."""
+    """A captioner: describes the frames of one window."""
 
     def describe(self, frames: "Sequence[Frame]", focus: str = "") -> tuple[Finding, ...]:
-        """Findings (caption, label, colour, text) about frames in time order; `focus` is what is asked, in words."""
+        """Findings (caption, label, colour, text) of frames in time order; `focus` is what is asked, in words."""
 
 
 class Labeller(Protocol):
-    """Names what pictures show."""
+    """A classifier that names what pictures show."""
 
     def label_scores(
         self, pixels: Sequence[NDArray[np.uint8]], count: int = 5
     ) -> Sequence[Sequence[tuple[str, float]]]:
-        """For each picture its most probable names and their probabilities."""
+        """The `count` most probable names of each picture, most probable first, and their probabilities 0..1."""
 
 
 class PackagedCaptioner:
-    """The captioner that needs no download. `reader` is asked for only when there are frames to read."""
+    """The captioner without a download. `reader` is called only when there are frames to read."""
 
     def __init__(self, reader: "Callable[[], TextReader] | None" = None, labeller: Labeller | None = None) -> None:
         self._reader = reader
         self._labeller = labeller if labeller is not None else _packaged_labeller()
 
     def describe(self, frames: "Sequence[Frame]", focus: str = "") -> tuple[Finding, ...]:
-        """A caption first, then labels, colours and text; () without frames. Colours named in `focus` are compared."""
+        """Findings: a caption, then labels, colours and text; () without frames. Colours in `focus` are compared."""
         if not frames:
             return ()
         start_seconds, stop_seconds = frames[0].seconds, max(frames[-1].seconds, frames[0].seconds + 0.001)
@@ -108,7 +110,7 @@ def _packaged_labeller() -> Labeller | None:
 
 
 def spread(frames: "Sequence[Frame]", count: int) -> "list[Frame]":
-    """At most `count` of the frames, evenly by rank; one alone is the middle one."""
+    """Picks at most `count` of the frames, evenly by rank; one alone is the middle one."""
     if len(frames) <= count:
         return list(frames)
     return [frames[int((i + 0.5) * len(frames) / count)] for i in range(count)]
@@ -136,7 +138,13 @@ def _asked(frames: "Sequence[Frame]", focus: str, start_seconds: float, stop_sec
 
 
 def caption_sentence(colours: Sequence[Finding], asked: Sequence[Finding], text: Sequence[Finding]) -> str:
-    """Colours and text in plain English."""
+    """Caption in plain English of the colours and the text of a window.
+
+    Args:
+        colours: findings of the colours that cover most.
+        asked: findings of the colours that were asked about, with how well each fits.
+        text: findings of screen text.
+    """
     parts = []
     if colours:
         parts.append("It is mostly " + _listed([f"{x.text} ({x.score:.0%})" for x in colours]) + ".")

@@ -1,4 +1,4 @@
-"""When and where the picture changes most without a cut: something enters, slides in, lights up, starts to move.
+"""Finds when and where the picture changes most without a cut: something enters, lights up, starts to move.
 
 A place counts as changing where it differs from itself half a second ago by more than is usual for that place, so a
 tree that sways all the time, noise and a shaking camera are usual; and a change counts more the longer its place had
@@ -22,52 +22,60 @@ if TYPE_CHECKING:
     from tools.video.video import Frame
 
 _LONG_SIDE = 96
+"""Long side in pixels at which pictures are compared."""
 _LAG_SECONDS = 0.45
+"""Time over which a place is compared with itself."""
 _FLOOR = 7.0
-"""Differences up to this, of 255, are noise and compression whatever the place."""
+"""Difference, 0..255, up to which a change is noise and compression whatever the place."""
 _USUAL_FACTOR = 2.5
+"""Factor of a place's median difference up to which a change is usual for it."""
 _QUIET_SECONDS = 4.0
 """Time constant after which a place that moved counts as quiet again."""
 _APART_SECONDS = 0.8
+"""Time around an event's start and peak in which no other event is found."""
 _EVENT_CONTRAST = 0.2
-"""What belongs to an event changes at least this share of the most that changes at its peak."""
+"""Share of the greatest change at an event's peak from which a change belongs to the event."""
 _EVENT_SHARE = 0.05
-"""An event goes on while what touches it has this share of the change at its peak,"""
+"""Share of the change at an event's peak from which what touches the event continues it."""
 _LONGEST_SECONDS = 3.0
-"""and this long before and after the peak at most."""
+"""Time before and after the peak to which an event is followed."""
+# Change of whole pictures, 0..255, and its ratio to that of the neighbours, from which a frame is a cut; as in `shots`.
 _CUT_CHANGE = 12.0
 _CUT_RATIO = 4.0
 _FASTEST_FPS = 12.0
+"""Frames a second that are compared; of faster videos only the starts are then looked up among all frames."""
 SHORT_SECONDS = 75.0
-"""A window up to this long is looked at whole."""
+"""Length up to which a window is looked at whole."""
 _LOOKS_A_CHANGE = 2
+"""Places of a long window that are looked at, for each change that is asked for."""
 _AROUND_SECONDS = 2.5
+"""Time before and after such a place that is looked at."""
 _NO_SECONDS = np.zeros(0)
 _NO_THUMBS = np.zeros((0, 18, 32, 3), np.uint8)
 
 
 @dataclass(frozen=True)
 class Change:
-    """Something that changed, from when it is first seen until it has come to rest, at most three seconds each way."""
+    """A change of the picture, from when it is first seen until it has come to rest, at most three seconds each way."""
 
     start_seconds: float
     stop_seconds: float
     box: Box
-    """Where it is first seen."""
+    """Box of the change when it is first seen, in fractions of the picture."""
     place: str
-    """The same in words, with where it goes if it moves: "top right, moving left"."""
+    """Place in words, with where it goes if it moves: "top right, moving left"."""
     strength: float
-    """Share of the picture times how much it changes (0..1) where it had been quiet; compares changes of one window."""
+    """Change 0..1 of places that had been quiet, averaged over the picture; compares changes of one window."""
 
 
 @dataclass(frozen=True)
 class ChangeList:
-    """The strongest changes of a window."""
+    """The strongest changes of a window, and how much of the window was looked at."""
 
     changes: tuple[Change, ...]
-    """In order of time."""
+    """Changes in order of time."""
     seen_seconds: float
-    """How much of the window was looked at frame by frame; of the rest only what samples show."""
+    """Length of the parts looked at frame by frame; of the rest only the samples of the index are known."""
 
 
 def find_changes(
@@ -80,8 +88,16 @@ def find_changes(
 ) -> ChangeList:
     """The strongest changes of a window; their starts are exact to a frame.
 
-    A long window is looked at only where the samples of the index, `seconds` (N,) and `thumbs` (N, h, w, 3), differ
-    most, and in its first part where there are none. It ends when the time is up.
+    A long window is looked at only where the samples of the index differ most, and in its first part where there are
+    none. The search ends when the time is up.
+
+    Args:
+        video: the video.
+        start_seconds: start of the window.
+        stop_seconds: end of the window, not included.
+        count: number of changes at most.
+        seconds: (N,) times of the index's samples.
+        thumbs: (N, h, w, 3) uint8 thumbnails of the samples.
     """
     found: list[Change] = []
     seen = 0.0
@@ -104,7 +120,7 @@ def _worth_a_look(
     seconds: NDArray[np.float64],
     thumbs: NDArray[np.uint8],
 ) -> list[tuple[float, float]]:
-    """Where to look frame by frame: everywhere in a short window, else around the samples that differ most."""
+    """Parts (start, stop) to look at frame by frame: all of a short window, else around the most unusual samples."""
     if stop_seconds - start_seconds <= SHORT_SECONDS:
         return [(start_seconds, stop_seconds)]
     inside = (seconds >= start_seconds) & (seconds < stop_seconds)
@@ -118,7 +134,7 @@ def _worth_a_look(
 
 
 def changes_in(frames: "Iterable[Frame]", count: int) -> list[Change]:
-    """The strongest changes among frames in time order, the strongest first."""
+    """The strongest changes among frames that come in time order, the strongest first."""
     small, times = _small(frames)
     if len(times) < 3:
         return []
@@ -138,7 +154,7 @@ def changes_in(frames: "Iterable[Frame]", count: int) -> list[Change]:
 
 
 def _small(frames: "Iterable[Frame]") -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """(T, h, w, 3) float32 lightly blurred, so that a shift by a fraction of a pixel is none; and (T,) seconds."""
+    """Shrinks frames to (T, h, w, 3) float32, blurred so that a shift below a pixel is none; with (T,) seconds."""
     pictures, times = [], []
     for frame in frames:
         height, width = frame.pixels.shape[:2]
@@ -153,7 +169,7 @@ def _small(frames: "Iterable[Frame]") -> tuple[NDArray[np.float32], NDArray[np.f
 
 
 def unusual_change(small: NDArray[np.float32], times: NDArray[np.float64]) -> NDArray[np.float32]:
-    """(T, h, w) 0..1: how much each place differs from half a second ago, beyond what is usual there; 0 at cuts."""
+    """Change of each place since half a second ago beyond what is usual there, (T, h, w) float32 0..1; 0 at cuts."""
     earlier = np.minimum(np.searchsorted(times, times - _LAG_SECONDS), np.maximum(np.arange(len(times)) - 1, 0))
     shots = np.cumsum(_cut_before(small))
     difference = np.zeros(small.shape[:3], np.float32)
@@ -173,7 +189,7 @@ def unusual_change(small: NDArray[np.float32], times: NDArray[np.float64]) -> ND
 
 
 def _cut_before(small: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """(T,) whether the frame is the first of a new shot."""
+    """Whether each frame is the first of a new shot, (T,) bool."""
     change = np.abs(np.diff(small, axis=0)).mean(axis=(1, 2, 3))
     padded = np.pad(change, 3, mode="reflect") if len(change) > 3 else np.pad(change, 3)
     around = np.stack([padded[k : k + len(change)] for k in (0, 1, 2, 4, 5, 6)])
@@ -182,7 +198,7 @@ def _cut_before(small: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def _quietness(unusual: NDArray[np.float32], times: NDArray[np.float64]) -> NDArray[np.float32]:
-    """(T, h, w) 0..1: how long each place and its surroundings had been quiet before."""
+    """Quietness (T, h, w) float32 0..1: how long each place and its surroundings had not changed before."""
     last_active = np.full(unusual.shape[1:], times[0] - _QUIET_SECONDS, np.float64)
     quiet = np.empty_like(unusual)
     # What was active within the lag is the same event and must not silence itself.
@@ -203,11 +219,11 @@ class _Event:
     first: int
     last: int
     regions: dict[int, NDArray[np.float32]]
-    """(h, w) by frame: the new change that belongs to the event, 0 elsewhere."""
+    """New change (h, w) that belongs to the event, 0 elsewhere, by frame."""
 
 
 def _event(new: NDArray[np.float32], times: NDArray[np.float64], peak: int) -> _Event:
-    """The event that peaks here, followed back and forth through regions that touch from frame to frame."""
+    """The event with its peak in a frame, followed back and forth through regions that touch from frame to frame."""
     # Weaker change is left out, or everything that stirs in a picture is connected in the end.
     new = np.where(new > _EVENT_CONTRAST * new[peak].max(), new, np.float32(0))
     heaviest = _heaviest(new[peak])
@@ -225,7 +241,7 @@ def _event(new: NDArray[np.float32], times: NDArray[np.float64], peak: int) -> _
 
 
 def _heaviest(weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The heaviest connected part, 0 elsewhere; parts a step apart count as connected."""
+    """The heaviest connected part of weights (h, w), 0 elsewhere; parts a step apart count as connected."""
     _, labels = cv2.connectedComponents(cv2.dilate((weight > 0).astype(np.uint8), np.ones((3, 3), np.uint8)))
     mass = np.bincount(labels.ravel(), weights=weight.ravel())
     mass[0] = -1  # label 0 is everything else
@@ -233,7 +249,7 @@ def _heaviest(weight: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _touching(weight: NDArray[np.float32], region: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The connected parts that touch the region, with room for what moves between two frames."""
+    """The connected parts of weights (h, w) that touch a region, with room for what moves between two frames."""
     near = cv2.dilate((region > 0).astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
     _, labels = cv2.connectedComponents((weight > 0).astype(np.uint8))
     touched = np.unique(labels[near & (labels > 0)])
@@ -249,7 +265,7 @@ def _change(event: _Event, times: NDArray[np.float64], strength: float) -> Chang
 
 
 def _box_of(weight: NDArray[np.float32]) -> Box:
-    """The box round what has a quarter of the greatest weight."""
+    """Box round the places that have a quarter of the greatest weight, in fractions of the picture."""
     height, width = weight.shape
     rows, columns = np.nonzero(weight > 0.25 * weight.max())
     return (
@@ -282,7 +298,7 @@ def _direction(start: tuple[float, float] | None, stop: tuple[float, float] | No
 
 
 def place_in_words(box: Box) -> str:
-    """Which ninth of the picture the box's middle is in: "top right", "centre"; "everywhere" if it fills most of it."""
+    """The ninth of the picture with a box's middle: "top right", "centre"; "everywhere" if the box fills most of it."""
     if (box[2] - box[0]) * (box[3] - box[1]) > 0.6:
         return "everywhere"
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
@@ -292,7 +308,7 @@ def place_in_words(box: Box) -> str:
 
 
 def _refined(video: "VideoSource", change: Change, step_seconds: float) -> Change:
-    """The change with its start looked up among all frames around it."""
+    """Looks up the start of a change among all frames around it."""
     begin = max(0.0, change.start_seconds - 2 * step_seconds)
     small, times = _small(video.window(begin, change.start_seconds + 2 * step_seconds, max_height=144))
     if len(times) < 3:

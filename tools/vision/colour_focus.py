@@ -1,4 +1,4 @@
-"""Which of the colours in a question fits the thing that is asked about, where nothing can find the thing itself.
+"""Scores the colours named in a question by how well they fit what is asked about, without finding the thing itself.
 
 What stands in for finding it: where the question's own words put it ("on the left", "the floor"), the middle of the
 picture otherwise, what moves against a still background if something moves, and how much of a colour hangs together. A
@@ -17,12 +17,13 @@ from tools.observation import Box
 from tools.vision.colours import colour_mask, colour_words
 
 _SIDE = 160
-"""Pixels on the long side at which shares are taken."""
+"""Long side in pixels at which shares are taken."""
 _OUTSIDE = 0.25
 """Weight of what is outside the place that the question names: "left" may be left of something in the middle."""
 _STILL = 6.0
 """Change up to which the median pixel counts as still: camera noise and compression."""
 _MOVED = 28.0
+"""Change, 0..255, from which a pixel of a still scene has moved."""
 
 _PLACES: tuple[tuple[str, Box], ...] = (
     (r"left", (0.0, 0.0, 0.5, 1.0)),
@@ -47,22 +48,28 @@ class AskedColour:
     """One colour word of a question: how well it fits what is asked about, and where most of it is."""
 
     word: str
-    """As the question has it."""
+    """Colour word of the question."""
     score: float
-    """0..1, all words together 1; all 0 where none of the colours is there."""
+    """Score 0..1, all words together 1; all 0 where none of the colours is there."""
     box: Box | None
-    """Round its largest connected part; None where the colour is not there."""
+    """Box round the largest connected part of the colour; None where the colour is not there."""
 
 
 def asked_colours(focus: str) -> tuple[str, ...]:
-    """The different colour words of a question, as it writes them."""
+    """Different colour words of a question, in its spelling."""
     return colour_words(focus)
 
 
 def fit_asked_colours(
     pictures: Sequence[NDArray[np.uint8]], words: Sequence[str], focus: str
 ) -> tuple[AskedColour, ...]:
-    """The words in their order; `pictures` are the RGB frames of one window, all of one size."""
+    """Scores the colour words of a question, in their order.
+
+    Args:
+        pictures: RGB frames (H, W, 3) uint8 of one window, all of one size.
+        words: the colour words.
+        focus: the question, whose words say where to look.
+    """
     small = [_shrunk(picture) for picture in pictures]
     asked = focus.lower()
     weight = _moving_parts(small) if _MOVING.search(asked) else None
@@ -100,7 +107,7 @@ def _largest_part(mask: NDArray[np.bool_], weight: NDArray[np.float32]) -> tuple
 
 
 def _place_weight(shape: Sequence[int], asked: str) -> NDArray[np.float32]:
-    """(h, w) how likely the thing asked about is at each place, by the question's words."""
+    """Weight (h, w) float32 of each place: how likely the thing asked about is there, by the question's words."""
     height, width = shape[0], shape[1]
     box = np.array([0.0, 0.0, 1.0, 1.0])
     for pattern, place in _PLACES:
@@ -119,7 +126,7 @@ def _place_weight(shape: Sequence[int], asked: str) -> NDArray[np.float32]:
 
 
 def _moving_parts(small: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]] | None:
-    """(h, w) for each picture 1 where something stands out from the still background; None where there is none."""
+    """Weights (h, w) of each picture, 1 where something moves before a still background; None where there is none."""
     if len(small) < 3:
         return None
     stack = np.stack(small).astype(np.float32)

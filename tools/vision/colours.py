@@ -1,4 +1,4 @@
-"""Colours as people name them: shares of named colours in a region, and how well each offered colour word fits it.
+"""Colours as people name them: shares of named colours in a picture, and where a picture has the colour of a word.
 
 A name is a handful of example colours in OKLab (Ottosson 2020), where distance is close to seen difference; a pixel
 has the name of the nearest example. Twenty-one names are told apart; words like "crimson" or "light-blue" lead to them.
@@ -38,7 +38,7 @@ _EXAMPLES: dict[str, tuple[int, ...]] = {
     "magenta": (0xD020B0, 0xE030C8, 0xB01890, 0xFF00FF),
     "pink": (0xF4A0B8, 0xF8B8CC, 0xF080A8, 0xE8909E, 0xFF6EAF, 0xF4C8D0),
 }
-"""Examples as 0xRRGGBB, lit as they are in video: shadows and highlights included, pure screen colours too."""
+"""Example colours of each name, 0xRRGGBB, lit as in video: with shadows, highlights and pure screen colours."""
 
 COLOUR_NAMES = tuple(_EXAMPLES)
 
@@ -52,7 +52,7 @@ _FAMILIES: dict[str, tuple[str, ...]] = {
     "pink": ("pink", "magenta"),
     "turquoise": ("turquoise",),
 }
-"""What a plain word covers when it is asked for: "blue" may be navy, "navy" may not be any blue."""
+"""Names that a plain word covers when it is asked for: "blue" may be navy, "navy" may not be any blue."""
 
 _OTHER_WORDS = {
     "grey": "gray",
@@ -80,33 +80,33 @@ _OTHER_WORDS = {
 _SYNONYMS = {word: name for name, words in _OTHER_WORDS.items() for word in words.split(", ")}
 
 _LEVELS = 32
-"""Steps a channel in the table from colours to names: 8 of 256 values a step, below what anyone sees in video."""
+"""Steps of a channel in the table from colours to names: 8 of 256 values each, below what anyone sees in video."""
 _LONGEST_SIDE = 320
-"""Shares do not change with more pixels than this, and averaging hides compression noise."""
+"""Long side in pixels at which shares are taken: they do not change with more, and averaging hides noise."""
 
 
 @dataclass(frozen=True)
 class ColourShare:
-    """A named colour and which share of the region has it, 0..1."""
+    """A named colour and the share of the picture that has it, 0..1."""
 
     name: str
     share: float
 
 
 def colour_shares(pixels: NDArray[np.uint8]) -> tuple[ColourShare, ...]:
-    """The named colours in an RGB picture that cover at least 1 % of it, the largest share first."""
+    """Named colours in an RGB picture (H, W, 3) that cover at least 1 % of it, the largest share first."""
     shares = _shares(pixels)
     order = np.argsort(-shares, kind="stable")
     return tuple(ColourShare(COLOUR_NAMES[i], float(shares[i])) for i in order if shares[i] >= 0.01)
 
 
 def colour_words(text: str) -> tuple[str, ...]:
-    """The different colour words of a text as it writes them, in its order: "a Dark-blue coat" -> ("dark blue",)."""
+    """Different colour words of a text in its order, in small letters: "a Dark-blue coat" -> ("dark blue",)."""
     return tuple(dict.fromkeys(_colour_pattern().findall(" ".join(re.findall(r"[a-z]+", text.lower())))))
 
 
 def colours_in(text: str) -> tuple[str, ...]:
-    """The names of the colours that a text speaks of, in its order: "a dark-blue coat, red cap" -> (navy, red)."""
+    """Names of the colours that a text speaks of, in its order: "a dark-blue coat, red cap" -> (navy, red)."""
     return tuple(dict.fromkeys(_SYNONYMS.get(word, word) for word in colour_words(text)))
 
 
@@ -123,7 +123,11 @@ def _colour_pattern() -> re.Pattern[str]:
 
 
 def colour_mask(pixels: NDArray[np.uint8], word: str) -> NDArray[np.bool_]:
-    """(H, W) where an RGB picture has the colour of a word; ValueError for a word that names none."""
+    """Mask (H, W) bool of where an RGB picture (H, W, 3) has the colour of a word.
+
+    Raises:
+        ValueError: the word names no colour.
+    """
     name = colour_in(word)
     if name is None:
         raise ValueError(f"{word!r} names no colour: need one of {', '.join(COLOUR_NAMES)}")
@@ -132,7 +136,7 @@ def colour_mask(pixels: NDArray[np.uint8], word: str) -> NDArray[np.bool_]:
 
 
 def _shares(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """(names,) float64, sum 1."""
+    """Share of each of COLOUR_NAMES in a picture, (names,) float64, sum 1."""
     named = _named(_shrunk(pixels))
     return np.bincount(named.ravel(), minlength=len(COLOUR_NAMES)) / named.size
 
@@ -146,7 +150,7 @@ def _shrunk(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _named(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(H, W) index into COLOUR_NAMES."""
+    """Index into COLOUR_NAMES of each pixel, (H, W) uint8."""
     step = 256 // _LEVELS
     red, green, blue = (pixels[..., channel] // step for channel in range(3))
     named: NDArray[np.uint8] = _name_table()[red, green, blue]
@@ -155,7 +159,7 @@ def _named(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 @cache
 def _name_table() -> NDArray[np.uint8]:
-    """(32, 32, 32) index into COLOUR_NAMES by red, green and blue step."""
+    """Table of indices into COLOUR_NAMES by red, green and blue step, (32, 32, 32) uint8."""
     middle = (np.arange(_LEVELS) + 0.5) * (256 // _LEVELS)
     grid = np.stack(np.meshgrid(middle, middle, middle, indexing="ij"), axis=-1).reshape(-1, 3)
     codes = [(code, index) for index, name in enumerate(COLOUR_NAMES) for code in _EXAMPLES[name]]
@@ -168,7 +172,7 @@ def _name_table() -> NDArray[np.uint8]:
 
 
 def _oklab(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N, 3) sRGB 0..255 to OKLab, lightness at half weight: shadow changes it more than it changes a colour's name."""
+    """Converts sRGB (N, 3) 0..255 to OKLab, lightness at half weight: shadow changes that more than a colour's name."""
     linear = np.where(rgb <= 10.31475, rgb / 255 / 12.92, ((rgb / 255 + 0.055) / 1.055) ** 2.4)
     cones = np.cbrt(
         linear

@@ -1,4 +1,4 @@
-"""Shots: from cut to cut or fade to fade, each cut at the time of the first frame after it.
+"""Finds shots: from cut to cut or fade to fade, each cut at the time of the first frame after it.
 
 Candidates come from the 1-fps thumbnails that the index has anyway; only the seconds in which one lies are decoded,
 and past the end of an unfinished index so many seconds more.
@@ -27,26 +27,31 @@ if TYPE_CHECKING:
 __all__ = ["Change", "Shot", "ShotBoundary", "cuts_in", "find_changes", "find_shots"]
 
 _COARSE_CHANGE = 0.3
-"""Share of the colours (histogram) or, in eighths of full scale, of the pixels that differ between two thumbnails."""
+"""Change between two thumbnails from which a cut may lie there: share of the colours that differ (histogram), or mean
+difference of the pixels in eighths of full scale."""
 _MAX_LOOKS = 120
 """Gaps between thumbnails that are decoded at most, the most different ones first: a second each."""
 _MAX_PIECES = 4
 """Pieces that are decoded past the last thumbnail."""
+# A cut changes 32x18 thumbnails by more than 12 of 255 and by more than 4 times the change of its neighbours plus 4.
+# True cuts changed 55-141 with neighbours at 0.1-7; the fastest motion 27 with neighbours at 7-11.
 _CUT_CHANGE = 12.0
 _CUT_RATIO = 4.0
 _CUT_MARGIN = 4.0
-"""A cut changes 32x18 thumbnails by more than 12 of 255 and by more than 4 times the change of its neighbours plus 4.
-True cuts changed 55-141 with neighbours at 0.1-7; the fastest motion 27 with neighbours at 7-11."""
 _FADE_SECONDS = 1.0
+"""Time in which a fade or dissolve exchanges the colours."""
 _FADE_CHANGE = 0.55
-"""A fade or dissolve exchanges more than this share of the colours within a second, without a cut."""
+"""Share of the colours that a fade or dissolve exchanges in that time, without a cut."""
 _CONTEXT_SECONDS = 0.25
+"""Time before and after a gap that is decoded with it, for the neighbours of its frames."""
 _CONTEXT_FRAMES = 4
+"""Neighbours on each side that a frame's change is compared with, and frames after which a flash is over."""
 _THUMB = (32, 18)
+"""Width and height in pixels at which frames are compared."""
 _PIECE_SECONDS = 30.0
-"""Frames that are held at once: at 60 a second 1,800 thumbnails of 7 kB, at the most 7,500, 50 MB."""
+"""Length of a piece, whose frames are held at once: at 60 a second 1,800 thumbnails of 7 kB, at most 7,500, 50 MB."""
 _MAX_FPS = 250.0
-"""Of faster videos not every frame is looked at; within 4 ms no motion is as fast as a cut."""
+"""Frames a second that are looked at, at most: within 4 ms no motion is as fast as a cut."""
 
 
 @dataclass(frozen=True)
@@ -56,17 +61,17 @@ class Shot:
     start_seconds: float
     stop_seconds: float
     score: float | None
-    """How sure the cut or fade at its start is, 0..1; None where it starts because the window does."""
+    """Certainty of the cut or fade at the start, 0..1; None where the shot starts because the window does."""
     begins_with: Literal["window", "cut", "fade"]
 
 
 @dataclass(frozen=True)
 class ShotList:
-    """The shots of a window."""
+    """The shots of a window, and how much of it was not looked at."""
 
     shots: tuple[Shot, ...]
     unseen_seconds: float = 0.0
-    """In how much of the window a cut may be that nobody looked for."""
+    """Length of the parts of the window in which no cut was looked for."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ class ShotBoundary:
 
 @dataclass(frozen=True, eq=False)
 class _Strip:
-    """Neighbouring frames, none left out, as thumbnails."""
+    """Thumbnails of neighbouring frames, none left out."""
 
     seconds: NDArray[np.float64]  # (T,)
     small: NDArray[np.float32]  # (T, 18, 32, 3)
@@ -95,7 +100,12 @@ def find_shots(
 ) -> ShotList:
     """The shots of a window, as far as the time allows.
 
-    `seconds` (N,) and `thumbs` (N, h, w, 3) are the samples of the whole video, as far as the index has come.
+    Args:
+        video: the video.
+        seconds: (N,) times of the samples of the whole video, as far as the index has come.
+        thumbs: (N, h, w, 3) uint8 thumbnails of the samples.
+        start_seconds: start of the window.
+        stop_seconds: end of the window, not included.
     """
     found: list[ShotBoundary] = []
     gaps = _gaps_to_look_into(seconds, thumbs, start_seconds, stop_seconds)
@@ -135,15 +145,15 @@ def _gaps_to_look_into(
 def _past_samples(
     seconds: NDArray[np.float64], start_seconds: float, stop_seconds: float, frame_seconds: NDArray[np.float64]
 ) -> list[tuple[float, float]]:
-    """What of the window comes after the last sample, which nobody saw, in pieces."""
+    """Pieces of the window after the last sample, which the index has not seen."""
     begin = max(start_seconds, float(seconds[-1])) if len(seconds) else start_seconds
     return _pieces(begin, stop_seconds, frame_seconds) if begin < stop_seconds else []
 
 
 def _pieces(begin: float, end: float, frame_seconds: NDArray[np.float64]) -> list[tuple[float, float]]:
-    """A long gap, such as the rest of a film that is not indexed yet, in equal parts that fit in memory.
+    """Splits a long gap, such as the rest of a film that is not indexed yet, into equal parts that fit in memory.
 
-    Those in which no frame begins are left out: there may be hours of them.
+    Parts in which no frame begins are left out: there may be hours of them.
     """
     edges = np.linspace(begin, end, max(1, math.ceil((end - begin) / _PIECE_SECONDS)) + 1)
     frames_before = np.searchsorted(frame_seconds, edges, side="right")
@@ -161,7 +171,7 @@ def _joined(gaps: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def coarse_change(thumbs: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """(N - 1,) how different neighbouring thumbnails are: colours as a whole or pixel by pixel, whichever is more."""
+    """Change between neighbouring thumbnails, (N - 1,) float64: by colours or pixel by pixel, whichever is more."""
     if len(thumbs) < 2:
         return np.zeros(0)
     by_colour = np.abs(np.diff(_colours(thumbs), axis=0)).sum(axis=1) / 2
@@ -170,14 +180,14 @@ def coarse_change(thumbs: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def _colours(thumbs: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float64]:
-    """(N, 64) share of each of 64 colours: what does not change when things move."""
+    """Share of each of 64 colours, (N, 64) float64, which does not change when things move."""
     steps = thumbs.astype(np.int64) // 64
     bins = (steps[..., 0] * 16 + steps[..., 1] * 4 + steps[..., 2]).reshape(len(thumbs), -1)
     return np.stack([np.bincount(row, minlength=64) for row in bins]) / bins.shape[1]
 
 
 def cuts_in(frames: "Iterable[Frame]") -> list[ShotBoundary]:
-    """Cuts and fades in neighbouring frames, of which all are held; with gaps between them motion looks like a cut."""
+    """Finds cuts and fades in neighbouring frames, all of which are held; across a gap motion looks like a cut."""
     times: list[float] = []
     small: list[NDArray[np.float32]] = []
     for frame in frames:
@@ -202,7 +212,7 @@ def _hard_cuts(strip: _Strip) -> list[ShotBoundary]:
 
 
 def _is_flash(small: NDArray[np.float32], i: int) -> bool:
-    """Whether frame i comes back within four frames after frame i + 1, or frame i + 1 was there before: a flash."""
+    """Whether the change after frame i is a flash: frame i comes back within four frames, or i + 1 was there before."""
     step = float(np.abs(small[i + 1] - small[i]).mean())
     after = np.abs(small[i + 2 : i + 2 + _CONTEXT_FRAMES] - small[i]).mean(axis=(1, 2, 3))
     before = np.abs(small[max(0, i - _CONTEXT_FRAMES) : i] - small[i + 1]).mean(axis=(1, 2, 3))
@@ -211,7 +221,7 @@ def _is_flash(small: NDArray[np.float32], i: int) -> bool:
 
 
 def _fades(strip: _Strip, cuts: Sequence[ShotBoundary]) -> list[ShotBoundary]:
-    """The middles of gradual changes from one set of colours to another."""
+    """Finds the middles of gradual changes from one set of colours to another."""
     colours = _colours(strip.small)
     later = np.minimum(np.searchsorted(strip.seconds, strip.seconds + _FADE_SECONDS), len(strip.seconds) - 1)
     exchanged = np.abs(colours[later] - colours).sum(axis=1) / 2  # (T,)

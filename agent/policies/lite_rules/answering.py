@@ -1,4 +1,4 @@
-"""Open questions that words in the video answer: text and speech in, the best piece out, the next ones beside it."""
+"""Open questions that words in the video answer: the best piece of text and speech, with the next ones beside it."""
 
 from agent.policies.lite_rules import ranking
 from agent.policies.lite_rules.case import QuestionContext
@@ -12,17 +12,19 @@ from tools.observation import Box
 from tools.observation_text import percent
 from tools.vision.colours import colour_words
 
-_MOST_LINES, _MOST_SPEECH = 32, 1000
+_MOST_LINES, _MOST_SPEECH = 32, 1000  # lines asked of search_text and read_speech
 _PARTS: tuple[Box, ...] = tuple((left, top, left + 0.4, top + 0.55) for top in (0.0, 0.45) for left in (0.0, 0.3, 0.6))
 """Six overlapping parts of the picture, each read enlarged: small or slanted print is lost in the whole."""
 _MOST_PARTS = 3
+"""Coloured boxes that are read enlarged, at most."""
 _SURE_ENOUGH = 0.5
-"""Where the best piece is less likely than this to be right, the picture is read again in parts."""
+"""Confidence of the best piece below which the picture is read again in parts."""
 _LEAST = {"picture": 0.3, "text": 0.12, "speech": 0.0}
-"""Below it, words are no answer to a question that may be about the picture; by the sense that is likeliest."""
+"""Confidence below which words are no answer to a question that may be about the picture, by its likeliest sense."""
 _MOST_UNCLAIMED = 0.5
-"""What rests on a line that may be misread, or on words where the picture may be meant, is not claimed."""
+"""Confidence at most of an answer from a line that may be misread, or from words where the picture may be meant."""
 _BESIDE = 3
+"""Pieces named beside the answer, at most."""
 _LEAST_FIT, _MOST_OF_LABEL = 0.25, 0.5
 """Cosine of label and question below which the label is no answer, and the most that one is trusted; picked by eye on
 development clips."""
@@ -30,7 +32,7 @@ _UNNAMED = "I read no text there that answers this; small or slanted text is eas
 
 
 def looks(case: QuestionContext) -> list[Wanted]:
-    """What is still worth looking at."""
+    """The tool calls for an open question: search of text and picture, speech, and parts of the picture enlarged."""
     reading, span = case.reading, span_arguments(case.span)
     calls = [wanted("overview", count=4)]
     hears = reading.senses[0] == "speech" or not reading.is_sense_named
@@ -46,7 +48,7 @@ def looks(case: QuestionContext) -> list[Wanted]:
 
 
 def _whole_screen(case: QuestionContext) -> list[Wanted]:
-    """What else is on the screen with the line nearest to the question, if there is more text than a search lists."""
+    """A reading of the screen with the line nearest to the question, if there is more text than a search lists."""
     found = list(notes(case.trajectory, "text", "search_text"))
     if len(found) < _MOST_LINES:
         return []
@@ -57,12 +59,12 @@ def _whole_screen(case: QuestionContext) -> list[Wanted]:
 
 
 def _late(line: FoundLine) -> float:
-    """A second at which most of what belongs to a line has come up beside it."""
+    """A second at which most of the text that belongs to a line has come up beside it."""
     return max((line.start_seconds + line.stop_seconds) / 2, line.stop_seconds - 1.0)
 
 
 def _seen(case: QuestionContext) -> list[Wanted]:
-    """What the captioner sees where the picture fits best, unless words are asked for."""
+    """A caption of the seconds where the picture fits best, unless words are asked for."""
     if case.reading.is_sense_named or not (found := moments(case.trajectory)):
         return []
     start, stop = max(0.0, found[0] - 1.0), min(case.duration_seconds, found[0] + 1.0)
@@ -70,7 +72,7 @@ def _seen(case: QuestionContext) -> list[Wanted]:
 
 
 def _closer(case: QuestionContext) -> list[Wanted]:
-    """Parts of the picture, enlarged: those with a colour that the question names, else all."""
+    """Readings of parts of the picture, enlarged: those with a colour that the question names, else all."""
     is_asked = case.reading.senses[0] == "text" and case.reading.is_sense_named
     if not is_asked or not called(case.trajectory, "search_text"):
         return []
@@ -98,7 +100,7 @@ def _widened(box: Box) -> Box:
 
 
 def answer(case: QuestionContext) -> Answer:
-    """The best piece with the line it was found in and the next ones, or why there is none."""
+    """The best piece as an answer, with its line and the next pieces, or why there is none."""
     ranked = ranked_pieces(case)
     is_seen = "picture" in case.reading.senses
     if ranked and (not is_seen or ranking.confidence(case.reading, ranked) >= _LEAST[case.reading.senses[0]]):
@@ -107,9 +109,9 @@ def answer(case: QuestionContext) -> Answer:
 
 
 def _label(case: QuestionContext) -> Answer | None:
-    """The captioner's label that fits the question best; None where none does."""
+    """An answer with the captioner's label that fits the question best; None where none does."""
     labels = [note for note in notes(case.trajectory, "label") if note.finding.text]
-    if not labels or case.similarity is None:
+    if not labels or case.similarity is None or case.reading.wants == "colour":
         return None
     fits = case.similarity(case.query, [note.finding.text for note in labels])
     fit, best = max(zip(fits, labels, strict=True), key=lambda pair: pair[0] + (pair[1].finding.score or 0.0) / 2)
@@ -119,7 +121,7 @@ def _label(case: QuestionContext) -> Answer | None:
 
 
 def answer_of(case: QuestionContext, ranked: list[Ranked]) -> Answer:
-    """The first piece, as likely as it has shown to be, with the next ones named beside it."""
+    """An answer with the first of ranked pieces, its calibrated confidence, and the next pieces named beside it."""
     others = ", ".join(f"“{r.text}” ({percent(r.probability)})" for r in ranked[1 : 1 + _BESIDE])
     evidence = evidence_of_line(case.trajectory, ranked[0].line, f"next best: {others}" if others else "")
     confidence = ranking.confidence(case.reading, ranked)
@@ -131,7 +133,7 @@ def answer_of(case: QuestionContext, ranked: list[Ranked]) -> Answer:
 def ranked_pieces(case: QuestionContext) -> list[Ranked]:
     """The pieces of all text and speech that the question can mean, the likeliest answer first."""
     read = case.text_lines
-    # what may be misread is rather no text at all where nothing else is written
+    # a doubtful reading where nothing else is written is rather no text at all
     doubtful = [x for x in case.all_text_lines if x.is_doubtful and any(x.is_with(line) for line in read)]
     lines = [*read, *doubtful, *case.speech_lines]
     return ranking.rank(case.reading, lines, moments(case.trajectory), case.similarity)

@@ -1,6 +1,6 @@
-"""The colour of a thing that carries a text, such as a sign or a board: where the text is read, and the colours there.
+"""Questions for the colour of a thing that carries a text, such as a sign: the text is found, then the colours there.
 
-The box of the text is looked at and no more: what it stands on fills most of it, and what is behind the thing none.
+Only the box of the text is captioned: its background fills most of it, and what is behind the thing none.
 """
 
 from agent.policies.lite_rules import named_text
@@ -13,16 +13,17 @@ from agent.trajectory import Answer
 from tools.vision.colours import colour_words
 
 _LONGEST_LOOK_SECONDS = 1.0
+"""Seconds of the window that is captioned, at most."""
 
 
 def looks(case: QuestionContext) -> list[Wanted]:
-    """The colours in the box of the text, once it is found."""
+    """The tool calls for the colour of a carrier: a caption of the text's box, once the text is found."""
     line = _best_showing(case)
     return [wanted("overview", count=4)] if line is None else [_look(case, line)]
 
 
 def answer(case: QuestionContext) -> Answer:
-    """The colour of most of the box."""
+    """An answer with the colour of most of the text's box."""
     line = _best_showing(case)
     colours = [] if line is None else [n for n in notes(case.trajectory, "colour") if _is_in(n, line)]
     if line is None or not colours:
@@ -47,7 +48,7 @@ def _look(case: QuestionContext, line: FoundLine) -> Wanted:
     middle = (line.start_seconds + min(line.stop_seconds, case.duration_seconds)) / 2
     length = min(_LONGEST_LOOK_SECONDS, line.stop_seconds - line.start_seconds)
     start = max(0.0, middle - length / 2)
-    # the question's own colours are compared only where they are to be chosen from
+    # the question's own colours are compared only where they are options to choose from
     focus = " / ".join(case.options) if case.options else None
     area = [round(side, 3) for side in line.box]
     return wanted("caption", start=round(start, 2), stop=round(start + max(0.1, length), 2), focus=focus, box=area)

@@ -1,4 +1,4 @@
-"""What every rule of `lite` is given: the question as read, the record so far, and a sense for the meaning of words."""
+"""The input of every rule of `lite`: the parsed question, the trajectory so far, and a similarity of texts."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,12 @@ from agent.trajectory import Trajectory
 
 @dataclass(frozen=True)
 class QuestionContext:
-    """One question at one moment of the game."""
+    """A question at one point of its run."""
 
     reading: ParsedQuestion
     trajectory: Trajectory
     similarity: Similarity | None
-    """None where no text encoder is installed: then only words count."""
+    """Similarity of meaning; None where no text encoder is installed: then only words count."""
 
     @property
     def duration_seconds(self) -> float:
@@ -24,17 +24,17 @@ class QuestionContext:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """The choices; empty for an open question."""
+        """Options of the question; empty for an open one."""
         return self.reading.question.options
 
     @property
     def query(self) -> str:
-        """What to search for."""
+        """Search query: the subject of the question, or its whole text without one."""
         return self.reading.subject or self.reading.question.text
 
     @property
     def span(self) -> AskedSpan | None:
-        """The seconds that the question points at: named, or those of the shot that it names once shots are listed."""
+        """Seconds that the question points at, those of a named shot once shots are listed; None for anywhere."""
         shots = [note.finding for note in notes.notes(self.trajectory, "shot")]
         number = self.reading.shot
         if self.reading.span is not None or number is None or len(shots) < max(2, number):
@@ -44,7 +44,7 @@ class QuestionContext:
 
     @property
     def must_list_shots(self) -> bool:
-        """True if the question names a shot by its number and nobody has looked yet which seconds those are."""
+        """True if the question names a shot by its number and shots are not listed yet."""
         return self.reading.shot is not None and not notes.called(self.trajectory, "list_shots")
 
     @property

@@ -21,15 +21,17 @@ from tools.observation import Box
 from tools.vision.colours import colour_words
 
 _LENGTH_BONUS = 0.1
+"""Score of each word of an option, up to four, so that of two options in one line the longer one wins."""
 _MOST_PIECES = 40
+"""Ranked pieces that are compared with the options, at most."""
 _MOST, _MOST_OF_SEEN = 0.95, 0.65
-"""The most that a choice is trusted, and one that rests on what is seen: 8 of 14 such were right on our clips."""
+"""Confidence of a choice at most, and of one that rests on pictures: 8 of 14 such were right on our clips."""
 _NOTABLE = 0.2
-"""Share of the strongest change from which another one counts as an event of its own."""
+"""Share of the strongest change's score from which another change counts as an event of its own."""
 
 
 def looks(case: QuestionContext) -> list[Wanted]:
-    """What is still worth looking at."""
+    """The tool calls for a multiple-choice question: every source that can tell its options apart."""
     reading = case.reading
     span = span_arguments(case.span)
     calls = [wanted("overview", count=6)]
@@ -53,7 +55,7 @@ def looks(case: QuestionContext) -> list[Wanted]:
 
 
 def _closer(case: QuestionContext) -> list[Wanted]:
-    """For colours: the seconds around the best match, or, at a time that the question names, the part that moves."""
+    """Captions for colours: of the seconds around the best match, or, at a named time, of the part that moves."""
     if case.reading.wants != "colour":
         return []
     if case.span is None:
@@ -77,7 +79,7 @@ def _focus(case: QuestionContext) -> str:
 
 
 def answer(case: QuestionContext) -> Answer:
-    """The option that the sources together favour."""
+    """An answer with the option that the sources together favour."""
     likely = _softmax(option_scores(case))
     best = max(range(len(likely)), key=lambda i: likely[i])
     is_seen = case.reading.wants == "thing" and case.reading.senses[0] == "picture"
@@ -86,12 +88,12 @@ def answer(case: QuestionContext) -> Answer:
 
 
 def option_scores(case: QuestionContext) -> list[float]:
-    """One score an option, in log-odds: what each source says, by fitted weights."""
+    """The score of each option, in log-odds: the sources' features by fitted weights."""
     return [ranking.score(features) for features in option_features(case)]
 
 
 def option_features(case: QuestionContext) -> list[dict[str, float]]:
-    """What each source says of each option, by source, and by source and kind of question."""
+    """The features of each option: a value for each source, and for each source and kind of question."""
     sources = {
         "words": _by_words(case),
         "answer": _by_answer(case),
@@ -111,7 +113,7 @@ def option_features(case: QuestionContext) -> list[dict[str, float]]:
 
 
 def _by_words(case: QuestionContext) -> list[float]:
-    """How much of the option stands in a line, and how much that line has to do with the question."""
+    """A score of each option by how much of it stands in a line, and how relevant that line is to the question."""
     lines = [*case.text_lines, *case.speech_lines]
     relevance = dict(zip(lines, ranking.relevances(case.reading, lines, case.similarity), strict=True))
     common = set.intersection(*(stems(content_words(option)) for option in case.options))
@@ -126,7 +128,7 @@ def _by_words(case: QuestionContext) -> list[float]:
 
 
 def _by_answer(case: QuestionContext) -> list[float]:
-    """How likely the option would be the answer if none were offered: the best piece that says no more than it."""
+    """The probability of each option as an answer to the open question: its best piece that says no more."""
     question = replace(case.reading.question, options=())
     lines = [*case.text_lines, *case.speech_lines]
     found = ranking.rank(
@@ -143,7 +145,7 @@ def _is_same(option: str, piece: Ranked) -> bool:
 
 
 def _by_named_text(case: QuestionContext) -> list[float]:
-    """For options such as `the word ORCHARD`: whether it is on screen."""
+    """A score of options such as `the word ORCHARD`: 1 for words on screen, -1 for words that are not."""
     sign = -1.0 if named_text.asks_for_the_absent(case) else 1.0
     return [sign * _is_named(case, written_in(option)) for option in case.options]
 
@@ -157,7 +159,7 @@ def _is_named(case: QuestionContext, name: str | None) -> float:
 
 
 def _are_numbers(options: Sequence[str]) -> bool:
-    """Numbers are read or heard; the encoder does not see them."""
+    """Whether all options are numbers, which are read or heard: the encoder does not see them."""
     return all(number(word) is not None for option in options for word in words(option)[:1])
 
 
@@ -165,7 +167,7 @@ def _by_picture(case: QuestionContext) -> list[float]:
     if _are_numbers(case.options):
         return [0.0] * len(case.options)
     best = [_best_moment(case, option) for option in case.options]
-    # an option without a match has nothing that speaks for it
+    # 0 for an option without a match
     return [(note.finding.score or 0.0) if note is not None else 0.0 for note in best]
 
 
@@ -182,7 +184,7 @@ def _by_colour(case: QuestionContext) -> list[float]:
 
 def _by_fact(case: QuestionContext) -> list[float]:
     if case.reading.wants == "yes or no":
-        # nothing packaged can judge an action; what is asked about more often happened than not
+        # no packaged model can judge an action; actions that are asked about more often happened than not
         return [float(words(option.casefold())[:1] == ["yes"]) for option in case.options]
     facts = case.trajectory.facts
     shape = "portrait" if facts.height > facts.width else "landscape" if facts.width > facts.height else "square"
@@ -209,7 +211,7 @@ def notable_changes(case: QuestionContext) -> list[CitedFinding]:
 
 
 def fits_place(named: Sequence[str], box: Box) -> float:
-    """How well words for a place, such as top and left, fit the middle of a box, -1..1; 0 for words of no place."""
+    """A score of how well words for a place, such as top and left, fit a box's middle, -1..1; 0 for other words."""
     across, down = box[0] + box[2] - 1, box[1] + box[3] - 1
     directions = {"left": -across, "right": across} | dict.fromkeys(("top", "upper", "above"), -down)
     directions |= dict.fromkeys(("bottom", "lower", "below"), down)

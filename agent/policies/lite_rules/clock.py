@@ -1,4 +1,4 @@
-"""A running clock or countdown on screen: read at a few moments, known at all of them."""
+"""A running clock or countdown on screen: from readings at a few moments to its value at any."""
 
 import statistics
 from collections.abc import Sequence
@@ -8,11 +8,12 @@ from agent.policies.lite_rules.lines import FoundLine
 from agent.policies.lite_rules.words import clock_seconds
 
 _MOST_OFF_SECONDS = 1.5
+"""Seconds by which a reading may differ from the median and still agree with it."""
 
 
 @dataclass(frozen=True)
 class RunningClock:
-    """value = at_zero + slope x seconds, both in seconds; slope is 1 for a clock and -1 for a countdown."""
+    """A clock with value = at_zero + slope x seconds, all in seconds; slope is 1 for a clock and -1 for a countdown."""
 
     slope: int
     at_zero: float
@@ -23,7 +24,7 @@ class RunningClock:
 
 
 def running_clock(lines: Sequence[FoundLine]) -> RunningClock | None:
-    """The clock that at least three readings agree on (and more agree than not), or None."""
+    """The clock that at least three readings, and more than half of them, agree on; None without one."""
     readings = [(line.start_seconds, value) for line in lines if (value := clock_seconds(line.text)) is not None]
     best: RunningClock | None = None
     most = 2

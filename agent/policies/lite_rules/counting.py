@@ -1,4 +1,4 @@
-"""How often something appears or is said: showings of a text, mentions in speech, or peaks of a search by picture.
+"""Questions of how often: showings of a text, mentions in speech, or peaks of a search by picture are counted.
 
 Text and speech are counted as they are read. A thing is counted where its score stands out of its own background, which
 is a guess: the packaged encoder knows few things, and its confidence says so.
@@ -19,15 +19,15 @@ from agent.trajectory import Answer, Evidence
 
 _SPOKEN = re.compile(r"[\"“‘'«]([^\"”’'»]{2,60})[\"”’'»]|\b(?:words?|names?|terms?|phrases?)\s+([\w-]+)", re.I)
 _PROFILE = 32
-"""Moments that tell a score's course through the video."""
+"""Moments that a search by picture is asked for, to get the course of its score through the video."""
 _PEAK_SHARE = 0.5
-"""A moment belongs to an appearance from half the way between the background and the highest score."""
+"""Part of the way from the background to the highest score from which a moment belongs to an appearance."""
 _JOINED_SECONDS = 1.5
-"""Moments that are nearer are one appearance."""
+"""Seconds between two moments below which they are one appearance."""
 
 
 def looks(case: QuestionContext) -> list[Wanted]:
-    """Where the text, the word or the thing is; a text that the question names is searched for before all else."""
+    """The tool calls for a count: speech, or a search by picture; `named_text` searches for a text that is named."""
     calls = [wanted("overview", count=4)]
     if named_text.asked_text(case) is not None:
         return calls
@@ -37,7 +37,7 @@ def looks(case: QuestionContext) -> list[Wanted]:
 
 
 def answer(case: QuestionContext) -> Answer:
-    """How often, or the option that is nearest to that."""
+    """An answer with the count, or the option that is nearest to it."""
     if (name := named_text.asked_text(case)) is not None:
         shown = named_text.showings(case.trajectory, name)
         return _answer(case, len(shown), 0.8, [evidence_of_line(case.trajectory, line) for line in shown])
@@ -67,7 +67,7 @@ def appearances(case: QuestionContext) -> list[CitedFinding]:
 
 
 def _lines_that_say(case: QuestionContext) -> list[FoundLine]:
-    """A line for each time at which what is asked for is said."""
+    """The speech lines that say the asked phrase, one for each time it is said."""
     match = _SPOKEN.search(case.reading.question.text)
     phrase = rf"\b{re.escape(plain(match[1] or match[2] if match is not None else case.query))}\b"
     return [line for line in case.speech_lines for _ in re.findall(phrase, plain(line.text))]

@@ -1,7 +1,7 @@
-"""What nothing found means: "not shown" where the sense that was asked had looked at all of it, else "I can't tell".
+"""Abstention: "not shown" where the sense that was asked covered all of the video, else "I can't tell".
 
-A claim that something is not there needs a look that would have found it. Where anything was hidden from that look, or
-the look was never taken, nothing is claimed, and what was found goes with the answer, since it may help.
+A claim that something is not there needs a call that would have found it. Where anything was hidden from that call, or
+the call was never made, nothing is claimed, and what was found goes with the answer, since it may help.
 """
 
 from difflib import SequenceMatcher
@@ -17,27 +17,40 @@ from tools.ocr.video_text import spread
 NO_PICTURES = "I understand no pictures."
 _WOULD_HELP = "A vision-language model could look: --policy."
 _PICTURES = 4
+"""Pictures that go with an abstention."""
 _TOOLS = {"text": "search_text", "speech": "read_speech"}
+"""The tool that covers a sense."""
 _MOST_HELP = 5
+"""Lines, and doubtful readings, that go with an abstention at most."""
 _MOST_REASONS = 2
+"""Reasons that an abstention names at most."""
 _SLACK_SECONDS = 0.05
+"""Seconds by which a call's window may miss the asked one: arguments are rounded to hundredths."""
 _LIKE = 0.5
-_MANY = 1_000_000
+"""Similarity (0..1) of letters from which a doubtful reading could be the name."""
+_MANY = 1_000_000  # lines: stands for a count that a call leaves open
 
 
 def nothing_found(case: QuestionContext, sense: Sense, confidence: float = 0.7, name: str | None = None) -> Answer:
-    """ "Not shown" for what that sense would have found, with that confidence; "I can't tell" where it could not."""
+    """An abstention: "not shown" where a sense would have found what was asked for, else "I can't tell".
+
+    Args:
+        case: the question and the trajectory.
+        sense: the sense that would have found it.
+        confidence: confidence of "not shown".
+        name: the text or word that was looked for; None where any would do.
+    """
     reasons = [NO_PICTURES] if sense == "picture" else hidden_from(case, sense, name)
     return cannot_tell(case, *reasons) if reasons else not_shown(confidence)
 
 
 def not_shown(confidence: float, text: str = "not shown in this video") -> Answer:
-    """The claim that it is not there."""
+    """An answer that claims that something is not in the video."""
     return Answer(text, None, confidence, (), not_shown=True)
 
 
 def cannot_tell(case: QuestionContext, *reasons: str) -> Answer:
-    """No claim, why, what would help, the lines that have most to do with the question, and pictures to look at."""
+    """An answer that claims nothing: reasons, what would help, the most relevant lines, and pictures to look at."""
     unread = [n for n in notes(case.trajectory, "text", "search_text") if n.finding.doubt == UNREADABLE]
     lines = [*case.text_lines, *case.speech_lines]
     ranked = sorted(
@@ -50,7 +63,7 @@ def cannot_tell(case: QuestionContext, *reasons: str) -> Answer:
 
 
 def _pictures(case: QuestionContext) -> list[Evidence]:
-    """Up to four pictures of the seconds that are meant, evenly spread."""
+    """Evidence of up to four pictures of the asked seconds, evenly spread."""
     start, stop = (
         (0.0, case.duration_seconds) if case.span is None else (case.span.start_seconds, case.span.stop_seconds)
     )
@@ -64,15 +77,15 @@ def _pictures(case: QuestionContext) -> list[Evidence]:
 
 
 def _apart(found: list[CitedFinding]) -> list[CitedFinding]:
-    """One of each: two searches find the same."""
+    """The distinct findings: two searches may bring the same ones."""
     return list({note.finding: note for note in found}.values())
 
 
 def hidden_from(case: QuestionContext, sense: Sense, name: str | None = None) -> list[str]:
-    """Why what was not found may be there all the same, a sentence each; empty where it is not.
+    """Reasons why what was not found may be there all the same, a sentence each; empty where it is not.
 
     Args:
-        case: the question and the record.
+        case: the question and the trajectory.
         sense: text or speech.
         name: the text or word that was looked for; None where any would do.
     """
@@ -104,7 +117,7 @@ def _looks(case: QuestionContext, tool: str) -> list[tuple[ToolCall, Result]]:
 
 
 def _covers(case: QuestionContext, call: ToolCall) -> bool:
-    """Whether it looked at all the seconds that the question means."""
+    """Whether a call covered all the seconds that the question means."""
     start, stop = call.arguments.get("start", 0.0), call.arguments.get("stop", case.duration_seconds)
     wanted_start, wanted_stop = (0.0, case.duration_seconds)
     if case.span is not None:

@@ -1,6 +1,6 @@
-"""What everybody asks of any video: what it is about, what is said, how long it is, what is on screen at a second.
+"""Questions that suit any video: what it is about, what is said, how long it is, what is on screen at a second.
 
-Everything that is told is quoted from the screen, the speech or the file; what none of them has, `lite` can't tell.
+Every answer is quoted from the screen, the speech or the file; what none of them has, `lite` can't tell.
 """
 
 import re
@@ -16,20 +16,25 @@ from agent.policies.lite_rules.plan import Wanted, span_arguments, wanted
 from agent.trajectory import Answer, Evidence
 
 _MOST_SPEECH = 1000
+"""Lines of speech asked of read_speech."""
 _MOST_LINES = 32
+"""Lines of text asked of search_text."""
 _MOST_TOLD = 6
 """Lines of text and of speech that a summary quotes."""
 _MOST_READ = 20
+"""Lines that an answer to "what is written there" quotes."""
 _MOST_QUOTED = 100
+"""Lines that an answer has as evidence: as many pieces as an answer may have."""
 _QUOTED = 0.93
-"""How often what is quoted answers what is asked: 12 of 12 on development clips, by the rule of succession."""
+"""Confidence that a quotation answers the question: 12 of 12 on development clips, by the rule of succession."""
 _CERTAIN = 0.95
+"""Confidence of a property of the file, and of a transcript."""
 _ABOUT = 0.35
 """Relevance from which a sentence speaks of a topic; chosen on generated talks."""
 
 
 def looks(case: QuestionContext) -> list[Wanted]:
-    """All text and speech of the seconds that are meant; nothing where only the file is asked about."""
+    """The tool calls for an everyday question: all text and speech of the asked seconds, none for the file's facts."""
     wants, span = case.reading.wants, span_arguments(case.span)
     calls = [wanted("overview", count=4)]
     if wants in ("length", "size"):
@@ -42,7 +47,7 @@ def looks(case: QuestionContext) -> list[Wanted]:
 
 
 def answer(case: QuestionContext) -> Answer:
-    """What the file, the screen and the speech say."""
+    """An answer quoted from the file, the screen or the speech."""
     match case.reading.wants:
         case "length":
             seconds = case.duration_seconds
@@ -80,7 +85,7 @@ def _fact(case: QuestionContext, text: str) -> Answer:
 def _told(
     case: QuestionContext, confidence: float, shown: Sequence[FoundLine] = (), said: Sequence[FoundLine] = ()
 ) -> Answer:
-    """The lines as quotations; "I can't tell" where there are none."""
+    """An answer that quotes lines; "I can't tell" where there are none."""
     if not shown and not said:
         return cannot_tell(case, NO_PICTURES)
     language = case.reading.language
@@ -94,7 +99,7 @@ def _told(
 
 
 def _central(case: QuestionContext, lines: Sequence[FoundLine], most: int = _MOST_TOLD) -> list[FoundLine]:
-    """The lines that have most in common with all others, in order of time."""
+    """The lines most similar to all others together, in order of time."""
     distinct = list({line.text: line for line in reversed(lines)}.values())
     if len(distinct) <= most or case.similarity is None:
         return sorted(distinct, key=lambda line: line.start_seconds)[:most]
@@ -105,7 +110,7 @@ def _central(case: QuestionContext, lines: Sequence[FoundLine], most: int = _MOS
 
 
 def _statement(case: QuestionContext) -> Answer:
-    """The sentences that speak of the topic; that none does is claimed only in the language that is spoken."""
+    """An answer with the sentences about a topic; that none is, is claimed only in the language that is spoken."""
     lines, speech = case.speech_lines, case.reading.language.senses["speech"]
     topic = [word for word in case.reading.asked if not speech.search(word)]
     scored = list(zip(ranking.relevances(case.reading, lines, case.similarity), lines, strict=True))
@@ -146,7 +151,7 @@ def _is_under(line: FoundLine, other: FoundLine) -> bool:
 
 
 def _presence(case: QuestionContext) -> Answer:
-    """ "Yes" where a thing is named on screen or in speech; that it is nowhere else can't be told."""
+    """An answer that quotes where a thing is named on screen or in speech; else an abstention."""
     named = [word for word in case.reading.asked if not case.reading.language.senses["written"].search(word)]
     lines = [*case.text_lines, *case.speech_lines]
     found = [line for line in lines if named and all(mentions(word, [line]) for word in named)]

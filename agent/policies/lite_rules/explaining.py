@@ -1,4 +1,4 @@
-"""What happens in order, with a reason only where one is on record: words that give one, or a cut.
+"""The task explain: what happens in order, with a reason only where one is on record: words that give one, or a cut.
 
 `lite` understands no pictures, so it knows orders and hardly any causes. It says so at every step instead of making
 one up, and its confidence is that of the causes.
@@ -17,20 +17,23 @@ from agent.trajectory import Answer, Link
 
 ONLY_ORDER = "Only the order is known: no cause is on record."
 MOST_STEPS = 12
+"""Links of a chain at most."""
 _MOST_CAPTIONS = 6
+"""Shots that are captioned at most, the longest first."""
 _MOST_CONFIDENCE = 0.5
-"""Of a chain with a reason at every step: a reason that a rule finds need not be the cause. Chosen, not measured."""
+"""Confidence of a chain with a reason at every step: a reason that a rule finds need not be the cause. Chosen, not
+measured."""
 _REASON = re.compile(
     r"\b(?:because|therefore|that is why|that's why|which is why|as a result|due to|so that|in order to|thus|hence"
     r"|caus(?:e[sd]?|ing)|leads? to|led to|resulted in)\b",
     re.I,
 )
 _WEIGHTS: dict[Kind, float] = {"match": 4.0, "speech": 2.0, "text": 1.5, "shot": 1.0, "change": 1.0}
-"""Which steps are kept where there are too many; a reason counts 3 more, a shot in which something is recognised 1."""
+"""Weight of a step by its kind, where there are too many; a reason counts 3 more, a shot with a recognised thing 1."""
 
 
 def looks(case: QuestionContext) -> list[Wanted]:
-    """Everything that says what happens when; then what is recognised in the shots."""
+    """The tool calls for a chain: everything that says what happens when; then captions of the shots."""
     facts, what = case.trajectory.facts, case.reading.question.text
     calls = [wanted("overview", count=6), wanted("list_shots"), wanted("find_changes", count=8), wanted("search_text")]
     if facts.has_speech_track or facts.has_subtitles:
@@ -47,7 +50,7 @@ def looks(case: QuestionContext) -> list[Wanted]:
 
 
 def answer(case: QuestionContext) -> Answer:
-    """The chain, with a reason where there is one."""
+    """An answer with the chain of events, and a reason where one is on record."""
     cuts = cut_seconds(case.trajectory)
     found = _distinct(occurrences(case))
     steps = _most_telling(found, cuts)
@@ -66,7 +69,7 @@ def answer(case: QuestionContext) -> Answer:
 
 
 def reason(step: Occurrence, cuts: list[float]) -> str:
-    """Why it happens, as far as it is on record; empty where nothing is."""
+    """The reason of a step that is on record, a sentence; empty where none is."""
     if step.kind == "speech" and (match := _REASON.search(step.evidence.quote)) is not None:
         return f"A reason is given in the words themselves: {quoted(step.evidence.quote[match.start() :])}."
     if step.kind in ("text", "change") and is_near(step.start_seconds, cuts):
@@ -76,12 +79,12 @@ def reason(step: Occurrence, cuts: list[float]) -> str:
 
 
 def _distinct(found: Sequence[Occurrence]) -> list[Occurrence]:
-    """What is said or shown again is one event with the first time."""
+    """The distinct events: a repeated text or sentence is one event, at its first time."""
     return list({(item.kind, item.evidence.quote or item.text): item for item in reversed(found)}.values())
 
 
 def _most_telling(found: Sequence[Occurrence], cuts: list[float]) -> list[Occurrence]:
-    """At most twelve, in order of time."""
+    """The events of highest weight, at most MOST_STEPS, in order of time."""
     ranked = sorted(found, key=lambda item: (-_weight(item, cuts), item.start_seconds))
     return sorted(ranked[:MOST_STEPS], key=lambda item: (item.start_seconds, item.kind != "shot"))
 

@@ -1,4 +1,4 @@
-"""The pieces of a line that could answer a question, each with its form: dates, prices, numbers, names, the whole."""
+"""Cuts a line into the pieces that could answer a question, each with its form: date, price, number, name, ..."""
 
 import re
 from collections.abc import Iterator
@@ -32,6 +32,7 @@ _MONTH = (
     r"[^\W\d_]*\.?"
 )
 _DAY = r"(?:\d{1,2}(?:st|nd|rd|th|\.)?|(?:twenty-|thirty-)?(?:first|second|third|[a-z]{3,7}th))"
+_HOUR = r"(?:\d{1,2}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
 _PATTERNS: dict[Form, str] = {
     "date": (
         rf"\b{_MONTH}\s*{_DAY}\b,?(?:\s*\d{{4}})?|\b{_DAY}\s*(?:of |de )?{_MONTH},?(?:\s*\d{{4}})?"
@@ -41,6 +42,8 @@ _PATTERNS: dict[Form, str] = {
     "clock": (
         r"(?<![\d:])\d{1,2}:[0-5]\d(?::[0-5]\d)?(?:\s*[ap]\.?m\b)?(?:\s*[-–]\s*\d{1,2}:[0-5]\d(?:\s*[ap]\.?m\b)?)?(?![\d:])"
         r"|(?<![\d.,:])\d{1,2}\s*[-–]\s*\d{1,2}(?![\d.,:])(?:\s*[ap]\.?m\b)?|\b\d{1,2}\s*[ap]\.?m\b"
+        rf"|\b(?:half|(?:a )?quarter|(?:5|10|20|25|five|ten|twenty(?:[- ]five)?)(?: minutes)?) (?:past|to) {_HOUR}\b"
+        rf"|\b{_HOUR} o['’]clock\b|\b\d{{1,2}}(?: ?h ?[0-5]\d| uhr(?: [0-5]\d)?)\b|\d{{1,2}}点(?:半|\d{{1,2}}分)?"
     ),
     "price": (
         r"[€$£¥]\s*\d+(?:[.,]\d+)*|(?<![\w.,])\d+[.,]\d{2}(?![\w.,]\d)(?:\s*(?:€|eur\b|usd\b|euros?\b|dollars?\b|pounds?\b))?"
@@ -59,16 +62,21 @@ _PATTERNS: dict[Form, str] = {
     "quoted": r"(?<!\w)[\"“‘'`«][^\"”’'`»<>]{2,60}[\"”’'`»](?!\w)",
 }
 _COMPILED = {form: re.compile(pattern, re.IGNORECASE) for form, pattern in _PATTERNS.items()}
+_DIGIT_GROUPS = re.compile(
+    r"(?<![\w.,+-])(?:(?:\+\d{1,3}|0\d{1,5}|\(\d{2,6}\))(?:[ /-]\d{2,8}){1,6}|\d{4}(?:[ -]\d{4}){3,4})(?![.,-]?\w)"
+)
+"""One number in groups, as of a phone or a card, and not several numbers in a row."""
 _NUMBERS = re.compile(r"(?<!\d)\d++(?:(?:\s*+[,;]\s*+|\s++)\d++){2,}")
 _WORDS = re.compile(r"(?<![^,;:.])[^,;:.]*+(?:[,;][^,;:.]++){2,}")
 _BETWEEN_ITEMS = re.compile(r"[,;]?\s(?:and|or|und|oder|y|et|и)\s|[,;]", re.IGNORECASE)
 _FIELD = re.compile(r"(?<!\d)[:=]\s*|:\s+|\s[|→]\s")
-"""What parts a label from its value; no sign within a clock time."""
+"""Signs between a label and its value, those within a clock time left out."""
 _LETTERS_AND_MORE = re.compile(r"(?<![\w/@.+~-])[\w~@/][\w/@.+~-]*[\w/](?![\w/@-])")
 _TOKEN = re.compile(r"\b(?:Dr|Mrs?|Ms|Prof|St)\.|[^\W_]+(?:['’.&/_-][^\W_]+)*")
 _CONTRACTED = re.compile(r"['’]")
 _LINKS = frozenset("of the de du des la von and & y et und del".split())
 _MOST_WORDS = 5
+"""Words of a name at most, so that a long row has no square of its length of names."""
 
 
 class Piece(NamedTuple):
@@ -77,22 +85,26 @@ class Piece(NamedTuple):
     text: str
     form: Form
     start: int
-    """Where in the line it begins."""
+    """Index of the piece's first character in the line."""
 
 
 def pieces(text: str, asked_count: int = 1, asked_item: int | None = None) -> list[Piece]:
-    """Every piece of a line, the whole among them; runs of several numbers where so many are asked for.
+    """The pieces of a line, the whole among them; runs of several numbers where so many are asked for.
 
     Args:
-        text: the line.
+        text: text of the line.
         asked_count: how many numbers make an answer.
-        asked_item: which item of a list is meant, from 0, or -1 for the last one; None where no list is asked about.
+        asked_item: index of the item of a list that is meant, from 0, or -1 for the last; None without one.
     """
     found = [
         Piece(m.group().strip("\"“”‘’'`«»"), form, m.start())
         for form, pattern in _COMPILED.items()
         for m in pattern.finditer(text)
     ]
+    if asked_count == 1:
+        groups = list(_DIGIT_GROUPS.finditer(text))
+        found = [p for p in found if not any(m.start() <= p.start < m.end() for m in groups)]
+        found += [Piece(m.group(), "number", m.start()) for m in groups]
     numbers = sorted((p for p in found if p.form == "number"), key=lambda p: p.start)
     runs = [numbers[i : i + asked_count] for i in range(len(numbers) - asked_count + 1)] if asked_count > 1 else []
     found += [Piece(", ".join(p.text for p in run), "numbers", run[0].start) for run in runs]
@@ -104,7 +116,7 @@ def pieces(text: str, asked_count: int = 1, asked_item: int | None = None) -> li
 
 
 def _items(text: str, place: int) -> Iterator[Piece]:
-    """The item at that place of each list of numbers or words."""
+    """The item at an index of each list of numbers or words in a text."""
     lists: list[tuple[list[str], Form, int]]
     lists = [(re.findall(r"\d+", m.group()), "item", m.start()) for m in _NUMBERS.finditer(text)]
     lists += [(_BETWEEN_ITEMS.split(m.group()), "listed", m.start()) for m in _WORDS.finditer(text)]
@@ -114,7 +126,7 @@ def _items(text: str, place: int) -> Iterator[Piece]:
 
 
 def _fields(text: str) -> Iterator[Piece]:
-    """What follows each sign that parts a label from its value: all of it, and up to the next sign."""
+    """The values behind the signs of _FIELD: the whole rest of the text, and up to the next sign."""
     signs = list(_FIELD.finditer(text))
     for sign, following in zip_longest(signs, signs[1:]):
         stops = {len(text), len(text) if following is None else following.start()}
@@ -122,12 +134,12 @@ def _fields(text: str) -> Iterator[Piece]:
 
 
 def _is_code(token: str) -> bool:
-    """True for a path, an address, an identifier or the like, which is one word with signs or digits in it."""
+    """True for a path, an address, an identifier or the like: one word with signs or digits in it."""
     return any(map(str.isalpha, token)) and not token.isalpha()
 
 
 def _runs(text: str) -> Iterator[Piece]:
-    """Words in a row: capitalised ones as names, ones without function words as phrases."""
+    """Runs of words: capitalised ones as names, those without function words as phrases."""
     for form, fits in (("name", is_capitalised), ("phrase", carries_meaning)):
         run: list[re.Match[str]] = []
         for token in [*_TOKEN.finditer(text), None]:
@@ -144,7 +156,7 @@ def _runs(text: str) -> Iterator[Piece]:
 
 
 def _parts(length: int) -> list[tuple[int, int]]:
-    """First and last of every part of a run, at most so long: labels and values may stand in one row."""
+    """The first and last index of every part of a run, up to _MOST_WORDS: labels and values may stand in one row."""
     return [(i, j) for i in range(length) for j in range(i, min(length, i + _MOST_WORDS))]
 
 
@@ -154,5 +166,5 @@ def is_capitalised(word: str) -> bool:
 
 
 def carries_meaning(word: str) -> bool:
-    """False for function words, contracted ones such as "I'm" among them."""
+    """True for a word that is no function word, contracted ones such as "I'm" among them."""
     return _CONTRACTED.split(word.casefold())[0] not in STOP_WORDS

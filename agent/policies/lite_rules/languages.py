@@ -1,4 +1,4 @@
-"""The languages in which `lite` can read a question, as a table of patterns: `questions.toml`."""
+"""The languages that `lite` can parse a question in, as a table of patterns: `questions.toml`."""
 
 import re
 import unicodedata
@@ -14,21 +14,21 @@ from tools.plain_data import loads_toml
 
 @dataclass(frozen=True)
 class Language:
-    """How questions are put in one language."""
+    """Patterns of the questions of one language, and phrases of its answers."""
 
     code: str
     function_words: frozenset[str]
     cannot_tell: str
-    """The sentence that claims nothing."""
+    """Sentence of an answer that claims nothing."""
     shown: str
     said: str
     unsaid: str
     senses: Mapping[str, re.Pattern[str]]
-    """Words that point to `speech` or `text`; `written` are those that are meant where both do."""
+    """Words that point to `speech` or `text`; where both do, those of `written` decide for text."""
     edges: Mapping[str, re.Pattern[str]]
     places: Mapping[str, re.Pattern[str]]
     wants: Mapping[str, re.Pattern[str]]
-    """What is asked for; the first that fits."""
+    """Patterns by what is asked for, of which the first that matches holds."""
 
 
 def language_of(text: str) -> Language | None:
@@ -49,7 +49,7 @@ def language_of(text: str) -> Language | None:
 
 @cache
 def languages() -> dict[str, Language]:
-    """Every language that is known, by its code."""
+    """All languages with rules, by their code."""
     return {code: _language(code, rows) for code, rows in _table().items() if "wants" in rows}
 
 

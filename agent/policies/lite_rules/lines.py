@@ -1,4 +1,4 @@
-"""Text with its time and place, as tools find it: what rules compare with questions and options."""
+"""Lines of text and speech with time and place, as tools find them, and how they match questions and options."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -9,12 +9,12 @@ from agent.policies.lite_rules.words import STOP_WORDS, number, plain, stem, ste
 from tools.observation import Box
 
 Similarity = Callable[[str, Sequence[str]], Sequence[float]]
-"""Cosines between one text and several, -1..1."""
+"""A function that gives the cosine of meaning, -1..1, between one text and each of several."""
 
 
 @dataclass(frozen=True)
 class FoundLine:
-    """Some text with its time, as a tool found it."""
+    """A line of screen text or speech, as a tool found it."""
 
     text: str
     start_seconds: float
@@ -23,9 +23,9 @@ class FoundLine:
     call_id: str
     score: float = 1.0
     box: Box | None = None
-    """Where in the picture; None for speech."""
+    """Place in the picture, fractions 0..1; None for speech."""
     is_doubtful: bool = False
-    """Whether it may be misread."""
+    """Whether the text may be misread."""
 
     @property
     def height(self) -> float:
@@ -33,7 +33,7 @@ class FoundLine:
         return self.box[3] - self.box[1] if self.box is not None else 0.0
 
     def is_with(self, other: "FoundLine") -> bool:
-        """True for lines on screen at the same time, or sentences that follow one another."""
+        """Whether two lines are on screen at the same time, or are sentences that follow one another."""
         slack = 0.5 if self.spoken else -1e-6
         return (
             self.spoken == other.spoken
@@ -43,7 +43,7 @@ class FoundLine:
 
 
 def rarities(lines: Iterable[FoundLine]) -> dict[str, float]:
-    """Weight of each stem: 1 if it stands in a single text, less for common ones (inverse document frequency)."""
+    """The weight of each stem: 1 if it stands in a single text, less for common ones (inverse document frequency)."""
     texts = {line.text for line in lines}
     counts: dict[str, int] = {}
     for text in texts:
@@ -76,7 +76,13 @@ def _canonical(text: str) -> set[str]:
 
 
 def meant(lines: Sequence[FoundLine], instant: float | None, span: AskedSpan | None) -> list[FoundLine]:
-    """The lines at the second or in the seconds that a question names; all of them if there are none there."""
+    """The lines at the second or in the seconds that a question names; all lines if there are none there.
+
+    Args:
+        lines: lines to choose from.
+        instant: the named second; None without one.
+        span: the named seconds; None for any.
+    """
     if instant is not None and (exact := [x for x in lines if x.start_seconds <= instant + 1e-3 < x.stop_seconds]):
         return exact
     if span is None:
@@ -85,7 +91,7 @@ def meant(lines: Sequence[FoundLine], instant: float | None, span: AskedSpan | N
 
 
 def _is_mostly_inside(line: FoundLine, span: AskedSpan) -> bool:
-    """True if half of the line, or of the span, is shared: a line that just leaves as the span begins is not meant."""
+    """Whether half of a line, or of a span, is shared: a line that just leaves as the span begins is not meant."""
     shared = min(line.stop_seconds, span.stop_seconds) - max(line.start_seconds, span.start_seconds)
     shorter = min(line.stop_seconds - line.start_seconds, span.stop_seconds - span.start_seconds)
     return shared > 0 and shared >= shorter / 2

@@ -1,4 +1,4 @@
-"""Words that a question says are written in the picture, as in `the word ORCHARD`: found for certain, or missing.
+"""Questions that name a text in the picture, as `the word ORCHARD`: the text is found for certain, or missing.
 
 Screen text is what is read most surely without a vision-language model. So text that a question names is looked for
 through the whole video; it leads to the thing that carries it, and where it is nowhere, the question has no answer.
@@ -20,10 +20,13 @@ from agent.trajectory import Answer, Trajectory
 from tools.observation import UNREADABLE_LETTERS
 
 _MOST_LINES = 32
+"""Lines of text asked of search_text."""
 _MOST_SPEECH = 1000
+"""Lines of speech asked of read_speech."""
 _PRESENCE_CONFIDENCE = 0.8
+"""Confidence of an answer by presence."""
 _JOINED_SECONDS = 1.0
-"""Two spans of one text that are nearer are one showing in which a reading failed."""
+"""Seconds between two spans of one text below which they are one showing, with a failed reading between."""
 _NEGATED = re.compile(r"\b(?:not|never|none)\b|n['’]t\b", re.I)
 _IS_THERE = re.compile(
     r"^(?:is|are|was|were|does|do|did|can|has|have)\b.*\b(?:shown|visible|seen|see|on (?:the )?screen|appears?|there|"
@@ -32,11 +35,11 @@ _IS_THERE = re.compile(
     re.I,
 )
 _ALIKE = 0.8
-"""Likeness from which a word is another one misread."""
+"""Similarity (0..1) of letters from which a word is another one misread."""
 
 
 def asked_text(case: QuestionContext) -> str | None:
-    """The text that the question names, unless it is to be heard."""
+    """The text that the question names, unless it is to be heard; None without one."""
     return _asked(case) if case.reading.senses[0] != "speech" else None
 
 
@@ -45,7 +48,7 @@ def _asked(case: QuestionContext) -> str | None:
 
 
 def looks(case: QuestionContext) -> list[Wanted]:
-    """A search for what is named through the whole video, so that it can be said not to be there."""
+    """The tool calls for a named text: a search through the whole video, so that its absence can be claimed."""
     name = _asked(case)
     if name is None:
         return []
@@ -55,7 +58,7 @@ def looks(case: QuestionContext) -> list[Wanted]:
 
 
 def showings(trajectory: Trajectory, name: str) -> list[FoundLine]:
-    """Each time at which the text is on screen, in time order; copies of it at one time are one showing."""
+    """The showings of a text on screen, in time order; copies at one time are one showing."""
     shown: list[FoundLine] = []
     for line in text_lines(trajectory, "search_text"):
         if not _says(line, name):
@@ -69,18 +72,18 @@ def showings(trajectory: Trajectory, name: str) -> list[FoundLine]:
 
 
 def asks_for_the_absent(case: QuestionContext) -> bool:
-    """True for "which of these does not appear": then an option that is nowhere on screen is the right one."""
+    """Whether a question asks what does not appear: then an option that is nowhere on screen is the right one."""
     return _NEGATED.search(case.reading.question.text) is not None
 
 
 def is_missing(case: QuestionContext, name: str) -> bool:
-    """True if screen text was read through the whole video and this is nowhere in it; False if it may be hidden."""
+    """Whether a text is nowhere in the screen text of the whole video; False if it may be hidden."""
     found = any(_says(line, name) for line in text_lines(case.trajectory))
     return not found and not hidden_from(case, "text", name)
 
 
 def answer_by_presence(case: QuestionContext) -> Answer | None:
-    """What follows from whether something named is there at all; None where that leaves the question open."""
+    """An answer from whether a named text is there at all; None where that leaves the question open."""
     name = _asked(case)
     if name is not None and asked_text(case) is None:
         said = [line for line in case.speech_lines if _says(line, name)]
@@ -98,7 +101,7 @@ def answer_by_presence(case: QuestionContext) -> Answer | None:
 
 
 def is_unreadable(case: QuestionContext, text: str) -> bool:
-    """Whether a letter of the text is one of those that the reader said it can't read."""
+    """Whether a text has a letter that the text reader said it can't read."""
     facts = (note.finding.text for note in notes(case.trajectory, "fact", "search_text"))
     return any(letter in text for fact in facts for letter in fact.removeprefix(UNREADABLE_LETTERS))
 
@@ -119,7 +122,7 @@ def _chosen(case: QuestionContext, place: int, text: str, found: list[FoundLine]
 
 
 def _yes_and_no(case: QuestionContext) -> tuple[int, int] | None:
-    """The places of "yes" and "no" among the options, (0, 0) without options; None where presence is not asked."""
+    """The indices of "yes" and "no" among the options, (0, 0) without options; None where presence is not asked."""
     if not _IS_THERE.search(case.reading.question.text) or asks_for_the_absent(case):
         return None
     firsts = [words(option.casefold())[:1] for option in case.options]

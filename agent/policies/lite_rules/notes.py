@@ -1,4 +1,4 @@
-"""What a trajectory holds, in the shape in which rules look at it."""
+"""The findings of a trajectory, as cited findings and lines for the rules, and as evidence for answers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from tools.observation import UNREADABLE, Finding, FindingKind, FrameRef
 
 @dataclass(frozen=True)
 class CitedFinding:
-    """One finding with the call that brought it."""
+    """A finding with the call that brought it and the frames shown with it."""
 
     finding: Finding
     call: ToolCall
@@ -18,7 +18,13 @@ class CitedFinding:
 
 
 def notes(trajectory: Trajectory, kind: FindingKind | None = None, tool: str | None = None) -> Iterator[CitedFinding]:
-    """Every finding of a kind, or of a tool, in order; repeats left out."""
+    """The findings of a trajectory in order, repeated calls left out.
+
+    Args:
+        trajectory: the trajectory.
+        kind: kind of finding; None for all.
+        tool: tool that brought it; None for all.
+    """
     calls = {call.id: call for call in trajectory.calls}
     for result in trajectory.results:
         call = calls[result.call_id]
@@ -30,20 +36,25 @@ def notes(trajectory: Trajectory, kind: FindingKind | None = None, tool: str | N
 
 
 def moments(trajectory: Trajectory) -> list[float]:
-    """The seconds at which the picture fits what was searched for, the best first."""
+    """The seconds at which the picture fits a search, the best first."""
     found = sorted(notes(trajectory, "moment"), key=lambda note: -(note.finding.score or 0.0))
     return [note.finding.start_seconds for note in found]
 
 
 def called(trajectory: Trajectory, tool: str) -> bool:
-    """True if the tool has been called."""
+    """Whether a tool has been called."""
     return any(call.name == tool for call in trajectory.calls)
 
 
 def text_lines(trajectory: Trajectory, tool: str | None = None, *, doubtful: bool = False) -> list[FoundLine]:
-    """Screen text that is read without doubt, of one tool or of all, in time order; with what may be misread on demand.
+    """The lines of screen text in a trajectory, in time order.
 
     A line read again within a longer reading of it counts once, as the longer one.
+
+    Args:
+        trajectory: the trajectory.
+        tool: tool that read the text; None for all.
+        doubtful: whether lines that may be misread are given too.
     """
     found = notes(trajectory, "text", tool)
     lines = [_text_line(n) for n in found if not n.finding.doubt or (doubtful and n.finding.doubt != UNREADABLE)]
@@ -62,7 +73,7 @@ def _text_line(note: CitedFinding) -> FoundLine:
 
 
 def speech_lines(trajectory: Trajectory) -> list[FoundLine]:
-    """Speech that nothing speaks against, in time order."""
+    """The lines of speech in a trajectory that are not doubtful, in time order."""
     found: dict[tuple[str, float], FoundLine] = {}
     for note in notes(trajectory, "speech"):
         finding = note.finding
@@ -75,7 +86,13 @@ def speech_lines(trajectory: Trajectory) -> list[FoundLine]:
 
 
 def evidence_of_line(trajectory: Trajectory, line: FoundLine, remark: str = "") -> Evidence:
-    """The evidence that a quoted line is."""
+    """A quoted line as evidence.
+
+    Args:
+        trajectory: the trajectory, which has the frames.
+        line: the line.
+        remark: note of the evidence.
+    """
     frames = () if line.spoken else _frames_within(trajectory, line.start_seconds, line.stop_seconds)
     return Evidence(
         line.start_seconds,
@@ -90,7 +107,7 @@ def evidence_of_line(trajectory: Trajectory, line: FoundLine, remark: str = "") 
 
 
 def evidence_of_note(note: CitedFinding, remark: str = "") -> Evidence:
-    """The evidence that a finding in the picture is."""
+    """A finding in the picture as evidence."""
     finding = note.finding
     frames = tuple(f for f in note.frames if finding.start_seconds <= f.seconds < finding.stop_seconds + 1e-6)
     return Evidence(

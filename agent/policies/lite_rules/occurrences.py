@@ -1,4 +1,4 @@
-"""What `lite` can know of what happens in a video, in order: shots, changes in the picture, words said and shown."""
+"""The events of a video that `lite` can know, in order: shots, changes in the picture, words said and shown."""
 
 import re
 from dataclasses import dataclass, replace
@@ -20,33 +20,36 @@ from agent.trajectory import Evidence, Trajectory
 Kind = Literal["shot", "change", "speech", "text", "match"]
 
 _LONGEST_QUOTE = 90
+"""Characters of a quotation at most."""
 _SAME_MOMENT_SECONDS = 0.5
+"""Seconds between two events that are taken to come together."""
 _PICTURES = 2
 """Pictures that go with a shot."""
 _LEAST_SCORE = 0.6
-"""Screen text that is read with less certainty than this is no event; picked by eye on development clips."""
+"""Score of screen text below which it is no event; picked by eye on development clips."""
 _LEAST_LETTERS = 3
+"""Letters of screen text that make an event at least."""
 _LEAST_SECONDS = 0.5
-"""What is read for a shorter time is mostly a line half faded in."""
+"""Seconds that screen text is shown at least: a shorter reading is mostly a line half faded in."""
 
 
 @dataclass(frozen=True)
 class Occurrence:
-    """One thing that happens."""
+    """An event of the video, with its evidence."""
 
     kind: Kind
     text: str
-    """In a sentence without its full stop."""
+    """The event as a sentence without its full stop."""
     evidence: Evidence
 
     @property
     def start_seconds(self) -> float:
-        """When it begins."""
+        """Second at which the event begins."""
         return self.evidence.start_seconds
 
 
 def occurrences(case: QuestionContext) -> list[Occurrence]:
-    """Everything on record, in order of time."""
+    """All events on record, in order of time."""
     trajectory = case.trajectory
     shots, cuts = list(notes(trajectory, "shot")), cut_seconds(trajectory)
     found = [_shot(trajectory, note, number) for number, note in enumerate(shots, start=1)]
@@ -58,18 +61,18 @@ def occurrences(case: QuestionContext) -> list[Occurrence]:
 
 
 def cut_seconds(trajectory: Trajectory) -> list[float]:
-    """When the picture cuts to another shot."""
+    """The seconds at which the picture cuts to another shot."""
     return [note.finding.start_seconds for note in list(notes(trajectory, "shot"))[1:]]
 
 
 def legible_lines(trajectory: Trajectory) -> list[FoundLine]:
-    """Screen text with its own times, without the likely misreadings, in order of time."""
+    """The lines of screen text with times of their own, likely misreadings left out, in order of time."""
     # a captioner's text has the times of what was captioned, and a frame's only its own
     return [line for line in text_lines(trajectory, "search_text") if _is_legible(line)]
 
 
 def is_near(seconds: float, times: list[float]) -> bool:
-    """True within half a second of one of the times."""
+    """Whether a second is within half a second of one of the times."""
     return any(abs(seconds - time) <= _SAME_MOMENT_SECONDS for time in times)
 
 

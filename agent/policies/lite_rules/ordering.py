@@ -1,4 +1,4 @@
-"""Which of several things comes first, and in which order they come."""
+"""Questions for the order of several things, or for the first or last of them."""
 
 import re
 from dataclasses import dataclass
@@ -11,11 +11,12 @@ from agent.policies.lite_rules.reading import AskedSpan
 from agent.trajectory import Answer, Evidence
 
 _END_SHARE = 0.15
+"""Share of the video that counts as its beginning or end."""
 
 
 @dataclass(frozen=True)
 class FirstSighting:
-    """Where one of several things is found first."""
+    """The first second at which one of several things is found."""
 
     seconds: float
     evidence: Evidence
@@ -23,7 +24,7 @@ class FirstSighting:
 
 
 def looks(case: QuestionContext) -> list[Wanted]:
-    """Every thing to be ordered, searched for as text and as a picture."""
+    """The tool calls for an order: a search for every thing, as text or speech and as a picture."""
     things = things_of(case)
     calls = [wanted("overview", count=6)]
     calls += [wanted("search_frames", query=thing, count=3) for thing in things[:8]]
@@ -37,7 +38,7 @@ def looks(case: QuestionContext) -> list[Wanted]:
 
 
 def answer(case: QuestionContext) -> Answer:
-    """The option whose order agrees best with where its things are found; the earliest (or last) for one thing each."""
+    """An answer with the option whose order agrees best with its things' times, or the earliest (last) thing."""
     seen = {thing: _sighting(case, thing) for thing in things_of(case)}
     orders = [_parts(option) for option in case.options]
     if _asks_about_one_end(case):
@@ -53,7 +54,7 @@ def answer(case: QuestionContext) -> Answer:
 
 
 def _asks_about_one_end(case: QuestionContext) -> bool:
-    """True for "what is shown first": the options need not all be there, so only that end of the video counts."""
+    """Whether a question is like "what is shown first": not all options need be there, so only that end counts."""
     return bool(re.search(r"\bwhat (?:is|was|are) (?:shown|seen)\b", case.reading.question.text, re.I))
 
 
@@ -76,7 +77,7 @@ def things_of(case: QuestionContext) -> list[str]:
 
 
 def agreement(times: list[float]) -> float:
-    """Share of pairs in time order (Kendall's tau, mapped to 0..1), ties half; 0 for fewer than two times."""
+    """The share of pairs in time order (Kendall's tau, mapped to 0..1), ties half; 0 for fewer than two times."""
     pairs = [(a, b) for i, a in enumerate(times) for b in times[i + 1 :]]
     return sum(1.0 if a < b else 0.5 if a == b else 0.0 for a, b in pairs) / len(pairs) if pairs else 0.0
 
@@ -99,7 +100,7 @@ def _sighting(case: QuestionContext, thing: str) -> FirstSighting | None:
 
 
 def _edge_scores(case: QuestionContext, sightings: list[FirstSighting | None]) -> list[float]:
-    """Early is good (late for "last"), but only as far as the thing is really there."""
+    """A score of each sighting, 0..1: half for being early (late for "last"), half for its strength."""
     found = [s for s in sightings if s is not None]
     if not found:
         return [0.0 for _ in sightings]

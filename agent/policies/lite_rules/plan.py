@@ -1,4 +1,4 @@
-"""Calls that a rule wants, before they have ids."""
+"""Tool calls that a rule wants, before they have ids."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,24 +10,24 @@ from agent.trajectory import ToolCall, Trajectory, next_call_ids
 
 @dataclass(frozen=True)
 class Wanted:
-    """A call worth making."""
+    """A tool call that a rule wants."""
 
     tool: str
     arguments: dict[str, Any]
 
 
 def wanted(tool: str, **arguments: Any) -> Wanted:
-    """A call worth making; arguments that are None are left out."""
+    """A wanted tool call; arguments that are None are left out."""
     return Wanted(tool, {name: value for name, value in arguments.items() if value is not None})
 
 
 def span_arguments(span: AskedSpan | None) -> dict[str, float]:
-    """`start` and `stop` of a span as tool arguments; none for anywhere."""
+    """The tool arguments `start` and `stop` of a span; empty for None."""
     return {} if span is None else {"start": round(span.start_seconds, 2), "stop": round(span.stop_seconds, 2)}
 
 
 def new_calls(trajectory: Trajectory, wants: list[Wanted]) -> tuple[ToolCall, ...]:
-    """The wanted calls that have not been made, with ids, as many as a turn may have."""
+    """The wanted calls that have not been made, with ids, at most as many as a turn may have."""
     made = [(call.name, call.arguments) for call in trajectory.calls]
     fresh: list[Wanted] = []
     for item in wants:

@@ -1,4 +1,4 @@
-"""What comes next, from how things went so far: a cut, speech, text, movement, each with its frequency in windows.
+"""The task predict: the next events from those so far: cuts, speech, text, movement, by their frequency in windows.
 
 `lite` understands no pictures, so it predicts nothing that it can't count. A confidence is the counted frequency of
 just that event; several can come true, so confidences need not sum to 1.
@@ -18,16 +18,18 @@ from agent.policies.lite_rules.reading import AskedSpan
 from agent.trajectory import Answer, Evidence, Prediction
 
 _LOOK_BACK_SECONDS = 90.0
-"""What is longer ago says little of what comes next."""
+"""Seconds before the end that are counted: what is longer ago says little of what comes next."""
 _WINDOW_SECONDS = 3.0
+"""Length of a window, and of the prediction."""
 _LEAST_WINDOWS = 6
-"""A short video has shorter windows, so that there is something to count."""
+"""Windows of a video at least: a short one has shorter windows, so that there is something to count."""
 _ASKED = 3
+"""Predictions that the task asks for."""
 _ENDS_SENTENCE = (".", "!", "?", "…", '."', '?"', '!"')
 
 
 def looks(case: QuestionContext) -> list[Wanted]:
-    """The last seconds closely, and all that can be counted in the last minute and a half."""
+    """The tool calls for a prediction: the last seconds closely, and all that can be counted before them."""
     stop, facts = case.duration_seconds, case.trajectory.facts
     start = round(_start(case), 2) or None
     last = round(max(0.0, stop - _length(case)), 2)
@@ -37,7 +39,7 @@ def looks(case: QuestionContext) -> list[Wanted]:
 
 
 def answer(case: QuestionContext) -> Answer:
-    """The three most frequent continuations; fewer where less can be counted."""
+    """An answer with the three most frequent continuations; fewer where less can be counted."""
     spans = windows(_start(case), case.duration_seconds, _length(case))
     found = [*_cut(case, spans), *_speech(case, spans), *_sentence(case), *_text(case, spans), *_change(case, spans)]
     ranked = tuple(sorted(found, key=lambda p: -p.confidence)[:_ASKED])
@@ -81,7 +83,7 @@ def _speech(case: QuestionContext, spans: Sequence[AskedSpan]) -> list[Predictio
 
 
 def _sentence(case: QuestionContext) -> list[Prediction]:
-    """A sentence that was not finished when the video ended, judged by those broken off earlier."""
+    """The prediction that an unfinished last sentence goes on, by those that were broken off earlier."""
     lines, length = speech_lines(case.trajectory), _length(case)
     if not lines or _is_finished(lines[-1]) or lines[-1].stop_seconds < case.duration_seconds - length:
         return []
@@ -123,9 +125,9 @@ def _change(case: QuestionContext, spans: Sequence[AskedSpan]) -> list[Predictio
 def _lasting(
     case: QuestionContext, states: Sequence[bool], what: str, events: tuple[str, str], evidence: Evidence
 ) -> list[Prediction]:
-    """The likelier of two events: there is such a thing, or none; judged by the windows after one like the last.
+    """The prediction of the likelier of two events, presence or absence, by the windows after one like the last.
 
-    Nothing where it was never so before: then there is nothing to count.
+    Empty where no window before the last was like it: then there is nothing to count.
     """
     seen = often_after_such(states)
     if not seen.trials:
@@ -147,7 +149,7 @@ def _prediction(case: QuestionContext, event: str, counted: str, seen: Frequency
 
 
 def _shown(case: QuestionContext, note: CitedFinding, remark: str) -> Evidence:
-    """A shot with its last picture."""
+    """A shot as evidence, with its last picture."""
     pictures = [frame for frame in case.trajectory.frames_seen if frame.seconds >= note.finding.start_seconds]
     last = max(pictures, key=lambda frame: frame.seconds, default=None)
     return replace(evidence_of_note(note, remark), frames=() if last is None else (last,))

@@ -1,9 +1,9 @@
-"""Which piece of the text and speech answers an open question: a linear ranker over all pieces, fitted, not written.
+"""Ranks the pieces of text and speech by how likely they answer an open question: a fitted linear ranker.
 
 Each piece is described by how its form fits what is asked for, how its line and the lines around it are connected with
 the question in words and meaning, and where, when, how large and how clearly it is shown. The weights are a conditional
-logit (McFadden 1974), so that scores are probabilities; `evals.ranker` fits them on generated questions, and with them
-what the probability of the best piece is worth.
+logit (McFadden 1974), so that scores give probabilities; `evals.ranker` fits them on generated questions, and with them
+the confidence of the best piece.
 """
 
 import math
@@ -19,19 +19,20 @@ from agent.policies.lite_rules.lines import FoundLine, Similarity, rarities
 from agent.policies.lite_rules.reading import ParsedQuestion, asked_number_count
 from agent.policies.lite_rules.words import plain, stem, words
 from tools.plain_data import loads_json
+from tools.vision.colours import colour_words
 
 _GROUPS = {
     **dict.fromkeys(("number", "price", "date", "clock", "version", "file", "time"), "value"),
     **dict.fromkeys(("words", "statement", "thing"), "text"),
 }
-"""What is asked for, as far as weights differ; all else is a name."""
+"""Group of what is asked for, by which weights differ; all else is a name."""
 _KINDS = {
     "person": "Anna Peter Maria John Smith",
     "job": "engineer teacher nurse manager scientist",
     "location": "city country university",
     "file": "file",
 }
-"""Words to which an answer of that kind is near in meaning; for others those of the question."""
+"""Words that an answer of a kind is near to in meaning; for other kinds those of the question."""
 _FITTING: dict[str, tuple[str, ...]] = {
     "date": ("date",),
     "clock": ("clock",),
@@ -39,19 +40,24 @@ _FITTING: dict[str, tuple[str, ...]] = {
     "price": ("price", "number"),
     "number": ("number", "numbers", "item", "price"),
 }
-"""The forms of what is a thing of the asked kind, where its form tells."""
+"""Forms that a piece of the asked kind can have, where the form tells."""
+_YEAR = re.compile(r"1\d{3}|20\d{2}")
 _FAR_WORDS = 3.0
+"""Words over which the weight of an asked word beside a piece falls by e."""
 _ALIKE = 0.5
+"""Share of common pairs of letters above which two words are taken for alike."""
 _PROMPT = re.compile(
     r"^\s*(?:>>>|In ?\[\d+\]:|[$#%>❯➜]\s*(?=[a-z./_~])|PS [A-Z]:|[A-Z]:\\[^>]*>|[\w.~-]+@[\w.-]+[:~ ]|irb|mysql>)"
 )
-"""What a typed line begins with."""
+"""Beginnings of a typed line of a terminal."""
 _ORDINALS = (r"first|1st", r"second|2nd", r"third|3rd", r"fourth|4th", r"fifth|5th")
 _ITEM = re.compile(r"\b(?:items?|entry|element|numbers?|digit|comes?|listed|list|sequence|stands?)\b", re.I)
 _FAR_ROWS = 3.0
+"""Rows over which the weight of a typed line on its output falls by e."""
 _NAME = re.compile(r"[^\W_](?:[\w.'’/@+~-]*\w)?")
 _MOST_ROWS = 4
-_MEANING_SHARE, _NEIGHBOUR_SHARE = 0.5, 0.6
+"""Rows of a paragraph at most."""
+_MEANING_SHARE, _NEIGHBOUR_SHARE = 0.5, 0.6  # weights in the relevance of a line: its cosine, its neighbours' relevance
 
 
 @dataclass(frozen=True)
@@ -61,16 +67,16 @@ class Ranked:
     text: str
     line: FoundLine
     probability: float
-    """Of being the answer, if one of the pieces is; they sum to 1."""
+    """Probability of being the answer, if one of the pieces is; all sum to 1."""
     connection: float
-    """How much the question has to do with its line and those beside it."""
+    """Overlap of the question with the piece's line and those beside it."""
     score: float
-    """The weighted sum of its features: where there is little to choose from, even a poor piece is the likeliest."""
+    """Weighted sum of the features: where there is little to choose from, even a poor piece is the likeliest."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A piece of a line, described."""
+    """A piece of a line, with its features."""
 
     text: str
     line: FoundLine
@@ -83,13 +89,13 @@ def rank(
     moments: Sequence[float] = (),
     similarity: Similarity | None = None,
 ) -> list[Ranked]:
-    """Possible answers, the likeliest first; a text that stands in several lines counts once, with its best line.
+    """Ranks the pieces of lines, the likeliest answer first; a text of several lines counts once, with its best line.
 
     Args:
-        reading: the question.
-        lines: those that the question can mean.
-        moments: the seconds at which the picture fits the question, best first.
-        similarity: of meaning; None where no text encoder is installed.
+        reading: the parsed question.
+        lines: lines that the question can mean.
+        moments: seconds at which the picture fits the question, best first.
+        similarity: similarity of meaning; None where no text encoder is installed.
     """
     scored = [(score(c.features), c) for c in candidates(reading, lines, moments, similarity)]
     if not scored:
@@ -106,13 +112,13 @@ def rank(
 
 
 def score(features: Mapping[str, float]) -> float:
-    """The weighted sum of the features."""
+    """The sum of features by the fitted weights."""
     weights = _weights()["weights"]
     return sum(weights.get(name, 0.0) * value for name, value in features.items())
 
 
 def confidence(reading: ParsedQuestion, ranked: Sequence[Ranked]) -> float:
-    """How likely the first of them is right, 0..1, as it was on questions that nothing was fitted on."""
+    """The calibrated probability that the first of ranked pieces is right, 0..1."""
     weights, signs = (
         _weights()["confidence"],
         signs_of(reading, ranked[0].probability, ranked[0].connection, ranked[0].score),
@@ -121,7 +127,14 @@ def confidence(reading: ParsedQuestion, ranked: Sequence[Ranked]) -> float:
 
 
 def signs_of(reading: ParsedQuestion, probability: float, connection: float, score: float) -> dict[str, float]:
-    """What tells how likely the first piece is right."""
+    """The features of the confidence in the first piece.
+
+    Args:
+        reading: the parsed question.
+        probability: the piece's probability among the others.
+        connection: the piece's connection with the question.
+        score: the piece's score.
+    """
     share = min(0.999, max(0.001, probability))
     group = group_of(reading)
     return {
@@ -136,12 +149,12 @@ def signs_of(reading: ParsedQuestion, probability: float, connection: float, sco
 
 
 def connection(candidate: Candidate) -> float:
-    """How much the question has to do with the line of a piece and those beside it."""
+    """The overlap of the question with the line of a piece and those beside it."""
     return max(candidate.features.get(name, 0.0) for name in ("own", "beside", "label", "unit"))
 
 
 def group_of(reading: ParsedQuestion) -> str:
-    """Whether a value, a name or a text is asked for: what weights and confidences differ by."""
+    """The group of a question: "value", "name" or "text", by which weights and confidences differ."""
     return _GROUPS.get(reading.wants, "name")
 
 
@@ -154,7 +167,14 @@ def _weights() -> dict[str, dict[str, float]]:
 def candidates(
     reading: ParsedQuestion, lines: Sequence[FoundLine], moments: Sequence[float], similarity: Similarity | None
 ) -> list[Candidate]:
-    """Every piece of every line, described."""
+    """The pieces of all lines, with their features.
+
+    Args:
+        reading: the parsed question.
+        lines: lines that the question can mean.
+        moments: seconds at which the picture fits the question, best first.
+        similarity: similarity of meaning; None where no text encoder is installed.
+    """
     asked = reading.asked
     rarity = rarities(lines)
     own = [_overlap(asked, words(line.text), rarity) for line in lines]
@@ -216,7 +236,7 @@ def _likeness_to_kind(reading: ParsedQuestion, texts: set[str], similarity: Simi
 
 
 def _printed_by(line: FoundLine, lines: Sequence[FoundLine], typed: Sequence[int]) -> int | None:
-    """The typed line that is the nearest above it, if it is none itself."""
+    """The index of the typed line nearest above a line; None for a typed line, or without one."""
     if line.box is None or _PROMPT.match(line.text):
         return None
     above = [i for i in typed if lines[i].is_with(line) and _top(lines[i]) < _top(line)]
@@ -228,7 +248,7 @@ def _top(line: FoundLine) -> float:
 
 
 def asked_item(reading: ParsedQuestion) -> int | None:
-    """Which item of a list a question asks for, from 0, -1 for the last; None if it asks for none."""
+    """The index of the list item that a question asks for, from 0, -1 for the last; None if it asks for none."""
     text = reading.question.text
     if reading.wants != "number" and not _ITEM.search(text):
         return None
@@ -245,13 +265,17 @@ def _pieces(reading: ParsedQuestion, line: FoundLine, lines: Sequence[FoundLine]
         return [piece for piece in found if piece.form == "numbers"]
     if (fitting := _FITTING.get(reading.wants)) is not None:
         return [piece for piece in found if piece.form in fitting]
+    if reading.wants == "colour":
+        return [piece for piece in found if colour_words(piece.text)]
+    if reading.wants == "time":
+        return [piece for piece in found if piece.form in ("date", "clock") or _YEAR.fullmatch(piece.text)]
     if group_of(reading) == "text" and (rows := _paragraph(line, lines)):
         found.append(Piece(" ".join(row.text for row in rows), "paragraph", 0))
     return found
 
 
 def _named(reading: ParsedQuestion, text: str) -> Iterator[re.Match[str]]:
-    """The words that stand right after one that the question has, as a name after what it is a name of."""
+    """The words right behind one of the question's, such as a name behind its kind."""
     found = list(_NAME.finditer(text))
     for before, after in pairwise(found):
         if carries_meaning(after.group()) and max(_likenesses(before.group(), reading.asked), default=0.0) == 1.0:
@@ -259,7 +283,7 @@ def _named(reading: ParsedQuestion, text: str) -> Iterator[re.Match[str]]:
 
 
 def _paragraph(line: FoundLine, lines: Sequence[FoundLine]) -> list[FoundLine]:
-    """The rows of a text that begins with this line; empty where it is alone or goes on from a row above."""
+    """The rows of the paragraph that begins with a line; empty for a single row, or one that goes on from above."""
     above = [other for other in lines if _goes_on(other, line)]
     rows = [line]
     while len(rows) < _MOST_ROWS and (after := next((x for x in lines if _goes_on(rows[-1], x)), None)) is not None:
@@ -268,7 +292,7 @@ def _paragraph(line: FoundLine, lines: Sequence[FoundLine]) -> list[FoundLine]:
 
 
 def _goes_on(first: FoundLine, second: FoundLine) -> bool:
-    """True for rows of one size, one close under the other, shown together."""
+    """Whether two rows are of one size, one close under the other, and shown together."""
     if first.box is None or second.box is None or not first.is_with(second):
         return False
     gap = (second.box[1] - first.box[3]) / max(first.height, 1e-6)
@@ -302,7 +326,7 @@ def _of_piece(
 
 
 def _link_before(text: str) -> list[str]:
-    """The function word that leads to a piece, as "at" to a place."""
+    """The feature of the function word that leads to a piece, as "at" to a place."""
     before = words(text)[-1:]
     return [f"after {word.casefold()}" for word in before if not carries_meaning(word)]
 
@@ -316,7 +340,7 @@ def _is_at(line: FoundLine, seconds: float) -> bool:
 
 
 def _closeness(line: FoundLine, other: FoundLine) -> float:
-    """0..1: how near two texts stand; half for sentences that follow one another."""
+    """The closeness of two lines on screen, 0..1; one half for sentences that follow one another."""
     if line.box is None or other.box is None:
         return 0.5
     height = max(line.height, other.height, 1e-6)
@@ -326,7 +350,7 @@ def _closeness(line: FoundLine, other: FoundLine) -> float:
 
 
 def _fits(places: Sequence[str], line: FoundLine) -> float:
-    """How well the asked place fits the middle of the box, -1..1."""
+    """A score of how well the asked places fit the middle of a line's box, -1..1."""
     if line.box is None or not places:
         return 0.0
     across, down = line.box[0] + line.box[2] - 1, line.box[1] + line.box[3] - 1
@@ -342,7 +366,7 @@ def _edge(reading: ParsedQuestion, place: int, count: int) -> float:
 
 
 def _overlap(asked: Sequence[str], found: Sequence[str], rarity: Mapping[str, float]) -> float:
-    """How many of the question's words are there, rare ones counting more."""
+    """The overlap of a question's words with others, rare ones counting more, at least 0."""
     best = (
         max((_alike(word, other) * max(0.2, rarity.get(stem(other), 1.0)) for other in found), default=0.0)
         for word in asked
@@ -351,7 +375,7 @@ def _overlap(asked: Sequence[str], found: Sequence[str], rarity: Mapping[str, fl
 
 
 def _nearness(asked: Sequence[str], following: Sequence[str]) -> float:
-    """0..1: how soon a word of the question comes."""
+    """The nearness of the first word of the question among those that follow, 0..1."""
     return max(
         (math.exp(-i / _FAR_WORDS) * max(_likenesses(word, asked), default=0.0) for i, word in enumerate(following)),
         default=0.0,
@@ -364,7 +388,7 @@ def _likenesses(word: str, asked: Sequence[str]) -> list[float]:
 
 @lru_cache(100_000)
 def _alike(word: str, other: str) -> float:
-    """1 for the same word in another form, less for one written alike: a word of another language, or one misread."""
+    """The similarity of two words: 1 for two forms of one word, less for words written alike (Dice of letter pairs)."""
     first, second = stem(word), stem(other)
     if first == second or (
         min(len(first), len(second)) >= 4 and (first.startswith(second) or second.startswith(first))
@@ -380,7 +404,13 @@ def _pairs(word: str) -> set[str]:
 
 
 def relevances(reading: ParsedQuestion, lines: Sequence[FoundLine], similarity: Similarity | None) -> list[float]:
-    """How much each line has to do with the question: shared words, meaning, and what its neighbours share."""
+    """The relevance of each line to the question: shared words, meaning, and that of its neighbours.
+
+    Args:
+        reading: the parsed question.
+        lines: the lines.
+        similarity: similarity of meaning; None where no text encoder is installed.
+    """
     rarity = rarities(lines)
     own = [_overlap(reading.asked, words(line.text), rarity) for line in lines]
     if similarity is not None and lines:

@@ -1,4 +1,4 @@
-"""What a question asks for: where in time it points, which senses it needs, what kind of thing answers it.
+"""Parses a question: where in time it points, which senses it needs, what kind of thing answers it.
 
 Rules over words, those of each language from its table (`languages`), those for questions with options in English only.
 They know nothing of any video.
@@ -18,11 +18,11 @@ Wants = Literal[
     "name", "words", "thing", "errors", "sound", "length", "size", "recorded", "transcript", "statement", "summary",
     "moment", "texts", "exists", "clock", "file", "price", "job", "person", "location", "unread",
 ]  # fmt: skip
-"""What would answer it; `unread` where its language has no rules here."""
+"""Kind of answer that a question wants; `unread` where its language has no rules here."""
 Sense = Literal["speech", "text", "picture"]
 
-# nothing here is looked for again within a number, nor in two ways within the spaces behind it: with that, long runs of
-# digits or spaces would take the square of their length
+# possessive quantifiers: no backtracking into a number or the spaces behind it, with which long runs of digits or
+# spaces would take the square of their length
 _N = r"(?<!\d)(\d++(?:\.\d++)?)"
 _SECONDS = r"\s*+(?:(?:s|secs?|seconds?|sekunden?|segundos?|secondes?|секунд\w?)\b|秒)"
 _MINUTES = r"\s*+(?:(?:m|mins?|minutes?|minuten?|minutos?|минут\w?)\b|分钟?)"
@@ -65,13 +65,13 @@ _HOW_OFTEN = re.compile(r"\bhow (?:many (?:different |separate )?times|often)\b"
 _EDGES: tuple[Literal["first", "last"], ...] = ("first", "last")
 _SPOKEN = ("transcript", "statement")
 _WORDED = frozenset("number version date name words clock file price job person location".split())
-"""What words in a video can tell."""
+"""Kinds of answer that words in a video can give."""
 _PLACES = ("left", "right", "top", "bottom", "above", "below", "corner", "centre", "center", "middle", "upper", "lower")
 
 
 @dataclass(frozen=True)
 class AskedSpan:
-    """Half-open [start, stop) in seconds."""
+    """A half-open span [start, stop) that a question asks about, in seconds."""
 
     start_seconds: float
     stop_seconds: float
@@ -79,40 +79,40 @@ class AskedSpan:
 
 @dataclass(frozen=True)
 class ParsedQuestion:
-    """A question, understood as far as rules go."""
+    """A question, parsed by rules."""
 
     question: Question
     wants: Wants
     senses: tuple[Sense, ...]
-    """Which to try, the likeliest first."""
+    """Senses to try, the likeliest first."""
     span: AskedSpan | None
-    """The seconds that the question points at; None for anywhere."""
+    """Seconds that the question points at; None for anywhere."""
     instant: float | None
-    """The second that it names, if it names one."""
+    """Second that the question names; None without one."""
     subject: str
-    """What to search for: the question's content words, without times and without what is asked of them."""
+    """Search query: the question's content words, without times and without what is asked of them."""
     edge: Literal["first", "last"] | None
     """Whether the first or the last of several moments is meant."""
     shot: int | None
-    """The number of the shot (slide, scene) that it names, from 1, or -1 for the last one; None if it names none."""
+    """Number of the shot (slide, scene) that the question names, from 1, or -1 for the last one; None without one."""
     option_spans: tuple[AskedSpan, ...]
-    """For interval questions: each option's seconds."""
+    """Seconds of each option of an interval question; else empty."""
     language: Language
     asked: tuple[str, ...]
-    """The words that carry meaning."""
+    """Words of the question that carry meaning."""
     is_sense_named: bool
-    """Whether it says that something is to be heard or to be read."""
+    """Whether the question says that something is to be heard or to be read."""
     places: tuple[str, ...]
-    """Where in the picture: left, right, top, bottom."""
+    """Places in the picture that the question names: left, right, top, bottom."""
 
 
 def read_question(question: Question, duration_seconds: float) -> ParsedQuestion:
-    """The reading of a question about a video of that length."""
+    """Parses a question about a video of some length."""
     text, language = question.text, language_of(question.text)
     option_spans = _option_spans(question.options, duration_seconds)
     span, instant = _pointed_at(text, duration_seconds)
     wants = _wants(question, option_spans, language, has_time=span is not None)
-    if wants == "time":  # the value that a clock shows is not where in the video that is
+    if wants == "time":  # a clock's value in the question is not a time of the video
         span, instant = _pointed_at(_AT_CLOCK.sub(" ", text), duration_seconds)
     language = language or languages()["en"]
     senses, is_named = _senses(text, wants, language, question.options)
@@ -142,13 +142,13 @@ def subject_of(text: str) -> str:
 
 
 def written_in(text: str) -> str | None:
-    """The words that a question or an option says are written somewhere, or None: quoted, or in capitals."""
+    """The words, quoted or in capitals, that a question or an option says are written somewhere; None without any."""
     match = _NAMED.search(text)
     return None if match is None else match[1] or match[2] or match[3]
 
 
 def parse_span(text: str, duration_seconds: float) -> AskedSpan | None:
-    """The seconds that a phrase such as `20-30 s`, `at about 1.5 s` or `1:05` names, or None."""
+    """The seconds that a phrase such as `20-30 s`, `at about 1.5 s` or `1:05` names; None without any."""
     if (match := _RANGE.search(text) or _BETWEEN.search(text)) is not None:
         return AskedSpan(float(match[1]), float(match[2]))
     instant = _instant(text)
@@ -247,7 +247,7 @@ def _wants_of_options(text: str, options: list[str]) -> Wants:
 
 
 def _senses(text: str, wants: Wants, language: Language, options: tuple[str, ...]) -> tuple[tuple[Sense, ...], bool]:
-    """The senses to try, the likeliest first, and whether the question names it."""
+    """The senses to try, the likeliest first, and whether the question names that one."""
     speech, screen, written = (language.senses[name].search(text) for name in ("speech", "text", "written"))
     if "(speech)" in text.casefold() or wants in _SPOKEN or (speech and not written and wants != "texts"):
         return ("speech", "text"), True
@@ -259,7 +259,7 @@ def _senses(text: str, wants: Wants, language: Language, options: tuple[str, ...
 
 
 def asked_number_count(text: str) -> int:
-    """How many numbers a question asks for, as in `which three numbers`; 1 if it does not say."""
+    """The number of numbers that a question asks for, as in `which three numbers`; 1 if it does not say."""
     for before, after in zip(words(text), words(text)[1:], strict=False):
         if after.casefold() in ("numbers", "digits", "words") and (value := number(before)) is not None:
             return int(value)

@@ -1,4 +1,4 @@
-"""When something happens: options that are intervals, and open questions for a second."""
+"""Questions of when something happens: options that are intervals, and open questions for a second."""
 
 import re
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from agent.policies.lite_rules.reading import AskedSpan
 from agent.policies.lite_rules.words import clock_seconds
 from agent.trajectory import Answer, Evidence
 
-_CHANGE_WEIGHT, _PICTURE_WEIGHT, _WORDS_WEIGHT = 1.0, 0.4, 1.5
+_CHANGE_WEIGHT, _PICTURE_WEIGHT, _WORDS_WEIGHT = 1.0, 0.4, 1.5  # of the sources' shares in an interval's score
 _NAMED_WEIGHT = 6.0
-"""More than all else together: a text that the question names is on screen at a known time."""
+"""Weight of a named text, more than all others together: it is on screen at a known time."""
 _STATED = 0.35
-"""How likely a date or an hour that is written or said must be the answer to "when", before the film itself is it."""
+"""Confidence from which a written or spoken date or hour is the answer to "when", and not a second of the video."""
 _BEGINS = re.compile(
     r"\b(?:appears?|enters?|visible|comes? in(?:to)?|starts?|begins?|ignites?|arrives?|slides? in)\b", re.I
 )
@@ -27,7 +27,7 @@ _BEGINS = re.compile(
 
 
 def interval_looks(case: QuestionContext) -> list[Wanted]:
-    """Cuts, changes, and how well each option's seconds fit what is searched for."""
+    """The tool calls for interval options: cuts, changes, and a search within each option's seconds."""
     spans = case.reading.option_spans
     around = span_arguments(
         _inside(AskedSpan(max(0.0, min(s.start_seconds for s in spans) - 1), case.duration_seconds), case)
@@ -43,7 +43,7 @@ def interval_looks(case: QuestionContext) -> list[Wanted]:
 
 
 def interval_answer(case: QuestionContext) -> Answer:
-    """The option in whose seconds most points to the event."""
+    """An answer with the option whose seconds have the highest score of all sources."""
     spans = case.reading.option_spans
     change = _shares([_changes_in(case, span) for span in spans])
     found = [_search_in(case, span) for span in spans]
@@ -95,7 +95,7 @@ def _words_in(case: QuestionContext, span: AskedSpan) -> float:
 
 
 def _named_in(case: QuestionContext, span: AskedSpan) -> float:
-    """Seconds of the span in which the text that the question names is on screen."""
+    """The seconds of a span in which the text that the question names is on screen."""
     name = named_text.asked_text(case)
     shown = [] if name is None else named_text.showings(case.trajectory, name)
     ends = [(max(span.start_seconds, s.start_seconds), min(span.stop_seconds, s.stop_seconds)) for s in shown]
@@ -117,7 +117,7 @@ def _evidence_in(case: QuestionContext, span: AskedSpan, found: CitedFinding | N
 
 
 def moment_looks(case: QuestionContext) -> list[Wanted]:
-    """For an open "when": text and speech that say it, a running clock, and the picture."""
+    """The tool calls for an open "when": text and speech that say it, a running clock, and the picture."""
     calls = [wanted("overview", count=6), wanted("search_text", query=case.query)]
     calls += [wanted("search_speech", query=case.query), wanted("search_frames", query=case.query, count=5)]
     calls.append(wanted("find_changes", count=8))
@@ -130,7 +130,7 @@ def moment_looks(case: QuestionContext) -> list[Wanted]:
 
 
 def moment_answer(case: QuestionContext) -> Answer:
-    """The second at which it is first found, by the strongest source that has it."""
+    """An answer with the second at which the strongest source first finds what is asked for."""
     value = clock_seconds(case.reading.question.text)
     lines = case.text_lines
     if value is not None:

@@ -1,4 +1,4 @@
-"""Words and numbers as rules need them: content words, numbers in words and digits, clock times, dates."""
+"""Words and numbers of a text: content words, stems, numbers in words and digits, clock times."""
 
 import re
 import unicodedata
@@ -32,7 +32,7 @@ def words(text: str) -> list[str]:
 
 
 def stem(word: str) -> str:
-    """The word with its commonest English endings taken off: enough to match singular, plural and -ing."""
+    """The stem of a word, its commonest English endings cut off: enough to match singular, plural and -ing."""
     word = word.casefold().removesuffix("'s").removesuffix("’s")
     for ending, least in (("ations", 5), ("ation", 5), ("ings", 4), ("ing", 4), ("ies", 3), ("es", 4), ("ed", 4)):
         if word.endswith(ending) and len(word) - len(ending) >= least - 1:
@@ -41,30 +41,30 @@ def stem(word: str) -> str:
 
 
 def content_words(text: str) -> list[str]:
-    """The words that carry meaning, in order."""
+    """The words of a text that are no stop words, in order."""
     return [word for word in words(text) if word.casefold() not in STOP_WORDS]
 
 
 def stems(texts: Iterable[str]) -> set[str]:
-    """The stems of words."""
+    """The set of the stems of words."""
     return {stem(text) for text in texts}
 
 
 def number(word: str) -> float | None:
-    """The value of a number in digits or a word, or None."""
+    """The value of a number in digits or a word; None for another word."""
     if (value := NUMBER_WORDS.get(word.casefold())) is not None:
         return float(value)
     return float(word.replace(",", "")) if _NUMBER.fullmatch(word) else None
 
 
 def how_often(text: str) -> float | None:
-    """The first number of a text, `once` and `twice` among them, or None."""
+    """The first number of a text, `once` and `twice` among them; None without one."""
     values = (_TIMES.get(word.casefold(), number(word)) for word in words(text))
     return next((value for value in values if value is not None), None)
 
 
 def clock_seconds(text: str) -> float | None:
-    """The value in seconds of the first mm:ss or h:mm:ss in a text, or None."""
+    """The value in seconds of the first mm:ss or h:mm:ss in a text; None without one."""
     if (match := _CLOCK.search(text)) is None:
         return None
     first, second, third = match.groups()
@@ -76,15 +76,15 @@ def clock_seconds(text: str) -> float | None:
 _LOOKALIKES = str.maketrans(
     "АВЕЅІЈКМНОРСТУХаеѕіјорсухΑΒΕΖΗΙΚΜΝΟΡΤΥΧαικνορτυχ", "ABESIJKMHOPCTYXaesijopcyxABEZHIKMNOPTYXaikvoptux"
 )
-"""Cyrillic and Greek letters as somebody reads them who knows Latin ones."""
+"""Cyrillic and Greek letters, with the Latin ones that they look like."""
 
 
 def looks(text: str) -> str:
-    """How a text looks, as a reader of Latin letters would write it down: two texts that look alike come out alike."""
+    """A text in the Latin letters that it looks like, without accents: texts that look alike come out alike."""
     parts = unicodedata.normalize("NFKD", text.translate(_LOOKALIKES))
     return "".join(part for part in parts if not unicodedata.combining(part)).translate(_LOOKALIKES)
 
 
 def plain(text: str) -> str:
-    """Casefolded words, single spaces: how texts are compared."""
+    """A text as casefolded words with single spaces, for comparison."""
     return " ".join(word.casefold() for word in words(text))

@@ -1,13 +1,13 @@
-"""Requests of several threads, gathered into one call: a model answers eight at about the price of one.
+"""Batches the requests of several threads into one call: a model answers eight at about the price of one.
 
 No thread of its own: the first to come leads, waits for others, and runs the batch for all. While it runs, the next
 batch gathers.
 
-How long to wait for others is a wager. Who was answered by the last batch is back as soon as its tools are done, and
-those who came meanwhile wait already: with no patience these two halves take turns for ever, and a model that could
-answer eight answers four, twice. So where it is known who may still come, the first one waits for them, but never
-longer than half of what the last batch took: half a batch is then the most that is lost, and where tools are quicker,
-every second batch is saved.
+How long to wait for others is a wager. A run whose request was in the last batch is back as soon as its tools are done,
+and the requests that came meanwhile wait already: with no patience these two halves take turns for ever, and a model
+that could answer eight answers four, twice. So where it is known how many may still come, the first one waits for them,
+but never longer than half of what the last batch took: half a batch is then the most that is lost, and where tools are
+quicker, every second batch is saved.
 """
 
 import threading
@@ -20,19 +20,20 @@ Request = TypeVar("Request")
 Response = TypeVar("Response")
 
 _PATIENCE = 0.5
-"""Of the last batch's time. In a simulation of eight who ask six times, batches were then 64 to 100 % full, for tools
-that take 0.02 to 3 s and batches of 0.7 and 2.8 s; 37 to 52 % with none, 55 to 100 % with a quarter."""
+"""Longest wait for other requests, as a share of the last batch's time. In a simulation of eight runs of six requests,
+batches were then 64 to 100 % full, for tools that take 0.02 to 3 s and batches of 0.7 and 2.8 s; 37 to 52 % with no
+wait, 55 to 100 % with a quarter."""
 _LOOK_SECONDS = 0.005
-"""Between two looks at who may still come."""
+"""Seconds between two checks whether requests may still come."""
 
 
 @dataclass(frozen=True)
 class BatchClock:
-    """Time; tests give their own."""
+    """Clock and sleep of a batcher, which tests replace."""
 
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], float] = time.monotonic
-    """Seconds since some moment."""
+    """Gives the seconds since some fixed moment."""
 
 
 @dataclass
@@ -40,12 +41,12 @@ class _QueuedPrompt(Generic[Request, Response]):
     request: Request
     is_done: bool = False
     responses: list[Response] = field(default_factory=list)
-    """One, once it is done; none if that failed."""
+    """One response, once it is done; empty if it failed."""
     failure: BaseException | None = None
 
 
 class Batcher(Generic[Request, Response]):
-    """Calls `run` with what has gathered; to each caller it's a function of one request."""
+    """A function of one request that calls `run` once for the requests of several threads."""
 
     def __init__(
         self,
@@ -55,14 +56,14 @@ class Batcher(Generic[Request, Response]):
         in_play: Callable[[], int] | None = None,
         clock: BatchClock | None = None,
     ) -> None:
-        """Waits for nobody yet.
+        """Sets up an empty queue.
 
         Args:
-            run: a response for each request, in order; never called from two threads at once.
+            run: gives a response for each request, in order; never called from two threads at once.
             size: requests a call, at most.
-            gather_seconds: how long the first one waits for others whom it does not know of.
-            in_play: how many there are now who wait already or may still come; None where nobody knows.
-            clock: for tests.
+            gather_seconds: seconds that the first request waits for unknown others.
+            in_play: gives the number of runs that wait already or may still ask; None where nobody knows.
+            clock: replaces the real clock in tests.
         """
         self._run = run
         self._size = size
@@ -70,18 +71,18 @@ class Batcher(Generic[Request, Response]):
         self._in_play = in_play
         self._clock = clock or BatchClock()
         self._run_seconds = 0.0
-        """Of the last batch."""
+        """Seconds that the last batch took."""
         self._changed = threading.Condition()
         self._queue: list[_QueuedPrompt[Request, Response]] = []
         self._has_leader = False
 
     def __len__(self) -> int:
-        """How many wait for a batch."""
+        """The number of requests that wait for a batch."""
         with self._changed:
             return len(self._queue)
 
     def __call__(self, request: Request) -> Response:
-        """The response; raises what `run` raised for the batch that the request was in."""
+        """The response to a request; raises what `run` raised for its batch."""
         mine: _QueuedPrompt[Request, Response] = _QueuedPrompt(request)
         with self._changed:
             self._queue.append(mine)
@@ -97,7 +98,7 @@ class Batcher(Generic[Request, Response]):
     def _lead(self, mine: _QueuedPrompt[Request, Response]) -> None:
         try:
             self._gather()
-            while not mine.is_done:  # those who came before go first
+            while not mine.is_done:  # requests that came before go first
                 self._run_batch()
         finally:
             with self._changed:
@@ -105,7 +106,7 @@ class Batcher(Generic[Request, Response]):
                 self._changed.notify_all()
 
     def _gather(self) -> None:
-        """Waits until there is nobody left to wait for, or it has been long enough."""
+        """Waits until no more requests can come, or the patience is over."""
         if self._in_play is None:
             self._clock.sleep(self._gather_seconds)
             return

@@ -1,7 +1,7 @@
-"""Attention in bfloat16 on a CPU, as plain products: keys are shared by their heads and not copied to each.
+"""Grouped-query attention in bfloat16 on a CPU, as plain products: keys are not copied to the heads that share them.
 
-For one query, as every step of generation has it, torch's fused attention takes nine times what two products take; for
-many, with the gradient, 1.8 times. What is not in bfloat16 goes the usual way.
+For one query, as in every step of generation, torch's fused attention takes nine times what two products take; for
+many, with the gradient, 1.8 times. Other types than bfloat16 go to torch's attention.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ from agent.policies.local.preallocated_cache import before
 
 NAME = "grouped_sdpa"
 _QUERIES_AT_ONCE = 128
-"""Their scores stay in a CPU's cache; keys that only later ones see are left out."""
+"""Queries of one block, few enough that their scores stay in a CPU's cache; a block leaves out the keys behind it."""
 
 
 def grouped_attention(
@@ -30,20 +30,20 @@ def grouped_attention(
     scaling: float | None = None,
     **named: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Attention as transformers calls it.
+    """Attention with the signature of transformers' attention functions.
 
     Args:
-        module: of the layer.
+        module: the attention layer.
         query: (rows, heads, queries, width).
-        key: (rows, shared heads, keys, width); so is `value`.
-        value: as `key`.
-        attention_mask: (rows, 1, queries, keys), True where a key is seen, or what is added to the scores.
-        dropout: as transformers gives it.
-        scaling: of the scores; None is one by the root of the width.
-        named: as transformers gives it.
+        key: (rows, shared heads, keys, width).
+        value: (rows, shared heads, keys, width).
+        attention_mask: (rows, 1, queries, keys), bool, True where a key is seen, or float, added to the scores.
+        dropout: dropout of the weights; other than 0 goes to torch's attention.
+        scaling: factor on the scores; None is one by the root of the width.
+        named: further arguments for torch's attention.
 
     Returns:
-        (rows, queries, heads, width), and None where transformers wants weights.
+        The attended values (rows, queries, heads, width), and None in the place of the weights.
     """
     if query.shape[2] == 1 and not torch.is_grad_enabled():
         return _one_query(query, key, value, attention_mask, scaling), None
@@ -64,7 +64,8 @@ def _product_dtype(states: torch.Tensor) -> torch.dtype:
 
 
 def _in_blocks(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
-    """(rows, heads, queries, width). Weights are computed again for the gradient: they are too many to be kept."""
+    """The attended values (rows, heads, queries, width), block by block. Weights are computed again for the gradient:
+    they are too many to be kept."""
     done, places = [], torch.arange(1, seen.shape[-1] + 1, device=seen.device)
     for start in range(0, query.shape[2], _QUERIES_AT_ONCE):
         block = seen[:, :, start : start + _QUERIES_AT_ONCE]
@@ -78,7 +79,7 @@ def _block(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, seen: to
     rows, shared, keys, width = key.shape
     asked = query.reshape(rows * shared, -1, width)
     scores = torch.bmm(asked, key.reshape(-1, keys, width).transpose(1, 2)).view(*query.shape[:3], keys)
-    # finite: a query of padding that sees nothing is worth nothing, but must not be nan
+    # finite: the output of a padding query that sees nothing is not used, but must not be nan
     weights = scores.masked_fill_(~seen, torch.finfo(scores.dtype).min).softmax(-1)
     return torch.bmm(weights.view(len(asked), -1, keys), value.reshape(-1, keys, width)).view(query.shape)
 
@@ -90,7 +91,7 @@ def _one_query(
     attention_mask: torch.Tensor | None,
     scaling: float | None,
 ) -> torch.Tensor:
-    """(rows, 1, heads, width)."""
+    """The attended values of one query each, (rows, 1, heads, width)."""
     rows, heads, _, width = query.shape
     keys = key.shape[2]
     scale = width**-0.5 if scaling is None else scaling
@@ -113,19 +114,19 @@ def _one_query(
 
 
 def _by_head(states: torch.Tensor, rows: int) -> torch.Tensor:
-    """(shared heads, rows x heads that share one, width) of (rows x shared heads, heads that share one, width)."""
+    """States by head, (shared heads, rows x sharing, width) from (rows x shared heads, sharing, width)."""
     _, sharing, width = states.shape
     return states.view(rows, -1, sharing, width).transpose(0, 1).reshape(-1, rows * sharing, width)
 
 
 def _by_row(states: torch.Tensor, rows: int) -> torch.Tensor:
-    """The other way round."""
+    """States by row, (rows x shared heads, sharing, width) from (shared heads, rows x sharing, width)."""
     heads, _, width = states.shape
     return states.view(heads, rows, -1, width).transpose(0, 1).reshape(rows * heads, -1, width)
 
 
 def _held(states: torch.Tensor) -> torch.Tensor:
-    """(rows x heads, tokens, width) of (rows, heads, tokens, width), with the room that a cache keeps behind them."""
+    """States (rows x heads, tokens, width) from (rows, heads, tokens, width), with a cache's room behind them."""
     rows, heads, tokens, width = states.shape
     room = states.stride(1) // width
     if states.stride() != (heads * room * width, room * width, width, 1):

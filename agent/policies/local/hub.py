@@ -1,4 +1,4 @@
-"""Models of the Hugging Face hub that are not here yet: how much would be downloaded, and whether the user wants it."""
+"""Checks before a download from the Hugging Face hub: how large it is, and whether the user allows it."""
 
 import logging
 import os
@@ -12,22 +12,23 @@ from agent.policies.default import is_cached
 from agent.policy import DOWNLOAD, PolicyError
 
 _TIMEOUT_SECONDS = 10.0
+"""Seconds that the hub may take to say how large a model is."""
 _WEIGHTS = (".safetensors", ".bin")
 
 
 def check_download(where: str, api: HfApi | None = None, ask: Callable[[str], bool] | None = None) -> None:
-    """Ends well if the model of a hub id is here, or may be downloaded.
+    """Checks that the model of a hub id is here, or may be downloaded.
 
     Args:
-        where: the id.
-        api: the hub; the usual one if None.
-        ask: puts a question to the user; the terminal if None, where there is one.
+        where: the hub id.
+        api: the hub's client; the usual one if None.
+        ask: asks the user a yes-no question; on the terminal if None, where there is one.
 
     Raises:
         PolicyError: there is no such model, or no network.
         ValueError: the user has not allowed it.
     """
-    # it tells of each request that fails, again and again; what follows from it is said here
+    # its client warns of each failed request; the error below says it once
     logging.getLogger("huggingface_hub.utils._http").setLevel(logging.ERROR)
     if is_cached(where):
         return
@@ -45,7 +46,7 @@ def check_download(where: str, api: HfApi | None = None, ask: Callable[[str], bo
 
 
 def unreachable(where: str, error: Exception) -> str:
-    """Why a model can't be had that is no folder, in a sentence."""
+    """The error of a model that is no folder and can't be fetched, in a sentence."""
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
     return (
         f"{where} is neither a folder here nor could it be fetched from the hub: check its name and the network, or "
@@ -54,7 +55,7 @@ def unreachable(where: str, error: Exception) -> str:
 
 
 def _size(info: ModelInfo) -> str:
-    """What transformers would fetch: the weights in one form, and the small files."""
+    """The size of what transformers would fetch, in words: the weights in one form, and the small files."""
     files = [file for file in info.siblings or () if "/" not in file.rfilename]
     kinds = [[file for file in files if file.rfilename.endswith(kind)] for kind in _WEIGHTS]
     weights = next((kind for kind in kinds if kind), [])

@@ -1,4 +1,4 @@
-"""How a picture becomes what a model sees: pixels in patches, and the ids that stand for them. One class a family.
+"""Image processors, one for each family of models: from a picture to its patches and its placeholder ids.
 
 A picture is sent at the size that its text says. The processors that come with models resize on their own: Qwen3-VL's
 takes 65,536 to 16,777,216 pixels, SmolVLM's blows every frame up to 2048; here they only round to their patches.
@@ -18,35 +18,35 @@ from PIL import Image
 ToIds = Callable[[str], tuple[int, ...]]
 
 _THINNEST = 100
-"""Longest by shortest side; Qwen's processors refuse 200."""
+"""Largest ratio of the sides of a picture; Qwen's processors refuse 200."""
 REMEMBERED = 256
-"""Pictures: two runs of 128 frames that show no picture twice, or the whole group where they look at the same. One of
-640x360 takes 5.6 MB in Qwen's patches, so as many of these take 1.4 GB of the host's memory."""
+"""Pictures kept by a cache: those of two runs of 128 frames that show none twice, or of a whole group of rollouts that
+see the same. A picture of 640x360 takes 5.6 MB in Qwen's patches, so 256 take 1.4 GB of the host's memory."""
 
 
 @dataclass(frozen=True)
 class ProcessedImage:
-    """One picture, ready for its model."""
+    """A picture as a model takes it."""
 
     span: tuple[int, ...]
-    """The ids that stand in the text for it."""
+    """Ids that stand for the picture in the text."""
     inputs: dict[str, torch.Tensor]
 
 
 class ImageProcessor(Protocol):
-    """The picture side of one model."""
+    """The image processor of a model."""
 
     def look(self, picture: Image.Image) -> ProcessedImage:
-        """The picture for the model."""
+        """Processes a picture for the model."""
         ...
 
     def gather(self, rows: Sequence[Sequence[ProcessedImage]]) -> dict[str, torch.Tensor]:
-        """The inputs of a batch, whose rows have any number of pictures each; empty if none has any."""
+        """The picture inputs of a batch, whose rows have any number of pictures each; empty if none has any."""
         ...
 
 
 class QwenImageProcessor:
-    """Qwen2-VL, Qwen2.5-VL, Qwen3-VL: a token for each block of 28x28 or 32x32 pixels, any shape."""
+    """The image processor of Qwen2-VL, Qwen2.5-VL and Qwen3-VL: a token for each block of 28x28 or 32x32 pixels."""
 
     def __init__(self, processor: Any, image_token_id: int, max_pixels: int) -> None:
         """Takes pictures of up to `max_pixels`; one of less than four blocks is enlarged to four, as in training."""
@@ -54,11 +54,11 @@ class QwenImageProcessor:
         self._image_token_id = image_token_id
         self._block: int = processor.patch_size * processor.merge_size
         least_pixels = 4 * self._block**2
-        # rounding up to whole blocks may pass the limit; this one only keeps the processor from shrinking
+        # twice the limit: pictures are within it already, but rounding up to whole blocks may pass it
         self._size = {"shortest_edge": least_pixels, "longest_edge": max(2 * max_pixels, least_pixels)}
 
     def look(self, picture: Image.Image) -> ProcessedImage:
-        """The picture for the model."""
+        """Processes a picture: patches (patches, patch width) float32 and their grid (1, 3) int64."""
         thick = _thickened(picture, max(self._block, math.ceil(max(picture.size) / _THINNEST)))
         inputs = self._processor(images=[thick], size=self._size, return_tensors="pt")
         grid = inputs["image_grid_thw"]  # (1, 3): time, rows and columns of patches
@@ -67,17 +67,17 @@ class QwenImageProcessor:
         return ProcessedImage((self._image_token_id,) * count, kept)
 
     def gather(self, rows: Sequence[Sequence[ProcessedImage]]) -> dict[str, torch.Tensor]:
-        """Patches of all pictures behind each other, and their grids."""
+        """The patches of all pictures, (patches, patch width), and their grids (pictures, 3)."""
         seen = [picture for row in rows for picture in row]
         names = ("pixel_values", "image_grid_thw") if seen else ()
         return {name: torch.cat([picture.inputs[name] for picture in seen]) for name in names}
 
 
 class SmolVlmEyes:
-    """SmolVLM, SmolVLM2, Idefics3: square tiles of equal cost, and where there are several, the whole as one more."""
+    """The image processor of SmolVLM, SmolVLM2 and Idefics3: square tiles of equal cost, and the whole as one more."""
 
     def __init__(self, processor: Any, tokens_a_tile: int, to_ids: ToIds) -> None:
-        """Each picture gets the number of tiles nearest to its own size, at least one."""
+        """Gives each picture the number of tiles nearest to its own size, at least one."""
         self._processor = processor
         self._tokens_a_tile = tokens_a_tile
         self._to_ids = to_ids
@@ -85,7 +85,7 @@ class SmolVlmEyes:
         self._most: int = processor.size["longest_edge"]
 
     def look(self, picture: Image.Image) -> ProcessedImage:
-        """The picture for the model."""
+        """Processes a picture: its tiles (tiles, 3, side, side) float32 and their mask (tiles, side, side)."""
         tiles = max(1, round(max(picture.size) / self._tile))
         inputs = self._processor(
             images=[[picture]],
@@ -98,14 +98,14 @@ class SmolVlmEyes:
         return ProcessedImage(self._to_ids(self._words(rows, columns)), kept)
 
     def gather(self, rows: Sequence[Sequence[ProcessedImage]]) -> dict[str, torch.Tensor]:
-        """Tiles (rows, most tiles of a row, 3, tile, tile); empty places are zeros, which the model leaves out."""
+        """The tiles, (rows, most tiles of a row, 3, side, side); empty places are zeros, which the model leaves out."""
         if not any(rows):
             return {}
         names = ("pixel_values", "pixel_attention_mask")
         return {name: _stacked([[picture.inputs[name] for picture in row] for row in rows]) for name in names}
 
     def _words(self, rows: int, columns: int) -> str:
-        """What the family's own processor writes for a picture (Idefics3, `get_image_prompt_string`)."""
+        """The placeholder text of a picture as the family's own processor writes it (`get_image_prompt_string`)."""
         image, fake = "<image>" * self._tokens_a_tile, "<fake_token_around_image>"
         tiles = [
             "".join(f"{fake}<row_{row}_col_{column}>{image}" for column in range(1, columns + 1)) + "\n"
@@ -126,7 +126,7 @@ def _stacked(rows: Sequence[Sequence[torch.Tensor]]) -> torch.Tensor:
 
 
 class ProcessedImageCache:
-    """Eyes that remember the last pictures: a conversation shows all its pictures again in each turn."""
+    """An image processor with a cache of the last pictures: each turn shows all pictures of a conversation again."""
 
     def __init__(self, eyes: ImageProcessor) -> None:
         self.eyes = eyes
@@ -134,7 +134,7 @@ class ProcessedImageCache:
         self._lock = threading.Lock()
 
     def look(self, jpeg: bytes) -> ProcessedImage:
-        """The picture for the model."""
+        """Processes a JPEG, or gives the processed picture from the cache."""
         with self._lock:
             seen = self._seen.get(jpeg) or self.eyes.look(decoded(jpeg))
             self._seen[jpeg] = seen
@@ -145,12 +145,13 @@ class ProcessedImageCache:
 
 
 def decoded(jpeg: bytes) -> Image.Image:
-    """The picture, RGB."""
+    """The picture of a JPEG, in RGB."""
     return Image.open(io.BytesIO(jpeg)).convert("RGB")
 
 
 def _thickened(picture: Image.Image, least_side: int) -> Image.Image:
-    """A strip stretched to at least so many pixels; rounding one of less than half a block would shrink its length."""
+    """The picture with no side shorter than `least_side`: rounding a strip of under half a block would shrink its
+    length."""
     if min(picture.size) >= least_side:
         return picture
     return picture.resize((max(picture.width, least_side), max(picture.height, least_side)))

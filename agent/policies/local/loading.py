@@ -1,7 +1,7 @@
-"""A model of transformers from a folder or the hub: its weights, its ids, its eyes.
+"""Loads a transformers model from a folder or the hub: weights, tokenizer and image processor.
 
-Loads the tokenizer and the image processor and not the
-combined processor, which for SmolVLM wants a package to spell numbers and for Qwen a video processor, both unused.
+The combined processor is not loaded: for SmolVLM it wants a package to spell numbers and for Qwen a video processor,
+both unused.
 """
 
 from dataclasses import dataclass
@@ -25,32 +25,32 @@ from agent.rendering.tokens import ChatTokenizer
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model, ready to be asked."""
+    """A loaded model with its tokenizer, its image processor and its special ids."""
 
     model: Any
     scribe: ChatTokenizer
     eyes: ImageProcessor | None
-    """None for a model that reads only."""
+    """The image processor; None for a text-only model."""
     ends: tuple[int, ...]
     """Ids that end a reply."""
     never: tuple[int, ...]
     """Ids that are never sampled."""
     image_token_id: int | None
     context_tokens: int
-    """Prompt and reply together may be so long."""
+    """Tokens of prompt and reply together, at most."""
 
 
 def load(where: str, max_frame_pixels: int, adapter: str = "") -> Loaded:
-    """The model of a folder or hub id, on the best device here.
+    """Loads the model of a folder or hub id onto the best device here.
 
     Args:
         where: a folder, or a hub id such as Qwen/Qwen2.5-VL-3B-Instruct, which is downloaded if it is not here yet.
-        max_frame_pixels: the largest picture that will be shown.
-        adapter: folder of a LoRA adapter, or the name of one of ours; none if empty.
+        max_frame_pixels: pixels of the largest picture that will be shown.
+        adapter: folder of a LoRA adapter, or the name of one that comes with the package; none if empty.
 
     Raises:
         PolicyError: no such model, no network, not a chat model, a family whose pictures are not known, no memory.
-        MissingPartError: an adapter without peft.
+        MissingPartError: an adapter is asked for and peft is not installed.
     """
     card, device = read_model_files(where), best_device()
     with explained(where, device):
@@ -73,14 +73,14 @@ def load(where: str, max_frame_pixels: int, adapter: str = "") -> Loaded:
 
 
 def best_device() -> torch.device:
-    """CUDA, else Apple's, else the CPU."""
+    """The device for a model: CUDA, else Apple's, else the CPU."""
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 def best_dtype(device: torch.device, saved: torch.dtype | None) -> torch.dtype:
-    """Half precision where the device is fast in it; on a CPU only for weights that were saved so."""
+    """The weights' type: half precision where the device is fast in it; on a CPU, only for weights saved so."""
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
     if device.type == "mps":
@@ -90,10 +90,10 @@ def best_dtype(device: torch.device, saved: torch.dtype | None) -> torch.dtype:
 
 
 def with_adapter(model: Any, where: str) -> Any:
-    """The model with a LoRA adapter summed into its weights, so that playing costs nothing more.
+    """A model with a LoRA adapter merged into its weights, so that generating costs nothing more.
 
     Raises:
-        PolicyError: no adapter there, or one of another model.
+        PolicyError: there is no adapter, or it is one of another model.
         MissingPartError: peft is not installed.
     """
     try:
@@ -115,10 +115,10 @@ def _model(place: str, config: Any, device: torch.device) -> Any:
     dtype = best_dtype(device, config.dtype)
     on_device = {"device_map": device} if device.type != "cpu" else {}
     model = loader.from_pretrained(place, config=config, dtype=dtype, trust_remote_code=False, **on_device).eval()
-    # models come with sampling settings and penalties; what is asked for is what is done
+    # models come with sampling settings and penalties of their own, which would change what the options ask for
     ends = model.generation_config.eos_token_id
     model.generation_config = GenerationConfig(eos_token_id=ends)  # type: ignore[no-untyped-call]
-    # a model that takes another attention than torch's has a reason, as caps or sinks, which this one does not know
+    # a model with another attention than torch's has a reason, such as caps or sinks, which ours does not know
     if device.type == "cpu" and not _sees(config) and model.config._attn_implementation == "sdpa":
         model.set_attn_implementation(cpu_attention.NAME)
     return model

@@ -1,4 +1,4 @@
-"""What is known of a model before its weights: its configuration, its tokenizer, how its conversations are written.
+"""A model's small files, read before its weights: configuration, tokenizer and chat template.
 
 The hub is asked only for a model that the user named, and for its files only where they allowed it. Code that lies
 beside a model is never run: transformers would ask on stdin whether it may, where a pipe may say yes or nobody may
@@ -22,7 +22,7 @@ from agent.rendering.tokens import ChatTokenizer
 from tools.plain_data import loads_json
 
 _LONGEST_REASON = 300
-"""Characters of another library's message; some hold a whole file."""
+"""Characters of another library's error message that are passed on; some hold a whole file."""
 _VISION_TOKENS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
 
 
@@ -31,22 +31,22 @@ class ModelFiles:
     """A model without its weights."""
 
     place: str
-    """Folder, or hub id."""
+    """The model's folder, or its hub id."""
     config: Any
     tokenizer: Any
     scribe: ChatTokenizer
     image_token_id: int | None
-    """None for a model that reads only."""
+    """Id of a picture's placeholder; None for a text-only model."""
     never: tuple[int, ...]
     """Ids that are never sampled: a placeholder without a picture takes the model down."""
 
 
 def read_model_files(where: str) -> ModelFiles:
-    """The model of a folder or hub id, as far as its small files tell.
+    """Reads the small files of the model in a folder or behind a hub id.
 
     Raises:
         PolicyError: no such model, no network, or no chat model.
-        ValueError: it would have to be downloaded, and the user has not allowed it.
+        ValueError: the model would have to be downloaded, and the user has not allowed it.
     """
     place = _place(where)
     with explained(where, torch.device("cpu")):
@@ -65,7 +65,7 @@ def read_model_files(where: str) -> ModelFiles:
 
 
 def looks_like_a_path(where: str) -> bool:
-    """Whether it's a folder and no hub id: it exists, or it's written as only paths are."""
+    """Whether a model's name is a folder and no hub id: the folder exists, or the name is written as only paths are."""
     return where.startswith((".", "/", "~")) or where.count("/") > 1 or Path(where).is_dir()
 
 
@@ -80,7 +80,7 @@ def _place(where: str) -> str:
 
 
 def _template(place: str, tokenizer: Any) -> str | None:
-    """The chat template; older repositories of models that see keep it in a file that no tokenizer reads."""
+    """The chat template; None without one. Older repositories of vision models keep it in a file no tokenizer reads."""
     if tokenizer.chat_template is not None:
         return str(tokenizer.chat_template)
     file = cached_file(place, "chat_template.json", _raise_exceptions_for_missing_entries=False)
@@ -99,7 +99,11 @@ def _scribe(where: str, tokenizer: Any, template: str | None, image_token_id: in
 
 @contextmanager
 def explained(where: str, device: torch.device) -> Iterator[None]:
-    """Turns what transformers raises for files that are missing, unknown or damaged into one sentence."""
+    """Turns what transformers raises for missing, unknown or damaged files into an error of one sentence.
+
+    Raises:
+        PolicyError: for any exception within, but a PolicyError, which passes.
+    """
     try:
         yield
     except PolicyError:
@@ -118,5 +122,5 @@ def explained(where: str, device: torch.device) -> Iterator[None]:
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, in a line."""
+    """The first line of an error's message, cut to a readable length."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:_LONGEST_REASON]

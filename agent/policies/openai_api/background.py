@@ -1,4 +1,4 @@
-"""One event loop in a thread of its own, for what must be cut off at a time or by Ctrl-C, wherever it hangs.
+"""An event loop in a thread of its own, for requests that a deadline or Ctrl-C must end, wherever they hang.
 
 A blocking read can only be given up between two bytes, and a server that sends a byte now and then keeps it for ever; a
 task can be cancelled, also while a name is resolved or a header comes in.
@@ -10,6 +10,8 @@ import threading
 from collections.abc import Coroutine
 from functools import cache
 from typing import Any, TypeVar
+
+from tools.deadline import cancellation_at_hand
 
 _T = TypeVar("_T")
 
@@ -25,15 +27,16 @@ os.register_at_fork(after_in_child=_loop.cache_clear)  # threads do not survive 
 
 
 def run(work: Coroutine[Any, Any, _T]) -> _T:
-    """What the coroutine gives back, waited for; cancelled when the waiting is interrupted."""
+    """Runs a coroutine and gives its result; cancels it with the work at hand, or when the waiting is interrupted."""
     future = asyncio.run_coroutine_threadsafe(work, _loop())
     try:
-        return future.result()
+        with cancellation_at_hand().calling(future.cancel):
+            return future.result()
     except BaseException:
         future.cancel()
         raise
 
 
 def start(work: Coroutine[Any, Any, Any]) -> None:
-    """Runs the coroutine without waiting for it."""
+    """Runs a coroutine without waiting for it."""
     asyncio.run_coroutine_threadsafe(work, _loop())

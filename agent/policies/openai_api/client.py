@@ -1,4 +1,4 @@
-"""Requests to a chat-completions server that come back whole, or fail with a sentence to act on.
+"""The client of a chat-completions server: requests come back whole, or fail with a sentence to act on.
 
 Replies are streamed, so that silence is noticed after `timeout_seconds` however long a model writes. What can pass by
 itself (429, 5xx, a lost connection, half a stream) is tried again, more and more slowly; everything is bounded: tries,
@@ -33,47 +33,56 @@ from agent.policy import OutOfTimeError, PolicyError
 from agent.trajectory import Reply, Usage
 
 MAX_TRIES = 5
+"""Tries of one request: with waits of 1, 2, 4 and 8 s a trouble may last about 15 s."""
 MAX_CONNECTION_TRIES = 3
-"""Fewer: a server that is not there is mostly one that was never started."""
+"""Tries of a connection, fewer than of a request: a server that is not there was mostly never started."""
 MAX_SILENT_TRIES = 2
-"""Fewer still: each costs the whole timeout."""
+"""Tries of a request that stays silent: each costs the whole timeout."""
 MAX_WAIT_SECONDS = 60.0
-"""The most that a server's wish to wait is honoured, each time."""
+"""Seconds that a server may ask to wait before a try; more is cut to this."""
 MAX_LOADING_SECONDS = 600.0
-"""The most that is waited for a model to be loaded, beside all other tries."""
+"""Seconds that are waited in all for a server to load its model, beside all other tries."""
 MAX_EMPTY_TIMEOUTS = 10
-"""Comments, blank lines or single bytes are signs of life, as while a request waits in a queue; but not for ever: after
-so many timeouts without a word of the reply they are silence too."""
+"""Timeouts without a word of the reply after which a request is silent. Comments, blank lines or single bytes are signs
+of life, as while a request waits in a queue, but not for ever."""
 
 _FIRST_WAIT_SECONDS = 1.0
+"""Seconds before the second try; doubled before each further one."""
 _LONGEST_BACKOFF_SECONDS = 20.0
+"""Seconds before a try at most, jitter left out, where the server names none."""
 _LOADING_WAIT_SECONDS = 5.0
+"""Seconds between two tries while the server loads its model."""
 _CONNECT_SECONDS = 10.0
+"""Seconds that a connection may take."""
 _SPARE_REPLY_BYTES = 2 * 2**20
+"""Bytes of a reply beside its tokens, such as comments and usage."""
 _BYTES_A_TOKEN = 2048
-"""A streamed token costs about 300 bytes, one with its logprob and id about 600."""
+"""Bytes of one token at most: a streamed token costs about 300, one with its logprob and id about 600."""
 _MAX_ERROR_BYTES = 64 * 2**10
+"""Bytes of an error's body that are read: enough for any message, and a bound for a hostile server."""
 _EXCERPT = 300
+"""Characters that the lengths of excerpts of a server's words are multiples of."""
 _PASSING = (408, 429, *range(500, 600))
+"""Statuses of troubles that may pass by themselves."""
 _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class RetryClock:
-    """Time and chance; tests give their own."""
+    """Clock, sleep and jitter of retries, which tests replace."""
 
     sleep: Callable[[float], None] = time.sleep
     passed: Callable[[], float] = time.monotonic
-    """Seconds since some moment."""
+    """Gives the seconds since some fixed moment."""
     now: Callable[[], float] = time.time
-    """Seconds since 1970."""
+    """Gives the seconds since 1970."""
     jitter: Callable[[], float] = random.random
-    """0..1."""
+    """Gives a random number in 0..1."""
 
 
 @dataclass(frozen=True)
 class _Deadline:
-    """When a request has to be over, its waits and further tries included."""
+    """The time by which a request has to be over, its waits and further tries included."""
 
     seconds: float
     begun: float
@@ -84,7 +93,7 @@ class _Deadline:
 
 
 class ChatClient:
-    """Asks one server. May be used from several threads; at most `concurrency` requests are under way."""
+    """The client of one server. May be used from several threads; at most `concurrency` requests are under way."""
 
     def __init__(
         self,
@@ -95,14 +104,17 @@ class ChatClient:
         concurrency: int,
         clock: RetryClock | None = None,
     ) -> None:
-        """Connects to nothing yet.
+        """Reads the key; connects to nothing yet.
 
         Args:
-            endpoint: which server.
-            timeout_seconds: of silence.
-            request_seconds: of one request in all, whatever the server sends.
-            concurrency: requests at once.
-            clock: time and chance, for tests.
+            endpoint: the server and the model.
+            timeout_seconds: seconds that the server may be silent.
+            request_seconds: seconds of one request in all, whatever the server sends.
+            concurrency: requests at the same time.
+            clock: replaces clock, sleep and jitter in tests.
+
+        Raises:
+            PolicyError: the key that the server needs is not there.
         """
         self._endpoint = endpoint
         key = endpoint.key()
@@ -125,17 +137,17 @@ class ChatClient:
         weakref.finalize(self, _close, self._http)
 
     def complete(self, payload: dict[str, Any], max_tokens: int, seconds: float = math.inf) -> ChatCompletion:
-        """What the server makes of the request.
+        """The server's completion for a request.
 
         Args:
             payload: the JSON of the request, as the chat-completions API has it.
             max_tokens: the most tokens that were asked for; a reply far beyond that is not read to its end.
-            seconds: until it has to be over, waits and further tries included.
+            seconds: seconds until the request has to be over, waits and further tries included.
 
         Raises:
             RefusedError: the server refuses this request for good.
             OutOfTimeError: the seconds are over.
-            PolicyError: it can't be reached, keeps failing, or answers with something else than a completion.
+            PolicyError: the server can't be reached, keeps failing, or answers with something else than a completion.
         """
         body = json.dumps(payload).encode()
         max_bytes = _SPARE_REPLY_BYTES + _BYTES_A_TOKEN * max_tokens
@@ -183,7 +195,7 @@ class ChatClient:
 
     def _wait(self, seconds: float, trouble: PassingError, deadline: _Deadline) -> None:
         if trouble.wait_seconds is None:
-            seconds = min(seconds, deadline.left() / 2)  # what nobody asked for may be shorter
+            seconds = min(seconds, deadline.left() / 2)  # only a wait that the server asked for must be kept
         if seconds >= deadline.left():
             raise self._late(f"{trouble}; it can't be asked again in {seconds:.0f} s, which is not")
         if trouble.is_loading or trouble.wait_seconds is not None:
@@ -204,10 +216,11 @@ class ChatClient:
             raise PolicyError(self._shown(f"{self._name} {useless}")) from None
 
     async def _ask(self, body: bytes, max_bytes: int, seconds: float) -> ChatCompletion:
-        """One request.
+        """Sends a request once, within some seconds.
 
         Raises:
-            TimeoutError: it took longer than `seconds`.
+            TimeoutError: the request took longer than `seconds`.
+            PassingError: the request may work the next time.
         """
         assembly = Assembly()
         patience = asyncio.timeout(MAX_EMPTY_TIMEOUTS * self._timeout_seconds)
@@ -253,7 +266,7 @@ class ChatClient:
         return assembly.completion()
 
     async def _error_body(self, response: httpx2.Response) -> Any:
-        """The body of an error as JSON, or as text where it is none; not more of it than anyone would read."""
+        """The body of an error as JSON, or as text where it is none, cut to _MAX_ERROR_BYTES."""
         body = b""
         try:
             async with asyncio.timeout(self._timeout_seconds):
@@ -269,11 +282,11 @@ class ChatClient:
             return body[:_MAX_ERROR_BYTES].decode("utf-8", "replace")
 
     def _said_in_refusal(self, said: "_ErrorMessage") -> ChatCompletion | None:
-        """The reply that a refusal holds: Groq's, where it can't read the model's calls and sends them along."""
+        """The completion in a refusal of Groq's, which sends along the model's calls that it can't read; else None."""
         return ChatCompletion(Reply(said.generation), Usage(), "stop") if said.generation else None
 
     def _raised(self, response: httpx2.Response, said: "_ErrorMessage", body: Any) -> ChatCompletion:
-        """Raises what the answer stands for."""
+        """Raises the exception that an error status stands for."""
         status = response.status_code
         if response.is_redirect:
             place = _place(response.headers.get("location", ""))
@@ -289,7 +302,7 @@ class ChatClient:
         raise RefusedError(status, text, said.parameter)
 
     def _raised_inside(self, said: "_ErrorMessage") -> ChatCompletion:
-        """Raises what an error in the middle of an answer stands for."""
+        """Raises the exception that an error in the middle of a reply stands for."""
         text, code = self._shown(said.text), said.code
         is_refusal = code.startswith("4") and code.isdigit() and int(code) not in _PASSING
         if is_refusal or (is_known(text) and not is_loading(text)):
@@ -298,7 +311,7 @@ class ChatClient:
         raise PassingError(f"an error while it wrote: {text}", wait_seconds=wait, is_loading=is_loading(text))
 
     def _shown(self, text: str) -> str:
-        """Fit for a reader: no key, one line, not too long."""
+        """The text of an error for a reader: without the key, on one line, cut to a readable length."""
         plain = " ".join(self._redactor.error(text).split())
         return plain if len(plain) <= 2 * _EXCERPT else plain[: 2 * _EXCERPT] + "…"
 
@@ -316,13 +329,13 @@ class ChatClient:
 
 @dataclass(frozen=True)
 class _ErrorMessage:
-    """What an error says."""
+    """The content of a server's error."""
 
     text: str
     parameter: str = ""
     code: str = ""
     generation: str = ""
-    """What the model wrote, where the server sends it with its refusal."""
+    """Text of the model, where the server sends it with its refusal."""
 
 
 def _close(http: httpx2.AsyncClient) -> None:
@@ -354,7 +367,7 @@ def _is_error(piece: Any) -> bool:
 
 
 def _said(body: Any) -> _ErrorMessage:
-    """The message in an error, in whichever of the usual shapes it comes."""
+    """The message in the body of an error, in whichever of the usual shapes it comes."""
     if isinstance(body, list) and body:  # Gemini wraps it in a list
         return _said(body[0])
     if isinstance(body, str):
@@ -388,7 +401,7 @@ def _first(value: Any) -> Any:
 
 
 def _place(location: str) -> str:
-    """Where a redirect leads, without what may be secret in it."""
+    """The address that a redirect leads to, without its user, password and query, which may be secret."""
     try:
         url = httpx2.URL(location)
     except httpx2.InvalidURL:
@@ -397,6 +410,6 @@ def _place(location: str) -> str:
 
 
 def _is_for_good(text: str) -> bool:
-    """True for a 5xx that is a refusal: llama.cpp answers so where the request asks for what it can't do."""
+    """True for the words of a 5xx that is a refusal: llama.cpp answers so to a request for what it can't do."""
     signs = ("not supported", "does not support", "Unsupported param", "requires --jinja")
     return any(sign in text for sign in signs) or is_known(text)

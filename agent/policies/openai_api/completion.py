@@ -1,7 +1,7 @@
-"""One chat completion, put together from the pieces of a stream; a whole answer is a single piece.
+"""A chat completion, assembled from the pieces of a stream; a whole answer is a single piece.
 
-What the server sends is checked here, where it enters. What we need is read in every shape that servers give it; what
-we can do without and can't read is None, and costs no reply.
+The server's JSON is checked here, where it enters. Needed fields are read in every shape that servers give them; an
+optional field that can't be read is None, and costs no reply.
 """
 
 from collections.abc import Callable
@@ -20,14 +20,14 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class ChatCompletion:
-    """What came back of one request."""
+    """The server's answer to one request."""
 
     reply: Reply
     usage: Usage
-    """Tokens as the server counts them; no seconds and no cost."""
+    """Token counts of the server; no seconds and no cost."""
     finish_reason: str
     prompt_token_ids: tuple[int, ...] | None = None
-    """The prompt as the server had it, pictures expanded; None where it was not asked for or is not said."""
+    """Ids of the prompt as the server had it, pictures expanded; None where not asked for or not given."""
 
 
 def _or_none(value: object, check: Callable[[object], _T]) -> _T | None:
@@ -38,7 +38,7 @@ def _or_none(value: object, check: Callable[[object], _T]) -> _T | None:
 
 
 def _listed(value: object) -> object:
-    """A single call as a list of one."""
+    """A list as it is, and a single object as a list of one."""
     return [value] if isinstance(value, dict) and value else value
 
 
@@ -51,7 +51,7 @@ class _Outside(BaseModel):
 
 
 class _Part(_Outside):
-    """A message, or what a stream adds to one."""
+    """A message, or the piece of one in a stream."""
 
     content: Any = None
     refusal: Annotated[str | None, _NotNeeded] = None
@@ -60,7 +60,7 @@ class _Part(_Outside):
     thinking: Any = None
     tool_calls: Annotated[Annotated[list[dict[str, Any]], BeforeValidator(_listed)] | None, _NotNeeded] = None
     function_call: Annotated[dict[str, Any] | None, _NotNeeded] = None
-    """The one call of the API before there were several."""
+    """The single call of the API's older form."""
 
 
 class _Logprob(_Outside):
@@ -98,7 +98,7 @@ class _CompletionDelta(_Outside):
 
 
 class Assembly:
-    """A completion as it comes in."""
+    """A completion that is being received, piece by piece."""
 
     def __init__(self) -> None:
         self._text: list[str] = []
@@ -109,25 +109,25 @@ class Assembly:
         self._prompt_ids: list[int] | None = None
         self._usage = _ReportedUsage()
         self._index: int | None = None
-        """Of the choice that is read: the one that came first."""
+        """Index of the choice that is read, which is the first to come."""
         self._finish_reason: str | None = None
         self._has_ended = False
         self._says_something = False
 
     @property
     def is_complete(self) -> bool:
-        """True once the server has said why it stopped, or has ended a reply that says something."""
+        """True once the server has given a finish reason, or has ended a reply that is not empty."""
         return self._finish_reason is not None or (self._has_ended and self._says_something)
 
     def end(self) -> None:
-        """Told that the stream was ended in form, with `[DONE]`."""
+        """Records that the stream was ended in form, with `[DONE]`."""
         self._has_ended = True
 
     def add(self, piece: Any) -> bool:
-        """Takes one piece, as parsed from JSON; True if it brought something of the reply.
+        """Adds a piece, as parsed from JSON; True if the piece holds something of the reply.
 
         Raises:
-            ValueError: it is no piece of a completion; says where it differs.
+            ValueError: the piece is none of a completion; says where it differs.
         """
         try:
             checked = _CompletionDelta.model_validate(piece)
@@ -141,7 +141,7 @@ class Assembly:
         return any(brought)
 
     def completion(self) -> ChatCompletion:
-        """What has come in."""
+        """The completion received so far."""
         reply = Reply(
             text="".join(self._text),
             reasoning="".join(self._reasoning),
@@ -175,7 +175,7 @@ class Assembly:
         is_whole = choice.delta is None and choice.message is not None
         part = choice.message if is_whole else choice.delta
         if is_whole:
-            # it stands for itself: some servers end a stream with the whole message once more
+            # in place of the pieces: some servers end a stream with the whole message once more
             self._text, self._reasoning, self._calls = [], [], NativeCalls()
             self._has_ended = True
         said = self._add_part(part, is_whole) if part is not None else self._add_words(choice.text or "", "")
@@ -200,7 +200,7 @@ class Assembly:
 
 
 def _words(content: object) -> tuple[str, str]:
-    """Thinking and text, which some servers send as a list of parts, or as parts within a part."""
+    """The thinking and the text of a message, which some servers send as a list of parts, or parts within a part."""
     if isinstance(content, str):
         return "", content
     if isinstance(content, list):

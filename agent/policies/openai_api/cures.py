@@ -1,7 +1,7 @@
-"""Refusals with a known cure: how the messages of a request are written otherwise for a server that can't take them.
+"""Refusals with a known cure: another form of the same messages for a server that can't take the usual one.
 
 Each cure is tried once a run, when the words of a refusal name it, and kept from then on. The words are those of real
-servers, with a report beside them. What a request says never changes, only the form it is said in.
+servers, with a report beside them. The content of a request never changes, only its form.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ SIZE = re.compile(
     r"(images?|pictures?|prompt|input|tokens?)\b.{0,40}\bexceed|exceed(s|ed)?\b.{0,40}(context|token|image|prompt|input)",
     re.I,
 )
-"""What a refusal says where a request holds too much. llama.cpp: "the request exceeds the available context size";
+"""Words of a refusal of a request that is too large. llama.cpp: "the request exceeds the available context size";
 vLLM: "This model's maximum context length is 4096 tokens", "At most 1 image(s) may be provided in one prompt."; LM
 Studio: "Trying to keep the first 15857 tokens when context the overflows"
 (https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/237)."""
@@ -30,23 +30,23 @@ Studio: "Trying to keep the first 15857 tokens when context the overflows"
 
 @dataclass(frozen=True)
 class Cure:
-    """One way of writing the messages otherwise."""
+    """A change of the form of messages, and the refusals that ask for it."""
 
     name: str
-    """What a run records of it."""
+    """Name of the cure, as a run records it."""
     sign: re.Pattern[str]
-    """The words of a refusal that ask for it."""
+    """Words of a refusal that ask for the cure."""
     mend: Callable[[Messages], Messages]
-    """Messages as the chat-completions API has them, to others; changes nothing in place."""
+    """Gives other messages for those of the chat-completions API; changes nothing in place."""
 
 
 def is_known(text: str) -> bool:
-    """True for a refusal that asking in another way may cure, whatever its status."""
+    """True for the words of a refusal that another request may cure, whatever its status."""
     return SIZE.search(text) is not None or any(cure.sign.search(text) for cure in CURES)
 
 
 def cured(messages: Messages, names: Iterable[str]) -> Messages:
-    """The messages with the named cures applied, in the order of `CURES`."""
+    """Messages with the named cures applied, in the order of `CURES`."""
     wanted = set(names)
     for cure in CURES:
         if cure.name in wanted:
@@ -59,7 +59,7 @@ def _without_system(messages: Messages) -> Messages:
 
 
 def _alternating(messages: Messages) -> Messages:
-    """Neighbours of the same role as one message; tool messages stay apart, each answers a call of its own."""
+    """Messages with neighbours of one role joined; tool messages stay apart, each answers a call of its own."""
     joined: Messages = []
     for message in messages:
         last = joined[-1] if joined else None
@@ -79,7 +79,7 @@ def _parts(content: Any) -> list[dict[str, Any]]:
 
 
 def _with_short_ids(messages: Messages) -> Messages:
-    """Ids of nine letters and digits, the same for a call and its result."""
+    """Messages whose call ids are nine letters and digits, the same for a call and its result."""
     return [_with_ids(message, _short) for message in messages]
 
 
@@ -103,7 +103,7 @@ def _short(call_id: str) -> str:
 
 
 def _with_words(messages: Messages) -> Messages:
-    """No message of the model without words."""
+    """Messages without an empty one of the model."""
     return [
         m | {"content": _NO_WORDS} if m["role"] == "assistant" and not str(m["content"] or "").strip() else m
         for m in messages
@@ -111,7 +111,7 @@ def _with_words(messages: Messages) -> Messages:
 
 
 def _signed(messages: Messages) -> Messages:
-    """Every call with a signature; the one that Google documents for calls of another model where it has none."""
+    """Messages whose calls have a signature: the one that Google documents for calls of another model where none is."""
     return [
         m | {"tool_calls": [_with_signature(call, number) for number, call in enumerate(m["tool_calls"])]}
         if "tool_calls" in m
@@ -127,7 +127,7 @@ def _with_signature(call: dict[str, Any], number: int) -> dict[str, Any]:
 
 
 def _with_tool_names(messages: Messages) -> Messages:
-    """Every result under the name of its tool too."""
+    """Messages whose results bear the name of their tool too."""
     names: dict[str, str] = {}
     named: Messages = []
     for message in messages:
@@ -139,7 +139,7 @@ def _with_tool_names(messages: Messages) -> Messages:
 
 
 def _with_plain_pictures(messages: Messages) -> Messages:
-    """Pictures as bare data URIs."""
+    """Messages whose pictures are bare data URIs."""
 
     def plain(part: dict[str, Any]) -> dict[str, Any]:
         return part | {"image_url": part["image_url"]["url"]} if part["type"] == "image_url" else part
@@ -150,13 +150,14 @@ def _with_plain_pictures(messages: Messages) -> Messages:
 
 
 def _with_thinking(messages: Messages) -> Messages:
-    """The model's thinking beside its words, as it came. Its key is set where the messages are made."""
+    """Messages with the model's thinking beside its words, as it came, empty where the rendering set none."""
     return [
         m | {"reasoning_content": m.get("reasoning_content", "")} if m["role"] == "assistant" else m for m in messages
     ]
 
 
 THINKING_SENT_BACK = "thinking sent back"
+"""Name of the cure that the rendering of messages has to know, since it adds the thinking."""
 
 CURES = (
     # Gemma's template: "System role not supported" (https://github.com/sgl-project/sglang/issues/892); Gemini API:

@@ -1,4 +1,4 @@
-"""What of the chat-completions API a server takes: found out from its refusals, a step at a time.
+"""The dialect of a server: which parts of the chat-completions API it takes, found out from its refusals one by one.
 
 The order of the rules matters; each is the wording of a real server, named beside it.
 """
@@ -11,10 +11,10 @@ from agent.policies.openai_api.cures import CURES, SIZE
 from agent.policies.openai_api.troubles import RefusedError
 
 OPTIONAL = ("temperature", "top_p", "seed", "stop", "stream_options", "logprobs", "return_token_ids")
-"""Parameters that a request can do without."""
+"""Parameters that a request can leave out."""
 
 _NO_CURE = (401, 402, 403, 408, 429)
-"""Who asks, and how often: nothing that another form of the request would change."""
+"""Statuses about the key or the rate of requests, which another form of the request would not change."""
 _NO_STREAM = re.compile(
     r"\bstream(ing)?\b.{0,200}(not|un)\W?(supported|available|allowed)|\bstream\b.{0,200}must be (verified|false)", re.I
 )
@@ -30,35 +30,35 @@ _MOST_PICTURES = re.compile(
     re.I,
 )
 _SHORTER = (2000, 400)
-"""Characters of each result that are sent where pictures alone can't make room."""
+"""Characters of each observation that are sent, tried in turn where fewer pictures alone don't make room."""
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a server is to be asked."""
+    """The form of requests that a server takes."""
 
     form: Literal["native", "text"] = "native"
-    """Tool calls by its own API, or in the text."""
+    """Form of tool calls: by the server's own API, or in the text."""
     tool_pictures: Literal["inline", "after"] = "inline"
-    """Whether pictures may stand in tool messages, or follow in a user message."""
+    """Place of a tool's pictures: in the tool message, or in a user message after it."""
     streams: bool = True
     token_limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     refused: frozenset[str] = frozenset()
-    """Parameters that it does not take."""
+    """Parameters that the server does not take."""
     cures: frozenset[str] = frozenset()
-    """Names of the `agent.policies.openai_api.cures` that it needs."""
+    """Names of the cures (`agent.policies.openai_api.cures`) that the server needs."""
     max_pictures: int | None = None
-    """Pictures a request that it has room for; None is as many as there are."""
+    """Pictures in one request that the server has room for; None is all."""
     max_result_characters: int | None = None
-    """Words of one result that it has room for; None is all."""
+    """Characters of one observation that the server has room for; None is all."""
     recent_steps: int | None = None
-    """Steps of the run that it has room for, the last ones; None is all. An answer is then due."""
+    """Number of last steps that the server has room for; an answer is then due. None is all."""
     reply_tokens: int | None = None
-    """Tokens of a reply, where it is not as many as were wanted."""
+    """Tokens of a reply that are asked for; None is as many as the options want."""
 
     @property
     def adapted(self) -> tuple[str, ...]:
-        """What of it no other record says: cures and lack of room."""
+        """The changes that no other field of a setup records: cures and lack of room."""
         room = (
             ("pictures a request", self.max_pictures),
             ("characters a result", self.max_result_characters),
@@ -70,7 +70,7 @@ class Dialect:
 
 @dataclass(frozen=True)
 class RefusedRequest:
-    """What of it was in the request that a server refused."""
+    """The parts of a refused request that another request could change."""
 
     tools: bool
     tool_pictures: bool
@@ -80,9 +80,14 @@ class RefusedRequest:
 
 
 def adapted(dialect: Dialect, asked: RefusedRequest, refusal: RefusedError) -> Dialect | None:
-    """The dialect with the one thing changed that the refusal names; None where nothing of it can be.
+    """The dialect with the one thing changed that a refusal names; None where there is none to change.
 
     Every change takes something away, so that asking again ends.
+
+    Args:
+        dialect: the dialect of the refused request.
+        asked: the parts of that request that can change.
+        refusal: the server's refusal.
     """
     if refusal.status in _NO_CURE:
         return None
@@ -113,7 +118,7 @@ def adapted(dialect: Dialect, asked: RefusedRequest, refusal: RefusedError) -> D
 
 
 def is_full(refusal: RefusedError) -> bool:
-    """True if the server has no room for so much."""
+    """True for a refusal of a request that is too large for the server."""
     return refusal.status == 413 or _is_size(refusal.text)
 
 
@@ -122,7 +127,8 @@ def _is_size(text: str) -> bool:
 
 
 def _smaller(dialect: Dialect, asked: RefusedRequest, refusal: RefusedError) -> Dialect | None:
-    """Fewer pictures, as many as are named or half of them; with one left fewer words; then the last step alone."""
+    """The dialect of a smaller request: fewer pictures, as many as the refusal names or half; with one left, shorter
+    observations; then the last step alone. None where nothing is left to cut."""
     if asked.pictures > 1:
         named = _first_number(_MOST_PICTURES, refusal.text)
         fewer = named if 0 < named < asked.pictures else asked.pictures // 2
@@ -134,13 +140,13 @@ def _smaller(dialect: Dialect, asked: RefusedRequest, refusal: RefusedError) -> 
 
 
 def _first_number(pattern: re.Pattern[str], text: str) -> int:
-    """The first number that a refusal names in these words; 0 where there is none."""
+    """The first number that a refusal names in the words of a pattern; 0 where there is none."""
     found = pattern.search(text)
     return next((int(number) for number in found.groups() if number), 0) if found else 0
 
 
 def _blamed(refusal: RefusedError, sent: frozenset[str]) -> str | None:
-    """The optional parameter that the refusal is about; of several the first, since some repeat the whole request.
+    """The optional parameter that a refusal is about; of several the first, since some repeat the whole request.
 
     OpenAI: "Unsupported value: 'temperature' does not support 0 with this model", "Unrecognized request argument
     supplied: seed"; Gemini: 'Unknown name "seed"'; FastAPI: "'loc': ('body', 'seed')"; Anthropic: "`temperature` and

@@ -1,4 +1,4 @@
-"""Which model on which server, and the key for it, which comes from the environment and goes to that server alone."""
+"""Endpoints: a model on a server, and its key, which comes from the environment and goes to that server alone."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from agent.policy import PolicyError
 
 OWN_KEY = "VIDEOSLEUTH_API_KEY"
-"""The variable that holds the key for every server that has no variable of its own below."""
+"""Environment variable with the key for every server that has no variable of its own in SERVERS."""
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -19,15 +19,15 @@ _SENDABLE = re.compile(r"[\x21-\x7e]+")
 
 @dataclass(frozen=True)
 class Server:
-    """A server that can be named shortly, as in `http:gpt-5-mini@openai`."""
+    """A server that has a short name, as in `http:gpt-5-mini@openai`."""
 
     base_url: str
     key_variable: str = OWN_KEY
     needs_key: bool = False
     tools_show_pictures: bool = True
-    """False where a tool message may hold only text; every other server is asked first."""
+    """False for a server whose tool messages are known to hold only text; any other is tried with pictures first."""
     start: str = ""
-    """What starts it on this machine; empty for servers elsewhere."""
+    """Command that starts the server on this machine; empty for servers elsewhere."""
 
 
 SERVERS = {
@@ -47,17 +47,17 @@ SERVERS = {
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A model on a server. It holds no key, so that it can be shown anywhere."""
+    """A model on a server, without the key, so that it can be shown anywhere."""
 
     model: str
     base_url: str
-    """As for the openai client: `http://localhost:8000/v1`, without a slash at its end."""
+    """Base URL as the openai client takes it: `http://localhost:8000/v1`, without a slash at its end."""
     server: Server
-    """What is known of it; of an unknown one its URL and that its key is in VIDEOSLEUTH_API_KEY."""
+    """Properties of the server; of an unknown one its URL, and that its key is in VIDEOSLEUTH_API_KEY."""
 
     @property
     def spec(self) -> str:
-        """What `--policy` takes to get this one."""
+        """Spec of the endpoint's policy: what `--policy` takes."""
         return f"http:{self.model}@{self.base_url}"
 
     @property
@@ -72,7 +72,7 @@ class Endpoint:
 
     @property
     def start(self) -> str:
-        """What starts the server that usually listens there; empty where that is not known."""
+        """Command that starts the server that usually listens at this port; empty where that is not known."""
         port = urlsplit(self.base_url).port
         usual = (s.start for s in SERVERS.values() if s.start and urlsplit(s.base_url).port == port)
         return next(usual, "") if self.is_local else ""
@@ -81,7 +81,7 @@ class Endpoint:
         """The key, from the environment; empty where the server needs none.
 
         Raises:
-            PolicyError: the server needs one and its variable is not set, or it can't be sent; never shows it.
+            PolicyError: the server needs a key and its variable is not set, or the key can't be sent; never shows it.
         """
         variable = self.server.key_variable
         key = os.environ.get(variable, "").strip()
@@ -132,7 +132,7 @@ def _at_url(model: str, url: str) -> Endpoint:
 
 
 def _known(scheme: str, host: str) -> Server | None:
-    """The hosted server of that host: its own key goes to it, and only encrypted."""
+    """The hosted server at a host, None for others: its key goes to it alone, and only encrypted."""
     for server in SERVERS.values():
         known = urlsplit(server.base_url)
         if server.needs_key and (known.scheme, known.hostname) == (scheme, host.lower()):

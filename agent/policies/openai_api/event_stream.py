@@ -1,4 +1,4 @@
-"""The JSON in the body of an answer: a stream of server-sent events, a whole document, or one document a line.
+"""The JSON in a server's answer: a stream of server-sent events, a whole document, or one document a line.
 
 Read as the HTML standard has it (section 9.2.6: any line end, a space after the colon or none, several data lines an
 event, a byte-order mark), and as servers send it beyond that.
@@ -20,11 +20,11 @@ class Ended:
 
 
 async def pieces(chunks: AsyncIterator[bytes], max_bytes: int) -> AsyncIterator[Any]:
-    """Every piece of JSON, then `Ended` where the stream is ended in form.
+    """Every JSON value in a server's answer, then `Ended` where the stream is ended in form.
 
     Raises:
-        PassingError: something in it is not JSON.
-        UselessError: a web page, or more than `max_bytes`.
+        PassingError: a part of the answer is not JSON.
+        UselessError: the answer is a web page, or has more than `max_bytes`.
     """
     event: list[bytes] = []
     whole: list[bytes] = []
@@ -59,7 +59,7 @@ async def _lines(chunks: AsyncIterator[bytes], max_bytes: int) -> AsyncIterator[
             raise UselessError(f"sent more than {max_bytes / 2**20:.0f} MiB; cut off")
         rest += chunk
         if b"\n" in chunk or b"\r" in chunk:
-            # an end of line cut between its two characters leaves a blank line more, which says nothing
+            # a line end cut between its two characters leaves one blank line more, which means nothing
             *lines, last = bytes(rest).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
             rest = bytearray(last)
             for line in lines:
@@ -68,7 +68,7 @@ async def _lines(chunks: AsyncIterator[bytes], max_bytes: int) -> AsyncIterator[
 
 
 def _documents(lines: list[bytes]) -> list[Any]:
-    """What is no event: one document over all lines, or one on each."""
+    """The JSON values of lines that are no events: one document over all lines, or one on each."""
     body = b"\n".join(lines).strip()
     if body.startswith(b"<"):
         raise UselessError("answered with a web page: is that the base URL, with its /v1?")

@@ -1,4 +1,4 @@
-"""Native tool calls, put together from the pieces of a stream: which piece belongs to which call.
+"""Native tool calls, assembled from the pieces of a stream: which piece belongs to which call.
 
 By the API a call has an index and an id of its own. Servers leave out either or both, or give all calls of a turn the
 same one; then the name tells: it stands where a call begins.
@@ -10,19 +10,19 @@ from typing import Any
 
 
 class NativeCalls:
-    """The calls of one reply as they come in. Keys that we don't know are kept: Gemini wants its own back."""
+    """The calls of a reply that is being received. Unknown keys are kept: Gemini wants its own back."""
 
     def __init__(self) -> None:
         self._calls: list[dict[str, Any]] = []
         self._at: dict[object, int] = {}
-        """Where a call lies in `_calls`, by its index and by its id."""
+        """Position of a call in `_calls`, by its index and by its id."""
 
     def add_whole(self, call: dict[str, Any]) -> None:
-        """A call that came in one piece, whatever its id and index."""
+        """Adds a call that came in one piece, whatever its id and index."""
         self._calls.append({key: value for key, value in call.items() if key != "index"})
 
     def add_piece(self, piece: dict[str, Any]) -> None:
-        """What a stream adds to a call, or the beginning of another one."""
+        """Adds a piece of a stream to the call that it belongs to, or begins another call with it."""
         at = self._place_of(piece)
         if at == len(self._calls):
             self.add_whole(piece)
@@ -33,12 +33,12 @@ class NativeCalls:
                 self._at[name, value] = at
 
     def calls(self) -> tuple[dict[str, Any], ...]:
-        """Every call, each with the type that the API wants back, which streams leave out."""
+        """The calls received so far, each with the type that the API wants back, which streams leave out."""
         apart = (single for call in self._calls for single in _apart(call))
         return tuple({**call, "type": call.get("type") or "function"} for call in apart)
 
     def _place_of(self, piece: dict[str, Any]) -> int:
-        """Which call a piece belongs to; one past the last for a new one."""
+        """The position of the call that a piece belongs to; one past the last for a new call."""
         new, begins = len(self._calls), bool(_name(piece))
         by_id, by_index = self._known("id", piece), self._known("index", piece)
         if begins and by_index is None and isinstance(piece.get("index"), int):
@@ -58,7 +58,7 @@ class NativeCalls:
 
 
 def _is_another(call: dict[str, Any], piece: dict[str, Any]) -> bool:
-    """True where a piece with a name is no part of the call: another name, or new arguments after complete ones.
+    """True for a piece with a name that is no part of a call: another name, or new arguments after complete ones.
 
     Some servers repeat name and id in every piece; others the whole call at its end.
     """
@@ -79,7 +79,7 @@ def _arguments(call: dict[str, Any]) -> object:
 
 
 def _is_whole(call: dict[str, Any], *, or_empty: bool = False) -> bool:
-    """True if the arguments are complete; the `{}` with which some servers begin every call is none yet."""
+    """True for a call with complete arguments; the `{}` with which some servers begin every call is not yet."""
     arguments = _arguments(call)
     if not isinstance(arguments, str):
         return isinstance(arguments, dict)
@@ -96,7 +96,7 @@ def _is_opening(arguments: object) -> bool:
 
 
 def _merged(call: dict[str, Any], piece: dict[str, Any]) -> dict[str, Any]:
-    """The call so far with one more piece: arguments grow, everything else is said once."""
+    """A call with one more piece: arguments grow, everything else is kept from the first piece that has it."""
     merged = dict(call)
     for key, value in piece.items():
         if key == "function" and isinstance(value, dict) and isinstance(known := call.get(key), dict):
@@ -122,7 +122,7 @@ def _grown(known: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
 
 
 def _apart(call: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The calls in one whose arguments are several objects on end; a `{}` before others only held their place."""
+    """The calls in a call whose arguments are several objects on end; a `{}` before others only held their place."""
     arguments = _arguments(call)
     objects = list(_objects(arguments)) if isinstance(arguments, str) else []
     distinct = list(dict.fromkeys(text for text in objects if text != "{}"))

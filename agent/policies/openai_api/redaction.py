@@ -1,4 +1,4 @@
-"""Takes a key out of everything that a server says, before anything is shown or kept.
+"""Redacts the key from everything that a server sends, before anything is shown or kept.
 
 Servers repeat the key that they refuse, whole or in part; a hostile one repeats it in other clothes. Any eight of its
 characters in a row are a trace, also in the other case, backwards, percent-encoded, in hexadecimal or in base64.
@@ -10,14 +10,14 @@ import re
 from typing import Any
 
 _GRAM = 8
-"""Characters that make a trace; a shorter key is no secret but a word such as EMPTY or ollama."""
+"""Characters in a row that make a trace of the key; a shorter key is no secret but a word such as EMPTY or ollama."""
 _PLACE = "[key]"
 _PLAIN = ("-", "_", ".", "~", "+", "/", "=", ":")
 _ESCAPED = re.compile(r"(?:\\u00|\\x|%|&#x)([2-7][0-9a-fA-F]);?|&#(\d{2,3});")
 
 
 class Redactor:
-    """Knows every form of one key."""
+    """A redactor of one key, in every form that the key may be written in."""
 
     def __init__(self, key: str) -> None:
         self._key = key
@@ -32,19 +32,19 @@ class Redactor:
         return "Redactor()"
 
     def text(self, text: str) -> str:
-        """The text without any trace of the key."""
+        """A text without any trace of the key."""
         if not self._grams:
             return text
         if (plain := _ESCAPED.sub(_unescaped, text)) != text and self._marked(plain) != plain:
-            text = plain  # what would be the key for whoever reads the escapes
+            text = plain  # a reader who undoes the escapes would see the key
         return self._marked(text)
 
     def error(self, text: str) -> str:
-        """The same for words that are only shown: there a key too short to be a secret is taken out too."""
+        """A text to be shown, without any trace of the key; a key too short to be a secret is taken out too."""
         return self.text(text.replace(self._key, _PLACE) if self._key else text)
 
     def value(self, value: Any) -> Any:
-        """JSON without any trace of the key, in names, in texts, and in JSON within its texts."""
+        """A JSON value without any trace of the key, in names, in texts, and in JSON within its texts."""
         if isinstance(value, str):
             return self._encoded(value)
         if isinstance(value, list | tuple):
@@ -81,7 +81,7 @@ class Redactor:
 
 
 def _forms(key: str) -> list[str]:
-    """How a key may be written, in lower case."""
+    """The forms that a key may be written in, in lower case."""
     data = key.encode()
     forms = [key, data.hex(), data.hex(" ")]
     for shift in range(3):

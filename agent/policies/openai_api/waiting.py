@@ -1,4 +1,4 @@
-"""How long a server wants us to wait, wherever it says so: in a header, in a field, or in a sentence."""
+"""The wait that a server asks for, wherever it says so: in a header, in a field, or in a sentence."""
 
 import math
 import re
@@ -9,7 +9,8 @@ from typing import Any
 _UNITS = {"ms": 0.001, "mil": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = r"\d{1,9}(?:\.\d{1,12})?\s?(?:milliseconds?|ms|hours?|h|minutes?|mins?|m|seconds?|secs?|s|days?|d)(?![a-zA-Z])"
 _TOLD = re.compile(rf"(?:again|retry|wait|reset)[^\d\n]{{0,40}}((?:{_PART}[\s,]{{0,2}}(?:and )?){{1,4}})", re.I)
-"""OpenAI and Groq: "Please try again in 1m0.36s"; Gemini: "Please retry in 34.07s"; Azure: "retry after 20 seconds"."""
+"""Sentences that name a wait. OpenAI and Groq: "Please try again in 1m0.36s"; Gemini: "Please retry in 34.07s"; Azure:
+"retry after 20 seconds"."""
 _RUN = re.compile(r"(\d{1,9}(?:\.\d{1,12})?)\s?(ms|mil|[smhd])", re.I)
 _NAMED = {
     "retrydelay": 1.0,  # Gemini: "34s"
@@ -21,25 +22,27 @@ _NAMED = {
     "estimated_time": 1.0,  # Hugging Face, while a model loads
 }
 _MAX_DEPTH = 6
+"""Levels of an error's JSON that are searched: bounds the work that a hostile server can make."""
 _LONG_AGO = 1e9
-"""Seconds; what is more than that is a moment and no wait."""
+"""Seconds above which a number is a moment since 1970 and no wait: 1e9 was in 2001."""
 
 _LOADING = re.compile(
     r"\bloading model|model .{0,80}\bloading|still loading|being loaded|warming up|llama runner.{0,40}(start|loading)|"
     r"waiting for .{0,40} to (start|load)",
     re.I,
 )
-"""llama.cpp: "Loading model" (503); Hugging Face: "Model X is currently loading"; Ollama: "llm server loading model"
+"""Words of a server that loads its model. llama.cpp: "Loading model" (503); Hugging Face: "Model X is currently
+loading"; Ollama: "llm server loading model"
 (https://github.com/canonical/inference-snaps/issues/234, https://github.com/openinterpreter/openinterpreter/issues/540)."""
 
 
 def told_wait(headers: Mapping[str, str], body: Any, now: float) -> float | None:
-    """Seconds until the server wants to be asked again, at least 0; None where it says nothing readable.
+    """The seconds until a server wants to be asked again, at least 0; None where it says nothing readable.
 
     Args:
-        headers: of its answer, with names in lower case.
-        body: its JSON, or its text.
-        now: seconds since 1970.
+        headers: headers of the answer, with names in lower case.
+        body: body of the answer, JSON or text.
+        now: the time in seconds since 1970.
     """
     sources = (
         _scaled(headers.get("retry-after-ms", ""), 0.001, now),
@@ -51,7 +54,7 @@ def told_wait(headers: Mapping[str, str], body: Any, now: float) -> float | None
 
 
 def is_loading(text: str) -> bool:
-    """True for a server that is there and whose model is not yet."""
+    """True for the words of a server that is still loading its model."""
     return _LOADING.search(text) is not None
 
 
@@ -73,7 +76,7 @@ def _in_body(body: Any, now: float, depth: int = 0) -> Iterator[float]:
 
 
 def _reset(headers: Mapping[str, str], now: float) -> float | None:
-    """When the limit that is used up is lifted; of several unclear ones the first to be."""
+    """The seconds until the rate limit that is used up is lifted; where none says so, until the first of all is."""
     resets = {
         name.removeprefix("x-ratelimit-reset").strip("-"): seconds
         for name, value in headers.items()
@@ -84,7 +87,7 @@ def _reset(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def _scaled(value: str, scale: float, now: float) -> float | None:
-    """A number, a duration such as `2m59.56s`, a moment since 1970, or a date."""
+    """The seconds until what a header or field names: a number, a duration such as `2m59.56s`, a moment or a date."""
     text = value.strip()
     try:
         number = float(text) * scale

@@ -1,6 +1,6 @@
-"""Scorers that never name what was answered: they hold the text against the right answer and say yes or no.
+"""Published scorers that only compare the text with the correct answer, without extracting one.
 
-None is "left out of the denominator".
+They give True, False, or None for "left out of the denominator".
 """
 
 import re
@@ -17,18 +17,18 @@ def official_mvbench(said: str, gold: str) -> bool:
 
     Args:
         said: the text.
-        gold: the right answer as `(C) its text`.
+        gold: the correct answer as `(C) its text`.
     """
     word, right = said.lower().split(" ")[0], gold.lower().split(" ")[0]
     return word.replace(".", "") in right or right in word
 
 
 def lmms_mvbench(said: str, gold: str) -> bool | None:
-    """Whether the first letter a..e that stands alone is the right one; the article "a" is A.
+    """Whether the first letter a..e that stands alone is the correct one; the article "a" is A.
 
     Args:
         said: the text; "" is left out of the denominator.
-        gold: the right letter.
+        gold: the correct letter.
     """
     return None if said == "" else _lone_letter(said) == gold
 
@@ -42,19 +42,19 @@ def _lone_letter(said: str) -> str:
 
 
 def official_mlvu(said: str, gold: str) -> bool:
-    """Whether what stands before the first ")" is exactly the right letter: "C" and "C)" are, "(C)" is not.
+    """Whether the text before the first ")" is exactly the correct letter: "C" and "C)" are, "(C)" is not.
 
     Args:
         said: the text.
-        gold: the right answer as `(C) its text`.
+        gold: the correct answer as `(C) its text`.
     """
     return said.split(")")[0] == gold[gold.index("(") + 1 : gold.index(")")]
 
 
 def official_cgbench(said: str, gold: str) -> bool | None:
-    """The `result` of a ```json block; without one, whether the right letter is among all that stand alone, A..H.
+    """Whether the `result` of a ```json block is correct; without one, whether the letter is among lone ones, A..H.
 
-    None, the -1 of the source, where there is neither.
+    None, the -1 of the source, where the text has neither.
     """
     if block := json_block(said):
         quoted = re.sub(r"(?<=:\s)([A-Za-z_]\w*)", r'"\1"', block)
@@ -70,6 +70,11 @@ def lmms_mmvu_choice(said: str, gold: str, options: Mapping[str, str]) -> bool:
     """Whether the letter stands alone anywhere, or the option's words occur; in part, if the letter is in any word.
 
     "Because the lantern is red" is therefore C, red lantern.
+
+    Args:
+        said: the text.
+        gold: the correct letter.
+        options: the options' texts by letter.
     """
     text = said.strip()
     lone = re.search(r"\b([A-E])\b", text, re.IGNORECASE)
@@ -107,7 +112,7 @@ def lmms_mmvu_open(said: str, gold: str) -> bool:
 
 
 def _order(text: str) -> str | None:
-    """The first `o(...)`, as in O(n log n), as by `o\\s*\\([^)]+\\)`."""
+    """The first complexity as in O(n log n), as by `o\\s*\\([^)]+\\)`; None without one."""
     opening = re.search(r"o ?\((?!\))", text)
     stop = -1 if opening is None else text.find(")", opening.end())
     return None if opening is None or stop < 0 else text[opening.start() : stop + 1]
@@ -121,7 +126,7 @@ def official_longvideo_reason(said: str, gold: str) -> bool:
 
 
 def _on_a_line(text: str, opening: str) -> str:
-    """What stands in the first tag that ends on its line; the whole text without one."""
+    """Text in the first tag that ends on its line; the whole text without one."""
     for line in text.split("\n"):
         _, opened, inside = line.partition(opening)
         if opened and "</answer>" in inside:

@@ -1,4 +1,4 @@
-"""The headline rule, ours: the answer is one letter and nothing else, or it is no answer.
+"""The strict rule for choices, ours: the answer is one letter and nothing else, or it is no answer.
 
 A runner renders an agent's structured answer as that letter, so this loses nothing; free text would be a bug in it.
 """

@@ -1,13 +1,13 @@
-"""Scorers that cut well-known phrases out of the text and take the first letter that is left, wherever it stands.
+"""Published scorers that remove well-known phrases from the text and take the first letter that is left.
 
-"Answer: D" is therefore A to all that don't know the phrase "Answer:".
+"Answer: D" is therefore A for those that don't know the phrase "Answer:".
 """
 
 import re
 
 _BEST = ("The best answer is", "The correct answer is", "The answer is", "The answer")
 _JOINED = (*_BEST, "The best option isThe correct option is", "Best answer:Best option:")
-"""As published: a comma is missing twice, so that four phrases became two that never occur."""
+"""Phrases as published: a comma is missing twice, so that four became two that never occur."""
 _APART = (*_BEST, "The best option is", "The correct option is", "Best answer:", "Best option:")
 _COLONS = ("Answer:", "Option:")
 
@@ -20,32 +20,36 @@ def _first(said: str, phrases: tuple[str, ...], letters: str) -> str:
 
 
 def official_videomme(said: str) -> str:
-    """The first of A..D. "Best answer: C" is B, "Answer: C" is A."""
+    """Video-MME's letter, the first of A..D. "Best answer: C" is B, "Answer: C" is A."""
     return _first(said, _JOINED, "ABCD")
 
 
 def vlm_videomme(said: str) -> str:
-    """As the official one, but it knows "Answer:" and "Option:"."""
+    """VLMEvalKit's letter for Video-MME, the first of A..D, with the phrases "Answer:" and "Option:" known."""
     return _first(said, (*_JOINED, *_COLONS), "ABCD")
 
 
 def vlm_videommev2(said: str) -> str:
-    """The first of A..H, with all phrases: "Final answer: C" is F."""
+    """VLMEvalKit's letter for Video-MME-v2, the first of A..H, with all phrases: "Final answer: C" is F."""
     return _first(said, (*_APART, *_COLONS), "ABCDEFGH")
 
 
 def lmms_longvideobench(said: str) -> str | None:
-    """The first of A..E, also where there are four options; None where it draws at random. The official rule, too."""
+    """LongVideoBench's letter, the first of A..E even of four options; None where one is drawn. The official rule
+    too."""
     return _first(said, _APART, "ABCDE") or None
 
 
 def lmms_videomathqa(said: str) -> str:
-    """The first of A..E, with the phrases of Video-MME."""
+    """lmms-eval's letter for VideoMathQA, the first of A..E, with the phrases of Video-MME."""
     return _first(said, _JOINED, "ABCDE")
 
 
 def lmms_scivideobench(said: str) -> str | None:
-    """The first of A..L, though the options end at J; "I think D" is I. None where it draws at random."""
+    """lmms-eval's letter for SciVideoBench, the first of A..L, though options end at J; None where one is drawn.
+
+    "I think D" is I.
+    """
     phrases = (
         *("The answer is", "The correct answer is", "The best answer is"),
         *("Answer:", "Option:", "### Final Answer:\n$$\\boxed", "the final answer is"),
@@ -59,7 +63,7 @@ def lmms_scivideobench(said: str) -> str | None:
 
 
 def official_lvbench(said: str) -> str:
-    """The first character of what stands in the first brackets, or of the first word: "The answer is C" is T."""
+    """LVBench's letter, the first character of the first brackets, or of the first word: "The answer is C" is T."""
     inside = said.strip().split(")")[0].strip()
     if "(" in inside:
         inside = inside.split("(")[1].strip()
@@ -67,12 +71,12 @@ def official_lvbench(said: str) -> str:
 
 
 def official_tstar(said: str) -> str:
-    """A letter A..F at the start of the text, in any case: "Because" is B."""
+    """T*'s letter, A..F at the start of the text in either case: "Because" is B."""
     found = re.match(r"\s*([A-Fa-f])", said)
     return found[1].upper() if found else ""
 
 
 def lmms_perceptiontest(said: str) -> str:
-    """The first of A..D that stands alone."""
+    """lmms-eval's letter for PerceptionTest, the first of A..D that stands alone."""
     found = re.search(r"\b([A-D])\b", said)
     return found[1] if found else ""

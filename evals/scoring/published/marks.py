@@ -1,4 +1,4 @@
-"""Text without punctuation, as VQA scorers have made it since 2015 and several benchmarks copied it."""
+"""Removes punctuation as VQA scorers have since 2015; several benchmarks copied it."""
 
 import re
 
@@ -6,9 +6,9 @@ _MARKS = ';/[]"{}()=+\\_-><@`,?!'
 
 
 def without_marks(said: str) -> str:
-    """The text on one line, lower case: a mark beside a space goes, elsewhere it becomes one.
+    """The text on one line, lower case: a mark beside a space is removed, any other becomes a space.
 
-    With a thousands separator anywhere all marks go. Of full stops only the first 32 go.
+    With a thousands separator anywhere all marks are removed. Only the first 32 full stops are.
     """
     text = said.replace("\n", " ").replace("\t", " ").strip()
     plain, has_thousands = text, re.search(r"\d,\d", text) is not None

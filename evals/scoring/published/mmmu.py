@@ -1,6 +1,6 @@
-"""Scorers that come from MMMU: letters in one of several dresses, then the options' own words, then a random draw.
+"""Published scorers that come from MMMU: letters in one of several forms, then the options' words, then a random draw.
 
-They don't know "C)", "[C]" or "<answer>C</answer>": for those they draw, and None says so.
+They don't know "C)", "[C]" or "<answer>C</answer>": for those they draw, and give None here.
 """
 
 import re
@@ -17,7 +17,8 @@ _INDICATORS = (
 
 
 def lmms_mmmu(said: str, options: Sequence[str]) -> str | None:
-    """The letter that comes last, `(C)` before `C ` before `C.`; None where it draws. NExT-QA and Video-Holmes."""
+    """lmms-eval's letter for NExT-QA and Video-Holmes, the last of `(C)`, else of `C `, else of `C.`; None for a
+    draw."""
     text, letters = _padded(said), ascii_uppercase[: len(options)]
     for shape, place in (("({})", "({})"), ("{} ", " {} "), ("{}.", " {} ")):
         if found := [letter for letter in letters if shape.format(letter) in text]:
@@ -26,7 +27,7 @@ def lmms_mmmu(said: str, options: Sequence[str]) -> str | None:
 
 
 def lmms_egoschema(said: str, options: Sequence[str]) -> str | None:
-    """As for NExT-QA, but all dresses at once, and the letter that comes first; None where it draws."""
+    """lmms-eval's letter for EgoSchema, the first in any of the forms `(C)`, `C ` and `C.`; None for a draw."""
     text, letters = _padded(said), ascii_uppercase[: len(options)]
     forms = [shape.format(letter) for shape in ("({})", "{} ", "{}.") for letter in letters]
     if found := [form for form in forms if form in text]:
@@ -35,7 +36,7 @@ def lmms_egoschema(said: str, options: Sequence[str]) -> str | None:
 
 
 def official_videommmu(said: str, options: Sequence[str]) -> str | None:
-    """`C.` and `C:` before `(C)` before `C `, the one that comes last; "" where nothing is found.
+    """Video-MMMU's letter, the last of `C.` and `C:`, else of `(C)`, else of `C `; "" where nothing is found.
 
     None for an empty text, which leaves the denominator as a failed request does.
     """
@@ -64,7 +65,7 @@ def _furthest(letters: Sequence[str], text: str, shape: str) -> str:
 
 
 def _by_words(text: str, options: Sequence[str], letters: str, pick: Callable[..., tuple[str, str]]) -> str | None:
-    """The option whose words occur; only in texts of more than five words."""
+    """The letter of the option whose words occur, in texts of more than five words; None if there is none."""
     if len(text.split()) <= 5:
         return None
     lower = text.lower()
@@ -90,7 +91,7 @@ def lmms_videommmu_open(said: str, gold: str) -> bool | None:
 
 
 def _open_parts(said: str) -> list[str | float]:
-    """What follows the last indicator of each line, and the numbers in it."""
+    """Text after the last indicator of each line, and the numbers in it."""
     text = said.strip().strip(".").lower()
     # the source also splits at sentences, by a capital that follows; but it has made the text lower case before
     lines, tails = text.split("\n"), []

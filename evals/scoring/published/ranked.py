@@ -1,4 +1,4 @@
-"""The extractor that several lmms-eval tasks share: every way to write a letter has a rank, the highest wins.
+"""The letter extractor that several lmms-eval tasks share: every way to write a letter has a rank, the highest wins.
 
 Of one rank, the letter that comes last wins; but of the places of one letter after a phrase only the first is looked
 at, so that "The answer is C because A is wrong" is A. A text that starts with the article "A" is A, too.
@@ -24,7 +24,7 @@ class _RankedOption:
 
 
 def lmms_mcq(said: str, letters: str = "ABCDEFGH") -> str:
-    """The letter by rank; "" if none of the letters occurs at all.
+    """The letter of the highest rank; "" if none of the letters occurs at all.
 
     Used for Video-MME, MLVU, LVBench, CG-Bench and Video-MMMU.
     """

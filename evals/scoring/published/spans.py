@@ -1,4 +1,4 @@
-"""Seconds out of a text: the rules of lmms-eval for Charades-STA and of CG-Bench for clue intervals, and ours."""
+"""Reads spans of seconds out of a text, by the rules of lmms-eval for Charades-STA, of CG-Bench, and ours."""
 
 import re
 
@@ -13,7 +13,7 @@ _NUMBER = r"\d+(?:\.\d+)?"
 
 
 def lmms_charades(said: str) -> Span | None:
-    """The first span of the first sentence that has one, the smaller number first; None if there is none.
+    """lmms-eval's span for Charades-STA: the first of the first sentence that has one, in order; None without one.
 
     `x - y`, `x to y` and `mm:ss - mm:ss` are read in sentences that speak of a start, an end or a happening, or in all
     if none does; "to" is a dash in every word.
@@ -48,7 +48,7 @@ def _ordered(first: float, second: float) -> Span:
 
 
 def official_cgbench_spans(said: str, duration_seconds: float) -> tuple[Span, ...] | None:
-    """The intervals of a ```json block, else all numbers of the text in pairs; None where there are none.
+    """CG-Bench's intervals in seconds: those of a ```json block, else all numbers in pairs; None where there are none.
 
     Intervals that all end by 1 are fractions of the video, but only in a block. A block with anything but a list is
     not read at all.
@@ -66,7 +66,7 @@ def official_cgbench_spans(said: str, duration_seconds: float) -> tuple[Span, ..
 
 
 def strict_cgbench_spans(said: str) -> tuple[Span, ...] | None:
-    """The intervals of a ```json block, in seconds; None for anything else."""
+    """Our strict intervals for CG-Bench: those of a ```json block, in seconds; None for any other text."""
     spans = _spans(_result(json_block(said)))
     return None if spans is None else tuple(spans)
 
@@ -79,7 +79,7 @@ def _result(block: str) -> object:
 
 
 def _spans(result: object) -> list[Span] | None:
-    """One [start, end] or a list of them; None if it is anything else."""
+    """The spans of one [start, end] or a list of them; None for any other value."""
     if not isinstance(result, list) or not result:
         return None
     pairs = result if isinstance(result[0], list) else [result]
@@ -90,12 +90,12 @@ def _spans(result: object) -> list[Span] | None:
 
 
 def strict_span(said: str) -> Span | None:
-    """The span of `24.3 - 30.4 seconds`, alone in the text and in order; None for anything else."""
+    """The span of a text such as `24.3 - 30.4 seconds` with nothing else; None for any other text."""
     found = re.fullmatch(rf"\s*({_NUMBER}) - ({_NUMBER})(?: seconds)?\s*", said)
     return (float(found[1]), float(found[2])) if found and float(found[1]) <= float(found[2]) else None
 
 
 def spell_span(span: Span) -> str:
-    """`24.3 - 30.4 seconds`, to a thousandth."""
+    """A span as text, `24.3 - 30.4 seconds`, rounded to a thousandth."""
     start, stop = (f"{seconds:.3f}".rstrip("0").rstrip(".") for seconds in span)
     return f"{start} - {stop} seconds"

@@ -1,11 +1,11 @@
-"""Scorers that look into the last `<answer>` tag and then for letters in the order A to F, not of the text."""
+"""Published scorers that read the last `<answer>` tag and look for letters in the order A to F, not of the text."""
 
 _OPENS, _CLOSES = "<answer>", "</answer>"
 _LETTERS = "ABCDEF"
 
 
 def answer_tags(said: str) -> tuple[str, ...]:
-    """What stands in each tag, without space around it: as by `<answer>\\s*(.*?)\\s*</answer>`, in linear time."""
+    """Text of each tag, without space around it: as by `<answer>\\s*(.*?)\\s*</answer>`, in linear time."""
     found, start = [], said.find(_OPENS)
     while start >= 0 and (stop := said.find(_CLOSES, start + len(_OPENS))) >= 0:
         found.append(said[start + len(_OPENS) : stop].strip())
@@ -14,7 +14,7 @@ def answer_tags(said: str) -> tuple[str, ...]:
 
 
 def official_video_holmes(said: str) -> str:
-    """The first letter in the order of the alphabet that occurs in the last tag, or without one anywhere in the text.
+    """Video-Holmes's letter, the first in the alphabet that occurs in the last tag, or without a tag in the text.
 
     Letters with a space, colon or opening bracket beside them come first: `<answer>E. BAD</answer>` is A.
     """
@@ -23,7 +23,7 @@ def official_video_holmes(said: str) -> str:
 
 
 def vlm_video_holmes(said: str) -> str:
-    """As the official one, but nothing without a tag."""
+    """VLMEvalKit's letter for Video-Holmes, the first in the alphabet that occurs in the last tag; "" without one."""
     tags = answer_tags(said)
     return _by_alphabet(tags[-1]) if tags else ""
 

@@ -1,4 +1,4 @@
-"""What lmms-eval cuts out of every text before any of its scorers sees it; official scripts don't.
+"""Removes thinking from a text, as lmms-eval does before scoring; official scripts don't.
 
 The scorers here take texts as they are: to compare a model that thinks aloud with numbers of lmms-eval, cut first.
 """
@@ -7,7 +7,7 @@ _TAGS = ("think", "analysis")
 
 
 def lmms_without_thinking(said: str) -> str:
-    """The text without `<think>` and `<analysis>` blocks; what stands before a closing tag alone goes, too.
+    """The text without `<think>` and `<analysis>` blocks, and without all before an unopened closing tag.
 
     An opening tag that is never closed stays, with all that follows.
     """

@@ -1,4 +1,4 @@
-"""Scorers of benchmarks that have no adapter yet: they are here so that theirs are read as published when they do."""
+"""Published scorers of benchmarks that have no adapter yet."""
 
 import re
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from evals.scoring.published.marks import without_marks
 
 
 def lmms_tvbench(said: str, options: Sequence[str]) -> str:
-    """The first lone letter of the upper-cased text, the text's first letter, or the only option it contains.
+    """lmms-eval's letter for TVBench: the first lone one in upper case, the first of all, or the only option named.
 
     The article "a" is A.
     """
@@ -26,7 +26,7 @@ _VRBENCH_PHRASES = ("Answer", "answer is", "correct answer", "final answer", "fi
 
 
 def official_vrbench(said: str) -> str | None:
-    """Eight ways to write a letter A..E, tried in turn, the last of each; None if none fits."""
+    """VRBench's letter A..E, by eight ways to write it, tried in turn, the last of each; None if none fits."""
     for shape in (r"\\boxed\{([A-E])\}", r"<Answer>\s*([A-E])"):
         if found := re.search(shape, said, re.IGNORECASE):
             return found[1].upper()
@@ -46,18 +46,19 @@ def official_vrbench(said: str) -> str | None:
 
 
 def official_tempcompass_yes_no(said: str) -> str | None:
-    """yes or no by the first letters, so that "nothing moves" is no; None where a judge model decides."""
+    """TempCompass's yes or no by the first letters, so that "nothing moves" is no; None where a judge model decides."""
     lower = said.lower()
     return next((word for word in ("yes", "no") if lower.startswith(word)), None)
 
 
 def official_tempcompass_caption(said: str, question: str, gold: str) -> bool | None:
-    """Whether the text is the right option's line, label or sentence; None where it is none's and a judge decides.
+    """Whether the text is the correct option's line, label or sentence; None where it is no option's and a judge
+    decides.
 
     Args:
         said: the text.
-        question: with one option a line after the first, as `Option 1: a cup falls`.
-        gold: the right line.
+        question: the question, with one option a line after the first, as `Option 1: a cup falls`.
+        gold: the correct line.
     """
     lines = question.split("\n")[1:]
     labels = [line.split(": ")[0] for line in lines]

@@ -9,7 +9,7 @@ from rich.console import Console
 from agent.cli import build_index
 from agent.cli.build_index import NotIndexed, index_all
 from agent.cli.main import main
-from agent.ending import EXIT_BAD_INPUT, EXIT_BUG
+from agent.exit_codes import EXIT_BAD_INPUT, EXIT_BUG
 from tests.clips import write_clip
 from tests.drawn import TEXT, write_captioned
 from tools import packaged_weights

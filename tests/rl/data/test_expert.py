@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from agent.policies.lite import LitePolicy
+from agent.policy import PolicyError
 from agent.rendering.reply_parser import parse_reply
 from agent.trajectory import Answer, Calls, Stop, Trajectory, Usage
 from evals.runner.run_file import stored
@@ -120,3 +121,9 @@ def test_of_the_questions_only_the_wanted_kinds_are_played(tmp_path: Path) -> No
     counts = main(CollectConfig(tmp_path / "counts", questions=8, families=("count",), keep="all"))
     assert {one.family for one in counts} == {"count"}
     assert len(counts) == sum(one.family == "count" for one in every) < 8
+
+
+def test_a_policy_that_is_not_there_ends_the_collection(tmp_path: Path) -> None:
+    nobody = CollectConfig(tmp_path, player="http:m@http://127.0.0.1:1/v1", questions=2, view="words", concurrency=1)
+    with pytest.raises(PolicyError, match="failed 2 times in a row"):
+        main(nobody)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.drawn import TEXT, write_captioned, write_drawn, write_moving
+from tests.drawn import HEIGHT, TEXT, WIDTH, write_captioned, write_drawn, write_moving
 from tests.drawn_clips import draw_clip
 from tools import observation_text, packaged_weights
 from tools.encoders.registry import open_encoder
@@ -150,6 +150,25 @@ class WhiteReader:
 
     def has_text(self, pixels: NDArray[np.uint8]) -> bool:
         return True
+
+
+class WholePictureReader(WhiteReader):
+    """Reads nothing in a part of a picture."""
+
+    def read(self, pixels: NDArray[np.uint8]) -> tuple[TextLine, ...]:
+        return super().read(pixels) if pixels.shape[:2] == (HEIGHT, WIDTH) else ()
+
+
+def test_a_line_that_cant_be_read_in_its_part_of_the_picture_keeps_its_ends(tmp_path: Path) -> None:
+    clip = write_captioned(tmp_path / "captioned.mp4", seconds=40.0, shown=(12.4, 15.7))
+    with Video(clip) as video:
+        index = open_index(video, open_encoder("hashing"), tmp_path / "cache")
+        index.wait()
+        text = ScreenText(video, index, WholePictureReader, tmp_path / "cache")  # type: ignore[arg-type]
+        reading = text.in_window(0.0, 40.0, 48)
+        (coarse,) = reading.spans
+        assert text.refined(coarse, reading.looked_at) == coarse
+        index.cancel()
 
 
 def test_a_caption_that_comes_again_between_sparse_readings_is_two_spans(tmp_path: Path) -> None:

@@ -47,6 +47,53 @@ def test_the_best_candidate(question: str, texts: tuple[str, ...], answer: str) 
     assert best(question, *texts) == answer
 
 
+@pytest.mark.parametrize(
+    ("line", "time"),
+    [
+        ("The shop shuts at half past five on Fridays.", "half past five"),
+        ("see you at twenty to nine", "twenty to nine"),
+        ("We meet at eleven o'clock, as always.", "eleven o'clock"),
+        ("the bus comes at 10 past 8", "10 past 8"),
+        ("Einlass ab 18 Uhr 30", "18 Uhr 30"),
+        ("Ouverture des portes à 20h15", "20h15"),
+        ("早上9点半开门", "9点半"),
+    ],
+)
+def test_an_hour_in_words_is_one_piece(line: str, time: str) -> None:
+    assert [piece.text for piece in pieces(line) if piece.form == "clock"] == [time]
+
+
+def test_numbers_in_a_range_are_no_hour() -> None:
+    assert [piece.text for piece in pieces("the rooms from three to five are shut") if piece.form == "clock"] == []
+
+
+@pytest.mark.parametrize(
+    "number", ["0700 555 318", "+44 20 7946 0958", "(030) 555 2719", "030-5550-118", "4929 1200 5512 0081"]
+)
+def test_a_number_in_groups_is_one_piece(number: str) -> None:
+    found = pieces(f"Ring {number} before noon")
+    assert [piece.text for piece in found if piece.form == "number"] == [number]
+
+
+def test_numbers_in_a_row_are_several() -> None:
+    found = [piece.text for piece in pieces("10 20 30 and 1990 1995 2000") if piece.form == "number"]
+    assert found == ["10", "20", "30", "1990", "1995", "2000"]
+
+
+@pytest.mark.parametrize("question", ["What colour is the coat?", "Which color does the coat have?"])
+def test_what_names_no_colour_answers_no_question_for_one(question: str) -> None:
+    asked = read_question(Question("v.mp4", question), 60.0)
+    assert rank(asked, lines("hang it in the coat room", "Coat: wool", spoken=True)) == []
+    assert "green" in rank(asked, lines("hang the green coat in the hall", spoken=True))[0].text
+
+
+def test_what_names_no_time_answers_no_question_for_one() -> None:
+    asked = read_question(Question("v.mp4", "When does the museum tour start?"), 60.0)
+    assert rank(asked, lines("Museum tour", "Meet the guide at the museum door")) == []
+    assert rank(asked, lines("Museum tour", "The museum tour starts at 14:30"))[0].text == "14:30"
+    assert rank(asked, lines("Museum tour: since 1954"))[0].text == "1954"
+
+
 def test_a_number_inside_another_is_no_piece() -> None:
     assert [piece.text for piece in pieces("build 2.5.1 of 25") if piece.form == "number"] == ["25"]
 

@@ -1,12 +1,16 @@
-"""The options that say how a model is asked; the same for every command that asks one."""
+"""Options of the commands that ask a policy, declared once: sampling and requests of a model, limits of a run.
+
+Seconds are written as `80`, `80.5`, `1:20` or `1:02:03`.
+"""
 
 import argparse
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import fields
 
-from agent.cli.seconds import read_seconds
 from agent.policy import DOWNLOAD, Policy, PolicyOptions
+from agent.trajectory import Limits
 
 _DEFAULTS = PolicyOptions()
 _OF_MODELS = tuple(field.name for field in fields(PolicyOptions))
@@ -14,11 +18,60 @@ _UNUSED = {
     "transformers": ("tools", "timeout_seconds", "max_request_seconds", "max_cost"),
     "vllm": ("max_request_seconds", "max_cost"),
 }
-"""Options that have no meaning for a model in process."""
+"""Options without a meaning for the models in process, by the policy's name."""
+_CLOCK = re.compile(r"(?:(?P<hours>\d+):)?(?P<minutes>\d+):(?P<seconds>[0-5]?\d(?:\.\d+)?)")
+
+
+def read_seconds(text: str) -> float:
+    """The seconds that a user wrote, as a number or as a clock shows them.
+
+    Raises:
+        ArgumentTypeError: the text is neither.
+    """
+    if (clock := _CLOCK.fullmatch(text.strip())) is not None:
+        return (int(clock["hours"] or 0) * 60 + int(clock["minutes"])) * 60 + float(clock["seconds"])
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"need seconds, as 80 or 1:20, got {text!r}") from None
+
+
+def add_limit_options(command: argparse.ArgumentParser) -> None:
+    """Adds the options for the limits of a run to a command, as a group of their own."""
+    defaults = Limits()
+    limits = command.add_argument_group("limits: at one of them the best answer so far is asked for")
+    limits.add_argument(
+        "--max-turns", type=int, default=defaults.max_turns, metavar="N", help=f"by default {defaults.max_turns}"
+    )
+    limits.add_argument(
+        "--max-frames",
+        type=int,
+        default=defaults.max_frames,
+        metavar="N",
+        help=f"different frames looked at; by default {defaults.max_frames}",
+    )
+    limits.add_argument("--max-tokens", type=int, default=None, metavar="N", help="read and written by a model")
+    limits.add_argument("--max-seconds", type=read_seconds, default=None, metavar="N", help="in all, as 90 or 1:30")
+    limits.add_argument("--max-cost", type=float, default=None, metavar="USD", help="by the price table")
+
+
+def read_limits(options: argparse.Namespace) -> Limits:
+    """The limits that the command line gives.
+
+    Raises:
+        ValueError: a value is out of its range.
+    """
+    return Limits(
+        options.max_turns,
+        options.max_frames,
+        options.max_tokens,
+        options.max_seconds,
+        max_cost_usd=options.max_cost,
+    )
 
 
 def add_model_options(command: argparse.ArgumentParser) -> None:
-    """Declares them, in a group of their own."""
+    """Adds the options of a model to a command, as a group of their own."""
     group = command.add_argument_group("how a model is asked (http, transformers, vllm)")
     group.add_argument("--temperature", type=float, default=_DEFAULTS.temperature, metavar="T", help="0 is greedy")
     group.add_argument(
@@ -74,15 +127,15 @@ def add_model_options(command: argparse.ArgumentParser) -> None:
 
 
 class _AllowDownload(argparse.Action):
-    """For this process and those that it starts, as the variable does."""
+    """Allows downloads in this process and those that it starts, by the variable VIDEOSLEUTH_DOWNLOAD."""
 
     def __call__(self, *_: object) -> None:
-        """Called where the option is read."""
+        """Sets the environment variable; argparse calls it where the option is read."""
         os.environ[DOWNLOAD] = "yes"
 
 
 def unused_options(options: argparse.Namespace, policy: Policy) -> list[str]:
-    """The options given that a policy makes no use of, as they are written."""
+    """The options given that a policy makes no use of, as written on the command line."""
     if policy.setup is None:
         names = (*_OF_MODELS, "max_cost", "max_tokens")
     else:
@@ -91,10 +144,10 @@ def unused_options(options: argparse.Namespace, policy: Policy) -> list[str]:
 
 
 def check_a_model_is_named(options: argparse.Namespace) -> None:
-    """Refuses what says how a model is asked where none is.
+    """Refuses options of a model where no model is asked.
 
     Raises:
-        ValueError: names the options.
+        ValueError: such options are given; names them.
     """
     if given := _given(options, _OF_MODELS):
         raise ValueError(f"{', '.join(given)}: without --policy no model is asked")
@@ -106,9 +159,9 @@ def _given(options: argparse.Namespace, names: Iterable[str]) -> list[str]:
 
 
 def policy_options(options: argparse.Namespace) -> PolicyOptions:
-    """What was given.
+    """The policy options that the command line gives.
 
     Raises:
-        ValueError: a value out of its range.
+        ValueError: a value is out of its range.
     """
     return PolicyOptions(**{name: getattr(options, name) for name in _OF_MODELS})

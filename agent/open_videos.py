@@ -1,0 +1,105 @@
+"""A pool of open videos, shared by all questions about them: each is opened and indexed once, and kept for a while."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tools.deadline import OutOfTime, run_in_time
+from tools.toolbox import Toolbox
+
+
+@dataclass(frozen=True)
+class VideoKey:
+    """A video file, and how it is opened."""
+
+    path: Path
+    subtitles: Path | None = None
+    until_seconds: float | None = None
+    picture_stream: int | None = None
+    audio_track: int | None = None
+
+    @property
+    def state(self) -> tuple[int, ...]:
+        """Identity, size and time of the files as they are now: a file that was replaced is another video."""
+        stats = [file.stat() for file in (self.path, self.subtitles) if file is not None]
+        return tuple(number for stat in stats for number in (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns))
+
+
+@dataclass
+class _OpenVideo:
+    opened: "Future[Toolbox]" = field(default_factory=Future)
+    users: int = 0
+
+    def close(self) -> None:
+        """Closes the video at once, or as soon as it is open."""
+        self.opened.add_done_callback(_close_opened)
+
+
+def _close_opened(opened: "Future[Toolbox]") -> None:
+    if opened.exception() is None:
+        opened.result().close()
+
+
+class OpenVideos:
+    """A pool of open videos that closes those unused for longest. Safe in threads."""
+
+    def __init__(self, open_video: Callable[[VideoKey], Toolbox], most: int) -> None:
+        """Starts empty.
+
+        Args:
+            open_video: opens a video.
+            most: videos that stay open when nobody uses them.
+        """
+        self._open_video = open_video
+        self._most = most
+        self._lock = threading.Lock()
+        self._shared: dict[tuple[VideoKey, tuple[int, ...]], _OpenVideo] = {}  # the one used last stands last
+
+    @contextmanager
+    def borrowed(self, key: VideoKey) -> Iterator[Toolbox | None]:
+        """A context with the tools of a video, open while they are used; None if the time is over before they are.
+
+        Raises:
+            ValueError: the video can't be opened.
+            WorkCancelledError: the run that waits for the video was cancelled.
+        """
+        place = (key, key.state)
+        with self._lock:
+            shared = self._shared.pop(place, None)
+            is_new = shared is None
+            shared = shared or _OpenVideo()
+            self._shared[place] = shared
+            shared.users += 1
+        try:
+            if is_new:  # in a thread without a deadline: the next run that waits for this video may have more time
+                threading.Thread(target=self._open, args=(place, shared), name="open video", daemon=True).start()
+            (toolbox,) = run_in_time([shared.opened.result], grace_seconds=0.0)
+            yield None if isinstance(toolbox, OutOfTime) else toolbox
+        finally:
+            with self._lock:
+                shared.users -= 1
+            self._tidy(self._most)
+
+    def close(self) -> None:
+        """Closes all videos that nobody uses; the others are closed by their last user."""
+        self._most = 0
+        self._tidy(0)
+
+    def _open(self, place: tuple[VideoKey, tuple[int, ...]], shared: _OpenVideo) -> None:
+        try:
+            shared.opened.set_result(self._open_video(place[0]))
+        except BaseException as error:
+            with self._lock:  # so that the next run tries again
+                if self._shared.get(place) is shared:
+                    del self._shared[place]
+            shared.opened.set_exception(error)
+
+    def _tidy(self, most: int) -> None:
+        with self._lock:
+            idle = [place for place, shared in self._shared.items() if not shared.users]
+            leaving = [self._shared.pop(place) for place in idle[: max(0, len(idle) - most)]]
+        for shared in leaving:
+            shared.close()

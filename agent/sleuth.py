@@ -1,0 +1,383 @@
+"""The agent inside other programs: `Sleuth("lite").ask("video.mp4", "question")` gives the answer with its evidence.
+
+One `Sleuth` holds a policy, an encoder, the videos that are open and an executor of its own; make one and keep it. It
+may be used from any number of threads and event loops. It runs the same graph as the command line and gives the same
+trajectory; it prints nothing, keeps nothing outside itself but the cache of indexes, and loads nothing before its use.
+
+    with Sleuth("lite") as sleuth:
+        result = sleuth.ask("video.mp4", "What does the sign say?", max_seconds=60)
+        print(result.text, result.confidence, result.evidence)
+
+`aask` is for asyncio; `stream` and `astream` give the events of `agent.events` as they happen; `start` gives a `Run`,
+on which all of these rest and which can be cancelled. A bad input is a ValueError. Whatever else ends a run early (a
+limit, a cancellation, a model that can't be reached, a bug) comes back as a `RunResult` whose `status` says so, with
+all that was reached till then.
+"""
+
+import math
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypedDict, TypeVar, Unpack
+
+from agent.events import EventReader, RunFinished
+from agent.run import Run
+from tools.deadline import OutOfTime, WorkCancelledError, deadline, run_in_time
+
+if TYPE_CHECKING:
+    from agent.events import Event
+    from agent.loop.modes import Mode
+    from agent.open_videos import OpenVideos, VideoKey
+    from agent.policy import Policy, PolicyOptions
+    from agent.report.images import PictureOf
+    from agent.run_result import RunResult
+    from agent.trajectory import Limits, Question, Trajectory
+    from tools.encoders.registry import Encoder
+    from tools.toolbox import Toolbox
+    from tools.vision.captioner import Captioner
+
+_T = TypeVar("_T")
+
+
+class AskOptions(TypedDict, total=False):
+    """Options of a question; one that is left out is as on the command line."""
+
+    options: Sequence[str]
+    """Answers to choose from, two or more; without them the question is open."""
+    task: Literal["answer", "explain", "predict"]
+    """What the question asks for: an answer, a causal chain, or the three most likely next events."""
+    subtitles: str | Path | None
+    """A file of subtitles (srt, vtt, ass); without it the video's own, or speech recognition."""
+    until_seconds: float | None
+    """Second at which the video ends for every tool: nothing later is looked at (`agent predict --at`)."""
+    audio_track: int | None
+    """Number of the sound track to hear, from 1."""
+    picture_stream: int | None
+    """Number of the stream of pictures to see, from 1."""
+    mode: "Mode | None"
+    """What a model is given: `look`, or words alone as `subtitles` or `captions`."""
+    verify: bool
+    """Whether a model answers a second time from the evidence alone; True if left out."""
+    samples: int
+    """Number of runs, of which the majority answers; for language models."""
+    max_turns: int
+    max_frames: int | None
+    max_tokens: int | None
+    max_seconds: float | None
+    max_cost_usd: float | None
+    """Dollars that the run may cost. The five limits are those of `agent.Limits`: at one of them the best answer so far
+    is asked for. None does not bind."""
+
+
+class Sleuth:
+    """Asks questions of videos. Close it, or use it in a `with` statement, so that its videos are closed."""
+
+    def __init__(
+        self,
+        policy: "str | Policy | None" = None,
+        *,
+        policy_options: "PolicyOptions | None" = None,
+        encoder: "str | Encoder | None" = None,
+        captioner: "Captioner | None" = None,
+        cache: str | Path | None = None,
+        max_concurrent: int = 32,
+        max_open_videos: int = 8,
+    ) -> None:
+        """Loads and opens nothing yet.
+
+        Args:
+            policy: a spec as `--policy` takes it, or any object with the interface of `agent.policy.Policy`; None is
+                the default of the command line.
+            policy_options: sampling and request settings of the model, where the policy is a spec.
+            encoder: encoder of the frame index: a spec as `--encoder` takes it, or an object with the interface of
+                `tools.encoders.registry.Encoder`.
+            captioner: takes the place of the packaged one; `tools.vision.captioner.Captioner` is its interface.
+            cache: folder of the indexes; by default the user's cache folder.
+            max_concurrent: runs at the same time of `start` and all methods that rest on it; more wait.
+            max_open_videos: videos that stay open, with their index going on, when nobody asks about them.
+        """
+        self._encoder: _Shared[Encoder] = _Shared(partial(_opened_encoder, encoder))
+        self._policy: _Shared[Policy] = _Shared(partial(_opened_policy, policy, policy_options))
+        self._spec = policy if isinstance(policy, str) else ""
+        self._captioner = captioner
+        self._cache = None if cache is None else Path(cache)
+        self._max_open_videos = max_open_videos
+        self._videos: _Shared[OpenVideos] = _Shared(self._opened_videos)
+        self._executor = ThreadPoolExecutor(max_concurrent, thread_name_prefix="sleuth")
+        self._lock = threading.Lock()
+        self._runs: set[Run] = set()
+        self._is_closed = False
+
+    def ask(self, video: str | Path, question: str, **options: Unpack[AskOptions]) -> "RunResult":
+        """The result of a question, run in the calling thread.
+
+        Raises:
+            ValueError: a bad input, such as a file that is no video.
+            KeyboardInterrupt: Ctrl-C.
+        """
+        run = self._run_of(video, question, options)
+        run.play()
+        result = run.result()
+        if result.status == "cancelled" and not run.is_cancelled:
+            raise KeyboardInterrupt
+        return result
+
+    async def aask(self, video: str | Path, question: str, **options: Unpack[AskOptions]) -> "RunResult":
+        """The result of a question, for asyncio; cancelling the task that waits for it cancels the run.
+
+        Raises:
+            ValueError: a bad input.
+        """
+        run = self.start(video, question, **options)
+        try:
+            return await run
+        finally:
+            run.cancel()
+
+    def stream(self, video: str | Path, question: str, **options: Unpack[AskOptions]) -> "Iterator[Event]":
+        """The events of a question's run as they happen, the result last; ending the iteration cancels the run.
+
+        Raises:
+            ValueError: a bad input.
+        """
+        run = self.start(video, question, **options)
+        try:
+            yield from run
+        finally:
+            run.cancel()
+
+    async def astream(self, video: str | Path, question: str, **options: Unpack[AskOptions]) -> "AsyncIterator[Event]":
+        """The events of a question's run as they happen, for asyncio; ending the iteration cancels the run."""
+        run = self.start(video, question, **options)
+        try:
+            async for event in run:
+                yield event
+        finally:
+            run.cancel()
+
+    def ask_many(self, video: str | Path, questions: Iterable[str], **options: Unpack[AskOptions]) -> "list[RunResult]":
+        """The results of several questions about one video, in their order, run at the same time over one index.
+
+        Raises:
+            ValueError: a bad input.
+        """
+        runs = [self.start(video, question, **options) for question in questions]
+        try:
+            return [run.result() for run in runs]
+        finally:
+            for run in runs:
+                run.cancel()
+
+    def start(self, video: str | Path, question: str, **options: Unpack[AskOptions]) -> Run:
+        """Starts a question in the executor and gives its run, to be waited for, read event by event, or cancelled.
+
+        Raises:
+            ValueError: the question or an option is invalid; what is wrong with the video, the result says.
+            RuntimeError: the Sleuth is closed.
+        """
+        run = self._run_of(video, question, options)
+        self._executor.submit(run.play)
+        return run
+
+    def cancel(self) -> None:
+        """Cancels all runs, from any thread; `Run.cancel` ends a single one."""
+        with self._lock:
+            runs = list(self._runs)
+        for run in runs:
+            run.cancel()
+
+    def close(self) -> None:
+        """Cancels all runs and closes the videos; indexes are kept in the cache."""
+        self._is_closed = True
+        self.cancel()
+        self._executor.shutdown()
+        self._videos.get().close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _run_of(self, video: str | Path, question: str, options: AskOptions) -> Run:
+        if self._is_closed:
+            raise RuntimeError("this Sleuth is closed: make another one")
+        run = Run(partial(self._finished, _asked(video, question, options)))
+        with self._lock:
+            self._runs.add(run)
+        return run
+
+    def _finished(self, asked: "_Asked", run: Run) -> "RunResult":
+        from agent.run_result import RunResult
+
+        try:
+            trajectory = self._played(asked, run)
+        finally:
+            with self._lock:
+                self._runs.discard(run)
+        result = RunResult(trajectory, partial(self._pictures, asked.key, trajectory.facts.content_hash))
+        run.tell(RunFinished(run.id, result))
+        return result
+
+    def _played(self, asked: "_Asked", run: Run) -> "Trajectory":
+        from agent.loop.ask import ask
+        from agent.loop.checks import check_end, check_inputs, check_playable, not_opened
+        from agent.trajectory import Stop, Trajectory, Turn
+
+        begun = time.monotonic()
+        question, limits, spec = asked.question, asked.limits, self._spec
+        reader = EventReader(run.id)
+
+        def tell(told: Turn | Trajectory) -> None:
+            for event in reader.read(told):
+                run.tell(event)
+
+        def left_out(stop: Stop) -> Trajectory:
+            tell(not_opened(question, spec, limits, 0.0, stop))
+            return not_opened(question, spec, limits, time.monotonic() - begun, stop)
+
+        check_inputs(asked.key.path, asked.key.subtitles)
+        try:
+            (policy,) = run_in_time([self._policy.get])
+            assert not isinstance(policy, OutOfTime), "no deadline stands around it"
+            spec = policy.spec
+            check_playable(question, policy, asked.samples, asked.mode)
+            with ExitStack() as stack:
+                with deadline(_left(limits, begun)):
+                    toolbox = stack.enter_context(self._videos.get().borrowed(asked.key))
+                if toolbox is None:
+                    return left_out(Stop.TIME_LIMIT)
+                check_end(question, toolbox.video.info.duration_seconds)
+                return ask(
+                    question,
+                    toolbox,
+                    policy,
+                    limits,
+                    opening_seconds=time.monotonic() - begun,
+                    samples=asked.samples,
+                    mode=asked.mode,
+                    verify=asked.verify,
+                    on_event=tell,
+                )
+        except WorkCancelledError:
+            return left_out(Stop.INTERRUPTED)
+
+    @contextmanager
+    def _pictures(self, key: "VideoKey", content_hash: str) -> "Iterator[PictureOf]":
+        """A context with the pictures of a video, opened again if need be; none if the file has gone or changed."""
+        with ExitStack() as stack:
+            try:
+                toolbox = stack.enter_context(self._videos.get().borrowed(key)) if content_hash else None
+            except (OSError, ValueError):
+                toolbox = None
+            is_same = toolbox is not None and toolbox.video.content_hash == content_hash
+            yield toolbox.picture if toolbox is not None and is_same else lambda _: None
+
+    def _opened_videos(self) -> "OpenVideos":
+        from agent.open_videos import OpenVideos
+
+        return OpenVideos(self._opened, self._max_open_videos)
+
+    def _opened(self, key: "VideoKey") -> "Toolbox":
+        from tools.toolbox import open_toolbox
+
+        return open_toolbox(
+            key.path,
+            encoder=self._encoder.get(),
+            subtitles=key.subtitles,
+            cache=self._cache,
+            captioner=self._captioner,
+            until=key.until_seconds,
+            picture_stream=key.picture_stream,
+            audio=key.audio_track,
+        )
+
+
+@dataclass(frozen=True)
+class _Asked:
+    question: "Question"
+    limits: "Limits"
+    key: "VideoKey"
+    mode: "Mode | None"
+    verify: bool
+    samples: int
+
+
+def _asked(video: str | Path, text: str, options: AskOptions) -> _Asked:
+    from agent.open_videos import VideoKey
+    from agent.paths import readable
+    from agent.trajectory import Limits, Question
+
+    if unknown := options.keys() - AskOptions.__annotations__.keys():
+        known = ", ".join(AskOptions.__annotations__)
+        raise TypeError(f"unknown: {', '.join(sorted(unknown))}; what can be said with a question is {known}")
+    question = Question(
+        readable(str(video)),
+        text,
+        tuple(options.get("options", ())),
+        task=options.get("task", "answer"),
+        until_seconds=options.get("until_seconds"),
+        audio_track=options.get("audio_track"),
+        picture_stream=options.get("picture_stream"),
+    )
+    subtitles = options.get("subtitles")
+    key = VideoKey(
+        Path(video),
+        None if subtitles is None else Path(subtitles),
+        question.until_seconds,
+        question.picture_stream,
+        question.audio_track,
+    )
+    given: dict[str, Any] = {name: value for name, value in options.items() if name.startswith("max_")}
+    return _Asked(
+        question,
+        Limits(**given),
+        key,
+        options.get("mode"),
+        options.get("verify", True),
+        options.get("samples", 1),
+    )
+
+
+def _left(limits: "Limits", begun: float) -> float:
+    return math.inf if limits.max_seconds is None else limits.max_seconds - (time.monotonic() - begun)
+
+
+def _opened_encoder(encoder: "str | Encoder | None") -> "Encoder":
+    from tools.encoders.registry import open_encoder
+
+    return open_encoder(encoder or "auto") if encoder is None or isinstance(encoder, str) else encoder
+
+
+def _opened_policy(policy: "str | Policy | None", options: "PolicyOptions | None") -> "Policy":
+    from agent.policies.default import default_policy
+    from agent.policies.registry import open_policy
+
+    if policy is None or isinstance(policy, str):
+        return open_policy(default_policy().spec if policy is None else policy, options)
+    if options is not None:
+        raise ValueError(f"{policy.spec} is open already: policy_options are for a policy that is named by its spec")
+    return policy
+
+
+class _Shared(Generic[_T]):
+    """A value that is made when it is first wanted, once for all threads; a failure is tried again the next time."""
+
+    def __init__(self, make: Callable[[], _T]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._made: list[_T] = []
+
+    def get(self) -> _T:
+        with self._lock:
+            if not self._made:
+                self._made.append(self._make())
+        return self._made[0]
