@@ -15,7 +15,6 @@ from evals.benchmarks.item import Item
 from evals.benchmarks.records import RecordPlace
 from evals.scoring.published.clean_text import strict_letter
 from evals.scoring.published.spans import lmms_charades, official_cgbench_spans, strict_span
-from evals.scoring.published.thinking import lmms_without_thinking
 
 FIXTURES = Path(__file__).parent / "fixtures"
 needs_parquet = pytest.mark.skipif(find_spec("pyarrow") is None, reason='needs pip install "videosleuth[evals]"')
@@ -32,20 +31,6 @@ def item(options: tuple[str, ...], right: int, item_id: str = "q") -> Item:
 )
 def test_the_strict_rule_takes_one_letter_and_nothing_else(said: str, letter: str) -> None:
     assert strict_letter(said, 4) == letter
-
-
-@pytest.mark.parametrize(
-    ("said", "left"),
-    [
-        ("<think>A or B</think> C", "C"),
-        ("A or B</think>C", "C"),
-        ("<think>A", "<think>A"),
-        ("<analysis>A</analysis><think>B</think>C<think>D</think>", "C"),
-        ("</think>A<think>B", "</think>A<think>B"),
-    ],
-)
-def test_lmms_eval_sees_no_thinking_that_was_brought_to_an_end(said: str, left: str) -> None:
-    assert lmms_without_thinking(said) == left
 
 
 def test_a_random_draw_is_the_same_each_time_and_differs_between_questions() -> None:

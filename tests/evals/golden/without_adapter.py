@@ -1,10 +1,11 @@
-"""Published scorers of benchmarks that have no adapter yet."""
+"""Published scorers of benchmarks that have no adapter yet, read against the same golden answers as the others."""
 
 import re
 from collections.abc import Sequence
 from string import ascii_uppercase
 
-from evals.scoring.published.marks import without_marks
+from evals.scoring.published.clean_text import without_marks
+from evals.scoring.published.first_letter import _APART, _COLONS, _JOINED, _first
 
 
 def lmms_tvbench(said: str, options: Sequence[str]) -> str:
@@ -70,3 +71,58 @@ def official_tempcompass_caption(said: str, question: str, gold: str) -> bool | 
     right_label, right_sentence = gold.split(": ")[:2]
     right = (gold, right_label, right_sentence, right_label.split()[-1])
     return chosen[-1] in right if chosen else None
+
+
+def vlm_videommev2(said: str) -> str:
+    """VLMEvalKit's letter for Video-MME-v2, the first of A..H, with all phrases: "Final answer: C" is F."""
+    return _first(said, (*_APART, *_COLONS), "ABCDEFGH")
+
+
+def lmms_videomathqa(said: str) -> str:
+    """lmms-eval's letter for VideoMathQA, the first of A..E, with the phrases of Video-MME."""
+    return _first(said, _JOINED, "ABCDE")
+
+
+def lmms_scivideobench(said: str) -> str | None:
+    """lmms-eval's letter for SciVideoBench, the first of A..L, though options end at J; None where one is drawn.
+
+    "I think D" is I.
+    """
+    phrases = (
+        *("The answer is", "The correct answer is", "The best answer is"),
+        *("Answer:", "Option:", "### Final Answer:\n$$\\boxed", "the final answer is"),
+    )
+    for phrase in phrases:
+        said = said.replace(phrase, "")
+    if len(said.split()) > 16 and not re.search("[A-J]", said):
+        return None
+    found = re.search("[A-L]", said)
+    return found[0] if found else None
+
+
+def official_tstar(said: str) -> str:
+    """T*'s letter, A..F at the start of the text in either case: "Because" is B."""
+    found = re.match(r"\s*([A-Fa-f])", said)
+    return found[1].upper() if found else ""
+
+
+def lmms_perceptiontest(said: str) -> str:
+    """lmms-eval's letter for PerceptionTest, the first of A..D that stands alone."""
+    found = re.search(r"\b([A-D])\b", said)
+    return found[1] if found else ""
+
+
+def official_longvideo_reason(said: str, gold: str) -> bool:
+    """Whether the texts in the answer tags are the same, byte for byte; without tags the whole text counts."""
+    phrase = "Therefore the final answer is: "
+    opening = f"<answer>{phrase if phrase.rstrip() in said else ''}"
+    return _on_a_line(said, opening).strip() == _on_a_line(gold, "<answer>").strip()
+
+
+def _on_a_line(text: str, opening: str) -> str:
+    """Text in the first tag that ends on its line; the whole text without one."""
+    for line in text.split("\n"):
+        _, opened, inside = line.partition(opening)
+        if opened and "</answer>" in inside:
+            return inside.partition("</answer>")[0]
+    return text
