@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from evals.scoring.published import by_gold, first_letter, mmmu, ranked, spans
-from tests.evals.golden import without_adapter
 
 ROWS = [json.loads(line) for line in (Path(__file__).parent / "golden" / "answers.jsonl").read_text().splitlines()]
 Row = dict[str, Any]
@@ -28,13 +27,8 @@ PARSERS: dict[str, Callable[[Row], Any]] = {
     "lmms/mcq_extract": lambda row: ranked.lmms_mcq(row["prediction"], row["choices"]),
     "official/videomme": lambda row: first_letter.official_videomme(row["prediction"]),
     "vlm/videomme": lambda row: first_letter.vlm_videomme(row["prediction"]),
-    "vlm/videommev2": lambda row: without_adapter.vlm_videommev2(row["prediction"]),
     "lmms/longvideobench": lambda row: or_random(first_letter.lmms_longvideobench(row["prediction"])),
-    "lmms/videomathqa": lambda row: without_adapter.lmms_videomathqa(row["prediction"]),
-    "lmms/scivideobench": lambda row: or_random(without_adapter.lmms_scivideobench(row["prediction"])),
     "official/lvbench": lambda row: first_letter.official_lvbench(row["prediction"]),
-    "official/tstar_qa": lambda row: without_adapter.official_tstar(row["prediction"]) == row["gold"],
-    "lmms/perceptiontest": lambda row: without_adapter.lmms_perceptiontest(row["prediction"]),
     "lmms/nextqa_mc": lambda row: or_random(mmmu.lmms_mmmu(row["prediction"], row["options"])),
     "lmms/video_holmes": lambda row: or_random(mmmu.lmms_mmmu(row["prediction"], row["options"])),
     "lmms/egoschema": lambda row: or_random(mmmu.lmms_egoschema(row["prediction"], row["options"])),
@@ -52,14 +46,7 @@ PARSERS: dict[str, Callable[[Row], Any]] = {
         row["prediction"], row["gold"], dict(zip(ascii_uppercase, row["options"], strict=False))
     ),
     "lmms/mmvu_open": lambda row: by_gold.lmms_mmvu_open(row["prediction"], row["gold"]),
-    "official/longvideo_reason": lambda row: without_adapter.official_longvideo_reason(row["prediction"], row["gold"]),
     "lmms/charades_sta": span_list,
-    "lmms/tvbench": lambda row: without_adapter.lmms_tvbench(row["prediction"], row["options"]),
-    "official/vrbench": lambda row: without_adapter.official_vrbench(row["prediction"]),
-    "official/tempcompass_yes_no": lambda row: without_adapter.official_tempcompass_yes_no(row["prediction"]),
-    "official/tempcompass_caption_matching": lambda row: {None: "fail"}.get(
-        found := without_adapter.official_tempcompass_caption(row["prediction"], row["question"], row["gold"]), found
-    ),
 }
 
 
