@@ -65,7 +65,7 @@ def main(training: Training, say: Say = lambda _: None, sampler: TrainingSampler
     check_preset(preset, training.update.credit(preset), sees_pictures=sees)
     from rl.grpo.trainer import trainer_class  # imported here, so that the errors above come without TRL too
 
-    rollouts = RolloutRunner(questions, training.game(sampler), sampler)
+    rollouts = RolloutRunner(questions, training.run_settings(sampler), sampler)
     trainer = trainer_class(training, preset)(training, rollouts, preset, say)
     before = last_checkpoint(training.out)
     trainer.train(resume_from_checkpoint=None if before is None else str(before))

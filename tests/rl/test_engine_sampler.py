@@ -85,7 +85,7 @@ def watched(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Watched:
     wanted = training(model, tmp_path_factory.mktemp("engine") / "out", **SETTINGS)
     wanted.out.mkdir(parents=True)
     sampler = sampler_of(wanted)
-    rollouts = RolloutRunner(composed(wanted.data), wanted.game(sampler), sampler)
+    rollouts = RolloutRunner(composed(wanted.data), wanted.run_settings(sampler), sampler)
     trainer = Watching(wanted, rollouts, load_preset(wanted.preset), lambda _: None)
     order = trainer.order()
     trainer.train()
