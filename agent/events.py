@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class _Record:
+class _EventRecord:
     name: ClassVar[str]
 
     run_id: str
@@ -32,7 +32,7 @@ class _Record:
 
 
 @dataclass(frozen=True)
-class RunStarted(_Record):
+class RunStarted(_EventRecord):
     """The start of a run: the video is open, and the policy is about to be asked."""
 
     name: ClassVar[str] = "run_started"
@@ -46,7 +46,7 @@ class RunStarted(_Record):
 
 
 @dataclass(frozen=True)
-class SampleStarted(_Record):
+class SampleStarted(_EventRecord):
     """The start of a further run of a question that is asked several times."""
 
     name: ClassVar[str] = "sample_started"
@@ -56,7 +56,7 @@ class SampleStarted(_Record):
 
 
 @dataclass(frozen=True)
-class TurnTaken(_Record):
+class TurnTaken(_EventRecord):
     """A turn of the policy."""
 
     name: ClassVar[str] = "turn_taken"
@@ -71,7 +71,7 @@ class TurnTaken(_Record):
 
 
 @dataclass(frozen=True)
-class ToolCalled(_Record):
+class ToolCalled(_EventRecord):
     """The start of a tool call."""
 
     name: ClassVar[str] = "tool_called"
@@ -84,7 +84,7 @@ class ToolCalled(_Record):
 
 
 @dataclass(frozen=True)
-class ToolReturned(_Record):
+class ToolReturned(_EventRecord):
     """The observation of a tool call; pictures are references, which `RunResult.picture` turns into JPEGs."""
 
     name: ClassVar[str] = "tool_returned"
@@ -99,7 +99,7 @@ class ToolReturned(_Record):
 
 
 @dataclass(frozen=True)
-class NoticeGiven(_Record):
+class NoticeGiven(_EventRecord):
     """A message of the loop to the policy: a correction, or that an answer is due."""
 
     name: ClassVar[str] = "notice_given"
@@ -109,7 +109,7 @@ class NoticeGiven(_Record):
 
 
 @dataclass(frozen=True)
-class AnswerProposed(_Record):
+class AnswerProposed(_EventRecord):
     """An answer of the policy. Provisional: a verification may send it back to look once more."""
 
     name: ClassVar[str] = "answer_proposed"
@@ -119,7 +119,7 @@ class AnswerProposed(_Record):
 
 
 @dataclass(frozen=True)
-class AnswerVerified(_Record):
+class AnswerVerified(_EventRecord):
     """A verification: a second answer, from the evidence alone."""
 
     name: ClassVar[str] = "answer_verified"
@@ -134,7 +134,7 @@ class AnswerVerified(_Record):
 
 
 @dataclass(frozen=True)
-class RunFinished(_Record):
+class RunFinished(_EventRecord):
     """The end of a run, after which no event follows."""
 
     name: ClassVar[str] = "run_finished"
