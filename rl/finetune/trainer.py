@@ -14,13 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import torch
-from transformers import (
-    AutoImageProcessor,
-    PrinterCallback,
-    Trainer,
-    TrainerCallback,
-    TrainingArguments,
-)
+from transformers import AutoImageProcessor, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from agent.adapters import put_on
 from agent.policies.local.loading import best_device
@@ -67,7 +61,8 @@ class RunTrainer(Trainer, Generic[Kept]):
         Args:
             model: the model; all its weights that require a gradient are trained.
             config: options of the training.
-            steps: the micro-batches of each step, in order; the last step may have fewer.
+            steps: the micro-batches of each step, in order. The last step may have fewer; where processes can't share
+                these evenly, the first ones of the training fill it up.
             kind: makes the description of a step, from the names of `LoggedStep`.
             keep: is given each step when it is done.
             weight_decay: AdamW's weight decay, which norms and biases are spared.
