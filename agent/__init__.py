@@ -8,7 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import tools  # its hook must be in place before any backend imports transformers
+import tools
+from agent.exit_codes import EXIT_BAD_INPUT
 
 if getattr(tools, "PROJECT", None) != "videosleuth":
     _said = (
@@ -17,7 +18,7 @@ if getattr(tools, "PROJECT", None) != "videosleuth":
     )
     if Path(sys.argv[0]).stem in ("-m", "agent", "videosleuth"):  # a command says it in a sentence
         sys.stderr.write(f"agent: {_said}\n")
-        sys.exit(2)
+        sys.exit(EXIT_BAD_INPUT)
     raise ImportError(_said)
 
 if TYPE_CHECKING:

@@ -224,7 +224,7 @@ class Sleuth:
 
     def _played(self, asked: AskedQuestion, history: History, run: Run) -> "Trajectory":
         from agent.loop.ask import ask
-        from agent.loop.checks import check_end, check_inputs, check_playable, not_opened
+        from agent.loop.checks import answer_late, check_end, check_inputs, check_playable, not_opened
         from agent.sessions.own_tools import ExtendedToolbox
         from agent.trajectory import Stop, Trajectory, Turn
 
@@ -238,7 +238,7 @@ class Sleuth:
 
         def left_out(stop: Stop) -> Trajectory:
             tell(not_opened(question, spec, limits, 0.0, stop))
-            return not_opened(question, spec, limits, time.monotonic() - begun, stop)
+            return answer_late(not_opened(question, spec, limits, time.monotonic() - begun, stop))
 
         check_inputs(asked.key.path, asked.key.subtitles)
         try:
@@ -266,7 +266,7 @@ class Sleuth:
                     earlier=history.trajectories,
                     on_event=tell,
                 )
-                return remember(ended)
+                return remember(answer_late(ended))
         except WorkCancelledError:
             return left_out(Stop.INTERRUPTED)
 

@@ -145,6 +145,7 @@ class _ChatLoop:
         self._progress.print(text, style="dim", highlight=False, markup=False, soft_wrap=True)
 
     def _answer(self, question: str) -> None:
+        from agent.events import ToolCalled
         from agent.report.console import print_answer, working
 
         run = self._session.start(question, **self._asked)
@@ -153,7 +154,7 @@ class _ChatLoop:
                 shown.at_work("opening the video")
                 for event in run:
                     _tell(event, self._progress)
-                    shown.at_work(event.tool if event.name == "tool_called" else "thinking")
+                    shown.at_work(event.tool if isinstance(event, ToolCalled) else "thinking")
         except KeyboardInterrupt:
             run.cancel()
         self._last = run.result()

@@ -91,7 +91,7 @@ def play(options: argparse.Namespace, question: Question) -> int:
     """
     begun = time.monotonic()
     from agent.loop.ask import ask
-    from agent.loop.checks import check_end, not_opened
+    from agent.loop.checks import answer_late, check_end, not_opened
     from agent.policies.lite import ABOUT
     from agent.report.console import Narrator, print_answer, working
     from agent.report.json_output import published_json
@@ -131,6 +131,7 @@ def play(options: argparse.Namespace, question: Question) -> int:
                     resume=options.resume,
                     on_event=on_event,
                 )
+        trajectory = answer_late(trajectory)
         unwritten: OSError | None = None
         try:
             write_files(options, trajectory, toolbox.picture if toolbox is not None else lambda _: None, progress)
