@@ -120,7 +120,8 @@ class SftTrainer(RunTrainer[SftStep]):
         """
         self._tokens = int(num_items_in_batch)
         total: torch.Tensor = self.through(model, lambda inner: self._loss_of(inner, inputs["rows"]).total)
-        return total / self._tokens * self.accelerator.num_processes
+        share: torch.Tensor = total / self._tokens * self.accelerator.num_processes
+        return share
 
     def measured(self) -> dict[str, float]:
         """Number of policy tokens of the step."""

@@ -79,7 +79,7 @@ class RunTrainer(Trainer, Generic[Kept]):
             model=model,
             args=_arguments(config, len(steps), len(steps[0]) // process_count(), weight_decay),
             data_collator=_only,
-            train_dataset=[part for step in steps for part in step],  # type: ignore[arg-type]
+            train_dataset=[part for step in steps for part in step],
         )
         self._config = config
         self.remove_callback(PrinterCallback)  # prints the log on stdout

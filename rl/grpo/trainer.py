@@ -359,7 +359,7 @@ class RegGrpoTrainer(GraphTrainer):
         """Reg-GRPO's loss: its value is the regression loss, its gradient that of the slopes."""
         logps, chosen_tokens = self._logps(model, inputs), _chosen_by_policy(inputs)
         pushed = (inputs["slopes"] * (logps * chosen_tokens).sum(1)).sum()
-        loss = pushed - pushed.detach() + inputs["losses"].sum()
+        loss: torch.Tensor = pushed - pushed.detach() + inputs["losses"].sum()
         if self.beta == 0:
             return loss
         away = inputs["ref_per_token_logps"] - logps
