@@ -18,7 +18,7 @@ import math
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from agent.report.images import PictureOf
     from agent.run_result import RunResult
     from agent.sessions.open_videos import OpenVideos, VideoKey
-    from agent.sessions.own_tools import OwnTool
+    from agent.sessions.own_tools import ExtendedToolbox, OwnTool
     from agent.trajectory import Limits, Trajectory
     from tools.encoders.registry import Encoder
     from tools.observation import Observation
@@ -169,6 +169,31 @@ class Sleuth:
         }
         earlier = (*saved.earlier, replace(saved, earlier=()))
         return self._session(found_again(asked.video) if video is None else video, recorded | options, earlier)
+
+    def opened_policy(self) -> "Policy":
+        """The policy, opened if it is not yet. For doors whose host runs the graph itself."""
+        return self._policy.get()
+
+    @contextmanager
+    def borrowed_tools(self, asked: AskedQuestion) -> "Iterator[ExtendedToolbox | None]":
+        """A context with the tools of a question's video; None if the time is over before it is open. As above.
+
+        Raises:
+            ValueError: a bad input.
+        """
+        from agent.loop.checks import check_end, check_inputs, check_playable
+        from agent.sessions.own_tools import ExtendedToolbox
+
+        check_inputs(asked.key.path, asked.key.subtitles)
+        check_playable(asked.question, self.opened_policy(), asked.samples, asked.mode)
+        with self._videos.get().borrowed(asked.key) as toolbox:
+            if toolbox is not None:
+                check_end(asked.question, toolbox.video.info.duration_seconds)
+            yield None if toolbox is None else ExtendedToolbox(toolbox, self._tools)
+
+    def submit(self, work: Callable[..., _T], *arguments: object) -> "Future[_T]":
+        """Runs work of a door on a thread of the executor."""
+        return self._executor.submit(work, *arguments)
 
     def cancel(self) -> None:
         """Cancels all runs, from any thread; `Run.cancel` ends a single one."""

@@ -4,7 +4,7 @@ import hashlib
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from agent.cost.estimate import check_cost_limit, estimated
 from agent.loop.checkpoint import sqlite_checkpointer
@@ -76,39 +76,122 @@ def ask(
             policy has no such mode, or no price that is known under a cost limit.
     """
     limits = limits or Limits()
-    facts = video_facts(toolbox)
-    _check_end(question, facts)
-    if any(run.facts.content_hash != facts.content_hash for run in earlier):
-        raise ValueError(f"{toolbox.video.path} is not the video of the earlier questions: its content differs")
-    mode = mode_of(policy, mode)
-    if mode is not None and not toolbox.video.info.has_pictures:
-        mode = "subtitles"
-    verify = verify and samples == 1 and policy.setup is not None
-    check_cost_limit(policy, limits)
-    tools: Tools = toolbox
-    if opening is None and mode is not None and mode != "look":
-        of_others = {spec.name for spec in toolbox.specs} - {*TOOL_NAMES}
-        tools = WordTools(toolbox, TOOLS[mode] | of_others)
 
     def run_once(number: int, density: int, left: Limits) -> Trajectory:
-        passed = opening_seconds if number == 0 else 0.0
-        start = Trajectory(question, facts, policy.spec, left, sample=sample + number, opening_seconds=passed)
-        start = replace(start, earlier=earlier)
-        start = replace(start, estimate=estimated(policy, start, verify=verify))
+        start, context = prepare_run(
+            question,
+            toolbox,
+            policy,
+            left,
+            verify=verify and samples == 1,
+            look_again=look_again,
+            mode=mode,
+            opening=opening,
+            density=density,
+            sample=sample + number,
+            opening_seconds=opening_seconds if number == 0 else 0.0,
+            earlier=earlier,
+        )
         on_event(start)
-        calls = opening
-        if calls is None:
-            is_due = mode is not None and not any(step.turn.is_opening for run in earlier for step in run.steps)
-            calls = _with_new_ids(opening_calls(mode, facts, density), start) if mode is not None and is_due else ()
-        context = RunContext(policy, tools, verify, look_again, calls)
         with ExitStack() as stack:
             saver = stack.enter_context(sqlite_checkpointer(keep)) if keep is not None else None
-            name = thread_id(start, opening=repr(calls))
+            name = thread_id(start, opening=repr(context.opening))
             ended = run(start, context, graph=build_graph(saver), thread_id=name, resume=resume, on_event=on_event)
         # known only now: some backends find out during the first request what the server takes
         return replace(ended, setup=policy.setup)
 
     return run_once(0, 1, limits) if samples == 1 else ask_with_voting(run_once, samples, limits)
+
+
+class PreparedRun(NamedTuple):
+    """A run that has not begun."""
+
+    start: Trajectory
+    context: RunContext
+
+
+def prepare_run(
+    question: Question,
+    toolbox: VideoTools,
+    policy: Policy,
+    limits: Limits,
+    *,
+    verify: bool = True,
+    look_again: bool = True,
+    mode: Mode | None = None,
+    opening: tuple[ToolCall, ...] | None = None,
+    density: int = 1,
+    sample: int = 0,
+    opening_seconds: float = 0.0,
+    earlier: tuple[Trajectory, ...] = (),
+) -> PreparedRun:
+    """The first trajectory of a run and its context, for `ask` and for graphs that a host runs.
+
+    Args:
+        question: the question.
+        toolbox: the tools of its video.
+        policy: the policy.
+        limits: bounds of the run.
+        verify: as in `ask`.
+        look_again: as in `ask`.
+        mode: as in `ask`.
+        opening: as in `ask`.
+        density: how many times as many frames as usual the mode's initial calls show.
+        sample: as in `ask`.
+        opening_seconds: as in `ask`.
+        earlier: as in `ask`.
+
+    Raises:
+        ValueError: as `ask`.
+    """
+    facts = video_facts(toolbox)
+    _check_end(question, facts)
+    if any(run.facts.content_hash != facts.content_hash for run in earlier):
+        raise ValueError(f"{toolbox.video.path} is not the video of the earlier questions: its content differs")
+    check_cost_limit(policy, limits)
+    context = run_context(toolbox, policy, verify=verify, look_again=look_again, mode=mode, opening=opening)
+    start = Trajectory(question, facts, policy.spec, limits, sample=sample, opening_seconds=opening_seconds)
+    start = replace(start, earlier=earlier)
+    start = replace(start, estimate=estimated(policy, start, verify=context.verify))
+    is_due = opening is None and not any(step.turn.is_opening for run in earlier for step in run.steps)
+    if is_due and (mode := _mode_in(toolbox, policy, mode)) is not None:
+        context = replace(context, opening=_with_new_ids(opening_calls(mode, facts, density), start))
+    return PreparedRun(start, context)
+
+
+def run_context(
+    toolbox: VideoTools,
+    policy: Policy,
+    *,
+    verify: bool = True,
+    look_again: bool = True,
+    mode: Mode | None = None,
+    opening: tuple[ToolCall, ...] | None = None,
+) -> RunContext:
+    """The context of a run, without the initial calls of its mode; the arguments are those of `ask`.
+
+    Args:
+        toolbox: the tools of the video.
+        policy: the policy.
+        verify: as in `ask`.
+        look_again: as in `ask`.
+        mode: as in `ask`.
+        opening: as in `ask`.
+
+    Raises:
+        ValueError: the policy has no such mode.
+    """
+    mode = _mode_in(toolbox, policy, mode)
+    tools: Tools = toolbox
+    if opening is None and mode is not None and mode != "look":
+        of_others = {spec.name for spec in toolbox.specs} - {*TOOL_NAMES}
+        tools = WordTools(toolbox, TOOLS[mode] | of_others)
+    return RunContext(policy, tools, verify and policy.setup is not None, look_again, opening or ())
+
+
+def _mode_in(toolbox: VideoTools, policy: Policy, wanted: Mode | None) -> Mode | None:
+    mode = mode_of(policy, wanted)
+    return mode if mode is None or toolbox.video.info.has_pictures else "subtitles"
 
 
 def _with_new_ids(calls: tuple[ToolCall, ...], start: Trajectory) -> tuple[ToolCall, ...]:

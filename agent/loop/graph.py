@@ -81,33 +81,39 @@ def verify(state: State, runtime: Runtime[RunContext]) -> dict[str, Trajectory]:
     return {"trajectory": sent_back(verified) if context.look_again else verified}
 
 
-def _first(state: State, runtime: Runtime[RunContext]) -> Literal["open", "think"]:
+def first_node(state: State, runtime: Runtime[RunContext]) -> Literal["open", "think"]:
+    """Names the first node."""
     return "open" if runtime.context.opening and not state["trajectory"].steps else "think"
 
 
-def _after_act(state: State, runtime: Runtime[RunContext]) -> Literal["think", "verify", "__end__"]:
+def after_act(state: State, runtime: Runtime[RunContext]) -> Literal["think", "verify", "__end__"]:
+    """Names the node after `act`."""
     if state["trajectory"].stop is None:
         return "think"
     return "verify" if runtime.context.verify and has_claim(state["trajectory"].answer) else "__end__"
 
 
-def _after_verify(state: State) -> Literal["think", "__end__"]:
+def after_verify(state: State) -> Literal["think", "__end__"]:
+    """Names the node after `verify`."""
     return "think" if state["trajectory"].stop is None else "__end__"
 
 
 def build_graph(checkpointer: SqliteSaver | None = None) -> Graph:
-    """The compiled graph; with a checkpointer every step is kept and a run can be resumed."""
+    """The compiled graph; with a checkpointer every step is kept and a run can be resumed.
+
+    Without one nothing is kept, even inside the node of a host's graph: that one's checkpointer knows none of our types.
+    """
     graph = StateGraph(State, context_schema=RunContext)
     graph.add_node("open", open_with)
     graph.add_node("think", think)
     graph.add_node("act", act)
     graph.add_node("verify", verify)
-    graph.add_conditional_edges(START, _first, ["open", "think"])
+    graph.add_conditional_edges(START, first_node, ["open", "think"])
     graph.add_edge("open", "think")
     graph.add_edge("think", "act")
-    graph.add_conditional_edges("act", _after_act, ["think", "verify", END])
-    graph.add_conditional_edges("verify", _after_verify, ["think", END])
-    return graph.compile(checkpointer=checkpointer)
+    graph.add_conditional_edges("act", after_act, ["think", "verify", END])
+    graph.add_conditional_edges("verify", after_verify, ["think", END])
+    return graph.compile(checkpointer=False if checkpointer is None else checkpointer)
 
 
 def run(
@@ -149,19 +155,30 @@ def run(
                     on_event(latest)
                 elif change.get("turn") is not None:
                     on_event(change["turn"])
-    except OutOfTimeError as late:
-        return latest.ended(Stop.TIME_LIMIT, str(late)) if latest.stop is None else latest
-    except PolicyError as failure:
-        return latest.ended(Stop.POLICY_FAILED, str(failure)) if latest.stop is None else latest
-    except CacheError:  # a full disk is the user's to mend, not a bug
-        raise
-    except (KeyboardInterrupt, WorkCancelledError):
-        return latest.ended(Stop.INTERRUPTED) if latest.stop is None else latest
-    except Exception as bug:  # the one boundary: a bug of ours is recorded, never scored, and shown to the user
-        return latest.ended(Stop.CRASHED, "".join(traceback.format_exception(bug)))
+    except BaseException as error:
+        return ended_by(latest, error)
     if isinstance(graph.checkpointer, SqliteSaver):  # nothing is left to resume
         graph.checkpointer.delete_thread(thread_id)
     return latest
+
+
+def ended_by(latest: Trajectory, error: BaseException) -> Trajectory:
+    """The trajectory as an exception ends it, which is raised where it is none of the run's own.
+
+    Raises:
+        CacheError: a full disk is the user's to mend, not a bug.
+        BaseException: whatever else asks the whole process to end.
+    """
+    if isinstance(error, OutOfTimeError):
+        return latest.ended(Stop.TIME_LIMIT, str(error)) if latest.stop is None else latest
+    if isinstance(error, PolicyError):
+        return latest.ended(Stop.POLICY_FAILED, str(error)) if latest.stop is None else latest
+    if isinstance(error, KeyboardInterrupt | WorkCancelledError):
+        return latest.ended(Stop.INTERRUPTED) if latest.stop is None else latest
+    if isinstance(error, CacheError) or not isinstance(error, Exception):
+        raise error
+    # the one boundary: a bug of ours is recorded, never scored, and shown to the user
+    return latest.ended(Stop.CRASHED, "".join(traceback.format_exception(error)))
 
 
 def _kept(graph: Graph, config: Any) -> Trajectory | None:

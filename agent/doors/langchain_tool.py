@@ -1,0 +1,74 @@
+"""The agent as a LangChain tool: words for the model that calls it, the whole record as the artifact."""
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Unpack
+
+from langchain_core.tools import BaseTool, StructuredTool, ToolException
+
+from agent.doors.allowed_folders import AllowedFolders
+from agent.run_result import RunResult
+from agent.sessions.options import AskOptions
+from agent.sleuth import Sleuth
+
+Reply = tuple[str, dict[str, Any]]
+"""Content for the model, and the artifact: `RunResult.as_data`, plain JSON."""
+
+
+def make_video_tool(sleuth: Sleuth, folders: Iterable[str | Path], **options: Unpack[AskOptions]) -> BaseTool:
+    """The tool `ask_video`, whose arguments are a video and a question.
+
+    Args:
+        sleuth: answers the questions; it must stay open as long as the tool is used.
+        folders: folders whose videos may be named: the name comes from a model.
+        options: the options of every question, as `Sleuth.ask` takes them.
+
+    Raises:
+        ValueError: one of the folders is none.
+    """
+    allowed = AllowedFolders(folders)
+
+    def ask_video(video: str, question: str) -> Reply:
+        """Answer a question about a video by looking at it, with the times that the answer rests on.
+
+        Args:
+            video: Name or path of the video file.
+            question: The question, in words.
+        """
+        try:
+            return _reply(sleuth.ask(allowed.find(video), question, **options))
+        except ValueError as error:
+            raise ToolException(str(error)) from error
+
+    async def ask_video_async(video: str, question: str) -> Reply:
+        try:
+            found = await asyncio.to_thread(allowed.find, video)
+            return _reply(await sleuth.aask(found, question, **options))
+        except ValueError as error:
+            raise ToolException(str(error)) from error
+
+    return StructuredTool.from_function(
+        ask_video,
+        ask_video_async,
+        response_format="content_and_artifact",
+        parse_docstring=True,
+        handle_tool_error=True,
+    )
+
+
+def _reply(result: RunResult) -> Reply:
+    return answer_in_words(result), result.as_data()
+
+
+def answer_in_words(result: RunResult) -> str:
+    """The answer with its times, for hosts that show or keep nothing else."""
+    if not result.text:
+        return f"There is no answer ({result.status}){': ' if result.error else ''}{result.error}"
+    lines = [result.text]
+    for piece in result.evidence:
+        quote = f': "{piece.quote}"' if piece.quote else ""
+        lines.append(f"- {piece.start_seconds:.1f}-{piece.stop_seconds:.1f} s, {piece.source}{quote}")
+    if result.confidence is not None:
+        lines.append(f"Confidence {result.confidence:.2f}")
+    return "\n".join(lines)
