@@ -99,7 +99,7 @@ def build_video_graph(sleuth: Sleuth, *, approve: bool = False, **options: Unpac
     graph = StateGraph(VideoState, input_schema=VideoInput, output_schema=VideoOutput)
     wire_nodes(graph, VideoNodes(sleuth, approve, options))
     graph.add_edge(START, "begin")
-    return _with_limit(graph.compile(), options)
+    return add_limit(graph.compile(), options)
 
 
 def wire_nodes(graph: "StateGraph[Any, Any, Any, Any]", nodes: "VideoNodes") -> None:
@@ -347,7 +347,7 @@ def _in_threads(nodes: VideoNodes, work: Callable[[VideoState], Command[str]]) -
     return RunnableLambda(work, afunc=awork, name=work.__name__)
 
 
-def _with_limit(graph: VideoGraph, options: AskOptions) -> VideoGraph:
-    # LangGraph's own limit of steps never stops a run before ours
+def add_limit(graph: VideoGraph, options: AskOptions) -> VideoGraph:
+    """The graph with a limit of steps that never stops a run before its own limits do."""
     turns = options.get("max_turns", Limits().max_turns)
     return graph.with_config(recursion_limit=_NODES_A_TURN * turns + _NODES_BESIDE)

@@ -18,7 +18,7 @@ from agent import Sleuth
 from agent.doors.video_graph import VideoGraph, build_video_graph
 from agent.policies.scripted import ScriptedPolicy
 from agent.policy import PolicyError, ToolAccess
-from agent.trajectory import Answer, Calls, Evidence, ToolCall, Trajectory, Turn, from_json
+from agent.trajectory import Answer, Evidence, Trajectory, Turn, from_json
 from tests.agent.test_sleuth import TURNS, timeless
 from tests.clips import write_clip
 

@@ -1,0 +1,79 @@
+"""The chat for LangGraph's pages: messages with words, frames beside them, and a video from context or text."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+
+from agent import Sleuth
+from agent.doors.chat_graph import ChatContext, build_chat_graph
+from agent.doors.video_graph import VideoGraph
+from tests.agent.test_sleuth import sleuth
+from tests.clips import write_clip
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Iterator[Sleuth]:
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    with sleuth(write_clip(folder / "a clip.mp4", frames=40)) as asked:
+        yield asked
+
+
+@pytest.fixture
+def chat(asked: Sleuth, tmp_path: Path) -> VideoGraph:
+    return build_chat_graph(asked, [tmp_path / "videos"])
+
+
+def say(chat: VideoGraph, content: Any, video: str = "") -> list[AnyMessage]:
+    sent = {"messages": [{"role": "user", "content": content}]}
+    said: list[AnyMessage] = chat.invoke(sent, context=ChatContext(video))["messages"]
+    return said
+
+
+BLOCKS = [{"type": "text", "text": "How many in 'a clip.mp4'?"}]
+
+
+@pytest.mark.parametrize(
+    ("content", "video"), [("How many?", "a clip.mp4"), ('How many in "a clip.mp4"?', ""), (BLOCKS, "")]
+)
+def test_thought_calls_observation_and_answer_come_as_messages(chat: VideoGraph, content: Any, video: str) -> None:
+    _, called, brought, answered = say(chat, content, video)
+    assert isinstance(called, AIMessage)
+    assert called.content == "a look"
+    assert isinstance(brought, ToolMessage)
+    assert brought.tool_call_id == called.tool_calls[0]["id"]
+    assert isinstance(brought.content, str)
+    assert len(brought.artifact["frames"]) == 2
+    assert json.loads(json.dumps(brought.artifact)) == brought.artifact
+    assert answered.content == "four\n- 0.0-1.0 s, frame\nConfidence 0.80"
+
+
+@pytest.mark.parametrize(
+    ("content", "video", "reply"),
+    [
+        ("How many?", "", "Which video?"),
+        ("What is in ../../etc/passwd.mp4?", "", "Which video?"),
+        ("How many?", "/etc/passwd", "'/etc/passwd' is no file in a folder"),
+        ("'a clip.mp4'", "", "What about it?"),
+    ],
+)
+def test_what_is_missing_is_asked_for(chat: VideoGraph, content: str, video: str, reply: str) -> None:
+    assert str(say(chat, content, video)[-1].content).startswith(reply)
+
+
+def test_the_video_of_before_is_asked_about_again_and_no_id_comes_twice(asked: Sleuth, tmp_path: Path) -> None:
+    graph = build_chat_graph(asked, [tmp_path / "videos"]).builder.compile(
+        checkpointer=InMemorySaver(serde=JsonPlusSerializer(allowed_msgpack_modules=None))
+    )
+    config: Any = {"configurable": {"thread_id": "1"}}
+    for content in ("How many in 'a clip.mp4'?", "And now?"):
+        said = graph.invoke({"messages": [{"role": "user", "content": content}]}, config)["messages"]
+    assert [message.type for message in said] == ["human", "ai", "tool", "ai"] * 2
+    assert len({message.id for message in said}) == 8
+    assert len({message.tool_call_id for message in said if isinstance(message, ToolMessage)}) == 2
