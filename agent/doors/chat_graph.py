@@ -1,4 +1,4 @@
-"""The agent as a chat of LangGraph: `messages` in, thoughts, calls and the answer out, for `langgraph dev` and chat pages.
+"""The agent as a chat of LangGraph, for `langgraph dev` and chat pages: messages in; thoughts, calls and answers out.
 
 Tool messages hold words, as chat pages show nothing else, and the references of the frames as their artifact. The video
 comes from the context, from the text (`What is said in talk.mp4?`), or is the one asked about before.
@@ -30,6 +30,8 @@ _WORDS = re.compile(r"\"([^\"]+)\"|'([^']+)'|`([^`]+)`|(\S+)")
 """What may be a file name: a text in quotes, or a word."""
 _AROUND = "?!.,;:()<>"
 """Marks that may stand around a name without being part of it."""
+_THE_VIDEO = "the video"
+"""Words for the name of the file in a question: a policy would look for the name itself in the pictures."""
 _WHICH = "Which video? Name a file that I may read, as in: What is said in talk.mp4?"
 
 
@@ -92,7 +94,7 @@ def build_chat_graph(
 
 
 def _named_in(text: str, allowed: AllowedFolders) -> tuple[str, str]:
-    """The video that a text names, empty if none, and the text, with its folder left out."""
+    """The video that a text names, empty if none, and the text without the name."""
     for word in _WORDS.finditer(text):
         name = next(group for group in word.groups() if group).strip(_AROUND)
         if "." not in name:
@@ -101,8 +103,11 @@ def _named_in(text: str, allowed: AllowedFolders) -> tuple[str, str]:
             video = allowed.find(name)
         except NotAllowedError:
             continue
+        marks = word[4].rpartition(name)[2] if word[4] else ""
         rest = (text[: word.start()] + text[word.end() :]).strip()
-        return str(video), text.replace(name, video.name) if rest.strip(_AROUND) else ""
+        return str(video), f"{text[: word.start()]}{_THE_VIDEO}{marks}{text[word.end() :]}" if rest.strip(
+            _AROUND
+        ) else ""
     return "", text
 
 

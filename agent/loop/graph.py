@@ -101,7 +101,7 @@ def after_verify(state: State) -> Literal["think", "__end__"]:
 def build_graph(checkpointer: SqliteSaver | None = None) -> Graph:
     """The compiled graph; with a checkpointer every step is kept and a run can be resumed.
 
-    Without one nothing is kept, even inside the node of a host's graph: that one's checkpointer knows none of our types.
+    Without one nothing is kept, even in a node of a host's graph: its checkpointer knows none of our types.
     """
     graph = StateGraph(State, context_schema=RunContext)
     graph.add_node("open", open_with)

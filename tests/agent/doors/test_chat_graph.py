@@ -1,6 +1,7 @@
 """The chat for LangGraph's pages: messages with words, frames beside them, and a video from context or text."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,14 @@ def test_thought_calls_observation_and_answer_come_as_messages(chat: VideoGraph,
     assert len(brought.artifact["frames"]) == 2
     assert json.loads(json.dumps(brought.artifact)) == brought.artifact
     assert answered.content == "four\n- 0.0-1.0 s, frame\nConfidence 0.80"
+
+
+@pytest.mark.parametrize("name", ["clip.mp4?", "'clip.mp4'?", "(clip.mp4)?"])
+def test_the_name_of_the_file_is_not_asked_about(asked: Sleuth, tmp_path: Path, name: str) -> None:
+    (tmp_path / "videos" / "clip.mp4").hardlink_to(tmp_path / "videos" / "a clip.mp4")
+    chat = build_chat_graph(asked, [tmp_path / "videos"])
+    ended = chat.invoke({"messages": [{"role": "user", "content": f"How long is {name}"}]})
+    assert re.fullmatch(r"How long is the video\)?\?", ended["question"])
 
 
 @pytest.mark.parametrize(
