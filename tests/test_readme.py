@@ -67,7 +67,7 @@ def test_the_python_examples_run_one_after_the_other(at_the_root: None, capsys: 
     assert "A (slightly overweight) bunny 0." in out
     assert "run_started\nturn_taken\ntool_called" in out
     assert "640x360 pixels" in out
-    assert out.count("30.0 s") == 1
+    assert out.count("30.0 s") == 2
 
 
 def commands() -> list[str]:
