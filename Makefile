@@ -113,4 +113,4 @@ run2-smoke: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m rl.small_vlm.run rl/configs/run2/smoke.toml
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV)
+	rm -rf $(VENV) $(VLLM_VENV) .venv-doors-*
