@@ -49,7 +49,7 @@ def save_random_model(folder: Path) -> None:
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokenizer = Tokenizer(models.BPE({letter: number for number, letter in enumerate(letters)}, []))
     tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
-    wrapped = PreTrainedTokenizerFast(
+    wrapped = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|pad|>", extra_special_tokens=["<|im_start|>"]
     )
     wrapped.chat_template = TEMPLATE
@@ -64,7 +64,7 @@ def save_random_model(folder: Path) -> None:
         eos_token_id=wrapped.eos_token_id,
         max_position_embeddings=16384,
     )
-    LlamaForCausalLM(config).save_pretrained(folder)
+    LlamaForCausalLM(config).save_pretrained(folder)  # type: ignore[no-untyped-call]
 
 
 if __name__ == "__main__":
