@@ -24,13 +24,32 @@ if getattr(tools, "PROJECT", None) != "videosleuth":
 if TYPE_CHECKING:
     from agent.loop.ask import ask
     from agent.policies.registry import open_policy
+    from agent.run_result import RunResult
+    from agent.sessions.run import Run
+    from agent.sessions.session import Session
     from agent.sleuth import Sleuth
     from agent.trajectory import Answer, Evidence, Limits, Question, Trajectory
     from tools.toolbox import open_toolbox
 
-__all__ = ["Answer", "Evidence", "Limits", "Question", "Sleuth", "Trajectory", "ask", "open_policy", "open_toolbox"]
+__all__ = [
+    "Answer",
+    "Evidence",
+    "Limits",
+    "Question",
+    "Run",
+    "RunResult",
+    "Session",
+    "Sleuth",
+    "Trajectory",
+    "ask",
+    "open_policy",
+    "open_toolbox",
+]
 
 _HOMES = {
+    "Run": "agent.sessions.run",
+    "RunResult": "agent.run_result",
+    "Session": "agent.sessions.session",
     "Sleuth": "agent.sleuth",
     "ask": "agent.loop.ask",
     "open_policy": "agent.policies.registry",

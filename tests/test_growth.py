@@ -13,16 +13,7 @@ from agent.rendering.sanitize import escape_markup
 from agent.trajectory import Question, Reply, Trajectory, Usage, VideoFacts
 from evals.benchmarks import cues
 from evals.benchmarks.records import Record, RecordPlace
-from evals.scoring.published import (
-    by_gold,
-    first_letter,
-    json_block,
-    marks,
-    mmmu,
-    ranked,
-    spans,
-    tags,
-)
+from evals.scoring.published import by_gold, clean_text, first_letter, mmmu, ranked, spans
 from rl.data import published
 from rl.rewards import formats, tool_use, turns, wording
 from tests.growth import patterns_of, slowness_of, slowness_on
@@ -95,8 +86,8 @@ _FUNCTIONS: dict[str, Callable[[str], object]] = {
     "lmms_mmvu_open": lambda text: by_gold.lmms_mmvu_open(text, "O(n^2) steps"),
     "official_videomme": first_letter.official_videomme,
     "official_lvbench": first_letter.official_lvbench,
-    "json_block": json_block.json_block,
-    "marks": marks.without_marks,
+    "json_block": clean_text.json_block,
+    "marks": clean_text.without_marks,
     "lmms_mmmu": lambda text: mmmu.lmms_mmmu(text, _OPTIONS),
     "lmms_egoschema": lambda text: mmmu.lmms_egoschema(text, _OPTIONS),
     "official_videommmu": lambda text: mmmu.official_videommmu(text, _OPTIONS),
@@ -105,7 +96,7 @@ _FUNCTIONS: dict[str, Callable[[str], object]] = {
     "lmms_charades": spans.lmms_charades,
     "official_cgbench_spans": lambda text: spans.official_cgbench_spans(text, 60.0),
     "strict_span": spans.strict_span,
-    "official_video_holmes": tags.official_video_holmes,
+    "official_video_holmes": first_letter.official_video_holmes,
     "cues": cues.plain,
     "a video of LLaVA": lambda text: published._apart(text),
     "an answer of Video-R1": lambda text: published._item(

@@ -450,6 +450,7 @@ class VideoIndex:
                 self.frames.add_quick(look.seconds, look.vectors)
                 self._is_searchable.set()
                 known.update(zip(look.seconds, look.vectors, strict=True))
+                _give_memory_back()
                 self._report("keyframes", len(known), len(times), clock.left_seconds(len(known), len(times)))
         return known
 
