@@ -82,7 +82,7 @@ class ConseEncoder:
         return _unit(self._classifier.probabilities(pixels) @ self._class_vectors)
 
     def encode_tiles(self, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
-        """Embeddings of the quarters and ninths of each picture, (N, T, D) float32 unit rows."""
+        """Embeddings of the ninths of each picture, (N, T, D) float32 unit rows."""
         tiles = [crop(picture, tile) for picture in pixels for tile in TILES[1:]]
         rows = _unit(self._classifier.probabilities(tiles, _TILE_SIDE) @ self._class_vectors)
         return rows.reshape(len(pixels), len(TILES) - 1, self.dim)

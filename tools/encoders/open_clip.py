@@ -36,8 +36,8 @@ class OpenClipEncoder:
     def __init__(self, model: str, checkpoint: Checkpoint | None, tiles: bool | None = None) -> None:
         open_clip = imported_open_clip()
         self._device = best_device()
-        # On a CPU the 13 tiles would cost 13 times the embedding, most of a minute for a minute of video. Decided by
-        # the device and not by a stopwatch: the answer is part of the cache key and must not change between runs.
+        # On a CPU the 9 tiles would cost 9 times the embedding. Decided by the device and not by a stopwatch: the
+        # answer is part of the cache key and must not change between runs.
         self.tiles = self._device.type == "cuda" if tiles is None else tiles
         weights = "random" if checkpoint is None else _file_hash(checkpoint.path)
         self.name = f"open_clip:{model}/{weights}"

@@ -35,7 +35,7 @@ class Encoder(Protocol):
 
     @property
     def tiles(self) -> bool:
-        """Whether the index embeds quarters and ninths of each frame too: small things are found by their tile."""
+        """Whether the index embeds the ninths of each frame too: small things are found by their tile."""
 
     def encode_images(self, pixels: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Embeddings of RGB pictures (H, W, 3) uint8 of any size, (N, D) float32 unit rows."""

@@ -178,7 +178,7 @@ def tile_count(encoder: Encoder) -> int:
 
 
 def tile_vectors(encoder: Encoder, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
-    """Embeddings of the quarters and ninths of each picture, (N, T, D) float32 unit rows."""
+    """Embeddings of the ninths of each picture, (N, T, D) float32 unit rows."""
     if isinstance(encoder, TileEncoder):
         return encoder.encode_tiles(pixels)
     pictures = [crop(picture, tile) for picture in pixels for tile in TILES[1:]]

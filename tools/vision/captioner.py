@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.observation import FULL_FRAME, Box, Finding, MissingPartError
-from tools.sampling import TILES, crop
+from tools.sampling import crop, grid
 from tools.vision.colour_focus import asked_colours, fit_asked_colours
 from tools.vision.colours import colour_shares
 
@@ -30,6 +30,8 @@ GUESS = "a guess of a small classifier"
 """The doubt of every label of the packaged captioner."""
 _LABEL_FRAMES = 2
 """Frames that are labelled, at 0.4 CPU seconds each with its tiles; neighbouring frames mostly show the same."""
+_PARTS = (FULL_FRAME, *grid(2), *grid(3))
+"""Parts of a frame that are labelled."""
 _LEAST_PROBABILITY = 0.2
 """Probability from which a label of a whole frame is a finding."""
 _TILE_PROBABILITY = 0.45
@@ -80,8 +82,8 @@ class PackagedCaptioner:
             return []
         best: dict[str, tuple[float, Box]] = {}
         for frame in spread(frames, _LABEL_FRAMES):
-            named = self._labeller.label_scores([crop(frame.pixels, tile) for tile in TILES], 2)
-            for tile, names in zip(TILES, named, strict=True):
+            named = self._labeller.label_scores([crop(frame.pixels, tile) for tile in _PARTS], 2)
+            for tile, names in zip(_PARTS, named, strict=True):
                 least = _LEAST_PROBABILITY if tile == FULL_FRAME else _TILE_PROBABILITY
                 for name, probability in names:
                     if probability >= max(least, best.get(name, (0.0, tile))[0]):
