@@ -16,7 +16,7 @@ from agent import Trajectory
 from evals.example import Example
 from rl.grpo.config import Training
 from rl.rewards.catalogue import REWARDS
-from rl.rewards.lengths import sampled_tokens
+from rl.rewards.lengths import count_sampled_tokens
 from rl.train import main
 
 TEMPLATE = (
@@ -34,7 +34,7 @@ name = "brief"
 
 def brief(example: Example, trajectory: Trajectory) -> float | None:
     """1 for nothing at all, 0 for 32 tokens in all replies; None where nobody counted."""
-    count = sampled_tokens(trajectory)
+    count = count_sampled_tokens(trajectory)
     return None if count is None else max(0.0, 1 - count / 32)
 
 

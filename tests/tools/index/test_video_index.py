@@ -18,7 +18,7 @@ import pytest
 
 from tests.poison import POISONS, poison, victim
 from tools.cache import CacheError, keep
-from tools.deadline import deadline
+from tools.deadline import set_deadline
 from tools.encoders.hashing import HashingEncoder
 from tools.index.video_index import IndexProgress, VideoIndex, open_index
 from tools.video.video import Video
@@ -259,12 +259,12 @@ def test_tiles_wait_while_somebody_comes_first_and_a_search_has_a_deadline(spots
             time.sleep(0.3)
             assert index.frames.tiled == tiled
             index.search(_query("red"), 1, patience_seconds=0.0)
-            with deadline(0.0):
+            with set_deadline(0.0):
                 index.search(_query("red"), 1)
             assert index.frames.tiled == tiled
-            assert index.frames.tiled_share(0, 60) < 0.5
+            assert index.frames.compute_tiled_share(0, 60) < 0.5
         assert index.wait_tiled(60)
-        assert index.frames.tiled_share(0, 60) == 1
+        assert index.frames.compute_tiled_share(0, 60) == 1
 
 
 # --- other processes
