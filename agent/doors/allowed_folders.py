@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 class NotAllowedError(ValueError):
-    """A path that leads nowhere, or out of the allowed folders; the message has only what the stranger said."""
+    """A path that leads nowhere, or out of the allowed folders; nothing is said but what the stranger said."""
 
 
 class AllowedFolders:
