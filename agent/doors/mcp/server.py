@@ -68,10 +68,8 @@ Stop = Annotated[
 ]
 Seconds = Annotated[float, Field(ge=0, description="when, in seconds")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Box = Annotated[
-    tuple[Fraction, Fraction, Fraction, Fraction],
-    Field(description="left, top, right, bottom as fractions 0..1 of the frame"),
-]
+_BOX = Field(description="left, top, right, bottom as fractions 0..1 of the frame")
+Sides = tuple[Fraction, Fraction, Fraction, Fraction]
 
 
 class VideoServer:
@@ -199,12 +197,14 @@ class VideoServer:
         """Look at evenly spread frames of a window. Choose few and small to skim, large to study."""
         return await self._seen(video, "select_frames", start=start, stop=stop, count=count, size=size)
 
-    async def _zoom(self, video: Video, seconds: Seconds, box: Box) -> Annotated[CallToolResult, answers.VideoLook]:
+    async def _zoom(
+        self, video: Video, seconds: Seconds, box: Annotated[Sides, _BOX]
+    ) -> Annotated[CallToolResult, answers.VideoLook]:
         """Look at one part of one frame at the full resolution of the source."""
         return await self._seen(video, "zoom", seconds=seconds, box=box)
 
     async def _read(
-        self, video: Video, seconds: Seconds, box: Box | None = None
+        self, video: Video, seconds: Seconds, box: Annotated[Sides | None, _BOX] = None
     ) -> Annotated[CallToolResult, answers.VideoLook]:
         """Read the text on screen in one frame, or in a part of it; `search` in text reads through a window."""
         return await self._seen(video, "read_text", seconds=seconds, box=box)
@@ -235,7 +235,7 @@ class VideoServer:
                 told += 1
                 await ctx.report_progress(told, message=words)
 
-        with _reasons_told(file=job.file):
+        with _reasons_told(job.file.name, job.file):
             if not await self._jobs.wait(job, wait_seconds, tell):
                 return answers.reply_working(job.id, wait_seconds)
             result = self._result(job)

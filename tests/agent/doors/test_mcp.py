@@ -174,7 +174,7 @@ def test_progress_tells_each_turn_once(folder: Path, waiting: WaitingPolicy) -> 
 
     played(folder, play, waiting)
     assert [message for _, message in told] == [
-        "opened 1.6 s of video",
+        "opened 1.3 s of video",
         "turn 1: select_frames(start=0.0, stop=1.0, count=2)",
         "turn 2: answer proposed",
     ]
@@ -227,7 +227,7 @@ def test_a_failed_job_is_not_kept(folder: Path) -> None:
         ("ask_video", {"video": "clip.mp4", "question": " "}, "the question is empty"),
         ("ask_video", {"video": "clip.mp4", "question": "?", "options": ["a"]}, "one option is not a choice"),
         ("get_answer", {"job": "abc"}, "there is no job 'abc'"),
-        ("look", {"video": "clip.mp4", "start": 5, "stop": 6}, "start < 1.60 (the duration)"),
+        ("look", {"video": "clip.mp4", "start": 5, "stop": 6}, "start < 1.33 (the duration)"),
         ("zoom", {"video": "clip.mp4", "seconds": 0, "box": [0.5, 0, 0.5, 1]}, "need 0 <= left < right"),
         ("search", {"video": "clip.mp4", "query": " "}, "search: the query is empty"),
         ("search", {"video": "clip.mp4", "query": "a", "where": "speech", "start": 1}, "`listen` gives all"),
@@ -272,7 +272,7 @@ def test_a_link_gives_the_very_frame(folder: Path) -> None:
         return frame["seconds"], base64.b64decode(read.blob)
 
     seconds, jpeg = played(folder, play)
-    assert counter(np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB"))) == round(seconds * 25)
+    assert counter(np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB"))) == round(seconds * 30)
 
 
 def test_the_page_beside_the_answer_is_an_app_and_the_report_a_resource(folder: Path) -> None:
