@@ -50,14 +50,14 @@ class VideoAnswer(BaseModel):
     )
     job: str
     answer: str = ""
-    option: int | None = Field(None, description="index of the chosen option")
-    confidence: float | None = Field(None, description="how likely the answer is right, 0..1; null: not stated")
+    option: int | None = Field(default=None, description="index of the chosen option")
+    confidence: float | None = Field(default=None, description="how likely the answer is right, 0..1; null: not stated")
     evidence: list[CitedEvidence] = []
-    coverage: str = Field("", description="how much of the video was seen, searched, read and heard")
-    gaps: list[str] = Field([], description="what could not be looked at, read or heard")
-    seconds: float | None = Field(None, description="time that the question took")
-    report: str = Field("", description="resource: the page with the answer, its evidence and every turn")
-    trajectory: str = Field("", description="resource: the whole run as JSON")
+    coverage: str = Field(default="", description="how much of the video was seen, searched, read and heard")
+    gaps: list[str] = Field(default=[], description="what could not be looked at, read or heard")
+    seconds: float | None = Field(default=None, description="time that the question took")
+    report: str = Field(default="", description="resource: the page with the answer, its evidence and every turn")
+    trajectory: str = Field(default="", description="resource: the whole run as JSON")
 
 
 class VideoLook(BaseModel):

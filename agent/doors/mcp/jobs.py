@@ -7,7 +7,6 @@ failed is not kept: whoever asks again gets a new run.
 import hashlib
 import json
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,12 +109,11 @@ class JobBook:
 
     async def _tell_all(self, job: Job, tell: Callable[[Event], Awaitable[None]]) -> None:
         read = 0
-        async with aclosing(aiter(job.run)) as events:
-            async for event in events:
-                read += 1
-                if read > job.told:
-                    job.told = read
-                    await tell(event)
+        async for event in job.run:
+            read += 1
+            if read > job.told:
+                job.told = read
+                await tell(event)
 
     def _forget(self) -> None:
         done = [name for name, job in self._jobs.items() if job.run.is_done]
