@@ -24,8 +24,8 @@ if getattr(tools, "PROJECT", None) != "videosleuth":
 if TYPE_CHECKING:
     from agent.loop.ask import ask
     from agent.policies.registry import open_policy
-    from agent.run import Run
     from agent.run_result import RunResult
+    from agent.sessions.run import Run
     from agent.sessions.session import Session
     from agent.sleuth import Sleuth
     from agent.trajectory import Answer, Evidence, Limits, Question, Trajectory
@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Run": "agent.run",
+    "Run": "agent.sessions.run",
     "RunResult": "agent.run_result",
     "Session": "agent.sessions.session",
     "Sleuth": "agent.sleuth",

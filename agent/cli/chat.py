@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from agent.cli.run_options import VIDEO, add_asking_options, open_asked_policy, tell_of_subtitles
 from agent.options import read_limits
 from agent.outputs import write_output
-from agent.paths import readable
+from agent.paths import escape_path
 from agent.terminal import Screen
 from agent.trajectory import Question
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from agent.cli import Commands
     from agent.events import Event
     from agent.run_result import RunResult
-    from agent.sessions.options import QuestionOptions
+    from agent.sessions.options import QuestionOptions, VideoOptions
     from agent.sessions.session import Session
 
 _PROMPT = "? "
@@ -46,7 +46,7 @@ def _run(options: argparse.Namespace) -> int:
     from agent.sleuth import Sleuth
 
     progress = Screen(stderr=True)
-    policy = open_asked_policy(options, Question(readable(options.video), "?"), progress, progress)
+    policy = open_asked_policy(options, Question(escape_path(options.video), "?"), progress, progress)
     tell_of_subtitles(options, progress)
     asked: QuestionOptions = {
         "mode": options.mode,
@@ -54,21 +54,29 @@ def _run(options: argparse.Namespace) -> int:
         "samples": options.samples,
         **_limits(options),
     }
+    opened = _video_options(options)
     with Sleuth(policy, encoder=options.encoder) as sleuth:
         if options.resume is None:
-            session = sleuth.open(
-                options.video,
-                subtitles=options.subtitles,
-                audio_track=options.audio,
-                picture_stream=options.picture_stream,
-            )
+            session = sleuth.open(options.video, **opened)
         else:
-            session = sleuth.resume(options.resume, options.video, subtitles=options.subtitles)
+            session = sleuth.resume(options.resume, options.video, **opened)
         if policy.spec == "lite":
             progress.print(ABOUT, style="dim", highlight=False, soft_wrap=True)
         progress.print("Ask; /help says what else there is.", style="dim", highlight=False)
         _ChatLoop(session, asked, progress).talk()
     return 0
+
+
+def _video_options(options: argparse.Namespace) -> "VideoOptions":
+    """The options that were given; what a saved chat has on record stays as it is without them."""
+    given: VideoOptions = {}
+    if options.subtitles is not None:
+        given["subtitles"] = options.subtitles
+    if options.audio is not None:
+        given["audio_track"] = options.audio
+    if options.picture_stream is not None:
+        given["picture_stream"] = options.picture_stream
+    return given
 
 
 def _limits(options: argparse.Namespace) -> "QuestionOptions":
@@ -137,15 +145,16 @@ class _ChatLoop:
         self._progress.print(text, style="dim", highlight=False, markup=False, soft_wrap=True)
 
     def _answer(self, question: str) -> None:
-        from agent.report.console import print_answer, working
+        from agent.events import ToolCalled
+        from agent.report.console import print_answer, show_working
 
         run = self._session.start(question, **self._asked)
         try:
-            with working(self._progress) as shown:
+            with show_working(self._progress) as shown:
                 shown.at_work("opening the video")
                 for event in run:
                     _tell(event, self._progress)
-                    shown.at_work(event.tool if event.name == "tool_called" else "thinking")
+                    shown.at_work(event.tool if isinstance(event, ToolCalled) else "thinking")
         except KeyboardInterrupt:
             run.cancel()
         self._last = run.result()
@@ -157,7 +166,7 @@ class _ChatLoop:
 def _tell(event: "Event", progress: Screen) -> None:
     """Tells of an event on a line, as `agent ask` does."""
     from agent.events import AnswerVerified, NoticeGiven, ToolCalled, ToolReturned, TurnTaken
-    from agent.report.console import call_text, observation_text, print_short
+    from agent.report.console import format_call, format_observation, print_short
     from agent.trajectory import ToolCall
 
     if isinstance(event, TurnTaken):
@@ -167,9 +176,9 @@ def _tell(event: "Event", progress: Screen) -> None:
             print_short(progress, "reply", f"not usable: {event.malformed}", "red")
     elif isinstance(event, ToolCalled):
         call = ToolCall(event.call_id, event.tool, event.arguments)
-        print_short(progress, "call", f"{event.call_id} {call_text(call)}", "blue")
+        print_short(progress, "call", f"{event.call_id} {format_call(call)}", "blue")
     elif isinstance(event, ToolReturned):
-        print_short(progress, "saw", f"{event.call_id} {observation_text(event.observation)}", "green")
+        print_short(progress, "saw", f"{event.call_id} {format_observation(event.observation)}", "green")
     elif isinstance(event, NoticeGiven):
         print_short(progress, "note", event.text, "yellow")
     elif isinstance(event, AnswerVerified):

@@ -20,8 +20,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from agent.run import Run
 from agent.sessions.options import QuestionOptions
+from agent.sessions.run import Run
 from tools.deadline import cancellation_at_hand
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from random import Random
 
 from evals.ranker import vocabulary as v
-from evals.ranker.families import Ask, Row, Shown, ask, cased, column, date, paired, person
+from evals.ranker.shown import Ask, Row, Shown, ask, cased, column, date, paired, person
 
 _ERRORS: tuple[tuple[str, str, str], ...] = (
     ("module", "Which module is missing?", "ImportError: No module named {x}"),
@@ -34,14 +34,14 @@ _ERRORS: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def prompt(rng: Random) -> str:
+def draw_prompt(rng: Random) -> str:
     """A random prompt of a command line."""
     user, host = rng.choice(v.FIRST).lower(), rng.choice("box web01 laptop station pi srv-2".split())
     folder = rng.choice(["~", "~/work", "/srv/app", "~/code"])
     return rng.choice(["$", "#", ">", "%", f"{user}@{host}:{folder}$", f"{user}@{host}:{folder}$", f"{user}@{host} %"])
 
 
-def in_blocks(rng: Random, blocks: list[list[str]]) -> list[Row]:
+def lay_out_blocks(rng: Random, blocks: list[list[str]]) -> list[Row]:
     """Rows of commands with their output, with gaps between blocks."""
     rows = column(rng, [text for block in blocks for text in (*block, "")], rng.uniform(0.01, 0.05), 0.03)
     return [row for row in rows if row[0]]
@@ -53,14 +53,14 @@ def sums(rng: Random) -> Shown:
     result = str({"+": a + b, "*": a * b, "-": a - b}[sign])
     language, typed = rng.choice(
         [
-            ("Python", f"{prompt(rng)} python3 -c 'print({a}{sign}{b})'"),
+            ("Python", f"{draw_prompt(rng)} python3 -c 'print({a}{sign}{b})'"),
             ("Python", f">>> {a} {sign} {b}"),
             ("Python", f">>> print({a} {sign} {b})"),
-            ("Node", f'{prompt(rng)} node -p "{a}{sign}{b}"'),
-            ("Ruby", f"{prompt(rng)} ruby -e 'puts {a} {sign} {b}'"),
-            ("shell", f"{prompt(rng)} echo $(({a} {sign} {b}))"),
-            ("bc", f'{prompt(rng)} echo "{a}{sign}{b}" | bc'),
-            ("Perl", f"{prompt(rng)} perl -e 'print {a}{sign}{b}'"),
+            ("Node", f'{draw_prompt(rng)} node -p "{a}{sign}{b}"'),
+            ("Ruby", f"{draw_prompt(rng)} ruby -e 'puts {a} {sign} {b}'"),
+            ("shell", f"{draw_prompt(rng)} echo $(({a} {sign} {b}))"),
+            ("bc", f'{draw_prompt(rng)} echo "{a}{sign}{b}" | bc'),
+            ("Perl", f"{draw_prompt(rng)} perl -e 'print {a}{sign}{b}'"),
         ]
     )
     questions = [
@@ -72,15 +72,17 @@ def sums(rng: Random) -> Shown:
         "Which number is the result?",
         "What number comes out of the calculation?",
     ]
-    others = rng.sample(_printing(rng), rng.randint(0, 3))
+    others = rng.sample(_draw_commands(rng), rng.randint(0, 3))
     blocks = [[typed, result], *([command, *printed] for command, printed, _, _ in others)]
     rng.shuffle(blocks)
-    return Shown([in_blocks(rng, blocks)], asks=[Ask(question, (result,), 0) for question in rng.sample(questions, 2)])
+    return Shown(
+        [lay_out_blocks(rng, blocks)], asks=[Ask(question, (result,), 0) for question in rng.sample(questions, 2)]
+    )
 
 
-def _printing(rng: Random) -> list[tuple[str, list[str], str, str]]:
+def _draw_commands(rng: Random) -> list[tuple[str, list[str], str, str]]:
     """Commands with their output, and a question with its answer each."""
-    start, word, file = prompt(rng), rng.choice(v.ADJECTIVES), rng.choice(v.FILES)
+    start, word, file = draw_prompt(rng), rng.choice(v.ADJECTIVES), rng.choice(v.FILES)
     user, host, branch = (
         rng.choice(v.FIRST).lower(),
         rng.choice("alder birch cedar maple rowan".split()),
@@ -111,8 +113,8 @@ def _printing(rng: Random) -> list[tuple[str, list[str], str, str]]:
 
 def shell(rng: Random) -> Shown:
     """A shell with several commands and the output of each."""
-    chosen = rng.sample(_printing(rng), rng.randint(3, 6))
-    rows = in_blocks(rng, [[command, *printed] for command, printed, _, _ in chosen])
+    chosen = rng.sample(_draw_commands(rng), rng.randint(3, 6))
+    rows = lay_out_blocks(rng, [[command, *printed] for command, printed, _, _ in chosen])
     return Shown([rows], asks=[Ask(question, (answer,), 0) for _, _, question, answer in chosen if question])
 
 
@@ -124,11 +126,11 @@ def failures(rng: Random) -> Shown:
         trace = ["Traceback (most recent call last):", f'  File "main.py", line {rng.randint(1, 99)}, in <module>']
         before = trace if "Error: " in message and rng.random() < 0.5 else []
         typed = rng.choice([f"python main.py --{name}", f"make {name}", f"./run.sh {rng.randint(1, 9)}", "npm start"])
-        blocks.append([f"{prompt(rng)} {typed}", *before, message.format(x=name)])
+        blocks.append([f"{draw_prompt(rng)} {typed}", *before, message.format(x=name)])
         asks.append(Ask(question, (name, f"lib{name}.so", f"--{name}"), 0))
-    blocks += [[command, *printed] for command, printed, _, _ in rng.sample(_printing(rng), rng.randint(0, 2))]
+    blocks += [[command, *printed] for command, printed, _, _ in rng.sample(_draw_commands(rng), rng.randint(0, 2))]
     rng.shuffle(blocks)
-    return Shown([in_blocks(rng, blocks)], asks=asks)
+    return Shown([lay_out_blocks(rng, blocks)], asks=asks)
 
 
 def fields(rng: Random) -> Shown:
@@ -176,8 +178,8 @@ def listings(rng: Random) -> Shown:
             Ask(rng.choice([f"How big is {file}?", f"How large is the file {file}?"]), (size,), 0),
             Ask(f"Which file has {size} bytes?", (file,), 0),
         ]
-    head = f"{prompt(rng)} {rng.choice(['ls -l', 'dir', 'll']) if long else rng.choice(['wc -c *', 'du -b *'])}"
-    return Shown([in_blocks(rng, [[head, f"total {rng.randint(8, 900)}", *rows]])], asks=asks)
+    head = f"{draw_prompt(rng)} {rng.choice(['ls -l', 'dir', 'll']) if long else rng.choice(['wc -c *', 'du -b *'])}"
+    return Shown([lay_out_blocks(rng, [[head, f"total {rng.randint(8, 900)}", *rows]])], asks=asks)
 
 
 def sequences(rng: Random) -> Shown:
@@ -197,9 +199,9 @@ def sequences(rng: Random) -> Shown:
     text = rng.choice([text, f"[{text}]"]) if is_number else text
     name = rng.choice(["shuf", "sort", "random.sample", "sample"])
     program = rng.choice([f"seq 1 {len(items)} | {name}", f"python {name}.py {len(items)}", f"{name} list.txt"])
-    command = f"{prompt(rng)} {program}"
+    command = f"{draw_prompt(rng)} {program}"
     label = rng.choice([f"{kind} list: {text}", f"{kind.title()}: {text}", text])
-    rows = in_blocks(rng, [[command, text]]) if typed else column(rng, [label, rng.choice(v.TITLES)], 0.1, 0.05)
+    rows = lay_out_blocks(rng, [[command, text]]) if typed else column(rng, [label, rng.choice(v.TITLES)], 0.1, 0.05)
     asks = []
     for ordinal, place in rng.sample(places, 3):
         question = rng.choice(
@@ -231,7 +233,7 @@ def editors(rng: Random) -> Shown:
     rows = [*column(rng, numbered, 0.1, 0.03)]
     lowest = rows[-1][2]
     rows += [
-        (f"{prompt(rng)} python {rng.choice(['main', 'count', 'job'])}.py", 0.05, lowest + 0.1, 0.03),
+        (f"{draw_prompt(rng)} python {rng.choice(['main', 'count', 'job'])}.py", 0.05, lowest + 0.1, 0.03),
         (str(printed), 0.05, lowest + 0.15, 0.03),
     ]
     return Shown(
@@ -269,6 +271,87 @@ def settings(rng: Random) -> Shown:
         [column(rng, rng.sample(rows, len(rows)), 0.1, 0.05)],
         asks=[Ask(question, (str(value),), 0) for question, value in questions]
         + [Ask(ask(rng, "count", "seats", 1.0), (str(values[0]), str(values[1])), 0)],
+    )
+
+
+def terminal(rng: Random) -> Shown:
+    """A terminal with commands and their output."""
+    program, file, gone, module = (
+        rng.choice(v.PROGRAMS),
+        rng.choice(v.FILES),
+        rng.choice(v.FILES),
+        rng.choice(v.MODULES),
+    )
+    version, size, port = (
+        f"{rng.randint(1, 30)}.{rng.randint(0, 40)}.{rng.randint(0, 9)}",
+        str(rng.randint(100, 99999)),
+        str(rng.randint(1000, 9999)),
+    )
+    failed, passed, a, b = rng.randint(1, 9), rng.randint(10, 99), rng.randint(2, 99), rng.randint(2, 99)
+    shuffled = rng.sample(range(1, 10), 9)
+    user = rng.choice(["$", ">", f"{rng.choice(v.FIRST).lower()}@box:~$", "#"])
+    blocks: list[tuple[list[str], list[tuple[str, str]]]] = [
+        (
+            [
+                f"{user} {program} --version",
+                rng.choice([f"{program} version {version}", f"{program.title()} {version}", f"{program} v{version}"]),
+            ],
+            [(f"Which version of {program} is installed?", version), (f"What version does {program} report?", version)],
+        ),
+        (
+            [f"{user} wc -c {file}", f"{size} {file}"],
+            [
+                (f"How many bytes does the file {file} have?", size),
+                (f"How big is {file}?", size),
+                (f"How many bytes are in {file}?", size),
+            ],
+        ),
+        (
+            [f"{user} pytest", f"{failed} failed, {passed} passed in {rng.randint(1, 9)}.{rng.randint(10, 99)}s"],
+            [
+                ("How many tests failed?", str(failed)),
+                ("How many tests passed?", str(passed)),
+                ("How many tests did succeed?", str(passed)),
+                ("How many tests were not successful?", str(failed)),
+            ],
+        ),
+        (
+            [f"{user} python app.py", f"ModuleNotFoundError: No module named '{module}'"],
+            [
+                ("Which module is missing?", module),
+                ("Which module could not be imported?", module),
+                ("What is the name of the module that was not found?", module),
+            ],
+        ),
+        (
+            [f"{user} cat {gone}", f"cat: {gone}: No such file or directory"],
+            [("Which file is missing?", gone), ("Which file could not be opened?", gone)],
+        ),
+        (
+            [f"{user} python -c 'print({a}*{b})'", str(a * b)],
+            [
+                ("Which number does the Python program print?", str(a * b)),
+                ("What number is the result of the command?", str(a * b)),
+                ("Which number is printed?", str(a * b)),
+            ],
+        ),
+        (
+            [f"{user} node server.js", f"Listening on port {port}"],
+            [("Which port number does the server use?", port), ("On what port number does it listen?", port)],
+        ),
+        (
+            [f"{user} python -c 'import random; print(shuffle(9))'", str(shuffled)],
+            [
+                ("Which number comes first in the shuffled list?", str(shuffled[0])),
+                ("Which number is the first of the list?", str(shuffled[0])),
+                ("What number is last in the list?", str(shuffled[-1])),
+            ],
+        ),
+    ]
+    chosen = rng.sample(blocks, rng.randint(2, 5))
+    rows = column(rng, [text for texts, _ in chosen for text in texts], 0.02, 0.035)
+    return Shown(
+        [rows], asks=[Ask(question, (right,), 0) for _, found in chosen for question, right in [rng.choice(found)]]
     )
 
 

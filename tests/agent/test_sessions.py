@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +16,7 @@ from pydantic import Field
 from agent import Session, Sleuth
 from agent.events import ToolReturned
 from agent.trajectory import Stop, from_json, load, to_json
-from tests.agent.fake_server import Behaviour, FakeServer, Say, call, silent_for, when
+from tests.agent.fake_server import Behaviour, FakeServer, Handler, Request, Say, call, delta, silent_for, when
 from tests.clips import write_clip
 from tests.drawn import write_drawn
 from tools.observation import ToolError
@@ -133,6 +134,26 @@ def test_what_a_cancelled_question_saw_is_known_to_the_next(clip: Path) -> None:
     assert second.evidence[0].frames
     roles = [message["role"] for message in server.requests[-1].body["messages"]]
     assert roles == ["system", "user", "assistant", "tool", "user"]
+
+
+def test_a_request_that_nobody_waits_for_any_more_is_hung_up(clip: Path) -> None:
+    is_asked, is_gone = threading.Event(), threading.Event()
+
+    def never_done(handler: Handler, request: Request) -> None:
+        handler.start_stream()
+        is_asked.set()
+        try:
+            while not is_gone.wait(0.02):
+                handler.event(delta(content="so "))
+        except OSError:
+            is_gone.set()
+
+    with sleuth(clip, never_done) as (asked, _):
+        run = asked.start(clip, "Which colour is first?")
+        assert is_asked.wait(20)
+        run.cancel()
+        assert run.result(5).status == "cancelled"
+        assert is_gone.wait(5)
 
 
 def test_questions_of_one_session_wait_for_each_other(clip: Path) -> None:

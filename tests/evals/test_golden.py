@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from evals.scoring.published import by_gold, first_letter, mmmu, ranked, spans, tags
+from evals.scoring.published import by_gold, first_letter, mmmu, ranked, spans
 
 ROWS = [json.loads(line) for line in (Path(__file__).parent / "golden" / "answers.jsonl").read_text().splitlines()]
 Row = dict[str, Any]
@@ -33,8 +33,8 @@ PARSERS: dict[str, Callable[[Row], Any]] = {
     "lmms/video_holmes": lambda row: or_random(mmmu.lmms_mmmu(row["prediction"], row["options"])),
     "lmms/egoschema": lambda row: or_random(mmmu.lmms_egoschema(row["prediction"], row["options"])),
     "lmms/videommmu_open": lambda row: mmmu.lmms_videommmu_open(row["prediction"], row["gold"]),
-    "official/video_holmes": lambda row: tags.official_video_holmes(row["prediction"]) or "WRONG",
-    "vlm/video_holmes": lambda row: tags.vlm_video_holmes(row["prediction"]) or "WRONG",
+    "official/video_holmes": lambda row: first_letter.official_video_holmes(row["prediction"]) or "WRONG",
+    "vlm/video_holmes": lambda row: first_letter.vlm_video_holmes(row["prediction"]) or "WRONG",
     "official/mvbench": lambda row: by_gold.official_mvbench(row["prediction"], row["gold"]),
     "vlm/mvbench": lambda row: by_gold.official_mvbench(row["prediction"], row["gold"]),
     "lmms/mvbench": lambda row: by_gold.lmms_mvbench(row["prediction"], row["gold"]),

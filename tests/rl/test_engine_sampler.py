@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from agent.policy import PolicyError
-from evals.datasets.composed import composed
+from evals.datasets.composed import open_composed
 from rl.grpo.config import Training
 from rl.grpo.rollout import RolloutRunner
 from rl.rewards.preset import load_preset
 from rl.sampling.sampler import Rollout
-from rl.sampling.vllm_sampler import EngineSampler, collapsed
+from rl.sampling.vllm_sampler import EngineSampler, collapse_pictures
 from rl.train import main
 from tests.rl.marks import trl_warns
 from tests.rl.second_copy import SecondCopy
@@ -85,7 +85,7 @@ def watched(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Watched:
     wanted = training(model, tmp_path_factory.mktemp("engine") / "out", **SETTINGS)
     wanted.out.mkdir(parents=True)
     sampler = sampler_of(wanted)
-    rollouts = RolloutRunner(composed(wanted.data), wanted.game(sampler), sampler)
+    rollouts = RolloutRunner(open_composed(wanted.data), wanted.run_settings(sampler), sampler)
     trainer = Watching(wanted, rollouts, load_preset(wanted.preset), lambda _: None)
     order = trainer.order()
     trainer.train()
@@ -167,6 +167,14 @@ def test_a_training_ends_where_its_engine_is_gone(model: Path, tmp_path: Path) -
         main(wanted, sampler=sampler)
 
 
+def test_reg_grpo_is_refused_beside_an_engine_whose_probabilities_it_does_not_correct(
+    model: Path, tmp_path: Path
+) -> None:
+    wanted = training(model, tmp_path / "run", **SETTINGS | {"preset": "deepvideo-r1"})
+    with pytest.raises(ValueError, match="Reg-GRPO is not corrected for an engine's probabilities"):
+        main(wanted, lambda _: None, sampler_of(wanted))
+
+
 def test_all_weights_without_a_way_to_bring_them_are_refused_before_anything_is_played(
     model: Path, tmp_path: Path
 ) -> None:
@@ -184,7 +192,7 @@ def test_all_weights_without_a_way_to_bring_them_are_refused_before_anything_is_
     ],
 )
 def test_a_picture_becomes_one_token(ids: tuple[int, ...], spans: tuple[int, ...], short: tuple[int, ...]) -> None:
-    assert collapsed(ids, 9, spans) == short
+    assert collapse_pictures(ids, 9, spans) == short
 
 
 @pytest.mark.parametrize(("ids", "spans"), [((1, 9, 9, 2), (3,)), ((1, 9, 2), ()), ((1, 2), (1,))])
@@ -192,7 +200,7 @@ def test_placeholders_that_are_not_those_of_the_pictures_are_refused(
     ids: tuple[int, ...], spans: tuple[int, ...]
 ) -> None:
     with pytest.raises(ValueError, match="picture"):
-        collapsed(ids, 9, spans)
+        collapse_pictures(ids, 9, spans)
 
 
 def _ids(rollout: Rollout) -> tuple[int, ...]:

@@ -7,8 +7,7 @@ import re
 import string
 from collections.abc import Mapping
 
-from evals.scoring.published.json_block import json_block
-from evals.scoring.published.marks import without_marks
+from evals.scoring.published.clean_text import json_block, without_marks
 from tools.plain_data import loads_json
 
 

@@ -5,11 +5,14 @@
 
 import re
 
+from evals.scoring.published.clean_text import answer_tags
+
 _BEST = ("The best answer is", "The correct answer is", "The answer is", "The answer")
 _JOINED = (*_BEST, "The best option isThe correct option is", "Best answer:Best option:")
 """Phrases as published: a comma is missing twice, so that four became two that never occur."""
 _APART = (*_BEST, "The best option is", "The correct option is", "Best answer:", "Best option:")
 _COLONS = ("Answer:", "Option:")
+_HOLMES = "ABCDEF"
 
 
 def _first(said: str, phrases: tuple[str, ...], letters: str) -> str:
@@ -41,3 +44,23 @@ def official_lvbench(said: str) -> str:
     if "(" in inside:
         inside = inside.split("(")[1].strip()
     return inside.split(" ")[0][:1]
+
+
+def official_video_holmes(said: str) -> str:
+    """Video-Holmes's letter, the first in the alphabet that occurs in the last tag, or without a tag in the text.
+
+    Letters with a space, colon or opening bracket beside them come first: `<answer>E. BAD</answer>` is A.
+    """
+    tags = answer_tags(said)
+    return _by_alphabet(tags[-1] if tags else said)
+
+
+def vlm_video_holmes(said: str) -> str:
+    """VLMEvalKit's letter for Video-Holmes, the first in the alphabet that occurs in the last tag; "" without one."""
+    tags = answer_tags(said)
+    return _by_alphabet(tags[-1]) if tags else ""
+
+
+def _by_alphabet(text: str) -> str:
+    dressed = [x for x in _HOLMES if f"{x} " in text or f"{x}:" in text or f"[{x}" in text]
+    return (dressed or [x for x in _HOLMES if x in text] or [""])[0]
