@@ -41,7 +41,7 @@ def add(commands: "Commands") -> None:
 def _run(options: argparse.Namespace) -> int:
     if find_spec("mcp") is None:
         raise MissingPartError("this needs the SDK of the protocol: pip install 'videosleuth[mcp]'")
-    address = None if options.http is None else _address(options.http)
+    address = None if options.http is None else _read_address(options.http)
     from agent import Sleuth
     from agent.doors.allowed_folders import AllowedFolders
     from agent.doors.mcp.server import VideoServer
@@ -56,7 +56,7 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _address(given: str) -> tuple[str, int]:
+def _read_address(given: str) -> tuple[str, int]:
     read = _ADDRESS.fullmatch(given)
     if read is None or not 0 < int(read["port"]) < 2**16:
         raise ValueError(f"need [HOST:]PORT with a port from 1 to 65535, got {given!r:.80}")

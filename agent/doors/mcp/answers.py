@@ -12,11 +12,11 @@ from mcp_types import CallToolResult, ContentBlock, ImageContent, TextContent
 from pydantic import BaseModel, Field
 
 from agent.doors.mcp.pictures import FittedPictures
-from agent.report.console import answer_lines
+from agent.report.console import format_answer_lines
 from agent.run_result import RunResult
 from agent.trajectory import Evidence
 from tools.observation import Box, Finding, FrameRef, Observation
-from tools.sampling import stamp
+from tools.sampling import format_seconds
 
 SCHEME = "videosleuth"
 """Scheme of the resources of this server."""
@@ -91,15 +91,15 @@ def reply_answer(job: str, result: RunResult, pictures: FittedPictures) -> CallT
         answer=result.text,
         option=result.option,
         confidence=result.confidence,
-        evidence=[_cited(item, video) for item in result.evidence],
+        evidence=[_cite(item, video) for item in result.evidence],
         coverage=result.coverage.sentence,
         gaps=list(result.gaps),
         seconds=round(result.usage.seconds, 3),
-        report=report_link(job),
-        trajectory=trajectory_link(job),
+        report=link_report(job),
+        trajectory=link_trajectory(job),
     )
-    links = _frame_lines(video, (ref for item in result.evidence for ref in item.frames))
-    words = [*(line.plain for line in answer_lines(result.trajectory)), *pictures.notes, *links]
+    links = _format_frame_lines(video, (ref for item in result.evidence for ref in item.frames))
+    words = [*(line.plain for line in format_answer_lines(result.trajectory)), *pictures.notes, *links]
     return _reply([*words, f"The whole run as a page: {answer.report}"], answer, pictures)
 
 
@@ -113,29 +113,29 @@ def reply_look(video: str, seen: Observation, pictures: FittedPictures) -> CallT
     """
     look = VideoLook(
         text=seen.text,
-        frames=[frame_link(video, ref) for ref in seen.frames],
+        frames=[link_frame(video, ref) for ref in seen.frames],
         findings=list(seen.findings),
         gaps=[*seen.gaps, *pictures.notes],
     )
-    return _reply([seen.text, *pictures.notes, *_frame_lines(video, seen.frames)], look, pictures)
+    return _reply([seen.text, *pictures.notes, *_format_frame_lines(video, seen.frames)], look, pictures)
 
 
-def frame_link(video: str, ref: FrameRef) -> FrameLink:
+def link_frame(video: str, ref: FrameRef) -> FrameLink:
     """The link to the whole frame of a reference."""
     return FrameLink(seconds=ref.seconds, link=f"{SCHEME}://frames/{video}/{ref.seconds:.3f}")
 
 
-def report_link(job: str) -> str:
+def link_report(job: str) -> str:
     """The link to the page of a job."""
     return f"{SCHEME}://reports/{job}"
 
 
-def trajectory_link(job: str) -> str:
+def link_trajectory(job: str) -> str:
     """The link to the saved run of a job."""
     return f"{SCHEME}://trajectories/{job}"
 
 
-def _cited(item: Evidence, video: str) -> CitedEvidence:
+def _cite(item: Evidence, video: str) -> CitedEvidence:
     return CitedEvidence(
         start_seconds=item.start_seconds,
         stop_seconds=item.stop_seconds,
@@ -143,19 +143,19 @@ def _cited(item: Evidence, video: str) -> CitedEvidence:
         quote=item.quote,
         note=item.note,
         box=item.box,
-        frames=[frame_link(video, ref) for ref in item.frames],
+        frames=[link_frame(video, ref) for ref in item.frames],
     )
 
 
-def _frame_lines(video: str, refs: Iterable[FrameRef]) -> list[str]:
-    links = dict.fromkeys((ref.seconds, frame_link(video, ref).link) for ref in refs)
-    return [f"frame at {stamp(seconds)} s: {link}" for seconds, link in links]
+def _format_frame_lines(video: str, refs: Iterable[FrameRef]) -> list[str]:
+    links = dict.fromkeys((ref.seconds, link_frame(video, ref).link) for ref in refs)
+    return [f"frame at {format_seconds(seconds)} s: {link}" for seconds, link in links]
 
 
 def _reply(words: Iterable[str], data: BaseModel, pictures: FittedPictures | None = None) -> CallToolResult:
     content: list[ContentBlock] = [TextContent(type="text", text="\n".join(words))]
     for ref, jpeg in pictures.by_ref.items() if pictures is not None else ():
-        content.append(TextContent(type="text", text=f"{stamp(ref.seconds)} s:"))
+        content.append(TextContent(type="text", text=f"{format_seconds(ref.seconds)} s:"))
         coded = base64.b64encode(jpeg).decode()
         content.append(ImageContent(type="image", data=coded, mime_type="image/jpeg"))
     return CallToolResult(content=content, structured_content=data.model_dump(mode="json"))

@@ -13,8 +13,8 @@ from pathlib import Path
 import anyio
 
 from agent.events import Event
-from agent.run import Run
 from agent.sessions.options import AskOptions
+from agent.sessions.run import Run
 from agent.sleuth import Sleuth
 
 _MOST_KEPT = 256

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from agent.doors.mcp.pictures import FittedPictures, fit_pictures
 from agent.sleuth import Sleuth
-from tools.deadline import Cancellation, OutOfTime, cancellable, deadline, run_in_time
+from tools.deadline import Cancellation, OutOfTime, cancellable, run_in_time, set_deadline
 from tools.observation import Observation, ToolError
 from tools.toolbox import Toolbox
 
@@ -74,7 +74,7 @@ class Looker:
         cancellation = Cancellation()
 
         def run() -> _T:
-            with cancellable(cancellation), deadline(LOOK_SECONDS):
+            with cancellable(cancellation), set_deadline(LOOK_SECONDS):
                 return work()
 
         try:
@@ -88,13 +88,13 @@ class Looker:
 
     def _look(self, file: Path, tool: str, arguments: Mapping[str, Any]) -> Look:
         with self._sleuth.borrow_toolbox(file) as toolbox:
-            toolbox = _in_time(toolbox, "the video is still being opened")
+            toolbox = _require_opened(toolbox)
             seen = _call(toolbox, tool, arguments)
             return Look(toolbox.video.content_hash, seen, fit_pictures(seen.frames, toolbox.picture))
 
     def _read_frame(self, file: Path, content_hash: str, seconds: float) -> bytes:
         with self._sleuth.borrow_toolbox(file) as toolbox:
-            toolbox = _in_time(toolbox, "the video is still being opened")
+            toolbox = _require_opened(toolbox)
             if toolbox.video.content_hash != content_hash:
                 raise ToolError("the video has changed since")
             # the middle of a window of a millisecond: links name their frames to the nearest one
@@ -106,15 +106,15 @@ class Looker:
         return jpeg
 
 
-def _in_time(toolbox: Toolbox | None, otherwise: str) -> Toolbox:
+def _require_opened(toolbox: Toolbox | None) -> Toolbox:
     if toolbox is None:
-        raise ToolError(f"{otherwise}, which goes on: call again")
+        raise ToolError("the video is still being opened, which goes on: call again")
     return toolbox
 
 
 def _call(toolbox: Toolbox, tool: str, arguments: Mapping[str, Any]) -> Observation:
     def call() -> Observation:
-        with deadline(_TOOL_SECONDS):
+        with set_deadline(_TOOL_SECONDS):
             return toolbox.call(tool, dict(arguments))
 
     (seen,) = run_in_time([call])

@@ -8,7 +8,7 @@ from PIL import Image
 
 from agent.report.images import PictureOf
 from tools.observation import FrameRef
-from tools.sampling import stamp
+from tools.sampling import format_seconds
 
 MOST_PICTURES = 6
 """Pictures of a reply at most."""
@@ -38,26 +38,27 @@ def fit_pictures(refs: Iterable[FrameRef], picture_of: PictureOf) -> FittedPictu
         picture_of: gives a JPEG, or None where it can't be had.
     """
     distinct = tuple(dict.fromkeys(refs))
-    had = {ref: jpeg for ref in distinct[:MOST_PICTURES] if (jpeg := picture_of(ref)) is not None}
-    notes = [f"The frame at {stamp(ref.seconds)} s can't be had." for ref in distinct[:MOST_PICTURES] if ref not in had]
-    if left_out := distinct[MOST_PICTURES:]:
-        times = ", ".join(stamp(ref.seconds) for ref in left_out)
+    sent, left_out = distinct[:MOST_PICTURES], distinct[MOST_PICTURES:]
+    had = {ref: jpeg for ref in sent if (jpeg := picture_of(ref)) is not None}
+    notes = [f"The frame at {format_seconds(ref.seconds)} s can't be had." for ref in sent if ref not in had]
+    if left_out:
+        times = ", ".join(format_seconds(ref.seconds) for ref in left_out)
         notes.append(f"A reply has at most {MOST_PICTURES} pictures; left out are those at {times} s.")
     for long_side in _LONG_SIDES:
-        fitted = {ref: _within(jpeg, long_side) for ref, jpeg in had.items()}
-        if sum(map(base64_size, fitted.values())) <= MOST_BASE64_BYTES:
+        fitted = {ref: _shrink(jpeg, long_side) for ref, jpeg in had.items()}
+        if sum(map(measure_base64, fitted.values())) <= MOST_BASE64_BYTES:
             break
     if fitted != had:
         notes.append(f"Pictures were made smaller to fit a reply: at most {long_side} pixels a side.")
     return FittedPictures(fitted, tuple(notes))
 
 
-def base64_size(data: bytes) -> int:
+def measure_base64(data: bytes) -> int:
     """Bytes that data takes in base64."""
     return -(-len(data) // 3) * 4
 
 
-def _within(jpeg: bytes, long_side: int) -> bytes:
+def _shrink(jpeg: bytes, long_side: int) -> bytes:
     with Image.open(io.BytesIO(jpeg)) as picture:
         if max(picture.size) <= long_side:
             return jpeg

@@ -27,14 +27,14 @@ from agent.doors.mcp.jobs import Job, JobBook
 from agent.doors.mcp.looks import Looker
 from agent.doors.mcp.pictures import MOST_PICTURES, fit_pictures
 from agent.events import AnswerProposed, AnswerVerified, Event, RunStarted, ToolCalled
-from agent.report.console import call_text
+from agent.report.console import format_call
 from agent.run_result import RunResult
 from agent.sessions.options import AskOptions
 from agent.sleuth import Sleuth
 from agent.trajectory import ToolCall, to_json
 from tools import observation
 from tools.toolbox import Size
-from tools.video.video import content_hash_of
+from tools.video.video import hash_content
 
 _APP = "ui://video-sleuth/answer.html"
 """Address of the page that hosts with MCP Apps show beside an answer."""
@@ -92,7 +92,7 @@ class VideoServer:
         apps.add_html_resource(_APP, page, title="Answer with evidence")
         for tool, title in ((self._ask_video, "Ask a video"), (self._get_answer, "Get the answer")):
             name = tool.__name__.lstrip("_")
-            apps.tool(resource_uri=_APP, name=name, title=title, annotations=_read_only(title))(tool)
+            apps.tool(resource_uri=_APP, name=name, title=title, annotations=_mark_read_only(title))(tool)
         self.server: MCPServer[Any] = MCPServer(
             "video-sleuth",
             title="Video Sleuth",
@@ -109,7 +109,7 @@ class VideoServer:
             (self._read, "Read the text on screen"),
             (self._listen, "Read what is said"),
         ):
-            self.server.add_tool(look, look.__name__.lstrip("_"), title, annotations=_read_only(title))
+            self.server.add_tool(look, look.__name__.lstrip("_"), title, annotations=_mark_read_only(title))
         for resource, address, kind in (
             (self._frame, "frames/{video}/{seconds}", "image/jpeg"),
             (self._report, "reports/{job}", "text/html"),
@@ -145,8 +145,8 @@ class VideoServer:
         if max_seconds is not None:
             asked["max_seconds"] = max_seconds
         file = self._find(video)
-        with _reasons_told(video, file):
-            content_hash = await self._looker.run(partial(content_hash_of, file))
+        with _tell_reasons(video, file):
+            content_hash = await self._looker.run(partial(hash_content, file))
             job = self._jobs.start(file, content_hash, question, asked)
         return await self._answer(job, wait_seconds, pictures, ctx)
 
@@ -158,13 +158,13 @@ class VideoServer:
         pictures: PictureCount = 3,
     ) -> Annotated[CallToolResult, answers.VideoAnswer]:
         """Wait for the answer of a job that ask_video began; call it again while it says `working`."""
-        with _reasons_told():
+        with _tell_reasons():
             found = self._jobs.find(job)
         return await self._answer(found, wait_seconds, pictures, ctx)
 
     async def _overview(self, video: Video, count: FrameCount = 6) -> Annotated[CallToolResult, answers.VideoLook]:
         """Get evenly spread small frames of a whole video, with its duration, shape, cuts and sound."""
-        return await self._seen(video, "overview", count=count)
+        return await self._show(video, "overview", count=count)
 
     async def _search(
         self,
@@ -182,9 +182,9 @@ class VideoServer:
         if where == "speech":
             if start or stop is not None:
                 raise ToolError("speech is searched in the whole video; `listen` gives all that is said in a window")
-            return await self._seen(video, "search_speech", query=query, count=count)
+            return await self._show(video, "search_speech", query=query, count=count)
         tool = "search_text" if where == "text" else "search_frames"
-        return await self._seen(video, tool, query=query, start=start, stop=stop, count=count)
+        return await self._show(video, tool, query=query, start=start, stop=stop, count=count)
 
     async def _look(
         self,
@@ -195,19 +195,19 @@ class VideoServer:
         size: Annotated[Size, Field(description="448x252, 640x360 or 1280x720 pixels")] = "medium",
     ) -> Annotated[CallToolResult, answers.VideoLook]:
         """Look at evenly spread frames of a window. Choose few and small to skim, large to study."""
-        return await self._seen(video, "select_frames", start=start, stop=stop, count=count, size=size)
+        return await self._show(video, "select_frames", start=start, stop=stop, count=count, size=size)
 
     async def _zoom(
         self, video: Video, seconds: Seconds, box: Annotated[Sides, _BOX]
     ) -> Annotated[CallToolResult, answers.VideoLook]:
         """Look at one part of one frame at the full resolution of the source."""
-        return await self._seen(video, "zoom", seconds=seconds, box=box)
+        return await self._show(video, "zoom", seconds=seconds, box=box)
 
     async def _read(
         self, video: Video, seconds: Seconds, box: Annotated[Sides | None, _BOX] = None
     ) -> Annotated[CallToolResult, answers.VideoLook]:
         """Read the text on screen in one frame, or in a part of it; `search` in text reads through a window."""
-        return await self._seen(video, "read_text", seconds=seconds, box=box)
+        return await self._show(video, "read_text", seconds=seconds, box=box)
 
     async def _listen(
         self,
@@ -217,11 +217,11 @@ class VideoServer:
         count: Annotated[int, Field(ge=1, le=100, description="lines at most")] = 40,
     ) -> Annotated[CallToolResult, answers.VideoLook]:
         """Get what is said in a window, line by line, with times; doubtful lines may be invented by the recogniser."""
-        return await self._seen(video, "read_speech", start=start, stop=stop, count=count)
+        return await self._show(video, "read_speech", start=start, stop=stop, count=count)
 
-    async def _seen(self, video: str, tool: str, **arguments: Any) -> CallToolResult:
+    async def _show(self, video: str, tool: str, **arguments: Any) -> CallToolResult:
         file = self._find(video)
-        with _reasons_told(video, file):
+        with _tell_reasons(video, file):
             look = await self._looker.look(file, tool, arguments)
         self._files[look.content_hash] = file
         return answers.reply_look(look.content_hash, look.seen, look.pictures)
@@ -231,14 +231,14 @@ class VideoServer:
 
         async def tell(event: Event) -> None:
             nonlocal told
-            if words := _progress(event):
+            if words := _format_progress(event):
                 told += 1
                 await ctx.report_progress(told, message=words)
 
-        with _reasons_told(job.file.name, job.file):
+        with _tell_reasons(job.file.name, job.file):
             if not await self._jobs.wait(job, wait_seconds, tell):
                 return answers.reply_working(job.id, wait_seconds)
-            result = self._result(job)
+            result = self._get_result(job)
         refs = [ref for item in result.evidence for ref in item.frames]
         self._files[result.trajectory.facts.content_hash] = job.file
 
@@ -248,7 +248,7 @@ class VideoServer:
 
         return await self._looker.run(fit)
 
-    def _result(self, job: Job) -> RunResult:
+    def _get_result(self, job: Job) -> RunResult:
         result = job.run.result(0)
         if result.status in ("policy_failed", "crashed"):
             raise ValueError(result.error or "the run ended early")
@@ -258,26 +258,26 @@ class VideoServer:
 
     async def _frame(self, video: str, seconds: str) -> bytes:
         """The whole frame on screen at a time, of a video that was looked at."""
-        with _reasons_told_of_resource():
+        with _tell_resource_reasons():
             if video not in self._files:
                 raise ValueError("that video was not looked at since the server started")
             return await self._looker.read_frame(self._files[video], video, float(seconds))
 
     async def _report(self, job: str) -> str:
         """The page with an answer, its evidence and every turn."""
-        with _reasons_told_of_resource():
-            return await self._looker.run(self._finished(job).html)
+        with _tell_resource_reasons():
+            return await self._looker.run(self._get_finished(job).html)
 
     async def _trajectory(self, job: str) -> str:
         """The whole run of a question, as `agent ask --save` writes it."""
-        with _reasons_told_of_resource():
-            return to_json(self._finished(job).trajectory)
+        with _tell_resource_reasons():
+            return to_json(self._get_finished(job).trajectory)
 
-    def _finished(self, job: str) -> RunResult:
+    def _get_finished(self, job: str) -> RunResult:
         found = self._jobs.find(job)
         if not found.run.is_done:
             raise ValueError("the job is still at work")
-        return self._result(found)
+        return self._get_result(found)
 
     def _find(self, video: str) -> Path:
         try:
@@ -287,7 +287,7 @@ class VideoServer:
 
 
 @contextmanager
-def _reasons_told(video: str = "", file: Path | None = None) -> Iterator[None]:
+def _tell_reasons(video: str = "", file: Path | None = None) -> Iterator[None]:
     """Tells the host the reason of an error that it or its user can do something about; others the SDK keeps back.
 
     Args:
@@ -297,36 +297,36 @@ def _reasons_told(video: str = "", file: Path | None = None) -> Iterator[None]:
     try:
         yield
     except observation.ToolError as error:
-        raise ToolError(_in_own_names(hide_paths(error, video, file))) from error
+        raise ToolError(_use_own_names(hide_paths(error, video, file))) from error
     except (ValueError, OSError) as error:
         raise ToolError(hide_paths(error, video, file)) from error
 
 
 @contextmanager
-def _reasons_told_of_resource() -> Iterator[None]:
+def _tell_resource_reasons() -> Iterator[None]:
     try:
-        with _reasons_told():
+        with _tell_reasons():
             yield
     except ToolError as error:
         raise ResourceError(str(error)) from error
 
 
-def _read_only(title: str) -> ToolAnnotations:
+def _mark_read_only(title: str) -> ToolAnnotations:
     return ToolAnnotations(
         title=title, read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
     )
 
 
-def _in_own_names(words: str) -> str:
+def _use_own_names(words: str) -> str:
     return re.sub(r"\b\w+\b", lambda word: _OWN_NAMES.get(word[0], word[0]), words)
 
 
-def _progress(event: Event) -> str:
+def _format_progress(event: Event) -> str:
     """A line about an event of a run; empty for one that says nothing new."""
     if isinstance(event, RunStarted):
         words = f"opened {event.facts.duration_seconds:.1f} s of video"
     elif isinstance(event, ToolCalled):
-        words = f"turn {event.turn}: {call_text(ToolCall(event.call_id, event.tool, event.arguments))}"
+        words = f"turn {event.turn}: {format_call(ToolCall(event.call_id, event.tool, event.arguments))}"
     elif isinstance(event, AnswerProposed):
         words = f"turn {event.turn}: answer proposed"
     elif isinstance(event, AnswerVerified):

@@ -36,7 +36,7 @@ def serve_http(server: MCPServer[Any], host: str, port: int, token: str) -> None
     """
     import uvicorn
 
-    app = guarded_app(server, host, token)
+    app = build_guarded_app(server, host, token)
     # log_config: uvicorn's own would write its access log to stdout
     config = uvicorn.Config(
         app, host=host, port=port, log_config=None, timeout_graceful_shutdown=_STOP_SECONDS, lifespan="on"
@@ -44,7 +44,7 @@ def serve_http(server: MCPServer[Any], host: str, port: int, token: str) -> None
     uvicorn.Server(config).run()
 
 
-def guarded_app(server: MCPServer[Any], host: str, token: str) -> "ASGIApp":
+def build_guarded_app(server: MCPServer[Any], host: str, token: str) -> "ASGIApp":
     """The application for an address, behind its guard.
 
     Args:

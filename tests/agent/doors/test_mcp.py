@@ -26,9 +26,9 @@ from PIL import Image
 
 from agent import Sleuth
 from agent.doors.allowed_folders import AllowedFolders
-from agent.doors.mcp.pictures import MOST_BASE64_BYTES, base64_size, fit_pictures
+from agent.doors.mcp.pictures import MOST_BASE64_BYTES, fit_pictures, measure_base64
 from agent.doors.mcp.server import VideoServer
-from agent.doors.mcp.serving import guarded_app
+from agent.doors.mcp.serving import build_guarded_app
 from agent.policies.scripted import ScriptedPolicy
 from agent.policy import Policy, PolicyError, ToolAccess
 from agent.trajectory import Answer, Calls, Evidence, ToolCall, Trajectory, Turn, from_json, to_json
@@ -323,7 +323,7 @@ def test_a_picture_that_fits_is_sent_as_it_is_and_one_that_is_too_long_is_not() 
 
 @pytest.mark.parametrize("length", range(7))
 def test_the_size_in_base64_is_that_of_base64(length: int) -> None:
-    assert base64_size(bytes(length)) == len(base64.b64encode(bytes(length)))
+    assert measure_base64(bytes(length)) == len(base64.b64encode(bytes(length)))
 
 
 # over stdio
@@ -384,7 +384,7 @@ def test_nothing_but_the_protocol_is_on_stdout_and_the_end_of_the_input_is_the_e
 def serving(folder: Path, host: str, token: str, policy: Policy | None = None) -> Iterator[int]:
     """The port of a server that listens."""
     with video_server(folder, policy) as served, socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(guarded_app(served.server, host, token), log_config=None)
+        config = uvicorn.Config(build_guarded_app(served.server, host, token), log_config=None)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
@@ -460,9 +460,9 @@ def test_who_may_not_come_in_does_not(
 @pytest.mark.parametrize(("host", "token"), [("0.0.0.0", ""), ("192.168.1.2", ""), ("video.example", "")])
 def test_an_address_that_others_reach_needs_a_token(host: str, token: str, folder: Path) -> None:
     with video_server(folder) as served, pytest.raises(ValueError, match="VIDEOSLEUTH_MCP_TOKEN"):
-        guarded_app(served.server, host, token)
+        build_guarded_app(served.server, host, token)
 
 
 def test_a_token_that_can_be_guessed_is_refused(folder: Path) -> None:
     with video_server(folder) as served, pytest.raises(ValueError, match="at least 16"):
-        guarded_app(served.server, "127.0.0.1", "secret")
+        build_guarded_app(served.server, "127.0.0.1", "secret")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent.cli.main import main, parser
+from agent.cli.main import build_parser, main
 
 ROOT = Path(__file__).parents[3]
 SKILL = (ROOT / "skills" / "video-sleuth" / "SKILL.md").read_text(encoding="utf-8")
@@ -25,7 +25,7 @@ def test_what_hosts_are_told_is_a_command() -> None:
     assert len(configured()) == 2
     for server in configured():
         assert server["command"] == "agent"
-        assert parser().parse_args(server["args"]).allow == ["/home/me/Videos"]
+        assert build_parser().parse_args(server["args"]).allow == ["/home/me/Videos"]
 
 
 def test_the_registry_takes_the_entry_and_starts_our_command() -> None:
@@ -37,7 +37,7 @@ def test_the_registry_takes_the_entry_and_starts_our_command() -> None:
     assert package["identifier"] == project["name"]
     assert project["name"] in project["scripts"]  # uvx runs the command of that name
     positional, named = package["packageArguments"]
-    assert parser().parse_args([positional["value"], named["name"], "F"]).allow == ["F"]
+    assert build_parser().parse_args([positional["value"], named["name"], "F"]).allow == ["F"]
 
 
 def test_the_skill_is_named_as_its_folder_and_its_commands_can_be_given() -> None:
@@ -47,7 +47,7 @@ def test_the_skill_is_named_as_its_folder_and_its_commands_can_be_given() -> Non
     commands = re.findall(r"^agent .*$", SKILL, re.M)
     assert len(commands) >= 6
     for command in commands:
-        parser().parse_args(shlex.split(command)[1:])
+        build_parser().parse_args(shlex.split(command)[1:])
 
 
 @pytest.mark.parametrize("address", ["0", "70000", "host", "a b:80", "host:", ":80", "::1:80"])
