@@ -19,7 +19,10 @@ _STOP_SECONDS = 5
 
 def serve_stdio(server: MCPServer[Any]) -> None:
     """Serves the process that started this one, until it closes the input."""
-    server.run("stdio")
+    try:
+        server.run("stdio")
+    except* BrokenPipeError:  # it is gone: nobody is left to answer
+        pass
 
 
 def serve_http(server: MCPServer[Any], host: str, port: int, token: str) -> None:
