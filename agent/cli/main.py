@@ -12,11 +12,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
 
-from agent.cli import ask, completion, doctor, explain, index, modules, predict, replay
+from agent.cli import ask, completion, doctor, explain, index, modules, predict, replay, serve
 from agent.ending import Parser, end_process, run_command
 from agent.paths import PATHS, readable
 
-_COMMANDS = (ask, explain, predict, index, replay, doctor, completion)
+_COMMANDS = (ask, explain, predict, index, replay, serve, doctor, completion)
 _INTERRUPTED = "interrupted; what was indexed is kept"
 _ENDS = """\
 examples:

@@ -1,0 +1,69 @@
+"""A chat as a question: the last thing that the user says, about the video that was sent last."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agent.doors.http.errors import RefusedError
+from agent.doors.http.schemas import ChatMessage
+from agent.doors.http.video_parts import GivenVideo, VideoSources
+
+
+@dataclass(frozen=True)
+class ChatQuestion:
+    """A question of a chat, and its video."""
+
+    text: str
+    video: GivenVideo
+
+
+def read_chat(messages: Sequence[ChatMessage], sources: VideoSources) -> ChatQuestion:
+    """The question that a chat ends with. A follow-up need not send its video again.
+
+    Args:
+        messages: the chat.
+        sources: where videos may come from.
+
+    Raises:
+        RefusedError: there is no question or no video in it, or a video that can't be had.
+    """
+    said = [message for message in messages if message.role == "user"]
+    if not said or messages[-1].role not in ("user", "tool"):
+        raise RefusedError(400, "the last message must be the user's question", "no_question")
+    text = _text_of(said[-1])
+    video = None
+    for message in reversed(said):
+        video = _video_of(message, sources)
+        if video is None:
+            video, without = sources.find_in_text(_text_of(message))
+            text = without if message is said[-1] else text
+        if video is not None:
+            break
+    if video is None:
+        raise RefusedError(
+            400,
+            "there is no video: send it as a part of type video_url or file, upload it with POST /v1/files, or name a "
+            "file in an allowed folder",
+            "no_video",
+        )
+    if not text.strip():
+        raise RefusedError(400, "there is no question beside the video", "no_question")
+    return ChatQuestion(text.strip(), video)
+
+
+def _video_of(message: ChatMessage, sources: VideoSources) -> GivenVideo | None:
+    videos = [video for part in _parts_of(message) if (video := sources.open_part(part)) is not None]
+    if len({video.path for video in videos}) > 1:
+        raise RefusedError(400, "the message has several videos: ask about one at a time", "several_videos")
+    return videos[0] if videos else None
+
+
+def _text_of(message: ChatMessage) -> str:
+    if isinstance(message.content, str):
+        return message.content
+    texts = [part.get("text") for part in _parts_of(message) if part.get("type") in ("text", "input_text")]
+    return "\n".join(text for text in texts if isinstance(text, str))
+
+
+def _parts_of(message: ChatMessage) -> Sequence[Mapping[str, Any]]:
+    return message.content if isinstance(message.content, list) else ()

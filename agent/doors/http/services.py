@@ -1,0 +1,73 @@
+"""What the routes of one server share, and the question that they all end in."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+
+from agent.doors.http.errors import RefusedError
+from agent.doors.http.file_store import FileStore
+from agent.doors.http.job import AskedJob, Job
+from agent.doors.http.job_book import JobBook
+from agent.doors.http.metrics import ServerMetrics
+from agent.doors.http.schemas import AskedOptions
+from agent.doors.http.settings import ServeSettings
+from agent.doors.http.video_parts import GivenVideo, VideoSources
+
+_STATUS_OF = {"refused": 400, "failed": 500, "lost": 503, "crashed": 500, "policy_failed": 502}
+"""Status of HTTP for a job that ended without a result that says anything."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts of one server."""
+
+    settings: ServeSettings
+    files: FileStore
+    sources: VideoSources
+    jobs: JobBook
+    metrics: ServerMetrics
+
+
+def services_of(request: Request) -> Services:
+    """The parts of the server that a request reached."""
+    services: Services = request.app.state.services
+    return services
+
+
+async def ask(
+    request: Request, video: GivenVideo, question: str, options: AskedOptions | None, is_kept: bool = False
+) -> Job:
+    """Submits a question.
+
+    Args:
+        request: the request that asks it.
+        video: its video.
+        question: its text.
+        options: its options.
+        is_kept: whether it outlives the connection and the server.
+
+    Raises:
+        RefusedError: it is not taken.
+    """
+    services = services_of(request)
+    given: dict[str, Any] = (
+        options.model_dump(exclude_none=True, include=set(AskedOptions.model_fields)) if options else {}
+    )
+    if not question.strip():
+        raise RefusedError(400, "the question is empty", "no_question")
+    if (subtitles := given.get("subtitles")) is not None:
+        opened = await asyncio.to_thread(services.sources.open_name, subtitles)
+        given["subtitles"] = str(opened.path)
+    client = request.client.host if request.client is not None else ""
+    return services.jobs.submit(AskedJob(video.path, video.name, question, given), client, is_kept)
+
+
+def failure_of(job: Job) -> RefusedError | None:
+    """The error that a job ended in; None for one with a result."""
+    if job.status not in _STATUS_OF:
+        return (
+            None if job.result is not None else RefusedError(409, job.error or f"the job is {job.status}", job.status)
+        )
+    return RefusedError(_STATUS_OF[job.status], job.error or f"the job is {job.status}", job.status)
