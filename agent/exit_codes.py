@@ -3,7 +3,7 @@
 | status | what |
 |---|---|
 | 0 | done |
-| 1 | a question that got no answer; something that was compared differs |
+| 1 | a question that got no answer; something that was compared differs; a check of `agent doctor` that fails |
 | 2 | the input, or the machine, has to be changed by the user |
 | 3 | an answer that nothing is claimed by: "I can't tell"; a training that an alarm stopped |
 | 69 | a policy can't be reached, or refuses |
@@ -14,6 +14,7 @@
 
 # the table above says what each stands for; from 69 on as in sysexits.h and as shells give signals (128 + number)
 EXIT_NO_ANSWER = 1
+EXIT_CHECK_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_CANNOT_TELL = 3
 EXIT_ALARM = 3

@@ -45,5 +45,6 @@ def _cost_after_next(trajectory: Trajectory) -> float:
 
     The price of a turn that is not known is 0 here: whoever sets a cost limit has to see to a price first.
     """
-    last = trajectory.steps[-1].turn.usage.cost_usd if trajectory.steps else None
+    steps = trajectory.as_one.steps
+    last = steps[-1].turn.usage.cost_usd if steps else None
     return (trajectory.cost_usd or 0.0) + (last or 0.0)

@@ -20,59 +20,32 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Generic, Self, TypeVar, Unpack
 
 from agent.events import EventReader, RunFinished
-from agent.run import Run
+from agent.sessions.options import AskedQuestion, AskOptions, QuestionOptions, VideoOptions, read_options
+from agent.sessions.run import Run
+from agent.sessions.session import History, Session
 from tools.deadline import OutOfTime, WorkCancelledError, deadline, run_in_time
 
 if TYPE_CHECKING:
     from agent.events import Event
-    from agent.loop.modes import Mode
-    from agent.open_videos import OpenVideos, VideoKey
     from agent.policy import Policy, PolicyOptions
     from agent.report.images import PictureOf
     from agent.run_result import RunResult
-    from agent.trajectory import Limits, Question, Trajectory
+    from agent.sessions.open_videos import OpenVideos, VideoKey
+    from agent.sessions.own_tools import OwnTool
+    from agent.trajectory import Limits, Trajectory
     from tools.encoders.registry import Encoder
+    from tools.observation import Observation
     from tools.toolbox import Toolbox
     from tools.vision.captioner import Captioner
 
 _T = TypeVar("_T")
-
-
-class AskOptions(TypedDict, total=False):
-    """Options of a question; one that is left out is as on the command line."""
-
-    options: Sequence[str]
-    """Answers to choose from, two or more; without them the question is open."""
-    task: Literal["answer", "explain", "predict"]
-    """What the question asks for: an answer, a causal chain, or the three most likely next events."""
-    subtitles: str | Path | None
-    """A file of subtitles (srt, vtt, ass); without it the video's own, or speech recognition."""
-    until_seconds: float | None
-    """Second at which the video ends for every tool: nothing later is looked at (`agent predict --at`)."""
-    audio_track: int | None
-    """Number of the sound track to hear, from 1."""
-    picture_stream: int | None
-    """Number of the stream of pictures to see, from 1."""
-    mode: "Mode | None"
-    """What a model is given: `look`, or words alone as `subtitles` or `captions`."""
-    verify: bool
-    """Whether a model answers a second time from the evidence alone; True if left out."""
-    samples: int
-    """Number of runs, of which the majority answers; for language models."""
-    max_turns: int
-    max_frames: int | None
-    max_tokens: int | None
-    max_seconds: float | None
-    max_cost_usd: float | None
-    """Dollars that the run may cost. The five limits are those of `agent.Limits`: at one of them the best answer so far
-    is asked for. None does not bind."""
 
 
 class Sleuth:
@@ -85,6 +58,7 @@ class Sleuth:
         policy_options: "PolicyOptions | None" = None,
         encoder: "str | Encoder | None" = None,
         captioner: "Captioner | None" = None,
+        tools: "Sequence[Callable[..., str | Observation]]" = (),
         cache: str | Path | None = None,
         max_concurrent: int = 32,
         max_open_videos: int = 8,
@@ -98,6 +72,7 @@ class Sleuth:
             encoder: encoder of the frame index: a spec as `--encoder` takes it, or an object with the interface of
                 `tools.encoders.registry.Encoder`.
             captioner: takes the place of the packaged one; `tools.vision.captioner.Captioner` is its interface.
+            tools: functions of your own that a model may call beside ours, written as `agent.sessions.own_tools` says.
             cache: folder of the indexes; by default the user's cache folder.
             max_concurrent: runs at the same time of `start` and all methods that rest on it; more wait.
             max_open_videos: videos that stay open, with their index going on, when nobody asks about them.
@@ -106,6 +81,7 @@ class Sleuth:
         self._policy: _Shared[Policy] = _Shared(partial(_opened_policy, policy, policy_options))
         self._spec = policy if isinstance(policy, str) else ""
         self._captioner = captioner
+        self._tools = _as_tools(tools) if tools else {}
         self._cache = None if cache is None else Path(cache)
         self._max_open_videos = max_open_videos
         self._videos: _Shared[OpenVideos] = _Shared(self._opened_videos)
@@ -119,14 +95,10 @@ class Sleuth:
 
         Raises:
             ValueError: a bad input, such as a file that is no video.
+            PolicyError, MissingPartError: the policy can't be opened, or what it needs is not installed.
             KeyboardInterrupt: Ctrl-C.
         """
-        run = self._run_of(video, question, options)
-        run.play()
-        result = run.result()
-        if result.status == "cancelled" and not run.is_cancelled:
-            raise KeyboardInterrupt
-        return result
+        return self._begin(video, question, options, History()).play_here()
 
     async def aask(self, video: str | Path, question: str, **options: Unpack[AskOptions]) -> "RunResult":
         """The result of a question, for asyncio; cancelling the task that waits for it cancels the run.
@@ -134,11 +106,7 @@ class Sleuth:
         Raises:
             ValueError: a bad input.
         """
-        run = self.start(video, question, **options)
-        try:
-            return await run
-        finally:
-            run.cancel()
+        return await self.start(video, question, **options).wait()
 
     def stream(self, video: str | Path, question: str, **options: Unpack[AskOptions]) -> "Iterator[Event]":
         """The events of a question's run as they happen, the result last; ending the iteration cancels the run.
@@ -146,20 +114,11 @@ class Sleuth:
         Raises:
             ValueError: a bad input.
         """
-        run = self.start(video, question, **options)
-        try:
-            yield from run
-        finally:
-            run.cancel()
+        return self.start(video, question, **options).stream()
 
-    async def astream(self, video: str | Path, question: str, **options: Unpack[AskOptions]) -> "AsyncIterator[Event]":
+    def astream(self, video: str | Path, question: str, **options: Unpack[AskOptions]) -> "AsyncIterator[Event]":
         """The events of a question's run as they happen, for asyncio; ending the iteration cancels the run."""
-        run = self.start(video, question, **options)
-        try:
-            async for event in run:
-                yield event
-        finally:
-            run.cancel()
+        return self.start(video, question, **options).astream()
 
     def ask_many(self, video: str | Path, questions: Iterable[str], **options: Unpack[AskOptions]) -> "list[RunResult]":
         """The results of several questions about one video, in their order, run at the same time over one index.
@@ -181,9 +140,35 @@ class Sleuth:
             ValueError: the question or an option is invalid; what is wrong with the video, the result says.
             RuntimeError: the Sleuth is closed.
         """
-        run = self._run_of(video, question, options)
-        self._executor.submit(run.play)
-        return run
+        return self._submit(self._begin(video, question, options, History()))
+
+    def open(self, video: str | Path, **options: Unpack[VideoOptions]) -> Session:
+        """A session: questions about one video, each of which knows those before it (`agent.sessions.session`)."""
+        return self._session(video, options, ())
+
+    def resume(self, path: str | Path, video: str | Path | None = None, **options: Unpack[VideoOptions]) -> Session:
+        """The session that `Session.save` wrote, or that begins with any saved trajectory.
+
+        Args:
+            path: the file.
+            video: where the video is now; None where it was.
+            options: how it is opened, where that is not on record: subtitles.
+
+        Raises:
+            ValueError: the file holds no trajectory.
+        """
+        from agent.paths import found_again
+        from agent.trajectory import load
+
+        saved = load(path)
+        asked = saved.question
+        recorded: VideoOptions = {
+            "until_seconds": asked.until_seconds,
+            "audio_track": asked.audio_track,
+            "picture_stream": asked.picture_stream,
+        }
+        earlier = (*saved.earlier, replace(saved, earlier=()))
+        return self._session(found_again(asked.video) if video is None else video, recorded | options, earlier)
 
     def cancel(self) -> None:
         """Cancels all runs, from any thread; `Run.cancel` ends a single one."""
@@ -207,19 +192,29 @@ class Sleuth:
     ) -> None:
         self.close()
 
-    def _run_of(self, video: str | Path, question: str, options: AskOptions) -> Run:
+    def _session(self, video: str | Path, options: VideoOptions, earlier: "tuple[Trajectory, ...]") -> Session:
+        def begin(question: str, more: QuestionOptions, history: History) -> Run:
+            return self._begin(video, question, {**options, **more}, history)
+
+        return Session(begin, self._submit, History(earlier))
+
+    def _begin(self, video: str | Path, question: str, options: AskOptions, history: History) -> Run:
         if self._is_closed:
             raise RuntimeError("this Sleuth is closed: make another one")
-        run = Run(partial(self._finished, _asked(video, question, options)))
+        run = Run(partial(self._finished, read_options(video, question, options), history))
         with self._lock:
             self._runs.add(run)
         return run
 
-    def _finished(self, asked: "_Asked", run: Run) -> "RunResult":
+    def _submit(self, run: Run) -> Run:
+        self._executor.submit(run.play)
+        return run
+
+    def _finished(self, asked: AskedQuestion, history: History, run: Run) -> "RunResult":
         from agent.run_result import RunResult
 
         try:
-            trajectory = self._played(asked, run)
+            trajectory = self._played(asked, history, run)
         finally:
             with self._lock:
                 self._runs.discard(run)
@@ -227,9 +222,10 @@ class Sleuth:
         run.tell(RunFinished(run.id, result))
         return result
 
-    def _played(self, asked: "_Asked", run: Run) -> "Trajectory":
+    def _played(self, asked: AskedQuestion, history: History, run: Run) -> "Trajectory":
         from agent.loop.ask import ask
-        from agent.loop.checks import check_end, check_inputs, check_playable, not_opened
+        from agent.loop.checks import answer_late, check_end, check_inputs, check_playable, not_opened
+        from agent.sessions.own_tools import ExtendedToolbox
         from agent.trajectory import Stop, Trajectory, Turn
 
         begun = time.monotonic()
@@ -242,31 +238,35 @@ class Sleuth:
 
         def left_out(stop: Stop) -> Trajectory:
             tell(not_opened(question, spec, limits, 0.0, stop))
-            return not_opened(question, spec, limits, time.monotonic() - begun, stop)
+            return answer_late(not_opened(question, spec, limits, time.monotonic() - begun, stop))
 
         check_inputs(asked.key.path, asked.key.subtitles)
         try:
-            (policy,) = run_in_time([self._policy.get])
-            assert not isinstance(policy, OutOfTime), "no deadline stands around it"
-            spec = policy.spec
-            check_playable(question, policy, asked.samples, asked.mode)
             with ExitStack() as stack:
+                remember = stack.enter_context(history.held())
+                begun = time.monotonic()  # the question before it does not cost this one its time
+                (policy,) = run_in_time([self._policy.get])
+                assert not isinstance(policy, OutOfTime), "no deadline stands around it"
+                spec = policy.spec
+                check_playable(question, policy, asked.samples, asked.mode)
                 with deadline(_left(limits, begun)):
                     toolbox = stack.enter_context(self._videos.get().borrowed(asked.key))
                 if toolbox is None:
                     return left_out(Stop.TIME_LIMIT)
                 check_end(question, toolbox.video.info.duration_seconds)
-                return ask(
+                ended = ask(
                     question,
-                    toolbox,
+                    ExtendedToolbox(toolbox, self._tools) if self._tools else toolbox,
                     policy,
                     limits,
                     opening_seconds=time.monotonic() - begun,
                     samples=asked.samples,
                     mode=asked.mode,
                     verify=asked.verify,
+                    earlier=history.trajectories,
                     on_event=tell,
                 )
+                return remember(answer_late(ended))
         except WorkCancelledError:
             return left_out(Stop.INTERRUPTED)
 
@@ -282,7 +282,7 @@ class Sleuth:
             yield toolbox.picture if toolbox is not None and is_same else lambda _: None
 
     def _opened_videos(self) -> "OpenVideos":
-        from agent.open_videos import OpenVideos
+        from agent.sessions.open_videos import OpenVideos
 
         return OpenVideos(self._opened, self._max_open_videos)
 
@@ -301,50 +301,10 @@ class Sleuth:
         )
 
 
-@dataclass(frozen=True)
-class _Asked:
-    question: "Question"
-    limits: "Limits"
-    key: "VideoKey"
-    mode: "Mode | None"
-    verify: bool
-    samples: int
+def _as_tools(functions: "Sequence[Callable[..., str | Observation]]") -> "dict[str, OwnTool]":
+    from agent.sessions.own_tools import own_tools
 
-
-def _asked(video: str | Path, text: str, options: AskOptions) -> _Asked:
-    from agent.open_videos import VideoKey
-    from agent.paths import readable
-    from agent.trajectory import Limits, Question
-
-    if unknown := options.keys() - AskOptions.__annotations__.keys():
-        known = ", ".join(AskOptions.__annotations__)
-        raise TypeError(f"unknown: {', '.join(sorted(unknown))}; what can be said with a question is {known}")
-    question = Question(
-        readable(str(video)),
-        text,
-        tuple(options.get("options", ())),
-        task=options.get("task", "answer"),
-        until_seconds=options.get("until_seconds"),
-        audio_track=options.get("audio_track"),
-        picture_stream=options.get("picture_stream"),
-    )
-    subtitles = options.get("subtitles")
-    key = VideoKey(
-        Path(video),
-        None if subtitles is None else Path(subtitles),
-        question.until_seconds,
-        question.picture_stream,
-        question.audio_track,
-    )
-    given: dict[str, Any] = {name: value for name, value in options.items() if name.startswith("max_")}
-    return _Asked(
-        question,
-        Limits(**given),
-        key,
-        options.get("mode"),
-        options.get("verify", True),
-        options.get("samples", 1),
-    )
+    return own_tools(functions)
 
 
 def _left(limits: "Limits", begun: float) -> float:

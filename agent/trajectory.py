@@ -405,7 +405,18 @@ class Trajectory:
     """Estimated cost; None where no price is known."""
     opening_seconds: Amount = 0.0
     """Wall-clock seconds before the first turn, as for opening the video."""
+    earlier: Annotated[tuple["Trajectory", ...], Field(max_length=MOST_TURNS)] = ()
+    """Runs of earlier questions about the same video, oldest first: what a follow-up may cite. They have none of
+    their own."""
     version: Literal[1] = 1
+
+    @property
+    def as_one(self) -> "Trajectory":
+        """This trajectory with the steps of earlier questions before its own: all that its evidence may cite."""
+        if not self.earlier:
+            return self
+        steps = (step for run in (*self.earlier, self) for step in run.steps)
+        return replace(self, steps=tuple(steps), earlier=())
 
     @property
     def answer(self) -> Answer | None:
@@ -571,7 +582,8 @@ def _plain(text: str) -> str:
 
 def next_call_ids(trajectory: Trajectory, count: int) -> tuple[str, ...]:
     """Ids for the calls of the next turn: `t2c1` is turn 2, call 1."""
-    turn, used = len(trajectory.steps) + 1, {call.id for call in trajectory.calls}
+    whole = trajectory.as_one
+    turn, used = len(whole.steps) + 1, {call.id for call in whole.calls}
     while any(call_id.startswith(f"t{turn}c") for call_id in used):  # the second look keeps calls of later turns
         turn += 1
     return tuple(f"t{turn}c{number}" for number in range(1, count + 1))
@@ -619,6 +631,10 @@ def _sound(trajectory: Trajectory) -> Trajectory:
     Raises:
         ValueError: an initial look after a turn, an option that the question does not have, or too many frames.
     """
+    for run in trajectory.earlier:
+        if run.earlier:
+            raise ValueError("not a saved trajectory: an earlier question with earlier questions of its own")
+        _sound(run)
     openings = [step.turn.is_opening for step in trajectory.steps]
     if openings != sorted(openings, reverse=True):
         raise ValueError("not a saved trajectory: an opening look that comes after a turn")

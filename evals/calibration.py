@@ -15,9 +15,9 @@ from agent.ending import Parser
 from agent.outputs import check_writable, write_output
 from evals.command_line import end_with_page
 from evals.example import load_examples
-from evals.plots.reliability import ReliabilityPoint, reliability_svg
+from evals.plots.chart import Axis, ChartLine, Dot, chart, svg_file
 from evals.runner.run_file import stored
-from evals.statistics.calibration import BINS, Calibration, ConfidenceOf, calibrate, judged, reported, stated
+from evals.statistics.calibration import BINS, Bin, Calibration, ConfidenceOf, calibrate, judged, reported, stated
 from evals.statistics.tables import Outcome, markdown, outcomes, percent
 
 
@@ -48,9 +48,17 @@ def bin_table(calibration: Calibration) -> str:
 
 
 def plot(calibration: Calibration, title: str) -> str:
-    """The reliability diagram as SVG."""
-    points = [ReliabilityPoint(b.confidence, b.accuracy, b.low, b.high, b.count) for b in calibration.bins]
-    return reliability_svg(points, f"{title}: n = {calibration.count}, ECE {calibration.ece:.3f}")
+    """The reliability diagram as an SVG file, beside the diagonal; the area of a dot grows with its answers."""
+    whole = ChartLine(((0.0, 0.0), (1.0, 1.0)), 0)
+    axes = Axis("mean confidence", 0.0, 1.0), Axis("right", 0.0, 1.0, is_percent=True)
+    head = f"{title}: n = {calibration.count}, ECE {calibration.ece:.3f}"
+    return svg_file([(head, chart(head, *axes, [whole, *(_dot(b, calibration.count) for b in calibration.bins)]))])
+
+
+def _dot(of: Bin, answers: int) -> Dot:
+    told = f"{of.count} answers: confidence {of.confidence:.2f}, right {of.accuracy:.2f} [{of.low:.2f}, {of.high:.2f}]"
+    radius = round(3 + 9 * (of.count / answers) ** 0.5, 1)
+    return Dot(of.confidence, of.accuracy, of.low, of.high, 1, tip=told, radius=radius)
 
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -89,7 +89,7 @@ class RunConfig:
             if value is not None and value < 1:
                 raise ValueError(f"need --{name} >= 1, got {value}")
 
-    def game(self, policy: Policy) -> RunSettings:
+    def run_settings(self, policy: Policy) -> RunSettings:
         """The settings by which every question is run with a policy.
 
         Raises:
@@ -200,13 +200,13 @@ def _play(tasks: Sequence[Task], rows: RunFile, session: _RunningSession, policy
     """Runs the tasks and keeps their rows, with a manifest written before the first and after the last."""
     config, before = session.config, session.manifest.sessions
     policy = policy or _opened(config)
-    game = config.game(policy)
+    settings = config.run_settings(policy)
     encoder = open_encoder(config.encoder or "auto").name  # here, since without one every question would crash
     now = begun(session.command, config.options.concurrency, encoder)
     write_manifest(config.out, replace(session.manifest, setup=policy.setup, sessions=(*before, now)))
     try:
         keep = _Keeper(rows, session, len(tasks))
-        play(tasks, game, keep, concurrency=config.options.concurrency, say=session.say)
+        play(tasks, settings, keep, concurrency=config.options.concurrency, say=session.say)
     finally:
         setup = policy.setup  # some backends find out only from a server what it takes
         write_manifest(config.out, replace(session.manifest, setup=setup, sessions=(*before, ended(now))))

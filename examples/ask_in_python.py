@@ -3,15 +3,12 @@
 python examples/ask_in_python.py
 """
 
-from agent import Question, ask, open_policy, open_toolbox
+from agent import Sleuth
 
-CLIP = "agent/demo/clip.mp4"
+with Sleuth("lite") as sleuth:  # make one and keep it: videos stay open, and their indexes go on filling
+    result = sleuth.ask("agent/demo/clip.mp4", "How does the caption describe the bunny?")
 
-with open_toolbox(CLIP) as toolbox:  # its index goes on filling in the background, also while questions are asked
-    trajectory = ask(Question(CLIP, "How does the caption describe the bunny?"), toolbox, open_policy("lite"))
-
-if trajectory.answer is None:  # a limit came first, or the policy failed
-    raise SystemExit(f"no answer: {trajectory.stop}, {trajectory.error}")
-print(trajectory.answer.text)  # a sentence that says so where it is not shown or can't be told
-for evidence in trajectory.answer.evidence:
+# Whatever ended the run early is in the status, and no exception: a limit, a model that can't be reached.
+print(result.status, result.text, sep=": ")
+for evidence in result.evidence:
     print(f"{evidence.start_seconds:.1f}-{evidence.stop_seconds:.1f} s {evidence.source} {evidence.quote}")

@@ -3,11 +3,9 @@
 python examples/own_policy.py
 """
 
-from agent import Answer, Evidence, Question, Trajectory, ask, open_toolbox
+from agent import Answer, Evidence, Sleuth, Trajectory
 from agent.policy import ToolAccess
 from agent.trajectory import Calls, Setup, ToolCall, Turn
-
-CLIP = "agent/demo/clip.mp4"
 
 
 class LargestTextPolicy:
@@ -30,7 +28,6 @@ class LargestTextPolicy:
 
 
 if __name__ == "__main__":
-    with open_toolbox(CLIP) as toolbox:
-        trajectory = ask(Question(CLIP, "What is the title?"), toolbox, LargestTextPolicy())
-    print(trajectory.answer.text if trajectory.answer else trajectory.error)
+    with Sleuth(LargestTextPolicy()) as sleuth:
+        print(sleuth.ask("agent/demo/clip.mp4", "What is the title?").text)
     # A line in agent.policies.registry.POLICIES makes it `--policy largest-text` for every command.

@@ -1,8 +1,8 @@
 """Collects runs on composed questions: the expert's and lite's for SFT, a policy's own correct ones, or all.
 
-python -m rl.collect --player expert --questions 200 --out RUN
-python -m rl.collect --player transformers:smollm2 --adapter ADAPTER --temperature 1 --out RUN
-python -m rl.collect --player transformers:smollm2 --adapter ADAPTER --split heldout --keep all --out RUN
+python -m rl.collect --policy expert --questions 200 --out RUN
+python -m rl.collect --policy transformers:smollm2 --adapter ADAPTER --temperature 1 --out RUN
+python -m rl.collect --policy transformers:smollm2 --adapter ADAPTER --split heldout --keep all --out RUN
 
 When the command is given again it goes on where it stopped; questions whose runs were not kept are run again. The file
 has one trajectory a line, as in every other run.
@@ -40,7 +40,7 @@ class CollectConfig:
     """Options of a collection: questions, policy, and which runs are kept."""
 
     out: Path
-    player: str = EXPERT
+    policy: str = EXPERT
     """Policy of the runs: `expert`, or what `agent ask --policy` takes."""
     in_words: bool = False
     """Whether the expert names an option by its words and not by its letter."""
@@ -102,7 +102,7 @@ def main(config: CollectConfig, say: Callable[[str], None] = lambda _: None) -> 
     if config.opening and config.view == "words":
         raise ValueError("a first look brings pictures, and with the view words there are none: leave --opening out")
     left = Left(0)
-    player = player_of(config, lambda: min(left.count, config.concurrency))
+    policy_for = policy_of(config, lambda: min(left.count, config.concurrency))
     results: list[QuestionResult] = []
     started = time.perf_counter()
     with only_writer(config.out):
@@ -116,7 +116,7 @@ def main(config: CollectConfig, say: Callable[[str], None] = lambda _: None) -> 
         ]
         left.count = len(asked)
         patience = PolicyPatience(len(asked))
-        for posed, trajectory in _played(asked, player, config):
+        for posed, trajectory in _played(asked, policy_for, config):
             left.count -= 1
             results.append(how(posed, trajectory))
             if config.keep == "all" or is_to_imitate(posed, trajectory):
@@ -126,9 +126,9 @@ def main(config: CollectConfig, say: Callable[[str], None] = lambda _: None) -> 
     return results
 
 
-def player_of(config: CollectConfig, in_play: Callable[[], int] | None = None) -> Callable[[ComposedTask], Policy]:
+def policy_of(config: CollectConfig, in_play: Callable[[], int] | None = None) -> Callable[[ComposedTask], Policy]:
     """The policy for each question; `in_play` gives the number of active runs, so that batches can be full."""
-    if config.player == EXPERT:
+    if config.policy == EXPERT:
         return lambda posed: ScriptedExpert(posed.asked, _eyes(posed, config.view), in_words=config.in_words)
     options = PolicyOptions(
         temperature=config.temperature,
@@ -137,14 +137,14 @@ def player_of(config: CollectConfig, in_play: Callable[[], int] | None = None) -
         concurrency=config.concurrency,
         adapter=config.adapter,
     )
-    policy = _half(config.player, options, in_play) if config.half else open_policy(config.player, options)
+    policy = _half(config.policy, options, in_play) if config.half else open_policy(config.policy, options)
     return lambda posed: policy
 
 
-def _half(player: str, options: PolicyOptions, in_play: Callable[[], int] | None) -> Policy:
-    kind, _, where = player.partition(":")
+def _half(spec: str, options: PolicyOptions, in_play: Callable[[], int] | None) -> Policy:
+    kind, _, where = spec.partition(":")
     if kind != "transformers":
-        raise ValueError(f"only transformers:MODEL plays in half precision, got {player!r}: leave --half out")
+        raise ValueError(f"only transformers:MODEL runs in half precision, got {spec!r}: leave --half out")
     from rl.sampling.bf16_copy import HalfPolicy
 
     return HalfPolicy(where, options, in_play)
@@ -155,13 +155,13 @@ def _eyes(posed: ComposedTask, view: View) -> WordEyes | PictureEyes:
 
 
 def _played(
-    asked: Sequence[ComposedTask], player: Callable[[ComposedTask], Policy], config: CollectConfig
+    asked: Sequence[ComposedTask], policy_for: Callable[[ComposedTask], Policy], config: CollectConfig
 ) -> Iterable[tuple[ComposedTask, Trajectory]]:
     release_openmp_threads()  # this thread has loaded the model, and waits from here on
     pool = ThreadPoolExecutor(config.concurrency)
     try:
         playing = {
-            pool.submit(play, one, player(one), config.view, config.max_turns, config.opening, config.blind): one
+            pool.submit(play, one, policy_for(one), config.view, config.max_turns, config.opening, config.blind): one
             for one in asked
         }
         for done in as_completed(playing):
@@ -232,7 +232,7 @@ def _parsed(arguments: Sequence[str] | None) -> CollectConfig:
     parser = Parser("python -m rl.collect", description="Plays composed questions, keeps the runs.")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     parser.add_argument(
-        "--player", default=CollectConfig.player, metavar="SPEC", help="expert, or as agent ask --policy"
+        "--policy", default=CollectConfig.policy, metavar="SPEC", help="expert, or as agent ask --policy"
     )
     parser.add_argument("--questions", type=int, default=CollectConfig.questions, metavar="N")
     parser.add_argument(

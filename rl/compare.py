@@ -4,7 +4,7 @@ python -m rl.compare zero-shot=RUN sft=RUN grpo=RUN --split heldout --seed 11
 python -m rl.compare sft=RUN,RUN grpo=RUN,RUN --seed 11 12
 
 With several seeds each policy has a run of each, in their order, and all are counted together. The runs are those of
-`rl.collect --keep all` with the same seed, split, level and view. Only questions that all of them played are counted;
+`rl.collect --keep all` with the same seed, split, level and view. Only questions that all of them asked are counted;
 intervals draw videos, each with all its questions.
 """
 

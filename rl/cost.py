@@ -2,7 +2,7 @@
 
     python -m rl.cost CONFIG.toml [--again]
 
-trains as `python -m rl.train` would, in a folder that is thrown away, with a model of the Qwen-VL shape that plays in
+trains as `python -m rl.train` would, in a folder that is thrown away, with a model of the Qwen-VL shape that samples in
 this process, and prints two tables in Markdown. A picture goes through four hands. It is *served*, by the store of
 frames, as JPEG; *prepared*, into the patches that its model takes; *encoded*, by the vision tower; and *learned from*,
 encoded once more where a loss or its log-probabilities are computed. A conversation shows all its pictures in each turn

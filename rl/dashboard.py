@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agent.ending import Parser
 from evals.command_line import end
-from rl.monitor.curves_svg import picture
+from rl.monitor.curves import picture
 from rl.monitor.log import LOG, read_log
 from rl.monitor.page import PAGE, write_page
 from tools.cache import write_atomically

@@ -3,8 +3,8 @@
 python -m rl.dpo rl/configs/veripo/2-dpo.toml
 
 The reference is the model as it starts, adapter included: what it makes of each run is computed once, before the first
-step, so no copy is held. Plain PyTorch, one device. Writes an adapter that `agent ask --adapter` takes, or the whole
-model, and `log.jsonl`.
+step, so no copy is held. Writes an adapter that `agent ask --adapter` takes, or the whole model, and `log.jsonl`.
+Several processes share the pairs of a step, each on a GPU of its own.
 """
 
 from agent.ending import read_first
@@ -13,7 +13,7 @@ from rl import toml_command
 if __name__ == "__main__":  # before torch is imported
     read_first("rl.dpo", toml_command.parser("rl.dpo", __doc__))
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,9 +25,10 @@ from agent.policies.transformers import folder_of
 from rl.data.text_tools import specs_of
 from rl.finetune.dpo_config import DpoConfig
 from rl.finetune.rows import TrainingConversation, read_rows
-from rl.finetune.training_loop import logged, precision, save_around, steps, with_lora
+from rl.finetune.trainer import RunTrainer, draw_steps, precision, save_around, with_lora
 from rl.objective.logprobs import chosen
 from rl.objective.vision_logprobs import loss_of as picture_loss
+from rl.processes import is_first_process, take_device
 from rl.verify import CHOSEN, REJECTED
 
 _UNLIMITED_TOKENS = 10**9
@@ -83,19 +84,24 @@ def main(config: DpoConfig, say: Callable[[str], None] = lambda _: None) -> list
         PolicyError: the model can't be had.
         MissingPartError: peft is not installed.
     """
+    take_device()
     torch.manual_seed(config.seed)
     folder = folder_of(config.model)
     loaded = load(folder, config.max_frame_pixels)
     pairs = read_pairs(loaded, config)
     say(f"{len(pairs)} pairs")
-    model, logps = _prepared(loaded, config), logps_of(loaded)
-    done = []
-    for step in logged(train(model, pairs, config, logps), config.out):
+    model = _prepared(loaded, config)
+    done: list[DpoStep] = []
+
+    def keep(step: DpoStep) -> None:
         done.append(step)
         say(f"step {step.step}: loss {step.loss:.4f}, preferred {step.preferred:.0%}, {step.seconds:.1f} s")
-    model.save_pretrained(config.out)
-    if not config.lora_rank and not config.start:
-        save_around(folder, config.out)
+
+    DpoTrainer(model, pairs, config, logps_of(loaded), keep).run()
+    if is_first_process():
+        model.save_pretrained(config.out)
+        if not config.lora_rank and not config.start:
+            save_around(folder, config.out)
     return done
 
 
@@ -130,43 +136,55 @@ def read_pairs(loaded: Loaded, config: DpoConfig) -> list[RunPair]:
     return fit
 
 
-def train(model: Any, pairs: Sequence[RunPair], config: DpoConfig, logps: Logps) -> Iterator[DpoStep]:
-    """Trains on the pairs, and yields each step when it is done.
+class DpoTrainer(RunTrainer[DpoStep]):
+    """Minimises the mean loss over the pairs of a step."""
 
-    Args:
-        model: the model, as the reference is.
-        pairs: the preference pairs.
-        config: options of the training.
-        logps: log-probabilities of rows.
-    """
-    model.eval()  # no dropout, or the policy would differ from the reference before the first update
-    reference = [_reference(model, pair, config, logps) for pair in pairs]
+    def __init__(
+        self, model: Any, pairs: Sequence[RunPair], config: DpoConfig, logps: Logps, keep: Callable[[DpoStep], None]
+    ) -> None:
+        """Computes the log-probabilities of the reference, the model as it is now.
 
-    def gradient(numbers: Sequence[int]) -> list[float]:
-        each = [_gradient(model, pairs[n], reference[n], config, logps, len(numbers)) for n in numbers]
-        mean: list[float] = torch.stack(each).mean(0).tolist()
-        return mean
+        Args:
+            model: the model, as the reference is.
+            pairs: the preference pairs.
+            config: options of the training.
+            logps: log-probabilities of rows.
+            keep: is given each step when it is done.
+        """
+        model.eval()
+        known = []
+        for pair in pairs:
+            with torch.no_grad(), precision(model, config):
+                known.append({"pair": pair, "reference": logps(model, (pair.chosen, pair.rejected)).float()})
+        super().__init__(model, config, draw_steps(known, config.pairs_a_step, config), DpoStep, keep)
+        self._logps, self._beta = logps, config.beta
+        self._each: list[torch.Tensor] = []
+        """For each pair of the step: is preferred, margin, gain of the chosen run, (3,) float32."""
 
-    for (loss, preferred, margin, gain), update in steps(model, config, len(pairs), config.pairs_a_step, gradient):
-        yield DpoStep(update.step, loss, preferred, margin, gain, update.norm, update.learning_rate, update.seconds)
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> torch.Tensor:
+        """Loss of one pair; the trainer takes the mean over the step.
 
+        Args:
+            model: the model, wrapped where several processes train.
+            inputs: the pair, with the log-probabilities of the reference.
+            return_outputs: not used; there is no evaluation.
+            num_items_in_batch: not used; pairs are counted by the trainer.
+        """
+        model.eval()  # no dropout, or the policy would differ from the reference before the first update
+        pair, reference = inputs["pair"], inputs["reference"]
+        found = self.through(model, lambda inner: self._logps(inner, (pair.chosen, pair.rejected))).float()
+        gains = (found - reference).detach()
+        margin = gains[0] - gains[1]
+        self._each.append(torch.stack([(margin > 0).float(), margin, gains[0]]))
+        return dpo_loss(found[0] - found[1], reference[0] - reference[1], self._beta)
 
-def _reference(model: Any, pair: RunPair, config: DpoConfig, logps: Logps) -> torch.Tensor:
-    with torch.no_grad(), precision(model, config):
-        return logps(model, (pair.chosen, pair.rejected)).float()
-
-
-def _gradient(
-    model: Any, pair: RunPair, reference: torch.Tensor, config: DpoConfig, logps: Logps, pairs: int
-) -> torch.Tensor:
-    """Accumulates the gradient of one pair; gives loss, is preferred, margin, gain of the chosen run, (4,) float32."""
-    with precision(model, config):
-        found = logps(model, (pair.chosen, pair.rejected)).float()
-    gains = found - reference
-    loss = dpo_loss(found[0] - found[1], reference[0] - reference[1], config.beta)
-    (loss / pairs).backward()  # type: ignore[no-untyped-call]
-    margin = (gains[0] - gains[1]).detach()
-    return torch.stack([loss.detach(), (margin > 0).float(), margin, gains[0].detach()]).cpu()
+    def measured(self) -> dict[str, float]:
+        """Means over the pairs of the step: preferred, margin, gain of the chosen run."""
+        means = self.accelerator.gather(torch.stack(self._each)).mean(0).tolist()
+        self._each = []
+        return dict(zip(("preferred", "margin", "chosen_gain"), means, strict=True))
 
 
 def logps_of(loaded: Loaded) -> Logps:

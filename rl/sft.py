@@ -2,8 +2,9 @@
 
 python -m rl.sft rl/configs/run1/sft.toml
 
-A model that sees is shown the pictures of each run, as when it plays. Plain PyTorch, one device. Writes a LoRA adapter
-that `agent ask --adapter` takes, or the whole model, and `log.jsonl`.
+A model that sees is shown the pictures of each run, as when it is asked. Writes a LoRA adapter that
+`agent ask --adapter` takes, or the whole model, and `log.jsonl`. Several processes share the rows of a step, each on a
+GPU of its own.
 """
 
 from agent.ending import read_first
@@ -12,7 +13,7 @@ from rl import toml_command
 if __name__ == "__main__":  # before torch is imported
     read_first("rl.sft", toml_command.parser("rl.sft", __doc__))
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,10 +24,11 @@ from agent.policies.transformers import folder_of
 from rl.data.text_tools import specs_of
 from rl.finetune.rows import Rows, TrainingConversation, read_rows
 from rl.finetune.sft_config import SftConfig
-from rl.finetune.training_loop import logged, precision, save_around, steps, with_lora
+from rl.finetune.trainer import RunTrainer, draw_steps, save_around, with_lora
 from rl.objective.logprobs import Loss, policy_loss
 from rl.objective.vision_logprobs import OF_EYES, is_of_eyes
 from rl.objective.vision_logprobs import loss_of as picture_loss
+from rl.processes import is_first_process, take_device
 
 LossOf = Callable[[Any, Sequence[TrainingConversation]], Loss]
 
@@ -54,6 +56,7 @@ def main(config: SftConfig, say: Callable[[str], None] = lambda _: None) -> list
         PolicyError: the model can't be had.
         MissingPartError: peft is not installed.
     """
+    take_device()
     torch.manual_seed(config.seed)
     folder = folder_of(config.model)
     loaded = load(folder, config.max_frame_pixels)
@@ -63,56 +66,79 @@ def main(config: SftConfig, say: Callable[[str], None] = lambda _: None) -> list
     )
     say(_about(found))
     model = _prepared(loaded, config)
-    loss_of = picture_loss(loaded) or policy_loss
-    done = []
-    for step in logged(train(model, found.rows, config, loss_of), config.out):
+    done: list[SftStep] = []
+
+    def keep(step: SftStep) -> None:
         done.append(step)
         say(f"step {step.step}: loss {step.loss:.4f}, norm {step.norm:.2f}, {step.seconds:.1f} s")
-    model.save_pretrained(config.out)
-    if not config.lora_rank:  # a whole model is loaded with its own tokenizer, an adapter with that of its base model
-        save_around(folder, config.out)
+
+    SftTrainer(model, found.rows, config, picture_loss(loaded) or policy_loss, keep).run()
+    model.eval()
+    if is_first_process():
+        model.save_pretrained(config.out)
+        if not config.lora_rank:  # a whole model is loaded with its own tokenizer, an adapter with its base's
+            save_around(folder, config.out)
     return done
 
 
-def train(
-    model: Any, rows: Sequence[TrainingConversation], config: SftConfig, loss_of: LossOf = policy_loss
-) -> Iterator[SftStep]:
-    """Trains on the rows, and yields each step when it is done.
+class SftTrainer(RunTrainer[SftStep]):
+    """Minimises the mean loss over the policy tokens of a step."""
 
-    Args:
-        model: the model with the weights to train.
-        rows: the conversations.
-        config: options of the training.
-        loss_of: summed loss of a batch of rows.
-    """
+    def __init__(
+        self,
+        model: Any,
+        rows: Sequence[TrainingConversation],
+        config: SftConfig,
+        loss_of: LossOf,
+        keep: Callable[[SftStep], None],
+    ) -> None:
+        """Prepares the training.
 
-    def gradient(numbers: Sequence[int]) -> tuple[float, int]:
-        return _gradient(model, [rows[number] for number in numbers], config, loss_of)
+        Args:
+            model: the model with the weights to train.
+            rows: the conversations.
+            config: options of the training.
+            loss_of: summed loss of a batch of rows.
+            keep: is given each step when it is done.
+        """
+        steps = [_parts(step, config.rows_at_once) for step in draw_steps(rows, config.rows_a_step, config)]
+        super().__init__(model, config, steps, SftStep, keep, config.weight_decay)
+        self.model_accepts_loss_kwargs = True  # the trainer passes the number of tokens of the step
+        self._loss_of = loss_of
+        self._tokens = 0
 
-    model.train()
-    for (loss, tokens), update in steps(
-        model, config, len(rows), config.rows_a_step, gradient, weight_decay=config.weight_decay
-    ):
-        yield SftStep(update.step, loss, tokens, update.norm, update.learning_rate, update.seconds)
-    model.eval()
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> torch.Tensor:
+        """Share of a micro-batch in the mean loss of its step; gradients are averaged over processes.
+
+        Args:
+            model: the model, wrapped where several processes train.
+            inputs: the micro-batch.
+            return_outputs: not used; there is no evaluation.
+            num_items_in_batch: policy tokens of the step, over all processes.
+        """
+        self._tokens = int(num_items_in_batch)
+        total: torch.Tensor = self.through(model, lambda inner: self._loss_of(inner, inputs["rows"]).total)
+        share: torch.Tensor = total / self._tokens * self.accelerator.num_processes
+        return share
+
+    def measured(self) -> dict[str, float]:
+        """Number of policy tokens of the step."""
+        return {"tokens": self._tokens}
 
 
-def _gradient(
-    model: Any, batch: Sequence[TrainingConversation], config: SftConfig, loss_of: LossOf
-) -> tuple[float, int]:
-    """Accumulates the gradient of the mean loss over the batch's policy tokens; gives back loss and number of
-    tokens."""
-    at_once = config.rows_at_once
-    tokens = sum(sum(row.is_policy[1:]) for row in batch)
-    total = 0.0
-    # rows of similar length together, so that little is padded
-    ordered = sorted(batch, key=lambda row: len(row.ids))
-    for start in range(0, len(ordered), at_once):
-        with precision(model, config):
-            loss = loss_of(model, ordered[start : start + at_once])
-        (loss.total / tokens).backward()  # type: ignore[no-untyped-call]
-        total += float(loss.total.detach())
-    return total / tokens, tokens
+def _parts(rows: Sequence[TrainingConversation], at_once: int) -> list[dict[str, Any]]:
+    """The micro-batches of a step: rows of similar length together, so that little is padded."""
+    ordered = sorted(rows, key=lambda row: len(row.ids))
+    parts = [ordered[start : start + at_once] for start in range(0, len(ordered), at_once)]
+    return [{"rows": part, **_labels(part)} for part in parts]
+
+
+def _labels(rows: Sequence[TrainingConversation]) -> dict[str, torch.Tensor]:
+    """The policy tokens, which the trainer counts under these names."""
+    chosen = [one for row in rows for one, own in zip(row.ids[1:], row.is_policy[1:], strict=True) if own]
+    return {name: torch.tensor(chosen) for name in ("labels", "shift_labels")}
 
 
 def _prepared(loaded: Loaded, config: SftConfig) -> Any:

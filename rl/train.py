@@ -19,13 +19,14 @@ from functools import partial
 from pathlib import Path
 
 from agent.terminal import tell, visible
+from rl.checkpoints import check_same, last_checkpoint
 from rl.data.questions import open_questions
 from rl.grpo.config import Training, read_training
 from rl.grpo.open_sampler import open_sampler
-from rl.grpo.processes import is_first_process, take_device
 from rl.grpo.rollout import RolloutRunner
 from rl.monitor.alarms import AlarmError
 from rl.monitor.step_log import Say
+from rl.processes import is_first_process, take_device
 from rl.rewards.groups import check_preset
 from rl.rewards.preset import load_preset
 from rl.sampling.sampler import TrainingSampler
@@ -57,34 +58,21 @@ def main(training: Training, say: Say = lambda _: None, sampler: TrainingSampler
     training.check(preset)
     questions = open_questions(training.data, training.steps * training.questions)
     if is_first_process():
-        _check_same(training)
+        # more steps and other alarms are no other training
+        check_same(training.out / _TERMS, training.model_dump_json(exclude={"steps", "out", "alarms"}, indent=1))
     sampler = sampler or open_sampler(training)
     sees = sampler.loaded.eyes is not None and training.play.mode != "subtitles"
     check_preset(preset, training.update.credit(preset), sees_pictures=sees)
-    from rl.grpo.trainer import GraphTrainer  # imported here, so that the errors above come without TRL too
+    from rl.grpo.trainer import trainer_class  # imported here, so that the errors above come without TRL too
 
-    rollouts = RolloutRunner(questions, training.game(sampler), sampler)
-    trainer = GraphTrainer(training, rollouts, preset, say)
-    before = _last_checkpoint(training.out)
+    rollouts = RolloutRunner(questions, training.run_settings(sampler), sampler)
+    trainer = trainer_class(training, preset)(training, rollouts, preset, say)
+    before = last_checkpoint(training.out)
     trainer.train(resume_from_checkpoint=None if before is None else str(before))
     if (alarm := trainer.steps.alarm) is not None:
-        last = _last_checkpoint(training.out)
+        last = last_checkpoint(training.out)
         raise AlarmError(alarm.message(str(training.out), last.name if last is not None else ""))
     return training.out / f"checkpoint-{training.steps}"
-
-
-def _check_same(training: Training) -> None:
-    """Refuses a folder that holds another training; more steps and other alarms are no other training."""
-    training.out.mkdir(parents=True, exist_ok=True)
-    path, terms = training.out / _TERMS, training.model_dump_json(exclude={"steps", "out", "alarms"}, indent=1)
-    if path.exists() and path.read_text(encoding="utf-8") != terms:
-        raise ValueError(f"{training.out} holds another training ({path}): choose another `out`, or restore its file")
-    path.write_text(terms, encoding="utf-8")
-
-
-def _last_checkpoint(out: Path) -> Path | None:
-    found = {int(path.name.rpartition("-")[2]): path for path in out.glob("checkpoint-*") if path.is_dir()}
-    return found[max(found)] if found else None
 
 
 def entry(arguments: Sequence[str] | None = None) -> int:

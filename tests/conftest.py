@@ -5,8 +5,10 @@ import os
 import pytest
 
 from tests.cpu_seconds import function_of, slow_functions
+from tools.runtime.model_libraries import prepare_model_libraries
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+prepare_model_libraries()  # tests import transformers themselves
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -13,18 +13,7 @@ from agent.rendering.sanitize import escape_markup
 from agent.trajectory import Question, Reply, Trajectory, Usage, VideoFacts
 from evals.benchmarks import cues
 from evals.benchmarks.records import Record, RecordPlace
-from evals.scoring.published import (
-    by_gold,
-    first_letter,
-    json_block,
-    marks,
-    mmmu,
-    ranked,
-    spans,
-    tags,
-    thinking,
-    without_adapter,
-)
+from evals.scoring.published import by_gold, clean_text, first_letter, mmmu, ranked, spans
 from rl.data import published
 from rl.rewards import formats, tool_use, turns, wording
 from tests.growth import patterns_of, slowness_of, slowness_on
@@ -95,28 +84,20 @@ _FUNCTIONS: dict[str, Callable[[str], object]] = {
     "official_cgbench": lambda text: by_gold.official_cgbench(text, "A"),
     "lmms_mmvu_choice": lambda text: by_gold.lmms_mmvu_choice(text, "B", {"B": "a red lantern"}),
     "lmms_mmvu_open": lambda text: by_gold.lmms_mmvu_open(text, "O(n^2) steps"),
-    "official_longvideo_reason": lambda text: by_gold.official_longvideo_reason(text, "a"),
     "official_videomme": first_letter.official_videomme,
-    "vlm_videommev2": first_letter.vlm_videommev2,
-    "lmms_scivideobench": first_letter.lmms_scivideobench,
     "official_lvbench": first_letter.official_lvbench,
-    "official_tstar": first_letter.official_tstar,
-    "json_block": json_block.json_block,
-    "marks": marks.without_marks,
+    "json_block": clean_text.json_block,
+    "marks": clean_text.without_marks,
     "lmms_mmmu": lambda text: mmmu.lmms_mmmu(text, _OPTIONS),
     "lmms_egoschema": lambda text: mmmu.lmms_egoschema(text, _OPTIONS),
     "official_videommmu": lambda text: mmmu.official_videommmu(text, _OPTIONS),
     "lmms_videommmu_open": lambda text: mmmu.lmms_videommmu_open(text, "12.5"),
-    "lmms_tvbench": lambda text: without_adapter.lmms_tvbench(text, _OPTIONS),
-    "official_vrbench": without_adapter.official_vrbench,
     "lmms_mcq": ranked.lmms_mcq,
     "lmms_charades": spans.lmms_charades,
     "official_cgbench_spans": lambda text: spans.official_cgbench_spans(text, 60.0),
     "strict_span": spans.strict_span,
-    "official_video_holmes": tags.official_video_holmes,
-    "lmms_without_thinking": thinking.lmms_without_thinking,
+    "official_video_holmes": first_letter.official_video_holmes,
     "cues": cues.plain,
-    "a cue in a font": lambda text: cues.lmms_lines([cues.TranscriptCue(0.0, 1.0, text)], [0.5]),
     "a video of LLaVA": lambda text: published._apart(text),
     "an answer of Video-R1": lambda text: published._item(
         Record(RecordPlace("f", 1), {}), "n", Path("v"), "q", _OPTIONS, text, "multiple choice"

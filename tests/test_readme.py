@@ -59,10 +59,15 @@ def test_the_bundled_question_gets_the_answer_that_the_readme_shows(
 
 
 @needs_lite
-def test_the_python_example_runs(at_the_root: None, capsys: pytest.CaptureFixture[str]) -> None:
-    (example,) = blocks("python")
-    exec(compile(example, "README.md", "exec"), {})
-    assert "bunny" in capsys.readouterr().out
+def test_the_python_examples_run_one_after_the_other(at_the_root: None, capsys: pytest.CaptureFixture[str]) -> None:
+    names: dict[str, Any] = {}
+    for example in blocks("python"):
+        exec(compile(example, "README.md", "exec", dont_inherit=True), names)
+    out = capsys.readouterr().out
+    assert "A (slightly overweight) bunny 0." in out
+    assert "run_started\nturn_taken\ntool_called" in out
+    assert "640x360 pixels" in out
+    assert out.count("30.0 s") == 1
 
 
 def commands() -> list[str]:

@@ -4,18 +4,24 @@ A context variable carries it, so that no signature has to. Work that does not s
 in a thread that nobody waits for any more. Work that is cancelled has no time left from then on.
 """
 
+import atexit
 import contextvars
 import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Generic, TypeVar
 
 _T = TypeVar("_T")
 
 GRACE_SECONDS = 0.5
 """Time past its deadline that work which stops by itself may take, to finish the picture that it is at."""
+
+_LEAVING_SECONDS = 30.0
+"""How long a program that embeds this one may take longer to end, for work that was left behind; commands do not wait.
+"""
 
 _ends_at: contextvars.ContextVar[float] = contextvars.ContextVar("ends_at", default=math.inf)
 THREAD_NAME = "may be left behind"
@@ -206,6 +212,8 @@ def run_in_time(
             left = ends_at - time.monotonic()
             run.run(left / rounds if left > 0 else 0.0)
 
+    _join_at_exit()
+
     def leave_behind() -> None:
         for run in runs:
             run.is_over.set()
@@ -227,4 +235,20 @@ def run_in_time(
 
 def is_anyone_left_behind() -> bool:
     """Whether work that nobody waits for is still going on."""
-    return any(thread.name.startswith(THREAD_NAME) for thread in threading.enumerate())
+    return bool(_left_behind())
+
+
+def _left_behind() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith(THREAD_NAME)]
+
+
+@cache
+def _join_at_exit() -> None:
+    """Has Python wait a while before it ends: a thread that it kills in C++ aborts the whole program."""
+    atexit.register(_join_left_behind)
+
+
+def _join_left_behind() -> None:
+    ends_at = time.monotonic() + _LEAVING_SECONDS
+    for thread in _left_behind():
+        thread.join(max(0.0, ends_at - time.monotonic()))

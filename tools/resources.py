@@ -1,4 +1,7 @@
-"""The optional parts of a toolbox, each made when first needed: speech, screen text, captions, meaning of words."""
+"""What the tools of one video work with: the video, its index, and what is made when first needed.
+
+That is the recogniser of speech, the reader of screen text, the captioner, and the meaning of words.
+"""
 
 import math
 import threading
@@ -13,7 +16,8 @@ from numpy.typing import NDArray
 
 from tools.deadline import is_time_up
 from tools.encoders.registry import Encoder
-from tools.index.video_index import IndexProgress, VideoIndex
+from tools.index.samples import Samples
+from tools.index.video_index import IndexProgress, open_index
 from tools.observation import MissingPartError
 from tools.ocr.reader import TextReader
 from tools.ocr.video_text import ScreenText
@@ -70,7 +74,6 @@ class ToolResources:
     def __init__(
         self,
         video: VideoSource,
-        index: VideoIndex,
         encoder: Encoder,
         subtitles: str | Path | None = None,
         cache: Path | None = None,
@@ -79,23 +82,22 @@ class ToolResources:
         recogniser: Listener | None = None,
         on_progress: Callable[[IndexProgress], None] = lambda _: None,
     ) -> None:
-        """Opens the subtitle file; every other resource is made when it is first needed.
+        """Opens the index, which fills in the background, and the subtitle file; the rest is made when first needed.
 
         Args:
-            video: the video that is looked at and heard.
-            index: frame index of the video.
+            video: the video that is looked at and heard, which closes with them.
             encoder: embeds pictures and texts.
             subtitles: a file with what is said.
             cache: root of the cache, the user's own if None.
             captioner: takes the place of the packaged one.
             audio: number of the one sound track to hear, from 1; None finds the one with speech.
             recogniser: takes the place of the packaged one.
-            on_progress: called with the progress of reading text and of recognising speech.
+            on_progress: called with the progress of indexing, of reading text and of recognising speech.
 
         Raises:
             ValueError: there is no such sound track, or the subtitles can't be read.
         """
-        self._video = video
+        self.video = video
         self._cache = cache
         self._encoder = encoder
         self._given_captioner = captioner
@@ -112,12 +114,19 @@ class ToolResources:
         if audio is not None and not any(track.number == audio for track in self._tracks):
             there = f"sound tracks 1 to {len(self._tracks)}" if self._tracks else "no sound track"
             raise ValueError(f"{video.path} has {there}, got audio {audio}")
-        self.screen_text = ScreenText(video, index, self.reader, cache, on_progress)
+        self.index = open_index(video, encoder, cache, on_progress)  # last: its thread would outlive an error
+        self.samples = Samples(self.index, video.info.duration_seconds)
+        self.screen_text = ScreenText(video, self.samples, self.reader, cache, on_progress)
+
+    def close(self) -> None:
+        """Stops indexing, leaving a usable cache, and closes the video."""
+        self.index.cancel()
+        self.video.close()
 
     @property
     def has_subtitles(self) -> bool:
         """True if a subtitle file was given or the video carries a text stream, which a chosen sound track excludes."""
-        return self._given is not None or (self._audio is None and self._video.info.subtitle_streams > 0)
+        return self._given is not None or (self._audio is None and self.video.info.subtitle_streams > 0)
 
     @property
     def speech_source(self) -> str:
@@ -126,7 +135,7 @@ class ToolResources:
             source = "subtitle file"
         elif self.has_subtitles:
             source = "subtitles in the video"
-        elif not self._video.info.has_audio:
+        elif not self.video.info.has_audio:
             source = "none: there is no sound"
         elif len(self._tracks) > 1:
             others = ", ".join(track.name for track in self._tracks if track is not self._heard_first)
@@ -145,7 +154,7 @@ class ToolResources:
         return replace(said, lines=tuple(lines))
 
     def _found_speech(self, window: tuple[float, float]) -> Speech:
-        info = self._video.info
+        info = self.video.info
         if not (info.has_audio or info.subtitle_streams or info.unread_subtitles):
             return Speech()
         written = self._written
@@ -164,7 +173,7 @@ class ToolResources:
         """The video's own subtitles, which a chosen sound track excludes."""
         if self._audio is not None:
             return Subtitles()
-        return subtitle_streams(self._video, self._heard_first.language if self._video.info.has_audio else None)
+        return subtitle_streams(self.video, self._heard_first.language if self.video.info.has_audio else None)
 
     def _heard(self, window: tuple[float, float]) -> Speech:
         """Speech on the chosen sound track; else on the usual one, or on others where nobody speaks on that."""
@@ -183,7 +192,7 @@ class ToolResources:
         with self._lock:
             listener = self._given_recogniser or self._recogniser
         found = listener.hear(
-            self._video, None if is_usual else track, self._tell_heard, cache=self._cache, window=window
+            self.video, None if is_usual else track, self._tell_heard, cache=self._cache, window=window
         )
         name = "" if is_usual else track.name
         return Speech(tuple(replace(line, track=name) for line in found.lines), found.gaps, found.unheard)
@@ -198,7 +207,7 @@ class ToolResources:
     @cached_property
     def _tracks(self) -> tuple[SoundTrack, ...]:
         """The sound tracks, the usual one first."""
-        return sound_tracks(self._video.path) if self._video.info.has_audio else ()
+        return sound_tracks(self.video.path) if self.video.info.has_audio else ()
 
     def reader(self) -> TextReader:
         """The reader of screen text."""

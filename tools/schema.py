@@ -5,7 +5,7 @@ One source for three readers: the model (description and JSON schema), the valid
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, get_type_hints
@@ -45,8 +45,12 @@ class ToolSpec:
         return {"type": "function", "function": function}
 
 
-def describe(method: Callable[..., Any]) -> ToolSpec:
+def describe(method: Callable[..., Any], left_out: Collection[str] = ()) -> ToolSpec:
     """The spec of a method with annotated arguments and a docstring whose `Args:` section names each of them.
+
+    Args:
+        method: the tool.
+        left_out: parameters that the model does not give.
 
     Raises:
         TypeError: an argument has no annotation or no line under `Args:`.
@@ -55,6 +59,8 @@ def describe(method: Callable[..., Any]) -> ToolSpec:
     hints = get_type_hints(method, include_extras=True)
     fields: dict[str, Any] = {}
     for name, parameter in inspect.signature(method).parameters.items():
+        if name in left_out:
+            continue
         if name not in hints or name not in lines:
             raise TypeError(f"{method.__name__}({name}) needs an annotation and a line under Args:")
         default = ... if parameter.default is inspect.Parameter.empty else parameter.default

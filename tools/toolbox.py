@@ -20,8 +20,7 @@ from pydantic import Field
 from tools import observation_text
 from tools.deadline import wait_at_most
 from tools.encoders.registry import Encoder, open_encoder
-from tools.index.samples import Samples
-from tools.index.video_index import IndexProgress, VideoIndex, open_index
+from tools.index.video_index import IndexProgress
 from tools.observation import FULL_FRAME, UNREADABLE_LETTERS, Box, Finding, FrameRef, Observation, ToolError, box_inside
 from tools.ocr.video_text import in_order_of_showing
 from tools.resources import ToolResources
@@ -81,15 +80,13 @@ BoxArgument = tuple[Fraction, Fraction, Fraction, Fraction]
 class Toolbox:
     """The tools over one video and its index. Several calls may run at once."""
 
-    def __init__(self, video: VideoSource, index: VideoIndex, encoder: Encoder, parts: ToolResources) -> None:
-        self.video = video
-        self.index = index
-        self._encoder = encoder
-        self._parts = parts
-        self._samples = Samples(index, video.info.duration_seconds)
+    def __init__(self, resources: ToolResources) -> None:
+        self.video = resources.video
+        self.index = resources.index
+        self._resources = resources
         self._pointed_at: tuple[float, float] | None = None
         """Window of the last call that gave one, (start, stop) in seconds."""
-        names = TOOL_NAMES if video.info.has_pictures else SPEECH_TOOLS
+        names = TOOL_NAMES if self.video.info.has_pictures else SPEECH_TOOLS
         self._specs = {name: describe(getattr(self, name)) for name in names}
         self._served = lru_cache(_SERVED)(self._jpeg)
 
@@ -101,7 +98,7 @@ class Toolbox:
     @property
     def has_subtitles(self) -> bool:
         """True if somebody wrote down what is said: a file was given or the video carries a text stream."""
-        return self._parts.has_subtitles
+        return self._resources.has_subtitles
 
     def call(self, name: str, arguments: dict[str, Any]) -> Observation:
         """Runs one tool and gives its observation.
@@ -130,7 +127,7 @@ class Toolbox:
             "duration": f"{duration:.2f} s",
             "picture": f"{info.width}x{info.height} ({shape})",
             "frame rate": f"{info.average_fps:.2f} a second on average",
-            "speech": self._parts.speech_source,
+            "speech": self._resources.speech_source,
         }
         if info.is_cut_off:
             facts["cut off"] = f"the file is cut off; only the first {duration:.2f} s can be decoded"
@@ -172,10 +169,10 @@ class Toolbox:
         if not query.strip():
             raise ToolError("search_frames: the query is empty; describe what should be seen")
         begin, end = self._window(start, stop)
-        self._samples.wait()
+        self._resources.samples.wait()
         if not self.index.wait_searchable(wait_at_most()):
             return _not_searched("No picture was indexed in the time that was left: nothing was searched for in them.")
-        vector = self._encoder.encode_texts([query])[0]
+        vector = self._resources.encode_texts([query])[0]
         moments = self.index.search(vector, count, begin, end)
         if not moments:
             return _not_searched(
@@ -224,7 +221,7 @@ class Toolbox:
         if not frames:
             raise ToolError(f"caption: no frame can be decoded in [{begin:g}, {end:g})")
         parts = [Frame(np.ascontiguousarray(crop(frame.pixels, area)), frame.seconds) for frame in frames]
-        found = self._parts.captioner().describe(parts, focus)
+        found = self._resources.captioner().describe(parts, focus)
         findings = tuple(replace(f, box=box_inside(f.box, area)) if f.box is not None else f for f in found)
         shown = tuple(self._ref(frame.seconds, "small", area) for frame in frames)
         return Observation(
@@ -240,7 +237,7 @@ class Toolbox:
         """
         area = FULL_FRAME if box is None else _checked_box(box)
         frame = self._frame_at(seconds)
-        findings = self._parts.screen_text.in_frame(frame, area, self._frame_stop(frame.seconds))
+        findings = self._resources.screen_text.in_frame(frame, area, self._frame_stop(frame.seconds))
         shown = (self._ref(frame.seconds, "medium", area),)
         text = observation_text.text_lines(findings, f"No text is read at {stamp(frame.seconds)} s.")
         return Observation(text, shown, findings, gaps=observation_text.unreadable(findings))
@@ -257,11 +254,11 @@ class Toolbox:
             count: how many lines, 1 to 32.
         """
         begin, end = self._window(start, stop)
-        screen = self._parts.screen_text
+        screen = self._resources.screen_text
         reading = screen.in_window(begin, end, _MAX_TEXT_FRAMES)
         spans = reading.spans
         if query.strip() and (legible := [span for span in spans if not span.doubt]):
-            ranked = [found.line for found in search_lines(legible, query, self._parts.encode_texts)]
+            ranked = [found.line for found in search_lines(legible, query, self._resources.encode_texts)]
             first, *others = in_order_of_showing(ranked)
             spans = (screen.refined(first, reading.looked_at), *others, *(span for span in spans if span.doubt))
         found = tuple(
@@ -291,7 +288,7 @@ class Toolbox:
             count: how many lines at most, 1 to 1000.
         """
         begin, end = self._window(start, stop)
-        speech = self._parts.speech(begin, end)
+        speech = self._resources.speech(begin, end)
         nothing = (
             f"Nothing is said in [{begin:g}, {end:g})." if not speech.gaps else "No speech was found in what was heard."
         )
@@ -306,9 +303,9 @@ class Toolbox:
             count: how many lines, 1 to 32.
         """
         if self._pointed_at is not None and wait_at_most() is not None:  # it may be too short to hear all
-            self._parts.speech(*self._pointed_at)
-        speech = self._parts.speech()
-        scored = search_lines(speech.lines, query, self._parts.encode_texts)
+            self._resources.speech(*self._pointed_at)
+        speech = self._resources.speech()
+        scored = search_lines(speech.lines, query, self._resources.encode_texts)
         chosen = sorted((item.line for item in scored[:count]), key=lambda x: x.start_seconds)
         nothing = "No speech was found in what was heard." if speech.gaps else "Nothing is said."
         told = observation_text.speech(chosen, nothing, len(chosen), speech.gaps)
@@ -322,7 +319,7 @@ class Toolbox:
             stop: end of the window in seconds, not included; the end of the video if left out.
         """
         begin, end = self._window(start, stop)
-        samples = self._samples.within(0.0, self.video.info.duration_seconds)
+        samples = self._resources.samples.within(0.0, self.video.info.duration_seconds)
         listed = find_shots(self.video, samples.seconds, samples.thumbs, begin, end)
         shots = listed.shots
         findings = tuple(Finding("shot", s.start_seconds, s.stop_seconds, "", s.score) for s in shots[:_MAX_LINES])
@@ -345,7 +342,7 @@ class Toolbox:
         if end - begin <= SHORT_SECONDS:
             seen = find_changes(self.video, begin, end, count)
         else:
-            samples = self._samples.within(begin, end)
+            samples = self._resources.samples.within(begin, end)
             seen = find_changes(self.video, begin, end, count, samples.seconds, samples.thumbs)
         changes = seen.changes
         findings = tuple(
@@ -375,14 +372,14 @@ class Toolbox:
         """Waits for the whole index; then reads all text on screen and hears all speech, as asked, for later calls."""
         self.index.wait_tiled()
         if speech:
-            self._parts.speech()
+            self._resources.speech()
         if text:
-            self._parts.screen_text.prepare()
+            self._resources.screen_text.prepare()
 
     @property
     def is_text_prepared(self) -> bool:
         """Whether all text on screen has been read."""
-        return self._parts.screen_text.is_prepared
+        return self._resources.screen_text.is_prepared
 
     @property
     def needs_recognition(self) -> bool:
@@ -391,8 +388,7 @@ class Toolbox:
 
     def close(self) -> None:
         """Stops indexing, leaving a usable cache, and closes the video."""
-        self.index.cancel()
-        self.video.close()
+        self._resources.close()
 
     def __enter__(self) -> Self:
         return self
@@ -524,12 +520,9 @@ def toolbox_over(
         on_progress: called with the progress of indexing, of reading text and of recognising speech.
     """
     try:
-        parts_encoder = open_encoder(encoder or "auto") if encoder is None or isinstance(encoder, str) else encoder
-        index = open_index(video, parts_encoder, cache, on_progress)
-        parts = ToolResources(
+        resources = ToolResources(
             video,
-            index,
-            parts_encoder,
+            open_encoder(encoder or "auto") if encoder is None or isinstance(encoder, str) else encoder,
             subtitles,
             cache,
             captioner,
@@ -539,7 +532,7 @@ def toolbox_over(
     except BaseException:
         video.close()
         raise
-    return Toolbox(video, index, parts_encoder, parts)
+    return Toolbox(resources)
 
 
 def all_but(

@@ -7,7 +7,9 @@ from typing import Any
 from tools import packaged_weights
 from tools.observation import MissingPartError
 from tools.plain_data import loads_json
+from tools.runtime.model_libraries import prepare_model_libraries
 
+prepare_model_libraries()
 _HERE = Path(__file__).parent
 ADAPTERS = tuple(sorted(file.parent.name for file in _HERE.glob("*/adapter_config.json")))
 """Names of the adapters that come with the package."""

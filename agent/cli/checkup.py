@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from agent.exit_codes import EXIT_CHECK_FAILED
 from agent.policies.default import VARIABLE, default_policy
 from agent.policies.openai_api.endpoint import SERVERS
 from agent.policies.registry import POLICIES
@@ -58,7 +59,7 @@ def print_checkup(console: Console, *, as_json: bool = False) -> int:
         console.print(
             "Questions can be asked." if can_ask else "Video or encoder does not work: questions can't be asked yet."
         )
-    return 0 if can_ask else 1
+    return 0 if can_ask else EXIT_CHECK_FAILED
 
 
 def _print_table(found: Sequence[CheckResult], console: Console) -> None:

@@ -12,17 +12,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
 
-from agent.cli import ask, completion, doctor, explain, index, modules, predict, replay, serve
+from agent.cli import ask, chat, completion, doctor, explain, index, modules, predict, replay, serve
 from agent.ending import Parser, end_process, run_command
 from agent.paths import PATHS, readable
 
-_COMMANDS = (ask, explain, predict, index, replay, serve, doctor, completion)
+_COMMANDS = (ask, chat, explain, predict, index, replay, serve, doctor, completion)
 _INTERRUPTED = "interrupted; what was indexed is kept"
 _ENDS = """\
 examples:
   agent ask film.mp4 "What does the sign say?"
   agent ask film.mp4 "Who wins?" --option red --option blue --report answer.html
   agent ask film.mp4 "Summarize it." --policy http:gpt-5-mini@openai --max-cost 0.05
+  agent chat film.mp4
   agent explain film.mp4
   agent predict film.mp4 --at 1:20
   agent index FOLDER

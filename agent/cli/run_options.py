@@ -33,6 +33,18 @@ ENCODER = "of the frame index: auto, packaged, open_clip:MODEL[@CHECKPOINT]"
 
 def add_playing_options(command: argparse.ArgumentParser) -> None:
     """Adds the options for the policy, the limits and the outputs of a run to a command."""
+    add_asking_options(command)
+    command.add_argument("--resume", action="store_true", help="go on with this very question where it was interrupted")
+    command.add_argument("--quiet", action="store_true", help="nothing but the answer, and what went wrong")
+    command.add_argument("--json", action="store_true", help="one JSON object on stdout and nothing else")
+    command.add_argument(
+        "--report", metavar="FILE.html", help="write a page with the answer, its evidence and every turn"
+    )
+    command.add_argument("--save", metavar="FILE.json", help="write the trajectory, for replay")
+
+
+def add_asking_options(command: argparse.ArgumentParser) -> None:
+    """Adds the options for the policy, the limits and the opening of the video to a command."""
     command.add_argument(
         "--policy",
         default=None,
@@ -52,13 +64,6 @@ def add_playing_options(command: argparse.ArgumentParser) -> None:
         "--audio", type=int, default=None, metavar="N", help="hear sound track N, from 1; without it, one with speech"
     )
     command.add_argument("--no-verify", action="store_true", help="skip the second answer from the evidence alone")
-    command.add_argument("--resume", action="store_true", help="go on with this very question where it was interrupted")
-    command.add_argument("--quiet", action="store_true", help="nothing but the answer, and what went wrong")
-    command.add_argument("--json", action="store_true", help="one JSON object on stdout and nothing else")
-    command.add_argument(
-        "--report", metavar="FILE.html", help="write a page with the answer, its evidence and every turn"
-    )
-    command.add_argument("--save", metavar="FILE.json", help="write the trajectory, for replay")
     add_model_options(command)
 
 
@@ -86,9 +91,8 @@ def play(options: argparse.Namespace, question: Question) -> int:
     """
     begun = time.monotonic()
     from agent.loop.ask import ask
-    from agent.loop.checks import check_end, check_inputs, check_playable, not_opened
+    from agent.loop.checks import answer_late, check_end, not_opened
     from agent.policies.lite import ABOUT
-    from agent.policies.registry import open_policy
     from agent.report.console import Narrator, print_answer, working
     from agent.report.json_output import published_json
     from tools.cache import cache_root
@@ -96,16 +100,9 @@ def play(options: argparse.Namespace, question: Question) -> int:
     progress, complaints = Screen(stderr=True, quiet=options.quiet), Screen(stderr=True)
     question = replace(question, audio_track=options.audio, picture_stream=options.picture_stream)
     limits = read_limits(options)
-    asked = policy_options(options).for_samples(options.samples)
-    check_inputs(options.video, options.subtitles)
-    policy = open_policy(_spec(options, progress), asked)
-    check_playable(question, policy, options.samples, options.mode)
-    if unused := unused_options(options, policy):
-        complaints.print(
-            f"{policy.spec} makes no use of {', '.join(unused)}", style="yellow", highlight=False, markup=False
-        )
+    policy = open_asked_policy(options, question, progress, complaints)
     check_writable((options.report, options.save), (options.video, options.subtitles))
-    _tell_of_subtitles(options, progress)
+    tell_of_subtitles(options, progress)
     with ExitStack() as stack:
         with working(progress) as shown:
             shown.at_work("opening the video")
@@ -134,6 +131,7 @@ def play(options: argparse.Namespace, question: Question) -> int:
                     resume=options.resume,
                     on_event=on_event,
                 )
+        trajectory = answer_late(trajectory)
         unwritten: OSError | None = None
         try:
             write_files(options, trajectory, toolbox.picture if toolbox is not None else lambda _: None, progress)
@@ -146,6 +144,33 @@ def play(options: argparse.Namespace, question: Question) -> int:
     if unwritten is not None:
         raise unwritten
     return exit_status(trajectory, complaints)
+
+
+def open_asked_policy(
+    options: argparse.Namespace, question: Question, progress: Screen, complaints: Screen
+) -> "Policy":
+    """The policy that the options name, or the default, with a word on options that it makes no use of.
+
+    Args:
+        options: the parsed options of `add_asking_options`, and `video`.
+        question: the question, or one like those that will be asked.
+        progress: where to say why a policy is the default.
+        complaints: where to name unused options.
+
+    Raises:
+        ValueError: options that do not fit the policy or the task, or a file that can't be read.
+    """
+    from agent.loop.checks import check_inputs, check_playable
+    from agent.policies.registry import open_policy
+
+    check_inputs(options.video, options.subtitles)
+    policy = open_policy(_spec(options, progress), policy_options(options).for_samples(options.samples))
+    check_playable(question, policy, options.samples, options.mode)
+    if unused := unused_options(options, policy):
+        complaints.print(
+            f"{policy.spec} makes no use of {', '.join(unused)}", style="yellow", highlight=False, markup=False
+        )
+    return policy
 
 
 def _left(limits: Limits, begun: float) -> float:
@@ -221,7 +246,7 @@ def check_order(video: str, question: str) -> None:
         raise ValueError(f"the video comes first: agent ask {shlex.quote(question)} {shlex.quote(video)}")
 
 
-def _tell_of_subtitles(options: argparse.Namespace, progress: Screen) -> None:
+def tell_of_subtitles(options: argparse.Namespace, progress: Screen) -> None:
     """Says that subtitles beside the video are not read: an answer never rests on a file that nobody named."""
     from tools.speech.subtitles import subtitles_beside
 

@@ -75,12 +75,23 @@ def estimated(policy: Policy, start: Trajectory, *, verify: bool = True) -> Esti
     """
     if not isinstance(policy, Priced) or policy.setup is None:
         return Estimate(0.0, 0.0)
-    if policy.price is None:
+    told_tokens = _tokens_of_earlier(start)
+    if policy.price is None or told_tokens is None:
         return None
-    return estimate(start.facts, start.limits, policy.setup, policy.price, verify=verify)
+    setup = policy.setup
+    return estimate(start.facts, start.limits, setup, policy.price, verify=verify, told_tokens=told_tokens)
 
 
-def estimate(facts: VideoFacts, limits: Limits, setup: Setup, price: Price, *, verify: bool = True) -> Estimate:
+def _tokens_of_earlier(start: Trajectory) -> int | None:
+    """Tokens that every request carries of the earlier questions; None where they were not counted."""
+    tokens = [step.turn.usage.tokens for run in start.earlier for step in run.steps if not step.turn.is_opening]
+    counted = [count for count in tokens if count is not None]
+    return max(counted, default=0) if len(counted) == len(tokens) else None
+
+
+def estimate(
+    facts: VideoFacts, limits: Limits, setup: Setup, price: Price, *, verify: bool = True, told_tokens: int = 0
+) -> Estimate:
     """The cost estimate of a question about a video, at the usual length of a run and at most.
 
     Args:
@@ -89,10 +100,11 @@ def estimate(facts: VideoFacts, limits: Limits, setup: Setup, price: Price, *, v
         setup: settings of the model, which bound replies and pictures.
         price: the model's price.
         verify: whether the answer is verified.
+        told_tokens: tokens of earlier questions, which every turn sends again.
     """
-    usual = _cost_usd(_usual(facts, limits, setup), price, 1 if verify else 0)
+    usual = _cost_usd(_usual(facts, limits, setup), price, 1 if verify else 0, told_tokens)
     longest = _longest(facts, limits, setup)
-    bounds = [] if longest is None else [_cost_usd(longest, price, MOST_SECOND_LOOKS if verify else 0)]
+    bounds = [] if longest is None else [_cost_usd(longest, price, MOST_SECOND_LOOKS if verify else 0, told_tokens)]
     if limits.max_cost_usd is not None:
         bounds.append(limits.max_cost_usd)
     if price.is_free:
@@ -161,11 +173,11 @@ def _longest(facts: VideoFacts, limits: Limits, setup: Setup) -> _RunShape | Non
     )
 
 
-def _cost_usd(shape: _RunShape, price: Price, second_looks: int) -> float:
+def _cost_usd(shape: _RunShape, price: Price, second_looks: int, told_tokens: int) -> float:
     """The dollars of a run: turn k sends again all replies and observations before it, a verification the evidence."""
     turns = shape.turns
     times_sent = turns if shape.frames_come_first else (turns + 1) / 2  # each picture, on average
-    prompt = turns * PROMPT_TOKENS + shape.frames * shape.frame_tokens * times_sent
+    prompt = turns * (PROMPT_TOKENS + told_tokens) + shape.frames * shape.frame_tokens * times_sent
     prompt += (shape.result_tokens + shape.reply_tokens) * turns * (turns - 1) / 2
     completion = turns * shape.reply_tokens
     prompt += second_looks * (PROMPT_TOKENS + shape.evidence_frames * shape.frame_tokens + shape.result_tokens)

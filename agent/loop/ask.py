@@ -12,7 +12,8 @@ from agent.loop.graph import OnEvent, RunContext, build_graph, run
 from agent.loop.modes import TOOLS, Mode, WordTools, opening_calls
 from agent.loop.self_consistency import ask_with_voting
 from agent.policy import Policy, Tools
-from agent.trajectory import Limits, Question, ToolCall, Trajectory, VideoFacts
+from agent.trajectory import Limits, Question, ToolCall, Trajectory, VideoFacts, next_call_ids
+from tools.toolbox import TOOL_NAMES
 from tools.video.source import VideoSource
 
 
@@ -45,6 +46,7 @@ def ask(
     opening_seconds: float = 0.0,
     keep: Path | None = None,
     resume: bool = False,
+    earlier: tuple[Trajectory, ...] = (),
     on_event: OnEvent = lambda _: None,
 ) -> Trajectory:
     """The finished trajectory of a question.
@@ -65,30 +67,39 @@ def ask(
         opening_seconds: seconds that have passed already; counted against the time limit.
         keep: a SQLite file in which every step is kept, so that an interrupted run can be resumed; None keeps nothing.
         resume: go on from the checkpoint that `keep` holds of this very question, if it holds one.
+        earlier: runs of earlier questions about the video, oldest first. A model is sent them before this question, and
+            may cite what they brought; the limits are those of this question alone.
         on_event: called with the trajectory at the start, with every turn and after every step.
 
     Raises:
-        ValueError: the toolbox shows more than the question allows; the policy has no such mode, or no price that is
-            known under a cost limit.
+        ValueError: the toolbox shows more than the question allows, or another video than `earlier` is about; the
+            policy has no such mode, or no price that is known under a cost limit.
     """
     limits = limits or Limits()
     facts = video_facts(toolbox)
     _check_end(question, facts)
+    if any(run.facts.content_hash != facts.content_hash for run in earlier):
+        raise ValueError(f"{toolbox.video.path} is not the video of the earlier questions: its content differs")
     mode = mode_of(policy, mode)
     if mode is not None and not toolbox.video.info.has_pictures:
         mode = "subtitles"
     verify = verify and samples == 1 and policy.setup is not None
     check_cost_limit(policy, limits)
-    tools: Tools = toolbox if opening is not None or mode in (None, "look") else WordTools(toolbox, TOOLS[mode])
+    tools: Tools = toolbox
+    if opening is None and mode is not None and mode != "look":
+        of_others = {spec.name for spec in toolbox.specs} - {*TOOL_NAMES}
+        tools = WordTools(toolbox, TOOLS[mode] | of_others)
 
     def run_once(number: int, density: int, left: Limits) -> Trajectory:
         passed = opening_seconds if number == 0 else 0.0
         start = Trajectory(question, facts, policy.spec, left, sample=sample + number, opening_seconds=passed)
+        start = replace(start, earlier=earlier)
         start = replace(start, estimate=estimated(policy, start, verify=verify))
         on_event(start)
         calls = opening
         if calls is None:
-            calls = opening_calls(mode, facts, density) if mode is not None else ()
+            is_due = mode is not None and not any(step.turn.is_opening for run in earlier for step in run.steps)
+            calls = _with_new_ids(opening_calls(mode, facts, density), start) if mode is not None and is_due else ()
         context = RunContext(policy, tools, verify, look_again, calls)
         with ExitStack() as stack:
             saver = stack.enter_context(sqlite_checkpointer(keep)) if keep is not None else None
@@ -98,6 +109,11 @@ def ask(
         return replace(ended, setup=policy.setup)
 
     return run_once(0, 1, limits) if samples == 1 else ask_with_voting(run_once, samples, limits)
+
+
+def _with_new_ids(calls: tuple[ToolCall, ...], start: Trajectory) -> tuple[ToolCall, ...]:
+    ids = next_call_ids(start, len(calls))
+    return tuple(replace(call, id=name) for call, name in zip(calls, ids, strict=True))
 
 
 def _check_end(question: Question, facts: VideoFacts) -> None:
@@ -150,5 +166,7 @@ def thread_id(start: Trajectory, opening: str = "") -> str:
     asked = (question.task, question.text, *question.options)
     if question.audio_track is not None:
         asked += (f"sound track {question.audio_track}",)
+    if start.earlier:
+        asked += (repr(start.earlier),)
     parts = (start.facts.content_hash, *asked, start.policy, repr(start.limits), str(start.sample), opening)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

@@ -1,12 +1,21 @@
-"""Checks before a run, for the command line and `Sleuth`, and the trajectory of a run whose video was never open."""
+"""Checks before a run, for the command line and `Sleuth`, and what is said of a run that its time limit cut short."""
 
+import math
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from agent.coverage import coverage_of
 from agent.loop.ask import mode_of
 from agent.loop.modes import Mode
+from agent.policies.lite_rules.reading import read_question
 from agent.policy import Policy
-from agent.trajectory import Limits, Question, Stop, Trajectory, VideoFacts
+from agent.trajectory import Answer, Limits, Question, Step, Stop, Trajectory, Turn, VideoFacts
+from tools.deadline import deadline, run_in_time
 from tools.demux.container import check_file
+from tools.demux.header import Header, read_header
+from tools.limits import VideoError
 from tools.speech.subtitles import subtitle_file
 
 
@@ -61,5 +70,29 @@ def not_opened(question: Question, spec: str, limits: Limits, seconds: float, st
         seconds: seconds that had passed at the end.
         stop: why the run ended.
     """
-    start = Trajectory(question, VideoFacts("", 0.0, 0, 0), spec, limits, opening_seconds=seconds)
+    facts = VideoFacts("", _promised_seconds(question) if stop is Stop.TIME_LIMIT else 0.0, 0, 0)
+    start = Trajectory(question, facts, spec, limits, opening_seconds=seconds)
     return start.ended(stop, "the video was not open yet when the time was over" if stop is Stop.TIME_LIMIT else "")
+
+
+def _promised_seconds(question: Question) -> float:
+    """The length by the header of the file, or the end that was asked for; 0.0 where it is not known at once."""
+    with deadline(0.0), suppress(VideoError):
+        (header,) = run_in_time([partial(read_header, Path(question.video), question.picture_stream)])
+        if isinstance(header, Header) and header.promised_seconds is not None:
+            return min(header.promised_seconds, question.until_seconds or math.inf)
+    return 0.0
+
+
+def answer_late(trajectory: Trajectory) -> Trajectory:
+    """The trajectory with "I can't tell" and how much was seen, where the time was over before there was an answer.
+
+    A model that gave no reply in time is left without an answer: how much was seen is not why.
+    """
+    if trajectory.stop is not Stop.TIME_LIMIT or trajectory.answer is not None or trajectory.setup is not None:
+        return trajectory
+    seconds = trajectory.facts.duration_seconds
+    seen = f"only {coverage_of(trajectory).looked_share * seconds:.0f} of {seconds:.0f} s was seen"
+    said = read_question(trajectory.question, seconds).language.cannot_tell
+    why = f"{said} When the time was over, {seen if seconds else 'nothing of the video was seen'}."
+    return replace(trajectory, steps=(*trajectory.steps, Step(Turn("", Answer(why, cannot_tell=True)))))

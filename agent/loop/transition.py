@@ -77,7 +77,7 @@ def _checked(trajectory: Trajectory, move: Answer | Calls | Malformed) -> Answer
         if not move.abstains and (move.option is None or not 0 <= move.option < count):
             return Malformed(move.text, f"the answer must be one of the {count} options")
     if isinstance(move, Calls):
-        used = {call.id for call in trajectory.calls}
+        used = {call.id for call in trajectory.as_one.calls}
         ids = [call.id for call in move.calls]
         if not ids:
             return Malformed("", "the turn has neither a call nor an answer")

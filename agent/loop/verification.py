@@ -95,10 +95,11 @@ def evidence_only(trajectory: Trajectory) -> Trajectory:
     assert answer is not None, "only an answered trajectory has evidence"
     evidence = all_evidence(answer)
     cited = {call_id for item in evidence for call_id in item.call_ids}
-    calls = tuple(call for call in trajectory.calls if call.id in cited)
-    results = tuple(_restricted(r, evidence) for r in trajectory.results if r.call_id in cited)
+    whole = trajectory.as_one
+    calls = tuple(call for call in whole.calls if call.id in cited)
+    results = tuple(_restricted(r, evidence) for r in whole.results if r.call_id in cited)
     shown = Step(Turn("", Calls(calls), is_opening=True), results, notice=_NOTICE)
-    second = replace(trajectory, steps=(shown,), stop=None, verification=None, doubted=None)
+    second = replace(trajectory, steps=(shown,), stop=None, verification=None, doubted=None, earlier=())
     limits, frames = trajectory.limits, len(trajectory.frames_seen) - len(second.frames_seen)
     return replace(
         second,

@@ -275,9 +275,13 @@ def _asked(payload: dict[str, Any]) -> RefusedRequest:
 
 
 def _recent(trajectory: Trajectory, count: int | None) -> Trajectory:
-    """The initial look and the last steps of a trajectory that is too long for the server, with an answer due."""
+    """The initial look and the last steps of a trajectory that is too long for the server, with an answer due.
+
+    Earlier questions go first.
+    """
     if count is None:
         return trajectory
+    trajectory = replace(trajectory, earlier=())
     opening = tuple(step for step in trajectory.steps if step.turn.is_opening)
     last = tuple(step for step in trajectory.steps if not step.turn.is_opening)[-count:]
     *earlier, latest = (*opening, *last) or (None,)

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from agent.exit_codes import EXIT_CHECK_FAILED
 from agent.policy import Policy
 from agent.probe.measured import Bill, Measured
 from agent.probe.probing import measure
@@ -40,7 +41,7 @@ def examine(policy: Policy, console: Console, progress: Console, *, as_json: boo
         print(json_text(loads_json(json.dumps(_as_dict(measured, judged), default=sorted))))
     else:
         _print_table(measured, judged, console)
-    return 0 if is_fine(judged) else 1
+    return 0 if is_fine(judged) else EXIT_CHECK_FAILED
 
 
 def _as_dict(measured: Measured, judged: tuple[VerdictRow, ...]) -> dict[str, object]:

@@ -27,7 +27,8 @@ class Claim:
 
 def ground_claims(claims: Sequence[Claim], trajectory: Trajectory) -> tuple[Evidence, ...]:
     """Claims as evidence, with calls, frames and source from the trajectory; claims without a time are left out."""
-    found = (_grounded(claim, trajectory) for claim in claims)
+    whole = trajectory.as_one
+    found = (_grounded(claim, whole) for claim in claims)
     return tuple(item for item in found if item is not None)
 
 

@@ -30,6 +30,7 @@ STOP_STRINGS = ("<tool_response>",)
 DAMAGED = "(this frame is damaged and can't be shown)"
 LEFT_OUT = "(shown before; left out to save room)"
 NO_EYES = "(a picture)"
+_FOLLOW_UP = "The next question about the same video. Results from before can be cited by their ids."
 CUT_SHORT = " ... (the rest is left out to save room)"
 
 
@@ -98,10 +99,15 @@ def render(
     """
     to_drop = _to_drop(trajectory, options) if sees_pictures else 0
     pen = _BlockRenderer(options, sees_pictures, to_drop, max_result_characters)
-    messages = [Message("system", (Text(_system(specs, form)),)), Message("user", pen.opening(trajectory))]
-    for step in trajectory.steps:
-        if not step.turn.is_opening:
-            messages += _native(step, pen) if form == "native" else _in_text(step, pen)
+    messages = [Message("system", (Text(_system(specs, form)),))]
+    for run in (*trajectory.earlier, trajectory):
+        blocks = pen.opening(run, is_first=len(messages) == 1)
+        if messages[-1].role == "user":  # a run that was broken off; many chat templates refuse two in a row
+            blocks = (*messages.pop().blocks, *blocks)
+        messages.append(Message("user", blocks))
+        for step in run.steps:
+            if not step.turn.is_opening:
+                messages += _native(step, pen) if form == "native" else _in_text(step, pen)
     merged = tuple(replace(message, blocks=_joined(message.blocks)) for message in messages)
     return Conversation(merged, tuple(specs) if form == "native" else (), tuple(pen.dropped))
 
@@ -211,7 +217,7 @@ def _to_drop(trajectory: Trajectory, options: PolicyOptions) -> int:
     """
     if options.max_pictures is None:
         return 0
-    shown = sum(len(result.observation.frames) for result in trajectory.results)
+    shown = sum(len(result.observation.frames) for result in trajectory.as_one.results)
     too_many = shown - options.max_pictures
     block = max(1, options.max_pictures // 2)
     return max(0, math.ceil(too_many / block) * block)
@@ -229,13 +235,13 @@ class _BlockRenderer:
         self._to_drop = to_drop
         self.dropped: list[FrameRef] = []
 
-    def opening(self, trajectory: Trajectory) -> tuple[Block, ...]:
+    def opening(self, trajectory: Trajectory, *, is_first: bool) -> tuple[Block, ...]:
         """The blocks of the first message: the video, the initial observations, then the question.
 
         The question comes last so that several questions of one video share all that stands before it.
         """
         opening = [step for step in trajectory.steps if step.turn.is_opening]
-        blocks: list[Block] = [Text(_facts(trajectory))]
+        blocks: list[Block] = [Text(_facts(trajectory) if is_first else _FOLLOW_UP)]
         for step in opening:
             calls = {call.id: call for call in step.turn.move.calls} if isinstance(step.turn.move, Calls) else {}
             for result in step.results:

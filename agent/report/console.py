@@ -81,10 +81,22 @@ class Narrator:
             self._line("note", step.notice, "yellow")
 
     def _line(self, kind: str, text: str, style: str) -> None:
-        text = " ".join(text.split())
-        room = min(_LINE_LENGTH, self._console.width - 7) if self._console.is_terminal else _LINE_LENGTH
-        text = text if len(text) <= room else text[: room - 1] + "…"
-        self._console.print(f"[{style}]{kind:>5}[/] {escape(text)}", highlight=False, soft_wrap=True)
+        print_short(self._console, kind, text, style)
+
+
+def print_short(console: Console, kind: str, text: str, style: str) -> None:
+    """Prints what happened on one line, cut where the terminal ends.
+
+    Args:
+        console: where to print.
+        kind: one short word for what it is.
+        text: the rest of the line.
+        style: rich's style of the word.
+    """
+    text = " ".join(text.split())
+    room = min(_LINE_LENGTH, console.width - 7) if console.is_terminal else _LINE_LENGTH
+    text = text if len(text) <= room else text[: room - 1] + "…"
+    console.print(f"[{style}]{kind:>5}[/] {escape(text)}", highlight=False, soft_wrap=True)
 
 
 def call_text(call: ToolCall) -> str:

@@ -275,7 +275,8 @@ def _evidence_refs(trajectory: Trajectory, evidence: Evidence) -> tuple[FrameRef
 
 def _findings_of(trajectory: Trajectory, evidence: Evidence) -> tuple[Finding, ...]:
     """The findings that an exhibit rests on: those of its calls within its span."""
-    named = trajectory.findings(evidence.call_ids) if evidence.call_ids else trajectory.findings()
+    whole = trajectory.as_one
+    named = whole.findings(evidence.call_ids) if evidence.call_ids else whole.findings()
     return tuple(
         f for f in named if f.start_seconds <= evidence.stop_seconds and evidence.start_seconds <= f.stop_seconds
     )
@@ -323,7 +324,14 @@ def _until_seconds(trajectory: Trajectory) -> float | None:
 
 def _anchors(trajectory: Trajectory) -> dict[str, tuple[str, str]]:
     """Label and id in the page of each call, by call id; the ids are ours, since a call's own id may hold anything."""
-    return {
+    of_earlier = {
+        call.id: (f"question {number}, turn {turn}, {call.name}", "")
+        for number, run in enumerate(trajectory.earlier, start=1)
+        for turn, step in enumerate(run.steps, start=1)
+        if isinstance(step.turn.move, Calls)
+        for call in step.turn.move.calls
+    }
+    return of_earlier | {
         call.id: (f"turn {turn}, {call.name}", f"turn-{turn}-call-{i}")
         for turn, step in enumerate(trajectory.steps, start=1)
         if isinstance(step.turn.move, Calls)

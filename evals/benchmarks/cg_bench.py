@@ -5,7 +5,6 @@ takes any mention of the right letter A..H as right, and intervals that all end 
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +18,7 @@ from evals.benchmarks.benchmark import (
     score_verdict,
 )
 from evals.benchmarks.item import Item, Kind, RawAnswer, video_file
-from evals.benchmarks.metrics import percent, score_metrics
+from evals.benchmarks.metrics import score_metrics
 from evals.benchmarks.records import Record, json_rows
 from evals.inside import inside
 from evals.scoring.published.by_gold import official_cgbench
@@ -174,37 +173,6 @@ def spell_spans(item: Item, reply: RawAnswer, profile: Profile) -> str:
 
 def _block(result: object) -> str:
     return f"```json\n{json.dumps({'result': result})}\n```"
-
-
-def composite(
-    whole: Mapping[str, float | None], clue: Mapping[str, float | None], spans: Mapping[str, float | None]
-) -> dict[str, float | None]:
-    """CRR, acc@IoU and rec@IoU, in percent, from the scores of the three modes by id; None is removed, as -1 is.
-
-    CRR is how much of the clue's accuracy is kept on the whole video; acc@IoU the mean, over IoU > 0.1 to 0.5, of the
-    share that is answered and found; rec@IoU of the share that is found.
-
-    Args:
-        whole: scores on the whole video by id.
-        clue: scores on the clue alone by id.
-        spans: IoU of the clue intervals by id.
-    """
-    on_whole, on_clue = percent(list(whole.values())), percent(list(clue.values()))
-    found = {key: value for key, value in spans.items() if value is not None}
-    both = {key: value for key, value in found.items() if whole.get(key) is not None}
-    accurate = [percent([float(v > t and whole[key] == 1) for key, v in both.items()]) for t in _THRESHOLDS]
-    recalled = [percent([float(v > t) for v in found.values()]) for t in _THRESHOLDS]
-    is_known = on_whole is not None and on_clue is not None
-    return {
-        "CRR": 100 * min(on_whole, on_clue) / on_clue if is_known and on_whole is not None and on_clue else None,
-        "acc@IoU": _mean(accurate),
-        "rec@IoU": _mean(recalled),
-    }
-
-
-def _mean(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
 
 
 _FULL, _MINI = "cgbench.json", "cgbench_mini.json"

@@ -51,8 +51,6 @@ class Item:
     """Offset to subtract from the times of the subtitles, which are those of a longer video."""
     evidence_seconds: tuple[Span, ...] = ()
     """Spans that show the answer, where those are published; for a span question the correct answer."""
-    key_frames: tuple[int, ...] = ()
-    """Frame numbers of the moment that is asked about, where those are published."""
     picture: bytes | None = None
     """Image file that belongs to the question; None without one."""
 
@@ -121,17 +119,6 @@ def reply_of(answer: Answer | None) -> RawAnswer:
         return RawAnswer()
     spans = tuple((evidence.start_seconds, evidence.stop_seconds) for evidence in answer.evidence)
     return RawAnswer(answer.option, answer.text, spans)
-
-
-def gold_reply(item: Item) -> RawAnswer:
-    """The raw form of the correct answer.
-
-    Raises:
-        ValueError: the answer isn't published.
-    """
-    if item.gold is None:
-        raise ValueError(f"the answer of {item.id} is not published")
-    return RawAnswer(item.right, item.gold, item.evidence_seconds)
 
 
 def first_existing(*paths: Path) -> Path:

@@ -51,19 +51,11 @@ def _item(folder: Path, row: Record) -> Item:
         duration_seconds=row.number("duration"),
         subtitles=subtitles if subtitles.exists() else None,
         subtitle_offset_seconds=row.number("starting_timestamp_for_subtitles"),
-        key_frames=_positions(row),
     )
 
 
-def _positions(row: Record) -> tuple[int, ...]:
-    positions = row.values.get("position") or []
-    if not isinstance(positions, list) or not all(isinstance(position, int) for position in positions):
-        raise row.damaged("position", "a list of frame numbers", positions)
-    return tuple(positions)
-
-
 def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: ARG001 (all ask alike)
-    """The prompt with question and options; `subtitles` are those that `cues.interleaved` makes."""
+    """The prompt with question and options; `subtitles` are lines that stand before them."""
     before = f"{subtitles}\n" if subtitles else ""
     return f"{before}{item.text}\n{options_lines(item)}\n{_ASK}"
 

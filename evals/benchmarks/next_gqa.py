@@ -5,7 +5,6 @@ length inside one has an IoP of 1: mIoU and the mean length of the spans are the
 official script leaves out questions without a prediction.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -20,7 +19,6 @@ from evals.scoring.published.clean_text import strict_letter
 from evals.scoring.published.spans import spell_span, strict_span
 from evals.scoring.scoring import Score
 from evals.scoring.spans import Span
-from tools.plain_data import loads_json
 
 
 def load(folder: Path, split: str) -> tuple[Item, ...]:
@@ -112,24 +110,6 @@ def metrics(items: Sequence[Item], said: Mapping[str, str], profile: Profile) ->
     lengths = [span[1] - span[0] for _, (_, span) in counted if span is not None]
     found["mean span seconds"] = sum(lengths) / len(lengths) if lengths else None
     return {name: value for name, value in found.items() if value is not None}
-
-
-def write_predictions(items: Sequence[Item], said: Mapping[str, str]) -> tuple[str, str]:
-    """The two files that the official script reads: spans, and options as indices; without unanswered questions."""
-    read = {item.id: (item, *_read(item, said.get(item.id, ""))) for item in items}
-    spans = {key: list(span) for key, (_, _, span) in read.items() if span is not None}
-    chosen = {k: {"prediction": i.letters.index(x), "answer": i.right} for k, (i, x, _) in read.items() if x}
-    return json.dumps(spans), json.dumps(chosen)
-
-
-def read_predictions(spans: str, chosen: str) -> dict[str, str]:
-    """Reads the answers, as `spell` writes them, out of the two files of `write_predictions`."""
-    found = loads_json(spans)
-    said = {}
-    for key, row in loads_json(chosen).items():
-        letter = "ABCDE"[row["prediction"]]
-        said[key] = f"{letter} {spell_span(found[key])}" if key in found else letter
-    return said
 
 
 _PROFILES: tuple[Profile, ...] = ("strict", "official")

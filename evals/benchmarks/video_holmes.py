@@ -10,8 +10,8 @@ from evals.benchmarks.benchmark import Benchmark, Profile, choice_scorer, option
 from evals.benchmarks.item import Item, RawAnswer, first_existing, video_file
 from evals.benchmarks.metrics import score_metrics
 from evals.benchmarks.records import Record, json_rows
+from evals.scoring.published.first_letter import official_video_holmes, vlm_video_holmes
 from evals.scoring.published.mmmu import lmms_mmmu
-from evals.scoring.published.tags import official_video_holmes, vlm_video_holmes
 
 _ASK = (
     "Based on the given video, reason and answer the single-choice question. Provide your reasoning between the "

@@ -118,16 +118,6 @@ def spell(item: Item, reply: RawAnswer, profile: Profile) -> str:
     return spell_letter(item, reply, profile) if item.options else reply.text
 
 
-def knowledge_gain(adaptation: float, question_only: float) -> float | None:
-    """Gain by the lecture as a share of the possible gain, in percent; None where no gain is possible.
-
-    Args:
-        adaptation: accuracy in percent with the lecture.
-        question_only: accuracy in percent with the picture alone.
-    """
-    return None if question_only >= 100 else 100 * (adaptation - question_only) / (100 - question_only)
-
-
 VIDEO_MMMU = Benchmark(load, prompt, spell, score, score_metrics(score, task_mean="track"))
 VIDEO_MMMU_QUESTION_ONLY = Benchmark(
     partial(load, tracks=("Adaptation",), question_only=True), prompt, spell, score, score_metrics(score)

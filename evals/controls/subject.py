@@ -3,7 +3,6 @@
 An example alone has the time of the evidence and no box; for composed sets all is known (`known.py`).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agent.trajectory import Question
@@ -43,10 +42,6 @@ class ControlSubject:
     def __post_init__(self) -> None:
         if not self.question.id:
             raise ValueError(f"a question needs an id to be told from the others: {self.question.text!r} has none")
-
-
-Subjects = Mapping[str, ControlSubject]
-"""Subjects by the id of the question."""
 
 
 def subject_of(example: Example) -> ControlSubject:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from evals.benchmarks.cues import TranscriptCue, longvideobench_cues, plain, read_srt
+from evals.benchmarks.cues import TranscriptCue, longvideobench_cues, plain, srt_of
 from evals.scoring.spans import Span
 from tools.cache import write_atomically
 from tools.demux.header import read_header
+from tools.speech.subtitles import SpeechLine, read_subtitles
 from tools.video.clip import VideoClip
 from tools.video.frame_folder import FrameFolder
 from tools.video.source import VideoSource
@@ -109,27 +110,15 @@ class FileSource:
             cues = longvideobench_cues(self.subtitles, self.subtitle_offset_seconds, length)
             moved = [_moved(cue, start) for cue in cues]
         else:
-            moved = [_moved(cue, self.subtitle_offset_seconds + start) for cue in read_srt(self.subtitles)]
+            lines = read_subtitles(self.subtitles)
+            moved = [_moved(line, self.subtitle_offset_seconds + start) for line in lines]
         kept = [cue for cue in moved if cue.stop_seconds > max(0.0, cue.start_seconds) and plain(cue.text)]
         if not kept:
             return None
         path = scratch / f"{self.subtitles.stem} {self.subtitle_offset_seconds:g} {start:g}.srt"
-        write_atomically(path, _srt(kept))
+        write_atomically(path, srt_of(kept))
         return path
 
 
-def _moved(cue: TranscriptCue, seconds: float) -> TranscriptCue:
+def _moved(cue: TranscriptCue | SpeechLine, seconds: float) -> TranscriptCue:
     return TranscriptCue(cue.start_seconds - seconds, cue.stop_seconds - seconds, cue.text)
-
-
-def _srt(cues: list[TranscriptCue]) -> str:
-    return "\n".join(
-        f"{number}\n{_clock(cue.start_seconds)} --> {_clock(cue.stop_seconds)}\n{plain(cue.text)}\n"
-        for number, cue in enumerate(cues, start=1)
-    )
-
-
-def _clock(seconds: float) -> str:
-    milliseconds = max(0, round(1000 * seconds))
-    minutes, rest = divmod(milliseconds, 60_000)
-    return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d},{rest % 1000:03d}"

@@ -1,16 +1,36 @@
-"""Charts as SVG text: axes, dots with their intervals, lines. Colours are CSS classes of the page, in light and dark.
+"""Plots as SVG text: axes, and marks on them. Colours are CSS classes of the page, in light and dark.
 
-All are 320 pixels square, so that their text can still be read on a phone.
+A file of its own, for a README, has its own style. Plots are so small that their text can still be read on a phone.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Protocol
 
-_SIZE, _LEFT, _TOP, _RIGHT, _BOTTOM = 320, 46, 14, 20, 42
-_WIDTH, _HEIGHT = _SIZE - _LEFT - _RIGHT, _SIZE - _TOP - _BOTTOM
 _STEPS = (1, 2, 2.5, 5, 10)
+_GAP, _HEAD = 24, 30
+"""Pixels between the plots of a file, and above each for its title."""
+_STYLE = """
+svg { --ink: #191b1d; --soft: #5b6066; --line: #dddcd5; --rule: #b9b8b0; --c1: #0b6a70; --paper: #fcfcfa; }
+@media (prefers-color-scheme: dark) {
+  svg { --ink: #e9e8e3; --soft: #a3a9ae; --line: #2c3034; --rule: #4a5056; --c1: #66cfc7; --paper: #121416; }
+}
+text { font: 11px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", Arial, sans-serif; fill: var(--soft); }
+.name { fill: var(--ink); }
+.head { font-size: 13px; font-weight: 600; fill: var(--ink); }
+.paper { fill: var(--paper); }
+.rule { stroke: var(--line); fill: none; }
+.zero { stroke: var(--rule); fill: none; }
+g path { fill: none; stroke-linejoin: round; }
+.c0 path { stroke: var(--soft); stroke-dasharray: 4 4; }
+.c1 path { stroke: var(--c1); stroke-width: 1.5; }
+.c1 circle { fill: var(--c1); }
+.c1 .raw { stroke-width: 1; opacity: .3; }
+.c1 .line { stroke-width: 2.2; }
+.tip { fill: none; }
+"""
 
 
 @dataclass(frozen=True)
@@ -24,6 +44,8 @@ class Axis:
     """Whether values are shares, written as percent."""
     is_log: bool = False
     """Whether the axis is logarithmic, which needs `low` > 0."""
+    is_whole: bool = False
+    """Whether values are whole numbers, as those of steps are."""
 
     def place(self, value: float) -> float:
         """Place of a value along the axis, 0..1, clipped to its ends."""
@@ -42,13 +64,63 @@ class Axis:
         unit = 10 ** math.floor(math.log10(rough))
         step = unit * min(_STEPS, key=lambda s: abs(s * unit - rough))
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
-        return tuple(step * number for number in range(first, last + 1))
+        found = (step * number for number in range(first, last + 1))
+        return tuple(tick for tick in found if not self.is_whole or tick == int(tick))
 
     def said(self, value: float) -> str:
         """The value of a tick as text."""
         if self.is_percent:
             return f"{100 * value:.0f} %"
-        return short(value)
+        return f"{value:,.0f}" if self.is_whole else short(value)
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """Size of a plot and of its margins, in pixels."""
+
+    width: int
+    height: int
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def wide(self) -> int:
+        """Width between the margins."""
+        return self.width - self.left - self.right
+
+    @property
+    def high(self) -> int:
+        """Height between the margins."""
+        return self.height - self.top - self.bottom
+
+
+SQUARE = Canvas(320, 324, 46, 18, 20, 42)
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Places of values on a canvas."""
+
+    across: Axis
+    upright: Axis
+    canvas: Canvas
+
+    def x(self, value: float) -> float:
+        """Pixels from the left."""
+        return round(self.canvas.left + self.canvas.wide * self.across.place(value), 1)
+
+    def y(self, value: float) -> float:
+        """Pixels from the top."""
+        return round(self.canvas.top + self.canvas.high * (1 - self.upright.place(value)), 1)
+
+
+class ChartMark(Protocol):
+    """Something that is drawn on a plot."""
+
+    def svg(self, plot: Plot) -> str:
+        """SVG elements, with all text escaped."""
 
 
 @dataclass(frozen=True)
@@ -64,17 +136,83 @@ class Dot:
     label: str = ""
     """Text beside the dot."""
     tip: str = ""
+    radius: float = 4.5
+
+    def svg(self, plot: Plot) -> str:
+        """Draws a circle, and a line for the interval."""
+        x, y = plot.x(self.x), plot.y(self.y)
+        whisker = ""
+        if self.low is not None and self.high is not None:
+            whisker = f'<path d="M{x} {plot.y(self.low)}V{plot.y(self.high)}"/>'
+        is_far = plot.across.place(self.x) > 0.85
+        where = f'x="{x - 8}" text-anchor="end"' if is_far else f'x="{x + 8}"'
+        label = f'<text class="name" {where} y="{y + 4:.1f}">{escape(self.label)}</text>' if self.label else ""
+        circle = f'<circle cx="{x}" cy="{y}" r="{self.radius:g}"/>'
+        return f'<g class="c{self.colour}">{_title(self.tip)}{whisker}{circle}</g>{label}'
 
 
 @dataclass(frozen=True)
 class ChartLine:
     """A line of a chart through points."""
 
-    points: tuple[tuple[float, float], ...]
+    points: Sequence[tuple[float, float]]
     colour: int
     """Number of one of the page's colours, from 1; 0 for a line of reference."""
     tip: str = ""
-    is_stepped: bool = False
+    is_faint: bool = False
+
+    def svg(self, plot: Plot) -> str:
+        """Draws a path; nothing where there are no points."""
+        if not self.points:
+            return ""
+        path = "L".join(f"{plot.x(x)} {plot.y(y)}" for x, y in self.points)
+        drawn = f'<path class="{"raw" if self.is_faint else "line"}" d="M{path}"/>'
+        return f'<g class="c{self.colour}">{_title(self.tip)}{drawn}</g>'
+
+
+@dataclass(frozen=True)
+class ChartBar:
+    """An upright bar from one value to another."""
+
+    x: float
+    low: float
+    high: float
+    colour: int
+    width: float
+    """Pixels."""
+
+    def svg(self, plot: Plot) -> str:
+        """Draws a box within the margins; nothing where it would have no height."""
+        canvas, top, bottom = plot.canvas, plot.y(self.high), plot.y(self.low)
+        left = min(max(plot.x(self.x) - self.width / 2, canvas.left), canvas.left + canvas.wide - self.width)
+        box = f'x="{left:.1f}" y="{top}" width="{self.width:.1f}" height="{bottom - top:.1f}"'
+        return f'<rect class="bar c{self.colour}" {box}/>' if bottom > top else ""
+
+
+@dataclass(frozen=True)
+class StopLine:
+    """A line from top to bottom that marks an end."""
+
+    x: float
+
+    def svg(self, plot: Plot) -> str:
+        """Draws a dashed path."""
+        return f'<path class="stop" d="M{plot.x(self.x)} {plot.canvas.top}v{plot.canvas.high}"/>'
+
+
+@dataclass(frozen=True)
+class ChartTip:
+    """A text that is shown for the values under the pointer."""
+
+    x: float
+    text: str
+    width: float
+    """Pixels."""
+
+    def svg(self, plot: Plot) -> str:
+        """Draws an invisible box from top to bottom."""
+        box = f'x="{plot.x(self.x) - self.width / 2:.1f}" y="{plot.canvas.top}" width="{self.width:.1f}"'
+        return f'<rect class="tip" {box} height="{plot.canvas.high}">{_title(self.text)}</rect>'
 
 
 COLOURS = 6
@@ -94,19 +232,41 @@ def axis_over(name: str, values: Sequence[float]) -> Axis:
     return Axis(name, 0.0, high * 1.1 or 1.0)
 
 
-def chart(title: str, across: Axis, upright: Axis, marks: Sequence[Dot | ChartLine]) -> str:
-    """Draws a chart as SVG, with all text escaped.
+def chart(title: str, across: Axis, upright: Axis, marks: Sequence[ChartMark], canvas: Canvas = SQUARE) -> str:
+    """A chart as an SVG element, with all text escaped.
 
     Args:
-        title: title of the chart.
-        across: horizontal axis.
-        upright: vertical axis.
-        marks: dots and lines.
+        title: text that screen readers read.
+        across: the horizontal axis.
+        upright: the vertical axis.
+        marks: what is drawn, from the back to the front.
+        canvas: size and margins.
     """
-    drawn = "".join(_line(m, across, upright) if isinstance(m, ChartLine) else _dot(m, across, upright) for m in marks)
+    plot = Plot(across, upright, canvas)
+    size = f'width="{canvas.width}" height="{canvas.height}" viewBox="0 0 {canvas.width} {canvas.height}"'
+    drawn = "".join(mark.svg(plot) for mark in marks)
+    return f'<svg class="chart" {size} role="img">{_title(title)}{_frame(plot)}{drawn}</svg>'
+
+
+def svg_file(charts: Sequence[tuple[str, str]], canvas: Canvas = SQUARE) -> str:
+    """An SVG file with its own style, two charts side by side.
+
+    Args:
+        charts: pairs (title, SVG) of the charts, drawn in colours 0 and 1.
+        canvas: the canvas of each chart.
+    """
+    columns = min(2, len(charts))
+    width = columns * canvas.width + (columns + 1) * _GAP
+    height = -(-len(charts) // columns) * (canvas.height + _HEAD) + _GAP
+    parts = []
+    for number, (title, drawing) in enumerate(charts):
+        left = _GAP + number % columns * (canvas.width + _GAP)
+        top = _HEAD + number // columns * (canvas.height + _HEAD)
+        head = f'<text class="head" y="-4">{escape(title)}</text>'
+        parts.append(f'<g transform="translate({left} {top})">{head}{drawing}</g>')
     return (
-        f'<svg class="chart" viewBox="0 0 {_SIZE} {_SIZE}" role="img"><title>{escape(title)}</title>'
-        f"{_frame(across, upright)}{drawn}</svg>"
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
+        f'<style>{_STYLE}</style><rect class="paper" width="{width}" height="{height}" rx="6"/>{"".join(parts)}</svg>\n'
     )
 
 
@@ -118,48 +278,22 @@ def short(value: float) -> str:
     return f"{value:.3g}"
 
 
-def _frame(across: Axis, upright: Axis) -> str:
-    parts = []
-    for tick in upright.ticks:
-        y = _y(upright, tick)
-        parts.append(f'<path class="rule" d="M{_LEFT} {y}h{_WIDTH}"/>')
-        parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{escape(upright.said(tick))}</text>')
-    for tick in across.ticks:
-        x = _x(across, tick)
-        parts.append(f'<path class="rule" d="M{x} {_TOP + _HEIGHT}v4"/>')
-        parts.append(f'<text x="{x}" y="{_SIZE - 24}" text-anchor="middle">{escape(across.said(tick))}</text>')
-    middle = _LEFT + _WIDTH / 2
-    parts.append(f'<text class="name" x="{middle}" y="{_SIZE - 6}" text-anchor="middle">{escape(across.name)}</text>')
+def _frame(plot: Plot) -> str:
+    canvas, bottom, parts = plot.canvas, plot.canvas.top + plot.canvas.high, []
+    for tick in plot.upright.ticks:
+        y, said = plot.y(tick), escape(plot.upright.said(tick))
+        parts.append(f'<path class="{"rule" if tick else "zero"}" d="M{canvas.left} {y}h{canvas.wide}"/>')
+        parts.append(f'<text x="{canvas.left - 6}" y="{y + 4:.1f}" text-anchor="end">{said}</text>')
+    for tick in plot.across.ticks:
+        x, said = plot.x(tick), escape(plot.across.said(tick))
+        parts.append(f'<path class="rule" d="M{x} {bottom}v4"/>')
+        parts.append(f'<text x="{x}" y="{bottom + 18}" text-anchor="middle">{said}</text>')
+    middle, names = canvas.left + canvas.wide / 2, [escape(axis.name) for axis in (plot.across, plot.upright)]
+    parts.append(f'<text class="name" x="{middle}" y="{canvas.height - 5}" text-anchor="middle">{names[0]}</text>')
+    if names[1]:
+        parts.append(f'<text class="name" x="{canvas.left}" y="{canvas.top - 4}">{names[1]}</text>')
     return "".join(parts)
 
 
-def _dot(dot: Dot, across: Axis, upright: Axis) -> str:
-    x, y = _x(across, dot.x), _y(upright, dot.y)
-    whisker = ""
-    if dot.low is not None and dot.high is not None:
-        whisker = f'<path d="M{x} {_y(upright, dot.low)}V{_y(upright, dot.high)}"/>'
-    is_far = across.place(dot.x) > 0.85
-    where = f'x="{x - 8}" text-anchor="end"' if is_far else f'x="{x + 8}"'
-    label = f'<text class="name" {where} y="{y + 4:.1f}">{escape(dot.label)}</text>' if dot.label else ""
-    return (
-        f'<g class="c{dot.colour}"><title>{escape(dot.tip)}</title>{whisker}<circle cx="{x}" cy="{y}" r="4.5"/>'
-        f"</g>{label}"
-    )
-
-
-def _line(line: ChartLine, across: Axis, upright: Axis) -> str:
-    places = [(_x(across, x), _y(upright, y)) for x, y in line.points]
-    if not places:
-        return ""
-    start, *rest = places
-    steps = "".join(f"H{x}V{y}" if line.is_stepped else f"L{x} {y}" for x, y in rest)
-    tip = f"<title>{escape(line.tip)}</title>"
-    return f'<g class="c{line.colour}">{tip}<path class="line" d="M{start[0]} {start[1]}{steps}"/></g>'
-
-
-def _x(axis: Axis, value: float) -> float:
-    return round(_LEFT + _WIDTH * axis.place(value), 1)
-
-
-def _y(axis: Axis, value: float) -> float:
-    return round(_TOP + _HEIGHT * (1 - axis.place(value)), 1)
+def _title(text: str) -> str:
+    return f"<title>{escape(text)}</title>" if text else ""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from random import Random
 
 from evals.ranker import vocabulary as v
-from evals.ranker.families import Ask, Row, Shown, ask, cased, column, date, paired, person
+from evals.ranker.shown import Ask, Row, Shown, ask, cased, column, date, paired, person
 
 _ERRORS: tuple[tuple[str, str, str], ...] = (
     ("module", "Which module is missing?", "ImportError: No module named {x}"),
@@ -269,6 +269,87 @@ def settings(rng: Random) -> Shown:
         [column(rng, rng.sample(rows, len(rows)), 0.1, 0.05)],
         asks=[Ask(question, (str(value),), 0) for question, value in questions]
         + [Ask(ask(rng, "count", "seats", 1.0), (str(values[0]), str(values[1])), 0)],
+    )
+
+
+def terminal(rng: Random) -> Shown:
+    """A terminal with commands and their output."""
+    program, file, gone, module = (
+        rng.choice(v.PROGRAMS),
+        rng.choice(v.FILES),
+        rng.choice(v.FILES),
+        rng.choice(v.MODULES),
+    )
+    version, size, port = (
+        f"{rng.randint(1, 30)}.{rng.randint(0, 40)}.{rng.randint(0, 9)}",
+        str(rng.randint(100, 99999)),
+        str(rng.randint(1000, 9999)),
+    )
+    failed, passed, a, b = rng.randint(1, 9), rng.randint(10, 99), rng.randint(2, 99), rng.randint(2, 99)
+    shuffled = rng.sample(range(1, 10), 9)
+    user = rng.choice(["$", ">", f"{rng.choice(v.FIRST).lower()}@box:~$", "#"])
+    blocks: list[tuple[list[str], list[tuple[str, str]]]] = [
+        (
+            [
+                f"{user} {program} --version",
+                rng.choice([f"{program} version {version}", f"{program.title()} {version}", f"{program} v{version}"]),
+            ],
+            [(f"Which version of {program} is installed?", version), (f"What version does {program} report?", version)],
+        ),
+        (
+            [f"{user} wc -c {file}", f"{size} {file}"],
+            [
+                (f"How many bytes does the file {file} have?", size),
+                (f"How big is {file}?", size),
+                (f"How many bytes are in {file}?", size),
+            ],
+        ),
+        (
+            [f"{user} pytest", f"{failed} failed, {passed} passed in {rng.randint(1, 9)}.{rng.randint(10, 99)}s"],
+            [
+                ("How many tests failed?", str(failed)),
+                ("How many tests passed?", str(passed)),
+                ("How many tests did succeed?", str(passed)),
+                ("How many tests were not successful?", str(failed)),
+            ],
+        ),
+        (
+            [f"{user} python app.py", f"ModuleNotFoundError: No module named '{module}'"],
+            [
+                ("Which module is missing?", module),
+                ("Which module could not be imported?", module),
+                ("What is the name of the module that was not found?", module),
+            ],
+        ),
+        (
+            [f"{user} cat {gone}", f"cat: {gone}: No such file or directory"],
+            [("Which file is missing?", gone), ("Which file could not be opened?", gone)],
+        ),
+        (
+            [f"{user} python -c 'print({a}*{b})'", str(a * b)],
+            [
+                ("Which number does the Python program print?", str(a * b)),
+                ("What number is the result of the command?", str(a * b)),
+                ("Which number is printed?", str(a * b)),
+            ],
+        ),
+        (
+            [f"{user} node server.js", f"Listening on port {port}"],
+            [("Which port number does the server use?", port), ("On what port number does it listen?", port)],
+        ),
+        (
+            [f"{user} python -c 'import random; print(shuffle(9))'", str(shuffled)],
+            [
+                ("Which number comes first in the shuffled list?", str(shuffled[0])),
+                ("Which number is the first of the list?", str(shuffled[0])),
+                ("What number is last in the list?", str(shuffled[-1])),
+            ],
+        ),
+    ]
+    chosen = rng.sample(blocks, rng.randint(2, 5))
+    rows = column(rng, [text for texts, _ in chosen for text in texts], 0.02, 0.035)
+    return Shown(
+        [rows], asks=[Ask(question, (right,), 0) for _, found in chosen for question, right in [rng.choice(found)]]
     )
 
 

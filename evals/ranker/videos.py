@@ -8,7 +8,8 @@ from agent.policies.lite_rules.lines import FoundLine, meant
 from agent.policies.lite_rules.reading import ParsedQuestion, read_question
 from agent.trajectory import Question
 from evals.ranker.consoles import CONSOLES
-from evals.ranker.families import SCREENS, Ask, Shown
+from evals.ranker.families import SCREENS
+from evals.ranker.shown import Ask, Shown
 from evals.ranker.vocabulary import LANGUAGES
 
 FAMILIES = SCREENS | CONSOLES

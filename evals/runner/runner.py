@@ -100,7 +100,7 @@ def tasks_of(
 
 def play(
     tasks: Sequence[Task],
-    game: RunSettings,
+    settings: RunSettings,
     keep: Callable[[Task, Trajectory], None],
     *,
     concurrency: int = 1,
@@ -110,7 +110,7 @@ def play(
 
     Args:
         tasks: the tasks.
-        game: how each is run.
+        settings: how each is run.
         keep: gets each trajectory as it ends, from several threads where several tasks run at once.
         concurrency: tasks at the same time.
         say: prints a line of progress.
@@ -122,16 +122,16 @@ def play(
     with tempfile.TemporaryDirectory() as scratch:
 
         def opened(source: Source) -> Toolbox:
-            return _opened(source, game, Path(scratch), say)
+            return _opened(source, settings, Path(scratch), say)
 
         with closing(SharedToolboxes((task.shown for task in tasks), opened)) as toolboxes:
-            _each(lambda task: keep(task, _played(task, game, toolboxes)), tasks, concurrency)
+            _each(lambda task: keep(task, _played(task, settings, toolboxes)), tasks, concurrency)
 
 
-def _opened(source: Source, game: RunSettings, scratch: Path, say: Callable[[str], None]) -> Toolbox:
+def _opened(source: Source, settings: RunSettings, scratch: Path, say: Callable[[str], None]) -> Toolbox:
     say(f"opening {source.name}")
     opened = source.open(scratch)
-    toolbox = toolbox_over(opened.footage, encoder=game.encoder, subtitles=opened.subtitles)
+    toolbox = toolbox_over(opened.footage, encoder=settings.encoder, subtitles=opened.subtitles)
     try:  # every question finds the same index, and none pays for it
         toolbox.index.wait_tiled()
     except BaseException:
@@ -155,25 +155,25 @@ def _each(work: Callable[[Task], None], tasks: Sequence[Task], concurrency: int)
         pool.shutdown(cancel_futures=True)
 
 
-def _played(task: Task, game: RunSettings, toolboxes: SharedToolboxes[Source]) -> Trajectory:
+def _played(task: Task, settings: RunSettings, toolboxes: SharedToolboxes[Source]) -> Trajectory:
     try:
-        with toolboxes.use(task.shown) as toolbox, _view(task, game, toolbox) as shown:
+        with toolboxes.use(task.shown) as toolbox, _view(task, settings, toolbox) as shown:
             trajectory = ask(
                 task.asked.question,
                 shown.tools,
-                game.policy,
-                game.limits,
-                verify=game.verify,
-                mode=shown.mode or game.mode,
+                settings.policy,
+                settings.limits,
+                verify=settings.verify,
+                mode=shown.mode or settings.mode,
                 opening=shown.opening,
                 sample=task.first_sample,
-                samples=game.samples,
+                samples=settings.samples,
             )
     except CacheError:  # a full disk is the user's to mend, and every other question would meet it too
         raise
     except Exception as bug:  # the runner's boundary, as the graph has its own: one question is not the end of a run
         nothing_known = VideoFacts("", 0.0, 0, 0)
-        trajectory = Trajectory(task.asked.question, nothing_known, policy=game.policy.spec, limits=game.limits)
+        trajectory = Trajectory(task.asked.question, nothing_known, policy=settings.policy.spec, limits=settings.limits)
         trajectory = trajectory.ended(Stop.CRASHED, "".join(traceback.format_exception(bug)))
     if trajectory.stop is Stop.INTERRUPTED:
         raise KeyboardInterrupt
@@ -181,10 +181,10 @@ def _played(task: Task, game: RunSettings, toolboxes: SharedToolboxes[Source]) -
 
 
 @contextmanager
-def _view(task: Task, game: RunSettings, toolbox: Toolbox) -> Iterator[PolicyInputs]:
+def _view(task: Task, settings: RunSettings, toolbox: Toolbox) -> Iterator[PolicyInputs]:
     def over(footage: VideoSource) -> Toolbox:
-        return toolbox_over(footage, encoder=game.encoder)
+        return toolbox_over(footage, encoder=settings.encoder)
 
-    is_model = game.policy.setup is not None
-    with view(game.control, task.entry.subject, toolbox, over, is_model=is_model) as shown:
+    is_model = settings.policy.setup is not None
+    with view(settings.control, task.entry.subject, toolbox, over, is_model=is_model) as shown:
         yield shown

@@ -8,18 +8,11 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-_UNITS = {
-    word: number
-    for number, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen".split()
-    )
-}
-_TENS = {
-    word: 10 * number
-    for number, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
-}
-_SCALES = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
+from tools.words import NUMBER_WORDS
+
+_UNITS = {word: number for word, number in NUMBER_WORDS.items() if number < 20}
+_TENS = {word: number for word, number in NUMBER_WORDS.items() if 20 <= number < 100}
+_SCALES = {word: number for word, number in NUMBER_WORDS.items() if number >= 100}
 _ARTICLES = frozenset({"a", "an", "the"})
 _MONTHS = {
     name: number

@@ -59,11 +59,6 @@ class Abstentions:
     def _missed(self) -> int:
         return self.answered_nothing_shown + self.cannot_tell_nothing_shown + self.no_answer_nothing_shown
 
-    @property
-    def answered_accuracy(self) -> float | None:
-        """Share of answers, without abstentions, that are correct, 0..1; None where there are none."""
-        return _share(self.answered_right, self.answered_wrong + self.answered_nothing_shown)
-
 
 @dataclass(frozen=True)
 class AbstentionPoint:
@@ -93,11 +88,6 @@ class RiskCoverage:
     def at_random(self) -> float:
         """Mean AURC of uninformative confidences: the share of errors."""
         return self.points[-1].risk
-
-    @property
-    def excess(self) -> float:
-        """AURC above `best` (E-AURC): 0 where the confidences rank perfectly."""
-        return self.aurc - self.best
 
 
 def abstentions(rows: Sequence[ResultRow]) -> Abstentions:

@@ -13,9 +13,6 @@ from evals.statistics.bootstrap import BootstrapEstimate, paired_difference
 from evals.statistics.row import ResultRow
 from evals.statistics.runs import QuestionRuns, asked
 
-_POWER_QUANTILES = 1.959964 + 0.841621
-"""Sum of the standard normal quantiles at 97.5 % and 80 %, for a two-sided 5 % and a power of 80 %."""
-
 
 @dataclass(frozen=True)
 class Agreement:
@@ -49,15 +46,6 @@ class Agreement:
     def discord(self) -> int:
         """Number of questions that exactly one of the two got right."""
         return self.only_first + self.only_second
-
-    @property
-    def detectable(self) -> float:
-        """The smallest true difference, 0..1, that a test on these questions would detect 4 times in 5.
-
-        At a two-sided 5 %, and with independent questions: those of one video need more.
-        """
-        questions = self.both + self.discord + self.neither
-        return _POWER_QUANTILES * math.sqrt(self.discord / questions / questions)
 
     @property
     def _tail(self) -> float:

@@ -60,8 +60,6 @@ class Runs:
     """Mean score of the answer that most runs give."""
     changing: float
     """Share of questions whose answer is not the same in all runs."""
-    uneven: int
-    """Number of questions with fewer scored runs than others."""
 
 
 def asked(rows: Iterable[ResultRow]) -> tuple[QuestionRuns, ...]:
@@ -107,7 +105,6 @@ def several_runs(rows: Sequence[ResultRow]) -> Runs:
         if row.value is not None:
             values[row.run].append(row.value)
     by_run = {run: statistics.fmean(values[run]) for run in sorted(values)}
-    most = max(len(q.values) for q in questions)
     return Runs(
         estimate=mean_of(questions),
         by_run=by_run,
@@ -115,5 +112,4 @@ def several_runs(rows: Sequence[ResultRow]) -> Runs:
         always_right=statistics.fmean(all(q.is_right) for q in questions),
         voted=statistics.fmean(q.voted for q in questions),
         changing=statistics.fmean(len({said.casefold() for said in q.said}) > 1 for q in questions),
-        uneven=sum(len(q.values) < most for q in questions),
     )

@@ -15,7 +15,7 @@ from evals.benchmarks import next_qa
 from evals.benchmarks.item import Item, first_existing
 from evals.benchmarks.records import Record, json_rows, jsonl_rows
 from evals.example import Example
-from evals.scoring.published.tags import answer_tags
+from evals.scoring.published.clean_text import answer_tags
 
 _LETTER = re.compile(r"\(?([A-Z])[.):]")
 _PLACEHOLDER = re.compile(r"<(?:image|video)>\s*")

@@ -56,18 +56,18 @@ class TrainingQuestions(Protocol):
         """Whether the order of `examples` matters, as it does for a curriculum."""
         ...
 
-    def play(self, wanted: Sequence[Key], game: RunSettings, keep: Keep, concurrency: int) -> None:
+    def play(self, wanted: Sequence[Key], settings: RunSettings, keep: Keep, concurrency: int) -> None:
         """Runs each (question id, sample number).
 
         Args:
             wanted: the keys, each once.
-            game: policy, limits and control of the runs.
+            settings: policy, limits and control of the runs.
             keep: gets each trajectory as it ends, from several threads.
             concurrency: runs at the same time.
         """
         ...
 
-    def warm(self, question_id: str, game: RunSettings) -> None:
+    def warm(self, question_id: str, settings: RunSettings) -> None:
         """Computes what opening the video of a question needs, and leaves it in the cache."""
         ...
 
@@ -81,16 +81,16 @@ class SetQuestions:
         self.examples: Mapping[str, Example] = asked_of.examples()
         self._entries = {entry.id: entry for entry in asked_of.asking.entries}
 
-    def play(self, wanted: Sequence[Key], game: RunSettings, keep: Keep, concurrency: int) -> None:
+    def play(self, wanted: Sequence[Key], settings: RunSettings, keep: Keep, concurrency: int) -> None:
         """Runs each (question id, sample number), sharing open videos."""
         tasks = [self._task(*key) for key in wanted]
-        play(tasks, game, lambda task, trajectory: keep(task.key, trajectory), concurrency=concurrency)
+        play(tasks, settings, lambda task, trajectory: keep(task.key, trajectory), concurrency=concurrency)
 
-    def warm(self, question_id: str, game: RunSettings) -> None:
+    def warm(self, question_id: str, settings: RunSettings) -> None:
         """Opens the video of a question and waits for its index."""
         with tempfile.TemporaryDirectory() as scratch:
             opened = self._entries[question_id].source.open(Path(scratch))
-            with toolbox_over(opened.footage, encoder=game.encoder, subtitles=opened.subtitles) as toolbox:
+            with toolbox_over(opened.footage, encoder=settings.encoder, subtitles=opened.subtitles) as toolbox:
                 toolbox.index.wait_tiled()
 
     def _task(self, question_id: str, sample: int) -> Task:
@@ -108,9 +108,9 @@ class PosedQuestions:
         self._view: View = view
         self.examples: Mapping[str, Example] = {key: one.example for key, one in self._posed.items()}
 
-    def play(self, wanted: Sequence[Key], game: RunSettings, keep: Keep, concurrency: int) -> None:
+    def play(self, wanted: Sequence[Key], settings: RunSettings, keep: Keep, concurrency: int) -> None:
         """Runs each (question id, sample number), without initial looks; the only control is shuffled frames."""
-        encoder, is_shuffled = game.encoder or "hashing", game.control is CONTROLS["shuffled-frames"]
+        encoder, is_shuffled = settings.encoder or "hashing", settings.control is CONTROLS["shuffled-frames"]
         with ExitStack() as opened, ThreadPoolExecutor(concurrency) as pool:
             tools = {
                 key: RememberingTools(
@@ -124,9 +124,9 @@ class PosedQuestions:
                 run = ask(
                     question,
                     tools[key[0]],
-                    game.policy,
-                    game.limits,
-                    verify=game.verify,
+                    settings.policy,
+                    settings.limits,
+                    verify=settings.verify,
                     look_again=False,  # a run has one answer, which is what the presets reward
                     opening=(),
                     sample=key[1],
@@ -135,7 +135,7 @@ class PosedQuestions:
 
             list(pool.map(one, wanted))
 
-    def warm(self, question_id: str, game: RunSettings) -> None:
+    def warm(self, question_id: str, settings: RunSettings) -> None:
         """Does nothing: painted videos are not kept."""
 
 

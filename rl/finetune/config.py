@@ -38,4 +38,6 @@ class OnRuns(TomlConfig):
     precision: Literal["bfloat16", "float32"] = "bfloat16"
     """Precision of matrix products; weights and sums stay in float32. bfloat16 is five times as fast on a CPU with
     avx512_bf16."""
+    save_every: Count | None = None
+    """Steps between checkpoints in `out`; given again, the command continues from the last one. None saves none."""
     seed: int = 0

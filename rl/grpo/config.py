@@ -234,8 +234,8 @@ class Training(TomlConfig):
         if update.rule(preset.recipe.group.loss).loss == "regression" and credit.turns != "alike":
             raise ValueError(f'reg_grpo predicts one advantage for each run, so turns = "{credit.turns}" does not fit')
 
-    def game(self, policy: Policy) -> RunSettings:
-        """The run settings by which `evals.run` would play the questions with this policy."""
+    def run_settings(self, policy: Policy) -> RunSettings:
+        """The run settings by which `evals.run` would ask this policy."""
         play = self.play
         return RunSettings(policy, play.limits(), mode=play.mode, verify=play.verify, encoder=play.encoder)
 

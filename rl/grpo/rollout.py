@@ -21,28 +21,30 @@ from tools.runtime.openmp import release_openmp_threads
 class RolloutRunner:
     """Samples rollouts of a set's questions; those sampled together share videos and batches."""
 
-    def __init__(self, asked_of: ExampleSet | TrainingQuestions, game: RunSettings, sampler: TrainingSampler) -> None:
+    def __init__(
+        self, asked_of: ExampleSet | TrainingQuestions, settings: RunSettings, sampler: TrainingSampler
+    ) -> None:
         """Opens no video yet.
 
         Args:
             asked_of: the questions.
-            game: how they are run; its policy must be `sampler`.
+            settings: how they are run; its policy must be `sampler`.
             sampler: the policy, which keeps the tokens of its rollouts.
 
         Raises:
-            ValueError: the policy of `game` is not `sampler`.
+            ValueError: the policy of `settings` is not `sampler`.
         """
-        if game.policy is not sampler:
-            raise ValueError(f"the game is played by {game.policy.spec}, whose tokens nobody keeps: give the sampler")
+        if settings.policy is not sampler:
+            raise ValueError(f"runs are made by {settings.policy.spec}, whose tokens nobody keeps: give the sampler")
         self.sampler = sampler
         self.questions = SetQuestions(asked_of) if isinstance(asked_of, ExampleSet) else asked_of
         self.examples: Mapping[str, Example] = self.questions.examples
         """Examples by the id of the question, in the order in which they are asked."""
-        self._game = game
+        self._settings = settings
 
     def warm(self, question_id: str) -> None:
         """Computes what opening the video of a question needs, and leaves it in the cache."""
-        self.questions.warm(question_id, self._game)
+        self.questions.warm(question_id, self._settings)
 
     def __call__(self, wanted: Sequence[Key]) -> list[Rollout]:
         """A rollout of each (question id, sample number), in order; the number is part of the seed of the rollout.
@@ -50,7 +52,7 @@ class RolloutRunner:
         Raises:
             ValueError: a run is wanted twice.
         """
-        played = self._played(wanted, self._game)
+        played = self._played(wanted, self._settings)
         return [self.sampler.taken(played[key]) for key in wanted]
 
     def shuffled(self, wanted: Sequence[Key]) -> list[Trajectory]:
@@ -59,10 +61,10 @@ class RolloutRunner:
         Raises:
             ValueError: a run is wanted twice.
         """
-        played = self._played(wanted, replace(self._game, control=control_named("shuffled-frames")))
+        played = self._played(wanted, replace(self._settings, control=control_named("shuffled-frames")))
         return [self.sampler.taken(played[key]).trajectory for key in wanted]
 
-    def _played(self, wanted: Sequence[Key], game: RunSettings) -> dict[Key, Trajectory]:
+    def _played(self, wanted: Sequence[Key], settings: RunSettings) -> dict[Key, Trajectory]:
         if len(set(wanted)) < len(wanted):
             raise ValueError(f"each run can be played once, got {list(wanted)}")
         played: dict[Key, Trajectory] = {}
@@ -74,5 +76,5 @@ class RolloutRunner:
         at_once = self.sampler.options.concurrency
         release_openmp_threads()  # of the update before, in this thread
         with self.sampler.watch.playing(len(wanted), at_once):
-            self.questions.play(wanted, game, keep, at_once)
+            self.questions.play(wanted, settings, keep, at_once)
         return played

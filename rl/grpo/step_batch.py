@@ -90,7 +90,7 @@ class StepBatchBuilder:
         self,
         training: Training,
         preset: Preset,
-        players: StepContext,
+        context: StepContext,
         filler: int,
         gather: Gather = list,
         process: int = 0,
@@ -100,12 +100,12 @@ class StepBatchBuilder:
         Args:
             training: the training file.
             preset: the reward.
-            players: what this process samples with.
+            context: what this process samples with.
             filler: any token id, for rows that are not trained on.
             gather: gathers the items of all processes.
             process: rank of this process.
         """
-        self._training, self._preset, self._players = training, preset, players
+        self._training, self._preset, self._context = training, preset, context
         self._filler, self._gather, self._process = filler, gather, process
         self._size, self._sampling = training.generations, training.sampling
         self.replay = Replay(self._sampling.replay_groups, self._sampling.replay_steps)
@@ -132,9 +132,9 @@ class StepBatchBuilder:
         places = [place for number in numbers for place in range(number * self._size, (number + 1) * self._size)]
         ours = [place for place in places if place in table.here]
         keys = [(table.asked[place], moment.step * self._size + place % self._size) for place in ours]
-        table.rollouts |= dict(zip(ours, self._players.play(keys) if keys else (), strict=True))
+        table.rollouts |= dict(zip(ours, self._context.play(keys) if keys else (), strict=True))
         runs = self._gather([table.rollouts[place].trajectory for place in ours])
-        examples = [self._players.examples[table.asked[place]] for place in places]
+        examples = [self._context.examples[table.asked[place]] for place in places]
         seed = [self._training.seed, moment.step, rounds] if rounds else [self._training.seed, moment.step]
         credit, preset = self._training.update.credit(self._preset), self._preset.at(moment.progress)
         shuffled = self._shuffled(keys) if self._preset.compares_shuffled else ()
@@ -149,7 +149,7 @@ class StepBatchBuilder:
         published = self._preset.recipe.published.shuffled_generations
         wanted = min(self._sampling.shuffled_runs or published or max(1, self._size // 2), self._size)
         chosen = [key for key in keys if key[1] % self._size < wanted]
-        runs = self._gather(self._players.shuffled(chosen) if chosen else [])
+        runs = self._gather(self._context.shuffled(chosen) if chosen else [])
         return [runs[start : start + wanted] for start in range(0, len(runs), wanted)]
 
     def _asked_instead(self, table: _StepState, moment: TrainingProgress) -> dict[str, float]:
@@ -178,8 +178,8 @@ class StepBatchBuilder:
 
     def _others(self, asked: Sequence[str], tried: set[str], moment: TrainingProgress, rounds: int) -> list[str]:
         """Ids of questions that this step has not asked: the next ones where order matters, else shuffled."""
-        known = list(self._players.examples)
-        if self._players.is_in_order:
+        known = list(self._context.examples)
+        if self._context.is_in_order:
             last = max(known.index(one) for one in asked)
             known = known[last + 1 :] + known[: last + 1]
         else:
@@ -217,7 +217,7 @@ class StepBatchBuilder:
     def _told(self, table: _StepState, place: int) -> RolloutSummary:
         rollout = table.rollouts[place]
         return summarize_rollout(
-            rollout, self._row(rollout), self._players.examples[table.asked[place]], table.rewards[place]
+            rollout, self._row(rollout), self._context.examples[table.asked[place]], table.rewards[place]
         )
 
     def _pushed(self, table: _StepState, place: int) -> TrainingRow:

@@ -30,7 +30,6 @@ from rl.grpo.blank_image import BlankPicture
 from rl.grpo.config import Lora, Training
 from rl.grpo.open_sampler import sync_of
 from rl.grpo.prefetch import VideoPrefetcher
-from rl.grpo.processes import process_count
 from rl.grpo.replay_buffer import ReplayKeeper, TrainingRow
 from rl.grpo.rollout import RolloutRunner
 from rl.grpo.rows import left_out
@@ -39,6 +38,7 @@ from rl.monitor.step_log import Say, StepClock, StepLog
 from rl.objective.algorithms import Algorithm
 from rl.objective.grouped_logprobs import PLACE, batch_scores, in_order
 from rl.objective.reg_grpo import regression
+from rl.processes import process_count
 from rl.rewards.preset import Preset
 from rl.sampling.sampler import Rollout
 
@@ -103,7 +103,7 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
 
         super().__init__(
             model=_adapted(loaded.model, training.lora),
-            args=_arguments(training, self._rule, is_shuffled=not rollouts.questions.is_in_order),
+            args=_arguments(training, self._rule, self._trl_loss, is_shuffled=not rollouts.questions.is_in_order),
             reward_funcs=[told],
             train_dataset=Dataset.from_dict({"prompt": list(rollouts.examples)}),
             processing_class=_processor(loaded.model.name_or_path, loaded.eyes),
@@ -115,8 +115,6 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
         self._ahead = VideoPrefetcher(rollouts.warm, self.order(), training.questions) if on_gpu else None
         self._sync = sync_of(training, rollouts.sampler, self.accelerator)
         self._synced: int | None = None
-        if self._sync is not None and self._rule.loss == "regression":
-            raise ValueError("Reg-GRPO is not corrected for an engine's probabilities: generate by transformers")
         # TRL corrects a loss for an engine's probabilities only where it believes that it has begun vLLM itself
         self.use_vllm = self._sync is not None
         # with tools TRL counts a run's pictures by its tokens; given earlier, it would also want its own chat templates
@@ -131,6 +129,11 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
             self.add_callback(ReplayKeeper(self._drawing.replay, place))
         self.steps = StepLog(training.out, clock, self._record, say, training.alarms, _of_first_process)
         self.add_callback(self.steps)
+
+    @property
+    def _trl_loss(self) -> str:
+        """Name of the loss that TRL computes."""
+        return self._rule.loss
 
     def _generate(self, prompts: list[str]) -> tuple[Any, ...]:
         """Rollouts of the graph in place of completions; a prompt is the id of a question."""
@@ -182,81 +185,27 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
             if "importance_sampling_ratio" in scored:  # theirs is in the ratio that is clipped
                 engines: torch.Tensor = scored["importance_sampling_ratio"]
                 ours["importance_sampling_ratio"] = engines.masked_fill(is_old[:, None], 1.0)
-        if self._rule.loss == "regression":
-            first = self.accelerator.process_index * len(runs)
-            ours |= {
-                "is_old": is_old,
-                "group": torch.arange(first, first + len(runs), device=like.device) // self._training.generations,
-                "push": torch.tensor([run.push[0] if run.push else 0.0 for run in runs], device=like.device),
-                "counts": torch.tensor([bool(run.push) and run.row.is_trained_on for run in runs], device=like.device),
-            }
         return scored | ours
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:
-        """The next micro-batch; Reg-GRPO first needs the log-ratios of all rows of the step."""
+        """The next micro-batch; where prompts are computed once, rows of a group are brought together again."""
         has_drawn = self._drawn
         inputs = super()._prepare_inputs(generation_batch)
         if self._drawn is not has_drawn and self._shares_prompts:
             buffered: Any = self._buffered_inputs
             self._buffered_inputs = buffered = in_order(buffered)  # type: ignore[assignment,unused-ignore]
             inputs = buffered[self._step % self.args.gradient_accumulation_steps]
-        if self._rule.loss == "regression" and self._step % self.args.gradient_accumulation_steps == 0:
-            batches: Any = self._buffered_inputs
-            self._tell_slopes(batches)
-            self._clock.scored()
         return inputs
 
-    def _tell_slopes(self, batches: Sequence[dict[str, Any]]) -> None:
-        """Adds to each row its share of the regression loss, and the slope of the loss in the row's log-ratio."""
-        is_first = self._step // self.args.gradient_accumulation_steps % self.num_iterations == 0
-        moved = torch.cat([self._moved(batch, is_first=is_first) for batch in batches])
-        told = [torch.cat([batch[name].float() for batch in batches]) for name in ("push", "group", "counts")]
-        every = self.accelerator.gather(torch.stack([moved, *told], 1)).double().cpu().numpy()
-        shares = regression(every[:, 0], every[:, 1], every[:, 2], every[:, 3] > 0, self._preset.recipe.group.epsilon)
-        first = self.accelerator.process_index * len(moved)
-        ours = torch.as_tensor(np.stack([shares.losses, shares.slopes], 1), dtype=torch.float32, device=moved.device)
-        ours = ours[first : first + len(moved)] * self.accelerator.num_processes  # whose gradients are averaged
-        for batch, part in zip(batches, ours.split([len(batch["push"]) for batch in batches]), strict=True):
-            batch["losses"], batch["slopes"] = part.unbind(1)
-
-    def _moved(self, batch: dict[str, Any], *, is_first: bool) -> torch.Tensor:
-        """Log-ratio of each rollout since it was sampled, (rows,) float32; before the first update exactly 0."""
-        if is_first and not batch["is_old"].any():
-            return torch.zeros_like(batch["push"])
-        with torch.no_grad():
-            since = (self._logps(self.model, batch) - batch["old_per_token_logps"]) * _chosen_by_policy(batch)
-        return torch.where(batch["is_old"], since.sum(1), 0.0) if is_first else since.sum(1)
-
-    def _logps(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
-        """Log-probabilities of completion tokens, (rows, completion tokens), for inputs as the loss is given them."""
-        ids = torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], 1)
-        mask = torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], 1)
-        names = ("pixel_values", "image_grid_thw", "num_images", "mm_token_type_ids")
-        seen = {name: inputs.get(name) for name in names}
-        kept = inputs["completion_ids"].size(1)
-        found: torch.Tensor = self._get_per_token_logps_and_entropies(model, ids, mask, kept, **seen)[0]
-        return found
-
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
-        """TRL's loss, or Reg-GRPO's, whose value is the regression loss and whose gradient is that of its slopes."""
-        if self._rule.loss != "regression":
-            # where older probabilities are compared with, what is not scored would differ from them
-            self._wanted = None if "old_per_token_logps" in inputs or self.beta else _chosen_by_policy(inputs)
-            try:
-                loss: torch.Tensor = super()._compute_loss(model, inputs)  # type: ignore[no-untyped-call,unused-ignore]
-            finally:
-                self._wanted = None
-            return loss
-        logps, chosen_tokens = self._logps(model, inputs), _chosen_by_policy(inputs)
-        pushed = (inputs["slopes"] * (logps * chosen_tokens).sum(1)).sum()
-        loss = pushed - pushed.detach() + inputs["losses"].sum()
-        if self.beta == 0:
-            return loss
-        away = inputs["ref_per_token_logps"] - logps
-        divergence = ((away.exp() - away - 1) * chosen_tokens).sum(1) / chosen_tokens.sum(1).clamp(min=1)
-        self._record("kl", divergence.mean().item())
-        held: torch.Tensor = self.beta * divergence.mean() / self.current_gradient_accumulation_steps
-        return loss + held
+        """TRL's loss, on the policy tokens alone where that changes nothing."""
+        # where older probabilities are compared with, what is not scored would differ from them
+        self._wanted = None if "old_per_token_logps" in inputs or self.beta else _chosen_by_policy(inputs)
+        try:
+            loss: torch.Tensor = super()._compute_loss(model, inputs)  # type: ignore[no-untyped-call,unused-ignore]
+        finally:
+            self._wanted = None
+        return loss
 
     def _get_per_token_logps_and_entropies(
         self,
@@ -342,6 +291,99 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
         self._metrics["train" if model.training else "eval"][name].append(value)
 
 
+class RegGrpoTrainer(GraphTrainer):
+    """Trains by Reg-GRPO, which predicts the advantages of a group from the log-ratios of its rollouts."""
+
+    def __init__(self, training: Training, rollouts: RolloutRunner, preset: Preset, say: Say) -> None:
+        """Prepares the training.
+
+        Args:
+            training: options of the training.
+            rollouts: plays the questions.
+            preset: the reward.
+            say: is given one line a step.
+
+        Raises:
+            ValueError: the pictures of the model can't be trained, or another engine generates.
+        """
+        super().__init__(training, rollouts, preset, say)
+        if self._sync is not None:
+            raise ValueError("Reg-GRPO is not corrected for an engine's probabilities: generate by transformers")
+
+    @property
+    def _trl_loss(self) -> str:
+        return "grpo"  # is not computed
+
+    def _generate_and_score_completions(self, inputs: Any) -> dict[str, Any]:
+        """The batch of the step, with the group and the advantage of each row."""
+        scored, runs = super()._generate_and_score_completions(inputs), self._drawn
+        device, first = scored["completion_ids"].device, self.accelerator.process_index * len(runs)
+        return scored | {
+            "is_old": torch.tensor([run.born is not None for run in runs], device=device),
+            "group": torch.arange(first, first + len(runs), device=device) // self._training.generations,
+            "push": torch.tensor([run.push[0] if run.push else 0.0 for run in runs], device=device),
+            "counts": torch.tensor([bool(run.push) and run.row.is_trained_on for run in runs], device=device),
+        }
+
+    def _prepare_inputs(self, generation_batch: Any) -> Any:
+        """The next micro-batch; before the first one, the log-ratios of all rows of the step are computed."""
+        inputs = super()._prepare_inputs(generation_batch)
+        if self._step % self.args.gradient_accumulation_steps == 0:
+            batches: Any = self._buffered_inputs
+            self._tell_slopes(batches)
+            self._clock.scored()
+        return inputs
+
+    def _tell_slopes(self, batches: Sequence[dict[str, Any]]) -> None:
+        """Adds to each row its share of the regression loss, and the slope of the loss in the row's log-ratio."""
+        is_first = self._step // self.args.gradient_accumulation_steps % self.num_iterations == 0
+        moved = torch.cat([self._moved(batch, is_first=is_first) for batch in batches])
+        told = [torch.cat([batch[name].float() for batch in batches]) for name in ("push", "group", "counts")]
+        every = self.accelerator.gather(torch.stack([moved, *told], 1)).double().cpu().numpy()
+        shares = regression(every[:, 0], every[:, 1], every[:, 2], every[:, 3] > 0, self._preset.recipe.group.epsilon)
+        first = self.accelerator.process_index * len(moved)
+        ours = torch.as_tensor(np.stack([shares.losses, shares.slopes], 1), dtype=torch.float32, device=moved.device)
+        ours = ours[first : first + len(moved)] * self.accelerator.num_processes  # whose gradients are averaged
+        for batch, part in zip(batches, ours.split([len(batch["push"]) for batch in batches]), strict=True):
+            batch["losses"], batch["slopes"] = part.unbind(1)
+
+    def _moved(self, batch: dict[str, Any], *, is_first: bool) -> torch.Tensor:
+        """Log-ratio of each rollout since it was sampled, (rows,) float32; before the first update exactly 0."""
+        if is_first and not batch["is_old"].any():
+            return torch.zeros_like(batch["push"])
+        with torch.no_grad():
+            since = (self._logps(self.model, batch) - batch["old_per_token_logps"]) * _chosen_by_policy(batch)
+        return torch.where(batch["is_old"], since.sum(1), 0.0) if is_first else since.sum(1)
+
+    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+        """Reg-GRPO's loss: its value is the regression loss, its gradient that of the slopes."""
+        logps, chosen_tokens = self._logps(model, inputs), _chosen_by_policy(inputs)
+        pushed = (inputs["slopes"] * (logps * chosen_tokens).sum(1)).sum()
+        loss: torch.Tensor = pushed - pushed.detach() + inputs["losses"].sum()
+        if self.beta == 0:
+            return loss
+        away = inputs["ref_per_token_logps"] - logps
+        divergence = ((away.exp() - away - 1) * chosen_tokens).sum(1) / chosen_tokens.sum(1).clamp(min=1)
+        self._record("kl", divergence.mean().item())
+        held: torch.Tensor = self.beta * divergence.mean() / self.current_gradient_accumulation_steps
+        return loss + held
+
+    def _logps(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+        """Log-probabilities of completion tokens, (rows, completion tokens), for inputs as the loss is given them."""
+        ids = torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], 1)
+        mask = torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], 1)
+        names = ("pixel_values", "image_grid_thw", "num_images", "mm_token_type_ids")
+        seen = {name: inputs.get(name) for name in names}
+        kept = inputs["completion_ids"].size(1)
+        found: torch.Tensor = self._get_per_token_logps_and_entropies(model, ids, mask, kept, **seen)[0]
+        return found
+
+
+def trainer_class(training: Training, preset: Preset) -> type[GraphTrainer]:
+    """The trainer for the algorithm of a training with this preset."""
+    return RegGrpoTrainer if training.update.rule(preset.recipe.group.loss).loss == "regression" else GraphTrainer
+
+
 def _of_first_process(found: Any) -> Any:
     [shared] = broadcast_object_list([found])
     return shared
@@ -388,7 +430,7 @@ def _adapter(lora: Lora) -> Any:
     return LoraConfig(r=lora.rank, lora_alpha=alpha, target_modules=lora.targets, task_type="CAUSAL_LM")
 
 
-def _arguments(training: Training, rule: Algorithm, *, is_shuffled: bool) -> GRPOConfig:
+def _arguments(training: Training, rule: Algorithm, trl_loss: str, *, is_shuffled: bool) -> GRPOConfig:
     update = training.update
     device = best_device()
     rows, at_once = training.questions * training.generations, training.rows_at_once * process_count()
@@ -404,7 +446,7 @@ def _arguments(training: Training, rule: Algorithm, *, is_shuffled: bool) -> GRP
         per_device_train_batch_size=training.rows_at_once,
         gradient_accumulation_steps=rows // at_once,
         num_iterations=update.passes,
-        loss_type="grpo" if rule.loss == "regression" else rule.loss,  # TRL's loss is then not computed
+        loss_type=trl_loss,
         importance_sampling_level=rule.ratio,
         vllm_importance_sampling_mode=training.engine.correction,
         vllm_importance_sampling_clip_max=training.engine.correction_limit,

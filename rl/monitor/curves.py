@@ -1,23 +1,36 @@
-"""Plots of a training as SVG text: a smoothed line over a faint raw one, and bars of the parts of a step's seconds.
-
-Colours are CSS classes of the surrounding page. Plots are 340 wide, so that their text can still be read on a phone.
-"""
+"""Plots of a training: a smoothed line over a faint raw one, and bars of the parts of a step's seconds."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from itertools import accumulate
 
-from evals.plots.chart import Axis, short
+from evals.plots.chart import (
+    Axis,
+    Canvas,
+    ChartBar,
+    ChartLine,
+    ChartMark,
+    ChartTip,
+    Dot,
+    StopLine,
+    chart,
+    short,
+    svg_file,
+)
+from rl.monitor.log import Row, known
 
-WIDTH, HEIGHT = 340, 220
-_LEFT, _TOP, _RIGHT, _BOTTOM = 54, 12, 12, 38
-_WIDE, _HIGH = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
+CANVAS = Canvas(340, 220, 54, 12, 12, 38)
 _MOST_POINTS, _MOST_BARS, _MOST_TIPS = 400, 80, 60
 _SMOOTH_OF = 10
 """A smoothed point is the mean of a tenth of all steps around it; picked by eye."""
 
+_IN_A_PICTURE = (
+    ("Score", "score", False),
+    ("Tool calls a question", "runs/calls", False),
+    ("Turns that can be read", "runs/readable_turns", True),
+    ("Tokens written a question", "runs/sampled_tokens", False),
+)
 Points = Sequence[tuple[int, float]]
 """Pairs (step, value), in the order of steps."""
 
@@ -84,14 +97,26 @@ def drawn(panel: Panel, first: int, last: int, stops: Sequence[int] = ()) -> str
         last: step at the right end.
         stops: steps after which an alarm stopped the training, marked by lines.
     """
-    across = Axis("step", first, last if last > first else first + 1)
-    upright = _upright(panel)
-    inner = _bars(panel, across, upright) if isinstance(panel, Bars) else _lines(panel, across, upright)
-    marks = "".join(f'<path class="stop" d="M{_x(across, step)} {_TOP}v{_HIGH}"/>' for step in stops)
-    return (
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img"><title>{escape(panel.title)}</title>'
-        f"{_frame(across, upright)}{inner}{marks}{_tips(panel, across)}</svg>"
-    )
+    across = Axis("step", first, last if last > first else first + 1, is_whole=True)
+    marks = _bars(panel) if isinstance(panel, Bars) else _lines(panel)
+    return chart(panel.title, across, _upright(panel), [*marks, *map(StopLine, stops), *_tips(panel)], CANVAS)
+
+
+def picture(rows: Sequence[Row]) -> str:
+    """Four curves of a training as an SVG file.
+
+    Args:
+        rows: a log, with at least one of the four measures.
+
+    Raises:
+        ValueError: the log has none of them.
+    """
+    found = [(title, known(rows, name), is_share) for title, name, is_share in _IN_A_PICTURE]
+    panels = [Lines(title, (Curve(title, points, 1),), is_share) for title, points, is_share in found if points]
+    if not panels:
+        raise ValueError(f"nothing to draw: the log has none of {', '.join(name for _, name, _ in _IN_A_PICTURE)}")
+    first, last = rows[0]["step"], rows[-1]["step"]
+    return svg_file([(panel.title, drawn(panel, first, last)) for panel in panels], CANVAS)
 
 
 def _upright(panel: Panel) -> Axis:
@@ -114,45 +139,29 @@ def _heights(curves: Sequence[Curve]) -> list[float]:
     return [sum(values) for values in zip(*([v for _, v in curve.points] for curve in curves), strict=True)]
 
 
-def _lines(panel: Lines, across: Axis, upright: Axis) -> str:
-    parts = []
+def _lines(panel: Lines) -> list[ChartMark]:
+    marks: list[ChartMark] = []
     for curve in panel.curves:
-        raw = (
-            f'<path class="raw" d="{_path(curve.points, across, upright)}"/>'
-            if window_of(len(curve.points)) > 1
-            else ""
-        )
-        parts.append(f'<g class="c{curve.colour}">{raw}{_smooth(curve, across, upright)}</g>')
-    return "".join(parts)
+        if len(curve.points) == 1:
+            [(step, value)] = curve.points
+            marks.append(Dot(step, value, None, None, curve.colour, radius=3))
+            continue
+        if window_of(len(curve.points)) > 1:
+            marks.append(ChartLine(_thinned(curve.points, _MOST_POINTS), curve.colour, is_faint=True))
+        marks.append(ChartLine(_thinned(smoothed(curve.points), _MOST_POINTS), curve.colour))
+    return marks
 
 
-def _smooth(curve: Curve, across: Axis, upright: Axis) -> str:
-    if len(curve.points) == 1:
-        [(step, value)] = curve.points
-        return f'<circle cx="{_x(across, step)}" cy="{_y(upright, value)}" r="3"/>'
-    return f'<path class="line" d="{_path(smoothed(curve.points), across, upright)}"/>'
-
-
-def _path(points: Points, across: Axis, upright: Axis) -> str:
-    places = (f"{_x(across, step)} {_y(upright, value)}" for step, value in _thinned(points, _MOST_POINTS))
-    return "M" + "L".join(places)
-
-
-def _bars(panel: Bars, across: Axis, upright: Axis) -> str:
+def _bars(panel: Bars) -> list[ChartMark]:
     columns = [_thinned(curve.points, _MOST_BARS) for curve in panel.curves]
-    count = len(columns[0]) if columns else 0
-    width = round(min(18.0, max(1.0, 0.82 * _WIDE / max(1, count))), 1)
-    parts = []
-    for place in range(count):
+    width = min(18.0, max(1.0, 0.82 * CANVAS.wide / max(1, len(columns[0]) if columns else 0)))
+    marks: list[ChartMark] = []
+    for stack in zip(*columns, strict=True):
         low = 0.0
-        left = round(min(max(_x(across, columns[0][place][0]) - width / 2, _LEFT), _LEFT + _WIDE - width), 1)
-        for curve, column in zip(panel.curves, columns, strict=True):
-            top, bottom = _y(upright, low + column[place][1]), _y(upright, low)
-            low += column[place][1]
-            if bottom > top:
-                box = f'x="{left}" y="{top}" width="{width}" height="{bottom - top:.1f}"'
-                parts.append(f'<rect class="bar c{curve.colour}" {box}/>')
-    return "".join(parts)
+        for curve, (step, seconds) in zip(panel.curves, stack, strict=True):
+            marks.append(ChartBar(step, low, low + seconds, curve.colour, width))
+            low += seconds
+    return marks
 
 
 def _thinned(points: Points, most: int) -> list[tuple[float, float]]:
@@ -162,20 +171,17 @@ def _thinned(points: Points, most: int) -> list[tuple[float, float]]:
     return [(sum(s for s, _ in group) / len(group), sum(v for _, v in group) / len(group)) for group in groups]
 
 
-def _tips(panel: Panel, across: Axis) -> str:
-    """Invisible boxes whose titles name the values of the steps under the pointer."""
+def _tips(panel: Panel) -> list[ChartTip]:
+    """Texts that name the values of the steps under the pointer."""
     columns = [_thinned(curve.points, _MOST_TIPS) for curve in panel.curves]
     longest = max(columns, key=len, default=[])
-    width = round(_WIDE / max(1, len(longest)), 1)
-    parts = []
+    is_share = isinstance(panel, Lines) and panel.is_share
+    tips = []
     for step, _ in longest:
         near = [(curve.name, _nearest(column, step)) for curve, column in zip(panel.curves, columns, strict=True)]
-        is_share = isinstance(panel, Lines) and panel.is_share
         told = ", ".join(f"{name} {said(value, is_share=is_share)}" for name, value in near)
-        left = round(_x(across, step) - width / 2, 1)
-        box = f'x="{left}" y="{_TOP}" width="{width}" height="{_HIGH}"'
-        parts.append(f'<rect class="tip" {box}><title>{escape(f"step {step:.0f}: {told}")}</title></rect>')
-    return "".join(parts)
+        tips.append(ChartTip(step, f"step {step:.0f}: {told}", CANVAS.wide / len(longest)))
+    return tips
 
 
 def _nearest(column: Sequence[tuple[float, float]], step: float) -> float:
@@ -185,29 +191,3 @@ def _nearest(column: Sequence[tuple[float, float]], step: float) -> float:
 def said(value: float, *, is_share: bool) -> str:
     """A value as short text, shares as percent."""
     return f"{100 * value:.1f} %" if is_share else short(value)
-
-
-def _frame(across: Axis, upright: Axis) -> str:
-    parts = []
-    for tick in upright.ticks:
-        y = _y(upright, tick)
-        name = "zero" if tick == 0 else "rule"
-        parts.append(f'<path class="{name}" d="M{_LEFT} {y}h{_WIDE}"/>')
-        parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{escape(upright.said(tick))}</text>')
-    for tick in across.ticks:
-        if tick != int(tick):
-            continue
-        x = _x(across, tick)
-        parts.append(f'<path class="rule" d="M{x} {_TOP + _HIGH}v4"/>')
-        parts.append(f'<text x="{x}" y="{HEIGHT - 20}" text-anchor="middle">{tick:,.0f}</text>')
-    middle = _LEFT + _WIDE / 2
-    parts.append(f'<text class="name" x="{middle}" y="{HEIGHT - 4}" text-anchor="middle">{escape(across.name)}</text>')
-    return "".join(parts)
-
-
-def _x(axis: Axis, step: float) -> float:
-    return round(_LEFT + _WIDE * axis.place(step), 1)
-
-
-def _y(axis: Axis, value: float) -> float:
-    return round(_TOP + _HIGH * (1 - axis.place(value)), 1)

@@ -4,11 +4,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from evals.plots.chart import COLOURS
 from rl.monitor.curves import Bars, Curve, Lines, Panel
 from rl.monitor.log import PARTS, Row, known, number_of, own_share, rollout_share
 
-COLOURS = 6
-"""Most curves of a plot: as many as the page has colours."""
 _TURN = "runs/readable_turn_"
 
 

@@ -157,7 +157,7 @@ def answer_by_kind(example: Example, trajectory: Trajectory) -> float | None:
     """Video-R1's reward: exact for options and numbers at two decimals, 1 - WER where `read_text` is needed, else
     ROUGE.
 
-    Its fifth kind, regression, can't be told from the reference; `relative_closeness` is its formula.
+    Its fifth kind, regression, can't be recognised by the reference; `relative_closeness` is its formula.
     """
     if example.question.options or example.answer is None:
         return answer(example, trajectory)

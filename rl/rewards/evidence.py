@@ -233,8 +233,8 @@ def answer_from_evidence(example: Example, trajectory: Trajectory) -> float | No
     """Reward of the answer times that of a second answer from its evidence alone (TimeSearch-R's CSV, a1 a2).
 
     TimeSearch-R raises either to 1 where it passes 0.5, and answers from all frames that were searched; here they are
-    0 or 1, and the second look has what the answer cites. No evidence is worth 0: there is nothing to answer from.
-    None where the second look was not taken.
+    0 or 1, and the second look has what the answer cites. Without evidence the reward is 0: there is nothing to answer
+    from. None where the second look was not taken.
     """
     first = right(example, trajectory.answer)
     if not first or trajectory.answer is None or not trajectory.answer.evidence:

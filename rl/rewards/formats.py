@@ -5,7 +5,7 @@ None for policies that are no language model: they write no replies.
 
 from agent.trajectory import Malformed, Trajectory
 from evals.example import Example
-from evals.scoring.published.tags import answer_tags
+from evals.scoring.published.clean_text import answer_tags
 from rl.rewards.turns import all_written, is_answered, is_strict, own_steps
 
 _LEAST_THOUGHT = 10

@@ -13,6 +13,7 @@ if __name__ == "__main__":  # before torch is imported
     read_first("rl.small_vlm.pretrain", toml_command.parser("rl.small_vlm.pretrain", __doc__))
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -26,13 +27,16 @@ from agent.policies.local.image_processing import decoded
 from agent.policies.local.loading import Loaded, load
 from agent.rendering.messages import Conversation, ImageBlock, Message, Text
 from agent.trajectory import Reply
+from rl.checkpoints import check_same
 from rl.finetune.rows import TrainingConversation
-from rl.finetune.training_loop import save_around, share_of_rate, with_lora
+from rl.finetune.trainer import save_around, with_lora
 from rl.objective.vision_logprobs import OF_EYES, ModelBatch, PictureLoss, batch_loss, is_of_eyes, loss_of
 from rl.small_vlm.pretrain_config import PretrainConfig
 from rl.small_vlm.scenes import ASKED, Scenes, ShapeScene
 
 LOG, TERMS, STATE = "log.jsonl", "pretrain.json", "state.pt"
+_LAST_SHARE = 0.1
+"""Share of the peak learning rate that is left at the end of the schedule."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,11 @@ def main(config: PretrainConfig, say: Callable[[str], None] = lambda _: None) ->
         PolicyError: the model can't be had.
         MissingPartError: an adapter without peft.
     """
-    _check_same(config)
+    if config.pictures_a_step % config.pictures_at_once:
+        raise ValueError(
+            f"pictures_at_once = {config.pictures_at_once} must divide pictures_a_step = {config.pictures_a_step}"
+        )
+    check_same(config.out / TERMS, config.model_dump_json(exclude={"out", "workers"}, indent=1))
     torch.manual_seed(config.seed)
     loaded = load(config.model, max(config.max_frame_pixels, config.crop_pixels))
     loss = loss_of(loaded)
@@ -141,6 +149,21 @@ def train(model: Any, lessons: Lessons, config: PretrainConfig) -> Iterator[Pret
     model.eval()
 
 
+def share_of_rate(step: int, steps: int, warmup_share: float) -> float:
+    """The learning rate at a step as a share of its peak: linear warmup, then cosine decay.
+
+    Args:
+        step: number of the step, from 0.
+        steps: number of all steps.
+        warmup_share: share of the steps that warm up, 0..1.
+    """
+    warmup = max(1, round(steps * warmup_share))
+    if step < warmup:
+        return (step + 1) / warmup
+    done = (step - warmup) / max(1, steps - warmup)
+    return _LAST_SHARE + (1 - _LAST_SHARE) * (1 + math.cos(math.pi * done)) / 2
+
+
 def _gradients(model: Any, batches: list[ModelBatch], config: PretrainConfig) -> tuple[float, int]:
     """Accumulates the gradient of the mean loss over the captions' tokens; gives back loss and number of tokens."""
     tokens = sum(int(batch.wanted[:, 1:].sum()) for batch in batches)
@@ -161,19 +184,6 @@ def _prepared(loaded: Loaded, config: PretrainConfig) -> Any:
     for name, weight in model.named_parameters():
         weight.requires_grad_(is_of_eyes(name) or "lora_" in name)
     return model
-
-
-def _check_same(config: PretrainConfig) -> None:
-    """Refuses a folder that holds a training with other options."""
-    if config.pictures_a_step % config.pictures_at_once:
-        raise ValueError(
-            f"pictures_at_once = {config.pictures_at_once} must divide pictures_a_step = {config.pictures_a_step}"
-        )
-    config.out.mkdir(parents=True, exist_ok=True)
-    path, terms = config.out / TERMS, config.model_dump_json(exclude={"out", "workers"}, indent=1)
-    if path.exists() and path.read_text(encoding="utf-8") != terms:
-        raise ValueError(f"{config.out} holds another training ({path}): choose another `out`, or restore its file")
-    path.write_text(terms, encoding="utf-8")
 
 
 def _keep(path: Path, step: int, weights: dict[str, Any], optimizer: torch.optim.Optimizer) -> None:

@@ -3,8 +3,9 @@
     python -m rl.small_vlm.run rl/configs/run2/full.toml     one GPU
     python -m rl.small_vlm.run rl/configs/run2/smoke.toml    every stage in tiny numbers, on a CPU
 
-Builds the model, teaches its eyes, lets the expert play, imitates it, trains by reward, and evaluates with and without
-zoom. Stages that are done are not done again, and one that was stopped goes on, when the command is given again.
+Builds the model, pretrains its vision encoder, collects the expert's runs, imitates them, trains by reward, and
+evaluates with and without zoom. Stages that are done are not done again, and one that was stopped goes on, when the
+command is given again.
 """
 
 from agent.ending import end_process, read_first

@@ -107,7 +107,7 @@ def test_a_batch_that_shares_its_beginning_writes_what_each_row_writes_alone(mod
     mask = torch.stack(
         [torch.cat([beginning * 0 + 1, pad, end * 0 + 1]) for pad, end in zip(padding, ends, strict=True)]
     )
-    model.set_attn_implementation(cpu_attention.NAME)
+    cpu_attention.use_grouped_attention(model)
     read = Counting(model)
     cache = prefill_unique(read, ids, mask, len(beginning))
     assert read.rows == [1, 3]  # the beginning, and each different prompt once

@@ -71,7 +71,7 @@ def test_the_main_job_looks_up_no_host_and_leaves_nothing_but_the_cache(tmp_path
 
 
 def test_every_switch_is_set_where_the_user_has_not_set_it() -> None:
-    show = "import os, tools; print({name: os.environ[name] for name in tools.telemetry.OPT_OUTS})"
+    show = "import os, tools.ocr, tools.telemetry; print({n: os.environ[n] for n in tools.telemetry.OPT_OUTS})"
     kept = {name: value for name, value in os.environ.items() if name not in OPT_OUTS}
     chosen = kept | {"ORT_DISABLE_TELEMETRY": "0"}
 

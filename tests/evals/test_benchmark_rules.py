@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from evals.benchmarks import cg_bench, grounding, next_gqa, video_mmmu
+from evals.benchmarks import cg_bench, grounding, next_gqa
 from evals.benchmarks.benchmark import Profile, score_letter, score_strict_open
 from evals.benchmarks.catalogue import BENCHMARKS
 from evals.benchmarks.item import Item
 from evals.benchmarks.records import RecordPlace
 from evals.scoring.published.clean_text import strict_letter
 from evals.scoring.published.spans import lmms_charades, official_cgbench_spans, strict_span
-from evals.scoring.published.thinking import lmms_without_thinking
 
 FIXTURES = Path(__file__).parent / "fixtures"
 needs_parquet = pytest.mark.skipif(find_spec("pyarrow") is None, reason='needs pip install "videosleuth[evals]"')
@@ -32,20 +31,6 @@ def item(options: tuple[str, ...], right: int, item_id: str = "q") -> Item:
 )
 def test_the_strict_rule_takes_one_letter_and_nothing_else(said: str, letter: str) -> None:
     assert strict_letter(said, 4) == letter
-
-
-@pytest.mark.parametrize(
-    ("said", "left"),
-    [
-        ("<think>A or B</think> C", "C"),
-        ("A or B</think>C", "C"),
-        ("<think>A", "<think>A"),
-        ("<analysis>A</analysis><think>B</think>C<think>D</think>", "C"),
-        ("</think>A<think>B", "</think>A<think>B"),
-    ],
-)
-def test_lmms_eval_sees_no_thinking_that_was_brought_to_an_end(said: str, left: str) -> None:
-    assert lmms_without_thinking(said) == left
 
 
 def test_a_random_draw_is_the_same_each_time_and_differs_between_questions() -> None:
@@ -130,8 +115,8 @@ def test_mvbench_takes_the_last_of_equal_candidates_officially_and_the_first_in_
 
 def test_longvideobench_keeps_the_offset_of_the_subtitles_and_the_frames_that_are_meant() -> None:
     first, second = BENCHMARKS["longvideobench"].load(FIXTURES / "longvideobench")
-    assert (first.subtitle_offset_seconds, first.key_frames, first.right_letters) == (30.0, (120,), "D")
-    assert (second.subtitle_offset_seconds, second.key_frames, second.right_letters) == (0.0, (2400, 9000), "A")
+    assert (first.subtitle_offset_seconds, first.right_letters) == (30.0, "D")
+    assert (second.subtitle_offset_seconds, second.right_letters) == (0.0, "A")
     hidden = BENCHMARKS["longvideobench-test"].load(FIXTURES / "longvideobench")
     assert {(i.gold, i.right, i.example) for i in hidden} == {(None, None, None)}
     assert {BENCHMARKS["longvideobench-test"].score(i, "A", "strict").value for i in hidden} == {None}
@@ -169,9 +154,8 @@ def test_next_qa_counts_before_and_after_together() -> None:
 
 def test_next_gqa_agrees_with_its_numbers_on_paper() -> None:
     benchmark = BENCHMARKS["next-gqa"]
-    items, folder = benchmark.load(FIXTURES / "nextgqa"), FIXTURES / "nextgqa"
-    said = next_gqa.read_predictions((folder / "pred_ground.json").read_text(), (folder / "test-res.json").read_text())
-    assert said == {"9000000001_0": "C 2 - 6 seconds", "9000000001_3": "B 19 - 23 seconds"}
+    items = benchmark.load(FIXTURES / "nextgqa")
+    said = {"9000000001_0": "C 2 - 6 seconds", "9000000001_3": "B 19 - 23 seconds"}
     # [2, 6] of [2, 5.5]: 3.5 of 4; [19, 23] of [20, 22.5]: 2.5 of 4; the second option is wrong
     found = benchmark.metrics(items, said, "official")
     assert (found["accuracy"], found["Acc@QA"]) == (50, 50)
@@ -179,7 +163,6 @@ def test_next_gqa_agrees_with_its_numbers_on_paper() -> None:
     assert (found["TIoP@0.5"], found["TIoU@0.5"], found["mean span seconds"]) == (100, 100, 4)
     assert benchmark.metrics(items, {"9000000001_0": "C 2 - 6 seconds"}, "official")["accuracy"] == 100
     assert benchmark.metrics(items, {"9000000001_0": "C 2 - 6 seconds"}, "strict")["accuracy"] == 50
-    assert next_gqa.read_predictions(*next_gqa.write_predictions(items, said)) == said
 
 
 def test_a_moment_inside_a_gold_span_has_all_of_itself_in_it_and_no_iou() -> None:
@@ -224,12 +207,6 @@ def test_video_mmmu_options_that_have_letters_already_get_no_second_ones(tmp_pat
     assert "\nA. red\nB. teal" in BENCHMARKS["video-mmmu"].prompt(items[0], "official", "")
 
 
-def test_the_gain_of_knowledge_is_the_share_of_what_was_missing() -> None:
-    assert video_mmmu.knowledge_gain(60.0, 50.0) == 20
-    assert video_mmmu.knowledge_gain(45.0, 50.0) == -10
-    assert video_mmmu.knowledge_gain(100.0, 100.0) is None
-
-
 def test_mmvu_has_disciplines_and_lmms_eval_lets_nothing_pass_as_an_open_answer() -> None:
     benchmark = BENCHMARKS["mmvu"]
     choice, open_one = benchmark.load(FIXTURES / "mmvu")
@@ -245,18 +222,6 @@ def test_video_holmes_wants_the_tag_officially_and_the_bare_letter_in_lmms_eval(
     assert [benchmark.score(first, "E", p).value for p in benchmark.profiles] == [1, 1, 1, 0]
     tagged = benchmark.score(first, "<answer>E</answer>", "lmms")
     assert tagged.why == "no letter in it, one was drawn"
-
-
-def test_cg_bench_composites_agree_with_paper_and_leave_out_what_was_not_read() -> None:
-    whole = {"1": 1.0, "2": 0.0, "3": 1.0, "4": None}
-    clue = {"1": 1.0, "2": 1.0, "3": 1.0, "4": 0.0}
-    spans = {"1": 0.25, "2": 0.6, "3": None, "4": 0.05}
-    found = cg_bench.composite(whole, clue, spans)
-    # CRR: (2 / 3) / (3 / 4). Of 1 and 2 only 1 is right, found at 0.1 and 0.2. Found of 1, 2, 4: 2, 2, 1, 1, 1 of 3.
-    assert found["CRR"] == pytest.approx(100 * (2 / 3) / (3 / 4))
-    assert found["acc@IoU"] == pytest.approx(100 * (1 / 2 + 1 / 2) / 5)
-    assert found["rec@IoU"] == pytest.approx(100 * 7 / 15)
-    assert cg_bench.composite({}, {}, {}) == {"CRR": None, "acc@IoU": None, "rec@IoU": None}
 
 
 def test_cg_bench_has_bins_of_ten_minutes_and_clips_of_the_clue() -> None:

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from agent.trajectory import Answer, Evidence
 from evals.benchmarks.benchmark import Benchmark, score_strict_choice
 from evals.benchmarks.catalogue import BENCHMARKS
-from evals.benchmarks.item import Item, RawAnswer, gold_reply, reply_of
+from evals.benchmarks.item import Item, RawAnswer, reply_of
 from evals.benchmarks.records import RecordPlace
+from tests.evals.gold import gold_reply
 
 FIXTURES = Path(__file__).parent / "fixtures"
 PARQUET = {"video-mmmu", "video-mmmu-question-only"}
@@ -143,7 +144,6 @@ DAMAGES = {
     "longvideobench lvb_val.json": [
         ('"correct_choice": 0', '"correct_choice": 5', "row 2: correct_choice: need an index of 5 candidates, got '5'"),
         ('"duration_group": 3600,', "", "row 2: the key 'duration_group' is missing"),
-        ('"position": [', '"position": ["a",', "row 1: position: need a list of frame numbers"),
     ],
     "mlvu json/3_ego.json": [
         ('"answer": "four"', '"answer": "5"', "row 2: answer: need one of the candidates, got '5'")

@@ -146,8 +146,8 @@ def test_the_plot_is_svg_with_a_dot_for_each_bin(files: list[str], tmp_path: Pat
     main([*files, "--plot", str(tmp_path / "plot.svg")])
     root = ElementTree.fromstring((tmp_path / "plot.svg").read_text(encoding="utf-8"))
     (dot,) = root.iter("{http://www.w3.org/2000/svg}circle")
-    # 48 + 240 * 0.9 and 32 + 240 * (1 - 0.5)
-    assert (float(dot.get("cx", "")), float(dot.get("cy", ""))) == (264.0, 152.0)
+    # 46 + 254 * 0.9 and 18 + 264 * (1 - 0.5)
+    assert (float(dot.get("cx", "")), float(dot.get("cy", ""))) == (274.6, 150.0)
 
 
 def test_a_missing_run_is_said_with_what_makes_one(files: list[str], tmp_path: Path) -> None:

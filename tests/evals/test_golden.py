@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from evals.scoring.published import by_gold, first_letter, mmmu, ranked, spans, tags, without_adapter
+from evals.scoring.published import by_gold, first_letter, mmmu, ranked, spans
 
 ROWS = [json.loads(line) for line in (Path(__file__).parent / "golden" / "answers.jsonl").read_text().splitlines()]
 Row = dict[str, Any]
@@ -27,19 +27,14 @@ PARSERS: dict[str, Callable[[Row], Any]] = {
     "lmms/mcq_extract": lambda row: ranked.lmms_mcq(row["prediction"], row["choices"]),
     "official/videomme": lambda row: first_letter.official_videomme(row["prediction"]),
     "vlm/videomme": lambda row: first_letter.vlm_videomme(row["prediction"]),
-    "vlm/videommev2": lambda row: first_letter.vlm_videommev2(row["prediction"]),
     "lmms/longvideobench": lambda row: or_random(first_letter.lmms_longvideobench(row["prediction"])),
-    "lmms/videomathqa": lambda row: first_letter.lmms_videomathqa(row["prediction"]),
-    "lmms/scivideobench": lambda row: or_random(first_letter.lmms_scivideobench(row["prediction"])),
     "official/lvbench": lambda row: first_letter.official_lvbench(row["prediction"]),
-    "official/tstar_qa": lambda row: first_letter.official_tstar(row["prediction"]) == row["gold"],
-    "lmms/perceptiontest": lambda row: first_letter.lmms_perceptiontest(row["prediction"]),
     "lmms/nextqa_mc": lambda row: or_random(mmmu.lmms_mmmu(row["prediction"], row["options"])),
     "lmms/video_holmes": lambda row: or_random(mmmu.lmms_mmmu(row["prediction"], row["options"])),
     "lmms/egoschema": lambda row: or_random(mmmu.lmms_egoschema(row["prediction"], row["options"])),
     "lmms/videommmu_open": lambda row: mmmu.lmms_videommmu_open(row["prediction"], row["gold"]),
-    "official/video_holmes": lambda row: tags.official_video_holmes(row["prediction"]) or "WRONG",
-    "vlm/video_holmes": lambda row: tags.vlm_video_holmes(row["prediction"]) or "WRONG",
+    "official/video_holmes": lambda row: first_letter.official_video_holmes(row["prediction"]) or "WRONG",
+    "vlm/video_holmes": lambda row: first_letter.vlm_video_holmes(row["prediction"]) or "WRONG",
     "official/mvbench": lambda row: by_gold.official_mvbench(row["prediction"], row["gold"]),
     "vlm/mvbench": lambda row: by_gold.official_mvbench(row["prediction"], row["gold"]),
     "lmms/mvbench": lambda row: by_gold.lmms_mvbench(row["prediction"], row["gold"]),
@@ -51,14 +46,7 @@ PARSERS: dict[str, Callable[[Row], Any]] = {
         row["prediction"], row["gold"], dict(zip(ascii_uppercase, row["options"], strict=False))
     ),
     "lmms/mmvu_open": lambda row: by_gold.lmms_mmvu_open(row["prediction"], row["gold"]),
-    "official/longvideo_reason": lambda row: by_gold.official_longvideo_reason(row["prediction"], row["gold"]),
     "lmms/charades_sta": span_list,
-    "lmms/tvbench": lambda row: without_adapter.lmms_tvbench(row["prediction"], row["options"]),
-    "official/vrbench": lambda row: without_adapter.official_vrbench(row["prediction"]),
-    "official/tempcompass_yes_no": lambda row: without_adapter.official_tempcompass_yes_no(row["prediction"]),
-    "official/tempcompass_caption_matching": lambda row: {None: "fail"}.get(
-        found := without_adapter.official_tempcompass_caption(row["prediction"], row["question"], row["gold"]), found
-    ),
 }
 
 

@@ -58,4 +58,4 @@ def training(folder: Path, out: Path, **changed: object) -> Training:
 def rollouts_of(training: Training, scripts: tuple[Script | None, ...] = SCRIPTS) -> RolloutRunner:
     """Who plays it."""
     sampler = DictatedSampler(Path(training.model), training.play.options(training.seed), scripts)
-    return RolloutRunner(composed(training.data), training.game(sampler), sampler)
+    return RolloutRunner(composed(training.data), training.run_settings(sampler), sampler)

@@ -54,17 +54,20 @@ class Handed:
     """A trainer that is handed its runs."""
 
     def __init__(self, model: Path, out: Path, preset: str = "videokr", *, never_idle: bool = False, **update: Any):
-        from rl.grpo.trainer import GraphTrainer
-
-        class Careful(GraphTrainer):
-            """Computes every row."""
-
-            def _is_idle(self, run: TrainingRow) -> bool:
-                return False if never_idle else super()._is_idle(run)
+        from rl.grpo.trainer import trainer_class
 
         told = {"learning_rate": LR, "mask_cut": False, "max_tokens": 50} | update
         wanted = training(model, out, generations=4, rows_at_once=2, update=told)
-        self.trainer: Any = Careful(wanted, rollouts_of(wanted), load_preset(preset), lambda _: None)
+        rewards = load_preset(preset)
+        base: Any = trainer_class(wanted, rewards)
+
+        class Careful(base):  # type: ignore[misc]
+            """Computes every row."""
+
+            def _is_idle(self, run: TrainingRow) -> bool:
+                return False if never_idle else super()._is_idle(run)  # type: ignore[no-any-return]
+
+        self.trainer: Any = Careful(wanted, rollouts_of(wanted), rewards, lambda _: None)
         self.trainer.model.train()
         self.trainer.current_gradient_accumulation_steps = 2
         self.losses: list[float] = []

@@ -9,8 +9,7 @@ import pytest
 
 from rl.dashboard import main
 from rl.monitor.alarms import Alarm, keep_alarm
-from rl.monitor.curves import HEIGHT, WIDTH, Bars, Curve, Lines, drawn, smoothed, window_of
-from rl.monitor.curves_svg import picture
+from rl.monitor.curves import CANVAS, Bars, Curve, Lines, drawn, picture, smoothed, window_of
 from rl.monitor.page import PAGE, page, write_page
 from rl.monitor.panels import subjects_of
 from tests.rl.logged import HOSTILE, log_of, write_log
@@ -46,8 +45,8 @@ def test_a_curve_is_where_its_values_are() -> None:
     assert path is not None
     left, middle, right = (tuple(map(float, point.split())) for point in path[1].split("L"))
     assert middle == ((left[0] + right[0]) / 2, (left[1] + right[1]) / 2)
-    assert left[0] < middle[0] < right[0] <= WIDTH
-    assert HEIGHT >= left[1] > middle[1] > right[1]
+    assert left[0] < middle[0] < right[0] <= CANVAS.width
+    assert CANVAS.height >= left[1] > middle[1] > right[1]
 
 
 def test_bars_stand_on_each_other_and_are_as_high_as_their_seconds() -> None:

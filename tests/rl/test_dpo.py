@@ -17,8 +17,8 @@ from evals.runner.run_file import TRAJECTORIES
 from rl.dpo import DpoStep, dpo_loss, logps_of, main, read_pairs, word_logps
 from rl.finetune.dpo_config import DpoConfig
 from rl.finetune.rows import TrainingConversation
-from rl.finetune.training_loop import LOG
 from rl.grpo.config import read_training
+from rl.monitor.log import LOG
 from rl.toml_config import read_sheet
 from rl.verify import CHOSEN, REJECTED, Verified, write
 from rl.verify import PreferencePair as Found

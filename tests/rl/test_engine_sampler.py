@@ -85,7 +85,7 @@ def watched(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Watched:
     wanted = training(model, tmp_path_factory.mktemp("engine") / "out", **SETTINGS)
     wanted.out.mkdir(parents=True)
     sampler = sampler_of(wanted)
-    rollouts = RolloutRunner(composed(wanted.data), wanted.game(sampler), sampler)
+    rollouts = RolloutRunner(composed(wanted.data), wanted.run_settings(sampler), sampler)
     trainer = Watching(wanted, rollouts, load_preset(wanted.preset), lambda _: None)
     order = trainer.order()
     trainer.train()
@@ -165,6 +165,14 @@ def test_a_training_ends_where_its_engine_is_gone(model: Path, tmp_path: Path) -
     sampler.engine.fails_after = 1
     with pytest.raises(PolicyError, match="the engine is gone"):
         main(wanted, sampler=sampler)
+
+
+def test_reg_grpo_is_refused_beside_an_engine_whose_probabilities_it_does_not_correct(
+    model: Path, tmp_path: Path
+) -> None:
+    wanted = training(model, tmp_path / "run", **SETTINGS | {"preset": "deepvideo-r1"})
+    with pytest.raises(ValueError, match="Reg-GRPO is not corrected for an engine's probabilities"):
+        main(wanted, lambda _: None, sampler_of(wanted))
 
 
 def test_all_weights_without_a_way_to_bring_them_are_refused_before_anything_is_played(

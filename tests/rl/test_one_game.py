@@ -119,7 +119,7 @@ def ways(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         sampler = NotingSampler(model, options)
         asked_of = composed(DATA)
         keys = [(entry.id, sample) for entry in asked_of.asking.entries for sample in range(GROUP)]
-        played = RolloutRunner(asked_of, wanted.game(sampler), sampler)(keys)
+        played = RolloutRunner(asked_of, wanted.run_settings(sampler), sampler)(keys)
         trained = dict(zip(keys, played, strict=True))
         replies = {key: _replies(run.trajectory) for key, run in trained.items()}
 

@@ -24,8 +24,8 @@ def test_segments_of_a_composed_video_change_places(tmp_path: Path, monkeypatch:
         found.append(trajectory)
 
     for control in (None, "shuffled-frames"):
-        game = RunSettings(ScriptedPolicy([Turn("", Answer("A"))]), Limits(), verify=False)
-        questions.play([(posed.example.question.id, 0)], replace(game, control=control_named(control)), keep, 1)
+        settings = RunSettings(ScriptedPolicy([Turn("", Answer("A"))]), Limits(), verify=False)
+        questions.play([(posed.example.question.id, 0)], replace(settings, control=control_named(control)), keep, 1)
     plain, shuffled = found
     assert Stop.CRASHED not in (plain.stop, shuffled.stop)
     assert shuffled.facts == replace(plain.facts, content_hash=shuffled.facts.content_hash)

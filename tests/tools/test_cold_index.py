@@ -18,7 +18,7 @@ from tests.drawn import TEXT, drawn_picture, write_captioned, write_drawn
 from tools import packaged_weights
 from tools.deadline import deadline
 from tools.encoders.hashing import HashingEncoder
-from tools.index.video_index import open_index
+from tools.index.samples import Samples
 from tools.ocr.reader import TextReader
 from tools.ocr.video_text import ScreenText, scattered, strokes, to_read
 from tools.resources import ToolResources
@@ -44,9 +44,7 @@ class Stuck(HashingEncoder):
 def cold(path: Path) -> Iterator[Toolbox]:
     """The tools of a video while nothing of it is indexed."""
     encoder = Stuck()
-    video = Video(path)
-    index = open_index(video, encoder, path.parent / "cache")
-    toolbox = Toolbox(video, index, encoder, ToolResources(video, index, encoder, cache=path.parent / "cache"))
+    toolbox = Toolbox(ToolResources(Video(path), encoder, cache=path.parent / "cache"))
     try:
         yield toolbox
     finally:
@@ -89,7 +87,9 @@ def test_a_search_by_picture_waits_no_longer_than_there_is_time(tmp_path: Path) 
 def test_of_a_long_video_a_part_is_looked_at_and_how_much_is_told(tmp_path: Path) -> None:
     path = write_captioned(tmp_path / "long.mp4", seconds=150.0, shown=(60.0, 90.0))
     with cold(path) as toolbox:
-        reading = ScreenText(toolbox.video, toolbox.index, TextReader, tmp_path / "cache").in_window(0.0, 150.0, 8)
+        reading = ScreenText(toolbox.video, Samples(toolbox.index, 150.0), TextReader, tmp_path / "cache").in_window(
+            0.0, 150.0, 8
+        )
         assert {span.text for span in reading.spans} == {TEXT}
         assert 60.0 <= reading.spans[0].start_seconds < 80.0
         # each picture stands for the second of a sample

@@ -7,7 +7,10 @@ from functools import partial
 import pytest
 
 from tools.deadline import (
+    Cancellation,
     OutOfTime,
+    WorkCancelledError,
+    cancellable,
     deadline,
     held_in_time,
     is_anyone_left_behind,
@@ -95,3 +98,35 @@ def test_items_end_with_the_time() -> None:
     with deadline(0.0):
         assert list(until_time_is_up([1, 2, 3])) == [1]
     assert list(until_time_is_up([1, 2, 3])) == [1, 2, 3]
+
+
+def test_work_that_is_cancelled_is_left_behind_at_once_and_has_no_time_left() -> None:
+    gate, cancellation = threading.Event(), Cancellation()
+    left: list[float] = []
+
+    def work() -> None:
+        gate.wait(20)
+        left.append(seconds_left())
+
+    threading.Timer(0.1, cancellation.cancel).start()
+    begun = time.monotonic()
+    with cancellable(cancellation):
+        assert seconds_left() == float("inf")
+        with pytest.raises(WorkCancelledError):
+            run_in_time([work])
+        assert time.monotonic() - begun < 10.0
+        with pytest.raises(WorkCancelledError):  # and nothing else is begun
+            run_in_time([lambda: left.append(-1.0)])
+    gate.set()
+    for thread in threading.enumerate():
+        if thread.daemon and thread is not threading.current_thread():
+            thread.join(5)
+    assert left == [0.0]
+    assert seconds_left() == float("inf")
+
+
+def test_work_that_can_be_cancelled_and_is_not_brings_what_it_brings() -> None:
+    with cancellable(Cancellation()):
+        assert run_in_time([lambda: 1, lambda: 2]) == [1, 2]
+        with pytest.raises(KeyError):
+            run_in_time([partial(dict[str, int]().__getitem__, "none")])

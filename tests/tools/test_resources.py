@@ -1,18 +1,20 @@
 """What is looked up again and again is computed once, and what a model is given stays bounded."""
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from tests.drawn import write_drawn
 from tools import observation_text
 from tools.encoders.hashing import HashingEncoder
-from tools.index.video_index import open_index
 from tools.resources import ToolResources
 from tools.speech.search import search_lines
 from tools.speech.subtitles import SpeechLine
+from tools.toolbox import open_toolbox
 from tools.video.video import Video
 
 
@@ -32,9 +34,8 @@ def test_the_lines_of_a_long_transcript_are_encoded_once_for_all_queries(tmp_pat
     lines = [SpeechLine(i, i + 1.0, f"line {i % 3000} of many", None, "subtitle file") for i in range(5000)]
     encoder = Counting()
     with Video(write_drawn(tmp_path / "a.mp4")) as video:
-        index = open_index(video, encoder, tmp_path / "cache")
-        index.wait()
-        parts = ToolResources(video, index, encoder, cache=tmp_path / "cache")
+        parts = ToolResources(video, encoder, cache=tmp_path / "cache")
+        parts.index.wait()
         first = search_lines(lines, "line 7 of many", parts.encode_texts)
         assert (sum(encoder.batches), max(encoder.batches)) == (
             3001 - ("line 7 of many" in {x.text for x in lines}),
@@ -43,7 +44,7 @@ def test_the_lines_of_a_long_transcript_are_encoded_once_for_all_queries(tmp_pat
         encoder.batches.clear()
         assert search_lines(lines, "something else", parts.encode_texts)
         assert encoder.batches == [1]
-        index.cancel()
+        parts.close()
     assert first[0].line.text == "line 7 of many"
 
 
@@ -60,3 +61,10 @@ def test_what_was_not_heard_is_told_in_words_and_as_a_gap() -> None:
     observation = observation_text.speech([], "Nothing is said.", 0, ("sound track 2 (de) was not heard",))
     assert observation.gaps == ("sound track 2 (de) was not heard",)
     assert observation.text == "Nothing is said.\n(Not known: sound track 2 (de) was not heard.)"
+
+
+def test_tools_that_cannot_be_had_leave_no_work_behind(tmp_path: Path) -> None:
+    video = write_drawn(tmp_path / "a.mp4")
+    with pytest.raises(ValueError, match="has no sound track, got audio 3"):
+        open_toolbox(video, encoder="hashing", cache=tmp_path / "cache", audio=3)
+    assert "index" not in {thread.name for thread in threading.enumerate()}

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from tests.drawn_clips import draw_clip, page
 from tests.sounds import RATE, Track, tone, write_tracks
 from tools import observation_text
 from tools.encoders.hashing import HashingEncoder
-from tools.index.video_index import open_index
 from tools.resources import ToolResources
 from tools.speech.audio import SoundTrack, TrackReader, audio_blocks, sound_tracks
 from tools.speech.recognition import SpeechLine, Transcript
@@ -111,11 +110,9 @@ class Hearing:
 
 @contextmanager
 def parts_of(path: Path, hearing: Hearing, audio: int | None = None) -> Iterator[ToolResources]:
-    with Video(path) as video:
-        encoder = HashingEncoder()
-        index = open_index(video, encoder, path.parent / "cache")
-        yield ToolResources(video, index, encoder, cache=path.parent / "cache", audio=audio, recogniser=hearing)
-        index.cancel()
+    cache = path.parent / "cache"
+    with closing(ToolResources(Video(path), HashingEncoder(), cache=cache, audio=audio, recogniser=hearing)) as parts:
+        yield parts
 
 
 @pytest.fixture(scope="module")

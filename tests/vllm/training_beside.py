@@ -70,6 +70,6 @@ def trained(training: Training, engine: SamplingEngine) -> Watched:
 
     training.out.mkdir(parents=True)
     sampler = EngineSampler(training.model, training.play.options(training.seed), engine)
-    rollouts = RolloutRunner(composed(training.data), training.game(sampler), sampler)
+    rollouts = RolloutRunner(composed(training.data), training.run_settings(sampler), sampler)
     Watching(training, rollouts, load_preset(training.preset), lambda _: None).train()
     return Watched(sampler, rows, played)

@@ -113,8 +113,8 @@ def _tokenizer(model: str) -> Any:
         if repository and not isinstance(try_to_load_from_cache(repository, file), str):
             raise ValueError(
                 f"{model} needs {repository}, which is not on this machine: fetch it once with "
-                f"`python -c \"import tools, open_clip; open_clip.create_model_and_transforms('{model}'); "
-                f"open_clip.get_tokenizer('{model}')\"`"
+                f'`python -c "from tools.encoders.open_clip_weights import imported_open_clip as library; '
+                f"library().create_model_and_transforms('{model}'); library().get_tokenizer('{model}')\"`"
             )
     return open_clip.get_tokenizer(model, **({"local_files_only": True} if text.get("hf_tokenizer_name") else {}))
 

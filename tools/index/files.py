@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter
 
 from tools.cache import explained, keep, kept
-from tools.own_files import append_own, is_there, open_own, own_folder, remove
+from tools.index.frame_store import PICTURES, RECORDS, FrameStore
+from tools.own_files import append_own, is_plain_file, is_there, open_own, own_folder, remove
 
 THUMB_SHAPE = (18, 32, 3)
 """Height, width and channels of a thumbnail."""
@@ -54,20 +55,42 @@ class IndexManifest:
     """CRC-32 of what counts in each file, by its name."""
     format: Literal[3] = 3
 
-    @classmethod
-    def read(cls, folder: Path) -> "IndexManifest | None":
-        """The manifest in a folder; None where there is none, or a damaged one, or one of another format."""
-        return kept(folder / MANIFEST, _MANIFEST)
+    def goes_on_after(self, seen: "IndexManifest") -> bool:
+        """Whether nothing that an earlier one counts was made again since."""
+        is_longer = self.frames >= seen.frames and self.rows >= seen.rows and self.tiled >= seen.tiled
+        return self.run == seen.run and is_longer
 
 
 _MANIFEST = TypeAdapter(IndexManifest)
 
 
+@dataclass(frozen=True, eq=False)
+class LoadedIndex:
+    """What an index has on disk, or what came since an earlier look."""
+
+    manifest: IndexManifest
+    batch: IndexBatch
+    is_from_start: bool
+    """Whether the batch is all there is, and what was seen before does not count any more."""
+    is_tiled: bool
+    """Whether all frames are there with their tiles."""
+
+
+@dataclass(frozen=True)
+class IndexDamage:
+    """The files don't hold what the manifest says; all of it has to be made again."""
+
+    why: str
+
+
 class IndexFiles:
     """Reads and checks the files of one index: sampled frames, embedded frames, and tiles."""
 
-    def __init__(self, folder: Path, dim: int, tiles: int) -> None:
+    def __init__(self, folder: Path, store_folder: Path, dim: int, tiles: int) -> None:
+        """Describes the files of an index in `folder`, whose pictures are kept in `store_folder`."""
         self.folder = folder
+        self._store_folder = store_folder
+        self._has_tiles = tiles > 0
         # name -> (dtype on disk, shape of an item, what the manifest counts the items by)
         self._layout: dict[str, tuple[str, tuple[int, ...], str]] = {
             "seconds": ("<f8", (), "frames"),
@@ -78,51 +101,74 @@ class IndexFiles:
             "tiles": ("<f2", (tiles, dim), "tiled"),
         }
 
-    def damage(self, manifest: IndexManifest) -> str | None:
-        """Damage of the files, in words; None if they hold what the manifest says."""
-        for name in self._layout:
-            path, size = self.folder / name, self._size_bytes(name, manifest)
-            try:
-                with open_own(path) as file:
-                    if os.fstat(file.fileno()).st_size < size:
-                        return f"{path} was cut off"
-                    if _checksum(file, size) != manifest.checksums.get(name):
-                        return f"{path} was changed"
-            except OSError:
-                return f"{path} is missing"
-        seconds, rows, tiled = (self._array(name, manifest, 0) for name in ("seconds", "rows", "tiled"))
-        if not (np.isfinite(seconds).all() and (np.diff(seconds) > 0).all()):
-            return f"{self.folder / 'seconds'} holds no ascending times"
-        if not (
-            np.isin(np.diff(rows, prepend=-1), (0, 1)).all() and (rows >= 0).all() and (rows < manifest.rows).all()
-        ):
-            return f"{self.folder / 'rows'} holds no numbers of rows"
-        if not ((tiled >= 0).all() and (tiled < manifest.rows).all() and len(np.unique(tiled)) == len(tiled)):
-            return f"{self.folder / 'tiled'} holds no numbers of rows"
-        return None
-
-    def read(self, manifest: IndexManifest, frames: int = 0, rows: int = 0, tiled: int = 0) -> IndexBatch:
-        """Reads what the manifest counts, after a number of items of each kind.
+    def load(self, seen: IndexManifest | None = None, *, only_whole: bool = False) -> LoadedIndex | IndexDamage | None:
+        """What there is, each byte read once and checked; None where there is nothing.
 
         Args:
-            manifest: the manifest.
-            frames: sampled frames to skip.
-            rows: embedded frames to skip.
-            tiled: frames with tiles to skip.
+            seen: the manifest of an earlier look, whose part is not read again unless it was made anew.
+            only_whole: leave alone what has not yet all its frames, as if nothing were there.
         """
-        first = {"frames": frames, "rows": rows, "tiled": tiled}
-        arrays = {name: self._array(name, manifest, first[by]) for name, (*_, by) in self._layout.items()}
+        manifest = kept(self.folder / MANIFEST, _MANIFEST)
+        if manifest is None:
+            path = self.folder / MANIFEST
+            return IndexDamage(f"{path} cannot be read, or is of another version") if is_there(path) else None
+        if only_whole and not manifest.is_complete:
+            return None
+        if seen is not None and not manifest.goes_on_after(seen):
+            seen = None
+        try:
+            batch = self._read(manifest, seen)
+            if seen is None or manifest.frames > seen.frames:
+                self._check_store(manifest)
+        except _DamagedFilesError as damage:
+            return IndexDamage(str(damage))
+        is_tiled = manifest.is_complete and (not self._has_tiles or manifest.tiled == manifest.rows)
+        return LoadedIndex(manifest, batch, seen is None, is_tiled)
+
+    def _read(self, manifest: IndexManifest, seen: IndexManifest | None) -> IndexBatch:
+        arrays = {name: self._array(name, manifest, seen) for name in self._layout}
+        seconds, rows, tiled = arrays["seconds"], arrays["rows"], arrays["tiled"]
+        if not (np.isfinite(seconds).all() and (np.diff(seconds) > 0).all()):
+            raise _DamagedFilesError(f"{self.folder / 'seconds'} holds no ascending times")
+        last = -1 if seen is None else seen.rows - 1
+        if not (np.isin(np.diff(rows, prepend=last), (0, 1)).all() and ((rows >= 0) & (rows < manifest.rows)).all()):
+            raise _DamagedFilesError(f"{self.folder / 'rows'} holds no numbers of rows")
+        if not ((tiled >= 0).all() and (tiled < manifest.rows).all() and len(np.unique(tiled)) == len(tiled)):
+            raise _DamagedFilesError(f"{self.folder / 'tiled'} holds no numbers of rows")
         for name in ("vectors", "tiles"):
             arrays[name] = arrays[name].astype(np.float32)
         return IndexBatch(**arrays)
 
-    def _array(self, name: str, manifest: IndexManifest, first: int) -> NDArray[Any]:
-        """Items of a file from `first` on, (n, ...) in the dtype of the file."""
-        kind, shape, by = self._layout[name]
-        item, count = _item_bytes(kind, shape), max(0, getattr(manifest, by) - first)
-        with open_own(self.folder / name) as file:
-            file.seek(first * item)
-            return np.frombuffer(file.read(count * item), kind).reshape(count, *shape)
+    def _array(self, name: str, manifest: IndexManifest, seen: IndexManifest | None) -> NDArray[Any]:
+        """(last - first, ...) items of a file, after those that were seen."""
+        path, (kind, shape, by) = self.folder / name, self._layout[name]
+        first = 0 if seen is None else int(getattr(seen, by))
+        item, count = _item_bytes(kind, shape), int(getattr(manifest, by)) - first
+        try:
+            with open_own(path) as file:
+                if os.fstat(file.fileno()).st_size < (first + count) * item:
+                    raise _DamagedFilesError(f"{path} was cut off")
+                file.seek(first * item)
+                data = file.read(count * item)
+        except OSError as error:
+            raise _DamagedFilesError(f"{path} is missing") from error
+        before = 0 if seen is None else seen.checksums.get(name, 0)
+        if zlib.crc32(data, before) != manifest.checksums.get(name):
+            raise _DamagedFilesError(f"{path} was changed")
+        return np.frombuffer(data, kind).reshape(count, *shape)
+
+    def _check_store(self, manifest: IndexManifest) -> None:
+        for path in (self._store_folder / RECORDS, self._store_folder / PICTURES):
+            if not is_plain_file(path):
+                raise _DamagedFilesError(f"{path} is missing")
+        pictures = self._store_folder / PICTURES
+        try:
+            with FrameStore(self._store_folder) as store:
+                count = len(store)
+        except OSError as error:
+            raise _DamagedFilesError(f"{pictures} cannot be read") from error
+        if count < manifest.frames:
+            raise _DamagedFilesError(f"{pictures} was cut off, or {RECORDS} beside it changed")
 
     def writer(self, manifest: IndexManifest | None) -> "IndexWriter":
         """Opens a writer that goes on after the manifest, or from nothing without one."""
@@ -137,6 +183,10 @@ class IndexFiles:
     def _size_bytes(self, name: str, manifest: IndexManifest) -> int:
         kind, shape, by = self._layout[name]
         return int(getattr(manifest, by)) * _item_bytes(kind, shape)
+
+
+class _DamagedFilesError(Exception):
+    """Says which file does not hold what the manifest counts."""
 
 
 class IndexWriter:
@@ -190,12 +240,3 @@ class IndexWriter:
 
 def _item_bytes(kind: str, shape: tuple[int, ...]) -> int:
     return int(np.prod(shape, dtype=np.int64)) * np.dtype(kind).itemsize
-
-
-def _checksum(file: BinaryIO, size: int) -> int:
-    """CRC-32 of the first `size` bytes of a file."""
-    checksum = 0
-    while size > 0 and (chunk := file.read(min(size, 1 << 20))):
-        checksum = zlib.crc32(chunk, checksum)
-        size -= len(chunk)
-    return checksum

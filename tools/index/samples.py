@@ -32,19 +32,19 @@ class Samples:
 
     def __init__(self, index: VideoIndex, duration_seconds: float) -> None:
         """Starts the patience for the index of a video that was opened just now."""
-        self._index = index
+        self.index = index
         self._is_short = duration_seconds <= _SHORT_SECONDS
         self._opened_at = time.monotonic()
 
     def wait(self) -> bool:
         """Whether the index has all its frames; waits a little for that of a short video."""
         patience = self._opened_at + _PATIENCE_SECONDS - time.monotonic() if self._is_short else 0.0
-        return self._index.wait(max(0.0, min(patience, _PATIENCE_SHARE * seconds_left())))
+        return self.index.wait(max(0.0, min(patience, _PATIENCE_SHARE * seconds_left())))
 
     def within(self, start_seconds: float, stop_seconds: float) -> WindowSamples:
         """Sampled frames on screen in the window [start, stop)."""
         is_whole = self.wait()
-        seconds, thumbs = self._index.seconds, self._index.thumbs
+        seconds, thumbs = self.index.seconds, self.index.thumbs
         count = min(len(seconds), len(thumbs))  # more may have come between the two
         first = max(0, int(np.searchsorted(seconds[:count], start_seconds, side="right")) - 1)
         last = max(first + 1, int(np.searchsorted(seconds[:count], stop_seconds, side="left")))

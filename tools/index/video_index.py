@@ -29,10 +29,18 @@ from tools.cache import DEFAULT_LIMIT_BYTES, explained, prune, video_folder, wri
 from tools.deadline import seconds_left
 from tools.encoders.registry import Encoder
 from tools.index.builder import BatchSize, FrameEmbedder, only_tiles, quick_looks, quick_times, tile_count, tile_vectors
-from tools.index.files import MANIFEST, THUMB_SHAPE, IndexBatch, IndexFiles, IndexManifest, IndexWriter
+from tools.index.files import (
+    THUMB_SHAPE,
+    IndexBatch,
+    IndexDamage,
+    IndexFiles,
+    IndexManifest,
+    IndexWriter,
+    LoadedIndex,
+)
 from tools.index.frame_store import PICTURES, RECORDS, DamagedPictureError, FrameStore, FrameStoreWriter, stored_size
 from tools.index.vectors import FrameIndex, MatchedMoment
-from tools.own_files import is_plain_file, is_there, remove
+from tools.own_files import is_plain_file, remove
 from tools.sampling import sample_times, sampling_fps
 from tools.video.source import VideoSource
 from tools.video.video import SAME_MOMENT_SECONDS, Frame
@@ -104,12 +112,11 @@ class VideoIndex:
         self._store_folder = self._folder / f"frames-{self._fps:g}fps"
         tiles = tile_count(encoder)
         name = f"index-{_as_file_name(encoder.name)}-{tiles + 1}tiles-{self._fps:g}fps"
-        self._files = IndexFiles(self._folder / name, encoder.dim, tiles)
+        self._files = IndexFiles(self._folder / name, self._store_folder, encoder.dim, tiles)
         self.frames = FrameIndex(encoder.name, encoder.dim, tiles, duration)
         self._lock = threading.Lock()
-        self._run = ""
+        self._seen: IndexManifest | None = None  # how much of the files on disk was taken in
         self._thumbs: list[NDArray[np.uint8]] = []
-        self._taken_tiled = 0  # how many of the tiles on disk were read
         self._unwritten: list[IndexBatch] = []  # tiles that a search had embedded
         self._times_forgotten = 0
         self._store: FrameStore | None = None
@@ -123,6 +130,7 @@ class VideoIndex:
         self._load_if_whole()
         if not self._is_tiled:
             self._thread.start()
+            weakref.finalize(self, _stop, self._is_cancelled, self._thread)
 
     def __enter__(self) -> Self:
         return self
@@ -256,52 +264,20 @@ class VideoIndex:
     # --- from the cache
 
     def _load_if_whole(self) -> None:
-        """Loads an index from the cache if it has all its frames."""
-        manifest = IndexManifest.read(self._files.folder)
-        if manifest is not None and manifest.is_complete and not self._damage(manifest):
-            self._catch_up(manifest)
+        """Takes in an index from the cache that has all its frames."""
+        found = self._files.load(only_whole=True)
+        if isinstance(found, LoadedIndex):
+            self._take_in(found)
 
-    def _catch_up(self, manifest: IndexManifest) -> None:
-        """Reads what a manifest counts and was not read yet."""
-        if manifest.run != self._run:
+    def _take_in(self, found: LoadedIndex) -> None:
+        if found.is_from_start:
             self._forget()
-            self._run = manifest.run
-        seen = len(self.frames.seconds), self.frames.rows, self._taken_tiled
-        self._take(self._files.read(manifest, *seen))
-        self._taken_tiled = max(manifest.tiled, self._taken_tiled)
-        if manifest.is_complete:
+        self._take(found.batch)
+        self._seen = found.manifest
+        if found.manifest.is_complete:
             self._finish_frames()
-        if self._has_all_tiles(manifest):
+        if found.is_tiled:
             self._finish_tiles()
-
-    def _has_all_tiles(self, manifest: IndexManifest) -> bool:
-        return manifest.is_complete and (tile_count(self._encoder) == 0 or manifest.tiled == manifest.rows)
-
-    def _usable_manifest(self) -> IndexManifest | None:
-        """Manifest to go on from, None without a usable one; warns of damage, since all is then made again."""
-        manifest = IndexManifest.read(self._files.folder)
-        problem = self._damage(manifest) if manifest else None
-        if manifest is None and is_there(self._files.folder / MANIFEST):
-            problem = f"{self._files.folder / MANIFEST} cannot be read, or is of another version"
-        if problem:
-            _log.warning("damaged cache, the index is made again: %s", problem)
-            return None
-        return manifest
-
-    def _damage(self, manifest: IndexManifest) -> str | None:
-        return self._files.damage(manifest) or self._store_damage(manifest)
-
-    def _store_damage(self, manifest: IndexManifest) -> str | None:
-        for path in (self._store_folder / RECORDS, self._store_folder / PICTURES):
-            if not is_plain_file(path):
-                return f"{path} is missing"
-        try:
-            with FrameStore(self._store_folder) as store:
-                if len(store) < manifest.frames:
-                    return f"{self._store_folder / PICTURES} was cut off, or {RECORDS} beside it changed"
-        except OSError:
-            return f"{self._store_folder / PICTURES} cannot be read"
-        return None
 
     def _take(self, batch: IndexBatch) -> None:
         """Makes a batch visible: times and thumbnails change together."""
@@ -361,7 +337,7 @@ class VideoIndex:
         with self._lock:
             self.frames.clear()
             self._thumbs, self._unwritten = [], []
-            self._run, self._taken_tiled = "", 0
+            self._seen = None
             self._is_whole = False
             self._frames_ended.clear()
             self._times_forgotten += 1
@@ -370,39 +346,39 @@ class VideoIndex:
         """Reads what another process has checkpointed since the last look; True when the index is whole."""
         if is_plain_file(self._store_folder / RECORDS) and is_plain_file(self._store_folder / PICTURES):
             self._is_stored.set()
-        manifest = IndexManifest.read(self._files.folder)
-        if manifest is None:
+        found = self._files.load(self._seen)
+        if not isinstance(found, LoadedIndex):  # not there yet, or whoever holds the lock is about to make it again
             return False
         try:
-            is_news = manifest.is_complete > self._is_whole or self._has_all_tiles(manifest)
-            if is_news and self._damage(manifest):  # whoever holds the lock is about to make it again
-                return False
-            self._catch_up(manifest)
-        except (OSError, ValueError):  # being made again right now
+            self._take_in(found)
+        except OSError:  # being made again right now
             return False
         if not self._is_whole:
-            self._report("another process", manifest.frames, len(self._times), None)
+            self._report("another process", found.manifest.frames, len(self._times), None)
         return self._is_tiled
 
     def _build(self) -> None:
         try:
-            self._build_on(self._usable_manifest())
+            # what a follower has seen of a part is read again
+            found = self._files.load(self._seen if self._is_whole else None)
+            if isinstance(found, IndexDamage):  # said once, since all of it is then made again
+                _log.warning("damaged cache, the index is made again: %s", found.why)
+            self._build_on(found if isinstance(found, LoadedIndex) else None)
         except _DamagedStoreError as error:
             _log.warning("damaged cache, the stored frames in %s are made again: %s", self._store_folder, error)
             self._store = None
             remove(self._store_folder)
             self._build_on(None)
 
-    def _build_on(self, manifest: IndexManifest | None) -> None:
-        """Builds the index from the manifest on, or from nothing without one."""
-        if manifest is None or not self._is_whole:
-            self._forget()  # what a follower has seen is read again, now that its checksums were compared
-        if manifest is not None:
-            self._catch_up(manifest)
+    def _build_on(self, found: LoadedIndex | None) -> None:
+        """Goes on after what was found, or from nothing without it."""
+        if found is None:
+            self._forget()
+        else:
+            self._take_in(found)
             if self._is_tiled:  # somebody else has finished between our look at the cache and the lock
                 return
-        writer = self._files.writer(manifest)
-        self._run = writer.run
+        writer = self._files.writer(None if found is None else found.manifest)
         try:
             if not self._is_whole:
                 self._add_frames(writer)
@@ -474,6 +450,7 @@ class VideoIndex:
                 self.frames.add_quick(look.seconds, look.vectors)
                 self._is_searchable.set()
                 known.update(zip(look.seconds, look.vectors, strict=True))
+                _give_memory_back()
                 self._report("keyframes", len(known), len(times), clock.left_seconds(len(known), len(times)))
         return known
 
@@ -521,6 +498,12 @@ class VideoIndex:
     def _report(self, stage: str, done: int, total: int, left_seconds: float | None) -> None:
         if self._on_progress is not None:
             self._on_progress(IndexProgress(stage, min(done, total), total, left_seconds))
+
+
+def _stop(is_cancelled: threading.Event, thread: threading.Thread) -> None:
+    """Ends the work in the background, at the latest when Python ends: a thread that is killed in C++ aborts it."""
+    is_cancelled.set()
+    thread.join()
 
 
 class _DamagedStoreError(Exception):

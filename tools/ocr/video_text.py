@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from difflib import SequenceMatcher
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
@@ -36,7 +37,7 @@ from tools.deadline import (
 from tools.index.builder import thumbnail
 from tools.index.frame_store import stored_size
 from tools.index.samples import Samples
-from tools.index.video_index import IndexProgress, VideoIndex
+from tools.index.video_index import IndexProgress
 from tools.observation import FULL_FRAME, Box, Finding, ToolError, box_inside
 from tools.ocr.ppocr import added_models
 from tools.ocr.reader import TextLine, TextReader, TextSpan, track_text
@@ -88,6 +89,8 @@ _MOST_HELD_AGAINST = 12
 _SAME_PICTURE = 0.5
 """Correlation of outlines from which a line still stands. While each of ten captions of two clips stood, the median was
 0.74 or more, and elsewhere in the clip at most 0.35; in a fade it is as low."""
+_MARGINS = (0.5, 2.0)
+"""Heights of a line around it in a close look; in a narrow part the detector breaks some lines into pieces."""
 _SAME_LINE = 0.7
 """Likeness from which two readings are the same line: half faded in, a letter or two are misread."""
 
@@ -138,14 +141,13 @@ class ScreenText:
     def __init__(
         self,
         video: VideoSource,
-        index: VideoIndex,
+        samples: Samples,
         reader: Callable[[], TextReader],
         cache: Path | None = None,
         on_progress: Callable[[IndexProgress], None] = lambda _: None,
     ) -> None:
         self._video = video
-        self._index = index
-        self._samples = Samples(index, video.info.duration_seconds)
+        self._samples = samples
         self._on_progress = on_progress
         self._reader = reader
         self._cache = cache
@@ -302,18 +304,21 @@ class ScreenText:
                 return replace(span, start_seconds=ends[0], stop_seconds=ends[1])
         reader = self._reader()
 
-        def is_there(seconds: float) -> bool:
-            part = _with_margin(span.box)
+        def is_read(seconds: float, part: Box) -> bool:
             frame = next(self._video.read([seconds]), None)
             lines = reader.read(np.ascontiguousarray(crop(frame.pixels, part))) if frame is not None else ()
             return any(_likeness(line.text, span.text) >= _SAME_LINE for line in lines)
 
         start, stop = span.start_seconds, span.stop_seconds
-        can_tell = is_there(span.start_seconds)
-        if can_tell and before is not None:
-            start = first_with(is_there, before, start)
-        if can_tell and within is not None and within > span.start_seconds - 1e-6:
-            stop = first_with(lambda t: not is_there(t), within, min(stop, self._video.info.duration_seconds - 1e-3))
+        stands = max(start, within or 0.0)
+        parts = (_with_margin(span.box, lines) for lines in _MARGINS)
+        part = next((part for part in parts if is_read(stands, part)), None)
+        if part is not None and before is not None:
+            start = first_with(partial(is_read, part=part), before, start)
+        if part is not None and within is not None and within > span.start_seconds - 1e-6:
+            stop = first_with(
+                lambda t: not is_read(t, part), within, min(stop, self._video.info.duration_seconds - 1e-3)
+            )
             stop = span.stop_seconds if stop >= self._video.info.duration_seconds - 2e-3 else stop
         if not is_time_up():
             with self._lock:
@@ -329,9 +334,9 @@ class ScreenText:
         """
         if until - since <= _NEAR_SECONDS:
             return until
-        if not len(self._index.store.seconds):
+        if not len(self._samples.index.store.seconds):
             return since + _NEAR_SECONDS
-        seconds = self._index.seconds
+        seconds = self._samples.index.seconds
         between = spread([float(t) for t in seconds[(seconds > since) & (seconds < until)]], _MOST_HELD_AGAINST)
         shown, last = self._edges(since, box), since
         widest = max(_NEAR_SECONDS, 2 * (until - since) / _MOST_HELD_AGAINST)
@@ -348,7 +353,7 @@ class ScreenText:
 
         Letters stay when what is behind them moves, and so do their outlines.
         """
-        store = self._index.store
+        store = self._samples.index.store
         grey = cv2.cvtColor(crop(store.frame(store.at(seconds)).pixels, box), cv2.COLOR_RGB2GRAY)
         across, down = (cv2.Sobel(grey, cv2.CV_32F, *way) for way in ((1, 0), (0, 1)))
         edges = np.hypot(across, down)
@@ -396,7 +401,7 @@ class ScreenText:
 
     def _stored(self, times: Sequence[float]) -> Iterator[Frame]:
         """Frames at these times that the index has stored; the others are left out."""
-        store = self._index.store
+        store = self._samples.index.store
         for t in times if len(store.seconds) else ():
             number = store.at(t)
             if abs(float(store.seconds[number]) - t) < SAME_MOMENT_SECONDS:
@@ -486,9 +491,9 @@ def _last_before(times: Sequence[float], seconds: float) -> float | None:
     return max((t for t in times if t < seconds - 1e-6), default=None)
 
 
-def _with_margin(box: Box) -> Box:
-    """A box with twice the line's height around it: with less, the detector breaks some lines into pieces."""
-    margin = 2 * (box[3] - box[1])
+def _with_margin(box: Box, lines: float) -> Box:
+    """A box with so many times its height around it."""
+    margin = lines * (box[3] - box[1])
     left, top, right, bottom = box
     return max(0.0, left - margin), max(0.0, top - margin), min(1.0, right + margin), min(1.0, bottom + margin)
 

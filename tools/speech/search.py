@@ -15,23 +15,15 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.words import FUNCTION_WORDS, NUMBER_WORDS, root
+
 NEIGHBOUR_SHARE = 0.35
 """Share of the better neighbour's score that is lent to a line."""
 _NEIGHBOUR_LIMIT = 0.9
 """Share of a neighbour's score to which it lifts a line at most, so that the line never passes the neighbour."""
-_STOP_WORDS = frozenset(
-    "a an and any are as at be been but by can could did do does for from had has have he her his how i if in is it "
-    "its many me mention mentioned much my no not of on or our say said says saying she so speak speaker speaks "
-    "speech spoken talk talking talks that the their them there they this to video was we were what when where which "
-    "who whom whose why will with would you your".split()
+_STOP_WORDS = FUNCTION_WORDS | frozenset(
+    "but mention mentioned said say saying says speak speaker speaks speech spoken talk talking talks video".split()
 )
-_NUMBERS = {
-    word: str(value)
-    for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen twenty".split()
-    )
-}
 
 
 class TimedText(Protocol):
@@ -47,10 +39,6 @@ class TimedText(Protocol):
 
 
 LineT = TypeVar("LineT", bound=TimedText)
-
-_ENDINGS = tuple(
-    "ations ation ating ators ated ator ates ings ying edly ate ing ied ies ers ors er or ed es ys s e y".split()
-)
 
 
 @dataclass(frozen=True)
@@ -98,21 +86,13 @@ def search_lines(
 def stems(text: str) -> list[str]:
     """Stems of the words of a text without stop words, small numbers as digits."""
     words = re.findall(r"[^\W_]+", text.lower().replace("'s ", " "))
-    return [_stem(_NUMBERS.get(word, word)) for word in words if word not in _STOP_WORDS]
+    return [root(str(NUMBER_WORDS.get(word, word))) for word in words if word not in _STOP_WORDS]
 
 
 @lru_cache(maxsize=200_000)
 def _stems_of(text: str) -> frozenset[str]:
     """Stems of a line, cached since every query compares them again."""
     return frozenset(stems(text))
-
-
-def _stem(word: str) -> str:
-    """A word without the longest ending that leaves three letters, four before "-ate": create is not crew."""
-    for ending in _ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= (4 if ending.startswith("at") else 3):
-            return word[: -len(ending)]
-    return word
 
 
 def _word_overlap(texts: Sequence[str], query: str) -> NDArray[np.float64]:

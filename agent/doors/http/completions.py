@@ -51,7 +51,8 @@ async def complete_chat(request: Request, chat: Annotated[ChatRequest, Body()]) 
         raise RefusedError(400, "one answer is given at a time: leave n out", "n")
     services = services_of(request)
     asked = await asyncio.to_thread(read_chat, chat.messages, services.sources)
-    job = await ask(request, asked.video, asked.text, chat.video_sleuth)
+    after = services.jobs.find_answered(asked.video.path, *asked.before) if asked.before is not None else None
+    job = await ask(request, asked.video, asked.text, chat.video_sleuth, after)
     chat_id, created = f"chatcmpl-{job.id.removeprefix('job-')}", int(time.time())
     head = {"id": chat_id, "created": created, "model": chat.model}
     if not chat.stream:
@@ -97,7 +98,7 @@ async def _whole(request: Request, services: Services, job: Job, head: dict[str,
     if (failure := failure_of(job)) is not None:
         raise failure
     reasoning = "".join(map(reasoning_of, job.events))
-    message = {"role": "assistant", "content": _content(job), "reasoning_content": reasoning}
+    message = {"role": "assistant", "content": job.content, "reasoning_content": reasoning}
     choice = {"index": 0, "message": message, "finish_reason": _finish_reason(job), "logprobs": None}
     body = head | {"object": "chat.completion", "choices": [choice], "video_sleuth": _record(job)}
     return JSONResponse(body | ({"usage": usage} if (usage := _usage(job)) is not None else {}))
@@ -118,7 +119,7 @@ async def _stream(services: Services, job: Job, head: dict[str, Any], with_usage
         if (failure := failure_of(job)) is not None:
             yield _event(failure.as_data())
             return
-        yield chunk({"content": _content(job)})
+        yield chunk({"content": job.content})
         yield chunk({}, _finish_reason(job), video_sleuth=_record(job))
         if with_usage:
             yield _event(head | {"object": "chat.completion.chunk", "choices": [], "usage": _usage(job)})
@@ -149,11 +150,6 @@ async def _watched(request: Request, services: Services, job: Job) -> AsyncItera
 
 def _event(data: dict[str, Any]) -> str:
     return f"data: {json.dumps(data)}\n\n"
-
-
-def _content(job: Job) -> str:
-    content: str = job.events[-1]["content"]
-    return content
 
 
 def _finish_reason(job: Job) -> str:

@@ -15,6 +15,8 @@ class ChatQuestion:
 
     text: str
     video: GivenVideo
+    before: tuple[str, str] | None = None
+    """The question before it, and its answer."""
 
 
 def read_chat(messages: Sequence[ChatMessage], sources: VideoSources) -> ChatQuestion:
@@ -48,7 +50,16 @@ def read_chat(messages: Sequence[ChatMessage], sources: VideoSources) -> ChatQue
         )
     if not text.strip():
         raise RefusedError(400, "there is no question beside the video", "no_question")
-    return ChatQuestion(text.strip(), video)
+    return ChatQuestion(text.strip(), video, _before(messages, sources))
+
+
+def _before(messages: Sequence[ChatMessage], sources: VideoSources) -> tuple[str, str] | None:
+    """The last question that was answered, as it was asked then, and its answer."""
+    answers = [number for number, message in enumerate(messages) if message.role == "assistant"]
+    said = [message for message in messages[: answers[-1]] if message.role == "user"] if answers else []
+    if not said:
+        return None
+    return sources.find_in_text(_text_of(said[-1]))[1].strip(), _text_of(messages[answers[-1]])
 
 
 def _video_of(message: ChatMessage, sources: VideoSources) -> GivenVideo | None:

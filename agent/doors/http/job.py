@@ -22,10 +22,12 @@ class AskedJob:
     """What the client calls the video."""
     question: str
     options: dict[str, Any]
+    after: str | None = None
+    """Id of the job that it follows."""
 
     def as_data(self) -> dict[str, Any]:
         """The job as plain JSON, for disk."""
-        return {"video": str(self.video), "name": self.name, "question": self.question, "options": self.options}
+        return vars(self) | {"video": str(self.video)}
 
 
 @dataclass(eq=False)
@@ -52,6 +54,12 @@ class Job:
     def is_done(self) -> bool:
         """Whether it has ended."""
         return self.status not in RUNNING
+
+    @property
+    def content(self) -> str:
+        """The answer in words; empty where there is no result."""
+        last = self.events[-1] if self.events else {}
+        return str(last.get("content", ""))
 
     def tell(self, event: dict[str, Any]) -> None:
         """Adds an event."""

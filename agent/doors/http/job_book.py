@@ -67,6 +67,7 @@ class JobBook:
         self._overdue: dict[str, asyncio.TimerHandle] = {}
         self._held: dict[str, AbstractContextManager[None]] = {}
         self._bad: OrderedDict[tuple[str, int, int], None] = OrderedDict()
+        self._answered: OrderedDict[tuple[Path, str, str], str] = OrderedDict()
         self._is_stopping = False
 
     @property
@@ -135,6 +136,21 @@ class JobBook:
             created_at=data["created_at"],
         )
 
+    def find_answered(self, video: Path, question: str, content: str) -> str | None:
+        """Id of the job that gave an answer; None if nobody knows any more.
+
+        Args:
+            video: its video.
+            question: its question.
+            content: its answer in words.
+        """
+        job_id = self._answered.get((video, question, content.strip()))
+        return job_id if job_id is not None and self.has_trajectory(job_id) else None
+
+    def has_trajectory(self, job_id: str) -> bool:
+        """Whether the trajectory of a job is there."""
+        return self._saved(job_id).is_file()
+
     def trajectory(self, job_id: str) -> bytes:
         """The saved trajectory of a job, with its video named as the client did.
 
@@ -143,11 +159,11 @@ class JobBook:
         """
         job = self.get(job_id)
         try:
-            saved = json.loads((self._folder_of(job_id) / "trajectory.json").read_text(encoding="utf-8"))
+            saved = json.loads(self._saved(job_id).read_text(encoding="utf-8"))
         except OSError:
             raise RefusedError(404, f"{job_id} has no trajectory (it is {job.status})", "no_trajectory") from None
-        saved["question"]["video"] = job.asked.name
-        return json.dumps(saved).encode()
+        path, name = json.dumps(saved["question"]["video"]), json.dumps(job.asked.name)
+        return json.dumps(saved).replace(path, name).encode()
 
     def cancel(self, job: Job) -> None:
         """Ends a job early; it then holds what was reached."""
@@ -232,10 +248,11 @@ class JobBook:
         assert worker is not None
         job.status = "running"
         worker.job_ids.add(job.id)
-        asked, saved = job.asked, self._folder / job.id / "trajectory.json"
+        asked, saved = job.asked, str(self._saved(job.id))
         seconds = min(asked.options.get("max_seconds") or self._settings.max_seconds, self._settings.max_seconds)
         options = asked.options | {"max_seconds": seconds}
-        worker.send(vars(WorkRequest(job.id, str(asked.video), asked.name, asked.question, options, str(saved))))
+        after = None if asked.after is None else str(self._saved(asked.after))
+        worker.send(vars(WorkRequest(job.id, str(asked.video), asked.name, asked.question, options, saved, after)))
         overdue = asyncio.get_running_loop().call_later(seconds + _GRACE_SECONDS, self._stop_hanging, job, worker)
         self._overdue[job.id] = overdue
         job.wake()
@@ -317,6 +334,10 @@ class JobBook:
         self._metrics.jobs.labels(status).inc()
         self._metrics.job_seconds.observe(time.time() - job.created_at)
         write_log("job ended", job=job.id, status=status, seconds=round(time.time() - job.created_at, 3))
+        if job.result is not None:
+            self._answered[job.asked.video, job.asked.question, job.content.strip()] = job.id
+            if len(self._answered) > self._settings.kept_jobs:
+                self._answered.popitem(last=False)
         self._finished.append(job.id)
         while len(self._finished) > _REMEMBERED:
             del self._jobs[self._finished.popleft()]
@@ -335,7 +356,7 @@ class JobBook:
             self._on_disk.remove(name)
             try:
                 data = json.loads((folder / "request.json").read_text(encoding="utf-8"))
-                asked = AskedJob(Path(data["video"]), data["name"], data["question"], data["options"])
+                asked = AskedJob(Path(data["video"]), data["name"], data["question"], data["options"], data["after"])
                 yield Job(name, asked, data["client"], is_kept=True, created_at=data["created_at"])
             except (OSError, ValueError, KeyError, TypeError):  # of a connection that has gone, or damaged
                 shutil.rmtree(folder, ignore_errors=True)
@@ -346,6 +367,9 @@ class JobBook:
         beside = path.with_suffix(".new")
         beside.write_text(json.dumps(data), encoding="utf-8")
         beside.replace(path)
+
+    def _saved(self, job_id: str) -> Path:
+        return self._folder_of(job_id) / "trajectory.json"
 
     def _folder_of(self, job_id: str) -> Path:
         kind, _, rest = job_id.partition("-")

@@ -27,7 +27,7 @@ router = APIRouter(tags=["jobs"], prefix="/v1/jobs")
 async def start_job(request: Request, asked: Annotated[JobRequest, Body()]) -> Response:
     """Starts a question and answers at once with its id."""
     video = await asyncio.to_thread(services_of(request).sources.open_name, asked.video)
-    job = await ask(request, video, asked.question, asked, is_kept=True)
+    job = await ask(request, video, asked.question, asked, asked.after, is_kept=True)
     return JSONResponse(job.as_data(), 202, {"location": f"/v1/jobs/{job.id}"})
 
 

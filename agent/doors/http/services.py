@@ -37,7 +37,12 @@ def services_of(request: Request) -> Services:
 
 
 async def ask(
-    request: Request, video: GivenVideo, question: str, options: AskedOptions | None, is_kept: bool = False
+    request: Request,
+    video: GivenVideo,
+    question: str,
+    options: AskedOptions | None,
+    after: str | None = None,
+    is_kept: bool = False,
 ) -> Job:
     """Submits a question.
 
@@ -46,6 +51,7 @@ async def ask(
         video: its video.
         question: its text.
         options: its options.
+        after: id of the job that it follows.
         is_kept: whether it outlives the connection and the server.
 
     Raises:
@@ -57,11 +63,13 @@ async def ask(
     )
     if not question.strip():
         raise RefusedError(400, "the question is empty", "no_question")
+    if after is not None and not services.jobs.has_trajectory(after):
+        raise RefusedError(404, f"there is no job {after!r:.60} with a trajectory to go on from", "no_such_job")
     if (subtitles := given.get("subtitles")) is not None:
         opened = await asyncio.to_thread(services.sources.open_name, subtitles)
         given["subtitles"] = str(opened.path)
     client = request.client.host if request.client is not None else ""
-    return services.jobs.submit(AskedJob(video.path, video.name, question, given), client, is_kept)
+    return services.jobs.submit(AskedJob(video.path, video.name, question, given, after), client, is_kept)
 
 
 def failure_of(job: Job) -> RefusedError | None:

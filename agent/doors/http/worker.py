@@ -22,9 +22,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from agent.doors.http.errors import hide_paths
 from agent.doors.http.logs import log, set_up_logs
+from agent.paths import readable
 
 if TYPE_CHECKING:
     from agent.run_result import RunResult
+    from agent.sessions.run import Run
 
 CRASHED = "this is a bug of the server, whose log has the details"
 
@@ -58,6 +60,8 @@ class WorkRequest:
     options: dict[str, Any]
     save: str
     """File for the trajectory."""
+    after: str | None = None
+    """Saved trajectory of the question that this one follows."""
 
     @property
     def names(self) -> dict[str, str]:
@@ -86,7 +90,7 @@ class Worker:
         self._sleuth = Sleuth(setup.policy or None, encoder=setup.encoder or None, max_concurrent=setup.running)
         self._executor = ThreadPoolExecutor(setup.running, thread_name_prefix="question")
         self._cancels: dict[str, threading.Event] = {}
-        self._runs: dict[str, Any] = {}
+        self._runs: dict[str, Run] = {}
 
     def handle(self, line: bytes) -> None:
         """Starts or cancels a question."""
@@ -126,7 +130,7 @@ class Worker:
         if video.is_dir():
             video = _made_of_frames(video)
         self._check_header(video)
-        run = self._sleuth.start(video, request.question, **request.options)
+        run = self._started(video, request)
         self._runs[request.id] = run
         if self._cancels[request.id].is_set():
             run.cancel()
@@ -147,6 +151,18 @@ class Worker:
                 self._tell(request, {"kind": "event", "event": data})
         finally:
             run.cancel()
+
+    def _started(self, video: Path, request: WorkRequest) -> "Run":
+        if request.after is None:
+            return self._sleuth.start(video, request.question, **request.options)
+        from agent.sessions.options import VideoOptions
+        from agent.trajectory import load
+
+        if load(request.after).question.video != readable(str(video)):
+            raise ValueError("the question before was about another video")
+        of_video: Any = {name: value for name, value in request.options.items() if name in VideoOptions.__annotations__}
+        of_question: Any = {name: value for name, value in request.options.items() if name not in of_video}
+        return self._sleuth.resume(request.after, video, **of_video).start(request.question, **of_question)
 
     def _check_header(self, video: Path) -> None:
         """Refuses by what the file says of itself, before anything of it is decoded."""

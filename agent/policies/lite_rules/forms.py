@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Literal, NamedTuple
 
-from agent.policies.lite_rules.words import NUMBER_WORDS, STOP_WORDS
+from agent.policies.lite_rules.words import STOP_WORDS
+from tools.words import NUMBER_WORDS
 
 Form = Literal[
     "date",
@@ -53,9 +54,9 @@ _PATTERNS: dict[Form, str] = {
         r"(?<![\w.,:'-])-?\d+(?:[.,]\d{3})*(?:[.,]\d+)?(?![\w:]|[.,]\d)|(?<=[A-Za-z])\d+\b|\b\d+(?=[A-Za-z%°])"
         r"|\b(?:"
         + "|".join(NUMBER_WORDS)
-        + r"|million|billion)(?:(?:[ -]| and )(?:"
+        + r"|billion)(?:(?:[ -]| and )(?:"
         + "|".join(NUMBER_WORDS)
-        + r"|million|billion))*\b"
+        + r"|billion))*\b"
     ),
     "version": r"(?:(?<=\bv)|\b)\d+(?:\.\d+)+(?:[-.]?\w+)?\b",
     "file": r"(?<![\w/@.-])[\w-]+\.[a-z][a-z0-9]{1,4}\b(?![\w/@(])",

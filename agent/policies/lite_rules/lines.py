@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from agent.policies.lite_rules.reading import AskedSpan
-from agent.policies.lite_rules.words import STOP_WORDS, number, plain, stem, stems, words
+from agent.policies.lite_rules.words import STOP_WORDS, number, plain, stems, words
 from tools.observation import Box
+from tools.words import stem
 
 Similarity = Callable[[str, Sequence[str]], Sequence[float]]
 """A function that gives the cosine of meaning, -1..1, between one text and each of several."""

@@ -17,9 +17,10 @@ from itertools import pairwise
 from agent.policies.lite_rules.forms import Piece, carries_meaning, is_capitalised, pieces
 from agent.policies.lite_rules.lines import FoundLine, Similarity, rarities
 from agent.policies.lite_rules.reading import ParsedQuestion, asked_number_count
-from agent.policies.lite_rules.words import plain, stem, words
+from agent.policies.lite_rules.words import plain, words
 from tools.plain_data import loads_json
 from tools.vision.colours import colour_words
+from tools.words import stem
 
 _GROUPS = {
     **dict.fromkeys(("number", "price", "date", "clock", "version", "file", "time"), "value"),

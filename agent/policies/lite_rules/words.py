@@ -4,21 +4,13 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-NUMBER_WORDS = {
-    word: value
-    for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen twenty".split()
-    )
-} | {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "hundred": 100, "thousand": 1000}
-_TIMES = {"never": 0.0, "once": 1.0, "twice": 2.0}
+from tools.words import FUNCTION_WORDS, NUMBER_WORDS, stem
 
-STOP_WORDS = frozenset(
-    "a an the this that these those it its is are was were be been being am do does did done has have had of in on at "
-    "to from by for with as into onto over under out off up down and or nor not no so if then than there here he she "
-    "they them him her his their we you i me my your our what which who whom whose where when why how many much about "
-    "after before during while can could would should will shall may might must video picture clip film shown show "
-    "shows see seen visible appear appears happen happens say says said according all any some one's s t".split()
+_TIMES = {"never": 0.0, "once": 1.0, "twice": 2.0}
+STOP_WORDS = FUNCTION_WORDS | frozenset(
+    "about according after all am appear appears before being clip done down during film happen happens here him into "
+    "may might must nor off one's onto out over picture s said say says see seen shall should show shown shows some t "
+    "than then these those under up video visible while".split()
 )
 
 WORD = re.compile(r"[^\W_]+(?:['’.:,-][^\W_]+)*")
@@ -29,15 +21,6 @@ _NUMBER = re.compile(r"(?<![\w.,:])\d+(?:,\d{3})*(?:\.\d+)?(?![\w:]|[.,]\d)")
 def words(text: str) -> list[str]:
     """The words and numbers of a text, as written, without punctuation around them."""
     return WORD.findall(text)
-
-
-def stem(word: str) -> str:
-    """The stem of a word, its commonest English endings cut off: enough to match singular, plural and -ing."""
-    word = word.casefold().removesuffix("'s").removesuffix("’s")
-    for ending, least in (("ations", 5), ("ation", 5), ("ings", 4), ("ing", 4), ("ies", 3), ("es", 4), ("ed", 4)):
-        if word.endswith(ending) and len(word) - len(ending) >= least - 1:
-            return word[: -len(ending)]
-    return word[:-1] if word.endswith("s") and not word.endswith("ss") and len(word) > 3 else word
 
 
 def content_words(text: str) -> list[str]:

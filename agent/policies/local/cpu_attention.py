@@ -20,6 +20,13 @@ _QUERIES_AT_ONCE = 128
 """Queries of one block, few enough that their scores stay in a CPU's cache; a block leaves out the keys behind it."""
 
 
+def use_grouped_attention(model: Any) -> None:
+    """Makes a model of transformers compute its attention so."""
+    AttentionInterface.register(NAME, grouped_attention)
+    AttentionMaskInterface.register(NAME, sdpa_mask)
+    model.set_attn_implementation(NAME)
+
+
 def grouped_attention(
     module: torch.nn.Module,
     query: torch.Tensor,
@@ -132,7 +139,3 @@ def _held(states: torch.Tensor) -> torch.Tensor:
     if states.stride() != (heads * room * width, room * width, width, 1):
         return states.reshape(rows * heads, tokens, width)
     return states.as_strided((rows * heads, room, width), (room * width, width, 1))
-
-
-AttentionInterface.register(NAME, grouped_attention)
-AttentionMaskInterface.register(NAME, sdpa_mask)

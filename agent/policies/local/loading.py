@@ -120,7 +120,7 @@ def _model(place: str, config: Any, device: torch.device) -> Any:
     model.generation_config = GenerationConfig(eos_token_id=ends)  # type: ignore[no-untyped-call]
     # a model with another attention than torch's has a reason, such as caps or sinks, which ours does not know
     if device.type == "cpu" and not _sees(config) and model.config._attn_implementation == "sdpa":
-        model.set_attn_implementation(cpu_attention.NAME)
+        cpu_attention.use_grouped_attention(model)
     return model
 
 

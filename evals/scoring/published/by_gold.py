@@ -7,8 +7,7 @@ import re
 import string
 from collections.abc import Mapping
 
-from evals.scoring.published.json_block import json_block
-from evals.scoring.published.marks import without_marks
+from evals.scoring.published.clean_text import json_block, without_marks
 from tools.plain_data import loads_json
 
 
@@ -116,19 +115,3 @@ def _order(text: str) -> str | None:
     opening = re.search(r"o ?\((?!\))", text)
     stop = -1 if opening is None else text.find(")", opening.end())
     return None if opening is None or stop < 0 else text[opening.start() : stop + 1]
-
-
-def official_longvideo_reason(said: str, gold: str) -> bool:
-    """Whether the texts in the answer tags are the same, byte for byte; without tags the whole text counts."""
-    phrase = "Therefore the final answer is: "
-    opening = f"<answer>{phrase if phrase.rstrip() in said else ''}"
-    return _on_a_line(said, opening).strip() == _on_a_line(gold, "<answer>").strip()
-
-
-def _on_a_line(text: str, opening: str) -> str:
-    """Text in the first tag that ends on its line; the whole text without one."""
-    for line in text.split("\n"):
-        _, opened, inside = line.partition(opening)
-        if opened and "</answer>" in inside:
-            return inside.partition("</answer>")[0]
-    return text

@@ -5,11 +5,14 @@
 
 import re
 
+from evals.scoring.published.clean_text import answer_tags
+
 _BEST = ("The best answer is", "The correct answer is", "The answer is", "The answer")
 _JOINED = (*_BEST, "The best option isThe correct option is", "Best answer:Best option:")
 """Phrases as published: a comma is missing twice, so that four became two that never occur."""
 _APART = (*_BEST, "The best option is", "The correct option is", "Best answer:", "Best option:")
 _COLONS = ("Answer:", "Option:")
+_HOLMES = "ABCDEF"
 
 
 def _first(said: str, phrases: tuple[str, ...], letters: str) -> str:
@@ -29,37 +32,10 @@ def vlm_videomme(said: str) -> str:
     return _first(said, (*_JOINED, *_COLONS), "ABCD")
 
 
-def vlm_videommev2(said: str) -> str:
-    """VLMEvalKit's letter for Video-MME-v2, the first of A..H, with all phrases: "Final answer: C" is F."""
-    return _first(said, (*_APART, *_COLONS), "ABCDEFGH")
-
-
 def lmms_longvideobench(said: str) -> str | None:
     """LongVideoBench's letter, the first of A..E even of four options; None where one is drawn. The official rule
     too."""
     return _first(said, _APART, "ABCDE") or None
-
-
-def lmms_videomathqa(said: str) -> str:
-    """lmms-eval's letter for VideoMathQA, the first of A..E, with the phrases of Video-MME."""
-    return _first(said, _JOINED, "ABCDE")
-
-
-def lmms_scivideobench(said: str) -> str | None:
-    """lmms-eval's letter for SciVideoBench, the first of A..L, though options end at J; None where one is drawn.
-
-    "I think D" is I.
-    """
-    phrases = (
-        *("The answer is", "The correct answer is", "The best answer is"),
-        *("Answer:", "Option:", "### Final Answer:\n$$\\boxed", "the final answer is"),
-    )
-    for phrase in phrases:
-        said = said.replace(phrase, "")
-    if len(said.split()) > 16 and not re.search("[A-J]", said):
-        return None
-    found = re.search("[A-L]", said)
-    return found[0] if found else None
 
 
 def official_lvbench(said: str) -> str:
@@ -70,13 +46,21 @@ def official_lvbench(said: str) -> str:
     return inside.split(" ")[0][:1]
 
 
-def official_tstar(said: str) -> str:
-    """T*'s letter, A..F at the start of the text in either case: "Because" is B."""
-    found = re.match(r"\s*([A-Fa-f])", said)
-    return found[1].upper() if found else ""
+def official_video_holmes(said: str) -> str:
+    """Video-Holmes's letter, the first in the alphabet that occurs in the last tag, or without a tag in the text.
+
+    Letters with a space, colon or opening bracket beside them come first: `<answer>E. BAD</answer>` is A.
+    """
+    tags = answer_tags(said)
+    return _by_alphabet(tags[-1] if tags else said)
 
 
-def lmms_perceptiontest(said: str) -> str:
-    """lmms-eval's letter for PerceptionTest, the first of A..D that stands alone."""
-    found = re.search(r"\b([A-D])\b", said)
-    return found[1] if found else ""
+def vlm_video_holmes(said: str) -> str:
+    """VLMEvalKit's letter for Video-Holmes, the first in the alphabet that occurs in the last tag; "" without one."""
+    tags = answer_tags(said)
+    return _by_alphabet(tags[-1]) if tags else ""
+
+
+def _by_alphabet(text: str) -> str:
+    dressed = [x for x in _HOLMES if f"{x} " in text or f"{x}:" in text or f"[{x}" in text]
+    return (dressed or [x for x in _HOLMES if x in text] or [""])[0]

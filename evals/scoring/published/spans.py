@@ -2,7 +2,7 @@
 
 import re
 
-from evals.scoring.published.json_block import json_block
+from evals.scoring.published.clean_text import json_block
 from evals.scoring.spans import Span
 from tools.plain_data import loads_json
 

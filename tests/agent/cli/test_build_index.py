@@ -80,6 +80,6 @@ def test_text_is_read_ahead_and_what_is_left_for_a_question_is_said(
         def nobody() -> TextReader:
             raise AssertionError("what was read ahead is read again")
 
-        toolbox._parts.screen_text._reader = nobody
+        toolbox._resources.screen_text._reader = nobody
         assert [line.text for line in toolbox.call("search_text", {}).findings] == [TEXT]
         assert toolbox.call("search_text", {"start": 20.0, "stop": 25.0}).findings == ()

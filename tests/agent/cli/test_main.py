@@ -263,11 +263,14 @@ def test_a_video_that_takes_longer_to_open_than_the_question_may_is_left(
 
     monkeypatch.setattr("tools.toolbox.open_toolbox", slow)
     begun = time.monotonic()
-    assert main(["ask", str(folder / "clip.mp4"), "q?", "--max-seconds", "0.5", "--policy", "lite", "--json"]) == 1
+    assert main(["ask", str(folder / "clip.mp4"), "q?", "--max-seconds", "0.5", "--policy", "lite", "--json"]) == 3
     assert time.monotonic() - begun < 15.0  # imports as well, on a busy machine
     gate.set()
     out, err = capsys.readouterr()
-    assert json.loads(out)["stop"] == "time limit"
+    answer = json.loads(out)
+    assert (answer["stop"], answer["cannot_tell"]) == ("time limit", True)
+    assert answer["answer"].endswith("When the time was over, only 0 of 6 s was seen.")
+    assert answer["coverage"]["duration_seconds"] == 6.0
     assert "the video was not open yet when the time was over" in err
 
 

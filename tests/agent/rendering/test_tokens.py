@@ -2,6 +2,7 @@
 
 import io
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,18 @@ def test_the_ids_of_a_turn_begin_with_all_ids_of_the_turn_before(loaded: Loaded)
         assert len(now) > len(before)
         before = now
     assert tokens(loaded, trajectory).ids[: len(before)] == before
+
+
+def test_the_ids_of_a_follow_up_begin_with_all_ids_of_the_questions_before_it(loaded: Loaded) -> None:
+    before: tuple[int, ...] = ()
+    earlier: tuple[Trajectory, ...] = ()
+    for _ in range(3):
+        for count in range(4):
+            now = tokens(loaded, replace(two_zooms(), steps=two_zooms().steps[:count], earlier=earlier)).ids
+            assert now[: len(before)] == before
+            assert len(now) > len(before)
+            before = now
+        earlier = (*earlier, two_zooms())
 
 
 def test_what_was_sampled_stands_there_id_by_id_even_where_tokenising_its_text_gives_others(loaded: Loaded) -> None:

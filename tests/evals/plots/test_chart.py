@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from evals.plots.chart import Axis, ChartLine, Dot, axis_over, chart, colour, short
+from evals.plots.chart import Axis, ChartLine, Dot, axis_over, chart, colour, short, svg_file
 from evals.report.section import DrawnInterval, Intervals, plain
 
 SHARE = Axis("right", 0.0, 1.0, is_percent=True)
@@ -55,6 +55,22 @@ def test_a_dot_stands_where_its_figures_say() -> None:
     left = f"{float(circle.get('cx') or 0):g}"
     # the rule of 100 % begins there
     assert any(rule.startswith(f"M{left} {circle.get('cy')}h") for rule in rules)
+
+
+def test_steps_are_counted_in_whole_numbers() -> None:
+    assert Axis("step", 1, 3, is_whole=True).ticks == (1.0, 2.0, 3.0)
+    assert Axis("step", 1, 3).ticks == (1.0, 1.5, 2.0, 2.5, 3.0)
+    assert Axis("step", 0, 4000, is_whole=True).said(1000) == "1,000"
+
+
+def test_a_file_of_plots_needs_no_page() -> None:
+    drawn = chart("t", Axis("x", 0.0, 1.0), SHARE, [Dot(0.5, 0.5, None, None, 1)])
+    root = ElementTree.fromstring(svg_file([("a", drawn), ("b", drawn), ("c", drawn)]))
+    plots = [one for one in root.iter("{http://www.w3.org/2000/svg}svg") if one.get("class") == "chart"]
+    assert len(plots) == 3
+    assert float(root.get("width", "")) > 2 * float(plots[0].get("width", ""))
+    assert float(root.get("height", "")) > 2 * float(plots[0].get("height", ""))
+    assert [one.text for one in root.iter("{http://www.w3.org/2000/svg}text") if one.get("class") == "head"] == [*"abc"]
 
 
 def test_colours_begin_again() -> None:

@@ -6,11 +6,11 @@ import pytest
 
 from agent.trajectory import Answer, Evidence, Usage
 from evals.benchmarks.catalogue import BENCHMARKS
-from evals.benchmarks.item import gold_reply
 from evals.datasets.dataset import QuestionSet
 from evals.datasets.registry import open_set
 from evals.report.__main__ import load_runs, main
 from evals.runner.run_file import TRAJECTORIES
+from tests.evals.gold import gold_reply
 from tests.evals.report.stored import PASSED, RIGHT, WRONG, asked_by, played, write_run
 from tests.evals.sets_drawn import row, write_set
 from tests.evals.test_benchmarks import folder_of

@@ -41,16 +41,6 @@ def test_a_hundred_thousand_discordant_questions_are_no_overflow() -> None:
     assert p == pytest.approx(math.erfc(999 / math.sqrt(100_000) / math.sqrt(2)), rel=1e-3)
 
 
-@pytest.mark.parametrize(
-    ("questions", "discord", "points"),
-    [(300, 30, 5.1), (500, 50, 4.0), (1000, 200, 4.0), (2700, 270, 1.7), (4000, 1200, 2.4)],
-)
-def test_how_big_a_difference_must_be_agrees_with_the_table(questions: int, discord: int, points: float) -> None:
-    # 2.80 * sqrt(share of discord / questions), in points
-    found = Agreement(questions - discord, discord // 2, discord - discord // 2, 0).detectable
-    assert 100 * found == pytest.approx(points, abs=0.05)
-
-
 def test_the_table_counts_each_pair_once() -> None:
     assert agreement([True, True, False, False, True], [True, False, True, False, True]) == Agreement(2, 1, 1, 1)
     with pytest.raises(ValueError, match="one length"):

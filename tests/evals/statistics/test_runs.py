@@ -25,7 +25,7 @@ def test_runs_are_averaged_first_and_their_spread_is_told_apart() -> None:
     assert (found.estimate.mean, found.estimate.n, found.estimate.clusters) == (0.75, 2, 2)
     assert found.by_run == {0: 1.0, 1: 0.5}
     assert found.spread == pytest.approx(math.sqrt(0.125))  # 1 and 0.5 around 0.75: 2 * 0.0625 over 1
-    assert (found.always_right, found.changing, found.uneven) == (0.5, 0.5, 0)
+    assert (found.always_right, found.changing) == (0.5, 0.5)
 
 
 def test_the_same_runs_again_do_not_make_the_interval_narrower() -> None:
@@ -41,10 +41,9 @@ def test_the_vote_is_of_answers_and_a_tie_is_worth_its_mean() -> None:
     assert several_runs([*TWO_RUNS, *third]).voted == pytest.approx((0.5 + 1 + 0) / 3)
 
 
-def test_a_question_with_more_runs_counts_once_and_the_unevenness_is_told() -> None:
+def test_a_question_with_more_runs_counts_once() -> None:
     found = several_runs([*TWO_RUNS, row("q3", 0, 0.0), row("q4", 0, None)])
     assert found.estimate.mean == pytest.approx((0.5 + 1 + 0) / 3)
-    assert found.uneven == 1
 
 
 def test_one_run_has_no_spread() -> None:

@@ -124,6 +124,6 @@ def test_of_the_questions_only_the_wanted_kinds_are_played(tmp_path: Path) -> No
 
 
 def test_a_policy_that_is_not_there_ends_the_collection(tmp_path: Path) -> None:
-    nobody = CollectConfig(tmp_path, player="http:m@http://127.0.0.1:1/v1", questions=2, view="words", concurrency=1)
+    nobody = CollectConfig(tmp_path, policy="http:m@http://127.0.0.1:1/v1", questions=2, view="words", concurrency=1)
     with pytest.raises(PolicyError, match="failed 2 times in a row"):
         main(nobody)

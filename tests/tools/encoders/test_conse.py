@@ -33,15 +33,17 @@ def _traffic_light() -> np.ndarray:
     return picture
 
 
-def test_the_network_equals_the_same_one_of_a_second_library() -> None:
+def test_the_network_equals_the_same_one_of_a_second_library_at_every_size() -> None:
     timm = pytest.importorskip("timm")
     path = find(*imagenet._WEIGHTS, conse.EXTRA)
     theirs = timm.create_model("tf_efficientnet_lite0").eval()
     state = torch.load(path, weights_only=True)
     theirs.load_state_dict(dict(zip(theirs.state_dict(), state.values(), strict=True)))
-    pictures = torch.randint(0, 256, (2, 3, SIDE, SIDE), generator=torch.Generator().manual_seed(1)).float()
-    with torch.inference_mode():
-        assert torch.allclose(load(path)(pictures), theirs((pictures - 127) / 128), atol=1e-4)
+    ours, random = load(path), torch.Generator().manual_seed(1)
+    for count, side in ((2, SIDE), (4, 128), (1, SIDE)):
+        pictures = torch.randint(0, 256, (count, 3, side, side), generator=random).float()
+        with torch.inference_mode():
+            assert torch.allclose(ours(pictures), theirs((pictures - 127) / 128), atol=1e-4)
 
 
 def test_there_are_a_thousand_classes_in_order() -> None:

@@ -11,6 +11,7 @@ from tests.drawn import HEIGHT, TEXT, WIDTH, write_captioned, write_drawn, write
 from tests.drawn_clips import draw_clip
 from tools import observation_text, packaged_weights
 from tools.encoders.registry import open_encoder
+from tools.index.samples import Samples
 from tools.index.video_index import open_index
 from tools.observation import FULL_FRAME, UNREADABLE, Finding
 from tools.ocr.reader import TextLine, TextReader, TextSpan
@@ -52,7 +53,7 @@ def test_a_line_begins_and_ends_where_it_does_and_is_read_only_once(tmp_path: Pa
     with Video(write_drawn(tmp_path / "clip.mp4")) as video:
         index = open_index(video, open_encoder("hashing"), tmp_path / "cache")
         index.wait()
-        first = ScreenText(video, index, TextReader, tmp_path / "cache")
+        first = ScreenText(video, Samples(index, video.info.duration_seconds), TextReader, tmp_path / "cache")
         (span,) = first.in_window(0.0, 6.0, 48).spans
         assert span.text == TEXT
         assert (span.start_seconds, span.stop_seconds) == (4.0, 6.0)
@@ -60,7 +61,7 @@ def test_a_line_begins_and_ends_where_it_does_and_is_read_only_once(tmp_path: Pa
         frame = video.frame_at(4.0)
         (line,) = first.in_frame(frame, FULL_FRAME, 4.1)
         assert (line.text, line.start_seconds, line.stop_seconds) == (TEXT, 4.0, 4.1)
-        again = ScreenText(video, index, no_reader, tmp_path / "cache")
+        again = ScreenText(video, Samples(index, video.info.duration_seconds), no_reader, tmp_path / "cache")
         assert again.in_window(0.0, 6.0, 48).spans == (span,)
         index.cancel()
 
@@ -71,7 +72,11 @@ def test_of_many_different_frames_only_those_with_text_are_read(tmp_path: Path) 
         index = open_index(video, open_encoder("hashing"), tmp_path / "cache")
         index.wait()
         # three distinct pictures and room for two readings: each is glanced at first
-        (span,) = ScreenText(video, index, TextReader, tmp_path / "cache").in_window(0.0, 6.0, 2).spans
+        (span,) = (
+            ScreenText(video, Samples(index, video.info.duration_seconds), TextReader, tmp_path / "cache")
+            .in_window(0.0, 6.0, 2)
+            .spans
+        )
         assert (span.text, span.start_seconds) == (TEXT, 4.0)
         index.cancel()
 
@@ -125,14 +130,14 @@ def test_the_ends_of_a_line_are_found_between_the_samples(tmp_path: Path) -> Non
     with Video(clip) as video:
         index = open_index(video, open_encoder("hashing"), tmp_path / "cache")
         index.wait()
-        text = ScreenText(video, index, TextReader, tmp_path / "cache")
+        text = ScreenText(video, Samples(index, video.info.duration_seconds), TextReader, tmp_path / "cache")
         reading = text.in_window(0.0, 40.0, 48)
         (coarse,) = reading.spans
         assert (coarse.start_seconds, coarse.stop_seconds) == (13.0, 16.0)
         fine = text.refined(coarse, reading.looked_at)
         assert fine.start_seconds == pytest.approx(12.4, abs=0.13)
         assert fine.stop_seconds == pytest.approx(15.7, abs=0.13)
-        again = ScreenText(video, index, no_reader, tmp_path / "cache")
+        again = ScreenText(video, Samples(index, video.info.duration_seconds), no_reader, tmp_path / "cache")
         assert again.refined(coarse, again.in_window(0.0, 40.0, 48).looked_at) == fine
         index.cancel()
 
@@ -177,7 +182,7 @@ def test_a_caption_that_comes_again_between_sparse_readings_is_two_spans(tmp_pat
     with Video(clip) as video:
         index = open_index(video, open_encoder("hashing"), tmp_path / "cache")
         index.wait()
-        text = ScreenText(video, index, WhiteReader, tmp_path / "cache")  # type: ignore[arg-type]
+        text = ScreenText(video, Samples(index, video.info.duration_seconds), WhiteReader, tmp_path / "cache")  # type: ignore[arg-type]
         reading = text.in_window(0.0, 24.0, 4)
         assert [round(t) for t in reading.looked_at] == [0, 8, 16, 23]
         first, second = reading.spans
@@ -208,7 +213,10 @@ def test_what_was_read_before_changes_no_result(tmp_path: Path) -> None:
     with Video(clip) as video:
         index = open_index(video, open_encoder("hashing"), tmp_path / "cache")
         index.wait()
-        fresh, used = (ScreenText(video, index, TextReader, tmp_path / name) for name in ("fresh", "used"))
+        fresh, used = (
+            ScreenText(video, Samples(index, video.info.duration_seconds), TextReader, tmp_path / name)
+            for name in ("fresh", "used")
+        )
         for second in range(10, 18):
             used.in_frame(video.frame_at(second + 0.5), FULL_FRAME, second + 0.6)
             used.in_window(second, second + 1.0, 2)

@@ -110,6 +110,21 @@ def test_a_video_may_be_named_in_the_text(client: openai.OpenAI, server: Running
     assert "clip.mp4" not in record["question"]["text"]
 
 
+def test_a_follow_up_knows_what_was_seen_before_it(client: openai.OpenAI, server: RunningServer) -> None:
+    messages: list[Any] = [{"role": "user", "content": "How many in clip.mp4?"}]
+    for question in ("And how many more?", "And then?"):
+        answered = client.chat.completions.create(model="video-sleuth", messages=messages)
+        messages.append({"role": "assistant", "content": answered.choices[0].message.content})
+        messages.append({"role": "user", "content": question})
+    job = (client.chat.completions.create(model="video-sleuth", messages=messages).model_extra or {})["video_sleuth"][
+        "job"
+    ]
+    with server.client() as http:
+        saved = http.get(f"/v1/jobs/{job}/trajectory").json()
+    asked = [run["question"]["text"] for run in (*saved["earlier"], saved)]
+    assert asked == ["How many in the video?", "And how many more?", "And then?"]
+
+
 def test_a_follow_up_needs_no_second_video(client: openai.OpenAI) -> None:
     answered = client.chat.completions.create(
         model="video-sleuth",

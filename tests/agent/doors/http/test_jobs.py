@@ -92,6 +92,23 @@ def test_the_trajectory_is_that_of_the_python_door(server: RunningServer, videos
     assert timeless(saved) == timeless(asked)
 
 
+def test_a_job_may_follow_another_and_know_what_it_saw(server: RunningServer, videos: Path) -> None:
+    write_clip(videos / "other.mp4", frames=10)
+    with server.client() as http:
+        first = start(http)
+        end_of(http, first)
+        second = start(http, question="And then?", after=first)
+        assert end_of(http, second)["status"] == "answered"
+        third = start(http, question="And then?", after=second)
+        end_of(http, third)
+        text = http.get(f"/v1/jobs/{third}/trajectory").text
+        other = start(http, video="other.mp4", after=first)
+        assert "another video" in end_of(http, other)["error"]
+        assert http.post("/v1/jobs", json=QUESTION | {"after": "job-1"}).status_code == 404
+    assert [run.question.text for run in from_json(text).earlier] == ["How many?", "And then?"]
+    assert str(videos) not in text
+
+
 def test_what_is_no_job_is_said_so(server: RunningServer) -> None:
     with server.client() as http:
         for name in ("job-1", f"job-{'0' * 32}", "..%2f..%2fscript", "%00"):

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from agent.run_result import RunResult
 
 
+_CTRL_C_SECONDS = 0.5
+"""Seconds of one wait: Ctrl-C does not end a longer one where another thread receives its signal."""
+
+
 class Run:
     """A question that is being answered, or waits to be. `Sleuth.start` makes one."""
 
@@ -66,6 +70,41 @@ class Run:
             self._done.set_result(result)
         self._wake()
 
+    def play_here(self) -> "RunResult":
+        """Plays it in this thread to its result. Only `Sleuth` calls this.
+
+        Raises:
+            ValueError: a bad input.
+            KeyboardInterrupt: Ctrl-C.
+        """
+        self.play()
+        result = self.result()
+        if result.status == "cancelled" and not self.is_cancelled:
+            raise KeyboardInterrupt
+        return result
+
+    async def wait(self) -> "RunResult":
+        """The result; whoever cancels the task that waits for it cancels the run."""
+        try:
+            return await self
+        finally:
+            self.cancel()
+
+    def stream(self) -> "Iterator[Event]":
+        """The events; whoever stops reading cancels the run."""
+        try:
+            yield from self
+        finally:
+            self.cancel()
+
+    async def astream(self) -> "AsyncIterator[Event]":
+        """The events for asyncio; whoever stops reading cancels the run."""
+        try:
+            async for event in self:
+                yield event
+        finally:
+            self.cancel()
+
     def tell(self, event: "Event") -> None:
         """Gives an event to all readers. Only `Sleuth` calls this."""
         self._events.append(event)
@@ -76,7 +115,7 @@ class Run:
         while True:
             with self._news:
                 while len(self._events) == read and not self.is_done:
-                    self._news.wait()
+                    self._news.wait(_CTRL_C_SECONDS)
             if read == len(self._events):
                 break
             yield self._events[read]

@@ -81,6 +81,8 @@ class OpenVideos:
         finally:
             with self._lock:
                 shared.users -= 1
+                if self._shared.get(place) is shared:
+                    self._shared[place] = self._shared.pop(place)
             self._tidy(self._most)
 
     def close(self) -> None:

@@ -1,0 +1,186 @@
+"""`agent chat`: questions about one video in a terminal, each of which knows those before it.
+
+Ctrl-C stops an answer and not the chat, Ctrl-D ends it. Arrow keys bring back what was asked, where the terminal's line
+editor is there.
+"""
+
+import argparse
+import io
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from agent.cli.run_options import VIDEO, add_asking_options, open_asked_policy, tell_of_subtitles
+from agent.options import read_limits
+from agent.outputs import write_output
+from agent.paths import readable
+from agent.terminal import Screen
+from agent.trajectory import Question
+
+if TYPE_CHECKING:
+    from agent.cli import Commands
+    from agent.events import Event
+    from agent.run_result import RunResult
+    from agent.sessions.options import QuestionOptions, VideoOptions
+    from agent.sessions.session import Session
+
+_PROMPT = "? "
+_HELP = """\
+/save FILE    write the chat: `agent chat VIDEO --resume FILE` goes on with it
+/report FILE  write a page with the last answer, its evidence and every turn
+/help         this
+Ctrl-C stops an answer, Ctrl-D ends the chat."""
+
+
+def add(commands: "Commands") -> None:
+    """Adds the command to the parser."""
+    chat = commands.add_parser("chat", help="ask about a video again and again; what was seen is kept")
+    chat.add_argument("video", metavar="VIDEO", help=VIDEO)
+    add_asking_options(chat)
+    chat.add_argument("--resume", metavar="FILE.json", help="go on with a chat, or a run, that was saved")
+    chat.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from agent.policies.lite import ABOUT
+    from agent.sleuth import Sleuth
+
+    progress = Screen(stderr=True)
+    policy = open_asked_policy(options, Question(readable(options.video), "?"), progress, progress)
+    tell_of_subtitles(options, progress)
+    asked: QuestionOptions = {
+        "mode": options.mode,
+        "verify": not options.no_verify,
+        "samples": options.samples,
+        **_limits(options),
+    }
+    opened = _video_options(options)
+    with Sleuth(policy, encoder=options.encoder) as sleuth:
+        if options.resume is None:
+            session = sleuth.open(options.video, **opened)
+        else:
+            session = sleuth.resume(options.resume, options.video, **opened)
+        if policy.spec == "lite":
+            progress.print(ABOUT, style="dim", highlight=False, soft_wrap=True)
+        progress.print("Ask; /help says what else there is.", style="dim", highlight=False)
+        _ChatLoop(session, asked, progress).talk()
+    return 0
+
+
+def _video_options(options: argparse.Namespace) -> "VideoOptions":
+    """The options that were given; what a saved chat has on record stays as it is without them."""
+    given: VideoOptions = {}
+    if options.subtitles is not None:
+        given["subtitles"] = options.subtitles
+    if options.audio is not None:
+        given["audio_track"] = options.audio
+    if options.picture_stream is not None:
+        given["picture_stream"] = options.picture_stream
+    return given
+
+
+def _limits(options: argparse.Namespace) -> "QuestionOptions":
+    limits = read_limits(options)
+    return {
+        "max_turns": limits.max_turns,
+        "max_frames": limits.max_frames,
+        "max_tokens": limits.max_tokens,
+        "max_seconds": limits.max_seconds,
+        "max_cost_usd": limits.max_cost_usd,
+    }
+
+
+class _ChatLoop:
+    def __init__(self, session: "Session", asked: "QuestionOptions", progress: Screen) -> None:
+        self._session = session
+        self._asked = asked
+        self._progress = progress
+        self._screen = Screen()
+        self._last: RunResult | None = None
+
+    def talk(self) -> None:
+        """Reads and answers until the input ends."""
+        if isinstance(sys.stdin, io.TextIOWrapper):
+            sys.stdin.reconfigure(errors="backslashreplace")  # a slip of the keyboard must not end the chat
+        self._remember_lines()
+        while True:
+            try:
+                line = input(_PROMPT if self._screen.is_terminal else "").strip()
+            except KeyboardInterrupt:
+                self._screen.print()
+                continue
+            except EOFError:
+                if self._screen.is_terminal:
+                    self._screen.print()
+                return
+            try:
+                self._do(line)
+            except (ValueError, OSError) as error:
+                self._progress.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
+
+    def _remember_lines(self) -> None:
+        with suppress(ImportError):  # not everywhere; importing it is all that `input` needs
+            import readline
+
+            for run in self._session.trajectories:
+                readline.add_history(run.question.text)
+
+    def _do(self, line: str) -> None:
+        command, _, file = (part.strip() for part in line.partition(" "))
+        if not line.startswith("/"):
+            if line:
+                self._answer(line)
+        elif command == "/save" and file:
+            self._session.save(file)
+            self._told(f"the chat is in {file}")
+        elif command == "/report" and file:
+            if self._last is None:
+                raise ValueError("nothing was asked yet: there is no answer to report")
+            write_output(file, self._last.html().encode("utf-8", errors="replace"))
+            self._told(f"the report is in {file}")
+        else:
+            self._told(_HELP)
+
+    def _told(self, text: str) -> None:
+        self._progress.print(text, style="dim", highlight=False, markup=False, soft_wrap=True)
+
+    def _answer(self, question: str) -> None:
+        from agent.events import ToolCalled
+        from agent.report.console import print_answer, working
+
+        run = self._session.start(question, **self._asked)
+        try:
+            with working(self._progress) as shown:
+                shown.at_work("opening the video")
+                for event in run:
+                    _tell(event, self._progress)
+                    shown.at_work(event.tool if isinstance(event, ToolCalled) else "thinking")
+        except KeyboardInterrupt:
+            run.cancel()
+        self._last = run.result()
+        print_answer(self._last.trajectory, self._screen)
+        if self._last.error:
+            self._progress.print(self._last.error, style="red", highlight=False, markup=False, soft_wrap=True)
+
+
+def _tell(event: "Event", progress: Screen) -> None:
+    """Tells of an event on a line, as `agent ask` does."""
+    from agent.events import AnswerVerified, NoticeGiven, ToolCalled, ToolReturned, TurnTaken
+    from agent.report.console import call_text, observation_text, print_short
+    from agent.trajectory import ToolCall
+
+    if isinstance(event, TurnTaken):
+        if event.thought:
+            print_short(progress, "think", event.thought, "magenta")
+        if event.malformed:
+            print_short(progress, "reply", f"not usable: {event.malformed}", "red")
+    elif isinstance(event, ToolCalled):
+        call = ToolCall(event.call_id, event.tool, event.arguments)
+        print_short(progress, "call", f"{event.call_id} {call_text(call)}", "blue")
+    elif isinstance(event, ToolReturned):
+        print_short(progress, "saw", f"{event.call_id} {observation_text(event.observation)}", "green")
+    elif isinstance(event, NoticeGiven):
+        print_short(progress, "note", event.text, "yellow")
+    elif isinstance(event, AnswerVerified):
+        seen = "agrees" if event.agrees else f"says instead: {event.answer}"
+        print_short(progress, "check", "came to no answer" if event.agrees is None else seen, "cyan")

@@ -1,0 +1,105 @@
+"""The options of a question in Python, as typed keywords; one that is left out is as on the command line."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+if TYPE_CHECKING:
+    from agent.loop.modes import Mode
+    from agent.sessions.open_videos import VideoKey
+    from agent.trajectory import Limits, Question
+
+
+class VideoOptions(TypedDict, total=False):
+    """Options for opening a video."""
+
+    subtitles: str | Path | None
+    """A file of subtitles (srt, vtt, ass); without it the video's own, or speech recognition."""
+    until_seconds: float | None
+    """Second at which the video ends for every tool: nothing later is looked at (`agent predict --at`)."""
+    audio_track: int | None
+    """Number of the sound track to hear, from 1."""
+    picture_stream: int | None
+    """Number of the stream of pictures to see, from 1."""
+
+
+class QuestionOptions(TypedDict, total=False):
+    """Options for asking a question about an open video."""
+
+    options: Sequence[str]
+    """Answers to choose from, two or more; without them the question is open."""
+    task: Literal["answer", "explain", "predict"]
+    """What the question asks for: an answer, a causal chain, or the three most likely next events."""
+    mode: "Mode | None"
+    """What a model is given: `look`, or words alone as `subtitles` or `captions`."""
+    verify: bool
+    """Whether a model answers a second time from the evidence alone; True if left out."""
+    samples: int
+    """Number of runs, of which the majority answers; for language models."""
+    max_turns: int
+    max_frames: int | None
+    max_tokens: int | None
+    max_seconds: float | None
+    max_cost_usd: float | None
+    """Dollars that the run may cost. The five limits are those of `agent.Limits`: at one of them the best answer so far
+    is asked for. None does not bind."""
+
+
+class AskOptions(QuestionOptions, VideoOptions, total=False):
+    """All options of a question about a video."""
+
+
+@dataclass(frozen=True)
+class AskedQuestion:
+    """A question with its options, read and checked."""
+
+    question: "Question"
+    limits: "Limits"
+    key: "VideoKey"
+    mode: "Mode | None"
+    verify: bool
+    samples: int
+
+
+def read_options(video: str | Path, text: str, options: AskOptions) -> AskedQuestion:
+    """The question with its options.
+
+    Args:
+        video: path of the video.
+        text: the question itself.
+        options: what was said with it.
+
+    Raises:
+        TypeError: an option that is none.
+        ValueError: the question or an option is out of its range.
+    """
+    from agent.paths import readable
+    from agent.sessions.open_videos import VideoKey
+    from agent.trajectory import Limits, Question
+
+    if unknown := options.keys() - AskOptions.__annotations__.keys():
+        known = ", ".join(AskOptions.__annotations__)
+        raise TypeError(f"unknown: {', '.join(sorted(unknown))}; what can be said with a question is {known}")
+    if isinstance(options.get("options"), str):
+        raise TypeError("options are several texts: give a list of them")
+    question = Question(
+        readable(str(video)),
+        text,
+        tuple(options.get("options", ())),
+        task=options.get("task", "answer"),
+        until_seconds=options.get("until_seconds"),
+        audio_track=options.get("audio_track"),
+        picture_stream=options.get("picture_stream"),
+    )
+    subtitles = options.get("subtitles")
+    key = VideoKey(
+        Path(video),
+        None if subtitles is None else Path(subtitles),
+        question.until_seconds,
+        question.picture_stream,
+        question.audio_track,
+    )
+    given: dict[str, Any] = {name: value for name, value in options.items() if name.startswith("max_")}
+    verify, samples = options.get("verify", True), options.get("samples", 1)
+    return AskedQuestion(question, Limits(**given), key, options.get("mode"), verify, samples)

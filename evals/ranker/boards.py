@@ -1,0 +1,192 @@
+"""Families of boards, lists and forms: several values, each beside the name that a question asks for."""
+
+from random import Random
+
+from evals.ranker import vocabulary as v
+from evals.ranker.shown import Ask, Row, Shown, ask, cased, column, date, paired, person
+
+
+def prices(rng: Random) -> Shown:
+    """A menu or a price list, with hours and a name of the place."""
+    items = rng.sample(v.DISHES, rng.randint(3, 6))
+    amounts = rng.sample([f"{a}.{b}" for a in range(1, 40) for b in ("00", "20", "50", "80", "95", "99")], len(items))
+    dress = rng.choice(["{}", "€{}", "${}", "{} €", "£{}", "{} EUR"])
+    screen = rng.choice(["en", "en", "en", "de", "fr", "es"])
+    pairs = [(cased(rng, item[screen]), dress.format(amount)) for item, amount in zip(items, amounts, strict=True)]
+    hours = (
+        f"{rng.randint(6, 11)}-{rng.randint(15, 22)}"
+        if rng.random() < 0.5
+        else f"{rng.randint(7, 11)}:00 - {rng.randint(16, 22)}:30"
+    )
+    place = rng.choice(v.SIGNS)
+    shown = Shown(
+        [paired(rng, pairs), column(rng, [place, f"{rng.choice(['OPEN', 'Open', 'Opening hours'])} {hours}"], 0.2, 0.1)]
+    )
+    for item, amount in zip(items, amounts, strict=True):
+        x = item if screen == "en" or rng.random() < 0.5 else item[screen]
+        shown.asks.append(Ask(ask(rng, "price", x), (amount, dress.format(amount)), 0))
+    shown.asks.append(
+        Ask(
+            rng.choice(
+                [
+                    "When do they open?",
+                    "What are the opening hours?",
+                    "When is it open?",
+                    "At what time does the shop open?",
+                ]
+            ),
+            (hours, hours.split("-")[0].strip()),
+            1,
+        )
+    )
+    return shown
+
+
+def departures(rng: Random) -> Shown:
+    """A departure board of trains, one a row."""
+    cities = rng.sample(v.CITIES, rng.randint(2, 5))
+    rows, asks, y = [], [], rng.uniform(0.1, 0.3)
+    for number, city in enumerate(cities):
+        at, platform, late = (
+            f"{rng.randint(5, 23)}:{rng.randint(0, 59):02}",
+            str(rng.randint(1, 24)),
+            str(rng.randint(5, 55)),
+        )
+        top = y + 0.12 * number
+        name = cased(rng, city)
+        if rng.random() < 0.5:
+            rows += [
+                (f"{at} {name}", 0.1, top, 0.06),
+                (f"{rng.choice(['PLATFORM', 'Platform', 'Gleis'])} {platform}", 0.6, top, 0.06),
+            ]
+        else:
+            rows += [(at, 0.1, top, 0.06), (name, 0.3, top, 0.06), (platform, 0.7, top, 0.06)]
+        asks += [Ask(ask(rng, "departure", city), (at,), 0), Ask(ask(rng, "platform", city), (platform,), 0)]
+        if len(cities) == 2 and not number:
+            rows.append((f"DELAYED {late} MIN", 0.1, 0.8, 0.06))
+            asks.append(
+                Ask(
+                    rng.choice(
+                        [
+                            "How many minutes is the train delayed?",
+                            "How much delay is announced, in minutes?",
+                            "How many minutes late is it?",
+                        ]
+                    ),
+                    (late,),
+                    0,
+                )
+            )
+        asks.append(
+            Ask(
+                rng.choice(
+                    [
+                        f"Which city does the {at} train go to?",
+                        f"Where does the train at {at} go?".replace(" at ", " of "),
+                    ]
+                ),
+                (city, name),
+                0,
+            )
+        )
+    return Shown([rows], asks=asks)
+
+
+def scores(rng: Random) -> Shown:
+    """A score board with two teams."""
+    teams, points = (
+        rng.sample("LIONS BEARS EAGLES HAWKS WOLVES TIGERS SHARKS RAVENS HOME AWAY".split(), 2),
+        rng.sample(range(100), 2),
+    )
+    pairs = [(cased(rng, team.title()), str(point)) for team, point in zip(teams, points, strict=True)]
+    rows = [
+        *paired(rng, pairs),
+        (f"{rng.choice(['Q', 'P', 'SET '])}{rng.randint(1, 4)}", 0.45, 0.05, 0.04),
+        (f"{rng.randint(0, 12):02}:{rng.randint(0, 59):02}", 0.8, 0.05, 0.05),
+    ]
+    return Shown(
+        [rows],
+        asks=[
+            Ask(ask(rng, "points", team.title()), (str(point),), 0) for team, point in zip(teams, points, strict=True)
+        ],
+    )
+
+
+def forms(rng: Random) -> Shown:
+    """A receipt or a form: labels with values."""
+    order, total, table, when = (
+        str(rng.randint(1000, 99999)),
+        f"{rng.randint(5, 400)}.{rng.randint(0, 99):02}",
+        str(rng.randint(1, 60)),
+        date(rng),
+    )
+    guest = person(rng)
+    pairs = [("Order No.", order), ("Total", total), ("Table", table), ("Date", when), ("Customer", guest)]
+    asks = [
+        (rng.choice(["What is the order number?", "Which number does the order have?"]), order),
+        (rng.choice(["What is the total amount?", "How much is the total?", "How much was paid in total?"]), total),
+        (rng.choice(["Which table number is it?", "What is the number of the table?"]), table),
+        (ask(rng, "date"), when),
+        (rng.choice(["Who is the customer?", "What is the name of the customer?", "Whose order is it?"]), guest),
+    ]
+    return Shown([paired(rng, rng.sample(pairs, 5))], asks=[Ask(question, (right,), 0) for question, right in asks])
+
+
+def weather(rng: Random) -> Shown:
+    """Temperatures of cities on a map."""
+    cities, degrees = rng.sample(v.CITIES, 4), [str(d) for d in rng.sample(range(-9, 38), 4)]
+    dress = rng.choice(["{}", "{}°", "{}°C", "{} C"])
+    rows: list[Row] = []
+    for i, (city, degree) in enumerate(zip(cities, degrees, strict=True)):
+        x, y = 0.1 + 0.4 * (i % 2), 0.15 + 0.4 * (i // 2)
+        rows += [
+            (cased(rng, city), x, y, 0.04),
+            (dress.format(degree), x + rng.choice([0.0, 0.15]), y + rng.choice([0.0, 0.05]), 0.05),
+        ]
+        if rows[-1][1] == x and rows[-1][2] == y:
+            rows[-1] = (rows[-1][0], x, y + 0.05, 0.05)
+    return Shown(
+        [rows],
+        asks=[
+            Ask(ask(rng, "temperature", city), (degree, dress.format(degree)), 0)
+            for city, degree in zip(cities, degrees, strict=True)
+        ],
+    )
+
+
+def jerseys(rng: Random) -> Shown:
+    """Names and numbers on the backs of players."""
+    names, numbers = rng.sample(v.LAST, 3), [str(n) for n in rng.sample(range(1, 99), 3)]
+    scenes = [
+        [(name.upper(), 0.4, 0.3, 0.05), (number, 0.43, 0.38, 0.14)]
+        for name, number in zip(names, numbers, strict=True)
+    ]
+    asks = [
+        Ask(
+            rng.choice(
+                [
+                    f"Which number does {name} wear?",
+                    f"What number is on the back of {name}?",
+                    f"What is the jersey number of {name}?",
+                ]
+            ),
+            (number,),
+            i,
+        )
+        for i, (name, number) in enumerate(zip(names, numbers, strict=True))
+    ]
+    asks += [
+        Ask(
+            rng.choice(
+                [
+                    f"Which player wears number {number}?",
+                    f"What is the name of the player with the number {number}?",
+                    f"Who wears the jersey with number {number}?",
+                ]
+            ),
+            (name,),
+            i,
+        )
+        for i, (name, number) in enumerate(zip(names, numbers, strict=True))
+    ]
+    return Shown(list(map(list, scenes)), asks=asks)
