@@ -7,6 +7,7 @@ dies, each job that it had is tried once more in a process of its own; a video t
 import asyncio
 import json
 import logging
+import math
 import shutil
 import time
 import uuid
@@ -34,6 +35,8 @@ _GRACE_SECONDS = 30.0
 """Time past its limit after which a question that does not stop is stopped with its worker: a decoder that hangs."""
 _BAD_VIDEOS = 1000
 """Videos remembered as deadly."""
+_SHARE = 0.75
+"""Share of the waiting places that one client may take."""
 _RETRY_SECONDS = 5
 """What a client is told to wait at a full queue."""
 _DEADLY = (
@@ -195,10 +198,10 @@ class JobBook:
             await worker.close()
 
     def _check_room(self, client: str) -> None:
-        places = self._settings.waiting
-        in_flight = sum(1 for job in self._jobs.values() if not job.is_done)
-        is_full = in_flight >= self._settings.workers * self._settings.running + places
-        if is_full or len(self._waiting.get(client, ())) >= max(1, places * 3 // 4):  # a client can't take all places
+        in_flight = [job.client for job in self._jobs.values() if not job.is_done]
+        running, waiting = self._settings.workers * self._settings.running, self._settings.waiting
+        # one client can't take all places
+        if len(in_flight) >= running + waiting or in_flight.count(client) >= running + math.ceil(waiting * _SHARE):
             self._metrics.refused.inc()
             wait = {"retry-after": f"{_RETRY_SECONDS}"}
             raise RefusedError(429, "too many questions wait already: ask again in a moment", "queue_full", wait)

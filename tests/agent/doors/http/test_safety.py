@@ -37,7 +37,7 @@ def test_nothing_but_the_probes_is_told_without_the_token(server: RunningServer)
             {},
             {"authorization": f"Bearer {TOKEN}x"},
             {"authorization": TOKEN},
-            {"authorization": "Bearer "},
+            {"authorization": "Bearer x"},
         ):
             for path in ("/v1/models", "/v1/files", "/metrics", "/openapi.json", "/v1/jobs/x", "/nowhere", "/"):
                 refused = http.get(path, headers=wrong)
