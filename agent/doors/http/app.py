@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from agent.doors.allowed_folders import AllowedFolders
 from agent.doors.http import completions, file_routes, job_routes
-from agent.doors.http.errors import RefusedError, error_data
+from agent.doors.http.errors import RequestRefusedError, error_data
 from agent.doors.http.file_store import FileStore
 from agent.doors.http.guards import Guards
 from agent.doors.http.job_book import JobBook
@@ -68,7 +68,7 @@ def make_app(services: Services) -> "ASGIApp":
     app.add_api_route("/healthz", _tell_health, tags=["operation"])
     app.add_api_route("/readyz", _tell_readiness, tags=["operation"], response_model=None)
     app.add_api_route("/metrics", _show_metrics, tags=["operation"], response_model=None)
-    app.add_exception_handler(RefusedError, _answer_refused)
+    app.add_exception_handler(RequestRefusedError, _answer_refused)
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(Exception, _answer_bug)
@@ -92,7 +92,7 @@ async def _show_metrics(request: Request) -> Response:
 
 
 async def _answer_refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RefusedError)
+    assert isinstance(error, RequestRefusedError)
     return error.response()
 
 

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from agent.doors.http.conversation import read_chat
-from agent.doors.http.errors import RefusedError
+from agent.doors.http.errors import RequestRefusedError
 from agent.doors.http.job import Job
 from agent.doors.http.narration import reasoning_of
 from agent.doors.http.schemas import ChatRequest
@@ -38,17 +38,25 @@ async def list_models() -> dict[str, Any]:
 
 @router.get("/v1/models/{model}")
 async def get_model(model: str) -> dict[str, Any]:
-    """The one model."""
+    """The model of that name, if it is the one that is served.
+
+    Raises:
+        RequestRefusedError: it is not.
+    """
     _check_model(model)
     return _model()
 
 
 @router.post("/v1/chat/completions", response_model=None)
 async def complete_chat(request: Request, chat: Annotated[ChatRequest, Body()]) -> Response:
-    """Answers the last question of a chat about the video that was sent last."""
+    """Answers the last question of a chat about the video that was sent last.
+
+    Raises:
+        RequestRefusedError: there is no such model, no question, or no video that can be had.
+    """
     _check_model(chat.model)
     if chat.n not in (None, 1):
-        raise RefusedError(400, "one answer is given at a time: leave n out", "n")
+        raise RequestRefusedError(400, "one answer is given at a time: leave n out", "n")
     services = services_of(request)
     asked = await asyncio.to_thread(read_chat, chat.messages, services.sources)
     after = services.jobs.find_answered(asked.video.path, *asked.before) if asked.before is not None else None
@@ -66,8 +74,12 @@ async def complete_chat(request: Request, chat: Annotated[ChatRequest, Body()]) 
 @router.api_route("/v1/responses", methods=["GET", "POST"], include_in_schema=False)
 @router.api_route("/v1/responses/{rest:path}", methods=["GET", "POST", "DELETE"], include_in_schema=False)
 async def refuse_responses() -> None:
-    """Refuses the Responses API, which has no video in it."""
-    raise RefusedError(
+    """Refuses the Responses API, which has no video in it.
+
+    Raises:
+        RequestRefusedError: always.
+    """
+    raise RequestRefusedError(
         404,
         "the Responses API is not served: use /v1/chat/completions (in LangChain use_responses_api=False, in OpenAI's "
         "agents OpenAIChatCompletionsModel)",
@@ -81,7 +93,7 @@ def _model() -> dict[str, Any]:
 
 def _check_model(name: str) -> None:
     if not name.startswith(MODEL):
-        raise RefusedError(404, f"there is no model {name!r:.60}: it is called {MODEL}", "model_not_found")
+        raise RequestRefusedError(404, f"there is no model {name!r:.60}: it is called {MODEL}", "model_not_found")
 
 
 async def _wait_for_first(request: Request, services: Services, job: Job) -> None:

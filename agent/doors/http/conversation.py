@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent.doors.http.errors import RefusedError
+from agent.doors.http.errors import RequestRefusedError
 from agent.doors.http.schemas import ChatMessage
 from agent.doors.http.video_parts import GivenVideo, VideoSources
 
@@ -27,11 +27,11 @@ def read_chat(messages: Sequence[ChatMessage], sources: VideoSources) -> ChatQue
         sources: where videos may come from.
 
     Raises:
-        RefusedError: there is no question or no video in it, or a video that can't be had.
+        RequestRefusedError: there is no question or no video in it, or a video that can't be had.
     """
     said = [message for message in messages if message.role == "user"]
     if not said or messages[-1].role not in ("user", "tool"):
-        raise RefusedError(400, "the last message must be the user's question", "no_question")
+        raise RequestRefusedError(400, "the last message must be the user's question", "no_question")
     text = _text_of(said[-1])
     video = None
     for message in reversed(said):
@@ -42,14 +42,14 @@ def read_chat(messages: Sequence[ChatMessage], sources: VideoSources) -> ChatQue
         if video is not None:
             break
     if video is None:
-        raise RefusedError(
+        raise RequestRefusedError(
             400,
             "there is no video: send it as a part of type video_url or file, upload it with POST /v1/files, or name a "
             "file in an allowed folder",
             "no_video",
         )
     if not text.strip():
-        raise RefusedError(400, "there is no question beside the video", "no_question")
+        raise RequestRefusedError(400, "there is no question beside the video", "no_question")
     return ChatQuestion(text.strip(), video, _before(messages, sources))
 
 
@@ -65,7 +65,7 @@ def _before(messages: Sequence[ChatMessage], sources: VideoSources) -> tuple[str
 def _video_of(message: ChatMessage, sources: VideoSources) -> GivenVideo | None:
     videos = [video for part in _parts_of(message) if (video := sources.open_part(part)) is not None]
     if len({video.path for video in videos}) > 1:
-        raise RefusedError(400, "the message has several videos: ask about one at a time", "several_videos")
+        raise RequestRefusedError(400, "the message has several videos: ask about one at a time", "several_videos")
     return videos[0] if videos else None
 
 

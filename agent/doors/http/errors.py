@@ -11,7 +11,7 @@ _PATH = re.compile(r"(?<![\w:/.])/(?:[^\s/:;,'\"()]+/)*[^\s/:;,'\"()]+")
 _KINDS = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
 
 
-class RefusedError(HTTPException):
+class RequestRefusedError(HTTPException):
     """A request that is not answered, with the reason in a sentence."""
 
     def __init__(self, status: int, message: str, code: str = "", headers: Mapping[str, str] | None = None) -> None:

@@ -15,7 +15,13 @@ router = APIRouter(tags=["files"], prefix="/v1/files")
 async def upload_file(
     request: Request, file: Annotated[UploadFile, File()], purpose: Annotated[str, Form(max_length=100)] = "user_data"
 ) -> dict[str, Any]:
-    """Stores a video, or subtitles."""
+    """Stores a video, or subtitles.
+
+    Args:
+        request: the request.
+        file: the file of the form.
+        purpose: what OpenAI's clients say that it is for.
+    """
     services = services_of(request)
     stored = await asyncio.to_thread(services.files.add, file.filename or "video", file.file)
     services.metrics.stored_bytes.set(services.files.stored_bytes)
@@ -30,7 +36,7 @@ async def list_files(request: Request) -> dict[str, Any]:
 
 @router.get("/{file_id}")
 async def get_file(request: Request, file_id: str) -> dict[str, Any]:
-    """One upload."""
+    """The record of one upload."""
     return services_of(request).files.get(file_id).as_data()
 
 

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from agent.doors.http.errors import RefusedError
+from agent.doors.http.errors import RequestRefusedError
 from tools.own_files import own_folder
 
 _NOT_PLAIN = re.compile(r"[^\w.-]+", re.ASCII)
@@ -25,6 +25,7 @@ _ID = re.compile(r"file-[0-9a-f]{32}")
 _LONGEST_NAME = 100
 """Characters of a stored name; file systems take 255 bytes."""
 _CHUNK_BYTES = 2**20
+"""Bytes of an upload that are copied at a time."""
 _FRAMES = "frames"
 """Name of the folder in the place of a file where a client sent single pictures."""
 RATE = "rate"
@@ -71,14 +72,14 @@ class FileStore:
         return sum(_size_of(folder) for folder in self._folders())
 
     def add(self, filename: str, content: BinaryIO) -> StoredFile:
-        """Stores a file.
+        """Stores an upload under its name and content.
 
         Args:
             filename: its name at the client's.
             content: its bytes.
 
         Raises:
-            RefusedError: it is empty or too large.
+            RequestRefusedError: it is empty or too large.
             OSError: the disk is full.
         """
         name = plain_name(filename)
@@ -88,24 +89,24 @@ class FileStore:
                 while chunk := content.read(_CHUNK_BYTES):
                     size += len(chunk)
                     if size > self.largest_bytes:
-                        raise RefusedError(
+                        raise RequestRefusedError(
                             413, f"{name} is too large: up to {self.largest_bytes} bytes are taken", "too_large"
                         )
                     digest.update(chunk)
                     file.write(chunk)
             if not size:
-                raise RefusedError(400, f"{name} is empty", "empty_file")
+                raise RequestRefusedError(400, f"{name} is empty", "empty_file")
             return self._keep(Path(new), f"file-{digest.hexdigest()}", size)
 
     def add_frames(self, pictures: list[bytes], frames_per_second: float) -> Path:
         """Stores single pictures as the frames of a video and gives their folder, which a worker makes a video of.
 
         Raises:
-            RefusedError: they are too large.
+            RequestRefusedError: they are too large.
         """
         size = sum(map(len, pictures))
         if size > self.largest_bytes:
-            raise RefusedError(
+            raise RequestRefusedError(
                 413, f"the frames are too large: up to {self.largest_bytes} bytes are taken", "too_large"
             )
         digest = hashlib.blake2b(repr(frames_per_second).encode(), digest_size=16)
@@ -123,7 +124,7 @@ class FileStore:
         """The record of an upload.
 
         Raises:
-            RefusedError: there is none of that id.
+            RequestRefusedError: there is none of that id.
         """
         path = self.path(file_id)
         folder = path.parent
@@ -133,7 +134,7 @@ class FileStore:
         """The file itself, marked as used now.
 
         Raises:
-            RefusedError: there is none of that id.
+            RequestRefusedError: there is none of that id.
         """
         folder = self._folder / file_id
         try:
@@ -142,13 +143,15 @@ class FileStore:
                 return files[0]
         except OSError:
             pass
-        raise RefusedError(404, f"there is no file {file_id!r:.60}: upload it with POST /v1/files", "no_such_file")
+        raise RequestRefusedError(
+            404, f"there is no file {file_id!r:.60}: upload it with POST /v1/files", "no_such_file"
+        )
 
     def all(self) -> list[StoredFile]:
         """Records of all uploads, the newest first."""
         found = []
         for folder in self._folders():
-            with suppress(RefusedError):
+            with suppress(RequestRefusedError):
                 found.append(self.get(folder.name))
         return sorted(found, key=lambda file: file.created_at, reverse=True)
 
@@ -156,12 +159,14 @@ class FileStore:
         """Removes an upload.
 
         Raises:
-            RefusedError: there is none of that id, or a question needs it.
+            RequestRefusedError: there is none of that id, or a question needs it.
         """
         self.path(file_id)
         with self._lock:
             if self._in_use[file_id]:
-                raise RefusedError(409, f"{file_id} is being asked about: wait for the answer or cancel it", "in_use")
+                raise RequestRefusedError(
+                    409, f"{file_id} is being asked about: wait for the answer or cancel it", "in_use"
+                )
             shutil.rmtree(self._folder / file_id, ignore_errors=True)
 
     @contextmanager
@@ -197,7 +202,9 @@ class FileStore:
                 over -= sizes[folder]
                 shutil.rmtree(folder, ignore_errors=True)
         if over > 0:
-            raise RefusedError(507, "the server's store of uploads is full: try later or use a smaller video", "full")
+            raise RequestRefusedError(
+                507, "the server's store of uploads is full: try later or use a smaller video", "full"
+            )
 
     def _folders(self) -> list[Path]:
         return [folder for folder in self._folder.iterdir() if _ID.fullmatch(folder.name)]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers, MutableHeaders
 
-from agent.doors.http.errors import RefusedError
+from agent.doors.http.errors import RequestRefusedError
 from agent.doors.http.logs import log, write_log
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Guards:
         try:
             self._check(scope)
             await self._app(scope, _BoundedBody(receive, self._most_bytes(scope)), answer)
-        except RefusedError as refused:
+        except RequestRefusedError as refused:
             await refused.response()(scope, receive, answer)
         except Exception:
             log.exception("request failed")  # the response, which is sent by now, has no traceback
@@ -92,7 +92,7 @@ class Guards:
         headers = Headers(scope=scope)
         _check_host(headers, self._hosts)
         if self._secret and not hmac.compare_digest(_bearer(headers), self._secret):
-            raise RefusedError(
+            raise RequestRefusedError(
                 401,
                 "need the server's token as `Authorization: Bearer TOKEN`",
                 "invalid_api_key",
@@ -122,8 +122,8 @@ class _BoundedBody:
         return message
 
 
-def _too_large(most: int) -> RefusedError:
-    return RefusedError(
+def _too_large(most: int) -> RequestRefusedError:
+    return RequestRefusedError(
         413,
         f"the request is too large: up to {most} bytes are taken; a larger video goes to POST {_UPLOADS}",
         "too_large",
@@ -134,19 +134,19 @@ def _check_host(headers: Headers, hosts: Iterable[str]) -> None:
     """Refuses a name that is not the server's (DNS rebinding) and a page of another site (cross-site requests).
 
     Raises:
-        RefusedError: it is one of these.
+        RequestRefusedError: it is one of these.
     """
     given = headers.getlist("host")
     if len(given) != 1 or _bare(given[0]) not in hosts:
-        raise RefusedError(421, "this server is not called so; further names are set as `hosts`", "wrong_host")
+        raise RequestRefusedError(421, "this server is not called so; further names are set as `hosts`", "wrong_host")
     origin = headers.get("origin")
     if origin is not None and origin.casefold() not in (
         f"http://{given[0]}".casefold(),
         f"https://{given[0]}".casefold(),
     ):
-        raise RefusedError(403, "requests from pages of other sites are not taken", "wrong_origin")
+        raise RequestRefusedError(403, "requests from pages of other sites are not taken", "wrong_origin")
     if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-        raise RefusedError(403, "requests from pages of other sites are not taken", "wrong_origin")
+        raise RequestRefusedError(403, "requests from pages of other sites are not taken", "wrong_origin")
 
 
 def _bare(host: str) -> str:

@@ -62,14 +62,14 @@ class Job:
         return str(last.get("content", ""))
 
     def tell(self, event: dict[str, Any]) -> None:
-        """Adds an event."""
+        """Adds an event, which all followers see."""
         self.events.append(event)
         if event["event"] == "run_finished":
             self.result = event["result"]
         self.wake()
 
     def end(self, status: str, error: str = "") -> None:
-        """Ends it."""
+        """Ends the job, however it went."""
         self.status, self.error = status, error
         self.wake()
 

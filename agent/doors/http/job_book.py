@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.doors.http.errors import RefusedError
+from agent.doors.http.errors import RequestRefusedError
 from agent.doors.http.job import AskedJob, Job
 from agent.doors.http.logs import log, write_log
 from agent.doors.http.worker import WorkerSetup, WorkRequest
@@ -95,13 +95,15 @@ class JobBook:
             is_kept: whether it outlives the server.
 
         Raises:
-            RefusedError: the queue is full, the server is stopping or its disk is full, or the video is known to be
+            RequestRefusedError: the queue is full, the server is stopping or its disk is full, or the video is known to be
                 deadly.
         """
         if self._is_stopping:
-            raise RefusedError(503, "the server is stopping: ask again in a moment", "stopping", {"retry-after": "10"})
+            raise RequestRefusedError(
+                503, "the server is stopping: ask again in a moment", "stopping", {"retry-after": "10"}
+            )
         if _state_of(asked.video) in self._bad:
-            raise RefusedError(422, _DEADLY, "deadly_video")
+            raise RequestRefusedError(422, _DEADLY, "deadly_video")
         self._check_room(client)
         job = Job(f"job-{uuid.uuid4().hex}", asked, client, is_kept)
         try:
@@ -110,7 +112,7 @@ class JobBook:
                 self._write(job, "request.json", {"client": client, "created_at": job.created_at} | asked.as_data())
         except OSError as error:
             log.exception("job can't be written")
-            raise RefusedError(507, "the server's disk can't be written: tell who runs it", "disk") from error
+            raise RequestRefusedError(507, "the server's disk can't be written: tell who runs it", "disk") from error
         self._accept(job)
         self._dispatch()
         return job
@@ -119,7 +121,7 @@ class JobBook:
         """A job, finished ones from disk.
 
         Raises:
-            RefusedError: there is none of that id.
+            RequestRefusedError: there is none of that id.
         """
         if (job := self._jobs.get(job_id)) is not None:
             return job
@@ -158,13 +160,15 @@ class JobBook:
         """The saved trajectory of a job, with its video named as the client did.
 
         Raises:
-            RefusedError: there is none, or not yet.
+            RequestRefusedError: there is none, or not yet.
         """
         job = self.get(job_id)
         try:
             saved = json.loads(self._saved(job_id).read_text(encoding="utf-8"))
         except OSError:
-            raise RefusedError(404, f"{job_id} has no trajectory (it is {job.status})", "no_trajectory") from None
+            raise RequestRefusedError(
+                404, f"{job_id} has no trajectory (it is {job.status})", "no_trajectory"
+            ) from None
         path, name = json.dumps(saved["question"]["video"]), json.dumps(job.asked.name)
         return json.dumps(saved).replace(path, name).encode()
 
@@ -204,7 +208,7 @@ class JobBook:
         if len(in_flight) >= running + waiting or in_flight.count(client) >= running + math.ceil(waiting * _SHARE):
             self._metrics.refused.inc()
             wait = {"retry-after": f"{_RETRY_SECONDS}"}
-            raise RefusedError(429, "too many questions wait already: ask again in a moment", "queue_full", wait)
+            raise RequestRefusedError(429, "too many questions wait already: ask again in a moment", "queue_full", wait)
 
     def _accept(self, job: Job) -> None:
         self._jobs[job.id] = job
@@ -407,5 +411,5 @@ def _state_of(video: Path) -> tuple[str, int, int]:
     return (str(video), stat.st_size, stat.st_mtime_ns)
 
 
-def _no_such(job_id: str) -> RefusedError:
-    return RefusedError(404, f"there is no job {job_id!r:.60}, or no longer", "no_such_job")
+def _no_such(job_id: str) -> RequestRefusedError:
+    return RequestRefusedError(404, f"there is no job {job_id!r:.60}, or no longer", "no_such_job")

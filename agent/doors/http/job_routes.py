@@ -35,7 +35,13 @@ async def start_job(request: Request, asked: Annotated[JobRequest, Body()]) -> R
 async def get_job(
     request: Request, job_id: str, wait_seconds: Annotated[float, Query(ge=0, le=_LONGEST_WAIT_SECONDS)] = 0.0
 ) -> dict[str, Any]:
-    """State of a job, with its result once it is there; waits for that if asked to."""
+    """State of a job, with its result once it is there; waits for that if asked to.
+
+    Args:
+        request: the request.
+        job_id: id of the job.
+        wait_seconds: how long to wait for its end.
+    """
     job = services_of(request).jobs.get(job_id)
     await job.wait(wait_seconds)
     return job.as_data()
@@ -51,7 +57,13 @@ async def get_trajectory(request: Request, job_id: str) -> Response:
 async def follow_job(
     request: Request, job_id: str, last_event_id: Annotated[str | None, Header(max_length=20)] = None
 ) -> Response:
-    """The events of a job as they happen, from the first one or from the one after `Last-Event-ID`."""
+    """The events of a job as they happen, from the first one or from the one after `Last-Event-ID`.
+
+    Args:
+        request: the request.
+        job_id: id of the job.
+        last_event_id: number of the last event that the client has.
+    """
     services = services_of(request)
     job = services.jobs.get(job_id)
     seen = (

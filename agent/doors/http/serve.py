@@ -19,7 +19,7 @@ _CONNECTIONS = 1000
 """Connections at the same time; beyond that the answer is 503."""
 
 
-class _Server(uvicorn.Server):
+class _UvicornServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, jobs: "JobBook") -> None:
         super().__init__(config)
         self._jobs = jobs
@@ -55,4 +55,4 @@ def serve(settings: "ServeSettings") -> None:
         )
         port = listening.getsockname()[1]
         write_log("server listens", host=settings.host, port=port, token="needed" if secret else "none")
-        _Server(config, services.jobs).run([listening])
+        _UvicornServer(config, services.jobs).run([listening])

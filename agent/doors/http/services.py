@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from agent.doors.http.errors import RefusedError
+from agent.doors.http.errors import RequestRefusedError
 from agent.doors.http.file_store import FileStore
 from agent.doors.http.job import AskedJob, Job
 from agent.doors.http.job_book import JobBook
@@ -55,16 +55,16 @@ async def ask(
         is_kept: whether it outlives the connection and the server.
 
     Raises:
-        RefusedError: it is not taken.
+        RequestRefusedError: it is not taken.
     """
     services = services_of(request)
     given: dict[str, Any] = (
         options.model_dump(exclude_none=True, include=set(AskedOptions.model_fields)) if options else {}
     )
     if not question.strip():
-        raise RefusedError(400, "the question is empty", "no_question")
+        raise RequestRefusedError(400, "the question is empty", "no_question")
     if after is not None and not services.jobs.has_trajectory(after):
-        raise RefusedError(404, f"there is no job {after!r:.60} with a trajectory to go on from", "no_such_job")
+        raise RequestRefusedError(404, f"there is no job {after!r:.60} with a trajectory to go on from", "no_such_job")
     if (subtitles := given.get("subtitles")) is not None:
         opened = await asyncio.to_thread(services.sources.open_name, subtitles)
         given["subtitles"] = str(opened.path)
@@ -72,10 +72,12 @@ async def ask(
     return services.jobs.submit(AskedJob(video.path, video.name, question, given, after), client, is_kept)
 
 
-def failure_of(job: Job) -> RefusedError | None:
+def failure_of(job: Job) -> RequestRefusedError | None:
     """The error that a job ended in; None for one with a result."""
     if job.status not in _STATUS_OF:
         return (
-            None if job.result is not None else RefusedError(409, job.error or f"the job is {job.status}", job.status)
+            None
+            if job.result is not None
+            else RequestRefusedError(409, job.error or f"the job is {job.status}", job.status)
         )
-    return RefusedError(_STATUS_OF[job.status], job.error or f"the job is {job.status}", job.status)
+    return RequestRefusedError(_STATUS_OF[job.status], job.error or f"the job is {job.status}", job.status)

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from agent.doors.allowed_folders import AllowedFolders, NotAllowedError
-from agent.doors.http.errors import RefusedError
+from agent.doors.http.errors import RequestRefusedError
 from agent.doors.http.fetch import fetch_video
 from agent.doors.http.file_store import FileStore, plain_name
 
@@ -59,7 +59,7 @@ class VideoSources:
         """The video of a part of a message; None for a part that holds none.
 
         Raises:
-            RefusedError: it is a video that can't be had, or a part of another kind than text and video.
+            RequestRefusedError: it is a video that can't be had, or a part of another kind than text and video.
         """
         kind = part.get("type")
         if kind in ("text", "input_text", "refusal"):
@@ -72,13 +72,15 @@ class VideoSources:
             return self._open_file(content if isinstance(content, dict) else part)
         if kind == "video_frames":
             return self._open_any(content if content is not None else part, _rate_of(part, _FRAMES_PER_SECOND))
-        raise RefusedError(400, f"a part of type {kind!r:.60} can't be taken: send text and a video", "unknown_part")
+        raise RequestRefusedError(
+            400, f"a part of type {kind!r:.60} can't be taken: send text and a video", "unknown_part"
+        )
 
     def open_name(self, name: str) -> GivenVideo:
         """The video that a word stands for: a data URI, a URL, the id of an upload, or a path.
 
         Raises:
-            RefusedError: it can't be had.
+            RequestRefusedError: it can't be had.
         """
         if name[:5].casefold() == "data:":
             return self._store(_data_of(name), "video" + _suffix_of(name))
@@ -89,32 +91,34 @@ class VideoSources:
         if parts is not None and parts.scheme in ("http", "https"):
             return self._fetch(name)
         if parts is not None and parts.scheme != "file":
-            raise RefusedError(400, f"videos can't be read from {parts.scheme!r:.40} addresses", "unknown_address")
+            raise RequestRefusedError(
+                400, f"videos can't be read from {parts.scheme!r:.40} addresses", "unknown_address"
+            )
         path_name = unquote(parts.path) if parts is not None else name
         try:
             return GivenVideo(self.folders.find(path_name), path_name)
         except NotAllowedError as error:
-            raise RefusedError(403, str(error), "path_not_allowed") from error
+            raise RequestRefusedError(403, str(error), "path_not_allowed") from error
 
     def find_in_text(self, text: str) -> tuple[GivenVideo | None, str]:
         """The video that a text names, and the text with `the video` in its place; without one None and the text.
 
         Raises:
-            RefusedError: it names several.
+            RequestRefusedError: it names several.
         """
         found: dict[Path, GivenVideo] = {}
         named: list[str] = []
         for whole, name in _names_in(text):
             try:
                 video = self.open_name(name)
-            except RefusedError:
+            except RequestRefusedError:
                 continue
             found[video.path] = video
             named.append(whole)
         if not found:
             return None, text
         if len(found) > 1:
-            raise RefusedError(400, "the text names several videos: ask about one at a time", "several_videos")
+            raise RequestRefusedError(400, "the text names several videos: ask about one at a time", "several_videos")
         for whole in sorted(named, key=len, reverse=True):
             text = text.replace(whole, "the video")
         return next(iter(found.values())), text
@@ -131,7 +135,9 @@ class VideoSources:
                     if key in ("data", "base64") and isinstance(value, str) and value[:5].casefold() != "data:":
                         return self._store(_decoded(value), "video.mp4")
                     return self._open_any(value, _rate_of(content, rate), levels - 1)
-        raise RefusedError(400, "the part of the video holds none: need a url, a path, an id or data", "no_video")
+        raise RequestRefusedError(
+            400, "the part of the video holds none: need a url, a path, an id or data", "no_video"
+        )
 
     def _open_file(self, content: Mapping[str, Any]) -> GivenVideo:
         file_id, data, name = content.get("file_id"), content.get("file_data"), content.get("filename")
@@ -140,11 +146,11 @@ class VideoSources:
         if isinstance(data, str):
             raw = _data_of(data) if data[:5].casefold() == "data:" else _decoded(data)
             return self._store(raw, name if isinstance(name, str) else "video.mp4")
-        raise RefusedError(400, "a part of type file needs file_id, or file_data and filename", "no_video")
+        raise RequestRefusedError(400, "a part of type file needs file_id, or file_data and filename", "no_video")
 
     def _open_frames(self, frames: list[Any], rate: float) -> GivenVideo:
         if not frames or len(frames) > _MOST_FRAMES:
-            raise RefusedError(400, f"need 1 to {_MOST_FRAMES} frames, got {len(frames)}", "frames")
+            raise RequestRefusedError(400, f"need 1 to {_MOST_FRAMES} frames, got {len(frames)}", "frames")
         pictures = [self._picture(frame) for frame in frames]
         return GivenVideo(self.files.add_frames(pictures, rate), "frames")
 
@@ -154,10 +160,10 @@ class VideoSources:
             if isinstance(frame, dict):
                 frame = frame.get("url")
         if not isinstance(frame, str):
-            raise RefusedError(400, "a frame is a data URI or a path of a JPEG or PNG", "frames")
+            raise RequestRefusedError(400, "a frame is a data URI or a path of a JPEG or PNG", "frames")
         raw = _data_of(frame) if frame[:5].casefold() == "data:" else _read_picture(self.open_name(frame).path)
         if not raw.startswith((b"\xff\xd8\xff", b"\x89PNG")):
-            raise RefusedError(400, "a frame is a JPEG or a PNG", "frames")
+            raise RequestRefusedError(400, "a frame is a JPEG or a PNG", "frames")
         return raw
 
     def _store(self, raw: bytes, name: str) -> GivenVideo:
@@ -166,7 +172,7 @@ class VideoSources:
 
     def _fetch(self, url: str) -> GivenVideo:
         if not self.url_hosts:
-            raise RefusedError(
+            raise RequestRefusedError(
                 403,
                 "this server fetches nothing from the network: upload the video with POST /v1/files",
                 "urls_are_off",
@@ -201,7 +207,7 @@ def _names_in(text: str) -> Iterable[tuple[str, str]]:
 def _data_of(uri: str) -> bytes:
     head = _DATA.match(uri)
     if head is None or head[3] is None:
-        raise RefusedError(400, "need a data URI as data:video/mp4;base64,...", "bad_data_uri")
+        raise RequestRefusedError(400, "need a data URI as data:video/mp4;base64,...", "bad_data_uri")
     return _decoded(uri[head.end() :])
 
 
@@ -209,7 +215,7 @@ def _decoded(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise RefusedError(400, "the video's data is no base64", "bad_base64") from None
+        raise RequestRefusedError(400, "the video's data is no base64", "bad_base64") from None
 
 
 def _suffix_of(uri: str) -> str:
