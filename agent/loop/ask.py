@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from agent.cost.estimate import check_cost_limit, estimated
-from agent.loop.checkpoint import sqlite_checkpointer
-from agent.loop.graph import OnEvent, RunContext, build_graph, run
-from agent.loop.modes import TOOLS, Mode, WordTools, opening_calls
+from agent.cost.estimate import check_cost_limit, estimate_for_policy
+from agent.loop.checkpoint import open_sqlite_checkpointer
+from agent.loop.graph import OnEvent, RunContext, build_graph, run_graph
+from agent.loop.modes import TOOLS, Mode, WordTools, plan_initial_calls
 from agent.loop.self_consistency import ask_with_voting
 from agent.policy import Policy, Tools
-from agent.trajectory import Limits, Question, ToolCall, Trajectory, VideoFacts, next_call_ids
+from agent.trajectory import Limits, Question, ToolCall, Trajectory, VideoFacts, make_call_ids
 from tools.toolbox import TOOL_NAMES
 from tools.video.source import VideoSource
 
@@ -76,11 +76,11 @@ def ask(
             policy has no such mode, or no price that is known under a cost limit.
     """
     limits = limits or Limits()
-    facts = video_facts(toolbox)
+    facts = read_video_facts(toolbox)
     _check_end(question, facts)
     if any(run.facts.content_hash != facts.content_hash for run in earlier):
         raise ValueError(f"{toolbox.video.path} is not the video of the earlier questions: its content differs")
-    mode = mode_of(policy, mode)
+    mode = choose_mode(policy, mode)
     if mode is not None and not toolbox.video.info.has_pictures:
         mode = "subtitles"
     verify = verify and samples == 1 and policy.setup is not None
@@ -94,17 +94,21 @@ def ask(
         passed = opening_seconds if number == 0 else 0.0
         start = Trajectory(question, facts, policy.spec, left, sample=sample + number, opening_seconds=passed)
         start = replace(start, earlier=earlier)
-        start = replace(start, estimate=estimated(policy, start, verify=verify))
+        start = replace(start, estimate=estimate_for_policy(policy, start, verify=verify))
         on_event(start)
         calls = opening
         if calls is None:
             is_due = mode is not None and not any(step.turn.is_opening for run in earlier for step in run.steps)
-            calls = _with_new_ids(opening_calls(mode, facts, density), start) if mode is not None and is_due else ()
+            calls = (
+                _with_new_ids(plan_initial_calls(mode, facts, density), start) if mode is not None and is_due else ()
+            )
         context = RunContext(policy, tools, verify, look_again, calls)
         with ExitStack() as stack:
-            saver = stack.enter_context(sqlite_checkpointer(keep)) if keep is not None else None
-            name = thread_id(start, opening=repr(calls))
-            ended = run(start, context, graph=build_graph(saver), thread_id=name, resume=resume, on_event=on_event)
+            saver = stack.enter_context(open_sqlite_checkpointer(keep)) if keep is not None else None
+            name = make_thread_id(start, opening=repr(calls))
+            ended = run_graph(
+                start, context, graph=build_graph(saver), thread_id=name, resume=resume, on_event=on_event
+            )
         # known only now: some backends find out during the first request what the server takes
         return replace(ended, setup=policy.setup)
 
@@ -112,7 +116,7 @@ def ask(
 
 
 def _with_new_ids(calls: tuple[ToolCall, ...], start: Trajectory) -> tuple[ToolCall, ...]:
-    ids = next_call_ids(start, len(calls))
+    ids = make_call_ids(start, len(calls))
     return tuple(replace(call, id=name) for call, name in zip(calls, ids, strict=True))
 
 
@@ -124,7 +128,7 @@ def _check_end(question: Question, facts: VideoFacts) -> None:
         )
 
 
-def mode_of(policy: Policy, wanted: Mode | None) -> Mode | None:
+def choose_mode(policy: Policy, wanted: Mode | None) -> Mode | None:
     """The mode that a policy runs in; None for one that is no language model and decides on all its calls itself.
 
     Raises:
@@ -140,7 +144,7 @@ def mode_of(policy: Policy, wanted: Mode | None) -> Mode | None:
     return wanted or ("look" if setup.sees_pictures else "captions")
 
 
-def video_facts(toolbox: VideoTools) -> VideoFacts:
+def read_video_facts(toolbox: VideoTools) -> VideoFacts:
     """The video's properties as a trajectory records them."""
     info = toolbox.video.info
     return VideoFacts(
@@ -155,7 +159,7 @@ def video_facts(toolbox: VideoTools) -> VideoFacts:
     )
 
 
-def thread_id(start: Trajectory, opening: str = "") -> str:
+def make_thread_id(start: Trajectory, opening: str = "") -> str:
     """The checkpointer's name for a run, a hash of all that makes it the same run.
 
     Args:
