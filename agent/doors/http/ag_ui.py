@@ -30,7 +30,7 @@ class AgUiEvents:
         match event["event"]:
             case "run_started":
                 yield from self._start()
-                yield _custom("video", event["facts"])
+                yield _make_custom("video", event["facts"])
             case "turn_taken":
                 yield from self._end_step()
                 self._step = f"turn {event['turn']}"
@@ -40,7 +40,7 @@ class AgUiEvents:
                         "REASONING_MESSAGE", f"{self._id}-thought-{event['turn']}", event["thought"]
                     )
                 if event["malformed"]:
-                    yield _custom("malformed", event["malformed"])
+                    yield _make_custom("malformed", event["malformed"])
             case "tool_called":
                 call = {"toolCallId": event["call_id"]}
                 yield {"type": "TOOL_CALL_START", "toolCallName": event["tool"], **call}
@@ -54,13 +54,13 @@ class AgUiEvents:
                     "content": event["observation"]["text"],
                     "role": "tool",
                 }
-                yield _custom("observation", event)
+                yield _make_custom("observation", event)
             case "run_finished":
                 yield from self._start()
                 yield from self._end_step()
                 yield from self._message("TEXT_MESSAGE", f"{self._id}-answer", event["content"])
             case name:
-                yield _custom(name, event)
+                yield _make_custom(name, event)
 
     def end(self, status: str, error: str, result: Named | None) -> Iterator[Named]:
         """The last event.
@@ -95,5 +95,5 @@ class AgUiEvents:
         yield {"type": f"{kind}_END", "messageId": message_id}
 
 
-def _custom(name: str, value: Any) -> Named:
+def _make_custom(name: str, value: Any) -> Named:
     return {"type": "CUSTOM", "name": name, "value": value}

@@ -14,12 +14,12 @@ from starlette.responses import JSONResponse, Response
 
 from agent.doors.allowed_folders import AllowedFolders
 from agent.doors.http import completions, file_routes, job_routes
-from agent.doors.http.errors import RequestRefusedError, error_data
+from agent.doors.http.errors import RequestRefusedError, format_error
 from agent.doors.http.file_store import FileStore
 from agent.doors.http.guards import Guards
 from agent.doors.http.job_book import JobBook
 from agent.doors.http.metrics import ServerMetrics
-from agent.doors.http.services import Services, services_of
+from agent.doors.http.services import Services, get_services
 from agent.doors.http.settings import ServeSettings
 from agent.doors.http.video_parts import VideoSources
 
@@ -82,13 +82,13 @@ async def _tell_health() -> dict[str, str]:
 
 async def _tell_readiness(request: Request) -> Response:
     """Says whether questions are taken: 503 while workers start and while the server stops."""
-    is_ready = services_of(request).jobs.is_ready
+    is_ready = get_services(request).jobs.is_ready
     return JSONResponse({"status": "ready" if is_ready else "not ready"}, 200 if is_ready else 503)
 
 
 async def _show_metrics(request: Request) -> Response:
     """Metrics in Prometheus' text format."""
-    return Response(services_of(request).metrics.page(), media_type=_METRICS_TYPE)
+    return Response(get_services(request).metrics.page(), media_type=_METRICS_TYPE)
 
 
 async def _answer_refused(_: Request, error: Exception) -> Response:
@@ -98,7 +98,7 @@ async def _answer_refused(_: Request, error: Exception) -> Response:
 
 async def _answer_http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return JSONResponse(error_data(error.status_code, str(error.detail)), error.status_code, error.headers)
+    return JSONResponse(format_error(error.status_code, str(error.detail)), error.status_code, error.headers)
 
 
 async def _answer_invalid(_: Request, error: Exception) -> Response:
@@ -106,8 +106,8 @@ async def _answer_invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"][1:]) or "the body"
-    return JSONResponse(error_data(400, f"{where:.200}: {first['msg']:.200}", "invalid"), 400)
+    return JSONResponse(format_error(400, f"{where:.200}: {first['msg']:.200}", "invalid"), 400)
 
 
 async def _answer_bug(_: Request, __: Exception) -> Response:
-    return JSONResponse(error_data(500, _BUG, "bug"), 500)
+    return JSONResponse(format_error(500, _BUG, "bug"), 500)

@@ -18,9 +18,9 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from agent.doors.http.conversation import read_chat
 from agent.doors.http.errors import RequestRefusedError
 from agent.doors.http.job import Job
-from agent.doors.http.narration import reasoning_of
+from agent.doors.http.narration import format_reasoning
 from agent.doors.http.schemas import ChatRequest
-from agent.doors.http.services import Services, ask, failure_of, services_of
+from agent.doors.http.services import Services, ask, find_failure, get_services
 
 MODEL = "video-sleuth"
 _FIRST_SECONDS = 5.0
@@ -33,7 +33,7 @@ router = APIRouter(tags=["chat"])
 @router.get("/v1/models")
 async def list_models() -> dict[str, Any]:
     """Models that may be asked: one, whatever policy plays behind it."""
-    return {"object": "list", "data": [_model()]}
+    return {"object": "list", "data": [_describe_model()]}
 
 
 @router.get("/v1/models/{model}")
@@ -44,7 +44,7 @@ async def get_model(model: str) -> dict[str, Any]:
         RequestRefusedError: it is not.
     """
     _check_model(model)
-    return _model()
+    return _describe_model()
 
 
 @router.post("/v1/chat/completions", response_model=None)
@@ -57,14 +57,14 @@ async def complete_chat(request: Request, chat: Annotated[ChatRequest, Body()]) 
     _check_model(chat.model)
     if chat.n not in (None, 1):
         raise RequestRefusedError(400, "one answer is given at a time: leave n out", "n")
-    services = services_of(request)
+    services = get_services(request)
     asked = await asyncio.to_thread(read_chat, chat.messages, services.sources)
     after = services.jobs.find_answered(asked.video.path, *asked.before) if asked.before is not None else None
     job = await ask(request, asked.video, asked.text, chat.video_sleuth, after)
     chat_id, created = f"chatcmpl-{job.id.removeprefix('job-')}", int(time.time())
     head = {"id": chat_id, "created": created, "model": chat.model}
     if not chat.stream:
-        return await _whole(request, services, job, head)
+        return await _answer_whole(request, services, job, head)
     with_usage = chat.stream_options is not None and bool(chat.stream_options.include_usage)
     await _wait_for_first(request, services, job)
     stream = _stream(services, job, head, with_usage)
@@ -87,7 +87,7 @@ async def refuse_responses() -> None:
     )
 
 
-def _model() -> dict[str, Any]:
+def _describe_model() -> dict[str, Any]:
     return {"id": MODEL, "object": "model", "created": 0, "owned_by": MODEL}
 
 
@@ -97,23 +97,23 @@ def _check_model(name: str) -> None:
 
 
 async def _wait_for_first(request: Request, services: Services, job: Job) -> None:
-    async with _watched(request, services, job):
+    async with _watch(request, services, job):
         async for _ in job.follow(silence_seconds=_FIRST_SECONDS):
             break
-    if job.is_done and (failure := failure_of(job)) is not None:
+    if job.is_done and (failure := find_failure(job)) is not None:
         raise failure
 
 
-async def _whole(request: Request, services: Services, job: Job, head: dict[str, Any]) -> Response:
-    async with _watched(request, services, job):
+async def _answer_whole(request: Request, services: Services, job: Job, head: dict[str, Any]) -> Response:
+    async with _watch(request, services, job):
         await job.wait()
-    if (failure := failure_of(job)) is not None:
+    if (failure := find_failure(job)) is not None:
         raise failure
-    reasoning = "".join(map(reasoning_of, job.events))
+    reasoning = "".join(map(format_reasoning, job.events))
     message = {"role": "assistant", "content": job.content, "reasoning_content": reasoning}
-    choice = {"index": 0, "message": message, "finish_reason": _finish_reason(job), "logprobs": None}
+    choice = {"index": 0, "message": message, "finish_reason": _get_finish_reason(job), "logprobs": None}
     body = head | {"object": "chat.completion", "choices": [choice], "video_sleuth": _record(job)}
-    return JSONResponse(body | ({"usage": usage} if (usage := _usage(job)) is not None else {}))
+    return JSONResponse(body | ({"usage": usage} if (usage := _get_usage(job)) is not None else {}))
 
 
 async def _stream(services: Services, job: Job, head: dict[str, Any], with_usage: bool) -> AsyncIterator[str]:
@@ -126,15 +126,15 @@ async def _stream(services: Services, job: Job, head: dict[str, Any], with_usage
         async for event in job.follow(silence_seconds=services.settings.keep_alive_seconds):
             if event is None:
                 yield ": keep-alive\n\n"
-            elif text := reasoning_of(event):
+            elif text := format_reasoning(event):
                 yield chunk({"reasoning_content": text})
-        if (failure := failure_of(job)) is not None:
+        if (failure := find_failure(job)) is not None:
             yield _event(failure.as_data())
             return
         yield chunk({"content": job.content})
-        yield chunk({}, _finish_reason(job), video_sleuth=_record(job))
+        yield chunk({}, _get_finish_reason(job), video_sleuth=_record(job))
         if with_usage:
-            yield _event(head | {"object": "chat.completion.chunk", "choices": [], "usage": _usage(job)})
+            yield _event(head | {"object": "chat.completion.chunk", "choices": [], "usage": _get_usage(job)})
         yield "data: [DONE]\n\n"
     finally:
         if not job.is_done:  # the client has gone
@@ -142,7 +142,7 @@ async def _stream(services: Services, job: Job, head: dict[str, Any], with_usage
 
 
 @asynccontextmanager
-async def _watched(request: Request, services: Services, job: Job) -> AsyncIterator[None]:
+async def _watch(request: Request, services: Services, job: Job) -> AsyncIterator[None]:
     """A context in which the job is cancelled when its client goes."""
 
     async def watch() -> None:
@@ -164,7 +164,7 @@ def _event(data: dict[str, Any]) -> str:
     return f"data: {json.dumps(data)}\n\n"
 
 
-def _finish_reason(job: Job) -> str:
+def _get_finish_reason(job: Job) -> str:
     return "length" if job.result is not None and job.result.get("stop") in _LIMITS else "stop"
 
 
@@ -172,7 +172,7 @@ def _record(job: Job) -> dict[str, Any]:
     return {"job": job.id} | (job.result or {})
 
 
-def _usage(job: Job) -> dict[str, int] | None:
+def _get_usage(job: Job) -> dict[str, int] | None:
     """The tokens of the run; None where a model was asked that does not count them."""
     finished = job.events[-1]
     usage: dict[str, int] | None = finished["usage"]

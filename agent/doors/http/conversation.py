@@ -32,12 +32,12 @@ def read_chat(messages: Sequence[ChatMessage], sources: VideoSources) -> ChatQue
     said = [message for message in messages if message.role == "user"]
     if not said or messages[-1].role not in ("user", "tool"):
         raise RequestRefusedError(400, "the last message must be the user's question", "no_question")
-    text = _text_of(said[-1])
+    text = _read_text(said[-1])
     video = None
     for message in reversed(said):
-        video = _video_of(message, sources)
+        video = _find_video(message, sources)
         if video is None:
-            video, without = sources.find_in_text(_text_of(message))
+            video, without = sources.find_in_text(_read_text(message))
             text = without if message is said[-1] else text
         if video is not None:
             break
@@ -50,31 +50,31 @@ def read_chat(messages: Sequence[ChatMessage], sources: VideoSources) -> ChatQue
         )
     if not text.strip():
         raise RequestRefusedError(400, "there is no question beside the video", "no_question")
-    return ChatQuestion(text.strip(), video, _before(messages, sources))
+    return ChatQuestion(text.strip(), video, _find_before(messages, sources))
 
 
-def _before(messages: Sequence[ChatMessage], sources: VideoSources) -> tuple[str, str] | None:
+def _find_before(messages: Sequence[ChatMessage], sources: VideoSources) -> tuple[str, str] | None:
     """The last question that was answered, as it was asked then, and its answer."""
     answers = [number for number, message in enumerate(messages) if message.role == "assistant"]
     said = [message for message in messages[: answers[-1]] if message.role == "user"] if answers else []
     if not said:
         return None
-    return sources.find_in_text(_text_of(said[-1]))[1].strip(), _text_of(messages[answers[-1]])
+    return sources.find_in_text(_read_text(said[-1]))[1].strip(), _read_text(messages[answers[-1]])
 
 
-def _video_of(message: ChatMessage, sources: VideoSources) -> GivenVideo | None:
-    videos = [video for part in _parts_of(message) if (video := sources.open_part(part)) is not None]
+def _find_video(message: ChatMessage, sources: VideoSources) -> GivenVideo | None:
+    videos = [video for part in _list_parts(message) if (video := sources.open_part(part)) is not None]
     if len({video.path for video in videos}) > 1:
         raise RequestRefusedError(400, "the message has several videos: ask about one at a time", "several_videos")
     return videos[0] if videos else None
 
 
-def _text_of(message: ChatMessage) -> str:
+def _read_text(message: ChatMessage) -> str:
     if isinstance(message.content, str):
         return message.content
-    texts = [part.get("text") for part in _parts_of(message) if part.get("type") in ("text", "input_text")]
+    texts = [part.get("text") for part in _list_parts(message) if part.get("type") in ("text", "input_text")]
     return "\n".join(text for text in texts if isinstance(text, str))
 
 
-def _parts_of(message: ChatMessage) -> Sequence[Mapping[str, Any]]:
+def _list_parts(message: ChatMessage) -> Sequence[Mapping[str, Any]]:
     return message.content if isinstance(message.content, list) else ()

@@ -28,14 +28,14 @@ class RequestRefusedError(HTTPException):
 
     def as_data(self) -> dict[str, Any]:
         """The error as OpenAI's clients read it."""
-        return error_data(self.status_code, self.detail, self.code)
+        return format_error(self.status_code, self.detail, self.code)
 
     def response(self) -> JSONResponse:
         """The error as a response."""
         return JSONResponse(self.as_data(), self.status_code, self.headers)
 
 
-def error_data(status: int, message: str, code: str = "") -> dict[str, Any]:
+def format_error(status: int, message: str, code: str = "") -> dict[str, Any]:
     """An error as OpenAI's clients read it.
 
     Args:

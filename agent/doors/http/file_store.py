@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from agent.doors.http.errors import RequestRefusedError
-from tools.own_files import own_folder
+from tools.own_files import make_own_folder
 
 _NOT_PLAIN = re.compile(r"[^\w.-]+", re.ASCII)
 _ID = re.compile(r"file-[0-9a-f]{32}")
@@ -60,7 +60,7 @@ class FileStore:
             most_bytes: size of all of them.
             largest_bytes: size of one.
         """
-        self._folder = own_folder(folder)
+        self._folder = make_own_folder(folder)
         self._most = most_bytes
         self.largest_bytes = largest_bytes
         self._lock = threading.Lock()
@@ -69,7 +69,7 @@ class FileStore:
     @property
     def stored_bytes(self) -> int:
         """Size of all uploads."""
-        return sum(_size_of(folder) for folder in self._folders())
+        return sum(_measure(folder) for folder in self._folders())
 
     def add(self, filename: str, content: BinaryIO) -> StoredFile:
         """Stores an upload under its name and content.
@@ -82,7 +82,7 @@ class FileStore:
             RequestRefusedError: it is empty or too large.
             OSError: the disk is full.
         """
-        name = plain_name(filename)
+        name = simplify_name(filename)
         with tempfile.TemporaryDirectory(prefix="new-", dir=self._folder) as new:
             digest, size = hashlib.blake2b(name.encode(), digest_size=16), 0
             with (Path(new) / name).open("xb") as file:
@@ -128,7 +128,7 @@ class FileStore:
         """
         path = self.path(file_id)
         folder = path.parent
-        return StoredFile(file_id, path.name, _size_of(folder), int(folder.stat().st_ctime))
+        return StoredFile(file_id, path.name, _measure(folder), int(folder.stat().st_ctime))
 
     def path(self, file_id: str) -> Path:
         """The file itself, marked as used now.
@@ -193,7 +193,7 @@ class FileStore:
 
     def _make_room(self, size: int) -> None:
         folders = sorted(self._folders(), key=lambda folder: folder.stat().st_mtime)
-        sizes = {folder: _size_of(folder) for folder in folders}
+        sizes = {folder: _measure(folder) for folder in folders}
         over = sum(sizes.values()) + size - self._most
         for folder in folders:
             if over <= 0:
@@ -210,13 +210,13 @@ class FileStore:
         return [folder for folder in self._folder.iterdir() if _ID.fullmatch(folder.name)]
 
 
-def plain_name(filename: str) -> str:
+def simplify_name(filename: str) -> str:
     """The file name with nothing but plain letters, which can't lead out of a folder."""
     name = _NOT_PLAIN.sub("_", filename.replace("\\", "/").rpartition("/")[2]).strip("._")[-_LONGEST_NAME:]
     return name or "video"
 
 
-def _size_of(folder: Path) -> int:
+def _measure(folder: Path) -> int:
     size = 0
     with suppress(OSError):  # removed meanwhile
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

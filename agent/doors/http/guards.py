@@ -49,7 +49,7 @@ class Guards:
         self._app = app
         self._metrics = metrics
         self._secret = settings.secret.encode()
-        self._hosts = _LOOPBACK | {_bare(host) for host in (settings.host, *settings.hosts)}
+        self._hosts = _LOOPBACK | {_strip_host(host) for host in (settings.host, *settings.hosts)}
         self._upload_bytes = settings.max_upload_bytes + _MULTIPART_BYTES
         self._json_bytes = settings.max_inline_bytes
 
@@ -91,7 +91,7 @@ class Guards:
             return
         headers = Headers(scope=scope)
         _check_host(headers, self._hosts)
-        if self._secret and not hmac.compare_digest(_bearer(headers), self._secret):
+        if self._secret and not hmac.compare_digest(_read_bearer(headers), self._secret):
             raise RequestRefusedError(
                 401,
                 "need the server's token as `Authorization: Bearer TOKEN`",
@@ -100,7 +100,7 @@ class Guards:
             )
         length = headers.get("content-length", "0")
         if not length.isascii() or not length.isdigit() or int(length) > self._most_bytes(scope):
-            raise _too_large(self._most_bytes(scope))
+            raise _make_too_large(self._most_bytes(scope))
 
     def _most_bytes(self, scope: "Scope") -> int:
         return self._upload_bytes if scope["path"] == _UPLOADS else self._json_bytes
@@ -118,11 +118,11 @@ class _BoundedBody:
         message = await self._receive()
         self._left -= len(message.get("body", b""))
         if self._left < 0:
-            raise _too_large(self._most)
+            raise _make_too_large(self._most)
         return message
 
 
-def _too_large(most: int) -> RequestRefusedError:
+def _make_too_large(most: int) -> RequestRefusedError:
     return RequestRefusedError(
         413,
         f"the request is too large: up to {most} bytes are taken; a larger video goes to POST {_UPLOADS}",
@@ -137,7 +137,7 @@ def _check_host(headers: Headers, hosts: Iterable[str]) -> None:
         RequestRefusedError: it is one of these.
     """
     given = headers.getlist("host")
-    if len(given) != 1 or _bare(given[0]) not in hosts:
+    if len(given) != 1 or _strip_host(given[0]) not in hosts:
         raise RequestRefusedError(421, "this server is not called so; further names are set as `hosts`", "wrong_host")
     origin = headers.get("origin")
     if origin is not None and origin.casefold() not in (
@@ -149,7 +149,7 @@ def _check_host(headers: Headers, hosts: Iterable[str]) -> None:
         raise RequestRefusedError(403, "requests from pages of other sites are not taken", "wrong_origin")
 
 
-def _bare(host: str) -> str:
+def _strip_host(host: str) -> str:
     """The name in a Host header or a setting, without port and brackets, in lower case."""
     name = host.strip().casefold()
     try:
@@ -161,6 +161,6 @@ def _bare(host: str) -> str:
     return name.rpartition(":")[0] if name.rpartition(":")[2].isdigit() and ":" in name else name
 
 
-def _bearer(headers: Headers) -> bytes:
+def _read_bearer(headers: Headers) -> bytes:
     kind, _, token = headers.get("authorization", "").partition(" ")
     return token.strip().encode() if kind.casefold() == "bearer" else b""

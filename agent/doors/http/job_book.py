@@ -22,7 +22,7 @@ from agent.doors.http.job import AskedJob, Job
 from agent.doors.http.logs import log, write_log
 from agent.doors.http.worker import WorkerSetup, WorkRequest
 from agent.doors.http.worker_process import WorkerProcess
-from tools.own_files import own_folder
+from tools.own_files import make_own_folder
 
 if TYPE_CHECKING:
     from agent.doors.http.file_store import FileStore
@@ -60,10 +60,10 @@ class JobBook:
         self._settings = settings
         self._files = files
         self._metrics = metrics
-        self._folder = own_folder(settings.state_folder / "jobs")
+        self._folder = make_own_folder(settings.state_folder / "jobs")
         self._jobs: dict[str, Job] = {}
         self._finished: deque[str] = deque()
-        self._on_disk = deque(sorted((path.name for path in self._folder.iterdir()), key=self._changed))
+        self._on_disk = deque(sorted((path.name for path in self._folder.iterdir()), key=self._read_changed))
         self._waiting: OrderedDict[str, deque[Job]] = OrderedDict()  # by client; the one whose turn it is stands first
         self._workers: dict[int, WorkerProcess] = {}
         self._alone: WorkerProcess | None = None
@@ -81,8 +81,8 @@ class JobBook:
     def start(self) -> None:
         """Starts the workers, and takes up the jobs that the last stop left undone."""
         for number in range(self._settings.workers):
-            self._workers[number] = self._launched()
-        for job in self._left_undone():
+            self._workers[number] = self._launch()
+        for job in self._find_undone():
             self._accept(job)
         self._dispatch()
 
@@ -95,14 +95,14 @@ class JobBook:
             is_kept: whether it outlives the server.
 
         Raises:
-            RequestRefusedError: the queue is full, the server is stopping or its disk is full, or the video is known to be
+            RequestRefusedError: the queue or the disk is full, the server is stopping, or the video is known to be
                 deadly.
         """
         if self._is_stopping:
             raise RequestRefusedError(
                 503, "the server is stopping: ask again in a moment", "stopping", {"retry-after": "10"}
             )
-        if _state_of(asked.video) in self._bad:
+        if _read_state(asked.video) in self._bad:
             raise RequestRefusedError(422, _DEADLY, "deadly_video")
         self._check_room(client)
         job = Job(f"job-{uuid.uuid4().hex}", asked, client, is_kept)
@@ -125,11 +125,11 @@ class JobBook:
         """
         if (job := self._jobs.get(job_id)) is not None:
             return job
-        folder = self._folder_of(job_id)
+        folder = self._locate_folder(job_id)
         try:
             data = json.loads((folder / "outcome.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            raise _no_such(job_id) from None
+            raise _make_no_such(job_id) from None
         asked = AskedJob(Path(), data["video"], data["question"], {})
         return Job(
             job_id,
@@ -154,7 +154,7 @@ class JobBook:
 
     def has_trajectory(self, job_id: str) -> bool:
         """Whether the trajectory of a job is there."""
-        return self._saved(job_id).is_file()
+        return self._locate_trajectory(job_id).is_file()
 
     def trajectory(self, job_id: str) -> bytes:
         """The saved trajectory of a job, with its video named as the client did.
@@ -164,7 +164,7 @@ class JobBook:
         """
         job = self.get(job_id)
         try:
-            saved = json.loads(self._saved(job_id).read_text(encoding="utf-8"))
+            saved = json.loads(self._locate_trajectory(job_id).read_text(encoding="utf-8"))
         except OSError:
             raise RequestRefusedError(
                 404, f"{job_id} has no trajectory (it is {job.status})", "no_trajectory"
@@ -178,13 +178,13 @@ class JobBook:
             with suppress(KeyError, ValueError):
                 self._waiting[job.client].remove(job)
             self._end(job, "cancelled", "cancelled before it began")
-        elif (worker := self._worker_of(job)) is not None:
+        elif (worker := self._find_worker(job)) is not None:
             worker.send({"cancel": job.id})
 
     async def stop(self) -> None:
         """Takes no more questions, lets the running ones end for a while, and ends the workers."""
         self._is_stopping = True
-        for job in list(self._all_waiting()):
+        for job in list(self._list_waiting()):
             if not job.is_kept:
                 self.cancel(job)
         self._waiting.clear()
@@ -198,7 +198,7 @@ class JobBook:
                 self._end(job, "lost", _STOPPED)
             elif not job.is_done:  # taken up at the next start
                 job.end("lost", _STOPPED)
-        for worker in self._processes():
+        for worker in self._list_processes():
             await worker.close()
 
     def _check_room(self, client: str) -> None:
@@ -237,28 +237,28 @@ class JobBook:
                     is_moving = True
                 if not self._waiting[client]:
                     del self._waiting[client]
-        self._metrics.waiting.set(sum(1 for _ in self._all_waiting()))
-        self._metrics.running.set(sum(len(worker.job_ids) for worker in self._processes()))
+        self._metrics.waiting.set(sum(1 for _ in self._list_waiting()))
+        self._metrics.running.set(sum(len(worker.job_ids) for worker in self._list_processes()))
 
     def _has_room(self, job: Job) -> bool:
         if job.is_suspect:
             if self._alone is None:
-                self._alone = self._launched()
+                self._alone = self._launch()
             return self._alone.is_ready and not self._alone.job_ids
-        number = self._number_of(job)
+        number = self._choose_number(job)
         if number not in self._workers:
-            self._workers[number] = self._launched()
+            self._workers[number] = self._launch()
         return self._workers[number].is_ready and self._workers[number].has_room
 
     def _run(self, job: Job) -> None:
-        worker = self._alone if job.is_suspect else self._workers[self._number_of(job)]
+        worker = self._alone if job.is_suspect else self._workers[self._choose_number(job)]
         assert worker is not None
         job.status = "running"
         worker.job_ids.add(job.id)
-        asked, saved = job.asked, str(self._saved(job.id))
+        asked, saved = job.asked, str(self._locate_trajectory(job.id))
         seconds = min(asked.options.get("max_seconds") or self._settings.max_seconds, self._settings.max_seconds)
         options = asked.options | {"max_seconds": seconds}
-        after = None if asked.after is None else str(self._saved(asked.after))
+        after = None if asked.after is None else str(self._locate_trajectory(asked.after))
         worker.send(vars(WorkRequest(job.id, str(asked.video), asked.name, asked.question, options, saved, after)))
         overdue = asyncio.get_running_loop().call_later(seconds + _GRACE_SECONDS, self._stop_hanging, job, worker)
         self._overdue[job.id] = overdue
@@ -295,7 +295,7 @@ class JobBook:
             job = self._jobs[job_id]
             self._forget_timer(job)
             if job.is_suspect:
-                self._bad[_state_of(job.asked.video)] = None
+                self._bad[_read_state(job.asked.video)] = None
                 while len(self._bad) > _BAD_VIDEOS:
                     self._bad.popitem(last=False)
                 self._end(job, "failed", _DEADLY)
@@ -308,14 +308,14 @@ class JobBook:
             number = next(number for number, other in self._workers.items() if other is worker)
             del self._workers[number]
             if worker.is_ready:
-                self._workers[number] = self._launched()
+                self._workers[number] = self._launch()
         if not worker.is_ready:  # it can't start, so nor would the next one
-            for job in list(self._all_waiting()):
+            for job in list(self._list_waiting()):
                 self._waiting[job.client].remove(job)
                 self._end(job, "failed", "the server can't start the process that reads videos: tell who runs it")
         self._dispatch()
 
-    def _launched(self) -> WorkerProcess:
+    def _launch(self) -> WorkerProcess:
         settings = self._settings
         setup = WorkerSetup(
             policy=settings.policy,
@@ -355,7 +355,7 @@ class JobBook:
         if (timer := self._overdue.pop(job.id, None)) is not None:
             timer.cancel()
 
-    def _left_undone(self) -> Iterator[Job]:
+    def _find_undone(self) -> Iterator[Job]:
         for name in list(self._on_disk):
             folder = self._folder / name
             if (folder / "outcome.json").exists():
@@ -375,34 +375,34 @@ class JobBook:
         beside.write_text(json.dumps(data), encoding="utf-8")
         beside.replace(path)
 
-    def _saved(self, job_id: str) -> Path:
-        return self._folder_of(job_id) / "trajectory.json"
+    def _locate_trajectory(self, job_id: str) -> Path:
+        return self._locate_folder(job_id) / "trajectory.json"
 
-    def _folder_of(self, job_id: str) -> Path:
+    def _locate_folder(self, job_id: str) -> Path:
         kind, _, rest = job_id.partition("-")
         if kind != "job" or len(rest) != 32 or not set(rest) <= set("0123456789abcdef"):
-            raise _no_such(job_id)
+            raise _make_no_such(job_id)
         return self._folder / job_id
 
-    def _changed(self, name: str) -> float:
+    def _read_changed(self, name: str) -> float:
         with suppress(OSError):
             return (self._folder / name).stat().st_mtime
         return 0.0
 
-    def _number_of(self, job: Job) -> int:
+    def _choose_number(self, job: Job) -> int:
         return hash(str(job.asked.video)) % self._settings.workers
 
-    def _worker_of(self, job: Job) -> WorkerProcess | None:
-        return next((worker for worker in self._processes() if job.id in worker.job_ids), None)
+    def _find_worker(self, job: Job) -> WorkerProcess | None:
+        return next((worker for worker in self._list_processes() if job.id in worker.job_ids), None)
 
-    def _processes(self) -> list[WorkerProcess]:
+    def _list_processes(self) -> list[WorkerProcess]:
         return [*self._workers.values(), *([self._alone] if self._alone is not None else [])]
 
-    def _all_waiting(self) -> Iterator[Job]:
+    def _list_waiting(self) -> Iterator[Job]:
         return (job for queue in list(self._waiting.values()) for job in list(queue))
 
 
-def _state_of(video: Path) -> tuple[str, int, int]:
+def _read_state(video: Path) -> tuple[str, int, int]:
     """Name, size and time of a file: a file that was replaced is another video."""
     try:
         stat = video.stat()
@@ -411,5 +411,5 @@ def _state_of(video: Path) -> tuple[str, int, int]:
     return (str(video), stat.st_size, stat.st_mtime_ns)
 
 
-def _no_such(job_id: str) -> RequestRefusedError:
+def _make_no_such(job_id: str) -> RequestRefusedError:
     return RequestRefusedError(404, f"there is no job {job_id!r:.60}, or no longer", "no_such_job")

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from agent.doors.http.ag_ui import AgUiEvents
 from agent.doors.http.job import Job
 from agent.doors.http.schemas import JobRequest
-from agent.doors.http.services import ask, services_of
+from agent.doors.http.services import ask, get_services
 
 _LONGEST_WAIT_SECONDS = 60.0
 """How long a request may wait for a job; proxies often cut off a silent one after that."""
@@ -26,7 +26,7 @@ router = APIRouter(tags=["jobs"], prefix="/v1/jobs")
 @router.post("", status_code=202, response_model=None)
 async def start_job(request: Request, asked: Annotated[JobRequest, Body()]) -> Response:
     """Starts a question and answers at once with its id."""
-    video = await asyncio.to_thread(services_of(request).sources.open_name, asked.video)
+    video = await asyncio.to_thread(get_services(request).sources.open_name, asked.video)
     job = await ask(request, video, asked.question, asked, asked.after, is_kept=True)
     return JSONResponse(job.as_data(), 202, {"location": f"/v1/jobs/{job.id}"})
 
@@ -42,7 +42,7 @@ async def get_job(
         job_id: id of the job.
         wait_seconds: how long to wait for its end.
     """
-    job = services_of(request).jobs.get(job_id)
+    job = get_services(request).jobs.get(job_id)
     await job.wait(wait_seconds)
     return job.as_data()
 
@@ -50,7 +50,7 @@ async def get_job(
 @router.get("/{job_id}/trajectory", response_model=None)
 async def get_trajectory(request: Request, job_id: str) -> Response:
     """The saved trajectory of a job, for `agent replay`."""
-    return Response(services_of(request).jobs.trajectory(job_id), media_type="application/json")
+    return Response(get_services(request).jobs.trajectory(job_id), media_type="application/json")
 
 
 @router.get("/{job_id}/events", response_model=None)
@@ -64,7 +64,7 @@ async def follow_job(
         job_id: id of the job.
         last_event_id: number of the last event that the client has.
     """
-    services = services_of(request)
+    services = get_services(request)
     job = services.jobs.get(job_id)
     seen = (
         int(last_event_id) if last_event_id is not None and last_event_id.isascii() and last_event_id.isdigit() else 0
@@ -76,7 +76,7 @@ async def follow_job(
 @router.post("/{job_id}/cancel")
 async def cancel_job(request: Request, job_id: str) -> dict[str, Any]:
     """Cancels a job that has not ended; it keeps what was reached."""
-    services = services_of(request)
+    services = get_services(request)
     job = services.jobs.get(job_id)
     if not job.is_done:
         services.jobs.cancel(job)

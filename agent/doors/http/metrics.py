@@ -7,24 +7,25 @@ class ServerMetrics:
     """Counters of requests, jobs and workers."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        more = {"namespace": "videosleuth", "registry": self.registry}
-        self.requests = Counter("http_requests", "Requests answered.", ("route", "status"), **more)
+        self.registry = at = CollectorRegistry()
+        self.requests = Counter("videosleuth_http_requests", "Requests answered.", ("route", "status"), registry=at)
         self.request_seconds = Histogram(
-            "http_request_seconds", "Time until the response is complete.", ("route",), **more
+            "videosleuth_http_request_seconds", "Time until the response is complete.", ("route",), registry=at
         )
-        self.jobs = Counter("jobs", "Questions that ended, by how they did.", ("status",), **more)
+        self.jobs = Counter("videosleuth_jobs", "Questions that ended, by how they did.", ("status",), registry=at)
         self.job_seconds = Histogram(
-            "job_seconds",
+            "videosleuth_job_seconds",
             "Time from a question's acceptance to its end.",
             buckets=(0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600),
-            **more,
+            registry=at,
         )
-        self.refused = Counter("jobs_refused", "Questions refused because the queue was full.", **more)
-        self.waiting = Gauge("jobs_waiting", "Questions that wait for a worker.", **more)
-        self.running = Gauge("jobs_running", "Questions that are being answered.", **more)
-        self.worker_deaths = Counter("worker_deaths", "Worker processes that died or were killed.", **more)
-        self.stored_bytes = Gauge("stored_bytes", "Size of all uploads.", **more)
+        self.refused = Counter("videosleuth_jobs_refused", "Questions refused because the queue was full.", registry=at)
+        self.waiting = Gauge("videosleuth_jobs_waiting", "Questions that wait for a worker.", registry=at)
+        self.running = Gauge("videosleuth_jobs_running", "Questions that are being answered.", registry=at)
+        self.worker_deaths = Counter(
+            "videosleuth_worker_deaths", "Worker processes that died or were killed.", registry=at
+        )
+        self.stored_bytes = Gauge("videosleuth_stored_bytes", "Size of all uploads.", registry=at)
 
     def page(self) -> bytes:
         """The metrics in Prometheus' text format."""

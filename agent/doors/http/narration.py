@@ -7,7 +7,7 @@ _LONGEST_RESULT = 600
 """Characters of a tool's result that are shown; the record has all of it."""
 
 
-def reasoning_of(event: dict[str, Any]) -> str:
+def format_reasoning(event: dict[str, Any]) -> str:
     """An event in words, a line or more; empty for one that says nothing new."""
     match event["event"]:
         case "turn_taken":

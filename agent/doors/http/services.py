@@ -30,7 +30,7 @@ class Services:
     metrics: ServerMetrics
 
 
-def services_of(request: Request) -> Services:
+def get_services(request: Request) -> Services:
     """The parts of the server that a request reached."""
     services: Services = request.app.state.services
     return services
@@ -57,7 +57,7 @@ async def ask(
     Raises:
         RequestRefusedError: it is not taken.
     """
-    services = services_of(request)
+    services = get_services(request)
     given: dict[str, Any] = (
         options.model_dump(exclude_none=True, include=set(AskedOptions.model_fields)) if options else {}
     )
@@ -72,7 +72,7 @@ async def ask(
     return services.jobs.submit(AskedJob(video.path, video.name, question, given, after), client, is_kept)
 
 
-def failure_of(job: Job) -> RequestRefusedError | None:
+def find_failure(job: Job) -> RequestRefusedError | None:
     """The error that a job ended in; None for one with a result."""
     if job.status not in _STATUS_OF:
         return (

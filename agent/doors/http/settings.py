@@ -164,8 +164,8 @@ def read_settings(
     Raises:
         ValueError: a key that is none, a value of the wrong kind, or a file that can't be read.
     """
-    path = _config_path(config, environment)
-    values: dict[str, Any] = _file_values(path) if path is not None else {}
+    path = _find_config(config, environment)
+    values: dict[str, Any] = _read_file(path) if path is not None else {}
     sources = dict.fromkeys(values, str(path))
     known = {one.name: one for one in fields(ServeSettings)}
     for variable, text in environment.items():
@@ -182,11 +182,11 @@ def read_settings(
     try:
         settings = TypeAdapter(ServeSettings).validate_python(values)
     except ValidationError as error:
-        raise ValueError(_first_error(error, sources)) from None
+        raise ValueError(_describe_error(error, sources)) from None
     return settings, tuple(SetValue(name, getattr(settings, name), sources.get(name, "default")) for name in known)
 
 
-def _config_path(config: str | Path | None, environment: Mapping[str, str]) -> Path | None:
+def _find_config(config: str | Path | None, environment: Mapping[str, str]) -> Path | None:
     if named := config or environment.get(CONFIG_VARIABLE):
         return Path(named)
     from platformdirs import user_config_path
@@ -195,7 +195,7 @@ def _config_path(config: str | Path | None, environment: Mapping[str, str]) -> P
     return own if own.is_file() else None
 
 
-def _file_values(path: Path) -> dict[str, Any]:
+def _read_file(path: Path) -> dict[str, Any]:
     from tools.plain_data import loads_toml
 
     try:
@@ -213,7 +213,7 @@ def _file_values(path: Path) -> dict[str, Any]:
     return serve
 
 
-def _first_error(error: ValidationError, sources: Mapping[str, str]) -> str:
+def _describe_error(error: ValidationError, sources: Mapping[str, str]) -> str:
     """The first thing wrong with the settings, without its value, which may be a secret."""
     first = error.errors(include_url=False, include_input=False)[0]
     name = str(first["loc"][0]) if first["loc"] else ""

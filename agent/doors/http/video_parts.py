@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 from agent.doors.allowed_folders import AllowedFolders, NotAllowedError
 from agent.doors.http.errors import RequestRefusedError
 from agent.doors.http.fetch import fetch_video
-from agent.doors.http.file_store import FileStore, plain_name
+from agent.doors.http.file_store import FileStore, simplify_name
 
 _SUFFIXES = (
     *(".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv", ".ogv"),
@@ -67,11 +67,11 @@ class VideoSources:
         content = part.get(kind) if isinstance(kind, str) else None
         if kind in ("video_url", "input_video", "video"):
             content = content if content is not None else part.get("video_url", part.get("url", part))
-            return self._open_any(content, _rate_of(part, _FRAMES_PER_SECOND))
+            return self._open_any(content, _read_rate(part, _FRAMES_PER_SECOND))
         if kind in ("file", "input_file"):
             return self._open_file(content if isinstance(content, dict) else part)
         if kind == "video_frames":
-            return self._open_any(content if content is not None else part, _rate_of(part, _FRAMES_PER_SECOND))
+            return self._open_any(content if content is not None else part, _read_rate(part, _FRAMES_PER_SECOND))
         raise RequestRefusedError(
             400, f"a part of type {kind!r:.60} can't be taken: send text and a video", "unknown_part"
         )
@@ -83,7 +83,7 @@ class VideoSources:
             RequestRefusedError: it can't be had.
         """
         if name[:5].casefold() == "data:":
-            return self._store(_data_of(name), "video" + _suffix_of(name))
+            return self._store(_read_data(name), "video" + _choose_suffix(name))
         if name.startswith("file-"):
             path = self.files.path(name)
             return GivenVideo(path, path.name)
@@ -108,7 +108,7 @@ class VideoSources:
         """
         found: dict[Path, GivenVideo] = {}
         named: list[str] = []
-        for whole, name in _names_in(text):
+        for whole, name in _find_names(text):
             try:
                 video = self.open_name(name)
             except RequestRefusedError:
@@ -133,8 +133,8 @@ class VideoSources:
                 if content.get(key) is not None:
                     value = content[key]
                     if key in ("data", "base64") and isinstance(value, str) and value[:5].casefold() != "data:":
-                        return self._store(_decoded(value), "video.mp4")
-                    return self._open_any(value, _rate_of(content, rate), levels - 1)
+                        return self._store(_decode(value), "video.mp4")
+                    return self._open_any(value, _read_rate(content, rate), levels - 1)
         raise RequestRefusedError(
             400, "the part of the video holds none: need a url, a path, an id or data", "no_video"
         )
@@ -144,7 +144,7 @@ class VideoSources:
         if isinstance(file_id, str):
             return self.open_name(file_id)
         if isinstance(data, str):
-            raw = _data_of(data) if data[:5].casefold() == "data:" else _decoded(data)
+            raw = _read_data(data) if data[:5].casefold() == "data:" else _decode(data)
             return self._store(raw, name if isinstance(name, str) else "video.mp4")
         raise RequestRefusedError(400, "a part of type file needs file_id, or file_data and filename", "no_video")
 
@@ -161,7 +161,7 @@ class VideoSources:
                 frame = frame.get("url")
         if not isinstance(frame, str):
             raise RequestRefusedError(400, "a frame is a data URI or a path of a JPEG or PNG", "frames")
-        raw = _data_of(frame) if frame[:5].casefold() == "data:" else _read_picture(self.open_name(frame).path)
+        raw = _read_data(frame) if frame[:5].casefold() == "data:" else _read_picture(self.open_name(frame).path)
         if not raw.startswith((b"\xff\xd8\xff", b"\x89PNG")):
             raise RequestRefusedError(400, "a frame is a JPEG or a PNG", "frames")
         return raw
@@ -178,11 +178,11 @@ class VideoSources:
                 "urls_are_off",
             )
         with fetch_video(url, self.url_hosts, self.files.largest_bytes) as content:
-            path = self.files.path(self.files.add(plain_name(urlsplit(url).path), content).id)
+            path = self.files.path(self.files.add(simplify_name(urlsplit(url).path), content).id)
         return GivenVideo(path, path.name)
 
 
-def _rate_of(content: Mapping[str, Any], rate: float) -> float:
+def _read_rate(content: Mapping[str, Any], rate: float) -> float:
     """Frames a second of a list of frames, as Qwen's tools and mlx-vlm's say it; `rate` where nothing is said."""
     said: object = content.get("fps", content.get("sample_fps"))
     frames, seconds = content.get("frames"), content.get("duration")
@@ -196,7 +196,7 @@ def _read_picture(path: Path) -> bytes:
         return file.read(_LARGEST_FRAME_BYTES)
 
 
-def _names_in(text: str) -> Iterable[tuple[str, str]]:
+def _find_names(text: str) -> Iterable[tuple[str, str]]:
     """What may be a file's name in a text: (as it stands there, the name alone)."""
     for match in _QUOTED_NAME.finditer(text):
         yield match[0], match[2]
@@ -204,20 +204,20 @@ def _names_in(text: str) -> Iterable[tuple[str, str]]:
         yield match[0], match[0]
 
 
-def _data_of(uri: str) -> bytes:
+def _read_data(uri: str) -> bytes:
     head = _DATA.match(uri)
     if head is None or head[3] is None:
         raise RequestRefusedError(400, "need a data URI as data:video/mp4;base64,...", "bad_data_uri")
-    return _decoded(uri[head.end() :])
+    return _decode(uri[head.end() :])
 
 
-def _decoded(text: str) -> bytes:
+def _decode(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise RequestRefusedError(400, "the video's data is no base64", "bad_base64") from None
 
 
-def _suffix_of(uri: str) -> str:
+def _choose_suffix(uri: str) -> str:
     head = _DATA.match(uri)
     return _SUFFIX_OF.get((head[1] or "").casefold() if head else "", ".mp4")

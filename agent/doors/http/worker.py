@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from agent.doors.http.errors import hide_paths
 from agent.doors.http.logs import log, set_up_logs
-from agent.paths import readable
+from agent.paths import escape_path
 
 if TYPE_CHECKING:
     from agent.run_result import RunResult
@@ -109,17 +109,18 @@ class Worker:
                 run.cancel()
 
     def _answer(self, request: WorkRequest) -> None:
-        ended: dict[str, Any] = {"kind": "ended"}
+        ended: dict[str, Any] = {"kind": "failed", "message": CRASHED}  # an end is told whatever happens here
         try:
             self._ask(request)
+            ended = {"kind": "ended"}
         except (ValueError, TypeError) as error:
-            ended = {"kind": "refused", "message": _said(error, request)}
+            ended = {"kind": "refused", "message": _format_reason(error, request)}
         except BaseException:
             log.exception("question failed")
-            ended = {"kind": "failed", "message": CRASHED}
-        self._cancels.pop(request.id, None)
-        self._runs.pop(request.id, None)
-        self._tell(request, ended)
+        finally:
+            self._cancels.pop(request.id, None)
+            self._runs.pop(request.id, None)
+            self._tell(request, ended)
 
     def _ask(self, request: WorkRequest) -> None:
         from agent.events import RunFinished, RunStarted
@@ -128,9 +129,9 @@ class Worker:
 
         video = Path(request.video)
         if video.is_dir():
-            video = _made_of_frames(video)
+            video = _make_video(video)
         self._check_header(video)
-        run = self._started(video, request)
+        run = self._start_run(video, request)
         self._runs[request.id] = run
         if self._cancels[request.id].is_set():
             run.cancel()
@@ -146,19 +147,19 @@ class Worker:
                         shown = replace(shown, trajectory=replace(shown.trajectory, error=CRASHED))
                         data["result"] = shown.as_data()
                     data["result"]["error"] = hide_paths(data["result"]["error"])
-                    data |= {"content": _in_words(shown), "usage": _tokens(shown)}
+                    data |= {"content": _format_answer(shown), "usage": _count_tokens(shown)}
                     write_output(request.save, to_json(shown.trajectory))
                 self._tell(request, {"kind": "event", "event": data})
         finally:
             run.cancel()
 
-    def _started(self, video: Path, request: WorkRequest) -> "Run":
+    def _start_run(self, video: Path, request: WorkRequest) -> "Run":
         if request.after is None:
             return self._sleuth.start(video, request.question, **request.options)
         from agent.sessions.options import VideoOptions
         from agent.trajectory import load
 
-        if load(request.after).question.video != readable(str(video)):
+        if load(request.after).question.video != escape_path(str(video)):
             raise ValueError("the question before was about another video")
         of_video: Any = {name: value for name, value in request.options.items() if name in VideoOptions.__annotations__}
         of_question: Any = {name: value for name, value in request.options.items() if name not in of_video}
@@ -188,7 +189,7 @@ class Worker:
         self._send(line.encode() + b"\n")
 
 
-def _made_of_frames(folder: Path) -> Path:
+def _make_video(folder: Path) -> Path:
     """A video without loss in a folder of frames, made of them if it is not there yet."""
     import av
 
@@ -211,17 +212,17 @@ def _made_of_frames(folder: Path) -> Path:
     return video
 
 
-def _in_words(result: "RunResult") -> str:
+def _format_answer(result: "RunResult") -> str:
     """The answer with its times, certainty and coverage, in the words of the command line."""
-    from agent.report.console import answer_lines
+    from agent.report.console import format_answer_lines
 
-    lines = [line.plain for line in answer_lines(result.trajectory)]
+    lines = [line.plain for line in format_answer_lines(result.trajectory)]
     if result.trajectory.answer is None:
         return "\n".join([*lines, *filter(None, [hide_paths(result.error)])])
     return "\n".join(lines[:-1])  # the last one is the cost
 
 
-def _tokens(result: "RunResult") -> dict[str, int] | None:
+def _count_tokens(result: "RunResult") -> dict[str, int] | None:
     """The tokens of a run as OpenAI counts them; None where a model was asked that does not count them."""
     spent = result.trajectory.spent
     if spent.tokens is None and result.trajectory.setup is not None:
@@ -230,10 +231,10 @@ def _tokens(result: "RunResult") -> dict[str, int] | None:
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
 
-def _said(error: Exception, request: WorkRequest) -> str:
-    from agent.terminal import visible_line
+def _format_reason(error: Exception, request: WorkRequest) -> str:
+    from agent.terminal import escape_line
 
-    return hide_paths(visible_line(error).replace(request.video, Path(request.name).name))
+    return hide_paths(escape_line(error).replace(request.video, Path(request.name).name))
 
 
 def main(setup: WorkerSetup, requests: BinaryIO, answers: BinaryIO) -> None:
@@ -264,7 +265,7 @@ def _limit(setup: WorkerSetup) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _own_stdout() -> BinaryIO:
+def _take_stdout() -> BinaryIO:
     """Stdout for answers alone: whatever a library prints goes to stderr."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -277,6 +278,6 @@ if __name__ == "__main__":
     set_up_logs()
     logging.captureWarnings(True)
     try:
-        main(given, sys.stdin.buffer, _own_stdout())
+        main(given, sys.stdin.buffer, _take_stdout())
     except BrokenPipeError:
         os._exit(0)

@@ -78,12 +78,12 @@ class WorkerProcess:
 
     async def _live(self) -> None:
         try:
-            await self._read(await self._started())
+            await self._read(await self._launch())
         except OSError:
             log.exception("worker can't be started")
         self._on_death(self)
 
-    async def _started(self) -> asyncio.subprocess.Process:
+    async def _launch(self) -> asyncio.subprocess.Process:
         root = str(Path(agent.__file__).parent.parent)
         environment = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
         # -P and our own folder first: another package called `tools` where the server starts is not ours
