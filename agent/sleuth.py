@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -169,6 +169,16 @@ class Sleuth:
         }
         earlier = (*saved.earlier, replace(saved, earlier=()))
         return self._session(unescape_path(asked.video) if video is None else video, recorded | options, earlier)
+
+    def borrow_toolbox(self, video: str | Path) -> "AbstractContextManager[Toolbox | None]":
+        """A context with the tools of a video, shared with the runs about it; None if the time is over before they are.
+
+        Raises:
+            ValueError: the video can't be opened.
+        """
+        from agent.sessions.open_videos import VideoKey
+
+        return self._videos.get().borrowed(VideoKey(Path(video)))
 
     def cancel(self) -> None:
         """Cancels all runs, from any thread; `Run.cancel` ends a single one."""

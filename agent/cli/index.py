@@ -42,7 +42,7 @@ def _run(options: argparse.Namespace) -> int:
         progress,
         options.picture_stream,
         options.audio,
-        options.find_speech,
+        options.speech,
         options.text,
     )
     if options.prune:

@@ -12,11 +12,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
 
-from agent.cli import ask, chat, completion, doctor, explain, index, modules, predict, replay, serve
+from agent.cli import ask, chat, completion, doctor, explain, index, mcp, modules, predict, replay, serve
 from agent.ending import Parser, end_process, run_command
 from agent.paths import PATHS, escape_path
 
-_COMMANDS = (ask, chat, explain, predict, index, replay, serve, doctor, completion)
+_COMMANDS = (ask, chat, explain, predict, index, replay, serve, mcp, doctor, completion)
 _INTERRUPTED = "interrupted; what was indexed is kept"
 _ENDS = """\
 examples:
@@ -39,6 +39,7 @@ environment variables:
   VIDEOSLEUTH_API_KEY  key for any server of http: but the two that follow
   OPENAI_API_KEY       key that goes to api.openai.com alone
   GEMINI_API_KEY       key that goes to Gemini's host alone
+  VIDEOSLEUTH_MCP_TOKEN token that `agent mcp --http` asks of every request
   NO_COLOR             no colours on the terminal
 """
 

@@ -113,7 +113,7 @@ def _load_tokenizer(model: str) -> Any:
         if repository and not isinstance(try_to_load_from_cache(repository, file), str):
             raise ValueError(
                 f"{model} needs {repository}, which is not on this machine: fetch it once with "
-                f'`python -c "from tools.encoders.open_clip_weights import imported_open_clip as library; '
+                f'`python -c "from tools.encoders.open_clip_weights import import_open_clip as library; '
                 f"library().create_model_and_transforms('{model}'); library().get_tokenizer('{model}')\"`"
             )
     return open_clip.get_tokenizer(model, **({"local_files_only": True} if text.get("hf_tokenizer_name") else {}))

@@ -62,7 +62,7 @@ def test_the_environment_names_the_policy_before_anything_is_looked_at() -> None
 
 def test_the_default_is_found_without_torch_where_there_is_no_gpu() -> None:
     told = (
-        "import sys; from agent.policies import default; choice = default.default_policy({});"
+        "import sys; from agent.policies import default; choice = default.choose_default_policy({});"
         "sys.exit(2 if default.may_have_gpu() else choice.spec != 'lite' or 'torch' in sys.modules)"
     )
     status = subprocess.run([sys.executable, "-c", told], check=False).returncode
@@ -89,7 +89,7 @@ def test_only_complete_weights_count_as_cached(tmp_path: Path) -> None:
     cache(tmp_path, "Qwen/Qwen3-VL-4B-Instruct", whole | {"model-2.safetensors": ""})
     cache(tmp_path, "Qwen/Qwen3-VL-8B-Instruct", whole)  # broken off after the first file
     cache(tmp_path, "Qwen/Qwen2.5-VL-7B-Instruct", {"config.json": "{}"})
-    told = "from agent.policies import default; print(*sorted(default.cached_models()))"
+    told = "from agent.policies import default; print(*sorted(default.find_cached_models()))"
     environment = {"HF_HUB_CACHE": str(tmp_path), "PATH": "/usr/bin"}
     done = subprocess.run([sys.executable, "-c", told], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["Qwen/Qwen3-VL-2B-Instruct", "Qwen/Qwen3-VL-4B-Instruct"]

@@ -171,7 +171,7 @@ def test_a_line_that_cant_be_read_in_its_part_of_the_picture_keeps_its_ends(tmp_
     with Video(clip) as video:
         index = open_index(video, open_encoder("hashing"), tmp_path / "cache")
         index.wait()
-        text = ScreenText(video, index, WholePictureReader, tmp_path / "cache")  # type: ignore[arg-type]
+        text = ScreenText(video, Samples(index, video.info.duration_seconds), WholePictureReader, tmp_path / "cache")  # type: ignore[arg-type]
         reading = text.read_window(0.0, 40.0, 48)
         (coarse,) = reading.spans
         assert text.refined(coarse, reading.looked_at) == coarse

@@ -12,15 +12,15 @@ SHOWN = """
 import os
 import time
 import torch
-from tools.runtime.threads import in_threads
+from tools.runtime.threads import map_in_threads
 
 def compute(size):
     return torch.ones(size, size).exp().sum().item()
 
 torch.set_num_threads(2)
-in_threads(time.sleep, [0.2] * 3)
+map_in_threads(time.sleep, [0.2] * 3)
 before = len(os.listdir("/proc/self/task"))
-sums = in_threads(compute, [400] * 20)
+sums = map_in_threads(compute, [400] * 20)
 print(len(os.listdir("/proc/self/task")) - before, len(set(sums)), torch.get_num_threads())
 """
 
