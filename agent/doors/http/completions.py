@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from agent.doors.http.conversation import read_chat
 from agent.doors.http.errors import RequestRefusedError
-from agent.doors.http.job import Job
+from agent.doors.http.job import ServerJob
 from agent.doors.http.narration import format_reasoning
 from agent.doors.http.schemas import ChatRequest
 from agent.doors.http.services import Services, ask, find_failure, get_services
@@ -96,7 +96,7 @@ def _check_model(name: str) -> None:
         raise RequestRefusedError(404, f"there is no model {name!r:.60}: it is called {MODEL}", "model_not_found")
 
 
-async def _wait_for_first(request: Request, services: Services, job: Job) -> None:
+async def _wait_for_first(request: Request, services: Services, job: ServerJob) -> None:
     async with _watch(request, services, job):
         async for _ in job.follow(silence_seconds=_FIRST_SECONDS):
             break
@@ -104,7 +104,7 @@ async def _wait_for_first(request: Request, services: Services, job: Job) -> Non
         raise failure
 
 
-async def _answer_whole(request: Request, services: Services, job: Job, head: dict[str, Any]) -> Response:
+async def _answer_whole(request: Request, services: Services, job: ServerJob, head: dict[str, Any]) -> Response:
     async with _watch(request, services, job):
         await job.wait()
     if (failure := find_failure(job)) is not None:
@@ -116,7 +116,7 @@ async def _answer_whole(request: Request, services: Services, job: Job, head: di
     return JSONResponse(body | ({"usage": usage} if (usage := _get_usage(job)) is not None else {}))
 
 
-async def _stream(services: Services, job: Job, head: dict[str, Any], with_usage: bool) -> AsyncIterator[str]:
+async def _stream(services: Services, job: ServerJob, head: dict[str, Any], with_usage: bool) -> AsyncIterator[str]:
     def chunk(delta: dict[str, Any], finish: str | None = None, **more: Any) -> str:
         choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
         return _event(head | {"object": "chat.completion.chunk", "choices": [choice]} | more)
@@ -142,7 +142,7 @@ async def _stream(services: Services, job: Job, head: dict[str, Any], with_usage
 
 
 @asynccontextmanager
-async def _watch(request: Request, services: Services, job: Job) -> AsyncIterator[None]:
+async def _watch(request: Request, services: Services, job: ServerJob) -> AsyncIterator[None]:
     """A context in which the job is cancelled when its client goes."""
 
     async def watch() -> None:
@@ -164,15 +164,15 @@ def _event(data: dict[str, Any]) -> str:
     return f"data: {json.dumps(data)}\n\n"
 
 
-def _get_finish_reason(job: Job) -> str:
+def _get_finish_reason(job: ServerJob) -> str:
     return "length" if job.result is not None and job.result.get("stop") in _LIMITS else "stop"
 
 
-def _record(job: Job) -> dict[str, Any]:
+def _record(job: ServerJob) -> dict[str, Any]:
     return {"job": job.id} | (job.result or {})
 
 
-def _get_usage(job: Job) -> dict[str, int] | None:
+def _get_usage(job: ServerJob) -> dict[str, int] | None:
     """The tokens of the run; None where a model was asked that does not count them."""
     finished = job.events[-1]
     usage: dict[str, int] | None = finished["usage"]

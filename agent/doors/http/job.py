@@ -31,7 +31,7 @@ class AskedJob:
 
 
 @dataclass(eq=False)
-class Job:
+class ServerJob:
     """A question with its events and its end."""
 
     id: str

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from agent.doors.http.ag_ui import AgUiEvents
-from agent.doors.http.job import Job
+from agent.doors.http.job import ServerJob
 from agent.doors.http.schemas import JobRequest
 from agent.doors.http.services import ask, get_services
 
@@ -83,7 +83,7 @@ async def cancel_job(request: Request, job_id: str) -> dict[str, Any]:
     return job.as_data()
 
 
-async def _stream(job: Job, seen: int, silence_seconds: float) -> AsyncIterator[str]:
+async def _stream(job: ServerJob, seen: int, silence_seconds: float) -> AsyncIterator[str]:
     events, number = AgUiEvents(job.id, job.id), 0
 
     def told(event: dict[str, Any]) -> str:

@@ -8,8 +8,8 @@ from starlette.requests import Request
 
 from agent.doors.http.errors import RequestRefusedError
 from agent.doors.http.file_store import FileStore
-from agent.doors.http.job import AskedJob, Job
-from agent.doors.http.job_book import JobBook
+from agent.doors.http.job import AskedJob, ServerJob
+from agent.doors.http.job_queue import JobQueue
 from agent.doors.http.metrics import ServerMetrics
 from agent.doors.http.schemas import AskedOptions
 from agent.doors.http.settings import ServeSettings
@@ -26,7 +26,7 @@ class Services:
     settings: ServeSettings
     files: FileStore
     sources: VideoSources
-    jobs: JobBook
+    jobs: JobQueue
     metrics: ServerMetrics
 
 
@@ -43,7 +43,7 @@ async def ask(
     options: AskedOptions | None,
     after: str | None = None,
     is_kept: bool = False,
-) -> Job:
+) -> ServerJob:
     """Submits a question.
 
     Args:
@@ -72,7 +72,7 @@ async def ask(
     return services.jobs.submit(AskedJob(video.path, video.name, question, given, after), client, is_kept)
 
 
-def find_failure(job: Job) -> RequestRefusedError | None:
+def find_failure(job: ServerJob) -> RequestRefusedError | None:
     """The error that a job ended in; None for one with a result."""
     if job.status not in _STATUS_OF:
         return (

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.doors.http.errors import RequestRefusedError
-from agent.doors.http.job import AskedJob, Job
+from agent.doors.http.job import AskedJob, ServerJob
 from agent.doors.http.logs import log, write_log
 from agent.doors.http.worker import WorkerSetup, WorkRequest
 from agent.doors.http.worker_process import WorkerProcess
@@ -46,7 +46,7 @@ _DEADLY = (
 _STOPPED = "the server was stopped before there was an answer; ask again"
 
 
-class JobBook:
+class JobQueue:
     """The jobs of a server and its workers. Belongs to one event loop."""
 
     def __init__(self, settings: "ServeSettings", files: "FileStore", metrics: "ServerMetrics") -> None:
@@ -61,10 +61,12 @@ class JobBook:
         self._files = files
         self._metrics = metrics
         self._folder = make_own_folder(settings.state_folder / "jobs")
-        self._jobs: dict[str, Job] = {}
+        self._jobs: dict[str, ServerJob] = {}
         self._finished: deque[str] = deque()
         self._on_disk = deque(sorted((path.name for path in self._folder.iterdir()), key=self._read_changed))
-        self._waiting: OrderedDict[str, deque[Job]] = OrderedDict()  # by client; the one whose turn it is stands first
+        self._waiting: OrderedDict[str, deque[ServerJob]] = (
+            OrderedDict()
+        )  # by client; the one whose turn it is stands first
         self._workers: dict[int, WorkerProcess] = {}
         self._alone: WorkerProcess | None = None
         self._overdue: dict[str, asyncio.TimerHandle] = {}
@@ -86,7 +88,7 @@ class JobBook:
             self._accept(job)
         self._dispatch()
 
-    def submit(self, asked: AskedJob, client: str, is_kept: bool) -> Job:
+    def submit(self, asked: AskedJob, client: str, is_kept: bool) -> ServerJob:
         """Takes a question.
 
         Args:
@@ -105,7 +107,7 @@ class JobBook:
         if _read_state(asked.video) in self._bad:
             raise RequestRefusedError(422, _DEADLY, "deadly_video")
         self._check_room(client)
-        job = Job(f"job-{uuid.uuid4().hex}", asked, client, is_kept)
+        job = ServerJob(f"job-{uuid.uuid4().hex}", asked, client, is_kept)
         try:
             (self._folder / job.id).mkdir(mode=0o700)
             if is_kept:
@@ -117,7 +119,7 @@ class JobBook:
         self._dispatch()
         return job
 
-    def get(self, job_id: str) -> Job:
+    def get(self, job_id: str) -> ServerJob:
         """A job, finished ones from disk.
 
         Raises:
@@ -131,7 +133,7 @@ class JobBook:
         except (OSError, ValueError):
             raise _make_no_such(job_id) from None
         asked = AskedJob(Path(), data["video"], data["question"], {})
-        return Job(
+        return ServerJob(
             job_id,
             asked,
             status=data["status"],
@@ -172,7 +174,7 @@ class JobBook:
         path, name = json.dumps(saved["question"]["video"]), json.dumps(job.asked.name)
         return json.dumps(saved).replace(path, name).encode()
 
-    def cancel(self, job: Job) -> None:
+    def cancel(self, job: ServerJob) -> None:
         """Ends a job early; it then holds what was reached."""
         if job.status == "waiting":
             with suppress(KeyError, ValueError):
@@ -210,13 +212,13 @@ class JobBook:
             wait = {"retry-after": f"{_RETRY_SECONDS}"}
             raise RequestRefusedError(429, "too many questions wait already: ask again in a moment", "queue_full", wait)
 
-    def _accept(self, job: Job) -> None:
+    def _accept(self, job: ServerJob) -> None:
         self._jobs[job.id] = job
         self._on_disk.append(job.id)
         self._hold(job)
         self._waiting.setdefault(job.client, deque()).append(job)
 
-    def _hold(self, job: Job) -> None:
+    def _hold(self, job: ServerJob) -> None:
         held = self._files.held(job.asked.video)
         held.__enter__()
         self._held[job.id] = held
@@ -240,7 +242,7 @@ class JobBook:
         self._metrics.waiting.set(sum(1 for _ in self._list_waiting()))
         self._metrics.running.set(sum(len(worker.job_ids) for worker in self._list_processes()))
 
-    def _has_room(self, job: Job) -> bool:
+    def _has_room(self, job: ServerJob) -> bool:
         if job.is_suspect:
             if self._alone is None:
                 self._alone = self._launch()
@@ -250,7 +252,7 @@ class JobBook:
             self._workers[number] = self._launch()
         return self._workers[number].is_ready and self._workers[number].has_room
 
-    def _run(self, job: Job) -> None:
+    def _run(self, job: ServerJob) -> None:
         worker = self._alone if job.is_suspect else self._workers[self._choose_number(job)]
         assert worker is not None
         job.status = "running"
@@ -264,7 +266,7 @@ class JobBook:
         self._overdue[job.id] = overdue
         job.wake()
 
-    def _stop_hanging(self, job: Job, worker: WorkerProcess) -> None:
+    def _stop_hanging(self, job: ServerJob, worker: WorkerProcess) -> None:
         write_log("question does not stop", logging.WARNING, job=job.id, pid=worker.pid)
         job.is_suspect = True  # so that it is not tried again
         worker.kill()
@@ -329,7 +331,7 @@ class JobBook:
         worker.start()
         return worker
 
-    def _end(self, job: Job, status: str, error: str) -> None:
+    def _end(self, job: ServerJob, status: str, error: str) -> None:
         self._forget_timer(job)
         job.end(status, error)
         if (held := self._held.pop(job.id, None)) is not None:
@@ -351,11 +353,11 @@ class JobBook:
         while len(self._on_disk) > self._settings.kept_jobs and self._on_disk[0] not in self._jobs:
             shutil.rmtree(self._folder / self._on_disk.popleft(), ignore_errors=True)
 
-    def _forget_timer(self, job: Job) -> None:
+    def _forget_timer(self, job: ServerJob) -> None:
         if (timer := self._overdue.pop(job.id, None)) is not None:
             timer.cancel()
 
-    def _find_undone(self) -> Iterator[Job]:
+    def _find_undone(self) -> Iterator[ServerJob]:
         for name in list(self._on_disk):
             folder = self._folder / name
             if (folder / "outcome.json").exists():
@@ -364,11 +366,11 @@ class JobBook:
             try:
                 data = json.loads((folder / "request.json").read_text(encoding="utf-8"))
                 asked = AskedJob(Path(data["video"]), data["name"], data["question"], data["options"], data["after"])
-                yield Job(name, asked, data["client"], is_kept=True, created_at=data["created_at"])
+                yield ServerJob(name, asked, data["client"], is_kept=True, created_at=data["created_at"])
             except (OSError, ValueError, KeyError, TypeError):  # of a connection that has gone, or damaged
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def _write(self, job: Job, name: str, data: dict[str, Any]) -> None:
+    def _write(self, job: ServerJob, name: str, data: dict[str, Any]) -> None:
         """Writes a file whole or not at all; a power cut may cost it, an end of the process not."""
         path = self._folder / job.id / name
         beside = path.with_suffix(".new")
@@ -389,16 +391,16 @@ class JobBook:
             return (self._folder / name).stat().st_mtime
         return 0.0
 
-    def _choose_number(self, job: Job) -> int:
+    def _choose_number(self, job: ServerJob) -> int:
         return hash(str(job.asked.video)) % self._settings.workers
 
-    def _find_worker(self, job: Job) -> WorkerProcess | None:
+    def _find_worker(self, job: ServerJob) -> WorkerProcess | None:
         return next((worker for worker in self._list_processes() if job.id in worker.job_ids), None)
 
     def _list_processes(self) -> list[WorkerProcess]:
         return [*self._workers.values(), *([self._alone] if self._alone is not None else [])]
 
-    def _list_waiting(self) -> Iterator[Job]:
+    def _list_waiting(self) -> Iterator[ServerJob]:
         return (job for queue in list(self._waiting.values()) for job in list(queue))
 
 
