@@ -64,9 +64,7 @@ class JobQueue:
         self._jobs: dict[str, ServerJob] = {}
         self._finished: deque[str] = deque()
         self._on_disk = deque(sorted((path.name for path in self._folder.iterdir()), key=self._read_changed))
-        self._waiting: OrderedDict[str, deque[ServerJob]] = (
-            OrderedDict()
-        )  # by client; the one whose turn it is stands first
+        self._waiting: OrderedDict[str, deque[ServerJob]] = OrderedDict()  # by client, in turn
         self._workers: dict[int, WorkerProcess] = {}
         self._alone: WorkerProcess | None = None
         self._overdue: dict[str, asyncio.TimerHandle] = {}
