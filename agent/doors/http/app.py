@@ -17,7 +17,7 @@ from agent.doors.http import completions, file_routes, job_routes
 from agent.doors.http.errors import RequestRefusedError, format_error
 from agent.doors.http.file_store import FileStore
 from agent.doors.http.guards import Guards
-from agent.doors.http.job_queue import JobQueue
+from agent.doors.http.job_dispatcher import JobDispatcher
 from agent.doors.http.metrics import ServerMetrics
 from agent.doors.http.services import Services, get_services
 from agent.doors.http.settings import ServeSettings
@@ -41,7 +41,7 @@ def make_services(settings: ServeSettings) -> Services:
     metrics = ServerMetrics()
     files = FileStore(folder / "files", settings.max_stored_bytes, settings.max_upload_bytes)
     sources = VideoSources(files, AllowedFolders(settings.allow or [Path.cwd()]), settings.url_hosts)
-    return Services(settings, files, sources, JobQueue(settings, files, metrics), metrics)
+    return Services(settings, files, sources, JobDispatcher(settings, files, metrics), metrics)
 
 
 def make_app(services: Services) -> "ASGIApp":

@@ -10,7 +10,7 @@ from agent.doors.http.app import make_app, make_services
 from agent.doors.http.logs import set_up_logs, write_log
 
 if TYPE_CHECKING:
-    from agent.doors.http.job_queue import JobQueue
+    from agent.doors.http.job_dispatcher import JobDispatcher
     from agent.doors.http.settings import ServeSettings
 
 _BACKSTOP_SECONDS = 5
@@ -20,7 +20,7 @@ _CONNECTIONS = 1000
 
 
 class _UvicornServer(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, jobs: "JobQueue") -> None:
+    def __init__(self, config: uvicorn.Config, jobs: "JobDispatcher") -> None:
         super().__init__(config)
         self._jobs = jobs
 

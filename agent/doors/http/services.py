@@ -9,7 +9,7 @@ from starlette.requests import Request
 from agent.doors.http.errors import RequestRefusedError
 from agent.doors.http.file_store import FileStore
 from agent.doors.http.job import AskedJob, ServerJob
-from agent.doors.http.job_queue import JobQueue
+from agent.doors.http.job_dispatcher import JobDispatcher
 from agent.doors.http.metrics import ServerMetrics
 from agent.doors.http.schemas import AskedOptions
 from agent.doors.http.settings import ServeSettings
@@ -26,7 +26,7 @@ class Services:
     settings: ServeSettings
     files: FileStore
     sources: VideoSources
-    jobs: JobQueue
+    jobs: JobDispatcher
     metrics: ServerMetrics
 
 

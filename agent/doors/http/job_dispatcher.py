@@ -46,7 +46,7 @@ _DEADLY = (
 _STOPPED = "the server was stopped before there was an answer; ask again"
 
 
-class JobQueue:
+class JobDispatcher:
     """The jobs of a server and its workers. Belongs to one event loop."""
 
     def __init__(self, settings: "ServeSettings", files: "FileStore", metrics: "ServerMetrics") -> None:
