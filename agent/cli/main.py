@@ -12,11 +12,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
 
-from agent.cli import ask, chat, completion, doctor, explain, index, mcp, modules, predict, replay
+from agent.cli import ask, chat, completion, doctor, explain, index, mcp, modules, predict, replay, serve
 from agent.ending import Parser, end_process, run_command
 from agent.paths import PATHS, escape_path
 
-_COMMANDS = (ask, chat, explain, predict, index, replay, mcp, doctor, completion)
+_COMMANDS = (ask, chat, explain, predict, index, replay, serve, mcp, doctor, completion)
 _INTERRUPTED = "interrupted; what was indexed is kept"
 _ENDS = """\
 examples:
