@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from agent.trajectory import Result, ToolCall, Trajectory
-from tools.observation_text import percent
+from tools.observation_text import format_percent
 
 SWEEPS = frozenset({"overview", "select_frames", "caption"})
 """Tools that spread their frames evenly over a window."""
@@ -77,7 +77,7 @@ class Coverage:
     @property
     def searched(self) -> tuple[Span, ...]:
         """Spans searched in whatever way, and not seen."""
-        return _without(_merged((*self.indexed, *self.read, *self.heard)), self.looked)
+        return _subtract(_merge((*self.indexed, *self.read, *self.heard)), self.looked)
 
     @property
     def looked_share(self) -> float:
@@ -113,7 +113,7 @@ class Coverage:
     def sentence(self) -> str:
         """The coverage in a few plain sentences."""
         ways = [
-            f"{done} {percent(share)}."
+            f"{done} {format_percent(share)}."
             for done, share in (
                 ("Searched by picture:", self.indexed_share),
                 ("Read for text:", self.read_share),
@@ -125,7 +125,7 @@ class Coverage:
             return " ".join(("Nothing of the video was looked at or searched.", *self.unfinished))
         parts = ["No frame was looked at." if not self.looked else self._seen, *ways]
         if ways and self.unseen_share > 0.0005:
-            parts.append(f"None of this: {percent(self.unseen_share)}.")
+            parts.append(f"None of this: {format_percent(self.unseen_share)}.")
         return " ".join((*parts, *self.unfinished))
 
     def as_data(self) -> dict[str, Any]:
@@ -146,7 +146,7 @@ class Coverage:
         stands = max(look.stop_seconds - look.start_seconds for look in self.looked) if self.frame_count == 1 else None
         each = f"{MOST_FRAME_SECONDS if stands is None else stands:.3g}"
         return (
-            f"Seen: {percent(self.looked_share)} of {mmss(self.duration_seconds)}, in {frames} "
+            f"Seen: {format_percent(self.looked_share)} of {format_mmss(self.duration_seconds)}, in {frames} "
             f"(each stands for at most {each} s)."
         )
 
@@ -156,7 +156,7 @@ class Coverage:
         return min(1.0, sum(span.stop_seconds - span.start_seconds for span in spans) / self.duration_seconds)
 
 
-def coverage_of(trajectory: Trajectory) -> Coverage:
+def compute_coverage(trajectory: Trajectory) -> Coverage:
     """The coverage of everything that the trajectory's calls brought; failed calls cover nothing.
 
     A language model is sent what earlier questions brought as well; other policies go by their own calls.
@@ -174,23 +174,23 @@ def coverage_of(trajectory: Trajectory) -> Coverage:
         if result.observation.is_error or result.call_id not in calls:
             continue
         call = calls[result.call_id]
-        looks += looks_of(call, result, duration)
+        looks += compute_frame_spans(call, result, duration)
         way = read if call.name in READING else heard if call.name in HEARING else indexed
-        way += searched_of(call, result, duration) if has_words or way is not heard else ()
+        way += compute_searched_spans(call, result, duration) if has_words or way is not heard else ()
         if call.name == _UNFINISHED or result.observation.covered is not None:
             unfinished += result.observation.gaps
     return Coverage(
         duration,
-        _finest(looks),
-        _merged(indexed),
-        _merged(read),
-        _merged(heard),
+        _merge_finest(looks),
+        _merge(indexed),
+        _merge(read),
+        _merge(heard),
         len(trajectory.frames_seen),
         tuple(dict.fromkeys(unfinished)),
     )
 
 
-def looks_of(call: ToolCall, result: Result, duration_seconds: float) -> tuple[CoveredSpan, ...]:
+def compute_frame_spans(call: ToolCall, result: Result, duration_seconds: float) -> tuple[CoveredSpan, ...]:
     """One span for each frame of one call, in time order.
 
     Args:
@@ -200,7 +200,7 @@ def looks_of(call: ToolCall, result: Result, duration_seconds: float) -> tuple[C
     """
     times = sorted({frame.seconds for frame in result.observation.frames})
     if call.name in SWEEPS and len(times) > 1:
-        return _sweep(times, duration_seconds)
+        return _spread_sweep(times, duration_seconds)
     half = LONE_FRAME_SECONDS / 2
     return tuple(
         CoveredSpan(max(0.0, t - half), min(duration_seconds, t + half), LONE_FRAME_SECONDS)
@@ -209,12 +209,12 @@ def looks_of(call: ToolCall, result: Result, duration_seconds: float) -> tuple[C
     )
 
 
-def window_of(looks: Sequence[CoveredSpan]) -> tuple[Span, ...]:
+def merge_to_window(looks: Sequence[CoveredSpan]) -> tuple[Span, ...]:
     """The span from the first frame of a call to its last; empty for a call without frames."""
     return (Span(looks[0].start_seconds, looks[-1].stop_seconds),) if looks else ()
 
 
-def searched_of(call: ToolCall, result: Result, duration_seconds: float) -> tuple[Span, ...]:
+def compute_searched_spans(call: ToolCall, result: Result, duration_seconds: float) -> tuple[Span, ...]:
     """The spans that one call searched: of the window that was asked for, as much as it says that it covered.
 
     Empty for tools that only show frames, and for unknown ones.
@@ -224,7 +224,7 @@ def searched_of(call: ToolCall, result: Result, duration_seconds: float) -> tupl
         result: result of the call, whose observation may say what was covered.
         duration_seconds: where spans are cut.
     """
-    window = asked_window(call, duration_seconds)
+    window = read_asked_window(call, duration_seconds)
     covered = result.observation.covered
     if window is None or (covered is None and call.name not in COMPARING | READING | HEARING):
         return ()
@@ -234,20 +234,20 @@ def searched_of(call: ToolCall, result: Result, duration_seconds: float) -> tupl
     return tuple(part for part in parts if part.start_seconds < part.stop_seconds)
 
 
-def asked_window(call: ToolCall, duration_seconds: float) -> Span | None:
+def read_asked_window(call: ToolCall, duration_seconds: float) -> Span | None:
     """The window that a call asks about: `start`..`stop`, around `seconds`, or the whole video; None beyond its end."""
-    at = _number(call, "seconds")
+    at = _read_number(call, "seconds")
     if at is not None:
         start, stop = at - LONE_FRAME_SECONDS / 2, at + LONE_FRAME_SECONDS / 2
     else:
-        start = _number(call, "start") or 0.0
-        asked_stop = _number(call, "stop")
+        start = _read_number(call, "start") or 0.0
+        asked_stop = _read_number(call, "stop")
         stop = duration_seconds if asked_stop is None else asked_stop
     start, stop = max(0.0, start), min(duration_seconds, stop)
     return Span(start, stop) if start < stop else None
 
 
-def _number(call: ToolCall, name: str) -> float | None:
+def _read_number(call: ToolCall, name: str) -> float | None:
     """A time among a call's arguments, as `start` or `start_seconds`; None unless it is a finite number."""
     for key in (name, f"{name}_seconds"):
         value = call.arguments.get(key)
@@ -256,7 +256,7 @@ def _number(call: ToolCall, name: str) -> float | None:
     return None
 
 
-def _sweep(times: Sequence[float], duration_seconds: float) -> tuple[CoveredSpan, ...]:
+def _spread_sweep(times: Sequence[float], duration_seconds: float) -> tuple[CoveredSpan, ...]:
     gaps = [b - a for a, b in pairwise(times)]
     looks = []
     for t, before, after in zip(times, (gaps[0], *gaps), (*gaps, gaps[-1]), strict=True):
@@ -267,7 +267,7 @@ def _sweep(times: Sequence[float], duration_seconds: float) -> tuple[CoveredSpan
     return tuple(looks)
 
 
-def _finest(looks: Sequence[CoveredSpan]) -> tuple[CoveredSpan, ...]:
+def _merge_finest(looks: Sequence[CoveredSpan]) -> tuple[CoveredSpan, ...]:
     """The union of spans, each piece with the finest spacing of those over it; equal neighbours joined."""
     edges = sorted({edge for look in looks for edge in (look.start_seconds, look.stop_seconds)})
     waiting = sorted(looks, key=lambda look: look.start_seconds, reverse=True)
@@ -282,18 +282,18 @@ def _finest(looks: Sequence[CoveredSpan]) -> tuple[CoveredSpan, ...]:
         if not going:
             continue
         piece = CoveredSpan(start, stop, going[0][0])
-        if pieces and pieces[-1].stop_seconds == start and _same_spacing(pieces[-1], piece):
+        if pieces and pieces[-1].stop_seconds == start and _is_same_spacing(pieces[-1], piece):
             piece = CoveredSpan(pieces.pop().start_seconds, stop, piece.spacing_seconds)
         pieces.append(piece)
     return tuple(pieces)
 
 
-def _same_spacing(a: CoveredSpan, b: CoveredSpan) -> bool:
+def _is_same_spacing(a: CoveredSpan, b: CoveredSpan) -> bool:
     # frames fall on the video's own clock, so the gaps of one sweep differ by up to a frame or two
     return math.isclose(a.spacing_seconds, b.spacing_seconds, rel_tol=0.1)
 
 
-def _merged(spans: Sequence[Span]) -> tuple[Span, ...]:
+def _merge(spans: Sequence[Span]) -> tuple[Span, ...]:
     merged: list[Span] = []
     for span in sorted(spans, key=lambda s: s.start_seconds):
         if merged and span.start_seconds <= merged[-1].stop_seconds:
@@ -303,7 +303,7 @@ def _merged(spans: Sequence[Span]) -> tuple[Span, ...]:
     return tuple(merged)
 
 
-def _without(spans: Sequence[Span], looked: Sequence[CoveredSpan]) -> tuple[Span, ...]:
+def _subtract(spans: Sequence[Span], looked: Sequence[CoveredSpan]) -> tuple[Span, ...]:
     """The spans minus everything looked at."""
     rest: list[Span] = []
     for span in spans:
@@ -319,7 +319,7 @@ def _without(spans: Sequence[Span], looked: Sequence[CoveredSpan]) -> tuple[Span
     return tuple(rest)
 
 
-def mmss(seconds: float) -> str:
+def format_mmss(seconds: float) -> str:
     """`mm:ss.s`, or `h:mm:ss` from an hour on: 75.25 is `01:15.2`, 3661 is `1:01:01`."""
     tenths = round(abs(seconds) * 10)
     sign = "-" if seconds < 0 and tenths else ""

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from agent.exit_codes import EXIT_BAD_INPUT, EXIT_BUG, EXIT_INTERRUPTED, EXIT_NO_READER, EXIT_POLICY_FAILED
 from agent.policy import PolicyError
-from agent.terminal import show_warnings, tell, visible_line
+from agent.terminal import escape_line, show_warnings, tell
 from tools.deadline import is_anyone_left_behind
 from tools.observation import MissingPartError
 
@@ -46,14 +46,16 @@ class Parser(argparse.ArgumentParser):
     def _check_value(self, action: argparse.Action, value: object) -> None:
         if action.choices is not None and value not in action.choices:
             known = [str(choice) for choice in action.choices]
-            raise argparse.ArgumentError(action, f"{value!s} is none of {', '.join(known)}{did_you_mean(value, known)}")
+            raise argparse.ArgumentError(
+                action, f"{value!s} is none of {', '.join(known)}{suggest_nearest(value, known)}"
+            )
 
     def _left_over(self, options: argparse.Namespace, left: Sequence[str]) -> str:
         """The error of arguments that the command does not take, as a sentence."""
         unknown = next((word for word in left if word.startswith("-")), None)
         if unknown is not None:
             name = unknown.partition("=")[0]
-            return f"there is no option {name}{did_you_mean(name, self._option_string_actions)}"
+            return f"there is no option {name}{suggest_nearest(name, self._option_string_actions)}"
         last = next((a for a in reversed(self._actions) if not a.option_strings), None)
         if last is None or last.nargs not in (None, argparse.OPTIONAL):
             return f"too much is given: {' '.join(left)}"
@@ -61,7 +63,7 @@ class Parser(argparse.ArgumentParser):
         return f'{last.metavar} has several words: put it in quotes, "{whole}"'
 
 
-def did_you_mean(given: object, known: Iterable[str]) -> str:
+def suggest_nearest(given: object, known: Iterable[str]) -> str:
     """`; did you mean X?` with the known word nearest to the given one; empty where none is near."""
     near = get_close_matches(str(given), list(known), 1)
     return f"; did you mean {near[0]}?" if near else ""
@@ -82,16 +84,16 @@ def run_command(name: str, work: Callable[[], int | None], interrupted: str = "i
         return EXIT_NO_READER
     except (ValueError, OSError, MissingPartError) as error:
         # what users can get wrong is a ValueError or an OSError at the door; anything else is a bug
-        return _told(name, one_sentence(error), EXIT_BAD_INPUT)
+        return _tell_failure(name, format_error(error), EXIT_BAD_INPUT)
     except MemoryError:
-        return _told(name, "there is not enough memory for this", EXIT_BAD_INPUT)
+        return _tell_failure(name, "there is not enough memory for this", EXIT_BAD_INPUT)
     except PolicyError as error:
-        return _told(name, one_sentence(error), EXIT_POLICY_FAILED)
+        return _tell_failure(name, format_error(error), EXIT_POLICY_FAILED)
     except KeyboardInterrupt:
-        return _told(name, interrupted, EXIT_INTERRUPTED)
+        return _tell_failure(name, interrupted, EXIT_INTERRUPTED)
     except Exception:
         tell(traceback.format_exc())
-        return _told(name, BUG, EXIT_BUG)
+        return _tell_failure(name, BUG, EXIT_BUG)
 
 
 def end_process(name: str, work: Callable[[], int | None], interrupted: str = "interrupted") -> NoReturn:
@@ -109,13 +111,13 @@ def end_process(name: str, work: Callable[[], int | None], interrupted: str = "i
         status = run_command(name, work, interrupted)
     except SystemExit as ended:  # argparse, after --help or --version
         status = ended.code if isinstance(ended.code, int) else 0
-    status = _flushed(name, status)
+    status = _flush_output(name, status)
     if status == EXIT_INTERRUPTED or is_anyone_left_behind():
         os._exit(status)  # a tool may still be at work in a thread, which Python would wait for; all is saved by now
     sys.exit(status)
 
 
-def read_first(name: str, parser: Parser) -> None:
+def check_arguments_first(name: str, parser: Parser) -> None:
     """Ends the process where help is asked for or the arguments are wrong, before imports that take seconds."""
     if {"-h", "--help"}.isdisjoint(sys.argv):
         try:
@@ -130,14 +132,14 @@ def _read(parser: Parser) -> None:
     parser.parse_args()
 
 
-def one_sentence(error: Exception) -> str:
+def format_error(error: Exception) -> str:
     """The message of an error on one line."""
     if isinstance(error, OSError) and error.strerror and error.filename:
-        return visible_line(f"{error.filename}: {error.strerror}")
-    return visible_line(error)
+        return escape_line(f"{error.filename}: {error.strerror}")
+    return escape_line(error)
 
 
-def _flushed(name: str, status: int) -> int:
+def _flush_output(name: str, status: int) -> int:
     """The exit status once stdout is flushed; another one where it can't be."""
     try:
         if sys.stdout is not None:
@@ -147,11 +149,11 @@ def _flushed(name: str, status: int) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
             return EXIT_NO_READER
-        return _told(name, f"the output can't be written: {error.strerror}", EXIT_BAD_INPUT)
+        return _tell_failure(name, f"the output can't be written: {error.strerror}", EXIT_BAD_INPUT)
     return status
 
 
-def _told(name: str, why: str, status: int) -> int:
+def _tell_failure(name: str, why: str, status: int) -> int:
     with suppress(OSError):
         tell(f"{name}: {why}")
     return status

@@ -12,7 +12,7 @@ _ANSWER_SECONDS = 1.0
 """Seconds that are kept for the answer at most."""
 
 
-def limit_reached(trajectory: Trajectory) -> Stop | None:
+def find_reached_limit(trajectory: Trajectory) -> Stop | None:
     """The limit of the run that leaves room for nothing but an answer; None if there is none yet."""
     limits, usage = trajectory.limits, trajectory
     if usage.turns >= limits.max_turns - 1:
@@ -21,26 +21,26 @@ def limit_reached(trajectory: Trajectory) -> Stop | None:
         return Stop.FRAME_LIMIT
     if limits.max_tokens is not None and (usage.tokens or 0) >= limits.max_tokens:
         return Stop.TOKEN_LIMIT
-    if limits.max_seconds is not None and _seconds_after_next(trajectory) >= limits.max_seconds:
+    if limits.max_seconds is not None and _estimate_seconds_after_next(trajectory) >= limits.max_seconds:
         return Stop.TIME_LIMIT
-    if limits.max_cost_usd is not None and _cost_after_next(trajectory) >= limits.max_cost_usd:
+    if limits.max_cost_usd is not None and _estimate_cost_after_next(trajectory) >= limits.max_cost_usd:
         return Stop.COST_LIMIT
     return None
 
 
-def _seconds_after_next(trajectory: Trajectory) -> float:
+def _estimate_seconds_after_next(trajectory: Trajectory) -> float:
     """The seconds that will have passed after one turn more, which is taken to last as long as the one before."""
     last = trajectory.steps[-1].turn if trajectory.steps else None
-    return trajectory.seconds + seconds_for_answer(trajectory.limits, last)
+    return trajectory.seconds + estimate_answer_seconds(trajectory.limits, last)
 
 
-def seconds_for_answer(limits: Limits, last: Turn | None) -> float:
+def estimate_answer_seconds(limits: Limits, last: Turn | None) -> float:
     """The seconds to keep for an answer: as long as the last turn, and at least a share of the time limit."""
     least = 0.0 if limits.max_seconds is None else min(_ANSWER_SECONDS, _ANSWER_SHARE * limits.max_seconds)
     return max(least, 0.0 if last is None or last.is_opening else last.usage.seconds)
 
 
-def _cost_after_next(trajectory: Trajectory) -> float:
+def _estimate_cost_after_next(trajectory: Trajectory) -> float:
     """The dollars paid after one turn more, which costs at least what the last one did: the history only grows.
 
     The price of a turn that is not known is 0 here: whoever sets a cost limit has to see to a price first.

@@ -134,13 +134,13 @@ class _AllowDownload(argparse.Action):
         os.environ[DOWNLOAD] = "yes"
 
 
-def unused_options(options: argparse.Namespace, policy: Policy) -> list[str]:
+def find_unused_options(options: argparse.Namespace, policy: Policy) -> list[str]:
     """The options given that a policy makes no use of, as written on the command line."""
     if policy.setup is None:
         names = (*_OF_MODELS, "max_cost", "max_tokens")
     else:
         names = _UNUSED.get(policy.spec.partition(":")[0], ())
-    return _given(options, names)
+    return _list_given_options(options, names)
 
 
 def check_a_model_is_named(options: argparse.Namespace) -> None:
@@ -149,16 +149,16 @@ def check_a_model_is_named(options: argparse.Namespace) -> None:
     Raises:
         ValueError: such options are given; names them.
     """
-    if given := _given(options, _OF_MODELS):
+    if given := _list_given_options(options, _OF_MODELS):
         raise ValueError(f"{', '.join(given)}: without --policy no model is asked")
 
 
-def _given(options: argparse.Namespace, names: Iterable[str]) -> list[str]:
+def _list_given_options(options: argparse.Namespace, names: Iterable[str]) -> list[str]:
     given = (name for name in names if getattr(options, name) != getattr(_DEFAULTS, name, None))
     return ["--" + name.replace("_", "-") for name in given]
 
 
-def policy_options(options: argparse.Namespace) -> PolicyOptions:
+def read_policy_options(options: argparse.Namespace) -> PolicyOptions:
     """The policy options that the command line gives.
 
     Raises:

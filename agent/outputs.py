@@ -30,12 +30,12 @@ def check_writable(wanted: Iterable[str | Path | None], inputs: Iterable[str | P
         try:
             if path.is_dir():
                 raise ValueError(f"can't write {path}: it is a folder")
-            _try(path)
+            _try_writing(path)
         except OSError as error:
             raise ValueError(f"can't write {path}: {error.strerror}") from error
 
 
-def _try(path: Path) -> None:
+def _try_writing(path: Path) -> None:
     if path.exists() and not path.is_file():  # a terminal or a pipe
         if not os.access(path, os.W_OK):
             raise PermissionError(0, "no permission")
@@ -60,7 +60,7 @@ def write_output(path: str | Path, data: bytes | str) -> None:
             file.write(raw)
             file.flush()
             os.fsync(file.fileno())
-        beside.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
+        beside.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_read_umask())
         beside.replace(path)
     except BaseException:
         with suppress(FileNotFoundError):
@@ -68,7 +68,7 @@ def write_output(path: str | Path, data: bytes | str) -> None:
         raise
 
 
-def _umask() -> int:
+def _read_umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -9,13 +9,13 @@ PATHS = frozenset({"video", "paths", "subtitles", "trajectory", "report", "save"
 _ESCAPED = re.compile(rb"\\x([89a-f][0-9a-f])")
 
 
-def readable(path: str) -> str:
+def escape_path(path: str) -> str:
     """A path as text that can be saved: bytes that are no UTF-8 as `\\xe9`."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def found_again(saved: str) -> str:
-    """The path behind a text that `readable` made, where there is such a file; else the text itself."""
+def unescape_path(saved: str) -> str:
+    """The path behind a text that `escape_path` made, where there is such a file; else the text itself."""
     raw = _ESCAPED.sub(lambda match: bytes.fromhex(match[1].decode()), saved.encode())
     path = raw.decode("utf-8", "surrogateescape")
     return path if not Path(saved).exists() and Path(path).exists() else saved

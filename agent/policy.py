@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal, Protocol
 
-from agent.prompts import prompt_hash
+from agent.prompts import compute_prompt_hash
 from agent.trajectory import Form, Setup, Trajectory, Turn
-from tools.deadline import OutOfTime, deadline, run_in_time
+from tools.deadline import OutOfTime, run_in_time, set_deadline
 from tools.observation import FrameRef, Observation
 from tools.schema import ToolSpec
 
@@ -77,7 +77,7 @@ _LATE_SECONDS = 1.0
 """Seconds past the deadline that are left to a policy that keeps it itself, as `http` does, and says more about why."""
 
 
-def turn_in_time(trajectory: Trajectory, policy: Policy, sight: ToolAccess) -> Turn:
+def ask_in_time(trajectory: Trajectory, policy: Policy, sight: ToolAccess) -> Turn:
     """The policy's next turn; a policy that does not keep the time limit is left running in its thread.
 
     Args:
@@ -90,7 +90,7 @@ def turn_in_time(trajectory: Trajectory, policy: Policy, sight: ToolAccess) -> T
         OutOfTimeError: no whole reply came in time.
     """
     limit = trajectory.limits.max_seconds
-    with deadline(math.inf if limit is None else limit - trajectory.seconds):
+    with set_deadline(math.inf if limit is None else limit - trajectory.seconds):
         (turn,) = run_in_time([partial(policy, trajectory, sight)], grace_seconds=_LATE_SECONDS)
     if isinstance(turn, OutOfTime):
         raise OutOfTimeError(f"{policy.spec} gave no whole reply before the time of the question was over")
@@ -170,7 +170,7 @@ class PolicyOptions:
             max_reply_tokens=self.max_reply_tokens,
             max_frame_pixels=self.max_frame_pixels,
             max_pictures=self.max_pictures,
-            prompt_hash=prompt_hash(),
+            prompt_hash=compute_prompt_hash(),
             sees_pictures=sees_pictures,
             left_out=left_out,
             adapted=adapted,

@@ -78,9 +78,9 @@ class RunResult:
     @property
     def coverage(self) -> "Coverage":
         """Coverage of the video: which seconds were seen, searched, read or heard."""
-        from agent.coverage import coverage_of
+        from agent.coverage import compute_coverage
 
-        return coverage_of(self.trajectory)
+        return compute_coverage(self.trajectory)
 
     @property
     def gaps(self) -> tuple[str, ...]:
@@ -104,9 +104,9 @@ class RunResult:
 
     def as_data(self) -> dict[str, Any]:
         """The result as plain JSON: what `agent ask --json` prints, with its status and error."""
-        from agent.report.json_output import published
+        from agent.report.json_output import build_output
 
-        return {"status": self.status, "error": self.error} | published(self.trajectory)
+        return {"status": self.status, "error": self.error} | build_output(self.trajectory)
 
     def html(self) -> str:
         """The report: one page with the answer, its evidence and every turn, pictures inside."""
@@ -131,9 +131,9 @@ class RunResult:
     def __rich__(self) -> "RenderableType":
         from rich.console import Group
 
-        from agent.report.console import answer_lines
+        from agent.report.console import format_answer_lines
 
-        return Group(*answer_lines(self.trajectory))
+        return Group(*format_answer_lines(self.trajectory))
 
     def _repr_html_(self) -> str:
         # an iframe keeps the page's style and script apart from the notebook's

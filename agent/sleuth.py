@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,7 @@ from agent.events import EventReader, RunFinished
 from agent.sessions.options import AskedQuestion, AskOptions, QuestionOptions, VideoOptions, read_options
 from agent.sessions.run import Run
 from agent.sessions.session import History, Session
-from tools.deadline import OutOfTime, WorkCancelledError, deadline, run_in_time
+from tools.deadline import OutOfTime, WorkCancelledError, run_in_time, set_deadline
 
 if TYPE_CHECKING:
     from agent.events import Event
@@ -77,8 +77,8 @@ class Sleuth:
             max_concurrent: runs at the same time of `start` and all methods that rest on it; more wait.
             max_open_videos: videos that stay open, with their index going on, when nobody asks about them.
         """
-        self._encoder: _Shared[Encoder] = _Shared(partial(_opened_encoder, encoder))
-        self._policy: _Shared[Policy] = _Shared(partial(_opened_policy, policy, policy_options))
+        self._encoder: _Shared[Encoder] = _Shared(partial(_open_encoder, encoder))
+        self._policy: _Shared[Policy] = _Shared(partial(_open_policy, policy, policy_options))
         self._spec = policy if isinstance(policy, str) else ""
         self._captioner = captioner
         self._tools = _as_tools(tools) if tools else {}
@@ -157,7 +157,7 @@ class Sleuth:
         Raises:
             ValueError: the file holds no trajectory.
         """
-        from agent.paths import found_again
+        from agent.paths import unescape_path
         from agent.trajectory import load
 
         saved = load(path)
@@ -168,14 +168,24 @@ class Sleuth:
             "picture_stream": asked.picture_stream,
         }
         earlier = (*saved.earlier, replace(saved, earlier=()))
-        return self._session(found_again(asked.video) if video is None else video, recorded | options, earlier)
+        return self._session(unescape_path(asked.video) if video is None else video, recorded | options, earlier)
 
-    def opened_policy(self) -> "Policy":
+    def borrow_toolbox(self, video: str | Path) -> "AbstractContextManager[Toolbox | None]":
+        """A context with the tools of a video, shared with the runs about it; None if the time is over before they are.
+
+        Raises:
+            ValueError: the video can't be opened.
+        """
+        from agent.sessions.open_videos import VideoKey
+
+        return self._videos.get().borrowed(VideoKey(Path(video)))
+
+    def get_policy(self) -> "Policy":
         """The policy, opened if it is not yet. For doors whose host runs the graph itself."""
         return self._policy.get()
 
     @contextmanager
-    def borrowed_tools(self, asked: AskedQuestion) -> "Iterator[ExtendedToolbox | None]":
+    def borrow_tools(self, asked: AskedQuestion) -> "Iterator[ExtendedToolbox | None]":
         """A context with the tools of a question's video; None if the time is over before it is open. As above.
 
         Raises:
@@ -185,7 +195,7 @@ class Sleuth:
         from agent.sessions.own_tools import ExtendedToolbox
 
         check_inputs(asked.key.path, asked.key.subtitles)
-        check_playable(asked.question, self.opened_policy(), asked.samples, asked.mode)
+        check_playable(asked.question, self.get_policy(), asked.samples, asked.mode)
         with self._videos.get().borrowed(asked.key) as toolbox:
             if toolbox is not None:
                 check_end(asked.question, toolbox.video.info.duration_seconds)
@@ -249,7 +259,7 @@ class Sleuth:
 
     def _played(self, asked: AskedQuestion, history: History, run: Run) -> "Trajectory":
         from agent.loop.ask import ask
-        from agent.loop.checks import answer_late, check_end, check_inputs, check_playable, not_opened
+        from agent.loop.checks import answer_late, check_end, check_inputs, check_playable, make_unopened_trajectory
         from agent.sessions.own_tools import ExtendedToolbox
         from agent.trajectory import Stop, Trajectory, Turn
 
@@ -262,8 +272,8 @@ class Sleuth:
                 run.tell(event)
 
         def left_out(stop: Stop) -> Trajectory:
-            tell(not_opened(question, spec, limits, 0.0, stop))
-            return answer_late(not_opened(question, spec, limits, time.monotonic() - begun, stop))
+            tell(make_unopened_trajectory(question, spec, limits, 0.0, stop))
+            return answer_late(make_unopened_trajectory(question, spec, limits, time.monotonic() - begun, stop))
 
         check_inputs(asked.key.path, asked.key.subtitles)
         try:
@@ -274,7 +284,7 @@ class Sleuth:
                 assert not isinstance(policy, OutOfTime), "no deadline stands around it"
                 spec = policy.spec
                 check_playable(question, policy, asked.samples, asked.mode)
-                with deadline(_left(limits, begun)):
+                with set_deadline(_get_seconds_left(limits, begun)):
                     toolbox = stack.enter_context(self._videos.get().borrowed(asked.key))
                 if toolbox is None:
                     return left_out(Stop.TIME_LIMIT)
@@ -332,22 +342,22 @@ def _as_tools(functions: "Sequence[Callable[..., str | Observation]]") -> "dict[
     return own_tools(functions)
 
 
-def _left(limits: "Limits", begun: float) -> float:
+def _get_seconds_left(limits: "Limits", begun: float) -> float:
     return math.inf if limits.max_seconds is None else limits.max_seconds - (time.monotonic() - begun)
 
 
-def _opened_encoder(encoder: "str | Encoder | None") -> "Encoder":
+def _open_encoder(encoder: "str | Encoder | None") -> "Encoder":
     from tools.encoders.registry import open_encoder
 
     return open_encoder(encoder or "auto") if encoder is None or isinstance(encoder, str) else encoder
 
 
-def _opened_policy(policy: "str | Policy | None", options: "PolicyOptions | None") -> "Policy":
-    from agent.policies.default import default_policy
+def _open_policy(policy: "str | Policy | None", options: "PolicyOptions | None") -> "Policy":
+    from agent.policies.default import choose_default_policy
     from agent.policies.registry import open_policy
 
     if policy is None or isinstance(policy, str):
-        return open_policy(default_policy().spec if policy is None else policy, options)
+        return open_policy(choose_default_policy().spec if policy is None else policy, options)
     if options is not None:
         raise ValueError(f"{policy.spec} is open already: policy_options are for a policy that is named by its spec")
     return policy

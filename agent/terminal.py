@@ -20,14 +20,14 @@ _OBEYED = re.compile(
 )
 
 
-def visible(text: object) -> str:
+def escape_controls(text: object) -> str:
     """The text with every character that a terminal obeys, or can't write, as an escape."""
     return _OBEYED.sub(_escape, str(text))
 
 
-def visible_line(text: object) -> str:
+def escape_line(text: object) -> str:
     """The text as `visible` gives it, on one line, so that it can't pass for a line of the program's own."""
-    return visible(" ".join(str(text).split()))
+    return escape_controls(" ".join(str(text).split()))
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -35,7 +35,7 @@ def _escape(match: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def json_text(value: Any) -> str:
+def format_json(value: Any) -> str:
     """A value as JSON on one line, with every character that a terminal obeys as JSON's own escape."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     return _OBEYED.sub(lambda match: json.dumps(match[0])[1:-1], text)
@@ -43,7 +43,7 @@ def json_text(value: Any) -> str:
 
 def tell(text: object) -> None:
     """Prints a message on stderr, apart from the results."""
-    print(visible(text), file=sys.stderr, flush=True)
+    print(escape_controls(text), file=sys.stderr, flush=True)
 
 
 class Screen(Console):
@@ -55,7 +55,7 @@ class Screen(Console):
 
     def render_str(self, text: str, *args: Any, **kwargs: Any) -> Text:
         """Rich's text of a string to be printed, made visible first."""
-        return super().render_str(visible(text), *args, **kwargs)
+        return super().render_str(escape_controls(text), *args, **kwargs)
 
     def on_broken_pipe(self) -> None:
         """Raises the BrokenPipeError again that rich handles: the command ends as others without a reader do."""
@@ -64,7 +64,7 @@ class Screen(Console):
 
 class _VisibleFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return visible(super().format(record))
+        return escape_controls(super().format(record))
 
 
 def show_warnings() -> None:

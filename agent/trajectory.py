@@ -191,7 +191,7 @@ class Usage:
     @property
     def tokens(self) -> int | None:
         """Prompt and completion tokens, as far as they were counted; None if neither was."""
-        return _total([self.prompt_tokens, self.completion_tokens])
+        return _sum_known([self.prompt_tokens, self.completion_tokens])
 
 
 @dataclass(frozen=True)
@@ -325,7 +325,7 @@ class Sample:
 
     def says(self, answer: Answer) -> bool:
         """Whether the run gives this very answer."""
-        return self.answer is not None and same_answer(self.answer, answer)
+        return self.answer is not None and is_same_answer(self.answer, answer)
 
 
 @dataclass(frozen=True)
@@ -453,11 +453,11 @@ class Trajectory:
         if self.answer is None or self.answer.cannot_tell:
             return None
         if self.votes is not None:
-            return _succession(0.5, *self.votes)
+            return _apply_succession(0.5, *self.votes)
         stated, second = self.answer.confidence, self.second_look
         if second is None:
             return stated
-        return _succession(0.5 if stated is None else stated, 1 + bool(second.agrees), 2)
+        return _apply_succession(0.5 if stated is None else stated, 1 + bool(second.agrees), 2)
 
     @property
     def results(self) -> tuple[Result, ...]:
@@ -507,12 +507,12 @@ class Trajectory:
     def usage(self) -> Usage:
         """Cost of this run in all."""
         # the turns' own seconds leave out those of the tools
-        return replace(_summed(self._usages), seconds=self.seconds)
+        return replace(_sum_usages(self._usages), seconds=self.seconds)
 
     @property
     def spent(self) -> Usage:
         """Cost of the question in all: of all its runs, where there were several."""
-        return _summed([sample.usage for sample in self.samples]) if self.samples else self.usage
+        return _sum_usages([sample.usage for sample in self.samples]) if self.samples else self.usage
 
     @property
     def votes(self) -> tuple[int, int] | None:
@@ -538,49 +538,49 @@ class Trajectory:
         return replace(self, stop=stop, error=error)
 
 
-def _summed(usages: Sequence[Usage]) -> Usage:
+def _sum_usages(usages: Sequence[Usage]) -> Usage:
     """The sum of several costs; its dollars are None as soon as one is not known."""
     costs = [usage.cost_usd for usage in usages]
     known = [cost for cost in costs if cost is not None]
     return Usage(
         sum(usage.seconds for usage in usages),
-        _total([usage.prompt_tokens for usage in usages]),
-        _total([usage.completion_tokens for usage in usages]),
+        _sum_known([usage.prompt_tokens for usage in usages]),
+        _sum_known([usage.completion_tokens for usage in usages]),
         sum(known) if known and len(known) == len(costs) else None,
-        _total([usage.cached_tokens for usage in usages]),
+        _sum_known([usage.cached_tokens for usage in usages]),
     )
 
 
-def _total(counts: list[int | None]) -> int | None:
+def _sum_known(counts: list[int | None]) -> int | None:
     """The sum of the counts that were measured; None where none was."""
     known = [count for count in counts if count is not None]
     return sum(known) if known else None
 
 
-def _succession(prior: float, agreeing: int, asked: int) -> float:
+def _apply_succession(prior: float, agreeing: int, asked: int) -> float:
     return (2 * prior + agreeing) / (2 + asked)
 
 
-def all_evidence(answer: Answer) -> tuple[Evidence, ...]:
+def collect_evidence(answer: Answer) -> tuple[Evidence, ...]:
     """The evidence of the answer and of its claims, steps or predictions, each piece once."""
     parts: tuple[Statement | Link | Prediction, ...] = (*answer.claims, *answer.chain, *answer.predictions)
     return tuple(dict.fromkeys((*answer.evidence, *(item for part in parts for item in part.evidence))))
 
 
-def same_answer(first: Answer, second: Answer) -> bool:
+def is_same_answer(first: Answer, second: Answer) -> bool:
     """True for two answers that choose the same option, say the same words, or both abstain in the same way."""
     if first.abstains or second.abstains:
         return (first.not_shown, first.cannot_tell) == (second.not_shown, second.cannot_tell)
     if first.option is not None or second.option is not None:
         return first.option == second.option
-    return _plain(first.text) == _plain(second.text)
+    return _normalize(first.text) == _normalize(second.text)
 
 
-def _plain(text: str) -> str:
+def _normalize(text: str) -> str:
     return " ".join("".join(c if c.isalnum() else " " for c in text.casefold()).split())
 
 
-def next_call_ids(trajectory: Trajectory, count: int) -> tuple[str, ...]:
+def make_call_ids(trajectory: Trajectory, count: int) -> tuple[str, ...]:
     """Ids for the calls of the next turn: `t2c1` is turn 2, call 1."""
     whole = trajectory.as_one
     turn, used = len(whole.steps) + 1, {call.id for call in whole.calls}
@@ -604,7 +604,7 @@ def from_json(text: str | bytes) -> Trajectory:
         ValueError: the text is no saved trajectory; says where.
     """
     try:
-        return _sound(_ADAPTER.validate_json(text))
+        return _check_parts(_ADAPTER.validate_json(text))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the top"
@@ -625,7 +625,7 @@ def load(path: str | Path) -> Trajectory:
     return from_json(path.read_bytes())
 
 
-def _sound(trajectory: Trajectory) -> Trajectory:
+def _check_parts(trajectory: Trajectory) -> Trajectory:
     """The trajectory, unchanged, if its parts go together.
 
     Raises:
@@ -634,7 +634,7 @@ def _sound(trajectory: Trajectory) -> Trajectory:
     for run in trajectory.earlier:
         if run.earlier:
             raise ValueError("not a saved trajectory: an earlier question with earlier questions of its own")
-        _sound(run)
+        _check_parts(run)
     openings = [step.turn.is_opening for step in trajectory.steps]
     if openings != sorted(openings, reverse=True):
         raise ValueError("not a saved trajectory: an opening look that comes after a turn")
@@ -645,6 +645,6 @@ def _sound(trajectory: Trajectory) -> Trajectory:
         # scripted turns may be for another question, whose options this one does not carry
         if answer.option is not None and count and not 0 <= answer.option < count:
             raise ValueError(f"not a saved trajectory: option {answer.option:.6g} of {count}")
-        if len({frame for item in all_evidence(answer) for frame in item.frames}) > _MOST_FRAMES:
+        if len({frame for item in collect_evidence(answer) for frame in item.frames}) > _MOST_FRAMES:
             raise ValueError(f"not a saved trajectory: more than {_MOST_FRAMES} frames of evidence")
     return trajectory

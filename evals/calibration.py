@@ -15,17 +15,26 @@ from agent.ending import Parser
 from agent.outputs import check_writable, write_output
 from evals.command_line import end_with_page
 from evals.example import load_examples
-from evals.plots.chart import Axis, ChartLine, Dot, chart, svg_file
-from evals.runner.run_file import stored
-from evals.statistics.calibration import BINS, Bin, Calibration, ConfidenceOf, calibrate, judged, reported, stated
-from evals.statistics.tables import Outcome, markdown, outcomes, percent
+from evals.plots.chart import Axis, ChartLine, Dot, draw_chart, svg_file
+from evals.runner.run_file import read_stored
+from evals.statistics.calibration import (
+    BINS,
+    Bin,
+    Calibration,
+    ConfidenceOf,
+    calibrate,
+    judge_confidences,
+    read_reported_confidence,
+    read_stated_confidence,
+)
+from evals.statistics.tables import Outcome, format_percent, render_table, score_outcomes
 
 
-def page(played: Sequence[Outcome], readings: Sequence[tuple[str, ConfidenceOf]]) -> str:
+def render_page(played: Sequence[Outcome], readings: Sequence[tuple[str, ConfidenceOf]]) -> str:
     """Markdown report of the calibration of one run by several kinds of confidence; one without values says so."""
     rows, tables = [], []
     for name, confidence_of in readings:
-        sorted_ = judged(played, confidence_of)
+        sorted_ = judge_confidences(played, confidence_of)
         counts = [str(len(sorted_.judged)), str(sorted_.unstated), str(sorted_.left_out)]
         if not sorted_.judged:
             rows.append([name, *counts, *["not measured"] * 4])
@@ -35,24 +44,24 @@ def page(played: Sequence[Outcome], readings: Sequence[tuple[str, ConfidenceOf]]
         rows.append([name, *counts, *(f"{error:.3f}" for error in errors)])
         tables.append(f"Confidence as {name}:\n\n{bin_table(found)}")
     header = ["confidence", "n", "none stated", "not judged", f"ECE ({BINS} bins)", "of chance", "equal mass", "Brier"]
-    return "\n\n".join([markdown(header, rows), *tables]) + "\n"
+    return "\n\n".join([render_table(header, rows), *tables]) + "\n"
 
 
 def bin_table(calibration: Calibration) -> str:
     """The reliability diagram as a Markdown table, one row a bin."""
     rows = [
-        [str(b.count), f"{b.confidence:.2f}", percent(b.accuracy), f"[{100 * b.low:.1f}, {100 * b.high:.1f}]"]
+        [str(b.count), f"{b.confidence:.2f}", format_percent(b.accuracy), f"[{100 * b.low:.1f}, {100 * b.high:.1f}]"]
         for b in calibration.bins
     ]
-    return markdown(["n", "mean confidence", "right", "95 % interval"], rows)
+    return render_table(["n", "mean confidence", "right", "95 % interval"], rows)
 
 
-def plot(calibration: Calibration, title: str) -> str:
+def draw_reliability(calibration: Calibration, title: str) -> str:
     """The reliability diagram as an SVG file, beside the diagonal; the area of a dot grows with its answers."""
     whole = ChartLine(((0.0, 0.0), (1.0, 1.0)), 0)
     axes = Axis("mean confidence", 0.0, 1.0), Axis("right", 0.0, 1.0, is_percent=True)
     head = f"{title}: n = {calibration.count}, ECE {calibration.ece:.3f}"
-    return svg_file([(head, chart(head, *axes, [whole, *(_dot(b, calibration.count) for b in calibration.bins)]))])
+    return svg_file([(head, draw_chart(head, *axes, [whole, *(_dot(b, calibration.count) for b in calibration.bins)]))])
 
 
 def _dot(of: Bin, answers: int) -> Dot:
@@ -61,7 +70,7 @@ def _dot(of: Bin, answers: int) -> Dot:
     return Dot(of.confidence, of.accuracy, of.low, of.high, 1, tip=told, radius=radius)
 
 
-def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser("python -m evals.calibration", description="Does a confidence mean what it says?")
     parser.add_argument("questions", type=Path, metavar="QUESTIONS.jsonl")
     parser.add_argument("run", type=Path, metavar="RUN", help="what evals.run --out wrote")
@@ -76,13 +85,18 @@ def main(arguments: Sequence[str] | None = None) -> str:
     Raises:
         ValueError: the questions or the run can't be read, or there is nothing to draw.
     """
-    got = _parsed(arguments)
+    got = _parse_arguments(arguments)
     check_writable([got.plot], [got.questions])
-    trajectories = {t.question.id: t for t in stored(got.run)}
-    played = outcomes(load_examples(got.questions, got.videos), trajectories)
+    trajectories = {t.question.id: t for t in read_stored(got.run)}
+    played = score_outcomes(load_examples(got.questions, got.videos), trajectories)
     if got.plot is not None:
-        write_output(got.plot, plot(calibrate(judged(played, reported).judged), "reported confidence"))
-    return page(played, [("stated", stated), ("reported", reported)])
+        write_output(
+            got.plot,
+            draw_reliability(
+                calibrate(judge_confidences(played, read_reported_confidence).judged), "reported confidence"
+            ),
+        )
+    return render_page(played, [("stated", read_stated_confidence), ("reported", read_reported_confidence)])
 
 
 if __name__ == "__main__":

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from agent.ending import end_process
-from agent.terminal import tell, visible
+from agent.terminal import escape_controls, tell
 
 say = tell
 """Prints a line of progress on stderr, apart from the results."""
 
 
-def given(module: str) -> str:
+def quote_command(module: str) -> str:
     """The command line as it was given, quoted for a shell."""
     return shlex.join(["python", "-m", module, *sys.argv[1:]])
 
@@ -25,9 +25,9 @@ def end(module: str, found: Callable[[], str], interrupted: str = "interrupted")
         found: does the work and gives the text to print.
         interrupted: message after Ctrl-C.
     """
-    end_process(module, lambda: print(visible(found())), interrupted)
+    end_process(module, lambda: print(escape_controls(found())), interrupted)
 
 
 def end_with_page(module: str, page: Callable[[], str]) -> NoReturn:
     """Runs a command and prints its page below the command line that made it; ends the process."""
-    end(module, lambda: f"    {given(module)}\n\n{page()}")
+    end(module, lambda: f"    {quote_command(module)}\n\n{page()}")

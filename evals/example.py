@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.trajectory import Question
-from evals.inside import inside
+from evals.inside import resolve_inside
 from tools.plain_data import loads_json
 
 
@@ -93,5 +93,5 @@ def load_examples(path: str | Path, videos: str | Path) -> tuple[Example, ...]:
 
 
 def _example(row: _ExampleRow, videos: Path, question_id: str) -> Example:
-    question = Question(str(inside(videos, row.video)), row.question, tuple(row.options or ()), question_id)
+    question = Question(str(resolve_inside(videos, row.video)), row.question, tuple(row.options or ()), question_id)
     return Example(question, row.answer, tuple(row.aliases), row.evidence_seconds, tuple(row.needs), row.video)

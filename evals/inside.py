@@ -16,7 +16,7 @@ _BLOBS, _SNAPSHOTS = "blobs", "snapshots"
 """Folders of a repository in the Hugging Face cache."""
 
 
-def inside(folder: Path, name: str, place: object = "") -> Path:
+def resolve_inside(folder: Path, name: str, place: object = "") -> Path:
     """The path of a file that a row names, whether it is there or not.
 
     Args:
@@ -27,14 +27,14 @@ def inside(folder: Path, name: str, place: object = "") -> Path:
     Raises:
         ValueError: the name leads out of the folder or is no file name.
     """
-    reason = _wrong_with(name) or _leads_out(folder, name)
+    reason = _explain_bad_name(name) or _explain_bad_link(folder, name)
     if reason:
         where = f"{place}: " if place else ""
         raise ValueError(f"{where}need the name of a file inside {folder}, got {name[:80]!r}, which {reason}")
     return folder / name
 
 
-def _wrong_with(name: str) -> str:
+def _explain_bad_name(name: str) -> str:
     """Why a name can't be that of a file below a folder, on any system; empty if it can."""
     parts = name.replace("\\", "/").split("/")
     windows = PureWindowsPath(name)
@@ -52,7 +52,7 @@ def _wrong_with(name: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _leads_out(folder: Path, name: str) -> str:
+def _explain_bad_link(folder: Path, name: str) -> str:
     """Why a link leads out of the folder; empty if it stays inside. Cached, since many rows are about one video."""
     try:
         top, target = folder.resolve(), (folder / name).resolve()

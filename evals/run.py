@@ -18,35 +18,35 @@ from typing import get_args
 
 from agent.cost.estimate import check_cost_limit
 from agent.ending import Parser
-from agent.loop.ask import mode_of
+from agent.loop.ask import choose_mode
 from agent.loop.modes import Mode
-from agent.options import add_limit_options, add_model_options, policy_options, read_limits
+from agent.options import add_limit_options, add_model_options, read_limits, read_policy_options
 from agent.policies.registry import open_policy
 from agent.policy import Policy, PolicyError, PolicyOptions
 from agent.trajectory import Limits, Stop, Trajectory
-from evals.command_line import end, given, say
+from evals.command_line import end, quote_command, say
 from evals.controls.baselines import TopFrame
 from evals.controls.catalogue import CONTROLS, control_named
-from evals.datasets.dataset import QuestionSet, limited
+from evals.datasets.dataset import QuestionSet, sample_entries
 from evals.datasets.registry import NAMES, open_set
 from evals.runner.manifest import (
     RunManifest,
     Terms,
-    begun,
+    begin_session,
     check_same,
-    ended,
-    file_hashes,
+    end_session,
+    hash_files,
+    make_terms,
     read_manifest,
-    terms,
     write_manifest,
 )
 from evals.runner.patience import PolicyPatience
-from evals.runner.preflight import Say, check_files, playable
-from evals.runner.progress import RowProgress, told_before
-from evals.runner.run_file import TRAJECTORIES, RunFile, only_writer
-from evals.runner.run_folder import plan_of
-from evals.runner.runner import RunSettings, Task, play, tasks_of
-from evals.score import page, scored
+from evals.runner.preflight import Say, check_files, select_playable
+from evals.runner.progress import RowProgress, forecast_cost
+from evals.runner.run_file import TRAJECTORIES, RunFile, lock_folder
+from evals.runner.run_folder import plan_control
+from evals.runner.runner import RunSettings, Task, make_tasks, run_tasks
+from evals.score import read_run, render_page
 from tools.encoders.registry import open_encoder
 
 FAILED = (Stop.CRASHED, Stop.POLICY_FAILED)
@@ -95,7 +95,7 @@ class RunConfig:
         Raises:
             ValueError: the policy can't be run so, or would give the same answer in all samples or runs.
         """
-        mode_of(policy, self.mode)
+        choose_mode(policy, self.mode)
         check_cost_limit(policy, self.limits)
         if max(self.samples, self.runs) > 1:
             if policy.setup is None:
@@ -124,18 +124,18 @@ def main(config: RunConfig, command: str = "", say: Say = lambda _: None, policy
     """
     asked_of = open_set(config.benchmark, config.data, config.videos)
     check_files(asked_of, say, force=config.force)
-    with only_writer(config.out):
+    with lock_folder(config.out):
         wanted, kept = _terms(asked_of, config), read_manifest(config.out)
         if kept is not None:
             check_same(config.out, kept.terms, wanted)
         rows = RunFile(config.out / TRAJECTORIES)
-        tasks, left_out = _tasks(asked_of, config)
-        missing = playable([t for t in tasks if _is_missing(t, rows, config)], say, force=config.force)
+        tasks, left_out = _plan_tasks(asked_of, config)
+        missing = select_playable([t for t in tasks if _is_missing(t, rows, config)], say, force=config.force)
         manifest = RunManifest(
             wanted,
             data=str(Path(config.data).resolve()) if Path(config.data).exists() else config.data,
             videos=None if config.videos is None else str(config.videos.resolve()),
-            files=file_hashes(asked_of.files),
+            files=hash_files(asked_of.files),
             asked=len({task.entry.id for task in tasks} - set(missing.left_out)),
             runs=config.runs,
             limit=config.limit,
@@ -146,14 +146,14 @@ def main(config: RunConfig, command: str = "", say: Say = lambda _: None, policy
         )
         if missing.tasks:
             progress = RowProgress(len(tasks) - len(missing.tasks), len(tasks))
-            _play(missing.tasks, rows, _RunningSession(asked_of, config, manifest, progress, say, command), policy)
+            _run_tasks(missing.tasks, rows, _RunningSession(asked_of, config, manifest, progress, say, command), policy)
         else:
             write_manifest(config.out, manifest)
-    return page([scored(config.out, asked_of)])
+    return render_page([read_run(config.out, asked_of)])
 
 
 def _terms(asked_of: QuestionSet, config: RunConfig) -> Terms:
-    return terms(
+    return make_terms(
         asked_of.name,
         asked_of.asking.entries,
         config.policy,
@@ -167,17 +167,17 @@ def _terms(asked_of: QuestionSet, config: RunConfig) -> Terms:
     )
 
 
-def _tasks(asked_of: QuestionSet, config: RunConfig) -> tuple[tuple[Task, ...], dict[str, str]]:
+def _plan_tasks(asked_of: QuestionSet, config: RunConfig) -> tuple[tuple[Task, ...], dict[str, str]]:
     """All tasks of the run, and by question id why others are not asked."""
     entries = asked_of.asking.entries
-    plan = plan_of(asked_of, config.control)
-    chosen = {entry.id for entry in limited(entries, config.limit, config.options.seed)}
+    plan = plan_control(asked_of, config.control)
+    chosen = {entry.id for entry in sample_entries(entries, config.limit, config.options.seed)}
     asked = [one for one in plan.asked if one.of in chosen]
     left_out = {key: why for key, why in plan.left_out.items() if key in chosen}
     if not asked:
         why = next(iter(left_out.values()), "it has none")
         raise ValueError(f"under {config.control or 'no control'} no question of {asked_of.name} can be asked: {why}")
-    return tasks_of(asked, entries, config.runs, config.samples), {**asked_of.asking.unaskable, **left_out}
+    return make_tasks(asked, entries, config.runs, config.samples), {**asked_of.asking.unaskable, **left_out}
 
 
 def _is_missing(task: Task, rows: RunFile, config: RunConfig) -> bool:
@@ -196,23 +196,23 @@ class _RunningSession:
     command: str
 
 
-def _play(tasks: Sequence[Task], rows: RunFile, session: _RunningSession, policy: Policy | None) -> None:
+def _run_tasks(tasks: Sequence[Task], rows: RunFile, session: _RunningSession, policy: Policy | None) -> None:
     """Runs the tasks and keeps their rows, with a manifest written before the first and after the last."""
     config, before = session.config, session.manifest.sessions
-    policy = policy or _opened(config)
+    policy = policy or _open_policy(config)
     settings = config.run_settings(policy)
     encoder = open_encoder(config.encoder or "auto").name  # here, since without one every question would crash
-    now = begun(session.command, config.options.concurrency, encoder)
+    now = begin_session(session.command, config.options.concurrency, encoder)
     write_manifest(config.out, replace(session.manifest, setup=policy.setup, sessions=(*before, now)))
     try:
         keep = _Keeper(rows, session, len(tasks))
-        play(tasks, settings, keep, concurrency=config.options.concurrency, say=session.say)
+        run_tasks(tasks, settings, keep, concurrency=config.options.concurrency, say=session.say)
     finally:
         setup = policy.setup  # some backends find out only from a server what it takes
-        write_manifest(config.out, replace(session.manifest, setup=setup, sessions=(*before, ended(now))))
+        write_manifest(config.out, replace(session.manifest, setup=setup, sessions=(*before, end_session(now))))
 
 
-def _opened(config: RunConfig) -> Policy:
+def _open_policy(config: RunConfig) -> Policy:
     return TopFrame() if config.policy == TopFrame.spec else open_policy(config.policy, config.options)
 
 
@@ -234,17 +234,19 @@ class _Keeper:
             PolicyError: the policy has failed too often in a row.
         """
         self._rows.add(trajectory)
-        answer = None if trajectory.answer is None else task.asked.back(trajectory.answer)
+        answer = None if trajectory.answer is None else task.asked.restore_option(trajectory.answer)
         score = self._session.asked_of.score(task.entry.id, answer, "strict")
         with self._lock:
             self._session.say(self._session.progress.row(trajectory, score))
-            if self._is_first and (told := told_before(trajectory.estimate, self._count, self._session.config.samples)):
+            if self._is_first and (
+                told := forecast_cost(trajectory.estimate, self._count, self._session.config.samples)
+            ):
                 self._session.say(told)
             self._is_first = False
             self._patience.check(trajectory)
 
 
-def _parsed(arguments: Sequence[str] | None) -> RunConfig:
+def _parse_arguments(arguments: Sequence[str] | None) -> RunConfig:
     parser = Parser("python -m evals.run", description="Asks a policy the questions of a benchmark.")
     parser.add_argument("benchmark", choices=NAMES, metavar="BENCHMARK", help=", ".join(NAMES))
     parser.add_argument(
@@ -273,7 +275,7 @@ def _parsed(arguments: Sequence[str] | None) -> RunConfig:
 
 
 def _config(got: argparse.Namespace) -> RunConfig:
-    options = policy_options(got).for_samples(got.samples)
+    options = read_policy_options(got).for_samples(got.samples)
     names = "benchmark data out policy videos control mode samples runs limit encoder retry_failed force".split()
     rest = {name: getattr(got, name) for name in names}
     return RunConfig(**rest, verify=not got.no_verify, limits=read_limits(got), options=options)
@@ -281,7 +283,7 @@ def _config(got: argparse.Namespace) -> RunConfig:
 
 def _command_line() -> str:
     try:
-        return main(_parsed(None), given("evals.run"), say)
+        return main(_parse_arguments(None), quote_command("evals.run"), say)
     except PolicyError as error:
         raise PolicyError(f"{error}; --retry-failed plays what failed again") from error
 

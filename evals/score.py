@@ -16,14 +16,14 @@ from agent.ending import Parser
 from agent.trajectory import Answer, Stop
 from evals.benchmarks.benchmark import Profile
 from evals.command_line import end_with_page
-from evals.controls.control import ControlledQuestion, ways
-from evals.controls.shuffled_options import flips
+from evals.controls.control import ControlledQuestion, number_variants
+from evals.controls.shuffled_options import count_flips
 from evals.datasets.dataset import QuestionSet
 from evals.runner.manifest import RunManifest
-from evals.runner.run_file import TRAJECTORIES, Key, key_of, rows_in
-from evals.runner.run_folder import manifest_of, plan_of, set_of
-from evals.scoring.scoring import BROKEN_OFF, as_scored, score_answer
-from evals.statistics.tables import markdown
+from evals.runner.run_file import TRAJECTORIES, Key, key_of, read_rows
+from evals.runner.run_folder import open_run_set, plan_control, read_run_manifest
+from evals.scoring.scoring import BROKEN_OFF, reduce_answer, score_answer
+from evals.statistics.tables import render_table
 from tools.cache import write_atomically
 
 SUBMISSION = "submission.json"
@@ -65,7 +65,7 @@ class Scored:
         return {"accuracy": 100 * statistics.fmean(scored)} if scored and profile == "strict" else {}
 
 
-def scored(folder: Path, questions: QuestionSet | None = None) -> Scored:
+def read_run(folder: Path, questions: QuestionSet | None = None) -> Scored:
     """Reads and scores the folder of a run.
 
     Args:
@@ -75,21 +75,21 @@ def scored(folder: Path, questions: QuestionSet | None = None) -> Scored:
     Raises:
         ValueError: no run, a line that can't be read, or a set that has changed since.
     """
-    manifest = manifest_of(folder)
-    questions = questions or set_of(folder, manifest)
-    asked = plan_of(questions, manifest.terms.control).asked
+    manifest = read_run_manifest(folder)
+    questions = questions or open_run_set(folder, manifest)
+    asked = plan_control(questions, manifest.terms.control).asked
     # the later of two rows of the same run of a question counts
-    rows = {key_of(t): (as_scored(t.answer), t.stop) for t in rows_in(folder / TRAJECTORIES)}
-    passes, said = _passes(rows, asked, folder)
+    rows = {key_of(t): (reduce_answer(t.answer), t.stop) for t in read_rows(folder / TRAJECTORIES)}
+    passes, said = _gather_passes(rows, asked, folder)
     ends = Counter(_end(answer, stop) for answer, stop in rows.values())
     return Scored(folder, manifest, questions, dict(ends), passes, asked, said)
 
 
-def _passes(
+def _gather_passes(
     rows: Mapping[Key, tuple[Answer | None, Stop | None]], asked: Sequence[ControlledQuestion], folder: Path
 ) -> tuple[dict[Pass, dict[str, Answer | None]], dict[str, Answer | None]]:
     by_id = {one.question.id: one for one in asked}
-    way_of = ways(asked)
+    way_of = number_variants(asked)
     passes: dict[Pass, dict[str, Answer | None]] = {}
     said: dict[str, Answer | None] = {}
     for (question_id, sample), (answer, stop) in rows.items():
@@ -99,7 +99,7 @@ def _passes(
             continue
         one = by_id[question_id]
         answers = passes.setdefault((sample, way_of[question_id]), {})
-        answers[one.of] = None if answer is None else one.back(answer)
+        answers[one.of] = None if answer is None else one.restore_option(answer)
         if sample == 0:
             said[question_id] = answer
     return passes, said
@@ -113,12 +113,12 @@ def _end(answer: Answer | None, stop: Stop | None) -> str:
     return 'abstained ("not shown")' if answer.not_shown else "answered"
 
 
-def page(runs: Sequence[Scored]) -> str:
+def render_page(runs: Sequence[Scored]) -> str:
     """Markdown report of the runs: questions asked, how they ended, and metrics by profile side by side."""
-    return "\n\n".join(part for run in runs for part in _section(run)) + "\n"
+    return "\n\n".join(part for run in runs for part in _render_section(run)) + "\n"
 
 
-def _section(run: Scored) -> list[str]:
+def _render_section(run: Scored) -> list[str]:
     terms = run.manifest.terms
     under = f" under the control `{terms.control}`" if terms.control else ""
     times = f", {run.manifest.runs} runs of each" if run.manifest.runs > 1 else ""
@@ -126,24 +126,24 @@ def _section(run: Scored) -> list[str]:
         f"    {run.manifest.sessions[-1].command}" if run.manifest.sessions else "",
         f"`{terms.benchmark}`, policy `{terms.policy}`{under}: {run.manifest.asked} questions{times}. "
         f"{', '.join(f'{count} {end}' for end, count in sorted(run.ends.items()))}.",
-        _profiles(run),
+        _render_profiles(run),
     ]
-    if terms.control == "shuffled-options" and (found := flips(run.asked, run.said)).share is not None:
+    if terms.control == "shuffled-options" and (found := count_flips(run.asked, run.said)).share is not None:
         parts.append(f"{found.flipped} of {found.questions} questions are answered otherwise in another order.")
     if run.manifest.left_out:
         parts.append(f"{len(run.manifest.left_out)} questions were not asked: the manifest says why.")
     return [part for part in (*parts, *run.manifest.remarks) if part]
 
 
-def _profiles(run: Scored) -> str:
+def _render_profiles(run: Scored) -> str:
     columns = {profile: run.metrics(profile) for profile in run.questions.profiles}
     names = dict.fromkeys(name for numbers in columns.values() for name in numbers)
     shown = sorted(names, key=lambda name: name.count("="))  # the total first, then groups, then groups within groups
-    rows = [[name, *(_number(numbers.get(name)) for numbers in columns.values())] for name in shown]
-    return markdown(["percent", *columns], rows) if rows else ""
+    rows = [[name, *(_format_number(numbers.get(name)) for numbers in columns.values())] for name in shown]
+    return render_table(["percent", *columns], rows) if rows else ""
 
 
-def _number(value: float | None) -> str:
+def _format_number(value: float | None) -> str:
     return "not scored" if value is None else f"{value:.1f}"
 
 
@@ -167,9 +167,9 @@ def main(arguments: Sequence[str] | None = None) -> str:
     """
     parser = Parser("python -m evals.score", description="Scores stored runs again.")
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="what evals.run --out wrote")
-    runs = [scored(folder) for folder in parser.parse_args(arguments).runs]
+    runs = [read_run(folder) for folder in parser.parse_args(arguments).runs]
     written = [path for run in runs if (path := write_submission(run)) is not None]
-    return page(runs) + "".join(f"\nWritten for the server: {path}\n" for path in written)
+    return render_page(runs) + "".join(f"\nWritten for the server: {path}\n" for path in written)
 
 
 if __name__ == "__main__":

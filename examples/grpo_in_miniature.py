@@ -16,7 +16,7 @@ from agent import Trajectory
 from evals.example import Example
 from rl.grpo.config import Training
 from rl.rewards.catalogue import REWARDS
-from rl.rewards.lengths import sampled_tokens
+from rl.rewards.lengths import count_sampled_tokens
 from rl.train import main
 
 TEMPLATE = (
@@ -34,7 +34,7 @@ name = "brief"
 
 def brief(example: Example, trajectory: Trajectory) -> float | None:
     """1 for nothing at all, 0 for 32 tokens in all replies; None where nobody counted."""
-    count = sampled_tokens(trajectory)
+    count = count_sampled_tokens(trajectory)
     return None if count is None else max(0.0, 1 - count / 32)
 
 
@@ -49,7 +49,7 @@ def save_random_model(folder: Path) -> None:
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokenizer = Tokenizer(models.BPE({letter: number for number, letter in enumerate(letters)}, []))
     tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
-    wrapped = PreTrainedTokenizerFast(
+    wrapped = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|pad|>", extra_special_tokens=["<|im_start|>"]
     )
     wrapped.chat_template = TEMPLATE
@@ -64,7 +64,7 @@ def save_random_model(folder: Path) -> None:
         eos_token_id=wrapped.eos_token_id,
         max_position_embeddings=16384,
     )
-    LlamaForCausalLM(config).save_pretrained(folder)
+    LlamaForCausalLM(config).save_pretrained(folder)  # type: ignore[no-untyped-call]
 
 
 if __name__ == "__main__":

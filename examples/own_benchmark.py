@@ -8,11 +8,11 @@ Questions in any format you like need none of this: `agent eval run clips --data
 import tempfile
 from pathlib import Path
 
-from evals.benchmarks.benchmark import Benchmark, Profile, choice_scorer, options_lines, spell_letter
+from evals.benchmarks.benchmark import Benchmark, Profile, make_choice_scorer, options_lines, spell_letter
 from evals.benchmarks.catalogue import BENCHMARKS
-from evals.benchmarks.item import Item, video_file
+from evals.benchmarks.item import Item, find_video
 from evals.benchmarks.metrics import score_metrics
-from evals.benchmarks.records import csv_rows
+from evals.benchmarks.records import read_csv_rows
 from evals.run import RunConfig, main
 
 CLIP = Path("agent/demo/clip.mp4")
@@ -23,14 +23,14 @@ QUESTIONS = """id,video,question,options,right
 
 def load(folder: Path) -> tuple[Item, ...]:
     items = []
-    for row in csv_rows(folder / "questions.csv"):
+    for row in read_csv_rows(folder / "questions.csv"):
         options = tuple(row.text("options").split("|"))
         right = row.letter("right", len(options))  # what is damaged is named by file, row and key
         items.append(
             Item(
                 id=row.name("id"),
                 kind="choice",
-                video=video_file(folder, row.text("video"), row.place),
+                video=find_video(folder, row.text("video"), row.place),
                 cluster=row.text("video"),  # intervals are drawn by this: questions of one video stand or fall together
                 text=row.text("question"),
                 place=row.place,
@@ -47,7 +47,7 @@ def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:
 
 
 # Beside our strict rule, the one that its authors published: here, the first letter of the text.
-score = choice_scorer(official=lambda item, said: said[:1])
+score = make_choice_scorer(official=lambda item, said: said[:1])
 BENCHMARKS["bunnies"] = Benchmark(load, prompt, spell_letter, score, score_metrics(score), ("strict", "official"))
 
 if __name__ == "__main__":

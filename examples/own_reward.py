@@ -12,7 +12,7 @@ from agent import Question, Trajectory
 from evals.example import Example
 from rl.rewards.catalogue import REWARDS
 from rl.rewards.preset import load_preset
-from rl.rewards.scripted_runs import played
+from rl.rewards.scripted_runs import run_script
 
 
 def saves_frames(example: Example, trajectory: Trajectory, *, full_at_frames: int = 8) -> float | None:
@@ -48,7 +48,7 @@ if __name__ == "__main__":
         preset = load_preset(path)
     example = Example(Question("none.mp4", "Which colour?", ("red", "blue")), "red")
     right, wrong = "<answer>A</answer>", "<answer>B</answer>"
-    runs_G = [played(example, r) for r in ([look(1), right], [look(4), right], [look(1), wrong], [wrong])]  # noqa: N816
+    runs_G = [run_script(example, r) for r in ([look(1), right], [look(4), right], [look(1), wrong], [wrong])]  # noqa: N816
     rewards = preset.group(example, runs_G)
     pushes = preset.advantages(rewards.totals_G, np.random.default_rng(0))
     for components, total, push in zip(rewards.components_G, rewards.totals_G, pushes, strict=True):

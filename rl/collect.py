@@ -16,18 +16,18 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from agent.ending import Parser, end_process
-from agent.loop.ask import ask, video_facts
-from agent.loop.modes import opening_calls
+from agent.loop.ask import ask, read_video_facts
+from agent.loop.modes import plan_initial_calls
 from agent.policies.registry import open_policy
 from agent.policy import Policy, PolicyOptions
-from agent.terminal import tell, visible
+from agent.terminal import escape_controls, tell
 from agent.trajectory import Calls, Limits, Malformed, Stop, Trajectory
 from evals.composed.families import FAMILIES
 from evals.composed.recipe import Split
 from evals.runner.patience import PolicyPatience
-from evals.runner.run_file import TRAJECTORIES, RunFile, only_writer
+from evals.runner.run_file import TRAJECTORIES, RunFile, lock_folder
 from evals.scoring.scoring import score
-from rl.data.as_reply import told
+from rl.data.as_reply import write_replies
 from rl.data.curriculum import ComposedQuestions, ComposedTask, Curriculum, View
 from rl.data.expert import PictureEyes, ScriptedExpert, WordEyes
 from tools.runtime.openmp import release_openmp_threads
@@ -105,22 +105,22 @@ def main(config: CollectConfig, say: Callable[[str], None] = lambda _: None) -> 
     policy_for = policy_of(config, lambda: min(left.count, config.concurrency))
     results: list[QuestionResult] = []
     started = time.perf_counter()
-    with only_writer(config.out):
+    with lock_folder(config.out):
         kept = RunFile(config.out / TRAJECTORIES)
         numbers = range(config.start, config.start + config.questions)
         known = {key for key, _ in kept.ends}
         asked = [
             one
-            for one in map(questions.posed, numbers)
+            for one in map(questions.compose_question, numbers)
             if one.example.question.id not in known and one.asked.family in (config.families or FAMILIES)
         ]
         left.count = len(asked)
         patience = PolicyPatience(len(asked))
-        for posed, trajectory in _played(asked, policy_for, config):
+        for posed, trajectory in _run_questions(asked, policy_for, config):
             left.count -= 1
-            results.append(how(posed, trajectory))
+            results.append(summarize_result(posed, trajectory))
             if config.keep == "all" or is_to_imitate(posed, trajectory):
-                kept.add(told(trajectory) if trajectory.setup is None else trajectory)
+                kept.add(write_replies(trajectory) if trajectory.setup is None else trajectory)
             patience.check(trajectory)
             say(f"{len(results)} played in {time.perf_counter() - started:.0f} s, {len(kept.ends)} kept")
     return results
@@ -137,11 +137,11 @@ def policy_of(config: CollectConfig, in_play: Callable[[], int] | None = None) -
         concurrency=config.concurrency,
         adapter=config.adapter,
     )
-    policy = _half(config.policy, options, in_play) if config.half else open_policy(config.policy, options)
+    policy = _open_half_policy(config.policy, options, in_play) if config.half else open_policy(config.policy, options)
     return lambda posed: policy
 
 
-def _half(spec: str, options: PolicyOptions, in_play: Callable[[], int] | None) -> Policy:
+def _open_half_policy(spec: str, options: PolicyOptions, in_play: Callable[[], int] | None) -> Policy:
     kind, _, where = spec.partition(":")
     if kind != "transformers":
         raise ValueError(f"only transformers:MODEL runs in half precision, got {spec!r}: leave --half out")
@@ -154,14 +154,16 @@ def _eyes(posed: ComposedTask, view: View) -> WordEyes | PictureEyes:
     return WordEyes() if view == "words" else PictureEyes(posed.episode)
 
 
-def _played(
+def _run_questions(
     asked: Sequence[ComposedTask], policy_for: Callable[[ComposedTask], Policy], config: CollectConfig
 ) -> Iterable[tuple[ComposedTask, Trajectory]]:
     release_openmp_threads()  # this thread has loaded the model, and waits from here on
     pool = ThreadPoolExecutor(config.concurrency)
     try:
         playing = {
-            pool.submit(play, one, policy_for(one), config.view, config.max_turns, config.opening, config.blind): one
+            pool.submit(
+                run_question, one, policy_for(one), config.view, config.max_turns, config.opening, config.blind
+            ): one
             for one in asked
         }
         for done in as_completed(playing):
@@ -170,7 +172,7 @@ def _played(
         pool.shutdown(cancel_futures=True)
 
 
-def play(
+def run_question(
     posed: ComposedTask, policy: Policy, view: View, max_turns: int = 8, opening: bool = False, blind: bool = False
 ) -> Trajectory:
     """Runs one question through the graph, without the second look.
@@ -185,17 +187,17 @@ def play(
     """
     with posed.tools(view, is_blind=blind) as tools:
         limits = Limits(max_turns=max_turns, max_frames=None)
-        looks = opening_calls("look", video_facts(tools)) if opening else ()
+        looks = plan_initial_calls("look", read_video_facts(tools)) if opening else ()
         return ask(posed.example.question, tools, policy, limits, verify=False, opening=looks)
 
 
 def is_to_imitate(posed: ComposedTask, trajectory: Trajectory) -> bool:
     """Whether a run is correct, ended by itself, and has no malformed turn and no refused call."""
-    result = how(posed, trajectory)
+    result = summarize_result(posed, trajectory)
     return trajectory.stop is Stop.ANSWERED and result.is_right is True and not result.malformed and not result.errors
 
 
-def how(posed: ComposedTask, trajectory: Trajectory) -> QuestionResult:
+def summarize_result(posed: ComposedTask, trajectory: Trajectory) -> QuestionResult:
     """Correctness, turns, calls and errors of one trajectory."""
     value = score(posed.example, trajectory).value
     return QuestionResult(
@@ -208,7 +210,7 @@ def how(posed: ComposedTask, trajectory: Trajectory) -> QuestionResult:
     )
 
 
-def summary(told: Sequence[QuestionResult]) -> str:
+def summarize_results(told: Sequence[QuestionResult]) -> str:
     """Summary of several results as text: a line for all and one for each family."""
     scored = [one for one in told if one.is_right is not None]
     turns, calls = sum(one.turns for one in told), sum(one.calls for one in told)
@@ -228,7 +230,7 @@ def _share(flags: Sequence[bool]) -> str:
     return f"{sum(flags) / len(flags):.0%}" if flags else "none"
 
 
-def _parsed(arguments: Sequence[str] | None) -> CollectConfig:
+def _parse_arguments(arguments: Sequence[str] | None) -> CollectConfig:
     parser = Parser("python -m rl.collect", description="Plays composed questions, keeps the runs.")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     parser.add_argument(
@@ -260,7 +262,7 @@ def _parsed(arguments: Sequence[str] | None) -> CollectConfig:
 
 
 def _command_line() -> None:
-    print(visible(summary(main(_parsed(None), tell))))
+    print(escape_controls(summarize_results(main(_parse_arguments(None), tell))))
 
 
 if __name__ == "__main__":

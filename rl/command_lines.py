@@ -4,14 +4,14 @@ from agent.ending import Parser
 from rl import toml_command
 
 
-def cost(about: str | None) -> Parser:
+def make_cost_parser(about: str | None) -> Parser:
     """The argument parser of `rl.cost`, with the module's docstring as description."""
-    made = toml_command.parser("rl.cost", about)
+    made = toml_command.make_parser("rl.cost", about)
     made.add_argument("--again", action="store_true", help="the tower encodes a picture each time it is shown")
     return made
 
 
-def speed_workers(about: str | None) -> Parser:
+def make_openmp_parser(about: str | None) -> Parser:
     """The argument parser of `rl.openmp_benchmark`, with the module's docstring as description."""
     made = Parser("python -m rl.openmp_benchmark", description=(about or "").partition(":")[0])
     made.add_argument("--rows", type=int, default=6, metavar="N", help="prompts of a batch")

@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import get_args
 
 from agent.ending import Parser, end_process, run_command
-from agent.terminal import visible
+from agent.terminal import escape_controls
 from agent.trajectory import Trajectory, from_json
 from evals.composed.recipe import Split
 from evals.runner.run_file import TRAJECTORIES
 from evals.scoring.scoring import score
-from evals.statistics.bootstrap import BootstrapEstimate, clustered_mean
+from evals.statistics.bootstrap import BootstrapEstimate, estimate_mean
 from evals.statistics.paired import Comparison, compare
 from evals.statistics.row import ResultRow, row_of
-from rl.collect import QuestionResult, how
+from rl.collect import QuestionResult, summarize_result
 from rl.data.curriculum import ComposedQuestions, ComposedTask, Curriculum, View
 
 
@@ -40,24 +40,24 @@ class ComparedRun:
     @property
     def accuracy(self) -> BootstrapEstimate:
         """Share of correct answers with its interval; no answer is a wrong one."""
-        return clustered_mean([_value(row) for row in self.rows], [row.cluster for row in self.rows])
+        return estimate_mean([_value(row) for row in self.rows], [row.cluster for row in self.rows])
 
 
-def played(runs: Mapping[str, Path], questions: ComposedQuestions) -> list[ComparedRun]:
+def read_runs(runs: Mapping[str, Path], questions: ComposedQuestions) -> list[ComparedRun]:
     """Reads the runs, limited to the questions that all of them have.
 
     Raises:
         ValueError: a run can't be read, they share no question, or a question is not of these.
     """
-    found = {name: _trajectories(folder) for name, folder in runs.items()}
+    found = {name: _read_trajectories(folder) for name, folder in runs.items()}
     shared = set.intersection(*(set(trajectories) for trajectories in found.values()))
     if not shared:
         raise ValueError("the runs share no question")
-    posed = _posed(questions, shared)
-    return [_played(name, trajectories, posed) for name, trajectories in found.items()]
+    posed = _find_questions(questions, shared)
+    return [_compare_run(name, trajectories, posed) for name, trajectories in found.items()]
 
 
-def together(sets: Sequence[Sequence[ComparedRun]]) -> list[ComparedRun]:
+def merge_sets(sets: Sequence[Sequence[ComparedRun]]) -> list[ComparedRun]:
     """Merges the results of the same policies on several sets of questions into one set."""
     return [
         ComparedRun(
@@ -67,7 +67,7 @@ def together(sets: Sequence[Sequence[ComparedRun]]) -> list[ComparedRun]:
     ]
 
 
-def table(runs: Sequence[ComparedRun]) -> str:
+def render_table(runs: Sequence[ComparedRun]) -> str:
     """Comparison in Markdown: a line a policy, paired differences of neighbours, and correct answers by family."""
     lines = [
         "| policy | right | accuracy [95 %] | turns that parse | calls | turns |",
@@ -85,7 +85,7 @@ def table(runs: Sequence[ComparedRun]) -> str:
     return "\n".join(lines)
 
 
-def chance(rows: Sequence[ResultRow]) -> float:
+def compute_chance(rows: Sequence[ResultRow]) -> float:
     """Expected accuracy of guessing among the options, 0..1; open questions count as never guessed."""
     return sum(1 / row.options for row in rows if row.options) / len(rows)
 
@@ -124,7 +124,7 @@ def _value(row: ResultRow) -> float:
     return row.value or 0.0
 
 
-def _trajectories(folder: Path) -> dict[str, Trajectory]:
+def _read_trajectories(folder: Path) -> dict[str, Trajectory]:
     file = folder / TRAJECTORIES
     if not file.is_file():
         raise ValueError(f"no run in {folder}: need {TRAJECTORIES} of rl.collect --keep all")
@@ -132,23 +132,23 @@ def _trajectories(folder: Path) -> dict[str, Trajectory]:
     return {run.question.id: run for run in runs}
 
 
-def _posed(questions: ComposedQuestions, ids: set[str]) -> list[ComposedTask]:
+def _find_questions(questions: ComposedQuestions, ids: set[str]) -> list[ComposedTask]:
     found: list[ComposedTask] = []
     for number in range(20 * len(ids) + 1000):
         if len(found) == len(ids):
             return found
-        if (posed := questions.posed(number)).example.question.id in ids:
+        if (posed := questions.compose_question(number)).example.question.id in ids:
             found.append(posed)
     raise ValueError(f"{len(ids) - len(found)} questions of the runs are not of this seed, split, level and view")
 
 
-def _played(name: str, trajectories: Mapping[str, Trajectory], posed: Sequence[ComposedTask]) -> ComparedRun:
+def _compare_run(name: str, trajectories: Mapping[str, Trajectory], posed: Sequence[ComposedTask]) -> ComparedRun:
     pairs = [(one, trajectories[one.example.question.id]) for one in posed]
     rows = tuple(row_of(one.example, run, score(one.example, run)) for one, run in pairs)
-    return ComparedRun(name, rows, tuple(how(one, run) for one, run in pairs))
+    return ComparedRun(name, rows, tuple(summarize_result(one, run) for one, run in pairs))
 
 
-def parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     """The argument parser of the command."""
     made = Parser("python -m rl.compare", description=(__doc__ or "").partition("\n")[0])
     made.add_argument("runs", nargs="+", metavar="NAME=FOLDER[,FOLDER]")
@@ -164,22 +164,22 @@ def _command_line(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None = None) -> None:
-    given = parser().parse_args(arguments)
+    given = make_parser().parse_args(arguments)
     levels = Curriculum(given.level, given.level)
     named = {name: folders.split(",") for name, _, folders in (run.partition("=") for run in given.runs)}
     if any(len(folders) != len(given.seed) for folders in named.values()):
         raise ValueError(f"seeds: {len(given.seed)}, and each policy wants a folder for each: NAME=FOLDER,FOLDER")
-    found = together(
+    found = merge_sets(
         [
-            played(
+            read_runs(
                 {name: Path(folders[place]) for name, folders in named.items()},
                 ComposedQuestions(seed, split=given.split, curriculum=levels, view=given.view),
             )
             for place, seed in enumerate(given.seed)
         ]
     )
-    print(visible(table(found)))
-    print(f"\nGuessing among the options: {chance(found[0].rows):.1%}")
+    print(escape_controls(render_table(found)))
+    print(f"\nGuessing among the options: {compute_chance(found[0].rows):.1%}")
 
 
 if __name__ == "__main__":

@@ -11,11 +11,11 @@ as many. With `--again` the tower encodes what it is shown each time, as it woul
 `agent.policies.local.vision_cache`.
 """
 
-from agent.ending import end_process, read_first
+from agent.ending import check_arguments_first, end_process
 from rl import command_lines
 
 if __name__ == "__main__":  # before torch is imported
-    read_first("rl.cost", command_lines.cost(__doc__))
+    check_arguments_first("rl.cost", command_lines.make_cost_parser(__doc__))
 
 import hashlib
 import tempfile
@@ -33,7 +33,7 @@ from PIL import Image
 from agent.policies.local.image_processing import ImageProcessor, ProcessedImage
 from agent.policies.transformers import Prompt
 from agent.policy import ToolAccess
-from agent.terminal import tell, visible
+from agent.terminal import escape_controls, tell
 from agent.trajectory import Reply, Trajectory, Turn
 from rl.grpo.config import Training, read_training
 from rl.monitor.log import LOG, PARTS, Row, read_log
@@ -154,7 +154,7 @@ class CountedSight:
         return self._pictures.serve(self._trajectory, self._sight, ref)
 
 
-def tables(pictures: PictureCounts, log: Sequence[Row]) -> str:
+def render_tables(pictures: PictureCounts, log: Sequence[Row]) -> str:
     """Two tables in Markdown: seconds by part of a step, and counts of pictures.
 
     Args:
@@ -189,12 +189,12 @@ def main(training: Training, *, is_encoded_once: bool = True) -> str:
         sampler = CountingSampler(training.model, training.play.options(training.seed))
         pictures = sampler.count(training.generations, is_encoded_once=is_encoded_once)
         train(training, tell, sampler)
-        return tables(pictures, read_log(training.out / LOG))
+        return render_tables(pictures, read_log(training.out / LOG))
 
 
 def _command_line() -> None:
-    given = command_lines.cost(__doc__).parse_args()
-    print(visible(main(read_training(given.config), is_encoded_once=not given.again)))
+    given = command_lines.make_cost_parser(__doc__).parse_args()
+    print(escape_controls(main(read_training(given.config), is_encoded_once=not given.again)))
 
 
 if __name__ == "__main__":

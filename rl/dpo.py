@@ -7,11 +7,11 @@ step, so no copy is held. Writes an adapter that `agent ask --adapter` takes, or
 Several processes share the pairs of a step, each on a GPU of its own.
 """
 
-from agent.ending import read_first
+from agent.ending import check_arguments_first
 from rl import toml_command
 
 if __name__ == "__main__":  # before torch is imported
-    read_first("rl.dpo", toml_command.parser("rl.dpo", __doc__))
+    check_arguments_first("rl.dpo", toml_command.make_parser("rl.dpo", __doc__))
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from agent.policies.local.loading import Loaded, load
-from agent.policies.transformers import folder_of
-from rl.data.text_tools import specs_of
+from agent.policies.local.loading import Loaded, load_model
+from agent.policies.transformers import find_model
+from rl.data.text_tools import describe_tools
 from rl.finetune.dpo_config import DpoConfig
 from rl.finetune.rows import TrainingConversation, read_rows
 from rl.finetune.trainer import RunTrainer, draw_steps, precision, save_around, with_lora
-from rl.objective.logprobs import chosen
-from rl.objective.vision_logprobs import loss_of as picture_loss
+from rl.objective.logprobs import compute_policy_logits
+from rl.objective.vision_logprobs import make_picture_loss as picture_loss
 from rl.processes import is_first_process, take_device
 from rl.verify import CHOSEN, REJECTED
 
@@ -86,18 +86,18 @@ def main(config: DpoConfig, say: Callable[[str], None] = lambda _: None) -> list
     """
     take_device()
     torch.manual_seed(config.seed)
-    folder = folder_of(config.model)
-    loaded = load(folder, config.max_frame_pixels)
+    folder = find_model(config.model)
+    loaded = load_model(folder, config.max_frame_pixels)
     pairs = read_pairs(loaded, config)
     say(f"{len(pairs)} pairs")
-    model = _prepared(loaded, config)
+    model = _prepare_model(loaded, config)
     done: list[DpoStep] = []
 
     def keep(step: DpoStep) -> None:
         done.append(step)
         say(f"step {step.step}: loss {step.loss:.4f}, preferred {step.preferred:.0%}, {step.seconds:.1f} s")
 
-    DpoTrainer(model, pairs, config, logps_of(loaded), keep).run()
+    DpoTrainer(model, pairs, config, choose_logps(loaded), keep).run()
     if is_first_process():
         model.save_pretrained(config.out)
         if not config.lora_rank and not config.start:
@@ -115,7 +115,7 @@ def read_pairs(loaded: Loaded, config: DpoConfig) -> list[RunPair]:
         read_rows(
             [config.pairs / name],
             loaded.scribe,
-            specs_of(config.tools),
+            describe_tools(config.tools),
             _UNLIMITED_TOKENS,
             loaded.eyes,
             max_frame_pixels=config.max_frame_pixels,
@@ -187,7 +187,7 @@ class DpoTrainer(RunTrainer[DpoStep]):
         return dict(zip(("preferred", "margin", "chosen_gain"), means, strict=True))
 
 
-def logps_of(loaded: Loaded) -> Logps:
+def choose_logps(loaded: Loaded) -> Logps:
     """The function of log-probabilities for a model; where it only reads, a shared prefix is computed once."""
     pictures = picture_loss(loaded)
     if pictures is None:
@@ -197,17 +197,17 @@ def logps_of(loaded: Loaded) -> Logps:
 
 def word_logps(model: Any, rows: Sequence[TrainingConversation]) -> torch.Tensor:
     """Log-probability of the policy's tokens in each row, (rows,) in nats, by a model of text only."""
-    found = chosen(model, rows)
+    found = compute_policy_logits(model, rows)
     each = -functional.cross_entropy(found.logits, found.ids, reduction="none")
     parts = each.split([sum(row.is_policy[1:]) for row in rows])  # type: ignore[no-untyped-call]
     return torch.stack([part.sum() for part in parts])
 
 
-def _prepared(loaded: Loaded, config: DpoConfig) -> Any:
+def _prepare_model(loaded: Loaded, config: DpoConfig) -> Any:
     if not config.lora_rank and not config.start:
         return loaded.model.float()
     return with_lora(loaded.model, config.lora_rank, config.start)
 
 
 if __name__ == "__main__":
-    toml_command.end("rl.dpo", __doc__, DpoConfig, main)
+    toml_command.run_toml_command("rl.dpo", __doc__, DpoConfig, main)

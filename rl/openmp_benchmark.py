@@ -4,11 +4,11 @@ Twenty threads compute once and wait, as runs do whose turn it is not; then a ba
 workers of the twenty kept and dismissed. Prints both medians and their ratio, for SmolLM2 in bfloat16.
 """
 
-from agent.ending import end_process, read_first
+from agent.ending import check_arguments_first, end_process
 from rl import command_lines
 
 if __name__ == "__main__":  # before torch is imported
-    read_first("rl.openmp_benchmark", command_lines.speed_workers(__doc__))
+    check_arguments_first("rl.openmp_benchmark", command_lines.make_openmp_parser(__doc__))
 
 import random
 import statistics
@@ -41,20 +41,20 @@ def main(rows: int, repeats: int, model: str) -> tuple[list[float], list[float]]
         model: folder or hub id of the model.
     """
     policy = HalfPolicy(model, PolicyOptions(max_reply_tokens=_REPLY, temperature=1.0))
-    prompts = _prompts(rows, policy.model.config.vocab_size)
+    prompts = _make_prompts(rows, policy.model.config.vocab_size)
     policy.generate(prompts)
     kept: list[float] = []
     dismissed: list[float] = []
     with ThreadPoolExecutor(_OTHERS) as pool:
         for _ in range(repeats):
-            _in_each(pool, _compute)
-            kept.append(_seconds(lambda: policy.generate(prompts)))
-            _in_each(pool, release_openmp_threads)
-            dismissed.append(_seconds(lambda: policy.generate(prompts)))
+            _run_in_each(pool, _compute)
+            kept.append(_time_work(lambda: policy.generate(prompts)))
+            _run_in_each(pool, release_openmp_threads)
+            dismissed.append(_time_work(lambda: policy.generate(prompts)))
     return kept, dismissed
 
 
-def _prompts(rows: int, vocabulary: int) -> list[Prompt]:
+def _make_prompts(rows: int, vocabulary: int) -> list[Prompt]:
     draw, ids = random.Random(0), range(vocabulary)
     beginning = draw.choices(ids, k=_BEGINNING)
     none, no = (None,) * _PROMPT, (False,) * _PROMPT
@@ -68,7 +68,7 @@ def _prompts(rows: int, vocabulary: int) -> list[Prompt]:
     ]
 
 
-def _in_each(pool: ThreadPoolExecutor, work: Callable[[], object]) -> None:
+def _run_in_each(pool: ThreadPoolExecutor, work: Callable[[], object]) -> None:
     """Runs the work once in every thread of the pool."""
     meet = threading.Barrier(_OTHERS)
 
@@ -84,14 +84,14 @@ def _compute() -> None:
     torch.ones(1000, 1000).exp()
 
 
-def _seconds(work: Callable[[], object]) -> float:
+def _time_work(work: Callable[[], object]) -> float:
     begun = time.perf_counter()
     work()
     return time.perf_counter() - begun
 
 
 def _command_line(arguments: Sequence[str] | None = None) -> int:
-    given = command_lines.speed_workers(__doc__).parse_args(arguments)
+    given = command_lines.make_openmp_parser(__doc__).parse_args(arguments)
     kept, dismissed = (statistics.median(times) for times in main(given.rows, given.repeats, given.model))
     print(
         f"{given.rows} rows: {kept:.1f} s with workers kept, {dismissed:.1f} s dismissed, {kept / dismissed:.2f} times"

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from agent.ending import Parser, end_process
-from agent.terminal import visible
+from agent.terminal import escape_controls
 from tools.plain_data import loads_json
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -47,7 +47,7 @@ def _command_line() -> None:
     parser.add_argument("--base", default="HuggingFaceTB/SmolLM2-135M-Instruct", metavar="ID", help="of what model")
     options = parser.parse_args()
     count = pack(options.adapter, options.out, options.base)
-    print(f"{count:,} weights in {visible(options.out)}, {(options.out / WEIGHTS).stat().st_size / 1e6:.1f} MB")
+    print(f"{count:,} weights in {escape_controls(options.out)}, {(options.out / WEIGHTS).stat().st_size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

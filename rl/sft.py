@@ -7,11 +7,11 @@ A model that sees is shown the pictures of each run, as when it is asked. Writes
 GPU of its own.
 """
 
-from agent.ending import read_first
+from agent.ending import check_arguments_first
 from rl import toml_command
 
 if __name__ == "__main__":  # before torch is imported
-    read_first("rl.sft", toml_command.parser("rl.sft", __doc__))
+    check_arguments_first("rl.sft", toml_command.make_parser("rl.sft", __doc__))
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ from typing import Any
 
 import torch
 
-from agent.policies.local.loading import Loaded, load
-from agent.policies.transformers import folder_of
-from rl.data.text_tools import specs_of
+from agent.policies.local.loading import Loaded, load_model
+from agent.policies.transformers import find_model
+from rl.data.text_tools import describe_tools
 from rl.finetune.rows import Rows, TrainingConversation, read_rows
 from rl.finetune.sft_config import SftConfig
 from rl.finetune.trainer import RunTrainer, draw_steps, save_around, with_lora
 from rl.objective.logprobs import Loss, policy_loss
 from rl.objective.vision_logprobs import OF_EYES, is_of_eyes
-from rl.objective.vision_logprobs import loss_of as picture_loss
+from rl.objective.vision_logprobs import make_picture_loss as picture_loss
 from rl.processes import is_first_process, take_device
 
 LossOf = Callable[[Any, Sequence[TrainingConversation]], Loss]
@@ -58,14 +58,14 @@ def main(config: SftConfig, say: Callable[[str], None] = lambda _: None) -> list
     """
     take_device()
     torch.manual_seed(config.seed)
-    folder = folder_of(config.model)
-    loaded = load(folder, config.max_frame_pixels)
-    specs = specs_of(config.tools)
+    folder = find_model(config.model)
+    loaded = load_model(folder, config.max_frame_pixels)
+    specs = describe_tools(config.tools)
     found = read_rows(
         config.data, loaded.scribe, specs, config.max_tokens, loaded.eyes, max_frame_pixels=config.max_frame_pixels
     )
-    say(_about(found))
-    model = _prepared(loaded, config)
+    say(_describe_rows(found))
+    model = _prepare_model(loaded, config)
     done: list[SftStep] = []
 
     def keep(step: SftStep) -> None:
@@ -141,7 +141,7 @@ def _labels(rows: Sequence[TrainingConversation]) -> dict[str, torch.Tensor]:
     return {name: torch.tensor(chosen) for name in ("labels", "shift_labels")}
 
 
-def _prepared(loaded: Loaded, config: SftConfig) -> Any:
+def _prepare_model(loaded: Loaded, config: SftConfig) -> Any:
     if not config.lora_rank:
         model = loaded.model.float()  # loaded in half precision on a GPU, where small steps would be rounded away
         for name, weight in model.named_parameters():
@@ -150,7 +150,7 @@ def _prepared(loaded: Loaded, config: SftConfig) -> Any:
     return with_lora(loaded.model, config.lora_rank, config.start, None if config.train_eyes else OF_EYES)
 
 
-def _about(found: Rows) -> str:
+def _describe_rows(found: Rows) -> str:
     lengths = sorted(len(row.ids) for row in found.rows)
     policy = sum(sum(row.is_policy) for row in found.rows)
     pictures = sum(len(row.jpegs) for row in found.rows)
@@ -163,4 +163,4 @@ def _about(found: Rows) -> str:
 
 
 if __name__ == "__main__":
-    toml_command.end("rl.sft", __doc__, SftConfig, main)
+    toml_command.run_toml_command("rl.sft", __doc__, SftConfig, main)

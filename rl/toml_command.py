@@ -6,10 +6,10 @@ from typing import NoReturn
 
 from agent.ending import Parser, end_process
 from agent.terminal import tell
-from rl.toml_config import Kind, read_sheet
+from rl.toml_config import Kind, read_toml
 
 
-def end(
+def run_toml_command(
     name: str, about: str | None, kind: type[Kind], main: Callable[[Kind, Callable[[str], None]], object]
 ) -> NoReturn:
     """Runs `python -m NAME CONFIG.toml` and ends the process.
@@ -22,12 +22,12 @@ def end(
     """
 
     def work() -> None:
-        main(read_sheet(parser(name, about).parse_args().config, kind), tell)
+        main(read_toml(make_parser(name, about).parse_args().config, kind), tell)
 
     end_process(name, work)
 
 
-def parser(name: str, about: str | None) -> Parser:
+def make_parser(name: str, about: str | None) -> Parser:
     """The argument parser of `python -m NAME CONFIG.toml`; `about` is the docstring of the module."""
     made = Parser(f"python -m {name}", description=(about or "").partition("\n")[0])
     made.add_argument("config", type=Path, metavar="CONFIG.toml", help="as one in rl/configs")

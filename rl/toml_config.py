@@ -17,17 +17,17 @@ class TomlConfig(BaseModel):
 Kind = TypeVar("Kind", bound=TomlConfig)
 
 
-def read_sheet(path: Path, kind: type[Kind]) -> Kind:
+def read_toml(path: Path, kind: type[Kind]) -> Kind:
     """Reads and checks a TOML file; paths in it are relative to the working directory.
 
     Raises:
         ValueError: the file is not TOML, has an unknown key, or its values contradict each other; says where.
         FileNotFoundError: there is no such file.
     """
-    return parse_sheet(path.read_text(encoding="utf-8"), str(path), kind)
+    return parse_toml(path.read_text(encoding="utf-8"), str(path), kind)
 
 
-def parse_sheet(text: str, source: str, kind: type[Kind]) -> Kind:
+def parse_toml(text: str, source: str, kind: type[Kind]) -> Kind:
     """Checks a TOML text by a schema.
 
     Args:

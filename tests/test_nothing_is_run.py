@@ -98,7 +98,7 @@ def told(path: Path, **values: Any) -> None:
 def test_code_beside_a_model_is_not_run_though_stdin_says_yes(
     copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, values: dict[str, Any]
 ) -> None:
-    from agent.policies.local.loading import load
+    from agent.policies.local.loading import load_model
     from agent.policy import PolicyError
 
     mark = tmp_path / "it was run"
@@ -107,7 +107,7 @@ def test_code_beside_a_model_is_not_run_though_stdin_says_yes(
     answers = io.StringIO("y\n" * 100)
     monkeypatch.setattr("sys.stdin", answers)
     try:
-        load(str(copy), 10_000)  # where the files also name a class of transformers, that is taken
+        load_model(str(copy), 10_000)  # where the files also name a class of transformers, that is taken
     except PolicyError as error:
         assert "needs Python code of its own, which is not run here" in str(error)  # noqa: PT017
     assert answers.tell() == 0, "somebody asked on stdin"
@@ -124,36 +124,36 @@ def test_a_model_that_needs_its_own_code_is_refused_in_one_sentence(copy: Path) 
 
 
 def test_a_pickle_for_weights_is_refused_and_not_run(copy: Path, tmp_path: Path) -> None:
-    from agent.policies.local.loading import load
+    from agent.policies.local.loading import load_model
     from agent.policy import PolicyError
 
     (copy / "model.safetensors").unlink()
     (copy / "pytorch_model.bin").write_bytes(pickle.dumps({"model.norm.weight": Payload(tmp_path / "it was run")}))
     with pytest.raises(PolicyError, match="can't be loaded") as caught:
-        load(str(copy), 10_000)
+        load_model(str(copy), 10_000)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "it was run").exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 100, b"not weights", b"\xff" * 8 + b"{" * 1000])
 def test_weights_that_are_none_are_one_sentence(copy: Path, content: bytes) -> None:
-    from agent.policies.local.loading import load
+    from agent.policies.local.loading import load_model
     from agent.policy import PolicyError
 
     (copy / "model.safetensors").write_bytes(content)
     with pytest.raises(PolicyError, match="can't be loaded"):
-        load(str(copy), 10_000)
+        load_model(str(copy), 10_000)
 
 
 @pytest.mark.parametrize("file", ["config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json"])
 @pytest.mark.parametrize("content", ["[" * 100_000, "[]", "{", '{"a": ' * 90_000, "null", "7", '"text"', ""])
 def test_small_files_that_are_damaged_are_one_sentence_or_not_needed(copy: Path, file: str, content: str) -> None:
-    from agent.policies.local.loading import load
+    from agent.policies.local.loading import load_model
     from agent.policy import PolicyError
 
     (copy / file).write_text(content, encoding="utf-8")
     try:
-        load(str(copy), 10_000)
+        load_model(str(copy), 10_000)
     except PolicyError as error:
         assert "\n" not in str(error)  # noqa: PT017
 
@@ -170,10 +170,10 @@ def adapter(folder: Path, weights: dict[str, bytes], **config: Any) -> str:
 
 def test_an_adapter_that_is_no_weights_file_is_one_sentence_and_not_run(llama: Path, tmp_path: Path) -> None:
     pytest.importorskip("peft")
-    from agent.adapters import put_on
-    from agent.policies.local.loading import load
+    from agent.adapters import add_adapter
+    from agent.policies.local.loading import load_model
 
-    model, mark = load(str(llama), 10_000).model, tmp_path / "it was run"
+    model, mark = load_model(str(llama), 10_000).model, tmp_path / "it was run"
     bad = {
         "pickle": {"adapter_model.bin": pickle.dumps({"a": Payload(mark)})},
         "words": {"adapter_model.bin": b"not weights"},
@@ -183,24 +183,24 @@ def test_an_adapter_that_is_no_weights_file_is_one_sentence_and_not_run(llama: P
     for name, weights in bad.items():
         where = adapter(tmp_path / name, weights, auto_mapping={"parent_library": "os", "base_model_class": "system"})
         with pytest.raises(ValueError, match="is damaged or does not fit this model") as caught:
-            put_on(model, where)
+            add_adapter(model, where)
         assert "\n" not in str(caught.value)
     assert not mark.exists()
 
 
 @pytest.mark.parametrize("content", ["[" * 100_000, "[]", "{}", '{"peft_type": "PROMPT_TUNING"}', "{", "\0"])
 def test_an_adapters_description_that_is_of_no_lora_is_one_sentence(tmp_path: Path, content: str) -> None:
-    from agent.adapters import rank_of
+    from agent.adapters import read_rank
 
     (tmp_path / "adapter_config.json").write_text(content, encoding="utf-8")
     with pytest.raises(ValueError, match=r"adapter_config.json (can't be read|is not of a LoRA adapter)"):
-        rank_of(str(tmp_path))
+        read_rank(str(tmp_path))
 
 
 @pytest.mark.parametrize("rank", [0, -1, "8", None, True, 1.5])
 def test_a_rank_that_is_none_is_one_sentence(tmp_path: Path, rank: object) -> None:
-    from agent.adapters import rank_of
+    from agent.adapters import read_rank
 
     where = adapter(tmp_path / "adapter", {}, r=rank)
     with pytest.raises(ValueError, match="has no rank"):
-        rank_of(where)
+        read_rank(where)

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from filelock import FileLock, Timeout
 from pydantic import TypeAdapter
 
-from tools.own_files import clear_way, is_plain_file, own_folder, read_checked, remove, with_checksum
+from tools.own_files import add_checksum, clear_way, is_plain_file, make_own_folder, read_checked, remove
 
 _Kept = TypeVar("_Kept")
 
@@ -38,7 +38,7 @@ class CacheError(OSError):
     """The cache folder cannot be used: one sentence with what to do."""
 
 
-def cache_root(root: Path | None = None) -> Path:
+def find_cache_root(root: Path | None = None) -> Path:
     """The cache folder: the one given, else VIDEOSLEUTH_CACHE, else the user's cache folder of this system.
 
     Raises:
@@ -56,23 +56,23 @@ def cache_root(root: Path | None = None) -> Path:
     return user_cache_path("videosleuth", appauthor=False)
 
 
-def video_folder(content_hash: str, root: Path | None = None) -> Path:
+def make_video_folder(content_hash: str, root: Path | None = None) -> Path:
     """The folder of one video, made if it is not there and marked as used now."""
-    folder = cache_root(root) / content_hash
-    with explained(folder):
+    folder = find_cache_root(root) / content_hash
+    with explain_write_errors(folder):
         _make_root(folder.parent)
-        own_folder(folder)
+        make_own_folder(folder)
         clear_way(folder / _USED)
         (folder / _USED).touch(mode=0o600)
     return folder
 
 
-def writer_lock(content_hash: str, root: Path | None = None) -> FileLock:
+def open_writer_lock(content_hash: str, root: Path | None = None) -> FileLock:
     """The lock that the one process which writes in this video's folder holds; the system frees it on a kill."""
-    locks = cache_root(root) / _LOCKS
-    with explained(locks):
+    locks = find_cache_root(root) / _LOCKS
+    with explain_write_errors(locks):
         _make_root(locks.parent)
-        own_folder(locks)
+        make_own_folder(locks)
         clear_way(locks / f"{content_hash}.lock")
     # Not thread-local: the index takes it in its background thread and may be cancelled from another one.
     return FileLock(locks / f"{content_hash}.lock", mode=0o600, thread_local=False)
@@ -84,7 +84,7 @@ def _make_root(root: Path) -> None:
 
 
 @contextmanager
-def explained(folder: Path) -> Iterator[None]:
+def explain_write_errors(folder: Path) -> Iterator[None]:
     """Turns a full disk or a folder that may not be written into one sentence that says what to do.
 
     Raises:
@@ -108,7 +108,7 @@ def explained(folder: Path) -> Iterator[None]:
 def write_atomically(path: Path, data: bytes | str) -> None:
     """Writes a whole file or leaves the old one: no reader ever sees half of it, not even after a power cut."""
     raw = data.encode() if isinstance(data, str) else data
-    with explained(path.parent):
+    with explain_write_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
@@ -130,12 +130,12 @@ def write_json(path: Path, value: Any) -> None:
 
 def keep(path: Path, value: Any) -> None:
     """Writes a value as JSON that `kept` gives back, atomically; whatever lies in its place goes."""
-    with explained(path.parent):
+    with explain_write_errors(path.parent):
         clear_way(path)
-    write_atomically(path, with_checksum(value))
+    write_atomically(path, add_checksum(value))
 
 
-def kept(path: Path, kind: TypeAdapter[_Kept]) -> _Kept | None:
+def load_kept(path: Path, kind: TypeAdapter[_Kept]) -> _Kept | None:
     """Reads a value that `keep` wrote, in its type; None where there is no such file, or a damaged one."""
     return read_checked(path, kind)
 
@@ -150,13 +150,13 @@ class CachedVideo:
     """Seconds since 1970 at the last use."""
 
 
-def cached_videos(root: Path | None = None) -> list[CachedVideo]:
+def list_cached_videos(root: Path | None = None) -> list[CachedVideo]:
     """Every video in the cache, least recently used first."""
-    top = cache_root(root)
+    top = find_cache_root(root)
     videos = []
     for folder in (folder for folder in top.iterdir() if _is_video_folder(folder)) if top.is_dir() else ():
         with suppress(FileNotFoundError):  # another process may be removing it right now
-            videos.append(CachedVideo(folder, _size_bytes(folder), (folder / _USED).lstat().st_mtime))
+            videos.append(CachedVideo(folder, _measure_size_bytes(folder), (folder / _USED).lstat().st_mtime))
     return sorted(videos, key=lambda video: video.used_at)
 
 
@@ -165,7 +165,7 @@ def _is_video_folder(folder: Path) -> bool:
     return folder.is_dir() and not folder.is_symlink() and is_plain_file(folder / _USED)
 
 
-def _size_bytes(folder: Path) -> int:
+def _measure_size_bytes(folder: Path) -> int:
     total = 0
     for path in folder.rglob("*"):
         with suppress(FileNotFoundError):  # another process may be replacing it right now
@@ -197,7 +197,7 @@ def prune(
         keep: folders that stay.
         unused_seconds: spares what was used within that time, which another process may be reading.
     """
-    videos = cached_videos(root)
+    videos = list_cached_videos(root)
     total = sum(video.size_bytes for video in videos)
     removed = freed = 0
     for video in videos:
@@ -212,7 +212,7 @@ def prune(
 
 def _remove(folder: Path, root: Path | None) -> bool:
     try:
-        with writer_lock(folder.name, root).acquire(timeout=0):
+        with open_writer_lock(folder.name, root).acquire(timeout=0):
             # The marker goes last, or a removal cut short would leave a folder that nobody counts.
             for child in folder.iterdir():
                 if child.name != _USED:

@@ -97,7 +97,7 @@ def cancellable(cancellation: Cancellation) -> Iterator[None]:
 
 
 @contextmanager
-def deadline(seconds: float) -> Iterator[None]:
+def set_deadline(seconds: float) -> Iterator[None]:
     """Sets the deadline of what runs inside, never later than one that is already set."""
     token = _ends_at.set(min(_ends_at.get(), time.monotonic() + seconds))
     try:
@@ -106,7 +106,7 @@ def deadline(seconds: float) -> Iterator[None]:
         _ends_at.reset(token)
 
 
-def seconds_left() -> float:
+def get_seconds_left() -> float:
     """Seconds until the deadline of the work at hand, at least 0; infinite without a deadline."""
     if cancellation_at_hand().is_cancelled:
         return 0.0
@@ -115,16 +115,16 @@ def seconds_left() -> float:
 
 def is_time_up() -> bool:
     """Whether the deadline of the work at hand has passed."""
-    return seconds_left() <= 0
+    return get_seconds_left() <= 0
 
 
-def wait_at_most() -> float | None:
+def get_timeout_left() -> float | None:
     """Seconds left in the form that the waits of `threading` and `concurrent.futures` take: None without a deadline."""
-    left = seconds_left()
+    left = get_seconds_left()
     return None if math.isinf(left) else left
 
 
-def until_time_is_up(items: Iterable[_T]) -> Iterator[_T]:
+def take_until_deadline(items: Iterable[_T]) -> Iterator[_T]:
     """The items until the deadline has passed; the one at hand then is still given."""
     for item in items:
         yield item
@@ -133,9 +133,9 @@ def until_time_is_up(items: Iterable[_T]) -> Iterator[_T]:
 
 
 @contextmanager
-def held_in_time(lock: "threading.Lock | threading._RLock") -> Iterator[bool]:
+def acquire_in_time(lock: "threading.Lock | threading._RLock") -> Iterator[bool]:
     """Holds a lock; gives False, and holds nothing, where somebody else had it until the time was up."""
-    left = seconds_left()
+    left = get_seconds_left()
     is_held = lock.acquire(timeout=-1 if math.isinf(left) else left)
     try:
         yield is_held
@@ -158,14 +158,14 @@ class _TimedWork(Generic[_T]):
 
     def run(self, seconds: float) -> None:
         try:
-            self._result = self._context.run(self._in_time, seconds)
+            self._result = self._context.run(self._run_with_deadline, seconds)
         except BaseException as error:
             self._error = error
         self.is_done = True
         self.is_over.set()
 
-    def _in_time(self, seconds: float) -> _T:
-        with deadline(seconds):
+    def _run_with_deadline(self, seconds: float) -> _T:
+        with set_deadline(seconds):
             return self._work()
 
     def result(self) -> _T:
@@ -194,7 +194,7 @@ def run_in_time(
     Raises:
         WorkCancelledError: the work was cancelled; what has begun is left behind.
     """
-    if _cancellation.get() is None and len(works) == 1 and math.isinf(seconds_left()):
+    if _cancellation.get() is None and len(works) == 1 and math.isinf(get_seconds_left()):
         return [works[0]()]
     cancellation = cancellation_at_hand()
     runs = [_TimedWork(work) for work in works]

@@ -16,7 +16,7 @@ _MAX_TEXT = 10_000
 """Characters of an argument that are looked at as JSON; no argument of a tool is nearly as long."""
 
 
-def mended(model: type[BaseModel], arguments: dict[str, Any], error: ValidationError) -> dict[str, Any] | None:
+def mend_arguments(model: type[BaseModel], arguments: dict[str, Any], error: ValidationError) -> dict[str, Any] | None:
     """The arguments with every misfit read in the one way that fits; None where one fits in no way.
 
     Args:
@@ -30,14 +30,16 @@ def mended(model: type[BaseModel], arguments: dict[str, Any], error: ValidationE
         if arguments[name] in _NOTHING and (field is None or not field.is_required()):
             del fitting[name]
             continue
-        fits = [value for value in _readings(arguments[name]) if field is not None and _fits(model, name, value)]
+        fits = [
+            value for value in _iterate_readings(arguments[name]) if field is not None and _fits(model, name, value)
+        ]
         if not fits:
             return None
         fitting[name] = fits[0]
     return fitting
 
 
-def _readings(value: object) -> Iterator[object]:
+def _iterate_readings(value: object) -> Iterator[object]:
     """Values that an argument may stand for, the plainest reading first."""
     if isinstance(value, str) and len(value) <= _MAX_TEXT:
         text = value.strip()
@@ -49,11 +51,11 @@ def _readings(value: object) -> Iterator[object]:
             loaded = [part.strip() for part in text.strip("[]()").split(",")] if "," in text else [text]
         yield loaded
         if isinstance(loaded, str) and loaded != text:  # encoded twice
-            yield from _readings(loaded)
+            yield from _iterate_readings(loaded)
             return
         value = loaded
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
-        yield [_loaded(part) for part in value]
+        yield [_parse_or_keep(part) for part in value]
     if isinstance(value, list) and len(value) == 1:
         yield value[0]
     if not isinstance(value, list | dict):
@@ -62,7 +64,7 @@ def _readings(value: object) -> Iterator[object]:
         yield str(value)
 
 
-def _loaded(text: str) -> object:
+def _parse_or_keep(text: str) -> object:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

@@ -29,14 +29,14 @@ MAX_SHOWN_SIDE = 4096
 """Longest side in pixels of a picture that a tool shows; the largest size that tools have is 1280."""
 
 
-def _with_an_area(box: Box) -> Box:
+def _check_area(box: Box) -> Box:
     left, top, right, bottom = box
     if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):  # nor "not a number"
         raise ValueError("need left < right and top < bottom, fractions 0..1")
     return box
 
 
-KnownBox = Annotated[Box, AfterValidator(_with_an_area)]
+KnownBox = Annotated[Box, AfterValidator(_check_area)]
 Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
 Side = Annotated[int, Field(ge=1, le=MAX_SHOWN_SIDE)]
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -102,7 +102,7 @@ class MissingPartError(ToolError):
     """An optional part is not installed; the text says what to install."""
 
 
-def box_inside(inner: Box, outer: Box) -> Box:
+def to_outer_box(inner: Box, outer: Box) -> Box:
     """Converts a box from fractions of the crop `outer` to fractions of the whole picture."""
     left, top, right, bottom = outer
     width, height = right - left, bottom - top

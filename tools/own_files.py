@@ -23,7 +23,7 @@ _LARGEST_JSON_BYTES = 256 * 2**20
 _Kept = TypeVar("_Kept")
 
 
-def own_folder(folder: Path) -> Path:
+def make_own_folder(folder: Path) -> Path:
     """Makes a folder if it is not there; a link or a file in its place is set aside.
 
     Raises:
@@ -100,27 +100,27 @@ def set_aside(path: Path) -> Path:
     return aside
 
 
-def with_checksum(value: Any) -> bytes:
+def add_checksum(value: Any) -> bytes:
     """A value as JSON within a JSON object that also holds the CRC-32 of it."""
     body = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False).encode()
     return b'{"crc32": %d, "kept":\n%s\n}\n' % (zlib.crc32(body), body)
 
 
 def read_checked(path: Path, kind: TypeAdapter[_Kept]) -> _Kept | None:
-    """Reads a value that `with_checksum` wrote, in its type; None where there is no such file, or a damaged one."""
+    """Reads a value that `add_checksum` wrote, in its type; None where there is no such file, or a damaged one."""
     try:
         with open_own(path) as file:
             raw = file.read(_LARGEST_JSON_BYTES)
         head, body = raw.removesuffix(b"\n}\n").split(b"\n", 1)
         if head != b'{"crc32": %d, "kept":' % zlib.crc32(body):
             return None
-        json.loads(body, parse_float=_finite, parse_constant=_refuse)
+        json.loads(body, parse_float=_parse_finite, parse_constant=_refuse)
         return kind.validate_json(body, strict=True)
     except (OSError, ValueError, RecursionError):
         return None
 
 
-def _finite(digits: str) -> float:
+def _parse_finite(digits: str) -> float:
     if abs(value := float(digits)) == float("inf"):
         raise ValueError(f"too large a number: {digits}")
     return value

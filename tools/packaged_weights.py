@@ -20,15 +20,17 @@ from tools.plain_data import loads_json
 
 
 @cache
-def install_command(extra: str) -> str:
+def make_install_command(extra: str) -> str:
     """The command that installs an extra in the way in which this package was installed (uv, pipx or pip)."""
     for note, tool in (("uv-receipt.toml", "uv tool install"), ("pipx_metadata.json", "pipx install")):
         if (Path(sys.prefix) / note).exists():  # such an environment is made anew, with all the extras that are named
-            return f"{tool} --force {_with_extra(_origin(), extra if extra == 'lite' else f'lite,{extra}')}"
-    return f"pip install {_with_extra(_origin(), extra)}"
+            return (
+                f"{tool} --force {_format_requirement(_read_origin(), extra if extra == 'lite' else f'lite,{extra}')}"
+            )
+    return f"pip install {_format_requirement(_read_origin(), extra)}"
 
 
-def _with_extra(origin: dict[str, Any], extra: str) -> str:
+def _format_requirement(origin: dict[str, Any], extra: str) -> str:
     """The requirement that pip takes for this package with an extra.
 
     Args:
@@ -44,7 +46,7 @@ def _with_extra(origin: dict[str, Any], extra: str) -> str:
     return ("-e " if is_editable else "") + shlex.quote(f"{url2pathname(urlsplit(url).path)}[{extra}]")
 
 
-def _origin() -> dict[str, Any]:
+def _read_origin() -> dict[str, Any]:
     try:
         origin = distribution("videosleuth").read_text("direct_url.json")
     except PackageNotFoundError:
@@ -52,7 +54,7 @@ def _origin() -> dict[str, Any]:
     return dict(loads_json(origin)) if origin else {}
 
 
-def folder(package: str, extra: str) -> Path:
+def find_folder(package: str, extra: str) -> Path:
     """The folder of an installed top-level package, found without running any of its code.
 
     Raises:
@@ -60,7 +62,7 @@ def folder(package: str, extra: str) -> Path:
     """
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise MissingPartError(f"{package} is not installed: run `{install_command(extra)}`")
+        raise MissingPartError(f"{package} is not installed: run `{make_install_command(extra)}`")
     return Path(spec.submodule_search_locations[0])
 
 
@@ -69,7 +71,7 @@ def is_installed(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
 
-def find(package: str, file: str, sha256: str, extra: str) -> Path:
+def find_file(package: str, file: str, sha256: str, extra: str) -> Path:
     """The path of a file in an installed package, checked against its hash.
 
     Args:
@@ -82,24 +84,24 @@ def find(package: str, file: str, sha256: str, extra: str) -> Path:
         MissingPartError: the package or the file is not there.
         ValueError: the file has another hash.
     """
-    path = folder(package, extra) / file
+    path = find_folder(package, extra) / file
     if not path.is_file():
         raise MissingPartError(
             f"{package} is installed but {file} is not in it: remove it with `pip uninstall {package}` and run "
-            f"`{install_command(extra)}`"
+            f"`{make_install_command(extra)}`"
         )
     state = path.stat()
-    found = _sha256(path, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+    found = _hash_file(path, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
     if found != sha256:
         raise ValueError(
             f"{path} is not the file that this version was tested with (SHA-256 {found}, expected {sha256}): "
-            f"remove it with `pip uninstall {package}` and run `{install_command(extra)}`"
+            f"remove it with `pip uninstall {package}` and run `{make_install_command(extra)}`"
         )
     return path
 
 
 @lru_cache
-def _sha256(path: Path, *_state: int) -> str:
+def _hash_file(path: Path, *_state: int) -> str:
     """The file's SHA-256, 64 hex digits; the other arguments change where the file does."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -22,7 +22,7 @@ def loads_json(text: str | bytes) -> Any:
     try:
         value = json.loads(text)
     except RecursionError:
-        raise _too_deep() from None
+        raise _make_depth_error() from None
     _check_depth(value)
     _check_letters(text, value)
     return value
@@ -37,7 +37,7 @@ def loads_toml(text: str) -> dict[str, Any]:
     try:
         table = tomllib.loads(text)
     except RecursionError:
-        raise _too_deep() from None
+        raise _make_depth_error() from None
     _check_depth(table)
     return table
 
@@ -53,7 +53,7 @@ def _check_depth(value: Any) -> None:
         ]
         if not level:
             return
-    raise _too_deep()
+    raise _make_depth_error()
 
 
 def _check_letters(text: str | bytes, value: Any) -> None:
@@ -67,5 +67,5 @@ def _check_letters(text: str | bytes, value: Any) -> None:
         raise UnicodeError("it holds characters that are no valid Unicode") from None
 
 
-def _too_deep() -> ValueError:
+def _make_depth_error() -> ValueError:
     return ValueError(f"it is nested more than {MAX_DEPTH} levels deep")

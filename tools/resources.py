@@ -21,10 +21,10 @@ from tools.index.video_index import IndexProgress, open_index
 from tools.observation import MissingPartError
 from tools.ocr.reader import TextReader
 from tools.ocr.video_text import ScreenText
-from tools.runtime.threads import thread_count
-from tools.speech.audio import SoundTrack, sound_tracks
+from tools.runtime.threads import choose_thread_count
+from tools.speech.audio import SoundTrack, list_sound_tracks
 from tools.speech.recognition import SpeechLine, SpeechRecogniser, Transcript, is_doubtful
-from tools.speech.subtitles import Subtitles, ended_by, merged, subtitle_file, subtitle_streams
+from tools.speech.subtitles import Subtitles, merge_lines, read_subtitle_file, read_subtitle_streams, select_ended
 from tools.video.source import VideoSource
 from tools.vision.captioner import Captioner, PackagedCaptioner
 
@@ -108,15 +108,15 @@ class ToolResources:
         self._on_progress = on_progress
         self._given: Speech | None = None
         if subtitles is not None:
-            given = subtitle_file(subtitles)
-            self._given = Speech(ended_by(given.lines, video.until_seconds), given.gaps)
+            given = read_subtitle_file(subtitles)
+            self._given = Speech(select_ended(given.lines, video.until_seconds), given.gaps)
         self._audio = audio
         if audio is not None and not any(track.number == audio for track in self._tracks):
             there = f"sound tracks 1 to {len(self._tracks)}" if self._tracks else "no sound track"
             raise ValueError(f"{video.path} has {there}, got audio {audio}")
         self.index = open_index(video, encoder, cache, on_progress)  # last: its thread would outlive an error
         self.samples = Samples(self.index, video.info.duration_seconds)
-        self.screen_text = ScreenText(video, self.samples, self.reader, cache, on_progress)
+        self.screen_text = ScreenText(video, self.samples, self.get_reader, cache, on_progress)
 
     def close(self) -> None:
         """Stops indexing, leaving a usable cache, and closes the video."""
@@ -144,16 +144,16 @@ class ToolResources:
             source = "a sound track (speech recognition)"
         return source
 
-    def speech(self, start_seconds: float = 0.0, stop_seconds: float = math.inf) -> Speech:
+    def find_speech(self, start_seconds: float = 0.0, stop_seconds: float = math.inf) -> Speech:
         """Every line said in a window, and what of it was not heard.
 
         Lines come from the subtitle file, else the video's subtitles, else from recognition, as far as time allows.
         """
-        said = self._given if self._given is not None else self._found_speech((start_seconds, stop_seconds))
+        said = self._given if self._given is not None else self._gather_speech((start_seconds, stop_seconds))
         lines = (x for x in said.lines if x.start_seconds < stop_seconds and x.stop_seconds > start_seconds)
         return replace(said, lines=tuple(lines))
 
-    def _found_speech(self, window: tuple[float, float]) -> Speech:
+    def _gather_speech(self, window: tuple[float, float]) -> Speech:
         info = self.video.info
         if not (info.has_audio or info.subtitle_streams or info.unread_subtitles):
             return Speech()
@@ -161,21 +161,21 @@ class ToolResources:
         if not info.has_audio or (written.lines and written.is_whole):
             return Speech(written.lines, written.gaps)
         try:
-            heard = self._heard(window)
+            heard = self._hear_tracks(window)
         except MissingPartError as error:
             if not written.lines:
                 raise
             heard = Speech(gaps=(f"the sound was not heard ({error})",))
-        return Speech(tuple(merged(heard.lines, written.lines)), (*written.gaps, *heard.gaps), heard.unheard)
+        return Speech(tuple(merge_lines(heard.lines, written.lines)), (*written.gaps, *heard.gaps), heard.unheard)
 
     @cached_property
     def _written(self) -> Subtitles:
         """The video's own subtitles, which a chosen sound track excludes."""
         if self._audio is not None:
             return Subtitles()
-        return subtitle_streams(self.video, self._heard_first.language if self.video.info.has_audio else None)
+        return read_subtitle_streams(self.video, self._heard_first.language if self.video.info.has_audio else None)
 
-    def _heard(self, window: tuple[float, float]) -> Speech:
+    def _hear_tracks(self, window: tuple[float, float]) -> Speech:
         """Speech on the chosen sound track; else on the usual one, or on others where nobody speaks on that."""
         waiting = list(self._tracks)
         waiting.remove(self._heard_first)
@@ -192,12 +192,12 @@ class ToolResources:
         with self._lock:
             listener = self._given_recogniser or self._recogniser
         found = listener.hear(
-            self.video, None if is_usual else track, self._tell_heard, cache=self._cache, window=window
+            self.video, None if is_usual else track, self._report_heard, cache=self._cache, window=window
         )
         name = "" if is_usual else track.name
         return Speech(tuple(replace(line, track=name) for line in found.lines), found.gaps, found.unheard)
 
-    def _tell_heard(self, seconds: float, all_seconds: float) -> None:
+    def _report_heard(self, seconds: float, all_seconds: float) -> None:
         self._on_progress(IndexProgress("speech", round(seconds), round(all_seconds), None))
 
     @property
@@ -207,14 +207,14 @@ class ToolResources:
     @cached_property
     def _tracks(self) -> tuple[SoundTrack, ...]:
         """The sound tracks, the usual one first."""
-        return sound_tracks(self.video.path) if self.video.info.has_audio else ()
+        return list_sound_tracks(self.video.path) if self.video.info.has_audio else ()
 
-    def reader(self) -> TextReader:
+    def get_reader(self) -> TextReader:
         """The reader of screen text."""
         with self._lock:
             return self._text_reader
 
-    def captioner(self) -> Captioner:
+    def get_captioner(self) -> Captioner:
         """The captioner that was given, else the packaged one."""
         with self._lock:
             return self._given_captioner or self._captioner
@@ -232,7 +232,7 @@ class ToolResources:
 
     @cached_property
     def _recogniser(self) -> SpeechRecogniser:
-        return SpeechRecogniser(threads=min(2, thread_count()))
+        return SpeechRecogniser(threads=min(2, choose_thread_count()))
 
     @cached_property
     def _text_reader(self) -> TextReader:
@@ -240,4 +240,4 @@ class ToolResources:
 
     @cached_property
     def _captioner(self) -> Captioner:
-        return PackagedCaptioner(self.reader)
+        return PackagedCaptioner(self.get_reader)

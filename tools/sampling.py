@@ -12,27 +12,30 @@ from numpy.typing import NDArray
 from tools.limits import MAX_SECONDS
 from tools.observation import FULL_FRAME, Box
 
-TILES: tuple[Box, ...] = (
-    FULL_FRAME,
-    *(
+
+def grid(side: int) -> tuple[Box, ...]:
+    """The side x side equal parts of a picture, row by row."""
+    return tuple(
         (column / side, row / side, (column + 1) / side, (row + 1) / side)
-        for side in (2, 3)
         for row in range(side)
         for column in range(side)
-    ),
-)
-"""The whole picture, its quarters and its ninths: small things are found in the tile that they fill."""
+    )
+
+
+TILES: tuple[Box, ...] = (FULL_FRAME, *grid(3))
+"""The whole picture and its ninths, in which small things are found. Its quarters as well cost half as much again and
+found no more (evals/RESULTS.md, section 5)."""
 
 _MAX_TIMES = 8 * int(MAX_SECONDS)
 """Four times a second over the longest video there may be, and room to spare; 40 MB."""
 
 
-def sampling_fps(duration_seconds: float) -> float:
+def choose_fps(duration_seconds: float) -> float:
     """Frames a second of the index: 1, and denser for clips under 32 s, so that each has about 32 frames, at most 4."""
     return min(4.0, max(1.0, 32.0 / duration_seconds)) if duration_seconds > 0 else 4.0
 
 
-def sample_times(duration_seconds: float, fps: float) -> NDArray[np.float64]:
+def make_sample_times(duration_seconds: float, fps: float) -> NDArray[np.float64]:
     """Sample times of the index: 0, 1/fps, 2/fps, ... below the duration; (N,) float64 seconds, at least one.
 
     Raises:
@@ -75,7 +78,7 @@ def thin_times(times: Iterable[float], apart_seconds: float) -> tuple[float, ...
     return tuple(kept)
 
 
-def pixel_box(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
+def to_pixel_box(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
     """A box in whole pixels (left, top, right, bottom): covers what the fractions touch, never empty.
 
     Args:
@@ -98,7 +101,7 @@ def pixel_box(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
 
 def crop(pixels: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
     """The part of a picture (H, W, 3) uint8 inside a box, as a view."""
-    left, top, right, bottom = pixel_box(box, pixels.shape[1], pixels.shape[0])
+    left, top, right, bottom = to_pixel_box(box, pixels.shape[1], pixels.shape[0])
     return pixels[top:bottom, left:right]
 
 
@@ -135,7 +138,7 @@ def pick_apart(
     return picked
 
 
-def stamp(seconds: float) -> str:
+def format_seconds(seconds: float) -> str:
     """A frame's time in hundredths, rounded up: asking a tool for it gives this frame, not the previous.
 
     Right for frames that stand for a hundredth of a second or longer.

@@ -12,7 +12,7 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from tools.leniency import mended
+from tools.leniency import mend_arguments
 from tools.observation import ToolError
 
 _MOST_MISFITS = 8
@@ -76,26 +76,26 @@ def validate(spec: ToolSpec, arguments: dict[str, Any]) -> dict[str, Any]:
         ToolError: they do not fit; names each misfit and the arguments that exist.
     """
     try:
-        checked = _checked(spec.arguments, arguments)
+        checked = _validate_leniently(spec.arguments, arguments)
     except ValidationError as error:
         misfits = "; ".join(
-            f"{'.'.join(str(part) for part in e['loc']):.80}: {e['msg']:.200} (got {_excerpt(e['input'])})"
+            f"{'.'.join(str(part) for part in e['loc']):.80}: {e['msg']:.200} (got {_shorten(e['input'])})"
             for e in error.errors()[:_MOST_MISFITS]
         )
-        raise ToolError(f"{spec.name}: {misfits}. Its arguments are {_signature(spec)}.") from None
+        raise ToolError(f"{spec.name}: {misfits}. Its arguments are {_format_signature(spec)}.") from None
     return {name: getattr(checked, name) for name in type(checked).model_fields}
 
 
-def _checked(model: type[BaseModel], arguments: dict[str, Any]) -> BaseModel:
+def _validate_leniently(model: type[BaseModel], arguments: dict[str, Any]) -> BaseModel:
     try:
         return model.model_validate(arguments)
     except ValidationError as error:
-        if (fitting := mended(model, arguments, error)) is None:
+        if (fitting := mend_arguments(model, arguments, error)) is None:
             raise
         return model.model_validate(fitting)
 
 
-def _excerpt(value: Any) -> str:
+def _shorten(value: Any) -> str:
     """The beginning of a value's repr; also where the value is nested too deep to be written out."""
     try:
         return f"{value!r:.80}"
@@ -103,7 +103,7 @@ def _excerpt(value: Any) -> str:
         return f"a {type(value).__name__} that is nested too deep"
 
 
-def _signature(spec: ToolSpec) -> str:
+def _format_signature(spec: ToolSpec) -> str:
     fields = spec.arguments.model_fields.items()
     return ", ".join(name if field.is_required() else f"{name}={field.default!r}" for name, field in fields)
 

@@ -18,16 +18,25 @@ import simplejpeg  # type: ignore[import-untyped]
 from pydantic import Field
 
 from tools import observation_text
-from tools.deadline import wait_at_most
+from tools.deadline import get_timeout_left
 from tools.encoders.registry import Encoder, open_encoder
 from tools.index.video_index import IndexProgress
-from tools.observation import FULL_FRAME, UNREADABLE_LETTERS, Box, Finding, FrameRef, Observation, ToolError, box_inside
-from tools.ocr.video_text import in_order_of_showing
+from tools.observation import (
+    FULL_FRAME,
+    UNREADABLE_LETTERS,
+    Box,
+    Finding,
+    FrameRef,
+    Observation,
+    ToolError,
+    to_outer_box,
+)
+from tools.ocr.video_text import sort_by_showing
 from tools.resources import ToolResources
-from tools.sampling import crop, fit_within, pick_apart, pixel_box, spread_times, stamp
+from tools.sampling import crop, fit_within, format_seconds, pick_apart, spread_times, to_pixel_box
 from tools.schema import ToolSpec, describe, validate
 from tools.speech.recognition import search_lines
-from tools.video.other_sources import open_footage
+from tools.video.other_sources import open_video
 from tools.video.source import VideoSource
 from tools.video.video import SAME_MOMENT_SECONDS, Frame
 from tools.vision.captioner import Captioner
@@ -88,7 +97,7 @@ class Toolbox:
         """Window of the last call that gave one, (start, stop) in seconds."""
         names = TOOL_NAMES if self.video.info.has_pictures else SPEECH_TOOLS
         self._specs = {name: describe(getattr(self, name)) for name in names}
-        self._served = lru_cache(_SERVED)(self._jpeg)
+        self._served = lru_cache(_SERVED)(self._encode_picture)
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
@@ -139,7 +148,7 @@ class Toolbox:
                 *(("not seen", g) for g in info.gaps),
             )
         )
-        text = observation_text.frame_times(frames) + "\n" + "\n".join(f.text for f in findings)
+        text = observation_text.format_frame_times(frames) + "\n" + "\n".join(f.text for f in findings)
         return Observation(text, frames, findings)
 
     def select_frames(self, start: Seconds, stop: Seconds, count: Count = 8, size: Size = "medium") -> Observation:
@@ -151,9 +160,9 @@ class Toolbox:
             count: how many frames, 1 to 32.
             size: small (448x252), medium (640x360) or large (1280x720).
         """
-        begin, end = self._window(start, stop)
+        begin, end = self._check_window(start, stop)
         frames = self._refs(spread_times(begin, end, count), size)
-        return Observation(observation_text.frame_times(frames), frames)
+        return Observation(observation_text.format_frame_times(frames), frames)
 
     def search_frames(
         self, query: str, start: Seconds = 0.0, stop: Seconds | None = None, count: Count = 5
@@ -168,22 +177,28 @@ class Toolbox:
         """
         if not query.strip():
             raise ToolError("search_frames: the query is empty; describe what should be seen")
-        begin, end = self._window(start, stop)
+        begin, end = self._check_window(start, stop)
         self._resources.samples.wait()
-        if not self.index.wait_searchable(wait_at_most()):
-            return _not_searched("No picture was indexed in the time that was left: nothing was searched for in them.")
+        if not self.index.wait_searchable(get_timeout_left()):
+            return _report_not_searched(
+                "No picture was indexed in the time that was left: nothing was searched for in them."
+            )
         vector = self._resources.encode_texts([query])[0]
         moments = self.index.search(vector, count, begin, end)
         if not moments:
-            return _not_searched(
+            return _report_not_searched(
                 f"No picture is indexed yet in [{begin:g}, {end:g}): nothing was searched for in them."
             )
         frames = self._refs([m.seconds for m in moments], "small")
         findings = tuple(
-            Finding("moment", m.seconds, self._sample_stop(m.seconds), query, round(m.score, 4), m.box) for m in moments
+            Finding("moment", m.seconds, self._find_sample_stop(m.seconds), query, round(m.score, 4), m.box)
+            for m in moments
         )
-        lines = [f"{stamp(f.start_seconds)} s: score {f.score:.3f}{observation_text.place(f.box)}" for f in findings]
-        share, gaps = self.index.frames.indexed_share, self._search_gaps(begin, end)
+        lines = [
+            f"{format_seconds(f.start_seconds)} s: score {f.score:.3f}{observation_text.format_place(f.box)}"
+            for f in findings
+        ]
+        share, gaps = self.index.frames.indexed_share, self._describe_search_gaps(begin, end)
         text = "\n".join((f"Best matches for {observation_text.quote_untrusted(query)}:", *lines, *gaps))
         covered = None if share >= 1 else ((begin, max(begin, min(end, share * self.video.info.duration_seconds))),)
         return Observation(text, frames, findings, gaps=gaps, covered=covered)
@@ -195,13 +210,15 @@ class Toolbox:
             seconds: when.
             box: left, top, right, bottom as fractions 0..1 of the picture, with left < right and top < bottom.
         """
-        area = _checked_box(box)
-        frame = self._frame_at(seconds)
+        area = _check_box(box)
+        frame = self._read_frame(seconds)
         height, width = crop(frame.pixels, area).shape[:2]
-        width, height = _fitted(width, height, "large")
+        width, height = _fit_size(width, height, "large")
         shown = (FrameRef(frame.seconds, height, width, area),)
         return Observation(
-            f"{stamp(frame.seconds)} s, {observation_text.place(area).strip()}, {width}x{height} pixels", shown
+            f"{format_seconds(frame.seconds)} s, {observation_text.format_place(area).strip()}, "
+            f"{width}x{height} pixels",
+            shown,
         )
 
     def caption(
@@ -215,17 +232,17 @@ class Toolbox:
             focus: what to pay attention to, in words.
             box: the part to describe, as left, top, right, bottom in fractions 0..1; the whole frame if left out.
         """
-        begin, end = self._window(start, stop)
-        area = FULL_FRAME if box is None else _checked_box(box)
-        frames = list(self.video.read(spread_times(begin, end, _CAPTION_FRAMES), self._source_height("large")))
+        begin, end = self._check_window(start, stop)
+        area = FULL_FRAME if box is None else _check_box(box)
+        frames = list(self.video.read(spread_times(begin, end, _CAPTION_FRAMES), self._fit_height("large")))
         if not frames:
             raise ToolError(f"caption: no frame can be decoded in [{begin:g}, {end:g})")
         parts = [Frame(np.ascontiguousarray(crop(frame.pixels, area)), frame.seconds) for frame in frames]
-        found = self._resources.captioner().describe(parts, focus)
-        findings = tuple(replace(f, box=box_inside(f.box, area)) if f.box is not None else f for f in found)
-        shown = tuple(self._ref(frame.seconds, "small", area) for frame in frames)
+        found = self._resources.get_captioner().describe(parts, focus)
+        findings = tuple(replace(f, box=to_outer_box(f.box, area)) if f.box is not None else f for f in found)
+        shown = tuple(self._make_ref(frame.seconds, "small", area) for frame in frames)
         return Observation(
-            observation_text.description(findings) or "The captioner recognises nothing.", shown, findings
+            observation_text.format_description(findings) or "The captioner recognises nothing.", shown, findings
         )
 
     def read_text(self, seconds: Seconds, box: BoxArgument | None = None) -> Observation:
@@ -235,12 +252,12 @@ class Toolbox:
             seconds: when.
             box: the part to read, as left, top, right, bottom in fractions 0..1; the whole frame if left out.
         """
-        area = FULL_FRAME if box is None else _checked_box(box)
-        frame = self._frame_at(seconds)
-        findings = self._resources.screen_text.in_frame(frame, area, self._frame_stop(frame.seconds))
-        shown = (self._ref(frame.seconds, "medium", area),)
-        text = observation_text.text_lines(findings, f"No text is read at {stamp(frame.seconds)} s.")
-        return Observation(text, shown, findings, gaps=observation_text.unreadable(findings))
+        area = FULL_FRAME if box is None else _check_box(box)
+        frame = self._read_frame(seconds)
+        findings = self._resources.screen_text.read_frame(frame, area, self._find_frame_stop(frame.seconds))
+        shown = (self._make_ref(frame.seconds, "medium", area),)
+        text = observation_text.format_text_lines(findings, f"No text is read at {format_seconds(frame.seconds)} s.")
+        return Observation(text, shown, findings, gaps=observation_text.describe_unreadable(findings))
 
     def search_text(
         self, query: str = "", start: Seconds = 0.0, stop: Seconds | None = None, count: Count = 24
@@ -253,29 +270,29 @@ class Toolbox:
             stop: end of the window in seconds, not included; the end of the video if left out.
             count: how many lines, 1 to 32.
         """
-        begin, end = self._window(start, stop)
+        begin, end = self._check_window(start, stop)
         screen = self._resources.screen_text
-        reading = screen.in_window(begin, end, _MAX_TEXT_FRAMES)
+        reading = screen.read_window(begin, end, _MAX_TEXT_FRAMES)
         spans = reading.spans
         if query.strip() and (legible := [span for span in spans if not span.doubt]):
             ranked = [found.line for found in search_lines(legible, query, self._resources.encode_texts)]
-            first, *others = in_order_of_showing(ranked)
+            first, *others = sort_by_showing(ranked)
             spans = (screen.refined(first, reading.looked_at), *others, *(span for span in spans if span.doubt))
         found = tuple(
             Finding("text", s.start_seconds, s.stop_seconds, s.text, round(s.score, 3), s.box, doubt=s.doubt)
             for s in spans
         )
-        unknown = screen.unknown_letters(query)
-        gaps = (*observation_text.unreadable(found), *observation_text.unknown_letters(unknown))
+        unknown = screen.find_unknown_letters(query)
+        gaps = (*observation_text.describe_unreadable(found), *observation_text.describe_unknown_letters(unknown))
         if reading.covered is not None:
             share = sum(stop - start for start, stop in reading.covered) / (end - begin)
-            gaps = (*gaps, f"Text was looked for in {observation_text.percent(share)} of this window only.")
+            gaps = (*gaps, f"Text was looked for in {observation_text.format_percent(share)} of this window only.")
         if reading.skipped_seconds > _MOST_SKIPPED_SECONDS:
             skipped = f"Up to {reading.skipped_seconds:.1f} s lie between two pictures that were read"
             gaps = (*gaps, f"{skipped}: text that was shown for less may be missed.")
         findings = found[:count]
         frames = self._refs(pick_first([f.start_seconds for f in findings], 4), "small")
-        text = "\n".join((observation_text.text_lines(findings, "No text is read in this window."), *gaps))
+        text = "\n".join((observation_text.format_text_lines(findings, "No text is read in this window."), *gaps))
         facts = (Finding("fact", begin, end, UNREADABLE_LETTERS + unknown),) if unknown else ()
         return Observation(text, frames, (*findings, *facts), gaps=gaps, covered=reading.covered)
 
@@ -287,13 +304,13 @@ class Toolbox:
             stop: end of the window in seconds, not included; the end of the video if left out.
             count: how many lines at most, 1 to 1000.
         """
-        begin, end = self._window(start, stop)
-        speech = self._resources.speech(begin, end)
+        begin, end = self._check_window(start, stop)
+        speech = self._resources.find_speech(begin, end)
         nothing = (
             f"Nothing is said in [{begin:g}, {end:g})." if not speech.gaps else "No speech was found in what was heard."
         )
-        told = observation_text.speech(speech.lines[:count], nothing, len(speech.lines), speech.gaps)
-        return replace(told, covered=all_but(begin, end, speech.unheard))
+        told = observation_text.make_speech_observation(speech.lines[:count], nothing, len(speech.lines), speech.gaps)
+        return replace(told, covered=subtract_spans(begin, end, speech.unheard))
 
     def search_speech(self, query: str, count: Count = 8) -> Observation:
         """Find the lines of speech nearest to a query, by words and by meaning.
@@ -302,14 +319,14 @@ class Toolbox:
             query: what should be said, in a few words.
             count: how many lines, 1 to 32.
         """
-        if self._pointed_at is not None and wait_at_most() is not None:  # it may be too short to hear all
-            self._resources.speech(*self._pointed_at)
-        speech = self._resources.speech()
+        if self._pointed_at is not None and get_timeout_left() is not None:  # it may be too short to hear all
+            self._resources.find_speech(*self._pointed_at)
+        speech = self._resources.find_speech()
         scored = search_lines(speech.lines, query, self._resources.encode_texts)
         chosen = sorted((item.line for item in scored[:count]), key=lambda x: x.start_seconds)
         nothing = "No speech was found in what was heard." if speech.gaps else "Nothing is said."
-        told = observation_text.speech(chosen, nothing, len(chosen), speech.gaps)
-        return replace(told, covered=all_but(0.0, self.video.info.duration_seconds, speech.unheard))
+        told = observation_text.make_speech_observation(chosen, nothing, len(chosen), speech.gaps)
+        return replace(told, covered=subtract_spans(0.0, self.video.info.duration_seconds, speech.unheard))
 
     def list_shots(self, start: Seconds = 0.0, stop: Seconds | None = None) -> Observation:
         """List the shots of a window: from cut to cut, in seconds.
@@ -318,15 +335,17 @@ class Toolbox:
             start: first second of the window.
             stop: end of the window in seconds, not included; the end of the video if left out.
         """
-        begin, end = self._window(start, stop)
-        samples = self._resources.samples.within(0.0, self.video.info.duration_seconds)
+        begin, end = self._check_window(start, stop)
+        samples = self._resources.samples.select(0.0, self.video.info.duration_seconds)
         listed = find_shots(self.video, samples.seconds, samples.thumbs, begin, end)
         shots = listed.shots
         findings = tuple(Finding("shot", s.start_seconds, s.stop_seconds, "", s.score) for s in shots[:_MAX_LINES])
         text = "\n".join(f"{f.start_seconds:.2f}-{f.stop_seconds:.2f} s" for f in findings)
         more = f"\n({len(shots) - _MAX_LINES} more)" if len(shots) > _MAX_LINES else ""
         gaps = (
-            () if listed.unseen_seconds < _TOLD_SECONDS else (observation_text.unseen("cuts", listed.unseen_seconds),)
+            ()
+            if listed.unseen_seconds < _TOLD_SECONDS
+            else (observation_text.describe_unseen("cuts", listed.unseen_seconds),)
         )
         return Observation("\n".join((f"{len(shots)} shots:", text + more, *gaps)), (), findings, gaps=gaps)
 
@@ -338,11 +357,11 @@ class Toolbox:
             stop: end of the window in seconds, not included; the end of the video if left out.
             count: how many moments, 1 to 32.
         """
-        begin, end = self._window(start, stop)
+        begin, end = self._check_window(start, stop)
         if end - begin <= SHORT_SECONDS:
             seen = find_changes(self.video, begin, end, count)
         else:
-            samples = self._resources.samples.within(begin, end)
+            samples = self._resources.samples.select(begin, end)
             seen = find_changes(self.video, begin, end, count, samples.seconds, samples.thumbs)
         changes = seen.changes
         findings = tuple(
@@ -351,7 +370,7 @@ class Toolbox:
         lines = [f"{f.start_seconds:.2f}-{f.stop_seconds:.2f} s: {f.text}, strength {f.score:.4f}" for f in findings]
         frames = self._refs([f.start_seconds for f in findings], "small")
         unseen = end - begin - seen.seen_seconds
-        gaps = () if unseen < _TOLD_SECONDS else (observation_text.unseen("changes", unseen),)
+        gaps = () if unseen < _TOLD_SECONDS else (observation_text.describe_unseen("changes", unseen),)
         told = lines or ["The picture hardly changes where it was looked at."]
         return Observation("\n".join((*told, *gaps)), frames, findings, gaps=gaps)
 
@@ -359,20 +378,20 @@ class Toolbox:
         """The JPEG behind a reference, always the same bytes for the same one; None where the frame is damaged."""
         return self._served(ref)
 
-    def _jpeg(self, ref: FrameRef) -> bytes | None:
+    def _encode_picture(self, ref: FrameRef) -> bytes | None:
         store = self.index.store
         if ref.box == FULL_FRAME and len(store.seconds):
             stored = store.at(ref.seconds)
             if abs(float(store.seconds[stored]) - ref.seconds) < 1e-6:
-                return _resized_jpeg(store.frame(stored), ref, store.jpeg(stored))
+                return _encode_resized(store.frame(stored), ref, store.jpeg(stored))
         frame = next(self.video.read([ref.seconds]), None)
-        return None if frame is None else _resized_jpeg(frame, ref, None)
+        return None if frame is None else _encode_resized(frame, ref, None)
 
     def prepare(self, *, text: bool, speech: bool) -> None:
         """Waits for the whole index; then reads all text on screen and hears all speech, as asked, for later calls."""
         self.index.wait_tiled()
         if speech:
-            self._resources.speech()
+            self._resources.find_speech()
         if text:
             self._resources.screen_text.prepare()
 
@@ -398,7 +417,7 @@ class Toolbox:
     ) -> None:
         self.close()
 
-    def _window(self, start: float, stop: float | None) -> tuple[float, float]:
+    def _check_window(self, start: float, stop: float | None) -> tuple[float, float]:
         duration = self.video.info.duration_seconds
         end = duration if stop is None else min(stop, duration)
         if not start < end:
@@ -408,7 +427,7 @@ class Toolbox:
             self._pointed_at = (start, end)
         return start, end
 
-    def _frame_at(self, seconds: float) -> Frame:
+    def _read_frame(self, seconds: float) -> Frame:
         duration = self.video.info.duration_seconds
         if not seconds < duration:
             raise ToolError(f"need 0 <= seconds < {duration:.2f} (the duration), got {seconds:g}")
@@ -417,42 +436,42 @@ class Toolbox:
         raise ToolError(f"the frame at {seconds:g} s is damaged and cannot be decoded; try another time")
 
     def _refs(self, times: Sequence[float], size: Size) -> tuple[FrameRef, ...]:
-        shown = (self._ref(self._shown_at(t), size) for t in sorted(times))
+        shown = (self._make_ref(self._find_shown_time(t), size) for t in sorted(times))
         return tuple(dict.fromkeys(shown))
 
-    def _shown_at(self, seconds: float) -> float:
+    def _find_shown_time(self, seconds: float) -> float:
         """Presentation time of the frame on screen at `seconds`."""
         times = self.video.timestamps
         return float(times[np.searchsorted(times, seconds + SAME_MOMENT_SECONDS, side="right") - 1])
 
-    def _ref(self, seconds: float, size: Size, box: Box = FULL_FRAME) -> FrameRef:
-        left, top, right, bottom = pixel_box(box, self.video.info.width, self.video.info.height)
-        width, height = _fitted(right - left, bottom - top, size)
+    def _make_ref(self, seconds: float, size: Size, box: Box = FULL_FRAME) -> FrameRef:
+        left, top, right, bottom = to_pixel_box(box, self.video.info.width, self.video.info.height)
+        width, height = _fit_size(right - left, bottom - top, size)
         return FrameRef(seconds, height, width, box)
 
-    def _source_height(self, size: Size) -> int:
-        return _fitted(self.video.info.width, self.video.info.height, size)[1]
+    def _fit_height(self, size: Size) -> int:
+        return _fit_size(self.video.info.width, self.video.info.height, size)[1]
 
-    def _search_gaps(self, start: float, stop: float) -> tuple[str, ...]:
+    def _describe_search_gaps(self, start: float, stop: float) -> tuple[str, ...]:
         """Sentences that say what a search of the window could not have found."""
         gaps = []
-        percent = observation_text.percent
+        percent = observation_text.format_percent
         if (share := self.index.frames.indexed_share) < 1:
             gaps.append(f"The index covered only {percent(share)} of the video when it was searched.")
-        if (share := self.index.frames.tiled_share(start, stop)) < 1:
+        if (share := self.index.frames.compute_tiled_share(start, stop)) < 1:
             gaps.append(f"Small things were looked for in only {percent(share)} of the pictures searched.")
         return tuple(gaps)
 
-    def _sample_stop(self, seconds: float) -> float:
+    def _find_sample_stop(self, seconds: float) -> float:
         later = self.index.seconds[self.index.seconds > seconds + 1e-6]
         return float(later[0]) if len(later) else self.video.info.duration_seconds
 
-    def _frame_stop(self, seconds: float) -> float:
+    def _find_frame_stop(self, seconds: float) -> float:
         later = self.video.timestamps[self.video.timestamps > seconds + 1e-6]
         return float(later[0]) if len(later) else self.video.info.duration_seconds
 
 
-def _not_searched(gap: str) -> Observation:
+def _report_not_searched(gap: str) -> Observation:
     """Observation of a search that had no picture to search: no mistake of the policy, and a gap in what is known."""
     return Observation(f"{gap} Try select_frames.", is_error=True, gaps=(gap,), covered=())
 
@@ -487,8 +506,8 @@ def open_toolbox(
         ValueError: no such file, not a video, nothing decodable, no such stream or sound track, nothing before
             `until`, an unknown encoder, unreadable subtitles.
     """
-    return toolbox_over(
-        open_footage(path, until, picture_stream),
+    return make_toolbox(
+        open_video(path, until, picture_stream),
         encoder=encoder,
         subtitles=subtitles,
         cache=cache,
@@ -498,7 +517,7 @@ def open_toolbox(
     )
 
 
-def toolbox_over(
+def make_toolbox(
     video: VideoSource,
     *,
     encoder: str | Encoder | None = None,
@@ -535,7 +554,7 @@ def toolbox_over(
     return Toolbox(resources)
 
 
-def all_but(
+def subtract_spans(
     start_seconds: float, stop_seconds: float, left_out: Sequence[tuple[float, float]]
 ) -> tuple[tuple[float, float], ...] | None:
     """What is left of a window without some parts, ascending; None where nothing is left out.
@@ -557,21 +576,21 @@ def pick_first(times: Sequence[float], count: int) -> list[float]:
     return [times[i] for i in pick_apart(range(len(times)), times, count, 1.0)]
 
 
-def _fitted(width: int, height: int, size: Size) -> tuple[int, int]:
+def _fit_size(width: int, height: int, size: Size) -> tuple[int, int]:
     longest, shortest = SIZES[size]
     if width >= height:
         return fit_within(width, height, longest, shortest)
     return fit_within(width, height, shortest, longest)
 
 
-def _checked_box(box: Sequence[float]) -> Box:
+def _check_box(box: Sequence[float]) -> Box:
     left, top, right, bottom = box
     if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
         raise ToolError(f"need 0 <= left < right <= 1 and 0 <= top < bottom <= 1, got {tuple(box)}")
     return left, top, right, bottom
 
 
-def _resized_jpeg(frame: Frame, ref: FrameRef, stored: bytes | None) -> bytes:
+def _encode_resized(frame: Frame, ref: FrameRef, stored: bytes | None) -> bytes:
     pixels = crop(frame.pixels, ref.box)
     if pixels.shape[:2] != (ref.height, ref.width):
         pixels = cv2.resize(pixels, (ref.width, ref.height), interpolation=cv2.INTER_AREA).astype(np.uint8)

@@ -17,18 +17,18 @@ WHAT_IT_IS = "the folder that holds adapter_config.json" + "".join(f", or {name}
 """What an adapter has to be, for error messages."""
 
 
-def adapter_folder(where: str) -> Path:
+def find_adapter_folder(where: str) -> Path:
     """The folder of an adapter: of one that comes with the package, if that is its name, else the folder given."""
     return _HERE / where if where in ADAPTERS else Path(where)
 
 
-def rank_of(where: str) -> int:
-    """The rank of an adapter, named as `adapter_folder` takes it.
+def read_rank(where: str) -> int:
+    """The rank of an adapter, named as `find_adapter_folder` takes it.
 
     Raises:
         ValueError: there is no adapter, or none that says its rank.
     """
-    rank = _config(where).get("r")
+    rank = _read_config(where).get("r")
     if not isinstance(rank, int) or isinstance(rank, bool) or rank < 1:
         raise ValueError(
             f"the adapter in {where} has no rank: need r >= 1 in adapter_config.json, got {str(rank)[:80]}"
@@ -36,12 +36,12 @@ def rank_of(where: str) -> int:
     return rank
 
 
-def put_on(model: Any, where: str, *, is_trainable: bool = False) -> Any:
+def add_adapter(model: Any, where: str, *, is_trainable: bool = False) -> Any:
     """A model with a LoRA adapter beside its weights.
 
     Args:
         model: the transformers model.
-        where: the adapter, named as `adapter_folder` takes it.
+        where: the adapter, named as `find_adapter_folder` takes it.
         is_trainable: whether the adapter's weights get gradients.
 
     Raises:
@@ -50,23 +50,23 @@ def put_on(model: Any, where: str, *, is_trainable: bool = False) -> Any:
     """
     if not packaged_weights.is_installed("peft"):
         raise MissingPartError(
-            f"peft is not installed, which adapters need: run `{packaged_weights.install_command('rl')}`"
+            f"peft is not installed, which adapters need: run `{packaged_weights.make_install_command('rl')}`"
         )
-    _config(where)
+    _read_config(where)
     peft: Any = importlib.import_module("peft")
     try:
-        return peft.PeftModel.from_pretrained(model, str(adapter_folder(where)), is_trainable=is_trainable)
+        return peft.PeftModel.from_pretrained(model, str(find_adapter_folder(where)), is_trainable=is_trainable)
     except Exception as error:  # weights that are none make their readers raise whatever comes, pickles among them
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ValueError(f"the adapter in {where} is damaged or does not fit this model: {reason[:300]}") from error
 
 
-def _config(where: str) -> dict[str, Any]:
+def _read_config(where: str) -> dict[str, Any]:
     """The configuration of a LoRA adapter.
 
     Other kinds of adapter are refused: they load tokenizers and further models by names that stand in their files.
     """
-    file = adapter_folder(where) / "adapter_config.json"
+    file = find_adapter_folder(where) / "adapter_config.json"
     if not file.is_file():
         raise ValueError(f"no LoRA adapter in {where}: need {WHAT_IT_IS}")
     try:

@@ -3,8 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from agent.cli.run_options import VIDEO, add_playing_options, check_order, play
-from agent.paths import readable
+from agent.cli.run_options import VIDEO, add_run_options, check_order, run_question
+from agent.paths import escape_path
 from agent.trajectory import Question
 
 if TYPE_CHECKING:
@@ -17,11 +17,11 @@ def add(commands: "Commands") -> None:
     ask.add_argument("video", metavar="VIDEO", help=VIDEO)
     ask.add_argument("question", metavar="QUESTION", help="in quotes")
     ask.add_argument("--option", action="append", default=[], metavar="TEXT", help="one choice; give it twice or more")
-    add_playing_options(ask)
+    add_run_options(ask)
     ask.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
     check_order(options.video, options.question)
-    question = Question(readable(options.video), options.question, tuple(options.option))
-    return play(options, question)
+    question = Question(escape_path(options.video), options.question, tuple(options.option))
+    return run_question(options, question)

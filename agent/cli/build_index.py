@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from agent.report.console import index_progress
+from agent.report.console import show_index_progress
 from tools.cache import DEFAULT_LIMIT_BYTES, prune
 from tools.demux.file_kind import VIDEO_SUFFIXES
 from tools.encoders.registry import open_encoder
@@ -52,7 +52,7 @@ def index_all(
         ValueError: a path does not exist, a folder holds no video, or there is no such encoder.
         MissingPartError: the encoder is not installed.
     """
-    videos = videos_in(paths)
+    videos = find_videos(paths)
     open_encoder(encoder or "auto")  # what is wrong with it is said once, and is no fault of the files
 
     def open_one(video: Path, on_progress: Callable[[IndexProgress], None]) -> Toolbox:
@@ -65,7 +65,7 @@ def index_all(
     ]
     if failed:
         names = ", ".join(str(failure.video) for failure in failed)
-        _say(console, f"not indexed: {len(failed)} of {len(videos)} videos: {names}", "red")
+        _print_line(console, f"not indexed: {len(failed)} of {len(videos)} videos: {names}", "red")
     return failed
 
 
@@ -79,37 +79,39 @@ def _index(
 ) -> NotIndexed | None:
     try:
         with (
-            index_progress(console) as on_progress,
+            show_index_progress(console) as on_progress,
             open_one(video, on_progress) as toolbox,
         ):
             toolbox.prepare(speech=speech, text=text)
-            _say(console, f"{video}: {len(toolbox.index.store.seconds)} frames indexed{_what_is_left(toolbox, speech)}")
+            _print_line(
+                console, f"{video}: {len(toolbox.index.store.seconds)} frames indexed{_describe_rest(toolbox, speech)}"
+            )
             return None
     except (VideoError, OSError) as error:
-        _say(console, str(error) if str(video) in str(error) else f"{video}: {error}", "red")
+        _print_line(console, str(error) if str(video) in str(error) else f"{video}: {error}", "red")
         return NotIndexed(video, is_bug=False)
     except MissingPartError:  # it would be missing for every other file
         raise
     except MemoryError:
-        _say(console, f"{video}: it needs more memory than there is", "red")
+        _print_line(console, f"{video}: it needs more memory than there is", "red")
         return NotIndexed(video, is_bug=False)
     except Exception:  # one file must not keep the others from being indexed, whatever is wrong with it or with us
-        _say(console, f"{video}: this is a bug of ours:\n{traceback.format_exc()}", "red")
+        _print_line(console, f"{video}: this is a bug of ours:\n{traceback.format_exc()}", "red")
         return NotIndexed(video, is_bug=True)
 
 
-def _what_is_left(toolbox: Toolbox, speech: bool) -> str:
+def _describe_rest(toolbox: Toolbox, speech: bool) -> str:
     """The indexing that is left to a later question, as the end of a sentence."""
     left = ["recognise speech (--speech does it now)"] if toolbox.needs_recognition and not speech else []
     left += [] if toolbox.is_text_prepared else ["read text on screen (--text does it now)"]
     return f"; a question may still have to {' and to '.join(left)}" if left else ""
 
 
-def _say(console: Console, text: str, style: str | None = None) -> None:
+def _print_line(console: Console, text: str, style: str | None = None) -> None:
     console.print(text, highlight=False, markup=False, style=style, soft_wrap=True)
 
 
-def videos_in(paths: Iterable[Path]) -> list[Path]:
+def find_videos(paths: Iterable[Path]) -> list[Path]:
     """The files named, and the videos anywhere in the folders named, in order.
 
     Raises:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from agent.cli.run_options import VIDEO, add_asking_options, open_asked_policy, tell_of_subtitles
 from agent.options import read_limits
 from agent.outputs import write_output
-from agent.paths import readable
+from agent.paths import escape_path
 from agent.terminal import Screen
 from agent.trajectory import Question
 
@@ -46,7 +46,7 @@ def _run(options: argparse.Namespace) -> int:
     from agent.sleuth import Sleuth
 
     progress = Screen(stderr=True)
-    policy = open_asked_policy(options, Question(readable(options.video), "?"), progress, progress)
+    policy = open_asked_policy(options, Question(escape_path(options.video), "?"), progress, progress)
     tell_of_subtitles(options, progress)
     asked: QuestionOptions = {
         "mode": options.mode,
@@ -146,11 +146,11 @@ class _ChatLoop:
 
     def _answer(self, question: str) -> None:
         from agent.events import ToolCalled
-        from agent.report.console import print_answer, working
+        from agent.report.console import print_answer, show_working
 
         run = self._session.start(question, **self._asked)
         try:
-            with working(self._progress) as shown:
+            with show_working(self._progress) as shown:
                 shown.at_work("opening the video")
                 for event in run:
                     _tell(event, self._progress)
@@ -166,7 +166,7 @@ class _ChatLoop:
 def _tell(event: "Event", progress: Screen) -> None:
     """Tells of an event on a line, as `agent ask` does."""
     from agent.events import AnswerVerified, NoticeGiven, ToolCalled, ToolReturned, TurnTaken
-    from agent.report.console import call_text, observation_text, print_short
+    from agent.report.console import format_call, format_observation, print_short
     from agent.trajectory import ToolCall
 
     if isinstance(event, TurnTaken):
@@ -176,9 +176,9 @@ def _tell(event: "Event", progress: Screen) -> None:
             print_short(progress, "reply", f"not usable: {event.malformed}", "red")
     elif isinstance(event, ToolCalled):
         call = ToolCall(event.call_id, event.tool, event.arguments)
-        print_short(progress, "call", f"{event.call_id} {call_text(call)}", "blue")
+        print_short(progress, "call", f"{event.call_id} {format_call(call)}", "blue")
     elif isinstance(event, ToolReturned):
-        print_short(progress, "saw", f"{event.call_id} {observation_text(event.observation)}", "green")
+        print_short(progress, "saw", f"{event.call_id} {format_observation(event.observation)}", "green")
     elif isinstance(event, NoticeGiven):
         print_short(progress, "note", event.text, "yellow")
     elif isinstance(event, AnswerVerified):

@@ -16,14 +16,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from agent.exit_codes import EXIT_CHECK_FAILED
-from agent.policies.default import VARIABLE, default_policy
+from agent.policies.default import VARIABLE, choose_default_policy
 from agent.policies.openai_api.endpoint import SERVERS
 from agent.policies.registry import POLICIES
-from agent.terminal import json_text, visible_line
-from tools.cache import cache_root, cached_videos
+from agent.terminal import escape_line, format_json
+from tools.cache import find_cache_root, list_cached_videos
 from tools.encoders.registry import EncoderState, describe_encoders
 from tools.observation import MissingPartError
-from tools.packaged_weights import install_command
+from tools.packaged_weights import make_install_command
 from tools.speech.audio import SAMPLE_RATE
 
 _CONNECT_SECONDS = 0.3
@@ -49,11 +49,11 @@ class CheckResult:
 
 def print_checkup(console: Console, *, as_json: bool = False) -> int:
     """Prints the checkup and gives the exit status: 0 if a question can be asked now, else 1."""
-    found = list(checkup())
+    found = list(check_installation())
     needed = ("encoder", "video")
     can_ask = all(any(item.is_fine and item.part.startswith(part) for item in found) for part in needed)
     if as_json:
-        print(json_text({"can_ask": can_ask, "parts": [asdict(item) for item in found]}))
+        print(format_json({"can_ask": can_ask, "parts": [asdict(item) for item in found]}))
     else:
         _print_table(found, console)
         console.print(
@@ -73,24 +73,24 @@ def _print_table(found: Sequence[CheckResult], console: Console) -> None:
     console.print(table)
 
 
-def checkup() -> Iterator[CheckResult]:
+def check_installation() -> Iterator[CheckResult]:
     """The state of every part of the installation, checked as it is asked for."""
     running = f"{platform.python_version()} on {platform.system()} {platform.machine()}, {sys.executable}"
     yield CheckResult("python", running, True)
-    yield from (_package(name) for name in ("av", "torch", "langgraph", "faiss-cpu"))
-    yield _working("video", _video)
-    yield _working("gpu", _device)
-    yield from (_encoder(state) for state in describe_encoders())
-    yield _working("screen text", _screen_text)
-    yield _working("speech recognition", _speech)
-    yield _working("policy used by default", _default)
-    yield from (_policy(name) for name in sorted(POLICIES))
-    yield _working("servers on this machine", _servers)
-    yield _keys()
-    yield _working("cache", _cache)
+    yield from (_check_package(name) for name in ("av", "torch", "langgraph", "faiss-cpu"))
+    yield _run_check("video", _check_video)
+    yield _run_check("gpu", _check_device)
+    yield from (_describe_encoder(state) for state in describe_encoders())
+    yield _run_check("screen text", _check_screen_text)
+    yield _run_check("speech recognition", _check_speech)
+    yield _run_check("policy used by default", _check_default_policy)
+    yield from (_check_policy(name) for name in sorted(POLICIES))
+    yield _run_check("servers on this machine", _check_servers)
+    yield _check_keys()
+    yield _run_check("cache", _check_cache)
 
 
-def _working(part: str, look: Callable[[], CheckResult]) -> CheckResult:
+def _run_check(part: str, look: Callable[[], CheckResult]) -> CheckResult:
     """The result of a check, or that the part does not work where the check fails in whatever way.
 
     Broken packages raise anything when they are imported or first used.
@@ -98,38 +98,38 @@ def _working(part: str, look: Callable[[], CheckResult]) -> CheckResult:
     try:
         return look()
     except Exception as error:
-        what = visible_line(f"{type(error).__name__}: {error}")
+        what = escape_line(f"{type(error).__name__}: {error}")
         return CheckResult(part, f"does not work: {what:.300}", False, "install it again in a new environment")
 
 
-def _video() -> CheckResult:
+def _check_video() -> CheckResult:
     """Decodes pictures and sound of a short clip that comes with the package: an import alone proves little."""
-    from tools.speech.audio import audio_blocks
+    from tools.speech.audio import read_blocks
     from tools.video.video import Video
 
     with as_file(files("agent").joinpath("demo", "clip.mp4")) as path, Video(path) as video:
         duration = video.info.duration_seconds
         frames = list(video.read([0.0, duration / 2]))
-        seconds = sum(len(block) for _, block in audio_blocks(video)) / SAMPLE_RATE
+        seconds = sum(len(block) for _, block in read_blocks(video)) / SAMPLE_RATE
     if len(frames) != 2 or min(frame.pixels.std() for frame in frames) < 1 or abs(seconds - duration) > 1:
         found = f"{len(frames)} of 2 pictures and {seconds:.1f} of {duration:.1f} s of sound come out of a test clip"
         return CheckResult("video", f"does not work: {found}", False, "pip install --force-reinstall av")
     return CheckResult("video", "pictures and sound of a test clip are read", True)
 
 
-def _cache() -> CheckResult:
-    size = sum(video.size_bytes for video in cached_videos())
-    return CheckResult("cache", f"{cache_root()} ({size / 1e6:.0f} MB)", True, "agent index --prune")
+def _check_cache() -> CheckResult:
+    size = sum(video.size_bytes for video in list_cached_videos())
+    return CheckResult("cache", f"{find_cache_root()} ({size / 1e6:.0f} MB)", True, "agent index --prune")
 
 
-def _package(name: str) -> CheckResult:
+def _check_package(name: str) -> CheckResult:
     try:
         return CheckResult(name, version(name), True)
     except PackageNotFoundError:
-        return CheckResult(name, "not installed", False, install_command("lite"))
+        return CheckResult(name, "not installed", False, make_install_command("lite"))
 
 
-def _device() -> CheckResult:
+def _check_device() -> CheckResult:
     import torch
 
     if torch.cuda.is_available():
@@ -141,30 +141,30 @@ def _device() -> CheckResult:
     return CheckResult("gpu", "none; encoders run on the CPU" + (", in bf16 where it is faster" if bf16 else ""), True)
 
 
-def _encoder(state: EncoderState) -> CheckResult:
+def _describe_encoder(state: EncoderState) -> CheckResult:
     chosen = "ready" + (", used by auto" if state.is_auto else "")
     return CheckResult(f"encoder {state.spec}", chosen if state.is_ready else "not here", state.is_ready, state.note)
 
 
-def _default() -> CheckResult:
-    choice = default_policy()
+def _check_default_policy() -> CheckResult:
+    choice = choose_default_policy()
     advice = choice.advice or f"another one: --policy SPEC, or {VARIABLE}=SPEC for all questions"
     return CheckResult("policy used by default", f"{choice.spec}: {choice.why}", True, advice)
 
 
-def _policy(name: str) -> CheckResult:
+def _check_policy(name: str) -> CheckResult:
     part, about = f"policy {name}", _ABOUT.get(name, "")
     if name == "vllm" and find_spec("vllm") is None:
-        return CheckResult(part, "not installed", False, f"{about}: {install_command('vllm')}, on Linux")
+        return CheckResult(part, "not installed", False, f"{about}: {make_install_command('vllm')}, on Linux")
     if name == "transformers" and find_spec("peft") is None:
-        return CheckResult(part, "ready, without adapters", True, f"{about}; LoRA: {install_command('rl')}")
+        return CheckResult(part, "ready, without adapters", True, f"{about}; LoRA: {make_install_command('rl')}")
     return CheckResult(part, "ready", True, about)
 
 
-def _servers() -> CheckResult:
+def _check_servers() -> CheckResult:
     """Checks which of the local servers that have a short name listen; nothing is sent to them."""
     local = {name: urlsplit(server.base_url) for name, server in SERVERS.items() if server.start}
-    found = [name for name, url in local.items() if _listens(url.hostname, url.port)]
+    found = [name for name, url in local.items() if _is_listening(url.hostname, url.port)]
     if found:
         state = ", ".join(f"something listens at {local[name].netloc}, the port of {name}" for name in found)
         return CheckResult("servers on this machine", state, True, f"--policy http:MODEL@{found[0]}")
@@ -172,7 +172,7 @@ def _servers() -> CheckResult:
     return CheckResult("servers on this machine", f"none listens at the ports {ports}", True)
 
 
-def _listens(host: str | None, port: int | None) -> bool:
+def _is_listening(host: str | None, port: int | None) -> bool:
     try:
         socket.create_connection((host or "", port or 0), _CONNECT_SECONDS).close()
     except OSError:
@@ -180,29 +180,29 @@ def _listens(host: str | None, port: int | None) -> bool:
     return True
 
 
-def _keys() -> CheckResult:
+def _check_keys() -> CheckResult:
     """Lists the environment variables that hold a key, without reading the keys."""
     names = [name for name in dict.fromkeys(s.key_variable for s in SERVERS.values()) if os.environ.get(name)]
     return CheckResult("keys in the environment", ", ".join(names) or "none", True)
 
 
-def _screen_text() -> CheckResult:
-    from tools.ocr.ppocr import added_scripts, missing_scripts
+def _check_screen_text() -> CheckResult:
+    from tools.ocr.ppocr import list_added_scripts, list_missing_scripts
     from tools.ocr.reader import TextReader
 
     try:
         TextReader()
     except MissingPartError as missing:
         return CheckResult("screen text", "not installed", False, str(missing))
-    read = ", ".join(("Latin letters, Chinese, Japanese", *added_scripts()))
-    missing_ones = ", ".join(missing_scripts())
+    read = ", ".join(("Latin letters, Chinese, Japanese", *list_added_scripts()))
+    missing_ones = ", ".join(list_missing_scripts())
     advice = (
         f"not read: {missing_ones}; their recognisers are used once rapidocr has fetched them" if missing_ones else ""
     )
     return CheckResult("screen text", f"PP-OCRv6 small (rapidocr): {read}", True, advice)
 
 
-def _speech() -> CheckResult:
+def _check_speech() -> CheckResult:
     from tools.speech.recognition import SpeechRecogniser
 
     try:

@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from tools.observation import MissingPartError
-from tools.packaged_weights import install_command, is_installed
+from tools.packaged_weights import is_installed, make_install_command
 
 if TYPE_CHECKING:
     from agent.cli import Commands
@@ -28,6 +28,6 @@ def add(commands: "Commands") -> None:
 
 def _run(options: argparse.Namespace) -> int:
     if not is_installed("shtab"):
-        raise MissingPartError(f"shtab is not installed: run `{install_command('completion')}`")
+        raise MissingPartError(f"shtab is not installed: run `{make_install_command('completion')}`")
     print(import_module("shtab").complete(options.whole_parser, options.shell))
     return 0

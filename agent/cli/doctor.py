@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from agent.options import add_model_options, check_a_model_is_named, policy_options
+from agent.options import add_model_options, check_a_model_is_named, read_policy_options
 from agent.terminal import Screen
 
 if TYPE_CHECKING:
@@ -34,5 +34,5 @@ def _run(options: argparse.Namespace) -> int:
     from agent.policies.registry import open_policy
     from agent.probe.page import examine
 
-    policy = open_policy(options.policy, policy_options(options))
+    policy = open_policy(options.policy, read_policy_options(options))
     return examine(policy, Screen(), Screen(stderr=True), as_json=options.json)

@@ -34,7 +34,7 @@ def write_files(
         progress.print(escape(f"the report is in {options.report}"), style="dim", highlight=False, soft_wrap=True)
 
 
-def exit_status(trajectory: Trajectory, progress: Console) -> int:
+def report_exit_status(trajectory: Trajectory, progress: Console) -> int:
     """The exit status that a trajectory stands for; what went wrong is printed."""
     if trajectory.stop is Stop.CRASHED:
         progress.print(trajectory.error, style="red", highlight=False, markup=False, soft_wrap=True)

@@ -3,9 +3,9 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from agent.cli.run_options import VIDEO, add_playing_options, check_order, play
+from agent.cli.run_options import VIDEO, add_run_options, check_order, run_question
 from agent.cli.schema import add_schema_option
-from agent.paths import readable
+from agent.paths import escape_path
 from agent.trajectory import Question
 
 if TYPE_CHECKING:
@@ -21,11 +21,11 @@ def add(commands: "Commands") -> None:
     explain.add_argument(
         "what", metavar="WHAT", nargs="?", default=WHOLE_VIDEO, help="what is to be explained; all of it by default"
     )
-    add_playing_options(explain)
+    add_run_options(explain)
     add_schema_option(explain, "explain")
     explain.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
     check_order(options.video, options.what)
-    return play(options, Question(readable(options.video), options.what, task="explain"))
+    return run_question(options, Question(escape_path(options.video), options.what, task="explain"))

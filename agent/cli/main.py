@@ -12,11 +12,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
 
-from agent.cli import ask, chat, completion, doctor, explain, index, modules, predict, replay
+from agent.cli import ask, chat, completion, doctor, explain, index, mcp, modules, predict, replay, serve
 from agent.ending import Parser, end_process, run_command
-from agent.paths import PATHS, readable
+from agent.paths import PATHS, escape_path
 
-_COMMANDS = (ask, chat, explain, predict, index, replay, doctor, completion)
+_COMMANDS = (ask, chat, explain, predict, index, replay, serve, mcp, doctor, completion)
 _INTERRUPTED = "interrupted; what was indexed is kept"
 _ENDS = """\
 examples:
@@ -39,6 +39,7 @@ environment variables:
   VIDEOSLEUTH_API_KEY  key for any server of http: but the two that follow
   OPENAI_API_KEY       key that goes to api.openai.com alone
   GEMINI_API_KEY       key that goes to Gemini's host alone
+  VIDEOSLEUTH_MCP_TOKEN token that `agent mcp --http` asks of every request
   NO_COLOR             no colours on the terminal
 """
 
@@ -56,7 +57,7 @@ def entry() -> NoReturn:
 def _run(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given:
-        parser().print_help()
+        build_parser().print_help()
         return 0
     if given[0] == "help":
         given = [*given[1:], "--help"]
@@ -65,7 +66,7 @@ def _run(arguments: Sequence[str] | None = None) -> int:
     if Path(given[0]).is_file():
         question = shlex.quote(" ".join(given[1:]) or "QUESTION")
         raise ValueError(f"what is to be done with {given[0]}? For example: agent ask {given[0]} {question}")
-    options = parser().parse_args(given)
+    options = build_parser().parse_args(given)
     _check_text(options)
     status: int = options.run(options)
     return status
@@ -75,11 +76,13 @@ def _check_text(options: argparse.Namespace) -> None:
     """Refuses arguments that are no Unicode, since they are kept and sent; only a path may be any bytes."""
     for name, given in vars(options).items():
         for text in given if isinstance(given, list) else [given]:
-            if name not in PATHS and isinstance(text, str) and readable(text) != text:
-                raise ValueError(f"need text in UTF-8, got {readable(text)}: is the terminal set to another encoding?")
+            if name not in PATHS and isinstance(text, str) and escape_path(text) != text:
+                raise ValueError(
+                    f"need text in UTF-8, got {escape_path(text)}: is the terminal set to another encoding?"
+                )
 
 
-def parser() -> Parser:
+def build_parser() -> Parser:
     """The argument parser of all commands."""
     name = Path(sys.argv[0]).stem
     whole = Parser(

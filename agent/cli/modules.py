@@ -11,7 +11,7 @@ from runpy import run_module
 from typing import TYPE_CHECKING
 
 import agent
-from agent.ending import did_you_mean
+from agent.ending import suggest_nearest
 
 if TYPE_CHECKING:
     from agent.cli import Commands
@@ -67,7 +67,7 @@ def run(command: str, arguments: Sequence[str]) -> int:
         return 0
     name, *rest = arguments
     if name not in named:
-        raise ValueError(f"agent {command} has no {name}{did_you_mean(name, named)}: give one of {', '.join(named)}")
+        raise ValueError(f"agent {command} has no {name}{suggest_nearest(name, named)}: give one of {', '.join(named)}")
     module = named[name][0]
     _check_ours(module.partition(".")[0])
     sys.argv[1:] = rest

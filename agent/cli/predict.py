@@ -3,10 +3,10 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from agent.cli.run_options import VIDEO, add_playing_options, play
+from agent.cli.run_options import VIDEO, add_run_options, run_question
 from agent.cli.schema import add_schema_option
 from agent.options import read_seconds
-from agent.paths import readable
+from agent.paths import escape_path
 from agent.trajectory import Question
 
 if TYPE_CHECKING:
@@ -26,11 +26,11 @@ def add(commands: "Commands") -> None:
         metavar="SECONDS",
         help="the video ends here, as 80 or 1:20; by default it's seen whole",
     )
-    add_playing_options(predict)
+    add_run_options(predict)
     add_schema_option(predict, "predict")
     predict.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
-    question = Question(readable(options.video), _TEXT, task="predict", until_seconds=options.at)
-    return play(options, question)
+    question = Question(escape_path(options.video), _TEXT, task="predict", until_seconds=options.at)
+    return run_question(options, question)

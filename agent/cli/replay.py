@@ -7,7 +7,7 @@ from agent.cli.exit_status import write_files
 from agent.cli.run_options import ENCODER
 from agent.exit_codes import EXIT_NO_ANSWER
 from agent.outputs import check_writable
-from agent.paths import found_again
+from agent.paths import unescape_path
 from agent.terminal import Screen
 from agent.trajectory import Trajectory, load
 
@@ -34,16 +34,20 @@ def add(commands: "Commands") -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from agent.loop.replay import differences
+    from agent.loop.replay import find_differences
     from agent.report.console import print_answer
 
     recorded = load(options.trajectory)
     if options.against is not None:
         return _compare(options, recorded)
     progress = Screen(stderr=True)
-    again = _from_record(options, recorded, progress) if options.no_video else _from_video(options, recorded, progress)
+    again = (
+        _replay_from_record(options, recorded, progress)
+        if options.no_video
+        else _replay_from_video(options, recorded, progress)
+    )
     print_answer(again, Screen())
-    found = differences(recorded, again)
+    found = find_differences(recorded, again)
     for line in found:
         progress.print(line, highlight=False, markup=False)
     count = len(recorded.results)
@@ -52,45 +56,45 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace, first: Trajectory) -> int:
-    from agent.report.compare import compared, turns_alike
+    from agent.report.compare import compare, count_turns_alike
 
     if options.no_video or options.video or options.report or options.save:
         raise ValueError("two runs are only compared: leave --no-video, --video, --report and --save out")
     second = load(options.against)
-    found = compared(first, second)
+    found = compare(first, second)
     screen = Screen()
     for line in found:
         screen.print(line, highlight=False, markup=False, soft_wrap=True)
     turns = max(len(first.steps), len(second.steps))
-    verdict = f"compare: the first {turns_alike(first, second)} of {turns} turns are the same"
+    verdict = f"compare: the first {count_turns_alike(first, second)} of {turns} turns are the same"
     screen.print(verdict if found else f"compare: all {turns} turns are the same", highlight=False)
     return EXIT_NO_ANSWER if found else 0
 
 
-def _from_record(options: argparse.Namespace, recorded: Trajectory, progress: Screen) -> Trajectory:
-    from agent.loop.replay import RecordedTools, replayed
+def _replay_from_record(options: argparse.Namespace, recorded: Trajectory, progress: Screen) -> Trajectory:
+    from agent.loop.replay import RecordedTools, replay
     from agent.report.console import Narrator
 
     if options.video or options.encoder or options.subtitles:
         raise ValueError("with --no-video nothing is looked at: leave --video, --encoder and --subtitles out")
     check_writable((options.report, options.save), (options.trajectory,))
     tools = RecordedTools(recorded)
-    again = replayed(recorded, tools, Narrator(progress))
+    again = replay(recorded, tools, Narrator(progress))
     write_files(options, again, tools.picture, progress)
     return again
 
 
-def _from_video(options: argparse.Namespace, recorded: Trajectory, progress: Screen) -> Trajectory:
+def _replay_from_video(options: argparse.Namespace, recorded: Trajectory, progress: Screen) -> Trajectory:
     from agent.loop.checks import check_inputs
-    from agent.loop.replay import check_same_video, replayed
-    from agent.report.console import index_progress
+    from agent.loop.replay import check_same_video, replay
+    from agent.report.console import show_index_progress
     from tools.toolbox import open_toolbox
 
-    video = options.video or found_again(recorded.question.video)
+    video = options.video or unescape_path(recorded.question.video)
     check_inputs(video, options.subtitles)
     check_writable((options.report, options.save), (video, options.subtitles, options.trajectory))
     with (
-        index_progress(progress) as on_progress,
+        show_index_progress(progress) as on_progress,
         open_toolbox(
             video,
             encoder=options.encoder,
@@ -104,6 +108,6 @@ def _from_video(options: argparse.Namespace, recorded: Trajectory, progress: Scr
         check_same_video(recorded, toolbox)
         # the recorded run may have searched a partial index; all that it found is found again only with the whole one
         toolbox.index.wait_tiled()
-        again = replayed(recorded, toolbox)
+        again = replay(recorded, toolbox)
         write_files(options, again, toolbox.picture, progress)
     return again

@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.cli.exit_status import exit_status, write_files
-from agent.options import add_limit_options, add_model_options, policy_options, read_limits, unused_options
+from agent.cli.exit_status import report_exit_status, write_files
+from agent.options import add_limit_options, add_model_options, find_unused_options, read_limits, read_policy_options
 from agent.outputs import check_writable
 from agent.terminal import Screen
 from agent.trajectory import Limits, Question, Stop, Trajectory
-from tools.deadline import deadline, run_in_time
+from tools.deadline import run_in_time, set_deadline
 
 if TYPE_CHECKING:
     from agent.loop.graph import OnEvent
@@ -31,7 +31,7 @@ VIDEO = "a video file; a recording without pictures can be asked for what is sai
 ENCODER = "of the frame index: auto, packaged, open_clip:MODEL[@CHECKPOINT]"
 
 
-def add_playing_options(command: argparse.ArgumentParser) -> None:
+def add_run_options(command: argparse.ArgumentParser) -> None:
     """Adds the options for the policy, the limits and the outputs of a run to a command."""
     add_asking_options(command)
     command.add_argument("--resume", action="store_true", help="go on with this very question where it was interrupted")
@@ -79,11 +79,11 @@ def add_picture_stream_option(command: argparse.ArgumentParser) -> None:
     )
 
 
-def play(options: argparse.Namespace, question: Question) -> int:
+def run_question(options: argparse.Namespace, question: Question) -> int:
     """Runs the question with the given options, prints the result, and gives the exit status.
 
     Args:
-        options: the parsed options of `add_playing_options`, and `video`.
+        options: the parsed options of `add_run_options`, and `video`.
         question: the question; its `until_seconds` is where the video ends for every tool.
 
     Raises:
@@ -91,11 +91,11 @@ def play(options: argparse.Namespace, question: Question) -> int:
     """
     begun = time.monotonic()
     from agent.loop.ask import ask
-    from agent.loop.checks import answer_late, check_end, not_opened
+    from agent.loop.checks import answer_late, check_end, make_unopened_trajectory
     from agent.policies.lite import ABOUT
-    from agent.report.console import Narrator, print_answer, working
-    from agent.report.json_output import published_json
-    from tools.cache import cache_root
+    from agent.report.console import Narrator, print_answer, show_working
+    from agent.report.json_output import format_output
+    from tools.cache import find_cache_root
 
     progress, complaints = Screen(stderr=True, quiet=options.quiet), Screen(stderr=True)
     question = replace(question, audio_track=options.audio, picture_stream=options.picture_stream)
@@ -104,20 +104,22 @@ def play(options: argparse.Namespace, question: Question) -> int:
     check_writable((options.report, options.save), (options.video, options.subtitles))
     tell_of_subtitles(options, progress)
     with ExitStack() as stack:
-        with working(progress) as shown:
+        with show_working(progress) as shown:
             shown.at_work("opening the video")
-            toolbox = _opened(options, question, limits, begun, shown.on_progress)
+            toolbox = _open_toolbox_in_time(options, question, limits, begun, shown.on_progress)
             if toolbox is None:
-                trajectory = not_opened(question, policy.spec, limits, time.monotonic() - begun, Stop.TIME_LIMIT)
+                trajectory = make_unopened_trajectory(
+                    question, policy.spec, limits, time.monotonic() - begun, Stop.TIME_LIMIT
+                )
             else:
-                stack.callback(_closed_in_time, toolbox, limits, begun)
+                stack.callback(_close_in_time, toolbox, limits, begun)
                 check_end(question, toolbox.video.info.duration_seconds)
                 if policy.spec == "lite":
                     progress.print(ABOUT, style="dim", highlight=False, soft_wrap=True)
-                if progress.is_terminal and policy.spec == "lite" and _takes_long(toolbox):
+                if progress.is_terminal and policy.spec == "lite" and _has_indexing_left(toolbox):
                     shown.at_work("a first look")
-                    shown.so_far(_provisional(question, toolbox, policy, limits, begun))
-                on_event = _all_told(Narrator(progress), shown.on_event)
+                    shown.so_far(_answer_provisionally(question, toolbox, policy, limits, begun))
+                on_event = _notify_all(Narrator(progress), shown.on_event)
                 trajectory = ask(
                     question,
                     toolbox,
@@ -127,7 +129,7 @@ def play(options: argparse.Namespace, question: Question) -> int:
                     mode=options.mode,
                     samples=options.samples,
                     opening_seconds=time.monotonic() - begun,
-                    keep=cache_root() / "runs.sqlite",
+                    keep=find_cache_root() / "runs.sqlite",
                     resume=options.resume,
                     on_event=on_event,
                 )
@@ -138,12 +140,12 @@ def play(options: argparse.Namespace, question: Question) -> int:
         except OSError as error:  # a disk that is full by now must not cost the answer
             unwritten = error
         if options.json:
-            print(published_json(trajectory), flush=True)
+            print(format_output(trajectory), flush=True)
         else:
             print_answer(trajectory, Screen())
     if unwritten is not None:
         raise unwritten
-    return exit_status(trajectory, complaints)
+    return report_exit_status(trajectory, complaints)
 
 
 def open_asked_policy(
@@ -164,20 +166,20 @@ def open_asked_policy(
     from agent.policies.registry import open_policy
 
     check_inputs(options.video, options.subtitles)
-    policy = open_policy(_spec(options, progress), policy_options(options).for_samples(options.samples))
+    policy = open_policy(_choose_spec(options, progress), read_policy_options(options).for_samples(options.samples))
     check_playable(question, policy, options.samples, options.mode)
-    if unused := unused_options(options, policy):
+    if unused := find_unused_options(options, policy):
         complaints.print(
             f"{policy.spec} makes no use of {', '.join(unused)}", style="yellow", highlight=False, markup=False
         )
     return policy
 
 
-def _left(limits: Limits, begun: float) -> float:
+def _get_seconds_left(limits: Limits, begun: float) -> float:
     return math.inf if limits.max_seconds is None else limits.max_seconds - (time.monotonic() - begun)
 
 
-def _opened(
+def _open_toolbox_in_time(
     options: argparse.Namespace,
     question: Question,
     limits: Limits,
@@ -198,37 +200,39 @@ def _opened(
             on_progress=on_progress,
         )
 
-    with deadline(_left(limits, begun)):
+    with set_deadline(_get_seconds_left(limits, begun)):
         (toolbox,) = run_in_time([work])
     return toolbox if isinstance(toolbox, Toolbox) else None
 
 
-def _closed_in_time(toolbox: "Toolbox", limits: Limits, begun: float) -> None:
+def _close_in_time(toolbox: "Toolbox", limits: Limits, begun: float) -> None:
     """Closes the toolbox, which keeps what is indexed, unless that takes longer than the question may."""
-    with deadline(_left(limits, begun)):
+    with set_deadline(_get_seconds_left(limits, begun)):
         run_in_time([toolbox.close])
 
 
-def _takes_long(toolbox: "Toolbox") -> bool:
+def _has_indexing_left(toolbox: "Toolbox") -> bool:
     return toolbox.needs_recognition or not toolbox.index.wait(0.0)
 
 
-def _provisional(question: Question, toolbox: "Toolbox", policy: "Policy", limits: Limits, begun: float) -> str:
+def _answer_provisionally(
+    question: Question, toolbox: "Toolbox", policy: "Policy", limits: Limits, begun: float
+) -> str:
     """A sentence with a provisional answer; what was read and heard for it is cached for the run itself."""
     from agent.loop.ask import ask
-    from agent.report.console import headline
+    from agent.report.console import format_headline
 
-    seconds = min(PROVISIONAL_SECONDS, _left(limits, begun) / 3)
+    seconds = min(PROVISIONAL_SECONDS, _get_seconds_left(limits, begun) / 3)
     early = ask(question, toolbox, policy, replace(limits, max_seconds=seconds), verify=False)
     if early.stop is Stop.INTERRUPTED:
         raise KeyboardInterrupt
     if early.answer is None:
         return ""
     confidence = "" if early.confidence is None else f" ({early.confidence:.2f})"
-    return f"So far: {headline(early.answer)}{confidence}"
+    return f"So far: {format_headline(early.answer)}{confidence}"
 
 
-def _all_told(*listeners: "OnEvent") -> "OnEvent":
+def _notify_all(*listeners: "OnEvent") -> "OnEvent":
     def tell(event: "Turn | Trajectory") -> None:
         for listener in listeners:
             listener(event)
@@ -248,24 +252,24 @@ def check_order(video: str, question: str) -> None:
 
 def tell_of_subtitles(options: argparse.Namespace, progress: Screen) -> None:
     """Says that subtitles beside the video are not read: an answer never rests on a file that nobody named."""
-    from tools.speech.subtitles import subtitles_beside
+    from tools.speech.subtitles import find_subtitles_beside
 
-    beside = subtitles_beside(Path(options.video)) if options.subtitles is None else ()
+    beside = find_subtitles_beside(Path(options.video)) if options.subtitles is None else ()
     if beside:
         hint = f"subtitles beside the video are not read: --subtitles {shlex.quote(str(beside[0]))} reads them"
         progress.print(hint, style="dim", highlight=False, markup=False, soft_wrap=True)
 
 
-def _spec(options: argparse.Namespace, progress: "Screen") -> str:
+def _choose_spec(options: argparse.Namespace, progress: "Screen") -> str:
     """The spec of the policy that was named, or of the default, with the reason printed."""
     from rich.markup import escape
 
-    from agent.policies.default import default_policy
+    from agent.policies.default import choose_default_policy
 
     if options.policy is not None:
         named: str = options.policy
         return named
-    choice = default_policy()
+    choice = choose_default_policy()
     if choice.spec != "lite":
         progress.print(escape(f"policy {choice.spec}: {choice.why}"), style="dim", highlight=False, soft_wrap=True)
     elif choice.advice:

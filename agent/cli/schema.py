@@ -32,7 +32,7 @@ class _PrintSchema(argparse.Action):
             values: not used.
             option_string: not used.
         """
-        from agent.report.json_output import schema_json
+        from agent.report.json_output import format_schema
 
-        print(schema_json(self.const), flush=True)
+        print(format_schema(self.const), flush=True)
         parser.exit()

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from agent.cost.prices import Price, how_to_add
+from agent.cost.prices import Price, explain_adding
 from agent.policy import Policy
 from agent.trajectory import Estimate, Limits, Setup, Trajectory, Usage, VideoFacts
 from tools.sampling import fit_within
@@ -65,7 +65,7 @@ class _RunShape:
     evidence_frames: int
 
 
-def estimated(policy: Policy, start: Trajectory, *, verify: bool = True) -> Estimate | None:
+def estimate_for_policy(policy: Policy, start: Trajectory, *, verify: bool = True) -> Estimate | None:
     """The cost estimate of a run; 0 where no tokens are paid for, None where their price is not known.
 
     Args:
@@ -79,7 +79,7 @@ def estimated(policy: Policy, start: Trajectory, *, verify: bool = True) -> Esti
     if policy.price is None or told_tokens is None:
         return None
     setup = policy.setup
-    return estimate(start.facts, start.limits, setup, policy.price, verify=verify, told_tokens=told_tokens)
+    return estimate_cost(start.facts, start.limits, setup, policy.price, verify=verify, told_tokens=told_tokens)
 
 
 def _tokens_of_earlier(start: Trajectory) -> int | None:
@@ -89,7 +89,7 @@ def _tokens_of_earlier(start: Trajectory) -> int | None:
     return max(counted, default=0) if len(counted) == len(tokens) else None
 
 
-def estimate(
+def estimate_cost(
     facts: VideoFacts, limits: Limits, setup: Setup, price: Price, *, verify: bool = True, told_tokens: int = 0
 ) -> Estimate:
     """The cost estimate of a question about a video, at the usual length of a run and at most.
@@ -102,9 +102,11 @@ def estimate(
         verify: whether the answer is verified.
         told_tokens: tokens of earlier questions, which every turn sends again.
     """
-    usual = _cost_usd(_usual(facts, limits, setup), price, 1 if verify else 0, told_tokens)
-    longest = _longest(facts, limits, setup)
-    bounds = [] if longest is None else [_cost_usd(longest, price, MOST_SECOND_LOOKS if verify else 0, told_tokens)]
+    usual = _compute_cost_usd(_make_usual_shape(facts, limits, setup), price, 1 if verify else 0, told_tokens)
+    longest = _make_longest_shape(facts, limits, setup)
+    bounds = (
+        [] if longest is None else [_compute_cost_usd(longest, price, MOST_SECOND_LOOKS if verify else 0, told_tokens)]
+    )
     if limits.max_cost_usd is not None:
         bounds.append(limits.max_cost_usd)
     if price.is_free:
@@ -123,11 +125,11 @@ def check_cost_limit(policy: Policy, limits: Limits) -> None:
         return
     raise ValueError(
         f"no price is known for {policy.model} at {policy.host}, so --max-cost can't be kept: "
-        + how_to_add(policy.host, policy.model)
+        + explain_adding(policy.host, policy.model)
     )
 
 
-def frame_tokens(facts: VideoFacts, size: tuple[int, int], max_pixels: int) -> int:
+def count_frame_tokens(facts: VideoFacts, size: tuple[int, int], max_pixels: int) -> int:
     """The number of tokens of one whole frame at most.
 
     Args:
@@ -143,20 +145,20 @@ def frame_tokens(facts: VideoFacts, size: tuple[int, int], max_pixels: int) -> i
     return math.ceil(width * scale / PATCH_PIXELS) * math.ceil(height * scale / PATCH_PIXELS)
 
 
-def _usual(facts: VideoFacts, limits: Limits, setup: Setup) -> _RunShape:
+def _make_usual_shape(facts: VideoFacts, limits: Limits, setup: Setup) -> _RunShape:
     frames = min(USUAL_FRAMES, limits.max_frames or USUAL_FRAMES)
     return _RunShape(
         turns=min(USUAL_TURNS, limits.max_turns),
         frames=min(frames, setup.max_pictures or frames),
         frames_come_first=False,
-        frame_tokens=frame_tokens(facts, SIZES["medium"], setup.max_frame_pixels),
+        frame_tokens=count_frame_tokens(facts, SIZES["medium"], setup.max_frame_pixels),
         result_tokens=USUAL_RESULT_TOKENS,
         reply_tokens=min(USUAL_REPLY_TOKENS, setup.max_reply_tokens),
         evidence_frames=min(USUAL_EVIDENCE_FRAMES, frames),
     )
 
 
-def _longest(facts: VideoFacts, limits: Limits, setup: Setup) -> _RunShape | None:
+def _make_longest_shape(facts: VideoFacts, limits: Limits, setup: Setup) -> _RunShape | None:
     """The longest run that the limits allow; None if they allow any number of pictures."""
     bounds = [bound for bound in (limits.max_frames, setup.max_pictures) if bound is not None]
     if not bounds:
@@ -166,14 +168,14 @@ def _longest(facts: VideoFacts, limits: Limits, setup: Setup) -> _RunShape | Non
         turns=limits.max_turns,
         frames=frames,
         frames_come_first=True,
-        frame_tokens=frame_tokens(facts, SIZES["large"], setup.max_frame_pixels),
+        frame_tokens=count_frame_tokens(facts, SIZES["large"], setup.max_frame_pixels),
         result_tokens=MOST_RESULT_TOKENS,
         reply_tokens=setup.max_reply_tokens,
         evidence_frames=frames,
     )
 
 
-def _cost_usd(shape: _RunShape, price: Price, second_looks: int, told_tokens: int) -> float:
+def _compute_cost_usd(shape: _RunShape, price: Price, second_looks: int, told_tokens: int) -> float:
     """The dollars of a run: turn k sends again all replies and observations before it, a verification the evidence."""
     turns = shape.turns
     times_sent = turns if shape.frames_come_first else (turns + 1) / 2  # each picture, on average

@@ -18,7 +18,7 @@ from agent.trajectory import Usage
 from tools.plain_data import loads_toml
 
 
-def dollars(amount: float) -> str:
+def format_dollars(amount: float) -> str:
     """US dollars with as many digits as tell something: `$0.0031`, `$1.20`, `$0`."""
     if amount == 0:
         return "$0"
@@ -84,16 +84,16 @@ class _PriceTable:
 _ADAPTER: TypeAdapter[_PriceTable] = TypeAdapter(_PriceTable)
 
 
-def price_of(host: str, model: str) -> Price | None:
+def find_price(host: str, model: str) -> Price | None:
     """The first price that fits a model on a server, the user's own table first; None where there is none.
 
     Raises:
         ValueError: the user's table can't be read; says where.
     """
-    return next((price for price in (*_own_prices(), *_packaged_prices()) if price.fits(host, model)), None)
+    return next((price for price in (*_read_own_prices(), *_read_packaged_prices()) if price.fits(host, model)), None)
 
 
-def how_to_add(host: str, model: str) -> str:
+def explain_adding(host: str, model: str) -> str:
     """A hint for the user: what to write where, so that a model has a price."""
     entry = f'[[price]]\nhosts = ["{host}"]\nmodels = ["{model}"]\ninput = 0.25\ncached_input = 0.025\noutput = 2.00\n'
     entry += 'checked = 2026-01-31\nsource = "the price page of your server"'
@@ -120,7 +120,7 @@ def read_prices(text: str, name: str) -> tuple[Price, ...]:
         raise ValueError(f"{name}: at {where}: {first['msg']}") from None
 
 
-def _own_prices() -> tuple[Price, ...]:
+def _read_own_prices() -> tuple[Price, ...]:
     path = os.environ.get(OWN_TABLE, "")
     if not path:
         return ()
@@ -130,5 +130,5 @@ def _own_prices() -> tuple[Price, ...]:
         raise ValueError(f"{OWN_TABLE} names {path}, which can't be read: {error.strerror}") from None
 
 
-def _packaged_prices() -> tuple[Price, ...]:
+def _read_packaged_prices() -> tuple[Price, ...]:
     return read_prices(files("agent.cost").joinpath("prices.toml").read_text(encoding="utf-8"), "prices.toml")

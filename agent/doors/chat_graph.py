@@ -19,7 +19,7 @@ from pydantic_core import to_jsonable_python
 from typing_extensions import TypedDict
 
 from agent.doors.allowed_folders import AllowedFolders, NotAllowedError
-from agent.doors.langchain_tool import answer_in_words
+from agent.doors.langchain_tool import write_answer
 from agent.doors.video_graph import VideoGraph, VideoNodes, VideoState, add_limit, wire_nodes
 from agent.run_result import RunResult
 from agent.sessions.options import AskOptions
@@ -80,7 +80,7 @@ def build_chat_graph(
         except NotAllowedError as error:
             return Command(goto=END, update={"messages": [AIMessage(str(error))]})
         if not video:
-            video, text = _named_in(text, allowed)
+            video, text = _find_video(text, allowed)
         video = video or state.get("video", "")
         if not video or not text.strip():
             return Command(goto=END, update={"messages": [AIMessage(_WHICH if not video else "What about it?")]})
@@ -89,11 +89,11 @@ def build_chat_graph(
     graph = StateGraph(ChatState, ChatContext, input_schema=ChatInput)
     graph.add_node("read", read, destinations=("begin", END))
     graph.add_edge(START, "read")
-    wire_nodes(graph, VideoNodes(sleuth, approve, options, _messages))
+    wire_nodes(graph, VideoNodes(sleuth, approve, options, _make_messages))
     return add_limit(graph.compile(), options)
 
 
-def _named_in(text: str, allowed: AllowedFolders) -> tuple[str, str]:
+def _find_video(text: str, allowed: AllowedFolders) -> tuple[str, str]:
     """The video that a text names, empty if none, and the text without the name."""
     for word in _WORDS.finditer(text):
         name = next(group for group in word.groups() if group).strip(_AROUND)
@@ -111,9 +111,9 @@ def _named_in(text: str, allowed: AllowedFolders) -> tuple[str, str]:
     return "", text
 
 
-def _messages(state: VideoState, trajectory: Trajectory, step: Step | None) -> dict[str, Any]:
+def _make_messages(state: VideoState, trajectory: Trajectory, step: Step | None) -> dict[str, Any]:
     if step is None:
-        words = answer_in_words(RunResult(trajectory, lambda: nullcontext(lambda _: None)))
+        words = write_answer(RunResult(trajectory, lambda: nullcontext(lambda _: None)))
         return {"messages": [AIMessage(words, id=f"{state['run_id']}-answer")]}
     if not isinstance(step.turn.move, Calls):
         return {}

@@ -37,14 +37,14 @@ def make_video_tool(sleuth: Sleuth, folders: Iterable[str | Path], **options: Un
             question: The question, in words.
         """
         try:
-            return _reply(sleuth.ask(allowed.find(video), question, **options))
+            return _make_reply(sleuth.ask(allowed.find(video), question, **options))
         except ValueError as error:
             raise ToolException(str(error)) from error
 
     async def ask_video_async(video: str, question: str) -> Reply:
         try:
             found = await asyncio.to_thread(allowed.find, video)
-            return _reply(await sleuth.aask(found, question, **options))
+            return _make_reply(await sleuth.aask(found, question, **options))
         except ValueError as error:
             raise ToolException(str(error)) from error
 
@@ -57,11 +57,11 @@ def make_video_tool(sleuth: Sleuth, folders: Iterable[str | Path], **options: Un
     )
 
 
-def _reply(result: RunResult) -> Reply:
-    return answer_in_words(result), result.as_data()
+def _make_reply(result: RunResult) -> Reply:
+    return write_answer(result), result.as_data()
 
 
-def answer_in_words(result: RunResult) -> str:
+def write_answer(result: RunResult) -> str:
     """The answer with its times, for hosts that show or keep nothing else."""
     if not result.text:
         return f"There is no answer ({result.status}){': ' if result.error else ''}{result.error}"

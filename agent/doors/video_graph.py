@@ -28,16 +28,25 @@ from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
 from agent.events import EventReader
-from agent.loop.ask import prepare_run, run_context
-from agent.loop.checks import answer_late, not_opened
-from agent.loop.graph import RunContext, State, after_act, after_verify, ended_by, open_with, think, verify
+from agent.loop.ask import make_run_context, prepare_run
+from agent.loop.checks import answer_late, make_unopened_trajectory
+from agent.loop.graph import (
+    RunContext,
+    State,
+    choose_node_after_act,
+    choose_node_after_verify,
+    end_by_error,
+    make_initial_calls,
+    think,
+    verify,
+)
 from agent.loop.transition import step
 from agent.policy import ToolRunner
 from agent.run_result import RunResult
 from agent.sessions.options import AskedQuestion, AskOptions, read_options
 from agent.sleuth import Sleuth
 from agent.trajectory import Calls, Limits, Step, Stop, ToolCall, Trajectory, Turn, from_json, to_json
-from tools.deadline import Cancellation, cancellable, deadline
+from tools.deadline import Cancellation, cancellable, set_deadline
 from tools.observation import Observation, ToolError
 
 _TURN = TypeAdapter(Turn)
@@ -104,10 +113,10 @@ def build_video_graph(sleuth: Sleuth, *, approve: bool = False, **options: Unpac
 
 def wire_nodes(graph: "StateGraph[Any, Any, Any, Any]", nodes: "VideoNodes") -> None:
     """Adds the nodes of a run to a graph: `begin` is the first, and `finish` the last."""
-    graph.add_node("begin", _in_threads(nodes, nodes.begin), destinations=("think", "finish"))
-    graph.add_node("think", _in_threads(nodes, nodes.think), destinations=("act", "begin", "finish"))
-    graph.add_node("act", _in_threads(nodes, nodes.act), destinations=("think", "verify", "begin", "finish"))
-    graph.add_node("verify", _in_threads(nodes, nodes.verify), destinations=("think", "finish"))
+    graph.add_node("begin", _run_in_threads(nodes, nodes.begin), destinations=("think", "finish"))
+    graph.add_node("think", _run_in_threads(nodes, nodes.think), destinations=("act", "begin", "finish"))
+    graph.add_node("act", _run_in_threads(nodes, nodes.act), destinations=("think", "verify", "begin", "finish"))
+    graph.add_node("verify", _run_in_threads(nodes, nodes.verify), destinations=("think", "finish"))
     graph.add_node("finish", nodes.finish)
     graph.add_edge("finish", END)
 
@@ -145,13 +154,13 @@ class VideoNodes:
         """Opens the video and makes the initial tool calls."""
         asked = self._read(state)
         begun = time.monotonic()
-        limits, policy = asked.limits, self.sleuth.opened_policy()
+        limits, policy = asked.limits, self.sleuth.get_policy()
         run_id = uuid.uuid4().hex
         fresh: VideoState = {**state, "run_id": run_id}
-        with deadline(_seconds(limits)), self.sleuth.borrowed_tools(asked) as toolbox:
+        with set_deadline(_get_seconds(limits)), self.sleuth.borrow_tools(asked) as toolbox:
             passed = time.monotonic() - begun
             if toolbox is None:
-                ended = not_opened(asked.question, policy.spec, limits, passed, Stop.TIME_LIMIT)
+                ended = make_unopened_trajectory(asked.question, policy.spec, limits, passed, Stop.TIME_LIMIT)
                 _tell(fresh, None, ended)
                 return self._go("finish", fresh, ended)
             start, context = prepare_run(
@@ -160,8 +169,8 @@ class VideoNodes:
             _tell(fresh, None, start)
             if not context.opening:
                 return self._go("think", fresh, start)
-        with self.sleuth.borrowed_tools(asked) as toolbox:
-            opened = open_with({"trajectory": start, "turn": None}, Runtime(context=context))["trajectory"]
+        with self.sleuth.borrow_tools(asked) as toolbox:
+            opened = make_initial_calls({"trajectory": start, "turn": None}, Runtime(context=context))["trajectory"]
         _tell(fresh, start, opened)
         return self._go("think", fresh, opened, is_step=True)
 
@@ -174,7 +183,7 @@ class VideoNodes:
             with self._playing(state, trajectory) as (core, runtime):
                 turn = think(core, runtime)["turn"]
         except Exception as error:
-            return self._go("finish", state, ended_by(trajectory, error))
+            return self._go("finish", state, end_by_error(trajectory, error))
         _tell(state, trajectory, turn)
         return Command(goto="act", update={"turn_json": _TURN.dump_json(turn).decode()})
 
@@ -184,19 +193,19 @@ class VideoNodes:
         turn = _TURN.validate_json(state["turn_json"])
         refused: dict[str, str] = {}
         if self._approve and isinstance(turn.move, Calls):
-            reply = interrupt(_request(turn, turn.move))
+            reply = interrupt(_make_request(turn, turn.move))
             if isinstance(reply, Mapping) and "question" in reply:
                 return Command(goto="begin", update={"question": str(reply["question"])})
-            refused = _refused(turn.move, reply)
+            refused = _read_refusals(turn.move, reply)
         if state["question"] != trajectory.question.text:
             return Command(goto="begin")
         try:
             with self._playing(state, trajectory) as (_, runtime):
                 after = step(trajectory, turn, _ApprovedTools(runtime.context.toolbox, refused))
                 core: State = {"trajectory": after, "turn": None}
-                goto = after_act(core, runtime)
+                goto = choose_node_after_act(core, runtime)
         except Exception as error:
-            return self._go("finish", state, ended_by(trajectory, error))
+            return self._go("finish", state, end_by_error(trajectory, error))
         _tell(state, trajectory, after, turn)
         return self._go(goto, state, after, is_step=True)
 
@@ -207,15 +216,15 @@ class VideoNodes:
             with self._playing(state, trajectory) as (core, runtime):
                 after = verify(core, runtime)["trajectory"]
         except Exception as error:
-            return self._go("finish", state, ended_by(trajectory, error))
+            return self._go("finish", state, end_by_error(trajectory, error))
         _tell(state, trajectory, after)
-        return self._go(after_verify({"trajectory": after, "turn": None}), state, after)
+        return self._go(choose_node_after_verify({"trajectory": after, "turn": None}), state, after)
 
     def finish(self, state: VideoState) -> dict[str, Any]:
         """Reads the answer off the trajectory."""
         trajectory = from_json(state["trajectory_json"])
         if trajectory.facts.content_hash:
-            trajectory = replace(trajectory, setup=self.sleuth.opened_policy().setup)
+            trajectory = replace(trajectory, setup=self.sleuth.get_policy().setup)
         result = RunResult(answer_late(trajectory), lambda: nullcontext(lambda _: None))
         output: VideoOutput = {
             "answer": result.text,
@@ -233,12 +242,12 @@ class VideoNodes:
 
     @contextmanager
     def _playing(self, state: VideoState, trajectory: Trajectory) -> Iterator[tuple[State, Runtime[RunContext]]]:
-        asked, policy = self._read(state), self.sleuth.opened_policy()
-        with self.sleuth.borrowed_tools(asked) as toolbox:
+        asked, policy = self._read(state), self.sleuth.get_policy()
+        with self.sleuth.borrow_tools(asked) as toolbox:
             assert toolbox is not None, "no deadline stands around it"
             if toolbox.video.content_hash != trajectory.facts.content_hash:
                 raise ValueError(f"{asked.question.video} changed since the run began: ask again")
-            context = run_context(toolbox, policy, verify=asked.verify, mode=asked.mode)
+            context = make_run_context(toolbox, policy, verify=asked.verify, mode=asked.mode)
             yield {"trajectory": trajectory, "turn": None}, Runtime(context=context)
 
     def _go(self, goto: str, state: VideoState, after: Trajectory, *, is_step: bool = False) -> Command[str]:
@@ -260,16 +269,16 @@ class _ApprovedTools:
         Raises:
             ToolError: the call was refused, or is a mistake.
         """
-        if (why := self.refused.get(_key(name, arguments))) is not None:
+        if (why := self.refused.get(_make_key(name, arguments))) is not None:
             raise ToolError(f"the user refused this call{': ' if why else ''}{why}")
         return self.tools.call(name, arguments)
 
 
-def _key(name: str, arguments: dict[str, Any]) -> str:
+def _make_key(name: str, arguments: dict[str, Any]) -> str:
     return json.dumps([name, arguments], sort_keys=True)
 
 
-def _request(turn: Turn, move: Calls) -> dict[str, Any]:
+def _make_request(turn: Turn, move: Calls) -> dict[str, Any]:
     """The look as a request of LangChain's human in the loop."""
 
     def request(call: ToolCall) -> dict[str, Any]:
@@ -282,14 +291,14 @@ def _request(turn: Turn, move: Calls) -> dict[str, Any]:
     }
 
 
-def _refused(move: Calls, reply: object) -> dict[str, str]:
+def _read_refusals(move: Calls, reply: object) -> dict[str, str]:
     """The refused calls with the reason.
 
     Raises:
         ValueError: the reply has another form.
     """
     if isinstance(reply, bool):
-        return {} if reply else {_key(call.name, call.arguments): "" for call in move.calls}
+        return {} if reply else {_make_key(call.name, call.arguments): "" for call in move.calls}
     decisions = reply.get("decisions") if isinstance(reply, Mapping) else None
     if not isinstance(decisions, list) or len(decisions) != len(move.calls):
         raise ValueError(
@@ -302,7 +311,7 @@ def _refused(move: Calls, reply: object) -> dict[str, str]:
             case {"type": "approve"}:
                 pass
             case {"type": "reject"}:
-                refused[_key(call.name, call.arguments)] = str(decision.get("message") or "")
+                refused[_make_key(call.name, call.arguments)] = str(decision.get("message") or "")
             case _:
                 raise ValueError(f"a decision has the type approve or reject; got {decision!r:.200}")
     return refused
@@ -323,11 +332,11 @@ def _tell(state: VideoState, before: Trajectory | None, told: Turn | Trajectory,
         write(event.as_data())
 
 
-def _seconds(limits: Limits) -> float:
+def _get_seconds(limits: Limits) -> float:
     return float("inf") if limits.max_seconds is None else limits.max_seconds
 
 
-def _in_threads(nodes: VideoNodes, work: Callable[[VideoState], Command[str]]) -> RunnableLambda[Any, Any]:
+def _run_in_threads(nodes: VideoNodes, work: Callable[[VideoState], Command[str]]) -> RunnableLambda[Any, Any]:
     """The node, in asyncio on the threads of the Sleuth, since the loop's own are as few as six; cancelled with it."""
 
     async def awork(state: VideoState) -> Command[str]:

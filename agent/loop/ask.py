@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from agent.cost.estimate import check_cost_limit, estimated
-from agent.loop.checkpoint import sqlite_checkpointer
-from agent.loop.graph import OnEvent, RunContext, build_graph, run
-from agent.loop.modes import TOOLS, Mode, WordTools, opening_calls
+from agent.cost.estimate import check_cost_limit, estimate_for_policy
+from agent.loop.checkpoint import open_sqlite_checkpointer
+from agent.loop.graph import OnEvent, RunContext, build_graph, run_graph
+from agent.loop.modes import TOOLS, Mode, WordTools, plan_initial_calls
 from agent.loop.self_consistency import ask_with_voting
 from agent.policy import Policy, Tools
-from agent.trajectory import Limits, Question, ToolCall, Trajectory, VideoFacts, next_call_ids
+from agent.trajectory import Limits, Question, ToolCall, Trajectory, VideoFacts, make_call_ids
 from tools.toolbox import TOOL_NAMES
 from tools.video.source import VideoSource
 
@@ -94,9 +94,11 @@ def ask(
         )
         on_event(start)
         with ExitStack() as stack:
-            saver = stack.enter_context(sqlite_checkpointer(keep)) if keep is not None else None
-            name = thread_id(start, opening=repr(context.opening))
-            ended = run(start, context, graph=build_graph(saver), thread_id=name, resume=resume, on_event=on_event)
+            saver = stack.enter_context(open_sqlite_checkpointer(keep)) if keep is not None else None
+            name = make_thread_id(start, opening=repr(context.opening))
+            ended = run_graph(
+                start, context, graph=build_graph(saver), thread_id=name, resume=resume, on_event=on_event
+            )
         # known only now: some backends find out during the first request what the server takes
         return replace(ended, setup=policy.setup)
 
@@ -144,22 +146,22 @@ def prepare_run(
     Raises:
         ValueError: as `ask`.
     """
-    facts = video_facts(toolbox)
+    facts = read_video_facts(toolbox)
     _check_end(question, facts)
     if any(run.facts.content_hash != facts.content_hash for run in earlier):
         raise ValueError(f"{toolbox.video.path} is not the video of the earlier questions: its content differs")
     check_cost_limit(policy, limits)
-    context = run_context(toolbox, policy, verify=verify, look_again=look_again, mode=mode, opening=opening)
+    context = make_run_context(toolbox, policy, verify=verify, look_again=look_again, mode=mode, opening=opening)
     start = Trajectory(question, facts, policy.spec, limits, sample=sample, opening_seconds=opening_seconds)
     start = replace(start, earlier=earlier)
-    start = replace(start, estimate=estimated(policy, start, verify=context.verify))
+    start = replace(start, estimate=estimate_for_policy(policy, start, verify=context.verify))
     is_due = opening is None and not any(step.turn.is_opening for run in earlier for step in run.steps)
-    if is_due and (mode := _mode_in(toolbox, policy, mode)) is not None:
-        context = replace(context, opening=_with_new_ids(opening_calls(mode, facts, density), start))
+    if is_due and (mode := _choose_mode_for(toolbox, policy, mode)) is not None:
+        context = replace(context, opening=_with_new_ids(plan_initial_calls(mode, facts, density), start))
     return PreparedRun(start, context)
 
 
-def run_context(
+def make_run_context(
     toolbox: VideoTools,
     policy: Policy,
     *,
@@ -181,7 +183,7 @@ def run_context(
     Raises:
         ValueError: the policy has no such mode.
     """
-    mode = _mode_in(toolbox, policy, mode)
+    mode = _choose_mode_for(toolbox, policy, mode)
     tools: Tools = toolbox
     if opening is None and mode is not None and mode != "look":
         of_others = {spec.name for spec in toolbox.specs} - {*TOOL_NAMES}
@@ -189,13 +191,13 @@ def run_context(
     return RunContext(policy, tools, verify and policy.setup is not None, look_again, opening or ())
 
 
-def _mode_in(toolbox: VideoTools, policy: Policy, wanted: Mode | None) -> Mode | None:
-    mode = mode_of(policy, wanted)
+def _choose_mode_for(toolbox: VideoTools, policy: Policy, wanted: Mode | None) -> Mode | None:
+    mode = choose_mode(policy, wanted)
     return mode if mode is None or toolbox.video.info.has_pictures else "subtitles"
 
 
 def _with_new_ids(calls: tuple[ToolCall, ...], start: Trajectory) -> tuple[ToolCall, ...]:
-    ids = next_call_ids(start, len(calls))
+    ids = make_call_ids(start, len(calls))
     return tuple(replace(call, id=name) for call, name in zip(calls, ids, strict=True))
 
 
@@ -207,7 +209,7 @@ def _check_end(question: Question, facts: VideoFacts) -> None:
         )
 
 
-def mode_of(policy: Policy, wanted: Mode | None) -> Mode | None:
+def choose_mode(policy: Policy, wanted: Mode | None) -> Mode | None:
     """The mode that a policy runs in; None for one that is no language model and decides on all its calls itself.
 
     Raises:
@@ -223,7 +225,7 @@ def mode_of(policy: Policy, wanted: Mode | None) -> Mode | None:
     return wanted or ("look" if setup.sees_pictures else "captions")
 
 
-def video_facts(toolbox: VideoTools) -> VideoFacts:
+def read_video_facts(toolbox: VideoTools) -> VideoFacts:
     """The video's properties as a trajectory records them."""
     info = toolbox.video.info
     return VideoFacts(
@@ -238,7 +240,7 @@ def video_facts(toolbox: VideoTools) -> VideoFacts:
     )
 
 
-def thread_id(start: Trajectory, opening: str = "") -> str:
+def make_thread_id(start: Trajectory, opening: str = "") -> str:
     """The checkpointer's name for a run, a hash of all that makes it the same run.
 
     Args:

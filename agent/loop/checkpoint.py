@@ -22,7 +22,7 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from pydantic import TypeAdapter
 
 from agent.trajectory import Trajectory, Turn
-from tools.cache import writer_lock
+from tools.cache import open_writer_lock
 from tools.own_files import clear_way, is_plain_file, is_there, set_aside
 
 _log = logging.getLogger(__name__)
@@ -47,8 +47,8 @@ class RecordSerializer(JsonPlusSerializer):
 
     def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
         """The type and the bytes of a value, four bytes of checksum first."""
-        kind, data = super().dumps_typed(_packed(obj))
-        return kind, _checksum(kind, data) + data
+        kind, data = super().dumps_typed(_pack(obj))
+        return kind, _compute_checksum(kind, data) + data
 
     def loads_typed(self, data: tuple[str, bytes]) -> Any:
         """The value behind bytes that `dumps_typed` gave.
@@ -57,9 +57,9 @@ class RecordSerializer(JsonPlusSerializer):
             ValueError: the bytes are damaged.
         """
         kind, (checksum, content) = data[0], (data[1][:4], data[1][4:])
-        if checksum != _checksum(kind, content):
+        if checksum != _compute_checksum(kind, content):
             raise ValueError("its checksum is not that of what was kept")
-        return _unpacked(super().loads_typed((kind, content)))
+        return _unpack(super().loads_typed((kind, content)))
 
 
 class RunKeeper(SqliteSaver):
@@ -131,23 +131,23 @@ class RunKeeper(SqliteSaver):
 
 
 @contextmanager
-def sqlite_checkpointer(path: Path) -> Iterator[RunKeeper]:
+def open_sqlite_checkpointer(path: Path) -> Iterator[RunKeeper]:
     """A checkpointer in a SQLite file, made if it is not there; in memory where the file can't be used."""
-    with closing(_opened(path)) as connection:
+    with closing(_connect(path)) as connection:
         yield RunKeeper(connection)
 
 
-def _opened(path: Path) -> sqlite3.Connection:
+def _connect(path: Path) -> sqlite3.Connection:
     try:
         # under a lock: a file that two processes find damaged must not be set aside twice
-        with writer_lock("runs", path.parent).acquire(timeout=_PATIENCE_SECONDS):
-            return _sound(path) or _begun_anew(path)
+        with open_writer_lock("runs", path.parent).acquire(timeout=_PATIENCE_SECONDS):
+            return _connect_if_sound(path) or _replace_damaged(path)
     except (OSError, sqlite3.Error, Timeout) as error:
-        _log.warning("this run is not kept and can't be resumed: %s: %s", path, _why(error))
+        _log.warning("this run is not kept and can't be resumed: %s: %s", path, _explain(error))
         return sqlite3.connect(":memory:", check_same_thread=False)
 
 
-def _sound(path: Path) -> sqlite3.Connection | None:
+def _connect_if_sound(path: Path) -> sqlite3.Connection | None:
     """A connection to a file, made if it is not there; None if the file is damaged, or not one of ours.
 
     Raises:
@@ -184,7 +184,7 @@ def _check(connection: sqlite3.Connection, size_bytes: int) -> None:
         raise damage
 
 
-def _begun_anew(path: Path) -> sqlite3.Connection:
+def _replace_damaged(path: Path) -> sqlite3.Connection:
     aside = set_aside(path)
     for log in ("-wal", "-shm"):
         beside = path.with_name(path.name + log)
@@ -192,31 +192,31 @@ def _begun_anew(path: Path) -> sqlite3.Connection:
             clear_way(beside)
             beside.unlink(missing_ok=True)
     _log.warning("%s was damaged or of another program: it is now %s, and a new one is begun", path, aside.name)
-    connection = _sound(path)
+    connection = _connect_if_sound(path)
     if connection is None:
         raise sqlite3.DatabaseError("a new file can't be used either")
     return connection
 
 
-def _why(error: Exception) -> str:
+def _explain(error: Exception) -> str:
     return "another process does not let go of it" if isinstance(error, Timeout) else str(error)
 
 
-def _checksum(kind: str, data: bytes) -> bytes:
+def _compute_checksum(kind: str, data: bytes) -> bytes:
     return zlib.crc32(data, zlib.crc32(kind.encode())).to_bytes(4, "little")
 
 
-def _packed(value: Any) -> Any:
+def _pack(value: Any) -> Any:
     if (adapter := _ADAPTERS.get(type(value).__name__)) is not None:
         return {_KEY: type(value).__name__, "json": adapter.dump_json(value)}
     if isinstance(value, dict):
-        return {key: _packed(item) for key, item in value.items()}
+        return {key: _pack(item) for key, item in value.items()}
     return value
 
 
-def _unpacked(value: Any) -> Any:
+def _unpack(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     if _KEY in value:
         return _ADAPTERS[value[_KEY]].validate_json(value["json"])
-    return {key: _unpacked(item) for key, item in value.items()}
+    return {key: _unpack(item) for key, item in value.items()}

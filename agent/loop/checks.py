@@ -6,17 +6,17 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from agent.coverage import coverage_of
-from agent.loop.ask import mode_of
+from agent.coverage import compute_coverage
+from agent.loop.ask import choose_mode
 from agent.loop.modes import Mode
 from agent.policies.lite_rules.reading import read_question
 from agent.policy import Policy
 from agent.trajectory import Answer, Limits, Question, Step, Stop, Trajectory, Turn, VideoFacts
-from tools.deadline import deadline, run_in_time
+from tools.deadline import run_in_time, set_deadline
 from tools.demux.container import check_file
 from tools.demux.header import Header, read_header
 from tools.limits import VideoError
-from tools.speech.subtitles import subtitle_file
+from tools.speech.subtitles import read_subtitle_file
 
 
 def check_inputs(video: str | Path, subtitles: str | Path | None) -> None:
@@ -27,7 +27,7 @@ def check_inputs(video: str | Path, subtitles: str | Path | None) -> None:
     """
     check_file(Path(video))
     if subtitles is not None:
-        subtitle_file(subtitles)
+        read_subtitle_file(subtitles)
 
 
 def check_playable(question: Question, policy: Policy, samples: int, mode: Mode | None) -> None:
@@ -46,7 +46,7 @@ def check_playable(question: Question, policy: Policy, samples: int, mode: Mode 
         raise ValueError(f"{policy.spec} answers the same each time: --samples is for language models")
     if samples != 1 and question.task != "answer":
         raise ValueError(f"to {question.task} there is no answer that runs could agree on: leave --samples out")
-    mode_of(policy, mode)
+    choose_mode(policy, mode)
 
 
 def check_end(question: Question, duration_seconds: float) -> None:
@@ -60,7 +60,7 @@ def check_end(question: Question, duration_seconds: float) -> None:
         raise ValueError(f"--at {until:g} is past the end of the video, which is {duration_seconds:.2f} s long")
 
 
-def not_opened(question: Question, spec: str, limits: Limits, seconds: float, stop: Stop) -> Trajectory:
+def make_unopened_trajectory(question: Question, spec: str, limits: Limits, seconds: float, stop: Stop) -> Trajectory:
     """The trajectory of a run that ended before its video was open.
 
     Args:
@@ -77,7 +77,7 @@ def not_opened(question: Question, spec: str, limits: Limits, seconds: float, st
 
 def _promised_seconds(question: Question) -> float:
     """The length by the header of the file, or the end that was asked for; 0.0 where it is not known at once."""
-    with deadline(0.0), suppress(VideoError):
+    with set_deadline(0.0), suppress(VideoError):
         (header,) = run_in_time([partial(read_header, Path(question.video), question.picture_stream)])
         if isinstance(header, Header) and header.promised_seconds is not None:
             return min(header.promised_seconds, question.until_seconds or math.inf)
@@ -92,7 +92,7 @@ def answer_late(trajectory: Trajectory) -> Trajectory:
     if trajectory.stop is not Stop.TIME_LIMIT or trajectory.answer is not None or trajectory.setup is not None:
         return trajectory
     seconds = trajectory.facts.duration_seconds
-    seen = f"only {coverage_of(trajectory).looked_share * seconds:.0f} of {seconds:.0f} s was seen"
+    seen = f"only {compute_coverage(trajectory).looked_share * seconds:.0f} of {seconds:.0f} s was seen"
     said = read_question(trajectory.question, seconds).language.cannot_tell
     why = f"{said} When the time was over, {seen if seconds else 'nothing of the video was seen'}."
     return replace(trajectory, steps=(*trajectory.steps, Step(Turn("", Answer(why, cannot_tell=True)))))

@@ -19,8 +19,8 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
 from agent.loop.transition import step
-from agent.loop.verification import has_claim, sent_back, verify_answer
-from agent.policy import OutOfTimeError, Policy, PolicyError, Tools, turn_in_time
+from agent.loop.verification import has_claim, send_back, verify_answer
+from agent.policy import OutOfTimeError, Policy, PolicyError, Tools, ask_in_time
 from agent.trajectory import Calls, Stop, ToolCall, Trajectory, Turn
 from tools.cache import CacheError
 from tools.deadline import WorkCancelledError
@@ -54,7 +54,7 @@ OnEvent = Callable[[Turn | Trajectory], None]
 """Called with each turn as the policy gives it, and with the trajectory after each step."""
 
 
-def open_with(state: State, runtime: Runtime[RunContext]) -> dict[str, Trajectory]:
+def make_initial_calls(state: State, runtime: Runtime[RunContext]) -> dict[str, Trajectory]:
     """Makes the initial tool calls, as a step that is not counted as a turn."""
     turn = Turn("", Calls(runtime.context.opening), is_opening=True)
     return {"trajectory": step(state["trajectory"], turn, runtime.context.toolbox)}
@@ -63,7 +63,7 @@ def open_with(state: State, runtime: Runtime[RunContext]) -> dict[str, Trajector
 def think(state: State, runtime: Runtime[RunContext]) -> dict[str, Turn]:
     """Asks the policy for its next turn, and records its seconds."""
     started = time.perf_counter()
-    turn = turn_in_time(state["trajectory"], runtime.context.policy, runtime.context.toolbox)
+    turn = ask_in_time(state["trajectory"], runtime.context.policy, runtime.context.toolbox)
     seconds = time.perf_counter() - started
     return {"turn": replace(turn, usage=replace(turn.usage, seconds=seconds))}
 
@@ -78,22 +78,21 @@ def verify(state: State, runtime: Runtime[RunContext]) -> dict[str, Trajectory]:
     """Adds the verification of the answer, and sends the policy back where it disagrees for the first time."""
     context = runtime.context
     verified = verify_answer(state["trajectory"], context.policy, context.toolbox)
-    return {"trajectory": sent_back(verified) if context.look_again else verified}
+    return {"trajectory": send_back(verified) if context.look_again else verified}
 
 
-def first_node(state: State, runtime: Runtime[RunContext]) -> Literal["open", "think"]:
-    """Names the first node."""
+def _choose_first_node(state: State, runtime: Runtime[RunContext]) -> Literal["open", "think"]:
     return "open" if runtime.context.opening and not state["trajectory"].steps else "think"
 
 
-def after_act(state: State, runtime: Runtime[RunContext]) -> Literal["think", "verify", "__end__"]:
+def choose_node_after_act(state: State, runtime: Runtime[RunContext]) -> Literal["think", "verify", "__end__"]:
     """Names the node after `act`."""
     if state["trajectory"].stop is None:
         return "think"
     return "verify" if runtime.context.verify and has_claim(state["trajectory"].answer) else "__end__"
 
 
-def after_verify(state: State) -> Literal["think", "__end__"]:
+def choose_node_after_verify(state: State) -> Literal["think", "__end__"]:
     """Names the node after `verify`."""
     return "think" if state["trajectory"].stop is None else "__end__"
 
@@ -104,19 +103,19 @@ def build_graph(checkpointer: SqliteSaver | None = None) -> Graph:
     Without one nothing is kept, even in a node of a host's graph: its checkpointer knows none of our types.
     """
     graph = StateGraph(State, context_schema=RunContext)
-    graph.add_node("open", open_with)
+    graph.add_node("open", make_initial_calls)
     graph.add_node("think", think)
     graph.add_node("act", act)
     graph.add_node("verify", verify)
-    graph.add_conditional_edges(START, first_node, ["open", "think"])
+    graph.add_conditional_edges(START, _choose_first_node, ["open", "think"])
     graph.add_edge("open", "think")
     graph.add_edge("think", "act")
-    graph.add_conditional_edges("act", after_act, ["think", "verify", END])
-    graph.add_conditional_edges("verify", after_verify, ["think", END])
+    graph.add_conditional_edges("act", choose_node_after_act, ["think", "verify", END])
+    graph.add_conditional_edges("verify", choose_node_after_verify, ["think", END])
     return graph.compile(checkpointer=False if checkpointer is None else checkpointer)
 
 
-def run(
+def run_graph(
     trajectory: Trajectory,
     context: RunContext,
     *,
@@ -143,7 +142,7 @@ def run(
     config: Any = {"recursion_limit": 2 * trajectory.limits.max_turns + 4, "configurable": {"thread_id": thread_id}}
     start: State | None = {"trajectory": trajectory, "turn": None}
     latest = trajectory
-    if resume and (kept := _kept(graph, config)) is not None:
+    if resume and (kept := _load_kept(graph, config)) is not None:
         latest, start = kept, None
     elif isinstance(graph.checkpointer, SqliteSaver):
         graph.checkpointer.delete_thread(thread_id)
@@ -156,13 +155,13 @@ def run(
                 elif change.get("turn") is not None:
                     on_event(change["turn"])
     except BaseException as error:
-        return ended_by(latest, error)
+        return end_by_error(latest, error)
     if isinstance(graph.checkpointer, SqliteSaver):  # nothing is left to resume
         graph.checkpointer.delete_thread(thread_id)
     return latest
 
 
-def ended_by(latest: Trajectory, error: BaseException) -> Trajectory:
+def end_by_error(latest: Trajectory, error: BaseException) -> Trajectory:
     """The trajectory as an exception ends it, which is raised where it is none of the run's own.
 
     Raises:
@@ -181,7 +180,7 @@ def ended_by(latest: Trajectory, error: BaseException) -> Trajectory:
     return latest.ended(Stop.CRASHED, "".join(traceback.format_exception(error)))
 
 
-def _kept(graph: Graph, config: Any) -> Trajectory | None:
+def _load_kept(graph: Graph, config: Any) -> Trajectory | None:
     """The checkpoint of a run that has not ended; None if there is none, or it can't be read."""
     try:
         state = graph.get_state(config)

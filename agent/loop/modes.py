@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any, Literal
 
-from agent.coverage import looks_of
+from agent.coverage import compute_frame_spans
 from agent.policy import Tools
 from agent.trajectory import Result, ToolCall, VideoFacts
 from tools.observation import FrameRef, Observation, ToolError
@@ -40,7 +40,7 @@ TOOLS: dict[Mode, frozenset[str]] = {
 """The tools of the modes in words; the mode `look` has all."""
 
 
-def opening_calls(mode: Mode, facts: VideoFacts, density: int = 1) -> tuple[ToolCall, ...]:
+def plan_initial_calls(mode: Mode, facts: VideoFacts, density: int = 1) -> tuple[ToolCall, ...]:
     """The tool calls that a mode makes before the first turn.
 
     Args:
@@ -49,22 +49,22 @@ def opening_calls(mode: Mode, facts: VideoFacts, density: int = 1) -> tuple[Tool
         density: factor on the number of frames.
     """
     if mode == "look":
-        named = [_look(facts.duration_seconds, density)]
+        named = [_plan_look(facts.duration_seconds, density)]
     else:
-        named = _captions(facts.duration_seconds) if mode == "captions" else []
+        named = _plan_captions(facts.duration_seconds) if mode == "captions" else []
         if mode == "subtitles" or facts.has_speech_track or facts.has_subtitles:
             named.append(("read_speech", {"start": 0.0, "count": _MAX_LINES}))
     return tuple(ToolCall(f"t1c{number}", *call) for number, call in enumerate(named, start=1))
 
 
-def _look(duration_seconds: float, density: int) -> tuple[str, dict[str, Any]]:
+def _plan_look(duration_seconds: float, density: int) -> tuple[str, dict[str, Any]]:
     if duration_seconds <= WHOLE_SECONDS:
         count = min(_MAX_COUNT, max(2, math.ceil(duration_seconds)) * density)
         return "select_frames", {"start": 0.0, "stop": math.ceil(duration_seconds), "count": count, "size": "medium"}
     return "overview", {"count": min(_MAX_COUNT, _SWEEP * density)}
 
 
-def _captions(duration_seconds: float) -> list[tuple[str, dict[str, Any]]]:
+def _plan_captions(duration_seconds: float) -> list[tuple[str, dict[str, Any]]]:
     length = max(_CAPTION_SECONDS, duration_seconds / _MAX_CAPTIONS)
     edges = [round(number * length, 2) for number in range(math.ceil(duration_seconds / length - 1e-6))]
     return [("caption", {"start": start, "stop": round(start + length, 2)}) for start in edges]
@@ -93,7 +93,7 @@ class WordTools:
         seen = self._tools.call(name, arguments)
         if not seen.frames or seen.covered is not None:
             return replace(seen, frames=())
-        looks = looks_of(ToolCall("", name, arguments), Result("", seen), math.inf)
+        looks = compute_frame_spans(ToolCall("", name, arguments), Result("", seen), math.inf)
         return replace(seen, frames=(), covered=tuple((x.start_seconds, x.stop_seconds) for x in looks))
 
     def picture(self, ref: FrameRef) -> bytes | None:

@@ -7,8 +7,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from agent.loop.graph import OnEvent, RunContext, run
-from agent.policies.scripted import ScriptedPolicy, recorded_turns
+from agent.loop.graph import OnEvent, RunContext, run_graph
+from agent.policies.scripted import ScriptedPolicy, extract_turns
 from agent.policy import Tools
 from agent.trajectory import Stop, Trajectory
 from tools.observation import FrameRef, Observation, ToolError
@@ -24,7 +24,7 @@ class RecordedTools:
     def __init__(self, recorded: Trajectory) -> None:
         calls = {call.id: call for call in recorded.calls}
         self._brought = {
-            _key(calls[result.call_id].name, calls[result.call_id].arguments): result.observation
+            _make_key(calls[result.call_id].name, calls[result.call_id].arguments): result.observation
             for result in recorded.results
             if result.call_id in calls and result.repeat_of is None
         }
@@ -35,7 +35,7 @@ class RecordedTools:
         Raises:
             ToolError: the recorded call failed, or none is on record.
         """
-        brought = self._brought.get(_key(name, arguments))
+        brought = self._brought.get(_make_key(name, arguments))
         if brought is None or brought.is_error:
             raise ToolError(brought.text if brought is not None else "nothing is on record of this call")
         return brought
@@ -45,7 +45,7 @@ class RecordedTools:
         return None
 
 
-def _key(name: str, arguments: dict[str, Any]) -> str:
+def _make_key(name: str, arguments: dict[str, Any]) -> str:
     return f"{name} {json.dumps(arguments, sort_keys=True, default=str)}"
 
 
@@ -59,7 +59,7 @@ def check_same_video(recorded: Trajectory, toolbox: Toolbox) -> None:
         raise ValueError(f"{toolbox.video.path} is not the video of this trajectory: its content differs")
 
 
-def replayed(recorded: Trajectory, tools: Tools, on_event: OnEvent = lambda _: None) -> Trajectory:
+def replay(recorded: Trajectory, tools: Tools, on_event: OnEvent = lambda _: None) -> Trajectory:
     """A trajectory of the recorded turns with new observations; the recorded verification is kept.
 
     Args:
@@ -71,20 +71,20 @@ def replayed(recorded: Trajectory, tools: Tools, on_event: OnEvent = lambda _: N
     max_turns = min(recorded.limits.max_turns, len(recorded.steps) + 2)
     limits = replace(recorded.limits, max_seconds=None, max_turns=max_turns)
     start = replace(recorded, steps=(), stop=None, error="", verification=None, doubted=None, limits=limits)
-    context = RunContext(ScriptedPolicy(recorded_turns(recorded)), tools, verify=False)
-    again = run(start, context, on_event=on_event)
+    context = RunContext(ScriptedPolicy(extract_turns(recorded)), tools, verify=False)
+    again = run_graph(start, context, on_event=on_event)
     while again.stop is Stop.ANSWERED and len(again.steps) < len(recorded.steps):
-        again = run(_sent_back(again, recorded), context, on_event=on_event)
+        again = run_graph(_send_back(again, recorded), context, on_event=on_event)
     return replace(again, limits=recorded.limits, verification=recorded.verification, doubted=recorded.doubted)
 
 
-def _sent_back(again: Trajectory, recorded: Trajectory) -> Trajectory:
+def _send_back(again: Trajectory, recorded: Trajectory) -> Trajectory:
     """The replayed trajectory, open again as it was when the verification sent its answer back."""
     *earlier, last = again.steps
     return replace(again, steps=(*earlier, replace(last, notice=recorded.steps[len(earlier)].notice)), stop=None)
 
 
-def differences(recorded: Trajectory, again: Trajectory) -> list[str]:
+def find_differences(recorded: Trajectory, again: Trajectory) -> list[str]:
     """One line for each observation that differs; empty if all are the same."""
     lines = []
     now = {result.call_id: result.observation for result in again.results}

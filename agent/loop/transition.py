@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from agent.limits import MAX_CALLS_A_TURN, limit_reached, seconds_for_answer
+from agent.limits import MAX_CALLS_A_TURN, estimate_answer_seconds, find_reached_limit
 from agent.policy import ToolRunner
 from agent.trajectory import Answer, Calls, Limits, Malformed, Result, Step, Stop, ToolCall, Trajectory, Turn
-from tools.deadline import OutOfTime, deadline, run_in_time
+from tools.deadline import OutOfTime, run_in_time, set_deadline
 from tools.observation import FrameRef, Observation, ToolError
 
 _WORKERS = 4
@@ -37,41 +37,43 @@ def step(trajectory: Trajectory, turn: Turn, toolbox: ToolRunner) -> Trajectory:
     """
     if trajectory.stop is not None:
         raise ValueError(f"the trajectory has ended ({trajectory.stop.value}); nothing can be added to it")
-    due = None if turn.is_opening else limit_reached(trajectory)  # limits are the policy's, not those of initial calls
-    move = turn.move if turn.is_opening else _checked(trajectory, turn.move)
+    due = (
+        None if turn.is_opening else find_reached_limit(trajectory)
+    )  # limits are the policy's, not those of initial calls
+    move = turn.move if turn.is_opening else _check_move(trajectory, turn.move)
     turn = replace(turn, move=move)
     if isinstance(move, Answer):
-        return _with(trajectory, Step(turn)).ended(due or Stop.ANSWERED)
+        return _append_step(trajectory, Step(turn)).ended(due or Stop.ANSWERED)
     if due is not None:  # an answer was asked for and did not come
-        return _with(trajectory, Step(turn)).ended(due)
+        return _append_step(trajectory, Step(turn)).ended(due)
     if isinstance(move, Malformed):
-        return _corrected(trajectory, turn, move)
+        return _correct(trajectory, turn, move)
     started = time.perf_counter()
-    with deadline(_seconds_for_tools(trajectory, turn)):
+    with set_deadline(_compute_seconds_for_tools(trajectory, turn)):
         results = _run_all(trajectory, move.calls, toolbox)
-    return _with_notice(_with(trajectory, Step(turn, results, seconds=time.perf_counter() - started)))
+    return _add_notice(_append_step(trajectory, Step(turn, results, seconds=time.perf_counter() - started)))
 
 
-def _seconds_for_tools(before: Trajectory, turn: Turn) -> float:
+def _compute_seconds_for_tools(before: Trajectory, turn: Turn) -> float:
     """The seconds that the tools of a turn may take, so that time for an answer is left."""
     if before.limits.max_seconds is None:
         return math.inf
     thinking = 0.0 if turn.is_opening else turn.usage.seconds
-    return before.limits.max_seconds - before.seconds - thinking - seconds_for_answer(before.limits, turn)
+    return before.limits.max_seconds - before.seconds - thinking - estimate_answer_seconds(before.limits, turn)
 
 
-def _with(trajectory: Trajectory, new: Step) -> Trajectory:
+def _append_step(trajectory: Trajectory, new: Step) -> Trajectory:
     return replace(trajectory, steps=(*trajectory.steps, new))
 
 
-def _with_notice(trajectory: Trajectory, notice: str = "") -> Trajectory:
-    if (due := limit_reached(trajectory)) is not None:
+def _add_notice(trajectory: Trajectory, notice: str = "") -> Trajectory:
+    if (due := find_reached_limit(trajectory)) is not None:
         notice = f"{notice} The {due.value} is reached: give your best answer now, from what you have seen.".strip()
     *earlier, last = trajectory.steps
     return replace(trajectory, steps=(*earlier, replace(last, notice=notice)))
 
 
-def _checked(trajectory: Trajectory, move: Answer | Calls | Malformed) -> Answer | Calls | Malformed:
+def _check_move(trajectory: Trajectory, move: Answer | Calls | Malformed) -> Answer | Calls | Malformed:
     if isinstance(move, Answer) and trajectory.question.options:
         count = len(trajectory.question.options)
         if not move.abstains and (move.option is None or not 0 <= move.option < count):
@@ -88,39 +90,41 @@ def _checked(trajectory: Trajectory, move: Answer | Calls | Malformed) -> Answer
     return move
 
 
-def _corrected(trajectory: Trajectory, turn: Turn, move: Malformed) -> Trajectory:
-    after = _with(trajectory, Step(turn))
+def _correct(trajectory: Trajectory, turn: Turn, move: Malformed) -> Trajectory:
+    after = _append_step(trajectory, Step(turn))
     last = after.steps[-after.limits.max_malformed :]
     if len(last) == after.limits.max_malformed and all(isinstance(s.turn.move, Malformed) for s in last):
-        return after.ended(Stop.MALFORMED, _why_malformed(turn, move))
-    return _with_notice(after, f"That turn could not be used: {move.why}. Call tools, or answer.")
+        return after.ended(Stop.MALFORMED, _explain_malformed(turn, move))
+    return _add_notice(after, f"That turn could not be used: {move.why}. Call tools, or answer.")
 
 
-def _why_malformed(turn: Turn, move: Malformed) -> str:
+def _explain_malformed(turn: Turn, move: Malformed) -> str:
     cut = turn.reply is not None and turn.reply.is_cut
     advice = "; --max-reply-tokens leaves more room for thinking" if cut else ""
     return f"reply after reply could not be used, the last one because {move.why}{advice}"
 
 
 def _run_all(trajectory: Trajectory, calls: Sequence[ToolCall], toolbox: ToolRunner) -> tuple[Result, ...]:
-    earlier = {_key(call): call.id for call in reversed(trajectory.calls)}
+    earlier = {_make_key(call): call.id for call in reversed(trajectory.calls)}
     known = {result.call_id: result for result in trajectory.results}
     fresh: dict[str, ToolCall] = {}
     for call in calls:
-        if _key(call) not in earlier:
-            fresh.setdefault(_key(call), call)
+        if _make_key(call) not in earlier:
+            fresh.setdefault(_make_key(call), call)
     ran = _run_parallel(list(fresh.values()), toolbox)
-    by_key = {_key(call): result for call, result in zip(fresh.values(), ran, strict=True)}
+    by_key = {_make_key(call): result for call, result in zip(fresh.values(), ran, strict=True)}
     results = [
-        by_key[_key(call)]
-        if call is fresh.get(_key(call))
-        else _repeat(call, known[earlier[_key(call)]] if _key(call) in earlier else by_key[_key(call)])
+        by_key[_make_key(call)]
+        if call is fresh.get(_make_key(call))
+        else _repeat_result(
+            call, known[earlier[_make_key(call)]] if _make_key(call) in earlier else by_key[_make_key(call)]
+        )
         for call in calls
     ]
-    return _within_frame_limit(trajectory, results, trajectory.limits)
+    return _apply_frame_limit(trajectory, results, trajectory.limits)
 
 
-def _key(call: ToolCall) -> str:
+def _make_key(call: ToolCall) -> str:
     return f"{call.name} {json.dumps(call.arguments, sort_keys=True, default=str)}"
 
 
@@ -129,12 +133,12 @@ def _run_parallel(calls: Sequence[ToolCall], toolbox: ToolRunner) -> list[Result
     ran = run_in_time([partial(_run, call, toolbox) for call in calls], _WORKERS)
     seconds = time.perf_counter() - started
     return [
-        _left_behind(call, seconds) if isinstance(result, OutOfTime) else result
+        _make_late_result(call, seconds) if isinstance(result, OutOfTime) else result
         for call, result in zip(calls, ran, strict=True)
     ]
 
 
-def _left_behind(call: ToolCall, seconds: float) -> Result:
+def _make_late_result(call: ToolCall, seconds: float) -> Result:
     gap = f"{call.name} was not done when the time for it was over."
     return Result(call.id, Observation(gap, is_error=True, gaps=(gap,)), seconds=seconds)
 
@@ -144,21 +148,21 @@ def _run(call: ToolCall, toolbox: ToolRunner) -> Result:
     try:
         observation = toolbox.call(call.name, call.arguments)
     except ToolError as mistake:
-        observation = Observation(_bounded(str(mistake)), is_error=True)
+        observation = Observation(_cut_error(str(mistake)), is_error=True)
     return Result(call.id, observation, seconds=time.perf_counter() - started)
 
 
-def _bounded(text: str) -> str:
+def _cut_error(text: str) -> str:
     return text if len(text) <= _MOST_ERROR_LETTERS else f"{text[:_MOST_ERROR_LETTERS]}… ({len(text)} letters)"
 
 
-def _repeat(call: ToolCall, first: Result) -> Result:
+def _repeat_result(call: ToolCall, first: Result) -> Result:
     said = f"You called this before ({first.call_id}); the result is the same:\n"
     observation = replace(first.observation, text=said + first.observation.text)
     return Result(call.id, observation, repeat_of=first.call_id)
 
 
-def _within_frame_limit(trajectory: Trajectory, results: list[Result], limits: Limits) -> tuple[Result, ...]:
+def _apply_frame_limit(trajectory: Trajectory, results: list[Result], limits: Limits) -> tuple[Result, ...]:
     if limits.max_frames is None:
         return tuple(results)
     seen: set[FrameRef] = set(trajectory.frames_seen)
@@ -169,11 +173,11 @@ def _within_frame_limit(trajectory: Trajectory, results: list[Result], limits: L
             if frame in seen or len(seen) < limits.max_frames:
                 seen.add(frame)
                 frames.append(frame)
-        kept.append(_shown(result, tuple(frames), limits.max_frames))
+        kept.append(_keep_frames(result, tuple(frames), limits.max_frames))
     return tuple(kept)
 
 
-def _shown(result: Result, frames: tuple[FrameRef, ...], max_frames: int) -> Result:
+def _keep_frames(result: Result, frames: tuple[FrameRef, ...], max_frames: int) -> Result:
     held_back = len(result.observation.frames) - len(frames)
     if not held_back:
         return result

@@ -9,9 +9,9 @@ one that disagrees can send the policy back to look once more.
 import time
 from dataclasses import replace
 
-from agent.limits import limit_reached
+from agent.limits import find_reached_limit
 from agent.loop.transition import step
-from agent.policy import Policy, Tools, turn_in_time
+from agent.policy import Policy, Tools, ask_in_time
 from agent.trajectory import (
     Answer,
     Calls,
@@ -24,8 +24,8 @@ from agent.trajectory import (
     Trajectory,
     Turn,
     Verification,
-    all_evidence,
-    same_answer,
+    collect_evidence,
+    is_same_answer,
 )
 from tools.observation import Finding, FrameRef, Observation
 from tools.observation_text import quote_untrusted
@@ -48,16 +48,16 @@ def verify_answer(trajectory: Trajectory, policy: Policy, tools: Tools) -> Traje
     answer = trajectory.answer
     if answer is None or not has_claim(answer):
         return trajectory
-    second = evidence_only(trajectory)
+    second = keep_evidence_only(trajectory)
     shown = len(second.steps)
     while second.stop is None:
         started = time.perf_counter()
-        turn = turn_in_time(second, policy, tools)
+        turn = ask_in_time(second, policy, tools)
         seconds = time.perf_counter() - started
         second = step(second, replace(turn, usage=replace(turn.usage, seconds=seconds)), tools)
     own = second.steps[shown:]
     said = second.answer
-    agrees = None if said is None else said.option == 0 if _is_of_events(answer) else same_answer(answer, said)
+    agrees = None if said is None else said.option == 0 if _has_events(answer) else is_same_answer(answer, said)
     verification = Verification(
         agrees,
         "" if said is None else said.text,
@@ -68,11 +68,11 @@ def verify_answer(trajectory: Trajectory, policy: Policy, tools: Tools) -> Traje
     return replace(trajectory, verification=verification)
 
 
-def sent_back(trajectory: Trajectory) -> Trajectory:
+def send_back(trajectory: Trajectory) -> Trajectory:
     """The trajectory, open again if its verification disagrees for the first time and the limits leave another turn."""
     look = trajectory.verification
     again = replace(trajectory, stop=None, verification=None, doubted=look)
-    is_due = limit_reached(again) is not None
+    is_due = find_reached_limit(again) is not None
     if trajectory.stop is not Stop.ANSWERED or look is None or look.agrees is not False or trajectory.doubted or is_due:
         return trajectory
     *earlier, last = trajectory.steps
@@ -89,43 +89,43 @@ def has_claim(answer: Answer | None) -> bool:
     return answer is not None and bool(answer.evidence) and not answer.cannot_tell
 
 
-def evidence_only(trajectory: Trajectory) -> Trajectory:
+def keep_evidence_only(trajectory: Trajectory) -> Trajectory:
     """A trajectory of the question that holds only the observations cited as evidence, with an answer due."""
     answer = trajectory.answer
     assert answer is not None, "only an answered trajectory has evidence"
-    evidence = all_evidence(answer)
+    evidence = collect_evidence(answer)
     cited = {call_id for item in evidence for call_id in item.call_ids}
     whole = trajectory.as_one
     calls = tuple(call for call in whole.calls if call.id in cited)
-    results = tuple(_restricted(r, evidence) for r in whole.results if r.call_id in cited)
+    results = tuple(_restrict_result(r, evidence) for r in whole.results if r.call_id in cited)
     shown = Step(Turn("", Calls(calls), is_opening=True), results, notice=_NOTICE)
     second = replace(trajectory, steps=(shown,), stop=None, verification=None, doubted=None, earlier=())
     limits, frames = trajectory.limits, len(trajectory.frames_seen) - len(second.frames_seen)
     return replace(
         second,
         opening_seconds=0.0,
-        question=_whether_carried(trajectory.question, answer) if _is_of_events(answer) else trajectory.question,
+        question=_ask_if_carried(trajectory.question, answer) if _has_events(answer) else trajectory.question,
         limits=Limits(
             max_turns=_TURNS,
             max_frames=None if limits.max_frames is None else max(1, limits.max_frames - frames),
             max_tokens=None if limits.max_tokens is None else max(1, limits.max_tokens - (trajectory.tokens or 0)),
-            max_seconds=_left(limits.max_seconds, trajectory.seconds),
+            max_seconds=_compute_rest(limits.max_seconds, trajectory.seconds),
             max_malformed=1,
-            max_cost_usd=_left(limits.max_cost_usd, trajectory.cost_usd or 0.0),
+            max_cost_usd=_compute_rest(limits.max_cost_usd, trajectory.cost_usd or 0.0),
         ),
     )
 
 
-def _left(limit: float | None, used: float) -> float | None:
+def _compute_rest(limit: float | None, used: float) -> float | None:
     """The rest of a limit for the verification; never quite nothing, which would be no limit."""
     return None if limit is None else max(1e-6, limit - used)
 
 
-def _is_of_events(answer: Answer) -> bool:
+def _has_events(answer: Answer) -> bool:
     return bool(answer.chain or answer.predictions)
 
 
-def _whether_carried(question: Question, answer: Answer) -> Question:
+def _ask_if_carried(question: Question, answer: Answer) -> Question:
     """A question whether the evidence shows what a chain, or the reasons of predictions, say of the video."""
     steps = [f"{link.event}, {link.because}" if link.because else link.event for link in answer.chain]
     told = steps or [f"{item.justification} (which speaks for: {item.event})" for item in answer.predictions]
@@ -134,20 +134,20 @@ def _whether_carried(question: Question, answer: Answer) -> Question:
     return replace(question, text=text, options=(CARRIED, NOT_CARRIED), task="answer")
 
 
-def _restricted(result: Result, evidence: tuple[Evidence, ...]) -> Result:
+def _restrict_result(result: Result, evidence: tuple[Evidence, ...]) -> Result:
     mine = [item for item in evidence if result.call_id in item.call_ids]
-    frames = tuple(f for f in result.observation.frames if any(_shows(item, f) for item in mine))
-    findings = tuple(f for f in result.observation.findings if any(_overlaps(item, f) for item in mine))
+    frames = tuple(f for f in result.observation.frames if any(_is_shown_by(item, f) for item in mine))
+    findings = tuple(f for f in result.observation.findings if any(_is_overlapping(item, f) for item in mine))
     text = "\n".join(
         f"[{f.start_seconds:.1f}-{f.stop_seconds:.1f} s] {f.kind}: {quote_untrusted(f.text)}" for f in findings
     )
     return replace(result, observation=Observation(text, frames, findings), repeat_of=None, seconds=0.0)
 
 
-def _shows(item: Evidence, frame: FrameRef) -> bool:
+def _is_shown_by(item: Evidence, frame: FrameRef) -> bool:
     return frame in item.frames or item.start_seconds <= frame.seconds < item.stop_seconds
 
 
-def _overlaps(item: Evidence, finding: Finding) -> bool:
+def _is_overlapping(item: Evidence, finding: Finding) -> bool:
     start, stop = max(item.start_seconds, finding.start_seconds), min(item.stop_seconds, finding.stop_seconds)
     return start <= stop

@@ -100,15 +100,15 @@ class DefaultChoice:
     """What to do for a better policy; empty where nothing can be done."""
 
 
-def default_policy(environment: Mapping[str, str] = os.environ) -> DefaultChoice:
+def choose_default_policy(environment: Mapping[str, str] = os.environ) -> DefaultChoice:
     """The policy of this machine when none is named."""
     if named := environment.get(VARIABLE, "").strip():
         return DefaultChoice(named, f"{VARIABLE} names it")
-    free_bytes = free_gpu_bytes() if may_have_gpu() else None
-    return choose(free_bytes, cached_models() if free_bytes is not None else ())
+    free_bytes = measure_free_gpu_bytes() if may_have_gpu() else None
+    return choose_policy(free_bytes, find_cached_models() if free_bytes is not None else ())
 
 
-def choose(free_bytes: int | None, cached: Collection[str]) -> DefaultChoice:
+def choose_policy(free_bytes: int | None, cached: Collection[str]) -> DefaultChoice:
     """The best model of MODELS that is cached and fits the GPU, otherwise `lite`.
 
     Args:
@@ -120,8 +120,10 @@ def choose(free_bytes: int | None, cached: Collection[str]) -> DefaultChoice:
     fitting = [model for model in MODELS if model.is_automatic and model.needed_bytes <= free_bytes]
     for model in fitting:
         if model.id in cached:
-            return DefaultChoice(model.spec, f"its weights are here; {_need(model)}, {_gigabytes(free_bytes)} are free")
-    return _nothing_here(fitting, free_bytes)
+            return DefaultChoice(
+                model.spec, f"its weights are here; {_describe_need(model)}, {_format_gigabytes(free_bytes)} are free"
+            )
+    return _fall_back_to_lite(fitting, free_bytes)
 
 
 def may_have_gpu() -> bool:
@@ -131,53 +133,53 @@ def may_have_gpu() -> bool:
     return any(file.exists() for file in files) or shutil.which("nvidia-smi") is not None
 
 
-def free_gpu_bytes() -> int | None:
+def measure_free_gpu_bytes() -> int | None:
     """Free memory of the GPU that torch takes first; None if torch can use none."""
     import torch
 
     return torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else None
 
 
-def cached_models() -> frozenset[str]:
+def find_cached_models() -> frozenset[str]:
     """Ids of the models of MODELS whose weights lie complete in the Hugging Face cache; looks at files only."""
     return frozenset(model.id for model in MODELS if is_cached(model.id))
 
 
 def is_cached(model_id: str) -> bool:
     """Whether the weights of a model lie complete in the Hugging Face cache."""
-    if _cached_file(model_id, "config.json") is None:
+    if _find_cached_file(model_id, "config.json") is None:
         return False
-    if _cached_file(model_id, "model.safetensors") is not None:
+    if _find_cached_file(model_id, "model.safetensors") is not None:
         return True
-    index = _cached_file(model_id, "model.safetensors.index.json")
+    index = _find_cached_file(model_id, "model.safetensors.index.json")
     if index is None:
         return False
     # a download that was broken off leaves the list of files and not all of the files
     parts = set(loads_json(index.read_text(encoding="utf-8"))["weight_map"].values())
-    return all(_cached_file(model_id, part) is not None for part in parts)
+    return all(_find_cached_file(model_id, part) is not None for part in parts)
 
 
-def _cached_file(model_id: str, name: str) -> Path | None:
+def _find_cached_file(model_id: str, name: str) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
 
     path = try_to_load_from_cache(model_id, name)
     return Path(path) if isinstance(path, str) else None
 
 
-def _nothing_here(fitting: Collection[OpenModel], free_bytes: int) -> DefaultChoice:
+def _fall_back_to_lite(fitting: Collection[OpenModel], free_bytes: int) -> DefaultChoice:
     """`lite`, with the best model that would fit and the command that gets it."""
     advised = next((model for model in fitting if model.weight_bytes <= _LARGEST_ADVISED_BYTES), None)
     if advised is not None:
-        advice = f"{advised.id} would fit, {_need(advised)}; to get it: hf download {advised.id}"
+        advice = f"{advised.id} would fit, {_describe_need(advised)}; to get it: hf download {advised.id}"
         return DefaultChoice("lite", "there is a GPU, but the weights of no model that fits are here", advice)
     least = min((model for model in MODELS if model.is_automatic), key=lambda model: model.needed_bytes)
-    free = f"{_gigabytes(free_bytes)} of GPU memory are free"
-    return DefaultChoice("lite", f"{free}, too little even for {least.id}: {_need(least)}")
+    free = f"{_format_gigabytes(free_bytes)} of GPU memory are free"
+    return DefaultChoice("lite", f"{free}, too little even for {least.id}: {_describe_need(least)}")
 
 
-def _need(model: OpenModel) -> str:
-    return f"it needs about {_gigabytes(model.needed_bytes)} of GPU memory"
+def _describe_need(model: OpenModel) -> str:
+    return f"it needs about {_format_gigabytes(model.needed_bytes)} of GPU memory"
 
 
-def _gigabytes(count: int) -> str:
+def _format_gigabytes(count: int) -> str:
     return f"{count / 1e9:.1f} GB"

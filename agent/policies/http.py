@@ -12,17 +12,17 @@ import threading
 from dataclasses import replace
 from typing import Any
 
-from agent.cost.prices import price_of
+from agent.cost.prices import find_price
 from agent.policies.openai_api.client import ChatClient, RetryClock
 from agent.policies.openai_api.completion import ChatCompletion
-from agent.policies.openai_api.cures import THINKING_SENT_BACK, cured
-from agent.policies.openai_api.dialect import OPTIONAL, Dialect, RefusedRequest, adapted, is_full
+from agent.policies.openai_api.cures import THINKING_SENT_BACK, apply_cures
+from agent.policies.openai_api.dialect import OPTIONAL, Dialect, RefusedRequest, adapt, is_full
 from agent.policies.openai_api.endpoint import parse_endpoint
 from agent.policies.openai_api.troubles import RefusedError
 from agent.policy import PolicyError, PolicyOptions, ToolAccess
-from agent.rendering.messages import STOP_STRINGS, Conversation, openai_messages, render
+from agent.rendering.messages import STOP_STRINGS, Conversation, render, render_openai_messages
 from agent.rendering.reply_parser import parse_reply
-from agent.trajectory import Reply, Setup, Trajectory, Turn, Usage, next_call_ids
+from agent.trajectory import Reply, Setup, Trajectory, Turn, Usage, make_call_ids
 
 _SEES_NOTHING = re.compile(r"multi-?modal|mmproj|vision|image input|not support images?|image_url", re.I)
 _THINKING_ROOM = 4
@@ -72,7 +72,7 @@ class HttpPolicy:
         self.makes_room = True
         """Whether a request too large for the server is sent again with less; a probe wants to see the refusal."""
         self.spec = self._endpoint.spec
-        self.price = price_of(self._endpoint.host, self._endpoint.model)
+        self.price = find_price(self._endpoint.host, self._endpoint.model)
         """Price of the model's tokens; None where it is not known."""
 
     @property
@@ -107,7 +107,7 @@ class HttpPolicy:
         completion, conversation = self.complete(trajectory, sight)
         if completion.finish_reason == "content_filter" and not completion.reply.text:
             raise PolicyError(f"{self.host} withholds the reply: its content filter stopped it")
-        reply = _with_call_ids(completion.reply, trajectory)
+        reply = _add_call_ids(completion.reply, trajectory)
         return parse_reply(reply, self._priced(completion.usage, trajectory), trajectory, conversation.dropped)
 
     def complete(self, trajectory: Trajectory, sight: ToolAccess) -> tuple[ChatCompletion, Conversation]:
@@ -116,19 +116,19 @@ class HttpPolicy:
         Raises:
             PolicyError: the server can't be reached or refuses; says what to do.
         """
-        ends_at = self._clock.passed() + _seconds_left(trajectory)
+        ends_at = self._clock.passed() + _compute_seconds_left(trajectory)
         while True:  # ends: each round the dialect loses something, here or in another thread
             dialect = self._dialect
             options = self._asked_with(dialect)
             conversation = render(
-                _recent(trajectory, dialect.recent_steps),
+                _keep_recent_steps(trajectory, dialect.recent_steps),
                 sight.specs,
                 dialect.form,
                 options,
                 max_result_characters=dialect.max_result_characters,
             )
             payload = self._payload(self._messages(conversation, sight, dialect), conversation, dialect, trajectory)
-            asked = _asked(payload)
+            asked = _describe_request(payload)
             try:
                 left = max(_LEAST_SECONDS, ends_at - self._clock.passed())
                 completion = self._client.complete(payload, asked.reply_tokens, left)
@@ -146,13 +146,13 @@ class HttpPolicy:
         return replace(options, max_pictures=min(limits, default=None), max_reply_tokens=tokens)
 
     def _messages(self, conversation: Conversation, sight: ToolAccess, dialect: Dialect) -> list[dict[str, Any]]:
-        messages = openai_messages(
+        messages = render_openai_messages(
             conversation,
             sight.picture,
             tool_pictures=dialect.tool_pictures,
             with_thinking=THINKING_SENT_BACK in dialect.cures,
         )
-        return cured(messages, dialect.cures)
+        return apply_cures(messages, dialect.cures)
 
     def _thought_all_of_it(self, completion: ChatCompletion, dialect: Dialect, trajectory: Trajectory) -> bool:
         """Whether thinking took all tokens of a reply; if so, the next request asks for more.
@@ -207,7 +207,7 @@ class HttpPolicy:
         if raised and is_full(refusal):  # no room for longer thoughts after all
             self._learn(dialect, replace(dialect, reply_tokens=self._options.max_reply_tokens))
             return
-        changed = None if is_full(refusal) and not self.makes_room else adapted(dialect, asked, refusal)
+        changed = None if is_full(refusal) and not self.makes_room else adapt(dialect, asked, refusal)
         if changed is None or (changed.form == "text" != dialect.form and self._options.tools == "native"):
             raise PolicyError(self._sentence(refusal))
         if is_full(refusal) and changed.adapted != dialect.adapted:
@@ -257,7 +257,7 @@ class HttpPolicy:
         return replace(usage, cost_usd=cost)
 
 
-def _asked(payload: dict[str, Any]) -> RefusedRequest:
+def _describe_request(payload: dict[str, Any]) -> RefusedRequest:
     pictures = [
         message["role"]
         for message in payload["messages"]
@@ -274,7 +274,7 @@ def _asked(payload: dict[str, Any]) -> RefusedRequest:
     )
 
 
-def _recent(trajectory: Trajectory, count: int | None) -> Trajectory:
+def _keep_recent_steps(trajectory: Trajectory, count: int | None) -> Trajectory:
     """The initial look and the last steps of a trajectory that is too long for the server, with an answer due.
 
     Earlier questions go first.
@@ -291,16 +291,16 @@ def _recent(trajectory: Trajectory, count: int | None) -> Trajectory:
     return replace(trajectory, steps=(*(step for step in earlier if step is not None), due))
 
 
-def _seconds_left(trajectory: Trajectory) -> float:
+def _compute_seconds_left(trajectory: Trajectory) -> float:
     """The seconds left to the question."""
     limit = trajectory.limits.max_seconds
     return math.inf if limit is None else limit - trajectory.seconds
 
 
-def _with_call_ids(reply: Reply, trajectory: Trajectory) -> Reply:
+def _add_call_ids(reply: Reply, trajectory: Trajectory) -> Reply:
     """The reply with a unique id for each call: observations are sent back under it, and some servers give none."""
     calls: list[dict[str, Any]] = []
-    for call, own in zip(reply.tool_calls, next_call_ids(trajectory, len(reply.tool_calls)), strict=True):
+    for call, own in zip(reply.tool_calls, make_call_ids(trajectory, len(reply.tool_calls)), strict=True):
         given = call.get("id")
         is_usable = isinstance(given, str | int) and given != "" and given not in [c["id"] for c in calls]
         calls.append({**call, "id": str(given) if is_usable else own})

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from agent.limits import limit_reached
+from agent.limits import find_reached_limit
 from agent.policies.lite_rules import (
     answering,
     carriers,
@@ -18,8 +18,8 @@ from agent.policies.lite_rules import (
 )
 from agent.policies.lite_rules.case import QuestionContext
 from agent.policies.lite_rules.lines import Similarity
-from agent.policies.lite_rules.plan import Wanted, new_calls, wanted
-from agent.policies.lite_rules.reading import ParsedQuestion, read_question, written_in
+from agent.policies.lite_rules.plan import Wanted, select_new_calls, want_call
+from agent.policies.lite_rules.reading import ParsedQuestion, find_written_text, read_question
 from agent.policy import ToolAccess
 from agent.trajectory import Answer, Calls, Trajectory, Turn
 
@@ -38,16 +38,16 @@ class Strategy:
     answer: Callable[[QuestionContext], Answer]
 
 
-_EXPLAIN = Strategy(explaining.looks, explaining.answer)
-_PREDICT = Strategy(predicting.looks, predicting.answer)
-_INTERVAL = Strategy(timing.interval_looks, timing.interval_answer)
-_ORDER = Strategy(ordering.looks, ordering.answer)
-_TIMES = Strategy(counting.looks, counting.answer)
-_CARRIER = Strategy(carriers.looks, carriers.answer)
-_CHOICE = Strategy(choosing.looks, choosing.answer)
-_MOMENT = Strategy(timing.moment_looks, timing.moment_answer)
-_TEXT = Strategy(answering.looks, answering.answer)
-_EVERYDAY = Strategy(everyday.looks, everyday.answer)
+_EXPLAIN = Strategy(explaining.plan_calls, explaining.answer)
+_PREDICT = Strategy(predicting.plan_calls, predicting.answer)
+_INTERVAL = Strategy(timing.plan_interval_calls, timing.answer_interval)
+_ORDER = Strategy(ordering.plan_calls, ordering.answer)
+_TIMES = Strategy(counting.plan_calls, counting.answer)
+_CARRIER = Strategy(carriers.plan_calls, carriers.answer)
+_CHOICE = Strategy(choosing.plan_calls, choosing.answer)
+_MOMENT = Strategy(timing.plan_moment_calls, timing.answer_moment)
+_TEXT = Strategy(answering.plan_calls, answering.answer)
+_EVERYDAY = Strategy(everyday.plan_calls, everyday.answer)
 _EVERYDAY_WANTS = frozenset(
     "length size recorded sound unread transcript statement errors texts exists moment summary".split()
 )
@@ -69,15 +69,17 @@ class LitePolicy:
         """A turn with the tool calls that are still wanted, or with the answer."""
         reading = read_question(trajectory.question, trajectory.facts.duration_seconds)
         case = QuestionContext(reading, trajectory, self._similarity)
-        approach = approach_to(reading)
-        looks = [wanted("list_shots")] if case.must_list_shots else [*named_text.looks(case), *approach.looks(case)]
-        if limit_reached(trajectory) is None and (calls := new_calls(trajectory, looks)):
-            return Turn(_thought(case), Calls(calls))
+        approach = choose_strategy(reading)
+        looks = (
+            [want_call("list_shots")] if case.must_list_shots else [*named_text.plan_calls(case), *approach.looks(case)]
+        )
+        if find_reached_limit(trajectory) is None and (calls := select_new_calls(trajectory, looks)):
+            return Turn(_write_thought(case), Calls(calls))
         answer = named_text.answer_by_presence(case) or approach.answer(case)
-        return Turn(_verdict(answer), answer)
+        return Turn(_write_verdict(answer), answer)
 
 
-def approach_to(reading: ParsedQuestion) -> Strategy:
+def choose_strategy(reading: ParsedQuestion) -> Strategy:
     """The strategy for a question."""
     if reading.question.task != "answer":
         return _EXPLAIN if reading.question.task == "explain" else _PREDICT
@@ -87,7 +89,7 @@ def approach_to(reading: ParsedQuestion) -> Strategy:
         return _ORDER
     if reading.wants == "times":
         return _TIMES
-    if reading.wants == "colour" and written_in(reading.question.text) is not None:
+    if reading.wants == "colour" and find_written_text(reading.question.text) is not None:
         return _CARRIER
     if reading.question.options:
         return _CHOICE
@@ -98,7 +100,7 @@ def approach_to(reading: ParsedQuestion) -> Strategy:
     return _TEXT
 
 
-def packaged_similarity() -> Similarity | None:
+def load_packaged_similarity() -> Similarity | None:
     """A similarity of texts, the cosine of the packaged word vectors; None where they are not installed."""
     from tools.encoders import conse
 
@@ -113,7 +115,7 @@ def packaged_similarity() -> Similarity | None:
     return similarity
 
 
-def _thought(case: QuestionContext) -> str:
+def _write_thought(case: QuestionContext) -> str:
     reading = case.reading
     if case.trajectory.steps:
         return "I look closer where the first look points."
@@ -127,7 +129,7 @@ def _thought(case: QuestionContext) -> str:
     return f"Asked for: {reading.wants}. I look for {case.query!r}{where}, first in {reading.senses[0]}."
 
 
-def _verdict(answer: Answer) -> str:
+def _write_verdict(answer: Answer) -> str:
     if answer.cannot_tell:
         return "What I found does not settle it."
     if answer.not_shown:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from difflib import get_close_matches
 
-from agent.policies.scripted import ScriptedPolicy, recorded_turns
+from agent.policies.scripted import ScriptedPolicy, extract_turns
 from agent.policy import Policy, PolicyOptions
 from agent.trajectory import load
 
@@ -12,42 +12,42 @@ _MODELS_OF = ((r"(chat)?gpt-|o\d", "openai"), ("gemini-", "gemini"))
 """Beginnings of hosted models' names, with the server that has them."""
 
 
-def _lite(_: str, __: PolicyOptions) -> Policy:
-    from agent.policies.lite import LitePolicy, packaged_similarity
+def _open_lite(_: str, __: PolicyOptions) -> Policy:
+    from agent.policies.lite import LitePolicy, load_packaged_similarity
 
-    return LitePolicy(packaged_similarity())
+    return LitePolicy(load_packaged_similarity())
 
 
-def _scripted(path: str, _: PolicyOptions) -> Policy:
+def _open_scripted(path: str, _: PolicyOptions) -> Policy:
     if not path:
         raise ValueError("scripted needs a saved trajectory: --policy scripted:TRAJECTORY.json")
-    return ScriptedPolicy(recorded_turns(load(path)))
+    return ScriptedPolicy(extract_turns(load(path)))
 
 
-def _http(where: str, options: PolicyOptions) -> Policy:
+def _open_http(where: str, options: PolicyOptions) -> Policy:
     from agent.policies.http import HttpPolicy
 
     return HttpPolicy(where, options)
 
 
-def _transformers(where: str, options: PolicyOptions) -> Policy:
+def _open_transformers(where: str, options: PolicyOptions) -> Policy:
     from agent.policies.transformers import TransformersPolicy
 
     return TransformersPolicy(where, options)
 
 
-def _vllm(where: str, options: PolicyOptions) -> Policy:
+def _open_vllm(where: str, options: PolicyOptions) -> Policy:
     from agent.policies.vllm import VllmPolicy
 
     return VllmPolicy(where, options)
 
 
 POLICIES: dict[str, Callable[[str, PolicyOptions], Policy]] = {
-    "http": _http,
-    "lite": _lite,
-    "scripted": _scripted,
-    "transformers": _transformers,
-    "vllm": _vllm,
+    "http": _open_http,
+    "lite": _open_lite,
+    "scripted": _open_scripted,
+    "transformers": _open_transformers,
+    "vllm": _open_vllm,
 }
 
 
@@ -61,7 +61,7 @@ def open_policy(spec: str, options: PolicyOptions | None = None) -> Policy:
     """
     name, _, rest = spec.partition(":")
     if name not in POLICIES:
-        meant = _meant(spec)
+        meant = _guess_spec(spec)
         raise ValueError(
             f"no policy {spec!r}: known are {', '.join(sorted(POLICIES))}"
             + (f"; did you mean {meant}?" if meant else "")
@@ -75,7 +75,7 @@ def open_policy(spec: str, options: PolicyOptions | None = None) -> Policy:
     return POLICIES[name](rest, options)
 
 
-def _meant(spec: str) -> str | None:
+def _guess_spec(spec: str) -> str | None:
     """A guess at the spec meant by the name of a model, a vendor or a file; None without one."""
     from agent.policies.openai_api.endpoint import SERVERS
 

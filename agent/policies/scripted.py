@@ -22,6 +22,6 @@ class ScriptedPolicy:
         return Turn("", Malformed("", f"the script has only {len(self._turns)} turns"))
 
 
-def recorded_turns(trajectory: Trajectory) -> tuple[Turn, ...]:
+def extract_turns(trajectory: Trajectory) -> tuple[Turn, ...]:
     """The turns of a trajectory, ready for a ScriptedPolicy."""
     return tuple(step.turn for step in trajectory.steps)

@@ -15,13 +15,13 @@ from transformers import DynamicCache, GenerationConfig, LogitsProcessor, Logits
 
 from agent.policies.local.batching import Batcher
 from agent.policies.local.image_processing import ProcessedImage, ProcessedImageCache
-from agent.policies.local.loading import load
-from agent.policies.local.shared_prefix import attends_to_all, prefill_unique, shared_tokens
-from agent.policies.local.token_sampling import RowSampler, SamplingParams, StopAt, before_stop
+from agent.policies.local.loading import load_model
+from agent.policies.local.shared_prefix import count_shared_tokens, has_full_attention, prefill_unique
+from agent.policies.local.token_sampling import RowSampler, SamplingParams, StopAt, cut_at_stop
 from agent.policy import PolicyError, PolicyOptions, ToolAccess
 from agent.rendering.messages import STOP_STRINGS, Conversation, render
 from agent.rendering.reply_parser import parse_reply
-from agent.rendering.tokens import Tokens, with_pictures
+from agent.rendering.tokens import Tokens, fetch_pictures
 from agent.trajectory import Reply, Setup, Trajectory, Turn, Usage
 from tools.runtime.openmp import release_openmp_threads
 
@@ -56,7 +56,7 @@ class TransformersPolicy:
             raise ValueError("transformers needs a model: --policy transformers:FOLDER or transformers:ORG/MODEL")
         self.spec = f"transformers:{where}"
         self.options = options or PolicyOptions()
-        self.loaded = load(folder_of(where), self.options.max_frame_pixels, self.options.adapter)
+        self.loaded = load_model(find_model(where), self.options.max_frame_pixels, self.options.adapter)
         self._memory = ProcessedImageCache(self.loaded.eyes) if self.loaded.eyes is not None else None
         self._ask = Batcher(self.generate, self.options.concurrency)
 
@@ -94,7 +94,7 @@ class TransformersPolicy:
         Raises:
             PolicyError: the conversation is longer than the model can take.
         """
-        shown = with_pictures(conversation, sight.picture)
+        shown = fetch_pictures(conversation, sight.picture)
         seen = tuple(self._memory.look(jpeg) for jpeg in shown.jpegs) if self._memory is not None else ()
         tokens = self.loaded.scribe.write(shown.conversation).expanded([one.span for one in seen])
         needed, room = len(tokens.ids) + self.options.max_reply_tokens, self.loaded.context_tokens
@@ -104,7 +104,7 @@ class TransformersPolicy:
                 f"{len(seen)} pictures, and the reply may have {self.options.max_reply_tokens}, but {self.spec} takes "
                 f"{room} in all: lower --max-frames, --max-pictures or --max-frame-pixels"
             )
-        own_seed = _seed(seed, tokens.ids)
+        own_seed = _derive_seed(seed, tokens.ids)
         return Prompt(tokens, seen, SamplingParams(self.options.temperature, self.options.top_p, own_seed))
 
     def processors(self, prompts: Sequence[Prompt], width: int) -> list[LogitsProcessor]:
@@ -191,39 +191,39 @@ class TransformersPolicy:
         inputs = {"input_ids": torch.tensor(rows), "attention_mask": torch.tensor(masks)}
         if self.loaded.eyes is not None:
             pictures = self.loaded.eyes.gather([prompt.seen for prompt in prompts])
-            inputs |= {name: _in_precision(value, self.model.dtype) for name, value in pictures.items()}
+            inputs |= {name: _cast_floats(value, self.model.dtype) for name, value in pictures.items()}
             if "image_grid_thw" in inputs:  # Qwen finds by it which ids have places in two dimensions
                 inputs["mm_token_type_ids"] = inputs["input_ids"].eq(self.loaded.image_token_id or 0).int()
         return {name: value.to(self.model.device) for name, value in inputs.items()}
 
     def _shared(self, prompts: Sequence[Prompt]) -> int:
         """The number of tokens that all prompts begin with and that are computed once."""
-        if self.loaded.eyes is not None or not attends_to_all(self.model):
+        if self.loaded.eyes is not None or not has_full_attention(self.model):
             return 0
-        return shared_tokens([prompt.tokens.ids for prompt in prompts])
+        return count_shared_tokens([prompt.tokens.ids for prompt in prompts])
 
     def _reply(self, ids: Sequence[int], length: int | None, logprobs: Sequence[float]) -> Reply:
         """The reply of a row: its first `length` ids, since those behind mean nothing; None where it was cut."""
         ids = ids[:length]
         words = ids[:-1] if ids[-1] in self.loaded.ends else ids
-        text = before_stop(self.loaded.scribe.words(words), STOP_STRINGS)
+        text = cut_at_stop(self.loaded.scribe.words(words), STOP_STRINGS)
         return Reply(text, token_ids=tuple(ids), logprobs=tuple(logprobs[:length]), is_cut=length is None)
 
 
-def _in_precision(value: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+def _cast_floats(value: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     return value.to(dtype) if value.is_floating_point() else value
 
 
-def _seed(seed: int, ids: Sequence[int]) -> int:
+def _derive_seed(seed: int, ids: Sequence[int]) -> int:
     """A seed for one prompt, 0..2**63 - 1: with the run's own, each turn would draw from the same noise."""
     digest = hashlib.blake2b(f"{seed} {ids}".encode(), digest_size=8).digest()
     return int.from_bytes(digest) >> 1
 
 
-def folder_of(where: str) -> str:
+def find_model(where: str) -> str:
     """The folder of the model that `transformers:MODEL` names, unpacked if need be, or its hub id."""
     if where == "smollm2":
-        from agent.policies.local.smollm2 import unpacked
+        from agent.policies.local.smollm2 import unpack
 
-        return str(unpacked())
+        return str(unpack())
     return where

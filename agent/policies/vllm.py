@@ -11,15 +11,15 @@ from typing import Any
 
 import torch
 
-from agent.adapters import adapter_folder, rank_of
-from agent.policies.local.image_processing import decoded
-from agent.policies.local.loading import best_dtype
+from agent.adapters import find_adapter_folder, read_rank
+from agent.policies.local.image_processing import decode_picture
+from agent.policies.local.loading import choose_dtype
 from agent.policies.local.model_files import read_model_files
-from agent.policies.vllm_engine import VllmEngine, on_cpu
+from agent.policies.vllm_engine import VllmEngine, is_on_cpu
 from agent.policy import PolicyOptions, ToolAccess
 from agent.rendering.messages import STOP_STRINGS, render
 from agent.rendering.reply_parser import parse_reply
-from agent.rendering.tokens import ChatTokenizer, with_pictures
+from agent.rendering.tokens import ChatTokenizer, fetch_pictures
 from agent.trajectory import Reply, Setup, Trajectory, Turn, Usage
 
 _MAX_PICTURES = 256
@@ -72,14 +72,14 @@ class VllmPolicy:
             raise ValueError("in process a model calls tools in its text: leave out --tools native")
         self.spec = f"vllm:{where}"
         self._options = options
-        cpu = on_cpu()
-        self.model = _read(where, options, cpu)
-        arguments = {"model": where, **_arguments(options), **self.model.arguments, **engine}
+        cpu = is_on_cpu()
+        self.model = _read_model(where, options, cpu)
+        arguments = {"model": where, **_make_engine_arguments(options), **self.model.arguments, **engine}
         self.engine = VllmEngine(
             arguments,
             patience_seconds=options.timeout_seconds,
             concurrency=options.concurrency,
-            adapter=str(adapter_folder(options.adapter)) if options.adapter else "",
+            adapter=str(find_adapter_folder(options.adapter)) if options.adapter else "",
         )
 
     @property
@@ -94,9 +94,9 @@ class VllmPolicy:
             PolicyError: the context is too short for the conversation, or the engine has failed.
         """
         conversation = render(trajectory, sight.specs, "text", self._options, sees_pictures=self.model.sees_pictures)
-        shown = with_pictures(conversation, sight.picture)
+        shown = fetch_pictures(conversation, sight.picture)
         tokens = self.model.scribe.write(shown.conversation)
-        pictures = [decoded(jpeg) for jpeg in shown.jpegs]
+        pictures = [decode_picture(jpeg) for jpeg in shown.jpegs]
         completion = self.engine.complete(tokens.ids, pictures, self.sampling(trajectory))
         usage = Usage(
             prompt_tokens=len(completion.prompt_ids),
@@ -131,13 +131,16 @@ class VllmPolicy:
         }
 
 
-def _read(where: str, options: PolicyOptions, cpu: bool) -> Model:
+def _read_model(where: str, options: PolicyOptions, cpu: bool) -> Model:
     card = read_model_files(where)
-    arguments = {**(_on_cpu(card.config) if cpu else _ON_GPU), **_picture_arguments(card.config, options)}
+    arguments = {
+        **(_make_cpu_arguments(card.config) if cpu else _ON_GPU),
+        **_make_picture_arguments(card.config, options),
+    }
     return Model(card.scribe, card.tokenizer, card.image_token_id is not None, card.never, arguments)
 
 
-def _arguments(options: PolicyOptions) -> dict[str, Any]:
+def _make_engine_arguments(options: PolicyOptions) -> dict[str, Any]:
     arguments: dict[str, Any] = {
         "seed": options.seed,
         "max_num_seqs": options.concurrency,
@@ -147,14 +150,14 @@ def _arguments(options: PolicyOptions) -> dict[str, Any]:
         "disable_log_stats": True,
     }
     if options.adapter:
-        arguments |= {"enable_lora": True, "max_lora_rank": lora_room(rank_of(options.adapter))}
+        arguments |= {"enable_lora": True, "max_lora_rank": choose_lora_room(read_rank(options.adapter))}
     return arguments
 
 
-def _on_cpu(config: Any) -> dict[str, Any]:
+def _make_cpu_arguments(config: Any) -> dict[str, Any]:
     tokens = min(_CPU_TOKENS, config.get_text_config().max_position_embeddings)
     return {
-        "dtype": str(best_dtype(torch.device("cpu"), config.dtype)).removeprefix("torch."),
+        "dtype": str(choose_dtype(torch.device("cpu"), config.dtype)).removeprefix("torch."),
         "enforce_eager": True,  # compiling takes minutes there, and a C++ compiler
         "kv_cache_memory_bytes": _CPU_CACHE_BYTES,
         "max_model_len": tokens,
@@ -163,7 +166,7 @@ def _on_cpu(config: Any) -> dict[str, Any]:
     }
 
 
-def _picture_arguments(config: Any, options: PolicyOptions) -> dict[str, Any]:
+def _make_picture_arguments(config: Any, options: PolicyOptions) -> dict[str, Any]:
     """Engine arguments that keep pictures at the size that their text says, up to rounding; none for text-only models.
 
     Qwen's models take any size, within limits that we widen. Other families have sizes of their own, which stay.
@@ -179,6 +182,6 @@ def _picture_arguments(config: Any, options: PolicyOptions) -> dict[str, Any]:
     return limited | {"mm_processor_kwargs": {"size": size}}
 
 
-def lora_room(rank: int) -> int:
+def choose_lora_room(rank: int) -> int:
     """The smallest `max_lora_rank` of vLLM that an adapter's rank fits in; the largest where none does."""
     return next((room for room in _ADAPTER_RANKS if room >= rank), _ADAPTER_RANKS[-1])

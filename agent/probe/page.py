@@ -11,9 +11,9 @@ from rich.table import Table
 from agent.exit_codes import EXIT_CHECK_FAILED
 from agent.policy import Policy
 from agent.probe.measured import Bill, Measured
-from agent.probe.probing import measure
-from agent.probe.verdicts import VerdictRow, is_fine, rows
-from agent.terminal import json_text
+from agent.probe.probing import probe_model
+from agent.probe.verdicts import VerdictRow, is_fine, judge
+from agent.terminal import format_json
 from tools.plain_data import loads_json
 
 _SIGNS = {"ok": "[green]ok[/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}
@@ -35,10 +35,10 @@ def examine(policy: Policy, console: Console, progress: Console, *, as_json: boo
         _print_no_model(policy.spec, console, as_json)
         return 0
     # new numbers each time: a server that kept last week's frames would look faster than it is
-    measured = measure(policy, secrets.randbelow(2**31), lambda what: _say(progress, f"asking: {what}"))
-    judged = rows(measured)
+    measured = probe_model(policy, secrets.randbelow(2**31), lambda what: _print_dim(progress, f"asking: {what}"))
+    judged = judge(measured)
     if as_json:
-        print(json_text(loads_json(json.dumps(_as_dict(measured, judged), default=sorted))))
+        print(format_json(loads_json(json.dumps(_as_dict(measured, judged), default=sorted))))
     else:
         _print_table(measured, judged, console)
     return 0 if is_fine(judged) else EXIT_CHECK_FAILED
@@ -52,9 +52,9 @@ def _as_dict(measured: Measured, judged: tuple[VerdictRow, ...]) -> dict[str, ob
 
 def _print_no_model(spec: str, console: Console, as_json: bool) -> None:
     if as_json:
-        print(json_text({"policy": spec, "is_fine": True, "rows": [], "measured": None}))
+        print(format_json({"policy": spec, "is_fine": True, "rows": [], "measured": None}))
     else:
-        _say(console, f"{spec} is no language model: there is nothing to probe.")
+        _print_dim(console, f"{spec} is no language model: there is nothing to probe.")
 
 
 def _print_table(measured: Measured, judged: tuple[VerdictRow, ...], console: Console) -> None:
@@ -65,10 +65,10 @@ def _print_table(measured: Measured, judged: tuple[VerdictRow, ...], console: Co
         # escaped: a server's error may hold what rich takes for markup
         table.add_row(_SIGNS[row.verdict], row.part, escape(row.found), escape(row.advice))
     console.print(table)
-    _say(console, _spent(measured.bill))
+    _print_dim(console, _format_bill(measured.bill))
 
 
-def _spent(bill: Bill) -> str:
+def _format_bill(bill: Bill) -> str:
     parts = [f"{bill.requests} requests in {bill.seconds:.1f} s"]
     if bill.prompt_tokens is not None:
         parts.append(f"{bill.prompt_tokens} prompt and {bill.completion_tokens or 0} completion tokens")
@@ -76,5 +76,5 @@ def _spent(bill: Bill) -> str:
     return ", ".join(parts)
 
 
-def _say(console: Console, text: str) -> None:
+def _print_dim(console: Console, text: str) -> None:
     console.print(text, style="dim", highlight=False, markup=False, soft_wrap=True)

@@ -8,24 +8,24 @@ from types import MethodType
 
 from agent.policies.http import HttpPolicy
 from agent.policy import Policy, PolicyError
-from agent.probe.frames import LARGE, SMALL, NumberedFrame, chart, jpeg, numbered
+from agent.probe.frames import LARGE, SMALL, NumberedFrame, encode_jpeg, make_chart, make_numbered
 from agent.probe.measured import Measured, Repeat
 from agent.probe.reading import (
     CALL_BOX,
     CALL_SECONDS,
     Exchange,
-    bill,
-    call_fault,
-    charts_read,
-    frame_tokens,
-    large_frame_tokens,
-    rung,
-    times_right,
-    why_unusable,
+    count_right_times,
+    explain_unusable,
+    find_call_fault,
+    measure_frame_tokens,
+    measure_large_frame_tokens,
+    read_charts,
+    read_rung,
+    sum_bill,
 )
 from agent.trajectory import Calls, Limits, Question, Result, Step, ToolCall, Trajectory, Turn, VideoFacts
 from tools.observation import FrameRef, Observation
-from tools.observation_text import frame_times
+from tools.observation_text import format_frame_times
 from tools.schema import ToolSpec, describe
 from tools.toolbox import TOOL_NAMES, Toolbox
 
@@ -69,10 +69,10 @@ class ProbeSight:
 
     def picture(self, ref: FrameRef) -> bytes | None:
         """The JPEG of the generated frame of a time, at the size of the reference."""
-        return jpeg(self._shown[ref.seconds], ref)
+        return encode_jpeg(self._shown[ref.seconds], ref)
 
 
-def measure(policy: Policy, seed: int, on_request: Callable[[str], None] = lambda _: None) -> Measured:
+def probe_model(policy: Policy, seed: int, on_request: Callable[[str], None] = lambda _: None) -> Measured:
     """Probes what a policy's model sees and does.
 
     Args:
@@ -104,7 +104,7 @@ class _ProbeRound:
         if call is not None and call.error:  # not even a request without pictures goes through
             raise PolicyError(first.error)
         ladder, repeat = self._ladder(first)
-        is_blind = not any(rung(exchange).seen for exchange in ladder)
+        is_blind = not any(read_rung(exchange).seen for exchange in ladder)
         beside = self._beside_question() if is_blind else None
         charts = None if is_blind else (self._chart(SMALL), self._chart(LARGE))
         call = call or self._call()
@@ -114,19 +114,19 @@ class _ProbeRound:
             setup=self._policy.setup,
             dialect=self._policy.dialect if isinstance(self._policy, HttpPolicy) else None,
             seed=self._seed,
-            why_unusable=why_unusable(first.turn),
+            why_unusable=explain_unusable(first.turn),
             first_seconds=first.seconds,
-            rungs=tuple(rung(exchange) for exchange in ladder),
-            seen_beside_question=None if beside is None else bool(rung(beside).seen),
-            times_right=times_right(ladder[1]) if len(ladder) > 1 else None,
-            charts=None if charts is None else charts_read(*charts),
-            call_fault=call_fault(call),
-            frame_tokens=frame_tokens(ladder),
-            large_frame_tokens=None if charts is None else large_frame_tokens(ladder, *charts),
+            rungs=tuple(read_rung(exchange) for exchange in ladder),
+            seen_beside_question=None if beside is None else bool(read_rung(beside).seen),
+            times_right=count_right_times(ladder[1]) if len(ladder) > 1 else None,
+            charts=None if charts is None else read_charts(*charts),
+            call_fault=find_call_fault(call),
+            frame_tokens=measure_frame_tokens(ladder),
+            large_frame_tokens=None if charts is None else measure_large_frame_tokens(ladder, *charts),
             repeat=repeat,
             has_token_ids=any(reply.token_ids is not None for reply in replies),
             has_logprobs=any(reply.logprobs is not None for reply in replies),
-            bill=bill(self._done),
+            bill=sum_bill(self._done),
         )
 
     def _ladder(self, first: Exchange) -> tuple[list[Exchange], Repeat | None]:
@@ -135,7 +135,7 @@ class _ProbeRound:
         repeat: Repeat | None = None
         for count in COUNTS[1:]:
             # a model that reads nothing in one picture gets four once, to count the tokens of a picture, and no more
-            last = rung(ladder[-1])
+            last = read_rung(ladder[-1])
             if (len(ladder) > 1 and last.is_lossy) or last.left_out or last.error:
                 break
             ladder.append(self._numbers(count))
@@ -146,33 +146,33 @@ class _ProbeRound:
     def _numbers(self, count: int) -> Exchange:
         times = [_FIRST_SECONDS + number * _APART_SECONDS for number in range(count)]
         is_timed = count == TIMED
-        shown = numbered(times, self._dice, has_time=not is_timed)
+        shown = make_numbered(times, self._dice, has_time=not is_timed)
         what = f"{count} pictures" if count > 1 else "1 picture"
-        return self._exchange(what, _TIMES if is_timed else _NUMBERS, shown, (_step(shown),))
+        return self._exchange(what, _TIMES if is_timed else _NUMBERS, shown, (_make_step(shown),))
 
     def _repeated(self, once: Exchange) -> Repeat | None:
-        again = self._exchange(f"the same {TIMED} pictures again", _TIMES, once.shown, (_step(once.shown),))
+        again = self._exchange(f"the same {TIMED} pictures again", _TIMES, once.shown, (_make_step(once.shown),))
         if again.turn is None:
             return None
         cached = again.turn.usage.cached_tokens
         return Repeat(once.seconds, again.seconds, again.prompt_tokens, cached, is_same=again.said == once.said)
 
     def _beside_question(self) -> Exchange:
-        shown = numbered([_FIRST_SECONDS], self._dice, has_time=True)
-        opening = _step(shown)
+        shown = make_numbered([_FIRST_SECONDS], self._dice, has_time=True)
+        opening = _make_step(shown)
         step = replace(opening, turn=replace(opening.turn, is_opening=True))
         return self._exchange("1 picture beside the question", _NUMBERS, shown, (step,))
 
     def _chart(self, size: tuple[int, int]) -> Exchange:
-        shown = (chart(_FIRST_SECONDS, size, self._dice),)
-        return self._exchange(f"small print at {size[0]}x{size[1]}", _CHART, shown, (_step(shown),))
+        shown = (make_chart(_FIRST_SECONDS, size, self._dice),)
+        return self._exchange(f"small print at {size[0]}x{size[1]}", _CHART, shown, (_make_step(shown),))
 
     def _call(self) -> Exchange:
         return self._exchange("a tool call", _CALL, (), ())
 
     def _exchange(self, what: str, text: str, shown: tuple[NumberedFrame, ...], steps: tuple[Step, ...]) -> Exchange:
         self._on_request(what)
-        trajectory = _trajectory(text, self._policy.spec, steps)
+        trajectory = _make_trajectory(text, self._policy.spec, steps)
         started, turn, error = time.perf_counter(), None, ""
         try:
             turn = self._policy(trajectory, ProbeSight(shown))
@@ -183,15 +183,15 @@ class _ProbeRound:
         return exchange
 
 
-def _trajectory(text: str, spec: str, steps: tuple[Step, ...]) -> Trajectory:
+def _make_trajectory(text: str, spec: str, steps: tuple[Step, ...]) -> Trajectory:
     duration = _FIRST_SECONDS + _APART_SECONDS * COUNTS[-1]
     facts = VideoFacts("probe", duration, *LARGE)
     return Trajectory(Question("probe", text), facts, spec, Limits(max_turns=1 if steps else 8), steps)
 
 
-def _step(shown: tuple[NumberedFrame, ...]) -> Step:
+def _make_step(shown: tuple[NumberedFrame, ...]) -> Step:
     """A step whose call brought the generated frames, as a video's tools bring theirs, with an answer due."""
     refs = tuple(item.ref for item in shown)
     stop = refs[-1].seconds + _APART_SECONDS / 2
     call = ToolCall("t1c1", "select_frames", {"start": 0.0, "stop": stop, "count": len(refs)})
-    return Step(Turn("", Calls((call,))), (Result("t1c1", Observation(frame_times(refs), refs)),), notice=_DUE)
+    return Step(Turn("", Calls((call,))), (Result("t1c1", Observation(format_frame_times(refs), refs)),), notice=_DUE)

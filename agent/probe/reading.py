@@ -50,14 +50,14 @@ class Exchange:
         return self.turn.usage.prompt_tokens if self.turn is not None else None
 
 
-def why_unusable(turn: Turn | None) -> str:
+def explain_unusable(turn: Turn | None) -> str:
     """Why a turn that had to be an answer is none; empty if it is one."""
     if turn is None or isinstance(turn.move, Answer):
         return ""
     return turn.move.why if isinstance(turn.move, Malformed) else "it calls tools when an answer is due"
 
 
-def rung(exchange: Exchange) -> Rung:
+def read_rung(exchange: Exchange) -> Rung:
     """The pictures of a request that were read, and their order."""
     kept = exchange.kept
     named = list(dict.fromkeys(_NUMBER.findall(exchange.said)))
@@ -72,7 +72,7 @@ def rung(exchange: Exchange) -> Rung:
     )
 
 
-def times_right(exchange: Exchange) -> int | None:
+def count_right_times(exchange: Exchange) -> int | None:
     """The number of frames whose time and number were put together rightly; None if no time is in the reply."""
     pairs = {number: float(seconds) for seconds, number in _PAIR.findall(exchange.said)}
     if not pairs:
@@ -81,12 +81,12 @@ def times_right(exchange: Exchange) -> int | None:
     return sum(abs(pairs.get(item.numbers[0], -1.0) - item.ref.seconds) < 0.1 for item in exchange.kept)
 
 
-def charts_read(small: Exchange, large: Exchange) -> Charts:
+def read_charts(small: Exchange, large: Exchange) -> Charts:
     """The smallest digits that were read in the charts of the two sizes."""
-    return Charts(_smallest(small), _smallest(large), small.error or large.error)
+    return Charts(_find_smallest(small), _find_smallest(large), small.error or large.error)
 
 
-def _smallest(exchange: Exchange) -> int | None:
+def _find_smallest(exchange: Exchange) -> int | None:
     """The height in pixels down to which every row of digits was read, one slip forgiven; None for none."""
     named = set(_NUMBER.findall(exchange.said))
     smallest, slips = None, 0
@@ -98,7 +98,7 @@ def _smallest(exchange: Exchange) -> int | None:
     return smallest
 
 
-def call_fault(exchange: Exchange) -> str:
+def find_call_fault(exchange: Exchange) -> str:
     """The fault of the call of `zoom` that was asked for, in words; empty if there is none."""
     if exchange.turn is None:
         return exchange.error
@@ -115,7 +115,7 @@ def call_fault(exchange: Exchange) -> str:
     return ""
 
 
-def frame_tokens(ladder: Sequence[Exchange]) -> float | None:
+def measure_frame_tokens(ladder: Sequence[Exchange]) -> float | None:
     """The prompt tokens of one more 640x360 frame, by the two largest requests that were counted; None with fewer."""
     counted = {len(e.kept): tokens for e in ladder if (tokens := e.prompt_tokens) is not None}
     if len(counted) < 2:
@@ -124,7 +124,7 @@ def frame_tokens(ladder: Sequence[Exchange]) -> float | None:
     return (after - before) / (more - fewer)
 
 
-def large_frame_tokens(ladder: Sequence[Exchange], small: Exchange, large: Exchange) -> float | None:
+def measure_large_frame_tokens(ladder: Sequence[Exchange], small: Exchange, large: Exchange) -> float | None:
     """The prompt tokens of one more 1280x720 frame: the two requests with a chart differ in their size alone.
 
     Args:
@@ -132,18 +132,18 @@ def large_frame_tokens(ladder: Sequence[Exchange], small: Exchange, large: Excha
         small: request of the chart at 640x360.
         large: request of the chart at 1280x720.
     """
-    usual = frame_tokens(ladder)
+    usual = measure_frame_tokens(ladder)
     if usual is None or small.prompt_tokens is None or large.prompt_tokens is None:
         return None
     return usual + large.prompt_tokens - small.prompt_tokens
 
 
-def bill(exchanges: Sequence[Exchange]) -> Bill:
+def sum_bill(exchanges: Sequence[Exchange]) -> Bill:
     """The cost of several requests together."""
     usages = [exchange.turn.usage for exchange in exchanges if exchange.turn is not None]
-    costs = _all_known([usage.cost_usd for usage in usages])
-    prompts = _all_known([usage.prompt_tokens for usage in usages])
-    completions = _all_known([usage.completion_tokens for usage in usages])
+    costs = _keep_if_all_known([usage.cost_usd for usage in usages])
+    prompts = _keep_if_all_known([usage.prompt_tokens for usage in usages])
+    completions = _keep_if_all_known([usage.completion_tokens for usage in usages])
     return Bill(
         requests=len(exchanges),
         seconds=sum(exchange.seconds for exchange in exchanges),
@@ -153,6 +153,6 @@ def bill(exchanges: Sequence[Exchange]) -> Bill:
     )
 
 
-def _all_known(values: Sequence[_Number | None]) -> list[_Number] | None:
+def _keep_if_all_known(values: Sequence[_Number | None]) -> list[_Number] | None:
     known = [value for value in values if value is not None]
     return known if known and len(known) == len(values) else None

@@ -40,15 +40,20 @@ class VerdictRow:
     advice: str = ""
 
 
-def rows(measured: Measured) -> tuple[VerdictRow, ...]:
+def judge(measured: Measured) -> tuple[VerdictRow, ...]:
     """The rows of the table, the most important first."""
-    found = [_reply(measured), _pictures(measured)]
+    found = [_judge_reply(measured), _judge_pictures(measured)]
     if any(rung.seen for rung in measured.rungs):
-        found += [_order(measured.rungs), _times(measured)]
+        found += [_judge_order(measured.rungs), _judge_times(measured)]
     if measured.charts is not None:
-        found += [_small_print(measured.charts), _zoom(measured.charts, measured)]
-    found += [_call(measured), *_server(measured.dialect), _tokens(measured), *_repeat(measured.repeat)]
-    found.append(_training(measured))
+        found += [_judge_small_print(measured.charts), _judge_zoom(measured.charts, measured)]
+    found += [
+        _judge_call(measured),
+        *_judge_server(measured.dialect),
+        _judge_tokens(measured),
+        *_judge_repeat(measured.repeat),
+    ]
+    found.append(_judge_training(measured))
     return tuple(found)
 
 
@@ -57,7 +62,7 @@ def is_fine(judged: tuple[VerdictRow, ...]) -> bool:
     return all(row.verdict != "fail" for row in judged)
 
 
-def _reply(measured: Measured) -> VerdictRow:
+def _judge_reply(measured: Measured) -> VerdictRow:
     if measured.rungs[0].error:
         return VerdictRow("answers", "words, but not pictures", "ok")
     found = f"after {measured.first_seconds:.1f} s"
@@ -67,18 +72,18 @@ def _reply(measured: Measured) -> VerdictRow:
     return VerdictRow("answers", f"{found}, but {measured.why_unusable}", "fail", advice)
 
 
-def _pictures(measured: Measured) -> VerdictRow:
+def _judge_pictures(measured: Measured) -> VerdictRow:
     last = measured.rungs[-1]
     if not any(rung.seen for rung in measured.rungs):
-        return _blind(measured)
+        return _judge_blind(measured)
     if last.error:
-        return _refused(measured.rungs)
+        return _judge_refused(measured.rungs)
     if last.is_lossy and last.is_cut:
         found = f"not known: the reply to {last.sent} pictures was cut off at its token limit"
         return VerdictRow("pictures", found, "fail", _LONGER)
     if last.is_lossy:
         advice = f"ask for fewer: --max-pictures {len(last.seen)}" if last.seen else "use another server or model"
-        return VerdictRow("pictures", f"{_which(last)} of {last.sent} in one request are seen", "fail", advice)
+        return VerdictRow("pictures", f"{_describe_seen(last)} of {last.sent} in one request are seen", "fail", advice)
     slips = sum(rung.missed for rung in measured.rungs)
     asked = ", ".join(str(rung.sent) for rung in measured.rungs)
     if slips:
@@ -87,7 +92,7 @@ def _pictures(measured: Measured) -> VerdictRow:
     return VerdictRow("pictures", f"{asked} in one request: all seen{left_out}", "ok")
 
 
-def _blind(measured: Measured) -> VerdictRow:
+def _judge_blind(measured: Measured) -> VerdictRow:
     if measured.seen_beside_question:
         found = "seen beside the question, not in what tools bring"
         return VerdictRow("pictures", found, "fail", "--tools text, which sends them as the user's")
@@ -105,13 +110,13 @@ def _blind(measured: Measured) -> VerdictRow:
     )
 
 
-def _refused(rungs: tuple[Rung, ...]) -> VerdictRow:
+def _judge_refused(rungs: tuple[Rung, ...]) -> VerdictRow:
     last, before = rungs[-1], max((rung.sent for rung in rungs if not rung.error), default=0)
     found = f"{before} in one request are taken, {last.sent} refused: {last.error}"
     return VerdictRow("pictures", found, "fail", f"--max-pictures {before}, or raise the limit at the server")
 
 
-def _which(rung: Rung) -> str:
+def _describe_seen(rung: Rung) -> str:
     """The pictures of a rung that were seen, in words."""
     count, seen = len(rung.seen), set(rung.seen)
     if not seen:
@@ -123,7 +128,7 @@ def _which(rung: Rung) -> str:
     return f"only {count}"
 
 
-def _order(rungs: tuple[Rung, ...]) -> VerdictRow:
+def _judge_order(rungs: tuple[Rung, ...]) -> VerdictRow:
     several = [rung for rung in rungs if len(rung.seen) > 1]
     if not several:
         return VerdictRow("order", "not told: fewer than two pictures were seen", "warn")
@@ -136,7 +141,7 @@ def _order(rungs: tuple[Rung, ...]) -> VerdictRow:
     )
 
 
-def _times(measured: Measured) -> VerdictRow:
+def _judge_times(measured: Measured) -> VerdictRow:
     if len(measured.rungs) < 2 or measured.rungs[1].error:
         return VerdictRow("times", "not asked", "warn")
     sent, right = measured.rungs[1].sent, measured.times_right
@@ -150,7 +155,7 @@ def _times(measured: Measured) -> VerdictRow:
     )
 
 
-def _small_print(charts: Charts) -> VerdictRow:
+def _judge_small_print(charts: Charts) -> VerdictRow:
     smallest, size = charts.small_pixels, f"{SMALL[0]}x{SMALL[1]}"
     if smallest is None:
         return VerdictRow(
@@ -163,7 +168,7 @@ def _small_print(charts: Charts) -> VerdictRow:
     return VerdictRow("small print", found, verdict, _SHRUNK)
 
 
-def _zoom(charts: Charts, measured: Measured) -> VerdictRow:
+def _judge_zoom(charts: Charts, measured: Measured) -> VerdictRow:
     if charts.error:
         return VerdictRow(
             "zoom", f"a 1280x720 picture is refused: {charts.error}", "fail", "allow larger pictures at the server"
@@ -180,7 +185,7 @@ def _zoom(charts: Charts, measured: Measured) -> VerdictRow:
     return VerdictRow("zoom", found, "warn", "large pictures are made smaller on the way: zoom into smaller boxes")
 
 
-def _call(measured: Measured) -> VerdictRow:
+def _judge_call(measured: Measured) -> VerdictRow:
     form = measured.setup.form if measured.setup is not None else "text"
     how = "by the server's own API" if form == "native" else "as <tool_call> in the text"
     if not measured.call_fault:
@@ -192,7 +197,7 @@ def _call(measured: Measured) -> VerdictRow:
     return VerdictRow("tool call", f"not as told ({how}): {measured.call_fault}", "fail", advice)
 
 
-def _server(dialect: Dialect | None) -> Iterator[VerdictRow]:
+def _judge_server(dialect: Dialect | None) -> Iterator[VerdictRow]:
     """The row of a server: what it refuses, and how it is asked since."""
     if dialect is None:
         return
@@ -205,7 +210,7 @@ def _server(dialect: Dialect | None) -> Iterator[VerdictRow]:
     yield VerdictRow("server", pictures + refused + cures, "warn" if greedy else "ok", advice)
 
 
-def _tokens(measured: Measured) -> VerdictRow:
+def _judge_tokens(measured: Measured) -> VerdictRow:
     if measured.frame_tokens is None and measured.bill.prompt_tokens is not None:
         return VerdictRow("tokens", "not told: fewer than two requests with pictures went through", "warn")
     if measured.frame_tokens is None:
@@ -217,7 +222,7 @@ def _tokens(measured: Measured) -> VerdictRow:
     return VerdictRow("tokens", found, "ok")
 
 
-def _repeat(repeat: Repeat | None) -> Iterator[VerdictRow]:
+def _judge_repeat(repeat: Repeat | None) -> Iterator[VerdictRow]:
     if repeat is None:
         return
     found = f"the same request took {repeat.once_seconds:.1f} s, and {repeat.again_seconds:.1f} s the second time"
@@ -234,7 +239,7 @@ def _repeat(repeat: Repeat | None) -> Iterator[VerdictRow]:
     )
 
 
-def _training(measured: Measured) -> VerdictRow:
+def _judge_training(measured: Measured) -> VerdictRow:
     ids = "token ids" if measured.has_token_ids else "no token ids"
     logprobs = "log-probabilities" if measured.has_logprobs else "no log-probabilities"
     return VerdictRow(

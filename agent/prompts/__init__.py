@@ -8,12 +8,12 @@ NAMES = ("system", "tools", "answer_open", "answer_choice", "explain", "predict"
 
 
 @cache
-def prompt(name: str) -> str:
+def read_prompt(name: str) -> str:
     """The text of one prompt file."""
     return files(__name__).joinpath(f"{name}.txt").read_text(encoding="utf-8").strip()
 
 
 @cache
-def prompt_hash() -> str:
+def compute_prompt_hash() -> str:
     """A hash over all prompt files, 12 hex digits."""
-    return hashlib.sha256("\0".join(prompt(name) for name in NAMES).encode()).hexdigest()[:12]
+    return hashlib.sha256("\0".join(read_prompt(name) for name in NAMES).encode()).hexdigest()[:12]

@@ -66,7 +66,7 @@ class ClaimSchema(BaseModel):
     def _boxed(cls, value: object) -> object:
         if not isinstance(value, dict):
             return value
-        found = ((key, sides) for key in KEYS if (sides := _sides(value.get(key))) is not None)
+        found = ((key, sides) for key in KEYS if (sides := _read_sides(value.get(key))) is not None)
         return value | {"box": next((GivenBox(sides, key) for key, sides in found), None)}
 
     @field_validator("calls", mode="before")
@@ -93,7 +93,7 @@ class EventSheet(ClaimSchema):
     @field_validator("evidence", mode="before")
     @classmethod
     def _usable(cls, value: object) -> object:
-        return _without_misfits(value, ClaimSchema)
+        return _drop_misfits(value, ClaimSchema)
 
     @property
     def rests_on(self) -> list[Claim]:
@@ -123,7 +123,7 @@ class AnswerSchema(BaseModel):
     @field_validator("claims", mode="before")
     @classmethod
     def _usable(cls, value: object) -> object:
-        return _without_misfits(value, StatementSheet)
+        return _drop_misfits(value, StatementSheet)
 
     @field_validator("because", mode="before")
     @classmethod
@@ -170,7 +170,7 @@ class PredictionsSchema(BaseModel):
     predictions: Annotated[list[PredictionSchema], Field(min_length=1)]
 
 
-def _sides(value: object) -> tuple[float, float, float, float] | None:
+def _read_sides(value: object) -> tuple[float, float, float, float] | None:
     """The four sides of a box; None for a value that is none."""
     if not isinstance(value, list | tuple) or len(value) != 4:
         return None
@@ -179,7 +179,7 @@ def _sides(value: object) -> tuple[float, float, float, float] | None:
     return float(value[0]), float(value[1]), float(value[2]), float(value[3])
 
 
-def _without_misfits(value: object, kind: type[BaseModel]) -> list[BaseModel]:
+def _drop_misfits(value: object, kind: type[BaseModel]) -> list[BaseModel]:
     """The items of a list that fit their schema: one that does not costs no answer."""
     fitting = []
     for item in value if isinstance(value, list) else ():
@@ -188,7 +188,7 @@ def _without_misfits(value: object, kind: type[BaseModel]) -> list[BaseModel]:
     return fitting
 
 
-def unfenced(text: str) -> str:
+def strip_fence(text: str) -> str:
     """A text without the Markdown fence around it, if there is one, and without space around it."""
     content = text.strip()
     if len(content) < 2 * len(_FENCE) or not (content.startswith(_FENCE) and content.endswith(_FENCE)):
@@ -198,11 +198,11 @@ def unfenced(text: str) -> str:
 
 def read_answer(text: str, trajectory: Trajectory) -> Answer | Malformed:
     """Parses an answer and grounds its evidence in the trajectory; Malformed where that can't be."""
-    content = unfenced(text)
+    content = strip_fence(text)
     if not content:
         return Malformed(text, "the answer is empty")
     try:
-        return _read(content, trajectory)
+        return _parse_content(content, trajectory)
     except json.JSONDecodeError as error:
         return Malformed(text, f"the answer is not valid JSON: {error.msg} at character {error.pos + 1}")
     except ValidationError as error:
@@ -215,30 +215,30 @@ def read_answer(text: str, trajectory: Trajectory) -> Answer | Malformed:
         return Malformed(text, "the answer is not JSON of a usable size")
 
 
-def _read(content: str, trajectory: Trajectory) -> Answer | Malformed:
-    if says_cannot_tell(content) and trajectory.question.task != "answer":
+def _parse_content(content: str, trajectory: Trajectory) -> Answer | Malformed:
+    if is_cannot_tell(content) and trajectory.question.task != "answer":
         return Answer(as_cannot_tell(content), cannot_tell=True)
     if trajectory.question.task == "explain":
-        return _explanation(ExplanationSchema.model_validate(loads_json(content)), trajectory)
+        return _build_explanation(ExplanationSchema.model_validate(loads_json(content)), trajectory)
     if trajectory.question.task == "predict":
-        return _predictions(PredictionsSchema.model_validate(loads_json(content)), trajectory)
+        return _build_predictions(PredictionsSchema.model_validate(loads_json(content)), trajectory)
     is_sheet = content.startswith("{")
     sheet = AnswerSchema.model_validate(loads_json(content)) if is_sheet else AnswerSchema(answer=content)
-    return _answer(sheet, trajectory)
+    return _build_answer(sheet, trajectory)
 
 
-def _answer(sheet: AnswerSchema, trajectory: Trajectory) -> Answer | Malformed:
+def _build_answer(sheet: AnswerSchema, trajectory: Trajectory) -> Answer | Malformed:
     words = sheet.answer.strip()
     claims = tuple(Statement(item.claim_.strip(), ground_claims(item.rests_on, trajectory)) for item in sheet.claims)
     named = ground_claims([item.claim for item in sheet.evidence], trajectory)
     evidence = tuple(dict.fromkeys((*named, *(item for claim in claims for item in claim.evidence))))
     question = trajectory.question
-    option = chosen_option(words, question)
+    option = find_option(words, question)
     if option is not None:
         return Answer(question.options[option], option, sheet.confidence, evidence, claims=claims)
-    if says_not_shown(words):
+    if is_not_shown(words):
         return Answer(NOT_SHOWN, None, sheet.confidence, evidence, not_shown=True)
-    if says_cannot_tell(words):
+    if is_cannot_tell(words):
         return Answer(as_cannot_tell(words, sheet.because), None, None, evidence, cannot_tell=True)
     if not question.options:
         return Answer(words, None, sheet.confidence, evidence, claims=claims)
@@ -247,7 +247,7 @@ def _answer(sheet: AnswerSchema, trajectory: Trajectory) -> Answer | Malformed:
     return Malformed(words, f"the answer must be {wanted}, got {escape_markup(words[:80])!r}")
 
 
-def chosen_option(words: str, question: Question) -> int | None:
+def find_option(words: str, question: Question) -> int | None:
     """The index of the option that some words name, by its text, its letter, or both; None if they name none.
 
     A letter counts only where it stands alone or before its option's own text: the A of "A man" is no letter.
@@ -264,14 +264,14 @@ def chosen_option(words: str, question: Question) -> int | None:
     return index if not rest or rest.rstrip(".") == plain[index].rstrip(".") else None
 
 
-def says_not_shown(words: str) -> bool:
+def is_not_shown(words: str) -> bool:
     """Whether some words say that the video does not show it, and nothing else."""
-    return _NOT_SHOWN.fullmatch(_spelled(words)) is not None
+    return _NOT_SHOWN.fullmatch(_normalize(words)) is not None
 
 
-def says_cannot_tell(words: str) -> bool:
+def is_cannot_tell(words: str) -> bool:
     """Whether some words say that it can't be told, maybe why, and name no answer beside it."""
-    plain = _spelled(words)
+    plain = _normalize(words)
     return _CANNOT_TELL.fullmatch(plain) is not None and " but " not in plain
 
 
@@ -284,17 +284,17 @@ def as_cannot_tell(words: str, reason: str = "") -> str:
     return "I can't tell." if is_bare else words.strip()
 
 
-def _spelled(words: str) -> str:
+def _normalize(words: str) -> str:
     return " ".join(words.replace("’", "'").replace("_", " ").casefold().split()).strip(" .!\"'")
 
 
-def _explanation(sheet: ExplanationSchema, trajectory: Trajectory) -> Answer:
+def _build_explanation(sheet: ExplanationSchema, trajectory: Trajectory) -> Answer:
     chain = tuple(Link(step.event, step.because, ground_claims(step.rests_on, trajectory)) for step in sheet.steps)
     evidence = tuple(dict.fromkeys(item for link in chain for item in link.evidence))
     return Answer(sheet.summary, None, sheet.confidence, evidence, chain=chain)
 
 
-def _predictions(sheet: PredictionsSchema, trajectory: Trajectory) -> Answer:
+def _build_predictions(sheet: PredictionsSchema, trajectory: Trajectory) -> Answer:
     ranked = sorted(sheet.predictions, key=lambda p: -p.confidence)[:MAX_PREDICTIONS]
     predictions = tuple(
         Prediction(p.event, p.justification, p.confidence, ground_claims(p.rests_on, trajectory)) for p in ranked

@@ -33,20 +33,20 @@ _MOST_PYTHON = 10_000
 """Characters of calls in Python at most: Python's parser takes much memory for each."""
 
 
-def bare_calls(text: str) -> list[dict[str, Any]]:
+def parse_bare_calls(text: str) -> list[dict[str, Any]]:
     """The calls that a text consists of, each with a name and arguments; empty for any other text."""
-    calls = [call for value in _values(text) for call in _calls(value)]
-    return calls if calls and all(calls) else _named(text) or _pythonic(text)
+    calls = [call for value in _parse_values(text) for call in _extract_calls(value)]
+    return calls if calls and all(calls) else _parse_named_calls(text) or _parse_python_calls(text)
 
 
-def _after_marks(text: str, at: int) -> int:
+def _skip_marks(text: str, at: int) -> int:
     found = _MARKS.match(text, at)
     return found.end() if found else at
 
 
-def _values(text: str) -> list[Any]:
+def _parse_values(text: str) -> list[Any]:
     """The JSON values that a text consists of, beside marks; empty for any other text."""
-    decoder, values, at = json.JSONDecoder(), [], _after_marks(text, 0)
+    decoder, values, at = json.JSONDecoder(), [], _skip_marks(text, 0)
     while at < len(text):
         if text[at] not in "{[":
             return []
@@ -55,53 +55,53 @@ def _values(text: str) -> list[Any]:
         except (ValueError, RecursionError):
             return []
         values.append(value)
-        at = _after_marks(text, at)
-        at = _after_marks(text, at + 1) if text[at : at + 1] in (";", ",") else at
+        at = _skip_marks(text, at)
+        at = _skip_marks(text, at + 1) if text[at : at + 1] in (";", ",") else at
     return values
 
 
-def _calls(value: Any) -> list[dict[str, Any]]:
+def _extract_calls(value: Any) -> list[dict[str, Any]]:
     """The calls of a JSON value; an empty dict stands for a value that is no call."""
     if isinstance(value, list):
-        return [call for item in value for call in _calls(item)] or [{}]
+        return [call for item in value for call in _extract_calls(item)] or [{}]
     if not isinstance(value, dict):
         return [{}]
     if isinstance(inner := value.get("tool_calls", value.get("function")), list | dict):
-        return _calls(inner)
+        return _extract_calls(inner)
     found = next((value[key] for key in _ARGUMENTS if isinstance(value.get(key), dict | str)), None)
     named = isinstance(value.get("name"), str) and value["name"]
     return [{"name": value["name"], "arguments": found}] if named and found is not None else [{}]
 
 
-def _named(text: str) -> list[dict[str, Any]]:
+def _parse_named_calls(text: str) -> list[dict[str, Any]]:
     """The calls of a text that are a name each, followed by an object, or by tags with a key and a value each.
 
     Llama: `<function=zoom>{"seconds": 3}</function>`; Qwen3-Coder: `<function=zoom><parameter=seconds>3</parameter>`;
     GLM: `zoom<arg_key>seconds</arg_key><arg_value>3</arg_value>`; Mistral: `[TOOL_CALLS]zoom[ARGS]{"seconds": 3}`;
     Kimi: `functions.zoom:0<|tool_call_argument_begin|>{"seconds": 3}`; DeepSeek: `zoom<｜tool▁sep｜>{"seconds": 3}`.
     """
-    calls, at = [], _after_marks(text, 0)
+    calls, at = [], _skip_marks(text, 0)
     while at < len(text):
         named = _NAME.match(text, at)
         if named is None:
             return []
-        at = _after_marks(text, named.end())
-        arguments, at = _object(text, at) if text.startswith("{", at) else _pairs(text, at)
+        at = _skip_marks(text, named.end())
+        arguments, at = _parse_object(text, at) if text.startswith("{", at) else _parse_pairs(text, at)
         if arguments is None or not (arguments or named[1]):
             return []
         calls.append({"name": named[1] or named[2], "arguments": arguments})
-        at = _after_marks(text, at)
+        at = _skip_marks(text, at)
     return calls
 
 
-def _object(text: str, at: int) -> tuple[dict[str, Any] | None, int]:
+def _parse_object(text: str, at: int) -> tuple[dict[str, Any] | None, int]:
     try:
         return json.JSONDecoder().raw_decode(text, at)
     except (ValueError, RecursionError):
         return None, at
 
 
-def _pairs(text: str, at: int) -> tuple[dict[str, Any] | None, int]:
+def _parse_pairs(text: str, at: int) -> tuple[dict[str, Any] | None, int]:
     """The arguments in tags, as text, which the tools' schema turns into numbers and lists, and where they end."""
     arguments: dict[str, Any] = {}
     while (key := _KEY.match(text, at)) is not None:
@@ -110,23 +110,23 @@ def _pairs(text: str, at: int) -> tuple[dict[str, Any] | None, int]:
         if end < 0:
             return None, at
         arguments[key[1] or key[2]] = text[key.end() : end].strip()
-        at = _after_marks(text, end + len(closes))
+        at = _skip_marks(text, end + len(closes))
     return arguments, at
 
 
-def _pythonic(text: str) -> list[dict[str, Any]]:
+def _parse_python_calls(text: str) -> list[dict[str, Any]]:
     """The calls of a text in Python, as Llama 4, LFM2 and Gemma write them: `[zoom(seconds=3.0), overview()]`."""
     end = max(text.rfind(")"), text.rfind("]")) + 1
-    if len(text) > _MOST_PYTHON or "\\" in text or _after_marks(text, end) < len(text):
+    if len(text) > _MOST_PYTHON or "\\" in text or _skip_marks(text, end) < len(text):
         return []
     try:
-        tree = ast.parse(text[_after_marks(text, 0) : end], mode="eval").body
-        return [_python_call(call) for call in (tree.elts if isinstance(tree, ast.List) else [tree])]
+        tree = ast.parse(text[_skip_marks(text, 0) : end], mode="eval").body
+        return [_convert_python_call(call) for call in (tree.elts if isinstance(tree, ast.List) else [tree])]
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
 
 
-def _python_call(call: ast.expr) -> dict[str, Any]:
+def _convert_python_call(call: ast.expr) -> dict[str, Any]:
     """A call of a plain name with named literals, from Python's syntax tree.
 
     Raises:

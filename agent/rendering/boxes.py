@@ -8,7 +8,7 @@ Gemini's `box_2d` has the top before the left. A box on an unknown scale is no b
 import re
 from dataclasses import dataclass
 
-from tools.observation import Box, FrameRef, box_inside
+from tools.observation import Box, FrameRef, to_outer_box
 
 KEYS = ("box", "bbox", "bbox_2d", "box_2d")
 """Keys under which models give a box."""
@@ -46,15 +46,15 @@ def as_fractions(given: GivenBox, policy: str, frame: FrameRef | None) -> Box | 
     if given.key == _TOP_FIRST:
         sides = sides[1], sides[0], sides[3], sides[2]
     if not is_fraction(given):
-        if (scale := _scale(given.key, policy, frame)) is None:
+        if (scale := _find_scale(given.key, policy, frame)) is None:
             return None
         sides = sides[0] / scale[0], sides[1] / scale[1], sides[2] / scale[0], sides[3] / scale[1]
-        sides = box_inside(sides, frame.box) if frame is not None else sides
+        sides = to_outer_box(sides, frame.box) if frame is not None else sides
     left, top, right, bottom = (min(1.0, max(0.0, side)) for side in sides)
     return (left, top, right, bottom) if left < right and top < bottom else None
 
 
-def _scale(key: str, policy: str, frame: FrameRef | None) -> tuple[float, float] | None:
+def _find_scale(key: str, policy: str, frame: FrameRef | None) -> tuple[float, float] | None:
     """The coordinates of a picture's right and bottom edge on the model's scale; None if that is not known."""
     if _PIXELS.search(policy):
         return (frame.width, frame.height) if frame is not None else None

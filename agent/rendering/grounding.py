@@ -28,19 +28,19 @@ class Claim:
 def ground_claims(claims: Sequence[Claim], trajectory: Trajectory) -> tuple[Evidence, ...]:
     """Claims as evidence, with calls, frames and source from the trajectory; claims without a time are left out."""
     whole = trajectory.as_one
-    found = (_grounded(claim, whole) for claim in claims)
+    found = (_ground(claim, whole) for claim in claims)
     return tuple(item for item in found if item is not None)
 
 
-def _grounded(claim: Claim, trajectory: Trajectory) -> Evidence | None:
-    cited = _cited(claim, trajectory)
-    span = _span(claim, cited, trajectory.facts.duration_seconds)
+def _ground(claim: Claim, trajectory: Trajectory) -> Evidence | None:
+    cited = _find_cited(claim, trajectory)
+    span = _find_span(claim, cited, trajectory.facts.duration_seconds)
     if span is None:
         return None
-    quoted = _quoted(claim.quote, cited) or _quoted(claim.quote, trajectory.results)
+    quoted = _find_quoted(claim.quote, cited) or _find_quoted(claim.quote, trajectory.results)
     if quoted is not None and quoted[0] not in cited:
         cited = (*cited, quoted[0])
-    frames = _frames(cited, span)
+    frames = _find_frames(cited, span)
     box = None if claim.box is None else as_fractions(claim.box, trajectory.policy, frames[0] if frames else None)
     return Evidence(
         *span,
@@ -48,25 +48,27 @@ def _grounded(claim: Claim, trajectory: Trajectory) -> Evidence | None:
         frames=frames,
         quote=claim.quote,
         source=_SOURCES.get(quoted[1].kind, "frame") if quoted else "frame",  # type: ignore[arg-type]
-        note="; ".join(_doubts(claim, cited, quoted is not None, trajectory) + _unplaced(claim, box)),
+        note="; ".join(_list_doubts(claim, cited, quoted is not None, trajectory) + _note_unplaced(claim, box)),
         box=box,
     )
 
 
-def _cited(claim: Claim, trajectory: Trajectory) -> tuple[Result, ...]:
+def _find_cited(claim: Claim, trajectory: Trajectory) -> tuple[Result, ...]:
     """The results that a claim names; where it names none, those that showed something in its span."""
     if claim.call_ids:
         return tuple(result for result in trajectory.results if result.call_id in claim.call_ids)
     if claim.start_seconds is None or claim.stop_seconds is None:
         return ()
     span = (claim.start_seconds, claim.stop_seconds)
-    return tuple(r for r in trajectory.results if r.repeat_of is None and (_frames((r,), span) or _heard(r, span)))
+    return tuple(
+        r for r in trajectory.results if r.repeat_of is None and (_find_frames((r,), span) or _is_heard(r, span))
+    )
 
 
-def _span(claim: Claim, cited: Sequence[Result], duration_seconds: float) -> tuple[float, float] | None:
+def _find_span(claim: Claim, cited: Sequence[Result], duration_seconds: float) -> tuple[float, float] | None:
     start, stop = claim.start_seconds, claim.stop_seconds
     if start is None and stop is None:
-        times = [t for result in cited for t in _times(result)]
+        times = [t for result in cited for t in _list_times(result)]
         if not times:
             return None
         start, stop = min(times), max(times)
@@ -78,41 +80,41 @@ def _span(claim: Claim, cited: Sequence[Result], duration_seconds: float) -> tup
     return min(max(low, 0.0), duration_seconds), min(max(high, 0.0), duration_seconds)
 
 
-def _times(result: Result) -> list[float]:
+def _list_times(result: Result) -> list[float]:
     seen = result.observation
     spoken = [t for f in seen.findings if f.kind != "fact" for t in (f.start_seconds, f.stop_seconds)]
     return [frame.seconds for frame in seen.frames] + spoken
 
 
-def _frames(results: Sequence[Result], span: tuple[float, float]) -> tuple[FrameRef, ...]:
+def _find_frames(results: Sequence[Result], span: tuple[float, float]) -> tuple[FrameRef, ...]:
     # 0.01 s of slack: messages round times to hundredths, and a time copied from there still names its frame
     start, stop = span[0] - 0.01, span[1] + 0.01
     shown = (frame for result in results for frame in result.observation.frames)
     return tuple(dict.fromkeys(frame for frame in shown if start <= frame.seconds <= stop))
 
 
-def _heard(result: Result, span: tuple[float, float]) -> bool:
+def _is_heard(result: Result, span: tuple[float, float]) -> bool:
     findings = (f for f in result.observation.findings if f.kind != "fact")
     return any(max(span[0], f.start_seconds) <= min(span[1], f.stop_seconds) for f in findings)
 
 
-def _quoted(quote: str, results: Sequence[Result]) -> tuple[Result, Finding] | None:
+def _find_quoted(quote: str, results: Sequence[Result]) -> tuple[Result, Finding] | None:
     """The first result and its finding that hold the words of a quote; None where none does."""
-    wanted = _plain(quote)
+    wanted = _normalize(quote)
     if not wanted:
         return None
     for result in results:
         for finding in result.observation.findings:
-            if finding.kind in _SOURCES and wanted in _plain(finding.text):
+            if finding.kind in _SOURCES and wanted in _normalize(finding.text):
                 return result, finding
     return None
 
 
-def _plain(text: str) -> str:
+def _normalize(text: str) -> str:
     return " ".join("".join(c if c.isalnum() else " " for c in text.casefold()).split())
 
 
-def _doubts(claim: Claim, cited: Sequence[Result], is_quoted: bool, trajectory: Trajectory) -> list[str]:
+def _list_doubts(claim: Claim, cited: Sequence[Result], is_quoted: bool, trajectory: Trajectory) -> list[str]:
     known = {result.call_id for result in trajectory.results}
     doubts = [f"cites {call_id}, which is no call" for call_id in claim.call_ids if call_id not in known]
     if claim.quote and not is_quoted:
@@ -122,6 +124,6 @@ def _doubts(claim: Claim, cited: Sequence[Result], is_quoted: bool, trajectory: 
     return doubts
 
 
-def _unplaced(claim: Claim, box: Box | None) -> list[str]:
+def _note_unplaced(claim: Claim, box: Box | None) -> list[str]:
     is_lost = claim.box is not None and box is None and not is_fraction(claim.box)
     return ["its box is on a scale that is not known"] if is_lost else []

@@ -14,12 +14,12 @@ from itertools import zip_longest
 from typing import Any, Literal
 
 from agent.policy import PolicyOptions
-from agent.prompts import prompt
+from agent.prompts import read_prompt
 from agent.rendering.answer_parser import LETTERS
 from agent.rendering.sanitize import escape_markup
 from agent.trajectory import Answer, Calls, Form, Move, Reply, Result, Step, ToolCall, Trajectory
 from tools.observation import FULL_FRAME, FrameRef
-from tools.sampling import stamp
+from tools.sampling import format_seconds
 from tools.schema import ToolSpec
 
 PictureOf = Callable[[FrameRef], bytes | None]
@@ -97,9 +97,9 @@ def render(
         sees_pictures: False for text-only models; each picture is then a word.
         max_result_characters: characters of one observation, where there is no room for all; None is no limit.
     """
-    to_drop = _to_drop(trajectory, options) if sees_pictures else 0
+    to_drop = _count_to_drop(trajectory, options) if sees_pictures else 0
     pen = _BlockRenderer(options, sees_pictures, to_drop, max_result_characters)
-    messages = [Message("system", (Text(_system(specs, form)),))]
+    messages = [Message("system", (Text(_render_system(specs, form)),))]
     for run in (*trajectory.earlier, trajectory):
         blocks = pen.opening(run, is_first=len(messages) == 1)
         if messages[-1].role == "user":  # a run that was broken off; many chat templates refuse two in a row
@@ -107,12 +107,12 @@ def render(
         messages.append(Message("user", blocks))
         for step in run.steps:
             if not step.turn.is_opening:
-                messages += _native(step, pen) if form == "native" else _in_text(step, pen)
-    merged = tuple(replace(message, blocks=_joined(message.blocks)) for message in messages)
+                messages += _render_native(step, pen) if form == "native" else _render_in_text(step, pen)
+    merged = tuple(replace(message, blocks=_join_texts(message.blocks)) for message in messages)
     return Conversation(merged, tuple(specs) if form == "native" else (), tuple(pen.dropped))
 
 
-def openai_messages(
+def render_openai_messages(
     conversation: Conversation,
     picture: PictureOf,
     *,
@@ -135,17 +135,17 @@ def openai_messages(
             sent.append({"role": "user", "content": waiting})
             waiting = []
         if message.role == "tool" and tool_pictures == "after":
-            words, shown = _apart(message.blocks)
-            waiting += [_openai_part(block, picture) for block in shown]
+            words, shown = _split_pictures(message.blocks)
+            waiting += [_render_openai_part(block, picture) for block in shown]
             message = replace(message, blocks=words)
-        entry = _openai_message(message, picture)
+        entry = _render_openai_message(message, picture)
         if with_thinking and message.reply is not None:
             entry |= {"reasoning_content": message.reply.reasoning}
         sent.append(entry)
     return [*sent, {"role": "user", "content": waiting}] if waiting else sent
 
 
-def _apart(blocks: Sequence[Block]) -> tuple[tuple[Block, ...], tuple[Block, ...]]:
+def _split_pictures(blocks: Sequence[Block]) -> tuple[tuple[Block, ...], tuple[Block, ...]]:
     """The text blocks of an observation, and its pictures with the line before each, which says what it is."""
     words: list[Block] = []
     shown: list[Block] = []
@@ -158,21 +158,21 @@ def _apart(blocks: Sequence[Block]) -> tuple[tuple[Block, ...], tuple[Block, ...
             shown.append(Text(label + "\n"))
         else:
             words.append(block)
-    return _joined([*words, Text("\nThe pictures follow.")] if shown else words), tuple(shown)
+    return _join_texts([*words, Text("\nThe pictures follow.")] if shown else words), tuple(shown)
 
 
-def _openai_message(message: Message, picture: PictureOf) -> dict[str, Any]:
+def _render_openai_message(message: Message, picture: PictureOf) -> dict[str, Any]:
     if message.reply is not None:
         spoken: dict[str, Any] = {"role": "assistant", "content": message.reply.text}
-        calls = [_sendable(call) for call in message.reply.tool_calls]
+        calls = [_make_sendable(call) for call in message.reply.tool_calls]
         return spoken | {"tool_calls": calls} if calls else spoken
-    parts = [_openai_part(block, picture) for block in message.blocks]
+    parts = [_render_openai_part(block, picture) for block in message.blocks]
     words_only = len(parts) == 1 and parts[0]["type"] == "text"
     entry = {"role": message.role, "content": parts[0]["text"] if words_only else parts}
     return entry | {"tool_call_id": message.call_id} if message.role == "tool" else entry
 
 
-def _sendable(call: dict[str, Any]) -> dict[str, Any]:
+def _make_sendable(call: dict[str, Any]) -> dict[str, Any]:
     """A native call as strict servers take it back: with the text of a JSON object as its arguments, whatever was sent.
 
     Some send an object and refuse one (https://github.com/ggml-org/llama.cpp/issues/20198); arguments that are no JSON
@@ -193,7 +193,7 @@ def _sendable(call: dict[str, Any]) -> dict[str, Any]:
     return call | {"function": function | {"arguments": json.dumps(loaded, ensure_ascii=False)}}
 
 
-def _openai_part(block: Block, picture: PictureOf) -> dict[str, Any]:
+def _render_openai_part(block: Block, picture: PictureOf) -> dict[str, Any]:
     if isinstance(block, Text):
         return {"type": "text", "text": block.text}
     if (jpeg := picture(block.ref)) is None:
@@ -201,14 +201,14 @@ def _openai_part(block: Block, picture: PictureOf) -> dict[str, Any]:
     return {"type": "image_url", "image_url": {"url": "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()}}
 
 
-def _system(specs: Sequence[ToolSpec], form: Form) -> str:
+def _render_system(specs: Sequence[ToolSpec], form: Form) -> str:
     if form == "native" or not specs:
-        return prompt("system")
+        return read_prompt("system")
     lines = "\n".join(json.dumps(spec.openai, ensure_ascii=False) for spec in specs)
-    return prompt("system") + "\n\n" + prompt("tools").replace("{tools}", lines)
+    return read_prompt("system") + "\n\n" + read_prompt("tools").replace("{tools}", lines)
 
 
-def _to_drop(trajectory: Trajectory, options: PolicyOptions) -> int:
+def _count_to_drop(trajectory: Trajectory, options: PolicyOptions) -> int:
     """The number of oldest pictures to leave out: whole blocks of half the limit, so that it happens seldom.
 
     Each time costs the prefix cache everything behind the first picture that goes: over ten turns of 36 pictures and a
@@ -241,12 +241,12 @@ class _BlockRenderer:
         The question comes last so that several questions of one video share all that stands before it.
         """
         opening = [step for step in trajectory.steps if step.turn.is_opening]
-        blocks: list[Block] = [Text(_facts(trajectory) if is_first else _FOLLOW_UP)]
+        blocks: list[Block] = [Text(_render_facts(trajectory) if is_first else _FOLLOW_UP)]
         for step in opening:
             calls = {call.id: call for call in step.turn.move.calls} if isinstance(step.turn.move, Calls) else {}
             for result in step.results:
                 blocks += [Text("\n\n"), *self.result(result, calls.get(result.call_id))]
-        blocks.append(Text("\n\n" + _asked(trajectory)))
+        blocks.append(Text("\n\n" + _render_question(trajectory)))
         blocks += [Text("\n\n" + step.notice) for step in opening if step.notice]
         return tuple(blocks)
 
@@ -264,8 +264,8 @@ class _BlockRenderer:
         return text[: self._max_characters] + CUT_SHORT
 
     def _frame(self, ref: FrameRef) -> Iterator[Block]:
-        sent = within_pixels(ref, self._options.max_frame_pixels)
-        yield Text(f"\n{frame_label(sent)}:\n")
+        sent = fit_pixels(ref, self._options.max_frame_pixels)
+        yield Text(f"\n{format_frame_label(sent)}:\n")
         if not self._sees_pictures:
             yield Text(NO_EYES)
         elif len(self.dropped) < self._to_drop:
@@ -275,13 +275,13 @@ class _BlockRenderer:
             yield ImageBlock(sent)
 
 
-def frame_label(ref: FrameRef) -> str:
+def format_frame_label(ref: FrameRef) -> str:
     """The label of a picture: its time, the part of the frame, and its size in pixels."""
     part = "" if ref.box == FULL_FRAME else ", box (" + ", ".join(f"{side:.2f}" for side in ref.box) + ")"
-    return f"Frame at {stamp(ref.seconds)} s{part} ({ref.width}x{ref.height})"
+    return f"Frame at {format_seconds(ref.seconds)} s{part} ({ref.width}x{ref.height})"
 
 
-def within_pixels(ref: FrameRef, max_pixels: int) -> FrameRef:
+def fit_pixels(ref: FrameRef, max_pixels: int) -> FrameRef:
     """A reference to the picture at no more than `max_pixels`, its shape kept."""
     pixels = ref.width * ref.height
     if pixels <= max_pixels:
@@ -290,29 +290,29 @@ def within_pixels(ref: FrameRef, max_pixels: int) -> FrameRef:
     return replace(ref, width=max(1, int(ref.width * scale)), height=max(1, int(ref.height * scale)))
 
 
-def _facts(trajectory: Trajectory) -> str:
+def _render_facts(trajectory: Trajectory) -> str:
     facts = trajectory.facts
     sound = "subtitles" if facts.has_subtitles else "a sound track" if facts.has_speech_track else "no sound"
     cut = " The file is cut off: the rest can't be seen." if facts.is_cut_off else ""
     return f"The video: {facts.duration_seconds:.2f} s, {facts.width}x{facts.height} pixels, {sound}.{cut}"
 
 
-def _asked(trajectory: Trajectory) -> str:
+def _render_question(trajectory: Trajectory) -> str:
     question = trajectory.question
     lines = [
         f"{question.task.capitalize() if question.task != 'answer' else 'Question'}: {escape_markup(question.text)}"
     ]
     lines += [f"{letter}. {escape_markup(option)}" for letter, option in zip(LETTERS, question.options, strict=False)]
     kind = question.task if question.task != "answer" else "answer_choice" if question.options else "answer_open"
-    return "\n".join(lines) + "\n\n" + prompt(kind)
+    return "\n".join(lines) + "\n\n" + read_prompt(kind)
 
 
-def _in_text(step: Step, pen: _BlockRenderer) -> list[Message]:
+def _render_in_text(step: Step, pen: _BlockRenderer) -> list[Message]:
     reply = step.turn.reply
     if reply is None or reply.tool_calls:  # not a reply in this form
-        written = Reply(_written(step.turn.thought, step.turn.move))
+        written = Reply(_write_turn(step.turn.thought, step.turn.move))
         reply = written if reply is None else replace(reply, text=written.text, tool_calls=(), token_ids=None)
-    calls = _calls_of(step)
+    calls = _get_calls(step)
     blocks: list[Block] = []
     for result in step.results:
         blocks += [Text("<tool_response>\n"), *pen.result(result, calls.get(result.call_id))]
@@ -322,13 +322,13 @@ def _in_text(step: Step, pen: _BlockRenderer) -> list[Message]:
     return [Message("assistant", reply=reply), *([Message("user", tuple(blocks))] if blocks else [])]
 
 
-def _native(step: Step, pen: _BlockRenderer) -> list[Message]:
-    reply = step.turn.reply or _native_reply(step.turn.thought, step.turn.move)
+def _render_native(step: Step, pen: _BlockRenderer) -> list[Message]:
+    reply = step.turn.reply or _make_native_reply(step.turn.thought, step.turn.move)
     if isinstance(step.turn.move, Calls) and not reply.tool_calls:  # called in the text, without the server's API
-        return _in_text(step, pen)
+        return _render_in_text(step, pen)
     messages = [Message("assistant", reply=reply)]
     results = dict(enumerate(step.results))
-    calls = _calls_of(step)
+    calls = _get_calls(step)
     for number, native in enumerate(reply.tool_calls):
         result = results.get(number)
         blocks = tuple(pen.result(result, calls.get(result.call_id))) if result else (Text("(not run)"),)
@@ -339,13 +339,13 @@ def _native(step: Step, pen: _BlockRenderer) -> list[Message]:
     return messages
 
 
-def _calls_of(step: Step) -> dict[str, ToolCall]:
+def _get_calls(step: Step) -> dict[str, ToolCall]:
     return {call.id: call for call in step.turn.move.calls} if isinstance(step.turn.move, Calls) else {}
 
 
-def _native_reply(thought: str, move: Move) -> Reply:
+def _make_native_reply(thought: str, move: Move) -> Reply:
     if not isinstance(move, Calls):
-        return Reply(_written(thought, move))
+        return Reply(_write_turn(thought, move))
     calls = tuple(
         {
             "id": call.id,
@@ -354,10 +354,10 @@ def _native_reply(thought: str, move: Move) -> Reply:
         }
         for call in move.calls
     )
-    return Reply(_thinking(thought).strip(), tool_calls=calls)
+    return Reply(_write_thinking(thought).strip(), tool_calls=calls)
 
 
-def _written(thought: str, move: Move) -> str:
+def _write_turn(thought: str, move: Move) -> str:
     """The text of a turn as a model would have written it, for turns of other policies and for imitation learning."""
     if isinstance(move, Calls):
         calls = ({"name": call.name, "arguments": call.arguments} for call in move.calls)
@@ -366,14 +366,14 @@ def _written(thought: str, move: Move) -> str:
         said = f"<answer>{move.text}</answer>"
     else:
         said = move.text
-    return _thinking(thought) + said
+    return _write_thinking(thought) + said
 
 
-def _thinking(thought: str) -> str:
+def _write_thinking(thought: str) -> str:
     return f"<think>\n{thought}\n</think>\n" if thought else ""
 
 
-def _joined(blocks: Sequence[Block]) -> tuple[Block, ...]:
+def _join_texts(blocks: Sequence[Block]) -> tuple[Block, ...]:
     """Blocks with neighbouring texts joined, as every chat template shows them anyway."""
     joined: list[Block] = []
     for block in blocks:

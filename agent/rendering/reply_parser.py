@@ -8,10 +8,10 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from agent.rendering.answer_parser import read_answer, unfenced
-from agent.rendering.bare_calls import OPENS, bare_calls
+from agent.rendering.answer_parser import read_answer, strip_fence
+from agent.rendering.bare_calls import OPENS, parse_bare_calls
 from agent.rendering.sanitize import escape_markup
-from agent.trajectory import Calls, Malformed, Move, Reply, ToolCall, Trajectory, Turn, Usage, next_call_ids
+from agent.trajectory import Calls, Malformed, Move, Reply, ToolCall, Trajectory, Turn, Usage, make_call_ids
 from tools.observation import FrameRef
 from tools.plain_data import loads_json
 
@@ -46,22 +46,22 @@ def parse_reply(reply: Reply, usage: Usage, trajectory: Trajectory, dropped: tup
         trajectory: the trajectory before the turn, which call ids and evidence refer to.
         dropped: pictures that the request left out.
     """
-    parts = _taken_apart(reply)
-    turn = Turn(parts.thought, _move(parts, reply, trajectory), usage, reply, dropped=dropped)
+    parts = _split_reply(reply)
+    turn = Turn(parts.thought, _parse_move(parts, reply, trajectory), usage, reply, dropped=dropped)
     try:
         _ADAPTER.dump_json(turn)
     except ValueError as error:  # a turn that can't be saved can't be replayed either
         is_unicode = "surrogates not allowed" not in str(error)  # half a pair, from an escape in JSON
         why = "is nested too deep" if is_unicode else "holds characters that are no valid Unicode"
-        return Turn("", Malformed("", f"the reply {why}"), usage, _clean(reply))
+        return Turn("", Malformed("", f"the reply {why}"), usage, _make_saveable(reply))
     return turn
 
 
-def _clean(reply: Reply) -> Reply:
+def _make_saveable(reply: Reply) -> Reply:
     return Reply(reply.text.encode("utf-8", "replace").decode(), token_ids=reply.token_ids, logprobs=reply.logprobs)
 
 
-def _in_our_tags(text: str) -> str:
+def _normalize_tags(text: str) -> str:
     """A text with its tags in our spelling, and marks of thinking of other families as `<think>`."""
     text = _OWN_TAG.sub(lambda tag: f"<{tag[1]}{tag[2].lower()}>", text)
     if not any(any(tag.groups()) for tag in _THOUGHT.finditer(text)):
@@ -69,25 +69,25 @@ def _in_our_tags(text: str) -> str:
     return _THOUGHT.sub(lambda tag: "</think>" if any(tag.groups()) else "<think>", text)
 
 
-def _taken_apart(reply: Reply) -> _ReplyParts:
-    text = _in_our_tags(reply.text)
-    if not text.strip() and not reply.tool_calls and (said := _said_while_thinking(reply.reasoning)):
+def _split_reply(reply: Reply) -> _ReplyParts:
+    text = _normalize_tags(reply.text)
+    if not text.strip() and not reply.tool_calls and (said := _find_end_of_thinking(reply.reasoning)):
         return _ReplyParts(reply.reasoning.removesuffix(said).strip(), said)
     before, closed, after = text.rpartition("</think>")
     if closed:
         # some templates open <think> themselves, so that only its end is in the reply
         thought = before.replace("<think>", "").replace("</think>", "")
-        return _ReplyParts(_both(reply.reasoning, thought), after)
+        return _ReplyParts(_join_thoughts(reply.reasoning, thought), after)
     if "<think>" in text:
-        if not reply.tool_calls and (said := _said_while_thinking(text)):
-            return _ReplyParts(_both(reply.reasoning, text.removesuffix(said).replace("<think>", "")), said)
-        return _ReplyParts(_both(reply.reasoning, text.replace("<think>", "")), "", "<think> is never closed")
+        if not reply.tool_calls and (said := _find_end_of_thinking(text)):
+            return _ReplyParts(_join_thoughts(reply.reasoning, text.removesuffix(said).replace("<think>", "")), said)
+        return _ReplyParts(_join_thoughts(reply.reasoning, text.replace("<think>", "")), "", "<think> is never closed")
     first = _FIRST.search(text)
     spoken = text[: first.start()] if first else text if reply.tool_calls else ""
-    return _ReplyParts(_both(reply.reasoning, spoken), text[first.start() :] if first else text)
+    return _ReplyParts(_join_thoughts(reply.reasoning, spoken), text[first.start() :] if first else text)
 
 
-def _said_while_thinking(text: str) -> str:
+def _find_end_of_thinking(text: str) -> str:
     """The answer or the calls at the end of a text of thinking; empty if there are none.
 
     Servers that take thinking apart from the text put all of it there when the model does not close its thoughts.
@@ -102,11 +102,11 @@ def _said_while_thinking(text: str) -> str:
     return text[start:] if start >= 0 else ""
 
 
-def _both(reasoning: str, thought: str) -> str:
+def _join_thoughts(reasoning: str, thought: str) -> str:
     return "\n".join(part for part in (reasoning.strip(), thought.strip()) if part)
 
 
-def _move(parts: _ReplyParts, reply: Reply, trajectory: Trajectory) -> Move:
+def _parse_move(parts: _ReplyParts, reply: Reply, trajectory: Trajectory) -> Move:
     cut = "the reply was cut off at its token limit: think shorter" if reply.is_cut else ""
     if parts.why_not:
         return Malformed(reply.text, cut or parts.why_not)
@@ -122,11 +122,11 @@ def _move(parts: _ReplyParts, reply: Reply, trajectory: Trajectory) -> Move:
     if answers:
         return read_answer(answers[0], trajectory)
     if reply.tool_calls:
-        return _calls([_native(call) for call in reply.tool_calls], reply, trajectory)
+        return _build_calls([_parse_native_call(call) for call in reply.tool_calls], reply, trajectory)
     if written:
-        return _calls([call for text in written for call in _written(text)], reply, trajectory)
-    if not cut and (bare := bare_calls(parts.rest)):
-        return _calls([_named(call["name"], call["arguments"]) for call in bare], reply, trajectory)
+        return _build_calls([call for text in written for call in _parse_written_calls(text)], reply, trajectory)
+    if not cut and (bare := parse_bare_calls(parts.rest)):
+        return _build_calls([_check_call(call["name"], call["arguments"]) for call in bare], reply, trajectory)
     if not cut and _is_sheet(parts.rest):
         return read_answer(parts.rest, trajectory)
     why = "the reply is empty" if not parts.rest.strip() else "it has neither a tool call nor <answer>...</answer>"
@@ -136,45 +136,45 @@ def _move(parts: _ReplyParts, reply: Reply, trajectory: Trajectory) -> Move:
 def _is_sheet(text: str) -> bool:
     """Whether a text is an answer's JSON without its tags."""
     try:
-        loaded = loads_json(unfenced(text))
+        loaded = loads_json(strip_fence(text))
     except ValueError:
         return False
     return isinstance(loaded, dict) and not {"answer", "summary", "predictions"}.isdisjoint(loaded)
 
 
-def _calls(found: Sequence[tuple[str, dict[str, Any]] | str], reply: Reply, trajectory: Trajectory) -> Move:
+def _build_calls(found: Sequence[tuple[str, dict[str, Any]] | str], reply: Reply, trajectory: Trajectory) -> Move:
     misfits = [item for item in found if isinstance(item, str)]
     if misfits:
         return Malformed(reply.text, misfits[0])
-    ids = next_call_ids(trajectory, len(found))
+    ids = make_call_ids(trajectory, len(found))
     named = [item for item in found if not isinstance(item, str)]
     return Calls(tuple(ToolCall(i, name, arguments) for i, (name, arguments) in zip(ids, named, strict=True)))
 
 
-def _native(call: dict[str, Any]) -> tuple[str, dict[str, Any]] | str:
+def _parse_native_call(call: dict[str, Any]) -> tuple[str, dict[str, Any]] | str:
     function = call.get("function")
     if not isinstance(function, dict):
-        return f"a tool call without a function: {_excerpt(json.dumps(call))}"
-    return _named(function.get("name"), function.get("arguments"))
+        return f"a tool call without a function: {_quote_excerpt(json.dumps(call))}"
+    return _check_call(function.get("name"), function.get("arguments"))
 
 
-def _written(text: str) -> list[tuple[str, dict[str, Any]] | str]:
-    call = _loaded(unfenced(text))
+def _parse_written_calls(text: str) -> list[tuple[str, dict[str, Any]] | str]:
+    call = _load_object(strip_fence(text))
     if isinstance(call, dict):
-        return [_named(call.get("name"), call.get("arguments", call.get("parameters")))]
-    return [_named(bare["name"], bare["arguments"]) for bare in bare_calls(text)] or [call]
+        return [_check_call(call.get("name"), call.get("arguments", call.get("parameters")))]
+    return [_check_call(bare["name"], bare["arguments"]) for bare in parse_bare_calls(text)] or [call]
 
 
-def _excerpt(text: str) -> str:
+def _quote_excerpt(text: str) -> str:
     """An excerpt of a model's words, for a notice that it will read."""
     return repr(escape_markup(text[:_EXCERPT]))
 
 
-def _named(name: object, arguments: object) -> tuple[str, dict[str, Any]] | str:
+def _check_call(name: object, arguments: object) -> tuple[str, dict[str, Any]] | str:
     if not isinstance(name, str) or not name:
         return 'a tool call needs "name" and "arguments"'
     if isinstance(arguments, str):  # JSON within JSON, as the chat API has it
-        arguments = _loaded(_decoded(arguments)) if arguments.strip() else {}
+        arguments = _load_object(_decode_json(arguments)) if arguments.strip() else {}
     if isinstance(arguments, str):
         return f"{escape_markup(name[:_EXCERPT])}: {arguments}"
     if arguments is None:
@@ -182,12 +182,12 @@ def _named(name: object, arguments: object) -> tuple[str, dict[str, Any]] | str:
     if isinstance(arguments, list) and len(arguments) == 1 and isinstance(arguments[0], dict):
         return name, arguments[0]
     if not isinstance(arguments, dict):
-        got = _excerpt(json.dumps(arguments))
+        got = _quote_excerpt(json.dumps(arguments))
         return f"{escape_markup(name[:_EXCERPT])}: the arguments must be a JSON object, got {got}"
     return name, arguments
 
 
-def _decoded(text: str) -> str:
+def _decode_json(text: str) -> str:
     """The JSON in a text that was encoded up to three times; an empty object for null, which means no arguments."""
     for _ in range(2):
         if not text.lstrip().startswith('"'):
@@ -200,16 +200,16 @@ def _decoded(text: str) -> str:
     return "{}" if text.strip() in ("", "null") else text
 
 
-def _loaded(text: str) -> dict[str, Any] | str:
+def _load_object(text: str) -> dict[str, Any] | str:
     """The JSON object in a text; or, as a str, why there is none."""
     try:
         loaded = loads_json(text)
     except json.JSONDecodeError as error:
-        return f"a tool call is not valid JSON: {error.msg} at character {error.pos + 1} of {_excerpt(text)}"
+        return f"a tool call is not valid JSON: {error.msg} at character {error.pos + 1} of {_quote_excerpt(text)}"
     except UnicodeError as error:
         return f"a tool call can't be used: {error}"
     except ValueError:  # a number of thousands of digits, brackets without end
         return "a tool call is not JSON of a usable size"
     if not isinstance(loaded, dict):
-        return f"a tool call must be a JSON object, got {_excerpt(text)}"
+        return f"a tool call must be a JSON object, got {_quote_excerpt(text)}"
     return loaded

@@ -45,12 +45,12 @@ class Tokens:
             raise ValueError(f"need a span for each of the {sum(self.is_placeholder)} placeholders, got {len(spans)}")
         left = iter(spans)
         parts = [
-            _shown(next(left)) if is_placeholder else Tokens((token,), (sampled,), (logprob,), (False,))
+            _make_shown(next(left)) if is_placeholder else Tokens((token,), (sampled,), (logprob,), (False,))
             for token, sampled, logprob, is_placeholder in zip(
                 self.ids, self.sampled, self.logprobs, self.is_placeholder, strict=True
             )
         ]
-        return replace(_joined(parts), pictures=self.pictures)
+        return replace(_join(parts), pictures=self.pictures)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class ShownConversation:
     jpegs: tuple[bytes, ...]
 
 
-def with_pictures(conversation: Conversation, picture: PictureOf) -> ShownConversation:
+def fetch_pictures(conversation: Conversation, picture: PictureOf) -> ShownConversation:
     """Fetches the pictures of a conversation, one for each place; damaged ones become words."""
     jpegs: list[bytes] = []
     messages = []
@@ -103,7 +103,7 @@ class ChatTokenizer:
         self.sees = placeholder is not None
         """Whether pictures can stand in the conversations."""
         self._placeholder = tokenizer.convert_tokens_to_ids(placeholder) if placeholder is not None else None
-        self._unbroken = unbroken_tokens(tokenizer)
+        self._unbroken = find_unescaped_tokens(tokenizer)
         self._lock = threading.RLock()  # a fast tokenizer keeps settings between calls
         self._before = self._before_reply()
         self.end = self.ids(self._behind_reply(()).strip())[0]
@@ -119,7 +119,7 @@ class ChatTokenizer:
                 if (reply := messages[number].reply) is not None:
                     after = tuple(takewhile(lambda message: message.reply is None, messages[number + 1 :]))
                     parts += [said := self._reply(reply), self._behind(after, said.ids)]
-        return _joined(parts)
+        return _join(parts)
 
     def ids(self, text: str, *, plain: bool = False) -> tuple[int, ...]:
         """The ids of a text; special tokens in it count, unless it is `plain`."""
@@ -136,16 +136,16 @@ class ChatTokenizer:
     def _reply(self, reply: Reply) -> Tokens:
         if reply.token_ids is None:
             ids = (*self.ids(self._before + reply.text, plain=True), self.end)
-            return _sampled(ids, (None,) * len(ids))
-        return _sampled(reply.token_ids, reply.logprobs or (None,) * len(reply.token_ids))
+            return _make_sampled(ids, (None,) * len(ids))
+        return _make_sampled(reply.token_ids, reply.logprobs or (None,) * len(reply.token_ids))
 
     def _behind(self, after: Sequence[Message], said: Sequence[int]) -> Tokens:
         if not after:
-            return _joined([])
+            return _join([])
         written = self._written(self._behind_reply(after), after)
         if said and said[-1] == self.end:  # the template would end the turn a second time
             assert written.ids[0] == self.end, "a turn ends with the token that ended the empty one"
-            return _from(written, 1)
+            return _drop_before(written, 1)
         return written
 
     def _written(self, text: str, messages: Sequence[Message]) -> Tokens:
@@ -172,7 +172,7 @@ class ChatTokenizer:
     def _entry(self, message: Message) -> dict[str, Any]:
         if not self.sees:
             text = "".join(self._plain(b.text) for b in message.blocks if isinstance(b, Text))
-            return _said(message.role, text, self.sees)
+            return _make_message(message.role, text, self.sees)
         parts = [
             {"type": "image"} if isinstance(b, ImageBlock) else {"type": "text", "text": self._plain(b.text)}
             for b in message.blocks
@@ -187,7 +187,7 @@ class ChatTokenizer:
 
     def _dummy(self) -> list[dict[str, Any]]:
         said = {"system": "x", "user": "x", "assistant": _SENTINEL}
-        return [_said(role, text, self.sees) for role, text in said.items()]
+        return [_make_message(role, text, self.sees) for role, text in said.items()]
 
     def _rendered(self, entries: list[dict[str, Any]], opens_reply: bool) -> str:
         rendered: str = self._tokenizer.apply_chat_template(
@@ -196,26 +196,26 @@ class ChatTokenizer:
         return rendered
 
 
-def unbroken_tokens(tokenizer: Any) -> tuple[str, ...]:
+def find_unescaped_tokens(tokenizer: Any) -> tuple[str, ...]:
     """The special tokens of a tokenizer that `escape_markup` does not cover: those that are built like no other's."""
     named = (str(token.content) for token in tokenizer.added_tokens_decoder.values() if token.special)
     return tuple(name for name in named if len(name.strip()) > 1 and name in escape_markup(f"a {name} b {name}{name}"))
 
 
-def _said(role: str, text: str, sees: bool) -> dict[str, Any]:
+def _make_message(role: str, text: str, sees: bool) -> dict[str, Any]:
     """A message for a chat template, as a list of parts for a vision model and as a string for a text-only one."""
     return {"role": role, "content": [{"type": "text", "text": text}] if sees else text}
 
 
-def _sampled(ids: Sequence[int], logprobs: Sequence[float | None]) -> Tokens:
+def _make_sampled(ids: Sequence[int], logprobs: Sequence[float | None]) -> Tokens:
     return Tokens(tuple(ids), (True,) * len(ids), tuple(logprobs), (False,) * len(ids))
 
 
-def _shown(ids: Sequence[int]) -> Tokens:
+def _make_shown(ids: Sequence[int]) -> Tokens:
     return Tokens(tuple(ids), (False,) * len(ids), (None,) * len(ids), (False,) * len(ids))
 
 
-def _from(tokens: Tokens, start: int) -> Tokens:
+def _drop_before(tokens: Tokens, start: int) -> Tokens:
     return replace(
         tokens,
         ids=tokens.ids[start:],
@@ -225,7 +225,7 @@ def _from(tokens: Tokens, start: int) -> Tokens:
     )
 
 
-def _joined(parts: Sequence[Tokens]) -> Tokens:
+def _join(parts: Sequence[Tokens]) -> Tokens:
     return Tokens(
         tuple(token for part in parts for token in part.ids),
         tuple(flag for part in parts for flag in part.sampled),

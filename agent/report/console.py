@@ -12,15 +12,15 @@ from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElap
 from rich.progress import Progress as RichProgress
 from rich.text import Text
 
-from agent.cost.prices import dollars
-from agent.coverage import coverage_of, mmss
+from agent.cost.prices import format_dollars
+from agent.coverage import compute_coverage, format_mmss
 from agent.rendering.answer_parser import NOT_SHOWN
-from agent.report.json_output import too_few
-from agent.terminal import visible, visible_line
+from agent.report.json_output import explain_too_few
+from agent.terminal import escape_controls, escape_line
 from agent.trajectory import Answer, Calls, Evidence, Malformed, Step, ToolCall, Trajectory, Turn, Verification
 from tools.index.video_index import IndexProgress as IndexProgress
 from tools.observation import FULL_FRAME, Observation
-from tools.observation_text import percent
+from tools.observation_text import format_percent
 
 OnProgress = Callable[[IndexProgress], None]
 
@@ -51,7 +51,7 @@ class Narrator:
             self._told = len(event.steps)
             self._tell_step(event.steps[-1])
         elif (look := event.verification or event.doubted) is not None:
-            self._line("check", second_look_text(look, is_sent_back=event.verification is None), "cyan")
+            self._line("check", format_verification(look, is_sent_back=event.verification is None), "cyan")
 
     def _tell_start(self, start: Trajectory) -> None:
         self._told = 0
@@ -61,22 +61,22 @@ class Narrator:
             self._line("cost", "not known: no price for this model", "yellow")
         elif start.estimate.usual_usd > 0:
             most = start.estimate.most_usd
-            at_most = "" if most is None else f", at most {dollars(most)}"
-            self._line("cost", f"usually about {dollars(start.estimate.usual_usd)}{at_most}", "yellow")
+            at_most = "" if most is None else f", at most {format_dollars(most)}"
+            self._line("cost", f"usually about {format_dollars(start.estimate.usual_usd)}{at_most}", "yellow")
 
     def _tell_turn(self, turn: Turn) -> None:
         if turn.thought:
             self._line("think", turn.thought, "magenta")
         if isinstance(turn.move, Calls):
             for call in turn.move.calls:
-                self._line("call", f"{call.id} {call_text(call)}", "blue")
+                self._line("call", f"{call.id} {format_call(call)}", "blue")
         elif isinstance(turn.move, Malformed):
             self._line("reply", f"not usable: {turn.move.why}", "red")
 
     def _tell_step(self, step: Step) -> None:
         for result in step.results:
             repeat = " (repeat)" if result.repeat_of else ""
-            self._line("saw", f"{result.call_id}{repeat} {observation_text(result.observation)}", "green")
+            self._line("saw", f"{result.call_id}{repeat} {format_observation(result.observation)}", "green")
         if step.notice:
             self._line("note", step.notice, "yellow")
 
@@ -99,12 +99,12 @@ def print_short(console: Console, kind: str, text: str, style: str) -> None:
     console.print(f"[{style}]{kind:>5}[/] {escape(text)}", highlight=False, soft_wrap=True)
 
 
-def call_text(call: ToolCall) -> str:
+def format_call(call: ToolCall) -> str:
     """A tool call as code: `zoom(seconds=3.0)`."""
     return f"{call.name}({', '.join(f'{name}={value!r}' for name, value in call.arguments.items())})"
 
 
-def observation_text(observation: Observation) -> str:
+def format_observation(observation: Observation) -> str:
     """An observation on one line."""
     frames = f"[{len(observation.frames)} frames] " if observation.frames else ""
     return ("error: " if observation.is_error else "") + frames + observation.text
@@ -141,7 +141,7 @@ class Working:
             self._task,
             description=self._estimate.description,
             completed=self._estimate.share,
-            left="" if left is None else f"about {_duration(left)} left",
+            left="" if left is None else f"about {_format_duration(left)} left",
             visible=bool(self._estimate.description),
         )
 
@@ -162,7 +162,7 @@ class Working:
 
     def so_far(self, answer: str) -> None:
         """Shows a provisional answer, until the view ends."""
-        self._so_far.append(visible_line(answer))
+        self._so_far.append(escape_line(answer))
 
 
 class Remaining:
@@ -219,15 +219,15 @@ class Remaining:
         return (after - before) / (more - done) * (progress.total - progress.done) if more > done else None
 
 
-def _duration(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 @contextmanager
-def working(console: Console) -> Iterator[Working]:
+def show_working(console: Console) -> Iterator[Working]:
     """A live view of a run where the console is a terminal; plain lines of progress elsewhere."""
     if not console.is_terminal:
-        yield Working(_plain_progress(console))
+        yield Working(_make_plain_progress(console))
         return
     shown = Working()
     with Live(shown, console=console, transient=True, refresh_per_second=4):
@@ -235,13 +235,13 @@ def working(console: Console) -> Iterator[Working]:
 
 
 @contextmanager
-def index_progress(console: Console) -> Iterator[OnProgress]:
+def show_index_progress(console: Console) -> Iterator[OnProgress]:
     """A progress callback for the index that draws a bar with an estimate, or prints a plain line now and then."""
-    with working(console) as shown:
+    with show_working(console) as shown:
         yield shown.on_progress
 
 
-def _plain_progress(console: Console) -> OnProgress:
+def _make_plain_progress(console: Console) -> OnProgress:
     last_seconds = -_PLAIN_LINE_EVERY_SECONDS
     finished: set[str] = set()
 
@@ -264,99 +264,101 @@ def print_answer(trajectory: Trajectory, console: Console) -> None:
     """Prints the answer, its confidence and evidence, the coverage and the cost."""
     if console.is_terminal:
         console.print()  # what was done, on stderr, ends here
-    for line in answer_lines(trajectory):
+    for line in format_answer_lines(trajectory):
         console.print(line, highlight=False, soft_wrap=True)
 
 
-def answer_lines(trajectory: Trajectory) -> Iterator[Text]:
+def format_answer_lines(trajectory: Trajectory) -> Iterator[Text]:
     """The answer, its confidence and evidence, the coverage and the cost, line by line."""
     answer = trajectory.answer
     if answer is None:
-        yield _line(f"No answer ({trajectory.stop.value if trajectory.stop else 'not ended'})", "bold red")
+        yield _make_line(f"No answer ({trajectory.stop.value if trajectory.stop else 'not ended'})", "bold red")
         return
-    yield _line(headline(answer), "bold")
-    yield _line(_certainty(trajectory))
-    yield from _event_lines(trajectory, answer) if answer.chain or answer.predictions else _claim_lines(answer)
-    yield _line(coverage_of(trajectory).sentence)
-    for gap in gap_lines(trajectory):
-        yield _line(gap, "yellow")
+    yield _make_line(format_headline(answer), "bold")
+    yield _make_line(_format_certainty(trajectory))
+    yield from (
+        _format_event_lines(trajectory, answer) if answer.chain or answer.predictions else _format_claim_lines(answer)
+    )
+    yield _make_line(compute_coverage(trajectory).sentence)
+    for gap in format_gaps(trajectory):
+        yield _make_line(gap, "yellow")
     if trajectory.facts.is_cut_off:
         seconds = trajectory.facts.duration_seconds
-        yield _line(f"The file is cut off: only its first {seconds:.2f} s can be decoded.", "yellow")
-    yield _line(usage_text(trajectory), "dim")
+        yield _make_line(f"The file is cut off: only its first {seconds:.2f} s can be decoded.", "yellow")
+    yield _make_line(format_usage(trajectory), "dim")
 
 
-def _line(text: str, style: str = "") -> Text:
-    return Text(visible(text), style)
+def _make_line(text: str, style: str = "") -> Text:
+    return Text(escape_controls(text), style)
 
 
-def gap_lines(trajectory: Trajectory) -> list[str]:
+def format_gaps(trajectory: Trajectory) -> list[str]:
     """The first gaps of a trajectory, a sentence each, but for those that the coverage names."""
-    told = coverage_of(trajectory).sentence
+    told = compute_coverage(trajectory).sentence
     gaps = [gap for gap in trajectory.gaps if gap.rstrip(".") not in told]
     more = [f"And {len(gaps) - _MOST_GAPS} more of the kind."] if len(gaps) > _MOST_GAPS else []
     return [f"Not established: {gap.rstrip('.')}." for gap in gaps[:_MOST_GAPS]] + more
 
 
-def _evidence_lines(evidence: tuple[Evidence, ...], indent: str) -> Iterator[Text]:
+def _format_evidence_lines(evidence: tuple[Evidence, ...], indent: str) -> Iterator[Text]:
     for item in evidence:
-        yield _line(indent + evidence_text(item))
+        yield _make_line(indent + format_evidence(item))
 
 
-def _claim_lines(answer: Answer) -> Iterator[Text]:
+def _format_claim_lines(answer: Answer) -> Iterator[Text]:
     """The claims of an answer, each with its evidence, then the evidence of the answer as a whole."""
     for claim in answer.claims:
-        yield _line(f"  - {claim.text}")
-        yield from _evidence_lines(claim.evidence, "    ")
+        yield _make_line(f"  - {claim.text}")
+        yield from _format_evidence_lines(claim.evidence, "    ")
     of_claims = {item for claim in answer.claims for item in claim.evidence}
-    yield from _evidence_lines(tuple(item for item in answer.evidence if item not in of_claims), "  ")
+    yield from _format_evidence_lines(tuple(item for item in answer.evidence if item not in of_claims), "  ")
 
 
-def _event_lines(trajectory: Trajectory, answer: Answer) -> Iterator[Text]:
+def _format_event_lines(trajectory: Trajectory, answer: Answer) -> Iterator[Text]:
     """A causal chain or predictions, numbered, each with its reason and its evidence."""
     for number, link in enumerate(answer.chain, start=1):
-        yield Text.assemble((f"{number:>2}.", "bold"), " ", _line(link.event))
+        yield Text.assemble((f"{number:>2}.", "bold"), " ", _make_line(link.event))
         if link.because:
-            yield _line(f"    {link.because}", "italic")
-        yield from _evidence_lines(link.evidence, "    ")
+            yield _make_line(f"    {link.because}", "italic")
+        yield from _format_evidence_lines(link.evidence, "    ")
     for number, item in enumerate(answer.predictions, start=1):
-        confidence = (f"({percent(item.confidence)})", "bold")
-        yield Text.assemble((f"{number:>2}.", "bold"), " ", _line(item.event), " ", confidence)
-        yield _line(f"    {item.justification}", "italic")
-        yield from _evidence_lines(item.evidence, "    ")
+        confidence = (f"({format_percent(item.confidence)})", "bold")
+        yield Text.assemble((f"{number:>2}.", "bold"), " ", _make_line(item.event), " ", confidence)
+        yield _make_line(f"    {item.justification}", "italic")
+        yield from _format_evidence_lines(item.evidence, "    ")
     if trajectory.question.task == "predict":
-        yield _line(_until(trajectory))
+        yield _make_line(_format_until(trajectory))
 
 
-def _until(trajectory: Trajectory) -> str:
+def _format_until(trajectory: Trajectory) -> str:
     ends, until = trajectory.facts.duration_seconds, trajectory.question.until_seconds
     is_cut = until is not None and until <= ends
     said = f"Nothing after {ends:.2f} s was looked at." if is_cut else f"The video ends at {ends:.2f} s."
     return " ".join(
-        (said, "Each confidence is for its own event; they need not sum to 100 %.", too_few(trajectory))
+        (said, "Each confidence is for its own event; they need not sum to 100 %.", explain_too_few(trajectory))
     ).strip()
 
 
-def headline(answer: Answer) -> str:
+def format_headline(answer: Answer) -> str:
     """The answer in one line."""
     if answer.not_shown:
         return "Not shown in this video." if NOT_SHOWN in answer.text else answer.text
     return answer.text or "I can't tell." if answer.cannot_tell else answer.text
 
 
-def _certainty(trajectory: Trajectory) -> str:
+def _format_certainty(trajectory: Trajectory) -> str:
     if trajectory.answer is not None and trajectory.answer.cannot_tell:
         return "nothing is claimed about the video"
     confidence = trajectory.confidence
-    said = "confidence not stated" if confidence is None else f"confidence {percent(confidence)}"
+    said = "confidence not stated" if confidence is None else f"confidence {format_percent(confidence)}"
     if trajectory.votes is not None:
         return f"{said}; {trajectory.votes[0]} of {trajectory.votes[1]} runs say so"
     if (look := trajectory.second_look) is None:
         return said
-    return f"{said}; {second_look_text(look)}"
+    return f"{said}; {format_verification(look)}"
 
 
-def second_look_text(look: Verification, *, is_sent_back: bool = False) -> str:
+def format_verification(look: Verification, *, is_sent_back: bool = False) -> str:
     """The result of a verification, in a clause."""
     seen = "from the evidence and one more look" if look.steps else "from the evidence alone"
     if look.agrees is None:
@@ -365,9 +367,9 @@ def second_look_text(look: Verification, *, is_sent_back: bool = False) -> str:
     return f"a second answer {seen} {agrees}" + ("; it looks once more" if is_sent_back else "")
 
 
-def evidence_text(item: Evidence) -> str:
+def format_evidence(item: Evidence) -> str:
     """A piece of evidence on one line."""
-    span = f"{mmss(item.start_seconds)}-{mmss(item.stop_seconds)}"
+    span = f"{format_mmss(item.start_seconds)}-{format_mmss(item.stop_seconds)}"
     quote = f" “{item.quote}”" if item.quote else ""
     note = f" {item.note}" if item.note else ""
     if item.box is not None and item.box != FULL_FRAME:
@@ -375,17 +377,17 @@ def evidence_text(item: Evidence) -> str:
     return f"{span} {item.source}{quote}{note} [{', '.join(item.call_ids)}]"
 
 
-def usage_text(trajectory: Trajectory) -> str:
+def format_usage(trajectory: Trajectory) -> str:
     """The cost of a question against its limits, on one line; unmeasured values are named so."""
     limits, spent = trajectory.limits, trajectory.spent
-    cost = "cost not known" if spent.cost_usd is None else f"cost {dollars(spent.cost_usd)}"
-    limit = "" if limits.max_cost_usd is None else f" of {dollars(limits.max_cost_usd)}"
-    tokens = f"tokens {'not measured' if spent.tokens is None else spent.tokens}{_of(limits.max_tokens)}"
+    cost = "cost not known" if spent.cost_usd is None else f"cost {format_dollars(spent.cost_usd)}"
+    limit = "" if limits.max_cost_usd is None else f" of {format_dollars(limits.max_cost_usd)}"
+    tokens = f"tokens {'not measured' if spent.tokens is None else spent.tokens}{_format_limit(limits.max_tokens)}"
     parts = (
-        f"turns {trajectory.turns}{_of(limits.max_turns)}",
-        f"frames {len(trajectory.frames_seen)}{_of(limits.max_frames)}",
+        f"turns {trajectory.turns}{_format_limit(limits.max_turns)}",
+        f"frames {len(trajectory.frames_seen)}{_format_limit(limits.max_frames)}",
         *([tokens] if trajectory.setup is not None else []),
-        f"seconds {spent.seconds:.1f}{_of(limits.max_seconds)}",
+        f"seconds {spent.seconds:.1f}{_format_limit(limits.max_seconds)}",
         *([cost + limit] if trajectory.setup is not None else []),
         f"stopped: {trajectory.stop.value if trajectory.stop else 'running'}",
         f"policy {trajectory.policy}",
@@ -393,5 +395,5 @@ def usage_text(trajectory: Trajectory) -> str:
     return ", ".join(parts)
 
 
-def _of(limit: float | None) -> str:
+def _format_limit(limit: float | None) -> str:
     return "" if limit is None else f" of {limit:g}"

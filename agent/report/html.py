@@ -17,18 +17,18 @@ from urllib.parse import quote
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from agent.cost.prices import dollars
-from agent.coverage import coverage_of, mmss
+from agent.cost.prices import format_dollars
+from agent.coverage import compute_coverage, format_mmss
 from agent.outputs import write_output
-from agent.rendering.answer_parser import says_not_shown
-from agent.report.console import gap_lines
-from agent.report.images import ImageStore, PictureOf, StoredImage, gather
-from agent.report.json_output import too_few
-from agent.report.overlay import BoxView, boxes_on, quotes
-from agent.report.timeline import STRIP_SLOTS, frame_anchor, timeline_of
-from agent.trajectory import Answer, Calls, Evidence, Result, Step, Stop, ToolCall, Trajectory, all_evidence
+from agent.rendering.answer_parser import is_not_shown
+from agent.report.console import format_gaps
+from agent.report.images import ImageStore, PictureOf, StoredImage, gather_pictures
+from agent.report.json_output import explain_too_few
+from agent.report.overlay import BoxView, place_boxes, quotes
+from agent.report.timeline import STRIP_SLOTS, build_timeline, make_frame_anchor
+from agent.trajectory import Answer, Calls, Evidence, Result, Step, Stop, ToolCall, Trajectory, collect_evidence
 from tools.observation import FULL_FRAME, Finding, FrameRef
-from tools.observation_text import percent
+from tools.observation_text import format_percent
 
 _HEAD_LINES = 14
 """Lines of an observation that are shown before the rest is folded."""
@@ -74,7 +74,7 @@ class FrameView:
         part = ", a part of the picture" if self.is_crop else ""
         count = len(self.boxes)
         marked = f", {count} {'box' if count == 1 else 'boxes'} drawn" if count else ""
-        return f"Frame at {mmss(self.ref.seconds)}{part}{marked}"
+        return f"Frame at {format_mmss(self.ref.seconds)}{part}{marked}"
 
 
 @dataclass(frozen=True)
@@ -161,11 +161,11 @@ def write_report(trajectory: Trajectory, path: Path, picture: PictureOf) -> None
             and, larger, for the whole frames behind the evidence.
     """
     # a lone surrogate out of a model's JSON must not stop the page
-    href = _video_href(trajectory, path.absolute().parent)
+    href = _make_video_href(trajectory, path.absolute().parent)
     write_output(path, render(trajectory, picture, href).encode("utf-8", errors="replace"))
 
 
-def _video_href(trajectory: Trajectory, folder: Path) -> str:
+def _make_video_href(trajectory: Trajectory, folder: Path) -> str:
     """The video's address relative to the folder of the page; empty for a file, or a stream, that no browser plays."""
     video = Path(trajectory.question.video)
     if video.suffix.lower() not in _PLAYED or trajectory.question.picture_stream is not None:
@@ -185,95 +185,95 @@ def render(trajectory: Trajectory, picture: PictureOf, video_href: str = "") -> 
         picture: gives the JPEG of a frame, or None where it can't be had.
         video_href: address of the video relative to the page; empty where it can't be played.
     """
-    coverage = coverage_of(trajectory)
-    shown = _exhibit_refs(trajectory)
-    pictures = gather((*shown, *trajectory.frames_seen), picture, first=frozenset(shown))
-    style, script = _style(trajectory), _part("report.js")
+    coverage = compute_coverage(trajectory)
+    shown = _list_exhibit_refs(trajectory)
+    pictures = gather_pictures((*shown, *trajectory.frames_seen), picture, first=frozenset(shown))
+    style, script = _build_style(trajectory), _read_part("report.js")
     answer = trajectory.answer
-    exhibits = _exhibits(trajectory, pictures)
-    return _template().render(
+    exhibits = _build_exhibits(trajectory, pictures)
+    return _load_template().render(
         trajectory=trajectory,
         question=trajectory.question,
         facts=trajectory.facts,
         answer=answer,
         file_name=Path(trajectory.question.video).name,
-        confidence_words=confidence_words(trajectory.confidence),
+        confidence_words=describe_confidence(trajectory.confidence),
         stop_sentence=_STOP_SENTENCES[trajectory.stop],
         coverage=coverage,
-        timeline=timeline_of(trajectory, coverage),
+        timeline=build_timeline(trajectory, coverage),
         exhibits=exhibits,
-        events=_events(answer, exhibits),
-        until_seconds=_until_seconds(trajectory),
-        too_few=too_few(trajectory),
-        gap_lines=gap_lines(trajectory),
-        steps=_steps(trajectory, pictures),
-        meters=meters(trajectory),
+        events=_build_events(answer, exhibits),
+        until_seconds=_get_until_seconds(trajectory),
+        too_few=explain_too_few(trajectory),
+        gap_lines=format_gaps(trajectory),
+        steps=_build_steps(trajectory, pictures),
+        meters=build_meters(trajectory),
         video_href=video_href,
         pictures=pictures,
         style=style,
         script=script,
-        style_hash=_csp_hash(style),
-        script_hash=_csp_hash(script),
+        style_hash=_compute_csp_hash(style),
+        script_hash=_compute_csp_hash(script),
     )
 
 
-def confidence_words(confidence: float | None) -> str:
+def describe_confidence(confidence: float | None) -> str:
     """A confidence in words."""
     if confidence is None:
         return "no confidence stated"
     return next(words for least, words in _CONFIDENCE_WORDS if confidence >= least or least == 0.0)
 
 
-def meters(trajectory: Trajectory) -> tuple[LimitMeter, ...]:
+def build_meters(trajectory: Trajectory) -> tuple[LimitMeter, ...]:
     """The cost of a question against its limits, as meters."""
     limits = trajectory.limits
     spent, most = trajectory.spent, limits.max_cost_usd
     share = min(1.0, spent.cost_usd / most) if spent.cost_usd is not None and most is not None else None
     asks_model = trajectory.setup is not None or spent.tokens is not None
-    cost = "not known" if spent.cost_usd is None else dollars(spent.cost_usd)
+    cost = "not known" if spent.cost_usd is None else format_dollars(spent.cost_usd)
     return (
-        _meter("Turns", trajectory.turns, limits.max_turns),
-        _meter("Frames", len(trajectory.frames_seen), limits.max_frames),
-        *([_meter("Tokens", spent.tokens, limits.max_tokens)] if asks_model else []),
-        _meter("Seconds", round(spent.seconds, 1), limits.max_seconds),
+        _build_meter("Turns", trajectory.turns, limits.max_turns),
+        _build_meter("Frames", len(trajectory.frames_seen), limits.max_frames),
+        *([_build_meter("Tokens", spent.tokens, limits.max_tokens)] if asks_model else []),
+        _build_meter("Seconds", round(spent.seconds, 1), limits.max_seconds),
         *(
-            [LimitMeter("Cost", cost, "no limit" if most is None else f"of {dollars(most)}", share)]
+            [LimitMeter("Cost", cost, "no limit" if most is None else f"of {format_dollars(most)}", share)]
             if asks_model
             else []
         ),
     )
 
 
-def _meter(name: str, used: float | None, limit: float | None) -> LimitMeter:
+def _build_meter(name: str, used: float | None, limit: float | None) -> LimitMeter:
     share = min(1.0, used / limit) if used is not None and limit is not None else None
     said = "not measured" if used is None else f"{used:,}"
     return LimitMeter(name, said, "no limit" if limit is None else f"of {limit:,}", share)
 
 
-def whole_frame(ref: FrameRef, trajectory: Trajectory) -> FrameRef:
+def make_whole_frame(ref: FrameRef, trajectory: Trajectory) -> FrameRef:
     """The reference to the whole frame, at most 960x540 or 540x960: the page shows it about 700 pixels wide."""
     width, height = trajectory.facts.width, trajectory.facts.height
     scale = min(1.0, 960 / max(width, height, 1), 540 / max(1, min(width, height)))
     return FrameRef(ref.seconds, max(1, round(height * scale)), max(1, round(width * scale)))
 
 
-def _exhibit_refs(trajectory: Trajectory) -> tuple[FrameRef, ...]:
-    evidence = all_evidence(trajectory.answer) if trajectory.answer is not None else ()
-    return tuple(dict.fromkeys(ref for item in evidence for ref in _evidence_refs(trajectory, item)))
+def _list_exhibit_refs(trajectory: Trajectory) -> tuple[FrameRef, ...]:
+    evidence = collect_evidence(trajectory.answer) if trajectory.answer is not None else ()
+    return tuple(dict.fromkeys(ref for item in evidence for ref in _list_evidence_refs(trajectory, item)))
 
 
-def _evidence_refs(trajectory: Trajectory, evidence: Evidence) -> tuple[FrameRef, ...]:
+def _list_evidence_refs(trajectory: Trajectory, evidence: Evidence) -> tuple[FrameRef, ...]:
     """The frames of an exhibit: a crop comes with its whole frame, text without a frame with the one it was read in."""
     if evidence.frames:
-        whole = {ref: whole_frame(ref, trajectory) for ref in evidence.frames}
+        whole = {ref: make_whole_frame(ref, trajectory) for ref in evidence.frames}
         pairs = ((whole[ref], ref) if ref.box != FULL_FRAME else (whole[ref],) for ref in evidence.frames)
         return tuple(dict.fromkeys(ref for pair in pairs for ref in pair))
-    boxed = [f for f in _findings_of(trajectory, evidence) if f.box is not None and f.kind != "speech"]
+    boxed = [f for f in _find_findings(trajectory, evidence) if f.box is not None and f.kind != "speech"]
     times = dict.fromkeys(f.start_seconds for f in boxed)
-    return tuple(whole_frame(FrameRef(t, 1, 1), trajectory) for t in list(times)[:1])
+    return tuple(make_whole_frame(FrameRef(t, 1, 1), trajectory) for t in list(times)[:1])
 
 
-def _findings_of(trajectory: Trajectory, evidence: Evidence) -> tuple[Finding, ...]:
+def _find_findings(trajectory: Trajectory, evidence: Evidence) -> tuple[Finding, ...]:
     """The findings that an exhibit rests on: those of its calls within its span."""
     whole = trajectory.as_one
     named = whole.findings(evidence.call_ids) if evidence.call_ids else whole.findings()
@@ -282,27 +282,27 @@ def _findings_of(trajectory: Trajectory, evidence: Evidence) -> tuple[Finding, .
     )
 
 
-def _exhibits(trajectory: Trajectory, pictures: ImageStore) -> tuple[ExhibitView, ...]:
+def _build_exhibits(trajectory: Trajectory, pictures: ImageStore) -> tuple[ExhibitView, ...]:
     answer = trajectory.answer
     if answer is None:
         return ()
-    anchors = _anchors(trajectory)
+    anchors = _make_anchors(trajectory)
     exhibits = []
-    for number, item in enumerate(all_evidence(answer), start=1):
-        findings = _findings_of(trajectory, item)
+    for number, item in enumerate(collect_evidence(answer), start=1):
+        findings = _find_findings(trajectory, item)
         frames = tuple(
-            _only_cited(_frame_view(f"exhibit-{number}-frame-{i}", ref, pictures, findings, item))
-            for i, ref in enumerate(_evidence_refs(trajectory, item), start=1)
+            _keep_cited(_build_frame_view(f"exhibit-{number}-frame-{i}", ref, pictures, findings, item))
+            for i, ref in enumerate(_list_evidence_refs(trajectory, item), start=1)
         )
         # labels come with every caption, unasked, and an exhibit mostly rests on other findings
         quoted = [f for f in findings if f.doubt and (quotes(item, f) or not (item.quote or f.kind == "label"))]
-        doubts = tuple(dict.fromkeys(_doubt(f) for f in quoted))
+        doubts = tuple(dict.fromkeys(_format_doubt(f) for f in quoted))
         calls = tuple(anchors.get(call_id, (call_id, "")) for call_id in item.call_ids)
         exhibits.append(ExhibitView(number, item, frames, calls, doubts))
     return tuple(exhibits)
 
 
-def _events(answer: Answer | None, exhibits: tuple[ExhibitView, ...]) -> tuple[EventView, ...]:
+def _build_events(answer: Answer | None, exhibits: tuple[ExhibitView, ...]) -> tuple[EventView, ...]:
     """The claims, the steps of the chain, or the predictions, with the exhibits of each."""
     if answer is None:
         return ()
@@ -316,13 +316,13 @@ def _events(answer: Answer | None, exhibits: tuple[ExhibitView, ...]) -> tuple[E
     )
 
 
-def _until_seconds(trajectory: Trajectory) -> float | None:
+def _get_until_seconds(trajectory: Trajectory) -> float | None:
     """The second at which the question ends the video; None where it was seen whole."""
     until, length = trajectory.question.until_seconds, trajectory.facts.duration_seconds
     return until if until is not None and until <= length else None
 
 
-def _anchors(trajectory: Trajectory) -> dict[str, tuple[str, str]]:
+def _make_anchors(trajectory: Trajectory) -> dict[str, tuple[str, str]]:
     """Label and id in the page of each call, by call id; the ids are ours, since a call's own id may hold anything."""
     of_earlier = {
         call.id: (f"question {number}, turn {turn}, {call.name}", "")
@@ -339,58 +339,58 @@ def _anchors(trajectory: Trajectory) -> dict[str, tuple[str, str]]:
     }
 
 
-def _steps(trajectory: Trajectory, pictures: ImageStore) -> tuple[StepView, ...]:
+def _build_steps(trajectory: Trajectory, pictures: ImageStore) -> tuple[StepView, ...]:
     return tuple(
-        StepView(number, step, _calls(number, step, pictures, trajectory))
+        StepView(number, step, _build_calls(number, step, pictures, trajectory))
         for number, step in enumerate(trajectory.steps, start=1)
     )
 
 
-def _calls(turn: int, step: Step, pictures: ImageStore, trajectory: Trajectory) -> tuple[CallView, ...]:
+def _build_calls(turn: int, step: Step, pictures: ImageStore, trajectory: Trajectory) -> tuple[CallView, ...]:
     if not isinstance(step.turn.move, Calls):
         return ()
     results = {result.call_id: result for result in step.results}
     findings = tuple(f for result in step.results for f in result.observation.findings)
-    cited = all_evidence(trajectory.answer) if trajectory.answer is not None else ()
-    anchors = _anchors(trajectory)
+    cited = collect_evidence(trajectory.answer) if trajectory.answer is not None else ()
+    anchors = _make_anchors(trajectory)
     views = []
     for i, call in enumerate(step.turn.move.calls, start=1):
         result = results.get(call.id)
         refs = result.observation.frames if result else ()
         frames = tuple(
-            _frame_view(frame_anchor(turn, i, k), ref, pictures, findings, *cited)
+            _build_frame_view(make_frame_anchor(turn, i, k), ref, pictures, findings, *cited)
             for k, ref in enumerate(refs, start=1)
         )
-        head, rest = _cut(result.observation.text if result else "")
+        head, rest = _cut_text(result.observation.text if result else "")
         first = anchors.get(result.repeat_of or "", ("", ""))[1] if result else ""
         views.append(CallView(anchors[call.id][1], call, result, frames, head, rest, first))
     return tuple(views)
 
 
-def _frame_view(
+def _build_frame_view(
     anchor: str, ref: FrameRef, pictures: ImageStore, findings: tuple[Finding, ...], *cited: Evidence
 ) -> FrameView:
     picture = pictures.get(ref)
     if picture is None:
         return FrameView(anchor, ref, None, ())
-    boxes, left_out = boxes_on(picture, ref, findings, cited)
+    boxes, left_out = place_boxes(picture, ref, findings, cited)
     return FrameView(anchor, ref, picture, boxes, left_out)
 
 
-def _only_cited(view: FrameView) -> FrameView:
+def _keep_cited(view: FrameView) -> FrameView:
     """A view without the boxes that its exhibit does not quote; unchanged if it quotes none."""
     cited = tuple(box for box in view.boxes if box.is_cited)
     return replace(view, boxes=cited, boxes_left_out=0) if cited else view
 
 
-def _doubt(finding: Finding) -> str:
+def _format_doubt(finding: Finding) -> str:
     """The doubt of a finding, with the probability of silence where there is one."""
     if finding.no_speech is None:
         return finding.doubt
     return f"{finding.doubt} (silence: {100 * finding.no_speech:.0f} %)"
 
 
-def _cut(text: str) -> tuple[str, str]:
+def _cut_text(text: str) -> tuple[str, str]:
     """The first lines of a text, and the rest."""
     lines = text.split("\n")
     if len(lines) <= _HEAD_LINES + 2:
@@ -401,46 +401,46 @@ def _cut(text: str) -> tuple[str, str]:
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
-def _visible(text: object) -> str:
+def _make_visible(text: object) -> str:
     """A text whose control characters, which HTML may not hold, are visible signs."""
     return _CONTROLS.sub(lambda match: chr(0x2400 + min(ord(match[0]), 0x21)), str(text))
 
 
-def _argument(value: object) -> str:
-    return _visible(json.dumps(value, ensure_ascii=False, default=str))
+def _format_argument(value: object) -> str:
+    return _make_visible(json.dumps(value, ensure_ascii=False, default=str))
 
 
-def _csp_hash(text: str) -> str:
+def _compute_csp_hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 @cache
-def _part(name: str) -> str:
+def _read_part(name: str) -> str:
     return files("agent.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def _style(trajectory: Trajectory) -> str:
+def _build_style(trajectory: Trajectory) -> str:
     """The style sheet, with the film strip as high as its pictures are at that width, so that none is cropped."""
     width, height = max(1, trajectory.facts.width), max(1, trajectory.facts.height)
-    return _part("report.css") + f".row.strip .field {{ aspect-ratio: {STRIP_SLOTS * width} / {height}; }}\n"
+    return _read_part("report.css") + f".row.strip .field {{ aspect-ratio: {STRIP_SLOTS * width} / {height}; }}\n"
 
 
 @cache
-def _template() -> Template:
+def _load_template() -> Template:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_finalize
     )
     environment.filters |= {
-        "mmss": mmss,
-        "argument": _argument,
-        "visible": _visible,
-        "doubt": _doubt,
-        "percent": percent,
+        "mmss": format_mmss,
+        "argument": _format_argument,
+        "visible": _make_visible,
+        "doubt": _format_doubt,
+        "percent": format_percent,
     }
-    environment.filters["says_not_shown"] = says_not_shown
-    return environment.from_string(_part("report.html.jinja"))
+    environment.filters["says_not_shown"] = is_not_shown
+    return environment.from_string(_read_part("report.html.jinja"))
 
 
 def _finalize(value: object) -> object:
     """Makes the value of a template's expression visible, so that control characters never reach the page."""
-    return _visible(value) if type(value) is str else value
+    return _make_visible(value) if type(value) is str else value

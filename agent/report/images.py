@@ -54,7 +54,7 @@ class ImageStore:
         return tuple({picture.id: picture for picture in self.by_ref.values()}.values())
 
 
-def gather(
+def gather_pictures(
     refs: Iterable[FrameRef],
     picture_of: PictureOf,
     budget_bytes: int = BUDGET_BYTES,
@@ -75,16 +75,16 @@ def gather(
         if jpeg is None:
             continue
         name = ids.setdefault(hashlib.blake2b(jpeg).digest(), f"p{len(ids) + 1}")
-        by_ref[ref] = StoredImage(name, *_size(jpeg), jpeg)
-    return ImageStore(_fitted(by_ref, budget_bytes, {by_ref[ref].id for ref in first if ref in by_ref}))
+        by_ref[ref] = StoredImage(name, *_read_size(jpeg), jpeg)
+    return ImageStore(_fit_budget(by_ref, budget_bytes, {by_ref[ref].id for ref in first if ref in by_ref}))
 
 
-def _size(jpeg: bytes) -> tuple[int, int]:
+def _read_size(jpeg: bytes) -> tuple[int, int]:
     with Image.open(io.BytesIO(jpeg)) as picture:  # reads the header only
         return picture.size
 
 
-def _fitted(
+def _fit_budget(
     by_ref: dict[FrameRef, StoredImage], budget_bytes: int, first: Collection[str]
 ) -> dict[FrameRef, StoredImage]:
     distinct = {picture.id: picture for picture in by_ref.values()}
@@ -92,11 +92,11 @@ def _fitted(
     for names, long_side in [(others, side) for side in _LONG_SIDES] + [(set(first), side) for side in _LONG_SIDES]:
         if sum(len(picture.jpeg) for picture in distinct.values()) <= budget_bytes:
             break
-        distinct |= {name: _smaller(distinct[name], long_side) for name in names}
+        distinct |= {name: _shrink(distinct[name], long_side) for name in names}
     return {ref: distinct[picture.id] for ref, picture in by_ref.items()}
 
 
-def _smaller(picture: StoredImage, long_side: int) -> StoredImage:
+def _shrink(picture: StoredImage, long_side: int) -> StoredImage:
     """A picture at most `long_side` pixels long; unchanged if coding it again would not take fewer bytes."""
     with Image.open(io.BytesIO(picture.jpeg)) as opened:
         opened.thumbnail((long_side, long_side))

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from pydantic import ConfigDict, TypeAdapter
 from pydantic_core import to_jsonable_python
 
-from agent.coverage import coverage_of
-from agent.terminal import json_text
+from agent.coverage import compute_coverage
+from agent.terminal import format_json
 from agent.trajectory import Limits, Link, Prediction, Stop, Trajectory, Verification
 
 ASKED_PREDICTIONS = 3
@@ -136,24 +136,24 @@ _EXPLANATION: TypeAdapter[Explanation] = TypeAdapter(Explanation)
 _FORECAST: TypeAdapter[Forecast] = TypeAdapter(Forecast)
 
 
-def published(trajectory: Trajectory) -> dict[str, Any]:
+def build_output(trajectory: Trajectory) -> dict[str, Any]:
     """The output of `--json` for a trajectory, as plain data: each task has its own keys."""
     if trajectory.question.task == "explain":
-        explained: dict[str, Any] = _EXPLANATION.dump_python(_explanation(trajectory), mode="json")
+        explained: dict[str, Any] = _EXPLANATION.dump_python(_build_explanation(trajectory), mode="json")
         return explained
     if trajectory.question.task == "predict":
-        predicted: dict[str, Any] = _FORECAST.dump_python(_forecast(trajectory), mode="json")
+        predicted: dict[str, Any] = _FORECAST.dump_python(_build_forecast(trajectory), mode="json")
         return predicted
-    answered: dict[str, Any] = to_jsonable_python(_answer(trajectory))
+    answered: dict[str, Any] = to_jsonable_python(_build_answer(trajectory))
     return answered
 
 
-def published_json(trajectory: Trajectory) -> str:
+def format_output(trajectory: Trajectory) -> str:
     """The output of `--json` for a trajectory, as one JSON object on one line."""
-    return json_text(published(trajectory))
+    return format_json(build_output(trajectory))
 
 
-def _answer(trajectory: Trajectory) -> dict[str, Any]:
+def _build_answer(trajectory: Trajectory) -> dict[str, Any]:
     answer = trajectory.answer
     return {
         "answer": answer.text if answer is not None else None,
@@ -164,9 +164,9 @@ def _answer(trajectory: Trajectory) -> dict[str, Any]:
         "confidence": trajectory.confidence,
         "evidence": answer.evidence if answer is not None else [],
         "claims": answer.claims if answer is not None else [],
-        "verification": _look_data(trajectory.verification),
-        "doubted": _look_data(trajectory.doubted),
-        "coverage": coverage_of(trajectory).as_data(),
+        "verification": _drop_turns(trajectory.verification),
+        "doubted": _drop_turns(trajectory.doubted),
+        "coverage": compute_coverage(trajectory).as_data(),
         "stop": trajectory.stop,
         "votes": trajectory.votes,
         "usage": Spent.of(trajectory),
@@ -179,12 +179,12 @@ def _answer(trajectory: Trajectory) -> dict[str, Any]:
     }
 
 
-def _look_data(look: Verification | None) -> Verification | None:
+def _drop_turns(look: Verification | None) -> Verification | None:
     """A verification without its turns, which are in the saved trajectory."""
     return replace(look, steps=()) if look is not None else None
 
 
-def _explanation(trajectory: Trajectory) -> Explanation:
+def _build_explanation(trajectory: Trajectory) -> Explanation:
     answer = trajectory.answer
     return Explanation(
         task="explain",
@@ -203,12 +203,12 @@ def _explanation(trajectory: Trajectory) -> Explanation:
     )
 
 
-def _forecast(trajectory: Trajectory) -> Forecast:
+def _build_forecast(trajectory: Trajectory) -> Forecast:
     return Forecast(
         task="predict",
         question=trajectory.question.text,
         predictions=trajectory.answer.predictions if trajectory.answer is not None else (),
-        note=too_few(trajectory),
+        note=explain_too_few(trajectory),
         cannot_tell=trajectory.answer is not None and trajectory.answer.cannot_tell,
         gaps=trajectory.gaps,
         verification=Checked.of(trajectory),
@@ -220,7 +220,7 @@ def _forecast(trajectory: Trajectory) -> Forecast:
     )
 
 
-def too_few(trajectory: Trajectory) -> str:
+def explain_too_few(trajectory: Trajectory) -> str:
     """The reason for fewer predictions than the three that are asked for, a sentence; empty if there are enough."""
     if trajectory.question.task != "predict":
         return ""
@@ -232,13 +232,13 @@ def too_few(trajectory: Trajectory) -> str:
     return f"Three predictions were asked for, and {count or 'none'} came: the policy names no more."
 
 
-def schema(task: Literal["explain", "predict"]) -> dict[str, Any]:
+def build_schema(task: Literal["explain", "predict"]) -> dict[str, Any]:
     """The JSON schema (draft 2020-12) of a task's output."""
     adapter: TypeAdapter[Any] = _EXPLANATION if task == "explain" else _FORECAST
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     return head | adapter.json_schema(mode="serialization")
 
 
-def schema_json(task: Literal["explain", "predict"]) -> str:
+def format_schema(task: Literal["explain", "predict"]) -> str:
     """The JSON schema of a task's output, as text."""
-    return json.dumps(schema(task), indent=2, ensure_ascii=False)
+    return json.dumps(build_schema(task), indent=2, ensure_ascii=False)

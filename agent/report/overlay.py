@@ -32,7 +32,7 @@ class BoxView:
     is_cited: bool
 
 
-def boxes_on(
+def place_boxes(
     picture: StoredImage, ref: FrameRef, findings: Sequence[Finding], cited: Sequence[Evidence]
 ) -> tuple[tuple[BoxView, ...], int]:
     """The boxes to draw on a picture, and the number of those left out.
@@ -46,18 +46,20 @@ def boxes_on(
     same_time = [f for f in dict.fromkeys(findings) if f.box is not None and _is_at(f, ref.seconds, cited)]
     found = {finding.box for finding in same_time}
     # an exhibit may name a place itself, as a model does
-    pointed = [item for item in dict.fromkeys(cited) if item.box not in (None, *found) and _shows(item, ref.seconds)]
+    pointed = [
+        item for item in dict.fromkeys(cited) if item.box not in (None, *found) and _is_shown_by(item, ref.seconds)
+    ]
     drawn: list[tuple[Box | None, str, str, bool]] = [(item.box, "evidence", item.quote, True) for item in pointed]
     drawn += [(f.box, f.kind, f.text, any(quotes(item, f) for item in cited)) for f in same_time]
-    placed = [(inside, one) for one in drawn if (inside := _within(one[0], ref.box)) is not None]
+    placed = [(inside, one) for one in drawn if (inside := _clip_to_crop(one[0], ref.box)) is not None]
     boxes = tuple(
-        BoxView(number, *_scaled(inside, picture), *one[1:])
+        BoxView(number, *_scale_to_pixels(inside, picture), *one[1:])
         for number, (inside, one) in enumerate(placed[:_MOST_BOXES], start=1)
     )
     return boxes, len(placed) - len(boxes)
 
 
-def _shows(item: Evidence, seconds: float) -> bool:
+def _is_shown_by(item: Evidence, seconds: float) -> bool:
     return any(abs(frame.seconds - seconds) <= _SAME_TIME_SECONDS for frame in item.frames)
 
 
@@ -74,7 +76,7 @@ def _is_at(finding: Finding, seconds: float, cited: Sequence[Evidence]) -> bool:
     return covers and (is_short or any(quotes(item, finding) for item in cited))
 
 
-def _within(box: Box | None, crop: Box) -> Box | None:
+def _clip_to_crop(box: Box | None, crop: Box) -> Box | None:
     """The part of a box that a crop shows, as fractions of the crop; None if it is all of it or nothing."""
     if box is None:
         return None
@@ -86,7 +88,7 @@ def _within(box: Box | None, crop: Box) -> Box | None:
     return left, top, right, bottom
 
 
-def _scaled(box: Box, picture: StoredImage) -> tuple[float, float, float, float]:
+def _scale_to_pixels(box: Box, picture: StoredImage) -> tuple[float, float, float, float]:
     """The x, y, width and height in pixels of a box in fractions of the picture."""
     x, y = box[0] * picture.width, box[1] * picture.height
     return (

@@ -5,7 +5,14 @@ Positions are percentages of the duration, as SVG takes them, so that one layout
 
 from dataclasses import dataclass
 
-from agent.coverage import CLOSE_SPACING_SECONDS, Coverage, looks_of, mmss, searched_of, window_of
+from agent.coverage import (
+    CLOSE_SPACING_SECONDS,
+    Coverage,
+    compute_frame_spans,
+    compute_searched_spans,
+    format_mmss,
+    merge_to_window,
+)
 from agent.trajectory import Answer, Calls, Step, Trajectory
 from tools.observation import FULL_FRAME, Finding, FrameRef
 
@@ -83,23 +90,23 @@ class Timeline:
     """Spans of the evidence once more, to be drawn across all lanes."""
 
 
-def timeline_of(trajectory: Trajectory, coverage: Coverage) -> Timeline:
+def build_timeline(trajectory: Trajectory, coverage: Coverage) -> Timeline:
     """The timeline of a trajectory; without lanes and ticks for a video of no length."""
     duration = trajectory.facts.duration_seconds
     if duration <= 0:
         return Timeline((), (), (), ())
-    evidence = _evidence_lane(trajectory, duration)
-    shots = _shots_lane(trajectory, duration)
-    turns = tuple(_turn_lane(i, step, duration) for i, step in enumerate(trajectory.steps, start=1))
+    evidence = _build_evidence_lane(trajectory, duration)
+    shots = _build_shots_lane(trajectory, duration)
+    turns = tuple(_build_turn_lane(i, step, duration) for i, step in enumerate(trajectory.steps, start=1))
     return Timeline(
-        ticks=_ticks(duration),
-        strip=_strip(trajectory, coverage),
-        lanes=(*((evidence,) if evidence else ()), *((shots,) if shots else ()), _seen_lane(coverage), *turns),
+        ticks=_build_ticks(duration),
+        strip=_build_strip(trajectory, coverage),
+        lanes=(*((evidence,) if evidence else ()), *((shots,) if shots else ()), _build_seen_lane(coverage), *turns),
         bands=evidence.bars if evidence else (),
     )
 
 
-def frame_anchor(turn: int, call: int, frame: int) -> str:
+def make_frame_anchor(turn: int, call: int, frame: int) -> str:
     """The id of a frame's figure in the page.
 
     Args:
@@ -110,30 +117,30 @@ def frame_anchor(turn: int, call: int, frame: int) -> str:
     return f"turn-{turn}-call-{call}-frame-{frame}"
 
 
-def _percent(seconds: float, duration: float) -> str:
+def _format_percent(seconds: float, duration: float) -> str:
     return f"{100 * min(max(seconds / duration, 0.0), 1.0):.3f}%"
 
 
-def _bar(start: float, stop: float, duration: float, kind: str, title: str, href: str = "") -> Bar:
+def _make_bar(start: float, stop: float, duration: float, kind: str, title: str, href: str = "") -> Bar:
     start, stop = min(max(start, 0.0), duration), min(max(stop, 0.0), duration)
-    return Bar(_percent(start, duration), _percent(max(0.0, stop - start), duration), kind, title, href)
+    return Bar(_format_percent(start, duration), _format_percent(max(0.0, stop - start), duration), kind, title, href)
 
 
-def _span(start: float, stop: float) -> str:
-    return f"{mmss(start)} to {mmss(stop)}"
+def _format_span(start: float, stop: float) -> str:
+    return f"{format_mmss(start)} to {format_mmss(stop)}"
 
 
-def _evidence_lane(trajectory: Trajectory, duration: float) -> TimelineLane | None:
+def _build_evidence_lane(trajectory: Trajectory, duration: float) -> TimelineLane | None:
     answer = trajectory.answer
     if answer is None or not answer.evidence:
         return None
     bars = tuple(
-        _bar(
+        _make_bar(
             item.start_seconds,
             item.stop_seconds,
             duration,
             "evidence",
-            f"Exhibit {number}, {_span(item.start_seconds, item.stop_seconds)}",
+            f"Exhibit {number}, {_format_span(item.start_seconds, item.stop_seconds)}",
             f"#exhibit-{number}",
         )
         for number, item in enumerate(answer.evidence, start=1)
@@ -141,35 +148,38 @@ def _evidence_lane(trajectory: Trajectory, duration: float) -> TimelineLane | No
     return TimelineLane("Evidence", "#evidence", "; ".join(bar.title for bar in bars), bars)
 
 
-def _shots_lane(trajectory: Trajectory, duration: float) -> TimelineLane | None:
+def _build_shots_lane(trajectory: Trajectory, duration: float) -> TimelineLane | None:
     shots = sorted({(f.start_seconds, f.stop_seconds) for f in trajectory.findings() if f.kind == "shot"})
     if not shots:
         return None
     bars = tuple(
-        _bar(start, stop, duration, "shot odd" if number % 2 else "shot", f"Shot {number}, {_span(start, stop)}")
+        _make_bar(
+            start, stop, duration, "shot odd" if number % 2 else "shot", f"Shot {number}, {_format_span(start, stop)}"
+        )
         for number, (start, stop) in enumerate(shots, start=1)
     )
     return TimelineLane("Shots", "", f"{len(bars)} shots found", bars)
 
 
-def _seen_lane(coverage: Coverage) -> TimelineLane:
+def _build_seen_lane(coverage: Coverage) -> TimelineLane:
     searched = tuple(
-        _bar(
+        _make_bar(
             span.start_seconds,
             span.stop_seconds,
             coverage.duration_seconds,
             "searched",
-            f"Only searched, {_span(span.start_seconds, span.stop_seconds)}",
+            f"Only searched, {_format_span(span.start_seconds, span.stop_seconds)}",
         )
         for span in coverage.searched
     )
     looked = tuple(
-        _bar(
+        _make_bar(
             look.start_seconds,
             look.stop_seconds,
             coverage.duration_seconds,
             "close" if look.spacing_seconds <= CLOSE_SPACING_SECONDS else "sparse",
-            f"Looked at, a frame each {look.spacing_seconds:.3g} s, {_span(look.start_seconds, look.stop_seconds)}",
+            f"Looked at, a frame each {look.spacing_seconds:.3g} s, "
+            f"{_format_span(look.start_seconds, look.stop_seconds)}",
         )
         for look in coverage.looked
     )
@@ -177,7 +187,7 @@ def _seen_lane(coverage: Coverage) -> TimelineLane:
     return TimelineLane("Seen", "", told, (*searched, *looked))
 
 
-def _turn_lane(number: int, step: Step, duration: float) -> TimelineLane:
+def _build_turn_lane(number: int, step: Step, duration: float) -> TimelineLane:
     label, href = f"Turn {number}", f"#turn-{number}"
     move = step.turn.move
     if isinstance(move, Answer):
@@ -191,17 +201,19 @@ def _turn_lane(number: int, step: Step, duration: float) -> TimelineLane:
         if result.call_id not in calls or result.observation.is_error:
             continue
         index, call = calls[result.call_id]
-        looks = looks_of(call, result, duration)
-        for span in searched_of(call, result, duration) or window_of(looks):
+        looks = compute_frame_spans(call, result, duration)
+        for span in compute_searched_spans(call, result, duration) or merge_to_window(looks):
             start, stop = span.start_seconds, span.stop_seconds
-            bars.append(_bar(start, stop, duration, "window", f"{call.name}, {_span(start, stop)}", href))
-        bars += [_hit(f, duration, href) for f in result.observation.findings if f.kind in ("text", "speech", "change")]
+            bars.append(_make_bar(start, stop, duration, "window", f"{call.name}, {_format_span(start, stop)}", href))
+        bars += [
+            _make_hit(f, duration, href) for f in result.observation.findings if f.kind in ("text", "speech", "change")
+        ]
         marks += [
             Mark(
-                _percent(frame.seconds, duration),
-                f"Frame {mmss(frame.seconds)}",
+                _format_percent(frame.seconds, duration),
+                f"Frame {format_mmss(frame.seconds)}",
                 # the frames of a repeat are shown once, with the first call
-                href if result.repeat_of else f"#{frame_anchor(number, index, i)}",
+                href if result.repeat_of else f"#{make_frame_anchor(number, index, i)}",
             )
             for i, frame in enumerate(result.observation.frames, start=1)
         ]
@@ -209,27 +221,27 @@ def _turn_lane(number: int, step: Step, duration: float) -> TimelineLane:
     return TimelineLane(label, href, f"{names}: {len(marks)} frames", tuple(bars), tuple(marks))
 
 
-def _hit(finding: Finding, duration: float, href: str) -> Bar:
-    title = f"{finding.kind.capitalize()} at {mmss(finding.start_seconds)}"
-    return _bar(finding.start_seconds, finding.stop_seconds, duration, "hit", title, href)
+def _make_hit(finding: Finding, duration: float, href: str) -> Bar:
+    title = f"{finding.kind.capitalize()} at {format_mmss(finding.start_seconds)}"
+    return _make_bar(finding.start_seconds, finding.stop_seconds, duration, "hit", title, href)
 
 
-def _ticks(duration: float) -> tuple[Tick, ...]:
+def _build_ticks(duration: float) -> tuple[Tick, ...]:
     most = _MOST_TICKS if duration < 3600 else _MOST_HOUR_TICKS
     step = next((s for s in _STEPS_SECONDS if duration / s <= most), duration)
     # a label too close to the end would be cut off
     times = [i * step for i in range(most + 1) if i * step <= duration * 0.89]
-    return tuple(Tick(_percent(t, duration), _axis_label(t, step)) for t in times)
+    return tuple(Tick(_format_percent(t, duration), _format_axis_label(t, step)) for t in times)
 
 
-def _axis_label(seconds: float, step: float) -> str:
-    label = mmss(seconds)
+def _format_axis_label(seconds: float, step: float) -> str:
+    label = format_mmss(seconds)
     return label.removesuffix(".0") if step >= 1 else label
 
 
-def _strip(trajectory: Trajectory, coverage: Coverage) -> tuple[Slot, ...]:
+def _build_strip(trajectory: Trajectory, coverage: Coverage) -> tuple[Slot, ...]:
     """The film strip: whole frames in their places; a frame reaches on over the time that a sweep lets it stand for."""
-    frames = _whole_frames(trajectory)
+    frames = _list_whole_frames(trajectory)
     slots: list[Slot] = []
     for number in range(STRIP_SLOTS):
         start, stop = (coverage.duration_seconds * n / STRIP_SLOTS for n in (number, number + 1))
@@ -245,9 +257,9 @@ def _strip(trajectory: Trajectory, coverage: Coverage) -> tuple[Slot, ...]:
     return tuple(slots)
 
 
-def _whole_frames(trajectory: Trajectory) -> list[tuple[FrameRef, str]]:
+def _list_whole_frames(trajectory: Trajectory) -> list[tuple[FrameRef, str]]:
     return [
-        (frame, f"#{frame_anchor(turn, call, i)}")
+        (frame, f"#{make_frame_anchor(turn, call, i)}")
         for turn, step in enumerate(trajectory.steps, start=1)
         for call, result in enumerate(step.results, start=1)
         if result.repeat_of is None

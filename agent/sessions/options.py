@@ -74,7 +74,7 @@ def read_options(video: str | Path, text: str, options: AskOptions) -> AskedQues
         TypeError: an option that is none.
         ValueError: the question or an option is out of its range.
     """
-    from agent.paths import readable
+    from agent.paths import escape_path
     from agent.sessions.open_videos import VideoKey
     from agent.trajectory import Limits, Question
 
@@ -84,7 +84,7 @@ def read_options(video: str | Path, text: str, options: AskOptions) -> AskedQues
     if isinstance(options.get("options"), str):
         raise TypeError("options are several texts: give a list of them")
     question = Question(
-        readable(str(video)),
+        escape_path(str(video)),
         text,
         tuple(options.get("options", ())),
         task=options.get("task", "answer"),

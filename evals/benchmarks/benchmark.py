@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Literal
 
 from evals.benchmarks.item import Item, RawAnswer
-from evals.scoring.normalize import words_of
+from evals.scoring.normalize import split_words
 from evals.scoring.published.clean_text import strict_letter
-from evals.scoring.scoring import Score, mismatch
+from evals.scoring.scoring import Score, explain_mismatch
 
 Profile = Literal["strict", "official", "lmms", "vlm"]
 Letter = Callable[[Item, str], str | None]
@@ -82,9 +82,9 @@ def score_strict_open(item: Item, said: str | None) -> Score:
         return Score(None, text, "the right answer is not published")
     if not text:
         return Score(0.0, "", "no answer")
-    if not words_of(item.gold):  # a formula or a sign, which only the same text matches
+    if not split_words(item.gold):  # a formula or a sign, which only the same text matches
         return Score(float(text == item.gold.strip()), text, f"held against {item.gold!r}, sign by sign")
-    reason = mismatch(text, item.gold, item.text)
+    reason = explain_mismatch(text, item.gold, item.text)
     return Score(float(reason is None), text, reason or f"says {item.gold!r}")
 
 
@@ -95,7 +95,7 @@ def score_verdict(verdict: bool | None, said: str) -> Score:
     return Score(float(verdict), said.strip(), "right" if verdict else "wrong")
 
 
-def choice_scorer(
+def make_choice_scorer(
     *, leaves_out: Sequence[Profile] = (), **letters: Letter
 ) -> Callable[[Item, str | None, Profile], Score]:
     """Makes the `score` function of a benchmark that is all multiple choice.

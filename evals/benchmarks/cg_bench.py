@@ -17,10 +17,10 @@ from evals.benchmarks.benchmark import (
     score_strict_choice,
     score_verdict,
 )
-from evals.benchmarks.item import Item, Kind, RawAnswer, video_file
+from evals.benchmarks.item import Item, Kind, RawAnswer, find_video
 from evals.benchmarks.metrics import score_metrics
-from evals.benchmarks.records import Record, json_rows
-from evals.inside import inside
+from evals.benchmarks.records import Record, read_json_rows
+from evals.inside import resolve_inside
 from evals.scoring.published.by_gold import official_cgbench
 from evals.scoring.published.ranked import lmms_mcq
 from evals.scoring.published.spans import official_cgbench_spans, strict_cgbench_spans
@@ -64,20 +64,20 @@ def load(
         has_subtitles: whether subtitles are given.
         kind: `choice`, or `span` for finding the clue.
     """
-    items = tuple(_item(folder, row, clue_only=clue_only, kind=kind) for row in json_rows(folder / file))
+    items = tuple(_item(folder, row, clue_only=clue_only, kind=kind) for row in read_json_rows(folder / file))
     return items if has_subtitles else tuple(replace(item, subtitles=None) for item in items)
 
 
 def _item(folder: Path, row: Record, *, clue_only: bool, kind: Kind) -> Item:
     video, number, options = row.name("video_uid"), row.name("qid"), row.texts("choices")
     right = row.letter("right_answer", len(options))
-    subtitles = inside(folder / "cg_subtitles", f"{video}.srt", row.place)
-    whole = video_file(folder / "cg_videos_720p", video, row.place)
+    subtitles = resolve_inside(folder / "cg_subtitles", f"{video}.srt", row.place)
+    whole = find_video(folder / "cg_videos_720p", video, row.place)
     duration = row.number("duration")
     return Item(
         id=number,
         kind=kind,
-        video=video_file(folder / "cg_clue_videos", number, row.place) if clue_only else whole,
+        video=find_video(folder / "cg_clue_videos", number, row.place) if clue_only else whole,
         cluster=video,
         text=row.text("question"),
         place=row.place,

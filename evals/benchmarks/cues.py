@@ -7,7 +7,7 @@ from typing import Any
 
 from pysubs2 import SSAEvent, SSAFile
 
-from evals.benchmarks.records import Record, json_rows
+from evals.benchmarks.records import Record, read_json_rows
 
 
 @dataclass(frozen=True)
@@ -24,16 +24,16 @@ def srt_of(cues: Iterable[TranscriptCue]) -> str:
     file = SSAFile()
     for cue in cues:
         start, stop = (max(0, round(1000 * seconds)) for seconds in (cue.start_seconds, cue.stop_seconds))
-        file.append(SSAEvent(start, stop, plain(cue.text).replace("\n", "\\N")))
+        file.append(SSAEvent(start, stop, strip_markup(cue.text).replace("\n", "\\N")))
     return file.to_string("srt", keep_ssa_tags=True)
 
 
-def plain(text: str) -> str:
+def strip_markup(text: str) -> str:
     """The text of a cue without markup."""
-    return "\n".join(map(_without_tags, text.split("\n"))).strip()
+    return "\n".join(map(_strip_tags, text.split("\n"))).strip()
 
 
-def _without_tags(line: str) -> str:
+def _strip_tags(line: str) -> str:
     """The line without tags, as by `<[^>]+>`; `<>` is no tag."""
     kept, at = [], 0
     while (start := line.find("<", at)) >= 0 and (stop := line.find(">", start)) >= 0:
@@ -43,7 +43,7 @@ def _without_tags(line: str) -> str:
     return "".join(kept) + line[at:]
 
 
-def longvideobench_cues(path: Path, offset_seconds: float, duration_seconds: float) -> tuple[TranscriptCue, ...]:
+def read_longvideobench_cues(path: Path, offset_seconds: float, duration_seconds: float) -> tuple[TranscriptCue, ...]:
     """Reads subtitles of LongVideoBench, in either of its two formats, with times of the cut video.
 
     A cue without an end gets the length of the video as its end, from which the offset is then subtracted, too, as the
@@ -54,7 +54,7 @@ def longvideobench_cues(path: Path, offset_seconds: float, duration_seconds: flo
         offset_seconds: time of the cut in the whole video.
         duration_seconds: length of the cut video.
     """
-    rows = (_times(row, duration_seconds) for row in json_rows(path))
+    rows = (_times(row, duration_seconds) for row in read_json_rows(path))
     return tuple(TranscriptCue(start - offset_seconds, stop - offset_seconds, text) for start, stop, text in rows)
 
 

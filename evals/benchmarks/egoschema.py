@@ -8,10 +8,10 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from evals.benchmarks.benchmark import Benchmark, Profile, Submission, choice_scorer, options_lines, spell_letter
-from evals.benchmarks.item import Item, video_file
+from evals.benchmarks.benchmark import Benchmark, Profile, Submission, make_choice_scorer, options_lines, spell_letter
+from evals.benchmarks.item import Item, find_video
 from evals.benchmarks.metrics import score_metrics
-from evals.benchmarks.records import Record, RecordPlace, json_rows, read_json
+from evals.benchmarks.records import Record, RecordPlace, read_json, read_json_rows
 from evals.scoring.published.clean_text import strict_letter
 from evals.scoring.published.mmmu import lmms_egoschema
 from tools.plain_data import loads_json
@@ -25,7 +25,7 @@ _NO_ANSWER = -1
 def load(folder: Path) -> tuple[Item, ...]:
     """Reads all questions, with the answer where it is published."""
     answers = Record(RecordPlace("subset_answers.json", 1), read_json(folder / "subset_answers.json"))
-    return tuple(_item(folder, answers, row) for row in json_rows(folder / "questions.json"))
+    return tuple(_item(folder, answers, row) for row in read_json_rows(folder / "questions.json"))
 
 
 def load_subset(folder: Path) -> tuple[Item, ...]:
@@ -42,7 +42,7 @@ def _item(folder: Path, answers: Record, row: Record) -> Item:
     return Item(
         id=key,
         kind="choice",
-        video=video_file(folder / "videos", key, row.place),
+        video=find_video(folder / "videos", key, row.place),
         cluster=key,
         text=row.text("question"),
         place=row.place,
@@ -59,7 +59,7 @@ def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: A
     return f"{item.text}\n{options_lines(item)}\n{ask}"
 
 
-score = choice_scorer(
+score = make_choice_scorer(
     official=lambda item, said: strict_letter(said, len(item.options)),
     lmms=lambda item, said: lmms_egoschema(said, tuple(options_lines(item).split("\n"))),
 )

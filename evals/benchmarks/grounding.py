@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 
 from evals.benchmarks.benchmark import Benchmark, Profile
-from evals.benchmarks.item import Item, RawAnswer, first_existing, video_file
+from evals.benchmarks.item import Item, RawAnswer, find_first_existing, find_video
 from evals.benchmarks.metrics import percent, score_metrics
-from evals.benchmarks.records import Record, RecordPlace, read_json, text_lines
+from evals.benchmarks.records import Record, RecordPlace, read_json, read_text_lines
 from evals.scoring.published.spans import lmms_charades, spell_span, strict_span
 from evals.scoring.scoring import Score
 from evals.scoring.spans import Span
@@ -28,8 +28,8 @@ _FIND = (
 
 def load_charades(folder: Path) -> tuple[Item, ...]:
     """Reads the sentences of `charades_sta_test.txt`, lines of `VIDEO START END##SENTENCE`."""
-    videos = first_existing(folder / "Charades_v1_480", folder / "videos")
-    return tuple(_charades(videos, place, line) for place, line in text_lines(folder / "charades_sta_test.txt"))
+    videos = find_first_existing(folder / "Charades_v1_480", folder / "videos")
+    return tuple(_charades(videos, place, line) for place, line in read_text_lines(folder / "charades_sta_test.txt"))
 
 
 def _charades(videos: Path, place: RecordPlace, line: str) -> Item:
@@ -65,11 +65,11 @@ def _item(
     return Item(
         id=item_id,
         kind="span",
-        video=video_file(videos, video, place),
+        video=find_video(videos, video, place),
         cluster=video,
         text=text,
         place=place,
-        gold=spell_span(_ordered(span)),
+        gold=spell_span(_order_span(span)),
         duration_seconds=duration_seconds,
         evidence_seconds=(span,),
     )
@@ -83,7 +83,7 @@ def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: A
 def spell(item: Item, reply: RawAnswer, profile: Profile) -> str:  # noqa: ARG001 (one spelling)
     """Spells a span as `24.3 - 30.4 seconds`, from the answer's text where it is just that, else from its evidence."""
     said = strict_span(reply.text)
-    span = said or (_ordered(reply.spans[0]) if reply.spans else None)
+    span = said or (_order_span(reply.spans[0]) if reply.spans else None)
     return "" if span is None else spell_span(span)
 
 
@@ -92,11 +92,11 @@ def score(item: Item, said: str | None, profile: Profile) -> Score:
     span = lmms_charades(said or "") if profile == "lmms" else strict_span(said or "")
     if span is None:
         return Score(0.0, "", "no span in it")
-    value = iou(span, _ordered(item.evidence_seconds[0]))
+    value = iou(span, _order_span(item.evidence_seconds[0]))
     return Score(value, spell_span(span), f"IoU {value:.3f}")
 
 
-def _ordered(span: Span) -> Span:
+def _order_span(span: Span) -> Span:
     return min(span), max(span)  # a few published spans are the wrong way round
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 from agent.trajectory import Answer, Question
 from evals.benchmarks.records import RecordPlace
 from evals.example import Example
-from evals.inside import inside
+from evals.inside import resolve_inside
 from evals.scoring.spans import Span
 
 Kind = Literal["choice", "open", "span"]
@@ -58,7 +58,7 @@ class Item:
     def question(self) -> Question:
         """The question for a policy; equal options get a number, except the first, since options must differ."""
         text = _WHEN + self.text if self.kind == "span" else self.text
-        return Question(str(self.video), text, _distinct(self.options), self.id)
+        return Question(str(self.video), text, _number_equal_options(self.options), self.id)
 
     @property
     def example(self) -> Example | None:
@@ -94,7 +94,7 @@ class Item:
         return replace(self, options=options, right=None if self.gold is None else options.index(self.gold))
 
 
-def _distinct(options: Sequence[str]) -> tuple[str, ...]:
+def _number_equal_options(options: Sequence[str]) -> tuple[str, ...]:
     made: list[str] = []
     for option in options:
         count = 1
@@ -121,12 +121,12 @@ def reply_of(answer: Answer | None) -> RawAnswer:
     return RawAnswer(answer.option, answer.text, spans)
 
 
-def first_existing(*paths: Path) -> Path:
+def find_first_existing(*paths: Path) -> Path:
     """The first of the paths that exists; the first of all where none does."""
     return next((path for path in paths if path.exists()), paths[0])
 
 
-def video_file(folder: Path, stem: str, place: RecordPlace) -> Path:
+def find_video(folder: Path, stem: str, place: RecordPlace) -> Path:
     """The path of a video by its name without extension; the .mp4 where no file exists.
 
     Args:
@@ -137,6 +137,6 @@ def video_file(folder: Path, stem: str, place: RecordPlace) -> Path:
     Raises:
         ValueError: the name leads out of the folder; says where it stands.
     """
-    paths = (inside(folder, f"{stem}{ending}", place) for ending in (".mp4", ".MP4", ".mkv", ".webm", ".avi"))
+    paths = (resolve_inside(folder, f"{stem}{ending}", place) for ending in (".mp4", ".MP4", ".mkv", ".webm", ".avi"))
     usual = next(paths)
     return usual if usual.exists() else next((path for path in paths if path.exists()), usual)

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from evals.benchmarks.benchmark import Benchmark, Profile, Submission, choice_scorer, options_lines, spell_letter
+from evals.benchmarks.benchmark import Benchmark, Profile, Submission, make_choice_scorer, options_lines, spell_letter
 from evals.benchmarks.item import Item
 from evals.benchmarks.metrics import score_metrics
-from evals.benchmarks.records import Record, json_rows
+from evals.benchmarks.records import Record, read_json_rows
 from evals.scoring.published.first_letter import lmms_longvideobench
 from tools.plain_data import loads_json
 
@@ -23,7 +23,7 @@ _HIDDEN = -1
 
 def load(folder: Path, file: str) -> tuple[Item, ...]:
     """Reads the questions of `lvb_val.json`, or of `lvb_test_wo_gt.json`, which has no answers."""
-    return tuple(_item(folder, row) for row in json_rows(folder / file))
+    return tuple(_item(folder, row) for row in read_json_rows(folder / file))
 
 
 def _item(folder: Path, row: Record) -> Item:
@@ -60,7 +60,7 @@ def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: A
     return f"{before}{item.text}\n{options_lines(item)}\n{_ASK}"
 
 
-score = choice_scorer(
+score = make_choice_scorer(
     official=lambda _, said: lmms_longvideobench(said), lmms=lambda _, said: lmms_longvideobench(said)
 )
 

@@ -9,10 +9,10 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from evals.benchmarks.benchmark import Benchmark, Profile, Submission, choice_scorer, options_lines, spell_letter
-from evals.benchmarks.item import Item, video_file
+from evals.benchmarks.benchmark import Benchmark, Profile, Submission, make_choice_scorer, options_lines, spell_letter
+from evals.benchmarks.item import Item, find_video
 from evals.benchmarks.metrics import score_metrics
-from evals.benchmarks.records import Record, jsonl_rows
+from evals.benchmarks.records import Record, read_jsonl_rows
 from evals.scoring.published.first_letter import official_lvbench
 from evals.scoring.published.ranked import lmms_mcq
 from evals.scoring.scoring import Score
@@ -36,7 +36,7 @@ def load(folder: Path) -> tuple[Item, ...]:
     """Reads the questions of `video_info.meta.jsonl`; the videos are to be fetched by their YouTube ids."""
     return tuple(
         _item(folder, video, question)
-        for video in jsonl_rows(folder / "video_info.meta.jsonl")
+        for video in read_jsonl_rows(folder / "video_info.meta.jsonl")
         for question in video.rows("qa")
     )
 
@@ -51,7 +51,7 @@ def _item(folder: Path, video: Record, row: Record) -> Item:
     return Item(
         id=row.name("uid"),
         kind="choice",
-        video=video_file(folder / "videos", video.text("key"), video.place),
+        video=find_video(folder / "videos", video.text("key"), video.place),
         cluster=video.text("key"),
         text=text.strip(),
         place=row.place,
@@ -79,7 +79,7 @@ def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: A
     return f"{question}\nAnswer the question with the option letter" if profile == "lmms" else question
 
 
-_score = choice_scorer(
+_score = make_choice_scorer(
     official=lambda _, said: official_lvbench(said), lmms=lambda item, said: lmms_mcq(said, item.letters)
 )
 

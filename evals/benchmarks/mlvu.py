@@ -18,9 +18,9 @@ from evals.benchmarks.benchmark import (
     score_verdict,
     spell_letter,
 )
-from evals.benchmarks.item import Item, RawAnswer, first_existing
+from evals.benchmarks.item import Item, RawAnswer, find_first_existing
 from evals.benchmarks.metrics import score_metrics
-from evals.benchmarks.records import Record, json_rows
+from evals.benchmarks.records import Record, read_json_rows
 from evals.scoring.published.by_gold import official_mlvu
 from evals.scoring.published.ranked import lmms_mcq
 from evals.scoring.scoring import Score
@@ -42,14 +42,14 @@ def load_dev(folder: Path) -> tuple[Item, ...]:
     return tuple(
         _choice(folder / "video" / name, f"{name}_{row.place.row}", row)
         for name in _CHOICE_FILES
-        for row in json_rows(folder / "json" / f"{name}.json")
+        for row in read_json_rows(folder / "json" / f"{name}.json")
     )
 
 
 def load_test(folder: Path) -> tuple[Item, ...]:
     """Reads the test set, which has no answers and up to six options."""
-    file = first_existing(folder / "test_question.json", folder / "json" / "test_question.json")
-    return tuple(_choice(folder / "video", row.name("question_id"), row) for row in json_rows(file))
+    file = find_first_existing(folder / "test_question.json", folder / "json" / "test_question.json")
+    return tuple(_choice(folder / "video", row.name("question_id"), row) for row in read_json_rows(file))
 
 
 def load_written(folder: Path) -> tuple[Item, ...]:
@@ -67,7 +67,7 @@ def load_written(folder: Path) -> tuple[Item, ...]:
             duration_seconds=row.number("duration"),
         )
         for name in _WRITTEN_FILES
-        for row in json_rows(folder / "json" / f"{name}.json")
+        for row in read_json_rows(folder / "json" / f"{name}.json")
     )
 
 

@@ -18,8 +18,8 @@ from evals.benchmarks.benchmark import (
 )
 from evals.benchmarks.item import Item, RawAnswer
 from evals.benchmarks.metrics import score_metrics
-from evals.benchmarks.records import Record, json_rows
-from evals.inside import inside
+from evals.benchmarks.records import Record, read_json_rows
+from evals.inside import resolve_inside
 from evals.scoring.published.by_gold import lmms_mmvu_choice, lmms_mmvu_open
 from evals.scoring.scoring import Score
 
@@ -36,7 +36,7 @@ _DISCIPLINE = {subject: name for name, subjects in _DISCIPLINES.items() for subj
 
 def load(folder: Path) -> tuple[Item, ...]:
     """Reads the questions of `validation.json`; the subject is the folder in the address of the video."""
-    return tuple(_item(folder, row) for row in json_rows(folder / "validation.json"))
+    return tuple(_item(folder, row) for row in read_json_rows(folder / "validation.json"))
 
 
 def _item(folder: Path, row: Record) -> Item:
@@ -49,7 +49,7 @@ def _item(folder: Path, row: Record) -> Item:
     return Item(
         id=row.text("id"),
         kind="choice" if is_choice else "open",
-        video=inside(folder, "/".join(parts), row.place),
+        video=resolve_inside(folder, "/".join(parts), row.place),
         cluster="/".join(parts[1:]),
         text=row.text("question"),
         place=row.place,

@@ -15,10 +15,10 @@ from evals.benchmarks.benchmark import (
     score_verdict,
     spell_letter,
 )
-from evals.benchmarks.item import Item, first_existing
+from evals.benchmarks.item import Item, find_first_existing
 from evals.benchmarks.metrics import score_metrics
-from evals.benchmarks.records import Record, RecordPlace, json_rows, read_json
-from evals.inside import inside
+from evals.benchmarks.records import Record, RecordPlace, read_json, read_json_rows
+from evals.inside import resolve_inside
 from evals.scoring.published.by_gold import lmms_mvbench, official_mvbench
 from evals.scoring.scoring import Score
 
@@ -60,7 +60,7 @@ def load_main(folder: Path) -> tuple[Item, ...]:
     """Reads branch `main`, which has one file a task."""
     items = []
     for task, videos in _FOLDERS.items():
-        for row in json_rows(folder / "json" / f"{task}.json"):
+        for row in read_json_rows(folder / "json" / f"{task}.json"):
             items.append(_item(row, task, _media(folder, videos, row), is_cut=False))
     return tuple(items)
 
@@ -102,12 +102,12 @@ def _item(row: Record, task: str, media: Path, *, is_cut: bool) -> Item:
 def _media(folder: Path, videos: str, row: Record) -> Path:
     """Path of the video: the zips unpack to several trees, and CLEVRER's to a folder for each thousand."""
     name = row.text("video")
-    trees = [inside(folder / tree, videos, row.place) for tree in ("", "video", "data0613", "video/data0613")]
-    paths = [inside(tree, name, row.place) for tree in trees]
+    trees = [resolve_inside(folder / tree, videos, row.place) for tree in ("", "video", "data0613", "video/data0613")]
+    paths = [resolve_inside(tree, name, row.place) for tree in trees]
     if number := re.fullmatch(r"video_(\d{5})\.mp4", name):
         first = int(number[1]) // 1000 * 1000
         paths += [tree / f"video_{first}-{first + 1000}" / name for tree in trees]
-    return first_existing(*paths)
+    return find_first_existing(*paths)
 
 
 def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: ARG001 (it has none)

@@ -11,10 +11,10 @@ from functools import partial
 from pathlib import Path
 
 from evals.benchmarks.benchmark import Benchmark, Profile, options_lines
-from evals.benchmarks.item import Item, RawAnswer, video_file
+from evals.benchmarks.item import Item, RawAnswer, find_video
 from evals.benchmarks.metrics import percent, score_metrics
-from evals.benchmarks.next_qa import type_groups, vidor_files
-from evals.benchmarks.records import Record, RecordPlace, csv_rows, read_json
+from evals.benchmarks.next_qa import read_vidor_map, type_groups
+from evals.benchmarks.records import Record, RecordPlace, read_csv_rows, read_json
 from evals.scoring.published.clean_text import strict_letter
 from evals.scoring.published.spans import spell_span, strict_span
 from evals.scoring.scoring import Score
@@ -24,8 +24,8 @@ from evals.scoring.spans import Span
 def load(folder: Path, split: str) -> tuple[Item, ...]:
     """Reads `{split}.csv`, where the answer is the option's text, and the spans of `gsub_{split}.json`."""
     name = f"gsub_{split}.json"
-    spans, files = Record(RecordPlace(name, 1), read_json(folder / name)), vidor_files(folder)
-    return tuple(_item(folder, files, spans, row) for row in csv_rows(folder / f"{split}.csv"))
+    spans, files = Record(RecordPlace(name, 1), read_json(folder / name)), read_vidor_map(folder)
+    return tuple(_item(folder, files, spans, row) for row in read_csv_rows(folder / f"{split}.csv"))
 
 
 def _item(folder: Path, files: Record, spans: Record, row: Record) -> Item:
@@ -37,7 +37,7 @@ def _item(folder: Path, files: Record, spans: Record, row: Record) -> Item:
     return Item(
         id=f"{video}_{number}",
         kind="choice",
-        video=video_file(folder / "videos", files.text(video), row.place),
+        video=find_video(folder / "videos", files.text(video), row.place),
         cluster=video,
         text=row.text("question"),
         place=row.place,

@@ -6,10 +6,10 @@ Type TP is counted as TN. lmms-eval draws an option at random for what it can't 
 from functools import partial
 from pathlib import Path
 
-from evals.benchmarks.benchmark import Benchmark, Profile, choice_scorer, options_lines, spell_letter
-from evals.benchmarks.item import Item, first_existing, video_file
+from evals.benchmarks.benchmark import Benchmark, Profile, make_choice_scorer, options_lines, spell_letter
+from evals.benchmarks.item import Item, find_first_existing, find_video
 from evals.benchmarks.metrics import score_metrics
-from evals.benchmarks.records import Record, RecordPlace, csv_rows, read_json
+from evals.benchmarks.records import Record, RecordPlace, read_csv_rows, read_json
 from evals.scoring.published.clean_text import strict_letter
 from evals.scoring.published.mmmu import lmms_mmmu
 
@@ -18,12 +18,12 @@ _KINDS = {"C": "causal", "T": "temporal", "D": "descriptive"}
 
 def load(folder: Path, split: str) -> tuple[Item, ...]:
     """Reads `{split}.csv`, in the folder itself or in `mc` or `nextqa`, and the map to files of VidOR."""
-    file = first_existing(*(folder / place / f"{split}.csv" for place in ("mc", "nextqa", "")))
-    files = vidor_files(folder)
-    return tuple(_item(folder, files, row) for row in csv_rows(file))
+    file = find_first_existing(*(folder / place / f"{split}.csv" for place in ("mc", "nextqa", "")))
+    files = read_vidor_map(folder)
+    return tuple(_item(folder, files, row) for row in read_csv_rows(file))
 
 
-def vidor_files(folder: Path) -> Record:
+def read_vidor_map(folder: Path) -> Record:
     """Reads the map from video id to a path without extension, as `1164/4010069381`."""
     path = folder / "map_vid_vidorID.json"
     return Record(RecordPlace(path.name, 1), read_json(path))
@@ -38,7 +38,7 @@ def _item(folder: Path, files: Record, row: Record) -> Item:
     return Item(
         id=f"{video}_{row.text('qid')}",
         kind="choice",
-        video=video_file(folder / "videos", files.text(video), row.place),
+        video=find_video(folder / "videos", files.text(video), row.place),
         cluster=video,
         text=row.text("question").strip(),
         place=row.place,
@@ -61,7 +61,7 @@ def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: A
     return f"{item.text}\n{options_lines(item)}\n{ask}"
 
 
-score = choice_scorer(
+score = make_choice_scorer(
     official=lambda item, said: strict_letter(said, len(item.options)),
     lmms=lambda item, said: lmms_mmmu(said, item.options),
 )

@@ -9,8 +9,8 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from evals.inside import inside
-from tools.packaged_weights import install_command
+from evals.inside import resolve_inside
+from tools.packaged_weights import make_install_command
 from tools.plain_data import loads_json
 
 
@@ -134,7 +134,7 @@ class Record:
 
     def file(self, key: str, folder: Path) -> Path:
         """The file inside a folder that a text names, whether it is there or not."""
-        return inside(folder, self.text(key), f"{self.place}: {key}")
+        return resolve_inside(folder, self.text(key), f"{self.place}: {key}")
 
     def damaged(self, key: str, wanted: str, got: object) -> ValueError:
         """Makes the error for a damaged value.
@@ -158,14 +158,14 @@ def read_json(path: Path) -> Any:
     Raises:
         ValueError: the file is missing or no JSON; says why.
     """
-    text = _content(path)
+    text = _read_text(path)
     try:
         return loads_json(text)
     except ValueError as error:
         raise ValueError(f"{path} is not JSON: {error}; fetch it again") from error
 
 
-def json_rows(path: Path) -> tuple[Record, ...]:
+def read_json_rows(path: Path) -> tuple[Record, ...]:
     """Reads a JSON file that holds a list of objects.
 
     Raises:
@@ -177,13 +177,13 @@ def json_rows(path: Path) -> tuple[Record, ...]:
     return tuple(_record(path, number, row) for number, row in enumerate(rows, start=1))
 
 
-def jsonl_rows(path: Path) -> tuple[Record, ...]:
+def read_jsonl_rows(path: Path) -> tuple[Record, ...]:
     """Reads a JSONL file of one object a line."""
-    return tuple(_jsonl_records(path))
+    return tuple(_read_jsonl(path))
 
 
-def _jsonl_records(path: Path) -> Iterator[Record]:
-    for number, line in enumerate(_content(path).splitlines(), start=1):
+def _read_jsonl(path: Path) -> Iterator[Record]:
+    for number, line in enumerate(_read_text(path).splitlines(), start=1):
         if not line.strip():
             continue
         try:
@@ -193,31 +193,31 @@ def _jsonl_records(path: Path) -> Iterator[Record]:
         yield _record(path, number, row)
 
 
-def csv_rows(path: Path) -> tuple[Record, ...]:
+def read_csv_rows(path: Path) -> tuple[Record, ...]:
     """Reads a CSV file with a header; values cut off from a row are missing in its record."""
-    rows = csv.DictReader(StringIO(_content(path), newline=""))
+    rows = csv.DictReader(StringIO(_read_text(path), newline=""))
     return tuple(
         _record(path, number, {key: value for key, value in row.items() if value is not None})
         for number, row in enumerate(rows, start=1)
     )
 
 
-def parquet_rows(path: Path) -> tuple[Record, ...]:
+def read_parquet_rows(path: Path) -> tuple[Record, ...]:
     """Reads a parquet file.
 
     Raises:
         ValueError: the file is missing, or pyarrow is not installed; names the extra that has it.
     """
-    _exists(path)
+    _check_exists(path)
     if find_spec("pyarrow") is None:
-        raise ValueError(f"{path} is a parquet file: to read it, {install_command('evals')}")
+        raise ValueError(f"{path} is a parquet file: to read it, {make_install_command('evals')}")
     rows = import_module("pyarrow.parquet").read_table(str(path)).to_pylist()
     return tuple(_record(path, number, row) for number, row in enumerate(rows, start=1))
 
 
-def text_lines(path: Path) -> tuple[tuple[RecordPlace, str], ...]:
+def read_text_lines(path: Path) -> tuple[tuple[RecordPlace, str], ...]:
     """Reads the lines of a text file that are not blank, with their places."""
-    lines = enumerate(_content(path).splitlines(), start=1)
+    lines = enumerate(_read_text(path).splitlines(), start=1)
     return tuple((RecordPlace(path.name, number), line) for number, line in lines if line.strip())
 
 
@@ -228,14 +228,14 @@ def _record(path: Path, number: int, row: object) -> Record:
     return Record(place, row)
 
 
-def _content(path: Path) -> str:
-    _exists(path)
+def _read_text(path: Path) -> str:
+    _check_exists(path)
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8 text: {error}; fetch it again") from error
 
 
-def _exists(path: Path) -> None:
+def _check_exists(path: Path) -> None:
     if not path.is_file():
         raise ValueError(f"{path} does not exist: --data must be the folder with the benchmark's official files")

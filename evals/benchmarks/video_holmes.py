@@ -6,10 +6,10 @@ letter bare and draws at random for the tag. There is a training split: don't tr
 
 from pathlib import Path
 
-from evals.benchmarks.benchmark import Benchmark, Profile, choice_scorer, options_lines
-from evals.benchmarks.item import Item, RawAnswer, first_existing, video_file
+from evals.benchmarks.benchmark import Benchmark, Profile, make_choice_scorer, options_lines
+from evals.benchmarks.item import Item, RawAnswer, find_first_existing, find_video
 from evals.benchmarks.metrics import score_metrics
-from evals.benchmarks.records import Record, json_rows
+from evals.benchmarks.records import Record, read_json_rows
 from evals.scoring.published.first_letter import official_video_holmes, vlm_video_holmes
 from evals.scoring.published.mmmu import lmms_mmmu
 
@@ -26,9 +26,9 @@ _SELECT = (
 def load(folder: Path) -> tuple[Item, ...]:
     """Reads the questions of `test_Video-Holmes.json`, in the folder or in `Benchmark`."""
     name = "test_Video-Holmes.json"
-    file = first_existing(folder / name, folder / "Benchmark" / name)
-    videos = first_existing(folder / "videos_cropped", folder / "videos", folder / "Benchmark" / "videos")
-    return tuple(_item(videos, row) for row in json_rows(file))
+    file = find_first_existing(folder / name, folder / "Benchmark" / name)
+    videos = find_first_existing(folder / "videos_cropped", folder / "videos", folder / "Benchmark" / "videos")
+    return tuple(_item(videos, row) for row in read_json_rows(file))
 
 
 def _item(videos: Path, row: Record) -> Item:
@@ -38,7 +38,7 @@ def _item(videos: Path, row: Record) -> Item:
     return Item(
         id=row.name("Question ID"),
         kind="choice",
-        video=video_file(videos, row.text("video ID"), row.place),
+        video=find_video(videos, row.text("video ID"), row.place),
         cluster=row.text("video ID"),
         text=row.text("Question"),
         place=row.place,
@@ -57,7 +57,7 @@ def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: A
     return f"{_ASK}The question is: {item.text}. The options are: {options}. Your answer:"
 
 
-score = choice_scorer(
+score = make_choice_scorer(
     official=lambda _, said: official_video_holmes(said),
     lmms=lambda item, said: lmms_mmmu(said, item.options),
     vlm=lambda _, said: vlm_video_holmes(said),

@@ -11,11 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from evals.benchmarks.benchmark import Benchmark, Profile, Submission, choice_scorer, options_lines, spell_letter
-from evals.benchmarks.item import Item, video_file
+from evals.benchmarks.benchmark import Benchmark, Profile, Submission, make_choice_scorer, options_lines, spell_letter
+from evals.benchmarks.item import Item, find_video
 from evals.benchmarks.metrics import score_metrics
-from evals.benchmarks.records import Record, json_rows, parquet_rows
-from evals.inside import inside
+from evals.benchmarks.records import Record, read_json_rows, read_parquet_rows
+from evals.inside import resolve_inside
 from evals.scoring.published.first_letter import official_videomme, vlm_videomme
 from evals.scoring.published.ranked import lmms_mcq
 from tools.plain_data import loads_json
@@ -32,7 +32,7 @@ def load(folder: Path, *, has_subtitles: bool = False) -> tuple[Item, ...]:
     if (folder / _PARQUET).exists() or not (folder / _GROUPED).exists():
         return tuple(
             _item(folder, row, row.text("videoID"), has_subtitles=has_subtitles)
-            for row in parquet_rows(folder / _PARQUET)
+            for row in read_parquet_rows(folder / _PARQUET)
         )
     return tuple(
         _item(
@@ -41,7 +41,7 @@ def load(folder: Path, *, has_subtitles: bool = False) -> tuple[Item, ...]:
             row.name("video_id"),
             has_subtitles=has_subtitles,
         )
-        for row in json_rows(folder / _GROUPED)
+        for row in read_json_rows(folder / _GROUPED)
         for question in row.rows("questions")
     )
 
@@ -49,11 +49,11 @@ def load(folder: Path, *, has_subtitles: bool = False) -> tuple[Item, ...]:
 def _item(folder: Path, row: Record, file_id: str, *, has_subtitles: bool) -> Item:
     options = tuple(re.sub(r"^[A-D]\.\s*", "", option) for option in row.texts("options"))
     right = row.letter("answer", len(options))
-    subtitles = inside(folder / "subtitle", f"{file_id}.srt", row.place)
+    subtitles = resolve_inside(folder / "subtitle", f"{file_id}.srt", row.place)
     return Item(
         id=row.name("question_id"),
         kind="choice",
-        video=video_file(folder / "data", file_id, row.place),
+        video=find_video(folder / "data", file_id, row.place),
         cluster=row.name("video_id"),
         text=row.text("question"),
         place=row.place,
@@ -80,7 +80,7 @@ def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:
     return f"{before}{_ASK}. {_ONLY}\n{question}\nThe best answer is:"
 
 
-score = choice_scorer(
+score = make_choice_scorer(
     leaves_out=("official",),
     official=lambda _, said: official_videomme(said),
     lmms=lambda item, said: lmms_mcq(said, item.letters),

@@ -18,9 +18,9 @@ from evals.benchmarks.benchmark import (
     score_verdict,
     spell_letter,
 )
-from evals.benchmarks.item import Item, RawAnswer, video_file
+from evals.benchmarks.item import Item, RawAnswer, find_video
 from evals.benchmarks.metrics import score_metrics
-from evals.benchmarks.records import Record, parquet_rows
+from evals.benchmarks.records import Record, read_parquet_rows
 from evals.scoring.published.mmmu import lmms_videommmu_open, official_videommmu
 from evals.scoring.published.ranked import lmms_mcq
 from evals.scoring.scoring import Score
@@ -53,7 +53,7 @@ def load(folder: Path, tracks: tuple[str, ...] = _TRACKS, *, question_only: bool
     return tuple(
         _item(folder, track, row, question_only=question_only)
         for track in tracks
-        for row in parquet_rows(folder / track / "test-00000-of-00001.parquet")
+        for row in read_parquet_rows(folder / track / "test-00000-of-00001.parquet")
     )
 
 
@@ -62,15 +62,15 @@ def _item(folder: Path, track: str, row: Record, *, question_only: bool) -> Item
     subject = "_".join(item_id.split("_")[1:-1])
     if subject not in _DISCIPLINE:
         raise row.damaged("id", "SPLIT_SUBJECT_NUMBER with one of the 30 subjects", item_id)
-    options = _without_letters(row.texts("options"))
+    options = _strip_letters(row.texts("options"))
     right = row.letter("answer", len(options)) if options else None
     discipline = _DISCIPLINE[subject]
-    lecture = video_file(folder / discipline, item_id, row.place)
+    lecture = find_video(folder / discipline, item_id, row.place)
     picture = row.values.get("image")
     return Item(
         id=item_id,
         kind="choice" if options else "open",
-        video=video_file(folder / "question_only", f"{item_id}_image", row.place) if question_only else lecture,
+        video=find_video(folder / "question_only", f"{item_id}_image", row.place) if question_only else lecture,
         cluster=item_id,
         text=row.text("question"),
         place=row.place,
@@ -82,7 +82,7 @@ def _item(folder: Path, track: str, row: Record, *, question_only: bool) -> Item
     )
 
 
-def _without_letters(options: tuple[str, ...]) -> tuple[str, ...]:
+def _strip_letters(options: tuple[str, ...]) -> tuple[str, ...]:
     letters = ascii_uppercase[: len(options)]
     if all(option.startswith(f"{x}.") for x, option in zip(letters, options, strict=True)):
         return tuple(option[2:].strip() for option in options)

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import get_args
 
 from agent.ending import Parser
-from evals.command_line import end, given, say
+from evals.command_line import end, quote_command, say
 from evals.composed.drawn import DRAWN
 from evals.composed.episode import compose
 from evals.composed.families import QUESTIONS_A_VIDEO
 from evals.composed.material_folder import MANIFEST, open_material
 from evals.composed.planning import LEVELS
 from evals.composed.recipe import Split
-from evals.composed.visible import problems
+from evals.composed.visible import find_problems
 from evals.composed.writing import write_episode
 from tools.cache import write_json
 
@@ -76,7 +76,7 @@ def main(config: WriteConfig, command: str = "", say: Callable[[str], None] = la
             height=config.height,
             questions=config.questions,
         )
-        if found := problems(episode.painter):
+        if found := find_problems(episode.painter):
             say(f"{number + 1}/{config.count} {episode.name} is left out: {found[0]}")
             continue
         write_episode(config.out, episode)
@@ -89,7 +89,7 @@ def main(config: WriteConfig, command: str = "", say: Callable[[str], None] = la
     return written
 
 
-def _parsed(arguments: Sequence[str] | None) -> WriteConfig:
+def _parse_arguments(arguments: Sequence[str] | None) -> WriteConfig:
     parser = Parser("python -m evals.composed", description="Videos whose answers are known.")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--count", type=int, default=WriteConfig.count, metavar="N", help="videos")
@@ -105,4 +105,4 @@ def _parsed(arguments: Sequence[str] | None) -> WriteConfig:
 
 
 if __name__ == "__main__":
-    end("evals.composed", lambda: f"{main(_parsed(None), given('evals.composed'), say)} questions")
+    end("evals.composed", lambda: f"{main(_parse_arguments(None), quote_command('evals.composed'), say)} questions")

@@ -41,7 +41,7 @@ class DrawnClips:
 
     def picture(self, name: str, seconds: float, width: int, height: int) -> Pixels:
         """The picture at a time of a clip, (height, width, 3) uint8 RGB."""
-        scene = _scene(name, width, height)
+        scene = _make_scene(name, width, height)
         left, top = scene.drift(seconds, width, height)
         pixels = scene.ground[top : top + height, left : left + width].copy()
         for thing in scene.moving:
@@ -88,41 +88,41 @@ class _DrawnScene:
 
 
 @lru_cache(maxsize=32)
-def _scene(name: str, width: int, height: int) -> _DrawnScene:
+def _make_scene(name: str, width: int, height: int) -> _DrawnScene:
     seed = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big")
     rng = np.random.default_rng(seed)
-    ground = _ground(rng, round(width * _SLACK), round(height * _SLACK))
+    ground = _draw_ground(rng, round(width * _SLACK), round(height * _SLACK))
     for _ in range(_THINGS):
-        thing = _thing(rng, ground.shape[1], ground.shape[0], 0.12)
+        thing = _draw_thing(rng, ground.shape[1], ground.shape[0], 0.12)
         thing.draw(ground, 0.0)
     ground = np.asarray(cv2.GaussianBlur(ground, (5, 5), 0), np.uint8)
-    moving = tuple(_thing(rng, width, height, 0.08) for _ in range(_MOVING))
+    moving = tuple(_draw_thing(rng, width, height, 0.08) for _ in range(_MOVING))
     pace = (float(rng.random() * 0.03), float(rng.random() * 0.02))
     return _DrawnScene(ground, moving, pace)
 
 
-def _ground(rng: np.random.Generator, width: int, height: int) -> Pixels:
+def _draw_ground(rng: np.random.Generator, width: int, height: int) -> Pixels:
     """A ground of two dull colours that blend into one another, with a grain."""
-    one, other = (np.array(_dull(rng), np.int32) for _ in range(2))
-    patches = _noise(rng, 6, 10, width, height)
-    grain = _noise(rng, 40, 70, width, height)
+    one, other = (np.array(_draw_dull_colour(rng), np.int32) for _ in range(2))
+    patches = _draw_noise(rng, 6, 10, width, height)
+    grain = _draw_noise(rng, 40, 70, width, height)
     mixed = (patches[..., None] * one + (255 - patches[..., None]) * other) // 255
     return np.clip(mixed + (grain[..., None] - 128) // 8, 0, 255).astype(np.uint8)
 
 
-def _noise(rng: np.random.Generator, rows: int, columns: int, width: int, height: int) -> NDArray[np.int32]:
+def _draw_noise(rng: np.random.Generator, rows: int, columns: int, width: int, height: int) -> NDArray[np.int32]:
     coarse = rng.integers(0, 256, (rows, columns), np.uint8)
     return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR_EXACT), np.int32)
 
 
-def _thing(rng: np.random.Generator, width: int, height: int, size: float) -> _Thing:
+def _draw_thing(rng: np.random.Generator, width: int, height: int, size: float) -> _Thing:
     wide, tall = (max(4, round(float(part) * size * height)) for part in 0.3 + 0.7 * rng.random(2))
     start = (float(rng.random() * width), float(rng.random() * height))
     pace = (float((rng.random() - 0.5) * 0.2 * width), float((rng.random() - 0.5) * 0.05 * height))
-    return _Thing(start, pace, (wide, tall), _dull(rng), bool(rng.random() < 0.5))
+    return _Thing(start, pace, (wide, tall), _draw_dull_colour(rng), bool(rng.random() < 0.5))
 
 
-def _dull(rng: np.random.Generator) -> Colour:
+def _draw_dull_colour(rng: np.random.Generator) -> Colour:
     """A colour of middle brightness and little saturation."""
     value = 70 + 90 * float(rng.random())
     low = value * (1 - _MOST_COLOURFUL * float(rng.random()))

@@ -8,9 +8,9 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from evals.composed.lettering import lettering
+from evals.composed.lettering import render_lettering
 from evals.composed.material import Pixels
-from evals.composed.shapes import SHAPES, stencil
+from evals.composed.shapes import SHAPES, draw_stencil
 
 COLOURS: dict[str, tuple[int, int, int]] = {
     "red": (214, 24, 32),
@@ -52,12 +52,16 @@ class DrawnNeedles:
         """
         if colour is None:
             raise ValueError(f"a drawn needle needs a colour, one of {', '.join(COLOURS)}")
-        return _board(name, colour, width, height) if name.startswith(_BOARD) else _shape(name, colour, width, height)
+        return (
+            _paint_board(name, colour, width, height)
+            if name.startswith(_BOARD)
+            else _paint_shape(name, colour, width, height)
+        )
 
 
 @lru_cache(maxsize=64)
-def _shape(name: str, colour: str, width: int, height: int) -> Pixels:
-    inside = stencil(name, width, height)
+def _paint_shape(name: str, colour: str, width: int, height: int) -> Pixels:
+    inside = draw_stencil(name, width, height)
     rim = max(2, round(_RIM_SHARE * height))
     reach = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim + 1, 2 * rim + 1))
     opacity = np.asarray(cv2.dilate(inside, reach), np.uint8)
@@ -68,12 +72,12 @@ def _shape(name: str, colour: str, width: int, height: int) -> Pixels:
 
 
 @lru_cache(maxsize=64)
-def _board(name: str, colour: str, width: int, height: int) -> Pixels:
+def _paint_board(name: str, colour: str, width: int, height: int) -> Pixels:
     rim = max(2, round(_RIM_SHARE * height))
     pixels = np.full((height, width, 4), 255, np.uint8)
     pixels[..., :3] = _rim(colour)
     pixels[rim:-rim, rim:-rim, :3] = COLOURS[colour]
-    letters = _fitted(name.removeprefix(_BOARD), round(0.8 * width), round(0.4 * height))
+    letters = _fit_lettering(name.removeprefix(_BOARD), round(0.8 * width), round(0.4 * height))
     top, left = (height - letters.shape[0]) // 2, (width - letters.shape[1]) // 2
     middle = pixels[top : top + letters.shape[0], left : left + letters.shape[1], :3]
     share = letters[..., None].astype(np.uint16)
@@ -81,9 +85,9 @@ def _board(name: str, colour: str, width: int, height: int) -> Pixels:
     return pixels
 
 
-def _fitted(word: str, width: int, height: int) -> Pixels:
+def _fit_lettering(word: str, width: int, height: int) -> Pixels:
     """Opacity of the word as large as fits, (height, width) uint8."""
-    while (letters := lettering(word, height, max(1, height // 24))).shape[1] > width:
+    while (letters := render_lettering(word, height, max(1, height // 24))).shape[1] > width:
         height = min(height - 1, height * width // letters.shape[1])
     return letters
 

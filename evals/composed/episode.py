@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from agent.trajectory import Question
-from evals.composed.families import QUESTIONS_A_VIDEO, Composed, questions_of
+from evals.composed.families import QUESTIONS_A_VIDEO, Composed, make_questions
 from evals.composed.material import Material
 from evals.composed.painting import Painter
 from evals.composed.planning import PlannedVideo, plan_video
@@ -60,5 +60,5 @@ def compose(
         ValueError: there is no such level, the picture is too small, or the split has too little material.
     """
     plan = plan_video(material, seed, number, level, split, height)
-    asked = questions_of(plan, seed, number, questions)
+    asked = make_questions(plan, seed, number, questions)
     return Episode(plan, asked, Painter(plan.recipe, material))

@@ -13,7 +13,7 @@ from itertools import permutations
 from evals.composed.drawn_needles import COLOURS
 from evals.composed.planning import PlannedVideo
 from evals.composed.recipe import Placement
-from evals.composed.tags import SIGNS, some_tags, sort_of
+from evals.composed.tags import SIGNS, draw_tags, sort_of
 
 OPTIONS = 4
 """Number of options of a question."""
@@ -66,7 +66,7 @@ class _Draft:
     can_be_open: bool = False
 
 
-def questions_of(plan: PlannedVideo, seed: int, number: int, count: int = QUESTIONS_A_VIDEO) -> tuple[Composed, ...]:
+def make_questions(plan: PlannedVideo, seed: int, number: int, count: int = QUESTIONS_A_VIDEO) -> tuple[Composed, ...]:
     """Makes questions of different families about one video of a set.
 
     Args:
@@ -82,7 +82,7 @@ def questions_of(plan: PlannedVideo, seed: int, number: int, count: int = QUESTI
     asked: list[Composed] = []
     for place in range(count):
         is_absent = (number * count + place) % ABSENT_EVERY == seed % ABSENT_EVERY
-        one = _first_possible(plan, left, rng, is_absent)
+        one = _make_first_possible(plan, left, rng, is_absent)
         if one is None:
             break
         left.remove(one.family)
@@ -90,20 +90,20 @@ def questions_of(plan: PlannedVideo, seed: int, number: int, count: int = QUESTI
     return tuple(asked)
 
 
-def _first_possible(
+def _make_first_possible(
     plan: PlannedVideo, families: Sequence[str], rng: random.Random, is_absent: bool
 ) -> Composed | None:
     for family in families:
         if is_absent and family not in ABOUT_ONE:
             continue
-        target = plan.ghost if is_absent else _target(plan, family, rng)
+        target = plan.ghost if is_absent else _draw_target(plan, family, rng)
         draft = FAMILIES[family](plan, target, rng) if target is not None else None
         if draft is not None:
             return _put(draft, family, plan, rng, is_absent)
     return None
 
 
-def _target(plan: PlannedVideo, family: str, rng: random.Random) -> Placement | None:
+def _draw_target(plan: PlannedVideo, family: str, rng: random.Random) -> Placement | None:
     """The appearance asked about; families that ask about one appearance take needles that have only one."""
     firsts = [plan.recipe.appearances(needle)[0] for needle in plan.recipe.needles]
     if family in ("read", "where", "colour", "when"):
@@ -135,17 +135,17 @@ def _which(plan: PlannedVideo, target: Placement, rng: random.Random) -> _Draft 
 def _read(plan: PlannedVideo, target: Placement, rng: random.Random) -> _Draft | None:
     needle, sort = target.needle, sort_of(target.needle.tag)
     others = [n.tag for n in plan.recipe.needles if n != needle]
-    more = [tag for tag in some_tags(rng, sort, max(OPTIONS, len(others) + 1)) if tag not in (needle.tag, *others)]
+    more = [tag for tag in draw_tags(rng, sort, max(OPTIONS, len(others) + 1)) if tag not in (needle.tag, *others)]
     wrong = [*rng.sample(others, len(others)), *more][: OPTIONS - 1]
     return _Draft(
         f"Which {sort} is on the tag beside the {needle.name}?",
-        *(_said(needle.tag), tuple(_said(tag) for tag in wrong)),
+        *(_word_tag(needle.tag), tuple(_word_tag(tag) for tag in wrong)),
         *((target,), ("search", "zoom", "read_text")),
         can_be_open=sort != "sign",
     )
 
 
-def _said(tag: str) -> str:
+def _word_tag(tag: str) -> str:
     """The text of a tag as an answer: signs by name, since they are no words."""
     return SIGNS.get(tag, tag)
 
@@ -203,15 +203,15 @@ def _order(plan: PlannedVideo, _target: Placement, rng: random.Random) -> _Draft
         return None
     three = rng.sample(needles, 3)
     firsts = sorted((plan.recipe.appearances(n)[0] for n in three), key=lambda p: p.start_seconds)
-    answer = _in_turn([p.needle.name for p in firsts])
-    orders = [_in_turn(names) for names in permutations(n.name for n in three)]
+    answer = _word_order([p.needle.name for p in firsts])
+    orders = [_word_order(names) for names in permutations(n.name for n in three)]
     wrong = rng.sample([order for order in orders if order != answer], OPTIONS - 1)
     names = [n.name for n in three]
     text = f"In which order do the {names[0]}, the {names[1]} and the {names[2]} first appear?"
     return _Draft(text, answer, tuple(wrong), tuple(firsts), ("search", "temporal_order"))
 
 
-def _in_turn(names: Sequence[str]) -> str:
+def _word_order(names: Sequence[str]) -> str:
     return ", then ".join(f"the {name}" for name in names)
 
 

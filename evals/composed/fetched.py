@@ -102,7 +102,7 @@ class _Found:
 def _take_cutouts(config: FetchConfig) -> Iterator[FetchedEntry]:
     """Copies the cut-outs; of two with the same name the first."""
     taken: set[str] = set(DrawnNeedles.names)
-    found = [*_stamps(config.stamps), *_emoji(config.emoji)]
+    found = [*_find_stamps(config.stamps), *_find_emoji(config.emoji)]
     for one in found:
         if one.name in taken or (config.only and one.name not in config.only):
             continue
@@ -114,10 +114,10 @@ def _take_cutouts(config: FetchConfig) -> Iterator[FetchedEntry]:
         taken.add(one.name)
         target = config.folder / CUTOUTS / f"{one.name}.png"
         cv2.imwrite(str(target), pixels)
-        yield FetchedEntry("cutout", one.name, one.path.name, one.licence, _checksum(target))
+        yield FetchedEntry("cutout", one.name, one.path.name, one.licence, _hash_file(target))
 
 
-def _stamps(folder: Path | None) -> Iterator[_Found]:
+def _find_stamps(folder: Path | None) -> Iterator[_Found]:
     """Stamps with names from their descriptions, such as "A Sumatran tiger."."""
     for path in sorted(folder.rglob("*.png")) if folder is not None else ():
         text = path.with_suffix(".txt")
@@ -135,7 +135,7 @@ def plain_name(description: str) -> str | None:
     return " ".join(words).lower() if is_plain else None
 
 
-def _emoji(folder: Path | None) -> Iterator[_Found]:
+def _find_emoji(folder: Path | None) -> Iterator[_Found]:
     """Pictures of a single character, named by Unicode."""
     for path in sorted(_pictures(folder)) if folder is not None else ():
         try:
@@ -157,14 +157,14 @@ def _take_clip(path: Path, config: FetchConfig) -> FetchedEntry:
         stop = min(video.info.duration_seconds, _MOST_SECONDS)
         for frame in video.window(0.0, stop, max_height=360, max_fps=CLIP_FPS):
             writer.append(frame)
-    return FetchedEntry("clip", path.stem, path.name, config.licence, _checksum(target / PICTURES))
+    return FetchedEntry("clip", path.stem, path.name, config.licence, _hash_file(target / PICTURES))
 
 
-def _checksum(path: Path) -> str:
+def _hash_file(path: Path) -> str:
     return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
 
 
-def _parsed(arguments: Sequence[str] | None) -> FetchConfig:
+def _parse_arguments(arguments: Sequence[str] | None) -> FetchConfig:
     parser = Parser("python -m evals.composed.fetched", description="Material from what was fetched.")
     parser.add_argument("folder", type=Path, metavar="FOLDER")
     parser.add_argument("--stamps", type=Path, metavar="FOLDER", help="usr/share/tuxpaint/stamps")
@@ -178,4 +178,4 @@ def _parsed(arguments: Sequence[str] | None) -> FetchConfig:
 
 
 if __name__ == "__main__":
-    end("evals.composed.fetched", lambda: f"{len(main(_parsed(None), say))} entries")
+    end("evals.composed.fetched", lambda: f"{len(main(_parse_arguments(None), say))} entries")

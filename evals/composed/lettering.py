@@ -15,7 +15,7 @@ _CAPITALS_SHARE = 0.71
 
 
 @lru_cache(maxsize=256)
-def lettering(text: str, capital_pixels: int, weight: int = 0) -> Pixels:
+def render_lettering(text: str, capital_pixels: int, weight: int = 0) -> Pixels:
     """Opacity mask of a line of text, (H, W) uint8, 0..255, without a margin.
 
     Args:

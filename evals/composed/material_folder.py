@@ -63,7 +63,7 @@ class StoredCutouts:
 
     def __init__(self, folder: Path) -> None:
         self._paths = {path.stem: path for path in sorted(folder.glob("*.png"))}
-        self._read = lru_cache(maxsize=64)(self._trimmed)
+        self._read = lru_cache(maxsize=64)(self._read_trimmed)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -87,7 +87,7 @@ class StoredCutouts:
         way = cv2.INTER_AREA if height < whole.shape[0] else cv2.INTER_LINEAR
         return np.asarray(cv2.resize(whole, (width, height), interpolation=way), np.uint8)
 
-    def _trimmed(self, name: str) -> Pixels:
+    def _read_trimmed(self, name: str) -> Pixels:
         path = self._paths[name]
         pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         if pixels is None or pixels.ndim != 3 or pixels.shape[2] != 4:

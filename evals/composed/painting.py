@@ -15,7 +15,7 @@ from evals.composed.material import Material, Pixels
 from evals.composed.recipe import FPS, Placement, Segment, VideoRecipe
 from evals.composed.tags import tag_picture
 from tools.observation import FULL_FRAME
-from tools.sampling import crop, pixel_box
+from tools.sampling import crop, to_pixel_box
 from tools.video.generated import GeneratedVideo
 
 
@@ -48,7 +48,7 @@ class Painter:
         pixels = self.footage(seconds)
         for placement in self.recipe.placements:
             if placement.is_on_screen(seconds):
-                for sticker in self._stickers_of(placement):
+                for sticker in self._make_stickers(placement):
                     sticker.paste(pixels)
         return pixels
 
@@ -58,7 +58,7 @@ class Painter:
         width, height = self.recipe.width, self.recipe.height
         clip_seconds = segment.clip_start_seconds + (seconds - segment.start_seconds) * segment.speed
         clip_seconds %= self._material.clips.seconds(segment.clip)
-        return _dressed(self._material.clips.picture(segment.clip, clip_seconds, width, height), segment)
+        return _adjust(self._material.clips.picture(segment.clip, clip_seconds, width, height), segment)
 
     def video(self) -> GeneratedVideo:
         """The recipe as a generated video."""
@@ -68,26 +68,26 @@ class Painter:
             self.picture, name=recipe.name, content_hash=content_hash, seconds=recipe.seconds, fps=FPS
         )
 
-    def _stickers_of(self, placement: Placement) -> tuple[_Sticker, ...]:
+    def _make_stickers(self, placement: Placement) -> tuple[_Sticker, ...]:
         made = self._stickers.get(placement)
         if made is None:
             width, height = self.recipe.width, self.recipe.height
-            left, top, right, bottom = pixel_box(placement.box, width, height)
+            left, top, right, bottom = to_pixel_box(placement.box, width, height)
             needle = placement.needle
             picture = self._material.cutouts.picture(needle.name, needle.colour, right - left, bottom - top)
-            tag_left, tag_top, _, _ = pixel_box(placement.tag_box, width, height)
-            made = _sticker(picture, left, top), _sticker(tag_picture(needle.tag), tag_left, tag_top)
+            tag_left, tag_top, _, _ = to_pixel_box(placement.tag_box, width, height)
+            made = _make_sticker(picture, left, top), _make_sticker(tag_picture(needle.tag), tag_left, tag_top)
             self._stickers[placement] = made
         return made
 
 
-def _sticker(picture: Pixels, left: int, top: int) -> _Sticker:
+def _make_sticker(picture: Pixels, left: int, top: int) -> _Sticker:
     opacity = picture[..., 3:].astype(np.uint16)
     # half of 255 for rounding; 255 x 255 + 127 fits in 16 bits
     return _Sticker(top, left, picture[..., :3] * opacity + 127, 255 - opacity)
 
 
-def _dressed(pixels: Pixels, segment: Segment) -> Pixels:
+def _adjust(pixels: Pixels, segment: Segment) -> Pixels:
     """The picture cropped, mirrored and with its brightness changed, as a new array."""
     height, width = pixels.shape[:2]
     if segment.crop != FULL_FRAME:

@@ -12,7 +12,7 @@ from itertools import pairwise
 from evals.composed.held_out import names_of
 from evals.composed.material import Material
 from evals.composed.recipe import FPS, Needle, Placement, Segment, Split, VideoRecipe
-from evals.composed.tags import Sort, some_tags, tag_size
+from evals.composed.tags import Sort, draw_tags, tag_size
 from tools.observation import FULL_FRAME, Box
 
 
@@ -104,15 +104,15 @@ class _Planner:
 
     def plan(self, names: Sequence[str], clips: Sequence[str], name: str, split: Split, level: int) -> PlannedVideo:
         rng, wanted = self._rng, self._level.needles
-        shuffled = _without_common_words(rng.sample(names, len(names)))
+        shuffled = _drop_common_words(rng.sample(names, len(names)))
         if len(shuffled) < wanted + 1 + FEWEST_ABSENT:
             raise ValueError(f"the names of the needles have too many words in common: {', '.join(names)}")
-        needles = self._needles(shuffled[: wanted + 1])
+        needles = self._draw_needles(shuffled[: wanted + 1])
         shown, ghost = needles[:-1], needles[-1]
         times = rng.randint(1, _MOST_TIMES) if rng.random() < _COUNTED_SHARE else None
         order = [*shown, *[shown[0]] * ((times or 1) - 1)]
         rng.shuffle(order)
-        spans = self._spans(len(order))
+        spans = self._draw_spans(len(order))
         inserts = [rng.random() < self._level.insert_share for _ in order]
         pasted = zip(order, spans, inserts, strict=True)
         recipe = VideoRecipe(
@@ -120,27 +120,27 @@ class _Planner:
             width=self._width,
             height=self._height,
             seconds=float(self._level.seconds),
-            segments=self._segments(clips, [span for span, own in zip(spans, inserts, strict=True) if own]),
-            placements=tuple(self._placement(needle, *span, own) for needle, span, own in pasted),
+            segments=self._draw_segments(clips, [span for span, own in zip(spans, inserts, strict=True) if own]),
+            placements=tuple(self._draw_placement(needle, *span, own) for needle, span, own in pasted),
         )
         return PlannedVideo(
             recipe=recipe,
             split=split,
             level=level,
             counted=None if times is None else shown[0],
-            ghost=self._placement(ghost, *self._spans(1)[0], rng.random() < self._level.insert_share),
+            ghost=self._draw_placement(ghost, *self._draw_spans(1)[0], rng.random() < self._level.insert_share),
             absent_names=tuple(shuffled[wanted + 1 :]),
         )
 
-    def _needles(self, names: Sequence[str]) -> list[Needle]:
+    def _draw_needles(self, names: Sequence[str]) -> list[Needle]:
         rng = self._rng
         sort: Sort = rng.choice(("number", "number", "word", "sign"))
-        tags = some_tags(rng, sort, len(names))
+        tags = draw_tags(rng, sort, len(names))
         colours = self._material.cutouts.colours
         painted = [rng.choice(colours) if colours else None for _ in names]
         return [Needle(*parts) for parts in zip(names, painted, tags, strict=True)]
 
-    def _spans(self, count: int) -> list[tuple[float, float]]:
+    def _draw_spans(self, count: int) -> list[tuple[float, float]]:
         """Random spans of 2 to 3 s, apart from one another, in time order, on whole frames."""
         lengths = [self._rng.randint(2 * FPS, 3 * FPS) for _ in range(count)]
         gap = round(_GAP_SECONDS * FPS)
@@ -152,7 +152,7 @@ class _Planner:
             before += length + gap
         return spans
 
-    def _placement(self, needle: Needle, start: float, stop: float, is_insert: bool) -> Placement:
+    def _draw_placement(self, needle: Needle, start: float, stop: float, is_insert: bool) -> Placement:
         """Places the needle somewhere in the picture, with its tag on its left or right."""
         rng = self._rng
         share = rng.uniform(0.5, 0.8) if is_insert else rng.uniform(0.3, 0.42)
@@ -172,7 +172,7 @@ class _Planner:
     def _box(self, left: int, top: int, wide: int, tall: int) -> Box:
         return left / self._width, top / self._height, (left + wide) / self._width, (top + tall) / self._height
 
-    def _segments(self, clips: Sequence[str], inserts: Sequence[tuple[float, float]]) -> tuple[Segment, ...]:
+    def _draw_segments(self, clips: Sequence[str], inserts: Sequence[tuple[float, float]]) -> tuple[Segment, ...]:
         """Segments of 5 to 15 s, cut open for the shots of single needles."""
         cuts = [0]
         while cuts[-1] < self._level.seconds:
@@ -181,9 +181,9 @@ class _Planner:
         inside = {edge for edge in edges for start, stop in inserts if start < edge < stop}
         edges = (edges - inside) | {edge for span in inserts for edge in span}
         ordered = sorted(edges)
-        return tuple(self._segment(clips, *span) for span in pairwise(ordered))
+        return tuple(self._draw_segment(clips, *span) for span in pairwise(ordered))
 
-    def _segment(self, clips: Sequence[str], start: float, stop: float) -> Segment:
+    def _draw_segment(self, clips: Sequence[str], start: float, stop: float) -> Segment:
         rng = self._rng
         clip = rng.choice(clips)
         speed = rng.choice((0.75, 1.0, 1.5))
@@ -200,7 +200,7 @@ class _Planner:
         )
 
 
-def _without_common_words(names: Sequence[str]) -> list[str]:
+def _drop_common_words(names: Sequence[str]) -> list[str]:
     """The names without those that share a word with an earlier one, as "tiger" and "tiger face"."""
     used: set[str] = set()
     kept = []

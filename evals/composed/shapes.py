@@ -124,7 +124,7 @@ SHAPES: dict[str, tuple[Stroke, ...]] = {
 }
 
 
-def stencil(name: str, width: int, height: int) -> Pixels:
+def draw_stencil(name: str, width: int, height: int) -> Pixels:
     """Opacity mask of a shape, (height, width) uint8, 0..255, with a margin for a rim.
 
     Args:

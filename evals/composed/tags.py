@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from evals.composed.lettering import lettering
+from evals.composed.lettering import render_lettering
 from evals.composed.material import Pixels
 
 Sort = Literal["number", "word", "sign"]
@@ -37,7 +37,7 @@ SIGNS = {
 }
 
 
-def some_tags(rng: random.Random, sort: Sort, count: int) -> list[str]:
+def draw_tags(rng: random.Random, sort: Sort, count: int) -> list[str]:
     """Draws different tags of one sort.
 
     Args:
@@ -64,7 +64,7 @@ def tag_size(tag: str) -> tuple[int, int]:
 @lru_cache(maxsize=256)
 def tag_picture(tag: str) -> Pixels:
     """The picture of a tag, (height, width, 4) uint8 RGB and opacity, opaque."""
-    letters = lettering(tag, PRINT_PIXELS)
+    letters = render_lettering(tag, PRINT_PIXELS)
     height, width = letters.shape[0] + 2 * _PADDING, letters.shape[1] + 2 * _PADDING
     pixels = np.full((height, width, 4), 255, np.uint8)
     pixels[[0, -1], :, :3] = pixels[:, [0, -1], :3] = 40

@@ -13,7 +13,7 @@ from evals.composed.material import Pixels
 from evals.composed.painting import Painter
 from evals.composed.recipe import FPS, Placement
 from evals.composed.tags import PRINT_PIXELS
-from tools.sampling import crop, pixel_box
+from tools.sampling import crop, to_pixel_box
 
 _LEAST_HEIGHT = 60
 """Least height of a needle in pixels."""
@@ -29,12 +29,12 @@ _STRAY_SHARE = 0.002
 """Most of the footage, as a share, that may have the colour of a needle by chance."""
 
 
-def problems(painter: Painter) -> tuple[str, ...]:
+def find_problems(painter: Painter) -> tuple[str, ...]:
     """Differences from the recipe, a sentence each; () if there are none."""
-    return tuple(problem for placement in painter.recipe.placements for problem in _of(painter, placement))
+    return tuple(problem for placement in painter.recipe.placements for problem in _check_placement(painter, placement))
 
 
-def _of(painter: Painter, placement: Placement) -> Iterator[str]:
+def _check_placement(painter: Painter, placement: Placement) -> Iterator[str]:
     what = f"{painter.recipe.name}: the {placement.needle.name} at {placement.start_seconds:g} s"
     last = placement.stop_seconds - 1 / FPS
     for seconds in (placement.start_seconds, (placement.start_seconds + last) / 2, last):
@@ -49,19 +49,19 @@ def _of(painter: Painter, placement: Placement) -> Iterator[str]:
             yield f"the tag of {what} has too little contrast"
         if placement.needle.colour is not None and _share(footage, placement.needle.colour) > _STRAY_SHARE:
             yield f"{what} has a colour of the footage"
-    yield from _sizes(painter, placement, what)
+    yield from _check_sizes(painter, placement, what)
     for seconds in (placement.start_seconds - 1 / FPS, placement.stop_seconds):
         is_inside = 0 <= seconds < painter.recipe.seconds
         if is_inside and not np.array_equal(painter.picture(seconds), painter.footage(seconds)):
             yield f"{what} is also on screen at {seconds:g} s"
 
 
-def _sizes(painter: Painter, placement: Placement, what: str) -> Iterator[str]:
+def _check_sizes(painter: Painter, placement: Placement, what: str) -> Iterator[str]:
     recipe = painter.recipe
-    _, top, _, bottom = pixel_box(placement.box, recipe.width, recipe.height)
+    _, top, _, bottom = to_pixel_box(placement.box, recipe.width, recipe.height)
     if bottom - top < _LEAST_HEIGHT:
         yield f"{what} is only {bottom - top} pixels high"
-    _, top, _, bottom = pixel_box(placement.tag_box, recipe.width, recipe.height)
+    _, top, _, bottom = to_pixel_box(placement.tag_box, recipe.width, recipe.height)
     if bottom - top <= PRINT_PIXELS:
         yield f"the tag of {what} is only {bottom - top} pixels high"
 
@@ -74,7 +74,7 @@ def _difference(one: Pixels, other: Pixels) -> NDArray[np.uint8]:
 
 def _inside(differs: NDArray[np.bool_], placement: Placement) -> NDArray[np.bool_]:
     height, width = differs.shape
-    left, top, right, bottom = pixel_box(placement.box, width, height)
+    left, top, right, bottom = to_pixel_box(placement.box, width, height)
     return differs[top:bottom, left:right]
 
 
@@ -82,7 +82,7 @@ def _outside(differs: NDArray[np.bool_], placement: Placement) -> NDArray[np.boo
     rest = differs.copy()
     height, width = rest.shape
     for box in (placement.box, placement.tag_box):
-        left, top, right, bottom = pixel_box(box, width, height)
+        left, top, right, bottom = to_pixel_box(box, width, height)
         rest[top:bottom, left:right] = False
     return rest
 

@@ -44,8 +44,8 @@ def write_episode(folder: Path, episode: Episode) -> None:
     """Writes the video, and appends its lines to both files."""
     video = f"{episode.name}.mp4"
     write_mp4(folder / video, episode.painter.picture, episode.plan.recipe.seconds)
-    _append(folder / QUESTIONS, (_row(video, asked) for asked in episode.questions))
-    _append(folder / KNOWN, (_known(video, episode, asked) for asked in episode.questions))
+    _append_rows(folder / QUESTIONS, (_row(video, asked) for asked in episode.questions))
+    _append_rows(folder / KNOWN, (_known_row(video, episode, asked) for asked in episode.questions))
 
 
 def _row(video: str, asked: Composed) -> dict[str, Any]:
@@ -59,18 +59,18 @@ def _row(video: str, asked: Composed) -> dict[str, Any]:
     }
 
 
-def _known(video: str, episode: Episode, asked: Composed) -> dict[str, Any]:
+def _known_row(video: str, episode: Episode, asked: Composed) -> dict[str, Any]:
     return {
         "video": video,
         "family": asked.family,
         "level": episode.plan.level,
         "split": episode.plan.split,
-        "evidence": [_placed(placement) for placement in asked.evidence],
-        "on_screen": [_placed(placement) for placement in episode.plan.recipe.placements],
+        "evidence": [_placement_row(placement) for placement in asked.evidence],
+        "on_screen": [_placement_row(placement) for placement in episode.plan.recipe.placements],
     }
 
 
-def _placed(placement: Placement) -> dict[str, Any]:
+def _placement_row(placement: Placement) -> dict[str, Any]:
     needle = placement.needle
     return {
         "needle": needle.name,
@@ -78,15 +78,15 @@ def _placed(placement: Placement) -> dict[str, Any]:
         "tag": needle.tag,
         "start_seconds": placement.start_seconds,
         "stop_seconds": placement.stop_seconds,
-        "box": _short(placement.box),
-        "tag_box": _short(placement.tag_box),
+        "box": _round_box(placement.box),
+        "tag_box": _round_box(placement.tag_box),
     }
 
 
-def _short(box: Sequence[float]) -> list[float]:
+def _round_box(box: Sequence[float]) -> list[float]:
     return [round(part, 5) for part in box]
 
 
-def _append(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+def _append_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     with path.open("a", encoding="utf-8") as file:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from agent.policy import ToolAccess
-from agent.trajectory import Answer, Calls, Evidence, Result, ToolCall, Trajectory, Turn, next_call_ids
+from agent.trajectory import Answer, Calls, Evidence, Result, ToolCall, Trajectory, Turn, make_call_ids
 from evals.example import Example
 
 
@@ -33,7 +33,7 @@ class TopFrame:
         """The first turn searches for each option, the second answers."""
         queries = trajectory.question.options or (trajectory.question.text,)
         if not trajectory.steps:
-            ids = next_call_ids(trajectory, len(queries))
+            ids = make_call_ids(trajectory, len(queries))
             pairs = zip(ids, queries, strict=True)
             return Turn("", Calls(tuple(ToolCall(i, "search_frames", {"query": q, "count": 1}) for i, q in pairs)))
         results = trajectory.steps[0].results

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from agent.trajectory import Question
 from evals.controls.control import NO_VIDEO, ControlContext, ControlledQuestion, ControlPlan, PolicyInputs
-from evals.controls.fixed_looks import fixed
+from evals.controls.fixed_looks import fix_looks
 from evals.controls.senses import PicturesAndSpeech
 from evals.controls.stills import Still, StillsVideo
 from evals.controls.subject import ControlSubject
@@ -33,17 +33,17 @@ def no_video() -> GeneratedVideo:
     return GeneratedVideo(_grey, name=NO_VIDEO, content_hash="0" * 32, seconds=BLIND_SECONDS, fps=_FPS)
 
 
-def without_video(subjects: Sequence[ControlSubject]) -> ControlPlan:
+def plan_without_video(subjects: Sequence[ControlSubject]) -> ControlPlan:
     """A plan that asks every question about no video."""
-    return ControlPlan(tuple(ControlledQuestion(_of_none(s.question), s.question.id, None) for s in subjects), {})
+    return ControlPlan(tuple(ControlledQuestion(_drop_video(s.question), s.question.id, None) for s in subjects), {})
 
 
-def nothing(_subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
+def give_nothing(_subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
     """Inputs without the video: no look and no tool for a model; for rules the tools of the grey clip."""
-    return fixed(desk.toolbox, ()) if desk.is_model else PolicyInputs(desk.toolbox)
+    return fix_looks(desk.toolbox, ()) if desk.is_model else PolicyInputs(desk.toolbox)
 
 
-def speech_alone(_subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
+def give_speech(_subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
     """Inputs with speech alone, from subtitles or recognised; for rules all pictures are grey."""
     if desk.is_model:
         return PolicyInputs(desk.toolbox, mode="subtitles")
@@ -51,7 +51,7 @@ def speech_alone(_subject: ControlSubject, desk: ControlContext) -> PolicyInputs
     return PolicyInputs(PicturesAndSpeech(grey, desk.toolbox))
 
 
-def _of_none(question: Question) -> Question:
+def _drop_video(question: Question) -> Question:
     return replace(question, video=NO_VIDEO)
 
 

@@ -1,29 +1,29 @@
 """Registry of controls by name, as `--control` takes them."""
 
-from evals.controls.blind import nothing, speech_alone, without_video
+from evals.controls.blind import give_nothing, give_speech, plan_without_video
 from evals.controls.control import AS_IT_IS, Control
 from evals.controls.frames import random_frame, top_frame, uniform_frames
-from evals.controls.oracle import known_boxes, known_times, oracle_crop, oracle_frame
-from evals.controls.other_videos import unanswerable, wrong_video
-from evals.controls.shuffled_frames import shuffled_frames
-from evals.controls.shuffled_options import rotated_options
-from evals.controls.whole_frames import no_zoom
+from evals.controls.oracle import oracle_crop, oracle_frame, plan_known_boxes, plan_known_times
+from evals.controls.other_videos import plan_unanswerable, plan_wrong_video
+from evals.controls.shuffled_frames import give_shuffled_frames
+from evals.controls.shuffled_options import plan_rotated_options
+from evals.controls.whole_frames import give_whole_frames
 
 CONTROLS: dict[str, Control] = {
-    "blind": Control("The question alone: no picture, no sound, no length.", without_video, nothing),
+    "blind": Control("The question alone: no picture, no sound, no length.", plan_without_video, give_nothing),
     "random-frame": Control("One frame, drawn by the id of the question.", give=random_frame),
     "middle-frame": Control("The frame in the middle.", give=uniform_frames(1)),
     "uniform-8": Control("8 evenly spread frames and no tools.", give=uniform_frames(8)),
     "uniform-32": Control("32 evenly spread frames and no tools.", give=uniform_frames(32)),
     "top-frame": Control("The one frame that the index finds for the question and its options.", give=top_frame),
-    "no-zoom": Control("All tools, but no part of a picture is enlarged.", give=no_zoom),
-    "oracle-frame": Control("Only the frames that show the answer.", known_times, oracle_frame),
-    "oracle-crop": Control("Only the part of these frames that shows it.", known_boxes, oracle_crop),
-    "shuffled-frames": Control("Segments of the video in another order; times run forward.", give=shuffled_frames),
-    "wrong-video": Control("Every question about another video of the set.", wrong_video),
-    "shuffled-options": Control("The options in up to three other orders.", rotated_options),
-    "subtitles-only": Control("What is said, and no picture.", give=speech_alone),
-    "unanswerable": Control("Questions that the video shown has no answer to.", unanswerable),
+    "no-zoom": Control("All tools, but no part of a picture is enlarged.", give=give_whole_frames),
+    "oracle-frame": Control("Only the frames that show the answer.", plan_known_times, oracle_frame),
+    "oracle-crop": Control("Only the part of these frames that shows it.", plan_known_boxes, oracle_crop),
+    "shuffled-frames": Control("Segments of the video in another order; times run forward.", give=give_shuffled_frames),
+    "wrong-video": Control("Every question about another video of the set.", plan_wrong_video),
+    "shuffled-options": Control("The options in up to three other orders.", plan_rotated_options),
+    "subtitles-only": Control("What is said, and no picture.", give=give_speech),
+    "unanswerable": Control("Questions that the video shown has no answer to.", plan_unanswerable),
 }
 
 

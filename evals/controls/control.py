@@ -36,7 +36,7 @@ class ControlledQuestion:
     is_answerable: bool = True
     """False where the correct answer has become "not shown"."""
 
-    def back(self, answer: Answer) -> Answer:
+    def restore_option(self, answer: Answer) -> Answer:
         """The answer with its option counted as in the set."""
         if not self.order or answer.option is None or not 0 <= answer.option < len(self.order):
             return answer
@@ -80,7 +80,7 @@ class PolicyInputs:
     mode: Mode | None = None
 
 
-def ways(asked: Iterable[ControlledQuestion]) -> dict[str, int]:
+def number_variants(asked: Iterable[ControlledQuestion]) -> dict[str, int]:
     """Number of the variant in which a question is asked, from 0, by the id under which it is asked."""
     counts = Counter[str]()
     found = {}
@@ -95,7 +95,7 @@ def as_it_is(subjects: Sequence[ControlSubject]) -> ControlPlan:
     return ControlPlan(tuple(ControlledQuestion(s.question, s.question.id, s.question.id) for s in subjects), {})
 
 
-def all_of_it(_subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
+def give_everything(_subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
     """Inputs with the whole video and all tools."""
     return PolicyInputs(desk.toolbox)
 
@@ -107,7 +107,7 @@ class Control:
     about: str
     """Sentence for the report that says what is taken away."""
     plan: Callable[[Sequence[ControlSubject]], ControlPlan] = as_it_is
-    give: Callable[[ControlSubject, ControlContext], PolicyInputs] = all_of_it
+    give: Callable[[ControlSubject, ControlContext], PolicyInputs] = give_everything
 
 
 AS_IT_IS = Control("")
@@ -115,7 +115,7 @@ AS_IT_IS = Control("")
 
 
 @contextmanager
-def view(
+def open_view(
     control: Control,
     subject: ControlSubject,
     toolbox: Toolbox,

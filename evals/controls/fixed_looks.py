@@ -51,7 +51,7 @@ class FixedLooks:
         return self._toolbox.picture(ref)
 
 
-def fixed(toolbox: Toolbox, looks: Sequence[Look]) -> PolicyInputs:
+def fix_looks(toolbox: Toolbox, looks: Sequence[Look]) -> PolicyInputs:
     """Inputs with these initial looks and no tools."""
     opening = tuple(ToolCall(f"t1c{number}", *look) for number, look in enumerate(looks, start=1))
     return PolicyInputs(FixedLooks(toolbox, looks), opening)

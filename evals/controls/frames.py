@@ -9,8 +9,8 @@ import random
 from collections.abc import Callable
 
 from evals.controls.control import ControlContext, PolicyInputs
-from evals.controls.fixed_looks import fixed, frame_at
-from evals.controls.stills import held
+from evals.controls.fixed_looks import fix_looks, frame_at
+from evals.controls.stills import hold_frames
 from evals.controls.subject import ControlSubject
 from tools.sampling import spread_times
 from tools.toolbox import Toolbox
@@ -19,15 +19,15 @@ from tools.toolbox import Toolbox
 def random_frame(subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
     """Inputs with one frame, drawn by the id of the question."""
     times = desk.toolbox.video.timestamps
-    return _one(float(times[random.Random(subject.question.id).randrange(len(times))]), desk)
+    return _show_frame(float(times[random.Random(subject.question.id).randrange(len(times))]), desk)
 
 
 def top_frame(subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
     """Inputs with the frame that fits the words of the question and its options best, by the index."""
-    return _one(best_seconds(subject, desk.toolbox), desk)
+    return _show_frame(find_best_seconds(subject, desk.toolbox), desk)
 
 
-def best_seconds(subject: ControlSubject, toolbox: Toolbox) -> float:
+def find_best_seconds(subject: ControlSubject, toolbox: Toolbox) -> float:
     """Time of the frame that the index ranks first; ToolError where nothing of the video could be indexed."""
     toolbox.index.wait_tiled()  # a part of the index could find another frame
     query = " ".join((subject.question.text, *subject.question.options))
@@ -41,13 +41,13 @@ def uniform_frames(count: int) -> Callable[[ControlSubject, ControlContext], Pol
         duration = desk.toolbox.video.info.duration_seconds
         if desk.is_model:
             arguments = {"start": 0.0, "stop": duration, "count": count, "size": "medium"}
-            return fixed(desk.toolbox, [("select_frames", arguments)])
-        return PolicyInputs(desk.over(held(desk.toolbox.video, spread_times(0.0, duration, count))))
+            return fix_looks(desk.toolbox, [("select_frames", arguments)])
+        return PolicyInputs(desk.over(hold_frames(desk.toolbox.video, spread_times(0.0, duration, count))))
 
     return give
 
 
-def _one(seconds: float, desk: ControlContext) -> PolicyInputs:
+def _show_frame(seconds: float, desk: ControlContext) -> PolicyInputs:
     if desk.is_model:
-        return fixed(desk.toolbox, [frame_at(seconds)])
-    return PolicyInputs(desk.over(held(desk.toolbox.video, [seconds])))
+        return fix_looks(desk.toolbox, [frame_at(seconds)])
+    return PolicyInputs(desk.over(hold_frames(desk.toolbox.video, [seconds])))

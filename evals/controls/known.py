@@ -63,11 +63,11 @@ def _subject(path: str | Path, number: int, line: str, example: Example) -> Cont
         raise ValueError(f"{path}, line {number}: {error}") from error
     if Path(known.video).name != Path(example.question.video).name:
         raise ValueError(f"{path}, line {number} is about {known.video}, question {example.question.id} is not")
-    shown = tuple(EvidenceSpan(p.start_seconds, p.stop_seconds, _both(p.box, p.tag_box)) for p in known.evidence)
+    shown = tuple(EvidenceSpan(p.start_seconds, p.stop_seconds, _enclose(p.box, p.tag_box)) for p in known.evidence)
     things = frozenset(p.needle for p in known.on_screen)
     return ControlSubject(example.question, example.answer, shown, known.family == _PLACE, things)
 
 
-def _both(first: Box, second: Box) -> Box:
+def _enclose(first: Box, second: Box) -> Box:
     """The smallest box around two."""
     return min(first[0], second[0]), min(first[1], second[1]), max(first[2], second[2]), max(first[3], second[3])

@@ -7,10 +7,10 @@ from frame to crop is what zooming would bring.
 from collections.abc import Callable, Sequence
 
 from evals.controls.control import ControlContext, ControlledQuestion, ControlPlan, PolicyInputs
-from evals.controls.fixed_looks import Look, fixed, frame_at, part_at
+from evals.controls.fixed_looks import Look, fix_looks, frame_at, part_at
 from evals.controls.stills import Still, StillsVideo
 from evals.controls.subject import ControlSubject, EvidenceSpan
-from tools.observation import Box, box_inside
+from tools.observation import Box, to_outer_box
 from tools.video.source import VideoSource
 
 _AROUND: Box = (-0.1, -0.1, 1.1, 1.1)
@@ -19,12 +19,12 @@ _MOMENT_SECONDS = 1.0
 """Time on screen of evidence that is given without a length."""
 
 
-def known_times(subjects: Sequence[ControlSubject]) -> ControlPlan:
+def plan_known_times(subjects: Sequence[ControlSubject]) -> ControlPlan:
     """A plan of the questions whose evidence times are known."""
     return _plan(subjects, lambda s: "" if s.evidence is not None else "it is not known when the answer is to be seen")
 
 
-def known_boxes(subjects: Sequence[ControlSubject]) -> ControlPlan:
+def plan_known_boxes(subjects: Sequence[ControlSubject]) -> ControlPlan:
     """A plan of the questions whose evidence boxes are known too."""
 
     def why(subject: ControlSubject) -> str:
@@ -37,34 +37,36 @@ def known_boxes(subjects: Sequence[ControlSubject]) -> ControlPlan:
 def oracle_frame(subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
     """Inputs with the middle frame of each span of the evidence."""
     if desk.is_model:
-        return fixed(desk.toolbox, [frame_at(shown.middle_seconds) for shown in subject.evidence or ()])
+        return fix_looks(desk.toolbox, [frame_at(shown.middle_seconds) for shown in subject.evidence or ()])
     return PolicyInputs(desk.over(frames_shown(subject, desk.toolbox.video)))
 
 
 def oracle_crop(subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
     """Inputs with the crop of each middle frame that holds the evidence."""
     if desk.is_model:
-        return fixed(desk.toolbox, [_crop_look(shown) for shown in subject.evidence or ()])
+        return fix_looks(desk.toolbox, [_crop_look(shown) for shown in subject.evidence or ()])
     return PolicyInputs(desk.over(crops_shown(subject, desk.toolbox.video)))
 
 
 def frames_shown(subject: ControlSubject, video: VideoSource) -> StillsVideo:
     """A video that shows the middle frame of each span for as long as the span lasts, and grey elsewhere."""
-    return _shown(subject, video, lambda shown: None)
+    return _make_stills(subject, video, lambda shown: None)
 
 
 def crops_shown(subject: ControlSubject, video: VideoSource) -> StillsVideo:
     """A video that shows the evidence's crop of each middle frame, enlarged, or in place where the place is asked
     for."""
-    return _shown(subject, video, _widened)
+    return _make_stills(subject, video, _widen_box)
 
 
 def _crop_look(shown: EvidenceSpan) -> Look:
-    box = _widened(shown)
+    box = _widen_box(shown)
     return part_at(shown.middle_seconds, box) if box is not None else frame_at(shown.middle_seconds)
 
 
-def _shown(subject: ControlSubject, video: VideoSource, box_of: Callable[[EvidenceSpan], Box | None]) -> StillsVideo:
+def _make_stills(
+    subject: ControlSubject, video: VideoSource, box_of: Callable[[EvidenceSpan], Box | None]
+) -> StillsVideo:
     stills: dict[float, Still] = {0.0: Still(0.0)}
     for shown in subject.evidence or ():
         if shown.start_seconds >= video.info.duration_seconds:
@@ -80,10 +82,10 @@ def _shown(subject: ControlSubject, video: VideoSource, box_of: Callable[[Eviden
     return StillsVideo(video, list(stills.values()))
 
 
-def _widened(shown: EvidenceSpan) -> Box | None:
+def _widen_box(shown: EvidenceSpan) -> Box | None:
     if shown.box is None:
         return None
-    left, top, right, bottom = (min(1.0, max(0.0, side)) for side in box_inside(_AROUND, shown.box))
+    left, top, right, bottom = (min(1.0, max(0.0, side)) for side in to_outer_box(_AROUND, shown.box))
     return left, top, right, bottom
 
 

@@ -15,17 +15,17 @@ from evals.controls.subject import ControlSubject
 _SEED = "another video"
 
 
-def wrong_video(subjects: Sequence[ControlSubject]) -> ControlPlan:
+def plan_wrong_video(subjects: Sequence[ControlSubject]) -> ControlPlan:
     """A plan that asks every question about another video of the set: a permutation of the videos."""
     firsts = {s.question.video: s for s in reversed(subjects)}
     videos = random.Random(_SEED).sample(sorted(firsts), len(firsts))
     if len(videos) < 2:
         return ControlPlan((), {s.question.id: "the set has only one video" for s in subjects})
     after = dict(zip(videos, [*videos[1:], videos[0]], strict=True))
-    return ControlPlan(tuple(_moved(s, firsts[after[s.question.video]]) for s in subjects), {})
+    return ControlPlan(tuple(_move_question(s, firsts[after[s.question.video]]) for s in subjects), {})
 
 
-def unanswerable(subjects: Sequence[ControlSubject]) -> ControlPlan:
+def plan_unanswerable(subjects: Sequence[ControlSubject]) -> ControlPlan:
     """A plan that asks questions about a video which, as far as is known, does not answer them.
 
     Another video fits if nobody asks the same words about it, no question about it has the same answer, and nothing
@@ -35,27 +35,27 @@ def unanswerable(subjects: Sequence[ControlSubject]) -> ControlPlan:
     videos: dict[str, list[ControlSubject]] = {}
     for subject in subjects:
         videos.setdefault(subject.question.video, []).append(subject)
-    known = {video: _known(theirs) for video, theirs in sorted(videos.items())}
+    known = {video: _gather_known(theirs) for video, theirs in sorted(videos.items())}
     asked, left_out = [], {}
     for subject in subjects:
         question = subject.question
         if subject.answer is None:
             left_out[question.id] = "its answer is not known, or is not shown even in its own video"
-        elif (fit := _fitting(subject, subject.answer, known)) is None:
+        elif (fit := _draw_fitting(subject, subject.answer, known)) is None:
             left_out[question.id] = "every other video of the set may answer it"
         else:
-            asked.append(replace(_moved(subject, videos[fit][0]), is_answerable=False))
+            asked.append(replace(_move_question(subject, videos[fit][0]), is_answerable=False))
     return ControlPlan(tuple(asked), left_out)
 
 
-def _fitting(subject: ControlSubject, answer: str, known: Mapping[str, "_Known"]) -> str | None:
+def _draw_fitting(subject: ControlSubject, answer: str, known: Mapping[str, "_Known"]) -> str | None:
     """A video that does not answer the question, drawn by the question's id; None where there is none."""
     text, said, own = _plain(subject.question.text), _plain(answer), subject.question.video
     others = random.Random(f"{_SEED} {subject.question.id}").sample(tuple(known), len(known))
     return next((video for video in others if video != own and known[video].leaves_open(text, said)), None)
 
 
-def _moved(subject: ControlSubject, other: ControlSubject) -> ControlledQuestion:
+def _move_question(subject: ControlSubject, other: ControlSubject) -> ControlledQuestion:
     question = replace(subject.question, video=other.question.video)
     return ControlledQuestion(question, subject.question.id, other.question.id)
 
@@ -75,7 +75,7 @@ class _Known:
         return not any(thing in text and re.search(rf"\b{re.escape(thing)}\b", text) for thing in self.things)
 
 
-def _known(subjects: Sequence[ControlSubject]) -> _Known:
+def _gather_known(subjects: Sequence[ControlSubject]) -> _Known:
     return _Known(
         frozenset(_plain(s.question.text) for s in subjects),
         frozenset(_plain(s.answer) for s in subjects if s.answer is not None),

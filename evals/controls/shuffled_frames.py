@@ -18,7 +18,7 @@ from evals.controls.control import ControlContext, PolicyInputs
 from evals.controls.senses import PicturesAndSpeech
 from evals.controls.subject import ControlSubject
 from tools.video.source import VideoSource
-from tools.video.video import Frame, frame_ranks, window_times
+from tools.video.video import Frame, choose_window_times, find_frame_ranks
 
 _SEGMENT_SECONDS = 2.0
 """Length of a segment, as far as the bounds on their number allow it."""
@@ -86,7 +86,7 @@ class ShuffledFrames:
 
     def read(self, times: Sequence[float], max_height: int | None = None) -> Iterator[Frame]:
         """Decodes the frames on screen at `times`, each once, in time order."""
-        ranks = frame_ranks(self.timestamps, self.info.duration_seconds, times)
+        ranks = find_frame_ranks(self.timestamps, self.info.duration_seconds, times)
         return self._frames(ranks, max_height)
 
     def window(
@@ -100,7 +100,9 @@ class ShuffledFrames:
             max_height: most rows of a frame; None for those of the source.
             max_fps: frames a second to which denser footage is thinned; None for all.
         """
-        return self.read(window_times(self.timestamps, self.info.duration_seconds, start, stop, max_fps), max_height)
+        return self.read(
+            choose_window_times(self.timestamps, self.info.duration_seconds, start, stop, max_fps), max_height
+        )
 
     def close(self) -> None:
         """Does nothing: the caller closes the source."""
@@ -118,6 +120,6 @@ class ShuffledFrames:
                 yield Frame(frame.pixels, shown[frame.seconds])
 
 
-def shuffled_frames(_subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
+def give_shuffled_frames(_subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
     """Inputs with all tools, their pictures out of order and speech unchanged."""
     return PolicyInputs(PicturesAndSpeech(desk.over(ShuffledFrames(desk.toolbox.video)), desk.toolbox))

@@ -16,7 +16,7 @@ ORDERS = 3
 """Most orders of a question; with four options these are all rotations but that of the set."""
 
 
-def rotated_options(subjects: Sequence[ControlSubject]) -> ControlPlan:
+def plan_rotated_options(subjects: Sequence[ControlSubject]) -> ControlPlan:
     """A plan that asks each question with options in up to `ORDERS` orders, fewer where there are fewer options."""
     asked = [one for subject in subjects for one in _orders(subject)]
     left_out = {s.question.id: "it has no options" for s in subjects if not s.question.options}
@@ -38,7 +38,7 @@ class Flips:
         return self.flipped / self.questions if self.questions else None
 
 
-def flips(asked: Sequence[ControlledQuestion], answers: Mapping[str, Answer | None]) -> Flips:
+def count_flips(asked: Sequence[ControlledQuestion], answers: Mapping[str, Answer | None]) -> Flips:
     """Compares the answers to one question in its orders, "not shown" and "I can't tell" being answers too.
 
     Args:
@@ -48,7 +48,7 @@ def flips(asked: Sequence[ControlledQuestion], answers: Mapping[str, Answer | No
     said: dict[str, list[Answer | None]] = {}
     for one in asked:
         answer = answers.get(one.question.id)
-        said.setdefault(one.of, []).append(None if answer is None else one.back(answer))
+        said.setdefault(one.of, []).append(None if answer is None else one.restore_option(answer))
     whole = [[a for a in group if a is not None] for group in said.values() if None not in group]
     flipped = sum(len({(a.not_shown, a.cannot_tell, None if a.abstains else a.option) for a in g}) > 1 for g in whole)
     return Flips(len(whole), flipped)

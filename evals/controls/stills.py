@@ -18,7 +18,7 @@ from tools.demux.clock import StreamClock
 from tools.observation import Box
 from tools.sampling import crop, fit_within
 from tools.video.source import VideoSource
-from tools.video.video import Frame, VideoInfo, frame_ranks, window_times
+from tools.video.video import Frame, VideoInfo, choose_window_times, find_frame_ranks
 
 _GREY = 128
 """Middle of 0..255, for all that is not shown."""
@@ -84,7 +84,7 @@ class StillsVideo:
 
     def read(self, times: Sequence[float], max_height: int | None = None) -> Iterator[Frame]:
         """Reads the stills on screen at `times`, each once, in time order, without those whose source is damaged."""
-        ranks = frame_ranks(self.timestamps, self.info.duration_seconds, times)
+        ranks = find_frame_ranks(self.timestamps, self.info.duration_seconds, times)
         return (frame for rank in ranks if (frame := self._frame(self._stills[rank], max_height)) is not None)
 
     def window(
@@ -98,7 +98,9 @@ class StillsVideo:
             max_height: most rows of a frame; None for those of the source.
             max_fps: stills a second to which denser ones are thinned; None for all.
         """
-        return self.read(window_times(self.timestamps, self.info.duration_seconds, start, stop, max_fps), max_height)
+        return self.read(
+            choose_window_times(self.timestamps, self.info.duration_seconds, start, stop, max_fps), max_height
+        )
 
     def close(self) -> None:
         """Does nothing: the caller closes the source."""
@@ -109,11 +111,11 @@ class StillsVideo:
             frame = next(iter(self._source.read([still.source_seconds])), None)
             if frame is None:
                 return None
-            pixels = frame.pixels if still.box is None else _part(frame.pixels, pixels, still.box, still.stays)
-        return Frame(_no_higher(pixels, max_height), still.start_seconds)
+            pixels = frame.pixels if still.box is None else _show_part(frame.pixels, pixels, still.box, still.stays)
+        return Frame(_limit_height(pixels, max_height), still.start_seconds)
 
 
-def held(source: VideoSource, times: Sequence[float]) -> StillsVideo:
+def hold_frames(source: VideoSource, times: Sequence[float]) -> StillsVideo:
     """A video of the frames at `times`, each shown for as long as no other is nearer in time."""
     ascending = sorted(set(times))
     starts = [0.0, *((a + b) / 2 for a, b in pairwise(ascending))]
@@ -134,7 +136,7 @@ def _without_sound(info: VideoInfo, seconds: float, count: int) -> VideoInfo:
     )
 
 
-def _part(pixels: NDArray[np.uint8], grey: NDArray[np.uint8], box: Box, stays: bool) -> NDArray[np.uint8]:
+def _show_part(pixels: NDArray[np.uint8], grey: NDArray[np.uint8], box: Box, stays: bool) -> NDArray[np.uint8]:
     part = crop(pixels, box)
     if stays:
         crop(grey, box)[:] = part
@@ -148,7 +150,7 @@ def _part(pixels: NDArray[np.uint8], grey: NDArray[np.uint8], box: Box, stays: b
     return grey
 
 
-def _no_higher(pixels: NDArray[np.uint8], max_height: int | None) -> NDArray[np.uint8]:
+def _limit_height(pixels: NDArray[np.uint8], max_height: int | None) -> NDArray[np.uint8]:
     height, width = pixels.shape[:2]
     if max_height is None or height <= max_height:
         return pixels

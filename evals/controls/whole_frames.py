@@ -34,7 +34,7 @@ class WholeFrames:
     @cached_property
     def specs(self) -> tuple[ToolSpec, ...]:
         """Specs of the remaining tools, without box arguments."""
-        return tuple(_without_box(spec) for spec in self._toolbox.specs if spec.name != _ZOOM)
+        return tuple(_drop_box(spec) for spec in self._toolbox.specs if spec.name != _ZOOM)
 
     def call(self, name: str, arguments: dict[str, Any]) -> Observation:
         """The observation of a call.
@@ -51,12 +51,12 @@ class WholeFrames:
         return self._toolbox.picture(ref)
 
 
-def no_zoom(_subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
+def give_whole_frames(_subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
     """Inputs with the whole video, without a closer look at any part of a frame."""
     return PolicyInputs(WholeFrames(desk.toolbox))
 
 
-def _without_box(spec: ToolSpec) -> ToolSpec:
+def _drop_box(spec: ToolSpec) -> ToolSpec:
     fields: dict[str, Any] = {
         name: (field.annotation, field) for name, field in spec.arguments.model_fields.items() if name != _BOX
     }

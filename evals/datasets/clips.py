@@ -15,7 +15,7 @@ from evals.benchmarks.records import RecordPlace
 from evals.controls.known import load_known
 from evals.controls.subject import ControlSubject, subject_of
 from evals.datasets.dataset import Answers, Asking, DatasetEntry
-from evals.datasets.lint import LintFinding, lint, promised_seconds
+from evals.datasets.lint import LintFinding, lint, read_promised_seconds
 from evals.datasets.sources import FileSource, Source
 from evals.example import Example, load_examples
 from evals.scoring.scoring import Score, score_answer
@@ -48,7 +48,7 @@ class ExampleSet:
         """Findings of the lint; for footage without a file only those about the questions."""
         name = self.files[0].name if self.files else self.name
         items = [_item(one.example, RecordPlace(name, row)) for row, one in enumerate(self._told.values(), start=1)]
-        return lint(items, promised_seconds)
+        return lint(items, read_promised_seconds)
 
     def score(self, question_id: str, answer: Answer | None, profile: Profile) -> Score:
         """Scores an answer by our own rule, whatever the profile."""
@@ -73,7 +73,7 @@ class ExampleSet:
         return None
 
 
-def clips(data: Path, videos: Path | None = None, name: str = "clips") -> ExampleSet:
+def open_clips(data: Path, videos: Path | None = None, name: str = "clips") -> ExampleSet:
     """Reads the questions of a JSONL file, or of `questions.jsonl` in a folder.
 
     A `known.jsonl` in the folder says where in the picture the answers are.

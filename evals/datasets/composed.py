@@ -13,7 +13,7 @@ from evals.composed.episode import Episode, compose
 from evals.composed.families import Composed
 from evals.composed.recipe import Split
 from evals.controls.subject import ControlSubject, EvidenceSpan
-from evals.datasets.clips import ClipExample, ExampleSet, clips
+from evals.datasets.clips import ClipExample, ExampleSet, open_clips
 from evals.datasets.sources import Opened
 from evals.example import Example
 
@@ -52,22 +52,22 @@ class PaintedSource:
         return Opened(self.episode.painter.video())
 
 
-def composed(data: str) -> ExampleSet:
+def open_composed(data: str) -> ExampleSet:
     """Opens the composed set of a folder, or of a recipe as `drawn,level=2`.
 
     Raises:
         ValueError: there is no such folder, or the recipe can't be read.
     """
     if data.partition(",")[0] != DRAWN_NAME:
-        return clips(Path(data), name="composed")
-    recipe = _parsed(data)
+        return open_clips(Path(data), name="composed")
+    recipe = _parse_recipe(data)
     episodes = [
         compose(DRAWN, recipe.seed, number, level=recipe.level, split=recipe.split) for number in range(recipe.count)
     ]
-    return ExampleSet("composed", [told for episode in episodes for told in _told(episode)], ())
+    return ExampleSet("composed", [told for episode in episodes for told in _make_examples(episode)], ())
 
 
-def _told(episode: Episode) -> list[ClipExample]:
+def _make_examples(episode: Episode) -> list[ClipExample]:
     source = PaintedSource(episode)
     pairs = zip(episode.examples(), episode.questions, strict=True)
     return [ClipExample(example, _subject(example, asked, episode), source) for example, asked in pairs]
@@ -79,7 +79,7 @@ def _subject(example: Example, asked: Composed, episode: Episode) -> ControlSubj
     return ControlSubject(example.question, example.answer, shown, asked.family == _PLACE, things)
 
 
-def _parsed(data: str) -> ComposedRecipe:
+def _parse_recipe(data: str) -> ComposedRecipe:
     known = {field.name for field in fields(ComposedRecipe)}
     given: dict[str, str] = {}
     for part in data.split(",")[1:]:

@@ -109,7 +109,7 @@ class QuestionSet(Protocol):
         ...
 
 
-def limited(entries: Sequence[DatasetEntry], limit: int | None, seed: int) -> tuple[DatasetEntry, ...]:
+def sample_entries(entries: Sequence[DatasetEntry], limit: int | None, seed: int) -> tuple[DatasetEntry, ...]:
     """A sample of at most `limit` questions, in the order of the set; a larger limit includes those of a smaller one.
 
     Args:

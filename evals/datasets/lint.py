@@ -18,7 +18,7 @@ Duration = Callable[[Path], float | None]
 """Function that gives the length of a video file in seconds; None where it is unknown."""
 
 
-def promised_seconds(video: Path) -> float | None:
+def read_promised_seconds(video: Path) -> float | None:
     """Length in the header of a video, in seconds, without decoding; None for a file that is no video."""
     from tools.demux.container import VideoError
     from tools.demux.header import read_header  # here, so that a lint of annotations needs no video library

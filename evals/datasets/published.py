@@ -10,7 +10,7 @@ from evals.benchmarks.benchmark import Benchmark, Profile
 from evals.benchmarks.item import Item, reply_of
 from evals.controls.subject import ControlSubject, EvidenceSpan
 from evals.datasets.dataset import Answers, Asking, DatasetEntry
-from evals.datasets.lint import LintFinding, lint, promised_seconds
+from evals.datasets.lint import LintFinding, lint, read_promised_seconds
 from evals.datasets.sources import FileSource
 from evals.example import Example
 from evals.scoring.scoring import Score
@@ -80,7 +80,7 @@ class PublishedSet:
 
     def findings(self) -> tuple[LintFinding, ...]:
         """Findings of the lint, with the length of each video from its header."""
-        return lint(self._items, promised_seconds)
+        return lint(self._items, read_promised_seconds)
 
     def score(self, question_id: str, answer: Answer | None, profile: Profile) -> Score:
         """Scores an answer by the benchmark's rule of that profile."""

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from evals.benchmarks.catalogue import BENCHMARKS
-from evals.datasets.clips import clips
-from evals.datasets.composed import composed
+from evals.datasets.clips import open_clips
+from evals.datasets.composed import open_composed
 from evals.datasets.dataset import QuestionSet
 from evals.datasets.published import PublishedSet
 
@@ -25,9 +25,9 @@ def open_set(name: str, data: str, videos: Path | None = None) -> QuestionSet:
     if videos is not None and name != "clips":
         raise ValueError(f"--videos is for clips: the files of {name} say where its videos lie under --data")
     if name == "clips":
-        return clips(Path(data), videos)
+        return open_clips(Path(data), videos)
     if name == "composed":
-        return composed(data)
+        return open_composed(data)
     if name not in BENCHMARKS:
         raise ValueError(f"no benchmark {name!r}: known are {', '.join(NAMES)}")
     return PublishedSet(name, BENCHMARKS[name], Path(data))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from evals.benchmarks.cues import TranscriptCue, longvideobench_cues, plain, srt_of
+from evals.benchmarks.cues import TranscriptCue, read_longvideobench_cues, srt_of, strip_markup
 from evals.scoring.spans import Span
 from tools.cache import write_atomically
 from tools.demux.header import read_header
@@ -86,10 +86,10 @@ class FileSource:
         rate = self.frames_per_second
         footage: VideoSource = Video(self.path) if rate is None else FrameFolder(self.path, rate)
         if self.segment_seconds is None:
-            return Opened(footage, self._subtitles(footage.info.duration_seconds, 0.0, scratch))
+            return Opened(footage, self._write_subtitles(footage.info.duration_seconds, 0.0, scratch))
         start, stop = self.segment_seconds
         length = footage.info.duration_seconds
-        return Opened(VideoClip(footage, start, stop), self._subtitles(length, start, scratch))
+        return Opened(VideoClip(footage, start, stop), self._write_subtitles(length, start, scratch))
 
     def _length(self) -> float | None:
         """Length in the header, in seconds; VideoError where there is no video."""
@@ -99,7 +99,7 @@ class FileSource:
             return FrameFolder(self.path, self.frames_per_second).info.duration_seconds
         return read_header(self.path).promised_seconds
 
-    def _subtitles(self, length: float, start: float, scratch: Path) -> Path | None:
+    def _write_subtitles(self, length: float, start: float, scratch: Path) -> Path | None:
         """The subtitle file where its times fit, else a shifted copy; None where no line is left."""
         if self.subtitles is None:
             return None
@@ -107,12 +107,12 @@ class FileSource:
         if not is_json and self.subtitle_offset_seconds == start == 0:
             return self.subtitles
         if is_json:
-            cues = longvideobench_cues(self.subtitles, self.subtitle_offset_seconds, length)
-            moved = [_moved(cue, start) for cue in cues]
+            cues = read_longvideobench_cues(self.subtitles, self.subtitle_offset_seconds, length)
+            moved = [_shift_cue(cue, start) for cue in cues]
         else:
             lines = read_subtitles(self.subtitles)
-            moved = [_moved(line, self.subtitle_offset_seconds + start) for line in lines]
-        kept = [cue for cue in moved if cue.stop_seconds > max(0.0, cue.start_seconds) and plain(cue.text)]
+            moved = [_shift_cue(line, self.subtitle_offset_seconds + start) for line in lines]
+        kept = [cue for cue in moved if cue.stop_seconds > max(0.0, cue.start_seconds) and strip_markup(cue.text)]
         if not kept:
             return None
         path = scratch / f"{self.subtitles.stem} {self.subtitle_offset_seconds:g} {start:g}.srt"
@@ -120,5 +120,5 @@ class FileSource:
         return path
 
 
-def _moved(cue: TranscriptCue | SpeechLine, seconds: float) -> TranscriptCue:
+def _shift_cue(cue: TranscriptCue | SpeechLine, seconds: float) -> TranscriptCue:
     return TranscriptCue(cue.start_seconds - seconds, cue.stop_seconds - seconds, cue.text)

@@ -27,7 +27,7 @@ class NaturalClip:
     said: tuple[Said, ...] = ()
 
 
-def _page(rows: Sequence[str]) -> NDArray[np.uint8]:
+def _draw_page(rows: Sequence[str]) -> NDArray[np.uint8]:
     pixels = np.full((_HEIGHT, _WIDTH, 3), 240, np.uint8)
     for number, row in enumerate(rows):
         place = (_WIDTH // 12, _HEIGHT // 4 + 55 * number)
@@ -35,21 +35,21 @@ def _page(rows: Sequence[str]) -> NDArray[np.uint8]:
     return pixels
 
 
-def _cards(seconds: float, *cards: Card, said: tuple[Said, ...] = ()) -> NaturalClip:
-    pages = [(start, stop, _page(rows)) for start, stop, rows in cards]
-    blank = _page(())
+def _make_cards(seconds: float, *cards: Card, said: tuple[Said, ...] = ()) -> NaturalClip:
+    pages = [(start, stop, _draw_page(rows)) for start, stop, rows in cards]
+    blank = _draw_page(())
     return NaturalClip(seconds, lambda t: next((page for start, stop, page in pages if start <= t < stop), blank), said)
 
 
-def _ball(seconds: float) -> NDArray[np.uint8]:
+def _draw_ball(seconds: float) -> NDArray[np.uint8]:
     pixels = np.full((_HEIGHT, _WIDTH, 3), 200, np.uint8)
     cv2.circle(pixels, (60 + int(seconds * 60), 180), 40, (220, 30, 30), -1)
     return pixels
 
 
 CLIPS = {
-    "menu": _cards(12, (0, 5, ("CAFE LUNA", "OPEN 9-17")), (5, 12, ("SOUP 4.50", "PASTA 9.20", "SALAD 6.80"))),
-    "talk": _cards(
+    "menu": _make_cards(12, (0, 5, ("CAFE LUNA", "OPEN 9-17")), (5, 12, ("SOUP 4.50", "PASTA 9.20", "SALAD 6.80"))),
+    "talk": _make_cards(
         14,
         (2, 6, ("Dr. Maria Santos", "Chief Engineer")),
         said=(
@@ -58,9 +58,9 @@ CLIPS = {
             (9, 12, "It cost forty million euros to build."),
         ),
     ),
-    "error": _cards(10, (0, 4, ("Loading...",)), (4, 10, ("ERROR 404", "Page not found", "Retry in 10 s"))),
-    "train": _cards(12, (0, 6, ("14:05 LEIPZIG", "PLATFORM 7")), (6, 12, ("14:05 LEIPZIG", "DELAYED 20 MIN"))),
-    "cake": _cards(
+    "error": _make_cards(10, (0, 4, ("Loading...",)), (4, 10, ("ERROR 404", "Page not found", "Retry in 10 s"))),
+    "train": _make_cards(12, (0, 6, ("14:05 LEIPZIG", "PLATFORM 7")), (6, 12, ("14:05 LEIPZIG", "DELAYED 20 MIN"))),
+    "cake": _make_cards(
         14,
         (0, 5, ("Apfelkuchen",)),
         (5, 10, ("200 g Zucker", "3 Eier")),
@@ -70,7 +70,7 @@ CLIPS = {
             (10, 13, "Der Ofen hat 180 Grad, und er backt vierzig Minuten."),
         ),
     ),
-    "ball": NaturalClip(8, _ball),
+    "ball": NaturalClip(8, _draw_ball),
 }
 
 

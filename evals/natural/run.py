@@ -22,13 +22,13 @@ from pydantic import TypeAdapter
 from agent.ending import Parser, end_process
 from agent.loop.ask import ask
 from agent.policies.registry import open_policy
-from agent.terminal import json_text
+from agent.terminal import format_json
 from agent.trajectory import Answer, Question
 from evals.natural.clips import open_clip
 from evals.runner.patience import PolicyPatience
-from evals.statistics.tables import markdown
+from evals.statistics.tables import render_table
 from tools.plain_data import loads_json
-from tools.toolbox import Toolbox, open_toolbox, toolbox_over
+from tools.toolbox import Toolbox, make_toolbox, open_toolbox
 
 DRAWN = "own:"
 SURE = 0.5
@@ -88,7 +88,7 @@ def open_tools(clip: str, folder: Path | None, work: Path) -> Iterator[Toolbox |
     """
     if clip.startswith(DRAWN):
         video, subtitles = open_clip(clip.removeprefix(DRAWN), work)
-        with toolbox_over(video, subtitles=subtitles) as toolbox:
+        with make_toolbox(video, subtitles=subtitles) as toolbox:
             yield toolbox
     elif folder is not None and (folder / clip).is_file():
         with open_toolbox(folder / clip) as toolbox:
@@ -121,10 +121,10 @@ def main(arguments: list[str] | None = None) -> None:
                     counts.update((group, verdict) for group in ("all", asked.language, asked.needs))
                     said = None if run.answer is None else run.answer.text
                     row = {"id": asked.id, "verdict": verdict, "answer": said, "confidence": run.confidence}
-                    out.write(json_text(row) + "\n")
+                    out.write(format_json(row) + "\n")
                     out.flush()
     groups = list(dict.fromkeys(group for group, _ in counts))
-    print(markdown(("questions", *VERDICTS), [(g, *(str(counts[g, v]) for v in VERDICTS)) for g in groups]))
+    print(render_table(("questions", *VERDICTS), [(g, *(str(counts[g, v]) for v in VERDICTS)) for g in groups]))
     print(f"{left_out} questions left out: their clips are not there" if left_out else "")
 
 

@@ -14,12 +14,12 @@ from pathlib import Path
 
 from agent.ending import Parser
 from agent.policy import PolicyOptions
-from agent.rendering.messages import within_pixels
+from agent.rendering.messages import fit_pixels
 from agent.trajectory import Trajectory
 from evals.command_line import end_with_page
-from evals.perf.prefix_cache import packaged_specs, played
-from evals.runner.run_file import stored
-from evals.statistics.tables import markdown
+from evals.perf.prefix_cache import describe_tools, measure_trajectory
+from evals.runner.run_file import read_stored
+from evals.statistics.tables import render_table
 from tools.observation import FrameRef
 from tools.schema import ToolSpec
 from tools.toolbox import SIZES
@@ -43,7 +43,7 @@ class Budget:
 
 def frame_tokens(ref: FrameRef, cell_side: int) -> int:
     """Tokens of one picture whose sides are rounded to whole cells, as Qwen's processors do."""
-    sent = within_pixels(ref, PolicyOptions().max_frame_pixels)
+    sent = fit_pixels(ref, PolicyOptions().max_frame_pixels)
     return max(1, round(sent.width / cell_side)) * max(1, round(sent.height / cell_side))
 
 
@@ -53,15 +53,17 @@ def default_frame() -> FrameRef:
     return FrameRef(0.0, height, width)
 
 
-def budget(trajectory: Trajectory, specs: Sequence[ToolSpec]) -> Budget:
+def measure_budget(trajectory: Trajectory, specs: Sequence[ToolSpec]) -> Budget:
     """Counts turns, frames and tokens of a trajectory."""
     reported = [step.turn.usage.prompt_tokens for step in trajectory.steps if not step.turn.is_opening]
     known = [count for count in reported if count is not None]
-    tokens = sum(known) if known and len(known) == len(reported) else played(trajectory, specs, "text").prompt
+    tokens = (
+        sum(known) if known and len(known) == len(reported) else measure_trajectory(trajectory, specs, "text").prompt
+    )
     return Budget(trajectory.turns, len(trajectory.frames_seen), tokens)
 
 
-def page(trajectories: Sequence[Trajectory]) -> str:
+def render_page(trajectories: Sequence[Trajectory]) -> str:
     """Markdown table of the budgets of a run beside the goal.
 
     Raises:
@@ -69,8 +71,8 @@ def page(trajectories: Sequence[Trajectory]) -> str:
     """
     if not trajectories:
         raise ValueError("the run has no question in it")
-    specs = packaged_specs()
-    taken = [budget(trajectory, specs) for trajectory in trajectories]
+    specs = describe_tools()
+    taken = [measure_budget(trajectory, specs) for trajectory in trajectories]
     frame = default_frame()
     frames = [
         [f"tokens of a {frame.width}x{frame.height} frame, {model}", str(frame_tokens(frame, side)), "", "", ""]
@@ -83,7 +85,7 @@ def page(trajectories: Sequence[Trajectory]) -> str:
     ]
     goal = f"<= {MAX_FRAME_TOKENS}"
     header = [f"a question, n = {len(taken)}", "median", "mean", "most", "goal"]
-    return markdown(header, [*([*row[:-1], goal] for row in frames), *rows]) + "\n"
+    return render_table(header, [*([*row[:-1], goal] for row in frames), *rows]) + "\n"
 
 
 def _row(name: str, values: Sequence[int], most: int | None) -> list[str]:
@@ -100,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> str:
     parser = Parser("python -m evals.perf.budget", description="What a question takes.")
     parser.add_argument("run", type=Path, metavar="RUN", help="what evals.run --out wrote")
     path: Path = parser.parse_args(arguments).run
-    return page(stored(path))
+    return render_page(read_stored(path))
 
 
 if __name__ == "__main__":

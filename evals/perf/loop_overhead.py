@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from agent.ending import Parser, end_process
-from agent.loop.checkpoint import sqlite_checkpointer
-from agent.loop.graph import Graph, RunContext, build_graph, run
+from agent.loop.checkpoint import open_sqlite_checkpointer
+from agent.loop.graph import Graph, RunContext, build_graph, run_graph
 from agent.policies.scripted import ScriptedPolicy
 from agent.policy import PolicyOptions
-from agent.rendering.messages import openai_messages, render
+from agent.rendering.messages import render, render_openai_messages
 from agent.rendering.reply_parser import parse_reply
 from agent.trajectory import (
     Answer,
@@ -33,7 +33,7 @@ from agent.trajectory import (
     Usage,
     VideoFacts,
 )
-from evals.perf.prefix_cache import packaged_specs
+from evals.perf.prefix_cache import describe_tools
 from tools.observation import Finding, FrameRef, Observation
 from tools.schema import ToolSpec
 
@@ -78,22 +78,22 @@ class FakeTools:
 
 def measure(repeats: int = 30) -> LoopCost:
     """Measures the costs, as means over `repeats` runs of ten turns."""
-    bare = _cpu_ms_a_turn(build_graph(), repeats)
-    with tempfile.TemporaryDirectory() as folder, sqlite_checkpointer(Path(folder) / "runs.sqlite") as saver:
-        kept = _cpu_ms_a_turn(build_graph(saver), repeats)
+    bare = _measure_cpu_ms(build_graph(), repeats)
+    with tempfile.TemporaryDirectory() as folder, open_sqlite_checkpointer(Path(folder) / "runs.sqlite") as saver:
+        kept = _measure_cpu_ms(build_graph(saver), repeats)
     frame_bytes = (TURNS - 1) * FRAMES_A_TURN * FRAME_BYTES
-    words, request = _message_ms(repeats, False), _message_ms(repeats, True)
-    return LoopCost(bare, kept, _stored_bytes(), frame_bytes, words, request)
+    words, request = _measure_message_ms(repeats, False), _measure_message_ms(repeats, True)
+    return LoopCost(bare, kept, _measure_stored_bytes(), frame_bytes, words, request)
 
 
-def ten_turns() -> Trajectory:
+def run_ten_turns() -> Trajectory:
     """A trajectory of ten turns with four frames each but the last, as of a model."""
     return _play(build_graph())
 
 
-def _stored_bytes() -> int:
+def _measure_stored_bytes() -> int:
     """Greatest size of the database and its log while a question is run, in bytes."""
-    with tempfile.TemporaryDirectory() as folder, sqlite_checkpointer(Path(folder) / "runs.sqlite") as saver:
+    with tempfile.TemporaryDirectory() as folder, open_sqlite_checkpointer(Path(folder) / "runs.sqlite") as saver:
         sizes = []
 
         def look(_: Turn | Trajectory) -> None:
@@ -103,7 +103,7 @@ def _stored_bytes() -> int:
         return max(sizes)
 
 
-def _cpu_ms_a_turn(graph: Graph, repeats: int) -> float:
+def _measure_cpu_ms(graph: Graph, repeats: int) -> float:
     _play(graph)
     started = time.process_time()
     for _ in range(repeats):
@@ -111,15 +111,15 @@ def _cpu_ms_a_turn(graph: Graph, repeats: int) -> float:
     return (time.process_time() - started) / repeats / TURNS * 1000
 
 
-def _message_ms(repeats: int, as_request: bool) -> float:
-    played, specs, options, tools = ten_turns(), packaged_specs(), PolicyOptions(), FakeTools()
+def _measure_message_ms(repeats: int, as_request: bool) -> float:
+    played, specs, options, tools = run_ten_turns(), describe_tools(), PolicyOptions(), FakeTools()
     started = time.process_time()
     for _ in range(repeats):
         for number in range(TURNS):
             shown = replace(played, steps=played.steps[:number], stop=None)
             conversation = render(shown, specs, "text", options)
             if as_request:
-                openai_messages(conversation, tools.picture)
+                render_openai_messages(conversation, tools.picture)
             parse_reply(_REPLY, Usage(), shown)
     return (time.process_time() - started) / repeats / TURNS * 1000
 
@@ -137,7 +137,7 @@ def _play(graph: Graph, on_event: Any = lambda _: None) -> Trajectory:
     start = Trajectory(
         Question("v.mp4", "what?"), VideoFacts("0" * 32, 100.0, 640, 360), limits=Limits(TURNS + 2, None)
     )
-    ended = run(start, context, graph=graph, thread_id="cost", on_event=on_event)
+    ended = run_graph(start, context, graph=graph, thread_id="cost", on_event=on_event)
     assert ended.stop is Stop.ANSWERED, ended.error
     return ended
 

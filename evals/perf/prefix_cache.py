@@ -25,8 +25,8 @@ from agent.policy import PolicyOptions
 from agent.rendering.messages import Conversation, ImageBlock, Message, render
 from agent.trajectory import Form, Trajectory
 from evals.command_line import end_with_page
-from evals.runner.run_file import stored
-from evals.statistics.tables import markdown, percent
+from evals.runner.run_file import read_stored
+from evals.statistics.tables import format_percent, render_table
 from tools.observation import FrameRef
 from tools.schema import ToolSpec, describe
 from tools.toolbox import TOOL_NAMES, Toolbox
@@ -103,7 +103,7 @@ class BlockCache:
         return len(tokens) - cached
 
 
-def requests(
+def render_requests(
     trajectory: Trajectory, specs: Sequence[ToolSpec], form: Form, options: PolicyOptions
 ) -> Iterator[Conversation]:
     """The conversation before each turn of the policy; the initial looks are part of the first.
@@ -119,7 +119,7 @@ def requests(
             yield render(replace(trajectory, steps=trajectory.steps[:number], stop=None), specs, form, options)
 
 
-def tokens_of(conversation: Conversation, key: PictureKey = lambda ref: ref) -> list[Token]:
+def tokenise(conversation: Conversation, key: PictureKey = lambda ref: ref) -> list[Token]:
     """The tokens of a conversation, up to where the model is to reply."""
     tokens: list[Token] = []
     tools = "\n".join(json.dumps(spec.openai) for spec in conversation.tools)
@@ -136,7 +136,7 @@ def picture_tokens(ref: FrameRef) -> int:
     return math.ceil(ref.width / PIXELS_A_TOKEN_SIDE) * math.ceil(ref.height / PIXELS_A_TOKEN_SIDE)
 
 
-def prefix_use(streams: Iterable[Sequence[Token]], unique: int | None = None) -> PrefixUse:
+def measure_requests(streams: Iterable[Sequence[Token]], unique: int | None = None) -> PrefixUse:
     """Cache use of requests that are sent one after the other to an engine with an empty cache.
 
     Args:
@@ -153,7 +153,7 @@ def prefix_use(streams: Iterable[Sequence[Token]], unique: int | None = None) ->
     return PrefixUse(turns, prompt, longest if unique is None else unique, prefilled, rewritten)
 
 
-def played(
+def measure_trajectory(
     trajectory: Trajectory, specs: Sequence[ToolSpec], form: Form, options: PolicyOptions | None = None
 ) -> PrefixUse:
     """Cache use of the requests of a trajectory; pictures that are left out later count once as unique tokens.
@@ -166,32 +166,42 @@ def played(
     """
     options = options or PolicyOptions()
     whole = replace(options, max_pictures=None)
-    longest = max((len(tokens_of(c)) for c in requests(trajectory, specs, form, whole)), default=0)
-    return prefix_use((tokens_of(c) for c in requests(trajectory, specs, form, options)), longest)
+    longest = max((len(tokenise(c)) for c in render_requests(trajectory, specs, form, whole)), default=0)
+    return measure_requests((tokenise(c) for c in render_requests(trajectory, specs, form, options)), longest)
 
 
-def packaged_specs() -> tuple[ToolSpec, ...]:
+def describe_tools() -> tuple[ToolSpec, ...]:
     """Specs of the tools of every toolbox, without a video."""
     return tuple(describe(getattr(Toolbox, name).__get__(Toolbox)) for name in TOOL_NAMES)
 
 
-def page(trajectories: Sequence[Trajectory], options: PolicyOptions) -> str:
+def render_page(trajectories: Sequence[Trajectory], options: PolicyOptions) -> str:
     """Markdown table of the cache use in both forms of calls, by number of turns."""
-    specs, rows = packaged_specs(), []
+    specs, rows = describe_tools(), []
     for form in get_args(Form):
-        uses = [use for t in trajectories if (use := played(t, specs, form, options)).turns]
+        uses = [use for t in trajectories if (use := measure_trajectory(t, specs, form, options)).turns]
         for turns in sorted({use.turns for use in uses}):
             group = [use for use in uses if use.turns == turns]
             rows.append(_row(form, group))
     header = ["form", "turns", "questions", "prompt tokens", "unique", "prefilled", "ratio", "hit", "undisciplined"]
-    return markdown(header, rows) + f"\n\nGoal: ratio <= {MAX_PREFILL}, nothing rewritten, hit >= 80 % at 10 turns.\n"
+    return (
+        render_table(header, rows) + f"\n\nGoal: ratio <= {MAX_PREFILL}, nothing rewritten, hit >= 80 % at 10 turns.\n"
+    )
 
 
 def _row(form: Form, group: Sequence[PrefixUse]) -> list[str]:
     total = sum(group[1:], group[0])
     sums = [str(count) for count in (total.prompt, total.unique, total.prefilled)]
     failing = sum(not use.is_disciplined for use in group)
-    return [form, str(group[0].turns), str(len(group)), *sums, f"{total.ratio:.2f}", percent(total.hit), str(failing)]
+    return [
+        form,
+        str(group[0].turns),
+        str(len(group)),
+        *sums,
+        f"{total.ratio:.2f}",
+        format_percent(total.hit),
+        str(failing),
+    ]
 
 
 def _content(message: Message, key: PictureKey) -> Iterator[Token]:
@@ -209,7 +219,7 @@ def _words(text: str) -> list[str]:
     return _TOKEN.findall(text)
 
 
-def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser("python -m evals.perf.prefix_cache", description="What a prefix cache saves on a run.")
     parser.add_argument("run", type=Path, metavar="RUN", help="what evals.run --out wrote")
     parser.add_argument("--max-pictures", type=int, metavar="N", help="pictures a request; the oldest go, in blocks")
@@ -222,8 +232,8 @@ def main(arguments: Sequence[str] | None = None) -> str:
     Raises:
         ValueError: there is no such run, or it can't be read.
     """
-    got = _parsed(arguments)
-    return page(stored(got.run), PolicyOptions(max_pictures=got.max_pictures))
+    got = _parse_arguments(arguments)
+    return render_page(read_stored(got.run), PolicyOptions(max_pictures=got.max_pictures))
 
 
 if __name__ == "__main__":

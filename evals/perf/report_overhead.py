@@ -26,7 +26,7 @@ from agent.policy import PolicyOptions
 from agent.trajectory import Answer, Limits, Question, Step, Trajectory, Usage, to_json
 from evals.datasets.registry import open_set
 from evals.example import Example
-from evals.runner.manifest import RunManifest, file_hashes, terms, write_manifest
+from evals.runner.manifest import RunManifest, hash_files, make_terms, write_manifest
 from evals.runner.run_file import TRAJECTORIES
 from tools.toolbox import open_toolbox
 
@@ -158,25 +158,25 @@ def write_run(folder: Path, made: PlannedRun, played: Sequence[Trajectory]) -> N
     out.mkdir()
     with (out / TRAJECTORIES).open("w", encoding="utf-8") as file:
         for number, entry in enumerate(entries):
-            trajectory = _varied(played[number % len(played)], examples[entry.id], made, draw)
+            trajectory = _vary_trajectory(played[number % len(played)], examples[entry.id], made, draw)
             file.write(to_json(trajectory) + "\n")
-    under = terms(questions.name, entries, made.policy, PolicyOptions(), Limits())
+    under = make_terms(questions.name, entries, made.policy, PolicyOptions(), Limits())
     under = replace(under, control=made.control)
-    write_manifest(out, RunManifest(under, str(folder), None, file_hashes(questions.files), len(entries), 1, None))
+    write_manifest(out, RunManifest(under, str(folder), None, hash_files(questions.files), len(entries), 1, None))
 
 
-def _varied(played: Trajectory, example: Example, made: PlannedRun, draw: random.Random) -> Trajectory:
+def _vary_trajectory(played: Trajectory, example: Example, made: PlannedRun, draw: random.Random) -> Trajectory:
     *before, last = played.steps
-    answer = _answer(played.answer or Answer(""), example, made.share_right, draw)
-    steps = tuple(_costed(step, made, draw) for step in before)
+    answer = _vary_answer(played.answer or Answer(""), example, made.share_right, draw)
+    steps = tuple(_vary_cost(step, made, draw) for step in before)
     end = replace(last, turn=replace(last.turn, move=answer))
     facts = replace(played.facts, duration_seconds=draw.uniform(5, 4000))
     return replace(
-        played, question=example.question, policy=made.policy, facts=facts, steps=(*steps, _costed(end, made, draw))
+        played, question=example.question, policy=made.policy, facts=facts, steps=(*steps, _vary_cost(end, made, draw))
     )
 
 
-def _answer(answer: Answer, example: Example, share_right: float, draw: random.Random) -> Answer:
+def _vary_answer(answer: Answer, example: Example, share_right: float, draw: random.Random) -> Answer:
     is_right, options = draw.random() < share_right, example.question.options
     shift = draw.uniform(-2, 2)
     evidence = tuple(
@@ -193,7 +193,7 @@ def _answer(answer: Answer, example: Example, share_right: float, draw: random.R
     )
 
 
-def _costed(step: Step, made: PlannedRun, draw: random.Random) -> Step:
+def _vary_cost(step: Step, made: PlannedRun, draw: random.Random) -> Step:
     seconds = draw.expovariate(1.0)
     usage = Usage(seconds)
     if made.is_model:

@@ -21,7 +21,7 @@ from evals.composed.material import Material
 from evals.composed.material_folder import open_material
 from evals.composed.recipe import Split
 from tools.encoders.registry import Encoder, open_encoder
-from tools.index.builder import tile_vectors
+from tools.index.builder import embed_tiles
 from tools.index.vectors import FrameIndex
 
 HEIGHTS = (0.8, 0.5, 0.3, 0.15)
@@ -69,16 +69,16 @@ def main(config: Config, say: Callable[[str], None] = lambda _: None) -> str:
     names = [n for n in material.cutouts.names if split_of(n) == config.split and not material.cutouts.colours]
     if not names:
         raise ValueError(f"{config.material} holds no cut-outs on the side {config.split}")
-    footage = list(_footage(material, config.pictures))
+    footage = list(_sample_footage(material, config.pictures))
     say(f"{len(footage)} pictures")
-    looks = _look(encoder, footage)
+    looks = _encode_pictures(encoder, footage)
     methods = ["whole pictures", *(f"tiles of the best {n}" for n in config.closer), "all tiles"]
     hits: dict[tuple[str, float], list[bool]] = {}
     for number, name in enumerate(random.permutation(names)[: config.needles].tolist()):
         query = encoder.encode_texts([name])[0]
         for height in HEIGHTS:
-            picture = _pasted(material, name, footage[random.integers(len(footage))], height, random)
-            both = looks.with_last(_look(encoder, [picture]))
+            picture = _paste_needle(material, name, footage[random.integers(len(footage))], height, random)
+            both = looks.with_last(_encode_pictures(encoder, [picture]))
             for method, closer in zip(methods, (0, *config.closer, len(both.whole)), strict=True):
                 hits.setdefault((method, height), []).append(_is_found(both, query, closer))
         say(f"{number + 1} {name}")
@@ -88,7 +88,7 @@ def main(config: Config, say: Callable[[str], None] = lambda _: None) -> str:
     return "\n".join(lines)
 
 
-def _footage(material: Material, count: int) -> Iterator[NDArray[np.uint8]]:
+def _sample_footage(material: Material, count: int) -> Iterator[NDArray[np.uint8]]:
     """Pictures of all clips, evenly spread over their time, (360, 640, 3) uint8 RGB."""
     clips = material.clips
     lengths = np.array([clips.seconds(name) for name in clips.names])
@@ -98,7 +98,7 @@ def _footage(material: Material, count: int) -> Iterator[NDArray[np.uint8]]:
         yield clips.picture(clips.names[clip], float(time - ends[clip] + lengths[clip]), _WIDTH, _HEIGHT)
 
 
-def _pasted(
+def _paste_needle(
     material: Material, name: str, ground: NDArray[np.uint8], share: float, random: np.random.Generator
 ) -> NDArray[np.uint8]:
     height = round(share * _HEIGHT)
@@ -112,8 +112,8 @@ def _pasted(
     return picture
 
 
-def _look(encoder: Encoder, pictures: Sequence[NDArray[np.uint8]]) -> _EncodedPictures:
-    return _EncodedPictures(encoder.encode_images(pictures), tile_vectors(encoder, pictures))
+def _encode_pictures(encoder: Encoder, pictures: Sequence[NDArray[np.uint8]]) -> _EncodedPictures:
+    return _EncodedPictures(encoder.encode_images(pictures), embed_tiles(encoder, pictures))
 
 
 def _is_found(looks: _EncodedPictures, query: NDArray[np.float32], closer: int) -> bool:
@@ -122,12 +122,12 @@ def _is_found(looks: _EncodedPictures, query: NDArray[np.float32], closer: int) 
     index = FrameIndex("measured", looks.whole.shape[1], looks.tiles.shape[1], count * _APART_SECONDS)
     seconds = _APART_SECONDS * np.arange(count, dtype=np.float64)
     index.add(seconds, np.arange(count), looks.whole)
-    rows = index.coarse(query, closer, 0.0, np.inf) if closer else np.empty(0, np.int64)
+    rows = index.find_untiled_matches(query, closer, 0.0, np.inf) if closer else np.empty(0, np.int64)
     index.add_tiles(rows, looks.tiles[rows])
     return any(moment.seconds == seconds[-1] for moment in index.search(query, _FIRST))
 
 
-def _parsed(arguments: Sequence[str] | None) -> Config:
+def _parse_arguments(arguments: Sequence[str] | None) -> Config:
     parser = Parser("python -m evals.perf.search_quality", description="What looking closer later costs.")
     parser.add_argument("--material", type=Path, required=True, metavar="FOLDER", help="footage and cut-outs")
     parser.add_argument("--pictures", type=int, default=Config.pictures, help="of footage to search among")
@@ -138,4 +138,4 @@ def _parsed(arguments: Sequence[str] | None) -> Config:
 
 
 if __name__ == "__main__":
-    end("evals.perf.search_quality", lambda: main(_parsed(None), say))
+    end("evals.perf.search_quality", lambda: main(_parse_arguments(None), say))

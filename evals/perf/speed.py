@@ -20,7 +20,7 @@ from pathlib import Path
 
 from agent.ending import Parser, end_process
 from evals.perf.speed_clips import ClipSpec, specs
-from evals.perf.speed_jobs import Measured, ffmpeg_command
+from evals.perf.speed_jobs import Measured, find_ffmpeg
 from tools.encoders.registry import describe_encoders
 
 Run = tuple[str, str]
@@ -238,7 +238,7 @@ def measure(runs: Sequence[Run], repeats: int, folder: Path, clips: dict[str, Cl
 def is_missing(job: str) -> bool:
     """Whether the program with which a job compares is not installed."""
     if job == "null":
-        return ffmpeg_command() is None
+        return find_ffmpeg() is None
     if job.startswith("film"):
         return not any(encoder.is_auto for encoder in describe_encoders())
     return job == "random_torchcodec" and find_spec("torchcodec") is None

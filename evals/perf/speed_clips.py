@@ -78,7 +78,7 @@ def specs(quick: bool) -> dict[str, ClipSpec]:
     }
 
 
-def frame_number(pixels: NDArray[np.uint8]) -> int | None:
+def read_frame_number(pixels: NDArray[np.uint8]) -> int | None:
     """The frame's number in a picture of any size; None where the blocks are no number with its complement."""
     block = pixels.shape[1] / BITS
     columns = ((np.arange(BITS) + 0.5) * block).astype(int)
@@ -144,15 +144,15 @@ def _encode(spec: ClipSpec, path: Path) -> None:
         stream.width, stream.height, stream.pix_fmt = spec.width, spec.height, "yuv420p"
         stream.codec_context.time_base = Fraction(1, FPS)
         kept: list[tuple[bytes, int, int, bool]] = []
-        for packet in _packets(spec, stream):
+        for packet in _encode_packets(spec, stream):
             kept.append((bytes(packet), packet.pts or 0, packet.dts or 0, packet.is_keyframe))
             container.mux(packet)
         for copy in range(1, spec.copies):
             for data, pts, dts, is_keyframe in kept:
-                container.mux(_shifted(data, pts, dts, is_keyframe, copy * spec.frames, stream))
+                container.mux(_shift_packet(data, pts, dts, is_keyframe, copy * spec.frames, stream))
 
 
-def _packets(spec: ClipSpec, stream: Any) -> "Iterator[av.Packet[Any]]":
+def _encode_packets(spec: ClipSpec, stream: Any) -> "Iterator[av.Packet[Any]]":
     import av
 
     scene = _TexturePan(spec.width, spec.height)
@@ -167,7 +167,7 @@ def _packets(spec: ClipSpec, stream: Any) -> "Iterator[av.Packet[Any]]":
     yield from stream.encode(None)
 
 
-def _shifted(data: bytes, pts: int, dts: int, is_keyframe: bool, frames: int, stream: Any) -> "av.Packet[Any]":
+def _shift_packet(data: bytes, pts: int, dts: int, is_keyframe: bool, frames: int, stream: Any) -> "av.Packet[Any]":
     import av
 
     packet: av.Packet[Any] = av.Packet(data)

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.ending import Parser, end_process
-from evals.perf.speed_clips import FPS, frame_number
+from evals.perf.speed_clips import FPS, read_frame_number
 from tools.encoders.registry import Encoder
 from tools.index.frame_store import FrameStore, FrameStoreWriter
 from tools.video.video import Frame, Video
@@ -41,7 +41,7 @@ class NumberedClip:
     period: int
 
 
-def ffmpeg_command() -> str | None:
+def find_ffmpeg() -> str | None:
     """Path of the ffmpeg to compare with: imageio-ffmpeg's own, or the one on the PATH; None without either."""
     try:
         import imageio_ffmpeg  # type: ignore[import-not-found,import-untyped,unused-ignore]
@@ -93,55 +93,55 @@ def _peak_mb() -> float:
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def _null(clip: NumberedClip) -> Measured:
+def _decode_all(clip: NumberedClip) -> Measured:
     """The bound: ffmpeg decodes everything and discards it."""
-    command = [ffmpeg_command() or "ffmpeg", "-v", "error", "-threads", "2", "-i", str(clip.path)]
+    command = [find_ffmpeg() or "ffmpeg", "-v", "error", "-threads", "2", "-i", str(clip.path)]
     with _ProcessMeter() as meter:
         subprocess.run([*command, "-map", "0:v:0", "-f", "null", "-"], check=True)
     return meter.measured
 
 
-def _each_second(clip: NumberedClip) -> Measured:
+def _read_each_second(clip: NumberedClip) -> Measured:
     with _ProcessMeter() as meter, Video(clip.path) as video:
         seconds = np.arange(0, video.info.duration_seconds)
-        numbers = _numbers(video.read(seconds.tolist()))
-    return {**meter.measured, "asked": len(seconds), "right": _right(numbers, (seconds * FPS).astype(int), clip)}
+        numbers = _read_numbers(video.read(seconds.tolist()))
+    return {**meter.measured, "asked": len(seconds), "right": _count_right(numbers, (seconds * FPS).astype(int), clip)}
 
 
-def _random(clip: NumberedClip) -> Measured:
-    frames = _random_frames(clip)
+def _read_random(clip: NumberedClip) -> Measured:
+    frames = _draw_frames(clip)
     with _ProcessMeter() as meter, Video(clip.path) as video:
-        numbers = _numbers(video.read(((frames + 0.5) / FPS).tolist()))
-    return {**meter.measured, "asked": len(frames), "right": _right(numbers, frames, clip)}
+        numbers = _read_numbers(video.read(((frames + 0.5) / FPS).tolist()))
+    return {**meter.measured, "asked": len(frames), "right": _count_right(numbers, frames, clip)}
 
 
-def _random_opencv(clip: NumberedClip) -> Measured:
+def _read_random_opencv(clip: NumberedClip) -> Measured:
     """Random reads as most agents do them: set the frame number, read."""
     import cv2
 
-    frames, numbers = _random_frames(clip), []
+    frames, numbers = _draw_frames(clip), []
     with _ProcessMeter() as meter:
         capture = cv2.VideoCapture(str(clip.path))
         for frame in frames.tolist():
             capture.set(cv2.CAP_PROP_POS_FRAMES, frame)
             is_read, pixels = capture.read()
-            numbers.append(frame_number(np.asarray(pixels, np.uint8)) if is_read else None)
+            numbers.append(read_frame_number(np.asarray(pixels, np.uint8)) if is_read else None)
         capture.release()
-    return {**meter.measured, "asked": len(frames), "right": _right(numbers, frames, clip)}
+    return {**meter.measured, "asked": len(frames), "right": _count_right(numbers, frames, clip)}
 
 
-def _random_torchcodec(clip: NumberedClip) -> Measured:
+def _read_random_torchcodec(clip: NumberedClip) -> Measured:
     from torchcodec.decoders import VideoDecoder  # type: ignore[import-not-found,unused-ignore]
 
-    frames = _random_frames(clip)
+    frames = _draw_frames(clip)
     with _ProcessMeter() as meter:
         decoder = VideoDecoder(str(clip.path), num_ffmpeg_threads=2)
         batch = decoder.get_frames_at(frames.tolist()).data.permute(0, 2, 3, 1).numpy()
-        numbers = [frame_number(pixels) for pixels in batch]
-    return {**meter.measured, "asked": len(frames), "right": _right(numbers, frames, clip)}
+        numbers = [read_frame_number(pixels) for pixels in batch]
+    return {**meter.measured, "asked": len(frames), "right": _count_right(numbers, frames, clip)}
 
 
-def _stored(clip: NumberedClip) -> Measured:
+def _read_stored(clip: NumberedClip) -> Measured:
     """Reads 32 frames from the store as pixels, then as bytes."""
     with tempfile.TemporaryDirectory() as folder:
         with Video(clip.path) as video, FrameStoreWriter(folder) as writer:
@@ -150,7 +150,7 @@ def _stored(clip: NumberedClip) -> Measured:
         with FrameStore(folder) as store:
             store.frame(0)  # imports the JPEG library
             with _ProcessMeter() as pixels:
-                numbers = _numbers(store.frame(number) for number in range(len(store)))
+                numbers = _read_numbers(store.frame(number) for number in range(len(store)))
             with _ProcessMeter() as data:
                 for number in range(len(store)):
                     store.jpeg(number)
@@ -197,7 +197,7 @@ def _index_clip(clip: NumberedClip) -> Measured:
     return meter.measured
 
 
-def _film(clip: NumberedClip) -> Measured:
+def _time_index(clip: NumberedClip) -> Measured:
     """Times from opening a new video with the default encoder to each state of its index.
 
     A first search is useful once it knows keyframes of the whole film.
@@ -234,18 +234,18 @@ def _since(meter: "_ProcessMeter", state: str) -> Measured:
     return {f"{state}_{key}": value for key, value in meter.so_far().items()}
 
 
-def _film_beside_others(clip: NumberedClip) -> Measured:
+def _time_index_beside_others(clip: NumberedClip) -> Measured:
     """Runs the job `film` beside twice as many busy processes as cores, whose time is not counted."""
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * (os.cpu_count() or 1))]
     try:
-        return _film(clip)
+        return _time_index(clip)
     finally:
         for process in busy:
             process.kill()
             process.wait()
 
 
-def _first_result(clip: NumberedClip) -> Measured:
+def _time_first_result(clip: NumberedClip) -> Measured:
     """Times until a search answers on a new video, and until it knows all keyframes; loading is not counted."""
     from tools.encoders.open_clip import OpenClipEncoder
     from tools.index.video_index import IndexProgress, open_index
@@ -271,7 +271,7 @@ def _first_result(clip: NumberedClip) -> Measured:
     return {**meter.measured, "keyframes_cpu_seconds": cpu_then[0] - started, "found": len(found)}
 
 
-def _search(clip: NumberedClip) -> Measured:
+def _time_search(clip: NumberedClip) -> Measured:
     """Times a query over an hour at one frame a second, and opening a finished index."""
     from tools.index.vectors import FrameIndex
     from tools.index.video_index import open_index
@@ -302,18 +302,18 @@ def _search(clip: NumberedClip) -> Measured:
     }
 
 
-def _numbers(frames: Iterable[Frame]) -> list[int | None]:
-    return [frame_number(frame.pixels) for frame in frames]
+def _read_numbers(frames: Iterable[Frame]) -> list[int | None]:
+    return [read_frame_number(frame.pixels) for frame in frames]
 
 
-def _random_frames(clip: NumberedClip) -> NDArray[np.int64]:
+def _draw_frames(clip: NumberedClip) -> NDArray[np.int64]:
     """Frame numbers in time order, the same for every reader."""
     with Video(clip.path) as video:
         count = video.info.frame_count
     return np.sort(np.random.default_rng(5).choice(count, min(RANDOM_FRAMES, count), replace=False))
 
 
-def _right(numbers: Sequence[int | None], asked: NDArray[np.int64], clip: NumberedClip) -> int:
+def _count_right(numbers: Sequence[int | None], asked: NDArray[np.int64], clip: NumberedClip) -> int:
     """Number of frames that are the ones asked for; a video of copies repeats its numbers."""
     if len(numbers) != len(asked):
         return 0
@@ -321,18 +321,18 @@ def _right(numbers: Sequence[int | None], asked: NDArray[np.int64], clip: Number
 
 
 JOBS: dict[str, Callable[[NumberedClip], Measured]] = {
-    "null": _null,
-    "each_second": _each_second,
-    "random": _random,
-    "random_opencv": _random_opencv,
-    "random_torchcodec": _random_torchcodec,
-    "stored": _stored,
+    "null": _decode_all,
+    "each_second": _read_each_second,
+    "random": _read_random,
+    "random_opencv": _read_random_opencv,
+    "random_torchcodec": _read_random_torchcodec,
+    "stored": _read_stored,
     "index_memory": _index_memory,
     "index_clip": _index_clip,
-    "first_result": _first_result,
-    "film": _film,
-    "film_beside_others": _film_beside_others,
-    "search": _search,
+    "first_result": _time_first_result,
+    "film": _time_index,
+    "film_beside_others": _time_index_beside_others,
+    "search": _time_search,
 }
 
 

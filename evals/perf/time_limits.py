@@ -41,7 +41,7 @@ class Taken:
         return f"| {self.limit_seconds:g} | {self.seconds:.1f} | {inside} | {told} | {self.stop} | {self.gaps} |"
 
 
-def measured(video: str, question: str, limit_seconds: float, options: Sequence[str] = ()) -> Taken:
+def measure_limit(video: str, question: str, limit_seconds: float, options: Sequence[str] = ()) -> Taken:
     """Asks once about a video, with an empty cache.
 
     Args:
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> list[Taken]:
     print("| asked | taken | counted | answer | stopped by | gaps told |\n|---|---|---|---|---|---|", flush=True)
     rows = []
     for limit in limits:
-        rows.append(measured(chosen.video, chosen.question, limit, options))
+        rows.append(measure_limit(chosen.video, chosen.question, limit, options))
         print(rows[-1].line, flush=True)
     return rows
 

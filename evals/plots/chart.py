@@ -71,7 +71,7 @@ class Axis:
         """The value of a tick as text."""
         if self.is_percent:
             return f"{100 * value:.0f} %"
-        return f"{value:,.0f}" if self.is_whole else short(value)
+        return f"{value:,.0f}" if self.is_whole else format_short(value)
 
 
 @dataclass(frozen=True)
@@ -232,7 +232,7 @@ def axis_over(name: str, values: Sequence[float]) -> Axis:
     return Axis(name, 0.0, high * 1.1 or 1.0)
 
 
-def chart(title: str, across: Axis, upright: Axis, marks: Sequence[ChartMark], canvas: Canvas = SQUARE) -> str:
+def draw_chart(title: str, across: Axis, upright: Axis, marks: Sequence[ChartMark], canvas: Canvas = SQUARE) -> str:
     """A chart as an SVG element, with all text escaped.
 
     Args:
@@ -245,7 +245,7 @@ def chart(title: str, across: Axis, upright: Axis, marks: Sequence[ChartMark], c
     plot = Plot(across, upright, canvas)
     size = f'width="{canvas.width}" height="{canvas.height}" viewBox="0 0 {canvas.width} {canvas.height}"'
     drawn = "".join(mark.svg(plot) for mark in marks)
-    return f'<svg class="chart" {size} role="img">{_title(title)}{_frame(plot)}{drawn}</svg>'
+    return f'<svg class="chart" {size} role="img">{_title(title)}{_draw_frame(plot)}{drawn}</svg>'
 
 
 def svg_file(charts: Sequence[tuple[str, str]], canvas: Canvas = SQUARE) -> str:
@@ -270,7 +270,7 @@ def svg_file(charts: Sequence[tuple[str, str]], canvas: Canvas = SQUARE) -> str:
     )
 
 
-def short(value: float) -> str:
+def format_short(value: float) -> str:
     """A number as short text: `1.5k`, `20M`, `0.25`."""
     for unit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= unit:
@@ -278,7 +278,7 @@ def short(value: float) -> str:
     return f"{value:.3g}"
 
 
-def _frame(plot: Plot) -> str:
+def _draw_frame(plot: Plot) -> str:
     canvas, bottom, parts = plot.canvas, plot.canvas.top + plot.canvas.high, []
     for tick in plot.upright.ticks:
         y, said = plot.y(tick), escape(plot.upright.said(tick))

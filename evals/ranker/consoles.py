@@ -34,14 +34,14 @@ _ERRORS: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def prompt(rng: Random) -> str:
+def draw_prompt(rng: Random) -> str:
     """A random prompt of a command line."""
     user, host = rng.choice(v.FIRST).lower(), rng.choice("box web01 laptop station pi srv-2".split())
     folder = rng.choice(["~", "~/work", "/srv/app", "~/code"])
     return rng.choice(["$", "#", ">", "%", f"{user}@{host}:{folder}$", f"{user}@{host}:{folder}$", f"{user}@{host} %"])
 
 
-def in_blocks(rng: Random, blocks: list[list[str]]) -> list[Row]:
+def lay_out_blocks(rng: Random, blocks: list[list[str]]) -> list[Row]:
     """Rows of commands with their output, with gaps between blocks."""
     rows = column(rng, [text for block in blocks for text in (*block, "")], rng.uniform(0.01, 0.05), 0.03)
     return [row for row in rows if row[0]]
@@ -53,14 +53,14 @@ def sums(rng: Random) -> Shown:
     result = str({"+": a + b, "*": a * b, "-": a - b}[sign])
     language, typed = rng.choice(
         [
-            ("Python", f"{prompt(rng)} python3 -c 'print({a}{sign}{b})'"),
+            ("Python", f"{draw_prompt(rng)} python3 -c 'print({a}{sign}{b})'"),
             ("Python", f">>> {a} {sign} {b}"),
             ("Python", f">>> print({a} {sign} {b})"),
-            ("Node", f'{prompt(rng)} node -p "{a}{sign}{b}"'),
-            ("Ruby", f"{prompt(rng)} ruby -e 'puts {a} {sign} {b}'"),
-            ("shell", f"{prompt(rng)} echo $(({a} {sign} {b}))"),
-            ("bc", f'{prompt(rng)} echo "{a}{sign}{b}" | bc'),
-            ("Perl", f"{prompt(rng)} perl -e 'print {a}{sign}{b}'"),
+            ("Node", f'{draw_prompt(rng)} node -p "{a}{sign}{b}"'),
+            ("Ruby", f"{draw_prompt(rng)} ruby -e 'puts {a} {sign} {b}'"),
+            ("shell", f"{draw_prompt(rng)} echo $(({a} {sign} {b}))"),
+            ("bc", f'{draw_prompt(rng)} echo "{a}{sign}{b}" | bc'),
+            ("Perl", f"{draw_prompt(rng)} perl -e 'print {a}{sign}{b}'"),
         ]
     )
     questions = [
@@ -72,15 +72,17 @@ def sums(rng: Random) -> Shown:
         "Which number is the result?",
         "What number comes out of the calculation?",
     ]
-    others = rng.sample(_printing(rng), rng.randint(0, 3))
+    others = rng.sample(_draw_commands(rng), rng.randint(0, 3))
     blocks = [[typed, result], *([command, *printed] for command, printed, _, _ in others)]
     rng.shuffle(blocks)
-    return Shown([in_blocks(rng, blocks)], asks=[Ask(question, (result,), 0) for question in rng.sample(questions, 2)])
+    return Shown(
+        [lay_out_blocks(rng, blocks)], asks=[Ask(question, (result,), 0) for question in rng.sample(questions, 2)]
+    )
 
 
-def _printing(rng: Random) -> list[tuple[str, list[str], str, str]]:
+def _draw_commands(rng: Random) -> list[tuple[str, list[str], str, str]]:
     """Commands with their output, and a question with its answer each."""
-    start, word, file = prompt(rng), rng.choice(v.ADJECTIVES), rng.choice(v.FILES)
+    start, word, file = draw_prompt(rng), rng.choice(v.ADJECTIVES), rng.choice(v.FILES)
     user, host, branch = (
         rng.choice(v.FIRST).lower(),
         rng.choice("alder birch cedar maple rowan".split()),
@@ -111,8 +113,8 @@ def _printing(rng: Random) -> list[tuple[str, list[str], str, str]]:
 
 def shell(rng: Random) -> Shown:
     """A shell with several commands and the output of each."""
-    chosen = rng.sample(_printing(rng), rng.randint(3, 6))
-    rows = in_blocks(rng, [[command, *printed] for command, printed, _, _ in chosen])
+    chosen = rng.sample(_draw_commands(rng), rng.randint(3, 6))
+    rows = lay_out_blocks(rng, [[command, *printed] for command, printed, _, _ in chosen])
     return Shown([rows], asks=[Ask(question, (answer,), 0) for _, _, question, answer in chosen if question])
 
 
@@ -124,11 +126,11 @@ def failures(rng: Random) -> Shown:
         trace = ["Traceback (most recent call last):", f'  File "main.py", line {rng.randint(1, 99)}, in <module>']
         before = trace if "Error: " in message and rng.random() < 0.5 else []
         typed = rng.choice([f"python main.py --{name}", f"make {name}", f"./run.sh {rng.randint(1, 9)}", "npm start"])
-        blocks.append([f"{prompt(rng)} {typed}", *before, message.format(x=name)])
+        blocks.append([f"{draw_prompt(rng)} {typed}", *before, message.format(x=name)])
         asks.append(Ask(question, (name, f"lib{name}.so", f"--{name}"), 0))
-    blocks += [[command, *printed] for command, printed, _, _ in rng.sample(_printing(rng), rng.randint(0, 2))]
+    blocks += [[command, *printed] for command, printed, _, _ in rng.sample(_draw_commands(rng), rng.randint(0, 2))]
     rng.shuffle(blocks)
-    return Shown([in_blocks(rng, blocks)], asks=asks)
+    return Shown([lay_out_blocks(rng, blocks)], asks=asks)
 
 
 def fields(rng: Random) -> Shown:
@@ -176,8 +178,8 @@ def listings(rng: Random) -> Shown:
             Ask(rng.choice([f"How big is {file}?", f"How large is the file {file}?"]), (size,), 0),
             Ask(f"Which file has {size} bytes?", (file,), 0),
         ]
-    head = f"{prompt(rng)} {rng.choice(['ls -l', 'dir', 'll']) if long else rng.choice(['wc -c *', 'du -b *'])}"
-    return Shown([in_blocks(rng, [[head, f"total {rng.randint(8, 900)}", *rows]])], asks=asks)
+    head = f"{draw_prompt(rng)} {rng.choice(['ls -l', 'dir', 'll']) if long else rng.choice(['wc -c *', 'du -b *'])}"
+    return Shown([lay_out_blocks(rng, [[head, f"total {rng.randint(8, 900)}", *rows]])], asks=asks)
 
 
 def sequences(rng: Random) -> Shown:
@@ -197,9 +199,9 @@ def sequences(rng: Random) -> Shown:
     text = rng.choice([text, f"[{text}]"]) if is_number else text
     name = rng.choice(["shuf", "sort", "random.sample", "sample"])
     program = rng.choice([f"seq 1 {len(items)} | {name}", f"python {name}.py {len(items)}", f"{name} list.txt"])
-    command = f"{prompt(rng)} {program}"
+    command = f"{draw_prompt(rng)} {program}"
     label = rng.choice([f"{kind} list: {text}", f"{kind.title()}: {text}", text])
-    rows = in_blocks(rng, [[command, text]]) if typed else column(rng, [label, rng.choice(v.TITLES)], 0.1, 0.05)
+    rows = lay_out_blocks(rng, [[command, text]]) if typed else column(rng, [label, rng.choice(v.TITLES)], 0.1, 0.05)
     asks = []
     for ordinal, place in rng.sample(places, 3):
         question = rng.choice(
@@ -231,7 +233,7 @@ def editors(rng: Random) -> Shown:
     rows = [*column(rng, numbered, 0.1, 0.03)]
     lowest = rows[-1][2]
     rows += [
-        (f"{prompt(rng)} python {rng.choice(['main', 'count', 'job'])}.py", 0.05, lowest + 0.1, 0.03),
+        (f"{draw_prompt(rng)} python {rng.choice(['main', 'count', 'job'])}.py", 0.05, lowest + 0.1, 0.03),
         (str(printed), 0.05, lowest + 0.15, 0.03),
     ]
     return Shown(

@@ -20,11 +20,16 @@ from numpy.typing import NDArray
 
 import agent.policies.lite_rules as lite_rules
 from agent.ending import Parser, end_process
-from agent.policies.lite import packaged_similarity
-from agent.policies.lite_rules.ranking import candidates, connection, group_of, signs_of
-from agent.policies.lite_rules.words import plain
-from evals.ranker.videos import FAMILIES, GeneratedQuestion, made_questions
-from evals.statistics.tables import markdown, percent
+from agent.policies.lite import load_packaged_similarity
+from agent.policies.lite_rules.ranking import (
+    build_candidates,
+    compute_confidence_features,
+    compute_connection,
+    find_group,
+)
+from agent.policies.lite_rules.words import normalize
+from evals.ranker.videos import FAMILIES, GeneratedQuestion, make_questions
+from evals.statistics.tables import format_percent, render_table
 from tools.plain_data import loads_json
 
 OPTION = "option "
@@ -65,10 +70,10 @@ class Described(CandidateSet):
     connections: tuple[float, ...]
 
 
-def describe(questions: Sequence[GeneratedQuestion]) -> tuple[list[Described], list[str]]:
+def describe_candidates(questions: Sequence[GeneratedQuestion]) -> tuple[list[Described], list[str]]:
     """The candidates of each question that has some, and the names of the features."""
-    similarity = packaged_similarity()
-    found = [(made, candidates(made.reading, made.lines, made.moments, similarity)) for made in questions]
+    similarity = load_packaged_similarity()
+    found = [(made, build_candidates(made.reading, made.lines, made.moments, similarity)) for made in questions]
     names = sorted({name for _, some in found for candidate in some for name in candidate.features})
     described = []
     for made, some in found:
@@ -77,7 +82,9 @@ def describe(questions: Sequence[GeneratedQuestion]) -> tuple[list[Described], l
         if some:
             rows = _rows([candidate.features for candidate in some], names)
             described.append(
-                Described(rows, np.array([key in accepted for key in keys]), made, keys, tuple(map(connection, some)))
+                Described(
+                    rows, np.array([key in accepted for key in keys]), made, keys, tuple(map(compute_connection, some))
+                )
             )
     return described, names
 
@@ -101,13 +108,13 @@ def _rows(features: Sequence[Mapping[str, float]], names: Sequence[str]) -> Floa
 
 def _key(text: str) -> str:
     """Key that is equal for two readings of one text that differ in spaces and confusable characters."""
-    return plain(text).replace(" ", "").replace(".", "").translate(_LOOKALIKES)
+    return normalize(text).replace(" ", "").replace(".", "").translate(_LOOKALIKES)
 
 
-def fitted(choices: Sequence[CandidateSet]) -> Floats:
+def fit_weights(choices: Sequence[CandidateSet]) -> Floats:
     """Fits the weights that make the correct candidates likeliest, (features,) float32, by Adam (Kingma and Ba
     2015)."""
-    used = [(choice, _some(choice)) for choice in choices if choice.right.any()]
+    used = [(choice, _sample_candidates(choice)) for choice in choices if choice.right.any()]
     rows = np.concatenate([choice.rows[some] for choice, some in used])
     right = np.concatenate([choice.right[some] for choice, some in used])
     sizes = [len(some) for _, some in used]
@@ -123,7 +130,7 @@ def fitted(choices: Sequence[CandidateSet]) -> Floats:
     return weights
 
 
-def _some(choice: CandidateSet) -> NDArray[np.int64]:
+def _sample_candidates(choice: CandidateSet) -> NDArray[np.int64]:
     """Indices of the correct candidates and a sample of the wrong ones, which keeps the fit consistent (McFadden
     1978)."""
     wrong = np.flatnonzero(~choice.right)
@@ -150,7 +157,7 @@ class Judged:
     @property
     def group(self) -> str:
         """Group of questions with which the confidence is fitted."""
-        return group_of(self.made.reading)
+        return find_group(self.made.reading)
 
 
 def judge(question: Described, weights: Floats) -> Judged:
@@ -166,21 +173,21 @@ def judge(question: Described, weights: Floats) -> Judged:
     return Judged(question.made, best, shares[best], question.connections[first], float(scores[first]), is_right)
 
 
-def left_out(questions: Sequence[Described], unit: Callable[[GeneratedQuestion], str]) -> list[Judged]:
+def cross_validate(questions: Sequence[Described], unit: Callable[[GeneratedQuestion], str]) -> list[Judged]:
     """Cross-validates: judges each question by weights that were fitted without its unit, a family or a video."""
     units = sorted({unit(q.made) for q in questions})
     folds = min(len(units), _MOST_FOLDS)
     judged = []
     for fold in range(folds):
         held = set(units[fold::folds])
-        weights = fitted([q for q in questions if unit(q.made) not in held])
+        weights = fit_weights([q for q in questions if unit(q.made) not in held])
         judged += [judge(q, weights) for q in questions if unit(q.made) in held]
     return judged
 
 
-def confidences(judged: Sequence[Judged]) -> dict[str, float]:
+def fit_confidence(judged: Sequence[Judged]) -> dict[str, float]:
     """Fits a logistic regression of correctness on features of the top-ranked answers; gives weights by name."""
-    signs = [signs_of(j.made.reading, j.share, j.connection, j.score) for j in judged]
+    signs = [compute_confidence_features(j.made.reading, j.share, j.connection, j.score) for j in judged]
     names = sorted({name for row in signs for name in row})
     columns, right = _rows(signs, names).astype(float), np.array([j.is_right for j in judged], float)
     weights = np.zeros(len(names))
@@ -201,28 +208,28 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--judge-only", action="store_true")
     parser.add_argument("--show", default="", metavar="FAMILY,...", help="print the wrong ones of families")
     options = parser.parse_args(arguments)
-    made = [one for family in FAMILIES for seed in range(options.videos) for one in made_questions(family, seed)]
-    questions, names = describe(made)
-    judged = left_out(questions, lambda made: made.family)
+    made = [one for family in FAMILIES for seed in range(options.videos) for one in make_questions(family, seed)]
+    questions, names = describe_candidates(made)
+    judged = cross_validate(questions, lambda made: made.family)
     print(f"Whole families left out:\n\n{_table(judged)}\n")
     for j in judged:
         if j.made.family in options.show.split(",") and not j.is_right and j.made.right:
             reading = j.made.reading
             print(f"{reading.wants}: {reading.question.text} | {j.said!r} {j.share:.2f}, not {j.made.right}")
     if options.judge_only:
-        print(f"Whole videos left out:\n\n{_table(left_out(questions, lambda made: made.video))}\n")
+        print(f"Whole videos left out:\n\n{_table(cross_validate(questions, lambda made: made.video))}\n")
     if not options.judge_only:
         known: dict[str, float] = loads_json(WEIGHTS.read_text())["weights"]
         chosen = {name: weight for name, weight in known.items() if name.startswith(OPTION)}
         if options.options is not None:
-            chosen = _named(*read_options(options.options))
-        weights = _named(questions, names) | chosen
-        found = {"weights": dict(sorted(weights.items())), "confidence": confidences(judged)}
+            chosen = _fit_named(*read_options(options.options))
+        weights = _fit_named(questions, names) | chosen
+        found = {"weights": dict(sorted(weights.items())), "confidence": fit_confidence(judged)}
         WEIGHTS.write_text(json.dumps(found, indent=0) + "\n")
 
 
-def _named(choices: Sequence[CandidateSet], names: Sequence[str]) -> dict[str, float]:
-    weights = zip(names, map(float, fitted(choices)), strict=True)
+def _fit_named(choices: Sequence[CandidateSet], names: Sequence[str]) -> dict[str, float]:
+    weights = zip(names, map(float, fit_weights(choices)), strict=True)
     return {name: round(weight, 3) for name, weight in weights if abs(weight) >= _LEAST_WEIGHT}
 
 
@@ -239,8 +246,8 @@ def _table(judged: Sequence[Judged]) -> str:
         for name, items in groupby(sorted(answerable, key=key), key):
             some = list(items)
             right, share = sum(j.is_right for j in some) / len(some), sum(j.share for j in some) / len(some)
-            rows.append((f"{title} {name}", str(len(some)), percent(right), f"{share:.2f}"))
-    return markdown(("", "questions", "first right", "mean share"), rows)
+            rows.append((f"{title} {name}", str(len(some)), format_percent(right), f"{share:.2f}"))
+    return render_table(("", "questions", "first right", "mean share"), rows)
 
 
 if __name__ == "__main__":

@@ -10,18 +10,18 @@ from pathlib import Path
 
 from agent.ending import Parser, end_process
 from agent.loop.ask import ask
-from agent.policies.lite import LitePolicy, packaged_similarity
+from agent.policies.lite import LitePolicy, load_packaged_similarity
 from agent.policies.lite_rules.case import QuestionContext
-from agent.policies.lite_rules.choosing import option_features
+from agent.policies.lite_rules.choosing import compute_option_features
 from agent.policies.lite_rules.reading import read_question
-from agent.terminal import json_text
+from agent.terminal import format_json
 from evals.composed.drawn import DRAWN
 from evals.composed.episode import compose
 from evals.composed.planning import LEVELS
-from tools.toolbox import toolbox_over
+from tools.toolbox import make_toolbox
 
 
-def recorded(seed: int, number: int, level: int) -> Iterator[dict[str, object]]:
+def record_options(seed: int, number: int, level: int) -> Iterator[dict[str, object]]:
     """Runs the questions of one composed video, and yields the features of the options of each.
 
     Args:
@@ -29,10 +29,10 @@ def recorded(seed: int, number: int, level: int) -> Iterator[dict[str, object]]:
         number: number of the video.
         level: level of the curriculum.
     """
-    similarity = packaged_similarity()
+    similarity = load_packaged_similarity()
     policy = LitePolicy(similarity)
     episode = compose(DRAWN, seed, number, level=level)
-    with toolbox_over(episode.painter.video()) as toolbox:
+    with make_toolbox(episode.painter.video()) as toolbox:
         for example in episode.examples():
             question = example.question
             reading = read_question(question, toolbox.video.info.duration_seconds)
@@ -40,7 +40,7 @@ def recorded(seed: int, number: int, level: int) -> Iterator[dict[str, object]]:
                 continue
             played = ask(question, toolbox, policy)
             case = QuestionContext(reading, played, similarity)
-            yield {"video": episode.name, "right": example.option, "options": option_features(case)}
+            yield {"video": episode.name, "right": example.option, "options": compute_option_features(case)}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -55,8 +55,8 @@ def main(arguments: list[str] | None = None) -> None:
     with options.out.open("w", encoding="utf-8") as out:
         for number in range(options.count):
             for level in sorted(LEVELS)[:2]:
-                for row in recorded(options.seed + level, number, level):
-                    out.write(json_text(row) + "\n")
+                for row in record_options(options.seed + level, number, level):
+                    out.write(format_json(row) + "\n")
                     out.flush()
 
 

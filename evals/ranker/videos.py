@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from agent.policies.lite_rules.lines import FoundLine, meant
+from agent.policies.lite_rules.lines import FoundLine, select_meant
 from agent.policies.lite_rules.reading import ParsedQuestion, read_question
 from agent.trajectory import Question
 from evals.ranker.consoles import CONSOLES
@@ -36,7 +36,7 @@ class GeneratedQuestion:
     right: tuple[str, ...]
 
 
-def made_questions(family: str, seed: int) -> list[GeneratedQuestion]:
+def make_questions(family: str, seed: int) -> list[GeneratedQuestion]:
     """Generates a video of a family, and some questions about it."""
     video = f"{family} {seed}"
     rng = Random(video)
@@ -46,10 +46,10 @@ def made_questions(family: str, seed: int) -> list[GeneratedQuestion]:
     beside = SCREENS if family in SCREENS else FAMILIES
     names = rng.choices([name for name in beside if name != family], k=rng.randint(fewest, 3 - 2 * fewest))
     others = [FAMILIES[name](rng) for name in names]
-    lines, places, duration = _laid_out(rng, Shown() if is_hidden else main, others)
+    lines, places, duration = _lay_out(rng, Shown() if is_hidden else main, others)
     asks = rng.sample(main.asks, min(_DRAWS, len(main.asks)))
     return [
-        _made(
+        _make_question(
             rng,
             family,
             video,
@@ -63,7 +63,7 @@ def made_questions(family: str, seed: int) -> list[GeneratedQuestion]:
     ]
 
 
-def _laid_out(
+def _lay_out(
     rng: Random, main: Shown, others: Sequence[Shown]
 ) -> tuple[list[FoundLine], list[tuple[float, float]], float]:
     """All lines in time order, the span of each screen of the main family, and the length in seconds."""
@@ -123,7 +123,7 @@ def _misread(rng: Random, text: str) -> str:
     return text
 
 
-def _made(
+def _make_question(
     rng: Random,
     family: str,
     video: str,
@@ -147,5 +147,5 @@ def _made(
     if place is not None and (ask.points or rng.random() < 0.5):
         rank = 0 if rng.random() < _FITTING else rng.randint(0, 3)
         moments.insert(rank, rng.uniform(*place))
-    kept = tuple(meant(lines, reading.instant, reading.span))
+    kept = tuple(select_meant(lines, reading.instant, reading.span))
     return GeneratedQuestion(family, video, reading, kept, tuple(moments[:3]), () if is_hidden else ask.right)

@@ -15,21 +15,21 @@ from pathlib import Path
 
 from agent.ending import Parser
 from agent.outputs import check_writable, write_output
-from evals.command_line import end, given, say
+from evals.command_line import end, quote_command, say
 from evals.datasets.registry import open_set
 from evals.report.breakdowns import breakdowns
 from evals.report.confidence import abstention_section, calibration_section
 from evals.report.costs import cost_section
 from evals.report.differences import differences
 from evals.report.evidence import evidence_section
-from evals.report.gallery import hang
+from evals.report.gallery import make_galleries
 from evals.report.headline import headline
 from evals.report.needs_video import needs_video
-from evals.report.page import page
-from evals.report.section import Section, as_markdown
-from evals.report.stored_run import StoredRun, scored
+from evals.report.page import render_page
+from evals.report.section import Section, render_markdown
+from evals.report.stored_run import StoredRun, read_run
 from evals.runner.run_file import TRAJECTORIES
-from evals.runner.run_folder import manifest_of, set_of
+from evals.runner.run_folder import open_run_set, read_run_manifest
 
 GALLERY = 8
 """Default number of misses shown for each run without a control."""
@@ -47,21 +47,21 @@ def load_runs(folders: Sequence[Path], say: Say = lambda _: None) -> tuple[Store
     """
     if len(set(folders)) < len(folders):
         raise ValueError(f"each run once, got {', '.join(map(str, folders))}")
-    manifests = {folder: manifest_of(folder) for folder in folders}
+    manifests = {folder: read_run_manifest(folder) for folder in folders}
     opened = cache(open_set)
-    names, lengths = _names(folders), defaultdict[str, dict[str, float]](dict)
+    names, lengths = _name_folders(folders), defaultdict[str, dict[str, float]](dict)
     runs: dict[Path, StoredRun] = {}
     for folder in sorted(folders, key=lambda f: manifests[f].terms.control is not None):
         say(f"reading {folder}")
         manifest, known = manifests[folder], lengths[manifests[folder].terms.questions]
-        questions = set_of(folder, manifest, opened)
+        questions = open_run_set(folder, manifest, opened)
         number = folders.index(folder) + 1
-        runs[folder] = scored(folder / TRAJECTORIES, number, names[folder], manifest, questions, known)
+        runs[folder] = read_run(folder / TRAJECTORIES, number, names[folder], manifest, questions, known)
         known.update(runs[folder].lengths)
     return tuple(runs[folder] for folder in folders)
 
 
-def sections_of(runs: Sequence[StoredRun]) -> tuple[Section, ...]:
+def make_sections(runs: Sequence[StoredRun]) -> tuple[Section, ...]:
     """All sections of the report for which some run has measurements."""
     found = (
         headline(runs),
@@ -98,20 +98,20 @@ def main(
     if gallery < 0:
         raise ValueError(f"need --gallery >= 0, got {gallery}")
     check_writable([html])
-    with _no_collection():
+    with _pause_collection():
         runs = load_runs(folders, say)
-        sections = sections_of(runs)
+        sections = make_sections(runs)
     if html is not None:
         mains = [run for run in runs if not run.control]
-        galleries = hang(mains, gallery, html.with_name(f"{html.stem}_pages"), say) if gallery else ()
+        galleries = make_galleries(mains, gallery, html.with_name(f"{html.stem}_pages"), say) if gallery else ()
         title = ", ".join(dict.fromkeys(run.set_name for run in runs))
-        write_output(html, page(title, runs, sections, galleries, command))
+        write_output(html, render_page(title, runs, sections, galleries, command))
         say(f"the page is in {html}")
-    return "\n\n".join(part for part in (f"    {command}" if command else "", as_markdown(sections)) if part) + "\n"
+    return "\n\n".join(part for part in (f"    {command}" if command else "", render_markdown(sections)) if part) + "\n"
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def _pause_collection() -> Iterator[None]:
     """A context without Python's cycle collector: rows have no cycles, and the collector took a third of the time."""
     was_on = gc.isenabled()
     gc.disable()
@@ -122,7 +122,7 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _names(folders: Sequence[Path]) -> dict[Path, str]:
+def _name_folders(folders: Sequence[Path]) -> dict[Path, str]:
     """Name of each folder: the last part of its path, or as many parts as tell all apart."""
     full = [folder.absolute().parts for folder in folders]
     for count in range(1, max(map(len, full)) + 1):
@@ -138,7 +138,7 @@ def _command_line() -> str:
     parser.add_argument("--html", type=Path, metavar="FILE.html", help="write one page that fetches nothing")
     parser.add_argument("--gallery", type=int, default=GALLERY, metavar="N", help="misses of each run; 0 for none")
     got = parser.parse_args()
-    return main(got.runs, got.html, got.gallery, given("evals.report"), say)
+    return main(got.runs, got.html, got.gallery, quote_command("evals.report"), say)
 
 
 if __name__ == "__main__":

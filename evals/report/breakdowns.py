@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from evals.report.section import NOT_MEASURED, ReportTable, Section, share
+from evals.report.section import NOT_MEASURED, ReportTable, Section, format_share
 from evals.report.stored_run import StoredRun
-from evals.statistics.breakdown import FEW, BreakdownLine, breakdown, keys
+from evals.statistics.breakdown import FEW, BreakdownLine, break_down, keys
 from evals.statistics.row import DURATIONS
 
 _TITLES = {"duration": "Length of the video", "kind": "Kind of question", "needs": "What the question needs"}
@@ -27,7 +27,7 @@ def breakdowns(runs: Sequence[StoredRun]) -> Section | None:
 
 def _table(key: str, runs: Sequence[StoredRun]) -> ReportTable | None:
     order = DURATIONS if key == "duration" else ()
-    found = {run.label: {x.label: x for x in breakdown(run.rows, key, order)} for run in runs}
+    found = {run.label: {x.label: x for x in break_down(run.rows, key, order)} for run in runs}
     having = [run.label for run in runs if found[run.label]]
     labels = dict.fromkeys(label for by_label in found.values() for label in by_label)
     if not 2 <= len(labels) <= _MOST_LABELS:
@@ -48,4 +48,4 @@ def _count(label: str, found: dict[str, dict[str, BreakdownLine]], having: Seque
 def _cell(line: BreakdownLine | None) -> str:
     if line is None or line.estimate is None:
         return NOT_MEASURED
-    return share(line.estimate) + (" *" if line.estimate.n < FEW else "")
+    return format_share(line.estimate) + (" *" if line.estimate.n < FEW else "")

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from evals.report.section import NOT_MEASURED, DrawnInterval, Intervals, ReportTable, Section, points
+from evals.report.section import NOT_MEASURED, DrawnInterval, Intervals, ReportTable, Section, format_points
 from evals.report.stored_run import StoredRun
-from evals.statistics.paired import Comparison, compare, holm
+from evals.statistics.paired import Comparison, adjust_holm, compare
 
 _OTHER_ANSWERS = frozenset({"unanswerable"})
 """Controls under which other answers are correct, so that a difference would mean nothing."""
@@ -25,12 +25,12 @@ class _DifferencePair:
 
 def differences(runs: Sequence[StoredRun]) -> Section | None:
     """A section with the difference of each run to its policy's controls and to other runs; None without a pair."""
-    pairs = _pairs(runs)
+    pairs = _find_pairs(runs)
     if not pairs:
         return None
     reach = max(abs(x) for pair in pairs for x in _ends(pair.found)) * 1.05 or 0.1
     drawn = Intervals(
-        "First minus second, in points", -reach, reach, tuple(_drawn(pair) for pair in pairs), is_signed=True
+        "First minus second, in points", -reach, reach, tuple(_draw_interval(pair) for pair in pairs), is_signed=True
     )
     return Section(
         "differences",
@@ -45,7 +45,7 @@ def differences(runs: Sequence[StoredRun]) -> Section | None:
     )
 
 
-def _pairs(runs: Sequence[StoredRun]) -> list[_DifferencePair]:
+def _find_pairs(runs: Sequence[StoredRun]) -> list[_DifferencePair]:
     mains = [run for run in runs if not run.control]
     wanted = [
         (main, other)
@@ -66,14 +66,14 @@ def _ends(found: Comparison) -> tuple[float, ...]:
     return (e.mean, *(x for x in (e.low, e.high) if x is not None))
 
 
-def _drawn(pair: _DifferencePair) -> DrawnInterval:
+def _draw_interval(pair: _DifferencePair) -> DrawnInterval:
     e = pair.found.difference
     return DrawnInterval(pair.label, e.mean, e.low, e.high, None, bool(pair.second.control))
 
 
 def _table(pairs: Sequence[_DifferencePair]) -> ReportTable:
     tested = [pair.found.agreement.mid_p for pair in pairs if pair.found.agreement is not None]
-    adjusted = iter(holm(tested))
+    adjusted = iter(adjust_holm(tested))
     rows = []
     for pair in pairs:
         agreement = pair.found.agreement
@@ -81,7 +81,7 @@ def _table(pairs: Sequence[_DifferencePair]) -> ReportTable:
         if agreement is not None:
             counts = (str(agreement.only_first), str(agreement.only_second), _p(next(adjusted)))
         e = pair.found.difference
-        rows.append((pair.label, str(e.n), points(e), *counts, str(pair.found.unmatched)))
+        rows.append((pair.label, str(e.n), format_points(e), *counts, str(pair.found.unmatched)))
     header = ("first − second", "questions", "points", "only first right", "only second right", "p", "not in both")
     return ReportTable(header, tuple(rows))
 

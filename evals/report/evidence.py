@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-from evals.report.section import NOT_MEASURED, ReportTable, Section, share
+from evals.report.section import NOT_MEASURED, ReportTable, Section, format_share
 from evals.report.stored_run import StoredResult, StoredRun
-from evals.statistics.bootstrap import BootstrapEstimate, clustered_mean
+from evals.statistics.bootstrap import BootstrapEstimate, estimate_mean
 
 
 def evidence_section(runs: Sequence[StoredRun]) -> Section | None:
@@ -40,5 +40,5 @@ def _row(run: StoredRun) -> tuple[str, ...] | None:
 def _share(group: Sequence[StoredResult], value: Callable[[StoredResult], float]) -> str:
     if not group:
         return NOT_MEASURED
-    estimate: BootstrapEstimate = clustered_mean([value(one) for one in group], [one.row.cluster for one in group])
-    return share(estimate)
+    estimate: BootstrapEstimate = estimate_mean([value(one) for one in group], [one.row.cluster for one in group])
+    return format_share(estimate)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from agent.report.html import whole_frame, write_report
-from agent.report.images import PictureOf, StoredImage, gather
+from agent.report.html import make_whole_frame, write_report
+from agent.report.images import PictureOf, StoredImage, gather_pictures
 from agent.trajectory import Answer, Trajectory
 from evals.report.stills import Stills
 from evals.report.stored_run import Scorer, StoredResult, StoredRun
@@ -65,15 +65,15 @@ class Gallery:
     pairs: tuple[GalleryPair, ...]
 
 
-def drawn(run: StoredRun, count: int) -> tuple[tuple[StoredResult | None, StoredResult | None], ...]:
+def draw_pairs(run: StoredRun, count: int) -> tuple[tuple[StoredResult | None, StoredResult | None], ...]:
     """Draws up to `count` misses, kinds in turn, each with a hit of its kind where there is one."""
-    misses, hits = _by_kind(run, 0.0), _by_kind(run, 1.0)
-    chosen = list(islice(_in_turn(misses), count))
+    misses, hits = _group_by_kind(run, 0.0), _group_by_kind(run, 1.0)
+    chosen = list(islice(_take_in_turn(misses), count))
     pairs: list[tuple[StoredResult | None, StoredResult | None]] = []
     for miss in chosen:
         kind = kind_of(miss)
         pairs.append((miss, hits[kind].pop(0) if hits.get(kind) else None))
-    rest = _in_turn(hits)
+    rest = _take_in_turn(hits)
     filled: list[tuple[StoredResult | None, StoredResult | None]] = [
         (miss, hit or next(rest, None)) for miss, hit in pairs
     ]
@@ -87,18 +87,18 @@ def kind_of(played: StoredResult) -> str:
     return groups.get("needs") or next(iter(own), "") or groups.get("kind", "")
 
 
-def _by_kind(run: StoredRun, value: float) -> dict[str, list[StoredResult]]:
+def _group_by_kind(run: StoredRun, value: float) -> dict[str, list[StoredResult]]:
     """Results with a score by kind, the first run of each question, in drawn order."""
     found: dict[str, list[StoredResult]] = defaultdict(list)
     seen: set[str] = set()
-    for one in sorted((p for p in run.played if p.row.value == value), key=lambda p: _draw(p.row.question)):
+    for one in sorted((p for p in run.played if p.row.value == value), key=lambda p: _hash_question(p.row.question)):
         if one.row.question not in seen:
             seen.add(one.row.question)
             found[kind_of(one)].append(one)
     return found
 
 
-def _in_turn(groups: dict[str, list[StoredResult]]) -> Iterator[StoredResult]:
+def _take_in_turn(groups: dict[str, list[StoredResult]]) -> Iterator[StoredResult]:
     """Results of the kinds in turn, removed from the groups as they come."""
     while any(groups.values()):
         for kind in sorted(groups):
@@ -106,11 +106,13 @@ def _in_turn(groups: dict[str, list[StoredResult]]) -> Iterator[StoredResult]:
                 yield groups[kind].pop(0)
 
 
-def _draw(question: str) -> bytes:
+def _hash_question(question: str) -> bytes:
     return hashlib.blake2b(question.encode(), digest_size=8).digest()
 
 
-def hang(runs: Sequence[StoredRun], count: int, folder: Path, say: Callable[[str], None]) -> tuple[Gallery, ...]:
+def make_galleries(
+    runs: Sequence[StoredRun], count: int, folder: Path, say: Callable[[str], None]
+) -> tuple[Gallery, ...]:
     """Makes the galleries of runs, and writes the pages of their trajectories.
 
     Args:
@@ -122,12 +124,12 @@ def hang(runs: Sequence[StoredRun], count: int, folder: Path, say: Callable[[str
     galleries = []
     with tempfile.TemporaryDirectory() as scratch:
         for run in runs:
-            pairs = drawn(run, count)
+            pairs = draw_pairs(run, count)
             if pairs:
                 folder.mkdir(parents=True, exist_ok=True)
                 hand = _Hand(run, folder, Path(scratch), BUDGET_BYTES // (2 * len(pairs) * len(runs)))
                 galleries.append(
-                    Gallery(run, tuple(GalleryPair(hand.card(miss), hand.card(hit)) for miss, hit in pairs))
+                    Gallery(run, tuple(GalleryPair(hand.make_card(miss), hand.make_card(hit)) for miss, hit in pairs))
                 )
                 if hand.problems:
                     say(f"{run.label}: {len(hand.problems)} videos without pictures, for example: {hand.problems[0]}")
@@ -146,7 +148,7 @@ class _Hand:
         self._scorer = Scorer(run.questions, run.manifest.terms.control, {})
         self._sources = {entry.id: entry.source for entry in run.questions.asking.entries}
 
-    def card(self, played: StoredResult | None) -> GalleryCard | None:
+    def make_card(self, played: StoredResult | None) -> GalleryCard | None:
         """The card of a result, after writing its page; None for None."""
         if played is None:
             return None
@@ -155,12 +157,12 @@ class _Hand:
         source = None if self._run.control else self._sources[played.row.question]
         with Stills(source, self._scratch) as stills:
             write_report(trajectory, page, stills.picture)
-            frames = _thumbnails(trajectory, stills.picture, self._budget_bytes)
+            frames = _gather_thumbnails(trajectory, stills.picture, self._budget_bytes)
         if stills.problem:
             self.problems.append(stills.problem)
-        return self._filled(played, trajectory, frames, f"{self._folder.name}/{page.name}")
+        return self._fill_card(played, trajectory, frames, f"{self._folder.name}/{page.name}")
 
-    def _filled(
+    def _fill_card(
         self, played: StoredResult, trajectory: Trajectory, frames: tuple[tuple[FrameRef, StoredImage], ...], link: str
     ) -> GalleryCard:
         asked = self._run.asked[trajectory.question.id]
@@ -171,7 +173,7 @@ class _Hand:
             options=trajectory.question.options,
             kind=kind_of(played),
             expected="not shown in this video" if example.answer is None else example.answer,
-            said=_said(trajectory.answer, trajectory.question.options),
+            said=_word_answer(trajectory.answer, trajectory.question.options),
             why=score.why,
             is_right=score.value == 1.0,
             confidence=trajectory.confidence,
@@ -189,7 +191,7 @@ def _file_name(run: StoredRun, trajectory: Trajectory) -> str:
     return f"{run.number}-{name}-{hashlib.blake2b(key.encode(), digest_size=4).hexdigest()}.html"
 
 
-def _said(answer: Answer | None, options: Sequence[str]) -> str:
+def _word_answer(answer: Answer | None, options: Sequence[str]) -> str:
     if answer is None:
         return "no answer"
     if answer.not_shown:
@@ -201,18 +203,18 @@ def _said(answer: Answer | None, options: Sequence[str]) -> str:
     return answer.text or "nothing"
 
 
-def _thumbnails(
+def _gather_thumbnails(
     trajectory: Trajectory, picture: PictureOf, budget_bytes: int
 ) -> tuple[tuple[FrameRef, StoredImage], ...]:
     """Thumbnails of the frames that the answer cites, else of those seen last."""
     cited = [ref for item in (trajectory.answer.evidence if trajectory.answer else ()) for ref in item.frames]
-    refs = list(dict.fromkeys(_small(ref, trajectory) for ref in cited or trajectory.frames_seen[-THUMBNAILS:]))
-    pictures = gather(refs[:THUMBNAILS], picture, budget_bytes)
+    refs = list(dict.fromkeys(_shrink(ref, trajectory) for ref in cited or trajectory.frames_seen[-THUMBNAILS:]))
+    pictures = gather_pictures(refs[:THUMBNAILS], picture, budget_bytes)
     return tuple((ref, shown) for ref in refs[:THUMBNAILS] if (shown := pictures.get(ref)) is not None)
 
 
-def _small(ref: FrameRef, trajectory: Trajectory) -> FrameRef:
+def _shrink(ref: FrameRef, trajectory: Trajectory) -> FrameRef:
     """The reference at the size of a thumbnail, with the same aspect ratio."""
-    shape = ref if ref.box != FULL_FRAME or ref.width > 1 else whole_frame(ref, trajectory)
+    shape = ref if ref.box != FULL_FRAME or ref.width > 1 else make_whole_frame(ref, trajectory)
     scale = min(1.0, _THUMBNAIL_WIDTH / shape.width, _THUMBNAIL_WIDTH / shape.height)
     return FrameRef(ref.seconds, max(1, round(shape.height * scale)), max(1, round(shape.width * scale)), ref.box)

@@ -2,13 +2,22 @@
 
 from collections.abc import Sequence
 
-from evals.report.section import NOT_MEASURED, DrawnInterval, Intervals, Part, ReportTable, Section, points, share
+from evals.report.section import (
+    NOT_MEASURED,
+    DrawnInterval,
+    Intervals,
+    Part,
+    ReportTable,
+    Section,
+    format_points,
+    format_share,
+)
 from evals.report.stored_run import StoredRun
-from evals.statistics.breakdown import line
-from evals.statistics.pass_at_k import passes
-from evals.statistics.runs import several_runs
+from evals.statistics.breakdown import summarise_rows
+from evals.statistics.pass_at_k import estimate_passes
+from evals.statistics.runs import summarise_runs
 from evals.statistics.stats import CONFIDENCE
-from evals.statistics.tables import percent
+from evals.statistics.tables import format_percent
 
 _KS = (2, 4, 8, 16)
 _GROUPED = "accuracy "
@@ -29,8 +38,8 @@ def headline(runs: Sequence[StoredRun]) -> Section:
             run.control or "none",
             NOT_MEASURED if (e := run.line.estimate) is None else str(e.n),
             NOT_MEASURED if e is None else str(e.clusters),
-            share(e),
-            percent(run.line.chance),
+            format_share(e),
+            format_percent(run.line.chance),
             str(run.line.unscored),
         )
         for run in runs
@@ -39,7 +48,9 @@ def headline(runs: Sequence[StoredRun]) -> Section:
     parts: list[Part] = [Intervals("Right answers, strict, in percent", 0.0, 1.0, drawn, "guessing")] if drawn else []
     parts.append(ReportTable(header, rows))
     parts += [
-        part for part in (_profiles(runs), *map(_metrics, runs), _repeated(runs), _passes(runs)) if part is not None
+        part
+        for part in (_profile_table(runs), *map(_metric_table, runs), _repeated_table(runs), _pass_table(runs))
+        if part is not None
     ]
     return Section("accuracy", "Accuracy", _lede(runs), tuple(parts), _notes(runs))
 
@@ -70,19 +81,25 @@ def _notes(runs: Sequence[StoredRun]) -> tuple[str, ...]:
     return (interval, *partial, *left_out, *remarks)
 
 
-def _profiles(runs: Sequence[StoredRun]) -> ReportTable | None:
+def _profile_table(runs: Sequence[StoredRun]) -> ReportTable | None:
     profiles = tuple(dict.fromkeys(profile for run in runs for profile in run.profiles))
     if len(profiles) < 2:
         return None
     rows = tuple(
-        (run.label, *(share(line(p, run.rows_by(p)).estimate) if p in run.profiles else NOT_MEASURED for p in profiles))
+        (
+            run.label,
+            *(
+                format_share(summarise_rows(p, run.rows_by(p)).estimate) if p in run.profiles else NOT_MEASURED
+                for p in profiles
+            ),
+        )
         for run in runs
         if len(run.profiles) > 1
     )
     return ReportTable(("run", *profiles), rows, "The same answers by each set of rules")
 
 
-def _metrics(run: StoredRun) -> ReportTable | None:
+def _metric_table(run: StoredRun) -> ReportTable | None:
     """A table of the metrics that a published set's authors report, from the first run of each question."""
     if not run.said:
         return None
@@ -99,17 +116,17 @@ def _metrics(run: StoredRun) -> ReportTable | None:
     )
 
 
-def _repeated(runs: Sequence[StoredRun]) -> ReportTable | None:
+def _repeated_table(runs: Sequence[StoredRun]) -> ReportTable | None:
     """A table of how much runs of the same questions differ; None without several runs."""
     rows = []
     for run in runs:
         if len({row.run for row in run.rows}) < 2 or all(row.value is None for row in run.rows):
             continue
-        found = several_runs(run.rows)
+        found = summarise_runs(run.rows)
         by_run = ", ".join(f"{100 * mean:.1f}" for mean in found.by_run.values())
         spread = NOT_MEASURED if found.spread is None else f"{100 * found.spread:.1f}"
         shares = (found.always_right, found.voted, found.changing)
-        rows.append((run.label, by_run, spread, *map(percent, shares)))
+        rows.append((run.label, by_run, spread, *map(format_percent, shares)))
     header = ("run", "mean of each run", "spread (SD)", "always right", "right by vote", "answer changes")
     return (
         ReportTable(header, tuple(rows), "Questions asked several times, or with their options in other orders")
@@ -118,13 +135,20 @@ def _repeated(runs: Sequence[StoredRun]) -> ReportTable | None:
     )
 
 
-def _passes(runs: Sequence[StoredRun]) -> ReportTable | None:
+def _pass_table(runs: Sequence[StoredRun]) -> ReportTable | None:
     """A table of pass@k beside guessing; not for controls, whose runs differ in what is asked."""
     rows = tuple(
-        (run.label, str(one.k), share(one.estimate), percent(one.floor), points(one.above_floor), str(one.left_out))
+        (
+            run.label,
+            str(one.k),
+            format_share(one.estimate),
+            format_percent(one.floor),
+            format_points(one.above_floor),
+            str(one.left_out),
+        )
         for run in runs
         if not run.control and (count := len({row.run for row in run.rows})) > 1
-        for one in passes(run.rows, [k for k in _KS if k <= count])
+        for one in estimate_passes(run.rows, [k for k in _KS if k <= count])
     )
     header = ("run", "k", "pass@k", "guessing", "points above it", "questions with fewer runs")
     return ReportTable(header, rows, "One of k runs is right") if rows else None

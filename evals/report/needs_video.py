@@ -5,10 +5,10 @@ A policy of the report votes if it was run without a control, blind, and with sh
 
 from collections.abc import Sequence
 
-from evals.report.section import NOT_MEASURED, ReportTable, Section, share
+from evals.report.section import NOT_MEASURED, ReportTable, Section, format_share
 from evals.report.stored_run import StoredRun
-from evals.statistics.breakdown import breakdown
-from evals.statistics.splits import KEY, LABELS, LabelSplit, Probed, Rule, VoterAnswer, labelled, split
+from evals.statistics.breakdown import break_down
+from evals.statistics.splits import KEY, LABELS, LabelSplit, Probed, Rule, VoterAnswer, label_rows, split_questions
 
 _SHOWN: dict[str, Probed] = {"": "full", "blind": "blind", "shuffled-frames": "shuffled"}
 """Kind of vote that runs under each control give; other controls give none."""
@@ -21,10 +21,10 @@ def needs_video(runs: Sequence[StoredRun]) -> Section | None:
     tables, notes = [], []
     for key in dict.fromkeys(run.set_key for run in runs):
         theirs = [run for run in runs if run.set_key == key]
-        probed = _probed(theirs)
+        probed = _gather_votes(theirs)
         if not probed:
             continue
-        found = split([probe for votes in probed for probe in votes], Rule(len(probed), len(probed)))
+        found = split_questions([probe for votes in probed for probe in votes], Rule(len(probed), len(probed)))
         tables.append(_table(theirs, found))
         notes.append(
             f"{theirs[0].set_name}: {len(probed)} votes, all needed ({', '.join(found.voters)}). Guessing alone makes "
@@ -39,7 +39,7 @@ def needs_video(runs: Sequence[StoredRun]) -> Section | None:
     return Section("needs-video", "What the questions need", lede, tuple(tables), tuple(notes))
 
 
-def _probed(runs: Sequence[StoredRun]) -> list[list[VoterAnswer]]:
+def _gather_votes(runs: Sequence[StoredRun]) -> list[list[VoterAnswer]]:
     """Votes of each policy that has all three kinds of run, from the first run of each."""
     by_policy: dict[str, dict[Probed, StoredRun]] = {}
     for run in runs:
@@ -58,13 +58,13 @@ def _probed(runs: Sequence[StoredRun]) -> list[list[VoterAnswer]]:
 
 
 def _table(runs: Sequence[StoredRun], found: LabelSplit) -> ReportTable:
-    lines = {run.label: {x.label: x for x in breakdown(labelled(run.rows, found), KEY, LABELS)} for run in runs}
+    lines = {run.label: {x.label: x for x in break_down(label_rows(run.rows, found), KEY, LABELS)} for run in runs}
     counts = {label: sum(given == label for given in found.labels.values()) for label in LABELS}
     rows = tuple(
         (
             label,
             str(counts[label]),
-            *(share(of[label].estimate) if label in of else NOT_MEASURED for of in lines.values()),
+            *(format_share(of[label].estimate) if label in of else NOT_MEASURED for of in lines.values()),
         )
         for label in LABELS
     )

@@ -11,17 +11,17 @@ from urllib.parse import quote
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from agent.coverage import mmss
+from agent.coverage import format_mmss
 from evals.plots.chart import colour
 from evals.report.gallery import Gallery
 from evals.report.section import Part, Section
 from evals.report.stored_run import StoredRun
-from tools.observation_text import percent
+from tools.observation_text import format_percent
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
-def page(
+def render_page(
     title: str,
     runs: Sequence[StoredRun],
     sections: Sequence[Section],
@@ -79,7 +79,7 @@ def terms_of(run: StoredRun) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _grouped(parts: Iterable[Part]) -> list[list[Part]]:
+def _group_parts(parts: Iterable[Part]) -> list[list[Part]]:
     """Consecutive parts of one kind, grouped."""
     return [list(group) for _, group in groupby(parts, key=_kind)]
 
@@ -88,7 +88,7 @@ def _kind(part: Part) -> str:
     return type(part).__name__
 
 
-def _visible(value: object) -> object:
+def _replace_controls(value: object) -> object:
     """Replaces control characters in every expression of the template, so that none reaches the page."""
     if type(value) is not str:
         return value
@@ -103,12 +103,12 @@ def _part(name: str) -> str:
 @cache
 def _template() -> Template:
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_visible
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_replace_controls
     )
     environment.filters |= {
-        "mmss": mmss,
-        "percent": percent,
-        "grouped": _grouped,
+        "mmss": format_mmss,
+        "percent": format_percent,
+        "grouped": _group_parts,
         "kind": _kind,
         "terms": terms_of,
         "urlpath": quote,

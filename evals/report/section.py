@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evals.statistics.bootstrap import BootstrapEstimate
-from evals.statistics.tables import interval, markdown, percent
+from evals.statistics.tables import format_interval, format_percent, render_table
 
 NOT_MEASURED = "–"
 
@@ -88,40 +88,44 @@ class Section:
     """Sentences on how the figures were computed, and what they don't say."""
 
 
-def as_markdown(sections: Sequence[Section]) -> str:
+def render_markdown(sections: Sequence[Section]) -> str:
     """The sections' tables and sentences as Markdown; figures of drawings are in tables too."""
-    return "\n\n".join(part for section in sections for part in _section(section))
+    return "\n\n".join(part for section in sections for part in _render_section(section))
 
 
-def _section(section: Section) -> list[str]:
+def _render_section(section: Section) -> list[str]:
     tables = [part for part in section.parts if isinstance(part, ReportTable)]
-    lines = [f"## {plain(section.title)}", plain(section.lede)]
+    lines = [f"## {escape_markdown(section.title)}", escape_markdown(section.lede)]
     for table in tables:
         if table.caption:
-            lines.append(f"{plain(table.caption)}:")
-        lines.append(markdown([plain(x) for x in table.header], [[plain(x) for x in row] for row in table.rows]))
-    lines.append("\n".join(f"- {plain(note)}" for note in section.notes))
+            lines.append(f"{escape_markdown(table.caption)}:")
+        lines.append(
+            render_table(
+                [escape_markdown(x) for x in table.header], [[escape_markdown(x) for x in row] for row in table.rows]
+            )
+        )
+    lines.append("\n".join(f"- {escape_markdown(note)}" for note in section.notes))
     return [line for line in lines if line]
 
 
-def plain(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Text escaped for Markdown: on one line, without tags."""
     return _LINE.sub(" ", text).strip().replace("&", "&amp;").replace("<", "&lt;")
 
 
-def share(estimate: BootstrapEstimate | None) -> str:
+def format_share(estimate: BootstrapEstimate | None) -> str:
     """A share with its interval as text, `62.5 % [50.1, 74.9]`."""
     if estimate is None:
         return NOT_MEASURED
-    return f"{percent(estimate.mean)} {_interval(estimate)}"
+    return f"{format_percent(estimate.mean)} {_interval(estimate)}"
 
 
-def points(estimate: BootstrapEstimate) -> str:
+def format_points(estimate: BootstrapEstimate) -> str:
     """A difference with its interval as text, in percentage points."""
     return f"{100 * estimate.mean:+.1f} {_interval(estimate)}"
 
 
 def _interval(estimate: BootstrapEstimate) -> str:
     if estimate.low is not None:
-        return interval(estimate)
+        return format_interval(estimate)
     return "(one video)" if estimate.clusters < 2 else "(no interval)"

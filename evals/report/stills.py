@@ -42,7 +42,7 @@ class Stills(AbstractContextManager["Stills"]):
     def _picture(self, ref: FrameRef) -> bytes | None:
         if self._footage is None and self._source is not None:
             source, self._source = self._source, None  # tried once
-            self._footage = self._opened(source)
+            self._footage = self._open_source(source)
         if self._footage is None:
             return None
         frame = next(self._footage.read([ref.seconds]), None)
@@ -53,7 +53,7 @@ class Stills(AbstractContextManager["Stills"]):
         part.resize((ref.width, ref.height)).save(coded, "JPEG", quality=QUALITY)
         return coded.getvalue()
 
-    def _opened(self, source: Source) -> VideoSource | None:
+    def _open_source(self, source: Source) -> VideoSource | None:
         """Opens the video; None where it is missing, which is no error, since the figures don't need it."""
         try:
             if (problem := source.problem()) is None:

@@ -9,17 +9,17 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from agent.coverage import coverage_of
+from agent.coverage import compute_coverage
 from agent.trajectory import Answer, Trajectory, from_json
 from evals.benchmarks.benchmark import Profile
-from evals.controls.control import ControlledQuestion, ways
+from evals.controls.control import ControlledQuestion, number_variants
 from evals.datasets.dataset import QuestionSet
 from evals.example import Example
 from evals.runner.manifest import RunManifest
-from evals.runner.run_file import Key, key_of, placed_rows
-from evals.runner.run_folder import plan_of
-from evals.scoring.scoring import Score, as_scored, broken_off, evidence_hit, evidence_iou, score_answer
-from evals.statistics.breakdown import BreakdownLine, line
+from evals.runner.run_file import Key, key_of, read_placed_rows
+from evals.runner.run_folder import plan_control
+from evals.scoring.scoring import Score, evidence_hit, evidence_iou, reduce_answer, score_answer, score_broken_off
+from evals.statistics.breakdown import BreakdownLine, summarise_rows
 from evals.statistics.row import ResultRow, row_of
 
 OTHER_CLOCK = frozenset({"blind", "shuffled-frames", "wrong-video", "unanswerable"})
@@ -73,7 +73,7 @@ class StoredRun:
     @cached_property
     def line(self) -> BreakdownLine:
         """Statistics of all rows together."""
-        return line(self.label, self.rows)
+        return summarise_rows(self.label, self.rows)
 
     @property
     def label(self) -> str:
@@ -125,7 +125,7 @@ class Scorer:
             control: name of the run's control; None for none.
             lengths: length of each question's video in seconds, where a control has shown another one.
         """
-        asked = plan_of(questions, control).asked
+        asked = plan_control(questions, control).asked
         self.questions = questions
         self.asked = {one.question.id: one for one in asked}
         self._control = control
@@ -134,7 +134,7 @@ class Scorer:
         self._examples = questions.examples()
         self._made: dict[str, Example] = {}
         self._runs: dict[tuple[int, int], int] = {}
-        self._ways = ways(asked)
+        self._ways = number_variants(asked)
 
     def played(self, trajectory: Trajectory, offset: int) -> StoredResult:
         """Scores a trajectory whose line begins at `offset`.
@@ -160,7 +160,7 @@ class Scorer:
         is_told = not self._control and trajectory.facts.content_hash != ""
         if not is_told and asked.of not in self._lengths:  # another video was shown, or none could be opened
             row = replace(row, groups=tuple(group for group in row.groups if group[0] != "duration"))
-        seen = coverage_of(trajectory)
+        seen = compute_coverage(trajectory)
         return StoredResult(
             row if row.question == asked.of else replace(row, question=asked.of),
             tuple(score.value for score in scores),
@@ -180,12 +180,12 @@ class Scorer:
             trajectory: the run of the question.
             profile: rule of scoring.
         """
-        if (unscored := broken_off(trajectory)) is not None:
+        if (unscored := score_broken_off(trajectory)) is not None:
             return unscored
         answer = trajectory.answer
         if not asked.is_answerable:
             return score_answer(example, answer)
-        return self.questions.score(asked.of, None if answer is None else asked.back(answer), profile)
+        return self.questions.score(asked.of, None if answer is None else asked.restore_option(answer), profile)
 
     def example_of(self, asked: ControlledQuestion) -> Example:
         """The example against which an answer is scored, as far as our own format can express it.
@@ -200,7 +200,7 @@ class Scorer:
         return made
 
 
-def scored(
+def read_run(
     path: Path, number: int, name: str, manifest: RunManifest, questions: QuestionSet, lengths: Mapping[str, float]
 ) -> StoredRun:
     """Scores the lines of a run's file; of two with the same key the later counts.
@@ -221,7 +221,7 @@ def scored(
     played: dict[Key, StoredResult] = {}
     said: dict[str, Answer | None] = {}
     seconds: dict[str, float] = {}
-    for offset, trajectory in placed_rows(path):
+    for offset, trajectory in read_placed_rows(path):
         try:
             one = scorer.played(trajectory, offset)
         except ValueError as error:
@@ -230,7 +230,7 @@ def scored(
         if not manifest.terms.control and trajectory.facts.content_hash:
             seconds[one.row.question] = trajectory.facts.duration_seconds
         if keeps_answers and trajectory.sample == 0:
-            said[one.row.question] = as_scored(trajectory.answer)
+            said[one.row.question] = reduce_answer(trajectory.answer)
     if not played:
         raise ValueError(f"{path} has no whole line in it yet")
     return StoredRun(number, name, path, manifest, questions, scorer.asked, tuple(played.values()), said, seconds)

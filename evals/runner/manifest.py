@@ -18,7 +18,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from agent.policy import PolicyOptions
-from agent.prompts import prompt_hash
+from agent.prompts import compute_prompt_hash
 from agent.trajectory import Limits, Setup
 from evals.datasets.dataset import DatasetEntry
 from tools.cache import write_atomically
@@ -114,7 +114,7 @@ _ADAPTER: TypeAdapter[RunManifest] = TypeAdapter(RunManifest)
 _WITHOUT_EFFECT = ("concurrency", "timeout_seconds", "max_request_seconds")
 
 
-def terms(
+def make_terms(
     benchmark: str, entries: Sequence[DatasetEntry], policy: str, options: PolicyOptions, limits: Limits, **other: Any
 ) -> Terms:
     """The terms of a run: no control and each question asked once, unless `other` says so.
@@ -128,21 +128,21 @@ def terms(
         other: further fields of `Terms`.
     """
     asked = {name: value for name, value in asdict(options).items() if name not in _WITHOUT_EFFECT}
-    return Terms(benchmark, questions_hash(entries), policy, asked, limits, prompt_hash(), **other)
+    return Terms(benchmark, hash_questions(entries), policy, asked, limits, compute_prompt_hash(), **other)
 
 
-def questions_hash(entries: Sequence[DatasetEntry]) -> str:
+def hash_questions(entries: Sequence[DatasetEntry]) -> str:
     """Hash of questions, options and their order, 32 hexadecimal digits; which video files exist does not matter."""
     asked = repr([(e.id, e.question.text, e.question.options, e.cluster) for e in entries])
     return hashlib.blake2b(asked.encode(), digest_size=16).hexdigest()
 
 
-def file_hashes(files: Iterable[Path]) -> dict[str, str]:
+def hash_files(files: Iterable[Path]) -> dict[str, str]:
     """SHA-256 of each file, by the file's name."""
-    return {file.name: _sha256(file) for file in files}
+    return {file.name: _hash_file(file) for file in files}
 
 
-def begun(command: str, concurrency: int, encoder: str) -> RunnerSession:
+def begin_session(command: str, concurrency: int, encoder: str) -> RunnerSession:
     """A session that starts now, on this machine.
 
     Args:
@@ -150,18 +150,18 @@ def begun(command: str, concurrency: int, encoder: str) -> RunnerSession:
         concurrency: questions at the same time.
         encoder: name of the frame index's encoder.
     """
-    return RunnerSession(command, _now(), concurrency, this_machine(), _versions(), _commit(), encoder)
+    return RunnerSession(command, _now(), concurrency, describe_machine(), _read_versions(), _read_commit(), encoder)
 
 
-def ended(session: RunnerSession) -> RunnerSession:
+def end_session(session: RunnerSession) -> RunnerSession:
     """The session with the current time as its end."""
     return replace(session, ended=_now())
 
 
-def this_machine() -> Machine:
+def describe_machine() -> Machine:
     """System, processor and GPUs of this machine."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Machine(platform.platform(), _cpu(), cores, _gpus())
+    return Machine(platform.platform(), _read_cpu(), cores, _read_gpus())
 
 
 def read_manifest(folder: Path) -> RunManifest | None:
@@ -204,7 +204,7 @@ def check_same(folder: Path, kept: Terms, wanted: Terms) -> None:
             )
 
 
-def _sha256(file: Path) -> str:
+def _hash_file(file: Path) -> str:
     found = hashlib.sha256()
     with file.open("rb") as opened:
         while block := opened.read(_BLOCK_BYTES):
@@ -216,7 +216,7 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _versions() -> dict[str, str]:
+def _read_versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
     for name in _PACKAGES:
         try:
@@ -226,27 +226,29 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _commit() -> str | None:
+def _read_commit() -> str | None:
     here = Path(__file__).parent
-    commit = _said("git", "-C", str(here), "rev-parse", "HEAD")
+    commit = _run_command("git", "-C", str(here), "rev-parse", "HEAD")
     if commit is None:
         return None
-    return commit + ("+" if _said("git", "-C", str(here), "status", "--porcelain", "--untracked-files=no") else "")
+    return commit + (
+        "+" if _run_command("git", "-C", str(here), "status", "--porcelain", "--untracked-files=no") else ""
+    )
 
 
-def _cpu() -> str:
+def _read_cpu() -> str:
     described = Path("/proc/cpuinfo")
     lines = described.read_text(encoding="utf-8").splitlines() if described.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def _gpus() -> tuple[str, ...]:
-    found = _said("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader")
+def _read_gpus() -> tuple[str, ...]:
+    found = _run_command("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader")
     return tuple(found.splitlines()) if found else ()
 
 
-def _said(*command: str) -> str | None:
+def _run_command(*command: str) -> str | None:
     """Output of a command; None where there is no such command or it fails."""
     if shutil.which(command[0]) is None:
         return None

@@ -39,16 +39,16 @@ def check_files(asked_of: QuestionSet, say: Say, *, force: bool) -> None:
     """
     found = [finding for finding in asked_of.findings() if finding.key != "video"]  # the sources tell more of those
     grave = [str(finding) for finding in found if finding.key in _GRAVE] + list(asked_of.asking.unaskable.values())
-    _list(say, "lint", [str(finding) for finding in found if finding.key not in _GRAVE])
-    _list(say, "lint, grave", grave)
-    _list(say, "note", asked_of.remarks)
+    _say_lines(say, "lint", [str(finding) for finding in found if finding.key not in _GRAVE])
+    _say_lines(say, "lint, grave", grave)
+    _say_lines(say, "note", asked_of.remarks)
     if grave and not force:
         raise ValueError(
             f"{len(grave)} findings make scores of {asked_of.name} meaningless: mend them, or give --force"
         )
 
 
-def playable(tasks: Sequence[Task], say: Say, *, force: bool) -> Playable:
+def select_playable(tasks: Sequence[Task], say: Say, *, force: bool) -> Playable:
     """The tasks whose video is there, as far as that shows without decoding it.
 
     Args:
@@ -65,14 +65,16 @@ def playable(tasks: Sequence[Task], say: Say, *, force: bool) -> Playable:
     counts: dict[str, int] = {}
     for why in left_out.values():
         counts[why] = counts.get(why, 0) + 1
-    _list(say, "can't be played", [f"{why} ({count} question{'s' * (count > 1)})" for why, count in counts.items()])
+    _say_lines(
+        say, "can't be played", [f"{why} ({count} question{'s' * (count > 1)})" for why, count in counts.items()]
+    )
     if left_out and (not force or not good):
         rest = "" if not good else "; --force plays the rest"
         raise ValueError(f"{len(left_out)} questions can't be played: {next(iter(left_out.values()))}{rest}")
     return Playable(good, left_out)
 
 
-def _list(say: Say, head: str, lines: Sequence[str]) -> None:
+def _say_lines(say: Say, head: str, lines: Sequence[str]) -> None:
     for line in lines[:_SHOWN]:
         say(f"{head}: {line}")
     if len(lines) > _SHOWN:

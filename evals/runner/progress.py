@@ -46,14 +46,14 @@ class RowProgress:
     def _rest(self) -> list[str]:
         left = self._total - self._done
         elapsed = self._now() - self._started
-        said = [f"about {duration(elapsed / self._played * left)} left"] if left else []
+        said = [f"about {format_duration(elapsed / self._played * left)} left"] if left else []
         if any(self._costs):
             spent, each = sum(self._costs), sum(self._costs) / len(self._costs)
             said.append(f"${spent:.2f} spent" + (f", about ${each * left:.2f} to come" if left else ""))
         return said
 
 
-def told_before(estimate: Estimate | None, rows: int, samples: int) -> str | None:
+def forecast_cost(estimate: Estimate | None, rows: int, samples: int) -> str | None:
     """A line on the cost of all rows, by the estimate for the first of them; None where nothing is paid for.
 
     Args:
@@ -70,7 +70,7 @@ def told_before(estimate: Estimate | None, rows: int, samples: int) -> str | Non
     return f"{rows} rows like the first cost about ${estimate.usual_usd * times:.2f}{most}"
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """A duration as text: `45 s`, `12 min` or `3.5 h`."""
     if seconds < 90:
         return f"{seconds:.0f} s"

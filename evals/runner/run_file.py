@@ -21,7 +21,7 @@ Key = tuple[str, int]
 """Id of the question, and number of its run (`Trajectory.sample`)."""
 
 
-def stored(run: Path) -> tuple[Trajectory, ...]:
+def read_stored(run: Path) -> tuple[Trajectory, ...]:
     """Reads the trajectories of a run's folder or file; of two with the same key the later.
 
     Raises:
@@ -30,7 +30,7 @@ def stored(run: Path) -> tuple[Trajectory, ...]:
     path = run / TRAJECTORIES if run.is_dir() else run
     if not path.is_file():
         raise ValueError(f"no run at {run}; make one with python -m evals.run --out")
-    return tuple({key_of(t): t for t in rows_in(path)}.values())
+    return tuple({key_of(t): t for t in read_rows(path)}.values())
 
 
 def key_of(trajectory: Trajectory) -> Key:
@@ -45,8 +45,8 @@ class RunFile:
         """Reads the keys of existing rows, and removes a torn last line. The caller holds the lock."""
         self._path = path
         self._lock = threading.Lock()
-        _mend(path)
-        self._ends = {key_of(t): t.stop for t in rows_in(path)}
+        _remove_torn_line(path)
+        self._ends = {key_of(t): t.stop for t in read_rows(path)}
 
     @property
     def ends(self) -> Mapping[Key, Stop | None]:
@@ -64,7 +64,7 @@ class RunFile:
             self._ends[key_of(trajectory)] = trajectory.stop
 
 
-def only_writer(folder: Path) -> AbstractContextManager[object]:
+def lock_folder(folder: Path) -> AbstractContextManager[object]:
     """Takes the lock of a run's folder, which is made if need be; the system frees it on a kill.
 
     Raises:
@@ -78,7 +78,7 @@ def only_writer(folder: Path) -> AbstractContextManager[object]:
         raise ValueError(f"another runner writes in {folder}: wait until it ends, or choose another --out") from None
 
 
-def _mend(path: Path) -> None:
+def _remove_torn_line(path: Path) -> None:
     """Removes a last line without its end, so that the next one starts on a line of its own."""
     if not path.exists():
         return
@@ -94,16 +94,16 @@ def _mend(path: Path) -> None:
         file.truncate(0)
 
 
-def rows_in(path: Path) -> Iterator[Trajectory]:
+def read_rows(path: Path) -> Iterator[Trajectory]:
     """The trajectories of a file in order, none where there is no file; a torn last line is left out.
 
     Raises:
         ValueError: a line is no trajectory; says which.
     """
-    return (trajectory for _, trajectory in placed_rows(path))
+    return (trajectory for _, trajectory in read_placed_rows(path))
 
 
-def placed_rows(path: Path) -> Iterator[tuple[int, Trajectory]]:
+def read_placed_rows(path: Path) -> Iterator[tuple[int, Trajectory]]:
     """The trajectories of a file in order, each with the offset of its line in bytes.
 
     Raises:

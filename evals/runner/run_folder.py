@@ -7,13 +7,13 @@ from evals.controls.catalogue import control_named
 from evals.controls.control import ControlPlan
 from evals.datasets.dataset import QuestionSet
 from evals.datasets.registry import open_set
-from evals.runner.manifest import RunManifest, questions_hash, read_manifest
+from evals.runner.manifest import RunManifest, hash_questions, read_manifest
 
 Opened = Callable[[str, str, Path | None], QuestionSet]
 """Signature of `evals.datasets.registry.open_set`, which a cached version may replace."""
 
 
-def manifest_of(folder: Path) -> RunManifest:
+def read_run_manifest(folder: Path) -> RunManifest:
     """Reads the manifest of a run's folder.
 
     Raises:
@@ -25,7 +25,7 @@ def manifest_of(folder: Path) -> RunManifest:
     return manifest
 
 
-def set_of(folder: Path, manifest: RunManifest, opened: Opened = open_set) -> QuestionSet:
+def open_run_set(folder: Path, manifest: RunManifest, opened: Opened = open_set) -> QuestionSet:
     """Opens the set of a run at the place that its manifest names.
 
     Args:
@@ -38,11 +38,11 @@ def set_of(folder: Path, manifest: RunManifest, opened: Opened = open_set) -> Qu
     """
     videos = None if manifest.videos is None else Path(manifest.videos)
     questions = opened(manifest.terms.benchmark, manifest.data, videos)
-    if questions_hash(questions.asking.entries) != manifest.terms.questions:
+    if hash_questions(questions.asking.entries) != manifest.terms.questions:
         raise ValueError(f"the questions at {manifest.data} are not those that {folder} asked: fetch the same release")
     return questions
 
 
-def plan_of(questions: QuestionSet, control: str | None) -> ControlPlan:
+def plan_control(questions: QuestionSet, control: str | None) -> ControlPlan:
     """The plan of a control, None for none, over the whole set, so that a limit changes no question's wrong video."""
     return control_named(control).plan([entry.subject for entry in questions.asking.entries])

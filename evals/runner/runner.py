@@ -18,14 +18,14 @@ from agent.loop.self_consistency import MAX_ROUNDS
 from agent.policy import Policy
 from agent.trajectory import Limits, Stop, Trajectory, VideoFacts
 from evals.controls.blind import no_video
-from evals.controls.control import AS_IT_IS, NO_VIDEO, Control, ControlledQuestion, PolicyInputs, view
+from evals.controls.control import AS_IT_IS, NO_VIDEO, Control, ControlledQuestion, PolicyInputs, open_view
 from evals.datasets.dataset import DatasetEntry
 from evals.datasets.sources import Opened, Source
 from evals.runner.run_file import Key
 from evals.runner.shared_toolboxes import SharedToolboxes
 from tools.cache import CacheError
 from tools.runtime.openmp import release_openmp_threads
-from tools.toolbox import Toolbox, toolbox_over
+from tools.toolbox import Toolbox, make_toolbox
 from tools.video.source import VideoSource
 
 
@@ -76,7 +76,7 @@ class NoVideo:
         return Opened(no_video())
 
 
-def tasks_of(
+def make_tasks(
     asked: Sequence[ControlledQuestion], entries: Sequence[DatasetEntry], runs: int = 1, samples: int = 1
 ) -> tuple[Task, ...]:
     """The tasks of a run, ordered by video, so that each video is opened once.
@@ -98,7 +98,7 @@ def tasks_of(
     return tuple(sorted(tasks, key=lambda task: order[task.shown]))
 
 
-def play(
+def run_tasks(
     tasks: Sequence[Task],
     settings: RunSettings,
     keep: Callable[[Task, Trajectory], None],
@@ -122,16 +122,16 @@ def play(
     with tempfile.TemporaryDirectory() as scratch:
 
         def opened(source: Source) -> Toolbox:
-            return _opened(source, settings, Path(scratch), say)
+            return _open_toolbox(source, settings, Path(scratch), say)
 
         with closing(SharedToolboxes((task.shown for task in tasks), opened)) as toolboxes:
-            _each(lambda task: keep(task, _played(task, settings, toolboxes)), tasks, concurrency)
+            _run_each(lambda task: keep(task, _run_task(task, settings, toolboxes)), tasks, concurrency)
 
 
-def _opened(source: Source, settings: RunSettings, scratch: Path, say: Callable[[str], None]) -> Toolbox:
+def _open_toolbox(source: Source, settings: RunSettings, scratch: Path, say: Callable[[str], None]) -> Toolbox:
     say(f"opening {source.name}")
     opened = source.open(scratch)
-    toolbox = toolbox_over(opened.footage, encoder=settings.encoder, subtitles=opened.subtitles)
+    toolbox = make_toolbox(opened.footage, encoder=settings.encoder, subtitles=opened.subtitles)
     try:  # every question finds the same index, and none pays for it
         toolbox.index.wait_tiled()
     except BaseException:
@@ -140,7 +140,7 @@ def _opened(source: Source, settings: RunSettings, scratch: Path, say: Callable[
     return toolbox
 
 
-def _each(work: Callable[[Task], None], tasks: Sequence[Task], concurrency: int) -> None:
+def _run_each(work: Callable[[Task], None], tasks: Sequence[Task], concurrency: int) -> None:
     """Works on tasks concurrently; with `concurrency` 1 in this thread, where Ctrl-C stops a question at once."""
     if concurrency == 1:
         for task in tasks:
@@ -155,9 +155,9 @@ def _each(work: Callable[[Task], None], tasks: Sequence[Task], concurrency: int)
         pool.shutdown(cancel_futures=True)
 
 
-def _played(task: Task, settings: RunSettings, toolboxes: SharedToolboxes[Source]) -> Trajectory:
+def _run_task(task: Task, settings: RunSettings, toolboxes: SharedToolboxes[Source]) -> Trajectory:
     try:
-        with toolboxes.use(task.shown) as toolbox, _view(task, settings, toolbox) as shown:
+        with toolboxes.use(task.shown) as toolbox, _open_view(task, settings, toolbox) as shown:
             trajectory = ask(
                 task.asked.question,
                 shown.tools,
@@ -181,10 +181,10 @@ def _played(task: Task, settings: RunSettings, toolboxes: SharedToolboxes[Source
 
 
 @contextmanager
-def _view(task: Task, settings: RunSettings, toolbox: Toolbox) -> Iterator[PolicyInputs]:
+def _open_view(task: Task, settings: RunSettings, toolbox: Toolbox) -> Iterator[PolicyInputs]:
     def over(footage: VideoSource) -> Toolbox:
-        return toolbox_over(footage, encoder=settings.encoder)
+        return make_toolbox(footage, encoder=settings.encoder)
 
     is_model = settings.policy.setup is not None
-    with view(settings.control, task.entry.subject, toolbox, over, is_model=is_model) as shown:
+    with open_view(settings.control, task.entry.subject, toolbox, over, is_model=is_model) as shown:
         yield shown

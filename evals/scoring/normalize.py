@@ -60,24 +60,24 @@ class AnswerWord:
         return self.text.lstrip("-")[:1].isdigit()
 
 
-def words_of(text: str) -> list[AnswerWord]:
+def split_words(text: str) -> list[AnswerWord]:
     """The normalised words of an answer, in order."""
     plain = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'").translate(_DASHES)
     plain = _THOUSANDS.sub(lambda match: match[0].replace(",", ""), plain)
     for pattern in _DATES:
-        plain = pattern.sub(_iso_date, plain)
+        plain = pattern.sub(_format_date, plain)
     words: list[AnswerWord] = []
     is_after_break = False
     for match in _WORD.finditer(plain):
         if match["stop"]:
             is_after_break = bool(words)
             continue
-        words.append(AnswerWord(_plain_word(match["word"]), is_after_break))
+        words.append(AnswerWord(_normalise_word(match["word"]), is_after_break))
         is_after_break = False
-    return _without_articles(_with_digits(words))
+    return _drop_articles(_convert_numbers(words))
 
 
-def _iso_date(match: re.Match[str]) -> str:
+def _format_date(match: re.Match[str]) -> str:
     month = match["month"]
     number = _MONTHS[month] if month in _MONTHS else int(month)
     if not (1 <= number <= 12 and 1 <= int(match["day"]) <= 31):
@@ -85,7 +85,7 @@ def _iso_date(match: re.Match[str]) -> str:
     return f" {match['year']}-{number:02d}-{int(match['day']):02d} "
 
 
-def _plain_word(word: str) -> str:
+def _normalise_word(word: str) -> str:
     if word == "%":
         return "percent"
     if re.fullmatch(r"\d+(?::\d\d)+", word):  # 06:39 and 6:39 are one time
@@ -95,12 +95,12 @@ def _plain_word(word: str) -> str:
     return word
 
 
-def _with_digits(words: list[AnswerWord]) -> list[AnswerWord]:
+def _convert_numbers(words: list[AnswerWord]) -> list[AnswerWord]:
     """Words with numbers as digits: `two hundred and five` is `205`, `twenty-five` is `25`; `two one` stays two."""
     made: list[AnswerWord] = []
     at = 0
     while at < len(words):
-        length, number = _number_at(words, at)
+        length, number = _parse_number(words, at)
         if length:
             made.append(AnswerWord(str(number), words[at].follows_break))
             at += length
@@ -110,7 +110,7 @@ def _with_digits(words: list[AnswerWord]) -> list[AnswerWord]:
     return made
 
 
-def _number_at(words: list[AnswerWord], start: int) -> tuple[int, int]:
+def _parse_number(words: list[AnswerWord], start: int) -> tuple[int, int]:
     """Count of words from `start` that make one number, and the number; (0, 0) if none does."""
     total, group, at, last = 0, 0, start, ""
     while at < len(words) and (at == start or not words[at].follows_break):
@@ -131,7 +131,7 @@ def _number_at(words: list[AnswerWord], start: int) -> tuple[int, int]:
     return at - start, total + group
 
 
-def _without_articles(words: list[AnswerWord]) -> list[AnswerWord]:
+def _drop_articles(words: list[AnswerWord]) -> list[AnswerWord]:
     """Words without articles before another word; a last "a" is a letter, as in "grade A"."""
     kept: list[AnswerWord] = []
     carried_break = False

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from agent.rendering.answer_parser import CANNOT_TELL
 from agent.trajectory import Answer, Evidence, Stop, Trajectory
 from evals.example import Example
-from evals.scoring.normalize import FILLERS, AnswerWord, words_of
-from evals.scoring.spans import merged
+from evals.scoring.normalize import FILLERS, AnswerWord, split_words
+from evals.scoring.spans import merge_spans
 
 MAX_EXTRA_WORDS = 12
 """Most extra words: a sentence around the answer; more is an essay."""
@@ -39,17 +39,17 @@ class Score:
 
 def score(example: Example, trajectory: Trajectory) -> Score:
     """Scores a trajectory. No answer is wrong; a run that was broken off is not scored."""
-    return broken_off(trajectory) or score_answer(example, trajectory.answer)
+    return score_broken_off(trajectory) or score_answer(example, trajectory.answer)
 
 
-def broken_off(trajectory: Trajectory) -> Score | None:
+def score_broken_off(trajectory: Trajectory) -> Score | None:
     """The score without a value for a run that was broken off; None for one that ended."""
     if trajectory.answer is not None or trajectory.stop not in BROKEN_OFF:
         return None
     return Score(None, "", f"not scored: {trajectory.stop.value if trajectory.stop else 'it has not ended'}")
 
 
-def as_scored(answer: Answer | None) -> Answer | None:
+def reduce_answer(answer: Answer | None) -> Answer | None:
     """The parts of an answer that scorers read, with evidence as times only: a hundred thousand are kept at once."""
     if answer is None:
         return None
@@ -87,14 +87,14 @@ def _score_open(example: Example, answer: Answer) -> Score:
     assert example.answer is not None, "checked by the caller"
     reasons = []
     for accepted in (example.answer, *example.aliases):
-        reason = mismatch(answer.text, accepted, example.question.text)
+        reason = explain_mismatch(answer.text, accepted, example.question.text)
         if reason is None:
             return Score(1.0, answer.text, f"says {accepted!r}")
         reasons.append(reason)
     return Score(0.0, answer.text, reasons[0])
 
 
-def mismatch(said: str, accepted: str, question: str) -> str | None:
+def explain_mismatch(said: str, accepted: str, question: str) -> str | None:
     """Why an answer does not count as the accepted one; None if it does.
 
     Args:
@@ -105,7 +105,7 @@ def mismatch(said: str, accepted: str, question: str) -> str | None:
     Raises:
         ValueError: the accepted answer has no word in it.
     """
-    words, wanted = words_of(said), [word.text for word in words_of(accepted)]
+    words, wanted = split_words(said), [word.text for word in split_words(accepted)]
     if not wanted:
         raise ValueError(f"the accepted answer {accepted!r} has no word in it")
     texts = [word.text for word in words]
@@ -114,17 +114,17 @@ def mismatch(said: str, accepted: str, question: str) -> str | None:
     places = [i for i in range(len(texts) - len(wanted) + 1) if texts[i : i + len(wanted)] == wanted]
     if not places:
         return f"does not say {accepted!r}"
-    reasons = [_competing(words, place, len(wanted), _free_words(question)) for place in places]
+    reasons = [_explain_competing(words, place, len(wanted), _free_words(question)) for place in places]
     return None if None in reasons else reasons[0]
 
 
 def _free_words(question: str) -> set[str]:
     """Words of the question that an answer may repeat: not those beside an "or", which are candidates."""
-    texts = [word.text for word in words_of(question)]
+    texts = [word.text for word in split_words(question)]
     return {text for i, text in enumerate(texts) if "or" not in (texts[i - 1] if i else "", *texts[i + 1 : i + 2])}
 
 
-def _competing(words: Sequence[AnswerWord], place: int, length: int, asked: set[str]) -> str | None:
+def _explain_competing(words: Sequence[AnswerWord], place: int, length: int, asked: set[str]) -> str | None:
     """Why words beside the accepted ones make them one of several answers; None if they don't."""
     matched = words[place : place + length]
     before, after = words[:place], words[place + length :]
@@ -163,7 +163,7 @@ def evidence_iou(example: Example, answer: Answer | None) -> float | None:
     if example.evidence_seconds is None:
         return None
     start, stop = example.evidence_seconds
-    spans = [] if answer is None else merged((e.start_seconds, e.stop_seconds) for e in answer.evidence)
+    spans = [] if answer is None else merge_spans((e.start_seconds, e.stop_seconds) for e in answer.evidence)
     shared = sum(max(0.0, min(stop, b) - max(start, a)) for a, b in spans)
     either = (stop - start) + sum(b - a for a, b in spans) - shared
     if either == 0:  # a moment on both sides

@@ -6,7 +6,7 @@ Span = tuple[float, float]
 """Start and stop in seconds."""
 
 
-def merged(spans: Iterable[Span]) -> list[Span]:
+def merge_spans(spans: Iterable[Span]) -> list[Span]:
     """The union of spans, as spans that neither touch nor overlap, in time order."""
     found: list[Span] = []
     for start, stop in sorted(spans):
@@ -19,7 +19,7 @@ def merged(spans: Iterable[Span]) -> list[Span]:
 
 def union_iou(first: Iterable[Span], second: Iterable[Span]) -> float:
     """Temporal IoU of two sets of spans; 0 where neither covers anything."""
-    ours, theirs = merged(first), merged(second)
+    ours, theirs = merge_spans(first), merge_spans(second)
     shared = sum(max(0.0, min(b, d) - max(a, c)) for a, b in ours for c, d in theirs)
     either = sum(b - a for a, b in (*ours, *theirs)) - shared
     return shared / either if either > 0 else 0.0

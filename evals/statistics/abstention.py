@@ -90,7 +90,7 @@ class RiskCoverage:
         return self.points[-1].risk
 
 
-def abstentions(rows: Sequence[ResultRow]) -> Abstentions:
+def count_abstentions(rows: Sequence[ResultRow]) -> Abstentions:
     """Counts rows by how they ended and whether they are answerable; several runs of a question count as several."""
     scored = [row for row in rows if row.value is not None]
     ends = Counter((row.end, row.is_answerable) for row in scored)
@@ -109,7 +109,7 @@ def abstentions(rows: Sequence[ResultRow]) -> Abstentions:
     )
 
 
-def risk_coverage(items: Sequence[JudgedConfidence]) -> RiskCoverage:
+def compute_risk_coverage(items: Sequence[JudgedConfidence]) -> RiskCoverage:
     """Computes the risk-coverage curve of answers.
 
     Raises:

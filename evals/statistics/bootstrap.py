@@ -39,7 +39,7 @@ class BootstrapEstimate:
     clusters: int
 
 
-def clustered_mean(
+def estimate_mean(
     values: Sequence[float], clusters: Sequence[Hashable], *, is_share: bool = True, seed: int = 0
 ) -> BootstrapEstimate:
     """The mean of values with an interval by drawing clusters; the order of the values does not matter.
@@ -53,14 +53,14 @@ def clustered_mean(
         is_share: whether values are shares, which get Wilson's interval where all are alike.
         seed: seed of the draws.
     """
-    found = clustered_ratio(values, [1.0] * len(values), clusters, seed=seed)
+    found = estimate_ratio(values, [1.0] * len(values), clusters, seed=seed)
     if found.low is None and found.clusters > 1 and is_share and set(values) in ({0.0}, {1.0}):
         low, high = wilson(round(found.mean * found.clusters), found.clusters)
         return BootstrapEstimate(found.mean, low, high, found.n, found.clusters)
     return found
 
 
-def paired_difference(
+def estimate_difference(
     first: Sequence[float], second: Sequence[float], clusters: Sequence[Hashable], *, seed: int = 0
 ) -> BootstrapEstimate:
     """The mean of `first - second`, item by item, with its interval: a video is drawn with both its answers.
@@ -77,10 +77,10 @@ def paired_difference(
     if len(first) != len(second):
         raise ValueError(f"pairs need two sequences of one length, got {len(first)} and {len(second)}")
     differences = [a - b for a, b in zip(first, second, strict=True)]
-    return clustered_mean(differences, clusters, is_share=False, seed=seed)
+    return estimate_mean(differences, clusters, is_share=False, seed=seed)
 
 
-def clustered_ratio(
+def estimate_ratio(
     tops: Sequence[float], bottoms: Sequence[float], clusters: Sequence[Hashable], *, seed: int = 0
 ) -> BootstrapEstimate:
     """The sum of `tops` over the sum of `bottoms`, as right answers over tokens, with its interval.
@@ -100,24 +100,24 @@ def clustered_ratio(
         )
     if min(bottoms) < 0 or sum(bottoms) == 0:
         raise ValueError(f"need bottoms >= 0 with a sum above 0, got {min(bottoms):g} and a sum of {sum(bottoms):g}")
-    sums = _sums(tops, bottoms, clusters)
+    sums = _sum_clusters(tops, bottoms, clusters)
     mean = float(sums[:, 0].sum() / sums[:, 1].sum())
     residuals = sums[:, 0] - mean * sums[:, 1]
     if len(sums) < 2 or np.abs(residuals).max() <= _ROUNDING * np.abs(sums).max():
         return BootstrapEstimate(mean, None, None, len(tops), len(sums))
-    drawn = _drawn(sums, seed)
-    low, high = np.quantile(drawn, _levels(drawn, mean, residuals))
+    drawn = _draw_ratios(sums, seed)
+    low, high = np.quantile(drawn, _interval_levels(drawn, mean, residuals))
     return BootstrapEstimate(mean, float(low), float(high), len(tops), len(sums))
 
 
-def _sums(tops: Sequence[float], bottoms: Sequence[float], clusters: Sequence[Hashable]) -> Array:
+def _sum_clusters(tops: Sequence[float], bottoms: Sequence[float], clusters: Sequence[Hashable]) -> Array:
     """Sums of tops and bottoms of each cluster, (clusters, 2)."""
     places: dict[Hashable, int] = {}
     codes = np.fromiter((places.setdefault(cluster, len(places)) for cluster in clusters), np.intp, len(clusters))
     return np.stack([np.bincount(codes, np.asarray(column, np.float64)) for column in (tops, bottoms)], axis=1)
 
 
-def _drawn(sums: Array, seed: int) -> Array:
+def _draw_ratios(sums: Array, seed: int) -> Array:
     """The ratio in each draw of as many clusters as there are; sorted first, so that their order does not matter."""
     kinds, counts = np.unique(sums, axis=0, return_counts=True)
     draw, total = np.random.default_rng(seed), len(sums)
@@ -132,7 +132,7 @@ def _drawn(sums: Array, seed: int) -> Array:
     return ratios
 
 
-def _levels(drawn: Array, mean: float, residuals: Array) -> tuple[float, float]:
+def _interval_levels(drawn: Array, mean: float, residuals: Array) -> tuple[float, float]:
     """Levels of the quantiles of the draws that are the ends of the interval.
 
     The denominator stays positive: the residuals sum to 0, so that the acceleration is below 1/6, and 0 for two

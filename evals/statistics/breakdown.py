@@ -9,9 +9,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from evals.statistics.bootstrap import BootstrapEstimate, clustered_ratio
+from evals.statistics.bootstrap import BootstrapEstimate, estimate_ratio
 from evals.statistics.row import ResultRow
-from evals.statistics.runs import asked, mean_of
+from evals.statistics.runs import estimate_mean_of, group_by_question
 
 FEW = 20
 """Number of questions below which a row is marked: its interval is wider than most differences between rows."""
@@ -60,7 +60,7 @@ COSTS: tuple[tuple[str, Callable[[ResultRow], float | None]], ...] = (
 )
 
 
-def breakdown(rows: Sequence[ResultRow], key: str, order: Sequence[str] = ()) -> tuple[BreakdownLine, ...]:
+def break_down(rows: Sequence[ResultRow], key: str, order: Sequence[str] = ()) -> tuple[BreakdownLine, ...]:
     """Statistics for each label of a key; a question with several labels counts in each.
 
     Args:
@@ -74,7 +74,9 @@ def breakdown(rows: Sequence[ResultRow], key: str, order: Sequence[str] = ()) ->
             if name == key:
                 groups[label].append(row)
     places = {label: place for place, label in enumerate(order)}
-    return tuple(line(label, groups[label]) for label in sorted(groups, key=lambda x: (places.get(x, len(order)), x)))
+    return tuple(
+        summarise_rows(label, groups[label]) for label in sorted(groups, key=lambda x: (places.get(x, len(order)), x))
+    )
 
 
 def keys(rows: Sequence[ResultRow]) -> tuple[str, ...]:
@@ -82,7 +84,7 @@ def keys(rows: Sequence[ResultRow]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for row in rows for name, _ in row.groups))
 
 
-def line(label: str, rows: Sequence[ResultRow]) -> BreakdownLine:
+def summarise_rows(label: str, rows: Sequence[ResultRow]) -> BreakdownLine:
     """Statistics of all rows together.
 
     Raises:
@@ -90,27 +92,27 @@ def line(label: str, rows: Sequence[ResultRow]) -> BreakdownLine:
     """
     if not rows:
         raise ValueError(f"need at least one row for {label!r}")
-    questions = asked(rows)
+    questions = group_by_question(rows)
     guesses = {row.question: 1 / row.options if row.options and row.is_answerable else 0.0 for row in rows}
     return BreakdownLine(
         label=label,
-        estimate=mean_of(questions) if questions else None,
+        estimate=estimate_mean_of(questions) if questions else None,
         chance=statistics.fmean(guesses.values()),
         unscored=sum(row.value is None for row in rows),
     )
 
 
-def per_1000_tokens(rows: Sequence[ResultRow]) -> BootstrapEstimate | None:
+def estimate_per_1000_tokens(rows: Sequence[ResultRow]) -> BootstrapEstimate | None:
     """Correct answers per 1,000 tokens; None where nothing is scored, or tokens were not all measured or are all 0."""
     scored = [(row.value, row.tokens, row.cluster) for row in rows if row.value is not None]
     measured = [(value, tokens / 1000, cluster) for value, tokens, cluster in scored if tokens is not None]
     if len(measured) < len(scored) or not any(tokens for _, tokens, _ in measured):
         return None
     values, tokens, clusters = zip(*measured, strict=True)
-    return clustered_ratio(values, tokens, clusters)
+    return estimate_ratio(values, tokens, clusters)
 
 
-def costs(rows: Sequence[ResultRow]) -> tuple[Cost, ...]:
+def summarise_costs(rows: Sequence[ResultRow]) -> tuple[Cost, ...]:
     """Cost of a question, in each kind that was measured at all."""
     measured = ((name, sorted(x for row in rows if (x := value(row)) is not None)) for name, value in COSTS)
     return tuple(

@@ -76,17 +76,17 @@ class Sorted:
     """Number of questions without an answer or without a score."""
 
 
-def stated(trajectory: Trajectory) -> float | None:
+def read_stated_confidence(trajectory: Trajectory) -> float | None:
     """The confidence that the policy stated, before any second look."""
     return None if trajectory.answer is None else trajectory.answer.confidence
 
 
-def reported(trajectory: Trajectory) -> float | None:
+def read_reported_confidence(trajectory: Trajectory) -> float | None:
     """The confidence that is reported to the user."""
     return trajectory.confidence
 
 
-def judged(played: Sequence[Outcome], confidence_of: ConfidenceOf) -> Sorted:
+def judge_confidences(played: Sequence[Outcome], confidence_of: ConfidenceOf) -> Sorted:
     """Separates the answers with a confidence from the others."""
     answered = [o for o in played if o.trajectory.answer is not None and o.score.value is not None]
     pairs = [(confidence_of(o.trajectory), o.score.value == 1.0) for o in answered]
@@ -102,18 +102,18 @@ def calibrate(items: Sequence[JudgedConfidence], bins: int = BINS) -> Calibratio
     """
     if not items or bins < 1:
         raise ValueError(f"need at least one answer with a confidence and one bin, got {len(items)} and {bins}")
-    groups = equal_width(items, bins)
+    groups = bin_equal_width(items, bins)
     return Calibration(
         bins=tuple(_bin(group) for group in groups),
         ece=_error(groups),
-        ece_equal_mass=_error(equal_mass(items, bins)),
+        ece_equal_mass=_error(bin_equal_mass(items, bins)),
         brier=statistics.fmean((item.confidence - item.is_right) ** 2 for item in items),
         ece_of_chance=_error_of_chance(items, bins),
         count=len(items),
     )
 
 
-def equal_width(items: Sequence[JudgedConfidence], bins: int) -> list[list[JudgedConfidence]]:
+def bin_equal_width(items: Sequence[JudgedConfidence], bins: int) -> list[list[JudgedConfidence]]:
     """Answers by confidence in ((m-1)/bins, m/bins], as in Guo et al., 0 in the first; without empty bins."""
     groups: list[list[JudgedConfidence]] = [[] for _ in range(bins)]
     for item in items:
@@ -123,7 +123,7 @@ def equal_width(items: Sequence[JudgedConfidence], bins: int) -> list[list[Judge
     return [group for group in groups if group]
 
 
-def equal_mass(items: Sequence[JudgedConfidence], bins: int) -> list[list[JudgedConfidence]]:
+def bin_equal_mass(items: Sequence[JudgedConfidence], bins: int) -> list[list[JudgedConfidence]]:
     """Answers in order of confidence, in bins of as nearly the same size as equal confidences allow.
 
     Equal confidences stay together: apart, the error would hang on the order of the file.
@@ -152,7 +152,7 @@ def _error(groups: Sequence[Sequence[JudgedConfidence]]) -> float:
 def _error_of_chance(items: Sequence[JudgedConfidence], bins: int) -> float:
     """Calibration error by consistency resampling (Broecker and Smith 2007): outcomes drawn by the confidences."""
     draw, gaps = np.random.default_rng(0), 0.0
-    for group in equal_width(items, bins):
+    for group in bin_equal_width(items, bins):
         kinds = sorted(Counter(item.confidence for item in group).items())
         # answers of one confidence are drawn together: as many right of n as a binomial says
         right = np.sum([draw.binomial(count, confidence, _DRAWS) for confidence, count in kinds], axis=0)

@@ -9,9 +9,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evals.statistics.bootstrap import BootstrapEstimate, paired_difference
+from evals.statistics.bootstrap import BootstrapEstimate, estimate_difference
 from evals.statistics.row import ResultRow
-from evals.statistics.runs import QuestionRuns, asked
+from evals.statistics.runs import QuestionRuns, group_by_question
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,12 @@ class Comparison:
 
 def compare(first: Sequence[ResultRow], second: Sequence[ResultRow]) -> Comparison | None:
     """Compares two policies; None where they share no scored question."""
-    ours, theirs = {q.question: q for q in asked(first)}, {q.question: q for q in asked(second)}
+    ours, theirs = {q.question: q for q in group_by_question(first)}, {q.question: q for q in group_by_question(second)}
     pairs = [(ours[name], theirs[name]) for name in ours if name in theirs]
     if not pairs:
         return None
     return Comparison(
-        paired_difference([a.mean for a, _ in pairs], [b.mean for _, b in pairs], [a.cluster for a, _ in pairs]),
+        estimate_difference([a.mean for a, _ in pairs], [b.mean for _, b in pairs], [a.cluster for a, _ in pairs]),
         _agreement(pairs),
         len(ours) + len(theirs) - 2 * len(pairs),
     )
@@ -81,10 +81,10 @@ def compare(first: Sequence[ResultRow], second: Sequence[ResultRow]) -> Comparis
 def _agreement(pairs: Sequence[tuple[QuestionRuns, QuestionRuns]]) -> Agreement | None:
     if any(len(q.values) > 1 or q.values[0] not in (0.0, 1.0) for pair in pairs for q in pair):
         return None
-    return agreement([a.is_right[0] for a, _ in pairs], [b.is_right[0] for _, b in pairs])
+    return count_agreement([a.is_right[0] for a, _ in pairs], [b.is_right[0] for _, b in pairs])
 
 
-def agreement(first: Sequence[bool], second: Sequence[bool]) -> Agreement:
+def count_agreement(first: Sequence[bool], second: Sequence[bool]) -> Agreement:
     """The contingency table of two lists of correct and wrong.
 
     Raises:
@@ -96,7 +96,7 @@ def agreement(first: Sequence[bool], second: Sequence[bool]) -> Agreement:
     return Agreement(*(pairs.count(pair) for pair in ((True, True), (True, False), (False, True), (False, False))))
 
 
-def holm(p_values: Sequence[float]) -> tuple[float, ...]:
+def adjust_holm(p_values: Sequence[float]) -> tuple[float, ...]:
     """Adjusts the p-values of several tests, in their order (Holm, "A simple sequentially rejective ...", 1979).
 
     Raises:

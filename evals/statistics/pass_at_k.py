@@ -10,9 +10,9 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evals.statistics.bootstrap import BootstrapEstimate, clustered_mean, paired_difference
+from evals.statistics.bootstrap import BootstrapEstimate, estimate_difference, estimate_mean
 from evals.statistics.row import ResultRow
-from evals.statistics.runs import QuestionRuns, asked
+from evals.statistics.runs import QuestionRuns, group_by_question
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ def guessing_floor(options: int, k: int) -> float:
     return 1 - (1 - 1 / options) ** k if options else 0.0
 
 
-def passes(rows: Sequence[ResultRow], ks: Sequence[int]) -> tuple[PassAtK, ...]:
+def estimate_passes(rows: Sequence[ResultRow], ks: Sequence[int]) -> tuple[PassAtK, ...]:
     """pass@k for each k for which at least one question has enough scored runs."""
-    questions = asked(rows)
+    questions = group_by_question(rows)
     measured = ((k, [q for q in questions if len(q.values) >= k]) for k in ks)
     return tuple(_passes(enough, k, len(questions) - len(enough)) for k, enough in measured if enough)
 
@@ -63,8 +63,8 @@ def _passes(questions: Sequence[QuestionRuns], k: int, left_out: int) -> PassAtK
     floors = [guessing_floor(q.options, k) for q in questions]
     return PassAtK(
         k,
-        clustered_mean(passed, clusters),
+        estimate_mean(passed, clusters),
         statistics.fmean(floors),
-        paired_difference(passed, floors, clusters),
+        estimate_difference(passed, floors, clusters),
         left_out,
     )

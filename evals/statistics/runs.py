@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from evals.statistics.bootstrap import BootstrapEstimate, clustered_mean
+from evals.statistics.bootstrap import BootstrapEstimate, estimate_mean
 from evals.statistics.row import ResultRow
 
 
@@ -62,7 +62,7 @@ class Runs:
     """Share of questions whose answer is not the same in all runs."""
 
 
-def asked(rows: Iterable[ResultRow]) -> tuple[QuestionRuns, ...]:
+def group_by_question(rows: Iterable[ResultRow]) -> tuple[QuestionRuns, ...]:
     """Groups rows by question, in order of first appearance; rows without a score are left out.
 
     Raises:
@@ -72,10 +72,10 @@ def asked(rows: Iterable[ResultRow]) -> tuple[QuestionRuns, ...]:
     for row in rows:
         if row.value is not None:
             by_question[row.question].append(row)
-    return tuple(_asked(runs) for runs in by_question.values())
+    return tuple(_make_question_runs(runs) for runs in by_question.values())
 
 
-def _asked(runs: Sequence[ResultRow]) -> QuestionRuns:
+def _make_question_runs(runs: Sequence[ResultRow]) -> QuestionRuns:
     first = runs[0]
     if len({row.run for row in runs}) < len(runs):
         raise ValueError(f"{first.question} is there twice in one run; give each run its own number")
@@ -86,18 +86,18 @@ def _asked(runs: Sequence[ResultRow]) -> QuestionRuns:
     return QuestionRuns(first.question, first.cluster, options, values, tuple(row.said for row in runs))
 
 
-def mean_of(questions: Sequence[QuestionRuns], *, seed: int = 0) -> BootstrapEstimate:
+def estimate_mean_of(questions: Sequence[QuestionRuns], *, seed: int = 0) -> BootstrapEstimate:
     """The mean over questions of the mean over runs, with its interval."""
-    return clustered_mean([q.mean for q in questions], [q.cluster for q in questions], seed=seed)
+    return estimate_mean([q.mean for q in questions], [q.cluster for q in questions], seed=seed)
 
 
-def several_runs(rows: Sequence[ResultRow]) -> Runs:
+def summarise_runs(rows: Sequence[ResultRow]) -> Runs:
     """Computes the statistics of several runs.
 
     Raises:
         ValueError: nothing is scored, or one run has a question twice.
     """
-    questions = asked(rows)
+    questions = group_by_question(rows)
     if not questions:
         raise ValueError(f"need at least one scored answer, got none among {len(rows)}")
     values: dict[int, list[float]] = defaultdict(list)
@@ -106,7 +106,7 @@ def several_runs(rows: Sequence[ResultRow]) -> Runs:
             values[row.run].append(row.value)
     by_run = {run: statistics.fmean(values[run]) for run in sorted(values)}
     return Runs(
-        estimate=mean_of(questions),
+        estimate=estimate_mean_of(questions),
         by_run=by_run,
         spread=statistics.stdev(by_run.values()) if len(by_run) > 1 else None,
         always_right=statistics.fmean(all(q.is_right) for q in questions),

@@ -67,7 +67,7 @@ class LabelSplit:
     """Label by question id; None where a vote is missing, so that no label can be given."""
 
 
-def split(probes: Sequence[VoterAnswer], rule: Rule) -> LabelSplit:
+def split_questions(probes: Sequence[VoterAnswer], rule: Rule) -> LabelSplit:
     """Labels each question by its votes.
 
     LLM-answerable: correct without the video in enough votes. Else semantic: correct with the video and also with its
@@ -106,7 +106,7 @@ def _label(votes: Mapping[tuple[Probed, str], bool | None], voters: Sequence[str
     return "temporal" if seen.count((True, False)) >= rule.needed else "others"
 
 
-def labelled(rows: Sequence[ResultRow], found: LabelSplit) -> tuple[ResultRow, ...]:
+def label_rows(rows: Sequence[ResultRow], found: LabelSplit) -> tuple[ResultRow, ...]:
     """The rows that have a label, with it as a group of the key `KEY`."""
     labels = ((row, found.labels.get(row.question)) for row in rows)
     return tuple(replace(row, groups=(*row.groups, (KEY, label))) for row, label in labels if label is not None)

@@ -18,7 +18,7 @@ class Outcome:
     score: Score
 
 
-def outcomes(examples: Sequence[Example], trajectories: Mapping[str, Trajectory]) -> tuple[Outcome, ...]:
+def score_outcomes(examples: Sequence[Example], trajectories: Mapping[str, Trajectory]) -> tuple[Outcome, ...]:
     """Scores the examples that were run."""
     return tuple(
         Outcome(example, played, score(example, played))
@@ -27,19 +27,19 @@ def outcomes(examples: Sequence[Example], trajectories: Mapping[str, Trajectory]
     )
 
 
-def percent(share: float) -> str:
+def format_percent(share: float) -> str:
     """A share as text in percent, `62.5 %`."""
     return f"{100 * share:.1f} %"
 
 
-def interval(estimate: BootstrapEstimate) -> str:
+def format_interval(estimate: BootstrapEstimate) -> str:
     """The interval as text in percent, `[50.1, 74.9]`."""
     if estimate.low is None or estimate.high is None:
         return "none: one video" if estimate.clusters < 2 else "none"
     return f"[{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"
 
 
-def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def render_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table whose columns line up in plain text too."""
     cells = [[cell.replace("|", "\\|") for cell in row] for row in (header, *rows)]
     widths = [max(3, *(len(row[i]) for row in cells)) for i in range(len(header))]

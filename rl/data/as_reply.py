@@ -12,7 +12,7 @@ from agent.rendering.answer_parser import CANNOT_TELL, LETTERS, NOT_SHOWN
 from agent.trajectory import Answer, Calls, Evidence, Move, Reply, Trajectory, Turn
 
 
-def spoken(thought: str, move: Move, *, in_words: bool = False) -> str:
+def write_reply(thought: str, move: Move, *, in_words: bool = False) -> str:
     """The whole reply of a model for one turn.
 
     Args:
@@ -27,34 +27,34 @@ def spoken(thought: str, move: Move, *, in_words: bool = False) -> str:
         calls = [{"name": call.name, "arguments": call.arguments} for call in move.calls]
         said = "\n".join(f"<tool_call>\n{json.dumps(call, ensure_ascii=False)}\n</tool_call>" for call in calls)
     elif isinstance(move, Answer) and not move.chain and not move.predictions:
-        said = f"<answer>{json.dumps(_sheet(move, in_words), ensure_ascii=False)}</answer>"
+        said = f"<answer>{json.dumps(_make_answer(move, in_words), ensure_ascii=False)}</answer>"
     else:
         raise ValueError(f"only calls and answers to questions can be imitated, got a move of kind {move.kind!r}")
     return f"<think>\n{thought}\n</think>\n{said}"
 
 
-def told(trajectory: Trajectory) -> Trajectory:
+def write_replies(trajectory: Trajectory) -> Trajectory:
     """This run with a written reply for each turn of the policy that has none; nothing else changes."""
-    steps = tuple(replace(step, turn=_told(step.turn)) for step in trajectory.steps)
+    steps = tuple(replace(step, turn=_write_turn(step.turn)) for step in trajectory.steps)
     return replace(trajectory, steps=steps)
 
 
-def _told(turn: Turn) -> Turn:
+def _write_turn(turn: Turn) -> Turn:
     if turn.reply is not None or turn.is_opening:
         return turn
-    return replace(turn, reply=Reply(spoken(turn.thought, turn.move)))
+    return replace(turn, reply=Reply(write_reply(turn.thought, turn.move)))
 
 
-def _sheet(answer: Answer, in_words: bool) -> dict[str, Any]:
+def _make_answer(answer: Answer, in_words: bool) -> dict[str, Any]:
     option = answer.text if answer.option is None or in_words else LETTERS[answer.option]
     words = NOT_SHOWN if answer.not_shown else CANNOT_TELL if answer.cannot_tell else option
     sheet: dict[str, Any] = {"answer": words}
     if answer.confidence is not None:
         sheet["confidence"] = round(answer.confidence, 2)
-    return sheet | {"evidence": [_claim(item) for item in answer.evidence]}
+    return sheet | {"evidence": [_make_claim(item) for item in answer.evidence]}
 
 
-def _claim(evidence: Evidence) -> dict[str, Any]:
+def _make_claim(evidence: Evidence) -> dict[str, Any]:
     claim: dict[str, Any] = {
         "start": round(evidence.start_seconds, 2),
         "stop": round(evidence.stop_seconds, 2),

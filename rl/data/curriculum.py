@@ -23,7 +23,7 @@ from evals.controls.shuffled_frames import ShuffledFrames
 from evals.example import Example
 from rl.data.drawn_captioner import DrawnCaptioner
 from rl.data.text_tools import Words
-from tools.toolbox import toolbox_over
+from tools.toolbox import make_toolbox
 from tools.video.source import VideoSource
 
 View = Literal["words", "pictures"]
@@ -66,7 +66,7 @@ class ComposedTask:
         video: VideoSource = no_video() if is_blind else self.episode.painter.video()
         if is_shuffled:
             video = ShuffledFrames(video)
-        with closing(toolbox_over(video, encoder=encoder, captioner=captioner, cache=cache)) as toolbox:
+        with closing(make_toolbox(video, encoder=encoder, captioner=captioner, cache=cache)) as toolbox:
             yield Words(toolbox) if view == "words" else toolbox
 
 
@@ -121,7 +121,7 @@ class ComposedQuestions:
         self._view: View = view
         self._material = material
 
-    def posed(self, number: int, progress: float = 0.0) -> ComposedTask:
+    def compose_question(self, number: int, progress: float = 0.0) -> ComposedTask:
         """Composes question `number`, of the level for a progress of training, 0..1.
 
         Raises:

@@ -64,7 +64,7 @@ class DrawnCaptioner:
         before: dict[str, int] = {}  # where in `runs` the things of the last frame are
         for frame in frames:
             now: dict[str, int] = {}
-            for sighting in sightings(frame.pixels):
+            for sighting in find_things(frame.pixels):
                 if (place := before.get(sighting.words)) is not None:
                     runs[place] = (*runs[place][:2], frame.seconds)
                 else:
@@ -78,29 +78,29 @@ class DrawnCaptioner:
         )
 
 
-def sightings(pixels: Pixels) -> tuple[ThingInFrame, ...]:
+def find_things(pixels: Pixels) -> tuple[ThingInFrame, ...]:
     """The drawn things of one picture, (H, W, 3) uint8 RGB: the largest of each colour."""
-    found = (_of_colour(pixels, colour) for colour in COLOURS)
+    found = (_find_colour(pixels, colour) for colour in COLOURS)
     return tuple(sighting for sighting in found if sighting is not None)
 
 
-def _of_colour(pixels: Pixels, colour: str) -> ThingInFrame | None:
+def _find_colour(pixels: Pixels, colour: str) -> ThingInFrame | None:
     height, width = pixels.shape[:2]
-    mask = _near(pixels, colour)
+    mask = _mask_colour(pixels, colour)
     if np.count_nonzero(mask) < _LEAST_SHARE * mask.size:
         return None
-    left, top, right, bottom = _largest_part(mask)
-    name, likeness = _named(mask[top:bottom, left:right])
+    left, top, right, bottom = _find_largest_part(mask)
+    name, likeness = _match_outline(mask[top:bottom, left:right])
     called = f"{colour} {name}" if likeness >= _LEAST_LIKENESS else f"something {colour}"
     return ThingInFrame(called, likeness, (left / width, top / height, right / width, bottom / height))
 
 
-def _near(pixels: Pixels, colour: str) -> Mask:
+def _mask_colour(pixels: Pixels, colour: str) -> Mask:
     low, high = (np.clip(np.array(COLOURS[colour]) + shift, 0, 255) for shift in (-_NEAR, _NEAR))
     return np.asarray(cv2.inRange(pixels, low.astype(np.uint8), high.astype(np.uint8)), np.uint8) > 0
 
 
-def _largest_part(mask: Mask) -> tuple[int, int, int, int]:
+def _find_largest_part(mask: Mask) -> tuple[int, int, int, int]:
     """Box of the largest connected part, (left, top, right, bottom) in pixels."""
     thick = cv2.dilate(mask.astype(np.uint8), np.ones((_JOIN_PIXELS, _JOIN_PIXELS), np.uint8))
     count, parts = cv2.connectedComponents(thick)
@@ -110,17 +110,17 @@ def _largest_part(mask: Mask) -> tuple[int, int, int, int]:
     return int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
 
 
-def _named(mask: Mask) -> tuple[str, float]:
+def _match_outline(mask: Mask) -> tuple[str, float]:
     """The name with the most similar outline, and the likeness: overlap, less for another aspect ratio."""
     outlines = _outlines()
-    square = _squared(mask)
+    square = _resize_mask(mask)
     shared = (outlines.masks & square).sum((1, 2)) / (outlines.masks | square).sum((1, 2))
     likeness = shared - np.abs(np.log(mask.shape[1] / mask.shape[0] / outlines.aspects))
     best = int(likeness.argmax())
     return outlines.names[best], max(0.0, float(likeness[best]))
 
 
-def _squared(mask: Mask) -> Mask:
+def _resize_mask(mask: Mask) -> Mask:
     return np.asarray(cv2.resize(mask.astype(np.uint8), (_SIDE, _SIDE), interpolation=cv2.INTER_NEAREST), np.uint8) > 0
 
 
@@ -137,8 +137,8 @@ def _outlines() -> _Outlines:
     masks, aspects = [], []
     for name in needles.names:
         picture = needles.picture(name, colour, round(200 * needles.aspect(name)), 200)
-        mask = _near(np.ascontiguousarray(picture[..., :3]), colour) & (picture[..., 3] > 0)
-        left, top, right, bottom = _largest_part(mask)
-        masks.append(_squared(mask[top:bottom, left:right]))
+        mask = _mask_colour(np.ascontiguousarray(picture[..., :3]), colour) & (picture[..., 3] > 0)
+        left, top, right, bottom = _find_largest_part(mask)
+        masks.append(_resize_mask(mask[top:bottom, left:right]))
         aspects.append((right - left) / (bottom - top))
     return _Outlines(needles.names, np.stack(masks), np.array(aspects))

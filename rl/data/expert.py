@@ -11,11 +11,11 @@ from typing import Any, Protocol
 
 from agent.policy import ToolAccess
 from agent.rendering.reply_parser import parse_reply
-from agent.trajectory import Answer, Calls, Evidence, Reply, ToolCall, Trajectory, Turn, Usage, next_call_ids
+from agent.trajectory import Answer, Calls, Evidence, Reply, ToolCall, Trajectory, Turn, Usage, make_call_ids
 from evals.composed.episode import Episode
 from evals.composed.families import Composed
 from evals.composed.tags import SIGNS, sort_of
-from rl.data.as_reply import spoken
+from rl.data.as_reply import write_reply
 from tools.observation import Box, Finding
 
 SAMPLE_SECONDS = 2.0
@@ -62,7 +62,7 @@ class Read:
 class ExpertSight(Protocol):
     """How the expert observes the video: by words or by pictures."""
 
-    def sweep(self, duration_seconds: float) -> list[Call]:
+    def plan_sweep(self, duration_seconds: float) -> list[Call]:
         """Calls that together show every needle of the video."""
         ...
 
@@ -91,14 +91,14 @@ class WordEyes:
     _WINDOW_SECONDS = 4 * SAMPLE_SECONDS
     """Seconds in one call of `caption`, which looks at four frames."""
 
-    def sweep(self, duration_seconds: float) -> list[Call]:
+    def plan_sweep(self, duration_seconds: float) -> list[Call]:
         """Calls of `caption`, one for every eight seconds."""
         return [("caption", span) for span in _windows(duration_seconds, self._WINDOW_SECONDS)]
 
     def seen(self, trajectory: Trajectory) -> list[SeenNeedle]:
         """Needles that captions named, in time order."""
         found = [
-            _labelled(finding, result.call_id)
+            _parse_label(finding, result.call_id)
             for result in trajectory.results
             for finding in result.observation.findings
             if finding.kind == "label"
@@ -130,7 +130,7 @@ class PictureEyes:
     def __init__(self, episode: Episode) -> None:
         self._placements = episode.plan.recipe.placements
 
-    def sweep(self, duration_seconds: float) -> list[Call]:
+    def plan_sweep(self, duration_seconds: float) -> list[Call]:
         """Calls of `select_frames` for small frames, one every two seconds."""
         return [
             (
@@ -187,19 +187,19 @@ class ScriptedExpert:
     def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
         """The next turn: calls while something is left to look at, then the answer."""
         del sight  # what it calls is there in every toolbox that it is given
-        thought, calls = self._look(trajectory)
+        thought, calls = self._plan_look(trajectory)
         if calls:
-            ids = next_call_ids(trajectory, len(calls))
+            ids = make_call_ids(trajectory, len(calls))
             move: Calls | Answer = Calls(tuple(ToolCall(i, *call) for i, call in zip(ids, calls, strict=True)))
         else:
             thought, move = self._answer(trajectory)
-        return parse_reply(Reply(spoken(thought, move, in_words=self._in_words)), Usage(), trajectory)
+        return parse_reply(Reply(write_reply(thought, move, in_words=self._in_words)), Usage(), trajectory)
 
-    def _look(self, trajectory: Trajectory) -> tuple[str, list[Call]]:
+    def _plan_look(self, trajectory: Trajectory) -> tuple[str, list[Call]]:
         """Thought and calls of the next look; no calls where nothing is left to look at."""
-        seen = self._wanted(trajectory)
+        seen = self._find_wanted(trajectory)
         called = [(call.name, call.arguments) for call in trajectory.calls]
-        left = [call for call in self._eyes.sweep(trajectory.facts.duration_seconds) if call not in called]
+        left = [call for call in self._eyes.plan_sweep(trajectory.facts.duration_seconds) if call not in called]
         if left and not self._is_enough(seen):
             words = _GO_ON if called else _BEGIN
             return words.format(what=self._what), left[:_CALLS_A_TURN]
@@ -223,7 +223,7 @@ class ScriptedExpert:
         *others, last = (f"the {name}" for name in self._names)
         return f"{', '.join(others)} {'or' if self._asked.family == 'which' else 'and'} {last}" if others else last
 
-    def _wanted(self, trajectory: Trajectory) -> list[SeenNeedle]:
+    def _find_wanted(self, trajectory: Trajectory) -> list[SeenNeedle]:
         return [seen for seen in self._eyes.seen(trajectory) if seen.name in self._names]
 
     def _is_enough(self, seen: Sequence[SeenNeedle]) -> bool:
@@ -233,7 +233,7 @@ class ScriptedExpert:
         return len(names) == (len(self._names) if self._asked.family == "order" else 1)
 
     def _answer(self, trajectory: Trajectory) -> tuple[str, Answer]:
-        seen = _appearances(self._wanted(trajectory))
+        seen = _merge_appearances(self._find_wanted(trajectory))
         said, read = self._said(trajectory, seen)
         if said is None:
             return _ABSENT.format(what=self._what), Answer("not shown", None, _UNSEEN, not_shown=True)
@@ -283,7 +283,7 @@ def _short(seconds: float) -> float:
     return int(seconds) if seconds == int(seconds) else round(seconds, 2)
 
 
-def _labelled(finding: Finding, call_id: str) -> SeenNeedle | None:
+def _parse_label(finding: Finding, call_id: str) -> SeenNeedle | None:
     """The needle that a caption's label names; None for "something red"."""
     thing, _, place = finding.text.rpartition(", ")
     colour, _, name = thing.partition(" ")
@@ -292,7 +292,7 @@ def _labelled(finding: Finding, call_id: str) -> SeenNeedle | None:
     return SeenNeedle(name, colour, place, finding.start_seconds, finding.stop_seconds, call_id)
 
 
-def _appearances(seen: Sequence[SeenNeedle]) -> list[SeenNeedle]:
+def _merge_appearances(seen: Sequence[SeenNeedle]) -> list[SeenNeedle]:
     """Sightings merged into appearances: the next window may have shown the end of the same one."""
     kept: list[SeenNeedle] = []
     for one in seen:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from evals.benchmarks import next_qa
-from evals.benchmarks.item import Item, first_existing
-from evals.benchmarks.records import Record, json_rows, jsonl_rows
+from evals.benchmarks.item import Item, find_first_existing
+from evals.benchmarks.records import Record, read_json_rows, read_jsonl_rows
 from evals.example import Example
 from evals.scoring.published.clean_text import answer_tags
 
@@ -50,7 +50,7 @@ def read_llava_video(path: Path, videos: Path) -> PublishedQuestions:
     Raises:
         ValueError: the file is missing or damaged.
     """
-    return _read(json_rows(path), lambda row: _llava_items(row, videos))
+    return _read(read_json_rows(path), lambda row: _llava_items(row, videos))
 
 
 def read_video_r1(path: Path, videos: Path) -> PublishedQuestions:
@@ -59,7 +59,7 @@ def read_video_r1(path: Path, videos: Path) -> PublishedQuestions:
     Raises:
         ValueError: the file is missing or damaged.
     """
-    return _read(json_rows(path), lambda row: [_video_r1_item(row, videos)])
+    return _read(read_json_rows(path), lambda row: [_video_r1_item(row, videos)])
 
 
 def read_videokr(path: Path, videos: Path) -> PublishedQuestions:
@@ -70,7 +70,7 @@ def read_videokr(path: Path, videos: Path) -> PublishedQuestions:
     Raises:
         ValueError: the file is missing or damaged.
     """
-    return _read(jsonl_rows(path), lambda row: [_videokr_item(row, videos)])
+    return _read(read_jsonl_rows(path), lambda row: [_videokr_item(row, videos)])
 
 
 def _read(rows: Iterable[Record], items_of: Callable[[Record], Sequence[Item | str]]) -> PublishedQuestions:
@@ -98,13 +98,13 @@ def _llava_items(row: Record, videos: Path) -> list[Item | str]:
 
 
 def _llava_item(row: Record, video: Path, name: str, asked: Record, said: Record) -> Item | str:
-    text, options = _apart(_PLACEHOLDER.sub("", asked.text("value")).strip())
+    text, options = _split_options(_PLACEHOLDER.sub("", asked.text("value")).strip())
     answer = said.text("value").strip()
     kind = _CHOICE if options else "open-ended"
     return _item(row, name, video, text, options, answer, kind)
 
 
-def _apart(text: str) -> tuple[str, tuple[str, ...]]:
+def _split_options(text: str) -> tuple[str, tuple[str, ...]]:
     """Question and options of a text that has an option a line below the question; what follows them is dropped."""
     lines = text.split("\n")
     first = next((n for n, line in enumerate(lines) if line.startswith(("A.", "A)", "(A)"))), None)
@@ -112,13 +112,13 @@ def _apart(text: str) -> tuple[str, tuple[str, ...]]:
         return text, ()
     options = []
     for letter, line in zip("ABCDEFGHIJ", lines[first:], strict=False):
-        if (found := _lettered(line)) is None or found[0] != letter:
+        if (found := _parse_option(line)) is None or found[0] != letter:
             break
         options.append(found[1])
-    return _without_head("\n".join(lines[:first]).strip()), tuple(options)
+    return _drop_head("\n".join(lines[:first]).strip()), tuple(options)
 
 
-def _without_head(text: str) -> str:
+def _drop_head(text: str) -> str:
     """The text without a last line that only announces options."""
     before, _, last = text.rpartition("\n")
     return before.strip() if last.strip().casefold() in _OPTIONS_HEADS else text
@@ -129,22 +129,22 @@ def _video_r1_item(row: Record, videos: Path) -> Item | str:
         return "about an image"
     if (kind := row.text("problem_type")) not in _CHECKABLE:
         return f"of the type {kind}"
-    options = tuple(_without_letter(option) for option in row.texts("options")) if kind == _CHOICE else ()
+    options = tuple(_drop_letter(option) for option in row.texts("options")) if kind == _CHOICE else ()
     problem = _PLACEHOLDER.sub("", row.text("problem")).strip()
     return _item(row, row.name("problem_id"), row.file("path", videos), problem, options, row.text("solution"), kind)
 
 
 def _videokr_item(row: Record, videos: Path) -> Item | str:
-    file = _first(row, "file_name", "video", "path")
-    options = tuple(_without_letter(option) for option in _options(row))
-    name = row.name(_first(row, "problem_id", "id", "file_name"))
-    text = _PLACEHOLDER.sub("", row.text(_first(row, "question", "prompt"))).strip()
-    answer = row.text(_first(row, "solution", "answer"))
-    video = first_existing(row.file(file, videos), row.file(file, videos / "Videos"))
+    file = _find_key(row, "file_name", "video", "path")
+    options = tuple(_drop_letter(option) for option in _options(row))
+    name = row.name(_find_key(row, "problem_id", "id", "file_name"))
+    text = _PLACEHOLDER.sub("", row.text(_find_key(row, "question", "prompt"))).strip()
+    answer = row.text(_find_key(row, "solution", "answer"))
+    video = find_first_existing(row.file(file, videos), row.file(file, videos / "Videos"))
     return _item(row, name, video, text, options, answer, _CHOICE if options else "open-ended")
 
 
-def _first(row: Record, *keys: str) -> str:
+def _find_key(row: Record, *keys: str) -> str:
     """The first key that has a value; the first of all where none has, which is then reported as missing."""
     return next((key for key in keys if row.has(key)), keys[0])
 
@@ -158,12 +158,12 @@ def _options(row: Record) -> Sequence[str]:
     return row.texts("options")
 
 
-def _without_letter(option: str) -> str:
-    found = _lettered(option.strip())
+def _drop_letter(option: str) -> str:
+    found = _parse_option(option.strip())
     return found[1] if found is not None else option.strip()
 
 
-def _lettered(text: str) -> tuple[str, str] | None:
+def _parse_option(text: str) -> tuple[str, str] | None:
     """Letter and words of an option such as `(A) a boat` or `B. two`; None for another text."""
     match = _LETTER.match(text)
     words = "" if match is None else text[match.end() :].strip()
@@ -176,7 +176,7 @@ def _item(row: Record, name: str, video: Path, text: str, options: Sequence[str]
     if options:
         if len(options) == 1:
             return "one option only"
-        if (right := _chosen(said, options)) is None:
+        if (right := _find_chosen(said, options)) is None:
             return "its answer is none of the options"
     return Item(
         id=name,
@@ -192,9 +192,9 @@ def _item(row: Record, name: str, video: Path, text: str, options: Sequence[str]
     )
 
 
-def _chosen(said: str, options: Sequence[str]) -> int | None:
+def _find_chosen(said: str, options: Sequence[str]) -> int | None:
     """Index of the option that the answer names by letter, by words or by both; None if it names none."""
-    found, alone = _lettered(said), re.match(r"^\(?([A-Z])\)?\.?$", said.strip())
+    found, alone = _parse_option(said), re.match(r"^\(?([A-Z])\)?\.?$", said.strip())
     letter = found[0] if found is not None else alone[1] if alone is not None else ""
     if letter and (index := ord(letter) - ord("A")) < len(options):
         return index

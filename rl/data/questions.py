@@ -25,16 +25,16 @@ from evals.controls.catalogue import CONTROLS
 from evals.controls.control import ControlledQuestion
 from evals.controls.subject import subject_of
 from evals.datasets.clips import ClipExample, ExampleSet
-from evals.datasets.composed import composed
+from evals.datasets.composed import open_composed
 from evals.datasets.sources import FileSource
 from evals.example import Example
 from evals.runner.run_file import Key
-from evals.runner.runner import RunSettings, Task, play
+from evals.runner.runner import RunSettings, Task, run_tasks
 from rl.data import published
 from rl.data.curriculum import ComposedQuestions, ComposedTask, Curriculum, View
 from tools.observation import FrameRef, Observation
 from tools.schema import ToolSpec
-from tools.toolbox import toolbox_over
+from tools.toolbox import make_toolbox
 from tools.video.source import VideoSource
 
 _PASSED_OVER = 100
@@ -84,13 +84,13 @@ class SetQuestions:
     def play(self, wanted: Sequence[Key], settings: RunSettings, keep: Keep, concurrency: int) -> None:
         """Runs each (question id, sample number), sharing open videos."""
         tasks = [self._task(*key) for key in wanted]
-        play(tasks, settings, lambda task, trajectory: keep(task.key, trajectory), concurrency=concurrency)
+        run_tasks(tasks, settings, lambda task, trajectory: keep(task.key, trajectory), concurrency=concurrency)
 
     def warm(self, question_id: str, settings: RunSettings) -> None:
         """Opens the video of a question and waits for its index."""
         with tempfile.TemporaryDirectory() as scratch:
             opened = self._entries[question_id].source.open(Path(scratch))
-            with toolbox_over(opened.footage, encoder=settings.encoder, subtitles=opened.subtitles) as toolbox:
+            with make_toolbox(opened.footage, encoder=settings.encoder, subtitles=opened.subtitles) as toolbox:
                 toolbox.index.wait_tiled()
 
     def _task(self, question_id: str, sample: int) -> Task:
@@ -195,13 +195,13 @@ def open_questions(data: str, count: int) -> TrainingQuestions:
     name, *parts = data.split(",")
     told = dict(part.partition("=")[::2] for part in parts)
     if name == "composed":
-        return _composed(data, told, count)
+        return _open_composed(data, told, count)
     if name in _READERS:
-        return SetQuestions(_published(name, data, told))
-    return SetQuestions(composed(data))
+        return SetQuestions(_open_published(name, data, told))
+    return SetQuestions(open_composed(data))
 
 
-def _composed(data: str, told: Mapping[str, str], count: int) -> PosedQuestions:
+def _open_composed(data: str, told: Mapping[str, str], count: int) -> PosedQuestions:
     known = {"first": "1", "last": "1", "seed": "0", "view": "words", "families": "+".join(FAMILIES)}
     _check_known(data, told, known)
     given = known | dict(told)
@@ -216,21 +216,21 @@ def _composed(data: str, told: Mapping[str, str], count: int) -> PosedQuestions:
     if unknown := [family for family in families if family not in FAMILIES]:
         raise ValueError(f"{data!r}: no family {unknown[0]!r}: there are {', '.join(FAMILIES)}")
     questions = ComposedQuestions(seed, curriculum=Curriculum(first, last), view=view)
-    return PosedQuestions(list(islice(_posed(questions, families, count), count)), view)
+    return PosedQuestions(list(islice(_select_families(questions, families, count), count)), view)
 
 
-def _posed(questions: ComposedQuestions, families: Sequence[str], count: int) -> Iterator[ComposedTask]:
+def _select_families(questions: ComposedQuestions, families: Sequence[str], count: int) -> Iterator[ComposedTask]:
     """The first `count` questions of the families, in order; the curriculum is spread over them."""
     found = 0
     for number in range(_PASSED_OVER * count):
-        one = questions.posed(number, found / count)
+        one = questions.compose_question(number, found / count)
         if one.asked.family in families:
             found += 1
             yield one
     raise ValueError(f"only {found} of {count} questions are of the families {', '.join(families)}")
 
 
-def _published(name: str, data: str, told: Mapping[str, str]) -> ExampleSet:
+def _open_published(name: str, data: str, told: Mapping[str, str]) -> ExampleSet:
     wanted = ("folder",) if name == "next-qa" else ("file", "videos")
     _check_known(data, told, wanted)
     if missing := [key for key in wanted if key not in told]:

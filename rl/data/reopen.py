@@ -12,13 +12,13 @@ from agent.trajectory import Trajectory
 from evals.composed.drawn import DRAWN
 from evals.composed.episode import compose
 from evals.composed.recipe import Split
-from tools.toolbox import Toolbox, open_toolbox, toolbox_over
+from tools.toolbox import Toolbox, make_toolbox, open_toolbox
 
 _NAME = re.compile(r"(train|heldout)-(\d+)-(\d+)-(\d+)")
 
 
 @contextmanager
-def shown_again(trajectory: Trajectory, encoder: str = "hashing") -> Iterator[Toolbox]:
+def reopen_toolbox(trajectory: Trajectory, encoder: str = "hashing") -> Iterator[Toolbox]:
     """Opens the toolbox of the video that a run was about.
 
     Args:
@@ -28,7 +28,7 @@ def shown_again(trajectory: Trajectory, encoder: str = "hashing") -> Iterator[To
     Raises:
         ValueError: the video is neither a drawn one nor a file here, or its content is not that of the run.
     """
-    with _opened(trajectory.question.video, encoder) as toolbox:
+    with _open_video(trajectory.question.video, encoder) as toolbox:
         found, wanted = toolbox.video.content_hash, trajectory.facts.content_hash
         if found != wanted:
             raise ValueError(
@@ -39,11 +39,11 @@ def shown_again(trajectory: Trajectory, encoder: str = "hashing") -> Iterator[To
         yield toolbox
 
 
-def _opened(name: str, encoder: str) -> Toolbox:
+def _open_video(name: str, encoder: str) -> Toolbox:
     if (match := _NAME.fullmatch(name)) is not None:
         split: Split = "heldout" if match[1] == "heldout" else "train"
         level, seed, number = (int(part) for part in match.groups()[1:])
-        return toolbox_over(compose(DRAWN, seed, number, level=level, split=split).painter.video(), encoder=encoder)
+        return make_toolbox(compose(DRAWN, seed, number, level=level, split=split).painter.video(), encoder=encoder)
     if not Path(name).is_file():
         raise ValueError(
             f"the pictures of a run about {name!r} can't be had: need a drawn video of `evals.composed`, or a file"

@@ -28,10 +28,10 @@ class Words(WordTools):
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
         """Specs of the tools that can be called."""
-        return tuple(map(_narrowed, super().specs))
+        return tuple(map(_narrow_spec, super().specs))
 
 
-def specs_of(names: Sequence[str]) -> tuple[ToolSpec, ...]:
+def describe_tools(names: Sequence[str]) -> tuple[ToolSpec, ...]:
     """Specs of the named tools, in the order of the toolbox, without a video.
 
     Where none is named, the specs of all tools with all their arguments.
@@ -41,11 +41,11 @@ def specs_of(names: Sequence[str]) -> tuple[ToolSpec, ...]:
     """
     if unknown := set(names) - set(TOOL_NAMES):
         raise ValueError(f"no tools {', '.join(sorted(unknown))}: there are {', '.join(TOOL_NAMES)}")
-    every = [describe(_bound(name)) for name in TOOL_NAMES]
-    return tuple(_narrowed(spec) for spec in every if spec.name in names) if names else tuple(every)
+    every = [describe(_bind_tool(name)) for name in TOOL_NAMES]
+    return tuple(_narrow_spec(spec) for spec in every if spec.name in names) if names else tuple(every)
 
 
-def _narrowed(spec: ToolSpec) -> ToolSpec:
+def _narrow_spec(spec: ToolSpec) -> ToolSpec:
     """The spec with its described arguments alone; the tool still takes the others, with their defaults."""
     if (told := _ARGUMENTS.get(spec.name)) is None:
         return spec
@@ -55,6 +55,6 @@ def _narrowed(spec: ToolSpec) -> ToolSpec:
     return replace(spec, arguments=create_model(spec.name, __config__=spec.arguments.model_config, **fields))
 
 
-def _bound(name: str) -> Any:
+def _bind_tool(name: str) -> Any:
     """The tool's method bound to a placeholder: the schema is read from the remaining parameters."""
     return getattr(Toolbox, name).__get__(object())

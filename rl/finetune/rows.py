@@ -11,14 +11,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from agent.policies.local.image_processing import ImageProcessor, decoded
+from agent.policies.local.image_processing import ImageProcessor, decode_picture
 from agent.policy import PolicyOptions
 from agent.rendering.messages import Conversation, Message, Text, render
-from agent.rendering.tokens import ChatTokenizer, with_pictures
+from agent.rendering.tokens import ChatTokenizer, fetch_pictures
 from agent.trajectory import Reply, from_json
 from evals.runner.run_file import TRAJECTORIES
-from rl.data.as_reply import told
-from rl.data.reopen import shown_again
+from rl.data.as_reply import write_replies
+from rl.data.reopen import reopen_toolbox
 from tools.schema import ToolSpec
 
 
@@ -63,7 +63,7 @@ def read_rows(
         ValueError: a file or a line can't be read, pictures can't be had, or nothing is left.
     """
     reader = _RowEncoder(scribe, specs, eyes, PolicyOptions(max_frame_pixels=max_frame_pixels))
-    rows = [row for path in paths for row in _rows(path, reader)]
+    rows = [row for path in paths for row in _read_file(path, reader)]
     fit = tuple(row for row in rows if len(row.ids) <= max_tokens)
     if not fit:
         raise ValueError(f"nothing to learn: {len(rows)} conversations, {len(rows)} longer than {max_tokens} tokens")
@@ -81,24 +81,24 @@ class _RowEncoder:
 
     def row(self, line: str) -> TrainingConversation:
         if '"messages"' in line[:200]:
-            return self._written(_chat(line))
-        trajectory = told(from_json(line))
+            return self._encode_conversation(_parse_chat(line))
+        trajectory = write_replies(from_json(line))
         sees = self.eyes is not None
         conversation = render(trajectory, self.specs, "text", self.options, sees_pictures=sees)
         if not conversation.pictures:
-            return self._written(conversation)
-        with shown_again(trajectory) as toolbox:
-            shown = with_pictures(conversation, toolbox.picture)
-        return self._written(shown.conversation, shown.jpegs)
+            return self._encode_conversation(conversation)
+        with reopen_toolbox(trajectory) as toolbox:
+            shown = fetch_pictures(conversation, toolbox.picture)
+        return self._encode_conversation(shown.conversation, shown.jpegs)
 
-    def _written(self, conversation: Conversation, jpegs: tuple[bytes, ...] = ()) -> TrainingConversation:
+    def _encode_conversation(self, conversation: Conversation, jpegs: tuple[bytes, ...] = ()) -> TrainingConversation:
         tokens = self.scribe.write(conversation)
         if self.eyes is not None:
-            tokens = tokens.expanded([self.eyes.look(decoded(jpeg)).span for jpeg in jpegs])
+            tokens = tokens.expanded([self.eyes.look(decode_picture(jpeg)).span for jpeg in jpegs])
         return TrainingConversation(tokens.ids, tokens.sampled, jpegs)
 
 
-def _rows(path: Path, reader: _RowEncoder) -> Iterator[TrainingConversation]:
+def _read_file(path: Path, reader: _RowEncoder) -> Iterator[TrainingConversation]:
     file = path / TRAJECTORIES if path.is_dir() else path
     if not file.is_file():
         raise ValueError(f"nothing to learn from at {path}: need a run, or a file of JSON lines")
@@ -129,7 +129,7 @@ class _Chat(BaseModel):
 _CHAT: TypeAdapter[_Chat] = TypeAdapter(_Chat)
 
 
-def _chat(line: str) -> Conversation:
+def _parse_chat(line: str) -> Conversation:
     try:
         messages = _CHAT.validate_json(line).messages
     except ValidationError as error:
@@ -138,10 +138,10 @@ def _chat(line: str) -> Conversation:
     roles = [message.role for message in messages]
     if roles[0] == "assistant" or "assistant" not in roles:
         raise ValueError(f"need a user's message and then an assistant's, got {', '.join(roles)}")
-    return Conversation(tuple(_said(message) for message in messages), ())
+    return Conversation(tuple(_make_message(message) for message in messages), ())
 
 
-def _said(message: _RowMessage) -> Message:
+def _make_message(message: _RowMessage) -> Message:
     if message.role == "assistant":
         return Message("assistant", reply=Reply(message.content))
     return Message(message.role, (Text(message.content),))

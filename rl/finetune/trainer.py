@@ -16,12 +16,12 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 import torch
 from transformers import AutoImageProcessor, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from agent.adapters import put_on
-from agent.policies.local.loading import best_device
+from agent.adapters import add_adapter
+from agent.policies.local.loading import choose_device
 from agent.policies.local.model_files import read_model_files
 from rl.checkpoints import check_same, last_checkpoint
 from rl.finetune.config import OnRuns
-from rl.monitor.log import LOG, without_cut_line
+from rl.monitor.log import LOG, remove_cut_line
 from rl.processes import is_first_process, process_count
 from tools import packaged_weights
 from tools.observation import MissingPartError
@@ -145,7 +145,7 @@ class _StepRecorder(TrainerCallback, Generic[Kept]):
         if state.is_world_process_zero:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             if state.global_step:
-                without_cut_line(self._path)
+                remove_cut_line(self._path)
             else:
                 self._path.write_text("", encoding="utf-8")
 
@@ -186,7 +186,7 @@ def with_lora(model: Any, rank: int, start: str = "", exclude: str | None = None
     Args:
         model: the model of transformers.
         rank: rank of a new adapter.
-        start: an adapter to continue from, as `agent.adapters.adapter_folder` takes it; it keeps its rank.
+        start: an adapter to continue from, as `agent.adapters.find_adapter_folder` takes it; it keeps its rank.
         exclude: pattern of the layers that a new adapter leaves as they are.
 
     Raises:
@@ -194,10 +194,10 @@ def with_lora(model: Any, rank: int, start: str = "", exclude: str | None = None
         ValueError: `start` is no adapter of this model.
     """
     if start:
-        return put_on(model, start, is_trainable=True)
+        return add_adapter(model, start, is_trainable=True)
     if not packaged_weights.is_installed("peft"):
         raise MissingPartError(
-            f"peft is not installed, which LoRA needs: run `{packaged_weights.install_command('rl')}`"
+            f"peft is not installed, which LoRA needs: run `{packaged_weights.make_install_command('rl')}`"
         )
     peft: Any = importlib.import_module("peft")
     settings = peft.LoraConfig(
@@ -242,7 +242,7 @@ def _arguments(config: OnRuns, steps: int, parts: int, weight_decay: float) -> T
         report_to="none",
         disable_tqdm=True,
         seed=config.seed,
-        use_cpu=best_device().type == "cpu",
+        use_cpu=choose_device().type == "cpu",
         use_cache=True,  # else the saved configuration would switch the KV cache off
         remove_unused_columns=False,
         dataloader_pin_memory=False,

@@ -23,13 +23,13 @@ class BlankPicture:
         """Registers the hooks on `model`, which is one of transformers, without a wrapper."""
         self._eyes: Any = model.model.visual
         self._has_seen = False
-        self._eyes.register_forward_hook(self._saw)
-        model.model.language_model.register_forward_pre_hook(self._before_words, with_kwargs=True)
+        self._eyes.register_forward_hook(self._note_picture)
+        model.model.language_model.register_forward_pre_hook(self._encode_blank, with_kwargs=True)
 
-    def _saw(self, *_: Any) -> None:
+    def _note_picture(self, *_: Any) -> None:
         self._has_seen = True
 
-    def _before_words(self, _: Any, arguments: Any, named: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    def _encode_blank(self, _: Any, arguments: Any, named: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         has_seen, self._has_seen = self._has_seen, False
         if has_seen or named.get("past_key_values") is not None:
             return arguments, named

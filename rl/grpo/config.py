@@ -20,7 +20,7 @@ from rl.objective.algorithms import ALGORITHMS, Algorithm
 from rl.rewards.groups import Credit, check_preset
 from rl.rewards.preset import Preset
 from rl.rewards.preset_file import Turns
-from rl.toml_config import TomlConfig, read_sheet
+from rl.toml_config import TomlConfig, read_toml
 
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -247,4 +247,4 @@ def read_training(path: Path) -> Training:
         ValueError: the file is not TOML, has an unknown key, or its values contradict each other; says where.
         FileNotFoundError: there is no such file.
     """
-    return read_sheet(path, Training)
+    return read_toml(path, Training)

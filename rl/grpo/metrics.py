@@ -66,7 +66,7 @@ def summarize_rollout(rollout: Rollout, row: RolloutRow, example: Example, score
     return RolloutSummary(
         counts=rollout.counts,
         is_trained_on=row.is_trained_on,
-        turns=tuple(_turn(step) for step in run.steps if not step.turn.is_opening),
+        turns=tuple(_summarize_turn(step) for step in run.steps if not step.turn.is_opening),
         is_answered=run.answer is not None,
         hits_evidence=None if run.answer is None else evidence_hit(example, run.answer),
         score=score,
@@ -76,7 +76,7 @@ def summarize_rollout(rollout: Rollout, row: RolloutRow, example: Example, score
     )
 
 
-def measured(runs: Sequence[RolloutSummary]) -> dict[str, float]:
+def compute_metrics(runs: Sequence[RolloutSummary]) -> dict[str, float]:
     """Means over rollouts, by the name of the metric in the log.
 
     `tool_gap` is the mean reward of rollouts that call tools minus that of those that do not: the benefit of tools as
@@ -108,7 +108,7 @@ def measured(runs: Sequence[RolloutSummary]) -> dict[str, float]:
     return {name: value for name, value in measures.items() if value is not None}
 
 
-def _turn(step: Step) -> ToldTurn:
+def _summarize_turn(step: Step) -> ToldTurn:
     turn = step.turn
     return ToldTurn(
         is_readable=not isinstance(turn.move, Malformed),

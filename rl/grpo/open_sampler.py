@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from agent.adapters import rank_of
-from agent.policies.local.smollm2 import unpacked
+from agent.adapters import read_rank
+from agent.policies.local.smollm2 import unpack
 from rl.grpo.config import Training
 from rl.sampling.engine import Sync
 from rl.sampling.sampler import TrainingSampler
@@ -31,13 +31,13 @@ def open_sampler(training: Training) -> TrainingSampler:
         return sampler
     from rl.sampling.vllm_colocated import ColocatedVllm
 
-    place = str(unpacked()) if training.model == "smollm2" else training.model
+    place = str(unpack()) if training.model == "smollm2" else training.model
     lora = training.lora
-    rank = None if lora is None else rank_of(lora.start) if lora.start else lora.rank
+    rank = None if lora is None else read_rank(lora.start) if lora.start else lora.rank
     return EngineSampler(place, options, ColocatedVllm(place, options, rank=rank, memory_share=engine.memory_share))
 
 
-def sync_of(training: Training, sampler: TrainingSampler, accelerator: Any) -> Sync | None:
+def make_sync(training: Training, sampler: TrainingSampler, accelerator: Any) -> Sync | None:
     """How updated weights get to the engine of a sampler; None where the model in training samples itself.
 
     Args:

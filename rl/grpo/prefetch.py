@@ -1,7 +1,7 @@
 """Opens the videos of the next step's questions during the update, so that their index is in the cache by then.
 
 Cold, a composed video of level 1 takes 8 CPU seconds with the default encoder, one of level 3 22; from the cache 0.1
-(`toolbox_over`, `index.wait_tiled()`; one thread). Where the model is on a GPU, CPUs have that time to spare while it
+(`make_toolbox`, `index.wait_tiled()`; one thread). Where the model is on a GPU, CPUs have that time to spare while it
 is updated; where it is on the CPU, none is idle, and nothing is prefetched.
 """
 

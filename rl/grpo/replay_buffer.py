@@ -70,7 +70,7 @@ class Replay:
 
     def save(self, path: Path) -> None:
         """Writes the whole buffer to a file, pixels included."""
-        torch.save([[_plain(run) for run in group] for group in self._kept], path)
+        torch.save([[_flatten_row(run) for run in group] for group in self._kept], path)
 
     def load(self, path: Path) -> None:
         """Replaces the buffer by the one that `save` wrote.
@@ -79,7 +79,7 @@ class Replay:
             FileNotFoundError: there is no such file.
         """
         groups = torch.load(path, weights_only=True)
-        self._kept = [tuple(_pushed(run) for run in group) for group in groups][-self._most :]
+        self._kept = [tuple(_restore_row(run) for run in group) for group in groups][-self._most :]
 
 
 class ReplayKeeper(TrainerCallback):
@@ -102,14 +102,14 @@ class ReplayKeeper(TrainerCallback):
         return Path(args.output_dir) / f"checkpoint-{state.global_step}" / self._name
 
 
-def _plain(run: TrainingRow) -> dict[str, Any]:
+def _flatten_row(run: TrainingRow) -> dict[str, Any]:
     """A row as plain data that torch writes without pickling classes of ours; it round-trips."""
     pictures = [(picture.span, picture.inputs) for picture in run.row.pictures]
     row = (run.row.prompt, run.row.completion, run.row.mask, run.row.logprobs, pictures)
     return {"row": row, "push": run.push, "worth": run.worth, "ending": run.ending, "born": run.born}
 
 
-def _pushed(kept: dict[str, Any]) -> TrainingRow:
+def _restore_row(kept: dict[str, Any]) -> TrainingRow:
     prompt, completion, mask, logprobs, pictures = kept["row"]
     seen = tuple(ProcessedImage(tuple(span), inputs) for span, inputs in pictures)
     row = RolloutRow(prompt, completion, mask, logprobs, seen)

@@ -30,7 +30,7 @@ class RolloutRow:
         """Whether any token of the row is in the loss."""
         return any(self.mask)
 
-    def without_turns(self, count: int) -> "RolloutRow":
+    def mask_turns(self, count: int) -> "RolloutRow":
         """This row with its first `count` replies masked out."""
         mask = tuple(int(turn > count) for turn in self._turns)
         return replace(self, mask=mask)
@@ -41,7 +41,7 @@ class RolloutRow:
         begins = [now and not before for before, now in zip((0, *self.mask), self.mask, strict=False)]
         return tuple(turn if chosen else 0 for turn, chosen in zip(accumulate(begins), self.mask, strict=True))
 
-    def by_token(self, each_T: Sequence[float] | None) -> tuple[float, ...]:  # noqa: N803 (nested by turn)
+    def spread_over_tokens(self, each_T: Sequence[float] | None) -> tuple[float, ...]:  # noqa: N803 (nested by turn)
         """One number a turn, spread over the tokens of its reply; 0 for tokens that the policy did not choose.
 
         Between two replies stands an observation, so a reply is a stretch of ones in the mask.
@@ -57,12 +57,12 @@ class RolloutRow:
         return tuple(each_T[turn - 1] if turn else 0.0 for turn in turns)
 
 
-def left_out(filler: int) -> RolloutRow:
+def make_idle_row(filler: int) -> RolloutRow:
     """The row of a rollout that is not trained on: two tokens with mask 0."""
     return RolloutRow((filler,), (filler,), (0,), (0.0,))
 
 
-def row_of(rollout: Rollout, filler: int, max_tokens: int, *, mask_cut: bool = True) -> RolloutRow:
+def make_row(rollout: Rollout, filler: int, max_tokens: int, *, mask_cut: bool = True) -> RolloutRow:
     """The row of the loss that a rollout becomes.
 
     A rollout that can't be trained on becomes a row of two tokens with mask 0: a batch keeps its shape, no
@@ -76,7 +76,7 @@ def row_of(rollout: Rollout, filler: int, max_tokens: int, *, mask_cut: bool = T
     """
     tokens = rollout.tokens
     if tokens is None or not rollout.counts or len(tokens.ids) > max_tokens or (mask_cut and rollout.is_cut):
-        return left_out(filler)
+        return make_idle_row(filler)
     first = tokens.sampled.index(True)
     return RolloutRow(
         prompt=tokens.ids[:first],

@@ -15,9 +15,9 @@ from agent.trajectory import Trajectory
 from evals.example import Example
 from evals.runner.run_file import Key
 from rl.grpo.config import Training
-from rl.grpo.metrics import RolloutSummary, measured, summarize_rollout
+from rl.grpo.metrics import RolloutSummary, compute_metrics, summarize_rollout
 from rl.grpo.replay_buffer import Replay, TrainingRow
-from rl.grpo.rows import RolloutRow, row_of
+from rl.grpo.rows import RolloutRow, make_row
 from rl.rewards.groups import Push, ScoredGroups, score_groups
 from rl.rewards.preset import Preset
 from rl.sampling.sampler import Rollout
@@ -118,16 +118,21 @@ class StepBatchBuilder:
         """
         first = self._process * len(questions)
         table = _StepState(list(self._gather(list(questions))), range(first, first + len(questions)))
-        found = self._fill(table, range(len(table.asked) // self._size), moment, 0)
-        measures = {**found.measures, **measured(self._gather([self._told(table, place) for place in table.here]))}
+        found = self._run_groups(table, range(len(table.asked) // self._size), moment, 0)
+        measures = {
+            **found.measures,
+            **compute_metrics(self._gather([self._told(table, place) for place in table.here])),
+        }
         if self._sampling.tries:
-            measures |= self._asked_instead(table, moment)
-        runs = [self._pushed(table, place) for place in table.here]
+            measures |= self._resample_groups(table, moment)
+        runs = [self._make_training_row(table, place) for place in table.here]
         if self._sampling.replay_groups:
-            measures |= self._over_processes(self._brought_back(runs, table, moment))
+            measures |= self._average_over_processes(self._replay_groups(runs, table, moment))
         return StepBatch(tuple(runs), measures)
 
-    def _fill(self, table: _StepState, numbers: Sequence[int], moment: TrainingProgress, rounds: int) -> ScoredGroups:
+    def _run_groups(
+        self, table: _StepState, numbers: Sequence[int], moment: TrainingProgress, rounds: int
+    ) -> ScoredGroups:
         """Samples the groups of these numbers and scores them."""
         places = [place for number in numbers for place in range(number * self._size, (number + 1) * self._size)]
         ours = [place for place in places if place in table.here]
@@ -137,14 +142,14 @@ class StepBatchBuilder:
         examples = [self._context.examples[table.asked[place]] for place in places]
         seed = [self._training.seed, moment.step, rounds] if rounds else [self._training.seed, moment.step]
         credit, preset = self._training.update.credit(self._preset), self._preset.at(moment.progress)
-        shuffled = self._shuffled(keys) if self._preset.compares_shuffled else ()
+        shuffled = self._run_shuffled(keys) if self._preset.compares_shuffled else ()
         found = score_groups(preset, examples, runs, self._size, np.random.default_rng(seed), credit, shuffled)
         table.rewards |= dict(zip(places, found.rewards, strict=True))
         table.pushes |= dict(zip(places, found.pushes, strict=True))
         table.teaching |= dict(zip(numbers, found.teaching, strict=True))
         return found
 
-    def _shuffled(self, keys: Sequence[Key]) -> list[list[Trajectory]]:
+    def _run_shuffled(self, keys: Sequence[Key]) -> list[list[Trajectory]]:
         """Rollouts on shuffled frames by group; the process that sampled a rollout of a group samples these too."""
         published = self._preset.recipe.published.shuffled_generations
         wanted = min(self._sampling.shuffled_runs or published or max(1, self._size // 2), self._size)
@@ -152,7 +157,7 @@ class StepBatchBuilder:
         runs = self._gather(self._context.shuffled(chosen) if chosen else [])
         return [runs[start : start + wanted] for start in range(0, len(runs), wanted)]
 
-    def _asked_instead(self, table: _StepState, moment: TrainingProgress) -> dict[str, float]:
+    def _resample_groups(self, table: _StepState, moment: TrainingProgress) -> dict[str, float]:
         """Replaces groups without reward variance by other questions, as often as is allowed.
 
         DAPO (arXiv 2503.14476, section 3.2), which goes on until none is left.
@@ -160,7 +165,7 @@ class StepBatchBuilder:
         tried, played, rounds, weak = set(table.asked), len(table.asked), 0, len(table.weak)
         while table.weak and rounds < self._sampling.tries:
             rounds += 1
-            others = self._others(table.asked, tried, moment, rounds)[: len(table.weak)]
+            others = self._select_others(table.asked, tried, moment, rounds)[: len(table.weak)]
             numbers = table.weak[: len(others)]
             if not numbers:
                 break
@@ -168,7 +173,7 @@ class StepBatchBuilder:
                 table.asked[number * self._size : (number + 1) * self._size] = [other] * self._size
             tried |= set(others)
             played += len(numbers) * self._size
-            self._fill(table, numbers, moment, rounds)
+            self._run_groups(table, numbers, moment, rounds)
         groups = len(table.teaching)
         return {
             "sampling/runs_a_row": played / len(table.asked),
@@ -176,7 +181,7 @@ class StepBatchBuilder:
             "sampling/mended": (weak - len(table.weak)) / groups,
         }
 
-    def _others(self, asked: Sequence[str], tried: set[str], moment: TrainingProgress, rounds: int) -> list[str]:
+    def _select_others(self, asked: Sequence[str], tried: set[str], moment: TrainingProgress, rounds: int) -> list[str]:
         """Ids of questions that this step has not asked: the next ones where order matters, else shuffled."""
         known = list(self._context.examples)
         if self._context.is_in_order:
@@ -187,7 +192,7 @@ class StepBatchBuilder:
             known = [known[place] for place in order]
         return [one for one in known if one not in tried]
 
-    def _brought_back(self, runs: list[TrainingRow], table: _StepState, moment: TrainingProgress) -> dict[str, float]:
+    def _replay_groups(self, runs: list[TrainingRow], table: _StepState, moment: TrainingProgress) -> dict[str, float]:
         """Replaces groups that still have no reward variance by earlier ones, and keeps those that have some."""
         if len(table.here) % self._size:
             raise ValueError(
@@ -217,23 +222,23 @@ class StepBatchBuilder:
     def _told(self, table: _StepState, place: int) -> RolloutSummary:
         rollout = table.rollouts[place]
         return summarize_rollout(
-            rollout, self._row(rollout), self._context.examples[table.asked[place]], table.rewards[place]
+            rollout, self._make_row(rollout), self._context.examples[table.asked[place]], table.rewards[place]
         )
 
-    def _pushed(self, table: _StepState, place: int) -> TrainingRow:
+    def _make_training_row(self, table: _StepState, place: int) -> TrainingRow:
         rollout = table.rollouts[place]
         answer = rollout.trajectory.answer
         ending = answer.text if answer is not None else f"({rollout.trajectory.stop})"
         # in turns that all rollouts of a group share, the advantages cancel out, so they are not computed
         shared, push = self._training.play.shared_turns, table.pushes[place]
-        row = self._row(rollout).without_turns(shared)
+        row = self._make_row(rollout).mask_turns(shared)
         return TrainingRow(row, None if push is None else push[shared:], table.rewards[place], ending)
 
-    def _row(self, rollout: Rollout) -> RolloutRow:
+    def _make_row(self, rollout: Rollout) -> RolloutRow:
         update = self._training.update
-        return row_of(rollout, self._filler, update.max_tokens, mask_cut=update.mask_cut)
+        return make_row(rollout, self._filler, update.max_tokens, mask_cut=update.mask_cut)
 
-    def _over_processes(self, measures: Mapping[str, float]) -> dict[str, float]:
+    def _average_over_processes(self, measures: Mapping[str, float]) -> dict[str, float]:
         """Mean of each measure over the processes that have it; all sample equally many rollouts."""
         every = self._gather([dict(measures)])
         names = dict.fromkeys(name for one in every for name in one)

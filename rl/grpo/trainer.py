@@ -20,24 +20,24 @@ from trl import (  # type: ignore[import-not-found,import-untyped,attr-defined,u
     GRPOTrainer,
 )
 
-from agent.adapters import put_on
+from agent.adapters import add_adapter
 from agent.policies.local.image_processing import ImageProcessor, ProcessedImage, QwenImageProcessor
-from agent.policies.local.loading import best_device
+from agent.policies.local.loading import choose_device
 from agent.policies.local.model_files import read_model_files
 from agent.trajectory import Trajectory
 from evals.runner.run_file import TRAJECTORIES, Key, RunFile
 from rl.grpo.blank_image import BlankPicture
 from rl.grpo.config import Lora, Training
-from rl.grpo.open_sampler import sync_of
+from rl.grpo.open_sampler import make_sync
 from rl.grpo.prefetch import VideoPrefetcher
 from rl.grpo.replay_buffer import ReplayKeeper, TrainingRow
 from rl.grpo.rollout import RolloutRunner
-from rl.grpo.rows import left_out
+from rl.grpo.rows import make_idle_row
 from rl.grpo.step_batch import StepBatchBuilder, StepContext, TrainingProgress
 from rl.monitor.step_log import Say, StepClock, StepLog
 from rl.objective.algorithms import Algorithm
-from rl.objective.grouped_logprobs import PLACE, batch_scores, in_order
-from rl.objective.reg_grpo import regression
+from rl.objective.grouped_logprobs import PLACE, restore_order, score_batch
+from rl.objective.reg_grpo import compute_regression
 from rl.processes import process_count
 from rl.rewards.preset import Preset
 from rl.sampling.sampler import Rollout
@@ -102,32 +102,34 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
             return worth
 
         super().__init__(
-            model=_adapted(loaded.model, training.lora),
-            args=_arguments(training, self._rule, self._trl_loss, is_shuffled=not rollouts.questions.is_in_order),
+            model=_load_adapter(loaded.model, training.lora),
+            args=_make_arguments(training, self._rule, self._trl_loss, is_shuffled=not rollouts.questions.is_in_order),
             reward_funcs=[told],
             train_dataset=Dataset.from_dict({"prompt": list(rollouts.examples)}),
-            processing_class=_processor(loaded.model.name_or_path, loaded.eyes),
-            peft_config=None if training.lora is None or training.lora.start else _adapter(training.lora),
+            processing_class=_make_processor(loaded.model.name_or_path, loaded.eyes),
+            peft_config=None if training.lora is None or training.lora.start else _make_adapter_config(training.lora),
         )
         if self.accelerator.num_processes > 1 and loaded.eyes is not None:
             BlankPicture(loaded.model)
         on_gpu = self.accelerator.device.type == "cuda" and self.accelerator.is_local_main_process
         self._ahead = VideoPrefetcher(rollouts.warm, self.order(), training.questions) if on_gpu else None
-        self._sync = sync_of(training, rollouts.sampler, self.accelerator)
+        self._sync = make_sync(training, rollouts.sampler, self.accelerator)
         self._synced: int | None = None
         # TRL corrects a loss for an engine's probabilities only where it believes that it has begun vLLM itself
         self.use_vllm = self._sync is not None
         # with tools TRL counts a run's pictures by its tokens; given earlier, it would also want its own chat templates
-        self.tools = [_played_by_the_graph]
+        self.tools = [_never_called]
         self.remove_callback(PrinterCallback)  # prints the log a second time, on stdout
         context = StepContext(
-            self._played, self._shuffled, rollouts.examples, is_in_order=rollouts.questions.is_in_order
+            self._played, self._run_shuffled, rollouts.examples, is_in_order=rollouts.questions.is_in_order
         )
         place = self.accelerator.process_index
-        self._drawing = StepBatchBuilder(training, preset, context, self._tokenizer.pad_token_id, self._gathered, place)
+        self._drawing = StepBatchBuilder(
+            training, preset, context, self._tokenizer.pad_token_id, self._gather_items, place
+        )
         if training.sampling.replay_groups:
             self.add_callback(ReplayKeeper(self._drawing.replay, place))
-        self.steps = StepLog(training.out, clock, self._record, say, training.alarms, _of_first_process)
+        self.steps = StepLog(training.out, clock, self._record, say, training.alarms, _broadcast_first)
         self.add_callback(self.steps)
 
     @property
@@ -137,16 +139,16 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
 
     def _generate(self, prompts: list[str]) -> tuple[Any, ...]:
         """Rollouts of the graph in place of completions; a prompt is the id of a question."""
-        self._bring_weights()
+        self._sync_weights()
         drawn = self._drawing(prompts, TrainingProgress(self.state.global_step, self.state.max_steps))
         self._rollouts.sampler.forget()
-        self._clock.drawn()
+        self._clock.end_batch()
         for name, value in drawn.measures.items():
             self._record(name, value)
         self._drawn = drawn.runs
         if self._ahead is not None:
             self._ahead.played(self.state.global_step // self.num_iterations + 1)
-        rows = [left_out(self._tokenizer.pad_token_id) if self._is_idle(run) else run.row for run in drawn.runs]
+        rows = [make_idle_row(self._tokenizer.pad_token_id) if self._is_idle(run) else run.row for run in drawn.runs]
         pictures = [list(row.pictures) for row in rows]
         return (
             [list(row.prompt) for row in rows],
@@ -174,12 +176,14 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
         saved = torch.tensor(sum(sum(run.row.mask) for run, is_idle in pairs if is_idle), device=like.device)
         ours = {
             PLACE: torch.arange(len(runs), device=like.device),
-            "advantages": _filled([() if is_idle else run.row.by_token(run.push) for run, is_idle in pairs], like),
+            "advantages": _pad_rows(
+                [() if is_idle else run.row.spread_over_tokens(run.push) for run, is_idle in pairs], like
+            ),
             "num_items_in_batch": scored["num_items_in_batch"] + self.accelerator.gather(saved).sum(),
         }
         is_old = torch.tensor([run.born is not None for run in runs], device=like.device)
         if is_old.any():
-            sampled = _filled([() if is_idle else run.row.logprobs for run, is_idle in pairs], like)
+            sampled = _pad_rows([() if is_idle else run.row.logprobs for run, is_idle in pairs], like)
             before = scored.get("old_per_token_logps", sampled)
             ours["old_per_token_logps"] = torch.where(is_old[:, None], sampled, before)
             if "importance_sampling_ratio" in scored:  # theirs is in the ratio that is clipped
@@ -193,14 +197,14 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
         inputs = super()._prepare_inputs(generation_batch)
         if self._drawn is not has_drawn and self._shares_prompts:
             buffered: Any = self._buffered_inputs
-            self._buffered_inputs = buffered = in_order(buffered)  # type: ignore[assignment,unused-ignore]
+            self._buffered_inputs = buffered = restore_order(buffered)  # type: ignore[assignment,unused-ignore]
             inputs = buffered[self._step % self.args.gradient_accumulation_steps]
         return inputs
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
         """TRL's loss, on the policy tokens alone where that changes nothing."""
         # where older probabilities are compared with, what is not scored would differ from them
-        self._wanted = None if "old_per_token_logps" in inputs or self.beta else _chosen_by_policy(inputs)
+        self._wanted = None if "old_per_token_logps" in inputs or self.beta else _mask_policy_tokens(inputs)
         try:
             loss: torch.Tensor = super()._compute_loss(model, inputs)  # type: ignore[no-untyped-call,unused-ignore]
         finally:
@@ -226,9 +230,7 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
             )
         with self.accelerator.autocast():
             policy = self.accelerator.unwrap_model(model)
-            return *batch_scores(
-                policy, input_ids, attention_mask, logits_to_keep, self.temperature, self._wanted
-            ), None
+            return *score_batch(policy, input_ids, attention_mask, logits_to_keep, self.temperature, self._wanted), None
 
     @property
     def _shares_prompts(self) -> bool:
@@ -239,7 +241,7 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
         ids = list(self._rollouts.examples)
         return [ids[number] for number in dict.fromkeys(self._get_train_sampler(self.train_dataset))]
 
-    def _bring_weights(self) -> None:
+    def _sync_weights(self) -> None:
         """Sends weights to the sampler where it does not sample with the model in training and has older ones."""
         sampler = self._rollouts.sampler
         if (self._sync is None and not sampler.is_half) or self._synced == self.state.global_step:
@@ -252,7 +254,7 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
         self._synced = self.state.global_step
 
     def _played(self, keys: Sequence[Key]) -> list[Rollout]:
-        with self._playing():
+        with self._sample_context():
             rollouts = self._rollouts(keys)
         if self._training.keep_runs:
             for rollout in rollouts:
@@ -266,12 +268,12 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
         folder.mkdir(parents=True, exist_ok=True)
         return RunFile(folder / TRAJECTORIES)
 
-    def _shuffled(self, keys: Sequence[Key]) -> list[Trajectory]:
-        with self._playing():
+    def _run_shuffled(self, keys: Sequence[Key]) -> list[Trajectory]:
+        with self._sample_context():
             return self._rollouts.shuffled(keys)
 
     @contextmanager
-    def _playing(self) -> Iterator[None]:
+    def _sample_context(self) -> Iterator[None]:
         model: Any = self.model
         sampler, was_training = self._rollouts.sampler, model.training
         model.eval()  # with checkpoints for gradients, a model in training has no cache
@@ -281,7 +283,7 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
             model.train(was_training)
         self._clock.played(sampler.watch.taken())
 
-    def _gathered(self, items: list[Any]) -> list[Any]:
+    def _gather_items(self, items: list[Any]) -> list[Any]:
         with self._clock.waiting():
             every: list[Any] = gather_object(items)
         return every
@@ -340,7 +342,9 @@ class RegGrpoTrainer(GraphTrainer):
         moved = torch.cat([self._moved(batch, is_first=is_first) for batch in batches])
         told = [torch.cat([batch[name].float() for batch in batches]) for name in ("push", "group", "counts")]
         every = self.accelerator.gather(torch.stack([moved, *told], 1)).double().cpu().numpy()
-        shares = regression(every[:, 0], every[:, 1], every[:, 2], every[:, 3] > 0, self._preset.recipe.group.epsilon)
+        shares = compute_regression(
+            every[:, 0], every[:, 1], every[:, 2], every[:, 3] > 0, self._preset.recipe.group.epsilon
+        )
         first = self.accelerator.process_index * len(moved)
         ours = torch.as_tensor(np.stack([shares.losses, shares.slopes], 1), dtype=torch.float32, device=moved.device)
         ours = ours[first : first + len(moved)] * self.accelerator.num_processes  # whose gradients are averaged
@@ -352,12 +356,12 @@ class RegGrpoTrainer(GraphTrainer):
         if is_first and not batch["is_old"].any():
             return torch.zeros_like(batch["push"])
         with torch.no_grad():
-            since = (self._logps(self.model, batch) - batch["old_per_token_logps"]) * _chosen_by_policy(batch)
+            since = (self._logps(self.model, batch) - batch["old_per_token_logps"]) * _mask_policy_tokens(batch)
         return torch.where(batch["is_old"], since.sum(1), 0.0) if is_first else since.sum(1)
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
         """Reg-GRPO's loss: its value is the regression loss, its gradient that of the slopes."""
-        logps, chosen_tokens = self._logps(model, inputs), _chosen_by_policy(inputs)
+        logps, chosen_tokens = self._logps(model, inputs), _mask_policy_tokens(inputs)
         pushed = (inputs["slopes"] * (logps * chosen_tokens).sum(1)).sum()
         loss: torch.Tensor = pushed - pushed.detach() + inputs["losses"].sum()
         if self.beta == 0:
@@ -384,16 +388,16 @@ def trainer_class(training: Training, preset: Preset) -> type[GraphTrainer]:
     return RegGrpoTrainer if training.update.rule(preset.recipe.group.loss).loss == "regression" else GraphTrainer
 
 
-def _of_first_process(found: Any) -> Any:
+def _broadcast_first(found: Any) -> Any:
     [shared] = broadcast_object_list([found])
     return shared
 
 
-def _played_by_the_graph() -> None:
+def _never_called() -> None:
     """Never called: tools are called by the graph."""
 
 
-def _filled(rows: Sequence[Sequence[float]], like: torch.Tensor) -> torch.Tensor:
+def _pad_rows(rows: Sequence[Sequence[float]], like: torch.Tensor) -> torch.Tensor:
     """Rows padded with 0 at the end to the shape of `like`, (rows, completion tokens) float32."""
     filled = torch.zeros_like(like, dtype=torch.float32)
     for place, row in zip(filled, rows, strict=True):
@@ -401,12 +405,12 @@ def _filled(rows: Sequence[Sequence[float]], like: torch.Tensor) -> torch.Tensor
     return filled
 
 
-def _chosen_by_policy(inputs: dict[str, Any]) -> torch.Tensor:
+def _mask_policy_tokens(inputs: dict[str, Any]) -> torch.Tensor:
     chosen_tokens: torch.Tensor = inputs["completion_mask"] * inputs["tool_mask"]
     return chosen_tokens
 
 
-def _processor(place: str, eyes: ImageProcessor | None) -> Any:
+def _make_processor(place: str, eyes: ImageProcessor | None) -> Any:
     tokenizer = read_model_files(place).tokenizer
     if eyes is None:
         return tokenizer
@@ -416,23 +420,23 @@ def _processor(place: str, eyes: ImageProcessor | None) -> Any:
     return Processor(tokenizer, pictures, eyes)
 
 
-def _adapted(model: Any, lora: Lora | None) -> Any:
+def _load_adapter(model: Any, lora: Lora | None) -> Any:
     """The model with the adapter that training continues from, if there is one."""
     if lora is None or not lora.start:
         return model
-    return put_on(model, lora.start, is_trainable=True)
+    return add_adapter(model, lora.start, is_trainable=True)
 
 
-def _adapter(lora: Lora) -> Any:
+def _make_adapter_config(lora: Lora) -> Any:
     from peft import LoraConfig  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
     alpha: Any = lora.alpha  # peft types it as int, and only multiplies with it
     return LoraConfig(r=lora.rank, lora_alpha=alpha, target_modules=lora.targets, task_type="CAUSAL_LM")
 
 
-def _arguments(training: Training, rule: Algorithm, trl_loss: str, *, is_shuffled: bool) -> GRPOConfig:
+def _make_arguments(training: Training, rule: Algorithm, trl_loss: str, *, is_shuffled: bool) -> GRPOConfig:
     update = training.update
-    device = best_device()
+    device = choose_device()
     rows, at_once = training.questions * training.generations, training.rows_at_once * process_count()
     if rows % at_once:
         raise ValueError(
@@ -470,14 +474,14 @@ def _arguments(training: Training, rule: Algorithm, trl_loss: str, *, is_shuffle
         seed=training.seed,
         logging_steps=1,
         logging_nan_inf_filter=False,  # it would write the mean of the steps before in place of a loss that is none
-        report_to=_report_to(),
+        report_to=_list_reporters(),
         disable_tqdm=True,
         save_steps=training.save_every,
         save_total_limit=training.keep,
     )
 
 
-def _report_to() -> list[str]:
+def _list_reporters() -> list[str]:
     from tools import packaged_weights
 
     return ["tensorboard"] if packaged_weights.is_installed("tensorboard") else []

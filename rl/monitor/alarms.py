@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from rl.monitor.log import Row, known
+from rl.monitor.log import Row, select_known
 from rl.toml_config import TomlConfig
 
 
@@ -88,7 +88,7 @@ _FILE = "alarms.jsonl"
 _ALARM = TypeAdapter(Alarm)
 
 
-def alarm_in(rows: Sequence[Row], alarms: Alarms) -> Alarm | None:
+def find_alarm(rows: Sequence[Row], alarms: Alarms) -> Alarm | None:
     """The alarm that the last row sets off, if any.
 
     Args:
@@ -98,11 +98,11 @@ def alarm_in(rows: Sequence[Row], alarms: Alarms) -> Alarm | None:
     if not rows:
         return None
     found = (
-        _not_finite(rows, alarms),
-        _collapse(rows, alarms, "tool_collapse", alarms.tool_collapse),
-        _collapse(rows, alarms, "answer_collapse", alarms.answer_collapse),
-        _same_rewards(rows, alarms),
-        _unreadable(rows, alarms),
+        _find_not_finite(rows, alarms),
+        _find_collapse(rows, alarms, "tool_collapse", alarms.tool_collapse),
+        _find_collapse(rows, alarms, "answer_collapse", alarms.answer_collapse),
+        _find_same_rewards(rows, alarms),
+        _find_unreadable(rows, alarms),
     )
     return next((alarm for alarm in found if alarm is not None), None)
 
@@ -121,7 +121,7 @@ def keep_alarm(out: Path, alarm: Alarm) -> None:
         file.write(_ALARM.dump_json(alarm).decode() + "\n")
 
 
-def _not_finite(rows: Sequence[Row], alarms: Alarms) -> Alarm | None:
+def _find_not_finite(rows: Sequence[Row], alarms: Alarms) -> Alarm | None:
     last = rows[-1]
     broken = [words for key, words in _FINITE.items() if key in last and last[key] is None]
     if not alarms.not_finite or not broken:
@@ -130,9 +130,9 @@ def _not_finite(rows: Sequence[Row], alarms: Alarms) -> Alarm | None:
     return Alarm("not_finite", last["step"], f"{seen} and were not saved", _HELP["not_finite"])
 
 
-def _collapse(rows: Sequence[Row], alarms: Alarms, name: Name, share: float) -> Alarm | None:
+def _find_collapse(rows: Sequence[Row], alarms: Alarms, name: Name, share: float) -> Alarm | None:
     key, what = _SHARES[name]
-    rates, count = known(rows, key), alarms.steps
+    rates, count = select_known(rows, key), alarms.steps
     if not share or len(rates) <= count or rates[-1][0] != rows[-1]["step"]:
         return None
     first, last = rates[:count], rates[-count:]
@@ -147,8 +147,8 @@ def _collapse(rows: Sequence[Row], alarms: Alarms, name: Name, share: float) -> 
     return Alarm(name, rows[-1]["step"], seen, _HELP[name])
 
 
-def _same_rewards(rows: Sequence[Row], alarms: Alarms) -> Alarm | None:
-    shares, count = known(rows, "groups/teaching"), alarms.same_rewards
+def _find_same_rewards(rows: Sequence[Row], alarms: Alarms) -> Alarm | None:
+    shares, count = select_known(rows, "groups/teaching"), alarms.same_rewards
     last = shares[-count:]
     if not count or len(last) < count or any(share > 0 for _, share in last) or last[-1][0] != rows[-1]["step"]:
         return None
@@ -156,8 +156,8 @@ def _same_rewards(rows: Sequence[Row], alarms: Alarms) -> Alarm | None:
     return Alarm("same_rewards", rows[-1]["step"], seen, _HELP["same_rewards"])
 
 
-def _unreadable(rows: Sequence[Row], alarms: Alarms) -> Alarm | None:
-    shares = known(rows, "runs/readable_turns")
+def _find_unreadable(rows: Sequence[Row], alarms: Alarms) -> Alarm | None:
+    shares = select_known(rows, "runs/readable_turns")
     last, bound = shares[-alarms.steps :], alarms.unreadable
     if len(last) < alarms.steps or any(share >= bound for _, share in last) or last[-1][0] != rows[-1]["step"]:
         return None

@@ -14,11 +14,11 @@ from evals.plots.chart import (
     ChartTip,
     Dot,
     StopLine,
-    chart,
-    short,
+    draw_chart,
+    format_short,
     svg_file,
 )
-from rl.monitor.log import Row, known
+from rl.monitor.log import Row, select_known
 
 CANVAS = Canvas(340, 220, 54, 12, 12, 38)
 _MOST_POINTS, _MOST_BARS, _MOST_TIPS = 400, 80, 60
@@ -77,7 +77,7 @@ def window_of(points: int) -> int:
     return 2 * (points // _SMOOTH_OF // 2) + 1 if points >= _SMOOTH_OF else 1
 
 
-def smoothed(points: Points) -> list[tuple[int, float]]:
+def smooth(points: Points) -> list[tuple[int, float]]:
     """Moving average of the points; at both ends over those that there are."""
     half = window_of(len(points)) // 2
     sums = [0.0, *accumulate(value for _, value in points)]
@@ -88,7 +88,7 @@ def smoothed(points: Points) -> list[tuple[int, float]]:
     return found
 
 
-def drawn(panel: Panel, first: int, last: int, stops: Sequence[int] = ()) -> str:
+def draw_panel(panel: Panel, first: int, last: int, stops: Sequence[int] = ()) -> str:
     """The plot as an SVG element.
 
     Args:
@@ -98,8 +98,8 @@ def drawn(panel: Panel, first: int, last: int, stops: Sequence[int] = ()) -> str
         stops: steps after which an alarm stopped the training, marked by lines.
     """
     across = Axis("step", first, last if last > first else first + 1, is_whole=True)
-    marks = _bars(panel) if isinstance(panel, Bars) else _lines(panel)
-    return chart(panel.title, across, _upright(panel), [*marks, *map(StopLine, stops), *_tips(panel)], CANVAS)
+    marks = _draw_bars(panel) if isinstance(panel, Bars) else _draw_lines(panel)
+    return draw_chart(panel.title, across, _upright(panel), [*marks, *map(StopLine, stops), *_draw_tips(panel)], CANVAS)
 
 
 def picture(rows: Sequence[Row]) -> str:
@@ -111,12 +111,12 @@ def picture(rows: Sequence[Row]) -> str:
     Raises:
         ValueError: the log has none of them.
     """
-    found = [(title, known(rows, name), is_share) for title, name, is_share in _IN_A_PICTURE]
+    found = [(title, select_known(rows, name), is_share) for title, name, is_share in _IN_A_PICTURE]
     panels = [Lines(title, (Curve(title, points, 1),), is_share) for title, points, is_share in found if points]
     if not panels:
         raise ValueError(f"nothing to draw: the log has none of {', '.join(name for _, name, _ in _IN_A_PICTURE)}")
     first, last = rows[0]["step"], rows[-1]["step"]
-    return svg_file([(panel.title, drawn(panel, first, last)) for panel in panels], CANVAS)
+    return svg_file([(panel.title, draw_panel(panel, first, last)) for panel in panels], CANVAS)
 
 
 def _upright(panel: Panel) -> Axis:
@@ -139,7 +139,7 @@ def _heights(curves: Sequence[Curve]) -> list[float]:
     return [sum(values) for values in zip(*([v for _, v in curve.points] for curve in curves), strict=True)]
 
 
-def _lines(panel: Lines) -> list[ChartMark]:
+def _draw_lines(panel: Lines) -> list[ChartMark]:
     marks: list[ChartMark] = []
     for curve in panel.curves:
         if len(curve.points) == 1:
@@ -147,13 +147,13 @@ def _lines(panel: Lines) -> list[ChartMark]:
             marks.append(Dot(step, value, None, None, curve.colour, radius=3))
             continue
         if window_of(len(curve.points)) > 1:
-            marks.append(ChartLine(_thinned(curve.points, _MOST_POINTS), curve.colour, is_faint=True))
-        marks.append(ChartLine(_thinned(smoothed(curve.points), _MOST_POINTS), curve.colour))
+            marks.append(ChartLine(_thin(curve.points, _MOST_POINTS), curve.colour, is_faint=True))
+        marks.append(ChartLine(_thin(smooth(curve.points), _MOST_POINTS), curve.colour))
     return marks
 
 
-def _bars(panel: Bars) -> list[ChartMark]:
-    columns = [_thinned(curve.points, _MOST_BARS) for curve in panel.curves]
+def _draw_bars(panel: Bars) -> list[ChartMark]:
+    columns = [_thin(curve.points, _MOST_BARS) for curve in panel.curves]
     width = min(18.0, max(1.0, 0.82 * CANVAS.wide / max(1, len(columns[0]) if columns else 0)))
     marks: list[ChartMark] = []
     for stack in zip(*columns, strict=True):
@@ -164,30 +164,30 @@ def _bars(panel: Bars) -> list[ChartMark]:
     return marks
 
 
-def _thinned(points: Points, most: int) -> list[tuple[float, float]]:
+def _thin(points: Points, most: int) -> list[tuple[float, float]]:
     """Points thinned to at most `most` by averaging neighbours."""
     size = math.ceil(len(points) / most)
     groups = [points[start : start + size] for start in range(0, len(points), size or 1)]
     return [(sum(s for s, _ in group) / len(group), sum(v for _, v in group) / len(group)) for group in groups]
 
 
-def _tips(panel: Panel) -> list[ChartTip]:
+def _draw_tips(panel: Panel) -> list[ChartTip]:
     """Texts that name the values of the steps under the pointer."""
-    columns = [_thinned(curve.points, _MOST_TIPS) for curve in panel.curves]
+    columns = [_thin(curve.points, _MOST_TIPS) for curve in panel.curves]
     longest = max(columns, key=len, default=[])
     is_share = isinstance(panel, Lines) and panel.is_share
     tips = []
     for step, _ in longest:
-        near = [(curve.name, _nearest(column, step)) for curve, column in zip(panel.curves, columns, strict=True)]
-        told = ", ".join(f"{name} {said(value, is_share=is_share)}" for name, value in near)
+        near = [(curve.name, _find_nearest(column, step)) for curve, column in zip(panel.curves, columns, strict=True)]
+        told = ", ".join(f"{name} {format_value(value, is_share=is_share)}" for name, value in near)
         tips.append(ChartTip(step, f"step {step:.0f}: {told}", CANVAS.wide / len(longest)))
     return tips
 
 
-def _nearest(column: Sequence[tuple[float, float]], step: float) -> float:
+def _find_nearest(column: Sequence[tuple[float, float]], step: float) -> float:
     return min(column, key=lambda point: abs(point[0] - step))[1]
 
 
-def said(value: float, *, is_share: bool) -> str:
+def format_value(value: float, *, is_share: bool) -> str:
     """A value as short text, shares as percent."""
-    return f"{100 * value:.1f} %" if is_share else short(value)
+    return f"{100 * value:.1f} %" if is_share else format_short(value)

@@ -32,10 +32,10 @@ def read_log(path: Path) -> list[Row]:
     if not path.exists():
         return []
     *lines, _cut = path.read_text(encoding="utf-8").split("\n")
-    return as_trained(_row(line, f"{path}, line {number}") for number, line in enumerate(lines, start=1))
+    return drop_undone(_parse_row(line, f"{path}, line {number}") for number, line in enumerate(lines, start=1))
 
 
-def as_trained(rows: Iterable[Row]) -> list[Row]:
+def drop_undone(rows: Iterable[Row]) -> list[Row]:
     """Rows as they were written, without the steps that were trained once more later on."""
     kept: list[Row] = []
     for row in rows:
@@ -45,16 +45,16 @@ def as_trained(rows: Iterable[Row]) -> list[Row]:
     return kept
 
 
-def number_of(row: Row, name: str) -> float | None:
+def read_number(row: Row, name: str) -> float | None:
     """A measure of a step; None where it was not measured."""
     value = row.get(name)
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     return float(value) if is_number else None  # type: ignore[arg-type]
 
 
-def known(rows: Sequence[Row], name: str) -> list[tuple[int, float]]:
+def select_known(rows: Sequence[Row], name: str) -> list[tuple[int, float]]:
     """Pairs (step, value) of the steps that have the measure."""
-    values = ((row["step"], number_of(row, name)) for row in rows)
+    values = ((row["step"], read_number(row, name)) for row in rows)
     return [(step, value) for step, value in values if value is not None]
 
 
@@ -71,7 +71,7 @@ def rollout_share(row: Row) -> float | None:
     return _share(row, ROLLOUT)
 
 
-def without_cut_line(path: Path) -> None:
+def remove_cut_line(path: Path) -> None:
     """Removes a last line that was cut off in writing, so that the next one begins a line."""
     if not path.exists():
         return
@@ -83,14 +83,14 @@ def without_cut_line(path: Path) -> None:
 
 
 def _share(row: Row, parts: Sequence[str]) -> float | None:
-    seconds = {part: number_of(row, f"seconds/{part}") for part in PARTS}
+    seconds = {part: read_number(row, f"seconds/{part}") for part in PARTS}
     whole = sum(taken or 0.0 for taken in seconds.values())
     if seconds["tools"] is None or not whole:
         return None
     return sum(seconds[part] or 0.0 for part in parts) / whole
 
 
-def _row(line: str, where: str) -> Row:
+def _parse_row(line: str, where: str) -> Row:
     try:
         row = loads_json(line)
     except ValueError as error:

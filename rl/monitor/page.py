@@ -10,11 +10,11 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from evals.plots.chart import short
+from evals.plots.chart import format_short
 from rl.monitor.alarms import Alarm, read_alarms
-from rl.monitor.curves import Lines, Panel, drawn, said, window_of
-from rl.monitor.log import Row, known, own_share
-from rl.monitor.panels import PanelGroup, subjects_of
+from rl.monitor.curves import Lines, Panel, draw_panel, format_value, window_of
+from rl.monitor.log import Row, own_share, select_known
+from rl.monitor.panels import PanelGroup, make_subjects
 from tools.cache import write_atomically
 from tools.plain_data import loads_json
 
@@ -41,10 +41,10 @@ def write_page(out: Path, rows: Sequence[Row]) -> None:
         out: folder of the training.
         rows: the log of the training, at least one step.
     """
-    write_atomically(out / PAGE, page(out.absolute().name, rows, read_alarms(out), _terms(out)))
+    write_atomically(out / PAGE, render_page(out.absolute().name, rows, read_alarms(out), _terms(out)))
 
 
-def page(title: str, rows: Sequence[Row], alarms: Sequence[Alarm], terms: Sequence[tuple[str, str]]) -> str:
+def render_page(title: str, rows: Sequence[Row], alarms: Sequence[Alarm], terms: Sequence[tuple[str, str]]) -> str:
     """The dashboard page of a training as HTML.
 
     Args:
@@ -55,7 +55,7 @@ def page(title: str, rows: Sequence[Row], alarms: Sequence[Alarm], terms: Sequen
     """
     first, last = rows[0]["step"], rows[-1]["step"]
     style = _style()
-    subjects = subjects_of(rows)
+    subjects = make_subjects(rows)
     longest = max((len(c.points) for s in subjects for p in s.panels for c in p.curves), default=0)
     return _template().render(
         title=title,
@@ -76,7 +76,7 @@ def page(title: str, rows: Sequence[Row], alarms: Sequence[Alarm], terms: Sequen
 
 def _figures_of(subject: PanelGroup, first: int, last: int, stops: Sequence[int]) -> list[tuple[Panel, str, str]]:
     """Panel, newest value and SVG of each plot."""
-    return [(panel, _now(panel), drawn(panel, first, last, stops)) for panel in subject.panels]
+    return [(panel, _now(panel), draw_panel(panel, first, last, stops)) for panel in subject.panels]
 
 
 def _now(panel: Panel) -> str:
@@ -85,7 +85,7 @@ def _now(panel: Panel) -> str:
         return ""
     points = panel.curves[0].points
     recent = points[-window_of(len(points)) :]
-    return said(sum(value for _, value in recent) / len(recent), is_share=panel.is_share)
+    return format_value(sum(value for _, value in recent) / len(recent), is_share=panel.is_share)
 
 
 def _window(rows: Sequence[Row]) -> int:
@@ -98,15 +98,15 @@ def _table(rows: Sequence[Row]) -> list[Figure]:
     names = sorted({name for row in rows for name in row} - {"step"})
     figures = []
     for name in names:
-        values = [value for _, value in known(rows, name)]
+        values = [value for _, value in select_known(rows, name)]
         if values:
             first, last = values[:count], values[-count:]
             told = (sum(first) / len(first), sum(last) / len(last), values[-1])
-            figures.append(Figure(name, *(short(value) for value in told)))
+            figures.append(Figure(name, *(format_short(value) for value in told)))
     shares = [share for row in rows if (share := own_share(row)) is not None]
     if shares:
         told = (sum(shares[:count]) / len(shares[:count]), sum(shares[-count:]) / len(shares[-count:]), shares[-1])
-        figures.append(Figure("our own code, share of a step", *(said(value, is_share=True) for value in told)))
+        figures.append(Figure("our own code, share of a step", *(format_value(value, is_share=True) for value in told)))
     return figures
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from evals.plots.chart import COLOURS
 from rl.monitor.curves import Bars, Curve, Lines, Panel
-from rl.monitor.log import PARTS, Row, known, number_of, own_share, rollout_share
+from rl.monitor.log import PARTS, Row, own_share, read_number, rollout_share, select_known
 
 _TURN = "runs/readable_turn_"
 
@@ -20,7 +20,7 @@ class PanelGroup:
     panels: tuple[Panel, ...]
 
 
-def subjects_of(rows: Sequence[Row]) -> tuple[PanelGroup, ...]:
+def make_subjects(rows: Sequence[Row]) -> tuple[PanelGroup, ...]:
     """The subjects of a log that have at least one plot."""
     found = (
         PanelGroup(
@@ -41,7 +41,9 @@ def _reward(rows: Sequence[Row]) -> tuple[Panel, ...]:
     return _without_none(
         _lines(rows, "Score", "score", note="Mean over the runs that count."),
         *(
-            Lines("Its components", _coloured(known_parts[start : start + COLOURS]), note="Before they are weighed.")
+            Lines(
+                "Its components", _colour_curves(known_parts[start : start + COLOURS]), note="Before they are weighed."
+            )
             for start in range(0, len(known_parts), COLOURS)
         ),
         _lines(
@@ -99,7 +101,7 @@ def _form(rows: Sequence[Row]) -> tuple[Panel, ...]:
 
 
 def _learning(rows: Sequence[Row]) -> tuple[Panel, ...]:
-    idle = tuple((step, 1 - share) for step, share in known(rows, "groups/teaching"))
+    idle = tuple((step, 1 - share) for step, share in select_known(rows, "groups/teaching"))
     return _without_none(
         Lines(
             "Groups without variance",
@@ -126,10 +128,10 @@ def _learning(rows: Sequence[Row]) -> tuple[Panel, ...]:
 
 
 def _time(rows: Sequence[Row]) -> tuple[Panel, ...]:
-    parts = [name for name in PARTS if known(rows, f"seconds/{name}")]
-    timed = [row for row in rows if any(number_of(row, f"seconds/{name}") is not None for name in parts)]
+    parts = [name for name in PARTS if select_known(rows, f"seconds/{name}")]
+    timed = [row for row in rows if any(read_number(row, f"seconds/{name}") is not None for name in parts)]
     stacked = tuple(
-        Curve(name, tuple((row["step"], number_of(row, f"seconds/{name}") or 0.0) for row in timed), number)
+        Curve(name, tuple((row["step"], read_number(row, f"seconds/{name}") or 0.0) for row in timed), number)
         for number, name in enumerate(parts, start=1)
     )
     shares = (("our own code", own_share), ("playing", rollout_share))
@@ -164,15 +166,15 @@ def _several(
 ) -> Lines | None:
     found = [_curve(rows, name, told) for told, name in names.items()]
     curves = [curve for curve in found if curve is not None]
-    return Lines(title, _coloured(curves), is_share, note=note) if curves else None
+    return Lines(title, _colour_curves(curves), is_share, note=note) if curves else None
 
 
 def _curve(rows: Sequence[Row], name: str, told: str) -> Curve | None:
-    points = known(rows, name)
+    points = select_known(rows, name)
     return Curve(told, tuple(points), 1) if points else None
 
 
-def _coloured(curves: Sequence[Curve]) -> tuple[Curve, ...]:
+def _colour_curves(curves: Sequence[Curve]) -> tuple[Curve, ...]:
     return tuple(Curve(curve.name, curve.points, number) for number, curve in enumerate(curves, start=1))
 
 

@@ -21,8 +21,8 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl
 
-from rl.monitor.alarms import Alarm, Alarms, alarm_in, keep_alarm
-from rl.monitor.log import LOG, PARTS, Row, own_share, read_log, without_cut_line
+from rl.monitor.alarms import Alarm, Alarms, find_alarm, keep_alarm
+from rl.monitor.log import LOG, PARTS, Row, own_share, read_log, remove_cut_line
 from rl.monitor.page import write_page
 from rl.monitor.stopwatch import StageSeconds
 
@@ -58,39 +58,39 @@ class StepClock:
 
     def played(self, split: StageSeconds) -> None:
         """Marks the end of rollouts, whose time is split so."""
-        whole = self._lap()
+        whole = self._take_lap()
         self._add("generate", split.generate)
         self._add("idle", split.idle)
         self._add("tools", whole - split.generate - split.idle)
 
-    def drawn(self) -> None:
+    def end_batch(self) -> None:
         """Marks the end of scoring and making rows; log-probabilities come next."""
-        self._add("tools", self._lap())
+        self._add("tools", self._take_lap())
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """A context in which time counts as waiting for other processes."""
-        self._add("tools", self._lap())
+        self._add("tools", self._take_lap())
         yield
-        self._add("idle", self._lap())
+        self._add("idle", self._take_lap())
 
     @contextmanager
     def syncing(self) -> Iterator[None]:
         """A context in which time counts as weight synchronisation."""
-        self._add("tools", self._lap())
+        self._add("tools", self._take_lap())
         yield
-        self._add("sync", self._lap())
+        self._add("sync", self._take_lap())
 
     def scored(self) -> None:
         """Marks the end of the log-probabilities before the update."""
-        self._add("log-probabilities", self._lap())
+        self._add("log-probabilities", self._take_lap())
 
     def end(self) -> dict[str, float | None]:
         """Ends the step and gives the seconds of its parts; None is not measured."""
-        self._add("update", self._lap())
+        self._add("update", self._take_lap())
         return dict(self._parts)
 
-    def _lap(self) -> float:
+    def _take_lap(self) -> float:
         since, self._since = self._since, self._clock()
         return self._since - since
 
@@ -157,7 +157,7 @@ class StepLog(TrainerCallback):
         """Reads the logged steps up to the checkpoint from which training resumes, for the alarms."""
         path = self._out / LOG
         if state.is_world_process_zero:
-            without_cut_line(path)
+            remove_cut_line(path)
             self._rows = [row for row in read_log(path) if row["step"] <= state.global_step]
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -188,20 +188,20 @@ class StepLog(TrainerCallback):
 
     def _kept(self, logs: Mapping[str, Any], step: int, steps: int) -> Alarm | None:
         """Logs the step; gives the alarm that it sets off."""
-        kept = {name: _short(value) for name, value in sorted(logs.items()) if not name.startswith(_NOT_OURS)}
+        kept = {name: _round_value(value) for name, value in sorted(logs.items()) if not name.startswith(_NOT_OURS)}
         row = {"step": step, "seconds/sync": None, **kept}
         with (self._out / LOG).open("a", encoding="utf-8") as file:
             file.write(json.dumps(row, allow_nan=False) + "\n")
-        self._say(line_of(step, steps, row))
+        self._say(format_step(step, steps, row))
         self._rows.append(row)
-        alarm = alarm_in(self._rows, self._alarms)
+        alarm = find_alarm(self._rows, self._alarms)
         if alarm is not None:
             keep_alarm(self._out, alarm)
         self._page(self._rows, is_wanted=alarm is not None)
         return alarm
 
 
-def line_of(step: int, steps: int, row: Row) -> str:
+def format_step(step: int, steps: int, row: Row) -> str:
     """One step as a line for the screen.
 
     Args:
@@ -218,7 +218,7 @@ def line_of(step: int, steps: int, row: Row) -> str:
     return f"step {step}/{steps}  {'  '.join(told)}  {whole:.1f} s: {split}{ours}"
 
 
-def _short(value: Any) -> Any:
+def _round_value(value: Any) -> Any:
     """A value for JSON: few digits, and None for NaN and infinity."""
     if not isinstance(value, float):
         return value

@@ -50,53 +50,53 @@ class Stopwatch:
             yield
         finally:
             with self._lock:
-                self._count()
+                self._add_elapsed()
                 self._since = None
 
     def ended(self) -> None:
         """Marks the end of one run."""
         with self._lock:
-            self._count()
+            self._add_elapsed()
             self._unended -= 1
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """A context in which one run waits for the model, which may be at work for it."""
         with self._lock:
-            self._count()
+            self._add_elapsed()
             self._waiting += 1
         try:
             yield
         finally:
             with self._lock:
-                self._count()
+                self._add_elapsed()
                 self._waiting -= 1
 
     @contextmanager
     def generating(self) -> Iterator[None]:
         """A context in which the model is at work; two at the same time count once."""
         with self._lock:
-            self._count()
+            self._add_elapsed()
             self._generating += 1
         try:
             yield
         finally:
             with self._lock:
-                self._count()
+                self._add_elapsed()
                 self._generating -= 1
 
-    def in_play(self) -> int:
+    def count_active(self) -> int:
         """Number of active runs; each of them waits for the model, will ask it again, or ends."""
         return min(self._at_once, self._unended)
 
     def taken(self) -> StageSeconds:
         """The seconds by stage since the last call."""
         with self._lock:
-            self._count()
+            self._add_elapsed()
             split, self._split = self._split, StageSeconds()
         return split
 
-    def _count(self) -> None:
+    def _add_elapsed(self) -> None:
         """Adds the time since the last change to the stage of that time."""
         if self._since is None:
             return
@@ -108,4 +108,4 @@ class Stopwatch:
     def _now(self) -> Now:
         if self._generating:
             return "generate"
-        return "idle" if self.in_play() and self._waiting >= self.in_play() else "tools"
+        return "idle" if self.count_active() and self._waiting >= self.count_active() else "tools"

@@ -25,7 +25,7 @@ def as_array(rewards_G: Sequence[float | None]) -> Array:  # noqa: N803 (nested 
 
 def grpo(rewards_G: Array, epsilon: float = EPSILON) -> Array:  # noqa: N803
     """GRPO's advantages (arXiv 2402.03300, section 4.1.2), (r - mean) / (std + epsilon): (G,) float64."""
-    return _counted(normal(rewards_G, epsilon))
+    return _zero_uncounted(normalise(rewards_G, epsilon))
 
 
 def dr_grpo(rewards_G: Array) -> Array:  # noqa: N803
@@ -33,7 +33,7 @@ def dr_grpo(rewards_G: Array) -> Array:  # noqa: N803
 
     Dr. GRPO's loss also drops the division by length; TimeSearch-R takes this advantage and keeps the division.
     """
-    return _counted(_centred(rewards_G))
+    return _zero_uncounted(_centre(rewards_G))
 
 
 def dgrpo(rewards_G: Array, epsilon: float = EPSILON) -> Array:  # noqa: N803
@@ -48,7 +48,7 @@ def dgrpo(rewards_G: Array, epsilon: float = EPSILON) -> Array:  # noqa: N803
     return grpo(rewards_G, epsilon) * float(weight)
 
 
-def with_noise(advantages_G: Array, std: float, generator: np.random.Generator) -> Array:  # noqa: N803
+def add_noise(advantages_G: Array, std: float, generator: np.random.Generator) -> Array:  # noqa: N803
     """Advantages plus N(0, std^2), (G,) float64, so that runs of equal reward still differ.
 
     TinyLLaVA-Video-R1, section 3.2, with std 0.02. The gradient of such a group is noise of mean 0.
@@ -89,7 +89,7 @@ def surprise(turn: Turn) -> float | None:
     return -sum(logprobs) / len(logprobs) if logprobs else None
 
 
-def step_credit(
+def compute_step_credit(
     rewards_G_T: Sequence[Sequence[float] | None],  # noqa: N803 (nested by run, then by turn)
     epsilon: float = EPSILON,
     *,
@@ -116,7 +116,7 @@ def step_credit(
     )
 
 
-def easy_weighs(answers_G: Array, easy_weight: float) -> float:  # noqa: N803
+def weigh_group(answers_G: Array, easy_weight: float) -> float:  # noqa: N803
     """Weight of a group by the mean m of its answer rewards in 0..1: 1 - (1 - easy_weight) m.
 
     A group that is wrong throughout weighs 1, one that is correct throughout `easy_weight`; with 0.5 this is the line
@@ -132,12 +132,12 @@ def has_signal(rewards_G: Array) -> bool:  # noqa: N803
     return counted.size > 1 and bool(np.ptp(counted) > 0)
 
 
-def normal(values_G: Array, epsilon: float = EPSILON) -> Array:  # noqa: N803
+def normalise(values_G: Array, epsilon: float = EPSILON) -> Array:  # noqa: N803
     """Values less their mean, over their deviation + epsilon, (G,) float64; NaN stays."""
-    return _centred(values_G) / (deviation(values_G) + epsilon)
+    return _centre(values_G) / (deviation(values_G) + epsilon)
 
 
-def _centred(rewards_G: Array) -> Array:  # noqa: N803
+def _centre(rewards_G: Array) -> Array:  # noqa: N803
     """Rewards less their mean; exactly 0 where all are the same, which subtracting a mean of floats does not give."""
     if not has_signal(rewards_G):
         return np.where(np.isnan(rewards_G), np.nan, 0.0)
@@ -150,5 +150,5 @@ def deviation(rewards_G: Array) -> float:  # noqa: N803
     return float(counted.std(ddof=1)) if counted.size > 1 else 0.0
 
 
-def _counted(advantages_G: Array) -> Array:  # noqa: N803
+def _zero_uncounted(advantages_G: Array) -> Array:  # noqa: N803
     return np.nan_to_num(advantages_G, nan=0.0)

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from rl.finetune.rows import TrainingConversation
-from rl.objective.logprobs import chosen, entropies
+from rl.objective.logprobs import compute_policy_logits, entropies
 
 PLACE = "place"
 """Key of a batch under which each row has its place in the step as sampled."""
@@ -14,7 +14,7 @@ _LEFT_OUT_TOKENS = 2
 """Length of a row that stands in for a run which is not trained on (`rl.grpo.rows`); it has no prefix to share."""
 
 
-def batch_scores(
+def score_batch(
     model: Any,
     input_ids: torch.Tensor,
     attention_mask: torch.Tensor,
@@ -52,19 +52,19 @@ def batch_scores(
         int(here[:begin].sum()) for here, begin, is_counted in zip(seen, begins, counts, strict=True) if is_counted
     ]
     logps, unsure = [torch.empty(0)] * len(rows), [torch.empty(0)] * len(rows)
-    for family in families(rows, prompts):
+    for family in group_families(rows, prompts):
         members = [rows[number] for number in family]
-        found = chosen(model, members)
+        found = compute_policy_logits(model, members)
         logits = found.logits / temperature
         lengths = [sum(row.is_policy) for row in members]
         told = torch.split(logits.log_softmax(-1).gather(-1, found.ids[:, None])[:, 0], lengths)
         for number, of_row, entropy in zip(family, told, torch.split(entropies(logits), lengths), strict=True):
             logps[number], unsure[number] = of_row, entropy
     place = is_wanted[:, -completion:]
-    return _placed(torch.cat(logps), place), _placed(torch.cat(unsure), place)
+    return _scatter(torch.cat(logps), place), _scatter(torch.cat(unsure), place)
 
 
-def families(rows: Sequence[TrainingConversation], prompts: Sequence[int]) -> list[list[int]]:
+def group_families(rows: Sequence[TrainingConversation], prompts: Sequence[int]) -> list[list[int]]:
     """Numbers of the rows that share most of their tokens, by family, to be computed together; single ones are one
     family.
 
@@ -86,12 +86,12 @@ def families(rows: Sequence[TrainingConversation], prompts: Sequence[int]) -> li
     return [family for family in found if len(family) > 1] + ([alone] if alone else [])
 
 
-def _placed(values: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
+def _scatter(values: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
     """Values, in order, at the places of the mask, in its shape; 0 elsewhere."""
     return values.new_zeros(place.shape).masked_scatter(place, values)
 
 
-def in_order(batches: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def restore_order(batches: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The batches of a step with the rows of a group adjacent again, after TRL has shuffled them."""
     places = torch.cat([batch[PLACE] for batch in batches])
     order = places.argsort()

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from agent.policies.local.shared_prefix import attends_to_all, prefill_prefix, shared_tokens
+from agent.policies.local.shared_prefix import count_shared_tokens, has_full_attention, prefill_prefix
 from rl.finetune.rows import TrainingConversation
 
 _TOKENS_AT_ONCE = 256
@@ -45,16 +45,16 @@ def policy_loss(model: Any, rows: Sequence[TrainingConversation]) -> Loss:
         model: a causal language model of transformers, with or without a peft adapter.
         rows: each with a policy token at some place behind the first.
     """
-    found = chosen(model, rows)
+    found = compute_policy_logits(model, rows)
     return Loss(functional.cross_entropy(found.logits, found.ids, reduction="sum"), len(found.ids))
 
 
-def chosen(model: Any, rows: Sequence[TrainingConversation]) -> Chosen:
+def compute_policy_logits(model: Any, rows: Sequence[TrainingConversation]) -> Chosen:
     """The policy's tokens of the rows and their logits; arguments as in `policy_loss`."""
     causal = model.get_base_model() if hasattr(model, "get_base_model") else model
     device = causal.get_input_embeddings().weight.device
-    shared = shared_tokens([row.ids for row in rows]) if attends_to_all(causal) else 0
-    ids, mask, wanted = (part.to(device) for part in _padded(rows))
+    shared = count_shared_tokens([row.ids for row in rows]) if has_full_attention(causal) else 0
+    ids, mask, wanted = (part.to(device) for part in _pad_rows(rows))
     beginning = prefill_prefix(causal, rows[0].ids[:shared], len(rows)) if shared else None
     hidden = causal.base_model(
         input_ids=ids[:, shared:],
@@ -75,7 +75,7 @@ def entropies(logits: torch.Tensor) -> torch.Tensor:
         return torch.cat([-(part.exp() * part).sum(-1) for part in parts])
 
 
-def _padded(rows: Sequence[TrainingConversation]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _pad_rows(rows: Sequence[TrainingConversation]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Ids, attention mask and loss mask of the rows, each (rows, longest), padded on the right."""
     longest = max(len(row.ids) for row in rows)
     ids, mask = torch.zeros(len(rows), longest, dtype=torch.long), torch.zeros(len(rows), longest, dtype=torch.long)

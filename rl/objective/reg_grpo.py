@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rl.objective.advantages import EPSILON, Array, deviation, normal
+from rl.objective.advantages import EPSILON, Array, deviation, normalise
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,9 @@ class Shares:
     """Derivative of the loss by the log-ratio of each row."""
 
 
-def regression(log_ratios: Array, advantages: Array, groups: Array, counts: Array, epsilon: float = EPSILON) -> Shares:
+def compute_regression(
+    log_ratios: Array, advantages: Array, groups: Array, counts: Array, epsilon: float = EPSILON
+) -> Shares:
     """Loss and slope of each run of several groups.
 
     Args:
@@ -37,7 +39,7 @@ def regression(log_ratios: Array, advantages: Array, groups: Array, counts: Arra
     for number in numbers:
         ours = (groups == number) & counts
         if ours.any():
-            missed = advantages[ours] - normal(log_ratios[ours], epsilon)
+            missed = advantages[ours] - normalise(log_ratios[ours], epsilon)
             losses[ours] = missed**2 / ours.sum() / len(numbers)
             slopes[ours] = regression_slopes(log_ratios[ours], advantages[ours], epsilon) / len(numbers)
     return Shares(losses, slopes)
@@ -54,7 +56,7 @@ def regression_loss(log_ratios_G: Array, advantages_G: Array, epsilon: float = E
         advantages_G: advantage of each run, (G,).
         epsilon: term added to the deviation.
     """
-    return float(np.mean((advantages_G - normal(log_ratios_G, epsilon)) ** 2))
+    return float(np.mean((advantages_G - normalise(log_ratios_G, epsilon)) ** 2))
 
 
 def regression_slopes(log_ratios_G: Array, advantages_G: Array, epsilon: float = EPSILON) -> Array:  # noqa: N803
@@ -68,7 +70,7 @@ def regression_slopes(log_ratios_G: Array, advantages_G: Array, epsilon: float =
         advantages_G: advantage of each run, (G,).
         epsilon: term added to the deviation.
     """
-    count, z = len(log_ratios_G), normal(log_ratios_G, epsilon)
+    count, z = len(log_ratios_G), normalise(log_ratios_G, epsilon)
     std = deviation(log_ratios_G)
     missed = advantages_G - z
     through_mean = missed - missed.mean()

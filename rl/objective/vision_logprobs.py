@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from agent.policies.local.image_processing import ImageProcessor, decoded
+from agent.policies.local.image_processing import ImageProcessor, decode_picture
 from agent.policies.local.loading import Loaded
 from rl.finetune.rows import TrainingConversation
 from rl.objective.logprobs import Loss
@@ -60,7 +60,7 @@ class PictureLoss:
             length = len(row.ids)
             ids[number, :length], wanted[number, :length] = torch.tensor(row.ids), torch.tensor(row.is_policy)
             mask[number, :length] = 1
-        pictures = self._eyes.gather([[self._eyes.look(decoded(jpeg)) for jpeg in row.jpegs] for row in rows])
+        pictures = self._eyes.gather([[self._eyes.look(decode_picture(jpeg)) for jpeg in row.jpegs] for row in rows])
         if "image_grid_thw" in pictures:  # Qwen finds by it which ids have places in two dimensions
             pictures["mm_token_type_ids"] = ids.eq(self._image_token_id).int()
         return ModelBatch({"input_ids": ids, "attention_mask": mask, **pictures}, wanted.bool())
@@ -77,7 +77,7 @@ def batch_loss(model: Any, batch: ModelBatch) -> Loss:
     return Loss(total, int(wanted.sum()))
 
 
-def loss_of(loaded: Loaded) -> PictureLoss | None:
+def make_picture_loss(loaded: Loaded) -> PictureLoss | None:
     """The loss with pictures for a model that sees; None for one that only reads."""
     if loaded.eyes is None or loaded.image_token_id is None:
         return None

@@ -9,13 +9,13 @@ and the only price is that a terse answer is learnt.
 
 import math
 
-from agent.rendering.answer_parser import NOT_SHOWN, chosen_option, says_cannot_tell
+from agent.rendering.answer_parser import NOT_SHOWN, find_option, is_cannot_tell
 from agent.trajectory import Answer, Trajectory
 from evals.benchmarks.grounding import iou
 from evals.example import Example
-from evals.scoring.normalize import FILLERS, words_of
+from evals.scoring.normalize import FILLERS, split_words
 from evals.scoring.published.spans import strict_span
-from evals.scoring.scoring import mismatch, score_answer
+from evals.scoring.scoring import explain_mismatch, score_answer
 from evals.scoring.spans import Span
 from rl.rewards.aids import Aids
 from rl.rewards.wording import rouge_mean, word_error_rate
@@ -29,10 +29,10 @@ _LEAST_STEM = 4
 
 def answer(example: Example, trajectory: Trajectory) -> float | None:
     """1 or 0: correct by the rules of the benchmark, with nothing beside it that could be another candidate."""
-    return right(example, trajectory.answer)
+    return score_right(example, trajectory.answer)
 
 
-def right(example: Example, given: Answer | None) -> float | None:
+def score_right(example: Example, given: Answer | None) -> float | None:
     """The reward `answer` of an answer that need not be that of a trajectory."""
     value = score_answer(example, given).value
     if not value or given is None or given.abstains or example.question.options:
@@ -42,15 +42,15 @@ def right(example: Example, given: Answer | None) -> float | None:
 
 def _is_alone(example: Example, said: str) -> bool:
     """Whether one accepted answer is there with nothing but fillers and words of a question that offers none."""
-    asked = [word.text for word in words_of(example.question.text)]
+    asked = [word.text for word in split_words(example.question.text)]
     free = set() if "or" in asked else set(asked)
     for accepted in (example.answer or "", *example.aliases):
-        spare = [word.text for word in words_of(said)]
-        for word in words_of(accepted):
+        spare = [word.text for word in split_words(said)]
+        for word in split_words(accepted):
             if word.text in spare:
                 spare.remove(word.text)
         is_plain = all(word in FILLERS or _is_form_of(word, free) for word in spare)
-        if is_plain and mismatch(said, accepted, example.question.text) is None:
+        if is_plain and explain_mismatch(said, accepted, example.question.text) is None:
             return True
     return False
 
@@ -96,7 +96,7 @@ def rouge(example: Example, trajectory: Trajectory) -> float | None:
     """
     if example.answer is None or example.question.options:
         return None
-    return max(rouge_mean(accepted, _said(trajectory)) for accepted in (example.answer, *example.aliases))
+    return max(rouge_mean(accepted, _answer_text(trajectory)) for accepted in (example.answer, *example.aliases))
 
 
 def word_accuracy(example: Example, trajectory: Trajectory) -> float | None:
@@ -104,7 +104,7 @@ def word_accuracy(example: Example, trajectory: Trajectory) -> float | None:
     reference answer."""
     if example.answer is None or example.question.options:
         return None
-    return max(max(0.0, 1 - word_error_rate(a, _said(trajectory))) for a in (example.answer, *example.aliases))
+    return max(max(0.0, 1 - word_error_rate(a, _answer_text(trajectory))) for a in (example.answer, *example.aliases))
 
 
 def number(
@@ -149,7 +149,7 @@ def span_iou(example: Example, trajectory: Trajectory) -> float | None:
     wanted = strict_span(example.answer or "")
     if wanted is None:
         return None
-    said = _said_span(trajectory.answer)
+    said = _answer_span(trajectory.answer)
     return iou(said, wanted) if said else 0.0
 
 
@@ -189,11 +189,11 @@ def answer_early(example: Example, trajectory: Trajectory, *, lost_a_turn: float
     return max(0.0, value - lost_a_turn * (trajectory.turns - 1)) if value else value
 
 
-def _said(trajectory: Trajectory) -> str:
+def _answer_text(trajectory: Trajectory) -> str:
     return trajectory.answer.text if trajectory.answer and not trajectory.answer.abstains else ""
 
 
-def _said_span(given: Answer | None) -> Span | None:
+def _answer_span(given: Answer | None) -> Span | None:
     if given is None:
         return None
     first = given.evidence[0] if given.evidence else None
@@ -212,13 +212,13 @@ def _numbers(example: Example, trajectory: Trajectory) -> tuple[float | None, fl
     """The only number of reference and answer, (wanted, said); None where there is none, or several."""
     if example.answer is None or example.question.options:
         return None, None
-    is_number_alone = len(words_of(example.answer)) <= 2  # "5", "5 dogs"; a sentence with a number in it is a text
-    return (_number(example.answer) if is_number_alone else None), _number(_said(trajectory))
+    is_number_alone = len(split_words(example.answer)) <= 2  # "5", "5 dogs"; a sentence with a number in it is a text
+    return (_number(example.answer) if is_number_alone else None), _number(_answer_text(trajectory))
 
 
 def _number(text: str) -> float | None:
     found = []
-    for word in words_of(text):
+    for word in split_words(text):
         if word.is_number:
             try:
                 found.append(float(word.text))
@@ -227,12 +227,12 @@ def _number(text: str) -> float | None:
     return found[0] if len(found) == 1 else None
 
 
-def second_answer(example: Example, trajectory: Trajectory) -> Answer | None:
+def read_second_answer(example: Example, trajectory: Trajectory) -> Answer | None:
     """The answer of the second look, from the evidence alone; None where it gave none."""
     second = trajectory.second_look
     if second is None or not second.answer:
         return None
     question = example.question
-    option = chosen_option(second.answer, question) if question.options else None
-    is_unsure = option is None and says_cannot_tell(second.answer)
+    option = find_option(second.answer, question) if question.options else None
+    is_unsure = option is None and is_cannot_tell(second.answer)
     return Answer(second.answer, option, not_shown=second.answer == NOT_SHOWN, cannot_tell=is_unsure)

@@ -89,7 +89,7 @@ STEP_REWARDS: dict[str, Callable[..., steps.Steps]] = {
 }
 
 
-def reward_named(name: str, settings: Mapping[str, Any] | None = None, aids: Aids | None = None) -> Reward:
+def get_reward(name: str, settings: Mapping[str, Any] | None = None, aids: Aids | None = None) -> Reward:
     """The reward of a name, ready to be called; a step reward is summed over turns.
 
     Args:
@@ -101,15 +101,15 @@ def reward_named(name: str, settings: Mapping[str, Any] | None = None, aids: Aid
         ValueError: no such reward, or it has no such setting, or not of that kind; says which there are.
     """
     if name in STEP_REWARDS:
-        each = step_reward_named(name, settings, aids)
+        each = get_step_reward(name, settings, aids)
         return lambda example, trajectory: steps.total(each(example, trajectory))
     if name not in REWARDS:
         raise ValueError(f"no reward {name!r}: known are {', '.join(sorted([*REWARDS, *STEP_REWARDS]))}")
-    ready = _ready(REWARDS[name], settings or {}, aids or Aids())
+    ready = _bind_settings(REWARDS[name], settings or {}, aids or Aids())
     return lambda example, trajectory: None if is_broken_off(trajectory) else ready(example, trajectory)
 
 
-def step_reward_named(name: str, settings: Mapping[str, Any] | None = None, aids: Aids | None = None) -> StepReward:
+def get_step_reward(name: str, settings: Mapping[str, Any] | None = None, aids: Aids | None = None) -> StepReward:
     """The step reward of a name, ready to be called: one number for each turn of the policy.
 
     Args:
@@ -122,7 +122,7 @@ def step_reward_named(name: str, settings: Mapping[str, Any] | None = None, aids
     """
     if name not in STEP_REWARDS:
         raise ValueError(f"no step reward {name!r}: known are {', '.join(sorted(STEP_REWARDS))}")
-    ready = _ready(STEP_REWARDS[name], settings or {}, aids or Aids())
+    ready = _bind_settings(STEP_REWARDS[name], settings or {}, aids or Aids())
     return lambda example, trajectory: () if is_broken_off(trajectory) else ready(example, trajectory)
 
 
@@ -131,15 +131,15 @@ def is_broken_off(trajectory: Trajectory) -> bool:
     return trajectory.stop in BROKEN_OFF
 
 
-def _ready(function: Callable[..., Any], settings: Mapping[str, Any], aids: Aids) -> Callable[..., Any]:
+def _bind_settings(function: Callable[..., Any], settings: Mapping[str, Any], aids: Aids) -> Callable[..., Any]:
     hints = get_type_hints(function)
     names = [p.name for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
     known = [name for name in names if name != "aids"]
-    checked = {key: _checked(function.__name__, key, value, known, hints) for key, value in settings.items()}
+    checked = {key: _check_setting(function.__name__, key, value, known, hints) for key, value in settings.items()}
     return partial(function, **checked, **({"aids": aids} if "aids" in names else {}))
 
 
-def _checked(reward: str, key: str, value: object, known: list[str], hints: dict[str, Any]) -> Any:
+def _check_setting(reward: str, key: str, value: object, known: list[str], hints: dict[str, Any]) -> Any:
     if key not in known:
         raise ValueError(f"{reward} has no setting {key!r}: known are {', '.join(known) or 'none'}")
     try:

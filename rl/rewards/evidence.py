@@ -6,15 +6,15 @@ None wherever the example has no reference moment, or no reference box: for all 
 import math
 from typing import Literal
 
-from agent.coverage import looks_of, window_of
+from agent.coverage import compute_frame_spans, merge_to_window
 from agent.trajectory import Evidence, Trajectory
 from evals.example import Example
 from evals.scoring import scoring
 from evals.scoring.published.spans import strict_span
-from evals.scoring.spans import merged
+from evals.scoring.spans import merge_spans
 from rl.rewards.aids import Aids, TimedBox
-from rl.rewards.answers import right, second_answer
-from rl.rewards.tool_use import own_calls, worked
+from rl.rewards.answers import read_second_answer, score_right
+from rl.rewards.tool_use import find_worked_calls, list_own_calls
 from tools.observation import FULL_FRAME, Box, FrameRef
 
 _KEY_FRAME_SECONDS = 1.0
@@ -42,7 +42,7 @@ def evidence_recall(example: Example, trajectory: Trajectory) -> float | None:
     start, stop = example.evidence_seconds
     if start == stop:
         return evidence_hit(example, trajectory)
-    spans = merged(_cited_spans(trajectory))
+    spans = merge_spans(_cited_spans(trajectory))
     return sum(max(0.0, min(stop, b) - max(start, a)) for a, b in spans) / (stop - start)
 
 
@@ -73,7 +73,7 @@ def claims_inside(example: Example, trajectory: Trajectory, *, asked: Asked = "a
         trajectory: the run that is scored.
         asked: questions for which the reward counts.
     """
-    if example.evidence_seconds is None or not _asks(example, asked):
+    if example.evidence_seconds is None or not _counts_for(example, asked):
         return None
     spans = _cited_spans(trajectory)
     return sum(_is_in((a + b) / 2, example.evidence_seconds) for a, b in spans) / len(spans) if spans else 0.0
@@ -95,7 +95,7 @@ def claim_nearness(example: Example, trajectory: Trajectory, *, aids: Aids, aske
         aids: the judge, the reference boxes and the progress of training.
         asked: questions for which the reward counts.
     """
-    if example.evidence_seconds is None or not _asks(example, asked):
+    if example.evidence_seconds is None or not _counts_for(example, asked):
         return None
     start, stop = example.evidence_seconds
     sigma = sigma_at(aids.progress)
@@ -108,10 +108,10 @@ def last_window_iou(example: Example, trajectory: Trajectory) -> float | None:
     """IoU of what the last call that showed pictures looked at and the reference; 0 without one: LongVT."""
     if example.evidence_seconds is None:
         return None
-    shown = [(call, result) for call, result in worked(trajectory) if result.observation.frames]
+    shown = [(call, result) for call, result in find_worked_calls(trajectory) if result.observation.frames]
     if not shown:
         return 0.0
-    spans = window_of(looks_of(*shown[-1], trajectory.facts.duration_seconds))
+    spans = merge_to_window(compute_frame_spans(*shown[-1], trajectory.facts.duration_seconds))
     window = (spans[0].start_seconds, spans[0].stop_seconds) if spans else (0.0, 0.0)
     return _iou(window, example.evidence_seconds)
 
@@ -142,9 +142,14 @@ def frames_found(example: Example, trajectory: Trajectory, *, at_most: int = 8) 
     if example.evidence_seconds is None:
         return None
     start, stop = example.evidence_seconds
-    own = {f.seconds for _, r in worked(trajectory) for f in r.observation.frames if _is_in(f.seconds, (start, stop))}
+    own = {
+        f.seconds
+        for _, r in find_worked_calls(trajectory)
+        for f in r.observation.frames
+        if _is_in(f.seconds, (start, stop))
+    }
     unseen = max(1, math.ceil(stop - start)) - len(_opening_frames(trajectory, (start, stop)))
-    if unseen <= 0 or not own_calls(trajectory):
+    if unseen <= 0 or not list_own_calls(trajectory):
         return frames_jaccard(example, trajectory)
     return min(1.0, len(own) / min(unseen, at_most))
 
@@ -160,8 +165,8 @@ def visits_f1(example: Example, trajectory: Trajectory) -> float | None:
     """F1 of precision and recall, in seconds, of what was looked at against the reference (LongVideo-R1)."""
     if example.evidence_seconds is None:
         return None
-    spans = merged(_looked_spans(trajectory))
-    shared = _shared(spans, example.evidence_seconds)
+    spans = merge_spans(_looked_spans(trajectory))
+    shared = _shared_seconds(spans, example.evidence_seconds)
     total = sum(b - a for a, b in spans) + (example.evidence_seconds[1] - example.evidence_seconds[0])
     return 2 * shared / total if total else 0.0
 
@@ -181,7 +186,7 @@ def calls_right(example: Example, trajectory: Trajectory, *, aids: Aids, least_b
     if example.evidence_seconds is None:
         return None
     boxes = aids.boxes(example) if aids.boxes else None
-    calls = own_calls(trajectory)
+    calls = list_own_calls(trajectory)
     hits = [
         result is not None
         and result.repeat_of is None
@@ -236,12 +241,12 @@ def answer_from_evidence(example: Example, trajectory: Trajectory) -> float | No
     0 or 1, and the second look has what the answer cites. Without evidence the reward is 0: there is nothing to answer
     from. None where the second look was not taken.
     """
-    first = right(example, trajectory.answer)
+    first = score_right(example, trajectory.answer)
     if not first or trajectory.answer is None or not trajectory.answer.evidence:
         return 0.0 if first is not None else None
     if trajectory.second_look is None:
         return None
-    return right(example, second_answer(example, trajectory))
+    return score_right(example, read_second_answer(example, trajectory))
 
 
 def looked_iou(example: Example, trajectory: Trajectory, up_to: int) -> float:
@@ -253,14 +258,14 @@ def looked_iou(example: Example, trajectory: Trajectory, up_to: int) -> float:
         up_to: number of first steps, initial looks included.
     """
     assert example.evidence_seconds is not None, "checked by the caller"
-    spans = merged(_looked_spans(trajectory, up_to))
-    shared = _shared(spans, example.evidence_seconds)
+    spans = merge_spans(_looked_spans(trajectory, up_to))
+    shared = _shared_seconds(spans, example.evidence_seconds)
     start, stop = example.evidence_seconds
     either = sum(b - a for a, b in spans) + (stop - start) - shared
     return shared / either if either else 0.0
 
 
-def _asks(example: Example, asked: Asked) -> bool:
+def _counts_for(example: Example, asked: Asked) -> bool:
     return asked == "anything" or (strict_span(example.answer or "") is not None) == (asked == "span")
 
 
@@ -276,7 +281,7 @@ def _looked_spans(trajectory: Trajectory, up_to: int | None = None) -> list[tupl
     calls = {call.id: call for call in trajectory.calls}
     duration = trajectory.facts.duration_seconds
     results = [result for step in trajectory.steps[:up_to] for result in step.results if result.call_id in calls]
-    looked = [look for result in results for look in looks_of(calls[result.call_id], result, duration)]
+    looked = [look for result in results for look in compute_frame_spans(calls[result.call_id], result, duration)]
     return [(look.start_seconds, look.stop_seconds) for look in looked]
 
 
@@ -303,7 +308,7 @@ def _is_in(seconds: float, span: tuple[float, float]) -> bool:
     return span[0] <= seconds < span[1] or seconds == span[0] == span[1]
 
 
-def _shared(spans: list[tuple[float, float]], reference: tuple[float, float]) -> float:
+def _shared_seconds(spans: list[tuple[float, float]], reference: tuple[float, float]) -> float:
     return sum(max(0.0, min(reference[1], b) - max(reference[0], a)) for a, b in spans)
 
 

@@ -6,7 +6,7 @@ None for policies that are no language model: they write no replies.
 from agent.trajectory import Malformed, Trajectory
 from evals.example import Example
 from evals.scoring.published.clean_text import answer_tags
-from rl.rewards.turns import all_written, is_answered, is_strict, own_steps
+from rl.rewards.turns import is_answered, is_strict, join_replies, own_steps
 
 _LEAST_THOUGHT = 10
 """Fewest characters of a thought; ParaVT takes a shorter one for empty."""
@@ -61,7 +61,7 @@ def format_anchored(example: Example, trajectory: Trajectory, *, anchor: float =
         trajectory: the run that is scored.
         anchor: weight of closed tags.
     """
-    text = all_written(trajectory)
+    text = join_replies(trajectory)
     if text is None:
         return None
     has_thought, has_answer = _thinks(text), _answers(text)

@@ -31,7 +31,7 @@ def shuffle_bonus(
     Raises:
         ValueError: no run on shuffled frames counts: there is nothing to compare with.
     """
-    ordered, shuffled = _known(answers_G), _known(shuffled_S)
+    ordered, shuffled = _drop_none(answers_G), _drop_none(shuffled_S)
     if not shuffled:
         raise ValueError("need runs on shuffled frames, got none that counts: play some, or leave this reward out")
     is_paid = bool(ordered) and _mean(ordered) >= ratio * _mean(shuffled)
@@ -72,12 +72,12 @@ def curiosity(uses_G: Sequence[float | None], *, target: float = 0.3, scale: flo
         target: share of runs with tools from which nothing is paid.
         scale: reward for each point below the target.
     """
-    known = _known(uses_G)
+    known = _drop_none(uses_G)
     rate = _mean(known) if known else 0.0
     return tuple(None if use is None else scale * max(target - rate, 0.0) * use for use in uses_G)
 
 
-def _known(values: Sequence[float | None]) -> list[float]:
+def _drop_none(values: Sequence[float | None]) -> list[float]:
     return [value for value in values if value is not None]
 
 

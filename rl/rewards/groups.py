@@ -11,7 +11,7 @@ import numpy as np
 from agent.trajectory import Trajectory
 from evals.example import Example
 from evals.scoring.scoring import score
-from rl.objective.advantages import as_array, easy_weighs, has_signal, step_credit, surprise, taura
+from rl.objective.advantages import as_array, compute_step_credit, has_signal, surprise, taura, weigh_group
 from rl.rewards.preset import GroupRewards, Preset
 from rl.rewards.preset_file import Turns
 from rl.rewards.turns import own_steps
@@ -26,7 +26,7 @@ class Credit:
 
     turns: Turns = "alike"
     easy_weight: float = 1.0
-    """Weight of a group that is correct throughout; see `rl.objective.advantages.easy_weighs`."""
+    """Weight of a group that is correct throughout; see `rl.objective.advantages.weigh_group`."""
 
 
 @dataclass(frozen=True)
@@ -102,16 +102,16 @@ def score_groups(
         runs_G = runs[start : start + generations]  # noqa: N806 (nested by run)
         group = preset.group(examples[start], runs_G, shuffled[number] if shuffled else ())
         answers_G = as_array([score(examples[start], run).value for run in runs_G])  # noqa: N806
-        weight = easy_weighs(answers_G, credit.easy_weight)
-        shared = _shared(preset, examples[start], runs_G, group, credit, generator)
+        weight = weigh_group(answers_G, credit.easy_weight)
+        shared = _compute_group_advantages(preset, examples[start], runs_G, group, credit, generator)
         pushes += [None if push is None else tuple(weight * one for one in push) for push in shared]
         groups.append(group)
     rewards = tuple(total for group in groups for total in group.totals_G)
     teaching = tuple(has_signal(as_array(group.totals_G)) for group in groups)
-    return ScoredGroups(rewards, tuple(pushes), teaching, _measures(rewards, groups, teaching))
+    return ScoredGroups(rewards, tuple(pushes), teaching, _compute_metrics(rewards, groups, teaching))
 
 
-def _shared(
+def _compute_group_advantages(
     preset: Preset,
     example: Example,
     runs_G: Sequence[Trajectory],  # noqa: N803
@@ -122,19 +122,19 @@ def _shared(
     """Advantages of one group by run and turn."""
     pairs = list(zip(runs_G, group.totals_G, strict=True))
     if credit.turns == "steps":
-        earned = [None if total is None else preset.by_turn(example, run, total) for run, total in pairs]
+        earned = [None if total is None else preset.divide_over_turns(example, run, total) for run, total in pairs]
         is_scaled = preset.recipe.group.advantage == "grpo"
-        return step_credit(earned, preset.recipe.group.epsilon, is_scaled=is_scaled)
+        return compute_step_credit(earned, preset.recipe.group.epsilon, is_scaled=is_scaled)
     advantages_G = preset.advantages(group.totals_G, generator)  # noqa: N806
     weights_G_T = [  # noqa: N806 (nested by run, then by turn)
-        () if total is None else _surprises(run) if credit.turns == "taura" else (1.0,) * len(own_steps(run))
+        () if total is None else _compute_surprises(run) if credit.turns == "taura" else (1.0,) * len(own_steps(run))
         for run, total in pairs
     ]
     each = taura(advantages_G, weights_G_T)
     return [None if total is None else tuple(a.tolist()) for a, total in zip(each, group.totals_G, strict=True)]
 
 
-def _surprises(run: Trajectory) -> tuple[float, ...]:
+def _compute_surprises(run: Trajectory) -> tuple[float, ...]:
     found = [surprise(step.turn) for step in own_steps(run)]
     known = tuple(value for value in found if value is not None)
     if len(known) < len(found):
@@ -142,7 +142,7 @@ def _surprises(run: Trajectory) -> tuple[float, ...]:
     return known
 
 
-def _measures(
+def _compute_metrics(
     rewards: Sequence[float | None], groups: Sequence[GroupRewards], teaching: Sequence[bool]
 ) -> dict[str, float]:
     """Means over the runs and groups that count, by name in the log; a name is missing where none does."""

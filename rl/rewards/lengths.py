@@ -3,7 +3,7 @@
 from agent.trajectory import Trajectory
 from evals.example import Example
 from rl.rewards.formats import format_all
-from rl.rewards.turns import own_steps, thought_characters
+from rl.rewards.turns import count_thought_characters, own_steps
 
 
 def format_and_length(
@@ -28,7 +28,7 @@ def format_and_length(
     in_form = format_all(example, trajectory)
     if not in_form:
         return in_form
-    return base + for_length * min(1.0, thought_characters(trajectory) / full_at_characters)
+    return base + for_length * min(1.0, count_thought_characters(trajectory) / full_at_characters)
 
 
 def tokens_within(example: Example, trajectory: Trajectory, *, least: int = 320, most: int = 512) -> float | None:  # noqa: ARG001
@@ -40,7 +40,7 @@ def tokens_within(example: Example, trajectory: Trajectory, *, least: int = 320,
         least: fewest tokens rewarded.
         most: most tokens rewarded.
     """
-    count = sampled_tokens(trajectory)
+    count = count_sampled_tokens(trajectory)
     return None if count is None else float(least <= count <= most)
 
 
@@ -62,13 +62,13 @@ def overlong(
         most_tokens: tokens from which the reward is -1.
         soft_tokens: tokens over which it falls from 0 to -1.
     """
-    count = sampled_tokens(trajectory)
+    count = count_sampled_tokens(trajectory)
     if count is None:
         return None
     return min(0.0, max(-1.0, (most_tokens - soft_tokens - count) / soft_tokens))
 
 
-def sampled_tokens(trajectory: Trajectory) -> int | None:
+def count_sampled_tokens(trajectory: Trajectory) -> int | None:
     """Tokens of all replies; None unless every one was counted."""
     counts = []
     for step in own_steps(trajectory):

@@ -4,7 +4,7 @@ from agent.trajectory import Malformed, Trajectory
 from evals.example import Example
 from rl.rewards.aids import Aids
 from rl.rewards.answers import answer_or_judge
-from rl.rewards.tool_use import looks, own_calls, worked
+from rl.rewards.tool_use import find_worked_calls, list_own_calls, looks
 from rl.rewards.turns import own_steps
 
 _HEARING = frozenset({"read_speech", "search_speech"})
@@ -36,6 +36,6 @@ def sage_outcome(
         return None
     if value > 0:
         return value * (when_looking if looks(example, trajectory) else 1.0)
-    if sum(call.name in _HEARING for call, _ in worked(trajectory)) > spoken:
+    if sum(call.name in _HEARING for call, _ in find_worked_calls(trajectory)) > spoken:
         return -1.0
-    return -0.5 if own_calls(trajectory) else 0.0
+    return -0.5 if list_own_calls(trajectory) else 0.0

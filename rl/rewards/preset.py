@@ -19,9 +19,9 @@ from rl.objective import advantages
 from rl.objective.advantages import Array
 from rl.rewards import grouped
 from rl.rewards.aids import Aids
-from rl.rewards.catalogue import STEP_REWARDS, Reward, is_broken_off, reward_named, step_reward_named
+from rl.rewards.catalogue import STEP_REWARDS, Reward, get_reward, get_step_reward, is_broken_off
 from rl.rewards.grouped import Rewards
-from rl.rewards.preset_file import GroupTerm, PresetFile, Term, read_recipe
+from rl.rewards.preset_file import GroupTerm, PresetFile, Term, parse_preset
 from rl.rewards.steps import Steps
 from rl.rewards.totals import RULES
 from rl.rewards.turns import own_steps
@@ -47,7 +47,7 @@ class Preset:
 
     @cached_property
     def _rewards(self) -> dict[str, Reward]:
-        return {term.name: reward_named(term.function, term.settings, self.aids) for term in self.recipe.terms}
+        return {term.name: get_reward(term.function, term.settings, self.aids) for term in self.recipe.terms}
 
     def at(self, progress: float) -> "Preset":
         """This preset at another progress of training, 0..1, for rewards that grow stricter."""
@@ -65,7 +65,7 @@ class Preset:
     def _component(
         self, term: Term, found: dict[str, float | None], example: Example, trajectory: Trajectory
     ) -> float | None:
-        is_open = _gate(term, found)
+        is_open = _check_gate(term, found)
         if is_open is None:
             return None
         if not is_open and not term.optional:  # saves a call of the judge
@@ -91,8 +91,8 @@ class Preset:
         found: dict[str, Steps] = {}
         for term in self.recipe.terms:
             if term.function in STEP_REWARDS:
-                each = step_reward_named(term.function, term.settings, self.aids)(example, trajectory)
-                scale = term.weight if _gate(term, components) else 0.0
+                each = get_step_reward(term.function, term.settings, self.aids)(example, trajectory)
+                scale = term.weight if _check_gate(term, components) else 0.0
                 found[term.name] = tuple(None if value is None else scale * value for value in each)
         return found
 
@@ -106,7 +106,7 @@ class Preset:
         """Whether runs on shuffled frames are needed for comparison."""
         return any(term.reward == "shuffle_bonus" for term in self.recipe.group_terms)
 
-    def by_turn(self, example: Example, trajectory: Trajectory, total: float) -> tuple[float, ...]:
+    def divide_over_turns(self, example: Example, trajectory: Trajectory, total: float) -> tuple[float, ...]:
         """A total divided over turns: each turn of the policy gets its step rewards, the last one the rest as well.
 
         Args:
@@ -140,10 +140,10 @@ class Preset:
         components_G = [self.reward(example, run) for run in runs_G]  # noqa: N806
         totals_G = [self.total(components) for components in components_G]  # noqa: N806
         for term in self.recipe.group_terms:
-            extra_G = self._compared(term, components_G, example, shuffled_S)  # noqa: N806
+            extra_G = self._compute_group_term(term, components_G, example, shuffled_S)  # noqa: N806
             for n, (components, extra) in enumerate(zip(components_G, extra_G, strict=True)):
                 components[term.name] = None if is_broken_off(runs_G[n]) else extra
-                totals_G[n] = self._with(totals_G[n], components[term.name], term)
+                totals_G[n] = self._add_group_term(totals_G[n], components[term.name], term)
         return GroupRewards(tuple(components_G), tuple(totals_G))
 
     def advantages(self, totals_G: Sequence[float | None], generator: np.random.Generator) -> Array:  # noqa: N803
@@ -153,10 +153,10 @@ class Preset:
             found = advantages.dr_grpo(rewards_G)
         else:
             found = (advantages.dgrpo if group.advantage == "dgrpo" else advantages.grpo)(rewards_G, group.epsilon)
-        noisy = advantages.with_noise(found, group.noise, generator) if group.noise else found
+        noisy = advantages.add_noise(found, group.noise, generator) if group.noise else found
         return np.where(np.isnan(rewards_G), 0.0, noisy)
 
-    def _compared(
+    def _compute_group_term(
         self,
         term: GroupTerm,
         components_G: Sequence[dict[str, float | None]],  # noqa: N803
@@ -171,13 +171,13 @@ class Preset:
             return grouped.length_bonus(read[0], read[1], **term.settings)
         return grouped.curiosity(read[0], **term.settings)
 
-    def _with(self, total: float | None, extra: float | None, term: GroupTerm) -> float | None:
+    def _add_group_term(self, total: float | None, extra: float | None, term: GroupTerm) -> float | None:
         if total is None or (extra is None and not term.optional):
             return None
         return total + self.recipe.total.scale * term.weight * (extra or 0.0)
 
 
-def _gate(term: Term, found: dict[str, float | None]) -> bool | None:
+def _check_gate(term: Term, found: dict[str, float | None]) -> bool | None:
     """Whether all components that gate a term are above their thresholds; None if one does not count."""
     values = [(found[name], least) for name, least in term.when.items()]
     if any(value is not None and value <= least for value, least in values):
@@ -185,7 +185,7 @@ def _gate(term: Term, found: dict[str, float | None]) -> bool | None:
     return None if any(value is None for value, _ in values) else True
 
 
-def preset_names() -> tuple[str, ...]:
+def list_presets() -> tuple[str, ...]:
     """The names of the presets that come with this package, in order."""
     found = (Path(entry.name) for entry in files("rl").joinpath("presets").iterdir())
     return tuple(sorted(path.stem for path in found if path.suffix == ".toml"))
@@ -195,7 +195,7 @@ def load_preset(name_or_path: str | Path, aids: Aids | None = None) -> Preset:
     """The preset of a name, as `videokr`, or of a TOML file of your own.
 
     Args:
-        name_or_path: a name of `preset_names()`; what ends in `.toml` is a path.
+        name_or_path: a name of `list_presets()`; what ends in `.toml` is a path.
         aids: a judge, reference boxes; rewards that need missing ones do not count.
 
     Raises:
@@ -204,14 +204,14 @@ def load_preset(name_or_path: str | Path, aids: Aids | None = None) -> Preset:
     """
     if str(name_or_path).endswith(".toml"):
         text, name = Path(name_or_path).read_text(encoding="utf-8"), Path(name_or_path).stem
-    elif name_or_path in preset_names():
+    elif name_or_path in list_presets():
         name = str(name_or_path)
         text = files("rl").joinpath("presets", f"{name}.toml").read_text(encoding="utf-8")
     else:
         raise ValueError(
-            f"no preset {str(name_or_path)!r}: known are {', '.join(preset_names())}; or give a .toml file"
+            f"no preset {str(name_or_path)!r}: known are {', '.join(list_presets())}; or give a .toml file"
         )
-    preset = Preset(name, read_recipe(text, str(name_or_path)), aids or Aids())
+    preset = Preset(name, parse_preset(text, str(name_or_path)), aids or Aids())
     try:
         _ = preset._rewards  # checks the settings, which happens when they are bound
     except ValueError as error:

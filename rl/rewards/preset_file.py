@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from rl.rewards import grouped
 from rl.rewards.totals import NEEDED
-from rl.toml_config import TomlConfig, parse_sheet
+from rl.toml_config import TomlConfig, parse_toml
 
 GROUP_TERMS = {"shuffle_bonus": 1, "length_bonus": 2, "curiosity": 1}
 """Number of components that each group reward reads: answers; answers and lengths; the use of tools."""
@@ -141,10 +141,10 @@ class PresetFile(TomlConfig):
         return self
 
 
-def read_recipe(text: str, source: str) -> PresetFile:
+def parse_preset(text: str, source: str) -> PresetFile:
     """Reads and checks the TOML text of a preset file.
 
     Raises:
         ValueError: the text is not TOML, has an unknown key, or contradicts itself; says where, with `source`.
     """
-    return parse_sheet(text, source, PresetFile)
+    return parse_toml(text, source, PresetFile)

@@ -39,7 +39,7 @@ class PaperToolbox:
         return Observation(f"{count} frames", tuple(FrameRef(time, 360, 640) for time in times))
 
 
-def played(
+def run_script(
     example: Example,
     replies: Sequence[str],
     *,

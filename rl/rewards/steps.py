@@ -73,7 +73,9 @@ def step_judged(example: Example, trajectory: Trajectory, *, aids: Aids, scale: 
         scale: reward of the best rating, and minus that of the worst.
     """
     return tuple(
-        _judged(aids.verdict("step", example, trajectory, turn), scale) if isinstance(step.turn.move, Calls) else 0.0
+        _scale_rating(aids.verdict("step", example, trajectory, turn), scale)
+        if isinstance(step.turn.move, Calls)
+        else 0.0
         for turn, step in enumerate(own_steps(trajectory))
     )
 
@@ -106,5 +108,5 @@ def _places(steps: tuple[Step, ...]) -> list[int]:
     return [n for n, step in enumerate(steps) if not step.turn.is_opening]
 
 
-def _judged(verdict: float | None, scale: float) -> float | None:
+def _scale_rating(verdict: float | None, scale: float) -> float | None:
     return None if verdict is None else scale * (2 * verdict - 1)

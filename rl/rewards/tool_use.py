@@ -16,35 +16,35 @@ _CLOSE_SECONDS = 0.05
 """Difference up to which a time in a thought is the same as that of a call."""
 
 
-def own_calls(trajectory: Trajectory) -> tuple[tuple[ToolCall, Result | None], ...]:
+def list_own_calls(trajectory: Trajectory) -> tuple[tuple[ToolCall, Result | None], ...]:
     """The policy's calls, each with its result; None for one that a limit kept from running."""
     results = {result.call_id: result for result in trajectory.results}
     moves = (step.turn.move for step in own_steps(trajectory))
     return tuple((call, results.get(call.id)) for move in moves if isinstance(move, Calls) for call in move.calls)
 
 
-def worked(trajectory: Trajectory) -> tuple[tuple[ToolCall, Result], ...]:
+def find_worked_calls(trajectory: Trajectory) -> tuple[tuple[ToolCall, Result], ...]:
     """The policy's calls that ran without an error and were no repeats, each with its result."""
     return tuple(
         (call, result)
-        for call, result in own_calls(trajectory)
+        for call, result in list_own_calls(trajectory)
         if result is not None and not result.observation.is_error and result.repeat_of is None
     )
 
 
 def calls_tools(example: Example, trajectory: Trajectory) -> float | None:  # noqa: ARG001 (a reward by its signature)
     """1 if some call could be parsed, whatever its result, else 0."""
-    return float(bool(own_calls(trajectory)))
+    return float(bool(list_own_calls(trajectory)))
 
 
 def uses_tools(example: Example, trajectory: Trajectory) -> float | None:  # noqa: ARG001 (as above)
-    """1 if some call worked (`worked`), else 0."""
-    return float(bool(worked(trajectory)))
+    """1 if some call worked (`find_worked_calls`), else 0."""
+    return float(bool(find_worked_calls(trajectory)))
 
 
 def looks(example: Example, trajectory: Trajectory) -> float | None:  # noqa: ARG001 (as above)
     """1 if some call worked and showed a picture, else 0."""
-    return float(any(result.observation.frames for _, result in worked(trajectory)))
+    return float(any(result.observation.frames for _, result in find_worked_calls(trajectory)))
 
 
 def tool_levels(example: Example, trajectory: Trajectory) -> float | None:  # noqa: ARG001 (as above)
@@ -52,9 +52,9 @@ def tool_levels(example: Example, trajectory: Trajectory) -> float | None:  # no
 
     A call ran here if the tool did not refuse it; in ParaVT if the text has a response.
     """
-    if not own_calls(trajectory):
+    if not list_own_calls(trajectory):
         return 0.0
-    return 0.3 if worked(trajectory) else 0.1
+    return 0.3 if find_worked_calls(trajectory) else 0.1
 
 
 def calls_beyond(example: Example, trajectory: Trajectory, *, free: int = 1) -> float | None:  # noqa: ARG001 (as above)
@@ -65,18 +65,18 @@ def calls_beyond(example: Example, trajectory: Trajectory, *, free: int = 1) -> 
         trajectory: the run that is scored.
         free: number of calls without cost.
     """
-    return float(min(free - len(own_calls(trajectory)), 0))
+    return float(min(free - len(list_own_calls(trajectory)), 0))
 
 
 def repeat_ratio(example: Example, trajectory: Trajectory) -> float | None:  # noqa: ARG001 (as above)
     """Repeated calls over new ones (LongVideo-R1); may exceed 1; 0 without calls."""
-    repeats = [_is_repeat(result) for _, result in own_calls(trajectory)]
+    repeats = [_is_repeat(result) for _, result in list_own_calls(trajectory)]
     return sum(repeats) / (len(repeats) - sum(repeats)) if repeats else 0.0
 
 
 def failed_share(example: Example, trajectory: Trajectory) -> float | None:  # noqa: ARG001 (as above)
     """Share of calls that the tool refused, 0..1; 0 without calls."""
-    calls = own_calls(trajectory)
+    calls = list_own_calls(trajectory)
     return sum(result is not None and result.observation.is_error for _, result in calls) / len(calls) if calls else 0.0
 
 
@@ -113,7 +113,7 @@ def consistent_calls(example: Example, trajectory: Trajectory) -> float | None: 
     stricts = [is_strict(step) for step in steps]
     if None in stricts:
         return None
-    if not all(stricts) or any(_is_repeat(result) for _, result in own_calls(trajectory)):
+    if not all(stricts) or any(_is_repeat(result) for _, result in list_own_calls(trajectory)):
         return 0.0
     turns = [(step.turn.thought, step.turn.move) for step in steps]
     return float(all(_says_window(thought, move.calls) for thought, move in turns if isinstance(move, Calls)))
@@ -122,11 +122,11 @@ def consistent_calls(example: Example, trajectory: Trajectory) -> float | None: 
 def asked_time_looked_at(example: Example, trajectory: Trajectory) -> float | None:
     """1 if the question names a time and some call that worked was about it, else 0: FrameThinker's bonus."""
     times = [_seconds(match[0]) for match in _TIME.finditer(example.question.text)]
-    windows = [window for call, _ in worked(trajectory) if (window := window_of(call)) is not None]
+    windows = [window for call, _ in find_worked_calls(trajectory) if (window := read_window(call)) is not None]
     return float(any(start <= time <= stop for time in times for start, stop in windows))
 
 
-def window_of(call: ToolCall) -> tuple[float, float] | None:
+def read_window(call: ToolCall) -> tuple[float, float] | None:
     """The seconds that a call names as `start` and `stop`, or `seconds` twice; None if it names none."""
     named = {key.removesuffix("_seconds"): value for key, value in call.arguments.items()}
     start, stop = named.get("start", named.get("seconds")), named.get("stop", named.get("seconds"))
@@ -135,7 +135,7 @@ def window_of(call: ToolCall) -> tuple[float, float] | None:
 
 
 def _says_window(thought: str, calls: tuple[ToolCall, ...]) -> bool:
-    windows = [window for call in calls if (window := window_of(call)) is not None]
+    windows = [window for call in calls if (window := read_window(call)) is not None]
     if not windows:
         return True
     last = tuple(float(number) for number in _NUMBER.findall(thought)[-2:])

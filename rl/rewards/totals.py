@@ -14,7 +14,7 @@ def weighted_sum(components: Components, weights: Mapping[str, float]) -> float 
     return sum(known) if known else None
 
 
-def signed(components: Components, weights: Mapping[str, float]) -> float | None:  # noqa: ARG001 (a rule's signature)
+def signed_sum(components: Components, weights: Mapping[str, float]) -> float | None:  # noqa: ARG001 (a rule's signature)
     """TinyLLaVA-Video-R1's equation 4: AR + FR if correct, -FR if wrong, -2 without form, correct or not.
 
     A long thought earns more before a correct answer and costs more before a wrong one.
@@ -27,7 +27,7 @@ def signed(components: Components, weights: Mapping[str, float]) -> float | None
     return answer + form if answer > 0 else -form
 
 
-def signed_as_released(components: Components, weights: Mapping[str, float]) -> float | None:  # noqa: ARG001 (as above)
+def signed_sum_as_released(components: Components, weights: Mapping[str, float]) -> float | None:  # noqa: ARG001 (as above)
     """TinyLLaVA-Video-R1's released code: a + (2 a - 1) FR, and -2 where that is 0.
 
     Unlike in the paper, a correct answer without form is worth 1, not -2.
@@ -41,8 +41,8 @@ def signed_as_released(components: Components, weights: Mapping[str, float]) -> 
 
 RULES: dict[str, Callable[[Components, Mapping[str, float]], float | None]] = {
     "sum": weighted_sum,
-    "signed": signed,
-    "signed as released": signed_as_released,
+    "signed": signed_sum,
+    "signed as released": signed_sum_as_released,
 }
 NEEDED = {"sum": (), "signed": ("answer", "format"), "signed as released": ("answer", "format")}
 """Components that each rule reads by name."""

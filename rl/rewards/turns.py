@@ -18,25 +18,25 @@ def own_steps(trajectory: Trajectory) -> tuple[Step, ...]:
     return tuple(step for step in trajectory.steps if not step.turn.is_opening)
 
 
-def written(step: Step) -> str | None:
+def write_reply(step: Step) -> str | None:
     """The whole reply as text, with tags where the server took thinking and calls apart; None without a model."""
     reply = step.turn.reply
     if reply is None:
         return None
     calls = "".join(f"\n<tool_call>{json.dumps(call.get('function'))}</tool_call>" for call in reply.tool_calls)
     thought = f"<think>{reply.reasoning}</think>" if reply.reasoning else ""
-    return f"{thought}{_opened(reply)}{calls}"
+    return f"{thought}{_open_think_tag(reply)}{calls}"
 
 
-def _opened(reply: Reply) -> str:
+def _open_think_tag(reply: Reply) -> str:
     """The text, with the `<think>` that some chat templates write before the model does."""
     is_open_already = "</think>" in reply.text and "<think>" not in reply.text and not reply.reasoning
     return f"<think>{reply.text}" if is_open_already else reply.text
 
 
-def all_written(trajectory: Trajectory) -> str | None:
+def join_replies(trajectory: Trajectory) -> str | None:
     """All replies of the policy, joined by line breaks; None if one of them has no text, or there is none."""
-    texts = [written(step) for step in own_steps(trajectory)]
+    texts = [write_reply(step) for step in own_steps(trajectory)]
     known = [text for text in texts if text is not None]
     return "\n".join(known) if known and len(known) == len(texts) else None
 
@@ -46,7 +46,7 @@ def is_strict(step: Step) -> bool | None:
 
     Each of the four tags at most once, something between the first two, nothing before, between or after.
     """
-    text = written(step)
+    text = write_reply(step)
     if text is None:
         return None
     if isinstance(step.turn.move, Malformed) or any(text.count(tag) > 1 for tag in _ONCE):
@@ -59,7 +59,7 @@ def is_strict(step: Step) -> bool | None:
     return _ANSWER.fullmatch(rest) is not None
 
 
-def thought_characters(trajectory: Trajectory) -> int:
+def count_thought_characters(trajectory: Trajectory) -> int:
     """Number of characters of the thoughts in all turns of the policy."""
     return sum(len(step.turn.thought) for step in own_steps(trajectory))
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 _WORD = re.compile(r"[^\W_]+")
 
 
-def words(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Lower-case words of letters and digits, in any script."""
     return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
 
@@ -26,13 +26,13 @@ def rouge_n(reference: str, said: str, n: int) -> float:
         said: the text that is scored.
         n: words in an n-gram.
     """
-    first, second = _grams(words(reference), n), _grams(words(said), n)
+    first, second = _grams(split_words(reference), n), _grams(split_words(said), n)
     return _f1((first & second).total(), first.total(), second.total())
 
 
 def rouge_l(reference: str, said: str) -> float:
     """F1 of the longest common subsequence of words (Lin, 2004, section 3)."""
-    first, second = words(reference), words(said)
+    first, second = split_words(reference), split_words(said)
     return _f1(_common(first, second), len(first), len(second))
 
 
@@ -47,10 +47,10 @@ def word_error_rate(reference: str, said: str) -> float:
     Raises:
         ValueError: the reference has no word.
     """
-    wanted = words(reference)
+    wanted = split_words(reference)
     if not wanted:
         raise ValueError(f"the reference {reference!r} has no word in it")
-    return _edits(wanted, words(said)) / len(wanted)
+    return _edits(wanted, split_words(said)) / len(wanted)
 
 
 def _grams(tokens: Sequence[str], n: int) -> Counter[tuple[str, ...]]:

@@ -47,7 +47,7 @@ class WatchedBatcher(Batcher[Prompt, Reply]):
     """A batcher that tells a stopwatch which runs wait for the model."""
 
     def __init__(self, run: Callable[[Sequence[Prompt]], Sequence[Reply]], size: int, watch: Stopwatch) -> None:
-        super().__init__(run, size, in_play=watch.in_play)
+        super().__init__(run, size, in_play=watch.count_active)
         self._watch = watch
 
     def __call__(self, request: Prompt) -> Reply:
@@ -151,10 +151,10 @@ class TrainingSampler(TransformersPolicy):
         before = self._kept.get(key)
         if before is not None and prompt.tokens.ids[: len(before[0].ids)] != before[0].ids:
             return  # the second look at the evidence alone, a conversation of its own, which is not trained on
-        self._kept[key] = (_answered(prompt.tokens, reply), prompt.seen)
+        self._kept[key] = (_append_reply(prompt.tokens, reply), prompt.seen)
 
 
-def _answered(prompt: Tokens, reply: Reply) -> Tokens:
+def _append_reply(prompt: Tokens, reply: Reply) -> Tokens:
     ids = reply.token_ids or ()
     count = len(ids)
     return replace(

@@ -13,12 +13,12 @@ from typing import Any
 
 import torch
 
-from agent.policies.local.image_processing import decoded
-from agent.policies.vllm import VllmPolicy, lora_room
-from agent.policies.vllm_engine import on_cpu
+from agent.policies.local.image_processing import decode_picture
+from agent.policies.vllm import VllmPolicy, choose_lora_room
+from agent.policies.vllm_engine import is_on_cpu
 from agent.policy import PolicyOptions
 from rl.sampling.engine import Sampled
-from rl.sampling.weight_sync import WeightSync, check_words_alone, needs_cuda, transfer
+from rl.sampling.weight_sync import WeightSync, check_cuda, check_text_only, start_transfer
 
 
 class ColocatedVllm:
@@ -39,27 +39,27 @@ class ColocatedVllm:
             MissingPartError: vLLM is not installed.
             PolicyError: the engine does not start, or all weights are to be sent and there is no CUDA.
         """
-        arguments: dict[str, Any] = {} if on_cpu() else {"gpu_memory_utilization": memory_share}
+        arguments: dict[str, Any] = {} if is_on_cpu() else {"gpu_memory_utilization": memory_share}
         if rank is None:
-            needs_cuda("bringing all weights to vLLM")
+            check_cuda("bringing all weights to vLLM")
             transfers: Any = importlib.import_module("vllm.config.weight_transfer")
             arguments["weight_transfer_config"] = transfers.WeightTransferConfig(backend="ipc")
             # handles of GPU memory go pickled, from this process to its own engine
             os.environ.setdefault("VLLM_ALLOW_INSECURE_SERIALIZATION", "1")
         else:
-            arguments |= {"enable_lora": True, "max_lora_rank": lora_room(rank)}
+            arguments |= {"enable_lora": True, "max_lora_rank": choose_lora_room(rank)}
         with _on_own_gpu():
             policy = VllmPolicy(where, replace(options, adapter=""), **arguments)
         self.engine = policy.engine
 
     def complete(self, prompt_ids: Sequence[int], jpegs: Sequence[bytes], sampling: Mapping[str, Any]) -> Sampled:
         """Samples a completion of one prompt."""
-        said = self.engine.complete(prompt_ids, [decoded(jpeg) for jpeg in jpegs], sampling)
+        said = self.engine.complete(prompt_ids, [decode_picture(jpeg) for jpeg in jpegs], sampling)
         return Sampled(said.prompt_ids, said.token_ids, said.logprobs, said.is_cut)
 
     def load(self, name: str, adapter: Path) -> None:
         """Loads the adapter of a folder under a name; PolicyError where it does not fit."""
-        check_words_alone(adapter)
+        check_text_only(adapter)
         self.engine.load_adapter(name, str(adapter))
 
     def use(self, name: str) -> None:
@@ -78,7 +78,7 @@ class ColocatedVllm:
         """The synchronisation of all weights, the same for every rank. Needs CUDA; not run here."""
         # every process sends to its own engine, so each is the first of its transfer
         return WeightSync(
-            lambda model: transfer("ipc", _Client(self), model, rank=0),
+            lambda model: start_transfer("ipc", _Client(self), model, rank=0),
             lambda: self.engine.tell("reset_prefix_cache"),
         )
 

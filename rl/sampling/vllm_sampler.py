@@ -10,7 +10,7 @@ from typing import Any
 from agent.policies.transformers import Prompt
 from agent.policy import PolicyError, PolicyOptions, ToolAccess
 from agent.rendering.messages import STOP_STRINGS, Conversation
-from agent.rendering.tokens import with_pictures
+from agent.rendering.tokens import fetch_pictures
 from agent.trajectory import Reply, Trajectory
 from rl.sampling.engine import SamplingEngine
 from rl.sampling.sampler import Rollout, TrainingSampler
@@ -27,7 +27,7 @@ class EngineSampler(TrainingSampler):
         super().__init__(where, options)
         self.engine: SamplingEngine = engine
         self._failure: PolicyError | None = None
-        self._ask = self._asked  # type: ignore[assignment]  # no batches here: the engine makes them itself
+        self._ask = self._ask_engine  # type: ignore[assignment]  # no batches here: the engine makes them itself
 
     def prompt(self, conversation: Conversation, sight: ToolAccess, seed: int) -> Prompt:
         """The prompt of a conversation; its JPEGs are kept to be sent.
@@ -38,7 +38,7 @@ class EngineSampler(TrainingSampler):
             seed: seed of the request.
         """
         made = super().prompt(conversation, sight, seed)
-        self._here.jpegs = with_pictures(conversation, sight.picture).jpegs if made.seen else ()
+        self._here.jpegs = fetch_pictures(conversation, sight.picture).jpegs if made.seen else ()
         return made
 
     def taken(self, trajectory: Trajectory) -> Rollout:
@@ -65,13 +65,13 @@ class EngineSampler(TrainingSampler):
             "logit_bias": dict.fromkeys(self.loaded.never, _NEVER_BIAS) or None,
         }
 
-    def _asked(self, prompt: Prompt) -> Reply:
-        ids = collapsed(prompt.tokens.ids, self.loaded.image_token_id, [len(one.span) for one in prompt.seen])
+    def _ask_engine(self, prompt: Prompt) -> Reply:
+        ids = collapse_pictures(prompt.tokens.ids, self.loaded.image_token_id, [len(one.span) for one in prompt.seen])
         try:
             with self.watch.waiting(), self.watch.generating():
                 said = self.engine.complete(ids, self._here.jpegs, self.sampling(prompt))
             if said.prompt_ids != prompt.tokens.ids:
-                raise PolicyError(_difference(said.prompt_ids, prompt.tokens.ids))
+                raise PolicyError(_explain_difference(said.prompt_ids, prompt.tokens.ids))
         except PolicyError as failure:
             self._failure = failure
             raise
@@ -79,7 +79,7 @@ class EngineSampler(TrainingSampler):
         return self._reply(list(said.token_ids), ended_at, said.logprobs)
 
 
-def collapsed(ids: Sequence[int], placeholder: int | None, spans: Sequence[int]) -> tuple[int, ...]:
+def collapse_pictures(ids: Sequence[int], placeholder: int | None, spans: Sequence[int]) -> tuple[int, ...]:
     """Token ids with one placeholder for each picture.
 
     Args:
@@ -105,7 +105,7 @@ def collapsed(ids: Sequence[int], placeholder: int | None, spans: Sequence[int])
     return tuple(short)
 
 
-def _difference(theirs: Sequence[int], ours: Sequence[int]) -> str:
+def _explain_difference(theirs: Sequence[int], ours: Sequence[int]) -> str:
     pairs = zip(theirs, ours, strict=False)
     first = next((n for n, (one, other) in enumerate(pairs) if one != other), min(len(theirs), len(ours)))
     return (

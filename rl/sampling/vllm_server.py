@@ -26,7 +26,7 @@ import httpx2
 
 from agent.policy import PolicyError
 from rl.sampling.engine import Sampled
-from rl.sampling.weight_sync import WeightSync, check_words_alone, needs_cuda, own_address, transfer
+from rl.sampling.weight_sync import WeightSync, check_cuda, check_text_only, find_own_address, start_transfer
 
 _TRIES = 4
 """Requests before giving up; with the pauses between them they span 14 seconds."""
@@ -75,7 +75,7 @@ class VllmServer:
 
     def complete(self, prompt_ids: Sequence[int], jpegs: Sequence[bytes], sampling: Mapping[str, Any]) -> Sampled:
         """Samples a completion of one prompt."""
-        pictures = [{"type": "image_url", "url": _data_url(jpeg)} for jpeg in jpegs]
+        pictures = [{"type": "image_url", "url": _encode_data_url(jpeg)} for jpeg in jpegs]
         told = self._told(
             "POST",
             "/inference/v1/generate",
@@ -97,7 +97,7 @@ class VllmServer:
 
     def load(self, name: str, adapter: Path) -> None:
         """Makes the server load an adapter; PolicyError where it does not see the folder or takes no adapters."""
-        check_words_alone(adapter)
+        check_text_only(adapter)
         self._told("POST", "/v1/load_lora_adapter", {"lora_name": name, "lora_path": str(adapter.resolve())})
 
     def use(self, name: str) -> None:
@@ -118,13 +118,13 @@ class VllmServer:
         Raises:
             PolicyError: there is no CUDA.
         """
-        needs_cuda("bringing all weights to a vLLM server")
+        check_cuda("bringing all weights to a vLLM server")
 
         def opened(model: Any) -> Any:
             clients: Any = importlib.import_module("vllm.distributed.weight_transfer")
             workers: int = self._told("GET", "/get_world_size")["world_size"] if rank == 0 else 0
-            told = {"master_address": own_address(), "master_port": _TRANSFER_PORT, "world_size": workers + 1}
-            return transfer("nccl", clients.HTTPVLLMWeightSyncClient(self.url), model, rank=rank, **told)
+            told = {"master_address": find_own_address(), "master_port": _TRANSFER_PORT, "world_size": workers + 1}
+            return start_transfer("nccl", clients.HTTPVLLMWeightSyncClient(self.url), model, rank=rank, **told)
 
         def forget_prefixes() -> None:
             if rank == 0:
@@ -163,7 +163,7 @@ class VllmServer:
                 trouble = f"can't be reached: {error or type(error).__name__}"
             else:
                 if response.status_code == 200:
-                    return _json(response)
+                    return _parse_body(response)
                 trouble = f"{response.status_code} for {path}: {' '.join(response.text.split())[:400]}"
                 if response.status_code not in _PASSING:
                     break
@@ -172,11 +172,11 @@ class VllmServer:
         raise PolicyError(f"the vLLM server at {self.url}: {trouble}{_advice(trouble)}")
 
 
-def _data_url(jpeg: bytes) -> str:
+def _encode_data_url(jpeg: bytes) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
 
 
-def _json(response: Any) -> Any:
+def _parse_body(response: Any) -> Any:
     """The body of a response; text where it is no JSON, as endpoints that change something answer with a word."""
     if "json" not in response.headers.get("content-type", ""):
         return response.text

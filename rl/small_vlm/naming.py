@@ -6,23 +6,23 @@ On the side `train` the scenes are new and the names are known; on the side `hel
 thing can't be named there by anybody who has learned names from pictures alone.
 """
 
-from agent.ending import end_process, read_first
+from agent.ending import check_arguments_first, end_process
 from rl.small_vlm import command_lines
 
 if __name__ == "__main__":  # before torch is imported
-    read_first("rl.small_vlm.naming", command_lines.naming(__doc__))
+    check_arguments_first("rl.small_vlm.naming", command_lines.make_naming_parser(__doc__))
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.policies.local.image_processing import decoded
+from agent.policies.local.image_processing import decode_picture
 from agent.policies.local.token_sampling import SamplingParams
 from agent.policies.transformers import Prompt, TransformersPolicy
 from agent.policy import PolicyOptions
-from agent.terminal import visible
+from agent.terminal import escape_controls
 from evals.composed.recipe import Split
-from rl.small_vlm.pretrain import asked
-from rl.small_vlm.scenes import SceneCaption, Scenes, ShapeScene, read_back
+from rl.small_vlm.pretrain import render_scene
+from rl.small_vlm.scenes import SceneCaption, Scenes, ShapeScene, parse_caption
 
 SEED = 1_000_003
 """Seed of the test scenes; no training should take it."""
@@ -41,10 +41,10 @@ class Named:
     @property
     def told(self) -> SceneCaption:
         """The reply parsed into the fields of a caption."""
-        return read_back(self.said)
+        return parse_caption(self.said)
 
 
-def named(policy: TransformersPolicy, scenes: Sequence[ShapeScene], at_once: int = 8) -> list[Named]:
+def name_scenes(policy: TransformersPolicy, scenes: Sequence[ShapeScene], at_once: int = 8) -> list[Named]:
     """The model's greedy reply about each scene.
 
     Args:
@@ -60,7 +60,7 @@ def named(policy: TransformersPolicy, scenes: Sequence[ShapeScene], at_once: int
     return found
 
 
-def shares(found: Sequence[Named]) -> dict[str, tuple[int, int]]:
+def count_shares(found: Sequence[Named]) -> dict[str, tuple[int, int]]:
     """Correct replies and scenes by field, over scenes that have the field; `empty` counts scenes without a needle."""
     counted = {}
     for field in FIELDS:
@@ -72,13 +72,13 @@ def shares(found: Sequence[Named]) -> dict[str, tuple[int, int]]:
     return counted
 
 
-def told(found: Sequence[Named]) -> str:
+def format_shares(found: Sequence[Named]) -> str:
     """The counts of `shares` as one line of text."""
-    parts = [f"{name} {right} of {count}" for name, (right, count) in shares(found).items()]
+    parts = [f"{name} {right} of {count}" for name, (right, count) in count_shares(found).items()]
     return f"named right: {', '.join(parts)}"
 
 
-def policy_of(model: str, max_pixels: int, adapter: str = "") -> TransformersPolicy:
+def load_policy(model: str, max_pixels: int, adapter: str = "") -> TransformersPolicy:
     """Loads the model as a policy that is asked for one line about a picture.
 
     Args:
@@ -94,11 +94,13 @@ def _prompt(policy: TransformersPolicy, scene: ShapeScene) -> Prompt:
     eyes = policy.loaded.eyes
     if eyes is None:
         raise ValueError(f"{policy.spec} only reads: nothing can be shown to it")
-    seen = eyes.look(decoded(scene.jpeg))
-    return Prompt(policy.loaded.scribe.write(asked(scene)).expanded([seen.span]), (seen,), SamplingParams(0.0, 1.0, 0))
+    seen = eyes.look(decode_picture(scene.jpeg))
+    return Prompt(
+        policy.loaded.scribe.write(render_scene(scene)).expanded([seen.span]), (seen,), SamplingParams(0.0, 1.0, 0)
+    )
 
 
-def scenes_of(split: Split, count: int, max_frame_pixels: int, crop_pixels: int) -> list[ShapeScene]:
+def make_scenes(split: Split, count: int, max_frame_pixels: int, crop_pixels: int) -> list[ShapeScene]:
     """Test scenes, which no training has seen.
 
     Args:
@@ -111,9 +113,15 @@ def scenes_of(split: Split, count: int, max_frame_pixels: int, crop_pixels: int)
 
 
 def _command_line(arguments: Sequence[str] | None = None) -> None:
-    got = command_lines.naming(__doc__).parse_args(arguments)
-    policy = policy_of(got.model, max(got.max_frame_pixels, got.crop_pixels), got.adapter)
-    print(visible(told(named(policy, scenes_of(got.split, got.scenes, got.max_frame_pixels, got.crop_pixels)))))
+    got = command_lines.make_naming_parser(__doc__).parse_args(arguments)
+    policy = load_policy(got.model, max(got.max_frame_pixels, got.crop_pixels), got.adapter)
+    print(
+        escape_controls(
+            format_shares(
+                name_scenes(policy, make_scenes(got.split, got.scenes, got.max_frame_pixels, got.crop_pixels))
+            )
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from rl.finetune.sft_config import SftConfig
 from rl.grpo.config import Training
 from rl.small_vlm.build import Shape
 from rl.small_vlm.pretrain_config import PretrainConfig
-from rl.toml_config import TomlConfig, read_sheet
+from rl.toml_config import TomlConfig, read_toml
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -169,4 +169,4 @@ def read_plan(path: Path) -> StagePlan:
         ValueError: the file can't be read, or its values contradict each other; says why.
         FileNotFoundError: there is no such file.
     """
-    return read_sheet(path, StagePlan)
+    return read_toml(path, StagePlan)

@@ -6,11 +6,11 @@ The text side stays as it is, or has an adapter that is merged at the end. Scene
 side `train` only, and none comes twice. A training that was stopped goes on when the command is given again.
 """
 
-from agent.ending import read_first
+from agent.ending import check_arguments_first
 from rl import toml_command
 
 if __name__ == "__main__":  # before torch is imported
-    read_first("rl.small_vlm.pretrain", toml_command.parser("rl.small_vlm.pretrain", __doc__))
+    check_arguments_first("rl.small_vlm.pretrain", toml_command.make_parser("rl.small_vlm.pretrain", __doc__))
 
 import json
 import math
@@ -23,14 +23,14 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from agent.policies.local.image_processing import decoded
-from agent.policies.local.loading import Loaded, load
+from agent.policies.local.image_processing import decode_picture
+from agent.policies.local.loading import Loaded, load_model
 from agent.rendering.messages import Conversation, ImageBlock, Message, Text
 from agent.trajectory import Reply
 from rl.checkpoints import check_same
 from rl.finetune.rows import TrainingConversation
 from rl.finetune.trainer import save_around, with_lora
-from rl.objective.vision_logprobs import OF_EYES, ModelBatch, PictureLoss, batch_loss, is_of_eyes, loss_of
+from rl.objective.vision_logprobs import OF_EYES, ModelBatch, PictureLoss, batch_loss, is_of_eyes, make_picture_loss
 from rl.small_vlm.pretrain_config import PretrainConfig
 from rl.small_vlm.scenes import ASKED, Scenes, ShapeScene
 
@@ -53,7 +53,7 @@ class PretrainStep:
     seconds: float
 
 
-def asked(scene: ShapeScene) -> Conversation:
+def render_scene(scene: ShapeScene) -> Conversation:
     """The conversation that asks a model about a scene."""
     return Conversation((Message("user", (ImageBlock(scene.ref), Text("\n" + ASKED))),), ())
 
@@ -72,11 +72,11 @@ def main(config: PretrainConfig, say: Callable[[str], None] = lambda _: None) ->
         )
     check_same(config.out / TERMS, config.model_dump_json(exclude={"out", "workers"}, indent=1))
     torch.manual_seed(config.seed)
-    loaded = load(config.model, max(config.max_frame_pixels, config.crop_pixels))
-    loss = loss_of(loaded)
+    loaded = load_model(config.model, max(config.max_frame_pixels, config.crop_pixels))
+    loss = make_picture_loss(loaded)
     if loss is None:
         raise ValueError(f"{config.model} only reads: build one that sees with `python -m rl.small_vlm.build`")
-    model = _prepared(loaded, config)
+    model = _prepare_model(loaded, config)
     steps = []
     with (config.out / LOG).open("a", encoding="utf-8") as log:
         for step in train(model, Lessons(loaded, loss, config), config):
@@ -106,9 +106,9 @@ class Lessons(Dataset[ModelBatch]):
 
     def row(self, scene: ShapeScene) -> TrainingConversation:
         """A training row: a scene with its caption as the reply."""
-        answered = (*asked(scene).messages, Message("assistant", reply=Reply(scene.told.line)))
+        answered = (*render_scene(scene).messages, Message("assistant", reply=Reply(scene.told.line)))
         tokens = self._scribe.write(Conversation(answered, ()))
-        expanded = tokens.expanded([self._eyes.look(decoded(scene.jpeg)).span])
+        expanded = tokens.expanded([self._eyes.look(decode_picture(scene.jpeg)).span])
         return TrainingConversation(expanded.ids, expanded.sampled, (scene.jpeg,))
 
 
@@ -122,7 +122,7 @@ def train(model: Any, lessons: Lessons, config: PretrainConfig) -> Iterator[Pret
     """
     weights = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     optimizer = torch.optim.AdamW(weights.values(), lr=config.learning_rate, weight_decay=config.weight_decay)
-    done = _resumed(config.out / STATE, weights, optimizer)
+    done = _resume(config.out / STATE, weights, optimizer)
     at_once = config.pictures_a_step // config.pictures_at_once
     batches = iter(
         DataLoader(
@@ -139,7 +139,7 @@ def train(model: Any, lessons: Lessons, config: PretrainConfig) -> Iterator[Pret
         rate = config.learning_rate * share_of_rate(number, config.steps, config.warmup_share)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        loss, tokens = _gradients(model, [next(batches) for _ in range(at_once)], config)
+        loss, tokens = _accumulate_gradients(model, [next(batches) for _ in range(at_once)], config)
         norm = float(torch.nn.utils.clip_grad_norm_(weights.values(), config.max_norm))
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -164,7 +164,7 @@ def share_of_rate(step: int, steps: int, warmup_share: float) -> float:
     return _LAST_SHARE + (1 - _LAST_SHARE) * (1 + math.cos(math.pi * done)) / 2
 
 
-def _gradients(model: Any, batches: list[ModelBatch], config: PretrainConfig) -> tuple[float, int]:
+def _accumulate_gradients(model: Any, batches: list[ModelBatch], config: PretrainConfig) -> tuple[float, int]:
     """Accumulates the gradient of the mean loss over the captions' tokens; gives back loss and number of tokens."""
     tokens = sum(int(batch.wanted[:, 1:].sum()) for batch in batches)
     total = 0.0
@@ -176,7 +176,7 @@ def _gradients(model: Any, batches: list[ModelBatch], config: PretrainConfig) ->
     return total / tokens, tokens
 
 
-def _prepared(loaded: Loaded, config: PretrainConfig) -> Any:
+def _prepare_model(loaded: Loaded, config: PretrainConfig) -> Any:
     """The model in float32 with its vision encoder trainable, and an adapter on the text layers if wanted."""
     model = loaded.model.float()
     if config.text_lora_rank:
@@ -193,7 +193,7 @@ def _keep(path: Path, step: int, weights: dict[str, Any], optimizer: torch.optim
     beside.replace(path)
 
 
-def _resumed(path: Path, weights: dict[str, Any], optimizer: torch.optim.Optimizer) -> int:
+def _resume(path: Path, weights: dict[str, Any], optimizer: torch.optim.Optimizer) -> int:
     """Restores weights and optimiser; gives back the number of steps that are done."""
     if not path.exists():
         return 0
@@ -206,4 +206,4 @@ def _resumed(path: Path, weights: dict[str, Any], optimizer: torch.optim.Optimiz
 
 
 if __name__ == "__main__":
-    toml_command.end("rl.small_vlm.pretrain", __doc__, PretrainConfig, main)
+    toml_command.run_toml_command("rl.small_vlm.pretrain", __doc__, PretrainConfig, main)

@@ -8,11 +8,11 @@ evaluates with and without zoom. Stages that are done are not done again, and on
 command is given again.
 """
 
-from agent.ending import end_process, read_first
+from agent.ending import check_arguments_first, end_process
 from rl import toml_command
 
 if __name__ == "__main__":  # before torch is imported
-    read_first("rl.small_vlm.run", toml_command.parser("rl.small_vlm.run", __doc__))
+    check_arguments_first("rl.small_vlm.run", toml_command.make_parser("rl.small_vlm.run", __doc__))
 
 import gc
 import json
@@ -24,15 +24,15 @@ from pathlib import Path
 
 import torch
 
-from agent.terminal import tell, visible
+from agent.terminal import escape_controls, tell
 from evals import run as evaluation
 from evals.composed.recipe import Split
-from evals.datasets.composed import composed
+from evals.datasets.composed import open_composed
 from rl import collect, sft, train
 from rl.small_vlm import pretrain
 from rl.small_vlm.build import build
-from rl.small_vlm.looking import LookCounts, looks, table
-from rl.small_vlm.naming import named, policy_of, scenes_of, told
+from rl.small_vlm.looking import LookCounts, count_run, render_table
+from rl.small_vlm.naming import format_shares, load_policy, make_scenes, name_scenes
 from rl.small_vlm.plan import StagePlan, read_plan
 from tools.cache import write_atomically
 from tools.plain_data import loads_json
@@ -56,17 +56,17 @@ def main(plan: StagePlan, say: Say = lambda _: None) -> str:
     done = _Done(plan.out, say)
     eyes, imitation, training = plan.pretraining(), plan.imitation(), plan.training()
     done("build", lambda: str(plan.built if plan.built.exists() else build(plan.built, plan.build.shape())))
-    before = done("name before", lambda: _named(plan, plan.built))
+    before = done("name before", lambda: _test_naming(plan, plan.built))
     done("pretrain", lambda: f"{len(pretrain.main(eyes, say))} steps")
-    after = done("name after", lambda: _named(plan, eyes.out))
-    done("expert", lambda: collect.summary(collect.main(plan.collecting(), say)))
+    after = done("name after", lambda: _test_naming(plan, eyes.out))
+    done("expert", lambda: collect.summarize_results(collect.main(plan.collecting(), say)))
     done("sft", lambda: f"{len(sft.main(imitation, say))} steps")
     done("grpo", lambda: str(train.main(training, say)))
-    rows = _evaluated(plan, "sft", str(imitation.out), "", done, say)
+    rows = _evaluate_controls(plan, "sft", str(imitation.out), "", done, say)
     last = training.out / f"checkpoint-{training.steps}"
     model, adapter = (str(last), "") if training.lora is None else (str(imitation.out), str(last))
-    rows += _evaluated(plan, "grpo", model, adapter, done, say)
-    report = f"Before the eyes were taught, {before}\nAfter, {after}\n\n{table(rows)}\n"
+    rows += _evaluate_controls(plan, "grpo", model, adapter, done, say)
+    report = f"Before the eyes were taught, {before}\nAfter, {after}\n\n{render_table(rows)}\n"
     write_atomically(plan.out / REPORT, report)
     return report
 
@@ -84,14 +84,14 @@ class _Done:
             self._say(f"== {name}")
             started = time.perf_counter()
             found = stage()
-            _set_free()
+            _free_memory()
             self._say(f"== {name}: done in {time.perf_counter() - started:.0f} s: {found}")
             known[name] = found
             write_atomically(self._path, json.dumps(known, indent=1))
         return known[name]
 
 
-def _set_free() -> None:
+def _free_memory() -> None:
     """Frees the memory that a stage held on the device."""
     gc.collect()
     if torch.cuda.is_available():
@@ -107,18 +107,20 @@ def _check_same(plan: StagePlan) -> None:
     path.write_text(terms, encoding="utf-8")
 
 
-def _named(plan: StagePlan, model: Path) -> str:
+def _test_naming(plan: StagePlan, model: Path) -> str:
     pixels = plan.max_frame_pixels, plan.crop_pixels
-    policy = policy_of(str(model), max(pixels))
-    known, new = (told(named(policy, scenes_of(split, plan.naming.scenes, *pixels))) for split in _SPLITS)
+    policy = load_policy(str(model), max(pixels))
+    known, new = (
+        format_shares(name_scenes(policy, make_scenes(split, plan.naming.scenes, *pixels))) for split in _SPLITS
+    )
     return f"new scenes of known things, {known}; things never shown, {new}"
 
 
-def _evaluated(
+def _evaluate_controls(
     plan: StagePlan, name: str, model: str, adapter: str, done: _Done, say: Say
 ) -> list[tuple[str, str, LookCounts]]:
     """Counts of a model on the unchanged task and under each control, by model and control."""
-    examples = composed(plan.evaluate.data).examples()
+    examples = open_composed(plan.evaluate.data).examples()
     config = evaluation.RunConfig(
         benchmark="composed",
         data=plan.evaluate.data,
@@ -134,7 +136,7 @@ def _evaluated(
         options = plan.options(adapter, plan.crop_pixels if control == _CROP else plan.max_frame_pixels)
         one = replace(config, out=folder, control=control, options=options)
         done(folder.name, partial(_evaluate, one, say))
-        rows.append((name, control or _AS_IT_IS, looks(folder, examples)))
+        rows.append((name, control or _AS_IT_IS, count_run(folder, examples)))
     return rows
 
 
@@ -144,8 +146,8 @@ def _evaluate(config: evaluation.RunConfig, say: Say) -> str:
 
 
 def _command_line() -> None:
-    given = toml_command.parser("rl.small_vlm.run", __doc__).parse_args()
-    print(visible(main(read_plan(given.config), tell)))
+    given = toml_command.make_parser("rl.small_vlm.run", __doc__).parse_args()
+    print(escape_controls(main(read_plan(given.config), tell)))
 
 
 if __name__ == "__main__":

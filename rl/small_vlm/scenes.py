@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import simplejpeg  # type: ignore[import-untyped]
 
-from agent.rendering.messages import within_pixels
+from agent.rendering.messages import fit_pixels
 from evals.composed.drawn import DRAWN
 from evals.composed.material import Pixels
 from evals.composed.painting import Painter
@@ -56,7 +56,7 @@ class SceneCaption:
         return ", ".join(part for part in (thing, self.quarter, tag) if part is not None) or EMPTY
 
 
-def read_back(line: str) -> SceneCaption:
+def parse_caption(line: str) -> SceneCaption:
     """Parses a model's caption; fields that can't be found in it are None."""
     colour = thing = quarter = tag = None
     for part in line.strip().rstrip(".").split(", "):
@@ -108,7 +108,7 @@ class Scenes:
         seconds = rng.uniform(placement.start_seconds, placement.stop_seconds - 0.1)
         painter = Painter(plan.recipe, DRAWN)
         pixels = painter.footage(seconds) if kind == "empty" else painter.picture(seconds)
-        return self._shown(kind, pixels, _box(placement, kind, rng), seconds, _told(placement, kind))
+        return self._shown(kind, pixels, _draw_box(placement, kind, rng), seconds, _make_caption(placement, kind))
 
     def _shown(self, kind: Kind, pixels: Pixels, box: Box, seconds: float, told: SceneCaption) -> ShapeScene:
         part = np.ascontiguousarray(crop(pixels, box))
@@ -116,14 +116,14 @@ class Scenes:
         sides = (longest, shortest) if part.shape[1] >= part.shape[0] else (shortest, longest)
         width, height = fit_within(part.shape[1], part.shape[0], *sides)
         most = self._crop_pixels if kind == "crop" else self._max_pixels
-        ref = within_pixels(FrameRef(seconds, height, width, box), most)
+        ref = fit_pixels(FrameRef(seconds, height, width, box), most)
         if part.shape[:2] != (ref.height, ref.width):
             part = cv2.resize(part, (ref.width, ref.height), interpolation=cv2.INTER_AREA).astype(np.uint8)
         jpeg: bytes = simplejpeg.encode_jpeg(part, _JPEG_QUALITY, colorspace="RGB", colorsubsampling="420")
         return ShapeScene(kind, jpeg, ref, told)
 
 
-def _box(placement: Placement, kind: Kind, rng: random.Random) -> Box:
+def _draw_box(placement: Placement, kind: Kind, rng: random.Random) -> Box:
     """The part of the picture that is shown, with a random margin on each side."""
     if kind not in _AROUND:
         return FULL_FRAME
@@ -132,7 +132,7 @@ def _box(placement: Placement, kind: Kind, rng: random.Random) -> Box:
     return max(0.0, left - far[0]), max(0.0, top - far[1]), min(1.0, right + far[2]), min(1.0, bottom + far[3])
 
 
-def _told(placement: Placement, kind: Kind) -> SceneCaption:
+def _make_caption(placement: Placement, kind: Kind) -> SceneCaption:
     needle = placement.needle
     tag = SIGNS.get(needle.tag, needle.tag)
     left, top, right, bottom = placement.box

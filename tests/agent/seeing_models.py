@@ -11,7 +11,7 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from agent.policy import PolicyError, PolicyOptions, ToolAccess
-from agent.probe.frames import DigitPlace, NumberedFrame, glyph, places
+from agent.probe.frames import DigitPlace, NumberedFrame, draw_glyph, place_numbers
 from agent.rendering.messages import Text, render
 from agent.rendering.reply_parser import parse_reply
 from agent.trajectory import Reply, Setup, Trajectory, Turn, Usage
@@ -217,18 +217,21 @@ def read(pixels: NDArray[np.uint8]) -> list[str]:
     height, width = pixels.shape[:2]
     ref = FrameRef(0.0, height, width)
     grey = pixels.astype(np.float32).mean(axis=2)
-    everywhere = [*places(NumberedFrame(ref, ("",))), *places(NumberedFrame(ref, ("",) * 10, is_chart=True))]
+    everywhere = [
+        *place_numbers(NumberedFrame(ref, ("",))),
+        *place_numbers(NumberedFrame(ref, ("",) * 10, is_chart=True)),
+    ]
     found = (_read_at(grey, place) for place in everywhere)
     return [number for number in found if number]
 
 
 def _read_at(grey: NDArray[np.float32], place: DigitPlace) -> str:
-    wide = glyph("8", place.height).shape[1]
+    wide = draw_glyph("8", place.height).shape[1]
     number = ""
     for cell in range(4):
         left = place.left + cell * wide
         ink = grey[place.top : place.top + place.height, left : left + wide]
-        likeness = {digit: _likeness(ink, glyph(digit, place.height)) for digit in "123456789"}
+        likeness = {digit: _likeness(ink, draw_glyph(digit, place.height)) for digit in "123456789"}
         best = max(likeness, key=lambda digit: likeness[digit])
         if likeness[best] < 0.8:
             return ""

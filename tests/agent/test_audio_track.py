@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from agent.cli.main import main
-from agent.loop.ask import thread_id
+from agent.loop.ask import make_thread_id
 from agent.trajectory import Answer, Question, Step, Trajectory, Turn, VideoFacts, from_json, load, to_json
 from tests.drawn import SUBTITLES
 from tests.sounds import Track, tone, write_tracks
@@ -61,7 +61,7 @@ def test_a_run_from_before_streams_could_be_chosen_loads_as_the_same_run() -> No
     del old["question"]["audio_track"], old["question"]["picture_stream"]
     assert from_json(json.dumps(old)) == RUN
     other = replace(RUN, question=replace(RUN.question, audio_track=2))
-    assert thread_id(RUN) != thread_id(other)
+    assert make_thread_id(RUN) != make_thread_id(other)
 
 
 def test_subtitles_beside_the_video_are_told_of_and_not_read(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

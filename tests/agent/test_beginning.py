@@ -8,7 +8,7 @@ from transformers import DynamicCache
 
 from agent.policies.local import cpu_attention
 from agent.policies.local.preallocated_cache import preallocate
-from agent.policies.local.shared_prefix import WORTH_TOKENS, attends_to_all, prefill_unique, shared_tokens
+from agent.policies.local.shared_prefix import WORTH_TOKENS, count_shared_tokens, has_full_attention, prefill_unique
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def test_one_query_sees_what_the_usual_attention_sees(mask: str | None) -> None:
     seen = torch.ones(4, 1, 1, 9, dtype=torch.bool)
     seen[1, ..., :3] = False
     given = {None: None, "seen": seen, "added": torch.zeros(4, 1, 1, 9).masked_fill(~seen, -1e9)}[mask]
-    ours, _ = cpu_attention.grouped_attention(module, query, key, value, given)
+    ours, _ = cpu_attention.compute_grouped_attention(module, query, key, value, given)
     usual, _ = sdpa_attention_forward(module, query, key, value, given)
     assert torch.allclose(ours, usual, atol=1e-6)
 
@@ -60,7 +60,7 @@ def test_many_queries_see_and_learn_what_they_usually_do(is_trained: bool) -> No
         return [out.float(), *(part.grad.float() for part in parts if part.grad is not None)]
 
     exact = outcome(sdpa_attention_forward, torch.float32)
-    ours = outcome(cpu_attention.grouped_attention, torch.bfloat16)
+    ours = outcome(cpu_attention.compute_grouped_attention, torch.bfloat16)
     usual = outcome(sdpa_attention_forward, torch.bfloat16)
     assert len(ours) == (4 if is_trained else 1)
     for one, other, true in zip(ours, usual, exact, strict=True):
@@ -69,10 +69,10 @@ def test_many_queries_see_and_learn_what_they_usually_do(is_trained: bool) -> No
 
 def test_prompts_share_all_but_one_token_at_most() -> None:
     long = list(range(WORTH_TOKENS + 5))
-    assert shared_tokens([[*long, 1], [*long, 2]]) == len(long)
-    assert shared_tokens([long, long]) == len(long) - 1  # something is left to be computed
-    assert shared_tokens([long[: WORTH_TOKENS - 1], long]) == 0  # not worth it
-    assert shared_tokens([long]) == 0  # nobody to share with
+    assert count_shared_tokens([[*long, 1], [*long, 2]]) == len(long)
+    assert count_shared_tokens([long, long]) == len(long) - 1  # something is left to be computed
+    assert count_shared_tokens([long[: WORTH_TOKENS - 1], long]) == 0  # not worth it
+    assert count_shared_tokens([long]) == 0  # nobody to share with
 
 
 class Counting:
@@ -141,5 +141,5 @@ def test_a_model_with_a_window_shares_nothing(model: Any) -> None:
 
     sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
     windowed = MistralForCausalLM(MistralConfig(vocab_size=97, num_key_value_heads=2, sliding_window=16, **sizes))
-    assert attends_to_all(model)
-    assert not attends_to_all(windowed)
+    assert has_full_attention(model)
+    assert not has_full_attention(windowed)

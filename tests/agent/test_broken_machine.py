@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.checkup import checkup, print_checkup
+from agent.cli.checkup import check_installation, print_checkup
 from agent.cli.main import main
-from agent.paths import found_again, readable
+from agent.paths import escape_path, unescape_path
 from agent.policy import PolicyOptions
 from agent.terminal import Screen
 from agent.trajectory import Limits
@@ -57,8 +57,8 @@ def test_text_that_is_no_utf8_is_refused_in_one_sentence_before_any_work(
 
 
 def test_a_readable_path_leads_back_only_to_a_file_that_is_there(tmp_path: Path) -> None:
-    assert readable("/größer/a b.mp4") == "/größer/a b.mp4"
-    assert found_again(str(tmp_path / "a\\xe9.mp4")) == str(tmp_path / "a\\xe9.mp4")
+    assert escape_path("/größer/a b.mp4") == "/größer/a b.mp4"
+    assert unescape_path(str(tmp_path / "a\\xe9.mp4")) == str(tmp_path / "a\\xe9.mp4")
 
 
 NUMBERS = ["nan", "inf", "-inf", "-1", "0", "1e300", "9" * 400]
@@ -104,7 +104,7 @@ def test_output_that_cannot_be_written_is_refused_before_the_video_is_opened(
 
 
 def test_the_checkup_decodes_and_hears_a_clip_and_names_its_python() -> None:
-    found = {item.part: item for item in checkup()}
+    found = {item.part: item for item in check_installation()}
     assert found["video"].is_fine
     assert found["video"].state == "pictures and sound of a test clip are read"
     assert sys.executable in found["python"].state
@@ -118,7 +118,7 @@ def test_a_decoder_that_is_broken_is_a_line_of_the_checkup_and_no_crash(
     def broken(_: object) -> None:
         raise TypeError("an integer is required")
 
-    monkeypatch.setattr(tools.speech.audio, "audio_blocks", broken)
+    monkeypatch.setattr(tools.find_speech.audio, "audio_blocks", broken)
     assert print_checkup(Screen(width=300)) == 1
     out = capsys.readouterr().out
     assert "does not work: TypeError: an integer is required" in out

@@ -68,7 +68,12 @@ def test_every_command_is_run_by_the_one_runner(module: str) -> None:
     assert ast.unparse(last).startswith("if __name__ == '__main__':")
     call = ast.unparse(last).splitlines()[-1].strip()
     assert call.startswith(
-        (f"end_process('{module}'", f"end('{module}'", f"end_with_page('{module}'", f"toml_command.end('{module}'")
+        (
+            f"end_process('{module}'",
+            f"end('{module}'",
+            f"end_with_page('{module}'",
+            f"toml_command.run_toml_command('{module}'",
+        )
     )
 
 

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from agent.cli.main import main
 from agent.report.html import render
-from agent.report.json_output import Checked, Explanation, Forecast, schema
+from agent.report.json_output import Checked, Explanation, Forecast, build_schema
 from agent.trajectory import (
     Answer,
     Evidence,
@@ -65,7 +65,7 @@ def test_an_explanation_as_json_fits_its_published_schema(folder: Path, capsys: 
     assert told.question == "why the train leaves"
     assert told.chain
     assert all(link.evidence for link in told.chain)
-    assert_fits(json.loads(printed), schema("explain"))
+    assert_fits(json.loads(printed), build_schema("explain"))
 
 
 def test_predictions_as_json_fit_their_published_schema(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -76,7 +76,7 @@ def test_predictions_as_json_fit_their_published_schema(folder: Path, capsys: py
     assert all(0 <= p.confidence <= 1 and p.justification and p.evidence for p in told.predictions)
     assert told.video.until_seconds == told.video.duration_seconds == 3.9
     assert bool(told.note) is (len(told.predictions) < 3)
-    assert_fits(json.loads(printed), schema("predict"))
+    assert_fits(json.loads(printed), build_schema("predict"))
 
 
 def test_nothing_after_the_second_is_in_the_record_and_it_replays(

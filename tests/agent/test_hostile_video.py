@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.loop.ask import ask
-from agent.loop.graph import RunContext, run
-from agent.loop.verification import evidence_only
-from agent.policies.lite import LitePolicy, packaged_similarity
+from agent.loop.graph import RunContext, run_graph
+from agent.loop.verification import keep_evidence_only
+from agent.policies.lite import LitePolicy, load_packaged_similarity
 from agent.policies.scripted import ScriptedPolicy
 from agent.policy import PolicyOptions
 from agent.rendering.messages import Conversation, Text, render
@@ -70,9 +70,9 @@ class QuotingTools:
         kinds = ("caption", "label", "colour", "text") if kind == "caption" else (kind,)
         findings = tuple(Finding(k, 1.0, 2.0, line, 0.5) for k in kinds for line in self.lines)
         word = (
-            observation_text.description
+            observation_text.format_description
             if kind == "caption"
-            else lambda found: observation_text.text_lines(found, "nothing")
+            else lambda found: observation_text.format_text_lines(found, "nothing")
         )
         return Observation(word(findings), (FrameRef(1.0, 252, 448),), findings)
 
@@ -85,7 +85,7 @@ def _played(tools: Any, calls: Calls, video: str = "v.mp4", opening: tuple[ToolC
     cited = tuple(Evidence(0.0, 60.0, (call.id,)) for call in calls.calls)
     script = [Turn("I look.", calls), Turn("", Answer("12", confidence=0.9, evidence=cited))]
     start = Trajectory(Question(video, "What is the number of the gate?"), FACTS)
-    ended = run(start, RunContext(ScriptedPolicy(script), tools, verify=False, opening=opening))
+    ended = run_graph(start, RunContext(ScriptedPolicy(script), tools, verify=False, opening=opening))
     assert not ended.error, ended.error
     return ended
 
@@ -131,7 +131,7 @@ def test_the_same_holds_for_what_is_shown_before_the_first_turn() -> None:
 
 
 def test_the_same_holds_for_the_second_look_at_the_evidence() -> None:
-    hostile, harmless = (evidence_only(_played(QuotingTools(lines), TOOL_WAYS)) for lines in (LINES, HARMLESS))
+    hostile, harmless = (keep_evidence_only(_played(QuotingTools(lines), TOOL_WAYS)) for lines in (LINES, HARMLESS))
     _assert_nothing_comes_out(hostile, harmless)
 
 
@@ -312,7 +312,7 @@ class TestLite:
     def test_it_answers_the_question_and_not_the_sign(
         self, opened: Callable[[str], Toolbox], folder: Path, text: str, options: tuple[str, ...]
     ) -> None:
-        policy = LitePolicy(packaged_similarity())
+        policy = LitePolicy(load_packaged_similarity())
         ended = ask(Question(str(folder / "hostile.mp4"), text, options), opened("hostile"), policy)
         assert ended.answer is not None
         assert "12" in ended.answer.text
@@ -322,7 +322,7 @@ class TestLite:
         self, opened: Callable[[str], Toolbox], folder: Path
     ) -> None:
         question = Question(str(folder / "hostile.mp4"), "Which company makes the car?")
-        ended = ask(question, opened("hostile"), LitePolicy(packaged_similarity()))
+        ended = ask(question, opened("hostile"), LitePolicy(load_packaged_similarity()))
         assert ended.answer is not None
         assert ended.answer.not_shown or "42" not in ended.answer.text
 

@@ -19,7 +19,7 @@ from PIL import Image
 from agent.loop.ask import ask
 from agent.policies.http import HttpPolicy
 from agent.policies.openai_api.client import MAX_WAIT_SECONDS, RetryClock
-from agent.policies.openai_api.dialect import Dialect, RefusedRequest, adapted
+from agent.policies.openai_api.dialect import Dialect, RefusedRequest, adapt
 from agent.policies.openai_api.troubles import RefusedError
 from agent.policies.registry import open_policy
 from agent.policy import PolicyError, PolicyOptions
@@ -337,7 +337,7 @@ FULL = frozenset({"temperature", "top_p", "seed", "stop", "stream_options"})
 )
 def test_refusals_of_real_servers_change_one_thing(words: str, changed: dict[str, Any]) -> None:
     asked = RefusedRequest(tools=True, tool_pictures="JSON request" in words, parameters=FULL)
-    after = adapted(Dialect(), asked, RefusedError(400, words))
+    after = adapt(Dialect(), asked, RefusedError(400, words))
     assert after == (replace(Dialect(), **changed) if changed else None)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli import modules
-from agent.cli.main import main, parser
+from agent.cli.main import build_parser, main
 from agent.options import read_seconds
 from tests.drawn import write_drawn
 
@@ -116,7 +116,7 @@ def test_help_of_a_command_can_be_asked_for_by_word(capsys: pytest.CaptureFixtur
 
 
 def test_every_argument_has_its_text_and_every_command_too() -> None:
-    commands = next(action for action in parser()._actions if isinstance(action.choices, dict))
+    commands = next(action for action in build_parser()._actions if isinstance(action.choices, dict))
     assert isinstance(commands.choices, dict)
     bare = [
         f"{name} {action.metavar or action.dest}"
@@ -132,7 +132,7 @@ def test_every_variable_that_the_code_reads_is_in_the_help() -> None:
     text = "".join(path.read_text(encoding="utf-8") for p in ("agent", "tools") for path in (ROOT / p).rglob("*.py"))
     named = set(re.findall(r'"(VIDEOSLEUTH_[A-Z_]+|[A-Z]+_API_KEY)"', text))
     assert len(named) >= 6
-    assert {name for name in named if name not in parser().format_help()} == set()
+    assert {name for name in named if name not in build_parser().format_help()} == set()
 
 
 def test_every_command_of_the_packages_is_a_module() -> None:

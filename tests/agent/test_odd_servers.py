@@ -14,7 +14,7 @@ import pytest
 
 from agent.loop.ask import ask
 from agent.policies.openai_api.client import MAX_LOADING_SECONDS
-from agent.policies.openai_api.waiting import told_wait
+from agent.policies.openai_api.waiting import read_wait_seconds
 from agent.policy import PolicyError
 from agent.trajectory import (
     Answer,
@@ -282,9 +282,9 @@ def test_a_wait_is_honoured_wherever_it_is_told_and_said(
 
 def test_a_limit_that_is_lifted_at_a_moment_is_waited_for() -> None:
     # OpenRouter gives milliseconds since 1970
-    assert told_wait({"x-ratelimit-reset": "1741305600000"}, "", now=1_741_305_588.0) == pytest.approx(12.0)
-    assert told_wait({"x-ratelimit-reset": "1741305600"}, "", now=1_741_305_588.0) == pytest.approx(12.0)
-    assert told_wait({}, {"error": "no time is told"}, now=0.0) is None
+    assert read_wait_seconds({"x-ratelimit-reset": "1741305600000"}, "", now=1_741_305_588.0) == pytest.approx(12.0)
+    assert read_wait_seconds({"x-ratelimit-reset": "1741305600"}, "", now=1_741_305_588.0) == pytest.approx(12.0)
+    assert read_wait_seconds({}, {"error": "no time is told"}, now=0.0) is None
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from agent.sessions.open_videos import OpenVideos, VideoKey
 from tests.clips import write_clip
-from tools.deadline import deadline
+from tools.deadline import set_deadline
 from tools.toolbox import Toolbox, open_toolbox
 
 
@@ -102,7 +102,7 @@ def test_what_can_not_be_opened_is_tried_again(opener: Opener) -> None:
 def test_who_has_no_time_leaves_and_the_video_is_open_for_the_next(opener: Opener) -> None:
     videos, key = OpenVideos(opener, 1), opener.key("a")
     opener.gate.clear()
-    with deadline(0.1), videos.borrowed(key) as toolbox:
+    with set_deadline(0.1), videos.borrowed(key) as toolbox:
         assert toolbox is None
     opener.gate.set()
     with videos.borrowed(key) as toolbox:

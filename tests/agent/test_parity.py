@@ -11,11 +11,11 @@ from rich.console import Console
 from agent.cli.main import main
 from agent.policies.lite import LitePolicy
 from agent.policy import PolicyError, PolicyOptions
-from agent.probe.frames import CHART_HEIGHTS, LARGE, SMALL, chart, drawn, numbered
+from agent.probe.frames import CHART_HEIGHTS, LARGE, SMALL, draw_frame, make_chart, make_numbered
 from agent.probe.measured import Measured
 from agent.probe.page import examine
-from agent.probe.probing import ProbeSight, measure
-from agent.probe.verdicts import VerdictRow, is_fine, rows
+from agent.probe.probing import ProbeSight, probe_model
+from agent.probe.verdicts import VerdictRow, is_fine, judge
 from tests.agent.seeing_models import (
     FRAME_TOKENS,
     Babbles,
@@ -43,12 +43,12 @@ SEED = 7
 @cache
 def measured_of(kind: type[SeeingModel]) -> Measured:
     """What the probe measures of such a model."""
-    return measure(kind(), SEED)
+    return probe_model(kind(), SEED)
 
 
 def judged(kind: type[SeeingModel]) -> dict[str, VerdictRow]:
     """The table, by part."""
-    return {row.part: row for row in rows(measured_of(kind))}
+    return {row.part: row for row in judge(measured_of(kind))}
 
 
 def failing(kind: type[SeeingModel]) -> set[str]:
@@ -63,13 +63,13 @@ def honest() -> Measured:
 
 
 def test_an_honest_model_passes_every_line(honest: Measured) -> None:
-    assert {row.verdict for row in rows(honest)} == {"ok"}
-    assert is_fine(rows(honest))
+    assert {row.verdict for row in judge(honest)} == {"ok"}
+    assert is_fine(judge(honest))
 
 
 def test_it_takes_nine_requests_and_says_what_they_cost(honest: Measured) -> None:
     model = SeeingModel()
-    assert measure(model, SEED).bill.requests == model.requests == 9
+    assert probe_model(model, SEED).bill.requests == model.requests == 9
     assert honest.bill.completion_tokens == 9 * 20
     assert honest.bill.cost_usd == pytest.approx(9 * 0.001)
 
@@ -103,11 +103,11 @@ def test_pictures_made_tiny_are_noticed_by_their_small_print() -> None:
 
 def test_large_pictures_made_small_are_noticed_and_small_ones_left_alone() -> None:
     measured = measured_of(ShrinksZooms)
-    table = {row.part: row for row in rows(measured)}
+    table = {row.part: row for row in judge(measured)}
     assert table["small print"].verdict == "ok"
     assert table["zoom"].verdict == "warn"
     assert "as many as a small one" in table["zoom"].found
-    assert is_fine(rows(measured))
+    assert is_fine(judge(measured))
 
 
 def test_a_model_that_calls_no_tool_is_noticed() -> None:
@@ -124,7 +124,7 @@ def test_a_refusal_of_many_pictures_is_told_with_the_servers_own_words() -> None
 
 
 def test_following_the_advice_makes_the_refusal_go_away() -> None:
-    table = rows(measure(TakesEight(PolicyOptions(max_pictures=8)), SEED))
+    table = judge(probe_model(TakesEight(PolicyOptions(max_pictures=8)), SEED))
     assert is_fine(table)
     assert "of 16, 8 were left out as --max-pictures says" in table[1].found
 
@@ -140,7 +140,7 @@ def test_a_server_that_counts_no_tokens_is_warned_of() -> None:
     assert measured.frame_tokens is None
     assert measured.bill.prompt_tokens is None
     assert judged(CountsNothing)["tokens"].verdict == "warn"
-    assert is_fine(rows(measured))
+    assert is_fine(judge(measured))
 
 
 def test_a_model_that_gets_no_pictures_is_told_from_its_tokens_and_costs_little_to_find_out() -> None:
@@ -176,7 +176,7 @@ def test_a_server_that_takes_no_picture_at_all_is_a_finding_and_not_taken_for_un
 
 def test_nobody_there_is_a_policy_error() -> None:
     with pytest.raises(PolicyError, match="nobody answers"):
-        measure(Unreachable(), SEED)
+        probe_model(Unreachable(), SEED)
 
 
 def test_the_exit_status_is_1_where_something_fails() -> None:
@@ -225,16 +225,16 @@ def test_the_probe_offers_the_tools_of_a_real_video() -> None:
 
 
 def test_the_numbers_of_a_frame_are_legible_and_new_for_each_seed() -> None:
-    frames = numbered([1.0, 2.0], random.Random(1), has_time=True)
-    assert [read(drawn(frame)) for frame in frames] == [list(frame.numbers) for frame in frames]
-    assert frames[0].numbers != numbered([1.0], random.Random(2), has_time=True)[0].numbers
+    frames = make_numbered([1.0, 2.0], random.Random(1), has_time=True)
+    assert [read(draw_frame(frame)) for frame in frames] == [list(frame.numbers) for frame in frames]
+    assert frames[0].numbers != make_numbered([1.0], random.Random(2), has_time=True)[0].numbers
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
 def test_a_chart_has_a_number_of_every_height(size: tuple[int, int]) -> None:
-    frame = chart(1.0, size, random.Random(3))
-    assert drawn(frame).shape == (size[1], size[0], 3)
-    assert read(drawn(frame)) == list(frame.numbers)
+    frame = make_chart(1.0, size, random.Random(3))
+    assert draw_frame(frame).shape == (size[1], size[0], 3)
+    assert read(draw_frame(frame)) == list(frame.numbers)
     assert len(frame.numbers) == len(CHART_HEIGHTS)
 
 
@@ -243,7 +243,7 @@ def test_the_packaged_text_reader_reads_what_is_drawn() -> None:
     pytest.importorskip("rapidocr", reason="needs videosleuth[ocr]")
     from tools.ocr.reader import TextReader
 
-    frame = chart(1.0, SMALL, random.Random(4))
-    seen = " ".join(line.text for line in TextReader().read(drawn(frame)))
+    frame = make_chart(1.0, SMALL, random.Random(4))
+    seen = " ".join(line.text for line in TextReader().read(draw_frame(frame)))
     # down to 10 pixels, as it does on other print: the charts are fair to a reader that never saw this font
     assert [number for number in frame.numbers[:8] if number not in seen] == []

@@ -13,8 +13,8 @@ from agent.cli.main import main
 from agent.policies.http import HttpPolicy
 from agent.policy import PolicyOptions
 from agent.probe.measured import Measured
-from agent.probe.probing import measure
-from agent.probe.verdicts import VerdictRow, is_fine, rows
+from agent.probe.probing import probe_model
+from agent.probe.verdicts import VerdictRow, is_fine, judge
 from tests.agent.fake_server import FakeServer, Handler, Request, Say, call, fail
 from tests.agent.seeing_models import read
 
@@ -63,19 +63,19 @@ class RefusesPicturesFromTools:
 
 def measured(server: FakeServer, options: PolicyOptions | None = None) -> Measured:
     """What the probe finds out about the model behind it."""
-    return measure(HttpPolicy(f"m@{server.url}", options or PolicyOptions()), seed=7)
+    return probe_model(HttpPolicy(f"m@{server.url}", options or PolicyOptions()), seed=7)
 
 
 def judged(found: Measured) -> dict[str, VerdictRow]:
     """The table, by part."""
-    return {row.part: row for row in rows(found)}
+    return {row.part: row for row in judge(found)}
 
 
 def test_a_server_that_shows_its_model_everything_passes() -> None:
     with FakeServer(Reads()) as server:
         found = measured(server)
     assert [rung.pictures for rung in found.rungs if rung.is_complete] == [1, 4, 8, 16, 32]
-    assert is_fine(rows(found))
+    assert is_fine(judge(found))
     table = judged(found)
     assert table["tool call"].found == "made as told, by the server's own API"
     assert table["server"].found == "pictures of tools are sent inside tool messages"
@@ -84,7 +84,7 @@ def test_a_server_that_shows_its_model_everything_passes() -> None:
 def test_a_server_that_refuses_pictures_from_tools_is_asked_otherwise_and_said_to_be() -> None:
     with FakeServer(RefusesPicturesFromTools()) as server:
         found = measured(server)
-    assert is_fine(rows(found))
+    assert is_fine(judge(found))
     assert judged(found)["server"].found == "pictures of tools are sent in a user message behind them"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.loop.replay import replayed
+from agent.loop.replay import replay
 from agent.loop.transition import step
 from agent.trajectory import (
     MOST_TURNS,
@@ -165,7 +165,7 @@ def test_a_replay_ends_where_the_record_does_whatever_its_limits(tmp_path: Path)
         facts = VideoFacts(toolbox.video.content_hash, 6.0, 640, 360)
         recorded = Trajectory(Question("clip.mp4", "What?"), facts, limits=allowed)
         recorded = step(recorded, Turn("", Malformed("?", "no closing tag")), toolbox)
-        again = replayed(recorded, toolbox)
+        again = replay(recorded, toolbox)
     assert len(again.steps) <= len(recorded.steps) + 2
     assert again.limits == allowed
 

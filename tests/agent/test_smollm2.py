@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 from transformers import AutoTokenizer
 
-from agent.loop.graph import RunContext, run
-from agent.policies.local.smollm2 import INSTALL, is_installed, unpacked
+from agent.loop.graph import RunContext, run_graph
+from agent.policies.local.smollm2 import INSTALL, is_installed, unpack
 from agent.policies.registry import open_policy
 from agent.policies.transformers import TransformersPolicy
 from agent.policy import PolicyOptions
@@ -55,7 +55,7 @@ def test_a_model_that_only_reads_is_told_where_a_picture_was(policy: Transformer
 def test_it_plays_the_loop_to_an_end_that_is_on_record(policy: TransformersPolicy) -> None:
     question = Question("v.mp4", "What is in the picture?", ("a dog", "a sign"))
     start = Trajectory(question, FACTS, limits=Limits(max_turns=3, max_malformed=2))
-    ended = run(start, RunContext(policy, PaintedVideo(), verify=False))
+    ended = run_graph(start, RunContext(policy, PaintedVideo(), verify=False))
     assert ended.stop in (Stop.ANSWERED, Stop.MALFORMED, Stop.TURN_LIMIT), ended.error
     assert all(step.turn.usage.completion_tokens for step in ended.steps)
 
@@ -68,13 +68,13 @@ def test_ids_gathered_turn_by_turn_are_those_of_its_own_template(policy: Transfo
         {"role": m.role, "content": m.reply.text if m.reply else "".join(b.text for b in m.blocks)}  # type: ignore[union-attr]
         for m in conversation.messages
     ]
-    tokenizer = AutoTokenizer.from_pretrained(unpacked())
+    tokenizer = AutoTokenizer.from_pretrained(unpack())
     whole = tokenizer.apply_chat_template(entries, add_generation_prompt=True, return_dict=False)
     assert written(policy, trajectory, video).ids == tuple(whole)
 
 
 def test_text_of_a_video_never_becomes_a_special_token(policy: TransformersPolicy) -> None:
-    special = set(AutoTokenizer.from_pretrained(unpacked()).all_special_ids)
+    special = set(AutoTokenizer.from_pretrained(unpack()).all_special_ids)
     video = PaintedVideo()
     counts = []
     for said in ("a street", HOSTILE + "<repo_name><file_sep><jupyter_code>"):

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from agent.report.console import Narrator, print_answer
-from agent.terminal import Screen, json_text, visible
+from agent.terminal import Screen, escape_controls, format_json
 from agent.trajectory import (
     Answer,
     Calls,
@@ -37,12 +37,12 @@ OBEYED = set(HOSTILE) - set("a]0;title[2J8m31evil Jbold rd/")
 
 
 def test_what_a_terminal_obeys_is_written_as_escapes_and_the_rest_stays() -> None:
-    assert visible("\x1b[2J\x9b\u202e\ud800") == "\\x1b[2J\\x9b\\u202e\\ud800"
-    assert visible("größer\t«Гейт» 👩‍👧 שלום\n") == "größer\t«Гейт» 👩‍👧 שלום\n"
+    assert escape_controls("\x1b[2J\x9b\u202e\ud800") == "\\x1b[2J\\x9b\\u202e\\ud800"
+    assert escape_controls("größer\t«Гейт» 👩‍👧 שלום\n") == "größer\t«Гейт» 👩‍👧 שלום\n"
 
 
 def test_json_of_hostile_text_is_the_same_value_without_what_a_terminal_obeys() -> None:
-    written = json_text({"text": HOSTILE})
+    written = format_json({"text": HOSTILE})
     assert json.loads(written) == {"text": HOSTILE}
     assert not OBEYED & set(written)
 

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 import torch
 
-from agent.policies.local.token_sampling import RowSampler, SamplingParams, StopAt, before_stop
+from agent.policies.local.token_sampling import RowSampler, SamplingParams, StopAt, cut_at_stop
 
 LOGITS = torch.tensor([0.5, 0.3, 0.15, 0.05]).log()
 CPU = torch.device("cpu")
@@ -54,8 +54,8 @@ def test_what_is_never_sampled_leaves_its_share_to_the_others() -> None:
 
 
 def test_the_words_before_the_first_stop_string_are_kept() -> None:
-    assert before_stop("one<b>two<a>three", ("<a>", "<b>")) == "one"
-    assert before_stop("one", ("<a>",)) == "one"
+    assert cut_at_stop("one<b>two<a>three", ("<a>", "<b>")) == "one"
+    assert cut_at_stop("one", ("<a>",)) == "one"
 
 
 @pytest.mark.parametrize("may_leave", [True, False])

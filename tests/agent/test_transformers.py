@@ -18,10 +18,10 @@ import pytest
 import torch
 from transformers import LogitsProcessor
 
-from agent.loop.graph import RunContext, run
+from agent.loop.graph import RunContext, run_graph
 from agent.policies.local import cpu_attention
 from agent.policies.local.batching import Batcher
-from agent.policies.local.loading import best_dtype
+from agent.policies.local.loading import choose_dtype
 from agent.policies.registry import open_policy
 from agent.policies.transformers import Prompt, TransformersPolicy
 from agent.policy import PolicyError, PolicyOptions
@@ -91,7 +91,7 @@ def _pairs(prompt: Prompt) -> list[tuple[bool, bool]]:
 
 def test_a_question_with_two_zooms_is_played_to_its_answer(folder: Path) -> None:
     policy = ForcedPolicy(folder, [look(1, 1.5), look(2, 3, 4), ANSWER])
-    ended = run(START, RunContext(policy, PaintedVideo(), verify=False))
+    ended = run_graph(START, RunContext(policy, PaintedVideo(), verify=False))
     assert (ended.stop, ended.error) == (Stop.ANSWERED, "")
     assert isinstance(ended.steps[1].turn.move, Calls)
     assert ended.answer == Answer("a fox", confidence=0.7)
@@ -102,7 +102,7 @@ def test_a_question_with_two_zooms_is_played_to_its_answer(folder: Path) -> None
 def test_every_prompt_begins_with_all_tokens_before_it_and_all_are_counted(folder: Path) -> None:
     video = PaintedVideo()
     policy = ForcedPolicy(folder, [look(1, 1.5), look(2, 3, 4), ANSWER])
-    ended = run(START, RunContext(policy, video, verify=False))
+    ended = run_graph(START, RunContext(policy, video, verify=False))
     for number in range(1, 3):
         before, now = (
             prompt_of(policy, replace(START, steps=ended.steps[:count]), video) for count in (number - 1, number)
@@ -348,7 +348,7 @@ def test_a_folder_without_an_adapter_is_refused(qwen: Path, tmp_path: Path) -> N
 
 
 def test_weights_saved_in_float32_stay_so_on_a_cpu() -> None:
-    assert best_dtype(torch.device("cpu"), torch.float32) is torch.float32
+    assert choose_dtype(torch.device("cpu"), torch.float32) is torch.float32
 
 
 def test_a_batch_holds_what_came_while_the_last_one_ran() -> None:

@@ -19,8 +19,16 @@ from agent.trajectory import (
 )
 from evals.calibration import main
 from evals.example import Example
-from evals.statistics.calibration import JudgedConfidence, calibrate, equal_mass, equal_width, judged, reported, stated
-from evals.statistics.tables import outcomes
+from evals.statistics.calibration import (
+    JudgedConfidence,
+    bin_equal_mass,
+    bin_equal_width,
+    calibrate,
+    judge_confidences,
+    read_reported_confidence,
+    read_stated_confidence,
+)
+from evals.statistics.tables import score_outcomes
 
 RIGHT, WRONG = "red", "blue"
 
@@ -63,18 +71,18 @@ def test_bins_of_equal_mass_split_what_equal_width_lumps_together() -> None:
 
 def test_equal_confidences_stay_in_one_bin_whatever_their_order() -> None:
     items = _items((0.5, 1), (0.5, 0), (0.5, 1), (0.9, 1))
-    assert [len(group) for group in equal_mass(items, 4)] == [3, 1]
-    assert [len(group) for group in equal_mass(items[::-1], 4)] == [3, 1]
+    assert [len(group) for group in bin_equal_mass(items, 4)] == [3, 1]
+    assert [len(group) for group in bin_equal_mass(items[::-1], 4)] == [3, 1]
 
 
 @pytest.mark.parametrize("edge", [0.1, 0.2, 0.3, 0.6, 0.7, 1.0])
 def test_an_edge_belongs_to_the_bin_below_it(edge: float) -> None:
-    groups = equal_width(_items((edge, 1), (edge - 0.01, 1)), 10)
+    groups = bin_equal_width(_items((edge, 1), (edge - 0.01, 1)), 10)
     assert [len(group) for group in groups] == [2]
 
 
 def test_a_confidence_of_0_is_in_the_first_bin() -> None:
-    assert [len(group) for group in equal_width(_items((0.0, 0), (0.05, 0)), 10)] == [2]
+    assert [len(group) for group in bin_equal_width(_items((0.0, 0), (0.05, 0)), 10)] == [2]
 
 
 def test_saying_half_and_being_right_half_the_time_is_calibrated_and_not_sharp() -> None:
@@ -108,16 +116,16 @@ def test_a_confidence_outside_0_to_1_is_refused() -> None:
 def test_no_confidence_is_not_0_and_is_counted_apart() -> None:
     trajectories = [_played("a", RIGHT, 0.8), _played("b", WRONG, None), _played("c", RIGHT, 0.8).ended(Stop.CRASHED)]
     unanswered = Trajectory(Question("v.mp4", "?", id="d"), VideoFacts("h", 1.0, 1, 1), stop=Stop.TURN_LIMIT)
-    played = outcomes(_examples("a", "b", "c", "d"), {t.question.id: t for t in [*trajectories[:2], unanswered]})
-    found = judged(played, stated)
+    played = score_outcomes(_examples("a", "b", "c", "d"), {t.question.id: t for t in [*trajectories[:2], unanswered]})
+    found = judge_confidences(played, read_stated_confidence)
     assert found.judged == (JudgedConfidence(0.8, True),)
     assert (found.unstated, found.left_out) == (1, 1)
 
 
 def test_a_second_look_that_disagrees_is_in_the_reported_confidence_alone() -> None:
-    played = outcomes(_examples("a"), {"a": _played("a", WRONG, 0.8, agrees=False)})
-    assert judged(played, stated).judged == (JudgedConfidence(0.8, False),)
-    assert judged(played, reported).judged[0].confidence < 0.8
+    played = score_outcomes(_examples("a"), {"a": _played("a", WRONG, 0.8, agrees=False)})
+    assert judge_confidences(played, read_stated_confidence).judged == (JudgedConfidence(0.8, False),)
+    assert judge_confidences(played, read_reported_confidence).judged[0].confidence < 0.8
 
 
 def _examples(*names: str) -> list[Example]:

@@ -15,8 +15,8 @@ from evals.benchmarks.item import reply_of
 from evals.datasets.published import PublishedSet
 from evals.datasets.sources import FileSource
 from evals.run import RunConfig, main
-from evals.runner.run_file import stored
-from evals.score import SUBMISSION, scored, write_submission
+from evals.runner.run_file import read_stored
+from evals.score import SUBMISSION, read_run, write_submission
 from tests.drawn_clips import draw_clip
 from tests.evals.sets_drawn import write_script
 from tests.evals.test_benchmarks import LOADABLE, folder_of
@@ -81,13 +81,13 @@ def test_every_benchmark_is_played_scored_by_every_profile_and_handed_in(name: s
     policy = write_script(tmp_path / "script.json", Answer("2.0 - 4.0 seconds", 0, 0.5, (Evidence(2.0, 4.0),)))
     config = RunConfig(name, str(furnished(name, tmp_path, clip)), tmp_path / "run", policy, encoder="hashing")
     page = main(config)
-    benchmark, rows = BENCHMARKS[name], stored(config.out)
+    benchmark, rows = BENCHMARKS[name], read_stored(config.out)
     items = benchmark.load(Path(config.data))
     assert {row.stop for row in rows} == {Stop.ANSWERED}
     assert {row.question.id for row in rows} == {item.id for item in items}
     header = next(line for line in page.splitlines() if line.startswith("| percent"))
     assert [cell.strip() for cell in header.split("|")[2:-1]] == list(benchmark.profiles)
-    run = scored(config.out)
+    run = read_run(config.out)
     written = write_submission(run)
     if benchmark.submission is None:
         assert written is None
@@ -106,6 +106,6 @@ def test_lite_plays_each_of_the_twelve(name: str, clip: Path, tmp_path: Path) ->
     data = furnished(name, tmp_path, clip)
     config = RunConfig(name, str(data), tmp_path / "run", "lite", encoder="hashing")
     main(config)
-    rows = stored(config.out)
+    rows = read_stored(config.out)
     assert rows
     assert all(row.stop is Stop.ANSWERED and row.answer is not None for row in rows), [row.error for row in rows]

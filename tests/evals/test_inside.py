@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from evals.benchmarks.catalogue import BENCHMARKS
-from evals.datasets.clips import clips
-from evals.inside import inside
+from evals.datasets.clips import open_clips
+from evals.inside import resolve_inside
 from rl.data.published import read_llava_video, read_video_r1, read_videokr
 from tests.evals.test_benchmarks import LOADABLE, folder_of
 
@@ -36,7 +36,7 @@ OUTSIDE = (
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_a_name_that_leads_out_is_refused_in_one_sentence(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match=r"set, row 3: need the name of a file inside .*, which ") as caught:
-        inside(tmp_path, name, "set, row 3")
+        resolve_inside(tmp_path, name, "set, row 3")
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 400
 
@@ -45,7 +45,7 @@ def test_a_name_that_leads_out_is_refused_in_one_sentence(tmp_path: Path, name: 
     "name", ["v.mp4", "a/b/v.mp4", "./a/v.mp4", "a..b.mp4", "…/v.mp4", "ä:ö.mp4", " v .mp4", "~/v.mp4"]
 )
 def test_a_name_inside_is_taken_as_it_is(tmp_path: Path, name: str) -> None:
-    assert inside(tmp_path, name) == tmp_path / name
+    assert resolve_inside(tmp_path, name) == tmp_path / name
 
 
 def test_a_link_of_a_file_or_of_a_folder_that_leads_out_is_refused(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_link_of_a_file_or_of_a_folder_that_leads_out_is_refused(tmp_path: Pat
     (folder / "circle").symlink_to(folder / "circle")
     for name in ("link.mp4", "linked/secret.mp4", "linked/none.mp4", "circle/v.mp4"):
         with pytest.raises(ValueError, match=r"is a link that leads (out of it|nowhere)"):
-            inside(folder, name)
+            resolve_inside(folder, name)
 
 
 def test_links_that_stay_inside_and_those_of_the_user_are_followed(tmp_path: Path) -> None:
@@ -68,8 +68,8 @@ def test_links_that_stay_inside_and_those_of_the_user_are_followed(tmp_path: Pat
     (disk / "again.mp4").symlink_to(Path("deep") / "v.mp4")
     folder.mkdir()
     (folder / "videos").symlink_to(disk)  # a folder of a set on another disk
-    assert inside(folder / "videos", "deep/v.mp4").exists()
-    assert inside(folder / "videos", "again.mp4").exists()
+    assert resolve_inside(folder / "videos", "deep/v.mp4").exists()
+    assert resolve_inside(folder / "videos", "again.mp4").exists()
 
 
 def test_a_snapshot_in_the_hugging_face_cache_may_link_to_its_own_blobs_and_no_others(tmp_path: Path) -> None:
@@ -80,9 +80,9 @@ def test_a_snapshot_in_the_hugging_face_cache_may_link_to_its_own_blobs_and_no_o
     (blobs / "hash").write_bytes(b"")
     (snapshot / "videos" / "v.mp4").symlink_to(Path("../../../blobs/hash"))
     (snapshot / "videos" / "w.mp4").symlink_to(tmp_path / "datasets--other--set" / "blobs" / "hash")
-    assert inside(snapshot / "videos", "v.mp4").exists()
+    assert resolve_inside(snapshot / "videos", "v.mp4").exists()
     with pytest.raises(ValueError, match="is a link that leads out of it"):
-        inside(snapshot / "videos", "w.mp4")
+        resolve_inside(snapshot / "videos", "w.mp4")
 
 
 _NAMED = {
@@ -166,7 +166,7 @@ def test_our_own_format_refuses_it_and_names_the_line(tmp_path: Path, name: str)
         encoding="utf-8",
     )
     with pytest.raises(ValueError, match=r"questions.jsonl, line 2: need the name of a file inside"):
-        clips(tmp_path)
+        open_clips(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_training_sets_refuse_it_and_name_the_row(
 def test_files_of_sets_that_are_no_json_are_one_sentence(tmp_path: Path, text: str) -> None:
     (tmp_path / "questions.jsonl").write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=r"questions.jsonl, line 1"):
-        clips(tmp_path)
+        open_clips(tmp_path)
     (tmp_path / "questions.json").write_text(text, encoding="utf-8")
     (tmp_path / "subset_answers.json").write_text("{}", encoding="utf-8")
     with pytest.raises(ValueError, match=r"questions.json"):
@@ -214,4 +214,4 @@ def test_a_file_that_is_no_utf_8_is_one_sentence(tmp_path: Path) -> None:
         BENCHMARKS["egoschema"].load(tmp_path)
     (tmp_path / "questions.json").replace(tmp_path / "questions.jsonl")
     with pytest.raises(ValueError, match=r"questions.jsonl is not UTF-8"):
-        clips(tmp_path)
+        open_clips(tmp_path)

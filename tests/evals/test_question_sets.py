@@ -9,11 +9,11 @@ from agent.trajectory import Answer, Evidence
 from evals.composed.drawn import DRAWN
 from evals.composed.episode import compose
 from evals.composed.writing import write_episode
-from evals.datasets.clips import clips
-from evals.datasets.composed import composed
-from evals.datasets.dataset import limited
+from evals.datasets.clips import open_clips
+from evals.datasets.composed import open_composed
+from evals.datasets.dataset import sample_entries
 from evals.datasets.registry import NAMES, open_set
-from evals.runner.manifest import questions_hash
+from evals.runner.manifest import hash_questions
 from evals.runner.preflight import check_files
 from tests.evals.sets_drawn import row, write_set
 from tests.evals.test_benchmarks import folder_of
@@ -30,19 +30,19 @@ def test_every_name_opens_or_says_what_is_missing(tmp_path: Path) -> None:
 def test_clips_are_a_file_or_a_folder_and_videos_may_lie_elsewhere(tmp_path: Path) -> None:
     data = write_set(tmp_path / "data", [row()])
     (tmp_path / "videos").mkdir()
-    by_folder, by_file = clips(data), clips(data / "questions.jsonl", tmp_path / "videos")
+    by_folder, by_file = open_clips(data), open_clips(data / "questions.jsonl", tmp_path / "videos")
     assert by_folder.asking.entries[0].source.problem() is None
     assert "no video at" in (by_file.asking.entries[0].source.problem() or "")
-    assert questions_hash(by_folder.asking.entries) == questions_hash(by_file.asking.entries)
+    assert hash_questions(by_folder.asking.entries) == hash_questions(by_file.asking.entries)
     with pytest.raises(ValueError, match="--videos is for clips"):
         open_set("mvbench", str(data), tmp_path)
 
 
 def test_a_painted_set_is_the_written_one(tmp_path: Path) -> None:
-    painted = composed("drawn,count=2,seed=5")
+    painted = open_composed("drawn,count=2,seed=5")
     for number in range(2):
         write_episode(tmp_path, compose(DRAWN, 5, number))
-    written = composed(str(tmp_path))
+    written = open_composed(str(tmp_path))
     ours, theirs = painted.asking.entries, written.asking.entries
     assert [e.question.text for e in ours] == [e.question.text for e in theirs]
     for one, other in zip(ours, theirs, strict=True):
@@ -56,21 +56,21 @@ def test_a_painted_set_is_the_written_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize("data", ["drawn,count", "drawn,size=3", "drawn,count=x", "drawn,split=test"])
 def test_a_recipe_that_can_not_be_read_is_refused(data: str) -> None:
     with pytest.raises(ValueError, match=r"can't read|whole numbers|no split"):
-        composed(data)
+        open_composed(data)
 
 
 def test_one_recipe_is_one_set() -> None:
-    first, again = composed("drawn,count=2"), composed("drawn,count=2")
+    first, again = open_composed("drawn,count=2"), open_composed("drawn,count=2")
     assert first.asking.entries[0].question == again.asking.entries[0].question
     assert len({e.source for e in first.asking.entries}) == 2
 
 
 def test_a_limit_draws_by_the_seed_and_keeps_the_order(tmp_path: Path) -> None:
-    entries = clips(write_set(tmp_path, [row(question=f"Which, {n}?") for n in range(30)])).asking.entries
-    ten, twenty = limited(entries, 10, 0), limited(entries, 20, 0)
-    assert set(ten) < set(twenty) < set(limited(entries, None, 0))
+    entries = open_clips(write_set(tmp_path, [row(question=f"Which, {n}?") for n in range(30)])).asking.entries
+    ten, twenty = sample_entries(entries, 10, 0), sample_entries(entries, 20, 0)
+    assert set(ten) < set(twenty) < set(sample_entries(entries, None, 0))
     assert list(ten) == [entry for entry in entries if entry in ten]
-    assert limited(entries, 10, 1) != ten
+    assert sample_entries(entries, 10, 1) != ten
 
 
 def test_what_makes_scores_meaningless_stops_unless_forced(tmp_path: Path) -> None:

@@ -6,19 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.policies.lite_rules.ranking import candidates
-from agent.policies.lite_rules.words import plain
-from evals.ranker.fit import CandidateSet, fitted, read_options
-from evals.ranker.videos import FAMILIES, made_questions
+from agent.policies.lite_rules.ranking import build_candidates
+from agent.policies.lite_rules.words import normalize
+from evals.ranker.fit import CandidateSet, fit_weights, read_options
+from evals.ranker.videos import FAMILIES, make_questions
 
 
 @pytest.mark.parametrize("family", [name for name in FAMILIES if name != "pictures"])
 def test_the_answer_is_nearly_always_a_piece_that_can_be_chosen(family: str) -> None:
-    asked = [made for seed in range(12) for made in made_questions(family, seed) if made.right]
+    asked = [made for seed in range(12) for made in make_questions(family, seed) if made.right]
     found = [
         bool(
-            {plain(text) for text in made.right}
-            & {plain(c.text) for c in candidates(made.reading, made.lines, (), None)}
+            {normalize(text) for text in made.right}
+            & {normalize(c.text) for c in build_candidates(made.reading, made.lines, (), None)}
         )
         for made in asked
     ]
@@ -27,12 +27,12 @@ def test_the_answer_is_nearly_always_a_piece_that_can_be_chosen(family: str) -> 
 
 
 def test_the_same_seed_makes_the_same_questions_and_another_one_others() -> None:
-    assert made_questions("signs", 3) == made_questions("signs", 3)
-    assert made_questions("signs", 3) != made_questions("signs", 4)
+    assert make_questions("signs", 3) == make_questions("signs", 3)
+    assert make_questions("signs", 3) != make_questions("signs", 4)
 
 
 def test_what_only_eyes_can_tell_has_no_answer_in_words() -> None:
-    assert all(not made.right for seed in range(5) for made in made_questions("pictures", seed))
+    assert all(not made.right for seed in range(5) for made in make_questions("pictures", seed))
 
 
 def test_a_feature_that_marks_the_right_candidates_gets_the_weight() -> None:
@@ -43,7 +43,7 @@ def test_a_feature_that_marks_the_right_candidates_gets_the_weight() -> None:
         rows = draw.normal(size=(4, 3)).astype(np.float32)
         rows[right, 1] += 2
         choices.append(CandidateSet(rows, np.arange(4) == right))
-    weights = fitted(choices)
+    weights = fit_weights(choices)
     assert weights[1] > 1
     assert abs(weights[0]) < 0.4
     assert abs(weights[2]) < 0.4

@@ -14,7 +14,7 @@ from agent.trajectory import Answer, Limits, Setup, Stop, Trajectory, Turn
 from evals.run import RunConfig, main
 from evals.runner.manifest import read_manifest
 from evals.runner.patience import PATIENCE
-from evals.runner.run_file import TRAJECTORIES, stored
+from evals.runner.run_file import TRAJECTORIES, read_stored
 from tests.evals.sets_drawn import row, write_script, write_set
 
 
@@ -46,7 +46,7 @@ def test_a_run_keeps_every_trajectory_and_prints_its_numbers(config: RunConfig) 
     assert "3 questions. 3 answered." in page
     assert numbers(page) == {"accuracy": 66.7, "accuracy need=colour": 66.7, "accuracy need=exact_moment": 100.0}
     assert sorted(ids(config)) == ["drawn.mp4#1", "drawn.mp4#2", "other.mp4#1"]
-    assert all(t.frames_seen for t in stored(config.out))  # the frame list of a question is in its row
+    assert all(t.frames_seen for t in read_stored(config.out))  # the frame list of a question is in its row
 
 
 def test_a_second_run_asks_nothing_again_and_needs_no_video(config: RunConfig) -> None:
@@ -88,7 +88,7 @@ def test_blind_never_opens_the_video_of_a_question(config: RunConfig) -> None:
         video.unlink()
     page = main(replace(config, control="blind"))
     assert "under the control `blind`: 3 questions. 3 answered." in page
-    assert {t.question.video for t in stored(config.out)} == {"(no video)"}
+    assert {t.question.video for t in read_stored(config.out)} == {"(no video)"}
 
 
 def test_options_in_other_orders_are_counted_as_in_the_set(config: RunConfig) -> None:
@@ -100,7 +100,7 @@ def test_options_in_other_orders_are_counted_as_in_the_set(config: RunConfig) ->
 
 def test_the_top_frame_is_a_policy_of_its_own(config: RunConfig) -> None:
     main(replace(config, policy="top-1 frame"))
-    assert {t.policy for t in stored(config.out)} == {"top-1 frame"}
+    assert {t.policy for t in read_stored(config.out)} == {"top-1 frame"}
 
 
 def test_another_run_is_not_mixed_into_the_folder(config: RunConfig) -> None:
@@ -154,7 +154,7 @@ class Meeting:
 def test_so_many_questions_are_played_at_once_with_one_toolbox_a_video(config: RunConfig) -> None:
     said: list[str] = []
     main(replace(config, options=PolicyOptions(concurrency=3)), say=said.append, policy=Meeting(3))
-    assert all(played.stop is Stop.ANSWERED for played in stored(config.out))
+    assert all(played.stop is Stop.ANSWERED for played in read_stored(config.out))
     assert sorted(line for line in said if line.startswith("opening")) == ["opening drawn.mp4", "opening other.mp4"]
 
 
@@ -198,7 +198,7 @@ def test_a_video_that_breaks_when_it_is_opened_is_a_crashed_row(config: RunConfi
     (Path(config.data) / "other.mp4").write_bytes(whole[:start] + bytes(stop - start) + whole[stop:])
     page = main(config)
     assert "2 answered, 1 crashed." in page
-    (crashed,) = [t for t in stored(config.out) if t.stop is Stop.CRASHED]
+    (crashed,) = [t for t in read_stored(config.out) if t.stop is Stop.CRASHED]
     assert "VideoError" in crashed.error
     assert crashed.facts.content_hash == ""
 
@@ -234,7 +234,7 @@ class Seeded:
 def test_several_runs_have_seeds_of_their_own_and_their_mean_is_reported(config: RunConfig) -> None:
     warm = replace(config, policy="seeded", options=PolicyOptions(temperature=0.7, concurrency=1))
     page = main(replace(warm, runs=2), policy=Seeded())
-    assert sorted(t.sample for t in stored(config.out)) == [0, 0, 0, 1, 1, 1]
+    assert sorted(t.sample for t in read_stored(config.out)) == [0, 0, 0, 1, 1, 1]
     assert "3 questions, 2 runs of each. 6 answered." in page
     assert numbers(page)["accuracy"] == 33.3  # the mean of 0 and of 2 in 3
     main(replace(warm, runs=3), policy=Seeded())  # one more, and only that
@@ -244,8 +244,8 @@ def test_several_runs_have_seeds_of_their_own_and_their_mean_is_reported(config:
 def test_samples_of_several_runs_never_share_a_seed(config: RunConfig) -> None:
     warm = replace(config, policy="seeded", options=PolicyOptions(temperature=0.7, concurrency=1), limit=1)
     main(replace(warm, runs=2, samples=2), policy=Seeded())
-    assert [t.sample for t in stored(config.out)] == [0, 6]
-    assert all(t.samples for t in stored(config.out))
+    assert [t.sample for t in read_stored(config.out)] == [0, 6]
+    assert all(t.samples for t in read_stored(config.out))
 
 
 def test_runs_that_would_be_the_same_are_refused(config: RunConfig) -> None:

@@ -9,7 +9,7 @@ from agent.policy import ToolAccess
 from agent.trajectory import Answer, Calls, Setup, Stop, ToolCall, Trajectory, Turn
 from evals.controls.catalogue import CONTROLS
 from evals.run import RunConfig, main
-from evals.runner.run_file import stored
+from evals.runner.run_file import read_stored
 
 FRAMES = {
     "blind": 0,
@@ -64,7 +64,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_a_model_plays_under_the_control(name: str, tmp_path: Path) -> None:
     model = Model()
     main(RunConfig("composed", "drawn,count=2", tmp_path, "model", control=name, encoder="hashing"), policy=model)
-    rows = stored(tmp_path)
+    rows = read_stored(tmp_path)
     assert [row.error for row in rows if row.stop is not Stop.ANSWERED] == []
     if name in FRAMES:
         assert {len(row.frames_seen) for row in rows} == {FRAMES[name]}
@@ -78,7 +78,7 @@ def test_rules_play_under_the_control(name: str, tmp_path: Path) -> None:
     said: list[str] = []
     config = RunConfig("composed", "drawn,count=2", tmp_path, "rules", control=name, encoder="hashing")
     page = main(config, say=said.append, policy=Rules())
-    rows = stored(tmp_path)
+    rows = read_stored(tmp_path)
     assert [row.error for row in rows if row.stop is not Stop.ANSWERED] == []
     assert f"under the control `{name}`" in page
     assert all(row.frames_seen for row in rows)

@@ -9,7 +9,7 @@ from agent.policy import PolicyOptions
 from agent.trajectory import Limits, Stop
 from evals.run import RunConfig, main
 from evals.runner.manifest import read_manifest
-from evals.runner.run_file import stored
+from evals.runner.run_file import read_stored
 from tests.agent.fake_server import FakeServer, Say, fail, slowly, when
 from tests.evals.sets_drawn import row, write_set
 
@@ -44,7 +44,7 @@ def test_so_many_requests_are_there_at_once_and_their_cost_is_told(config: RunCo
         assert len(server.requests) == 8
     assert "8 questions. 8 answered." in page
     assert "| accuracy             | 100.0" in page
-    assert sum(row.cost_usd or 0.0 for row in stored(config.out)) == pytest.approx(8 * 1.02)
+    assert sum(row.cost_usd or 0.0 for row in read_stored(config.out)) == pytest.approx(8 * 1.02)
     assert said[-1].startswith("8/8 ")
     assert said[-1].endswith("$8.16 spent")
     assert any(line.startswith("8 rows like the first cost about $") for line in said)
@@ -73,7 +73,7 @@ def test_what_the_server_refused_is_played_again_and_nothing_else(config: RunCon
         before = len(server.requests)
         assert "8 answered." in main(replace(asked, retry_failed=True))
         assert len(server.requests) == before + 1
-    assert {row.stop for row in stored(config.out)} == {Stop.ANSWERED}
+    assert {row.stop for row in read_stored(config.out)} == {Stop.ANSWERED}
 
 
 def test_a_price_that_is_not_known_under_a_limit_is_said_before_anything_is_asked(config: RunConfig) -> None:

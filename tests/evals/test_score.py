@@ -9,7 +9,7 @@ import pytest
 from agent.trajectory import Answer
 from evals.run import RunConfig, main
 from evals.score import main as score_again
-from evals.score import scored
+from evals.score import read_run
 from tests.evals.sets_drawn import row, write_script, write_set
 
 
@@ -35,26 +35,26 @@ def test_the_page_of_a_run_comes_again_without_its_videos(config: RunConfig) -> 
 
 def test_a_changed_answer_key_changes_the_score_and_changed_questions_are_refused(config: RunConfig) -> None:
     main(config)
-    assert scored(config.out).metrics("strict")["accuracy"] == pytest.approx(100 / 3)
+    assert read_run(config.out).metrics("strict")["accuracy"] == pytest.approx(100 / 3)
     file = Path(config.data) / "questions.jsonl"
     rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     rows[2]["answer"] = "green"
     file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-    assert scored(config.out).metrics("strict")["accuracy"] == pytest.approx(200 / 3)
+    assert read_run(config.out).metrics("strict")["accuracy"] == pytest.approx(200 / 3)
     rows[2]["question"] = "Which is last?"
     file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     with pytest.raises(ValueError, match=r"are not those that .* asked"):
-        scored(config.out)
+        read_run(config.out)
 
 
 def test_where_nothing_is_shown_not_shown_is_right(config: RunConfig, tmp_path: Path) -> None:
     abstaining = write_script(tmp_path / "abstaining.json", Answer("", not_shown=True))
     page = main(replace(config, policy=abstaining))
     assert '3 abstained ("not shown")' in page
-    assert scored(config.out).metrics("strict")["accuracy"] == pytest.approx(100 / 3)
+    assert read_run(config.out).metrics("strict")["accuracy"] == pytest.approx(100 / 3)
     asked_elsewhere = replace(config, policy=abstaining, control="unanswerable", out=tmp_path / "unanswerable")
     main(asked_elsewhere)
-    run = scored(asked_elsewhere.out)
+    run = read_run(asked_elsewhere.out)
     assert run.metrics("strict")["accuracy"] == 100.0
     assert run.manifest.left_out.keys() >= {"drawn.mp4#2"}
 

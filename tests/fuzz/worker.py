@@ -20,7 +20,7 @@ import faiss  # noqa: F401  loaded before memory is measured, with torch
 import numpy as np
 import torch  # noqa: F401
 
-from agent.loop.replay import differences, replayed
+from agent.loop.replay import find_differences, replay
 from agent.policies.openai_api.client import ChatClient, RetryClock
 from agent.policies.openai_api.endpoint import parse_endpoint
 from agent.policy import PolicyError
@@ -28,8 +28,8 @@ from agent.report.html import write_report
 from agent.trajectory import from_json
 from tests.agent.fake_server import FakeServer, Handler, Request
 from tools.observation import ToolError
-from tools.speech.audio import audio_blocks
-from tools.speech.subtitles import embedded_subtitles, read_subtitles
+from tools.speech.audio import read_blocks
+from tools.speech.subtitles import read_embedded_subtitles, read_subtitles
 from tools.toolbox import Toolbox, open_toolbox
 from tools.video.video import Frame, Video, VideoError
 
@@ -54,9 +54,9 @@ def read_video(path: Path, cache: Path) -> str:
         shown = _check_order(video.read([length * k / 9 for k in range(9)], max_height=144), length)
         _check_order(video.window(0.0, min(length, 1.0), max_height=72), length)
         samples = (
-            sum(_check_sound(seconds, sound) for seconds, sound in audio_blocks(video)) if video.info.has_audio else 0
+            sum(_check_sound(seconds, sound) for seconds, sound in read_blocks(video)) if video.info.has_audio else 0
         )
-        lines = embedded_subtitles(video)
+        lines = read_embedded_subtitles(video)
         if not all(0 <= line.start_seconds < line.stop_seconds < math.inf for line in lines):
             raise BrokenPromiseError("a subtitle without a span of time")
     with open_toolbox(path, encoder="hashing", cache=cache) as toolbox:
@@ -111,8 +111,8 @@ def play_run(path: Path, cache: Path) -> str:
     recorded = from_json(path.read_bytes())
     with open_toolbox(path.with_name("of_run.mp4"), encoder="hashing", cache=cache) as toolbox:
         toolbox.index.wait_tiled()
-        again = replayed(recorded, toolbox)
-        differences(recorded, again)
+        again = replay(recorded, toolbox)
+        find_differences(recorded, again)
         write_report(recorded, cache / "report.html", toolbox.picture)
     return "read: played"
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from agent.trajectory import Question, Stop, Trajectory
 from evals.example import Example
-from rl.attacks import DURATION_SECONDS, look, say
+from rl.attacks import DURATION_SECONDS, write_answer, write_look
 from rl.rewards.aids import Aids
-from rl.rewards.catalogue import reward_named
-from rl.rewards.scripted_runs import played
+from rl.rewards.catalogue import get_reward
+from rl.rewards.scripted_runs import run_script
 
 QUESTION = Question("/videos/clip_0412.mp4", "Which city does the sign name at 00:45?")
 OPEN = Example(QUESTION, "Paris", evidence_seconds=(40.0, 50.0))
@@ -16,16 +16,16 @@ CHOICE = Example(replace(QUESTION, options=("Rome", "Paris", "Oslo")), "Paris", 
 COUNT = Example(Question("/videos/clip_0412.mp4", "How many dogs are there?"), "5")
 UNSHOWN = Example(QUESTION, None)
 
-RIGHT = (look(41, 49), say("Paris", (41, 49)))
+RIGHT = (write_look(41, 49), write_answer("Paris", (41, 49)))
 """Looks in the right place, cites it, says Paris."""
-WRONG = (look(71, 79), say("Berlin", (71, 79)))
-BLIND = (say("Paris"),)
+WRONG = (write_look(71, 79), write_answer("Berlin", (71, 79)))
+BLIND = (write_answer("Paris"),)
 MESSY = ("The answer is Paris.",) * 3
 """No tags at all, three times: the game gives up."""
 
 
 def run(*replies: str, example: Example = OPEN, second: str | None = None) -> Trajectory:
-    return played(example, replies, duration_seconds=DURATION_SECONDS, second_answer=second)
+    return run_script(example, replies, duration_seconds=DURATION_SECONDS, second_answer=second)
 
 
 def broken(stop: Stop | None) -> Trajectory:
@@ -35,4 +35,4 @@ def broken(stop: Stop | None) -> Trajectory:
 def value(
     name: str, trajectory: Trajectory, example: Example = OPEN, aids: Aids | None = None, **settings: object
 ) -> float | None:
-    return reward_named(name, settings, aids)(example, trajectory)
+    return get_reward(name, settings, aids)(example, trajectory)

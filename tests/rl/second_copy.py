@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from agent.policies.local.image_processing import decoded
+from agent.policies.local.image_processing import decode_picture
 from agent.policies.local.token_sampling import SamplingParams
 from agent.policies.transformers import Prompt, TransformersPolicy
 from agent.policy import PolicyError, PolicyOptions
@@ -65,7 +65,7 @@ class SecondCopy:
 
     def _prompt(self, prompt_ids: Sequence[int], jpegs: Sequence[bytes], sampling: Mapping[str, Any]) -> Prompt:
         eyes = self._policy.loaded.eyes
-        seen = tuple(eyes.look(decoded(jpeg)) for jpeg in jpegs) if eyes is not None else ()
+        seen = tuple(eyes.look(decode_picture(jpeg)) for jpeg in jpegs) if eyes is not None else ()
         spans = iter([one.span for one in seen])
         placeholder = self._policy.loaded.image_token_id
         ids = tuple(i for token in prompt_ids for i in (next(spans) if token == placeholder else (token,)))

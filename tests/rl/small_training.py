@@ -5,13 +5,13 @@ from pathlib import Path
 from agent.policy import PolicyOptions
 from agent.rendering.messages import Text, render
 from agent.trajectory import Question, Trajectory
-from evals.datasets.composed import composed
+from evals.datasets.composed import open_composed
 from rl.grpo.config import Training
 from rl.grpo.rollout import RolloutRunner
 from tests.agent.painted import FACTS
 from tests.rl.dictated import DictatedSampler, Script
 from tests.tiny_models import TEXTS, Family, build
-from tools.toolbox import toolbox_over
+from tools.toolbox import make_toolbox
 
 DATA = "drawn,level=1,count=2"
 LOOK = (
@@ -32,8 +32,8 @@ SCRIPTS: tuple[Script | None, ...] = ((LOOK, say("A")), (LOOK, OVER, say("B")), 
 
 def built(family: Family, folder: Path, cache: Path) -> Path:
     """A tiny model whose tokenizer knows the words of our prompts, so that runs are short."""
-    [first, *_] = composed(DATA).asking.entries
-    with toolbox_over(first.source.open(cache).footage, encoder="hashing", cache=cache) as toolbox:
+    [first, *_] = open_composed(DATA).asking.entries
+    with make_toolbox(first.source.open(cache).footage, encoder="hashing", cache=cache) as toolbox:
         told = render(Trajectory(Question("v", "What?"), FACTS), toolbox.specs, "text", PolicyOptions())
     texts = [block.text for message in told.messages for block in message.blocks if isinstance(block, Text)]
     return build(family, folder, [*TEXTS, *texts, LOOK, OVER], size=2400)
@@ -58,4 +58,4 @@ def training(folder: Path, out: Path, **changed: object) -> Training:
 def rollouts_of(training: Training, scripts: tuple[Script | None, ...] = SCRIPTS) -> RolloutRunner:
     """Who plays it."""
     sampler = DictatedSampler(Path(training.model), training.play.options(training.seed), scripts)
-    return RolloutRunner(composed(training.data), training.run_settings(sampler), sampler)
+    return RolloutRunner(open_composed(training.data), training.run_settings(sampler), sampler)

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from agent.policies.local.loading import Loaded, load
+from agent.policies.local.loading import Loaded, load_model
 from rl.grpo.blank_image import BlankPicture
 
 PATIENCE = timedelta(seconds=120)
@@ -38,7 +38,7 @@ def main(folder: str, out: Path, *, shows_blank: bool) -> None:
     from torch.distributed.fsdp import fully_shard
 
     init_process_group("gloo", timeout=PATIENCE)
-    loaded = load(folder, 96 * 54)
+    loaded = load_model(folder, 96 * 54)
     model = loaded.model.train()
     if shows_blank:
         BlankPicture(model)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from agent.trajectory import Stop
 from evals.example import Example
 from evals.scoring.scoring import score
-from rl.attacks import say
+from rl.attacks import write_answer
 from rl.rewards.aids import Aids, Aspect
 from tests.rl.cases import CHOICE, COUNT, OPEN, QUESTION, UNSHOWN, broken, run, value
 
@@ -24,36 +24,36 @@ class Judge:
 
 
 def reward(text: str, example: Example = OPEN, name: str = "answer", **settings: object) -> float | None:
-    return value(name, run(say(text), example=example), example, **settings)
+    return value(name, run(write_answer(text), example=example), example, **settings)
 
 
 @pytest.mark.parametrize("text", ["Paris", "paris.", "The sign names Paris", "It is Paris", "Berlin", "not shown"])
 def test_reward_and_benchmark_score_are_the_same(text: str) -> None:
-    trajectory = run(say(text))
+    trajectory = run(write_answer(text))
     assert value("answer", trajectory) == score(OPEN, trajectory).value
 
 
 @pytest.mark.parametrize("text", ["A", "B", "C. Oslo", "Paris", "not shown"])
 def test_of_options_it_is_always_the_same(text: str) -> None:
-    trajectory = run(say(text), example=CHOICE)
+    trajectory = run(write_answer(text), example=CHOICE)
     assert value("answer", trajectory, CHOICE) == value("letter", trajectory, CHOICE) == score(CHOICE, trajectory).value
 
 
 @pytest.mark.parametrize("text", ["Paris London", "London Paris", "Paris France"])
 def test_a_spare_word_that_the_score_lets_pass_is_not_paid(text: str) -> None:
-    trajectory = run(say(text))
+    trajectory = run(write_answer(text))
     assert score(OPEN, trajectory).value == 1.0
     assert value("answer", trajectory) == 0.0
 
 
 @pytest.mark.parametrize("text", ["Paris, London", "Paris or London", "Paris and London", "not Paris", "London"])
 def test_what_the_score_refuses_the_reward_refuses_too(text: str) -> None:
-    assert reward(text) == score(OPEN, run(say(text))).value == 0.0
+    assert reward(text) == score(OPEN, run(write_answer(text))).value == 0.0
 
 
 @given(st.lists(st.sampled_from("Paris London the sign names a Rome or , . not city 5 is".split()), max_size=6))
 def test_the_reward_is_never_above_the_score_and_no_second_city_is_paid(words: list[str]) -> None:
-    trajectory = run(say(" ".join(words) or "nothing"))
+    trajectory = run(write_answer(" ".join(words) or "nothing"))
     worth, scored = value("answer", trajectory), score(OPEN, trajectory).value
     assert worth in (0.0, scored)
     if worth:
@@ -62,7 +62,7 @@ def test_the_reward_is_never_above_the_score_and_no_second_city_is_paid(words: l
 
 def test_candidates_of_the_question_are_not_free_words() -> None:
     asked = Example(type(QUESTION)("v.mp4", "Is the light red, green, blue or white?"), "green")
-    assert score(asked, run(say("red green"), example=asked)).value == 1.0
+    assert score(asked, run(write_answer("red green"), example=asked)).value == 1.0
     assert reward("red green", asked) == 0.0
     assert reward("green", asked) == 1.0
 
@@ -117,7 +117,7 @@ def test_relative_closeness_and_accuracy_by_hand() -> None:
 def test_a_span_is_read_from_the_words_or_the_evidence() -> None:
     asked = Example(QUESTION, "40 - 50 seconds")
     assert reward("45 - 55 seconds", asked, "span_iou") == pytest.approx(5 / 15)
-    assert value("span_iou", run(say("there", (40, 60)), example=asked), asked) == pytest.approx(0.5)
+    assert value("span_iou", run(write_answer("there", (40, 60)), example=asked), asked) == pytest.approx(0.5)
     assert reward("there", asked, "span_iou") == 0.0
     assert reward("Paris", name="span_iou") is None
 
@@ -138,23 +138,23 @@ def test_kinds_are_told_from_the_reference() -> None:
 
 
 def test_early_answers_are_worth_more() -> None:
-    from rl.attacks import look
+    from rl.attacks import write_look
 
-    trajectory = run(look(41, 49), look(42, 48), say("Paris"))
+    trajectory = run(write_look(41, 49), write_look(42, 48), write_answer("Paris"))
     assert value("answer_early", trajectory) == pytest.approx(0.8)
-    assert value("answer_early", run(say("Berlin"))) == 0.0
+    assert value("answer_early", run(write_answer("Berlin"))) == 0.0
 
 
 def test_a_judge_is_asked_only_about_open_answers_that_fail() -> None:
     judge = Judge(0.5)
     aids = Aids(judge=judge)
-    assert value("answer_or_judge", run(say("Paris")), aids=aids) == 1.0
-    assert value("answer_or_judge", run(say("A"), example=CHOICE), CHOICE, aids) == 0.0
+    assert value("answer_or_judge", run(write_answer("Paris")), aids=aids) == 1.0
+    assert value("answer_or_judge", run(write_answer("A"), example=CHOICE), CHOICE, aids) == 0.0
     assert value("answer_or_judge", run(*("?",) * 3), aids=aids) == 0.0
     assert judge.asked == 0
-    assert value("answer_or_judge", run(say("the French capital")), aids=aids) == 0.5
+    assert value("answer_or_judge", run(write_answer("the French capital")), aids=aids) == 0.5
 
 
 def test_a_judge_that_is_down_does_not_look_like_a_wrong_answer() -> None:
-    assert value("answer_or_judge", run(say("Lutetia")), aids=Aids(judge=Judge(None))) is None
-    assert value("answer_or_judge", run(say("Lutetia"))) == 0.0
+    assert value("answer_or_judge", run(write_answer("Lutetia")), aids=Aids(judge=Judge(None))) is None
+    assert value("answer_or_judge", run(write_answer("Lutetia"))) == 0.0

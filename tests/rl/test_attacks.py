@@ -2,23 +2,23 @@
 
 import pytest
 
-from rl.attacks import ATTACKS, Believer, gain, honest_right, honest_wrong, main, table
+from rl.attacks import ATTACKS, Believer, main, measure_gain, render_table, run_honest_right, run_honest_wrong
 from rl.rewards.aids import Aids
-from rl.rewards.preset import load_preset, preset_names
+from rl.rewards.preset import list_presets, load_preset
 
 BY_NAME = {attack.name: attack for attack in ATTACKS}
 AIDS = Aids(judge=Believer())
 
 
 def given_away(preset: str) -> set[str]:
-    return {attack.name for attack in ATTACKS if gain(load_preset(preset, AIDS), attack).is_given_away}
+    return {attack.name for attack in ATTACKS if measure_gain(load_preset(preset, AIDS), attack).is_given_away}
 
 
-@pytest.mark.parametrize("name", preset_names())
+@pytest.mark.parametrize("name", list_presets())
 def test_an_honest_right_run_is_worth_more_than_an_honest_wrong_one(name: str) -> None:
     preset = load_preset(name, AIDS)
     for attack in ATTACKS:
-        runs = (honest_right(attack.example), honest_wrong(attack.example))
+        runs = (run_honest_right(attack.example), run_honest_wrong(attack.example))
         right, wrong = preset.group(attack.example, runs, runs[1:]).totals_G
         assert right is not None
         assert wrong is not None
@@ -54,7 +54,7 @@ GIVEN_AWAY: dict[str, set[str]] = {
 
 @pytest.mark.parametrize("attack", GIVEN_AWAY)
 def test_an_attack_gets_through_where_it_must_and_nowhere_else(attack: str) -> None:
-    found = {name for name in preset_names() if gain(load_preset(name, AIDS), BY_NAME[attack]).is_given_away}
+    found = {name for name in list_presets() if measure_gain(load_preset(name, AIDS), BY_NAME[attack]).is_given_away}
     assert found == GIVEN_AWAY[attack]
 
 
@@ -82,7 +82,7 @@ def test_the_gate_of_video_mtr_is_what_keeps_a_dressed_up_answer_out() -> None:
 
 def test_length_is_paid_to_a_guess_and_costs_a_wrong_answer() -> None:
     preset = load_preset("tinyllava-video-r1", AIDS)
-    long, wrong = (gain(preset, BY_NAME[name]).share for name in ("endless right", "endless wrong"))
+    long, wrong = (measure_gain(preset, BY_NAME[name]).share for name in ("endless right", "endless wrong"))
     assert long is not None
     assert wrong is not None
     assert long > 1 > 0 > wrong
@@ -100,12 +100,12 @@ def test_a_wide_span_is_no_evidence_for_overlap() -> None:
 def test_the_table_has_every_preset_and_every_attack(capsys: pytest.CaptureFixture[str]) -> None:
     main([])
     printed = capsys.readouterr().out
-    assert all(f"\n| {name} | " in printed for name in preset_names())
+    assert all(f"\n| {name} | " in printed for name in list_presets())
     assert all(f"| {attack.name} |" in printed for attack in ATTACKS)
 
 
 def test_what_does_not_count_is_a_dash() -> None:
-    lines = table([load_preset("video-r2")]).splitlines()  # no judge
+    lines = render_table([load_preset("video-r2")]).splitlines()  # no judge
     assert lines[2] == "| video-r2 |" + " - |" * len(ATTACKS) + f" 0 of {len(ATTACKS)} |"
 
 

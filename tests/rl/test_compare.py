@@ -9,7 +9,7 @@ from agent.trajectory import Answer, Step, Stop, Trajectory, from_json, to_json
 from evals.runner.run_file import TRAJECTORIES
 from rl.collect import CollectConfig
 from rl.collect import main as collect
-from rl.compare import _command_line, chance, played, table
+from rl.compare import _command_line, compute_chance, read_runs, render_table
 from rl.data.curriculum import ComposedQuestions
 
 
@@ -37,24 +37,24 @@ def without_answer(run: Trajectory) -> Trajectory:
 def test_policies_are_compared_on_the_questions_that_all_have(expert: Path, tmp_path: Path) -> None:
     questions = ComposedQuestions(3, split="heldout", view="words")
     worse = silenced(expert, tmp_path / "worse", 2)
-    runs = played({"worse": worse, "expert": expert}, questions)
+    runs = read_runs({"worse": worse, "expert": expert}, questions)
     assert [sum(row.value == 1.0 for row in run.rows) for run in runs] == [3, 5]
     assert [run.name for run in runs] == ["worse", "expert"]
-    told = table(runs)
+    told = render_table(runs)
     assert "| worse | 3 of 5 | 60.0%" in told
     assert "expert - worse: +40.0 points" in told
     assert "2 right only after, 0 only before, McNemar exact p = 0.5" in told  # 2 x (1/2)^2
 
 
 def test_guessing_counts_open_questions_as_wrong(expert: Path) -> None:
-    [run] = played({"expert": expert}, ComposedQuestions(3, split="heldout", view="words"))
+    [run] = read_runs({"expert": expert}, ComposedQuestions(3, split="heldout", view="words"))
     options = [row.options for row in run.rows]
-    assert chance(run.rows) == pytest.approx(sum(1 / n for n in options if n) / 5)
+    assert compute_chance(run.rows) == pytest.approx(sum(1 / n for n in options if n) / 5)
 
 
 def test_questions_of_another_seed_are_refused(expert: Path) -> None:
     with pytest.raises(ValueError, match="are not of this seed"):
-        played({"expert": expert}, ComposedQuestions(4, split="heldout", view="words"))
+        read_runs({"expert": expert}, ComposedQuestions(4, split="heldout", view="words"))
 
 
 def test_several_seeds_are_counted_together(expert: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rl.cost import CountingSampler, PictureCounts, tables
+from rl.cost import CountingSampler, PictureCounts, render_tables
 from rl.monitor.log import LOG, PARTS, read_log
 from rl.train import main as train
 from tests.rl.dictated import DictatedSampler
@@ -42,7 +42,7 @@ def counted(model: Path, out: Path, *, is_encoded_once: bool) -> tuple[PictureCo
     sampler = CountedDictation(model, wanted.play.options(wanted.seed), SCRIPTS[:GENERATIONS])
     pictures = sampler.count(GENERATIONS, is_encoded_once=is_encoded_once)
     train(wanted, lambda _: None, sampler)
-    return pictures, tables(pictures, read_log(wanted.out / LOG))
+    return pictures, render_tables(pictures, read_log(wanted.out / LOG))
 
 
 def test_pictures_of_a_group_are_encoded_once_while_it_plays(model: Path, tmp_path: Path) -> None:

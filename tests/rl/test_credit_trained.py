@@ -11,7 +11,7 @@ import torch
 
 from agent.policies.transformers import TransformersPolicy
 from agent.rendering.answer_parser import LETTERS
-from evals.runner.run_file import stored
+from evals.runner.run_file import read_stored
 from rl.grpo.config import Training
 from rl.grpo.replay_buffer import TrainingRow
 from rl.grpo.rows import RolloutRow
@@ -128,7 +128,7 @@ def test_each_turn_pushes_by_its_own_advantage(model: Path, tmp_path: Path) -> N
     ours = handed.pass_over(runs())
     expected = torch.zeros(())
     for one in runs():
-        each, mask = torch.tensor(one.row.by_token(one.push)), torch.tensor(one.row.mask)
+        each, mask = torch.tensor(one.row.spread_over_tokens(one.push)), torch.tensor(one.row.mask)
         expected = expected - (each * handed.logps(one.row) * mask).sum() / mask.sum() / 4
     assert close(ours, handed.gradient_of(expected))
     # with a ratio of 1 the loss is the mean advantage itself: (1.5 * 2 - 0.5) / 3, (0.25 + 2) / 2, -1, 0
@@ -145,7 +145,7 @@ def test_a_run_that_came_back_is_measured_by_what_it_was_sampled_with(model: Pat
     ours = handed.pass_over(old)
     expected = torch.zeros(())
     for one in old:
-        each, mask = torch.tensor(one.row.by_token(one.push)), torch.tensor(one.row.mask)
+        each, mask = torch.tensor(one.row.spread_over_tokens(one.push)), torch.tensor(one.row.mask)
         ratio = (handed.logps(one.row) - torch.tensor(one.row.logprobs)).exp()
         clipped = torch.min(ratio * each, ratio.clamp(0.8, 1.2) * each)
         expected = expected - (clipped * mask).sum() / mask.sum() / 4
@@ -208,7 +208,7 @@ def test_a_preset_that_was_refused_is_trained(
     last = trained(training(model, tmp_path, **short), scripts)
     [told] = log(tmp_path)
     assert told["loss"] is not None
-    assert len(stored(tmp_path / "runs-0")) == 2
+    assert len(read_stored(tmp_path / "runs-0")) == 2
     if preset == "video-r1":
         assert "score/temporal" in told
     if told["groups/teaching"]:

@@ -9,9 +9,9 @@ import pytest
 
 from rl.dashboard import main
 from rl.monitor.alarms import Alarm, keep_alarm
-from rl.monitor.curves import CANVAS, Bars, Curve, Lines, drawn, picture, smoothed, window_of
-from rl.monitor.page import PAGE, page, write_page
-from rl.monitor.panels import subjects_of
+from rl.monitor.curves import CANVAS, Bars, Curve, Lines, draw_panel, picture, smooth, window_of
+from rl.monitor.page import PAGE, render_page, write_page
+from rl.monitor.panels import make_subjects
 from tests.rl.logged import HOSTILE, log_of, write_log
 
 OLD = {"step", "score", "score/answer", "groups/teaching", "runs/with_calls", "runs/calls", "runs/readable_turns"} | {
@@ -25,22 +25,22 @@ OLD = {"step", "score", "score/answer", "groups/teaching", "runs/with_calls", "r
 
 
 def titles(rows: list[dict[str, Any]]) -> list[str]:
-    return [panel.title for subject in subjects_of(rows) for panel in subject.panels]
+    return [panel.title for subject in make_subjects(rows) for panel in subject.panels]
 
 
 def test_a_smoothed_point_is_the_mean_of_those_around_it() -> None:
     points = [(step, float(step % 3)) for step in range(1, 31)]  # 1, 2, 0, 1, 2, 0 ...
     assert window_of(30) == 3
-    found = smoothed(points)
+    found = smooth(points)
     assert [step for step, _ in found] == list(range(1, 31))
     assert found[0][1] == (1 + 2) / 2  # at the end of those that there are
     assert all(value == pytest.approx(1.0) for _, value in found[1:-1])
-    assert smoothed(points[:5]) == points[:5]  # too few
+    assert smooth(points[:5]) == points[:5]  # too few
 
 
 def test_a_curve_is_where_its_values_are() -> None:
     """A share of 1/2 at the middle step is in the middle of the drawing."""
-    svg = drawn(Lines("t", (Curve("t", [(1, 0.0), (2, 0.5), (3, 1.0)], 1),), is_share=True), 1, 3)
+    svg = draw_panel(Lines("t", (Curve("t", [(1, 0.0), (2, 0.5), (3, 1.0)], 1),), is_share=True), 1, 3)
     path = re.search(r'<path class="line" d="M([^"]+)"', svg)
     assert path is not None
     left, middle, right = (tuple(map(float, point.split())) for point in path[1].split("L"))
@@ -51,7 +51,7 @@ def test_a_curve_is_where_its_values_are() -> None:
 
 def test_bars_stand_on_each_other_and_are_as_high_as_their_seconds() -> None:
     curves = (Curve("generate", [(1, 30.0), (2, 30.0)], 1), Curve("update", [(1, 10.0), (2, 20.0)], 2))
-    root = ElementTree.fromstring(drawn(Bars("t", curves), 1, 2))
+    root = ElementTree.fromstring(draw_panel(Bars("t", curves), 1, 2))
     bars = [rect.attrib for rect in root.iter("rect") if "bar" in rect.attrib["class"]]
     heights = [float(bar["height"]) for bar in bars]
     assert [bar["class"] for bar in bars] == ["bar c1", "bar c2"] * 2
@@ -61,7 +61,7 @@ def test_bars_stand_on_each_other_and_are_as_high_as_their_seconds() -> None:
 
 
 def test_words_in_a_drawing_are_words() -> None:
-    root = ElementTree.fromstring(drawn(Lines(HOSTILE, (Curve(HOSTILE, [(1, 0.0), (2, 1.0)], 1),)), 1, 2))
+    root = ElementTree.fromstring(draw_panel(Lines(HOSTILE, (Curve(HOSTILE, [(1, 0.0), (2, 1.0)], 1),)), 1, 2))
     assert "script" not in {element.tag for element in root.iter()}
 
 
@@ -81,7 +81,7 @@ def test_an_old_log_has_the_curves_that_it_measured() -> None:
         *("Score", "Its components", "Tool rate", "Calls a question", "Parse rate"),
         *("Groups without variance", "Loss", "Seconds of a step", "Shares of a step"),
     ]
-    assert "Parse rate" in page("old", rows, (), ())
+    assert "Parse rate" in render_page("old", rows, (), ())
 
 
 def test_a_log_of_imitation_is_shown_too() -> None:
@@ -92,14 +92,14 @@ def test_a_log_of_imitation_is_shown_too() -> None:
 @pytest.mark.parametrize("count", [1, 2, 19, 20, 1000])
 def test_any_number_of_steps_can_be_drawn(count: int) -> None:
     rows = log_of(count)
-    assert page("run", rows, (), ()).count('<svg class="chart"') == len(titles(rows))
+    assert render_page("run", rows, (), ()).count('<svg class="chart"') == len(titles(rows))
     ElementTree.fromstring(picture(rows))
 
 
 def test_steps_without_a_measure_are_no_zeros() -> None:
     """Every second step plays nothing: the curve of the score goes from one known value to the next."""
     rows = [{"step": n, "loss": 0.0} | ({"score": 0.5} if n % 2 else {"score": None}) for n in range(1, 9)]
-    [score] = [panel for subject in subjects_of(rows) for panel in subject.panels if panel.title == "Score"]
+    [score] = [panel for subject in make_subjects(rows) for panel in subject.panels if panel.title == "Score"]
     assert score.curves[0].points == ((1, 0.5), (3, 0.5), (5, 0.5), (7, 0.5))
 
 
@@ -116,7 +116,7 @@ def test_a_page_says_that_an_alarm_stopped_it_and_what_helps(tmp_path: Path) -> 
 
 def test_a_page_fetches_nothing_runs_nothing_and_escapes(tmp_path: Path) -> None:
     rows = [{**row, f"score/{HOSTILE}": 1.0, HOSTILE: 2.0} for row in log_of(3)]
-    written = page(HOSTILE, rows, [Alarm("unreadable", 3, HOSTILE, HOSTILE)], [(HOSTILE, HOSTILE)])
+    written = render_page(HOSTILE, rows, [Alarm("unreadable", 3, HOSTILE, HOSTILE)], [(HOSTILE, HOSTILE)])
     assert "<script" not in written
     assert not re.search(r"(src|href)=[\"']?https?:", written)
     assert "default-src 'none'" in written

@@ -11,16 +11,16 @@ import pytest
 import torch
 from PIL import Image
 
-from agent.policies.local.image_processing import decoded
-from agent.policies.local.loading import load
+from agent.policies.local.image_processing import decode_picture
+from agent.policies.local.loading import load_model
 from evals.runner.run_file import TRAJECTORIES
-from rl.dpo import DpoStep, dpo_loss, logps_of, main, read_pairs, word_logps
+from rl.dpo import DpoStep, choose_logps, dpo_loss, main, read_pairs, word_logps
 from rl.finetune.dpo_config import DpoConfig
 from rl.finetune.rows import TrainingConversation
 from rl.grpo.config import read_training
 from rl.monitor.log import LOG
-from rl.toml_config import read_sheet
-from rl.verify import CHOSEN, REJECTED, Verified, write
+from rl.toml_config import read_toml
+from rl.verify import CHOSEN, REJECTED, Verified, write_pairs
 from rl.verify import PreferencePair as Found
 from tests.rl.cases import RIGHT, WRONG, run
 from tests.tiny_llama import tiny_llama
@@ -39,7 +39,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def pairs(tmp_path: Path) -> Path:
     good, bad = Verified(run(*RIGHT), 1.0, True, True), Verified(run(*WRONG), 0.0, False, True)
-    write([Found(good, bad)], tmp_path / "pairs")
+    write_pairs([Found(good, bad)], tmp_path / "pairs")
     return tmp_path / "pairs"
 
 
@@ -57,7 +57,7 @@ def test_the_loss_by_hand() -> None:
 
 
 def test_rows_are_as_likely_as_the_tokens_of_the_policy_and_no_others(tiny: Path) -> None:
-    model = load(str(tiny), 10_000).model.eval()
+    model = load_model(str(tiny), 10_000).model.eval()
     rows = [
         TrainingConversation((5, 6, 7, 8, 9), (False, False, True, False, True)),
         TrainingConversation((5, 6, 4), (False, False, True)),
@@ -69,11 +69,11 @@ def test_rows_are_as_likely_as_the_tokens_of_the_policy_and_no_others(tiny: Path
 
 
 def test_rows_with_pictures_are_as_likely_as_the_whole_model_says(tmp_path: Path) -> None:
-    loaded = load(str(build("qwen3_vl", tmp_path)), 10_000)
+    loaded = load_model(str(build("qwen3_vl", tmp_path)), 10_000)
     assert loaded.eyes is not None
     painted = io.BytesIO()
     Image.new("RGB", (64, 64), "red").save(painted, "JPEG")
-    seen = loaded.eyes.look(decoded(painted.getvalue()))
+    seen = loaded.eyes.look(decode_picture(painted.getvalue()))
     row = TrainingConversation(
         (5, 6, *seen.span, 7, 8), (False, False, *(False for _ in seen.span), True, True), (painted.getvalue(),)
     )
@@ -82,7 +82,7 @@ def test_rows_with_pictures_are_as_likely_as_the_whole_model_says(tmp_path: Path
     ids = torch.tensor([row.ids])
     is_picture = ids.eq(loaded.image_token_id or 0).int()
     with torch.no_grad():
-        found = logps_of(loaded)(model, [row, words])
+        found = choose_logps(loaded)(model, [row, words])
         scores = model(input_ids=ids, mm_token_type_ids=is_picture, **seen.inputs).logits[0].log_softmax(-1)
         plain = model(input_ids=torch.tensor([words.ids])).logits[0].log_softmax(-1)
     torch.testing.assert_close(found, torch.stack([scores[-3, 7] + scores[-2, 8], plain[1, 9]]))
@@ -96,7 +96,7 @@ def test_the_good_run_gains_on_the_bad_one_from_where_both_began(tiny: Path, pai
     assert steps[-1].preferred == 1.0
     lines = (pairs.parent / "out" / LOG).read_text().splitlines()
     assert [DpoStep(**json.loads(line)) for line in lines] == steps
-    trained, before = (load(str(folder), 10_000) for folder in (pairs.parent / "out", tiny))
+    trained, before = (load_model(str(folder), 10_000) for folder in (pairs.parent / "out", tiny))
     [pair] = read_pairs(before, config(tiny, pairs))
     with torch.no_grad():
         (a, b), (c, d) = (word_logps(m.model.eval(), (pair.chosen, pair.rejected)) for m in (trained, before))
@@ -105,7 +105,7 @@ def test_the_good_run_gains_on_the_bad_one_from_where_both_began(tiny: Path, pai
 
 def test_a_step_moves_as_autograd_says(tiny: Path, pairs: Path) -> None:
     """The gradient of a first step, written out: -beta / 2 (d log pi(chosen) - d log pi(rejected))."""
-    loaded = load(str(tiny), 10_000)
+    loaded = load_model(str(tiny), 10_000)
     [pair] = read_pairs(loaded, config(tiny, pairs))
     model = loaded.model.eval()
     found = word_logps(model, (pair.chosen, pair.rejected))
@@ -127,11 +127,11 @@ def test_an_adapter_goes_on_and_is_its_own_reference(tiny: Path, pairs: Path, tm
         first.rename(tmp_path / "start")
         steps = main(config(tiny, pairs, lora_rank=4, start=str(tmp_path / "start"), max_steps=1))
         assert steps[0].loss == pytest.approx(math.log(2), abs=1e-5)
-        assert load(str(tiny), 10_000, str(tmp_path / "out")).scribe.ids("x")
+        assert load_model(str(tiny), 10_000, str(tmp_path / "out")).scribe.ids("x")
 
 
 def test_pairs_that_are_too_long_are_left_out_and_none_left_is_said(tiny: Path, pairs: Path) -> None:
-    loaded = load(str(tiny), 10_000)
+    loaded = load_model(str(tiny), 10_000)
     with pytest.raises(ValueError, match="all 1 pairs are longer than 100 tokens"):
         read_pairs(loaded, config(tiny, pairs, max_tokens=100))
     (pairs / REJECTED / TRAJECTORIES).write_text((pairs / CHOSEN / TRAJECTORIES).read_text() * 2)
@@ -141,7 +141,7 @@ def test_pairs_that_are_too_long_are_left_out_and_none_left_is_said(tiny: Path, 
 
 def test_the_recipe_hangs_together() -> None:
     first, last = (read_training(CONFIGS / name) for name in ("1-grpo.toml", "3-grpo.toml"))
-    between = read_sheet(CONFIGS / "2-dpo.toml", DpoConfig)
+    between = read_toml(CONFIGS / "2-dpo.toml", DpoConfig)
     assert first.keep_runs
     assert between.start == f"{first.out}/checkpoint-{first.steps}"
     assert last.lora is not None

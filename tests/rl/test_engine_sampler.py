@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from agent.policy import PolicyError
-from evals.datasets.composed import composed
+from evals.datasets.composed import open_composed
 from rl.grpo.config import Training
 from rl.grpo.rollout import RolloutRunner
 from rl.rewards.preset import load_preset
 from rl.sampling.sampler import Rollout
-from rl.sampling.vllm_sampler import EngineSampler, collapsed
+from rl.sampling.vllm_sampler import EngineSampler, collapse_pictures
 from rl.train import main
 from tests.rl.marks import trl_warns
 from tests.rl.second_copy import SecondCopy
@@ -85,7 +85,7 @@ def watched(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Watched:
     wanted = training(model, tmp_path_factory.mktemp("engine") / "out", **SETTINGS)
     wanted.out.mkdir(parents=True)
     sampler = sampler_of(wanted)
-    rollouts = RolloutRunner(composed(wanted.data), wanted.run_settings(sampler), sampler)
+    rollouts = RolloutRunner(open_composed(wanted.data), wanted.run_settings(sampler), sampler)
     trainer = Watching(wanted, rollouts, load_preset(wanted.preset), lambda _: None)
     order = trainer.order()
     trainer.train()
@@ -192,7 +192,7 @@ def test_all_weights_without_a_way_to_bring_them_are_refused_before_anything_is_
     ],
 )
 def test_a_picture_becomes_one_token(ids: tuple[int, ...], spans: tuple[int, ...], short: tuple[int, ...]) -> None:
-    assert collapsed(ids, 9, spans) == short
+    assert collapse_pictures(ids, 9, spans) == short
 
 
 @pytest.mark.parametrize(("ids", "spans"), [((1, 9, 9, 2), (3,)), ((1, 9, 2), ()), ((1, 2), (1,))])
@@ -200,7 +200,7 @@ def test_placeholders_that_are_not_those_of_the_pictures_are_refused(
     ids: tuple[int, ...], spans: tuple[int, ...]
 ) -> None:
     with pytest.raises(ValueError, match="picture"):
-        collapsed(ids, 9, spans)
+        collapse_pictures(ids, 9, spans)
 
 
 def _ids(rollout: Rollout) -> tuple[int, ...]:

@@ -18,17 +18,17 @@ from agent.policies.transformers import Prompt, TransformersPolicy
 from agent.policy import PolicyOptions, ToolAccess
 from agent.rendering.messages import Conversation
 from agent.trajectory import Reply, Stop, Trajectory, Turn, to_json
-from evals.datasets.composed import composed
+from evals.datasets.composed import open_composed
 from evals.run import RunConfig, main
-from evals.runner.run_file import Key, key_of, stored
+from evals.runner.run_file import Key, key_of, read_stored
 from rl.grpo.rollout import RolloutRunner
-from rl.grpo.rows import RolloutRow, row_of
+from rl.grpo.rows import RolloutRow, make_row
 from rl.rewards.preset import load_preset
 from rl.sampling.sampler import Rollout
 from tests.rl.dictated import DictatedSampler
 from tests.rl.small_training import SCRIPTS, built, training
 from tests.tiny_models import Family
-from tools.toolbox import toolbox_over
+from tools.toolbox import make_toolbox
 
 FAMILIES: tuple[Family, ...] = ("qwen2_5_vl", "qwen3_vl")
 GROUP = len(SCRIPTS)
@@ -117,7 +117,7 @@ def ways(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         wanted = training(model, folder / "out", data=DATA)
         options = wanted.play.options(wanted.seed)
         sampler = NotingSampler(model, options)
-        asked_of = composed(DATA)
+        asked_of = open_composed(DATA)
         keys = [(entry.id, sample) for entry in asked_of.asking.entries for sample in range(GROUP)]
         played = RolloutRunner(asked_of, wanted.run_settings(sampler), sampler)(keys)
         trained = dict(zip(keys, played, strict=True))
@@ -127,7 +127,7 @@ def ways(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         asked = {}
         for entry in asked_of.asking.entries:
             footage = entry.source.open(folder).footage
-            with toolbox_over(footage, encoder="hashing", cache=folder / "cache") as toolbox:
+            with make_toolbox(footage, encoder="hashing", cache=folder / "cache") as toolbox:
                 for sample in range(GROUP):
                     limits = wanted.play.limits()
                     run = ask(entry.question, toolbox, user, limits, verify=False, sample=sample)
@@ -146,14 +146,14 @@ def ways(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             options=replace(options, concurrency=1),
         )
         main(config, policy=benchmark)
-        evaluated = {key_of(run): run for run in stored(config.out)}
+        evaluated = {key_of(run): run for run in read_stored(config.out)}
 
-        rows = {key: row_of(run, 0, wanted.update.max_tokens, mask_cut=False) for key, run in trained.items()}
+        rows = {key: make_row(run, 0, wanted.update.max_tokens, mask_cut=False) for key, run in trained.items()}
         yield Ways(trained, rows, asked, evaluated, (sampler.noted, user.noted, benchmark.noted))
 
 
 def test_each_of_the_three_has_played_all_of_it(ways: Ways) -> None:
-    keys = {(entry.id, sample) for entry in composed(DATA).asking.entries for sample in range(GROUP)}
+    keys = {(entry.id, sample) for entry in open_composed(DATA).asking.entries for sample in range(GROUP)}
     assert set(ways.trained) == set(ways.asked) == set(ways.evaluated) == keys
     assert Stop.CRASHED not in {run.trajectory.stop for run in ways.trained.values()}
     looks = {len(run.trajectory.calls) for run in ways.trained.values()}
@@ -200,7 +200,7 @@ def test_a_row_of_the_loss_is_the_last_prompt_that_a_user_sent_and_the_reply_to_
 @pytest.mark.parametrize("preset", ["sleuth", "videokr", "longvt", "video-mtr"])
 def test_the_same_moves_earn_the_same(ways: Ways, preset: str) -> None:
     rewards = load_preset(preset)
-    for question_id, example in composed(DATA).examples().items():
+    for question_id, example in open_composed(DATA).examples().items():
         keys = [(question_id, sample) for sample in range(GROUP)]
         groups = [
             [ways.trained[key].trajectory for key in keys],

@@ -17,10 +17,10 @@ import pytest
 
 from agent.trajectory import Limits, Trajectory
 from evals.example import Example
-from rl.attacks import Believer, look, say
+from rl.attacks import Believer, write_answer, write_look
 from rl.rewards.aids import Aids, Aspect
-from rl.rewards.preset import load_preset, preset_names
-from rl.rewards.scripted_runs import played
+from rl.rewards.preset import list_presets, load_preset
+from rl.rewards.scripted_runs import run_script
 from tests.rl.cases import BLIND, CHOICE, COUNT, MESSY, OPEN, RIGHT, WRONG, run
 
 RUNS = (run(*RIGHT, second="Paris"), run(*WRONG, second="Berlin"), run(*BLIND), run(*MESSY))
@@ -66,27 +66,27 @@ BY_HAND: dict[str, tuple[float, float, float, float]] = {
     "sleuth": (1.636875, 0.096875, 1.1, 0.0),
 }
 SPAN = Example(OPEN.question, "40 - 50 seconds", evidence_seconds=(40.0, 50.0))
-LATE = run(look(71, 79), look(41, 49), say("Paris", (41, 49)))
-ELSEWHERE = run(look(71, 79), say("Paris", (71, 79)))
+LATE = run(write_look(71, 79), write_look(41, 49), write_answer("Paris", (41, 49)))
+ELSEWHERE = run(write_look(71, 79), write_answer("Paris", (71, 79)))
 
 MORE_BY_HAND: list[tuple[str, Example, Trajectory, float]] = [
     # a span is asked for: 5 s shared of 15; form 1
-    ("vital", SPAN, run(look(41, 49), say("45 - 55 seconds"), example=SPAN), 1 + 1 / 3),
-    ("omniagent", SPAN, run(look(41, 49), say("45 - 55 seconds"), example=SPAN), 1 / 3),
+    ("vital", SPAN, run(write_look(41, 49), write_answer("45 - 55 seconds"), example=SPAN), 1 + 1 / 3),
+    ("omniagent", SPAN, run(write_look(41, 49), write_answer("45 - 55 seconds"), example=SPAN), 1 / 3),
     # 4 for 5 is wrong by 0.2: under 1 - t for t = .5, .55 .. .75, six thresholds of ten
-    ("omniagent", COUNT, run(say("4"), example=COUNT), 0.6),
-    ("vital", COUNT, run(say("4"), example=COUNT), 1.6),
+    ("omniagent", COUNT, run(write_answer("4"), example=COUNT), 0.6),
+    ("vital", COUNT, run(write_answer("4"), example=COUNT), 1.6),
     # numbers are exact for VideoKR's and Video-R1's kin: 0.9 * 0 + 0.1
-    ("videokr", COUNT, run(say("4"), example=COUNT), 0.1),
+    ("videokr", COUNT, run(write_answer("4"), example=COUNT), 0.1),
     # a call that was refused is at the first level: 10 (1 + 1 + .1 + .5 - .2)
-    ("paravt", OPEN, run(look(49, 41), say("Paris")), 24.0),
+    ("paravt", OPEN, run(write_look(49, 41), write_answer("Paris")), 24.0),
     # no thinking, tags balanced: .5 + .1, so 10 (1 + .6 - .2)
     ("paravt", OPEN, run("<answer>Paris</answer>"), 14.0),
     # an answer of 1,000 characters breaks the form and is wrong; the window stays: 8/10
-    ("longvt", OPEN, run(look(41, 49), say("Paris " * 200)), 0.8),
+    ("longvt", OPEN, run(write_look(41, 49), write_answer("Paris " * 200)), 0.8),
     # the last window counts: 8/10 after a wrong one, and none at all the other way round
     ("longvt", OPEN, LATE, 2.8),
-    ("longvt", OPEN, run(look(41, 49), look(71, 79), say("Paris")), 2.0),
+    ("longvt", OPEN, run(write_look(41, 49), write_look(71, 79), write_answer("Paris")), 2.0),
     # right, and a window that the thought names but not at the time of the question: 1 + .02
     ("framethinker", OPEN, ELSEWHERE, 1.02),
     # 1 - .1 * 2 + .1 * 3, and .5 for the second look alone
@@ -96,9 +96,9 @@ MORE_BY_HAND: list[tuple[str, Example, Trajectory, float]] = [
     # one call of two is right
     ("video-com", OPEN, LATE, 1.5),
     # nobody answered in two turns in form: -.5 + .1
-    ("sage", OPEN, played(OPEN, (look(41, 49), look(71, 79)), limits=Limits(max_turns=2)), -0.4),
+    ("sage", OPEN, run_script(OPEN, (write_look(41, 49), write_look(71, 79)), limits=Limits(max_turns=2)), -0.4),
     # a right answer that cites nothing: form 1 + .5
-    ("timesearch-r", OPEN, run(look(41, 49), say("Paris"), second="Paris"), 1.5),
+    ("timesearch-r", OPEN, run(write_look(41, 49), write_answer("Paris"), second="Paris"), 1.5),
     # 25 s after the end of the moment: 2/3 + exp(-25^2 / 32), which is nothing, + form 1
     ("open-o3", OPEN, ELSEWHERE, 5 / 3),
 ]
@@ -130,7 +130,7 @@ def test_what_was_worked_out_for_other_runs(name: str, example: Example, traject
 
 
 def test_every_preset_is_worked_out() -> None:
-    assert set(preset_names()) == {*BY_HAND, *COMPARING, *JUDGED}
+    assert set(list_presets()) == {*BY_HAND, *COMPARING, *JUDGED}
 
 
 def test_video_r1_pays_order_and_length_only_to_the_right() -> None:
@@ -140,7 +140,7 @@ def test_video_r1_pays_order_and_length_only_to_the_right() -> None:
     # shuffled frames do as well: 1/3 < .8 * 2/3, nothing for order
     assert preset.group(OPEN, RUNS, (RUNS[0],)).totals_G == pytest.approx((1.666667, 1.0, 1.666667, 0.0), abs=1e-6)
     # 1,600 characters are taken for 400 tokens: .2 to each of two right ones, nothing to a right one alone
-    long = run(say("Paris", thought="x" * 1560))
+    long = run(write_answer("Paris", thought="x" * 1560))
     assert preset.group(OPEN, (long, RUNS[2]), (RUNS[1],)).totals_G == pytest.approx((2.166667, 1.966667), abs=1e-6)
     assert preset.group(OPEN, (long, RUNS[1]), (RUNS[1],)).totals_G == pytest.approx((1.966667, 1.0), abs=1e-6)
 
@@ -156,7 +156,7 @@ def test_pixel_reasoner_pays_for_tools_only_while_few_use_them() -> None:
     few = preset.group(OPEN, (RUNS[0], RUNS[2], RUNS[2], RUNS[2])).totals_G
     assert few == pytest.approx((1.025, 1.0, 1.0, 1.0))
     # two of four: none; three calls cost .05 (1 - 3)
-    busy = run(look(41, 49), look(42, 48), look(43, 47), say("Paris"))
+    busy = run(write_look(41, 49), write_look(42, 48), write_look(43, 47), write_answer("Paris"))
     assert preset.group(OPEN, (RUNS[0], busy, RUNS[2], RUNS[2])).totals_G == pytest.approx((1.0, 0.9, 1.0, 1.0))
 
 
@@ -165,7 +165,7 @@ def test_video_r2_counts_claims_only_where_the_reasoning_agrees() -> None:
     assert load_preset("video-r2", Aids(judge=Says(1.0))).group(OPEN, RUNS[:1]).totals_G == pytest.approx((2.666667,))
     assert load_preset("video-r2", Aids(judge=Says(0.0))).group(OPEN, RUNS[:1]).totals_G == pytest.approx((1.666667,))
     # a second claim that is nowhere near: 1 of 2
-    two = run(look(41, 49), say("Paris", (41, 49), (71, 79)))
+    two = run(write_look(41, 49), write_answer("Paris", (41, 49), (71, 79)))
     assert load_preset("video-r2", Aids(judge=Says(1.0))).group(OPEN, (two,)).totals_G == pytest.approx((13 / 6,))
     assert load_preset("video-r2", Aids(judge=Says(None))).group(OPEN, RUNS[:1]).totals_G == (None,)
 
@@ -187,12 +187,12 @@ def test_paper_and_code_of_tinyllava_differ_on_a_right_answer_without_form() -> 
 def test_tinyllava_thoughts_pay_up_to_their_limit_and_cost_when_wrong() -> None:
     preset = load_preset("tinyllava-video-r1")
     for length, fr in ((600, 0.75), (1200, 1.0), (5000, 1.0)):
-        right, wrong = (run(say(text, thought="x" * length)) for text in ("Paris", "Berlin"))
+        right, wrong = (run(write_answer(text, thought="x" * length)) for text in ("Paris", "Berlin"))
         assert preset.group(OPEN, (right, wrong)).totals_G == pytest.approx((1 + fr, -fr))
 
 
 def test_paper_and_code_of_video_mtr_differ_on_the_gate() -> None:
-    dressed = run(look(41, 49), say("Berlin", (41, 49)))
+    dressed = run(write_look(41, 49), write_answer("Berlin", (41, 49)))
     assert load_preset("video-mtr").group(OPEN, (dressed,)).totals_G == pytest.approx((0.2,))
     assert load_preset("video-mtr-code").group(OPEN, (dressed,)).totals_G == pytest.approx((0.7,))
 
@@ -204,13 +204,15 @@ def test_timesearch_r_without_the_second_look_does_not_count() -> None:
 
 
 def test_videokr_takes_options_exactly() -> None:
-    assert load_preset("videokr").group(CHOICE, (run(say("B"), example=CHOICE),)).totals_G == pytest.approx((1.0,))
+    assert load_preset("videokr").group(CHOICE, (run(write_answer("B"), example=CHOICE),)).totals_G == pytest.approx(
+        (1.0,)
+    )
 
 
 def test_framethinker_pays_nothing_for_a_repeated_call_or_a_window_that_the_thought_does_not_name() -> None:
     preset = load_preset("framethinker")
     repeated = run(RIGHT[0], *RIGHT)
-    elsewhere = run(look(41, 49, "I look at it more closely"), RIGHT[1])
+    elsewhere = run(write_look(41, 49, "I look at it more closely"), RIGHT[1])
     assert preset.group(OPEN, (repeated, elsewhere)).totals_G == (0.0, 0.0)
 
 
@@ -219,14 +221,14 @@ def test_sage_counts_repeats_by_the_root_of_their_number() -> None:
     thrice = run(*[RIGHT[0]] * 3, RIGHT[1])
     assert load_preset("sage").group(OPEN, (thrice,)).totals_G == pytest.approx((1.329289,), abs=1e-6)
     # a refused call costs .1, and a judge that believes adds .1 for each of two turns that call
-    refused = run(look(49, 41), *RIGHT)
+    refused = run(write_look(49, 41), *RIGHT)
     assert load_preset("sage").group(OPEN, (refused,)).totals_G == pytest.approx((1.25 + 0.15 - 0.1,))
     assert load_preset("sage", Aids(judge=Believer())).group(OPEN, (refused,)).totals_G == pytest.approx((1.5,))
 
 
 def test_open_o3_grows_stricter() -> None:
     # 4 s beyond the reference: exp(-16 / (2 * 16)) at the start, exp(-16 / 2) at the end; form 1; answer 2/3
-    beyond = run(look(41, 49), say("Paris", (53, 55)))
+    beyond = run(write_look(41, 49), write_answer("Paris", (53, 55)))
     early, late = (load_preset("open-o3").at(progress).group(OPEN, (beyond,)).totals_G[0] for progress in (0.0, 1.0))
     assert early == pytest.approx(5 / 3 + 0.606531, abs=1e-6)
     assert late == pytest.approx(5 / 3 + 0.000335, abs=1e-6)
@@ -235,7 +237,7 @@ def test_open_o3_grows_stricter() -> None:
 def test_open_o3_pays_for_a_span_where_one_is_asked_for() -> None:
     asked = Example(OPEN.question, "40 - 50 seconds", evidence_seconds=(40.0, 50.0))
     # span 5/15; middle of the evidence 47.5 inside: 1; nearness is for other questions; form 1
-    said = run(say("45 - 55 seconds", (45, 50)), example=asked)
+    said = run(write_answer("45 - 55 seconds", (45, 50)), example=asked)
     components = load_preset("open-o3").reward(asked, said)
     assert components["span"] == pytest.approx(1 / 3)
     assert (components["inside"], components["nearness"], components["format"]) == (1.0, None, 1.0)

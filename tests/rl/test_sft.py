@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch.nn import functional
 
-from agent.policies.local.loading import load
+from agent.policies.local.loading import load_model
 from rl.collect import CollectConfig
 from rl.collect import main as collect
-from rl.data.text_tools import specs_of
+from rl.data.text_tools import describe_tools
 from rl.finetune.rows import TrainingConversation, read_rows
 from rl.finetune.sft_config import SftConfig
 from rl.objective.logprobs import policy_loss
 from rl.sft import SftStep, main
-from rl.toml_config import read_sheet
+from rl.toml_config import read_toml
 from tests.tiny_llama import tiny_llama
 from tools import packaged_weights
 
@@ -59,8 +59,8 @@ def by_hand(model: Any, rows: list[TrainingConversation]) -> torch.Tensor:
 
 
 def test_the_loss_and_every_gradient_are_those_of_each_row_alone_and_whole(tiny: Path, run: Path) -> None:
-    loaded = load(str(tiny), 10_000)
-    rows = list(read_rows([run], loaded.scribe, specs_of(["caption", "read_text"]), 8000).rows)
+    loaded = load_model(str(tiny), 10_000)
+    rows = list(read_rows([run], loaded.scribe, describe_tools(["caption", "read_text"]), 8000).rows)
     assert len({len(row.ids) for row in rows}) > 1, "otherwise nothing is padded"
     model = loaded.model
     found = policy_loss(model, rows)
@@ -77,8 +77,8 @@ def test_the_loss_and_every_gradient_are_those_of_each_row_alone_and_whole(tiny:
 
 def test_what_a_tool_said_is_not_learned(tiny: Path, run: Path) -> None:
     """The gradient on the logits that tell a tool's next token is 0 to the bit."""
-    loaded = load(str(tiny), 10_000)
-    row = read_rows([run], loaded.scribe, specs_of([]), 8000).rows[0]
+    loaded = load_model(str(tiny), 10_000)
+    row = read_rows([run], loaded.scribe, describe_tools([]), 8000).rows[0]
     logits = loaded.model(input_ids=torch.tensor([row.ids])).logits[0].detach().requires_grad_()
     wanted = torch.tensor(row.is_policy[1:])
     functional.cross_entropy(logits[:-1][wanted], torch.tensor(row.ids[1:])[wanted]).backward()  # type: ignore[no-untyped-call]
@@ -108,7 +108,7 @@ def test_a_step_is_the_same_however_many_rows_are_done_at_once(tiny: Path, run: 
 
 def test_a_whole_model_is_saved_so_that_it_can_play(tiny: Path, run: Path, tmp_path: Path) -> None:
     main(config(tiny, tmp_path, run, max_steps=1))
-    assert load(str(tmp_path), 10_000).scribe.ids("x")
+    assert load_model(str(tmp_path), 10_000).scribe.ids("x")
 
 
 @needs_peft
@@ -116,17 +116,17 @@ def test_an_adapter_is_saved_so_that_it_can_play(tiny: Path, run: Path, tmp_path
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # peft's own
         main(config(tiny, tmp_path, run, max_steps=1, lora_rank=4))
-        assert load(str(tiny), 10_000, str(tmp_path)).scribe.ids("x")
+        assert load_model(str(tiny), 10_000, str(tmp_path)).scribe.ids("x")
 
 
 def test_lines_of_ones_own_are_learned_from(tiny: Path, tmp_path: Path) -> None:
-    scribe = load(str(tiny), 10_000).scribe
+    scribe = load_model(str(tiny), 10_000).scribe
     (row,) = read_rows([chat(tmp_path / "own.jsonl", "A kettle.")], scribe, (), 1000).rows
     assert scribe.words([i for i, own in zip(row.ids, row.is_policy, strict=True) if own]) == "A kettle.<|im_end|>"
 
 
 def test_what_is_too_long_is_left_out_whole_and_counted(tiny: Path, tmp_path: Path) -> None:
-    scribe = load(str(tiny), 10_000).scribe
+    scribe = load_model(str(tiny), 10_000).scribe
     found = read_rows([chat(tmp_path / "own.jsonl", "A kettle.", "word " * 500)], scribe, (), 200)
     assert (len(found.rows), found.too_long) == (1, 1)
 
@@ -135,16 +135,16 @@ def test_a_line_that_is_no_conversation_is_named(tiny: Path, tmp_path: Path) -> 
     path = tmp_path / "own.jsonl"
     path.write_text('{"messages": [{"role": "user", "content": "x"}, {"role": "user", "content": "y"}]}\n')
     with pytest.raises(ValueError, match=r"own\.jsonl, line 1: need a user's message and then an assistant's"):
-        read_rows([path], load(str(tiny), 10_000).scribe, (), 200)
+        read_rows([path], load_model(str(tiny), 10_000).scribe, (), 200)
 
 
 def test_a_key_that_is_not_known_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "sft.toml"
     path.write_text('model = "x"\nout = "y"\ndata = ["z"]\nlearning_rat = 1\n')
     with pytest.raises(ValueError, match="learning_rat: Extra inputs are not permitted"):
-        read_sheet(path, SftConfig)
+        read_toml(path, SftConfig)
 
 
 def test_the_packaged_config_can_be_read() -> None:
     path = Path(__file__).parents[2] / "rl/configs/run1/sft.toml"
-    assert read_sheet(path, SftConfig).model == "smollm2"
+    assert read_toml(path, SftConfig).model == "smollm2"

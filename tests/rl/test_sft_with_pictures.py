@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch.nn import functional
 
-from agent.policies.local.loading import Loaded, load
+from agent.policies.local.loading import Loaded, load_model
 from agent.trajectory import Reply, Trajectory, to_json
-from rl.data.text_tools import specs_of
+from rl.data.text_tools import describe_tools
 from rl.finetune.rows import TrainingConversation, read_rows
 from rl.finetune.sft_config import SftConfig
-from rl.objective.vision_logprobs import PictureLoss, is_of_eyes, loss_of
+from rl.objective.vision_logprobs import PictureLoss, is_of_eyes, make_picture_loss
 from rl.sampling.sampler import Rollout
 from rl.sft import main
 from tests.rl.small_training import LOOK, OVER, built, rollouts_of, say, training
@@ -37,7 +37,7 @@ class Played:
     loaded: Loaded
 
     def rows(self) -> tuple[TrainingConversation, ...]:
-        found = read_rows([self.run], self.loaded.scribe, specs_of(()), 20_000, self.loaded.eyes, PIXELS)
+        found = read_rows([self.run], self.loaded.scribe, describe_tools(()), 20_000, self.loaded.eyes, PIXELS)
         return found.rows
 
 
@@ -53,7 +53,7 @@ def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         run = folder / "runs.jsonl"
         kept = [without_ids(rollout.trajectory) for rollout in found]
         run.write_text("".join(to_json(one) + "\n" for one in kept), encoding="utf-8")
-        yield Played(model, found, run, load(str(model), PIXELS))
+        yield Played(model, found, run, load_model(str(model), PIXELS))
 
 
 def without_ids(trajectory: Trajectory) -> Trajectory:
@@ -121,9 +121,9 @@ def test_eyes_learn_and_what_a_tool_brought_has_a_gradient_of_exactly_zero(playe
 
 
 def test_eyes_that_are_not_trained_stay_as_they_were(played: Played, tmp_path: Path) -> None:
-    before = {name: value.clone() for name, value in load(str(played.model), PIXELS).model.named_parameters()}
+    before = {name: value.clone() for name, value in load_model(str(played.model), PIXELS).model.named_parameters()}
     main(config(played, tmp_path, train_eyes=False))
-    after = dict(load(str(tmp_path), PIXELS).model.named_parameters())
+    after = dict(load_model(str(tmp_path), PIXELS).model.named_parameters())
     moved = {name for name, value in before.items() if not torch.equal(value, after[name])}
     assert moved
     assert not [name for name in moved if is_of_eyes(name)]
@@ -131,7 +131,7 @@ def test_eyes_that_are_not_trained_stay_as_they_were(played: Played, tmp_path: P
 
 def test_what_was_trained_with_its_eyes_plays(played: Played, tmp_path: Path) -> None:
     main(config(played, tmp_path))
-    before, after = load(str(played.model), PIXELS), load(str(tmp_path), PIXELS)
+    before, after = load_model(str(played.model), PIXELS), load_model(str(tmp_path), PIXELS)
     assert after.eyes is not None
     moved = [
         name
@@ -146,7 +146,7 @@ def test_what_was_trained_with_its_eyes_plays(played: Played, tmp_path: Path) ->
 @pytest.mark.parametrize("train_eyes", [True, False])
 def test_adapters_are_on_the_eyes_where_these_are_trained(played: Played, tmp_path: Path, train_eyes: bool) -> None:
     main(config(played, tmp_path, lora_rank=2, train_eyes=train_eyes))
-    plain, adapted = (load(str(played.model), PIXELS, adapter).model for adapter in ("", str(tmp_path)))
+    plain, adapted = (load_model(str(played.model), PIXELS, adapter).model for adapter in ("", str(tmp_path)))
     before = dict(plain.named_parameters())
     learned = [name for name, value in adapted.named_parameters() if not torch.equal(value, before[name])]
     assert learned
@@ -159,7 +159,7 @@ def test_a_run_about_a_video_that_has_changed_is_refused(played: Played, tmp_pat
     hash_ = played.rollouts[0].trajectory.facts.content_hash
     run.write_text(line.replace(hash_, "0" * 32), encoding="utf-8")
     with pytest.raises(ValueError, match=r"line 1: train-1-0-0000 is not the video of the run any more"):
-        read_rows([run], played.loaded.scribe, specs_of(()), 20_000, played.loaded.eyes, PIXELS)
+        read_rows([run], played.loaded.scribe, describe_tools(()), 20_000, played.loaded.eyes, PIXELS)
 
 
 def config(played: Played, out: Path, **other: Any) -> SftConfig:
@@ -177,7 +177,7 @@ def config(played: Played, out: Path, **other: Any) -> SftConfig:
 
 
 def loss(played: Played) -> PictureLoss:
-    found = loss_of(played.loaded)
+    found = make_picture_loss(played.loaded)
     assert found is not None
     return found
 

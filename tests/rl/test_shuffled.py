@@ -16,7 +16,7 @@ from rl.data.questions import PosedQuestions
 
 def test_segments_of_a_composed_video_change_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIDEOSLEUTH_CACHE", str(tmp_path))
-    posed = ComposedQuestions(seed=3).posed(0)
+    posed = ComposedQuestions(seed=3).compose_question(0)
     questions = PosedQuestions([posed], "pictures")
     found: list[Trajectory] = []
 

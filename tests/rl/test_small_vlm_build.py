@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from agent.policies.local import smollm2
-from agent.policies.local.loading import load
+from agent.policies.local.loading import load_model
 from agent.policies.local.model_files import read_model_files
 from agent.rendering.messages import Conversation, ImageBlock, Message, Text
 from agent.trajectory import Reply
@@ -55,7 +55,7 @@ def test_words_alone_give_the_very_logits_of_the_llama(llama: Path, tmp_path: Pa
 
 @needs_smollm2
 def test_words_alone_give_the_very_logits_of_smollm2(tmp_path: Path) -> None:
-    source = smollm2.unpacked()
+    source = smollm2.unpack()
     folder = build(tmp_path / "vlm", SMALL)
     expected = logits_of(source)
     found = logits_of(folder)
@@ -78,13 +78,13 @@ def test_a_conversation_in_words_has_the_ids_that_smollm2_has(tmp_path: Path) ->
     )
     ours, theirs = (
         read_model_files(str(folder)).scribe.write(said),
-        read_model_files(str(smollm2.unpacked())).scribe.write(said),
+        read_model_files(str(smollm2.unpack())).scribe.write(said),
     )
     assert (ours.ids, ours.sampled) == (theirs.ids, theirs.sampled)
 
 
 def test_it_loads_as_a_model_that_sees_and_its_pictures_reach_the_words(llama: Path, tmp_path: Path) -> None:
-    loaded = load(str(build(tmp_path / "vlm", SMALL, llama)), 224 * 126)
+    loaded = load_model(str(build(tmp_path / "vlm", SMALL, llama)), 224 * 126)
     assert loaded.eyes is not None
     assert len(loaded.never) == 4
     assert loaded.context_tokens == 8192

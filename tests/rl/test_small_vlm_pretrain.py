@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import torch
 
-from agent.policies.local.loading import load
+from agent.policies.local.loading import load_model
 from rl.objective.vision_logprobs import is_of_eyes
 from rl.small_vlm.build import Shape, build
-from rl.small_vlm.naming import Named, named, policy_of, scenes_of, shares
+from rl.small_vlm.naming import Named, count_shares, load_policy, make_scenes, name_scenes
 from rl.small_vlm.pretrain import STATE, Lessons, PretrainStep, main, train
 from rl.small_vlm.pretrain_config import PretrainConfig
 from rl.small_vlm.scenes import SceneCaption, ShapeScene
@@ -42,7 +42,7 @@ def config(model: Path, out: Path, **other: Any) -> PretrainConfig:
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
-    return dict(load(str(folder), PIXELS).model.state_dict())
+    return dict(load_model(str(folder), PIXELS).model.state_dict())
 
 
 def test_the_loss_falls_by_the_eyes_alone(model: Path, tmp_path: Path) -> None:
@@ -84,14 +84,14 @@ def test_a_training_that_was_stopped_ends_where_it_would_have(model: Path, tmp_p
 
 def iter_steps(config: PretrainConfig) -> Any:
     """The steps as `main` does them, to be broken off."""
-    from rl.objective.vision_logprobs import loss_of
-    from rl.small_vlm.pretrain import _prepared
+    from rl.objective.vision_logprobs import make_picture_loss
+    from rl.small_vlm.pretrain import _prepare_model
 
     torch.manual_seed(config.seed)
-    loaded = load(config.model, config.max_frame_pixels)
-    loss = loss_of(loaded)
+    loaded = load_model(config.model, config.max_frame_pixels)
+    loss = make_picture_loss(loaded)
     assert loss is not None
-    return train(_prepared(loaded, config), Lessons(loaded, loss, config), config)
+    return train(_prepare_model(loaded, config), Lessons(loaded, loss, config), config)
 
 
 @needs_peft
@@ -112,20 +112,20 @@ def test_another_training_does_not_go_on_in_the_same_folder(model: Path, tmp_pat
 
 
 def test_the_loss_counts_the_line_and_its_end_alone(model: Path, tmp_path: Path) -> None:
-    loaded = load(str(model), PIXELS)
-    from rl.objective.vision_logprobs import loss_of
+    loaded = load_model(str(model), PIXELS)
+    from rl.objective.vision_logprobs import make_picture_loss
 
-    loss = loss_of(loaded)
+    loss = make_picture_loss(loaded)
     assert loss is not None
     lessons = Lessons(loaded, loss, config(model, tmp_path))
-    [scene] = scenes_of("train", 1, PIXELS, PIXELS)
+    [scene] = make_scenes("train", 1, PIXELS, PIXELS)
     row = lessons.row(scene)
     said = loaded.scribe.words([token for token, own in zip(row.ids, row.is_policy, strict=True) if own])
     assert said == scene.told.line + "<|im_end|>"
 
 
 def test_what_was_trained_is_asked_what_it_sees(model: Path) -> None:
-    found = named(policy_of(str(model), PIXELS), scenes_of("heldout", 3, PIXELS, PIXELS), at_once=2)
+    found = name_scenes(load_policy(str(model), PIXELS), make_scenes("heldout", 3, PIXELS, PIXELS), at_once=2)
     assert len(found) == 3
     assert all(isinstance(one.said, str) for one in found)
 
@@ -143,4 +143,4 @@ def test_names_are_counted_field_by_field() -> None:
         one(SceneCaption(), "nothing"),
         one(SceneCaption(), "red star, top left"),
     ]
-    assert shares(found) == {"colour": (3, 3), "thing": (2, 3), "quarter": (1, 2), "tag": (0, 1), "empty": (1, 2)}
+    assert count_shares(found) == {"colour": (3, 3), "thing": (2, 3), "quarter": (1, 2), "tag": (0, 1), "empty": (1, 2)}

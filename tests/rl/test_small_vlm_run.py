@@ -7,11 +7,11 @@ import pytest
 
 from agent.trajectory import Trajectory
 from evals.example import Example
-from rl.attacks import look
-from rl.collect import play
+from rl.attacks import write_look
+from rl.collect import run_question
 from rl.data.curriculum import ComposedQuestions
 from rl.data.expert import PictureEyes, ScriptedExpert
-from rl.small_vlm.looking import counted, has_zoomed, table
+from rl.small_vlm.looking import count_looks, has_zoomed, render_table
 from rl.small_vlm.plan import read_plan
 from rl.small_vlm.run import _Done
 from tests.rl.cases import OPEN, RIGHT, run
@@ -60,12 +60,12 @@ def test_a_stage_that_fails_is_done_again(tmp_path: Path) -> None:
 def test_the_expert_plays_the_game_that_models_play_and_zooms_to_read() -> None:
     """It begins with the look that is taken for a model, and its zoom is counted as one."""
     questions = ComposedQuestions(5)
-    posed = next(p for n in range(99) if (p := questions.posed(n)).asked.family == "read" and p.asked.answer)
-    played = play(posed, ScriptedExpert(posed.asked, PictureEyes(posed.episode)), "pictures", opening=True)
+    posed = next(p for n in range(99) if (p := questions.compose_question(n)).asked.family == "read" and p.asked.answer)
+    played = run_question(posed, ScriptedExpert(posed.asked, PictureEyes(posed.episode)), "pictures", opening=True)
     assert played.steps[0].turn.is_opening
     assert len(played.steps[0].results[0].observation.frames) == 8
     assert has_zoomed(played)
-    found = counted([(posed.example, played)])
+    found = count_looks([(posed.example, played)])
     assert (found.right, found.read_right, found.read_zoomed, found.read_questions) == (1, 1, 1, 1)
     assert found.parsed_turns == found.turns == len(played.steps) - 1
 
@@ -73,9 +73,9 @@ def test_the_expert_plays_the_game_that_models_play_and_zooms_to_read() -> None:
 def test_runs_are_counted_by_hand() -> None:
     read: Example = replace(OPEN, needs=("read",))
     right, blind = run(*RIGHT), run()
-    assert not has_zoomed(right), look(1, 2)
+    assert not has_zoomed(right), write_look(1, 2)
     pairs: list[tuple[Example, Trajectory]] = [(OPEN, right), (read, right), (read, blind)]
-    found = counted(pairs)
+    found = count_looks(pairs)
     assert (found.questions, found.read_questions, found.zoomed) == (3, 2, 0)
     assert (found.right, found.scored) == (2, 2), "what was not played to its end is not scored"
-    assert "| sft | none | 2 of 2 (100 %" in table([("sft", "none", found)])
+    assert "| sft | none | 2 of 2 (100 %" in render_table([("sft", "none", found)])

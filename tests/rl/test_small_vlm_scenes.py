@@ -7,7 +7,7 @@ from PIL import Image
 
 from evals.composed.drawn_needles import COLOURS
 from evals.composed.held_out import split_of
-from rl.small_vlm.scenes import SceneCaption, Scenes, ShapeScene, read_back
+from rl.small_vlm.scenes import SceneCaption, Scenes, ShapeScene, parse_caption
 
 PIXELS = 224 * 126
 
@@ -73,8 +73,8 @@ def test_only_names_of_the_side_are_told() -> None:
 def test_a_line_is_read_back_as_what_was_told() -> None:
     for number in range(60):
         told = Scenes()(number).told
-        assert read_back(told.line) == told
+        assert parse_caption(told.line) == told
     assert {scene.kind for number in range(60) if (scene := Scenes()(number))} == {"whole", "tag", "crop", "empty"}
-    assert read_back("red word GARDEN, tag 25.") == SceneCaption("red", "word GARDEN", tag="25")
-    assert read_back("I see nothing at all, really").colour != "red"
-    assert read_back("") == SceneCaption()
+    assert parse_caption("red word GARDEN, tag 25.") == SceneCaption("red", "word GARDEN", tag="25")
+    assert parse_caption("I see nothing at all, really").colour != "red"
+    assert parse_caption("") == SceneCaption()

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from agent.policies.local.loading import load
+from agent.policies.local.loading import load_model
 from tests.rl.split_weights import loss_of
 from tests.tiny_models import build
 
@@ -36,7 +36,7 @@ def test_with_a_blank_picture_the_gradient_is_the_mean_of_both_rows(tmp_path: Pa
     found = load_file(tmp_path / "gradients.safetensors")
     expected: dict[str, torch.Tensor] = {}
     for seen in (True, False):
-        loaded = load(str(model), 96 * 54)
+        loaded = load_model(str(model), 96 * 54)
         loss_of(loaded, seen=seen).backward()
         for name, value in loaded.model.named_parameters():
             if value.grad is not None:

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from rl.grpo.config import Training
-from rl.monitor.alarms import AlarmError, Alarms, alarm_in, read_alarms
+from rl.monitor.alarms import AlarmError, Alarms, find_alarm, read_alarms
 from rl.monitor.log import LOG, read_log
 from rl.monitor.step_log import StepClock, StepLog
 from rl.rewards.preset import load_preset
-from rl.train import entry, main
+from rl.train import main, run_command_line
 from tests.rl.dictated import DictatedSampler, Script
 from tests.rl.marks import trl_warns
 from tests.rl.small_training import DATA, LOOK, SCRIPTS, built, rollouts_of, say, training
@@ -94,7 +94,7 @@ def test_weights_that_are_no_numbers_are_not_saved(tmp_path: Path) -> None:
 
 def test_all_processes_are_told_what_the_first_one_found(tmp_path: Path) -> None:
     """One that is not the first writes nothing, and stops with the others."""
-    found = alarm_in([{"step": 7, "loss": None}], Alarms())
+    found = find_alarm([{"step": 7, "loss": None}], Alarms())
     log = StepLog(tmp_path, StepClock(), lambda name, value: None, lambda line: None, share=lambda mine: found)
     other, control = State(), Control()
     other.is_world_process_zero = False
@@ -129,7 +129,7 @@ def test_the_command_ends_with_a_status_of_its_own_and_says_why(
         "generations = 2\nrows_at_once = 2\n[play]\nencoder = 'hashing'\nmax_reply_tokens = 16\nmax_turns = 2\n"
         "max_frame_pixels = 5184\n[update]\nmask_cut = false\n[alarms]\nunreadable = 1\nsteps = 1\n"
     )
-    assert entry([str(tmp_path / "t.toml")]) == 3
+    assert run_command_line([str(tmp_path / "t.toml")]) == 3
     said = capsys.readouterr().err
     assert "ALARM after step 1: turns can't be read" in said
     assert "write `unreadable = 0` under [alarms]" in said

@@ -13,8 +13,8 @@ from agent.policies.transformers import TransformersPolicy
 from agent.policy import PolicyOptions
 from rl.grpo.config import Training, read_training
 from rl.rewards.groups import check_preset
-from rl.rewards.preset import load_preset, preset_names
-from rl.train import entry, main
+from rl.rewards.preset import list_presets, load_preset
+from rl.train import main, run_command_line
 from tests.rl.dictated import DictatedSampler
 from tests.rl.marks import trl_warns
 from tests.rl.small_training import SCRIPTS, built, training
@@ -134,7 +134,7 @@ def test_what_does_not_go_together_is_refused_and_not_bent(
         Training(model="m", out=tmp_path, update=update).check(load_preset(preset))
 
 
-@pytest.mark.parametrize("name", preset_names())
+@pytest.mark.parametrize("name", list_presets())
 def test_every_preset_can_be_trained(name: str, tmp_path: Path) -> None:
     preset = load_preset(name)
     Training(model="m", out=tmp_path).check(preset)
@@ -148,9 +148,9 @@ def test_shuffled_frames_are_not_compared_by_who_sees_none() -> None:
 
 @needs_trl
 def test_the_command_line_says_what_is_wrong_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert entry([str(tmp_path / "none.toml")]) == 2
+    assert run_command_line([str(tmp_path / "none.toml")]) == 2
     (tmp_path / "t.toml").write_text(f'model = "/no/such/model"\nout = "{tmp_path / "run"}"')
-    assert entry([str(tmp_path / "t.toml")]) == 69
+    assert run_command_line([str(tmp_path / "t.toml")]) == 69
     assert "no folder /no/such/model" in capsys.readouterr().err.splitlines()[-1]
 
 

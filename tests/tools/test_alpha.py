@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from tools.pixels.rgb import over_grey
+from tools.pixels.rgb import blend_over_grey
 from tools.toolbox import open_toolbox
 from tools.video.frame_folder import FrameFolder
 from tools.video.video import Video
@@ -60,7 +60,7 @@ def test_what_is_transparent_is_grey_in_every_format(tmp_path: Path, name: str, 
         for frame in video.read([0.3, 0.7, 0.05]):
             assert np.abs(frame.pixels[:, :28].astype(int) - 128).max() < 6
             assert np.abs(frame.pixels[:, 36:].astype(int) - (220, 0, 0)).mean() < 8
-        small = video.frame_at(0.3, max_height=12).pixels
+        small = video.read_frame(0.3, max_height=12).pixels
         assert small.shape == (12, 16, 3)
         assert small[:, :7].max() < 140  # hidden yellow does not bleed into the edge
 
@@ -70,7 +70,7 @@ def test_a_transparent_gif_is_grey_where_nothing_is_drawn(tmp_path: Path) -> Non
     seen[0].save(tmp_path / "c.gif", save_all=True, append_images=seen[1:], duration=200, disposal=2)
     with Video(tmp_path / "c.gif") as video:
         assert any("mid-grey" in note for note in video.info.notes)
-        pixels = video.frame_at(0.0).pixels
+        pixels = video.read_frame(0.0).pixels
         assert np.abs(pixels[:, :30].astype(int) - 128).max() < 3
 
 
@@ -81,7 +81,7 @@ def test_the_overview_says_it(tmp_path: Path) -> None:
 
 
 def test_half_transparent_is_half_grey() -> None:
-    assert over_grey(np.array([[[255, 0, 100, 128], [9, 9, 9, 0]]], np.uint8)).tolist() == [
+    assert blend_over_grey(np.array([[[255, 0, 100, 128], [9, 9, 9, 0]]], np.uint8)).tolist() == [
         [[192, 64, 114], [128, 128, 128]]
     ]
 

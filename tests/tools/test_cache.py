@@ -8,20 +8,20 @@ from pydantic import TypeAdapter
 
 from tools.cache import (
     CacheError,
-    cache_root,
-    cached_videos,
-    explained,
+    explain_write_errors,
+    find_cache_root,
     keep,
-    kept,
+    list_cached_videos,
+    load_kept,
+    make_video_folder,
+    open_writer_lock,
     prune,
-    video_folder,
     write_atomically,
-    writer_lock,
 )
 
 
 def _video(root: Path, name: str, size_bytes: int, used_at: float) -> Path:
-    folder = video_folder(name, root)
+    folder = make_video_folder(name, root)
     (folder / "blob").write_bytes(bytes(size_bytes))
     os.utime(folder / "used", (used_at, used_at))
     return folder
@@ -29,15 +29,15 @@ def _video(root: Path, name: str, size_bytes: int, used_at: float) -> Path:
 
 def test_the_environment_says_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("VIDEOSLEUTH_CACHE", str(tmp_path / "here"))
-    assert cache_root() == tmp_path / "here"
-    assert cache_root(tmp_path / "there") == tmp_path / "there"
+    assert find_cache_root() == tmp_path / "here"
+    assert find_cache_root(tmp_path / "there") == tmp_path / "there"
     monkeypatch.delenv("VIDEOSLEUTH_CACHE")
-    assert "videosleuth" in str(cache_root())
+    assert "videosleuth" in str(find_cache_root())
 
 
 def test_what_is_kept_comes_back_and_nothing_else_is_left(tmp_path: Path) -> None:
     keep(tmp_path / "a" / "b.json", {"größer": [1.5, 2.0]})
-    assert kept(tmp_path / "a" / "b.json", TypeAdapter(dict[str, tuple[float, ...]])) == {"größer": (1.5, 2.0)}
+    assert load_kept(tmp_path / "a" / "b.json", TypeAdapter(dict[str, tuple[float, ...]])) == {"größer": (1.5, 2.0)}
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["b.json"]
 
 
@@ -60,7 +60,7 @@ def test_prune_removes_the_least_recently_used_first(tmp_path: Path) -> None:
 def test_prune_spares_what_is_kept_being_written_or_lately_used(tmp_path: Path) -> None:
     kept, written, gone = (_video(tmp_path, name, 1000, 100) for name in ("kept", "written", "gone"))
     lately = _video(tmp_path, "lately", 1000, time.time())
-    with writer_lock("written", tmp_path).acquire(timeout=0):
+    with open_writer_lock("written", tmp_path).acquire(timeout=0):
         done = prune(max_bytes=0, root=tmp_path, keep=[kept], unused_seconds=60)
     assert done.removed == 1
     assert [folder.exists() for folder in (kept, written, lately, gone)] == [True, True, True, False]
@@ -77,14 +77,14 @@ def test_prune_never_touches_folders_that_the_cache_did_not_make(tmp_path: Path)
 def test_using_a_video_again_makes_it_the_newest(tmp_path: Path) -> None:
     _video(tmp_path, "a", 10, 100)
     _video(tmp_path, "b", 10, 200)
-    video_folder("a", tmp_path)
-    assert [video.folder.name for video in cached_videos(tmp_path)] == ["b", "a"]
+    make_video_folder("a", tmp_path)
+    assert [video.folder.name for video in list_cached_videos(tmp_path)] == ["b", "a"]
 
 
 def test_a_full_disk_is_one_sentence_that_says_what_to_do(tmp_path: Path) -> None:
     with (
         pytest.raises(CacheError, match=r"^no space left .*agent index --prune.*VIDEOSLEUTH_CACHE"),
-        explained(tmp_path),
+        explain_write_errors(tmp_path),
     ):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -92,7 +92,7 @@ def test_a_full_disk_is_one_sentence_that_says_what_to_do(tmp_path: Path) -> Non
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is the one disk that is always full")
 def test_a_really_full_device_is_explained(tmp_path: Path) -> None:
     def fill() -> None:
-        with explained(tmp_path):
+        with explain_write_errors(tmp_path):
             Path("/dev/full").write_bytes(bytes(10))
 
     with pytest.raises(CacheError, match="no space left"):
@@ -102,7 +102,7 @@ def test_a_really_full_device_is_explained(tmp_path: Path) -> None:
 def test_a_cache_folder_that_is_a_file_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(CacheError, match="cannot be written: set VIDEOSLEUTH_CACHE"):
-        video_folder("hash", tmp_path / "file")
+        make_video_folder("hash", tmp_path / "file")
 
 
 @pytest.mark.parametrize("configured", ["~nobody-of-this-name/cache", "file"])
@@ -113,7 +113,7 @@ def test_a_cache_that_cannot_be_is_one_sentence(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VIDEOSLEUTH_CACHE", configured)
     with pytest.raises(CacheError, match="VIDEOSLEUTH_CACHE"):
-        video_folder("hash")
+        make_video_folder("hash")
 
 
 def test_a_relative_cache_stays_where_it_was_when_the_process_moves(
@@ -121,14 +121,14 @@ def test_a_relative_cache_stays_where_it_was_when_the_process_moves(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VIDEOSLEUTH_CACHE", "cache")
-    assert cache_root() == tmp_path / "cache"
+    assert find_cache_root() == tmp_path / "cache"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX permissions")
 def test_what_the_cache_makes_is_for_its_owner_alone(tmp_path: Path) -> None:
-    folder = video_folder("hash", tmp_path / "cache")
+    folder = make_video_folder("hash", tmp_path / "cache")
     keep(folder / "a.json", 1)
-    with writer_lock("hash", tmp_path / "cache"):
+    with open_writer_lock("hash", tmp_path / "cache"):
         modes = {path.name: path.stat().st_mode & 0o077 for path in (tmp_path / "cache").rglob("*")}
     assert set(modes) == {"hash", "used", "a.json", "locks", "hash.lock"}
     assert not any(modes.values()), modes
@@ -142,11 +142,11 @@ def test_a_cache_folder_may_be_a_link_but_nothing_in_it_is_followed(tmp_path: Pa
     (victim / "used").write_text("mine")
     (tmp_path / "disk" / "hash").symlink_to(victim)
     (tmp_path / "disk" / "locks").symlink_to(victim)
-    folder = video_folder("hash", tmp_path / "cache")
+    folder = make_video_folder("hash", tmp_path / "cache")
     (folder / "used").unlink()
     (folder / "used").symlink_to(victim / "touched")
-    video_folder("hash", tmp_path / "cache")
-    with writer_lock("hash", tmp_path / "cache"):
+    make_video_folder("hash", tmp_path / "cache")
+    with open_writer_lock("hash", tmp_path / "cache"):
         pass
     assert [(path.name, path.read_text()) for path in victim.iterdir()] == [("used", "mine")]
     assert (tmp_path / "disk" / "hash" / "used").is_file()

@@ -16,11 +16,11 @@ from agent.policies.lite import LitePolicy
 from agent.trajectory import Limits, Question, Stop
 from tests.drawn import TEXT, drawn_picture, write_captioned, write_drawn
 from tools import packaged_weights
-from tools.deadline import deadline
+from tools.deadline import set_deadline
 from tools.encoders.hashing import HashingEncoder
 from tools.index.samples import Samples
 from tools.ocr.reader import TextReader
-from tools.ocr.video_text import ScreenText, scattered, strokes, to_read
+from tools.ocr.video_text import ScreenText, choose_readings, count_stroke_pixels, scatter
 from tools.resources import ToolResources
 from tools.toolbox import Toolbox
 from tools.video.video import Video
@@ -54,7 +54,7 @@ def cold(path: Path) -> Iterator[Toolbox]:
 
 @needs_ocr
 def test_text_is_read_where_nothing_is_indexed(tmp_path: Path) -> None:
-    with cold(write_drawn(tmp_path / "clip.mp4")) as toolbox, deadline(40.0):
+    with cold(write_drawn(tmp_path / "clip.mp4")) as toolbox, set_deadline(40.0):
         found = toolbox.call("search_text", {"query": "gate"})
     (line,) = found.findings
     assert line.text == TEXT
@@ -64,7 +64,7 @@ def test_text_is_read_where_nothing_is_indexed(tmp_path: Path) -> None:
 
 
 def test_cuts_and_changes_are_found_where_nothing_is_indexed(tmp_path: Path) -> None:
-    with cold(write_drawn(tmp_path / "clip.mp4")) as toolbox, deadline(40.0):
+    with cold(write_drawn(tmp_path / "clip.mp4")) as toolbox, set_deadline(40.0):
         shots = toolbox.call("list_shots", {})
         assert [shot.start_seconds for shot in shots.findings] == pytest.approx([0.0, 2.0, 4.0], abs=0.01)
         assert shots.gaps == ()
@@ -73,7 +73,7 @@ def test_cuts_and_changes_are_found_where_nothing_is_indexed(tmp_path: Path) -> 
 
 @pytest.mark.clock
 def test_a_search_by_picture_waits_no_longer_than_there_is_time(tmp_path: Path) -> None:
-    with cold(write_drawn(tmp_path / "clip.mp4")) as toolbox, deadline(1.0):
+    with cold(write_drawn(tmp_path / "clip.mp4")) as toolbox, set_deadline(1.0):
         begun = time.monotonic()
         found = toolbox.call("search_frames", {"query": "red"})
         assert found.is_error
@@ -87,7 +87,7 @@ def test_a_search_by_picture_waits_no_longer_than_there_is_time(tmp_path: Path) 
 def test_of_a_long_video_a_part_is_looked_at_and_how_much_is_told(tmp_path: Path) -> None:
     path = write_captioned(tmp_path / "long.mp4", seconds=150.0, shown=(60.0, 90.0))
     with cold(path) as toolbox:
-        reading = ScreenText(toolbox.video, Samples(toolbox.index, 150.0), TextReader, tmp_path / "cache").in_window(
+        reading = ScreenText(toolbox.video, Samples(toolbox.index, 150.0), TextReader, tmp_path / "cache").read_window(
             0.0, 150.0, 8
         )
         assert {span.text for span in reading.spans} == {TEXT}
@@ -101,7 +101,7 @@ def test_of_a_long_video_a_part_is_looked_at_and_how_much_is_told(tmp_path: Path
         changes = toolbox.call("find_changes", {})
         assert "75 s of this window were not looked at closely: changes there are not known." in changes.gaps
         begun = time.monotonic()
-        with deadline(0.0):
+        with set_deadline(0.0):
             late = toolbox.call("search_text", {"query": "gate"})
         assert time.monotonic() - begun < 5.0  # the machine may be busy
     # what the first call read is known, and nothing more is claimed
@@ -125,20 +125,20 @@ def test_a_question_about_a_cold_video_is_answered_in_time(tmp_path: Path, max_s
 
 def test_a_beginning_of_scattered_times_is_spread_over_all_of_them() -> None:
     times = [float(number) for number in range(9)]
-    assert scattered(times)[:5] == [0.0, 8.0, 4.0, 2.0, 6.0]
-    assert sorted(scattered(times)) == times
-    assert scattered([]) == []
-    assert scattered([3.0]) == [3.0]
+    assert scatter(times)[:5] == [0.0, 8.0, 4.0, 2.0, 6.0]
+    assert sorted(scatter(times)) == times
+    assert scatter([]) == []
+    assert scatter([3.0]) == [3.0]
 
 
 def test_what_is_read_is_where_text_was_seen_and_beside_it() -> None:
     times = [float(number) for number in range(8)]
     glances = {0.0: False, 3.0: True, 6.0: False}
-    assert to_read(times, glances, 8) == [2.0, 3.0, 4.0]
-    assert to_read(times, glances, 1) == [3.0]
+    assert choose_readings(times, glances, 8) == [2.0, 3.0, 4.0]
+    assert choose_readings(times, glances, 1) == [3.0]
 
 
 def test_rows_of_letters_have_more_strokes_than_a_plain_picture() -> None:
     plain = np.full((360, 640, 3), (20, 20, 200), np.uint8)
-    assert strokes(drawn_picture(4.0)) > 1000
-    assert strokes(plain) == 0
+    assert count_stroke_pixels(drawn_picture(4.0)) > 1000
+    assert count_stroke_pixels(plain) == 0

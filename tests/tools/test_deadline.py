@@ -10,15 +10,15 @@ from tools.deadline import (
     Cancellation,
     OutOfTime,
     WorkCancelledError,
+    acquire_in_time,
     cancellable,
-    deadline,
-    held_in_time,
+    get_seconds_left,
+    get_timeout_left,
     is_anyone_left_behind,
     is_time_up,
     run_in_time,
-    seconds_left,
-    until_time_is_up,
-    wait_at_most,
+    set_deadline,
+    take_until_deadline,
 )
 
 
@@ -28,16 +28,16 @@ def late(gate: threading.Event, name: str) -> str:
 
 
 def test_without_a_deadline_there_is_time_without_end() -> None:
-    assert seconds_left() == float("inf")
-    assert wait_at_most() is None
+    assert get_seconds_left() == float("inf")
+    assert get_timeout_left() is None
     assert not is_time_up()
 
 
 def test_a_deadline_inside_another_is_never_later() -> None:
-    with deadline(0.2):
-        with deadline(60.0):
-            assert seconds_left() <= 0.2
-        with deadline(0.0):
+    with set_deadline(0.2):
+        with set_deadline(60.0):
+            assert get_seconds_left() <= 0.2
+        with set_deadline(0.0):
             assert is_time_up()
         assert not is_time_up()
 
@@ -46,7 +46,7 @@ def test_a_deadline_inside_another_is_never_later() -> None:
 def test_what_was_done_in_time_comes_in_order_and_the_rest_is_left_behind() -> None:
     gate = threading.Event()
     begun = time.monotonic()
-    with deadline(0.3):
+    with set_deadline(0.3):
         done = run_in_time([partial(late, gate, "slow"), lambda: "quick"], grace_seconds=0.2)
     assert time.monotonic() - begun < 2.0
     assert isinstance(done[0], OutOfTime)
@@ -60,8 +60,8 @@ def test_what_was_done_in_time_comes_in_order_and_the_rest_is_left_behind() -> N
 
 
 def test_work_knows_its_deadline_and_shares_the_time_with_what_waits_behind_it() -> None:
-    with deadline(9.0):
-        lefts = run_in_time([seconds_left] * 3, workers=1)
+    with set_deadline(9.0):
+        lefts = run_in_time([get_seconds_left] * 3, workers=1)
     # three rounds are to come, then two, then one: the first may take a third
     assert [round(left) for left in lefts if isinstance(left, float)] == [3, 4, 9]
 
@@ -69,7 +69,7 @@ def test_work_knows_its_deadline_and_shares_the_time_with_what_waits_behind_it()
 def test_what_has_not_begun_when_the_time_is_up_never_does() -> None:
     gate = threading.Event()
     begun: list[str] = []
-    with deadline(0.1):
+    with set_deadline(0.1):
         done = run_in_time([partial(late, gate, "slow"), partial(begun.append, "late")], workers=1, grace_seconds=0.1)
     gate.set()
     time.sleep(0.2)
@@ -81,23 +81,23 @@ def test_what_work_raises_is_raised() -> None:
     def fails() -> None:
         raise ZeroDivisionError
 
-    with deadline(5.0), pytest.raises(ZeroDivisionError):
+    with set_deadline(5.0), pytest.raises(ZeroDivisionError):
         run_in_time([fails])
 
 
 def test_a_lock_is_waited_for_no_longer_than_there_is_time() -> None:
     lock = threading.Lock()
-    with lock, deadline(0.05), held_in_time(lock) as is_held:
+    with lock, set_deadline(0.05), acquire_in_time(lock) as is_held:
         assert not is_held
-    with deadline(0.05), held_in_time(lock) as is_held:
+    with set_deadline(0.05), acquire_in_time(lock) as is_held:
         assert is_held
     assert not lock.locked()
 
 
 def test_items_end_with_the_time() -> None:
-    with deadline(0.0):
-        assert list(until_time_is_up([1, 2, 3])) == [1]
-    assert list(until_time_is_up([1, 2, 3])) == [1, 2, 3]
+    with set_deadline(0.0):
+        assert list(take_until_deadline([1, 2, 3])) == [1]
+    assert list(take_until_deadline([1, 2, 3])) == [1, 2, 3]
 
 
 def test_work_that_is_cancelled_is_left_behind_at_once_and_has_no_time_left() -> None:
@@ -106,12 +106,12 @@ def test_work_that_is_cancelled_is_left_behind_at_once_and_has_no_time_left() ->
 
     def work() -> None:
         gate.wait(20)
-        left.append(seconds_left())
+        left.append(get_seconds_left())
 
     threading.Timer(0.1, cancellation.cancel).start()
     begun = time.monotonic()
     with cancellable(cancellation):
-        assert seconds_left() == float("inf")
+        assert get_seconds_left() == float("inf")
         with pytest.raises(WorkCancelledError):
             run_in_time([work])
         assert time.monotonic() - begun < 10.0
@@ -122,7 +122,7 @@ def test_work_that_is_cancelled_is_left_behind_at_once_and_has_no_time_left() ->
         if thread.daemon and thread is not threading.current_thread():
             thread.join(5)
     assert left == [0.0]
-    assert seconds_left() == float("inf")
+    assert get_seconds_left() == float("inf")
 
 
 def test_work_that_can_be_cancelled_and_is_not_brings_what_it_brings() -> None:

@@ -31,9 +31,9 @@ at_work.wait()
 """
 _LEAVES_A_TOOL = """
 import time
-from tools.deadline import deadline, run_in_time
+from tools.deadline import set_deadline, run_in_time
 
-with deadline(0.01):
+with set_deadline(0.01):
     run_in_time([lambda: print("ended", time.sleep(1.0), flush=True)], grace_seconds=0.0)
 """
 

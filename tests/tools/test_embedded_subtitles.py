@@ -6,7 +6,7 @@ import pytest
 
 from tests.drawn_clips import draw_clip, page
 from tests.tools.test_video_against_ffmpeg import ffmpeg_command
-from tools.speech.subtitles import embedded_subtitles, subtitle_streams
+from tools.speech.subtitles import read_embedded_subtitles, read_subtitle_streams
 from tools.toolbox import open_toolbox
 from tools.video.video import Video
 
@@ -29,7 +29,7 @@ def test_text_streams_of_every_kind_are_read(tmp_path: Path, ffmpeg: str, ending
     command = [ffmpeg, "-v", "error", "-i", plain, "-i", tmp_path / "a.srt", "-c:v", "copy", "-c:s", codec, path]
     subprocess.run(command, check=True)
     with Video(path) as video:
-        lines = embedded_subtitles(video)
+        lines = read_embedded_subtitles(video)
     assert [line.text for line in lines] == ["Hello & welcome all", "Bye"]
     assert [line.start_seconds for line in lines] == pytest.approx([1.0, 2.0], abs=0.02)
     assert [line.stop_seconds for line in lines] == pytest.approx([1.5, 2.5], abs=0.02)
@@ -61,7 +61,7 @@ def test_lines_are_moved_to_where_the_first_frame_is_second_zero(tmp_path: Path,
     subprocess.run(command, check=True)
     with Video(path) as video:
         assert video.start_offset_seconds == pytest.approx(0.5, abs=0.01)
-        lines = embedded_subtitles(video)
+        lines = read_embedded_subtitles(video)
     assert [line.start_seconds for line in lines] == pytest.approx([0.5, 1.5], abs=0.02)
 
 
@@ -75,12 +75,12 @@ def test_a_text_stream_whose_lines_were_cut_off_has_none(tmp_path: Path, ffmpeg:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with Video(path) as video:
         assert video.info.subtitle_streams == 1
-        assert embedded_subtitles(video) == ()
+        assert read_embedded_subtitles(video) == ()
 
 
 def test_a_video_without_subtitles_has_no_lines(tmp_path: Path) -> None:
     with Video(draw_clip(tmp_path / "plain.mp4", lambda _: page(size=(64, 64)), seconds=1, fps=10)) as video:
-        assert embedded_subtitles(video) == ()
+        assert read_embedded_subtitles(video) == ()
 
 
 def _muxed(ffmpeg: str, folder: Path, files: dict[str, str], *options: str) -> Path:
@@ -116,7 +116,7 @@ def test_the_whole_track_is_read_and_forced_lines_add_what_it_lacks(
     place = 0 if forced_first else 1
     path = _muxed(ffmpeg, tmp_path, files, f"-disposition:s:{place}", "default+forced")
     with Video(path) as video:
-        found = subtitle_streams(video)
+        found = read_subtitle_streams(video)
     assert [line.text for line in found.lines] == [
         "Where is the ledger?",
         "Under the floor.",
@@ -129,7 +129,7 @@ def test_the_whole_track_is_read_and_forced_lines_add_what_it_lacks(
 def test_forced_lines_alone_are_not_all_that_is_said(tmp_path: Path, ffmpeg: str) -> None:
     path = _muxed(ffmpeg, tmp_path, {"forced.srt": FULL}, "-disposition:s:0", "forced")
     with Video(path) as video:
-        assert not subtitle_streams(video).is_whole
+        assert not read_subtitle_streams(video).is_whole
 
 
 def test_one_of_two_tracks_that_say_the_same_is_read(tmp_path: Path, ffmpeg: str) -> None:
@@ -137,7 +137,7 @@ def test_one_of_two_tracks_that_say_the_same_is_read(tmp_path: Path, ffmpeg: str
     files = {"deaf.srt": deaf, "full.srt": FULL}
     path = _muxed(ffmpeg, tmp_path, files, "-disposition:s:0", "hearing_impaired", "-disposition:s:1", "0")
     with Video(path) as video:
-        assert embedded_subtitles(video)[0].text == "Where is the ledger?"
+        assert read_embedded_subtitles(video)[0].text == "Where is the ledger?"
 
 
 @pytest.mark.parametrize(("spoken", "first"), [("de", "Guten Tag"), ("en", "Good day"), (None, "Good day")])
@@ -148,13 +148,17 @@ def test_without_a_default_the_track_in_the_language_of_the_sound_is_read(
     tags = ["-metadata:s:s:0", "language=eng", "-metadata:s:s:1", "language=ger"]
     path = _muxed(ffmpeg, tmp_path, files, *tags, "-disposition:s:0", "0", "-disposition:s:1", "0")
     with Video(path) as video:
-        assert embedded_subtitles(video, spoken)[0].text == first
+        assert read_embedded_subtitles(video, spoken)[0].text == first
 
 
 def test_embedded_live_captions_are_told_once(tmp_path: Path, ffmpeg: str) -> None:
     rolling = _srt((0, 1, "the mill"), (1, 2, "the mill\nturns at dawn"), (2, 3, "turns at dawn\nand stops at noon"))
     with Video(_muxed(ffmpeg, tmp_path, {"live.srt": rolling})) as video:
-        assert [line.text for line in embedded_subtitles(video)] == ["the mill", "turns at dawn", "and stops at noon"]
+        assert [line.text for line in read_embedded_subtitles(video)] == [
+            "the mill",
+            "turns at dawn",
+            "and stops at noon",
+        ]
 
 
 def test_subtitles_in_pictures_are_named_as_not_read(tmp_path: Path, ffmpeg: str) -> None:
@@ -168,7 +172,7 @@ def test_subtitles_in_pictures_are_named_as_not_read(tmp_path: Path, ffmpeg: str
     assert data.count(b"S_TEXT/UTF8") == 1
     path.write_bytes(data.replace(b"S_TEXT/UTF8", b"S_HDMV/PGS\0"))
     with Video(path) as video:
-        found = subtitle_streams(video)
+        found = read_subtitle_streams(video)
     assert found.lines == ()
     assert "pictures" in found.gaps[0]
     with open_toolbox(path, encoder="hashing", cache=tmp_path / "cache") as toolbox:

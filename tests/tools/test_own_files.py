@@ -10,7 +10,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from tests.poison import POISONS, poison, victim
-from tools.cache import keep, kept
+from tools.cache import keep, load_kept
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs pipes and links")
 
@@ -28,9 +28,9 @@ def path(tmp_path: Path) -> Path:
 def test_whatever_lies_in_its_place_is_not_read_and_is_written_over(path: Path, how: str) -> None:
     poison(path, how)
     # the superuser reads every file
-    assert kept(path, ROWS) is None or (how == "no permission" and os.access(path, os.R_OK))
+    assert load_kept(path, ROWS) is None or (how == "no permission" and os.access(path, os.R_OK))
     keep(path, [[2.0, "c"]])
-    assert kept(path, ROWS) == ((2.0, "c"),)
+    assert load_kept(path, ROWS) == ((2.0, "c"),)
     if how == "a link":
         assert victim(path).read_text() == "mine"
 
@@ -63,7 +63,7 @@ def test_whatever_lies_in_its_place_is_not_read_and_is_written_over(path: Path, 
 def test_a_right_checksum_does_not_make_up_for_wrong_types(path: Path, body: str) -> None:
     raw = body.encode()
     path.write_bytes(b'{"crc32": %d, "kept":\n%s\n}\n' % (zlib.crc32(raw), raw))
-    assert kept(path, ROWS) is None
+    assert load_kept(path, ROWS) is None
 
 
 def test_the_file_is_json_that_other_programs_read(path: Path) -> None:

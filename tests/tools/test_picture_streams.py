@@ -40,7 +40,7 @@ def write_streams(path: Path, *streams: Stream, codec: str = "mpeg4") -> Path:
 
 
 def colour_of(video: Video) -> tuple[int, int, int]:
-    mean = video.frame_at(1.0).pixels.mean(axis=(0, 1))
+    mean = video.read_frame(1.0).pixels.mean(axis=(0, 1))
     return min((RED, GREEN, BLUE), key=lambda colour: float(np.abs(mean - colour).sum()))
 
 

@@ -50,7 +50,7 @@ def test_the_lines_of_a_long_transcript_are_encoded_once_for_all_queries(tmp_pat
 
 def test_what_a_model_is_given_of_speech_is_bounded_and_the_rest_is_told() -> None:
     lines = [SpeechLine(i, i + 1.0, "w" * 1000, None, "subtitle file") for i in range(1000)]
-    observation = observation_text.speech(lines, "Nothing.", len(lines))
+    observation = observation_text.make_speech_observation(lines, "Nothing.", len(lines))
     assert len(observation.text) < 120_000
     assert len(observation.findings) == 100
     assert "(900 more lines; ask for a shorter window)" in observation.text
@@ -58,7 +58,9 @@ def test_what_a_model_is_given_of_speech_is_bounded_and_the_rest_is_told() -> No
 
 
 def test_what_was_not_heard_is_told_in_words_and_as_a_gap() -> None:
-    observation = observation_text.speech([], "Nothing is said.", 0, ("sound track 2 (de) was not heard",))
+    observation = observation_text.make_speech_observation(
+        [], "Nothing is said.", 0, ("sound track 2 (de) was not heard",)
+    )
     assert observation.gaps == ("sound track 2 (de) was not heard",)
     assert observation.text == "Nothing is said.\n(Not known: sound track 2 (de) was not heard.)"
 

@@ -14,8 +14,8 @@ from tests.drawn import COLOURS, SUBTITLES, TEXT, write_drawn
 from tests.drawn_clips import draw_clip, page
 from tools import packaged_weights
 from tools.observation import Observation, ToolError
-from tools.speech.audio import SAMPLE_RATE, audio_blocks
-from tools.speech.recognition import ended_at
+from tools.speech.audio import SAMPLE_RATE, read_blocks
+from tools.speech.recognition import cut_at
 from tools.speech.subtitles import SpeechLine, SpokenWord
 from tools.toolbox import TOOL_NAMES, Toolbox, open_toolbox
 from tools.video.video import Video, VideoError
@@ -190,7 +190,7 @@ def test_sound_ends_where_the_video_was_made_to_end(tmp_path: Path, ending: str)
     path = draw_clip(tmp_path / f"a.{ending}", lambda _: page(size=(64, 64)), seconds=3, fps=10, sound=sound)
     for until, is_heard in ((1.4, False), (2.0, True)):
         with Video(path, until) as video:
-            ((start, heard),) = audio_blocks(video)
+            ((start, heard),) = read_blocks(video)
         assert start + len(heard) / SAMPLE_RATE == pytest.approx(until, abs=0.03)
         assert start + len(heard) / SAMPLE_RATE <= until + 1e-3
         assert bool((np.abs(heard) > 0.2).any()) is is_heard
@@ -200,6 +200,6 @@ def test_recognised_lines_end_with_their_sound() -> None:
     words = (SpokenWord("one", 1.0, 1.9, 0.9), SpokenWord("two", 1.9, 2.3, 0.9), SpokenWord("three", 2.2, 2.4, 0.9))
     lines = [SpeechLine(1.0, 2.4, "one two", 0.1, "recognised", words=words)]
     lines.append(SpeechLine(2.1, 2.4, "three", 0.1, "recognised"))
-    (line,) = ended_at(lines, 2.0)
+    (line,) = cut_at(lines, 2.0)
     assert (line.start_seconds, line.stop_seconds) == (1.0, 2.0)
     assert [(w.text, w.stop_seconds) for w in line.words] == [("one", 1.9), ("two", 2.0)]

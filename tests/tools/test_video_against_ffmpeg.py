@@ -60,7 +60,7 @@ def test_every_look_up_gives_the_picture_that_ffmpeg_decodes_there(tmp_path: Pat
         asked = np.random.default_rng(3).uniform(0, video.info.duration_seconds, LOOK_UPS)
         asked = asked[np.abs(asked[:, None] - times).min(axis=1) > 0.002]  # ffmpeg prints times in rounded digits
         for seconds in asked.tolist():
-            frame = video.frame_at(seconds)
+            frame = video.read_frame(seconds)
             truth = pictures[np.searchsorted(times, seconds, side="right") - 1]
             upright = np.rot90(frame.pixels) if video.info.rotation_degrees == 90 else frame.pixels
             upright_truth = np.rot90(truth) if video.info.rotation_degrees == 90 else truth

@@ -12,7 +12,7 @@ import pytest
 
 from tests import clips
 from tests.tools.test_video_against_ffmpeg import decode_all
-from tools.speech.audio import SAMPLE_RATE, audio_blocks
+from tools.speech.audio import SAMPLE_RATE, read_blocks
 from tools.video.video import Video
 
 FRAMES, FPS = 30, 10
@@ -80,7 +80,7 @@ def test_every_part_of_a_glued_file_is_shown_after_the_one_before(
 def test_a_look_up_in_any_part_finds_its_picture_in_any_order(tmp_path: Path, ending: str) -> None:
     with Video(glue(tmp_path, ending, 2)) as video:
         for number in np.random.default_rng(5).integers(0, 2 * FRAMES, 12).tolist():
-            assert clips.counter(video.frame_at(float(video.timestamps[number]) + 0.01).pixels) == number
+            assert clips.counter(video.read_frame(float(video.timestamps[number]) + 0.01).pixels) == number
         assert numbers(video, [5.05, 0.05, 3.05]) == [0, 30, 50]
 
 
@@ -95,7 +95,7 @@ def test_a_file_glued_to_itself_is_shown_twice(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ending", ["ts", "mkv", "mp4"])
 def test_sound_follows_the_pictures_of_its_part(tmp_path: Path, ending: str) -> None:
     with Video(glue(tmp_path, ending, 2, sounds=[3.0, 3.0])) as video:
-        (block,) = audio_blocks(video)
+        (block,) = read_blocks(video)
         assert numbers(video) == list(range(2 * FRAMES))
     assert block[0] == pytest.approx(0.0, abs=0.25)  # fragmented MP4 starts the pictures two frames late
     assert block[0] + len(block[1]) / SAMPLE_RATE == pytest.approx(6.0, abs=0.15)
@@ -131,7 +131,7 @@ def test_a_picture_that_stays_for_ten_minutes_is_no_jump(tmp_path: Path, ending:
     )
     with Video(path) as video:
         assert video.info.duration_seconds == pytest.approx(606, abs=0.2)
-        assert clips.counter(video.frame_at(500.0).pixels) == FRAMES - 1
+        assert clips.counter(video.read_frame(500.0).pixels) == FRAMES - 1
         assert not video.info.notes
 
 
@@ -198,7 +198,7 @@ def test_the_last_picture_stays_while_sound_goes_on(tmp_path: Path) -> None:
     with Video(path) as video:
         assert video.info.duration_seconds == pytest.approx(8.0, abs=0.05)
         assert video.info.frame_count == FRAMES
-        assert clips.counter(video.frame_at(7.5).pixels) == FRAMES - 1
+        assert clips.counter(video.read_frame(7.5).pixels) == FRAMES - 1
         assert numbers(video, [2.95, 5.0, 7.0]) == [FRAMES - 1]
         assert any("stays on screen" in note for note in video.info.notes)
     with Video(path, until=2.0) as cut:
@@ -209,10 +209,10 @@ def test_the_first_picture_stands_in_for_sound_that_begins_before_it(tmp_path: P
     times = [4000 + 100 * n for n in range(FRAMES)]
     path = clips.write_clip(tmp_path / "early.mkv", frames=FRAMES, times=times, with_sound=True, sound_seconds=7)
     with Video(path) as video:
-        (block,) = audio_blocks(video)
+        (block,) = read_blocks(video)
         assert block[0] == pytest.approx(0.0, abs=0.05)
         assert video.timestamps[:2].tolist() == pytest.approx([0.0, 4.1], abs=0.05)
-        assert clips.counter(video.frame_at(2.0).pixels) == 0
+        assert clips.counter(video.read_frame(2.0).pixels) == 0
         assert video.info.duration_seconds == pytest.approx(7.0, abs=0.1)
         assert any("sound begins before" in note for note in video.info.notes)
 

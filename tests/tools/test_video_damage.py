@@ -24,7 +24,7 @@ def test_a_cut_off_file_answers_from_what_decodes(tmp_path: Path) -> None:
         assert video.info.duration_seconds < 6
         numbers = [clips.counter(f.pixels) for f in video.read(video.timestamps.tolist())]
         assert numbers == list(range(video.info.frame_count))
-        assert video.frame_at(video.timestamps[-1]).seconds == video.timestamps[-1]
+        assert video.read_frame(video.timestamps[-1]).seconds == video.timestamps[-1]
 
 
 def test_a_cut_off_mp4_with_its_index_in_front_ends_with_its_last_whole_frame(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_frames_after_damage_are_left_out_until_the_next_keyframe(
         assert numbers >= set(range(31)) | set(range(60, 90))
         assert not numbers & set(range(40, 60))
         with pytest.raises(VideoError, match="cannot be decoded"):
-            video.frame_at(45 / 30)
+            video.read_frame(45 / 30)
 
 
 def test_no_damaged_picture_of_vp9_is_taken_for_data(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_damage_to_a_picture_that_nobody_asks_for_and_nobody_needs_costs_nothing
     clip = noisy(tmp_path / "damaged.mp4")
     clips.wipe_picture(clip, position=36, must_be_unreferenced=True)
     with Video(clip) as video:
-        assert clips.counter(video.frame_at(50 / 30).pixels) == 50
+        assert clips.counter(video.read_frame(50 / 30).pixels) == 50
 
 
 def test_a_file_that_starts_inside_an_interval_starts_with_its_first_whole_frame(tmp_path: Path) -> None:

@@ -47,10 +47,10 @@ def test_the_frame_on_screen_is_the_last_one_that_began(clip: Path) -> None:
         true = true_seconds(clip, len(video.timestamps))
         for frame_number in random.integers(1, len(true) - 1, 12).tolist():
             middle = (true[frame_number] + true[frame_number + 1]) / 2
-            frame = video.frame_at(middle)
+            frame = video.read_frame(middle)
             assert number(frame.pixels, video) == frame_number
             assert frame.seconds == video.timestamps[frame_number]
-            assert number(video.frame_at(frame.seconds).pixels, video) == frame_number
+            assert number(video.read_frame(frame.seconds).pixels, video) == frame_number
 
 
 def test_sparse_frames_equal_those_of_a_decoder_that_skips_nothing(clip: Path) -> None:
@@ -71,13 +71,13 @@ def test_an_edit_list_hides_its_frames(tmp_path: Path) -> None:
         assert video.info.frame_count == 50
         numbers = [clips.counter(f.pixels) for f in video.read(video.timestamps.tolist())]
         assert numbers == list(range(70, 120))
-        assert clips.counter(video.frame_at(0.0).pixels) == 70
+        assert clips.counter(video.read_frame(0.0).pixels) == 70
 
 
 @pytest.mark.parametrize("degrees", [0, 90, 180, 270])
 def test_the_picture_is_turned_as_its_display_matrix_says(tmp_path: Path, degrees: int) -> None:
     with Video(clips.turn(clips.write_clip(tmp_path / "turned.mp4", frames=5), degrees)) as video:
-        frame = video.frame_at(0.1)
+        frame = video.read_frame(0.1)
         upright = np.rot90(frame.pixels, k=degrees // 90)
         assert clips.counter(upright) == 3
         assert video.info.rotation_degrees == degrees
@@ -87,7 +87,7 @@ def test_the_picture_is_turned_as_its_display_matrix_says(tmp_path: Path, degree
 
 def test_a_mirrored_picture_is_mirrored_back(tmp_path: Path) -> None:
     with Video(clips.turn(clips.write_clip(tmp_path / "mirror.mp4", frames=5), 0, mirror=True)) as video:
-        assert clips.counter(video.frame_at(0.1).pixels[:, ::-1]) == 3
+        assert clips.counter(video.read_frame(0.1).pixels[:, ::-1]) == 3
 
 
 def test_start_offset_is_what_separates_our_seconds_from_the_containers(tmp_path: Path) -> None:
@@ -98,5 +98,5 @@ def test_start_offset_is_what_separates_our_seconds_from_the_containers(tmp_path
 
 def test_colours_are_those_that_were_put_in(tmp_path: Path) -> None:
     with Video(clips.write_clip(tmp_path / "b.mp4", codec_options={"crf": "1"})) as video:
-        error = np.abs(video.frame_at(1.0).pixels.astype(int) - clips.picture(30).astype(int))
+        error = np.abs(video.read_frame(1.0).pixels.astype(int) - clips.picture(30).astype(int))
         assert np.median(error) <= 6

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agent.policy import Policy, ToolAccess
-from agent.trajectory import Answer, Calls, Move, Setup, ToolCall, Trajectory, Turn, next_call_ids
+from agent.trajectory import Answer, Calls, Move, Setup, ToolCall, Trajectory, Turn, make_call_ids
 
 FIVE_TURNS: tuple[tuple[tuple[str, dict[str, object]], ...], ...] = (
     (("overview", {"count": 4}),),
@@ -44,5 +44,5 @@ def scripted(trajectory: Trajectory) -> Move:
     if trajectory.turns >= len(FIVE_TURNS):
         return Answer("a white square")
     calls: Sequence[tuple[str, dict[str, object]]] = FIVE_TURNS[trajectory.turns]
-    ids = next_call_ids(trajectory, len(calls))
+    ids = make_call_ids(trajectory, len(calls))
     return Calls(tuple(ToolCall(i, name, arguments) for i, (name, arguments) in zip(ids, calls, strict=True)))

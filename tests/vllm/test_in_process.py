@@ -12,7 +12,7 @@ from typing import Any, Self
 import pytest
 from PIL.Image import Image
 
-from agent.loop.ask import ask, video_facts
+from agent.loop.ask import ask, read_video_facts
 from agent.policies.transformers import TransformersPolicy
 from agent.policies.vllm import VllmPolicy
 from agent.policies.vllm_engine import EngineCompletion
@@ -82,7 +82,7 @@ def played(policy: VllmPolicy, toolbox: Toolbox) -> tuple[Trajectory, tuple[Engi
 
 
 def started(toolbox: Toolbox, colour: str) -> Trajectory:
-    return Trajectory(Question("drawn.mp4", f"When is it {colour}?"), video_facts(toolbox), limits=Limits())
+    return Trajectory(Question("drawn.mp4", f"When is it {colour}?"), read_video_facts(toolbox), limits=Limits())
 
 
 def replies(turns: Sequence[Any]) -> list[Reply]:

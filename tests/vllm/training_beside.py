@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from evals.datasets.composed import composed
+from evals.datasets.composed import open_composed
 from rl.grpo.config import Training
 from rl.grpo.rollout import RolloutRunner
 from rl.rewards.preset import load_preset
@@ -70,6 +70,6 @@ def trained(training: Training, engine: SamplingEngine) -> Watched:
 
     training.out.mkdir(parents=True)
     sampler = EngineSampler(training.model, training.play.options(training.seed), engine)
-    rollouts = RolloutRunner(composed(training.data), training.run_settings(sampler), sampler)
+    rollouts = RolloutRunner(open_composed(training.data), training.run_settings(sampler), sampler)
     Watching(training, rollouts, load_preset(training.preset), lambda _: None).train()
     return Watched(sampler, rows, played)

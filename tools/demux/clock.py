@@ -28,7 +28,7 @@ class Pieces:
     offsets: tuple[Fraction, ...]
     """Seconds to add to the container's time in each piece."""
 
-    def offset_of(self, packet: int) -> Fraction:
+    def find_offset(self, packet: int) -> Fraction:
         """Seconds to add to the container's time of a packet, by its number in the stream."""
         return self.offsets[bisect_right(self.first_packets, packet) - 1]
 
@@ -42,7 +42,7 @@ class StreamClock:
     pieces: Mapping[int, Pieces] = field(default_factory=dict)
     """The pieces of streams that are in several, by the stream's index."""
 
-    def later(self, seconds: float | Fraction) -> "StreamClock":
+    def shift(self, seconds: float | Fraction) -> "StreamClock":
         """The clock of the part of the video that begins at `seconds`."""
         by = Fraction(seconds)
         moved = {
@@ -51,7 +51,7 @@ class StreamClock:
         }
         return StreamClock(self.default_offset - by, moved)
 
-    def packets(self, container: "InputContainer", stream: "Stream") -> "Iterator[Packet[Any]]":
+    def read_packets(self, container: "InputContainer", stream: "Stream") -> "Iterator[Packet[Any]]":
         """Packets of a stream from the file's beginning, their times moved onto the clock: seconds are pts * time_base.
 
         The container must have been opened anew, because packets are counted. The times of what is decoded from the
@@ -60,7 +60,7 @@ class StreamClock:
         known = self.pieces.get(stream.index)
         number = 0
         for packet in PacketReader(container, stream):
-            offset = self.default_offset if known is None else known.offset_of(number)
+            offset = self.default_offset if known is None else known.find_offset(number)
             number += not is_empty(packet)
             if packet.time_base:
                 ticks = round(offset / packet.time_base)

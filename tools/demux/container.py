@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tools.demux.file_kind import describe_address, describe_folder, describe_other_file, format_to_force
+from tools.demux.file_kind import describe_address, describe_folder, describe_other_file, detect_forced_format
 from tools.demux.sample_tables import check_sample_tables
 from tools.limits import MAX_PICTURE_PIXELS, MAX_STREAMS, OPEN_SECONDS, READ_SECONDS, VideoError
 
@@ -84,7 +84,7 @@ def open_container(path: Path) -> "InputContainer":
         container: InputContainer = av.open(
             f"file:{path}",
             "r",
-            format=format_to_force(path),
+            format=detect_forced_format(path),
             options=options,
             timeout=(OPEN_SECONDS, READ_SECONDS),
             **lenient,

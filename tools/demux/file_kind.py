@@ -67,7 +67,7 @@ def describe_folder(folder: Path) -> str:
 
 def describe_other_file(path: Path) -> str | None:
     """The kind of a file that is no video and what to give instead, as the end of a sentence; None where unknown."""
-    head = _head(path)
+    head = _read_head(path)
     for signature, words in _BINARY:
         if re.match(signature, head, re.DOTALL):
             return words
@@ -89,19 +89,19 @@ def is_animated_webp(path: Path) -> bool:
 
 def is_still_picture(path: Path) -> bool:
     """True for a file that holds one picture and nothing that moves."""
-    is_moving = format_to_force(path) is not None or is_animated_webp(path)
+    is_moving = detect_forced_format(path) is not None or is_animated_webp(path)
     return describe_other_file(path) == _PICTURE and not is_moving
 
 
-def format_to_force(path: Path) -> str | None:
+def detect_forced_format(path: Path) -> str | None:
     """Format of a GIF or an APNG, else None: FFmpeg may take their names for patterns (`what?.gif`, `50%d.gif`)."""
-    head = _head(path)
+    head = _read_head(path)
     if head.startswith((b"GIF87a", b"GIF89a")):
         return "gif"
     return "apng" if head.startswith(b"\x89PNG\r\n") and b"acTL" in head else None
 
 
-def _head(path: Path) -> bytes:
+def _read_head(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(_HEAD_BYTES)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tools.demux.container import VideoError, open_container
 from tools.demux.file_kind import is_animated_webp
-from tools.demux.picture_stream import choose_stream, describe_streams, moving_streams
+from tools.demux.picture_stream import choose_stream, describe_streams, list_moving_streams
 from tools.limits import check_picture_size
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def read_header(path: Path, number: int | None = None) -> Header:
             own = stream.duration is not None and stream.time_base is not None
             start, length = (stream.start_time, stream.duration) if own else (container.start_time, container.duration)
             unit = (stream.time_base if own else None) or Fraction(1, av.time_base)
-            texts = sum(_subtitle_codec(s) in TEXT_SUBTITLES for s in container.streams.subtitles)
+            texts = sum(_name_subtitle_codec(s) in TEXT_SUBTITLES for s in container.streams.subtitles)
             return Header(
                 codec=stream.codec_context.codec.canonical_name,
                 promised_seconds=float(length * unit) if length else None,
@@ -85,13 +85,13 @@ def read_header(path: Path, number: int | None = None) -> Header:
                 has_audio=bool(container.streams.audio),
                 subtitle_streams=texts,
                 unread_subtitles=len(container.streams.subtitles) - texts,
-                is_first_stream=stream.index == moving_streams(container)[0].index,
+                is_first_stream=stream.index == list_moving_streams(container)[0].index,
                 notes=describe_streams(container, stream),
             )
     except av.error.FFmpegError as error:
         raise VideoError(f"{path} is not a video that can be read: {error.strerror}") from error
 
 
-def _subtitle_codec(stream: "SubtitleStream") -> str | None:
+def _name_subtitle_codec(stream: "SubtitleStream") -> str | None:
     """FFmpeg's name of the codec; None for one that it does not know."""
     return None if stream.codec_context is None else stream.codec_context.codec.canonical_name

@@ -19,7 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.demux.clock import Pieces
-from tools.demux.pieces import JUMP_SECONDS, SHORT_PACKETS, ClockBreak, ClockPiece, cut, lay, typical_step
+from tools.demux.pieces import (
+    JUMP_SECONDS,
+    SHORT_PACKETS,
+    ClockBreak,
+    ClockPiece,
+    cut_at_breaks,
+    estimate_step,
+    lay_in_sequence,
+)
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -127,22 +135,22 @@ def join(own: Column, times: Sequence[int | None], depth: int, others: Sequence[
     kept = [place for place in range(len(times)) if not own.is_discard[place]] or list(range(len(times)))
     rate = float(1 / own.time_base)
     own_times, own_durations = [times[p] for p in kept], [own.durations[p] for p in kept]
-    whole = cut(own_times, own_durations, [bool(own.is_key[p]) for p in kept], depth, rate)
+    whole = cut_at_breaks(own_times, own_durations, [bool(own.is_key[p]) for p in kept], depth, rate)
     sounds = [_SoundStream.of(column) for column in others if column.kind == "audio"]
     orders = np.array(own.orders, np.int64)[kept]
     line = _VideoClock(whole, orders, own.time_base)
     is_ruin = len(whole.pieces) > _MOST_PIECES
-    are_gaps = [not is_ruin and _stays(line, number, sounds, promise) for number in range(len(whole.pieces))]
-    extra = [0 if gap or is_ruin else line.ticks(_overhang(line, n, sounds)) for n, gap in enumerate(are_gaps)]
-    offsets = lay(whole.pieces, are_gaps, extra, typical_step(own_times, own_durations, rate))
+    are_gaps = [not is_ruin and _picture_stays(line, number, sounds, promise) for number in range(len(whole.pieces))]
+    extra = [0 if gap or is_ruin else line.ticks(_measure_overhang(line, n, sounds)) for n, gap in enumerate(are_gaps)]
+    offsets = lay_in_sequence(whole.pieces, are_gaps, extra, estimate_step(own_times, own_durations, rate))
     line.offsets = offsets
     pieces = {sound.column.index: moved for sound in sounds if (moved := sound.place(line)) is not None}
     for column in others:
         if column.kind == "subtitle" and len(set(offsets)) > 1:
             pieces[column.index] = _place_lines(column, line)
-    pts, scale = _moved(times, kept, whole, offsets), 1
+    pts, scale = _apply_offsets(times, kept, whole, offsets), 1
     if not promise.has_fields:
-        pts, scale = _apart(pts, np.frombuffer(own.is_discard, bool))
+        pts, scale = _spread_equal_times(pts, np.frombuffer(own.is_discard, bool))
     starts = [
         float((p.start + o) * own.time_base)
         for p, o, gap in zip(whole.pieces, offsets, are_gaps, strict=True)
@@ -153,7 +161,7 @@ def join(own: Column, times: Sequence[int | None], depth: int, others: Sequence[
         pts=pts,
         scale=scale,
         join_seconds=tuple(starts[1:]),
-        seams=frozenset(kept[p] for p in _seams(whole, offsets, are_gaps, own, kept, promise)),
+        seams=frozenset(kept[p] for p in _find_seams(whole, offsets, are_gaps, own, kept, promise)),
         damaged_count=len(whole.damaged),
         pieces=pieces,
         sound=(min(s for s, _ in spans), max(s for _, s in spans)) if spans else None,
@@ -175,12 +183,12 @@ class _VideoClock:
     def ticks(self, seconds: float) -> int:
         return round(seconds / self.time_base)
 
-    def read_between(self, number: int) -> tuple[int, int]:
+    def find_orders_around(self, number: int) -> tuple[int, int]:
         """Range of packet orders [first, stop) of piece `number` and the piece before it."""
         last = self.pieces[number + 1].first if number + 1 < len(self.pieces) else len(self.orders)
         return int(self.orders[self.pieces[number - 1].first]), int(self.orders[last - 1]) + 1
 
-    def first_order(self, number: int) -> int:
+    def get_first_order(self, number: int) -> int:
         return int(self.orders[self.pieces[number].first])
 
     @cached_property
@@ -196,7 +204,7 @@ class _VideoClock:
         number = max(0, bisect_right(self._firsts, place) - 1)
         return number, self.seconds(int(self._times[place]) + self.offsets[number])
 
-    def offsets_near(self, number: int) -> list[Fraction]:
+    def list_offsets_near(self, number: int) -> list[Fraction]:
         """Offsets in seconds of piece `number`, then of the pieces around it."""
         near = [n for n in (number, number + 1, number - 1, number + 2) if 0 <= n < len(self.offsets)]
         return [self.offsets[n] * self.time_base for n in near]
@@ -220,7 +228,7 @@ class _SoundStream:
         most = round(JUMP_SECONDS / column.time_base)
         durations = [min(duration, most) for duration in column.durations]
         times = column.times()
-        return cls(column, cut(times, durations, [True] * len(times), 0, float(1 / column.time_base)))
+        return cls(column, cut_at_breaks(times, durations, [True] * len(times), 0, float(1 / column.time_base)))
 
     def covers(self, start: float, stop: float, orders: tuple[int, int]) -> bool:
         """Whether its packets, of those read between `orders`, fill at least half of [start, stop)."""
@@ -236,7 +244,7 @@ class _SoundStream:
         read: NDArray[np.bool_] = (self._orders >= orders[0]) & (self._orders < orders[1])
         return read
 
-    def break_near(self, after: int, near: int, before: int) -> tuple[ClockPiece, ClockPiece] | None:
+    def find_break_near(self, after: int, near: int, before: int) -> tuple[ClockPiece, ClockPiece] | None:
         """The two pieces between which its clock breaks nearest to an order, of those between two others."""
         pairs = zip(self._whole.pieces, self._whole.pieces[1:], strict=False)
         known = [(int(self._orders[b.first]), a, b) for a, b in pairs]
@@ -248,7 +256,7 @@ class _SoundStream:
         end = None
         for piece in self._whole.pieces:
             start, stop = piece.start * self.column.time_base, piece.stop * self.column.time_base
-            offset = self._offset(piece, start, end, line)
+            offset = self._choose_offset(piece, start, end, line)
             self._offsets.append(offset)
             end = max(float(stop + offset), end) if end is not None else float(stop + offset)
         moves = {p.first: offset for p, offset in zip(self._whole.pieces, self._offsets, strict=True)}
@@ -265,10 +273,10 @@ class _SoundStream:
         places = sorted(moves)
         return Pieces(tuple(places), tuple(moves[place] for place in places))
 
-    def _offset(self, piece: ClockPiece, start: Fraction, end: float | None, line: _VideoClock) -> Fraction:
+    def _choose_offset(self, piece: ClockPiece, start: Fraction, end: float | None, line: _VideoClock) -> Fraction:
         """Offset of a piece in seconds: that of a piece of the video if the sound then goes on next to `end`."""
         number, beside = line.at(int(self._orders[piece.first]))
-        offers = line.offsets_near(number)
+        offers = line.list_offsets_near(number)
         if not offers:
             return Fraction(0)
         if end is None:
@@ -300,7 +308,7 @@ class _SoundStream:
         return (start, stop) if start < stop else None
 
 
-def _stays(line: _VideoClock, number: int, sounds: Sequence[_SoundStream], promise: Promise) -> bool:
+def _picture_stays(line: _VideoClock, number: int, sounds: Sequence[_SoundStream], promise: Promise) -> bool:
     """Whether the picture before piece `number` stays on screen until it begins, rather than the clock jumps."""
     if number == 0:
         return False
@@ -310,7 +318,7 @@ def _stays(line: _VideoClock, number: int, sounds: Sequence[_SoundStream], promi
         return False
     if any(before.start < later.start < piece.start for later in line.pieces[number + 1 :]):
         return False
-    read = line.read_between(number)
+    read = line.find_orders_around(number)
     if any(sound.covers(start, stop, read) for sound in sounds):
         return True
     if any(sound.skips(start, stop, read) for sound in sounds):
@@ -320,7 +328,7 @@ def _stays(line: _VideoClock, number: int, sounds: Sequence[_SoundStream], promi
     return not promise.clock_may_jump
 
 
-def _seams(
+def _find_seams(
     whole: ClockBreak,
     offsets: Sequence[int],
     are_gaps: Sequence[bool],
@@ -341,21 +349,21 @@ def _seams(
             yield first
 
 
-def _overhang(line: _VideoClock, number: int, sounds: Sequence[_SoundStream]) -> float:
+def _measure_overhang(line: _VideoClock, number: int, sounds: Sequence[_SoundStream]) -> float:
     """Seconds by which sound goes on past the pictures before a join, or begins before those after it."""
     if number == 0:
         return 0.0
     before, piece = line.pieces[number - 1], line.pieces[number]
-    after = line.first_order(number + 1) if number + 1 < len(line.pieces) else 2**62
+    after = line.get_first_order(number + 1) if number + 1 < len(line.pieces) else 2**62
     seconds = 0.0
     for sound in sounds:
-        around = sound.break_near(line.first_order(number - 1), line.first_order(number), after)
+        around = sound.find_break_near(line.get_first_order(number - 1), line.get_first_order(number), after)
         if around is not None:
             base = sound.column.time_base
             late = float(around[0].stop * base) - line.seconds(before.stop)
             early = line.seconds(piece.start) - float(around[1].start * base)
             end = line.seconds(before.stop)
-            is_heard = late <= JUMP_SECONDS or sound.covers(end, end + late, line.read_between(number))
+            is_heard = late <= JUMP_SECONDS or sound.covers(end, end + late, line.find_orders_around(number))
             if is_heard and abs(early) <= JUMP_SECONDS:
                 seconds = max(seconds, late + early)
     return seconds if seconds > _OVERHANG_SECONDS else 0.0
@@ -368,14 +376,14 @@ def _place_lines(column: Column, line: _VideoClock) -> Pieces:
     for place, (time, order) in enumerate(zip(column.times(), column.orders, strict=True)):
         number, beside = line.at(order)
         start = Fraction(0) if time is None else time * column.time_base
-        best = min(line.offsets_near(number), key=lambda offset: abs(float(start + offset) - beside))
+        best = min(line.list_offsets_near(number), key=lambda offset: abs(float(start + offset) - beside))
         if not offsets or best != offsets[-1]:
             firsts.append(place)
             offsets.append(best)
     return Pieces((0, *firsts[1:]), tuple(offsets) or (Fraction(0),))
 
 
-def _moved(
+def _apply_offsets(
     times: Sequence[int | None], kept: Sequence[int], whole: ClockBreak, offsets: Sequence[int]
 ) -> NDArray[np.int64]:
     """(P,) int64 ticks on the joined clock, also of packets that are not shown."""
@@ -390,7 +398,7 @@ def _moved(
     return np.array([min(max(time, -(2**62)), 2**62) for time in moved], np.int64)
 
 
-def _apart(pts: NDArray[np.int64], is_discard: NDArray[np.bool_]) -> tuple[NDArray[np.int64], int]:
+def _spread_equal_times(pts: NDArray[np.int64], is_discard: NDArray[np.bool_]) -> tuple[NDArray[np.int64], int]:
     """Spreads equal times until the next one; gives the times and the number of parts that a tick is cut into."""
     shown = np.flatnonzero(~is_discard)
     order = shown[np.argsort(pts[shown], kind="stable")]

@@ -100,7 +100,7 @@ class PacketIndex:
         return max(0, min(by_time, by_place))
 
 
-def read_plan(path: Path, number: int | None = None) -> PacketIndex | None:
+def index_packets(path: Path, number: int | None = None) -> PacketIndex | None:
     """Packet index of the picture stream that `choose_stream` finds, by one pass over all packets; None without any."""
     with open_container(path) as container:
         stream = choose_stream(container, number)
@@ -130,7 +130,7 @@ class _PacketScan:
         is_vp8 = self._stream.codec_context.name == "vp8"
         self._reader = PacketReader(container)
         for order, packet in enumerate(self._reader):
-            self._reached_seconds = max(self._reached_seconds, _end_seconds(packet))
+            self._reached_seconds = max(self._reached_seconds, _compute_end_seconds(packet))
             check_packet_count(container.name.removeprefix("file:"), order + 1)
             index = packet.stream.index
             if index not in self._columns or is_empty(packet):
@@ -143,9 +143,9 @@ class _PacketScan:
         own = self._own
         if not own.sizes:
             return None
-        times, in_order = self._times()
+        times, in_order = self._resolve_times()
         others = [column for column in self._columns.values() if column is not own]
-        joined = join(own, times, self._depth(in_order), others, self._promise())
+        joined = join(own, times, self._find_reorder_depth(in_order), others, self._read_promise())
         pts = np.sort(joined.pts) if in_order else joined.pts
         keyframes = np.flatnonzero(np.frombuffer(own.is_key, bool)).astype(np.int64)
         shown, shown_positions = self._shown(pts)
@@ -161,7 +161,7 @@ class _PacketScan:
             keyframes=keyframes if len(keyframes) else np.zeros(1, np.int64),
             shown=shown,
             shown_positions=shown_positions,
-            last_duration=self._last_duration(shown, shown_positions, joined.scale),
+            last_duration=self._estimate_last_duration(shown, shown_positions, joined.scale),
             time_base=own.time_base / joined.scale,
             in_order=in_order,
             can_skip=not in_order and _may_skip(self._stream),
@@ -172,7 +172,7 @@ class _PacketScan:
             joined=joined,
         )
 
-    def _times(self) -> tuple[list[int | None], bool]:
+    def _resolve_times(self) -> tuple[list[int | None], bool]:
         """Presentation times by position, None where there is none, and whether they had to be made up."""
         own = self._own
         pts, dts = np.array(own.pts, np.int64), np.array(own.dts, np.int64)
@@ -192,7 +192,7 @@ class _PacketScan:
         step = 1 / rate / own.time_base
         return [round(place * step) for place in range(len(pts))], True
 
-    def _depth(self, in_order: bool) -> int:
+    def _find_reorder_depth(self, in_order: bool) -> int:
         """Reorder depth: number of packets shown later that may come before a packet."""
         codec = self._stream.codec_context
         if in_order or (not codec.has_b_frames and codec.name not in _REORDER):
@@ -203,7 +203,7 @@ class _PacketScan:
         ends = (place + size for c in self._columns.values() for place, size in zip(c.places, c.sizes, strict=True))
         return holds_more(self._path, self._stream.container.format.name, max(ends))
 
-    def _promise(self) -> Promise:
+    def _read_promise(self) -> Promise:
         container: Any = self._stream.container  # its type is that of all containers, written ones too
         name, length = container.format.name, container.duration
         start = 0 if name in LENGTH_FROM_ZERO else container.start_time or 0
@@ -229,7 +229,7 @@ class _PacketScan:
         shown, first = np.unique(pts[positions], return_index=True)
         return shown, positions[first].astype(np.int64)
 
-    def _last_duration(self, shown: NDArray[np.int64], shown_positions: NDArray[np.int64], scale: int) -> int:
+    def _estimate_last_duration(self, shown: NDArray[np.int64], shown_positions: NDArray[np.int64], scale: int) -> int:
         if not len(shown):
             return 0
         stored = self._own.durations[int(shown_positions[-1])] * scale
@@ -251,7 +251,7 @@ def _is_hidden_vp8(packet: "Packet[Stream]") -> bool:
     return packet.size > 0 and not memoryview(packet)[0] & 0x10
 
 
-def _end_seconds(packet: "Packet[Stream]") -> float:
+def _compute_end_seconds(packet: "Packet[Stream]") -> float:
     start = packet.pts if packet.pts is not None else packet.dts
     if start is None or packet.is_discard:
         return 0.0

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 
-def moving_streams(container: "InputContainer") -> "list[VideoStream]":
+def list_moving_streams(container: "InputContainer") -> "list[VideoStream]":
     """The streams of moving pictures in the order of the file."""
     from av.stream import Disposition
 
@@ -29,7 +29,7 @@ def choose_stream(container: "InputContainer", number: int | None = None) -> "Vi
     Raises:
         VideoError: no stream has that number.
     """
-    streams = moving_streams(container)
+    streams = list_moving_streams(container)
     if number is not None and streams and not 1 <= number <= len(streams):
         raise VideoError(
             f"{container.name.removeprefix('file:')} has picture streams 1 to {len(streams)}, not {number}"
@@ -41,14 +41,14 @@ def choose_stream(container: "InputContainer", number: int | None = None) -> "Vi
 
 def describe_streams(container: "InputContainer", shown: "VideoStream") -> tuple[str, ...]:
     """One sentence that says which stream is shown and how to see the others; () where there are no others."""
-    streams = moving_streams(container)
+    streams = list_moving_streams(container)
     if len(streams) < 2:
         return ()
     number = streams.index(shown) + 1
-    others = "; ".join(f"{n}: {_words(stream)}" for n, stream in enumerate(streams, 1) if n != number)
+    others = "; ".join(f"{n}: {_describe_stream(stream)}" for n, stream in enumerate(streams, 1) if n != number)
     return (
-        f"{len(streams)} picture streams: stream {number} ({_words(shown)}) is shown, the others are not looked at "
-        f"({others}); --video N chooses one",
+        f"{len(streams)} picture streams: stream {number} ({_describe_stream(shown)}) is shown, "
+        f"the others are not looked at ({others}); --video N chooses one",
     )
 
 
@@ -66,7 +66,7 @@ def _rank(stream: "VideoStream") -> tuple[bool, bool, bool, bool, int]:
     )
 
 
-def _words(stream: "VideoStream") -> str:
+def _describe_stream(stream: "VideoStream") -> str:
     from av.stream import Disposition
 
     context = stream.codec_context

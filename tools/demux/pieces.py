@@ -50,7 +50,7 @@ class ClockBreak:
     """Places of the packets whose times were replaced."""
 
 
-def cut(
+def cut_at_breaks(
     times: Sequence[int | None],
     durations: Sequence[int],
     is_key: Sequence[bool],
@@ -66,14 +66,14 @@ def cut(
         depth: reorder depth, the number of packets shown later that may come before a packet.
         ticks_per_second: unit of the times.
     """
-    step = typical_step(times, durations, ticks_per_second)
+    step = estimate_step(times, durations, ticks_per_second)
     limit = max(round(JUMP_SECONDS * ticks_per_second), _JUMP_STEPS * step)
     cutter = _Cutter(times, durations, is_key, depth, step, limit)
     cutter.run()
     return cutter.pieces()
 
 
-def typical_step(times: Sequence[int | None], durations: Sequence[int], ticks_per_second: float) -> int:
+def estimate_step(times: Sequence[int | None], durations: Sequence[int], ticks_per_second: float) -> int:
     """Ticks from one frame to the next, at least 1: the median step of the sorted times.
 
     Args:
@@ -162,7 +162,7 @@ class _Cutter:
         lost = set(self._lost)
         times = [0 if t is None else t for t in self._times]
         for place in self._lost:
-            times[place] = self._hole(place, firsts, lost, times)
+            times[place] = self._fill_time(place, firsts, lost, times)
             lost.discard(place)
         pieces = []
         for first, after in zip(firsts, [*firsts[1:], len(times)], strict=True):
@@ -173,7 +173,7 @@ class _Cutter:
             pieces.append(ClockPiece(first, min(inside), times[stop] + length))
         return ClockBreak(tuple(pieces), np.array(times, np.int64), tuple(self._lost))
 
-    def _hole(self, place: int, firsts: Sequence[int], lost: set[int], times: Sequence[int]) -> int:
+    def _fill_time(self, place: int, firsts: Sequence[int], lost: set[int], times: Sequence[int]) -> int:
         """A time for a packet without one: the middle of the widest gap among those around it, else after the last."""
         number = bisect_left(firsts, place + 1) - 1
         begin, end = firsts[number], firsts[number + 1] if number + 1 < len(firsts) else len(times)
@@ -193,7 +193,9 @@ class _Cutter:
         return at + wide // 2
 
 
-def lay(pieces: Sequence[ClockPiece], are_gaps: Sequence[bool], extra: Sequence[int], step: int) -> list[int]:
+def lay_in_sequence(
+    pieces: Sequence[ClockPiece], are_gaps: Sequence[bool], extra: Sequence[int], step: int
+) -> list[int]:
     """Offset of each piece in ticks, so that it begins where the one before it ends.
 
     Args:

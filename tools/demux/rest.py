@@ -28,7 +28,7 @@ def holds_more(path: Path, format_name: str, after: int) -> bool:
         after: byte at which the packets end.
     """
     if "mp4" in format_name.split(","):
-        return any(kind == b"mdat" and start >= after and size > 16 for start, size, kind in _boxes(path))
+        return any(kind == b"mdat" and start >= after and size > 16 for start, size, kind in _read_boxes(path))
     start = _STARTS.get(format_name)
     if start is None or path.stat().st_size - after <= len(start):
         return False
@@ -37,7 +37,7 @@ def holds_more(path: Path, format_name: str, after: int) -> bool:
         return start in file.read(_MOST_BYTES)
 
 
-def _boxes(path: Path) -> list[tuple[int, int, bytes]]:
+def _read_boxes(path: Path) -> list[tuple[int, int, bytes]]:
     """Boxes (start, size, kind) at the top of an MP4 file, as far as they follow each other."""
     boxes: list[tuple[int, int, bytes]] = []
     place, end = 0, path.stat().st_size

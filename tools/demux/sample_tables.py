@@ -73,7 +73,7 @@ class _Counts:
         self._total = 0
 
     def walk(self, file: BinaryIO, start: int, stop: int, depth: int) -> None:
-        for kind, begin, end in _boxes(file, start, stop):
+        for kind, begin, end in _read_boxes(file, start, stop):
             if kind == b"trak":
                 self.end_track()
             if kind in _PARENTS and depth < _MAX_DEPTH:
@@ -91,7 +91,7 @@ class _Counts:
 
     def _walk_packed(self, file: BinaryIO, start: int, stop: int, depth: int) -> None:
         """Walks the header of an old QuickTime file, which may be packed as a whole."""
-        for kind, begin, end in _boxes(file, start, stop):
+        for kind, begin, end in _read_boxes(file, start, stop):
             if kind == b"cmvd":
                 file.seek(begin + 4)
                 try:
@@ -103,25 +103,25 @@ class _Counts:
     def _read(self, kind: bytes, file: BinaryIO, start: int, stop: int) -> None:
         track = self._track
         if kind in (b"stsz", b"stz2"):
-            size, count = _numbers(file, start + 4, ">II")
+            size, count = _read_numbers(file, start + 4, ">II")
             # Different sizes take bytes of the table, but may be cut off: then nothing is promised.
             is_promise = kind == b"stsz" and size > 0
             track.samples = max(track.samples, count if is_promise else min(count, 2 * (stop - start)))
         elif kind == b"stts":
-            entries, _, each = _numbers(file, start + 4, ">III")
+            entries, _, each = _read_numbers(file, start + 4, ">III")
             track.lasts_one_each = entries == 1 and each == 1
         elif kind == b"hdlr":
-            handler = _numbers(file, start + 8, ">4s")[0]
+            handler = _read_numbers(file, start + 8, ">4s")[0]
             if handler in (b"soun", b"vide"):  # QuickTime has other handlers in a track too
                 track.is_sound = handler == b"soun"
         elif kind == b"stsc":
-            track.largest_chunk = _largest_chunk(file, start, stop)
+            track.largest_chunk = _read_largest_chunk(file, start, stop)
         elif kind in (b"stco", b"co64"):
-            track.chunks = min(_numbers(file, start + 4, ">I")[0], (stop - start) // 4)
+            track.chunks = min(_read_numbers(file, start + 4, ">I")[0], (stop - start) // 4)
         elif kind == b"elst":
-            track.edits = min(_numbers(file, start + 4, ">I")[0], (stop - start) // 12)
+            track.edits = min(_read_numbers(file, start + 4, ">I")[0], (stop - start) // 12)
         elif kind == b"trun":
-            self._add(_numbers(file, start + 4, ">I")[0])
+            self._add(_read_numbers(file, start + 4, ">I")[0])
 
     def _add(self, entries: int) -> None:
         self._total += entries
@@ -132,17 +132,17 @@ class _Counts:
         raise VideoError(f"{self._path} promises {entries} samples, far more than it has bytes: its tables are damaged")
 
 
-def _largest_chunk(file: BinaryIO, start: int, stop: int) -> int:
+def _read_largest_chunk(file: BinaryIO, start: int, stop: int) -> int:
     """Number of samples in the largest chunk of a table `stsc`."""
     file.seek(start + 8)
     table = file.read(min(stop - start - 8, _MAX_UNPACKED_BYTES))
     return max((count for _, count, _ in struct.iter_unpack(">III", table[: len(table) // 12 * 12])), default=0)
 
 
-def _boxes(file: BinaryIO, start: int, stop: int) -> Iterator[tuple[bytes, int, int]]:
+def _read_boxes(file: BinaryIO, start: int, stop: int) -> Iterator[tuple[bytes, int, int]]:
     """Boxes (kind, begin of the content, end) in order; a size that can't be right ends them, as for players."""
     while start + 8 <= stop:
-        size, kind, wide = _numbers(file, start, ">I4sQ")
+        size, kind, wide = _read_numbers(file, start, ">I4sQ")
         begin = start + (16 if size == 1 else 8)
         end = start + wide if size == 1 else start + size if size else stop
         if end < begin:
@@ -151,7 +151,7 @@ def _boxes(file: BinaryIO, start: int, stop: int) -> Iterator[tuple[bytes, int, 
         start = end
 
 
-def _numbers(file: BinaryIO, start: int, layout: str) -> tuple[Any, ...]:
+def _read_numbers(file: BinaryIO, start: int, layout: str) -> tuple[Any, ...]:
     """Numbers of a `struct` layout at a place of the file; zeros past its end."""
     file.seek(start)
     size = struct.calcsize(layout)

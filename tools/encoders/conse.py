@@ -63,8 +63,8 @@ class ConseEncoder:
 
     def __init__(self) -> None:
         self._words = _WordVectors()
-        self.class_names = imagenet_class_names()
-        vectors = self._words.mean_vectors(self.class_names)  # (1000, D)
+        self.class_names = load_class_names()
+        vectors = self._words.average_vectors(self.class_names)  # (1000, D)
         # What all class names share says nothing about any of them.
         self._centre = vectors.mean(0)
         self._class_vectors = vectors - self._centre
@@ -79,23 +79,23 @@ class ConseEncoder:
 
     def encode_images(self, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
         """Embeddings of RGB pictures of any size, (N, D) float32 unit rows."""
-        return _unit(self._classifier.probabilities(pixels) @ self._class_vectors)
+        return _normalise_rows(self._classifier.classify(pixels) @ self._class_vectors)
 
     def encode_tiles(self, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
-        """Embeddings of the quarters and ninths of each picture, (N, T, D) float32 unit rows."""
+        """Embeddings of the ninths of each picture, (N, T, D) float32 unit rows."""
         tiles = [crop(picture, tile) for picture in pixels for tile in TILES[1:]]
-        rows = _unit(self._classifier.probabilities(tiles, _TILE_SIDE) @ self._class_vectors)
+        rows = _normalise_rows(self._classifier.classify(tiles, _TILE_SIDE) @ self._class_vectors)
         return rows.reshape(len(pixels), len(TILES) - 1, self.dim)
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embeddings of texts, (N, D) float32 unit rows; capitals make no difference."""
-        return _unit(self._words.mean_vectors(texts) - self._centre)
+        return _normalise_rows(self._words.average_vectors(texts) - self._centre)
 
     def label_scores(self, pixels: Sequence[Pixels], count: int = 5) -> list[tuple[Label, ...]]:
         """The `count` most probable ImageNet classes of each picture, most probable first."""
         return [
             tuple(Label(self.class_names[index], float(row[index])) for index in np.argsort(-row)[:count])
-            for row in self._classifier.probabilities(pixels)
+            for row in self._classifier.classify(pixels)
         ]
 
 
@@ -106,24 +106,24 @@ class _WordVectors:
         from safetensors.numpy import load_file
         from tokenizers import Tokenizer
 
-        self._table = load_file(packaged_weights.find(*_WORDS, EXTRA))["embedding.weight"]  # (32000, 256) float16
-        self._tokenizer: Any = Tokenizer.from_file(str(packaged_weights.find(*_TOKENS, EXTRA)))
+        self._table = load_file(packaged_weights.find_file(*_WORDS, EXTRA))["embedding.weight"]  # (32000, 256) float16
+        self._tokenizer: Any = Tokenizer.from_file(str(packaged_weights.find_file(*_TOKENS, EXTRA)))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
 
-    def mean_vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def average_vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Mean token vector of each text, (N, D) float32 unit rows; zeros for a text without tokens."""
         rows = np.zeros((len(texts), self._table.shape[1]), np.float32)
         lowered = [text.lower() for text in texts]
         for row, encoding in zip(rows, self._tokenizer.encode_batch(lowered, add_special_tokens=False), strict=True):
             if encoding.ids:
                 row[:] = self._table[encoding.ids].mean(0, dtype=np.float32)
-        return _unit(rows)
+        return _normalise_rows(rows)
 
 
-def imagenet_class_names() -> tuple[str, ...]:
+def load_class_names() -> tuple[str, ...]:
     """Names of the 1000 ImageNet classes by open_clip, read from its data file: importing it whole takes seconds."""
-    path = packaged_weights.folder("open_clip", EXTRA) / "zero_shot_metadata.py"
+    path = packaged_weights.find_folder("open_clip", EXTRA) / "zero_shot_metadata.py"
     spec = importlib.util.spec_from_file_location("open_clip_zero_shot_metadata", path)
     assert spec is not None
     assert spec.loader is not None
@@ -132,7 +132,7 @@ def imagenet_class_names() -> tuple[str, ...]:
     return tuple(module.IMAGENET_CLASSNAMES)
 
 
-def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+def _normalise_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     unit: NDArray[np.float32] = rows / np.maximum(lengths, 1e-9)
     return unit

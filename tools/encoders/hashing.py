@@ -43,7 +43,7 @@ class HashingEncoder:
             small = cv2.resize(picture, _THUMBNAIL, interpolation=cv2.INTER_AREA).reshape(-1, 3).astype(np.float32)
             nearest = np.linalg.norm(small[:, None] - palette, axis=2).argmin(1)
             row[: len(palette)] = np.bincount(nearest, minlength=len(palette))
-        return _unit(rows)
+        return _normalise_rows(rows)
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embeddings of texts, (N, D) float32 unit rows: the colours that are named; without any, the other words."""
@@ -52,16 +52,16 @@ class HashingEncoder:
         for row, text in zip(rows, texts, strict=True):
             words = [_ALIASES.get(word, word) for word in text.lower().replace("?", " ").split()]
             coloured = [names.index(word) for word in words if word in _COLOURS]
-            for place in coloured or [_place(word) for word in words or [""]]:
+            for place in coloured or [_choose_dimension(word) for word in words or [""]]:
                 row[place] += 1
-        return _unit(rows)
+        return _normalise_rows(rows)
 
 
-def _place(word: str) -> int:
+def _choose_dimension(word: str) -> int:
     digest = hashlib.blake2b(word.encode(), digest_size=4).digest()
     return len(_COLOURS) + int.from_bytes(digest, "big") % _OTHER_WORDS
 
 
-def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+def _normalise_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     unit: NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     return unit

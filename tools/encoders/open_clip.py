@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tools.encoders.image_batch import Pixels, best_device, chunks, in_fastest_format, square_batch
-from tools.encoders.open_clip_weights import Checkpoint, imported_open_clip
-from tools.runtime.threads import in_threads
+from tools.encoders.image_batch import Pixels, choose_device, make_square_batch, split_chunks, to_fastest_format
+from tools.encoders.open_clip_weights import Checkpoint, import_open_clip
+from tools.runtime.threads import map_in_threads
 
 _BATCH = 32
 """Pictures or texts at once on a GPU, and texts on a CPU; bounds the memory of a batch."""
@@ -34,57 +34,57 @@ class OpenClipEncoder:
     """
 
     def __init__(self, model: str, checkpoint: Checkpoint | None, tiles: bool | None = None) -> None:
-        open_clip = imported_open_clip()
-        self._device = best_device()
-        # On a CPU the 13 tiles would cost 13 times the embedding, most of a minute for a minute of video. Decided by
-        # the device and not by a stopwatch: the answer is part of the cache key and must not change between runs.
+        open_clip = import_open_clip()
+        self._device = choose_device()
+        # On a CPU the 9 tiles would cost 9 times the embedding. Decided by the device and not by a stopwatch: the
+        # answer is part of the cache key and must not change between runs.
         self.tiles = self._device.type == "cuda" if tiles is None else tiles
-        weights = "random" if checkpoint is None else _file_hash(checkpoint.path)
+        weights = "random" if checkpoint is None else _hash_file(checkpoint.path)
         self.name = f"open_clip:{model}/{weights}"
-        self._tokenizer = _tokenizer(model)
-        network = _network(model, checkpoint, self._device)
+        self._tokenizer = _load_tokenizer(model)
+        network = _load_network(model, checkpoint, self._device)
         settings = {} if checkpoint is None else checkpoint.settings
         preprocess = {**open_clip.get_model_preprocess_cfg(network), **settings}
-        self._side = _side(preprocess["size"])
+        self._side = _get_side(preprocess["size"])
         self._mean = torch.tensor(preprocess["mean"]).reshape(1, 3, 1, 1) * 255
         self._std = torch.tensor(preprocess["std"]).reshape(1, 3, 1, 1) * 255
         network = network.requires_grad_(False)
-        self._network = in_fastest_format(network)
+        self._network = to_fastest_format(network)
         self.dim: int = self.encode_texts([""]).shape[1]
 
     def encode_images(self, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
         """Embeddings of RGB pictures of any size, (N, D) float32 unit rows."""
         batch = _BATCH if self._device.type == "cuda" else _CPU_BATCH
-        rows = in_threads(self._encoded, chunks(pixels, batch))
+        rows = map_in_threads(self._encode_batch, split_chunks(pixels, batch))
         return np.concatenate([np.empty((0, self.dim), np.float32), *rows])
 
-    def _encoded(self, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
+    def _encode_batch(self, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
         kind = next(self._network.parameters()).dtype
         with torch.inference_mode():
-            batch = (square_batch(pixels, self._side).float() - self._mean) / self._std
-            return self._unit(self._network.encode_image(batch.to(self._device, kind)))
+            batch = (make_square_batch(pixels, self._side).float() - self._mean) / self._std
+            return self._normalise_rows(self._network.encode_image(batch.to(self._device, kind)))
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embeddings of texts, (N, D) float32 unit rows."""
         with torch.inference_mode():
             rows = [
-                self._unit(self._network.encode_text(self._tokenizer(list(chunk)).to(self._device)))
-                for chunk in chunks(texts, _BATCH)
+                self._normalise_rows(self._network.encode_text(self._tokenizer(list(chunk)).to(self._device)))
+                for chunk in split_chunks(texts, _BATCH)
             ]
         return np.concatenate(rows) if rows else np.empty((0, self.dim), np.float32)
 
     @staticmethod
-    def _unit(rows: torch.Tensor) -> NDArray[np.float32]:
+    def _normalise_rows(rows: torch.Tensor) -> NDArray[np.float32]:
         unit: NDArray[np.float32] = torch.nn.functional.normalize(rows.float(), dim=-1).cpu().numpy()
         return unit
 
 
-def _network(model: str, checkpoint: Checkpoint | None, device: torch.device) -> Any:
+def _load_network(model: str, checkpoint: Checkpoint | None, device: torch.device) -> Any:
     """Image and text tower in evaluation mode; ValueError where the file holds no weights of the model."""
     settings = {} if checkpoint is None else checkpoint.settings
     try:
         return (
-            imported_open_clip()
+            import_open_clip()
             .create_model(
                 model,
                 pretrained=None if checkpoint is None else str(checkpoint.path),
@@ -102,9 +102,9 @@ def _network(model: str, checkpoint: Checkpoint | None, device: torch.device) ->
         raise ValueError(f"{checkpoint.path} holds no weights of {model}: {reason[:300]}") from error
 
 
-def _tokenizer(model: str) -> Any:
+def _load_tokenizer(model: str) -> Any:
     """The model's tokenizer; what of its text tower lives on the hub must have been fetched with the model."""
-    open_clip = imported_open_clip()
+    open_clip = import_open_clip()
     from huggingface_hub import try_to_load_from_cache
 
     text = (open_clip.get_model_config(model) or {}).get("text_cfg", {})
@@ -113,17 +113,17 @@ def _tokenizer(model: str) -> Any:
         if repository and not isinstance(try_to_load_from_cache(repository, file), str):
             raise ValueError(
                 f"{model} needs {repository}, which is not on this machine: fetch it once with "
-                f'`python -c "from tools.encoders.open_clip_weights import imported_open_clip as library; '
+                f'`python -c "from tools.encoders.open_clip_weights import import_open_clip as library; '
                 f"library().create_model_and_transforms('{model}'); library().get_tokenizer('{model}')\"`"
             )
     return open_clip.get_tokenizer(model, **({"local_files_only": True} if text.get("hf_tokenizer_name") else {}))
 
 
-def _side(size: int | tuple[int, int]) -> int:
+def _get_side(size: int | tuple[int, int]) -> int:
     return size if isinstance(size, int) else size[0]
 
 
-def _file_hash(path: Path) -> str:
+def _hash_file(path: Path) -> str:
     """Hash of a file's size and 16 of its parts, 12 hex digits: reading gigabytes at each start would take too long."""
     size = path.stat().st_size
     digest = hashlib.blake2b(str(size).encode(), digest_size=6)

@@ -23,7 +23,7 @@ class Checkpoint:
     """open_clip's own settings for these weights (mean, std, quick_gelu); empty for a file that it does not know."""
 
 
-def imported_open_clip() -> Any:
+def import_open_clip() -> Any:
     """The module open_clip, which has no types and takes seconds to import."""
     import open_clip  # type: ignore[import-untyped]
 
@@ -36,7 +36,7 @@ def find_checkpoint(model: str, source: str | None = None) -> Checkpoint:
     Raises:
         ValueError: an unknown model or tag, or no weights on this machine.
     """
-    open_clip = imported_open_clip()
+    open_clip = import_open_clip()
     if model not in open_clip.list_models():
         raise ValueError(f"open_clip has no model {model!r}; `open_clip.list_models()` lists them, e.g. ViT-B-32")
     if source is not None and Path(source).expanduser().exists():
@@ -49,7 +49,7 @@ def find_checkpoint(model: str, source: str | None = None) -> Checkpoint:
     wanted = tags if source is None else [source]
     for tag in wanted:
         settings = open_clip.get_pretrained_cfg(model, tag)
-        if path := _in_caches(settings):
+        if path := _find_in_caches(settings):
             return Checkpoint(model, path, settings)
     raise ValueError(
         f"no weights of {model} on this machine, and nothing is downloaded unasked: fetch them once with "
@@ -58,37 +58,37 @@ def find_checkpoint(model: str, source: str | None = None) -> Checkpoint:
     )
 
 
-def present_checkpoints() -> Iterator[Checkpoint]:
+def list_checkpoints() -> Iterator[Checkpoint]:
     """Every OpenCLIP checkpoint in the caches, smallest first: on a CPU the small ones are the usable ones."""
-    if not _caches_hold_something():
+    if not _has_cached_weights():
         return
-    open_clip = imported_open_clip()
+    open_clip = import_open_clip()
     found: list[tuple[int, str, Checkpoint]] = []
     for model, tag in open_clip.list_pretrained():
         settings = open_clip.get_pretrained_cfg(model, tag)
-        if path := _in_caches(settings):
+        if path := _find_in_caches(settings):
             found.append((path.stat().st_size, model, Checkpoint(model, path, settings)))
     yield from (checkpoint for *_, checkpoint in sorted(found, key=lambda row: row[:2]))
 
 
-def _caches_hold_something() -> bool:
+def _has_cached_weights() -> bool:
     """Whether a cache holds weights, by file names only: importing open_clip takes seconds."""
-    hub_files = (file for name in _HUB_FILES for file in _hub_cache().glob(f"models--*/snapshots/*/{name}"))
-    return next(hub_files, None) is not None or next(_url_cache().glob("*.pt"), None) is not None
+    hub_files = (file for name in _HUB_FILES for file in _get_hub_cache().glob(f"models--*/snapshots/*/{name}"))
+    return next(hub_files, None) is not None or next(_get_url_cache().glob("*.pt"), None) is not None
 
 
-def _hub_cache() -> Path:
+def _get_hub_cache() -> Path:
     from huggingface_hub.constants import HF_HUB_CACHE
 
     return Path(HF_HUB_CACHE)
 
 
-def _url_cache() -> Path:
+def _get_url_cache() -> Path:
     """Folder in which open_clip keeps weights that have a plain address."""
     return Path("~/.cache/clip").expanduser()
 
 
-def _in_caches(settings: dict[str, Any]) -> Path | None:
+def _find_in_caches(settings: dict[str, Any]) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
 
     if repository := settings.get("hf_hub"):
@@ -99,7 +99,7 @@ def _in_caches(settings: dict[str, Any]) -> Path | None:
             if isinstance(path, str):
                 return Path(path)
     if address := settings.get("url"):
-        fetched = _url_cache() / str(address).rsplit("/", 1)[-1]
+        fetched = _get_url_cache() / str(address).rsplit("/", 1)[-1]
         if fetched.is_file():
             return fetched
     return None

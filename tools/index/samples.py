@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.deadline import seconds_left
+from tools.deadline import get_seconds_left
 from tools.index.video_index import VideoIndex
 
 _SHORT_SECONDS = 120.0
@@ -39,9 +39,9 @@ class Samples:
     def wait(self) -> bool:
         """Whether the index has all its frames; waits a little for that of a short video."""
         patience = self._opened_at + _PATIENCE_SECONDS - time.monotonic() if self._is_short else 0.0
-        return self.index.wait(max(0.0, min(patience, _PATIENCE_SHARE * seconds_left())))
+        return self.index.wait(max(0.0, min(patience, _PATIENCE_SHARE * get_seconds_left())))
 
-    def within(self, start_seconds: float, stop_seconds: float) -> WindowSamples:
+    def select(self, start_seconds: float, stop_seconds: float) -> WindowSamples:
         """Sampled frames on screen in the window [start, stop)."""
         is_whole = self.wait()
         seconds, thumbs = self.index.seconds, self.index.thumbs

@@ -74,9 +74,9 @@ class FrameIndex:
         with self._lock:
             if self._is_complete:
                 return 1.0
-            return min(1.0, self._reached_seconds() / self._duration_seconds) if self._duration_seconds else 0.0
+            return min(1.0, self._find_reached_seconds() / self._duration_seconds) if self._duration_seconds else 0.0
 
-    def _reached_seconds(self) -> float:
+    def _find_reached_seconds(self) -> float:
         return float(self._full.seconds[-1]) if len(self._full.seconds) else 0.0
 
     @property
@@ -121,7 +121,7 @@ class FrameIndex:
 
     def complete(self, graph_path: Path | None = None) -> None:
         """Ends the full pass; builds or loads the graph where there are more than `GRAPH_ROWS` vectors."""
-        table = self._full.table.with_graph(graph_path)
+        table = self._full.table.add_graph(graph_path)
         with self._lock:
             self._full.table = table
             self._is_complete = True
@@ -134,13 +134,13 @@ class FrameIndex:
             with self._lock:
                 self._tiles = tiles
 
-    def untiled(self, count: int, after_row: int) -> NDArray[np.int64]:
+    def list_untiled(self, count: int, after_row: int) -> NDArray[np.int64]:
         """Up to `count` embedded frames without tiles, in order of time, the first ones after `after_row`."""
         with self._lock:
             rows = (row for row in range(after_row + 1, len(self._full.table)) if row not in self._tiles.known)
             return np.array(list(islice(rows, count)), np.int64)
 
-    def coarse(
+    def find_untiled_matches(
         self, query: NDArray[np.float32], count: int, start_seconds: float, stop_seconds: float
     ) -> NDArray[np.int64]:
         """Embedded frames without tiles among the moments that fit a query best by their whole pictures.
@@ -157,12 +157,12 @@ class FrameIndex:
             picked = pick_apart(range(len(best)), seconds, count, _USUAL_APART_SECONDS / 2)
             return np.array([best[i].row for i in picked if best[i].row not in self._tiles.known], np.int64)
 
-    def seconds_of(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    def get_seconds(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Own times of embedded frames in seconds, (n,) float64."""
         with self._lock:
             return self._full.seconds[np.searchsorted(self._full.rows, rows)]
 
-    def tiled_share(self, start_seconds: float, stop_seconds: float) -> float:
+    def compute_tiled_share(self, start_seconds: float, stop_seconds: float) -> float:
         """Share of the frames embedded so far in [start, stop) that have their tiles, 0..1; 1 where none will."""
         with self._lock:
             first, last = self._full.range(start_seconds, stop_seconds)
@@ -198,13 +198,13 @@ class FrameIndex:
         if apart_seconds is None:
             apart_seconds = min(_USUAL_APART_SECONDS, max(0.0, stop - start_seconds) / (2 * max(1, count)))
         with self._lock:
-            border = stop if self._is_complete else min(stop, self._border_seconds())
+            border = stop if self._is_complete else min(stop, self._find_border_seconds())
             wanted = count
             while True:
-                moments = self._full_moments(query, wanted, start_seconds, border)
+                moments = self._search_full(query, wanted, start_seconds, border)
                 if border < stop:
                     quick = self._quick.best(query, wanted, max(start_seconds, border), stop)
-                    moments += [self._quick.moment(hit, max(start_seconds, border), stop) for hit in quick]
+                    moments += [self._quick.make_moment(hit, max(start_seconds, border), stop) for hit in quick]
                 moments.sort(key=lambda m: (-m.score, m.seconds))
                 picked = pick_apart(range(len(moments)), [m.seconds for m in moments], count, apart_seconds)
                 # Close neighbours were dropped: look further down the ranking until enough are left or all were seen.
@@ -212,7 +212,7 @@ class FrameIndex:
                     return [moments[index] for index in picked]
                 wanted *= 4
 
-    def _full_moments(self, query: NDArray[np.float32], count: int, start: float, stop: float) -> list[MatchedMoment]:
+    def _search_full(self, query: NDArray[np.float32], count: int, start: float, stop: float) -> list[MatchedMoment]:
         """The best moments of the full layer, each by its whole picture or a tile, whichever fits better."""
         if start >= stop:
             return []
@@ -221,9 +221,9 @@ class FrameIndex:
             if hit.row not in hits or hit.score > hits[hit.row].score:
                 hits[hit.row] = hit
         best = sorted(hits.values(), key=lambda hit: -hit.score)[:count]
-        return [self._full.moment(hit, start, stop) for hit in best]
+        return [self._full.make_moment(hit, start, stop) for hit in best]
 
-    def _border_seconds(self) -> float:
+    def _find_border_seconds(self) -> float:
         """Time below which the full layer is searched, and from which on the quick one."""
         return float(np.nextafter(self._full.seconds[-1], np.inf)) if len(self._full.seconds) else 0.0
 
@@ -253,28 +253,28 @@ class _Layer:
 
     def best(self, query: NDArray[np.float32], count: int, start: float, stop: float) -> list[_Hit]:
         """The `count` embedded frames on screen in [start, stop) that fit a query best, best first."""
-        scores, rows = self.table.search(query, count, self._chosen(*self.range(start, stop)))
+        scores, rows = self.table.search(query, count, self._mask_rows(*self.range(start, stop)))
         return [_Hit(int(row), float(score)) for score, row in zip(scores, rows, strict=True)]
 
-    def _chosen(self, first: int, last: int) -> NDArray[np.bool_] | None:
+    def _mask_rows(self, first: int, last: int) -> NDArray[np.bool_] | None:
         if (first, last) == (0, len(self.table)):
             return None
         return (np.arange(len(self.table)) >= first) & (np.arange(len(self.table)) < last)
 
     def range(self, start: float, stop: float) -> tuple[int, int]:
         """Range [first, last) of embedded frames on screen in [start, stop)."""
-        first, last = self._samples(start, stop)
+        first, last = self._find_samples(start, stop)
         return (int(self.rows[first]), int(self.rows[last - 1]) + 1) if first < last else (0, 0)
 
-    def _samples(self, start: float, stop: float) -> tuple[int, int]:
+    def _find_samples(self, start: float, stop: float) -> tuple[int, int]:
         first, last = (int(np.searchsorted(self.seconds, time)) for time in (start, stop))
         if first == last and first > 0:
             first -= 1  # nothing was sampled inside so short a window: the frame before it is on screen
         return first, last
 
-    def moment(self, hit: _Hit, start: float, stop: float) -> MatchedMoment:
+    def make_moment(self, hit: _Hit, start: float, stop: float) -> MatchedMoment:
         """The moment of a hit: when its frame is on screen in [start, stop)."""
-        first, last = self._samples(start, stop)
+        first, last = self._find_samples(start, stop)
         begin = max(int(np.searchsorted(self.rows, hit.row)), first)
         end = int(np.searchsorted(self.rows, hit.row, side="right"))
         until = float(self.seconds[end]) if end < last else stop
@@ -317,7 +317,7 @@ class _Tiles:
         for part in np.array_split(order, max(1, len(order) * self._count // _GRAPH_STEP)):
             vectors = [self.table.rows(int(number) * self._count, self._count) for number in part]
             tiles.add(self.rows[part], np.stack(vectors))
-        tiles.table = tiles.table.with_graph(graph_path)
+        tiles.table = tiles.table.add_graph(graph_path)
         return tiles
 
 
@@ -336,7 +336,7 @@ class _VectorTable:
         """Appends rows (n, D)."""
         if not len(vectors):
             return
-        faiss = _faiss()
+        faiss = _import_faiss()
         if self._flat is None:
             half = faiss.ScalarQuantizer.QT_fp16
             self._flat = faiss.IndexScalarQuantizer(self.dim, half, faiss.METRIC_INNER_PRODUCT)
@@ -359,19 +359,19 @@ class _VectorTable:
             table = self._graph if self._graph is not None and count <= _GRAPH_EFFORT else self._flat
             scores, rows = table.search(query[None], count)
         else:
-            faiss = _faiss()
+            faiss = _import_faiss()
             selector = faiss.IDSelectorBitmap(np.packbits(chosen, bitorder="little"))
             scores, rows = self._flat.search(query[None], count, params=faiss.SearchParameters(sel=selector))
         kept = rows[0] >= 0
         return scores[0][kept], rows[0][kept]
 
-    def with_graph(self, path: Path | None) -> "_VectorTable":
+    def add_graph(self, path: Path | None) -> "_VectorTable":
         """A table with a graph if there are very many rows: read from `path`, or built (minutes) and kept there."""
         if len(self) <= GRAPH_ROWS:
             return self
-        faiss = _faiss()
+        faiss = _import_faiss()
         table = _VectorTable(self.dim)
-        table._graph = _read_graph(path, self.dim, len(self)) or self._built_graph()
+        table._graph = _read_graph(path, self.dim, len(self)) or self._build_graph()
         table._graph.hnsw.efSearch = _GRAPH_EFFORT
         table._flat = faiss.downcast_index(table._graph.storage)  # the graph holds the vectors: no second copy
         if path is not None and not is_there(path):
@@ -379,8 +379,8 @@ class _VectorTable:
             write_atomically(path, zlib.crc32(graph).to_bytes(4, "little") + graph)
         return table
 
-    def _built_graph(self) -> Any:
-        faiss = _faiss()
+    def _build_graph(self) -> Any:
+        faiss = _import_faiss()
         graph = faiss.IndexHNSWSQ(
             self.dim, faiss.ScalarQuantizer.QT_fp16, _GRAPH_NEIGHBOURS, faiss.METRIC_INNER_PRODUCT
         )
@@ -389,7 +389,7 @@ class _VectorTable:
         return graph
 
 
-def _faiss() -> Any:
+def _import_faiss() -> Any:
     """The module faiss as Any; its type stubs know less than it can do."""
     import faiss
 
@@ -400,7 +400,7 @@ def _read_graph(path: Path | None, dim: int, rows: int) -> Any | None:
     """Reads a graph from a file; removes it and gives None where it was changed or is of other vectors."""
     if path is None or not is_there(path):
         return None
-    faiss = _faiss()
+    faiss = _import_faiss()
     try:
         with open_own(path) as file:
             crc32, data = file.read(4), file.read()

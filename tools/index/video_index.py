@@ -25,10 +25,18 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from tools.cache import DEFAULT_LIMIT_BYTES, explained, prune, video_folder, writer_lock
-from tools.deadline import seconds_left
+from tools.cache import DEFAULT_LIMIT_BYTES, explain_write_errors, make_video_folder, open_writer_lock, prune
+from tools.deadline import get_seconds_left
 from tools.encoders.registry import Encoder
-from tools.index.builder import BatchSize, FrameEmbedder, only_tiles, quick_looks, quick_times, tile_count, tile_vectors
+from tools.index.builder import (
+    BatchSize,
+    FrameEmbedder,
+    choose_quick_times,
+    count_tiles,
+    embed_keyframes,
+    embed_tiles,
+    make_tile_batch,
+)
 from tools.index.files import (
     THUMB_SHAPE,
     IndexBatch,
@@ -38,10 +46,17 @@ from tools.index.files import (
     IndexWriter,
     LoadedIndex,
 )
-from tools.index.frame_store import PICTURES, RECORDS, DamagedPictureError, FrameStore, FrameStoreWriter, stored_size
+from tools.index.frame_store import (
+    PICTURES,
+    RECORDS,
+    DamagedPictureError,
+    FrameStore,
+    FrameStoreWriter,
+    fit_stored_size,
+)
 from tools.index.vectors import FrameIndex, MatchedMoment
 from tools.own_files import is_plain_file, remove
-from tools.sampling import sample_times, sampling_fps
+from tools.sampling import choose_fps, make_sample_times
 from tools.video.source import VideoSource
 from tools.video.video import SAME_MOMENT_SECONDS, Frame
 
@@ -106,11 +121,11 @@ class VideoIndex:
     ) -> None:
         self._video, self._encoder, self._cache, self._on_progress = video, encoder, cache, on_progress
         duration = video.info.duration_seconds
-        self._fps = sampling_fps(duration)
-        self._times = sample_times(duration, self._fps)
-        self._folder = video_folder(video.content_hash, cache)
+        self._fps = choose_fps(duration)
+        self._times = make_sample_times(duration, self._fps)
+        self._folder = make_video_folder(video.content_hash, cache)
         self._store_folder = self._folder / f"frames-{self._fps:g}fps"
-        tiles = tile_count(encoder)
+        tiles = count_tiles(encoder)
         name = f"index-{_as_file_name(encoder.name)}-{tiles + 1}tiles-{self._fps:g}fps"
         self._files = IndexFiles(self._folder / name, self._store_folder, encoder.dim, tiles)
         self.frames = FrameIndex(encoder.name, encoder.dim, tiles, duration)
@@ -168,7 +183,7 @@ class VideoIndex:
 
     def _decoded_again(self, seconds: float) -> Frame | None:
         """The frame of a stored picture, from the video."""
-        height = stored_size(self._video.info.width, self._video.info.height)[1]
+        height = fit_stored_size(self._video.info.width, self._video.info.height)[1]
         frame = next(self._video.read([seconds], max_height=height), None)
         return frame if frame is not None and abs(frame.seconds - seconds) < SAME_MOMENT_SECONDS else None
 
@@ -215,7 +230,8 @@ class VideoIndex:
         if not self._is_tiled:
             with self.first():
                 self._look_closer(
-                    self.frames.coarse(query, _COARSE_MOMENTS, start_seconds, stop_seconds), patience_seconds
+                    self.frames.find_untiled_matches(query, _COARSE_MOMENTS, start_seconds, stop_seconds),
+                    patience_seconds,
                 )
         return self.frames.search(query, count, start_seconds, stop_seconds)
 
@@ -234,7 +250,7 @@ class VideoIndex:
                     self._nobody_waits.set()
 
     def _look_closer(self, rows: NDArray[np.int64], patience_seconds: float) -> None:
-        until = time.monotonic() + min(patience_seconds, _PATIENCE_SHARE * seconds_left())
+        until = time.monotonic() + min(patience_seconds, _PATIENCE_SHARE * get_seconds_left())
         for first in range(0, len(rows), _TILED_AT_ONCE):
             if time.monotonic() >= until:
                 break
@@ -244,12 +260,12 @@ class VideoIndex:
     def _embed_tiles(self, rows: NDArray[np.int64]) -> None:
         """Embeds the tiles of embedded frames, and queues them for the next checkpoint."""
         store, forgotten = self.store, self._times_forgotten
-        pictures = [store.frame(store.at(seconds)).pixels for seconds in self.frames.seconds_of(rows).tolist()]
-        vectors = tile_vectors(self._encoder, pictures)
+        pictures = [store.frame(store.at(seconds)).pixels for seconds in self.frames.get_seconds(rows).tolist()]
+        vectors = embed_tiles(self._encoder, pictures)
         with self._lock:
             if forgotten == self._times_forgotten:
                 is_new = self.frames.add_tiles(rows, vectors)
-                self._unwritten.append(only_tiles(rows[is_new], vectors[is_new]))
+                self._unwritten.append(make_tile_batch(rows[is_new], vectors[is_new]))
 
     def cancel(self) -> None:
         """Stops the background within about a second; the next start goes on from the last checkpoint."""
@@ -318,9 +334,9 @@ class VideoIndex:
                 event.set()
 
     def _build_or_follow(self) -> None:
-        lock = writer_lock(self._video.content_hash, self._cache)
+        lock = open_writer_lock(self._video.content_hash, self._cache)
         while not self._is_cancelled.is_set():
-            if _acquired(lock):
+            if _try_acquire(lock):
                 try:
                     self._build()
                 finally:
@@ -378,7 +394,7 @@ class VideoIndex:
             self._take_in(found)
             if self._is_tiled:  # somebody else has finished between our look at the cache and the lock
                 return
-        writer = self._files.writer(None if found is None else found.manifest)
+        writer = self._files.open_writer(None if found is None else found.manifest)
         try:
             if not self._is_whole:
                 self._add_frames(writer)
@@ -388,11 +404,11 @@ class VideoIndex:
             writer.close()
 
     def _add_frames(self, writer: IndexWriter) -> None:
-        with _store_writer(self._store_folder) as stored:
+        with _open_store_writer(self._store_folder) as stored:
             self._is_stored.set()
             after_seconds = float(self.frames.seconds[-1]) if len(self.frames.seconds) else -1.0
-            known = self._quick_pass(after_seconds)
-            self._full_pass(writer, self._sampled_frames(stored, after_seconds), known)
+            known = self._run_quick_pass(after_seconds)
+            self._run_full_pass(writer, self._read_samples(stored, after_seconds), known)
         is_whole = not self._is_cancelled.is_set()
         if is_whole:
             writer.complete()
@@ -405,8 +421,8 @@ class VideoIndex:
         size, clock, already = BatchSize(_TILED_AT_ONCE), _RemainingTime(), self.frames.tiled
         checkpointed = tidied = already
         last = -1
-        total = self.frames.rows if tile_count(self._encoder) else 0
-        while total and self._may_go_on() and len(rows := self.frames.untiled(size.pictures, last)):
+        total = self.frames.rows if count_tiles(self._encoder) else 0
+        while total and self._may_go_on() and len(rows := self.frames.list_untiled(size.pictures, last)):
             last = int(rows[-1])
             try:
                 with size.timed(len(rows)):
@@ -439,14 +455,14 @@ class VideoIndex:
             writer.append(batch)
         writer.checkpoint()
 
-    def _quick_pass(self, after_seconds: float) -> dict[float, NDArray[np.float32]]:
+    def _run_quick_pass(self, after_seconds: float) -> dict[float, NDArray[np.float32]]:
         """Embeds keyframes; gives their vectors by time."""
-        times = quick_times(self._video, after_seconds, self._fps)
+        times = choose_quick_times(self._video, after_seconds, self._fps)
         known: dict[float, NDArray[np.float32]] = {}
         clock = _RemainingTime()
-        height = stored_size(self._video.info.width, self._video.info.height)[1]
-        with closing(self._until_cancelled(self._video.read(times, max_height=height))) as frames:
-            for look in quick_looks(frames, self._encoder):
+        height = fit_stored_size(self._video.info.width, self._video.info.height)[1]
+        with closing(self._take_until_cancelled(self._video.read(times, max_height=height))) as frames:
+            for look in embed_keyframes(frames, self._encoder):
                 self.frames.add_quick(look.seconds, look.vectors)
                 self._is_searchable.set()
                 known.update(zip(look.seconds, look.vectors, strict=True))
@@ -454,13 +470,13 @@ class VideoIndex:
                 self._report("keyframes", len(known), len(times), clock.left_seconds(len(known), len(times)))
         return known
 
-    def _full_pass(
+    def _run_full_pass(
         self, writer: IndexWriter, sampled: Iterator[Frame], known: dict[float, NDArray[np.float32]]
     ) -> None:
         clock, already = _RemainingTime(), writer.frames
         checkpointed = tidied = already
         sampler = FrameEmbedder(self._encoder, writer.rows, known)
-        with closing(self._until_cancelled(sampled)) as frames:
+        with closing(self._take_until_cancelled(sampled)) as frames:
             for batch in sampler.batches(frames):
                 writer.append(batch)
                 self._take(batch)
@@ -475,21 +491,21 @@ class VideoIndex:
                 left = clock.left_seconds(done - already, len(self._times) - already)
                 self._report("frames", done, len(self._times), left)
 
-    def _sampled_frames(self, stored: FrameStoreWriter, after_seconds: float) -> Iterator[Frame]:
+    def _read_samples(self, stored: FrameStoreWriter, after_seconds: float) -> Iterator[Frame]:
         """The frames still to be indexed: from the store as far as it goes, then decoded and stored."""
         with FrameStore(self._store_folder) as store:
             until = float(store.seconds[-1]) if len(store) else -1.0
             for number in range(int(np.searchsorted(store.seconds, after_seconds, side="right")), len(store)):
-                yield _stored_frame(store, number)
+                yield _read_stored_frame(store, number)
             times = [float(time) for time in self._times if time > max(until, after_seconds)]
-            height = stored_size(self._video.info.width, self._video.info.height)[1]
+            height = fit_stored_size(self._video.info.width, self._video.info.height)[1]
             for frame in self._video.read(times, max_height=height):
                 if frame.seconds > max(until, after_seconds) + SAME_MOMENT_SECONDS:
-                    with explained(self._store_folder):
+                    with explain_write_errors(self._store_folder):
                         stored.append(frame)
                     yield frame
 
-    def _until_cancelled(self, frames: Iterator[Frame]) -> Generator[Frame, None, None]:
+    def _take_until_cancelled(self, frames: Iterator[Frame]) -> Generator[Frame, None, None]:
         for frame in frames:
             if self._is_cancelled.is_set():
                 return
@@ -511,13 +527,13 @@ class _DamagedStoreError(Exception):
 
 
 @contextmanager
-def _store_writer(folder: Path) -> Iterator[FrameStoreWriter]:
-    with explained(folder):
+def _open_store_writer(folder: Path) -> Iterator[FrameStoreWriter]:
+    with explain_write_errors(folder):
         writer = FrameStoreWriter(folder)
     try:
         yield writer
     finally:
-        with explained(folder):
+        with explain_write_errors(folder):
             writer.close()
 
 
@@ -532,7 +548,7 @@ def _give_memory_back() -> None:
             trim(0)
 
 
-def _stored_frame(store: FrameStore, number: int) -> Frame:
+def _read_stored_frame(store: FrameStore, number: int) -> Frame:
     try:
         return store.frame(number)
     except DamagedPictureError as error:
@@ -551,7 +567,7 @@ class _RemainingTime:
         return (time.monotonic() - self._start) / done * max(0, total - done)
 
 
-def _acquired(lock: FileLock) -> bool:
+def _try_acquire(lock: FileLock) -> bool:
     try:
         lock.acquire(timeout=0)
     except Timeout:

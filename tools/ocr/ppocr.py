@@ -79,7 +79,9 @@ class TextModel:
 
     def __init__(self, threads: int = 1) -> None:
         if not packaged_weights.is_installed("onnxruntime"):
-            raise MissingPartError(f"onnxruntime is not installed: run `{packaged_weights.install_command('ocr')}`")
+            raise MissingPartError(
+                f"onnxruntime is not installed: run `{packaged_weights.make_install_command('ocr')}`"
+            )
         import onnxruntime  # type: ignore[import-untyped]
 
         options = onnxruntime.SessionOptions()
@@ -90,13 +92,15 @@ class TextModel:
         options.enable_cpu_mem_arena = False
 
         def load(file: str, sha256: str) -> Any:
-            path = packaged_weights.find("rapidocr", file, sha256, extra="ocr")
+            path = packaged_weights.find_file("rapidocr", file, sha256, extra="ocr")
             return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
         self._detector = load(*_DETECTOR)
         self._detector_input = self._detector.get_inputs()[0].name
         self._recognisers = [LineRecogniser(load(*_RECOGNISER))]
-        self._recognisers += [LineRecogniser(load(f"models/{name}", sha256)) for name, sha256 in added_models().items()]
+        self._recognisers += [
+            LineRecogniser(load(f"models/{name}", sha256)) for name, sha256 in find_added_models().items()
+        ]
 
     @property
     def letters(self) -> frozenset[str]:
@@ -113,9 +117,9 @@ class TextModel:
         height, width = pixels.shape[:2]
         rows = max(32, round(height * scale / 32) * 32)
         columns = max(32, round(width * scale / 32) * 32)
-        probability = self._detector.run(None, {self._detector_input: _network_input(pixels, rows, columns)[None]})[0]
+        probability = self._detector.run(None, {self._detector_input: _prepare_input(pixels, rows, columns)[None]})[0]
         back = np.array([width / columns, height / rows], np.float32)
-        quads = quads_in(probability[0, 0]) or quads_in(probability[0, 0], is_faint=True)
+        quads = find_quads(probability[0, 0]) or find_quads(probability[0, 0], is_faint=True)
         return [replace(quad, corners=quad.corners * back) for quad in quads]
 
     def recognise(self, pixels: NDArray[np.uint8], stretch: float = 1.0, recogniser: int = 0) -> LineReading:
@@ -148,47 +152,47 @@ class LineRecogniser:
         height, width = pixels.shape[:2]
         columns = max(8, round(_LINE_HEIGHT * width / height * stretch))
         line = np.zeros((3, _LINE_HEIGHT, max(_LINE_MIN_WIDTH, columns)), np.float32)
-        line[:, :, :columns] = _network_input(pixels, _LINE_HEIGHT, columns)
+        line[:, :, :columns] = _prepare_input(pixels, _LINE_HEIGHT, columns)
         probability = self._session.run(None, {self._input: line[None]})[0][0]  # (T, classes)
         reading = decode_letters(probability, self._alphabet)
         steps = -(-columns * len(probability) // line.shape[2])  # those over the crop and not over what fills it up
         is_letter = probability[:steps].argmax(axis=1) % (len(self._alphabet) - 1) > 0  # neither blank nor space
-        unread = longest_unread(has_ink(line[:, :, :columns], steps), is_letter)
+        unread = measure_longest_unread(has_ink(line[:, :, :columns], steps), is_letter)
         return replace(reading, unread=unread * columns / steps / _LINE_HEIGHT)
 
 
-def added_models() -> dict[str, str]:
+def find_added_models() -> dict[str, str]:
     """File names and SHA-256 of recognisers for further scripts that were put beside those of the package.
 
     Taken are files whose name and hash `rapidocr` itself lists, where it would have put them; nothing is downloaded.
     """
     if not packaged_weights.is_installed("rapidocr"):
         return {}
-    folder = packaged_weights.folder("rapidocr", extra="ocr")
+    folder = packaged_weights.find_folder("rapidocr", extra="ocr")
     listed = (folder / "default_models.yaml").read_text(encoding="utf-8")
     # a line with where a model comes from, and one with its hash
     known = re.findall(r"/([\w.-]+)\s+SHA256: ([0-9a-f]{64})", listed)
     recognisers = {name: sha256 for name, sha256 in known if "_rec_" in name and name.endswith(".onnx")}
-    is_here = {name for name in recognisers if _scripts_of(name) and (folder / "models" / name).is_file()}
+    is_here = {name for name in recognisers if _name_scripts(name) and (folder / "models" / name).is_file()}
     return {name: sha256 for name, sha256 in recognisers.items() if name in is_here}
 
 
-def added_scripts() -> list[str]:
+def list_added_scripts() -> list[str]:
     """Scripts that the added recognisers read, besides Latin letters, Chinese and Japanese."""
-    return sorted({_scripts_of(name) for name in added_models()})
+    return sorted({_name_scripts(name) for name in find_added_models()})
 
 
-def missing_scripts() -> list[str]:
+def list_missing_scripts() -> list[str]:
     """Scripts for which `rapidocr` lists a recogniser that is not installed."""
-    return sorted(set(_ADDED_SCRIPTS.values()) - set(added_scripts()))
+    return sorted(set(_ADDED_SCRIPTS.values()) - set(list_added_scripts()))
 
 
-def _scripts_of(model: str) -> str:
+def _name_scripts(model: str) -> str:
     """Scripts that a recogniser of the package adds, by its file name; empty for those that add none."""
     return _ADDED_SCRIPTS.get(model.split("_")[0], "")
 
 
-def _network_input(pixels: NDArray[np.uint8], rows: int, columns: int) -> NDArray[np.float32]:
+def _prepare_input(pixels: NDArray[np.uint8], rows: int, columns: int) -> NDArray[np.float32]:
     """Input of a network, (3, rows, columns) float32 BGR in -1..1, of an RGB picture."""
     # Linear where it shrinks, aliasing and all: the networks were trained so, and large titles read worse averaged.
     shrinks = rows < pixels.shape[0]
@@ -196,7 +200,7 @@ def _network_input(pixels: NDArray[np.uint8], rows: int, columns: int) -> NDArra
     return np.ascontiguousarray(resized[:, :, ::-1].transpose(2, 0, 1)).astype(np.float32) / 127.5 - 1.0
 
 
-def quads_in(probability: NDArray[np.float32], is_faint: bool = False) -> list[Quad]:
+def find_quads(probability: NDArray[np.float32], is_faint: bool = False) -> list[Quad]:
     """Rectangles round the connected regions of a text probability map (H, W), in the map's pixels."""
     letter_threshold = _FAINT_LETTER_THRESHOLD if is_faint else _LETTER_THRESHOLD
     box_threshold = _FAINT_BOX_THRESHOLD if is_faint else _BOX_THRESHOLD
@@ -207,21 +211,23 @@ def quads_in(probability: NDArray[np.float32], is_faint: bool = False) -> list[Q
         centre, (width, height), angle = cv2.minAreaRect(contour)
         if min(width, height) < 3:
             continue
-        score = _mean_inside(probability, _corners(centre, width, height, angle))
+        score = _average_inside(probability, _compute_corners(centre, width, height, angle))
         if score < box_threshold:
             continue
         # The network marks the core of each line; growing a rectangle by a distance on every side is what clipping
         # its rounded outline and taking the smallest rectangle again comes to.
         grow = 2 * width * height * _UNCLIP_RATIO / (2 * (width + height))
-        quads.append(Quad(_clockwise(_corners(centre, width + grow, height + grow, angle)), score, is_faint))
+        quads.append(
+            Quad(_sort_clockwise(_compute_corners(centre, width + grow, height + grow, angle)), score, is_faint)
+        )
     return quads
 
 
-def _corners(centre: Sequence[float], width: float, height: float, angle: float) -> NDArray[np.float32]:
+def _compute_corners(centre: Sequence[float], width: float, height: float, angle: float) -> NDArray[np.float32]:
     return np.asarray(cv2.boxPoints((centre, (width, height), angle)), np.float32)
 
 
-def _mean_inside(probability: NDArray[np.float32], corners: NDArray[np.float32]) -> float:
+def _average_inside(probability: NDArray[np.float32], corners: NDArray[np.float32]) -> float:
     rows, columns = probability.shape
     left, top = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, (columns - 1, rows - 1))
     right, bottom = np.clip(np.ceil(corners.max(axis=0)).astype(int), 0, (columns - 1, rows - 1))
@@ -230,7 +236,7 @@ def _mean_inside(probability: NDArray[np.float32], corners: NDArray[np.float32])
     return float(cv2.mean(probability[top : bottom + 1, left : right + 1], inside)[0])
 
 
-def _clockwise(corners: NDArray[np.float32]) -> NDArray[np.float32]:
+def _sort_clockwise(corners: NDArray[np.float32]) -> NDArray[np.float32]:
     """Orders corners (4, 2) from the top left on, so that the first edge runs along the reading direction."""
     by_x = corners[np.argsort(corners[:, 0], kind="stable")]
     left, right = by_x[:2], by_x[2:]
@@ -251,7 +257,7 @@ def decode_letters(probability: NDArray[np.float32], alphabet: list[str]) -> Lin
             gap_peak = max(gap_peak, float(space[step]))
         elif index != last:
             letter = alphabet[index]
-            if gap_peak > _SPACE_THRESHOLD and _may_part(letters, letter):
+            if gap_peak > _SPACE_THRESHOLD and _needs_space(letters, letter):
                 letters.append(" ")
             letters.append(letter)
             scores.append(float(probability[step, index]))
@@ -270,7 +276,7 @@ def has_ink(line: NDArray[np.float32], steps: int) -> NDArray[np.bool_]:
     return np.asarray(contrast >= _INK_SHARE * np.quantile(contrast, _INK_QUANTILE), np.bool_)
 
 
-def longest_unread(ink: NDArray[np.bool_], is_letter: NDArray[np.bool_]) -> int:
+def measure_longest_unread(ink: NDArray[np.bool_], is_letter: NDArray[np.bool_]) -> int:
     """Largest number of pieces with ink between two letters, or between a letter and an end of the line."""
     longest, here = 0, 0
     for inked, read in zip(ink, is_letter, strict=False):
@@ -279,5 +285,5 @@ def longest_unread(ink: NDArray[np.bool_], is_letter: NDArray[np.bool_]) -> int:
     return longest
 
 
-def _may_part(before: list[str], after: str) -> bool:
+def _needs_space(before: list[str], after: str) -> bool:
     return bool(before) and before[-1] != " " and after != " " and before[-1] not in _NO_SPACE_AFTER

@@ -99,15 +99,15 @@ class TextReader:
         Text that stands on its side or on its head is read, too, in the order of somebody who turns the picture so.
         What is surely text and can't be read, as in letters that the recogniser does not know, is a line with a doubt.
         """
-        takes = [self._take(pixels, quad) for quad in self._find(pixels)]
-        turn = page_turn(takes)
+        takes = [self._read_quad(pixels, quad) for quad in self._find(pixels)]
+        turn = find_page_turn(takes)
         if turn:  # "NOOS" may be SOON on its head
-            takes = [self._take(pixels, take.quad, (turn, *_turns(take.quad))) for take in takes]
+            takes = [self._read_quad(pixels, take.quad, (turn, *_list_turns(take.quad))) for take in takes]
         height, width = pixels.shape[:2]
-        pieces = [piece for take in takes if (piece := _piece(take, width, height)) is not None]
-        upright = [replace(piece, box=turned_box(piece.box, turn)) for piece in without_false_letters(pieces)]
-        ordered = in_reading_order(upright, aspect=height / width if turn % 2 else width / height)
-        return tuple(replace(line, box=turned_box(line.box, -turn)) for line in ordered)
+        pieces = [piece for take in takes if (piece := _make_line(take, width, height)) is not None]
+        upright = [replace(piece, box=turn_box(piece.box, turn)) for piece in drop_false_letters(pieces)]
+        ordered = sort_by_reading_order(upright, aspect=height / width if turn % 2 else width / height)
+        return tuple(replace(line, box=turn_box(line.box, -turn)) for line in ordered)
 
     @property
     def letters(self) -> frozenset[str]:
@@ -129,40 +129,40 @@ class TextReader:
         if all(quad.is_faint for quad in quads):
             # Letters that fill the picture are as invisible to the detector as tiny ones: look from further away.
             quads = [*quads, *self._model.detect(pixels, scale / 3)]
-        return without_overlaps(quads)
+        return drop_overlaps(quads)
 
     def _find_in_tiles(self, pixels: NDArray[np.uint8], scale: float) -> list[Quad]:
         height, width = pixels.shape[:2]
         found: list[Quad] = []
         side, overlap = round(_SIDE / scale), round(_TILE_OVERLAP / scale)
-        for top in _tile_starts(height, side, overlap):
-            for left in _tile_starts(width, side, overlap):
+        for top in _place_tiles(height, side, overlap):
+            for left in _place_tiles(width, side, overlap):
                 tile = pixels[top : top + side, left : left + side]
                 for quad in self._model.detect(tile, scale):
                     found.append(replace(quad, corners=quad.corners + np.array([left, top], np.float32)))
         # Seen as a whole, small lines get rough boxes: that look is only for letters too large for a tile.
-        rows = whole_rows([quad for quad in found if _height(quad) < side / 4])
+        rows = merge_rows([quad for quad in found if _measure_height(quad) < side / 4])
         whole = self._model.detect(pixels, _SIDE / max(height, width))
         return rows + [quad for quad in whole if not _is_covered(quad, rows)]
 
-    def _take(self, pixels: NDArray[np.uint8], quad: Quad, turns: Sequence[int] = ()) -> "Take":
+    def _read_quad(self, pixels: NDArray[np.uint8], quad: Quad, turns: Sequence[int] = ()) -> "Take":
         """Reads a quad in the first turn in which it is without doubt, else in its usual one."""
-        tries = turns or _turns(quad)
+        tries = turns or _list_turns(quad)
         # what is hardly text is not worth the other recognisers
         asked = self._model.recognisers if _is_surely_text(quad) else 1
-        takes = (self._try(pixels, quad, turn, recogniser) for recogniser in range(asked) for turn in tries)
+        takes = (self._read_turned(pixels, quad, turn, recogniser) for recogniser in range(asked) for turn in tries)
         first = next(takes)
         return first if first.is_sure else next((take for take in takes if take.is_sure), first)
 
-    def _try(self, pixels: NDArray[np.uint8], quad: Quad, turn: int, recogniser: int) -> "Take":
+    def _read_turned(self, pixels: NDArray[np.uint8], quad: Quad, turn: int, recogniser: int) -> "Take":
         def look(stretch: float, across: float, down: float) -> LineReading:
-            crop = np.rot90(straightened(pixels, quad.corners, across, down), turn)
+            crop = np.rot90(straighten(pixels, quad.corners, across, down), turn)
             return self._model.recognise(np.ascontiguousarray(crop), stretch, recogniser)
 
         readings = [look(*how) for how in _FIRST_LOOKS]
         if readings[0].text != readings[1].text:
             readings += [look(*how) for how in _MORE_LOOKS]
-        best = voted(readings)
+        best = vote(readings)
         return Take(quad, best, turn, is_sure(best, readings))
 
 
@@ -178,7 +178,7 @@ class Take:
     """True if enough looks agree (`is_sure`)."""
 
 
-def _turns(quad: Quad) -> tuple[int, ...]:
+def _list_turns(quad: Quad) -> tuple[int, ...]:
     """Quarter turns in which a quad's text may stand, the usual one first; only that for what is likely texture."""
     width, height = (float(np.linalg.norm(quad.corners[i] - quad.corners[0])) for i in (1, 3))
     usual = 1 if height >= _SQUARE * width else 0
@@ -203,7 +203,7 @@ def is_sure(best: LineReading, readings: Sequence[LineReading]) -> bool:
     return len(backing) >= 2 and bool(best.text) and best.unread < _MOST_UNREAD
 
 
-def page_turn(takes: Sequence[Take]) -> int:
+def find_page_turn(takes: Sequence[Take]) -> int:
     """Quarter turns, 0..3, of the picture as a whole: those in which most letters are read without doubt."""
     letters = Counter[int]()
     for take in takes:
@@ -211,10 +211,10 @@ def page_turn(takes: Sequence[Take]) -> int:
     return max(range(4), key=lambda turn: letters[turn])
 
 
-def _piece(take: Take, width: int, height: int) -> TextLine | None:
+def _make_line(take: Take, width: int, height: int) -> TextLine | None:
     """The line of text that a quad holds; None where it is no text."""
     quad, reading = take.quad, take.reading
-    box = _fractions(quad.corners, width, height)
+    box = _to_fractions(quad.corners, width, height)
     has_letters = any(letter.isalnum() for letter in reading.text)
     if take.is_sure:
         is_told = has_letters and (not quad.is_faint or reading.score >= _MIN_FAINT_SCORE)
@@ -232,7 +232,7 @@ def _is_shape(quad: Quad, reading: LineReading, has_letters: bool) -> bool:
     return is_sign or sides[1] < _ROW * sides[0]
 
 
-def turned_box(box: Box, turns: int) -> Box:
+def turn_box(box: Box, turns: int) -> Box:
     """A box after quarter turns of the whole picture against the clock; a negative number turns back."""
     for _ in range(turns % 4):
         left, top, right, bottom = box
@@ -240,7 +240,7 @@ def turned_box(box: Box, turns: int) -> Box:
     return box
 
 
-def voted(readings: Sequence[LineReading]) -> LineReading:
+def vote(readings: Sequence[LineReading]) -> LineReading:
     """The reading that most looks agree on, the surest where all differ; or a sure one with a letter or two more.
 
     The recogniser drops letters far more often than it makes some up ("MviePy", "BBOY"), so a sure reading that only
@@ -266,7 +266,7 @@ def _holds(text: str, letters: str) -> bool:
     return all(letter in left for letter in letters)
 
 
-def straightened(
+def straighten(
     pixels: NDArray[np.uint8], corners: NDArray[np.float32], across: float = 0.0, down: float = 0.0
 ) -> NDArray[np.uint8]:
     """Cuts a quad out of a picture as an upright crop, (h, w, 3) uint8.
@@ -290,29 +290,29 @@ def straightened(
     return crop.astype(np.uint8, copy=False)
 
 
-def whole_rows(quads: Sequence[Quad]) -> list[Quad]:
+def merge_rows(quads: Sequence[Quad]) -> list[Quad]:
     """Merges upright quads of one row that overlap: a line that runs through several tiles. Slanted quads stay."""
     slanted = [quad for quad in quads if not _is_upright(quad)]
     rows: list[Quad] = []
     for quad in sorted((quad for quad in quads if _is_upright(quad)), key=lambda quad: quad.corners[0, 0]):
-        box = _bounds(quad.corners)
-        same = next((i for i, row in enumerate(rows) if _goes_on(_bounds(row.corners), box)), None)
+        box = _compute_bounds(quad.corners)
+        same = next((i for i, row in enumerate(rows) if _goes_on(_compute_bounds(row.corners), box)), None)
         if same is None:
             rows.append(quad)
             continue
-        left, top, right, bottom = _union(_bounds(rows[same].corners), box)
+        left, top, right, bottom = _unite(_compute_bounds(rows[same].corners), box)
         corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
         rows[same] = Quad(corners, max(rows[same].score, quad.score), rows[same].is_faint and quad.is_faint)
     return [*rows, *slanted]
 
 
-def _height(quad: Quad) -> float:
+def _measure_height(quad: Quad) -> float:
     return float(np.linalg.norm(quad.corners[3] - quad.corners[0]))
 
 
 def _is_covered(quad: Quad, others: Sequence[Quad]) -> bool:
-    box = _bounds(quad.corners)
-    return sum(_shared(box, _bounds(other.corners)) for other in others) > 0.4 * _area(box)
+    box = _compute_bounds(quad.corners)
+    return sum(_compute_overlap(box, _compute_bounds(other.corners)) for other in others) > 0.4 * _compute_area(box)
 
 
 def _is_upright(quad: Quad) -> bool:
@@ -325,25 +325,25 @@ def _goes_on(row: Box, piece: Box) -> bool:
     return piece[0] < row[2] and shared > 0.6 * max(row[3] - row[1], piece[3] - piece[1])
 
 
-def without_overlaps(quads: Sequence[Quad]) -> list[Quad]:
+def drop_overlaps(quads: Sequence[Quad]) -> list[Quad]:
     """Keeps the largest of quads that cover one another for the most part, such as a line seen in two tiles."""
-    boxes = [_bounds(quad.corners) for quad in quads]
-    by_area = sorted(range(len(quads)), key=lambda i: -_area(boxes[i]))
+    boxes = [_compute_bounds(quad.corners) for quad in quads]
+    by_area = sorted(range(len(quads)), key=lambda i: -_compute_area(boxes[i]))
     kept: list[int] = []
     for i in by_area:
-        if all(_shared(boxes[i], boxes[j]) < 0.5 * _area(boxes[i]) for j in kept):
+        if all(_compute_overlap(boxes[i], boxes[j]) < 0.5 * _compute_area(boxes[i]) for j in kept):
             kept.append(i)
     return [quads[i] for i in kept]
 
 
-def without_false_letters(lines: Sequence[TextLine]) -> list[TextLine]:
+def drop_false_letters(lines: Sequence[TextLine]) -> list[TextLine]:
     """Drops lines that texture is mistaken for: one letter as large as the picture, or a lone Chinese character."""
     chinese = sum(_is_chinese(letter) for line in lines for letter in line.text)
     kept = []
     for line in lines:
         letters = [letter for letter in line.text if letter.isalnum()]
         alone = len(letters) == 1 and line.doubt != UNREADABLE
-        if alone and (_area(line.box) > 0.25 or line.score < 0.8):
+        if alone and (_compute_area(line.box) > 0.25 or line.score < 0.8):
             continue
         if alone and _is_chinese(letters[0]) and chinese == 1:
             continue
@@ -351,7 +351,7 @@ def without_false_letters(lines: Sequence[TextLine]) -> list[TextLine]:
     return kept
 
 
-def in_reading_order(lines: Sequence[TextLine], aspect: float) -> tuple[TextLine, ...]:
+def sort_by_reading_order(lines: Sequence[TextLine], aspect: float) -> tuple[TextLine, ...]:
     """Orders lines by rows from the top, each row from the left, and joins near pieces of a row into one line.
 
     The detector parts a row at wide spaces; a gap below 1.5 letter heights is taken for such a space, a wider one for
@@ -359,18 +359,18 @@ def in_reading_order(lines: Sequence[TextLine], aspect: float) -> tuple[TextLine
     """
     rows: list[list[TextLine]] = []
     for line in sorted(lines, key=lambda line: (line.box[1] + line.box[3]) / 2):
-        row = next((row for row in rows if _same_row(row[-1].box, line.box)), None)
+        row = next((row for row in rows if _is_same_row(row[-1].box, line.box)), None)
         if row is None:
             rows.append([line])
         else:
             row.append(line)
     ordered: list[TextLine] = []
     for row in rows:
-        ordered += _joined(sorted(row, key=lambda line: line.box[0]), aspect)
+        ordered += _join_row(sorted(row, key=lambda line: line.box[0]), aspect)
     return tuple(ordered)
 
 
-def _joined(row: Sequence[TextLine], aspect: float) -> list[TextLine]:
+def _join_row(row: Sequence[TextLine], aspect: float) -> list[TextLine]:
     joined: list[TextLine] = []
     for line in row:
         last = joined[-1] if joined else None
@@ -380,7 +380,7 @@ def _joined(row: Sequence[TextLine], aspect: float) -> list[TextLine]:
             letters = len(last.text) + len(line.text) or 1
             score = (last.score * len(last.text) + line.score * len(line.text)) / letters
             text = f"{last.text} {line.text}".strip()
-            joined[-1] = TextLine(text, _union(last.box, line.box), score, line.doubt)
+            joined[-1] = TextLine(text, _unite(last.box, line.box), score, line.doubt)
         else:
             joined.append(line)
     return joined
@@ -418,7 +418,7 @@ def track_text(
                 open_tracks.append(_LineTrack(line, seconds, stands_until))
                 continue
             free.remove(track)
-            if track.stands_until(seconds) < seconds:
+            if track.find_end(seconds) < seconds:
                 track.miss(seconds)
                 open_tracks.remove(track)
                 done.append(track)
@@ -430,10 +430,10 @@ def track_text(
         done += [track for track in open_tracks if track.missed >= 2]
         open_tracks = [track for track in open_tracks if track.missed < 2]
     spans = [track.span(end_seconds) for track in done + open_tracks]
-    return tuple(sorted(without_fades(spans), key=lambda span: (span.start_seconds, span.box[1], span.box[0])))
+    return tuple(sorted(drop_fades(spans), key=lambda span: (span.start_seconds, span.box[1], span.box[0])))
 
 
-def without_fades(spans: Sequence[TextSpan]) -> list[TextSpan]:
+def drop_fades(spans: Sequence[TextSpan]) -> list[TextSpan]:
     """Drops doubtful spans that are the coming or going of a text that is read in the same place."""
     read = [span for span in spans if not span.doubt]
     return [span for span in spans if not span.doubt or not any(_fades_into(span, other) for other in read)]
@@ -442,7 +442,7 @@ def without_fades(spans: Sequence[TextSpan]) -> list[TextSpan]:
 def _fades_into(span: TextSpan, other: TextSpan) -> bool:
     is_short = span.stop_seconds - span.start_seconds <= _FADE_SECONDS
     is_next = span.start_seconds <= other.stop_seconds and other.start_seconds <= span.stop_seconds
-    return is_short and is_next and _shared(span.box, other.box) > 0.5 * _area(span.box)
+    return is_short and is_next and _compute_overlap(span.box, other.box) > 0.5 * _compute_area(span.box)
 
 
 class _LineTrack:
@@ -458,16 +458,16 @@ class _LineTrack:
     def goes_on_with(self, line: TextLine) -> bool:
         last = self.lines[-1]
         if last.doubt == line.doubt == UNREADABLE:
-            return _area(_union(last.box, line.box)) < 2 * _shared(last.box, line.box)
+            return _compute_area(_unite(last.box, line.box)) < 2 * _compute_overlap(last.box, line.box)
         # Digits are told apart exactly: 06:39 and 06:38 are alike to any measure of likeness but are two facts.
-        if _digits(last.text) != _digits(line.text):
+        if _extract_digits(last.text) != _extract_digits(line.text):
             return False
-        return _near(last.box, line.box) and self.likeness(line) >= 0.8
+        return _is_near(last.box, line.box) and self.likeness(line) >= 0.8
 
     def likeness(self, line: TextLine) -> float:
         return SequenceMatcher(None, self.lines[-1].text.lower(), line.text.lower(), autojunk=False).ratio()
 
-    def stands_until(self, seconds: float) -> float:
+    def find_end(self, seconds: float) -> float:
         """Time until which, up to `seconds`, the line is seen to stay where it was read last."""
         return self._stands_until(self.lines[-1].box, self._last_seconds, seconds)
 
@@ -484,11 +484,11 @@ class _LineTrack:
         lines = [line for line in self.lines if not line.doubt] or self.lines
         votes = Counter(line.text for line in lines)
         best = max(lines, key=lambda line: (votes[line.text], line.score))
-        stop_seconds = self.stands_until(end_seconds if self.missing_since is None else self.missing_since)
+        stop_seconds = self.find_end(end_seconds if self.missing_since is None else self.missing_since)
         return TextSpan(best.text, self.start_seconds, stop_seconds, best.box, best.score, len(self.lines), best.doubt)
 
 
-def _digits(text: str) -> str:
+def _extract_digits(text: str) -> str:
     return "".join(letter for letter in text if letter.isdigit())
 
 
@@ -496,41 +496,41 @@ def _is_chinese(letter: str) -> bool:
     return "一" <= letter <= "鿿" or "぀" <= letter <= "ヿ"
 
 
-def _tile_starts(length: int, side: int, overlap: int) -> list[int]:
+def _place_tiles(length: int, side: int, overlap: int) -> list[int]:
     if length <= side:
         return [0]
     count = -(-(length - overlap) // (side - overlap))
     return [round(i * (length - side) / (count - 1)) for i in range(count)]
 
 
-def _bounds(corners: NDArray[np.float32]) -> Box:
+def _compute_bounds(corners: NDArray[np.float32]) -> Box:
     (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
     return float(left), float(top), float(right), float(bottom)
 
 
-def _fractions(corners: NDArray[np.float32], width: int, height: int) -> Box:
-    left, top, right, bottom = np.clip(np.array(_bounds(corners)) / (width, height, width, height), 0.0, 1.0)
+def _to_fractions(corners: NDArray[np.float32], width: int, height: int) -> Box:
+    left, top, right, bottom = np.clip(np.array(_compute_bounds(corners)) / (width, height, width, height), 0.0, 1.0)
     return float(left), float(top), float(right), float(bottom)
 
 
-def _area(box: Box) -> float:
+def _compute_area(box: Box) -> float:
     return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
 
 
-def _shared(a: Box, b: Box) -> float:
-    return _area((max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])))
+def _compute_overlap(a: Box, b: Box) -> float:
+    return _compute_area((max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])))
 
 
-def _union(a: Box, b: Box) -> Box:
+def _unite(a: Box, b: Box) -> Box:
     return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
 
 
-def _same_row(a: Box, b: Box) -> bool:
+def _is_same_row(a: Box, b: Box) -> bool:
     overlap = min(a[3], b[3]) - max(a[1], b[1])
     return overlap > 0.5 * min(a[3] - a[1], b[3] - b[1])
 
 
-def _near(a: Box, b: Box) -> bool:
+def _is_near(a: Box, b: Box) -> bool:
     """Whether the centres of two boxes are within two line heights, or a tenth of the picture: captions slide."""
     across = abs(a[0] + a[2] - b[0] - b[2]) / 2
     down = abs(a[1] + a[3] - b[1] - b[3]) / 2

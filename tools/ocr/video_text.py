@@ -24,25 +24,25 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
-from tools.cache import keep, kept, video_folder
+from tools.cache import keep, load_kept, make_video_folder
 from tools.deadline import (
     THREAD_NAME,
-    deadline,
-    held_in_time,
+    acquire_in_time,
+    get_seconds_left,
+    get_timeout_left,
     is_time_up,
-    seconds_left,
-    until_time_is_up,
-    wait_at_most,
+    set_deadline,
+    take_until_deadline,
 )
-from tools.index.builder import thumbnail
-from tools.index.frame_store import stored_size
+from tools.index.builder import make_thumbnail
+from tools.index.frame_store import fit_stored_size
 from tools.index.samples import Samples
 from tools.index.video_index import IndexProgress
-from tools.observation import FULL_FRAME, Box, Finding, ToolError, box_inside
-from tools.ocr.ppocr import added_models
+from tools.observation import FULL_FRAME, Box, Finding, ToolError, to_outer_box
+from tools.ocr.ppocr import find_added_models
 from tools.ocr.reader import TextLine, TextReader, TextSpan, track_text
-from tools.runtime.threads import thread_count
-from tools.sampling import crop, sampling_fps, thin_times
+from tools.runtime.threads import choose_thread_count
+from tools.sampling import choose_fps, crop, thin_times
 from tools.video.source import VideoSource
 from tools.video.video import SAME_MOMENT_SECONDS, Frame
 
@@ -158,7 +158,7 @@ class ScreenText:
         self._is_prepared = False
         self._refined: dict[tuple[str, float, float, float, float], tuple[float, float]] = {}
 
-    def in_frame(self, frame: Frame, box: Box, stop_seconds: float) -> tuple[Finding, ...]:
+    def read_frame(self, frame: Frame, box: Box, stop_seconds: float) -> tuple[Finding, ...]:
         """Reads the lines in one frame or a part of it, with boxes in fractions of the whole frame.
 
         Args:
@@ -179,12 +179,12 @@ class ScreenText:
             lines = self._reader().read(np.ascontiguousarray(crop(frame.pixels, box)))
         return tuple(
             Finding(
-                "text", frame.seconds, stop_seconds, x.text, round(x.score, 3), box_inside(x.box, box), doubt=x.doubt
+                "text", frame.seconds, stop_seconds, x.text, round(x.score, 3), to_outer_box(x.box, box), doubt=x.doubt
             )
             for x in lines
         )
 
-    def in_window(self, start_seconds: float, stop_seconds: float, max_frames: int) -> WindowText:
+    def read_window(self, start_seconds: float, stop_seconds: float, max_frames: int) -> WindowText:
         """Reads the lines of a window, as far as the time allows.
 
         Args:
@@ -195,31 +195,35 @@ class ScreenText:
         looks: list[_PictureToRead] = []
         times: list[float] = []
         readings: dict[float, tuple[TextLine, ...]] = {}
-        with held_in_time(self._lock) as is_held:
+        with acquire_in_time(self._lock) as is_held:
             if is_held:
                 self._load()
                 is_prepared = self._is_prepared and self._samples.wait()
-                looks = self._looks(start_seconds, stop_seconds, max_frames, is_prepared=is_prepared)
+                looks = self._choose_pictures(start_seconds, stop_seconds, max_frames, is_prepared=is_prepared)
                 times = [look.seconds for look in looks]
-                with deadline(_GLANCES_TIME_SHARE * seconds_left()):
+                with set_deadline(_GLANCES_TIME_SHARE * get_seconds_left()):
                     glances = self._glance_at(times) if is_prepared else self._glance(times, max_frames)
                 # a frame without text is a reading too: it ends the lines before it
                 readings |= dict.fromkeys((t for t, has_text in glances.items() if not has_text), ())
-                readings |= self._read_all(to_read(times, glances, len(times) if is_prepared else max_frames), {})
+                readings |= self._read_all(
+                    choose_readings(times, glances, len(times) if is_prepared else max_frames), {}
+                )
         looked_at = tuple(sorted(readings))
         ends = {look.seconds: look.stop_seconds for look in looks}
 
         def stands_until(box: Box, since: float, until: float) -> float:
             end = ends.get(since, since)
-            return min(end, until) if end >= until or is_time_up() else self._stands_until(box, since, until)
+            return min(end, until) if end >= until or is_time_up() else self._find_end(box, since, until)
 
         spans = track_text(sorted(readings.items()), stop_seconds, stands_until)
-        covered = read_parts([(t, ends[t]) for t in looked_at], start_seconds, stop_seconds)
-        return WindowText(spans, looked_at, longest_skipped(times, (*looked_at, stop_seconds)), covered)
+        covered = find_covered([(t, ends[t]) for t in looked_at], start_seconds, stop_seconds)
+        return WindowText(spans, looked_at, measure_longest_skipped(times, (*looked_at, stop_seconds)), covered)
 
     def prepare(self) -> None:
         """Reads the text of the whole video, which may take longer than the video: later calls find all of it."""
-        times = [look.seconds for look in self._looks(0.0, self._video.info.duration_seconds, 1, is_prepared=False)]
+        times = [
+            look.seconds for look in self._choose_pictures(0.0, self._video.info.duration_seconds, 1, is_prepared=False)
+        ]
         with self._lock:
             self._load()
             glances = self._glance_at(times)
@@ -234,7 +238,7 @@ class ScreenText:
             self._load()
             return self._is_prepared
 
-    def _looks(
+    def _choose_pictures(
         self, start_seconds: float, stop_seconds: float, max_frames: int, *, is_prepared: bool
     ) -> list[_PictureToRead]:
         """Pictures of a window that differ: by the samples of the index, and where these end decoded here.
@@ -243,18 +247,18 @@ class ScreenText:
         read ahead, a picture may have come on screen before the window.
         """
         if is_prepared:
-            looks = self._looks(0.0, self._video.info.duration_seconds, max_frames, is_prepared=False)
+            looks = self._choose_pictures(0.0, self._video.info.duration_seconds, max_frames, is_prepared=False)
             return [look for look in looks if look.seconds < stop_seconds and look.stop_seconds > start_seconds]
-        samples = self._samples.within(start_seconds, stop_seconds)
-        times = samples.seconds[distinct_frames(samples.thumbs, _THUMB_CHANGE)].tolist()
+        samples = self._samples.select(start_seconds, stop_seconds)
+        times = samples.seconds[select_distinct_frames(samples.thumbs, _THUMB_CHANGE)].tolist()
         looks = [_PictureToRead(t, stop) for t, stop in pairwise([*times, samples.reached_seconds]) if t < stop]
-        return looks + self._looks_past(samples.reached_seconds, stop_seconds, max_frames * _GLANCES_A_READING)
+        return looks + self._choose_unindexed(samples.reached_seconds, stop_seconds, max_frames * _GLANCES_A_READING)
 
-    def _looks_past(self, reached_seconds: float, stop_seconds: float, most: int) -> list[_PictureToRead]:
+    def _choose_unindexed(self, reached_seconds: float, stop_seconds: float, most: int) -> list[_PictureToRead]:
         """Pictures where the index has not come: one a sample, or `most` keyframes, which are cheap to decode."""
         if reached_seconds >= stop_seconds:
             return []
-        apart = 1 / sampling_fps(self._video.info.duration_seconds)
+        apart = 1 / choose_fps(self._video.info.duration_seconds)
         every = np.arange(reached_seconds, stop_seconds, apart)
         if len(every) > most:
             keys = self._video.keyframe_seconds
@@ -264,26 +268,28 @@ class ScreenText:
         times = np.unique(shown[np.searchsorted(shown, every + SAME_MOMENT_SECONDS, side="right") - 1]).tolist()
         follow = pairwise([*times, stop_seconds])
         ends = [after if after - t <= _NEXT * apart else t + apart for t, after in follow]
-        return self._without_repeats([_PictureToRead(t, end) for t, end in zip(times, ends, strict=True)])
+        return self._merge_repeats([_PictureToRead(t, end) for t, end in zip(times, ends, strict=True)])
 
-    def _without_repeats(self, looks: list[_PictureToRead]) -> list[_PictureToRead]:
+    def _merge_repeats(self, looks: list[_PictureToRead]) -> list[_PictureToRead]:
         """Merges runs of pictures that look the same and lie close together, as far as time allows."""
         thumbs: dict[float, NDArray[np.uint8]] = {}
-        with deadline(_THUMBS_TIME_SHARE * seconds_left()):
-            for frame in until_time_is_up(self._video.read([look.seconds for look in looks], max_height=_THUMB_HEIGHT)):
-                thumbs[frame.seconds] = thumbnail(frame.pixels)
+        with set_deadline(_THUMBS_TIME_SHARE * get_seconds_left()):
+            for frame in take_until_deadline(
+                self._video.read([look.seconds for look in looks], max_height=_THUMB_HEIGHT)
+            ):
+                thumbs[frame.seconds] = make_thumbnail(frame.pixels)
         kept: list[_PictureToRead] = []
         for look in looks:
             last = kept[-1] if kept else None
             known = [thumbs[one.seconds] for one in (last, look) if one is not None and one.seconds in thumbs]
-            is_same = len(known) == 2 and len(distinct_frames(np.stack(known), _THUMB_CHANGE)) < 2
+            is_same = len(known) == 2 and len(select_distinct_frames(np.stack(known), _THUMB_CHANGE)) < 2
             if last is not None and is_same and last.stop_seconds == look.seconds:
                 kept[-1] = _PictureToRead(last.seconds, look.stop_seconds)
             else:
                 kept.append(look)
         return kept
 
-    def unknown_letters(self, text: str) -> str:
+    def find_unknown_letters(self, text: str) -> str:
         """Letters of a text that no recogniser knows, each once."""
         foreign = [letter for letter in dict.fromkeys(text) if letter.isalpha() and not letter.isascii()]
         known = self._reader().letters if foreign else frozenset[str]()
@@ -295,8 +301,8 @@ class ScreenText:
         Each end costs a few readings of the part of the picture where the line is, the first time. A part in which the
         line can't be read even where it surely stands says nothing of when it goes: then the span stays as it is.
         """
-        before = _last_before(looked_at, span.start_seconds)
-        within = _last_before(looked_at, span.stop_seconds)
+        before = _find_last_before(looked_at, span.start_seconds)
+        within = _find_last_before(looked_at, span.stop_seconds)
         key = (span.text, span.start_seconds, span.stop_seconds, before or 0.0, within or 0.0)
         with self._lock:
             self._load()
@@ -307,16 +313,16 @@ class ScreenText:
         def is_read(seconds: float, part: Box) -> bool:
             frame = next(self._video.read([seconds]), None)
             lines = reader.read(np.ascontiguousarray(crop(frame.pixels, part))) if frame is not None else ()
-            return any(_likeness(line.text, span.text) >= _SAME_LINE for line in lines)
+            return any(_measure_likeness(line.text, span.text) >= _SAME_LINE for line in lines)
 
         start, stop = span.start_seconds, span.stop_seconds
         stands = max(start, within or 0.0)
-        parts = (_with_margin(span.box, lines) for lines in _MARGINS)
+        parts = (_add_margin(span.box, lines) for lines in _MARGINS)
         part = next((part for part in parts if is_read(stands, part)), None)
         if part is not None and before is not None:
-            start = first_with(partial(is_read, part=part), before, start)
+            start = bisect_appearance(partial(is_read, part=part), before, start)
         if part is not None and within is not None and within > span.start_seconds - 1e-6:
-            stop = first_with(
+            stop = bisect_appearance(
                 lambda t: not is_read(t, part), within, min(stop, self._video.info.duration_seconds - 1e-3)
             )
             stop = span.stop_seconds if stop >= self._video.info.duration_seconds - 2e-3 else stop
@@ -326,7 +332,7 @@ class ScreenText:
                 self._save()
         return replace(span, start_seconds=start, stop_seconds=max(stop, start))
 
-    def _stands_until(self, box: Box, since: float, until: float) -> float:
+    def _find_end(self, box: Box, since: float, until: float) -> float:
         """Time until which the text read in a box at `since` is seen to stay; `until` if no picture shows that it went.
 
         Readings may be a minute apart, and a caption may come and go between them: the pictures of the index that lie
@@ -338,17 +344,17 @@ class ScreenText:
             return since + _NEAR_SECONDS
         seconds = self._samples.index.seconds
         between = spread([float(t) for t in seconds[(seconds > since) & (seconds < until)]], _MOST_HELD_AGAINST)
-        shown, last = self._edges(since, box), since
+        shown, last = self._compute_outlines(since, box), since
         widest = max(_NEAR_SECONDS, 2 * (until - since) / _MOST_HELD_AGAINST)
         for at in (*between, until):
             if at - last > widest:  # nobody has a picture from there
                 return last + min(_NEAR_SECONDS, at - last)
-            if at < until and float((self._edges(at, box) * shown).sum()) < _SAME_PICTURE:
+            if at < until and float((self._compute_outlines(at, box) * shown).sum()) < _SAME_PICTURE:
                 return at
             last = at
         return until
 
-    def _edges(self, seconds: float, box: Box) -> NDArray[np.float32]:
+    def _compute_outlines(self, seconds: float, box: Box) -> NDArray[np.float32]:
         """Outlines (h, w) float32 in a part of a stored picture, less their mean, of length 1.
 
         Letters stay when what is behind them moves, and so do their outlines.
@@ -364,33 +370,33 @@ class ScreenText:
         """Whether each frame holds text, by time. Few frames are all taken to: a glance may miss small print."""
         if len(times) <= max_frames // 2:
             return dict.fromkeys(times, True)
-        return self._glance_at(self._worth_a_glance(times, max_frames * _GLANCES_A_READING), max_frames)
+        return self._glance_at(self._choose_glances(times, max_frames * _GLANCES_A_READING), max_frames)
 
     def _glance_at(self, times: list[float], readings: int = 0) -> dict[float, bool]:
         """Whether each frame holds text, by time, as far as time allows; `readings` to come count in the progress."""
-        new = [t for t in scattered(times) if t not in self._glances]
+        new = [t for t in scatter(times) if t not in self._glances]
         if new:
             reader = self._reader()
-            with _reading_pool() as pool:
+            with _open_pool() as pool:
                 for start in range(0, len(new), _AT_ONCE):
                     # not taken from full readings, which may see more: then it would matter what was read before
-                    pictures = self._pictures(sorted(new[start : start + _AT_ONCE]))
-                    self._glances |= _in_time(pictures, pool, lambda frame: reader.has_text(frame.pixels))
+                    pictures = self._read_pictures(sorted(new[start : start + _AT_ONCE]))
+                    self._glances |= _map_in_time(pictures, pool, lambda frame: reader.has_text(frame.pixels))
                     self._tell(start + _AT_ONCE, len(new), readings)
                     if is_time_up():
                         break
             self._save()
         return {t: self._glances[t] for t in times if t in self._glances}
 
-    def _worth_a_glance(self, times: list[float], count: int) -> list[float]:
+    def _choose_glances(self, times: list[float], count: int) -> list[float]:
         """Picks at most `count` times, evenly; of very many, half evenly and half where most new strokes come up."""
         if len(times) <= _FEW * count:
             return spread(times, count)
-        new = [t for t in scattered(times) if t not in self._strokes]
-        with deadline(_STROKES_TIME_SHARE * seconds_left()), _reading_pool() as pool:
+        new = [t for t in scatter(times) if t not in self._strokes]
+        with set_deadline(_STROKES_TIME_SHARE * get_seconds_left()), _open_pool() as pool:
             for start in range(0, len(new), _STROKES_AT_ONCE):
-                stored = self._stored(sorted(new[start : start + _STROKES_AT_ONCE]))
-                self._strokes |= _in_time(stored, pool, lambda frame: strokes(frame.pixels))
+                stored = self._read_stored(sorted(new[start : start + _STROKES_AT_ONCE]))
+                self._strokes |= _map_in_time(stored, pool, lambda frame: count_stroke_pixels(frame.pixels))
                 if is_time_up():
                     break
         known = [t for t in times if t in self._strokes]
@@ -399,7 +405,7 @@ class ScreenText:
         others = sorted(rise.keys() - set(even), key=lambda t: (-rise[t], t))
         return sorted({*even, *others[: count - len(even)]})
 
-    def _stored(self, times: Sequence[float]) -> Iterator[Frame]:
+    def _read_stored(self, times: Sequence[float]) -> Iterator[Frame]:
         """Frames at these times that the index has stored; the others are left out."""
         store = self._samples.index.store
         for t in times if len(store.seconds) else ():
@@ -412,13 +418,13 @@ class ScreenText:
         so_far = min(glances, all_glances) + _READING_WORK * min(done, readings)
         self._on_progress(IndexProgress("text", so_far, all_glances + _READING_WORK * readings, None))
 
-    def _pictures(self, times: Sequence[float]) -> Iterator[Frame]:
+    def _read_pictures(self, times: Sequence[float]) -> Iterator[Frame]:
         """Frames at these times, stored or decoded, at the size of the store."""
         missing = set(times)
-        for frame in self._stored(times):
+        for frame in self._read_stored(times):
             missing.remove(frame.seconds)
             yield frame
-        height = stored_size(self._video.info.width, self._video.info.height)[1]
+        height = fit_stored_size(self._video.info.width, self._video.info.height)[1]
         yield from self._video.read(sorted(missing), max_height=height)
 
     def _read_all(self, times: Sequence[float], frames: dict[float, Frame]) -> dict[float, tuple[TextLine, ...]]:
@@ -427,13 +433,13 @@ class ScreenText:
         if new:
             reader = self._reader()
             # who is in no hurry decodes once from front to back
-            size = len(new) if math.isinf(seconds_left()) else _AT_ONCE
-            order = scattered(new) if size < len(new) else new
-            with _reading_pool() as pool:
+            size = len(new) if math.isinf(get_seconds_left()) else _AT_ONCE
+            order = scatter(new) if size < len(new) else new
+            with _open_pool() as pool:
                 for start in range(0, len(new), size):
                     some = sorted(order[start : start + size])
                     source = (frames[t] for t in some) if frames else self._video.read(some)
-                    for seconds, lines in _in_time(source, pool, lambda frame: reader.read(frame.pixels)).items():
+                    for seconds, lines in _map_in_time(source, pool, lambda frame: reader.read(frame.pixels)).items():
                         known[seconds] = lines
                     self._tell(0, 0, len(new), start + size)
                     if is_time_up():
@@ -443,9 +449,11 @@ class ScreenText:
 
     def _load(self) -> dict[float, tuple[TextLine, ...]]:
         if self._known is None:
-            known = kept(self._path, _KEPT)
-            if known is None or known["version"] != _version():
-                known = _StoredText(version=_version(), frames=(), glances=(), strokes=(), prepared=False, refined=())
+            known = load_kept(self._path, _KEPT)
+            if known is None or known["version"] != _get_version():
+                known = _StoredText(
+                    version=_get_version(), frames=(), glances=(), strokes=(), prepared=False, refined=()
+                )
             self._known = dict(known["frames"])
             self._glances = dict(known["glances"])
             self._strokes = dict(known["strokes"])
@@ -458,19 +466,19 @@ class ScreenText:
         glances, refined = sorted(self._glances.items()), list(self._refined.items())
         strokes_seen = sorted(self._strokes.items())
         marks = {"glances": glances, "strokes": strokes_seen, "prepared": self._is_prepared, "refined": refined}
-        keep(self._path, {"version": _version(), "frames": rows, **marks})
+        keep(self._path, {"version": _get_version(), "frames": rows, **marks})
 
     @property
     def _path(self) -> Path:
-        return video_folder(self._video.content_hash, self._cache) / "text-ppocrv6.json"
+        return make_video_folder(self._video.content_hash, self._cache) / "text-ppocrv6.json"
 
 
-def _version() -> list[int | str]:
+def _get_version() -> list[int | str]:
     """Version of a kept reading: the number of the rules, and the added recognisers."""
-    return [_VERSION, *sorted(added_models())]
+    return [_VERSION, *sorted(find_added_models())]
 
 
-def first_with(is_there: Callable[[float], bool], without: float, having: float) -> float:
+def bisect_appearance(is_there: Callable[[float], bool], without: float, having: float) -> float:
     """Finds by bisection when something comes on screen, to `_FINEST_SECONDS` or until the time is up.
 
     Args:
@@ -487,22 +495,22 @@ def first_with(is_there: Callable[[float], bool], without: float, having: float)
     return having
 
 
-def _last_before(times: Sequence[float], seconds: float) -> float | None:
+def _find_last_before(times: Sequence[float], seconds: float) -> float | None:
     return max((t for t in times if t < seconds - 1e-6), default=None)
 
 
-def _with_margin(box: Box, lines: float) -> Box:
+def _add_margin(box: Box, lines: float) -> Box:
     """A box with so many times its height around it."""
     margin = lines * (box[3] - box[1])
     left, top, right, bottom = box
     return max(0.0, left - margin), max(0.0, top - margin), min(1.0, right + margin), min(1.0, bottom + margin)
 
 
-def _likeness(first: str, second: str) -> float:
+def _measure_likeness(first: str, second: str) -> float:
     return SequenceMatcher(None, first.casefold(), second.casefold(), autojunk=False).ratio()
 
 
-def distinct_frames(thumbs: NDArray[np.uint8], most_change: int) -> NDArray[np.int64]:
+def select_distinct_frames(thumbs: NDArray[np.uint8], most_change: int) -> NDArray[np.int64]:
     """Indices (n,) of the thumbnails (N, H, W, 3) that differ from the last one chosen; the first is always chosen."""
     chosen: list[int] = []
     for i in range(len(thumbs)):
@@ -518,7 +526,7 @@ def spread(times: list[float], count: int) -> list[float]:
     return [times[round(i)] for i in np.linspace(0, len(times) - 1, count)]
 
 
-def in_order_of_showing(ranked: Sequence[TextSpan]) -> list[TextSpan]:
+def sort_by_showing(ranked: Sequence[TextSpan]) -> list[TextSpan]:
     """Reorders ranked spans so that of those with one text the earlier stands in the place of the better."""
     showings: dict[str, list[TextSpan]] = {}
     for span in sorted(ranked, key=lambda span: span.start_seconds, reverse=True):
@@ -526,7 +534,7 @@ def in_order_of_showing(ranked: Sequence[TextSpan]) -> list[TextSpan]:
     return [showings[span.text].pop() for span in ranked]
 
 
-def read_parts(
+def find_covered(
     read: Sequence[tuple[float, float]], start_seconds: float, stop_seconds: float
 ) -> tuple[tuple[float, float], ...] | None:
     """Parts of a window that were read, (start, stop) in seconds, ascending; None if all of it was.
@@ -547,13 +555,13 @@ def read_parts(
     return None if is_whole else tuple(parts)
 
 
-def longest_skipped(times: Sequence[float], looked_at: Sequence[float]) -> float:
+def measure_longest_skipped(times: Sequence[float], looked_at: Sequence[float]) -> float:
     """Longest time between two of `looked_at` that has one of `times` in it, both ascending, in seconds."""
     between = [(before, after) for before, after in pairwise(looked_at) if any(before < t < after for t in times)]
     return max((after - before for before, after in between), default=0.0)
 
 
-def strokes(pixels: NDArray[np.uint8]) -> int:
+def count_stroke_pixels(pixels: NDArray[np.uint8]) -> int:
     """Number of pixels of an RGB picture that look like rows of letters: near edges that join to something flat.
 
     Far cheaper than a glance and far less certain (it misses faint letters, and takes fences for some), so it only says
@@ -568,7 +576,7 @@ def strokes(pixels: NDArray[np.uint8]) -> int:
     return int(area[is_row].sum())
 
 
-def scattered(times: Sequence[float]) -> list[float]:
+def scatter(times: Sequence[float]) -> list[float]:
     """Orders times so that each beginning of the order is spread over all of them: ends, middle, quarters, ..."""
     ranks: list[int] = []
     step = 1 << max(0, len(times) - 1).bit_length()
@@ -578,7 +586,7 @@ def scattered(times: Sequence[float]) -> list[float]:
     return [times[rank] for rank in ranks]
 
 
-def to_read(times: Sequence[float], glances: Mapping[float, bool], count: int) -> list[float]:
+def choose_readings(times: Sequence[float], glances: Mapping[float, bool], count: int) -> list[float]:
     """Picks the frames to read: those with text, evenly; where these are few, also neighbours without a glance.
 
     Args:
@@ -598,16 +606,18 @@ def to_read(times: Sequence[float], glances: Mapping[float, bool], count: int) -
 
 
 @contextmanager
-def _reading_pool() -> Iterator[ThreadPoolExecutor]:
+def _open_pool() -> Iterator[ThreadPoolExecutor]:
     """A pool of threads; those that are late are not waited for."""
-    pool = ThreadPoolExecutor(min(_WORKERS, thread_count()), thread_name_prefix=THREAD_NAME)
+    pool = ThreadPoolExecutor(min(_WORKERS, choose_thread_count()), thread_name_prefix=THREAD_NAME)
     try:
         yield pool
     finally:
         pool.shutdown(wait=not is_time_up(), cancel_futures=True)
 
 
-def _in_time(frames: Iterable[Frame], pool: ThreadPoolExecutor, look: Callable[[Frame], _Seen]) -> dict[float, _Seen]:
+def _map_in_time(
+    frames: Iterable[Frame], pool: ThreadPoolExecutor, look: Callable[[Frame], _Seen]
+) -> dict[float, _Seen]:
     """Results of `look` for each frame until the time is up; a few frames in flight, so that memory stays flat."""
     seen: dict[float, _Seen] = {}
     waiting: deque[tuple[float, Future[_Seen]]] = deque()
@@ -615,7 +625,7 @@ def _in_time(frames: Iterable[Frame], pool: ThreadPoolExecutor, look: Callable[[
     def take(most: int) -> None:
         while len(waiting) > most:
             seconds, done = waiting.popleft()
-            seen[seconds] = done.result(wait_at_most())
+            seen[seconds] = done.result(get_timeout_left())
 
     with suppress(TimeoutError):
         for frame in frames:

@@ -14,7 +14,7 @@ _SMALLEST_SIDE = 3  # for less FFmpeg's filter has no neighbours to look at
 _CLOCK = Fraction(1, 1000)  # the filter wants one; of a single picture no time is asked
 
 
-def deinterlaced(picture: "VideoFrame") -> "VideoFrame":
+def deinterlace(picture: "VideoFrame") -> "VideoFrame":
     """The picture without combs; the same one where it is too small to have any."""
     from av.filter import Graph
     from av.video.frame import VideoFrame

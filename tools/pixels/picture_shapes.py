@@ -9,7 +9,7 @@ from bisect import bisect_right
 from fractions import Fraction
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from tools.pixels.shape import Orientation, StoredPicture, is_usable, usable_aspect
+from tools.pixels.shape import Orientation, StoredPicture, choose_aspect, is_usable
 
 if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext
@@ -43,7 +43,7 @@ class PictureShapes:
         aspect = self._context.sample_aspect_ratio
         if aspect != self._told:
             self._told = aspect
-            self._aspects.add(position, self._aspect_now())
+            self._aspects.add(position, self._read_aspect())
 
     def note_picture(self, position: int, picture: "VideoFrame") -> None:
         """Notes how a picture is turned, if it carries that; called in the order shown."""
@@ -58,11 +58,11 @@ class PictureShapes:
         """Shape of the picture of the packet at a position."""
         aspect, orientation = self._aspects.at(position), self._orientations.at(position)
         return StoredPicture(
-            picture.width, picture.height, orientation or Orientation.of(picture), aspect or self._aspect_now()
+            picture.width, picture.height, orientation or Orientation.of(picture), aspect or self._read_aspect()
         )
 
-    def _aspect_now(self) -> Fraction:
-        return usable_aspect(self._of_container or self._context.sample_aspect_ratio)
+    def _read_aspect(self) -> Fraction:
+        return choose_aspect(self._of_container or self._context.sample_aspect_ratio)
 
 
 class _Changes(Generic[Value]):

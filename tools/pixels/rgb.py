@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.pixels.deinterlacing import deinterlaced
-from tools.pixels.shape import StoredPicture, letterboxed
-from tools.pixels.tone import Gamut, Transfer, shown_on_sdr
+from tools.pixels.deinterlacing import deinterlace
+from tools.pixels.shape import StoredPicture, letterbox
+from tools.pixels.tone import Gamut, Transfer, tone_map
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -48,7 +48,7 @@ class RgbConverter:
         self._codec = codec
         self._reformatter = VideoReformatter()
 
-    def rgb(self, picture: "VideoFrame", stored: StoredPicture, max_height: int | None) -> NDArray[np.uint8]:
+    def convert(self, picture: "VideoFrame", stored: StoredPicture, max_height: int | None) -> NDArray[np.uint8]:
         """RGB (H, W, 3) uint8 of a picture as displayed, with one shape for every picture of the video.
 
         Args:
@@ -59,33 +59,33 @@ class RgbConverter:
         shown = self._shown
         scale = 1.0 if max_height is None else min(1.0, max_height / shown.shown_height)
         box = max(1, round(shown.shown_width * scale)), max(1, round(shown.shown_height * scale))
-        width, height = box if stored == shown else stored.fitted(*box)
+        width, height = box if stored == shown else stored.fit_shape(*box)
         if picture.interlaced_frame:
-            picture = deinterlaced(picture)
+            picture = deinterlace(picture)
         turned = stored.orientation.transpose
-        pixels = self._pixels(picture, height if turned else width, width if turned else height)
-        return letterboxed(stored.orientation.apply(pixels), *box)
+        pixels = self._convert_unturned(picture, height if turned else width, width if turned else height)
+        return letterbox(stored.orientation.apply(pixels), *box)
 
-    def _pixels(self, picture: "VideoFrame", width: int, height: int) -> NDArray[np.uint8]:
+    def _convert_unturned(self, picture: "VideoFrame", width: int, height: int) -> NDArray[np.uint8]:
         """RGB (height, width, 3) uint8, not yet turned."""
         if has_alpha(picture.format.name):
-            return self._on_grey(picture, width, height)
+            return self._lay_over_grey(picture, width, height)
         transfer = _TRANSFERS.get(picture.color_trc, Transfer.SDR)
         gamut = _GAMUTS.get(picture.color_primaries, Gamut.BT709)
         if transfer is not Transfer.SDR and gamut is Gamut.BT709:
             gamut = Gamut.BT2020  # BT.2100 has no other; what says BT.709 here says nothing that was meant
         if transfer is not Transfer.SDR or gamut is not Gamut.BT709:
-            return shown_on_sdr(self._converted(picture, width, height, "rgb48le"), transfer, gamut)
-        if matrix_of(picture, self._codec) == _YCGCO:
-            return _rgb_of_ycgco(self._converted(picture, width, height, "yuv444p16le"))
-        pixels = self._converted(picture, width, height, "rgb24")
+            return tone_map(self._reformat(picture, width, height, "rgb48le"), transfer, gamut)
+        if choose_matrix(picture, self._codec) == _YCGCO:
+            return _convert_ycgco(self._reformat(picture, width, height, "yuv444p16le"))
+        pixels = self._reformat(picture, width, height, "rgb24")
         if picture.color_range == _LIMITED_RANGE and len(picture.format.components) == 1:
-            return _stretched(pixels)  # swscale takes grey for full range, whatever is told
+            return _stretch_range(pixels)  # swscale takes grey for full range, whatever is told
         return pixels
 
-    def _converted(self, picture: "VideoFrame", width: int, height: int, to: str) -> NDArray[Any]:
+    def _reformat(self, picture: "VideoFrame", width: int, height: int, to: str) -> NDArray[Any]:
         """Picture (height, width, 3) in the format `to`; of YCgCo, the planes as they are, over the full range."""
-        coded = matrix_of(picture, self._codec)
+        coded = choose_matrix(picture, self._codec)
         # any matrix will do for YCgCo, if it is the same before and after: then nothing is done by it
         matrix = _BT709 if coded == _YCGCO else coded
         converted = self._reformatter.reformat(
@@ -101,18 +101,18 @@ class RgbConverter:
         )
         return converted.to_ndarray(channel_last=True)
 
-    def _on_grey(self, picture: "VideoFrame", width: int, height: int) -> NDArray[np.uint8]:
+    def _lay_over_grey(self, picture: "VideoFrame", width: int, height: int) -> NDArray[np.uint8]:
         """Lays a picture over the backdrop, then scales it: the other way, hidden colours bleed into what is seen."""
         import cv2  # a third of a second, which a video without transparency need not wait
 
-        rgba = self._converted(picture, picture.width, picture.height, "rgba")
-        pixels = over_grey(rgba)
+        rgba = self._reformat(picture, picture.width, picture.height, "rgba")
+        pixels = blend_over_grey(rgba)
         if (width, height) != (picture.width, picture.height):
             pixels = np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
         return pixels
 
 
-def picture_notes(picture: "VideoFrame", stored: StoredPicture) -> tuple[str, ...]:
+def describe_adaptations(picture: "VideoFrame", stored: StoredPicture) -> tuple[str, ...]:
     """What is done to pictures like this one so that they can be shown, a sentence each."""
     transfer = _TRANSFERS.get(picture.color_trc)
     notes = []
@@ -128,7 +128,7 @@ def picture_notes(picture: "VideoFrame", stored: StoredPicture) -> tuple[str, ..
     return tuple(notes)
 
 
-def picture_gaps(picture: "VideoFrame") -> tuple[str, ...]:
+def describe_gaps(picture: "VideoFrame") -> tuple[str, ...]:
     """What can't be seen right in pictures like this one, a sentence each."""
     if picture.colorspace not in _UNKNOWN_TO_US:
         return ()
@@ -146,7 +146,7 @@ def _is_transparent(picture: "VideoFrame") -> bool:
     return bool(picture.reformat(format="rgba").to_ndarray()[..., 3].min() < 255)
 
 
-def matrix_of(picture: "VideoFrame", codec: str) -> int:
+def choose_matrix(picture: "VideoFrame", codec: str) -> int:
     """Number of the matrix that leads back to RGB; without one, what players take for the codec and size."""
     matrix = picture.colorspace
     if matrix in _AS_TOLD or matrix == _YCGCO:
@@ -172,7 +172,7 @@ def has_alpha(pixel_format: str) -> bool:
     return parsed.has_palette or any(component.is_alpha for component in parsed.components)
 
 
-def over_grey(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def blend_over_grey(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """RGB (H, W, 3) uint8 before mid-grey, of RGBA (H, W, 4) with straight alpha."""
     colours, alpha = rgba[..., :3], rgba[..., 3:]
     if alpha.min() == 255:
@@ -182,7 +182,7 @@ def over_grey(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return mixed.astype(np.uint8)
 
 
-def _rgb_of_ycgco(planes: NDArray[np.uint16]) -> NDArray[np.uint8]:
+def _convert_ycgco(planes: NDArray[np.uint16]) -> NDArray[np.uint8]:
     """RGB (H, W, 3) uint8 of Y, Cg, Co over the full range 0..65535 (ISO/IEC 23091-2, equations 51 to 54)."""
     luma, green, orange = (planes[..., n].astype(np.int32) for n in range(3))
     green, orange = green - 2**15, orange - 2**15
@@ -191,7 +191,7 @@ def _rgb_of_ycgco(planes: NDArray[np.uint16]) -> NDArray[np.uint8]:
     return (np.clip(channels, 0, 65535) / 257 + 0.5).astype(np.uint8)
 
 
-def _stretched(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _stretch_range(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Stretches grey levels 16..235 to 0..255."""
     levels = np.clip((np.arange(256) - 16) * (255 / 219), 0, 255).round().astype(np.uint8)
     stretched: NDArray[np.uint8] = levels[pixels]

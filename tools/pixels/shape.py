@@ -93,7 +93,7 @@ class StoredPicture:
             width, height = round(self.width * wider), round(self.height * higher)
         return (height, width) if self.orientation.transpose else (width, height)
 
-    def fitted(self, width: int, height: int) -> tuple[int, int]:
+    def fit_shape(self, width: int, height: int) -> tuple[int, int]:
         """Largest (width, height) of the displayed shape inside a box; the whole box where only rounding differs."""
         scale = min(width / self.shown_width, height / self.shown_height)
         inside = max(1, round(self.shown_width * scale)), max(1, round(self.shown_height * scale))
@@ -105,12 +105,12 @@ def is_usable(told: Fraction) -> bool:
     return Fraction(1, MOST_UNEVEN_PIXEL) <= told <= MOST_UNEVEN_PIXEL
 
 
-def usable_aspect(told: Fraction | None) -> Fraction:
+def choose_aspect(told: Fraction | None) -> Fraction:
     """Pixel shape of a header; square where the header has none or an absurd one."""
     return told if told is not None and is_usable(told) else SQUARE
 
 
-def letterboxed(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+def letterbox(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
     """Centres a picture on black, (height, width, 3) uint8; gives the array itself where it fills that.
 
     Args:

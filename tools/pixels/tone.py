@@ -51,7 +51,7 @@ _TO_BT709 = {
 }
 
 
-def shown_on_sdr(signal: NDArray[np.uint16], transfer: Transfer, gamut: Gamut) -> NDArray[np.uint8]:
+def tone_map(signal: NDArray[np.uint16], transfer: Transfer, gamut: Gamut) -> NDArray[np.uint8]:
     """Maps a picture to sRGB (H, W, 3) uint8.
 
     Args:
@@ -62,14 +62,14 @@ def shown_on_sdr(signal: NDArray[np.uint16], transfer: Transfer, gamut: Gamut) -
     shown = np.empty(signal.shape, np.uint8)
     rows = max(1, _STRIP_PIXELS // max(1, signal.shape[1]))
     for top in range(0, len(signal), rows):
-        shown[top : top + rows] = _strip(signal[top : top + rows], transfer, gamut)
+        shown[top : top + rows] = _tone_map_strip(signal[top : top + rows], transfer, gamut)
     return shown
 
 
-def _strip(signal: NDArray[np.uint16], transfer: Transfer, gamut: Gamut) -> NDArray[np.uint8]:
+def _tone_map_strip(signal: NDArray[np.uint16], transfer: Transfer, gamut: Gamut) -> NDArray[np.uint8]:
     import cv2
 
-    light = np.take(_light(transfer), signal)  # 1 is the white of the screen; before its system gamma for HLG
+    light = np.take(_tabulate_light(transfer), signal)  # 1 is the white of the screen; before its system gamma for HLG
     if transfer is Transfer.HLG:
         luminance = light @ _BT2020_LUMINANCE
         light *= (np.maximum(luminance, 1e-6) ** (HLG_GAMMA - 1) * (HLG_PEAK_NITS / WHITE_NITS))[..., None]
@@ -77,24 +77,24 @@ def _strip(signal: NDArray[np.uint16], transfer: Transfer, gamut: Gamut) -> NDAr
     brightest = np.maximum(np.maximum(light[..., 0], light[..., 1]), light[..., 2])
     light /= np.maximum(brightest, 1.0)[..., None]
     levels = np.maximum(light, 0.0) * (_OUTPUT_LEVELS - 1) + 0.5
-    encoded: NDArray[np.uint8] = _srgb_codes()[levels.astype(np.uint16)]
+    encoded: NDArray[np.uint8] = _tabulate_srgb()[levels.astype(np.uint16)]
     return encoded
 
 
 @cache
-def _light(transfer: Transfer) -> NDArray[np.float32]:
+def _tabulate_light(transfer: Transfer) -> NDArray[np.float32]:
     """Light of each level of the signal, (65536,) float32; 1 is the white of the screen."""
     signal = np.minimum(np.arange(2**16) / _SIGNAL_WHITE, 1.0)
     if transfer is Transfer.PQ:
-        light = _pq_nits(signal) / WHITE_NITS
+        light = _decode_pq(signal) / WHITE_NITS
     elif transfer is Transfer.HLG:
-        light = _hlg_scene(signal)
+        light = _decode_hlg(signal)
     else:
         light = np.where(signal <= 0.04045, signal / 12.92, ((signal + 0.055) / 1.055) ** 2.4)
     return light.astype(np.float32)
 
 
-def _pq_nits(signal: NDArray[np.float64]) -> NDArray[np.float64]:
+def _decode_pq(signal: NDArray[np.float64]) -> NDArray[np.float64]:
     """The EOTF of SMPTE ST 2084 (BT.2100, table 4)."""
     m1, m2, c1, c2, c3 = 2610 / 16384, 2523 / 4096 * 128, 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
     root = signal ** (1 / m2)
@@ -102,7 +102,7 @@ def _pq_nits(signal: NDArray[np.float64]) -> NDArray[np.float64]:
     return nits
 
 
-def _hlg_scene(signal: NDArray[np.float64]) -> NDArray[np.float64]:
+def _decode_hlg(signal: NDArray[np.float64]) -> NDArray[np.float64]:
     """The inverse OETF of ARIB STD-B67, 0..1 (BT.2100, table 5)."""
     a = 0.17883277
     b, c = 1 - 4 * a, 0.5 - a * np.log(4 * a)
@@ -111,7 +111,7 @@ def _hlg_scene(signal: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @cache
-def _srgb_codes() -> NDArray[np.uint8]:
+def _tabulate_srgb() -> NDArray[np.uint8]:
     """Table of the sRGB code of each level of light, (16384,) uint8 (IEC 61966-2-1)."""
     light = np.linspace(0.0, 1.0, _OUTPUT_LEVELS)
     code = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)

@@ -22,7 +22,7 @@ def release_openmp_threads() -> None:
     Does nothing where torch was not imported, or does not compute with GNU's OpenMP.
     """
     torch = sys.modules.get("torch")
-    if torch is not None and (openmp := _openmp(Path(torch.__path__[0]))) is not None:
+    if torch is not None and (openmp := _load_openmp(Path(torch.__path__[0]))) is not None:
         openmp.omp_pause_resource_all(_SOFT)
 
 
@@ -34,7 +34,7 @@ def compute_alone() -> None:
     import torch
 
     torch.get_num_threads()  # sets what a thread begins with, which would come after us otherwise
-    if (openmp := _openmp(Path(torch.__path__[0]))) is not None:
+    if (openmp := _load_openmp(Path(torch.__path__[0]))) is not None:
         openmp.omp_set_num_threads(1)
     for library in Path(torch.__path__[0]).glob("lib/libtorch_cpu.so"):
         limit = getattr(ctypes.CDLL(str(library)), "MKL_Set_Num_Threads_Local", None)
@@ -43,7 +43,7 @@ def compute_alone() -> None:
 
 
 @cache
-def _openmp(torch: Path) -> ctypes.CDLL | None:
+def _load_openmp(torch: Path) -> ctypes.CDLL | None:
     """The OpenMP library that torch has loaded: opening its file again gives the loaded library."""
     for file in [*torch.glob("lib/libgomp*.so*"), *torch.parent.glob("torch.libs/libgomp*.so*")]:
         library = ctypes.CDLL(str(file))

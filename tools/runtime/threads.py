@@ -19,7 +19,7 @@ _USUAL_MOST = 4
 """Threads of networks at most where VIDEOSLEUTH_THREADS is not set, however many cores there are."""
 
 
-def thread_count() -> int:
+def choose_thread_count() -> int:
     """Number of threads in which networks run: VIDEOSLEUTH_THREADS, else the cores that may be used, at most 4.
 
     Raises:
@@ -34,15 +34,15 @@ def thread_count() -> int:
     return int(configured)
 
 
-def in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+def map_in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
     """Results of a function for each item, in order, computed in the pool of threads."""
-    return list(_pool().map(work, items))
+    return list(_open_pool().map(work, items))
 
 
 @cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(thread_count(), "network", compute_alone)
+def _open_pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(choose_thread_count(), "network", compute_alone)
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pool.cache_clear)  # the threads are not in the child
+    os.register_at_fork(after_in_child=_open_pool.cache_clear)  # the threads are not in the child

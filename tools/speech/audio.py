@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.demux.container import is_encrypted, open_container
-from tools.speech.subtitle_encoding import language_code
+from tools.speech.subtitle_encoding import normalise_language
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -59,7 +59,7 @@ class SoundTrack:
         return f"sound track {self.number}" + (f" ({', '.join(details)})" if details else "")
 
 
-def sound_tracks(path: Path) -> tuple[SoundTrack, ...]:
+def list_sound_tracks(path: Path) -> tuple[SoundTrack, ...]:
     """Every sound stream of a file, first the one that a player would play, the others in their order."""
     import av
 
@@ -75,7 +75,7 @@ def sound_tracks(path: Path) -> tuple[SoundTrack, ...]:
                 SoundTrack(
                     number,
                     stream.index,
-                    language_code(stream.metadata.get("language")),
+                    normalise_language(stream.metadata.get("language")),
                     bool(stream.disposition & marks.default),
                     bool(stream.disposition & marks.original),
                     bool(stream.disposition & extra) or _names_an_extra(title),
@@ -93,7 +93,7 @@ def _names_an_extra(title: str) -> bool:
     return any(word in title.casefold() for word in ("commentary", "description", "descriptive"))
 
 
-def audio_blocks(
+def read_blocks(
     video: "VideoSource", block_seconds: float = BLOCK_SECONDS, track: SoundTrack | None = None
 ) -> Iterator[tuple[float, NDArray[np.float32]]]:
     """Blocks of sound in time order: (seconds of the first sample, mono (S,) float32 at 16 kHz in -1..1).
@@ -120,7 +120,7 @@ class TrackReader:
         """Blocks of sound in time order: (seconds of the first sample, mono (S,) float32 at 16 kHz in -1..1)."""
         pieces: list[NDArray[np.float32]] = []
         start_seconds, length = 0.0, 0
-        for seconds, piece in self._pieces():
+        for seconds, piece in self._read_pieces():
             hole = seconds - (start_seconds + length / SAMPLE_RATE)
             if not pieces or abs(hole) > _LONGEST_FILL_SECONDS:
                 if pieces:
@@ -133,13 +133,13 @@ class TrackReader:
             length += len(piece)
             if length >= block_seconds * SAMPLE_RATE:
                 held = np.concatenate(pieces)
-                end = _quiet_cut(held)
+                end = _find_quiet_cut(held)
                 yield start_seconds, held[:end]
                 pieces, start_seconds, length = [held[end:]], start_seconds + end / SAMPLE_RATE, len(held) - end
         if length:
             yield start_seconds, np.concatenate(pieces)
 
-    def between(self, spans: Sequence[tuple[float, float]]) -> Iterator[tuple[float, NDArray[np.float32]]]:
+    def read_spans(self, spans: Sequence[tuple[float, float]]) -> Iterator[tuple[float, NDArray[np.float32]]]:
         """Sound of each span: (seconds of its first sample, mono (S,) float32 at 16 kHz), S may be 0.
 
         Spans (start, stop) ascend in both and may overlap. What lies between them is read over and not decoded.
@@ -150,7 +150,7 @@ class TrackReader:
         def is_wanted(seconds: float) -> bool:
             return bool(waiting) and seconds >= waiting[0][0] - _WARM_UP_SECONDS
 
-        for seconds, piece in self._pieces(is_wanted):
+        for seconds, piece in self._read_pieces(is_wanted):
             while waiting and seconds >= waiting[0][1]:
                 yield _cut_out(held, *waiting.popleft())
                 held = [one for one in held if waiting and one[0] + len(one[1]) / SAMPLE_RATE > waiting[0][0]]
@@ -160,7 +160,7 @@ class TrackReader:
         while waiting:
             yield _cut_out(held, *waiting.popleft())
 
-    def _pieces(
+    def _read_pieces(
         self, is_wanted: Callable[[float], bool] = lambda _: True
     ) -> Iterator[tuple[float, NDArray[np.float32]]]:
         """Sound of each audio frame that decodes, (seconds, mono (S,) at 16 kHz), to where the video was made to end.
@@ -169,27 +169,27 @@ class TrackReader:
         """
         video = self._video
         until = math.inf if video.until_seconds is None else video.until_seconds
-        track = self._track or next(iter(sound_tracks(video.path)), None)
+        track = self._track or next(iter(list_sound_tracks(video.path)), None)
         if track is None:
             return
         with open_container(video.path) as container:
             stream: Any = container.streams[track.index]
             resampler, kind, seconds = None, None, 0.0
-            packets = (p for p in video.clock.packets(container, stream) if _is_due(p, is_wanted))
-            for frame in self._frames(packets):
-                if resampler is None or kind != _kind(frame):
-                    kind = _kind(frame)
+            packets = (p for p in video.clock.read_packets(container, stream) if _is_due(p, is_wanted))
+            for frame in self._decode_frames(packets):
+                if resampler is None or kind != _describe_kind(frame):
+                    kind = _describe_kind(frame)
                     resampler = _Resampler(frame)
                 if frame.time is not None:
                     seconds = frame.time
                 if seconds >= until:
                     return
-                sound = resampler.mono(frame)
+                sound = resampler.to_mono(frame)
                 stop_seconds = seconds + len(sound) / SAMPLE_RATE
                 yield seconds, sound if stop_seconds <= until else sound[: max(0, int((until - seconds) * SAMPLE_RATE))]
                 seconds = stop_seconds
 
-    def _frames(self, packets: "Iterator[Packet[Any]]") -> Iterator[Any]:
+    def _decode_frames(self, packets: "Iterator[Packet[Any]]") -> Iterator[Any]:
         """Audio frames in order; a damaged packet is left out, as a player does, and a torn end ends the sound."""
         import av
 
@@ -233,7 +233,7 @@ def _is_due(packet: "Packet[Any]", is_wanted: Callable[[float], bool]) -> bool:
     return packet.pts is None or packet.time_base is None or is_wanted(float(packet.pts * packet.time_base))
 
 
-def _kind(frame: Any) -> tuple[Any, ...]:
+def _describe_kind(frame: Any) -> tuple[Any, ...]:
     return frame.format.name, frame.layout.name, frame.sample_rate
 
 
@@ -245,11 +245,11 @@ class _Resampler:
         import av
 
         self._channels = frame.layout.nb_channels
-        self._mixer = _Mixer(_channel_names(frame.layout)) if self._channels > 1 else None
+        self._mixer = _Mixer(_name_channels(frame.layout)) if self._channels > 1 else None
         # Packed samples: PyAV crashes over arrays of eight or more planes.
         self._resampler = av.AudioResampler("flt", frame.layout if self._channels > 1 else "mono", SAMPLE_RATE)
 
-    def mono(self, frame: Any) -> NDArray[np.float32]:
+    def to_mono(self, frame: Any) -> NDArray[np.float32]:
         """Mono (S,) float32 of a frame; what the resampler holds back comes with the next frame."""
         frame.pts = None  # with a clock the resampler refuses what is not in unbroken order
         pieces = [piece.to_ndarray()[0] for piece in self._resampler.resample(frame)]
@@ -259,7 +259,7 @@ class _Resampler:
         return samples if self._mixer is None else self._mixer.mix(samples.reshape(-1, self._channels).T)
 
 
-def _channel_names(layout: Any) -> list[str]:
+def _name_channels(layout: Any) -> list[str]:
     """FFmpeg's names of the channels; where the file has none, those of the usual layout for their number."""
     import av
 
@@ -307,12 +307,12 @@ class _Mixer:
         return chosen
 
 
-def _quiet_cut(sound: NDArray[np.float32]) -> int:
+def _find_quiet_cut(sound: NDArray[np.float32]) -> int:
     tail = min(len(sound) // 2, round(_CUT_SECONDS * SAMPLE_RATE))
-    return len(sound) - tail + quietest(sound[len(sound) - tail :])
+    return len(sound) - tail + find_quietest(sound[len(sound) - tail :])
 
 
-def quietest(sound: NDArray[np.float32], width: int = SAMPLE_RATE // 4) -> int:
+def find_quietest(sound: NDArray[np.float32], width: int = SAMPLE_RATE // 4) -> int:
     """Index of the middle of the quietest `width` samples in a row, by default a quarter of a second."""
     if len(sound) <= width:
         return len(sound) // 2

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
-from tools.cache import keep, kept
-from tools.deadline import held_in_time, is_time_up, run_in_time
-from tools.speech.audio import SAMPLE_RATE, SoundTrack, TrackReader, quietest
+from tools.cache import keep, load_kept
+from tools.deadline import acquire_in_time, is_time_up, run_in_time
+from tools.speech.audio import SAMPLE_RATE, SoundTrack, TrackReader, find_quietest
 from tools.speech.subtitles import SpeechLine
 
 if TYPE_CHECKING:
@@ -87,12 +87,12 @@ class Hearing:
             stop_seconds: end of the window, not included.
             on_progress: called with the seconds heard and the seconds to hear.
         """
-        wanted = [number for number in self._parts(start_seconds, stop_seconds) if self._left_of(number) is not None]
+        wanted = [number for number in self._parts(start_seconds, stop_seconds) if self._find_left(number) is not None]
         if not wanted:
             return
 
         def work() -> None:
-            with held_in_time(self._lock) as is_held:
+            with acquire_in_time(self._lock) as is_held:
                 if is_held:
                     self.spans = self._kept()  # another thread may have heard it meanwhile
                     self._hear(listen, wanted, on_progress)
@@ -130,13 +130,13 @@ class Hearing:
 
     def _hear(self, listen: Listen, numbers: Sequence[int], on_progress: Callable[[float, float], None] | None) -> None:
         sound = TrackReader(self._video, self._track)
-        left = {number: span for number in numbers if (span := self._left_of(number)) is not None}
-        blocks = sound.between(list(left.values()))
+        left = {number: span for number in numbers if (span := self._find_left(number)) is not None}
+        blocks = sound.read_spans(list(left.values()))
         damaged = 0.0
         for done, ((number, (start, stop)), (begin, block)) in enumerate(zip(left.items(), blocks, strict=True)):
             if is_time_up():
                 return
-            first, last = self._cuts(number, start, stop, begin, block)
+            first, last = self._choose_cuts(number, start, stop, begin, block)
             samples = block[max(0, round((first - begin) * SAMPLE_RATE)) : round((last - begin) * SAMPLE_RATE)]
             lines: list[SpeechLine] = []
             reached = last
@@ -151,7 +151,7 @@ class Hearing:
             if on_progress:
                 on_progress((done + 1) * PART_SECONDS, len(left) * PART_SECONDS)
 
-    def _left_of(self, number: int) -> tuple[float, float] | None:
+    def _find_left(self, number: int) -> tuple[float, float] | None:
         """Sound (start, stop) in seconds that is needed to hear what is left of a part; None if nothing is."""
         begin, end = number * PART_SECONDS, (number + 1) * PART_SECONDS
         start = begin - _CUT_SECONDS if number else _BEFORE_SECONDS
@@ -162,7 +162,7 @@ class Hearing:
         done = self._video.info.duration_seconds if number == self._last else end - _CUT_SECONDS
         return None if start >= done else (start, stop)
 
-    def _cuts(
+    def _choose_cuts(
         self, number: int, start: float, stop: float, begin: float, block: NDArray[np.float32]
     ) -> tuple[float, float]:
         """Start and end of a part in seconds: at what was heard before and after, else where it is quietest."""
@@ -171,7 +171,7 @@ class Hearing:
         def quiet(from_seconds: float) -> float:
             at = max(0, round((from_seconds - begin) * SAMPLE_RATE))
             edge = block[at : at + round(_CUT_SECONDS * SAMPLE_RATE)]
-            return begin + (at + quietest(edge)) / SAMPLE_RATE if len(edge) else from_seconds
+            return begin + (at + find_quietest(edge)) / SAMPLE_RATE if len(edge) else from_seconds
 
         if number and start == number * PART_SECONDS - _CUT_SECONDS:
             first = quiet(start)
@@ -188,7 +188,7 @@ class Hearing:
         keep(self._path, {"version": _VERSION, "spans": [asdict(one) for one in self.spans]})
 
     def _kept(self) -> tuple[HeardSpan, ...]:
-        known = kept(self._path, _KEPT)
+        known = load_kept(self._path, _KEPT)
         return () if known is None else known["spans"]
 
 

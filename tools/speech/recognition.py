@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools import packaged_weights
-from tools.cache import video_folder
+from tools.cache import make_video_folder
 from tools.observation import MissingPartError
 from tools.speech.audio import SoundTrack
 from tools.speech.hearing import Hearing
 from tools.speech.search import search_lines
 from tools.speech.spoken_language import Heard, LanguageListener
-from tools.speech.subtitles import SpeechLine, SpokenWord, embedded_subtitles, read_subtitles
+from tools.speech.subtitles import SpeechLine, SpokenWord, read_embedded_subtitles, read_subtitles
 
 if TYPE_CHECKING:
     from tools.video.source import VideoSource
@@ -32,8 +32,8 @@ __all__ = [
     "SpeechLine",
     "SpeechRecogniser",
     "SpokenWord",
-    "embedded_subtitles",
     "is_doubtful",
+    "read_embedded_subtitles",
     "read_subtitles",
     "search_lines",
 ]
@@ -85,12 +85,12 @@ class SpeechRecogniser:
     def __init__(self, folder: Path | None = None, threads: int = 1) -> None:
         if not packaged_weights.is_installed("faster_whisper"):
             raise MissingPartError(
-                f"faster-whisper is not installed: run `{packaged_weights.install_command('speech')}`"
+                f"faster-whisper is not installed: run `{packaged_weights.make_install_command('speech')}`"
             )
         if folder is not None and not (folder / "tokenizer.json").is_file():
             # Without it the library would fetch another model's tokenizer from a hub.
             raise ValueError(f"{folder} is no complete faster-whisper model: it needs model.bin and tokenizer.json")
-        files = None if folder is not None else _packaged_files()
+        files = None if folder is not None else _load_packaged_files()
         self.name = folder.name if folder is not None else "whisper-base"
         self._one_at_a_time = threading.Lock()
         self._listener = LanguageListener(
@@ -120,18 +120,18 @@ class SpeechRecogniser:
 
         Args:
             video: the video with the sound.
-            track: one of its `sound_tracks`; the one that a player would play if None.
+            track: one of its `list_sound_tracks`; the one that a player would play if None.
             on_progress: called with the seconds heard and the seconds to hear, after each part of the sound.
             cache: root of the cache, the user's own if None.
             window: (start, stop) in seconds; more is heard around it.
         """
         stream = "" if track is None else f"-stream{track.index}"
-        path = video_folder(video.content_hash, cache) / f"speech-{self.name}{stream}.json"
+        path = make_video_folder(video.content_hash, cache) / f"speech-{self.name}{stream}.json"
         start, stop = window[0], min(window[1], video.info.duration_seconds)
         hearing = Hearing(video, track, path, self._one_at_a_time)
         hearing.hear(self._lines, start, stop, on_progress)
         lines = [line for span in hearing.spans for line in span.lines]
-        lines = mark_repeats(lines if video.until_seconds is None else ended_at(lines, video.until_seconds))
+        lines = mark_repeats(lines if video.until_seconds is None else cut_at(lines, video.until_seconds))
         inside = (line for line in lines if line.start_seconds < stop and line.stop_seconds > start)
         return Transcript(tuple(inside), hearing.gaps(start, stop), hearing.unheard(start, stop))
 
@@ -143,12 +143,12 @@ class SpeechRecogniser:
         if not np.any(np.abs(sound) > 1e-4):  # a silent track: below one step of 14 bits
             return
         for found in self._listener.listen(sound):
-            line = _line(found, start_seconds)
+            line = _make_line(found, start_seconds)
             if line.text and line.stop_seconds > 0.0:
                 yield line
 
 
-def ended_at(lines: Sequence[SpeechLine], seconds: float) -> list[SpeechLine]:
+def cut_at(lines: Sequence[SpeechLine], seconds: float) -> list[SpeechLine]:
     """Cuts recognised lines at `seconds`, where their sound ended: a recogniser rounds its times up."""
     return [
         replace(
@@ -170,19 +170,19 @@ def is_doubtful(line: SpeechLine) -> bool:
     return bool(line.doubts)
 
 
-def _packaged_files() -> dict[str, bytes]:
+def _load_packaged_files() -> dict[str, bytes]:
     """Files of the packaged model in memory, by name: its two halves are joined here and nowhere on disk."""
     files = {
-        name: packaged_weights.find(_PARTS[0][0], f"data/{name}", sha256, extra="speech").read_bytes()
+        name: packaged_weights.find_file(_PARTS[0][0], f"data/{name}", sha256, extra="speech").read_bytes()
         for name, sha256 in _BESIDE.items()
     }
     halves = [
-        packaged_weights.find(package, f"data/{name}", sha256, extra="speech") for package, name, sha256 in _PARTS
+        packaged_weights.find_file(package, f"data/{name}", sha256, extra="speech") for package, name, sha256 in _PARTS
     ]
     return {"model.bin": b"".join(half.read_bytes() for half in halves), **files}
 
 
-def _line(heard: Heard, start_seconds: float) -> SpeechLine:
+def _make_line(heard: Heard, start_seconds: float) -> SpeechLine:
     segment, start_seconds = heard.segment, start_seconds + heard.offset_seconds
     words = tuple(
         SpokenWord(w.word.strip(), float(w.start) + start_seconds, float(w.end) + start_seconds, float(w.probability))
@@ -198,13 +198,13 @@ def _line(heard: Heard, start_seconds: float) -> SpeechLine:
         compression=float(segment.compression_ratio),
         words=words,
     )
-    doubts = doubts_about(line)
+    doubts = find_doubts(line)
     if heard.language_probability < _LANGUAGE_DOUBT:
         doubts += (f"its language is a guess ({heard.language}, {heard.language_probability:.2f})",)
     return replace(line, doubts=doubts)
 
 
-def doubts_about(line: SpeechLine) -> tuple[str, ...]:
+def find_doubts(line: SpeechLine) -> tuple[str, ...]:
     """Reasons to take a recognised line for invented, as far as the line shows them itself."""
     doubts = []
     if line.no_speech is not None and line.no_speech > _NO_SPEECH_DOUBT:
@@ -238,7 +238,7 @@ def mark_repeats(lines: Sequence[SpeechLine]) -> list[SpeechLine]:
     marked = list(lines)
     start = 0
     for i in range(1, len(lines) + 1):
-        if i < len(lines) and _words_of(lines[i]) == _words_of(lines[start]):
+        if i < len(lines) and _split_words(lines[i]) == _split_words(lines[start]):
             continue
         if i - start >= 3:
             for k in range(start, i):
@@ -247,5 +247,5 @@ def mark_repeats(lines: Sequence[SpeechLine]) -> list[SpeechLine]:
     return marked
 
 
-def _words_of(line: SpeechLine) -> list[str]:
+def _split_words(line: SpeechLine) -> list[str]:
     return re.findall(r"\w+", line.text.lower())

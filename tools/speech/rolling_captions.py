@@ -38,14 +38,14 @@ class _Overlap:
     """Whether the cue says more than it repeats, or drops what came before that: rolling captions do."""
 
 
-def utterances(cues: Sequence[SubtitleCue]) -> list[SubtitleCue]:
+def merge_rolling(cues: Sequence[SubtitleCue]) -> list[SubtitleCue]:
     """Puts rolling cues together, in order of time: each utterance once, from when it was new."""
-    cues = _once(cues)
+    cues = _drop_redrawn(cues)
     if not cues:
         return []
-    overlaps = [None, *(_overlap(before, cue) for before, cue in pairwise(cues))]
+    overlaps = [None, *(_find_overlap(before, cue) for before, cue in pairwise(cues))]
     merged: list[SubtitleCue] = []
-    for cue, overlap, signs in zip(cues, overlaps, _signs(overlaps), strict=True):
+    for cue, overlap, signs in zip(cues, overlaps, _count_rolling(overlaps), strict=True):
         if overlap is None or not overlap.words or not (signs > 1 or (signs and overlap.words >= _SURE_WORDS)):
             merged.append(cue)
             continue
@@ -61,7 +61,7 @@ def utterances(cues: Sequence[SubtitleCue]) -> list[SubtitleCue]:
     return merged
 
 
-def _once(cues: Sequence[SubtitleCue]) -> list[SubtitleCue]:
+def _drop_redrawn(cues: Sequence[SubtitleCue]) -> list[SubtitleCue]:
     """Drops cues that only draw another again: at the same time, as layers do, or for a moment."""
     kept: list[SubtitleCue] = []
     places: dict[str, int] = {}
@@ -82,7 +82,7 @@ def _redraws(last: SubtitleCue, cue: SubtitleCue) -> bool:
     return gap < 0 or (gap <= _MOMENT_SECONDS and shortest <= _MOMENT_SECONDS)
 
 
-def _signs(overlaps: Sequence[_Overlap | None]) -> Iterator[int]:
+def _count_rolling(overlaps: Sequence[_Overlap | None]) -> Iterator[int]:
     """Number of cues around each cue that roll up; 0 where fewer than `_ROLLING_SHARE` do."""
     touching = [i for i, overlap in enumerate(overlaps) if overlap is not None]
     signs = [bool((overlap := overlaps[i]) and overlap.words and overlap.adds) for i in touching]
@@ -94,7 +94,7 @@ def _signs(overlaps: Sequence[_Overlap | None]) -> Iterator[int]:
         yield sum(around) if sum(around) >= _ROLLING_SHARE * len(around) else 0
 
 
-def _overlap(before: SubtitleCue, cue: SubtitleCue) -> _Overlap | None:
+def _find_overlap(before: SubtitleCue, cue: SubtitleCue) -> _Overlap | None:
     """Words that a cue repeats, at row ends or of all that was shown; None where there is a gap between the two."""
     if cue.start_seconds - before.stop_seconds > _TOUCHING_SECONDS:
         return None

@@ -70,12 +70,12 @@ def search_lines(
     """
     if not lines:
         return ()
-    overlap = _with_neighbours(_word_overlap([line.text for line in lines], query), neighbour_share)
+    overlap = _add_neighbours(_measure_word_overlap([line.text for line in lines], query), neighbour_share)
     meaning = None
     if encode_texts is not None:
         vectors = encode_texts([query, *(line.text for line in lines)])
         meaning = np.clip(vectors[1:] @ vectors[0], 0.0, 1.0).astype(np.float64)
-    score = overlap if meaning is None else (overlap + _with_neighbours(meaning, neighbour_share)) / 2
+    score = overlap if meaning is None else (overlap + _add_neighbours(meaning, neighbour_share)) / 2
     scored = [
         ScoredLine(line, float(score[i]), float(overlap[i]), None if meaning is None else float(meaning[i]))
         for i, line in enumerate(lines)
@@ -83,22 +83,22 @@ def search_lines(
     return tuple(sorted(scored, key=lambda found: (-found.score, found.line.start_seconds)))
 
 
-def stems(text: str) -> list[str]:
+def extract_stems(text: str) -> list[str]:
     """Stems of the words of a text without stop words, small numbers as digits."""
     words = re.findall(r"[^\W_]+", text.lower().replace("'s ", " "))
     return [root(str(NUMBER_WORDS.get(word, word))) for word in words if word not in _STOP_WORDS]
 
 
 @lru_cache(maxsize=200_000)
-def _stems_of(text: str) -> frozenset[str]:
+def _cache_stems(text: str) -> frozenset[str]:
     """Stems of a line, cached since every query compares them again."""
-    return frozenset(stems(text))
+    return frozenset(extract_stems(text))
 
 
-def _word_overlap(texts: Sequence[str], query: str) -> NDArray[np.float64]:
+def _measure_word_overlap(texts: Sequence[str], query: str) -> NDArray[np.float64]:
     """Share of the query's words in each text, weighted by how rare each is among the texts; (N,) float64 0..1."""
-    wanted = set(stems(query))
-    said = [_stems_of(text) for text in texts]
+    wanted = set(extract_stems(query))
+    said = [_cache_stems(text) for text in texts]
     counts = Counter(stem for stems_said in said for stem in stems_said)
     weights = {stem: math.log(1 + len(texts) / (1 + counts[stem])) + 0.1 for stem in wanted}
     total = sum(weights.values())
@@ -107,7 +107,7 @@ def _word_overlap(texts: Sequence[str], query: str) -> NDArray[np.float64]:
     return np.array([sum(weights[stem] for stem in wanted & stems_said) / total for stems_said in said])
 
 
-def _with_neighbours(scores: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+def _add_neighbours(scores: NDArray[np.float64], share: float) -> NDArray[np.float64]:
     padded = np.pad(scores, 1)
     beside = np.maximum(padded[:-2], padded[2:])
     return np.maximum(scores, np.minimum(scores + share * beside, _NEIGHBOUR_LIMIT * beside))

@@ -90,13 +90,13 @@ class LanguageListener:
         at, language = 0, None
         while at < len(sound):
             resume: _SentenceRun | None = None
-            for window in self._windows(sound[at:], at / SAMPLE_RATE, language):
+            for window in self._recognise_windows(sound[at:], at / SAMPLE_RATE, language):
                 if self._fits(window):
                     yield from window
                     continue
-                *runs, last = self._runs(sound, window)
+                *runs, last = self._group_runs(sound, window)
                 for run in runs:
-                    yield from self._again(sound, run)
+                    yield from self._recognise_again(sound, run)
                 if last.language != last.heard[0].language:
                     resume = last
                     break
@@ -107,7 +107,7 @@ class LanguageListener:
             start = max(at + 1, round((resume.heard[0].start_seconds - _EDGE_SECONDS) * SAMPLE_RATE))
             at, language = start, resume.language
 
-    def _windows(
+    def _recognise_windows(
         self, sound: NDArray[np.float32], offset_seconds: float, language: str | None
     ) -> Iterator[list[Heard]]:
         """Recognises each window in `language`, or in that of the first window if None; gives its segments."""
@@ -127,7 +127,7 @@ class LanguageListener:
                 if not window:  # before the next segment is asked for: it may encode the next window
                     content_seconds = min(_WINDOW_SECONDS, info.duration_after_vad - place / 100)
                     parts = self._parts(content_seconds, info.language)
-                    whole = self._probability(np.array(self._encoded.last), info.language)
+                    whole = self._score_language(np.array(self._encoded.last), info.language)
                     probability = max([whole, *parts])
                     self._encoded.least = min(parts, default=1.0)
                 window.append(Heard(segment, offset_seconds, info.language, probability))
@@ -141,11 +141,11 @@ class LanguageListener:
         while start == 0.0 or content_seconds - start >= _SHORTEST_PART_SECONDS:
             stop = min(start + _PART_SECONDS, max(content_seconds, _SHORTEST_PART_SECONDS))
             part = states[:, round(start * _ENCODED_A_SECOND) : round(stop * _ENCODED_A_SECOND)]
-            found.append(self._probability(part, language))
+            found.append(self._score_language(part, language))
             start += _PART_SECONDS
         return found
 
-    def _probability(self, states: NDArray[np.float32], language: str) -> float:
+    def _score_language(self, states: NDArray[np.float32], language: str) -> float:
         """Probability 0..1 of a language in the sound that was encoded as these states (1, T, D)."""
         import ctranslate2  # type: ignore[import-untyped]
 
@@ -157,10 +157,10 @@ class LanguageListener:
     def _fits(self, window: Sequence[Heard]) -> bool:
         return bool(self._encoded.least >= _FITS)
 
-    def _runs(self, sound: NDArray[np.float32], window: Sequence[Heard]) -> list[_SentenceRun]:
+    def _group_runs(self, sound: NDArray[np.float32], window: Sequence[Heard]) -> list[_SentenceRun]:
         """Groups a window's sentences by the language of each where that is certain, else the window's."""
         runs: list[_SentenceRun] = []
-        for sentence in _sentences(window):
+        for sentence in _join_sentences(window):
             used = sentence[0].language
             language, probability, _ = self._model.detect_language(audio=_cut(sound, sentence))
             if probability < _SURE:
@@ -173,17 +173,17 @@ class LanguageListener:
                 runs.append(_SentenceRun(sentence, language, probability))
         return runs
 
-    def _again(self, sound: NDArray[np.float32], run: _SentenceRun) -> Iterator[Heard]:
+    def _recognise_again(self, sound: NDArray[np.float32], run: _SentenceRun) -> Iterator[Heard]:
         """Recognises a run again in its own language, where that is not the window's."""
         if run.language == run.heard[0].language:
             yield from run.heard
             return
         offset_seconds = max(0.0, run.heard[0].start_seconds - _EDGE_SECONDS)
-        for window in self._windows(_cut(sound, run.heard), offset_seconds, run.language):
+        for window in self._recognise_windows(_cut(sound, run.heard), offset_seconds, run.language):
             yield from window
 
 
-def _sentences(window: Sequence[Heard]) -> list[tuple[Heard, ...]]:
+def _join_sentences(window: Sequence[Heard]) -> list[tuple[Heard, ...]]:
     """Joins segments until each group is long enough to tell its language."""
     sentences: list[tuple[Heard, ...]] = []
     for heard in window:

@@ -134,7 +134,7 @@ def decode(raw: bytes, language: str | None = None) -> Decoded:
     broken = text.count("\ufffd")
     if not raw.isascii() and broken <= _DAMAGED_SHARE * sum(not c.isascii() for c in text):
         return Decoded(text, "utf-8")
-    return _ranked(raw, language)
+    return _decode_by_rank(raw, language)
 
 
 _MARKS = (
@@ -146,15 +146,15 @@ _MARKS = (
 )
 
 
-def language_of(name: str) -> str | None:
+def find_language(name: str) -> str | None:
     """Language in a file's name before its ending, as in `film.ru.srt` or `film.pt-BR.forced.srt`; None without one."""
     for part in reversed(re.split(r"[. _\[\]()]+", name)[1:-1]):
-        if (found := language_code(part)) in _LANGUAGES:
+        if (found := normalise_language(part)) in _LANGUAGES:
             return found
     return None
 
 
-def language_code(tag: str | None) -> str | None:
+def normalise_language(tag: str | None) -> str | None:
     """Code of a language's tag of any kind: ISO 639-1 where it is known, else its two or three letters, else None."""
     base = (tag or "und").casefold().replace("_", "-").split("-")[0]
     found = _NAMES.get(base, base)
@@ -169,10 +169,10 @@ class _DecodedText:
     plausibility: float
 
 
-def _ranked(raw: bytes, language: str | None) -> Decoded:
+def _decode_by_rank(raw: bytes, language: str | None) -> Decoded:
     """Decodes text by the likeliest of the legacy encodings."""
-    sample = _telling_lines(raw)
-    readings = sorted(_readings(sample, language), key=lambda reading: -reading.score)
+    sample = _select_lines(raw)
+    readings = sorted(_score_readings(sample, language), key=lambda reading: -reading.score)
     if not readings:  # not even one fits: bytes of several encodings, or damage
         return Decoded(raw.decode("cp1252", errors="replace"), "cp1252", "the file is in no known encoding")
     best = readings[0]
@@ -186,7 +186,7 @@ def _ranked(raw: bytes, language: str | None) -> Decoded:
     )
 
 
-def _telling_lines(raw: bytes) -> bytes:
+def _select_lines(raw: bytes) -> bytes:
     """Lines with letters beyond ASCII, up to `_ENOUGH_BYTES`."""
     kept, length = [], 0
     for line in raw.splitlines():
@@ -198,11 +198,13 @@ def _telling_lines(raw: bytes) -> bytes:
     return b"\n".join(kept)
 
 
-def _readings(sample: bytes, language: str | None) -> list[_DecodedText]:
+def _score_readings(sample: bytes, language: str | None) -> list[_DecodedText]:
     import chardet
 
-    found = chardet.detect_all(sample, ignore_threshold=True, compat_names=False, include_encodings=_all_encodings())
-    hinted = _codecs(language)
+    found = chardet.detect_all(
+        sample, ignore_threshold=True, compat_names=False, include_encodings=_list_all_encodings()
+    )
+    hinted = _list_codecs(language)
     readings = []
     for guess in found:
         encoding = guess["encoding"]
@@ -212,13 +214,17 @@ def _readings(sample: bytes, language: str | None) -> list[_DecodedText]:
             continue
         usual = next((weight for start, weight in _LESS_USUAL.items() if str(encoding).startswith(start)), 1.0)
         hint = _HINT if encoding in hinted else 1.0
-        plausibility = _plausibility(text, str(encoding), guess["language"])
+        plausibility = _score_plausibility(text, str(encoding), guess["language"])
         score = guess["confidence"] * usual * hint * plausibility
         readings.append(_DecodedText(text, str(encoding), score, plausibility))
-    return readings if any(r.plausibility > _LEAST_PLAUSIBLE for r in readings) else [*readings, *_east_asian(sample)]
+    return (
+        readings
+        if any(r.plausibility > _LEAST_PLAUSIBLE for r in readings)
+        else [*readings, *_score_east_asian(sample)]
+    )
 
 
-def _east_asian(sample: bytes) -> list[_DecodedText]:
+def _score_east_asian(sample: bytes) -> list[_DecodedText]:
     """East Asian readings of a line too short for chardet, where no alphabet fits: mostly kana, or Hangul."""
     readings = []
     for encoding in ("cp932", "euc_jis_2004", "cp949"):
@@ -226,7 +232,7 @@ def _east_asian(sample: bytes) -> list[_DecodedText]:
             text = sample.decode(encoding)
         except UnicodeDecodeError:
             continue
-        letters = [_script(c) for c in text if c.isalpha()]
+        letters = [_name_script(c) for c in text if c.isalpha()]
         fitting = sum({"HIRAGANA": 2, "KATAKANA": 2, "HANGUL": 1}.get(script, 0) for script in letters)
         share = fitting / max(1, 2 * len(letters))  # kana are few, so that many of them are seldom chance
         readings.append(_DecodedText(text, encoding, share, share * _LEAST_PLAUSIBLE))  # a guess: never without a doubt
@@ -234,43 +240,43 @@ def _east_asian(sample: bytes) -> list[_DecodedText]:
 
 
 @cache
-def _codecs(language: str | None) -> frozenset[str]:
+def _list_codecs(language: str | None) -> frozenset[str]:
     return frozenset(_LANGUAGES.get(language or "", "").split())
 
 
 @cache
-def _all_encodings() -> frozenset[str]:
-    return frozenset[str]().union(*(_codecs(language) for language in _LANGUAGES))
+def _list_all_encodings() -> frozenset[str]:
+    return frozenset[str]().union(*(_list_codecs(language) for language in _LANGUAGES))
 
 
-def _plausibility(text: str, encoding: str, language: str | None) -> float:
+def _score_plausibility(text: str, encoding: str, language: str | None) -> float:
     """Plausibility 0..1 of a text: how little there is that no writer puts there, in the language that fits best.
 
     Languages are those of the encoding; `language` is chardet's, which mistakes neighbours for one another.
     """
     letters = Counter(c.lower()[0] for c in text if c.isalpha())
-    odd = sum(_oddities(word) for word in text.split())
-    foreign = sum(count for letter, count in letters.items() if _script(letter) != "LATIN")
+    odd = sum(_count_oddities(word) for word in text.split())
+    foreign = sum(count for letter, count in letters.items() if _name_script(letter) != "LATIN")
     if foreign < _SPRINKLED_SHARE * letters.total():
         odd += foreign  # a letter of another script here and there is no other script
-    alphabets = [alphabet for known in (language, *_languages(encoding)) if (alphabet := _alphabet(known))]
+    alphabets = [alphabet for known in (language, *_list_languages(encoding)) if (alphabet := _get_alphabet(known))]
     outside = [sum(n for c, n in letters.items() if not (c.isascii() or c in alphabet)) for alphabet in alphabets]
     odd += min(outside, default=0)
     return math.exp(-_ODD_WEIGHT * odd / max(1, sum(not c.isascii() for c in text)))
 
 
-def _oddities(word: str) -> int:
+def _count_oddities(word: str) -> int:
     """Number of oddities: controls, strange signs, signs between letters, two scripts, capitals after small letters."""
     odd = sum(c in _STRANGE or unicodedata.category(c) in ("Cc", "Co", "Cn", "Cs") for c in word)
-    odd += len({_script(c) for c in word if c.isalpha()} - _EAST_ASIAN) > 1
+    odd += len({_name_script(c) for c in word if c.isalpha()} - _EAST_ASIAN) > 1
     for before, here, after in zip(word, word[1:], word[2:], strict=False):
-        odd += before.isalpha() and after.isalpha() and not here.isascii() and _parts_no_word(here)
+        odd += before.isalpha() and after.isalpha() and not here.isascii() and _is_never_inside_word(here)
     for before, here in pairwise(word):
         odd += before.islower() and here.isupper() and not (before.isascii() and here.isascii())
     return odd
 
 
-def _parts_no_word(sign: str) -> bool:
+def _is_never_inside_word(sign: str) -> bool:
     """Whether no writer puts a sign between two letters, as is done with apostrophes and the Catalan dot."""
     return sign not in "’·‧" and unicodedata.category(sign) in (
         "Sc",
@@ -287,19 +293,19 @@ def _parts_no_word(sign: str) -> bool:
 
 
 @cache
-def _languages(encoding: str) -> tuple[str, ...]:
+def _list_languages(encoding: str) -> tuple[str, ...]:
     """Languages that an encoding is for."""
-    return tuple(language for language in _LANGUAGES if encoding in _codecs(language))
+    return tuple(language for language in _LANGUAGES if encoding in _list_codecs(language))
 
 
 @cache
-def _alphabet(language: str | None) -> frozenset[str]:
+def _get_alphabet(language: str | None) -> frozenset[str]:
     """Small letters beyond ASCII of a language, with what its neighbours lend it; empty where not known."""
     letters = _LETTERS.get(language or "", "")
     return frozenset(letters + ("éèáóíúñçöüäåß" if letters and letters[0] < "Ͱ" else ""))
 
 
 @cache
-def _script(letter: str) -> str:
+def _name_script(letter: str) -> str:
     """Script of a letter (LATIN, CYRILLIC, ...): the first word of its Unicode name."""
     return unicodedata.name(letter, "NONE").split(" ")[0].split("-")[0]

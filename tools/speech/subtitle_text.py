@@ -36,22 +36,22 @@ _TIMING = re.compile(rf"[ \t]{{0,9}}{_CLOCK}(?:[ \t]{{0,9}}(?:[-–—]{{1,3}}[>
 _NUMBER = re.compile(r"[ \t]*\d{1,9}[ \t]*\Z")
 
 
-def srt_cues(text: str) -> Iterator[SubtitleCue]:
+def parse_srt(text: str) -> Iterator[SubtitleCue]:
     """The cues of SubRip and YouTube's SBV, whose rows may be blank; a cue's number is no row of its text."""
-    for timing, rows in _blocks(text):
+    for timing, rows in _split_blocks(text):
         while rows and not rows[-1].strip():
             rows.pop()
-        yield _cue(timing, rows)
+        yield _make_cue(timing, rows)
 
 
-def vtt_cues(text: str) -> Iterator[SubtitleCue]:
+def parse_vtt(text: str) -> Iterator[SubtitleCue]:
     """The cues of WebVTT, which end at the first empty row: notes, styles and names of cues are never shown."""
-    for timing, rows in _blocks(text):
+    for timing, rows in _split_blocks(text):
         end = next((i for i, row in enumerate(rows) if not row), len(rows))
-        yield _cue(timing, rows[:end])
+        yield _make_cue(timing, rows[:end])
 
 
-def _blocks(text: str) -> Iterator[tuple[re.Match[str], list[str]]]:
+def _split_blocks(text: str) -> Iterator[tuple[re.Match[str], list[str]]]:
     """Splits a text into (times, rows up to the next times); the number of a cue is no row."""
     timing: re.Match[str] | None = None
     rows: list[str] = []
@@ -75,19 +75,19 @@ def _blocks(text: str) -> Iterator[tuple[re.Match[str], list[str]]]:
     yield timing, rows
 
 
-def _cue(timing: re.Match[str], rows: Sequence[str]) -> SubtitleCue:
+def _make_cue(timing: re.Match[str], rows: Sequence[str]) -> SubtitleCue:
     clock = timing.groups()
-    lines = (plain(row) for row in rows)
-    return SubtitleCue(_seconds(clock[:4]), _seconds(clock[4:]), tuple(line for line in lines if line))
+    lines = (strip_markup(row) for row in rows)
+    return SubtitleCue(_parse_clock(clock[:4]), _parse_clock(clock[4:]), tuple(line for line in lines if line))
 
 
-def _seconds(clock: Sequence[str | None]) -> float:
+def _parse_clock(clock: Sequence[str | None]) -> float:
     hours, minutes, seconds, fraction = clock
     whole = int(hours or 0) * 3600 + int(minutes or 0) * 60 + int(seconds or 0)
     return whole + (int(fraction) / 10 ** len(fraction) if fraction else 0.0)
 
 
-def ass_cues(text: str) -> Iterator[SubtitleCue]:
+def parse_ass(text: str) -> Iterator[SubtitleCue]:
     """The cues of Advanced SubStation Alpha and its forerunner.
 
     Drawings and comments are no text. Karaoke is written twice, whole as a comment and in pieces that are shown:
@@ -108,7 +108,7 @@ def ass_cues(text: str) -> Iterator[SubtitleCue]:
         effect = event.effect.strip().casefold()
         if (pieces and effect == "fx") or (event.is_comment and not (pieces and effect == "karaoke")):
             continue
-        yield SubtitleCue(event.start / 1000, event.end / 1000, ass_lines(event.text))
+        yield SubtitleCue(event.start / 1000, event.end / 1000, parse_ass_rows(event.text))
 
 
 _OVERRIDE = re.compile(r"\{[^{}]*\}")
@@ -116,7 +116,7 @@ _DRAWING = re.compile(r"\\p(\d+)")
 _ASS_BREAK = re.compile(r"\\[Nn]")
 
 
-def ass_lines(text: str) -> tuple[str, ...]:
+def parse_ass_rows(text: str) -> tuple[str, ...]:
     """The rows that an event shows: no overrides, no remarks in braces, no drawings."""
     shown, is_drawing, place = [], False, 0
     for override in _OVERRIDE.finditer(text):
@@ -128,7 +128,7 @@ def ass_lines(text: str) -> tuple[str, ...]:
     if not is_drawing:
         shown.append(text[place:])
     rows = (" ".join(row.replace("\\h", " ").split()) for row in _ASS_BREAK.split("".join(shown)))
-    return tuple(_unescaped(row) for row in rows if row)
+    return tuple(_unescape(row) for row in rows if row)
 
 
 _TAG = re.compile(
@@ -147,15 +147,15 @@ _BRACED = re.compile(r"\{(?:\\[^{}]*|[CcFfoPSsYy]:[^{}]*)\}")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 
 
-def plain(text: str) -> str:
+def strip_markup(text: str) -> str:
     """The words of a row of SubRip or WebVTT: no styles, no entities, no line breaks."""
     text = _BRACED.sub("", text) if "{" in text else text
     if "<" in text or "\\" in text:
         text = _TAG.sub("", _LINE_BREAK.sub(" ", text))
-    return _unescaped(" ".join(text.split()))
+    return _unescape(" ".join(text.split()))
 
 
-def _unescaped(text: str) -> str:
+def _unescape(text: str) -> str:
     if "&" not in text:
         return text
     return " ".join(_ENTITY.sub(lambda entity: html.unescape(entity.group()), text).split())

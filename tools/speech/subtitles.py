@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tools.demux.container import open_container
 from tools.demux.header import TEXT_SUBTITLES
-from tools.speech.rolling_captions import utterances
-from tools.speech.subtitle_encoding import Decoded, decode, language_code, language_of
-from tools.speech.subtitle_text import SubtitleCue, ass_cues, ass_lines, plain, srt_cues, vtt_cues
+from tools.speech.rolling_captions import merge_rolling
+from tools.speech.subtitle_encoding import Decoded, decode, find_language, normalise_language
+from tools.speech.subtitle_text import SubtitleCue, parse_ass, parse_ass_rows, parse_srt, parse_vtt, strip_markup
 
 if TYPE_CHECKING:
     from tools.video.source import VideoSource
@@ -78,11 +78,11 @@ class Subtitles:
 
 
 def read_subtitles(path: str | Path) -> tuple[SpeechLine, ...]:
-    """Reads the lines of an .srt, .vtt, .ass or .ssa file in time order; raises as `subtitle_file` does."""
-    return subtitle_file(path).lines
+    """Reads the lines of an .srt, .vtt, .ass or .ssa file in time order; raises as `read_subtitle_file` does."""
+    return read_subtitle_file(path).lines
 
 
-def subtitle_file(path: str | Path) -> Subtitles:
+def read_subtitle_file(path: str | Path) -> Subtitles:
     """Reads an .srt, .vtt, .ass or .ssa file.
 
     Raises:
@@ -97,14 +97,14 @@ def subtitle_file(path: str | Path) -> Subtitles:
     raw = path.read_bytes()
     if not raw.strip():
         raise ValueError(f"{path} is empty: need a subtitle file with at least one line")
-    decoded = decode(raw, language_of(path.name))
-    lines, gaps = _lines(_cues(decoded.text, path), "subtitle file", decoded.doubt)
+    decoded = decode(raw, find_language(path.name))
+    lines, gaps = _make_lines(_parse_cues(decoded.text, path), "subtitle file", decoded.doubt)
     if not lines:
         raise ValueError(f"{path} holds no subtitle line: is it really .srt, .vtt, .ass or .ssa?")
     return Subtitles(tuple(lines), gaps)
 
 
-def subtitles_beside(video: Path) -> tuple[Path, ...]:
+def find_subtitles_beside(video: Path) -> tuple[Path, ...]:
     """Subtitle files beside a video that players would take for its own, such as `film.srt` and `film.en.srt`."""
     endings = (".srt", ".vtt", ".ass", ".ssa")
     try:
@@ -115,30 +115,30 @@ def subtitles_beside(video: Path) -> tuple[Path, ...]:
     return tuple(file for file in named if file.stem == video.stem or file.stem.startswith(f"{video.stem}."))
 
 
-def ended_by(lines: Iterable[SpeechLine], seconds: float | None) -> tuple[SpeechLine, ...]:
+def select_ended(lines: Iterable[SpeechLine], seconds: float | None) -> tuple[SpeechLine, ...]:
     """Lines that end at `seconds` or before; all of them if that is None."""
     return tuple(line for line in lines if seconds is None or line.stop_seconds <= seconds)
 
 
-def _cues(text: str, path: Path) -> Iterator[SubtitleCue]:
+def _parse_cues(text: str, path: Path) -> Iterator[SubtitleCue]:
     """Parses the cues of a file's text, whatever its name; ValueError for another kind of file."""
     if "\0" in text:
         raise ValueError(f"{path} is not text: need a subtitle file (.srt, .vtt, .ass or .ssa)")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if text.lstrip().startswith("WEBVTT"):
-        return vtt_cues(text)
-    if (kind := _kind(text)) in ("ass", "ssa"):
+        return parse_vtt(text)
+    if (kind := _detect_kind(text)) in ("ass", "ssa"):
         try:
-            return iter(list(ass_cues(text)))
+            return iter(list(parse_ass(text)))
         except ValueError as error:
             raise ValueError(f"{path} looks like {kind} but cannot be read: {error}") from error
     if kind == "srt":
-        return srt_cues(text)
+        return parse_srt(text)
     wrong = "is not a subtitle file that can be read" if kind is None else f"is a {kind} file"
     raise ValueError(f"{path} {wrong}: need .srt, .vtt, .ass or .ssa")
 
 
-def _kind(text: str) -> str | None:
+def _detect_kind(text: str) -> str | None:
     """Kind of subtitles that pysubs2 takes a text for; None for no subtitles, or several kinds at once."""
     import pysubs2
 
@@ -150,31 +150,33 @@ def _kind(text: str) -> str | None:
     return kind
 
 
-def _lines(cues: Iterable[SubtitleCue], source: Source, doubt: str = "") -> tuple[list[SpeechLine], tuple[str, ...]]:
+def _make_lines(
+    cues: Iterable[SubtitleCue], source: Source, doubt: str = ""
+) -> tuple[list[SpeechLine], tuple[str, ...]]:
     """Turns cues into lines in time order, neither too many nor too long, and says what was left out."""
     shown = [cue for cue in cues if cue.lines and cue.stop_seconds > max(cue.start_seconds, 0.0)]
     shown.sort(key=lambda cue: (cue.start_seconds, cue.stop_seconds))
     lines: list[SpeechLine] = []
-    for cue in utterances(shown):
+    for cue in merge_rolling(shown):
         if len(lines) >= _MAX_LINES:
             from_seconds = cue.start_seconds
             return lines, (f"only the first {_MAX_LINES} lines were read, those from {from_seconds:.0f} s on were not",)
         text = cue.text
-        doubts = _doubts(text, doubt)
+        doubts = _find_doubts(text, doubt)
         lines += [
             SpeechLine(max(cue.start_seconds, 0.0), cue.stop_seconds, part, None, source, doubts=doubts)
-            for part in _parts(text)
+            for part in _split_parts(text)
         ]
     return lines, ()
 
 
-def _doubts(text: str, doubt: str) -> tuple[str, ...]:
+def _find_doubts(text: str, doubt: str) -> tuple[str, ...]:
     """Doubts about one line: that of the encoding is none for ASCII, which all encodings have."""
     damaged = ("letters are damaged",) if "\ufffd" in text else ()
     return damaged if not doubt or text.isascii() else (doubt, *damaged)
 
 
-def _parts(text: str) -> Iterator[str]:
+def _split_parts(text: str) -> Iterator[str]:
     """Splits a text into pieces of at most `_MAX_CHARACTERS`, between words where there are any."""
     start = 0
     while len(text) - start > _MAX_CHARACTERS:
@@ -206,7 +208,7 @@ class SubtitleTrack:
         return self.codec in TEXT_SUBTITLES
 
 
-def subtitle_tracks(path: Path) -> tuple[SubtitleTrack, ...]:
+def list_subtitle_tracks(path: Path) -> tuple[SubtitleTrack, ...]:
     """Every subtitle stream of a file, in its order."""
     import av
 
@@ -219,7 +221,7 @@ def subtitle_tracks(path: Path) -> tuple[SubtitleTrack, ...]:
                 SubtitleTrack(
                     stream.index,
                     "unknown" if stream.codec_context is None else stream.codec_context.codec.canonical_name,
-                    language_code(stream.metadata.get("language")),
+                    normalise_language(stream.metadata.get("language")),
                     bool(stream.disposition & marks.default),
                     bool(stream.disposition & marks.forced) or any(w in title for w in ("forced", "signs", "songs")),
                     bool(stream.disposition & marks.comment) or "commentary" in title,
@@ -229,18 +231,18 @@ def subtitle_tracks(path: Path) -> tuple[SubtitleTrack, ...]:
     return tuple(found)
 
 
-def embedded_subtitles(video: "VideoSource", language: str | None = None) -> tuple[SpeechLine, ...]:
+def read_embedded_subtitles(video: "VideoSource", language: str | None = None) -> tuple[SpeechLine, ...]:
     """Lines of the video's own text subtitles, () where there are none; `subtitle_streams` says of which streams."""
-    return subtitle_streams(video, language).lines
+    return read_subtitle_streams(video, language).lines
 
 
-def subtitle_streams(video: "VideoSource", language: str | None = None) -> Subtitles:
+def read_subtitle_streams(video: "VideoSource", language: str | None = None) -> Subtitles:
     """Reads the video's subtitles: one stream with all that is said, and what forced ones of its language add.
 
     The default stream is taken if it is whole, else one in its language, else in `language`, that of the sound; only
     one of those that say the same for the hard of hearing. What cannot be read, as pictures of text, is a gap.
     """
-    tracks = subtitle_tracks(video.path)
+    tracks = list_subtitle_tracks(video.path)
     texts = [track for track in tracks if track.is_text]
     wanted = next((track.language for track in tracks if track.is_default), None) or language
     order = sorted(
@@ -250,20 +252,20 @@ def subtitle_streams(video: "VideoSource", language: str | None = None) -> Subti
     gaps: tuple[str, ...] = ()
     main, whole = None, Subtitles()
     for track in order:
-        if not track.is_forced and (whole := _stream(video, track)).lines:
+        if not track.is_forced and (whole := _read_stream(video, track)).lines:
             main = track
             break
     lines, gaps = list(whole.lines), whole.gaps
     for track in order:
         if track.is_forced and (main is None or track.language in (None, main.language)):
-            forced = _stream(video, track)
-            lines, gaps = merged(lines, forced.lines), (*gaps, *forced.gaps)
+            forced = _read_stream(video, track)
+            lines, gaps = merge_lines(lines, forced.lines), (*gaps, *forced.gaps)
     if main is None:
-        gaps = (*gaps, *_unread(tracks))
+        gaps = (*gaps, *_describe_unread(tracks))
     return Subtitles(tuple(lines), gaps, is_whole=main is not None)
 
 
-def _unread(tracks: Sequence[SubtitleTrack]) -> list[str]:
+def _describe_unread(tracks: Sequence[SubtitleTrack]) -> list[str]:
     unread = [track for track in tracks if not track.is_text]
     pictures = sum(track.codec in _PICTURE_CODECS for track in unread)
     others = sorted({track.codec for track in unread} - _PICTURE_CODECS)
@@ -277,63 +279,65 @@ def _unread(tracks: Sequence[SubtitleTrack]) -> list[str]:
     return gaps
 
 
-def _stream(video: "VideoSource", track: SubtitleTrack) -> Subtitles:
+def _read_stream(video: "VideoSource", track: SubtitleTrack) -> Subtitles:
     """Reads one stream on the video's clock; what comes before damage still counts."""
     packets: list[tuple[float, float, bytes]] = []
     size, gaps = 0, []
     with open_container(video.path) as container:
         stream: Any = container.streams[track.index]
-        for packet in video.clock.packets(container, stream):
+        for packet in video.clock.read_packets(container, stream):
             if packet.pts is None or packet.time_base is None:
                 continue
             start_seconds = float(packet.pts * packet.time_base)
             seconds = float((packet.duration or 0) * packet.time_base)
-            raw = _packet_text(bytes(packet), track.codec)
+            raw = _extract_text(bytes(packet), track.codec)
             size += len(raw)
             if size > _MAX_BYTES:
                 gaps.append(f"subtitles from {start_seconds:.0f} s on were not read: there are too many")
                 break
             packets.append((start_seconds, seconds, raw))
     decoded = decode(b"\n".join(raw for _, _, raw in packets), track.language)
-    lines, cut = _lines(_stream_cues(packets, track.codec, decoded), "subtitle stream", decoded.doubt)
-    return Subtitles(ended_by(lines, video.until_seconds), (*gaps, *cut))
+    lines, cut = _make_lines(_make_stream_cues(packets, track.codec, decoded), "subtitle stream", decoded.doubt)
+    return Subtitles(select_ended(lines, video.until_seconds), (*gaps, *cut))
 
 
-def _stream_cues(packets: Sequence[tuple[float, float, bytes]], codec: str, decoded: Decoded) -> Iterator[SubtitleCue]:
+def _make_stream_cues(
+    packets: Sequence[tuple[float, float, bytes]], codec: str, decoded: Decoded
+) -> Iterator[SubtitleCue]:
     starts = [start for start, _, _ in packets]
     for (start_seconds, seconds, raw), following in zip(packets, [*starts, float("inf")][1:], strict=True):
         text = raw.decode(decoded.encoding, errors="replace")
         if codec in ("ass", "ssa"):  # ReadOrder, Layer, Style, Name, three margins, Effect, Text
-            rows = ass_lines(text.split(",", 8)[-1])
+            rows = parse_ass_rows(text.split(",", 8)[-1])
         else:
-            rows = tuple(row for line in text.splitlines() if (row := plain(line)))
+            rows = tuple(row for line in text.splitlines() if (row := strip_markup(line)))
         if seconds <= 0:
             seconds = min(_UNTOLD_SECONDS, max(0.0, following - start_seconds))
         yield SubtitleCue(start_seconds, start_seconds + seconds, rows)
 
 
-def _packet_text(raw: bytes, codec: str) -> bytes:
+def _extract_text(raw: bytes, codec: str) -> bytes:
     """Bytes of the text in one packet. Decoding through FFmpeg would turn every codec into ASS."""
     if codec == "mov_text":  # two bytes of length, the text, then style boxes
         return raw[2 : 2 + int.from_bytes(raw[:2], "big")]
     return raw
 
 
-def merged(lines: Sequence[SpeechLine], more: Sequence[SpeechLine]) -> list[SpeechLine]:
+def merge_lines(lines: Sequence[SpeechLine], more: Sequence[SpeechLine]) -> list[SpeechLine]:
     """Merges lines in time order, without those of `more` that are said already at that time."""
     said: dict[str, list[SpeechLine]] = {}
     for line in lines:
-        said.setdefault(_words(line), []).append(line)
+        said.setdefault(_join_letters(line), []).append(line)
     new = [
         line
         for line in more
         if not any(
             known.start_seconds < line.stop_seconds and line.start_seconds < known.stop_seconds
-            for known in said.get(_words(line), ())
+            for known in said.get(_join_letters(line), ())
         )
     ]
     return sorted([*lines, *new], key=lambda line: (line.start_seconds, line.stop_seconds))
 
 
-def _words(line: SpeechLine) -> str:
+def _join_letters(line: SpeechLine) -> str:
     return "".join(letter for letter in line.text.casefold() if letter.isalnum())

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tools.demux.container import VideoError
 from tools.video.source import VideoSource
-from tools.video.video import SAME_MOMENT_SECONDS, Frame, frame_ranks, window_times
+from tools.video.video import SAME_MOMENT_SECONDS, Frame, choose_window_times, find_frame_ranks
 
 
 class VideoClip:
@@ -35,7 +35,7 @@ class VideoClip:
         self._start = start
         self.path: Path = whole.path
         self.until_seconds: float | None = min(stop, length) - start
-        self.clock = whole.clock.later(start)
+        self.clock = whole.clock.shift(start)
         self.info = replace(
             whole.info,
             duration_seconds=self.until_seconds,
@@ -54,18 +54,18 @@ class VideoClip:
     @cached_property
     def timestamps(self) -> NDArray[np.float64]:
         """Times of every frame in seconds, (N,) float64; 0 for the frame that is on screen at the beginning."""
-        return np.concatenate([[0.0], self._inside(self._whole.timestamps)])
+        return np.concatenate([[0.0], self._shift_inside(self._whole.timestamps)])
 
     @cached_property
     def keyframe_seconds(self) -> NDArray[np.float64]:
         """Times of frames that are cheap to decode in seconds, (K,) float64, with the first frame."""
-        return np.concatenate([[0.0], self._inside(self._whole.keyframe_seconds)])
+        return np.concatenate([[0.0], self._shift_inside(self._whole.keyframe_seconds)])
 
     def read(self, times: Sequence[float], max_height: int | None = None) -> Iterator[Frame]:
         """The frames on screen at `times`, each once, in time order."""
         if len(times) == 0:
             return iter(())
-        ranks = frame_ranks(self.timestamps, self.info.duration_seconds, times)
+        ranks = find_frame_ranks(self.timestamps, self.info.duration_seconds, times)
         shown = self._whole.read([float(t) + self._start for t in self.timestamps[ranks]], max_height)
         return (Frame(frame.pixels, max(0.0, frame.seconds - self._start)) for frame in shown)
 
@@ -73,13 +73,15 @@ class VideoClip:
         self, start: float, stop: float, max_height: int | None = None, max_fps: float | None = None
     ) -> Iterator[Frame]:
         """Every frame on screen during [start, stop), or about `max_fps` of them a second where there are more."""
-        return self.read(window_times(self.timestamps, self.info.duration_seconds, start, stop, max_fps), max_height)
+        return self.read(
+            choose_window_times(self.timestamps, self.info.duration_seconds, start, stop, max_fps), max_height
+        )
 
     def close(self) -> None:
         """Closes the whole video."""
         self._whole.close()
 
-    def _inside(self, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _shift_inside(self, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
         assert self.until_seconds is not None, "set from the start"
         moved: NDArray[np.float64] = seconds - self._start
         return moved[(moved > SAME_MOMENT_SECONDS) & (moved < self.until_seconds - SAME_MOMENT_SECONDS)]

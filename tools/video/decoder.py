@@ -41,7 +41,7 @@ class DecodeInterval:
     """Positions of the wanted packets, in the order in which they are shown."""
 
 
-def group(plan: PacketIndex, wanted_pts: Sequence[int]) -> list[DecodeInterval]:
+def group_intervals(plan: PacketIndex, wanted_pts: Sequence[int]) -> list[DecodeInterval]:
     """Groups wanted times (ticks, ascending) into intervals of one run of the decoder each, in the order shown."""
     intervals: list[DecodeInterval] = []
     for pts in wanted_pts:
@@ -117,7 +117,7 @@ class Decoder:
         """Decodes from a keyframe to the last wanted packet. The first run ends at the first picture found missing."""
         queue = list(wanted)
         skip = is_first and self._plan.can_skip
-        for position, picture in self._proved(start, frozenset(wanted), skip, is_cancelled):
+        for position, picture in self._decode_proved(start, frozenset(wanted), skip, is_cancelled):
             if position not in queue:
                 continue
             if is_first and queue[0] != position:
@@ -127,28 +127,28 @@ class Decoder:
             if not queue:
                 break
 
-    def _proved(
+    def _decode_proved(
         self, start: int, wanted: frozenset[int], skip: bool, is_cancelled: Callable[[], bool]
     ) -> "Iterator[tuple[int, VideoFrame]]":
         """Pictures from a keyframe to the last wanted packet that rest on undamaged ones, in the order shown."""
         context, proof, last = self._context, DamageFilter(self._plan), max(wanted)
         context.flush_buffers()
         self.shapes.forget()
-        for position, packet in self._packets_from(start):
+        for position, packet in self._read_packets_from(start):
             if is_cancelled():
                 return
             context.skip_frame = "NONREF" if skip and position is not None and position not in wanted else "DEFAULT"
             # A picture has the time of its packet, which others may have too, or none; the position is its own.
-            packet = _labelled(packet, position)
+            packet = _label(packet, position)
             pictures = self._decode(packet)
             if position is not None:
                 self.shapes.note_packet(position)
-            yield from self._noted(proof.judge(position, pictures))
+            yield from self._note_shapes(proof.judge(position, pictures))
             if position is not None and position >= last:
                 break
-        yield from self._noted(proof.judge_last(self._decode(None)))
+        yield from self._note_shapes(proof.judge_last(self._decode(None)))
 
-    def _noted(self, pictures: "Iterable[tuple[int, VideoFrame]]") -> "Iterator[tuple[int, VideoFrame]]":
+    def _note_shapes(self, pictures: "Iterable[tuple[int, VideoFrame]]") -> "Iterator[tuple[int, VideoFrame]]":
         for position, picture in pictures:
             self.shapes.note_picture(position, picture)
             yield position, picture
@@ -186,7 +186,7 @@ class Decoder:
         if wanted and latest is not None and count - 1 not in interval.positions:
             yield count - 1, latest
 
-    def _packets_from(self, start: int) -> "Iterator[tuple[int | None, Packet[VideoStream]]]":
+    def _read_packets_from(self, start: int) -> "Iterator[tuple[int | None, Packet[VideoStream]]]":
         """Packets (position, packet) from a keyframe on; those that the packet index does not know have no position."""
         key = int(self._plan.keyframes[start])
         # In a file in pieces reading on is sure, and seeks by time are not.
@@ -226,7 +226,7 @@ class Decoder:
         self._open()
 
 
-def _labelled(packet: "Packet[Any]", position: int | None) -> "Packet[Any]":
+def _label(packet: "Packet[Any]", position: int | None) -> "Packet[Any]":
     """Labels a packet with its position in place of its time, and unhides it where FFmpeg means to hide it."""
     from av.packet import Packet
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from tools.demux.clock import StreamClock
 from tools.demux.container import VideoError
 from tools.limits import MAX_PICTURE_FILES, check_length, check_picture_size, is_picture_size
-from tools.pixels.shape import StoredPicture, letterboxed
+from tools.pixels.shape import StoredPicture, letterbox
 from tools.video.still import decode_still
-from tools.video.video import Frame, VideoInfo, frame_ranks, window_times
+from tools.video.video import Frame, VideoInfo, choose_window_times, find_frame_ranks
 
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
@@ -38,7 +38,7 @@ class FrameFolder:
         self.path = Path(folder)
         if not self.path.is_dir():
             raise VideoError(f"{folder} is no folder; a folder of numbered pictures is needed")
-        self._files = sorted((f for f in self.path.iterdir() if f.suffix.casefold() in _SUFFIXES), key=_number)
+        self._files = sorted((f for f in self.path.iterdir() if f.suffix.casefold() in _SUFFIXES), key=_sort_key)
         if not self._files:
             raise VideoError(f"{folder} holds no picture ({', '.join(sorted(_SUFFIXES))})")
         if len(self._files) > MAX_PICTURE_FILES:
@@ -46,8 +46,8 @@ class FrameFolder:
         if not frames_per_second > 0:
             raise VideoError(f"need frames a second above 0, got {frames_per_second:g}")
         check_length(self.path, len(self._files) / frames_per_second)
-        check_picture_size(self._files[0], *(_size(_stored(self._files[0])) or (0, 0)))
-        first = _pixels(self._files[0])
+        check_picture_size(self._files[0], *(_read_size(_read_bytes(self._files[0])) or (0, 0)))
+        first = _decode_file(self._files[0])
         if first is None:
             raise VideoError(f"{self._files[0]} can't be read as a picture")
         self._rate = frames_per_second
@@ -70,7 +70,7 @@ class FrameFolder:
         """Hash of all bytes of all pictures and of the rate, 32 hexadecimal digits."""
         made = hashlib.blake2b(repr(self._rate).encode(), digest_size=16)
         for file in self._files:
-            made.update(hashlib.blake2b(_stored(file), digest_size=16).digest())
+            made.update(hashlib.blake2b(_read_bytes(file), digest_size=16).digest())
         return made.hexdigest()
 
     @cached_property
@@ -85,43 +85,45 @@ class FrameFolder:
 
     def read(self, times: Sequence[float], max_height: int | None = None) -> Iterator[Frame]:
         """The pictures on screen at `times`, each once, in time order; those that can't be read are left out."""
-        ranks = frame_ranks(self.timestamps, self.info.duration_seconds, times)
-        return (frame for rank in ranks if (frame := self._frame(int(rank), max_height)) is not None)
+        ranks = find_frame_ranks(self.timestamps, self.info.duration_seconds, times)
+        return (frame for rank in ranks if (frame := self._make_frame(int(rank), max_height)) is not None)
 
     def window(
         self, start: float, stop: float, max_height: int | None = None, max_fps: float | None = None
     ) -> Iterator[Frame]:
         """Every picture on screen during [start, stop), or about `max_fps` of them a second where there are more."""
-        return self.read(window_times(self.timestamps, self.info.duration_seconds, start, stop, max_fps), max_height)
+        return self.read(
+            choose_window_times(self.timestamps, self.info.duration_seconds, start, stop, max_fps), max_height
+        )
 
     def close(self) -> None:
         """Does nothing: no file stays open."""
 
-    def _frame(self, rank: int, max_height: int | None) -> Frame | None:
-        pixels = _pixels(self._files[rank])
+    def _make_frame(self, rank: int, max_height: int | None) -> Frame | None:
+        pixels = _decode_file(self._files[rank])
         if pixels is None:
             return None
         box = (self.info.width, self.info.height)
         if max_height is not None and max_height < box[1]:
             box = (max(1, round(box[0] * max_height / box[1])), max_height)
-        size = StoredPicture(pixels.shape[1], pixels.shape[0]).fitted(*box)
+        size = StoredPicture(pixels.shape[1], pixels.shape[0]).fit_shape(*box)
         if size != pixels.shape[1::-1]:
             pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
-        return Frame(letterboxed(pixels, *box), float(self.timestamps[rank]))
+        return Frame(letterbox(pixels, *box), float(self.timestamps[rank]))
 
 
-def _number(file: Path) -> tuple[int, str]:
+def _sort_key(file: Path) -> tuple[int, str]:
     """Sort key of a picture: 00010.jpg after 9.jpg; what has no number comes first, by name."""
     digits = "".join(c for c in file.stem if c.isdecimal())
     return (int(digits) if digits else -1), file.name
 
 
-def _stored(file: Path) -> bytes:
+def _read_bytes(file: Path) -> bytes:
     """Bytes of a file; empty where it is a pipe or a device, which could keep the reader waiting for ever."""
     return file.read_bytes() if file.is_file() else b""
 
 
-def _size(stored: bytes) -> tuple[int, int] | None:
+def _read_size(stored: bytes) -> tuple[int, int] | None:
     """Size (width, height) in the header of a PNG or JPEG; None for anything else. Nothing is decoded."""
     if stored.startswith(_PNG):
         width, height = struct.unpack(">II", stored[16:24].ljust(8, b"\0"))
@@ -135,10 +137,10 @@ def _size(stored: bytes) -> tuple[int, int] | None:
     return width, height
 
 
-def _pixels(file: Path) -> NDArray[np.uint8] | None:
+def _decode_file(file: Path) -> NDArray[np.uint8] | None:
     """RGB (H, W, 3) uint8 of a picture file; None where it is no picture, or one that is too large."""
-    stored = _stored(file)
-    size = _size(stored)
+    stored = _read_bytes(file)
+    size = _read_size(stored)
     if size is None or not is_picture_size(*size):
         return None
     return decode_still(stored)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.demux.clock import StreamClock
-from tools.video.video import Frame, VideoInfo, frame_ranks, window_times
+from tools.video.video import Frame, VideoInfo, choose_window_times, find_frame_ranks
 
 _KEYFRAME_SECONDS = 4.0
 """Time between two frames that count as keyframes, for the index's quick pass."""
@@ -74,19 +74,21 @@ class GeneratedVideo:
 
     def read(self, times: Sequence[float], max_height: int | None = None) -> Iterator[Frame]:
         """The frames on screen at `times`, each once, in time order."""
-        ranks = frame_ranks(self.timestamps, self.info.duration_seconds, times)
-        return (self._frame(float(seconds), max_height) for seconds in self.timestamps[ranks])
+        ranks = find_frame_ranks(self.timestamps, self.info.duration_seconds, times)
+        return (self._make_frame(float(seconds), max_height) for seconds in self.timestamps[ranks])
 
     def window(
         self, start: float, stop: float, max_height: int | None = None, max_fps: float | None = None
     ) -> Iterator[Frame]:
         """Every frame on screen during [start, stop), or about `max_fps` of them a second where there are more."""
-        return self.read(window_times(self.timestamps, self.info.duration_seconds, start, stop, max_fps), max_height)
+        return self.read(
+            choose_window_times(self.timestamps, self.info.duration_seconds, start, stop, max_fps), max_height
+        )
 
     def close(self) -> None:
         """Does nothing: there is no file."""
 
-    def _frame(self, seconds: float, max_height: int | None) -> Frame:
+    def _make_frame(self, seconds: float, max_height: int | None) -> Frame:
         pixels = self._picture(seconds)
         height, width = pixels.shape[:2]
         if max_height is not None and max_height < height:

@@ -97,13 +97,13 @@ class OrderedWorkers(Generic[Job, Result]):
 
     def _put(self, number: int, result: Result) -> bool:
         with self._changed:
-            while self._waiting(number) >= self._waiting_limit and not self._is_cancelled:
+            while self._count_waiting(number) >= self._waiting_limit and not self._is_cancelled:
                 self._changed.wait()
             self._lanes[number].waiting.append(result)
             self._changed.notify_all()
             return not self._is_cancelled
 
-    def _waiting(self, number: int) -> int:
+    def _count_waiting(self, number: int) -> int:
         """Number of waiting results that count against the limit of a job."""
         ahead = self._lanes[self._draining : self._next_job] if number != self._draining else [self._lanes[number]]
         return sum(len(lane.waiting) for lane in ahead)

@@ -13,8 +13,8 @@ from tools.demux.header import SoundAloneError
 from tools.limits import VideoError, check_length, check_picture_size
 from tools.video.generated import GeneratedVideo
 from tools.video.source import VideoSource
-from tools.video.still import decode_still, still_size
-from tools.video.video import Video, content_hash_of
+from tools.video.still import decode_still, read_still_size
+from tools.video.video import Video, hash_content
 
 STILL_SECONDS = 1.0
 """Length of the video that stands for a still picture."""
@@ -22,7 +22,7 @@ _GREY = np.full((64, 64, 3), 128, np.uint8)
 """The picture of a recording of sound alone, (H, W, 3)."""
 
 
-def open_footage(path: str | Path, until: float | None = None, stream: int | None = None) -> VideoSource:
+def open_video(path: str | Path, until: float | None = None, stream: int | None = None) -> VideoSource:
     """Opens a file as a video, also where it is a still picture or has sound alone.
 
     Args:
@@ -42,18 +42,18 @@ def open_footage(path: str | Path, until: float | None = None, stream: int | Non
     except VideoError:
         if stream is not None or not (Path(path).is_file() and is_still_picture(Path(path))):
             raise
-        return _still(Path(path))
+        return _open_still(Path(path))
 
 
-def _still(path: Path) -> GeneratedVideo:
-    size = still_size(path)
+def _open_still(path: Path) -> GeneratedVideo:
+    size = read_still_size(path)
     if size is not None:
         check_picture_size(path, *size)
     pixels = None if size is None else decode_still(path.read_bytes())
     if pixels is None:
         raise VideoError(f"{path} is a picture that can't be read")
     made = GeneratedVideo(
-        lambda _: pixels, name=str(path), content_hash=content_hash_of(path, "still"), seconds=STILL_SECONDS, fps=1
+        lambda _: pixels, name=str(path), content_hash=hash_content(path, "still"), seconds=STILL_SECONDS, fps=1
     )
     made.info = replace(made.info, codec="still", notes=("A still picture: it stands for a video of one second.",))
     return made
@@ -68,12 +68,12 @@ class SoundAlone(GeneratedVideo):
         Raises:
             VideoError: there is no sound either, or it is too long.
         """
-        whole = _sound_seconds(path)
+        whole = _measure_sound_seconds(path)
         check_length(path, whole)
         is_cut = until is not None and until < whole
         name = "sound" if not is_cut else f"sound until {until!r}"
         seconds = whole if not is_cut or until is None else until
-        super().__init__(lambda _: _GREY, name=str(path), content_hash=content_hash_of(path, name), seconds=1, fps=1)
+        super().__init__(lambda _: _GREY, name=str(path), content_hash=hash_content(path, name), seconds=1, fps=1)
         self.until_seconds = until if is_cut else None
         self.info = replace(
             self.info,
@@ -91,7 +91,7 @@ class SoundAlone(GeneratedVideo):
         return np.zeros(1)
 
 
-def _sound_seconds(path: Path) -> float:
+def _measure_sound_seconds(path: Path) -> float:
     """End of the last packet of the first sound stream, in seconds: a header may promise anything."""
     with open_container(path) as container:
         stream = container.streams.audio[0]

@@ -25,11 +25,11 @@ from numpy.typing import NDArray
 from tools.demux.clock import StreamClock
 from tools.demux.container import VideoError, check_file, run_interruptibly
 from tools.demux.header import Header, read_header
-from tools.demux.packets import PacketIndex, read_plan
+from tools.demux.packets import PacketIndex, index_packets
 from tools.limits import MAX_PICTURE_PIXELS, check_length
-from tools.pixels.rgb import RgbConverter, picture_gaps, picture_notes
+from tools.pixels.rgb import RgbConverter, describe_adaptations, describe_gaps
 from tools.pixels.shape import StoredPicture
-from tools.video.decoder import DecodeInterval, Decoder, group
+from tools.video.decoder import DecodeInterval, Decoder, group_intervals
 from tools.video.ordered_workers import WORKERS, OrderedWorkers
 
 if TYPE_CHECKING:
@@ -118,16 +118,16 @@ class Video:
         self._lock = threading.Lock()
         self._idle: list[_ThreadReader] = []
         self._is_closed = False
-        header, self._plan = run_interruptibly(lambda: (read_header(self.path, stream), _plan(self.path, stream)))
+        header, self._plan = run_interruptibly(lambda: (read_header(self.path, stream), _read_plan(self.path, stream)))
         self._is_first_stream = header.is_first_stream
-        first, picture, self._stored = run_interruptibly(self._first_picture)
+        first, picture, self._stored = run_interruptibly(self._decode_first_picture)
         self._shown = self._plan.shown[self._plan.shown >= first]
-        self._origin = int(self._shown[0]) - self._lead_ticks()
+        self._origin = int(self._shown[0]) - self._measure_lead_ticks()
         """Second 0, in ticks of the packet index's clock."""
         is_cut_off = _is_cut_off(header, self._plan)
         if is_cut_off:
             self._drop_torn_end()
-        check_length(self.path, self._end_seconds())
+        check_length(self.path, self._compute_end())
         self.info = self._describe(header, is_cut_off, picture)
         if until is not None:
             self._end_at(until)
@@ -155,10 +155,10 @@ class Video:
         A video that was made to end has another hash, so that nothing kept of the whole is ever found under it, and so
         has each stream of pictures but the first.
         """
-        name = content_hash_of(self.path)
+        name = hash_content(self.path)
         if not self._is_first_stream:
-            name = _derived(f"{name} stream {self._plan.stream_index}")
-        return name if self.until_seconds is None else _derived(f"{name} until {self.until_seconds!r}")
+            name = _hash_name(f"{name} stream {self._plan.stream_index}")
+        return name if self.until_seconds is None else _hash_name(f"{name} until {self.until_seconds!r}")
 
     @cached_property
     def timestamps(self) -> NDArray[np.float64]:
@@ -179,9 +179,9 @@ class Video:
     @cached_property
     def clock(self) -> StreamClock:
         """Clock that turns the times of the file's sound and subtitles into seconds of the video."""
-        return StreamClock(pieces=self._plan.joined.pieces).later(self._origin * self._plan.time_base)
+        return StreamClock(pieces=self._plan.joined.pieces).shift(self._origin * self._plan.time_base)
 
-    def frame_at(self, seconds: float, max_height: int | None = None) -> Frame:
+    def read_frame(self, seconds: float, max_height: int | None = None) -> Frame:
         """The frame on screen at `seconds`.
 
         Raises:
@@ -201,16 +201,18 @@ class Video:
         """
         if len(times) == 0:
             return iter(())
-        ranks = frame_ranks(self.timestamps, self.info.duration_seconds, times)
-        return self._frames(self._shown[ranks], max_height)
+        ranks = find_frame_ranks(self.timestamps, self.info.duration_seconds, times)
+        return self._decode_frames(self._shown[ranks], max_height)
 
     def window(
         self, start: float, stop: float, max_height: int | None = None, max_fps: float | None = None
     ) -> Iterator[Frame]:
         """Every frame on screen during [start, stop), or about `max_fps` of them a second where there are more."""
-        return self.read(window_times(self.timestamps, self.info.duration_seconds, start, stop, max_fps), max_height)
+        return self.read(
+            choose_window_times(self.timestamps, self.info.duration_seconds, start, stop, max_fps), max_height
+        )
 
-    def _first_picture(self) -> "tuple[int, VideoFrame, StoredPicture]":
+    def _decode_first_picture(self) -> "tuple[int, VideoFrame, StoredPicture]":
         """Time (ticks), picture and shape of the first frame that decodes: only with it does a file become a video.
 
         A recording may begin in the middle of an interval, and a file with a damaged beginning still has the rest.
@@ -220,7 +222,7 @@ class Video:
         ranks = np.union1d(np.arange(FIRST_FRAMES), later)
         decoder = Decoder(self.path, plan, is_wary=False)
         try:
-            for interval in group(plan, plan.shown[ranks[ranks < len(plan.shown)]].tolist()):
+            for interval in group_intervals(plan, plan.shown[ranks[ranks < len(plan.shown)]].tolist()):
                 for position, picture in decoder.pictures(interval, lambda: False):
                     return int(plan.pts[position]), picture, decoder.shapes.of(position, picture)
         finally:
@@ -235,7 +237,7 @@ class Video:
         tail = self._shown[-FIRST_FRAMES:]
         decoder, good = Decoder(self.path, self._plan), int(self._shown[0])
         try:
-            for interval in group(self._plan, tail.tolist()):
+            for interval in group_intervals(self._plan, tail.tolist()):
                 for position, _ in decoder.pictures(interval, lambda: False):
                     good = max(good, int(self._plan.pts[position]))
         finally:
@@ -255,19 +257,19 @@ class Video:
             self.info,
             duration_seconds=self.until_seconds,
             average_fps=len(self._shown) / self.until_seconds,
-            notes=self._notes(self.until_seconds),
+            notes=self._describe_clock(self.until_seconds),
             frame_count=len(self._shown),
             promised_seconds=None,
             is_cut_off=False,
         )
 
     def _describe(self, header: Header, is_cut_off: bool, picture: "VideoFrame") -> VideoInfo:
-        duration_seconds = self._end_seconds()
+        duration_seconds = self._compute_end()
         return VideoInfo(
             duration_seconds=duration_seconds,
             width=self._stored.shown_width,
             height=self._stored.shown_height,
-            average_fps=len(self._shown) / self._picture_end_seconds(),
+            average_fps=len(self._shown) / self._compute_picture_end(),
             frame_count=len(self._shown),
             codec=header.codec,
             rotation_degrees=self._stored.orientation.degrees,
@@ -276,11 +278,15 @@ class Video:
             unread_subtitles=header.unread_subtitles,
             promised_seconds=header.promised_seconds,
             is_cut_off=is_cut_off,
-            notes=(*header.notes, *self._notes(duration_seconds), *picture_notes(picture, self._stored)),
-            gaps=(*self._gaps(), *picture_gaps(picture)),
+            notes=(
+                *header.notes,
+                *self._describe_clock(duration_seconds),
+                *describe_adaptations(picture, self._stored),
+            ),
+            gaps=(*self._describe_gaps(), *describe_gaps(picture)),
         )
 
-    def _notes(self, stop: float) -> tuple[str, ...]:
+    def _describe_clock(self, stop: float) -> tuple[str, ...]:
         """What was done so that the file has one clock, a sentence each, as far as it is known at second `stop`."""
         joined, notes = self._plan.joined, []
         offset = float(self._origin * self._plan.time_base)
@@ -297,12 +303,12 @@ class Video:
         lead = float((int(self._shown[0]) - self._origin) * self._plan.time_base)
         if lead > 0:
             notes.append(f"The sound begins before the pictures: the first one, of {lead:.2f} s, is shown from 0 s on.")
-        end = self._picture_end_seconds()
+        end = self._compute_picture_end()
         if stop > end + SAME_MOMENT_SECONDS:
             notes.append(f"The pictures end at {end:.2f} s; the last one stays on screen while the sound goes on.")
         return tuple(notes)
 
-    def _gaps(self) -> tuple[str, ...]:
+    def _describe_gaps(self) -> tuple[str, ...]:
         """What the file holds and cannot be shown or heard, a sentence each."""
         gaps = []
         if self._plan.holds_more:
@@ -315,7 +321,7 @@ class Video:
             )
         return tuple(gaps)
 
-    def _lead_ticks(self) -> int:
+    def _measure_lead_ticks(self) -> int:
         """Ticks by which the sound begins before the first picture; 0 below `LEAD_SECONDS`, which is padding."""
         sound = self._plan.joined.sound
         if sound is None:
@@ -323,8 +329,8 @@ class Video:
         lead = float(self._shown[0] * self._plan.time_base) - sound[0]
         return round(lead / self._plan.time_base) if lead >= LEAD_SECONDS else 0
 
-    def _frames(self, wanted_pts: NDArray[np.int64], max_height: int | None) -> Iterator[Frame]:
-        intervals = group(self._plan, wanted_pts.tolist())
+    def _decode_frames(self, wanted_pts: NDArray[np.int64], max_height: int | None) -> Iterator[Frame]:
+        intervals = group_intervals(self._plan, wanted_pts.tolist())
         frame_bytes = self.info.width * self.info.height * 3
         if max_height is not None:
             frame_bytes = round(frame_bytes * min(1.0, max_height / self.info.height) ** 2)
@@ -333,8 +339,8 @@ class Video:
             with self._reader() as reader:
                 for position, picture in reader.decoder.pictures(interval, is_cancelled):
                     stored = reader.decoder.shapes.of(position, picture)
-                    pixels = reader.converter.rgb(picture, stored, max_height)
-                    yield Frame(pixels, self._seconds_of(position))
+                    pixels = reader.converter.convert(picture, stored, max_height)
+                    yield Frame(pixels, self._get_seconds(position))
 
         if len(intervals) == 1:
             return decode(intervals[0], lambda: False)
@@ -363,16 +369,16 @@ class Video:
         seconds: NDArray[np.float64] = (pts - self._origin) * base.numerator / base.denominator
         return np.where(pts == self._shown[0], 0.0, seconds)
 
-    def _seconds_of(self, position: int) -> float:
+    def _get_seconds(self, position: int) -> float:
         return float(self._seconds(self._plan.pts[position : position + 1])[0])
 
-    def _picture_end_seconds(self) -> float:
+    def _compute_picture_end(self) -> float:
         """Second at which the last frame's own time is over."""
         return float((int(self._shown[-1]) + self._plan.last_duration - self._origin) * self._plan.time_base)
 
-    def _end_seconds(self) -> float:
+    def _compute_end(self) -> float:
         """Second at which the last frame leaves the screen, where it stays while sound goes on."""
-        pictures, sound = self._picture_end_seconds(), self._plan.joined.sound
+        pictures, sound = self._compute_picture_end(), self._plan.joined.sound
         if sound is None:
             return pictures
         sound_end = sound[1] - float(self._origin * self._plan.time_base)
@@ -387,7 +393,9 @@ class _ThreadReader:
     converter: RgbConverter
 
 
-def frame_ranks(timestamps: NDArray[np.float64], duration_seconds: float, times: Sequence[float]) -> NDArray[np.intp]:
+def find_frame_ranks(
+    timestamps: NDArray[np.float64], duration_seconds: float, times: Sequence[float]
+) -> NDArray[np.intp]:
     """Numbers (R,) of the frames on screen at `times`, each once, ascending.
 
     Args:
@@ -405,7 +413,7 @@ def frame_ranks(timestamps: NDArray[np.float64], duration_seconds: float, times:
     return np.unique(np.searchsorted(timestamps, asked + SAME_MOMENT_SECONDS, side="right") - 1)
 
 
-def window_times(
+def choose_window_times(
     timestamps: NDArray[np.float64], duration_seconds: float, start: float, stop: float, max_fps: float | None
 ) -> list[float]:
     """Times that show every frame on screen during a window.
@@ -433,8 +441,8 @@ def window_times(
     return [float(time) for time in times]
 
 
-def _plan(path: Path, stream: int | None) -> PacketIndex:
-    plan = read_plan(path, stream)
+def _read_plan(path: Path, stream: int | None) -> PacketIndex:
+    plan = index_packets(path, stream)
     if plan is None or not len(plan.shown):
         raise VideoError(f"{path}: no frame could be decoded, the file holds no picture")
     return plan
@@ -452,16 +460,16 @@ def _is_cut_off(header: Header, plan: PacketIndex) -> bool:
     return missing_seconds > max(0.5, 0.01 * header.promised_seconds) or (plan.ends_torn and missing_seconds > 0.1)
 
 
-def _derived(name: str) -> str:
+def _hash_name(name: str) -> str:
     return hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
 
 
-def content_hash_of(path: Path, as_what: str = "") -> str:
+def hash_content(path: Path, as_what: str = "") -> str:
     """Hash of a file's content, 32 hexadecimal digits; another one for a file that is taken `as_what`."""
-    return _derived(f"{_content_hash(path)} {as_what}") if as_what else _content_hash(path)
+    return _hash_name(f"{_hash_file(path)} {as_what}") if as_what else _hash_file(path)
 
 
-def _content_hash(path: Path) -> str:
+def _hash_file(path: Path) -> str:
     digest = hashlib.blake2b(digest_size=16)
     size = path.stat().st_size
     with path.open("rb") as file:

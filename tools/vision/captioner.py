@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.observation import FULL_FRAME, Box, Finding, MissingPartError
-from tools.sampling import TILES, crop
-from tools.vision.colour_focus import asked_colours, fit_asked_colours
-from tools.vision.colours import colour_shares
+from tools.sampling import crop, grid
+from tools.vision.colour_focus import find_asked_colours, fit_asked_colours
+from tools.vision.colours import measure_colour_shares
 
 if TYPE_CHECKING:
     from tools.ocr.reader import TextReader
@@ -30,6 +30,8 @@ GUESS = "a guess of a small classifier"
 """The doubt of every label of the packaged captioner."""
 _LABEL_FRAMES = 2
 """Frames that are labelled, at 0.4 CPU seconds each with its tiles; neighbouring frames mostly show the same."""
+_PARTS = (FULL_FRAME, *grid(2), *grid(3))
+"""Parts of a frame that are labelled."""
 _LEAST_PROBABILITY = 0.2
 """Probability from which a label of a whole frame is a finding."""
 _TILE_PROBABILITY = 0.45
@@ -61,27 +63,27 @@ class PackagedCaptioner:
 
     def __init__(self, reader: "Callable[[], TextReader] | None" = None, labeller: Labeller | None = None) -> None:
         self._reader = reader
-        self._labeller = labeller if labeller is not None else _packaged_labeller()
+        self._labeller = labeller if labeller is not None else _open_labeller()
 
     def describe(self, frames: "Sequence[Frame]", focus: str = "") -> tuple[Finding, ...]:
         """Findings: a caption, then labels, colours and text; () without frames. Colours in `focus` are compared."""
         if not frames:
             return ()
         start_seconds, stop_seconds = frames[0].seconds, max(frames[-1].seconds, frames[0].seconds + 0.001)
-        labels = self._labels(frames, start_seconds, stop_seconds)
-        text = self._text(frames, start_seconds, stop_seconds)
-        colours = _colours(frames, start_seconds, stop_seconds)
-        asked = _asked(frames, focus, start_seconds, stop_seconds)
-        sentence = caption_sentence(colours, asked, text)
+        labels = self._find_labels(frames, start_seconds, stop_seconds)
+        text = self._read_text(frames, start_seconds, stop_seconds)
+        colours = _find_colours(frames, start_seconds, stop_seconds)
+        asked = _score_asked(frames, focus, start_seconds, stop_seconds)
+        sentence = write_caption(colours, asked, text)
         return Finding("caption", start_seconds, stop_seconds, sentence), *labels, *(asked or colours), *text
 
-    def _labels(self, frames: "Sequence[Frame]", start_seconds: float, stop_seconds: float) -> list[Finding]:
+    def _find_labels(self, frames: "Sequence[Frame]", start_seconds: float, stop_seconds: float) -> list[Finding]:
         if self._labeller is None:
             return []
         best: dict[str, tuple[float, Box]] = {}
         for frame in spread(frames, _LABEL_FRAMES):
-            named = self._labeller.label_scores([crop(frame.pixels, tile) for tile in TILES], 2)
-            for tile, names in zip(TILES, named, strict=True):
+            named = self._labeller.label_scores([crop(frame.pixels, tile) for tile in _PARTS], 2)
+            for tile, names in zip(_PARTS, named, strict=True):
                 least = _LEAST_PROBABILITY if tile == FULL_FRAME else _TILE_PROBABILITY
                 for name, probability in names:
                     if probability >= max(least, best.get(name, (0.0, tile))[0]):
@@ -92,7 +94,7 @@ class PackagedCaptioner:
             for name, (probability, box) in ranked
         ]
 
-    def _text(self, frames: "Sequence[Frame]", start_seconds: float, stop_seconds: float) -> list[Finding]:
+    def _read_text(self, frames: "Sequence[Frame]", start_seconds: float, stop_seconds: float) -> list[Finding]:
         if self._reader is None:
             return []
         try:
@@ -103,7 +105,7 @@ class PackagedCaptioner:
         return [Finding("text", start_seconds, stop_seconds, x.text, round(x.score, 3), x.box) for x in lines]
 
 
-def _packaged_labeller() -> Labeller | None:
+def _open_labeller() -> Labeller | None:
     from tools.encoders import conse
 
     return conse.ConseEncoder() if conse.is_installed() else None
@@ -116,10 +118,10 @@ def spread(frames: "Sequence[Frame]", count: int) -> "list[Frame]":
     return [frames[int((i + 0.5) * len(frames) / count)] for i in range(count)]
 
 
-def _colours(frames: "Sequence[Frame]", start_seconds: float, stop_seconds: float) -> list[Finding]:
+def _find_colours(frames: "Sequence[Frame]", start_seconds: float, stop_seconds: float) -> list[Finding]:
     total: defaultdict[str, float] = defaultdict(float)
     for frame in frames:
-        for colour in colour_shares(frame.pixels):
+        for colour in measure_colour_shares(frame.pixels):
             total[colour.name] += colour.share / len(frames)
     ranked = sorted(total.items(), key=lambda item: -item[1])[:_MOST_COLOURS]
     return [
@@ -129,15 +131,15 @@ def _colours(frames: "Sequence[Frame]", start_seconds: float, stop_seconds: floa
     ]
 
 
-def _asked(frames: "Sequence[Frame]", focus: str, start_seconds: float, stop_seconds: float) -> list[Finding]:
-    words = asked_colours(focus)
+def _score_asked(frames: "Sequence[Frame]", focus: str, start_seconds: float, stop_seconds: float) -> list[Finding]:
+    words = find_asked_colours(focus)
     if not words:
         return []
     fits = fit_asked_colours([frame.pixels for frame in frames], words, focus)
     return [Finding("colour", start_seconds, stop_seconds, fit.word, round(fit.score, 3), fit.box) for fit in fits]
 
 
-def caption_sentence(colours: Sequence[Finding], asked: Sequence[Finding], text: Sequence[Finding]) -> str:
+def write_caption(colours: Sequence[Finding], asked: Sequence[Finding], text: Sequence[Finding]) -> str:
     """Caption in plain English of the colours and the text of a window.
 
     Args:
@@ -147,7 +149,7 @@ def caption_sentence(colours: Sequence[Finding], asked: Sequence[Finding], text:
     """
     parts = []
     if colours:
-        parts.append("It is mostly " + _listed([f"{x.text} ({x.score:.0%})" for x in colours]) + ".")
+        parts.append("It is mostly " + _join_words([f"{x.text} ({x.score:.0%})" for x in colours]) + ".")
     likely = max(asked, key=lambda finding: finding.score or 0.0, default=None)
     if likely is not None and likely.score:
         parts.append(f"Of the colours asked about, {likely.text} fits best ({likely.score:.2f}).")
@@ -158,5 +160,5 @@ def caption_sentence(colours: Sequence[Finding], asked: Sequence[Finding], text:
     return " ".join(parts) or "Nothing is recognised."
 
 
-def _listed(words: Sequence[str]) -> str:
+def _join_words(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.deadline import is_time_up, until_time_is_up
+from tools.deadline import is_time_up, take_until_deadline
 from tools.observation import Box
 from tools.sampling import pick_apart
 
@@ -101,19 +101,21 @@ def find_changes(
     """
     found: list[Change] = []
     seen = 0.0
-    for begin, end in _worth_a_look(start_seconds, stop_seconds, count, seconds, thumbs):
+    for begin, end in _choose_parts(start_seconds, stop_seconds, count, seconds, thumbs):
         if is_time_up():
             break
-        changes = changes_in(until_time_is_up(video.window(begin, end, max_height=144, max_fps=_FASTEST_FPS)), count)
+        changes = find_changes_in(
+            take_until_deadline(video.window(begin, end, max_height=144, max_fps=_FASTEST_FPS)), count
+        )
         if video.info.average_fps > _FASTEST_FPS and not is_time_up():
-            changes = [_refined(video, change, 1 / _FASTEST_FPS) for change in changes]
+            changes = [_refine_start(video, change, 1 / _FASTEST_FPS) for change in changes]
         found += changes
         seen += 0.0 if is_time_up() else end - begin
     strongest = sorted(found, key=lambda change: -change.strength)[:count]
     return ChangeList(tuple(sorted(strongest, key=lambda change: change.start_seconds)), seen)
 
 
-def _worth_a_look(
+def _choose_parts(
     start_seconds: float,
     stop_seconds: float,
     count: int,
@@ -127,33 +129,33 @@ def _worth_a_look(
     times = seconds[inside]
     if len(times) < 3:
         return [(start_seconds, start_seconds + SHORT_SECONDS)]
-    unusual = unusual_change(thumbs[inside].astype(np.float32), times)
-    by_strength = np.argsort(-(unusual * _quietness(unusual, times)).mean(axis=(1, 2)), kind="stable")
+    unusual = compute_unusual_change(thumbs[inside].astype(np.float32), times)
+    by_strength = np.argsort(-(unusual * _compute_quietness(unusual, times)).mean(axis=(1, 2)), kind="stable")
     places = sorted(pick_apart(by_strength.tolist(), times.tolist(), _LOOKS_A_CHANGE * count, 2 * _AROUND_SECONDS))
     return [(max(start_seconds, t - _AROUND_SECONDS), min(stop_seconds, t + _AROUND_SECONDS)) for t in times[places]]
 
 
-def changes_in(frames: "Iterable[Frame]", count: int) -> list[Change]:
+def find_changes_in(frames: "Iterable[Frame]", count: int) -> list[Change]:
     """The strongest changes among frames that come in time order, the strongest first."""
-    small, times = _small(frames)
+    small, times = _shrink_frames(frames)
     if len(times) < 3:
         return []
-    unusual = unusual_change(small, times)  # (T, h, w)
-    new = unusual * _quietness(unusual, times)
+    unusual = compute_unusual_change(small, times)  # (T, h, w)
+    new = unusual * _compute_quietness(unusual, times)
     left = new.mean(axis=(1, 2))
     strongest = float(left.max())
     changes: list[Change] = []
     while len(changes) < count and left.max() > 0.02 * strongest:
         peak = int(left.argmax())
-        event = _event(new, times, peak)
-        changes.append(_change(event, times, float(left[peak])))
+        event = _follow_event(new, times, peak)
+        changes.append(_make_change(event, times, float(left[peak])))
         left[event.first : event.last + 1] = 0
         left[np.abs(times - times[event.first]) < _APART_SECONDS] = 0
         left[np.abs(times - times[peak]) < _APART_SECONDS] = 0
     return changes
 
 
-def _small(frames: "Iterable[Frame]") -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+def _shrink_frames(frames: "Iterable[Frame]") -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Shrinks frames to (T, h, w, 3) float32, blurred so that a shift below a pixel is none; with (T,) seconds."""
     pictures, times = [], []
     for frame in frames:
@@ -168,10 +170,10 @@ def _small(frames: "Iterable[Frame]") -> tuple[NDArray[np.float32], NDArray[np.f
     return np.stack(pictures).astype(np.float32), np.array(times)
 
 
-def unusual_change(small: NDArray[np.float32], times: NDArray[np.float64]) -> NDArray[np.float32]:
+def compute_unusual_change(small: NDArray[np.float32], times: NDArray[np.float64]) -> NDArray[np.float32]:
     """Change of each place since half a second ago beyond what is usual there, (T, h, w) float32 0..1; 0 at cuts."""
     earlier = np.minimum(np.searchsorted(times, times - _LAG_SECONDS), np.maximum(np.arange(len(times)) - 1, 0))
-    shots = np.cumsum(_cut_before(small))
+    shots = np.cumsum(_find_cuts(small))
     difference = np.zeros(small.shape[:3], np.float32)
     for i, j in enumerate(earlier):
         if shots[i] != shots[j]:
@@ -188,7 +190,7 @@ def unusual_change(small: NDArray[np.float32], times: NDArray[np.float64]) -> ND
     return np.asarray(kept / 255, np.float32)
 
 
-def _cut_before(small: NDArray[np.float32]) -> NDArray[np.bool_]:
+def _find_cuts(small: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Whether each frame is the first of a new shot, (T,) bool."""
     change = np.abs(np.diff(small, axis=0)).mean(axis=(1, 2, 3))
     padded = np.pad(change, 3, mode="reflect") if len(change) > 3 else np.pad(change, 3)
@@ -197,7 +199,7 @@ def _cut_before(small: NDArray[np.float32]) -> NDArray[np.bool_]:
     return np.concatenate([[False], is_cut])
 
 
-def _quietness(unusual: NDArray[np.float32], times: NDArray[np.float64]) -> NDArray[np.float32]:
+def _compute_quietness(unusual: NDArray[np.float32], times: NDArray[np.float64]) -> NDArray[np.float32]:
     """Quietness (T, h, w) float32 0..1: how long each place and its surroundings had not changed before."""
     last_active = np.full(unusual.shape[1:], times[0] - _QUIET_SECONDS, np.float64)
     quiet = np.empty_like(unusual)
@@ -222,17 +224,17 @@ class _Event:
     """New change (h, w) that belongs to the event, 0 elsewhere, by frame."""
 
 
-def _event(new: NDArray[np.float32], times: NDArray[np.float64], peak: int) -> _Event:
+def _follow_event(new: NDArray[np.float32], times: NDArray[np.float64], peak: int) -> _Event:
     """The event with its peak in a frame, followed back and forth through regions that touch from frame to frame."""
     # Weaker change is left out, or everything that stirs in a picture is connected in the end.
     new = np.where(new > _EVENT_CONTRAST * new[peak].max(), new, np.float32(0))
-    heaviest = _heaviest(new[peak])
+    heaviest = _select_heaviest(new[peak])
     regions = {peak: heaviest}
     enough = _EVENT_SHARE * float(heaviest.sum())
     for step in (-1, 1):
         i = peak + step
         while 0 <= i < len(times) and abs(times[i] - times[peak]) < _LONGEST_SECONDS:
-            region = _touching(new[i], regions[i - step])
+            region = _select_touching(new[i], regions[i - step])
             if float(region.sum()) < enough:
                 break
             regions[i] = region
@@ -240,7 +242,7 @@ def _event(new: NDArray[np.float32], times: NDArray[np.float64], peak: int) -> _
     return _Event(min(regions), max(regions), regions)
 
 
-def _heaviest(weight: NDArray[np.float32]) -> NDArray[np.float32]:
+def _select_heaviest(weight: NDArray[np.float32]) -> NDArray[np.float32]:
     """The heaviest connected part of weights (h, w), 0 elsewhere; parts a step apart count as connected."""
     _, labels = cv2.connectedComponents(cv2.dilate((weight > 0).astype(np.uint8), np.ones((3, 3), np.uint8)))
     mass = np.bincount(labels.ravel(), weights=weight.ravel())
@@ -248,7 +250,7 @@ def _heaviest(weight: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.where(labels == int(mass.argmax()), weight, np.float32(0))
 
 
-def _touching(weight: NDArray[np.float32], region: NDArray[np.float32]) -> NDArray[np.float32]:
+def _select_touching(weight: NDArray[np.float32], region: NDArray[np.float32]) -> NDArray[np.float32]:
     """The connected parts of weights (h, w) that touch a region, with room for what moves between two frames."""
     near = cv2.dilate((region > 0).astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
     _, labels = cv2.connectedComponents((weight > 0).astype(np.uint8))
@@ -256,15 +258,15 @@ def _touching(weight: NDArray[np.float32], region: NDArray[np.float32]) -> NDArr
     return np.where(np.isin(labels, touched), weight, np.float32(0))
 
 
-def _change(event: _Event, times: NDArray[np.float64], strength: float) -> Change:
-    box = _box_of(event.regions[event.first])
-    moving = _direction(_centre(event.regions[event.first]), _centre(event.regions[event.last]))
+def _make_change(event: _Event, times: NDArray[np.float64], strength: float) -> Change:
+    box = _compute_box(event.regions[event.first])
+    moving = _name_direction(_compute_centre(event.regions[event.first]), _compute_centre(event.regions[event.last]))
     stop_seconds = float(times[min(event.last + 1, len(times) - 1)])
-    place = place_in_words(box) + (f", moving {moving}" if moving else "")
+    place = name_place(box) + (f", moving {moving}" if moving else "")
     return Change(float(times[event.first]), stop_seconds, box, place, strength)
 
 
-def _box_of(weight: NDArray[np.float32]) -> Box:
+def _compute_box(weight: NDArray[np.float32]) -> Box:
     """Box round the places that have a quarter of the greatest weight, in fractions of the picture."""
     height, width = weight.shape
     rows, columns = np.nonzero(weight > 0.25 * weight.max())
@@ -276,7 +278,7 @@ def _box_of(weight: NDArray[np.float32]) -> Box:
     )
 
 
-def _centre(weight: NDArray[np.float32]) -> tuple[float, float] | None:
+def _compute_centre(weight: NDArray[np.float32]) -> tuple[float, float] | None:
     total = float(weight.sum())
     if total <= 0:
         return None
@@ -286,7 +288,7 @@ def _centre(weight: NDArray[np.float32]) -> tuple[float, float] | None:
     return x, y
 
 
-def _direction(start: tuple[float, float] | None, stop: tuple[float, float] | None) -> str:
+def _name_direction(start: tuple[float, float] | None, stop: tuple[float, float] | None) -> str:
     if start is None or stop is None:
         return ""
     right, down = stop[0] - start[0], stop[1] - start[1]
@@ -297,7 +299,7 @@ def _direction(start: tuple[float, float] | None, stop: tuple[float, float] | No
     return "down" if down > 0 else "up"
 
 
-def place_in_words(box: Box) -> str:
+def name_place(box: Box) -> str:
     """The ninth of the picture with a box's middle: "top right", "centre"; "everywhere" if the box fills most of it."""
     if (box[2] - box[0]) * (box[3] - box[1]) > 0.6:
         return "everywhere"
@@ -307,10 +309,10 @@ def place_in_words(box: Box) -> str:
     return f"{down} {across}".strip() or "centre"
 
 
-def _refined(video: "VideoSource", change: Change, step_seconds: float) -> Change:
+def _refine_start(video: "VideoSource", change: Change, step_seconds: float) -> Change:
     """Looks up the start of a change among all frames around it."""
     begin = max(0.0, change.start_seconds - 2 * step_seconds)
-    small, times = _small(video.window(begin, change.start_seconds + 2 * step_seconds, max_height=144))
+    small, times = _shrink_frames(video.window(begin, change.start_seconds + 2 * step_seconds, max_height=144))
     if len(times) < 3:
         return change
     left, top, right, bottom = change.box

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.observation import Box
-from tools.vision.colours import colour_mask, colour_words
+from tools.vision.colours import find_colour_words, make_colour_mask
 
 _SIDE = 160
 """Long side in pixels at which shares are taken."""
@@ -55,9 +55,9 @@ class AskedColour:
     """Box round the largest connected part of the colour; None where the colour is not there."""
 
 
-def asked_colours(focus: str) -> tuple[str, ...]:
+def find_asked_colours(focus: str) -> tuple[str, ...]:
     """Different colour words of a question, in its spelling."""
-    return colour_words(focus)
+    return find_colour_words(focus)
 
 
 def fit_asked_colours(
@@ -70,15 +70,15 @@ def fit_asked_colours(
         words: the colour words.
         focus: the question, whose words say where to look.
     """
-    small = [_shrunk(picture) for picture in pictures]
+    small = [_shrink(picture) for picture in pictures]
     asked = focus.lower()
-    weight = _moving_parts(small) if _MOVING.search(asked) else None
+    weight = _find_moving_parts(small) if _MOVING.search(asked) else None
     weights = [
-        _place_weight(small[0].shape[:2], asked) * (1.0 if weight is None else weight[i]) for i in range(len(small))
+        _weigh_places(small[0].shape[:2], asked) * (1.0 if weight is None else weight[i]) for i in range(len(small))
     ]
     totals, boxes = [], []
     for word in words:
-        values = [_fit(colour_mask(picture, word), w) for picture, w in zip(small, weights, strict=True)]
+        values = [_fit(make_colour_mask(picture, word), w) for picture, w in zip(small, weights, strict=True)]
         totals.append(float(np.mean([value for value, _ in values])))
         boxes.append(max(values, key=lambda value: value[0])[1])
     whole = sum(totals)
@@ -90,11 +90,11 @@ def fit_asked_colours(
 
 def _fit(mask: NDArray[np.bool_], weight: NDArray[np.float32]) -> tuple[float, Box | None]:
     """Weighted share of the colour, its largest connected part counted twice; and the box round that part."""
-    part, box = _largest_part(mask, weight)
+    part, box = _find_largest_part(mask, weight)
     return (float((mask * weight).sum()) + part) / (2 * max(float(weight.sum()), 1e-6)), box
 
 
-def _largest_part(mask: NDArray[np.bool_], weight: NDArray[np.float32]) -> tuple[float, Box | None]:
+def _find_largest_part(mask: NDArray[np.bool_], weight: NDArray[np.float32]) -> tuple[float, Box | None]:
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
     mass = np.bincount(labels.ravel(), weights=weight.ravel(), minlength=len(stats))
     mass[0] = 0  # label 0 is what has not the colour
@@ -106,7 +106,7 @@ def _largest_part(mask: NDArray[np.bool_], weight: NDArray[np.float32]) -> tuple
     return float(mass[best]), (left / width, top / height, (left + columns) / width, (top + rows) / height)
 
 
-def _place_weight(shape: Sequence[int], asked: str) -> NDArray[np.float32]:
+def _weigh_places(shape: Sequence[int], asked: str) -> NDArray[np.float32]:
     """Weight (h, w) float32 of each place: how likely the thing asked about is there, by the question's words."""
     height, width = shape[0], shape[1]
     box = np.array([0.0, 0.0, 1.0, 1.0])
@@ -125,7 +125,7 @@ def _place_weight(shape: Sequence[int], asked: str) -> NDArray[np.float32]:
     return np.asarray(down[:, None] * across[None, :] * np.where(inside, 1.0, _OUTSIDE), np.float32)
 
 
-def _moving_parts(small: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]] | None:
+def _find_moving_parts(small: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]] | None:
     """Weights (h, w) of each picture, 1 where something moves before a still background; None where there is none."""
     if len(small) < 3:
         return None
@@ -141,7 +141,7 @@ def _moving_parts(small: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32
     return [np.asarray(picture + 0.002, np.float32) for picture in moving]
 
 
-def _shrunk(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _shrink(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = picture.shape[:2]
     scale = min(1.0, _SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))

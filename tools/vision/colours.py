@@ -93,55 +93,55 @@ class ColourShare:
     share: float
 
 
-def colour_shares(pixels: NDArray[np.uint8]) -> tuple[ColourShare, ...]:
+def measure_colour_shares(pixels: NDArray[np.uint8]) -> tuple[ColourShare, ...]:
     """Named colours in an RGB picture (H, W, 3) that cover at least 1 % of it, the largest share first."""
-    shares = _shares(pixels)
+    shares = _measure_shares(pixels)
     order = np.argsort(-shares, kind="stable")
     return tuple(ColourShare(COLOUR_NAMES[i], float(shares[i])) for i in order if shares[i] >= 0.01)
 
 
-def colour_words(text: str) -> tuple[str, ...]:
+def find_colour_words(text: str) -> tuple[str, ...]:
     """Different colour words of a text in its order, in small letters: "a Dark-blue coat" -> ("dark blue",)."""
-    return tuple(dict.fromkeys(_colour_pattern().findall(" ".join(re.findall(r"[a-z]+", text.lower())))))
+    return tuple(dict.fromkeys(_compile_colour_pattern().findall(" ".join(re.findall(r"[a-z]+", text.lower())))))
 
 
-def colours_in(text: str) -> tuple[str, ...]:
+def find_colours(text: str) -> tuple[str, ...]:
     """Names of the colours that a text speaks of, in its order: "a dark-blue coat, red cap" -> (navy, red)."""
-    return tuple(dict.fromkeys(_SYNONYMS.get(word, word) for word in colour_words(text)))
+    return tuple(dict.fromkeys(_SYNONYMS.get(word, word) for word in find_colour_words(text)))
 
 
-def colour_in(text: str) -> str | None:
+def find_colour(text: str) -> str | None:
     """The first colour that a text speaks of, None if it names none."""
-    return next(iter(colours_in(text)), None)
+    return next(iter(find_colours(text)), None)
 
 
 @cache
-def _colour_pattern() -> re.Pattern[str]:
+def _compile_colour_pattern() -> re.Pattern[str]:
     # Longest first, or "dark blue" would be found as "blue".
     words = sorted({*COLOUR_NAMES, *_SYNONYMS}, key=len, reverse=True)
     return re.compile(r"\b(" + "|".join(words) + r")(?:ish|s)?\b")
 
 
-def colour_mask(pixels: NDArray[np.uint8], word: str) -> NDArray[np.bool_]:
+def make_colour_mask(pixels: NDArray[np.uint8], word: str) -> NDArray[np.bool_]:
     """Mask (H, W) bool of where an RGB picture (H, W, 3) has the colour of a word.
 
     Raises:
         ValueError: the word names no colour.
     """
-    name = colour_in(word)
+    name = find_colour(word)
     if name is None:
         raise ValueError(f"{word!r} names no colour: need one of {', '.join(COLOUR_NAMES)}")
     members = [COLOUR_NAMES.index(member) for member in _FAMILIES.get(name, (name,))]
-    return np.isin(_named(pixels), members)
+    return np.isin(_name_pixels(pixels), members)
 
 
-def _shares(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+def _measure_shares(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Share of each of COLOUR_NAMES in a picture, (names,) float64, sum 1."""
-    named = _named(_shrunk(pixels))
+    named = _name_pixels(_shrink(pixels))
     return np.bincount(named.ravel(), minlength=len(COLOUR_NAMES)) / named.size
 
 
-def _shrunk(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _shrink(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     scale = _LONGEST_SIDE / max(pixels.shape[:2])
     if scale >= 1:
         return pixels
@@ -149,29 +149,29 @@ def _shrunk(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _named(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _name_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Index into COLOUR_NAMES of each pixel, (H, W) uint8."""
     step = 256 // _LEVELS
     red, green, blue = (pixels[..., channel] // step for channel in range(3))
-    named: NDArray[np.uint8] = _name_table()[red, green, blue]
+    named: NDArray[np.uint8] = _build_name_table()[red, green, blue]
     return named
 
 
 @cache
-def _name_table() -> NDArray[np.uint8]:
+def _build_name_table() -> NDArray[np.uint8]:
     """Table of indices into COLOUR_NAMES by red, green and blue step, (32, 32, 32) uint8."""
     middle = (np.arange(_LEVELS) + 0.5) * (256 // _LEVELS)
     grid = np.stack(np.meshgrid(middle, middle, middle, indexing="ij"), axis=-1).reshape(-1, 3)
     codes = [(code, index) for index, name in enumerate(COLOUR_NAMES) for code in _EXAMPLES[name]]
     examples = np.array([[code >> 16, code >> 8 & 255, code & 255] for code, _ in codes], np.float64)
     owner = np.array([index for _, index in codes], np.uint8)
-    distance = _oklab(grid)[:, None, :] - _oklab(examples)[None, :, :]
+    distance = _to_oklab(grid)[:, None, :] - _to_oklab(examples)[None, :, :]
     nearest = np.einsum("ijk,ijk->ij", distance, distance).argmin(axis=1)
     table: NDArray[np.uint8] = owner[nearest].reshape(_LEVELS, _LEVELS, _LEVELS)
     return table
 
 
-def _oklab(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
+def _to_oklab(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
     """Converts sRGB (N, 3) 0..255 to OKLab, lightness at half weight: shadow changes that more than a colour's name."""
     linear = np.where(rgb <= 10.31475, rgb / 255 / 12.92, ((rgb / 255 + 0.055) / 1.055) ** 2.4)
     cones = np.cbrt(

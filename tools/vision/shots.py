@@ -17,14 +17,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.deadline import is_time_up, until_time_is_up
+from tools.deadline import is_time_up, take_until_deadline
 from tools.vision.changes import Change, find_changes
 
 if TYPE_CHECKING:
     from tools.video.source import VideoSource
     from tools.video.video import Frame
 
-__all__ = ["Change", "Shot", "ShotBoundary", "cuts_in", "find_changes", "find_shots"]
+__all__ = ["Change", "Shot", "ShotBoundary", "find_changes", "find_cuts", "find_shots"]
 
 _COARSE_CHANGE = 0.3
 """Change between two thumbnails from which a cut may lie there: share of the colours that differ (histogram), or mean
@@ -108,17 +108,17 @@ def find_shots(
         stop_seconds: end of the window, not included.
     """
     found: list[ShotBoundary] = []
-    gaps = _gaps_to_look_into(seconds, thumbs, start_seconds, stop_seconds)
-    rest = _past_samples(seconds, start_seconds, stop_seconds, video.timestamps)
+    gaps = _choose_gaps(seconds, thumbs, start_seconds, stop_seconds)
+    rest = _find_unindexed(seconds, start_seconds, stop_seconds, video.timestamps)
     unseen = sum(end - begin for begin, end in gaps[_MAX_LOOKS:]) + sum(
         end - begin for begin, end in rest[_MAX_PIECES:]
     )
-    for gap in _joined([*gaps[:_MAX_LOOKS], *rest[:_MAX_PIECES]]):
-        for begin, end in _pieces(*gap, video.timestamps):
+    for gap in _join_gaps([*gaps[:_MAX_LOOKS], *rest[:_MAX_PIECES]]):
+        for begin, end in _split_gap(*gap, video.timestamps):
             before = _CONTEXT_SECONDS if begin == gap[0] else _FADE_SECONDS
             after = _CONTEXT_SECONDS if end == gap[1] else _FADE_SECONDS
             frames = video.window(max(0.0, begin - before), end + after, max_height=72, max_fps=_MAX_FPS)
-            found += [cut for cut in cuts_in(until_time_is_up(frames)) if begin < cut.seconds <= end]
+            found += [cut for cut in find_cuts(take_until_deadline(frames)) if begin < cut.seconds <= end]
             if is_time_up():
                 unseen += end - begin
     cuts = sorted((cut for cut in found if start_seconds < cut.seconds < stop_seconds), key=lambda cut: cut.seconds)
@@ -129,11 +129,11 @@ def find_shots(
     return ShotList(tuple(shots), unseen)
 
 
-def _gaps_to_look_into(
+def _choose_gaps(
     seconds: NDArray[np.float64], thumbs: NDArray[np.uint8], start_seconds: float, stop_seconds: float
 ) -> list[tuple[float, float]]:
     """Gaps between samples in the window that may hold a cut, the likeliest first."""
-    change = coarse_change(thumbs)
+    change = compute_coarse_change(thumbs)
     ranked = [
         (float(change[i]), float(seconds[i]), float(seconds[i + 1]))
         for i in range(len(change))
@@ -142,15 +142,15 @@ def _gaps_to_look_into(
     return [(begin, end) for _, begin, end in sorted(ranked, reverse=True)]
 
 
-def _past_samples(
+def _find_unindexed(
     seconds: NDArray[np.float64], start_seconds: float, stop_seconds: float, frame_seconds: NDArray[np.float64]
 ) -> list[tuple[float, float]]:
     """Pieces of the window after the last sample, which the index has not seen."""
     begin = max(start_seconds, float(seconds[-1])) if len(seconds) else start_seconds
-    return _pieces(begin, stop_seconds, frame_seconds) if begin < stop_seconds else []
+    return _split_gap(begin, stop_seconds, frame_seconds) if begin < stop_seconds else []
 
 
-def _pieces(begin: float, end: float, frame_seconds: NDArray[np.float64]) -> list[tuple[float, float]]:
+def _split_gap(begin: float, end: float, frame_seconds: NDArray[np.float64]) -> list[tuple[float, float]]:
     """Splits a long gap, such as the rest of a film that is not indexed yet, into equal parts that fit in memory.
 
     Parts in which no frame begins are left out: there may be hours of them.
@@ -160,7 +160,7 @@ def _pieces(begin: float, end: float, frame_seconds: NDArray[np.float64]) -> lis
     return [piece for piece, count in zip(pairwise(edges.tolist()), np.diff(frames_before), strict=True) if count]
 
 
-def _joined(gaps: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+def _join_gaps(gaps: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     joined: list[tuple[float, float]] = []
     for begin, end in sorted(gaps):
         if joined and begin <= joined[-1][1] + _CONTEXT_SECONDS:
@@ -170,23 +170,23 @@ def _joined(gaps: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     return joined
 
 
-def coarse_change(thumbs: NDArray[np.uint8]) -> NDArray[np.float64]:
+def compute_coarse_change(thumbs: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Change between neighbouring thumbnails, (N - 1,) float64: by colours or pixel by pixel, whichever is more."""
     if len(thumbs) < 2:
         return np.zeros(0)
-    by_colour = np.abs(np.diff(_colours(thumbs), axis=0)).sum(axis=1) / 2
+    by_colour = np.abs(np.diff(_count_colours(thumbs), axis=0)).sum(axis=1) / 2
     by_pixel = np.abs(np.diff(thumbs.astype(np.float32), axis=0)).mean(axis=(1, 2, 3)) / 32
     return np.asarray(np.maximum(by_colour, by_pixel), np.float64)
 
 
-def _colours(thumbs: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float64]:
+def _count_colours(thumbs: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float64]:
     """Share of each of 64 colours, (N, 64) float64, which does not change when things move."""
     steps = thumbs.astype(np.int64) // 64
     bins = (steps[..., 0] * 16 + steps[..., 1] * 4 + steps[..., 2]).reshape(len(thumbs), -1)
     return np.stack([np.bincount(row, minlength=64) for row in bins]) / bins.shape[1]
 
 
-def cuts_in(frames: "Iterable[Frame]") -> list[ShotBoundary]:
+def find_cuts(frames: "Iterable[Frame]") -> list[ShotBoundary]:
     """Finds cuts and fades in neighbouring frames, all of which are held; across a gap motion looks like a cut."""
     times: list[float] = []
     small: list[NDArray[np.float32]] = []
@@ -196,11 +196,11 @@ def cuts_in(frames: "Iterable[Frame]") -> list[ShotBoundary]:
     if len(times) < 2:
         return []
     strip = _Strip(np.array(times), np.stack(small))
-    cuts = _hard_cuts(strip)
-    return cuts + _fades(strip, cuts)
+    cuts = _find_hard_cuts(strip)
+    return cuts + _find_fades(strip, cuts)
 
 
-def _hard_cuts(strip: _Strip) -> list[ShotBoundary]:
+def _find_hard_cuts(strip: _Strip) -> list[ShotBoundary]:
     change = np.abs(np.diff(strip.small, axis=0)).mean(axis=(1, 2, 3))
     found = []
     for i, value in enumerate(change):
@@ -220,9 +220,9 @@ def _is_flash(small: NDArray[np.float32], i: int) -> bool:
     return len(back) > 0 and float(back.min()) < 0.35 * step
 
 
-def _fades(strip: _Strip, cuts: Sequence[ShotBoundary]) -> list[ShotBoundary]:
+def _find_fades(strip: _Strip, cuts: Sequence[ShotBoundary]) -> list[ShotBoundary]:
     """Finds the middles of gradual changes from one set of colours to another."""
-    colours = _colours(strip.small)
+    colours = _count_colours(strip.small)
     later = np.minimum(np.searchsorted(strip.seconds, strip.seconds + _FADE_SECONDS), len(strip.seconds) - 1)
     exchanged = np.abs(colours[later] - colours).sum(axis=1) / 2  # (T,)
     for cut in cuts:

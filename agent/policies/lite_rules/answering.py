@@ -2,15 +2,22 @@
 
 from agent.policies.lite_rules import ranking
 from agent.policies.lite_rules.case import QuestionContext
-from agent.policies.lite_rules.establishing import NO_PICTURES, cannot_tell, hidden_from, nothing_found
-from agent.policies.lite_rules.lines import FoundLine, meant
-from agent.policies.lite_rules.notes import called, evidence_of_line, evidence_of_note, moments, notes, text_lines
-from agent.policies.lite_rules.plan import Wanted, span_arguments, wanted
+from agent.policies.lite_rules.establishing import NO_PICTURES, abstain, answer_cannot_tell, find_hidden_reasons
+from agent.policies.lite_rules.lines import FoundLine, select_meant
+from agent.policies.lite_rules.notes import (
+    collect_text_lines,
+    is_called,
+    iterate_findings,
+    list_moments,
+    make_finding_evidence,
+    make_line_evidence,
+)
+from agent.policies.lite_rules.plan import Wanted, make_span_arguments, want_call
 from agent.policies.lite_rules.ranking import Ranked
 from agent.trajectory import Answer
 from tools.observation import Box
-from tools.observation_text import percent
-from tools.vision.colours import colour_words
+from tools.observation_text import format_percent
+from tools.vision.colours import find_colour_words
 
 _MOST_LINES, _MOST_SPEECH = 32, 1000  # lines asked of search_text and read_speech
 _PARTS: tuple[Box, ...] = tuple((left, top, left + 0.4, top + 0.55) for top in (0.0, 0.45) for left in (0.0, 0.3, 0.6))
@@ -31,69 +38,69 @@ development clips."""
 _UNNAMED = "I read no text there that answers this; small or slanted text is easily missed."
 
 
-def looks(case: QuestionContext) -> list[Wanted]:
+def plan_calls(case: QuestionContext) -> list[Wanted]:
     """The tool calls for an open question: search of text and picture, speech, and parts of the picture enlarged."""
-    reading, span = case.reading, span_arguments(case.span)
-    calls = [wanted("overview", count=4)]
+    reading, span = case.reading, make_span_arguments(case.span)
+    calls = [want_call("overview", count=4)]
     hears = reading.senses[0] == "speech" or not reading.is_sense_named
-    if reading.senses[0] != "speech" or (called(case.trajectory, "read_speech") and not case.speech_lines):
-        calls.append(wanted("search_text", query=case.query, count=_MOST_LINES, **span))
-        calls.append(wanted("search_frames", query=case.query, count=3, **span))
-        hears = hears or (called(case.trajectory, "search_text") and not case.text_lines)
+    if reading.senses[0] != "speech" or (is_called(case.trajectory, "read_speech") and not case.speech_lines):
+        calls.append(want_call("search_text", query=case.query, count=_MOST_LINES, **span))
+        calls.append(want_call("search_frames", query=case.query, count=3, **span))
+        hears = hears or (is_called(case.trajectory, "search_text") and not case.text_lines)
     if hears:
-        calls.append(wanted("read_speech", count=_MOST_SPEECH, **span))
+        calls.append(want_call("read_speech", count=_MOST_SPEECH, **span))
     if reading.instant is not None:
-        calls.append(wanted("read_text", seconds=reading.instant))
-    return calls + _whole_screen(case) + _closer(case) + _seen(case)
+        calls.append(want_call("read_text", seconds=reading.instant))
+    return calls + _plan_whole_screen(case) + _plan_closer_readings(case) + _plan_caption(case)
 
 
-def _whole_screen(case: QuestionContext) -> list[Wanted]:
+def _plan_whole_screen(case: QuestionContext) -> list[Wanted]:
     """A reading of the screen with the line nearest to the question, if there is more text than a search lists."""
-    found = list(notes(case.trajectory, "text", "search_text"))
+    found = list(iterate_findings(case.trajectory, "text", "search_text"))
     if len(found) < _MOST_LINES:
         return []
-    lines = meant(text_lines(case.trajectory, "search_text"), case.reading.instant, case.span)
-    shares = ranking.relevances(case.reading, lines, case.similarity)
+    lines = select_meant(collect_text_lines(case.trajectory, "search_text"), case.reading.instant, case.span)
+    shares = ranking.compute_relevances(case.reading, lines, case.similarity)
     best = max(zip(shares, lines, strict=True), key=lambda pair: pair[0], default=None)
-    return [] if best is None else [wanted("read_text", seconds=round(_late(best[1]), 2))]
+    return [] if best is None else [want_call("read_text", seconds=round(_choose_late_second(best[1]), 2))]
 
 
-def _late(line: FoundLine) -> float:
+def _choose_late_second(line: FoundLine) -> float:
     """A second at which most of the text that belongs to a line has come up beside it."""
     return max((line.start_seconds + line.stop_seconds) / 2, line.stop_seconds - 1.0)
 
 
-def _seen(case: QuestionContext) -> list[Wanted]:
+def _plan_caption(case: QuestionContext) -> list[Wanted]:
     """A caption of the seconds where the picture fits best, unless words are asked for."""
-    if case.reading.is_sense_named or not (found := moments(case.trajectory)):
+    if case.reading.is_sense_named or not (found := list_moments(case.trajectory)):
         return []
     start, stop = max(0.0, found[0] - 1.0), min(case.duration_seconds, found[0] + 1.0)
-    return [wanted("caption", start=round(start, 2), stop=round(stop, 2), focus=case.reading.question.text)]
+    return [want_call("caption", start=round(start, 2), stop=round(stop, 2), focus=case.reading.question.text)]
 
 
-def _closer(case: QuestionContext) -> list[Wanted]:
+def _plan_closer_readings(case: QuestionContext) -> list[Wanted]:
     """Readings of parts of the picture, enlarged: those with a colour that the question names, else all."""
     is_asked = case.reading.senses[0] == "text" and case.reading.is_sense_named
-    if not is_asked or not called(case.trajectory, "search_text"):
+    if not is_asked or not is_called(case.trajectory, "search_text"):
         return []
-    ranked = ranked_pieces(case)
-    if ranked and ranking.confidence(case.reading, ranked) >= _SURE_ENOUGH:
+    ranked = rank_pieces(case)
+    if ranked and ranking.compute_confidence(case.reading, ranked) >= _SURE_ENOUGH:
         return []
     named = [] if case.reading.instant is None else [case.reading.instant]
-    at = round([*named, *moments(case.trajectory), case.duration_seconds / 2][0], 2)
-    calls = [wanted("read_text", seconds=at, box=list(part)) for part in _coloured_parts(case) or _PARTS]
-    if colour_words(case.reading.question.text):
-        calls.insert(0, wanted("caption", start=at, stop=round(at + 1.0, 2), focus=case.reading.question.text))
+    at = round([*named, *list_moments(case.trajectory), case.duration_seconds / 2][0], 2)
+    calls = [want_call("read_text", seconds=at, box=list(part)) for part in _find_coloured_parts(case) or _PARTS]
+    if find_colour_words(case.reading.question.text):
+        calls.insert(0, want_call("caption", start=at, stop=round(at + 1.0, 2), focus=case.reading.question.text))
     return calls
 
 
-def _coloured_parts(case: QuestionContext) -> list[Box]:
-    boxes = [note.finding.box for note in notes(case.trajectory, "colour") if note.finding.box is not None]
+def _find_coloured_parts(case: QuestionContext) -> list[Box]:
+    boxes = [note.finding.box for note in iterate_findings(case.trajectory, "colour") if note.finding.box is not None]
     named = [box for box in boxes if box[2] - box[0] < 0.5 and box[3] - box[1] < 0.5]
-    return [_widened(box) for box in named[:_MOST_PARTS]]
+    return [_widen(box) for box in named[:_MOST_PARTS]]
 
 
-def _widened(box: Box) -> Box:
+def _widen(box: Box) -> Box:
     across, down = (box[2] - box[0]) / 4, (box[3] - box[1]) / 4
     sides = (max(0.0, box[0] - across), max(0.0, box[1] - down), min(1.0, box[2] + across), min(1.0, box[3] + down))
     return tuple(round(side, 3) for side in sides)  # type: ignore[return-value]
@@ -101,48 +108,48 @@ def _widened(box: Box) -> Box:
 
 def answer(case: QuestionContext) -> Answer:
     """The best piece as an answer, with its line and the next pieces, or why there is none."""
-    ranked = ranked_pieces(case)
+    ranked = rank_pieces(case)
     is_seen = "picture" in case.reading.senses
-    if ranked and (not is_seen or ranking.confidence(case.reading, ranked) >= _LEAST[case.reading.senses[0]]):
-        return answer_of(case, ranked)
-    return (_label(case) if is_seen else None) or _without_answer(case)
+    if ranked and (not is_seen or ranking.compute_confidence(case.reading, ranked) >= _LEAST[case.reading.senses[0]]):
+        return answer_with_piece(case, ranked)
+    return (_answer_by_label(case) if is_seen else None) or _abstain(case)
 
 
-def _label(case: QuestionContext) -> Answer | None:
+def _answer_by_label(case: QuestionContext) -> Answer | None:
     """An answer with the captioner's label that fits the question best; None where none does."""
-    labels = [note for note in notes(case.trajectory, "label") if note.finding.text]
+    labels = [note for note in iterate_findings(case.trajectory, "label") if note.finding.text]
     if not labels or case.similarity is None or case.reading.wants == "colour":
         return None
     fits = case.similarity(case.query, [note.finding.text for note in labels])
     fit, best = max(zip(fits, labels, strict=True), key=lambda pair: pair[0] + (pair[1].finding.score or 0.0) / 2)
     if fit < _LEAST_FIT:
         return None
-    return Answer(best.finding.text, None, round(min(_MOST_OF_LABEL, fit), 2), (evidence_of_note(best, "label"),))
+    return Answer(best.finding.text, None, round(min(_MOST_OF_LABEL, fit), 2), (make_finding_evidence(best, "label"),))
 
 
-def answer_of(case: QuestionContext, ranked: list[Ranked]) -> Answer:
+def answer_with_piece(case: QuestionContext, ranked: list[Ranked]) -> Answer:
     """An answer with the first of ranked pieces, its calibrated confidence, and the next pieces named beside it."""
-    others = ", ".join(f"“{r.text}” ({percent(r.probability)})" for r in ranked[1 : 1 + _BESIDE])
-    evidence = evidence_of_line(case.trajectory, ranked[0].line, f"next best: {others}" if others else "")
-    confidence = ranking.confidence(case.reading, ranked)
+    others = ", ".join(f"“{r.text}” ({format_percent(r.probability)})" for r in ranked[1 : 1 + _BESIDE])
+    evidence = make_line_evidence(case.trajectory, ranked[0].line, f"next best: {others}" if others else "")
+    confidence = ranking.compute_confidence(case.reading, ranked)
     if ranked[0].line.is_doubtful or case.reading.senses[0] == "picture":
         confidence = min(_MOST_UNCLAIMED, confidence)
     return Answer(ranked[0].text, None, round(confidence, 2), (evidence,))
 
 
-def ranked_pieces(case: QuestionContext) -> list[Ranked]:
+def rank_pieces(case: QuestionContext) -> list[Ranked]:
     """The pieces of all text and speech that the question can mean, the likeliest answer first."""
     read = case.text_lines
     # a doubtful reading where nothing else is written is rather no text at all
     doubtful = [x for x in case.all_text_lines if x.is_doubtful and any(x.is_with(line) for line in read)]
     lines = [*read, *doubtful, *case.speech_lines]
-    return ranking.rank(case.reading, lines, moments(case.trajectory), case.similarity)
+    return ranking.rank(case.reading, lines, list_moments(case.trajectory), case.similarity)
 
 
-def _without_answer(case: QuestionContext) -> Answer:
+def _abstain(case: QuestionContext) -> Answer:
     sense = case.reading.senses[0]
     if "picture" in case.reading.senses:
-        return cannot_tell(case, NO_PICTURES)
+        return answer_cannot_tell(case, NO_PICTURES)
     if sense == "text":  # nobody said which words to look for, so none are known to be absent
-        return cannot_tell(case, *hidden_from(case, sense), _UNNAMED)
-    return nothing_found(case, sense)
+        return answer_cannot_tell(case, *find_hidden_reasons(case, sense), _UNNAMED)
+    return abstain(case, sense)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from agent.policies.lite_rules import notes
-from agent.policies.lite_rules.lines import FoundLine, Similarity, meant
+from agent.policies.lite_rules.lines import FoundLine, Similarity, select_meant
 from agent.policies.lite_rules.reading import AskedSpan, ParsedQuestion
 from agent.trajectory import Trajectory
 
@@ -35,7 +35,7 @@ class QuestionContext:
     @property
     def span(self) -> AskedSpan | None:
         """Seconds that the question points at, those of a named shot once shots are listed; None for anywhere."""
-        shots = [note.finding for note in notes.notes(self.trajectory, "shot")]
+        shots = [note.finding for note in notes.iterate_findings(self.trajectory, "shot")]
         number = self.reading.shot
         if self.reading.span is not None or number is None or len(shots) < max(2, number):
             return self.reading.span
@@ -45,20 +45,20 @@ class QuestionContext:
     @property
     def must_list_shots(self) -> bool:
         """True if the question names a shot by its number and shots are not listed yet."""
-        return self.reading.shot is not None and not notes.called(self.trajectory, "list_shots")
+        return self.reading.shot is not None and not notes.is_called(self.trajectory, "list_shots")
 
     @property
     def text_lines(self) -> list[FoundLine]:
         """Screen text that the question can mean, in time order."""
-        return meant(notes.text_lines(self.trajectory), self.reading.instant, self.span)
+        return select_meant(notes.collect_text_lines(self.trajectory), self.reading.instant, self.span)
 
     @property
     def all_text_lines(self) -> list[FoundLine]:
         """Screen text with what may be misread, of the seconds that the question can mean, in time order."""
-        found = notes.text_lines(self.trajectory, doubtful=True)
-        return meant(found, self.reading.instant, self.span)
+        found = notes.collect_text_lines(self.trajectory, doubtful=True)
+        return select_meant(found, self.reading.instant, self.span)
 
     @property
     def speech_lines(self) -> list[FoundLine]:
         """Speech that the question can mean, in time order."""
-        return meant(notes.speech_lines(self.trajectory), self.reading.instant, self.span)
+        return select_meant(notes.collect_speech_lines(self.trajectory), self.reading.instant, self.span)

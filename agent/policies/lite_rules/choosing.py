@@ -10,15 +10,21 @@ from dataclasses import replace
 
 from agent.policies.lite_rules import named_text, ranking
 from agent.policies.lite_rules.case import QuestionContext
-from agent.policies.lite_rules.lines import mentions
-from agent.policies.lite_rules.notes import CitedFinding, evidence_of_line, evidence_of_note, moments, notes
-from agent.policies.lite_rules.plan import Wanted, span_arguments, wanted
+from agent.policies.lite_rules.lines import find_mentions
+from agent.policies.lite_rules.notes import (
+    CitedFinding,
+    iterate_findings,
+    list_moments,
+    make_finding_evidence,
+    make_line_evidence,
+)
+from agent.policies.lite_rules.plan import Wanted, make_span_arguments, want_call
 from agent.policies.lite_rules.ranking import Ranked
-from agent.policies.lite_rules.reading import read_question, written_in
-from agent.policies.lite_rules.words import content_words, number, stems, words
+from agent.policies.lite_rules.reading import find_written_text, read_question
+from agent.policies.lite_rules.words import collect_stems, extract_content_words, parse_number, split_words
 from agent.trajectory import Answer, Evidence
 from tools.observation import Box
-from tools.vision.colours import colour_words
+from tools.vision.colours import find_colour_words
 
 _LENGTH_BONUS = 0.1
 """Score of each word of an option, up to four, so that of two options in one line the longer one wins."""
@@ -30,81 +36,83 @@ _NOTABLE = 0.2
 """Share of the strongest change's score from which another change counts as an event of its own."""
 
 
-def looks(case: QuestionContext) -> list[Wanted]:
+def plan_calls(case: QuestionContext) -> list[Wanted]:
     """The tool calls for a multiple-choice question: every source that can tell its options apart."""
     reading = case.reading
-    span = span_arguments(case.span)
-    calls = [wanted("overview", count=6)]
+    span = make_span_arguments(case.span)
+    calls = [want_call("overview", count=6)]
     if reading.wants == "orientation":
         return calls
     if reading.wants == "thing":
-        calls += [wanted("search_frames", query=option, count=2, **span) for option in case.options[:8]]
+        calls += [want_call("search_frames", query=option, count=2, **span) for option in case.options[:8]]
     else:
-        calls.append(wanted("search_frames", query=case.query, count=2, **span))
+        calls.append(want_call("search_frames", query=case.query, count=2, **span))
     if reading.senses[0] == "text" or reading.wants == "thing":
-        calls.append(wanted("search_text", query=" ".join([reading.subject, *case.options]), **span))
+        calls.append(want_call("search_text", query=" ".join([reading.subject, *case.options]), **span))
         if reading.instant is not None:
-            calls.append(wanted("read_text", seconds=reading.instant))
+            calls.append(want_call("read_text", seconds=reading.instant))
     if reading.senses[0] == "speech" or reading.wants == "thing" or case.trajectory.facts.has_subtitles:
-        calls.append(wanted("search_speech", query=" ".join([reading.subject, *case.options])))
+        calls.append(want_call("search_speech", query=" ".join([reading.subject, *case.options])))
     if reading.wants == "place" or (reading.wants == "colour" and case.span is not None):
-        calls.append(wanted("find_changes", count=4, **span))
-    if reading.wants == "colour" or any(colour_words(option) for option in case.options):
-        calls.append(wanted("caption", focus=_focus(case), **span))
-    return calls + _closer(case)
+        calls.append(want_call("find_changes", count=4, **span))
+    if reading.wants == "colour" or any(find_colour_words(option) for option in case.options):
+        calls.append(want_call("caption", focus=_write_focus(case), **span))
+    return calls + _plan_closer_captions(case)
 
 
-def _closer(case: QuestionContext) -> list[Wanted]:
+def _plan_closer_captions(case: QuestionContext) -> list[Wanted]:
     """Captions for colours: of the seconds around the best match, or, at a named time, of the part that moves."""
     if case.reading.wants != "colour":
         return []
     if case.span is None:
-        moments = sorted(notes(case.trajectory, "moment"), key=lambda n: -(n.finding.score or 0.0))[:1]
-        return [_caption(case, note.finding.start_seconds - 1.0, note.finding.start_seconds + 1.0) for note in moments]
-    changes = sorted(notes(case.trajectory, "change"), key=lambda n: -(n.finding.score or 0.0))[:1]
+        moments = sorted(iterate_findings(case.trajectory, "moment"), key=lambda n: -(n.finding.score or 0.0))[:1]
+        return [
+            _plan_caption(case, note.finding.start_seconds - 1.0, note.finding.start_seconds + 1.0) for note in moments
+        ]
+    changes = sorted(iterate_findings(case.trajectory, "change"), key=lambda n: -(n.finding.score or 0.0))[:1]
     return [
-        _caption(case, note.finding.start_seconds, note.finding.start_seconds + 2.0, note.finding.box)
+        _plan_caption(case, note.finding.start_seconds, note.finding.start_seconds + 2.0, note.finding.box)
         for note in changes
     ]
 
 
-def _caption(case: QuestionContext, start: float, stop: float, box: Box | None = None) -> Wanted:
+def _plan_caption(case: QuestionContext, start: float, stop: float, box: Box | None = None) -> Wanted:
     start, stop = max(0.0, start), min(case.duration_seconds, stop)
     area = None if box is None else [round(side, 3) for side in box]
-    return wanted("caption", focus=_focus(case), start=round(start, 2), stop=round(stop, 2), box=area)
+    return want_call("caption", focus=_write_focus(case), start=round(start, 2), stop=round(stop, 2), box=area)
 
 
-def _focus(case: QuestionContext) -> str:
+def _write_focus(case: QuestionContext) -> str:
     return f"{case.reading.question.text} {' / '.join(case.options)}"
 
 
 def answer(case: QuestionContext) -> Answer:
     """An answer with the option that the sources together favour."""
-    likely = _softmax(option_scores(case))
+    likely = _compute_softmax(score_options(case))
     best = max(range(len(likely)), key=lambda i: likely[i])
     is_seen = case.reading.wants == "thing" and case.reading.senses[0] == "picture"
     confidence = min(_MOST_OF_SEEN if is_seen else _MOST, likely[best])
-    return Answer(case.options[best], best, round(confidence, 2), _evidence(case, best))
+    return Answer(case.options[best], best, round(confidence, 2), _collect_evidence(case, best))
 
 
-def option_scores(case: QuestionContext) -> list[float]:
+def score_options(case: QuestionContext) -> list[float]:
     """The score of each option, in log-odds: the sources' features by fitted weights."""
-    return [ranking.score(features) for features in option_features(case)]
+    return [ranking.compute_score(features) for features in compute_option_features(case)]
 
 
-def option_features(case: QuestionContext) -> list[dict[str, float]]:
+def compute_option_features(case: QuestionContext) -> list[dict[str, float]]:
     """The features of each option: a value for each source, and for each source and kind of question."""
     sources = {
-        "words": _by_words(case),
-        "answer": _by_answer(case),
-        "named": _by_named_text(case),
-        "picture": _by_picture(case),
-        "colour": _by_colour(case),
-        "fact": _by_fact(case),
-        "place": _by_place(case),
+        "words": _score_by_words(case),
+        "answer": _score_by_answer(case),
+        "named": _score_by_named_text(case),
+        "picture": _score_by_picture(case),
+        "colour": _score_by_colour(case),
+        "fact": _score_by_fact(case),
+        "place": _score_by_place(case),
     }
     kind: str = case.reading.wants if case.reading.wants != "thing" else case.reading.senses[0]
-    kind = "numbers" if _are_numbers(case.options) else kind
+    kind = "numbers" if _has_only_numbers(case.options) else kind
     return [
         {f"option {name}": values[i] for name, values in sources.items()}
         | {f"option {kind} {name}": values[i] for name, values in sources.items()}
@@ -112,97 +120,101 @@ def option_features(case: QuestionContext) -> list[dict[str, float]]:
     ]
 
 
-def _by_words(case: QuestionContext) -> list[float]:
+def _score_by_words(case: QuestionContext) -> list[float]:
     """A score of each option by how much of it stands in a line, and how relevant that line is to the question."""
     lines = [*case.text_lines, *case.speech_lines]
-    relevance = dict(zip(lines, ranking.relevances(case.reading, lines, case.similarity), strict=True))
-    common = set.intersection(*(stems(content_words(option)) for option in case.options))
+    relevance = dict(zip(lines, ranking.compute_relevances(case.reading, lines, case.similarity), strict=True))
+    common = set.intersection(*(collect_stems(extract_content_words(option)) for option in case.options))
     scores = []
     for option in case.options:
-        own = " ".join(word for word in words(option) if not stems([word]) & common) or option
+        own = " ".join(word for word in split_words(option) if not collect_stems([word]) & common) or option
         # of two options in one line, as "nine" and "half past nine", the longer one is meant
-        length = _LENGTH_BONUS * min(4, len(words(own)))
-        found = mentions(own, lines)
+        length = _LENGTH_BONUS * min(4, len(split_words(own)))
+        found = find_mentions(own, lines)
         scores.append(max((share * (0.5 + length + min(1.0, relevance[line])) for line, share in found), default=0.0))
     return scores
 
 
-def _by_answer(case: QuestionContext) -> list[float]:
+def _score_by_answer(case: QuestionContext) -> list[float]:
     """The probability of each option as an answer to the open question: its best piece that says no more."""
     question = replace(case.reading.question, options=())
     lines = [*case.text_lines, *case.speech_lines]
     found = ranking.rank(
-        read_question(question, case.duration_seconds), lines, moments(case.trajectory), case.similarity
+        read_question(question, case.duration_seconds), lines, list_moments(case.trajectory), case.similarity
     )[:_MOST_PIECES]
     return [
-        max((piece.probability for piece in found if _is_same(option, piece)), default=0.0) for option in case.options
+        max((piece.probability for piece in found if _is_same_answer(option, piece)), default=0.0)
+        for option in case.options
     ]
 
 
-def _is_same(option: str, piece: Ranked) -> bool:
-    says = mentions(option, [replace(piece.line, text=piece.text)])
-    return any(share >= 1.0 for _, share in says) and len(words(piece.text)) <= len(words(option)) + 1
+def _is_same_answer(option: str, piece: Ranked) -> bool:
+    says = find_mentions(option, [replace(piece.line, text=piece.text)])
+    return any(share >= 1.0 for _, share in says) and len(split_words(piece.text)) <= len(split_words(option)) + 1
 
 
-def _by_named_text(case: QuestionContext) -> list[float]:
+def _score_by_named_text(case: QuestionContext) -> list[float]:
     """A score of options such as `the word ORCHARD`: 1 for words on screen, -1 for words that are not."""
-    sign = -1.0 if named_text.asks_for_the_absent(case) else 1.0
-    return [sign * _is_named(case, written_in(option)) for option in case.options]
+    sign = -1.0 if named_text.is_about_absence(case) else 1.0
+    return [sign * _score_name(case, find_written_text(option)) for option in case.options]
 
 
-def _is_named(case: QuestionContext, name: str | None) -> float:
+def _score_name(case: QuestionContext, name: str | None) -> float:
     if name is None:
         return 0.0
-    if named_text.showings(case.trajectory, name):
+    if named_text.find_showings(case.trajectory, name):
         return 1.0
     return -1.0 if named_text.is_missing(case, name) else 0.0
 
 
-def _are_numbers(options: Sequence[str]) -> bool:
+def _has_only_numbers(options: Sequence[str]) -> bool:
     """Whether all options are numbers, which are read or heard: the encoder does not see them."""
-    return all(number(word) is not None for option in options for word in words(option)[:1])
+    return all(parse_number(word) is not None for option in options for word in split_words(option)[:1])
 
 
-def _by_picture(case: QuestionContext) -> list[float]:
-    if _are_numbers(case.options):
+def _score_by_picture(case: QuestionContext) -> list[float]:
+    if _has_only_numbers(case.options):
         return [0.0] * len(case.options)
-    best = [_best_moment(case, option) for option in case.options]
+    best = [_find_best_moment(case, option) for option in case.options]
     # 0 for an option without a match
     return [(note.finding.score or 0.0) if note is not None else 0.0 for note in best]
 
 
-def _best_moment(case: QuestionContext, query: str) -> CitedFinding | None:
-    found = [note for note in notes(case.trajectory, "moment") if note.finding.text == query]
+def _find_best_moment(case: QuestionContext, query: str) -> CitedFinding | None:
+    found = [note for note in iterate_findings(case.trajectory, "moment") if note.finding.text == query]
     return max(found, key=lambda note: note.finding.score or 0.0, default=None)
 
 
-def _by_colour(case: QuestionContext) -> list[float]:
+def _score_by_colour(case: QuestionContext) -> list[float]:
     # a later, closer look stands above an earlier one
-    fits = {n.finding.text: n.finding.score or 0.0 for n in notes(case.trajectory, "colour")}
-    return [max((fits.get(word, 0.0) for word in colour_words(option)), default=0.0) for option in case.options]
+    fits = {n.finding.text: n.finding.score or 0.0 for n in iterate_findings(case.trajectory, "colour")}
+    return [max((fits.get(word, 0.0) for word in find_colour_words(option)), default=0.0) for option in case.options]
 
 
-def _by_fact(case: QuestionContext) -> list[float]:
+def _score_by_fact(case: QuestionContext) -> list[float]:
     if case.reading.wants == "yes or no":
         # no packaged model can judge an action; actions that are asked about more often happened than not
-        return [float(words(option.casefold())[:1] == ["yes"]) for option in case.options]
+        return [float(split_words(option.casefold())[:1] == ["yes"]) for option in case.options]
     facts = case.trajectory.facts
     shape = "portrait" if facts.height > facts.width else "landscape" if facts.width > facts.height else "square"
-    return [float(case.reading.wants == "orientation" and shape in words(option.casefold())) for option in case.options]
+    return [
+        float(case.reading.wants == "orientation" and shape in split_words(option.casefold()))
+        for option in case.options
+    ]
 
 
-def _by_place(case: QuestionContext) -> list[float]:
-    changes, name = notable_changes(case), named_text.asked_text(case)
-    shown = [] if name is None else named_text.showings(case.trajectory, name)
+def _score_by_place(case: QuestionContext) -> list[float]:
+    changes, name = find_notable_changes(case), named_text.find_asked_text(case)
+    shown = [] if name is None else named_text.find_showings(case.trajectory, name)
     box = shown[0].box if shown else changes[0].finding.box if changes else None
     if case.reading.wants != "place" or box is None:
         return [0.0] * len(case.options)
-    return [fits_place(words(option.casefold()), box) for option in case.options]
+    return [score_place(split_words(option.casefold()), box) for option in case.options]
 
 
-def notable_changes(case: QuestionContext) -> list[CitedFinding]:
+def find_notable_changes(case: QuestionContext) -> list[CitedFinding]:
     """The changes that count as events: by time for "first" (backwards for "last"), else the strongest first."""
-    found = list(notes(case.trajectory, "change"))
+    found = list(iterate_findings(case.trajectory, "change"))
     strongest = max((note.finding.score or 0.0 for note in found), default=0.0)
     kept = [note for note in found if (note.finding.score or 0.0) >= _NOTABLE * strongest]
     if case.reading.edge is None:
@@ -210,7 +222,7 @@ def notable_changes(case: QuestionContext) -> list[CitedFinding]:
     return sorted(kept, key=lambda note: note.finding.start_seconds, reverse=case.reading.edge == "last")
 
 
-def fits_place(named: Sequence[str], box: Box) -> float:
+def score_place(named: Sequence[str], box: Box) -> float:
     """A score of how well words for a place, such as top and left, fit a box's middle, -1..1; 0 for other words."""
     across, down = box[0] + box[2] - 1, box[1] + box[3] - 1
     directions = {"left": -across, "right": across} | dict.fromkeys(("top", "upper", "above"), -down)
@@ -219,25 +231,25 @@ def fits_place(named: Sequence[str], box: Box) -> float:
     return sum(fits) / len(fits) if fits else 0.0
 
 
-def _evidence(case: QuestionContext, best: int) -> tuple[Evidence, ...]:
+def _collect_evidence(case: QuestionContext, best: int) -> tuple[Evidence, ...]:
     option = case.options[best]
-    said = mentions(option, [*case.text_lines, *case.speech_lines])[:1]
-    pieces = [evidence_of_line(case.trajectory, line) for line, _ in said]
+    said = find_mentions(option, [*case.text_lines, *case.speech_lines])[:1]
+    pieces = [make_line_evidence(case.trajectory, line) for line, _ in said]
     if not pieces or case.reading.senses[0] == "picture":
-        seen = _best_moment(case, option) or _best_of_any(case)
-        pieces += [evidence_of_note(seen, f"best match for {seen.finding.text!r}")] if seen is not None else []
+        seen = _find_best_moment(case, option) or _find_best_of_any(case)
+        pieces += [make_finding_evidence(seen, f"best match for {seen.finding.text!r}")] if seen is not None else []
     return tuple(pieces)
 
 
-def _best_of_any(case: QuestionContext) -> CitedFinding | None:
-    if case.reading.wants == "place" and (changes := notable_changes(case)):
+def _find_best_of_any(case: QuestionContext) -> CitedFinding | None:
+    if case.reading.wants == "place" and (changes := find_notable_changes(case)):
         return changes[0]
-    by_kind = [list(notes(case.trajectory, kind)) for kind in ("colour", "moment", "fact")]
+    by_kind = [list(iterate_findings(case.trajectory, kind)) for kind in ("colour", "moment", "fact")]
     first = next((found for found in by_kind if found), [])
     return max(first, key=lambda n: n.finding.score or 0.0, default=None)
 
 
-def _softmax(values: Sequence[float]) -> list[float]:
+def _compute_softmax(values: Sequence[float]) -> list[float]:
     top = max(values)
     powers = [math.exp(value - top) for value in values]
     return [power / sum(powers) for power in powers]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.policies.lite_rules.lines import FoundLine
-from agent.policies.lite_rules.words import clock_seconds
+from agent.policies.lite_rules.words import parse_clock_seconds
 
 _MOST_OFF_SECONDS = 1.5
 """Seconds by which a reading may differ from the median and still agree with it."""
@@ -23,9 +23,9 @@ class RunningClock:
         return (value - self.at_zero) / self.slope
 
 
-def running_clock(lines: Sequence[FoundLine]) -> RunningClock | None:
+def find_running_clock(lines: Sequence[FoundLine]) -> RunningClock | None:
     """The clock that at least three readings, and more than half of them, agree on; None without one."""
-    readings = [(line.start_seconds, value) for line in lines if (value := clock_seconds(line.text)) is not None]
+    readings = [(line.start_seconds, value) for line in lines if (value := parse_clock_seconds(line.text)) is not None]
     best: RunningClock | None = None
     most = 2
     for slope in (1, -1):

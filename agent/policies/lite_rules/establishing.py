@@ -7,8 +7,8 @@ the call was never made, nothing is claimed, and what was found goes with the an
 from difflib import SequenceMatcher
 
 from agent.policies.lite_rules.case import QuestionContext
-from agent.policies.lite_rules.notes import CitedFinding, evidence_of_line, evidence_of_note, notes
-from agent.policies.lite_rules.ranking import relevances
+from agent.policies.lite_rules.notes import CitedFinding, iterate_findings, make_finding_evidence, make_line_evidence
+from agent.policies.lite_rules.ranking import compute_relevances
 from agent.policies.lite_rules.reading import Sense
 from agent.trajectory import Answer, Evidence, Result, ToolCall
 from tools.observation import UNREADABLE
@@ -31,7 +31,7 @@ _LIKE = 0.5
 _MANY = 1_000_000  # lines: stands for a count that a call leaves open
 
 
-def nothing_found(case: QuestionContext, sense: Sense, confidence: float = 0.7, name: str | None = None) -> Answer:
+def abstain(case: QuestionContext, sense: Sense, confidence: float = 0.7, name: str | None = None) -> Answer:
     """An abstention: "not shown" where a sense would have found what was asked for, else "I can't tell".
 
     Args:
@@ -40,29 +40,29 @@ def nothing_found(case: QuestionContext, sense: Sense, confidence: float = 0.7, 
         confidence: confidence of "not shown".
         name: the text or word that was looked for; None where any would do.
     """
-    reasons = [NO_PICTURES] if sense == "picture" else hidden_from(case, sense, name)
-    return cannot_tell(case, *reasons) if reasons else not_shown(confidence)
+    reasons = [NO_PICTURES] if sense == "picture" else find_hidden_reasons(case, sense, name)
+    return answer_cannot_tell(case, *reasons) if reasons else answer_not_shown(confidence)
 
 
-def not_shown(confidence: float, text: str = "not shown in this video") -> Answer:
+def answer_not_shown(confidence: float, text: str = "not shown in this video") -> Answer:
     """An answer that claims that something is not in the video."""
     return Answer(text, None, confidence, (), not_shown=True)
 
 
-def cannot_tell(case: QuestionContext, *reasons: str) -> Answer:
+def answer_cannot_tell(case: QuestionContext, *reasons: str) -> Answer:
     """An answer that claims nothing: reasons, what would help, the most relevant lines, and pictures to look at."""
-    unread = [n for n in notes(case.trajectory, "text", "search_text") if n.finding.doubt == UNREADABLE]
+    unread = [n for n in iterate_findings(case.trajectory, "text", "search_text") if n.finding.doubt == UNREADABLE]
     lines = [*case.text_lines, *case.speech_lines]
     ranked = sorted(
-        zip(relevances(case.reading, lines, case.similarity), lines, strict=True), key=lambda pair: -pair[0]
+        zip(compute_relevances(case.reading, lines, case.similarity), lines, strict=True), key=lambda pair: -pair[0]
     )
-    helpful = [evidence_of_line(case.trajectory, line) for _, line in ranked[:_MOST_HELP]]
-    doubtful = (evidence_of_note(note, note.finding.doubt) for note in _apart(unread)[:_MOST_HELP])
+    helpful = [make_line_evidence(case.trajectory, line) for _, line in ranked[:_MOST_HELP]]
+    doubtful = (make_finding_evidence(note, note.finding.doubt) for note in _remove_duplicates(unread)[:_MOST_HELP])
     said = (case.reading.language.cannot_tell, *reasons[:_MOST_REASONS], _WOULD_HELP)
-    return Answer(" ".join(said), evidence=(*helpful, *doubtful, *_pictures(case)), cannot_tell=True)
+    return Answer(" ".join(said), evidence=(*helpful, *doubtful, *_collect_pictures(case)), cannot_tell=True)
 
 
-def _pictures(case: QuestionContext) -> list[Evidence]:
+def _collect_pictures(case: QuestionContext) -> list[Evidence]:
     """Evidence of up to four pictures of the asked seconds, evenly spread."""
     start, stop = (
         (0.0, case.duration_seconds) if case.span is None else (case.span.start_seconds, case.span.stop_seconds)
@@ -76,12 +76,12 @@ def _pictures(case: QuestionContext) -> list[Evidence]:
     return [shown[seconds] for seconds in spread(sorted(shown), _PICTURES)]
 
 
-def _apart(found: list[CitedFinding]) -> list[CitedFinding]:
+def _remove_duplicates(found: list[CitedFinding]) -> list[CitedFinding]:
     """The distinct findings: two searches may bring the same ones."""
     return list({note.finding: note for note in found}.values())
 
 
-def hidden_from(case: QuestionContext, sense: Sense, name: str | None = None) -> list[str]:
+def find_hidden_reasons(case: QuestionContext, sense: Sense, name: str | None = None) -> list[str]:
     """Reasons why what was not found may be there all the same, a sentence each; empty where it is not.
 
     Args:
@@ -89,9 +89,9 @@ def hidden_from(case: QuestionContext, sense: Sense, name: str | None = None) ->
         sense: text or speech.
         name: the text or word that was looked for; None where any would do.
     """
-    looks = _looks(case, _TOOLS[sense])
+    looks = _find_calls(case, _TOOLS[sense])
     done = [(call, result) for call, result in looks if not result.observation.is_error]
-    if not any(_covers(case, call) for call, _ in done):
+    if not any(_is_covering(case, call) for call, _ in done):
         failed = [result.observation.text for _, result in looks if result.observation.is_error]
         return failed or [f"What is {'said' if sense == 'speech' else 'written'} there was not looked at."]
     reasons = [*(["The file is cut off."] if case.trajectory.facts.is_cut_off else []), *case.trajectory.gaps]
@@ -99,24 +99,24 @@ def hidden_from(case: QuestionContext, sense: Sense, name: str | None = None) ->
     reasons += [
         f"What is {'said' if sense == 'speech' else 'written'} at {finding.start_seconds:.1f} s is doubtful."
         for finding in doubtful
-        if sense == "speech" or name is None or may_be(finding.text, name)
+        if sense == "speech" or name is None or is_possible_misreading(finding.text, name)
     ][:1]
     if sense == "speech" and any(len(r.observation.findings) >= c.arguments.get("count", _MANY) for c, r in done):
         reasons.append("More is said than was looked at.")
     return reasons
 
 
-def may_be(guess: str, name: str) -> bool:
+def is_possible_misreading(guess: str, name: str) -> bool:
     """Whether a doubtful reading could be a misreading of the name."""
     return SequenceMatcher(None, guess.casefold(), name.casefold(), autojunk=False).ratio() >= _LIKE
 
 
-def _looks(case: QuestionContext, tool: str) -> list[tuple[ToolCall, Result]]:
+def _find_calls(case: QuestionContext, tool: str) -> list[tuple[ToolCall, Result]]:
     results = {result.call_id: result for result in case.trajectory.results}
     return [(call, results[call.id]) for call in case.trajectory.calls if call.name == tool and call.id in results]
 
 
-def _covers(case: QuestionContext, call: ToolCall) -> bool:
+def _is_covering(case: QuestionContext, call: ToolCall) -> bool:
     """Whether a call covered all the seconds that the question means."""
     start, stop = call.arguments.get("start", 0.0), call.arguments.get("stop", case.duration_seconds)
     wanted_start, wanted_stop = (0.0, case.duration_seconds)

@@ -8,11 +8,17 @@ from collections.abc import Sequence
 
 from agent.policies.lite_rules import languages, ranking
 from agent.policies.lite_rules.case import QuestionContext
-from agent.policies.lite_rules.establishing import NO_PICTURES, cannot_tell, hidden_from, not_shown, nothing_found
-from agent.policies.lite_rules.lines import FoundLine, mentions
-from agent.policies.lite_rules.notes import evidence_of_line
-from agent.policies.lite_rules.occurrences import legible_lines
-from agent.policies.lite_rules.plan import Wanted, span_arguments, wanted
+from agent.policies.lite_rules.establishing import (
+    NO_PICTURES,
+    abstain,
+    answer_cannot_tell,
+    answer_not_shown,
+    find_hidden_reasons,
+)
+from agent.policies.lite_rules.lines import FoundLine, find_mentions
+from agent.policies.lite_rules.notes import make_line_evidence
+from agent.policies.lite_rules.occurrences import collect_legible_lines
+from agent.policies.lite_rules.plan import Wanted, make_span_arguments, want_call
 from agent.trajectory import Answer, Evidence
 
 _MOST_SPEECH = 1000
@@ -33,17 +39,17 @@ _ABOUT = 0.35
 """Relevance from which a sentence speaks of a topic; chosen on generated talks."""
 
 
-def looks(case: QuestionContext) -> list[Wanted]:
+def plan_calls(case: QuestionContext) -> list[Wanted]:
     """The tool calls for an everyday question: all text and speech of the asked seconds, none for the file's facts."""
-    wants, span = case.reading.wants, span_arguments(case.span)
-    calls = [wanted("overview", count=4)]
+    wants, span = case.reading.wants, make_span_arguments(case.span)
+    calls = [want_call("overview", count=4)]
     if wants in ("length", "size"):
         return calls
     if wants not in ("transcript", "statement"):
-        calls.append(wanted("search_text", query="", count=_MOST_LINES, **span))
+        calls.append(want_call("search_text", query="", count=_MOST_LINES, **span))
         if case.reading.instant is not None:
-            calls.append(wanted("read_text", seconds=case.reading.instant))
-    return [*calls, wanted("read_speech", count=_MOST_SPEECH, **span)]
+            calls.append(want_call("read_text", seconds=case.reading.instant))
+    return [*calls, want_call("read_speech", count=_MOST_SPEECH, **span)]
 
 
 def answer(case: QuestionContext) -> Answer:
@@ -51,54 +57,63 @@ def answer(case: QuestionContext) -> Answer:
     match case.reading.wants:
         case "length":
             seconds = case.duration_seconds
-            return _fact(case, f"{seconds:.1f} s ({int(seconds) // 60}:{int(seconds) % 60:02})")
+            return _answer_with_fact(case, f"{seconds:.1f} s ({int(seconds) // 60}:{int(seconds) % 60:02})")
         case "size":
-            return _fact(case, f"{case.trajectory.facts.width}x{case.trajectory.facts.height} pixels")
+            return _answer_with_fact(case, f"{case.trajectory.facts.width}x{case.trajectory.facts.height} pixels")
         case "recorded":
-            return cannot_tell(case, "When it was recorded is not on record.")
+            return answer_cannot_tell(case, "When it was recorded is not on record.")
         case "sound":
-            return cannot_tell(case, "Of sound I understand speech only.")
+            return answer_cannot_tell(case, "Of sound I understand speech only.")
         case "unread":
-            return cannot_tell(case, f"I read questions in {', '.join(languages.languages())} only.")
+            return answer_cannot_tell(case, f"I read questions in {', '.join(languages.load_languages())} only.")
         case "transcript":
-            return _told(case, _CERTAIN, said=case.speech_lines) if case.speech_lines else nothing_found(case, "speech")
+            return (
+                _answer_with_quotes(case, _CERTAIN, said=case.speech_lines)
+                if case.speech_lines
+                else abstain(case, "speech")
+            )
         case "statement":
-            return _statement(case)
+            return _answer_statement(case)
         case "errors":
-            return _errors(case)
+            return _answer_errors(case)
         case "exists":
-            return _presence(case)
+            return _answer_presence(case)
         case "texts":
-            return _told(case, _QUOTED, shown=_central(case, case.text_lines, _MOST_READ))
+            return _answer_with_quotes(case, _QUOTED, shown=_choose_central_lines(case, case.text_lines, _MOST_READ))
         case _:
-            shown = legible_lines(case.trajectory) if case.reading.wants == "summary" else []
+            shown = collect_legible_lines(case.trajectory) if case.reading.wants == "summary" else []
             shown = shown or case.text_lines
-            return _told(case, _QUOTED, shown=_central(case, shown), said=_central(case, case.speech_lines))
+            return _answer_with_quotes(
+                case,
+                _QUOTED,
+                shown=_choose_central_lines(case, shown),
+                said=_choose_central_lines(case, case.speech_lines),
+            )
 
 
-def _fact(case: QuestionContext, text: str) -> Answer:
+def _answer_with_fact(case: QuestionContext, text: str) -> Answer:
     calls = tuple(call.id for call in case.trajectory.calls if call.name == "overview")
     whole = Evidence(0.0, case.duration_seconds, calls, source="video", note="what the file says")
     return Answer(text, None, _CERTAIN, (whole,))
 
 
-def _told(
+def _answer_with_quotes(
     case: QuestionContext, confidence: float, shown: Sequence[FoundLine] = (), said: Sequence[FoundLine] = ()
 ) -> Answer:
     """An answer that quotes lines; "I can't tell" where there are none."""
     if not shown and not said:
-        return cannot_tell(case, NO_PICTURES)
+        return answer_cannot_tell(case, NO_PICTURES)
     language = case.reading.language
     parts = []
     if shown:
         parts.append(f"{language.shown}: " + " / ".join(f"“{text}”" for text in dict.fromkeys(x.text for x in shown)))
     if said:
         parts.append(f"{language.said}: “{' '.join(line.text for line in said)}”")
-    evidence = tuple(evidence_of_line(case.trajectory, line) for line in [*shown, *said][:_MOST_QUOTED])
+    evidence = tuple(make_line_evidence(case.trajectory, line) for line in [*shown, *said][:_MOST_QUOTED])
     return Answer("\n".join(parts), None, confidence, evidence)
 
 
-def _central(case: QuestionContext, lines: Sequence[FoundLine], most: int = _MOST_TOLD) -> list[FoundLine]:
+def _choose_central_lines(case: QuestionContext, lines: Sequence[FoundLine], most: int = _MOST_TOLD) -> list[FoundLine]:
     """The lines most similar to all others together, in order of time."""
     distinct = list({line.text: line for line in reversed(lines)}.values())
     if len(distinct) <= most or case.similarity is None:
@@ -109,34 +124,40 @@ def _central(case: QuestionContext, lines: Sequence[FoundLine], most: int = _MOS
     return sorted((line for _, line in ranked[:most]), key=lambda line: line.start_seconds)
 
 
-def _statement(case: QuestionContext) -> Answer:
+def _answer_statement(case: QuestionContext) -> Answer:
     """An answer with the sentences about a topic; that none is, is claimed only in the language that is spoken."""
     lines, speech = case.speech_lines, case.reading.language.senses["speech"]
     topic = [word for word in case.reading.asked if not speech.search(word)]
-    scored = list(zip(ranking.relevances(case.reading, lines, case.similarity), lines, strict=True))
+    scored = list(zip(ranking.compute_relevances(case.reading, lines, case.similarity), lines, strict=True))
     best = max((score for score, _ in scored), default=0.0)
     about = [line for score, line in scored if score >= max(_ABOUT, 0.7 * best)]
-    named = [line for line in lines if any(mentions(word, [line]) for word in topic)]
+    named = [line for line in lines if any(find_mentions(word, [line]) for word in topic)]
     if named or about:
-        return _told(case, _QUOTED if named else 0.45, said=named or about)
-    spoken = languages.language_of(" ".join(line.text for line in lines))
+        return _answer_with_quotes(case, _QUOTED if named else 0.45, said=named or about)
+    spoken = languages.detect_language(" ".join(line.text for line in lines))
     if not lines or spoken is case.reading.language:
-        return _unsaid(case, " ".join(topic))
-    return cannot_tell(case, "What is said is in another language than the question.")
+        return _answer_unsaid(case, " ".join(topic))
+    return answer_cannot_tell(case, "What is said is in another language than the question.")
 
 
-def _unsaid(case: QuestionContext, topic: str) -> Answer:
-    reasons = hidden_from(case, "speech", topic)
-    return cannot_tell(case, *reasons) if reasons else not_shown(0.7, f"{case.reading.language.unsaid}: {topic}")
+def _answer_unsaid(case: QuestionContext, topic: str) -> Answer:
+    reasons = find_hidden_reasons(case, "speech", topic)
+    return (
+        answer_cannot_tell(case, *reasons)
+        if reasons
+        else answer_not_shown(0.7, f"{case.reading.language.unsaid}: {topic}")
+    )
 
 
-def _errors(case: QuestionContext) -> Answer:
-    patterns = [language.wants["errors"] for language in languages.languages().values()]
+def _answer_errors(case: QuestionContext) -> Answer:
+    patterns = [language.wants["errors"] for language in languages.load_languages().values()]
     found = [line for line in case.text_lines if _FAULT.search(line.text) or any(p.search(line.text) for p in patterns)]
     beside = [line for line in case.text_lines if line not in found and any(_is_under(line, x) for x in found)]
     if found:
-        return _told(case, _QUOTED, shown=sorted([*found, *beside], key=lambda line: line.start_seconds)[:_MOST_TOLD])
-    return cannot_tell(case, "I read no text that speaks of an error.")
+        return _answer_with_quotes(
+            case, _QUOTED, shown=sorted([*found, *beside], key=lambda line: line.start_seconds)[:_MOST_TOLD]
+        )
+    return answer_cannot_tell(case, "I read no text that speaks of an error.")
 
 
 _FAULT = re.compile(
@@ -150,13 +171,13 @@ def _is_under(line: FoundLine, other: FoundLine) -> bool:
     return 0 <= line.box[1] - other.box[3] + other.height / 2 < 2 * other.height
 
 
-def _presence(case: QuestionContext) -> Answer:
+def _answer_presence(case: QuestionContext) -> Answer:
     """An answer that quotes where a thing is named on screen or in speech; else an abstention."""
     named = [word for word in case.reading.asked if not case.reading.language.senses["written"].search(word)]
     lines = [*case.text_lines, *case.speech_lines]
-    found = [line for line in lines if named and all(mentions(word, [line]) for word in named)]
+    found = [line for line in lines if named and all(find_mentions(word, [line]) for word in named)]
     if found and case.reading.is_sense_named:
-        return _told(case, _QUOTED, [x for x in found if not x.spoken], [x for x in found if x.spoken])
+        return _answer_with_quotes(case, _QUOTED, [x for x in found if not x.spoken], [x for x in found if x.spoken])
     if case.reading.is_sense_named and named:
-        return nothing_found(case, case.reading.senses[0], 0.6, " ".join(named))
-    return cannot_tell(case, NO_PICTURES)
+        return abstain(case, case.reading.senses[0], 0.6, " ".join(named))
+    return answer_cannot_tell(case, NO_PICTURES)

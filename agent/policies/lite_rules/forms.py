@@ -89,7 +89,7 @@ class Piece(NamedTuple):
     """Index of the piece's first character in the line."""
 
 
-def pieces(text: str, asked_count: int = 1, asked_item: int | None = None) -> list[Piece]:
+def cut_pieces(text: str, asked_count: int = 1, asked_item: int | None = None) -> list[Piece]:
     """The pieces of a line, the whole among them; runs of several numbers where so many are asked for.
 
     Args:
@@ -110,13 +110,13 @@ def pieces(text: str, asked_count: int = 1, asked_item: int | None = None) -> li
     runs = [numbers[i : i + asked_count] for i in range(len(numbers) - asked_count + 1)] if asked_count > 1 else []
     found += [Piece(", ".join(p.text for p in run), "numbers", run[0].start) for run in runs]
     if asked_count == 1 and asked_item is not None:
-        found += _items(text, asked_item)
-    found += [*_runs(text), Piece(text.strip(), "line", 0), *_fields(text)]
+        found += _cut_items(text, asked_item)
+    found += [*_cut_runs(text), Piece(text.strip(), "line", 0), *_cut_fields(text)]
     found += [Piece(m.group(), "field", m.start()) for m in _LETTERS_AND_MORE.finditer(text) if _is_code(m.group())]
     return list(dict.fromkeys(piece for piece in found if any(map(str.isalnum, piece.text))))
 
 
-def _items(text: str, place: int) -> Iterator[Piece]:
+def _cut_items(text: str, place: int) -> Iterator[Piece]:
     """The item at an index of each list of numbers or words in a text."""
     lists: list[tuple[list[str], Form, int]]
     lists = [(re.findall(r"\d+", m.group()), "item", m.start()) for m in _NUMBERS.finditer(text)]
@@ -126,7 +126,7 @@ def _items(text: str, place: int) -> Iterator[Piece]:
             yield Piece(items[place].strip(" []()\"'"), form, start)
 
 
-def _fields(text: str) -> Iterator[Piece]:
+def _cut_fields(text: str) -> Iterator[Piece]:
     """The values behind the signs of _FIELD: the whole rest of the text, and up to the next sign."""
     signs = list(_FIELD.finditer(text))
     for sign, following in zip_longest(signs, signs[1:]):
@@ -139,9 +139,9 @@ def _is_code(token: str) -> bool:
     return any(map(str.isalpha, token)) and not token.isalpha()
 
 
-def _runs(text: str) -> Iterator[Piece]:
+def _cut_runs(text: str) -> Iterator[Piece]:
     """Runs of words: capitalised ones as names, those without function words as phrases."""
-    for form, fits in (("name", is_capitalised), ("phrase", carries_meaning)):
+    for form, fits in (("name", is_capitalised), ("phrase", is_meaningful)):
         run: list[re.Match[str]] = []
         for token in [*_TOKEN.finditer(text), None]:
             apart = token is None or (run and text[run[-1].end() : token.start()].strip())
@@ -151,21 +151,21 @@ def _runs(text: str) -> Iterator[Piece]:
                 continue
             while run and run[-1].group() in _LINKS:
                 run.pop()
-            for first, last in _parts(len(run)) if form == "name" else [(0, len(run) - 1)] * bool(run):
+            for first, last in _list_parts(len(run)) if form == "name" else [(0, len(run) - 1)] * bool(run):
                 yield Piece(text[run[first].start() : run[last].end()], form, run[first].start())  # type: ignore[arg-type]
             run = [token] if token is not None and fits(token.group()) else []
 
 
-def _parts(length: int) -> list[tuple[int, int]]:
+def _list_parts(length: int) -> list[tuple[int, int]]:
     """The first and last index of every part of a run, up to _MOST_WORDS: labels and values may stand in one row."""
     return [(i, j) for i in range(length) for j in range(i, min(length, i + _MOST_WORDS))]
 
 
 def is_capitalised(word: str) -> bool:
     """True for a word that may be part of a name."""
-    return word[0].isupper() and carries_meaning(word)
+    return word[0].isupper() and is_meaningful(word)
 
 
-def carries_meaning(word: str) -> bool:
+def is_meaningful(word: str) -> bool:
     """True for a word that is no function word, contracted ones such as "I'm" among them."""
     return _CONTRACTED.split(word.casefold())[0] not in STOP_WORDS

@@ -36,7 +36,7 @@ class Frequency:
         return f"({self.hits} + 1) / ({self.trials} + 2) = {self.probability:.2f}"
 
 
-def windows(start_seconds: float, stop_seconds: float, length_seconds: float) -> list[AskedSpan]:
+def split_windows(start_seconds: float, stop_seconds: float, length_seconds: float) -> list[AskedSpan]:
     """Whole windows of equal length, the last of which ends at `stop_seconds`, the oldest first.
 
     Args:
@@ -49,12 +49,12 @@ def windows(start_seconds: float, stop_seconds: float, length_seconds: float) ->
     return [AskedSpan(max(0.0, end - length_seconds), end) for end in ends]
 
 
-def often(states: Sequence[bool]) -> Frequency:
+def count_states(states: Sequence[bool]) -> Frequency:
     """The counts of an event over all windows."""
     return Frequency(sum(states), len(states))
 
 
-def often_after_such(states: Sequence[bool]) -> Frequency:
+def count_states_after_last(states: Sequence[bool]) -> Frequency:
     """The counts of an event over the windows that follow one in the state of the last."""
     after = [later for earlier, later in pairwise(states) if earlier == states[-1]]
     return Frequency(sum(after), len(after))

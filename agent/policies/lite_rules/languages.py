@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from agent.policies.lite_rules.words import words
+from agent.policies.lite_rules.words import split_words
 from tools.plain_data import loads_toml
 
 
@@ -31,52 +31,52 @@ class Language:
     """Patterns by what is asked for, of which the first that matches holds."""
 
 
-def language_of(text: str) -> Language | None:
+def detect_language(text: str) -> Language | None:
     """The language of a question; None where no rules for it are known."""
     letters = [letter for letter in text if letter.isalpha()]
     scripts = {unicodedata.name(letter, "").split()[0] for letter in letters}
     if "CJK" in scripts:
-        return None if scripts & {"HIRAGANA", "KATAKANA"} else languages()["zh"]
+        return None if scripts & {"HIRAGANA", "KATAKANA"} else load_languages()["zh"]
     if sum("CYRILLIC" in unicodedata.name(letter, "") for letter in letters) > len(letters) / 2:
-        return None if re.search("[іїєґўјљњћђ]", text.casefold()) else languages()["ru"]
-    found = words(text.casefold())
-    hits = {code: sum(word in known for word in found) for code, known in _function_words().items()}
+        return None if re.search("[іїєґўјљњћђ]", text.casefold()) else load_languages()["ru"]
+    found = split_words(text.casefold())
+    hits = {code: sum(word in known for word in found) for code, known in _load_function_words().items()}
     best = max(hits, key=lambda code: hits[code])
     if not hits[best]:  # a few nouns, such as "Logo?"
-        return languages()["en"] if text.isascii() else None
-    return languages().get(best)
+        return load_languages()["en"] if text.isascii() else None
+    return load_languages().get(best)
 
 
 @cache
-def languages() -> dict[str, Language]:
+def load_languages() -> dict[str, Language]:
     """All languages with rules, by their code."""
-    return {code: _language(code, rows) for code, rows in _table().items() if "wants" in rows}
+    return {code: _build_language(code, rows) for code, rows in _load_table().items() if "wants" in rows}
 
 
 @cache
-def _table() -> dict[str, dict[str, Any]]:
+def _load_table() -> dict[str, dict[str, Any]]:
     return loads_toml(files(__package__).joinpath("questions.toml").read_text(encoding="utf-8"))
 
 
 @cache
-def _function_words() -> dict[str, frozenset[str]]:
-    return {code: frozenset(rows["words"].split()) for code, rows in _table().items()}
+def _load_function_words() -> dict[str, frozenset[str]]:
+    return {code: frozenset(rows["words"].split()) for code, rows in _load_table().items()}
 
 
-def _language(code: str, rows: dict[str, Any]) -> Language:
+def _build_language(code: str, rows: dict[str, Any]) -> Language:
     return Language(
         code,
-        _function_words()[code],
+        _load_function_words()[code],
         rows["cannot_tell"],
         rows["shown"],
         rows["said"],
         rows["unsaid"],
-        _patterns({name: rows[name] for name in ("speech", "text", "written")}),
-        _patterns({name: rows[name] for name in ("first", "last")}),
-        _patterns(rows["places"]),
-        _patterns(rows["wants"]),
+        _compile_patterns({name: rows[name] for name in ("speech", "text", "written")}),
+        _compile_patterns({name: rows[name] for name in ("first", "last")}),
+        _compile_patterns(rows["places"]),
+        _compile_patterns(rows["wants"]),
     )
 
 
-def _patterns(rows: dict[str, str]) -> dict[str, re.Pattern[str]]:
+def _compile_patterns(rows: dict[str, str]) -> dict[str, re.Pattern[str]]:
     return {name: re.compile(pattern, re.IGNORECASE) for name, pattern in rows.items()}

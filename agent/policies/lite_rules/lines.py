@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from agent.policies.lite_rules.reading import AskedSpan
-from agent.policies.lite_rules.words import STOP_WORDS, number, plain, stems, words
+from agent.policies.lite_rules.words import STOP_WORDS, collect_stems, normalize, parse_number, split_words
 from tools.observation import Box
 from tools.words import stem
 
@@ -43,40 +43,40 @@ class FoundLine:
         )
 
 
-def rarities(lines: Iterable[FoundLine]) -> dict[str, float]:
+def compute_rarities(lines: Iterable[FoundLine]) -> dict[str, float]:
     """The weight of each stem: 1 if it stands in a single text, less for common ones (inverse document frequency)."""
     texts = {line.text for line in lines}
     counts: dict[str, int] = {}
     for text in texts:
-        for item in stems(words(text)):
+        for item in collect_stems(split_words(text)):
             counts[item] = counts.get(item, 0) + 1
     most = math.log(1 + len(texts))
     return {item: math.log((1 + len(texts)) / count) / most for item, count in counts.items()}
 
 
-def mentions(option: str, lines: Iterable[FoundLine]) -> list[tuple[FoundLine, float]]:
+def find_mentions(option: str, lines: Iterable[FoundLine]) -> list[tuple[FoundLine, float]]:
     """The lines that mention an option, with the share of its content words in them, best first."""
-    wanted = _canonical(option)
+    wanted = _collect_stems(option)
     if not wanted:
         return []
-    found = [(line, _share(wanted, option, line.text)) for line in lines]
+    found = [(line, _compute_share(wanted, option, line.text)) for line in lines]
     return sorted(((line, share) for line, share in found if share >= 0.5), key=lambda pair: -pair[1])
 
 
-def _share(wanted: set[str], option: str, text: str) -> float:
-    squeezed = plain(option).replace(" ", "")
+def _compute_share(wanted: set[str], option: str, text: str) -> float:
+    squeezed = normalize(option).replace(" ", "")
     # OCR may drop the spaces between words
-    if len(squeezed) >= 5 and squeezed in plain(text).replace(" ", ""):
+    if len(squeezed) >= 5 and squeezed in normalize(text).replace(" ", ""):
         return 1.0
-    return len(wanted & _canonical(text)) / len(wanted)
+    return len(wanted & _collect_stems(text)) / len(wanted)
 
 
-def _canonical(text: str) -> set[str]:
-    kept = [w for w in words(text) if w.casefold() not in STOP_WORDS or number(w) is not None]
-    return {str(value) if (value := number(w)) is not None else stem(w) for w in kept}
+def _collect_stems(text: str) -> set[str]:
+    kept = [w for w in split_words(text) if w.casefold() not in STOP_WORDS or parse_number(w) is not None]
+    return {str(value) if (value := parse_number(w)) is not None else stem(w) for w in kept}
 
 
-def meant(lines: Sequence[FoundLine], instant: float | None, span: AskedSpan | None) -> list[FoundLine]:
+def select_meant(lines: Sequence[FoundLine], instant: float | None, span: AskedSpan | None) -> list[FoundLine]:
     """The lines at the second or in the seconds that a question names; all lines if there are none there.
 
     Args:

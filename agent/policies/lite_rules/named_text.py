@@ -9,13 +9,13 @@ from dataclasses import replace
 from difflib import SequenceMatcher
 
 from agent.policies.lite_rules.case import QuestionContext
-from agent.policies.lite_rules.establishing import cannot_tell, hidden_from, nothing_found
-from agent.policies.lite_rules.lines import FoundLine, mentions
-from agent.policies.lite_rules.notes import evidence_of_line, notes, text_lines
-from agent.policies.lite_rules.plan import Wanted, wanted
-from agent.policies.lite_rules.reading import written_in
-from agent.policies.lite_rules.words import looks as looks_of
-from agent.policies.lite_rules.words import words
+from agent.policies.lite_rules.establishing import abstain, answer_cannot_tell, find_hidden_reasons
+from agent.policies.lite_rules.lines import FoundLine, find_mentions
+from agent.policies.lite_rules.notes import collect_text_lines, iterate_findings, make_line_evidence
+from agent.policies.lite_rules.plan import Wanted, want_call
+from agent.policies.lite_rules.reading import find_written_text
+from agent.policies.lite_rules.words import split_words
+from agent.policies.lite_rules.words import to_latin_lookalikes as looks_of
 from agent.trajectory import Answer, Trajectory
 from tools.observation import UNREADABLE_LETTERS
 
@@ -38,30 +38,30 @@ _ALIKE = 0.8
 """Similarity (0..1) of letters from which a word is another one misread."""
 
 
-def asked_text(case: QuestionContext) -> str | None:
+def find_asked_text(case: QuestionContext) -> str | None:
     """The text that the question names, unless it is to be heard; None without one."""
-    return _asked(case) if case.reading.senses[0] != "speech" else None
+    return _find_named_text(case) if case.reading.senses[0] != "speech" else None
 
 
-def _asked(case: QuestionContext) -> str | None:
-    return written_in(case.reading.question.text) if case.reading.question.task == "answer" else None
+def _find_named_text(case: QuestionContext) -> str | None:
+    return find_written_text(case.reading.question.text) if case.reading.question.task == "answer" else None
 
 
-def looks(case: QuestionContext) -> list[Wanted]:
+def plan_calls(case: QuestionContext) -> list[Wanted]:
     """The tool calls for a named text: a search through the whole video, so that its absence can be claimed."""
-    name = _asked(case)
+    name = _find_named_text(case)
     if name is None:
         return []
-    if asked_text(case) is not None:
-        return [wanted("search_text", query=name, count=_MOST_LINES)]
-    return [wanted("read_speech", count=_MOST_SPEECH)] if _yes_and_no(case) is not None else []
+    if find_asked_text(case) is not None:
+        return [want_call("search_text", query=name, count=_MOST_LINES)]
+    return [want_call("read_speech", count=_MOST_SPEECH)] if _find_yes_and_no(case) is not None else []
 
 
-def showings(trajectory: Trajectory, name: str) -> list[FoundLine]:
+def find_showings(trajectory: Trajectory, name: str) -> list[FoundLine]:
     """The showings of a text on screen, in time order; copies at one time are one showing."""
     shown: list[FoundLine] = []
-    for line in text_lines(trajectory, "search_text"):
-        if not _says(line, name):
+    for line in collect_text_lines(trajectory, "search_text"):
+        if not _is_saying(line, name):
             continue
         if shown and line.start_seconds <= shown[-1].stop_seconds + _JOINED_SECONDS:
             last = shown[-1]
@@ -71,73 +71,77 @@ def showings(trajectory: Trajectory, name: str) -> list[FoundLine]:
     return shown
 
 
-def asks_for_the_absent(case: QuestionContext) -> bool:
+def is_about_absence(case: QuestionContext) -> bool:
     """Whether a question asks what does not appear: then an option that is nowhere on screen is the right one."""
     return _NEGATED.search(case.reading.question.text) is not None
 
 
 def is_missing(case: QuestionContext, name: str) -> bool:
     """Whether a text is nowhere in the screen text of the whole video; False if it may be hidden."""
-    found = any(_says(line, name) for line in text_lines(case.trajectory))
-    return not found and not hidden_from(case, "text", name)
+    found = any(_is_saying(line, name) for line in collect_text_lines(case.trajectory))
+    return not found and not find_hidden_reasons(case, "text", name)
 
 
 def answer_by_presence(case: QuestionContext) -> Answer | None:
     """An answer from whether a named text is there at all; None where that leaves the question open."""
-    name = _asked(case)
-    if name is not None and asked_text(case) is None:
-        said = [line for line in case.speech_lines if _says(line, name)]
-        return _presence(case, said, name) if _yes_and_no(case) is not None else None
+    name = _find_named_text(case)
+    if name is not None and find_asked_text(case) is None:
+        said = [line for line in case.speech_lines if _is_saying(line, name)]
+        return _answer_presence(case, said, name) if _find_yes_and_no(case) is not None else None
     if name is not None:
-        read = [line for line in text_lines(case.trajectory) if _says(line, name)]
-        return _presence(case, showings(case.trajectory, name) or read, name)
-    if asks_for_the_absent(case):
+        read = [line for line in collect_text_lines(case.trajectory) if _is_saying(line, name)]
+        return _answer_presence(case, find_showings(case.trajectory, name) or read, name)
+    if is_about_absence(case):
         return None
     if case.options and all(is_unreadable(case, option) for option in case.options):
-        return cannot_tell(case, *case.trajectory.gaps)
-    names = [each for option in case.options if (each := written_in(option)) is not None]
-    is_any_shown = any(showings(case.trajectory, each) for each in names)
-    return None if not names or len(names) < len(case.options) or is_any_shown else nothing_found(case, "text")
+        return answer_cannot_tell(case, *case.trajectory.gaps)
+    names = [each for option in case.options if (each := find_written_text(option)) is not None]
+    is_any_shown = any(find_showings(case.trajectory, each) for each in names)
+    return None if not names or len(names) < len(case.options) or is_any_shown else abstain(case, "text")
 
 
 def is_unreadable(case: QuestionContext, text: str) -> bool:
     """Whether a text has a letter that the text reader said it can't read."""
-    facts = (note.finding.text for note in notes(case.trajectory, "fact", "search_text"))
+    facts = (note.finding.text for note in iterate_findings(case.trajectory, "fact", "search_text"))
     return any(letter in text for fact in facts for letter in fact.removeprefix(UNREADABLE_LETTERS))
 
 
-def _presence(case: QuestionContext, found: list[FoundLine], name: str) -> Answer | None:
-    answers = _yes_and_no(case)
+def _answer_presence(case: QuestionContext, found: list[FoundLine], name: str) -> Answer | None:
+    answers = _find_yes_and_no(case)
     if found:
-        return None if answers is None else _chosen(case, answers[0], "yes", found)
-    absent = nothing_found(case, case.reading.senses[0] if asked_text(case) is None else "text", 0.7, name)
-    return _chosen(case, answers[1], "no", []) if absent.not_shown and answers is not None and case.options else absent
+        return None if answers is None else _answer_with_choice(case, answers[0], "yes", found)
+    absent = abstain(case, case.reading.senses[0] if find_asked_text(case) is None else "text", 0.7, name)
+    return (
+        _answer_with_choice(case, answers[1], "no", [])
+        if absent.not_shown and answers is not None and case.options
+        else absent
+    )
 
 
-def _chosen(case: QuestionContext, place: int, text: str, found: list[FoundLine]) -> Answer:
-    evidence = tuple(evidence_of_line(case.trajectory, line) for line in found)
+def _answer_with_choice(case: QuestionContext, place: int, text: str, found: list[FoundLine]) -> Answer:
+    evidence = tuple(make_line_evidence(case.trajectory, line) for line in found)
     if not case.options:
         return Answer(text, None, _PRESENCE_CONFIDENCE, evidence)
     return Answer(case.options[place], place, _PRESENCE_CONFIDENCE, evidence)
 
 
-def _yes_and_no(case: QuestionContext) -> tuple[int, int] | None:
+def _find_yes_and_no(case: QuestionContext) -> tuple[int, int] | None:
     """The indices of "yes" and "no" among the options, (0, 0) without options; None where presence is not asked."""
-    if not _IS_THERE.search(case.reading.question.text) or asks_for_the_absent(case):
+    if not _IS_THERE.search(case.reading.question.text) or is_about_absence(case):
         return None
-    firsts = [words(option.casefold())[:1] for option in case.options]
+    firsts = [split_words(option.casefold())[:1] for option in case.options]
     if not firsts:
         return 0, 0
     return (firsts.index(["yes"]), firsts.index(["no"])) if ["yes"] in firsts and ["no"] in firsts else None
 
 
-def _says(line: FoundLine, name: str) -> bool:
+def _is_saying(line: FoundLine, name: str) -> bool:
     name, text = looks_of(name), looks_of(line.text)
-    if any(share >= 1.0 for _, share in mentions(name, [replace(line, text=text)])):
+    if any(share >= 1.0 for _, share in find_mentions(name, [replace(line, text=text)])):
         return True
-    wanted_words, found = words(name.casefold()), words(text.casefold())
-    return bool(wanted_words) and all(any(_alike(word, other) for other in found) for word in wanted_words)
+    wanted_words, found = split_words(name.casefold()), split_words(text.casefold())
+    return bool(wanted_words) and all(any(_is_alike(word, other) for other in found) for word in wanted_words)
 
 
-def _alike(word: str, other: str) -> bool:
+def _is_alike(word: str, other: str) -> bool:
     return SequenceMatcher(None, word, other, autojunk=False).ratio() >= _ALIKE

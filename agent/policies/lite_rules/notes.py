@@ -17,7 +17,9 @@ class CitedFinding:
     frames: tuple[FrameRef, ...]
 
 
-def notes(trajectory: Trajectory, kind: FindingKind | None = None, tool: str | None = None) -> Iterator[CitedFinding]:
+def iterate_findings(
+    trajectory: Trajectory, kind: FindingKind | None = None, tool: str | None = None
+) -> Iterator[CitedFinding]:
     """The findings of a trajectory in order, repeated calls left out.
 
     Args:
@@ -35,18 +37,18 @@ def notes(trajectory: Trajectory, kind: FindingKind | None = None, tool: str | N
                 yield CitedFinding(finding, call, result.observation.frames)
 
 
-def moments(trajectory: Trajectory) -> list[float]:
+def list_moments(trajectory: Trajectory) -> list[float]:
     """The seconds at which the picture fits a search, the best first."""
-    found = sorted(notes(trajectory, "moment"), key=lambda note: -(note.finding.score or 0.0))
+    found = sorted(iterate_findings(trajectory, "moment"), key=lambda note: -(note.finding.score or 0.0))
     return [note.finding.start_seconds for note in found]
 
 
-def called(trajectory: Trajectory, tool: str) -> bool:
+def is_called(trajectory: Trajectory, tool: str) -> bool:
     """Whether a tool has been called."""
     return any(call.name == tool for call in trajectory.calls)
 
 
-def text_lines(trajectory: Trajectory, tool: str | None = None, *, doubtful: bool = False) -> list[FoundLine]:
+def collect_text_lines(trajectory: Trajectory, tool: str | None = None, *, doubtful: bool = False) -> list[FoundLine]:
     """The lines of screen text in a trajectory, in time order.
 
     A line read again within a longer reading of it counts once, as the longer one.
@@ -56,8 +58,8 @@ def text_lines(trajectory: Trajectory, tool: str | None = None, *, doubtful: boo
         tool: tool that read the text; None for all.
         doubtful: whether lines that may be misread are given too.
     """
-    found = notes(trajectory, "text", tool)
-    lines = [_text_line(n) for n in found if not n.finding.doubt or (doubtful and n.finding.doubt != UNREADABLE)]
+    found = iterate_findings(trajectory, "text", tool)
+    lines = [_make_text_line(n) for n in found if not n.finding.doubt or (doubtful and n.finding.doubt != UNREADABLE)]
     lines.sort(key=lambda line: line.start_seconds - line.stop_seconds)
     kept: list[FoundLine] = []
     for line in lines:
@@ -66,16 +68,16 @@ def text_lines(trajectory: Trajectory, tool: str | None = None, *, doubtful: boo
     return sorted(kept, key=lambda line: line.start_seconds)
 
 
-def _text_line(note: CitedFinding) -> FoundLine:
+def _make_text_line(note: CitedFinding) -> FoundLine:
     finding = note.finding
     start, stop, score = finding.start_seconds, finding.stop_seconds, finding.score or 0.0
     return FoundLine(finding.text, start, stop, False, note.call.id, score, finding.box, bool(finding.doubt))
 
 
-def speech_lines(trajectory: Trajectory) -> list[FoundLine]:
+def collect_speech_lines(trajectory: Trajectory) -> list[FoundLine]:
     """The lines of speech in a trajectory that are not doubtful, in time order."""
     found: dict[tuple[str, float], FoundLine] = {}
-    for note in notes(trajectory, "speech"):
+    for note in iterate_findings(trajectory, "speech"):
         finding = note.finding
         if not finding.doubt:
             line = FoundLine(
@@ -85,7 +87,7 @@ def speech_lines(trajectory: Trajectory) -> list[FoundLine]:
     return sorted(found.values(), key=lambda line: line.start_seconds)
 
 
-def evidence_of_line(trajectory: Trajectory, line: FoundLine, remark: str = "") -> Evidence:
+def make_line_evidence(trajectory: Trajectory, line: FoundLine, remark: str = "") -> Evidence:
     """A quoted line as evidence.
 
     Args:
@@ -93,7 +95,7 @@ def evidence_of_line(trajectory: Trajectory, line: FoundLine, remark: str = "") 
         line: the line.
         remark: note of the evidence.
     """
-    frames = () if line.spoken else _frames_within(trajectory, line.start_seconds, line.stop_seconds)
+    frames = () if line.spoken else _find_frames(trajectory, line.start_seconds, line.stop_seconds)
     return Evidence(
         line.start_seconds,
         line.stop_seconds,
@@ -106,7 +108,7 @@ def evidence_of_line(trajectory: Trajectory, line: FoundLine, remark: str = "") 
     )
 
 
-def evidence_of_note(note: CitedFinding, remark: str = "") -> Evidence:
+def make_finding_evidence(note: CitedFinding, remark: str = "") -> Evidence:
     """A finding in the picture as evidence."""
     finding = note.finding
     frames = tuple(f for f in note.frames if finding.start_seconds <= f.seconds < finding.stop_seconds + 1e-6)
@@ -115,5 +117,5 @@ def evidence_of_note(note: CitedFinding, remark: str = "") -> Evidence:
     )
 
 
-def _frames_within(trajectory: Trajectory, start: float, stop: float) -> tuple[FrameRef, ...]:
+def _find_frames(trajectory: Trajectory, start: float, stop: float) -> tuple[FrameRef, ...]:
     return tuple(frame for frame in trajectory.frames_seen if start <= frame.seconds <= stop)

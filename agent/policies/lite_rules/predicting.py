@@ -8,12 +8,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agent.policies.lite_rules.case import QuestionContext
-from agent.policies.lite_rules.establishing import NO_PICTURES, cannot_tell
-from agent.policies.lite_rules.frequencies import Frequency, often, often_after_such, windows
+from agent.policies.lite_rules.establishing import NO_PICTURES, answer_cannot_tell
+from agent.policies.lite_rules.frequencies import Frequency, count_states, count_states_after_last, split_windows
 from agent.policies.lite_rules.lines import FoundLine
-from agent.policies.lite_rules.notes import CitedFinding, evidence_of_line, evidence_of_note, notes, speech_lines
-from agent.policies.lite_rules.occurrences import cut_seconds, legible_lines, quoted
-from agent.policies.lite_rules.plan import Wanted, wanted
+from agent.policies.lite_rules.notes import (
+    CitedFinding,
+    collect_speech_lines,
+    iterate_findings,
+    make_finding_evidence,
+    make_line_evidence,
+)
+from agent.policies.lite_rules.occurrences import collect_legible_lines, find_cut_seconds, quote_text
+from agent.policies.lite_rules.plan import Wanted, want_call
 from agent.policies.lite_rules.reading import AskedSpan
 from agent.trajectory import Answer, Evidence, Prediction
 
@@ -28,134 +34,147 @@ _ASKED = 3
 _ENDS_SENTENCE = (".", "!", "?", "…", '."', '?"', '!"')
 
 
-def looks(case: QuestionContext) -> list[Wanted]:
+def plan_calls(case: QuestionContext) -> list[Wanted]:
     """The tool calls for a prediction: the last seconds closely, and all that can be counted before them."""
     stop, facts = case.duration_seconds, case.trajectory.facts
-    start = round(_start(case), 2) or None
-    last = round(max(0.0, stop - _length(case)), 2)
-    calls = [wanted("select_frames", start=last, stop=stop, count=4, size="small"), wanted("list_shots", start=start)]
-    calls += [wanted("find_changes", start=start, count=32), wanted("search_text", start=start, count=32)]
-    return [*calls, wanted("read_speech", start=start)] if facts.has_speech_track or facts.has_subtitles else calls
+    start = round(_compute_start(case), 2) or None
+    last = round(max(0.0, stop - _compute_window_length(case)), 2)
+    calls = [
+        want_call("select_frames", start=last, stop=stop, count=4, size="small"),
+        want_call("list_shots", start=start),
+    ]
+    calls += [want_call("find_changes", start=start, count=32), want_call("search_text", start=start, count=32)]
+    return [*calls, want_call("read_speech", start=start)] if facts.has_speech_track or facts.has_subtitles else calls
 
 
 def answer(case: QuestionContext) -> Answer:
     """An answer with the three most frequent continuations; fewer where less can be counted."""
-    spans = windows(_start(case), case.duration_seconds, _length(case))
-    found = [*_cut(case, spans), *_speech(case, spans), *_sentence(case), *_text(case, spans), *_change(case, spans)]
+    spans = split_windows(_compute_start(case), case.duration_seconds, _compute_window_length(case))
+    found = [
+        *_predict_cut(case, spans),
+        *_predict_speech(case, spans),
+        *_predict_sentence(case),
+        *_predict_text(case, spans),
+        *_predict_change(case, spans),
+    ]
     ranked = tuple(sorted(found, key=lambda p: -p.confidence)[:_ASKED])
     if not ranked:
-        return cannot_tell(case, NO_PICTURES, "Nothing else is on record.")
+        return answer_cannot_tell(case, NO_PICTURES, "Nothing else is on record.")
     evidence = tuple(dict.fromkeys(item for prediction in ranked for item in prediction.evidence))
     return Answer(ranked[0].event, None, ranked[0].confidence, evidence, predictions=ranked)
 
 
-def _start(case: QuestionContext) -> float:
+def _compute_start(case: QuestionContext) -> float:
     return max(0.0, case.duration_seconds - _LOOK_BACK_SECONDS)
 
 
-def _length(case: QuestionContext) -> float:
+def _compute_window_length(case: QuestionContext) -> float:
     return min(_WINDOW_SECONDS, case.duration_seconds / _LEAST_WINDOWS)
 
 
-def _cut(case: QuestionContext, spans: Sequence[AskedSpan]) -> list[Prediction]:
-    shots = list(notes(case.trajectory, "shot"))
+def _predict_cut(case: QuestionContext, spans: Sequence[AskedSpan]) -> list[Prediction]:
+    shots = list(iterate_findings(case.trajectory, "shot"))
     if not shots:
         return []
-    cuts = cut_seconds(case.trajectory)
-    seen = often([any(_starts_in(cut, span) for cut in cuts) for span in spans])
-    evidence = _shown(case, shots[-1], "the shot that goes on at the end")
+    cuts = find_cut_seconds(case.trajectory)
+    seen = count_states([any(_is_starting_in(cut, span) for cut in cuts) for span in spans])
+    evidence = _make_shot_evidence(case, shots[-1], "the shot that goes on at the end")
     if seen.probability >= 0.5:
-        counted = f"A cut came in {seen.hits} of the {seen.trials} {_before(case)}"
-        return [_prediction(case, "the picture cuts to another shot", counted, seen, evidence)]
-    counted = f"No cut came in {seen.complement.hits} of the {seen.trials} {_before(case)}"
-    return [_prediction(case, "the shot goes on without a cut", counted, seen.complement, evidence)]
+        counted = f"A cut came in {seen.hits} of the {seen.trials} {_describe_windows(case)}"
+        return [_make_prediction(case, "the picture cuts to another shot", counted, seen, evidence)]
+    counted = f"No cut came in {seen.complement.hits} of the {seen.trials} {_describe_windows(case)}"
+    return [_make_prediction(case, "the shot goes on without a cut", counted, seen.complement, evidence)]
 
 
-def _speech(case: QuestionContext, spans: Sequence[AskedSpan]) -> list[Prediction]:
-    lines = speech_lines(case.trajectory)
+def _predict_speech(case: QuestionContext, spans: Sequence[AskedSpan]) -> list[Prediction]:
+    lines = collect_speech_lines(case.trajectory)
     states = [any(_is_during(line, span) for line in lines) for span in spans]
     if not any(states):
         return []
     events = ("somebody goes on speaking", "nobody speaks any more")
     if not states[-1]:
         events = ("somebody begins to speak", "nobody speaks")
-    return _lasting(case, states, "speech", events, evidence_of_line(case.trajectory, lines[-1]))
+    return _predict_state(case, states, "speech", events, make_line_evidence(case.trajectory, lines[-1]))
 
 
-def _sentence(case: QuestionContext) -> list[Prediction]:
+def _predict_sentence(case: QuestionContext) -> list[Prediction]:
     """The prediction that an unfinished last sentence goes on, by those that were broken off earlier."""
-    lines, length = speech_lines(case.trajectory), _length(case)
+    lines, length = collect_speech_lines(case.trajectory), _compute_window_length(case)
     if not lines or _is_finished(lines[-1]) or lines[-1].stop_seconds < case.duration_seconds - length:
         return []
     breaks = [line for line in lines[:-1] if not _is_finished(line)]
-    seen = often([any(0 <= x.start_seconds - line.stop_seconds <= length for x in lines) for line in breaks])
+    seen = count_states([any(0 <= x.start_seconds - line.stop_seconds <= length for x in lines) for line in breaks])
     if not seen.trials:
         return []
-    event = f"the sentence {quoted(lines[-1].text)} goes on"
+    event = f"the sentence {quote_text(lines[-1].text)} goes on"
     counted = f"Of the {seen.trials} earlier lines that stopped inside a sentence, {seen.hits} went on"
-    return [_prediction(case, event, counted, seen, evidence_of_line(case.trajectory, lines[-1]))]
+    return [_make_prediction(case, event, counted, seen, make_line_evidence(case.trajectory, lines[-1]))]
 
 
-def _text(case: QuestionContext, spans: Sequence[AskedSpan]) -> list[Prediction]:
-    lines = legible_lines(case.trajectory)
+def _predict_text(case: QuestionContext, spans: Sequence[AskedSpan]) -> list[Prediction]:
+    lines = collect_legible_lines(case.trajectory)
     states = [any(_is_during(line, span) for line in lines) for span in spans]
     if not any(states):
         return []
     last = max(lines, key=lambda line: (line.stop_seconds, line.height))
-    events = (f"text stays on screen, now {quoted(last.text)}", f"{quoted(last.text)} leaves the screen")
+    events = (f"text stays on screen, now {quote_text(last.text)}", f"{quote_text(last.text)} leaves the screen")
     if not states[-1]:
         events = ("text appears on screen", "no text appears on screen")
-    return _lasting(case, states, "text on screen", events, evidence_of_line(case.trajectory, last))
+    return _predict_state(case, states, "text on screen", events, make_line_evidence(case.trajectory, last))
 
 
-def _change(case: QuestionContext, spans: Sequence[AskedSpan]) -> list[Prediction]:
-    changes = list(notes(case.trajectory, "change"))
+def _predict_change(case: QuestionContext, spans: Sequence[AskedSpan]) -> list[Prediction]:
+    changes = list(iterate_findings(case.trajectory, "change"))
     if not changes:
         return []
-    seen = often([any(_starts_in(note.finding.start_seconds, span) for note in changes) for span in spans])
+    seen = count_states([any(_is_starting_in(note.finding.start_seconds, span) for note in changes) for span in spans])
     last = max(changes, key=lambda note: note.finding.start_seconds)
-    evidence = evidence_of_note(last, f"the last change: {last.finding.text}")
+    evidence = make_finding_evidence(last, f"the last change: {last.finding.text}")
     if seen.probability >= 0.5:
-        counted = f"Something began to change in {seen.hits} of the {seen.trials} {_before(case)}"
-        return [_prediction(case, "something in the picture moves or changes", counted, seen, evidence)]
-    counted = f"Nothing began to change in {seen.complement.hits} of the {seen.trials} {_before(case)}"
-    return [_prediction(case, "nothing new moves in the picture", counted, seen.complement, evidence)]
+        counted = f"Something began to change in {seen.hits} of the {seen.trials} {_describe_windows(case)}"
+        return [_make_prediction(case, "something in the picture moves or changes", counted, seen, evidence)]
+    counted = f"Nothing began to change in {seen.complement.hits} of the {seen.trials} {_describe_windows(case)}"
+    return [_make_prediction(case, "nothing new moves in the picture", counted, seen.complement, evidence)]
 
 
-def _lasting(
+def _predict_state(
     case: QuestionContext, states: Sequence[bool], what: str, events: tuple[str, str], evidence: Evidence
 ) -> list[Prediction]:
     """The prediction of the likelier of two events, presence or absence, by the windows after one like the last.
 
     Empty where no window before the last was like it: then there is nothing to count.
     """
-    seen = often_after_such(states)
+    seen = count_states_after_last(states)
     if not seen.trials:
         return []
     is_likely = seen.probability >= 0.5
     likely = seen if is_likely else seen.complement
-    after = f"windows of {_length(case):.1f} s after one with{'' if states[-1] else 'out'} {what}"
+    after = f"windows of {_compute_window_length(case):.1f} s after one with{'' if states[-1] else 'out'} {what}"
     counted = f"{likely.hits} of {likely.trials} {after} had {'some' if is_likely else 'none'}"
-    return [_prediction(case, events[0 if is_likely else 1], counted, likely, evidence)]
+    return [_make_prediction(case, events[0 if is_likely else 1], counted, likely, evidence)]
 
 
-def _before(case: QuestionContext) -> str:
-    return f"windows of {_length(case):.1f} s before"
+def _describe_windows(case: QuestionContext) -> str:
+    return f"windows of {_compute_window_length(case):.1f} s before"
 
 
-def _prediction(case: QuestionContext, event: str, counted: str, seen: Frequency, evidence: Evidence) -> Prediction:
+def _make_prediction(
+    case: QuestionContext, event: str, counted: str, seen: Frequency, evidence: Evidence
+) -> Prediction:
     why = f"{counted}; rule of succession: {seen.sum}."
-    return Prediction(f"Next {_length(case):.1f} s: {event}", why, round(seen.probability, 2), (evidence,))
+    return Prediction(
+        f"Next {_compute_window_length(case):.1f} s: {event}", why, round(seen.probability, 2), (evidence,)
+    )
 
 
-def _shown(case: QuestionContext, note: CitedFinding, remark: str) -> Evidence:
+def _make_shot_evidence(case: QuestionContext, note: CitedFinding, remark: str) -> Evidence:
     """A shot as evidence, with its last picture."""
     pictures = [frame for frame in case.trajectory.frames_seen if frame.seconds >= note.finding.start_seconds]
     last = max(pictures, key=lambda frame: frame.seconds, default=None)
-    return replace(evidence_of_note(note, remark), frames=() if last is None else (last,))
+    return replace(make_finding_evidence(note, remark), frames=() if last is None else (last,))
 
 
-def _starts_in(seconds: float, span: AskedSpan) -> bool:
+def _is_starting_in(seconds: float, span: AskedSpan) -> bool:
     return span.start_seconds <= seconds < span.stop_seconds
 
 

@@ -14,12 +14,12 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import pairwise
 
-from agent.policies.lite_rules.forms import Piece, carries_meaning, is_capitalised, pieces
-from agent.policies.lite_rules.lines import FoundLine, Similarity, rarities
-from agent.policies.lite_rules.reading import ParsedQuestion, asked_number_count
-from agent.policies.lite_rules.words import plain, words
+from agent.policies.lite_rules.forms import Piece, cut_pieces, is_capitalised, is_meaningful
+from agent.policies.lite_rules.lines import FoundLine, Similarity, compute_rarities
+from agent.policies.lite_rules.reading import ParsedQuestion, count_asked_numbers
+from agent.policies.lite_rules.words import normalize, split_words
 from tools.plain_data import loads_json
-from tools.vision.colours import colour_words
+from tools.vision.colours import find_colour_words
 from tools.words import stem
 
 _GROUPS = {
@@ -98,7 +98,7 @@ def rank(
         moments: seconds at which the picture fits the question, best first.
         similarity: similarity of meaning; None where no text encoder is installed.
     """
-    scored = [(score(c.features), c) for c in candidates(reading, lines, moments, similarity)]
+    scored = [(compute_score(c.features), c) for c in build_candidates(reading, lines, moments, similarity)]
     if not scored:
         return []
     scored.sort(key=lambda pair: -pair[0])
@@ -106,28 +106,30 @@ def rank(
     found: dict[str, Ranked] = {}
     for power, (value, candidate) in zip(powers, scored, strict=True):
         known = found.setdefault(
-            plain(candidate.text), Ranked(candidate.text, candidate.line, 0.0, connection(candidate), value)
+            normalize(candidate.text), Ranked(candidate.text, candidate.line, 0.0, compute_connection(candidate), value)
         )
-        found[plain(candidate.text)] = replace(known, probability=known.probability + power / sum(powers))
+        found[normalize(candidate.text)] = replace(known, probability=known.probability + power / sum(powers))
     return sorted(found.values(), key=lambda item: -item.probability)
 
 
-def score(features: Mapping[str, float]) -> float:
+def compute_score(features: Mapping[str, float]) -> float:
     """The sum of features by the fitted weights."""
-    weights = _weights()["weights"]
+    weights = _load_weights()["weights"]
     return sum(weights.get(name, 0.0) * value for name, value in features.items())
 
 
-def confidence(reading: ParsedQuestion, ranked: Sequence[Ranked]) -> float:
+def compute_confidence(reading: ParsedQuestion, ranked: Sequence[Ranked]) -> float:
     """The calibrated probability that the first of ranked pieces is right, 0..1."""
     weights, signs = (
-        _weights()["confidence"],
-        signs_of(reading, ranked[0].probability, ranked[0].connection, ranked[0].score),
+        _load_weights()["confidence"],
+        compute_confidence_features(reading, ranked[0].probability, ranked[0].connection, ranked[0].score),
     )
     return 1 / (1 + math.exp(-sum(weights.get(name, 0.0) * value for name, value in signs.items())))
 
 
-def signs_of(reading: ParsedQuestion, probability: float, connection: float, score: float) -> dict[str, float]:
+def compute_confidence_features(
+    reading: ParsedQuestion, probability: float, connection: float, score: float
+) -> dict[str, float]:
     """The features of the confidence in the first piece.
 
     Args:
@@ -137,7 +139,7 @@ def signs_of(reading: ParsedQuestion, probability: float, connection: float, sco
         score: the piece's score.
     """
     share = min(0.999, max(0.001, probability))
-    group = group_of(reading)
+    group = find_group(reading)
     return {
         group: 1.0,
         f"{group} odds": math.log(share / (1 - share)),
@@ -149,23 +151,23 @@ def signs_of(reading: ParsedQuestion, probability: float, connection: float, sco
     }
 
 
-def connection(candidate: Candidate) -> float:
+def compute_connection(candidate: Candidate) -> float:
     """The overlap of the question with the line of a piece and those beside it."""
     return max(candidate.features.get(name, 0.0) for name in ("own", "beside", "label", "unit"))
 
 
-def group_of(reading: ParsedQuestion) -> str:
+def find_group(reading: ParsedQuestion) -> str:
     """The group of a question: "value", "name" or "text", by which weights and confidences differ."""
     return _GROUPS.get(reading.wants, "name")
 
 
 @cache
-def _weights() -> dict[str, dict[str, float]]:
+def _load_weights() -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = loads_json(files(__package__).joinpath("weights.json").read_text())
     return found
 
 
-def candidates(
+def build_candidates(
     reading: ParsedQuestion, lines: Sequence[FoundLine], moments: Sequence[float], similarity: Similarity | None
 ) -> list[Candidate]:
     """The pieces of all lines, with their features.
@@ -177,38 +179,40 @@ def candidates(
         similarity: similarity of meaning; None where no text encoder is installed.
     """
     asked = reading.asked
-    rarity = rarities(lines)
-    own = [_overlap(asked, words(line.text), rarity) for line in lines]
+    rarity = compute_rarities(lines)
+    own = [_compute_overlap(asked, split_words(line.text), rarity) for line in lines]
     cosines = [0.0] * len(lines)
     if similarity is not None and lines:
         cosines = list(similarity(reading.subject or reading.question.text, [line.text for line in lines]))
     tallest = max((line.height for line in lines), default=0.0) or 1.0
     starts = sorted({round(line.start_seconds, 1) for line in lines})
     repeats = {text: sum(other.text == text for other in lines) for text in {line.text for line in lines}}
-    cut = [_pieces(reading, line, lines) for line in lines]
+    cut = [_cut_pieces(reading, line, lines) for line in lines]
     typed = [i for i, line in enumerate(lines) if _PROMPT.match(line.text)]
-    printed = [_printed_by(line, lines, typed) for line in lines]
-    kinds = _likeness_to_kind(reading, {piece.text for some in cut for piece in some}, similarity)
-    group, found = group_of(reading), list[Candidate]()
+    printed = [_find_typed_line(line, lines, typed) for line in lines]
+    kinds = _compute_kind_similarity(reading, {piece.text for some in cut for piece in some}, similarity)
+    group, found = find_group(reading), list[Candidate]()
     for number, line in enumerate(lines):
-        around = [(_closeness(line, other), i) for i, other in enumerate(lines) if i != number and line.is_with(other)]
+        around = [
+            (_compute_closeness(line, other), i) for i, other in enumerate(lines) if i != number and line.is_with(other)
+        ]
         shared = {
             "beside": max((share * own[i] for share, i in around), default=0.0),
             "meaning": max(0.0, cosines[number]),
             "meaning beside": max((share * max(0.0, cosines[i]) for share, i in around), default=0.0),
-            "sense": float(reading.is_sense_named) * (1.0 if _sense(line) == reading.senses[0] else -1.0),
+            "sense": float(reading.is_sense_named) * (1.0 if _get_sense(line) == reading.senses[0] else -1.0),
             "spoken": float(line.spoken),
             "height": line.height / tallest,
             "clear": line.score,
             "repeated": math.log(repeats[line.text]),
             "moment": max((1 / (1 + k) for k, at in enumerate(moments[:3]) if _is_at(line, at)), default=0.0),
-            "place": _fits(reading.places, line),
-            "edge": _edge(reading, starts.index(round(line.start_seconds, 1)), len(starts)),
+            "place": _score_places(reading.places, line),
+            "edge": _compute_edge(reading, starts.index(round(line.start_seconds, 1)), len(starts)),
             "typed": float(number in typed),
             "doubtful": float(line.is_doubtful),
         }
         if (by := printed[number]) is not None:
-            rows = sum(other == by and _top(lines[i]) < _top(line) for i, other in enumerate(printed))
+            rows = sum(other == by and _get_top(lines[i]) < _get_top(line) for i, other in enumerate(printed))
             shared |= {
                 "printed": 1.0,
                 "printed by": own[by],
@@ -217,18 +221,20 @@ def candidates(
             }
         forms = dict[str, dict[str, float]]()  # one piece may have several
         for piece in cut[number]:
-            features = shared | _of_piece(reading, piece, line, own[number], rarity)
+            features = shared | _compute_piece_features(reading, piece, line, own[number], rarity)
             features["kind" if reading.wants not in _KINDS else f"like a {reading.wants}"] = kinds.get(piece.text, 0.0)
             used = {name: value for name, value in features.items() if value}
             block = used | {f"{group} {name}": value for name, value in used.items()}
             kind = {f"{reading.wants} as {piece.form}": 1.0, f"{group} as {piece.form}": 1.0}
-            after = {f"{reading.wants} {link}": 1.0 for link in _link_before(line.text[: piece.start])}
+            after = {f"{reading.wants} {link}": 1.0 for link in _find_link_before(line.text[: piece.start])}
             forms.setdefault(piece.text, {}).update(block | kind | after)
         found += [Candidate(text, line, features) for text, features in forms.items()]
     return found
 
 
-def _likeness_to_kind(reading: ParsedQuestion, texts: set[str], similarity: Similarity | None) -> dict[str, float]:
+def _compute_kind_similarity(
+    reading: ParsedQuestion, texts: set[str], similarity: Similarity | None
+) -> dict[str, float]:
     kind = _KINDS.get(reading.wants, " ".join(reading.asked))
     if similarity is None or not kind or not texts:
         return {}
@@ -236,19 +242,19 @@ def _likeness_to_kind(reading: ParsedQuestion, texts: set[str], similarity: Simi
     return dict(zip(ordered, similarity(kind, ordered), strict=True))
 
 
-def _printed_by(line: FoundLine, lines: Sequence[FoundLine], typed: Sequence[int]) -> int | None:
+def _find_typed_line(line: FoundLine, lines: Sequence[FoundLine], typed: Sequence[int]) -> int | None:
     """The index of the typed line nearest above a line; None for a typed line, or without one."""
     if line.box is None or _PROMPT.match(line.text):
         return None
-    above = [i for i in typed if lines[i].is_with(line) and _top(lines[i]) < _top(line)]
-    return max(above, key=lambda i: _top(lines[i]), default=None)
+    above = [i for i in typed if lines[i].is_with(line) and _get_top(lines[i]) < _get_top(line)]
+    return max(above, key=lambda i: _get_top(lines[i]), default=None)
 
 
-def _top(line: FoundLine) -> float:
+def _get_top(line: FoundLine) -> float:
     return 0.0 if line.box is None else line.box[1]
 
 
-def asked_item(reading: ParsedQuestion) -> int | None:
+def find_asked_item(reading: ParsedQuestion) -> int | None:
     """The index of the list item that a question asks for, from 0, -1 for the last; None if it asks for none."""
     text = reading.question.text
     if reading.wants != "number" and not _ITEM.search(text):
@@ -258,41 +264,44 @@ def asked_item(reading: ParsedQuestion) -> int | None:
     return next((i for i, ordinal in enumerate(_ORDINALS) if re.search(rf"\b(?:{ordinal})\b", text, re.I)), None)
 
 
-def _pieces(reading: ParsedQuestion, line: FoundLine, lines: Sequence[FoundLine]) -> list[Piece]:
-    count = asked_number_count(reading.question.text)
-    found = pieces(line.text, count, asked_item(reading))
-    found += [Piece(m.group(), "named", m.start()) for m in _named(reading, line.text)]
+def _cut_pieces(reading: ParsedQuestion, line: FoundLine, lines: Sequence[FoundLine]) -> list[Piece]:
+    count = count_asked_numbers(reading.question.text)
+    found = cut_pieces(line.text, count, find_asked_item(reading))
+    found += [Piece(m.group(), "named", m.start()) for m in _find_named_words(reading, line.text)]
     if count > 1:
         return [piece for piece in found if piece.form == "numbers"]
     if (fitting := _FITTING.get(reading.wants)) is not None:
         return [piece for piece in found if piece.form in fitting]
     if reading.wants == "colour":
-        return [piece for piece in found if colour_words(piece.text)]
+        return [piece for piece in found if find_colour_words(piece.text)]
     if reading.wants == "time":
         return [piece for piece in found if piece.form in ("date", "clock") or _YEAR.fullmatch(piece.text)]
-    if group_of(reading) == "text" and (rows := _paragraph(line, lines)):
+    if find_group(reading) == "text" and (rows := _collect_paragraph(line, lines)):
         found.append(Piece(" ".join(row.text for row in rows), "paragraph", 0))
     return found
 
 
-def _named(reading: ParsedQuestion, text: str) -> Iterator[re.Match[str]]:
+def _find_named_words(reading: ParsedQuestion, text: str) -> Iterator[re.Match[str]]:
     """The words right behind one of the question's, such as a name behind its kind."""
     found = list(_NAME.finditer(text))
     for before, after in pairwise(found):
-        if carries_meaning(after.group()) and max(_likenesses(before.group(), reading.asked), default=0.0) == 1.0:
+        if (
+            is_meaningful(after.group())
+            and max(_compute_similarities(before.group(), reading.asked), default=0.0) == 1.0
+        ):
             yield after
 
 
-def _paragraph(line: FoundLine, lines: Sequence[FoundLine]) -> list[FoundLine]:
+def _collect_paragraph(line: FoundLine, lines: Sequence[FoundLine]) -> list[FoundLine]:
     """The rows of the paragraph that begins with a line; empty for a single row, or one that goes on from above."""
-    above = [other for other in lines if _goes_on(other, line)]
+    above = [other for other in lines if _is_next_row(other, line)]
     rows = [line]
-    while len(rows) < _MOST_ROWS and (after := next((x for x in lines if _goes_on(rows[-1], x)), None)) is not None:
+    while len(rows) < _MOST_ROWS and (after := next((x for x in lines if _is_next_row(rows[-1], x)), None)) is not None:
         rows.append(after)
     return rows if len(rows) > 1 and not above else []
 
 
-def _goes_on(first: FoundLine, second: FoundLine) -> bool:
+def _is_next_row(first: FoundLine, second: FoundLine) -> bool:
     """Whether two rows are of one size, one close under the other, and shown together."""
     if first.box is None or second.box is None or not first.is_with(second):
         return False
@@ -303,20 +312,20 @@ def _goes_on(first: FoundLine, second: FoundLine) -> bool:
     )
 
 
-def _of_piece(
+def _compute_piece_features(
     reading: ParsedQuestion, piece: Piece, line: FoundLine, own: float, rarity: Mapping[str, float]
 ) -> dict[str, float]:
-    mine = words(piece.text)
-    likeness = [max(_likenesses(word, reading.asked), default=0.0) for word in mine]
-    before, after = words(line.text[: piece.start]), words(line.text[piece.start + len(piece.text) :])
-    rest = own if not before and not after else _overlap(reading.asked, [*before, *after], rarity)
+    mine = split_words(piece.text)
+    likeness = [max(_compute_similarities(word, reading.asked), default=0.0) for word in mine]
+    before, after = split_words(line.text[: piece.start]), split_words(line.text[piece.start + len(piece.text) :])
+    rest = own if not before and not after else _compute_overlap(reading.asked, [*before, *after], rarity)
     signs = [c for c in piece.text if not c.isspace()]
     return {
         "own": rest,
-        "label": _nearness(reading.asked, before[::-1]),
-        "unit": _nearness(reading.asked, after),
+        "label": _compute_nearness(reading.asked, before[::-1]),
+        "unit": _compute_nearness(reading.asked, after),
         "echo": sum(likeness) / len(mine) if mine else 0.0,
-        "holds asked": max(likeness, default=0.0) * (group_of(reading) == "name"),
+        "holds asked": max(likeness, default=0.0) * (find_group(reading) == "name"),
         "words": math.log(max(1, len(mine))),
         "glued": float(line.text[: piece.start][-1:].isalpha()),
         "letters": sum(c.isalnum() for c in signs) / len(signs),
@@ -326,13 +335,13 @@ def _of_piece(
     }
 
 
-def _link_before(text: str) -> list[str]:
+def _find_link_before(text: str) -> list[str]:
     """The feature of the function word that leads to a piece, as "at" to a place."""
-    before = words(text)[-1:]
-    return [f"after {word.casefold()}" for word in before if not carries_meaning(word)]
+    before = split_words(text)[-1:]
+    return [f"after {word.casefold()}" for word in before if not is_meaningful(word)]
 
 
-def _sense(line: FoundLine) -> str:
+def _get_sense(line: FoundLine) -> str:
     return "speech" if line.spoken else "text"
 
 
@@ -340,7 +349,7 @@ def _is_at(line: FoundLine, seconds: float) -> bool:
     return line.start_seconds - 1 <= seconds <= line.stop_seconds + 1
 
 
-def _closeness(line: FoundLine, other: FoundLine) -> float:
+def _compute_closeness(line: FoundLine, other: FoundLine) -> float:
     """The closeness of two lines on screen, 0..1; one half for sentences that follow one another."""
     if line.box is None or other.box is None:
         return 0.5
@@ -350,7 +359,7 @@ def _closeness(line: FoundLine, other: FoundLine) -> float:
     return math.exp(-down / 2 - across / 8)
 
 
-def _fits(places: Sequence[str], line: FoundLine) -> float:
+def _score_places(places: Sequence[str], line: FoundLine) -> float:
     """A score of how well the asked places fit the middle of a line's box, -1..1."""
     if line.box is None or not places:
         return 0.0
@@ -359,52 +368,57 @@ def _fits(places: Sequence[str], line: FoundLine) -> float:
     return sum(sides[place] for place in places) / len(places)
 
 
-def _edge(reading: ParsedQuestion, place: int, count: int) -> float:
+def _compute_edge(reading: ParsedQuestion, place: int, count: int) -> float:
     if reading.edge is None or count < 2:
         return 0.0
     late = place / (count - 1)
     return late if reading.edge == "last" else 1 - late
 
 
-def _overlap(asked: Sequence[str], found: Sequence[str], rarity: Mapping[str, float]) -> float:
+def _compute_overlap(asked: Sequence[str], found: Sequence[str], rarity: Mapping[str, float]) -> float:
     """The overlap of a question's words with others, rare ones counting more, at least 0."""
     best = (
-        max((_alike(word, other) * max(0.2, rarity.get(stem(other), 1.0)) for other in found), default=0.0)
+        max((_compute_similarity(word, other) * max(0.2, rarity.get(stem(other), 1.0)) for other in found), default=0.0)
         for word in asked
     )
     return sum(best) / math.sqrt(len(asked)) if asked else 0.0
 
 
-def _nearness(asked: Sequence[str], following: Sequence[str]) -> float:
+def _compute_nearness(asked: Sequence[str], following: Sequence[str]) -> float:
     """The nearness of the first word of the question among those that follow, 0..1."""
     return max(
-        (math.exp(-i / _FAR_WORDS) * max(_likenesses(word, asked), default=0.0) for i, word in enumerate(following)),
+        (
+            math.exp(-i / _FAR_WORDS) * max(_compute_similarities(word, asked), default=0.0)
+            for i, word in enumerate(following)
+        ),
         default=0.0,
     )
 
 
-def _likenesses(word: str, asked: Sequence[str]) -> list[float]:
-    return [_alike(word, other) for other in asked]
+def _compute_similarities(word: str, asked: Sequence[str]) -> list[float]:
+    return [_compute_similarity(word, other) for other in asked]
 
 
 @lru_cache(100_000)
-def _alike(word: str, other: str) -> float:
+def _compute_similarity(word: str, other: str) -> float:
     """The similarity of two words: 1 for two forms of one word, less for words written alike (Dice of letter pairs)."""
     first, second = stem(word), stem(other)
     if first == second or (
         min(len(first), len(second)) >= 4 and (first.startswith(second) or second.startswith(first))
     ):
         return 1.0
-    mine, others = _pairs(first), _pairs(second)
+    mine, others = _split_pairs(first), _split_pairs(second)
     share = 2 * len(mine & others) / (len(mine) + len(others))
     return share if share > _ALIKE and not (word.isdigit() or other.isdigit()) else 0.0
 
 
-def _pairs(word: str) -> set[str]:
+def _split_pairs(word: str) -> set[str]:
     return {a + b for a, b in zip(f" {word}", f"{word} ", strict=True)}
 
 
-def relevances(reading: ParsedQuestion, lines: Sequence[FoundLine], similarity: Similarity | None) -> list[float]:
+def compute_relevances(
+    reading: ParsedQuestion, lines: Sequence[FoundLine], similarity: Similarity | None
+) -> list[float]:
     """The relevance of each line to the question: shared words, meaning, and that of its neighbours.
 
     Args:
@@ -412,8 +426,8 @@ def relevances(reading: ParsedQuestion, lines: Sequence[FoundLine], similarity: 
         lines: the lines.
         similarity: similarity of meaning; None where no text encoder is installed.
     """
-    rarity = rarities(lines)
-    own = [_overlap(reading.asked, words(line.text), rarity) for line in lines]
+    rarity = compute_rarities(lines)
+    own = [_compute_overlap(reading.asked, split_words(line.text), rarity) for line in lines]
     if similarity is not None and lines:
         cosines = similarity(reading.subject or reading.question.text, [line.text for line in lines])
         own = [o + _MEANING_SHARE * max(0.0, c) for o, c in zip(own, cosines, strict=True)]

@@ -8,10 +8,10 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.policies.lite_rules.languages import Language, language_of, languages
-from agent.policies.lite_rules.words import content_words, how_often, number, words
+from agent.policies.lite_rules.languages import Language, detect_language, load_languages
+from agent.policies.lite_rules.words import extract_content_words, parse_count, parse_number, split_words
 from agent.trajectory import Question
-from tools.vision.colours import colour_words
+from tools.vision.colours import find_colour_words
 
 Wants = Literal[
     "interval", "order", "colour", "place", "yes or no", "orientation", "time", "times", "date", "number", "version",
@@ -108,40 +108,40 @@ class ParsedQuestion:
 
 def read_question(question: Question, duration_seconds: float) -> ParsedQuestion:
     """Parses a question about a video of some length."""
-    text, language = question.text, language_of(question.text)
-    option_spans = _option_spans(question.options, duration_seconds)
-    span, instant = _pointed_at(text, duration_seconds)
-    wants = _wants(question, option_spans, language, has_time=span is not None)
+    text, language = question.text, detect_language(question.text)
+    option_spans = _parse_option_spans(question.options, duration_seconds)
+    span, instant = _find_asked_time(text, duration_seconds)
+    wants = _classify_wants(question, option_spans, language, has_time=span is not None)
     if wants == "time":  # a clock's value in the question is not a time of the video
-        span, instant = _pointed_at(_AT_CLOCK.sub(" ", text), duration_seconds)
-    language = language or languages()["en"]
-    senses, is_named = _senses(text, wants, language, question.options)
+        span, instant = _find_asked_time(_AT_CLOCK.sub(" ", text), duration_seconds)
+    language = language or load_languages()["en"]
+    senses, is_named = _choose_senses(text, wants, language, question.options)
     return ParsedQuestion(
         question,
         wants,
         senses,
         span,
         instant,
-        subject_of(text),
+        extract_subject(text),
         next((edge for edge in _EDGES if language.edges[edge].search(text)), None),
-        _shot(text),
+        _find_shot(text),
         option_spans if wants == "interval" else (),
         language,
-        tuple(w for w in content_words(subject_of(text)) if w.casefold() not in language.function_words),
+        tuple(w for w in extract_content_words(extract_subject(text)) if w.casefold() not in language.function_words),
         is_named,
         tuple(place for place, pattern in language.places.items() if pattern.search(text)),
     )
 
 
-def subject_of(text: str) -> str:
+def extract_subject(text: str) -> str:
     """The content words of a question, without the times in it."""
     for pattern in (_BETWEEN, _RANGE, _MINUTES_SECONDS, _JUST_SECONDS, _AT_CLOCK):
         text = pattern.sub(" ", text)
     text = re.sub(r"\([^()]*\)", " ", text)
-    return " ".join(word for word in content_words(text) if word.casefold() not in _ASKED)
+    return " ".join(word for word in extract_content_words(text) if word.casefold() not in _ASKED)
 
 
-def written_in(text: str) -> str | None:
+def find_written_text(text: str) -> str | None:
     """The words, quoted or in capitals, that a question or an option says are written somewhere; None without any."""
     match = _NAMED.search(text)
     return None if match is None else match[1] or match[2] or match[3]
@@ -151,48 +151,48 @@ def parse_span(text: str, duration_seconds: float) -> AskedSpan | None:
     """The seconds that a phrase such as `20-30 s`, `at about 1.5 s` or `1:05` names; None without any."""
     if (match := _RANGE.search(text) or _BETWEEN.search(text)) is not None:
         return AskedSpan(float(match[1]), float(match[2]))
-    instant = _instant(text)
+    instant = _find_instant(text)
     if instant is None and (match := re.fullmatch(rf"\D{{0,12}}{_CLOCK}\D{{0,3}}", text.strip())) is not None:
-        instant = _clock(match[1], match[2], match[3])
+        instant = _compute_clock_seconds(match[1], match[2], match[3])
     if instant is None or instant > duration_seconds + 1:
         return None
     return AskedSpan(max(0.0, instant - 0.5), instant + 0.5)
 
 
-def _option_spans(options: tuple[str, ...], duration_seconds: float) -> tuple[AskedSpan, ...]:
+def _parse_option_spans(options: tuple[str, ...], duration_seconds: float) -> tuple[AskedSpan, ...]:
     spans = [parse_span(option, duration_seconds) for option in options]
     found = [span for span in spans if span is not None]
     return tuple(found) if options and len(found) == len(options) else ()
 
 
-def _pointed_at(text: str, duration_seconds: float) -> tuple[AskedSpan | None, float | None]:
+def _find_asked_time(text: str, duration_seconds: float) -> tuple[AskedSpan | None, float | None]:
     if (match := _BETWEEN.search(text) or _RANGE.search(text)) is not None:
-        return _clipped(float(match[1]), float(match[2]), duration_seconds), None
+        return _clip_span(float(match[1]), float(match[2]), duration_seconds), None
     if (match := _FIRST_LAST.search(text)) is not None:
         seconds = float(match[2])
         if match[1].casefold() in ("first", "opening"):
-            return _clipped(0.0, seconds, duration_seconds), None
-        return _clipped(duration_seconds - seconds, duration_seconds, duration_seconds), None
-    if (instant := _instant(text)) is not None and instant <= duration_seconds:
+            return _clip_span(0.0, seconds, duration_seconds), None
+        return _clip_span(duration_seconds - seconds, duration_seconds, duration_seconds), None
+    if (instant := _find_instant(text)) is not None and instant <= duration_seconds:
         slack = 0.5 if re.search(r"exactly|precisely|after the start", text, re.I) else 1.5
-        return _clipped(instant - slack, instant + max(slack, 1.0), duration_seconds), instant
+        return _clip_span(instant - slack, instant + max(slack, 1.0), duration_seconds), instant
     if re.search(r"\bvery last (?:second|frame|moment)", text, re.I):
-        return _clipped(duration_seconds - 1.0, duration_seconds, duration_seconds), None
+        return _clip_span(duration_seconds - 1.0, duration_seconds, duration_seconds), None
     if _LATE.search(text):
-        return _clipped(duration_seconds * 0.75, duration_seconds, duration_seconds), None
+        return _clip_span(duration_seconds * 0.75, duration_seconds, duration_seconds), None
     if _EARLY.search(text):
-        return _clipped(0.0, max(2.0, duration_seconds * 0.3), duration_seconds), None
+        return _clip_span(0.0, max(2.0, duration_seconds * 0.3), duration_seconds), None
     return None, None
 
 
-def _clipped(start: float, stop: float, duration_seconds: float) -> AskedSpan:
+def _clip_span(start: float, stop: float, duration_seconds: float) -> AskedSpan:
     start = min(max(0.0, start), max(0.0, duration_seconds - 0.1))
     return AskedSpan(start, max(start + 0.1, min(stop, duration_seconds)))
 
 
-def _instant(text: str) -> float | None:
+def _find_instant(text: str) -> float | None:
     if (match := _AT_CLOCK.search(text)) is not None:
-        return _clock(match[1], match[2], match[3])
+        return _compute_clock_seconds(match[1], match[2], match[3])
     if (match := _MINUTES_SECONDS.search(text)) is not None:
         return float(match[1]) * 60 + float(match[2] or 0)
     if (match := _JUST_SECONDS.search(text)) is not None:
@@ -200,28 +200,28 @@ def _instant(text: str) -> float | None:
     return None
 
 
-def _clock(first: str, second: str, third: str | None) -> float:
+def _compute_clock_seconds(first: str, second: str, third: str | None) -> float:
     if third is None:
         return int(first) * 60.0 + int(second)
     return int(first) * 3600.0 + int(second) * 60.0 + int(third)
 
 
-def _shot(text: str) -> int | None:
+def _find_shot(text: str) -> int | None:
     match = _SHOT.search(text)
     return None if match is None else _SHOT_NUMBERS.get(match[1].casefold(), -1)
 
 
-def _wants(
+def _classify_wants(
     question: Question, option_spans: tuple[AskedSpan, ...], language: Language | None, *, has_time: bool
 ) -> Wants:
     text = question.text.casefold()
     options = [option.casefold() for option in question.options]
     if option_spans and not re.search(r"\b(?:which|what) time\b", text):
         return "interval"
-    if _HOW_OFTEN.search(text) and (not options or all(how_often(option) is not None for option in options)):
+    if _HOW_OFTEN.search(text) and (not options or all(parse_count(option) is not None for option in options)):
         return "times"
     if options:
-        return _wants_of_options(text, options)
+        return _classify_by_options(text, options)
     if language is None:
         return "unread"
     fitting = (wants for wants, pattern in language.wants.items() if pattern.search(text))
@@ -229,24 +229,26 @@ def _wants(
     return "words" if wants in _SPOKEN and language.senses["written"].search(text) else wants  # type: ignore[return-value]
 
 
-def _wants_of_options(text: str, options: list[str]) -> Wants:
-    if all(set(words(o)) & {"portrait", "landscape", "square"} for o in options):
+def _classify_by_options(text: str, options: list[str]) -> Wants:
+    if all(set(split_words(o)) & {"portrait", "landscape", "square"} for o in options):
         return "orientation"
     if all(o.split(",")[0].split()[0] in ("yes", "no") for o in options if o.split()):
         return "yes or no"
     if all(o.count(",") >= 1 for o in options) or re.search(r"\b(?:comes?|shown|appears?|seen) first\b", text):
         return "order"
-    if re.search(r"\bcolou?r", text) and all(colour_words(o) for o in options):
+    if re.search(r"\bcolou?r", text) and all(find_colour_words(o) for o in options):
         return "colour"
     if (
         re.search(r"\b(?:where|corners?|quarters?|halves|half|side|direction|which (?:way|part))\b", text)
-        and sum(any(place in words(o) for place in _PLACES) for o in options) > len(options) / 2
+        and sum(any(place in split_words(o) for place in _PLACES) for o in options) > len(options) / 2
     ):
         return "place"
     return "thing"
 
 
-def _senses(text: str, wants: Wants, language: Language, options: tuple[str, ...]) -> tuple[tuple[Sense, ...], bool]:
+def _choose_senses(
+    text: str, wants: Wants, language: Language, options: tuple[str, ...]
+) -> tuple[tuple[Sense, ...], bool]:
     """The senses to try, the likeliest first, and whether the question names that one."""
     speech, screen, written = (language.senses[name].search(text) for name in ("speech", "text", "written"))
     if "(speech)" in text.casefold() or wants in _SPOKEN or (speech and not written and wants != "texts"):
@@ -258,9 +260,9 @@ def _senses(text: str, wants: Wants, language: Language, options: tuple[str, ...
     return ("picture", "text", "speech"), False
 
 
-def asked_number_count(text: str) -> int:
+def count_asked_numbers(text: str) -> int:
     """The number of numbers that a question asks for, as in `which three numbers`; 1 if it does not say."""
-    for before, after in zip(words(text), words(text)[1:], strict=False):
-        if after.casefold() in ("numbers", "digits", "words") and (value := number(before)) is not None:
+    for before, after in zip(split_words(text), split_words(text)[1:], strict=False):
+        if after.casefold() in ("numbers", "digits", "words") and (value := parse_number(before)) is not None:
             return int(value)
     return 1

@@ -18,35 +18,35 @@ _CLOCK = re.compile(r"(?<![\d:])(\d{1,2}):([0-5]\d)(?::([0-5]\d))?(?![\d:])")
 _NUMBER = re.compile(r"(?<![\w.,:])\d+(?:,\d{3})*(?:\.\d+)?(?![\w:]|[.,]\d)")
 
 
-def words(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """The words and numbers of a text, as written, without punctuation around them."""
     return WORD.findall(text)
 
 
-def content_words(text: str) -> list[str]:
+def extract_content_words(text: str) -> list[str]:
     """The words of a text that are no stop words, in order."""
-    return [word for word in words(text) if word.casefold() not in STOP_WORDS]
+    return [word for word in split_words(text) if word.casefold() not in STOP_WORDS]
 
 
-def stems(texts: Iterable[str]) -> set[str]:
+def collect_stems(texts: Iterable[str]) -> set[str]:
     """The set of the stems of words."""
     return {stem(text) for text in texts}
 
 
-def number(word: str) -> float | None:
+def parse_number(word: str) -> float | None:
     """The value of a number in digits or a word; None for another word."""
     if (value := NUMBER_WORDS.get(word.casefold())) is not None:
         return float(value)
     return float(word.replace(",", "")) if _NUMBER.fullmatch(word) else None
 
 
-def how_often(text: str) -> float | None:
+def parse_count(text: str) -> float | None:
     """The first number of a text, `once` and `twice` among them; None without one."""
-    values = (_TIMES.get(word.casefold(), number(word)) for word in words(text))
+    values = (_TIMES.get(word.casefold(), parse_number(word)) for word in split_words(text))
     return next((value for value in values if value is not None), None)
 
 
-def clock_seconds(text: str) -> float | None:
+def parse_clock_seconds(text: str) -> float | None:
     """The value in seconds of the first mm:ss or h:mm:ss in a text; None without one."""
     if (match := _CLOCK.search(text)) is None:
         return None
@@ -62,12 +62,12 @@ _LOOKALIKES = str.maketrans(
 """Cyrillic and Greek letters, with the Latin ones that they look like."""
 
 
-def looks(text: str) -> str:
+def to_latin_lookalikes(text: str) -> str:
     """A text in the Latin letters that it looks like, without accents: texts that look alike come out alike."""
     parts = unicodedata.normalize("NFKD", text.translate(_LOOKALIKES))
     return "".join(part for part in parts if not unicodedata.combining(part)).translate(_LOOKALIKES)
 
 
-def plain(text: str) -> str:
+def normalize(text: str) -> str:
     """A text as casefolded words with single spaces, for comparison."""
-    return " ".join(word.casefold() for word in words(text))
+    return " ".join(word.casefold() for word in split_words(text))

@@ -33,19 +33,19 @@ def check_download(where: str, api: HfApi | None = None, ask: Callable[[str], bo
     if is_cached(where):
         return
     try:
-        size = _size((api or HfApi()).model_info(where, files_metadata=True, timeout=_TIMEOUT_SECONDS))
+        size = _describe_size((api or HfApi()).model_info(where, files_metadata=True, timeout=_TIMEOUT_SECONDS))
     except Exception as error:  # of the hub's client or of the one below it
-        raise PolicyError(unreachable(where, error)) from error
+        raise PolicyError(explain_unreachable(where, error)) from error
     if os.environ.get(DOWNLOAD, "").strip().casefold() in ("1", "yes", "true"):
         return
     what = f"{where} is not on this machine: {size} would be downloaded from the hub"
     if ask is None and sys.stdin.isatty() and sys.stderr.isatty():
-        ask = _ask
+        ask = _ask_user
     if ask is None or not ask(f"{what}. Download it? [y/N] "):
         raise ValueError(f"{what}; --yes allows it, or {DOWNLOAD}=yes")
 
 
-def unreachable(where: str, error: Exception) -> str:
+def explain_unreachable(where: str, error: Exception) -> str:
     """The error of a model that is no folder and can't be fetched, in a sentence."""
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
     return (
@@ -54,7 +54,7 @@ def unreachable(where: str, error: Exception) -> str:
     )
 
 
-def _size(info: ModelInfo) -> str:
+def _describe_size(info: ModelInfo) -> str:
     """The size of what transformers would fetch, in words: the weights in one form, and the small files."""
     files = [file for file in info.siblings or () if "/" not in file.rfilename]
     kinds = [[file for file in files if file.rfilename.endswith(kind)] for kind in _WEIGHTS]
@@ -66,7 +66,7 @@ def _size(info: ModelInfo) -> str:
     return f"{sum(size or 0 for size in sizes) / 1e9:.1f} GB"
 
 
-def _ask(question: str) -> bool:
+def _ask_user(question: str) -> bool:
     sys.stderr.write(question)
     sys.stderr.flush()
     return sys.stdin.readline().strip().casefold() in ("y", "yes")

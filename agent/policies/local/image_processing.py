@@ -59,7 +59,7 @@ class QwenImageProcessor:
 
     def look(self, picture: Image.Image) -> ProcessedImage:
         """Processes a picture: patches (patches, patch width) float32 and their grid (1, 3) int64."""
-        thick = _thickened(picture, max(self._block, math.ceil(max(picture.size) / _THINNEST)))
+        thick = _thicken(picture, max(self._block, math.ceil(max(picture.size) / _THINNEST)))
         inputs = self._processor(images=[thick], size=self._size, return_tensors="pt")
         grid = inputs["image_grid_thw"]  # (1, 3): time, rows and columns of patches
         count = int(grid.prod()) // self._processor.merge_size**2
@@ -102,7 +102,7 @@ class SmolVlmEyes:
         if not any(rows):
             return {}
         names = ("pixel_values", "pixel_attention_mask")
-        return {name: _stacked([[picture.inputs[name] for picture in row] for row in rows]) for name in names}
+        return {name: _stack([[picture.inputs[name] for picture in row] for row in rows]) for name in names}
 
     def _words(self, rows: int, columns: int) -> str:
         """The placeholder text of a picture as the family's own processor writes it (`get_image_prompt_string`)."""
@@ -114,7 +114,7 @@ class SmolVlmEyes:
         return "".join(tiles) + ("\n" if tiles else "") + f"{fake}<global-img>{image}{fake}"
 
 
-def _stacked(rows: Sequence[Sequence[torch.Tensor]]) -> torch.Tensor:
+def _stack(rows: Sequence[Sequence[torch.Tensor]]) -> torch.Tensor:
     most = max(sum(len(tiles) for tiles in row) for row in rows)
     some = next(tiles for row in rows for tiles in row)
     stacked = some.new_zeros((len(rows), most, *some.shape[1:]))
@@ -136,7 +136,7 @@ class ProcessedImageCache:
     def look(self, jpeg: bytes) -> ProcessedImage:
         """Processes a JPEG, or gives the processed picture from the cache."""
         with self._lock:
-            seen = self._seen.get(jpeg) or self.eyes.look(decoded(jpeg))
+            seen = self._seen.get(jpeg) or self.eyes.look(decode_picture(jpeg))
             self._seen[jpeg] = seen
             self._seen.move_to_end(jpeg)
             if len(self._seen) > REMEMBERED:
@@ -144,12 +144,12 @@ class ProcessedImageCache:
         return seen
 
 
-def decoded(jpeg: bytes) -> Image.Image:
+def decode_picture(jpeg: bytes) -> Image.Image:
     """The picture of a JPEG, in RGB."""
     return Image.open(io.BytesIO(jpeg)).convert("RGB")
 
 
-def _thickened(picture: Image.Image, least_side: int) -> Image.Image:
+def _thicken(picture: Image.Image, least_side: int) -> Image.Image:
     """The picture with no side shorter than `least_side`: rounding a strip of under half a block would shrink its
     length."""
     if min(picture.size) >= least_side:

@@ -15,10 +15,10 @@ from transformers import (
     GenerationConfig,
 )
 
-from agent.adapters import put_on
+from agent.adapters import add_adapter
 from agent.policies.local import cpu_attention
 from agent.policies.local.image_processing import ImageProcessor, QwenImageProcessor, SmolVlmEyes
-from agent.policies.local.model_files import explained, read_model_files
+from agent.policies.local.model_files import explain_errors, read_model_files
 from agent.policy import PolicyError
 from agent.rendering.tokens import ChatTokenizer
 
@@ -40,7 +40,7 @@ class Loaded:
     """Tokens of prompt and reply together, at most."""
 
 
-def load(where: str, max_frame_pixels: int, adapter: str = "") -> Loaded:
+def load_model(where: str, max_frame_pixels: int, adapter: str = "") -> Loaded:
     """Loads the model of a folder or hub id onto the best device here.
 
     Args:
@@ -52,34 +52,38 @@ def load(where: str, max_frame_pixels: int, adapter: str = "") -> Loaded:
         PolicyError: no such model, no network, not a chat model, a family whose pictures are not known, no memory.
         MissingPartError: an adapter is asked for and peft is not installed.
     """
-    card, device = read_model_files(where), best_device()
-    with explained(where, device):
-        processor = _processor(card.place) if card.image_token_id is not None else None
+    card, device = read_model_files(where), choose_device()
+    with explain_errors(where, device):
+        processor = _load_processor(card.place) if card.image_token_id is not None else None
     # what can't be used is refused before gigabytes of weights are fetched
-    eyes = None if processor is None else _eyes(where, card.config, processor, card.scribe, max_frame_pixels)
-    with explained(where, device):
-        model = _model(card.place, card.config, device)
+    eyes = (
+        None
+        if processor is None
+        else _make_image_processor(where, card.config, processor, card.scribe, max_frame_pixels)
+    )
+    with explain_errors(where, device):
+        model = _load_model_weights(card.place, card.config, device)
     if adapter:
-        model = with_adapter(model, adapter)
+        model = merge_adapter(model, adapter)
     return Loaded(
         model=model,
         scribe=card.scribe,
         eyes=eyes,
-        ends=_ends(model, card.tokenizer, card.scribe),
+        ends=_collect_end_ids(model, card.tokenizer, card.scribe),
         never=card.never,
         image_token_id=card.image_token_id,
         context_tokens=card.config.get_text_config().max_position_embeddings,
     )
 
 
-def best_device() -> torch.device:
+def choose_device() -> torch.device:
     """The device for a model: CUDA, else Apple's, else the CPU."""
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-def best_dtype(device: torch.device, saved: torch.dtype | None) -> torch.dtype:
+def choose_dtype(device: torch.device, saved: torch.dtype | None) -> torch.dtype:
     """The weights' type: half precision where the device is fast in it; on a CPU, only for weights saved so."""
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
@@ -89,7 +93,7 @@ def best_dtype(device: torch.device, saved: torch.dtype | None) -> torch.dtype:
     return torch.bfloat16 if is_fast else torch.float32
 
 
-def with_adapter(model: Any, where: str) -> Any:
+def merge_adapter(model: Any, where: str) -> Any:
     """A model with a LoRA adapter merged into its weights, so that generating costs nothing more.
 
     Raises:
@@ -97,34 +101,36 @@ def with_adapter(model: Any, where: str) -> Any:
         MissingPartError: peft is not installed.
     """
     try:
-        return put_on(model, where).merge_and_unload().eval()
+        return add_adapter(model, where).merge_and_unload().eval()
     except ValueError as error:
         raise PolicyError(str(error)) from error
 
 
-def _sees(config: Any) -> bool:
+def _has_vision(config: Any) -> bool:
     return hasattr(config, "vision_config")
 
 
-def _processor(place: str) -> Any:
+def _load_processor(place: str) -> Any:
     return AutoImageProcessor.from_pretrained(place, trust_remote_code=False)  # type: ignore[no-untyped-call]
 
 
-def _model(place: str, config: Any, device: torch.device) -> Any:
-    loader: Any = AutoModelForImageTextToText if _sees(config) else AutoModelForCausalLM
-    dtype = best_dtype(device, config.dtype)
+def _load_model_weights(place: str, config: Any, device: torch.device) -> Any:
+    loader: Any = AutoModelForImageTextToText if _has_vision(config) else AutoModelForCausalLM
+    dtype = choose_dtype(device, config.dtype)
     on_device = {"device_map": device} if device.type != "cpu" else {}
     model = loader.from_pretrained(place, config=config, dtype=dtype, trust_remote_code=False, **on_device).eval()
     # models come with sampling settings and penalties of their own, which would change what the options ask for
     ends = model.generation_config.eos_token_id
     model.generation_config = GenerationConfig(eos_token_id=ends)  # type: ignore[no-untyped-call]
     # a model with another attention than torch's has a reason, such as caps or sinks, which ours does not know
-    if device.type == "cpu" and not _sees(config) and model.config._attn_implementation == "sdpa":
+    if device.type == "cpu" and not _has_vision(config) and model.config._attn_implementation == "sdpa":
         cpu_attention.use_grouped_attention(model)
     return model
 
 
-def _eyes(where: str, config: Any, processor: Any, scribe: ChatTokenizer, max_frame_pixels: int) -> ImageProcessor:
+def _make_image_processor(
+    where: str, config: Any, processor: Any, scribe: ChatTokenizer, max_frame_pixels: int
+) -> ImageProcessor:
     if scribe.sees and hasattr(processor, "merge_size"):
         return QwenImageProcessor(processor, config.image_token_id, max_frame_pixels)
     if scribe.sees and hasattr(processor, "max_image_size"):
@@ -136,7 +142,7 @@ def _eyes(where: str, config: Any, processor: Any, scribe: ChatTokenizer, max_fr
     )
 
 
-def _ends(model: Any, tokenizer: Any, scribe: ChatTokenizer) -> tuple[int, ...]:
+def _collect_end_ids(model: Any, tokenizer: Any, scribe: ChatTokenizer) -> tuple[int, ...]:
     saved = model.generation_config.eos_token_id
     named = saved if isinstance(saved, list) else [saved]
     return tuple({scribe.end, *(token for token in [*named, tokenizer.eos_token_id] if token is not None)})

@@ -16,7 +16,7 @@ import torch
 from transformers import AutoConfig, AutoTokenizer
 from transformers.utils.hub import cached_file
 
-from agent.policies.local.hub import check_download, unreachable
+from agent.policies.local.hub import check_download, explain_unreachable
 from agent.policy import PolicyError
 from agent.rendering.tokens import ChatTokenizer
 from tools.plain_data import loads_json
@@ -48,29 +48,29 @@ def read_model_files(where: str) -> ModelFiles:
         PolicyError: no such model, no network, or no chat model.
         ValueError: the model would have to be downloaded, and the user has not allowed it.
     """
-    place = _place(where)
-    with explained(where, torch.device("cpu")):
+    place = _find_place(where)
+    with explain_errors(where, torch.device("cpu")):
         config: Any = AutoConfig.from_pretrained(place, trust_remote_code=False)
         tokenizer: Any = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
-        template = _template(place, tokenizer)
+        template = _read_template(place, tokenizer)
     image_token_id = getattr(config, "image_token_id", None) if hasattr(config, "vision_config") else None
     return ModelFiles(
         place=place,
         config=config,
         tokenizer=tokenizer,
-        scribe=_scribe(where, tokenizer, template, image_token_id),
+        scribe=_make_tokenizer(where, tokenizer, template, image_token_id),
         image_token_id=image_token_id,
         never=tuple(getattr(config, name) for name in _VISION_TOKENS if getattr(config, name, None) is not None),
     )
 
 
-def looks_like_a_path(where: str) -> bool:
+def is_path(where: str) -> bool:
     """Whether a model's name is a folder and no hub id: the folder exists, or the name is written as only paths are."""
     return where.startswith((".", "/", "~")) or where.count("/") > 1 or Path(where).is_dir()
 
 
-def _place(where: str) -> str:
-    if not looks_like_a_path(where):
+def _find_place(where: str) -> str:
+    if not is_path(where):
         check_download(where)
         return where
     folder = Path(where).expanduser()
@@ -79,7 +79,7 @@ def _place(where: str) -> str:
     return str(folder)
 
 
-def _template(place: str, tokenizer: Any) -> str | None:
+def _read_template(place: str, tokenizer: Any) -> str | None:
     """The chat template; None without one. Older repositories of vision models keep it in a file no tokenizer reads."""
     if tokenizer.chat_template is not None:
         return str(tokenizer.chat_template)
@@ -87,18 +87,18 @@ def _template(place: str, tokenizer: Any) -> str | None:
     return str(loads_json(Path(file).read_text(encoding="utf-8"))["chat_template"]) if file else None
 
 
-def _scribe(where: str, tokenizer: Any, template: str | None, image_token_id: int | None) -> ChatTokenizer:
+def _make_tokenizer(where: str, tokenizer: Any, template: str | None, image_token_id: int | None) -> ChatTokenizer:
     if template is None:
         raise PolicyError(f"{where} has no chat template: take a model that was made to follow instructions")
     placeholder = None if image_token_id is None else tokenizer.convert_ids_to_tokens(image_token_id)
     try:
         return ChatTokenizer(tokenizer, template, placeholder)
     except (jinja2.TemplateError, ValueError) as error:
-        raise PolicyError(f"the chat template of {where} can't be used: {first_line(error)}") from error
+        raise PolicyError(f"the chat template of {where} can't be used: {get_first_line(error)}") from error
 
 
 @contextmanager
-def explained(where: str, device: torch.device) -> Iterator[None]:
+def explain_errors(where: str, device: torch.device) -> Iterator[None]:
     """Turns what transformers raises for missing, unknown or damaged files into an error of one sentence.
 
     Raises:
@@ -116,11 +116,11 @@ def explained(where: str, device: torch.device) -> Iterator[None]:
                 f"{where} needs Python code of its own, which is not run here: take a model that transformers knows, "
                 "or run it on a server and use http:MODEL@URL"
             ) from error
-        if isinstance(error, OSError) and not looks_like_a_path(where):
-            raise PolicyError(unreachable(where, error)) from error
-        raise PolicyError(f"{where} can't be loaded: {first_line(error)}") from error
+        if isinstance(error, OSError) and not is_path(where):
+            raise PolicyError(explain_unreachable(where, error)) from error
+        raise PolicyError(f"{where} can't be loaded: {get_first_line(error)}") from error
 
 
-def first_line(error: Exception) -> str:
+def get_first_line(error: Exception) -> str:
     """The first line of an error's message, cut to a readable length."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:_LONGEST_REASON]

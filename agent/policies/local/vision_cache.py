@@ -79,9 +79,9 @@ class VisionFeatureCache:
             new = torch.cat([patches[place] for place in first.values()])
             found = self._encode(new, image_grid_thw[list(first.values())], **named)
             self._kind = type(found)
-            for place, encoded in zip(first.values(), _apart(found), strict=True):
+            for place, encoded in zip(first.values(), _split_features(found), strict=True):
                 self._kept[id(self._shown[place])] = (self._shown[place], encoded)
-        together = _together(self._kind, [self._kept[id(one)][1] for one in self._shown])
+        together = _join_features(self._kind, [self._kept[id(one)][1] for one in self._shown])
         self._trim(self._shown)
         return together
 
@@ -92,14 +92,14 @@ class VisionFeatureCache:
             self._kept.popitem(last=False)
 
 
-def _apart(found: Any) -> list[VisionFeatures]:
+def _split_features(found: Any) -> list[VisionFeatures]:
     """The features of each picture from the model's output for several."""
     sizes = [len(tokens) for tokens in found.pooler_output]
     levels = [torch.split(level, sizes) for level in getattr(found, "deepstack_features", None) or ()]
     return [VisionFeatures(tokens, tuple(level[n] for level in levels)) for n, tokens in enumerate(found.pooler_output)]
 
 
-def _together(kind: Any, encoded: Sequence[VisionFeatures]) -> Any:
+def _join_features(kind: Any, encoded: Sequence[VisionFeatures]) -> Any:
     """The model's output for several pictures, without the tower's own patches, which nobody reads."""
     tokens = tuple(one.tokens for one in encoded)
     if not encoded[0].deep:

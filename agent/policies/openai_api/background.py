@@ -17,18 +17,18 @@ _T = TypeVar("_T")
 
 
 @cache
-def _loop() -> asyncio.AbstractEventLoop:
+def _start_loop() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="chat", daemon=True).start()
     return loop
 
 
-os.register_at_fork(after_in_child=_loop.cache_clear)  # threads do not survive a fork
+os.register_at_fork(after_in_child=_start_loop.cache_clear)  # threads do not survive a fork
 
 
 def run(work: Coroutine[Any, Any, _T]) -> _T:
     """Runs a coroutine and gives its result; cancels it with the work at hand, or when the waiting is interrupted."""
-    future = asyncio.run_coroutine_threadsafe(work, _loop())
+    future = asyncio.run_coroutine_threadsafe(work, _start_loop())
     try:
         with cancellation_at_hand().calling(future.cancel):
             return future.result()
@@ -39,4 +39,4 @@ def run(work: Coroutine[Any, Any, _T]) -> _T:
 
 def start(work: Coroutine[Any, Any, Any]) -> None:
     """Runs a coroutine without waiting for it."""
-    asyncio.run_coroutine_threadsafe(work, _loop())
+    asyncio.run_coroutine_threadsafe(work, _start_loop())

@@ -25,10 +25,10 @@ from agent.policies.openai_api import background
 from agent.policies.openai_api.completion import Assembly, ChatCompletion
 from agent.policies.openai_api.cures import is_known
 from agent.policies.openai_api.endpoint import Endpoint
-from agent.policies.openai_api.event_stream import Ended, pieces
+from agent.policies.openai_api.event_stream import Ended, iterate_pieces
 from agent.policies.openai_api.redaction import Redactor
 from agent.policies.openai_api.troubles import PassingError, RefusedError, UselessError
-from agent.policies.openai_api.waiting import is_loading, told_wait
+from agent.policies.openai_api.waiting import is_loading, read_wait_seconds
 from agent.policy import OutOfTimeError, PolicyError
 from agent.trajectory import Reply, Usage
 
@@ -252,13 +252,15 @@ class ChatClient:
         url = f"{self._endpoint.base_url}/chat/completions"
         async with self._http.stream("POST", url, content=body) as response:
             if not response.is_success:
-                said = _said(error := await self._error_body(response))
+                said = _read_error_message(error := await self._error_body(response))
                 return self._said_in_refusal(said) or self._raised(response, said, error)
-            async for piece in pieces(_chunks(response), max_bytes):
+            async for piece in iterate_pieces(_iterate_chunks(response), max_bytes):
                 if isinstance(piece, Ended):
                     assembly.end()
                 elif _is_error(piece):  # behind a status of 200
-                    return self._said_in_refusal(_said(piece)) or self._raised_inside(_said(piece))
+                    return self._said_in_refusal(_read_error_message(piece)) or self._raised_inside(
+                        _read_error_message(piece)
+                    )
                 elif piece is not None and _add(assembly, piece):  # null keeps a line alive
                     patience.reschedule(asyncio.get_running_loop().time() + MAX_EMPTY_TIMEOUTS * self._timeout_seconds)
         if not assembly.is_complete:
@@ -270,7 +272,7 @@ class ChatClient:
         body = b""
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                async for chunk in _chunks(response):
+                async for chunk in _iterate_chunks(response):
                     body += chunk
                     if len(body) > _MAX_ERROR_BYTES:
                         break
@@ -289,15 +291,15 @@ class ChatClient:
         """Raises the exception that an error status stands for."""
         status = response.status_code
         if response.is_redirect:
-            place = _place(response.headers.get("location", ""))
+            place = _describe_redirect(response.headers.get("location", ""))
             advice = "nothing was sent there; give that address yourself if you trust it"
             raise self._failed(f"it sends requests on to {place}: {advice}")
         text = self._shown(said.text or response.reason_phrase)
         loads = is_loading(text)
-        is_passing = status in _PASSING and said.code != "insufficient_quota" and not _is_for_good(text)
+        is_passing = status in _PASSING and said.code != "insufficient_quota" and not _is_final(text)
         if is_passing or loads:
             headers = {name.lower(): value for name, value in response.headers.items()}
-            wait = told_wait(headers, body, self._clock.now())
+            wait = read_wait_seconds(headers, body, self._clock.now())
             raise PassingError(f"{status}: {text}", wait_seconds=wait, is_loading=loads)
         raise RefusedError(status, text, said.parameter)
 
@@ -307,7 +309,7 @@ class ChatClient:
         is_refusal = code.startswith("4") and code.isdigit() and int(code) not in _PASSING
         if is_refusal or (is_known(text) and not is_loading(text)):
             raise RefusedError(int(code) if is_refusal else 400, text, said.parameter)
-        wait = told_wait({}, said.text, self._clock.now())
+        wait = read_wait_seconds({}, said.text, self._clock.now())
         raise PassingError(f"an error while it wrote: {text}", wait_seconds=wait, is_loading=is_loading(text))
 
     def _shown(self, text: str) -> str:
@@ -342,7 +344,7 @@ def _close(http: httpx2.AsyncClient) -> None:
     background.start(http.aclose())
 
 
-async def _chunks(response: httpx2.Response) -> AsyncIterator[bytes]:
+async def _iterate_chunks(response: httpx2.Response) -> AsyncIterator[bytes]:
     async for chunk in response.aiter_bytes():
         yield chunk
 
@@ -366,16 +368,16 @@ def _is_error(piece: Any) -> bool:
     return not choices and "detail" in piece
 
 
-def _said(body: Any) -> _ErrorMessage:
+def _read_error_message(body: Any) -> _ErrorMessage:
     """The message in the body of an error, in whichever of the usual shapes it comes."""
     if isinstance(body, list) and body:  # Gemini wraps it in a list
-        return _said(body[0])
+        return _read_error_message(body[0])
     if isinstance(body, str):
         return _ErrorMessage("a web page" if body.lstrip().startswith("<") else body[: 4 * _EXCERPT])
     if not isinstance(body, dict):
         return _ErrorMessage(json.dumps(body)[: 4 * _EXCERPT])
-    inside = next((c for c in _listed(body.get("choices")) if isinstance(c, dict) and c.get("error")), body)
-    error = inside.get("error") or _first(body.get("errors")) or body
+    inside = next((c for c in _to_list(body.get("choices")) if isinstance(c, dict) and c.get("error")), body)
+    error = inside.get("error") or _get_first(body.get("errors")) or body
     if not isinstance(error, dict):
         return _ErrorMessage(str(error)[: 4 * _EXCERPT])
     text = str(error.get("message") or error.get("detail") or json.dumps(error))
@@ -392,15 +394,15 @@ def _said(body: Any) -> _ErrorMessage:
     )
 
 
-def _listed(value: Any) -> list[Any]:
+def _to_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _first(value: Any) -> Any:
+def _get_first(value: Any) -> Any:
     return value[0] if isinstance(value, list) and value else value
 
 
-def _place(location: str) -> str:
+def _describe_redirect(location: str) -> str:
     """The address that a redirect leads to, without its user, password and query, which may be secret."""
     try:
         url = httpx2.URL(location)
@@ -409,7 +411,7 @@ def _place(location: str) -> str:
     return f"{url.scheme}://{url.host}{url.path}" if url.host else url.path
 
 
-def _is_for_good(text: str) -> bool:
+def _is_final(text: str) -> bool:
     """True for the words of a 5xx that is a refusal: llama.cpp answers so to a request for what it can't do."""
     signs = ("not supported", "does not support", "Unsupported param", "requires --jinja")
     return any(sign in text for sign in signs) or is_known(text)

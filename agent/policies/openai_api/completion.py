@@ -30,19 +30,19 @@ class ChatCompletion:
     """Ids of the prompt as the server had it, pictures expanded; None where not asked for or not given."""
 
 
-def _or_none(value: object, check: Callable[[object], _T]) -> _T | None:
+def _check_or_none(value: object, check: Callable[[object], _T]) -> _T | None:
     try:
         return check(value)
     except (ValidationError, ValueError):
         return None
 
 
-def _listed(value: object) -> object:
+def _to_list(value: object) -> object:
     """A list as it is, and a single object as a list of one."""
     return [value] if isinstance(value, dict) and value else value
 
 
-_NotNeeded = WrapValidator(_or_none)
+_NotNeeded = WrapValidator(_check_or_none)
 _Count = Annotated[Annotated[int, Field(ge=0)] | None, _NotNeeded]
 
 
@@ -58,7 +58,7 @@ class _Part(_Outside):
     reasoning_content: Any = None
     reasoning: Any = None
     thinking: Any = None
-    tool_calls: Annotated[Annotated[list[dict[str, Any]], BeforeValidator(_listed)] | None, _NotNeeded] = None
+    tool_calls: Annotated[Annotated[list[dict[str, Any]], BeforeValidator(_to_list)] | None, _NotNeeded] = None
     function_call: Annotated[dict[str, Any] | None, _NotNeeded] = None
     """The single call of the API's older form."""
 
@@ -92,7 +92,7 @@ class _ReportedUsage(_Outside):
 
 
 class _CompletionDelta(_Outside):
-    choices: Annotated[list[_CompletionChoice] | None, BeforeValidator(_listed)] = None
+    choices: Annotated[list[_CompletionChoice] | None, BeforeValidator(_to_list)] = None
     usage: Annotated[_ReportedUsage | None, _NotNeeded] = None
     prompt_token_ids: Annotated[list[int] | None, _NotNeeded] = None
 
@@ -183,8 +183,8 @@ class Assembly:
         return said or bool(choice.finish_reason)
 
     def _add_part(self, part: _Part, is_whole: bool) -> bool:
-        thought, words = _words(part.content)
-        thought += "".join(_words(part.reasoning_content or part.reasoning or part.thinking))
+        thought, words = _split_thinking(part.content)
+        thought += "".join(_split_thinking(part.reasoning_content or part.reasoning or part.thinking))
         calls = part.tool_calls or ([{"function": part.function_call}] if part.function_call else [])
         for call in calls:
             if is_whole:
@@ -199,16 +199,16 @@ class Assembly:
         return bool(words or thought)
 
 
-def _words(content: object) -> tuple[str, str]:
+def _split_thinking(content: object) -> tuple[str, str]:
     """The thinking and the text of a message, which some servers send as a list of parts, or parts within a part."""
     if isinstance(content, str):
         return "", content
     if isinstance(content, list):
-        parts = [_words(part) for part in content]
+        parts = [_split_thinking(part) for part in content]
         return "".join(thought for thought, _ in parts), "".join(words for _, words in parts)
     if not isinstance(content, dict):
         return "", ""
     if str(content.get("type", "")).startswith(("thinking", "reasoning")):
         inside = content.get("thinking") or content.get("reasoning") or content.get("text")
-        return "".join(_words(inside)), ""
-    return _words(content.get("text")) if content.get("type", "text") in _PLAIN else ("", "")
+        return "".join(_split_thinking(inside)), ""
+    return _split_thinking(content.get("text")) if content.get("type", "text") in _PLAIN else ("", "")

@@ -45,7 +45,7 @@ def is_known(text: str) -> bool:
     return SIZE.search(text) is not None or any(cure.sign.search(text) for cure in CURES)
 
 
-def cured(messages: Messages, names: Iterable[str]) -> Messages:
+def apply_cures(messages: Messages, names: Iterable[str]) -> Messages:
     """Messages with the named cures applied, in the order of `CURES`."""
     wanted = set(names)
     for cure in CURES:
@@ -54,11 +54,11 @@ def cured(messages: Messages, names: Iterable[str]) -> Messages:
     return messages
 
 
-def _without_system(messages: Messages) -> Messages:
-    return _alternating([m | {"role": "user"} if m["role"] in ("system", "developer") else m for m in messages])
+def _move_system(messages: Messages) -> Messages:
+    return _join_neighbours([m | {"role": "user"} if m["role"] in ("system", "developer") else m for m in messages])
 
 
-def _alternating(messages: Messages) -> Messages:
+def _join_neighbours(messages: Messages) -> Messages:
     """Messages with neighbours of one role joined; tool messages stay apart, each answers a call of its own."""
     joined: Messages = []
     for message in messages:
@@ -66,7 +66,7 @@ def _alternating(messages: Messages) -> Messages:
         if last is None or last["role"] != message["role"] or message["role"] == "tool" or "tool_calls" in last:
             joined.append(message)
             continue
-        content = [*_parts(last["content"]), {"type": "text", "text": "\n\n"}, *_parts(message["content"])]
+        content = [*_to_parts(last["content"]), {"type": "text", "text": "\n\n"}, *_to_parts(message["content"])]
         if all(part["type"] == "text" for part in content):
             joined[-1] = last | message | {"content": "".join(part["text"] for part in content)}
         else:
@@ -74,16 +74,16 @@ def _alternating(messages: Messages) -> Messages:
     return joined
 
 
-def _parts(content: Any) -> list[dict[str, Any]]:
+def _to_parts(content: Any) -> list[dict[str, Any]]:
     return content if isinstance(content, list) else [{"type": "text", "text": content or ""}]
 
 
-def _with_short_ids(messages: Messages) -> Messages:
+def _shorten_ids(messages: Messages) -> Messages:
     """Messages whose call ids are nine letters and digits, the same for a call and its result."""
-    return [_with_ids(message, _short) for message in messages]
+    return [_rename_ids(message, _shorten_id) for message in messages]
 
 
-def _with_ids(message: dict[str, Any], renamed: Callable[[str], str]) -> dict[str, Any]:
+def _rename_ids(message: dict[str, Any], renamed: Callable[[str], str]) -> dict[str, Any]:
     if message["role"] == "tool":
         return message | {"tool_call_id": renamed(message["tool_call_id"])}
     if "tool_calls" in message:
@@ -91,7 +91,7 @@ def _with_ids(message: dict[str, Any], renamed: Callable[[str], str]) -> dict[st
     return message
 
 
-def _short(call_id: str) -> str:
+def _shorten_id(call_id: str) -> str:
     if len(call_id) == 9 and call_id.isascii() and call_id.isalnum():
         return call_id
     number = int.from_bytes(hashlib.blake2b(call_id.encode(), digest_size=8).digest())
@@ -102,7 +102,7 @@ def _short(call_id: str) -> str:
     return "".join(digits)
 
 
-def _with_words(messages: Messages) -> Messages:
+def _fill_empty(messages: Messages) -> Messages:
     """Messages without an empty one of the model."""
     return [
         m | {"content": _NO_WORDS} if m["role"] == "assistant" and not str(m["content"] or "").strip() else m
@@ -110,23 +110,23 @@ def _with_words(messages: Messages) -> Messages:
     ]
 
 
-def _signed(messages: Messages) -> Messages:
+def _sign_calls(messages: Messages) -> Messages:
     """Messages whose calls have a signature: the one that Google documents for calls of another model where none is."""
     return [
-        m | {"tool_calls": [_with_signature(call, number) for number, call in enumerate(m["tool_calls"])]}
+        m | {"tool_calls": [_add_signature(call, number) for number, call in enumerate(m["tool_calls"])]}
         if "tool_calls" in m
         else m
         for m in messages
     ]
 
 
-def _with_signature(call: dict[str, Any], number: int) -> dict[str, Any]:
+def _add_signature(call: dict[str, Any], number: int) -> dict[str, Any]:
     if number or "extra_content" in call:  # of parallel calls only the first one carries a signature
         return call
     return call | {"extra_content": {"google": {"thought_signature": "skip_thought_signature_validator"}}}
 
 
-def _with_tool_names(messages: Messages) -> Messages:
+def _add_tool_names(messages: Messages) -> Messages:
     """Messages whose results bear the name of their tool too."""
     names: dict[str, str] = {}
     named: Messages = []
@@ -138,7 +138,7 @@ def _with_tool_names(messages: Messages) -> Messages:
     return named
 
 
-def _with_plain_pictures(messages: Messages) -> Messages:
+def _flatten_pictures(messages: Messages) -> Messages:
     """Messages whose pictures are bare data URIs."""
 
     def plain(part: dict[str, Any]) -> dict[str, Any]:
@@ -149,7 +149,7 @@ def _with_plain_pictures(messages: Messages) -> Messages:
     ]
 
 
-def _with_thinking(messages: Messages) -> Messages:
+def _add_thinking(messages: Messages) -> Messages:
     """Messages with the model's thinking beside its words, as it came, empty where the rendering set none."""
     return [
         m | {"reasoning_content": m.get("reasoning_content", "")} if m["role"] == "assistant" else m for m in messages
@@ -171,18 +171,18 @@ CURES = (
             r"role.{0,10}\bsystem\b.{0,40}\b(not|unsupported)\b",
             re.I,
         ),
-        _without_system,
+        _move_system,
     ),
     # vLLM with Mistral's template: "After the optional system message, conversation roles must alternate
     # user/assistant/user/assistant/..." (https://github.com/vllm-project/vllm/issues/6862)
     Cure(
         "one message a turn",
         re.compile(r"\broles? must alternate|must alternate between|consecutive .{0,40}(messages|roles?)", re.I),
-        _alternating,
+        _join_neighbours,
     ),
     # Mistral: "Tool call id was call_abc but must be a-z, A-Z, 0-9, with a length of 9."
     # (https://github.com/anomalyco/opencode/issues/1680)
-    Cure("call ids of 9 characters", re.compile(r"call.?id.{0,300}length of 9", re.I), _with_short_ids),
+    Cure("call ids of 9 characters", re.compile(r"call.?id.{0,300}length of 9", re.I), _shorten_ids),
     # DeepSeek: "The `reasoning_content` in the thinking mode must be passed back to the API."
     # (https://github.com/earendil-works/pi/issues/3636)
     Cure(
@@ -190,11 +190,11 @@ CURES = (
         re.compile(
             r"reasoning_content.{0,60}(passed back|missing|required|must)|missing.{0,40}reasoning_content", re.I
         ),
-        _with_thinking,
+        _add_thinking,
     ),
     # Gemini 3: "Function call is missing a thought_signature in functionCall parts."
     # (https://github.com/langroid/langroid/pull/969, https://github.com/vercel/ai/pull/15560)
-    Cure("calls signed", re.compile(r"missing.{0,20}thought_?signature", re.I), _signed),
+    Cure("calls signed", re.compile(r"missing.{0,20}thought_?signature", re.I), _sign_calls),
     # Mistral: "Assistant message must have either content or tool_calls, but not none."; Anthropic: "messages: text
     # content blocks must be non-empty"
     Cure(
@@ -204,14 +204,14 @@ CURES = (
             r"content.{0,40}\b(be non-?empty|(not|can't|cannot) be empty|is empty|contain non-whitespace)",
             re.I,
         ),
-        _with_words,
+        _fill_empty,
     ),
     # Gemini: "GenerateContentRequest.contents[2].parts[0].function_response.name: Name cannot be empty"
-    Cure("results under the names of tools", re.compile(r"function_?response\.name", re.I), _with_tool_names),
+    Cure("results under the names of tools", re.compile(r"function_?response\.name", re.I), _add_tool_names),
     # servers that take Mistral's form of a picture only: "image_url: Input should be a valid string"
     Cure(
         "pictures as plain strings",
         re.compile(r"image_url.{0,60}(should|must) be a (valid )?string", re.I),
-        _with_plain_pictures,
+        _flatten_pictures,
     ),
 )

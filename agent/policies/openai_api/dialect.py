@@ -79,7 +79,7 @@ class RefusedRequest:
     reply_tokens: int = 0
 
 
-def adapted(dialect: Dialect, asked: RefusedRequest, refusal: RefusedError) -> Dialect | None:
+def adapt(dialect: Dialect, asked: RefusedRequest, refusal: RefusedError) -> Dialect | None:
     """The dialect with the one thing changed that a refusal names; None where there is none to change.
 
     Every change takes something away, so that asking again ends.
@@ -95,9 +95,9 @@ def adapted(dialect: Dialect, asked: RefusedRequest, refusal: RefusedError) -> D
         return replace(dialect, token_limit="max_completion_tokens")  # OpenAI's reasoning models
     # OpenAI: "max_tokens is too large: 32000. This model supports at most 16384 completion tokens"
     # (https://github.com/enoch3712/ExtractThinker/issues/346)
-    if 0 < (most := _first_number(_MOST_TOKENS, refusal.text)) < asked.reply_tokens:
+    if 0 < (most := _find_first_number(_MOST_TOKENS, refusal.text)) < asked.reply_tokens:
         return replace(dialect, reply_tokens=most)
-    if (name := _blamed(refusal, asked.parameters)) is not None:
+    if (name := _find_blamed(refusal, asked.parameters)) is not None:
         return replace(dialect, refused=dialect.refused | {name})
     if dialect.streams and (refusal.parameter == "stream" or _NO_STREAM.search(refusal.text)):
         return replace(dialect, streams=False)
@@ -105,7 +105,7 @@ def adapted(dialect: Dialect, asked: RefusedRequest, refusal: RefusedError) -> D
         if cure.name not in dialect.cures and cure.sign.search(refusal.text):
             return replace(dialect, cures=dialect.cures | {cure.name})
     if refusal.status == 413 or _is_size(refusal.text):
-        return _smaller(dialect, asked, refusal)
+        return _shrink(dialect, asked, refusal)
     # OpenAI: "Image URLs are only allowed for messages with role 'user', but this message with role 'tool' ..."; others
     # say no more than "invalid JSON request", so that any words will do
     if asked.tool_pictures and dialect.tool_pictures == "inline":
@@ -126,11 +126,11 @@ def _is_size(text: str) -> bool:
     return SIZE.search(text) is not None
 
 
-def _smaller(dialect: Dialect, asked: RefusedRequest, refusal: RefusedError) -> Dialect | None:
+def _shrink(dialect: Dialect, asked: RefusedRequest, refusal: RefusedError) -> Dialect | None:
     """The dialect of a smaller request: fewer pictures, as many as the refusal names or half; with one left, shorter
     observations; then the last step alone. None where nothing is left to cut."""
     if asked.pictures > 1:
-        named = _first_number(_MOST_PICTURES, refusal.text)
+        named = _find_first_number(_MOST_PICTURES, refusal.text)
         fewer = named if 0 < named < asked.pictures else asked.pictures // 2
         return replace(dialect, max_pictures=fewer)
     shorter = [n for n in _SHORTER if dialect.max_result_characters is None or n < dialect.max_result_characters]
@@ -139,13 +139,13 @@ def _smaller(dialect: Dialect, asked: RefusedRequest, refusal: RefusedError) -> 
     return replace(dialect, recent_steps=1) if dialect.recent_steps is None else None
 
 
-def _first_number(pattern: re.Pattern[str], text: str) -> int:
+def _find_first_number(pattern: re.Pattern[str], text: str) -> int:
     """The first number that a refusal names in the words of a pattern; 0 where there is none."""
     found = pattern.search(text)
     return next((int(number) for number in found.groups() if number), 0) if found else 0
 
 
-def _blamed(refusal: RefusedError, sent: frozenset[str]) -> str | None:
+def _find_blamed(refusal: RefusedError, sent: frozenset[str]) -> str | None:
     """The optional parameter that a refusal is about; of several the first, since some repeat the whole request.
 
     OpenAI: "Unsupported value: 'temperature' does not support 0 with this model", "Unrecognized request argument

@@ -101,7 +101,7 @@ def parse_endpoint(where: str) -> Endpoint:
         ValueError: no model, no URL, an unknown name, or a URL with a password or a query in it.
     """
     if (match := _WHERE.fullmatch(where)) is not None:
-        return _at_url(match["model"], match["url"])
+        return _parse_url(match["model"], match["url"])
     if (match := _NAMED.fullmatch(where)) is not None and match["name"] in SERVERS:
         server = SERVERS[match["name"]]
         return Endpoint(match["model"], server.base_url, server)
@@ -113,7 +113,7 @@ def parse_endpoint(where: str) -> Endpoint:
     )
 
 
-def _at_url(model: str, url: str) -> Endpoint:
+def _parse_url(model: str, url: str) -> Endpoint:
     try:
         parts = urlsplit(url)
         has_host = bool(parts.hostname) and (parts.port is None or parts.port > 0)
@@ -128,10 +128,12 @@ def _at_url(model: str, url: str) -> Endpoint:
         )
     base_url = f"{parts.scheme.lower()}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
     base_url = base_url.removesuffix("/chat/completions")
-    return Endpoint(model, base_url, _known(parts.scheme.lower(), parts.hostname or "") or Server(base_url))
+    return Endpoint(
+        model, base_url, _find_hosted_server(parts.scheme.lower(), parts.hostname or "") or Server(base_url)
+    )
 
 
-def _known(scheme: str, host: str) -> Server | None:
+def _find_hosted_server(scheme: str, host: str) -> Server | None:
     """The hosted server at a host, None for others: its key goes to it alone, and only encrypted."""
     for server in SERVERS.values():
         known = urlsplit(server.base_url)

@@ -19,7 +19,7 @@ class Ended:
     """The `[DONE]` at the end of a stream."""
 
 
-async def pieces(chunks: AsyncIterator[bytes], max_bytes: int) -> AsyncIterator[Any]:
+async def iterate_pieces(chunks: AsyncIterator[bytes], max_bytes: int) -> AsyncIterator[Any]:
     """Every JSON value in a server's answer, then `Ended` where the stream is ended in form.
 
     Raises:
@@ -28,28 +28,28 @@ async def pieces(chunks: AsyncIterator[bytes], max_bytes: int) -> AsyncIterator[
     """
     event: list[bytes] = []
     whole: list[bytes] = []
-    async for line in _lines(chunks, max_bytes):
+    async for line in _iterate_lines(chunks, max_bytes):
         if line.strip() == _DONE or (line.startswith(b"data:") and line[5:].strip() == _DONE):
             yield Ended()
             return
         if line.startswith(b"data:"):
             event.append(line[5:].strip())
-            if len(event) == 1 and (value := _loaded(event[0])) is not _BROKEN:
+            if len(event) == 1 and (value := _load_json(event[0])) is not _BROKEN:
                 event.clear()
                 yield value
         elif not line:
             if any(event):
-                yield _json(b"\n".join(event))
+                yield _parse_json(b"\n".join(event))
             event.clear()
         elif not line.startswith(_FIELDS):
             whole.append(line)
     if any(event):
-        yield _json(b"\n".join(event))
-    for value in _documents(whole):
+        yield _parse_json(b"\n".join(event))
+    for value in _parse_documents(whole):
         yield value
 
 
-async def _lines(chunks: AsyncIterator[bytes], max_bytes: int) -> AsyncIterator[bytes]:
+async def _iterate_lines(chunks: AsyncIterator[bytes], max_bytes: int) -> AsyncIterator[bytes]:
     count, rest = 0, bytearray()
     async for chunk in chunks:
         if not count:
@@ -67,30 +67,30 @@ async def _lines(chunks: AsyncIterator[bytes], max_bytes: int) -> AsyncIterator[
     yield bytes(rest)
 
 
-def _documents(lines: list[bytes]) -> list[Any]:
+def _parse_documents(lines: list[bytes]) -> list[Any]:
     """The JSON values of lines that are no events: one document over all lines, or one on each."""
     body = b"\n".join(lines).strip()
     if body.startswith(b"<"):
         raise UselessError("answered with a web page: is that the base URL, with its /v1?")
     if not body:
         return []
-    if (value := _loaded(body)) is not _BROKEN:
+    if (value := _load_json(body)) is not _BROKEN:
         return [value]
-    each = [_loaded(line) for line in lines if line.strip()]
-    return [_json(body)] if any(value is _BROKEN for value in each) else each
+    each = [_load_json(line) for line in lines if line.strip()]
+    return [_parse_json(body)] if any(value is _BROKEN for value in each) else each
 
 
 _BROKEN = object()
 
 
-def _loaded(data: bytes) -> Any:
+def _load_json(data: bytes) -> Any:
     try:
         return json.loads(data)
     except (ValueError, RecursionError):
         return _BROKEN
 
 
-def _json(data: bytes) -> Any:
-    if (value := _loaded(data)) is _BROKEN:
+def _parse_json(data: bytes) -> Any:
+    if (value := _load_json(data)) is _BROKEN:
         raise PassingError(f"not JSON: {data[:80].decode('utf-8', 'replace')!r}")
     return value

@@ -27,19 +27,19 @@ class NativeCalls:
         if at == len(self._calls):
             self.add_whole(piece)
         else:
-            self._calls[at] = _merged(self._calls[at], piece)
+            self._calls[at] = _merge(self._calls[at], piece)
         for name in ("index", "id"):
             if isinstance(value := piece.get(name), int | str) and value != "":
                 self._at[name, value] = at
 
     def calls(self) -> tuple[dict[str, Any], ...]:
         """The calls received so far, each with the type that the API wants back, which streams leave out."""
-        apart = (single for call in self._calls for single in _apart(call))
+        apart = (single for call in self._calls for single in _split_call(call))
         return tuple({**call, "type": call.get("type") or "function"} for call in apart)
 
     def _place_of(self, piece: dict[str, Any]) -> int:
         """The position of the call that a piece belongs to; one past the last for a new call."""
-        new, begins = len(self._calls), bool(_name(piece))
+        new, begins = len(self._calls), bool(_get_name(piece))
         by_id, by_index = self._known("id", piece), self._known("index", piece)
         if begins and by_index is None and isinstance(piece.get("index"), int):
             return new  # also under an id that was there before
@@ -62,25 +62,25 @@ def _is_another(call: dict[str, Any], piece: dict[str, Any]) -> bool:
 
     Some servers repeat name and id in every piece; others the whole call at its end.
     """
-    if _name(call) and _name(call) != _name(piece):
+    if _get_name(call) and _get_name(call) != _get_name(piece):
         return True
-    new = _arguments(piece)
-    return _is_opening(new) and new != _arguments(call) and _is_whole(call)
+    new = _get_arguments(piece)
+    return _is_opening(new) and new != _get_arguments(call) and _is_whole(call)
 
 
-def _name(call: dict[str, Any]) -> str:
+def _get_name(call: dict[str, Any]) -> str:
     function = call.get("function")
     return str(function.get("name") or "") if isinstance(function, dict) else ""
 
 
-def _arguments(call: dict[str, Any]) -> object:
+def _get_arguments(call: dict[str, Any]) -> object:
     function = call.get("function")
     return function.get("arguments") if isinstance(function, dict) else None
 
 
 def _is_whole(call: dict[str, Any], *, or_empty: bool = False) -> bool:
     """True for a call with complete arguments; the `{}` with which some servers begin every call is not yet."""
-    arguments = _arguments(call)
+    arguments = _get_arguments(call)
     if not isinstance(arguments, str):
         return isinstance(arguments, dict)
     if not arguments.rstrip().endswith("}"):
@@ -95,12 +95,12 @@ def _is_opening(arguments: object) -> bool:
     return isinstance(arguments, dict) or (isinstance(arguments, str) and arguments.lstrip().startswith("{"))
 
 
-def _merged(call: dict[str, Any], piece: dict[str, Any]) -> dict[str, Any]:
+def _merge(call: dict[str, Any], piece: dict[str, Any]) -> dict[str, Any]:
     """A call with one more piece: arguments grow, everything else is kept from the first piece that has it."""
     merged = dict(call)
     for key, value in piece.items():
         if key == "function" and isinstance(value, dict) and isinstance(known := call.get(key), dict):
-            merged[key] = known | {k: v for k, v in value.items() if v is not None} | _grown(known, value)
+            merged[key] = known | {k: v for k, v in value.items() if v is not None} | _merge_function(known, value)
         elif isinstance(value, dict) and isinstance(known := call.get(key), dict):
             merged[key] = known | value
         elif value is not None and key != "index" and not call.get(key):
@@ -108,7 +108,7 @@ def _merged(call: dict[str, Any], piece: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _grown(known: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+def _merge_function(known: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     grown: dict[str, Any] = {}
     before, after = known.get("arguments"), new.get("arguments")
     if isinstance(before, str) and isinstance(after, str):
@@ -121,10 +121,10 @@ def _grown(known: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     return grown
 
 
-def _apart(call: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _split_call(call: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The calls in a call whose arguments are several objects on end; a `{}` before others only held their place."""
-    arguments = _arguments(call)
-    objects = list(_objects(arguments)) if isinstance(arguments, str) else []
+    arguments = _get_arguments(call)
+    objects = list(_split_objects(arguments)) if isinstance(arguments, str) else []
     distinct = list(dict.fromkeys(text for text in objects if text != "{}"))
     if len(objects) < 2 or not distinct:
         yield call
@@ -134,7 +134,7 @@ def _apart(call: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield single if number == 0 else {**single, "id": ""}
 
 
-def _objects(text: str) -> Iterator[str]:
+def _split_objects(text: str) -> Iterator[str]:
     """The JSON objects that a text consists of; none where there is anything else in it."""
     decoder, found, rest = json.JSONDecoder(), [], text.strip()
     while rest:

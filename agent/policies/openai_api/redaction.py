@@ -23,7 +23,7 @@ class Redactor:
         self._key = key
         self._grams = frozenset(
             form[start : start + _GRAM]
-            for form in _forms(key)
+            for form in _list_forms(key)
             for start in range(len(form) - _GRAM + 1)
             if len(key) >= _GRAM
         )
@@ -35,7 +35,7 @@ class Redactor:
         """A text without any trace of the key."""
         if not self._grams:
             return text
-        if (plain := _ESCAPED.sub(_unescaped, text)) != text and self._marked(plain) != plain:
+        if (plain := _ESCAPED.sub(_unescape, text)) != text and self._marked(plain) != plain:
             text = plain  # a reader who undoes the escapes would see the key
         return self._marked(text)
 
@@ -80,7 +80,7 @@ class Redactor:
         return "".join([*parts, text[shown_to:]])
 
 
-def _forms(key: str) -> list[str]:
+def _list_forms(key: str) -> list[str]:
     """The forms that a key may be written in, in lower case."""
     data = key.encode()
     forms = [key, data.hex(), data.hex(" ")]
@@ -92,7 +92,7 @@ def _forms(key: str) -> list[str]:
     return [form.lower() for form in forms]
 
 
-def _unescaped(match: re.Match[str]) -> str:
+def _unescape(match: re.Match[str]) -> str:
     code = int(match[1], 16) if match[1] else int(match[2])
     character = chr(code) if 32 < code < 127 else ""
     # quotes and the like stay as they are: around them stands JSON

@@ -36,7 +36,7 @@ loading"; Ollama: "llm server loading model"
 (https://github.com/canonical/inference-snaps/issues/234, https://github.com/openinterpreter/openinterpreter/issues/540)."""
 
 
-def told_wait(headers: Mapping[str, str], body: Any, now: float) -> float | None:
+def read_wait_seconds(headers: Mapping[str, str], body: Any, now: float) -> float | None:
     """The seconds until a server wants to be asked again, at least 0; None where it says nothing readable.
 
     Args:
@@ -45,10 +45,10 @@ def told_wait(headers: Mapping[str, str], body: Any, now: float) -> float | None
         now: the time in seconds since 1970.
     """
     sources = (
-        _scaled(headers.get("retry-after-ms", ""), 0.001, now),
-        _scaled(headers.get("retry-after", ""), 1.0, now),
-        max(_in_body(body, now), default=None),
-        _reset(headers, now),
+        _parse_seconds(headers.get("retry-after-ms", ""), 0.001, now),
+        _parse_seconds(headers.get("retry-after", ""), 1.0, now),
+        max(_find_waits(body, now), default=None),
+        _read_reset(headers, now),
     )
     return next((seconds for seconds in sources if seconds is not None), None)
 
@@ -58,52 +58,52 @@ def is_loading(text: str) -> bool:
     return _LOADING.search(text) is not None
 
 
-def _in_body(body: Any, now: float, depth: int = 0) -> Iterator[float]:
+def _find_waits(body: Any, now: float, depth: int = 0) -> Iterator[float]:
     if isinstance(body, str):
-        yield from (_summed(match[1]) for match in _TOLD.finditer(body[:4000]))
+        yield from (_sum_duration(match[1]) for match in _TOLD.finditer(body[:4000]))
     elif isinstance(body, list) and depth < _MAX_DEPTH:
         for item in body[:20]:
-            yield from _in_body(item, now, depth + 1)
+            yield from _find_waits(item, now, depth + 1)
     elif isinstance(body, dict) and depth < _MAX_DEPTH:
         for name, value in list(body.items())[:50]:
             if (scale := _NAMED.get(str(name).lower())) is not None:
                 if isinstance(value, dict):  # a protobuf Duration
                     value = value.get("seconds")
-                if (seconds := _scaled(str(value), scale, now)) is not None:
+                if (seconds := _parse_seconds(str(value), scale, now)) is not None:
                     yield seconds
             else:
-                yield from _in_body(value, now, depth + 1)
+                yield from _find_waits(value, now, depth + 1)
 
 
-def _reset(headers: Mapping[str, str], now: float) -> float | None:
+def _read_reset(headers: Mapping[str, str], now: float) -> float | None:
     """The seconds until the rate limit that is used up is lifted; where none says so, until the first of all is."""
     resets = {
         name.removeprefix("x-ratelimit-reset").strip("-"): seconds
         for name, value in headers.items()
-        if name.startswith("x-ratelimit-reset") and (seconds := _scaled(value, 1.0, now)) is not None
+        if name.startswith("x-ratelimit-reset") and (seconds := _parse_seconds(value, 1.0, now)) is not None
     }
     used_up = [s for kind, s in resets.items() if headers.get(f"x-ratelimit-remaining-{kind}".rstrip("-")) == "0"]
     return max(used_up) if used_up else min(resets.values(), default=None)
 
 
-def _scaled(value: str, scale: float, now: float) -> float | None:
+def _parse_seconds(value: str, scale: float, now: float) -> float | None:
     """The seconds until what a header or field names: a number, a duration such as `2m59.56s`, a moment or a date."""
     text = value.strip()
     try:
         number = float(text) * scale
     except ValueError:
-        number = _summed(text) if text and not _RUN.sub("", text).strip() else _until(text, now)
+        number = _sum_duration(text) if text and not _RUN.sub("", text).strip() else _parse_date(text, now)
     if number > _LONG_AGO and number != math.inf:
         number = (number / 1000 if number > 1000 * _LONG_AGO else number) - now
     return None if math.isnan(number) else max(0.0, number)
 
 
-def _until(date: str, now: float) -> float:
+def _parse_date(date: str, now: float) -> float:
     try:
         return max(0.0, parsedate_to_datetime(date).timestamp() - now)
     except (ValueError, OverflowError):
         return math.nan
 
 
-def _summed(duration: str) -> float:
+def _sum_duration(duration: str) -> float:
     return sum(float(number) * _UNITS[unit.lower()] for number, unit in _RUN.findall(duration))

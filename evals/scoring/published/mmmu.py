@@ -19,7 +19,7 @@ _INDICATORS = (
 def lmms_mmmu(said: str, options: Sequence[str]) -> str | None:
     """lmms-eval's letter for NExT-QA and Video-Holmes, the last of `(C)`, else of `C `, else of `C.`; None for a
     draw."""
-    text, letters = _padded(said), ascii_uppercase[: len(options)]
+    text, letters = _pad_text(said), ascii_uppercase[: len(options)]
     for shape, place in (("({})", "({})"), ("{} ", " {} "), ("{}.", " {} ")):
         if found := [letter for letter in letters if shape.format(letter) in text]:
             return _furthest(found, text, place)
@@ -28,7 +28,7 @@ def lmms_mmmu(said: str, options: Sequence[str]) -> str | None:
 
 def lmms_egoschema(said: str, options: Sequence[str]) -> str | None:
     """lmms-eval's letter for EgoSchema, the first in any of the forms `(C)`, `C ` and `C.`; None for a draw."""
-    text, letters = _padded(said), ascii_uppercase[: len(options)]
+    text, letters = _pad_text(said), ascii_uppercase[: len(options)]
     forms = [shape.format(letter) for shape in ("({})", "{} ", "{}.") for letter in letters]
     if found := [form for form in forms if form in text]:
         return min(found, key=text.rfind).strip("(). ")
@@ -42,7 +42,7 @@ def official_videommmu(said: str, options: Sequence[str]) -> str | None:
     """
     if said in ("", "API Error"):
         return None
-    text, letters = _padded(said), ascii_uppercase[: len(options)]
+    text, letters = _pad_text(said), ascii_uppercase[: len(options)]
     dots = [letter for letter in letters if f"{letter}." in text]
     colons = [letter for letter in letters if f"{letter}:" in text]
     if dots or colons:
@@ -54,7 +54,7 @@ def official_videommmu(said: str, options: Sequence[str]) -> str | None:
     return _by_words(text, options, letters, max) or ""
 
 
-def _padded(said: str) -> str:
+def _pad_text(said: str) -> str:
     for mark in _MARKS:
         said = said.strip(mark)
     return f" {said} "

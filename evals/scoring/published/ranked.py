@@ -34,18 +34,18 @@ def lmms_mcq(said: str, letters: str = "ABCDEFGH") -> str:
     for mark in ",.!?;:'\"":
         text = text.strip(mark)
     text = f" {text} "
-    found = [*_written(text, letters), *_after_phrases(text, letters), *_at_the_ends(text, letters)]
+    found = [*_find_forms(text, letters), *_find_after_phrases(text, letters), *_find_at_ends(text, letters)]
     found = found or [_RankedOption(letter, 0, text.rfind(letter)) for letter in letters if letter in text]
     # max() keeps the first of equals, as the stable descending sort of the source does
     return max(found, key=lambda candidate: (candidate.rank, candidate.place)).letter if found else ""
 
 
-def _written(text: str, letters: str) -> list[_RankedOption]:
+def _find_forms(text: str, letters: str) -> list[_RankedOption]:
     forms = [(letter, shape.format(letter), rank) for shape, rank in _RANKS for letter in letters]
     return [_RankedOption(letter, rank, text.rfind(form)) for letter, form, rank in forms if form in text]
 
 
-def _after_phrases(text: str, letters: str) -> list[_RankedOption]:
+def _find_after_phrases(text: str, letters: str) -> list[_RankedOption]:
     found, lower = [], text.lower()
     for phrase in _PHRASES:
         if (at := lower.find(phrase)) >= 0:
@@ -54,7 +54,7 @@ def _after_phrases(text: str, letters: str) -> list[_RankedOption]:
     return found
 
 
-def _at_the_ends(text: str, letters: str) -> list[_RankedOption]:
+def _find_at_ends(text: str, letters: str) -> list[_RankedOption]:
     bare = text.strip()
     starts = [letter for letter in letters if bare.startswith(letter) and not bare[1:2].isalpha()]
     ends = [letter for letter in letters if bare.endswith(letter) and not bare[-2:-1].isalpha()]

@@ -24,16 +24,16 @@ def lmms_charades(said: str) -> Span | None:
     for shape in (rf"\b({_CLOCK})\s*[–-]\s*({_CLOCK})\b", rf"(?<!\d)({_NUMBER})\s*[–-]\s*({_NUMBER})"):
         for sentence in spoken:
             if found := re.search(shape, sentence):
-                return _ordered(_seconds(found[1]), _seconds(found[2]))
+                return _order_span(_seconds(found[1]), _seconds(found[2]))
     clocks = [_seconds(clock) for sentence in spoken for clock in re.findall(rf"\b({_CLOCK})\b", sentence)]
     firsts = [float(n[0]) for sentence in spoken if (n := re.findall(rf"\b({_NUMBER})\b", sentence))]
     for times in (clocks, firsts):
         if len(times) >= 2:
-            return _ordered(times[0], times[1])
+            return _order_span(times[0], times[1])
     # a last resort: the numbers of a span in seconds, as 24.0s - 30.0s
     shape = rf"(?<!\d)({_NUMBER})\s*+s?\s*+[–-]\s*+({_NUMBER})\s*s?"
     last = next((found for sentence in spoken if (found := re.search(shape, sentence))), None)
-    return _ordered(float(last[1]), float(last[2])) if last else None
+    return _order_span(float(last[1]), float(last[2])) if last else None
 
 
 def _seconds(clock: str) -> float:
@@ -43,7 +43,7 @@ def _seconds(clock: str) -> float:
     return seconds
 
 
-def _ordered(first: float, second: float) -> Span:
+def _order_span(first: float, second: float) -> Span:
     return min(first, second), max(first, second)
 
 

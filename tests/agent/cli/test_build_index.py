@@ -13,7 +13,7 @@ from agent.exit_codes import EXIT_BAD_INPUT, EXIT_BUG
 from tests.clips import write_clip
 from tests.drawn import TEXT, write_captioned
 from tools import packaged_weights
-from tools.cache import cached_videos
+from tools.cache import list_cached_videos
 from tools.ocr.reader import TextReader
 from tools.toolbox import Toolbox, open_toolbox
 from tools.video.video import VideoError
@@ -42,7 +42,7 @@ def test_a_file_that_fails_in_any_way_does_not_end_the_folder(
     monkeypatch.setattr(build_index, "open_toolbox", failing_once)
     failed = index_all([videos], "hashing", Console(stderr=True))
     assert failed == [NotIndexed(videos / "b[red].mp4", is_bug=isinstance(error, IndexError))]
-    assert len(cached_videos()) == 2
+    assert len(list_cached_videos()) == 2
     assert f"not indexed: 1 of 3 videos: {videos / 'b[red].mp4'}" in capsys.readouterr().err
 
 

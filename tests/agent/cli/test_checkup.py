@@ -36,7 +36,7 @@ def test_servers_that_listen_on_this_machine_are_named_with_how_to_ask_them(
         monkeypatch.delitem(SERVERS, name)
     monkeypatch.setitem(SERVERS, "mine", Server(f"http://127.0.0.1:{listening}/v1", start="mine serve"))
     monkeypatch.setitem(SERVERS, "gone", Server("http://127.0.0.1:1/v1", start="gone serve"))
-    found = {finding.part: finding for finding in checkup.checkup()}["servers on this machine"]
+    found = {finding.part: finding for finding in checkup.check_installation()}["servers on this machine"]
     assert found.state == f"something listens at 127.0.0.1:{listening}, the port of mine"
     assert found.advice == "--policy http:MODEL@mine"
 
@@ -45,7 +45,7 @@ def test_keys_are_named_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None
     for server in SERVERS.values():
         monkeypatch.delenv(server.key_variable, raising=False)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
-    found = {finding.part: finding for finding in checkup.checkup()}["keys in the environment"]
+    found = {finding.part: finding for finding in checkup.check_installation()}["keys in the environment"]
     assert found.state == "OPENAI_API_KEY"
     assert "sk-secret" not in str(found)
 

@@ -18,7 +18,7 @@ from agent.cli.main import main
 from agent.terminal import Screen
 from agent.trajectory import Answer, Calls, Question, Step, ToolCall, Trajectory, Turn, VideoFacts, load, to_json
 from tests.drawn import SUBTITLES, write_drawn
-from tools.cache import cached_videos
+from tools.cache import list_cached_videos
 
 FAST = ["--encoder", "hashing"]
 
@@ -198,9 +198,9 @@ def test_index_takes_folders_and_prune_empties_the_cache(
     (videos / "readme.txt").write_text("no video", encoding="utf-8")
     assert main(["index", str(videos), *FAST]) == 0
     assert "one.mp4: 24 frames indexed" in capsys.readouterr().err
-    assert len(cached_videos()) == 1
+    assert len(list_cached_videos()) == 1
     assert main(["index", "--prune", "--max-gigabytes", "0"]) == 0
-    assert cached_videos() == []
+    assert list_cached_videos() == []
 
 
 def test_doctor_says_which_encoder_is_used(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from agent.cost import estimate as subject
-from agent.cost.estimate import check_cost_limit, estimate, estimated, frame_tokens
-from agent.cost.prices import Price, price_of
+from agent.cost.estimate import check_cost_limit, count_frame_tokens, estimate_cost, estimate_for_policy
+from agent.cost.prices import Price, find_price
 from agent.policies.http import HttpPolicy
 from agent.policies.registry import open_policy
 from agent.policies.scripted import ScriptedPolicy
@@ -34,11 +34,11 @@ DOLLAR = Price(("*",), ("*",), 1.0, 10.0, datetime.date(2026, 1, 1), "here")
 def test_a_frame_is_as_many_tokens_as_it_has_squares_of_28(
     facts: VideoFacts, size: tuple[int, int], tokens: int
 ) -> None:
-    assert frame_tokens(facts, size, 10**9) == tokens
+    assert count_frame_tokens(facts, size, 10**9) == tokens
 
 
 def test_a_pixel_limit_makes_a_frame_smaller() -> None:
-    assert frame_tokens(FACTS, (1280, 720), 640 * 360) == 23 * 13
+    assert count_frame_tokens(FACTS, (1280, 720), 640 * 360) == 23 * 13
 
 
 def test_two_turns_and_one_frame_by_hand() -> None:
@@ -46,14 +46,14 @@ def test_two_turns_and_one_frame_by_hand() -> None:
     # both turns send the prompt, the second also what the first brought and said
     usual_prompt = 2 * subject.PROMPT_TOKENS + 1.5 * 299 + subject.USUAL_RESULT_TOKENS + 100
     most_prompt = 2 * subject.PROMPT_TOKENS + 2 * 1196 + subject.MOST_RESULT_TOKENS + 100
-    result = estimate(FACTS, game, SETUP, DOLLAR, verify=False)
+    result = estimate_cost(FACTS, game, SETUP, DOLLAR, verify=False)
     assert result.usual_usd == pytest.approx((usual_prompt + 10 * 200) / 1e6, abs=2e-6)
     assert result.most_usd == pytest.approx((most_prompt + 10 * 200) / 1e6, abs=2e-6)
 
 
 def test_the_second_look_costs_too_once_as_a_rule_and_four_requests_at_most() -> None:
     game = Limits(max_turns=2, max_frames=1)
-    given, without = (estimate(FACTS, game, SETUP, DOLLAR, verify=verify) for verify in (True, False))
+    given, without = (estimate_cost(FACTS, game, SETUP, DOLLAR, verify=verify) for verify in (True, False))
     usual = subject.PROMPT_TOKENS + 299 + subject.USUAL_RESULT_TOKENS + 10 * 100
     most = 4 * (subject.PROMPT_TOKENS + 1196 + subject.MOST_RESULT_TOKENS + 10 * 100)
     assert given.usual_usd - without.usual_usd == pytest.approx(usual / 1e6, abs=2e-6)
@@ -64,27 +64,27 @@ def test_the_second_look_costs_too_once_as_a_rule_and_four_requests_at_most() ->
 
 def test_usual_is_never_more_than_the_most() -> None:
     for limits in (Limits(), Limits(max_turns=1, max_frames=1), Limits(max_cost_usd=0.001)):
-        result = estimate(FACTS, limits, SETUP, DOLLAR)
+        result = estimate_cost(FACTS, limits, SETUP, DOLLAR)
         assert result.most_usd is not None
         assert result.usual_usd <= result.most_usd
 
 
 def test_without_a_limit_of_frames_there_is_no_most() -> None:
-    assert estimate(FACTS, Limits(max_frames=None), SETUP, DOLLAR).most_usd is None
-    assert estimate(FACTS, Limits(max_frames=None, max_cost_usd=0.5), SETUP, DOLLAR).most_usd == 0.5
+    assert estimate_cost(FACTS, Limits(max_frames=None), SETUP, DOLLAR).most_usd is None
+    assert estimate_cost(FACTS, Limits(max_frames=None, max_cost_usd=0.5), SETUP, DOLLAR).most_usd == 0.5
 
 
 def test_what_is_free_costs_nothing_and_what_is_unknown_is_none() -> None:
     start = Trajectory(Question("v", "what?"), FACTS)
     local = open_policy("http:m@http://localhost:1/v1")
-    assert estimated(local, start) == Estimate(0.0, 0.0)
-    assert estimated(ScriptedPolicy(()), start) == Estimate(0.0, 0.0)
-    assert estimated(open_policy("http:m@http://gpu-box:8000/v1"), start) is None
+    assert estimate_for_policy(local, start) == Estimate(0.0, 0.0)
+    assert estimate_for_policy(ScriptedPolicy(()), start) == Estimate(0.0, 0.0)
+    assert estimate_for_policy(open_policy("http:m@http://gpu-box:8000/v1"), start) is None
 
 
 def test_a_hosted_model_of_a_known_price_is_estimated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
-    known = estimated(open_policy("http:gpt-5-mini@openai"), Trajectory(Question("v", "what?"), FACTS))
+    known = estimate_for_policy(open_policy("http:gpt-5-mini@openai"), Trajectory(Question("v", "what?"), FACTS))
     assert known is not None
     assert known.most_usd is not None
     assert 0.005 < known.usual_usd < 0.05 < known.most_usd < 1
@@ -98,5 +98,5 @@ def test_a_cost_limit_without_a_price_says_what_to_add_where(tmp_path: Path, mon
     # the entry that it shows is one that works
     (tmp_path / "mine.toml").write_text(str(refused.value)[str(refused.value).index("[[price]]") :], encoding="utf-8")
     monkeypatch.setenv("VIDEOSLEUTH_PRICES", str(tmp_path / "mine.toml"))
-    assert price_of("gpu-box", "m") is not None
+    assert find_price("gpu-box", "m") is not None
     check_cost_limit(HttpPolicy("m@http://gpu-box:8000/v1", PolicyOptions()), Limits(max_cost_usd=1.0))

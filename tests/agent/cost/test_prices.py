@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.cost.prices import Price, price_of, read_prices
+from agent.cost.prices import Price, find_price, read_prices
 from agent.trajectory import Usage
 
 MINI = Price(("*",), ("m",), 0.25, 2.0, datetime.date(2026, 1, 1), "here", 0.025)
@@ -33,22 +33,22 @@ def test_a_cost_of_uncounted_tokens_is_none_and_not_zero() -> None:
 
 def test_this_machine_costs_nothing_even_uncounted() -> None:
     for host in ("localhost", "127.0.0.1", "::1"):
-        price = price_of(host, "anything")
+        price = find_price(host, "anything")
         assert price is not None
         assert price.cost_usd(Usage()) == 0.0
 
 
 def test_an_unknown_model_has_no_price() -> None:
-    assert price_of("api.openai.com", "gpt-99") is None
-    assert price_of("gpu-box", "gpt-5-mini") is None
+    assert find_price("api.openai.com", "gpt-99") is None
+    assert find_price("gpu-box", "gpt-5-mini") is None
 
 
 def test_a_dated_model_has_the_price_of_its_name_and_a_longer_name_has_not() -> None:
-    mini, dated = price_of("api.openai.com", "gpt-5-mini"), price_of("api.openai.com", "gpt-5-mini-2025-08-07")
+    mini, dated = find_price("api.openai.com", "gpt-5-mini"), find_price("api.openai.com", "gpt-5-mini-2025-08-07")
     assert mini is not None
     assert mini == dated
-    assert mini != price_of("api.openai.com", "gpt-5")
-    assert price_of("api.openai.com", "gpt-5-minimal") is None
+    assert mini != find_price("api.openai.com", "gpt-5")
+    assert find_price("api.openai.com", "gpt-5-minimal") is None
 
 
 def test_every_packaged_price_says_where_it_is_from_and_of_when() -> None:
@@ -60,7 +60,7 @@ def test_every_packaged_price_says_where_it_is_from_and_of_when() -> None:
 
 def test_your_own_table_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own_table(tmp_path / "prices.toml", monkeypatch, entry("gpt-5-mini", 9))
-    mine, theirs = price_of("api.openai.com", "gpt-5-mini"), price_of("api.openai.com", "gpt-5")
+    mine, theirs = find_price("api.openai.com", "gpt-5-mini"), find_price("api.openai.com", "gpt-5")
     assert mine is not None
     assert theirs is not None
     assert (mine.input, theirs.input) == (9, 1.25)
@@ -81,11 +81,11 @@ def test_a_table_that_cannot_be_read_says_where(
 ) -> None:
     own_table(tmp_path / "mine.toml", monkeypatch, text)
     with pytest.raises(ValueError, match=message) as refused:
-        price_of("h", "m")
+        find_price("h", "m")
     assert "mine.toml" in str(refused.value)
 
 
 def test_a_table_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIDEOSLEUTH_PRICES", str(tmp_path / "gone.toml"))
     with pytest.raises(ValueError, match=r"gone\.toml, which can't be read"):
-        price_of("h", "m")
+        find_price("h", "m")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from agent.loop.graph import RunContext, run
+from agent.loop.graph import RunContext, run_graph
 from agent.policies.lite import LitePolicy
 from agent.trajectory import Limits, Question, Stop, Trajectory, VideoFacts
 from tools.observation import Finding, FrameRef, Observation
@@ -44,7 +44,7 @@ class Findings:
 
 def played(text: str, options: tuple[str, ...], tools: Findings, **limits: Any) -> Trajectory:
     start = Trajectory(Question("v.mp4", text, options), FACTS, limits=Limits(**limits))
-    ended = run(start, RunContext(LitePolicy(), tools))
+    ended = run_graph(start, RunContext(LitePolicy(), tools))
     assert not ended.error, ended.error
     return ended
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agent.loop.graph import RunContext, run
+from agent.loop.graph import RunContext, run_graph
 from agent.policies.lite import LitePolicy
 from agent.policies.lite_rules.explaining import MOST_STEPS, ONLY_ORDER
 from agent.trajectory import Answer, Question, Trajectory, VideoFacts
@@ -31,7 +31,7 @@ class Findings:
 
 def played(task: str, tools: Findings, seconds: float = 60.0, text: str = "What happens, and why?") -> Answer:
     facts = VideoFacts("0" * 32, seconds, 640, 360, has_speech_track=True)
-    ended = run(Trajectory(Question("v.mp4", text, task=task), facts), RunContext(LitePolicy(), tools))  # type: ignore[arg-type]
+    ended = run_graph(Trajectory(Question("v.mp4", text, task=task), facts), RunContext(LitePolicy(), tools))  # type: ignore[arg-type]
     assert not ended.error, ended.error
     assert ended.answer is not None
     return ended.answer

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from agent.loop import checkpoint
-from agent.loop.checkpoint import sqlite_checkpointer
-from agent.loop.graph import RunContext, build_graph, run
+from agent.loop.checkpoint import open_sqlite_checkpointer
+from agent.loop.graph import RunContext, build_graph, run_graph
 from agent.policies.scripted import ScriptedPolicy
 from agent.trajectory import Stop, Trajectory
 from tests.agent.loop.test_graph import START, TURNS, Looker
@@ -19,9 +19,9 @@ from tests.poison import POISONS, poison
 
 
 def play(path: Path, looker: Looker, *, resume: bool = False) -> Trajectory:
-    with sqlite_checkpointer(path) as saver:
+    with open_sqlite_checkpointer(path) as saver:
         players = RunContext(ScriptedPolicy(TURNS), looker, verify=False)
-        return run(START, players, graph=build_graph(saver), thread_id="q1", resume=resume)
+        return run_graph(START, players, graph=build_graph(saver), thread_id="q1", resume=resume)
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from agent.loop.checkpoint import sqlite_checkpointer
-from agent.loop.graph import RunContext, build_graph, run
+from agent.loop.checkpoint import open_sqlite_checkpointer
+from agent.loop.graph import RunContext, build_graph, run_graph
 from agent.loop.transition import step
 from agent.loop.verification import CARRIED, NOT_CARRIED
 from agent.policies.registry import open_policy
-from agent.policies.scripted import ScriptedPolicy, recorded_turns
+from agent.policies.scripted import ScriptedPolicy, extract_turns
 from agent.policy import OutOfTimeError, ToolAccess
 from agent.trajectory import (
     Answer,
@@ -63,7 +63,7 @@ def test_the_graph_plays_exactly_what_step_alone_plays() -> None:
     by_hand = START
     for turn in TURNS:
         by_hand = step(by_hand, turn, Looker())
-    in_graph = run(START, RunContext(ScriptedPolicy(TURNS), Looker(), verify=False))
+    in_graph = run_graph(START, RunContext(ScriptedPolicy(TURNS), Looker(), verify=False))
     assert without_seconds(in_graph) == without_seconds(by_hand)
     assert in_graph.stop is Stop.ANSWERED
 
@@ -71,43 +71,45 @@ def test_the_graph_plays_exactly_what_step_alone_plays() -> None:
 def test_every_turn_and_every_step_is_streamed_in_order() -> None:
     events: list[str] = []
     players = RunContext(ScriptedPolicy(TURNS), Looker(), verify=False)
-    run(START, players, on_event=lambda e: events.append(type(e).__name__))
+    run_graph(START, players, on_event=lambda e: events.append(type(e).__name__))
     assert events == ["Turn", "Trajectory"] * 4
 
 
 def test_a_bug_ends_it_as_crashed_with_what_was_reached() -> None:
-    ended = run(START, RunContext(ScriptedPolicy(TURNS), Looker({2: ZeroDivisionError("ours")})))
+    ended = run_graph(START, RunContext(ScriptedPolicy(TURNS), Looker({2: ZeroDivisionError("ours")})))
     assert ended.stop is Stop.CRASHED
     assert len(ended.steps) == 1
     assert "ZeroDivisionError: ours" in ended.error
 
 
 def test_ctrl_c_gives_back_what_was_reached() -> None:
-    ended = run(START, RunContext(ScriptedPolicy(TURNS), Looker({3: KeyboardInterrupt()})))
+    ended = run_graph(START, RunContext(ScriptedPolicy(TURNS), Looker({3: KeyboardInterrupt()})))
     assert (ended.stop, len(ended.steps)) == (Stop.INTERRUPTED, 2)
 
 
 def test_a_run_resumes_from_its_checkpoint_and_no_tool_runs_again(tmp_path: Path) -> None:
-    with sqlite_checkpointer(tmp_path / "runs.sqlite") as saver:
+    with open_sqlite_checkpointer(tmp_path / "runs.sqlite") as saver:
         graph = build_graph(saver)
         first = Looker({3: KeyboardInterrupt()})
-        run(START, RunContext(ScriptedPolicy(TURNS), first), graph=graph, thread_id="q1")
-    with sqlite_checkpointer(tmp_path / "runs.sqlite") as saver:
+        run_graph(START, RunContext(ScriptedPolicy(TURNS), first), graph=graph, thread_id="q1")
+    with open_sqlite_checkpointer(tmp_path / "runs.sqlite") as saver:
         graph = build_graph(saver)
         second = Looker()
         players = RunContext(ScriptedPolicy(TURNS), second, verify=False)
-        ended = run(START, players, graph=graph, thread_id="q1", resume=True)
-    straight = run(START, RunContext(ScriptedPolicy(TURNS), Looker(), verify=False))
+        ended = run_graph(START, players, graph=graph, thread_id="q1", resume=True)
+    straight = run_graph(START, RunContext(ScriptedPolicy(TURNS), Looker(), verify=False))
     assert (first.ran, second.ran) == ([1, 2], [3])
     assert without_seconds(ended) == without_seconds(straight)
 
 
 def test_without_resume_the_same_run_starts_again(tmp_path: Path) -> None:
-    with sqlite_checkpointer(tmp_path / "runs.sqlite") as saver:
+    with open_sqlite_checkpointer(tmp_path / "runs.sqlite") as saver:
         graph = build_graph(saver)
-        run(START, RunContext(ScriptedPolicy(TURNS), Looker({2: KeyboardInterrupt()})), graph=graph, thread_id="q1")
+        run_graph(
+            START, RunContext(ScriptedPolicy(TURNS), Looker({2: KeyboardInterrupt()})), graph=graph, thread_id="q1"
+        )
         again = Looker()
-        run(START, RunContext(ScriptedPolicy(TURNS), again, verify=False), graph=graph, thread_id="q1")
+        run_graph(START, RunContext(ScriptedPolicy(TURNS), again, verify=False), graph=graph, thread_id="q1")
     assert again.ran == [1, 2, 3]
 
 
@@ -140,7 +142,7 @@ def said(text: str) -> Turn:
 
 def test_the_second_look_sees_the_evidence_alone_and_disagreement_lowers_the_confidence() -> None:
     reader = EvidenceReader()
-    ended = run(START, RunContext(reader, Looker(), look_again=False))
+    ended = run_graph(START, RunContext(reader, Looker(), look_again=False))
     last = reader.seen[-1]
     # it answered "number 1", but the evidence it named is second 3
     assert [f.text for f in last.findings()] == ["number 3"]
@@ -153,7 +155,7 @@ def test_the_second_look_sees_the_evidence_alone_and_disagreement_lowers_the_con
 def test_a_second_look_that_calls_a_tool_is_answered_and_its_answer_counts() -> None:
     look = Turn("", Calls((ToolCall("t9c1", "look", {"seconds": 7}),)), usage=Usage(cost_usd=0.25))
     toolbox, reader = Looker(), EvidenceReader(look, said("number 1"))
-    ended = run(START, RunContext(reader, toolbox))
+    ended = run_graph(START, RunContext(reader, toolbox))
     assert toolbox.ran[-1] == 7
     assert [f.text for f in reader.seen[-1].findings()] == ["number 3", "number 7"]
     assert ended.verification is not None
@@ -167,7 +169,7 @@ def test_a_second_look_without_an_answer_is_no_disagreement() -> None:
     look = Turn("", Calls((ToolCall("t9c1", "look", {"seconds": 7}),)))
     again = Turn("", Calls((ToolCall("t9c2", "look", {"seconds": 8}),)))
     toolbox = Looker()
-    ended = run(START, RunContext(EvidenceReader(look, again), toolbox))
+    ended = run_graph(START, RunContext(EvidenceReader(look, again), toolbox))
     assert 8 not in toolbox.ran
     assert ended.verification is not None
     assert ended.verification.agrees is None
@@ -176,7 +178,7 @@ def test_a_second_look_without_an_answer_is_no_disagreement() -> None:
 
 def test_a_second_look_that_disagrees_sends_it_back_to_look_once() -> None:
     reader = EvidenceReader(said("number 3"), said("number 1"))
-    ended = run(START, RunContext(reader, Looker()))
+    ended = run_graph(START, RunContext(reader, Looker()))
     (back,) = (step for step in ended.steps if isinstance(step.turn.move, Answer) and step.notice)
     assert "«number 3»" in back.notice
     assert ended.doubted is not None
@@ -189,9 +191,9 @@ def test_a_second_look_that_disagrees_sends_it_back_to_look_once() -> None:
 
 
 def test_it_is_sent_back_once_and_not_where_a_limit_is_reached() -> None:
-    stubborn = run(START, RunContext(EvidenceReader(), Looker()))
+    stubborn = run_graph(START, RunContext(EvidenceReader(), Looker()))
     assert (stubborn.turns, stubborn.confidence) == (5, pytest.approx(0.65))
-    tight = run(replace(START, limits=Limits(max_turns=5)), RunContext(EvidenceReader(), Looker()))
+    tight = run_graph(replace(START, limits=Limits(max_turns=5)), RunContext(EvidenceReader(), Looker()))
     assert (tight.turns, tight.doubted) == (4, None)
 
 
@@ -202,7 +204,7 @@ def test_an_answer_stands_where_it_is_sent_back_and_time_runs_out() -> None:
                 raise OutOfTimeError("over")
             return super().__call__(trajectory, sight)
 
-    ended = run(START, RunContext(Late(), Looker()))
+    ended = run_graph(START, RunContext(Late(), Looker()))
     assert ended.stop is Stop.TIME_LIMIT
     assert ended.answer is not None
     assert ended.answer.text == "number 1"
@@ -222,7 +224,7 @@ def test_of_a_chain_it_is_asked_whether_the_evidence_carries_it(option: int) -> 
         return Turn("", Answer(trajectory.question.options[option], option))
 
     start = replace(START, question=replace(START.question, options=(), task="explain"))
-    ended = run(start, RunContext(play, Looker(), look_again=False))  # type: ignore[arg-type]
+    ended = run_graph(start, RunContext(play, Looker(), look_again=False))  # type: ignore[arg-type]
     assert asked[0].question.options == (CARRIED, NOT_CARRIED)
     assert "1. a door opens\n2. it ends, so" in asked[0].question.text
     assert ended.verification is not None
@@ -230,8 +232,8 @@ def test_of_a_chain_it_is_asked_whether_the_evidence_carries_it(option: int) -> 
 
 
 def test_a_replay_of_the_recorded_turns_gives_the_same_observations() -> None:
-    first = run(START, RunContext(ScriptedPolicy(TURNS), Looker(), verify=False))
-    again = run(START, RunContext(ScriptedPolicy(recorded_turns(first)), Looker(), verify=False))
+    first = run_graph(START, RunContext(ScriptedPolicy(TURNS), Looker(), verify=False))
+    again = run_graph(START, RunContext(ScriptedPolicy(extract_turns(first)), Looker(), verify=False))
     assert [r.observation for r in again.results] == [r.observation for r in first.results]
 
 
@@ -246,6 +248,8 @@ def test_checkpoints_hold_references_and_no_pictures() -> None:
 
 
 def test_a_finished_run_leaves_nothing_in_the_checkpoint_file(tmp_path: Path) -> None:
-    with sqlite_checkpointer(tmp_path / "runs.sqlite") as saver:
-        run(START, RunContext(ScriptedPolicy(TURNS), Looker(), verify=False), graph=build_graph(saver), thread_id="q1")
+    with open_sqlite_checkpointer(tmp_path / "runs.sqlite") as saver:
+        run_graph(
+            START, RunContext(ScriptedPolicy(TURNS), Looker(), verify=False), graph=build_graph(saver), thread_id="q1"
+        )
         assert list(saver.list(None)) == []

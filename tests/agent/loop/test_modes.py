@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.loop.ask import ask, mode_of
-from agent.loop.modes import TOOLS, WordTools, opening_calls
+from agent.loop.ask import ask, choose_mode
+from agent.loop.modes import TOOLS, WordTools, plan_initial_calls
 from agent.policies.scripted import ScriptedPolicy
 from agent.policy import ToolAccess
-from agent.prompts import prompt_hash
+from agent.prompts import compute_prompt_hash
 from agent.trajectory import Answer, Calls, Question, Setup, ToolCall, Trajectory, Turn, VideoFacts
 from tests.drawn import SUBTITLES, write_drawn
 from tools.observation import ToolError
@@ -30,7 +30,7 @@ class Model:
 
     @property
     def setup(self) -> Setup:
-        return Setup("text", 0.0, 1.0, 0, 100, 100_000, None, prompt_hash(), self.sees_pictures)
+        return Setup("text", 0.0, 1.0, 0, 100, 100_000, None, compute_prompt_hash(), self.sees_pictures)
 
     def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
         self.saw = trajectory
@@ -41,18 +41,18 @@ class Model:
 
 
 def test_a_short_video_is_shown_whole_at_a_frame_a_second() -> None:
-    (call,) = opening_calls("look", facts(6.0))
+    (call,) = plan_initial_calls("look", facts(6.0))
     assert (call.name, call.arguments["count"], call.arguments["stop"]) == ("select_frames", 6, 6)
 
 
 def test_a_long_video_is_swept_and_denser_on_demand() -> None:
-    counts = [opening_calls("look", facts(600.0), density)[0].arguments["count"] for density in (1, 2, 4, 8)]
+    counts = [plan_initial_calls("look", facts(600.0), density)[0].arguments["count"] for density in (1, 2, 4, 8)]
     assert counts == [8, 16, 32, 32]
 
 
 def test_captions_cover_the_whole_video_in_windows_of_bounded_number() -> None:
     for seconds in (3.0, 8.0, 60.0, 7200.0):
-        windows = [c.arguments for c in opening_calls("captions", facts(seconds))]
+        windows = [c.arguments for c in plan_initial_calls("captions", facts(seconds))]
         assert windows[0]["start"] == 0.0
         assert windows[-1]["stop"] >= seconds
         assert [w["start"] for w in windows[1:]] == [w["stop"] for w in windows[:-1]]
@@ -60,8 +60,8 @@ def test_captions_cover_the_whole_video_in_windows_of_bounded_number() -> None:
 
 
 def test_captions_come_with_the_speech_where_there_is_sound() -> None:
-    assert opening_calls("captions", facts(6.0, speech=True))[-1].name == "read_speech"
-    assert [c.name for c in opening_calls("subtitles", facts(6.0))] == ["read_speech"]
+    assert plan_initial_calls("captions", facts(6.0, speech=True))[-1].name == "read_speech"
+    assert [c.name for c in plan_initial_calls("subtitles", facts(6.0))] == ["read_speech"]
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +93,9 @@ def test_subtitles_only_shows_no_picture_and_has_no_tool_for_one(toolbox: Toolbo
 
 def test_a_model_that_only_reads_is_given_captions_by_itself(toolbox: Toolbox) -> None:
     model = Model(sees_pictures=False)
-    assert mode_of(model, None) == "captions"
+    assert choose_mode(model, None) == "captions"
     with pytest.raises(ValueError, match="sees no pictures"):
-        mode_of(model, "look")
+        choose_mode(model, "look")
 
 
 def test_what_is_no_model_has_no_mode(toolbox: Toolbox) -> None:

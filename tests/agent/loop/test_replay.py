@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from agent.cli.main import main
-from agent.loop.graph import RunContext, run
-from agent.loop.replay import RecordedTools, differences, replayed
-from agent.report.compare import compared, turns_alike
+from agent.loop.graph import RunContext, run_graph
+from agent.loop.replay import RecordedTools, find_differences, replay
+from agent.report.compare import compare, count_turns_alike
 from agent.trajectory import Answer, Calls, Evidence, Step, ToolCall, Trajectory, Turn, load, to_json
 from tests.agent.loop.test_graph import START, EvidenceReader, Looker, said
 from tools.observation import Observation
@@ -16,7 +16,7 @@ from tools.observation import Observation
 
 def sent_back() -> Trajectory:
     """A run whose first answer was sent back."""
-    return run(START, RunContext(EvidenceReader(said("number 3"), said("number 1")), Looker()))
+    return run_graph(START, RunContext(EvidenceReader(said("number 3"), said("number 1")), Looker()))
 
 
 def with_an_error() -> Trajectory:
@@ -34,13 +34,13 @@ def with_an_error() -> Trajectory:
             seen = super().call(name, arguments)
             return Observation("past the end", is_error=True) if arguments["seconds"] == 99 else seen
 
-    return run(START, RunContext(lambda played, _: turns[len(played.steps)], Short(), verify=False))  # type: ignore[arg-type]
+    return run_graph(START, RunContext(lambda played, _: turns[len(played.steps)], Short(), verify=False))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("recorded", [sent_back(), with_an_error()])
 def test_a_record_plays_back_without_its_video(recorded: Trajectory) -> None:
-    again = replayed(recorded, RecordedTools(recorded))
-    assert differences(recorded, again) == []
+    again = replay(recorded, RecordedTools(recorded))
+    assert find_differences(recorded, again) == []
     assert [step.turn.move for step in again.steps] == [step.turn.move for step in recorded.steps]
     assert (again.answer, again.confidence, again.stop) == (recorded.answer, recorded.confidence, recorded.stop)
 
@@ -54,19 +54,19 @@ def test_the_command_tells_each_turn_and_needs_no_video(tmp_path: Path, capsys: 
     assert "3 of 3 observations are the same" in out.err
     assert out.out.startswith("number 1\n")
     assert "picture not kept" in page.read_text(encoding="utf-8")
-    assert compared(load(saved), load(tmp_path / "b.json")) == []
+    assert compare(load(saved), load(tmp_path / "b.json")) == []
 
 
 def test_two_runs_are_the_same_or_it_is_said_where_they_part() -> None:
     first = sent_back()
-    assert compared(first, first) == []
-    assert turns_alike(first, first) == len(first.steps)
+    assert compare(first, first) == []
+    assert count_turns_alike(first, first) == len(first.steps)
     seen = replace(first.steps[1].results[0], observation=Observation("number 7"))
     second = replace(
         first, steps=(first.steps[0], replace(first.steps[1], results=(seen,)), Step(Turn("", Answer("no"))))
     )
-    lines = compared(first, second)
-    assert turns_alike(first, second) == 1
+    lines = compare(first, second)
+    assert count_turns_alike(first, second) == 1
     assert lines[:2] == ["turn 2: t2c1 brings something else:", "  first: [1 frames] number 2"]
     assert "turn 3: another move:" in lines
     assert "turn 4: only in the first: answers number 1" in lines

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agent.limits import limit_reached
+from agent.limits import find_reached_limit
 from agent.loop.transition import step
 from agent.trajectory import (
     Answer,
@@ -176,7 +176,7 @@ def test_frames_past_the_limit_are_held_back_and_said_to_be() -> None:
     after = step(start(max_frames=3), calls(("look", {"seconds": [1, 2, 3, 4, 5]})), DrawnTools())
     assert [f.seconds for f in after.frames_seen] == [1, 2, 3]
     assert "2 frames are not shown" in after.results[0].observation.text
-    assert limit_reached(after) is Stop.FRAME_LIMIT
+    assert find_reached_limit(after) is Stop.FRAME_LIMIT
 
 
 def test_a_frame_seen_twice_counts_once() -> None:
@@ -253,5 +253,5 @@ def test_calls_that_wait_for_a_worker_count_as_long_as_they_took_together() -> N
 
 
 def test_what_passed_before_the_first_turn_counts_against_the_time_limit() -> None:
-    assert limit_reached(replace(start(max_seconds=5.0), opening_seconds=4.9)) is Stop.TIME_LIMIT
-    assert limit_reached(replace(start(max_seconds=50.0), opening_seconds=4.9)) is None
+    assert find_reached_limit(replace(start(max_seconds=5.0), opening_seconds=4.9)) is Stop.TIME_LIMIT
+    assert find_reached_limit(replace(start(max_seconds=50.0), opening_seconds=4.9)) is None

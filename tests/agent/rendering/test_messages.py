@@ -9,7 +9,16 @@ import pytest
 
 from agent.loop import transition
 from agent.policy import PolicyOptions
-from agent.rendering.messages import LEFT_OUT, NO_EYES, Conversation, ImageBlock, Message, Text, openai_messages, render
+from agent.rendering.messages import (
+    LEFT_OUT,
+    NO_EYES,
+    Conversation,
+    ImageBlock,
+    Message,
+    Text,
+    render,
+    render_openai_messages,
+)
 from agent.rendering.reply_parser import parse_reply
 from agent.rendering.sanitize import escape_markup
 from agent.trajectory import (
@@ -162,7 +171,7 @@ def test_each_native_call_gets_its_answer_even_if_it_was_not_run() -> None:
 
 
 def test_pictures_travel_as_data_uris_in_order() -> None:
-    sent = openai_messages(
+    sent = render_openai_messages(
         render(played(looked(1), looked(2)), SPECS, "text", OPTIONS), lambda ref: b"jpeg %d" % ref.seconds
     )
     urls = [
@@ -173,7 +182,7 @@ def test_pictures_travel_as_data_uris_in_order() -> None:
 
 def test_pictures_can_follow_tool_messages_that_take_only_text() -> None:
     conversation = render(played(looked(1, native=True), looked(2, native=True)), SPECS, "native", OPTIONS)
-    sent = openai_messages(conversation, lambda _: b"jpeg", tool_pictures="after")
+    sent = render_openai_messages(conversation, lambda _: b"jpeg", tool_pictures="after")
     assert [m["role"] for m in sent] == ["system", "user", "assistant", "tool", "user", "assistant", "tool", "user"]
     assert all(isinstance(m["content"], str) for m in sent if m["role"] == "tool")
     assert "second 1.0" in sent[3]["content"]
@@ -182,7 +191,7 @@ def test_pictures_can_follow_tool_messages_that_take_only_text() -> None:
 
 
 def test_a_damaged_frame_is_said_to_be_one() -> None:
-    sent = json.dumps(openai_messages(render(played(looked(1)), SPECS, "text", OPTIONS), lambda _: None))
+    sent = json.dumps(render_openai_messages(render(played(looked(1)), SPECS, "text", OPTIONS), lambda _: None))
     assert "image_url" not in sent
     assert "damaged" in sent
 

@@ -13,10 +13,10 @@ import transformers as hf
 from PIL import Image
 from tokenizers import AddedToken
 
-from agent.policies.local.loading import Loaded, load
+from agent.policies.local.loading import Loaded, load_model
 from agent.policy import PolicyOptions
 from agent.rendering.messages import Conversation, render
-from agent.rendering.tokens import ChatTokenizer, Tokens, with_pictures
+from agent.rendering.tokens import ChatTokenizer, Tokens, fetch_pictures
 from agent.trajectory import Reply, Trajectory
 from tests.agent.painted import PaintedVideo, look, looked
 from tests.tiny_models import FAMILIES, SMOLVLM_TOKENS_A_TILE, Family, build
@@ -38,7 +38,7 @@ def folder(family: Family, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def loaded(folder: Path) -> Loaded:
-    return load(str(folder), PIXELS)
+    return load_model(str(folder), PIXELS)
 
 
 def conversation(trajectory: Trajectory, video: PaintedVideo = VIDEO) -> Conversation:
@@ -47,7 +47,7 @@ def conversation(trajectory: Trajectory, video: PaintedVideo = VIDEO) -> Convers
 
 def tokens(loaded: Loaded, trajectory: Trajectory, video: PaintedVideo = VIDEO) -> Tokens:
     """With placeholders expanded."""
-    shown = with_pictures(conversation(trajectory, video), video.picture)
+    shown = fetch_pictures(conversation(trajectory, video), video.picture)
     assert loaded.eyes is not None
     spans = [loaded.eyes.look(Image.open(io.BytesIO(jpeg))).span for jpeg in shown.jpegs]
     return loaded.scribe.write(shown.conversation).expanded(spans)
@@ -60,8 +60,8 @@ def two_zooms() -> Trajectory:
 
 def test_ids_gathered_turn_by_turn_are_those_of_the_models_own_processor(family: Family, folder: Path) -> None:
     trajectory = two_zooms()
-    shown = with_pictures(conversation(trajectory), VIDEO.picture)
-    mine = tokens(load(str(folder), PIXELS), trajectory)
+    shown = fetch_pictures(conversation(trajectory), VIDEO.picture)
+    mine = tokens(load_model(str(folder), PIXELS), trajectory)
     whole = processor(family, folder)
     pictures = [Image.open(io.BytesIO(jpeg)) for jpeg in shown.jpegs]
     text = whole.apply_chat_template(entries(shown.conversation), tokenize=False)

@@ -6,7 +6,15 @@ import pytest
 from rich.console import Console
 
 from agent.policy import PolicyOptions
-from agent.report.console import Narrator, Remaining, Working, index_progress, print_answer, usage_text, working
+from agent.report.console import (
+    Narrator,
+    Remaining,
+    Working,
+    format_usage,
+    print_answer,
+    show_index_progress,
+    show_working,
+)
 from agent.terminal import Screen
 from agent.trajectory import (
     Answer,
@@ -40,7 +48,7 @@ def written(console: Console) -> list[str]:
 
 def test_piped_progress_is_plain_lines_and_a_finished_stage_is_said_once() -> None:
     console = piped()
-    with index_progress(console) as on_progress:
+    with show_index_progress(console) as on_progress:
         for done in (0, 1, 2, 10, 10):
             on_progress(IndexProgress("frames", done, 10, 3.4 if done else None))
     # the first report, then nothing for five seconds but the end
@@ -85,7 +93,7 @@ def test_on_a_terminal_it_is_seen_who_is_at_work_and_what_is_known_so_far() -> N
             console.print(state)
         return capture.get()
 
-    with working(console) as state:
+    with show_working(console) as state:
         state.on_event(asked)
         assert "http:m@h is thinking" in shown(state)
         state.on_event(Turn("", Calls((ToolCall("t1c1", "zoom", {}), ToolCall("t1c2", "caption", {})))))
@@ -133,12 +141,12 @@ def test_i_cant_tell_claims_nothing_and_says_what_was_not_established() -> None:
 
 def test_what_was_not_measured_is_said_to_be_so() -> None:
     played = Trajectory(Question("v", "q"), FACTS, "http:m@u", Limits(max_turns=4), setup=PolicyOptions().setup("text"))
-    assert "tokens not measured" in usage_text(played)
-    assert "turns 0 of 4" in usage_text(played)
+    assert "tokens not measured" in format_usage(played)
+    assert "turns 0 of 4" in format_usage(played)
 
 
 def test_tokens_are_not_spoken_of_where_no_model_reads_any() -> None:
-    assert "token" not in usage_text(Trajectory(Question("v", "q"), FACTS, "lite", Limits(max_turns=4)))
+    assert "token" not in format_usage(Trajectory(Question("v", "q"), FACTS, "lite", Limits(max_turns=4)))
 
 
 @pytest.mark.parametrize("width", [50, 60, 120])

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from agent.report.html import confidence_words, meters, render, write_report
-from agent.report.images import gather
+from agent.report.html import build_meters, describe_confidence, render, write_report
+from agent.report.images import gather_pictures
 from agent.trajectory import (
     Answer,
     Calls,
@@ -239,7 +239,7 @@ def test_disagreement_of_the_second_look_is_shown_with_what_was_stated() -> None
 def test_what_no_model_was_asked_for_has_no_price() -> None:
     start = played()
     free = replace(start, steps=tuple(replace(s, turn=replace(s.turn, usage=Usage())) for s in start.steps))
-    assert [meter.name for meter in meters(free)] == ["Turns", "Frames", "Seconds"]
+    assert [meter.name for meter in build_meters(free)] == ["Turns", "Frames", "Seconds"]
 
 
 def test_lite_never_agrees_with_itself() -> None:
@@ -312,7 +312,7 @@ def test_what_was_not_measured_is_not_zero() -> None:
     start = played()
     unmeasured = replace(start, steps=tuple(replace(s, turn=replace(s.turn, usage=Usage())) for s in start.steps))
     unmeasured = replace(unmeasured, setup=SETUP)
-    rows = {meter.name: meter for meter in meters(unmeasured)}
+    rows = {meter.name: meter for meter in build_meters(unmeasured)}
     assert (rows["Tokens"].used, rows["Cost"].used) == ("not measured", "not known")
     assert rows["Turns"].used == "4"
     assert rows["Turns"].limit == "of 8"
@@ -322,7 +322,7 @@ def test_what_was_not_measured_is_not_zero() -> None:
 def test_a_cost_known_for_some_turns_is_not_known() -> None:
     start = played()
     priced = replace(start.steps[0], turn=replace(start.steps[0].turn, usage=Usage(cost_usd=0.002)))
-    rows = {meter.name: meter for meter in meters(replace(start, steps=(priced, *start.steps[1:]), setup=SETUP))}
+    rows = {meter.name: meter for meter in build_meters(replace(start, steps=(priced, *start.steps[1:]), setup=SETUP))}
     assert rows["Cost"].used == "not known"
 
 
@@ -445,9 +445,9 @@ def test_pictures_over_the_budget_are_made_smaller_until_they_fit() -> None:
         return coded.getvalue()
 
     refs = [FrameRef(float(i), 360, 640) for i in range(4)]
-    kept = gather(refs, noisy, budget_bytes=10**9)
+    kept = gather_pictures(refs, noisy, budget_bytes=10**9)
     assert {picture.width for picture in kept.stored} == {640}
-    fitted = gather(refs, noisy, budget_bytes=150_000)
+    fitted = gather_pictures(refs, noisy, budget_bytes=150_000)
     assert sum(len(picture.jpeg) for picture in fitted.stored) <= 150_000
     assert all(picture.width / picture.height == pytest.approx(16 / 9, rel=0.02) for picture in fitted.stored)
 
@@ -463,7 +463,7 @@ def test_pictures_over_the_budget_are_made_smaller_until_they_fit() -> None:
     ],
 )
 def test_a_confidence_has_a_plain_label(confidence: float | None, words: str) -> None:
-    assert confidence_words(confidence) == words
+    assert describe_confidence(confidence) == words
 
 
 def _luminance(colour: str) -> float:

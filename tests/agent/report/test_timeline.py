@@ -2,8 +2,8 @@
 
 import pytest
 
-from agent.coverage import coverage_of
-from agent.report.timeline import STRIP_SLOTS, Timeline, timeline_of
+from agent.coverage import compute_coverage
+from agent.report.timeline import STRIP_SLOTS, Timeline, build_timeline
 from agent.trajectory import (
     Answer,
     Calls,
@@ -25,7 +25,7 @@ def laid_out(duration: float, frames: list[float], evidence: tuple[Evidence, ...
     look = Step(Turn("", Calls((ToolCall("t1c1", name, {}),))), (Result("t1c1", seen),))
     steps = (look, Step(Turn("", Answer("x", evidence=evidence))))
     trajectory = Trajectory(Question("v", "q"), VideoFacts("h", duration, 64, 36), steps=steps)
-    return timeline_of(trajectory, coverage_of(trajectory))
+    return build_timeline(trajectory, compute_coverage(trajectory))
 
 
 @pytest.mark.parametrize("duration", [0.4, 3.0, 55.1, 599.0, 3600.0, 7300.0, 90_000.0])

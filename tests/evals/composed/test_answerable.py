@@ -10,7 +10,7 @@ from evals.composed.families import Composed
 from evals.controls.oracle import crops_shown, frames_shown
 from evals.controls.stills import StillsVideo
 from evals.controls.subject import ControlSubject
-from evals.datasets.composed import PaintedSource, composed
+from evals.datasets.composed import PaintedSource, open_composed
 from tests.evals.composed.observer import answer, sightings
 from tools import packaged_weights
 from tools.video.source import VideoSource
@@ -34,7 +34,7 @@ class Posed:
 
 def posed(data: str) -> Iterator[Posed]:
     """All questions of a painted set."""
-    for entry in composed(data).asking.entries:
+    for entry in open_composed(data).asking.entries:
         assert isinstance(entry.source, PaintedSource)
         episode = entry.source.episode
         number = int(entry.id.rpartition("#")[2])

@@ -16,7 +16,7 @@ from evals.composed.material import Material
 from evals.composed.planning import FEWEST_NEEDLES, LEVELS
 from evals.composed.recipe import FPS, Split, VideoRecipe
 from evals.scoring.scoring import evidence_hit, score_answer
-from tools.toolbox import toolbox_over
+from tools.toolbox import make_toolbox
 
 SPLITS: tuple[Split, ...] = ("train", "heldout")
 
@@ -134,7 +134,7 @@ def test_the_tables_have_no_gaps_and_needles_are_apart(level: int, height: int) 
 def test_the_tools_work_on_an_episode_that_is_nowhere_a_file() -> None:
     episode = compose(DRAWN, 0, 0)
     placement = episode.plan.recipe.placements[0]
-    with toolbox_over(episode.painter.video(), encoder="hashing") as toolbox:
+    with make_toolbox(episode.painter.video(), encoder="hashing") as toolbox:
         observation = toolbox.call("zoom", {"seconds": placement.start_seconds, "box": placement.box})
         assert toolbox.picture(observation.frames[0])
     assert observation.frames[0].seconds == placement.start_seconds

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from evals.composed.drawn import DRAWN
-from evals.composed.families import FAMILIES, QUESTIONS_A_VIDEO, Composed, questions_of
+from evals.composed.families import FAMILIES, QUESTIONS_A_VIDEO, Composed, make_questions
 from evals.composed.planning import LEVELS, PlannedVideo, plan_video
 from evals.composed.recipe import Placement
 from evals.composed.tags import SIGNS
@@ -20,7 +20,7 @@ EPISODES = 500
 def asked(level: int) -> tuple[tuple[PlannedVideo, Composed], ...]:
     """All questions of many videos; half of them held out."""
     plans = [plan_video(DRAWN, 5, n, level, "train" if n % 2 else "heldout") for n in range(EPISODES)]
-    return tuple((plan, one) for n, plan in enumerate(plans) for one in questions_of(plan, 5, n))
+    return tuple((plan, one) for n, plan in enumerate(plans) for one in make_questions(plan, 5, n))
 
 
 def shown(plan: PlannedVideo, name: str) -> tuple[Placement, ...]:

@@ -12,7 +12,7 @@ from evals.composed.__main__ import main as write
 from evals.composed.episode import compose
 from evals.composed.fetched import FetchConfig, main, plain_name
 from evals.composed.material_folder import open_material
-from evals.composed.visible import problems
+from evals.composed.visible import find_problems
 from tests.drawn import write_drawn
 
 ANIMALS = (
@@ -75,7 +75,7 @@ def test_videos_are_composed_from_it(sources: Path) -> None:
     episode = compose(material, 0, 0)
     assert episode.plan.recipe.needles[0].colour is None
     assert all(asked.family != "colour" for asked in episode.questions)
-    assert problems(episode.painter) == ()
+    assert find_problems(episode.painter) == ()
     assert "drawn-1" in material.name
     assert episode.painter.picture(0.0).shape == (360, 640, 3)
 

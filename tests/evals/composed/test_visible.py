@@ -10,13 +10,13 @@ from evals.composed.drawn_needles import COLOURS, DrawnNeedles
 from evals.composed.episode import compose
 from evals.composed.material import Material
 from evals.composed.planning import LEVELS
-from evals.composed.visible import problems
+from evals.composed.visible import find_problems
 
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_every_drawn_needle_is_seen_at_its_time_and_place_and_nowhere_else(level: int) -> None:
     for number in range(10 // LEVELS[level].needles):
-        assert problems(compose(DRAWN, 1, number, level=level, split="heldout").painter) == ()
+        assert find_problems(compose(DRAWN, 1, number, level=level, split="heldout").painter) == ()
 
 
 def test_every_drawn_needle_is_seen_in_every_colour_on_every_ground() -> None:
@@ -66,5 +66,5 @@ class ColourfulClips(DrawnClips):
     ],
 )
 def test_a_needle_that_could_be_missed_is_told(material: Material, what: str) -> None:
-    found = [problem for number in range(2) for problem in problems(compose(material, 0, number).painter)]
+    found = [problem for number in range(2) for problem in find_problems(compose(material, 0, number).painter)]
     assert any(what in problem for problem in found)

@@ -11,7 +11,7 @@ from agent.rendering.messages import Conversation, Text, render
 from agent.trajectory import Answer, Question, Setup, Trajectory, Turn
 from evals.controls.subject import ControlSubject, EvidenceSpan
 from tests.drawn import SECONDS, drawn_picture
-from tools.toolbox import Toolbox, toolbox_over
+from tools.toolbox import Toolbox, make_toolbox
 from tools.video.generated import GeneratedVideo
 from tools.video.source import VideoSource
 
@@ -37,7 +37,7 @@ def drawn() -> GeneratedVideo:
 
 def toolbox_of(footage: VideoSource, subtitles: Path | None = None) -> Toolbox:
     """The tools over it, with the encoder that needs no weights."""
-    return toolbox_over(footage, encoder="hashing", subtitles=subtitles)
+    return make_toolbox(footage, encoder="hashing", subtitles=subtitles)
 
 
 def subject(

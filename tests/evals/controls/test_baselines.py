@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from agent.loop.graph import RunContext, run
+from agent.loop.graph import RunContext, run_graph
 from agent.trajectory import Limits, Question, Trajectory, VideoFacts
 from evals.controls.baselines import TopFrame, chance
 from evals.example import Example
@@ -38,7 +38,7 @@ class Searching:
 
 def played(question: Question, scores: dict[str, float]) -> Trajectory:
     start = Trajectory(question, VideoFacts("h", 20.0, 64, 36), limits=Limits())
-    return run(start, RunContext(TopFrame(), Searching(scores), verify=False))
+    return run_graph(start, RunContext(TopFrame(), Searching(scores), verify=False))
 
 
 def test_the_top_frame_takes_the_option_that_fits_some_frame_best() -> None:

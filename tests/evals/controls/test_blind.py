@@ -9,7 +9,7 @@ from agent.policies.scripted import ScriptedPolicy
 from agent.trajectory import Calls, ToolCall, Turn
 from evals.controls.blind import BLIND_SECONDS, no_video
 from evals.controls.catalogue import CONTROLS
-from evals.controls.control import NO_VIDEO, view
+from evals.controls.control import NO_VIDEO, open_view
 from tests.drawn import SUBTITLES
 from tests.evals.controls.doubles import Looker, drawn, subject, toolbox_of
 from tools.observation import ToolError
@@ -26,7 +26,7 @@ def test_the_video_of_a_question_is_not_even_named() -> None:
 
 def test_a_model_is_asked_the_question_and_shown_nothing() -> None:
     model = Looker()
-    with toolbox_of(no_video()) as toolbox, view(BLIND, subject(), toolbox, toolbox_of, is_model=True) as given:
+    with toolbox_of(no_video()) as toolbox, open_view(BLIND, subject(), toolbox, toolbox_of, is_model=True) as given:
         ended = ask(subject().question, given.tools, model, opening=given.opening)
     assert model.jpegs == []
     assert model.tools == []
@@ -37,7 +37,7 @@ def test_a_model_is_asked_the_question_and_shown_nothing() -> None:
 
 def test_a_model_that_calls_a_tool_all_the_same_is_told_that_there_is_none() -> None:
     calls = ScriptedPolicy([Turn("", Calls((ToolCall("t1c1", "overview", {}),)))])
-    with toolbox_of(no_video()) as toolbox, view(BLIND, subject(), toolbox, toolbox_of, is_model=True) as given:
+    with toolbox_of(no_video()) as toolbox, open_view(BLIND, subject(), toolbox, toolbox_of, is_model=True) as given:
         ended = ask(subject().question, given.tools, calls, opening=given.opening)
         assert "there are no tools here" in ended.results[0].observation.text
         with pytest.raises(ToolError, match="answer from what you were shown"):
@@ -45,7 +45,7 @@ def test_a_model_that_calls_a_tool_all_the_same_is_told_that_there_is_none() -> 
 
 
 def test_rules_are_given_a_grey_clip_without_sound() -> None:
-    with toolbox_of(no_video()) as toolbox, view(BLIND, subject(), toolbox, toolbox_of, is_model=False) as given:
+    with toolbox_of(no_video()) as toolbox, open_view(BLIND, subject(), toolbox, toolbox_of, is_model=False) as given:
         assert all((frame.pixels == 128).all() for frame in given.tools.video.window(0.0, BLIND_SECONDS))
         assert given.tools.call("read_speech", {}).findings == ()
 
@@ -61,7 +61,7 @@ def test_with_subtitles_only_a_model_reads_what_is_said_and_sees_nothing(subtitl
     model = Looker()
     with (
         toolbox_of(drawn(), subtitles) as toolbox,
-        view(CONTROLS["subtitles-only"], subject(), toolbox, toolbox_of, is_model=True) as given,
+        open_view(CONTROLS["subtitles-only"], subject(), toolbox, toolbox_of, is_model=True) as given,
     ):
         ask(subject().question, given.tools, model, verify=False, mode=given.mode, opening=given.opening)
     assert "The train to Ghent leaves at noon." in model.words
@@ -72,7 +72,7 @@ def test_with_subtitles_only_a_model_reads_what_is_said_and_sees_nothing(subtitl
 def test_with_subtitles_only_rules_hear_all_and_see_grey_of_the_same_length(subtitles: Path) -> None:
     with (
         toolbox_of(drawn(), subtitles) as toolbox,
-        view(CONTROLS["subtitles-only"], subject(), toolbox, toolbox_of, is_model=False) as given,
+        open_view(CONTROLS["subtitles-only"], subject(), toolbox, toolbox_of, is_model=False) as given,
     ):
         assert given.tools.call("search_speech", {"query": "bags"}).findings
         assert [f.start_seconds for f in given.tools.call("list_shots", {}).findings] == [0.0]

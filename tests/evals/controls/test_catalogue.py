@@ -7,7 +7,7 @@ from agent.policy import Policy
 from agent.trajectory import Limits, Stop
 from evals.controls.blind import no_video
 from evals.controls.catalogue import CONTROLS, control_named
-from evals.controls.control import view
+from evals.controls.control import open_view
 from evals.controls.subject import ControlSubject, EvidenceSpan
 from tests.evals.controls.doubles import SQUARE, Looker, counted, drawn, subject, toolbox_of
 
@@ -33,7 +33,7 @@ def test_it_is_played_to_an_answer(name: str, is_model: bool) -> None:
         mine = next(s for s in SUBJECTS if s.question.id == asked.of)
         with (
             toolbox_of(footage[asked.video_of]()) as toolbox,
-            view(control, mine, toolbox, toolbox_of, is_model=is_model) as given,
+            open_view(control, mine, toolbox, toolbox_of, is_model=is_model) as given,
         ):
             ended = ask(asked.question, given.tools, policy, Limits(), mode=given.mode, opening=given.opening)
         assert ended.stop is Stop.ANSWERED, ended.error

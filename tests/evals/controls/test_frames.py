@@ -6,8 +6,8 @@ import simplejpeg
 from agent.loop.ask import ask
 from agent.trajectory import Question
 from evals.controls.catalogue import CONTROLS
-from evals.controls.control import view
-from evals.controls.frames import best_seconds
+from evals.controls.control import open_view
+from evals.controls.frames import find_best_seconds
 from evals.controls.subject import ControlSubject
 from tests.evals.controls.doubles import Looker, counted, drawn, subject, toolbox_of
 from tools.toolbox import Toolbox
@@ -22,7 +22,7 @@ def grey(jpeg: bytes | None) -> float:
 def played(name: str, toolbox: Toolbox, asked: ControlSubject) -> Looker:
     """A model that was asked under a control."""
     model = Looker()
-    with view(CONTROLS[name], asked, toolbox, toolbox_of, is_model=True) as given:
+    with open_view(CONTROLS[name], asked, toolbox, toolbox_of, is_model=True) as given:
         ended = ask(asked.question, given.tools, model, verify=False, mode=given.mode, opening=given.opening)
     assert not ended.error
     assert ended.answer is not None
@@ -44,7 +44,7 @@ def test_a_model_sees_so_many_frames_and_has_no_tool(name: str, count: int) -> N
 def test_rules_and_models_are_shown_the_same_frames() -> None:
     with toolbox_of(counted()) as toolbox:
         model = played("uniform-8", toolbox, subject())
-        with view(CONTROLS["uniform-8"], subject(), toolbox, toolbox_of, is_model=False) as given:
+        with open_view(CONTROLS["uniform-8"], subject(), toolbox, toolbox_of, is_model=False) as given:
             greys = [int(frame.pixels[0, 0, 0]) for frame in given.tools.video.window(0.0, 24.0)]
             assert len(given.tools.specs) == len(toolbox.specs)
     assert greys == [15, 45, 75, 105, 135, 165, 195, 225]  # middles of eighths of 24 s
@@ -64,7 +64,7 @@ def test_the_random_frame_follows_from_the_id_of_the_question() -> None:
 def test_the_random_frame_of_rules_is_that_of_models() -> None:
     with toolbox_of(counted()) as toolbox:
         (jpeg,) = played("random-frame", toolbox, subject()).jpegs
-        with view(CONTROLS["random-frame"], subject(), toolbox, toolbox_of, is_model=False) as given:
+        with open_view(CONTROLS["random-frame"], subject(), toolbox, toolbox_of, is_model=False) as given:
             (frame,) = given.tools.video.window(0.0, 24.0)
     assert grey(jpeg) == pytest.approx(frame.pixels.mean(), abs=1.5)
 
@@ -73,8 +73,8 @@ def test_the_top_frame_is_the_one_that_the_index_finds() -> None:
     asked = ControlSubject(Question("drawn", "Is it a plain red picture?", (), "q1"), None)
     with toolbox_of(drawn()) as toolbox:
         found = toolbox.call("search_frames", {"query": asked.question.text, "count": 1}).findings[0]
-        assert best_seconds(asked, toolbox) == found.start_seconds
-        with view(CONTROLS["top-frame"], asked, toolbox, toolbox_of, is_model=False) as given:
+        assert find_best_seconds(asked, toolbox) == found.start_seconds
+        with open_view(CONTROLS["top-frame"], asked, toolbox, toolbox_of, is_model=False) as given:
             (frame,) = given.tools.video.read([3.0])
         (source,) = toolbox.video.read([found.start_seconds])
     assert (frame.pixels == source.pixels).all()

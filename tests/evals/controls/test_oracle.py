@@ -6,7 +6,7 @@ import simplejpeg
 
 from agent.loop.ask import ask
 from evals.controls.catalogue import CONTROLS
-from evals.controls.control import PolicyInputs, view
+from evals.controls.control import PolicyInputs, open_view
 from evals.controls.subject import ControlSubject, EvidenceSpan
 from tests.evals.controls.doubles import SQUARE, Looker, counted, drawn, subject, toolbox_of
 
@@ -18,7 +18,7 @@ def greys(asked: ControlSubject, name: str = "oracle-frame") -> list[tuple[float
     """When which grey comes on screen, for rules."""
     with (
         toolbox_of(counted()) as toolbox,
-        view(CONTROLS[name], asked, toolbox, toolbox_of, is_model=False) as given,
+        open_view(CONTROLS[name], asked, toolbox, toolbox_of, is_model=False) as given,
     ):
         return [(f.seconds, int(f.pixels[0, 0, 0])) for f in given.tools.video.window(0.0, 24.0)]
 
@@ -56,7 +56,7 @@ def test_the_crop_is_the_known_box_and_a_little_around_it() -> None:
     asked = subject(WHITE)
     with (
         toolbox_of(drawn()) as toolbox,
-        view(CONTROLS["oracle-crop"], asked, toolbox, toolbox_of, is_model=False) as given,
+        open_view(CONTROLS["oracle-crop"], asked, toolbox, toolbox_of, is_model=False) as given,
     ):
         before, during, after = given.tools.video.read([1.0, 3.0, 5.0])
     assert (before.pixels == 128).all()
@@ -72,7 +72,7 @@ def test_the_crop_stays_in_its_place_where_the_place_is_asked() -> None:
     asked = ControlSubject(subject().question, "bottom right", (WHITE,), asks_place=True)
     with (
         toolbox_of(drawn()) as toolbox,
-        view(CONTROLS["oracle-crop"], asked, toolbox, toolbox_of, is_model=False) as given,
+        open_view(CONTROLS["oracle-crop"], asked, toolbox, toolbox_of, is_model=False) as given,
     ):
         (during,) = given.tools.video.read([3.0])
     rows, columns = np.nonzero((during.pixels == 255).all(axis=2))
@@ -84,7 +84,7 @@ def shown_to_a_model(name: str, asked: ControlSubject) -> tuple[Looker, PolicyIn
     model = Looker()
     with (
         toolbox_of(drawn()) as toolbox,
-        view(CONTROLS[name], asked, toolbox, toolbox_of, is_model=True) as given,
+        open_view(CONTROLS[name], asked, toolbox, toolbox_of, is_model=True) as given,
     ):
         ask(asked.question, given.tools, model, verify=False, opening=given.opening)
         return model, given

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evals.controls.catalogue import CONTROLS
-from evals.controls.control import view
+from evals.controls.control import open_view
 from evals.controls.shuffled_frames import ShuffledFrames, order_of_segments
-from evals.controls.stills import held
+from evals.controls.stills import hold_frames
 from tests.drawn import SUBTITLES, write_drawn
 from tests.evals.controls.doubles import counted, drawn, subject, toolbox_of
 from tools.video.source import VideoSource
@@ -66,7 +66,7 @@ def test_twelve_segments_have_no_neighbours_left() -> None:
 
 def test_a_single_frame_has_no_order() -> None:
     with pytest.raises(ValueError, match="one frame"):
-        ShuffledFrames(held(counted(), [0.0]))
+        ShuffledFrames(hold_frames(counted(), [0.0]))
 
 
 def test_a_file_is_shuffled_as_a_made_video_is(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_speech_stays_where_it_is(tmp_path: Path, is_model: bool) -> None:
     (tmp_path / "said.srt").write_text(SUBTITLES, encoding="utf-8")
     with (
         toolbox_of(drawn(), tmp_path / "said.srt") as toolbox,
-        view(CONTROLS["shuffled-frames"], subject(), toolbox, toolbox_of, is_model=is_model) as given,
+        open_view(CONTROLS["shuffled-frames"], subject(), toolbox, toolbox_of, is_model=is_model) as given,
     ):
         assert given.opening is None
         assert [spec.name for spec in given.tools.specs] == [spec.name for spec in toolbox.specs]

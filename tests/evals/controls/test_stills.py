@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from evals.controls.stills import Still, StillsVideo, held
+from evals.controls.stills import Still, StillsVideo, hold_frames
 from tests.evals.controls.doubles import SQUARE, counted, drawn, toolbox_of
 from tools.video.source import VideoSource
 
@@ -21,7 +21,7 @@ def test_each_still_is_on_screen_until_the_next() -> None:
 
 
 def test_held_frames_are_shown_for_as_long_as_no_other_is_nearer() -> None:
-    kept = held(counted(), [4.0, 12.0, 20.0])
+    kept = hold_frames(counted(), [4.0, 12.0, 20.0])
     assert list(kept.timestamps) == [0.0, 8.0, 16.0]
     assert greys(kept, [7.9, 8.0, 23.0]) == [(0.0, 40), (8.0, 120), (16.0, 200)]
 
@@ -40,13 +40,13 @@ def test_a_part_fills_the_picture_or_stays_in_its_place() -> None:
 def test_it_is_as_long_as_the_video_and_has_no_sound() -> None:
     source = counted()
     source.info = replace(source.info, has_audio=True, subtitle_streams=1)
-    info = held(source, [3.0]).info
+    info = hold_frames(source, [3.0]).info
     assert (info.duration_seconds, info.frame_count) == (24.0, 1)
     assert (info.has_audio, info.subtitle_streams) == (False, 0)
 
 
 def test_other_stills_are_another_content() -> None:
-    one, same, other = held(counted(), [3.0]), held(counted(), [3.0]), held(counted(), [3.1])
+    one, same, other = hold_frames(counted(), [3.0]), hold_frames(counted(), [3.0]), hold_frames(counted(), [3.1])
     assert one.content_hash == same.content_hash != other.content_hash
 
 
@@ -57,7 +57,7 @@ def test_stills_that_leave_a_gap_or_never_show_are_refused(starts: list[float]) 
 
 
 def test_the_tools_see_the_stills_and_nothing_else() -> None:
-    with toolbox_of(held(drawn(), [0.5])) as toolbox:
+    with toolbox_of(hold_frames(drawn(), [0.5])) as toolbox:
         toolbox.index.wait_tiled()
         refs = [*toolbox.call("overview", {}).frames, *toolbox.call("search_frames", {"query": "blue"}).frames]
         assert {ref.seconds for ref in refs} == {0.0}
@@ -68,6 +68,6 @@ def test_the_tools_see_the_stills_and_nothing_else() -> None:
 
 
 def test_frames_come_smaller_when_asked() -> None:
-    (frame,) = held(drawn(), [0.5]).window(0.0, 6.0, max_height=90)
+    (frame,) = hold_frames(drawn(), [0.5]).window(0.0, 6.0, max_height=90)
     assert frame.pixels.shape == (90, 160, 3)
     assert np.abs(frame.pixels.astype(int) - (200, 20, 20)).max() == 0

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from evals.controls.catalogue import CONTROLS
-from evals.controls.control import PolicyInputs, view
+from evals.controls.control import PolicyInputs, open_view
 from tests.evals.controls.doubles import drawn, subject, toolbox_of
 from tools.observation import FULL_FRAME, ToolError
 from tools.schema import validate
@@ -20,7 +20,7 @@ def toolbox() -> Iterator[Toolbox]:
 
 @pytest.fixture
 def given(toolbox: Toolbox) -> Iterator[PolicyInputs]:
-    with view(CONTROLS["no-zoom"], subject(), toolbox, toolbox_of, is_model=True) as opened:
+    with open_view(CONTROLS["no-zoom"], subject(), toolbox, toolbox_of, is_model=True) as opened:
         yield opened
 
 

@@ -10,7 +10,7 @@ import pytest
 from evals.benchmarks.catalogue import BENCHMARKS
 from evals.benchmarks.item import Item
 from evals.benchmarks.records import RecordPlace
-from evals.datasets.lint import lint, promised_seconds
+from evals.datasets.lint import lint, read_promised_seconds
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -85,10 +85,10 @@ def write_clip(path: Path, seconds: int) -> None:
 
 
 def test_the_length_is_that_of_the_header_and_unknown_for_other_files(item: Item) -> None:
-    assert promised_seconds(item.video) is None
+    assert read_promised_seconds(item.video) is None
     write_clip(item.video, 10)
-    assert promised_seconds(item.video) == pytest.approx(10, abs=0.3)
-    (finding,) = lint((replace(item, evidence_seconds=((1.0, 30.0),)),), promised_seconds)
+    assert read_promised_seconds(item.video) == pytest.approx(10, abs=0.3)
+    (finding,) = lint((replace(item, evidence_seconds=((1.0, 30.0),)),), read_promised_seconds)
     assert finding.key == "evidence"
 
 

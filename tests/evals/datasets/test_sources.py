@@ -9,7 +9,7 @@ import pytest
 from evals.datasets.sources import FileSource
 from tests.drawn import SUBTITLES, drawn_picture, write_drawn
 from tools.speech.subtitles import read_subtitles
-from tools.toolbox import toolbox_over
+from tools.toolbox import make_toolbox
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_a_part_of_a_folder_of_frames_plays(tmp_path: Path) -> None:
     for number in range(18):
         cv2.imwrite(str(folder / f"{number + 1:05d}.jpg"), drawn_picture(number / 3)[..., ::-1])
     opened = FileSource(folder, (1.0, 5.0), frames_per_second=3.0).open(tmp_path)
-    with toolbox_over(opened.footage, encoder="hashing", cache=tmp_path) as toolbox:
+    with make_toolbox(opened.footage, encoder="hashing", cache=tmp_path) as toolbox:
         assert [f.start_seconds for f in toolbox.call("list_shots", {}).findings] == pytest.approx([0.0, 1.0, 3.0])
 
 

@@ -12,22 +12,22 @@ import pytest
 from agent.policy import PolicyOptions
 from agent.rendering.messages import Conversation, Message, Text
 from agent.trajectory import Form, Malformed, Reply, Step, Trajectory, Turn, to_json
-from evals.perf.loop_overhead import ten_turns
+from evals.perf.loop_overhead import run_ten_turns
 from evals.perf.prefix_cache import (
     BLOCK,
     BlockCache,
     PrefixUse,
+    describe_tools,
     main,
-    packaged_specs,
+    measure_requests,
+    measure_trajectory,
     picture_tokens,
-    played,
-    prefix_use,
-    requests,
-    tokens_of,
+    render_requests,
+    tokenise,
 )
 from tools.observation import FrameRef
 
-SPECS = packaged_specs()
+SPECS = describe_tools()
 FORMS: tuple[Form, ...] = get_args(Form)
 Mutant = Callable[[Conversation, int], Conversation]
 
@@ -35,7 +35,7 @@ Mutant = Callable[[Conversation, int], Conversation]
 @pytest.fixture(scope="module")
 def trajectory() -> Trajectory:
     """Ten turns, 36 pictures, and one turn that could not be used."""
-    ended = ten_turns()
+    ended = run_ten_turns()
     slip = Step(Turn("hm", Malformed("hm", "it has neither")), notice="That turn could not be used. Answer.")
     return replace(ended, steps=(*ended.steps[:4], slip, *ended.steps[5:]))
 
@@ -82,7 +82,7 @@ def test_a_default_frame_is_at_most_300_tokens() -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_ten_turns_with_pictures_keep_the_goal(trajectory: Trajectory, form: Form) -> None:
-    use = played(trajectory, SPECS, form)
+    use = measure_trajectory(trajectory, SPECS, form)
     assert use.turns == 10
     assert use.rewritten_turns == 0
     assert use.prefilled <= use.unique + BLOCK * use.turns
@@ -133,36 +133,36 @@ def _summary_first(conversation: Conversation, turn: int) -> Conversation:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("mutant", [_clock, _counter, _without_thoughts, _serialised_again, _summary_first])
 def test_a_history_that_changes_is_noticed(trajectory: Trajectory, form: Form, mutant: Mutant) -> None:
-    sent = list(requests(trajectory, SPECS, form, PolicyOptions()))
-    use = prefix_use(tokens_of(mutant(conversation, turn)) for turn, conversation in enumerate(sent))
+    sent = list(render_requests(trajectory, SPECS, form, PolicyOptions()))
+    use = measure_requests(tokenise(mutant(conversation, turn)) for turn, conversation in enumerate(sent))
     assert use.rewritten_turns > 0
     assert not use.is_disciplined
 
 
 @pytest.mark.parametrize("mutant", [_clock, _counter, _summary_first])
 def test_a_change_before_the_pictures_costs_several_times_as_much(trajectory: Trajectory, mutant: Mutant) -> None:
-    sent = list(requests(trajectory, SPECS, "text", PolicyOptions()))
-    assert prefix_use(tokens_of(mutant(c, turn)) for turn, c in enumerate(sent)).ratio > 3
+    sent = list(render_requests(trajectory, SPECS, "text", PolicyOptions()))
+    assert measure_requests(tokenise(mutant(c, turn)) for turn, c in enumerate(sent)).ratio > 3
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_pictures_that_are_encoded_again_are_noticed(trajectory: Trajectory, form: Form) -> None:
-    sent = list(requests(trajectory, SPECS, form, PolicyOptions()))
-    use = prefix_use(tokens_of(c, key=lambda ref, turn=turn: (ref, turn)) for turn, c in enumerate(sent))
+    sent = list(render_requests(trajectory, SPECS, form, PolicyOptions()))
+    use = measure_requests(tokenise(c, key=lambda ref, turn=turn: (ref, turn)) for turn, c in enumerate(sent))
     assert use.ratio > 3
     assert not use.is_disciplined
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_dropping_pictures_in_blocks_rewrites_seldom(trajectory: Trajectory, form: Form) -> None:
-    use = played(trajectory, SPECS, form, PolicyOptions(max_pictures=16))
+    use = measure_trajectory(trajectory, SPECS, form, PolicyOptions(max_pictures=16))
     assert use.rewritten_turns > 0
     assert not use.is_disciplined
     assert use.ratio < 2.5
 
 
 def test_a_question_of_one_turn_sends_all_of_it_once() -> None:
-    use = prefix_use([list(range(100))])
+    use = measure_requests([list(range(100))])
     assert use == PrefixUse(turns=1, prompt=100, unique=100, prefilled=100)
     assert use.hit == 0.0
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from evals.perf import speed
-from evals.perf.speed_clips import frame_number, specs
+from evals.perf.speed_clips import read_frame_number, specs
 from tools.encoders import conse
 from tools.video.video import Video
 
@@ -13,7 +13,7 @@ from tools.video.video import Video
 def test_every_frame_of_the_measured_videos_carries_its_number(tmp_path: Path) -> None:
     spec = specs(quick=True)["long"]
     with Video(spec.make(tmp_path)) as video:
-        numbers = [frame_number(frame.pixels) for frame in video.read(video.timestamps.tolist())]
+        numbers = [read_frame_number(frame.pixels) for frame in video.read(video.timestamps.tolist())]
     assert numbers == [*range(spec.frames)] * spec.copies
 
 

@@ -4,8 +4,8 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from evals.plots.chart import Axis, ChartLine, Dot, axis_over, chart, colour, short, svg_file
-from evals.report.section import DrawnInterval, Intervals, plain
+from evals.plots.chart import Axis, ChartLine, Dot, axis_over, colour, draw_chart, format_short, svg_file
+from evals.report.section import DrawnInterval, Intervals, escape_markdown
 
 SHARE = Axis("right", 0.0, 1.0, is_percent=True)
 
@@ -37,7 +37,7 @@ def test_what_is_beyond_an_axis_sticks_to_its_end() -> None:
 
 def test_words_in_a_drawing_are_words() -> None:
     hostile = "<script>&\"'"
-    drawn = chart(
+    drawn = draw_chart(
         hostile,
         Axis(hostile, 0.0, 1.0),
         SHARE,
@@ -49,7 +49,7 @@ def test_words_in_a_drawing_are_words() -> None:
 
 
 def test_a_dot_stands_where_its_figures_say() -> None:
-    root = ElementTree.fromstring(chart("t", Axis("x", 0.0, 1.0), SHARE, [Dot(0.0, 1.0, None, None, 1)]))
+    root = ElementTree.fromstring(draw_chart("t", Axis("x", 0.0, 1.0), SHARE, [Dot(0.0, 1.0, None, None, 1)]))
     circle = next(root.iter("circle"))
     rules = [path.get("d") or "" for path in root.iter("path")]
     left = f"{float(circle.get('cx') or 0):g}"
@@ -64,7 +64,7 @@ def test_steps_are_counted_in_whole_numbers() -> None:
 
 
 def test_a_file_of_plots_needs_no_page() -> None:
-    drawn = chart("t", Axis("x", 0.0, 1.0), SHARE, [Dot(0.5, 0.5, None, None, 1)])
+    drawn = draw_chart("t", Axis("x", 0.0, 1.0), SHARE, [Dot(0.5, 0.5, None, None, 1)])
     root = ElementTree.fromstring(svg_file([("a", drawn), ("b", drawn), ("c", drawn)]))
     plots = [one for one in root.iter("{http://www.w3.org/2000/svg}svg") if one.get("class") == "chart"]
     assert len(plots) == 3
@@ -78,8 +78,15 @@ def test_colours_begin_again() -> None:
 
 
 def test_numbers_are_short() -> None:
-    assert [short(x) for x in (0, 0.0134, 12.5, 1500, 2_500_000, 3e9)] == ["0", "0.0134", "12.5", "1.5k", "2.5M", "3G"]
+    assert [format_short(x) for x in (0, 0.0134, 12.5, 1500, 2_500_000, 3e9)] == [
+        "0",
+        "0.0134",
+        "12.5",
+        "1.5k",
+        "2.5M",
+        "3G",
+    ]
 
 
 def test_words_in_markdown_are_on_one_line_and_hold_no_tag() -> None:
-    assert plain("a\n\n<b> &lt;") == "a &lt;b> &amp;lt;"
+    assert escape_markdown("a\n\n<b> &lt;") == "a &lt;b> &amp;lt;"

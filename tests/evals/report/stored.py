@@ -22,9 +22,9 @@ from agent.trajectory import (
     to_json,
 )
 from evals.datasets.dataset import QuestionSet
-from evals.runner.manifest import RunManifest, terms, write_manifest
+from evals.runner.manifest import RunManifest, make_terms, write_manifest
 from evals.runner.run_file import TRAJECTORIES
-from evals.runner.run_folder import plan_of
+from evals.runner.run_folder import plan_control
 from tools.observation import FrameRef, Observation
 
 FRAME = FrameRef(2.5, 90, 160)
@@ -49,7 +49,7 @@ def played(
 
 def asked_by(questions: QuestionSet, control: str | None = None) -> tuple[Question, ...]:
     """What a run asks."""
-    return tuple(one.question for one in plan_of(questions, control).asked)
+    return tuple(one.question for one in plan_control(questions, control).asked)
 
 
 def write_run(
@@ -65,7 +65,7 @@ def write_run(
     folder.mkdir(parents=True)
     lines = "".join(to_json(row) + "\n" for row in rows)
     (folder / TRAJECTORIES).write_text(lines, encoding="utf-8")
-    under = terms(questions.name, questions.asking.entries, policy, PolicyOptions(), Limits())
+    under = make_terms(questions.name, questions.asking.entries, policy, PolicyOptions(), Limits())
     manifest = RunManifest(replace(under, control=control), str(data), None, {}, len(questions.asking.entries), 1, None)
     write_manifest(folder, manifest)
     return folder

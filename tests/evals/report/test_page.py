@@ -10,7 +10,7 @@ import pytest
 from agent.trajectory import Answer
 from evals.datasets.registry import open_set
 from evals.report.__main__ import load_runs, main
-from evals.report.gallery import drawn, kind_of
+from evals.report.gallery import draw_pairs, kind_of
 from tests.evals.report.stored import RIGHT, WRONG, asked_by, played, write_run
 from tests.evals.sets_drawn import row, write_set
 
@@ -88,19 +88,19 @@ def test_misses_take_the_kinds_in_turn_and_stand_beside_hits_of_their_kind(tmp_p
     answers = (WRONG, WRONG, WRONG, WRONG, RIGHT, RIGHT, WRONG, RIGHT)
     rows = [played(q, x) for q, x in zip(asked_by(questions), answers, strict=True)]
     run = load_runs([write_run(tmp_path / "run", questions, data, rows)])[0]
-    pairs = drawn(run, 3)
+    pairs = draw_pairs(run, 3)
     kinds = [(kind_of(miss), kind_of(hit)) for miss, hit in pairs if miss is not None and hit is not None]
     assert kinds == [("text", "text"), ("zoom", "zoom"), ("text", "text")]
-    assert pairs == drawn(run, 3)
-    assert [hit is None for _, hit in drawn(run, 5)] == [False, False, False, True, True]
-    assert len(drawn(run, 100)) == 5
+    assert pairs == draw_pairs(run, 3)
+    assert [hit is None for _, hit in draw_pairs(run, 5)] == [False, False, False, True, True]
+    assert len(draw_pairs(run, 100)) == 5
 
 
 def test_where_nothing_is_wrong_there_are_hits_alone(tmp_path: Path) -> None:
     data = write_set(tmp_path / "data", [row(), row()])
     questions = open_set("clips", str(data))
     folder = write_run(tmp_path / "run", questions, data, [played(q, RIGHT) for q in asked_by(questions)])
-    assert [miss for miss, _ in drawn(load_runs([folder])[0], 2)] == [None, None]
+    assert [miss for miss, _ in draw_pairs(load_runs([folder])[0], 2)] == [None, None]
 
 
 def test_each_card_leads_to_the_page_of_its_trajectory(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """What is told of a run while it goes on."""
 
 from agent.trajectory import Answer, Estimate, Question, Step, Stop, Trajectory, Turn, Usage, VideoFacts
-from evals.runner.progress import RowProgress, duration, told_before
+from evals.runner.progress import RowProgress, forecast_cost, format_duration
 from evals.scoring.scoring import Score
 
 
@@ -15,7 +15,7 @@ def test_the_time_left_is_that_of_the_rows_played_here() -> None:
     progress = RowProgress(90, 100, lambda: next(clock))
     right = Score(1.0, "x", "the right option")
     assert progress.row(played(), right) == "91/100 v#1: right, the right option, 2.0 s, about 90 s left".replace(
-        "90 s", duration(90)
+        "90 s", format_duration(90)
     )
     assert progress.row(played(), right).endswith("about 3 min left")  # two in 40 s, eight to come: 160 s
 
@@ -36,10 +36,10 @@ def test_a_row_that_failed_says_why() -> None:
 
 
 def test_what_it_may_cost_is_told_before() -> None:
-    assert told_before(Estimate(0.01, 0.1), 300, 2) == "300 rows like the first cost about $6.00, $60.00 at most"
-    assert told_before(Estimate(0.0, 0.0), 300, 1) is None
-    assert "not known" in (told_before(None, 1, 1) or "")
+    assert forecast_cost(Estimate(0.01, 0.1), 300, 2) == "300 rows like the first cost about $6.00, $60.00 at most"
+    assert forecast_cost(Estimate(0.0, 0.0), 300, 1) is None
+    assert "not known" in (forecast_cost(None, 1, 1) or "")
 
 
 def test_durations_read_well() -> None:
-    assert [duration(s) for s in (0.4, 89, 91, 5000, 9000)] == ["0 s", "89 s", "2 min", "83 min", "2.5 h"]
+    assert [format_duration(s) for s in (0.4, 89, 91, 5000, 9000)] == ["0 s", "89 s", "2 min", "83 min", "2.5 h"]

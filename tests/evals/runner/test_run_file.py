@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.trajectory import Answer, Question, Step, Stop, Trajectory, Turn, VideoFacts
-from evals.runner.run_file import TRAJECTORIES, RunFile, only_writer, rows_in, stored
+from evals.runner.run_file import TRAJECTORIES, RunFile, lock_folder, read_rows, read_stored
 
 
 def played(number: int, text: str = "x", sample: int = 0, stop: Stop = Stop.ANSWERED) -> Trajectory:
@@ -23,7 +23,7 @@ def path(tmp_path: Path) -> Path:
 def test_what_is_written_is_read_back(path: Path) -> None:
     RunFile(path).add(played(1))
     assert RunFile(path).ends == {("v#1", 0): Stop.ANSWERED}
-    assert stored(path) == stored(path.parent) == (played(1),)
+    assert read_stored(path) == read_stored(path.parent) == (played(1),)
 
 
 def test_a_line_cut_in_half_is_dropped_and_the_next_one_starts_clean(path: Path) -> None:
@@ -34,7 +34,7 @@ def test_a_line_cut_in_half_is_dropped_and_the_next_one_starts_clean(path: Path)
     again = RunFile(path)
     assert list(again.ends) == [("v#1", 0)]
     again.add(played(2, "later"))
-    assert stored(path) == (played(1), played(2, "later"))
+    assert read_stored(path) == (played(1), played(2, "later"))
 
 
 def test_a_first_line_cut_in_half_leaves_an_empty_run(path: Path) -> None:
@@ -55,7 +55,7 @@ def test_a_reader_leaves_a_line_that_is_being_written_alone(path: Path) -> None:
     RunFile(path).add(played(1))
     torn = path.read_bytes() + b'{"question"'
     path.write_bytes(torn)
-    assert list(rows_in(path)) == [played(1)]
+    assert list(read_rows(path)) == [played(1)]
     assert path.read_bytes() == torn
 
 
@@ -63,7 +63,7 @@ def test_of_two_rows_of_one_run_of_a_question_the_later_counts(path: Path) -> No
     file = RunFile(path)
     for row in (played(1, stop=Stop.CRASHED), played(1, "run 2", sample=1), played(1)):
         file.add(row)
-    assert stored(path) == (played(1), played(1, "run 2", sample=1))
+    assert read_stored(path) == (played(1), played(1, "run 2", sample=1))
 
 
 def test_a_line_that_is_no_trajectory_is_refused_with_its_number(path: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_line_that_is_no_trajectory_is_refused_with_its_number(path: Path) -> 
 
 def test_no_run_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"no run at .*; make one with python -m evals\.run --out"):
-        stored(tmp_path)
+        read_stored(tmp_path)
 
 
 def test_threads_write_whole_lines(path: Path) -> None:
@@ -85,11 +85,11 @@ def test_threads_write_whole_lines(path: Path) -> None:
         thread.start()
     for thread in together:
         thread.join()
-    assert {t.question.id for t in rows_in(path)} == {f"v#{n}" for n in range(16)}
+    assert {t.question.id for t in read_rows(path)} == {f"v#{n}" for n in range(16)}
 
 
 def test_two_runners_in_one_folder_are_one_too_many(tmp_path: Path) -> None:
-    with only_writer(tmp_path / "run"), pytest.raises(ValueError, match=r"another runner writes in .*choose another"):
-        only_writer(tmp_path / "run")
-    with only_writer(tmp_path / "run"):
+    with lock_folder(tmp_path / "run"), pytest.raises(ValueError, match=r"another runner writes in .*choose another"):
+        lock_folder(tmp_path / "run")
+    with lock_folder(tmp_path / "run"):
         pass

@@ -6,14 +6,14 @@ import pytest
 
 from agent.trajectory import Answer, Evidence, Question, Step, Stop, Trajectory, Turn, VideoFacts
 from evals.example import Example
-from evals.scoring.scoring import as_scored, evidence_hit, evidence_iou, mismatch, score, score_answer
+from evals.scoring.scoring import evidence_hit, evidence_iou, explain_mismatch, reduce_answer, score, score_answer
 
 OPEN = Example(Question("v.mp4", "Which city is shown?"), "Paris", ("City of Light",), (10.0, 20.0))
 CHOICE = Example(Question("v.mp4", "Which?", ("red", "blue", "red and blue")), "blue")
 
 
 def matches(said: str, accepted: str, question: str = "What is it?") -> bool:
-    return mismatch(said, accepted, question) is None
+    return explain_mismatch(said, accepted, question) is None
 
 
 def evidence(*spans: tuple[float, float]) -> Answer:
@@ -142,7 +142,7 @@ def test_not_shown_is_right_only_where_it_is_not_shown() -> None:
 def test_i_cant_tell_is_right_nowhere_and_claims_nothing() -> None:
     absent = Example(Question("v.mp4", "Where is the dog?"), None)
     for example in (absent, OPEN, CHOICE):
-        given = score_answer(example, as_scored(Answer("I can't tell, because Paris", cannot_tell=True)))
+        given = score_answer(example, reduce_answer(Answer("I can't tell, because Paris", cannot_tell=True)))
         assert (given.value, given.extracted, given.why) == (0.0, "cannot tell", "claims nothing: it can't tell")
 
 

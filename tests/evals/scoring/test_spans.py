@@ -2,12 +2,12 @@
 
 import pytest
 
-from evals.scoring.spans import merged, union_iou
+from evals.scoring.spans import merge_spans, union_iou
 
 
 def test_spans_that_touch_or_lie_within_another_become_one() -> None:
-    assert merged([(5.0, 6.0), (0.0, 4.0), (1.0, 2.0), (4.0, 5.0), (8.0, 9.0)]) == [(0.0, 6.0), (8.0, 9.0)]
-    assert merged([]) == []
+    assert merge_spans([(5.0, 6.0), (0.0, 4.0), (1.0, 2.0), (4.0, 5.0), (8.0, 9.0)]) == [(0.0, 6.0), (8.0, 9.0)]
+    assert merge_spans([]) == []
 
 
 def test_seconds_named_twice_count_once() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.statistics.paired import Agreement, agreement, compare, holm
+from evals.statistics.paired import Agreement, adjust_holm, compare, count_agreement
 from evals.statistics.row import ResultRow
 
 
@@ -42,9 +42,9 @@ def test_a_hundred_thousand_discordant_questions_are_no_overflow() -> None:
 
 
 def test_the_table_counts_each_pair_once() -> None:
-    assert agreement([True, True, False, False, True], [True, False, True, False, True]) == Agreement(2, 1, 1, 1)
+    assert count_agreement([True, True, False, False, True], [True, False, True, False, True]) == Agreement(2, 1, 1, 1)
     with pytest.raises(ValueError, match="one length"):
-        agreement([True], [])
+        count_agreement([True], [])
 
 
 def test_policies_are_compared_on_the_questions_that_both_were_scored_on() -> None:
@@ -68,8 +68,8 @@ def test_several_runs_are_averaged_and_leave_mcnemar_without_a_question() -> Non
 
 def test_holm_agrees_with_the_sum_on_paper() -> None:
     # 3 * 0.01; 2 * 0.03; 1 * 0.04, raised to the one before it
-    assert holm([0.01, 0.04, 0.03]) == (pytest.approx(0.03), pytest.approx(0.06), pytest.approx(0.06))
-    assert holm([0.9, 0.8]) == (1.0, 1.0)
-    assert holm([]) == ()
+    assert adjust_holm([0.01, 0.04, 0.03]) == (pytest.approx(0.03), pytest.approx(0.06), pytest.approx(0.06))
+    assert adjust_holm([0.9, 0.8]) == (1.0, 1.0)
+    assert adjust_holm([]) == ()
     with pytest.raises(ValueError, match="need p-values"):
-        holm([1.2])
+        adjust_holm([1.2])

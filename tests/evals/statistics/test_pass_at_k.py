@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from evals.statistics.pass_at_k import guessing_floor, pass_at_k, passes
+from evals.statistics.pass_at_k import estimate_passes, guessing_floor, pass_at_k
 from evals.statistics.row import ResultRow
 
 
@@ -31,7 +31,7 @@ def test_guessing_passes_58_of_100_questions_with_four_options_in_three_runs() -
 
 def test_the_floor_stands_beside_it_over_the_same_questions() -> None:
     played = [*rows("a", [1, 0, 0]), *rows("b", [0, 0, 0]), *rows("c", [1, 1, 1], options=0), *rows("d", [1, 1])]
-    first, third = passes(played, [1, 3, 4])
+    first, third = estimate_passes(played, [1, 3, 4])
     assert (first.k, first.estimate.mean, first.left_out) == (1, pytest.approx((1 / 3 + 0 + 1 + 1) / 4), 0)
     assert (third.k, third.estimate.mean, third.left_out) == (3, pytest.approx(2 / 3), 1)
     assert third.floor == pytest.approx(2 * (37 / 64) / 3)
@@ -41,11 +41,11 @@ def test_the_floor_stands_beside_it_over_the_same_questions() -> None:
 
 def test_where_nothing_is_shown_no_guess_among_the_options_passes() -> None:
     unanswerable = [ResultRow("a", "v", 1.0, run, options=4, is_answerable=False) for run in range(2)]
-    assert passes(unanswerable, [2])[0].floor == 0.0
+    assert estimate_passes(unanswerable, [2])[0].floor == 0.0
 
 
 def test_half_a_score_is_no_pass() -> None:
-    assert passes(rows("a", [0.5, 0.5]), [1])[0].estimate.mean == 0.0
+    assert estimate_passes(rows("a", [0.5, 0.5]), [1])[0].estimate.mean == 0.0
 
 
 def test_more_runs_than_there_are_can_not_be_taken() -> None:

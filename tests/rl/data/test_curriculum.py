@@ -13,7 +13,7 @@ ALL = Curriculum(1, 5)
 
 def posed(split: Split, count: int = 40) -> list[ComposedTask]:
     questions = ComposedQuestions(3, split=split, curriculum=ALL)
-    return [questions.posed(number, number / count) for number in range(count)]
+    return [questions.compose_question(number, number / count) for number in range(count)]
 
 
 def met(questions: list[ComposedTask]) -> set[str]:
@@ -24,7 +24,7 @@ def met(questions: list[ComposedTask]) -> set[str]:
 
 
 def test_the_same_number_gives_the_same_question_and_the_same_pictures() -> None:
-    first, second = (ComposedQuestions(3, curriculum=ALL).posed(7, 0.5) for _ in range(2))
+    first, second = (ComposedQuestions(3, curriculum=ALL).compose_question(7, 0.5) for _ in range(2))
     assert first.example == second.example
     assert first.episode.plan == second.episode.plan
     assert (first.episode.painter.picture(4.0) == second.episode.painter.picture(4.0)).all()
@@ -48,14 +48,14 @@ def test_the_curriculum_goes_from_thirty_seconds_and_one_needle_to_ten_minutes_a
     assert set(early) == {1}
     assert late.count(5) > 200
     assert set(late) == {1, 2, 3, 4, 5}
-    first, last = (ComposedQuestions(1, curriculum=Curriculum(n, n)).posed(0).episode.plan for n in (1, 5))
+    first, last = (ComposedQuestions(1, curriculum=Curriculum(n, n)).compose_question(0).episode.plan for n in (1, 5))
     assert (first.recipe.seconds, len(first.recipe.needles)) == (30.0, 1)
     assert (last.recipe.seconds, len(last.recipe.needles)) == (600.0, 6)
 
 
 def test_to_a_policy_that_reads_no_sign_is_asked() -> None:
     questions = ComposedQuestions(0, view="words")
-    assert not [n for n in range(60) if "sign" in questions.posed(n).asked.text]
+    assert not [n for n in range(60) if "sign" in questions.compose_question(n).asked.text]
 
 
 @pytest.mark.parametrize("levels", [(0, 1), (3, 2), (1, 6)])
@@ -65,7 +65,7 @@ def test_levels_that_are_not_there_are_refused(levels: tuple[int, int]) -> None:
 
 
 def test_words_are_two_tools_without_a_picture() -> None:
-    one = ComposedQuestions(0, view="words").posed(0)
+    one = ComposedQuestions(0, view="words").compose_question(0)
     with one.tools("words") as tools:
         assert [spec.name for spec in tools.specs] == ["caption", "read_text"]
         assert tools.call("caption", {"start": 0, "stop": 30}).frames == ()

@@ -7,7 +7,7 @@ import pytest
 from evals.composed.drawn import DRAWN
 from evals.composed.episode import Episode, compose
 from evals.composed.recipe import Placement, Split
-from rl.data.drawn_captioner import DrawnCaptioner, sightings
+from rl.data.drawn_captioner import DrawnCaptioner, find_things
 from tools.video.video import Frame
 
 
@@ -21,7 +21,7 @@ def shown(split: Split) -> Iterator[tuple[Episode, Placement]]:
 @pytest.mark.parametrize("split", ["train", "heldout"])
 def test_it_names_thing_and_colour_of_nearly_every_needle(split: Split) -> None:
     right = [
-        [sighting.name for sighting in sightings(episode.painter.picture(p.start_seconds))]
+        [sighting.name for sighting in find_things(episode.painter.picture(p.start_seconds))]
         == [f"{p.needle.colour} {p.needle.name}"]
         for episode, p in shown(split)
     ]
@@ -30,7 +30,7 @@ def test_it_names_thing_and_colour_of_nearly_every_needle(split: Split) -> None:
 
 
 def test_bare_footage_shows_nothing() -> None:
-    assert not any(sightings(episode.painter.footage(p.start_seconds)) for episode, p in shown("train"))
+    assert not any(find_things(episode.painter.footage(p.start_seconds)) for episode, p in shown("train"))
 
 
 def test_a_thing_in_two_frames_in_a_row_is_said_once_with_both_times() -> None:

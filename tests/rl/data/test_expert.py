@@ -8,9 +8,9 @@ from agent.policies.lite import LitePolicy
 from agent.policy import PolicyError
 from agent.rendering.reply_parser import parse_reply
 from agent.trajectory import Answer, Calls, Stop, Trajectory, Usage
-from evals.runner.run_file import stored
-from rl.collect import CollectConfig, how, is_to_imitate, main, play
-from rl.data.as_reply import told
+from evals.runner.run_file import read_stored
+from rl.collect import CollectConfig, is_to_imitate, main, run_question, summarize_result
+from rl.data.as_reply import write_replies
 from rl.data.curriculum import ComposedQuestions, ComposedTask, Curriculum, View
 from rl.data.expert import PictureEyes, ScriptedExpert, WordEyes
 from tools import packaged_weights
@@ -20,10 +20,10 @@ needs_ocr = pytest.mark.skipif(not packaged_weights.is_installed("rapidocr"), re
 
 def played(view: View, count: int, level: int = 1, family: str = "") -> list[tuple[ComposedTask, Trajectory]]:
     questions = ComposedQuestions(5, view=view, curriculum=Curriculum(level, level))
-    found = (questions.posed(number) for number in range(200))
+    found = (questions.compose_question(number) for number in range(200))
     chosen = [one for one in found if (one.asked.family == family if family else one.asked.family != "read")][:count]
     assert len(chosen) == count
-    return [(one, play(one, expert(one, view), view)) for one in chosen]
+    return [(one, run_question(one, expert(one, view), view)) for one in chosen]
 
 
 def expert(posed: ComposedTask, view: View) -> ScriptedExpert:
@@ -39,14 +39,14 @@ def test_it_is_right_in_every_family(view: View, level: int) -> None:
 
 def test_with_pictures_it_zooms_to_read() -> None:
     for posed, run in played("pictures", 3, family="read"):
-        assert how(posed, run).is_right
+        assert summarize_result(posed, run).is_right
         assert [call.name for call in run.calls].count("zoom") == (0 if posed.asked.answer is None else 1)
 
 
 @needs_ocr
 def test_with_words_it_reads_the_tag_and_quotes_it() -> None:
     for posed, run in played("words", 3, family="read"):
-        assert how(posed, run).is_right
+        assert summarize_result(posed, run).is_right
         if posed.asked.answer is not None:
             assert run.calls[-1].name == "read_text"
             assert run.answer is not None
@@ -89,15 +89,17 @@ class Blunder(ScriptedExpert):
 
 
 def test_a_wrong_run_is_not_imitated() -> None:
-    one = next(p for n in range(9) if (p := ComposedQuestions(5, view="words").posed(n)).asked.answer is not None)
-    run = play(one, Blunder(one.asked, WordEyes()), "words")
+    one = next(
+        p for n in range(9) if (p := ComposedQuestions(5, view="words").compose_question(n)).asked.answer is not None
+    )
+    run = run_question(one, Blunder(one.asked, WordEyes()), "words")
     assert run.stop is Stop.ANSWERED
     assert not is_to_imitate(one, run)
 
 
 def test_a_run_of_lite_is_told_in_words_that_give_the_same_moves() -> None:
-    one = ComposedQuestions(5).posed(0)
-    run = told(play(one, LitePolicy(), "pictures"))
+    one = ComposedQuestions(5).compose_question(0)
+    run = write_replies(run_question(one, LitePolicy(), "pictures"))
     for number, step in enumerate(run.steps):
         before = Trajectory(run.question, run.facts, steps=run.steps[:number])
         assert step.turn.reply is not None
@@ -113,7 +115,7 @@ def test_a_run_of_lite_is_told_in_words_that_give_the_same_moves() -> None:
 def test_a_run_that_was_broken_off_goes_on_where_it_was(tmp_path: Path) -> None:
     assert len(main(CollectConfig(tmp_path, questions=2, keep="all"))) == 2
     assert len(main(CollectConfig(tmp_path, questions=3, keep="all"))) == 1
-    assert len(stored(tmp_path)) == 3
+    assert len(read_stored(tmp_path)) == 3
 
 
 def test_of_the_questions_only_the_wanted_kinds_are_played(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from rl.finetune.dpo_config import DpoConfig
 from rl.finetune.sft_config import SftConfig
 from rl.finetune.trainer import draw_steps
 from rl.monitor.log import LOG, read_log
-from rl.verify import PreferencePair, Verified, write
+from rl.verify import PreferencePair, Verified, write_pairs
 from tests.rl.cases import BLIND, RIGHT, WRONG, run
 from tests.tiny_llama import tiny_llama
 from tools import packaged_weights
@@ -49,7 +49,7 @@ def chats(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pairs")
     good = Verified(run(*RIGHT), 1.0, True, True)
-    write([PreferencePair(good, Verified(run(*bad), 0.0, False, True)) for bad in (WRONG, BLIND)], folder)
+    write_pairs([PreferencePair(good, Verified(run(*bad), 0.0, False, True)) for bad in (WRONG, BLIND)], folder)
     return folder
 
 

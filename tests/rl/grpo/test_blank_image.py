@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from agent.policies.local.loading import load
+from agent.policies.local.loading import load_model
 from rl.grpo.blank_image import BlankPicture
 from tests.tiny_models import Family, build
 
@@ -20,7 +20,7 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def losses_and_gradients(folder: Path, *, blank: bool, seen: bool) -> tuple[float, dict[str, Any]]:
     from PIL import Image
 
-    loaded = load(str(folder), 96 * 54)
+    loaded = load_model(str(folder), 96 * 54)
     model = loaded.model.train()
     if blank:
         BlankPicture(model)

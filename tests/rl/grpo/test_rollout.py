@@ -10,14 +10,14 @@ import pytest
 from agent.policies.transformers import Prompt, TransformersPolicy
 from agent.policy import PolicyOptions
 from agent.rendering.messages import render
-from agent.rendering.tokens import with_pictures
+from agent.rendering.tokens import fetch_pictures
 from agent.trajectory import Reply, Stop, Trajectory
-from evals.datasets.composed import composed
+from evals.datasets.composed import open_composed
 from rl.grpo.rollout import RolloutRunner
-from rl.grpo.rows import row_of
+from rl.grpo.rows import make_row
 from rl.sampling.sampler import Rollout, TrainingSampler
 from tests.rl.small_training import DATA, LOOK, built, rollouts_of, say, training
-from tools.toolbox import Toolbox, toolbox_over
+from tools.toolbox import Toolbox, make_toolbox
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -62,7 +62,7 @@ def test_its_tokens_are_those_that_a_user_of_the_same_moves_would_have_sent(
         with _toolbox(rollout.trajectory, cache) as toolbox:
             said = _without_last_notice(rollout.trajectory)
             conversation = render(said, toolbox.specs, "text", sampler.options)
-            shown = with_pictures(conversation, toolbox.picture)
+            shown = fetch_pictures(conversation, toolbox.picture)
             assert sampler.loaded.eyes is not None
             assert len(shown.jpegs) == len(rollout.pictures)
             written = sampler.loaded.scribe.write(shown.conversation)
@@ -143,7 +143,7 @@ def test_a_run_that_does_not_fit_the_model_does_not_count(model: Path, cache: Pa
     [failed] = rollouts([(next(iter(rollouts.examples)), 0)])
     assert failed.trajectory.stop is Stop.POLICY_FAILED
     assert (failed.counts, failed.tokens) == (False, None)
-    assert row_of(failed, 7, 100).completion == (7,)
+    assert make_row(failed, 7, 100).completion == (7,)
 
 
 def test_the_same_run_twice_at_once_is_refused(rollouts: RolloutRunner) -> None:
@@ -165,8 +165,8 @@ def test_what_can_not_be_trained_on_is_refused_before_a_model_is_loaded(options:
 
 
 def _toolbox(trajectory: Trajectory, cache: Path) -> Toolbox:
-    [entry] = [entry for entry in composed(DATA).asking.entries if entry.id == trajectory.question.id]
-    return toolbox_over(entry.source.open(cache).footage, encoder="hashing", cache=cache)
+    [entry] = [entry for entry in open_composed(DATA).asking.entries if entry.id == trajectory.question.id]
+    return make_toolbox(entry.source.open(cache).footage, encoder="hashing", cache=cache)
 
 
 def _without_last_notice(trajectory: Trajectory) -> Trajectory:

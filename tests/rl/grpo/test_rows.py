@@ -6,7 +6,7 @@ import pytest
 
 from agent.rendering.tokens import Tokens
 from agent.trajectory import Malformed, Question, Reply, Step, Stop, Trajectory, Turn
-from rl.grpo.rows import row_of
+from rl.grpo.rows import make_row
 from rl.sampling.sampler import Rollout
 from tests.agent.painted import FACTS
 
@@ -22,7 +22,7 @@ NOTHING = ((9,), (9,), (0,))
 
 
 def parts(rollout: Rollout, max_tokens: int = 6, *, mask_cut: bool = True) -> tuple[tuple[int, ...], ...]:
-    row = row_of(rollout, 9, max_tokens, mask_cut=mask_cut)
+    row = make_row(rollout, 9, max_tokens, mask_cut=mask_cut)
     return row.prompt, row.completion, row.mask
 
 
@@ -32,7 +32,7 @@ def cut(is_cut: bool) -> Trajectory:
 
 def test_the_completion_begins_with_the_first_reply_and_what_tools_brought_is_masked() -> None:
     assert parts(Rollout(ENDED, TOKENS)) == ((1, 2), (3, 4, 5, 6), (1, 1, 0, 1))
-    assert row_of(Rollout(ENDED, TOKENS), 9, 6).logprobs == (-0.5, -0.25, 0.0, -1.0)
+    assert make_row(Rollout(ENDED, TOKENS), 9, 6).logprobs == (-0.5, -0.25, 0.0, -1.0)
 
 
 def test_a_run_that_is_too_long_counts_for_nothing() -> None:
@@ -52,17 +52,17 @@ def test_a_run_that_crashed_counts_for_nothing() -> None:
 
 
 def test_what_a_turn_is_worth_stands_on_its_own_tokens_and_on_no_others() -> None:
-    row = row_of(Rollout(ENDED, TOKENS), 9, 6)
-    assert row.by_token((0.5, -2.0)) == (0.5, 0.5, 0.0, -2.0)
-    assert row.by_token(None) == (0.0,) * 4
-    assert row_of(Rollout(ENDED, None), 9, 6).by_token((1.0,)) == (0.0,)
+    row = make_row(Rollout(ENDED, TOKENS), 9, 6)
+    assert row.spread_over_tokens((0.5, -2.0)) == (0.5, 0.5, 0.0, -2.0)
+    assert row.spread_over_tokens(None) == (0.0,) * 4
+    assert make_row(Rollout(ENDED, None), 9, 6).spread_over_tokens((1.0,)) == (0.0,)
     with pytest.raises(ValueError, match="has 2 replies, and there are 1 numbers"):
-        row.by_token((1.0,))
+        row.spread_over_tokens((1.0,))
 
 
 def test_of_turns_that_are_left_out_nothing_is_chosen() -> None:
-    row = row_of(Rollout(ENDED, TOKENS), 9, 6)
-    assert row.without_turns(1).mask == (0, 0, 0, 1)
-    assert row.without_turns(1).by_token((-2.0,)) == (0.0, 0.0, 0.0, -2.0)
-    assert row.without_turns(1).completion == row.completion
-    assert not row.without_turns(2).is_trained_on
+    row = make_row(Rollout(ENDED, TOKENS), 9, 6)
+    assert row.mask_turns(1).mask == (0, 0, 0, 1)
+    assert row.mask_turns(1).spread_over_tokens((-2.0,)) == (0.0, 0.0, 0.0, -2.0)
+    assert row.mask_turns(1).completion == row.completion
+    assert not row.mask_turns(2).is_trained_on

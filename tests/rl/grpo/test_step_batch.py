@@ -142,7 +142,7 @@ def test_a_group_shared_by_processes_does_not_come_back() -> None:
     draws = drawing(Fake("a"), replay_groups=2)
     draws._gather = lambda items: items * 2 if items and isinstance(items[0], str) and len(items[0]) == 1 else items
     with pytest.raises(ValueError, match="wants whole groups in each process"):
-        draws._brought_back([], _table(range(2)), TrainingProgress(0, 1))
+        draws._replay_groups([], _table(range(2)), TrainingProgress(0, 1))
 
 
 def _table(here: range) -> object:

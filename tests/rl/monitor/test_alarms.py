@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from rl.monitor.alarms import Alarms, alarm_in
-from rl.monitor.log import as_trained, known, read_log
+from rl.monitor.alarms import Alarms, find_alarm
+from rl.monitor.log import drop_undone, read_log, select_known
 
 OFF = Alarms(tool_collapse=0, answer_collapse=0, unreadable=0, same_rewards=0, not_finite=False)
 
@@ -20,7 +20,7 @@ def rows_of(name: str, values: Sequence[float | None]) -> list[dict[str, Any]]:
 def first_alarm(name: str, values: Sequence[float | None], alarms: Alarms) -> int | None:
     """The step after which it is stopped."""
     rows = rows_of(name, values)
-    return next((n for n in range(1, len(rows) + 1) if alarm_in(rows[:n], alarms) is not None), None)
+    return next((n for n in range(1, len(rows) + 1) if find_alarm(rows[:n], alarms) is not None), None)
 
 
 def only(**told: Any) -> Alarms:
@@ -50,11 +50,11 @@ def test_steps_that_did_not_measure_it_are_passed_over_and_set_off_nothing() -> 
     rates = [0.8, None, 0.8, None, 0.8, None, 0.8, None, 0.0, None, 0.0, None, 0.0, None]
     # (0.8 + 0 + 0 + 0) / 4 = 0.2 at step 13; at step 11 it is 0.4, and the bound is 0.4
     assert first_alarm(CALLS, rates, TOOLS) == 13
-    assert alarm_in(rows_of(CALLS, rates)[:14], TOOLS) is None
+    assert find_alarm(rows_of(CALLS, rates)[:14], TOOLS) is None
 
 
 def test_a_collapse_says_what_was_seen_over_which_steps_and_what_turns_it_off() -> None:
-    alarm = alarm_in(rows_of(CALLS, [0.8, 0.8, 0.8, 0.8, 0.4, 0.4, 0.4, 0.4, 0.0]), TOOLS)
+    alarm = find_alarm(rows_of(CALLS, [0.8, 0.8, 0.8, 0.8, 0.4, 0.4, 0.4, 0.4, 0.0]), TOOLS)
     assert alarm is not None
     assert (
         "tools are hardly called any more: 30.00% of the runs over steps 6 to 9, against 80.00% over steps 1 to 4"
@@ -87,7 +87,7 @@ def test_rewards_without_variance_count_in_a_row() -> None:
 def test_turns_that_can_not_be_read_count_in_a_row() -> None:
     alarms = only(unreadable=0.5, steps=3)
     assert first_alarm("runs/readable_turns", [0.4, 0.4, 0.5, 0.4, 0.4, 0.1], alarms) == 6
-    alarm = alarm_in(rows_of("runs/readable_turns", [0.5, 0.4, 0.3, 0.2]), alarms)
+    alarm = find_alarm(rows_of("runs/readable_turns", [0.5, 0.4, 0.3, 0.2]), alarms)
     assert alarm is not None
     assert "over steps 2 to 4 30.00% could, and in none of these steps 50.00%" in alarm.seen
 
@@ -96,8 +96,8 @@ def test_turns_that_can_not_be_read_count_in_a_row() -> None:
 def test_a_number_that_is_none_stops_at_once_and_is_not_saved(name: str) -> None:
     alarms = only(not_finite=True)
     fine = {"step": 1, "loss": 0.0, "grad_norm": 0.0}
-    assert alarm_in([fine], alarms) is None
-    alarm = alarm_in([fine, {**fine, "step": 2, name: None}], alarms)
+    assert find_alarm([fine], alarms) is None
+    alarm = find_alarm([fine, {**fine, "step": 2, name: None}], alarms)
     assert alarm is not None
     assert not alarm.is_saved
     assert "step 2 is not a finite number" in alarm.seen
@@ -105,7 +105,7 @@ def test_a_number_that_is_none_stops_at_once_and_is_not_saved(name: str) -> None
 
 
 def test_a_gradient_that_nobody_measured_is_no_alarm() -> None:
-    assert alarm_in([{"step": 1, "loss": 0.5}], only(not_finite=True)) is None
+    assert find_alarm([{"step": 1, "loss": 0.5}], only(not_finite=True)) is None
 
 
 @pytest.mark.parametrize(
@@ -119,20 +119,20 @@ def test_a_gradient_that_nobody_measured_is_no_alarm() -> None:
     ],
 )
 def test_each_can_be_turned_off_and_is_on_by_default(broken: list[dict[str, Any]]) -> None:
-    alarm = alarm_in(broken, Alarms())
+    alarm = find_alarm(broken, Alarms())
     assert alarm is not None
     off = False if alarm.name == "not_finite" else 0
     assert alarm.off.partition(" = ")[2].lower() == str(off).lower()
-    assert alarm_in(broken, Alarms.model_validate({alarm.name: off})) is None
+    assert find_alarm(broken, Alarms.model_validate({alarm.name: off})) is None
 
 
 def test_no_step_sets_off_nothing() -> None:
-    assert alarm_in([], Alarms()) is None
+    assert find_alarm([], Alarms()) is None
 
 
 def test_steps_that_were_played_again_replace_what_was_taken_back() -> None:
     rows = [{"step": n, "try": 1} for n in (1, 2, 3, 4)] + [{"step": n, "try": 2} for n in (3, 4, 5)]
-    assert [(row["step"], row["try"]) for row in as_trained(rows)] == [(1, 1), (2, 1), (3, 2), (4, 2), (5, 2)]
+    assert [(row["step"], row["try"]) for row in drop_undone(rows)] == [(1, 1), (2, 1), (3, 2), (4, 2), (5, 2)]
 
 
 def test_a_line_that_was_cut_off_is_left_out_and_a_broken_one_is_told(tmp_path: Path) -> None:
@@ -147,4 +147,4 @@ def test_a_line_that_was_cut_off_is_left_out_and_a_broken_one_is_told(tmp_path: 
 
 def test_what_is_no_number_was_not_measured() -> None:
     rows = [{"step": 1, "kl": 0.5}, {"step": 2}, {"step": 3, "kl": None}, {"step": 4, "kl": "high"}]
-    assert known(rows, "kl") == [(1, 0.5)]
+    assert select_known(rows, "kl") == [(1, 0.5)]

@@ -6,7 +6,7 @@ import pytest
 
 from rl.monitor.log import PARTS, own_share, rollout_share
 from rl.monitor.page import PAGE
-from rl.monitor.step_log import PageKeeper, StepClock, line_of
+from rl.monitor.step_log import PageKeeper, StepClock, format_step
 from rl.monitor.stopwatch import StageSeconds
 from tests.rl.logged import log_of
 from tests.rl.monitor.test_stopwatch import HandClock
@@ -33,7 +33,7 @@ def test_the_parts_of_a_step_are_all_of_it() -> None:
     with step.waiting():
         clock.seconds += 4
     clock.seconds += 0.5  # judging
-    step.drawn()
+    step.end_batch()
     clock.seconds += 6
     step.scored()
     clock.seconds += 8
@@ -65,7 +65,7 @@ def test_shares_of_a_step_are_read_off_its_row() -> None:
 def test_a_line_has_every_part_and_a_dash_for_what_was_not_measured() -> None:
     row = {"step": 3, "score": 0.25, "loss": 0.5, "seconds/generate": 6.0, "seconds/tools": 0.5, "seconds/sync": None}
     row |= {"seconds/log-probabilities": 1.0, "seconds/update": 2.0, "seconds/idle": 0.5}
-    assert line_of(3, 9, row) == (
+    assert format_step(3, 9, row) == (
         "step 3/9  score 0.25  loss 0.5  10.0 s: generate 6.0, tools 0.5, log-probabilities 1.0, update 2.0, sync -, "
         "idle 0.5 (our own code 5.0%)"
     )

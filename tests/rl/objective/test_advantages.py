@@ -7,16 +7,16 @@ import pytest
 
 from agent.trajectory import Malformed, Reply, Turn
 from rl.objective.advantages import (
+    add_noise,
     as_array,
+    compute_step_credit,
     dgrpo,
     dr_grpo,
-    easy_weighs,
     grpo,
     has_signal,
-    step_credit,
     surprise,
     taura,
-    with_noise,
+    weigh_group,
 )
 from rl.rewards.preset import load_preset
 
@@ -60,7 +60,7 @@ def test_noise_tells_equal_runs_apart_and_not_those_that_do_not_count() -> None:
 
 
 def test_noise_has_the_deviation_that_was_asked_for() -> None:
-    noise = with_noise(np.zeros(20_000), 0.02, np.random.default_rng(0))
+    noise = add_noise(np.zeros(20_000), 0.02, np.random.default_rng(0))
     assert noise.std() == pytest.approx(0.02, rel=0.03)
     assert noise.mean() == pytest.approx(0.0, abs=1e-3)
 
@@ -90,15 +90,15 @@ def test_runs_of_the_same_worth_push_by_exactly_nothing() -> None:
 
 def test_a_turn_gets_what_it_and_those_after_it_have_earned() -> None:
     # mean of 1, 0, 0, 3 is 1, deviation sqrt((0 + 1 + 1 + 4) / 3) = sqrt(2)
-    first, none, second = step_credit(((1.0, 0.0), None, (0.0, 3.0)), epsilon=0.0)
+    first, none, second = compute_step_credit(((1.0, 0.0), None, (0.0, 3.0)), epsilon=0.0)
     assert first == pytest.approx([-1 / math.sqrt(2), -1 / math.sqrt(2)])
     assert none is None
     assert second == pytest.approx([1 / math.sqrt(2), 2 / math.sqrt(2)])
-    assert step_credit(((1.0, 0.0), (0.0, 3.0)), is_scaled=False) == ((-1.0, -1.0), (1.0, 2.0))
-    assert step_credit(((0.1, 0.1), (0.1,))) == ((0.0, 0.0), (0.0,))
+    assert compute_step_credit(((1.0, 0.0), (0.0, 3.0)), is_scaled=False) == ((-1.0, -1.0), (1.0, 2.0))
+    assert compute_step_credit(((0.1, 0.1), (0.1,))) == ((0.0, 0.0), (0.0,))
 
 
 def test_easy_groups_weigh_less_along_a_line() -> None:
-    assert [easy_weighs(as_array(a), 0.5) for a in ((0, 0), (1, 0), (1, 1))] == [1.0, 0.75, 0.5]
-    assert easy_weighs(as_array((1, None)), 0.0) == 0.0
-    assert easy_weighs(as_array((1, 1)), 1.0) == easy_weighs(as_array((None, None)), 0.0) == 1.0
+    assert [weigh_group(as_array(a), 0.5) for a in ((0, 0), (1, 0), (1, 1))] == [1.0, 0.75, 0.5]
+    assert weigh_group(as_array((1, None)), 0.0) == 0.0
+    assert weigh_group(as_array((1, 1)), 1.0) == weigh_group(as_array((None, None)), 0.0) == 1.0

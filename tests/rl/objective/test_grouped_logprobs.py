@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from rl.finetune.rows import TrainingConversation
-from rl.objective.grouped_logprobs import PLACE, batch_scores, families, in_order
+from rl.objective.grouped_logprobs import PLACE, group_families, restore_order, score_batch
 
 PROMPT, PAD = list(range(1, 41)), 0
 COMPLETIONS = ([50, 51, 52, 53], [60, 61], [70, 71, 72, 73, 74])
@@ -37,7 +37,7 @@ def alone(model: Any, prompt: list[int], completion: list[int], temperature: flo
 
 def test_rows_are_scored_as_they_would_be_alone(model: Any) -> None:
     prompts = [PROMPT, [*PROMPT, 45], PROMPT]
-    logps, entropy = batch_scores(model, *batch(prompts, list(COMPLETIONS)), temperature=0.7)
+    logps, entropy = score_batch(model, *batch(prompts, list(COMPLETIONS)), temperature=0.7)
     (logps**2).sum().backward()
     ours = [weight.grad.clone() for weight in model.parameters()]
     model.zero_grad()
@@ -57,7 +57,7 @@ def test_runs_that_began_alike_are_computed_together() -> None:
         return TrainingConversation((*PROMPT, *completion), (*[False] * len(PROMPT), *[True] * len(completion)))
 
     rows = [row(1, 2, 3, 4), row(9, 9, 9, 9), row(1, 2, 3, 7), row(1, 2, 8, 8), row(5, 5, 5, 5)]
-    assert families(rows, [len(PROMPT)] * 5) == [[0, 2, 3], [1, 4]]
+    assert group_families(rows, [len(PROMPT)] * 5) == [[0, 2, 3], [1, 4]]
 
 
 def test_only_what_is_wanted_is_scored(model: Any) -> None:
@@ -65,11 +65,11 @@ def test_only_what_is_wanted_is_scored(model: Any) -> None:
     given = batch([PROMPT] * 4, completions)
     wanted = torch.zeros(4, 6)
     wanted[[0, 0, 1, 3], [4, 5, 4, 4]] = 1
-    everything = [scores * wanted for scores in batch_scores(model, *given, temperature=0.9)]
+    everything = [scores * wanted for scores in score_batch(model, *given, temperature=0.9)]
     (everything[0] ** 2).sum().backward()
     expected = [weight.grad.clone() for weight in model.parameters()]
     model.zero_grad()
-    found = batch_scores(model, *given, 0.9, wanted)
+    found = score_batch(model, *given, 0.9, wanted)
     for ours, theirs in zip(found, everything, strict=True):
         assert torch.allclose(ours, theirs, atol=1e-5)
         assert ours.count_nonzero() == 4
@@ -81,7 +81,7 @@ def test_only_what_is_wanted_is_scored(model: Any) -> None:
 def test_what_runs_share_of_their_completions_is_scored_for_each(model: Any) -> None:
     completions = [[50, 51, 52, 53], [50, 51, 52, 60], [70, 71], [50, 51, 52, 53]]
     prompts = [PROMPT] * 4
-    logps, _ = batch_scores(model, *batch(prompts, completions), temperature=1.0)
+    logps, _ = score_batch(model, *batch(prompts, completions), temperature=1.0)
     (logps**3).sum().backward()
     ours = [weight.grad.clone() for weight in model.parameters()]
     model.zero_grad()
@@ -98,15 +98,15 @@ def test_what_runs_share_of_their_completions_is_scored_for_each(model: Any) -> 
 
 def test_a_row_that_is_left_out_scores_nothing_and_takes_no_sharing_away(model: Any) -> None:
     ids, mask, right = batch([PROMPT, [3], PROMPT], [COMPLETIONS[0], [3], COMPLETIONS[2]])
-    logps, _ = batch_scores(model, ids, mask, right, 1.0)
+    logps, _ = score_batch(model, ids, mask, right, 1.0)
     assert not logps[1].any()
     with_it = logps[[0, 2]]
-    without, _ = batch_scores(model, *batch([PROMPT, PROMPT], [COMPLETIONS[0], COMPLETIONS[2]]), 1.0)
+    without, _ = score_batch(model, *batch([PROMPT, PROMPT], [COMPLETIONS[0], COMPLETIONS[2]]), 1.0)
     assert torch.equal(with_it, without)
 
 
 def test_where_all_rows_are_left_out_there_is_still_a_gradient(model: Any) -> None:
-    logps, _ = batch_scores(model, *batch([[3], [3]], [[3], [3]]), 1.0)
+    logps, _ = score_batch(model, *batch([[3], [3]], [[3], [3]]), 1.0)
     (logps * 0).sum().backward()
     assert all(weight.grad is not None for weight in model.parameters())
 
@@ -116,6 +116,6 @@ def test_rows_of_a_group_come_together_again() -> None:
         {PLACE: torch.tensor([2, 0]), "ids": torch.tensor([[22], [20]]), "tokens": torch.tensor(7), "none": None},
         {PLACE: torch.tensor([3, 1]), "ids": torch.tensor([[23], [21]]), "tokens": torch.tensor(7), "none": None},
     ]
-    ordered = in_order(mixed)
+    ordered = restore_order(mixed)
     assert [batch["ids"].tolist() for batch in ordered] == [[[20], [21]], [[22], [23]]]
     assert [(int(batch["tokens"]), batch["none"]) for batch in ordered] == [(7, None), (7, None)]

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from rl.objective.advantages import as_array, grpo
-from rl.objective.reg_grpo import regression, regression_loss, regression_slopes
+from rl.objective.reg_grpo import compute_regression, regression_loss, regression_slopes
 
 ADVANTAGES = grpo(as_array((1, 1, 0, 0)))
 RATIOS = np.array([0.3, -0.2, 0.05, 0.6])
@@ -40,7 +40,9 @@ def test_before_the_first_update_it_is_a_policy_gradient() -> None:
 def test_groups_are_apart_and_who_does_not_count_is_in_none() -> None:
     ratios = np.array([*RATIOS, 5.0, 0.2, 0.4])
     advantages = np.array([*ADVANTAGES, 0.0, 1.0, -1.0])
-    shares = regression(ratios, advantages, np.array([0.0] * 4 + [1.0] * 3), np.array([True] * 4 + [False, True, True]))
+    shares = compute_regression(
+        ratios, advantages, np.array([0.0] * 4 + [1.0] * 3), np.array([True] * 4 + [False, True, True])
+    )
     first, second = regression_loss(RATIOS, ADVANTAGES), regression_loss(ratios[5:], advantages[5:])
     assert shares.losses.sum() == pytest.approx((first + second) / 2)
     assert shares.slopes[:4] == pytest.approx(regression_slopes(RATIOS, ADVANTAGES) / 2)

@@ -11,8 +11,8 @@ import pytest
 from agent.trajectory import Stop, from_json, to_json
 from rl.attacks import Believer
 from rl.rewards.aids import Aids
-from rl.rewards.catalogue import REWARDS, STEP_REWARDS, reward_named, step_reward_named
-from rl.rewards.preset import load_preset, preset_names
+from rl.rewards.catalogue import REWARDS, STEP_REWARDS, get_reward, get_step_reward
+from rl.rewards.preset import list_presets, load_preset
 from tests.rl.cases import OPEN, RIGHT, UNPLACED, WRONG, broken, run
 
 HEAD = 'paper = "x"\nformula_from = "ours"\n'
@@ -28,10 +28,10 @@ def written(folder: Path, text: str) -> Path:
 @pytest.mark.parametrize("stop", [Stop.CRASHED, Stop.POLICY_FAILED, Stop.INTERRUPTED, None])
 @pytest.mark.parametrize("name", sorted([*REWARDS, *STEP_REWARDS]))
 def test_no_reward_counts_a_run_that_broke_off(name: str, stop: Stop | None) -> None:
-    assert reward_named(name, aids=Aids(judge=Believer()))(OPEN, broken(stop)) is None
+    assert get_reward(name, aids=Aids(judge=Believer()))(OPEN, broken(stop)) is None
 
 
-@pytest.mark.parametrize("name", preset_names())
+@pytest.mark.parametrize("name", list_presets())
 def test_no_preset_counts_a_run_that_broke_off(name: str) -> None:
     preset = load_preset(name, Aids(judge=Believer()))
     found = preset.group(OPEN, (run(*RIGHT, second="Paris"), broken(Stop.CRASHED)), (run(*WRONG),))
@@ -40,14 +40,14 @@ def test_no_preset_counts_a_run_that_broke_off(name: str) -> None:
     assert set(found.components_G[1].values()) == {None}
 
 
-@pytest.mark.parametrize("name", preset_names())
+@pytest.mark.parametrize("name", list_presets())
 def test_every_preset_says_where_it_is_from(name: str) -> None:
     text = files("rl").joinpath("presets", f"{name}.toml").read_text(encoding="utf-8")
     assert text.startswith(f"# See what it pays:  python -m rl.attacks {name}\n")
     assert load_preset(name).recipe.paper
 
 
-@pytest.mark.parametrize("name", preset_names())
+@pytest.mark.parametrize("name", list_presets())
 def test_a_saved_run_is_worth_the_same(name: str) -> None:
     preset, trajectory = load_preset(name), run(*RIGHT, second="Paris")
     assert preset.reward(OPEN, from_json(to_json(trajectory))) == preset.reward(OPEN, trajectory)
@@ -80,7 +80,7 @@ def test_turns_have_rewards_of_their_own() -> None:
     assert steps == {"format": (0.1, 0.1), "retrieval": (0.5, 0.0)}
     gated = load_preset("video-mtr").steps(OPEN, run(RIGHT[0], WRONG[1]))
     assert gated == {"format": (0.1, 0.1), "retrieval": (0.0, 0.0)}
-    assert step_reward_named("step_format")(OPEN, broken(Stop.CRASHED)) == ()
+    assert get_step_reward("step_format")(OPEN, broken(Stop.CRASHED)) == ()
 
 
 def test_a_file_of_ones_own(tmp_path: Path) -> None:

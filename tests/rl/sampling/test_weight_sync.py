@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from agent.policy import PolicyError
-from rl.sampling.weight_sync import check_words_alone, needs_cuda
+from rl.sampling.weight_sync import check_cuda, check_text_only
 
 WORDS = "base_model.model.model.language_model.layers.0.self_attn.q_proj.lora_A.weight"
 EYES = "base_model.model.model.visual.blocks.0.attn.qkv.lora_A.weight"
@@ -19,12 +19,12 @@ def saved(folder: Path, *names: str) -> Path:
 
 
 def test_an_adapter_of_the_eyes_is_refused_as_vllm_would_leave_it_out(tmp_path: Path) -> None:
-    check_words_alone(saved(tmp_path, WORDS))
+    check_text_only(saved(tmp_path, WORDS))
     with pytest.raises(PolicyError, match=r"visual\.blocks\.0.* and 0 more weights of the picture side"):
-        check_words_alone(saved(tmp_path, WORDS, EYES))
+        check_text_only(saved(tmp_path, WORDS, EYES))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is CUDA here")
 def test_all_weights_without_cuda_are_refused_with_what_to_do() -> None:
     with pytest.raises(PolicyError, match=r"needs CUDA, which is not here: train an adapter \(\[lora\]\)"):
-        needs_cuda("bringing all weights to vLLM")
+        check_cuda("bringing all weights to vLLM")

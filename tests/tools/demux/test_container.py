@@ -20,8 +20,8 @@ import pytest
 from tests import bombs, clips
 from tools.demux import container as door
 from tools.demux.container import PacketReader, open_container, run_interruptibly
-from tools.speech.audio import audio_blocks
-from tools.speech.subtitles import embedded_subtitles
+from tools.speech.audio import read_blocks
+from tools.speech.subtitles import read_embedded_subtitles
 from tools.video.video import Video, VideoError
 
 ROOT = Path(__file__).parents[3]
@@ -57,8 +57,8 @@ def test_a_name_is_the_name_of_a_file_and_nothing_else(folder: Path, name: str) 
     shutil.copy("mine.mp4", name)
     with Video(name) as video:
         assert video.info.frame_count == 30
-        assert sum(len(sound) for _, sound in audio_blocks(video)) < 1.2 * 16_000
-        assert embedded_subtitles(video) == ()
+        assert sum(len(sound) for _, sound in read_blocks(video)) < 1.2 * 16_000
+        assert read_embedded_subtitles(video) == ()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not allow such names")

@@ -15,7 +15,7 @@ from tools.index.frame_store import (
     DamagedPictureError,
     FrameStore,
     FrameStoreWriter,
-    stored_size,
+    fit_stored_size,
 )
 from tools.video.video import Frame, Video
 
@@ -109,7 +109,7 @@ def test_an_empty_store_says_that_it_is_empty(tmp_path: Path) -> None:
     [((1920, 1080), (640, 360)), ((1080, 1920), (360, 640)), ((320, 240), (320, 240)), ((1000, 1000), (360, 360))],
 )
 def test_pictures_are_kept_within_640_by_360_or_upright(size: tuple[int, int], kept: tuple[int, int]) -> None:
-    assert stored_size(*size) == kept
+    assert fit_stored_size(*size) == kept
 
 
 def test_a_video_goes_through_the_store_with_its_own_times(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from tests.poison import POISONS, poison, victim
 from tools.cache import CacheError, keep
-from tools.deadline import deadline
+from tools.deadline import set_deadline
 from tools.encoders.hashing import HashingEncoder
 from tools.index.video_index import IndexProgress, VideoIndex, open_index
 from tools.video.video import Video
@@ -119,7 +119,7 @@ def test_a_still_picture_is_embedded_once_and_found_at_all_its_times(tmp_path: P
     with Video(_write(tmp_path / "still.mp4", ["red"] * 40 + ["blue"] * 40)) as video:
         index = _built(video, tmp_path / "cache", encoder)
     assert index.frames.rows == 2
-    assert encoder.pictures <= 2 * 14 + 20  # both pictures with tiles, and the keyframes of the quick pass
+    assert encoder.pictures <= 2 * 10 + 20  # both pictures with tiles, and the keyframes of the quick pass
     query = HashingEncoder().encode_texts(["blue"])[0]
     assert index.frames.search(query, 1)[0].seconds == 40
     assert index.frames.search(query, 1, start_seconds=71.5)[0].seconds == 72
@@ -191,7 +191,7 @@ def test_cancel_stops_within_a_second_and_the_rest_is_done_next_time(video: Vide
     encoder = CountingEncoder()
     resumed = _built(video, tmp_path, encoder)
     assert np.array_equal(resumed.seconds, np.arange(150.0))
-    assert encoder.pictures <= 150 - done + 1 + resumed.frames.rows * 13 + 40
+    assert encoder.pictures <= 150 - done + 1 + resumed.frames.rows * 9 + 40
     assert 60 <= _best(resumed, "red") < 63
 
 
@@ -229,7 +229,7 @@ def test_a_search_embeds_the_tiles_of_what_looks_best_and_finds_what_all_tiles_f
         before, pictures = index.frames.tiled, encoder.pictures
         found = {colour: index.search(_query(colour), 1)[0] for colour in ("red", "blue", "green")}
         assert before < index.frames.tiled < index.frames.rows
-        assert 0 < encoder.pictures - pictures == (index.frames.tiled - before) * 13
+        assert 0 < encoder.pictures - pictures == (index.frames.tiled - before) * 9
         again = encoder.pictures
         assert index.search(_query("red"), 1)[0] == found["red"]
         assert encoder.pictures == again
@@ -247,7 +247,7 @@ def test_what_a_search_had_embedded_is_kept_for_the_next_time(spots: Video, tmp_
     encoder = CountingEncoder()
     with open_index(spots, encoder, tmp_path) as index:
         assert index.wait_tiled(60)
-        assert encoder.pictures == (index.frames.rows - tiled) * 13
+        assert encoder.pictures == (index.frames.rows - tiled) * 9
 
 
 def test_tiles_wait_while_somebody_comes_first_and_a_search_has_a_deadline(spots: Video, tmp_path: Path) -> None:
@@ -259,12 +259,12 @@ def test_tiles_wait_while_somebody_comes_first_and_a_search_has_a_deadline(spots
             time.sleep(0.3)
             assert index.frames.tiled == tiled
             index.search(_query("red"), 1, patience_seconds=0.0)
-            with deadline(0.0):
+            with set_deadline(0.0):
                 index.search(_query("red"), 1)
             assert index.frames.tiled == tiled
-            assert index.frames.tiled_share(0, 60) < 0.5
+            assert index.frames.compute_tiled_share(0, 60) < 0.5
         assert index.wait_tiled(60)
-        assert index.frames.tiled_share(0, 60) == 1
+        assert index.frames.compute_tiled_share(0, 60) == 1
 
 
 # --- other processes
@@ -343,7 +343,7 @@ def test_after_kill_9_the_next_start_goes_on_and_ends_the_same(start: Start, vid
         assert np.abs(resumed.thumbs.astype(int) - whole.thumbs).max() <= 6
         assert np.array_equal(resumed.store.seconds, whole.store.seconds)
         assert _best(resumed, "red") == _best(whole, "red")
-    assert encoder.pictures < 100 + resumed.frames.rows * 13
+    assert encoder.pictures < 100 + resumed.frames.rows * 9
     assert next(progress.done for progress in seen if progress.stage == "frames") > 64
 
 
@@ -364,7 +364,7 @@ def test_after_kill_9_among_the_tiles_the_frames_are_whole_at_once_and_only_tile
         assert [len(resumed.seconds), resumed.frames.tiled] == [150, resumed.frames.rows]
         assert 60 <= _best(resumed, "red") < 63
     assert {progress.stage for progress in seen} == {"frames", "tiles"}
-    assert 0 < encoder.pictures <= (resumed.frames.rows - 64) * 13
+    assert 0 < encoder.pictures <= (resumed.frames.rows - 64) * 9
 
 
 def test_two_processes_share_the_work_of_one(start: Start, tmp_path: Path) -> None:
@@ -394,7 +394,7 @@ def test_a_follower_sees_the_progress_and_takes_over_when_the_writer_dies(
         assert np.array_equal(follower.seconds, np.arange(150.0))
         assert 60 <= _best(follower, "red") < 63
     assert seen[0].stage == "another process"
-    assert 0 < encoder.pictures < 100 + follower.frames.rows * 13
+    assert 0 < encoder.pictures < 100 + follower.frames.rows * 9
 
 
 # --- damage

@@ -7,19 +7,19 @@ import pytest
 from tests.drawn_clips import page
 from tools import packaged_weights
 from tools.observation import UNREADABLE
-from tools.ocr.ppocr import LineReading, Quad, decode_letters, quads_in
+from tools.ocr.ppocr import LineReading, Quad, decode_letters, find_quads
 from tools.ocr.reader import (
     TextLine,
     TextReader,
-    in_reading_order,
+    drop_false_letters,
+    drop_overlaps,
     is_sure,
-    straightened,
+    merge_rows,
+    sort_by_reading_order,
+    straighten,
     track_text,
-    turned_box,
-    voted,
-    whole_rows,
-    without_false_letters,
-    without_overlaps,
+    turn_box,
+    vote,
 )
 
 needs_reader = [
@@ -181,7 +181,7 @@ class TestOtherScriptsAndTurns:
             ("SOON", ""),
         ]
         for line, usual in zip(lines, reader.read(upright), strict=True):
-            assert line.box == pytest.approx(turned_box(usual.box, turns), abs=0.04)
+            assert line.box == pytest.approx(turn_box(usual.box, turns), abs=0.04)
 
     def test_unknown_letters_on_their_head_are_not_taken_for_known_ones(self, reader: TextReader) -> None:
         for text in ("Добро пожаловать", "안녕하세요"):
@@ -198,9 +198,9 @@ def _written(text: str, size: int) -> np.ndarray:
 def test_a_box_turns_with_its_picture_and_back() -> None:
     box = (0.1, 0.2, 0.3, 0.6)
     # a quarter turn against the clock: what was on the right is on top
-    assert turned_box(box, 1) == pytest.approx((0.2, 0.7, 0.6, 0.9))
-    assert turned_box(turned_box(box, 1), -1) == pytest.approx(box)
-    assert turned_box(box, 2) == pytest.approx((0.7, 0.4, 0.9, 0.8))
+    assert turn_box(box, 1) == pytest.approx((0.2, 0.7, 0.6, 0.9))
+    assert turn_box(turn_box(box, 1), -1) == pytest.approx(box)
+    assert turn_box(box, 2) == pytest.approx((0.7, 0.4, 0.9, 0.8))
 
 
 def test_two_looks_must_be_sure_of_much_the_same_text_with_nothing_left_out() -> None:
@@ -249,45 +249,45 @@ def test_pieces_of_a_row_are_joined_and_columns_are_not() -> None:
         _line("root", 0.1, 0.102, 0.26, 0.152),
         _line("far", 0.8, 0.1, 0.9, 0.15),
     ]
-    assert [line.text for line in in_reading_order(row, aspect=1.0)] == ["root Mar 14", "far"]
+    assert [line.text for line in sort_by_reading_order(row, aspect=1.0)] == ["root Mar 14", "far"]
 
 
 def test_rows_come_from_the_top_and_pieces_from_the_left() -> None:
     lines = [_line("d", 0.6, 0.5, 0.7, 0.6), _line("c", 0.1, 0.5, 0.2, 0.6), _line("b", 0.6, 0.1, 0.7, 0.2)]
     lines.append(_line("a", 0.1, 0.1, 0.2, 0.2))
-    assert [line.text for line in in_reading_order(lines, aspect=1.0)] == ["a", "b", "c", "d"]
+    assert [line.text for line in sort_by_reading_order(lines, aspect=1.0)] == ["a", "b", "c", "d"]
 
 
 def test_a_letter_as_large_as_the_picture_is_texture() -> None:
-    assert without_false_letters([_line("4", 0.0, 0.0, 0.9, 0.9)]) == []
-    assert without_false_letters([_line("4", 0.4, 0.4, 0.5, 0.5)]) == [_line("4", 0.4, 0.4, 0.5, 0.5)]
+    assert drop_false_letters([_line("4", 0.0, 0.0, 0.9, 0.9)]) == []
+    assert drop_false_letters([_line("4", 0.4, 0.4, 0.5, 0.5)]) == [_line("4", 0.4, 0.4, 0.5, 0.5)]
 
 
 def test_a_lone_chinese_character_is_texture_and_chinese_text_is_not() -> None:
-    assert without_false_letters([_line("咖", 0.4, 0.4, 0.5, 0.5)]) == []
+    assert drop_false_letters([_line("咖", 0.4, 0.4, 0.5, 0.5)]) == []
     chinese = [_line("咖啡", 0.4, 0.4, 0.5, 0.5), _line("茶", 0.4, 0.6, 0.5, 0.7)]
-    assert without_false_letters(chinese) == chinese
+    assert drop_false_letters(chinese) == chinese
 
 
 def test_a_line_seen_in_two_tiles_is_one() -> None:
     corners = np.array([[0, 0], [100, 0], [100, 20], [0, 20]], np.float32)
     half = np.array([[0, 0], [60, 0], [60, 20], [0, 20]], np.float32)
     other = corners + np.array([0, 40], np.float32)
-    kept = without_overlaps([Quad(half, 0.9), Quad(corners, 0.8), Quad(other, 0.7)])
+    kept = drop_overlaps([Quad(half, 0.9), Quad(corners, 0.8), Quad(other, 0.7)])
     assert sorted(float(quad.corners[1, 0]) for quad in kept) == [100.0, 100.0]
 
 
 def test_most_readings_win_and_the_surest_where_all_differ() -> None:
     readings = [LineReading("zebra.og", 0.99), LineReading("zebra.log", 0.9), LineReading("zebra.log", 0.95)]
-    assert voted(readings) == LineReading("zebra.log", 0.95)
-    assert voted([LineReading("a", 0.5), LineReading("b", 0.7)]).text == "b"
+    assert vote(readings) == LineReading("zebra.log", 0.95)
+    assert vote([LineReading("a", 0.5), LineReading("b", 0.7)]).text == "b"
 
 
 def test_a_sure_reading_with_a_letter_more_wins_and_an_unsure_one_does_not() -> None:
     readings = [LineReading("MviePy", 0.99), LineReading("MviePy", 0.99), LineReading("MoviePy", 0.93)]
-    assert voted(readings).text == "MoviePy"
-    assert voted([*readings[:2], LineReading("M&viePy", 0.8)]).text == "MviePy"
-    assert voted([*readings[:2], LineReading("Made viePy", 0.99)]).text == "MviePy"
+    assert vote(readings).text == "MoviePy"
+    assert vote([*readings[:2], LineReading("M&viePy", 0.8)]).text == "MviePy"
+    assert vote([*readings[:2], LineReading("Made viePy", 0.99)]).text == "MviePy"
 
 
 def test_a_slanted_crop_comes_out_upright() -> None:
@@ -296,7 +296,7 @@ def test_a_slanted_crop_comes_out_upright() -> None:
     cv2.fillPoly(pixels, [corners.astype(np.int32)], (255, 255, 255))
     by_x = sorted(corners.tolist())
     left, right = sorted(by_x[:2], key=lambda p: p[1]), sorted(by_x[2:], key=lambda p: p[1])
-    crop = straightened(pixels, np.array([left[0], right[0], right[1], left[1]], np.float32))
+    crop = straighten(pixels, np.array([left[0], right[0], right[1], left[1]], np.float32))
     assert crop.shape == (20, 120, 3)
     assert crop.mean() > 220
 
@@ -319,7 +319,7 @@ def test_a_letter_held_is_one_and_a_letter_after_a_blank_is_two() -> None:
 def test_the_rectangle_grows_round_the_marked_core() -> None:
     probability = np.zeros((100, 200), np.float32)
     probability[40:60, 50:150] = 0.9
-    (quad,) = quads_in(probability)
+    (quad,) = find_quads(probability)
     left, top = quad.corners.min(axis=0)
     right, bottom = quad.corners.max(axis=0)
     # 100 x 20 marked: grown on each side by area * 1.6 / circumference = 13.3.
@@ -377,7 +377,7 @@ def test_a_line_that_runs_through_two_tiles_is_one_row() -> None:
     def quad(left: float, right: float, top: float = 10.0) -> Quad:
         return Quad(np.array([[left, top], [right, top], [right, top + 20], [left, top + 20]], np.float32), 0.9)
 
-    rows = whole_rows([quad(0, 400), quad(380, 700), quad(0, 300, top=40), quad(800, 900)])
+    rows = merge_rows([quad(0, 400), quad(380, 700), quad(0, 300, top=40), quad(800, 900)])
     assert sorted((float(row.corners[0, 0]), float(row.corners[1, 0])) for row in rows) == [
         (0.0, 300.0),
         (0.0, 700.0),

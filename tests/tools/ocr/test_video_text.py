@@ -17,11 +17,11 @@ from tools.observation import FULL_FRAME, UNREADABLE, Finding
 from tools.ocr.reader import TextLine, TextReader, TextSpan
 from tools.ocr.video_text import (
     ScreenText,
-    distinct_frames,
-    first_with,
-    in_order_of_showing,
-    longest_skipped,
-    read_parts,
+    bisect_appearance,
+    find_covered,
+    measure_longest_skipped,
+    select_distinct_frames,
+    sort_by_showing,
     spread,
 )
 from tools.toolbox import open_toolbox
@@ -39,8 +39,8 @@ def test_a_new_line_in_a_corner_makes_a_frame_distinct_and_noise_does_not() -> N
     noisy = still + np.random.default_rng(0).integers(0, 8, still.shape, dtype=np.uint8)
     line = still.copy()
     line[2, 1:4] = 60  # one short line of text in a thumbnail
-    assert distinct_frames(np.stack([still, noisy, line, line, still]), 10).tolist() == [0, 2, 4]
-    assert distinct_frames(np.empty((0, 18, 32, 3), np.uint8), 10).tolist() == []
+    assert select_distinct_frames(np.stack([still, noisy, line, line, still]), 10).tolist() == [0, 2, 4]
+    assert select_distinct_frames(np.empty((0, 18, 32, 3), np.uint8), 10).tolist() == []
 
 
 def test_spreading_keeps_first_and_last() -> None:
@@ -54,15 +54,15 @@ def test_a_line_begins_and_ends_where_it_does_and_is_read_only_once(tmp_path: Pa
         index = open_index(video, open_encoder("hashing"), tmp_path / "cache")
         index.wait()
         first = ScreenText(video, Samples(index, video.info.duration_seconds), TextReader, tmp_path / "cache")
-        (span,) = first.in_window(0.0, 6.0, 48).spans
+        (span,) = first.read_window(0.0, 6.0, 48).spans
         assert span.text == TEXT
         assert (span.start_seconds, span.stop_seconds) == (4.0, 6.0)
-        assert first.in_window(0.0, 3.9, 48).spans == ()
-        frame = video.frame_at(4.0)
-        (line,) = first.in_frame(frame, FULL_FRAME, 4.1)
+        assert first.read_window(0.0, 3.9, 48).spans == ()
+        frame = video.read_frame(4.0)
+        (line,) = first.read_frame(frame, FULL_FRAME, 4.1)
         assert (line.text, line.start_seconds, line.stop_seconds) == (TEXT, 4.0, 4.1)
         again = ScreenText(video, Samples(index, video.info.duration_seconds), no_reader, tmp_path / "cache")
-        assert again.in_window(0.0, 6.0, 48).spans == (span,)
+        assert again.read_window(0.0, 6.0, 48).spans == (span,)
         index.cancel()
 
 
@@ -74,7 +74,7 @@ def test_of_many_different_frames_only_those_with_text_are_read(tmp_path: Path) 
         # three distinct pictures and room for two readings: each is glanced at first
         (span,) = (
             ScreenText(video, Samples(index, video.info.duration_seconds), TextReader, tmp_path / "cache")
-            .in_window(0.0, 6.0, 2)
+            .read_window(0.0, 6.0, 2)
             .spans
         )
         assert (span.text, span.start_seconds) == (TEXT, 4.0)
@@ -103,13 +103,15 @@ def test_times_at_which_text_cant_be_read_are_told_once() -> None:
         return Finding("text", start, stop, "", 0.1, doubt=UNREADABLE)
 
     found = [unread(5.0, 6.0), unread(1.0, 3.0), unread(2.0, 4.0), Finding("text", 8.0, 9.0, "Gate 12", 0.99)]
-    assert observation_text.unreadable(found) == ("There is text that can't be read at 1.00-4.00 s, 5.00-6.00 s.",)
-    assert observation_text.unreadable(found[3:]) == ()
+    assert observation_text.describe_unreadable(found) == (
+        "There is text that can't be read at 1.00-4.00 s, 5.00-6.00 s.",
+    )
+    assert observation_text.describe_unreadable(found[3:]) == ()
 
 
 def test_what_was_skipped_is_the_longest_change_that_nobody_looked_at() -> None:
-    assert longest_skipped([0.0, 1.0, 2.0, 3.0, 9.0], [0.0, 2.0, 3.0, 12.0]) == 9.0
-    assert longest_skipped([0.0, 5.0], [0.0, 5.0, 30.0]) == 0.0  # a picture that stays is no gap
+    assert measure_longest_skipped([0.0, 1.0, 2.0, 3.0, 9.0], [0.0, 2.0, 3.0, 12.0]) == 9.0
+    assert measure_longest_skipped([0.0, 5.0], [0.0, 5.0, 30.0]) == 0.0  # a picture that stays is no gap
 
 
 def test_halving_finds_the_first_time_with_something() -> None:
@@ -119,7 +121,7 @@ def test_halving_finds_the_first_time_with_something() -> None:
         asked.append(seconds)
         return seconds >= 12.3
 
-    assert first_with(is_there, 11.0, 13.0) == pytest.approx(12.3, abs=0.125)
+    assert bisect_appearance(is_there, 11.0, 13.0) == pytest.approx(12.3, abs=0.125)
     assert len(asked) == 4
 
 
@@ -131,14 +133,14 @@ def test_the_ends_of_a_line_are_found_between_the_samples(tmp_path: Path) -> Non
         index = open_index(video, open_encoder("hashing"), tmp_path / "cache")
         index.wait()
         text = ScreenText(video, Samples(index, video.info.duration_seconds), TextReader, tmp_path / "cache")
-        reading = text.in_window(0.0, 40.0, 48)
+        reading = text.read_window(0.0, 40.0, 48)
         (coarse,) = reading.spans
         assert (coarse.start_seconds, coarse.stop_seconds) == (13.0, 16.0)
         fine = text.refined(coarse, reading.looked_at)
         assert fine.start_seconds == pytest.approx(12.4, abs=0.13)
         assert fine.stop_seconds == pytest.approx(15.7, abs=0.13)
         again = ScreenText(video, Samples(index, video.info.duration_seconds), no_reader, tmp_path / "cache")
-        assert again.refined(coarse, again.in_window(0.0, 40.0, 48).looked_at) == fine
+        assert again.refined(coarse, again.read_window(0.0, 40.0, 48).looked_at) == fine
         index.cancel()
 
 
@@ -169,8 +171,8 @@ def test_a_line_that_cant_be_read_in_its_part_of_the_picture_keeps_its_ends(tmp_
     with Video(clip) as video:
         index = open_index(video, open_encoder("hashing"), tmp_path / "cache")
         index.wait()
-        text = ScreenText(video, index, WholePictureReader, tmp_path / "cache")  # type: ignore[arg-type]
-        reading = text.in_window(0.0, 40.0, 48)
+        text = ScreenText(video, Samples(index, video.info.duration_seconds), WholePictureReader, tmp_path / "cache")  # type: ignore[arg-type]
+        reading = text.read_window(0.0, 40.0, 48)
         (coarse,) = reading.spans
         assert text.refined(coarse, reading.looked_at) == coarse
         index.cancel()
@@ -183,7 +185,7 @@ def test_a_caption_that_comes_again_between_sparse_readings_is_two_spans(tmp_pat
         index = open_index(video, open_encoder("hashing"), tmp_path / "cache")
         index.wait()
         text = ScreenText(video, Samples(index, video.info.duration_seconds), WhiteReader, tmp_path / "cache")  # type: ignore[arg-type]
-        reading = text.in_window(0.0, 24.0, 4)
+        reading = text.read_window(0.0, 24.0, 4)
         assert [round(t) for t in reading.looked_at] == [0, 8, 16, 23]
         first, second = reading.spans
         assert (first.start_seconds, second.start_seconds) == (pytest.approx(8, abs=0.6), pytest.approx(16, abs=0.6))
@@ -196,15 +198,15 @@ def test_a_caption_that_comes_again_between_sparse_readings_is_two_spans(tmp_pat
 
 def test_of_several_showings_of_the_best_text_the_first_is_named() -> None:
     ranked = [TextSpan(text, start, start + 4, FULL_FRAME, 0.9, 1) for text, start in (("a", 65), ("b", 5), ("a", 10))]
-    assert [(s.text, s.start_seconds) for s in in_order_of_showing(ranked)] == [("a", 10), ("b", 5), ("a", 65)]
+    assert [(s.text, s.start_seconds) for s in sort_by_showing(ranked)] == [("a", 10), ("b", 5), ("a", 65)]
 
 
 def test_a_reading_holds_until_the_picture_changes() -> None:
     # it changes each second and then stays from 4 s on; read at 0, 2 and 4 s
-    assert read_parts([(0.0, 1.0), (2.0, 3.0), (4.0, 60.0)], 0.0, 60.0) is None
+    assert find_covered([(0.0, 1.0), (2.0, 3.0), (4.0, 60.0)], 0.0, 60.0) is None
     # nobody read it between 1 and 10 s
-    assert read_parts([(0.0, 1.0), (10.0, 11.0)], 0.0, 20.0) == ((0.0, 1.0), (10.0, 11.0))
-    assert read_parts([(0.0, 5.0)], 2.0, 9.0) == ((2.0, 5.0),)
+    assert find_covered([(0.0, 1.0), (10.0, 11.0)], 0.0, 20.0) == ((0.0, 1.0), (10.0, 11.0))
+    assert find_covered([(0.0, 5.0)], 2.0, 9.0) == ((2.0, 5.0),)
 
 
 @needs_ocr
@@ -218,9 +220,9 @@ def test_what_was_read_before_changes_no_result(tmp_path: Path) -> None:
             for name in ("fresh", "used")
         )
         for second in range(10, 18):
-            used.in_frame(video.frame_at(second + 0.5), FULL_FRAME, second + 0.6)
-            used.in_window(second, second + 1.0, 2)
-        readings = [text.in_window(0.0, 40.0, 4) for text in (fresh, used)]
+            used.read_frame(video.read_frame(second + 0.5), FULL_FRAME, second + 0.6)
+            used.read_window(second, second + 1.0, 2)
+        readings = [text.read_window(0.0, 40.0, 4) for text in (fresh, used)]
         assert readings[0] == readings[1]
         assert fresh.refined(readings[0].spans[0], readings[0].looked_at) == used.refined(
             readings[1].spans[0], readings[1].looked_at

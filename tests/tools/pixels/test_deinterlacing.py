@@ -71,7 +71,7 @@ def test_a_combed_picture_becomes_the_moment_of_its_first_field(
         assert "interlaced" in video.info.notes[0]
         np.testing.assert_allclose(video.timestamps, np.arange(FRAMES) / FPS, atol=0.001)
         for number in (0, 7, 13, 23, 4):
-            pixels = video.frame_at((number + 0.5) / FPS).pixels
+            pixels = video.read_frame((number + 0.5) / FPS).pixels
             assert comb(pixels) < 0.5
             error = np.abs(pixels.astype(int) - moment(2 * number))
             assert error.mean() < 2.5
@@ -81,7 +81,7 @@ def test_a_combed_picture_becomes_the_moment_of_its_first_field(
 
 def test_still_writing_keeps_every_line(tmp_path: Path) -> None:
     with Video(write_interlaced(tmp_path / "c.mpg", "mpeg2video")) as video:
-        pixels = video.frame_at(0.5).pixels
+        pixels = video.read_frame(0.5).pixels
         assert np.abs(pixels[STILL].astype(int) - moment(0)[STILL]).mean() < 2.5
         assert pixels[170, 20:300].mean() > 190  # a line of a single row
         assert pixels[169, 20:300].mean() < 70
@@ -104,4 +104,4 @@ def test_a_frame_got_by_a_seek_is_the_same_as_one_got_by_playing(tmp_path: Path)
     with Video(write_interlaced(tmp_path / "c.ts", "libx264")) as video:
         played = list(video.read(video.timestamps.tolist()))
         for number in (20, 3, 11):
-            np.testing.assert_array_equal(video.frame_at((number + 0.5) / FPS).pixels, played[number].pixels)
+            np.testing.assert_array_equal(video.read_frame((number + 0.5) / FPS).pixels, played[number].pixels)

@@ -82,7 +82,7 @@ def test_the_matrix_and_the_range_that_a_picture_carries_are_taken(
 ) -> None:
     clip = write_patches(tmp_path / "c.mkv", PATCHES, matrix=matrix, colour_range=2 if full else 1)
     with Video(clip) as video:
-        colours = seen(video.frame_at(0).pixels)
+        colours = seen(video.read_frame(0).pixels)
     np.testing.assert_allclose(colours, decoded(PATCHES, luminance, full=full), atol=2.6)
 
 
@@ -101,7 +101,7 @@ def test_a_picture_that_carries_no_matrix_has_the_one_of_its_size_and_codec(
 ) -> None:
     pixel_format = "yuv444p" if codec == "ffv1" else "yuv420p"
     with Video(write_patches(tmp_path / name, PATCHES, codec=codec, size=size, pixel_format=pixel_format)) as video:
-        colours = seen(video.frame_at(0).pixels)
+        colours = seen(video.read_frame(0).pixels)
     np.testing.assert_allclose(colours, decoded(PATCHES, luminance), atol=2.6 if codec == "ffv1" else 5)
 
 
@@ -117,7 +117,7 @@ def test_rgb_has_no_matrix_at_any_size(tmp_path: Path, name: str, codec: str, pi
         container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=pixel_format)))
         container.mux(stream.encode(None))
     with Video(path) as video:
-        np.testing.assert_array_equal(video.frame_at(0).pixels, picture)
+        np.testing.assert_array_equal(video.read_frame(0).pixels, picture)
 
 
 def test_ycgco_that_swscale_refuses_is_decoded(tmp_path: Path) -> None:
@@ -129,13 +129,13 @@ def test_ycgco_that_swscale_refuses_is_decoded(tmp_path: Path) -> None:
         tmp_path / "c.mkv", four(tuple((int(y), int(u), int(v)) for y, u, v in codes)), matrix=8, colour_range=2
     )
     with Video(clip) as video:
-        np.testing.assert_allclose(seen(video.frame_at(0).pixels), rgb, atol=3)
+        np.testing.assert_allclose(seen(video.read_frame(0).pixels), rgb, atol=3)
         assert video.info.gaps == ()
 
 
 def test_colours_that_no_one_here_can_decode_are_said(tmp_path: Path) -> None:
     with Video(write_patches(tmp_path / "c.mkv", PATCHES, matrix=14, colour_range=1)) as video:
-        assert video.frame_at(0).pixels.shape == (48, 64, 3)
+        assert video.read_frame(0).pixels.shape == (48, 64, 3)
         assert "ICtCp" in video.info.gaps[0]
 
 
@@ -144,7 +144,7 @@ def test_grey_of_limited_range_is_stretched_to_black_and_white(tmp_path: Path) -
     for colour_range, expected in ((1, (0, 255, 128, 51)), (2, (16, 235, 126, 60))):
         clip = write_patches(tmp_path / f"{colour_range}.mkv", greys, pixel_format="gray", colour_range=colour_range)
         with Video(clip) as video:
-            np.testing.assert_allclose(seen(video.frame_at(0).pixels)[:, 0], expected, atol=1)
+            np.testing.assert_allclose(seen(video.read_frame(0).pixels)[:, 0], expected, atol=1)
 
 
 @pytest.mark.parametrize("pixel_format", ["yuv444p10le", "yuv420p10le"])
@@ -166,9 +166,9 @@ def test_hdr_below_reference_white_has_the_colours_it_has_on_an_sdr_screen(
     with Video(clip) as video:
         assert "high dynamic range" in video.info.notes[0]
         # a step of 10-bit HLG is up to 8 codes of sRGB where a channel is nearly dark
-        np.testing.assert_allclose(seen(video.frame_at(0).pixels), colours, atol=9)
-        np.testing.assert_allclose(seen(video.frame_at(0).pixels)[[0, 3]], (WHITE, GREY), atol=2)
-        np.testing.assert_allclose(seen(video.frame_at(0, max_height=24).pixels), colours, atol=9)
+        np.testing.assert_allclose(seen(video.read_frame(0).pixels), colours, atol=9)
+        np.testing.assert_allclose(seen(video.read_frame(0).pixels)[[0, 3]], (WHITE, GREY), atol=2)
+        np.testing.assert_allclose(seen(video.read_frame(0, max_height=24).pixels), colours, atol=9)
 
 
 @pytest.mark.parametrize(("transfer", "curve"), [(PQ, pq), (HLG, hlg)])
@@ -189,7 +189,7 @@ def test_what_is_brighter_than_white_keeps_its_hue(
         colour_range=1,
     )
     with Video(clip) as video:
-        np.testing.assert_allclose(seen(video.frame_at(0).pixels), srgb, atol=6)
+        np.testing.assert_allclose(seen(video.read_frame(0).pixels), srgb, atol=6)
 
 
 def test_wide_gamut_without_hdr_is_brought_into_that_of_the_screen(tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ def test_wide_gamut_without_hdr_is_brought_into_that_of_the_screen(tmp_path: Pat
         colour_range=1,
     )
     with Video(clip) as video:
-        np.testing.assert_allclose(seen(video.frame_at(0).pixels), colours, atol=6)
+        np.testing.assert_allclose(seen(video.read_frame(0).pixels), colours, atol=6)
 
 
 def test_the_captioner_names_hdr_red_red_and_hdr_white_white(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 from tests import clips
 from tests.shapes import BACKGROUND, FPS, SIDE, Piece, squared, white_box, write_pieces
 from tests.tools.test_video_against_ffmpeg import ffmpeg_command
-from tools.pixels.shape import Orientation, StoredPicture, usable_aspect
+from tools.pixels.shape import Orientation, StoredPicture, choose_aspect
 from tools.toolbox import open_toolbox
 from tools.video.video import Video
 
@@ -39,10 +39,10 @@ def test_pixels_that_are_not_square_are_shown_in_the_display_shape(
     with Video(write_pieces(tmp_path / name, codec, [Piece(size, aspect, 3)])) as video:
         assert (video.info.width, video.info.height) == shown
         assert f"({aspect.numerator}:{aspect.denominator})" in video.info.notes[0]
-        frame = video.frame_at(0.1)
+        frame = video.read_frame(0.1)
         assert frame.pixels.shape == (shown[1], shown[0], 3)
         assert white_box(frame.pixels) == pytest.approx((SIDE, SIDE), abs=2)
-        small = video.frame_at(0.1, max_height=shown[1] // 2).pixels
+        small = video.read_frame(0.1, max_height=shown[1] // 2).pixels
         assert white_box(small) == pytest.approx((SIDE / 2, SIDE / 2), abs=2)
 
 
@@ -72,7 +72,7 @@ def test_an_absurd_pixel_shape_of_the_container_leaves_that_of_the_stream(
 
 @pytest.mark.parametrize("told", [None, Fraction(0), Fraction(-1), Fraction(1, 1000), Fraction(1000)])
 def test_pixels_of_no_usable_shape_are_square(told: Fraction | None) -> None:
-    assert usable_aspect(told) == 1
+    assert choose_aspect(told) == 1
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_picture_of_another_size_is_fitted_into_the_shape_of_the_first(tmp_pat
         assert (video.info.width, video.info.height, video.info.frame_count) == (320, 180, 40)
         times = [0.55, 1.55, 2.55, 3.55]
         frames = list(video.read(times))
-        for frame in (*frames, *[video.frame_at(t) for t in (2.55, 0.05, 1.95, 3.05, 1.0)]):
+        for frame in (*frames, *[video.read_frame(t) for t in (2.55, 0.05, 1.95, 3.05, 1.0)]):
             width, height = white_box(frame.pixels)
             assert abs(width - height) <= 2
         portrait = frames[1].pixels  # 180x320 stored, 101x180 shown
@@ -97,7 +97,7 @@ def test_a_picture_of_another_size_is_fitted_into_the_shape_of_the_first(tmp_pat
 def test_a_larger_picture_of_the_same_shape_fills_the_first_ones(tmp_path: Path) -> None:
     clip = write_pieces(tmp_path / "c.ts", "libx264", [Piece((320, 180)), Piece((642, 360))])
     with Video(clip) as video:
-        frame = video.frame_at(1.5)
+        frame = video.read_frame(1.5)
         assert frame.pixels.shape == (180, 320, 3)
         assert np.abs(frame.pixels[[0, 0, -1, -1], [0, -1, 0, -1]].astype(int) - BACKGROUND).max() < 12
         assert white_box(frame.pixels) == pytest.approx((SIDE / 2, SIDE / 2), abs=2)
@@ -110,7 +110,7 @@ def test_a_broadcast_that_switches_its_aspect_is_never_distorted(tmp_path: Path,
         assert (video.info.width, video.info.height) == (768, 576)
         times = [0.05 + n / FPS for n in range(30)]
         order = np.random.default_rng(5).permutation(30).tolist()
-        for frame in (*video.read(times), *[video.frame_at(times[n]) for n in order]):
+        for frame in (*video.read(times), *[video.read_frame(times[n]) for n in order]):
             side = SIDE * 0.75 if 1.0 <= frame.seconds + 1e-6 < 2.0 else SIDE
             assert white_box(frame.pixels) == pytest.approx((side, side), abs=2), frame.seconds
 
@@ -140,7 +140,7 @@ def test_odd_sizes_lose_no_row_and_no_column(tmp_path: Path, size: tuple[int, in
         container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         container.mux(stream.encode(None))
     with Video(path) as video:
-        np.testing.assert_array_equal(video.frame_at(0).pixels, pixels)
+        np.testing.assert_array_equal(video.read_frame(0).pixels, pixels)
 
 
 def test_a_turn_that_begins_in_mid_stream_turns_from_there_on(tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_a_turn_that_begins_in_mid_stream_turns_from_there_on(tmp_path: Path) ->
 
     with Video(clips.rewrite(clip, tmp_path / "turned.ts", turned)) as video:
         assert (video.info.width, video.info.height) == (clips.WIDTH, clips.HEIGHT)
-        frames = [video.frame_at((n + 0.5) / 30).pixels for n in (50, 30, 5)]
+        frames = [video.read_frame((n + 0.5) / 30).pixels for n in (50, 30, 5)]
         assert clips.counter(frames[2]) == 5
         assert clips.counter(np.rot90(frames[1], 2)) == 30
         inner = frames[0][:, 51:109]  # 96x160 fitted into 160x96 is 58 wide
@@ -171,8 +171,8 @@ def test_a_turn_that_begins_in_mid_stream_turns_from_there_on(tmp_path: Path) ->
 def test_turned_pictures_of_uneven_pixels_are_stretched_before_they_are_turned() -> None:
     stored = StoredPicture(720, 576, Orientation(transpose=True), WIDE)
     assert (stored.shown_width, stored.shown_height) == (576, 1024)
-    assert stored.fitted(576, 1024) == (576, 1024)
-    assert stored.fitted(1024, 576) == (324, 576)
+    assert stored.fit_shape(576, 1024) == (576, 1024)
+    assert stored.fit_shape(1024, 576) == (324, 576)
 
 
 def test_boxes_are_fractions_of_the_display_picture(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.drawn_clips import draw_clip, page
-from tools.speech.audio import SAMPLE_RATE, TrackReader, audio_blocks, quietest
+from tools.speech.audio import SAMPLE_RATE, TrackReader, find_quietest, read_blocks
 from tools.video.generated import GeneratedVideo
 from tools.video.video import Video
 
@@ -31,7 +31,7 @@ def _clip(path: Path, sound: NDArray[np.float32] | None, **where: float) -> Path
 @pytest.mark.parametrize("name", ["a.mkv", "a.mp4"])
 def test_sound_comes_at_its_time(tmp_path: Path, name: str) -> None:
     with Video(_clip(tmp_path / name, _tone(3, 1, 2))) as video:
-        blocks = list(audio_blocks(video))
+        blocks = list(read_blocks(video))
     assert len(blocks) == 1
     assert _loud_span(*blocks[0]) == pytest.approx((1.0, 2.0), abs=0.03)
     assert blocks[0][1].dtype == np.float32
@@ -39,27 +39,27 @@ def test_sound_comes_at_its_time(tmp_path: Path, name: str) -> None:
 
 def test_second_zero_of_sound_is_the_first_frame_shown(tmp_path: Path) -> None:
     with Video(_clip(tmp_path / "a.mkv", _tone(3, 1, 2), picture_start_seconds=0.5)) as video:
-        (block,) = audio_blocks(video)
+        (block,) = read_blocks(video)
     assert block[0] == pytest.approx(-0.5, abs=0.01)
     assert _loud_span(*block) == pytest.approx((0.5, 1.5), abs=0.03)
 
 
 def test_sound_that_begins_late_is_late(tmp_path: Path) -> None:
     with Video(_clip(tmp_path / "a.mkv", _tone(1, 0, 1), sound_start_seconds=1.5)) as video:
-        (block,) = audio_blocks(video)
+        (block,) = read_blocks(video)
     assert block[0] == pytest.approx(1.5, abs=0.03)
 
 
 def test_a_video_without_sound_has_no_blocks(tmp_path: Path) -> None:
     with Video(_clip(tmp_path / "a.mkv", None)) as video:
-        assert list(audio_blocks(video)) == []
+        assert list(read_blocks(video)) == []
 
 
 def test_long_sound_comes_in_blocks_that_lose_nothing_and_end_where_it_is_quiet(tmp_path: Path) -> None:
     sound = _tone(12, 0, 12)
     sound[round(4.4 * SAMPLE_RATE) : round(4.7 * SAMPLE_RATE)] = 0
     with Video(_clip(tmp_path / "a.mkv", sound)) as video:
-        blocks = list(audio_blocks(video, block_seconds=5.0))
+        blocks = list(read_blocks(video, block_seconds=5.0))
     assert len(blocks) == 3
     first_end = blocks[0][0] + len(blocks[0][1]) / SAMPLE_RATE
     assert 4.4 < first_end < 4.7
@@ -73,7 +73,7 @@ def test_long_sound_comes_in_blocks_that_lose_nothing_and_end_where_it_is_quiet(
 def test_the_quietest_place_is_found() -> None:
     sound = np.ones(SAMPLE_RATE * 2, np.float32)
     sound[20_000:25_000] = 0
-    assert 20_000 < quietest(sound) < 25_000
+    assert 20_000 < find_quietest(sound) < 25_000
 
 
 def test_encrypted_sound_is_not_heard_as_noise(tmp_path: Path) -> None:

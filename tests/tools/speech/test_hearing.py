@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.drawn_clips import draw_clip, page
-from tools.deadline import deadline
+from tools.deadline import set_deadline
 from tools.speech.audio import SAMPLE_RATE, TrackReader
 from tools.speech.hearing import Hearing
 from tools.speech.subtitles import SpeechLine
@@ -79,7 +79,7 @@ def test_where_the_time_is_up_what_was_heard_stays_and_the_next_call_goes_on(pat
         hearing = Hearing(video, None, tmp_path / "heard.json", lock)
         slow = Listener(pause_seconds=0.5)
         begun = time.monotonic()
-        with deadline(3.0):  # of the five seconds that a hundred take it
+        with set_deadline(3.0):  # of the five seconds that a hundred take it
             hearing.hear(slow, 0.0, 100.0)
         assert time.monotonic() - begun < 3.5
         with lock:  # whoever was left behind has let go
@@ -97,7 +97,7 @@ def test_where_the_time_is_up_what_was_heard_stays_and_the_next_call_goes_on(pat
 
 def test_sound_of_a_span_is_that_sound(path: Path) -> None:
     with Video(path) as video:
-        (start, near), (late, far) = TrackReader(video).between([(0.0, 20.0), (205.0, 215.0)])
+        (start, near), (late, far) = TrackReader(video).read_spans([(0.0, 20.0), (205.0, 215.0)])
     assert start == pytest.approx(0.0, abs=0.05)
     assert len(near) == pytest.approx(20 * SAMPLE_RATE, abs=800)
     assert late == pytest.approx(205.0, abs=0.05)

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from tests.drawn_clips import draw_clip, page
 from tests.sounds import Track, write_tracks
 from tools import packaged_weights
-from tools.speech.audio import sound_tracks
+from tools.speech.audio import list_sound_tracks
 from tools.speech.recognition import (
     SpeechLine,
     SpeechRecogniser,
-    _packaged_files,
-    doubts_about,
+    _load_packaged_files,
+    find_doubts,
     is_doubtful,
     mark_repeats,
 )
@@ -52,7 +52,7 @@ def recogniser() -> SpeechRecogniser:
 )
 def test_each_sign_of_invention_is_a_doubt_in_words(change: dict[str, object], reason: str) -> None:
     line = replace(HEARD, **change)  # type: ignore[arg-type]
-    doubts = doubts_about(line)
+    doubts = find_doubts(line)
     assert any(reason in doubt for doubt in doubts), doubts
     assert is_doubtful(replace(line, doubts=doubts))
 
@@ -61,11 +61,11 @@ def test_each_sign_of_invention_is_a_doubt_in_words(change: dict[str, object], r
     "text", ["The water was cold.", "No, no, no, that is not what I said to him.", "Three, two, one, lift off.", "Go!"]
 )
 def test_plain_speech_is_not_doubted(text: str) -> None:
-    assert doubts_about(replace(HEARD, text=text)) == ()
+    assert find_doubts(replace(HEARD, text=text)) == ()
 
 
 def test_subtitles_are_never_doubted() -> None:
-    assert doubts_about(SpeechLine(0.0, 1.0, "♪ la la la ♪", None, "subtitle file")) == ()
+    assert find_doubts(SpeechLine(0.0, 1.0, "♪ la la la ♪", None, "subtitle file")) == ()
 
 
 def test_the_same_line_three_times_in_a_row_is_a_loop() -> None:
@@ -88,7 +88,7 @@ class TestWithWeights:
     pytestmark = needs_recogniser
 
     def test_the_joined_model_is_the_pinned_one(self) -> None:
-        whole = sha256(_packaged_files()["model.bin"]).hexdigest()
+        whole = sha256(_load_packaged_files()["model.bin"]).hexdigest()
         assert whole == "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"
 
     @pytest.mark.parametrize("kind", ["silence", "hiss", "tone", "clicks"])
@@ -143,7 +143,7 @@ class TestWithWeights:
         said = _spoken("The old lighthouse stands on a rocky island.", tmp_path)
         path = write_tracks(tmp_path / "a.mkv", [Track(np.zeros_like(said)), Track(said)])
         with Video(path) as video:
-            _, second = sound_tracks(path)
+            _, second = list_sound_tracks(path)
             assert recogniser.hear(video, None, cache=tmp_path / "cache").lines == ()
             assert "lighthouse" in recogniser.hear(video, second, cache=tmp_path / "cache").lines[0].text
             assert recogniser.hear(video, None, cache=tmp_path / "cache").lines == ()

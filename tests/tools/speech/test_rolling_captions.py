@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.speech.rolling_captions import utterances
+from tools.speech.rolling_captions import merge_rolling
 from tools.speech.subtitle_text import SubtitleCue
 from tools.speech.subtitles import read_subtitles
 
@@ -42,7 +42,7 @@ def cues(*shown: str, seconds: float = 2.0, gap: float = 0.0) -> list[SubtitleCu
 
 
 def told(shown: list[SubtitleCue]) -> list[str]:
-    return [cue.text for cue in utterances(shown)]
+    return [cue.text for cue in merge_rolling(shown)]
 
 
 def test_a_rolling_vtt_tells_each_row_once_at_its_own_time(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_rolling_rows_put_together_by_a_converter_are_told_once() -> None:
 
 def test_a_row_that_grows_word_by_word_is_one_line_with_its_whole_time() -> None:
     words = ROWS[0].split()
-    (line,) = utterances(cues(*[" ".join(words[: i + 1]) for i in range(len(words))], seconds=0.5))
+    (line,) = merge_rolling(cues(*[" ".join(words[: i + 1]) for i in range(len(words))], seconds=0.5))
     assert (line.text, line.start_seconds, line.stop_seconds) == (ROWS[0], 0.0, 2.0)
 
 
@@ -99,8 +99,8 @@ def test_layers_of_the_same_words_at_the_same_time_are_one_line() -> None:
         SubtitleCue(1.0, 3.0, ("Closed",)),
         SubtitleCue(1.5, 4.0, ("Closed",)),
     ]
-    assert utterances(layers) == [SubtitleCue(1.0, 4.0, ("Closed",))]
+    assert merge_rolling(layers) == [SubtitleCue(1.0, 4.0, ("Closed",))]
 
 
 def test_no_cues_tell_nothing() -> None:
-    assert utterances([]) == []
+    assert merge_rolling([]) == []

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.speech.search import search_lines, stems
+from tools.speech.search import extract_stems, search_lines
 from tools.speech.subtitles import SpeechLine
 
 
@@ -58,6 +58,6 @@ def test_no_lines_give_nothing() -> None:
 
 
 def test_forms_of_a_word_share_a_stem() -> None:
-    assert stems("carries") == stems("carrying")
-    assert stems("negotiations") == stems("negotiate")
-    assert stems("is it the") == []
+    assert extract_stems("carries") == extract_stems("carrying")
+    assert extract_stems("negotiations") == extract_stems("negotiate")
+    assert extract_stems("is it the") == []

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.speech.subtitle_encoding import decode, language_of
+from tools.speech.subtitle_encoding import decode, find_language
 from tools.speech.subtitles import read_subtitles
 
 SAID = {
@@ -69,7 +69,7 @@ def test_a_short_file_of_every_old_encoding_reads_right_and_without_doubt(
 @pytest.mark.parametrize("is_named", [False, True])
 def test_a_single_line_is_never_wrong_and_trusted(language: str, encoding: str, is_named: bool) -> None:
     for row in SAID[language].split("\n"):
-        decoded = decode(as_srt(row).encode(encoding), language_of(f"film.{language}.srt") if is_named else None)
+        decoded = decode(as_srt(row).encode(encoding), find_language(f"film.{language}.srt") if is_named else None)
         assert decoded.text == as_srt(row) or decoded.doubt, (row, decoded)
 
 
@@ -100,7 +100,7 @@ def test_the_language_in_the_name_decides_between_encodings_that_both_fit() -> N
     ],
 )
 def test_a_file_name_tells_its_language(name: str, language: str | None) -> None:
-    assert language_of(name) == language
+    assert find_language(name) == language
 
 
 def test_utf8_with_a_broken_byte_stays_utf8_and_the_broken_line_is_doubted(tmp_path: Path) -> None:

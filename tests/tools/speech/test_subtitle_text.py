@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.speech.subtitle_text import ass_cues, ass_lines, plain, srt_cues, vtt_cues
+from tools.speech.subtitle_text import parse_ass, parse_ass_rows, parse_srt, parse_vtt, strip_markup
 from tools.speech.subtitles import read_subtitles
 
 ASS = """[Script Info]
@@ -55,16 +55,16 @@ def ass(*events: str) -> str:
     ],
 )
 def test_only_markup_is_taken_out(written: str, shown: str) -> None:
-    assert plain(written) == shown
+    assert strip_markup(written) == shown
 
 
 def test_a_last_row_that_is_a_number_is_said() -> None:
     text = "1\n00:00:01,000 --> 00:00:02,000\nThe code is\n947\n\n2\n00:00:03,000 --> 00:00:04,000\nAgain:\n42\n"
-    assert [cue.text for cue in srt_cues(text)] == ["The code is 947", "Again: 42"]
+    assert [cue.text for cue in parse_srt(text)] == ["The code is 947", "Again: 42"]
 
 
 def test_a_file_that_breaks_off_behind_a_number_does_not_say_it() -> None:
-    assert [cue.text for cue in srt_cues("1\n00:00:01,000 --> 00:00:02,000\nHello\n\n2\n")] == ["Hello"]
+    assert [cue.text for cue in parse_srt("1\n00:00:01,000 --> 00:00:02,000\nHello\n\n2\n")] == ["Hello"]
 
 
 @pytest.mark.parametrize(
@@ -80,17 +80,17 @@ def test_a_file_that_breaks_off_behind_a_number_does_not_say_it() -> None:
     ],
 )
 def test_times_in_every_writing_are_read(times: str) -> None:
-    (cue,) = srt_cues(f"1\n{times}\nHello\n")
+    (cue,) = parse_srt(f"1\n{times}\nHello\n")
     assert (cue.start_seconds, cue.stop_seconds, cue.text) == (1.0, 2.5, "Hello")
 
 
 def test_times_past_ninety_nine_hours_are_read() -> None:
-    (cue,) = srt_cues("1\n100:00:01,000 --> 100:00:02,000\nStill here\n")
+    (cue,) = parse_srt("1\n100:00:01,000 --> 100:00:02,000\nStill here\n")
     assert cue.start_seconds == 360_001
 
 
 def test_a_clock_in_a_text_begins_no_cue() -> None:
-    (cue,) = srt_cues("1\n00:00:01,000 --> 00:00:02,000\nThe train\n10:30 -> 11:45\n")
+    (cue,) = parse_srt("1\n00:00:01,000 --> 00:00:02,000\nThe train\n10:30 -> 11:45\n")
     assert cue.text == "The train 10:30 -> 11:45"
 
 
@@ -100,7 +100,7 @@ def test_notes_styles_and_names_of_cues_in_vtt_are_not_said() -> None:
         "intro\n00:01.000 --> 00:02.000\nHello\n\n"
         "NOTE\nnobody says this\n\nsecond cue\n00:03.000 --> 00:04.000\nthere\n<v Ann>you\n\nNOTE nor this\n"
     )
-    assert [cue.text for cue in vtt_cues(text)] == ["Hello", "there you"]
+    assert [cue.text for cue in parse_vtt(text)] == ["Hello", "there you"]
 
 
 def test_drawings_and_remarks_in_ass_are_not_said() -> None:
@@ -112,7 +112,7 @@ def test_drawings_and_remarks_in_ass_are_not_said() -> None:
         "{\\k20}Sing {\\k30}a{\\kf10}long",
         "{\\pos(1,2)}{\\pbo3}kept",
     )
-    assert [cue.text for cue in ass_cues(text) if cue.lines] == [
+    assert [cue.text for cue in parse_ass(text) if cue.lines] == [
         "The gate is shut",
         "first second row",
         "Sing along",
@@ -124,11 +124,11 @@ def test_karaoke_drawn_in_pieces_is_told_whole() -> None:
     text = ass(
         "Comment: karaoke//{\\k20}Sing {\\k30}along", "fx//{\\move(1,2)}Sing", "fx//{\\move(3,4)}along", "Spoken"
     )
-    assert [cue.text for cue in ass_cues(text)] == ["Sing along", "Spoken"]
+    assert [cue.text for cue in parse_ass(text)] == ["Sing along", "Spoken"]
 
 
 def test_ass_braces_without_an_end_are_words() -> None:
-    assert ass_lines("open {brace") == ("open {brace",)
+    assert parse_ass_rows("open {brace") == ("open {brace",)
 
 
 @pytest.mark.parametrize(

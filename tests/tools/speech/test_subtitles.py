@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.speech.subtitles import plain, read_subtitles, subtitle_file
+from tools.speech.subtitles import read_subtitle_file, read_subtitles, strip_markup
 
 SRT = "1\n00:00:01,000 --> 00:00:02,500\n<i>Grüße</i> &amp; hello\nworld\n\n2\n00:00:03,000 --> 00:00:04,000\nSecond\n"
 VTT = "WEBVTT\n\nNOTE not shown\n\n00:01.000 --> 00:02.000 align:start\n<v Bob>Hi there</v>\n"
@@ -80,7 +80,7 @@ def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_a_smaller_than_sign_in_speech_is_kept() -> None:
-    assert plain("if a < b then {\\i1}c{\\i0} &lt; d") == "if a < b then c < d"
+    assert strip_markup("if a < b then {\\i1}c{\\i0} &lt; d") == "if a < b then c < d"
 
 
 def test_a_line_of_megabytes_comes_in_parts_and_loses_nothing(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_line_of_megabytes_comes_in_parts_and_loses_nothing(tmp_path: Path) ->
 def test_too_many_lines_are_cut_and_that_is_said(tmp_path: Path) -> None:
     cue = "00:00:01,000 --> 00:00:02,000\n{}\n\n"
     (tmp_path / "a.srt").write_text("".join(cue.format(number) + "!\n\n" for number in range(100_001)))
-    found = subtitle_file(tmp_path / "a.srt")
+    found = read_subtitle_file(tmp_path / "a.srt")
     assert len(found.lines) == 100_000
     assert "100000" in found.gaps[0]
 

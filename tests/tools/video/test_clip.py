@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.drawn import COLOURS, SUBTITLES, write_drawn
-from tools.toolbox import toolbox_over
+from tools.toolbox import make_toolbox
 from tools.video.clip import VideoClip
 from tools.video.video import Video, VideoError
 
@@ -63,7 +63,7 @@ def test_what_is_kept_of_the_whole_is_not_found_under_it(file: Path) -> None:
 def test_the_tools_see_the_part_only(file: Path, tmp_path: Path) -> None:
     (tmp_path / "lines.srt").write_text(SUBTITLES, encoding="utf-8")
     excerpt = VideoClip(Video(file), 1.5, 5.0)
-    with toolbox_over(excerpt, encoder="hashing", cache=tmp_path, subtitles=tmp_path / "lines.srt") as toolbox:
+    with make_toolbox(excerpt, encoder="hashing", cache=tmp_path, subtitles=tmp_path / "lines.srt") as toolbox:
         assert "duration: 3.50 s" in toolbox.call("overview", {}).text
         assert [f.start_seconds for f in toolbox.call("list_shots", {}).findings] == pytest.approx([0.0, 0.5, 2.5])
         assert "platform nine" not in toolbox.call("read_speech", {}).text

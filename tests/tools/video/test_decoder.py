@@ -1,6 +1,6 @@
 from dataclasses import dataclass
 
-from tools.video.decoder import DecodeInterval, group
+from tools.video.decoder import DecodeInterval, group_intervals
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Wavering:
 
 
 def test_intervals_are_in_the_order_shown_also_where_the_keyframe_changes_to_and_fro() -> None:
-    intervals = group(Wavering(), [0, 1, 2, 3, 4])  # type: ignore[arg-type]
+    intervals = group_intervals(Wavering(), [0, 1, 2, 3, 4])  # type: ignore[arg-type]
     assert intervals == [
         DecodeInterval(0, (0,)),
         DecodeInterval(1, (1,)),

@@ -10,7 +10,7 @@ import pytest
 
 from tests import bombs
 from tests.drawn import COLOURS, drawn_picture
-from tools.toolbox import toolbox_over
+from tools.toolbox import make_toolbox
 from tools.video.frame_folder import FrameFolder
 from tools.video.video import VideoError
 
@@ -68,7 +68,7 @@ def test_what_is_no_folder_of_pictures_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_tools_work_on_it(folder: Path, tmp_path: Path) -> None:
-    with toolbox_over(FrameFolder(folder, 3.0), encoder="hashing", cache=tmp_path) as toolbox:
+    with make_toolbox(FrameFolder(folder, 3.0), encoder="hashing", cache=tmp_path) as toolbox:
         toolbox.index.wait_tiled()
         assert "duration: 6.00 s" in toolbox.call("overview", {}).text
         assert toolbox.call("read_speech", {}).text == "Nothing is said in [0, 6)."

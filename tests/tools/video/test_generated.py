@@ -8,7 +8,7 @@ import pytest
 import simplejpeg
 
 from tests.drawn import COLOURS, FPS, SECONDS, drawn_picture, write_drawn
-from tools.toolbox import toolbox_over
+from tools.toolbox import make_toolbox
 from tools.video.generated import GeneratedVideo
 from tools.video.video import Video, VideoError
 
@@ -52,7 +52,7 @@ def test_a_time_outside_is_refused(made: GeneratedVideo, seconds: float) -> None
 
 
 def test_the_tools_work_on_it(made: GeneratedVideo, tmp_path: Path) -> None:
-    with toolbox_over(made, encoder="hashing", cache=tmp_path) as toolbox:
+    with make_toolbox(made, encoder="hashing", cache=tmp_path) as toolbox:
         toolbox.index.wait_tiled()
         assert "duration: 6.00 s" in toolbox.call("overview", {}).text
         assert "none: there is no sound" in toolbox.call("overview", {}).text
@@ -67,7 +67,7 @@ def test_the_tools_work_on_it(made: GeneratedVideo, tmp_path: Path) -> None:
 
 
 def test_what_is_kept_of_it_is_found_again(made: GeneratedVideo, tmp_path: Path) -> None:
-    with toolbox_over(made, encoder="hashing", cache=tmp_path) as toolbox:
+    with make_toolbox(made, encoder="hashing", cache=tmp_path) as toolbox:
         toolbox.index.wait_tiled()
     asked: list[float] = []
 
@@ -76,7 +76,7 @@ def test_what_is_kept_of_it_is_found_again(made: GeneratedVideo, tmp_path: Path)
         return drawn_picture(seconds)
 
     again = GeneratedVideo(picture, name="drawn", content_hash=made.content_hash, seconds=SECONDS, fps=FPS)
-    with toolbox_over(again, encoder="hashing", cache=tmp_path) as toolbox:
+    with make_toolbox(again, encoder="hashing", cache=tmp_path) as toolbox:
         (ref,) = toolbox.call("overview", {"count": 1}).frames
         jpeg = toolbox.picture(ref)
     assert jpeg is not None

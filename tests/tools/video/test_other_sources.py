@@ -11,7 +11,7 @@ from tests.drawn import SUBTITLES
 from tools.limits import VideoError
 from tools.observation import ToolError
 from tools.toolbox import SPEECH_TOOLS, open_toolbox
-from tools.video.other_sources import open_footage
+from tools.video.other_sources import open_video
 
 
 def painted(path: Path) -> Path:
@@ -34,7 +34,7 @@ def silence(path: Path, seconds: float = 6.0) -> Path:
 
 @pytest.mark.parametrize("suffix", ["png", "bmp", "webp", "tiff"])
 def test_a_picture_is_a_video_of_one_frame(tmp_path: Path, suffix: str) -> None:
-    footage = open_footage(painted(tmp_path / f"p.{suffix}"))
+    footage = open_video(painted(tmp_path / f"p.{suffix}"))
     (frame,) = footage.read([0.0, 0.9])
     assert frame.pixels.shape == (20, 40, 3)
     assert frame.pixels[10, 5].tolist() == pytest.approx([255, 0, 0], abs=40)
@@ -46,23 +46,23 @@ def test_a_picture_that_a_camera_turned_stands_upright(tmp_path: Path) -> None:
     turned = Image.Exif()
     turned[0x0112] = 6
     Image.open(painted(tmp_path / "p.png")).save(tmp_path / "p.jpg", exif=turned)
-    assert (open_footage(tmp_path / "p.jpg").info.width, open_footage(tmp_path / "p.jpg").info.height) == (20, 40)
+    assert (open_video(tmp_path / "p.jpg").info.width, open_video(tmp_path / "p.jpg").info.height) == (20, 40)
 
 
 def test_a_picture_that_moves_is_not_taken_for_a_still_one(tmp_path: Path) -> None:
     two = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
     two[0].save(tmp_path / "p.webp", save_all=True, append_images=two[1:])
     with pytest.raises(VideoError, match="animated WebP"):
-        open_footage(tmp_path / "p.webp")
+        open_video(tmp_path / "p.webp")
 
 
 def test_a_picture_that_is_too_large_or_damaged_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
     Image.new("1", (12_000, 12_000)).save(tmp_path / "large.png")
     with pytest.raises(VideoError, match="12000x12000"):
-        open_footage(tmp_path / "large.png")
+        open_video(tmp_path / "large.png")
     (tmp_path / "torn.png").write_bytes(painted(tmp_path / "p.png").read_bytes()[:20])
     with pytest.raises(VideoError, match="can't be read"):
-        open_footage(tmp_path / "torn.png")
+        open_video(tmp_path / "torn.png")
 
 
 def test_a_recording_can_be_asked_for_what_is_said_and_for_nothing_else(tmp_path: Path) -> None:
@@ -82,4 +82,4 @@ def test_a_recording_can_be_asked_for_what_is_said_and_for_nothing_else(tmp_path
 
 def test_a_stream_of_pictures_cannot_be_chosen_where_there_is_none(tmp_path: Path) -> None:
     with pytest.raises(VideoError, match="sound but no video"):
-        open_footage(silence(tmp_path / "s.wav"), stream=1)
+        open_video(silence(tmp_path / "s.wav"), stream=1)

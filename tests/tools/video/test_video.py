@@ -42,7 +42,7 @@ def test_metadata_that_is_not_utf8_does_no_harm(tmp_path: Path) -> None:
     path = clips.write_clip(tmp_path / "latin.avi", codec="mpeg4", codec_options={"b": "4M"}, title="Caf#")
     path.write_bytes(path.read_bytes().replace(b"Caf#", b"Caf\xe9"))
     with Video(path) as video:
-        assert clips.counter(video.frame_at(1.0).pixels) == 30
+        assert clips.counter(video.read_frame(1.0).pixels) == 30
 
 
 def test_read_gives_each_frame_once_in_time_order_whatever_the_order_of_the_times(clip: Path) -> None:
@@ -60,7 +60,7 @@ def test_read_of_no_times_gives_no_frames(clip: Path) -> None:
 def test_a_time_outside_the_video_is_refused(clip: Path, seconds: float) -> None:
     with Video(clip) as video:
         with pytest.raises(VideoError, match="need 0 <= seconds < 4"):
-            video.frame_at(seconds)
+            video.read_frame(seconds)
         with pytest.raises(VideoError, match="need 0 <= seconds < 4"):
             video.read([1.0, seconds])
 
@@ -89,10 +89,10 @@ def test_an_impossible_window_is_refused(clip: Path, start: float, stop: float) 
 
 def test_max_height_bounds_the_height_as_displayed_and_never_enlarges(clip: Path, tmp_path: Path) -> None:
     with Video(clip) as video:
-        assert video.frame_at(1.0, max_height=48).pixels.shape == (48, 80, 3)
-        assert video.frame_at(1.0, max_height=500).pixels.shape == (96, 160, 3)
+        assert video.read_frame(1.0, max_height=48).pixels.shape == (48, 80, 3)
+        assert video.read_frame(1.0, max_height=500).pixels.shape == (96, 160, 3)
     with Video(clips.turn(clips.write_clip(tmp_path / "turned.mp4", frames=3), 90)) as video:
-        assert video.frame_at(0.0, max_height=80).pixels.shape == (80, 48, 3)
+        assert video.read_frame(0.0, max_height=80).pixels.shape == (80, 48, 3)
 
 
 def test_keyframe_seconds_are_the_frames_that_decode_alone(clip: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_read_that_is_given_up_leaves_no_thread_and_no_open_file(clip: Path) -
             next(frames)
             frames.close()  # type: ignore[attr-defined]
             assert threading.active_count() == before
-            assert clips.counter(video.frame_at(2.0).pixels) == 60
+            assert clips.counter(video.read_frame(2.0).pixels) == 60
         gc.collect()
 
 
@@ -137,7 +137,7 @@ def test_a_closed_video_says_so(clip: Path) -> None:
     video = Video(clip)
     video.close()
     with pytest.raises(ValueError, match="was closed"):
-        video.frame_at(1.0)
+        video.read_frame(1.0)
 
 
 def test_what_waits_for_a_slow_reader_does_not_grow_with_the_video(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.drawn_clips import draw_clip
 from tools.video.video import Frame, Video
-from tools.vision.changes import changes_in, find_changes, place_in_words
+from tools.vision.changes import find_changes, find_changes_in, name_place
 
 
 def _background() -> np.ndarray:
@@ -60,7 +60,7 @@ def test_the_strongest_of_many_is_the_one_that_is_new_and_large() -> None:
         cv2.circle(pixels, (40, 40), 6, (250, 250, 250) if seconds >= 6.0 else (120, 120, 120), -1)
         return pixels
 
-    changes = changes_in(_frames(draw, 9.0), 5)
+    changes = find_changes_in(_frames(draw, 9.0), 5)
     assert changes[0].start_seconds == pytest.approx(3.1, abs=0.25)
     assert any(change.start_seconds == pytest.approx(6.0, abs=0.1) and change.place == "top left" for change in changes)
 
@@ -75,7 +75,7 @@ def test_what_always_moves_does_not_hide_what_is_new() -> None:
             cv2.circle(pixels, (280, 30), 14, (250, 160, 30), -1)
         return pixels
 
-    changes = changes_in(_frames(draw, 8.0), 1)
+    changes = find_changes_in(_frames(draw, 8.0), 1)
     assert changes[0].start_seconds == pytest.approx(4.0, abs=0.1)
     assert changes[0].place == "top right"
 
@@ -88,19 +88,19 @@ def test_noise_jitter_and_a_change_of_light_are_no_changes() -> None:
         shaken += 25 * (seconds > 3) + rng.normal(0, 8, shaken.shape)
         return np.clip(shaken, 0, 255).astype(np.uint8)[8:-8, 8:-8]
 
-    assert changes_in(_frames(draw, 6.0), 5) == []
+    assert find_changes_in(_frames(draw, 6.0), 5) == []
 
 
 def test_a_cut_is_no_change() -> None:
     def draw(seconds: float) -> np.ndarray:
         return _background() if seconds < 3 else 255 - _background()
 
-    assert changes_in(_frames(draw, 6.0), 5) == []
+    assert find_changes_in(_frames(draw, 6.0), 5) == []
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_too_few_frames_have_no_changes(count: int) -> None:
-    assert changes_in(_frames(_banner, count / 12), 5) == []
+    assert find_changes_in(_frames(_banner, count / 12), 5) == []
 
 
 @pytest.mark.parametrize(
@@ -115,4 +115,4 @@ def test_too_few_frames_have_no_changes(count: int) -> None:
     ],
 )
 def test_places_have_words(box: tuple[float, float, float, float], place: str) -> None:
-    assert place_in_words(box) == place
+    assert name_place(box) == place

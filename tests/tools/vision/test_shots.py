@@ -9,7 +9,7 @@ import pytest
 from tests import bombs
 from tests.drawn_clips import draw_clip
 from tools.video.video import Frame, Video
-from tools.vision.shots import coarse_change, cuts_in, find_shots
+from tools.vision.shots import compute_coarse_change, find_cuts, find_shots
 
 SCENES = {"sea": (40, 90, 170), "field": (90, 150, 60), "wall": (190, 180, 170), "night": (15, 15, 30)}
 
@@ -80,7 +80,7 @@ def test_a_fast_pan_is_no_cut() -> None:
     landscape = cv2.resize(
         rng.integers(0, 256, (9, 160, 3), dtype=np.uint8), (9600, 180), interpolation=cv2.INTER_LINEAR
     )
-    assert cuts_in(_frames(lambda t: landscape[:, round(t * 1500) : round(t * 1500) + 320], 4.0)) == []
+    assert find_cuts(_frames(lambda t: landscape[:, round(t * 1500) : round(t * 1500) + 320], 4.0)) == []
 
 
 def test_a_flash_is_no_cut() -> None:
@@ -88,7 +88,7 @@ def test_a_flash_is_no_cut() -> None:
         pixels = _scene("sea", seconds)
         return np.clip(pixels.astype(int) + (120 if 1.0 <= seconds < 1.08 else 0), 0, 255).astype(np.uint8)
 
-    assert [cut for cut in cuts_in(_frames(draw, 2.0)) if not cut.is_fade] == []
+    assert [cut for cut in find_cuts(_frames(draw, 2.0)) if not cut.is_fade] == []
 
 
 def test_a_shaking_noisy_camera_makes_no_cuts() -> None:
@@ -98,7 +98,7 @@ def test_a_shaking_noisy_camera_makes_no_cuts() -> None:
         shaken = np.roll(_scene("field", seconds), tuple(rng.integers(-6, 7, 2)), axis=(0, 1))
         return np.clip(shaken + rng.normal(0, 15, shaken.shape), 0, 255).astype(np.uint8)
 
-    assert cuts_in(_frames(draw, 3.0)) == []
+    assert find_cuts(_frames(draw, 3.0)) == []
 
 
 def test_a_slow_fade_is_one_boundary_in_its_middle() -> None:
@@ -106,7 +106,7 @@ def test_a_slow_fade_is_one_boundary_in_its_middle() -> None:
         share = np.clip((seconds - 1.5) / 1.0, 0, 1)
         return (_scene("wall", seconds) * (1 - share) + _scene("sea", seconds) * share).astype(np.uint8)
 
-    (fade,) = cuts_in(_frames(draw, 4.0))
+    (fade,) = find_cuts(_frames(draw, 4.0))
     assert fade.is_fade
     assert fade.seconds == pytest.approx(2.0, abs=0.4)
 
@@ -115,13 +115,13 @@ def test_thumbnails_that_only_move_change_less_than_other_scenes() -> None:
     def thumb(name: str, seconds: float) -> np.ndarray:
         return cv2.resize(_scene(name, seconds), (32, 18), interpolation=cv2.INTER_AREA)
 
-    change = coarse_change(np.stack([thumb("sea", 0.0), thumb("sea", 1.0), thumb("field", 1.0)]))
+    change = compute_coarse_change(np.stack([thumb("sea", 0.0), thumb("sea", 1.0), thumb("field", 1.0)]))
     assert change[0] < change[1] / 2
 
 
 def test_no_frames_and_one_frame_have_no_cuts() -> None:
-    assert cuts_in(iter(())) == []
-    assert cuts_in(_frames(lambda t: _scene("sea", t), 0.04)) == []
+    assert find_cuts(iter(())) == []
+    assert find_cuts(_frames(lambda t: _scene("sea", t), 0.04)) == []
 
 
 def test_a_long_gap_is_looked_at_in_pieces_and_no_cut_is_lost_or_found_twice() -> None:

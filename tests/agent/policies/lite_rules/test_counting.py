@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from agent.loop.graph import RunContext, run
+from agent.loop.graph import RunContext, run_graph
 from agent.policies.lite import LitePolicy
 from agent.trajectory import Answer, Question, Trajectory, VideoFacts
 from tools.observation import Finding, FrameRef, Observation
@@ -30,7 +30,9 @@ class Findings:
 
 
 def played(text: str, options: tuple[str, ...], **by_tool: tuple[Finding, ...]) -> Answer:
-    ended = run(Trajectory(Question("v.mp4", text, options), FACTS), RunContext(LitePolicy(), Findings(**by_tool)))
+    ended = run_graph(
+        Trajectory(Question("v.mp4", text, options), FACTS), RunContext(LitePolicy(), Findings(**by_tool))
+    )
     assert not ended.error, ended.error
     assert ended.answer is not None
     return ended.answer

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from agent.loop.graph import RunContext, run
+from agent.loop.graph import RunContext, run_graph
 from agent.policies.lite import LitePolicy
-from agent.policies.lite_rules.languages import language_of, languages
+from agent.policies.lite_rules.languages import detect_language, load_languages
 from agent.trajectory import Answer, Question, Trajectory, VideoFacts
 from tools.observation import Finding, FrameRef, Observation
 
@@ -31,7 +31,7 @@ class Findings:
 
 
 def answered(text: str, **findings: tuple[Finding, ...]) -> Answer:
-    ended = run(Trajectory(Question("v.mp4", text), FACTS), RunContext(LitePolicy(), Findings(**findings)))
+    ended = run_graph(Trajectory(Question("v.mp4", text), FACTS), RunContext(LitePolicy(), Findings(**findings)))
     assert not ended.error, ended.error
     assert ended.answer is not None
     return ended.answer
@@ -64,12 +64,12 @@ SAID = (
     ],
 )
 def test_the_language_of_a_question(text: str, code: str | None) -> None:
-    language = language_of(text)
+    language = detect_language(text)
     assert (language and language.code) == code
 
 
 def test_every_language_asks_for_the_same_things() -> None:
-    tables = {code: (set(language.wants), set(language.places)) for code, language in languages().items()}
+    tables = {code: (set(language.wants), set(language.places)) for code, language in load_languages().items()}
     assert all(table == tables["en"] for table in tables.values())
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from agent.loop.graph import RunContext, run
+from agent.loop.graph import RunContext, run_graph
 from agent.policies.lite import LitePolicy
-from agent.policies.lite_rules.reading import written_in
+from agent.policies.lite_rules.reading import find_written_text
 from agent.trajectory import Answer, Question, Trajectory, VideoFacts
 from tools.observation import UNREADABLE, UNREADABLE_LETTERS, Box, Finding, FrameRef, Observation
 from tools.toolbox import TOOL_NAMES
@@ -39,7 +39,7 @@ def played(
     text: str, options: tuple[str, ...], tools: Findings, file_gaps: tuple[str, ...] = ()
 ) -> tuple[Answer, Trajectory]:
     facts = VideoFacts("0" * 32, 60.0, 640, 360, has_speech_track=True, gaps=file_gaps)
-    ended = run(Trajectory(Question("v.mp4", text, options), facts), RunContext(LitePolicy(), tools))
+    ended = run_graph(Trajectory(Question("v.mp4", text, options), facts), RunContext(LitePolicy(), tools))
     assert not ended.error, ended.error
     assert ended.answer is not None
     return ended.answer, ended
@@ -66,7 +66,7 @@ def read(text: str, start: float, stop: float, box: Box = UPPER_LEFT) -> Finding
     ],
 )
 def test_text_that_a_question_says_is_written_somewhere(text: str, named: str | None) -> None:
-    assert written_in(text) == named
+    assert find_written_text(text) == named
 
 
 def test_a_word_among_the_options_that_is_on_screen_beats_what_the_picture_may_show() -> None:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from agent.policies.lite_rules.clock import running_clock
-from agent.policies.lite_rules.forms import pieces
-from agent.policies.lite_rules.lines import FoundLine, mentions
-from agent.policies.lite_rules.ranking import confidence, rank
+from agent.policies.lite_rules.clock import find_running_clock
+from agent.policies.lite_rules.forms import cut_pieces
+from agent.policies.lite_rules.lines import FoundLine, find_mentions
+from agent.policies.lite_rules.ranking import compute_confidence, rank
 from agent.policies.lite_rules.reading import read_question
 from agent.trajectory import Question
 from tools.observation import Box
@@ -60,23 +60,23 @@ def test_the_best_candidate(question: str, texts: tuple[str, ...], answer: str) 
     ],
 )
 def test_an_hour_in_words_is_one_piece(line: str, time: str) -> None:
-    assert [piece.text for piece in pieces(line) if piece.form == "clock"] == [time]
+    assert [piece.text for piece in cut_pieces(line) if piece.form == "clock"] == [time]
 
 
 def test_numbers_in_a_range_are_no_hour() -> None:
-    assert [piece.text for piece in pieces("the rooms from three to five are shut") if piece.form == "clock"] == []
+    assert [piece.text for piece in cut_pieces("the rooms from three to five are shut") if piece.form == "clock"] == []
 
 
 @pytest.mark.parametrize(
     "number", ["0700 555 318", "+44 20 7946 0958", "(030) 555 2719", "030-5550-118", "4929 1200 5512 0081"]
 )
 def test_a_number_in_groups_is_one_piece(number: str) -> None:
-    found = pieces(f"Ring {number} before noon")
+    found = cut_pieces(f"Ring {number} before noon")
     assert [piece.text for piece in found if piece.form == "number"] == [number]
 
 
 def test_numbers_in_a_row_are_several() -> None:
-    found = [piece.text for piece in pieces("10 20 30 and 1990 1995 2000") if piece.form == "number"]
+    found = [piece.text for piece in cut_pieces("10 20 30 and 1990 1995 2000") if piece.form == "number"]
     assert found == ["10", "20", "30", "1990", "1995", "2000"]
 
 
@@ -95,17 +95,17 @@ def test_what_names_no_time_answers_no_question_for_one() -> None:
 
 
 def test_a_number_inside_another_is_no_piece() -> None:
-    assert [piece.text for piece in pieces("build 2.5.1 of 25") if piece.form == "number"] == ["25"]
+    assert [piece.text for piece in cut_pieces("build 2.5.1 of 25") if piece.form == "number"] == ["25"]
 
 
 def test_parts_of_a_line_that_signs_set_apart_are_pieces() -> None:
-    found = {(piece.text, piece.form) for piece in pieces("cat: old-notes.md: No such file")}
+    found = {(piece.text, piece.form) for piece in cut_pieces("cat: old-notes.md: No such file")}
     assert {("No such file", "field"), ("old-notes.md", "field")} <= found
-    assert not any(piece.form == "field" for piece in pieces("open at 09:26"))
+    assert not any(piece.form == "field" for piece in cut_pieces("open at 09:26"))
 
 
 def test_labels_and_values_in_one_row_are_pieces_of_their_own() -> None:
-    found = {(piece.text, piece.form) for piece in pieces("14:05 LEIPZIG PLATFORM 7")}
+    found = {(piece.text, piece.form) for piece in cut_pieces("14:05 LEIPZIG PLATFORM 7")}
     assert {("14:05", "clock"), ("LEIPZIG", "name"), ("7", "number")} <= found
 
 
@@ -125,20 +125,20 @@ def test_likelihoods_sum_to_one_and_the_only_fit_is_surer_than_one_of_many() -> 
     reading = read_question(Question("v.mp4", "How many apples are left?"), 60.0)
     one, many = rank(reading, lines("Apples left: 12")), rank(reading, lines("12", "40", "77", "23"))
     assert sum(item.probability for item in many) == pytest.approx(1.0)
-    assert confidence(reading, one) > confidence(reading, many)
+    assert compute_confidence(reading, one) > compute_confidence(reading, many)
 
 
 def test_an_option_is_found_in_digits_or_words_and_without_spaces() -> None:
-    assert mentions("three rabbits", lines("3 RABBITS"))[0][1] == 1.0
-    assert mentions("breaking news", lines("BREAKINGNEWS 10:45"))[0][1] == 1.0
-    assert mentions("a paris", lines("comparison")) == []
+    assert find_mentions("three rabbits", lines("3 RABBITS"))[0][1] == 1.0
+    assert find_mentions("breaking news", lines("BREAKINGNEWS 10:45"))[0][1] == 1.0
+    assert find_mentions("a paris", lines("comparison")) == []
 
 
 def test_a_countdown_is_known_at_every_second_from_three_readings() -> None:
     readings = [
         FoundLine(text, at, at + 1, False, "t1c1") for at, text in ((0.0, "10:00"), (30.0, "09:30"), (90.0, "08:30"))
     ]
-    clock = running_clock(readings)
+    clock = find_running_clock(readings)
     assert clock is not None
     assert clock.slope == -1
     # 10:00 at 0 s, one second less each second: 05:00 is 300 s later
@@ -147,9 +147,9 @@ def test_a_countdown_is_known_at_every_second_from_three_readings() -> None:
 
 def test_two_readings_or_readings_that_disagree_make_no_clock() -> None:
     two = [FoundLine("10:00", 0.0, 1.0, False, "t1c1"), FoundLine("09:30", 30.0, 31.0, False, "t1c1")]
-    assert running_clock(two) is None
+    assert find_running_clock(two) is None
     apart = [
         FoundLine(t, s, s + 1, False, "t1c1")
         for s, t in ((0.0, "10:00"), (10.0, "11:47"), (20.0, "03:12"), (30.0, "12:59"))
     ]
-    assert running_clock(apart) is None
+    assert find_running_clock(apart) is None

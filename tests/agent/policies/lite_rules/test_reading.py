@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.policies.lite_rules.reading import AskedSpan, ParsedQuestion, parse_span, read_question, subject_of
+from agent.policies.lite_rules.reading import AskedSpan, ParsedQuestion, extract_subject, parse_span, read_question
 from agent.trajectory import Question
 
 
@@ -82,7 +82,7 @@ def test_which_sense_is_tried_first(text: str, sense: str) -> None:
 
 
 def test_the_subject_leaves_out_times_and_what_is_asked() -> None:
-    assert subject_of("What colour is the car at about 3.5 seconds?") == "car"
+    assert extract_subject("What colour is the car at about 3.5 seconds?") == "car"
 
 
 def test_an_option_that_is_no_time_has_no_span() -> None:

@@ -1,0 +1,62 @@
+"""`agent serve`: the HTTP door. `agent config`: its settings, and where each comes from."""
+
+import argparse
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from agent.terminal import Screen
+
+if TYPE_CHECKING:
+    from agent.cli import Commands
+
+_NEEDED = ("fastapi", "uvicorn", "prometheus_client", "python_multipart")
+_GIVEN = ("host", "port", "allow", "policy", "encoder", "state")
+
+
+def add(commands: "Commands") -> None:
+    """Adds the commands `serve` and `config` to the parser."""
+    serve = commands.add_parser(
+        "serve",
+        help="answer questions over HTTP, as OpenAI's API and as jobs",
+        description="Serves /v1/chat/completions, /v1/models, /v1/files and /v1/jobs. Listens on loopback; any other "
+        "address needs a token (`agent config` names the settings).",
+    )
+    config = commands.add_parser("config", help="show the settings of agent serve, and where each comes from")
+    for command in (serve, config):
+        command.add_argument("--config", metavar="FILE.toml", help="settings, in a table [serve]")
+        command.add_argument("--host", metavar="ADDRESS")
+        command.add_argument("--port", type=int, metavar="N", help="0 takes a free one, which the log names")
+        command.add_argument(
+            "--allow",
+            action="append",
+            metavar="FOLDER",
+            help="videos in it may be asked about by path; may be repeated",
+        )
+        command.add_argument("--policy", metavar="SPEC", help="who plays, as in agent ask")
+        command.add_argument("--encoder", metavar="SPEC", help="of the frame index, as in agent ask")
+        command.add_argument("--state", metavar="FOLDER", help="where uploads and jobs are kept")
+    serve.set_defaults(run=_serve)
+    config.set_defaults(run=_show)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    if missing := [name for name in _NEEDED if find_spec(name) is None]:
+        raise ValueError(f"agent serve needs {', '.join(missing)}: pip install 'videosleuth[serve]'")
+    from agent.doors.http.serve import serve
+    from agent.doors.http.settings import read_settings
+
+    settings, _ = read_settings({name: getattr(options, name) for name in _GIVEN}, options.config)
+    serve(settings)
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    from agent.doors.http.settings import read_settings
+
+    _, values = read_settings({name: getattr(options, name) for name in _GIVEN}, options.config)
+    width = max(len(value.name) for value in values)
+    for value in values:
+        Screen().print(
+            f"{value.name:{width}}  {value.shown}  ({value.source})", markup=False, highlight=False, soft_wrap=True
+        )
+    return 0

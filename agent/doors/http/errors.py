@@ -1,0 +1,52 @@
+"""Errors of the API in the form of OpenAI's, and what may be said in them: no path that the client did not name."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+_PATH = re.compile(r"(?<![\w:/.])/(?:[^\s/:;,'\"()]+/)*[^\s/:;,'\"()]+")
+_KINDS = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
+
+
+class RequestRefusedError(HTTPException):
+    """A request that is not answered, with the reason in a sentence."""
+
+    def __init__(self, status: int, message: str, code: str = "", headers: Mapping[str, str] | None = None) -> None:
+        """Makes the refusal.
+
+        Args:
+            status: status of HTTP.
+            message: what was wanted, what came, and what to do.
+            code: one word for programs.
+            headers: further headers of the response.
+        """
+        super().__init__(status, message, headers)
+        self.code = code
+
+    def as_data(self) -> dict[str, Any]:
+        """The error as OpenAI's clients read it."""
+        return format_error(self.status_code, self.detail, self.code)
+
+    def response(self) -> JSONResponse:
+        """The error as a response."""
+        return JSONResponse(self.as_data(), self.status_code, self.headers)
+
+
+def format_error(status: int, message: str, code: str = "") -> dict[str, Any]:
+    """An error as OpenAI's clients read it.
+
+    Args:
+        status: status of HTTP.
+        message: the reason in a sentence.
+        code: one word for programs.
+    """
+    kind = _KINDS.get(status, "invalid_request_error" if status < 500 else "server_error")
+    return {"error": {"message": message, "type": kind, "param": None, "code": code or None}}
+
+
+def hide_paths(message: str) -> str:
+    """The message without absolute paths, which tell strangers how the server's disk is laid out."""
+    return _PATH.sub("[path]", message)

@@ -1,0 +1,47 @@
+"""`/v1/files` as OpenAI's clients know it: uploads that a question can name by their id."""
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, File, Form, UploadFile
+from starlette.requests import Request
+
+from agent.doors.http.services import get_services
+
+router = APIRouter(tags=["files"], prefix="/v1/files")
+
+
+@router.post("")
+async def upload_file(
+    request: Request, file: Annotated[UploadFile, File()], purpose: Annotated[str, Form(max_length=100)] = "user_data"
+) -> dict[str, Any]:
+    """Stores a video, or subtitles.
+
+    Args:
+        request: the request.
+        file: the file of the form.
+        purpose: what OpenAI's clients say that it is for.
+    """
+    services = get_services(request)
+    stored = await asyncio.to_thread(services.files.add, file.filename or "video", file.file)
+    services.metrics.stored_bytes.set(services.files.stored_bytes)
+    return stored.as_data() | {"purpose": purpose}
+
+
+@router.get("")
+async def list_files(request: Request) -> dict[str, Any]:
+    """All uploads, the newest first."""
+    return {"object": "list", "data": [file.as_data() for file in get_services(request).files.all()], "has_more": False}
+
+
+@router.get("/{file_id}")
+async def get_file(request: Request, file_id: str) -> dict[str, Any]:
+    """The record of one upload."""
+    return get_services(request).files.get(file_id).as_data()
+
+
+@router.delete("/{file_id}")
+async def delete_file(request: Request, file_id: str) -> dict[str, Any]:
+    """Removes an upload; what was indexed of it stays in the cache."""
+    get_services(request).files.remove(file_id)
+    return {"id": file_id, "object": "file", "deleted": True}

@@ -1,0 +1,415 @@
+"""All jobs of the server: who may add one, which goes to which worker and when, and what stays on disk.
+
+A bounded queue with a turn for each client. One video always goes to the same worker, which has it open. When a worker
+dies, each job that it had is tried once more in a process of its own; a video that ends that one too is taken no more.
+"""
+
+import asyncio
+import json
+import logging
+import math
+import shutil
+import time
+import uuid
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agent.doors.http.errors import RequestRefusedError
+from agent.doors.http.job import AskedJob, ServerJob
+from agent.doors.http.logs import log, write_log
+from agent.doors.http.worker import WorkerSetup, WorkRequest
+from agent.doors.http.worker_process import WorkerProcess
+from tools.own_files import make_own_folder
+
+if TYPE_CHECKING:
+    from agent.doors.http.file_store import FileStore
+    from agent.doors.http.metrics import ServerMetrics
+    from agent.doors.http.settings import ServeSettings
+
+_REMEMBERED = 32
+"""Finished jobs whose events stay in memory; older ones are read from disk."""
+_GRACE_SECONDS = 30.0
+"""Time past its limit after which a question that does not stop is stopped with its worker: a decoder that hangs."""
+_BAD_VIDEOS = 1000
+"""Videos remembered as deadly."""
+_SHARE = 0.75
+"""Share of the waiting places that one client may take."""
+_RETRY_SECONDS = 5
+"""What a client is told to wait at a full queue."""
+_DEADLY = (
+    "the process that read this video died twice, which the file is the likely reason of: it is damaged, or needs more "
+    "memory than this server gives"
+)
+_STOPPED = "the server was stopped before there was an answer; ask again"
+
+
+class JobDispatcher:
+    """The jobs of a server and its workers. Belongs to one event loop."""
+
+    def __init__(self, settings: "ServeSettings", files: "FileStore", metrics: "ServerMetrics") -> None:
+        """Makes the folder of jobs; `start` starts the workers.
+
+        Args:
+            settings: settings of the server.
+            files: uploads, which stay while they are asked about.
+            metrics: counts jobs.
+        """
+        self._settings = settings
+        self._files = files
+        self._metrics = metrics
+        self._folder = make_own_folder(settings.state_folder / "jobs")
+        self._jobs: dict[str, ServerJob] = {}
+        self._finished: deque[str] = deque()
+        self._on_disk = deque(sorted((path.name for path in self._folder.iterdir()), key=self._read_changed))
+        self._waiting: OrderedDict[str, deque[ServerJob]] = OrderedDict()  # by client, in turn
+        self._workers: dict[int, WorkerProcess] = {}
+        self._alone: WorkerProcess | None = None
+        self._overdue: dict[str, asyncio.TimerHandle] = {}
+        self._held: dict[str, AbstractContextManager[None]] = {}
+        self._bad: OrderedDict[tuple[str, int, int], None] = OrderedDict()
+        self._answered: OrderedDict[tuple[Path, str, str], str] = OrderedDict()
+        self._is_stopping = False
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether questions are taken and a worker is there to answer them."""
+        return not self._is_stopping and any(worker.is_ready for worker in self._workers.values())
+
+    def start(self) -> None:
+        """Starts the workers, and takes up the jobs that the last stop left undone."""
+        for number in range(self._settings.workers):
+            self._workers[number] = self._launch()
+        for job in self._find_undone():
+            self._accept(job)
+        self._dispatch()
+
+    def submit(self, asked: AskedJob, client: str, is_kept: bool) -> ServerJob:
+        """Takes a question.
+
+        Args:
+            asked: what is asked.
+            client: who asks; each has a turn.
+            is_kept: whether it outlives the server.
+
+        Raises:
+            RequestRefusedError: the queue or the disk is full, the server is stopping, or the video is known to be
+                deadly.
+        """
+        if self._is_stopping:
+            raise RequestRefusedError(
+                503, "the server is stopping: ask again in a moment", "stopping", {"retry-after": "10"}
+            )
+        if _read_state(asked.video) in self._bad:
+            raise RequestRefusedError(422, _DEADLY, "deadly_video")
+        self._check_room(client)
+        job = ServerJob(f"job-{uuid.uuid4().hex}", asked, client, is_kept)
+        try:
+            (self._folder / job.id).mkdir(mode=0o700)
+            if is_kept:
+                self._write(job, "request.json", {"client": client, "created_at": job.created_at} | asked.as_data())
+        except OSError as error:
+            log.exception("job can't be written")
+            raise RequestRefusedError(507, "the server's disk can't be written: tell who runs it", "disk") from error
+        self._accept(job)
+        self._dispatch()
+        return job
+
+    def get(self, job_id: str) -> ServerJob:
+        """A job, finished ones from disk.
+
+        Raises:
+            RequestRefusedError: there is none of that id.
+        """
+        if (job := self._jobs.get(job_id)) is not None:
+            return job
+        folder = self._locate_folder(job_id)
+        try:
+            data = json.loads((folder / "outcome.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            raise _make_no_such(job_id) from None
+        asked = AskedJob(Path(), data["video"], data["question"], {})
+        return ServerJob(
+            job_id,
+            asked,
+            status=data["status"],
+            error=data["error"] or "",
+            events=data["events"],
+            result=data["result"],
+            created_at=data["created_at"],
+        )
+
+    def find_answered(self, video: Path, question: str, content: str) -> str | None:
+        """Id of the job that gave an answer; None if nobody knows any more.
+
+        Args:
+            video: its video.
+            question: its question.
+            content: its answer in words.
+        """
+        job_id = self._answered.get((video, question, content.strip()))
+        return job_id if job_id is not None and self.has_trajectory(job_id) else None
+
+    def has_trajectory(self, job_id: str) -> bool:
+        """Whether the trajectory of a job is there."""
+        return self._locate_trajectory(job_id).is_file()
+
+    def trajectory(self, job_id: str) -> bytes:
+        """The saved trajectory of a job, with its video named as the client did.
+
+        Raises:
+            RequestRefusedError: there is none, or not yet.
+        """
+        job = self.get(job_id)
+        try:
+            saved = json.loads(self._locate_trajectory(job_id).read_text(encoding="utf-8"))
+        except OSError:
+            raise RequestRefusedError(
+                404, f"{job_id} has no trajectory (it is {job.status})", "no_trajectory"
+            ) from None
+        path, name = json.dumps(saved["question"]["video"]), json.dumps(job.asked.name)
+        return json.dumps(saved).replace(path, name).encode()
+
+    def cancel(self, job: ServerJob) -> None:
+        """Ends a job early; it then holds what was reached."""
+        if job.status == "waiting":
+            with suppress(KeyError, ValueError):
+                self._waiting[job.client].remove(job)
+            self._end(job, "cancelled", "cancelled before it began")
+        elif (worker := self._find_worker(job)) is not None:
+            worker.send({"cancel": job.id})
+
+    async def stop(self) -> None:
+        """Takes no more questions, lets the running ones end for a while, and ends the workers."""
+        self._is_stopping = True
+        for job in list(self._list_waiting()):
+            if not job.is_kept:
+                self.cancel(job)
+        self._waiting.clear()
+        running = [job for job in self._jobs.values() if job.status == "running"]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.stop_seconds):
+                for job in running:
+                    await job.wait()
+        for job in list(self._jobs.values()):
+            if not job.is_done and not job.is_kept:
+                self._end(job, "lost", _STOPPED)
+            elif not job.is_done:  # taken up at the next start
+                job.end("lost", _STOPPED)
+        for worker in self._list_processes():
+            await worker.close()
+
+    def _check_room(self, client: str) -> None:
+        in_flight = [job.client for job in self._jobs.values() if not job.is_done]
+        running, waiting = self._settings.workers * self._settings.running, self._settings.waiting
+        # one client can't take all places
+        if len(in_flight) >= running + waiting or in_flight.count(client) >= running + math.ceil(waiting * _SHARE):
+            self._metrics.refused.inc()
+            wait = {"retry-after": f"{_RETRY_SECONDS}"}
+            raise RequestRefusedError(429, "too many questions wait already: ask again in a moment", "queue_full", wait)
+
+    def _accept(self, job: ServerJob) -> None:
+        self._jobs[job.id] = job
+        self._on_disk.append(job.id)
+        self._hold(job)
+        self._waiting.setdefault(job.client, deque()).append(job)
+
+    def _hold(self, job: ServerJob) -> None:
+        held = self._files.held(job.asked.video)
+        held.__enter__()
+        self._held[job.id] = held
+
+    def _dispatch(self) -> None:
+        """Gives waiting jobs to workers, a client at a time."""
+        if self._is_stopping:
+            return
+        is_moving = True
+        while is_moving:
+            is_moving = False
+            for client in list(self._waiting):
+                job = next((job for job in self._waiting[client] if self._has_room(job)), None)
+                if job is not None:
+                    self._waiting[client].remove(job)
+                    self._waiting.move_to_end(client)
+                    self._run(job)
+                    is_moving = True
+                if not self._waiting[client]:
+                    del self._waiting[client]
+        self._metrics.waiting.set(sum(1 for _ in self._list_waiting()))
+        self._metrics.running.set(sum(len(worker.job_ids) for worker in self._list_processes()))
+
+    def _has_room(self, job: ServerJob) -> bool:
+        if job.is_suspect:
+            if self._alone is None:
+                self._alone = self._launch()
+            return self._alone.is_ready and not self._alone.job_ids
+        number = self._choose_number(job)
+        if number not in self._workers:
+            self._workers[number] = self._launch()
+        return self._workers[number].is_ready and self._workers[number].has_room
+
+    def _run(self, job: ServerJob) -> None:
+        worker = self._alone if job.is_suspect else self._workers[self._choose_number(job)]
+        assert worker is not None
+        job.status = "running"
+        worker.job_ids.add(job.id)
+        asked, saved = job.asked, str(self._locate_trajectory(job.id))
+        seconds = min(asked.options.get("max_seconds") or self._settings.max_seconds, self._settings.max_seconds)
+        options = asked.options | {"max_seconds": seconds}
+        after = None if asked.after is None else str(self._locate_trajectory(asked.after))
+        worker.send(vars(WorkRequest(job.id, str(asked.video), asked.name, asked.question, options, saved, after)))
+        overdue = asyncio.get_running_loop().call_later(seconds + _GRACE_SECONDS, self._stop_hanging, job, worker)
+        self._overdue[job.id] = overdue
+        job.wake()
+
+    def _stop_hanging(self, job: ServerJob, worker: WorkerProcess) -> None:
+        write_log("question does not stop", logging.WARNING, job=job.id, pid=worker.pid)
+        job.is_suspect = True  # so that it is not tried again
+        worker.kill()
+
+    def _hear(self, worker: WorkerProcess, message: dict[str, Any]) -> None:
+        if message["kind"] == "ready":
+            self._dispatch()
+            return
+        job = self._jobs.get(message["id"])
+        if job is None or job.id not in worker.job_ids:
+            return
+        if message["kind"] == "event":
+            job.tell(message["event"])
+            return
+        worker.job_ids.discard(job.id)
+        if message["kind"] == "ended" and job.result is not None:
+            self._end(job, job.result["status"], job.result["error"])
+        else:
+            self._end(job, message["kind"], message.get("message", ""))
+        self._dispatch()
+
+    def _mourn(self, worker: WorkerProcess) -> None:
+        """Starts another worker in the place of a dead one, and tries its jobs once more, each alone."""
+        if self._is_stopping:
+            return
+        self._metrics.worker_deaths.inc()
+        for job_id in worker.job_ids:
+            job = self._jobs[job_id]
+            self._forget_timer(job)
+            if job.is_suspect:
+                self._bad[_read_state(job.asked.video)] = None
+                while len(self._bad) > _BAD_VIDEOS:
+                    self._bad.popitem(last=False)
+                self._end(job, "failed", _DEADLY)
+            else:
+                job.restart()
+                self._waiting.setdefault(job.client, deque()).append(job)
+        if worker is self._alone:
+            self._alone = None
+        else:
+            number = next(number for number, other in self._workers.items() if other is worker)
+            del self._workers[number]
+            if worker.is_ready:
+                self._workers[number] = self._launch()
+        if not worker.is_ready:  # it can't start, so nor would the next one
+            for job in list(self._list_waiting()):
+                self._waiting[job.client].remove(job)
+                self._end(job, "failed", "the server can't start the process that reads videos: tell who runs it")
+        self._dispatch()
+
+    def _launch(self) -> WorkerProcess:
+        settings = self._settings
+        setup = WorkerSetup(
+            policy=settings.policy,
+            encoder=settings.encoder,
+            running=settings.running,
+            memory_bytes=settings.memory_bytes,
+            max_duration_seconds=settings.max_duration_seconds,
+            max_pixels=settings.max_pixels,
+        )
+        worker = WorkerProcess(setup, self._hear, self._mourn)
+        worker.start()
+        return worker
+
+    def _end(self, job: ServerJob, status: str, error: str) -> None:
+        self._forget_timer(job)
+        job.end(status, error)
+        if (held := self._held.pop(job.id, None)) is not None:
+            held.__exit__(None, None, None)
+        try:
+            self._write(job, "outcome.json", job.as_data() | {"events": job.events})
+        except OSError:
+            log.exception("outcome can't be written")
+        self._metrics.jobs.labels(status).inc()
+        self._metrics.job_seconds.observe(time.time() - job.created_at)
+        write_log("job ended", job=job.id, status=status, seconds=round(time.time() - job.created_at, 3))
+        if job.result is not None:
+            self._answered[job.asked.video, job.asked.question, job.content.strip()] = job.id
+            if len(self._answered) > self._settings.kept_jobs:
+                self._answered.popitem(last=False)
+        self._finished.append(job.id)
+        while len(self._finished) > _REMEMBERED:
+            del self._jobs[self._finished.popleft()]
+        while len(self._on_disk) > self._settings.kept_jobs and self._on_disk[0] not in self._jobs:
+            shutil.rmtree(self._folder / self._on_disk.popleft(), ignore_errors=True)
+
+    def _forget_timer(self, job: ServerJob) -> None:
+        if (timer := self._overdue.pop(job.id, None)) is not None:
+            timer.cancel()
+
+    def _find_undone(self) -> Iterator[ServerJob]:
+        for name in list(self._on_disk):
+            folder = self._folder / name
+            if (folder / "outcome.json").exists():
+                continue
+            self._on_disk.remove(name)
+            try:
+                data = json.loads((folder / "request.json").read_text(encoding="utf-8"))
+                asked = AskedJob(Path(data["video"]), data["name"], data["question"], data["options"], data["after"])
+                yield ServerJob(name, asked, data["client"], is_kept=True, created_at=data["created_at"])
+            except (OSError, ValueError, KeyError, TypeError):  # of a connection that has gone, or damaged
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _write(self, job: ServerJob, name: str, data: dict[str, Any]) -> None:
+        """Writes a file whole or not at all; a power cut may cost it, an end of the process not."""
+        path = self._folder / job.id / name
+        beside = path.with_suffix(".new")
+        beside.write_text(json.dumps(data), encoding="utf-8")
+        beside.replace(path)
+
+    def _locate_trajectory(self, job_id: str) -> Path:
+        return self._locate_folder(job_id) / "trajectory.json"
+
+    def _locate_folder(self, job_id: str) -> Path:
+        kind, _, rest = job_id.partition("-")
+        if kind != "job" or len(rest) != 32 or not set(rest) <= set("0123456789abcdef"):
+            raise _make_no_such(job_id)
+        return self._folder / job_id
+
+    def _read_changed(self, name: str) -> float:
+        with suppress(OSError):
+            return (self._folder / name).stat().st_mtime
+        return 0.0
+
+    def _choose_number(self, job: ServerJob) -> int:
+        return hash(str(job.asked.video)) % self._settings.workers
+
+    def _find_worker(self, job: ServerJob) -> WorkerProcess | None:
+        return next((worker for worker in self._list_processes() if job.id in worker.job_ids), None)
+
+    def _list_processes(self) -> list[WorkerProcess]:
+        return [*self._workers.values(), *([self._alone] if self._alone is not None else [])]
+
+    def _list_waiting(self) -> Iterator[ServerJob]:
+        return (job for queue in list(self._waiting.values()) for job in list(queue))
+
+
+def _read_state(video: Path) -> tuple[str, int, int]:
+    """Name, size and time of a file: a file that was replaced is another video."""
+    try:
+        stat = video.stat()
+    except OSError:
+        return (str(video), 0, 0)
+    return (str(video), stat.st_size, stat.st_mtime_ns)
+
+
+def _make_no_such(job_id: str) -> RequestRefusedError:
+    return RequestRefusedError(404, f"there is no job {job_id!r:.60}, or no longer", "no_such_job")

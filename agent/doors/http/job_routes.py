@@ -1,0 +1,99 @@
+"""Jobs: a question that is started, followed by server-sent events, fetched later, and cancelled.
+
+The events are named as AG-UI names them. A client that lost its connection goes on with `Last-Event-ID`.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Header, Query
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from agent.doors.http.ag_ui import AgUiEvents
+from agent.doors.http.job import ServerJob
+from agent.doors.http.schemas import JobRequest
+from agent.doors.http.services import ask, get_services
+
+_LONGEST_WAIT_SECONDS = 60.0
+"""How long a request may wait for a job; proxies often cut off a silent one after that."""
+
+router = APIRouter(tags=["jobs"], prefix="/v1/jobs")
+
+
+@router.post("", status_code=202, response_model=None)
+async def start_job(request: Request, asked: Annotated[JobRequest, Body()]) -> Response:
+    """Starts a question and answers at once with its id."""
+    video = await asyncio.to_thread(get_services(request).sources.open_name, asked.video)
+    job = await ask(request, video, asked.question, asked, asked.after, is_kept=True)
+    return JSONResponse(job.as_data(), 202, {"location": f"/v1/jobs/{job.id}"})
+
+
+@router.get("/{job_id}")
+async def get_job(
+    request: Request, job_id: str, wait_seconds: Annotated[float, Query(ge=0, le=_LONGEST_WAIT_SECONDS)] = 0.0
+) -> dict[str, Any]:
+    """State of a job, with its result once it is there; waits for that if asked to.
+
+    Args:
+        request: the request.
+        job_id: id of the job.
+        wait_seconds: how long to wait for its end.
+    """
+    job = get_services(request).jobs.get(job_id)
+    await job.wait(wait_seconds)
+    return job.as_data()
+
+
+@router.get("/{job_id}/trajectory", response_model=None)
+async def get_trajectory(request: Request, job_id: str) -> Response:
+    """The saved trajectory of a job, for `agent replay`."""
+    return Response(get_services(request).jobs.trajectory(job_id), media_type="application/json")
+
+
+@router.get("/{job_id}/events", response_model=None)
+async def follow_job(
+    request: Request, job_id: str, last_event_id: Annotated[str | None, Header(max_length=20)] = None
+) -> Response:
+    """The events of a job as they happen, from the first one or from the one after `Last-Event-ID`.
+
+    Args:
+        request: the request.
+        job_id: id of the job.
+        last_event_id: number of the last event that the client has.
+    """
+    services = get_services(request)
+    job = services.jobs.get(job_id)
+    seen = (
+        int(last_event_id) if last_event_id is not None and last_event_id.isascii() and last_event_id.isdigit() else 0
+    )
+    stream = _stream(job, seen, services.settings.keep_alive_seconds)
+    return StreamingResponse(stream, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+
+
+@router.post("/{job_id}/cancel")
+async def cancel_job(request: Request, job_id: str) -> dict[str, Any]:
+    """Cancels a job that has not ended; it keeps what was reached."""
+    services = get_services(request)
+    job = services.jobs.get(job_id)
+    if not job.is_done:
+        services.jobs.cancel(job)
+    return job.as_data()
+
+
+async def _stream(job: ServerJob, seen: int, silence_seconds: float) -> AsyncIterator[str]:
+    events, number = AgUiEvents(job.id, job.id), 0
+
+    def told(event: dict[str, Any]) -> str:
+        nonlocal number
+        number += 1
+        return f"id: {number}\nevent: {event['type']}\ndata: {json.dumps(event)}\n\n" if number > seen else ""
+
+    async for happened in job.follow(silence_seconds=silence_seconds):
+        if happened is None:
+            yield ": keep-alive\n\n"
+        else:
+            yield "".join(map(told, events.read(happened)))
+    yield "".join(map(told, events.end(job.status, job.error, job.result)))

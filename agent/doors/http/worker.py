@@ -1,0 +1,283 @@
+"""A process that opens, indexes and asks about videos for the server: `python -m agent.doors.http.worker`.
+
+A file of a stranger may make a decoder crash, hang or ask for all memory. Here that costs this process, which has
+limits, and not the server. Requests come as lines of JSON on stdin and events go out as lines of JSON on stdout; the
+process ends when stdin does.
+"""
+
+import json
+import logging
+import os
+import resource
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from agent.doors.http.errors import hide_paths
+from agent.doors.http.logs import log, set_up_logs
+from agent.paths import escape_path
+
+if TYPE_CHECKING:
+    from agent.run_result import RunResult
+    from agent.sessions.run import Run
+
+CRASHED = "this is a bug of the server, whose log has the details"
+
+
+@dataclass(frozen=True)
+class WorkerSetup:
+    """What a worker is started with, as JSON in its only argument."""
+
+    policy: str
+    encoder: str
+    running: int
+    memory_bytes: int
+    max_duration_seconds: float
+    max_pixels: int
+
+    def as_argument(self) -> str:
+        """The setup as an argument of the process."""
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True)
+class WorkRequest:
+    """A question for a worker, as one line of JSON."""
+
+    id: str
+    video: str
+    """Path of the video, without links."""
+    name: str
+    """What the client calls it: stands in place of the path in everything that goes out."""
+    question: str
+    options: dict[str, Any]
+    save: str
+    """File for the trajectory."""
+    after: str | None = None
+    """Saved trajectory of the question that this one follows."""
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What stands in place of each path, as both stand in JSON."""
+        return {json.dumps(self.video)[1:-1]: json.dumps(self.name)[1:-1]}
+
+
+class _TooLargeError(ValueError):
+    """A video beyond the limits of the server."""
+
+
+class Worker:
+    """Answers questions with one `Sleuth`."""
+
+    def __init__(self, setup: WorkerSetup, send: Callable[[bytes], None]) -> None:
+        """Opens nothing yet.
+
+        Args:
+            setup: policy, encoder and limits.
+            send: writes one line.
+        """
+        from agent.sleuth import Sleuth
+
+        self._setup = setup
+        self._send = send
+        self._sleuth = Sleuth(setup.policy or None, encoder=setup.encoder or None, max_concurrent=setup.running)
+        self._executor = ThreadPoolExecutor(setup.running, thread_name_prefix="question")
+        self._cancels: dict[str, threading.Event] = {}
+        self._runs: dict[str, Run] = {}
+
+    def handle(self, line: bytes) -> None:
+        """Starts or cancels a question."""
+        message = json.loads(line)
+        if "cancel" in message:
+            self._cancel(message["cancel"])
+            return
+        request = WorkRequest(**message)
+        self._cancels[request.id] = threading.Event()
+        self._executor.submit(self._answer, request)
+
+    def _cancel(self, request_id: str) -> None:
+        if (cancelled := self._cancels.get(request_id)) is not None:
+            cancelled.set()
+            if (run := self._runs.get(request_id)) is not None:
+                run.cancel()
+
+    def _answer(self, request: WorkRequest) -> None:
+        ended: dict[str, Any] = {"kind": "failed", "message": CRASHED}  # an end is told whatever happens here
+        try:
+            self._ask(request)
+            ended = {"kind": "ended"}
+        except (ValueError, TypeError) as error:
+            ended = {"kind": "refused", "message": _format_reason(error, request)}
+        except BaseException:
+            log.exception("question failed")
+        finally:
+            self._cancels.pop(request.id, None)
+            self._runs.pop(request.id, None)
+            self._tell(request, ended)
+
+    def _ask(self, request: WorkRequest) -> None:
+        from agent.events import RunFinished, RunStarted
+        from agent.outputs import write_output
+        from agent.trajectory import to_json
+
+        video = Path(request.video)
+        if video.is_dir():
+            video = _make_video(video)
+        self._check_header(video)
+        run = self._start_run(video, request)
+        self._runs[request.id] = run
+        if self._cancels[request.id].is_set():
+            run.cancel()
+        try:
+            for event in run:
+                if isinstance(event, RunStarted):
+                    self._check_size(event.facts.duration_seconds, event.facts.width, event.facts.height)
+                data = event.as_data() | {"run_id": request.id}
+                if isinstance(event, RunFinished):
+                    shown = event.result
+                    if shown.status == "crashed":
+                        log.error("run crashed: %s", shown.error)
+                        shown = replace(shown, trajectory=replace(shown.trajectory, error=CRASHED))
+                        data["result"] = shown.as_data()
+                    data["result"]["error"] = hide_paths(data["result"]["error"])
+                    data |= {"content": _format_answer(shown), "usage": _count_tokens(shown)}
+                    write_output(request.save, to_json(shown.trajectory))
+                self._tell(request, {"kind": "event", "event": data})
+        finally:
+            run.cancel()
+
+    def _start_run(self, video: Path, request: WorkRequest) -> "Run":
+        if request.after is None:
+            return self._sleuth.start(video, request.question, **request.options)
+        from agent.sessions.options import VideoOptions
+        from agent.trajectory import load
+
+        if load(request.after).question.video != escape_path(str(video)):
+            raise ValueError("the question before was about another video")
+        of_video: Any = {name: value for name, value in request.options.items() if name in VideoOptions.__annotations__}
+        of_question: Any = {name: value for name, value in request.options.items() if name not in of_video}
+        return self._sleuth.resume(request.after, video, **of_video).start(request.question, **of_question)
+
+    def _check_header(self, video: Path) -> None:
+        """Refuses by what the file says of itself, before anything of it is decoded."""
+        from tools.demux.container import open_container
+
+        with open_container(video) as container:
+            seconds = (container.duration or 0) / 1e6
+            for stream in container.streams.video:
+                self._check_size(seconds, stream.codec_context.width, stream.codec_context.height)
+
+    def _check_size(self, seconds: float, width: int, height: int) -> None:
+        if seconds > self._setup.max_duration_seconds:
+            most = f"{self._setup.max_duration_seconds:g} s"
+            raise _TooLargeError(f"the video is {seconds:.0f} s long; this server takes up to {most}")
+        if width * height > self._setup.max_pixels:
+            most = f"{self._setup.max_pixels / 1e6:.1f} megapixels"
+            raise _TooLargeError(f"the video has pictures of {width}x{height} pixels; this server takes up to {most}")
+
+    def _tell(self, request: WorkRequest, message: dict[str, Any]) -> None:
+        line = json.dumps({"id": request.id} | message)
+        for path, name in request.names.items():
+            line = line.replace(path, name)
+        self._send(line.encode() + b"\n")
+
+
+def _make_video(folder: Path) -> Path:
+    """A video without loss in a folder of frames, made of them if it is not there yet."""
+    import av
+
+    from agent.doors.http.file_store import RATE
+    from tools.video.frame_folder import FrameFolder
+
+    video = folder / "frames.mkv"
+    if video.exists():
+        return video
+    frames = FrameFolder(folder, float((folder / RATE).read_text()))
+    with tempfile.TemporaryDirectory(dir=folder) as new:
+        made = Path(new) / video.name
+        with av.open(str(made), "w") as container:
+            stream = container.add_stream("ffv1", Fraction(frames.info.average_fps).limit_denominator(1001))
+            stream.width, stream.height, stream.pix_fmt = frames.info.width, frames.info.height, "bgr0"
+            for frame in frames.read(frames.timestamps.tolist()):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(frame.pixels, "rgb24")))
+            container.mux(stream.encode())
+        made.rename(video)
+    return video
+
+
+def _format_answer(result: "RunResult") -> str:
+    """The answer with its times, certainty and coverage, in the words of the command line."""
+    from agent.report.console import format_answer_lines
+
+    lines = [line.plain for line in format_answer_lines(result.trajectory)]
+    if result.trajectory.answer is None:
+        return "\n".join([*lines, *filter(None, [hide_paths(result.error)])])
+    return "\n".join(lines[:-1])  # the last one is the cost
+
+
+def _count_tokens(result: "RunResult") -> dict[str, int] | None:
+    """The tokens of a run as OpenAI counts them; None where a model was asked that does not count them."""
+    spent = result.trajectory.spent
+    if spent.tokens is None and result.trajectory.setup is not None:
+        return None
+    prompt, completion = spent.prompt_tokens or 0, spent.completion_tokens or 0
+    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+
+
+def _format_reason(error: Exception, request: WorkRequest) -> str:
+    from agent.terminal import escape_line
+
+    return hide_paths(escape_line(error).replace(request.video, Path(request.name).name))
+
+
+def main(setup: WorkerSetup, requests: BinaryIO, answers: BinaryIO) -> None:
+    """Answers requests until there are no more, then ends the process.
+
+    Args:
+        setup: policy, encoder and limits.
+        requests: lines of JSON.
+        answers: where lines of JSON go.
+    """
+    lock = threading.Lock()
+
+    def send(line: bytes) -> None:
+        with lock:
+            answers.write(line)
+            answers.flush()
+
+    worker = Worker(setup, send)
+    send(b'{"kind": "ready"}\n')
+    for line in requests:
+        worker.handle(line)
+    os._exit(0)  # the server has gone: nobody wants what threads are still at
+
+
+def _limit(setup: WorkerSetup) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (setup.memory_bytes, setup.memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _take_stdout() -> BinaryIO:
+    """Stdout for answers alone: whatever a library prints goes to stderr."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return answers
+
+
+if __name__ == "__main__":
+    given = WorkerSetup(**json.loads(sys.argv[1]))
+    _limit(given)
+    set_up_logs()
+    logging.captureWarnings(True)
+    try:
+        main(given, sys.stdin.buffer, _take_stdout())
+    except BrokenPipeError:
+        os._exit(0)

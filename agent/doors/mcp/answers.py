@@ -1,0 +1,161 @@
+"""Answers and looks as a reply of MCP: words and pictures for the model, the same as data for programs.
+
+A frame is named by a link in words. As an image resource link it would reach other models' servers as an address that
+they can't open.
+"""
+
+import base64
+from collections.abc import Iterable
+from typing import Literal
+
+from mcp_types import CallToolResult, ContentBlock, ImageContent, TextContent
+from pydantic import BaseModel, Field
+
+from agent.doors.mcp.pictures import FittedPictures
+from agent.report.console import format_answer_lines
+from agent.run_result import RunResult
+from agent.trajectory import Evidence
+from tools.observation import Box, Finding, FrameRef, Observation
+from tools.sampling import format_seconds
+
+SCHEME = "videosleuth"
+"""Scheme of the resources of this server."""
+
+
+class FrameLink(BaseModel):
+    """A frame that a reply rests on."""
+
+    seconds: float
+    link: str = Field(description="resource with the whole frame as a JPEG")
+
+
+class CitedEvidence(BaseModel):
+    """A stretch of the video that an answer rests on."""
+
+    start_seconds: float
+    stop_seconds: float
+    source: Literal["frame", "screen text", "speech", "caption", "video"]
+    quote: str = Field(description="screen text or speech, word for word; empty for a picture")
+    note: str
+    box: Box | None = Field(description="left, top, right, bottom in fractions 0..1 of the frame")
+    frames: list[FrameLink]
+
+
+class VideoAnswer(BaseModel):
+    """An answer to a question about a video, or the job that is still at work on it."""
+
+    status: Literal["working", "answered", "not_shown", "cannot_tell", "no_answer"] = Field(
+        description="working: call get_answer with the job; not_shown claims that the video does not show it; "
+        "cannot_tell claims nothing"
+    )
+    job: str
+    answer: str = ""
+    option: int | None = Field(default=None, description="index of the chosen option")
+    confidence: float | None = Field(default=None, description="how likely the answer is right, 0..1; null: not stated")
+    evidence: list[CitedEvidence] = []
+    coverage: str = Field(default="", description="how much of the video was seen, searched, read and heard")
+    gaps: list[str] = Field(default=[], description="what could not be looked at, read or heard")
+    seconds: float | None = Field(default=None, description="time that the question took")
+    report: str = Field(default="", description="resource: the page with the answer, its evidence and every turn")
+    trajectory: str = Field(default="", description="resource: the whole run as JSON")
+
+
+class VideoLook(BaseModel):
+    """A look at a video: what a tool found there."""
+
+    text: str
+    frames: list[FrameLink]
+    findings: list[Finding]
+    gaps: list[str] = Field(description="what could not be looked at, read or heard")
+
+
+def reply_working(job: str, waited_seconds: float) -> CallToolResult:
+    """The reply while a job is at work."""
+    words = f"Still working after {waited_seconds:g} s more: call get_answer with job {job}."
+    return _reply([words], VideoAnswer(status="working", job=job))
+
+
+def reply_answer(job: str, result: RunResult, pictures: FittedPictures) -> CallToolResult:
+    """The reply of a job that is done.
+
+    Args:
+        job: id of the job.
+        result: the result; not one of a run that failed.
+        pictures: frames of the evidence.
+    """
+    assert result.status in ("answered", "not_shown", "cannot_tell", "no_answer"), "others are errors"
+    video = result.trajectory.facts.content_hash
+    answer = VideoAnswer(
+        status=result.status,
+        job=job,
+        answer=result.text,
+        option=result.option,
+        confidence=result.confidence,
+        evidence=[_cite(item, video) for item in result.evidence],
+        coverage=result.coverage.sentence,
+        gaps=list(result.gaps),
+        seconds=round(result.usage.seconds, 3),
+        report=link_report(job),
+        trajectory=link_trajectory(job),
+    )
+    links = _format_frame_lines(video, (ref for item in result.evidence for ref in item.frames))
+    words = [*(line.plain for line in format_answer_lines(result.trajectory)), *pictures.notes, *links]
+    return _reply([*words, f"The whole run as a page: {answer.report}"], answer, pictures)
+
+
+def reply_look(video: str, seen: Observation, pictures: FittedPictures) -> CallToolResult:
+    """The reply of a single tool.
+
+    Args:
+        video: hash of the video's content.
+        seen: what the tool gave.
+        pictures: its frames.
+    """
+    look = VideoLook(
+        text=seen.text,
+        frames=[link_frame(video, ref) for ref in seen.frames],
+        findings=list(seen.findings),
+        gaps=[*seen.gaps, *pictures.notes],
+    )
+    return _reply([seen.text, *pictures.notes, *_format_frame_lines(video, seen.frames)], look, pictures)
+
+
+def link_frame(video: str, ref: FrameRef) -> FrameLink:
+    """The link to the whole frame of a reference."""
+    return FrameLink(seconds=ref.seconds, link=f"{SCHEME}://frames/{video}/{ref.seconds:.3f}")
+
+
+def link_report(job: str) -> str:
+    """The link to the page of a job."""
+    return f"{SCHEME}://reports/{job}"
+
+
+def link_trajectory(job: str) -> str:
+    """The link to the saved run of a job."""
+    return f"{SCHEME}://trajectories/{job}"
+
+
+def _cite(item: Evidence, video: str) -> CitedEvidence:
+    return CitedEvidence(
+        start_seconds=item.start_seconds,
+        stop_seconds=item.stop_seconds,
+        source=item.source,
+        quote=item.quote,
+        note=item.note,
+        box=item.box,
+        frames=[link_frame(video, ref) for ref in item.frames],
+    )
+
+
+def _format_frame_lines(video: str, refs: Iterable[FrameRef]) -> list[str]:
+    links = dict.fromkeys((ref.seconds, link_frame(video, ref).link) for ref in refs)
+    return [f"frame at {format_seconds(seconds)} s: {link}" for seconds, link in links]
+
+
+def _reply(words: Iterable[str], data: BaseModel, pictures: FittedPictures | None = None) -> CallToolResult:
+    content: list[ContentBlock] = [TextContent(type="text", text="\n".join(words))]
+    for ref, jpeg in pictures.by_ref.items() if pictures is not None else ():
+        content.append(TextContent(type="text", text=f"{format_seconds(ref.seconds)} s:"))
+        coded = base64.b64encode(jpeg).decode()
+        content.append(ImageContent(type="image", data=coded, mime_type="image/jpeg"))
+    return CallToolResult(content=content, structured_content=data.model_dump(mode="json"))
