@@ -134,17 +134,17 @@ def prepare_run(
         toolbox: the tools of its video.
         policy: the policy.
         limits: bounds of the run.
-        verify: as in `ask`.
-        look_again: as in `ask`.
-        mode: as in `ask`.
-        opening: as in `ask`.
+        verify: answer a second time from the evidence alone, where the policy is a model.
+        look_again: let the policy look once more where that second answer disagrees.
+        mode: what a model is given of the video; None is the policy's usual mode.
+        opening: tool calls made before the first turn in place of the mode's.
         density: how many times as many frames as usual the mode's initial calls show.
-        sample: as in `ask`.
-        opening_seconds: as in `ask`.
-        earlier: as in `ask`.
+        sample: index of the run among several of the question, from 0.
+        opening_seconds: seconds that have passed already; counted against the time limit.
+        earlier: runs of earlier questions about the video, oldest first.
 
     Raises:
-        ValueError: as `ask`.
+        ValueError: what `ask` refuses.
     """
     facts = read_video_facts(toolbox)
     _check_end(question, facts)
@@ -175,10 +175,10 @@ def make_run_context(
     Args:
         toolbox: the tools of the video.
         policy: the policy.
-        verify: as in `ask`.
-        look_again: as in `ask`.
-        mode: as in `ask`.
-        opening: as in `ask`.
+        verify: answer a second time from the evidence alone, where the policy is a model.
+        look_again: let the policy look once more where that second answer disagrees.
+        mode: what a model is given of the video; None is the policy's usual mode.
+        opening: tool calls made before the first turn in place of the mode's.
 
     Raises:
         ValueError: the policy has no such mode.
