@@ -70,7 +70,8 @@ def test_the_python_examples_run_one_after_the_other(at_the_root: None, capsys: 
     assert "A (slightly overweight) bunny 0." in out
     assert "run_started\nturn_taken\ntool_called" in out
     assert "640x360 pixels" in out
-    assert out.count("30.0 s") == 2
+    assert out.count("30.0 s") == 3
+    assert out.endswith("30.0 s (0:30)\n- 0.0-30.0 s, video\nConfidence 0.95\n")
 
 
 def commands() -> list[str]:
