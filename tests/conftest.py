@@ -15,5 +15,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks what `slow.txt` names."""
     slow = slow_functions()
     for item in items:
-        if function_of(item.nodeid) in slow:
+        if function_of(item.nodeid) in slow or item.nodeid.partition("::")[0] in slow:
             item.add_marker(pytest.mark.slow)

