@@ -165,8 +165,9 @@ def open_asked_policy(
     from agent.loop.checks import check_inputs, check_playable
     from agent.policies.registry import open_policy
 
+    policy_options = read_policy_options(options).for_samples(options.samples)
     check_inputs(options.video, options.subtitles)
-    policy = open_policy(_choose_spec(options, progress), read_policy_options(options).for_samples(options.samples))
+    policy = open_policy(_choose_spec(options, progress), policy_options)
     check_playable(question, policy, options.samples, options.mode)
     if unused := find_unused_options(options, policy):
         complaints.print(

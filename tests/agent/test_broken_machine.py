@@ -118,7 +118,7 @@ def test_a_decoder_that_is_broken_is_a_line_of_the_checkup_and_no_crash(
     def broken(_: object) -> None:
         raise TypeError("an integer is required")
 
-    monkeypatch.setattr(tools.find_speech.audio, "audio_blocks", broken)
+    monkeypatch.setattr(tools.speech.audio, "read_blocks", broken)
     assert print_checkup(Screen(width=300)) == 1
     out = capsys.readouterr().out
     assert "does not work: TypeError: an integer is required" in out

@@ -309,7 +309,7 @@ def test_on_a_terminal_the_answer_so_far_is_shown_and_the_last_one_takes_its_pla
     asked = ["ask", str(folder / "clip.mp4"), "How many bags were left, as he says?", *FAST]
     asked += ["--subtitles", str(folder / "said.srt"), "--policy", "lite"]
     monkeypatch.setattr("agent.cli.run_options.Screen", partial(Screen, force_terminal=True, width=100))
-    monkeypatch.setattr("agent.cli.run_options._takes_long", lambda _: True)
+    monkeypatch.setattr("agent.cli.run_options._has_indexing_left", lambda _: True)
     assert main(asked) == 0
     out, err = capsys.readouterr()
     assert "So far: Two (" in err
