@@ -1,5 +1,8 @@
 """What bounds a run: its limits, and how many calls one turn may make."""
 
+import math
+import time
+
 from agent.trajectory import Limits, Stop, Trajectory, Turn
 
 MAX_CALLS_A_TURN = 12
@@ -26,6 +29,11 @@ def find_reached_limit(trajectory: Trajectory) -> Stop | None:
     if limits.max_cost_usd is not None and _estimate_cost_after_next(trajectory) >= limits.max_cost_usd:
         return Stop.COST_LIMIT
     return None
+
+
+def compute_seconds_left(limits: Limits, begun: float) -> float:
+    """The seconds left for a question that began at a time of `time.monotonic`; infinite without a limit."""
+    return math.inf if limits.max_seconds is None else limits.max_seconds - (time.monotonic() - begun)
 
 
 def _estimate_seconds_after_next(trajectory: Trajectory) -> float:

@@ -34,12 +34,13 @@ from tools.deadline import OutOfTime, WorkCancelledError, run_in_time, set_deadl
 
 if TYPE_CHECKING:
     from agent.events import Event
+    from agent.loop.ask import VideoTools
     from agent.policy import Policy, PolicyOptions
     from agent.report.images import PictureOf
     from agent.run_result import RunResult
     from agent.sessions.open_videos import OpenVideos, VideoKey
-    from agent.sessions.own_tools import ExtendedToolbox, OwnTool
-    from agent.trajectory import Limits, Trajectory
+    from agent.sessions.own_tools import OwnTool
+    from agent.trajectory import Trajectory
     from tools.encoders.registry import Encoder
     from tools.observation import Observation
     from tools.toolbox import Toolbox
@@ -181,25 +182,36 @@ class Sleuth:
         return self._videos.get().borrowed(VideoKey(Path(video)))
 
     def get_policy(self) -> "Policy":
-        """The policy, opened if it is not yet. For doors whose host runs the graph itself."""
-        return self._policy.get()
+        """The policy, opened if it is not yet, which can be cancelled."""
+        (policy,) = run_in_time([self._policy.get])
+        assert not isinstance(policy, OutOfTime), "no deadline stands around it"
+        self._spec = policy.spec
+        return policy
 
     @contextmanager
-    def borrow_tools(self, asked: AskedQuestion) -> "Iterator[ExtendedToolbox | None]":
-        """A context with the tools of a question's video; None if the time is over before it is open. As above.
+    def borrow_tools(self, asked: AskedQuestion, begun: float | None = None) -> "Iterator[VideoTools | None]":
+        """A context with the tools of a question's video, of a user's own too, once the question can be asked.
+
+        Args:
+            asked: the question.
+            begun: when it began, of `time.monotonic`: if its time is over before the video is open, there are no tools
+                but None. Without it the video is waited for.
 
         Raises:
             ValueError: a bad input.
         """
+        from agent.limits import compute_seconds_left
         from agent.loop.checks import check_end, check_inputs, check_playable
         from agent.sessions.own_tools import ExtendedToolbox
 
         check_inputs(asked.key.path, asked.key.subtitles)
         check_playable(asked.question, self.get_policy(), asked.samples, asked.mode)
-        with self._videos.get().borrowed(asked.key) as toolbox:
+        with ExitStack() as stack:
+            with set_deadline(math.inf if begun is None else compute_seconds_left(asked.limits, begun)):
+                toolbox = stack.enter_context(self._videos.get().borrowed(asked.key))
             if toolbox is not None:
                 check_end(asked.question, toolbox.video.info.duration_seconds)
-            yield None if toolbox is None else ExtendedToolbox(toolbox, self._tools)
+            yield ExtendedToolbox(toolbox, self._tools) if toolbox is not None and self._tools else toolbox
 
     def submit(self, work: Callable[..., _T], *arguments: object) -> "Future[_T]":
         """Runs work of a door on a thread of the executor."""
@@ -259,12 +271,11 @@ class Sleuth:
 
     def _played(self, asked: AskedQuestion, history: History, run: Run) -> "Trajectory":
         from agent.loop.ask import ask
-        from agent.loop.checks import answer_late, check_end, check_inputs, check_playable, make_unopened_trajectory
-        from agent.sessions.own_tools import ExtendedToolbox
+        from agent.loop.checks import answer_late, make_unopened_trajectory
         from agent.trajectory import Stop, Trajectory, Turn
 
         begun = time.monotonic()
-        question, limits, spec = asked.question, asked.limits, self._spec
+        question, limits = asked.question, asked.limits
         reader = EventReader(run.id)
 
         def tell(told: Turn | Trajectory) -> None:
@@ -272,27 +283,20 @@ class Sleuth:
                 run.tell(event)
 
         def left_out(stop: Stop) -> Trajectory:
-            tell(make_unopened_trajectory(question, spec, limits, 0.0, stop))
-            return answer_late(make_unopened_trajectory(question, spec, limits, time.monotonic() - begun, stop))
+            tell(make_unopened_trajectory(question, self._spec, limits, 0.0, stop))
+            return answer_late(make_unopened_trajectory(question, self._spec, limits, time.monotonic() - begun, stop))
 
-        check_inputs(asked.key.path, asked.key.subtitles)
         try:
             with ExitStack() as stack:
                 remember = stack.enter_context(history.held())
                 begun = time.monotonic()  # the question before it does not cost this one its time
-                (policy,) = run_in_time([self._policy.get])
-                assert not isinstance(policy, OutOfTime), "no deadline stands around it"
-                spec = policy.spec
-                check_playable(question, policy, asked.samples, asked.mode)
-                with set_deadline(_get_seconds_left(limits, begun)):
-                    toolbox = stack.enter_context(self._videos.get().borrowed(asked.key))
+                toolbox = stack.enter_context(self.borrow_tools(asked, begun))
                 if toolbox is None:
                     return left_out(Stop.TIME_LIMIT)
-                check_end(question, toolbox.video.info.duration_seconds)
                 ended = ask(
                     question,
-                    ExtendedToolbox(toolbox, self._tools) if self._tools else toolbox,
-                    policy,
+                    toolbox,
+                    self.get_policy(),
                     limits,
                     opening_seconds=time.monotonic() - begun,
                     samples=asked.samples,
@@ -340,10 +344,6 @@ def _as_tools(functions: "Sequence[Callable[..., str | Observation]]") -> "dict[
     from agent.sessions.own_tools import own_tools
 
     return own_tools(functions)
-
-
-def _get_seconds_left(limits: "Limits", begun: float) -> float:
-    return math.inf if limits.max_seconds is None else limits.max_seconds - (time.monotonic() - begun)
 
 
 def _open_encoder(encoder: "str | Encoder | None") -> "Encoder":

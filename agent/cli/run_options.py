@@ -1,7 +1,6 @@
 """The options of the commands that run a question, and the run from opening the video to the exit status."""
 
 import argparse
-import math
 import shlex
 import time
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cli.exit_status import report_exit_status, write_files
+from agent.limits import compute_seconds_left
 from agent.options import add_limit_options, add_model_options, find_unused_options, read_limits, read_policy_options
 from agent.outputs import check_writable
 from agent.terminal import Screen
@@ -176,10 +176,6 @@ def open_asked_policy(
     return policy
 
 
-def _get_seconds_left(limits: Limits, begun: float) -> float:
-    return math.inf if limits.max_seconds is None else limits.max_seconds - (time.monotonic() - begun)
-
-
 def _open_toolbox_in_time(
     options: argparse.Namespace,
     question: Question,
@@ -201,14 +197,14 @@ def _open_toolbox_in_time(
             on_progress=on_progress,
         )
 
-    with set_deadline(_get_seconds_left(limits, begun)):
+    with set_deadline(compute_seconds_left(limits, begun)):
         (toolbox,) = run_in_time([work])
     return toolbox if isinstance(toolbox, Toolbox) else None
 
 
 def _close_in_time(toolbox: "Toolbox", limits: Limits, begun: float) -> None:
     """Closes the toolbox, which keeps what is indexed, unless that takes longer than the question may."""
-    with set_deadline(_get_seconds_left(limits, begun)):
+    with set_deadline(compute_seconds_left(limits, begun)):
         run_in_time([toolbox.close])
 
 
@@ -223,7 +219,7 @@ def _answer_provisionally(
     from agent.loop.ask import ask
     from agent.report.console import format_headline
 
-    seconds = min(PROVISIONAL_SECONDS, _get_seconds_left(limits, begun) / 3)
+    seconds = min(PROVISIONAL_SECONDS, compute_seconds_left(limits, begun) / 3)
     early = ask(question, toolbox, policy, replace(limits, max_seconds=seconds), verify=False)
     if early.stop is Stop.INTERRUPTED:
         raise KeyboardInterrupt

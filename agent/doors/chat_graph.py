@@ -6,7 +6,6 @@ comes from the context, from the text (`What is said in talk.mp4?`), or is the o
 
 import re
 from collections.abc import Iterable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Unpack
@@ -19,9 +18,8 @@ from pydantic_core import to_jsonable_python
 from typing_extensions import TypedDict
 
 from agent.doors.allowed_folders import AllowedFolders, NotAllowedError
-from agent.doors.langchain_tool import write_answer
 from agent.doors.video_graph import VideoGraph, VideoNodes, VideoState, add_limit, wire_nodes
-from agent.run_result import RunResult
+from agent.report.console import format_answer
 from agent.sessions.options import AskOptions
 from agent.sleuth import Sleuth
 from agent.trajectory import Calls, Step, Trajectory
@@ -113,8 +111,7 @@ def _find_video(text: str, allowed: AllowedFolders) -> tuple[str, str]:
 
 def _make_messages(state: VideoState, trajectory: Trajectory, step: Step | None) -> dict[str, Any]:
     if step is None:
-        words = write_answer(RunResult(trajectory, lambda: nullcontext(lambda _: None)))
-        return {"messages": [AIMessage(words, id=f"{state['run_id']}-answer")]}
+        return {"messages": [AIMessage(format_answer(trajectory), id=f"{state['run_id']}-answer")]}
     if not isinstance(step.turn.move, Calls):
         return {}
 

@@ -8,6 +8,7 @@ from typing import Any, Unpack
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
 
 from agent.doors.allowed_folders import AllowedFolders
+from agent.report.console import format_answer
 from agent.run_result import RunResult
 from agent.sessions.options import AskOptions
 from agent.sleuth import Sleuth
@@ -58,17 +59,4 @@ def make_video_tool(sleuth: Sleuth, folders: Iterable[str | Path], **options: Un
 
 
 def _make_reply(result: RunResult) -> Reply:
-    return write_answer(result), result.as_data()
-
-
-def write_answer(result: RunResult) -> str:
-    """The answer with its times, for hosts that show or keep nothing else."""
-    if not result.text:
-        return f"There is no answer ({result.status}){': ' if result.error else ''}{result.error}"
-    lines = [result.text]
-    for piece in result.evidence:
-        quote = f': "{piece.quote}"' if piece.quote else ""
-        lines.append(f"- {piece.start_seconds:.1f}-{piece.stop_seconds:.1f} s, {piece.source}{quote}")
-    if result.confidence is not None:
-        lines.append(f"Confidence {result.confidence:.2f}")
-    return "\n".join(lines)
+    return format_answer(result.trajectory), result.as_data()

@@ -13,8 +13,8 @@ import contextvars
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, TypedDict, Unpack
 
@@ -46,7 +46,7 @@ from agent.run_result import RunResult
 from agent.sessions.options import AskedQuestion, AskOptions, read_options
 from agent.sleuth import Sleuth
 from agent.trajectory import Calls, Limits, Step, Stop, ToolCall, Trajectory, Turn, from_json, to_json
-from tools.deadline import Cancellation, cancellable, set_deadline
+from tools.deadline import Cancellation, cancellable
 from tools.observation import Observation, ToolError
 
 _TURN = TypeAdapter(Turn)
@@ -154,10 +154,9 @@ class VideoNodes:
         """Opens the video and makes the initial tool calls."""
         asked = self._read(state)
         begun = time.monotonic()
-        limits, policy = asked.limits, self.sleuth.get_policy()
-        run_id = uuid.uuid4().hex
-        fresh: VideoState = {**state, "run_id": run_id}
-        with set_deadline(_get_seconds(limits)), self.sleuth.borrow_tools(asked) as toolbox:
+        fresh: VideoState = {**state, "run_id": uuid.uuid4().hex}
+        with self.sleuth.borrow_tools(asked, begun) as toolbox:
+            limits, policy = asked.limits, self.sleuth.get_policy()
             passed = time.monotonic() - begun
             if toolbox is None:
                 ended = make_unopened_trajectory(asked.question, policy.spec, limits, passed, Stop.TIME_LIMIT)
@@ -169,7 +168,6 @@ class VideoNodes:
             _tell(fresh, None, start)
             if not context.opening:
                 return self._go("think", fresh, start)
-        with self.sleuth.borrow_tools(asked) as toolbox:
             opened = make_initial_calls({"trajectory": start, "turn": None}, Runtime(context=context))["trajectory"]
         _tell(fresh, start, opened)
         return self._go("think", fresh, opened, is_step=True)
@@ -179,13 +177,13 @@ class VideoNodes:
         trajectory = from_json(state["trajectory_json"])
         if state["question"] != trajectory.question.text:
             return Command(goto="begin")
-        try:
-            with self._playing(state, trajectory) as (core, runtime):
-                turn = think(core, runtime)["turn"]
-        except Exception as error:
-            return self._go("finish", state, end_by_error(trajectory, error))
-        _tell(state, trajectory, turn)
-        return Command(goto="act", update={"turn_json": _TURN.dump_json(turn).decode()})
+
+        def ask_policy(core: State, runtime: Runtime[RunContext]) -> Command[str]:
+            turn = think(core, runtime)["turn"]
+            _tell(state, trajectory, turn)
+            return Command(goto="act", update={"turn_json": _TURN.dump_json(turn).decode()})
+
+        return self._run_step(state, trajectory, ask_policy)
 
     def act(self, state: VideoState) -> Command[str]:
         """Applies the policy's turn to the trajectory, once it is approved."""
@@ -199,26 +197,25 @@ class VideoNodes:
             refused = _read_refusals(turn.move, reply)
         if state["question"] != trajectory.question.text:
             return Command(goto="begin")
-        try:
-            with self._playing(state, trajectory) as (_, runtime):
-                after = step(trajectory, turn, _ApprovedTools(runtime.context.toolbox, refused))
-                core: State = {"trajectory": after, "turn": None}
-                goto = choose_node_after_act(core, runtime)
-        except Exception as error:
-            return self._go("finish", state, end_by_error(trajectory, error))
-        _tell(state, trajectory, after, turn)
-        return self._go(goto, state, after, is_step=True)
+
+        def apply(_: State, runtime: Runtime[RunContext]) -> Command[str]:
+            after = step(trajectory, turn, _ApprovedTools(runtime.context.toolbox, refused))
+            _tell(state, trajectory, after, turn)
+            goto = choose_node_after_act({"trajectory": after, "turn": None}, runtime)
+            return self._go(goto, state, after, is_step=True)
+
+        return self._run_step(state, trajectory, apply)
 
     def verify(self, state: VideoState) -> Command[str]:
         """Adds the verification of the answer."""
         trajectory = from_json(state["trajectory_json"])
-        try:
-            with self._playing(state, trajectory) as (core, runtime):
-                after = verify(core, runtime)["trajectory"]
-        except Exception as error:
-            return self._go("finish", state, end_by_error(trajectory, error))
-        _tell(state, trajectory, after)
-        return self._go(choose_node_after_verify({"trajectory": after, "turn": None}), state, after)
+
+        def check(core: State, runtime: Runtime[RunContext]) -> Command[str]:
+            after = verify(core, runtime)["trajectory"]
+            _tell(state, trajectory, after)
+            return self._go(choose_node_after_verify({"trajectory": after, "turn": None}), state, after)
+
+        return self._run_step(state, trajectory, check)
 
     def finish(self, state: VideoState) -> dict[str, Any]:
         """Reads the answer off the trajectory."""
@@ -240,15 +237,23 @@ class VideoNodes:
             raise ValueError(f"the state needs `video` and `question`; {' and '.join(missing)} came without a value")
         return read_options(state["video"], state["question"], self._options)
 
-    @contextmanager
-    def _playing(self, state: VideoState, trajectory: Trajectory) -> Iterator[tuple[State, Runtime[RunContext]]]:
-        asked, policy = self._read(state), self.sleuth.get_policy()
-        with self.sleuth.borrow_tools(asked) as toolbox:
-            assert toolbox is not None, "no deadline stands around it"
-            if toolbox.video.content_hash != trajectory.facts.content_hash:
-                raise ValueError(f"{asked.question.video} changed since the run began: ask again")
-            context = make_run_context(toolbox, policy, verify=asked.verify, mode=asked.mode)
-            yield {"trajectory": trajectory, "turn": None}, Runtime(context=context)
+    def _run_step(
+        self,
+        state: VideoState,
+        trajectory: Trajectory,
+        work: Callable[[State, Runtime[RunContext]], Command[str]],
+    ) -> Command[str]:
+        """Does a step's work with the tools of the video; whatever it raises ends the run."""
+        try:
+            asked = self._read(state)
+            with self.sleuth.borrow_tools(asked) as toolbox:
+                assert toolbox is not None, "it is waited for"
+                if toolbox.video.content_hash != trajectory.facts.content_hash:
+                    raise ValueError(f"{asked.question.video} changed since the run began: ask again")
+                context = make_run_context(toolbox, self.sleuth.get_policy(), verify=asked.verify, mode=asked.mode)
+                return work({"trajectory": trajectory, "turn": None}, Runtime(context=context))
+        except Exception as error:
+            return self._go("finish", state, end_by_error(trajectory, error))
 
     def _go(self, goto: str, state: VideoState, after: Trajectory, *, is_step: bool = False) -> Command[str]:
         more = self._more(state, after, after.steps[-1]) if is_step else {}
@@ -330,10 +335,6 @@ def _tell(state: VideoState, before: Trajectory | None, told: Turn | Trajectory,
     write = get_stream_writer()
     for event in reader.read(told):
         write(event.as_data())
-
-
-def _get_seconds(limits: Limits) -> float:
-    return float("inf") if limits.max_seconds is None else limits.max_seconds
 
 
 def _run_in_threads(nodes: VideoNodes, work: Callable[[VideoState], Command[str]]) -> RunnableLambda[Any, Any]:

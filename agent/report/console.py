@@ -268,8 +268,20 @@ def print_answer(trajectory: Trajectory, console: Console) -> None:
         console.print(line, highlight=False, soft_wrap=True)
 
 
+def format_answer(trajectory: Trajectory) -> str:
+    """The answer with its confidence, evidence and coverage, for a program that shows words; else why there is none."""
+    why = [trajectory.error] if trajectory.answer is None and trajectory.error else []
+    return "\n".join([*(line.plain for line in _format_finding_lines(trajectory)), *why])
+
+
 def format_answer_lines(trajectory: Trajectory) -> Iterator[Text]:
     """The answer, its confidence and evidence, the coverage and the cost, line by line."""
+    yield from _format_finding_lines(trajectory)
+    if trajectory.answer is not None:
+        yield _make_line(format_usage(trajectory), "dim")
+
+
+def _format_finding_lines(trajectory: Trajectory) -> Iterator[Text]:
     answer = trajectory.answer
     if answer is None:
         yield _make_line(f"No answer ({trajectory.stop.value if trajectory.stop else 'not ended'})", "bold red")
@@ -285,7 +297,6 @@ def format_answer_lines(trajectory: Trajectory) -> Iterator[Text]:
     if trajectory.facts.is_cut_off:
         seconds = trajectory.facts.duration_seconds
         yield _make_line(f"The file is cut off: only its first {seconds:.2f} s can be decoded.", "yellow")
-    yield _make_line(format_usage(trajectory), "dim")
 
 
 def _make_line(text: str, style: str = "") -> Text:

@@ -1,13 +1,11 @@
-"""Errors of the API in the form of OpenAI's, and what may be said in them: no path that the client did not name."""
+"""Errors of the API in the form of OpenAI's."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-_PATH = re.compile(r"(?<![\w:/.])/(?:[^\s/:;,'\"()]+/)*[^\s/:;,'\"()]+")
 _KINDS = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
 
 
@@ -45,8 +43,3 @@ def format_error(status: int, message: str, code: str = "") -> dict[str, Any]:
     """
     kind = _KINDS.get(status, "invalid_request_error" if status < 500 else "server_error")
     return {"error": {"message": message, "type": kind, "param": None, "code": code or None}}
-
-
-def hide_paths(message: str) -> str:
-    """The message without absolute paths, which tell strangers how the server's disk is laid out."""
-    return _PATH.sub("[path]", message)

@@ -3,7 +3,6 @@
 One plain ASGI middleware, so that a stream goes through it unbuffered.
 """
 
-import hmac
 import time
 from collections.abc import Iterable
 from ipaddress import ip_address
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers, MutableHeaders
 
+from agent.doors.access import bears_token
 from agent.doors.http.errors import RequestRefusedError
 from agent.doors.http.logs import log, write_log
 
@@ -48,7 +48,7 @@ class Guards:
         """
         self._app = app
         self._metrics = metrics
-        self._secret = settings.secret.encode()
+        self._secret = settings.secret
         self._hosts = _LOOPBACK | {_strip_host(host) for host in (settings.host, *settings.hosts)}
         self._upload_bytes = settings.max_upload_bytes + _MULTIPART_BYTES
         self._json_bytes = settings.max_inline_bytes
@@ -91,7 +91,7 @@ class Guards:
             return
         headers = Headers(scope=scope)
         _check_host(headers, self._hosts)
-        if self._secret and not hmac.compare_digest(_read_bearer(headers), self._secret):
+        if not bears_token(headers, self._secret):
             raise RequestRefusedError(
                 401,
                 "need the server's token as `Authorization: Bearer TOKEN`",
@@ -159,8 +159,3 @@ def _strip_host(host: str) -> str:
     if name.startswith("["):
         return name[1:].partition("]")[0]
     return name.rpartition(":")[0] if name.rpartition(":")[2].isdigit() and ":" in name else name
-
-
-def _read_bearer(headers: Headers) -> bytes:
-    kind, _, token = headers.get("authorization", "").partition(" ")
-    return token.strip().encode() if kind.casefold() == "bearer" else b""

@@ -9,7 +9,6 @@ Each key is a field of `ServeSettings`; `VIDEOSLEUTH_SERVE_PORT=8000` sets the s
 separated by `os.pathsep`. `agent config` shows what is in force and where it comes from.
 """
 
-import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -18,6 +17,8 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from agent.doors.access import SHORTEST_TOKEN, is_loopback
+
 PREFIX = "VIDEOSLEUTH_SERVE_"
 """Beginning of the environment variables that set a key of `[serve]`."""
 CONFIG_VARIABLE = "VIDEOSLEUTH_CONFIG"
@@ -25,8 +26,6 @@ CONFIG_VARIABLE = "VIDEOSLEUTH_CONFIG"
 _SECRET = "token"
 _LARGEST_CONFIG_BYTES = 2**20
 """Settings take a few hundred bytes."""
-_SHORTEST_TOKEN = 16
-"""Characters of a token at least; `openssl rand -hex 16` makes twice as many."""
 
 
 @dataclass(frozen=True)
@@ -87,20 +86,10 @@ class ServeSettings:
             raise ValueError(f"need a port from 0 to 65535, got {self.port}")
         if self.waiting < 0:
             raise ValueError(f"need waiting >= 0, got {self.waiting}")
-        if self.token and len(self.token) < _SHORTEST_TOKEN:
+        if self.token and len(self.token) < SHORTEST_TOKEN:
             raise ValueError(
-                f"the token is too short: need {_SHORTEST_TOKEN} characters, as `openssl rand -hex 16` makes"
+                f"the token is too short: need {SHORTEST_TOKEN} characters, as `openssl rand -hex 16` makes"
             )
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether only this machine can reach the server."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
-        except ValueError:
-            return False
 
     @property
     def secret(self) -> str:
@@ -115,9 +104,9 @@ class ServeSettings:
                 token = Path(self.token_file).read_text(encoding="utf-8").strip()
             except (OSError, UnicodeDecodeError) as error:
                 raise ValueError(f"token_file {self.token_file} can't be read") from error
-            if len(token) < _SHORTEST_TOKEN:
-                raise ValueError(f"token_file {self.token_file}: need a token of {_SHORTEST_TOKEN} characters")
-        if not token and not self.is_loopback:
+            if len(token) < SHORTEST_TOKEN:
+                raise ValueError(f"token_file {self.token_file}: need a token of {SHORTEST_TOKEN} characters")
+        if not token and not is_loopback(self.host):
             raise ValueError(
                 f"listening at {self.host} lets others in: put a token into a file (`openssl rand -hex 16`) and name "
                 f"it as token_file, or set {PREFIX}TOKEN"

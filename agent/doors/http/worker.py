@@ -20,7 +20,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from agent.doors.http.errors import hide_paths
+from agent.doors.error_text import hide_paths
 from agent.doors.http.logs import log, set_up_logs
 from agent.paths import escape_path
 
@@ -125,6 +125,7 @@ class Worker:
     def _ask(self, request: WorkRequest) -> None:
         from agent.events import RunFinished, RunStarted
         from agent.outputs import write_output
+        from agent.report.console import format_answer
         from agent.trajectory import to_json
 
         video = Path(request.video)
@@ -139,16 +140,13 @@ class Worker:
             for event in run:
                 if isinstance(event, RunStarted):
                     self._check_size(event.facts.duration_seconds, event.facts.width, event.facts.height)
-                data = event.as_data() | {"run_id": request.id}
+                told: dict[str, Any] = {"run_id": request.id}
                 if isinstance(event, RunFinished):
-                    shown = event.result
-                    if shown.status == "crashed":
-                        log.error("run crashed: %s", shown.error)
-                        shown = replace(shown, trajectory=replace(shown.trajectory, error=CRASHED))
-                        data["result"] = shown.as_data()
-                    data["result"]["error"] = hide_paths(data["result"]["error"])
-                    data |= {"content": _format_answer(shown), "usage": _count_tokens(shown)}
+                    shown = _hide_details(event.result)
+                    event = replace(event, result=shown)
+                    told |= {"content": format_answer(shown.trajectory), "usage": _count_tokens(shown)}
                     write_output(request.save, to_json(shown.trajectory))
+                data = event.as_data() | told
                 self._tell(request, {"kind": "event", "event": data})
         finally:
             run.cancel()
@@ -212,14 +210,13 @@ def _make_video(folder: Path) -> Path:
     return video
 
 
-def _format_answer(result: "RunResult") -> str:
-    """The answer with its times, certainty and coverage, in the words of the command line."""
-    from agent.report.console import format_answer_lines
-
-    lines = [line.plain for line in format_answer_lines(result.trajectory)]
-    if result.trajectory.answer is None:
-        return "\n".join([*lines, *filter(None, [hide_paths(result.error)])])
-    return "\n".join(lines[:-1])  # the last one is the cost
+def _hide_details(result: "RunResult") -> "RunResult":
+    """The result with an error that a client may read; the log has that of a crash."""
+    error = hide_paths(result.error)
+    if result.status == "crashed":
+        log.error("run crashed: %s", result.error)
+        error = CRASHED
+    return replace(result, trajectory=replace(result.trajectory, error=error))
 
 
 def _count_tokens(result: "RunResult") -> dict[str, int] | None:
@@ -234,7 +231,7 @@ def _count_tokens(result: "RunResult") -> dict[str, int] | None:
 def _format_reason(error: Exception, request: WorkRequest) -> str:
     from agent.terminal import escape_line
 
-    return hide_paths(escape_line(error).replace(request.video, Path(request.name).name))
+    return hide_paths(escape_line(error), request.video, Path(request.name).name)
 
 
 def main(setup: WorkerSetup, requests: BinaryIO, answers: BinaryIO) -> None:

@@ -21,8 +21,8 @@ from mcp_types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
 from agent.doors.allowed_folders import AllowedFolders, NotAllowedError
+from agent.doors.error_text import hide_paths
 from agent.doors.mcp import answers
-from agent.doors.mcp.error_text import hide_paths
 from agent.doors.mcp.jobs import Job, JobBook
 from agent.doors.mcp.looks import Looker
 from agent.doors.mcp.pictures import MOST_PICTURES, fit_pictures
@@ -294,12 +294,16 @@ def _tell_reasons(video: str = "", file: Path | None = None) -> Iterator[None]:
         video: path as the host gave it.
         file: the file behind it.
     """
+
+    def format_reason(error: Exception) -> str:
+        return hide_paths(" ".join(str(error).split()), "" if file is None else str(file), video)
+
     try:
         yield
     except observation.ToolError as error:
-        raise ToolError(_use_own_names(hide_paths(error, video, file))) from error
+        raise ToolError(_use_own_names(format_reason(error))) from error
     except (ValueError, OSError) as error:
-        raise ToolError(hide_paths(error, video, file)) from error
+        raise ToolError(format_reason(error)) from error
 
 
 @contextmanager

@@ -1,18 +1,16 @@
 """Serves over stdio, or over streamable HTTP: to this machine alone, or to whoever has the token."""
 
-import hmac
-import ipaddress
 from typing import TYPE_CHECKING, Any
 
 from mcp.server import MCPServer
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 
+from agent.doors.access import SHORTEST_TOKEN, bears_token, is_loopback
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-SHORTEST_TOKEN = 16
-"""Characters of a token at least; `openssl rand -hex 16` makes twice as many."""
 _STOP_SECONDS = 5
 """Time that open streams have to end after SIGTERM; the runs behind them are cancelled after that."""
 
@@ -69,20 +67,12 @@ def build_guarded_app(server: MCPServer[Any], host: str, token: str) -> "ASGIApp
     return TokenGuard(server.streamable_http_app(host=host), token)
 
 
-def is_loopback(host: str) -> bool:
-    """Whether an address can be reached from this machine alone."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 class TokenGuard:
     """Middleware that lets in requests with the token, and none from a page in a browser that bears an Origin."""
 
     def __init__(self, app: "ASGIApp", token: str) -> None:
         self._app = app
-        self._expected = f"Bearer {token}".encode()
+        self._token = token
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Passes a request on, or refuses it."""
@@ -90,8 +80,7 @@ class TokenGuard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        given = headers.get("authorization", "").encode("utf-8", "surrogateescape")
-        if not hmac.compare_digest(given, self._expected):
+        if not bears_token(headers, self._token):
             refused = PlainTextResponse("this server wants a token", 401, {"www-authenticate": "Bearer"})
             await refused(scope, receive, send)
         elif "origin" in headers:
