@@ -16,7 +16,6 @@ from agent.policies.lite_rules.plan import Wanted, make_span_arguments, want_cal
 from agent.policies.lite_rules.ranking import Ranked
 from agent.trajectory import Answer
 from tools.observation import Box
-from tools.observation_text import format_percent
 from tools.vision.colours import find_colour_words
 
 _MOST_LINES, _MOST_SPEECH = 32, 1000  # lines asked of search_text and read_speech
@@ -129,7 +128,8 @@ def _answer_by_label(case: QuestionContext) -> Answer | None:
 
 def answer_with_piece(case: QuestionContext, ranked: list[Ranked]) -> Answer:
     """An answer with the first of ranked pieces, its calibrated confidence, and the next pieces named beside it."""
-    others = ", ".join(f"“{r.text}” ({format_percent(r.probability)})" for r in ranked[1 : 1 + _BESIDE])
+    # in their order alone: a share among the pieces is no confidence, and was never measured as one
+    others = ", ".join(f"“{r.text}”" for r in ranked[1 : 1 + _BESIDE])
     evidence = make_line_evidence(case.trajectory, ranked[0].line, f"next best: {others}" if others else "")
     confidence = ranking.compute_confidence(case.reading, ranked)
     if ranked[0].line.is_doubtful or case.reading.senses[0] == "picture":
