@@ -23,6 +23,7 @@ from agent.doors.http.logs import log, write_log
 from agent.doors.http.worker import WorkerSetup, WorkRequest
 from agent.doors.http.worker_process import WorkerProcess
 from tools.own_files import make_own_folder
+from tools.plain_data import loads_json
 
 if TYPE_CHECKING:
     from agent.doors.http.file_store import FileStore
@@ -125,21 +126,19 @@ class JobDispatcher:
         """
         if (job := self._jobs.get(job_id)) is not None:
             return job
-        folder = self._locate_folder(job_id)
         try:
-            data = json.loads((folder / "outcome.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            data = loads_json((self._locate_folder(job_id) / "outcome.json").read_bytes())
+            return ServerJob(
+                job_id,
+                AskedJob(Path(), data["video"], data["question"], {}),
+                status=data["status"],
+                error=data["error"] or "",
+                events=data["events"],
+                result=data["result"],
+                created_at=data["created_at"],
+            )
+        except (OSError, ValueError, KeyError, TypeError):  # none of that id, or damaged
             raise _make_no_such(job_id) from None
-        asked = AskedJob(Path(), data["video"], data["question"], {})
-        return ServerJob(
-            job_id,
-            asked,
-            status=data["status"],
-            error=data["error"] or "",
-            events=data["events"],
-            result=data["result"],
-            created_at=data["created_at"],
-        )
 
     def find_answered(self, video: Path, question: str, content: str) -> str | None:
         """Id of the job that gave an answer; None if nobody knows any more.
@@ -164,12 +163,12 @@ class JobDispatcher:
         """
         job = self.get(job_id)
         try:
-            saved = json.loads(self._locate_trajectory(job_id).read_text(encoding="utf-8"))
-        except OSError:
+            saved = loads_json(self._locate_trajectory(job_id).read_bytes())
+            path, name = json.dumps(saved["question"]["video"]), json.dumps(job.asked.name)
+        except (OSError, ValueError, KeyError, TypeError):  # none, or damaged
             raise RequestRefusedError(
                 404, f"{job_id} has no trajectory (it is {job.status})", "no_trajectory"
             ) from None
-        path, name = json.dumps(saved["question"]["video"]), json.dumps(job.asked.name)
         return json.dumps(saved).replace(path, name).encode()
 
     def cancel(self, job: ServerJob) -> None:
@@ -362,7 +361,7 @@ class JobDispatcher:
                 continue
             self._on_disk.remove(name)
             try:
-                data = json.loads((folder / "request.json").read_text(encoding="utf-8"))
+                data = loads_json((folder / "request.json").read_bytes())
                 asked = AskedJob(Path(data["video"]), data["name"], data["question"], data["options"], data["after"])
                 yield ServerJob(name, asked, data["client"], is_kept=True, created_at=data["created_at"])
             except (OSError, ValueError, KeyError, TypeError):  # of a connection that has gone, or damaged

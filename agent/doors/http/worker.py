@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from agent.doors.error_text import hide_paths
 from agent.doors.http.logs import log, set_up_logs
 from agent.paths import escape_path
+from tools.plain_data import loads_json
 
 if TYPE_CHECKING:
     from agent.run_result import RunResult
@@ -94,7 +95,7 @@ class Worker:
 
     def handle(self, line: bytes) -> None:
         """Starts or cancels a question."""
-        message = json.loads(line)
+        message = loads_json(line)
         if "cancel" in message:
             self._cancel(message["cancel"])
             return
@@ -270,7 +271,7 @@ def _take_stdout() -> BinaryIO:
 
 
 if __name__ == "__main__":
-    given = WorkerSetup(**json.loads(sys.argv[1]))
+    given = WorkerSetup(**loads_json(sys.argv[1]))
     _limit(given)
     set_up_logs()
     logging.captureWarnings(True)

@@ -12,6 +12,7 @@ from typing import Any
 import agent
 from agent.doors.http.logs import log, write_log
 from agent.doors.http.worker import WorkerSetup
+from tools.plain_data import loads_json
 
 _LONGEST_LINE = 256 * 2**20
 """Bytes of one event at most; a saved trajectory may have 64 MiB."""
@@ -103,7 +104,7 @@ class WorkerProcess:
         assert process.stdout is not None, "it is a pipe"
         try:
             while line := await process.stdout.readline():
-                message = json.loads(line)
+                message = loads_json(line)
                 self.is_ready = self.is_ready or message["kind"] == "ready"
                 self._on_message(self, message)
         except ValueError:  # a line that is too long, or none of ours

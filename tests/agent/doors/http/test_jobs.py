@@ -130,6 +130,23 @@ def test_what_is_no_job_is_said_so(server: RunningServer) -> None:
             assert refused.json()["error"]["message"]
 
 
+@pytest.mark.parametrize("outcome", ["[1", "{}", "[" * 100_000, '{"video": "clip.mp4"}', "3", "\xff"])
+def test_a_damaged_outcome_is_no_job(server: RunningServer, outcome: str) -> None:
+    folder = server.state / "jobs" / f"job-{'a' * 32}"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "outcome.json").write_text(outcome, encoding="latin-1")
+    with server.client() as http:
+        assert http.get(f"/v1/jobs/{folder.name}").status_code == 404
+
+
+@pytest.mark.parametrize("saved", ["[1", "[]", "{}", "[" * 100_000, '{"question": 1}'])
+def test_a_damaged_trajectory_is_none(server: RunningServer, saved: str) -> None:
+    with server.client() as http:
+        end_of(http, job := start(http))
+        (server.state / "jobs" / job / "trajectory.json").write_text(saved)
+        assert http.get(f"/v1/jobs/{job}/trajectory").status_code == 404
+
+
 def test_metrics_count_jobs_and_requests(server: RunningServer) -> None:
     with server.client() as http:
         end_of(http, start(http))
