@@ -49,6 +49,9 @@ class Question:
     """Number of the one sound track that is heard, from 1; None finds the one with speech."""
     picture_stream: int | None = None
     """Number of the stream of moving pictures that is seen, from 1; None is the file's main one."""
+    is_verbatim: bool = False
+    """Whether a model is sent the text as it is, behind the pictures and without our prompt and tools. All that it says
+    is then the answer: for published prompts and for judges."""
 
     def __post_init__(self) -> None:
         if not self.text.strip():
