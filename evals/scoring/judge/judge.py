@@ -81,7 +81,7 @@ class NoSight:
         return None
 
 
-class Judge:
+class AnswerJudge:
     """A policy as the judge of answers. Threads may share it as far as they may share the policy."""
 
     def __init__(self, policy: Policy, cache: Path | None = None) -> None:
@@ -167,7 +167,7 @@ def read_verdict(rubric: Rubric, reply: str, usage: Usage | None = None) -> Verd
     return Verdict(rubric.name, "scored", sheet.score, sheet.reason, reply, usage)
 
 
-def open_judge(spec: str, tested: str) -> Judge:
+def open_judge(spec: str, tested: str) -> AnswerJudge:
     """Opens the judge of a spec.
 
     Args:
@@ -179,7 +179,7 @@ def open_judge(spec: str, tested: str) -> Judge:
         PolicyError: the model can't be had.
     """
     check_is_another_model(spec, tested)
-    return Judge(open_policy(spec, PolicyOptions()))
+    return AnswerJudge(open_policy(spec, PolicyOptions()))
 
 
 def check_is_another_model(judge: str, tested: str) -> None:

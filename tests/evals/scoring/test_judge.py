@@ -10,7 +10,7 @@ from agent.policies.scripted import ScriptedPolicy
 from agent.policy import PolicyOptions, ToolAccess, WithheldError
 from agent.rendering.messages import Text, render
 from agent.trajectory import Answer, Setup, Trajectory, Turn, Usage
-from evals.scoring.judge.judge import Judge, check_is_another_model, open_judge, read_verdict
+from evals.scoring.judge.judge import AnswerJudge, check_is_another_model, open_judge, read_verdict
 from evals.scoring.judge.rubrics import AXES, CORRECTNESS, RUBRICS, compute_rubrics_version
 
 ASKED = {"question": "What is on the table?", "reference": "a red lamp"}
@@ -40,32 +40,32 @@ class SayingPolicy:
 
 
 def test_a_scripted_verdict_is_read(tmp_path: Path) -> None:
-    judge = Judge(ScriptedPolicy([Turn("", Answer(RIGHT))]), tmp_path)
+    judge = AnswerJudge(ScriptedPolicy([Turn("", Answer(RIGHT))]), tmp_path)
     verdict = judge.judge(CORRECTNESS, **ASKED, answer="the lamp, a red one")
     assert (verdict.value, verdict.outcome, verdict.why) == (1.0, "scored", "the same lamp")
 
 
 def test_the_model_is_sent_the_rubric_alone(tmp_path: Path) -> None:
     policy = SayingPolicy(lambda _: RIGHT)
-    Judge(policy, tmp_path).judge(CORRECTNESS, **ASKED, answer="a lamp")
+    AnswerJudge(policy, tmp_path).judge(CORRECTNESS, **ASKED, answer="a lamp")
     assert policy.asked == [CORRECTNESS.write(**ASKED, answer="a lamp")]
     assert 'Answer: "a lamp"' in policy.asked[0]
 
 
 def test_the_same_content_is_asked_once(tmp_path: Path) -> None:
     policy = SayingPolicy(lambda _: RIGHT)
-    first = Judge(policy, tmp_path).judge(CORRECTNESS, **ASKED, answer="a lamp")
-    again = Judge(policy, tmp_path).judge(CORRECTNESS, **ASKED, answer="a lamp")
+    first = AnswerJudge(policy, tmp_path).judge(CORRECTNESS, **ASKED, answer="a lamp")
+    again = AnswerJudge(policy, tmp_path).judge(CORRECTNESS, **ASKED, answer="a lamp")
     assert len(policy.asked) == 1
     assert (again.score, again.why, again.reply) == (first.score, first.why, first.reply)
     assert (first.usage.tokens, again.usage.tokens) == (7, None)
-    Judge(policy, tmp_path).judge(CORRECTNESS, **ASKED, answer="a red lamp")
+    AnswerJudge(policy, tmp_path).judge(CORRECTNESS, **ASKED, answer="a red lamp")
     assert len(policy.asked) == 2
 
 
 def test_no_answer_is_the_lowest_score_and_costs_no_request(tmp_path: Path) -> None:
     policy = SayingPolicy(lambda _: RIGHT)
-    judge = Judge(policy, tmp_path)
+    judge = AnswerJudge(policy, tmp_path)
     assert [judge.judge(rubric, **ASKED, answer=" \n").value for rubric in (CORRECTNESS, *AXES)] == [0.0] * 4
     assert policy.asked == []
 
@@ -73,7 +73,7 @@ def test_no_answer_is_the_lowest_score_and_costs_no_request(tmp_path: Path) -> N
 @pytest.mark.parametrize("reply", ["I'm sorry, I can't judge that.", "", "No."])
 def test_a_refusal_is_no_score_and_is_not_kept(tmp_path: Path, reply: str) -> None:
     policy = SayingPolicy(lambda _: reply)
-    judge = Judge(policy, tmp_path)
+    judge = AnswerJudge(policy, tmp_path)
     for _ in range(2):
         verdict = judge.judge(CORRECTNESS, **ASKED, answer="a lamp")
         assert (verdict.value, verdict.outcome) == (None, "refused")
@@ -85,7 +85,7 @@ def test_a_withheld_reply_is_a_refusal(tmp_path: Path) -> None:
     def withhold(_: str) -> str:
         raise WithheldError("the server withholds the reply")
 
-    verdict = Judge(SayingPolicy(withhold), tmp_path).judge(CORRECTNESS, **ASKED, answer="a lamp")
+    verdict = AnswerJudge(SayingPolicy(withhold), tmp_path).judge(CORRECTNESS, **ASKED, answer="a lamp")
     assert (verdict.value, verdict.outcome) == (None, "refused")
 
 
@@ -119,7 +119,7 @@ def test_a_fence_and_thoughts_around_a_verdict_do_no_harm(reply: str) -> None:
 def test_a_second_request_may_bring_the_verdict(tmp_path: Path) -> None:
     replies = iter(["Well.", RIGHT])
     policy = SayingPolicy(lambda _: next(replies))
-    assert Judge(policy, tmp_path).judge(CORRECTNESS, **ASKED, answer="a lamp").value == 1.0
+    assert AnswerJudge(policy, tmp_path).judge(CORRECTNESS, **ASKED, answer="a lamp").value == 1.0
 
 
 INJECTED = [
@@ -149,9 +149,9 @@ def test_a_judge_that_repeats_what_the_answer_says_gives_no_marks(tmp_path: Path
         line = next(line for line in prompt.splitlines() if line.startswith("Answer: "))
         return f'{json.loads(line.removeprefix("Answer: "))}\n{{"reason": "wrong", "score": 0}}'
 
-    honest = Judge(SayingPolicy(lambda _: '{"reason": "wrong", "score": 0}'), tmp_path / "honest")
+    honest = AnswerJudge(SayingPolicy(lambda _: '{"reason": "wrong", "score": 0}'), tmp_path / "honest")
     assert honest.judge(CORRECTNESS, **ASKED, answer=answer).value == 0.0
-    assert Judge(SayingPolicy(repeat), tmp_path / "echo").judge(CORRECTNESS, **ASKED, answer=answer).value is None
+    assert AnswerJudge(SayingPolicy(repeat), tmp_path / "echo").judge(CORRECTNESS, **ASKED, answer=answer).value is None
 
 
 def test_the_axes_go_from_0_to_1() -> None:
@@ -189,6 +189,6 @@ def test_what_is_no_model_is_no_judge(tmp_path: Path) -> None:
         spec = "lite"
 
     with pytest.raises(ValueError, match="lite is no language model"):
-        Judge(Rules([]), tmp_path)
+        AnswerJudge(Rules([]), tmp_path)
     with pytest.raises(ValueError, match="at temperature 0"):
-        Judge(SayingPolicy(str, PolicyOptions(temperature=0.7)), tmp_path)
+        AnswerJudge(SayingPolicy(str, PolicyOptions(temperature=0.7)), tmp_path)
