@@ -84,8 +84,9 @@ def score_strict_open(item: Item, said: str | None) -> Score:
         return Score(0.0, "", "no answer")
     if not split_words(item.gold):  # a formula or a sign, which only the same text matches
         return Score(float(text == item.gold.strip()), text, f"held against {item.gold!r}, sign by sign")
-    reason = explain_mismatch(text, item.gold, item.text)
-    return Score(float(reason is None), text, reason or f"says {item.gold!r}")
+    reasons = [explain_mismatch(text, gold, item.text) for gold in (item.gold, *item.aliases)]
+    said_it = None in reasons
+    return Score(float(said_it), text, f"says {item.gold!r}" if said_it else str(reasons[0]))
 
 
 def score_verdict(verdict: bool | None, said: str) -> Score:
