@@ -47,6 +47,15 @@ class Benchmark:
     """Computes the reported metrics, in percent, from the texts by id."""
     profiles: tuple[Profile, ...] = ("strict", "official", "lmms")
     submission: Submission | None = None
+    frames: int = 32
+    """Frames that a plain model is shown with the published prompt; 32 where its source names no number."""
+    has_published_prompt: bool = True
+    """Whether `prompt` is the authors' or a harness's own; False where it had to be ours."""
+
+    @property
+    def prompt_profile(self) -> Profile:
+        """The profile whose prompt is taken for the published one: the authors', else lmms-eval's or VLMEvalKit's."""
+        return next((profile for profile in ("official", "lmms", "vlm") if profile in self.profiles), "strict")
 
 
 def score_letter(item: Item, letter: str | None, *, right: str | None = None, leaves_out: bool = False) -> Score:

@@ -59,4 +59,6 @@ def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: A
 
 
 score = make_choice_scorer()
-HOURVIDEO = Benchmark(load, prompt, spell_letter, score, score_metrics(score, task_mean="task"), ("strict",))
+HOURVIDEO = Benchmark(
+    load, prompt, spell_letter, score, score_metrics(score, task_mean="task"), ("strict",), has_published_prompt=False
+)

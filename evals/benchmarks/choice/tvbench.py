@@ -69,4 +69,4 @@ def score(item: Item, said: str | None, profile: Profile) -> Score:
     return score_verdict(official_mvbench(text, f"({right[-1]}) {item.gold}"), text)
 
 
-TVBENCH = Benchmark(load, prompt, spell_letter, score, score_metrics(score, task_mean="task"))
+TVBENCH = Benchmark(load, prompt, spell_letter, score, score_metrics(score, task_mean="task"), frames=16)

@@ -112,4 +112,4 @@ def metrics(items: Sequence[Item], said: Mapping[str, str], profile: Profile) ->
     }
 
 
-VIDEO_MME_V2 = Benchmark(load, prompt, spell_letter, score, metrics, ("strict", "lmms", "vlm"))
+VIDEO_MME_V2 = Benchmark(load, prompt, spell_letter, score, metrics, ("strict", "lmms", "vlm"), frames=64)

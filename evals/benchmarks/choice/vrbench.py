@@ -46,4 +46,6 @@ def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: A
 
 
 score = make_choice_scorer(leaves_out=("official",), official=lambda _, said: official_vrbench(said))
-VRBENCH = Benchmark(load, prompt, spell_letter, score, score_metrics(score), ("strict", "official"))
+VRBENCH = Benchmark(
+    load, prompt, spell_letter, score, score_metrics(score), ("strict", "official"), has_published_prompt=False
+)

@@ -96,5 +96,12 @@ def read_submission(text: str) -> dict[str, str]:
 
 
 EGO4D_NLQ = Benchmark(
-    load, prompt, spell, score, metrics, ("strict", "official"), Submission(write_submission, read_submission)
+    load,
+    prompt,
+    spell,
+    score,
+    metrics,
+    ("strict", "official"),
+    Submission(write_submission, read_submission),
+    has_published_prompt=False,
 )

@@ -98,4 +98,4 @@ def metrics(items: Sequence[Item], said: Mapping[str, str], profile: Profile) ->
     return {**base, **{name: value for name, value in more.items() if value is not None}}
 
 
-LV_HAYSTACK = Benchmark(load, prompt, spell, score, metrics, ("strict", "official"))
+LV_HAYSTACK = Benchmark(load, prompt, spell, score, metrics, ("strict", "official"), has_published_prompt=False)

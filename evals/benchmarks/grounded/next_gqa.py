@@ -113,5 +113,7 @@ def metrics(items: Sequence[Item], said: Mapping[str, str], profile: Profile) ->
 
 
 _PROFILES: tuple[Profile, ...] = ("strict", "official")
-NEXT_GQA = Benchmark(partial(load, split="test"), prompt, spell, score, metrics, _PROFILES)
-NEXT_GQA_VAL = Benchmark(partial(load, split="val"), prompt, spell, score, metrics, _PROFILES)
+NEXT_GQA = Benchmark(partial(load, split="test"), prompt, spell, score, metrics, _PROFILES, has_published_prompt=False)
+NEXT_GQA_VAL = Benchmark(
+    partial(load, split="val"), prompt, spell, score, metrics, _PROFILES, has_published_prompt=False
+)

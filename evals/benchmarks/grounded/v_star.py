@@ -49,5 +49,15 @@ def prompt_when(item: Item, profile: Profile, subtitles: str = "") -> str:  # no
 
 
 _STRICT: tuple[Profile, ...] = ("strict",)
-V_STAR_WHAT = Benchmark(partial(load, question="what"), prompt, spell, score, score_metrics(score), _STRICT)
-V_STAR_WHEN = Benchmark(partial(load, question="when"), prompt_when, write_span, score_span, span_metrics, _STRICT)
+V_STAR_WHAT = Benchmark(
+    partial(load, question="what"), prompt, spell, score, score_metrics(score), _STRICT, has_published_prompt=False
+)
+V_STAR_WHEN = Benchmark(
+    partial(load, question="when"),
+    prompt_when,
+    write_span,
+    score_span,
+    span_metrics,
+    _STRICT,
+    has_published_prompt=False,
+)

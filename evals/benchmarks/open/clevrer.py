@@ -81,4 +81,4 @@ def metrics(items: Sequence[Item], said: Mapping[str, str], profile: Profile) ->
     return {**found, **{name: value for name, value in more.items() if value is not None}}
 
 
-CLEVRER = Benchmark(load, prompt, spell, score, metrics, ("strict",))
+CLEVRER = Benchmark(load, prompt, spell, score, metrics, ("strict",), has_published_prompt=False)

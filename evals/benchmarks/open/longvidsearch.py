@@ -41,4 +41,6 @@ def _item(folder: Path, video: str, row: Record) -> Item:
     )
 
 
-LONGVIDSEARCH = Benchmark(load, prompt, spell, score, score_metrics(score, task_mean="hop_level"), ("strict",))
+LONGVIDSEARCH = Benchmark(
+    load, prompt, spell, score, score_metrics(score, task_mean="hop_level"), ("strict",), has_published_prompt=False
+)

@@ -43,4 +43,4 @@ def score(item: Item, said: str | None, profile: Profile) -> Score:  # noqa: ARG
     return score_strict_open(item, said)
 
 
-NEXT_OE = Benchmark(load, prompt, spell, score, score_metrics(score), ("strict",))
+NEXT_OE = Benchmark(load, prompt, spell, score, score_metrics(score), ("strict",), has_published_prompt=False)

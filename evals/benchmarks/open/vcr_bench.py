@@ -35,4 +35,6 @@ def _item(folder: Path, row: Record) -> Item:
     return make_choice(row, options, row.letter("answer", len(options)), text=split_options(text)[0], **fields)
 
 
-VCR_BENCH = Benchmark(load, prompt, spell, score, score_metrics(score, task_mean="dimension"), ("strict",))
+VCR_BENCH = Benchmark(
+    load, prompt, spell, score, score_metrics(score, task_mean="dimension"), ("strict",), has_published_prompt=False
+)
