@@ -203,12 +203,6 @@ def compute_coverages(trajectory: Trajectory) -> dict[int | None, Coverage]:
     return {video: compute_coverage(restrict_to_video(trajectory, video)) for video in trajectory.facts_by_number}
 
 
-def describe_coverage(trajectory: Trajectory) -> str:
-    """The coverage in words: a sentence for each video."""
-    coverages = compute_coverages(trajectory).items()
-    return " ".join(seen.sentence if video is None else f"Video {video}: {seen.sentence}" for video, seen in coverages)
-
-
 def compute_frame_spans(call: ToolCall, result: Result, duration_seconds: float) -> tuple[CoveredSpan, ...]:
     """One span for each frame of one call, in time order.
 
