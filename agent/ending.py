@@ -52,7 +52,8 @@ class Parser(argparse.ArgumentParser):
         if [action.nargs for action in positional] != [argparse.ONE_OR_MORE, None] or any(w[:1] == "-" for w in left):
             return False
         several, last = (action.dest for action in positional)
-        *words, final = [*getattr(options, several), getattr(options, last), *left]
+        first: list[str] = getattr(options, several)
+        *words, final = [*first, getattr(options, last), *left]
         setattr(options, several, words)
         setattr(options, last, final)
         return True

@@ -699,9 +699,7 @@ def _check_parts(trajectory: Trajectory) -> Trajectory:
             raise ValueError(f"not a saved trajectory: more than {_MOST_FRAMES} frames of evidence")
     evidence = [item for answer in answers for item in collect_evidence(answer)]
     frames = (*trajectory.frames_seen, *(frame for item in evidence for frame in item.frames))
-    named = {one.video for one in (*evidence, *frames, *(result.observation for result in trajectory.results))}
-    if unknown := named - {None, *trajectory.facts_by_number}:
-        raise ValueError(
-            f"not a saved trajectory: video {min(filter(None, unknown))}, which the question does not name"
-        )
+    named = {result.observation.video for result in trajectory.results} | {item.video for item in evidence}
+    if unknown := (named | {frame.video for frame in frames}) - {None, *trajectory.facts_by_number}:
+        raise ValueError(f"not a saved trajectory: video {unknown.pop()}, which the question does not name")
     return trajectory

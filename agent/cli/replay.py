@@ -102,9 +102,9 @@ def _replay_from_video(options: argparse.Namespace, recorded: Trajectory, progre
     videos = options.video or [unescape_path(path) for path in asked.videos]
     if len(videos) != len(asked.videos):
         raise ValueError(f"need --video for each of the {len(asked.videos)} videos of the run, got {len(videos)}")
+    check_subtitles(asked, options.subtitles)
     for video in videos:
         check_inputs(video, options.subtitles)
-    check_subtitles(asked, options.subtitles)
     check_writable((options.report, options.save), (*videos, options.subtitles, options.trajectory))
     with show_index_progress(progress) as on_progress, ExitStack() as stack:
         toolboxes = [

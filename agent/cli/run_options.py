@@ -170,9 +170,9 @@ def open_asked_policy(
     from agent.sessions.options import check_subtitles
 
     policy_options = read_policy_options(options).for_samples(options.samples)
+    check_subtitles(question, options.subtitles)
     for video in options.videos:
         check_inputs(video, options.subtitles)
-    check_subtitles(question, options.subtitles)
     policy = open_policy(_choose_spec(options, progress), policy_options)
     check_playable(question, policy, options.samples, options.mode)
     if unused := find_unused_options(options, policy):
