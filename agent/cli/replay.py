@@ -86,7 +86,7 @@ def _replay_from_record(options: argparse.Namespace, recorded: Trajectory, progr
 
 def _replay_from_video(options: argparse.Namespace, recorded: Trajectory, progress: Screen) -> Trajectory:
     from agent.loop.checks import check_inputs
-    from agent.loop.replay import check_same_video, replay
+    from agent.loop.replay import check_same_videos, replay
     from agent.report.console import show_index_progress
     from tools.toolbox import open_toolbox
 
@@ -105,7 +105,7 @@ def _replay_from_video(options: argparse.Namespace, recorded: Trajectory, progre
             on_progress=on_progress,
         ) as toolbox,
     ):
-        check_same_video(recorded, toolbox)
+        check_same_videos(recorded, [toolbox])
         # the recorded run may have searched a partial index; all that it found is found again only with the whole one
         toolbox.index.wait_tiled()
         again = replay(recorded, toolbox)
