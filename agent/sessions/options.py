@@ -62,6 +62,20 @@ class AskedQuestion:
     samples: int
 
 
+def make_key(video: str | Path, options: "VideoOptions") -> "VideoKey":
+    """The key under which a video is open."""
+    from agent.sessions.open_videos import VideoKey
+
+    subtitles = options.get("subtitles")
+    return VideoKey(
+        Path(video),
+        None if subtitles is None else Path(subtitles),
+        options.get("until_seconds"),
+        options.get("picture_stream"),
+        options.get("audio_track"),
+    )
+
+
 def read_options(video: str | Path, text: str, options: AskOptions) -> AskedQuestion:
     """The question with its options.
 
@@ -75,7 +89,6 @@ def read_options(video: str | Path, text: str, options: AskOptions) -> AskedQues
         ValueError: the question or an option is out of its range.
     """
     from agent.paths import escape_path
-    from agent.sessions.open_videos import VideoKey
     from agent.trajectory import Limits, Question
 
     if unknown := options.keys() - AskOptions.__annotations__.keys():
@@ -92,14 +105,6 @@ def read_options(video: str | Path, text: str, options: AskOptions) -> AskedQues
         audio_track=options.get("audio_track"),
         picture_stream=options.get("picture_stream"),
     )
-    subtitles = options.get("subtitles")
-    key = VideoKey(
-        Path(video),
-        None if subtitles is None else Path(subtitles),
-        question.until_seconds,
-        question.picture_stream,
-        question.audio_track,
-    )
     given: dict[str, Any] = {name: value for name, value in options.items() if name.startswith("max_")}
     verify, samples = options.get("verify", True), options.get("samples", 1)
-    return AskedQuestion(question, Limits(**given), key, options.get("mode"), verify, samples)
+    return AskedQuestion(question, Limits(**given), make_key(video, options), options.get("mode"), verify, samples)
