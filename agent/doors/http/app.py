@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from agent.doors.allowed_folders import AllowedFolders
-from agent.doors.http import completions, file_routes, job_routes
+from agent.doors.http import completions, file_routes, job_routes, page_routes
 from agent.doors.http.errors import RequestRefusedError, format_error
 from agent.doors.http.file_store import FileStore
 from agent.doors.http.guards import Guards
@@ -63,7 +63,7 @@ def make_app(services: Services) -> "ASGIApp":
         redoc_url=None,
     )
     app.state.services = services
-    for router in (completions.router, job_routes.router, file_routes.router):
+    for router in (completions.router, job_routes.router, file_routes.router, page_routes.router):
         app.include_router(router)
     app.add_api_route("/healthz", _tell_health, tags=["operation"])
     app.add_api_route("/readyz", _tell_readiness, tags=["operation"], response_model=None)

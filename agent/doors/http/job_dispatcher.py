@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from agent.doors.http.errors import RequestRefusedError
 from agent.doors.http.job import AskedJob, ServerJob
 from agent.doors.http.logs import log, write_log
-from agent.doors.http.worker import WorkerSetup, WorkRequest
+from agent.doors.http.worker import DrawRequest, WorkerSetup, WorkRequest
 from agent.doors.http.worker_process import WorkerProcess
 from tools.own_files import make_own_folder
 from tools.plain_data import loads_json
@@ -40,6 +40,9 @@ _SHARE = 0.75
 """Share of the waiting places that one client may take."""
 _RETRY_SECONDS = 5
 """What a client is told to wait at a full queue."""
+_MOST_DRAWN = 64
+"""Pictures that a worker may be asked for at the same time; a look has up to a few dozen."""
+_LONGEST_DRAWING_SECONDS = 60.0
 _DEADLY = (
     "the process that read this video died twice, which the file is the likely reason of: it is damaged, or needs more "
     "memory than this server gives"
@@ -130,7 +133,7 @@ class JobDispatcher:
             data = loads_json((self._locate_folder(job_id) / "outcome.json").read_bytes())
             return ServerJob(
                 job_id,
-                AskedJob(Path(), data["video"], data["question"], {}),
+                self._read_asked(job_id) or AskedJob(Path(), data["video"], data["question"], {}),
                 status=data["status"],
                 error=data["error"] or "",
                 events=data["events"],
@@ -170,6 +173,27 @@ class JobDispatcher:
                 404, f"{job_id} has no trajectory (it is {job.status})", "no_trajectory"
             ) from None
         return json.dumps(saved).replace(path, name).encode()
+
+    async def draw(self, job: ServerJob, frame: dict[str, Any] | None = None) -> bytes:
+        """The JPEG of a frame that a job has seen, or the report of one that has ended.
+
+        Raises:
+            RequestRefusedError: it can't be had, or too many wait for such.
+        """
+        facts = next((event["facts"] for event in job.events if event["event"] == "run_started"), None)
+        missing = RequestRefusedError(404, "the pictures of this question can't be had any more", "no_picture")
+        worker = self._workers.get(self._choose_number(job))
+        if facts is None or worker is None or not job.asked.video.name or _read_state(job.asked.video) in self._bad:
+            raise missing
+        if worker.draws >= _MOST_DRAWN:
+            wait = {"retry-after": f"{_RETRY_SECONDS}"}
+            raise RequestRefusedError(429, "too many pictures are asked for: ask again in a moment", "busy", wait)
+        request = DrawRequest(uuid.uuid4().hex, vars(self._make_request(job)), facts["content_hash"], frame)
+        with self._files.held(job.asked.video):
+            drawn = await worker.draw(request, _LONGEST_DRAWING_SECONDS)
+        if drawn is None:
+            raise missing
+        return drawn
 
     def cancel(self, job: ServerJob) -> None:
         """Ends a job early; it then holds what was reached."""
@@ -254,14 +278,19 @@ class JobDispatcher:
         assert worker is not None
         job.status = "running"
         worker.job_ids.add(job.id)
+        request = self._make_request(job)
+        worker.send(vars(request))
+        seconds = request.options["max_seconds"] + _GRACE_SECONDS
+        overdue = asyncio.get_running_loop().call_later(seconds, self._stop_hanging, job, worker)
+        self._overdue[job.id] = overdue
+        job.wake()
+
+    def _make_request(self, job: ServerJob) -> WorkRequest:
         asked, saved = job.asked, str(self._locate_trajectory(job.id))
         seconds = min(asked.options.get("max_seconds") or self._settings.max_seconds, self._settings.max_seconds)
         options = asked.options | {"max_seconds": seconds}
         after = None if asked.after is None else str(self._locate_trajectory(asked.after))
-        worker.send(vars(WorkRequest(job.id, str(asked.video), asked.name, asked.question, options, saved, after)))
-        overdue = asyncio.get_running_loop().call_later(seconds + _GRACE_SECONDS, self._stop_hanging, job, worker)
-        self._overdue[job.id] = overdue
-        job.wake()
+        return WorkRequest(job.id, str(asked.video), asked.name, asked.question, options, saved, after)
 
     def _stop_hanging(self, job: ServerJob, worker: WorkerProcess) -> None:
         write_log("question does not stop", logging.WARNING, job=job.id, pid=worker.pid)
@@ -366,6 +395,14 @@ class JobDispatcher:
                 yield ServerJob(name, asked, data["client"], is_kept=True, created_at=data["created_at"])
             except (OSError, ValueError, KeyError, TypeError):  # of a connection that has gone, or damaged
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def _read_asked(self, job_id: str) -> AskedJob | None:
+        """What a finished job asked; None where it was kept for nobody, or is damaged."""
+        try:
+            data = loads_json((self._locate_folder(job_id) / "request.json").read_bytes())
+            return AskedJob(Path(data["video"]), data["name"], data["question"], data["options"], data["after"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
 
     def _write(self, job: ServerJob, name: str, data: dict[str, Any]) -> None:
         """Writes a file whole or not at all; a power cut may cost it, an end of the process not."""
