@@ -43,6 +43,8 @@ from agent.sessions.session import History, Session
 from tools.deadline import OutOfTime, WorkCancelledError, run_in_time, set_deadline
 
 if TYPE_CHECKING:
+    from opentelemetry.context import Context
+
     from agent.events import Event
     from agent.loop.ask import QuestionTools
     from agent.policy import Policy, PolicyOptions
@@ -263,9 +265,11 @@ class Sleuth:
         return Session(begin, self._submit, History(earlier))
 
     def _begin(self, video: Videos, question: str, options: AskOptions, history: History) -> Run:
+        from agent.tracing import get_context
+
         if self._is_closed:
             raise RuntimeError("this Sleuth is closed: make another one")
-        run = Run(partial(self._finished, read_options(video, question, options), history))
+        run = Run(partial(self._finished, read_options(video, question, options), history, get_context()))
         with self._lock:
             self._runs.add(run)
         return run
@@ -274,11 +278,13 @@ class Sleuth:
         self._executor.submit(run.play)
         return run
 
-    def _finished(self, asked: AskedQuestion, history: History, run: Run) -> "RunResult":
+    def _finished(self, asked: AskedQuestion, history: History, context: "Context | None", run: Run) -> "RunResult":
         from agent.run_result import RunResult
+        from agent.tracing import follow_context
 
         try:
-            trajectory = self._played(asked, history, run)
+            with follow_context(context):
+                trajectory = self._played(asked, history, run)
         finally:
             with self._lock:
                 self._runs.discard(run)

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from agent.doors.allowed_folders import AllowedFolders
 from agent.doors.http import completions, file_routes, job_routes, page_routes
 from agent.doors.http.errors import RequestRefusedError, format_error
+from agent.doors.http.fetch import FetchRules
 from agent.doors.http.file_store import FileStore
 from agent.doors.http.guards import Guards
 from agent.doors.http.job_dispatcher import JobDispatcher
@@ -40,7 +41,10 @@ def make_services(settings: ServeSettings) -> Services:
     folder = settings.state_folder
     metrics = ServerMetrics()
     files = FileStore(folder / "files", settings.max_stored_bytes, settings.max_upload_bytes)
-    sources = VideoSources(files, AllowedFolders(settings.allow or [Path.cwd()]), settings.url_hosts)
+    urls = FetchRules(
+        settings.url_hosts, settings.url_private, settings.url_seconds, largest_bytes=settings.max_upload_bytes
+    )
+    sources = VideoSources(files, AllowedFolders(settings.allow or [Path.cwd()]), urls)
     return Services(settings, files, sources, JobDispatcher(settings, files, metrics), metrics)
 
 

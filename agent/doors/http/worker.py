@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from agent.doors.error_text import hide_paths
 from agent.doors.http.logs import log, set_up_logs
 from agent.paths import escape_path
+from agent.tracing import flush
 from tools.plain_data import loads_json
 
 if TYPE_CHECKING:
@@ -145,6 +146,7 @@ class Worker:
             self._cancels.pop(request.id, None)
             self._runs.pop(request.id, None)
             self._tell(request, ended)
+            flush()  # the server ends this process without notice
 
     def _ask(self, request: WorkRequest) -> None:
         from agent.events import RunFinished, RunStarted
