@@ -287,10 +287,13 @@ class JobDispatcher:
         else:
             self._end(job, message["kind"], message.get("message", ""))
         self._dispatch()
+        if worker is self._alone and not worker.job_ids:  # nothing else is to be tried alone
+            self._alone = None
+            worker.kill()
 
     def _mourn(self, worker: WorkerProcess) -> None:
         """Starts another worker in the place of a dead one, and tries its jobs once more, each alone."""
-        if self._is_stopping:
+        if self._is_stopping or worker not in self._list_processes():
             return
         self._metrics.worker_deaths.inc()
         for job_id in worker.job_ids:

@@ -140,7 +140,8 @@ class Worker:
         self._check_header(video)
         run = self._start_run(video, request)
         self._runs[request.id] = run
-        asked = read_options(video, request.question, request.options)
+        options: Any = request.options
+        asked = read_options(video, request.question, options)
         reached = make_unopened_trajectory(asked.question, self._setup.policy, asked.limits, 0.0, Stop.CRASHED)
         _save(request.reached, replace(reached, error=_DIED))
         if self._cancels[request.id].is_set():
@@ -182,7 +183,8 @@ class Worker:
         with open_container(video) as container:
             seconds = (container.duration or 0) / 1e6
             for stream in container.streams.video:
-                self._check_size(seconds, stream.codec_context.width, stream.codec_context.height)
+                if (codec := stream.codec_context) is not None:  # None: a codec that FFmpeg does not know
+                    self._check_size(seconds, codec.width, codec.height)
 
     def _check_size(self, seconds: float, width: int, height: int) -> None:
         if seconds > self._setup.max_duration_seconds:
