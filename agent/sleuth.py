@@ -302,6 +302,8 @@ class Sleuth:
         reader = EventReader(run.id)
 
         def tell(told: Turn | Trajectory) -> None:
+            if isinstance(told, Trajectory):
+                run.reached = told
             for event in reader.read(told):
                 run.tell(event)
 
