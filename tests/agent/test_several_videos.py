@@ -43,6 +43,8 @@ from agent.trajectory import (
     load,
     to_json,
 )
+from evals.example import Example
+from evals.scoring.scoring import evidence_iou
 from tests.drawn import write_captioned, write_drawn
 from tools.encoders.hashing import HashingEncoder
 from tools.observation import Finding, FrameRef, Observation, ToolError
@@ -369,6 +371,8 @@ def answered(tools: Lines, text: str, options: tuple[str, ...] = ()) -> Answer:
         ("In which of the videos is the word STATION on screen?", "video 1, a.mp4 and video 2, b.mp4"),
         ("Which one mentions bags?", "video 2, b.mp4"),
         ('Which of the two videos says "the train to Ghent"?', "video 1, a.mp4"),
+        ("Which of the two shows the sign GATE 12?", "video 2, b.mp4"),
+        ("Which video contains the word ORCHARD?", "video 1, a.mp4"),
     ],
 )
 def test_lite_says_which_video_has_a_text_where_the_others_are_known_not_to(text: str, said: str) -> None:
@@ -394,6 +398,8 @@ def test_lite_says_not_shown_where_none_has_it() -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        'Which of the two shows the red sign "GATE 12"?',
+        'Which of the two shows the sign "GATE 123"?',
         "Which of the two shows a dog?",
         "Do both show the same sign?",
         "What differs?",
@@ -436,3 +442,11 @@ def test_repeated_looks_at_two_videos_are_two_looks(played: Trajectory) -> None:
     )
     # a call that failed has no video in its observation, and is of the one that it asked for
     assert len(restrict_to_video(replace(played, steps=(step,)), 2).results) == 1
+
+
+def test_a_reference_moment_is_of_one_of_the_videos(folder: Path, played: Trajectory) -> None:
+    asked = question_about(folder)
+    with pytest.raises(ValueError, match="evidence_video is no number of the 2 videos"):
+        Example(asked, "video 2", evidence_seconds=(2.0, 4.0))
+    in_first, in_second = (Example(asked, "video 2", evidence_seconds=(2.0, 4.0), evidence_video=n) for n in (1, 2))
+    assert (evidence_iou(in_first, played.answer), evidence_iou(in_second, played.answer)) == (0.0, 1.0)

@@ -26,6 +26,7 @@ _COUNT = r"(?:two|three|four|five|six|seven|eight)"
 _OF = rf"of (?:them|(?:the |these |those )?(?:{_COUNT} {_VIDEOS}|{_COUNT}|{_VIDEOS}))"
 _WHICH = re.compile(rf"^(?:in )?which (?:{_VIDEOS}|(?:one )?{_OF}|ones?)\b", re.I)
 _QUOTED = re.compile(r"[\"“«‘']([^\"”»’']{2,60})[\"”»’']")
+_HAVING = frozenset("contain contains include includes including feature features".split())
 _FOUND_CONFIDENCE, _ABSENT_CONFIDENCE = 0.8, 0.7
 """Confidence that a text is in a video, and that it is not: those of a named text in one video."""
 _MOST_LINES, _MOST_SPEECH = 32, 1000  # lines asked of search_text and read_speech
@@ -62,21 +63,23 @@ def plan_calls(case: QuestionContext) -> list[Wanted]:
 
 def answer_presence(case: QuestionContext) -> Answer:
     """Whether a video has the text or the words that are asked for: where, "not shown", or "I can't tell"."""
-    name, senses = _find_name(case), case.reading.language.senses
-    words = [word for word in case.reading.asked if not any(pattern.search(word) for pattern in senses.values())]
+    name, words = _find_name(case), _list_words(case)
     if name is None and not (words and case.reading.is_sense_named):
         return answer_cannot_tell(case, NO_PICTURES)
     lines = case.speech_lines if _is_spoken(case) else collect_text_lines(case.trajectory)
-    if name is not None:
-        found = some = [line for line in lines if is_saying(line, name)]
-    else:
-        found = [line for line in lines if all(find_mentions(word, [line]) for word in words)]
+    if name is None:
         some = [line for line in lines if any(find_mentions(word, [line]) for word in words)]
+    else:
+        in_name = split_words(name)
+        # a number is wanted as it is: another one that looks like it is another one
+        words = [word for word in words if word not in in_name or any(c.isdigit() for c in word)]
+        some = [line for line in lines if is_saying(line, name)]
+    found = [line for line in some if all(find_mentions(word, [line]) for word in words)]
     if found:
         evidence = tuple(make_line_evidence(case.trajectory, line) for line in found)
         return Answer(name or " ".join(words), None, _FOUND_CONFIDENCE, evidence)
-    if some:  # the rest of the words may stand for what is said otherwise
-        return answer_cannot_tell(case, "Only a part of it is found in words.")
+    if some:  # the rest may be said in other words, or shown
+        return answer_cannot_tell(case, "Only a part of what is asked for is found in words.")
     return abstain(case, "speech" if _is_spoken(case) else "text", _ABSENT_CONFIDENCE, name or " ".join(words))
 
 
@@ -120,8 +123,20 @@ def list_answers(question: Question, answers: list[Answer]) -> Answer:
 
 def _find_name(case: QuestionContext) -> str | None:
     """The text that the question names, by what it is written on or in quotation marks; None without one."""
-    quoted = _QUOTED.search(case.reading.question.text)
-    return find_written_text(case.reading.question.text) or (quoted[1] if quoted is not None else None)
+    text = case.reading.question.text
+    if (quoted := _QUOTED.search(text)) is not None:
+        return quoted[1]
+    if (written := find_written_text(text)) is None:
+        return None
+    numbered = re.search(rf"{re.escape(written)}(?: \d[\w.:-]*)+", text)
+    return written if numbered is None else numbered[0]
+
+
+def _list_words(case: QuestionContext) -> list[str]:
+    """The words that tell what a video is to have: not those that tell that it shows or says it."""
+    patterns = case.reading.language.senses.values()
+    words = (word for word in case.reading.asked if word.casefold() not in _HAVING)
+    return [word for word in words if not any(pattern.search(word) for pattern in patterns)]
 
 
 def _is_spoken(case: QuestionContext) -> bool:
