@@ -69,6 +69,10 @@ class PolicyError(Exception):
     """A policy that can't give a turn: no server, no key, a refusal. One sentence, for the user to act on."""
 
 
+class ContextFullError(PolicyError):
+    """The conversation is longer than the model can take."""
+
+
 class OutOfTimeError(PolicyError):
     """The time limit of the question was over before the policy gave its turn."""
 

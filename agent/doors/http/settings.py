@@ -18,14 +18,11 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from agent.doors.access import SHORTEST_TOKEN, is_loopback
+from tools.runtime.user_config import CONFIG_VARIABLE, find_config_file, read_config
 
 PREFIX = "VIDEOSLEUTH_SERVE_"
 """Beginning of the environment variables that set a key of `[serve]`."""
-CONFIG_VARIABLE = "VIDEOSLEUTH_CONFIG"
-"""Environment variable that names the TOML file."""
 _SECRET = "token"
-_LARGEST_CONFIG_BYTES = 2**20
-"""Settings take a few hundred bytes."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +151,7 @@ def read_settings(
         ValueError: a key that is none, a value of the wrong kind, or a file that can't be read.
     """
     path = _find_config(config, environment)
-    values: dict[str, Any] = _read_file(path) if path is not None else {}
+    values: dict[str, Any] = read_config(path).get("serve", {}) if path is not None else {}
     sources = dict.fromkeys(values, str(path))
     known = {one.name: one for one in fields(ServeSettings)}
     for variable, text in environment.items():
@@ -176,30 +173,10 @@ def read_settings(
 
 
 def _find_config(config: str | Path | None, environment: Mapping[str, str]) -> Path | None:
-    if named := config or environment.get(CONFIG_VARIABLE):
-        return Path(named)
-    from platformdirs import user_config_path
-
-    own = user_config_path("videosleuth", appauthor=False) / "config.toml"
-    return own if own.is_file() else None
-
-
-def _read_file(path: Path) -> dict[str, Any]:
-    from tools.plain_data import loads_toml
-
-    try:
-        if path.stat().st_size > _LARGEST_CONFIG_BYTES:
-            raise ValueError(f"it has more than {_LARGEST_CONFIG_BYTES} bytes")
-        data = loads_toml(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"{path} can't be read: {error.strerror}") from error
-    except ValueError as error:
-        raise ValueError(f"{path} is no TOML of settings: {error}") from error
-    unknown = data.keys() - {"serve"}
-    if unknown or not isinstance(data.get("serve", {}), dict):
-        raise ValueError(f"{path}: need one table [serve], got {', '.join(sorted(unknown)) or 'no table'}")
-    serve: dict[str, Any] = data.get("serve", {})
-    return serve
+    if config:
+        return Path(config)
+    path = find_config_file(environment)
+    return path if environment.get(CONFIG_VARIABLE) or path.is_file() else None
 
 
 def _describe_error(error: ValidationError, sources: Mapping[str, str]) -> str:
