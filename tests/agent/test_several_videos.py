@@ -298,6 +298,8 @@ def test_the_command_line_refuses_what_can_t_be_meant(folder: Path, capsys: pyte
     one = str(folder / "blank.mp4")
     for words, said in (
         (["ask", one, one, SIGN], "must differ"),
+        (["ask", one, str(folder / "sign.mp4")], "the question is missing"),
+        (["ask", str(folder / "gone.mp4"), "long " * 100], "gone.mp4"),
         (["ask", one, str(folder / "gone.mp4"), SIGN], "gone.mp4"),
         (["ask", one, str(folder / "sign.mp4"), SIGN, "--subtitles", one], "subtitles"),
         (["ask", one, "--json", "Which", "one", "is", "it?"], 'put it in quotes, "Which one is it?"'),
@@ -400,6 +402,10 @@ def test_lite_says_not_shown_where_none_has_it() -> None:
     [
         'Which of the two shows the red sign "GATE 12"?',
         'Which of the two shows the sign "GATE 123"?',
+        'Which of the two does not show the sign "GATE 12"?',
+        "Which video says more often that bags were left?",
+        'In which of the videos is the word "GATE" larger?',
+        "Which one of the signs says GATE 12?",
         "Which of the two shows a dog?",
         "Do both show the same sign?",
         "What differs?",
@@ -429,7 +435,12 @@ def test_lite_chooses_the_option_that_names_the_video(options: tuple[str, ...], 
 
 
 def test_which_is_asked_of_videos_alone() -> None:
-    for text in ("Which of the two shows it?", "In which video is it?", "Which one of them says so?", "Which clip?"):
+    for text in (
+        "Which of the two shows it?",
+        "In which video is it?",
+        "Which one of them says so?",
+        "Which one is it?",
+    ):
         assert comparing.asks_which(Question("a", text))
     for text in ("Which of the signs is red?", "Which dog is it?", "What is in which video?"):
         assert not comparing.asks_which(Question("a", text))

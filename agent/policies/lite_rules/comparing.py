@@ -24,9 +24,20 @@ from agent.trajectory import Answer, Evidence, Question
 _VIDEOS = r"(?:videos?|clips?|films?|movies?|recordings?)"
 _COUNT = r"(?:two|three|four|five|six|seven|eight)"
 _OF = rf"of (?:them|(?:the |these |those )?(?:{_COUNT} {_VIDEOS}|{_COUNT}|{_VIDEOS}))"
-_WHICH = re.compile(rf"^(?:in )?which (?:{_VIDEOS}|(?:one )?{_OF}|ones?)\b", re.I)
+_WHICH = re.compile(rf"^(?:in )?which (?:{_VIDEOS}|(?:one )?{_OF}|ones?(?! of))\b", re.I)
+_NEGATED = re.compile(
+    r"\b(?:not?|never|none|neither|nor|nothing|without|lack\w*|miss\w*|omit\w*|except|fails?)\b|n['’]t\b", re.I
+)
 _QUOTED = re.compile(r"[\"“«‘']([^\"”»’']{2,60})[\"”»’']")
-_HAVING = frozenset("contain contains include includes including feature features".split())
+_TELLING = frozenset(
+    "a an the is are was were be been being does do did has have had can in on of at to it its that which this there "
+    "with about he she they someone anyone anybody somebody shows show shown showing see sees seen appear appears "
+    "appearing visible contain contains include includes display displays displayed say says said saying mention "
+    "mentions mentioned speak speaks talk talks tell tells hear heard spoken read reads written screen sign signs word "
+    "words text caption captions title label banner headline one".split()
+)
+"""Words of a question that tell that something is shown or said, and how: every other one tells what."""
+_NAMING = frozenset("the a in video clip film movie recording file one number only".split())
 _FOUND_CONFIDENCE, _ABSENT_CONFIDENCE = 0.8, 0.7
 """Confidence that a text is in a video, and that it is not: those of a named text in one video."""
 _MOST_LINES, _MOST_SPEECH = 32, 1000  # lines asked of search_text and read_speech
@@ -36,13 +47,14 @@ _MOST_EVIDENCE = 100
 
 
 def asks_which(question: Question) -> bool:
-    """Whether a question asks which of its videos has something."""
-    return _WHICH.match(question.text.strip()) is not None
+    """Whether a question asks which of its videos has something; not for one that asks which has it not."""
+    is_negated = _NEGATED.search(_QUOTED.sub("", question.text)) is not None
+    return _WHICH.match(question.text.strip()) is not None and not is_negated
 
 
 def ask_of_each(question: Question) -> Question:
     """The question as it is asked of each video by itself: without its options, and without "which of the videos"."""
-    text = _WHICH.sub("", question.text.strip())
+    text = _WHICH.sub("", question.text.strip()) if asks_which(question) else ""
     return replace(question, text=text if text.strip(" ?") else question.text, options=(), other_videos=())
 
 
@@ -133,10 +145,8 @@ def _find_name(case: QuestionContext) -> str | None:
 
 
 def _list_words(case: QuestionContext) -> list[str]:
-    """The words that tell what a video is to have: not those that tell that it shows or says it."""
-    patterns = case.reading.language.senses.values()
-    words = (word for word in case.reading.asked if word.casefold() not in _HAVING)
-    return [word for word in words if not any(pattern.search(word) for pattern in patterns)]
+    """The words that tell what a video is to have."""
+    return [word for word in split_words(case.reading.question.text) if word.casefold() not in _TELLING]
 
 
 def _is_spoken(case: QuestionContext) -> bool:
@@ -153,13 +163,13 @@ def _name_video(question: Question, video: int) -> str:
 
 
 def _find_named(question: Question, option: str) -> list[int]:
-    """The numbers of the videos that an option names, by number or by the name of the file."""
-    words = {word.casefold() for word in split_words(option)}
+    """The numbers of the videos that an option names, by number or by the name of the file, and by nothing else."""
+    words = {word.casefold() for word in split_words(option)} - _NAMING
     return [
         number
         for number, path in enumerate(question.videos, start=1)
-        if words & {str(number), _ORDINALS[number - 1]}
-        or Path(path).stem.casefold() in (option.casefold().strip(), Path(option.strip()).stem.casefold())
+        if words in ({str(number)}, {_ORDINALS[number - 1]})
+        or option.strip().casefold() in (Path(path).name.casefold(), Path(path).stem.casefold())
     ]
 
 
