@@ -12,6 +12,7 @@ import pytest
 from agent import Sleuth
 from agent.cli.main import main
 from agent.coverage import compute_coverage, compute_coverages
+from agent.doors.video_graph import build_video_graph
 from agent.loop.ask import ask
 from agent.loop.graph import RunContext, run_graph
 from agent.loop.modes import plan_initial_calls
@@ -332,6 +333,16 @@ def test_a_sleuth_asks_several_videos_again_and_again(folder: Path) -> None:
         assert len(sleuth.resume(folder / "session.json").trajectories) == 1
         with pytest.raises(ValueError, match="subtitles can be given for one video only"):
             sleuth.ask(videos, "Which?", subtitles=folder / "said.srt")
+
+
+def test_a_graph_takes_several_videos(folder: Path) -> None:
+    policy = ScriptedPolicy((looking(1, 2), ANSWERING))
+    with Sleuth(policy, encoder=HashingEncoder(), cache=folder / "cache") as sleuth:
+        graph = build_video_graph(sleuth)
+        videos = [str(folder / "blank.mp4"), str(folder / "sign.mp4")]
+        ended = graph.invoke({"video": videos, "question": "Which?"})
+        assert [item["video"] for item in ended["evidence"]] == [2]
+        assert from_json(ended["trajectory_json"]).question.videos == tuple(videos)
 
 
 class Lines:
