@@ -8,10 +8,6 @@ const LISTED = "video-sleuth-questions";
 const MOST_LISTED = 100;
 const STILL_SECONDS = 0.3;
 const WAIT_SECONDS = 5;
-const ENDS = {
-  cancelled: "Stopped. What was reached is shown below.",
-  interrupted: "Stopped. What was reached is shown below.",
-};
 
 const find = (id) => document.getElementById(id);
 const form = find("asking"), player = find("player"), report = find("report"), stage = find("stage");
@@ -97,7 +93,7 @@ async function listUploads() {
 
 function showFollowing() {
   const chosen = choose();
-  find("following").hidden = !(shown?.answer && chosen?.video === shown.video);
+  find("following").hidden = !(shown?.isReported && chosen?.video === shown.video);
 }
 
 // ---- the player
@@ -214,12 +210,13 @@ async function end(record, status, content, error) {
     say("");
     complain(error);
   } else {
-    say(ENDS[status] ?? `Answer: ${record.answer}`);
+    say(status === "cancelled" ? "Stopped. What was reached is shown below." : `Answer: ${record.answer}`);
   }
   try {
     const text = await (await request(`/v1/jobs/${record.id}/report`)).text();
     if (shown !== record) return;
     showReport(text, record);
+    record.isReported = true;
     find("live").hidden = true;
   } catch (refused) {
     if (!(refused instanceof Refused)) throw refused;
@@ -230,16 +227,17 @@ async function end(record, status, content, error) {
 
 /** Takes the parts of a report into the page: it is the same page from there on. */
 function showReport(text, record) {
-  const page = new DOMParser().parseFromString(text, "text/html");
+  const [whole, style] = text.match(/<style>([^]*?)<\/style>/);  // the page's policy allows it none of its own
+  const page = new DOMParser().parseFromString(text.replace(whole, ""), "text/html");
   const parts = page.querySelectorAll(".store, main > *, #viewer");
   report.replaceChildren(...parts);
   const title = report.querySelector("#answer h1");
   title.replaceWith(make("h2", { class: title.className }, ...title.childNodes));
   const sheet = new CSSStyleSheet();
-  sheet.replaceSync(page.querySelector("style").textContent);
-  for (const { selectorText = "", style } of sheet.cssRules) {  // of this video alone, so in no file
-    if (!selectorText.endsWith(".row.strip .field") || !style.aspectRatio) continue;
-    for (const field of report.querySelectorAll(selectorText)) field.style.aspectRatio = style.aspectRatio;
+  sheet.replaceSync(style);
+  for (const { selectorText = "", style: { aspectRatio } = {} } of sheet.cssRules) {  // of this video: in no file
+    if (!selectorText.endsWith(".row.strip .field") || !aspectRatio) continue;
+    for (const field of report.querySelectorAll(selectorText)) field.style.aspectRatio = aspectRatio;
   }
   enliven(report);
   report.querySelectorAll(".tracks").forEach(addHead);
