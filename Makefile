@@ -83,7 +83,8 @@ fuzz: setup
 
 test-browser: setup
 	VIDEOSLEUTH_BROWSER=$(BROWSER) $(BIN)/python -m pytest tests/agent/test_report_in_browser.py \
-		tests/evals/report/test_page_in_browser.py tests/rl/test_dashboard_in_browser.py
+		tests/agent/doors/http/test_page_in_browser.py tests/evals/report/test_page_in_browser.py \
+		tests/rl/test_dashboard_in_browser.py
 
 # torchaudio and torchcodec do not import beside a CPU torch, and vLLM imports what it finds; vLLM's own processes get
 # the torchvision hook from a .pth file, as they import none of ours

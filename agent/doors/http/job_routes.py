@@ -102,7 +102,9 @@ async def show_frame(
     """
     jobs = get_services(request).jobs
     job = jobs.get(job_id)
-    frames = next((e["observation"]["frames"] for e in job.events if e.get("call_id") == call_id and "seconds" in e), [])
+    frames = next(
+        (e["observation"]["frames"] for e in job.events if e.get("call_id") == call_id and "seconds" in e), []
+    )
     if index >= len(frames):
         raise RequestRefusedError(404, f"{job_id} has no such picture", "no_picture")
     kept = {"cache-control": "private, max-age=3600, immutable"}
