@@ -38,7 +38,8 @@ function complain(words, field = null) {
 
 function readRecords() {
   try {
-    return JSON.parse(localStorage.getItem(LISTED)) ?? [];
+    const kept = JSON.parse(localStorage.getItem(LISTED));
+    return Array.isArray(kept) ? kept : [];
   } catch {  // storage is off, or another program's
     return [];
   }
@@ -102,6 +103,7 @@ function play(video, address, name) {
   find("named").textContent = name;
   if (video === playing) return;
   playing = video;
+  find("boxes").replaceChildren();
   player.src = address;
   document.body.classList.remove("unplayed");
   find("unplayed").hidden = true;
@@ -149,7 +151,7 @@ document.addEventListener("click", (event) => {
 
 /** Shows a question that was asked: follows it to its end, or shows its report. */
 async function open(record) {
-  running?.leave?.();
+  running?.leave();
   shown = record;
   complain("");
   history.replaceState(null, "", `?job=${record.id}`);
@@ -218,8 +220,10 @@ async function end(record, status, content, error) {
     showReport(text, record);
     record.isReported = true;
     find("live").hidden = true;
+    find("turns-so-far").replaceChildren();  // with pictures that are still on their way
   } catch (refused) {
     if (!(refused instanceof Refused)) throw refused;
+    find("live").hidden = !find("turns-so-far").childElementCount;
     if (!error && status !== "cancelled") complain(refused.message);
   }
   showFollowing();
@@ -274,7 +278,7 @@ async function bringUp(file, signal) {
   const progress = find("progress");
   progress.hidden = false;
   progress.value = 0;
-  say(`${file.name} is uploaded.`);
+  say(`Uploading ${file.name}.`);
   try {
     const { id } = await upload(file, { signal, onProgress: (share) => { progress.value = share; } });
     uploads.set(file, id);
@@ -321,7 +325,8 @@ async function ask() {
   if (!question) return complain("Write a question.", find("question"));
   complain("");
   const aborting = new AbortController(), { signal } = aborting;
-  setRunning({ stop: () => aborting.abort() });
+  const stop = () => aborting.abort();
+  setRunning({ stop, leave: stop });
   try {
     const video = chosen.video ?? (await bringUp(chosen.file, signal));
     if (chosen.file && !own.has(video)) own.set(video, URL.createObjectURL(chosen.file));
