@@ -74,6 +74,10 @@ class ContextFullError(PolicyError):
     """The conversation is longer than the model can take."""
 
 
+class WithheldError(PolicyError):
+    """A server's content filter withheld the reply: another question may well be answered."""
+
+
 class OutOfTimeError(PolicyError):
     """The time limit of the question was over before the policy gave its turn."""
 

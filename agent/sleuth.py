@@ -28,7 +28,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Self, TypeVar, Unpack
 
 from agent.events import EventReader, ProgressReader, RunFinished
-from agent.sessions.options import AskedQuestion, AskOptions, QuestionOptions, VideoOptions, Videos, read_options
+from agent.sessions.options import (
+    AskedQuestion,
+    AskOptions,
+    QuestionOptions,
+    VideoOptions,
+    Videos,
+    make_key,
+    read_options,
+)
 from agent.sessions.run import Run
 from agent.sessions.session import History, Session, list_questions
 from tools.deadline import OutOfTime, WorkCancelledError, run_in_time, set_deadline
@@ -185,15 +193,15 @@ class Sleuth:
         videos = [unescape_path(path) for path in asked.videos] if video is None else video
         return self._session(videos, recorded | options, list_questions(before))
 
-    def borrow_toolbox(self, video: str | Path) -> "AbstractContextManager[Toolbox | None]":
+    def borrow_toolbox(
+        self, video: str | Path, **options: Unpack[VideoOptions]
+    ) -> "AbstractContextManager[Toolbox | None]":
         """A context with the tools of a video, shared with the runs about it; None if the time is over before they are.
 
         Raises:
             ValueError: the video can't be opened.
         """
-        from agent.sessions.open_videos import VideoKey
-
-        return self._videos.get().borrowed(VideoKey(Path(video)))
+        return self._videos.get().borrowed(make_key(video, options))
 
     def get_policy(self) -> "Policy":
         """The policy, opened if it is not yet, which can be cancelled."""
@@ -312,6 +320,8 @@ class Sleuth:
         reader, progress = EventReader(run.id), ProgressReader(run.id, run.tell)
 
         def tell(told: Turn | Trajectory) -> None:
+            if isinstance(told, Trajectory):
+                run.reached = told
             for event in reader.read(told):
                 run.tell(event)
             progress.turn(is_on=True)
