@@ -34,6 +34,7 @@ from evals.runner.runner import RunSettings, Task, run_tasks
 from rl.data import published
 from rl.data.curriculum import ComposedQuestions, ComposedTask, Curriculum, View
 from rl.rewards.aids import TimedBox
+from rl.rewards.needs import Need
 from tools.observation import FrameRef, Observation
 from tools.schema import ToolSpec
 from tools.toolbox import make_toolbox
@@ -185,6 +186,19 @@ class PosedQuestions:
 
     def warm(self, question_id: str, settings: RunSettings) -> None:
         """Does nothing: painted videos are not kept."""
+
+
+def list_measurable(questions: TrainingQuestions) -> set[Need]:
+    """What rewards may need that some of the questions know."""
+    spans = any(example.evidence_seconds is not None for example in questions.examples.values())
+    boxes = any(questions.boxes.get(key) for key in questions.examples)
+    found: dict[Need, bool] = {"spans": spans, "boxes": boxes}
+    return {need for need, is_known in found.items() if is_known}
+
+
+def find_boxes(questions: TrainingQuestions) -> Callable[[Example], tuple[TimedBox, ...] | None]:
+    """A function from an example to its reference boxes, for `rl.rewards.aids.Aids`."""
+    return lambda example: questions.boxes.get(example.question.id) or None
 
 
 def spread_boxes(spans: Sequence[EvidenceSpan]) -> tuple[TimedBox, ...]:

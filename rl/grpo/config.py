@@ -4,6 +4,7 @@
 `rl.rewards.preset` knows what each preset was published with.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -254,6 +255,11 @@ class Training(TomlConfig):
                 "reg_grpo is not corrected for the probabilities of another sampler: generate by transformers, without "
                 "is_half"
             )
+
+    @property
+    def asked_questions(self) -> int:
+        """Number of questions of the whole training; passes over the same rollouts ask none."""
+        return math.ceil(self.steps / self.update.passes) * self.questions
 
     @property
     def is_by_engine(self) -> bool:

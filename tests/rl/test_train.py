@@ -1,6 +1,7 @@
 """A training from its file to its checkpoint, stopped and resumed."""
 
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from rl.rewards.preset import list_presets, load_preset
 from rl.train import main, run_command_line
 from tests.rl.dictated import DictatedSampler
 from tests.rl.marks import trl_warns
-from tests.rl.small_training import SCRIPTS, built, training
+from tests.rl.small_training import SCRIPTS, built, rollouts_of, training
 from tools.observation import MissingPartError
 
 needs_trl = pytest.mark.usefixtures("trl")
@@ -155,6 +156,87 @@ def test_the_command_line_says_what_is_wrong_in_a_line(tmp_path: Path, capsys: p
     (tmp_path / "t.toml").write_text(f'model = "/no/such/model"\nout = "{tmp_path / "run"}"')
     assert run_command_line([str(tmp_path / "t.toml")]) == 69
     assert "no folder /no/such/model" in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("preset", "why"),
+    [
+        ("ver", "'seen' is rated by a judge"),
+        ("video-r2", "'agrees' is rated by a judge"),
+        ("timesearch-r", "write verify = true under"),
+    ],
+)
+@needs_trl
+def test_a_reward_that_can_not_be_measured_is_refused_before_the_model_is_loaded(
+    preset: str, why: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=why):
+        main(Training(model="/no/such/model", out=tmp_path / "run", preset=preset, data="drawn,level=1,count=1"))
+
+
+@needs_trl
+def test_videos_that_are_missing_are_told_before_the_model_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "q.jsonl").write_text('{"video": "gone.mp4", "question": "What?", "answer": "it", "options": null}\n')
+    with pytest.raises(ValueError, match=r"1 of 1 questions can't be asked, the first: .*gone\.mp4"):
+        main(Training(model="/no/such/model", out=tmp_path / "run", data=str(tmp_path / "q.jsonl")))
+
+
+def test_a_curriculum_is_spread_over_what_is_asked_and_not_over_passes(tmp_path: Path) -> None:
+    wanted = Training.model_validate(
+        {"model": "m", "out": tmp_path, "steps": 40, "questions": 2, "update": {"passes": 3}, "save_every": 3}
+    )
+    assert wanted.asked_questions == 28  # 14 times two
+
+
+@needs_trl
+def test_all_weights_are_trained_in_float32_however_they_were_loaded(model: Path, tmp_path: Path) -> None:
+    from rl.grpo.trainer import GraphTrainer
+
+    for lora, expected in ((None, torch.float32), ({"rank": 2, "targets": ["q_proj"]}, torch.bfloat16)):
+        wanted = training(model, tmp_path / "run", lora=lora, **SHORT)
+        rollouts = rollouts_of(wanted)
+        rollouts.sampler.loaded.model.bfloat16()
+        trainer: Any = GraphTrainer(wanted, rollouts, load_preset(wanted.preset), lambda _: None)
+        named = dict(trainer.model.named_parameters())
+        assert {value.dtype for value in named.values() if value.requires_grad} == {torch.float32}
+        assert {value.dtype for name, value in named.items() if "norm" in name} == {expected}
+
+
+@needs_trl
+def test_runs_that_a_bfloat16_copy_plays_are_corrected_by_the_probabilities_it_drew_with(
+    model: Path, tmp_path: Path
+) -> None:
+    wanted = training(model, tmp_path / "run", steps=1, **SHORT)
+    sampler = DictatedSampler(model, wanted.play.options(0), SCRIPTS[1:3], is_half=True)
+    main(wanted, lambda _: None, sampler)
+    [row] = told(tmp_path / "run")
+    # what is dictated is drawn with probability 1, and the model would have drawn it with less: its ratio is below 1
+    assert row["sampling/sampling_logp_difference/mean"] > 1
+    assert row["sampling/importance_sampling_ratio/mean"] < 0.5
+
+
+def test_a_file_is_checked_before_torch_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "t.toml").write_text('model = "m"\nout = "o"\nstepz = 3')
+    told = "\n".join(
+        (
+            "import sys, pathlib",
+            "from rl import command_lines as c",
+            "for check in (c.check_training, c.check_sft, c.check_dpo):",
+            "    try:",
+            "        check(pathlib.Path(sys.argv[1]))",
+            "    except ValueError as error:",
+            "        print(error)",
+            "print('torch' in sys.modules)",
+        )
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", told, str(tmp_path / "t.toml")], capture_output=True, text=True, check=True
+    )
+    first, *_, last = done.stdout.splitlines()
+    assert first.endswith(
+        "t.toml: stepz: no such key; did you mean steps?; known are " + ", ".join(Training.model_fields)
+    )
+    assert last == "False"
 
 
 def test_without_its_packages_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
