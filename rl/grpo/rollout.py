@@ -4,7 +4,7 @@ Nothing is rendered or tokenised again afterwards: the tokens of a rollout are i
 that came before, and the reply to it. So what is trained on is what was sampled, pictures included.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from agent.trajectory import Trajectory
@@ -40,6 +40,8 @@ class RolloutRunner:
         self.questions = SetQuestions(asked_of) if isinstance(asked_of, ExampleSet) else asked_of
         self.examples: Mapping[str, Example] = self.questions.examples
         """Examples by the id of the question, in the order in which they are asked."""
+        self.on_run: Callable[[int, int], None] = lambda done, of: None
+        """Is told how many of how many rollouts have ended."""
         self._settings = settings
 
     def warm(self, question_id: str) -> None:
@@ -72,6 +74,7 @@ class RolloutRunner:
         def keep(key: Key, trajectory: Trajectory) -> None:
             played[key] = trajectory
             self.sampler.watch.ended()
+            self.on_run(len(played), len(wanted))
 
         at_once = self.sampler.options.concurrency
         release_openmp_threads()  # of the update before, in this thread

@@ -34,6 +34,7 @@ from rl.grpo.replay_buffer import ReplayKeeper, TrainingRow
 from rl.grpo.rollout import RolloutRunner
 from rl.grpo.rows import make_idle_row
 from rl.grpo.step_batch import StepBatchBuilder, StepContext, TrainingProgress
+from rl.monitor.progress import StepProgress
 from rl.monitor.step_log import Say, StepClock, StepLog
 from rl.objective.algorithms import Algorithm
 from rl.objective.grouped_logprobs import PLACE, restore_order, score_batch
@@ -94,6 +95,7 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
         self._rule = training.update.rule(preset.recipe.group.loss)
         self._drawn: tuple[TrainingRow, ...] = ()
         self._wanted: torch.Tensor | None = None
+        self._progress: StepProgress | None = None
         self._clock = clock = StepClock()
         loaded = rollouts.sampler.loaded
         if training.lora is None:
@@ -135,6 +137,9 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
         )
         if training.sampling.replay_groups:
             self.add_callback(ReplayKeeper(self._drawing.replay, place))
+        if self.accelerator.is_main_process:
+            self._progress = progress = StepProgress(say)
+            rollouts.on_run = lambda done, of: progress(self.state.global_step + 1, "runs played", done, of)
         self.steps = StepLog(training.out, clock, self._record, say, training.alarms, _broadcast_first)
         self.add_callback(self.steps)
 
@@ -218,7 +223,14 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
             loss: torch.Tensor = super()._compute_loss(model, inputs)  # type: ignore[no-untyped-call,unused-ignore]
         finally:
             self._wanted = None
+        self._tell_progress()
         return loss
+
+    def _tell_progress(self) -> None:
+        """Says how much of the update is done, in the first process."""
+        if self._progress is not None:
+            batches = self.args.gradient_accumulation_steps
+            self._progress(self.state.global_step + 1, "parts of the update", self._step % batches + 1, batches)
 
     def _get_per_token_logps_and_entropies(
         self,

@@ -50,7 +50,7 @@ def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(model: Path, 
     trained(training(model, tmp_path / "stopped", steps=2, **SHORT))
     said: list[str] = []
     resumed = trained(training(model, tmp_path / "stopped", steps=3, **SHORT), said)
-    assert [line.partition("  ")[0] for line in said] == ["step 3/3"]
+    assert [line.partition("  ")[0] for line in said if "/" in line.partition("  ")[0]] == ["step 3/3"]
     assert told(tmp_path / "stopped") == told(tmp_path / "straight")
     first, second = (TransformersPolicy(str(folder)).loaded.model.state_dict() for folder in (straight, resumed))
     assert all(torch.equal(first[name], second[name]) for name in first)
@@ -60,7 +60,7 @@ def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(model: Path, 
 def test_a_line_a_step_says_where_the_time_went(model: Path, tmp_path: Path) -> None:
     said: list[str] = []
     trained(training(model, tmp_path / "run", steps=1, **SHORT), said)
-    [line] = said
+    [line] = [line for line in said if line.startswith("step 1/1")]  # on a busy machine others come before
     assert line.startswith("step 1/1  score ")
     for part in ("generate", "tools", "log-probabilities", "update"):
         assert f"{part} " in line
