@@ -82,7 +82,7 @@ def main(training: Training, say: Say = lambda _: None, sampler: TrainingSampler
     check_room(training, sampler.loaded.eyes if sees else None, sampler.loaded.context_tokens)
     from rl.grpo.trainer import trainer_class  # imported here, so that the errors above come without TRL too
 
-    rollouts = RolloutRunner(questions, training.run_settings(sampler), sampler)
+    rollouts = RolloutRunner(questions, training.run_settings(sampler), sampler, training.play.game)
     trainer = trainer_class(training, preset)(training, rollouts, preset, say)
     before = last_checkpoint(training.out)
     trainer.train(resume_from_checkpoint=None if before is None else str(before))

@@ -23,7 +23,7 @@ from agent.loop.ask import VideoTools, ask
 from agent.trajectory import Trajectory
 from evals.composed.families import FAMILIES
 from evals.controls.catalogue import CONTROLS
-from evals.controls.control import ControlledQuestion
+from evals.controls.control import ControlledQuestion, PolicyInputs
 from evals.controls.subject import EvidenceSpan, subject_of
 from evals.datasets.clips import ClipExample, ExampleSet
 from evals.datasets.composed import open_composed
@@ -33,6 +33,7 @@ from evals.runner.run_file import Key
 from evals.runner.runner import RunSettings, Task, run_tasks
 from rl.data import published
 from rl.data.curriculum import ComposedQuestions, ComposedTask, Curriculum, View
+from rl.data.game import Game, GameControl
 from rl.rewards.aids import TimedBox
 from rl.rewards.needs import Need
 from tools.observation import FrameRef, Observation
@@ -158,8 +159,10 @@ class PosedQuestions:
         return ""
 
     def play(self, wanted: Sequence[Key], settings: RunSettings, keep: Keep, concurrency: int) -> None:
-        """Runs each (question id, sample number), without initial looks; the only control is shuffled frames."""
-        encoder, is_shuffled = settings.encoder or "hashing", settings.control is CONTROLS["shuffled-frames"]
+        """Runs each (question id, sample number) without initial looks, a game's apart; the one control is shuffled frames."""
+        encoder, control = settings.encoder or "hashing", settings.control
+        is_shuffled = control.about == CONTROLS["shuffled-frames"].about
+        game = control.game if isinstance(control, GameControl) else Game()
         with ExitStack() as opened, ThreadPoolExecutor(concurrency) as pool:
             tools = {
                 key: RememberingTools(
@@ -170,14 +173,15 @@ class PosedQuestions:
 
             def one(key: Key) -> None:
                 question = self.examples[key[0]].question
+                shown = game.narrow(PolicyInputs(tools[key[0]], ()))
                 run = ask(
                     question,
-                    tools[key[0]],
+                    shown.tools,
                     settings.policy,
                     settings.limits,
                     verify=settings.verify,
                     look_again=False,  # a run has one answer, which is what the presets reward
-                    opening=(),
+                    opening=shown.opening,
                     sample=key[1],
                 )
                 keep(key, run)
