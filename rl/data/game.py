@@ -6,6 +6,7 @@ A game narrows what a control gives, so that runs on shuffled frames are narrowe
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from agent.loop.ask import VideoTools
@@ -111,5 +112,5 @@ def spread_frames(count: int, duration_seconds: float) -> list[Look]:
                 "size": "medium",
             },
         )
-        for first, last in zip(edges, edges[1:], strict=False)
+        for first, last in pairwise(edges)
     ]

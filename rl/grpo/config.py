@@ -130,6 +130,8 @@ class UpdateConfig(TomlConfig):
     learning_rate: Share = 1e-6
     schedule: Literal["constant", "linear", "cosine"] = "constant"
     warmup_steps: Annotated[int, Field(ge=0)] = 0
+    frozen: tuple[str, ...] = ()
+    """Modules that are not trained where all weights are, by a part of their name, as ["visual"] for Qwen-VL's eyes."""
     passes: Positive = 1
     """Updates on the same rollouts."""
     max_grad_norm: Share = 1.0
@@ -258,6 +260,8 @@ class Training(TomlConfig):
                 f"shared_turns = {self.play.shared_turns} of max_turns = {self.play.max_turns}: the runs would "
                 "never part"
             )
+        if self.update.frozen and self.lora is not None:
+            raise ValueError("frozen names modules of a training of all weights; an adapter has `targets`")
         if self.play.is_half and self.engine.name != "transformers":
             raise ValueError(f"is_half is of the model in training, and {self.engine.name} plays: leave it out")
         if self.play.uniform_frames and self.data.startswith("composed") and "view=pictures" not in self.data:

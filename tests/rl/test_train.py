@@ -203,6 +203,24 @@ def test_all_weights_are_trained_in_float32_however_they_were_loaded(model: Path
 
 
 @needs_trl
+def test_modules_are_frozen_by_name_and_an_unknown_name_is_told(model: Path, tmp_path: Path) -> None:
+    from rl.grpo.trainer import GraphTrainer
+
+    def trained_weights(*frozen: str) -> dict[str, bool]:
+        wanted = training(model, tmp_path / "run", update={"frozen": frozen}, **SHORT)
+        trainer: Any = GraphTrainer(wanted, rollouts_of(wanted), load_preset(wanted.preset), lambda _: None)
+        return {name: value.requires_grad for name, value in trainer.model.named_parameters()}
+
+    found = trained_weights("visual")
+    assert {is_trained for name, is_trained in found.items() if "visual" in name} == {False}
+    assert {is_trained for name, is_trained in found.items() if "visual" not in name} == {True}
+    with pytest.raises(ValueError, match=r"no module is named 'eyes'; there are .*visual"):
+        trained_weights("eyes")
+    with pytest.raises(ValueError, match="nothing is left to be trained"):
+        trained_weights("model", "lm_head")
+
+
+@needs_trl
 def test_runs_that_a_bfloat16_copy_plays_are_corrected_by_the_probabilities_it_drew_with(
     model: Path, tmp_path: Path
 ) -> None:
