@@ -159,7 +159,7 @@ class PosedQuestions:
         return ""
 
     def play(self, wanted: Sequence[Key], settings: RunSettings, keep: Keep, concurrency: int) -> None:
-        """Runs each (question id, sample number), with no looks before but a game's; under shuffled frames or no control."""
+        """Runs each (question id, sample number), with no looks before but a game's; frames may be shuffled."""
         encoder, control = settings.encoder or "hashing", settings.control
         is_shuffled = control.about == CONTROLS["shuffled-frames"].about
         game = control.game if isinstance(control, GameControl) else Game()

@@ -13,9 +13,10 @@ import torch
 from agent.policies.transformers import TransformersPolicy
 from agent.policy import PolicyOptions
 from rl.grpo.config import Training, read_training
-from rl.rewards.groups import check_preset
+from rl.rewards.groups import check_needs, check_preset
 from rl.rewards.preset import list_presets, load_preset
 from rl.train import main, run_command_line
+from tests.rl.cases import OPEN, run
 from tests.rl.dictated import DictatedSampler
 from tests.rl.marks import trl_warns
 from tests.rl.small_training import SCRIPTS, built, rollouts_of, training
@@ -100,7 +101,13 @@ def test_a_folder_that_holds_another_training_is_left_alone(model: Path, tmp_pat
 def test_the_file_that_comes_with_it_can_be_read() -> None:
     path = Path(__file__).parents[2] / "rl" / "configs" / "smoke.toml"
     assert path.read_text().startswith("# python -m rl.train rl/configs/smoke.toml\n")
-    assert read_training(path).model == "smollm2"
+    wanted = read_training(path)
+    assert wanted.model == "smollm2"
+    reward = load_preset(path.parents[2] / wanted.preset)
+    check_needs(reward, ())
+    # three replies of 20 and of 8 tokens, of 128: whatever a model says that knows nothing, its runs differ
+    long, short = (run(*["x" * 4 * tokens] * 3) for tokens in (20, 8))
+    assert reward.group(OPEN, (long, short)).totals_G == pytest.approx((-60 / 128, -24 / 128))
 
 
 @pytest.mark.parametrize(
@@ -217,7 +224,7 @@ def test_modules_are_frozen_by_name_and_an_unknown_name_is_told(model: Path, tmp
     with pytest.raises(ValueError, match=r"no module is named 'eyes'; there are .*visual"):
         trained_weights("eyes")
     with pytest.raises(ValueError, match="nothing is left to be trained"):
-        trained_weights("model", "lm_head")
+        trained_weights("model")
 
 
 @needs_trl
