@@ -12,7 +12,7 @@ from tools import packaged_weights
 from tools.observation import MissingPartError
 
 _QUANTIZED = re.compile(r"(?P<where>.+)@(?P<bits>[48])bit", re.S)
-_KEPT_MODULES = ["lm_head", "visual", "vision_model", "connector"]
+_KEPT_MODULES = ["lm_head", "model.visual", "model.vision_model", "model.connector"]
 """Modules of Qwen-VL and SmolVLM that are not quantized."""
 
 
