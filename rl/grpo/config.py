@@ -53,8 +53,8 @@ class Play(TomlConfig):
     max_reply_tokens: Positive = 512
     max_frame_pixels: Positive = 640 * 360
     is_half: bool = False
-    """Whether a copy of the policy in bfloat16 samples: twice as fast on a CPU with avx512_bf16; the loss does not know
-    of its rounding."""
+    """Whether a copy of the policy in bfloat16 samples: twice as fast on a CPU with avx512_bf16; the loss is corrected
+    for its rounding as for an engine's, by `engine.correction`."""
     shared_turns: Annotated[int, Field(ge=0)] = 0
     """Number of first turns sampled once for all rollouts of a question: they cost what one rollout costs and have no
     advantage. For a policy that is sure of how it begins."""
@@ -99,8 +99,9 @@ class UpdateConfig(TomlConfig):
     passes: Positive = 1
     """Updates on the same rollouts."""
     max_grad_norm: Share = 1.0
-    max_tokens: Positive = 16384
-    """Tokens of a rollout, prompt included; a longer one is not trained on."""
+    max_tokens: Positive | None = None
+    """Tokens of a rollout, prompt included; a longer one is not trained on. None trains on all that the model can
+    read."""
     mask_cut: bool = True
     """Whether a rollout whose last reply was cut off is left out of the loss."""
     gradient_checkpointing: bool = False
@@ -151,10 +152,11 @@ class EngineConfig(TomlConfig):
     """Address of the vLLM server, as in http://127.0.0.1:8000; `rl.sampling.vllm_server` says how it is started."""
     memory_share: Annotated[float, Field(gt=0, lt=1)] = 0.4
     """Share of the GPU's memory that vLLM takes where it is beside the model in training."""
-    correction: Literal["sequence_mask", "sequence_truncate", "token_mask", "token_truncate"] = "sequence_mask"
+    correction: Literal["sequence_mask", "sequence_truncate", "token_mask", "token_truncate"] = "token_truncate"
     """Importance-sampling correction of the loss, by the ratio of the model's probability of a rollout, or a token, to
     that of the engine that sampled it: a ratio above the limit does not count (`mask`), or counts as the limit
-    (`truncate`); the words are TRL's."""
+    (`truncate`); the words are TRL's. The ratio of a whole rollout falls with its length: 0.001 nats a token make 0.22
+    of 1,500 tokens."""
     correction_limit: Share = 3.0
 
     @model_validator(mode="after")
@@ -162,6 +164,16 @@ class EngineConfig(TomlConfig):
         if (self.name == "vllm-server") != bool(self.url):
             raise ValueError("a vllm-server has a url, and no other engine has one")
         return self
+
+
+class JudgeConfig(TomlConfig):
+    """The judge that some rewards ask: any policy, asked without a video. Its verdicts are kept in the folder `out`."""
+
+    policy: Annotated[str, Field(min_length=1)]
+    """As `--policy` takes it: `http:MODEL@URL`, `transformers:FOLDER`."""
+    max_reply_tokens: Positive = 512
+    concurrency: Positive = 8
+    """Verdicts asked for at the same time, by each process."""
 
 
 class Training(TomlConfig):
@@ -174,7 +186,10 @@ class Training(TomlConfig):
     preset: str = "sleuth"
     """The reward: a name of `rl.rewards.preset`, or a TOML file of your own."""
     data: str = "drawn,level=1,count=64"
-    """Questions to train on: a recipe of composed videos, or a folder that `evals.composed` wrote."""
+    """Questions to train on: composed videos, a JSONL file of your own, or a published set; see `rl.data.questions`."""
+    skip_unplayable: bool = False
+    """Whether questions whose video is missing or can't be opened are left out; else they end the training before it
+    begins."""
     steps: Positive = 100
     generations: Annotated[int, Field(ge=2)] = 8
     """Rollouts of each question: the size of a group."""
@@ -195,6 +210,7 @@ class Training(TomlConfig):
     lora: Lora | None = None
     engine: EngineConfig = EngineConfig()
     alarms: Alarms = Alarms()
+    judge: JudgeConfig | None = None
 
     @model_validator(mode="after")
     def _hangs_together(self) -> "Training":
@@ -233,6 +249,21 @@ class Training(TomlConfig):
             )
         if update.rule(preset.recipe.group.loss).loss == "regression" and credit.turns != "alike":
             raise ValueError(f'reg_grpo predicts one advantage for each run, so turns = "{credit.turns}" does not fit')
+        if update.rule(preset.recipe.group.loss).loss == "regression" and (self.play.is_half or self.is_by_engine):
+            raise ValueError(
+                "reg_grpo is not corrected for the probabilities of another sampler: generate by transformers, without "
+                "is_half"
+            )
+
+    @property
+    def is_by_engine(self) -> bool:
+        """Whether another program than the model in training samples."""
+        return self.engine.name != "transformers"
+
+    @property
+    def max_sampled_tokens(self) -> int:
+        """The most tokens that a rollout can sample."""
+        return self.play.max_turns * self.play.max_reply_tokens
 
     def run_settings(self, policy: Policy) -> RunSettings:
         """The run settings by which `evals.run` would ask this policy."""

@@ -105,11 +105,14 @@ def test_the_file_that_comes_with_it_can_be_read() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ('model = "m"\nout = "o"\nstep = 3', "step: Extra inputs are not permitted"),
+        ('model = "m"\nout = "o"\nstep = 3', "step: no such key; did you mean steps"),
         ('model = "m"\nout = "o"\ngenerations = 1', "generations: Input should be greater than or equal to 2"),
         ('model = "m"\nout = "o"\nrows_at_once = 3', "rows_at_once must divide them"),
         ('model = "m"\nout = "o"\n[update]\nalgorithm = "ppo"', "update.algorithm"),
         ('model = "m"\nout = "o"\n[play]\ntemperature = 0', "play.temperature"),
+        ('model = "m"\nout = "o"\nlearning_rate = 1e-5', "learning_rate: no such key here; it belongs under .update."),
+        ('model = "m"\nout = "o"\n[update]\nlearnin_rate = 1e-5', "update.learnin_rate: .* mean learning_rate"),
+        ('model = "m"\nout = "o"\n[lora]\nranks = 1', "lora.ranks: .* mean rank"),
         ("model = ", "not TOML"),
     ],
 )

@@ -92,9 +92,12 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (HEAD + TERM + "wieght = 1", "terms.0.wieght: Extra inputs are not permitted"),
-        (HEAD + TERM + "[total]\nrules = 1", "total.rules: Extra inputs"),
-        (HEAD + 'colour = "red"\n' + TERM, "colour: Extra inputs"),
+        (
+            HEAD + TERM + "wieght = 1",
+            "terms.0.wieght: no such key; did you mean weight?; known are name, reward, weight",
+        ),
+        (HEAD + TERM + "[total]\nrules = 1", "total.rules: no such key; did you mean rule"),
+        (HEAD + 'colour = "red"\n' + TERM, "colour: no such key; known are paper"),
         (HEAD, "terms: Field required"),
         (HEAD + '[[terms]]\nname = "smell"', "no reward 'smell': known are answer,"),
         (HEAD + TERM + "settings = { taste = 1 }", "answer has no setting 'taste': known are none"),
