@@ -19,7 +19,7 @@ from huggingface_hub import HfApi, constants, get_hf_file_metadata, hf_hub_downl
 from huggingface_hub.errors import GatedRepoError, OfflineModeIsEnabled, RepositoryNotFoundError
 from huggingface_hub.file_download import http_get
 from huggingface_hub.hf_api import ModelInfo, RepoSibling
-from huggingface_hub.utils import build_hf_headers
+from huggingface_hub.utils._headers import build_hf_headers
 
 from agent.policy import PolicyError
 
@@ -228,8 +228,8 @@ def _describe_file(model_id: str, file: RepoSibling) -> HubFile:
 
 
 def _read_licence(info: ModelInfo) -> str:
-    card = info.card_data.to_dict() if info.card_data is not None else {}
-    found = card.get("license_name") or card.get("license") or ""
+    card = info.card_data
+    found = "" if card is None else card.get("license_name") or card.get("license") or ""
     return ", ".join(map(str, found)) if isinstance(found, list) else str(found)
 
 
