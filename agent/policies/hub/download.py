@@ -40,7 +40,7 @@ class HubFile:
     name: str
     size_bytes: int
     hash: str
-    """Its SHA-256, 64 hex digits, where it is stored as a large file; else git's own SHA-1, 40 hex digits."""
+    """SHA-256 of a file that is stored as a large one, 64 hex digits; git's own SHA-1 of any other, 40 hex digits."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class HubModel:
     files: tuple[HubFile, ...]
     """The small ones first, so that whatever lies here with all its weights is whole."""
     licence: str
-    """As its card says; empty where it says nothing."""
+    """Licence in the words of the model's card; empty where it says nothing."""
 
     @property
     def size_bytes(self) -> int:
@@ -77,7 +77,7 @@ class Hub:
         """The model of an id as the hub describes it now; nothing is downloaded.
 
         Args:
-            model_id: as ORG/MODEL.
+            model_id: id on the hub, as ORG/MODEL.
             weights: names of the weights, the preferred ones first, as fnmatch takes them.
 
         Raises:

@@ -43,7 +43,7 @@ def make_quantization(bits: int, dtype: Any, device: str) -> dict[str, Any]:
     """Arguments of from_pretrained for 16, 8 or 4 bits.
 
     Args:
-        bits: of a weight.
+        bits: size of a weight.
         dtype: type of the activations.
         device: type of the device.
 
