@@ -47,7 +47,7 @@ def test_another_training_is_refused_by_the_name_of_what_differs(tmp_path: Path)
     check_same(tmp_path / "t.json", terms(), FREE)
     with pytest.raises(ValueError, match=r"there update.learning_rate is 1e-06, and now 0.01"):
         check_same(tmp_path / "t.json", terms(update={"learning_rate": 0.01}), FREE)
-    with pytest.raises(ValueError, match="there lora.rank is None, and now 4"):
+    with pytest.raises(ValueError, match=r"there lora.rank is None, and now 4"):
         check_same(tmp_path / "t.json", terms(lora={"rank": 4}), FREE)
     assert json.loads((tmp_path / "t.json").read_text())["lora"] is None, "the record stays"
 
