@@ -13,6 +13,7 @@ from typing import NoReturn
 from agent.exit_codes import EXIT_BAD_INPUT, EXIT_BUG, EXIT_INTERRUPTED, EXIT_NO_READER, EXIT_POLICY_FAILED
 from agent.policy import PolicyError
 from agent.terminal import escape_line, show_warnings, tell
+from agent.tracing import flush
 from tools.deadline import is_anyone_left_behind
 from tools.observation import MissingPartError
 
@@ -128,6 +129,7 @@ def end_process(name: str, work: Callable[[], int | None], interrupted: str = "i
         status = ended.code if isinstance(ended.code, int) else 0
     status = _flush_output(name, status)
     if status == EXIT_INTERRUPTED or is_anyone_left_behind():
+        flush()
         os._exit(status)  # a tool may still be at work in a thread, which Python would wait for; all is saved by now
     sys.exit(status)
 

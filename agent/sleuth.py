@@ -29,12 +29,22 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Self, TypeVar, Unpack
 
 from agent.events import EventReader, RunFinished
-from agent.sessions.options import AskedQuestion, AskOptions, QuestionOptions, VideoOptions, Videos, read_options
+from agent.sessions.options import (
+    AskedQuestion,
+    AskOptions,
+    QuestionOptions,
+    VideoOptions,
+    Videos,
+    make_key,
+    read_options,
+)
 from agent.sessions.run import Run
 from agent.sessions.session import History, Session
 from tools.deadline import OutOfTime, WorkCancelledError, run_in_time, set_deadline
 
 if TYPE_CHECKING:
+    from opentelemetry.context import Context
+
     from agent.events import Event
     from agent.loop.ask import QuestionTools
     from agent.policy import Policy, PolicyOptions
@@ -174,15 +184,15 @@ class Sleuth:
         videos = [unescape_path(path) for path in asked.videos] if video is None else video
         return self._session(videos, recorded | options, earlier)
 
-    def borrow_toolbox(self, video: str | Path) -> "AbstractContextManager[Toolbox | None]":
+    def borrow_toolbox(
+        self, video: str | Path, **options: Unpack[VideoOptions]
+    ) -> "AbstractContextManager[Toolbox | None]":
         """A context with the tools of a video, shared with the runs about it; None if the time is over before they are.
 
         Raises:
             ValueError: the video can't be opened.
         """
-        from agent.sessions.open_videos import VideoKey
-
-        return self._videos.get().borrowed(VideoKey(Path(video)))
+        return self._videos.get().borrowed(make_key(video, options))
 
     def get_policy(self) -> "Policy":
         """The policy, opened if it is not yet, which can be cancelled."""
@@ -255,9 +265,11 @@ class Sleuth:
         return Session(begin, self._submit, History(earlier))
 
     def _begin(self, video: Videos, question: str, options: AskOptions, history: History) -> Run:
+        from agent.tracing import get_context
+
         if self._is_closed:
             raise RuntimeError("this Sleuth is closed: make another one")
-        run = Run(partial(self._finished, read_options(video, question, options), history))
+        run = Run(partial(self._finished, read_options(video, question, options), history, get_context()))
         with self._lock:
             self._runs.add(run)
         return run
@@ -266,11 +278,13 @@ class Sleuth:
         self._executor.submit(run.play)
         return run
 
-    def _finished(self, asked: AskedQuestion, history: History, run: Run) -> "RunResult":
+    def _finished(self, asked: AskedQuestion, history: History, context: "Context | None", run: Run) -> "RunResult":
         from agent.run_result import RunResult
+        from agent.tracing import follow_context
 
         try:
-            trajectory = self._played(asked, history, run)
+            with follow_context(context):
+                trajectory = self._played(asked, history, run)
         finally:
             with self._lock:
                 self._runs.discard(run)
@@ -288,6 +302,8 @@ class Sleuth:
         reader = EventReader(run.id)
 
         def tell(told: Turn | Trajectory) -> None:
+            if isinstance(told, Trajectory):
+                run.reached = told
             for event in reader.read(told):
                 run.tell(event)
 

@@ -61,6 +61,9 @@ class Question:
     other_videos: tuple[str, ...] = ()
     """Paths of further videos that the question is about, which are numbered from 2; empty for one about `video`
     alone."""
+    is_verbatim: bool = False
+    """Whether a model is sent the text as it is, behind the pictures and without our prompt and tools. All that it says
+    is then the answer: for published prompts and for judges."""
 
     @property
     def videos(self) -> tuple[str, ...]:

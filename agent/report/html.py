@@ -221,7 +221,7 @@ def render(trajectory: Trajectory, picture: PictureOf, video_hrefs: Sequence[str
     sources = _build_sources(trajectory)
     shown = _list_exhibit_refs(trajectory)
     pictures = gather_pictures((*shown, *trajectory.frames_seen), picture, first=frozenset(shown))
-    style, script = _build_style(trajectory), _read_part("report.js")
+    style, script = _build_style(trajectory), _read_part("report.js") + "\nenliven(document);\n"
     answer = trajectory.answer
     exhibits = _build_exhibits(trajectory, pictures, sources, video_hrefs)
     return _load_template().render(

@@ -67,6 +67,20 @@ class AskedQuestion:
     samples: int
 
 
+def make_key(video: str | Path, options: "VideoOptions") -> "VideoKey":
+    """The key under which a video is open."""
+    from agent.sessions.open_videos import VideoKey
+
+    subtitles = options.get("subtitles")
+    return VideoKey(
+        Path(video),
+        None if subtitles is None else Path(subtitles),
+        options.get("until_seconds"),
+        options.get("picture_stream"),
+        options.get("audio_track"),
+    )
+
+
 def read_options(video: Videos, text: str, options: AskOptions) -> AskedQuestion:
     """The question with its options.
 
@@ -80,7 +94,6 @@ def read_options(video: Videos, text: str, options: AskOptions) -> AskedQuestion
         ValueError: the question or an option is out of its range.
     """
     from agent.paths import escape_path
-    from agent.sessions.open_videos import VideoKey
     from agent.trajectory import Limits, Question
 
     if unknown := options.keys() - AskOptions.__annotations__.keys():
@@ -104,8 +117,7 @@ def read_options(video: Videos, text: str, options: AskOptions) -> AskedQuestion
     )
     subtitles = options.get("subtitles")
     check_subtitles(question, subtitles)
-    how = (question.until_seconds, question.picture_stream, question.audio_track)
-    keys = tuple(VideoKey(Path(path), None if subtitles is None else Path(subtitles), *how) for path in paths)
+    keys = tuple(make_key(path, options) for path in paths)
     given: dict[str, Any] = {name: value for name, value in options.items() if name.startswith("max_")}
     verify, samples = options.get("verify", True), options.get("samples", 1)
     return AskedQuestion(question, Limits(**given), keys, options.get("mode"), verify, samples)

@@ -24,6 +24,10 @@ class Trouble:
     """Name of the file whose bytes are other ones than those listed."""
     cut: dict[str, int] = field(default_factory=dict)
     """Bytes after which the connection is dropped, by the file's name; each file once."""
+    broken: bool = False
+    """Whether every request for a file fails after one that was cut."""
+    listed: dict[str, int] = field(default_factory=dict)
+    """Sizes that are listed in place of the true ones, by the file's name."""
 
 
 class HubHandler(BaseHTTPRequestHandler):
@@ -53,6 +57,9 @@ class HubHandler(BaseHTTPRequestHandler):
         if self.server.trouble.gated:
             self._refuse(403, "GatedRepo", f"Access to model {model} is restricted")
             return
+        if self.server.trouble.broken and not self.server.trouble.cut:
+            self._refuse(503, "", "the hub is down")
+            return
         file = self.server.models.get(model, Path("nowhere")) / name
         if not file.is_file():
             self._refuse(404, "EntryNotFound", "there is no such file")
@@ -66,6 +73,8 @@ class HubHandler(BaseHTTPRequestHandler):
         files = sorted(file for file in self.server.models[model].rglob("*") if file.is_file())
         root = self.server.models[model]
         siblings = [describe(str(file.relative_to(root)), file.read_bytes()) for file in files]
+        for sibling in siblings:
+            sibling["size"] = self.server.trouble.listed.get(str(sibling["rfilename"]), sibling["size"])
         card = {"license": "apache-2.0"}
         body = {"id": model, "sha": COMMIT, "siblings": siblings, "cardData": card, "gated": self.server.trouble.gated}
         self._reply(200, json.dumps(body).encode(), {})

@@ -30,7 +30,7 @@ from urllib.parse import unquote
 import httpx2
 
 from agent.trajectory import Answer, Calls, Evidence, ToolCall, Turn, from_json
-from tests.agent.doors.http.server import ROOT, RunningServer, serving, write_script
+from tests.agent.doors.http.server import ROOT, Held, RunningServer, serving, wait_for_calm, write_script
 from tests.clips import write_clip
 from tests.fuzz.mutants import change
 from tests.fuzz.requests import HostileRequest, RequestMaker
@@ -81,28 +81,6 @@ class Opened:
             return bool(os.read(self._watch, 2**16))
         except BlockingIOError:
             return False
-
-
-@dataclass(frozen=True)
-class Held:
-    """What the server's process holds."""
-
-    threads: int
-    files: int
-    processes: int
-
-    @classmethod
-    def of(cls, server: RunningServer) -> "Held":
-        process = Path(f"/proc/{server.process.pid}")
-        tasks = list((process / "task").iterdir())
-        children = sum(len((task / "children").read_text().split()) for task in tasks)
-        return cls(len(tasks), len(list((process / "fd").iterdir())), children)
-
-    def is_within(self, before: "Held") -> bool:
-        """Whether it is no more than before, but for the threads of asyncio's own executor, which stay."""
-        pool = min(32, (os.cpu_count() or 1) + 4)
-        is_more = self.files > before.files or self.processes > before.processes
-        return not is_more and self.threads <= before.threads + pool
 
 
 @dataclass(frozen=True)
@@ -326,14 +304,6 @@ def attack(
         print(f"jobs: {dict(bad)}; held before {before}, after {after}", flush=True)
         findings += [Finding("server", 0, what, f"WRONG: {found}", 0.0, True) for what, found in wrong.items() if found]
     return findings
-
-
-def wait_for_calm(server: RunningServer, before: Held) -> Held:
-    """What the server holds once it holds no more than before, or after half a minute."""
-    ends_at = time.monotonic() + 30
-    while not (held := Held.of(server)).is_within(before) and time.monotonic() < ends_at:
-        time.sleep(0.5)
-    return held
 
 
 def print_summary(findings: Sequence[Finding], seconds: float) -> None:

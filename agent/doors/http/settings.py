@@ -43,7 +43,12 @@ class ServeSettings:
     allow: tuple[str, ...] = ()
     """Folders whose videos may be asked about by path; without any, the folder that the server starts in."""
     url_hosts: tuple[str, ...] = ()
-    """Hosts that a video may be fetched from; without any, no URL is taken."""
+    """Hosts that a video may be fetched from, `example.org` or, in the file alone, `example.org:8443`; without any, no
+    URL is taken."""
+    url_private: bool = False
+    """Whether these hosts may lie in a private network or on this machine."""
+    url_seconds: float = 300.0
+    """Time of a fetch at most, redirects included."""
     state: str = ""
     """Folder of uploads and jobs; by default one in the user's state folder."""
     policy: str = ""
@@ -76,7 +81,15 @@ class ServeSettings:
     """Finished jobs that can still be fetched."""
 
     def __post_init__(self) -> None:
-        for name in ("workers", "running", "kept_jobs", "max_seconds", "max_upload_bytes", "max_inline_bytes"):
+        for name in (
+            "workers",
+            "running",
+            "kept_jobs",
+            "max_seconds",
+            "url_seconds",
+            "max_upload_bytes",
+            "max_inline_bytes",
+        ):
             if not getattr(self, name) > 0:
                 raise ValueError(f"need {name} > 0, got {getattr(self, name)}")
         if not 0 <= self.port < 2**16:

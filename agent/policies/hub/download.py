@@ -1,7 +1,7 @@
 """Downloads of models from the Hugging Face hub into its usual cache, by huggingface_hub: resumed, every file hashed.
 
-The client checks a file's size alone. Here each file is held to the hash that the hub lists for it, also one that
-was here before, and only files that hold no code are fetched.
+The client checks a file's size alone and goes on within one run only. Here each file is held to the hash that the hub
+lists for it, also one that was here before, and only files that hold no code are fetched.
 """
 
 import errno
@@ -12,10 +12,14 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import NoReturn
+from urllib.parse import urlsplit
 
-from huggingface_hub import HfApi, constants, hf_hub_download, try_to_load_from_cache
+from filelock import FileLock
+from huggingface_hub import HfApi, constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
 from huggingface_hub.errors import GatedRepoError, OfflineModeIsEnabled, RepositoryNotFoundError
+from huggingface_hub.file_download import http_get
 from huggingface_hub.hf_api import ModelInfo, RepoSibling
+from huggingface_hub.utils import build_hf_headers
 
 from agent.policy import PolicyError
 
@@ -100,13 +104,59 @@ class Hub:
         _silence_client()
         for file in model.files:
             try:
-                path = Path(hf_hub_download(model.id, file.name, endpoint=self.endpoint, cache_dir=self.cache))
+                path = self._fetch_file(model, file)
+            except PolicyError:
+                raise
             except Exception as error:  # of the hub's client or of the one below it
                 self._explain(model.id, error)
-            if path.parent.name != model.commit:
-                raise PolicyError(f"{model.id} was changed on the hub during the download: do it again")
-            self._check_hash(model, file, path)
         return path.parent
+
+    def _fetch_file(self, model: HubModel, file: HubFile) -> Path:
+        """The path of a file in the cache, whose bytes are those that the hub lists.
+
+        The client forgets a download that was broken off, so the file is downloaded beside its place, hashed, and
+        only then moved where the client finds it.
+        """
+        blob = self._get_blob(model, file)
+        blob.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(blob.with_name(f"{file.hash}.lock")):
+            if not (blob.is_file() and _hash_file(blob, file) == file.hash):
+                blob.unlink(missing_ok=True)
+                self._download(model, file, part := self._get_part(model, file))
+                part.replace(blob)
+        path = Path(hf_hub_download(model.id, file.name, endpoint=self.endpoint, cache_dir=self.cache))
+        if path.parent.name != model.commit or path.resolve() != blob.resolve():
+            raise PolicyError(f"{model.id} was changed on the hub during the download: do it again")
+        return path
+
+    def _download(self, model: HubModel, file: HubFile, part: Path) -> None:
+        """Downloads what is missing of a file, and removes it where its hash is another one."""
+        url = hf_hub_url(model.id, file.name, revision=model.commit, endpoint=self.endpoint)
+        place = get_hf_file_metadata(url, endpoint=self.endpoint).location
+        headers = build_hf_headers()
+        if urlsplit(place).netloc != urlsplit(url).netloc:  # the token is for the hub, not for whoever stores its files
+            headers.pop("authorization", None)
+        with part.open("ab") as opened:
+            http_get(
+                place,
+                opened,
+                resume_size=opened.tell(),
+                headers=headers,
+                expected_size=file.size_bytes,
+                displayed_filename=file.name,
+            )
+        if _hash_file(part, file) != file.hash:
+            part.unlink()
+            raise PolicyError(
+                f"{file.name} of {model.id} is not the file that the hub lists (its hash is another one), so it was "
+                "removed: do it again, and if that does not help, do not trust this copy of the hub"
+            )
+
+    def _get_blob(self, model: HubModel, file: HubFile) -> Path:
+        return self.cache / f"models--{model.id.replace('/', '--')}" / "blobs" / file.hash
+
+    def _get_part(self, model: HubModel, file: HubFile) -> Path:
+        return self._get_blob(model, file).with_name(f"{file.hash}.part")
 
     def _check_disk(self, model: HubModel) -> None:
         here = sum(self._measure_here(model, file) for file in model.files)
@@ -120,21 +170,8 @@ class Hub:
 
     def _measure_here(self, model: HubModel, file: HubFile) -> int:
         """Bytes of a file that are here, as a whole or from a download that was broken off."""
-        whole = try_to_load_from_cache(model.id, file.name, cache_dir=self.cache)
-        begun = self.cache / f"models--{model.id.replace('/', '--')}" / "blobs" / f"{file.hash}.incomplete"
-        found = Path(whole) if isinstance(whole, str) else begun
-        return found.stat().st_size if found.is_file() else 0
-
-    def _check_hash(self, model: HubModel, file: HubFile, path: Path) -> None:
-        if _hash_file(path, file) == file.hash:
-            return
-        stored = path.resolve()
-        path.unlink()
-        stored.unlink(missing_ok=True)
-        raise PolicyError(
-            f"{file.name} of {model.id} is not the file that the hub lists (its hash is another one), so it was "
-            "removed: do it again, and if that does not help, do not trust this copy of the hub"
-        )
+        places = (self._get_blob(model, file), self._get_part(model, file))
+        return next((place.stat().st_size for place in places if place.is_file()), 0)
 
     def _explain(self, model_id: str, error: Exception) -> NoReturn:
         """Raises the error of the hub's client as one sentence."""

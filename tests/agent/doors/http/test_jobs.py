@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from agent.trajectory import from_json
+from agent.trajectory import Stop, from_json
 from tests.agent.doors.http.server import RunningServer, serving
 from tests.clips import write_clip
 
@@ -195,12 +195,14 @@ def test_a_worker_that_is_killed_costs_no_other_question_and_a_second_death_is_t
         job = start(http)
         for _ in range(2):
             wait_until(lambda: http.get(f"/v1/jobs/{job}").json()["status"] == "running")
-            wait_until(lambda: any(e["type"] == "RUN_STARTED" for e in events_so_far(slow, job)))
+            wait_until(lambda: any(e["type"] == "TOOL_CALL_RESULT" for e in events_so_far(slow, job)))
             os.kill(slow.worker_pid(), signal.SIGKILL)
             wait_until(lambda: http.get(f"/v1/jobs/{job}").json()["status"] != "running")
         ended = end_of(http, job)
         assert ended["status"] == "failed"
         assert "died twice" in ended["error"]
+        saved = from_json(http.get(f"/v1/jobs/{job}/trajectory").content)
+        assert (saved.stop, len(saved.steps)) == (Stop.CRASHED, 1)
         assert http.post("/v1/jobs", json=QUESTION).status_code == 422
         assert http.get("/healthz").status_code == 200
 
