@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
+from agent.one_video import restrict_to_video
 from agent.trajectory import Result, ToolCall, Trajectory
 from tools.observation_text import format_percent
 
@@ -160,7 +161,14 @@ def compute_coverage(trajectory: Trajectory) -> Coverage:
     """The coverage of everything that the trajectory's calls brought; failed calls cover nothing.
 
     A language model is sent what earlier questions brought as well; other policies go by their own calls.
+
+    Raises:
+        ValueError: the question is about several videos, each of which has a coverage of its own.
     """
+    if trajectory.other_facts:
+        raise ValueError(
+            f"need one video, got a question about {len(trajectory.content_hashes)}: each has its coverage"
+        )
     trajectory = trajectory.as_one if trajectory.setup is not None else trajectory
     duration = trajectory.facts.duration_seconds
     has_words = trajectory.facts.has_speech_track or trajectory.facts.has_subtitles
@@ -188,6 +196,11 @@ def compute_coverage(trajectory: Trajectory) -> Coverage:
         len(trajectory.frames_seen),
         tuple(dict.fromkeys(unfinished)),
     )
+
+
+def compute_coverages(trajectory: Trajectory) -> dict[int | None, Coverage]:
+    """The coverage of every video of the question by its number, of the only one by None."""
+    return {video: compute_coverage(restrict_to_video(trajectory, video)) for video in trajectory.facts_by_number}
 
 
 def compute_frame_spans(call: ToolCall, result: Result, duration_seconds: float) -> tuple[CoveredSpan, ...]:

@@ -77,10 +77,21 @@ class RunResult:
 
     @property
     def coverage(self) -> "Coverage":
-        """Coverage of the video: which seconds were seen, searched, read or heard."""
+        """Coverage of the video: which seconds were seen, searched, read or heard.
+
+        Raises:
+            ValueError: the question is about several videos: see `coverages`.
+        """
         from agent.coverage import compute_coverage
 
         return compute_coverage(self.trajectory)
+
+    @property
+    def coverages(self) -> "tuple[Coverage, ...]":
+        """Coverage of each video of the question, in their order."""
+        from agent.coverage import compute_coverages
+
+        return tuple(compute_coverages(self.trajectory).values())
 
     @property
     def gaps(self) -> tuple[str, ...]:

@@ -14,7 +14,16 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, TypeAdapter, ValidationError
 
 from tools.limits import MAX_PICTURE_SIDE
-from tools.observation import Finding, FrameRef, KnownBox, Observation, Probability, Seconds
+from tools.observation import (
+    MOST_VIDEOS,
+    Finding,
+    FrameRef,
+    KnownBox,
+    Observation,
+    Probability,
+    Seconds,
+    VideoNumber,
+)
 
 MOST_TURNS = 1000
 """Turns of one run at most; each turn goes through all before it, so that more would take hours."""
@@ -33,7 +42,7 @@ Count = Annotated[int, Field(ge=0, le=_MOST)]
 
 @dataclass(frozen=True)
 class Question:
-    """A question about a video, without its reference answer: only `evals.example.Example` has that."""
+    """A question about a video or several, without its reference answer: only `evals.example.Example` has that."""
 
     video: str
     """Path of the video file."""
@@ -49,9 +58,17 @@ class Question:
     """Number of the one sound track that is heard, from 1; None finds the one with speech."""
     picture_stream: int | None = None
     """Number of the stream of moving pictures that is seen, from 1; None is the file's main one."""
+    other_videos: tuple[str, ...] = ()
+    """Paths of further videos that the question is about, which are numbered from 2; empty for one about `video`
+    alone."""
     is_verbatim: bool = False
     """Whether a model is sent the text as it is, behind the pictures and without our prompt and tools. All that it says
     is then the answer: for published prompts and for judges."""
+
+    @property
+    def videos(self) -> tuple[str, ...]:
+        """Paths of all videos that the question is about, in the order of their numbers."""
+        return (self.video, *self.other_videos)
 
     def __post_init__(self) -> None:
         if not self.text.strip():
@@ -66,6 +83,18 @@ class Question:
             raise ValueError(f"sound tracks are counted from 1, got {self.audio_track}")
         if self.until_seconds is not None and not 0 < self.until_seconds < math.inf:
             raise ValueError(f"need until_seconds > 0 and finite, got {self.until_seconds:g}")
+        if self.other_videos:
+            self._check_videos()
+
+    def _check_videos(self) -> None:
+        if len(self.videos) > MOST_VIDEOS:
+            raise ValueError(f"a question may name {MOST_VIDEOS} videos at most, got {len(self.videos)}")
+        if len(set(self.videos)) < len(self.videos):
+            raise ValueError(f"the videos of a question must differ, got {', '.join(self.videos)}")
+        if self.task != "answer":
+            raise ValueError(f"to {self.task} there must be one video, got {len(self.videos)}")
+        if (self.until_seconds, self.audio_track, self.picture_stream) != (None, None, None):
+            raise ValueError("an end, a sound track or a stream of pictures can be chosen for one video only")
 
 
 @dataclass(frozen=True)
@@ -101,6 +130,9 @@ class Evidence:
     note: str = ""
     box: KnownBox | None = None
     """Place in the picture, fractions 0..1 of the whole frame; None for the whole picture, or speech."""
+    video: VideoNumber | None = None
+    """Number of its video among those of the question, from 1; None where there is one only, or where the policy does
+    not say which."""
 
 
 @dataclass(frozen=True)
@@ -411,7 +443,21 @@ class Trajectory:
     earlier: Annotated[tuple["Trajectory", ...], Field(max_length=MOST_TURNS)] = ()
     """Runs of earlier questions about the same video, oldest first: what a follow-up may cite. They have none of
     their own."""
+    other_facts: Annotated[tuple[VideoFacts, ...], Field(max_length=MOST_VIDEOS - 1)] = ()
+    """Properties of the question's further videos; empty for one about one video."""
     version: Literal[1] = 1
+
+    @property
+    def facts_by_number(self) -> dict[int | None, VideoFacts]:
+        """Properties of every video by its number, from 1; those of the only one by None."""
+        if not self.other_facts:
+            return {None: self.facts}
+        return dict(enumerate((self.facts, *self.other_facts), start=1))
+
+    @property
+    def content_hashes(self) -> tuple[str, ...]:
+        """Content hash of every video, in the order of their numbers."""
+        return tuple(facts.content_hash for facts in self.facts_by_number.values())
 
     @property
     def as_one(self) -> "Trajectory":
@@ -475,8 +521,9 @@ class Trajectory:
     @property
     def gaps(self) -> tuple[str, ...]:
         """What of the video could not be looked at, read or heard, a sentence each: the file's, then the calls'."""
-        met = (gap for result in self.results for gap in result.observation.gaps)
-        return tuple(dict.fromkeys((*self.facts.gaps, *met)))
+        known = [(video, gap) for video, facts in self.facts_by_number.items() for gap in facts.gaps]
+        met = [(result.observation.video, gap) for result in self.results for gap in result.observation.gaps]
+        return tuple(dict.fromkeys(gap if video is None else f"Video {video}: {gap}" for video, gap in known + met))
 
     @property
     def frames_seen(self) -> tuple[FrameRef, ...]:
@@ -632,12 +679,15 @@ def _check_parts(trajectory: Trajectory) -> Trajectory:
     """The trajectory, unchanged, if its parts go together.
 
     Raises:
-        ValueError: an initial look after a turn, an option that the question does not have, or too many frames.
+        ValueError: an initial look after a turn, an option or a video that the question does not have, or too many
+            frames.
     """
     for run in trajectory.earlier:
         if run.earlier:
             raise ValueError("not a saved trajectory: an earlier question with earlier questions of its own")
         _check_parts(run)
+    if len(trajectory.other_facts) != len(trajectory.question.other_videos):
+        raise ValueError("not a saved trajectory: not as many videos as properties of videos")
     openings = [step.turn.is_opening for step in trajectory.steps]
     if openings != sorted(openings, reverse=True):
         raise ValueError("not a saved trajectory: an opening look that comes after a turn")
@@ -650,4 +700,9 @@ def _check_parts(trajectory: Trajectory) -> Trajectory:
             raise ValueError(f"not a saved trajectory: option {answer.option:.6g} of {count}")
         if len({frame for item in collect_evidence(answer) for frame in item.frames}) > _MOST_FRAMES:
             raise ValueError(f"not a saved trajectory: more than {_MOST_FRAMES} frames of evidence")
+    evidence = [item for answer in answers for item in collect_evidence(answer)]
+    frames = (*trajectory.frames_seen, *(frame for item in evidence for frame in item.frames))
+    named = {result.observation.video for result in trajectory.results} | {item.video for item in evidence}
+    if unknown := (named | {frame.video for frame in frames}) - {None, *trajectory.facts_by_number}:
+        raise ValueError(f"not a saved trajectory: video {unknown.pop()}, which the question does not name")
     return trajectory

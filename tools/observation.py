@@ -25,6 +25,9 @@ UNREADABLE = "there is text here that can't be read"
 UNREADABLE_LETTERS = "letters that can't be read: "
 """Prefix of the fact that names letters of a query which the reader of screen text does not know."""
 
+MOST_VIDEOS = 8
+"""Videos of one question at most: all are open, and indexed, at the same time."""
+
 MAX_SHOWN_SIDE = 4096
 """Longest side in pixels of a picture that a tool shows; the largest size that tools have is 1280."""
 
@@ -39,6 +42,7 @@ def _check_area(box: Box) -> Box:
 KnownBox = Annotated[Box, AfterValidator(_check_area)]
 Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
 Side = Annotated[int, Field(ge=1, le=MAX_SHOWN_SIDE)]
+VideoNumber = Annotated[int, Field(ge=1, le=MOST_VIDEOS)]
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 FindingKind = Literal["moment", "text", "speech", "shot", "change", "label", "colour", "caption", "fact"]
@@ -56,6 +60,8 @@ class FrameRef:
     """Width in pixels at which it is shown to the model."""
     box: KnownBox = FULL_FRAME
     """The part of the frame that is shown."""
+    video: VideoNumber | None = None
+    """Number of its video among those of the question, from 1; None where there is one only."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,9 @@ class Observation:
     known to be absent."""
     covered: tuple[tuple[Seconds, Seconds], ...] | None = None
     """Parts of the window asked for that were really searched, read or heard, ascending; None where it was all."""
+    video: VideoNumber | None = None
+    """Number of the video that it is of among those of the question, from 1; None where there is one only, or where the
+    call failed."""
 
 
 class ToolError(Exception):

@@ -79,7 +79,11 @@ def estimate_for_policy(policy: Policy, start: Trajectory, *, verify: bool = Tru
     if policy.price is None or told_tokens is None:
         return None
     setup = policy.setup
-    return estimate_cost(start.facts, start.limits, setup, policy.price, verify=verify, told_tokens=told_tokens)
+    facts = max(
+        start.facts_by_number.values(),
+        key=lambda video: count_frame_tokens(video, SIZES["large"], setup.max_frame_pixels),
+    )
+    return estimate_cost(facts, start.limits, setup, policy.price, verify=verify, told_tokens=told_tokens)
 
 
 def _tokens_of_earlier(start: Trajectory) -> int | None:

@@ -1,6 +1,7 @@
-"""`ask`: one question about one video, run to its end; the command line, benchmarks and other programs call it."""
+"""`ask`: one question about a video or several, run to its end; the command line, benchmarks and others call it."""
 
 import hashlib
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,9 @@ from agent.loop.checkpoint import open_sqlite_checkpointer
 from agent.loop.graph import OnEvent, RunContext, build_graph, run_graph
 from agent.loop.modes import TOOLS, Mode, WordTools, plan_initial_calls
 from agent.loop.self_consistency import ask_with_voting
+from agent.loop.several_videos import SeveralVideos
 from agent.policy import Policy, Tools
+from agent.tracing import trace_question
 from agent.trajectory import Limits, Question, ToolCall, Trajectory, VideoFacts, make_call_ids
 from tools.toolbox import TOOL_NAMES
 from tools.video.source import VideoSource
@@ -31,9 +34,13 @@ class VideoTools(Tools, Protocol):
         ...
 
 
+QuestionTools = VideoTools | SeveralVideos
+"""The tools of a question: those of its video, or of its several videos."""
+
+
 def ask(
     question: Question,
-    toolbox: VideoTools,
+    toolbox: QuestionTools,
     policy: Policy,
     limits: Limits | None = None,
     *,
@@ -53,7 +60,7 @@ def ask(
 
     Args:
         question: the question.
-        toolbox: the tools of its video.
+        toolbox: the tools of its video, or of its videos in their order.
         policy: the policy.
         limits: bounds of the run; the defaults of Limits if None.
         verify: answer a second time from the evidence alone. A policy that is no language model is not asked again: its
@@ -72,8 +79,8 @@ def ask(
         on_event: called with the trajectory at the start, with every turn and after every step.
 
     Raises:
-        ValueError: the toolbox shows more than the question allows, or another video than `earlier` is about; the
-            policy has no such mode, or no price that is known under a cost limit.
+        ValueError: the toolbox shows more than the question allows, or other videos than `earlier` is about, or not as
+            many as the question names; the policy has no such mode, or no price that is known under a cost limit.
     """
     limits = limits or Limits()
 
@@ -96,9 +103,11 @@ def ask(
         with ExitStack() as stack:
             saver = stack.enter_context(open_sqlite_checkpointer(keep)) if keep is not None else None
             name = make_thread_id(start, opening=repr(context.opening))
+            span = stack.enter_context(trace_question(start))
             ended = run_graph(
                 start, context, graph=build_graph(saver), thread_id=name, resume=resume, on_event=on_event
             )
+            span.end_question(ended)
         # known only now: some backends find out during the first request what the server takes
         return replace(ended, setup=policy.setup)
 
@@ -114,7 +123,7 @@ class PreparedRun(NamedTuple):
 
 def prepare_run(
     question: Question,
-    toolbox: VideoTools,
+    toolbox: QuestionTools,
     policy: Policy,
     limits: Limits,
     *,
@@ -131,7 +140,7 @@ def prepare_run(
 
     Args:
         question: the question.
-        toolbox: the tools of its video.
+        toolbox: the tools of its video, or of its videos in their order.
         policy: the policy.
         limits: bounds of the run.
         verify: answer a second time from the evidence alone, where the policy is a model.
@@ -146,23 +155,41 @@ def prepare_run(
     Raises:
         ValueError: what `ask` refuses.
     """
-    facts = read_video_facts(toolbox)
+    videos = list_videos(toolbox)
+    if len(videos) != len(question.videos):
+        raise ValueError(f"the question names {len(question.videos)} videos, and there are tools of {len(videos)}")
+    facts, *others = (read_video_facts(video) for video in videos)
     _check_end(question, facts)
-    if any(run.facts.content_hash != facts.content_hash for run in earlier):
-        raise ValueError(f"{toolbox.video.path} is not the video of the earlier questions: its content differs")
+    start = Trajectory(question, facts, policy.spec, limits, sample=sample, opening_seconds=opening_seconds)
+    start = replace(start, earlier=earlier, other_facts=tuple(others))
+    if any(run.content_hashes != start.content_hashes for run in earlier):
+        named = ", ".join(str(video.video.path) for video in videos)
+        raise ValueError(f"{named}: not the video of the earlier questions, whose content differs")
     check_cost_limit(policy, limits)
     context = make_run_context(toolbox, policy, verify=verify, look_again=look_again, mode=mode, opening=opening)
-    start = Trajectory(question, facts, policy.spec, limits, sample=sample, opening_seconds=opening_seconds)
-    start = replace(start, earlier=earlier)
     start = replace(start, estimate=estimate_for_policy(policy, start, verify=context.verify))
     is_due = opening is None and not any(step.turn.is_opening for run in earlier for step in run.steps)
-    if is_due and (mode := _choose_mode_for(toolbox, policy, mode)) is not None:
-        context = replace(context, opening=_with_new_ids(plan_initial_calls(mode, facts, density), start))
+    if is_due:
+        context = replace(context, opening=_plan_opening(start, videos, policy, mode, density))
     return PreparedRun(start, context)
 
 
+def _plan_opening(
+    start: Trajectory, videos: Sequence[VideoTools], policy: Policy, wanted: Mode | None, density: int
+) -> tuple[ToolCall, ...]:
+    """The initial calls of a mode for each video; none for a policy that is no language model."""
+    planned: list[ToolCall] = []
+    for (number, facts), video in zip(start.facts_by_number.items(), videos, strict=True):
+        mode = _choose_mode_for([video], policy, wanted)
+        calls = () if mode is None else plan_initial_calls(mode, facts, density)
+        named = {} if number is None else {"video": number}
+        planned += [replace(call, arguments=call.arguments | named) for call in calls]
+    ids = make_call_ids(start, len(planned))
+    return tuple(replace(call, id=name) for call, name in zip(planned, ids, strict=True))
+
+
 def make_run_context(
-    toolbox: VideoTools,
+    toolbox: QuestionTools,
     policy: Policy,
     *,
     verify: bool = True,
@@ -183,7 +210,7 @@ def make_run_context(
     Raises:
         ValueError: the policy has no such mode.
     """
-    mode = _choose_mode_for(toolbox, policy, mode)
+    mode = _choose_mode_for(list_videos(toolbox), policy, mode)
     tools: Tools = toolbox
     if opening is None and mode is not None and mode != "look":
         of_others = {spec.name for spec in toolbox.specs} - {*TOOL_NAMES}
@@ -191,14 +218,9 @@ def make_run_context(
     return RunContext(policy, tools, verify and policy.setup is not None, look_again, opening or ())
 
 
-def _choose_mode_for(toolbox: VideoTools, policy: Policy, wanted: Mode | None) -> Mode | None:
+def _choose_mode_for(videos: Sequence[VideoTools], policy: Policy, wanted: Mode | None) -> Mode | None:
     mode = choose_mode(policy, wanted)
-    return mode if mode is None or toolbox.video.info.has_pictures else "subtitles"
-
-
-def _with_new_ids(calls: tuple[ToolCall, ...], start: Trajectory) -> tuple[ToolCall, ...]:
-    ids = make_call_ids(start, len(calls))
-    return tuple(replace(call, id=name) for call, name in zip(calls, ids, strict=True))
+    return mode if mode is None or any(one.video.info.has_pictures for one in videos) else "subtitles"
 
 
 def _check_end(question: Question, facts: VideoFacts) -> None:
@@ -223,6 +245,11 @@ def choose_mode(policy: Policy, wanted: Mode | None) -> Mode | None:
     if not setup.sees_pictures and wanted == "look":
         raise ValueError(f"{policy.spec} sees no pictures: take the mode captions or subtitles")
     return wanted or ("look" if setup.sees_pictures else "captions")
+
+
+def list_videos(toolbox: QuestionTools) -> tuple[VideoTools, ...]:
+    """The tools of each video of a question by itself."""
+    return toolbox.videos if isinstance(toolbox, SeveralVideos) else (toolbox,)
 
 
 def read_video_facts(toolbox: VideoTools) -> VideoFacts:
@@ -253,5 +280,5 @@ def make_thread_id(start: Trajectory, opening: str = "") -> str:
         asked += (f"sound track {question.audio_track}",)
     if start.earlier:
         asked += (repr(start.earlier),)
-    parts = (start.facts.content_hash, *asked, start.policy, repr(start.limits), str(start.sample), opening)
+    parts = (*start.content_hashes, *asked, start.policy, repr(start.limits), str(start.sample), opening)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

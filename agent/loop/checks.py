@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from agent.coverage import compute_coverage
+from agent.coverage import compute_coverages
 from agent.loop.ask import choose_mode
 from agent.loop.modes import Mode
 from agent.policies.lite_rules.reading import read_question
@@ -70,15 +70,17 @@ def make_unopened_trajectory(question: Question, spec: str, limits: Limits, seco
         seconds: seconds that had passed at the end.
         stop: why the run ended.
     """
-    facts = VideoFacts("", _promised_seconds(question) if stop is Stop.TIME_LIMIT else 0.0, 0, 0)
-    start = Trajectory(question, facts, spec, limits, opening_seconds=seconds)
-    return start.ended(stop, "the video was not open yet when the time was over" if stop is Stop.TIME_LIMIT else "")
+    is_late = stop is Stop.TIME_LIMIT
+    lengths = [_promised_seconds(question, video) if is_late else 0.0 for video in question.videos]
+    facts, *others = (VideoFacts("", length, 0, 0) for length in lengths)
+    start = Trajectory(question, facts, spec, limits, opening_seconds=seconds, other_facts=tuple(others))
+    return start.ended(stop, "the video was not open yet when the time was over" if is_late else "")
 
 
-def _promised_seconds(question: Question) -> float:
-    """The length by the header of the file, or the end that was asked for; 0.0 where it is not known at once."""
+def _promised_seconds(question: Question, video: str) -> float:
+    """The length by the header of a file, or the end that was asked for; 0.0 where it is not known at once."""
     with set_deadline(0.0), suppress(VideoError):
-        (header,) = run_in_time([partial(read_header, Path(question.video), question.picture_stream)])
+        (header,) = run_in_time([partial(read_header, Path(video), question.picture_stream)])
         if isinstance(header, Header) and header.promised_seconds is not None:
             return min(header.promised_seconds, question.until_seconds or math.inf)
     return 0.0
@@ -91,8 +93,10 @@ def answer_late(trajectory: Trajectory) -> Trajectory:
     """
     if trajectory.stop is not Stop.TIME_LIMIT or trajectory.answer is not None or trajectory.setup is not None:
         return trajectory
-    seconds = trajectory.facts.duration_seconds
-    seen = f"only {compute_coverage(trajectory).looked_share * seconds:.0f} of {seconds:.0f} s was seen"
+    coverages = compute_coverages(trajectory).values()
+    seconds = sum(seen.duration_seconds for seen in coverages)
+    looked = sum(seen.looked_share * seen.duration_seconds for seen in coverages)
+    seen = f"only {looked:.0f} of {seconds:.0f} s was seen"
     said = read_question(trajectory.question, seconds).language.cannot_tell
     why = f"{said} When the time was over, {seen if seconds else 'nothing of the video was seen'}."
     return replace(trajectory, steps=(*trajectory.steps, Step(Turn("", Answer(why, cannot_tell=True)))))

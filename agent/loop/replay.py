@@ -4,6 +4,7 @@ The tools are those of the video, or the recorded observations.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -49,14 +50,15 @@ def _make_key(name: str, arguments: dict[str, Any]) -> str:
     return f"{name} {json.dumps(arguments, sort_keys=True, default=str)}"
 
 
-def check_same_video(recorded: Trajectory, toolbox: Toolbox) -> None:
-    """Checks by the content that the toolbox has the video of a trajectory.
+def check_same_videos(recorded: Trajectory, toolboxes: Sequence[Toolbox]) -> None:
+    """Checks by the content that toolboxes have the videos of a trajectory, in their order.
 
     Raises:
-        ValueError: the toolbox has another video.
+        ValueError: a toolbox has another video.
     """
-    if toolbox.video.content_hash != recorded.facts.content_hash:
-        raise ValueError(f"{toolbox.video.path} is not the video of this trajectory: its content differs")
+    for toolbox, content_hash in zip(toolboxes, recorded.content_hashes, strict=True):
+        if toolbox.video.content_hash != content_hash:
+            raise ValueError(f"{toolbox.video.path} is not the video of this trajectory: its content differs")
 
 
 def replay(recorded: Trajectory, tools: Tools, on_event: OnEvent = lambda _: None) -> Trajectory:
@@ -64,7 +66,7 @@ def replay(recorded: Trajectory, tools: Tools, on_event: OnEvent = lambda _: Non
 
     Args:
         recorded: the saved trajectory.
-        tools: the tools of its video, or `RecordedTools`.
+        tools: the tools of its videos, or `RecordedTools`.
         on_event: called with every turn, and with the trajectory after every step.
     """
     # time limits bound the original run, not its replay; past the recorded turns the script is empty

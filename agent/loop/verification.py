@@ -135,13 +135,19 @@ def _ask_if_carried(question: Question, answer: Answer) -> Question:
 
 
 def _restrict_result(result: Result, evidence: tuple[Evidence, ...]) -> Result:
-    mine = [item for item in evidence if result.call_id in item.call_ids]
+    ours = (item for item in evidence if item.video in (None, result.observation.video))
+    mine = [item for item in ours if result.call_id in item.call_ids]
     frames = tuple(f for f in result.observation.frames if any(_is_shown_by(item, f) for item in mine))
     findings = tuple(f for f in result.observation.findings if any(_is_overlapping(item, f) for item in mine))
     text = "\n".join(
         f"[{f.start_seconds:.1f}-{f.stop_seconds:.1f} s] {f.kind}: {quote_untrusted(f.text)}" for f in findings
     )
-    return replace(result, observation=Observation(text, frames, findings), repeat_of=None, seconds=0.0)
+    return replace(
+        result,
+        observation=Observation(text, frames, findings, video=result.observation.video),
+        repeat_of=None,
+        seconds=0.0,
+    )
 
 
 def _is_shown_by(item: Evidence, frame: FrameRef) -> bool:

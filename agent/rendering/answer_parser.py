@@ -42,6 +42,8 @@ _CANNOT_TELL = re.compile(
 _BARE_WORDS = 3
 """Words of an abstention without a reason at most, as in "I cannot tell"."""
 _FENCE = "```"
+_MOST_DIGITS = 4
+"""Digits from which a number is that of no video."""
 _LETTER = re.compile(r"^\(?([A-Za-z])(?:[).:]+\s*|\s*$)(.*)$", re.S)
 
 Confidence = Annotated[float, Field(ge=0, le=1)]
@@ -61,6 +63,8 @@ class ClaimSchema(BaseModel):
     quote: str = ""
     box: GivenBox | None = None
     """Box (left, top, right, bottom) on the model's own scale; None for anything that is no box."""
+    video: int | None = None
+    """Number of the video; None where the model states none, or no number."""
 
     @model_validator(mode="before")
     @classmethod
@@ -75,6 +79,12 @@ class ClaimSchema(BaseModel):
     def _one_call(cls, value: object) -> object:
         return [value] if isinstance(value, str) else value
 
+    @field_validator("video", mode="before")
+    @classmethod
+    def _no_number(cls, value: object) -> object:
+        text = str(value).strip()
+        return int(text) if text.isascii() and text.isdigit() and len(text) < _MOST_DIGITS else None
+
     @field_validator("quote", mode="before")
     @classmethod
     def _no_quote(cls, value: object) -> object:
@@ -83,7 +93,7 @@ class ClaimSchema(BaseModel):
     @property
     def claim(self) -> Claim:
         """The evidence as a claim for the grounding."""
-        return Claim(self.start, self.stop, tuple(self.calls), self.quote, self.box)
+        return Claim(self.start, self.stop, tuple(self.calls), self.quote, self.box, self.video)
 
 
 class EventSheet(ClaimSchema):

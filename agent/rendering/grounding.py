@@ -5,8 +5,9 @@ kept with a note that says so: an audit needs the false claims too.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from agent.one_video import number_evidence, restrict_to_video
 from agent.rendering.boxes import GivenBox, as_fractions, is_fraction
 from agent.trajectory import Evidence, Result, Trajectory
 from tools.observation import Box, Finding, FrameRef
@@ -23,6 +24,7 @@ class Claim:
     call_ids: tuple[str, ...] = ()
     quote: str = ""
     box: GivenBox | None = None
+    video: int | None = None
 
 
 def ground_claims(claims: Sequence[Claim], trajectory: Trajectory) -> tuple[Evidence, ...]:
@@ -33,6 +35,34 @@ def ground_claims(claims: Sequence[Claim], trajectory: Trajectory) -> tuple[Evid
 
 
 def _ground(claim: Claim, trajectory: Trajectory) -> Evidence | None:
+    if not trajectory.other_facts:
+        return _ground_in_video(claim, trajectory)
+    video = _find_video(claim, trajectory)
+    if video is None:
+        longest = max(facts.duration_seconds for facts in trajectory.facts_by_number.values())
+        span = _find_span(claim, (), longest)
+        return None if span is None else Evidence(*span, quote=claim.quote, note="which video it is of is not known")
+    of_video = restrict_to_video(trajectory, video)
+    of_others = {r.call_id for r in trajectory.results} - {r.call_id for r in of_video.results}
+    astray = [call_id for call_id in claim.call_ids if call_id in of_others]
+    ours = tuple(call_id for call_id in claim.call_ids if call_id not in of_others)
+    grounded = _ground_in_video(replace(claim, call_ids=ours), of_video)
+    if grounded is None:
+        return None
+    notes = [grounded.note] if grounded.note else []
+    notes += [f"cites {call_id}, which looked at another video" for call_id in astray]
+    return replace(number_evidence(grounded, video), note="; ".join(notes))
+
+
+def _find_video(claim: Claim, trajectory: Trajectory) -> int | None:
+    """The video that a claim names, or that all of the calls it names looked at; None without one."""
+    if claim.video is not None:
+        return claim.video if claim.video in trajectory.facts_by_number else None
+    looked = {r.observation.video for r in trajectory.results if r.call_id in claim.call_ids}
+    return looked.pop() if len(looked) == 1 else None
+
+
+def _ground_in_video(claim: Claim, trajectory: Trajectory) -> Evidence | None:
     cited = _find_cited(claim, trajectory)
     span = _find_span(claim, cited, trajectory.facts.duration_seconds)
     if span is None:

@@ -17,7 +17,7 @@ from agent.policy import PolicyOptions
 from agent.prompts import read_prompt
 from agent.rendering.answer_parser import LETTERS
 from agent.rendering.sanitize import escape_markup
-from agent.trajectory import Answer, Calls, Form, Move, Reply, Result, Step, ToolCall, Trajectory
+from agent.trajectory import Answer, Calls, Form, Move, Reply, Result, Step, ToolCall, Trajectory, VideoFacts
 from tools.observation import FULL_FRAME, FrameRef
 from tools.sampling import format_seconds
 from tools.schema import ToolSpec
@@ -30,7 +30,11 @@ STOP_STRINGS = ("<tool_response>",)
 DAMAGED = "(this frame is damaged and can't be shown)"
 LEFT_OUT = "(shown before; left out to save room)"
 NO_EYES = "(a picture)"
-_FOLLOW_UP = "The next question about the same video. Results from before can be cited by their ids."
+_SEVERAL = (
+    "The question is about all of these videos. Every tool takes the number of the video that it looks at, as "
+    '"video". In the answer, each piece of evidence and each claim says which video it is of: "video": its number.'
+)
+_FOLLOW_UP = "The next question about the same video{s}. Results from before can be cited by their ids."
 CUT_SHORT = " ... (the rest is left out to save room)"
 
 
@@ -244,7 +248,8 @@ class _BlockRenderer:
         The question comes last so that several questions of one video share all that stands before it.
         """
         opening = [step for step in trajectory.steps if step.turn.is_opening]
-        blocks: list[Block] = [Text(_render_facts(trajectory) if is_first else _FOLLOW_UP)]
+        follow_up = _FOLLOW_UP.replace("{s}", "s" if trajectory.other_facts else "")
+        blocks: list[Block] = [Text(_render_facts(trajectory) if is_first else follow_up)]
         for step in opening:
             calls = {call.id: call for call in step.turn.move.calls} if isinstance(step.turn.move, Calls) else {}
             for result in step.results:
@@ -261,7 +266,8 @@ class _BlockRenderer:
     def result(self, result: Result, call: ToolCall | None) -> Iterator[Block]:
         """The blocks of one observation under the id of its call; pictures behind their times."""
         name = f" {escape_markup(call.name)}" if call is not None else ""
-        yield Text(f"[{result.call_id}]{name}\n{escape_markup(self._shortened(result.observation.text))}")
+        of = "" if result.observation.video is None else f" of video {result.observation.video}"
+        yield Text(f"[{result.call_id}]{name}{of}\n{escape_markup(self._shortened(result.observation.text))}")
         is_known = result.repeat_of is not None and self._options.max_pictures is None
         for ref in () if is_known else result.observation.frames:
             yield from self._frame(ref)
@@ -285,9 +291,10 @@ class _BlockRenderer:
 
 
 def format_frame_label(ref: FrameRef) -> str:
-    """The label of a picture: its time, the part of the frame, and its size in pixels."""
+    """The label of a picture: its video, its time, the part of the frame, and its size in pixels."""
     part = "" if ref.box == FULL_FRAME else ", box (" + ", ".join(f"{side:.2f}" for side in ref.box) + ")"
-    return f"Frame at {format_seconds(ref.seconds)} s{part} ({ref.width}x{ref.height})"
+    of = "" if ref.video is None else f" of video {ref.video}"
+    return f"Frame{of} at {format_seconds(ref.seconds)} s{part} ({ref.width}x{ref.height})"
 
 
 def fit_pixels(ref: FrameRef, max_pixels: int) -> FrameRef:
@@ -300,10 +307,16 @@ def fit_pixels(ref: FrameRef, max_pixels: int) -> FrameRef:
 
 
 def _render_facts(trajectory: Trajectory) -> str:
-    facts = trajectory.facts
+    """The properties of the video, or of each, with what is else to be said of several."""
+    lines = [_render_video(video, facts) for video, facts in trajectory.facts_by_number.items()]
+    return "\n".join(lines if len(lines) == 1 else [*lines, _SEVERAL])
+
+
+def _render_video(video: int | None, facts: VideoFacts) -> str:
     sound = "subtitles" if facts.has_subtitles else "a sound track" if facts.has_speech_track else "no sound"
     cut = " The file is cut off: the rest can't be seen." if facts.is_cut_off else ""
-    return f"The video: {facts.duration_seconds:.2f} s, {facts.width}x{facts.height} pixels, {sound}.{cut}"
+    name = "The video" if video is None else f"Video {video}"
+    return f"{name}: {facts.duration_seconds:.2f} s, {facts.width}x{facts.height} pixels, {sound}.{cut}"
 
 
 def _render_question(trajectory: Trajectory) -> str:

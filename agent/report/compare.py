@@ -40,7 +40,7 @@ def count_turns_alike(first: Trajectory, second: Trajectory) -> int:
 def _iterate_terms(first: Trajectory, second: Trajectory) -> Iterator[tuple[str, str, str]]:
     for name in ("question", "policy", "limits", "setup"):
         yield name, str(getattr(first, name)), str(getattr(second, name))
-    yield "video", first.facts.content_hash, second.facts.content_hash
+    yield "video", ", ".join(first.content_hashes), ", ".join(second.content_hashes)
 
 
 def _describe_move(step: Step) -> str:

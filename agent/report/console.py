@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -13,7 +14,8 @@ from rich.progress import Progress as RichProgress
 from rich.text import Text
 
 from agent.cost.prices import format_dollars
-from agent.coverage import compute_coverage, format_mmss
+from agent.coverage import compute_coverages, format_mmss
+from agent.one_video import restrict_to_video
 from agent.rendering.answer_parser import NOT_SHOWN
 from agent.report.json_output import explain_too_few
 from agent.terminal import escape_controls, escape_line
@@ -291,22 +293,39 @@ def _format_finding_lines(trajectory: Trajectory) -> Iterator[Text]:
     yield from (
         _format_event_lines(trajectory, answer) if answer.chain or answer.predictions else _format_claim_lines(answer)
     )
-    yield _make_line(compute_coverage(trajectory).sentence)
+    for told in describe_coverages(trajectory):
+        yield _make_line(told)
     for gap in format_gaps(trajectory):
         yield _make_line(gap, "yellow")
-    if trajectory.facts.is_cut_off:
-        seconds = trajectory.facts.duration_seconds
-        yield _make_line(f"The file is cut off: only its first {seconds:.2f} s can be decoded.", "yellow")
+    for video, facts in trajectory.facts_by_number.items():
+        if facts.is_cut_off:
+            name = "The file" if video is None else f"Video {video}"
+            yield _make_line(
+                f"{name} is cut off: only its first {facts.duration_seconds:.2f} s can be decoded.", "yellow"
+            )
 
 
 def _make_line(text: str, style: str = "") -> Text:
     return Text(escape_controls(text), style)
 
 
+def describe_coverages(trajectory: Trajectory) -> list[str]:
+    """The coverage of the video in words, or of each with its name."""
+    names = trajectory.question.videos
+    return [
+        seen.sentence if video is None else f"Video {video}, {Path(names[video - 1]).name}: {seen.sentence}"
+        for video, seen in compute_coverages(trajectory).items()
+    ]
+
+
 def format_gaps(trajectory: Trajectory) -> list[str]:
     """The first gaps of a trajectory, a sentence each, but for those that the coverage names."""
-    told = compute_coverage(trajectory).sentence
-    gaps = [gap for gap in trajectory.gaps if gap.rstrip(".") not in told]
+    gaps = [
+        gap if video is None else f"video {video}: {gap}"
+        for video, coverage in compute_coverages(trajectory).items()
+        for gap in restrict_to_video(trajectory, video).gaps
+        if gap.rstrip(".") not in coverage.sentence
+    ]
     more = [f"And {len(gaps) - _MOST_GAPS} more of the kind."] if len(gaps) > _MOST_GAPS else []
     return [f"Not established: {gap.rstrip('.')}." for gap in gaps[:_MOST_GAPS]] + more
 
@@ -385,7 +404,8 @@ def format_evidence(item: Evidence) -> str:
     note = f" {item.note}" if item.note else ""
     if item.box is not None and item.box != FULL_FRAME:
         note += " in box " + ", ".join(f"{side:.2f}" for side in item.box)
-    return f"{span} {item.source}{quote}{note} [{', '.join(item.call_ids)}]"
+    of = "" if item.video is None else f"video {item.video}, "
+    return f"{of}{span} {item.source}{quote}{note} [{', '.join(item.call_ids)}]"
 
 
 def format_usage(trajectory: Trajectory) -> str:

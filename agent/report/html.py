@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -18,15 +19,27 @@ from urllib.parse import quote
 from jinja2 import Environment, StrictUndefined, Template
 
 from agent.cost.prices import format_dollars
-from agent.coverage import compute_coverage, format_mmss
+from agent.coverage import compute_coverages, format_mmss
+from agent.one_video import restrict_to_video
 from agent.outputs import write_output
 from agent.rendering.answer_parser import is_not_shown
-from agent.report.console import format_gaps
+from agent.report.console import describe_coverages, format_gaps
 from agent.report.images import ImageStore, PictureOf, StoredImage, gather_pictures
 from agent.report.json_output import explain_too_few
 from agent.report.overlay import BoxView, place_boxes, quotes
-from agent.report.timeline import STRIP_SLOTS, build_timeline, make_frame_anchor
-from agent.trajectory import Answer, Calls, Evidence, Result, Step, Stop, ToolCall, Trajectory, collect_evidence
+from agent.report.timeline import STRIP_SLOTS, Timeline, build_timeline, make_frame_anchor
+from agent.trajectory import (
+    Answer,
+    Calls,
+    Evidence,
+    Result,
+    Step,
+    Stop,
+    ToolCall,
+    Trajectory,
+    VideoFacts,
+    collect_evidence,
+)
 from tools.observation import FULL_FRAME, Finding, FrameRef
 from tools.observation_text import format_percent
 
@@ -71,10 +84,27 @@ class FrameView:
     @property
     def alt(self) -> str:
         """Alternative text of the picture: its time and its boxes."""
+        of = "" if self.ref.video is None else f" of video {self.ref.video}"
         part = ", a part of the picture" if self.is_crop else ""
         count = len(self.boxes)
         marked = f", {count} {'box' if count == 1 else 'boxes'} drawn" if count else ""
-        return f"Frame at {format_mmss(self.ref.seconds)}{part}{marked}"
+        return f"Frame{of} at {format_mmss(self.ref.seconds)}{part}{marked}"
+
+
+@dataclass(frozen=True)
+class SourceView:
+    """A video of the question on the page."""
+
+    number: int | None
+    """Number of the video among several; None for the only one."""
+    path: str
+    facts: VideoFacts
+    timeline: Timeline
+
+    @property
+    def name(self) -> str:
+        """Name of the file."""
+        return Path(self.path).name
 
 
 @dataclass(frozen=True)
@@ -88,6 +118,10 @@ class ExhibitView:
     """Calls as (what is shown, address in the page); the address is empty for an unknown call."""
     doubts: tuple[str, ...]
     """Doubts of the tools about the findings that the evidence quotes, a sentence each."""
+    source: SourceView | None
+    """Video of the evidence among several; None for the only one, or where it is not known."""
+    video_href: str
+    """Address of the video relative to the page; empty where it can't be played."""
 
     @property
     def played(self) -> str:
@@ -161,13 +195,12 @@ def write_report(trajectory: Trajectory, path: Path, picture: PictureOf) -> None
             and, larger, for the whole frames behind the evidence.
     """
     # a lone surrogate out of a model's JSON must not stop the page
-    href = _make_video_href(trajectory, path.absolute().parent)
-    write_output(path, render(trajectory, picture, href).encode("utf-8", errors="replace"))
+    hrefs = [_make_video_href(trajectory, Path(video), path.absolute().parent) for video in trajectory.question.videos]
+    write_output(path, render(trajectory, picture, hrefs).encode("utf-8", errors="replace"))
 
 
-def _make_video_href(trajectory: Trajectory, folder: Path) -> str:
-    """The video's address relative to the folder of the page; empty for a file, or a stream, that no browser plays."""
-    video = Path(trajectory.question.video)
+def _make_video_href(trajectory: Trajectory, video: Path, folder: Path) -> str:
+    """A video's address relative to the folder of the page; empty for a file, or a stream, that no browser plays."""
     if video.suffix.lower() not in _PLAYED or trajectory.question.picture_stream is not None:
         return ""
     try:
@@ -177,30 +210,28 @@ def _make_video_href(trajectory: Trajectory, folder: Path) -> str:
     return quote(Path(way).as_posix())
 
 
-def render(trajectory: Trajectory, picture: PictureOf, video_href: str = "") -> str:
+def render(trajectory: Trajectory, picture: PictureOf, video_hrefs: Sequence[str] = ()) -> str:
     """The page of a trajectory as text.
 
     Args:
         trajectory: the trajectory.
         picture: gives the JPEG of a frame, or None where it can't be had.
-        video_href: address of the video relative to the page; empty where it can't be played.
+        video_hrefs: address of each video relative to the page, empty where it can't be played; () where none can.
     """
-    coverage = compute_coverage(trajectory)
+    sources = _build_sources(trajectory)
     shown = _list_exhibit_refs(trajectory)
     pictures = gather_pictures((*shown, *trajectory.frames_seen), picture, first=frozenset(shown))
-    style, script = _build_style(trajectory), _read_part("report.js")
+    style, script = _build_style(trajectory), _read_part("report.js") + "\nenliven(document);\n"
     answer = trajectory.answer
-    exhibits = _build_exhibits(trajectory, pictures)
+    exhibits = _build_exhibits(trajectory, pictures, sources, video_hrefs)
     return _load_template().render(
         trajectory=trajectory,
         question=trajectory.question,
-        facts=trajectory.facts,
+        sources=sources,
         answer=answer,
-        file_name=Path(trajectory.question.video).name,
         confidence_words=describe_confidence(trajectory.confidence),
         stop_sentence=_STOP_SENTENCES[trajectory.stop],
-        coverage=coverage,
-        timeline=build_timeline(trajectory, coverage),
+        coverage_words=" ".join(describe_coverages(trajectory)),
         exhibits=exhibits,
         events=_build_events(answer, exhibits),
         until_seconds=_get_until_seconds(trajectory),
@@ -208,7 +239,7 @@ def render(trajectory: Trajectory, picture: PictureOf, video_href: str = "") -> 
         gap_lines=format_gaps(trajectory),
         steps=_build_steps(trajectory, pictures),
         meters=build_meters(trajectory),
-        video_href=video_href,
+        plays=any(video_hrefs),
         pictures=pictures,
         style=style,
         script=script,
@@ -250,11 +281,20 @@ def _build_meter(name: str, used: float | None, limit: float | None) -> LimitMet
     return LimitMeter(name, said, "no limit" if limit is None else f"of {limit:,}", share)
 
 
+def _build_sources(trajectory: Trajectory) -> tuple[SourceView, ...]:
+    coverages, paths = compute_coverages(trajectory), trajectory.question.videos
+    return tuple(
+        SourceView(number, path, facts, build_timeline(trajectory, coverages[number], number))
+        for path, (number, facts) in zip(paths, trajectory.facts_by_number.items(), strict=True)
+    )
+
+
 def make_whole_frame(ref: FrameRef, trajectory: Trajectory) -> FrameRef:
     """The reference to the whole frame, at most 960x540 or 540x960: the page shows it about 700 pixels wide."""
-    width, height = trajectory.facts.width, trajectory.facts.height
-    scale = min(1.0, 960 / max(width, height, 1), 540 / max(1, min(width, height)))
-    return FrameRef(ref.seconds, max(1, round(height * scale)), max(1, round(width * scale)))
+    facts = trajectory.facts_by_number.get(ref.video, trajectory.facts)
+    scale = min(1.0, 960 / max(facts.width, facts.height, 1), 540 / max(1, min(facts.width, facts.height)))
+    height, width = max(1, round(facts.height * scale)), max(1, round(facts.width * scale))
+    return FrameRef(ref.seconds, height, width, video=ref.video)
 
 
 def _list_exhibit_refs(trajectory: Trajectory) -> tuple[FrameRef, ...]:
@@ -270,23 +310,28 @@ def _list_evidence_refs(trajectory: Trajectory, evidence: Evidence) -> tuple[Fra
         return tuple(dict.fromkeys(ref for pair in pairs for ref in pair))
     boxed = [f for f in _find_findings(trajectory, evidence) if f.box is not None and f.kind != "speech"]
     times = dict.fromkeys(f.start_seconds for f in boxed)
-    return tuple(make_whole_frame(FrameRef(t, 1, 1), trajectory) for t in list(times)[:1])
+    return tuple(make_whole_frame(FrameRef(t, 1, 1, video=evidence.video), trajectory) for t in list(times)[:1])
 
 
 def _find_findings(trajectory: Trajectory, evidence: Evidence) -> tuple[Finding, ...]:
-    """The findings that an exhibit rests on: those of its calls within its span."""
-    whole = trajectory.as_one
+    """The findings that an exhibit rests on: those of its calls within its span; none where its video is not known."""
+    if evidence.video not in trajectory.facts_by_number:
+        return ()
+    whole = restrict_to_video(trajectory, evidence.video).as_one
     named = whole.findings(evidence.call_ids) if evidence.call_ids else whole.findings()
     return tuple(
         f for f in named if f.start_seconds <= evidence.stop_seconds and evidence.start_seconds <= f.stop_seconds
     )
 
 
-def _build_exhibits(trajectory: Trajectory, pictures: ImageStore) -> tuple[ExhibitView, ...]:
+def _build_exhibits(
+    trajectory: Trajectory, pictures: ImageStore, sources: Sequence[SourceView], video_hrefs: Sequence[str]
+) -> tuple[ExhibitView, ...]:
     answer = trajectory.answer
     if answer is None:
         return ()
     anchors = _make_anchors(trajectory)
+    hrefs = dict(zip(trajectory.facts_by_number, video_hrefs, strict=False))
     exhibits = []
     for number, item in enumerate(collect_evidence(answer), start=1):
         findings = _find_findings(trajectory, item)
@@ -298,7 +343,9 @@ def _build_exhibits(trajectory: Trajectory, pictures: ImageStore) -> tuple[Exhib
         quoted = [f for f in findings if f.doubt and (quotes(item, f) or not (item.quote or f.kind == "label"))]
         doubts = tuple(dict.fromkeys(_format_doubt(f) for f in quoted))
         calls = tuple(anchors.get(call_id, (call_id, "")) for call_id in item.call_ids)
-        exhibits.append(ExhibitView(number, item, frames, calls, doubts))
+        source = None if item.video is None else sources[item.video - 1]
+        href = hrefs.get(item.video, "")
+        exhibits.append(ExhibitView(number, item, frames, calls, doubts, source, href))
     return tuple(exhibits)
 
 
@@ -350,13 +397,14 @@ def _build_calls(turn: int, step: Step, pictures: ImageStore, trajectory: Trajec
     if not isinstance(step.turn.move, Calls):
         return ()
     results = {result.call_id: result for result in step.results}
-    findings = tuple(f for result in step.results for f in result.observation.findings)
     cited = collect_evidence(trajectory.answer) if trajectory.answer is not None else ()
     anchors = _make_anchors(trajectory)
     views = []
     for i, call in enumerate(step.turn.move.calls, start=1):
         result = results.get(call.id)
         refs = result.observation.frames if result else ()
+        video = result.observation.video if result else None
+        findings = tuple(f for r in step.results if r.observation.video == video for f in r.observation.findings)
         frames = tuple(
             _build_frame_view(make_frame_anchor(turn, i, k), ref, pictures, findings, *cited)
             for k, ref in enumerate(refs, start=1)
@@ -373,7 +421,7 @@ def _build_frame_view(
     picture = pictures.get(ref)
     if picture is None:
         return FrameView(anchor, ref, None, ())
-    boxes, left_out = place_boxes(picture, ref, findings, cited)
+    boxes, left_out = place_boxes(picture, ref, findings, [item for item in cited if item.video == ref.video])
     return FrameView(anchor, ref, picture, boxes, left_out)
 
 
@@ -420,9 +468,13 @@ def _read_part(name: str) -> str:
 
 
 def _build_style(trajectory: Trajectory) -> str:
-    """The style sheet, with the film strip as high as its pictures are at that width, so that none is cropped."""
-    width, height = max(1, trajectory.facts.width), max(1, trajectory.facts.height)
-    return _read_part("report.css") + f".row.strip .field {{ aspect-ratio: {STRIP_SLOTS * width} / {height}; }}\n"
+    """The style sheet, with each film strip as high as its pictures are at that width, so that none is cropped."""
+    style = _read_part("report.css")
+    for number, facts in trajectory.facts_by_number.items():
+        row = ".row.strip" if number is None else f".tracks.of-{number} .row.strip"
+        width, height = max(1, facts.width), max(1, facts.height)
+        style += f"{row} .field {{ aspect-ratio: {STRIP_SLOTS * width} / {height}; }}\n"
+    return style
 
 
 @cache

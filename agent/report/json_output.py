@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, TypeAdapter
 from pydantic_core import to_jsonable_python
 
-from agent.coverage import compute_coverage
+from agent.coverage import compute_coverages
 from agent.terminal import format_json
 from agent.trajectory import Limits, Link, Prediction, Stop, Trajectory, Verification
 
@@ -166,7 +166,7 @@ def _build_answer(trajectory: Trajectory) -> dict[str, Any]:
         "claims": answer.claims if answer is not None else [],
         "verification": _drop_turns(trajectory.verification),
         "doubted": _drop_turns(trajectory.doubted),
-        "coverage": compute_coverage(trajectory).as_data(),
+        **_describe_videos(trajectory),
         "stop": trajectory.stop,
         "votes": trajectory.votes,
         "usage": Spent.of(trajectory),
@@ -174,9 +174,20 @@ def _build_answer(trajectory: Trajectory) -> dict[str, Any]:
         "limits": trajectory.limits,
         "policy": trajectory.policy,
         "setup": trajectory.setup,
-        "video": asdict(trajectory.facts) | {"path": trajectory.question.video},
         "question": trajectory.question,
     }
+
+
+def _describe_videos(trajectory: Trajectory) -> dict[str, Any]:
+    """The video and its coverage; of several, `videos` has each with its coverage, in the order of their numbers."""
+    coverages = [coverage.as_data() for coverage in compute_coverages(trajectory).values()]
+    paths = trajectory.question.videos
+    videos = [
+        asdict(facts) | {"path": path} for facts, path in zip(trajectory.facts_by_number.values(), paths, strict=True)
+    ]
+    if len(videos) == 1:
+        return {"coverage": coverages[0], "video": videos[0]}
+    return {"videos": [video | {"coverage": seen} for video, seen in zip(videos, coverages, strict=True)]}
 
 
 def _drop_turns(look: Verification | None) -> Verification | None:

@@ -1,8 +1,9 @@
-// The page reads whole without this. It adds an enlarged view of each frame, and opens folded text for printing.
-"use strict";
-(() => {
-  const viewer = document.getElementById("viewer");
-  const glasses = [...document.querySelectorAll(".frame .glass:not(.missing)")];
+// The report reads whole without this. It adds an enlarged view of each frame, and opens folded text for printing.
+
+/** Adds what a report can do, in a document or a part of one that holds its viewer and its frames. */
+export function enliven(root) {
+  const viewer = root.querySelector("#viewer");
+  const glasses = [...root.querySelectorAll(".frame .glass:not(.missing)")];
   let at = 0;
 
   function show(index) {
@@ -35,11 +36,11 @@
   });
   viewer.addEventListener("close", () => glasses[at].focus({ preventScroll: false }));
 
-  document.querySelectorAll(".reel").forEach((reel) => {
+  root.querySelectorAll(".reel").forEach((reel) => {
     const video = reel.querySelector("video");
     video.addEventListener("error", () => reel.classList.add("lost"));
     reel.addEventListener("toggle", () => { if (reel.open) video.load(); else video.pause(); });
   });
+}
 
-  addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((d) => { d.open = true; }));
-})();
+addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((d) => { d.open = true; }));

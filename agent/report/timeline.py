@@ -90,17 +90,27 @@ class Timeline:
     """Spans of the evidence once more, to be drawn across all lanes."""
 
 
-def build_timeline(trajectory: Trajectory, coverage: Coverage) -> Timeline:
-    """The timeline of a trajectory; without lanes and ticks for a video of no length."""
-    duration = trajectory.facts.duration_seconds
+def build_timeline(trajectory: Trajectory, coverage: Coverage, video: int | None = None) -> Timeline:
+    """The timeline of a video of a trajectory; without lanes and ticks for a video of no length.
+
+    Args:
+        trajectory: the trajectory.
+        coverage: coverage of the video.
+        video: number of the video among several.
+    """
+    duration = coverage.duration_seconds
     if duration <= 0:
         return Timeline((), (), (), ())
-    evidence = _build_evidence_lane(trajectory, duration)
-    shots = _build_shots_lane(trajectory, duration)
-    turns = tuple(_build_turn_lane(i, step, duration) for i, step in enumerate(trajectory.steps, start=1))
+    evidence = _build_evidence_lane(trajectory, duration, video)
+    shots = _build_shots_lane(trajectory, duration, video)
+    turns = tuple(
+        _build_turn_lane(i, step, duration, video)
+        for i, step in enumerate(trajectory.steps, start=1)
+        if video is None or _is_about(step, video)
+    )
     return Timeline(
         ticks=_build_ticks(duration),
-        strip=_build_strip(trajectory, coverage),
+        strip=_build_strip(trajectory, coverage, video),
         lanes=(*((evidence,) if evidence else ()), *((shots,) if shots else ()), _build_seen_lane(coverage), *turns),
         bands=evidence.bars if evidence else (),
     )
@@ -130,10 +140,13 @@ def _format_span(start: float, stop: float) -> str:
     return f"{format_mmss(start)} to {format_mmss(stop)}"
 
 
-def _build_evidence_lane(trajectory: Trajectory, duration: float) -> TimelineLane | None:
+def _is_about(step: Step, video: int) -> bool:
+    """Whether a step of a question about several videos looks at one of them, or at none."""
+    return not isinstance(step.turn.move, Calls) or any(r.observation.video == video for r in step.results)
+
+
+def _build_evidence_lane(trajectory: Trajectory, duration: float, video: int | None) -> TimelineLane | None:
     answer = trajectory.answer
-    if answer is None or not answer.evidence:
-        return None
     bars = tuple(
         _make_bar(
             item.start_seconds,
@@ -143,13 +156,17 @@ def _build_evidence_lane(trajectory: Trajectory, duration: float) -> TimelineLan
             f"Exhibit {number}, {_format_span(item.start_seconds, item.stop_seconds)}",
             f"#exhibit-{number}",
         )
-        for number, item in enumerate(answer.evidence, start=1)
+        for number, item in enumerate(answer.evidence if answer is not None else (), start=1)
+        if item.video == video
     )
+    if not bars:
+        return None
     return TimelineLane("Evidence", "#evidence", "; ".join(bar.title for bar in bars), bars)
 
 
-def _build_shots_lane(trajectory: Trajectory, duration: float) -> TimelineLane | None:
-    shots = sorted({(f.start_seconds, f.stop_seconds) for f in trajectory.findings() if f.kind == "shot"})
+def _build_shots_lane(trajectory: Trajectory, duration: float, video: int | None) -> TimelineLane | None:
+    found = (f for r in trajectory.results if r.observation.video == video for f in r.observation.findings)
+    shots = sorted({(f.start_seconds, f.stop_seconds) for f in found if f.kind == "shot"})
     if not shots:
         return None
     bars = tuple(
@@ -187,7 +204,7 @@ def _build_seen_lane(coverage: Coverage) -> TimelineLane:
     return TimelineLane("Seen", "", told, (*searched, *looked))
 
 
-def _build_turn_lane(number: int, step: Step, duration: float) -> TimelineLane:
+def _build_turn_lane(number: int, step: Step, duration: float, video: int | None) -> TimelineLane:
     label, href = f"Turn {number}", f"#turn-{number}"
     move = step.turn.move
     if isinstance(move, Answer):
@@ -197,7 +214,8 @@ def _build_turn_lane(number: int, step: Step, duration: float) -> TimelineLane:
     calls = {call.id: (i, call) for i, call in enumerate(move.calls, start=1)}
     bars: list[Bar] = []
     marks: list[Mark] = []
-    for result in step.results:
+    results = [result for result in step.results if result.observation.video == video]
+    for result in results:
         if result.call_id not in calls or result.observation.is_error:
             continue
         index, call = calls[result.call_id]
@@ -217,7 +235,8 @@ def _build_turn_lane(number: int, step: Step, duration: float) -> TimelineLane:
             )
             for i, frame in enumerate(result.observation.frames, start=1)
         ]
-    names = ", ".join(call.name for call in move.calls)
+    shown = move.calls if video is None else [calls[r.call_id][1] for r in results if r.call_id in calls]
+    names = ", ".join(call.name for call in shown)
     return TimelineLane(label, href, f"{names}: {len(marks)} frames", tuple(bars), tuple(marks))
 
 
@@ -239,9 +258,9 @@ def _format_axis_label(seconds: float, step: float) -> str:
     return label.removesuffix(".0") if step >= 1 else label
 
 
-def _build_strip(trajectory: Trajectory, coverage: Coverage) -> tuple[Slot, ...]:
+def _build_strip(trajectory: Trajectory, coverage: Coverage, video: int | None) -> tuple[Slot, ...]:
     """The film strip: whole frames in their places; a frame reaches on over the time that a sweep lets it stand for."""
-    frames = _list_whole_frames(trajectory)
+    frames = _list_whole_frames(trajectory, video)
     slots: list[Slot] = []
     for number in range(STRIP_SLOTS):
         start, stop = (coverage.duration_seconds * n / STRIP_SLOTS for n in (number, number + 1))
@@ -257,12 +276,12 @@ def _build_strip(trajectory: Trajectory, coverage: Coverage) -> tuple[Slot, ...]
     return tuple(slots)
 
 
-def _list_whole_frames(trajectory: Trajectory) -> list[tuple[FrameRef, str]]:
+def _list_whole_frames(trajectory: Trajectory, video: int | None) -> list[tuple[FrameRef, str]]:
     return [
         (frame, f"#{make_frame_anchor(turn, call, i)}")
         for turn, step in enumerate(trajectory.steps, start=1)
         for call, result in enumerate(step.results, start=1)
         if result.repeat_of is None
         for i, frame in enumerate(result.observation.frames, start=1)
-        if frame.box == FULL_FRAME
+        if frame.box == FULL_FRAME and frame.video == video
     ]

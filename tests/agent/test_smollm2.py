@@ -17,6 +17,7 @@ from tests.agent.painted import FACTS, PaintedVideo, look, looked
 from tests.agent.rendering.test_tokens import HOSTILE
 
 pytestmark = [
+    pytest.mark.heavy,
     pytest.mark.weights,
     pytest.mark.skipif(not is_installed(), reason=f"the weights of SmolLM2 are not installed: {INSTALL}"),
 ]

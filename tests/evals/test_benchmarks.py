@@ -137,7 +137,7 @@ def test_without_the_reader_of_parquet_the_error_names_the_extra(monkeypatch: py
 
 
 def test_a_missing_file_is_named() -> None:
-    with pytest.raises(ValueError, match=r"lvb_val\.json does not exist: --data must be the folder"):
+    with pytest.raises(ValueError, match=r"lvb_val\.json does not exist: the data must be the folder"):
         BENCHMARKS["longvideobench"].load(FIXTURES / "egoschema")
 
 

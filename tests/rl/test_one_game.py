@@ -27,10 +27,9 @@ from rl.rewards.preset import load_preset
 from rl.sampling.sampler import Rollout
 from tests.rl.dictated import DictatedSampler
 from tests.rl.small_training import SCRIPTS, built, training
-from tests.tiny_models import Family
 from tools.toolbox import make_toolbox
 
-FAMILIES: tuple[Family, ...] = ("qwen2_5_vl", "qwen3_vl")
+FAMILIES = [pytest.param("qwen2_5_vl", marks=pytest.mark.heavy), "qwen3_vl"]
 GROUP = len(SCRIPTS)
 DATA = "drawn,level=1,count=1"
 

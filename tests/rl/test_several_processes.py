@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from tests.rl.small_training import built
 
 pytest.importorskip("trl", reason="needs the rl extra")
+pytestmark = pytest.mark.heavy
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 1200

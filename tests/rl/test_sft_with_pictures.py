@@ -18,11 +18,10 @@ from rl.objective.vision_logprobs import PictureLoss, is_of_eyes, make_picture_l
 from rl.sampling.sampler import Rollout
 from rl.sft import main
 from tests.rl.small_training import LOOK, OVER, built, rollouts_of, say, training
-from tests.tiny_models import Family
 from tools import packaged_weights
 
 needs_peft = pytest.mark.skipif(not packaged_weights.is_installed("peft"), reason="needs videosleuth[rl]")
-FAMILIES: tuple[Family, ...] = ("qwen2_5_vl", "qwen3_vl")
+FAMILIES = [pytest.param("qwen2_5_vl", marks=pytest.mark.heavy), "qwen3_vl"]
 PIXELS = 96 * 54
 SCRIPTS = ((LOOK, say("A")), (LOOK, OVER, say("B")))
 

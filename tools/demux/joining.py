@@ -387,15 +387,22 @@ def _apply_offsets(
     times: Sequence[int | None], kept: Sequence[int], whole: ClockBreak, offsets: Sequence[int]
 ) -> NDArray[np.int64]:
     """(P,) int64 ticks on the joined clock, also of packets that are not shown."""
-    firsts = [kept[piece.first] for piece in whole.pieces]
-    by_place = dict(zip(kept, whole.times.tolist(), strict=True))
-    moved, number = [], 0
-    for place, time in enumerate(times):
-        while number + 1 < len(firsts) and firsts[number + 1] <= place:
-            number += 1
-        known = by_place.get(place, time)
-        moved.append((0 if known is None else known) + (offsets[number] if offsets else 0))
-    return np.array([min(max(time, -(2**62)), 2**62) for time in moved], np.int64)
+    # Arrays: a film of hours has hundreds of thousands of packets. What is absurd stays so, and a sum never overflows.
+    moved = np.fromiter((0 if time is None else _clip(time) for time in times), np.int64, len(times))
+    moved[np.asarray(kept, np.int64)] = np.clip(whole.times, -_ABSURD, _ABSURD)
+    if offsets:
+        firsts = [kept[piece.first] for piece in whole.pieces[1:]]
+        pieces = np.searchsorted(firsts, np.arange(len(times)), side="right")
+        moved += np.array([_clip(offset) for offset in offsets], np.int64)[pieces]
+    return moved
+
+
+_ABSURD = 2**61
+"""Ticks beyond which a time is no time."""
+
+
+def _clip(ticks: int) -> int:
+    return min(max(ticks, -_ABSURD), _ABSURD)
 
 
 def _spread_equal_times(pts: NDArray[np.int64], is_discard: NDArray[np.bool_]) -> tuple[NDArray[np.int64], int]:

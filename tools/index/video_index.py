@@ -460,6 +460,7 @@ class VideoIndex:
         times = choose_quick_times(self._video, after_seconds, self._fps)
         known: dict[float, NDArray[np.float32]] = {}
         clock = _RemainingTime()
+        _give_memory_back()  # the packets of a film of hours were lists while it was opened
         height = fit_stored_size(self._video.info.width, self._video.info.height)[1]
         with closing(self._take_until_cancelled(self._video.read(times, max_height=height))) as frames:
             for look in embed_keyframes(frames, self._encoder):

@@ -9,10 +9,12 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 
-from agent.doors.access import bears_token
+from agent.doors.access import bears_token, is_same, make_pass
 from agent.doors.http.errors import RequestRefusedError
 from agent.doors.http.logs import log, write_log
+from agent.doors.http.page_files import HOME, PASS, SIGN_IN, show_sign_in
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -49,6 +51,7 @@ class Guards:
         self._app = app
         self._metrics = metrics
         self._secret = settings.secret
+        self._pass = make_pass(self._secret)
         self._hosts = _LOOPBACK | {_strip_host(host) for host in (settings.host, *settings.hosts)}
         self._upload_bytes = settings.max_upload_bytes + _MULTIPART_BYTES
         self._json_bytes = settings.max_inline_bytes
@@ -73,7 +76,8 @@ class Guards:
             self._check(scope)
             await self._app(scope, _BoundedBody(receive, self._most_bytes(scope)), answer)
         except RequestRefusedError as refused:
-            await refused.response()(scope, receive, answer)
+            is_visit = refused.status_code == 401 and scope["path"] == HOME
+            await (show_sign_in() if is_visit else refused.response())(scope, receive, answer)
         except Exception:
             log.exception("request failed")  # the response, which is sent by now, has no traceback
         finally:
@@ -91,7 +95,8 @@ class Guards:
             return
         headers = Headers(scope=scope)
         _check_host(headers, self._hosts)
-        if not bears_token(headers, self._secret):
+        has_pass = is_same(cookie_parser(headers.get("cookie", "")).get(PASS, ""), self._pass)
+        if scope["path"] != SIGN_IN and not has_pass and not bears_token(headers, self._secret):
             raise RequestRefusedError(
                 401,
                 "need the server's token as `Authorization: Bearer TOKEN`",

@@ -17,10 +17,10 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.doors.http.errors import RequestRefusedError
+from agent.doors.http.errors import RequestRefusedError, make_disk_full
 from agent.doors.http.job import AskedJob, ServerJob
 from agent.doors.http.logs import log, write_log
-from agent.doors.http.worker import WorkerSetup, WorkRequest
+from agent.doors.http.worker import DrawRequest, WorkerSetup, WorkRequest
 from agent.doors.http.worker_process import WorkerProcess
 from tools.own_files import make_own_folder
 from tools.plain_data import loads_json
@@ -40,6 +40,9 @@ _SHARE = 0.75
 """Share of the waiting places that one client may take."""
 _RETRY_SECONDS = 5
 """What a client is told to wait at a full queue."""
+_MOST_DRAWN = 64
+"""Pictures that a worker may be asked for at the same time; a look has up to a few dozen."""
+_LONGEST_DRAWING_SECONDS = 60.0
 _DEADLY = (
     "the process that read this video died twice, which the file is the likely reason of: it is damaged, or needs more "
     "memory than this server gives"
@@ -112,8 +115,9 @@ class JobDispatcher:
             if is_kept:
                 self._write(job, "request.json", {"client": client, "created_at": job.created_at} | asked.as_data())
         except OSError as error:
+            shutil.rmtree(self._folder / job.id, ignore_errors=True)
             log.exception("job can't be written")
-            raise RequestRefusedError(507, "the server's disk can't be written: tell who runs it", "disk") from error
+            raise make_disk_full() from error
         self._accept(job)
         self._dispatch()
         return job
@@ -130,7 +134,7 @@ class JobDispatcher:
             data = loads_json((self._locate_folder(job_id) / "outcome.json").read_bytes())
             return ServerJob(
                 job_id,
-                AskedJob(Path(), data["video"], data["question"], {}),
+                self._read_asked(job_id) or AskedJob(Path(), data["video"], data["question"], {}),
                 status=data["status"],
                 error=data["error"] or "",
                 events=data["events"],
@@ -170,6 +174,27 @@ class JobDispatcher:
                 404, f"{job_id} has no trajectory (it is {job.status})", "no_trajectory"
             ) from None
         return json.dumps(saved).replace(path, name).encode()
+
+    async def draw(self, job: ServerJob, frame: dict[str, Any] | None = None) -> bytes:
+        """The JPEG of a frame that a job has seen, or the report of one that has ended.
+
+        Raises:
+            RequestRefusedError: it can't be had, or too many wait for such.
+        """
+        facts = next((event["facts"] for event in job.events if event["event"] == "run_started"), None)
+        missing = RequestRefusedError(404, "the pictures of this question can't be had any more", "no_picture")
+        worker = self._workers.get(self._choose_number(job))
+        if facts is None or worker is None or not job.asked.video.name or _read_state(job.asked.video) in self._bad:
+            raise missing
+        if worker.draws >= _MOST_DRAWN:
+            wait = {"retry-after": f"{_RETRY_SECONDS}"}
+            raise RequestRefusedError(429, "too many pictures are asked for: ask again in a moment", "busy", wait)
+        request = DrawRequest(uuid.uuid4().hex, vars(self._make_request(job)), facts["content_hash"], frame)
+        with self._files.held(job.asked.video):
+            drawn = await worker.draw(request, _LONGEST_DRAWING_SECONDS)
+        if drawn is None:
+            raise missing
+        return drawn
 
     def cancel(self, job: ServerJob) -> None:
         """Ends a job early; it then holds what was reached."""
@@ -254,14 +279,20 @@ class JobDispatcher:
         assert worker is not None
         job.status = "running"
         worker.job_ids.add(job.id)
+        request = self._make_request(job)
+        worker.send(vars(request))
+        seconds = request.options["max_seconds"] + _GRACE_SECONDS
+        overdue = asyncio.get_running_loop().call_later(seconds, self._stop_hanging, job, worker)
+        self._overdue[job.id] = overdue
+        job.wake()
+
+    def _make_request(self, job: ServerJob) -> WorkRequest:
         asked, saved = job.asked, str(self._locate_trajectory(job.id))
         seconds = min(asked.options.get("max_seconds") or self._settings.max_seconds, self._settings.max_seconds)
         options = asked.options | {"max_seconds": seconds}
         after = None if asked.after is None else str(self._locate_trajectory(asked.after))
-        worker.send(vars(WorkRequest(job.id, str(asked.video), asked.name, asked.question, options, saved, after)))
-        overdue = asyncio.get_running_loop().call_later(seconds + _GRACE_SECONDS, self._stop_hanging, job, worker)
-        self._overdue[job.id] = overdue
-        job.wake()
+        reached = str(self._locate_reached(job.id))
+        return WorkRequest(job.id, str(asked.video), asked.name, asked.question, options, saved, reached, after)
 
     def _stop_hanging(self, job: ServerJob, worker: WorkerProcess) -> None:
         write_log("question does not stop", logging.WARNING, job=job.id, pid=worker.pid)
@@ -284,10 +315,13 @@ class JobDispatcher:
         else:
             self._end(job, message["kind"], message.get("message", ""))
         self._dispatch()
+        if worker is self._alone and not worker.job_ids:  # nothing else is to be tried alone
+            self._alone = None
+            worker.kill()
 
     def _mourn(self, worker: WorkerProcess) -> None:
         """Starts another worker in the place of a dead one, and tries its jobs once more, each alone."""
-        if self._is_stopping:
+        if self._is_stopping or worker not in self._list_processes():
             return
         self._metrics.worker_deaths.inc()
         for job_id in worker.job_ids:
@@ -334,6 +368,7 @@ class JobDispatcher:
         if (held := self._held.pop(job.id, None)) is not None:
             held.__exit__(None, None, None)
         try:
+            self._settle_trajectory(job)
             self._write(job, "outcome.json", job.as_data() | {"events": job.events})
         except OSError:
             log.exception("outcome can't be written")
@@ -367,6 +402,14 @@ class JobDispatcher:
             except (OSError, ValueError, KeyError, TypeError):  # of a connection that has gone, or damaged
                 shutil.rmtree(folder, ignore_errors=True)
 
+    def _read_asked(self, job_id: str) -> AskedJob | None:
+        """What a finished job asked; None where it was kept for nobody, or is damaged."""
+        try:
+            data = loads_json((self._locate_folder(job_id) / "request.json").read_bytes())
+            return AskedJob(Path(data["video"]), data["name"], data["question"], data["options"], data["after"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
     def _write(self, job: ServerJob, name: str, data: dict[str, Any]) -> None:
         """Writes a file whole or not at all; a power cut may cost it, an end of the process not."""
         path = self._folder / job.id / name
@@ -376,6 +419,17 @@ class JobDispatcher:
 
     def _locate_trajectory(self, job_id: str) -> Path:
         return self._locate_folder(job_id) / "trajectory.json"
+
+    def _locate_reached(self, job_id: str) -> Path:
+        return self._locate_folder(job_id) / "reached.json"
+
+    def _settle_trajectory(self, job: ServerJob) -> None:
+        """Of a job without an end by itself, what was reached is the trajectory."""
+        reached = self._locate_reached(job.id)
+        if job.status in ("failed", "lost") and not self.has_trajectory(job.id):
+            with suppress(FileNotFoundError):
+                reached.rename(self._locate_trajectory(job.id))
+        reached.unlink(missing_ok=True)
 
     def _locate_folder(self, job_id: str) -> Path:
         kind, _, rest = job_id.partition("-")

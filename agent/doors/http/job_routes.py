@@ -10,9 +10,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Header, Query
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response, StreamingResponse
 
 from agent.doors.http.ag_ui import AgUiEvents
+from agent.doors.http.errors import RequestRefusedError
 from agent.doors.http.job import ServerJob
 from agent.doors.http.schemas import JobRequest
 from agent.doors.http.services import ask, get_services
@@ -71,6 +72,52 @@ async def follow_job(
     )
     stream = _stream(job, seen, services.settings.keep_alive_seconds)
     return StreamingResponse(stream, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+
+
+@router.get("/{job_id}/report", response_model=None)
+async def show_report(request: Request, job_id: str) -> Response:
+    """The report of a job that has ended: one page with the answer, its evidence and every turn."""
+    jobs = get_services(request).jobs
+    job = jobs.get(job_id)
+    if not job.is_done or not jobs.has_trajectory(job_id):
+        raise RequestRefusedError(404, f"{job_id} has no report (it is {job.status})", "no_report")
+    # the page names its style and script itself; what it can't forbid from within stands here
+    return HTMLResponse(await jobs.draw(job), headers={"content-security-policy": "frame-ancestors 'none'"})
+
+
+@router.get("/{job_id}/frame", response_model=None)
+async def show_frame(
+    request: Request,
+    job_id: str,
+    call_id: Annotated[str, Query(max_length=200)],
+    index: Annotated[int, Query(ge=0, le=10_000)] = 0,
+) -> Response:
+    """A picture that a tool call of a job gave, as the policy saw it.
+
+    Args:
+        request: the request.
+        job_id: id of the job.
+        call_id: id of the call.
+        index: place of the picture among those of the call.
+    """
+    jobs = get_services(request).jobs
+    job = jobs.get(job_id)
+    ended = (event for event in job.events if event.get("call_id") == call_id and "seconds" in event)
+    frames: list[dict[str, Any]] = next((event["observation"]["frames"] for event in ended), [])
+    if index >= len(frames):
+        raise RequestRefusedError(404, f"{job_id} has no such picture", "no_picture")
+    kept = {"cache-control": "private, max-age=3600, immutable"}
+    return Response(await jobs.draw(job, frames[index]), media_type="image/jpeg", headers=kept)
+
+
+@router.get("/{job_id}/video", response_model=None)
+async def play_video(request: Request, job_id: str) -> Response:
+    """The video of a job, once it was opened as one; parts of it by `Range`."""
+    job = get_services(request).jobs.get(job_id)
+    is_opened = any(event["event"] == "run_started" for event in job.events)
+    if not is_opened or not job.asked.video.is_file():
+        raise RequestRefusedError(404, f"{job_id} has no video that can be played", "no_video")
+    return FileResponse(job.asked.video)
 
 
 @router.post("/{job_id}/cancel")

@@ -5,6 +5,7 @@ limits, and not the server. Requests come as lines of JSON on stdin and events g
 process ends when stdin does.
 """
 
+import base64
 import json
 import logging
 import os
@@ -13,8 +14,9 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -23,13 +25,19 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from agent.doors.error_text import hide_paths
 from agent.doors.http.logs import log, set_up_logs
 from agent.paths import escape_path
+from agent.tracing import flush
 from tools.plain_data import loads_json
 
 if TYPE_CHECKING:
+    from agent.report.images import PictureOf
     from agent.run_result import RunResult
     from agent.sessions.run import Run
+    from agent.trajectory import Trajectory
 
+_FRAMES_VIDEO = "frames.mkv"
+"""Name of the video that is made of a folder of frames."""
 CRASHED = "this is a bug of the server, whose log has the details"
+_DIED = "the process that answered it died"
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,8 @@ class WorkRequest:
     options: dict[str, Any]
     save: str
     """File for the trajectory."""
+    reached: str
+    """File for the trajectory as far as it goes, for the case that the worker dies."""
     after: str | None = None
     """Saved trajectory of the question that this one follows."""
 
@@ -68,6 +78,20 @@ class WorkRequest:
     def names(self) -> dict[str, str]:
         """What stands in place of each path, as both stand in JSON."""
         return {json.dumps(self.video)[1:-1]: json.dumps(self.name)[1:-1]}
+
+
+@dataclass(frozen=True)
+class DrawRequest:
+    """A request for pictures of a question's video, as one line of JSON."""
+
+    draw: str
+    """Id of the request."""
+    work: dict[str, Any]
+    """The question, as its `WorkRequest`."""
+    content_hash: str
+    """What the video held when it was asked about."""
+    frame: dict[str, Any] | None
+    """Reference of the frame that is wanted; None for the report of the question."""
 
 
 class _TooLargeError(ValueError):
@@ -90,6 +114,7 @@ class Worker:
         self._send = send
         self._sleuth = Sleuth(setup.policy or None, encoder=setup.encoder or None, max_concurrent=setup.running)
         self._executor = ThreadPoolExecutor(setup.running, thread_name_prefix="question")
+        self._drawer = ThreadPoolExecutor(1, thread_name_prefix="drawer")  # pictures don't wait for questions
         self._cancels: dict[str, threading.Event] = {}
         self._runs: dict[str, Run] = {}
 
@@ -98,6 +123,9 @@ class Worker:
         message = loads_json(line)
         if "cancel" in message:
             self._cancel(message["cancel"])
+            return
+        if "draw" in message:
+            self._drawer.submit(self._draw, DrawRequest(**message))
             return
         request = WorkRequest(**message)
         self._cancels[request.id] = threading.Event()
@@ -122,12 +150,14 @@ class Worker:
             self._cancels.pop(request.id, None)
             self._runs.pop(request.id, None)
             self._tell(request, ended)
+            flush()  # the server ends this process without notice
 
     def _ask(self, request: WorkRequest) -> None:
         from agent.events import RunFinished, RunStarted
-        from agent.outputs import write_output
+        from agent.loop.checks import make_unopened_trajectory
         from agent.report.console import format_answer
-        from agent.trajectory import to_json
+        from agent.sessions.options import read_options
+        from agent.trajectory import Stop
 
         video = Path(request.video)
         if video.is_dir():
@@ -135,6 +165,10 @@ class Worker:
         self._check_header(video)
         run = self._start_run(video, request)
         self._runs[request.id] = run
+        options: Any = request.options
+        asked = read_options(video, request.question, options)
+        reached = make_unopened_trajectory(asked.question, self._setup.policy, asked.limits, 0.0, Stop.CRASHED)
+        _save(request.reached, replace(reached, error=_DIED))
         if self._cancels[request.id].is_set():
             run.cancel()
         try:
@@ -146,7 +180,10 @@ class Worker:
                     shown = _hide_details(event.result)
                     event = replace(event, result=shown)
                     told |= {"content": format_answer(shown.trajectory), "usage": _count_tokens(shown)}
-                    write_output(request.save, to_json(shown.trajectory))
+                    _save(request.save, shown.trajectory)
+                elif run.reached is not None and run.reached is not reached:
+                    reached = run.reached
+                    _save(request.reached, reached.ended(Stop.CRASHED, _DIED))
                 data = event.as_data() | told
                 self._tell(request, {"kind": "event", "event": data})
         finally:
@@ -155,14 +192,54 @@ class Worker:
     def _start_run(self, video: Path, request: WorkRequest) -> "Run":
         if request.after is None:
             return self._sleuth.start(video, request.question, **request.options)
-        from agent.sessions.options import VideoOptions
         from agent.trajectory import load
 
         if load(request.after).question.video != escape_path(str(video)):
             raise ValueError("the question before was about another video")
-        of_video: Any = {name: value for name, value in request.options.items() if name in VideoOptions.__annotations__}
-        of_question: Any = {name: value for name, value in request.options.items() if name not in of_video}
+        of_video, of_question = _split_options(request)
         return self._sleuth.resume(request.after, video, **of_video).start(request.question, **of_question)
+
+    def _draw(self, wanted: DrawRequest) -> None:
+        request = WorkRequest(**wanted.work)
+        drawn: dict[str, Any] = {"kind": "drawn", "id": wanted.draw, "body": None}
+        try:
+            body = self._draw_report(request, wanted) if wanted.frame is None else self._draw_frame(request, wanted)
+            drawn["body"] = None if body is None else base64.b64encode(body).decode()
+        except (OSError, ValueError):  # the file has gone, or is another one now
+            log.info("video can't be opened again", exc_info=True)
+        except BaseException:
+            log.exception("picture can't be drawn")
+        finally:
+            self._send(json.dumps(drawn).encode() + b"\n")
+
+    def _draw_frame(self, request: WorkRequest, wanted: DrawRequest) -> bytes | None:
+        from tools.observation import FrameRef
+
+        assert wanted.frame is not None
+        frame = FrameRef(**wanted.frame | {"box": tuple(wanted.frame["box"])})
+        with self._open_pictures(request, wanted.content_hash) as picture:
+            return picture(frame)
+
+    def _draw_report(self, request: WorkRequest, wanted: DrawRequest) -> bytes:
+        from agent.report.html import render
+        from agent.trajectory import from_json
+
+        trajectory = from_json(_rename(Path(request.save).read_text(encoding="utf-8"), request))
+        with ExitStack() as opened:
+            try:
+                picture = opened.enter_context(self._open_pictures(request, wanted.content_hash))
+            except (OSError, ValueError):  # the words are still there
+                return render(trajectory, lambda _: None).encode("utf-8", "replace")
+            return render(trajectory, picture).encode("utf-8", "replace")
+
+    @contextmanager
+    def _open_pictures(self, request: WorkRequest, content_hash: str) -> "Iterator[PictureOf]":
+        video = Path(request.video)
+        of_video, _ = _split_options(request)
+        with self._sleuth.borrow_toolbox(video / _FRAMES_VIDEO if video.is_dir() else video, **of_video) as toolbox:
+            if toolbox is None or toolbox.video.content_hash != content_hash:
+                raise ValueError("the video is another one now")
+            yield toolbox.picture
 
     def _check_header(self, video: Path) -> None:
         """Refuses by what the file says of itself, before anything of it is decoded."""
@@ -171,7 +248,8 @@ class Worker:
         with open_container(video) as container:
             seconds = (container.duration or 0) / 1e6
             for stream in container.streams.video:
-                self._check_size(seconds, stream.codec_context.width, stream.codec_context.height)
+                if (codec := stream.codec_context) is not None:  # None: a codec that FFmpeg does not know
+                    self._check_size(seconds, codec.width, codec.height)
 
     def _check_size(self, seconds: float, width: int, height: int) -> None:
         if seconds > self._setup.max_duration_seconds:
@@ -182,10 +260,35 @@ class Worker:
             raise _TooLargeError(f"the video has pictures of {width}x{height} pixels; this server takes up to {most}")
 
     def _tell(self, request: WorkRequest, message: dict[str, Any]) -> None:
-        line = json.dumps({"id": request.id} | message)
-        for path, name in request.names.items():
-            line = line.replace(path, name)
-        self._send(line.encode() + b"\n")
+        self._send(_rename(json.dumps({"id": request.id} | message), request).encode() + b"\n")
+
+
+def _split_options(request: WorkRequest) -> tuple[Any, Any]:
+    """The options by which the video is opened, and those of the question."""
+    from agent.sessions.options import VideoOptions
+
+    of_video = {name: value for name, value in request.options.items() if name in VideoOptions.__annotations__}
+    return of_video, {name: value for name, value in request.options.items() if name not in of_video}
+
+
+def _rename(data: str, request: WorkRequest) -> str:
+    """JSON with the video named as the client does."""
+    for path, name in request.names.items():
+        data = data.replace(path, name)
+    return data
+
+
+def _save(file: str, trajectory: "Trajectory") -> None:
+    """Writes a trajectory. A disk that is full costs the file and not the answer."""
+    from agent.trajectory import to_json
+
+    path = Path(file)
+    beside = path.with_suffix(".new")
+    try:
+        beside.write_text(to_json(trajectory), encoding="utf-8")
+        beside.replace(path)
+    except OSError:
+        log.exception("trajectory can't be written")
 
 
 def _make_video(folder: Path) -> Path:
@@ -195,7 +298,7 @@ def _make_video(folder: Path) -> Path:
     from agent.doors.http.file_store import RATE
     from tools.video.frame_folder import FrameFolder
 
-    video = folder / "frames.mkv"
+    video = folder / _FRAMES_VIDEO
     if video.exists():
         return video
     frames = FrameFolder(folder, float((folder / RATE).read_text()))

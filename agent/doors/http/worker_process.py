@@ -1,6 +1,7 @@
 """The server's end of a worker process: what it is asked, what it says, and its death."""
 
 import asyncio
+import base64
 import json
 import os
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 
 import agent
 from agent.doors.http.logs import log, write_log
-from agent.doors.http.worker import WorkerSetup
+from agent.doors.http.worker import DrawRequest, WorkerSetup
 from tools.plain_data import loads_json
 
 _LONGEST_LINE = 256 * 2**20
@@ -44,6 +45,7 @@ class WorkerProcess:
         """Whether it has begun to read requests."""
         self.job_ids: set[str] = set()
         """Jobs that it has."""
+        self._drawing: dict[str, asyncio.Future[str | None]] = {}
 
     @property
     def has_room(self) -> bool:
@@ -65,6 +67,29 @@ class WorkerProcess:
             with suppress(ConnectionError, RuntimeError):
                 self._process.stdin.write(json.dumps(message).encode() + b"\n")
 
+    async def draw(self, request: DrawRequest, seconds: float) -> bytes | None:
+        """Has pictures drawn; None where they can't be had.
+
+        Args:
+            request: what is wanted.
+            seconds: how long it may take.
+        """
+        drawn = self._drawing[request.draw] = asyncio.get_running_loop().create_future()
+        self.send(vars(request))
+        try:
+            async with asyncio.timeout(seconds):
+                body = await drawn
+        except TimeoutError:
+            return None
+        finally:
+            del self._drawing[request.draw]
+        return None if body is None else base64.b64decode(body)
+
+    @property
+    def draws(self) -> int:
+        """Number of pictures that it is asked for now."""
+        return len(self._drawing)
+
     def kill(self) -> None:
         """Ends the process at once."""
         if self._process is not None:
@@ -82,6 +107,9 @@ class WorkerProcess:
             await self._read(await self._launch())
         except OSError:
             log.exception("worker can't be started")
+        for drawn in self._drawing.values():
+            if not drawn.done():
+                drawn.set_result(None)
         self._on_death(self)
 
     async def _launch(self) -> asyncio.subprocess.Process:
@@ -106,7 +134,10 @@ class WorkerProcess:
             while line := await process.stdout.readline():
                 message = loads_json(line)
                 self.is_ready = self.is_ready or message["kind"] == "ready"
-                self._on_message(self, message)
+                if message["kind"] != "drawn":
+                    self._on_message(self, message)
+                elif (drawn := self._drawing.get(message["id"])) is not None and not drawn.done():
+                    drawn.set_result(message["body"])
         except ValueError:  # a line that is too long, or none of ours
             log.exception("worker said what it should not")
             self.kill()

@@ -16,12 +16,11 @@ from rl.rewards.preset import load_preset
 from rl.sampling.sampler import Rollout
 from tests.rl.marks import trl_warns
 from tests.rl.small_training import built, rollouts_of, training
-from tests.tiny_models import Family
 
 pytest.importorskip("trl", reason="needs the rl extra")
 pytestmark = trl_warns
 
-FAMILIES: tuple[Family, ...] = ("qwen2_5_vl", "qwen3_vl")
+FAMILIES = [pytest.param("qwen2_5_vl", marks=pytest.mark.heavy), "qwen3_vl"]
 
 
 @dataclass
