@@ -20,6 +20,7 @@ from evals.score import read_run
 from evals.statistics.tables import render_table
 
 _SHOWN = 20
+"""Questions in the table, unless more are asked for."""
 _WIDTH = 80
 """Characters of a move that the table shows."""
 
