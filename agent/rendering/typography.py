@@ -17,12 +17,17 @@ _MOST_LAYERS = 12
 """Layers at most, so that a hostile text ends; models set three or four."""
 
 
-def strip_typography(text: str) -> str:
-    """The text without the heading before it and the type it is set in; fullwidth letters become plain ones."""
+def strip_typography(text: str, *, with_heading: bool = True) -> str:
+    """The text without the heading before it and the type it is set in; fullwidth letters become plain ones.
+
+    Args:
+        text: the text.
+        with_heading: whether a heading such as "Final answer:" goes too.
+    """
     plain = unicodedata.normalize("NFKC", text) if _is_fullwidth(text) else text
     plain = plain.strip()
     for _ in range(_MOST_LAYERS):
-        inner = _strip_layer(plain)
+        inner = _strip_layer(plain, with_heading)
         if inner == plain or not inner:
             break
         plain = inner
@@ -33,13 +38,13 @@ def _is_fullwidth(text: str) -> bool:
     return any("\uff01" <= sign <= "\uff5e" for sign in text)
 
 
-def _strip_layer(text: str) -> str:
+def _strip_layer(text: str, with_heading: bool) -> str:
     for opens, closes in _PAIRS:
         inner = text[len(opens) : len(text) - len(closes)]
         is_around = inner and text.startswith(opens) and text.endswith(closes)
         if is_around and opens not in inner and closes not in inner:
             return inner.strip()
-    if heading := _HEADING.match(text):
+    if with_heading and (heading := _HEADING.match(text)):
         return text[heading.end() :].strip()
     if (command := _COMMANDS.match(text)) and _find_closing(text, command.end()) == len(text.rstrip(".")) - 1:
         return text.rstrip(".")[command.end() + 1 : -1].strip()

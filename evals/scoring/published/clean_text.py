@@ -16,7 +16,7 @@ _MARKS = ';/[]"{}()=+\\_-><@`,?!'
 def strict_letter(said: str, option_count: int) -> str:
     """The letter of `C`, `c`, `C.`, `C)` or `(C)`, in whatever it is set; "" for anything else and for letters that no
     option has."""
-    found = re.fullmatch(r"\s*(?:([A-Za-z])[.)]?|\(([A-Za-z])\))\s*", strip_typography(said))
+    found = re.fullmatch(r"\s*(?:([A-Za-z])[.)]?|\(([A-Za-z])\))\s*", strip_typography(said, with_heading=False))
     letter = (found[1] or found[2]).upper() if found else ""
     return letter if letter and letter in ascii_uppercase[:option_count] else ""
 

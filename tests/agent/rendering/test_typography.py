@@ -34,7 +34,8 @@ SET_C = [
 @pytest.mark.parametrize("said", SET_C)
 def test_an_answer_is_found_in_what_it_is_set_in(said: str) -> None:
     assert find_option(said, ASKED) == 2
-    assert strict_letter(said, 4) == "C"
+    is_headed = "nswer" in said  # words beside the letter are more than the strict rule takes
+    assert strict_letter(said, 4) == ("" if is_headed else "C")
 
 
 @pytest.mark.parametrize("said", ["$$\\boxed{C. red lantern}$$", "**red lantern**", "### Answer:\nC. red lantern"])
