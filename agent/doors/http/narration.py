@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from agent.events import format_preparation
+
 _LONGEST_RESULT = 600
 """Characters of a tool's result that are shown; the record has all of it."""
 
@@ -13,7 +15,7 @@ def format_reasoning(event: dict[str, Any]) -> str:
         case "turn_taken":
             return f"{event['thought']}\n" if event["thought"] else ""
         case "video_prepared":
-            return f"preparing the video: {event['stage']} {event['share']:.0%}\n"
+            return f"{format_preparation(event['stage'], event['share'])}\n"
         case "tool_called":
             arguments = ", ".join(f"{name}={json.dumps(value)}" for name, value in event["arguments"].items())
             return f"{event['call_id']} {event['tool']}({arguments})\n"
