@@ -47,6 +47,8 @@ class RunStarted(_EventRecord):
     limits: "Limits"
     estimate: "Estimate | None"
     """Estimated cost; None where no price is known."""
+    other_facts: "tuple[VideoFacts, ...]" = ()
+    """Properties of the question's further videos; empty for one about one video."""
 
 
 @dataclass(frozen=True)
@@ -245,7 +247,15 @@ class EventReader:
     def _of_start(self, start: "Trajectory") -> Event:
         if start.sample:
             return SampleStarted(self._run_id, start.sample)
-        return RunStarted(self._run_id, start.question, start.facts, start.policy, start.limits, start.estimate)
+        return RunStarted(
+            self._run_id,
+            start.question,
+            start.facts,
+            start.policy,
+            start.limits,
+            start.estimate,
+            start.other_facts,
+        )
 
     def _of_turn(self, turn: "Turn") -> Iterator[Event]:
         from agent.trajectory import Answer, Calls, Malformed

@@ -80,10 +80,10 @@ def build_chat_graph(
             return Command(goto=END, update={"messages": [AIMessage(str(error))]})
         if not video:
             video, text = _find_video(text, allowed)
-        video = video or state.get("video", "")
-        if not video or not text.strip():
-            return Command(goto=END, update={"messages": [AIMessage(_WHICH if not video else "What about it?")]})
-        return Command(goto="begin", update={"video": video, "question": text})
+        about = video or state.get("video", "")
+        if not about or not text.strip():
+            return Command(goto=END, update={"messages": [AIMessage(_WHICH if not about else "What about it?")]})
+        return Command(goto="begin", update={"video": about, "question": text})
 
     graph = StateGraph(ChatState, ChatContext, input_schema=ChatInput)
     graph.add_node("read", read, destinations=("begin", END))

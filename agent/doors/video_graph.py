@@ -60,8 +60,8 @@ _NODES_BESIDE = 12
 class VideoInput(TypedDict, total=False):
     """The state that the graph reads."""
 
-    video: str
-    """Path of the video file."""
+    video: str | list[str]
+    """Path of the video file, or paths of several that the question is about."""
     question: str
 
 
@@ -269,7 +269,7 @@ class VideoNodes:
             with self.sleuth.borrow_tools(asked) as toolbox:
                 assert toolbox is not None, "it is waited for"
                 if trajectory.content_hashes != tuple(one.video.content_hash for one in list_videos(toolbox)):
-                    raise ValueError(f"{asked.question.video} changed since the run began: ask again")
+                    raise ValueError(f"{', '.join(asked.question.videos)} changed since the run began: ask again")
                 context = make_run_context(toolbox, self.sleuth.get_policy(), verify=asked.verify, mode=asked.mode)
                 return work({"trajectory": trajectory, "turn": None}, Runtime(context=context))
         except Exception as error:
