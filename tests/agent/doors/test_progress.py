@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from agent import Sleuth
 from agent.doors.allowed_folders import AllowedFolders
 from agent.doors.http.ag_ui import AgUiEvents
-from agent.doors.http.narration import format_reasoning
+from agent.doors.http.completions import format_reasoning
 from agent.doors.mcp.server import VideoServer
 from agent.events import RunFinished, RunStarted, VideoPrepared
 from agent.policy import ToolAccess
