@@ -102,7 +102,7 @@ async def show_frame(
     """
     jobs = get_services(request).jobs
     job = jobs.get(job_id)
-    frames = next(
+    frames: list[dict[str, Any]] = next(
         (e["observation"]["frames"] for e in job.events if e.get("call_id") == call_id and "seconds" in e), []
     )
     if index >= len(frames):
