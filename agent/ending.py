@@ -13,6 +13,7 @@ from typing import NoReturn
 from agent.exit_codes import EXIT_BAD_INPUT, EXIT_BUG, EXIT_INTERRUPTED, EXIT_NO_READER, EXIT_POLICY_FAILED
 from agent.policy import PolicyError
 from agent.terminal import escape_line, show_warnings, tell
+from agent.tracing import flush
 from tools.deadline import is_anyone_left_behind
 from tools.observation import MissingPartError
 
@@ -39,9 +40,24 @@ class Parser(argparse.ArgumentParser):
             ValueError: an argument is left over that the command does not take.
         """
         options, left = super().parse_known_args(args, namespace)
-        if left:
+        if left and not self._take_over(options, left):
             self.error(self._left_over(options, left))
-        return options, left
+        return options, []
+
+    def _take_over(self, options: argparse.Namespace, left: Sequence[str]) -> bool:
+        """Whether words behind an option could be added to several words before it, of which the last is another one.
+
+        Of `ask a.mp4 b.mp4 --json QUESTION` argparse takes b.mp4 for the question, and leaves the question over.
+        """
+        positional = [action for action in self._actions if not action.option_strings]
+        if [action.nargs for action in positional] != [argparse.ONE_OR_MORE, None] or any(w[:1] == "-" for w in left):
+            return False
+        several, last = (action.dest for action in positional)
+        first: list[str] = getattr(options, several)
+        words = [*first, getattr(options, last), *left]
+        setattr(options, several, words[:-1])
+        setattr(options, last, words[-1])
+        return True
 
     def _check_value(self, action: argparse.Action, value: object) -> None:
         if action.choices is not None and value not in action.choices:
@@ -113,6 +129,7 @@ def end_process(name: str, work: Callable[[], int | None], interrupted: str = "i
         status = ended.code if isinstance(ended.code, int) else 0
     status = _flush_output(name, status)
     if status == EXIT_INTERRUPTED or is_anyone_left_behind():
+        flush()
         os._exit(status)  # a tool may still be at work in a thread, which Python would wait for; all is saved by now
     sys.exit(status)
 

@@ -116,14 +116,18 @@ def add_model_options(command: argparse.ArgumentParser) -> None:
         help="one request in all, however slowly the model writes; --max-seconds bounds the whole question",
     )
     group.add_argument("--concurrency", type=int, default=_DEFAULTS.concurrency, metavar="N", help="requests at once")
-    group.add_argument(
-        "--yes",
-        action=_AllowDownload,
-        nargs=0,
-        default=argparse.SUPPRESS,
-        help="download the model if it is not here, without asking",
-    )
+    add_yes_option(group, "download the model if it is not here, without asking")
     group.add_argument("--adapter", default="", metavar="FOLDER", help="LoRA adapter, for models in process")
+
+
+def add_yes_option(command: argparse._ActionsContainer, about: str) -> None:
+    """Adds the option `--yes`, which allows downloads, to a command or a group of its options.
+
+    Args:
+        command: the command or group.
+        about: help of the option.
+    """
+    command.add_argument("--yes", action=_AllowDownload, nargs=0, default=argparse.SUPPRESS, help=about)
 
 
 class _AllowDownload(argparse.Action):

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, Literal, Protocol
 
 from agent.prompts import compute_prompt_hash
+from agent.tracing import trace_model_call
 from agent.trajectory import Form, Setup, Trajectory, Turn
 from tools.deadline import OutOfTime, run_in_time, set_deadline
 from tools.observation import FrameRef, Observation
@@ -69,6 +70,14 @@ class PolicyError(Exception):
     """A policy that can't give a turn: no server, no key, a refusal. One sentence, for the user to act on."""
 
 
+class ContextFullError(PolicyError):
+    """The conversation is longer than the model can take."""
+
+
+class WithheldError(PolicyError):
+    """A server's content filter withheld the reply: another question may well be answered."""
+
+
 class OutOfTimeError(PolicyError):
     """The time limit of the question was over before the policy gave its turn."""
 
@@ -90,10 +99,12 @@ def ask_in_time(trajectory: Trajectory, policy: Policy, sight: ToolAccess) -> Tu
         OutOfTimeError: no whole reply came in time.
     """
     limit = trajectory.limits.max_seconds
-    with set_deadline(math.inf if limit is None else limit - trajectory.seconds):
+    left = math.inf if limit is None else limit - trajectory.seconds
+    with trace_model_call(policy) as span, set_deadline(left):
         (turn,) = run_in_time([partial(policy, trajectory, sight)], grace_seconds=_LATE_SECONDS)
-    if isinstance(turn, OutOfTime):
-        raise OutOfTimeError(f"{policy.spec} gave no whole reply before the time of the question was over")
+        if isinstance(turn, OutOfTime):
+            raise OutOfTimeError(f"{policy.spec} gave no whole reply before the time of the question was over")
+        span.end_model_call(turn)
     return turn
 
 

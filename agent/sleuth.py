@@ -8,6 +8,8 @@ trajectory; it prints nothing, keeps nothing outside itself but the cache of ind
         result = sleuth.ask("video.mp4", "What does the sign say?", max_seconds=60)
         print(result.text, result.confidence, result.evidence)
 
+A list of paths in place of one asks about several videos: `sleuth.ask(["a.mp4", "b.mp4"], "Which of the two ...?")`.
+
 `aask` is for asyncio; `stream` and `astream` give the events of `agent.events` as they happen; `start` gives a `Run`,
 on which all of these rest and which can be cancelled. A bad input is a ValueError. Whatever else ends a run early (a
 limit, a cancellation, a model that can't be reached, a bug) comes back as a `RunResult` whose `status` says so, with
@@ -20,28 +22,38 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Self, TypeVar, Unpack
 
-from agent.events import EventReader, RunFinished
-from agent.sessions.options import AskedQuestion, AskOptions, QuestionOptions, VideoOptions, make_key, read_options
+from agent.events import EventReader, ProgressReader, RunFinished
+from agent.sessions.options import (
+    AskedQuestion,
+    AskOptions,
+    QuestionOptions,
+    VideoOptions,
+    Videos,
+    make_key,
+    read_options,
+)
 from agent.sessions.run import Run
-from agent.sessions.session import History, Session
+from agent.sessions.session import History, Session, list_questions
 from tools.deadline import OutOfTime, WorkCancelledError, run_in_time, set_deadline
 
 if TYPE_CHECKING:
+    from opentelemetry.context import Context
+
     from agent.events import Event
-    from agent.loop.ask import VideoTools
+    from agent.loop.ask import QuestionTools
     from agent.policy import Policy, PolicyOptions
     from agent.report.images import PictureOf
     from agent.run_result import RunResult
-    from agent.sessions.open_videos import OpenVideos, VideoKey
+    from agent.sessions.open_videos import OnProgress, OpenVideos, VideoKey
     from agent.sessions.own_tools import OwnTool
     from agent.trajectory import Trajectory
     from tools.encoders.registry import Encoder
+    from tools.index.video_index import IndexProgress
     from tools.observation import Observation
     from tools.toolbox import Toolbox
     from tools.vision.captioner import Captioner
@@ -91,7 +103,7 @@ class Sleuth:
         self._runs: set[Run] = set()
         self._is_closed = False
 
-    def ask(self, video: str | Path, question: str, **options: Unpack[AskOptions]) -> "RunResult":
+    def ask(self, video: Videos, question: str, **options: Unpack[AskOptions]) -> "RunResult":
         """The result of a question, run in the calling thread.
 
         Raises:
@@ -101,7 +113,7 @@ class Sleuth:
         """
         return self._begin(video, question, options, History()).play_here()
 
-    async def aask(self, video: str | Path, question: str, **options: Unpack[AskOptions]) -> "RunResult":
+    async def aask(self, video: Videos, question: str, **options: Unpack[AskOptions]) -> "RunResult":
         """The result of a question, for asyncio; cancelling the task that waits for it cancels the run.
 
         Raises:
@@ -109,7 +121,7 @@ class Sleuth:
         """
         return await self.start(video, question, **options).wait()
 
-    def stream(self, video: str | Path, question: str, **options: Unpack[AskOptions]) -> "Iterator[Event]":
+    def stream(self, video: Videos, question: str, **options: Unpack[AskOptions]) -> "Iterator[Event]":
         """The events of a question's run as they happen, the result last; ending the iteration cancels the run.
 
         Raises:
@@ -117,11 +129,11 @@ class Sleuth:
         """
         return self.start(video, question, **options).stream()
 
-    def astream(self, video: str | Path, question: str, **options: Unpack[AskOptions]) -> "AsyncIterator[Event]":
+    def astream(self, video: Videos, question: str, **options: Unpack[AskOptions]) -> "AsyncIterator[Event]":
         """The events of a question's run as they happen, for asyncio; ending the iteration cancels the run."""
         return self.start(video, question, **options).astream()
 
-    def ask_many(self, video: str | Path, questions: Iterable[str], **options: Unpack[AskOptions]) -> "list[RunResult]":
+    def ask_many(self, video: Videos, questions: Iterable[str], **options: Unpack[AskOptions]) -> "list[RunResult]":
         """The results of several questions about one video, in their order, run at the same time over one index.
 
         Raises:
@@ -134,7 +146,7 @@ class Sleuth:
             for run in runs:
                 run.cancel()
 
-    def start(self, video: str | Path, question: str, **options: Unpack[AskOptions]) -> Run:
+    def start(self, video: Videos, question: str, **options: Unpack[AskOptions]) -> Run:
         """Starts a question in the executor and gives its run, to be waited for, read event by event, or cancelled.
 
         Raises:
@@ -143,11 +155,11 @@ class Sleuth:
         """
         return self._submit(self._begin(video, question, options, History()))
 
-    def open(self, video: str | Path, **options: Unpack[VideoOptions]) -> Session:
+    def open(self, video: Videos, **options: Unpack[VideoOptions]) -> Session:
         """A session: questions about one video, each of which knows those before it (`agent.sessions.session`)."""
         return self._session(video, options, ())
 
-    def resume(self, path: str | Path, video: str | Path | None = None, **options: Unpack[VideoOptions]) -> Session:
+    def resume(self, path: str | Path, video: Videos | None = None, **options: Unpack[VideoOptions]) -> Session:
         """The session that `Session.save` wrote, or that begins with any saved trajectory.
 
         Args:
@@ -158,18 +170,28 @@ class Sleuth:
         Raises:
             ValueError: the file holds no trajectory.
         """
-        from agent.paths import unescape_path
         from agent.trajectory import load
 
-        saved = load(path)
-        asked = saved.question
+        return self.follow(load(path), video, **options)
+
+    def follow(self, before: "Trajectory", video: Videos | None = None, **options: Unpack[VideoOptions]) -> Session:
+        """The session that goes on after a question, which knows it and those before it.
+
+        Args:
+            before: the trajectory of the question.
+            video: where the video is now; None where it was.
+            options: how it is opened, where that is not on record: subtitles.
+        """
+        from agent.paths import unescape_path
+
+        asked = before.question
         recorded: VideoOptions = {
             "until_seconds": asked.until_seconds,
             "audio_track": asked.audio_track,
             "picture_stream": asked.picture_stream,
         }
-        earlier = (*saved.earlier, replace(saved, earlier=()))
-        return self._session(unescape_path(asked.video) if video is None else video, recorded | options, earlier)
+        videos = [unescape_path(path) for path in asked.videos] if video is None else video
+        return self._session(videos, recorded | options, list_questions(before))
 
     def borrow_toolbox(
         self, video: str | Path, **options: Unpack[VideoOptions]
@@ -189,29 +211,44 @@ class Sleuth:
         return policy
 
     @contextmanager
-    def borrow_tools(self, asked: AskedQuestion, begun: float | None = None) -> "Iterator[VideoTools | None]":
-        """A context with the tools of a question's video, of a user's own too, once the question can be asked.
+    def borrow_tools(
+        self,
+        asked: AskedQuestion,
+        begun: float | None = None,
+        on_progress: "Callable[[int, IndexProgress], None]" = lambda _, __: None,
+    ) -> "Iterator[QuestionTools | None]":
+        """A context with the tools of a question's videos, of a user's own too, once the question can be asked.
 
         Args:
             asked: the question.
             begun: when it began, of `time.monotonic`: if its time is over before the video is open, there are no tools
                 but None. Without it the video is waited for.
+            on_progress: called from other threads with the number of a video and the work on it.
 
         Raises:
             ValueError: a bad input.
         """
         from agent.limits import compute_seconds_left
         from agent.loop.checks import check_end, check_inputs, check_playable
+        from agent.loop.several_videos import SeveralVideos
         from agent.sessions.own_tools import ExtendedToolbox
 
-        check_inputs(asked.key.path, asked.key.subtitles)
+        for key in asked.keys:
+            check_inputs(key.path, key.subtitles)
         check_playable(asked.question, self.get_policy(), asked.samples, asked.mode)
         with ExitStack() as stack:
             with set_deadline(math.inf if begun is None else compute_seconds_left(asked.limits, begun)):
-                toolbox = stack.enter_context(self._videos.get().borrowed(asked.key))
-            if toolbox is not None:
-                check_end(asked.question, toolbox.video.info.duration_seconds)
-            yield ExtendedToolbox(toolbox, self._tools) if toolbox is not None and self._tools else toolbox
+                borrowed = [
+                    stack.enter_context(self._videos.get().borrowed(key, partial(on_progress, number)))
+                    for number, key in enumerate(asked.keys, 1)
+                ]
+            opened = [toolbox for toolbox in borrowed if toolbox is not None]
+            if len(opened) < len(borrowed):
+                yield None
+                return
+            check_end(asked.question, opened[0].video.info.duration_seconds)
+            videos = [ExtendedToolbox(toolbox, self._tools) if self._tools else toolbox for toolbox in opened]
+            yield videos[0] if len(videos) == 1 else SeveralVideos(videos)
 
     def submit(self, work: Callable[..., _T], *arguments: object) -> "Future[_T]":
         """Runs work of a door on a thread of the executor."""
@@ -239,16 +276,18 @@ class Sleuth:
     ) -> None:
         self.close()
 
-    def _session(self, video: str | Path, options: VideoOptions, earlier: "tuple[Trajectory, ...]") -> Session:
+    def _session(self, video: Videos, options: VideoOptions, earlier: "tuple[Trajectory, ...]") -> Session:
         def begin(question: str, more: QuestionOptions, history: History) -> Run:
             return self._begin(video, question, {**options, **more}, history)
 
         return Session(begin, self._submit, History(earlier))
 
-    def _begin(self, video: str | Path, question: str, options: AskOptions, history: History) -> Run:
+    def _begin(self, video: Videos, question: str, options: AskOptions, history: History) -> Run:
+        from agent.tracing import get_context
+
         if self._is_closed:
             raise RuntimeError("this Sleuth is closed: make another one")
-        run = Run(partial(self._finished, read_options(video, question, options), history))
+        run = Run(partial(self._finished, read_options(video, question, options), history, get_context()))
         with self._lock:
             self._runs.add(run)
         return run
@@ -257,15 +296,17 @@ class Sleuth:
         self._executor.submit(run.play)
         return run
 
-    def _finished(self, asked: AskedQuestion, history: History, run: Run) -> "RunResult":
+    def _finished(self, asked: AskedQuestion, history: History, context: "Context | None", run: Run) -> "RunResult":
         from agent.run_result import RunResult
+        from agent.tracing import follow_context
 
         try:
-            trajectory = self._played(asked, history, run)
+            with follow_context(context):
+                trajectory = self._played(asked, history, run)
         finally:
             with self._lock:
                 self._runs.discard(run)
-        result = RunResult(trajectory, partial(self._pictures, asked.key, trajectory.facts.content_hash))
+        result = RunResult(trajectory, partial(self._pictures, asked.keys, trajectory.content_hashes))
         run.tell(RunFinished(run.id, result))
         return result
 
@@ -276,11 +317,14 @@ class Sleuth:
 
         begun = time.monotonic()
         question, limits = asked.question, asked.limits
-        reader = EventReader(run.id)
+        reader, progress = EventReader(run.id), ProgressReader(run.id, run.tell)
 
         def tell(told: Turn | Trajectory) -> None:
+            if isinstance(told, Trajectory):
+                run.reached = told
             for event in reader.read(told):
                 run.tell(event)
+            progress.turn(is_on=True)
 
         def left_out(stop: Stop) -> Trajectory:
             tell(make_unopened_trajectory(question, self._spec, limits, 0.0, stop))
@@ -290,7 +334,7 @@ class Sleuth:
             with ExitStack() as stack:
                 remember = stack.enter_context(history.held())
                 begun = time.monotonic()  # the question before it does not cost this one its time
-                toolbox = stack.enter_context(self.borrow_tools(asked, begun))
+                toolbox = stack.enter_context(self.borrow_tools(asked, begun, progress.read))
                 if toolbox is None:
                     return left_out(Stop.TIME_LIMIT)
                 ended = ask(
@@ -308,24 +352,33 @@ class Sleuth:
                 return remember(answer_late(ended))
         except WorkCancelledError:
             return left_out(Stop.INTERRUPTED)
+        finally:
+            progress.turn(is_on=False)
 
     @contextmanager
-    def _pictures(self, key: "VideoKey", content_hash: str) -> "Iterator[PictureOf]":
-        """A context with the pictures of a video, opened again if need be; none if the file has gone or changed."""
+    def _pictures(self, keys: "tuple[VideoKey, ...]", content_hashes: tuple[str, ...]) -> "Iterator[PictureOf]":
+        """A context with the pictures of videos, opened again if need be; none if a file has gone or changed."""
+        from agent.loop.several_videos import SeveralVideos
+
         with ExitStack() as stack:
             try:
-                toolbox = stack.enter_context(self._videos.get().borrowed(key)) if content_hash else None
+                borrowed = [
+                    stack.enter_context(self._videos.get().borrowed(key)) for key in keys if all(content_hashes)
+                ]
             except (OSError, ValueError):
-                toolbox = None
-            is_same = toolbox is not None and toolbox.video.content_hash == content_hash
-            yield toolbox.picture if toolbox is not None and is_same else lambda _: None
+                borrowed = []
+            toolboxes = [toolbox for toolbox in borrowed if toolbox is not None]
+            if tuple(toolbox.video.content_hash for toolbox in toolboxes) != content_hashes:
+                yield lambda _: None
+            else:
+                yield (toolboxes[0] if len(toolboxes) == 1 else SeveralVideos(toolboxes)).picture
 
     def _opened_videos(self) -> "OpenVideos":
         from agent.sessions.open_videos import OpenVideos
 
         return OpenVideos(self._opened, self._max_open_videos)
 
-    def _opened(self, key: "VideoKey") -> "Toolbox":
+    def _opened(self, key: "VideoKey", on_progress: "OnProgress") -> "Toolbox":
         from tools.toolbox import open_toolbox
 
         return open_toolbox(
@@ -337,6 +390,7 @@ class Sleuth:
             until=key.until_seconds,
             picture_stream=key.picture_stream,
             audio=key.audio_track,
+            on_progress=on_progress,
         )
 
 

@@ -61,6 +61,9 @@ class Question:
     other_videos: tuple[str, ...] = ()
     """Paths of further videos that the question is about, which are numbered from 2; empty for one about `video`
     alone."""
+    is_verbatim: bool = False
+    """Whether a model is sent the text as it is, behind the pictures and without our prompt and tools. All that it says
+    is then the answer: for published prompts and for judges."""
 
     @property
     def videos(self) -> tuple[str, ...]:
@@ -699,9 +702,7 @@ def _check_parts(trajectory: Trajectory) -> Trajectory:
             raise ValueError(f"not a saved trajectory: more than {_MOST_FRAMES} frames of evidence")
     evidence = [item for answer in answers for item in collect_evidence(answer)]
     frames = (*trajectory.frames_seen, *(frame for item in evidence for frame in item.frames))
-    named = {one.video for one in (*evidence, *frames, *(result.observation for result in trajectory.results))}
-    if unknown := named - {None, *trajectory.facts_by_number}:
-        raise ValueError(
-            f"not a saved trajectory: video {min(filter(None, unknown))}, which the question does not name"
-        )
+    named = {result.observation.video for result in trajectory.results} | {item.video for item in evidence}
+    if unknown := (named | {frame.video for frame in frames}) - {None, *trajectory.facts_by_number}:
+        raise ValueError(f"not a saved trajectory: video {unknown.pop()}, which the question does not name")
     return trajectory

@@ -8,6 +8,7 @@ Brier score (1950). An answer without a confidence takes no part, and is counted
 """
 
 import argparse
+import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from evals.statistics.calibration import (
     Bin,
     Calibration,
     ConfidenceOf,
+    JudgedConfidence,
     calibrate,
     judge_confidences,
     read_reported_confidence,
@@ -42,7 +44,7 @@ def render_page(played: Sequence[Outcome], readings: Sequence[tuple[str, Confide
         found = calibrate(sorted_.judged)
         errors = (found.ece, found.ece_of_chance, found.ece_equal_mass, found.brier)
         rows.append([name, *counts, *(f"{error:.3f}" for error in errors)])
-        tables.append(f"Confidence as {name}:\n\n{bin_table(found)}")
+        tables += [f"Confidence as {name}:\n\n{bin_table(found)}", kind_table(played, confidence_of)]
     header = ["confidence", "n", "none stated", "not judged", f"ECE ({BINS} bins)", "of chance", "equal mass", "Brier"]
     return "\n\n".join([render_table(header, rows), *tables]) + "\n"
 
@@ -54,6 +56,23 @@ def bin_table(calibration: Calibration) -> str:
         for b in calibration.bins
     ]
     return render_table(["n", "mean confidence", "right", "95 % interval"], rows)
+
+
+def kind_table(played: Sequence[Outcome], confidence_of: ConfidenceOf) -> str:
+    """Confidence against accuracy by kind of question as a Markdown table; a question of several kinds is in each."""
+    kinds: dict[str, list[JudgedConfidence]] = {}
+    for outcome in played:
+        form = "multiple choice" if outcome.example.question.options else "open"
+        for kind in (form, *outcome.example.needs):
+            kinds.setdefault(kind, []).extend(judge_confidences([outcome], confidence_of).judged)
+    rows = []
+    for kind, judged in sorted(kinds.items()):
+        if judged:
+            confidence = statistics.fmean(item.confidence for item in judged)
+            right = statistics.fmean(item.is_right for item in judged)
+            cells = [f"{confidence:.2f}", format_percent(right), f"{100 * (confidence - right):+.1f}"]
+            rows.append([kind, str(len(judged)), *cells])
+    return render_table(["kind", "n", "mean confidence", "right", "too sure by, points"], rows)
 
 
 def draw_reliability(calibration: Calibration, title: str) -> str:

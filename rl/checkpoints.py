@@ -1,25 +1,58 @@
-"""Resuming: a folder holds one training, and continues from its last checkpoint."""
+"""Resuming: a folder holds one training, and continues from its last whole checkpoint."""
 
+import json
+import re
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
+
+_STATE = "trainer_state.json"
+"""The file that a trainer writes last: a checkpoint with it is whole."""
 
 
-def check_same(path: Path, terms: str) -> None:
+def check_same(path: Path, terms: str, free: Collection[str] = ()) -> None:
     """Records the options of a folder's training when it begins; later, refuses other ones.
 
     Args:
         path: file of the folder in which the options are kept.
-        terms: the options that make it the same training.
+        terms: the options that make it the same training, as a JSON object.
+        free: keys, as `play.concurrency`, that may change, since the training learns the same with them.
 
     Raises:
-        ValueError: the folder holds another one.
+        ValueError: the folder holds another one; names the first option that differs.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and path.read_text(encoding="utf-8") != terms:
-        raise ValueError(f"{path.parent} holds another training ({path}): choose another `out`, or restore its file")
+    if path.exists():
+        before, now = (_flatten(json.loads(text), free) for text in (path.read_text(encoding="utf-8"), terms))
+        if differing := [key for key in (*now, *before) if before.get(key) != now.get(key)]:
+            key = differing[0]
+            raise ValueError(
+                f"{path.parent} holds another training: there {key} is {before.get(key)!r}, and now {now.get(key)!r}; "
+                "choose another `out`, or restore its file"
+            )
     path.write_text(terms, encoding="utf-8")
 
 
 def last_checkpoint(out: Path) -> Path | None:
-    """Folder of the last checkpoint of a training; None where there is none yet."""
-    found = {int(path.name.rpartition("-")[2]): path for path in out.glob("checkpoint-*") if path.is_dir()}
+    """Folder of the last checkpoint that was written to its end; None where there is none yet."""
+    named = ((re.fullmatch(r"checkpoint-(\d+)", path.name), path) for path in out.glob("checkpoint-*"))
+    found = {int(match[1]): path for match, path in named if match is not None and _is_whole(path)}
     return found[max(found)] if found else None
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    try:
+        json.loads((checkpoint / _STATE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # the training was stopped while it was being written
+        return False
+    return True
+
+
+def _flatten(table: dict[str, Any], free: Collection[str], head: str = "") -> dict[str, Any]:
+    """The values of a nested table by dotted key, without those that may change."""
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        name = f"{head}{key}"
+        if name not in free:
+            found |= _flatten(value, free, f"{name}.") if isinstance(value, dict) else {name: value}
+    return found

@@ -1,10 +1,11 @@
 """Configuration files in TOML: unknown keys are refused, and an error names the file and the key."""
 
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from agent.ending import suggest_nearest
 from tools.plain_data import loads_toml
 
 
@@ -47,4 +48,26 @@ def parse_toml(text: str, source: str, kind: type[Kind]) -> Kind:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise ValueError(f"{source}: {where}: {first['msg']}") from error
+        why = _explain_unknown(kind, first["loc"]) if first["type"] == "extra_forbidden" else first["msg"]
+        raise ValueError(f"{source}: {where}: {why}") from error
+
+
+def _explain_unknown(kind: type[BaseModel], loc: tuple[int | str, ...]) -> str:
+    """Why a key is refused, with the nearest known one and where a key of that name belongs."""
+    table: type[BaseModel] | None = kind
+    for part in loc[:-1]:
+        table = _find_table(table, str(part)) if table is not None and isinstance(part, str) else table
+    known = list(table.model_fields) if table is not None else []
+    key = str(loc[-1])
+    tables = {name: _find_table(kind, name) for name in kind.model_fields}
+    homes = [name for name, inner in tables.items() if inner is not None and key in inner.model_fields]
+    if homes:
+        return f"no such key here; it belongs under [{homes[0]}]"
+    return f"no such key{suggest_nearest(key, known)}; known are {', '.join(known)}"
+
+
+def _find_table(kind: type[BaseModel], name: str) -> type[BaseModel] | None:
+    """The schema of a table, or of the entries of a list of tables; None where the key holds something else."""
+    field = kind.model_fields.get(name)
+    kinds = [] if field is None else [field.annotation, *get_args(field.annotation)]
+    return next((one for one in kinds if isinstance(one, type) and issubclass(one, BaseModel)), None)

@@ -23,7 +23,7 @@ from tools.ocr.reader import TextReader
 from tools.ocr.video_text import ScreenText
 from tools.runtime.threads import choose_thread_count
 from tools.speech.audio import SoundTrack, list_sound_tracks
-from tools.speech.recognition import SpeechLine, SpeechRecogniser, Transcript, is_doubtful
+from tools.speech.recognition import SpeechLine, SpeechRecogniser, Transcript, is_doubtful, open_recogniser
 from tools.speech.subtitles import Subtitles, merge_lines, read_subtitle_file, read_subtitle_streams, select_ended
 from tools.video.source import VideoSource
 from tools.vision.captioner import Captioner, PackagedCaptioner
@@ -232,7 +232,7 @@ class ToolResources:
 
     @cached_property
     def _recogniser(self) -> SpeechRecogniser:
-        return SpeechRecogniser(threads=min(2, choose_thread_count()))
+        return open_recogniser(threads=min(2, choose_thread_count()))
 
     @cached_property
     def _text_reader(self) -> TextReader:

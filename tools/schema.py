@@ -17,6 +17,8 @@ from tools.observation import ToolError
 
 _MOST_MISFITS = 8
 """Misfits that one error names: a call may have many, and the policy reads them all."""
+_MOST_LETTERS = 20_000
+"""Characters of a text argument: a search over more takes seconds, and nobody looks for so many words."""
 _ARGUMENT = re.compile(r"^(\w+):\s*(.*)$")
 
 
@@ -83,7 +85,22 @@ def validate(spec: ToolSpec, arguments: dict[str, Any]) -> dict[str, Any]:
             for e in error.errors()[:_MOST_MISFITS]
         )
         raise ToolError(f"{spec.name}: {misfits}. Its arguments are {_format_signature(spec)}.") from None
-    return {name: getattr(checked, name) for name in type(checked).model_fields}
+    values = {name: getattr(checked, name) for name in type(checked).model_fields}
+    for name, value in values.items():
+        if isinstance(value, str) and (fault := _find_fault(value)):
+            raise ToolError(f"{spec.name}: {name} {fault}")
+    return values
+
+
+def _find_fault(text: str) -> str:
+    """What is wrong with a text that no tool can use; empty for all others."""
+    if len(text) > _MOST_LETTERS:
+        return f"has {len(text)} characters, and at most {_MOST_LETTERS} are taken"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return f"holds characters that are no valid Unicode (got {_shorten(text)})"
+    return ""
 
 
 def _validate_leniently(model: type[BaseModel], arguments: dict[str, Any]) -> BaseModel:

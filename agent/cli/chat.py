@@ -34,8 +34,8 @@ Ctrl-C stops an answer, Ctrl-D ends the chat."""
 
 def add(commands: "Commands") -> None:
     """Adds the command to the parser."""
-    chat = commands.add_parser("chat", help="ask about a video again and again; what was seen is kept")
-    chat.add_argument("video", metavar="VIDEO", help=VIDEO)
+    chat = commands.add_parser("chat", help="ask about a video, or several, again and again; what was seen is kept")
+    chat.add_argument("videos", metavar="VIDEO", nargs="+", help=f"{VIDEO}; several are asked about together")
     add_asking_options(chat)
     chat.add_argument("--resume", metavar="FILE.json", help="go on with a chat, or a run, that was saved")
     chat.set_defaults(run=_run)
@@ -46,7 +46,9 @@ def _run(options: argparse.Namespace) -> int:
     from agent.sleuth import Sleuth
 
     progress = Screen(stderr=True)
-    policy = open_asked_policy(options, Question(escape_path(options.video), "?"), progress, progress)
+    first, *others = (escape_path(video) for video in options.videos)
+    question = Question(first, "?", other_videos=tuple(others))
+    policy = open_asked_policy(options, question, progress, progress)
     tell_of_subtitles(options, progress)
     asked: QuestionOptions = {
         "mode": options.mode,
@@ -57,9 +59,9 @@ def _run(options: argparse.Namespace) -> int:
     opened = _video_options(options)
     with Sleuth(policy, encoder=options.encoder) as sleuth:
         if options.resume is None:
-            session = sleuth.open(options.video, **opened)
+            session = sleuth.open(options.videos, **opened)
         else:
-            session = sleuth.resume(options.resume, options.video, **opened)
+            session = sleuth.resume(options.resume, options.videos, **opened)
         if policy.spec == "lite":
             progress.print(ABOUT, style="dim", highlight=False, soft_wrap=True)
         progress.print("Ask; /help says what else there is.", style="dim", highlight=False)

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -18,6 +17,7 @@ from rich.table import Table
 from agent.exit_codes import EXIT_CHECK_FAILED
 from agent.policies.default import VARIABLE, choose_default_policy
 from agent.policies.openai_api.endpoint import SERVERS
+from agent.policies.openai_api.local_servers import find_local_servers
 from agent.policies.registry import POLICIES
 from agent.terminal import escape_line, format_json
 from tools.cache import find_cache_root, list_cached_videos
@@ -26,8 +26,6 @@ from tools.observation import MissingPartError
 from tools.packaged_weights import make_install_command
 from tools.speech.audio import SAMPLE_RATE
 
-_CONNECT_SECONDS = 0.3
-"""Seconds to wait for a server on this machine, which takes a connection within a millisecond or so."""
 _ABOUT = {
     "http": "http:MODEL@URL, any OpenAI-compatible server; agent doctor --policy asks it what it sees",
     "lite": "needs no model and understands no pictures",
@@ -148,7 +146,10 @@ def _describe_encoder(state: EncoderState) -> CheckResult:
 
 def _check_default_policy() -> CheckResult:
     choice = choose_default_policy()
-    advice = choice.advice or f"another one: --policy SPEC, or {VARIABLE}=SPEC for all questions"
+    advice = (
+        choice.advice
+        or f"another one: agent pull; --policy SPEC; agent policy SPEC or {VARIABLE}=SPEC for all questions"
+    )
     return CheckResult("policy used by default", f"{choice.spec}: {choice.why}", True, advice)
 
 
@@ -163,21 +164,11 @@ def _check_policy(name: str) -> CheckResult:
 
 def _check_servers() -> CheckResult:
     """Checks which of the local servers that have a short name listen; nothing is sent to them."""
-    local = {name: urlsplit(server.base_url) for name, server in SERVERS.items() if server.start}
-    found = [name for name, url in local.items() if _is_listening(url.hostname, url.port)]
-    if found:
-        state = ", ".join(f"something listens at {local[name].netloc}, the port of {name}" for name in found)
-        return CheckResult("servers on this machine", state, True, f"--policy http:MODEL@{found[0]}")
-    ports = ", ".join(str(url.port) for url in local.values())
+    if found := find_local_servers():
+        state = ", ".join(f"something listens at {place}, the port of {name}" for name, place in found.items())
+        return CheckResult("servers on this machine", state, True, f"--policy http:MODEL@{next(iter(found))}")
+    ports = ", ".join(str(urlsplit(server.base_url).port) for server in SERVERS.values() if server.start)
     return CheckResult("servers on this machine", f"none listens at the ports {ports}", True)
-
-
-def _is_listening(host: str | None, port: int | None) -> bool:
-    try:
-        socket.create_connection((host or "", port or 0), _CONNECT_SECONDS).close()
-    except OSError:
-        return False
-    return True
 
 
 def _check_keys() -> CheckResult:
@@ -203,10 +194,10 @@ def _check_screen_text() -> CheckResult:
 
 
 def _check_speech() -> CheckResult:
-    from tools.speech.recognition import SpeechRecogniser
+    from tools.speech.recognition import open_recogniser
 
     try:
-        name = SpeechRecogniser().name
+        name = open_recogniser().name
     except MissingPartError as missing:
         return CheckResult("speech recognition", "not installed", False, str(missing))
     return CheckResult("speech recognition", name, True)

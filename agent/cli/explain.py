@@ -17,7 +17,7 @@ WHOLE_VIDEO = "What happens, and why?"
 def add(commands: "Commands") -> None:
     """Adds the command `explain` to the parser."""
     explain = commands.add_parser("explain", help="what leads to what, step by step with evidence")
-    explain.add_argument("video", metavar="VIDEO", help=VIDEO)
+    explain.add_argument("videos", metavar="VIDEO", nargs=1, help=VIDEO)
     explain.add_argument(
         "what", metavar="WHAT", nargs="?", default=WHOLE_VIDEO, help="what is to be explained; all of it by default"
     )
@@ -27,5 +27,5 @@ def add(commands: "Commands") -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    check_order(options.video, options.what)
-    return run_question(options, Question(escape_path(options.video), options.what, task="explain"))
+    check_order(options.videos[0], options.what)
+    return run_question(options, Question(escape_path(options.videos[0]), options.what, task="explain"))

@@ -12,21 +12,23 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
 
-from agent.cli import ask, chat, completion, doctor, explain, index, mcp, modules, predict, replay, serve
+from agent.cli import ask, chat, completion, doctor, explain, index, mcp, modules, policy, predict, pull, replay, serve
 from agent.ending import Parser, end_process, run_command
 from agent.paths import PATHS, escape_path
 
-_COMMANDS = (ask, chat, explain, predict, index, replay, serve, mcp, doctor, completion)
+_COMMANDS = (ask, chat, explain, predict, index, replay, pull, policy, serve, mcp, doctor, completion)
 _INTERRUPTED = "interrupted; what was indexed is kept"
 _ENDS = """\
 examples:
   agent ask film.mp4 "What does the sign say?"
   agent ask film.mp4 "Who wins?" --option red --option blue --report answer.html
+  agent ask a.mp4 b.mp4 "Which of the two shows the sign GATE 12?"
   agent ask film.mp4 "Summarize it." --policy http:gpt-5-mini@openai --max-cost 0.05
   agent chat film.mp4
   agent explain film.mp4
   agent predict film.mp4 --at 1:20
   agent index FOLDER
+  agent pull
   agent help ask
 
 environment variables:
@@ -41,7 +43,7 @@ environment variables:
   GEMINI_API_KEY       key that goes to Gemini's host alone
   VIDEOSLEUTH_MCP_TOKEN token that `agent mcp --http` asks of every request
   VIDEOSLEUTH_SERVE_TOKEN the same for `agent serve`; each of its settings (`agent config`) is a VIDEOSLEUTH_SERVE_...
-  VIDEOSLEUTH_CONFIG   its settings as a TOML file
+  VIDEOSLEUTH_CONFIG   the TOML file with its settings and the defaults of `agent pull` and `agent policy`
   NO_COLOR             no colours on the terminal
 """
 

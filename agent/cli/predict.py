@@ -18,7 +18,7 @@ _TEXT = "What happens next?"
 def add(commands: "Commands") -> None:
     """Adds the command `predict` to the parser."""
     predict = commands.add_parser("predict", help="the three most likely next events, without a look past a second")
-    predict.add_argument("video", metavar="VIDEO", help=VIDEO)
+    predict.add_argument("videos", metavar="VIDEO", nargs=1, help=VIDEO)
     predict.add_argument(
         "--at",
         type=read_seconds,
@@ -32,5 +32,5 @@ def add(commands: "Commands") -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    question = Question(escape_path(options.video), _TEXT, task="predict", until_seconds=options.at)
+    question = Question(escape_path(options.videos[0]), _TEXT, task="predict", until_seconds=options.at)
     return run_question(options, question)

@@ -1,6 +1,7 @@
 """`agent replay`: replays a saved run without its policy and compares the observations; or compares two saved runs."""
 
 import argparse
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from agent.cli.exit_status import write_files
@@ -25,7 +26,12 @@ def add(commands: "Commands") -> None:
     replay.add_argument(
         "--no-video", action="store_true", help="play back what was recorded, turn by turn, without the video"
     )
-    replay.add_argument("--video", metavar="FILE", help="where the video is now, if it has moved")
+    replay.add_argument(
+        "--video",
+        metavar="FILE",
+        action="append",
+        help="where the video is now, if it has moved; of a question about several each in turn",
+    )
     replay.add_argument("--encoder", default=None, metavar="SPEC", help=ENCODER)
     replay.add_argument("--subtitles", metavar="FILE", help="srt, vtt or ass, as the run had it")
     replay.add_argument("--report", metavar="FILE.html", help="write the page of what was played")
@@ -87,27 +93,39 @@ def _replay_from_record(options: argparse.Namespace, recorded: Trajectory, progr
 def _replay_from_video(options: argparse.Namespace, recorded: Trajectory, progress: Screen) -> Trajectory:
     from agent.loop.checks import check_inputs
     from agent.loop.replay import check_same_videos, replay
+    from agent.loop.several_videos import SeveralVideos
     from agent.report.console import show_index_progress
+    from agent.sessions.options import check_subtitles
     from tools.toolbox import open_toolbox
 
-    video = options.video or unescape_path(recorded.question.video)
-    check_inputs(video, options.subtitles)
-    check_writable((options.report, options.save), (video, options.subtitles, options.trajectory))
-    with (
-        show_index_progress(progress) as on_progress,
-        open_toolbox(
-            video,
-            encoder=options.encoder,
-            subtitles=options.subtitles,
-            until=recorded.question.until_seconds,
-            picture_stream=recorded.question.picture_stream,
-            audio=recorded.question.audio_track,
-            on_progress=on_progress,
-        ) as toolbox,
-    ):
-        check_same_videos(recorded, [toolbox])
+    asked = recorded.question
+    videos = options.video or [unescape_path(path) for path in asked.videos]
+    if len(videos) != len(asked.videos):
+        raise ValueError(f"need --video for each of the {len(asked.videos)} videos of the run, got {len(videos)}")
+    check_subtitles(asked, options.subtitles)
+    for video in videos:
+        check_inputs(video, options.subtitles)
+    check_writable((options.report, options.save), (*videos, options.subtitles, options.trajectory))
+    with show_index_progress(progress) as on_progress, ExitStack() as stack:
+        toolboxes = [
+            stack.enter_context(
+                open_toolbox(
+                    video,
+                    encoder=options.encoder,
+                    subtitles=options.subtitles,
+                    until=asked.until_seconds,
+                    picture_stream=asked.picture_stream,
+                    audio=asked.audio_track,
+                    on_progress=on_progress,
+                )
+            )
+            for video in videos
+        ]
+        check_same_videos(recorded, toolboxes)
         # the recorded run may have searched a partial index; all that it found is found again only with the whole one
-        toolbox.index.wait_tiled()
-        again = replay(recorded, toolbox)
-        write_files(options, again, toolbox.picture, progress)
+        for toolbox in toolboxes:
+            toolbox.index.wait_tiled()
+        tools = toolboxes[0] if len(toolboxes) == 1 else SeveralVideos(toolboxes)
+        again = replay(recorded, tools)
+        write_files(options, again, tools.picture, progress)
     return again

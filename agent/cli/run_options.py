@@ -18,6 +18,7 @@ from agent.trajectory import Limits, Question, Stop, Trajectory
 from tools.deadline import run_in_time, set_deadline
 
 if TYPE_CHECKING:
+    from agent.loop.ask import QuestionTools
     from agent.loop.graph import OnEvent
     from agent.policy import Policy
     from agent.trajectory import Turn
@@ -83,7 +84,7 @@ def run_question(options: argparse.Namespace, question: Question) -> int:
     """Runs the question with the given options, prints the result, and gives the exit status.
 
     Args:
-        options: the parsed options of `add_run_options`, and `video`.
+        options: the parsed options of `add_run_options`, and `videos`.
         question: the question; its `until_seconds` is where the video ends for every tool.
 
     Raises:
@@ -92,6 +93,7 @@ def run_question(options: argparse.Namespace, question: Question) -> int:
     begun = time.monotonic()
     from agent.loop.ask import ask
     from agent.loop.checks import answer_late, check_end, make_unopened_trajectory
+    from agent.loop.several_videos import SeveralVideos
     from agent.policies.lite import ABOUT
     from agent.report.console import Narrator, print_answer, show_working
     from agent.report.json_output import format_output
@@ -101,22 +103,23 @@ def run_question(options: argparse.Namespace, question: Question) -> int:
     question = replace(question, audio_track=options.audio, picture_stream=options.picture_stream)
     limits = read_limits(options)
     policy = open_asked_policy(options, question, progress, complaints)
-    check_writable((options.report, options.save), (options.video, options.subtitles))
+    check_writable((options.report, options.save), (*options.videos, options.subtitles))
     tell_of_subtitles(options, progress)
     with ExitStack() as stack:
         with show_working(progress) as shown:
             shown.at_work("opening the video")
-            toolbox = _open_toolbox_in_time(options, question, limits, begun, shown.on_progress)
+            toolboxes = _open_toolboxes_in_time(options, question, limits, begun, shown.on_progress)
+            toolbox = toolboxes[0] if len(toolboxes) == 1 else SeveralVideos(toolboxes) if toolboxes else None
             if toolbox is None:
                 trajectory = make_unopened_trajectory(
                     question, policy.spec, limits, time.monotonic() - begun, Stop.TIME_LIMIT
                 )
             else:
-                stack.callback(_close_in_time, toolbox, limits, begun)
-                check_end(question, toolbox.video.info.duration_seconds)
+                stack.callback(_close_in_time, toolboxes, limits, begun)
+                check_end(question, toolboxes[0].video.info.duration_seconds)
                 if policy.spec == "lite":
                     progress.print(ABOUT, style="dim", highlight=False, soft_wrap=True)
-                if progress.is_terminal and policy.spec == "lite" and _has_indexing_left(toolbox):
+                if progress.is_terminal and policy.spec == "lite" and any(map(_has_indexing_left, toolboxes)):
                     shown.at_work("a first look")
                     shown.so_far(_answer_provisionally(question, toolbox, policy, limits, begun))
                 on_event = _notify_all(Narrator(progress), shown.on_event)
@@ -154,7 +157,7 @@ def open_asked_policy(
     """The policy that the options name, or the default, with a word on options that it makes no use of.
 
     Args:
-        options: the parsed options of `add_asking_options`, and `video`.
+        options: the parsed options of `add_asking_options`, and `videos`.
         question: the question, or one like those that will be asked.
         progress: where to say why a policy is the default.
         complaints: where to name unused options.
@@ -164,9 +167,12 @@ def open_asked_policy(
     """
     from agent.loop.checks import check_inputs, check_playable
     from agent.policies.registry import open_policy
+    from agent.sessions.options import check_subtitles
 
     policy_options = read_policy_options(options).for_samples(options.samples)
-    check_inputs(options.video, options.subtitles)
+    check_subtitles(question, options.subtitles)
+    for video in options.videos:
+        check_inputs(video, options.subtitles)
     policy = open_policy(_choose_spec(options, progress), policy_options)
     check_playable(question, policy, options.samples, options.mode)
     if unused := find_unused_options(options, policy):
@@ -176,36 +182,46 @@ def open_asked_policy(
     return policy
 
 
-def _open_toolbox_in_time(
+def _open_toolboxes_in_time(
     options: argparse.Namespace,
     question: Question,
     limits: Limits,
     begun: float,
     on_progress: "Callable[[IndexProgress], None]",
-) -> "Toolbox | None":
-    """The tools of the video; None where opening it took longer than the question may take."""
+) -> "list[Toolbox]":
+    """The tools of each video; none where opening them took longer than the question may take."""
     from tools.toolbox import Toolbox, open_toolbox
 
-    def work() -> Toolbox:
+    def open_one(number: int, video: str) -> Toolbox:
+        def tell(progress: "IndexProgress") -> None:
+            of = f" of video {number}" if question.other_videos else ""
+            on_progress(replace(progress, stage=progress.stage + of))
+
         return open_toolbox(
-            options.video,
+            video,
             encoder=options.encoder,
             subtitles=options.subtitles,
             until=question.until_seconds,
             picture_stream=question.picture_stream,
             audio=question.audio_track,
-            on_progress=on_progress,
+            on_progress=tell,
         )
 
+    def work() -> list[Toolbox]:
+        with ExitStack() as stack:
+            toolboxes = [stack.enter_context(open_one(*one)) for one in enumerate(options.videos, start=1)]
+            stack.pop_all()
+        return toolboxes
+
     with set_deadline(compute_seconds_left(limits, begun)):
-        (toolbox,) = run_in_time([work])
-    return toolbox if isinstance(toolbox, Toolbox) else None
+        (opened,) = run_in_time([work])
+    return opened if isinstance(opened, list) else []
 
 
-def _close_in_time(toolbox: "Toolbox", limits: Limits, begun: float) -> None:
-    """Closes the toolbox, which keeps what is indexed, unless that takes longer than the question may."""
+def _close_in_time(toolboxes: "list[Toolbox]", limits: Limits, begun: float) -> None:
+    """Closes the toolboxes, which keeps what is indexed, unless that takes longer than the question may."""
     with set_deadline(compute_seconds_left(limits, begun)):
-        run_in_time([toolbox.close])
+        run_in_time([toolbox.close for toolbox in toolboxes])
 
 
 def _has_indexing_left(toolbox: "Toolbox") -> bool:
@@ -213,7 +229,7 @@ def _has_indexing_left(toolbox: "Toolbox") -> bool:
 
 
 def _answer_provisionally(
-    question: Question, toolbox: "Toolbox", policy: "Policy", limits: Limits, begun: float
+    question: Question, toolbox: "QuestionTools", policy: "Policy", limits: Limits, begun: float
 ) -> str:
     """A sentence with a provisional answer; what was read and heard for it is cached for the run itself."""
     from agent.loop.ask import ask
@@ -243,15 +259,25 @@ def check_order(video: str, question: str) -> None:
     Raises:
         ValueError: the video comes second.
     """
-    if not Path(video).exists() and Path(question).is_file():
+    if not Path(video).exists() and is_file(question):
         raise ValueError(f"the video comes first: agent ask {shlex.quote(question)} {shlex.quote(video)}")
+
+
+def is_file(text: str) -> bool:
+    """Whether a text is the path of a file; a question may be longer than any path."""
+    try:
+        return Path(text).is_file()
+    except OSError:
+        return False
 
 
 def tell_of_subtitles(options: argparse.Namespace, progress: Screen) -> None:
     """Says that subtitles beside the video are not read: an answer never rests on a file that nobody named."""
     from tools.speech.subtitles import find_subtitles_beside
 
-    beside = find_subtitles_beside(Path(options.video)) if options.subtitles is None else ()
+    if options.subtitles is not None:
+        return
+    beside = [file for video in options.videos for file in find_subtitles_beside(Path(video))]
     if beside:
         hint = f"subtitles beside the video are not read: --subtitles {shlex.quote(str(beside[0]))} reads them"
         progress.print(hint, style="dim", highlight=False, markup=False, soft_wrap=True)

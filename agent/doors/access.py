@@ -4,6 +4,8 @@ import hmac
 import ipaddress
 from collections.abc import Mapping
 
+KEEP_ALIVE_SECONDS = 75
+"""How long an idle connection stands: longer than clients keep theirs, or one that asks again meets it closing."""
 SHORTEST_TOKEN = 16
 """Characters of a token at least; `openssl rand -hex 16` makes twice as many."""
 

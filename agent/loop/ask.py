@@ -14,6 +14,7 @@ from agent.loop.modes import TOOLS, Mode, WordTools, plan_initial_calls
 from agent.loop.self_consistency import ask_with_voting
 from agent.loop.several_videos import SeveralVideos
 from agent.policy import Policy, Tools
+from agent.tracing import trace_question
 from agent.trajectory import Limits, Question, ToolCall, Trajectory, VideoFacts, make_call_ids
 from tools.toolbox import TOOL_NAMES
 from tools.video.source import VideoSource
@@ -102,9 +103,11 @@ def ask(
         with ExitStack() as stack:
             saver = stack.enter_context(open_sqlite_checkpointer(keep)) if keep is not None else None
             name = make_thread_id(start, opening=repr(context.opening))
+            span = stack.enter_context(trace_question(start))
             ended = run_graph(
                 start, context, graph=build_graph(saver), thread_id=name, resume=resume, on_event=on_event
             )
+            span.end_question(ended)
         # known only now: some backends find out during the first request what the server takes
         return replace(ended, setup=policy.setup)
 

@@ -10,6 +10,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypedDict
 
@@ -21,6 +22,7 @@ from langgraph.runtime import Runtime
 from agent.loop.transition import step
 from agent.loop.verification import has_claim, send_back, verify_answer
 from agent.policy import OutOfTimeError, Policy, PolicyError, Tools, ask_in_time
+from agent.tracing import trace_turn
 from agent.trajectory import Calls, Stop, ToolCall, Trajectory, Turn
 from tools.cache import CacheError
 from tools.deadline import WorkCancelledError
@@ -147,13 +149,18 @@ def run_graph(
     elif isinstance(graph.checkpointer, SqliteSaver):
         graph.checkpointer.delete_thread(thread_id)
     try:
-        for update in graph.stream(start, config, context=context, stream_mode="updates"):
-            for change in update.values():
-                if "trajectory" in change:
-                    latest = change["trajectory"]
-                    on_event(latest)
-                elif change.get("turn") is not None:
-                    on_event(change["turn"])
+        with ExitStack() as turn:
+            turn.enter_context(trace_turn(0 if context.opening and not latest.steps else latest.turns + 1))
+            for update in graph.stream(start, config, context=context, stream_mode="updates"):
+                for change in update.values():
+                    if "trajectory" in change:
+                        latest = change["trajectory"]
+                        turn.close()
+                        if latest.stop is None:
+                            turn.enter_context(trace_turn(latest.turns + 1))
+                        on_event(latest)
+                    elif change.get("turn") is not None:
+                        on_event(change["turn"])
     except BaseException as error:
         return end_by_error(latest, error)
     if isinstance(graph.checkpointer, SqliteSaver):  # nothing is left to resume

@@ -37,7 +37,7 @@ class SeveralVideos:
         if name not in self._specs:
             raise ToolError(f"no tool {name!r:.80}; the tools are {', '.join(self._specs)}")
         checked = validate(self._specs[name], arguments)
-        number = checked.pop("video")
+        number: int = checked.pop("video")
         try:
             seen = self.videos[number - 1].call(name, checked)
         except ToolError as mistake:
@@ -54,5 +54,5 @@ class SeveralVideos:
 def _add_number(spec: ToolSpec, count: int) -> ToolSpec:
     if "video" in spec.arguments.model_fields:
         raise ValueError(f"{spec.name} has an argument `video` of its own: with several videos that is their number")
-    number = (Annotated[int, Field(ge=1, le=count)], Field(description=f"number of the video, 1 to {count}."))
+    number: Any = (Annotated[int, Field(ge=1, le=count)], Field(description=f"number of the video, 1 to {count}."))
     return ToolSpec(spec.name, spec.description, create_model(spec.name, __base__=spec.arguments, video=number))

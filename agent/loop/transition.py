@@ -14,6 +14,7 @@ from functools import partial
 
 from agent.limits import MAX_CALLS_A_TURN, estimate_answer_seconds, find_reached_limit
 from agent.policy import ToolRunner
+from agent.tracing import trace_tool_call
 from agent.trajectory import Answer, Calls, Limits, Malformed, Result, Step, Stop, ToolCall, Trajectory, Turn
 from tools.deadline import OutOfTime, run_in_time, set_deadline
 from tools.observation import FrameRef, Observation, ToolError
@@ -145,10 +146,12 @@ def _make_late_result(call: ToolCall, seconds: float) -> Result:
 
 def _run(call: ToolCall, toolbox: ToolRunner) -> Result:
     started = time.perf_counter()
-    try:
-        observation = toolbox.call(call.name, call.arguments)
-    except ToolError as mistake:
-        observation = Observation(_cut_error(str(mistake)), is_error=True)
+    with trace_tool_call(call) as span:
+        try:
+            observation = toolbox.call(call.name, call.arguments)
+        except ToolError as mistake:
+            observation = Observation(_cut_error(str(mistake)), is_error=True)
+        span.end_tool_call(observation)
     return Result(call.id, observation, seconds=time.perf_counter() - started)
 
 

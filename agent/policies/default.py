@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.plain_data import loads_json
+from tools.runtime.user_config import find_config_file, read_default
 
 VARIABLE = "VIDEOSLEUTH_POLICY"
-"""Environment variable with the spec of the default policy, taken before anything else."""
+"""Environment variable with the spec of the default policy, taken before the user's configuration and all else."""
 
 _BYTES_A_WEIGHT = 2  # bf16
 _CONTEXT_TOKENS = 32_768
@@ -36,6 +37,8 @@ class OpenModel:
     head_size: int
     context_tokens: int = _CONTEXT_TOKENS
     """Context that memory is kept for, in tokens; less than usual where the model takes no more."""
+    linear_parameters: int = 0
+    """Number of parameters in the language model's layers, which get smaller in 8 or 4 bits; 0 if not counted."""
     is_automatic: bool = True
     """Whether the model may be the default. False for models that are too small to be trusted with tools, by judgement
     and not by measurement."""
@@ -60,14 +63,55 @@ class OpenModel:
         """Bytes of GPU memory: weights, keys and values, and an allowance for the work. Arithmetic, not measured."""
         return self.weight_bytes + self.cache_bytes + _WORKING_BYTES
 
+    def compute_quantized_bytes(self, bits: int) -> int:
+        """Bytes of GPU memory with the language model's layers in 8 or 4 bits, as `needed_bytes` counts them.
+
+        In 4 bits (NF4) a block of 64 weights has a scale of 32 bits besides.
+        """
+        saved_bits = 16 - (bits if bits == 8 else bits + 32 / 64)
+        return self.needed_bytes - round(self.linear_parameters * saved_bits / 8)
+
+    @property
+    def cpu_bytes(self) -> int:
+        """Bytes of memory on a CPU, in float32: as many CPUs are slow in half precision."""
+        return 2 * (self.weight_bytes + self.cache_bytes) + _WORKING_BYTES
+
 
 MODELS = (
-    OpenModel("Qwen/Qwen3-VL-32B-Instruct", 33_357_390_064, layers=64, kv_heads=8, head_size=128),
-    OpenModel("Qwen/Qwen3-VL-8B-Instruct", 8_767_123_696, layers=36, kv_heads=8, head_size=128),
+    OpenModel(
+        "Qwen/Qwen3-VL-32B-Instruct",
+        33_357_390_064,
+        layers=64,
+        kv_heads=8,
+        head_size=128,
+        linear_parameters=31_205_621_760,
+    ),
+    OpenModel(
+        "Qwen/Qwen3-VL-8B-Instruct",
+        8_767_123_696,
+        layers=36,
+        kv_heads=8,
+        head_size=128,
+        linear_parameters=6_945_767_424,
+    ),
     OpenModel("Qwen/Qwen2.5-VL-7B-Instruct", 8_292_166_656, layers=28, kv_heads=4, head_size=128),
-    OpenModel("Qwen/Qwen3-VL-4B-Instruct", 4_437_815_808, layers=36, kv_heads=8, head_size=128),
+    OpenModel(
+        "Qwen/Qwen3-VL-4B-Instruct",
+        4_437_815_808,
+        layers=36,
+        kv_heads=8,
+        head_size=128,
+        linear_parameters=3_633_315_840,
+    ),
     OpenModel("Qwen/Qwen2.5-VL-3B-Instruct", 3_754_622_976, layers=36, kv_heads=2, head_size=128),
-    OpenModel("Qwen/Qwen3-VL-2B-Instruct", 2_127_532_032, layers=28, kv_heads=8, head_size=128),
+    OpenModel(
+        "Qwen/Qwen3-VL-2B-Instruct",
+        2_127_532_032,
+        layers=28,
+        kv_heads=8,
+        head_size=128,
+        linear_parameters=1_409_286_144,
+    ),
     OpenModel(
         "HuggingFaceTB/SmolVLM2-2.2B-Instruct",
         2_246_784_880,
@@ -104,6 +148,8 @@ def choose_default_policy(environment: Mapping[str, str] = os.environ) -> Defaul
     """The policy of this machine when none is named."""
     if named := environment.get(VARIABLE, "").strip():
         return DefaultChoice(named, f"{VARIABLE} names it")
+    if named := read_default("policy", environment):
+        return DefaultChoice(named, f"{find_config_file(environment)} names it")
     free_bytes = measure_free_gpu_bytes() if may_have_gpu() else None
     return choose_policy(free_bytes, find_cached_models() if free_bytes is not None else ())
 
@@ -147,16 +193,22 @@ def find_cached_models() -> frozenset[str]:
 
 def is_cached(model_id: str) -> bool:
     """Whether the weights of a model lie complete in the Hugging Face cache."""
-    if _find_cached_file(model_id, "config.json") is None:
-        return False
+    return find_snapshot(model_id) is not None
+
+
+def find_snapshot(model_id: str) -> Path | None:
+    """The folder of a model in the Hugging Face cache; None where its weights do not lie there complete."""
+    config = _find_cached_file(model_id, "config.json")
+    if config is None:
+        return None
     if _find_cached_file(model_id, "model.safetensors") is not None:
-        return True
+        return config.parent
     index = _find_cached_file(model_id, "model.safetensors.index.json")
     if index is None:
-        return False
+        return None
     # a download that was broken off leaves the list of files and not all of the files
     parts = set(loads_json(index.read_text(encoding="utf-8"))["weight_map"].values())
-    return all(_find_cached_file(model_id, part) is not None for part in parts)
+    return config.parent if all(_find_cached_file(model_id, part) is not None for part in parts) else None
 
 
 def _find_cached_file(model_id: str, name: str) -> Path | None:
@@ -170,7 +222,7 @@ def _fall_back_to_lite(fitting: Collection[OpenModel], free_bytes: int) -> Defau
     """`lite`, with the best model that would fit and the command that gets it."""
     advised = next((model for model in fitting if model.weight_bytes <= _LARGEST_ADVISED_BYTES), None)
     if advised is not None:
-        advice = f"{advised.id} would fit, {_describe_need(advised)}; to get it: hf download {advised.id}"
+        advice = f"{advised.id} would fit, {_describe_need(advised)}; to get it: agent pull {advised.id}"
         return DefaultChoice("lite", "there is a GPU, but the weights of no model that fits are here", advice)
     least = min((model for model in MODELS if model.is_automatic), key=lambda model: model.needed_bytes)
     free = f"{_format_gigabytes(free_bytes)} of GPU memory are free"

@@ -19,7 +19,7 @@ from agent.policies.openai_api.cures import THINKING_SENT_BACK, apply_cures
 from agent.policies.openai_api.dialect import OPTIONAL, Dialect, RefusedRequest, adapt, is_full
 from agent.policies.openai_api.endpoint import parse_endpoint
 from agent.policies.openai_api.troubles import RefusedError
-from agent.policy import PolicyError, PolicyOptions, ToolAccess
+from agent.policy import PolicyError, PolicyOptions, ToolAccess, WithheldError
 from agent.rendering.messages import STOP_STRINGS, Conversation, render, render_openai_messages
 from agent.rendering.reply_parser import parse_reply
 from agent.trajectory import Reply, Setup, Trajectory, Turn, Usage, make_call_ids
@@ -106,7 +106,7 @@ class HttpPolicy:
         """
         completion, conversation = self.complete(trajectory, sight)
         if completion.finish_reason == "content_filter" and not completion.reply.text:
-            raise PolicyError(f"{self.host} withholds the reply: its content filter stopped it")
+            raise WithheldError(f"{self.host} withholds the reply: its content filter stopped it")
         reply = _add_call_ids(completion.reply, trajectory)
         return parse_reply(reply, self._priced(completion.usage, trajectory), trajectory, conversation.dropped)
 

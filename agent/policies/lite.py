@@ -1,13 +1,15 @@
 """`lite`, a policy of rules that needs nothing but packages: no GPU, no key, no download."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.limits import find_reached_limit
+from agent.one_video import restrict_to_video
 from agent.policies.lite_rules import (
     answering,
     carriers,
     choosing,
+    comparing,
     counting,
     everyday,
     explaining,
@@ -67,16 +69,48 @@ class LitePolicy:
 
     def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
         """A turn with the tool calls that are still wanted, or with the answer."""
-        reading = read_question(trajectory.question, trajectory.facts.duration_seconds)
-        case = QuestionContext(reading, trajectory, self._similarity)
-        approach = choose_strategy(reading)
-        looks = (
-            [want_call("list_shots")] if case.must_list_shots else [*named_text.plan_calls(case), *approach.looks(case)]
-        )
-        if find_reached_limit(trajectory) is None and (calls := select_new_calls(trajectory, looks)):
+        if trajectory.other_facts:
+            return self._compare(trajectory)
+        case = self._make_case(trajectory)
+        if find_reached_limit(trajectory) is None and (calls := select_new_calls(trajectory, _plan_calls(case))):
             return Turn(_write_thought(case), Calls(calls))
-        answer = named_text.answer_by_presence(case) or approach.answer(case)
+        answer = _answer_case(case)
         return Turn(_write_verdict(answer), answer)
+
+    def _make_case(self, trajectory: Trajectory) -> QuestionContext:
+        reading = read_question(trajectory.question, trajectory.facts.duration_seconds)
+        return QuestionContext(reading, trajectory, self._similarity)
+
+    def _compare(self, trajectory: Trajectory) -> Turn:
+        """A turn of a question about several videos, each of which is asked about by itself."""
+        question = trajectory.question
+        of_each = comparing.ask_of_each(question)
+        cases = [
+            self._make_case(replace(restrict_to_video(trajectory, video), question=of_each))
+            for video in trajectory.facts_by_number
+        ]
+        way = _WHICH if comparing.asks_which(question) else _EACH
+        wanted = [comparing.number_call(want, n) for n, case in enumerate(cases, start=1) for want in way.looks(case)]
+        if find_reached_limit(trajectory) is None and (calls := select_new_calls(trajectory, wanted)):
+            return Turn(_write_thought(cases[0]), Calls(calls))
+        join = comparing.answer_which if way is _WHICH else comparing.list_answers
+        answer = join(question, [way.answer(case) for case in cases])
+        return Turn(_write_verdict(answer), answer)
+
+
+def _plan_calls(case: QuestionContext) -> list[Wanted]:
+    if case.must_list_shots:
+        return [want_call("list_shots")]
+    return [*named_text.plan_calls(case), *choose_strategy(case.reading).looks(case)]
+
+
+def _answer_case(case: QuestionContext) -> Answer:
+    return named_text.answer_by_presence(case) or choose_strategy(case.reading).answer(case)
+
+
+_WHICH = Strategy(comparing.plan_calls, comparing.answer_presence)
+_EACH = Strategy(_plan_calls, _answer_case)
+"""The rules for one of several videos: where it is asked which of them has something, and for any other question."""
 
 
 def choose_strategy(reading: ParsedQuestion) -> Strategy:

@@ -59,13 +59,8 @@ def open_policy(spec: str, options: PolicyOptions | None = None) -> Policy:
         PolicyError: the policy's model can't be had.
         MissingPartError: a package that the policy needs is not installed.
     """
+    check_spec(spec)
     name, _, rest = spec.partition(":")
-    if name not in POLICIES:
-        meant = _guess_spec(spec)
-        raise ValueError(
-            f"no policy {spec!r}: known are {', '.join(sorted(POLICIES))}"
-            + (f"; did you mean {meant}?" if meant else "")
-        )
     options = options or PolicyOptions()
     if options.adapter and name in ("lite", "scripted"):
         raise ValueError(
@@ -73,6 +68,20 @@ def open_policy(spec: str, options: PolicyOptions | None = None) -> Policy:
             f"--adapter {options.adapter}"
         )
     return POLICIES[name](rest, options)
+
+
+def check_spec(spec: str) -> None:
+    """Refuses a spec whose first word is no policy; what follows is not looked at.
+
+    Raises:
+        ValueError: no such policy; lists the known ones.
+    """
+    if spec.partition(":")[0] not in POLICIES:
+        meant = _guess_spec(spec)
+        raise ValueError(
+            f"no policy {spec!r}: known are {', '.join(sorted(POLICIES))}"
+            + (f"; did you mean {meant}?" if meant else "")
+        )
 
 
 def _guess_spec(spec: str) -> str | None:

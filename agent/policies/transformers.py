@@ -18,7 +18,7 @@ from agent.policies.local.image_processing import ProcessedImage, ProcessedImage
 from agent.policies.local.loading import load_model
 from agent.policies.local.shared_prefix import count_shared_tokens, has_full_attention, prefill_unique
 from agent.policies.local.token_sampling import RowSampler, SamplingParams, StopAt, cut_at_stop
-from agent.policy import PolicyError, PolicyOptions, ToolAccess
+from agent.policy import ContextFullError, PolicyError, PolicyOptions, ToolAccess
 from agent.rendering.messages import STOP_STRINGS, Conversation, render
 from agent.rendering.reply_parser import parse_reply
 from agent.rendering.tokens import Tokens, fetch_pictures
@@ -92,14 +92,14 @@ class TransformersPolicy:
             seed: seed of the run, from which the prompt's own is made.
 
         Raises:
-            PolicyError: the conversation is longer than the model can take.
+            ContextFullError: the conversation is longer than the model can take.
         """
         shown = fetch_pictures(conversation, sight.picture)
         seen = tuple(self._memory.look(jpeg) for jpeg in shown.jpegs) if self._memory is not None else ()
         tokens = self.loaded.scribe.write(shown.conversation).expanded([one.span for one in seen])
         needed, room = len(tokens.ids) + self.options.max_reply_tokens, self.loaded.context_tokens
         if needed > room:
-            raise PolicyError(
+            raise ContextFullError(
                 f"the conversation has {len(tokens.ids)} tokens, {sum(len(one.span) for one in seen)} of them in "
                 f"{len(seen)} pictures, and the reply may have {self.options.max_reply_tokens}, but {self.spec} takes "
                 f"{room} in all: lower --max-frames, --max-pictures or --max-frame-pixels"

@@ -103,6 +103,9 @@ def render(
     """
     to_drop = _count_to_drop(trajectory, options) if sees_pictures else 0
     pen = _BlockRenderer(options, sees_pictures, to_drop, max_result_characters)
+    if trajectory.question.is_verbatim:
+        blocks = _join_texts([*pen.pictures(trajectory), Text(trajectory.question.text)])
+        return Conversation((Message("user", blocks),), (), tuple(pen.dropped))
     messages = [Message("system", (Text(_render_system(specs, form)),))]
     for run in (*trajectory.earlier, trajectory):
         blocks = pen.opening(run, is_first=len(messages) == 1)
@@ -255,6 +258,11 @@ class _BlockRenderer:
         blocks += [Text("\n\n" + step.notice) for step in opening if step.notice]
         return tuple(blocks)
 
+    def pictures(self, trajectory: Trajectory) -> Iterator[Block]:
+        """The pictures of all results, without a word."""
+        for ref in trajectory.frames_seen:
+            yield self._picture(ref)
+
     def result(self, result: Result, call: ToolCall | None) -> Iterator[Block]:
         """The blocks of one observation under the id of its call; pictures behind their times."""
         name = f" {escape_markup(call.name)}" if call is not None else ""
@@ -270,15 +278,16 @@ class _BlockRenderer:
         return text[: self._max_characters] + CUT_SHORT
 
     def _frame(self, ref: FrameRef) -> Iterator[Block]:
-        sent = fit_pixels(ref, self._options.max_frame_pixels)
-        yield Text(f"\n{format_frame_label(sent)}:\n")
+        yield Text(f"\n{format_frame_label(fit_pixels(ref, self._options.max_frame_pixels))}:\n")
+        yield self._picture(ref)
+
+    def _picture(self, ref: FrameRef) -> Block:
         if not self._sees_pictures:
-            yield Text(NO_EYES)
-        elif len(self.dropped) < self._to_drop:
+            return Text(NO_EYES)
+        if len(self.dropped) < self._to_drop:
             self.dropped.append(ref)
-            yield Text(LEFT_OUT)
-        else:
-            yield ImageBlock(sent)
+            return Text(LEFT_OUT)
+        return ImageBlock(fit_pixels(ref, self._options.max_frame_pixels))
 
 
 def format_frame_label(ref: FrameRef) -> str:

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from agent.rendering.answer_parser import read_answer, strip_fence
 from agent.rendering.bare_calls import OPENS, parse_bare_calls
 from agent.rendering.sanitize import escape_markup
-from agent.trajectory import Calls, Malformed, Move, Reply, ToolCall, Trajectory, Turn, Usage, make_call_ids
+from agent.trajectory import Answer, Calls, Malformed, Move, Reply, ToolCall, Trajectory, Turn, Usage, make_call_ids
 from tools.observation import FrameRef
 from tools.plain_data import loads_json
 
@@ -46,14 +46,23 @@ def parse_reply(reply: Reply, usage: Usage, trajectory: Trajectory, dropped: tup
         trajectory: the trajectory before the turn, which call ids and evidence refer to.
         dropped: pictures that the request left out.
     """
+    if trajectory.question.is_verbatim:
+        move = Answer(reply.text) if reply.text.strip() else Malformed(reply.text, "the reply is empty")
+        turn = Turn(reply.reasoning, move, usage, reply, dropped=dropped)
+        return _make_turn_saveable(turn, reply)
     parts = _split_reply(reply)
     turn = Turn(parts.thought, _parse_move(parts, reply, trajectory), usage, reply, dropped=dropped)
+    return _make_turn_saveable(turn, reply)
+
+
+def _make_turn_saveable(turn: Turn, reply: Reply) -> Turn:
+    """The turn, or a Malformed one where it could not be saved."""
     try:
         _ADAPTER.dump_json(turn)
     except ValueError as error:  # a turn that can't be saved can't be replayed either
         is_unicode = "surrogates not allowed" not in str(error)  # half a pair, from an escape in JSON
         why = "is nested too deep" if is_unicode else "holds characters that are no valid Unicode"
-        return Turn("", Malformed("", f"the reply {why}"), usage, _make_saveable(reply))
+        return Turn("", Malformed("", f"the reply {why}"), turn.usage, _make_saveable(reply))
     return turn
 
 

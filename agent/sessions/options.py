@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from agent.trajectory import Limits, Question
 
 
+Videos = str | Path | Sequence[str | Path]
+"""A video by its path, or several that one question is about, which are numbered from 1 in that order."""
+
+
 class VideoOptions(TypedDict, total=False):
     """Options for opening a video."""
 
@@ -56,7 +60,8 @@ class AskedQuestion:
 
     question: "Question"
     limits: "Limits"
-    key: "VideoKey"
+    keys: "tuple[VideoKey, ...]"
+    """Videos of the question, in the order of their numbers."""
     mode: "Mode | None"
     verify: bool
     samples: int
@@ -76,11 +81,11 @@ def make_key(video: str | Path, options: "VideoOptions") -> "VideoKey":
     )
 
 
-def read_options(video: str | Path, text: str, options: AskOptions) -> AskedQuestion:
+def read_options(video: Videos, text: str, options: AskOptions) -> AskedQuestion:
     """The question with its options.
 
     Args:
-        video: path of the video.
+        video: path of the video, or paths of several.
         text: the question itself.
         options: what was said with it.
 
@@ -96,15 +101,33 @@ def read_options(video: str | Path, text: str, options: AskOptions) -> AskedQues
         raise TypeError(f"unknown: {', '.join(sorted(unknown))}; what can be said with a question is {known}")
     if isinstance(options.get("options"), str):
         raise TypeError("options are several texts: give a list of them")
+    paths = [video] if isinstance(video, str | Path) else list(video)
+    if not paths:
+        raise ValueError("need a video, got an empty list of them")
+    name, *others = (escape_path(str(path)) for path in paths)
     question = Question(
-        escape_path(str(video)),
+        name,
         text,
         tuple(options.get("options", ())),
         task=options.get("task", "answer"),
         until_seconds=options.get("until_seconds"),
         audio_track=options.get("audio_track"),
         picture_stream=options.get("picture_stream"),
+        other_videos=tuple(others),
     )
+    subtitles = options.get("subtitles")
+    check_subtitles(question, subtitles)
+    keys = tuple(make_key(path, options) for path in paths)
     given: dict[str, Any] = {name: value for name, value in options.items() if name.startswith("max_")}
     verify, samples = options.get("verify", True), options.get("samples", 1)
-    return AskedQuestion(question, Limits(**given), make_key(video, options), options.get("mode"), verify, samples)
+    return AskedQuestion(question, Limits(**given), keys, options.get("mode"), verify, samples)
+
+
+def check_subtitles(question: "Question", subtitles: str | Path | None) -> None:
+    """Refuses a file of subtitles for several videos: it can be of one only.
+
+    Raises:
+        ValueError: there is such a file.
+    """
+    if subtitles is not None and question.other_videos:
+        raise ValueError(f"subtitles can be given for one video only, got {subtitles} for {len(question.videos)}")

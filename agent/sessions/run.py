@@ -17,6 +17,7 @@ from tools.deadline import Cancellation, cancellable
 if TYPE_CHECKING:
     from agent.events import Event
     from agent.run_result import RunResult
+    from agent.trajectory import Trajectory
 
 
 _CTRL_C_SECONDS = 0.5
@@ -29,6 +30,8 @@ class Run:
     def __init__(self, work: "Callable[[Run], RunResult]") -> None:
         self.id = uuid.uuid4().hex
         """Id of the run, which every event bears."""
+        self.reached: Trajectory | None = None
+        """What has been reached so far; None before the video is open."""
         self._work = work
         self._cancellation = Cancellation()
         self._events: list[Event] = []

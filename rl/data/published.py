@@ -21,8 +21,10 @@ _LETTER = re.compile(r"\(?([A-Z])[.):]")
 _PLACEHOLDER = re.compile(r"<(?:image|video)>\s*")
 _OPTIONS_HEADS = ("options:", "option:")
 _CHOICE = "multiple choice"
-_CHECKABLE = (_CHOICE, "numerical", "free-form", "open-ended", "OCR")
-"""Video-R1's problem types that text can answer exactly; a regression only wants a number near another."""
+_CHECKABLE = (_CHOICE, "numerical", "free-form", "open-ended", "OCR", "regression")
+"""Video-R1's problem types, each with a reward of its own in `rl.rewards.answers.answer_by_kind`."""
+_NEEDS = {"OCR": "read_text", "regression": "estimate"}
+"""Our words for the types that rewards tell apart."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def _read(rows: Iterable[Record], items_of: Callable[[Record], Sequence[Item | s
             if isinstance(item, str) or example is None:
                 left_out[item if isinstance(item, str) else "no answer"] += 1
             else:
-                examples.append(replace(example, needs=tuple(label for _, label in item.groups)))
+                examples.append(replace(example, needs=tuple(_NEEDS.get(label, label) for _, label in item.groups)))
     return PublishedQuestions(tuple(examples), dict(left_out))
 
 

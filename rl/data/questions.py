@@ -8,6 +8,7 @@
 """
 
 import json
+import math
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,8 +23,8 @@ from agent.loop.ask import VideoTools, ask
 from agent.trajectory import Trajectory
 from evals.composed.families import FAMILIES
 from evals.controls.catalogue import CONTROLS
-from evals.controls.control import ControlledQuestion
-from evals.controls.subject import subject_of
+from evals.controls.control import ControlledQuestion, PolicyInputs
+from evals.controls.subject import EvidenceSpan, subject_of
 from evals.datasets.clips import ClipExample, ExampleSet
 from evals.datasets.composed import open_composed
 from evals.datasets.sources import FileSource
@@ -32,6 +33,9 @@ from evals.runner.run_file import Key
 from evals.runner.runner import RunSettings, Task, run_tasks
 from rl.data import published
 from rl.data.curriculum import ComposedQuestions, ComposedTask, Curriculum, View
+from rl.data.game import Game, GameControl
+from rl.rewards.aids import TimedBox
+from rl.rewards.needs import Need
 from tools.observation import FrameRef, Observation
 from tools.schema import ToolSpec
 from tools.toolbox import make_toolbox
@@ -39,6 +43,9 @@ from tools.video.source import VideoSource
 
 _PASSED_OVER = 100
 """Questions composed for each wanted one before giving up on the families: level 1 has no `order`."""
+
+_AT_ONCE = 16
+"""Files looked at at the same time: it is their disk that is waited for."""
 
 Keep = Callable[[Key, Trajectory], None]
 
@@ -54,6 +61,25 @@ class TrainingQuestions(Protocol):
     @property
     def is_in_order(self) -> bool:
         """Whether the order of `examples` matters, as it does for a curriculum."""
+        ...
+
+    @property
+    def boxes(self) -> Mapping[str, tuple[TimedBox, ...]]:
+        """Reference boxes by the id of the question, where they are known."""
+        ...
+
+    def check_videos(self, *, skip: bool) -> str:
+        """Looks for every video before anything is loaded, as far as that shows without decoding.
+
+        Args:
+            skip: whether questions whose video can't be opened are left out.
+
+        Returns:
+            What was left out, in a line; empty where nothing was.
+
+        Raises:
+            ValueError: a video can't be opened, and is not to be left out; or none can.
+        """
         ...
 
     def play(self, wanted: Sequence[Key], settings: RunSettings, keep: Keep, concurrency: int) -> None:
@@ -80,6 +106,22 @@ class SetQuestions:
     def __init__(self, asked_of: ExampleSet) -> None:
         self.examples: Mapping[str, Example] = asked_of.examples()
         self._entries = {entry.id: entry for entry in asked_of.asking.entries}
+        self.boxes = {key: spread_boxes(entry.subject.evidence or ()) for key, entry in self._entries.items()}
+
+    def check_videos(self, *, skip: bool) -> str:
+        """Looks for every video; the questions of those that can't be opened are left out, or refused."""
+        sources = list({entry.source: None for entry in self._entries.values()})
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            problems = dict(zip(sources, pool.map(lambda source: source.problem(), sources), strict=True))
+        bad = {key: why for key, entry in self._entries.items() if (why := problems[entry.source]) is not None}
+        if not bad:
+            return ""
+        told = f"{len(bad)} of {len(self._entries)} questions can't be asked, the first: {next(iter(bad.values()))}"
+        if not skip or len(bad) == len(self._entries):
+            raise ValueError(told + ("" if skip else "; skip_unplayable = true in the training file leaves them out"))
+        self._entries = {key: entry for key, entry in self._entries.items() if key not in bad}
+        self.examples = {key: example for key, example in self.examples.items() if key not in bad}
+        return told
 
     def play(self, wanted: Sequence[Key], settings: RunSettings, keep: Keep, concurrency: int) -> None:
         """Runs each (question id, sample number), sharing open videos."""
@@ -107,10 +149,20 @@ class PosedQuestions:
         self._posed = {one.example.question.id: one for one in posed}
         self._view: View = view
         self.examples: Mapping[str, Example] = {key: one.example for key, one in self._posed.items()}
+        self.boxes = {
+            key: spread_boxes([EvidenceSpan(p.start_seconds, p.stop_seconds, p.whole_box) for p in one.asked.evidence])
+            for key, one in self._posed.items()
+        }
+
+    def check_videos(self, *, skip: bool) -> str:
+        """Finds nothing: painted videos need no file."""
+        return ""
 
     def play(self, wanted: Sequence[Key], settings: RunSettings, keep: Keep, concurrency: int) -> None:
-        """Runs each (question id, sample number), without initial looks; the only control is shuffled frames."""
-        encoder, is_shuffled = settings.encoder or "hashing", settings.control is CONTROLS["shuffled-frames"]
+        """Runs each (question id, sample number), with no looks before but a game's; frames may be shuffled."""
+        encoder, control = settings.encoder or "hashing", settings.control
+        is_shuffled = control.about == CONTROLS["shuffled-frames"].about
+        game = control.game if isinstance(control, GameControl) else Game()
         with ExitStack() as opened, ThreadPoolExecutor(concurrency) as pool:
             tools = {
                 key: RememberingTools(
@@ -121,14 +173,15 @@ class PosedQuestions:
 
             def one(key: Key) -> None:
                 question = self.examples[key[0]].question
+                shown = game.narrow(PolicyInputs(tools[key[0]], ()))
                 run = ask(
                     question,
-                    tools[key[0]],
+                    shown.tools,
                     settings.policy,
                     settings.limits,
                     verify=settings.verify,
                     look_again=False,  # a run has one answer, which is what the presets reward
-                    opening=(),
+                    opening=shown.opening,
                     sample=key[1],
                 )
                 keep(key, run)
@@ -137,6 +190,30 @@ class PosedQuestions:
 
     def warm(self, question_id: str, settings: RunSettings) -> None:
         """Does nothing: painted videos are not kept."""
+
+
+def list_measurable(questions: TrainingQuestions) -> set[Need]:
+    """What rewards may need that some of the questions know."""
+    spans = any(example.evidence_seconds is not None for example in questions.examples.values())
+    boxes = any(questions.boxes.get(key) for key in questions.examples)
+    found: dict[Need, bool] = {"spans": spans, "boxes": boxes}
+    return {need for need, is_known in found.items() if is_known}
+
+
+def find_boxes(questions: TrainingQuestions) -> Callable[[Example], tuple[TimedBox, ...] | None]:
+    """A function from an example to its reference boxes, for `rl.rewards.aids.Aids`."""
+    return lambda example: questions.boxes.get(example.question.id) or None
+
+
+def spread_boxes(spans: Sequence[EvidenceSpan]) -> tuple[TimedBox, ...]:
+    """A reference box for each second of spans whose place is known, in order of time."""
+    found = [
+        TimedBox(min(span.start_seconds + second, span.stop_seconds), span.box)
+        for span in spans
+        if span.box is not None
+        for second in range(math.ceil(span.stop_seconds - span.start_seconds) + 1)
+    ]
+    return tuple(sorted(found, key=lambda timed: timed.seconds))
 
 
 @dataclass

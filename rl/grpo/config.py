@@ -4,16 +4,19 @@
 `rl.rewards.preset` knows what each preset was published with.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from agent.ending import suggest_nearest
 from agent.loop.modes import Mode
 from agent.policy import Policy, PolicyOptions
 from agent.trajectory import Limits, Trajectory
 from evals.runner.runner import RunSettings
+from rl.data.game import Game
 from rl.monitor.alarms import Alarms
 from rl.objective import algorithms
 from rl.objective.algorithms import ALGORITHMS, Algorithm
@@ -21,6 +24,7 @@ from rl.rewards.groups import Credit, check_preset
 from rl.rewards.preset import Preset
 from rl.rewards.preset_file import Turns
 from rl.toml_config import TomlConfig, read_toml
+from tools.toolbox import TOOL_NAMES
 
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -44,6 +48,11 @@ class Play(TomlConfig):
     max_turns: Positive = 8
     max_frames: Positive | None = 128
     max_malformed: Positive = 3
+    tools: tuple[str, ...] = ()
+    """Tools that are offered, as ["overview", "zoom"]; all where none is named."""
+    uniform_frames: Positive | None = None
+    """Evenly spread frames that are shown before the first turn, with no tools after them: the game of recipes without
+    tools. None leaves the tools."""
     mode: Mode | None = None
     verify: bool = False
     """Whether the evidence is looked at again after each answer, for rewards that read it; never trained on."""
@@ -53,8 +62,8 @@ class Play(TomlConfig):
     max_reply_tokens: Positive = 512
     max_frame_pixels: Positive = 640 * 360
     is_half: bool = False
-    """Whether a copy of the policy in bfloat16 samples: twice as fast on a CPU with avx512_bf16; the loss does not know
-    of its rounding."""
+    """Whether a copy of the policy in bfloat16 samples: twice as fast on a CPU with avx512_bf16; the loss is corrected
+    for its rounding as for an engine's, by `engine.correction`."""
     shared_turns: Annotated[int, Field(ge=0)] = 0
     """Number of first turns sampled once for all rollouts of a question: they cost what one rollout costs and have no
     advantage. For a policy that is sure of how it begins."""
@@ -71,6 +80,31 @@ class Play(TomlConfig):
             concurrency=self.concurrency,
             shared_turns=self.shared_turns,
         )
+
+    @property
+    def game(self) -> Game:
+        """What a rollout is given of its video."""
+        return Game(self.uniform_frames, self.tools)
+
+    @property
+    def most_frames(self) -> int | None:
+        """The most frames that a rollout is shown; None where only the model's context limits them."""
+        return self.max_frames if self.uniform_frames is None else self.uniform_frames
+
+    @model_validator(mode="after")
+    def _plays_one_game(self) -> "Play":
+        if unknown := [name for name in self.tools if name not in TOOL_NAMES]:
+            known = ", ".join(TOOL_NAMES)
+            raise ValueError(
+                f"there is no tool {unknown[0]!r}{suggest_nearest(unknown[0], TOOL_NAMES)}: known are {known}"
+            )
+        if self.uniform_frames is None:
+            return self
+        if self.tools or self.mode is not None:
+            raise ValueError("uniform_frames are shown without tools and by no mode: leave tools and mode out")
+        if self.max_frames is not None and self.uniform_frames > self.max_frames:
+            raise ValueError(f"uniform_frames = {self.uniform_frames} are more than max_frames = {self.max_frames}")
+        return self
 
     def limits(self) -> Limits:
         """The limits at which a rollout ends."""
@@ -96,11 +130,14 @@ class UpdateConfig(TomlConfig):
     learning_rate: Share = 1e-6
     schedule: Literal["constant", "linear", "cosine"] = "constant"
     warmup_steps: Annotated[int, Field(ge=0)] = 0
+    frozen: tuple[str, ...] = ()
+    """Modules that are not trained where all weights are, by a part of their name, as ["visual"] for Qwen-VL's eyes."""
     passes: Positive = 1
     """Updates on the same rollouts."""
     max_grad_norm: Share = 1.0
-    max_tokens: Positive = 16384
-    """Tokens of a rollout, prompt included; a longer one is not trained on."""
+    max_tokens: Positive | None = None
+    """Tokens of a rollout, prompt included; a longer one is not trained on. None trains on all that the model can
+    read."""
     mask_cut: bool = True
     """Whether a rollout whose last reply was cut off is left out of the loss."""
     gradient_checkpointing: bool = False
@@ -151,10 +188,11 @@ class EngineConfig(TomlConfig):
     """Address of the vLLM server, as in http://127.0.0.1:8000; `rl.sampling.vllm_server` says how it is started."""
     memory_share: Annotated[float, Field(gt=0, lt=1)] = 0.4
     """Share of the GPU's memory that vLLM takes where it is beside the model in training."""
-    correction: Literal["sequence_mask", "sequence_truncate", "token_mask", "token_truncate"] = "sequence_mask"
+    correction: Literal["sequence_mask", "sequence_truncate", "token_mask", "token_truncate"] = "token_truncate"
     """Importance-sampling correction of the loss, by the ratio of the model's probability of a rollout, or a token, to
     that of the engine that sampled it: a ratio above the limit does not count (`mask`), or counts as the limit
-    (`truncate`); the words are TRL's."""
+    (`truncate`); the words are TRL's. The ratio of a whole rollout falls with its length: 0.001 nats a token make 0.22
+    of 1,500 tokens."""
     correction_limit: Share = 3.0
 
     @model_validator(mode="after")
@@ -162,6 +200,16 @@ class EngineConfig(TomlConfig):
         if (self.name == "vllm-server") != bool(self.url):
             raise ValueError("a vllm-server has a url, and no other engine has one")
         return self
+
+
+class JudgeConfig(TomlConfig):
+    """The judge that some rewards ask: any policy, asked without a video. Its verdicts are kept in the folder `out`."""
+
+    policy: Annotated[str, Field(min_length=1)]
+    """As `--policy` takes it: `http:MODEL@URL`, `transformers:FOLDER`."""
+    max_reply_tokens: Positive = 512
+    concurrency: Positive = 8
+    """Verdicts asked for at the same time, by each process."""
 
 
 class Training(TomlConfig):
@@ -174,7 +222,10 @@ class Training(TomlConfig):
     preset: str = "sleuth"
     """The reward: a name of `rl.rewards.preset`, or a TOML file of your own."""
     data: str = "drawn,level=1,count=64"
-    """Questions to train on: a recipe of composed videos, or a folder that `evals.composed` wrote."""
+    """Questions to train on: composed videos, a JSONL file of your own, or a published set; see `rl.data.questions`."""
+    skip_unplayable: bool = False
+    """Whether questions whose video is missing or can't be opened are left out; else they end the training before it
+    begins."""
     steps: Positive = 100
     generations: Annotated[int, Field(ge=2)] = 8
     """Rollouts of each question: the size of a group."""
@@ -195,6 +246,7 @@ class Training(TomlConfig):
     lora: Lora | None = None
     engine: EngineConfig = EngineConfig()
     alarms: Alarms = Alarms()
+    judge: JudgeConfig | None = None
 
     @model_validator(mode="after")
     def _hangs_together(self) -> "Training":
@@ -208,8 +260,12 @@ class Training(TomlConfig):
                 f"shared_turns = {self.play.shared_turns} of max_turns = {self.play.max_turns}: the runs would "
                 "never part"
             )
+        if self.update.frozen and self.lora is not None:
+            raise ValueError("frozen names modules of a training of all weights; an adapter has `targets`")
         if self.play.is_half and self.engine.name != "transformers":
             raise ValueError(f"is_half is of the model in training, and {self.engine.name} plays: leave it out")
+        if self.play.uniform_frames and self.data.startswith("composed") and "view=pictures" not in self.data:
+            raise ValueError(f"{self.data!r} shows words alone, and uniform_frames are pictures: add view=pictures")
         if self.save_every % self.update.passes:
             raise ValueError(
                 f"save_every = {self.save_every} cuts through the {self.update.passes} passes over the same runs, "
@@ -233,11 +289,32 @@ class Training(TomlConfig):
             )
         if update.rule(preset.recipe.group.loss).loss == "regression" and credit.turns != "alike":
             raise ValueError(f'reg_grpo predicts one advantage for each run, so turns = "{credit.turns}" does not fit')
+        if update.rule(preset.recipe.group.loss).loss == "regression" and (self.play.is_half or self.is_by_engine):
+            raise ValueError(
+                "reg_grpo is not corrected for the probabilities of another sampler: generate by transformers, without "
+                "is_half"
+            )
+
+    @property
+    def asked_questions(self) -> int:
+        """Number of questions of the whole training; passes over the same rollouts ask none."""
+        return math.ceil(self.steps / self.update.passes) * self.questions
+
+    @property
+    def is_by_engine(self) -> bool:
+        """Whether another program than the model in training samples."""
+        return self.engine.name != "transformers"
+
+    @property
+    def max_sampled_tokens(self) -> int:
+        """The most tokens that a rollout can sample."""
+        return self.play.max_turns * self.play.max_reply_tokens
 
     def run_settings(self, policy: Policy) -> RunSettings:
         """The run settings by which `evals.run` would ask this policy."""
         play = self.play
-        return RunSettings(policy, play.limits(), mode=play.mode, verify=play.verify, encoder=play.encoder)
+        control = play.game.under()
+        return RunSettings(policy, play.limits(), control, mode=play.mode, verify=play.verify, encoder=play.encoder)
 
 
 def read_training(path: Path) -> Training:

@@ -46,6 +46,12 @@ class RolloutSummary:
     """Tokens that the policy chose, and the loss sees."""
     completion_tokens: int
     """Tokens after the prompt, with those of the observations."""
+    tokens: int
+    """All tokens, prompt included; 0 where none was sampled."""
+    is_too_long: bool
+    """Whether the rollout is left out because it has more tokens than are trained on."""
+    error: str
+    """Why the rollout broke off; empty where it did not."""
 
     @property
     def calls(self) -> int:
@@ -53,7 +59,9 @@ class RolloutSummary:
         return sum(turn.calls for turn in self.turns)
 
 
-def summarize_rollout(rollout: Rollout, row: RolloutRow, example: Example, score: float | None) -> RolloutSummary:
+def summarize_rollout(
+    rollout: Rollout, row: RolloutRow, example: Example, score: float | None, max_tokens: int | None = None
+) -> RolloutSummary:
     """Summarises one rollout for the metrics of its step.
 
     Args:
@@ -61,8 +69,9 @@ def summarize_rollout(rollout: Rollout, row: RolloutRow, example: Example, score
         row: the rollout's row of the loss.
         example: the question, with its reference.
         score: the reward; None where the rollout does not count.
+        max_tokens: most tokens of a rollout that is trained on; None for no limit.
     """
-    run = rollout.trajectory
+    run, tokens = rollout.trajectory, 0 if rollout.tokens is None else len(rollout.tokens.ids)
     return RolloutSummary(
         counts=rollout.counts,
         is_trained_on=row.is_trained_on,
@@ -73,6 +82,9 @@ def summarize_rollout(rollout: Rollout, row: RolloutRow, example: Example, score
         pictures=len(run.frames_seen),
         chosen_tokens=sum(row.mask),
         completion_tokens=len(row.completion),
+        tokens=tokens,
+        is_too_long=rollout.counts and max_tokens is not None and tokens > max_tokens,
+        error="" if rollout.counts else run.error or f"it was never asked ({run.stop})",
     )
 
 
@@ -88,6 +100,7 @@ def compute_metrics(runs: Sequence[RolloutSummary]) -> dict[str, float]:
     measures = {
         "runs/counted": _mean([run.counts for run in runs]),
         "runs/trained_on": _mean([run.is_trained_on for run in runs]),
+        "runs/too_long": _mean([run.is_too_long for run in counted]),
         "runs/turns": _mean([len(run.turns) for run in counted]),
         "runs/calls": _mean([run.calls for run in counted]),
         "runs/with_calls": _mean([run.calls > 0 for run in counted]),
@@ -106,6 +119,26 @@ def compute_metrics(runs: Sequence[RolloutSummary]) -> dict[str, float]:
         those = [run.turns[number].is_readable for run in counted if len(run.turns) > number]
         measures[f"runs/readable_turn_{number + 1}"] = _mean(those)
     return {name: value for name, value in measures.items() if value is not None}
+
+
+def list_troubles(runs: Sequence[RolloutSummary], unmeasured: Sequence[str]) -> tuple[str, ...]:
+    """What went wrong in a step, in a line or with the first traceback for each kind.
+
+    Args:
+        runs: all rollouts of the step.
+        unmeasured: components of the reward for want of which groups are left out.
+    """
+    troubles = []
+    if broken := [run for run in runs if not run.counts]:
+        troubles.append(f"{len(broken)} of {len(runs)} runs broke off, the first with: {broken[0].error.rstrip()}")
+    if long := [run.tokens for run in runs if run.is_too_long]:
+        troubles.append(
+            f"{len(long)} of {len(runs)} runs are longer than update.max_tokens, up to {max(long)} tokens, and are not "
+            "trained on"
+        )
+    if unmeasured:
+        troubles.append(f"groups are left out, since these rewards could not be measured: {', '.join(unmeasured)}")
+    return tuple(troubles)
 
 
 def _summarize_turn(step: Step) -> ToldTurn:

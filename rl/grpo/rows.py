@@ -62,7 +62,7 @@ def make_idle_row(filler: int) -> RolloutRow:
     return RolloutRow((filler,), (filler,), (0,), (0.0,))
 
 
-def make_row(rollout: Rollout, filler: int, max_tokens: int, *, mask_cut: bool = True) -> RolloutRow:
+def make_row(rollout: Rollout, filler: int, max_tokens: int | None, *, mask_cut: bool = True) -> RolloutRow:
     """The row of the loss that a rollout becomes.
 
     A rollout that can't be trained on becomes a row of two tokens with mask 0: a batch keeps its shape, no
@@ -71,11 +71,14 @@ def make_row(rollout: Rollout, filler: int, max_tokens: int, *, mask_cut: bool =
     Args:
         rollout: the rollout with its tokens.
         filler: any token id, for a row that is not trained on.
-        max_tokens: most tokens of prompt and completion together; a longer rollout is not trained on.
+        max_tokens: most tokens of prompt and completion together; a longer rollout is not trained on. None for no
+            limit.
         mask_cut: whether one with a cut last reply is left out, as in DAPO (arXiv 2503.14476, section 3.4).
     """
     tokens = rollout.tokens
-    if tokens is None or not rollout.counts or len(tokens.ids) > max_tokens or (mask_cut and rollout.is_cut):
+    if tokens is None or not rollout.counts or (mask_cut and rollout.is_cut):
+        return make_idle_row(filler)
+    if max_tokens is not None and len(tokens.ids) > max_tokens:
         return make_idle_row(filler)
     first = tokens.sampled.index(True)
     return RolloutRow(

@@ -6,7 +6,8 @@ rollouts of all.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,10 @@ from agent.trajectory import Trajectory
 from evals.example import Example
 from evals.runner.run_file import Key
 from rl.grpo.config import Training
-from rl.grpo.metrics import RolloutSummary, compute_metrics, summarize_rollout
+from rl.grpo.metrics import RolloutSummary, compute_metrics, list_troubles, summarize_rollout
 from rl.grpo.replay_buffer import Replay, TrainingRow
-from rl.grpo.rows import RolloutRow, make_row
-from rl.rewards.groups import Push, ScoredGroups, score_groups
+from rl.grpo.rows import RolloutRow, make_idle_row, make_row
+from rl.rewards.groups import Credit, Push, RunScore, ScoredGroups, score_groups, score_run
 from rl.rewards.preset import Preset
 from rl.sampling.sampler import Rollout
 
@@ -60,6 +61,8 @@ class StepBatch:
     measures: Mapping[str, float]
     """Metrics of the questions as they came, before any was replaced, so that they describe the policy; and the cost of
     replacing."""
+    warnings: tuple[str, ...] = ()
+    """What went wrong with runs of any process: broken off, too long, not measured."""
 
 
 @dataclass
@@ -119,16 +122,14 @@ class StepBatchBuilder:
         first = self._process * len(questions)
         table = _StepState(list(self._gather(list(questions))), range(first, first + len(questions)))
         found = self._run_groups(table, range(len(table.asked) // self._size), moment, 0)
-        measures = {
-            **found.measures,
-            **compute_metrics(self._gather([self._told(table, place) for place in table.here])),
-        }
+        told = self._gather([self._told(table, place) for place in table.here])
+        measures = {**found.measures, **compute_metrics(told)}
         if self._sampling.tries:
             measures |= self._resample_groups(table, moment)
         runs = [self._make_training_row(table, place) for place in table.here]
         if self._sampling.replay_groups:
             measures |= self._average_over_processes(self._replay_groups(runs, table, moment))
-        return StepBatch(tuple(runs), measures)
+        return StepBatch(tuple(runs), measures, list_troubles(told, found.unmeasured))
 
     def _run_groups(
         self, table: _StepState, numbers: Sequence[int], moment: TrainingProgress, rounds: int
@@ -138,24 +139,40 @@ class StepBatchBuilder:
         ours = [place for place in places if place in table.here]
         keys = [(table.asked[place], moment.step * self._size + place % self._size) for place in ours]
         table.rollouts |= dict(zip(ours, self._context.play(keys) if keys else (), strict=True))
-        runs = self._gather([table.rollouts[place].trajectory for place in ours])
-        examples = [self._context.examples[table.asked[place]] for place in places]
         seed = [self._training.seed, moment.step, rounds] if rounds else [self._training.seed, moment.step]
         credit, preset = self._training.update.credit(self._preset), self._preset.at(moment.progress)
-        shuffled = self._run_shuffled(keys) if self._preset.compares_shuffled else ()
-        found = score_groups(preset, examples, runs, self._size, np.random.default_rng(seed), credit, shuffled)
+        runs = [(table.asked[place], table.rollouts[place].trajectory) for place in ours]
+        scores = self._gather(self._score(runs, preset, credit))
+        shuffled = self._run_shuffled(keys, preset, credit) if self._preset.compares_shuffled else ()
+        found = score_groups(preset, scores, self._size, np.random.default_rng(seed), credit, shuffled)
         table.rewards |= dict(zip(places, found.rewards, strict=True))
         table.pushes |= dict(zip(places, found.pushes, strict=True))
-        table.teaching |= dict(zip(numbers, found.teaching, strict=True))
-        return found
+        trained = self._gather([self._is_pushed(table, place) for place in ours])
+        groups = [any(trained[start : start + self._size]) for start in range(0, len(trained), self._size)]
+        teaches = [differs and is_trained for differs, is_trained in zip(found.teaching, groups, strict=True)]
+        table.teaching |= dict(zip(numbers, teaches, strict=True))
+        return replace(found, measures={**found.measures, "groups/teaching": float(np.mean(teaches))})
 
-    def _run_shuffled(self, keys: Sequence[Key]) -> list[list[Trajectory]]:
-        """Rollouts on shuffled frames by group; the process that sampled a rollout of a group samples these too."""
+    def _score(self, runs: Sequence[tuple[str, Trajectory]], preset: Preset, credit: Credit) -> list[RunScore]:
+        """What runs of this process earned by themselves, by the id of their question."""
+        judge = self._training.judge
+        with ThreadPoolExecutor(1 if judge is None else judge.concurrency) as pool:
+            examples = self._context.examples
+            return list(pool.map(lambda one: score_run(preset, examples[one[0]], one[1], credit), runs))
+
+    def _is_pushed(self, table: _StepState, place: int) -> bool:
+        """Whether the loss of a rollout has a gradient: an advantage, and tokens that are trained on."""
+        return any(table.pushes[place] or ()) and self._make_row(table.rollouts[place]).is_trained_on
+
+    def _run_shuffled(self, keys: Sequence[Key], preset: Preset, credit: Credit) -> list[list[RunScore]]:
+        """Scores of rollouts on shuffled frames by group, sampled by the process that sampled one of the group."""
         published = self._preset.recipe.published.shuffled_generations
         wanted = min(self._sampling.shuffled_runs or published or max(1, self._size // 2), self._size)
         chosen = [key for key in keys if key[1] % self._size < wanted]
-        runs = self._gather(self._context.shuffled(chosen) if chosen else [])
-        return [runs[start : start + wanted] for start in range(0, len(runs), wanted)]
+        played = self._context.shuffled(chosen) if chosen else []
+        named = [(key[0], run) for key, run in zip(chosen, played, strict=True)]
+        scores = self._gather(self._score(named, preset, credit))
+        return [scores[start : start + wanted] for start in range(0, len(scores), wanted)]
 
     def _resample_groups(self, table: _StepState, moment: TrainingProgress) -> dict[str, float]:
         """Replaces groups without reward variance by other questions, as often as is allowed.
@@ -221,9 +238,9 @@ class StepBatchBuilder:
 
     def _told(self, table: _StepState, place: int) -> RolloutSummary:
         rollout = table.rollouts[place]
-        return summarize_rollout(
-            rollout, self._make_row(rollout), self._context.examples[table.asked[place]], table.rewards[place]
-        )
+        row = self._make_row(rollout) if table.pushes[place] is not None else make_idle_row(self._filler)
+        example = self._context.examples[table.asked[place]]
+        return summarize_rollout(rollout, row, example, table.rewards[place], self._training.update.max_tokens)
 
     def _make_training_row(self, table: _StepState, place: int) -> TrainingRow:
         rollout = table.rollouts[place]

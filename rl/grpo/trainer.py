@@ -6,7 +6,7 @@ optimiser and the checkpoints. `rollout_func`, TRL's own hook, drops the picture
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from typing import Any
 
@@ -34,6 +34,7 @@ from rl.grpo.replay_buffer import ReplayKeeper, TrainingRow
 from rl.grpo.rollout import RolloutRunner
 from rl.grpo.rows import make_idle_row
 from rl.grpo.step_batch import StepBatchBuilder, StepContext, TrainingProgress
+from rl.monitor.progress import StepProgress
 from rl.monitor.step_log import Say, StepClock, StepLog
 from rl.objective.algorithms import Algorithm
 from rl.objective.grouped_logprobs import PLACE, restore_order, score_batch
@@ -87,15 +88,19 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
             say: prints a line a step.
 
         Raises:
-            ValueError: TRL does not train pictures of this family of models, Reg-GRPO is to train on an engine's
-                rollouts, or the rows of a step can't be shared by the processes.
+            ValueError: TRL does not train pictures of this family of models, or the rows of a step can't be shared by
+                the processes.
         """
-        self._training, self._rollouts, self._preset = training, rollouts, preset
+        self._training, self._rollouts, self._preset, self._say = training, rollouts, preset, say
         self._rule = training.update.rule(preset.recipe.group.loss)
         self._drawn: tuple[TrainingRow, ...] = ()
         self._wanted: torch.Tensor | None = None
+        self._progress: StepProgress | None = None
         self._clock = clock = StepClock()
         loaded = rollouts.sampler.loaded
+        if training.lora is None:
+            _freeze(loaded.model, training.update.frozen)
+            loaded.model.float()  # in bfloat16 a small step is rounded away: at 1e-6 nearly all of them
 
         def told(worth: list[float | None], **_: Any) -> list[float | None]:
             clock.scored()  # TRL rewards when its log-probabilities are there
@@ -113,10 +118,14 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
             BlankPicture(loaded.model)
         on_gpu = self.accelerator.device.type == "cuda" and self.accelerator.is_local_main_process
         self._ahead = VideoPrefetcher(rollouts.warm, self.order(), training.questions) if on_gpu else None
+        if self.accelerator.device.type == "cuda":
+            rollouts.sampler.autocast = self.accelerator.autocast  # weights in float32 would sample at half the speed
         self._sync = make_sync(training, rollouts.sampler, self.accelerator)
         self._synced: int | None = None
-        # TRL corrects a loss for an engine's probabilities only where it believes that it has begun vLLM itself
-        self.use_vllm = self._sync is not None
+        # TRL corrects a loss for a sampler's probabilities only where it believes that it has begun vLLM itself; where
+        # the model samples without autocast, those of a loss in bfloat16 differ as well
+        is_rounded = rollouts.sampler.is_half or (self.args.bf16 and rollouts.sampler.autocast is nullcontext)
+        self.use_vllm = self._sync is not None or is_rounded
         # with tools TRL counts a run's pictures by its tokens; given earlier, it would also want its own chat templates
         self.tools = [_never_called]
         self.remove_callback(PrinterCallback)  # prints the log a second time, on stdout
@@ -129,6 +138,9 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
         )
         if training.sampling.replay_groups:
             self.add_callback(ReplayKeeper(self._drawing.replay, place))
+        if self.accelerator.is_main_process:
+            self._progress = progress = StepProgress(say)
+            rollouts.on_run = lambda done, of: progress(self.state.global_step + 1, "runs played", done, of)
         self.steps = StepLog(training.out, clock, self._record, say, training.alarms, _broadcast_first)
         self.add_callback(self.steps)
 
@@ -145,6 +157,9 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
         self._clock.end_batch()
         for name, value in drawn.measures.items():
             self._record(name, value)
+        if self.accelerator.is_main_process:
+            for warning in drawn.warnings:
+                self._say(f"step {self.state.global_step + 1}: {warning}")
         self._drawn = drawn.runs
         if self._ahead is not None:
             self._ahead.played(self.state.global_step // self.num_iterations + 1)
@@ -155,7 +170,7 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
             [list(row.completion) for row in rows],
             [list(row.mask) for row in rows],
             [run.ending for run in drawn.runs],
-            # where the sampler is the model itself, its log-probabilities are those of the loss
+            # where the very model in training samples in the same precision, these are the probabilities of the loss
             [list(row.logprobs) for row in rows] if self.use_vllm else None,
             {"worth": [run.worth for run in drawn.runs]},
             pictures if any(pictures) else None,
@@ -209,7 +224,14 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
             loss: torch.Tensor = super()._compute_loss(model, inputs)  # type: ignore[no-untyped-call,unused-ignore]
         finally:
             self._wanted = None
+        self._tell_progress()
         return loss
+
+    def _tell_progress(self) -> None:
+        """Says how much of the update is done, in the first process."""
+        if self._progress is not None:
+            batches = self.args.gradient_accumulation_steps
+            self._progress(self.state.global_step + 1, "parts of the update", self._step % batches + 1, batches)
 
     def _get_per_token_logps_and_entropies(
         self,
@@ -295,22 +317,6 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
 
 class RegGrpoTrainer(GraphTrainer):
     """Trains by Reg-GRPO, which predicts the advantages of a group from the log-ratios of its rollouts."""
-
-    def __init__(self, training: Training, rollouts: RolloutRunner, preset: Preset, say: Say) -> None:
-        """Prepares the training.
-
-        Args:
-            training: options of the training.
-            rollouts: plays the questions.
-            preset: the reward.
-            say: is given one line a step.
-
-        Raises:
-            ValueError: the pictures of the model can't be trained, or another engine generates.
-        """
-        super().__init__(training, rollouts, preset, say)
-        if self._sync is not None:
-            raise ValueError("Reg-GRPO is not corrected for an engine's probabilities: generate by transformers")
 
     @property
     def _trl_loss(self) -> str:
@@ -420,6 +426,24 @@ def _make_processor(place: str, eyes: ImageProcessor | None) -> Any:
     return Processor(tokenizer, pictures, eyes)
 
 
+def _freeze(model: Any, names: Sequence[str]) -> None:
+    """Takes the modules with such a part in their name out of the training.
+
+    Raises:
+        ValueError: no module has such a name, or none is left to be trained.
+    """
+    weights = dict(model.named_parameters())
+    for name in names:
+        found = [key for key in weights if name in key.split(".")]
+        if not found:
+            parts = dict.fromkeys(part for key in weights for part in key.split(".")[:-1] if not part.isdigit())
+            raise ValueError(f"frozen: no module is named {name!r}; there are {', '.join(parts)}")
+        for key in found:
+            weights[key].requires_grad_(False)
+    if not any(weight.requires_grad for weight in weights.values()):
+        raise ValueError(f"frozen: nothing is left to be trained without {', '.join(names)}")
+
+
 def _load_adapter(model: Any, lora: Lora | None) -> Any:
     """The model with the adapter that training continues from, if there is one."""
     if lora is None or not lora.start:
@@ -458,7 +482,7 @@ def _make_arguments(training: Training, rule: Algorithm, trl_loss: str, *, is_sh
         epsilon_high=rule.clip_high,
         beta=update.kl,
         scale_rewards="none",  # its advantages are replaced
-        max_completion_length=update.max_tokens,
+        max_completion_length=training.max_sampled_tokens,  # by which dr_grpo divides
         temperature=training.play.temperature,
         learning_rate=update.learning_rate,
         lr_scheduler_type=update.schedule,

@@ -20,12 +20,20 @@ class AlarmError(Exception):
     """An alarm stopped a training; says why, what helps, and how to go on."""
 
 
-Name = Literal["not_finite", "tool_collapse", "answer_collapse", "same_rewards", "unreadable"]
+Name = Literal["not_finite", "counted", "trained_on", "tool_collapse", "answer_collapse", "same_rewards", "unreadable"]
 
 
 class Alarms(TomlConfig):
     """Thresholds at which a training stops by itself. 0 turns an alarm off, `not_finite = false` that one."""
 
+    counted: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Stops when the share of runs that count, since they did not break off, is below this in each of `broken_steps`
+    steps in a row: videos that can't be opened, a broken tool, a server that is gone."""
+    trained_on: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Stops when the share of runs that are trained on is below this in each of `broken_steps` steps in a row: runs
+    too long or cut off, rewards that can't be measured."""
+    broken_steps: Annotated[int, Field(ge=1)] = 3
+    """Steps over which `counted` and `trained_on` look."""
     tool_collapse: Annotated[float, Field(ge=0, lt=1)] = 0.5
     """Stops when the share of runs that call a tool, averaged over `steps` steps, is below this share of what it was
     in the first `steps` steps. A share that was 0 from the start can't collapse."""
@@ -99,10 +107,12 @@ def find_alarm(rows: Sequence[Row], alarms: Alarms) -> Alarm | None:
         return None
     found = (
         _find_not_finite(rows, alarms),
+        _find_low(rows, "counted", alarms.counted, alarms.broken_steps),
+        _find_low(rows, "trained_on", alarms.trained_on, alarms.broken_steps),
         _find_collapse(rows, alarms, "tool_collapse", alarms.tool_collapse),
         _find_collapse(rows, alarms, "answer_collapse", alarms.answer_collapse),
         _find_same_rewards(rows, alarms),
-        _find_unreadable(rows, alarms),
+        _find_low(rows, "unreadable", alarms.unreadable, alarms.steps),
     )
     return next((alarm for alarm in found if alarm is not None), None)
 
@@ -156,13 +166,14 @@ def _find_same_rewards(rows: Sequence[Row], alarms: Alarms) -> Alarm | None:
     return Alarm("same_rewards", rows[-1]["step"], seen, _HELP["same_rewards"])
 
 
-def _find_unreadable(rows: Sequence[Row], alarms: Alarms) -> Alarm | None:
-    shares = select_known(rows, "runs/readable_turns")
-    last, bound = shares[-alarms.steps :], alarms.unreadable
-    if len(last) < alarms.steps or any(share >= bound for _, share in last) or last[-1][0] != rows[-1]["step"]:
+def _find_low(rows: Sequence[Row], name: Name, bound: float, count: int) -> Alarm | None:
+    key, what, can = _LOW[name]
+    shares = select_known(rows, key)
+    last = shares[-count:]
+    if len(last) < count or any(share >= bound for _, share in last) or last[-1][0] != rows[-1]["step"]:
         return None
-    seen = f"turns can't be read: over {_span(last)} {_mean(last):.2%} could, and in none of these steps {bound:.2%}"
-    return Alarm("unreadable", rows[-1]["step"], seen, _HELP["unreadable"])
+    seen = f"{what}: over {_span(last)} {_mean(last):.2%} {can}, and in none of these steps {bound:.2%}"
+    return Alarm(name, rows[-1]["step"], seen, _HELP[name])
 
 
 def _mean(pairs: Sequence[tuple[int, float]]) -> float:
@@ -181,7 +192,22 @@ _SHARES: dict[Name, tuple[str, str]] = {
     "answer_collapse": ("runs/answered", "runs hardly end in an answer any more"),
 }
 
+_LOW: dict[Name, tuple[str, str, str]] = {
+    "counted": ("runs/counted", "most runs break off", "ended by themselves"),
+    "trained_on": ("runs/trained_on", "hardly a run is trained on", "were"),
+    "unreadable": ("runs/readable_turns", "turns can't be read", "could"),
+}
+
 _HELP: dict[Name, str] = {
+    "counted": (
+        "the errors that were shown with the steps: missing files (`skip_unplayable`), a codec, a server that is gone; "
+        "`agent doctor` tells what works here"
+    ),
+    "trained_on": (
+        "`runs/too_long` in the log: a higher `update.max_tokens`, or fewer or smaller pictures; `runs/cut_replies`: a "
+        "longer `play.max_reply_tokens`, or `update.mask_cut = false`; `groups/measured`: a preset whose rewards the "
+        "questions allow, a judge that answers"
+    ),
     "tool_collapse": (
         "a cold start on runs that use tools (`python -m rl.sft`; without one, LongVT saw hardly any calls); a reward "
         "for tools that only a right answer earns (presets deepeyes, ver), or one for calls where few runs "

@@ -11,7 +11,7 @@ import math
 
 from agent.rendering.answer_parser import NOT_SHOWN, find_option, is_cannot_tell
 from agent.trajectory import Answer, Trajectory
-from evals.benchmarks.grounding import iou
+from evals.benchmarks.grounded.grounding import iou
 from evals.example import Example
 from evals.scoring.normalize import FILLERS, split_words
 from evals.scoring.published.spans import strict_span
@@ -154,13 +154,12 @@ def span_iou(example: Example, trajectory: Trajectory) -> float | None:
 
 
 def answer_by_kind(example: Example, trajectory: Trajectory) -> float | None:
-    """Video-R1's reward: exact for options and numbers at two decimals, 1 - WER where `read_text` is needed, else
-    ROUGE.
-
-    Its fifth kind, regression, can't be recognised by the reference; `relative_closeness` is its formula.
-    """
+    """Video-R1's reward: exact for options and numbers at two decimals, `relative_closeness` where an `estimate` is
+    needed, 1 - WER where `read_text` is, else ROUGE."""
     if example.question.options or example.answer is None:
         return answer(example, trajectory)
+    if "estimate" in example.needs and (value := relative_closeness(example, trajectory)) is not None:
+        return value
     if (value := number(example, trajectory)) is not None:
         return value
     return word_accuracy(example, trajectory) if "read_text" in example.needs else rouge(example, trajectory)

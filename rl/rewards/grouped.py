@@ -19,7 +19,8 @@ def shuffle_bonus(
     """T-GRPO (Video-R1, arXiv 2503.21776, section 3): `bonus` for each answer over `above`, if order matters here.
 
     Order matters if the mean answer is at least `ratio` times that of runs on the same frames, shuffled. So no run gets
-    it where all are wrong, and each correct one does where order is of no use.
+    it where all are wrong, and each correct one does where order is of no use. None where no run on shuffled frames
+    counts: there is nothing to compare with.
 
     Args:
         answers_G: the answer rewards of the group.
@@ -28,12 +29,10 @@ def shuffle_bonus(
         ratio: least ratio of the two means for which order matters.
         above: reward above which an answer is correct.
 
-    Raises:
-        ValueError: no run on shuffled frames counts: there is nothing to compare with.
     """
     ordered, shuffled = _drop_none(answers_G), _drop_none(shuffled_S)
     if not shuffled:
-        raise ValueError("need runs on shuffled frames, got none that counts: play some, or leave this reward out")
+        return (None,) * len(answers_G)
     is_paid = bool(ordered) and _mean(ordered) >= ratio * _mean(shuffled)
     return tuple(None if a is None else bonus * (is_paid and a > above) for a in answers_G)
 

@@ -21,6 +21,7 @@ from rl.rewards import grouped
 from rl.rewards.aids import Aids
 from rl.rewards.catalogue import STEP_REWARDS, Reward, get_reward, get_step_reward, is_broken_off
 from rl.rewards.grouped import Rewards
+from rl.rewards.needs import NEEDS, Need
 from rl.rewards.preset_file import GroupTerm, PresetFile, Term, parse_preset
 from rl.rewards.steps import Steps
 from rl.rewards.totals import RULES
@@ -34,7 +35,9 @@ class GroupRewards:
     components_G: tuple[dict[str, float | None], ...]  # noqa: N815 (nested by run)
     """Components of each run, before weights; None does not count."""
     totals_G: Rewards  # noqa: N815
-    """Total of each run; None leaves the run out."""
+    """Total of each run; None leaves the run out, and of all runs where one that ended could not be measured."""
+    unmeasured: tuple[str, ...] = ()
+    """Components for want of which the group is left out."""
 
 
 @dataclass(frozen=True)
@@ -102,23 +105,28 @@ class Preset:
         return any(term.function in STEP_REWARDS for term in self.recipe.terms)
 
     @property
+    def needs(self) -> dict[str, frozenset[Need]]:
+        """What each component without which a run does not count needs, gates and the components it reads included."""
+        needs: dict[str, frozenset[Need]] = {}
+        for term in self.recipe.terms:
+            own = {NEEDS[term.function]} if term.function in NEEDS else set()
+            needs[term.name] = frozenset(own.union(*(needs[name] for name in term.when)))
+        for group_term in self.recipe.group_terms:
+            needs[group_term.name] = frozenset().union(*(needs[name] for name in group_term.of))
+        required = [term.name for term in (*self.recipe.terms, *self.recipe.group_terms) if not term.optional]
+        return {name: needs[name] for name in required}
+
+    @property
     def compares_shuffled(self) -> bool:
         """Whether runs on shuffled frames are needed for comparison."""
         return any(term.reward == "shuffle_bonus" for term in self.recipe.group_terms)
 
-    def divide_over_turns(self, example: Example, trajectory: Trajectory, total: float) -> tuple[float, ...]:
-        """A total divided over turns: each turn of the policy gets its step rewards, the last one the rest as well.
-
-        Args:
-            example: the question with its reference.
-            trajectory: the run.
-            total: the run's total.
-        """
+    def earn_turns(self, example: Example, trajectory: Trajectory) -> tuple[float, ...]:
+        """What each turn of the policy earns by itself, by the step rewards; 0 without any."""
         earned_T = [0.0] * len(own_steps(trajectory))  # noqa: N806 (nested by turn)
         for rewards_T in self.steps(example, trajectory).values():  # noqa: N806
             for turn, value in enumerate(rewards_T):
                 earned_T[turn] += self.recipe.total.scale * (value or 0.0)
-        earned_T[-1] += total - sum(earned_T)
         return tuple(earned_T)
 
     def group(
@@ -133,18 +141,32 @@ class Preset:
             example: the question with its reference.
             runs_G: the runs of the group.
             shuffled_S: runs of the question on shuffled frames, for rewards that compare with them.
-
-        Raises:
-            ValueError: the preset compares with runs on shuffled frames, and there are none.
         """
         components_G = [self.reward(example, run) for run in runs_G]  # noqa: N806
-        totals_G = [self.total(components) for components in components_G]  # noqa: N806
+        return self.compare(components_G, [self.reward(example, run) for run in shuffled_S])
+
+    def compare(
+        self,
+        components_G: Sequence[dict[str, float | None]],  # noqa: N803 (nested by run)
+        shuffled_S: Sequence[dict[str, float | None]] = (),  # noqa: N803 (runs on shuffled frames)
+    ) -> GroupRewards:
+        """Rewards of all runs of a question by what `reward` gave for each of them.
+
+        Args:
+            components_G: the components of each run.
+            shuffled_S: those of the runs on shuffled frames.
+        """
+        found_G = [dict(components) for components in components_G]  # noqa: N806
+        totals_G = [self.total(components) for components in found_G]  # noqa: N806
         for term in self.recipe.group_terms:
-            extra_G = self._compute_group_term(term, components_G, example, shuffled_S)  # noqa: N806
-            for n, (components, extra) in enumerate(zip(components_G, extra_G, strict=True)):
-                components[term.name] = None if is_broken_off(runs_G[n]) else extra
+            extra_G = self._compute_group_term(term, found_G, shuffled_S)  # noqa: N806
+            for n, (components, extra) in enumerate(zip(found_G, extra_G, strict=True)):
+                components[term.name] = None if _is_empty(components_G[n]) else extra
                 totals_G[n] = self._add_group_term(totals_G[n], components[term.name], term)
-        return GroupRewards(tuple(components_G), tuple(totals_G))
+        unmeasured = self._list_unmeasured(found_G, totals_G)
+        if unmeasured:  # the runs that happen to be measured, mostly wrong ones, would be judged among themselves
+            totals_G = [None] * len(totals_G)  # noqa: N806
+        return GroupRewards(tuple(found_G), tuple(totals_G), unmeasured)
 
     def advantages(self, totals_G: Sequence[float | None], generator: np.random.Generator) -> Array:  # noqa: N803
         """Advantage of each run of a group, (G,) float64; 0, without noise, where the run does not count."""
@@ -160,21 +182,39 @@ class Preset:
         self,
         term: GroupTerm,
         components_G: Sequence[dict[str, float | None]],  # noqa: N803
-        example: Example,
-        shuffled_S: Sequence[Trajectory],  # noqa: N803
+        shuffled_S: Sequence[dict[str, float | None]],  # noqa: N803
     ) -> Rewards:
         read = [tuple(components[name] for components in components_G) for name in term.of]
         if term.reward == "shuffle_bonus":
-            shuffled = tuple(self.reward(example, run)[term.of[0]] for run in shuffled_S)
+            shuffled = tuple(components[term.of[0]] for components in shuffled_S)
             return grouped.shuffle_bonus(read[0], shuffled, **term.settings)
         if term.reward == "length_bonus":
             return grouped.length_bonus(read[0], read[1], **term.settings)
         return grouped.curiosity(read[0], **term.settings)
 
+    def _list_unmeasured(
+        self,
+        components_G: Sequence[dict[str, float | None]],  # noqa: N803
+        totals_G: Sequence[float | None],  # noqa: N803
+    ) -> tuple[str, ...]:
+        """Components that a run which ended has not, and needs for its total."""
+        needed = [term.name for term in (*self.recipe.terms, *self.recipe.group_terms) if not term.optional]
+        lacking = [
+            components
+            for components, total in zip(components_G, totals_G, strict=True)
+            if total is None and not _is_empty(components)
+        ]
+        return tuple(name for name in needed if any(components[name] is None for components in lacking))
+
     def _add_group_term(self, total: float | None, extra: float | None, term: GroupTerm) -> float | None:
         if total is None or (extra is None and not term.optional):
             return None
         return total + self.recipe.total.scale * term.weight * (extra or 0.0)
+
+
+def _is_empty(components: dict[str, float | None]) -> bool:
+    """Whether nothing of a run was measured, as where it broke off."""
+    return all(value is None for value in components.values())
 
 
 def _check_gate(term: Term, found: dict[str, float | None]) -> bool | None:

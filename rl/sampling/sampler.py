@@ -10,10 +10,10 @@ from agent.policies.local.batching import Batcher
 from agent.policies.local.image_processing import ProcessedImage, QwenImageProcessor
 from agent.policies.local.vision_cache import VisionFeatureCache
 from agent.policies.transformers import Prompt, TransformersPolicy
-from agent.policy import PolicyOptions, ToolAccess
+from agent.policy import ContextFullError, PolicyOptions, ToolAccess
 from agent.rendering.messages import Conversation
 from agent.rendering.tokens import Tokens
-from agent.trajectory import Reply, Trajectory, Turn
+from agent.trajectory import Reply, Stop, Trajectory, Turn
 from evals.runner.run_file import Key
 from rl.monitor.stopwatch import Stopwatch
 from rl.rewards.catalogue import is_broken_off
@@ -85,13 +85,23 @@ class TrainingSampler(TransformersPolicy):
         self.watch = Stopwatch()
         self._ask = WatchedBatcher(self.generate, options.concurrency, self.watch)
         self._kept: dict[Key, tuple[Tokens, tuple[ProcessedImage, ...]]] = {}
+        self.autocast: Callable[[], AbstractContextManager[object]] = nullcontext
+        """A context in which products are computed in the precision of the loss."""
+        self._full: set[Key] = set()
+        """Runs whose own calls have filled the model's context."""
         self._here = threading.local()  # prompt and reply of one request belong to one thread
 
     def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
         """Samples the next turn, and keeps its tokens."""
-        turn = super().__call__(trajectory, sight)
+        key = (trajectory.question.id, trajectory.sample)
+        try:
+            turn = super().__call__(trajectory, sight)
+        except ContextFullError:
+            if key in self._kept:  # by its own calls
+                self._full.add(key)
+            raise
         assert turn.reply is not None, "a model in process replies"
-        self._keep((trajectory.question.id, trajectory.sample), self._here.prompt, turn.reply)
+        self._keep(key, self._here.prompt, turn.reply)
         return turn
 
     @property
@@ -130,13 +140,20 @@ class TrainingSampler(TransformersPolicy):
         places: dict[Hashable, int] = {}
         place_of = [places.setdefault((p.tokens.ids, p.draw, tuple(map(id, p.seen))), len(places)) for p in prompts]
         different = [prompts[place_of.index(place)] for place in range(len(places))]
-        with self.watch.generating(), self._showing(different):
+        with self.watch.generating(), self._showing(different), self.autocast():
             replies = super().generate(different)
         return [replies[place] for place in place_of]
 
     def taken(self, trajectory: Trajectory) -> Rollout:
-        """The rollout of a run that has ended; its tokens are kept no longer."""
-        kept = self._kept.pop((trajectory.question.id, trajectory.sample), None)
+        """The rollout of a run that has ended; its tokens are kept no longer.
+
+        A run that filled the model's context by its own calls has reached a limit, as one of turns, and counts.
+        """
+        key = (trajectory.question.id, trajectory.sample)
+        kept = self._kept.pop(key, None)
+        if key in self._full:
+            self._full.discard(key)
+            trajectory = replace(trajectory, stop=Stop.TOKEN_LIMIT) if trajectory.answer is None else trajectory
         return Rollout(trajectory, None) if kept is None else Rollout(trajectory, *kept)
 
     def _showing(self, prompts: Sequence[Prompt]) -> AbstractContextManager[None]:

@@ -113,18 +113,14 @@ def timeless(trajectory: Trajectory) -> Trajectory:
     return replace(trajectory, steps=steps, opening_seconds=0.0)
 
 
-@pytest.mark.parametrize("policy", ["scripted", "lite"])
-def test_the_trajectory_is_that_of_the_command_line(
-    policy: str, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_the_trajectory_of_lite_is_that_of_the_command_line(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("VIDEOSLEUTH_CACHE", str(clip.parent / "cache"))
     saved = tmp_path / "saved.json"
-    with sleuth(clip) as asked:
-        asked.ask(clip, "How many?").save(tmp_path / "script.json")
-    spec = f"scripted:{tmp_path / 'script.json'}" if policy == "scripted" else policy
-    command = ["ask", str(clip), "How many?", "--encoder", "hashing", "--policy", spec, "--max-turns", "5"]
+    command = ["ask", str(clip), "How many?", "--encoder", "hashing", "--policy", "lite", "--max-turns", "5"]
     main([*command, "--save", str(saved), "--json"])
-    with sleuth(clip, spec) as asked:
+    with sleuth(clip, "lite") as asked:
         result = asked.ask(clip, "How many?", max_turns=5)
     assert timeless(result.trajectory) == timeless(load(saved))
     told, printed = result.as_data(), json.loads(capsys.readouterr().out)

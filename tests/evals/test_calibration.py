@@ -17,7 +17,7 @@ from agent.trajectory import (
     VideoFacts,
     to_json,
 )
-from evals.calibration import main
+from evals.calibration import kind_table, main
 from evals.example import Example
 from evals.statistics.calibration import (
     JudgedConfidence,
@@ -148,6 +148,21 @@ def test_the_command_prints_counts_errors_and_bins(files: list[str]) -> None:
     assert cells[:5] == ["stated", "2", "1", "0", "0.400"]
     assert cells[-1] == "0.410"
     assert any(line.startswith("| 2   | 0.90") for line in lines)
+
+
+def test_each_kind_of_question_has_its_mean_confidence_beside_its_accuracy() -> None:
+    right, wrong = (
+        Example(Question("v.mp4", "What colour?", id="a"), answer=RIGHT, needs=("zoom",)),
+        Example(Question("v.mp4", "What colour?", id="b"), answer=RIGHT, needs=("zoom", "speech")),
+    )
+    runs = {"a": _played("a", RIGHT, 0.5), "b": _played("b", WRONG, 0.7)}
+    table = kind_table(score_outcomes([right, wrong], runs), read_stated_confidence)
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+    assert rows == [
+        ["open", "2", "0.60", "50.0 %", "+10.0"],
+        ["speech", "1", "0.70", "0.0 %", "+70.0"],
+        ["zoom", "2", "0.60", "50.0 %", "+10.0"],
+    ]
 
 
 def test_the_plot_is_svg_with_a_dot_for_each_bin(files: list[str], tmp_path: Path) -> None:

@@ -145,9 +145,10 @@ def test_video_r1_pays_order_and_length_only_to_the_right() -> None:
     assert preset.group(OPEN, (long, RUNS[1]), (RUNS[1],)).totals_G == pytest.approx((1.966667, 1.0), abs=1e-6)
 
 
-def test_video_r1_without_shuffled_runs_says_what_is_missing() -> None:
-    with pytest.raises(ValueError, match="need runs on shuffled frames"):
-        load_preset("video-r1").group(OPEN, RUNS)
+def test_video_r1_without_shuffled_runs_leaves_the_group_out() -> None:
+    found = load_preset("video-r1").group(OPEN, RUNS)
+    assert found.totals_G == (None,) * len(RUNS)
+    assert found.unmeasured == ("temporal",)
 
 
 def test_pixel_reasoner_pays_for_tools_only_while_few_use_them() -> None:
@@ -174,8 +175,8 @@ def test_ver_pays_its_bonus_only_to_right_answers() -> None:
     preset = load_preset("ver", Aids(judge=Says(1.0)))
     # 2/3 + 1 + .3 | 1 | 2/3 + 1 + .3 | 0
     assert preset.group(OPEN, RUNS).totals_G == pytest.approx((1.966667, 1.0, 1.966667, 0.0), abs=1e-6)
-    # without a judge wrong answers still count, right ones can't
-    assert load_preset("ver").group(OPEN, RUNS).totals_G == (None, 1.0, None, 0.0)
+    # without a judge right answers can't be measured, and wrong ones alone teach nothing
+    assert load_preset("ver").group(OPEN, RUNS).totals_G == (None,) * 4
 
 
 def test_paper_and_code_of_tinyllava_differ_on_a_right_answer_without_form() -> None:

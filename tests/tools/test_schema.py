@@ -77,6 +77,25 @@ def test_what_does_not_fit_is_said_with_the_arguments_that_exist(arguments: dict
     assert "size='small'" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("query", "said"), [("a" * 20_001, "at most 20000"), ("heron \ud800", "no valid Unicode"), ("heron" * 4000, "")]
+)
+def test_a_text_that_no_tool_can_use_is_refused_before_one_tries(query: str, said: str) -> None:
+    def look(query: str) -> None:
+        """Look.
+
+        Args:
+            query: what for.
+        """
+
+    if not said:
+        assert validate(describe(look), {"query": query}) == {"query": query}
+        return
+    with pytest.raises(ToolError, match="look: query") as caught:
+        validate(describe(look), {"query": query})
+    assert said in str(caught.value)
+
+
 def test_a_misfit_that_is_endless_or_endlessly_deep_is_said_in_few_letters() -> None:
     deep: object = 0.0
     for _ in range(100_000):

@@ -1,7 +1,7 @@
 """The registry of encoders: opens one by a short spec, and never downloads one.
 
 Specs: `auto`, `packaged`, `open_clip:MODEL` with weights that are already here, `open_clip:MODEL@PATH` with a
-checkpoint file, `hashing` for tests. VIDEOSLEUTH_ENCODER says what `auto` means.
+checkpoint file, `hashing` for tests. VIDEOSLEUTH_ENCODER says what `auto` means, else the user's configuration.
 """
 
 import os
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from tools.observation import MissingPartError
 from tools.packaged_weights import make_install_command
+from tools.runtime.user_config import find_config_file, read_default
 
 SPECS = "auto, packaged, open_clip:MODEL[@PATH], hashing"
 _HOW_TO_GET_BETTER = (
-    "set VIDEOSLEUTH_ENCODER=open_clip:ViT-B-32@/path/to/weights, or fetch a model once with open_clip; "
-    "`auto` takes what is there"
+    "`agent pull siglip2` or `agent pull clip` gets one; or set VIDEOSLEUTH_ENCODER=open_clip:ViT-B-32@/path/to/weights"
 )
 
 
@@ -79,9 +79,10 @@ def open_encoder(spec: str = "auto") -> Encoder:
 
 
 def _open_auto() -> Encoder:
-    if configured := os.environ.get("VIDEOSLEUTH_ENCODER"):
+    configured, source = _read_configured()
+    if configured:
         if configured == "auto":
-            raise ValueError("VIDEOSLEUTH_ENCODER says what auto means, so it cannot be auto itself")
+            raise ValueError(f"{source} says what auto means, so it cannot be auto itself")
         return open_encoder(configured)
     from tools.encoders.open_clip_weights import list_checkpoints
 
@@ -97,6 +98,13 @@ def _open_auto() -> Encoder:
             f"one, or {_HOW_TO_GET_BETTER}"
         )
     return open_encoder("packaged")
+
+
+def _read_configured() -> tuple[str, str]:
+    """What the user has set `auto` to, empty for nothing, and where."""
+    if configured := os.environ.get("VIDEOSLEUTH_ENCODER"):
+        return configured, "VIDEOSLEUTH_ENCODER"
+    return read_default("encoder"), str(find_config_file())
 
 
 @dataclass(frozen=True)
@@ -117,9 +125,9 @@ def describe_encoders() -> list[EncoderState]:
     from tools.encoders.open_clip_weights import list_checkpoints
 
     rows = []
-    configured = os.environ.get("VIDEOSLEUTH_ENCODER")
+    configured, source = _read_configured()
     if configured:
-        rows.append((configured, True, "set by VIDEOSLEUTH_ENCODER"))
+        rows.append((configured, True, f"set by {source}"))
     present = [(f"open_clip:{found.model}@{found.path}", True, "weights are here") for found in list_checkpoints()]
     rows += present or [("open_clip:MODEL", False, f"the better choice, no weights here: {_HOW_TO_GET_BETTER}")]
     installed = conse.is_installed()

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tools import packaged_weights
 from tools.cache import make_video_folder
 from tools.observation import MissingPartError
+from tools.runtime.user_config import find_config_file, read_default
 from tools.speech.audio import SoundTrack
 from tools.speech.hearing import Hearing
 from tools.speech.search import search_lines
@@ -33,6 +34,7 @@ __all__ = [
     "SpeechRecogniser",
     "SpokenWord",
     "is_doubtful",
+    "open_recogniser",
     "read_embedded_subtitles",
     "read_subtitles",
     "search_lines",
@@ -79,10 +81,10 @@ class Transcript:
 class SpeechRecogniser:
     """Speech recogniser on the CPU. Load once; one call at a time a thread is safe, the weights are shared.
 
-    `folder` is a faster-whisper model of the user's own; without it, the packaged Whisper base is used.
+    `folder` is a faster-whisper model of the user's own, called `name`; without it, the packaged Whisper base is used.
     """
 
-    def __init__(self, folder: Path | None = None, threads: int = 1) -> None:
+    def __init__(self, folder: Path | None = None, threads: int = 1, name: str = "") -> None:
         if not packaged_weights.is_installed("faster_whisper"):
             raise MissingPartError(
                 f"faster-whisper is not installed: run `{packaged_weights.make_install_command('speech')}`"
@@ -91,7 +93,7 @@ class SpeechRecogniser:
             # Without it the library would fetch another model's tokenizer from a hub.
             raise ValueError(f"{folder} is no complete faster-whisper model: it needs model.bin and tokenizer.json")
         files = None if folder is not None else _load_packaged_files()
-        self.name = folder.name if folder is not None else "whisper-base"
+        self.name = name or (folder.name if folder is not None else "whisper-base")
         self._one_at_a_time = threading.Lock()
         self._listener = LanguageListener(
             str(folder) if folder is not None else "packaged",
@@ -146,6 +148,29 @@ class SpeechRecogniser:
             line = _make_line(found, start_seconds)
             if line.text and line.stop_seconds > 0.0:
                 yield line
+
+
+def open_recogniser(threads: int = 1) -> SpeechRecogniser:
+    """The recogniser of the user's configuration, a folder or what `agent pull` fetched; else the packaged one.
+
+    Raises:
+        MissingPartError: a package that it needs is not installed.
+        ValueError: the model that the configuration names is not here.
+    """
+    if not (named := read_default("whisper")):
+        return SpeechRecogniser(threads=threads)
+    folder = Path(named).expanduser()
+    if not folder.is_dir():
+        from huggingface_hub import try_to_load_from_cache
+
+        file = try_to_load_from_cache(named, "model.bin") if named.count("/") == 1 else None
+        if not isinstance(file, str):
+            raise ValueError(
+                f"{find_config_file()} names {named} for speech, which is not here: `agent pull {named}` fetches it, "
+                "or take that line out"
+            )
+        folder = Path(file).parent
+    return SpeechRecogniser(folder, threads, name=named.replace("/", "--"))
 
 
 def cut_at(lines: Sequence[SpeechLine], seconds: float) -> list[SpeechLine]:

@@ -1,5 +1,6 @@
 """The application: routes behind the guards, and errors in one form."""
 
+import errno
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -14,10 +15,12 @@ from starlette.responses import JSONResponse, Response
 
 from agent.doors.allowed_folders import AllowedFolders
 from agent.doors.http import completions, file_routes, job_routes, page_routes
-from agent.doors.http.errors import RequestRefusedError, format_error
+from agent.doors.http.errors import RequestRefusedError, format_error, make_disk_full
+from agent.doors.http.fetch import FetchRules
 from agent.doors.http.file_store import FileStore
 from agent.doors.http.guards import Guards
 from agent.doors.http.job_dispatcher import JobDispatcher
+from agent.doors.http.logs import log
 from agent.doors.http.metrics import ServerMetrics
 from agent.doors.http.services import Services, get_services
 from agent.doors.http.settings import ServeSettings
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 _BUG = "this is a bug of the server, whose log has the details"
 
 
@@ -40,7 +44,10 @@ def make_services(settings: ServeSettings) -> Services:
     folder = settings.state_folder
     metrics = ServerMetrics()
     files = FileStore(folder / "files", settings.max_stored_bytes, settings.max_upload_bytes)
-    sources = VideoSources(files, AllowedFolders(settings.allow or [Path.cwd()]), settings.url_hosts)
+    urls = FetchRules(
+        settings.url_hosts, settings.url_private, settings.url_seconds, largest_bytes=settings.max_upload_bytes
+    )
+    sources = VideoSources(files, AllowedFolders(settings.allow or [Path.cwd()]), urls)
     return Services(settings, files, sources, JobDispatcher(settings, files, metrics), metrics)
 
 
@@ -98,6 +105,9 @@ async def _answer_refused(_: Request, error: Exception) -> Response:
 
 async def _answer_http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, OSError):  # an upload is kept in a file while it comes
+        log.error("upload can't be written", exc_info=error)
+        return make_disk_full().response()
     return JSONResponse(format_error(error.status_code, str(error.detail)), error.status_code, error.headers)
 
 
@@ -109,5 +119,7 @@ async def _answer_invalid(_: Request, error: Exception) -> Response:
     return JSONResponse(format_error(400, f"{where:.200}: {first['msg']:.200}", "invalid"), 400)
 
 
-async def _answer_bug(_: Request, __: Exception) -> Response:
+async def _answer_bug(_: Request, error: Exception) -> Response:
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return make_disk_full().response()
     return JSONResponse(format_error(500, _BUG, "bug"), 500)

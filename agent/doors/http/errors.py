@@ -33,6 +33,11 @@ class RequestRefusedError(HTTPException):
         return JSONResponse(self.as_data(), self.status_code, self.headers)
 
 
+def make_disk_full() -> RequestRefusedError:
+    """The refusal where the server's disk takes no more."""
+    return RequestRefusedError(507, "the server's disk can't be written: tell who runs it", "disk")
+
+
 def format_error(status: int, message: str, code: str = "") -> dict[str, Any]:
     """An error as OpenAI's clients read it.
 

@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.doors.http.errors import RequestRefusedError
+from agent.doors.http.errors import RequestRefusedError, make_disk_full
 from agent.doors.http.job import AskedJob, ServerJob
 from agent.doors.http.logs import log, write_log
 from agent.doors.http.worker import DrawRequest, WorkerSetup, WorkRequest
@@ -115,8 +115,9 @@ class JobDispatcher:
             if is_kept:
                 self._write(job, "request.json", {"client": client, "created_at": job.created_at} | asked.as_data())
         except OSError as error:
+            shutil.rmtree(self._folder / job.id, ignore_errors=True)
             log.exception("job can't be written")
-            raise RequestRefusedError(507, "the server's disk can't be written: tell who runs it", "disk") from error
+            raise make_disk_full() from error
         self._accept(job)
         self._dispatch()
         return job
@@ -290,7 +291,8 @@ class JobDispatcher:
         seconds = min(asked.options.get("max_seconds") or self._settings.max_seconds, self._settings.max_seconds)
         options = asked.options | {"max_seconds": seconds}
         after = None if asked.after is None else str(self._locate_trajectory(asked.after))
-        return WorkRequest(job.id, str(asked.video), asked.name, asked.question, options, saved, after)
+        reached = str(self._locate_reached(job.id))
+        return WorkRequest(job.id, str(asked.video), asked.name, asked.question, options, saved, reached, after)
 
     def _stop_hanging(self, job: ServerJob, worker: WorkerProcess) -> None:
         write_log("question does not stop", logging.WARNING, job=job.id, pid=worker.pid)
@@ -313,10 +315,13 @@ class JobDispatcher:
         else:
             self._end(job, message["kind"], message.get("message", ""))
         self._dispatch()
+        if worker is self._alone and not worker.job_ids:  # nothing else is to be tried alone
+            self._alone = None
+            worker.kill()
 
     def _mourn(self, worker: WorkerProcess) -> None:
         """Starts another worker in the place of a dead one, and tries its jobs once more, each alone."""
-        if self._is_stopping:
+        if self._is_stopping or worker not in self._list_processes():
             return
         self._metrics.worker_deaths.inc()
         for job_id in worker.job_ids:
@@ -363,6 +368,7 @@ class JobDispatcher:
         if (held := self._held.pop(job.id, None)) is not None:
             held.__exit__(None, None, None)
         try:
+            self._settle_trajectory(job)
             self._write(job, "outcome.json", job.as_data() | {"events": job.events})
         except OSError:
             log.exception("outcome can't be written")
@@ -413,6 +419,17 @@ class JobDispatcher:
 
     def _locate_trajectory(self, job_id: str) -> Path:
         return self._locate_folder(job_id) / "trajectory.json"
+
+    def _locate_reached(self, job_id: str) -> Path:
+        return self._locate_folder(job_id) / "reached.json"
+
+    def _settle_trajectory(self, job: ServerJob) -> None:
+        """Of a job without an end by itself, what was reached is the trajectory."""
+        reached = self._locate_reached(job.id)
+        if job.status in ("failed", "lost") and not self.has_trajectory(job.id):
+            with suppress(FileNotFoundError):
+                reached.rename(self._locate_trajectory(job.id))
+        reached.unlink(missing_ok=True)
 
     def _locate_folder(self, job_id: str) -> Path:
         kind, _, rest = job_id.partition("-")

@@ -35,10 +35,10 @@ def write_log(message: str, level: int = logging.INFO, **fields: Any) -> None:
 
 
 def set_up_logs() -> None:
-    """Sends this log and the server's own to stderr."""
+    """Sends this log, and the warnings of all libraries, to stderr."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
-    for name in ("videosleuth.serve", "uvicorn.error"):
-        logger = logging.getLogger(name)
-        logger.handlers, logger.propagate = [handler], False
-        logger.setLevel(logging.INFO if name != "uvicorn.error" else logging.WARNING)
+    root = logging.getLogger()
+    root.handlers, log.handlers, log.propagate = [handler], [handler], False
+    root.setLevel(logging.WARNING)
+    log.setLevel(logging.INFO)

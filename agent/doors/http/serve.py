@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from agent.doors.access import KEEP_ALIVE_SECONDS
 from agent.doors.http.app import make_app, make_services
 from agent.doors.http.logs import set_up_logs, write_log
 
@@ -51,6 +52,7 @@ def serve(settings: "ServeSettings") -> None:
             server_header=False,
             proxy_headers=False,
             limit_concurrency=_CONNECTIONS,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=round(settings.stop_seconds) + _BACKSTOP_SECONDS,
         )
         port = listening.getsockname()[1]

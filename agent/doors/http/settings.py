@@ -18,14 +18,11 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from agent.doors.access import SHORTEST_TOKEN, is_loopback
+from tools.runtime.user_config import CONFIG_VARIABLE, find_config_file, read_config
 
 PREFIX = "VIDEOSLEUTH_SERVE_"
 """Beginning of the environment variables that set a key of `[serve]`."""
-CONFIG_VARIABLE = "VIDEOSLEUTH_CONFIG"
-"""Environment variable that names the TOML file."""
 _SECRET = "token"
-_LARGEST_CONFIG_BYTES = 2**20
-"""Settings take a few hundred bytes."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,12 @@ class ServeSettings:
     allow: tuple[str, ...] = ()
     """Folders whose videos may be asked about by path; without any, the folder that the server starts in."""
     url_hosts: tuple[str, ...] = ()
-    """Hosts that a video may be fetched from; without any, no URL is taken."""
+    """Hosts that a video may be fetched from, `example.org` or, in the file alone, `example.org:8443`; without any, no
+    URL is taken."""
+    url_private: bool = False
+    """Whether these hosts may lie in a private network or on this machine."""
+    url_seconds: float = 300.0
+    """Time of a fetch at most, redirects included."""
     state: str = ""
     """Folder of uploads and jobs; by default one in the user's state folder."""
     policy: str = ""
@@ -79,7 +81,15 @@ class ServeSettings:
     """Finished jobs that can still be fetched."""
 
     def __post_init__(self) -> None:
-        for name in ("workers", "running", "kept_jobs", "max_seconds", "max_upload_bytes", "max_inline_bytes"):
+        for name in (
+            "workers",
+            "running",
+            "kept_jobs",
+            "max_seconds",
+            "url_seconds",
+            "max_upload_bytes",
+            "max_inline_bytes",
+        ):
             if not getattr(self, name) > 0:
                 raise ValueError(f"need {name} > 0, got {getattr(self, name)}")
         if not 0 <= self.port < 2**16:
@@ -154,7 +164,7 @@ def read_settings(
         ValueError: a key that is none, a value of the wrong kind, or a file that can't be read.
     """
     path = _find_config(config, environment)
-    values: dict[str, Any] = _read_file(path) if path is not None else {}
+    values: dict[str, Any] = read_config(path).get("serve", {}) if path is not None else {}
     sources = dict.fromkeys(values, str(path))
     known = {one.name: one for one in fields(ServeSettings)}
     for variable, text in environment.items():
@@ -176,30 +186,10 @@ def read_settings(
 
 
 def _find_config(config: str | Path | None, environment: Mapping[str, str]) -> Path | None:
-    if named := config or environment.get(CONFIG_VARIABLE):
-        return Path(named)
-    from platformdirs import user_config_path
-
-    own = user_config_path("videosleuth", appauthor=False) / "config.toml"
-    return own if own.is_file() else None
-
-
-def _read_file(path: Path) -> dict[str, Any]:
-    from tools.plain_data import loads_toml
-
-    try:
-        if path.stat().st_size > _LARGEST_CONFIG_BYTES:
-            raise ValueError(f"it has more than {_LARGEST_CONFIG_BYTES} bytes")
-        data = loads_toml(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"{path} can't be read: {error.strerror}") from error
-    except ValueError as error:
-        raise ValueError(f"{path} is no TOML of settings: {error}") from error
-    unknown = data.keys() - {"serve"}
-    if unknown or not isinstance(data.get("serve", {}), dict):
-        raise ValueError(f"{path}: need one table [serve], got {', '.join(sorted(unknown)) or 'no table'}")
-    serve: dict[str, Any] = data.get("serve", {})
-    return serve
+    if config:
+        return Path(config)
+    path = find_config_file(environment)
+    return path if environment.get(CONFIG_VARIABLE) or path.is_file() else None
 
 
 def _describe_error(error: ValidationError, sources: Mapping[str, str]) -> str:

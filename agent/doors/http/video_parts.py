@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from agent.doors.allowed_folders import AllowedFolders, NotAllowedError
 from agent.doors.http.errors import RequestRefusedError
-from agent.doors.http.fetch import fetch_video
+from agent.doors.http.fetch import FetchRules, fetch_video
 from agent.doors.http.file_store import FileStore, simplify_name
 
 _SUFFIXES = (
@@ -53,7 +53,7 @@ class VideoSources:
 
     files: FileStore
     folders: AllowedFolders
-    url_hosts: tuple[str, ...] = ()
+    urls: FetchRules
 
     def open_part(self, part: Mapping[str, Any]) -> GivenVideo | None:
         """The video of a part of a message; None for a part that holds none.
@@ -171,13 +171,13 @@ class VideoSources:
         return GivenVideo(path, path.name)
 
     def _fetch(self, url: str) -> GivenVideo:
-        if not self.url_hosts:
+        if not self.urls.hosts:
             raise RequestRefusedError(
                 403,
                 "this server fetches nothing from the network: upload the video with POST /v1/files",
                 "urls_are_off",
             )
-        with fetch_video(url, self.url_hosts, self.files.largest_bytes) as content:
+        with fetch_video(url, self.urls) as content:
             path = self.files.path(self.files.add(simplify_name(urlsplit(url).path), content).id)
         return GivenVideo(path, path.name)
 

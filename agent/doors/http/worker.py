@@ -25,16 +25,19 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from agent.doors.error_text import hide_paths
 from agent.doors.http.logs import log, set_up_logs
 from agent.paths import escape_path
+from agent.tracing import flush
 from tools.plain_data import loads_json
 
 if TYPE_CHECKING:
     from agent.report.images import PictureOf
     from agent.run_result import RunResult
     from agent.sessions.run import Run
+    from agent.trajectory import Trajectory
 
 _FRAMES_VIDEO = "frames.mkv"
 """Name of the video that is made of a folder of frames."""
 CRASHED = "this is a bug of the server, whose log has the details"
+_DIED = "the process that answered it died"
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ class WorkRequest:
     options: dict[str, Any]
     save: str
     """File for the trajectory."""
+    reached: str
+    """File for the trajectory as far as it goes, for the case that the worker dies."""
     after: str | None = None
     """Saved trajectory of the question that this one follows."""
 
@@ -145,12 +150,14 @@ class Worker:
             self._cancels.pop(request.id, None)
             self._runs.pop(request.id, None)
             self._tell(request, ended)
+            flush()  # the server ends this process without notice
 
     def _ask(self, request: WorkRequest) -> None:
         from agent.events import RunFinished, RunStarted
-        from agent.outputs import write_output
+        from agent.loop.checks import make_unopened_trajectory
         from agent.report.console import format_answer
-        from agent.trajectory import to_json
+        from agent.sessions.options import read_options
+        from agent.trajectory import Stop
 
         video = Path(request.video)
         if video.is_dir():
@@ -158,6 +165,10 @@ class Worker:
         self._check_header(video)
         run = self._start_run(video, request)
         self._runs[request.id] = run
+        options: Any = request.options
+        asked = read_options(video, request.question, options)
+        reached = make_unopened_trajectory(asked.question, self._setup.policy, asked.limits, 0.0, Stop.CRASHED)
+        _save(request.reached, replace(reached, error=_DIED))
         if self._cancels[request.id].is_set():
             run.cancel()
         try:
@@ -169,7 +180,10 @@ class Worker:
                     shown = _hide_details(event.result)
                     event = replace(event, result=shown)
                     told |= {"content": format_answer(shown.trajectory), "usage": _count_tokens(shown)}
-                    write_output(request.save, to_json(shown.trajectory))
+                    _save(request.save, shown.trajectory)
+                elif run.reached is not None and run.reached is not reached:
+                    reached = run.reached
+                    _save(request.reached, reached.ended(Stop.CRASHED, _DIED))
                 data = event.as_data() | told
                 self._tell(request, {"kind": "event", "event": data})
         finally:
@@ -234,7 +248,8 @@ class Worker:
         with open_container(video) as container:
             seconds = (container.duration or 0) / 1e6
             for stream in container.streams.video:
-                self._check_size(seconds, stream.codec_context.width, stream.codec_context.height)
+                if (codec := stream.codec_context) is not None:  # None: a codec that FFmpeg does not know
+                    self._check_size(seconds, codec.width, codec.height)
 
     def _check_size(self, seconds: float, width: int, height: int) -> None:
         if seconds > self._setup.max_duration_seconds:
@@ -261,6 +276,19 @@ def _rename(data: str, request: WorkRequest) -> str:
     for path, name in request.names.items():
         data = data.replace(path, name)
     return data
+
+
+def _save(file: str, trajectory: "Trajectory") -> None:
+    """Writes a trajectory. A disk that is full costs the file and not the answer."""
+    from agent.trajectory import to_json
+
+    path = Path(file)
+    beside = path.with_suffix(".new")
+    try:
+        beside.write_text(to_json(trajectory), encoding="utf-8")
+        beside.replace(path)
+    except OSError:
+        log.exception("trajectory can't be written")
 
 
 def _make_video(folder: Path) -> Path:

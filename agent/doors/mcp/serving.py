@@ -6,7 +6,7 @@ from mcp.server import MCPServer
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 
-from agent.doors.access import SHORTEST_TOKEN, bears_token, is_loopback
+from agent.doors.access import KEEP_ALIVE_SECONDS, SHORTEST_TOKEN, bears_token, is_loopback
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -40,7 +40,13 @@ def serve_http(server: MCPServer[Any], host: str, port: int, token: str) -> None
     app = build_guarded_app(server, host, token)
     # log_config: uvicorn's own would write its access log to stdout
     config = uvicorn.Config(
-        app, host=host, port=port, log_config=None, timeout_graceful_shutdown=_STOP_SECONDS, lifespan="on"
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_STOP_SECONDS,
+        lifespan="on",
     )
     uvicorn.Server(config).run()
 

@@ -87,10 +87,25 @@ def _plan_closer_readings(case: QuestionContext) -> list[Wanted]:
         return []
     named = [] if case.reading.instant is None else [case.reading.instant]
     at = round([*named, *list_moments(case.trajectory), case.duration_seconds / 2][0], 2)
-    calls = [want_call("read_text", seconds=at, box=list(part)) for part in _find_coloured_parts(case) or _PARTS]
+    parts = _find_coloured_parts(case) or _find_unread_parts(case, at)
+    calls = [want_call("read_text", seconds=at, box=list(part)) for part in parts]
     if find_colour_words(case.reading.question.text):
         calls.insert(0, want_call("caption", start=at, stop=round(at + 1.0, 2), focus=case.reading.question.text))
     return calls
+
+
+def _find_unread_parts(case: QuestionContext, at: float) -> list[Box]:
+    """The parts in which a text was not read for certain; all where none was: beside it, hardly any is overlooked."""
+    notes = iterate_findings(case.trajectory, "text", "search_text")
+    there = [note.finding for note in notes if note.finding.start_seconds <= at < note.finding.stop_seconds]
+    if all(finding.doubt for finding in there):
+        return list(_PARTS)
+    doubtful = [finding.box for finding in there if finding.doubt and finding.box is not None]
+    return [part for part in _PARTS if any(_is_touching(part, box) for box in doubtful)]
+
+
+def _is_touching(part: Box, box: Box) -> bool:
+    return part[0] < box[2] and box[0] < part[2] and part[1] < box[3] and box[1] < part[3]
 
 
 def _find_coloured_parts(case: QuestionContext) -> list[Box]:

@@ -61,7 +61,7 @@ def find_showings(trajectory: Trajectory, name: str) -> list[FoundLine]:
     """The showings of a text on screen, in time order; copies at one time are one showing."""
     shown: list[FoundLine] = []
     for line in collect_text_lines(trajectory, "search_text"):
-        if not _is_saying(line, name):
+        if not is_saying(line, name):
             continue
         if shown and line.start_seconds <= shown[-1].stop_seconds + _JOINED_SECONDS:
             last = shown[-1]
@@ -78,7 +78,7 @@ def is_about_absence(case: QuestionContext) -> bool:
 
 def is_missing(case: QuestionContext, name: str) -> bool:
     """Whether a text is nowhere in the screen text of the whole video; False if it may be hidden."""
-    found = any(_is_saying(line, name) for line in collect_text_lines(case.trajectory))
+    found = any(is_saying(line, name) for line in collect_text_lines(case.trajectory))
     return not found and not find_hidden_reasons(case, "text", name)
 
 
@@ -86,10 +86,10 @@ def answer_by_presence(case: QuestionContext) -> Answer | None:
     """An answer from whether a named text is there at all; None where that leaves the question open."""
     name = _find_named_text(case)
     if name is not None and find_asked_text(case) is None:
-        said = [line for line in case.speech_lines if _is_saying(line, name)]
+        said = [line for line in case.speech_lines if is_saying(line, name)]
         return _answer_presence(case, said, name) if _find_yes_and_no(case) is not None else None
     if name is not None:
-        read = [line for line in collect_text_lines(case.trajectory) if _is_saying(line, name)]
+        read = [line for line in collect_text_lines(case.trajectory) if is_saying(line, name)]
         return _answer_presence(case, find_showings(case.trajectory, name) or read, name)
     if is_about_absence(case):
         return None
@@ -135,7 +135,8 @@ def _find_yes_and_no(case: QuestionContext) -> tuple[int, int] | None:
     return (firsts.index(["yes"]), firsts.index(["no"])) if ["yes"] in firsts and ["no"] in firsts else None
 
 
-def _is_saying(line: FoundLine, name: str) -> bool:
+def is_saying(line: FoundLine, name: str) -> bool:
+    """Whether a line has the words of a text, some of their letters misread maybe."""
     name, text = looks_of(name), looks_of(line.text)
     if any(share >= 1.0 for _, share in find_mentions(name, [replace(line, text=text)])):
         return True

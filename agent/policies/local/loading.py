@@ -19,6 +19,7 @@ from agent.adapters import add_adapter
 from agent.policies.local import cpu_attention
 from agent.policies.local.image_processing import ImageProcessor, QwenImageProcessor, SmolVlmEyes
 from agent.policies.local.model_files import explain_errors, read_model_files
+from agent.policies.local.quantization import make_quantization, split_bits
 from agent.policy import PolicyError
 from agent.rendering.tokens import ChatTokenizer
 
@@ -44,14 +45,16 @@ def load_model(where: str, max_frame_pixels: int, adapter: str = "") -> Loaded:
     """Loads the model of a folder or hub id onto the best device here.
 
     Args:
-        where: a folder, or a hub id such as Qwen/Qwen2.5-VL-3B-Instruct, which is downloaded if it is not here yet.
+        where: a folder, or a hub id such as Qwen/Qwen2.5-VL-3B-Instruct, which is downloaded if it is not here yet;
+            with `@8bit` or `@4bit` behind it, quantized.
         max_frame_pixels: pixels of the largest picture that will be shown.
         adapter: folder of a LoRA adapter, or the name of one that comes with the package; none if empty.
 
     Raises:
         PolicyError: no such model, no network, not a chat model, a family whose pictures are not known, no memory.
-        MissingPartError: an adapter is asked for and peft is not installed.
+        MissingPartError: an adapter is asked for and peft is not installed, or 8 or 4 bits and bitsandbytes is not.
     """
+    where, bits = split_bits(where)
     card, device = read_model_files(where), choose_device()
     with explain_errors(where, device):
         processor = _load_processor(card.place) if card.image_token_id is not None else None
@@ -62,7 +65,7 @@ def load_model(where: str, max_frame_pixels: int, adapter: str = "") -> Loaded:
         else _make_image_processor(where, card.config, processor, card.scribe, max_frame_pixels)
     )
     with explain_errors(where, device):
-        model = _load_model_weights(card.place, card.config, device)
+        model = _load_model_weights(card.place, card.config, device, bits)
     if adapter:
         model = merge_adapter(model, adapter)
     return Loaded(
@@ -114,11 +117,13 @@ def _load_processor(place: str) -> Any:
     return AutoImageProcessor.from_pretrained(place, trust_remote_code=False)  # type: ignore[no-untyped-call]
 
 
-def _load_model_weights(place: str, config: Any, device: torch.device) -> Any:
+def _load_model_weights(place: str, config: Any, device: torch.device, bits: int) -> Any:
     loader: Any = AutoModelForImageTextToText if _has_vision(config) else AutoModelForCausalLM
     dtype = choose_dtype(device, config.dtype)
-    on_device = {"device_map": device} if device.type != "cpu" else {}
-    model = loader.from_pretrained(place, config=config, dtype=dtype, trust_remote_code=False, **on_device).eval()
+    how = make_quantization(bits, dtype, device.type)
+    if device.type != "cpu" or how:
+        how["device_map"] = device
+    model = loader.from_pretrained(place, config=config, dtype=dtype, trust_remote_code=False, **how).eval()
     # models come with sampling settings and penalties of their own, which would change what the options ask for
     ends = model.generation_config.eos_token_id
     model.generation_config = GenerationConfig(eos_token_id=ends)  # type: ignore[no-untyped-call]

@@ -1,6 +1,6 @@
 """A model's small files, read before its weights: configuration, tokenizer and chat template.
 
-The hub is asked only for a model that the user named, and for its files only where they allowed it. Code that lies
+The hub is asked only for a model that is not here, and for its files only where the user allowed it. Code that lies
 beside a model is never run: transformers would ask on stdin whether it may, where a pipe may say yes or nobody may
 answer.
 """
@@ -16,9 +16,10 @@ import torch
 from transformers import AutoConfig, AutoTokenizer
 from transformers.utils.hub import cached_file
 
-from agent.policies.local.hub import check_download, explain_unreachable
+from agent.policies.hub.consent import find_or_fetch
 from agent.policy import PolicyError
 from agent.rendering.tokens import ChatTokenizer
+from tools.observation import MissingPartError
 from tools.plain_data import loads_json
 
 _LONGEST_REASON = 300
@@ -31,7 +32,7 @@ class ModelFiles:
     """A model without its weights."""
 
     place: str
-    """The model's folder, or its hub id."""
+    """The model's folder."""
     config: Any
     tokenizer: Any
     scribe: ChatTokenizer
@@ -71,8 +72,7 @@ def is_path(where: str) -> bool:
 
 def _find_place(where: str) -> str:
     if not is_path(where):
-        check_download(where)
-        return where
+        return str(find_or_fetch(where))
     folder = Path(where).expanduser()
     if not folder.is_dir():
         raise PolicyError(f"no folder {where}: give the folder of a model, or a hub id such as ORG/MODEL")
@@ -102,11 +102,11 @@ def explain_errors(where: str, device: torch.device) -> Iterator[None]:
     """Turns what transformers raises for missing, unknown or damaged files into an error of one sentence.
 
     Raises:
-        PolicyError: for any exception within, but a PolicyError, which passes.
+        PolicyError: for any exception within, but a PolicyError and a MissingPartError, which pass.
     """
     try:
         yield
-    except PolicyError:
+    except (PolicyError, MissingPartError):
         raise
     except torch.OutOfMemoryError as error:
         raise PolicyError(f"{where} does not fit in the memory of {device}: take a smaller model") from error
@@ -116,8 +116,6 @@ def explain_errors(where: str, device: torch.device) -> Iterator[None]:
                 f"{where} needs Python code of its own, which is not run here: take a model that transformers knows, "
                 "or run it on a server and use http:MODEL@URL"
             ) from error
-        if isinstance(error, OSError) and not is_path(where):
-            raise PolicyError(explain_unreachable(where, error)) from error
         raise PolicyError(f"{where} can't be loaded: {get_first_line(error)}") from error
 
 

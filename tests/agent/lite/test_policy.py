@@ -7,7 +7,7 @@ import pytest
 from agent.loop.graph import RunContext, run_graph
 from agent.policies.lite import LitePolicy
 from agent.trajectory import Limits, Question, Stop, Trajectory, VideoFacts
-from tools.observation import Finding, FrameRef, Observation
+from tools.observation import UNREADABLE, Box, Finding, FrameRef, Observation
 from tools.toolbox import TOOL_NAMES
 
 FACTS = VideoFacts("0" * 32, 60.0, 640, 360, has_speech_track=True)
@@ -82,6 +82,19 @@ def test_screen_text_is_quoted_with_its_time_and_box() -> None:
     assert evidence.box == (0.1, 0.1, 0.4, 0.2)
 
 
+@pytest.mark.parametrize(("boxes", "parts"), [((), 0), (((0.35, 0.1, 0.6, 0.2),), 2), (((0.05, 0.46, 0.2, 0.5),), 2)])
+def test_only_parts_that_hold_text_not_surely_read_are_read_enlarged(boxes: tuple[Box, ...], parts: int) -> None:
+    sure = [Finding("text", 12.0, 45.0, f"Sunrise {word}", 0.99, (0.7, 0.8, 0.9, 0.9)) for word in ("road", "farm")]
+    doubtful = [Finding("text", 12.0, 45.0, "", 0.5, box, doubt=UNREADABLE) for box in boxes]
+    ended = played("Which word is on the sign?", (), Findings(search_text=(*sure, *doubtful)))
+    assert sum(call.name == "read_text" for call in ended.calls) == parts
+
+
+def test_where_no_text_was_read_every_part_is_read_enlarged() -> None:
+    ended = played("Which word is on the sign?", (), Findings())
+    assert sum(call.name == "read_text" for call in ended.calls) == 6
+
+
 def test_doubtful_speech_is_never_an_answer() -> None:
     said = Finding("speech", 3.0, 5.0, "Thank you for watching.", 0.3, no_speech=0.8, doubt="nobody may have spoken")
     ended = played("What does the man say?", (), Findings(read_speech=(said,), search_speech=(said,)))
@@ -144,3 +157,11 @@ def test_the_first_thing_to_enter_decides_where_it_enters() -> None:
     ended = played("From which corner does it first enter?", options, Findings(find_changes=(stronger, first)))
     assert ended.answer is not None
     assert ended.answer.option == 1
+
+
+def test_a_colour_is_no_surer_than_any_other_look_at_pictures() -> None:
+    moment = Finding("moment", 20.0, 20.04, "fish", 0.3)
+    colours = (Finding("colour", 20.0, 22.0, "red", 1.0), Finding("colour", 20.0, 22.0, "blue", 0.0))
+    ended = played("What colour is the fish?", ("red", "blue"), Findings(search_frames=(moment,), caption=colours))
+    assert ended.answer is not None
+    assert (ended.answer.text, ended.answer.confidence) == ("red", 0.65)

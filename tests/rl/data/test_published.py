@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from rl.attacks import write_answer
 from rl.data.published import read_llava_video, read_next_qa, read_video_r1, read_videokr
+from rl.rewards.answers import answer_by_kind
+from tests.rl.cases import run
 
 VIDEOS = Path("/videos")
 
@@ -59,16 +62,30 @@ def test_video_r1_rows_are_read_and_what_is_no_question_of_a_video_is_counted(tm
         video_r1(),
         video_r1(problem_id=5, problem_type="numerical", options=[], solution="<answer>3</answer>"),
         video_r1(problem_id=6, data_type="image"),
-        video_r1(problem_id=7, problem_type="regression", solution="<answer>3.2</answer>"),
+        video_r1(problem_id=7, problem_type="regression", options=[], solution="<answer>3.2</answer>"),
+        video_r1(problem_id=9, problem_type="OCR", options=[], solution="<answer>EXIT 4</answer>"),
+        video_r1(problem_id=10, problem_type="poem", options=[], solution="<answer>a rose</answer>"),
         video_r1(problem_id=8, solution="<answer>C</answer>"),
     ]
     found = read_video_r1(as_json(tmp_path / "r1.json", rows), VIDEOS)
-    assert [(one.question.options, one.answer) for one in found.examples] == [(("a cup", "a hat"), "a hat"), ((), "3")]
-    assert found.left_out == {
-        "about an image": 1,
-        "of the type regression": 1,
-        "its answer is none of the options": 1,
-    }
+    assert [(one.answer, one.needs) for one in found.examples] == [
+        ("a hat", ("multiple choice",)),
+        ("3", ("numerical",)),
+        ("3.2", ("estimate",)),
+        ("EXIT 4", ("read_text",)),
+    ]
+    assert found.left_out == {"about an image": 1, "of the type poem": 1, "its answer is none of the options": 1}
+
+
+def test_text_of_video_r1_is_scored_by_its_error_rate_and_estimates_by_nearness(tmp_path: Path) -> None:
+    rows = [
+        video_r1(problem_type="OCR", options=[], solution="<answer>turn left at exit 4</answer>"),
+        video_r1(problem_type="regression", options=[], solution="<answer>4.0</answer>"),
+    ]
+    sign, size = read_video_r1(as_json(tmp_path / "r1.json", rows), VIDEOS).examples
+    # four of five words wrong or missing
+    assert answer_by_kind(sign, run(write_answer("left"), example=sign)) == pytest.approx(0.2)
+    assert answer_by_kind(size, run(write_answer("3"), example=size)) == 0.75
 
 
 @pytest.mark.parametrize("options", [["A. Xenon", "B. Argon"], {"A": "Xenon", "B": "Argon"}])

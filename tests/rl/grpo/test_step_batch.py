@@ -2,21 +2,25 @@
 
 import pickle
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 import torch
 
 from agent.policies.local.image_processing import ProcessedImage
 from agent.rendering.tokens import Tokens
-from agent.trajectory import Question, Reply, Trajectory
+from agent.trajectory import Question, Reply, Stop, Trajectory
 from evals.example import Example
 from evals.runner.run_file import Key
 from rl.grpo.config import Training
 from rl.grpo.replay_buffer import Group, Replay, TrainingRow
 from rl.grpo.rows import RolloutRow
-from rl.grpo.step_batch import StepBatchBuilder, StepContext, TrainingProgress
+from rl.grpo.step_batch import StepBatch, StepBatchBuilder, StepContext, TrainingProgress
+from rl.rewards.aids import Aids, Aspect
+from rl.rewards.groups import RunScore
 from rl.rewards.preset import load_preset
 from rl.sampling.sampler import Rollout
 from tests.rl.cases import run
@@ -186,15 +190,95 @@ def test_two_processes_decide_alike_and_play_their_own_rows() -> None:
 
 
 @pytest.mark.parametrize("preset", ["videokr", "video-r1"])
-def test_what_was_played_is_sent_to_other_processes_as_it_is(preset: str) -> None:
-    """Nothing is written down and parsed in between; alone, a process is given back its own."""
+def test_processes_send_each_other_what_runs_earned_and_not_the_runs(preset: str) -> None:
     draws, sent = drawing(Fake("a"), preset), list[object]()
     gather = draws._gather
     draws._gather = lambda items: (sent.extend(items), gather(items))[1]
     draws(list("aaaa"), TrainingProgress(0, 10))
-    runs = [item for item in sent if isinstance(item, Trajectory)]
-    assert len(runs) == (8 if preset == "video-r1" else 4)
-    assert pickle.loads(pickle.dumps(runs)) == runs
+    scores = [item for item in sent if isinstance(item, RunScore)]
+    assert len(scores) == (8 if preset == "video-r1" else 4)
+    assert pickle.loads(pickle.dumps(scores)) == scores
+    assert not any(isinstance(item, Trajectory) for item in sent)
+
+
+@dataclass
+class Counting:
+    """A judge that says yes, and counts how often it is asked."""
+
+    asked: list[Trajectory] = field(default_factory=list)
+
+    def __call__(self, aspect: Aspect, example: Example, trajectory: Trajectory, turn: int | None = None) -> float:
+        self.asked.append(trajectory)
+        return 1.0
+
+
+def test_each_process_asks_the_judge_about_its_own_runs_only() -> None:
+    gathering, fakes, judges = Barrier(2), [Fake("a"), Fake("a")], [Counting(), Counting()]
+    places: dict[int, list[object]] = {}
+
+    def drawn(process: int) -> StepBatch:
+        def gather(items: list[object]) -> list[object]:
+            places[process] = items
+            gathering.wait()
+            both = [*places[0], *places[1]]
+            gathering.wait()
+            return both
+
+        training = Training.model_validate(
+            {"model": "m", "out": "o", "generations": SIZE, "preset": "ver", "judge": {"policy": "lite"}}
+        )
+        preset = load_preset("ver", Aids(judge=judges[process]))
+        context = StepContext(fakes[process].play, fakes[process].shuffled, EXAMPLES, is_in_order=True)
+        builder = StepBatchBuilder(training, preset, context, filler=0, gather=gather, process=process)
+        return builder(list("aa"), TrainingProgress(0, 10))
+
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(drawn, (0, 1)))
+    assert [sorted(run.sample for run in judge.asked) for judge in judges] == [[0], [2]], "right ones, one a process"
+    assert found[0].measures == found[1].measures
+    assert [run.push is not None and run.push[0] > 0 for one in found for run in one.runs] == [True, False] * 2
+
+
+def test_a_group_of_which_nothing_is_trained_on_teaches_nothing_and_why_is_said() -> None:
+    told = {"model": "m", "out": "o", "generations": SIZE, "preset": "videokr", "update": {"max_tokens": 2}}
+    fake = Fake("a")
+    builder = StepBatchBuilder(
+        Training.model_validate(told),
+        load_preset("videokr"),
+        StepContext(fake.play, fake.shuffled, EXAMPLES, is_in_order=True),
+        filler=0,
+    )
+    drawn = builder(list("aaaa"), TrainingProgress(0, 10))
+    assert drawn.measures["groups/teaching"] == 0.0
+    assert (drawn.measures["runs/too_long"], drawn.measures["runs/trained_on"]) == (1.0, 0.0)
+    assert drawn.warnings == ("4 of 4 runs are longer than update.max_tokens, up to 3 tokens, and are not trained on",)
+
+
+def test_the_first_traceback_of_a_step_is_shown() -> None:
+    fake = Fake("a")
+    play = fake.play
+
+    def crashed(keys: Sequence[Key]) -> list[Rollout]:
+        first, *rest = play(keys)
+        ended = first.trajectory.ended(Stop.CRASHED, "Traceback: the codec is not here")
+        return [replace(first, trajectory=ended), *rest]
+
+    builder = drawing(fake)
+    builder._context = replace(builder._context, play=crashed)
+    drawn = builder(list("aaaa"), TrainingProgress(0, 10))
+    assert drawn.warnings == ("1 of 4 runs broke off, the first with: Traceback: the codec is not here",)
+    assert drawn.measures["runs/counted"] == 0.75
+
+
+def test_a_group_whose_shuffled_runs_all_broke_off_is_left_out_and_said() -> None:
+    fake = Fake("a")
+    builder = drawing(fake, preset="video-r1")
+    broken = lambda keys: [one.ended(Stop.CRASHED) for one in fake.shuffled(keys)]  # noqa: E731
+    builder._context = replace(builder._context, shuffled=broken)
+    drawn = builder(list("aaaa"), TrainingProgress(0, 10))
+    assert [run.push for run in drawn.runs] == [None] * 4
+    assert drawn.warnings == ("groups are left out, since these rewards could not be measured: temporal",)
+    assert drawn.measures["runs/trained_on"] == 0.0
 
 
 def test_runs_on_shuffled_frames_are_played_beside_the_others() -> None:

@@ -9,7 +9,9 @@ import pytest
 from rl.monitor.alarms import Alarms, find_alarm
 from rl.monitor.log import drop_undone, read_log, select_known
 
-OFF = Alarms(tool_collapse=0, answer_collapse=0, unreadable=0, same_rewards=0, not_finite=False)
+OFF = Alarms(
+    counted=0, trained_on=0, tool_collapse=0, answer_collapse=0, unreadable=0, same_rewards=0, not_finite=False
+)
 
 
 def rows_of(name: str, values: Sequence[float | None]) -> list[dict[str, Any]]:
@@ -115,6 +117,8 @@ def test_a_gradient_that_nobody_measured_is_no_alarm() -> None:
         rows_of("runs/answered", [1.0] * 20 + [0.0] * 20),
         rows_of("groups/teaching", [0.0] * 40),
         rows_of("runs/readable_turns", [0.0] * 40),
+        rows_of("runs/counted", [0.0] * 3),
+        rows_of("runs/trained_on", [0.0] * 3),
         [{"step": 1, "loss": None}],
     ],
 )
@@ -124,6 +128,11 @@ def test_each_can_be_turned_off_and_is_on_by_default(broken: list[dict[str, Any]
     off = False if alarm.name == "not_finite" else 0
     assert alarm.off.partition(" = ")[2].lower() == str(off).lower()
     assert find_alarm(broken, Alarms.model_validate({alarm.name: off})) is None
+
+
+def test_runs_that_break_off_or_are_left_out_stop_a_training_in_three_steps() -> None:
+    assert first_alarm("runs/counted", [1.0, 0.4, 0.4, 0.5, 0.4, 0.4, 0.4], only(counted=0.5)) == 7
+    assert first_alarm("runs/trained_on", [0.0, 0.0, 0.1, 0.0, 0.0, 0.0], only(trained_on=0.1)) == 6
 
 
 def test_no_step_sets_off_nothing() -> None:

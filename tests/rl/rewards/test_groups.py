@@ -1,16 +1,23 @@
 """How the worth of a group is shared out over runs and turns."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from agent.trajectory import Reply, Stop, Trajectory
-from rl.rewards.groups import Credit, check_preset, score_groups
+from evals.example import Example
+from rl.attacks import Believer
+from rl.rewards.aids import Aids, TimedBox
+from rl.rewards.catalogue import REWARDS, STEP_REWARDS, get_reward
+from rl.rewards.groups import Credit, ScoredGroups, check_needs, check_preset, score_groups, score_run
+from rl.rewards.needs import HOW_TO_GIVE, NEEDS, Need
 from rl.rewards.preset import load_preset
 from rl.rewards.preset_file import Group
-from tests.rl.cases import OPEN, RIGHT, WRONG, broken, run
+from tests.rl.cases import MESSY, OPEN, RIGHT, UNPLACED, WRONG, broken, run
 
 
 def doubting(trajectory: Trajectory, *doubts: float) -> Trajectory:
@@ -28,9 +35,14 @@ def _drawn(reply: Reply | None, doubt: float) -> Reply:
 
 
 def pushes(preset: str, runs: list[Trajectory], credit: Credit | None = None) -> tuple[tuple[float, ...] | None, ...]:
-    return score_groups(
-        load_preset(preset), [OPEN] * len(runs), runs, len(runs), np.random.default_rng(0), credit
-    ).pushes
+    return scored(preset, runs, credit).pushes
+
+
+def scored(preset: str, runs: list[Trajectory], credit: Credit | None = None) -> ScoredGroups:
+    recipe = load_preset(preset)
+    shares = credit or Credit(recipe.recipe.group.turns)
+    scores = [score_run(recipe, OPEN, one, shares) for one in runs]
+    return score_groups(recipe, scores, len(runs), np.random.default_rng(0), shares)
 
 
 def test_all_turns_of_a_run_push_alike_unless_something_else_is_said() -> None:
@@ -92,3 +104,76 @@ def test_easy_groups_weigh_less_for_any_preset() -> None:
     for before, after in zip(plain, weighed, strict=True):
         assert before is not None
         assert after == pytest.approx([0.875 * one for one in before])  # a quarter is right
+
+
+def test_a_group_is_left_out_whole_where_a_run_that_ended_could_not_be_measured() -> None:
+    """Without the second look the right runs of timesearch-r have no reward, and two wrong ones would be compared."""
+    found = scored("timesearch-r", [run(*RIGHT), run(*RIGHT), run(*WRONG), run(*MESSY)])
+    assert found.rewards == (None,) * 4
+    assert found.pushes == (None,) * 4
+    assert found.teaching == (False,)
+    assert found.unmeasured == ("from_evidence",)
+    assert found.measures["groups/measured"] == 0.0
+
+
+def test_with_what_it_needs_the_same_group_pushes_right_runs_up() -> None:
+    right, wrong, _ = pushes("timesearch-r", [run(*RIGHT, second="Paris"), run(*WRONG, second="Berlin"), run(*MESSY)])
+    assert right is not None
+    assert wrong is not None
+    assert right[0] > 0
+    assert right[0] > wrong[0]
+
+
+@pytest.mark.parametrize(
+    ("preset", "available", "why"),
+    [
+        ("ver", {"second look", "spans", "boxes"}, "'seen' is rated by a judge"),
+        ("video-r2", {"spans"}, "'agrees' is rated by a judge"),
+        ("timesearch-r", {"judge", "spans"}, "write verify = true under"),
+        ("evidence_iou", {"judge", "second look"}, "compares with the seconds of the evidence"),
+        ("evidence_box_iou", {"judge", "second look", "spans"}, "compares with the boxes of the evidence"),
+    ],
+)
+def test_a_reward_that_nothing_here_can_measure_is_refused(
+    preset: str, available: set[Need], why: str, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(
+        'paper = "x"\nformula_from = "ours"\n[[terms]]\nname = "gate"\noptional = true\n'
+        f'reward = "{preset}"\n[[terms]]\nname = "answer"\nwhen = {{ gate = 0.5 }}'
+    )
+    wanted = load_preset(own if preset in NEEDS else preset)
+    with pytest.raises(ValueError, match=why):
+        check_needs(wanted, available)
+    check_needs(wanted, set(HOW_TO_GIVE))
+
+
+def test_what_only_an_optional_component_needs_is_not_asked_for() -> None:
+    check_needs(load_preset("sleuth"), ())
+    check_needs(load_preset("sage"), ())
+    check_needs(load_preset("open-o3"), ())
+
+
+GIVEN: dict[Need, Callable[[], tuple[Example, Trajectory, Aids]]] = {
+    "judge": lambda: (OPEN, run(*RIGHT, second="Paris"), Aids(boxes=boxed)),
+    "second look": lambda: (OPEN, run(*RIGHT), Aids(judge=Believer(), boxes=boxed)),
+    "spans": lambda: (UNPLACED, run(*RIGHT, second="Paris", example=UNPLACED), Aids(judge=Believer(), boxes=boxed)),
+    "boxes": lambda: (OPEN, run(*RIGHT, second="Paris"), Aids(judge=Believer())),
+}
+
+
+def boxed(_: Example) -> tuple[TimedBox, ...]:
+    return (TimedBox(45.0, (0.1, 0.1, 0.4, 0.4)),)
+
+
+@pytest.mark.parametrize("need", list(GIVEN))
+def test_the_table_of_needs_is_what_the_rewards_do(need: Need) -> None:
+    """Each reward that counts with everything, and not without this, is listed with it; and no other is."""
+    whole = (OPEN, run(*RIGHT, second="Paris"), Aids(judge=Believer(), boxes=boxed))
+    without = GIVEN[need]()
+
+    def counts(name: str, given: tuple[Example, Trajectory, Aids]) -> bool:
+        return get_reward(name, aids=given[2])(given[0], given[1]) is not None
+
+    lost = {name for name in (*REWARDS, *STEP_REWARDS) if counts(name, whole) and not counts(name, without)}
+    assert lost == {name for name, needs in NEEDS.items() if needs == need}

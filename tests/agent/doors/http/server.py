@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -42,6 +43,36 @@ class RunningServer:
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(60)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the server's process holds."""
+
+    threads: int
+    files: int
+    processes: int
+
+    @classmethod
+    def of(cls, server: "RunningServer") -> "Held":
+        process = Path(f"/proc/{server.process.pid}")
+        tasks = list((process / "task").iterdir())
+        children = sum(len((task / "children").read_text().split()) for task in tasks)
+        return cls(len(tasks), len(list((process / "fd").iterdir())), children)
+
+    def is_within(self, before: "Held") -> bool:
+        """Whether it is no more than before, but for the threads of asyncio's own executor, which stay."""
+        pool = min(32, (os.cpu_count() or 1) + 4)
+        is_more = self.files > before.files or self.processes > before.processes
+        return not is_more and self.threads <= before.threads + pool
+
+
+def wait_for_calm(server: RunningServer, before: Held) -> Held:
+    """What the server holds once it holds no more than before, or after half a minute."""
+    ends_at = time.monotonic() + 30
+    while not (held := Held.of(server)).is_within(before) and time.monotonic() < ends_at:
+        time.sleep(0.5)
+    return held
 
 
 def write_script(path: Path, turns: tuple[Turn, ...] = TURNS) -> str:

@@ -20,6 +20,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     write_clip(folder / "videos" / "clip.mp4", frames=40)
     write_clip(folder / "videos" / "long.mp4", frames=40, fps=1)
     write_clip(folder / "videos" / "large.mp4", frames=4, size=(640, 480))
+    unknown = (folder / "videos" / "clip.mp4").read_bytes().replace(b"avc1", b"zzzz")
+    (folder / "videos" / "unknown.mp4").write_bytes(unknown)
     (folder / "secret.mp4").write_bytes((folder / "videos" / "clip.mp4").read_bytes())
     (folder / "videos" / "link.mp4").symlink_to(folder / "secret.mp4")
     more = {"token": TOKEN, "max_upload_bytes": 100_000, "max_inline_bytes": 50_000, "hosts": "video.example"}
@@ -108,8 +110,10 @@ def test_nothing_outside_the_allowed_folders_is_read(server: RunningServer, name
     assert "secret" not in refused.text.replace(name.strip("."), "")
 
 
-@pytest.mark.parametrize(("name", "said"), [("long.mp4", "40 s long"), ("large.mp4", "640x480")])
-def test_a_video_beyond_the_limits_is_refused(server: RunningServer, name: str, said: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "said"), [("long.mp4", "40 s long"), ("large.mp4", "640x480"), ("unknown.mp4", "unknown.mp4")]
+)
+def test_a_video_that_is_too_large_or_of_no_known_codec_is_refused(server: RunningServer, name: str, said: str) -> None:
     with server.client() as http:
         job = http.post("/v1/jobs", json={"video": name, "question": "What?"}, headers=allowed()).json()["id"]
         ended = http.get(f"/v1/jobs/{job}", params={"wait_seconds": 60}, headers=allowed()).json()

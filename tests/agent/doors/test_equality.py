@@ -1,0 +1,142 @@
+"""The same moves through every door: the trajectory is that of Python, times of the clock aside."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp import Client
+from mcp_types import TextResourceContents
+
+from agent import Sleuth
+from agent.cli.main import main
+from agent.doors.allowed_folders import AllowedFolders
+from agent.doors.chat_graph import ChatContext, build_chat_graph
+from agent.doors.langchain_tool import make_video_tool
+from agent.doors.mcp.server import VideoServer
+from agent.doors.video_graph import build_video_graph
+from agent.run_result import RunResult
+from agent.trajectory import Answer, Calls, Evidence, Malformed, ToolCall, Trajectory, Turn, from_json, load
+from tests.agent.doors.http.server import serving, write_script
+from tests.agent.test_sleuth import timeless
+from tests.clips import write_clip
+from tools.observation import FrameRef
+from tools.toolbox import open_toolbox
+
+QUESTION = "How many?"
+MAX_SECONDS = 120.0
+TURNS = (
+    Turn("an overview", Calls((ToolCall("t1c1", "overview", {"count": 3}),))),
+    Turn(
+        "a window, a search and a mistake",
+        Calls(
+            (
+                ToolCall("t2c1", "select_frames", {"start": 0.0, "stop": 1.0, "count": 2}),
+                ToolCall("t2c2", "search_frames", {"query": "a number", "count": 2}),
+                ToolCall("t2c3", "zoom", {"seconds": 99.0, "box": [0, 0, 0.5, 0.5]}),
+            )
+        ),
+    ),
+    Turn("", Malformed("<call>", "no call in it")),
+    Turn("the same again", Calls((ToolCall("t4c1", "overview", {"count": 3}),))),
+    Turn(
+        "enough", Answer("four", confidence=0.8, evidence=(Evidence(0.0, 1.0, ("t2c1",), (FrameRef(0.0, 96, 128),)),))
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A video with a policy that takes the turns, and a cache that has the video's whole index."""
+
+    clip: Path
+    policy: str
+    sleuth: Sleuth
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
+    folder = tmp_path_factory.mktemp("doors")
+    (folder / "videos").mkdir()
+    clip = write_clip(folder / "videos" / "clip.mp4", frames=40)
+    with open_toolbox(clip, encoder="hashing", cache=folder / "cache") as toolbox:
+        toolbox.index.wait_tiled()
+    policy = write_script(folder / "turns.json", TURNS)
+    with Sleuth(policy, encoder="hashing", cache=folder / "cache") as sleuth:
+        yield Asked(clip, policy, sleuth)
+
+
+@pytest.fixture(scope="module")
+def direct(asked: Asked) -> RunResult:
+    return asked.sleuth.ask(asked.clip, QUESTION, max_seconds=MAX_SECONDS)
+
+
+def ask_command_line(asked: Asked) -> Trajectory:
+    saved = asked.clip.parent.parent / "saved.json"
+    options = {"policy": asked.policy, "encoder": "hashing", "max-seconds": f"{MAX_SECONDS:g}", "save": str(saved)}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("VIDEOSLEUTH_CACHE", str(asked.clip.parent.parent / "cache"))
+        main(["ask", str(asked.clip), QUESTION, *(f"--{name}={value}" for name, value in options.items())])
+    return load(saved)
+
+
+def ask_mcp(asked: Asked) -> Trajectory:
+    async def play(server: VideoServer) -> Trajectory:
+        async with Client(server.server) as client:
+            given = {"video": "clip.mp4", "question": QUESTION, "max_seconds": MAX_SECONDS}
+            answer = (await client.call_tool("ask_video", given)).structured_content
+            assert answer is not None
+            (saved,) = (await client.read_resource(answer["trajectory"])).contents
+            assert isinstance(saved, TextResourceContents)
+            return from_json(saved.text)
+
+    with VideoServer(asked.sleuth, AllowedFolders([asked.clip.parent])) as server:
+        return asyncio.run(play(server))
+
+
+def ask_video_graph(asked: Asked) -> Trajectory:
+    graph = build_video_graph(asked.sleuth, max_seconds=MAX_SECONDS)
+    return from_json(graph.invoke({"video": str(asked.clip), "question": QUESTION})["trajectory_json"])
+
+
+def ask_chat_graph(asked: Asked) -> Trajectory:
+    graph = build_chat_graph(asked.sleuth, [asked.clip.parent], max_seconds=MAX_SECONDS)
+    said = {"messages": [{"role": "user", "content": QUESTION}]}
+    return from_json(graph.invoke(said, context=ChatContext("clip.mp4"))["trajectory_json"])
+
+
+IN_PROCESS: dict[str, Callable[[Asked], Trajectory]] = {
+    "command line": ask_command_line,
+    "MCP": ask_mcp,
+    "LangGraph node": ask_video_graph,
+    "chat graph": ask_chat_graph,
+}
+
+
+@pytest.mark.parametrize("door", IN_PROCESS)
+def test_every_door_gives_the_same_trajectory(door: str, asked: Asked, direct: RunResult) -> None:
+    assert len(direct.trajectory.steps) == len(TURNS)
+    assert timeless(IN_PROCESS[door](asked)) == timeless(direct.trajectory)
+
+
+def test_a_job_over_http_gives_the_same_trajectory(asked: Asked, direct: RunResult) -> None:
+    folder = asked.clip.parent.parent
+    with serving(folder, asked.clip.parent, policy=asked.policy) as server, server.client() as http:
+        given = {"video": str(asked.clip), "question": QUESTION, "max_seconds": MAX_SECONDS}
+        job = http.post("/v1/jobs", json=given).json()["id"]
+        ended = http.get(f"/v1/jobs/{job}", params={"wait_seconds": 60}).json()
+        saved = http.get(f"/v1/jobs/{job}/trajectory").text
+    assert timeless(from_json(saved)) == timeless(direct.trajectory)
+    assert without_clock(ended["result"]) == without_clock(direct.as_data())
+
+
+def test_the_tool_of_langchain_gives_the_same_record(asked: Asked, direct: RunResult) -> None:
+    tool = make_video_tool(asked.sleuth, [asked.clip.parent], max_seconds=MAX_SECONDS)
+    call = {"name": "ask_video", "args": {"video": "clip.mp4", "question": QUESTION}, "id": "1", "type": "tool_call"}
+    assert without_clock(tool.invoke(call).artifact) == without_clock(direct.as_data())
+
+
+def without_clock(record: dict[str, Any]) -> dict[str, Any]:
+    return record | {"usage": {name: value for name, value in record["usage"].items() if "seconds" not in name}}
