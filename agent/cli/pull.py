@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from agent.cli import Commands
     from agent.policies.hub.catalogue import CatalogueEntry
     from agent.policies.hub.download import Hub
-    from agent.policies.hub.machine import Machine
+    from agent.policies.hub.machine import Hardware
 
 _OVERRIDES = {"policy": "VIDEOSLEUTH_POLICY", "encoder": "VIDEOSLEUTH_ENCODER"}
 """Environment variables that go before the user's defaults."""
@@ -53,7 +53,7 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _print_catalogue(machine: "Machine") -> None:
+def _print_catalogue(machine: "Hardware") -> None:
     from rich.markup import escape
     from rich.table import Table
 
@@ -83,7 +83,7 @@ def _print_catalogue(machine: "Machine") -> None:
         screen.print(escape(f"{name} runs on this machine: {what}"), highlight=False, soft_wrap=True)
 
 
-def _choose_entries(machine: "Machine") -> "Sequence[CatalogueEntry]":
+def _choose_entries(machine: "Hardware") -> "Sequence[CatalogueEntry]":
     """What the user names on the terminal, or the recommended model where that is allowed unasked."""
     from agent.policies.hub.catalogue import find_entry
     from agent.policies.hub.consent import is_allowed, is_terminal, read_answer
@@ -106,7 +106,7 @@ def _choose_entries(machine: "Machine") -> "Sequence[CatalogueEntry]":
     return [recommended]
 
 
-def _recommend(machine: "Machine") -> "CatalogueEntry | None":
+def _recommend(machine: "Hardware") -> "CatalogueEntry | None":
     from agent.policies.hub.catalogue import read_catalogue
     from agent.policies.hub.machine import recommend_model
     from agent.policies.local.quantization import is_quantizer_installed
@@ -115,7 +115,7 @@ def _recommend(machine: "Machine") -> "CatalogueEntry | None":
     return next((entry for entry in read_catalogue() if model is not None and entry.model == model), None)
 
 
-def _pull(entry: "CatalogueEntry", machine: "Machine", hub: "Hub") -> None:
+def _pull(entry: "CatalogueEntry", machine: "Hardware", hub: "Hub") -> None:
     """Fetches an entry after a yes, and makes it the default of its kind."""
     from agent.policies.hub.consent import ask_user, describe_download, is_allowed
     from agent.policies.hub.machine import judge_fit

@@ -38,7 +38,7 @@ class OpenModel:
     context_tokens: int = _CONTEXT_TOKENS
     """Context that memory is kept for, in tokens; less than usual where the model takes no more."""
     linear_parameters: int = 0
-    """Those of `parameters` in the language model's layers: what becomes smaller in 8 or 4 bits; 0 if not counted."""
+    """Number of parameters in the language model's layers, which get smaller in 8 or 4 bits; 0 if not counted."""
     is_automatic: bool = True
     """Whether the model may be the default. False for models that are too small to be trusted with tools, by judgement
     and not by measurement."""

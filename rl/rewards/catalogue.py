@@ -8,17 +8,39 @@ had answered before it broke off. To train on it would be to train on what was n
 import importlib.util
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from agent.one_video import restrict_to_video
 from agent.trajectory import Trajectory
 from evals.example import Example
 from evals.scoring.scoring import BROKEN_OFF
 from rl.rewards import answers, evidence, formats, judged, lengths, outcomes, steps, tool_use
 from rl.rewards.aids import Aids
+
+_OF_MOMENT = frozenset(
+    {
+        evidence.evidence_iou,
+        evidence.evidence_hit,
+        evidence.evidence_recall,
+        evidence.claims_right,
+        evidence.claims_inside,
+        evidence.claim_nearness,
+        evidence.last_window_iou,
+        evidence.frames_jaccard,
+        evidence.frames_found,
+        evidence.frame_hit,
+        evidence.visits_f1,
+        evidence.calls_right,
+        evidence.evidence_box_iou,
+        steps.step_retrieval,
+    }
+)
+"""Rewards that compare with the reference moment, which is of one video: they know nothing of others."""
 
 Reward = Callable[[Example, Trajectory], float | None]
 StepReward = Callable[[Example, Trajectory], steps.Steps]
@@ -165,7 +187,16 @@ def _bind_settings(function: Callable[..., Any], settings: Mapping[str, Any], ai
     names = [p.name for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
     known = [name for name in names if name != "aids"]
     checked = {key: _check_setting(function.__name__, key, value, known, hints) for key, value in settings.items()}
-    return partial(function, **checked, **({"aids": aids} if "aids" in names else {}))
+    ready = partial(function, **checked, **({"aids": aids} if "aids" in names else {}))
+    return partial(_score_moment, ready) if function in _OF_MOMENT else ready
+
+
+def _score_moment(ready: Callable[[Example, Trajectory], Any], example: Example, trajectory: Trajectory) -> Any:
+    """What a reward says of the video with the reference moment, as if the question were about that one alone."""
+    if example.evidence_video is not None:
+        trajectory = restrict_to_video(trajectory, example.evidence_video)
+        example = replace(example, question=trajectory.question, evidence_video=None)
+    return ready(example, trajectory)
 
 
 def _check_setting(reward: str, key: str, value: object, known: list[str], hints: dict[str, Any]) -> Any:

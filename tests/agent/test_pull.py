@@ -11,7 +11,7 @@ from agent.policies.default import MODELS, choose_default_policy
 from agent.policies.hub.catalogue import find_entry, read_catalogue
 from agent.policies.hub.consent import find_or_fetch
 from agent.policies.hub.download import Hub
-from agent.policies.hub.machine import Machine, judge_fit, recommend_model
+from agent.policies.hub.machine import Hardware, judge_fit, recommend_model
 from agent.policy import DOWNLOAD, PolicyError
 from tests.agent.fake_hub import FakeHub, Trouble, hash_of
 from tests.tiny_models import build
@@ -179,16 +179,20 @@ def test_the_pulled_model_answers_and_nothing_is_asked_of_the_hub_again(
 
 
 def test_what_fits_is_recommended_and_what_does_not_is_said_with_its_need() -> None:
-    large, small, none = Machine(10**12, 64 * GB, 80 * GB), Machine(10**12, 64 * GB, 8 * GB), Machine(10**12, 16 * GB)
+    large, small, none = (
+        Hardware(10**12, 64 * GB, 80 * GB),
+        Hardware(10**12, 64 * GB, 8 * GB),
+        Hardware(10**12, 16 * GB),
+    )
     assert name_of(recommend_model(large, False)) == "Qwen/Qwen3-VL-8B-Instruct"  # 32B would be 67 GB to download
     # 2B as it is needs 4.3 + 3.8 + 2 GB; in 8 bits 1.4 GB less, and 4B in 4 bits 8.9 + 4.8 + 2 - 5.2 = 10.5 GB
     assert name_of(recommend_model(small, True)) == "Qwen/Qwen3-VL-2B-Instruct"
-    assert judge_fit(BY_ID["Qwen/Qwen3-VL-2B-Instruct"], Machine(10**12, 64 * GB, 9 * GB)).bits == 8
+    assert judge_fit(BY_ID["Qwen/Qwen3-VL-2B-Instruct"], Hardware(10**12, 64 * GB, 9 * GB)).bits == 8
     assert judge_fit(BY_ID["Qwen/Qwen3-VL-2B-Instruct"], small).bits == 4
     assert not judge_fit(BY_ID["Qwen/Qwen3-VL-4B-Instruct"], small).runs
     assert name_of(recommend_model(small, False)) == "HuggingFaceTB/SmolVLM2-500M-Video-Instruct"
     assert name_of(recommend_model(none, False)) == "HuggingFaceTB/SmolVLM2-500M-Video-Instruct"  # 2B: 18 GB in float32
-    assert recommend_model(Machine(10**12, 2 * GB), False) is None
+    assert recommend_model(Hardware(10**12, 2 * GB), False) is None
     assert judge_fit(BY_ID["Qwen/Qwen3-VL-8B-Instruct"], none).how == "no: needs 46.7 GB of memory"
 
 

@@ -79,7 +79,11 @@ def write_default(name: DefaultName, value: str) -> Path:
     path = find_config_file()
     before = path.read_text(encoding="utf-8") if path.is_file() and read_config(path) is not None else ""
     after = _replace_line(before, name, f"{name} = {json.dumps(value, ensure_ascii=False)}\n" if value else "")
-    if loads_toml(after).get(name, "") != value:
+    try:
+        is_changed = loads_toml(after).get(name, "") == value
+    except ValueError:
+        is_changed = False
+    if not is_changed:
         raise ValueError(f"{path} is written in a way that can't be changed here: set {name} in it yourself")
     beside = path.with_name(f".{path.name}.new")
     try:

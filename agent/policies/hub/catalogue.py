@@ -57,7 +57,7 @@ class CatalogueEntry:
         """The value of the user's default: a spec, or the repository for speech.
 
         Args:
-            bits: of a policy's weights, 16, 8 or 4.
+            bits: size of a policy's weights: 16, 8 or 4.
         """
         if self.kind == "policy":
             return f"transformers:{self.repository}" + (f"@{bits}bit" if bits < 16 else "")

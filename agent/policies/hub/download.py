@@ -19,7 +19,7 @@ from huggingface_hub import HfApi, constants, get_hf_file_metadata, hf_hub_downl
 from huggingface_hub.errors import GatedRepoError, OfflineModeIsEnabled, RepositoryNotFoundError
 from huggingface_hub.file_download import http_get
 from huggingface_hub.hf_api import ModelInfo, RepoSibling
-from huggingface_hub.utils import build_hf_headers
+from huggingface_hub.utils._headers import build_hf_headers
 
 from agent.policy import PolicyError
 
@@ -40,7 +40,7 @@ class HubFile:
     name: str
     size_bytes: int
     hash: str
-    """Its SHA-256, 64 hex digits, where it is stored as a large file; else git's own SHA-1, 40 hex digits."""
+    """SHA-256 of a file that is stored as a large one, 64 hex digits; git's own SHA-1 of any other, 40 hex digits."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class HubModel:
     files: tuple[HubFile, ...]
     """The small ones first, so that whatever lies here with all its weights is whole."""
     licence: str
-    """As its card says; empty where it says nothing."""
+    """Licence in the words of the model's card; empty where it says nothing."""
 
     @property
     def size_bytes(self) -> int:
@@ -77,7 +77,7 @@ class Hub:
         """The model of an id as the hub describes it now; nothing is downloaded.
 
         Args:
-            model_id: as ORG/MODEL.
+            model_id: id on the hub, as ORG/MODEL.
             weights: names of the weights, the preferred ones first, as fnmatch takes them.
 
         Raises:
@@ -228,8 +228,8 @@ def _describe_file(model_id: str, file: RepoSibling) -> HubFile:
 
 
 def _read_licence(info: ModelInfo) -> str:
-    card = info.card_data.to_dict() if info.card_data is not None else {}
-    found = card.get("license_name") or card.get("license") or ""
+    card = info.card_data
+    found = "" if card is None else card.get("license_name") or card.get("license") or ""
     return ", ".join(map(str, found)) if isinstance(found, list) else str(found)
 
 

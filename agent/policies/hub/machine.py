@@ -23,7 +23,7 @@ _LARGEST_DOWNLOAD_BYTES = 20_000_000_000
 
 
 @dataclass(frozen=True)
-class Machine:
+class Hardware:
     """Memory and disk of a machine."""
 
     disk_bytes: int
@@ -56,13 +56,13 @@ class Fit:
     """Bits of a weight of the language model: 16, 8 or 4; on a CPU 32 bits count as 16."""
 
 
-def look_at_machine() -> Machine:
+def look_at_machine() -> Hardware:
     """The machine that this process runs on."""
     try:
         memory: int | None = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):  # Windows has no sysconf
         memory = None
-    return Machine(
+    return Hardware(
         disk_bytes=shutil.disk_usage(find_parent(Path(constants.HF_HUB_CACHE))).free,
         memory_bytes=memory,
         gpu_bytes=measure_free_gpu_bytes() if may_have_gpu() else None,
@@ -70,7 +70,7 @@ def look_at_machine() -> Machine:
     )
 
 
-def judge_fit(model: OpenModel, machine: Machine) -> Fit:
+def judge_fit(model: OpenModel, machine: Hardware) -> Fit:
     """How a model would run: on the GPU as it is, in 8 or 4 bits, on the CPU, or not."""
     usable = None if machine.memory_bytes is None else machine.memory_bytes * _USABLE_SHARE
     if machine.gpu_bytes is not None:
@@ -86,7 +86,7 @@ def judge_fit(model: OpenModel, machine: Machine) -> Fit:
     return Fit("on Apple's GPU" if machine.is_apple else "on the CPU, slowly", True)
 
 
-def recommend_model(machine: Machine, has_quantizer: bool) -> OpenModel | None:
+def recommend_model(machine: Hardware, has_quantizer: bool) -> OpenModel | None:
     """The model to take on a machine; None where none fits.
 
     The preferred one that fits as it is, else in fewer bits where that can be done, else one that is too small to be

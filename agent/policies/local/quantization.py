@@ -12,7 +12,7 @@ from tools import packaged_weights
 from tools.observation import MissingPartError
 
 _QUANTIZED = re.compile(r"(?P<where>.+)@(?P<bits>[48])bit", re.S)
-_KEPT_MODULES = ["lm_head", "visual", "vision_model", "connector"]
+_KEPT_MODULES = ["lm_head", "model.visual", "model.vision_model", "model.connector"]
 """Modules of Qwen-VL and SmolVLM that are not quantized."""
 
 
@@ -43,7 +43,7 @@ def make_quantization(bits: int, dtype: Any, device: str) -> dict[str, Any]:
     """Arguments of from_pretrained for 16, 8 or 4 bits.
 
     Args:
-        bits: of a weight.
+        bits: size of a weight.
         dtype: type of the activations.
         device: type of the device.
 

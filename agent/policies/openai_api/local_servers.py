@@ -11,7 +11,9 @@ from tools.plain_data import loads_json
 _CONNECT_SECONDS = 0.3
 """Seconds to wait for a server on this machine, which takes a connection within a millisecond or so."""
 _LIST_SECONDS = 2.0
+"""Seconds that a server may take to list its models."""
 _MOST_BYTES = 2**20
+"""Bytes that are read of a list of models: bounds the memory of a read."""
 
 
 def find_local_servers(servers: Mapping[str, Server] = SERVERS) -> dict[str, str]:

@@ -39,7 +39,7 @@ def test_a_large_gpu_takes_the_large_model_only_where_its_weights_are_here() -> 
 def test_with_a_gpu_and_no_weights_one_line_says_what_would_fit_and_how_to_get_it() -> None:
     choice = choose_policy(LARGE, ())
     assert choice.spec == "lite"
-    assert "hf download Qwen/Qwen3-VL-8B-Instruct" in choice.advice  # not the 67 GB of the best one
+    assert "agent pull Qwen/Qwen3-VL-8B-Instruct" in choice.advice  # not the 67 GB of the best one
     assert "\n" not in choice.advice
 
 
