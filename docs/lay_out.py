@@ -18,6 +18,7 @@ PAGES = {
     "Benchmarks and controls": "evals/README.md",
     "Results": "evals/RESULTS.md",
     "Training": "rl/README.md",
+    "Train on your own videos": "docs/train.md",
     "Log of the trainings": "rl/LOG.md",
     "Changelog": "CHANGELOG.md",
 }

@@ -29,12 +29,20 @@ class Example:
     """Abilities that the question needs, as `read_text`; tables are broken down by them."""
     cluster: str = ""
     """Name of the video, by which confidence intervals are clustered: its questions are not independent."""
+    evidence_video: int | None = None
+    """Number of the video that `evidence_seconds` is of, where the question is about several."""
 
     def __post_init__(self) -> None:
         if self.question.options and self.answer is not None and self.answer not in self.question.options:
             raise ValueError(f"the answer {self.answer!r} is none of the options {list(self.question.options)}")
         if self.evidence_seconds is not None and not 0 <= self.evidence_seconds[0] <= self.evidence_seconds[1]:
             raise ValueError(f"need 0 <= start <= stop in evidence_seconds, got {list(self.evidence_seconds)}")
+        count = len(self.question.videos)
+        numbers = range(1, count + 1) if self.evidence_seconds is not None and count > 1 else (None,)
+        if self.evidence_video not in numbers:
+            raise ValueError(
+                f"evidence_video is no number of the {count} videos of evidence_seconds: {self.evidence_video}"
+            )
 
     @property
     def option(self) -> int | None:

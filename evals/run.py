@@ -24,11 +24,13 @@ from agent.options import add_limit_options, add_model_options, read_limits, rea
 from agent.policies.registry import open_policy
 from agent.policy import Policy, PolicyError, PolicyOptions
 from agent.trajectory import Limits, Stop, Trajectory
+from evals.benchmarks.catalogue import BENCHMARKS
 from evals.command_line import end, quote_command, say
 from evals.controls.baselines import TopFrame
-from evals.controls.catalogue import CONTROLS, control_named
+from evals.controls.catalogue import CONTROLS, ONE_TURN, control_named
+from evals.controls.frames import uniform_frames
 from evals.datasets.dataset import QuestionSet, sample_entries
-from evals.datasets.registry import NAMES, open_set
+from evals.datasets.registry import NAMES, Wording, open_set
 from evals.runner.manifest import (
     RunManifest,
     Terms,
@@ -65,6 +67,8 @@ class RunConfig:
     videos: Path | None = None
     """Folder of the videos of `clips`; beside the questions if None."""
     control: str | None = None
+    prompt: Wording = "agent"
+    """Whose prompt asks the questions: ours with tools, or the benchmark's own with its frames, in one turn."""
     mode: Mode | None = None
     samples: int = 1
     """Samples that vote on each answer."""
@@ -88,6 +92,9 @@ class RunConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"need --{name} >= 1, got {value}")
+        if self.prompt == "published" and (self.mode or self.control not in (None, *ONE_TURN)):
+            refused = f"--mode {self.mode}" if self.mode else f"--control {self.control}"
+            raise ValueError(f"the published prompt is sent in one turn with frames and no tools: leave {refused} out")
 
     def run_settings(self, policy: Policy) -> RunSettings:
         """The settings by which every question is run with a policy.
@@ -102,8 +109,12 @@ class RunConfig:
                 raise ValueError(f"{policy.spec} answers the same each time: --samples and --runs are for models")
             if self.options.temperature == 0:
                 raise ValueError("with --temperature 0 all runs are the same: give one above it, e.g. 0.7")
-        control = control_named(self.control)
-        verify = self.verify and self.control is None
+        control, verify = control_named(self.control), self.verify and self.control is None
+        if self.prompt == "published":
+            if policy.setup is None:
+                raise ValueError(f"{policy.spec} reads no prompt: --prompt published is for models")
+            if self.control is None:
+                control = replace(control, give=uniform_frames(BENCHMARKS[self.benchmark].frames))
         return RunSettings(policy, self.limits, control, self.mode, self.samples, verify, self.encoder)
 
 
@@ -122,7 +133,7 @@ def main(config: RunConfig, command: str = "", say: Say = lambda _: None, policy
         PolicyError: the policy can't be had, or fails again and again.
         KeyboardInterrupt: stopped by the user; what was run is kept.
     """
-    asked_of = open_set(config.benchmark, config.data, config.videos)
+    asked_of = open_set(config.benchmark, config.data, config.videos, config.prompt)
     check_files(asked_of, say, force=config.force)
     with lock_folder(config.out):
         wanted, kept = _terms(asked_of, config), read_manifest(config.out)
@@ -164,6 +175,7 @@ def _terms(asked_of: QuestionSet, config: RunConfig) -> Terms:
         samples=config.samples,
         verify=config.verify and config.control is None,
         encoder=config.encoder,
+        wording=config.prompt,
     )
 
 
@@ -260,6 +272,9 @@ def _parse_arguments(arguments: Sequence[str] | None) -> RunConfig:
         "--videos", type=Path, metavar="FOLDER", help="of clips, if they don't lie beside the questions"
     )
     parser.add_argument("--control", choices=tuple(CONTROLS), metavar="NAME", help=", ".join(CONTROLS))
+    parser.add_argument(
+        "--prompt", choices=get_args(Wording), default="agent", help="published: its own words and frames, no tools"
+    )
     parser.add_argument("--mode", choices=get_args(Mode), help="what a model is given of the video")
     parser.add_argument("--samples", type=int, default=1, metavar="N", help="the majority of N answers")
     parser.add_argument("--runs", type=int, default=1, metavar="K", help="of each question, with seeds of their own")
@@ -276,7 +291,7 @@ def _parse_arguments(arguments: Sequence[str] | None) -> RunConfig:
 
 def _config(got: argparse.Namespace) -> RunConfig:
     options = read_policy_options(got).for_samples(got.samples)
-    names = "benchmark data out policy videos control mode samples runs limit encoder retry_failed force".split()
+    names = "benchmark data out policy videos control prompt mode samples runs limit encoder retry_failed force".split()
     rest = {name: getattr(got, name) for name in names}
     return RunConfig(**rest, verify=not got.no_verify, limits=read_limits(got), options=options)
 

@@ -120,11 +120,12 @@ def render_page(runs: Sequence[Scored]) -> str:
 
 def _render_section(run: Scored) -> list[str]:
     terms = run.manifest.terms
+    asked = ", asked with the published prompt" if terms.wording == "published" else ""
     under = f" under the control `{terms.control}`" if terms.control else ""
     times = f", {run.manifest.runs} runs of each" if run.manifest.runs > 1 else ""
     parts = [
         f"    {run.manifest.sessions[-1].command}" if run.manifest.sessions else "",
-        f"`{terms.benchmark}`, policy `{terms.policy}`{under}: {run.manifest.asked} questions{times}. "
+        f"`{terms.benchmark}`, policy `{terms.policy}`{under}{asked}: {run.manifest.asked} questions{times}. "
         f"{', '.join(f'{count} {end}' for end, count in sorted(run.ends.items()))}.",
         _render_profiles(run),
     ]

@@ -7,11 +7,10 @@ step, so no copy is held. Writes an adapter that `agent ask --adapter` takes, or
 Several processes share the pairs of a step, each on a GPU of its own.
 """
 
-from agent.ending import check_arguments_first
-from rl import toml_command
+from rl import command_lines, toml_command
 
 if __name__ == "__main__":  # before torch is imported
-    check_arguments_first("rl.dpo", toml_command.make_parser("rl.dpo", __doc__))
+    toml_command.check_file_first("rl.dpo", __doc__, command_lines.check_dpo)
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -7,11 +7,10 @@ A model that sees is shown the pictures of each run, as when it is asked. Writes
 GPU of its own.
 """
 
-from agent.ending import check_arguments_first
-from rl import toml_command
+from rl import command_lines, toml_command
 
 if __name__ == "__main__":  # before torch is imported
-    check_arguments_first("rl.sft", toml_command.make_parser("rl.sft", __doc__))
+    toml_command.check_file_first("rl.sft", __doc__, command_lines.check_sft)
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from agent.ending import Parser, end_process
+from agent.ending import Parser, check_arguments_first, end_process
 from agent.terminal import tell
 from rl.toml_config import Kind, read_toml
 
@@ -25,6 +25,28 @@ def run_toml_command(
         main(read_toml(make_parser(name, about).parse_args().config, kind), tell)
 
     end_process(name, work)
+
+
+def check_file_first(name: str, about: str | None, check: Callable[[Path], None]) -> None:
+    """Ends the process where the arguments or the file are wrong, before imports that take seconds.
+
+    Args:
+        name: name of the module.
+        about: docstring of the module.
+        check: raises what is wrong with the file.
+    """
+    parser = make_parser(name, about)
+    check_arguments_first(name, parser)
+    config: Path = parser.parse_args().config
+    try:
+        check(config)
+    except (ValueError, OSError) as error:
+        wrong = error  # the name that `except` binds is gone after it
+
+        def tell() -> None:
+            raise wrong
+
+        end_process(name, tell)
 
 
 def make_parser(name: str, about: str | None) -> Parser:

@@ -7,15 +7,14 @@ its last checkpoint when the command is given again. One that an alarm stopped e
 file has the bounds. The curves are in `dashboard.html` in its folder.
 """
 
-from agent.ending import check_arguments_first, end_process, run_command
+from agent.ending import end_process, run_command
 from agent.exit_codes import EXIT_ALARM
-from rl import toml_command
+from rl import command_lines, toml_command
 
 if __name__ == "__main__":  # before torch is imported
-    check_arguments_first("rl.train", toml_command.make_parser("rl.train", __doc__))
+    toml_command.check_file_first("rl.train", __doc__, command_lines.check_training)
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,9 +22,8 @@ from pathlib import Path
 from agent.policies.registry import open_policy
 from agent.policy import PolicyOptions
 from agent.terminal import escape_controls, tell
-from evals.example import Example
 from rl.checkpoints import check_same, last_checkpoint
-from rl.data.questions import TrainingQuestions, open_questions
+from rl.data.questions import TrainingQuestions, find_boxes, list_measurable, open_questions
 from rl.grpo.config import Training, read_training
 from rl.grpo.limits import check_room, check_targets
 from rl.grpo.open_sampler import open_sampler
@@ -33,7 +31,7 @@ from rl.grpo.rollout import RolloutRunner
 from rl.monitor.alarms import AlarmError
 from rl.monitor.step_log import Say
 from rl.processes import is_first_process, process_rank, take_device
-from rl.rewards.aids import Aids, TimedBox
+from rl.rewards.aids import Aids
 from rl.rewards.groups import check_needs, check_preset
 from rl.rewards.needs import Need
 from rl.rewards.policy_judge import PolicyJudge
@@ -70,13 +68,13 @@ def main(training: Training, say: Say = lambda _: None, sampler: TrainingSampler
             raise MissingPartError(f"training needs {package}: run `{packaged_weights.make_install_command('rl')}`")
     preset = load_preset(training.preset)
     training.check(preset)
-    questions = open_questions(training.data, math.ceil(training.steps / training.update.passes) * training.questions)
+    questions = open_questions(training.data, training.asked_questions)
     if is_first_process():
         check_same(training.out / _TERMS, training.model_dump_json(exclude={"steps", "out"}, indent=1), FREE)
     if left_out := questions.check_videos(skip=training.skip_unplayable):
         say(left_out)
     check_needs(preset, list_available(training, questions))
-    preset = replace(preset, aids=Aids(judge=_open_judge(training, say), boxes=_find_boxes(questions)))
+    preset = replace(preset, aids=Aids(judge=_open_judge(training, say), boxes=find_boxes(questions)))
     check_targets(training)
     sampler = sampler or open_sampler(training)
     sees = sampler.loaded.eyes is not None and training.play.mode != "subtitles"
@@ -84,7 +82,7 @@ def main(training: Training, say: Say = lambda _: None, sampler: TrainingSampler
     check_room(training, sampler.loaded.eyes if sees else None, sampler.loaded.context_tokens)
     from rl.grpo.trainer import trainer_class  # imported here, so that the errors above come without TRL too
 
-    rollouts = RolloutRunner(questions, training.run_settings(sampler), sampler)
+    rollouts = RolloutRunner(questions, training.run_settings(sampler), sampler, training.play.game)
     trainer = trainer_class(training, preset)(training, rollouts, preset, say)
     before = last_checkpoint(training.out)
     trainer.train(resume_from_checkpoint=None if before is None else str(before))
@@ -96,14 +94,9 @@ def main(training: Training, say: Say = lambda _: None, sampler: TrainingSampler
 
 def list_available(training: Training, questions: TrainingQuestions) -> set[Need]:
     """What this training can measure beside its runs."""
-    examples = questions.examples.values()
-    found: dict[Need, bool] = {
-        "judge": training.judge is not None,
-        "second look": training.play.verify,
-        "spans": any(example.evidence_seconds is not None for example in examples),
-        "boxes": any(questions.boxes.get(key) for key in questions.examples),
-    }
-    return {need for need, is_there in found.items() if is_there}
+    judge: set[Need] = set() if training.judge is None else {"judge"}
+    second_look: set[Need] = {"second look"} if training.play.verify else set()
+    return list_measurable(questions) | judge | second_look
 
 
 def _open_judge(training: Training, say: Say) -> PolicyJudge | None:
@@ -111,11 +104,6 @@ def _open_judge(training: Training, say: Say) -> PolicyJudge | None:
         return None
     options = PolicyOptions(max_reply_tokens=training.judge.max_reply_tokens, concurrency=training.judge.concurrency)
     return PolicyJudge(open_policy(training.judge.policy, options), training.out, process_rank(), say)
-
-
-def _find_boxes(questions: TrainingQuestions) -> Callable[[Example], tuple[TimedBox, ...] | None]:
-    boxes = questions.boxes
-    return lambda example: boxes.get(example.question.id) or None
 
 
 def run_command_line(arguments: Sequence[str] | None = None) -> int:

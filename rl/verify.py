@@ -21,7 +21,10 @@ from evals.example import Example
 from evals.runner.run_file import TRAJECTORIES, read_stored
 from evals.scoring.normalize import split_words
 from evals.scoring.scoring import score
-from rl.data.questions import open_questions
+from rl.data.questions import find_boxes, list_measurable, open_questions
+from rl.rewards.aids import Aids
+from rl.rewards.groups import check_needs
+from rl.rewards.needs import Need
 from rl.rewards.preset import Preset, load_preset
 from rl.rewards.turns import own_steps
 
@@ -185,11 +188,14 @@ def main(
         least_margin: least difference in reward of a correct run over a wrong one.
 
     Raises:
-        ValueError: a folder has no run, the questions are others, or there is no pair.
+        ValueError: a folder has no run, the questions are others, the reward can't be measured, or there is no pair.
     """
-    examples = open_questions(data, questions).examples
+    asked = open_questions(data, questions)
     runs = [run for folder in folders for run in read_stored(folder)]
-    pairs = list(make_all_pairs(runs, examples, load_preset(preset), most, least_margin))
+    reward = load_preset(preset, Aids(boxes=find_boxes(asked)))
+    second_look: set[Need] = {"second look"} if any(run.second_look is not None for run in runs) else set()
+    check_needs(reward, list_measurable(asked) | second_look)
+    pairs = list(make_all_pairs(runs, asked.examples, reward, most, least_margin))
     if not pairs:
         raise ValueError(
             f"no pair in {len(runs)} runs: no question has both a right run and another; play more runs of each, at a "

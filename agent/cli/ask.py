@@ -1,10 +1,11 @@
 """`agent ask`: a question, and its answer with evidence."""
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.cli.run_options import VIDEO, add_run_options, check_order, run_question
+from agent.cli.run_options import VIDEO, add_run_options, check_order, is_file, run_question
 from agent.paths import escape_path
 from agent.trajectory import Question
 
@@ -30,12 +31,15 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _check_words(videos: list[str], question: str) -> None:
-    """Refuses a question before the videos, and one without quotes, whose words are taken for videos.
+    """Refuses a question before the videos, none, and one without quotes, whose words are taken for videos.
 
     Raises:
-        ValueError: the command line has one of both.
+        ValueError: the command line has one of these.
     """
     check_order(videos[0], question)
+    if is_file(question):
+        given = " ".join(shlex.quote(video) for video in (*videos, question))
+        raise ValueError(f'the question is missing: agent ask {given} "QUESTION"')
     missing = next((n for n, video in enumerate(videos) if n and not Path(video).exists()), None)
     if missing is not None and " " not in question and "." not in videos[missing]:
         whole = " ".join([*videos[missing:], question])

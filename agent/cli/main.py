@@ -37,6 +37,7 @@ _ENDS = """\
 examples:
   agent ask film.mp4 "What does the sign say?"
   agent ask film.mp4 "Who wins?" --option red --option blue --report answer.html
+  agent ask a.mp4 b.mp4 "Which of the two shows the sign GATE 12?"
   agent ask film.mp4 "Summarize it." --policy http:gpt-5-mini@openai --max-cost 0.05
   agent chat film.mp4
   agent explain film.mp4

@@ -30,6 +30,7 @@ PACKAGES = {
     },
     "train": {
         "grpo": ("rl.train", "reinforcement learning on the graph that users run"),
+        "preset": ("rl.preset", "a training file with the values of a publication"),
         "sft": ("rl.sft", "imitation of kept runs"),
         "dpo": ("rl.dpo", "learning from pairs of a good and a bad run"),
         "collect": ("rl.collect", "play composed questions and keep the runs"),

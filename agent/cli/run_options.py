@@ -259,8 +259,16 @@ def check_order(video: str, question: str) -> None:
     Raises:
         ValueError: the video comes second.
     """
-    if not Path(video).exists() and Path(question).is_file():
+    if not Path(video).exists() and is_file(question):
         raise ValueError(f"the video comes first: agent ask {shlex.quote(question)} {shlex.quote(video)}")
+
+
+def is_file(text: str) -> bool:
+    """Whether a text is the path of a file; a question may be longer than any path."""
+    try:
+        return Path(text).is_file()
+    except OSError:
+        return False
 
 
 def tell_of_subtitles(options: argparse.Namespace, progress: Screen) -> None:

@@ -1,7 +1,8 @@
 """The agent as a chat of LangGraph, for `langgraph dev` and chat pages: messages in; thoughts, calls and answers out.
 
 Tool messages hold words, as chat pages show nothing else, and the references of the frames as their artifact. The video
-comes from the context, from the text (`What is said in talk.mp4?`), or is the one asked about before.
+comes from the context, from the text (`What is said in talk.mp4?`), or is the one asked about before. A further
+question about it follows up those before, as in a session, where the host keeps the state of a chat.
 """
 
 import re
@@ -79,15 +80,15 @@ def build_chat_graph(
             return Command(goto=END, update={"messages": [AIMessage(str(error))]})
         if not video:
             video, text = _find_video(text, allowed)
-        video = video or state.get("video", "")
-        if not video or not text.strip():
-            return Command(goto=END, update={"messages": [AIMessage(_WHICH if not video else "What about it?")]})
-        return Command(goto="begin", update={"video": video, "question": text})
+        about = video or state.get("video", "")
+        if not about or not text.strip():
+            return Command(goto=END, update={"messages": [AIMessage(_WHICH if not about else "What about it?")]})
+        return Command(goto="begin", update={"video": about, "question": text})
 
     graph = StateGraph(ChatState, ChatContext, input_schema=ChatInput)
     graph.add_node("read", read, destinations=("begin", END))
     graph.add_edge(START, "read")
-    wire_nodes(graph, VideoNodes(sleuth, approve, options, _make_messages))
+    wire_nodes(graph, VideoNodes(sleuth, approve, options, _make_messages, follows=True))
     return add_limit(graph.compile(), options)
 
 

@@ -28,7 +28,7 @@ from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
 from agent.events import EventReader
-from agent.loop.ask import list_videos, make_run_context, prepare_run
+from agent.loop.ask import QuestionTools, list_videos, make_run_context, prepare_run
 from agent.loop.checks import answer_late, make_unopened_trajectory
 from agent.loop.graph import (
     RunContext,
@@ -44,6 +44,7 @@ from agent.loop.transition import step
 from agent.policy import ToolRunner
 from agent.run_result import RunResult
 from agent.sessions.options import AskedQuestion, AskOptions, read_options
+from agent.sessions.session import list_questions
 from agent.sleuth import Sleuth
 from agent.trajectory import Calls, Limits, Step, Stop, ToolCall, Trajectory, Turn, from_json, to_json
 from tools.deadline import Cancellation, cancellable
@@ -59,8 +60,8 @@ _NODES_BESIDE = 12
 class VideoInput(TypedDict, total=False):
     """The state that the graph reads."""
 
-    video: str
-    """Path of the video file."""
+    video: str | list[str]
+    """Path of the video file, or paths of several that the question is about."""
     question: str
 
 
@@ -130,6 +131,7 @@ class VideoNodes:
         approve: bool,
         options: AskOptions,
         more: MoreState = lambda state, trajectory, step: {},
+        follows: bool = False,
     ) -> None:
         """Checks the options.
 
@@ -138,6 +140,7 @@ class VideoNodes:
             approve: interrupt before each look.
             options: the options of every question.
             more: gives what else goes into the state.
+            follows: a question about the same videos as the one that is in the state follows it up.
 
         Raises:
             ValueError: an option is invalid.
@@ -148,6 +151,7 @@ class VideoNodes:
         self._approve = approve
         self._options = options
         self._more = more
+        self._follows = follows
         self._read({"video": "video", "question": "question"})
 
     def begin(self, state: VideoState) -> Command[str]:
@@ -163,7 +167,14 @@ class VideoNodes:
                 _tell(fresh, None, ended)
                 return self._go("finish", fresh, ended)
             start, context = prepare_run(
-                asked.question, toolbox, policy, limits, verify=asked.verify, mode=asked.mode, opening_seconds=passed
+                asked.question,
+                toolbox,
+                policy,
+                limits,
+                verify=asked.verify,
+                mode=asked.mode,
+                opening_seconds=passed,
+                earlier=self._list_earlier(state, toolbox),
             )
             _tell(fresh, None, start)
             if not context.opening:
@@ -232,6 +243,15 @@ class VideoNodes:
         }
         return {**output, **self._more(state, result.trajectory, None)}
 
+    def _list_earlier(self, state: VideoState, toolbox: QuestionTools) -> tuple[Trajectory, ...]:
+        """The questions before, where they were about these very videos."""
+        if not self._follows or not state.get("trajectory_json"):
+            return ()
+        before = from_json(state["trajectory_json"])
+        if before.content_hashes != tuple(one.video.content_hash for one in list_videos(toolbox)):
+            return ()
+        return before.earlier if before.stop is None else list_questions(before)
+
     def _read(self, state: VideoState) -> AskedQuestion:
         if missing := [name for name in ("video", "question") if not state.get(name)]:
             raise ValueError(f"the state needs `video` and `question`; {' and '.join(missing)} came without a value")
@@ -249,7 +269,7 @@ class VideoNodes:
             with self.sleuth.borrow_tools(asked) as toolbox:
                 assert toolbox is not None, "it is waited for"
                 if trajectory.content_hashes != tuple(one.video.content_hash for one in list_videos(toolbox)):
-                    raise ValueError(f"{asked.question.video} changed since the run began: ask again")
+                    raise ValueError(f"{', '.join(asked.question.videos)} changed since the run began: ask again")
                 context = make_run_context(toolbox, self.sleuth.get_policy(), verify=asked.verify, mode=asked.mode)
                 return work({"trajectory": trajectory, "turn": None}, Runtime(context=context))
         except Exception as error:

@@ -15,6 +15,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from agent.rendering.boxes import KEYS, GivenBox
 from agent.rendering.grounding import Claim, ground_claims
 from agent.rendering.sanitize import escape_markup
+from agent.rendering.typography import strip_typography
 from agent.trajectory import Answer, Link, Malformed, Prediction, Question, Statement, Trajectory
 from tools.plain_data import loads_json
 
@@ -263,10 +264,12 @@ def find_option(words: str, question: Question) -> int | None:
     A letter counts only where it stands alone or before its option's own text: the A of "A man" is no letter.
     """
     plain = [option.strip().casefold() for option in question.options]
-    said = words.strip().casefold()
-    if said in plain:
+    if (said := words.strip().casefold()) in plain:
         return plain.index(said)
-    if (match := _LETTER.match(words.strip())) is None:
+    bare = strip_typography(words)
+    if (said := bare.casefold()) in plain:
+        return plain.index(said)
+    if (match := _LETTER.match(bare)) is None:
         return None
     index, rest = LETTERS.find(match[1].upper()), match[2].strip().casefold()
     if not 0 <= index < len(plain):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tools.deadline import OutOfTime, run_in_time
+from tools.index.video_index import IndexProgress
 from tools.toolbox import Toolbox
 
 
@@ -28,10 +29,19 @@ class VideoKey:
         return tuple(number for stat in stats for number in (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns))
 
 
+OnProgress = Callable[[IndexProgress], None]
+
+
 @dataclass
 class _OpenVideo:
     opened: "Future[Toolbox]" = field(default_factory=Future)
     users: int = 0
+    listeners: list[OnProgress] = field(default_factory=list)
+
+    def tell(self, progress: IndexProgress) -> None:
+        """Tells all users of the work on the video."""
+        for listener in list(self.listeners):
+            listener(progress)
 
     def close(self) -> None:
         """Closes the video at once, or as soon as it is open."""
@@ -46,11 +56,11 @@ def _close_opened(opened: "Future[Toolbox]") -> None:
 class OpenVideos:
     """A pool of open videos that closes those unused for longest. Safe in threads."""
 
-    def __init__(self, open_video: Callable[[VideoKey], Toolbox], most: int) -> None:
+    def __init__(self, open_video: Callable[[VideoKey, OnProgress], Toolbox], most: int) -> None:
         """Starts empty.
 
         Args:
-            open_video: opens a video.
+            open_video: opens a video, and tells of the work on it.
             most: videos that stay open when nobody uses them.
         """
         self._open_video = open_video
@@ -59,8 +69,12 @@ class OpenVideos:
         self._shared: dict[tuple[VideoKey, tuple[int, ...]], _OpenVideo] = {}  # the one used last stands last
 
     @contextmanager
-    def borrowed(self, key: VideoKey) -> Iterator[Toolbox | None]:
+    def borrowed(self, key: VideoKey, on_progress: OnProgress = lambda _: None) -> Iterator[Toolbox | None]:
         """A context with the tools of a video, open while they are used; None if the time is over before they are.
+
+        Args:
+            key: the video.
+            on_progress: called from other threads with the work on the video meanwhile.
 
         Raises:
             ValueError: the video can't be opened.
@@ -73,6 +87,7 @@ class OpenVideos:
             shared = shared or _OpenVideo()
             self._shared[place] = shared
             shared.users += 1
+            shared.listeners.append(on_progress)
         try:
             if is_new:  # in a thread without a deadline: the next run that waits for this video may have more time
                 threading.Thread(target=self._open, args=(place, shared), name="open video", daemon=True).start()
@@ -81,6 +96,7 @@ class OpenVideos:
         finally:
             with self._lock:
                 shared.users -= 1
+                shared.listeners.remove(on_progress)
                 if self._shared.get(place) is shared:
                     self._shared[place] = self._shared.pop(place)
             self._tidy(self._most)
@@ -92,7 +108,7 @@ class OpenVideos:
 
     def _open(self, place: tuple[VideoKey, tuple[int, ...]], shared: _OpenVideo) -> None:
         try:
-            shared.opened.set_result(self._open_video(place[0]))
+            shared.opened.set_result(self._open_video(place[0], shared.tell))
         except BaseException as error:
             with self._lock:  # so that the next run tries again
                 if self._shared.get(place) is shared:

@@ -60,6 +60,11 @@ class History:
         return ended
 
 
+def list_questions(last: "Trajectory") -> "tuple[Trajectory, ...]":
+    """The trajectories of a session, oldest first, of which the last one holds those before; none that never began."""
+    return (*last.earlier, replace(last, earlier=())) if last.steps else last.earlier
+
+
 class Session:
     """Asks about one video. `Sleuth.open` and `Sleuth.resume` make one; it ends with its Sleuth."""
 

@@ -47,6 +47,15 @@ class Benchmark:
     """Computes the reported metrics, in percent, from the texts by id."""
     profiles: tuple[Profile, ...] = ("strict", "official", "lmms")
     submission: Submission | None = None
+    frames: int = 32
+    """Frames that a plain model is shown with the published prompt; 32 where its source names no number."""
+    has_published_prompt: bool = True
+    """Whether `prompt` is the authors' or a harness's own; False where it had to be ours."""
+
+    @property
+    def prompt_profile(self) -> Profile:
+        """The profile whose prompt is taken for the published one: the authors', else lmms-eval's or VLMEvalKit's."""
+        return next((profile for profile in ("official", "lmms", "vlm") if profile in self.profiles), "strict")
 
 
 def score_letter(item: Item, letter: str | None, *, right: str | None = None, leaves_out: bool = False) -> Score:
@@ -84,8 +93,9 @@ def score_strict_open(item: Item, said: str | None) -> Score:
         return Score(0.0, "", "no answer")
     if not split_words(item.gold):  # a formula or a sign, which only the same text matches
         return Score(float(text == item.gold.strip()), text, f"held against {item.gold!r}, sign by sign")
-    reason = explain_mismatch(text, item.gold, item.text)
-    return Score(float(reason is None), text, reason or f"says {item.gold!r}")
+    reasons = [explain_mismatch(text, gold, item.text) for gold in (item.gold, *item.aliases)]
+    said_it = None in reasons
+    return Score(float(said_it), text, f"says {item.gold!r}" if said_it else str(reasons[0]))
 
 
 def score_verdict(verdict: bool | None, said: str) -> Score:

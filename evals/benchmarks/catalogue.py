@@ -1,21 +1,39 @@
 """Registry of published benchmarks, with their splits and modes, by the name that `evals.run` takes."""
 
-from evals.benchmarks import (
-    cg_bench,
+from evals.benchmarks.benchmark import Benchmark
+from evals.benchmarks.choice import (
     egoschema,
-    grounding,
+    hourvideo,
+    intent_qa,
+    longvideo_reason,
     longvideobench,
     lvbench,
-    mlvu,
-    mmvu,
+    minerva,
     mvbench,
-    next_gqa,
     next_qa,
+    perception_test,
+    scivideobench,
+    tempcompass,
+    tvbench,
     video_holmes,
     video_mme,
-    video_mmmu,
+    video_mme_v2,
+    videomathqa,
+    vrbench,
 )
-from evals.benchmarks.benchmark import Benchmark
+from evals.benchmarks.grounded import cg_bench, ego4d_nlq, grounding, lv_haystack, next_gqa, v_star
+from evals.benchmarks.open import (
+    activitynet_qa,
+    clevrer,
+    longvidsearch,
+    mlvu,
+    mmvu,
+    next_oe,
+    vcr_bench,
+    video_mmmu,
+    video_reason_bench,
+    videokr_eval,
+)
 
 BENCHMARKS: dict[str, Benchmark] = {
     "video-mme": video_mme.VIDEO_MME,
@@ -46,4 +64,29 @@ BENCHMARKS: dict[str, Benchmark] = {
     "charades-sta": grounding.CHARADES_STA,
     "activitynet-1": grounding.ACTIVITYNET_1,
     "activitynet-2": grounding.ACTIVITYNET_2,
+    "ego4d-nlq": ego4d_nlq.EGO4D_NLQ,
+    "v-star-what": v_star.V_STAR_WHAT,
+    "v-star-when": v_star.V_STAR_WHEN,
+    "lv-haystack": lv_haystack.LV_HAYSTACK,
+    "video-mme-v2": video_mme_v2.VIDEO_MME_V2,
+    "longvideo-reason": longvideo_reason.LONGVIDEO_REASON,
+    "scivideobench": scivideobench.SCIVIDEOBENCH,
+    "videomathqa": videomathqa.VIDEOMATHQA,
+    "videomathqa-binary": videomathqa.VIDEOMATHQA_BINARY,
+    "tvbench": tvbench.TVBENCH,
+    "perception-test": perception_test.PERCEPTION_TEST,
+    "intent-qa": intent_qa.INTENT_QA,
+    "hourvideo": hourvideo.HOURVIDEO,
+    "minerva": minerva.MINERVA,
+    "vrbench": vrbench.VRBENCH,
+    "tempcompass": tempcompass.TEMPCOMPASS,
+    "tempcompass-yes-no": tempcompass.TEMPCOMPASS_YES_NO,
+    "tempcompass-captions": tempcompass.TEMPCOMPASS_CAPTIONS,
+    "longvidsearch": longvidsearch.LONGVIDSEARCH,
+    "videokr-eval": videokr_eval.VIDEOKR_EVAL,
+    "video-reason-bench": video_reason_bench.VIDEO_REASON_BENCH,
+    "vcr-bench": vcr_bench.VCR_BENCH,
+    "clevrer": clevrer.CLEVRER,
+    "activitynet-qa": activitynet_qa.ACTIVITYNET_QA,
+    "next-oe": next_oe.NEXT_OE,
 }

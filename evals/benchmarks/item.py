@@ -1,13 +1,14 @@
 """Questions of published benchmarks, with what breakdowns, prompts and scorers need."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from string import ascii_uppercase
-from typing import Literal
+from typing import Any, Literal
 
 from agent.trajectory import Answer, Question
-from evals.benchmarks.records import RecordPlace
+from evals.benchmarks.records import Record, RecordPlace
 from evals.example import Example
 from evals.inside import resolve_inside
 from evals.scoring.spans import Span
@@ -39,6 +40,8 @@ class Item:
     """Index of the correct option, the first of equal ones; None where it isn't published or there are no options."""
     gold: str | None = None
     """Correct answer in words; None where it isn't published."""
+    aliases: tuple[str, ...] = ()
+    """Further correct answers in words."""
     groups: tuple[tuple[str, str], ...] = ()
     """Groups by which tables are broken down, as (key, label); a key may have several labels."""
     duration_seconds: float | None = None
@@ -68,7 +71,7 @@ class Item:
         answer = self.gold if self.right is None else self.question.options[self.right]
         in_order = [span for span in self.evidence_seconds if 0 <= span[0] <= span[1]]
         evidence = in_order[0] if in_order else None
-        return Example(self.question, answer, evidence_seconds=evidence, cluster=self.cluster)
+        return Example(self.question, answer, self.aliases, evidence_seconds=evidence, cluster=self.cluster)
 
     @property
     def letters(self) -> str:
@@ -92,6 +95,37 @@ class Item:
             raise ValueError(f"need an order of {len(self.options)} options, got {list(order)}")
         options = tuple(self.options[i] for i in order)
         return replace(self, options=options, right=None if self.gold is None else options.index(self.gold))
+
+
+def make_choice(row: Record, options: Sequence[str], right: int | None, **fields: Any) -> Item:
+    """A question of multiple choice; of equal options the first is the correct one.
+
+    Args:
+        row: the record, for its place.
+        options: the options, without letters.
+        right: index of the correct option; None where it isn't published.
+        fields: the other fields of `Item`.
+
+    Raises:
+        ValueError: the index is that of no option.
+    """
+    if right is not None and not 0 <= right < len(options):
+        raise ValueError(f"{row.place}: need an index of {len(options)} options, got {right}; fetch the file again")
+    gold = None if right is None else options[right]
+    first = None if gold is None else options.index(gold)
+    return Item(kind="choice", place=row.place, options=tuple(options), right=first, gold=gold, **fields)
+
+
+def strip_letters(options: Sequence[str]) -> tuple[str, ...]:
+    """Options without the letters in front of them, as in `A. ` and `B) `."""
+    return tuple(re.sub(r"^\s*[A-Z][.)]\s*", "", option) for option in options)
+
+
+def split_options(text: str) -> tuple[str, tuple[str, ...]]:
+    """The question and the options of a text whose last lines are options with their letters, from A on."""
+    lines = text.strip().split("\n")
+    start = next((i for i, line in enumerate(lines) if re.match(r"\s*A[.)]", line)), len(lines))
+    return "\n".join(lines[:start]).strip(), strip_letters(lines[start:])
 
 
 def _number_equal_options(options: Sequence[str]) -> tuple[str, ...]:

@@ -238,4 +238,4 @@ def _read_text(path: Path) -> str:
 
 def _check_exists(path: Path) -> None:
     if not path.is_file():
-        raise ValueError(f"{path} does not exist: --data must be the folder with the benchmark's official files")
+        raise ValueError(f"{path} does not exist: the data must be the folder with the official files, or one of them")

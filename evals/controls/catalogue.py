@@ -26,6 +26,11 @@ CONTROLS: dict[str, Control] = {
     "unanswerable": Control("Questions that the video shown has no answer to.", plan_unanswerable),
 }
 
+ONE_TURN = frozenset(
+    ("blind", "random-frame", "middle-frame", "uniform-8", "uniform-32", "top-frame", "oracle-frame", "oracle-crop")
+)
+"""Controls that show a model some frames and no tools, and leave the question's words as they are."""
+
 
 def control_named(name: str | None) -> Control:
     """The control of a name; for None the one that changes nothing.

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from agent.loop.ask import VideoTools
 from agent.trajectory import ToolCall
 from evals.controls.control import PolicyInputs
 from tools.observation import Box, FrameRef, Observation, ToolError
@@ -22,7 +23,7 @@ class FixedLooks:
 
     specs: tuple[ToolSpec, ...] = ()
 
-    def __init__(self, toolbox: Toolbox, looks: Iterable[Look]) -> None:
+    def __init__(self, toolbox: VideoTools, looks: Iterable[Look]) -> None:
         self._toolbox = toolbox
         self._allowed = frozenset(_key(*look) for look in looks)
 

@@ -9,11 +9,14 @@ import random
 from collections.abc import Callable
 
 from evals.controls.control import ControlContext, PolicyInputs
-from evals.controls.fixed_looks import fix_looks, frame_at
+from evals.controls.fixed_looks import Look, fix_looks, frame_at
 from evals.controls.stills import hold_frames
 from evals.controls.subject import ControlSubject
 from tools.sampling import spread_times
 from tools.toolbox import Toolbox
+
+_A_LOOK = 32
+"""Frames that one call of `select_frames` gives at most."""
 
 
 def random_frame(subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
@@ -36,15 +39,20 @@ def find_best_seconds(subject: ControlSubject, toolbox: Toolbox) -> float:
 
 def uniform_frames(count: int) -> Callable[[ControlSubject, ControlContext], PolicyInputs]:
     """A control's function that shows `count` frames, each from the middle of one of `count` equal parts."""
+    looks = [(done, min(_A_LOOK, count - done)) for done in range(0, count, _A_LOOK)]
 
     def give(_subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
         duration = desk.toolbox.video.info.duration_seconds
         if desk.is_model:
-            arguments = {"start": 0.0, "stop": duration, "count": count, "size": "medium"}
-            return fix_looks(desk.toolbox, [("select_frames", arguments)])
+            spans = [(duration * done / count, duration * (done + here) / count, here) for done, here in looks]
+            return fix_looks(desk.toolbox, [_select(start, stop, here) for start, stop, here in spans])
         return PolicyInputs(desk.over(hold_frames(desk.toolbox.video, spread_times(0.0, duration, count))))
 
     return give
+
+
+def _select(start: float, stop: float, count: int) -> Look:
+    return "select_frames", {"start": start, "stop": stop, "count": count, "size": "medium"}
 
 
 def _show_frame(seconds: float, desk: ControlContext) -> PolicyInputs:

@@ -88,7 +88,9 @@ def open_clips(data: Path, videos: Path | None = None, name: str = "clips") -> E
     """
     questions = data / QUESTIONS if data.is_dir() else data
     if not questions.is_file():
-        raise ValueError(f"no questions at {questions}: --data must name a JSONL file or a folder with {QUESTIONS}")
+        raise ValueError(
+            f"no questions at {questions}: the data must be a JSONL file of questions or a folder with {QUESTIONS}"
+        )
     examples = load_examples(questions, videos or questions.parent)
     known = questions.with_name(KNOWN)
     has_known = data.is_dir() and known.is_file()

@@ -1,11 +1,12 @@
 """Published benchmarks as sets of questions, scored by their own rules."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from agent.trajectory import Answer
+from agent.trajectory import Answer, Question
 from evals.benchmarks.benchmark import Benchmark, Profile
 from evals.benchmarks.item import Item, reply_of
 from evals.controls.subject import ControlSubject, EvidenceSpan
@@ -22,18 +23,22 @@ _DEPTHS = ("{}", "*/{}", "*/*/{}")
 class PublishedSet:
     """A benchmark as a `QuestionSet`, read from its official files."""
 
-    def __init__(self, name: str, benchmark: Benchmark, folder: Path) -> None:
+    def __init__(self, name: str, benchmark: Benchmark, folder: Path, *, as_published: bool = False) -> None:
         """Reads the questions.
 
         Args:
             name: name of the benchmark.
             benchmark: the functions of the benchmark.
             folder: folder with the official files.
+            as_published: whether the questions are asked with the benchmark's own prompt, word for word.
 
         Raises:
-            ValueError: a file is missing or damaged; names file, row and key.
+            ValueError: a file is missing or damaged, which names file, row and key; or there is no such prompt.
         """
+        if as_published and not benchmark.has_published_prompt:
+            raise ValueError(f"{name} has no published prompt of one turn and no tools: leave --prompt published out")
         self.name = name
+        self._as_published = as_published
         self.profiles: tuple[Profile, ...] = benchmark.profiles
         self._benchmark = benchmark
         self._folder = folder
@@ -48,7 +53,10 @@ class PublishedSet:
         entries, unaskable = [], {}
         for item in self._by_id.values():
             try:
-                entries.append(DatasetEntry(_subject(item), _source(item), item.cluster, item.groups))
+                subject = _subject(item)
+                if self._as_published:
+                    subject = replace(subject, question=self._write_question(item))
+                entries.append(DatasetEntry(subject, _source(item), item.cluster, item.groups))
             except ValueError as error:
                 unaskable[item.id] = f"{item.place}: {error}"
         return Asking(tuple(entries), unaskable)
@@ -64,7 +72,12 @@ class PublishedSet:
     def remarks(self) -> tuple[str, ...]:
         """Sentences on subtitles, pictures of questions, and spans, where there are any."""
         said = []
-        if any(item.subtitles for item in self._items):
+        if self._as_published:
+            said.append(
+                f"Asked with the prompt of the profile {self._benchmark.prompt_profile}, in one message behind the "
+                "frames, without subtitles and without tools; what comes back is scored as it is."
+            )
+        elif any(item.subtitles for item in self._items):
             said.append(
                 "Subtitles are read by tools: all lines can be had, which is another setting than the published one of "
                 "the lines at the times of the frames that were sampled."
@@ -85,7 +98,7 @@ class PublishedSet:
     def score(self, question_id: str, answer: Answer | None, profile: Profile) -> Score:
         """Scores an answer by the benchmark's rule of that profile."""
         item = self._by_id[question_id]
-        said = None if answer is None else self._benchmark.spell(item, reply_of(answer), profile)
+        said = None if answer is None else self._spell(item, answer, profile)
         return self._benchmark.score(item, said, profile)
 
     def metrics(self, answers: Answers, profile: Profile) -> dict[str, float]:
@@ -110,8 +123,24 @@ class PublishedSet:
         return self._benchmark.submission.write(list(self._items), self._said(answers, "strict"))
 
     def _said(self, answers: Answers, profile: Profile) -> dict[str, str]:
-        spell = self._benchmark.spell
-        return {k: spell(self._by_id[k], reply_of(a), profile) for k, a in answers.items() if a is not None}
+        return {k: self._spell(self._by_id[k], a, profile) for k, a in answers.items() if a is not None}
+
+    def _spell(self, item: Item, answer: Answer, profile: Profile) -> str:
+        """The text of an answer that a profile scores; of one to the published prompt all that was said.
+
+        lmms-eval takes thoughts out before it scores, and so do we; official scripts don't.
+        """
+        if not self._as_published:
+            return self._benchmark.spell(item, reply_of(answer), profile)
+        return _strip_thoughts(answer.text) if profile in ("strict", "lmms") else answer.text
+
+    def _write_question(self, item: Item) -> Question:
+        text = self._benchmark.prompt(item, self._benchmark.prompt_profile, "")
+        return Question(str(item.video), text, id=item.id, is_verbatim=True)
+
+
+def _strip_thoughts(text: str) -> str:
+    return re.sub(r"<(think|analysis)>.*?</\1>", "", text, flags=re.S).strip()
 
 
 def _subject(item: Item) -> ControlSubject:

@@ -80,7 +80,7 @@ def describe_candidates(questions: Sequence[GeneratedQuestion]) -> tuple[list[De
         keys = tuple(_key(candidate.text) for candidate in some)
         accepted = {_key(text) for text in made.right}
         if some:
-            rows = _rows([candidate.features for candidate in some], names)
+            rows = make_rows([candidate.features for candidate in some], names)
             described.append(
                 Described(
                     rows, np.array([key in accepted for key in keys]), made, keys, tuple(map(compute_connection, some))
@@ -94,11 +94,12 @@ def read_options(path: Path) -> tuple[list[CandidateSet], list[str]]:
     found = [loads_json(row) for row in path.read_text().splitlines()]
     names = sorted({name for row in found for option in row["options"] for name in option})
     return [
-        CandidateSet(_rows(row["options"], names), np.arange(len(row["options"])) == row["right"]) for row in found
+        CandidateSet(make_rows(row["options"], names), np.arange(len(row["options"])) == row["right"]) for row in found
     ], names
 
 
-def _rows(features: Sequence[Mapping[str, float]], names: Sequence[str]) -> Floats:
+def make_rows(features: Sequence[Mapping[str, float]], names: Sequence[str]) -> Floats:
+    """The features of candidates as (candidates, features) float32, in the order of the names."""
     places, rows = {name: i for i, name in enumerate(names)}, np.zeros((len(features), len(names)), np.float32)
     for i, row in enumerate(features):
         for name, value in row.items():
@@ -189,7 +190,7 @@ def fit_confidence(judged: Sequence[Judged]) -> dict[str, float]:
     """Fits a logistic regression of correctness on features of the top-ranked answers; gives weights by name."""
     signs = [compute_confidence_features(j.made.reading, j.share, j.connection, j.score) for j in judged]
     names = sorted({name for row in signs for name in row})
-    columns, right = _rows(signs, names).astype(float), np.array([j.is_right for j in judged], float)
+    columns, right = make_rows(signs, names).astype(float), np.array([j.is_right for j in judged], float)
     weights = np.zeros(len(names))
     for _ in range(25):  # Newton's method
         likely = 1 / (1 + np.exp(-columns @ weights))

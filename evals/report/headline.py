@@ -36,6 +36,7 @@ def headline(runs: Sequence[StoredRun]) -> Section:
             run.label,
             run.set_name,
             run.control or "none",
+            run.manifest.terms.wording,
             NOT_MEASURED if (e := run.line.estimate) is None else str(e.n),
             NOT_MEASURED if e is None else str(e.clusters),
             format_share(e),
@@ -44,7 +45,7 @@ def headline(runs: Sequence[StoredRun]) -> Section:
         )
         for run in runs
     )
-    header = ("run", "set", "control", "questions", "videos", "right", "guessing", "not scored")
+    header = ("run", "set", "control", "prompt", "questions", "videos", "right", "guessing", "not scored")
     parts: list[Part] = [Intervals("Right answers, strict, in percent", 0.0, 1.0, drawn, "guessing")] if drawn else []
     parts.append(ReportTable(header, rows))
     parts += [

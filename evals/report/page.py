@@ -61,7 +61,7 @@ def terms_of(run: StoredRun) -> tuple[tuple[str, str], ...]:
         ("control", terms.control or "none"),
         ("questions", f"{manifest.asked:,}, {manifest.runs} run{'s' * (manifest.runs > 1)} of each"),
         ("limits", limits),
-        ("prompt", terms.prompt),
+        ("prompt", f"{terms.wording}, {terms.prompt}"),
     ]
     if (setup := manifest.setup) is not None:
         found.append(("sampling", f"temperature {setup.temperature:g}, top-p {setup.top_p:g}, seed {setup.seed}"))

@@ -87,8 +87,8 @@ class StoredRun:
 
     @property
     def set_key(self) -> str:
-        """Key that is equal for runs on the same set of questions."""
-        return f"{self.questions.name} {self.manifest.terms.questions}"
+        """Key that is equal for runs on the same set of questions, whatever prompt they are asked with."""
+        return f"{self.questions.name} {sorted(self.manifest.files.items()) or self.manifest.terms.questions}"
 
     @property
     def control(self) -> str:

@@ -85,6 +85,8 @@ class Terms:
     """Samples that vote on each answer."""
     verify: bool = True
     encoder: str | None = None
+    wording: Literal["agent", "published"] = "agent"
+    """Whose prompt asks the questions."""
 
 
 @dataclass(frozen=True)

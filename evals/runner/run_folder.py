@@ -6,10 +6,10 @@ from pathlib import Path
 from evals.controls.catalogue import control_named
 from evals.controls.control import ControlPlan
 from evals.datasets.dataset import QuestionSet
-from evals.datasets.registry import open_set
+from evals.datasets.registry import Wording, open_set
 from evals.runner.manifest import RunManifest, hash_questions, read_manifest
 
-Opened = Callable[[str, str, Path | None], QuestionSet]
+Opened = Callable[[str, str, Path | None, Wording], QuestionSet]
 """Signature of `evals.datasets.registry.open_set`, which a cached version may replace."""
 
 
@@ -37,7 +37,7 @@ def open_run_set(folder: Path, manifest: RunManifest, opened: Opened = open_set)
         ValueError: the set can't be opened, or has changed since.
     """
     videos = None if manifest.videos is None else Path(manifest.videos)
-    questions = opened(manifest.terms.benchmark, manifest.data, videos)
+    questions = opened(manifest.terms.benchmark, manifest.data, videos, manifest.terms.wording)
     if hash_questions(questions.asking.entries) != manifest.terms.questions:
         raise ValueError(f"the questions at {manifest.data} are not those that {folder} asked: fetch the same release")
     return questions

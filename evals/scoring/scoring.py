@@ -53,7 +53,7 @@ def reduce_answer(answer: Answer | None) -> Answer | None:
     """The parts of an answer that scorers read, with evidence as times only: a hundred thousand are kept at once."""
     if answer is None:
         return None
-    spans = tuple(Evidence(e.start_seconds, e.stop_seconds) for e in answer.evidence)
+    spans = tuple(Evidence(e.start_seconds, e.stop_seconds, video=e.video) for e in answer.evidence)
     return Answer(
         answer.text, answer.option, evidence=spans, not_shown=answer.not_shown, cannot_tell=answer.cannot_tell
     )
@@ -152,7 +152,7 @@ def evidence_hit(example: Example, answer: Answer | None) -> bool | None:
     if example.evidence_seconds is None:
         return None
     start, stop = example.evidence_seconds
-    return answer is not None and any(_overlaps(item, start, stop) for item in answer.evidence)
+    return any(_overlaps(item, start, stop) for item in _list_evidence(example, answer))
 
 
 def evidence_iou(example: Example, answer: Answer | None) -> float | None:
@@ -163,12 +163,17 @@ def evidence_iou(example: Example, answer: Answer | None) -> float | None:
     if example.evidence_seconds is None:
         return None
     start, stop = example.evidence_seconds
-    spans = [] if answer is None else merge_spans((e.start_seconds, e.stop_seconds) for e in answer.evidence)
+    spans = merge_spans((e.start_seconds, e.stop_seconds) for e in _list_evidence(example, answer))
     shared = sum(max(0.0, min(stop, b) - max(start, a)) for a, b in spans)
     either = (stop - start) + sum(b - a for a, b in spans) - shared
     if either == 0:  # a moment on both sides
         return float(any(a == start for a, _ in spans))
     return shared / either
+
+
+def _list_evidence(example: Example, answer: Answer | None) -> list[Evidence]:
+    """The evidence of an answer that is of the video of the reference moment."""
+    return [] if answer is None else [item for item in answer.evidence if item.video == example.evidence_video]
 
 
 def _overlaps(item: Evidence, start: float, stop: float) -> bool:

@@ -23,7 +23,7 @@ from agent.loop.ask import VideoTools, ask
 from agent.trajectory import Trajectory
 from evals.composed.families import FAMILIES
 from evals.controls.catalogue import CONTROLS
-from evals.controls.control import ControlledQuestion
+from evals.controls.control import ControlledQuestion, PolicyInputs
 from evals.controls.subject import EvidenceSpan, subject_of
 from evals.datasets.clips import ClipExample, ExampleSet
 from evals.datasets.composed import open_composed
@@ -33,7 +33,9 @@ from evals.runner.run_file import Key
 from evals.runner.runner import RunSettings, Task, run_tasks
 from rl.data import published
 from rl.data.curriculum import ComposedQuestions, ComposedTask, Curriculum, View
+from rl.data.game import Game, GameControl
 from rl.rewards.aids import TimedBox
+from rl.rewards.needs import Need
 from tools.observation import FrameRef, Observation
 from tools.schema import ToolSpec
 from tools.toolbox import make_toolbox
@@ -157,8 +159,10 @@ class PosedQuestions:
         return ""
 
     def play(self, wanted: Sequence[Key], settings: RunSettings, keep: Keep, concurrency: int) -> None:
-        """Runs each (question id, sample number), without initial looks; the only control is shuffled frames."""
-        encoder, is_shuffled = settings.encoder or "hashing", settings.control is CONTROLS["shuffled-frames"]
+        """Runs each (question id, sample number), with no looks before but a game's; frames may be shuffled."""
+        encoder, control = settings.encoder or "hashing", settings.control
+        is_shuffled = control.about == CONTROLS["shuffled-frames"].about
+        game = control.game if isinstance(control, GameControl) else Game()
         with ExitStack() as opened, ThreadPoolExecutor(concurrency) as pool:
             tools = {
                 key: RememberingTools(
@@ -169,14 +173,15 @@ class PosedQuestions:
 
             def one(key: Key) -> None:
                 question = self.examples[key[0]].question
+                shown = game.narrow(PolicyInputs(tools[key[0]], ()))
                 run = ask(
                     question,
-                    tools[key[0]],
+                    shown.tools,
                     settings.policy,
                     settings.limits,
                     verify=settings.verify,
                     look_again=False,  # a run has one answer, which is what the presets reward
-                    opening=(),
+                    opening=shown.opening,
                     sample=key[1],
                 )
                 keep(key, run)
@@ -185,6 +190,19 @@ class PosedQuestions:
 
     def warm(self, question_id: str, settings: RunSettings) -> None:
         """Does nothing: painted videos are not kept."""
+
+
+def list_measurable(questions: TrainingQuestions) -> set[Need]:
+    """What rewards may need that some of the questions know."""
+    spans = any(example.evidence_seconds is not None for example in questions.examples.values())
+    boxes = any(questions.boxes.get(key) for key in questions.examples)
+    found: dict[Need, bool] = {"spans": spans, "boxes": boxes}
+    return {need for need, is_known in found.items() if is_known}
+
+
+def find_boxes(questions: TrainingQuestions) -> Callable[[Example], tuple[TimedBox, ...] | None]:
+    """A function from an example to its reference boxes, for `rl.rewards.aids.Aids`."""
+    return lambda example: questions.boxes.get(example.question.id) or None
 
 
 def spread_boxes(spans: Sequence[EvidenceSpan]) -> tuple[TimedBox, ...]:

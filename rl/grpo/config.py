@@ -4,16 +4,19 @@
 `rl.rewards.preset` knows what each preset was published with.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from agent.ending import suggest_nearest
 from agent.loop.modes import Mode
 from agent.policy import Policy, PolicyOptions
 from agent.trajectory import Limits, Trajectory
 from evals.runner.runner import RunSettings
+from rl.data.game import Game
 from rl.monitor.alarms import Alarms
 from rl.objective import algorithms
 from rl.objective.algorithms import ALGORITHMS, Algorithm
@@ -21,6 +24,7 @@ from rl.rewards.groups import Credit, check_preset
 from rl.rewards.preset import Preset
 from rl.rewards.preset_file import Turns
 from rl.toml_config import TomlConfig, read_toml
+from tools.toolbox import TOOL_NAMES
 
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -44,6 +48,11 @@ class Play(TomlConfig):
     max_turns: Positive = 8
     max_frames: Positive | None = 128
     max_malformed: Positive = 3
+    tools: tuple[str, ...] = ()
+    """Tools that are offered, as ["overview", "zoom"]; all where none is named."""
+    uniform_frames: Positive | None = None
+    """Evenly spread frames that are shown before the first turn, with no tools after them: the game of recipes without
+    tools. None leaves the tools."""
     mode: Mode | None = None
     verify: bool = False
     """Whether the evidence is looked at again after each answer, for rewards that read it; never trained on."""
@@ -72,6 +81,31 @@ class Play(TomlConfig):
             shared_turns=self.shared_turns,
         )
 
+    @property
+    def game(self) -> Game:
+        """What a rollout is given of its video."""
+        return Game(self.uniform_frames, self.tools)
+
+    @property
+    def most_frames(self) -> int | None:
+        """The most frames that a rollout is shown; None where only the model's context limits them."""
+        return self.max_frames if self.uniform_frames is None else self.uniform_frames
+
+    @model_validator(mode="after")
+    def _plays_one_game(self) -> "Play":
+        if unknown := [name for name in self.tools if name not in TOOL_NAMES]:
+            known = ", ".join(TOOL_NAMES)
+            raise ValueError(
+                f"there is no tool {unknown[0]!r}{suggest_nearest(unknown[0], TOOL_NAMES)}: known are {known}"
+            )
+        if self.uniform_frames is None:
+            return self
+        if self.tools or self.mode is not None:
+            raise ValueError("uniform_frames are shown without tools and by no mode: leave tools and mode out")
+        if self.max_frames is not None and self.uniform_frames > self.max_frames:
+            raise ValueError(f"uniform_frames = {self.uniform_frames} are more than max_frames = {self.max_frames}")
+        return self
+
     def limits(self) -> Limits:
         """The limits at which a rollout ends."""
         return Limits(max_turns=self.max_turns, max_frames=self.max_frames, max_malformed=self.max_malformed)
@@ -96,6 +130,8 @@ class UpdateConfig(TomlConfig):
     learning_rate: Share = 1e-6
     schedule: Literal["constant", "linear", "cosine"] = "constant"
     warmup_steps: Annotated[int, Field(ge=0)] = 0
+    frozen: tuple[str, ...] = ()
+    """Modules that are not trained where all weights are, by a part of their name, as ["visual"] for Qwen-VL's eyes."""
     passes: Positive = 1
     """Updates on the same rollouts."""
     max_grad_norm: Share = 1.0
@@ -224,8 +260,12 @@ class Training(TomlConfig):
                 f"shared_turns = {self.play.shared_turns} of max_turns = {self.play.max_turns}: the runs would "
                 "never part"
             )
+        if self.update.frozen and self.lora is not None:
+            raise ValueError("frozen names modules of a training of all weights; an adapter has `targets`")
         if self.play.is_half and self.engine.name != "transformers":
             raise ValueError(f"is_half is of the model in training, and {self.engine.name} plays: leave it out")
+        if self.play.uniform_frames and self.data.startswith("composed") and "view=pictures" not in self.data:
+            raise ValueError(f"{self.data!r} shows words alone, and uniform_frames are pictures: add view=pictures")
         if self.save_every % self.update.passes:
             raise ValueError(
                 f"save_every = {self.save_every} cuts through the {self.update.passes} passes over the same runs, "
@@ -256,6 +296,11 @@ class Training(TomlConfig):
             )
 
     @property
+    def asked_questions(self) -> int:
+        """Number of questions of the whole training; passes over the same rollouts ask none."""
+        return math.ceil(self.steps / self.update.passes) * self.questions
+
+    @property
     def is_by_engine(self) -> bool:
         """Whether another program than the model in training samples."""
         return self.engine.name != "transformers"
@@ -268,7 +313,8 @@ class Training(TomlConfig):
     def run_settings(self, policy: Policy) -> RunSettings:
         """The run settings by which `evals.run` would ask this policy."""
         play = self.play
-        return RunSettings(policy, play.limits(), mode=play.mode, verify=play.verify, encoder=play.encoder)
+        control = play.game.under()
+        return RunSettings(policy, play.limits(), control, mode=play.mode, verify=play.verify, encoder=play.encoder)
 
 
 def read_training(path: Path) -> Training:

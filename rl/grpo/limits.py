@@ -41,7 +41,7 @@ def check_room(training: Training, eyes: ImageProcessor | None, context_tokens: 
     """
     play, update = training.play, training.update
     each = 0 if eyes is None else count_frame_tokens(eyes, play.max_frame_pixels)
-    frames = play.max_frames or 0  # without a limit, runs end where the model's context does
+    frames = play.most_frames or 0  # without a limit, runs end where the model's context does
     wanted = frames * each + training.max_sampled_tokens
     room = min(context_tokens, update.max_tokens or context_tokens)
     if wanted <= room:

@@ -34,6 +34,7 @@ from rl.grpo.replay_buffer import ReplayKeeper, TrainingRow
 from rl.grpo.rollout import RolloutRunner
 from rl.grpo.rows import make_idle_row
 from rl.grpo.step_batch import StepBatchBuilder, StepContext, TrainingProgress
+from rl.monitor.progress import StepProgress
 from rl.monitor.step_log import Say, StepClock, StepLog
 from rl.objective.algorithms import Algorithm
 from rl.objective.grouped_logprobs import PLACE, restore_order, score_batch
@@ -94,9 +95,11 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
         self._rule = training.update.rule(preset.recipe.group.loss)
         self._drawn: tuple[TrainingRow, ...] = ()
         self._wanted: torch.Tensor | None = None
+        self._progress: StepProgress | None = None
         self._clock = clock = StepClock()
         loaded = rollouts.sampler.loaded
         if training.lora is None:
+            _freeze(loaded.model, training.update.frozen)
             loaded.model.float()  # in bfloat16 a small step is rounded away: at 1e-6 nearly all of them
 
         def told(worth: list[float | None], **_: Any) -> list[float | None]:
@@ -135,6 +138,9 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
         )
         if training.sampling.replay_groups:
             self.add_callback(ReplayKeeper(self._drawing.replay, place))
+        if self.accelerator.is_main_process:
+            self._progress = progress = StepProgress(say)
+            rollouts.on_run = lambda done, of: progress(self.state.global_step + 1, "runs played", done, of)
         self.steps = StepLog(training.out, clock, self._record, say, training.alarms, _broadcast_first)
         self.add_callback(self.steps)
 
@@ -218,7 +224,14 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
             loss: torch.Tensor = super()._compute_loss(model, inputs)  # type: ignore[no-untyped-call,unused-ignore]
         finally:
             self._wanted = None
+        self._tell_progress()
         return loss
+
+    def _tell_progress(self) -> None:
+        """Says how much of the update is done, in the first process."""
+        if self._progress is not None:
+            batches = self.args.gradient_accumulation_steps
+            self._progress(self.state.global_step + 1, "parts of the update", self._step % batches + 1, batches)
 
     def _get_per_token_logps_and_entropies(
         self,
@@ -411,6 +424,24 @@ def _make_processor(place: str, eyes: ImageProcessor | None) -> Any:
         raise ValueError(f"{place}: pictures are trained for models of the Qwen-VL shape only; take one of those")
     pictures: Any = AutoImageProcessor.from_pretrained(place, trust_remote_code=False)  # type: ignore[no-untyped-call]
     return Processor(tokenizer, pictures, eyes)
+
+
+def _freeze(model: Any, names: Sequence[str]) -> None:
+    """Takes the modules with such a part in their name out of the training.
+
+    Raises:
+        ValueError: no module has such a name, or none is left to be trained.
+    """
+    weights = dict(model.named_parameters())
+    for name in names:
+        found = [key for key in weights if name in key.split(".")]
+        if not found:
+            parts = dict.fromkeys(part for key in weights for part in key.split(".")[:-1] if not part.isdigit())
+            raise ValueError(f"frozen: no module is named {name!r}; there are {', '.join(parts)}")
+        for key in found:
+            weights[key].requires_grad_(False)
+    if not any(weight.requires_grad for weight in weights.values()):
+        raise ValueError(f"frozen: nothing is left to be trained without {', '.join(names)}")
 
 
 def _load_adapter(model: Any, lora: Lora | None) -> Any:

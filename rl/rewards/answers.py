@@ -11,7 +11,7 @@ import math
 
 from agent.rendering.answer_parser import NOT_SHOWN, find_option, is_cannot_tell
 from agent.trajectory import Answer, Trajectory
-from evals.benchmarks.grounding import iou
+from evals.benchmarks.grounded.grounding import iou
 from evals.example import Example
 from evals.scoring.normalize import FILLERS, split_words
 from evals.scoring.published.spans import strict_span

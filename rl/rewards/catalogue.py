@@ -5,18 +5,42 @@ the policy, so from here such a run is None everywhere. `evals.scoring.scoring.s
 had answered before it broke off. To train on it would be to train on what was not measured.
 """
 
+import importlib.util
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from agent.one_video import restrict_to_video
 from agent.trajectory import Trajectory
 from evals.example import Example
 from evals.scoring.scoring import BROKEN_OFF
 from rl.rewards import answers, evidence, formats, judged, lengths, outcomes, steps, tool_use
 from rl.rewards.aids import Aids
+
+_OF_MOMENT = frozenset(
+    {
+        evidence.evidence_iou,
+        evidence.evidence_hit,
+        evidence.evidence_recall,
+        evidence.claims_right,
+        evidence.claims_inside,
+        evidence.claim_nearness,
+        evidence.last_window_iou,
+        evidence.frames_jaccard,
+        evidence.frames_found,
+        evidence.frame_hit,
+        evidence.visits_f1,
+        evidence.calls_right,
+        evidence.evidence_box_iou,
+        steps.step_retrieval,
+    }
+)
+"""Rewards that compare with the reference moment, which is of one video: they know nothing of others."""
 
 Reward = Callable[[Example, Trajectory], float | None]
 StepReward = Callable[[Example, Trajectory], steps.Steps]
@@ -93,7 +117,7 @@ def get_reward(name: str, settings: Mapping[str, Any] | None = None, aids: Aids 
     """The reward of a name, ready to be called; a step reward is summed over turns.
 
     Args:
-        name: a key of `REWARDS` or `STEP_REWARDS`.
+        name: a key of `REWARDS` or `STEP_REWARDS`; or FILE.py:FUNCTION, a reward of one's own.
         settings: values of its keyword parameters; those left out keep their defaults.
         aids: the judge, boxes and progress that it may use; None for none.
 
@@ -103,10 +127,37 @@ def get_reward(name: str, settings: Mapping[str, Any] | None = None, aids: Aids 
     if name in STEP_REWARDS:
         each = get_step_reward(name, settings, aids)
         return lambda example, trajectory: steps.total(each(example, trajectory))
-    if name not in REWARDS:
-        raise ValueError(f"no reward {name!r}: known are {', '.join(sorted([*REWARDS, *STEP_REWARDS]))}")
-    ready = _bind_settings(REWARDS[name], settings or {}, aids or Aids())
+    if ":" in name:
+        function = load_own_reward(name)
+    elif name in REWARDS:
+        function = REWARDS[name]
+    else:
+        known = ", ".join(sorted([*REWARDS, *STEP_REWARDS]))
+        raise ValueError(f"no reward {name!r}: known are {known}; one of your own is FILE.py:FUNCTION")
+    ready = _bind_settings(function, settings or {}, aids or Aids())
     return lambda example, trajectory: None if is_broken_off(trajectory) else ready(example, trajectory)
+
+
+def load_own_reward(name: str) -> Callable[..., float | None]:
+    """The function that FILE.py:FUNCTION names, a reward with the parameters that those of `REWARDS` have.
+
+    Raises:
+        ValueError: there is no such file or function, or the file can't be run; says why.
+    """
+    path, _, function = name.rpartition(":")
+    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+    if spec is None or spec.loader is None or not Path(path).is_file():
+        raise ValueError(f"no reward {name!r}: need FILE.py:FUNCTION, and there is no Python file {path!r}")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever the user's own code raises
+        raise ValueError(f"{path} can't be run: {type(error).__name__}: {error}") from error
+    found = getattr(module, function, None)
+    if not callable(found):
+        raise ValueError(f"{path} has no function {function!r}")
+    own: Callable[..., float | None] = found
+    return own
 
 
 def get_step_reward(name: str, settings: Mapping[str, Any] | None = None, aids: Aids | None = None) -> StepReward:
@@ -136,7 +187,16 @@ def _bind_settings(function: Callable[..., Any], settings: Mapping[str, Any], ai
     names = [p.name for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
     known = [name for name in names if name != "aids"]
     checked = {key: _check_setting(function.__name__, key, value, known, hints) for key, value in settings.items()}
-    return partial(function, **checked, **({"aids": aids} if "aids" in names else {}))
+    ready = partial(function, **checked, **({"aids": aids} if "aids" in names else {}))
+    return partial(_score_moment, ready) if function in _OF_MOMENT else ready
+
+
+def _score_moment(ready: Callable[[Example, Trajectory], Any], example: Example, trajectory: Trajectory) -> Any:
+    """What a reward says of the video with the reference moment, as if the question were about that one alone."""
+    if example.evidence_video is not None:
+        trajectory = restrict_to_video(trajectory, example.evidence_video)
+        example = replace(example, question=trajectory.question, evidence_video=None)
+    return ready(example, trajectory)
 
 
 def _check_setting(reward: str, key: str, value: object, known: list[str], hints: dict[str, Any]) -> Any:

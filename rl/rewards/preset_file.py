@@ -24,7 +24,7 @@ class Term(TomlConfig):
 
     name: Name
     reward: str = ""
-    """Name in `rl.rewards.catalogue`; empty where the component has that name."""
+    """Name in `rl.rewards.catalogue`, or FILE.py:FUNCTION; empty where the component has that name."""
     weight: Finite = 1.0
     """Weight in the total; 0 for a component that only gates others, or is only logged."""
     when: dict[Name, Finite] = Field(default_factory=dict)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.sessions.open_videos import OpenVideos, VideoKey
+from agent.sessions.open_videos import OnProgress, OpenVideos, VideoKey
 from tests.clips import write_clip
 from tools.deadline import set_deadline
 from tools.toolbox import Toolbox, open_toolbox
@@ -26,10 +26,10 @@ class Opener:
         path = self._folder / f"{name}.mp4"
         return VideoKey(path if path.exists() else write_clip(path, frames=12))
 
-    def __call__(self, key: VideoKey) -> Toolbox:
+    def __call__(self, key: VideoKey, on_progress: OnProgress) -> Toolbox:
         self.gate.wait(20)
         self.opened.append(key.path)
-        toolbox = open_toolbox(key.path, encoder="hashing", cache=self._folder / "cache")
+        toolbox = open_toolbox(key.path, encoder="hashing", cache=self._folder / "cache", on_progress=on_progress)
         close = toolbox.close
 
         def noted() -> None:

@@ -12,6 +12,7 @@ import pytest
 from agent import Sleuth
 from agent.cli.main import main
 from agent.coverage import compute_coverage, compute_coverages
+from agent.doors.video_graph import build_video_graph
 from agent.loop.ask import ask
 from agent.loop.graph import RunContext, run_graph
 from agent.loop.modes import plan_initial_calls
@@ -43,6 +44,8 @@ from agent.trajectory import (
     load,
     to_json,
 )
+from evals.example import Example
+from evals.scoring.scoring import evidence_iou
 from tests.drawn import write_captioned, write_drawn
 from tools.encoders.hashing import HashingEncoder
 from tools.observation import Finding, FrameRef, Observation, ToolError
@@ -296,6 +299,8 @@ def test_the_command_line_refuses_what_can_t_be_meant(folder: Path, capsys: pyte
     one = str(folder / "blank.mp4")
     for words, said in (
         (["ask", one, one, SIGN], "must differ"),
+        (["ask", one, str(folder / "sign.mp4")], "the question is missing"),
+        (["ask", str(folder / "gone.mp4"), "long " * 100], "gone.mp4"),
         (["ask", one, str(folder / "gone.mp4"), SIGN], "gone.mp4"),
         (["ask", one, str(folder / "sign.mp4"), SIGN, "--subtitles", one], "subtitles"),
         (["ask", one, "--json", "Which", "one", "is", "it?"], 'put it in quotes, "Which one is it?"'),
@@ -328,6 +333,16 @@ def test_a_sleuth_asks_several_videos_again_and_again(folder: Path) -> None:
         assert len(sleuth.resume(folder / "session.json").trajectories) == 1
         with pytest.raises(ValueError, match="subtitles can be given for one video only"):
             sleuth.ask(videos, "Which?", subtitles=folder / "said.srt")
+
+
+def test_a_graph_takes_several_videos(folder: Path) -> None:
+    policy = ScriptedPolicy((looking(1, 2), ANSWERING))
+    with Sleuth(policy, encoder=HashingEncoder(), cache=folder / "cache") as sleuth:
+        graph = build_video_graph(sleuth)
+        videos = [str(folder / "blank.mp4"), str(folder / "sign.mp4")]
+        ended = graph.invoke({"video": videos, "question": "Which?"})
+        assert [item["video"] for item in ended["evidence"]] == [2]
+        assert from_json(ended["trajectory_json"]).question.videos == tuple(videos)
 
 
 class Lines:
@@ -369,6 +384,8 @@ def answered(tools: Lines, text: str, options: tuple[str, ...] = ()) -> Answer:
         ("In which of the videos is the word STATION on screen?", "video 1, a.mp4 and video 2, b.mp4"),
         ("Which one mentions bags?", "video 2, b.mp4"),
         ('Which of the two videos says "the train to Ghent"?', "video 1, a.mp4"),
+        ("Which of the two shows the sign GATE 12?", "video 2, b.mp4"),
+        ("Which video contains the word ORCHARD?", "video 1, a.mp4"),
     ],
 )
 def test_lite_says_which_video_has_a_text_where_the_others_are_known_not_to(text: str, said: str) -> None:
@@ -394,6 +411,12 @@ def test_lite_says_not_shown_where_none_has_it() -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        'Which of the two shows the red sign "GATE 12"?',
+        'Which of the two shows the sign "GATE 123"?',
+        'Which of the two does not show the sign "GATE 12"?',
+        "Which video says more often that bags were left?",
+        'In which of the videos is the word "GATE" larger?',
+        "Which one of the signs says GATE 12?",
         "Which of the two shows a dog?",
         "Do both show the same sign?",
         "What differs?",
@@ -423,7 +446,12 @@ def test_lite_chooses_the_option_that_names_the_video(options: tuple[str, ...], 
 
 
 def test_which_is_asked_of_videos_alone() -> None:
-    for text in ("Which of the two shows it?", "In which video is it?", "Which one of them says so?", "Which clip?"):
+    for text in (
+        "Which of the two shows it?",
+        "In which video is it?",
+        "Which one of them says so?",
+        "Which one is it?",
+    ):
         assert comparing.asks_which(Question("a", text))
     for text in ("Which of the signs is red?", "Which dog is it?", "What is in which video?"):
         assert not comparing.asks_which(Question("a", text))
@@ -436,3 +464,11 @@ def test_repeated_looks_at_two_videos_are_two_looks(played: Trajectory) -> None:
     )
     # a call that failed has no video in its observation, and is of the one that it asked for
     assert len(restrict_to_video(replace(played, steps=(step,)), 2).results) == 1
+
+
+def test_a_reference_moment_is_of_one_of_the_videos(folder: Path, played: Trajectory) -> None:
+    asked = question_about(folder)
+    with pytest.raises(ValueError, match="evidence_video is no number of the 2 videos"):
+        Example(asked, "video 2", evidence_seconds=(2.0, 4.0))
+    in_first, in_second = (Example(asked, "video 2", evidence_seconds=(2.0, 4.0), evidence_video=n) for n in (1, 2))
+    assert (evidence_iou(in_first, played.answer), evidence_iou(in_second, played.answer)) == (0.0, 1.0)

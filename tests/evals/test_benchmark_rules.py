@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from evals.benchmarks import cg_bench, grounding, next_gqa
 from evals.benchmarks.benchmark import Profile, score_letter, score_strict_open
 from evals.benchmarks.catalogue import BENCHMARKS
+from evals.benchmarks.grounded import cg_bench, grounding, next_gqa
 from evals.benchmarks.item import Item
 from evals.benchmarks.records import RecordPlace
 from evals.scoring.published.clean_text import strict_letter

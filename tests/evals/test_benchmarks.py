@@ -19,41 +19,41 @@ from evals.benchmarks.records import RecordPlace
 from tests.evals.gold import gold_reply
 
 FIXTURES = Path(__file__).parent / "fixtures"
-PARQUET = {"video-mmmu", "video-mmmu-question-only"}
-FOLDERS = {
-    "video-mme": "video_mme",
-    "mvbench": "mvbench",
-    "longvideobench": "longvideobench",
-    "mlvu": "mlvu",
-    "lvbench": "lvbench",
-    "next-qa": "nextqa",
-    "next-gqa": "nextgqa",
-    "egoschema": "egoschema",
-    "video-mmmu": "video_mmmu",
-    "mmvu": "mmvu",
-    "video-holmes": "video_holmes",
-    "cg-bench": "cg_bench",
-    "charades-sta": "charades_sta",
-    "activitynet": "activitynet_captions",
+PARQUET = {
+    *("video-mme", "video-mme-subtitles", "video-mme-v2", "video-mmmu", "video-mmmu-question-only"),
+    *("longvideo-reason", "lv-haystack", "videomathqa", "videomathqa-binary"),
 }
+FOLDERS = {
+    "next-qa": "nextqa",
+    "next-oe": "nextqa",
+    "next-gqa": "nextgqa",
+    "intent-qa": "intentqa",
+    "activitynet-1": "activitynet_captions",
+    "activitynet-2": "activitynet_captions",
+}
+"""Folders with another name than that of their benchmark, up to one of its dashes."""
 RIGHT_WITHOUT_A_WORD = {
     ("mvbench", "official"),
     ("mvbench", "vlm"),
     ("mvbench-cut", "official"),
     ("mvbench-cut", "vlm"),
+    ("tvbench", "official"),
 }
-"""The official MVBench: nothing is contained in everything."""
+"""The official MVBench, which TVBench follows: nothing is contained in everything."""
 
 needs_parquet = pytest.mark.skipif(find_spec("pyarrow") is None, reason='needs pip install "videosleuth[evals]"')
 LOADABLE = [
-    pytest.param(name, marks=needs_parquet) if name in PARQUET or name.startswith("video-mme") else name
+    pytest.param(name, marks=needs_parquet) if name in PARQUET else name
     for name in BENCHMARKS
     if name != "next-gqa-val"  # there is no record of that split: the file is like that of the test split
 ]
 
 
 def folder_of(name: str) -> Path:
-    return FIXTURES / next(folder for start, folder in FOLDERS.items() if name.startswith(start))
+    parts = name.split("-")
+    names = ["_".join(parts[:count]) for count in range(len(parts), 0, -1)]
+    named = [folder for start, folder in FOLDERS.items() if name.startswith(start)]
+    return next(path for folder in (*named, *names) if (path := FIXTURES / folder).is_dir())
 
 
 def load(name: str) -> tuple[Benchmark, tuple[Item, ...]]:
@@ -70,8 +70,9 @@ def test_official_files_load_and_every_question_can_be_asked(name: str) -> None:
         assert len(item.question.options) == len(item.options)
         for profile in benchmark.profiles:
             prompt = benchmark.prompt(item, profile, "")
-            assert item.text in prompt
-            assert all(option in prompt for option in item.options)
+            if (name, profile) != ("scivideobench", "lmms"):  # which writes times as numbers of frames
+                assert item.text.casefold() in prompt.casefold()
+            assert name == "tempcompass-yes-no" or all(option in prompt for option in item.options)
 
 
 @pytest.mark.parametrize("name", LOADABLE)
@@ -115,7 +116,7 @@ def test_a_submission_keeps_every_answer(name: str) -> None:
     benchmark, items = load(name)
     if benchmark.submission is None:
         pytest.skip("no server holds its answers")
-    said = {item.id: item.letters[-1] for item in items}
+    said = {item.id: item.letters[-1] if item.options else "2 - 4.5 seconds" for item in items}
     text = benchmark.submission.write(items, said)
     assert benchmark.submission.read(text) == said
     assert benchmark.submission.write(items, benchmark.submission.read(text)) == text
@@ -136,7 +137,7 @@ def test_without_the_reader_of_parquet_the_error_names_the_extra(monkeypatch: py
 
 
 def test_a_missing_file_is_named() -> None:
-    with pytest.raises(ValueError, match=r"lvb_val\.json does not exist: --data must be the folder"):
+    with pytest.raises(ValueError, match=r"lvb_val\.json does not exist: the data must be the folder"):
         BENCHMARKS["longvideobench"].load(FIXTURES / "egoschema")
 
 

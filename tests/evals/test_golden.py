@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from evals.scoring.published import by_gold, first_letter, mmmu, ranked, spans
+from evals.benchmarks.choice.longvideo_reason import read_official
+from evals.scoring.published import by_gold, first_letter, layered, mmmu, ranked, spans, tempcompass
 
 ROWS = [json.loads(line) for line in (Path(__file__).parent / "golden" / "answers.jsonl").read_text().splitlines()]
 Row = dict[str, Any]
@@ -21,6 +22,12 @@ def or_random(letter: str | None) -> str:
 def span_list(row: Row) -> list[list[float]]:
     span = spans.lmms_charades(row["prediction"])
     return [] if span is None else [list(span)]
+
+
+def caption_matching(row: Row) -> int | str:
+    options = tuple(row["question"].split("\n")[1:])
+    index = tempcompass.official_caption(row["prediction"], options)
+    return "fail" if index is None else int(options[index] == row["gold"])
 
 
 PARSERS: dict[str, Callable[[Row], Any]] = {
@@ -47,6 +54,16 @@ PARSERS: dict[str, Callable[[Row], Any]] = {
     ),
     "lmms/mmvu_open": lambda row: by_gold.lmms_mmvu_open(row["prediction"], row["gold"]),
     "lmms/charades_sta": span_list,
+    "vlm/videommev2": lambda row: first_letter.vlm_videommev2(row["prediction"]),
+    "lmms/videomathqa": lambda row: first_letter.lmms_videomathqa(row["prediction"]),
+    "lmms/scivideobench": lambda row: or_random(first_letter.lmms_scivideobench(row["prediction"])),
+    "lmms/perceptiontest": lambda row: first_letter.lmms_perceptiontest(row["prediction"]),
+    "lmms/tvbench": lambda row: first_letter.lmms_tvbench(row["prediction"], row["options"]),
+    "official/tstar_qa": lambda row: first_letter.official_tstar(row["prediction"]) == row["gold"],
+    "official/longvideo_reason": lambda row: read_official(row["prediction"]) == read_official(row["gold"]),
+    "official/vrbench": lambda row: layered.official_vrbench(row["prediction"]) or None,
+    "official/tempcompass_yes_no": lambda row: tempcompass.official_yes_no(row["prediction"]) or None,
+    "official/tempcompass_caption_matching": caption_matching,
 }
 
 

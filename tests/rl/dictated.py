@@ -34,8 +34,10 @@ class Dictation(LogitsProcessor):
 class DictatedSampler(TrainingSampler):
     """Plays the script of a run's number in its group; None is a run that the model plays."""
 
-    def __init__(self, folder: Path, options: PolicyOptions, scripts: Sequence[Script | None]) -> None:
-        super().__init__(str(folder), options)
+    def __init__(
+        self, folder: Path, options: PolicyOptions, scripts: Sequence[Script | None], *, is_half: bool = False
+    ) -> None:
+        super().__init__(str(folder), options, is_half=is_half)
         self._of_group = scripts
         self._of_seed: dict[int, Script | None] = {}
 

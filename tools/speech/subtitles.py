@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tools.demux.container import open_container
 from tools.demux.header import TEXT_SUBTITLES
+from tools.speech.closed_captions import read_closed_captions
 from tools.speech.rolling_captions import merge_rolling
 from tools.speech.subtitle_encoding import Decoded, decode, find_language, normalise_language
 from tools.speech.subtitle_text import SubtitleCue, parse_ass, parse_ass_rows, parse_srt, parse_vtt, strip_markup
@@ -237,7 +238,7 @@ def read_embedded_subtitles(video: "VideoSource", language: str | None = None) -
 
 
 def read_subtitle_streams(video: "VideoSource", language: str | None = None) -> Subtitles:
-    """Reads the video's subtitles: one stream with all that is said, and what forced ones of its language add.
+    """Reads the video's subtitles: one stream or closed captions with all that is said, and what forced ones add.
 
     The default stream is taken if it is whole, else one in its language, else in `language`, that of the sound; only
     one of those that say the same for the hard of hearing. What cannot be read, as pictures of text, is a gap.
@@ -255,14 +256,17 @@ def read_subtitle_streams(video: "VideoSource", language: str | None = None) -> 
         if not track.is_forced and (whole := _read_stream(video, track)).lines:
             main = track
             break
+    if main is None:
+        captions, cut = _make_lines(read_closed_captions(video), "subtitle stream")
+        whole = Subtitles(select_ended(captions, video.until_seconds), cut)
     lines, gaps = list(whole.lines), whole.gaps
     for track in order:
         if track.is_forced and (main is None or track.language in (None, main.language)):
             forced = _read_stream(video, track)
             lines, gaps = merge_lines(lines, forced.lines), (*gaps, *forced.gaps)
-    if main is None:
+    if not whole.lines:
         gaps = (*gaps, *_describe_unread(tracks))
-    return Subtitles(tuple(lines), gaps, is_whole=main is not None)
+    return Subtitles(tuple(lines), gaps, is_whole=bool(whole.lines))
 
 
 def _describe_unread(tracks: Sequence[SubtitleTrack]) -> list[str]:

@@ -103,7 +103,7 @@ async def show_frame(
     jobs = get_services(request).jobs
     job = jobs.get(job_id)
     ended = (event for event in job.events if event.get("call_id") == call_id and "seconds" in event)
-    frames = next((event["observation"]["frames"] for event in ended), [])
+    frames: list[dict[str, Any]] = next((event["observation"]["frames"] for event in ended), [])
     if index >= len(frames):
         raise RequestRefusedError(404, f"{job_id} has no such picture", "no_picture")
     kept = {"cache-control": "private, max-age=3600, immutable"}

@@ -12,6 +12,8 @@ def format_reasoning(event: dict[str, Any]) -> str:
     match event["event"]:
         case "turn_taken":
             return f"{event['thought']}\n" if event["thought"] else ""
+        case "video_prepared":
+            return f"preparing the video: {event['stage']} {event['share']:.0%}\n"
         case "tool_called":
             arguments = ", ".join(f"{name}={json.dumps(value)}" for name, value in event["arguments"].items())
             return f"{event['call_id']} {event['tool']}({arguments})\n"

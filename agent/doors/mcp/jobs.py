@@ -13,7 +13,7 @@ from pathlib import Path
 import anyio
 
 from agent.events import Event
-from agent.sessions.options import AskOptions
+from agent.sessions.options import QuestionOptions
 from agent.sessions.run import Run
 from agent.sleuth import Sleuth
 
@@ -54,7 +54,9 @@ class JobBook:
         self._sleuth = sleuth
         self._jobs: dict[str, Job] = {}  # in the order in which they were started
 
-    def start(self, file: Path, content_hash: str, question: str, options: AskOptions) -> Job:
+    def start(
+        self, file: Path, content_hash: str, question: str, options: QuestionOptions, after: str | None = None
+    ) -> Job:
         """The job of a question, started unless it is there.
 
         Args:
@@ -62,18 +64,20 @@ class JobBook:
             content_hash: hash of its content.
             question: the question itself.
             options: what was said with it, as plain JSON.
+            after: id of the job that it follows up.
 
         Raises:
-            ValueError: the question or an option is invalid, or too many jobs are running.
+            ValueError: the question or an option is invalid, too many jobs are running, or there is nothing to follow.
         """
-        asked = json.dumps([content_hash, question, options], sort_keys=True)
+        asked = json.dumps([content_hash, question, options, *([after] if after else [])], sort_keys=True)
         name = hashlib.blake2b(asked.encode(), digest_size=8).hexdigest()
         job = self._jobs.get(name)
         if job is None or job.is_failed:
             if sum(not job.run.is_done for job in self._jobs.values()) >= _MOST_RUNNING:
                 raise ValueError(f"{_MOST_RUNNING} questions are being answered already: ask again later")
             self._jobs.pop(name, None)
-            job = self._jobs[name] = Job(name, file, self._sleuth.start(file, question, **options))
+            run = self._start_run(file, question, options, after)
+            job = self._jobs[name] = Job(name, file, run)
             self._forget()
         return job
 
@@ -106,6 +110,15 @@ class JobBook:
         finally:
             job.waiting -= 1
         return job.run.is_done
+
+    def _start_run(self, file: Path, question: str, options: QuestionOptions, after: str | None) -> Run:
+        if after is None:
+            return self._sleuth.start(file, question, **options)
+        before = self.find(after)
+        if not before.run.is_done or before.is_failed:
+            how = "failed" if before.run.is_done else "is still at work"
+            raise ValueError(f"the question before, job {after}, {how}: ask again once get_answer has given its answer")
+        return self._sleuth.follow(before.run.result(0).trajectory, file).start(question, **options)
 
     async def _tell_all(self, job: Job, tell: Callable[[Event], Awaitable[None]]) -> None:
         read = 0

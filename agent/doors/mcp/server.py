@@ -26,10 +26,10 @@ from agent.doors.mcp import answers
 from agent.doors.mcp.jobs import Job, JobBook
 from agent.doors.mcp.looks import Looker
 from agent.doors.mcp.pictures import MOST_PICTURES, fit_pictures
-from agent.events import AnswerProposed, AnswerVerified, Event, RunStarted, ToolCalled
+from agent.events import AnswerProposed, AnswerVerified, Event, RunStarted, ToolCalled, VideoPrepared
 from agent.report.console import format_call
 from agent.run_result import RunResult
-from agent.sessions.options import AskOptions
+from agent.sessions.options import QuestionOptions
 from agent.sleuth import Sleuth
 from agent.trajectory import ToolCall, to_json
 from tools import observation
@@ -135,19 +135,22 @@ class VideoServer:
         wait_seconds: WaitSeconds = 45,
         max_seconds: MaxSeconds = None,
         pictures: PictureCount = 3,
+        after: Annotated[
+            str | None, Field(description="job of the question before, where this one follows it up")
+        ] = None,
     ) -> Annotated[CallToolResult, answers.VideoAnswer]:
         """Answer a question about a video: the answer with its evidence, or a job to fetch it with get_answer.
 
         It searches and looks, reads the text on screen and listens by itself. Asking the same again joins the same
         job, so that a retry costs nothing.
         """
-        asked: AskOptions = {"options": options} if options else {}
+        asked: QuestionOptions = {"options": options} if options else {}
         if max_seconds is not None:
             asked["max_seconds"] = max_seconds
         file = self._find(video)
         with _tell_reasons(video, file):
             content_hash = await self._looker.run(partial(hash_content, file))
-            job = self._jobs.start(file, content_hash, question, asked)
+            job = self._jobs.start(file, content_hash, question, asked, after)
         return await self._answer(job, wait_seconds, pictures, ctx)
 
     async def _get_answer(
@@ -329,6 +332,8 @@ def _format_progress(event: Event) -> str:
     """A line about an event of a run; empty for one that says nothing new."""
     if isinstance(event, RunStarted):
         words = f"opened {event.facts.duration_seconds:.1f} s of video"
+    elif isinstance(event, VideoPrepared):
+        words = f"preparing the video: {event.stage} {event.share:.0%}"
     elif isinstance(event, ToolCalled):
         words = f"turn {event.turn}: {format_call(ToolCall(event.call_id, event.tool, event.arguments))}"
     elif isinstance(event, AnswerProposed):

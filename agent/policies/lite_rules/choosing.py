@@ -31,7 +31,8 @@ _LENGTH_BONUS = 0.1
 _MOST_PIECES = 40
 """Ranked pieces that are compared with the options, at most."""
 _MOST, _MOST_OF_SEEN = 0.95, 0.65
-"""Confidence of a choice at most, and of one that rests on pictures: 8 of 14 such were right on our clips."""
+"""Confidence of a choice at most, and of one that rests on pictures: 8 of 14 such were right on our clips. A colour is no
+surer than that it is the asked thing's."""
 _NOTABLE = 0.2
 """Share of the strongest change's score from which another change counts as an event of its own."""
 
@@ -90,8 +91,7 @@ def answer(case: QuestionContext) -> Answer:
     """An answer with the option that the sources together favour."""
     likely = _compute_softmax(score_options(case))
     best = max(range(len(likely)), key=lambda i: likely[i])
-    is_seen = case.reading.wants == "thing" and case.reading.senses[0] == "picture"
-    confidence = min(_MOST_OF_SEEN if is_seen else _MOST, likely[best])
+    confidence = min(_MOST_OF_SEEN if case.reading.senses[0] == "picture" else _MOST, likely[best])
     return Answer(case.options[best], best, round(confidence, 2), _collect_evidence(case, best))
 
 

@@ -24,8 +24,20 @@ from agent.trajectory import Answer, Evidence, Question
 _VIDEOS = r"(?:videos?|clips?|films?|movies?|recordings?)"
 _COUNT = r"(?:two|three|four|five|six|seven|eight)"
 _OF = rf"of (?:them|(?:the |these |those )?(?:{_COUNT} {_VIDEOS}|{_COUNT}|{_VIDEOS}))"
-_WHICH = re.compile(rf"^(?:in )?which (?:{_VIDEOS}|(?:one )?{_OF}|ones?)\b", re.I)
+_WHICH = re.compile(rf"^(?:in )?which (?:{_VIDEOS}|(?:one )?{_OF}|ones?(?! of))\b", re.I)
+_NEGATED = re.compile(
+    r"\b(?:not?|never|none|neither|nor|nothing|without|lack\w*|miss\w*|omit\w*|except|fails?)\b|n['’]t\b", re.I
+)
 _QUOTED = re.compile(r"[\"“«‘']([^\"”»’']{2,60})[\"”»’']")
+_TELLING = frozenset(
+    "a an the is are was were be been being does do did has have had can in on of at to it its that which this there "
+    "with about he she they someone anyone anybody somebody shows show shown showing see sees seen appear appears "
+    "appearing visible contain contains include includes display displays displayed say says said saying mention "
+    "mentions mentioned speak speaks talk talks tell tells hear heard spoken read reads written screen sign signs word "
+    "words text caption captions title label banner headline one".split()
+)
+"""Words of a question that tell that something is shown or said, and how: every other one tells what."""
+_NAMING = frozenset("the a in video clip film movie recording file one number only".split())
 _FOUND_CONFIDENCE, _ABSENT_CONFIDENCE = 0.8, 0.7
 """Confidence that a text is in a video, and that it is not: those of a named text in one video."""
 _MOST_LINES, _MOST_SPEECH = 32, 1000  # lines asked of search_text and read_speech
@@ -35,13 +47,14 @@ _MOST_EVIDENCE = 100
 
 
 def asks_which(question: Question) -> bool:
-    """Whether a question asks which of its videos has something."""
-    return _WHICH.match(question.text.strip()) is not None
+    """Whether a question asks which of its videos has something; not for one that asks which has it not."""
+    is_negated = _NEGATED.search(_QUOTED.sub("", question.text)) is not None
+    return _WHICH.match(question.text.strip()) is not None and not is_negated
 
 
 def ask_of_each(question: Question) -> Question:
     """The question as it is asked of each video by itself: without its options, and without "which of the videos"."""
-    text = _WHICH.sub("", question.text.strip())
+    text = _WHICH.sub("", question.text.strip()) if asks_which(question) else ""
     return replace(question, text=text if text.strip(" ?") else question.text, options=(), other_videos=())
 
 
@@ -62,21 +75,23 @@ def plan_calls(case: QuestionContext) -> list[Wanted]:
 
 def answer_presence(case: QuestionContext) -> Answer:
     """Whether a video has the text or the words that are asked for: where, "not shown", or "I can't tell"."""
-    name, senses = _find_name(case), case.reading.language.senses
-    words = [word for word in case.reading.asked if not any(pattern.search(word) for pattern in senses.values())]
+    name, words = _find_name(case), _list_words(case)
     if name is None and not (words and case.reading.is_sense_named):
         return answer_cannot_tell(case, NO_PICTURES)
     lines = case.speech_lines if _is_spoken(case) else collect_text_lines(case.trajectory)
-    if name is not None:
-        found = some = [line for line in lines if is_saying(line, name)]
-    else:
-        found = [line for line in lines if all(find_mentions(word, [line]) for word in words)]
+    if name is None:
         some = [line for line in lines if any(find_mentions(word, [line]) for word in words)]
+    else:
+        in_name = split_words(name)
+        # a number is wanted as it is: another one that looks like it is another one
+        words = [word for word in words if word not in in_name or any(c.isdigit() for c in word)]
+        some = [line for line in lines if is_saying(line, name)]
+    found = [line for line in some if all(find_mentions(word, [line]) for word in words)]
     if found:
         evidence = tuple(make_line_evidence(case.trajectory, line) for line in found)
         return Answer(name or " ".join(words), None, _FOUND_CONFIDENCE, evidence)
-    if some:  # the rest of the words may stand for what is said otherwise
-        return answer_cannot_tell(case, "Only a part of it is found in words.")
+    if some:  # the rest may be said in other words, or shown
+        return answer_cannot_tell(case, "Only a part of what is asked for is found in words.")
     return abstain(case, "speech" if _is_spoken(case) else "text", _ABSENT_CONFIDENCE, name or " ".join(words))
 
 
@@ -120,8 +135,18 @@ def list_answers(question: Question, answers: list[Answer]) -> Answer:
 
 def _find_name(case: QuestionContext) -> str | None:
     """The text that the question names, by what it is written on or in quotation marks; None without one."""
-    quoted = _QUOTED.search(case.reading.question.text)
-    return find_written_text(case.reading.question.text) or (quoted[1] if quoted is not None else None)
+    text = case.reading.question.text
+    if (quoted := _QUOTED.search(text)) is not None:
+        return quoted[1]
+    if (written := find_written_text(text)) is None:
+        return None
+    numbered = re.search(rf"{re.escape(written)}(?: \d[\w.:-]*)+", text)
+    return written if numbered is None else numbered[0]
+
+
+def _list_words(case: QuestionContext) -> list[str]:
+    """The words that tell what a video is to have."""
+    return [word for word in split_words(case.reading.question.text) if word.casefold() not in _TELLING]
 
 
 def _is_spoken(case: QuestionContext) -> bool:
@@ -138,13 +163,13 @@ def _name_video(question: Question, video: int) -> str:
 
 
 def _find_named(question: Question, option: str) -> list[int]:
-    """The numbers of the videos that an option names, by number or by the name of the file."""
-    words = {word.casefold() for word in split_words(option)}
+    """The numbers of the videos that an option names, by number or by the name of the file, and by nothing else."""
+    words = {word.casefold() for word in split_words(option)} - _NAMING
     return [
         number
         for number, path in enumerate(question.videos, start=1)
-        if words & {str(number), _ORDINALS[number - 1]}
-        or Path(path).stem.casefold() in (option.casefold().strip(), Path(option.strip()).stem.casefold())
+        if words in ({str(number)}, {_ORDINALS[number - 1]})
+        or option.strip().casefold() in (Path(path).name.casefold(), Path(path).stem.casefold())
     ]
 
 

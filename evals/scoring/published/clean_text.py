@@ -7,13 +7,16 @@ answer as that letter, so this loses nothing; free text would be a bug in it.
 import re
 from string import ascii_uppercase
 
+from agent.rendering.typography import strip_typography
+
 _OPENS, _CLOSES = "<answer>", "</answer>"
 _MARKS = ';/[]"{}()=+\\_-><@`,?!'
 
 
 def strict_letter(said: str, option_count: int) -> str:
-    """The letter of `C`, `c`, `C.`, `C)` or `(C)`; "" for anything else and for letters that no option has."""
-    found = re.fullmatch(r"\s*(?:([A-Za-z])[.)]?|\(([A-Za-z])\))\s*", said)
+    """The letter of `C`, `c`, `C.`, `C)` or `(C)`, in whatever it is set; "" for anything else and for letters that no
+    option has."""
+    found = re.fullmatch(r"\s*(?:([A-Za-z])[.)]?|\(([A-Za-z])\))\s*", strip_typography(said))
     letter = (found[1] or found[2]).upper() if found else ""
     return letter if letter and letter in ascii_uppercase[:option_count] else ""
 

@@ -14,6 +14,8 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from agent import Sleuth
 from agent.doors.chat_graph import ChatContext, build_chat_graph
 from agent.doors.video_graph import VideoGraph
+from agent.policy import ToolAccess
+from agent.trajectory import Answer, Calls, ToolCall, Trajectory, Turn, from_json, make_call_ids
 from tests.agent.test_sleuth import sleuth
 from tests.clips import write_clip
 
@@ -79,13 +81,48 @@ def test_what_is_missing_is_asked_for(chat: VideoGraph, content: str, video: str
     assert str(say(chat, content, video)[-1].content).startswith(reply)
 
 
-def test_the_video_of_before_is_asked_about_again_and_no_id_comes_twice(asked: Sleuth, tmp_path: Path) -> None:
-    graph = build_chat_graph(asked, [tmp_path / "videos"]).builder.compile(
-        checkpointer=InMemorySaver(serde=JsonPlusSerializer(allowed_msgpack_modules=None))
-    )
-    config: Any = {"configurable": {"thread_id": "1"}}
-    for content in ("How many in 'a clip.mp4'?", "And now?"):
-        said = graph.invoke({"messages": [{"role": "user", "content": content}]}, config)["messages"]
-    assert [message.type for message in said] == ["human", "ai", "tool", "ai"] * 2
-    assert len({message.id for message in said}) == 8
-    assert len({message.tool_call_id for message in said if isinstance(message, ToolMessage)}) == 2
+class LookingPolicy:
+    """Looks once at each question, by a call that was not made before."""
+
+    spec = "looking"
+    setup = None
+
+    def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
+        if trajectory.steps:
+            return Turn("enough", Answer("four"))
+        (call_id,) = make_call_ids(trajectory, 1)
+        arguments = {"start": 0.0, "stop": 1.0, "count": len(trajectory.earlier) + 1}
+        return Turn("a look", Calls((ToolCall(call_id, "select_frames", arguments),)))
+
+
+def test_the_video_of_before_is_asked_about_again_and_no_id_comes_twice(tmp_path: Path) -> None:
+    clip = tmp_path / "videos" / "a clip.mp4"
+    clip.parent.mkdir()
+    with sleuth(write_clip(clip, frames=40), LookingPolicy()) as asked:
+        graph = build_chat_graph(asked, [tmp_path / "videos"]).builder.compile(
+            checkpointer=InMemorySaver(serde=JsonPlusSerializer(allowed_msgpack_modules=None))
+        )
+        config: Any = {"configurable": {"thread_id": "1"}}
+        for content in ("How many in 'a clip.mp4'?", "And now?"):
+            said = graph.invoke({"messages": [{"role": "user", "content": content}]}, config)["messages"]
+        assert [message.type for message in said] == ["human", "ai", "tool", "ai"] * 2
+        assert len({message.id for message in said}) == 8
+        assert len({message.tool_call_id for message in said if isinstance(message, ToolMessage)}) == 2
+
+
+def test_a_further_question_of_a_chat_knows_those_before_it_and_one_about_another_video_does_not(
+    asked: Sleuth, tmp_path: Path
+) -> None:
+    write_clip(tmp_path / "videos" / "other.mp4", frames=50)
+    graph = build_chat_graph(asked, [tmp_path / "videos"])
+    graph.checkpointer = InMemorySaver()
+    thread: Any = {"configurable": {"thread_id": "1"}}
+
+    def ask(text: str) -> list[str]:
+        ended = graph.invoke({"messages": [{"role": "user", "content": text}]}, thread)
+        return [run.question.text for run in from_json(ended["trajectory_json"]).earlier]
+
+    assert ask("How many in 'a clip.mp4'?") == []
+    assert ask("And then?") == ["How many in the video?"]
+    assert ask("And at last?") == ["How many in the video?", "And then?"]
+    assert ask("How many in other.mp4?") == []

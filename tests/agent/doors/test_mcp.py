@@ -31,7 +31,7 @@ from agent.doors.mcp.server import VideoServer
 from agent.doors.mcp.serving import build_guarded_app
 from agent.policies.scripted import ScriptedPolicy
 from agent.policy import Policy, PolicyError, ToolAccess
-from agent.trajectory import Answer, Calls, Evidence, ToolCall, Trajectory, Turn, to_json
+from agent.trajectory import Answer, Calls, Evidence, ToolCall, Trajectory, Turn, from_json, to_json
 from tests.agent.test_sleuth import WaitingPolicy
 from tests.clips import counter, write_clip
 from tools.observation import FrameRef
@@ -454,3 +454,23 @@ def test_an_address_that_others_reach_needs_a_token(host: str, token: str, folde
 def test_a_token_that_can_be_guessed_is_refused(folder: Path) -> None:
     with video_server(folder) as served, pytest.raises(ValueError, match="at least 16"):
         build_guarded_app(served.server, "127.0.0.1", "secret")
+
+
+def test_a_question_after_a_job_follows_it_up(folder: Path) -> None:
+    async def play(client: Client) -> tuple[list[str], str]:
+        asked = {"video": "clip.mp4", "question": "How many?"}
+        first = await client.call_tool("ask_video", asked)
+        job = data(first)["job"]
+        second = await client.call_tool("ask_video", {"video": "clip.mp4", "question": "And then?", "after": job})
+        saved = await client.read_resource(data(second)["trajectory"])
+        again = await client.call_tool("ask_video", {"video": "clip.mp4", "question": "And then?", "after": job})
+        assert data(again)["job"] == data(second)["job"] != job
+        alone = await client.call_tool("ask_video", {"video": "clip.mp4", "question": "And then?"})
+        assert data(alone)["job"] != data(second)["job"]
+        nothing = await client.call_tool("ask_video", {**asked, "after": "0123"})
+        assert isinstance(saved.contents[0], TextResourceContents)
+        earlier = from_json(saved.contents[0].text).earlier
+        return [run.question.text for run in earlier], words(nothing)
+
+    assert played(folder, play)[0] == ["How many?"]
+    assert "there is no job" in played(folder, play)[1]

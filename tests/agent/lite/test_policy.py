@@ -157,3 +157,11 @@ def test_the_first_thing_to_enter_decides_where_it_enters() -> None:
     ended = played("From which corner does it first enter?", options, Findings(find_changes=(stronger, first)))
     assert ended.answer is not None
     assert ended.answer.option == 1
+
+
+def test_a_colour_is_no_surer_than_any_other_look_at_pictures() -> None:
+    moment = Finding("moment", 20.0, 20.04, "fish", 0.3)
+    colours = (Finding("colour", 20.0, 22.0, "red", 1.0), Finding("colour", 20.0, 22.0, "blue", 0.0))
+    ended = played("What colour is the fish?", ("red", "blue"), Findings(search_frames=(moment,), caption=colours))
+    assert ended.answer is not None
+    assert (ended.answer.text, ended.answer.confidence) == ("red", 0.65)

@@ -173,3 +173,26 @@ def _without_last_notice(trajectory: Trajectory) -> Trajectory:
     """As it was when the last reply had come."""
     *earlier, last = trajectory.steps
     return replace(trajectory, steps=(*earlier, replace(last, notice="")))
+
+
+def test_a_run_that_fills_the_context_by_its_own_calls_has_reached_a_limit_and_counts(
+    model: Path, cache: Path, rollouts: RolloutRunner, played: list[Rollout]
+) -> None:
+    """The context takes the first turn of a run that looks, and not the second."""
+    tokens = played[0].tokens
+    assert tokens is not None
+    first = tokens.sampled.index(True)
+    runner = rollouts_of(training(model, cache / "out"), ((LOOK, say("A")), (say("B"),)))
+    room = first + runner.sampler.options.max_reply_tokens
+    runner.sampler.loaded = replace(runner.sampler.loaded, context_tokens=room)
+    question_id = next(iter(runner.examples))
+    looked, answered = runner([(question_id, sample) for sample in range(2)])
+    assert looked.trajectory.stop is Stop.TOKEN_LIMIT
+    assert "lower --max-frames" in looked.trajectory.error
+    assert looked.counts
+    assert looked.tokens is not None
+    assert answered.trajectory.stop is Stop.ANSWERED
+    runner.sampler.loaded = replace(runner.sampler.loaded, context_tokens=first)
+    [never] = runner([(question_id, 3)])
+    assert never.trajectory.stop is Stop.POLICY_FAILED, "the prompt alone does not fit, for which no call is to blame"
+    assert not never.counts

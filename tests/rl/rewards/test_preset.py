@@ -133,3 +133,28 @@ def test_an_unknown_preset_names_the_known_ones() -> None:
 def test_rewards_need_no_torch() -> None:
     code = "import sys, rl.rewards.preset, rl.attacks; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_reward_of_ones_own_is_a_function_of_a_file_with_settings(tmp_path: Path) -> None:
+    own = tmp_path / "mine.py"
+    own.write_text(
+        "from agent.trajectory import Trajectory\nfrom evals.example import Example\n"
+        "def short(example: Example, trajectory: Trajectory, *, most: int = 5) -> float | None:\n"
+        "    return float(trajectory.answer is not None and len(trajectory.answer.text) <= most)\n"
+    )
+    told = HEAD + TERM + f'[[terms]]\nname = "short"\nreward = "{own}:short"\n'
+    assert load_preset(written(tmp_path, told)).reward(OPEN, run(*WRONG)) == {"answer": 0.0, "short": 0.0}
+    long = load_preset(written(tmp_path, told + "settings = { most = 6 }"))
+    assert long.reward(OPEN, run(*WRONG)) == {"answer": 0.0, "short": 1.0}
+    assert long.reward(OPEN, broken(Stop.CRASHED)) == {"answer": None, "short": None}
+    for reward, why in (
+        (f"{own}:long", "has no function 'long'"),
+        (f"{tmp_path}/none.py:short", "there is no Python file"),
+    ):
+        with pytest.raises(ValueError, match=why):
+            load_preset(written(tmp_path, HEAD + f'[[terms]]\nname = "short"\nreward = "{reward}"'))
+    with pytest.raises(ValueError, match="short has no setting 'least': known are most"):
+        load_preset(written(tmp_path, told + "settings = { least = 6 }"))
+    own.write_text("1 / 0")
+    with pytest.raises(ValueError, match="can't be run: ZeroDivisionError"):
+        load_preset(written(tmp_path, told))

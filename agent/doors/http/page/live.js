@@ -22,10 +22,10 @@ function draw(name, attributes, ...children) {
 
 /** A time as the report writes it. */
 export function formatTime(seconds) {
-  const tenths = Math.round(seconds * 10);
-  const [hours, minutes, rest] = [Math.floor(tenths / 36000), Math.floor(tenths / 600) % 60, (tenths % 600) / 10];
-  const last = rest.toFixed(1).padStart(4, "0");
-  return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${last}` : `${minutes}:${last}`;
+  const tenths = Math.round(seconds * 10), isLong = tenths >= 36000;
+  const whole = isLong ? Math.round(seconds) : Math.floor(tenths / 10);
+  const [minutes, rest] = [Math.floor(whole / 60) % 60, whole % 60].map((number) => String(number).padStart(2, "0"));
+  return isLong ? `${Math.floor(whole / 3600)}:${minutes}:${rest}` : `${minutes}:${rest}.${tenths % 10}`;
 }
 
 /** Shows the events of one job. */

@@ -8,10 +8,6 @@ const LISTED = "video-sleuth-questions";
 const MOST_LISTED = 100;
 const STILL_SECONDS = 0.3;
 const WAIT_SECONDS = 5;
-const ENDS = {
-  cancelled: "Stopped. What was reached is shown below.",
-  interrupted: "Stopped. What was reached is shown below.",
-};
 
 const find = (id) => document.getElementById(id);
 const form = find("asking"), player = find("player"), report = find("report"), stage = find("stage");
@@ -42,7 +38,8 @@ function complain(words, field = null) {
 
 function readRecords() {
   try {
-    return JSON.parse(localStorage.getItem(LISTED)) ?? [];
+    const kept = JSON.parse(localStorage.getItem(LISTED));
+    return Array.isArray(kept) ? kept : [];
   } catch {  // storage is off, or another program's
     return [];
   }
@@ -97,7 +94,7 @@ async function listUploads() {
 
 function showFollowing() {
   const chosen = choose();
-  find("following").hidden = !(shown?.answer && chosen?.video === shown.video);
+  find("following").hidden = !(shown?.isReported && chosen?.video === shown.video);
 }
 
 // ---- the player
@@ -106,6 +103,7 @@ function play(video, address, name) {
   find("named").textContent = name;
   if (video === playing) return;
   playing = video;
+  find("boxes").replaceChildren();
   player.src = address;
   document.body.classList.remove("unplayed");
   find("unplayed").hidden = true;
@@ -153,7 +151,7 @@ document.addEventListener("click", (event) => {
 
 /** Shows a question that was asked: follows it to its end, or shows its report. */
 async function open(record) {
-  running?.leave?.();
+  running?.leave();
   shown = record;
   complain("");
   history.replaceState(null, "", `?job=${record.id}`);
@@ -214,15 +212,18 @@ async function end(record, status, content, error) {
     say("");
     complain(error);
   } else {
-    say(ENDS[status] ?? `Answer: ${record.answer}`);
+    say(status === "cancelled" ? "Stopped. What was reached is shown below." : `Answer: ${record.answer}`);
   }
   try {
     const text = await (await request(`/v1/jobs/${record.id}/report`)).text();
     if (shown !== record) return;
     showReport(text, record);
+    record.isReported = true;
     find("live").hidden = true;
+    find("turns-so-far").replaceChildren();  // with pictures that are still on their way
   } catch (refused) {
     if (!(refused instanceof Refused)) throw refused;
+    find("live").hidden = !find("turns-so-far").childElementCount;
     if (!error && status !== "cancelled") complain(refused.message);
   }
   showFollowing();
@@ -230,16 +231,17 @@ async function end(record, status, content, error) {
 
 /** Takes the parts of a report into the page: it is the same page from there on. */
 function showReport(text, record) {
-  const page = new DOMParser().parseFromString(text, "text/html");
+  const [whole, style] = text.match(/<style>([^]*?)<\/style>/);  // the page's policy allows it none of its own
+  const page = new DOMParser().parseFromString(text.replace(whole, ""), "text/html");
   const parts = page.querySelectorAll(".store, main > *, #viewer");
   report.replaceChildren(...parts);
   const title = report.querySelector("#answer h1");
   title.replaceWith(make("h2", { class: title.className }, ...title.childNodes));
   const sheet = new CSSStyleSheet();
-  sheet.replaceSync(page.querySelector("style").textContent);
-  for (const { selectorText = "", style } of sheet.cssRules) {  // of this video alone, so in no file
-    if (!selectorText.endsWith(".row.strip .field") || !style.aspectRatio) continue;
-    for (const field of report.querySelectorAll(selectorText)) field.style.aspectRatio = style.aspectRatio;
+  sheet.replaceSync(style);
+  for (const { selectorText = "", style: { aspectRatio } = {} } of sheet.cssRules) {  // of this video: in no file
+    if (!selectorText.endsWith(".row.strip .field") || !aspectRatio) continue;
+    for (const field of report.querySelectorAll(selectorText)) field.style.aspectRatio = aspectRatio;
   }
   enliven(report);
   report.querySelectorAll(".tracks").forEach(addHead);
@@ -276,7 +278,7 @@ async function bringUp(file, signal) {
   const progress = find("progress");
   progress.hidden = false;
   progress.value = 0;
-  say(`${file.name} is uploaded.`);
+  say(`Uploading ${file.name}.`);
   try {
     const { id } = await upload(file, { signal, onProgress: (share) => { progress.value = share; } });
     uploads.set(file, id);
@@ -323,7 +325,8 @@ async function ask() {
   if (!question) return complain("Write a question.", find("question"));
   complain("");
   const aborting = new AbortController(), { signal } = aborting;
-  setRunning({ stop: () => aborting.abort() });
+  const stop = () => aborting.abort();
+  setRunning({ stop, leave: stop });
   try {
     const video = chosen.video ?? (await bringUp(chosen.file, signal));
     if (chosen.file && !own.has(video)) own.set(video, URL.createObjectURL(chosen.file));

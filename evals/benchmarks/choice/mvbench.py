@@ -130,5 +130,9 @@ def score(item: Item, said: str | None, profile: Profile) -> Score:
 
 
 _PROFILES: tuple[Profile, ...] = ("strict", "official", "lmms", "vlm")
-MVBENCH = Benchmark(load_main, prompt, spell_letter, score, score_metrics(score, task_mean="task"), _PROFILES)
-MVBENCH_CUT = Benchmark(load_cut, prompt, spell_letter, score, score_metrics(score, task_mean="task"), _PROFILES)
+MVBENCH = Benchmark(
+    load_main, prompt, spell_letter, score, score_metrics(score, task_mean="task"), _PROFILES, frames=16
+)
+MVBENCH_CUT = Benchmark(
+    load_cut, prompt, spell_letter, score, score_metrics(score, task_mean="task"), _PROFILES, frames=16
+)

@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 
 from evals.benchmarks.benchmark import Benchmark, Profile, options_lines
+from evals.benchmarks.choice.next_qa import read_vidor_map, type_groups
 from evals.benchmarks.item import Item, RawAnswer, find_video
 from evals.benchmarks.metrics import percent, score_metrics
-from evals.benchmarks.next_qa import read_vidor_map, type_groups
 from evals.benchmarks.records import Record, RecordPlace, read_csv_rows, read_json
 from evals.scoring.published.clean_text import strict_letter
 from evals.scoring.published.spans import spell_span, strict_span
@@ -113,5 +113,7 @@ def metrics(items: Sequence[Item], said: Mapping[str, str], profile: Profile) ->
 
 
 _PROFILES: tuple[Profile, ...] = ("strict", "official")
-NEXT_GQA = Benchmark(partial(load, split="test"), prompt, spell, score, metrics, _PROFILES)
-NEXT_GQA_VAL = Benchmark(partial(load, split="val"), prompt, spell, score, metrics, _PROFILES)
+NEXT_GQA = Benchmark(partial(load, split="test"), prompt, spell, score, metrics, _PROFILES, has_published_prompt=False)
+NEXT_GQA_VAL = Benchmark(
+    partial(load, split="val"), prompt, spell, score, metrics, _PROFILES, has_published_prompt=False
+)

@@ -1,0 +1,1 @@
+"""Benchmarks with open answers, alone or beside multiple choice."""
