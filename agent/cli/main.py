@@ -27,11 +27,27 @@ from agent.cli import (
     replay,
     serve,
     transcript,
+    verify,
 )
 from agent.ending import Parser, end_process, run_command
 from agent.paths import PATHS, escape_path
 
-_COMMANDS = (ask, chat, explain, predict, index, replay, transcript, pull, policy, serve, mcp, doctor, completion)
+_COMMANDS = (
+    ask,
+    chat,
+    explain,
+    predict,
+    index,
+    replay,
+    verify,
+    transcript,
+    pull,
+    policy,
+    serve,
+    mcp,
+    doctor,
+    completion,
+)
 _INTERRUPTED = "interrupted; what was indexed is kept"
 _ENDS = """\
 examples:

@@ -44,11 +44,11 @@ def _write(
 ) -> int:
     from agent.loop.checks import check_inputs
     from agent.outputs import check_writable, write_output
-    from agent.report.subtitles import FORMATS, format_lines
+    from agent.report.subtitles import FORMATS, CaptionFormat, format_lines
     from tools.toolbox import open_toolbox
 
     suffix = str(options.save or "").rpartition(".")[2].casefold()
-    form = options.format or next((form for form in FORMATS if form == suffix), "srt")
+    form: CaptionFormat = options.format or next((form for form in FORMATS if form == suffix), "srt")
     check_inputs(options.video, subtitles)
     check_writable((options.save,), (options.video, subtitles))
     with open_toolbox(options.video, subtitles=subtitles, audio=audio) as toolbox:
