@@ -48,7 +48,8 @@ def _write(
     from tools.toolbox import open_toolbox
 
     suffix = str(options.save or "").rpartition(".")[2].casefold()
-    form: CaptionFormat = options.format or next((form for form in FORMATS if form == suffix), "srt")
+    known: dict[str, CaptionFormat] = {form: form for form in FORMATS}
+    form = known[options.format or (suffix if suffix in known else "srt")]
     check_inputs(options.video, subtitles)
     check_writable((options.save,), (options.video, subtitles))
     with open_toolbox(options.video, subtitles=subtitles, audio=audio) as toolbox:
