@@ -12,8 +12,7 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
-from agent.one_video import restrict_to_video
-from agent.trajectory import Result, ToolCall, Trajectory
+from agent.trajectory import Result, ToolCall, Trajectory, restrict_to_video
 from tools.observation_text import format_percent
 
 SWEEPS = frozenset({"overview", "select_frames", "caption"})

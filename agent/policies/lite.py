@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from agent.limits import find_reached_limit
-from agent.one_video import restrict_to_video
 from agent.policies.lite_rules import (
     answering,
     carriers,
@@ -23,7 +22,7 @@ from agent.policies.lite_rules.lines import Similarity
 from agent.policies.lite_rules.plan import Wanted, select_new_calls, want_call
 from agent.policies.lite_rules.reading import ParsedQuestion, find_written_text, read_question
 from agent.policy import ToolAccess
-from agent.trajectory import Answer, Calls, Trajectory, Turn
+from agent.trajectory import Answer, Calls, Trajectory, Turn, restrict_to_video
 
 ABOUT = (
     "lite is the small built-in reasoner: rules over search, screen text and speech. It understands no pictures; "

@@ -7,9 +7,8 @@ kept with a note that says so: an audit needs the false claims too.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from agent.one_video import number_evidence, restrict_to_video
 from agent.rendering.boxes import GivenBox, as_fractions, is_fraction
-from agent.trajectory import Evidence, Result, Trajectory
+from agent.trajectory import Evidence, Result, Trajectory, number_evidence, restrict_to_video
 from tools.observation import Box, Finding, FrameRef
 
 _SOURCES = {"text": "screen text", "speech": "speech", "caption": "caption"}

@@ -15,11 +15,21 @@ from rich.text import Text
 
 from agent.cost.prices import format_dollars
 from agent.coverage import compute_coverages, format_mmss
-from agent.one_video import restrict_to_video
 from agent.rendering.answer_parser import NOT_SHOWN
 from agent.report.json_output import explain_too_few
 from agent.terminal import escape_controls, escape_line
-from agent.trajectory import Answer, Calls, Evidence, Malformed, Step, ToolCall, Trajectory, Turn, Verification
+from agent.trajectory import (
+    Answer,
+    Calls,
+    Evidence,
+    Malformed,
+    Step,
+    ToolCall,
+    Trajectory,
+    Turn,
+    Verification,
+    restrict_to_video,
+)
 from tools.index.video_index import IndexProgress as IndexProgress
 from tools.observation import FULL_FRAME, Observation
 from tools.observation_text import format_percent

@@ -20,7 +20,6 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from agent.cost.prices import format_dollars
 from agent.coverage import compute_coverages, format_mmss
-from agent.one_video import restrict_to_video
 from agent.outputs import write_output
 from agent.rendering.answer_parser import is_not_shown
 from agent.report.console import describe_coverages, format_gaps
@@ -39,6 +38,7 @@ from agent.trajectory import (
     Trajectory,
     VideoFacts,
     collect_evidence,
+    restrict_to_video,
 )
 from tools.observation import FULL_FRAME, Finding, FrameRef
 from tools.observation_text import format_percent

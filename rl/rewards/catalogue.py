@@ -15,8 +15,7 @@ from typing import Any, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from agent.one_video import restrict_to_video
-from agent.trajectory import Trajectory
+from agent.trajectory import Trajectory, restrict_to_video
 from evals.example import Example
 from evals.scoring.scoring import BROKEN_OFF
 from rl.rewards import answers, evidence, formats, judged, lengths, outcomes, steps, tool_use

@@ -18,7 +18,6 @@ from agent.loop.graph import RunContext, run_graph
 from agent.loop.modes import plan_initial_calls
 from agent.loop.replay import RecordedTools, find_differences, replay
 from agent.loop.several_videos import SeveralVideos
-from agent.one_video import restrict_to_video
 from agent.policies.lite import LitePolicy
 from agent.policies.lite_rules import comparing
 from agent.policies.scripted import ScriptedPolicy
@@ -42,6 +41,7 @@ from agent.trajectory import (
     VideoFacts,
     from_json,
     load,
+    restrict_to_video,
     to_json,
 )
 from evals.example import Example

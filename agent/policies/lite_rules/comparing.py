@@ -9,7 +9,6 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from agent.one_video import number_evidence
 from agent.policies.lite_rules.case import QuestionContext
 from agent.policies.lite_rules.establishing import NO_PICTURES, abstain, answer_cannot_tell
 from agent.policies.lite_rules.languages import detect_language, load_languages
@@ -19,7 +18,7 @@ from agent.policies.lite_rules.notes import collect_text_lines, make_line_eviden
 from agent.policies.lite_rules.plan import Wanted, want_call
 from agent.policies.lite_rules.reading import find_written_text
 from agent.policies.lite_rules.words import split_words
-from agent.trajectory import Answer, Evidence, Question
+from agent.trajectory import Answer, Evidence, Question, number_evidence
 
 _VIDEOS = r"(?:videos?|clips?|films?|movies?|recordings?)"
 _COUNT = r"(?:two|three|four|five|six|seven|eight)"
