@@ -11,9 +11,9 @@ from functools import partial
 from typing import NoReturn
 
 from agent.exit_codes import EXIT_BAD_INPUT, EXIT_BUG, EXIT_INTERRUPTED, EXIT_NO_READER, EXIT_POLICY_FAILED
+from agent.loop.tracing import flush
 from agent.policy import PolicyError
 from agent.terminal import escape_line, show_warnings, tell
-from agent.tracing import flush
 from tools.deadline import is_anyone_left_behind
 from tools.observation import MissingPartError
 

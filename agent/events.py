@@ -180,6 +180,11 @@ Event = (
 )
 
 
+def format_preparation(stage: str, share: float) -> str:
+    """The progress of work on a video in words."""
+    return f"preparing the video: {stage} {100 * share:.0f} %"
+
+
 _STEP_SHARE = 0.05
 """Progress between two events of a stage."""
 _QUIET_SECONDS = 1.0
@@ -194,12 +199,14 @@ class ProgressReader:
         self._tell = tell
         self._lock = threading.Lock()
         self._is_on = False
-        self._told_at = time.monotonic()
+        self._told_at = 0.0
         self._told: dict[tuple[int, str], float] = {}
 
     def turn(self, is_on: bool) -> None:
         """Lets events through, or no more: none comes before the start of a run or after its end."""
         with self._lock:
+            if is_on and not self._is_on:
+                self._told_at = time.monotonic()
             self._is_on = is_on
 
     def read(self, video: int, progress: "IndexProgress") -> None:

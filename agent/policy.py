@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any, Literal, Protocol
 
 from agent.prompts import compute_prompt_hash
-from agent.tracing import trace_model_call
 from agent.trajectory import Form, Setup, Trajectory, Turn
 from tools.deadline import OutOfTime, run_in_time, set_deadline
 from tools.observation import FrameRef, Observation
@@ -99,12 +98,10 @@ def ask_in_time(trajectory: Trajectory, policy: Policy, sight: ToolAccess) -> Tu
         OutOfTimeError: no whole reply came in time.
     """
     limit = trajectory.limits.max_seconds
-    left = math.inf if limit is None else limit - trajectory.seconds
-    with trace_model_call(policy) as span, set_deadline(left):
+    with set_deadline(math.inf if limit is None else limit - trajectory.seconds):
         (turn,) = run_in_time([partial(policy, trajectory, sight)], grace_seconds=_LATE_SECONDS)
-        if isinstance(turn, OutOfTime):
-            raise OutOfTimeError(f"{policy.spec} gave no whole reply before the time of the question was over")
-        span.end_model_call(turn)
+    if isinstance(turn, OutOfTime):
+        raise OutOfTimeError(f"{policy.spec} gave no whole reply before the time of the question was over")
     return turn
 
 

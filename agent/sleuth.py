@@ -283,7 +283,7 @@ class Sleuth:
         return Session(begin, self._submit, History(earlier))
 
     def _begin(self, video: Videos, question: str, options: AskOptions, history: History) -> Run:
-        from agent.tracing import get_context
+        from agent.loop.tracing import get_context
 
         if self._is_closed:
             raise RuntimeError("this Sleuth is closed: make another one")
@@ -297,8 +297,8 @@ class Sleuth:
         return run
 
     def _finished(self, asked: AskedQuestion, history: History, context: "Context | None", run: Run) -> "RunResult":
+        from agent.loop.tracing import follow_context
         from agent.run_result import RunResult
-        from agent.tracing import follow_context
 
         try:
             with follow_context(context):

@@ -154,6 +154,7 @@ def main(config: RunConfig, command: str = "", say: Say = lambda _: None, policy
             remarks=asked_of.remarks,
             setup=None if kept is None else kept.setup,
             sessions=() if kept is None else kept.sessions,
+            judges=() if kept is None else kept.judges,
         )
         if missing.tasks:
             progress = RowProgress(len(tasks) - len(missing.tasks), len(tasks))

@@ -106,13 +106,12 @@ class Tab:
         assert "exceptionDetails" not in given, given["exceptionDetails"]
         return given["result"].get("value")
 
-    def wait(self, condition: str, seconds: float = 120) -> Any:
-        """The first true value of an expression."""
+    def wait(self, condition: str, seconds: float = 120) -> None:
+        """Waits until an expression is true."""
         ends_at = time.monotonic() + seconds
-        while not (value := self.run(condition)):
+        while not self.run(f"Boolean({condition})"):
             assert time.monotonic() < ends_at, (condition, self.run("document.body.innerText"), self.logged)
             time.sleep(0.1)
-        return value
 
     def open(self, url: str, width: int, is_dark: bool = False) -> None:
         self.send(
@@ -121,7 +120,7 @@ class Tab:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if is_dark else "light"}
         self.send("Emulation.setEmulatedMedia", features=[scheme])
         self.send("Page.navigate", url=url)
-        self.wait(f"location.href !== 'about:blank' && document.readyState === 'complete' && {json.dumps(url)} && true")
+        self.wait("location.href !== 'about:blank' && document.readyState === 'complete'")
 
     def press(self, key: str, shift: bool = False) -> None:
         code, text = _KEYS[key]

@@ -13,6 +13,7 @@ from agent.cli.main import build_parser, main
 from agent.ending import Parser
 from evals.controls.catalogue import CONTROLS
 from rl.rewards.preset import list_presets
+from tests.agent.doors.http.server import serving
 from tools import packaged_weights
 from tools.encoders import conse
 
@@ -63,14 +64,26 @@ def test_the_bundled_question_gets_the_answer_that_the_readme_shows(
 @needs_lite
 def test_the_python_examples_run_one_after_the_other(at_the_root: None, capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, Any] = {}
-    for example in blocks("python"):
+    for example in blocks("python", README.partition("## Over HTTP")[0]):
         exec(compile(example, "README.md", "exec", dont_inherit=True), names)
     out = capsys.readouterr().out
     assert "A (slightly overweight) bunny 0." in out
-    assert "run_started\nturn_taken\ntool_called" in out
+    assert "run_started\nturn_taken\ntool_called" in out.replace("video_prepared\n", "")  # comes when it comes
     assert "640x360 pixels" in out
     assert out.count("30.0 s") == 2
     assert "30.0 s (0:30)\nconfidence 95 %\n  00:00.0-00:30.0 video" in out
+
+
+@needs_lite
+def test_the_client_of_the_server_prints_the_answer(
+    at_the_root: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("openai")
+    (example,) = blocks("python", README.partition("## Over HTTP")[2])
+    assert "agent serve --allow agent/demo" in README
+    with serving(tmp_path, ROOT / "agent" / "demo", policy="lite", encoder="") as server:
+        exec(compile(example.replace("http://127.0.0.1:8000", server.url), "README.md", "exec", dont_inherit=True), {})
+    assert capsys.readouterr().out.startswith("A (slightly overweight) bunny\nconfidence")
 
 
 def commands() -> list[str]:

@@ -31,8 +31,8 @@ from tools.observation import (
     ToolError,
     to_outer_box,
 )
-from tools.ocr.video_text import sort_by_showing
-from tools.resources import ToolResources
+from tools.ocr.video_text import WindowText, sort_by_showing
+from tools.resources import Speech, ToolResources
 from tools.sampling import crop, fit_within, format_seconds, pick_apart, spread_times, to_pixel_box
 from tools.schema import ToolSpec, describe, validate
 from tools.speech.recognition import search_lines
@@ -394,6 +394,15 @@ class Toolbox:
             self._resources.find_speech()
         if text:
             self._resources.screen_text.prepare()
+
+    def transcribe(self) -> Speech:
+        """Every line said in the video, and what of it was not heard; written down before, or recognised now."""
+        return self._resources.find_speech()
+
+    def read_all_text(self) -> WindowText:
+        """Every line of text on screen, read first where it was not yet, which may take longer than the video."""
+        self.prepare(text=True, speech=False)
+        return self._resources.screen_text.read_window(0.0, self.video.info.duration_seconds, _MAX_TEXT_FRAMES)
 
     @property
     def is_text_prepared(self) -> bool:

@@ -12,11 +12,42 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
 
-from agent.cli import ask, chat, completion, doctor, explain, index, mcp, modules, policy, predict, pull, replay, serve
+from agent.cli import (
+    ask,
+    chat,
+    completion,
+    doctor,
+    explain,
+    index,
+    mcp,
+    modules,
+    policy,
+    predict,
+    pull,
+    replay,
+    serve,
+    transcript,
+    verify,
+)
 from agent.ending import Parser, end_process, run_command
 from agent.paths import PATHS, escape_path
 
-_COMMANDS = (ask, chat, explain, predict, index, replay, pull, policy, serve, mcp, doctor, completion)
+_COMMANDS = (
+    ask,
+    chat,
+    explain,
+    predict,
+    index,
+    replay,
+    verify,
+    transcript,
+    pull,
+    policy,
+    serve,
+    mcp,
+    doctor,
+    completion,
+)
 _INTERRUPTED = "interrupted; what was indexed is kept"
 _ENDS = """\
 examples:

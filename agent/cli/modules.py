@@ -20,6 +20,8 @@ PACKAGES = {
     "eval": {
         "run": ("evals.run", "ask a policy the questions of a benchmark"),
         "score": ("evals.score", "score stored runs again"),
+        "judge": ("evals.judge", "ask another model about open answers"),
+        "diff": ("evals.diff", "compare two stored runs turn by turn"),
         "report": ("evals.report", "tables and a page of stored runs"),
         "compose": ("evals.composed", "write videos whose answers are known"),
         "fetched": ("evals.composed.fetched", "make material for them from what was fetched"),

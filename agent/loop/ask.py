@@ -13,8 +13,8 @@ from agent.loop.graph import OnEvent, RunContext, build_graph, run_graph
 from agent.loop.modes import TOOLS, Mode, WordTools, plan_initial_calls
 from agent.loop.self_consistency import ask_with_voting
 from agent.loop.several_videos import SeveralVideos, VideoTools
+from agent.loop.tracing import trace_question
 from agent.policy import Policy, Tools
-from agent.tracing import trace_question
 from agent.trajectory import Limits, Question, ToolCall, Trajectory, VideoFacts, make_call_ids
 from tools.toolbox import TOOL_NAMES
 

@@ -19,10 +19,10 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
+from agent.loop.tracing import trace_model_call, trace_turn
 from agent.loop.transition import step
 from agent.loop.verification import has_claim, send_back, verify_answer
 from agent.policy import OutOfTimeError, Policy, PolicyError, Tools, ask_in_time
-from agent.tracing import trace_turn
 from agent.trajectory import Calls, Stop, ToolCall, Trajectory, Turn
 from tools.cache import CacheError
 from tools.deadline import WorkCancelledError
@@ -65,7 +65,9 @@ def make_initial_calls(state: State, runtime: Runtime[RunContext]) -> dict[str, 
 def think(state: State, runtime: Runtime[RunContext]) -> dict[str, Turn]:
     """Asks the policy for its next turn, and records its seconds."""
     started = time.perf_counter()
-    turn = ask_in_time(state["trajectory"], runtime.context.policy, runtime.context.toolbox)
+    with trace_model_call(runtime.context.policy) as span:
+        turn = ask_in_time(state["trajectory"], runtime.context.policy, runtime.context.toolbox)
+        span.end_model_call(turn)
     seconds = time.perf_counter() - started
     return {"turn": replace(turn, usage=replace(turn.usage, seconds=seconds))}
 

@@ -13,8 +13,8 @@ from dataclasses import replace
 from functools import partial
 
 from agent.limits import MAX_CALLS_A_TURN, estimate_answer_seconds, find_reached_limit
+from agent.loop.tracing import trace_tool_call
 from agent.policy import ToolRunner
-from agent.tracing import trace_tool_call
 from agent.trajectory import Answer, Calls, Limits, Malformed, Result, Step, Stop, ToolCall, Trajectory, Turn
 from tools.deadline import OutOfTime, run_in_time, set_deadline
 from tools.observation import FrameRef, Observation, ToolError

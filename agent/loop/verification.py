@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 
 from agent.limits import find_reached_limit
+from agent.loop.tracing import trace_model_call
 from agent.loop.transition import step
 from agent.policy import Policy, Tools, ask_in_time
 from agent.trajectory import (
@@ -52,7 +53,9 @@ def verify_answer(trajectory: Trajectory, policy: Policy, tools: Tools) -> Traje
     shown = len(second.steps)
     while second.stop is None:
         started = time.perf_counter()
-        turn = ask_in_time(second, policy, tools)
+        with trace_model_call(policy) as span:
+            turn = ask_in_time(second, policy, tools)
+            span.end_model_call(turn)
         seconds = time.perf_counter() - started
         second = step(second, replace(turn, usage=replace(turn.usage, seconds=seconds)), tools)
     own = second.steps[shown:]

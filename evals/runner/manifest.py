@@ -90,6 +90,15 @@ class Terms:
 
 
 @dataclass(frozen=True)
+class JudgeRecord:
+    """A judge that was asked about the answers of a run."""
+
+    spec: str
+    rubrics: str
+    """Version of its prompts."""
+
+
+@dataclass(frozen=True)
 class RunManifest:
     """The manifest of a run: terms, data, files and sessions."""
 
@@ -109,6 +118,8 @@ class RunManifest:
     setup: Setup | None = None
     """How the model was asked, as the policy reported it; None for policies that are no language model."""
     sessions: tuple[RunnerSession, ...] = ()
+    judges: tuple[JudgeRecord, ...] = ()
+    """Judges whose verdicts were asked for."""
     version: Literal[1] = 1
 
 

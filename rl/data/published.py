@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from evals.benchmarks import next_qa
+from evals.benchmarks.choice import next_qa
 from evals.benchmarks.item import Item, find_first_existing
 from evals.benchmarks.records import Record, read_json_rows, read_jsonl_rows
 from evals.example import Example

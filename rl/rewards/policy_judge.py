@@ -107,9 +107,11 @@ class PolicyJudge:
         try:
             move = ask_in_time(asked, self._policy, NoTools()).move
         except PolicyError as error:
-            return self._tell(str(error))
+            self._tell(str(error))
+            return None
         if not isinstance(move, Answer) or move.option is None:
-            return self._tell("its reply is neither yes nor no")
+            self._tell("its reply is neither yes nor no")
+            return None
         return list(_VERDICTS.values())[move.option]
 
     def _tell(self, why: str) -> None:

@@ -113,8 +113,13 @@ class Preset:
             needs[term.name] = frozenset(own.union(*(needs[name] for name in term.when)))
         for group_term in self.recipe.group_terms:
             needs[group_term.name] = frozenset().union(*(needs[name] for name in group_term.of))
-        required = [term.name for term in (*self.recipe.terms, *self.recipe.group_terms) if not term.optional]
-        return {name: needs[name] for name in required}
+        return {name: needs[name] for name in self._required}
+
+    @property
+    def _required(self) -> tuple[str, ...]:
+        """Components without which a run does not count."""
+        terms: tuple[Term | GroupTerm, ...] = (*self.recipe.terms, *self.recipe.group_terms)
+        return tuple(term.name for term in terms if not term.optional)
 
     @property
     def compares_shuffled(self) -> bool:
@@ -198,13 +203,12 @@ class Preset:
         totals_G: Sequence[float | None],  # noqa: N803
     ) -> tuple[str, ...]:
         """Components that a run which ended has not, and needs for its total."""
-        needed = [term.name for term in (*self.recipe.terms, *self.recipe.group_terms) if not term.optional]
         lacking = [
             components
             for components, total in zip(components_G, totals_G, strict=True)
             if total is None and not _is_empty(components)
         ]
-        return tuple(name for name in needed if any(components[name] is None for components in lacking))
+        return tuple(name for name in self._required if any(components[name] is None for components in lacking))
 
     def _add_group_term(self, total: float | None, extra: float | None, term: GroupTerm) -> float | None:
         if total is None or (extra is None and not term.optional):

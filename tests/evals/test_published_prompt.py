@@ -73,7 +73,7 @@ def test_the_model_is_sent_the_published_words_behind_its_frames(
     manifest = read_manifest(config.out)
     assert manifest is not None
     assert manifest.terms.wording == "published"
-    assert score([str(config.out)]).split("\n", 1)[1].strip() == page.split("\n", 1)[1].strip()
+    assert page.split("\n", 1)[1].strip() in score([str(config.out)])
 
 
 def test_what_was_said_is_scored_as_it_is_by_each_rule() -> None:

@@ -35,6 +35,7 @@ def test_a_recipe_opens_with_its_command_and_has_the_published_values(name: str)
 
 
 @pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.slow
 def test_a_recipe_trains_a_tiny_model_on_a_drawn_video(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -174,6 +174,7 @@ def test_the_command_line_says_what_is_wrong_in_a_line(tmp_path: Path, capsys: p
     ],
 )
 @needs_trl
+@pytest.mark.slow
 def test_a_reward_that_can_not_be_measured_is_refused_before_the_model_is_loaded(
     preset: str, why: str, tmp_path: Path
 ) -> None:
@@ -196,6 +197,7 @@ def test_a_curriculum_is_spread_over_what_is_asked_and_not_over_passes(tmp_path:
 
 
 @needs_trl
+@pytest.mark.slow
 def test_all_weights_are_trained_in_float32_however_they_were_loaded(model: Path, tmp_path: Path) -> None:
     from rl.grpo.trainer import GraphTrainer
 
@@ -210,6 +212,7 @@ def test_all_weights_are_trained_in_float32_however_they_were_loaded(model: Path
 
 
 @needs_trl
+@pytest.mark.slow
 def test_modules_are_frozen_by_name_and_an_unknown_name_is_told(model: Path, tmp_path: Path) -> None:
     from rl.grpo.trainer import GraphTrainer
 
@@ -228,6 +231,7 @@ def test_modules_are_frozen_by_name_and_an_unknown_name_is_told(model: Path, tmp
 
 
 @needs_trl
+@pytest.mark.slow
 def test_runs_that_a_bfloat16_copy_plays_are_corrected_by_the_probabilities_it_drew_with(
     model: Path, tmp_path: Path
 ) -> None:
@@ -240,6 +244,7 @@ def test_runs_that_a_bfloat16_copy_plays_are_corrected_by_the_probabilities_it_d
     assert row["sampling/importance_sampling_ratio/mean"] < 0.5
 
 
+@pytest.mark.slow
 def test_a_file_is_checked_before_torch_is_loaded(tmp_path: Path) -> None:
     (tmp_path / "t.toml").write_text('model = "m"\nout = "o"\nstepz = 3')
     told = "\n".join(

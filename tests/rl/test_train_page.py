@@ -55,6 +55,7 @@ def test_its_reward_pays_a_short_answer(folder: Path) -> None:
     assert found["short"] == 0.0
 
 
+@pytest.mark.slow
 def test_its_training_ends_with_an_adapter(folder: Path) -> None:
     pytest.importorskip("trl", reason="needs the rl extra")
     pytest.importorskip("peft", reason="needs the rl extra")

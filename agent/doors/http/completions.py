@@ -18,14 +18,16 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from agent.doors.http.conversation import read_chat
 from agent.doors.http.errors import RequestRefusedError
 from agent.doors.http.job import ServerJob
-from agent.doors.http.narration import format_reasoning
 from agent.doors.http.schemas import ChatRequest
 from agent.doors.http.services import Services, ask, find_failure, get_services
+from agent.events import format_preparation
 
 MODEL = "video-sleuth"
 _FIRST_SECONDS = 5.0
 """How long a stream waits for the first event, so that a video that can't be read is an error and not a stream."""
 _LIMITS = frozenset({"turn limit", "frame limit", "token limit", "time limit", "cost limit"})
+_LONGEST_RESULT = 600
+"""Characters of a tool's result that are shown; the record has all of it."""
 
 router = APIRouter(tags=["chat"])
 
@@ -177,3 +179,26 @@ def _get_usage(job: ServerJob) -> dict[str, int] | None:
     finished = job.events[-1]
     usage: dict[str, int] | None = finished["usage"]
     return usage
+
+
+def format_reasoning(event: dict[str, Any]) -> str:
+    """An event in words, a line or more; empty for one that says nothing new."""
+    match event["event"]:
+        case "turn_taken":
+            return f"{event['thought']}\n" if event["thought"] else ""
+        case "video_prepared":
+            return f"{format_preparation(event['stage'], event['share'])}\n"
+        case "tool_called":
+            arguments = ", ".join(f"{name}={json.dumps(value)}" for name, value in event["arguments"].items())
+            return f"{event['call_id']} {event['tool']}({arguments})\n"
+        case "tool_returned":
+            text = event["observation"]["text"]
+            return f"{event['call_id']}: {text[:_LONGEST_RESULT]}{'…' if len(text) > _LONGEST_RESULT else ''}\n"
+        case "notice_given":
+            return f"{event['text']}\n"
+        case "answer_verified":
+            agrees = {True: "agrees", False: "differs", None: "is silent"}[event["agrees"]]
+            return f"A second answer from the evidence alone {agrees}.\n"
+        case "restarted":
+            return "The process that read the video died; the question is asked once more.\n"
+    return ""

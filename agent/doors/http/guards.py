@@ -14,7 +14,7 @@ from starlette.requests import cookie_parser
 from agent.doors.access import bears_token, is_same, make_pass
 from agent.doors.http.errors import RequestRefusedError
 from agent.doors.http.logs import log, write_log
-from agent.doors.http.page_files import HOME, PASS, SIGN_IN, show_sign_in
+from agent.doors.http.page.files import HOME, PASS, SIGN_IN, show_sign_in
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send

@@ -43,6 +43,7 @@ _RETRY_SECONDS = 5
 _MOST_DRAWN = 64
 """Pictures that a worker may be asked for at the same time; a look has up to a few dozen."""
 _LONGEST_DRAWING_SECONDS = 60.0
+"""Wait for a picture or a report at most, the opening of its video included."""
 _DEADLY = (
     "the process that read this video died twice, which the file is the likely reason of: it is damaged, or needs more "
     "memory than this server gives"

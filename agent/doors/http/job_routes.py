@@ -76,7 +76,11 @@ async def follow_job(
 
 @router.get("/{job_id}/report", response_model=None)
 async def show_report(request: Request, job_id: str) -> Response:
-    """The report of a job that has ended: one page with the answer, its evidence and every turn."""
+    """The report of a job that has ended: one page with the answer, its evidence and every turn.
+
+    Raises:
+        RequestRefusedError: it has none, or not yet.
+    """
     jobs = get_services(request).jobs
     job = jobs.get(job_id)
     if not job.is_done or not jobs.has_trajectory(job_id):
@@ -99,6 +103,9 @@ async def show_frame(
         job_id: id of the job.
         call_id: id of the call.
         index: place of the picture among those of the call.
+
+    Raises:
+        RequestRefusedError: there is no such picture, or it can't be had any more.
     """
     jobs = get_services(request).jobs
     job = jobs.get(job_id)
@@ -112,7 +119,11 @@ async def show_frame(
 
 @router.get("/{job_id}/video", response_model=None)
 async def play_video(request: Request, job_id: str) -> Response:
-    """The video of a job, once it was opened as one; parts of it by `Range`."""
+    """The video of a job, once it was opened as one; parts of it by `Range`.
+
+    Raises:
+        RequestRefusedError: it was not, or the file has gone.
+    """
     job = get_services(request).jobs.get(job_id)
     is_opened = any(event["event"] == "run_started" for event in job.events)
     if not is_opened or not job.asked.video.is_file():

@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from agent.doors.access import is_same, make_pass
 from agent.doors.http.errors import RequestRefusedError
-from agent.doors.http.page_files import HOME, PASS, SIGN_IN, show_file, show_page, show_sign_in
+from agent.doors.http.page.files import HOME, PASS, SIGN_IN, show_file, show_page, show_sign_in
 from agent.doors.http.services import get_services
 
 router = APIRouter(tags=["page"], include_in_schema=False)
@@ -16,13 +16,17 @@ router = APIRouter(tags=["page"], include_in_schema=False)
 
 @router.get(HOME, response_model=None)
 async def get_page() -> Response:
-    """The page."""
+    """The page itself, whose other files lie below `/page`."""
     return show_page()
 
 
 @router.get("/page/{name}", response_model=None)
 async def get_page_file(name: str) -> Response:
-    """A file of the page."""
+    """A file that the page is made of.
+
+    Raises:
+        RequestRefusedError: there is none of that name.
+    """
     file = show_file(name)
     if file is None:
         raise RequestRefusedError(404, "the page has no such file", "no_such_file")

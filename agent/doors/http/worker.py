@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from agent.doors.error_text import hide_paths
 from agent.doors.http.logs import log, set_up_logs
+from agent.loop.tracing import flush
 from agent.paths import escape_path
-from agent.tracing import flush
 from tools.plain_data import loads_json
 
 if TYPE_CHECKING:

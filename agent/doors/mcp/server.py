@@ -26,7 +26,15 @@ from agent.doors.mcp import answers
 from agent.doors.mcp.jobs import Job, JobBook
 from agent.doors.mcp.looks import Looker
 from agent.doors.mcp.pictures import MOST_PICTURES, fit_pictures
-from agent.events import AnswerProposed, AnswerVerified, Event, RunStarted, ToolCalled, VideoPrepared
+from agent.events import (
+    AnswerProposed,
+    AnswerVerified,
+    Event,
+    RunStarted,
+    ToolCalled,
+    VideoPrepared,
+    format_preparation,
+)
 from agent.report.console import format_call
 from agent.run_result import RunResult
 from agent.sessions.options import QuestionOptions
@@ -333,7 +341,7 @@ def _format_progress(event: Event) -> str:
     if isinstance(event, RunStarted):
         words = f"opened {event.facts.duration_seconds:.1f} s of video"
     elif isinstance(event, VideoPrepared):
-        words = f"preparing the video: {event.stage} {event.share:.0%}"
+        words = format_preparation(event.stage, event.share)
     elif isinstance(event, ToolCalled):
         words = f"turn {event.turn}: {format_call(ToolCall(event.call_id, event.tool, event.arguments))}"
     elif isinstance(event, AnswerProposed):

@@ -31,8 +31,8 @@ _LENGTH_BONUS = 0.1
 _MOST_PIECES = 40
 """Ranked pieces that are compared with the options, at most."""
 _MOST, _MOST_OF_SEEN = 0.95, 0.65
-"""Confidence of a choice at most, and of one that rests on pictures: 8 of 14 such were right on our clips. A colour is no
-surer than that it is the asked thing's."""
+"""Confidence of a choice at most, and of one that rests on pictures: 8 of 14 such were right on our clips. A colour may
+be that of another thing."""
 _NOTABLE = 0.2
 """Share of the strongest change's score from which another change counts as an event of its own."""
 

@@ -6,6 +6,7 @@ score 44. A few published rows have no options: they are told apart as open ques
 
 import re
 from pathlib import Path
+from typing import Any
 
 from evals.benchmarks.benchmark import (
     Benchmark,
@@ -42,7 +43,7 @@ def _item(folder: Path, row: Record) -> Item:
     gold = read_official(row.text("answer"))
     name = row.text("videos")
     paths = [resolve_inside(folder, part, row.place) for part in (name, f"videos/{Path(name).name}")]
-    fields = {
+    fields: dict[str, Any] = {
         "id": row.name("problem_id"),
         "video": find_first_existing(*paths),
         "cluster": Path(name).stem,
@@ -50,7 +51,7 @@ def _item(folder: Path, row: Record) -> Item:
         "groups": (("problem_type", row.text("problem_type")),),
     }
     if len(options) < 2:
-        return Item(kind="open", place=row.place, gold=gold, **fields)  # type: ignore[arg-type]  # keys above
+        return Item(kind="open", place=row.place, gold=gold, **fields)
     if not re.fullmatch("[A-Z]", gold):
         raise row.damaged("answer", "a letter in <answer> tags", row.text("answer"))
     return make_choice(row, options, ord(gold) - ord("A"), **fields)

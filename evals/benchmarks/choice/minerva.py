@@ -30,7 +30,9 @@ def _item(folder: Path, row: Record) -> Item:
 
 def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: ARG001 (one wording, no subtitles)
     """The prompt of lmms-eval."""
-    return f"{item.text}\n{options_lines(item)}\nAnswer with the option's letter from the given choices directly."
+    return (
+        f"{item.text.strip()}\n{options_lines(item)}\nAnswer with the option's letter from the given choices directly."
+    )
 
 
 score = make_choice_scorer(lmms=lambda _, said: lmms_minerva(said))

@@ -45,6 +45,7 @@ def load(folder: Path, form: str) -> tuple[Item, ...]:
 
 def _item(folder: Path, form: str, item_id: str, video: str, dimension: str, row: Record) -> Item:
     text, answer = row.text("question"), row.text("answer")
+    options: tuple[str, ...]
     if form == "yes_no":
         options, gold = _YES_NO, answer.lower()
     elif form == "multi-choice":
@@ -68,21 +69,42 @@ def _item(folder: Path, form: str, item_id: str, video: str, dimension: str, row
 
 
 def prompt(item: Item, profile: Profile, subtitles: str = "", *, form: str) -> str:  # noqa: ARG001 (one wording)
-    """The official prompt of a format."""
+    """The official prompt of a format.
+
+    Args:
+        item: the question.
+        profile: not used.
+        subtitles: not used: it has none.
+        form: the format.
+    """
     shape = "{0}. {1}" if form == "multi-choice" else "{1}"
     lines = [shape.format(x, option) for x, option in zip(item.letters, item.options, strict=True)]
     return "\n".join([item.text, *(lines if form != "yes_no" else [])]) + _ASKS[form]
 
 
 def spell(item: Item, reply: RawAnswer, profile: Profile, *, form: str) -> str:
-    """Spells a choice as its letter; for the official rules yes or no, or the whole caption, in words."""
+    """Spells a choice as its letter; for the official rules yes or no, or the whole caption, in words.
+
+    Args:
+        item: the question.
+        reply: the answer.
+        profile: rule of scoring.
+        form: the format.
+    """
     if reply.option is None or profile == "strict" or form == "multi-choice":
         return spell_letter(item, reply, profile)
     return item.options[reply.option]
 
 
 def score(item: Item, said: str | None, profile: Profile, *, form: str) -> Score:
-    """Scores a choice by its letter or, where its format has none, also by the words of one option alone."""
+    """Scores a choice by its letter or, where its format has none, also by the words of one option alone.
+
+    Args:
+        item: the question.
+        said: the text of the answer; None for none.
+        profile: rule of scoring.
+        form: the format.
+    """
     text = said or ""
     if profile != "strict":
         return score_letter(item, _read_official(item, text, form))

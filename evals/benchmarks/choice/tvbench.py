@@ -55,7 +55,7 @@ def _item(folder: Path, task: str, row: Record) -> Item:
 def prompt(item: Item, profile: Profile, subtitles: str = "") -> str:
     """The official prompt, which is MVBench's, or that of lmms-eval."""
     if profile == "lmms":
-        return f"{item.text}\n{options_lines(item)}\nAnswer with the option letter only."
+        return f"{item.text.strip()}\n{options_lines(item)}\nAnswer with the option letter only."
     return write_mvbench_prompt(item, profile, subtitles)
 
 

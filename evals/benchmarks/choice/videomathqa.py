@@ -52,7 +52,13 @@ score = make_choice_scorer(lmms=lambda _, said: lmms_videomathqa(said))
 
 
 def binary_metrics(items: Sequence[Item], said: Mapping[str, str], profile: Profile) -> dict[str, float]:
-    """Metrics in percent, with `accuracy of all rows`, the share of questions of which every row is right."""
+    """Metrics in percent, with `accuracy of all rows`, the share of questions of which every row is right.
+
+    Args:
+        items: the rows.
+        said: texts of the answers by id.
+        profile: rule of scoring.
+    """
     by_question: dict[str, list[float]] = {}
     for item in items:
         value = score(item, said.get(item.id), profile).value or 0.0

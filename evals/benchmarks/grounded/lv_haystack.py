@@ -18,6 +18,7 @@ from evals.scoring.published.first_letter import official_tstar
 from evals.scoring.scoring import Score
 
 _NEAR_SECONDS = 5
+"""Distance up to which a found time counts as a published one."""
 
 
 def load(folder: Path) -> tuple[Item, ...]:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from evals.benchmarks.benchmark import Benchmark, Profile
+from evals.benchmarks.grounded.ego4d_nlq import prompt as prompt_span
 from evals.benchmarks.grounded.grounding import metrics as span_metrics
 from evals.benchmarks.grounded.grounding import score as score_span
 from evals.benchmarks.grounded.grounding import spell as write_span
@@ -43,18 +44,13 @@ def _item(folder: Path, row: Record, question: str) -> Item:
     )
 
 
-def prompt_when(item: Item, profile: Profile, subtitles: str = "") -> str:  # noqa: ARG001 (ours)
-    """A prompt of ours: the published one is for the whole chain."""
-    return f"{item.text} Answer with its start and end in seconds, as in 24.3 - 30.4 seconds."
-
-
 _STRICT: tuple[Profile, ...] = ("strict",)
 V_STAR_WHAT = Benchmark(
     partial(load, question="what"), prompt, spell, score, score_metrics(score), _STRICT, has_published_prompt=False
 )
 V_STAR_WHEN = Benchmark(
     partial(load, question="when"),
-    prompt_when,
+    prompt_span,
     write_span,
     score_span,
     span_metrics,

@@ -8,6 +8,7 @@ other published number, and `accuracy per question` counts both kinds together.
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from evals.benchmarks.benchmark import Benchmark, Profile
 from evals.benchmarks.item import Item, find_first_existing, make_choice
@@ -32,11 +33,15 @@ def load(folder: Path) -> tuple[Item, ...]:
 def _items(folder: Path, scene: Record, row: Record) -> list[Item]:
     name, kind = scene.text("video_filename"), row.text("question_type")
     key = f"{scene.name('scene_index')}_{row.name('question_id')}"
-    common = {"video": _find(folder, scene, name), "cluster": name, "groups": (("question_type", kind),)}
+    common: dict[str, Any] = {
+        "video": _find(folder, scene, name),
+        "cluster": name,
+        "groups": (("question_type", kind),),
+    }
     if kind == "descriptive":
         return [
             Item(id=key, kind="open", text=row.text("question"), place=row.place, gold=row.text("answer"), **common)
-        ]  # type: ignore[arg-type]  # keys above
+        ]
     made = []
     for choice in row.rows("choices"):
         if (answer := choice.text("answer")) not in _TRUE_FALSE:

@@ -4,6 +4,7 @@ Published are a judge's marks for each step of a chain of thought; only the answ
 """
 
 from pathlib import Path
+from typing import Any
 
 from evals.benchmarks.benchmark import Benchmark
 from evals.benchmarks.item import Item, find_first_existing, make_choice, split_options
@@ -20,7 +21,7 @@ def load(folder: Path) -> tuple[Item, ...]:
 
 def _item(folder: Path, row: Record) -> Item:
     name = row.text("video_path")
-    fields = {
+    fields: dict[str, Any] = {
         "id": row.name("id"),
         "video": find_first_existing(*(resolve_inside(folder, tree + name, row.place) for tree in ("", "v1/videos/"))),
         "cluster": Path(name).stem,
@@ -29,7 +30,7 @@ def _item(folder: Path, row: Record) -> Item:
     }
     text = row.text("question")
     if row.values.get("multiple-choice") is not True:
-        return Item(kind="open", place=row.place, text=text, gold=row.text("answer"), **fields)  # type: ignore[arg-type]  # keys above
+        return Item(kind="open", place=row.place, text=text, gold=row.text("answer"), **fields)
     choices = Record(row.place, row.mapping("choices"))
     options = tuple(choices.text(letter) for letter in sorted(choices.values))
     return make_choice(row, options, row.letter("answer", len(options)), text=split_options(text)[0], **fields)

@@ -4,6 +4,7 @@ Without a judge its script leaves open answers out of the denominator.
 """
 
 from pathlib import Path
+from typing import Any
 
 from evals.benchmarks.benchmark import Benchmark, Profile, options_lines
 from evals.benchmarks.item import Item, find_first_existing, make_choice, strip_letters
@@ -33,7 +34,7 @@ def _item(folder: Path, row: Record) -> Item:
     tags = answer_tags(said)
     gold = tags[0] if tags else said.strip()
     name = row.text("video_path")
-    fields = {
+    fields: dict[str, Any] = {
         "id": row.name("id"),
         "video": find_first_existing(resolve_inside(folder, name, row.place)),
         "cluster": Path(name).stem,
@@ -42,7 +43,7 @@ def _item(folder: Path, row: Record) -> Item:
     }
     options = _options(row)
     if not options:
-        return Item(kind="open", place=row.place, gold=gold, **fields)  # type: ignore[arg-type]  # keys above
+        return Item(kind="open", place=row.place, gold=gold, **fields)
     right = Record(row.place, {"solution": gold}).letter("solution", len(options))
     return make_choice(row, options, right, **fields)
 

@@ -11,7 +11,7 @@ from tests.browser import driven, needs_browser
 pytestmark = needs_browser
 
 HOST = """<!doctype html><html lang="en"><title>Host</title><body style="margin:0">
-<iframe id="app" title="App" style="width:100%;border:0;height:100px"%s></iframe><script>
+<iframe id="app" title="App" style="width:100%%;border:0;height:100px"%s></iframe><script>
 const app = document.getElementById("app"), asked = [], report = %s;
 addEventListener("message", ({source, data}) => {
   if (source !== app.contentWindow) return;

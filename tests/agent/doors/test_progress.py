@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from agent import Sleuth
 from agent.doors.allowed_folders import AllowedFolders
 from agent.doors.http.ag_ui import AgUiEvents
-from agent.doors.http.narration import format_reasoning
+from agent.doors.http.completions import format_reasoning
 from agent.doors.mcp.server import VideoServer
 from agent.events import RunFinished, RunStarted, VideoPrepared
 from agent.policy import ToolAccess
@@ -59,7 +59,7 @@ def test_progress_stands_between_the_start_and_the_end_of_a_run_and_every_door_s
     data = told.as_data()
     (sent,) = AgUiEvents("job-1", "job-1").read(data)
     assert (sent["type"], sent["name"], sent["value"]["share"]) == ("CUSTOM", "video_prepared", told.share)
-    assert format_reasoning(data) == f"preparing the video: {told.stage} {told.share:.0%}\n"
+    assert format_reasoning(data) == f"preparing the video: {told.stage} {100 * told.share:.0f} %\n"
 
 
 def test_a_host_of_mcp_is_told(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_host_of_mcp_is_told(tmp_path: Path) -> None:
     ):
         answered = anyio.run(ask, door)
     assert answered.structured_content["answer"] == "four"
-    assert any(line.startswith("preparing the video: ") and line.endswith("%") for line in lines)
+    assert any(line.startswith("preparing the video: ") and line.endswith(" %") for line in lines)
 
 
 def test_a_video_that_is_ready_at_once_says_nothing_of_it(tmp_path: Path) -> None:

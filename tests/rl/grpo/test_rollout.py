@@ -175,6 +175,7 @@ def _without_last_notice(trajectory: Trajectory) -> Trajectory:
     return replace(trajectory, steps=(*earlier, replace(last, notice="")))
 
 
+@pytest.mark.slow
 def test_a_run_that_fills_the_context_by_its_own_calls_has_reached_a_limit_and_counts(
     model: Path, cache: Path, rollouts: RolloutRunner, played: list[Rollout]
 ) -> None:

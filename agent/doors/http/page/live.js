@@ -82,6 +82,8 @@ export class Live {
         this.seconds = value.duration_seconds;
         this.places.seen.dataset.seconds = this.seconds;
         return "The video is open.";
+      case "video_prepared":
+        return `Preparing the video: ${value.stage} ${Math.round(100 * value.share)} %`;
       case "observation":
         this.addObservation(value);
         return `${value.tool} gave ${value.observation.frames.length} frames`;

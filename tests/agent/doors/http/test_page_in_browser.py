@@ -222,7 +222,7 @@ def test_the_token_is_asked_for_and_opens_the_page(tab: Tab, tmp_path: Path, vid
         focus(tab, "token")
         tab.type(TOKEN)
         tab.press("Enter")
-        tab.wait("document.getElementById('ask')")
+        tab.wait("document.getElementById('ask') && document.readyState === 'complete'")
         name_video(tab, "clip.mp4")
         put(tab, "How many?")
         tab.wait(REPORT)

@@ -1,0 +1,79 @@
+"""`agent verify`: a receipt for the answer of a saved run, from its video alone."""
+
+import argparse
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from agent.exit_codes import EXIT_CHECK_FAILED
+from agent.terminal import Screen
+
+if TYPE_CHECKING:
+    from agent.cli import Commands
+
+_SIGNS = {True: "[green]found[/]", False: "[red]not found[/]", None: "[yellow]not checked[/]"}
+
+
+def add(commands: "Commands") -> None:
+    """Adds the command `verify` to the parser."""
+    verify = commands.add_parser(
+        "verify",
+        help="look for the evidence of a saved answer again: its frames, its quotations",
+        description="Decodes the frames that a saved answer cites, and reads or hears the words that it quotes, again. "
+        "No model takes part, so anybody who has the video can check. Exit status: 0 all found, 1 something is not, or "
+        "there is nothing to check.",
+    )
+    verify.add_argument("trajectory", metavar="TRAJECTORY.json", help="what `--save` wrote")
+    verify.add_argument(
+        "--video",
+        metavar="FILE",
+        action="append",
+        help="where the video is now, if it has moved; of a question about several each in turn",
+    )
+    verify.add_argument("--subtitles", metavar="FILE", help="srt, vtt or ass, as the run had it")
+    verify.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from rich.markup import escape
+
+    from agent.loop.checks import check_inputs
+    from agent.loop.receipt import check_evidence
+    from agent.loop.replay import check_same_videos
+    from agent.paths import unescape_path
+    from agent.sessions.options import check_subtitles
+    from agent.trajectory import load
+    from tools.toolbox import open_toolbox
+
+    recorded = load(options.trajectory)
+    asked = recorded.question
+    if recorded.answer is None:
+        raise ValueError(f"{options.trajectory} holds no answer")
+    videos = options.video or [unescape_path(path) for path in asked.videos]
+    if len(videos) != len(asked.videos):
+        raise ValueError(f"need --video for each of the {len(asked.videos)} videos of the run, got {len(videos)}")
+    check_subtitles(asked, options.subtitles)
+    for video in videos:
+        check_inputs(video, options.subtitles)
+    with ExitStack() as stack:
+        toolboxes = [
+            stack.enter_context(
+                open_toolbox(
+                    video,
+                    subtitles=options.subtitles,
+                    until=asked.until_seconds,
+                    picture_stream=asked.picture_stream,
+                    audio=asked.audio_track,
+                )
+            )
+            for video in videos
+        ]
+        check_same_videos(recorded, toolboxes)
+        checks = check_evidence(recorded.answer, toolboxes)
+    screen = Screen()
+    for check in checks:
+        screen.print(
+            f"{_SIGNS[check.is_found]}: {escape(check.claim)} ({escape(check.found)})", highlight=False, soft_wrap=True
+        )
+    found = sum(check.is_found is True for check in checks)
+    screen.print(f"verify: {found} of {len(checks)} frames and quotations are found again", highlight=False)
+    return 0 if checks and all(check.is_found is not False for check in checks) else EXIT_CHECK_FAILED
