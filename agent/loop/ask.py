@@ -5,34 +5,18 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from agent.cost.estimate import check_cost_limit, estimate_for_policy
 from agent.loop.checkpoint import open_sqlite_checkpointer
 from agent.loop.graph import OnEvent, RunContext, build_graph, run_graph
 from agent.loop.modes import TOOLS, Mode, WordTools, plan_initial_calls
 from agent.loop.self_consistency import ask_with_voting
-from agent.loop.several_videos import SeveralVideos
+from agent.loop.several_videos import SeveralVideos, VideoTools
 from agent.loop.tracing import trace_question
 from agent.policy import Policy, Tools
 from agent.trajectory import Limits, Question, ToolCall, Trajectory, VideoFacts, make_call_ids
 from tools.toolbox import TOOL_NAMES
-from tools.video.source import VideoSource
-
-
-class VideoTools(Tools, Protocol):
-    """The tools of a video with the video's properties: a `Toolbox`, or what stands in front of one."""
-
-    @property
-    def video(self) -> VideoSource:
-        """The video that the tools look at."""
-        ...
-
-    @property
-    def has_subtitles(self) -> bool:
-        """True for a video with subtitles."""
-        ...
-
 
 QuestionTools = VideoTools | SeveralVideos
 """The tools of a question: those of its video, or of its several videos."""

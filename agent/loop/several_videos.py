@@ -2,21 +2,34 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from pydantic import Field, create_model
 
+from agent.policy import Tools
 from tools.observation import FrameRef, Observation, ToolError
 from tools.schema import ToolSpec, validate
+from tools.video.source import VideoSource
 
-if TYPE_CHECKING:
-    from agent.loop.ask import VideoTools
+
+class VideoTools(Tools, Protocol):
+    """The tools of a video with the video's properties: a `Toolbox`, or what stands in front of one."""
+
+    @property
+    def video(self) -> VideoSource:
+        """The video that the tools look at."""
+        ...
+
+    @property
+    def has_subtitles(self) -> bool:
+        """True for a video with subtitles."""
+        ...
 
 
 class SeveralVideos:
     """The tools of several videos, numbered from 1 in the order given."""
 
-    def __init__(self, videos: "Sequence[VideoTools]") -> None:
+    def __init__(self, videos: Sequence[VideoTools]) -> None:
         self.videos = tuple(videos)
         """Tools of each video by itself."""
         self._specs: dict[str, ToolSpec] = {}

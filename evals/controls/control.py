@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
-from agent.loop.ask import VideoTools
 from agent.loop.modes import Mode
+from agent.loop.several_videos import VideoTools
 from agent.trajectory import Answer, Question, ToolCall
 from evals.controls.subject import ControlSubject
 from evals.example import Example

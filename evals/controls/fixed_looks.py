@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from agent.loop.ask import VideoTools
+from agent.loop.several_videos import VideoTools
 from agent.trajectory import ToolCall
 from evals.controls.control import PolicyInputs
 from tools.observation import Box, FrameRef, Observation, ToolError

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from agent.loop.ask import VideoTools
+from agent.loop.several_videos import VideoTools
 from evals.composed.drawn import DRAWN
 from evals.composed.episode import Episode, compose
 from evals.composed.families import Composed

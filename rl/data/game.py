@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from agent.loop.ask import VideoTools
+from agent.loop.several_videos import VideoTools
 from agent.trajectory import ToolCall
 from evals.controls.control import AS_IT_IS, Control, ControlContext, PolicyInputs
 from evals.controls.fixed_looks import FixedLooks, Look

@@ -19,7 +19,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, get_args
 
-from agent.loop.ask import VideoTools, ask
+from agent.loop.ask import ask
+from agent.loop.several_videos import VideoTools
 from agent.trajectory import Trajectory
 from evals.composed.families import FAMILIES
 from evals.controls.catalogue import CONTROLS

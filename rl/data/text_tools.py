@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import create_model
 
-from agent.loop.ask import VideoTools
 from agent.loop.modes import WordTools
+from agent.loop.several_videos import VideoTools
 from tools.schema import ToolSpec, describe
 from tools.toolbox import TOOL_NAMES, Toolbox
 
