@@ -1,10 +1,11 @@
 """Resuming: a folder holds one training, and continues from its last whole checkpoint."""
 
-import json
 import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
+
+from tools.plain_data import loads_json
 
 _STATE = "trainer_state.json"
 """The file that a trainer writes last: a checkpoint with it is whole."""
@@ -23,7 +24,7 @@ def check_same(path: Path, terms: str, free: Collection[str] = ()) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
-        before, now = (_flatten(json.loads(text), free) for text in (path.read_text(encoding="utf-8"), terms))
+        before, now = (_flatten(loads_json(text), free) for text in (path.read_text(encoding="utf-8"), terms))
         if differing := [key for key in (*now, *before) if before.get(key) != now.get(key)]:
             key = differing[0]
             raise ValueError(
@@ -42,7 +43,7 @@ def last_checkpoint(out: Path) -> Path | None:
 
 def _is_whole(checkpoint: Path) -> bool:
     try:
-        json.loads((checkpoint / _STATE).read_text(encoding="utf-8"))
+        loads_json((checkpoint / _STATE).read_text(encoding="utf-8"))
     except (OSError, ValueError):  # the training was stopped while it was being written
         return False
     return True

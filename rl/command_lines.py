@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from agent.ending import Parser
-from rl import toml_command
+from rl.options import toml_command
 
 
 def make_cost_parser(about: str | None) -> Parser:
@@ -37,16 +37,16 @@ def check_training(path: Path) -> None:
 
 
 def check_sft(path: Path) -> None:
-    """Refuses a training file of `rl.sft` that can't be used; errors as of `rl.toml_config.read_toml`."""
+    """Refuses a training file of `rl.sft` that can't be used; errors as of `rl.options.toml_config.read_toml`."""
     from rl.finetune.sft_config import SftConfig
-    from rl.toml_config import read_toml
+    from rl.options.toml_config import read_toml
 
     read_toml(path, SftConfig)
 
 
 def check_dpo(path: Path) -> None:
-    """Refuses a training file of `rl.dpo` that can't be used; errors as of `rl.toml_config.read_toml`."""
+    """Refuses a training file of `rl.dpo` that can't be used; errors as of `rl.options.toml_config.read_toml`."""
     from rl.finetune.dpo_config import DpoConfig
-    from rl.toml_config import read_toml
+    from rl.options.toml_config import read_toml
 
     read_toml(path, DpoConfig)

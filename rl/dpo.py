@@ -7,7 +7,8 @@ step, so no copy is held. Writes an adapter that `agent ask --adapter` takes, or
 Several processes share the pairs of a step, each on a GPU of its own.
 """
 
-from rl import command_lines, toml_command
+from rl import command_lines
+from rl.options import toml_command
 
 if __name__ == "__main__":  # before torch is imported
     toml_command.check_file_first("rl.dpo", __doc__, command_lines.check_dpo)

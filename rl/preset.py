@@ -12,8 +12,8 @@ from pathlib import Path
 from agent.ending import Parser, end_process
 from agent.terminal import escape_controls, tell
 from rl.grpo.config import Training
+from rl.options.toml_config import parse_toml
 from rl.rewards.preset import Preset, list_presets, load_preset
-from rl.toml_config import parse_toml
 
 _PLACES = {
     "generations": "generations",

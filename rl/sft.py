@@ -7,7 +7,8 @@ A model that sees is shown the pictures of each run, as when it is asked. Writes
 GPU of its own.
 """
 
-from rl import command_lines, toml_command
+from rl import command_lines
+from rl.options import toml_command
 
 if __name__ == "__main__":  # before torch is imported
     toml_command.check_file_first("rl.sft", __doc__, command_lines.check_sft)

@@ -9,7 +9,8 @@ file has the bounds. The curves are in `dashboard.html` in its folder.
 
 from agent.ending import end_process, run_command
 from agent.exit_codes import EXIT_ALARM
-from rl import command_lines, toml_command
+from rl import command_lines
+from rl.options import toml_command
 
 if __name__ == "__main__":  # before torch is imported
     toml_command.check_file_first("rl.train", __doc__, command_lines.check_training)

@@ -116,7 +116,7 @@ def test_every_evaluation_and_training_can_be_given(command: str, monkeypatch: p
 def test_every_training_file_is_one() -> None:
     from rl.finetune.sft_config import SftConfig
     from rl.grpo.config import read_training
-    from rl.toml_config import read_toml
+    from rl.options.toml_config import read_toml
 
     files = {c.split()[2]: ROOT / c.split()[3] for c in commands() if c.endswith(".toml")}
     assert set(files) == {"grpo", "sft"}

@@ -8,7 +8,6 @@ and worker hold no more memory after thousands of questions. Videos are indexed 
 
 import argparse
 import asyncio
-import json
 import os
 import statistics
 import subprocess
@@ -29,6 +28,7 @@ from agent.ending import Parser, end_process
 from agent.trajectory import Answer, Calls, Evidence, Question, Step, ToolCall, Trajectory, Turn, VideoFacts, to_json
 from evals.perf.speed import SpeedRow
 from evals.perf.speed_clips import ClipSpec
+from tools.plain_data import loads_json
 
 QUESTION = "How many?"
 _LOOKS = (
@@ -42,6 +42,7 @@ _TURNS = (
 _FEW = 4
 """Questions at a time while memory is watched."""
 _LONGEST_SECONDS = 600.0
+"""Patience with one reply, behind hundreds of others on a busy machine."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Amounts:
 
 
 @dataclass(frozen=True)
-class Server:
+class MeasuredServer:
     """A server with its process and its worker's."""
 
     url: str
@@ -72,8 +73,14 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, policy: str, encoder: str) -> Iterator[Server]:
-    """A server whose videos lie in `folder`, for as long as the `with` lasts."""
+def serving(folder: Path, policy: str, encoder: str) -> Iterator[MeasuredServer]:
+    """A server for as long as the `with` lasts.
+
+    Args:
+        folder: holds its videos, and takes its state, its cache and its log.
+        policy: specification of the policy.
+        encoder: name of the encoder; the default one if empty.
+    """
     given = {"policy": policy, "encoder": encoder, "port": 0, "allow": folder, "state": folder / "state"}
     environment = {f"VIDEOSLEUTH_SERVE_{name.upper()}": str(value) for name, value in given.items() if value != ""}
     with (folder / "log").open("w") as log:
@@ -84,7 +91,7 @@ def serving(folder: Path, policy: str, encoder: str) -> Iterator[Server]:
         )
         try:
             port, worker = _read_log(folder / "log", process)
-            yield Server(f"http://127.0.0.1:{port}", (process.pid, worker))
+            yield MeasuredServer(f"http://127.0.0.1:{port}", (process.pid, worker))
         finally:
             process.terminate()
             process.wait(60)
@@ -93,7 +100,7 @@ def serving(folder: Path, policy: str, encoder: str) -> Iterator[Server]:
 def _read_log(path: Path, process: "subprocess.Popen[bytes]") -> tuple[int, int]:
     """Port of the server and id of its worker, once it has both."""
     while process.poll() is None:
-        told = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+        told = [loads_json(line) for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
         ports, workers = [one["port"] for one in told if "port" in one], [one["pid"] for one in told if "pid" in one]
         if ports and workers:
             return ports[0], workers[0]
@@ -106,7 +113,14 @@ def _make_chat(video: str) -> dict[str, Any]:
 
 
 async def ask_all(url: str, videos: Sequence[str], count: int, at_once: int) -> Counter[int]:
-    """Asks so many questions, and each again that was told to wait; gives the statuses of all replies."""
+    """Asks questions, and each again that was told to wait; gives the statuses of all replies.
+
+    Args:
+        url: address of the server.
+        videos: names of the videos, taken in turn.
+        count: number of questions.
+        at_once: number of questions that are open at the same time.
+    """
     seen: Counter[int] = Counter()
     left = iter(range(count))
     limits = httpx2.Limits(max_connections=at_once)
@@ -125,8 +139,15 @@ async def ask_all(url: str, videos: Sequence[str], count: int, at_once: int) -> 
     return seen
 
 
-def measure_alone(server: Server, sleuth: Sleuth, video: Path, count: int) -> list[float]:
-    """What each question takes more over HTTP than directly, in milliseconds."""
+def measure_alone(server: MeasuredServer, sleuth: Sleuth, video: Path, count: int) -> list[float]:
+    """What each question takes more over HTTP than directly, in milliseconds.
+
+    Args:
+        server: answers over HTTP.
+        sleuth: answers directly.
+        video: the video that is asked about.
+        count: number of questions, one after the other.
+    """
     more = []
     with httpx2.Client(base_url=server.url, timeout=_LONGEST_SECONDS, trust_env=False) as http:
         for _ in range(count):
@@ -139,7 +160,13 @@ def measure_alone(server: Server, sleuth: Sleuth, video: Path, count: int) -> li
 
 
 def measure(folder: Path, amounts: Amounts, encoder: str) -> list[SpeedRow]:
-    """Measures all goals."""
+    """Measures all goals.
+
+    Args:
+        folder: takes the videos, and all that the server writes.
+        amounts: how much is asked.
+        encoder: name of the encoder; the default one if empty.
+    """
     steps = tuple(Step(turn) for turn in _TURNS)
     script = folder / "turns.json"
     script.write_text(to_json(Trajectory(Question("v.mp4", QUESTION), VideoFacts("", 1.0, 1, 1), steps=steps)))

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from rl.data.text_tools import WORD_TOOLS
-from rl.toml_config import TomlConfig
+from rl.options.toml_config import TomlConfig
 
 Count = Annotated[int, Field(ge=1)]
 

@@ -20,10 +20,10 @@ from rl.data.game import Game
 from rl.monitor.alarms import Alarms
 from rl.objective import algorithms
 from rl.objective.algorithms import ALGORITHMS, Algorithm
+from rl.options.toml_config import TomlConfig, read_toml
 from rl.rewards.groups import Credit, check_preset
 from rl.rewards.preset import Preset
 from rl.rewards.preset_file import Turns
-from rl.toml_config import TomlConfig, read_toml
 from tools.toolbox import TOOL_NAMES
 
 Positive = Annotated[int, Field(ge=1)]
@@ -206,7 +206,7 @@ class JudgeConfig(TomlConfig):
     """The judge that some rewards ask: any policy, asked without a video. Its verdicts are kept in the folder `out`."""
 
     policy: Annotated[str, Field(min_length=1)]
-    """As `--policy` takes it: `http:MODEL@URL`, `transformers:FOLDER`."""
+    """Specification of the judge, in the form that `--policy` takes: `http:MODEL@URL`, `transformers:FOLDER`."""
     max_reply_tokens: Positive = 512
     concurrency: Positive = 8
     """Verdicts asked for at the same time, by each process."""

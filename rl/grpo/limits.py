@@ -9,6 +9,7 @@ from agent.policies.local.model_files import read_model_files
 from rl.grpo.config import Training
 
 _ASPECT = 16 / 9
+"""Shape of a frame whose size is estimated before any video is open: that of most videos."""
 
 
 def check_targets(training: Training) -> None:

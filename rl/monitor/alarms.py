@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from rl.monitor.log import Row, select_known
-from rl.toml_config import TomlConfig
+from rl.options.toml_config import TomlConfig
 
 
 class AlarmError(Exception):

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 _PAUSE_SECONDS = 10.0
+"""Seconds between two lines: often enough to be seen alive, seldom enough to be read."""
 
 
 class StepProgress:

@@ -4,9 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from rl.options.toml_config import TomlConfig, parse_toml
 from rl.rewards import grouped
 from rl.rewards.totals import NEEDED
-from rl.toml_config import TomlConfig, parse_toml
 
 GROUP_TERMS = {"shuffle_bonus": 1, "length_bonus": 2, "curiosity": 1}
 """Number of components that each group reward reads: answers; answers and lengths; the use of tools."""

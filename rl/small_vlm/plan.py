@@ -11,9 +11,9 @@ from evals.controls.catalogue import CONTROLS
 from rl import collect
 from rl.finetune.sft_config import SftConfig
 from rl.grpo.config import Training
+from rl.options.toml_config import TomlConfig, read_toml
 from rl.small_vlm.build import Shape
 from rl.small_vlm.pretrain_config import PretrainConfig
-from rl.toml_config import TomlConfig, read_toml
 
 Count = Annotated[int, Field(ge=1)]
 

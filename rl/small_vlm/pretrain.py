@@ -7,7 +7,7 @@ side `train` only, and none comes twice. A training that was stopped goes on whe
 """
 
 from agent.ending import check_arguments_first
-from rl import toml_command
+from rl.options import toml_command
 
 if __name__ == "__main__":  # before torch is imported
     check_arguments_first("rl.small_vlm.pretrain", toml_command.make_parser("rl.small_vlm.pretrain", __doc__))

@@ -9,7 +9,7 @@ command is given again.
 """
 
 from agent.ending import check_arguments_first, end_process
-from rl import toml_command
+from rl.options import toml_command
 
 if __name__ == "__main__":  # before torch is imported
     check_arguments_first("rl.small_vlm.run", toml_command.make_parser("rl.small_vlm.run", __doc__))

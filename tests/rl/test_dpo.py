@@ -19,7 +19,7 @@ from rl.finetune.dpo_config import DpoConfig
 from rl.finetune.rows import TrainingConversation
 from rl.grpo.config import read_training
 from rl.monitor.log import LOG
-from rl.toml_config import read_toml
+from rl.options.toml_config import read_toml
 from rl.verify import CHOSEN, REJECTED, Verified, write_pairs
 from rl.verify import PreferencePair as Found
 from tests.rl.cases import RIGHT, WRONG, run

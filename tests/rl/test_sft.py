@@ -16,8 +16,8 @@ from rl.data.text_tools import describe_tools
 from rl.finetune.rows import TrainingConversation, read_rows
 from rl.finetune.sft_config import SftConfig
 from rl.objective.logprobs import policy_loss
+from rl.options.toml_config import read_toml
 from rl.sft import SftStep, main
-from rl.toml_config import read_toml
 from tests.tiny_llama import tiny_llama
 from tools import packaged_weights
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _MARK = b"GA94\x03"
 """What ATSC A/53 puts before captions, in MPEG-2 as in H.264 and HEVC; a table and three bytes a pair follow."""
 _MOST_TRIPLETS = 31
+"""Most pairs with a picture: their number is written in five bits (ATSC A/53)."""
 _ERASE = b"\xfc\x94\x2c"
 """The order that takes everything off the screen, with parity."""
 _PROBED_PACKETS = 300

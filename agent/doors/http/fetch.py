@@ -26,6 +26,7 @@ _SILENCE_SECONDS = 30.0
 _IN_MEMORY_BYTES = 2**20
 """Size from which on a fetched video lies on disk."""
 _READ_BYTES = 2**18
+"""Most bytes read at once: the time is looked at between two reads."""
 _REDIRECTS = 5
 """Redirects in a row at most."""
 _KINDS = ("video/", "audio/", "image/gif", "application/octet-stream", "application/mp4", "application/ogg", "binary/")

@@ -425,7 +425,7 @@ class JobDispatcher:
         return self._locate_folder(job_id) / "reached.json"
 
     def _settle_trajectory(self, job: ServerJob) -> None:
-        """Of a job without an end by itself, what was reached is the trajectory."""
+        """Makes what was reached the trajectory of a job that came to no end by itself."""
         reached = self._locate_reached(job.id)
         if job.status in ("failed", "lost") and not self.has_trajectory(job.id):
             with suppress(FileNotFoundError):

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from agent.ending import Parser, check_arguments_first, end_process
 from agent.terminal import tell
-from rl.toml_config import Kind, read_toml
+from rl.options.toml_config import Kind, read_toml
 
 
 def run_toml_command(
