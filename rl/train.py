@@ -25,6 +25,7 @@ from agent.policy import PolicyOptions
 from agent.terminal import escape_controls, tell
 from rl.checkpoints import check_same, last_checkpoint
 from rl.data.questions import TrainingQuestions, find_boxes, list_measurable, open_questions
+from rl.data.references import Need
 from rl.grpo.config import Training, read_training
 from rl.grpo.limits import check_room, check_targets
 from rl.grpo.open_sampler import open_sampler
@@ -34,7 +35,6 @@ from rl.monitor.step_log import Say
 from rl.processes import is_first_process, process_rank, take_device
 from rl.rewards.aids import Aids
 from rl.rewards.groups import check_needs, check_preset
-from rl.rewards.needs import Need
 from rl.rewards.policy_judge import PolicyJudge
 from rl.rewards.preset import load_preset
 from rl.sampling.sampler import TrainingSampler

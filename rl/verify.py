@@ -22,9 +22,9 @@ from evals.runner.run_file import TRAJECTORIES, read_stored
 from evals.scoring.normalize import split_words
 from evals.scoring.scoring import score
 from rl.data.questions import find_boxes, list_measurable, open_questions
+from rl.data.references import Need
 from rl.rewards.aids import Aids
 from rl.rewards.groups import check_needs
-from rl.rewards.needs import Need
 from rl.rewards.preset import Preset, load_preset
 from rl.rewards.turns import own_steps
 

@@ -35,8 +35,7 @@ from evals.runner.runner import RunSettings, Task, run_tasks
 from rl.data import published
 from rl.data.curriculum import ComposedQuestions, ComposedTask, Curriculum, View
 from rl.data.game import Game, GameControl
-from rl.rewards.aids import TimedBox
-from rl.rewards.needs import Need
+from rl.data.references import Need, TimedBox
 from tools.observation import FrameRef, Observation
 from tools.schema import ToolSpec
 from tools.toolbox import make_toolbox

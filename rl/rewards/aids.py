@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from agent.trajectory import Trajectory
 from evals.example import Example
-from tools.observation import Box
+from rl.data.references import TimedBox
 
 Aspect = Literal["answer", "consistent", "evidence cited", "step"]
 """Aspect that a judge rates: does the answer mean the reference; does the reasoning lead to the answer; does the
@@ -28,15 +28,6 @@ class Judge(Protocol):
             turn: for `step`, which of the policy's turns, from 0; None for the rest.
         """
         ...
-
-
-@dataclass(frozen=True)
-class TimedBox:
-    """Reference box of what the question asks for, at one moment."""
-
-    seconds: float
-    box: Box
-    """Fractions 0..1 of the picture."""
 
 
 @dataclass(frozen=True)

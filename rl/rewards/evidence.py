@@ -12,7 +12,8 @@ from evals.example import Example
 from evals.scoring import scoring
 from evals.scoring.published.spans import strict_span
 from evals.scoring.spans import merge_spans
-from rl.rewards.aids import Aids, TimedBox
+from rl.data.references import TimedBox
+from rl.rewards.aids import Aids
 from rl.rewards.answers import read_second_answer, score_right
 from rl.rewards.tool_use import find_worked_calls, list_own_calls
 from tools.observation import FULL_FRAME, Box, FrameRef

@@ -12,8 +12,9 @@ import numpy as np
 from agent.trajectory import Trajectory
 from evals.example import Example
 from evals.scoring.scoring import score
+from rl.data.references import Need
 from rl.objective.advantages import as_array, compute_step_credit, has_signal, surprise, taura, weigh_group
-from rl.rewards.needs import HOW_TO_GIVE, Need
+from rl.rewards.needs import HOW_TO_GIVE
 from rl.rewards.preset import GroupRewards, Preset
 from rl.rewards.preset_file import Turns
 from rl.rewards.turns import own_steps

@@ -1,8 +1,6 @@
 """What rewards need beside the run: a judge, the second look, spans or boxes. Without it they do not count."""
 
-from typing import Literal
-
-Need = Literal["judge", "second look", "spans", "boxes"]
+from rl.data.references import Need
 
 NEEDS: dict[str, Need] = {
     "reasoning_agrees": "judge",

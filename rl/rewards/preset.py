@@ -15,13 +15,14 @@ import numpy as np
 
 from agent.trajectory import Trajectory
 from evals.example import Example
+from rl.data.references import Need
 from rl.objective import advantages
 from rl.objective.advantages import Array
 from rl.rewards import grouped
 from rl.rewards.aids import Aids
 from rl.rewards.catalogue import STEP_REWARDS, Reward, get_reward, get_step_reward, is_broken_off
 from rl.rewards.grouped import Rewards
-from rl.rewards.needs import NEEDS, Need
+from rl.rewards.needs import NEEDS
 from rl.rewards.preset_file import GroupTerm, PresetFile, Term, parse_preset
 from rl.rewards.steps import Steps
 from rl.rewards.totals import RULES

@@ -7,7 +7,8 @@ import pytest
 from agent.trajectory import Evidence, Question, Trajectory
 from evals.example import Example
 from rl.attacks import write_answer, write_look
-from rl.rewards.aids import Aids, TimedBox
+from rl.data.references import TimedBox
+from rl.rewards.aids import Aids
 from rl.rewards.evidence import box_iou, sigma_at
 from tests.rl.cases import CHOICE, RIGHT, UNPLACED, WRONG, run, value
 

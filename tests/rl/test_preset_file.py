@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from rl.data.references import Need
 from rl.grpo.config import read_training
 from rl.preset import main
 from rl.rewards.groups import check_needs
-from rl.rewards.needs import Need
 from rl.rewards.preset import list_presets, load_preset
 
 

@@ -11,10 +11,11 @@ import pytest
 from agent.trajectory import Reply, Stop, Trajectory
 from evals.example import Example
 from rl.attacks import Believer
-from rl.rewards.aids import Aids, TimedBox
+from rl.data.references import Need, TimedBox
+from rl.rewards.aids import Aids
 from rl.rewards.catalogue import REWARDS, STEP_REWARDS, get_reward
 from rl.rewards.groups import Credit, ScoredGroups, check_needs, check_preset, score_groups, score_run
-from rl.rewards.needs import HOW_TO_GIVE, NEEDS, Need
+from rl.rewards.needs import HOW_TO_GIVE, NEEDS
 from rl.rewards.preset import load_preset
 from rl.rewards.preset_file import Group
 from tests.rl.cases import MESSY, OPEN, RIGHT, UNPLACED, WRONG, broken, run
