@@ -128,7 +128,7 @@ def trace_turn(number: int) -> Iterator[TracedWork]:
 @contextmanager
 def trace_model_call(policy: "Policy") -> Iterator[TracedWork]:
     """The span of a call of a policy's model; none for a policy without one."""
-    setup = policy.setup
+    setup = getattr(policy, "setup", None)  # a plain function may play too
     if setup is None:
         yield TracedWork()
         return

@@ -40,18 +40,18 @@ def test_a_run_has_its_share_its_interval_and_what_guessing_would_give(
     a, b, c, d = asked_by(questions)
     rows = [played(a, RIGHT), played(b, WRONG), played(c, RIGHT), played(d, RIGHT)]
     accuracy = cells(main([write_run(tmp_path / "lite", questions, data, rows)]), "1 lite")[0]
-    assert accuracy[:4] == ["clips", "none", "4", "2"]
-    assert accuracy[4].startswith("75.0 % [")
-    assert accuracy[5:] == ["33.3 %", "0"]
+    assert accuracy[:5] == ["clips", "none", "agent", "4", "2"]
+    assert accuracy[5].startswith("75.0 % [")
+    assert accuracy[6:] == ["33.3 %", "0"]
 
 
 def test_a_crash_is_counted_and_not_scored(tmp_path: Path, data: Path, questions: QuestionSet) -> None:
     a, b, c, d = asked_by(questions)
     rows = [played(a, RIGHT), played(b, None), played(c, RIGHT), played(d, WRONG)]
     accuracy = cells(main([write_run(tmp_path / "lite", questions, data, rows)]), "1 lite")[0]
-    assert accuracy[2] == "3"
-    assert accuracy[4].startswith("66.7 %")
-    assert accuracy[6] == "1"
+    assert accuracy[3] == "3"
+    assert accuracy[5].startswith("66.7 %")
+    assert accuracy[7] == "1"
 
 
 def test_where_nothing_is_scored_there_is_a_report_all_the_same(
@@ -60,7 +60,7 @@ def test_where_nothing_is_scored_there_is_a_report_all_the_same(
     rows = [played(q, None) for q in asked_by(questions)]
     folders = [write_run(tmp_path / name, questions, data, rows) for name in ("a", "b")]
     page = main(folders, tmp_path / "report.html")
-    assert cells(page, "1 a")[0] == ["clips", "none", "–", "–", "–", "33.3 %", "4"]
+    assert cells(page, "1 a")[0] == ["clips", "none", "agent", "–", "–", "–", "33.3 %", "4"]
 
 
 def test_of_two_lines_of_one_question_the_later_counts(tmp_path: Path, data: Path, questions: QuestionSet) -> None:
@@ -176,8 +176,8 @@ def test_several_runs_of_a_question_have_one_mean_and_a_spread(
     second = [played(q, x, sample=1) for q, x in zip(asked_by(questions), (RIGHT, RIGHT, WRONG, WRONG), strict=True)]
     page = main([write_run(tmp_path / "model", questions, data, [*first, *second])])
     accuracy, repeated = cells(page, "1 model")[0], cells(page, "1 model")[1]
-    assert accuracy[2] == "4"
-    assert accuracy[4].startswith("75.0 %")
+    assert accuracy[3] == "4"
+    assert accuracy[5].startswith("75.0 %")
     # means of 100 and 50: a sample deviation of 35.4; half of the questions are always right, and half change
     assert repeated == ["100.0, 50.0", "35.4", "50.0 %", "75.0 %", "50.0 %"]
 
