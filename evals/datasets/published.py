@@ -1,6 +1,5 @@
 """Published benchmarks as sets of questions, scored by their own rules."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -140,7 +139,13 @@ class PublishedSet:
 
 
 def _strip_thoughts(text: str) -> str:
-    return re.sub(r"<(think|analysis)>.*?</\1>", "", text, flags=re.S).strip()
+    for name in ("think", "analysis"):
+        begin, end, kept, done = f"<{name}>", f"</{name}>", [], 0
+        while (start := text.find(begin, done)) >= 0 and (stop := text.find(end, start)) >= 0:
+            kept.append(text[done:start])
+            done = stop + len(end)
+        text = "".join(kept) + text[done:]
+    return text.strip()
 
 
 def _subject(item: Item) -> ControlSubject:

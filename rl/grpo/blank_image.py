@@ -50,6 +50,22 @@ class BlankPicture:
         return torch.zeros(_SIDE * _SIDE, width, dtype=self._eyes.dtype, device=self._eyes.device)
 
 
+def drop_empty_pictures(model: Any) -> None:
+    """Makes a Qwen-VL model take rows without a picture: TRL hands them none of the pixels of the others, not nothing.
+
+    Args:
+        model: one of transformers, without a wrapper.
+    """
+    model.model.register_forward_pre_hook(_drop_none, with_kwargs=True)
+
+
+def _drop_none(_: Any, arguments: Any, named: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    grid = named.get("image_grid_thw")
+    if grid is not None and not len(grid):
+        named = {name: value for name, value in named.items() if name not in ("pixel_values", "image_grid_thw")}
+    return arguments, named
+
+
 def _tensors(parts: Any) -> list[torch.Tensor]:
     if isinstance(parts, torch.Tensor):
         return [parts]

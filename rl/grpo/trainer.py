@@ -26,7 +26,7 @@ from agent.policies.local.loading import choose_device
 from agent.policies.local.model_files import read_model_files
 from agent.trajectory import Trajectory
 from evals.runner.run_file import TRAJECTORIES, Key, RunFile
-from rl.grpo.blank_image import BlankPicture
+from rl.grpo.blank_image import BlankPicture, drop_empty_pictures
 from rl.grpo.config import Lora, Training
 from rl.grpo.open_sampler import make_sync
 from rl.grpo.prefetch import VideoPrefetcher
@@ -114,8 +114,10 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
             processing_class=_make_processor(loaded.model.name_or_path, loaded.eyes),
             peft_config=None if training.lora is None or training.lora.start else _make_adapter_config(training.lora),
         )
-        if self.accelerator.num_processes > 1 and loaded.eyes is not None:
-            BlankPicture(loaded.model)
+        if loaded.eyes is not None:
+            drop_empty_pictures(loaded.model)
+            if self.accelerator.num_processes > 1:
+                BlankPicture(loaded.model)
         on_gpu = self.accelerator.device.type == "cuda" and self.accelerator.is_local_main_process
         self._ahead = VideoPrefetcher(rollouts.warm, self.order(), training.questions) if on_gpu else None
         if self.accelerator.device.type == "cuda":

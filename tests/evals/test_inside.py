@@ -98,6 +98,7 @@ _NAMED = {
     "video-holmes": ("video ID",),
     "cg-bench": ("video_uid",),
     "charades-sta": (),
+    "activitynet-qa": ("video_name",),
     "activitynet": (),
 }
 """The keys that name files, or the file that is all names."""
@@ -135,6 +136,8 @@ def test_each_adapter_refuses_a_row_that_names_a_file_elsewhere(tmp_path: Path, 
     keys = next((keys for start, keys in _NAMED.items() if benchmark.startswith(start)), None)
     if keys is None or benchmark.startswith("video-mme"):
         pytest.skip("its rows are parquet; a test of its own")
+    if benchmark == "activitynet-qa" and ".." not in name:
+        pytest.skip("its files are called v_NAME, which is never absolute")
     folder = Path(shutil.copytree(folder_of(benchmark), tmp_path / "set"))
     for path in sorted(folder.rglob("*")):
         if path.suffix in (".json", ".jsonl", ".txt") and "subtitles" not in path.parts:

@@ -168,9 +168,10 @@ def test_a_training_ends_where_its_engine_is_gone(model: Path, tmp_path: Path) -
 def test_reg_grpo_is_refused_beside_an_engine_whose_probabilities_it_does_not_correct(
     model: Path, tmp_path: Path
 ) -> None:
-    wanted = training(model, tmp_path / "run", **SETTINGS | {"preset": "deepvideo-r1"})
+    engine = {"name": "vllm-server", "url": "http://127.0.0.1:9"}
+    wanted = training(model, tmp_path / "run", **SETTINGS | {"preset": "deepvideo-r1", "engine": engine})
     with pytest.raises(ValueError, match="reg_grpo is not corrected for the probabilities of another sampler"):
-        main(wanted, lambda _: None, sampler_of(wanted))
+        main(wanted, lambda _: None)
 
 
 def test_all_weights_without_a_way_to_bring_them_are_refused_before_anything_is_played(

@@ -97,7 +97,7 @@ def write_default(name: DefaultName, value: str) -> Path:
 
 def _replace_line(text: str, name: str, line: str) -> str:
     """The text with the line that sets a key above all tables replaced, or a new one at its beginning."""
-    table = re.search(r"^\s*\[", text, re.M)
+    table = re.search(r"^[ \t]*\[", text, re.M)
     head, rest = (text[: table.start()], text[table.start() :]) if table else (text, "")
     if head and not head.endswith("\n"):
         head += "\n"

@@ -190,7 +190,10 @@ class Hub:
         if isinstance(error, RepositoryNotFoundError):
             raise PolicyError(f"there is no model {model_id} at {self.endpoint}, or it is private (404)") from error
         if isinstance(error, OfflineModeIsEnabled):
-            raise PolicyError(f"{model_id} could not be fetched: HF_HUB_OFFLINE forbids it") from error
+            raise PolicyError(
+                f"{model_id} is neither a folder here nor could it be fetched: HF_HUB_OFFLINE forbids it; "
+                "give the folder of a model that is here"
+            ) from error
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
         raise PolicyError(
             f"{model_id} could not be fetched from {self.endpoint}: check its name and the network, and do it again; "
