@@ -119,6 +119,8 @@ def test_the_trajectory_of_lite_is_that_of_the_command_line(
     monkeypatch.setenv("VIDEOSLEUTH_CACHE", str(clip.parent / "cache"))
     saved = tmp_path / "saved.json"
     command = ["ask", str(clip), "How many?", "--encoder", "hashing", "--policy", "lite", "--max-turns", "5"]
+    main(["index", str(clip), "--encoder", "hashing"])  # a search of half an index finds other frames
+    capsys.readouterr()
     main([*command, "--save", str(saved), "--json"])
     with sleuth(clip, "lite") as asked:
         result = asked.ask(clip, "How many?", max_turns=5)
