@@ -1,14 +1,13 @@
 """`agent replay`: replays a saved run without its policy and compares the observations; or compares two saved runs."""
 
 import argparse
-from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from agent.cli.exit_status import write_files
+from agent.cli.recorded_videos import list_recorded_videos, open_recorded_videos
 from agent.cli.run_options import ENCODER
 from agent.exit_codes import EXIT_NO_ANSWER
 from agent.outputs import check_writable
-from agent.paths import unescape_path
 from agent.terminal import Screen
 from agent.trajectory import Trajectory, load
 
@@ -91,37 +90,16 @@ def _replay_from_record(options: argparse.Namespace, recorded: Trajectory, progr
 
 
 def _replay_from_video(options: argparse.Namespace, recorded: Trajectory, progress: Screen) -> Trajectory:
-    from agent.loop.checks import check_inputs
-    from agent.loop.replay import check_same_videos, replay
+    from agent.loop.replay import replay
     from agent.loop.several_videos import SeveralVideos
     from agent.report.console import show_index_progress
-    from agent.sessions.options import check_subtitles
-    from tools.toolbox import open_toolbox
 
-    asked = recorded.question
-    videos = options.video or [unescape_path(path) for path in asked.videos]
-    if len(videos) != len(asked.videos):
-        raise ValueError(f"need --video for each of the {len(asked.videos)} videos of the run, got {len(videos)}")
-    check_subtitles(asked, options.subtitles)
-    for video in videos:
-        check_inputs(video, options.subtitles)
+    videos = list_recorded_videos(recorded, options.video, options.subtitles)
     check_writable((options.report, options.save), (*videos, options.subtitles, options.trajectory))
-    with show_index_progress(progress) as on_progress, ExitStack() as stack:
-        toolboxes = [
-            stack.enter_context(
-                open_toolbox(
-                    video,
-                    encoder=options.encoder,
-                    subtitles=options.subtitles,
-                    until=asked.until_seconds,
-                    picture_stream=asked.picture_stream,
-                    audio=asked.audio_track,
-                    on_progress=on_progress,
-                )
-            )
-            for video in videos
-        ]
-        check_same_videos(recorded, toolboxes)
+    with (
+        show_index_progress(progress) as on_progress,
+        open_recorded_videos(recorded, videos, options.subtitles, options.encoder, on_progress) as toolboxes,
+    ):
         # the recorded run may have searched a partial index; all that it found is found again only with the whole one
         for toolbox in toolboxes:
             toolbox.index.wait_tiled()

@@ -1,9 +1,9 @@
 """`agent verify`: a receipt for the answer of a saved run, from its video alone."""
 
 import argparse
-from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from agent.cli.recorded_videos import list_recorded_videos, open_recorded_videos
 from agent.exit_codes import EXIT_CHECK_FAILED
 from agent.terminal import Screen
 
@@ -36,38 +36,14 @@ def add(commands: "Commands") -> None:
 def _run(options: argparse.Namespace) -> int:
     from rich.markup import escape
 
-    from agent.loop.checks import check_inputs
     from agent.loop.receipt import check_evidence
-    from agent.loop.replay import check_same_videos
-    from agent.paths import unescape_path
-    from agent.sessions.options import check_subtitles
     from agent.trajectory import load
-    from tools.toolbox import open_toolbox
 
     recorded = load(options.trajectory)
-    asked = recorded.question
     if recorded.answer is None:
         raise ValueError(f"{options.trajectory} holds no answer")
-    videos = options.video or [unescape_path(path) for path in asked.videos]
-    if len(videos) != len(asked.videos):
-        raise ValueError(f"need --video for each of the {len(asked.videos)} videos of the run, got {len(videos)}")
-    check_subtitles(asked, options.subtitles)
-    for video in videos:
-        check_inputs(video, options.subtitles)
-    with ExitStack() as stack:
-        toolboxes = [
-            stack.enter_context(
-                open_toolbox(
-                    video,
-                    subtitles=options.subtitles,
-                    until=asked.until_seconds,
-                    picture_stream=asked.picture_stream,
-                    audio=asked.audio_track,
-                )
-            )
-            for video in videos
-        ]
-        check_same_videos(recorded, toolboxes)
+    videos = list_recorded_videos(recorded, options.video, options.subtitles)
+    with open_recorded_videos(recorded, videos, options.subtitles) as toolboxes:
         checks = check_evidence(recorded.answer, toolboxes)
     screen = Screen()
     for check in checks:

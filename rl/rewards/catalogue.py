@@ -20,26 +20,7 @@ from evals.example import Example
 from evals.scoring.scoring import BROKEN_OFF
 from rl.rewards import answers, evidence, formats, judged, lengths, outcomes, steps, tool_use
 from rl.rewards.aids import Aids
-
-_OF_MOMENT = frozenset(
-    {
-        evidence.evidence_iou,
-        evidence.evidence_hit,
-        evidence.evidence_recall,
-        evidence.claims_right,
-        evidence.claims_inside,
-        evidence.claim_nearness,
-        evidence.last_window_iou,
-        evidence.frames_jaccard,
-        evidence.frames_found,
-        evidence.frame_hit,
-        evidence.visits_f1,
-        evidence.calls_right,
-        evidence.evidence_box_iou,
-        steps.step_retrieval,
-    }
-)
-"""Rewards that compare with the reference moment, which is of one video: they know nothing of others."""
+from rl.rewards.needs import NEEDS
 
 Reward = Callable[[Example, Trajectory], float | None]
 StepReward = Callable[[Example, Trajectory], steps.Steps]
@@ -110,6 +91,11 @@ STEP_REWARDS: dict[str, Callable[..., steps.Steps]] = {
         steps.step_retrieval,
     )
 }
+
+_OF_MOMENT = frozenset(
+    function for name, function in (REWARDS | STEP_REWARDS).items() if NEEDS.get(name) in ("spans", "boxes")
+)
+"""Rewards that compare with the reference moment, which is of one video: they know nothing of others."""
 
 
 def get_reward(name: str, settings: Mapping[str, Any] | None = None, aids: Aids | None = None) -> Reward:
