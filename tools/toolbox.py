@@ -42,6 +42,7 @@ from tools.video.video import SAME_MOMENT_SECONDS, Frame
 from tools.vision.captioner import Captioner
 from tools.vision.changes import SHORT_SECONDS, find_changes
 from tools.vision.shots import find_shots
+from tools.vision.thing_classes import find_class
 
 Size = Literal["small", "medium", "large"]
 SIZES: dict[Size, tuple[int, int]] = {"small": (448, 252), "medium": (640, 360), "large": (1280, 720)}
@@ -57,11 +58,15 @@ TOOL_NAMES = (
     "search_text",
     "read_speech",
     "search_speech",
+    "list_sounds",
     "list_shots",
     "find_changes",
 )
 
-SPEECH_TOOLS = ("read_speech", "search_speech")
+PULLED_TOOLS = ("detect",)
+"""The tools that a model is told of only once `agent pull` has fetched what they need; they can always be called."""
+
+SPEECH_TOOLS = ("read_speech", "search_speech", "list_sounds")
 """The tools of a recording without pictures."""
 
 _JPEG_QUALITY = 85
@@ -95,14 +100,16 @@ class Toolbox:
         self._resources = resources
         self._pointed_at: tuple[float, float] | None = None
         """Window of the last call that gave one, (start, stop) in seconds."""
-        names = TOOL_NAMES if self.video.info.has_pictures else SPEECH_TOOLS
+        has_pictures = self.video.info.has_pictures
+        names = (*TOOL_NAMES, *PULLED_TOOLS) if has_pictures else SPEECH_TOOLS
         self._specs = {name: describe(getattr(self, name)) for name in names}
+        self._told = [name for name in names if name not in PULLED_TOOLS or resources.has_detector]
         self._served = lru_cache(_SERVED)(self._encode_picture)
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
-        """Schema of every tool, for the policy."""
-        return tuple(self._specs.values())
+        """Schema of every tool that works here, for the policy."""
+        return tuple(self._specs[name] for name in self._told)
 
     @property
     def has_subtitles(self) -> bool:
@@ -116,7 +123,7 @@ class Toolbox:
             ToolError: unknown tool, arguments that do not fit, an empty window, a part that is not installed.
         """
         if name not in self._specs:
-            raise ToolError(f"no tool {name!r:.80}; the tools are {', '.join(self._specs)}")
+            raise ToolError(f"no tool {name!r:.80}; the tools are {', '.join(self._told)}")
         checked = validate(self._specs[name], arguments)
         with self.index.first():
             observation: Observation = getattr(self, name)(**checked)
@@ -328,6 +335,19 @@ class Toolbox:
         told = observation_text.make_speech_observation(chosen, nothing, len(chosen), speech.gaps)
         return replace(told, covered=subtract_spans(0.0, self.video.info.duration_seconds, speech.unheard))
 
+    def list_sounds(self, start: Seconds = 0.0, stop: Seconds | None = None, count: Lines = _MAX_LINES) -> Observation:
+        """List when there is speech, singing and music, which may be at the same time. Other sounds are not told apart.
+
+        Args:
+            start: first second of the window.
+            stop: end of the window in seconds, not included; the end of the video if left out.
+            count: how many stretches at most, 1 to 1000.
+        """
+        begin, end = self._check_window(start, stop)
+        heard = self._resources.find_sounds(begin, end)
+        told = observation_text.make_sound_observation(heard, self.video.info.has_audio, count)
+        return replace(told, covered=subtract_spans(begin, end, heard.unheard))
+
     def list_shots(self, start: Seconds = 0.0, stop: Seconds | None = None) -> Observation:
         """List the shots of a window: from cut to cut, in seconds.
 
@@ -373,6 +393,22 @@ class Toolbox:
         gaps = () if unseen < _TOLD_SECONDS else (observation_text.describe_unseen("changes", unseen),)
         told = lines or ["The picture hardly changes where it was looked at."]
         return Observation("\n".join((*told, *gaps)), frames, findings, gaps=gaps)
+
+    def detect(self, query_class: str, start: Seconds = 0.0, stop: Seconds | None = None) -> Observation:
+        """Find things or people of one class, with boxes, and count them: at most at once, and one by one if followed.
+
+        Args:
+            query_class: one of the detector's 80 classes, such as person, car, dog, cat, bicycle, bottle, chair, book.
+            start: first second of the window.
+            stop: end of the window in seconds, not included; in half a minute or less, things are followed.
+        """
+        begin, end = self._check_window(start, stop)
+        name = find_class(query_class)
+        found = self._resources.find_things(name, begin, end)
+        told = observation_text.make_thing_observation(name, found, begin, end)
+        best = [round(track.seconds[track.best], 6) for track in found.tracks[:_MAX_LINES]]
+        frames = self._refs(pick_first([found.most_at_seconds, *best], 4) if found.tracks else [], "medium")
+        return replace(told, frames=frames, covered=subtract_spans(begin, end, found.unseen))
 
     def picture(self, ref: FrameRef) -> bytes | None:
         """The JPEG behind a reference, always the same bytes for the same one; None where the frame is damaged."""

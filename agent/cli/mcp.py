@@ -50,7 +50,10 @@ def _run(options: argparse.Namespace) -> int:
     from agent.doors.mcp.serving import serve_http, serve_stdio
 
     allowed = AllowedFolders(options.allow or ["."])
-    with Sleuth(options.policy, encoder=options.encoder) as sleuth, VideoServer(sleuth, allowed) as served:
+    with (
+        Sleuth(options.policy, encoder=options.encoder, use_configured_tools=True) as sleuth,
+        VideoServer(sleuth, allowed) as served,
+    ):
         if address is None:
             serve_stdio(served.server)
         else:

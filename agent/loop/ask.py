@@ -16,7 +16,7 @@ from agent.loop.several_videos import SeveralVideos, VideoTools
 from agent.loop.tracing import trace_question
 from agent.policy import Policy, Tools
 from agent.trajectory import Limits, Question, ToolCall, Trajectory, VideoFacts, make_call_ids
-from tools.toolbox import TOOL_NAMES
+from tools.toolbox import PULLED_TOOLS, TOOL_NAMES
 
 QuestionTools = VideoTools | SeveralVideos
 """The tools of a question: those of its video, or of its several videos."""
@@ -197,7 +197,7 @@ def make_run_context(
     mode = _choose_mode_for(list_videos(toolbox), policy, mode)
     tools: Tools = toolbox
     if opening is None and mode is not None and mode != "look":
-        of_others = {spec.name for spec in toolbox.specs} - {*TOOL_NAMES}
+        of_others = {spec.name for spec in toolbox.specs} - {*TOOL_NAMES, *PULLED_TOOLS}
         tools = WordTools(toolbox, TOOLS[mode] | of_others)
     return RunContext(policy, tools, verify and policy.setup is not None, look_again, opening or ())
 

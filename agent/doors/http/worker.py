@@ -112,7 +112,12 @@ class Worker:
 
         self._setup = setup
         self._send = send
-        self._sleuth = Sleuth(setup.policy or None, encoder=setup.encoder or None, max_concurrent=setup.running)
+        self._sleuth = Sleuth(
+            setup.policy or None,
+            encoder=setup.encoder or None,
+            use_configured_tools=True,
+            max_concurrent=setup.running,
+        )
         self._executor = ThreadPoolExecutor(setup.running, thread_name_prefix="question")
         self._drawer = ThreadPoolExecutor(1, thread_name_prefix="drawer")  # pictures don't wait for questions
         self._cancels: dict[str, threading.Event] = {}
