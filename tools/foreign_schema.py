@@ -92,6 +92,6 @@ def _read_type(described: dict[str, Any], depth: int) -> Any:
         return Annotated[float, Field(allow_inf_nan=False, **limits)]
     if kind == "array":
         items = described.get("items")
-        inner = _read_type(items, depth + 1) if isinstance(items, dict) and depth < _DEEPEST else Any
+        inner: Any = _read_type(items, depth + 1) if isinstance(items, dict) and depth < _DEEPEST else Any
         return Annotated[list[inner], Field(max_length=_MOST_VALUES)]
     return _TYPES.get(kind, Any) if isinstance(kind, str) else Any

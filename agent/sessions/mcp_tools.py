@@ -16,7 +16,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from tools.deadline import OutOfTime, get_seconds_left, run_in_time, set_deadline
 from tools.foreign_schema import make_arguments_model, shorten_description
@@ -72,7 +72,7 @@ class McpServer:
         self._held = ExitStack()
         self._connected: tuple[BlockingPortal, Client] | None = None
         self._starts = 0
-        self._complaints: IO[str] = io.StringIO()
+        self._complaints: TextIO = io.StringIO()
         """What the server writes to its stderr."""
 
     def list_tools(self) -> "dict[str, McpTool]":
@@ -168,7 +168,8 @@ class McpServer:
             self._starts += 1
             held = ExitStack()
             self._complaints.close()
-            self._complaints = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 (`close` closes it)
+            opened = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 (`close` closes it)
+            self._complaints = cast("TextIO", opened)
             with set_deadline(_START_SECONDS):
                 try:
                     (made,) = run_in_time([partial(self._open, held)])
