@@ -1,4 +1,4 @@
-"""The folder that `rl.build` writes, as a source of training questions.
+"""The folder that `rl.data.curation` writes, as a source of training questions.
 
 `built.json` says where the questions come from: a composed set, of which some are kept, or `questions.jsonl` beside it.
 """
@@ -37,7 +37,9 @@ def open_built(folder: Path) -> ExampleSet:
     """
     path = folder / BUILT
     if not path.is_file():
-        raise ValueError(f"no questions were built in {folder}: make some with python -m rl.build --out {folder}")
+        raise ValueError(
+            f"no questions were built in {folder}: make some with python -m rl.data.curation --out {folder}"
+        )
     try:
         source = _SOURCE.validate_json(path.read_bytes())
     except ValidationError as error:

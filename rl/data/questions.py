@@ -5,7 +5,7 @@
     drawn,level=1,count=64                 a set of composed videos, as `evals.run --data` takes it; or its folder
     composed,first=1,last=3,view=words     composed for every step, easy ones first; families=read+when takes some kinds
     video-r1,file=F.json,videos=FOLDER     published training sets: also llava-video, videokr, next-qa (folder=FOLDER)
-    built,folder=FOLDER                    what `rl.build` kept of its candidates
+    built,folder=FOLDER                    what `rl.data.curation` kept of its candidates
 """
 
 import json

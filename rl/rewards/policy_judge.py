@@ -1,17 +1,15 @@
 """The judge of rewards: the one of `evals`, asked about a run's answer, its reasoning or one of its turns."""
 
-import json
 import threading
 from collections.abc import Callable
 
 from agent.policy import PolicyError
-from agent.trajectory import Calls, Trajectory
+from agent.trajectory import Trajectory
 from evals.example import Example
 from evals.scoring.judge.judge import AnswerJudge
 from evals.scoring.judge.rubrics import CITING, CONSISTENCY, CORRECTNESS, STEP, Rubric
-from evals.scoring.judge.wording import write_answer, write_reference
+from evals.scoring.judge.wording import write_answer, write_reasoning, write_reference
 from rl.rewards.aids import Aspect
-from rl.rewards.turns import own_steps
 
 _RUBRICS: dict[Aspect, Rubric] = {
     "answer": CORRECTNESS,
@@ -71,19 +69,3 @@ class PolicyJudge:
             self._told.add(why)
         if is_new:
             self._say(f"the judge gave no verdict: {why}")
-
-
-def write_reasoning(trajectory: Trajectory, turn: int | None = None) -> str:
-    """The thoughts and calls of a run's turns as text, with bars between turns.
-
-    Args:
-        trajectory: the run.
-        turn: the last of the policy's turns that is written, from 0; None for all.
-    """
-    steps = own_steps(trajectory)[: None if turn is None else turn + 1]
-    return " | ".join(_write_turn(step.turn.thought, step.turn.move) for step in steps).strip(" |")
-
-
-def _write_turn(thought: str, move: object) -> str:
-    calls = [f"{call.name} {json.dumps(call.arguments)}" for call in move.calls] if isinstance(move, Calls) else []
-    return "; ".join(filter(None, [thought.strip(), *calls]))

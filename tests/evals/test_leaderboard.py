@@ -102,11 +102,11 @@ def test_predictions_are_scored_by_whoever_has_the_set(tmp_path: Path) -> None:
 def test_changed_predictions_and_other_questions_are_refused(folders: tuple[Path, ...], tmp_path: Path) -> None:
     write_predictions(folders[0], tmp_path / "out")
     other = write_set(tmp_path / "other", [row(question="Which colour is first?")])
-    with pytest.raises(ValueError, match="are not those that .* answers"):
+    with pytest.raises(ValueError, match=r"are not those that .* answers"):
         score_predictions(tmp_path / "out", str(other))
     file = tmp_path / "out" / PREDICTIONS
     file.write_text(file.read_text().replace('"option":0', '"option":1'))
-    with pytest.raises(ValueError, match="is not the file that about.json describes"):
+    with pytest.raises(ValueError, match=r"is not the file that about\.json describes"):
         read_predictions(tmp_path / "out")
     (tmp_path / "out" / ABOUT).unlink()
     with pytest.raises(ValueError, match="holds no predictions"):

@@ -1,6 +1,8 @@
-"""An answer and its reference in words, for a judge that reads nothing else."""
+"""An answer, its reference and its reasoning in words, for a judge that reads nothing else."""
 
-from agent.trajectory import Answer
+import json
+
+from agent.trajectory import Answer, Calls, Trajectory, Turn
 from evals.example import Example
 
 _NOT_SHOWN = "It is not shown in the video."
@@ -20,3 +22,20 @@ def write_answer(answer: Answer) -> str:
 def write_reference(example: Example) -> str:
     """The words of the reference answer and of those that are as correct."""
     return " or ".join((example.answer or _NOT_SHOWN, *example.aliases))
+
+
+def write_reasoning(trajectory: Trajectory, turn: int | None = None) -> str:
+    """The thoughts and calls of a run's turns as text, with bars between turns.
+
+    Args:
+        trajectory: the run.
+        turn: the last of the policy's turns that is written, from 0; None for all.
+    """
+    turns = [step.turn for step in trajectory.steps if not step.turn.is_opening]
+    return " | ".join(map(_write_turn, turns[: None if turn is None else turn + 1])).strip(" |")
+
+
+def _write_turn(turn: Turn) -> str:
+    move = turn.move
+    calls = [f"{call.name} {json.dumps(call.arguments)}" for call in move.calls] if isinstance(move, Calls) else []
+    return "; ".join(filter(None, [turn.thought.strip(), *calls]))
