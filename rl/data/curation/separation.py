@@ -3,8 +3,8 @@
     python -m rl.data.curation.separation RUN --policy lite
 
 Plays every candidate of RUN with the whole video, and without it, with the options in another order than the one in
-which the filters asked. Where the policy was a probe too, its blind answers are no independent measure: what it answered
-rightly in the set's order was dropped. Runs are kept in RUN, and played once.
+which the filters asked. Where the policy was a probe too, its blind answers are no independent measure: what it
+answered rightly in the set's order was dropped. Runs are kept in RUN, and played once.
 """
 
 from collections.abc import Sequence
