@@ -27,7 +27,7 @@ class HarnessAgent:
             max_turns: most turns of a question.
         """
         self._sleuth = Sleuth(policy, encoder=encoder)
-        self._limits = Limits(max_turns=int(max_turns))  # harnesses pass options as text
+        self._max_turns = int(max_turns)  # harnesses pass options as text
 
     def answer(self, prompt: str, video: str | Path) -> str:
         """The answer to a prompt: a letter where it has options, else a text; empty where there is none.
@@ -37,7 +37,7 @@ class HarnessAgent:
             PolicyError: the policy can't be had.
         """
         question, options = split_prompt(prompt)
-        found = self._sleuth.ask(video, question, options=options, limits=self._limits)
+        found = self._sleuth.ask(video, question, options=options, max_turns=self._max_turns)
         if found.trajectory.error and found.trajectory.answer is None:
             return ""
         if options:

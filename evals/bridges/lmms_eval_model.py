@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from evals.bridges.harness import HarnessAgent
 from lmms_eval.api.model import lmms  # type: ignore[import-not-found]
 from lmms_eval.models.registry_v2 import ModelManifest  # type: ignore[import-not-found]
+
+from evals.bridges.harness import HarnessAgent
 
 
 def make_manifest() -> ModelManifest:

@@ -15,8 +15,9 @@ It takes a video as a file, as models with `VIDEO_LLM` are given it, and no pict
 from collections.abc import Sequence
 from typing import Any
 
-from evals.bridges.harness import HarnessAgent
 from vlmeval.vlm.base import BaseModel as VlmEvalKitBase  # type: ignore[import-not-found]
+
+from evals.bridges.harness import HarnessAgent
 
 
 class VlmEvalKitModel(VlmEvalKitBase):  # type: ignore[misc]  # VLMEvalKit is untyped
