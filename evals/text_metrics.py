@@ -5,8 +5,8 @@
 
 For comparison with papers that report them. They reward the wording and not the truth: "the red cup" and "the blue cup"
 share most of their words, and a right answer in other words shares none. Computed by sacrebleu and rouge-score. Left
-out are METEOR (its WordNet is downloaded, or it runs on Java), CIDEr (the one kept library brings 100 MB with a tokenizer
-in Java), and BERTScore (downloads a model).
+out are METEOR (its WordNet is downloaded, or it runs on Java), CIDEr (the one kept library brings 100 MB with a
+tokenizer in Java), and BERTScore (downloads a model).
 """
 
 import statistics
