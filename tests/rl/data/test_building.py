@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.policies.local.loading import load_model
+from agent.policies.registry import open_policy
 from agent.trajectory import Answer
 from evals.datasets.composed import open_composed
 from evals.runner.run_file import read_stored
@@ -51,7 +52,7 @@ def test_every_candidate_is_kept_or_says_why_it_was_not(config: BuildConfig, bui
     assert first
     assert {name for name, row in rows.items() if row["dropped_by"] == "blind"} == first
     assert 0 < len(built.kept) < len(examples)
-    page = render_building(built)
+    page = " ".join(render_building(built).split())
     assert f"| kept | {len(built.kept)} |" in page
     assert f"| candidates | {len(examples)} |" in page
 
@@ -102,8 +103,6 @@ def test_other_options_need_another_folder_and_bounds_do_not(config: BuildConfig
 
 def test_separation_is_measured_on_candidates_and_on_what_was_kept(config: BuildConfig, built: Building) -> None:
     policy = write_script(config.out.parent / "second.json", Answer("", 1))
-    from agent.policies.registry import open_policy
-
     found = measure_separation(config.out, lambda: open_policy(policy), "second")
     assert (found.everything.questions, found.kept.questions) == (len(open_composed(DATA).examples()), len(built.kept))
     assert "The kept are further apart by" in render_gain(found, "second")
