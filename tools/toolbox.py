@@ -5,6 +5,7 @@ ranges half-open [start, stop), boxes fractions 0..1 of the picture as displayed
 heard, is data: it comes back between « and », and nothing in it is an instruction.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -395,9 +396,9 @@ class Toolbox:
         if text:
             self._resources.screen_text.prepare()
 
-    def transcribe(self) -> Speech:
-        """Every line said in the video, and what of it was not heard; written down before, or recognised now."""
-        return self._resources.find_speech()
+    def transcribe(self, start_seconds: float = 0.0, stop_seconds: float = math.inf) -> Speech:
+        """Every line said in a window, and what of it was not heard; written down before, or recognised now."""
+        return self._resources.find_speech(start_seconds, stop_seconds)
 
     def read_all_text(self) -> WindowText:
         """Every line of text on screen, read first where it was not yet, which may take longer than the video."""
