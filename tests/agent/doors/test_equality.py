@@ -96,7 +96,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
     for clip in clips:
         with open_toolbox(clip, encoder="hashing", cache=folder / "cache") as toolbox:
             toolbox.index.wait_tiled()
-    policy = write_script(folder / "turns.json", request.param)
+    policy = write_script(folder / "turns.json", request.param, tuple(names[1:]))
     with Sleuth(policy, encoder="hashing", cache=folder / "cache") as sleuth:
         yield Asked(clips, policy, sleuth)
 

@@ -53,7 +53,7 @@ def comparing(tmp_path_factory: pytest.TempPathFactory, videos: Path) -> Iterato
     look = ToolCall("t1c1", "select_frames", {"start": 0.0, "stop": 1.0, "count": 2, "video": 2})
     seen = Evidence(0.0, 0.5, ("t1c1",), (FrameRef(0.0, 48, 64, video=2),), video=2, box=(0.1, 0.1, 0.5, 0.5))
     turns = (Turn("", Calls((look,))), Turn("enough", Answer("the second", confidence=0.8, evidence=(seen,))))
-    with serving(folder, videos, policy=write_script(folder / "turns.json", turns)) as running:
+    with serving(folder, videos, policy=write_script(folder / "turns.json", turns, ("w.mp4",))) as running:
         yield running
 
 
