@@ -22,6 +22,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from copy import copy
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
     from agent.events import Event
     from agent.loop.ask import QuestionTools
+    from agent.loop.receipt import Receipt
     from agent.policy import Policy, PolicyOptions
     from agent.report.images import PictureOf
     from agent.run_result import RunResult
@@ -104,6 +106,18 @@ class Sleuth:
         self._lock = threading.Lock()
         self._runs: set[Run] = set()
         self._is_closed = False
+
+    def with_policy(self, policy: "str | Policy | None", policy_options: "PolicyOptions | None" = None) -> Self:
+        """The same with another policy: it shares encoder, tools, executor and open videos, and ends with this one.
+
+        Args:
+            policy: a spec or an object, as for a new one.
+            policy_options: sampling and request settings of the model, where the policy is a spec.
+        """
+        other = copy(self)
+        other._policy = _Shared(partial(_open_policy, policy, policy_options))
+        other._spec = policy if isinstance(policy, str) else ""
+        return other
 
     def ask(self, video: Videos, question: str, **options: Unpack[AskOptions]) -> "RunResult":
         """The result of a question, run in the calling thread.
@@ -184,16 +198,36 @@ class Sleuth:
             video: where the video is now; None where it was.
             options: how it is opened, where that is not on record: subtitles.
         """
-        from agent.paths import unescape_path
+        return self._session(*_recall_videos(before, video, options), list_questions(before))
 
-        asked = before.question
-        recorded: VideoOptions = {
-            "until_seconds": asked.until_seconds,
-            "audio_track": asked.audio_track,
-            "picture_stream": asked.picture_stream,
-        }
-        videos = [unescape_path(path) for path in asked.videos] if video is None else video
-        return self._session(videos, recorded | options, list_questions(before))
+    def verify(
+        self, answered: "RunResult | Trajectory", video: Videos | None = None, **options: Unpack[VideoOptions]
+    ) -> "Receipt":
+        """A receipt for an answer: the frames and words that it cites, looked for in its videos again, without a model.
+
+        Args:
+            answered: the result, or a saved trajectory.
+            video: where the video is now; None where it was.
+            options: how it is opened, where that is not on record: subtitles.
+
+        Raises:
+            ValueError: there is no answer, or the video can't be opened or is another one.
+        """
+        from agent.loop.receipt import check_evidence
+        from agent.loop.replay import check_same_videos
+        from agent.trajectory import Trajectory
+
+        recorded = answered if isinstance(answered, Trajectory) else answered.trajectory
+        if recorded.answer is None:
+            raise ValueError("there is no answer, so there is nothing to verify")
+        videos, opened_as = _recall_videos(recorded, video, options)
+        with ExitStack() as stack:
+            borrowed = [stack.enter_context(self.borrow_toolbox(one, **opened_as)) for one in videos]
+            toolboxes = [toolbox for toolbox in borrowed if toolbox is not None]
+            if len(toolboxes) < len(borrowed):
+                raise ValueError("the video is still being opened, which goes on: ask again")
+            check_same_videos(recorded, toolboxes)
+            return check_evidence(recorded.answer, toolboxes)
 
     def borrow_toolbox(
         self, video: str | Path, **options: Unpack[VideoOptions]
@@ -254,6 +288,29 @@ class Sleuth:
             videos = [ExtendedToolbox(toolbox, self._tools) if self._tools else toolbox for toolbox in opened]
             yield videos[0] if len(videos) == 1 else SeveralVideos(videos)
 
+    @contextmanager
+    def open_pictures(self, keys: "tuple[VideoKey, ...]", content_hashes: tuple[str, ...]) -> "Iterator[PictureOf]":
+        """A context with the pictures of videos, opened again if need be; none if a file has gone or changed.
+
+        Args:
+            keys: the videos, in the order of their numbers.
+            content_hashes: what they held when they were asked about.
+        """
+        from agent.loop.several_videos import SeveralVideos
+
+        with ExitStack() as stack:
+            try:
+                borrowed = [
+                    stack.enter_context(self._videos.get().borrowed(key)) for key in keys if all(content_hashes)
+                ]
+            except (OSError, ValueError):
+                borrowed = []
+            toolboxes = [toolbox for toolbox in borrowed if toolbox is not None]
+            if tuple(toolbox.video.content_hash for toolbox in toolboxes) != content_hashes:
+                yield lambda _: None
+            else:
+                yield (toolboxes[0] if len(toolboxes) == 1 else SeveralVideos(toolboxes)).picture
+
     def submit(self, work: Callable[..., _T], *arguments: object) -> "Future[_T]":
         """Runs work of a door on a thread of the executor."""
         return self._executor.submit(work, *arguments)
@@ -310,7 +367,7 @@ class Sleuth:
         finally:
             with self._lock:
                 self._runs.discard(run)
-        result = RunResult(trajectory, partial(self._pictures, asked.keys, trajectory.content_hashes))
+        result = RunResult(trajectory, partial(self.open_pictures, asked.keys, trajectory.content_hashes))
         run.tell(RunFinished(run.id, result))
         return result
 
@@ -358,24 +415,6 @@ class Sleuth:
             return left_out(Stop.INTERRUPTED)
         finally:
             progress.turn(is_on=False)
-
-    @contextmanager
-    def _pictures(self, keys: "tuple[VideoKey, ...]", content_hashes: tuple[str, ...]) -> "Iterator[PictureOf]":
-        """A context with the pictures of videos, opened again if need be; none if a file has gone or changed."""
-        from agent.loop.several_videos import SeveralVideos
-
-        with ExitStack() as stack:
-            try:
-                borrowed = [
-                    stack.enter_context(self._videos.get().borrowed(key)) for key in keys if all(content_hashes)
-                ]
-            except (OSError, ValueError):
-                borrowed = []
-            toolboxes = [toolbox for toolbox in borrowed if toolbox is not None]
-            if tuple(toolbox.video.content_hash for toolbox in toolboxes) != content_hashes:
-                yield lambda _: None
-            else:
-                yield (toolboxes[0] if len(toolboxes) == 1 else SeveralVideos(toolboxes)).picture
 
     def _opened_videos(self) -> "OpenVideos":
         from agent.sessions.open_videos import OpenVideos
@@ -442,3 +481,20 @@ class _Shared(Generic[_T]):
             if not self._made:
                 self._made.append(self._make())
         return self._made[0]
+
+
+def _recall_videos(
+    recorded: "Trajectory", video: Videos | None, options: VideoOptions
+) -> tuple[Sequence[str | Path], VideoOptions]:
+    """Paths of a trajectory's videos, and how they are opened as they were then."""
+    from agent.paths import unescape_path
+
+    asked = recorded.question
+    opened_as: VideoOptions = {
+        "until_seconds": asked.until_seconds,
+        "audio_track": asked.audio_track,
+        "picture_stream": asked.picture_stream,
+    }
+    if video is None:
+        return [unescape_path(path) for path in asked.videos], opened_as | options
+    return [video] if isinstance(video, str | Path) else video, opened_as | options

@@ -109,10 +109,10 @@ class ToolResources:
         self._meanings: dict[str, NDArray[np.float32]] = {}
         self._given_recogniser = recogniser
         self.on_progress = on_progress
-        self._given: Speech | None = None
+        self._given: Subtitles | None = None
         if subtitles is not None:
             given = read_subtitle_file(subtitles)
-            self._given = Speech(select_ended(given.lines, video.until_seconds), given.gaps)
+            self._given = replace(given, lines=select_ended(given.lines, video.until_seconds))
         self._audio = audio
         if audio is not None and not any(track.number == audio for track in self._tracks):
             there = f"sound tracks 1 to {len(self._tracks)}" if self._tracks else "no sound track"
@@ -150,31 +150,37 @@ class ToolResources:
     def find_speech(self, start_seconds: float = 0.0, stop_seconds: float = math.inf) -> Speech:
         """Every line said in a window, and what of it was not heard.
 
-        Lines come from the subtitle file, else the video's subtitles, else from recognition, as far as time allows.
+        Lines come from the subtitle file, else the video's subtitles, and from recognition, as far as time allows,
+        where these don't tell what is said.
         """
-        said = self._given if self._given is not None else self._gather_speech((start_seconds, stop_seconds))
+        said = self._gather_speech((start_seconds, stop_seconds))
         lines = (x for x in said.lines if x.start_seconds < stop_seconds and x.stop_seconds > start_seconds)
         return replace(said, lines=tuple(lines))
 
     def _gather_speech(self, window: tuple[float, float]) -> Speech:
-        info = self.video.info
-        if not (info.has_audio or info.subtitle_streams or info.unread_subtitles):
-            return Speech()
-        written = self._written
-        if not info.has_audio or (written.lines and written.is_whole):
-            return Speech(written.lines, written.gaps)
-        try:
-            heard = self._hear_tracks(window)
-        except MissingPartError as error:
-            if not written.lines:
-                raise
-            heard = Speech(gaps=(f"the sound was not heard ({error})",))
-        return Speech(tuple(merge_lines(heard.lines, written.lines)), (*written.gaps, *heard.gaps), heard.unheard)
+        written, info = self._written, self.video.info
+        untold = written.find_untold(info.duration_seconds) if info.has_audio else ()
+        wanted = [(max(a, window[0]), min(b, window[1])) for a, b in untold if a < window[1] and b > window[0]]
+        lines, gaps = written.lines, written.gaps
+        unheard: tuple[tuple[float, float], ...] = ()
+        for one in wanted:
+            try:
+                heard = self._hear_tracks(one)
+            except MissingPartError as error:
+                if not written.lines:
+                    raise
+                heard = Speech(gaps=(f"the sound was not heard ({error})",), unheard=(one,))
+            lines = tuple(merge_lines(heard.lines, lines))
+            gaps, unheard = (*gaps, *heard.gaps), (*unheard, *heard.unheard)
+        return Speech(lines, tuple(dict.fromkeys(gaps)), unheard)
 
     @cached_property
     def _written(self) -> Subtitles:
-        """The video's own subtitles, which a chosen sound track excludes."""
-        if self._audio is not None:
+        """The subtitle file, else the video's own subtitles, which a chosen sound track excludes."""
+        if self._given is not None:
+            return self._given
+        info = self.video.info
+        if self._audio is not None or not (info.has_audio or info.subtitle_streams or info.unread_subtitles):
             return Subtitles()
         return read_subtitle_streams(self.video, self._heard_first.language if self.video.info.has_audio else None)
 

@@ -532,9 +532,9 @@ class Toolbox:
         if captions and (found := self._captions.make(0.0, self.video.info.duration_seconds)).missing:
             raise ToolError(f"{len(found.missing)} clips have no caption: {found.why or 'there was no time for it'}")
 
-    def transcribe(self) -> Speech:
-        """Every line said in the video, and what of it was not heard; written down before, or recognised now."""
-        return self._resources.find_speech()
+    def transcribe(self, start_seconds: float = 0.0, stop_seconds: float = math.inf) -> Speech:
+        """Every line said in a window, and what of it was not heard; written down before, or recognised now."""
+        return self._resources.find_speech(start_seconds, stop_seconds)
 
     def read_all_text(self) -> WindowText:
         """Every line of text on screen, read first where it was not yet, which may take longer than the video."""
