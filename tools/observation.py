@@ -8,7 +8,7 @@ The ranges that stand with the fields are checked where a saved run is read, not
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -84,6 +84,17 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class InnerCall:
+    """A tool call that was made within another, by a program: what coverage has to know of it."""
+
+    name: str
+    arguments: dict[str, Any]
+    frames: tuple[FrameRef, ...] = ()
+    covered: tuple[tuple[Seconds, Seconds], ...] | None = None
+    gaps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Observation:
     """Result of one tool call."""
 
@@ -101,6 +112,8 @@ class Observation:
     video: VideoNumber | None = None
     """Number of the video that it is of among those of the question, from 1; None where there is one only, or where the
     call failed."""
+    inner_calls: tuple[InnerCall, ...] = ()
+    """Calls that a program made; empty for all other tools."""
 
 
 class ToolError(Exception):

@@ -40,32 +40,33 @@ TOOLS: dict[Mode, frozenset[str]] = {
 """The tools of the modes in words; the mode `look` has all."""
 
 
-def plan_initial_calls(mode: Mode, facts: VideoFacts, density: int = 1) -> tuple[ToolCall, ...]:
+def plan_initial_calls(mode: Mode, facts: VideoFacts, density: int = 1, scale: float = 1.0) -> tuple[ToolCall, ...]:
     """The tool calls that a mode makes before the first turn.
 
     Args:
         mode: what the model is given.
         facts: the video's properties.
         density: factor on the number of frames.
+        scale: factor on the frames and captions of a video that is not shown whole.
     """
     if mode == "look":
-        named = [_plan_look(facts.duration_seconds, density)]
+        named = [_plan_look(facts.duration_seconds, density, scale)]
     else:
-        named = _plan_captions(facts.duration_seconds) if mode == "captions" else []
+        named = _plan_captions(facts.duration_seconds, scale) if mode == "captions" else []
         if mode == "subtitles" or facts.has_speech_track or facts.has_subtitles:
             named.append(("read_speech", {"start": 0.0, "count": _MAX_LINES}))
     return tuple(ToolCall(f"t1c{number}", *call) for number, call in enumerate(named, start=1))
 
 
-def _plan_look(duration_seconds: float, density: int) -> tuple[str, dict[str, Any]]:
+def _plan_look(duration_seconds: float, density: int, scale: float) -> tuple[str, dict[str, Any]]:
     if duration_seconds <= WHOLE_SECONDS:
         count = min(_MAX_COUNT, max(2, math.ceil(duration_seconds)) * density)
         return "select_frames", {"start": 0.0, "stop": math.ceil(duration_seconds), "count": count, "size": "medium"}
-    return "overview", {"count": min(_MAX_COUNT, _SWEEP * density)}
+    return "overview", {"count": min(_MAX_COUNT, round(_SWEEP * scale) * density)}
 
 
-def _plan_captions(duration_seconds: float) -> list[tuple[str, dict[str, Any]]]:
-    length = max(_CAPTION_SECONDS, duration_seconds / _MAX_CAPTIONS)
+def _plan_captions(duration_seconds: float, scale: float) -> list[tuple[str, dict[str, Any]]]:
+    length = max(_CAPTION_SECONDS, duration_seconds / round(_MAX_CAPTIONS * scale))
     edges = [round(number * length, 2) for number in range(math.ceil(duration_seconds / length - 1e-6))]
     return [("caption", {"start": start, "stop": round(start + length, 2)}) for start in edges]
 
