@@ -24,7 +24,7 @@ _ANSWER_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Budget:
+class QuestionBudget:
     """Limits of a question before the length of its video is known: those given hold, turns and frames grow with it."""
 
     given: Mapping[str, Any] = field(default_factory=dict)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import fields
 
-from agent.limits import CLIP_SECONDS, Budget
+from agent.limits import CLIP_SECONDS, QuestionBudget
 from agent.policy import DOWNLOAD, Policy, PolicyOptions
 from agent.trajectory import EFFORTS, Limits
 
@@ -57,7 +57,7 @@ def add_limit_options(command: argparse.ArgumentParser) -> None:
     limits.add_argument("--max-cost", type=float, default=None, metavar="USD", help="by the price table")
 
 
-def read_budget(options: argparse.Namespace) -> Budget:
+def read_budget(options: argparse.Namespace) -> QuestionBudget:
     """The limits that the command line gives, and the effort for all others."""
     given = {
         "max_turns": options.max_turns,
@@ -66,7 +66,7 @@ def read_budget(options: argparse.Namespace) -> Budget:
         "max_seconds": options.max_seconds,
         "max_cost_usd": options.max_cost,
     }
-    return Budget({name: value for name, value in given.items() if value is not None}, options.effort)
+    return QuestionBudget({name: value for name, value in given.items() if value is not None}, options.effort)
 
 
 def add_model_options(command: argparse.ArgumentParser) -> None:

@@ -323,7 +323,7 @@ Strategy = Literal["direct", "reflect", "uncertain", "program"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 
 Effort = Literal["low", "medium", "high"]
-"""How much a question may take where its limits are not given (`agent.limits.Budget`)."""
+"""How much a question may take where its limits are not given (`agent.limits.QuestionBudget`)."""
 EFFORTS: tuple[Effort, ...] = get_args(Effort)
 
 Vote = Literal["majority", "confidence"]

@@ -18,7 +18,7 @@ from typing import get_args
 
 from agent.cost.estimate import check_cost_limit
 from agent.ending import Parser
-from agent.limits import Budget
+from agent.limits import QuestionBudget
 from agent.loop.ask import choose_mode
 from agent.loop.examples import MOST_ROUNDS, read_examples
 from agent.loop.modes import Mode
@@ -89,7 +89,7 @@ class RunConfig:
     encoder: str | None = None
     """Encoder of the frame index; None takes the default one."""
     limits: Limits = field(default_factory=Limits)
-    budget: Budget | None = None
+    budget: QuestionBudget | None = None
     """What the limits of a video longer than a clip come from; None has `limits` for all."""
     options: PolicyOptions = field(default_factory=lambda: PolicyOptions(concurrency=1))
     """Sampling options of a model; `concurrency` questions are run at the same time."""

@@ -57,6 +57,11 @@ def choose_tools(strategy: Strategy, tools: Tools) -> Tools:
 def check_strategy(strategy: Strategy, question: Question, policy: Policy) -> None:
     """Refuses a strategy that a policy or a question does not have.
 
+    Args:
+        strategy: how a model goes about it.
+        question: the question.
+        policy: the policy.
+
     Raises:
         ValueError: the policy is no language model, or the strategy is not for such questions.
     """

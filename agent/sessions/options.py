@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 if TYPE_CHECKING:
-    from agent.limits import Budget
+    from agent.limits import QuestionBudget
     from agent.loop.modes import Mode
     from agent.sessions.open_videos import VideoKey
     from agent.trajectory import Effort, ExampleRun, Limits, Question, Strategy, Vote
@@ -77,7 +77,7 @@ class AskedQuestion:
     strategy: "Strategy" = "direct"
     vote: "Vote" = "majority"
     examples: "tuple[ExampleRun, ...]" = ()
-    budget: "Budget | None" = None
+    budget: "QuestionBudget | None" = None
     """What `limits` come from: those of a clip, before the length of the video is known."""
 
     def size_limits(self, duration_seconds: float) -> "Limits":
@@ -116,7 +116,7 @@ def read_options(video: Videos, text: str, options: AskOptions) -> AskedQuestion
         TypeError: an option that is none.
         ValueError: the question or an option is out of its range.
     """
-    from agent.limits import Budget
+    from agent.limits import QuestionBudget
     from agent.loop.examples import read_examples
     from agent.paths import escape_path
     from agent.trajectory import Question
@@ -145,7 +145,7 @@ def read_options(video: Videos, text: str, options: AskOptions) -> AskedQuestion
     keys = tuple(make_key(path, options) for path in paths)
     given: dict[str, Any] = {name: value for name, value in options.items() if name.startswith("max_")}
     verify, samples = options.get("verify", True), options.get("samples", 1)
-    budget = Budget(given, options.get("effort", "medium"))
+    budget = QuestionBudget(given, options.get("effort", "medium"))
     return AskedQuestion(
         question,
         budget.for_length(),

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent.limits import Budget
+from agent.limits import QuestionBudget
 from agent.loop.ask import ask, measure_length
 from agent.loop.modes import Mode
 from agent.policy import Policy
@@ -45,7 +45,7 @@ class RunSettings:
     strategy: Strategy = "direct"
     vote: Vote = "majority"
     examples: tuple[ExampleRun, ...] = ()
-    budget: Budget | None = None
+    budget: QuestionBudget | None = None
     """What the limits of a video longer than a clip come from; None has `limits` for all."""
 
 

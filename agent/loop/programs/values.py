@@ -134,7 +134,11 @@ def _format_inner(value: Value, meter: StepMeter) -> str:
 
 
 def add(left: Value, right: Value) -> Value:
-    """The sum of two numbers, or two texts or lists one behind the other."""
+    """The sum of two numbers, or two texts or lists one behind the other.
+
+    Raises:
+        ProgramError: it would be too long.
+    """
     if isinstance(left, str) and isinstance(right, str) and len(left) + len(right) > _MOST_LETTERS:
         raise ProgramError(f"a text would have more than {_MOST_LETTERS} characters")
     if isinstance(left, list) and isinstance(right, list) and len(left) + len(right) > _MOST_ELEMENTS:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agent.limits import Budget, compute_scale, explain_effort
+from agent.limits import QuestionBudget, compute_scale, explain_effort
 from agent.loop.ask import ask, make_thread_id
 from agent.loop.checks import check_playable
 from agent.loop.replay import RecordedTools, find_differences, replay
@@ -244,25 +244,25 @@ def test_lite_goes_about_it_its_own_way() -> None:
 
 def test_a_clip_has_the_limits_that_it_always_had() -> None:
     for seconds in (0.0, 10.0, 600.0):
-        assert Budget().for_length(seconds) == Limits(max_turns=8, max_frames=128)
+        assert QuestionBudget().for_length(seconds) == Limits(max_turns=8, max_frames=128)
     assert explain_effort(Trajectory(ASKED, FACTS)) == ""
 
 
 def test_turns_and_frames_grow_with_length_and_effort() -> None:
     # two hours are 12 times ten minutes: 1 + log2(12) / 4 = 1.896
     assert compute_scale("medium", 7200.0) == pytest.approx(1.896, abs=1e-3)
-    assert Budget().for_length(7200.0) == Limits(max_turns=15, max_frames=243)
-    assert Budget(effort="low").for_length(60.0) == Limits(max_turns=4, max_frames=64)
-    assert Budget(effort="high").for_length(1200.0) == Limits(max_turns=20, max_frames=320)
+    assert QuestionBudget().for_length(7200.0) == Limits(max_turns=15, max_frames=243)
+    assert QuestionBudget(effort="low").for_length(60.0) == Limits(max_turns=4, max_frames=64)
+    assert QuestionBudget(effort="high").for_length(1200.0) == Limits(max_turns=20, max_frames=320)
 
 
 def test_a_limit_that_is_given_holds_whatever_the_length() -> None:
-    given = Budget({"max_turns": 8, "max_frames": None, "max_seconds": 9.0}, "high")
+    given = QuestionBudget({"max_turns": 8, "max_frames": None, "max_seconds": 9.0}, "high")
     assert given.for_length(7200.0) == Limits(max_turns=8, max_frames=None, max_seconds=9.0)
     with pytest.raises(ValueError, match="there is no effort 'huge'"):
-        Budget(effort="huge")  # type: ignore[arg-type]
+        QuestionBudget(effort="huge")  # type: ignore[arg-type]
 
 
 def test_what_a_long_video_may_take_is_said() -> None:
-    film = Trajectory(ASKED, replace(FACTS, duration_seconds=7200.0), limits=Budget().for_length(7200.0))
+    film = Trajectory(ASKED, replace(FACTS, duration_seconds=7200.0), limits=QuestionBudget().for_length(7200.0))
     assert explain_effort(film) == "15 turns and 243 frames at most, by effort medium and 120 minutes of video"
