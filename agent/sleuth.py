@@ -272,7 +272,7 @@ class Sleuth:
 
         for key in asked.keys:
             check_inputs(key.path, key.subtitles)
-        check_playable(asked.question, self.get_policy(), asked.samples, asked.mode)
+        check_playable(asked.question, self.get_policy(), asked.samples, asked.mode, asked.strategy)
         check_captioner(self._captioner.get(), asked.mode, asked.limits)
         with ExitStack() as stack:
             with set_deadline(math.inf if begun is None else compute_seconds_left(asked.limits, begun)):
@@ -372,7 +372,7 @@ class Sleuth:
         return result
 
     def _played(self, asked: AskedQuestion, history: History, run: Run) -> "Trajectory":
-        from agent.loop.ask import ask
+        from agent.loop.ask import ask, measure_length
         from agent.loop.checks import answer_late, make_unopened_trajectory
         from agent.trajectory import Stop, Trajectory, Turn
 
@@ -402,10 +402,14 @@ class Sleuth:
                     question,
                     toolbox,
                     self.get_policy(),
-                    limits,
+                    asked.size_limits(measure_length(toolbox)),
                     opening_seconds=time.monotonic() - begun,
                     samples=asked.samples,
                     mode=asked.mode,
+                    strategy=asked.strategy,
+                    vote=asked.vote,
+                    effort=asked.effort,
+                    examples=asked.examples,
                     verify=asked.verify,
                     earlier=history.trajectories,
                     on_event=tell,
