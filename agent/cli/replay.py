@@ -96,11 +96,11 @@ def _replay_from_video(options: argparse.Namespace, recorded: Trajectory, progre
     from agent.report.console import show_index_progress
     from agent.sessions.configured_tools import ConfiguredTools
     from agent.sessions.extended_toolbox import extend
-    from tools.toolbox import PULLED_TOOLS, TOOL_NAMES
+    from tools.toolbox import OPTIONAL_TOOLS, TOOL_NAMES
 
     videos = list_recorded_videos(recorded, options.video, options.subtitles)
     check_writable((options.report, options.save), (*videos, options.subtitles, options.trajectory))
-    calls_own = any(call.name not in (*TOOL_NAMES, *PULLED_TOOLS) for call in recorded.calls)
+    calls_own = any(call.name not in (*TOOL_NAMES, *OPTIONAL_TOOLS) for call in recorded.calls)
     with (
         ConfiguredTools() if calls_own else nullcontext() as configured,
         show_index_progress(progress) as on_progress,

@@ -25,7 +25,7 @@ from agent.sessions.mcp_tools import McpServer, ServerCommand
 from agent.sessions.own_tools import describe_functions
 from tools.observation import Observation
 from tools.runtime.user_config import find_config_file, read_config
-from tools.toolbox import PULLED_TOOLS, TOOL_NAMES
+from tools.toolbox import OPTIONAL_TOOLS, TOOL_NAMES
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class ConfiguredTools:
     def _add(self, entry: ToolEntry) -> None:
         found = self._open(entry)
         for name in found:
-            if name in (*TOOL_NAMES, *PULLED_TOOLS) or name in self.tools:
+            if name in (*TOOL_NAMES, *OPTIONAL_TOOLS) or name in self.tools:
                 others = (other for other, tools in self.by_entry.items() if name in tools)
                 whose = f"tools.{other}" if (other := next(others, "")) else "one of ours"
                 raise ValueError(

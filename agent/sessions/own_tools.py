@@ -13,7 +13,7 @@ from typing import Any, get_type_hints
 
 from tools.observation import Observation
 from tools.schema import ToolSpec, describe, validate
-from tools.toolbox import PULLED_TOOLS, TOOL_NAMES, Toolbox
+from tools.toolbox import OPTIONAL_TOOLS, TOOL_NAMES, Toolbox
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def describe_functions(functions: Iterable[Callable[..., str | Observation]]) ->
     found: dict[str, FunctionTool] = {}
     for function in functions:
         name = function.__name__
-        if name in (*TOOL_NAMES, *PULLED_TOOLS) or name in found:
+        if name in (*TOOL_NAMES, *OPTIONAL_TOOLS) or name in found:
             raise ValueError(f"there is a tool {name} already: give the function another name")
         if inspect.iscoroutinefunction(function):
             raise TypeError(f"{name} is asynchronous: tools run in threads, so write it as a plain function")
