@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
+from agent.sessions.foreign_schema import make_arguments_model, shorten_description
 from tools.deadline import OutOfTime, get_seconds_left, run_in_time, set_deadline
-from tools.foreign_schema import make_arguments_model, shorten_description
 from tools.observation import Observation, ToolError
 from tools.observation_text import quote_untrusted, strip_invisible
 from tools.packaged_weights import is_installed, make_install_command
@@ -76,7 +76,7 @@ class McpServer:
         """What the server writes to its stderr."""
 
     def list_tools(self) -> "dict[str, McpTool]":
-        """Its tools, by name; starts it.
+        """The tools of the server, which is started, by name.
 
         Raises:
             ValueError: it can't be started or reached, or lists what can't be taken.

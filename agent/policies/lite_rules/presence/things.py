@@ -10,7 +10,7 @@ from agent.policies.lite_rules.case import QuestionContext
 from agent.policies.lite_rules.establishing import answer_cannot_tell
 from agent.policies.lite_rules.notes import CitedFinding, iterate_findings, make_finding_evidence
 from agent.policies.lite_rules.plan import Wanted, make_span_arguments, want_call
-from agent.policies.lite_rules.thing_questions import ThingQuestion
+from agent.policies.lite_rules.presence.thing_questions import ThingQuestion
 from agent.policies.lite_rules.words import parse_count
 from agent.trajectory import Answer, Evidence
 from tools.observation_text import AT_ONCE, IN_ALL
