@@ -74,7 +74,7 @@ environment variables:
   GEMINI_API_KEY       key that goes to Gemini's host alone
   VIDEOSLEUTH_MCP_TOKEN token that `agent mcp --http` asks of every request
   VIDEOSLEUTH_SERVE_TOKEN the same for `agent serve`; each of its settings (`agent config`) is a VIDEOSLEUTH_SERVE_...
-  VIDEOSLEUTH_CONFIG   the TOML file with its settings, the defaults of `agent pull` and `agent policy`, and your own tools
+  VIDEOSLEUTH_CONFIG   the TOML file with its settings, the defaults of `agent pull` and `agent policy`, and own tools
   NO_COLOR             no colours on the terminal
 """
 
