@@ -16,9 +16,11 @@ from tools.observation_text import strip_invisible
 _LARGEST_SCHEMA = 20_000
 """Characters of a schema; beyond them a model would read little else."""
 _MOST_ARGUMENTS = 32
+"""Arguments of a tool; ours have six at most."""
 _MOST_VALUES = 100
 """Values of an enumeration, and items of a list, at most."""
 _LONGEST_DESCRIPTION = 1_000
+"""Characters of a description, after which it is cut."""
 _DEEPEST = 3
 """Lists within lists whose items are checked."""
 _TYPES: dict[str, Any] = {"string": str, "boolean": bool, "object": dict[str, Any]}

