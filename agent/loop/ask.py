@@ -208,6 +208,11 @@ def _choose_mode_for(videos: Sequence[VideoTools], policy: Policy, wanted: Mode 
 
 
 def _check_end(question: Question, facts: VideoFacts) -> None:
+    if (question.from_seconds or 0.0) != facts.start_seconds:
+        raise ValueError(
+            f"the toolbox begins at {facts.start_seconds:g} s, and the question at {question.from_seconds or 0.0:g} s: "
+            f"open it with start={question.from_seconds}"
+        )
     if question.until_seconds is not None and facts.duration_seconds > question.until_seconds:
         raise ValueError(
             f"the toolbox goes on to {facts.duration_seconds:g} s, past the question's {question.until_seconds:g} s: "
@@ -248,6 +253,8 @@ def read_video_facts(toolbox: VideoTools) -> VideoFacts:
         has_speech_track=info.has_audio,
         has_subtitles=toolbox.has_subtitles,
         gaps=info.gaps,
+        start_seconds=info.start_seconds,
+        created_at=info.created_at,
     )
 
 

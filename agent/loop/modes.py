@@ -49,24 +49,26 @@ def plan_initial_calls(mode: Mode, facts: VideoFacts, density: int = 1) -> tuple
         density: factor on the number of frames.
     """
     if mode == "look":
-        named = [_plan_look(facts.duration_seconds, density)]
+        named = [_plan_look(facts, density)]
     else:
-        named = _plan_captions(facts.duration_seconds) if mode == "captions" else []
+        named = _plan_captions(facts) if mode == "captions" else []
         if mode == "subtitles" or facts.has_speech_track or facts.has_subtitles:
-            named.append(("read_speech", {"start": 0.0, "count": _MAX_LINES}))
+            named.append(("read_speech", {"start": facts.start_seconds, "count": _MAX_LINES}))
     return tuple(ToolCall(f"t1c{number}", *call) for number, call in enumerate(named, start=1))
 
 
-def _plan_look(duration_seconds: float, density: int) -> tuple[str, dict[str, Any]]:
-    if duration_seconds <= WHOLE_SECONDS:
-        count = min(_MAX_COUNT, max(2, math.ceil(duration_seconds)) * density)
-        return "select_frames", {"start": 0.0, "stop": math.ceil(duration_seconds), "count": count, "size": "medium"}
+def _plan_look(facts: VideoFacts, density: int) -> tuple[str, dict[str, Any]]:
+    if facts.length_seconds <= WHOLE_SECONDS:
+        count = min(_MAX_COUNT, max(2, math.ceil(facts.length_seconds)) * density)
+        window = {"start": facts.start_seconds, "stop": math.ceil(facts.duration_seconds)}
+        return "select_frames", window | {"count": count, "size": "medium"}
     return "overview", {"count": min(_MAX_COUNT, _SWEEP * density)}
 
 
-def _plan_captions(duration_seconds: float) -> list[tuple[str, dict[str, Any]]]:
-    length = max(_CAPTION_SECONDS, duration_seconds / _MAX_CAPTIONS)
-    edges = [round(number * length, 2) for number in range(math.ceil(duration_seconds / length - 1e-6))]
+def _plan_captions(facts: VideoFacts) -> list[tuple[str, dict[str, Any]]]:
+    length = max(_CAPTION_SECONDS, facts.length_seconds / _MAX_CAPTIONS)
+    count = math.ceil(facts.length_seconds / length - 1e-6)
+    edges = [round(facts.start_seconds + number * length, 2) for number in range(count)]
     return [("caption", {"start": start, "stop": round(start + length, 2)}) for start in edges]
 
 
