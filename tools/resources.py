@@ -157,11 +157,16 @@ class ToolResources:
 
     def find_known_speech(self) -> Speech:
         """Every line said that is written down or was heard before; nothing is recognised."""
-        folder = find_cache_root(self._cache) / self.video.content_hash
-        if not self.has_subtitles and not any(folder.glob("speech-*.json")):
+        if not self.is_speech_known:
             return Speech()
         with set_deadline(0.0):
             return self.find_speech()
+
+    @property
+    def is_speech_known(self) -> bool:
+        """Whether what is said is written down, or was heard before; and for a video without sound."""
+        heard = (find_cache_root(self._cache) / self.video.content_hash).glob("speech-*.json")
+        return not self.video.info.has_audio or self.has_subtitles or any(heard)
 
     def _gather_speech(self, window: tuple[float, float]) -> Speech:
         info = self.video.info

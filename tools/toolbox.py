@@ -426,6 +426,11 @@ class Toolbox:
         ]
 
     @property
+    def is_known_in_words(self) -> bool:
+        """Whether all text on screen was read ahead, and all that is said is written down or was heard."""
+        return self.is_text_prepared and self._resources.is_speech_known
+
+    @property
     def is_text_prepared(self) -> bool:
         """Whether all text on screen has been read."""
         return self._resources.screen_text.is_prepared

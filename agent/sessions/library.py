@@ -18,6 +18,10 @@ from tools.toolbox import Toolbox
 
 _log = logging.getLogger(__name__)
 
+_WORDLESS = (
+    "Of {count} videos it was not known what is said or written in them when they were searched: "
+    "`agent index --speech --text` finds out"
+)
 LOOKED_INTO = 4
 """Videos of a folder that a question looks into: all are open, and shown to the policy, at the same time."""
 
@@ -56,7 +60,9 @@ def update_library(library: Library, open_one: Callable[[Path], AbstractContextM
 def describe_indexed(toolbox: Toolbox) -> IndexedVideo:
     """What a library takes in of a video whose index is whole."""
     video = toolbox.video
-    return IndexedVideo(video.content_hash, video.info.duration_seconds, tuple(toolbox.list_known_lines()))
+    return IndexedVideo(
+        video.content_hash, video.info.duration_seconds, tuple(toolbox.list_known_lines()), toolbox.is_known_in_words
+    )
 
 
 def find_question_videos(asked: AskedQuestion, library: Library) -> AskedQuestion:
@@ -78,8 +84,10 @@ def choose_videos(question: Question, library: Library) -> Question:
     """
     found = library.rank_videos(" ".join((question.text, *question.options)), LOOKED_INTO)
     problems = tuple(f"{escape_path(str(path))} was not searched: {why}" for path, why in library.problems.items())
+    if library.wordless:
+        problems = (_WORDLESS.format(count=library.wordless), *problems)
     if not found:
-        raise VideoError(f"none of the {len(library.files)} videos in {library.folder} can be searched: {problems[0]}")
+        raise VideoError(f"none of the {len(library.files)} videos in {library.folder} can be searched: {problems[-1]}")
     first, *others = (escape_path(str(path)) for path in found)
     folder = SearchedFolder(escape_path(str(library.folder)), len(library.files), problems)
     return replace(question, video=first, other_videos=tuple(others), folder=folder)

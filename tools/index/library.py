@@ -8,7 +8,7 @@ file changes.
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
-from tools.cache import find_cache_root, keep, load_kept, open_writer_lock
+from tools.cache import keep, load_kept, make_video_folder, open_writer_lock
 from tools.demux.file_kind import VIDEO_SUFFIXES
 from tools.encoders.registry import Encoder
 from tools.index.builder import count_tiles
@@ -52,6 +52,8 @@ class CataloguedVideo:
     """Name of the build of its index."""
     problem: str = ""
     """Why it could not be opened, as a sentence; empty if it could."""
+    has_words: bool = False
+    """Whether all is known that is said and written in it."""
 
     def is_of(self, file: Path) -> bool:
         """Whether the file is still there, and has not changed since."""
@@ -69,6 +71,8 @@ class IndexedVideo:
     duration_seconds: float
     lines: tuple[tuple[Literal["speech", "screen text"], float, float, str], ...] = ()
     """Source, start and stop in seconds, and text of each line."""
+    has_words: bool = False
+    """Whether all is known that is said and written in it."""
 
 
 @dataclass(frozen=True)
@@ -136,8 +140,9 @@ class Library:
         self._encoder = encoder
         self._cache = cache
         made_of = f"{folder.resolve()} {encoder.name} {count_tiles(encoder)}"
-        self._name = hashlib.blake2b(made_of.encode(errors="surrogateescape"), digest_size=16).hexdigest()
-        self._home = find_cache_root(cache) / "libraries" / self._name
+        digest = hashlib.blake2b(made_of.encode(errors="surrogateescape"), digest_size=16)
+        self._name = f"library-{digest.hexdigest()}"
+        self._home = make_video_folder(self._name, cache)
         self._files = {_make_key(path.relative_to(folder)): path for path in list_videos(folder)}
         kept = load_kept(self._home / "catalogue.json", _CATALOGUE)
         self._videos = {} if kept is None else self._select_present(kept)
@@ -158,6 +163,11 @@ class Library:
             if entry is None or entry.problem
         }
 
+    @property
+    def wordless(self) -> int:
+        """Number of videos of which it is not known yet what is said and written in them."""
+        return sum(not seen.problem and not seen.has_words for seen in self._videos.values())
+
     def list_new(self) -> list[Path]:
         """The files that are not known, or changed since."""
         return [path for key, path in self._files.items() if key not in self._videos]
@@ -171,24 +181,26 @@ class Library:
                 _KeptLine(start=start, stop=stop, text=text, source=source) for source, start, stop, text in video.lines
             ]
             keep(self._home / "lines" / f"{video.content_hash}.json", kept)
-            self._take_down(path, video.content_hash, seconds, manifest.run)
+            known = CataloguedVideo(0, 0, video.content_hash, seconds, manifest.run, has_words=video.has_words)
+            self._take_down(path, known)
 
     def record_failure(self, path: Path, why: str) -> None:
         """Takes down that a file can't be opened, and why."""
-        self._take_down(path, problem=why)
+        self._take_down(path, CataloguedVideo(0, 0, problem=why))
 
-    def _take_down(
-        self, path: Path, content_hash: str = "", seconds: float = 0.0, run: str = "", problem: str = ""
-    ) -> None:
+    def _take_down(self, path: Path, seen: CataloguedVideo) -> None:
+        """Puts a file into the catalogue, with its size and time as they are now."""
         key = _make_key(path.relative_to(self.folder))
         try:
-            self._videos[key] = CataloguedVideo(*_get_state(path), content_hash, seconds, run, problem)
+            size, modified = _get_state(path)
+            self._videos[key] = replace(seen, size_bytes=size, modified_ns=modified)
         except OSError:  # it has gone, and is no part of the library any more
             self._files.pop(key)
 
     def save(self) -> None:
         """Brings the shards up to date with the videos, and writes the catalogue."""
-        with open_writer_lock(f"library-{self._name}", self._cache):
+        make_video_folder(self._name, self._cache)  # it may have been pruned meanwhile
+        with open_writer_lock(self._name, self._cache):
             kept = load_kept(self._home / "catalogue.json", _CATALOGUE)
             self._videos = ({} if kept is None else self._select_present(kept)) | self._videos
             wanted = {(seen.content_hash, seen.run): seen for seen in self._videos.values() if not seen.problem}
@@ -204,12 +216,13 @@ class Library:
     def search(self, query: str, count: int) -> list[LibraryMoment]:
         """The moments of all videos that fit a query best, by picture and by words, best first.
 
-        Each source has a ranking of its own; a moment's place is by the reciprocal of its rank (RRF).
+        Pictures and words have a ranking each, which are joined by the reciprocal of the ranks (RRF). A moment counts
+        by its score relative to the best of its ranking: a line with one word of many comes far behind one with all.
         """
         scored = [
-            (1 / (_RANK_OFFSET + rank), moment)
+            item
             for ranking in (self._rank_pictures(query), self._rank_lines(query))
-            for rank, moment in enumerate(_pick_apart(ranking, count), start=1)
+            for item in _weigh(_pick_apart(ranking, count))
         ]
         return [moment for _, moment in sorted(scored, key=lambda item: -item[0])][:count]
 
@@ -217,8 +230,11 @@ class Library:
         """The videos that fit a query best, best first: by their best moments in pictures and in words."""
         places: dict[Path, float] = {}
         for ranking in (self._rank_pictures(query), self._rank_lines(query)):
-            for rank, video in enumerate(dict.fromkeys(moment.video for moment in ranking), start=1):
-                places[video] = places.get(video, 0.0) + 1 / (_RANK_OFFSET + rank)
+            best: dict[Path, LibraryMoment] = {}
+            for moment in ranking:
+                best.setdefault(moment.video, moment)
+            for weight, moment in _weigh(best.values()):
+                places[moment.video] = places.get(moment.video, 0.0) + weight
         ranked = sorted(places, key=lambda video: -places[video])
         return [*ranked, *(path for path in self._readable.values() if path not in places)][:count]
 
@@ -341,6 +357,14 @@ def _make_key(path: Path) -> str:
 def _get_state(file: Path) -> tuple[int, int]:
     state = file.stat()
     return state.st_size, state.st_mtime_ns
+
+
+def _weigh(ranking: Iterable[LibraryMoment]) -> Iterator[tuple[float, LibraryMoment]]:
+    """The moments of a ranking with what each counts beside those of another one."""
+    best = 0.0
+    for rank, moment in enumerate(ranking, start=1):
+        best = best or max(0.0, moment.score)
+        yield (max(0.0, moment.score) / best if best else 1.0) / (_RANK_OFFSET + rank), moment
 
 
 def _pick_apart(ranking: Iterable[LibraryMoment], count: int) -> list[LibraryMoment]:

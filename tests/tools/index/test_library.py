@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.sessions.library import update_library
+from agent.sessions.library import describe_indexed, update_library
 from tests.drawn import write_colours
 from tools.encoders.hashing import HashingEncoder
 from tools.index import library as library_module
@@ -77,7 +77,7 @@ def test_each_video_is_opened_once_and_again_only_when_it_changes(folder: Path, 
     assert sorted(opener.opened) == ["new.mp4", "one.mp4"]
     assert library.rank_videos("red", 1) == [folder / "new.mp4"]
     assert {moment.video.name for moment in library.search("green", 9)} == {"two.mp4", "one.mp4", "new.mp4"}
-    assert len(list((opener.cache / "libraries").glob("*/shard-*.faiss"))) == 1
+    assert len(list(opener.cache.glob("library-*/shard-*.faiss"))) == 1
 
 
 def test_a_file_that_moved_is_known_by_its_content_and_a_copy_is_one_video(folder: Path, opener: Opener) -> None:
@@ -88,6 +88,22 @@ def test_a_file_that_moved_is_known_by_its_content_and_a_copy_is_one_video(folde
     found = [moment.video.name for moment in library.search("red", 9) if moment.score > 0.9]
     assert sorted(found) == ["copy.mp4"]
     assert folder / "night" / "three.mp4" in library.rank_videos("blue", 1)
+
+
+def test_what_is_said_or_written_is_found_once_it_is_known(folder: Path, opener: Opener) -> None:
+    library = updated(folder, opener)
+    assert library.wordless == 3
+    said = folder / "one.srt"
+    said.write_text("1\n00:00:01,000 --> 00:00:02,000\nThe train to Ghent leaves at noon.\n")
+    with open_toolbox(folder / "one.mp4", encoder=HashingEncoder(), subtitles=said, cache=opener.cache) as toolbox:
+        library.record(folder / "one.mp4", describe_indexed(toolbox))
+    library.save()
+    again = Library(folder, HashingEncoder(), opener.cache)
+    again.save()
+    (found,) = (moment for moment in again.search("when does the train leave", 9) if moment.source == "speech")
+    assert (found.video.name, found.start_seconds, found.stop_seconds) == ("one.mp4", 1.0, 2.0)
+    assert found.text == "The train to Ghent leaves at noon."
+    assert again.rank_videos("a train to Ghent", 1) == [folder / "one.mp4"]
 
 
 def test_files_that_cannot_be_read_are_named_and_tried_again_when_they_change(folder: Path, opener: Opener) -> None:
@@ -128,8 +144,8 @@ def test_a_folder_without_videos_is_refused_in_a_sentence(tmp_path: Path) -> Non
 @pytest.mark.parametrize("damage", ["catalogue", "faiss", "npy", "index", "lines"])
 def test_what_is_damaged_in_the_cache_is_made_again(folder: Path, opener: Opener, damage: str) -> None:
     updated(folder, opener)
-    patterns = {"catalogue": "libraries/*/catalogue.json", "index": "*/index-*/vectors", "lines": "libraries/*/lines/*"}
-    for path in opener.cache.glob(patterns.get(damage, f"libraries/*/shard-*.{damage}")):
+    patterns = {"catalogue": "library-*/catalogue.json", "index": "*/index-*/vectors", "lines": "library-*/lines/*"}
+    for path in opener.cache.glob(patterns.get(damage, f"library-*/shard-*.{damage}")):
         path.write_bytes(path.read_bytes()[:20])
     if damage == "index":  # the shard is whole without it; a changed folder has it written again
         (folder / "one.mp4").unlink()
@@ -144,7 +160,7 @@ def test_shards_are_split_where_they_are_full_and_all_are_searched(
 ) -> None:
     monkeypatch.setattr(library_module, "SHARD_ROWS", 40)
     library = updated(folder, opener)
-    assert len(list((opener.cache / "libraries").glob("*/shard-*.faiss"))) > 1
+    assert len(list(opener.cache.glob("library-*/shard-*.faiss"))) > 1
     best = {colour: library.rank_videos(colour, 1)[0].name for colour in ("green", "red", "blue")}
     assert best == {"green": "two.mp4", "red": "one.mp4", "blue": "three.mp4"}
 
