@@ -175,7 +175,7 @@ def work_off_on_ray(jobs: Iterable[IndexJob], address: str) -> Iterator[tuple[In
 
     Args:
         jobs: the videos.
-        address: of the cluster, as `ray.init` takes it; `local` starts one on this machine, which ends with the work.
+        address: where the cluster is, as `ray.init` takes it; `local` starts one here, which ends with the work.
 
     Raises:
         ValueError: there is no such cluster.

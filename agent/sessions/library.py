@@ -10,7 +10,7 @@ from agent.paths import escape_path, unescape_path
 from agent.sessions.options import AskedQuestion, make_key
 from agent.trajectory import Question, SearchedFolder
 from tools.cache import CacheError
-from tools.deadline import is_time_up, run_in_time
+from tools.deadline import WorkCancelledError, cancellation_at_hand, is_time_up, run_in_time
 from tools.index.library import IndexedVideo, Library
 from tools.limits import VideoError
 from tools.observation import MissingPartError
@@ -35,6 +35,7 @@ def update_library(library: Library, open_one: Callable[[Path], AbstractContextM
 
     Raises:
         CacheError: the cache can't be written.
+        WorkCancelledError: the work was cancelled; what is indexed by then is kept.
     """
     try:
         for path in library.list_new():
@@ -45,16 +46,15 @@ def update_library(library: Library, open_one: Callable[[Path], AbstractContextM
                     (is_tiled,) = run_in_time([toolbox.index.wait_tiled], grace_seconds=0.0)
                     if is_tiled is True:
                         library.record(path, describe_indexed(toolbox))
-            except CacheError:
+            except (CacheError, MissingPartError, WorkCancelledError):  # it would be the same for every other file
                 raise
             except (VideoError, OSError) as error:
                 library.record_failure(path, str(error))
-            except MissingPartError:  # it would be missing for every other file
-                raise
             except Exception:  # one file must not keep the others from being searched, whatever is wrong with it
                 _log.exception("%s could not be indexed, which is a bug of ours", path)
     finally:
         library.save()
+    cancellation_at_hand().check()
 
 
 def describe_indexed(toolbox: Toolbox) -> IndexedVideo:

@@ -8,15 +8,17 @@ Made-up vectors are those of shots: a shot is near one of some thousand themes, 
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +33,8 @@ SECONDS, FPS, SIZE = 36, 5, (320, 180)
 """Length, rate, and width and height of a drawn clip."""
 _KILLED_AFTER_SECONDS = 20.0
 """When the first indexing is killed."""
+_SEARCHES, _QUESTIONS = 20, 5
+"""Searches and questions about the drawn clips."""
 _QUERIES, _BEST = 50, 10
 """Queries over made-up vectors, and how many of the best are compared."""
 _FRAMES_A_SHOT, _THEMES = 6, 4000
@@ -65,6 +69,24 @@ def write_clip(path: Path, number: int) -> None:
         container.mux(stream.encode())
 
 
+class Stopwatch:
+    """Time that passes, and time of the cores in this process and in those that it waited for, of what runs inside."""
+
+    def __enter__(self) -> Self:
+        self._begun = time.monotonic()
+        self._before = os.times()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds = time.monotonic() - self._begun
+        self.cpu_seconds = sum(os.times()[:4]) - sum(self._before[:4])
+
+    @property
+    def told(self) -> str:
+        """Both times in words."""
+        return f"{self.seconds:.1f} s, {self.cpu_seconds:.1f} s of CPU"
+
+
 def write_clips(folder: Path, count: int) -> None:
     """Writes the drawn clips that are not there yet."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -90,36 +112,29 @@ def measure_clips(folder: Path, count: int, encoder: str | None) -> list[str]:
     write_clips(folder, count)
     chosen = [] if encoder is None else ["--encoder", encoder]
     index = [sys.executable, "-m", "agent.cli", "index", "--text", str(folder), *chosen]
-    rows = []
-    begun = time.monotonic()
-    try:
+    with Stopwatch() as watch, suppress(subprocess.TimeoutExpired):
         subprocess.run(index, timeout=_KILLED_AFTER_SECONDS, capture_output=True, check=False)
-    except subprocess.TimeoutExpired:
-        rows.append(f"| killed after | {time.monotonic() - begun:.0f} s |")
-    begun = time.monotonic()
-    subprocess.run(index, capture_output=True, check=True)
-    rows.append(f"| indexed, the rest | {time.monotonic() - begun:.0f} s |")
-    begun = time.monotonic()
-    subprocess.run(index, capture_output=True, check=True)
-    rows.append(f"| `agent index` again | {time.monotonic() - begun:.0f} s |")
+    rows = [f"| indexed until killed | {watch.told} |"]
+    for name in ("indexed, the rest", "`agent index` again"):
+        with Stopwatch() as watch:
+            subprocess.run(index, capture_output=True, check=True)
+        rows.append(f"| {name} | {watch.told} |")
 
     opened = open_encoder(encoder or "auto")
-    begun = time.monotonic()
-    library = Library(folder, opened)
-    library.save()
-    rows.append(f"| library opened | {1000 * (time.monotonic() - begun):.0f} ms |")
-    numbers = np.random.default_rng(1).permutation(count)[: min(20, count)].tolist()
-    begun = time.monotonic()
-    found = [library.rank_videos(f'What does the sign "{name_sign(number)}" say?', 4) for number in numbers]
-    rows.append(f"| a search | {1000 * (time.monotonic() - begun) / len(numbers):.0f} ms |")
+    with Stopwatch() as watch:
+        library = Library(folder, opened)
+        library.save()
+    rows.append(f"| library opened | {watch.told} |")
+    numbers = np.random.default_rng(1).permutation(count)[: min(_SEARCHES, count)].tolist()
+    with Stopwatch() as watch:
+        found = [library.rank_videos(f'What does the sign "{name_sign(number)}" say?', 4) for number in numbers]
+    rows.append(f"| {len(numbers)} searches | {watch.told} |")
     firsts = [videos[0].stem == f"clip-{number:04d}" for videos, number in zip(found, numbers, strict=True)]
     rows.append(f"| the right video first | {sum(firsts)} of {len(numbers)} |")
-    with Sleuth("lite", encoder=opened) as sleuth:
-        begun = time.monotonic()
-        rights = [
-            _is_cited(sleuth.ask(folder, f'Which video shows the sign "{name_sign(n)}"?'), n) for n in numbers[:5]
-        ]
-        rows.append(f"| a question | {(time.monotonic() - begun) / len(rights):.1f} s |")
+    asked = numbers[:_QUESTIONS]
+    with Sleuth("lite", encoder=opened) as sleuth, Stopwatch() as watch:
+        rights = [_is_cited(sleuth.ask(folder, f'Which video shows the sign "{name_sign(n)}"?'), n) for n in asked]
+    rows.append(f"| {len(rights)} questions | {watch.told} |")
     rows.append(f"| the right video and seconds in the evidence | {sum(rights)} of {len(rights)} |")
     return rows
 

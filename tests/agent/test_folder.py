@@ -18,6 +18,7 @@ from agent.policy import PolicyOptions
 from agent.rendering.messages import render
 from agent.report.console import format_answer
 from agent.sessions import library as library_module
+from agent.sessions.open_videos import OnProgress, VideoKey
 from agent.trajectory import (
     Answer,
     Calls,
@@ -178,6 +179,20 @@ def test_videos_that_time_left_out_are_named(folder: Path) -> None:
     assert found is not None
     assert found.videos == 4
     assert ["torn.mp4" in problem for problem in found.problems] == [False, True]
+
+
+def test_a_question_that_is_cancelled_while_its_folder_is_indexed_ends_as_cancelled(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Sleuth("lite", encoder=HashingEncoder()) as sleuth:
+        opened = sleuth._opened
+
+        def cancelling(key: VideoKey, on_progress: OnProgress) -> Toolbox:
+            sleuth.cancel()
+            return opened(key, on_progress)
+
+        monkeypatch.setattr(sleuth, "_opened", cancelling)
+        assert sleuth.ask(folder, "What is red?").status == "cancelled"
 
 
 def test_a_host_graph_finds_the_videos_of_a_folder(folder: Path) -> None:

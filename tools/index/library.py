@@ -203,7 +203,9 @@ class Library:
         with open_writer_lock(self._name, self._cache):
             kept = load_kept(self._home / "catalogue.json", _CATALOGUE)
             self._videos = ({} if kept is None else self._select_present(kept)) | self._videos
-            wanted = {(seen.content_hash, seen.run): seen for seen in self._videos.values() if not seen.problem}
+            wanted = {
+                (seen.content_hash, seen.run): seen for _, seen in sorted(self._videos.items()) if not seen.problem
+            }
             self._open_shards(() if kept is None else kept["shards"], wanted)
             held = {video for shard, _ in self._shards for video in shard.videos}
             for shard in self._write_shards(seen for key, seen in wanted.items() if key not in held):
@@ -312,7 +314,8 @@ class Library:
             for hit in opened.search(vector, _HITS_A_SHARD)
         ]
         paths = self._readable
-        for hit, content in sorted(hits, key=lambda found: -found[0].score):
+        # equal scores in an order that does not depend on which video was indexed first
+        for hit, content in sorted(hits, key=lambda found: (-found[0].score, paths[found[1]], found[0].start_seconds)):
             start, stop, score = hit.start_seconds, hit.stop_seconds, round(hit.score, 4)
             yield LibraryMoment(paths[content], start, stop, "picture", score, box=TILES[hit.tile])
 

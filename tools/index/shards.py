@@ -62,6 +62,9 @@ def write_shard(folder: Path, videos: Sequence[VideoVectors]) -> str:
     Args:
         folder: where its two files go.
         videos: at least one, with one vector in all at least.
+
+    Raises:
+        OSError: it can't be written.
     """
     name = f"shard-{secrets.token_hex(8)}"
     vectors = np.concatenate([video.vectors for video in videos])

@@ -54,7 +54,11 @@ class VideoWindow:
         return self._select_inside(self._whole.keyframe_seconds)
 
     def read(self, times: Sequence[float], max_height: int | None = None) -> Iterator[Frame]:
-        """The frames on screen at `times`, each once, in time order."""
+        """The frames on screen at `times`, each once, in time order.
+
+        Raises:
+            VideoError: a time is outside the window.
+        """
         first = self.info.start_seconds
         if len(times) and min(times) < first:
             raise VideoError(f"need {first:.3f} <= seconds, the video's start, got {min(times):g}")
