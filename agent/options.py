@@ -115,7 +115,7 @@ def add_model_options(command: argparse.ArgumentParser) -> None:
         help="one request in all, however slowly the model writes; --max-seconds bounds the whole question",
     )
     group.add_argument("--concurrency", type=int, default=_DEFAULTS.concurrency, metavar="N", help="requests at once")
-    add_yes_option(group, "download the model if it is not here, without asking")
+    add_yes_option(group, "download the model if it is not here, and fetch what an address names, without asking")
     group.add_argument("--adapter", default="", metavar="FOLDER", help="LoRA adapter, for models in process")
 
 

@@ -212,7 +212,7 @@ def _plan_opening(
         has_captioner = any(spec.name == "read_captions" for spec in video.specs)
         if mode == "captions-first" and not has_captioner:
             raise ValueError("the mode captions-first needs a captioner that describes the clips")
-        scale = compute_scale(start.effort, facts.duration_seconds)
+        scale = compute_scale(start.effort, facts.length_seconds)
         calls = () if mode is None else plan_initial_calls(mode, facts, density, scale, has_captioner=has_captioner)
         named = {} if number is None else {"video": number}
         planned += [replace(call, arguments=call.arguments | named) for call in calls]
@@ -261,6 +261,11 @@ def _choose_mode_for(videos: Sequence[VideoTools], policy: Policy, wanted: Mode 
 
 
 def _check_end(question: Question, facts: VideoFacts) -> None:
+    if (question.from_seconds or 0.0) != facts.start_seconds:
+        raise ValueError(
+            f"the toolbox begins at {facts.start_seconds:g} s, and the question at {question.from_seconds or 0.0:g} s: "
+            f"open it with start={question.from_seconds}"
+        )
     if question.until_seconds is not None and facts.duration_seconds > question.until_seconds:
         raise ValueError(
             f"the toolbox goes on to {facts.duration_seconds:g} s, past the question's {question.until_seconds:g} s: "
@@ -293,7 +298,7 @@ def list_videos(toolbox: QuestionTools) -> tuple[VideoTools, ...]:
 
 def measure_length(toolbox: QuestionTools) -> float:
     """The length of all videos of a question together, in seconds."""
-    return sum(one.video.info.duration_seconds for one in list_videos(toolbox))
+    return sum(one.video.info.length_seconds for one in list_videos(toolbox))
 
 
 def read_video_facts(toolbox: VideoTools) -> VideoFacts:
@@ -308,6 +313,8 @@ def read_video_facts(toolbox: VideoTools) -> VideoFacts:
         has_speech_track=info.has_audio,
         has_subtitles=toolbox.has_subtitles,
         gaps=info.gaps,
+        start_seconds=info.start_seconds,
+        created_at=info.created_at,
     )
 
 
