@@ -6,7 +6,7 @@ gathered is projected to the width of the words. The projector takes the means o
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -98,9 +98,11 @@ class _Attention(nn.Module):
 
     def forward(self, queries: torch.Tensor, seen: torch.Tensor, is_there: torch.Tensor | None = None) -> torch.Tensor:
         asked, other = self.norm(queries), self.norm(seen) if seen is queries else seen
-        parts = (self.ask(asked), self.keys(other), self.values(other))
-        heads = (part.unflatten(-1, (_HEADS, -1)).transpose(1, 2) for part in parts)
-        found = functional.scaled_dot_product_attention(*heads, attn_mask=is_there)
+        query, key, value = (
+            part.reshape(*part.shape[:2], _HEADS, -1).transpose(1, 2)
+            for part in (self.ask(asked), self.keys(other), self.values(other))
+        )
+        found = functional.scaled_dot_product_attention(query, key, value, attn_mask=is_there)
         out: torch.Tensor = self.out(found.transpose(1, 2).flatten(2))
         return out
 
@@ -114,7 +116,7 @@ class LinearProjector(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Tokens (pictures, TOKENS, width) of features (pictures, cells and regions, FEATURES)."""
-        cells = features[:, : GRID**2].transpose(1, 2).unflatten(-1, (GRID, GRID))
+        cells = features[:, : GRID**2].transpose(1, 2).reshape(len(features), FEATURES, GRID, GRID)
         pooled = functional.adaptive_avg_pool2d(cells, _SIDE).flatten(2).transpose(1, 2)
         left: torch.Tensor = self.leave(pooled)
         return left
@@ -129,5 +131,6 @@ def make_connector(shape: ConnectorShape, out: int, scale: float = 1.0) -> nn.Mo
         scale: root mean square of the numbers that come out at first, best that of the words' vectors.
     """
     made = FusionCore(shape, out) if shape.kind == "fusion" else LinearProjector(out)
-    nn.init.constant_(made.leave[-1].weight, scale)
+    last: Any = made.leave[-1]
+    nn.init.constant_(last.weight, scale)
     return made

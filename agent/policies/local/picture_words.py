@@ -31,7 +31,7 @@ _KEPT = 8192
 CONNECTOR, ADAPTER = "connector.safetensors", "adapter"
 
 
-class PictureWordsConfig(LlamaConfig):
+class PictureWordsConfig(LlamaConfig):  # type: ignore[no-untyped-call]
     """Configuration of the language model, with that of its connector."""
 
     model_type = "picture_words"
@@ -118,7 +118,7 @@ class PictureEmbedding(nn.Embedding):
         if not is_picture.any():
             return vectors
         places = ids[is_picture] - FIRST_ID
-        numbers, of_place = (places // TOKENS).unique(return_inverse=True)
+        numbers, of_place = torch.unique(places // TOKENS, return_inverse=True)
         weight = next(self.connector.parameters())
         features = self.album.stack(numbers.tolist()).to(weight.device, weight.dtype)
         tokens = self.connector(features)[of_place, places % TOKENS]
