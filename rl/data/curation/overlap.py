@@ -14,9 +14,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from agent.trajectory import Question
 from evals.datasets.dataset import DatasetEntry, QuestionSet
+from tools.cache import find_cache_root, keep, load_kept
 from tools.video.source import VideoSource
 from tools.video.video import VideoError
 
@@ -35,6 +37,10 @@ _LEAST_SPREAD = 4.0
 """Standard deviation of grey levels below which a picture is too flat for a hash."""
 _BANDS = 4
 _YOUTUBE = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9_-]{11}")
+
+_FOLDER = "perceptual-hashes"
+"""Folder in the cache."""
+_KEPT = TypeAdapter(list[int])
 
 Hashes = NDArray[np.uint64]
 """Perceptual hashes of a video's frames, (N,) uint64, one a second."""
@@ -169,7 +175,7 @@ def is_youtube_id(stem: str) -> bool:
 
 
 class HashesOf:
-    """Hashes of the videos of entries, each video decoded once."""
+    """Hashes of the videos of entries, each video decoded once, and kept by its content."""
 
     def __init__(self, scratch: Path) -> None:
         """Decodes nothing yet.
@@ -194,6 +200,10 @@ class HashesOf:
         except (VideoError, ValueError):
             return None
         try:
-            return hash_frames(video)
+            path = find_cache_root() / _FOLDER / f"{video.content_hash}.json"
+            if (kept := load_kept(path, _KEPT)) is None:
+                kept = [int(one) for one in hash_frames(video)]
+                keep(path, kept)
+            return np.array(kept, np.uint64)
         finally:
             video.close()

@@ -175,7 +175,9 @@ class Solver:
                 answer=answer,
                 reasoning=reasoning,
             )
-            if verdict.value != 1.0:
+            if verdict.value is None:
+                return f"not measured: the judge gave no verdict: {verdict.why[:200]}"
+            if verdict.value < 1.0:
                 return f"{fault}: {verdict.why[:200]}"
         return ""
 
