@@ -7,12 +7,13 @@ either side, because nothing is known of the time between two search hits. Pure 
 
 import heapq
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
 from agent.trajectory import Result, ToolCall, Trajectory, restrict_to_video
+from tools.observation import Observation
 from tools.observation_text import format_percent
 
 SWEEPS = frozenset({"overview", "select_frames", "caption"})
@@ -180,12 +181,15 @@ def compute_coverage(trajectory: Trajectory) -> Coverage:
     for result in trajectory.results:
         if result.observation.is_error or result.call_id not in calls:
             continue
-        call = calls[result.call_id]
-        looks += compute_frame_spans(call, result, duration)
-        way = read if call.name in READING else heard if call.name in HEARING else indexed
-        way += compute_searched_spans(call, result, duration) if has_words or way is not heard else ()
-        if call.name == _UNFINISHED or result.observation.covered is not None:
-            unfinished += result.observation.gaps
+        for call, brought in _unfold(calls[result.call_id], result):
+            looks += compute_frame_spans(call, brought, duration)
+            for part in brought.observation.searched:
+                by_sense = {"pictures": indexed, "screen text": read, "speech": heard}
+                by_sense.get(part.sense, []).extend(Span(*span) for span in part.spans)
+            way = read if call.name in READING else heard if call.name in HEARING else indexed
+            way += compute_searched_spans(call, brought, duration) if has_words or way is not heard else ()
+            if call.name == _UNFINISHED or brought.observation.covered is not None:
+                unfinished += brought.observation.gaps
     return Coverage(
         duration,
         _merge_finest(looks),
@@ -195,6 +199,18 @@ def compute_coverage(trajectory: Trajectory) -> Coverage:
         len(trajectory.frames_seen),
         tuple(dict.fromkeys(unfinished)),
     )
+
+
+def _unfold(call: ToolCall, result: Result) -> Iterator[tuple[ToolCall, Result]]:
+    """The call itself, or the calls that it made as a program, of whose frames only some were shown."""
+    inner = result.observation.inner_calls
+    if not inner:
+        yield call, result
+    shown = set(result.observation.frames)
+    for made in inner:
+        frames = tuple(frame for frame in made.frames if frame in shown)
+        seen = Observation("", frames, covered=made.covered, gaps=made.gaps, searched=made.searched)
+        yield ToolCall(call.id, made.name, made.arguments), Result(call.id, seen)
 
 
 def compute_coverages(trajectory: Trajectory) -> dict[int | None, Coverage]:

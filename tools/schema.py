@@ -84,7 +84,7 @@ def validate(spec: ToolSpec, arguments: dict[str, Any]) -> dict[str, Any]:
             f"{'.'.join(str(part) for part in e['loc']):.80}: {e['msg']:.200} (got {_shorten(e['input'])})"
             for e in error.errors()[:_MOST_MISFITS]
         )
-        raise ToolError(f"{spec.name}: {misfits}. Its arguments are {_format_signature(spec)}.") from None
+        raise ToolError(f"{spec.name}: {misfits}. Its arguments are {format_signature(spec)}.") from None
     values = {name: getattr(checked, name) for name in type(checked).model_fields}
     for name, value in values.items():
         if isinstance(value, str) and (fault := _find_fault(value)):
@@ -120,7 +120,8 @@ def _shorten(value: Any) -> str:
         return f"a {type(value).__name__} that is nested too deep"
 
 
-def _format_signature(spec: ToolSpec) -> str:
+def format_signature(spec: ToolSpec) -> str:
+    """The arguments of a tool in a row, with their defaults."""
     fields = spec.arguments.model_fields.items()
     return ", ".join(name if field.is_required() else f"{name}={field.default!r}" for name, field in fields)
 
