@@ -108,7 +108,7 @@ def share_window(first: Hashes, second: Hashes, near_bits: int = NEAR_BITS) -> b
     return False
 
 
-class VideoIndex:
+class HashIndex:
     """Finds videos that show what one of a benchmark's shows."""
 
     def __init__(self) -> None:
@@ -139,7 +139,7 @@ class Benchmarks:
     """What training questions are held against."""
 
     questions: QuestionIndex
-    videos: VideoIndex
+    videos: HashIndex
     names: Mapping[str, str]
     """Benchmark by the stem of a video that is called by its YouTube id."""
     unseen: int
@@ -148,7 +148,7 @@ class Benchmarks:
 
 def read_benchmarks(sets: Iterable[QuestionSet], hashes_of: "HashesOf") -> Benchmarks:
     """Reads questions and videos of benchmarks, the videos as far as they are there."""
-    questions, videos = QuestionIndex(), VideoIndex()
+    questions, videos = QuestionIndex(), HashIndex()
     names: dict[str, str] = {}
     unseen = 0
     for one in sets:
