@@ -82,7 +82,8 @@ def _check_claim(text: str, evidence: Sequence[Evidence]) -> ClaimCheck:
 
 def _find_invented(named: Iterable[float], trajectory: Trajectory) -> Iterator[float]:
     seen = compute_coverage(trajectory)
-    spans = [(span.start_seconds, span.stop_seconds) for span in (*seen.looked, *seen.indexed, *seen.read, *seen.heard)]
+    spans = [(span.start_seconds, span.stop_seconds) for span in seen.looked]
+    spans += [(span.start_seconds, span.stop_seconds) for span in (*seen.indexed, *seen.read, *seen.heard)]
     for time in named:
         is_inside = time <= trajectory.facts.duration_seconds + SLACK_SECONDS
         if not is_inside or not any(a - SLACK_SECONDS <= time <= b + SLACK_SECONDS for a, b in spans):

@@ -31,7 +31,7 @@ NEAR_BITS = 10
 WINDOW_FRAMES, WINDOW_SHARE = 20, 0.7
 _FEWEST_FRAMES = 3
 """Hashed frames that a video needs to be compared."""
-_SIDE, _KEPT = 32, 8
+_SIDE, _LOW = 32, 8
 """Side of the picture that is transformed, and of the low frequencies that are kept."""
 _LEAST_SPREAD = 4.0
 """Standard deviation of grey levels below which a picture is too flat for a hash."""
@@ -89,7 +89,7 @@ def hash_picture(pixels: NDArray[np.uint8]) -> int | None:
     small = cv2.resize(grey, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
     if float(small.std()) < _LEAST_SPREAD:
         return None
-    low = cv2.dct(small)[:_KEPT, :_KEPT].ravel()
+    low = cv2.dct(small)[:_LOW, :_LOW].ravel()
     bits = low > np.median(low[1:])
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
