@@ -28,7 +28,9 @@ LEAST_SHARE = 0.5
 """Share of a question's n-grams from which on it counts as one of the benchmark's. Picked by eye: ways of asking are
 shared by many questions, and what is asked is not."""
 NEAR_BITS = 10
+"""Distance of two hashes, of 64 bits, up to which their pictures are near."""
 WINDOW_FRAMES, WINDOW_SHARE = 20, 0.7
+"""Aligned frames of a window, and the share of them that must be near."""
 _FEWEST_FRAMES = 3
 """Hashed frames that a video needs to be compared."""
 _SIDE, _LOW = 32, 8
@@ -36,6 +38,7 @@ _SIDE, _LOW = 32, 8
 _LEAST_SPREAD = 4.0
 """Standard deviation of grey levels below which a picture is too flat for a hash."""
 _BANDS = 4
+"""Pieces of a hash by which videos are looked up."""
 _YOUTUBE = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9_-]{11}")
 
 _FOLDER = "perceptual-hashes"
@@ -95,7 +98,13 @@ def hash_picture(pixels: NDArray[np.uint8]) -> int | None:
 
 
 def share_window(first: Hashes, second: Hashes, near_bits: int = NEAR_BITS) -> bool:
-    """Whether two videos have a window of aligned frames most of which are near."""
+    """Whether two videos have a window of aligned frames most of which are near.
+
+    Args:
+        first: hashes of one video.
+        second: hashes of the other one.
+        near_bits: distance up to which two hashes are near.
+    """
     length = min(WINDOW_FRAMES, len(first), len(second))
     if length < _FEWEST_FRAMES:
         return False
