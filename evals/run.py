@@ -21,6 +21,7 @@ from agent.ending import Parser
 from agent.loop.ask import choose_mode
 from agent.loop.modes import Mode
 from agent.options import add_limit_options, add_model_options, read_limits, read_policy_options
+from agent.policies.captioner import check_captioner
 from agent.policies.registry import open_policy
 from agent.policy import Policy, PolicyError, PolicyOptions
 from agent.trajectory import Limits, Stop, Trajectory
@@ -103,6 +104,7 @@ class RunConfig:
             ValueError: the policy can't be run so, or would give the same answer in all samples or runs.
         """
         choose_mode(policy, self.mode)
+        check_captioner(None, self.mode, self.limits)
         check_cost_limit(policy, self.limits)
         if max(self.samples, self.runs) > 1:
             if policy.setup is None:

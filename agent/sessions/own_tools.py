@@ -15,6 +15,7 @@ from tools.observation import FrameRef, Observation, ToolError
 from tools.schema import ToolSpec, describe, validate
 from tools.toolbox import CAPTION_TOOLS, TOOL_NAMES, Toolbox
 from tools.video.source import VideoSource
+from tools.vision.captioner import CaptionModel
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,11 @@ class ExtendedToolbox:
     def has_subtitles(self) -> bool:
         """True for a video with subtitles."""
         return self._toolbox.has_subtitles
+
+    @property
+    def captioner(self) -> CaptionModel | None:
+        """The model that describes windows; None without one."""
+        return self._toolbox.captioner
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
