@@ -478,9 +478,10 @@ class Sleuth:
         self, captioner: "str | Policy | Captioner | CaptionModel | None"
     ) -> "Captioner | CaptionModel | None":
         from agent.policies.captioner import open_captioner
+        from tools.runtime.user_config import read_default
 
-        is_spec_of_policy = isinstance(captioner, str) and captioner == self._spec
-        return open_captioner(captioner, self.get_policy() if is_spec_of_policy else None)
+        is_named = captioner is not None or read_default("captioner")
+        return open_captioner(captioner, self.get_policy() if is_named else None)
 
     def _opened(self, key: "VideoKey", on_progress: "OnProgress") -> "Toolbox":
         from tools.toolbox import open_toolbox
