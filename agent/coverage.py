@@ -183,6 +183,9 @@ def compute_coverage(trajectory: Trajectory) -> Coverage:
             continue
         for call, brought in _unfold(calls[result.call_id], result):
             looks += compute_frame_spans(call, brought, duration)
+            for part in brought.observation.searched:
+                by_sense = {"pictures": indexed, "screen text": read, "speech": heard}
+                by_sense.get(part.sense, []).extend(Span(*span) for span in part.spans)
             way = read if call.name in READING else heard if call.name in HEARING else indexed
             way += compute_searched_spans(call, brought, duration) if has_words or way is not heard else ()
             if call.name == _UNFINISHED or brought.observation.covered is not None:
@@ -206,7 +209,7 @@ def _unfold(call: ToolCall, result: Result) -> Iterator[tuple[ToolCall, Result]]
     shown = set(result.observation.frames)
     for made in inner:
         frames = tuple(frame for frame in made.frames if frame in shown)
-        seen = Observation("", frames, covered=made.covered, gaps=made.gaps)
+        seen = Observation("", frames, covered=made.covered, gaps=made.gaps, searched=made.searched)
         yield ToolCall(call.id, made.name, made.arguments), Result(call.id, seen)
 
 

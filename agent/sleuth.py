@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from tools.index.video_index import IndexProgress
     from tools.observation import Observation
     from tools.toolbox import Toolbox
-    from tools.vision.captioner import Captioner
+    from tools.vision.captioner import Captioner, CaptionModel
 
 _T = TypeVar("_T")
 
@@ -70,7 +70,7 @@ class Sleuth:
         *,
         policy_options: "PolicyOptions | None" = None,
         encoder: "str | Encoder | None" = None,
-        captioner: "Captioner | None" = None,
+        captioner: "str | Policy | Captioner | CaptionModel | None" = None,
         tools: "Sequence[Callable[..., str | Observation]]" = (),
         cache: str | Path | None = None,
         max_concurrent: int = 32,
@@ -84,7 +84,9 @@ class Sleuth:
             policy_options: sampling and request settings of the model, where the policy is a spec.
             encoder: encoder of the frame index: a spec as `--encoder` takes it, or an object with the interface of
                 `tools.encoders.registry.Encoder`.
-            captioner: takes the place of the packaged one; `tools.vision.captioner.Captioner` is its interface.
+            captioner: a model that describes windows and answers questions about them: a spec as `--captioner` takes
+                it, or an object with the interface of `agent.policy.Policy`; or a captioner of your own, with that of
+                `tools.vision.captioner.Captioner`.
             tools: functions of your own that a model may call beside ours, written as `agent.sessions.own_tools` says.
             cache: folder of the indexes; by default the user's cache folder.
             max_concurrent: runs at the same time of `start` and all methods that rest on it; more wait.
@@ -93,7 +95,7 @@ class Sleuth:
         self._encoder: _Shared[Encoder] = _Shared(partial(_open_encoder, encoder))
         self._policy: _Shared[Policy] = _Shared(partial(_open_policy, policy, policy_options))
         self._spec = policy if isinstance(policy, str) else ""
-        self._captioner = captioner
+        self._captioner: _Shared[Captioner | CaptionModel | None] = _Shared(partial(self._open_captioner, captioner))
         self._tools = _as_tools(tools) if tools else {}
         self._cache = None if cache is None else Path(cache)
         self._max_open_videos = max_open_videos
@@ -231,11 +233,13 @@ class Sleuth:
         from agent.limits import compute_seconds_left
         from agent.loop.checks import check_end, check_inputs, check_playable
         from agent.loop.several_videos import SeveralVideos
+        from agent.policies.captioner import check_captioner
         from agent.sessions.own_tools import ExtendedToolbox
 
         for key in asked.keys:
             check_inputs(key.path, key.subtitles)
         check_playable(asked.question, self.get_policy(), asked.samples, asked.mode, asked.strategy)
+        check_captioner(self._captioner.get(), asked.mode, asked.limits)
         with ExitStack() as stack:
             with set_deadline(math.inf if begun is None else compute_seconds_left(asked.limits, begun)):
                 borrowed = [
@@ -382,6 +386,14 @@ class Sleuth:
 
         return OpenVideos(self._opened, self._max_open_videos)
 
+    def _open_captioner(
+        self, captioner: "str | Policy | Captioner | CaptionModel | None"
+    ) -> "Captioner | CaptionModel | None":
+        from agent.policies.captioner import open_captioner
+
+        is_spec_of_policy = isinstance(captioner, str) and captioner == self._spec
+        return open_captioner(captioner, self.get_policy() if is_spec_of_policy else None)
+
     def _opened(self, key: "VideoKey", on_progress: "OnProgress") -> "Toolbox":
         from tools.toolbox import open_toolbox
 
@@ -390,7 +402,7 @@ class Sleuth:
             encoder=self._encoder.get(),
             subtitles=key.subtitles,
             cache=self._cache,
-            captioner=self._captioner,
+            captioner=self._captioner.get(),
             until=key.until_seconds,
             picture_stream=key.picture_stream,
             audio=key.audio_track,

@@ -21,12 +21,13 @@ from tools.index.video_index import IndexProgress, open_index
 from tools.observation import MissingPartError
 from tools.ocr.reader import TextReader
 from tools.ocr.video_text import ScreenText
+from tools.packaged_weights import is_installed
 from tools.runtime.threads import choose_thread_count
 from tools.speech.audio import SoundTrack, list_sound_tracks
 from tools.speech.recognition import SpeechLine, SpeechRecogniser, Transcript, is_doubtful, open_recogniser
 from tools.speech.subtitles import Subtitles, merge_lines, read_subtitle_file, read_subtitle_streams, select_ended
 from tools.video.source import VideoSource
-from tools.vision.captioner import Captioner, PackagedCaptioner
+from tools.vision.captioner import Captioner, CaptionModel, PackagedCaptioner
 
 _ENCODED_AT_ONCE = 1024
 """Texts in one batch of the text encoder; bounds its memory."""
@@ -77,7 +78,7 @@ class ToolResources:
         encoder: Encoder,
         subtitles: str | Path | None = None,
         cache: Path | None = None,
-        captioner: Captioner | None = None,
+        captioner: Captioner | CaptionModel | None = None,
         audio: int | None = None,
         recogniser: Listener | None = None,
         on_progress: Callable[[IndexProgress], None] = lambda _: None,
@@ -98,14 +99,16 @@ class ToolResources:
             ValueError: there is no such sound track, or the subtitles can't be read.
         """
         self.video = video
-        self._cache = cache
+        self.cache = cache
         self._encoder = encoder
-        self._given_captioner = captioner
+        self.caption_model = captioner if isinstance(captioner, CaptionModel) else None
+        """Model that describes windows and answers questions about them; None without one."""
+        self._given_captioner = None if isinstance(captioner, CaptionModel) else captioner
         self._lock = threading.RLock()
         self._meaning_lock = threading.Lock()
         self._meanings: dict[str, NDArray[np.float32]] = {}
         self._given_recogniser = recogniser
-        self._on_progress = on_progress
+        self.on_progress = on_progress
         self._given: Speech | None = None
         if subtitles is not None:
             given = read_subtitle_file(subtitles)
@@ -192,13 +195,13 @@ class ToolResources:
         with self._lock:
             listener = self._given_recogniser or self._recogniser
         found = listener.hear(
-            self.video, None if is_usual else track, self._report_heard, cache=self._cache, window=window
+            self.video, None if is_usual else track, self._report_heard, cache=self.cache, window=window
         )
         name = "" if is_usual else track.name
         return Speech(tuple(replace(line, track=name) for line in found.lines), found.gaps, found.unheard)
 
     def _report_heard(self, seconds: float, all_seconds: float) -> None:
-        self._on_progress(IndexProgress("speech", round(seconds), round(all_seconds), None))
+        self.on_progress(IndexProgress("speech", round(seconds), round(all_seconds), None))
 
     @property
     def _heard_first(self) -> SoundTrack:
@@ -214,8 +217,32 @@ class ToolResources:
         with self._lock:
             return self._text_reader
 
+    @property
+    def captioner_spec(self) -> str:
+        """Spec of the captioner's model; empty without one."""
+        return "" if self.caption_model is None else self.caption_model.spec
+
+    @property
+    def captions_identity(self) -> str:
+        """Name that captions are kept under; empty for a captioner of the user's own, of which it is not known."""
+        if self.caption_model is not None:
+            return self.caption_model.identity
+        if self._given_captioner is not None:
+            return ""
+        return "packaged-1" if is_installed("rapidocr") else "packaged-1-without-text"
+
+    @property
+    def has_speech(self) -> bool:
+        """True if there may be speech: a subtitle file, subtitles in the video, or sound."""
+        return self.has_subtitles or self.video.info.has_audio or self.video.info.unread_subtitles > 0
+
+    @property
+    def has_captioner(self) -> bool:
+        """True if a captioner was given, in place of the packaged one."""
+        return self.caption_model is not None or self._given_captioner is not None
+
     def get_captioner(self) -> Captioner:
-        """The captioner that was given, else the packaged one."""
+        """The captioner without a model: the one that was given, else the packaged one."""
         with self._lock:
             return self._given_captioner or self._captioner
 

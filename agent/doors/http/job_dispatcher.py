@@ -353,6 +353,7 @@ class JobDispatcher:
         settings = self._settings
         setup = WorkerSetup(
             policy=settings.policy,
+            captioner=settings.captioner,
             encoder=settings.encoder,
             running=settings.running,
             memory_bytes=settings.memory_bytes,

@@ -45,6 +45,7 @@ class WorkerSetup:
     """What a worker is started with, as JSON in its only argument."""
 
     policy: str
+    captioner: str
     encoder: str
     running: int
     memory_bytes: int
@@ -112,7 +113,12 @@ class Worker:
 
         self._setup = setup
         self._send = send
-        self._sleuth = Sleuth(setup.policy or None, encoder=setup.encoder or None, max_concurrent=setup.running)
+        self._sleuth = Sleuth(
+            setup.policy or None,
+            captioner=setup.captioner or None,
+            encoder=setup.encoder or None,
+            max_concurrent=setup.running,
+        )
         self._executor = ThreadPoolExecutor(setup.running, thread_name_prefix="question")
         self._drawer = ThreadPoolExecutor(1, thread_name_prefix="drawer")  # pictures don't wait for questions
         self._cancels: dict[str, threading.Event] = {}

@@ -182,14 +182,16 @@ class VideoServer:
         video: Video,
         query: Annotated[str, Field(description="what should be seen, read or heard, in a few words", max_length=1000)],
         where: Annotated[
-            Literal["pictures", "text", "speech"],
-            Field(description="in what is seen, in the text on screen, or in what is said"),
+            Literal["pictures", "text", "speech", "everything"],
+            Field(description="in what is seen, in the text on screen, in what is said, or in all, which is slower"),
         ] = "pictures",
         start: Start = 0,
         stop: Stop = None,
         count: Annotated[int, Field(ge=1, le=32, description="moments or lines; 6 pictures at most")] = 6,
     ) -> Annotated[CallToolResult, answers.VideoLook]:
         """Find the moments of a video that fit a description best, or the lines on screen or of speech."""
+        if where == "everything":
+            return await self._show(video, "search", query=query, start=start, stop=stop, count=count)
         if where == "speech":
             if start or stop is not None:
                 raise ToolError("speech is searched in the whole video; `listen` gives all that is said in a window")
