@@ -50,7 +50,7 @@ class Model:
 
     @property
     def setup(self) -> Setup:
-        return PolicyOptions().setup("text")
+        return PolicyOptions(temperature=0.7).setup("text")
 
     def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
         self.asked.append(trajectory)
@@ -235,6 +235,14 @@ def test_a_model_reads_how_to_go_about_it(strategy: Strategy, words: str) -> Non
 def test_what_a_strategy_is_not_for_is_refused(question: Question, strategy: Any, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         check_playable(question, scripted(answer(0)), 1, None, strategy)
+
+
+def test_first_answers_that_are_all_the_same_say_nothing() -> None:
+    class Greedy(Model):
+        setup = PolicyOptions().setup("text")
+
+    with pytest.raises(ValueError, match="with temperature 0"):
+        check_playable(ASKED, Greedy(lambda _: answer(0)), 1, None, "uncertain")
 
 
 def test_lite_goes_about_it_its_own_way() -> None:
