@@ -4,6 +4,7 @@ What the program prints is what the model reads; the frames that its calls showe
 that they found is on record as if the model had called them itself.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from textwrap import dedent
@@ -104,6 +105,8 @@ class _ToolCalls:
         if is_time_up():
             raise ProgramError("the time for it was over")
         self._made += 1
+        if any(isinstance(value, float) and not math.isfinite(value) for value in (*values, *by_name.values())):
+            raise ProgramError(f"{name}: its arguments must be finite numbers")
         arguments = dict(zip(fields, values, strict=False)) | dict(by_name)
         try:
             seen = self._tools.call(name, arguments)

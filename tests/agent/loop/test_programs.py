@@ -54,6 +54,7 @@ def printed(source: str) -> str:
             "for i in [1]:\n    pass\nelse:\n    print(None if i else 0, i is None, i or 2, 0 and 1)",
             "«None False 1 0»\n",
         ),
+        (r'print("\d")', "«\\d»\n"),
         (
             'print(sorted([3, 1], reverse=True), reversed([1, 2]), float("1.5"), str([1.0]))',
             "«[3, 1] [2, 1] 1.5 [1]»\n",
@@ -146,6 +147,7 @@ ATTACKS = {
     "a zero byte": ("print(1)\x00", ""),
     "half a letter": ("print('\ud800')", ""),
     "half a letter written as digits": (r'print("\ud800")', "no valid Unicode"),
+    "a long text in many pieces": ('s = "a" * 9000\nprint(f"{s}{s}{s}")', "more than 20000 characters"),
     # mistakes
     "a name that is none": ("print(y)", "there is no variable y"),
     "a division by nothing": ("x = 1\nprint(x / 0)", "line 2: «division by zero»"),
@@ -155,6 +157,7 @@ ATTACKS = {
     "a tool's argument that is none": ('find(colour="red")', "its arguments are query, start"),
     "a sum of texts": ('sum(["a"])', "sum is for numbers"),
     "a text and a number": ('"a" + 1', "can only concatenate"),
+    "an argument that a function lacks": ("min(key=1)", "«min() got"),
     "rows compared": ("sorted([{}, {}])", "not supported between"),
     "too few names": ("a, b = [1, 2, 3]", "3 values can't be given to 2 names"),
     "nothing gone through": ("for x in None: pass", "need a list"),
@@ -265,6 +268,7 @@ def test_a_program_brings_what_its_calls_brought() -> None:
         ('search_text("a", query="b")', "each of them once"),
         ("for i in range(99): search_text()", "may call tools 24 times"),
         ("select_frames()", "Field required"),
+        ('search_text(stop=float("inf"))', "must be finite"),
     ],
 )
 def test_a_program_reads_what_is_wrong_with_its_calls(source: str, reason: str) -> None:
