@@ -19,12 +19,12 @@ from tools.observation_text import format_percent
 SWEEPS = frozenset({"overview", "select_frames", "caption"})
 """Tools that spread their frames evenly over a window."""
 
-COMPARING = frozenset({"search_frames", "list_shots", "find_changes"})
+COMPARING = frozenset({"search_frames", "list_shots", "find_changes", "detect"})
 """Tools that go through the pictures of a window themselves, without showing them all."""
 
 READING = frozenset({"search_text", "read_text"})
 """Tools that read the screen text of a window."""
-HEARING = frozenset({"read_speech", "search_speech"})
+HEARING = frozenset({"read_speech", "search_speech", "list_sounds"})
 """Tools that listen to a window, or read its subtitles."""
 _UNFINISHED = "search_frames"
 """The tool that searches as much of the index as there is, so that its gaps are of the coverage."""

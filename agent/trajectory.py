@@ -127,7 +127,7 @@ class Evidence:
     frames: Annotated[tuple[FrameRef, ...], Field(max_length=_MOST_FRAMES)] = ()
     quote: str = ""
     """Screen text or speech, word for word; empty where the evidence is a picture."""
-    source: Literal["frame", "screen text", "speech", "caption", "video"] = "frame"
+    source: Literal["frame", "screen text", "speech", "sound", "caption", "video"] = "frame"
     note: str = ""
     box: KnownBox | None = None
     """Place in the picture, fractions 0..1 of the whole frame; None for the whole picture, or speech."""

@@ -54,7 +54,9 @@ Count = Annotated[int, Field(ge=0, le=MOST_AMOUNT)]
 Sense = Literal["pictures", "speech", "screen text", "captions"]
 """What a search can go through."""
 
-FindingKind = Literal["moment", "text", "speech", "shot", "change", "label", "colour", "caption", "fact"]
+FindingKind = Literal[
+    "moment", "text", "speech", "shot", "change", "label", "colour", "caption", "sound", "thing", "fact"
+]
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ class Finding:
     start_seconds: Seconds
     stop_seconds: Seconds
     text: str = ""
-    """Words that were read, said, or recognised; for a moment, the query that it matches; for a fact, `name: value`."""
+    """Words that were read, said, or recognised; for a moment, the query that it matches; for a sound, its kind; for a
+    thing, its class; for a fact, `name: value`."""
     score: Annotated[float, Field(allow_inf_nan=False)] | None = None
     """Confidence or similarity, in the tool's own scale; None where the tool has none."""
     box: KnownBox | None = None

@@ -85,7 +85,7 @@ def validate(spec: ToolSpec, arguments: dict[str, Any]) -> dict[str, Any]:
             for e in error.errors()[:_MOST_MISFITS]
         )
         raise ToolError(f"{spec.name}: {misfits}. Its arguments are {format_signature(spec)}.") from None
-    values = {name: getattr(checked, name) for name in type(checked).model_fields}
+    values = {field.alias or name: getattr(checked, name) for name, field in type(checked).model_fields.items()}
     for name, value in values.items():
         if isinstance(value, str) and (fault := _find_fault(value)):
             raise ToolError(f"{spec.name}: {name} {fault}")
@@ -123,7 +123,8 @@ def _shorten(value: Any) -> str:
 def format_signature(spec: ToolSpec) -> str:
     """The arguments of a tool in a row, with their defaults."""
     fields = spec.arguments.model_fields.items()
-    return ", ".join(name if field.is_required() else f"{name}={field.default!r}" for name, field in fields)
+    named = ((field.alias or name, field) for name, field in fields)
+    return ", ".join(name if field.is_required() else f"{name}={field.default!r}" for name, field in named)
 
 
 def _split_docstring(docstring: str) -> tuple[str, dict[str, str]]:

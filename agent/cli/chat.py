@@ -61,7 +61,8 @@ def _run(options: argparse.Namespace) -> int:
         **read_budget(options).given,  # type: ignore[typeddict-item]  # the names of `Limits`
     }
     opened = _video_options(options)
-    with Sleuth(policy, encoder=options.encoder, captioner=options.captioner) as sleuth:
+    sleuth = Sleuth(policy, encoder=options.encoder, captioner=options.captioner, use_configured_tools=True)
+    with sleuth:
         if options.resume is None:
             session = sleuth.open(options.videos, **opened)
         else:

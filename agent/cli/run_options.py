@@ -117,6 +117,8 @@ def run_question(options: argparse.Namespace, question: Question) -> int:
     from agent.policies.lite import ABOUT
     from agent.report.console import Narrator, print_answer, show_working
     from agent.report.json_output import format_output
+    from agent.sessions.configured_tools import ConfiguredTools
+    from agent.sessions.extended_toolbox import extend
     from tools.cache import find_cache_root
 
     progress, complaints = Screen(stderr=True, quiet=options.quiet), Screen(stderr=True)
@@ -130,10 +132,12 @@ def run_question(options: argparse.Namespace, question: Question) -> int:
     check_writable((options.report, options.save), (*options.videos, options.subtitles))
     tell_of_subtitles(options, progress)
     with ExitStack() as stack:
+        own = {} if policy.spec == "lite" else stack.enter_context(ConfiguredTools()).tools
         with show_working(progress) as shown:
             shown.at_work("opening the video")
             toolboxes = _open_toolboxes_in_time(options, question, limits, begun, captioner, shown.on_progress)
-            toolbox = toolboxes[0] if len(toolboxes) == 1 else SeveralVideos(toolboxes) if toolboxes else None
+            tools = [extend(toolbox, own) for toolbox in toolboxes]
+            toolbox = tools[0] if len(tools) == 1 else SeveralVideos(tools) if tools else None
             if toolbox is None:
                 trajectory = make_unopened_trajectory(
                     question, policy.spec, limits, time.monotonic() - begun, Stop.TIME_LIMIT

@@ -30,7 +30,7 @@ from agent.trajectory import (
     Vote,
     make_call_ids,
 )
-from tools.toolbox import CAPTION_TOOLS, TOOL_NAMES
+from tools.toolbox import OPTIONAL_TOOLS, TOOL_NAMES
 
 QuestionTools = VideoTools | SeveralVideos
 """The tools of a question: those of its video, or of its several videos."""
@@ -247,7 +247,7 @@ def make_run_context(
     mode = _choose_mode_for(list_videos(toolbox), policy, mode)
     tools: Tools = toolbox
     if opening is None and mode in TOOLS:
-        of_others = {spec.name for spec in toolbox.specs} - {*TOOL_NAMES, *CAPTION_TOOLS}
+        of_others = {spec.name for spec in toolbox.specs} - {*TOOL_NAMES, *OPTIONAL_TOOLS}
         tools = WordTools(toolbox, TOOLS[mode] | of_others)
     elif opening is None and mode is not None:
         tools = OfferedTools(toolbox)

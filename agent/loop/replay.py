@@ -110,8 +110,8 @@ def replay(recorded: Trajectory, tools: Tools, on_event: OnEvent = lambda _: Non
     start = replace(recorded, steps=(), stop=None, error="", verification=None, doubted=None, limits=limits)
     start = replace(start, strategy="direct")  # where it sent answers back is on record
     if not isinstance(tools, RecordedTools):
-        tools = choose_tools(recorded.strategy, tools)
-    context = RunContext(ScriptedPolicy(extract_turns(recorded)), CaptionerOnRecord(tools, recorded), verify=False)
+        tools = CaptionerOnRecord(choose_tools(recorded.strategy, tools), recorded)
+    context = RunContext(ScriptedPolicy(extract_turns(recorded)), tools, verify=False)
     again = run_graph(start, context, on_event=on_event)
     while again.stop is Stop.ANSWERED and len(again.steps) < len(recorded.steps):
         again = run_graph(_send_back(again, recorded), context, on_event=on_event)

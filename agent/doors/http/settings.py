@@ -55,6 +55,8 @@ class ServeSettings:
     """Spec of the policy; by default that of `agent ask`."""
     captioner: str = ""
     """Spec of the model that describes windows; by default that of `agent ask`."""
+    policies: tuple[str, ...] = ()
+    """Specs of further policies that a question may name, as `lite` or, in the file alone, `http:model@url`."""
     encoder: str = ""
     """Spec of the encoder of the frame index; by default that of `agent ask`."""
     workers: int = 1
