@@ -15,12 +15,15 @@ from agent.loop.programs.values import FUNCTION_NAMES, ProgramError, Value
 from agent.policy import Tools
 from agent.rendering.answer_parser import strip_fence
 from tools.deadline import is_time_up
-from tools.observation import Finding, FrameRef, InnerCall, Observation, ToolError, Usage, sum_usages
+from tools.observation import Box, Finding, FrameRef, InnerCall, Observation, ToolError, Usage, sum_usages
 from tools.observation_text import quote_untrusted
 from tools.schema import ToolSpec, describe, format_signature, validate
+from tools.toolbox import OPTIONAL_TOOLS, TOOL_NAMES
 
 NAME = "run_program"
 
+_SHOWING = ("select_frames", "zoom")
+"""The tools that show frames and find nothing: a program gets a row for each frame."""
 _MOST_CALLS = 24
 """Tool calls of one program; each may take seconds."""
 _MOST_FRAMES = 16
@@ -119,7 +122,7 @@ class _ToolCalls:
             raise ProgramError(quote_untrusted(seen.text))
         self._brought.append(InnerCall(name, arguments, seen.frames, seen.covered, seen.gaps, seen.searched))
         self._findings += seen.findings
-        return [*map(_make_row, seen.findings)] or [_make_frame_row(frame) for frame in seen.frames]
+        return _list_rows(name, seen)
 
     def observe(self, run: ProgramRun) -> Observation:
         """The observation of the whole program: of one that failed what it printed, what is wrong, and what it cost."""
@@ -150,17 +153,22 @@ def _strip_program(text: str) -> str:
     return bare if inside == bare.strip() else inside.removeprefix("python").lstrip("\n")
 
 
-def _make_row(finding: Finding) -> dict[str, Value]:
-    row: dict[str, Value] = {
-        "kind": finding.kind,
-        "start": finding.start_seconds,
-        "stop": finding.stop_seconds,
-        "text": finding.text[:_MOST_TEXT],
-        "score": finding.score,
-        "box": None if finding.box is None else list(finding.box),
-    }
-    return row
+def _list_rows(name: str, seen: Observation) -> list[Value]:
+    """What a tool found, or showed where it only shows; of a tool that is not ours, what it says."""
+    if name in _SHOWING:
+        return [_make_row("frame", frame.seconds, frame.seconds) for frame in seen.frames]
+    if not seen.findings and name not in (*TOOL_NAMES, *OPTIONAL_TOOLS):
+        return [_make_row("said", text=seen.text)]
+    return [_make_row(f.kind, f.start_seconds, f.stop_seconds, f.text, f.score, f.box) for f in seen.findings]
 
 
-def _make_frame_row(frame: FrameRef) -> dict[str, Value]:
-    return {"kind": "frame", "start": frame.seconds, "stop": frame.seconds, "text": "", "score": None, "box": None}
+def _make_row(
+    kind: str,
+    start: float | None = None,
+    stop: float | None = None,
+    text: str = "",
+    score: float | None = None,
+    box: Box | None = None,
+) -> Value:
+    place = None if box is None else list(box)
+    return {"kind": kind, "start": start, "stop": stop, "text": text[:_MOST_TEXT], "score": score, "box": place}

@@ -285,5 +285,27 @@ def test_what_was_printed_before_a_mistake_is_read_too() -> None:
     assert seen.text == "«begun»\nThe program failed: line 2: «division by zero». Mend it."
 
 
+def test_what_finds_nothing_has_no_rows_and_a_tool_of_a_user_has_its_words() -> None:
+    class Others(Signs):
+        def __init__(self) -> None:
+            super().__init__()
+            self._specs["ask_a_friend"] = describe(self.ask_a_friend)
+
+        def search_text(self, query: str = "") -> Observation:  # type: ignore[override]
+            """Look for text.
+
+            Args:
+                query: words.
+            """
+            return Observation("nothing", (FrameRef(1.0, 360, 640),))
+
+        def ask_a_friend(self) -> Observation:
+            """Ask a friend."""
+            return Observation("blue")
+
+    run = 'print(len(search_text()), select_frames(1, 4)[1]["start"], ask_a_friend()[0]["text"])'
+    assert ProgramTools(Others()).call("run_program", {"program": run}).text == "«0 4 blue»"
+
+
 def test_the_first_look_reaches_the_tools_themselves() -> None:
     assert ProgramTools(Signs()).call("search_text", {}).text == "GATE 12"
