@@ -130,7 +130,7 @@ def ask(
         # known only now: some backends find out during the first request what the server takes
         return replace(ended, setup=policy.setup)
 
-    if examples:
+    if examples and policy.setup is not None:
         hashes = [video.video.content_hash for video in list_videos(toolbox)]
         ranked = rank_examples(question, hashes, examples)
         return ask_with_examples(lambda number, left, shown: run_once(number, 1, left, shown=shown), ranked, limits)
