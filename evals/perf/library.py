@@ -69,7 +69,7 @@ def write_clip(path: Path, number: int) -> None:
         container.mux(stream.encode())
 
 
-class Stopwatch:
+class WorkTimer:
     """Time that passes, and time of the cores in this process and in those that it waited for, of what runs inside."""
 
     def __enter__(self) -> Self:
@@ -112,27 +112,27 @@ def measure_clips(folder: Path, count: int, encoder: str | None) -> list[str]:
     write_clips(folder, count)
     chosen = [] if encoder is None else ["--encoder", encoder]
     index = [sys.executable, "-m", "agent.cli", "index", "--text", str(folder), *chosen]
-    with Stopwatch() as watch, suppress(subprocess.TimeoutExpired):
+    with WorkTimer() as watch, suppress(subprocess.TimeoutExpired):
         subprocess.run(index, timeout=_KILLED_AFTER_SECONDS, capture_output=True, check=False)
     rows = [f"| indexed until killed | {watch.told} |"]
     for name in ("indexed, the rest", "`agent index` again"):
-        with Stopwatch() as watch:
+        with WorkTimer() as watch:
             subprocess.run(index, capture_output=True, check=True)
         rows.append(f"| {name} | {watch.told} |")
 
     opened = open_encoder(encoder or "auto")
-    with Stopwatch() as watch:
+    with WorkTimer() as watch:
         library = Library(folder, opened)
         library.save()
     rows.append(f"| library opened | {watch.told} |")
     numbers = np.random.default_rng(1).permutation(count)[: min(_SEARCHES, count)].tolist()
-    with Stopwatch() as watch:
+    with WorkTimer() as watch:
         found = [library.rank_videos(f'What does the sign "{name_sign(number)}" say?', 4) for number in numbers]
     rows.append(f"| {len(numbers)} searches | {watch.told} |")
     firsts = [videos[0].stem == f"clip-{number:04d}" for videos, number in zip(found, numbers, strict=True)]
     rows.append(f"| the right video first | {sum(firsts)} of {len(numbers)} |")
     asked = numbers[:_QUESTIONS]
-    with Sleuth("lite", encoder=opened) as sleuth, Stopwatch() as watch:
+    with Sleuth("lite", encoder=opened) as sleuth, WorkTimer() as watch:
         rights = [_is_cited(sleuth.ask(folder, f'Which video shows the sign "{name_sign(n)}"?'), n) for n in asked]
     rows.append(f"| {len(rights)} questions | {watch.told} |")
     rows.append(f"| the right video and seconds in the evidence | {sum(rights)} of {len(rights)} |")
