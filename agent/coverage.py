@@ -7,23 +7,24 @@ either side, because nothing is known of the time between two search hits. Pure 
 
 import heapq
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
 from agent.trajectory import Result, ToolCall, Trajectory, restrict_to_video
+from tools.observation import Observation
 from tools.observation_text import format_percent
 
 SWEEPS = frozenset({"overview", "select_frames", "caption"})
 """Tools that spread their frames evenly over a window."""
 
-COMPARING = frozenset({"search_frames", "list_shots", "find_changes"})
+COMPARING = frozenset({"search_frames", "list_shots", "find_changes", "detect"})
 """Tools that go through the pictures of a window themselves, without showing them all."""
 
 READING = frozenset({"search_text", "read_text"})
 """Tools that read the screen text of a window."""
-HEARING = frozenset({"read_speech", "search_speech"})
+HEARING = frozenset({"read_speech", "search_speech", "list_sounds"})
 """Tools that listen to a window, or read its subtitles."""
 _UNFINISHED = "search_frames"
 """The tool that searches as much of the index as there is, so that its gaps are of the coverage."""
@@ -180,15 +181,15 @@ def compute_coverage(trajectory: Trajectory) -> Coverage:
     for result in trajectory.results:
         if result.observation.is_error or result.call_id not in calls:
             continue
-        call = calls[result.call_id]
-        looks += compute_frame_spans(call, result, duration)
-        for part in result.observation.searched:
-            by_sense = {"pictures": indexed, "screen text": read, "speech": heard}
-            by_sense.get(part.sense, []).extend(Span(*span) for span in part.spans)
-        way = read if call.name in READING else heard if call.name in HEARING else indexed
-        way += compute_searched_spans(call, result, duration) if has_words or way is not heard else ()
-        if call.name == _UNFINISHED or result.observation.covered is not None:
-            unfinished += result.observation.gaps
+        for call, brought in _unfold(calls[result.call_id], result):
+            looks += compute_frame_spans(call, brought, duration)
+            for part in brought.observation.searched:
+                by_sense = {"pictures": indexed, "screen text": read, "speech": heard}
+                by_sense.get(part.sense, []).extend(Span(*span) for span in part.spans)
+            way = read if call.name in READING else heard if call.name in HEARING else indexed
+            way += compute_searched_spans(call, brought, duration) if has_words or way is not heard else ()
+            if call.name == _UNFINISHED or brought.observation.covered is not None:
+                unfinished += brought.observation.gaps
     return Coverage(
         duration,
         _merge_finest(looks),
@@ -198,6 +199,18 @@ def compute_coverage(trajectory: Trajectory) -> Coverage:
         len(trajectory.frames_seen),
         tuple(dict.fromkeys(unfinished)),
     )
+
+
+def _unfold(call: ToolCall, result: Result) -> Iterator[tuple[ToolCall, Result]]:
+    """The call itself, or the calls that it made as a program, of whose frames only some were shown."""
+    inner = result.observation.inner_calls
+    if not inner:
+        yield call, result
+    shown = set(result.observation.frames)
+    for made in inner:
+        frames = tuple(frame for frame in made.frames if frame in shown)
+        seen = Observation("", frames, covered=made.covered, gaps=made.gaps, searched=made.searched)
+        yield ToolCall(call.id, made.name, made.arguments), Result(call.id, seen)
 
 
 def compute_coverages(trajectory: Trajectory) -> dict[int | None, Coverage]:

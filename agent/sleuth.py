@@ -19,7 +19,7 @@ all that was reached till then.
 import math
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from copy import copy
@@ -51,8 +51,9 @@ if TYPE_CHECKING:
     from agent.policy import Policy, PolicyOptions
     from agent.report.images import PictureOf
     from agent.run_result import RunResult
+    from agent.sessions.configured_tools import ConfiguredTools
+    from agent.sessions.extended_toolbox import OwnTool
     from agent.sessions.open_videos import OnProgress, OpenVideos, VideoKey
-    from agent.sessions.own_tools import OwnTool
     from agent.trajectory import Trajectory
     from tools.encoders.registry import Encoder
     from tools.index.video_index import IndexProgress
@@ -74,6 +75,7 @@ class Sleuth:
         encoder: "str | Encoder | None" = None,
         captioner: "str | Policy | Captioner | CaptionModel | None" = None,
         tools: "Sequence[Callable[..., str | Observation]]" = (),
+        use_configured_tools: bool = False,
         cache: str | Path | None = None,
         max_concurrent: int = 32,
         max_open_videos: int = 8,
@@ -90,6 +92,8 @@ class Sleuth:
                 it, or an object with the interface of `agent.policy.Policy`; or a captioner of your own, with that of
                 `tools.vision.captioner.Captioner`.
             tools: functions of your own that a model may call beside ours, written as `agent.sessions.own_tools` says.
+            use_configured_tools: whether those that the user's configuration file names are there too; they are loaded
+                and started with the first question to a policy that may call them, all but `lite`.
             cache: folder of the indexes; by default the user's cache folder.
             max_concurrent: runs at the same time of `start` and all methods that rest on it; more wait.
             max_open_videos: videos that stay open, with their index going on, when nobody asks about them.
@@ -98,7 +102,9 @@ class Sleuth:
         self._policy: _Shared[Policy] = _Shared(partial(_open_policy, policy, policy_options))
         self._spec = policy if isinstance(policy, str) else ""
         self._captioner: _Shared[Captioner | CaptionModel | None] = _Shared(partial(self._open_captioner, captioner))
-        self._tools = _as_tools(tools) if tools else {}
+        self._tools: Mapping[str, OwnTool] = _as_tools(tools) if tools else {}
+        self._use_configured_tools = use_configured_tools
+        self._configured: _Shared[ConfiguredTools] = _Shared(_open_configured_tools)
         self._cache = None if cache is None else Path(cache)
         self._max_open_videos = max_open_videos
         self._videos: _Shared[OpenVideos] = _Shared(self._opened_videos)
@@ -268,11 +274,11 @@ class Sleuth:
         from agent.loop.checks import check_end, check_inputs, check_playable
         from agent.loop.several_videos import SeveralVideos
         from agent.policies.captioner import check_captioner
-        from agent.sessions.own_tools import ExtendedToolbox
+        from agent.sessions.extended_toolbox import extend
 
         for key in asked.keys:
             check_inputs(key.path, key.subtitles)
-        check_playable(asked.question, self.get_policy(), asked.samples, asked.mode)
+        check_playable(asked.question, self.get_policy(), asked.samples, asked.mode, asked.strategy)
         check_captioner(self._captioner.get(), asked.mode, asked.limits)
         with ExitStack() as stack:
             with set_deadline(math.inf if begun is None else compute_seconds_left(asked.limits, begun)):
@@ -285,7 +291,8 @@ class Sleuth:
                 yield None
                 return
             check_end(asked.question, opened[0].video.info.duration_seconds)
-            videos = [ExtendedToolbox(toolbox, self._tools) if self._tools else toolbox for toolbox in opened]
+            own = self._find_own_tools()
+            videos = [extend(toolbox, own) for toolbox in opened]
             yield videos[0] if len(videos) == 1 else SeveralVideos(videos)
 
     @contextmanager
@@ -328,6 +335,8 @@ class Sleuth:
         self.cancel()
         self._executor.shutdown()
         self._videos.get().close()
+        for configured in self._configured.made:
+            configured.close()
 
     def __enter__(self) -> Self:
         return self
@@ -336,6 +345,14 @@ class Sleuth:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _find_own_tools(self) -> "Mapping[str, OwnTool]":
+        if not self._use_configured_tools or self.get_policy().spec == "lite":
+            return self._tools
+        configured = self._configured.get().tools
+        if both := self._tools.keys() & configured.keys():
+            raise ValueError(f"two tools are called {min(both)}: a function of this program, and a configured one")
+        return {**self._tools, **configured}
 
     def _session(self, video: Videos, options: VideoOptions, earlier: "tuple[Trajectory, ...]") -> Session:
         def begin(question: str, more: QuestionOptions, history: History) -> Run:
@@ -372,7 +389,7 @@ class Sleuth:
         return result
 
     def _played(self, asked: AskedQuestion, history: History, run: Run) -> "Trajectory":
-        from agent.loop.ask import ask
+        from agent.loop.ask import ask, measure_length
         from agent.loop.checks import answer_late, make_unopened_trajectory
         from agent.trajectory import Stop, Trajectory, Turn
 
@@ -402,10 +419,14 @@ class Sleuth:
                     question,
                     toolbox,
                     self.get_policy(),
-                    limits,
+                    asked.size_limits(measure_length(toolbox)),
                     opening_seconds=time.monotonic() - begun,
                     samples=asked.samples,
                     mode=asked.mode,
+                    strategy=asked.strategy,
+                    vote=asked.vote,
+                    effort=asked.effort,
+                    examples=asked.examples,
                     verify=asked.verify,
                     earlier=history.trajectories,
                     on_event=tell,
@@ -445,10 +466,16 @@ class Sleuth:
         )
 
 
-def _as_tools(functions: "Sequence[Callable[..., str | Observation]]") -> "dict[str, OwnTool]":
-    from agent.sessions.own_tools import own_tools
+def _as_tools(functions: "Sequence[Callable[..., str | Observation]]") -> "Mapping[str, OwnTool]":
+    from agent.sessions.own_tools import describe_functions
 
-    return own_tools(functions)
+    return describe_functions(functions)
+
+
+def _open_configured_tools() -> "ConfiguredTools":
+    from agent.sessions.configured_tools import ConfiguredTools
+
+    return ConfiguredTools()
 
 
 def _open_encoder(encoder: "str | Encoder | None") -> "Encoder":
@@ -475,6 +502,11 @@ class _Shared(Generic[_T]):
         self._make = make
         self._lock = threading.Lock()
         self._made: list[_T] = []
+
+    @property
+    def made(self) -> Sequence[_T]:
+        """The value, where it was made."""
+        return self._made
 
     def get(self) -> _T:
         with self._lock:

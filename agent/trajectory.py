@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Discriminator, Field, TypeAdapter, ValidationError
 
@@ -127,7 +127,7 @@ class Evidence:
     frames: Annotated[tuple[FrameRef, ...], Field(max_length=_MOST_FRAMES)] = ()
     quote: str = ""
     """Screen text or speech, word for word; empty where the evidence is a picture."""
-    source: Literal["frame", "screen text", "speech", "caption", "video"] = "frame"
+    source: Literal["frame", "screen text", "speech", "sound", "caption", "video"] = "frame"
     note: str = ""
     box: KnownBox | None = None
     """Place in the picture, fractions 0..1 of the whole frame; None for the whole picture, or speech."""
@@ -306,6 +306,18 @@ class Verification:
     """Turns that the verification took before its answer; empty where the evidence was enough."""
 
 
+Strategy = Literal["direct", "reflect", "uncertain", "program"]
+"""How a model goes about its question (`agent.loop.strategies`)."""
+STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
+
+Effort = Literal["low", "medium", "high"]
+"""How much a question may take where its limits are not given (`agent.limits.QuestionBudget`)."""
+EFFORTS: tuple[Effort, ...] = get_args(Effort)
+
+Vote = Literal["majority", "confidence"]
+"""What the vote of one of several runs weighs: one, or the confidence that it states, 1/2 where it states none."""
+VOTES: tuple[Vote, ...] = get_args(Vote)
+
 Form = Literal["native", "text"]
 """Tool calls by the server's own API, or as `<tool_call>` JSON in the text."""
 
@@ -349,6 +361,19 @@ class Sample:
     def says(self, answer: Answer) -> bool:
         """Whether the run gives this very answer."""
         return self.answer is not None and is_same_answer(self.answer, answer)
+
+
+@dataclass(frozen=True)
+class ExampleRun:
+    """A question that was answered rightly before, about another video, as it is shown to a model."""
+
+    question: str
+    options: tuple[str, ...]
+    answer: str
+    looks: tuple[str, ...]
+    """Names of the tools that were called, in the order of their first calls."""
+    content_hashes: tuple[str, ...] = ()
+    """Content hashes of the videos that it was about."""
 
 
 @dataclass(frozen=True)
@@ -433,6 +458,10 @@ class Trajectory:
     their own."""
     other_facts: Annotated[tuple[VideoFacts, ...], Field(max_length=MOST_VIDEOS - 1)] = ()
     """Properties of the question's further videos; empty for one about one video."""
+    strategy: Strategy = "direct"
+    effort: Effort = "medium"
+    examples: Annotated[tuple[ExampleRun, ...], Field(max_length=_MOST_EVIDENCE)] = ()
+    """Examples that the model was shown before the question."""
     version: Literal[1] = 1
 
     @property
@@ -554,10 +583,10 @@ class Trajectory:
 
     @property
     def votes(self) -> tuple[int, int] | None:
-        """(runs of the last round that give this answer, runs of that round); None if it was asked once."""
-        if not self.samples or self.answer is None:
-            return None
+        """(runs of the last round that give this answer, runs of that round); None where that was one run."""
         last = [sample for sample in self.samples if sample.round == self.samples[-1].round]
+        if len(last) < 2 or self.answer is None:
+            return None
         return sum(sample.says(self.answer) for sample in last), len(last)
 
     @property

@@ -9,7 +9,7 @@ The ranges that stand with the fields are checked where a saved run is read, not
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -54,7 +54,9 @@ Count = Annotated[int, Field(ge=0, le=MOST_AMOUNT)]
 Sense = Literal["pictures", "speech", "screen text", "captions"]
 """What a search can go through."""
 
-FindingKind = Literal["moment", "text", "speech", "shot", "change", "label", "colour", "caption", "fact"]
+FindingKind = Literal[
+    "moment", "text", "speech", "shot", "change", "label", "colour", "caption", "sound", "thing", "fact"
+]
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ class Finding:
     start_seconds: Seconds
     stop_seconds: Seconds
     text: str = ""
-    """Words that were read, said, or recognised; for a moment, the query that it matches; for a fact, `name: value`."""
+    """Words that were read, said, or recognised; for a moment, the query that it matches; for a sound, its kind; for a
+    thing, its class; for a fact, `name: value`."""
     score: Annotated[float, Field(allow_inf_nan=False)] | None = None
     """Confidence or similarity, in the tool's own scale; None where the tool has none."""
     box: KnownBox | None = None
@@ -120,6 +123,18 @@ class SearchedSense:
 
 
 @dataclass(frozen=True)
+class InnerCall:
+    """A tool call that was made within another, by a program: what coverage has to know of it."""
+
+    name: str
+    arguments: dict[str, Any]
+    frames: tuple[FrameRef, ...] = ()
+    covered: tuple[tuple[Seconds, Seconds], ...] | None = None
+    gaps: tuple[str, ...] = ()
+    searched: tuple[SearchedSense, ...] = ()
+
+
+@dataclass(frozen=True)
 class Observation:
     """Result of one tool call."""
 
@@ -143,6 +158,8 @@ class Observation:
     """Spec of the model whose words are in it, which a replay does not ask again; empty where none are."""
     usage: Usage | None = None
     """Cost of the model's requests, but their seconds, which are the call's; None where none was made."""
+    inner_calls: tuple[InnerCall, ...] = ()
+    """Calls that a program made; empty for all other tools."""
 
 
 def sum_usages(usages: Sequence[Usage]) -> Usage:

@@ -25,9 +25,12 @@ from tools.packaged_weights import is_installed
 from tools.runtime.threads import choose_thread_count
 from tools.speech.audio import SoundTrack, list_sound_tracks
 from tools.speech.recognition import SpeechLine, SpeechRecogniser, Transcript, is_doubtful, open_recogniser
+from tools.speech.sound_events import SoundEvents, SoundListener
 from tools.speech.subtitles import Subtitles, merge_lines, read_subtitle_file, read_subtitle_streams, select_ended
 from tools.video.source import VideoSource
 from tools.vision.captioner import Captioner, CaptionModel, PackagedCaptioner
+from tools.vision.detector import Detector, is_detector_here, open_detector
+from tools.vision.things import FoundThings, Things
 
 _ENCODED_AT_ONCE = 1024
 """Texts in one batch of the text encoder; bounds its memory."""
@@ -69,6 +72,21 @@ class Listener(Protocol):
         ...
 
 
+class SoundHearer(Protocol):
+    """A listener for kinds of sound: `SoundListener`, or what takes its place."""
+
+    def hear(
+        self,
+        video: VideoSource,
+        track: SoundTrack | None = None,
+        on_progress: Callable[[float, float], None] | None = None,
+        cache: Path | None = None,
+        window: tuple[float, float] = (0.0, math.inf),
+    ) -> SoundEvents:
+        """Every stretch of speech, singing and music in a window of a sound track; the arguments of `Listener`."""
+        ...
+
+
 class ToolResources:
     """Resources that the tools of one video share: speech, screen text, captioner, text embeddings; thread-safe."""
 
@@ -81,6 +99,8 @@ class ToolResources:
         captioner: Captioner | CaptionModel | None = None,
         audio: int | None = None,
         recogniser: Listener | None = None,
+        sound_listener: SoundHearer | None = None,
+        detector: Detector | None = None,
         on_progress: Callable[[IndexProgress], None] = lambda _: None,
     ) -> None:
         """Opens the index, which fills in the background, and the subtitle file; the rest is made when first needed.
@@ -93,6 +113,8 @@ class ToolResources:
             captioner: takes the place of the packaged one.
             audio: number of the one sound track to hear, from 1; None finds the one with speech.
             recogniser: takes the place of the packaged one.
+            sound_listener: takes the place of the packaged one.
+            detector: takes the place of the one that `agent pull` fetches.
             on_progress: called with the progress of indexing, of reading text and of recognising speech.
 
         Raises:
@@ -108,6 +130,9 @@ class ToolResources:
         self._meaning_lock = threading.Lock()
         self._meanings: dict[str, NDArray[np.float32]] = {}
         self._given_recogniser = recogniser
+        self._given_sound_listener = sound_listener
+        self._given_detector = detector
+        self._things = Things(video, cache)
         self.on_progress = on_progress
         self._given: Subtitles | None = None
         if subtitles is not None:
@@ -206,6 +231,23 @@ class ToolResources:
         name = "" if is_usual else track.name
         return Speech(tuple(replace(line, track=name) for line in found.lines), found.gaps, found.unheard)
 
+    def find_sounds(self, start_seconds: float, stop_seconds: float) -> SoundEvents:
+        """Every stretch of speech, singing and music in a window of the sound track, as far as time allows to hear."""
+        if not self.video.info.has_audio:
+            return SoundEvents()
+        track = self._heard_first
+        with self._lock:
+            listener = self._given_sound_listener or self._sound_listener
+        found = listener.hear(
+            self.video,
+            None if track is self._tracks[0] else track,
+            self._report_heard,
+            cache=self.cache,
+            window=(start_seconds, stop_seconds),
+        )
+        others = (f"{other.name} was not heard" for other in self._tracks if self._audio is None and other is not track)
+        return replace(found, gaps=(*found.gaps, *others))
+
     def _report_heard(self, seconds: float, all_seconds: float) -> None:
         self.on_progress(IndexProgress("speech", round(seconds), round(all_seconds), None))
 
@@ -252,6 +294,20 @@ class ToolResources:
         with self._lock:
             return self._given_captioner or self._captioner
 
+    @property
+    def has_detector(self) -> bool:
+        """Whether things can be detected: `agent pull` has fetched the detector, or one was given."""
+        return self._given_detector is not None or is_detector_here()
+
+    def find_things(self, name: str, start_seconds: float, stop_seconds: float) -> FoundThings:
+        """The things of a class of the detector in a window, as far as time allows to look.
+
+        Raises:
+            MissingPartError: there is no detector.
+        """
+        detector = self._given_detector or open_detector()
+        return self._things.find(detector.detect, name, start_seconds, stop_seconds)
+
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embeddings of texts, (N, D) float32 unit rows; each text is encoded once, however often it is compared."""
         with self._meaning_lock:
@@ -266,6 +322,10 @@ class ToolResources:
     @cached_property
     def _recogniser(self) -> SpeechRecogniser:
         return open_recogniser(threads=min(2, choose_thread_count()))
+
+    @cached_property
+    def _sound_listener(self) -> SoundListener:
+        return SoundListener()
 
     @cached_property
     def _text_reader(self) -> TextReader:

@@ -52,6 +52,7 @@ from tools.vision.captioner import Captioner, CaptionModel, WindowWords
 from tools.vision.changes import SHORT_SECONDS, find_changes
 from tools.vision.clip_captions import ClipCaption, ClipCaptions
 from tools.vision.shots import find_shots
+from tools.vision.thing_classes import find_class
 
 Size = Literal["small", "medium", "large"]
 Where = Literal["everything", "pictures", "speech", "screen text", "captions"]
@@ -69,6 +70,7 @@ TOOL_NAMES = (
     "search_text",
     "read_speech",
     "search_speech",
+    "list_sounds",
     "list_shots",
     "find_changes",
 )
@@ -76,7 +78,12 @@ TOOL_NAMES = (
 CAPTION_TOOLS = ("read_captions", "ask_window")
 """The tools that are there only with a captioner of the user's; the second one asks a model."""
 
-SPEECH_TOOLS = ("read_speech", "search_speech")
+PULLED_TOOLS = ("detect",)
+"""The tools that a model is told of only once `agent pull` has fetched what they need; they can always be called."""
+
+OPTIONAL_TOOLS = (*CAPTION_TOOLS, *PULLED_TOOLS)
+
+SPEECH_TOOLS = ("read_speech", "search_speech", "list_sounds")
 """The tools of a recording without pictures."""
 
 _JPEG_QUALITY = 85
@@ -130,15 +137,16 @@ class Toolbox:
             self.video, resources.captions_identity, self._describe_clip, resources.cache, resources.on_progress
         )
         asked = CAPTION_TOOLS if resources.caption_model is not None else CAPTION_TOOLS[:1]
-        with_captions = (*TOOL_NAMES, *(asked if resources.has_captioner else ()))
-        names = with_captions if self.video.info.has_pictures else SPEECH_TOOLS
+        of_pictures = (*TOOL_NAMES, *PULLED_TOOLS, *(asked if resources.has_captioner else ()))
+        names = of_pictures if self.video.info.has_pictures else SPEECH_TOOLS
         self._specs = {name: describe(getattr(self, name)) for name in names}
+        self._told = [name for name in names if name not in PULLED_TOOLS or resources.has_detector]
         self._served = lru_cache(_SERVED)(self._encode_picture)
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
-        """Schema of every tool, for the policy."""
-        return tuple(self._specs.values())
+        """Schema of every tool that works here, for the policy."""
+        return tuple(self._specs[name] for name in self._told)
 
     @property
     def has_subtitles(self) -> bool:
@@ -152,7 +160,7 @@ class Toolbox:
             ToolError: unknown tool, arguments that do not fit, an empty window, a part that is not installed.
         """
         if name not in self._specs:
-            raise ToolError(f"no tool {name!r:.80}; the tools are {', '.join(self._specs)}")
+            raise ToolError(f"no tool {name!r:.80}; the tools are {', '.join(self._told)}")
         checked = validate(self._specs[name], arguments)
         with self.index.first():
             observation: Observation = getattr(self, name)(**checked)
@@ -455,6 +463,19 @@ class Toolbox:
         told = observation_text.make_speech_observation(chosen, nothing, len(chosen), speech.gaps)
         return replace(told, covered=subtract_spans(0.0, self.video.info.duration_seconds, speech.unheard))
 
+    def list_sounds(self, start: Seconds = 0.0, stop: Seconds | None = None, count: Lines = _MAX_LINES) -> Observation:
+        """List when there is speech, singing and music, which may be at the same time. Other sounds are not told apart.
+
+        Args:
+            start: first second of the window.
+            stop: end of the window in seconds, not included; the end of the video if left out.
+            count: how many stretches at most, 1 to 1000.
+        """
+        begin, end = self._check_window(start, stop)
+        heard = self._resources.find_sounds(begin, end)
+        told = observation_text.make_sound_observation(heard, self.video.info.has_audio, count)
+        return replace(told, covered=subtract_spans(begin, end, heard.unheard))
+
     def list_shots(self, start: Seconds = 0.0, stop: Seconds | None = None) -> Observation:
         """List the shots of a window: from cut to cut, in seconds.
 
@@ -500,6 +521,22 @@ class Toolbox:
         gaps = () if unseen < _TOLD_SECONDS else (observation_text.describe_unseen("changes", unseen),)
         told = lines or ["The picture hardly changes where it was looked at."]
         return Observation("\n".join((*told, *gaps)), frames, findings, gaps=gaps)
+
+    def detect(self, query_class: str, start: Seconds = 0.0, stop: Seconds | None = None) -> Observation:
+        """Find things or people of one class, with boxes, and count them: at most at once, and one by one if followed.
+
+        Args:
+            query_class: one of the detector's 80 classes, such as person, car, dog, cat, bicycle, bottle, chair, book.
+            start: first second of the window.
+            stop: end of the window in seconds, not included; in half a minute or less, things are followed.
+        """
+        begin, end = self._check_window(start, stop)
+        name = find_class(query_class)
+        found = self._resources.find_things(name, begin, end)
+        told = observation_text.make_thing_observation(name, found, begin, end)
+        best = [round(track.seconds[track.best], 6) for track in found.tracks[:_MAX_LINES]]
+        frames = self._refs(pick_first([found.most_at_seconds, *best], 4) if found.tracks else [], "medium")
+        return replace(told, frames=frames, covered=subtract_spans(begin, end, found.unseen))
 
     def picture(self, ref: FrameRef) -> bytes | None:
         """The JPEG behind a reference, always the same bytes for the same one; None where the frame is damaged."""

@@ -52,7 +52,9 @@ def _run(options: argparse.Namespace) -> int:
 
     allowed = AllowedFolders(options.allow or ["."])
     with (
-        Sleuth(options.policy, encoder=options.encoder, captioner=options.captioner) as sleuth,
+        Sleuth(
+            options.policy, encoder=options.encoder, captioner=options.captioner, use_configured_tools=True
+        ) as sleuth,
         VideoServer(sleuth, allowed) as served,
     ):
         if address is None:

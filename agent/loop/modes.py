@@ -54,7 +54,7 @@ _DONE_BY_SEARCH = frozenset({"search_frames", "search_speech"})
 
 
 def plan_initial_calls(
-    mode: Mode, facts: VideoFacts, density: int = 1, *, has_captioner: bool = False
+    mode: Mode, facts: VideoFacts, density: int = 1, scale: float = 1.0, *, has_captioner: bool = False
 ) -> tuple[ToolCall, ...]:
     """The tool calls that a mode makes before the first turn.
 
@@ -62,30 +62,31 @@ def plan_initial_calls(
         mode: what the model is given.
         facts: the video's properties.
         density: factor on the number of frames.
+        scale: factor on the frames and captions of a video that is not shown whole.
         has_captioner: whether a captioner describes the clips, whose captions are kept.
     """
     if mode == "look":
-        named = [_plan_look(facts.duration_seconds, density)]
+        named = [_plan_look(facts.duration_seconds, density, scale)]
     else:
         named = []
         if mode == "captions-first" or (mode == "captions" and has_captioner):
             named.append(("read_captions", {}))
         elif mode == "captions":
-            named = _plan_captions(facts.duration_seconds)
+            named = _plan_captions(facts.duration_seconds, scale)
         if mode == "subtitles" or facts.has_speech_track or facts.has_subtitles:
             named.append(("read_speech", {"start": 0.0, "count": _MAX_LINES}))
     return tuple(ToolCall(f"t1c{number}", *call) for number, call in enumerate(named, start=1))
 
 
-def _plan_look(duration_seconds: float, density: int) -> tuple[str, dict[str, Any]]:
+def _plan_look(duration_seconds: float, density: int, scale: float) -> tuple[str, dict[str, Any]]:
     if duration_seconds <= WHOLE_SECONDS:
         count = min(_MAX_COUNT, max(2, math.ceil(duration_seconds)) * density)
         return "select_frames", {"start": 0.0, "stop": math.ceil(duration_seconds), "count": count, "size": "medium"}
-    return "overview", {"count": min(_MAX_COUNT, _SWEEP * density)}
+    return "overview", {"count": min(_MAX_COUNT, round(_SWEEP * scale) * density)}
 
 
-def _plan_captions(duration_seconds: float) -> list[tuple[str, dict[str, Any]]]:
-    length = max(_CAPTION_SECONDS, duration_seconds / _MAX_CAPTIONS)
+def _plan_captions(duration_seconds: float, scale: float) -> list[tuple[str, dict[str, Any]]]:
+    length = max(_CAPTION_SECONDS, duration_seconds / round(_MAX_CAPTIONS * scale))
     edges = [round(number * length, 2) for number in range(math.ceil(duration_seconds / length - 1e-6))]
     return [("caption", {"start": start, "stop": round(start + length, 2)}) for start in edges]
 

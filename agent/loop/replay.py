@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from agent.loop.graph import OnEvent, RunContext, run_graph
+from agent.loop.strategies import choose_tools
 from agent.policies.scripted import ScriptedPolicy, extract_turns
 from agent.policy import Tools
 from agent.trajectory import Stop, Trajectory
@@ -107,11 +108,15 @@ def replay(recorded: Trajectory, tools: Tools, on_event: OnEvent = lambda _: Non
     max_turns = min(recorded.limits.max_turns, len(recorded.steps) + 2)
     limits = replace(recorded.limits, max_seconds=None, max_turns=max_turns)
     start = replace(recorded, steps=(), stop=None, error="", verification=None, doubted=None, limits=limits)
-    context = RunContext(ScriptedPolicy(extract_turns(recorded)), CaptionerOnRecord(tools, recorded), verify=False)
+    start = replace(start, strategy="direct")  # where it sent answers back is on record
+    if not isinstance(tools, RecordedTools):
+        tools = CaptionerOnRecord(choose_tools(recorded.strategy, tools), recorded)
+    context = RunContext(ScriptedPolicy(extract_turns(recorded)), tools, verify=False)
     again = run_graph(start, context, on_event=on_event)
     while again.stop is Stop.ANSWERED and len(again.steps) < len(recorded.steps):
         again = run_graph(_send_back(again, recorded), context, on_event=on_event)
-    return replace(again, limits=recorded.limits, verification=recorded.verification, doubted=recorded.doubted)
+    again = replace(again, limits=recorded.limits, strategy=recorded.strategy)
+    return replace(again, verification=recorded.verification, doubted=recorded.doubted)
 
 
 def _send_back(again: Trajectory, recorded: Trajectory) -> Trajectory:

@@ -83,6 +83,20 @@ def _add_notice(trajectory: Trajectory, notice: str = "") -> Trajectory:
     return replace(trajectory, steps=(*earlier, replace(last, notice=notice)))
 
 
+def reopen(trajectory: Trajectory, notice: str) -> Trajectory:
+    """The answered trajectory, open again with a notice on its answer; unchanged where no further turn is left.
+
+    Args:
+        trajectory: a trajectory that has ended.
+        notice: what the policy is told.
+    """
+    again = replace(trajectory, stop=None)
+    if trajectory.stop is not Stop.ANSWERED or find_reached_limit(again) is not None:
+        return trajectory
+    *earlier, last = trajectory.steps
+    return replace(again, steps=(*earlier, replace(last, notice=notice)))
+
+
 def _check_move(trajectory: Trajectory, move: Answer | Calls | Malformed) -> Answer | Calls | Malformed:
     if isinstance(move, Answer) and trajectory.question.options:
         count = len(trajectory.question.options)

@@ -33,6 +33,7 @@ CALLS = {
     "search_text": {"query": "gate"},
     "read_speech": {},
     "search_speech": {"query": "bags"},
+    "list_sounds": {},
     "list_shots": {},
     "find_changes": {"count": 32},
 }

@@ -31,6 +31,12 @@ class AskedOptions(BaseModel):
     mode: Literal["look", "subtitles", "captions"] | None = None
     verify: bool | None = None
     samples: Annotated[int, Field(ge=1, le=32)] | None = None
+    strategy: Literal["direct", "reflect", "uncertain", "program"] | None = None
+    """How a model goes about it."""
+    vote: Literal["majority", "confidence"] | None = None
+    """What the vote of one of several samples weighs."""
+    effort: Literal["low", "medium", "high"] | None = None
+    """How many turns and frames there may be where they are not given."""
     max_turns: Annotated[int, Field(ge=1)] | None = None
     max_frames: Annotated[int, Field(ge=1)] | None = None
     max_tokens: Annotated[int, Field(ge=1)] | None = None

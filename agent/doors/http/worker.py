@@ -131,6 +131,7 @@ class Worker:
             setup.policy or None,
             captioner=setup.captioner or None,
             encoder=setup.encoder or None,
+            use_configured_tools=True,
             max_concurrent=setup.running,
         )
         self._sleuths = {"": self._sleuth}

@@ -35,7 +35,7 @@ class CitedEvidence(BaseModel):
     video: int | None = Field(description="number of the video, from 1 in the order asked; null where there is one")
     start_seconds: float
     stop_seconds: float
-    source: Literal["frame", "screen text", "speech", "caption", "video"]
+    source: Literal["frame", "screen text", "speech", "sound", "caption", "video"]
     quote: str = Field(description="screen text or speech, word for word; empty for a picture")
     note: str
     box: Box | None = Field(description="left, top, right, bottom in fractions 0..1 of the frame")
