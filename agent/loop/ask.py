@@ -11,6 +11,7 @@ from agent.cost.estimate import check_cost_limit, estimate_for_policy
 from agent.loop.checkpoint import open_sqlite_checkpointer
 from agent.loop.graph import OnEvent, RunContext, build_graph, run_graph
 from agent.loop.modes import TOOLS, Mode, WordTools, plan_initial_calls
+from agent.loop.run_pictures import RunPictures
 from agent.loop.self_consistency import ask_with_voting
 from agent.loop.several_videos import SeveralVideos, VideoTools
 from agent.loop.tracing import trace_question
@@ -199,7 +200,7 @@ def make_run_context(
     if opening is None and mode is not None and mode != "look":
         of_others = {spec.name for spec in toolbox.specs} - {*TOOL_NAMES}
         tools = WordTools(toolbox, TOOLS[mode] | of_others)
-    return RunContext(policy, tools, verify and policy.setup is not None, look_again, opening or ())
+    return RunContext(policy, RunPictures(tools), verify and policy.setup is not None, look_again, opening or ())
 
 
 def _choose_mode_for(videos: Sequence[VideoTools], policy: Policy, wanted: Mode | None) -> Mode | None:
