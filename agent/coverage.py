@@ -182,6 +182,9 @@ def compute_coverage(trajectory: Trajectory) -> Coverage:
             continue
         call = calls[result.call_id]
         looks += compute_frame_spans(call, result, duration)
+        for part in result.observation.searched:
+            by_sense = {"pictures": indexed, "screen text": read, "speech": heard}
+            by_sense.get(part.sense, []).extend(Span(*span) for span in part.spans)
         way = read if call.name in READING else heard if call.name in HEARING else indexed
         way += compute_searched_spans(call, result, duration) if has_words or way is not heard else ()
         if call.name == _UNFINISHED or result.observation.covered is not None:

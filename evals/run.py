@@ -48,6 +48,7 @@ from evals.runner.progress import RowProgress, forecast_cost
 from evals.runner.run_file import TRAJECTORIES, RunFile, lock_folder
 from evals.runner.run_folder import plan_control
 from evals.runner.runner import RunSettings, Task, make_tasks, run_tasks
+from evals.runner.weights import hash_weights
 from evals.score import read_run, render_page
 from tools.encoders.registry import open_encoder
 
@@ -155,6 +156,7 @@ def main(config: RunConfig, command: str = "", say: Say = lambda _: None, policy
             setup=None if kept is None else kept.setup,
             sessions=() if kept is None else kept.sessions,
             judges=() if kept is None else kept.judges,
+            weights={} if kept is None else kept.weights,
         )
         if missing.tasks:
             progress = RowProgress(len(tasks) - len(missing.tasks), len(tasks))
@@ -216,13 +218,14 @@ def _run_tasks(tasks: Sequence[Task], rows: RunFile, session: _RunningSession, p
     settings = config.run_settings(policy)
     encoder = open_encoder(config.encoder or "auto").name  # here, since without one every question would crash
     now = begin_session(session.command, config.options.concurrency, encoder)
-    write_manifest(config.out, replace(session.manifest, setup=policy.setup, sessions=(*before, now)))
+    manifest = replace(session.manifest, weights=hash_weights(policy.spec, config.options.adapter))
+    write_manifest(config.out, replace(manifest, setup=policy.setup, sessions=(*before, now)))
     try:
         keep = _Keeper(rows, session, len(tasks))
         run_tasks(tasks, settings, keep, concurrency=config.options.concurrency, say=session.say)
     finally:
         setup = policy.setup  # some backends find out only from a server what it takes
-        write_manifest(config.out, replace(session.manifest, setup=setup, sessions=(*before, end_session(now))))
+        write_manifest(config.out, replace(manifest, setup=setup, sessions=(*before, end_session(now))))
 
 
 def _open_policy(config: RunConfig) -> Policy:

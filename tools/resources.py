@@ -21,12 +21,13 @@ from tools.index.video_index import IndexProgress, open_index
 from tools.observation import MissingPartError
 from tools.ocr.reader import TextReader
 from tools.ocr.video_text import ScreenText
+from tools.packaged_weights import is_installed
 from tools.runtime.threads import choose_thread_count
 from tools.speech.audio import SoundTrack, list_sound_tracks
 from tools.speech.recognition import SpeechLine, SpeechRecogniser, Transcript, is_doubtful, open_recogniser
 from tools.speech.subtitles import Subtitles, merge_lines, read_subtitle_file, read_subtitle_streams, select_ended
 from tools.video.source import VideoSource
-from tools.vision.captioner import Captioner, PackagedCaptioner
+from tools.vision.captioner import Captioner, CaptionModel, PackagedCaptioner
 
 _ENCODED_AT_ONCE = 1024
 """Texts in one batch of the text encoder; bounds its memory."""
@@ -77,7 +78,7 @@ class ToolResources:
         encoder: Encoder,
         subtitles: str | Path | None = None,
         cache: Path | None = None,
-        captioner: Captioner | None = None,
+        captioner: Captioner | CaptionModel | None = None,
         audio: int | None = None,
         recogniser: Listener | None = None,
         on_progress: Callable[[IndexProgress], None] = lambda _: None,
@@ -98,18 +99,20 @@ class ToolResources:
             ValueError: there is no such sound track, or the subtitles can't be read.
         """
         self.video = video
-        self._cache = cache
+        self.cache = cache
         self._encoder = encoder
-        self._given_captioner = captioner
+        self.caption_model = captioner if isinstance(captioner, CaptionModel) else None
+        """Model that describes windows and answers questions about them; None without one."""
+        self._given_captioner = None if isinstance(captioner, CaptionModel) else captioner
         self._lock = threading.RLock()
         self._meaning_lock = threading.Lock()
         self._meanings: dict[str, NDArray[np.float32]] = {}
         self._given_recogniser = recogniser
-        self._on_progress = on_progress
-        self._given: Speech | None = None
+        self.on_progress = on_progress
+        self._given: Subtitles | None = None
         if subtitles is not None:
             given = read_subtitle_file(subtitles)
-            self._given = Speech(select_ended(given.lines, video.until_seconds), given.gaps)
+            self._given = replace(given, lines=select_ended(given.lines, video.until_seconds))
         self._audio = audio
         if audio is not None and not any(track.number == audio for track in self._tracks):
             there = f"sound tracks 1 to {len(self._tracks)}" if self._tracks else "no sound track"
@@ -147,31 +150,37 @@ class ToolResources:
     def find_speech(self, start_seconds: float = 0.0, stop_seconds: float = math.inf) -> Speech:
         """Every line said in a window, and what of it was not heard.
 
-        Lines come from the subtitle file, else the video's subtitles, else from recognition, as far as time allows.
+        Lines come from the subtitle file, else the video's subtitles, and from recognition, as far as time allows,
+        where these don't tell what is said.
         """
-        said = self._given if self._given is not None else self._gather_speech((start_seconds, stop_seconds))
+        said = self._gather_speech((start_seconds, stop_seconds))
         lines = (x for x in said.lines if x.start_seconds < stop_seconds and x.stop_seconds > start_seconds)
         return replace(said, lines=tuple(lines))
 
     def _gather_speech(self, window: tuple[float, float]) -> Speech:
-        info = self.video.info
-        if not (info.has_audio or info.subtitle_streams or info.unread_subtitles):
-            return Speech()
-        written = self._written
-        if not info.has_audio or (written.lines and written.is_whole):
-            return Speech(written.lines, written.gaps)
-        try:
-            heard = self._hear_tracks(window)
-        except MissingPartError as error:
-            if not written.lines:
-                raise
-            heard = Speech(gaps=(f"the sound was not heard ({error})",))
-        return Speech(tuple(merge_lines(heard.lines, written.lines)), (*written.gaps, *heard.gaps), heard.unheard)
+        written, info = self._written, self.video.info
+        untold = written.find_untold(info.duration_seconds) if info.has_audio else ()
+        wanted = [(max(a, window[0]), min(b, window[1])) for a, b in untold if a < window[1] and b > window[0]]
+        lines, gaps = written.lines, written.gaps
+        unheard: tuple[tuple[float, float], ...] = ()
+        for one in wanted:
+            try:
+                heard = self._hear_tracks(one)
+            except MissingPartError as error:
+                if not written.lines:
+                    raise
+                heard = Speech(gaps=(f"the sound was not heard ({error})",), unheard=(one,))
+            lines = tuple(merge_lines(heard.lines, lines))
+            gaps, unheard = (*gaps, *heard.gaps), (*unheard, *heard.unheard)
+        return Speech(lines, tuple(dict.fromkeys(gaps)), unheard)
 
     @cached_property
     def _written(self) -> Subtitles:
-        """The video's own subtitles, which a chosen sound track excludes."""
-        if self._audio is not None:
+        """The subtitle file, else the video's own subtitles, which a chosen sound track excludes."""
+        if self._given is not None:
+            return self._given
+        info = self.video.info
+        if self._audio is not None or not (info.has_audio or info.subtitle_streams or info.unread_subtitles):
             return Subtitles()
         return read_subtitle_streams(self.video, self._heard_first.language if self.video.info.has_audio else None)
 
@@ -192,13 +201,13 @@ class ToolResources:
         with self._lock:
             listener = self._given_recogniser or self._recogniser
         found = listener.hear(
-            self.video, None if is_usual else track, self._report_heard, cache=self._cache, window=window
+            self.video, None if is_usual else track, self._report_heard, cache=self.cache, window=window
         )
         name = "" if is_usual else track.name
         return Speech(tuple(replace(line, track=name) for line in found.lines), found.gaps, found.unheard)
 
     def _report_heard(self, seconds: float, all_seconds: float) -> None:
-        self._on_progress(IndexProgress("speech", round(seconds), round(all_seconds), None))
+        self.on_progress(IndexProgress("speech", round(seconds), round(all_seconds), None))
 
     @property
     def _heard_first(self) -> SoundTrack:
@@ -214,8 +223,32 @@ class ToolResources:
         with self._lock:
             return self._text_reader
 
+    @property
+    def captioner_spec(self) -> str:
+        """Spec of the captioner's model; empty without one."""
+        return "" if self.caption_model is None else self.caption_model.spec
+
+    @property
+    def captions_identity(self) -> str:
+        """Name that captions are kept under; empty for a captioner of the user's own, of which it is not known."""
+        if self.caption_model is not None:
+            return self.caption_model.identity
+        if self._given_captioner is not None:
+            return ""
+        return "packaged-1" if is_installed("rapidocr") else "packaged-1-without-text"
+
+    @property
+    def has_speech(self) -> bool:
+        """True if there may be speech: a subtitle file, subtitles in the video, or sound."""
+        return self.has_subtitles or self.video.info.has_audio or self.video.info.unread_subtitles > 0
+
+    @property
+    def has_captioner(self) -> bool:
+        """True if a captioner was given, in place of the packaged one."""
+        return self.caption_model is not None or self._given_captioner is not None
+
     def get_captioner(self) -> Captioner:
-        """The captioner that was given, else the packaged one."""
+        """The captioner without a model: the one that was given, else the packaged one."""
         with self._lock:
             return self._given_captioner or self._captioner
 

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from rich.console import Console
 
+from agent.policies.captioner import open_captioner
 from agent.report.console import show_index_progress
 from tools.cache import DEFAULT_LIMIT_BYTES, prune
 from tools.demux.file_kind import VIDEO_SUFFIXES
 from tools.encoders.registry import open_encoder
 from tools.index.video_index import IndexProgress
-from tools.observation import MissingPartError
+from tools.observation import MissingPartError, ToolError
 from tools.toolbox import Toolbox, open_toolbox
 from tools.video.video import VideoError
 
@@ -34,6 +35,8 @@ def index_all(
     audio: int | None = None,
     speech: bool = False,
     text: bool = False,
+    captions: bool = False,
+    captioner: str | None = None,
 ) -> list[NotIndexed]:
     """Indexes every video named or found in the folders named, and gives those that could not be indexed.
 
@@ -47,21 +50,37 @@ def index_all(
         audio: number of the sound track whose speech is recognised; with it speech is, whatever `speech` says.
         speech: whether speech is recognised too.
         text: whether screen text is read too.
+        captions: whether the clips are described too.
+        captioner: spec of the model that describes them; that of the configuration, or the packaged one, if None.
 
     Raises:
-        ValueError: a path does not exist, a folder holds no video, or there is no such encoder.
+        ValueError: a path does not exist, a folder holds no video, or there is no such encoder or captioner.
         MissingPartError: the encoder is not installed.
+        PolicyError: the captioner's model can't be had.
     """
     videos = find_videos(paths)
     open_encoder(encoder or "auto")  # what is wrong with it is said once, and is no fault of the files
+    describer = open_captioner(captioner) if captions else None
 
     def open_one(video: Path, on_progress: Callable[[IndexProgress], None]) -> Toolbox:
-        return open_toolbox(video, encoder=encoder, picture_stream=picture_stream, audio=audio, on_progress=on_progress)
+        return open_toolbox(
+            video,
+            encoder=encoder,
+            picture_stream=picture_stream,
+            audio=audio,
+            captioner=describer,
+            on_progress=on_progress,
+        )
 
     failed = [
         failure
         for video in videos
-        if (failure := _index(video, open_one, console, speech=speech or audio is not None, text=text)) is not None
+        if (
+            failure := _index(
+                video, open_one, console, speech=speech or audio is not None, text=text, captions=captions
+            )
+        )
+        is not None
     ]
     if failed:
         names = ", ".join(str(failure.video) for failure in failed)
@@ -76,13 +95,14 @@ def _index(
     *,
     speech: bool,
     text: bool,
+    captions: bool,
 ) -> NotIndexed | None:
     try:
         with (
             show_index_progress(console) as on_progress,
             open_one(video, on_progress) as toolbox,
         ):
-            toolbox.prepare(speech=speech, text=text)
+            toolbox.prepare(speech=speech, text=text, captions=captions)
             _print_line(
                 console, f"{video}: {len(toolbox.index.store.seconds)} frames indexed{_describe_rest(toolbox, speech)}"
             )
@@ -92,6 +112,9 @@ def _index(
         return NotIndexed(video, is_bug=False)
     except MissingPartError:  # it would be missing for every other file
         raise
+    except ToolError as error:  # of the captioner
+        _print_line(console, f"{video}: {error}", "red")
+        return NotIndexed(video, is_bug=False)
     except MemoryError:
         _print_line(console, f"{video}: it needs more memory than there is", "red")
         return NotIndexed(video, is_bug=False)

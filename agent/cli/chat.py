@@ -57,7 +57,7 @@ def _run(options: argparse.Namespace) -> int:
         **_limits(options),
     }
     opened = _video_options(options)
-    with Sleuth(policy, encoder=options.encoder) as sleuth:
+    with Sleuth(policy, encoder=options.encoder, captioner=options.captioner) as sleuth:
         if options.resume is None:
             session = sleuth.open(options.videos, **opened)
         else:

@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from agent.trajectory import Turn
     from tools.index.video_index import IndexProgress
     from tools.toolbox import Toolbox
+    from tools.vision.captioner import Captioner, CaptionModel
 
 PROVISIONAL_SECONDS = 15.0
 """Seconds that a provisional answer may take, while the index is still being built."""
 
 VIDEO = "a video file; a recording without pictures can be asked for what is said, a picture for what is in it"
+CAPTIONER = "a model that describes windows and answers questions about them: http:MODEL@URL, transformers:PATH, ..."
 ENCODER = "of the frame index: auto, packaged, open_clip:MODEL[@CHECKPOINT]"
 
 
@@ -53,8 +55,12 @@ def add_asking_options(command: argparse.ArgumentParser) -> None:
         help="who plays: lite, http:MODEL@URL, transformers:PATH, vllm:PATH, scripted:FILE; `agent doctor` says which "
         "is taken by default",
     )
+    command.add_argument("--captioner", default=None, metavar="SPEC", help=CAPTIONER)
     command.add_argument(
-        "--mode", choices=("look", "subtitles", "captions"), default=None, help="what a model is given of the video"
+        "--mode",
+        choices=("look", "subtitles", "captions", "captions-first"),
+        default=None,
+        help="what a model is given of the video",
     )
     command.add_argument("--samples", type=int, default=1, metavar="N", help="ask N times; the majority answers")
     add_limit_options(command)
@@ -94,6 +100,7 @@ def run_question(options: argparse.Namespace, question: Question) -> int:
     from agent.loop.ask import ask
     from agent.loop.checks import answer_late, check_end, make_unopened_trajectory
     from agent.loop.several_videos import SeveralVideos
+    from agent.policies.captioner import check_captioner, open_captioner
     from agent.policies.lite import ABOUT
     from agent.report.console import Narrator, print_answer, show_working
     from agent.report.json_output import format_output
@@ -103,12 +110,14 @@ def run_question(options: argparse.Namespace, question: Question) -> int:
     question = replace(question, audio_track=options.audio, picture_stream=options.picture_stream)
     limits = read_limits(options)
     policy = open_asked_policy(options, question, progress, complaints)
+    captioner = open_captioner(options.captioner, policy)
+    check_captioner(captioner, options.mode, limits)
     check_writable((options.report, options.save), (*options.videos, options.subtitles))
     tell_of_subtitles(options, progress)
     with ExitStack() as stack:
         with show_working(progress) as shown:
             shown.at_work("opening the video")
-            toolboxes = _open_toolboxes_in_time(options, question, limits, begun, shown.on_progress)
+            toolboxes = _open_toolboxes_in_time(options, question, limits, begun, captioner, shown.on_progress)
             toolbox = toolboxes[0] if len(toolboxes) == 1 else SeveralVideos(toolboxes) if toolboxes else None
             if toolbox is None:
                 trajectory = make_unopened_trajectory(
@@ -187,6 +196,7 @@ def _open_toolboxes_in_time(
     question: Question,
     limits: Limits,
     begun: float,
+    captioner: "Captioner | CaptionModel | None",
     on_progress: "Callable[[IndexProgress], None]",
 ) -> "list[Toolbox]":
     """The tools of each video; none where opening them took longer than the question may take."""
@@ -201,6 +211,7 @@ def _open_toolboxes_in_time(
             video,
             encoder=options.encoder,
             subtitles=options.subtitles,
+            captioner=captioner,
             until=question.until_seconds,
             picture_stream=question.picture_stream,
             audio=question.audio_track,

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from agent.cli import Commands
 
 _NEEDED = ("fastapi", "uvicorn", "prometheus_client", "python_multipart")
-_GIVEN = ("host", "port", "allow", "policy", "encoder", "state")
+_GIVEN = ("host", "port", "allow", "policy", "captioner", "encoder", "state")
 
 
 def add(commands: "Commands") -> None:
@@ -33,6 +33,7 @@ def add(commands: "Commands") -> None:
             help="videos in it may be asked about by path; may be repeated",
         )
         command.add_argument("--policy", metavar="SPEC", help="who plays, as in agent ask")
+        command.add_argument("--captioner", metavar="SPEC", help="a model that describes windows, as in agent ask")
         command.add_argument("--encoder", metavar="SPEC", help="of the frame index, as in agent ask")
         command.add_argument("--state", metavar="FOLDER", help="where uploads and jobs are kept")
     serve.set_defaults(run=_serve)

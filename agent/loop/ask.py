@@ -10,14 +10,14 @@ from typing import NamedTuple
 from agent.cost.estimate import check_cost_limit, estimate_for_policy
 from agent.loop.checkpoint import open_sqlite_checkpointer
 from agent.loop.graph import OnEvent, RunContext, build_graph, run_graph
-from agent.loop.modes import TOOLS, Mode, WordTools, plan_initial_calls
+from agent.loop.modes import TOOLS, Mode, OfferedTools, WordTools, plan_initial_calls
 from agent.loop.run_pictures import RunPictures
 from agent.loop.self_consistency import ask_with_voting
 from agent.loop.several_videos import SeveralVideos, VideoTools
 from agent.loop.tracing import trace_question
 from agent.policy import Policy, Tools
 from agent.trajectory import Limits, Question, ToolCall, Trajectory, VideoFacts, make_call_ids
-from tools.toolbox import TOOL_NAMES
+from tools.toolbox import CAPTION_TOOLS, TOOL_NAMES
 
 QuestionTools = VideoTools | SeveralVideos
 """The tools of a question: those of its video, or of its several videos."""
@@ -52,6 +52,7 @@ def ask(
             rules would read the same lines in the same way, and their agreement would say nothing.
         look_again: where that second answer disagrees, let the policy look once more before it answers for good.
         mode: what a model is given of the video; None is `look`, or `captions` for a model that sees no pictures.
+            `captions-first` needs tools with a captioner.
         opening: tool calls made before the first turn in place of the mode's; any tool of `toolbox` can be called.
         sample: index of this run among several of the question, from 0; added to the seed. With several `samples`, the
             index of the first.
@@ -166,7 +167,10 @@ def _plan_opening(
     planned: list[ToolCall] = []
     for (number, facts), video in zip(start.facts_by_number.items(), videos, strict=True):
         mode = _choose_mode_for([video], policy, wanted)
-        calls = () if mode is None else plan_initial_calls(mode, facts, density)
+        has_captioner = any(spec.name == "read_captions" for spec in video.specs)
+        if mode == "captions-first" and not has_captioner:
+            raise ValueError("the mode captions-first needs a captioner that describes the clips")
+        calls = () if mode is None else plan_initial_calls(mode, facts, density, has_captioner=has_captioner)
         named = {} if number is None else {"video": number}
         planned += [replace(call, arguments=call.arguments | named) for call in calls]
     ids = make_call_ids(start, len(planned))
@@ -197,9 +201,11 @@ def make_run_context(
     """
     mode = _choose_mode_for(list_videos(toolbox), policy, mode)
     tools: Tools = toolbox
-    if opening is None and mode is not None and mode != "look":
-        of_others = {spec.name for spec in toolbox.specs} - {*TOOL_NAMES}
+    if opening is None and mode in TOOLS:
+        of_others = {spec.name for spec in toolbox.specs} - {*TOOL_NAMES, *CAPTION_TOOLS}
         tools = WordTools(toolbox, TOOLS[mode] | of_others)
+    elif opening is None and mode is not None:
+        tools = OfferedTools(toolbox)
     return RunContext(policy, RunPictures(tools), verify and policy.setup is not None, look_again, opening or ())
 
 
@@ -229,7 +235,9 @@ def choose_mode(policy: Policy, wanted: Mode | None) -> Mode | None:
         return None
     if not setup.sees_pictures and wanted == "look":
         raise ValueError(f"{policy.spec} sees no pictures: take the mode captions or subtitles")
-    return wanted or ("look" if setup.sees_pictures else "captions")
+    if setup.sees_pictures:
+        return wanted or "look"
+    return "captions" if wanted in (None, "captions-first") else wanted
 
 
 def list_videos(toolbox: QuestionTools) -> tuple[VideoTools, ...]:

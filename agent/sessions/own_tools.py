@@ -13,7 +13,7 @@ from typing import Any, get_type_hints
 
 from tools.observation import FrameRef, Observation, ToolError
 from tools.schema import ToolSpec, describe, validate
-from tools.toolbox import TOOL_NAMES, Toolbox
+from tools.toolbox import CAPTION_TOOLS, TOOL_NAMES, Toolbox
 from tools.video.source import VideoSource
 
 
@@ -51,7 +51,7 @@ def own_tools(functions: Iterable[Callable[..., str | Observation]]) -> dict[str
     found: dict[str, OwnTool] = {}
     for function in functions:
         name = function.__name__
-        if name in TOOL_NAMES or name in found:
+        if name in (*TOOL_NAMES, *CAPTION_TOOLS) or name in found:
             raise ValueError(f"there is a tool {name} already: give the function another name")
         if inspect.iscoroutinefunction(function):
             raise TypeError(f"{name} is asynchronous: tools run in threads, so write it as a plain function")

@@ -120,6 +120,8 @@ class RunManifest:
     sessions: tuple[RunnerSession, ...] = ()
     judges: tuple[JudgeRecord, ...] = ()
     """Judges whose verdicts were asked for."""
+    weights: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of a local model's files of weights by name; empty where a server or a package has them."""
     version: Literal[1] = 1
 
 

@@ -1,6 +1,7 @@
-"""The user's defaults, in one small TOML file: who plays, what indexes frames, what hears speech.
+"""The user's defaults, in one small TOML file: who plays, who describes, what indexes frames, what hears speech.
 
     policy = "transformers:Qwen/Qwen3-VL-4B-Instruct"
+    captioner = "http:qwen3-vl:4b@ollama"
     encoder = "open_clip:ViT-B-16-SigLIP2-256"
     whisper = "Systran/faster-whisper-small"
 
@@ -18,11 +19,11 @@ from tools.plain_data import loads_toml
 
 CONFIG_VARIABLE = "VIDEOSLEUTH_CONFIG"
 """Environment variable that names the file, in place of the one in the user's configuration folder."""
-DEFAULTS = ("encoder", "policy", "whisper")
+DEFAULTS = ("captioner", "encoder", "policy", "whisper")
 _LARGEST_CONFIG_BYTES = 2**20
 """Settings take a few hundred bytes."""
 
-DefaultName = Literal["encoder", "policy", "whisper"]
+DefaultName = Literal["captioner", "encoder", "policy", "whisper"]
 
 
 def find_config_file(environment: Mapping[str, str] = os.environ) -> Path:

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tools.observation import MOST_VIDEOS
+
 _MOST_TEXT = 200_000
 """Characters of a text; questions have a hundred."""
 _MOST_PARTS = 4096
@@ -48,9 +50,12 @@ class JobRequest(AskedOptions):
         }
     )
 
-    video: Text
-    """Id of an upload, a path in an allowed folder, a data URI, or a URL where those are allowed."""
+    video: Text | Annotated[list[Text], Field(min_length=1, max_length=MOST_VIDEOS)]
+    """Id of an upload, a path in an allowed folder, a data URI, or a URL where those are allowed; a list of such for a
+    question about several videos, which are numbered from 1 in that order."""
     question: Text
+    model: Annotated[str, Field(max_length=200)] | None = None
+    """Who answers: one of `/v1/models`; the server's own policy if left out."""
     after: Annotated[str, Field(max_length=100)] | None = None
     """Id of the job before, whose question and answer this one follows."""
 
