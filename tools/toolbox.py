@@ -10,6 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -115,7 +116,7 @@ _TOLD_SECONDS = 1.0
 _MAX_LINES = 40
 """Lines of speech, by default, and shots that one observation lists; bounds its length."""
 _SERVED = 256
-"""JPEGs kept for other runs about the video, at 640x360 about 10 MB; a run keeps its own (`agent.loop.run_pictures`)."""
+"""JPEGs kept for other runs of the video, at 640x360 about 10 MB; a run keeps its own (`agent.loop.run_pictures`)."""
 _CALLS_REMEMBERED = 1024
 """Frames of which it is known with which others they were shown."""
 
@@ -145,7 +146,7 @@ class Toolbox:
         asked = CAPTION_TOOLS if resources.caption_model is not None else CAPTION_TOOLS[:1]
         with_captions = (*TOOL_NAMES, *(asked if resources.has_captioner else ()))
         names = with_captions if self.video.info.has_pictures else SPEECH_TOOLS
-        self._specs = {name: describe(getattr(self, name)) for name in names}
+        self._specs = {name: _describe_tool(name) for name in names}
         self._served: OnceCache[FrameRef, bytes | None] = OnceCache(self._encode_pictures, _SERVED)
         self._calls_lock = threading.Lock()
         self._companions: OrderedDict[FrameRef, tuple[float, ...]] = OrderedDict()
@@ -790,6 +791,12 @@ class Toolbox:
     def _find_frame_stop(self, seconds: float) -> float:
         later = self.video.timestamps[self.video.timestamps > seconds + 1e-6]
         return float(later[0]) if len(later) else self.video.info.duration_seconds
+
+
+@cache
+def _describe_tool(name: str) -> ToolSpec:
+    """The spec of a tool, made once for all videos: a model of its arguments takes milliseconds."""
+    return describe(getattr(Toolbox, name), left_out=("self",))
 
 
 def _report_not_searched(gap: str) -> Observation:

@@ -7,6 +7,7 @@ were sampled. So the ids of a conversation are a prefix of those one turn later,
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import chain, pairwise, takewhile
 from typing import Any
 
@@ -15,6 +16,8 @@ from agent.rendering.sanitize import escape_markup
 from agent.trajectory import Reply
 from tools.observation import FrameRef
 
+_TEXTS = 512
+"""Texts whose ids are kept: each turn of a run begins with those of the turns before it."""
 _SENTINEL = "HERE-STANDS-THE-REPLY"
 """Text of a reply that no template changes and no prompt holds, to find what a template writes around a reply."""
 
@@ -101,6 +104,7 @@ class ChatTokenizer:
         self._placeholder = tokenizer.convert_tokens_to_ids(placeholder) if placeholder is not None else None
         self._unbroken = find_unescaped_tokens(tokenizer)
         self._lock = threading.RLock()  # a fast tokenizer keeps settings between calls
+        self.ids = lru_cache(_TEXTS)(self._tokenize)
         self._before = self._before_reply()
         self.end = self.ids(self._behind_reply(()).strip())[0]
         """Id of the token that ends a turn."""
@@ -117,7 +121,7 @@ class ChatTokenizer:
                     parts += [said := self._reply(reply), self._behind(after, said.ids)]
         return _join(parts)
 
-    def ids(self, text: str, *, plain: bool = False) -> tuple[int, ...]:
+    def _tokenize(self, text: str, *, plain: bool = False) -> tuple[int, ...]:
         """The ids of a text; special tokens in it count, unless it is `plain`."""
         with self._lock:
             written = self._tokenizer(text, add_special_tokens=False, split_special_tokens=plain)

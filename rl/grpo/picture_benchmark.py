@@ -1,6 +1,6 @@
 """What pictures cost a training: CPU of each turn of a rollout, and memory of a step. No model computes.
 
-    python -m rl.grpo.picture_benchmark --model FOLDER [--against CHECKOUT] [--at-once 16,128] [--quick]
+    python -m rl.grpo.picture_benchmark --model FOLDER [--against CHECKOUT] [--at-once 16,128] [--sizes 640x360,720p]
 
 An engine of text alone dictates four turns that show 32 pictures in all; index and videos are there before anything is
 measured, and all CPU time of the process is counted. With `--against` the same is measured with the code of another
@@ -198,11 +198,12 @@ def run_in(checkout: Path, *arguments: object) -> PictureCost:
     return PictureCost(**json.loads(ended.stdout.splitlines()[-1]))
 
 
-def measure(model: str, against: Path | None, at_once: Sequence[int], folder: Path, *, quick: bool) -> list[SpeedRow]:
-    """All rows of the table; arguments as those of the command line, and the folder for the videos."""
+def measure(given: argparse.Namespace, folder: Path) -> list[SpeedRow]:
+    """All rows of the table, for what was given on the command line; videos are made in the folder."""
+    model, against = given.model, given.against
     here, rows = Path(__file__).parents[2], []
-    sets = {size: make_questions(folder, size) for size in SIZES}
-    for runs in at_once:
+    sets = {size: make_questions(folder, size) for size in given.sizes.split(",")}
+    for runs in map(int, given.at_once.split(",")):
         for size, data in sets.items():
             ours = run_in(here, model, data, runs)
             name = f"{runs} at once, {size}, {ours.pictures / runs:.0f} pictures a run"
@@ -217,7 +218,7 @@ def measure(model: str, against: Path | None, at_once: Sequence[int], folder: Pa
                     "turn", "before / now", theirs.milliseconds_a_turn / ours.milliseconds_a_turn, "x", GOAL, True
                 ),
             ]
-    step_rows, frames = (4, 4) if quick else (ROWS, ROW_FRAMES)
+    step_rows, frames = (4, 4) if given.quick else (ROWS, ROW_FRAMES)
     megabytes = measure_memory(model, step_rows, frames, step_rows)
     name = f"peak memory of a step of {step_rows} rows of {frames} frames"
     return [*rows, SpeedRow("step", name, megabytes, "MB", 1000)]
@@ -229,11 +230,12 @@ def main(arguments: Sequence[str] | None = None) -> list[SpeedRow]:
     parser.add_argument("--model", required=True, help="folder or hub id of a model of the Qwen-VL shape")
     parser.add_argument("--against", type=Path, help="another checkout, whose code is measured in turn with this one")
     parser.add_argument("--at-once", default="16,128", help="rollouts at once, with commas between")
+    parser.add_argument("--sizes", default=",".join(SIZES), help="sizes of the videos, with commas between")
+    parser.add_argument("--folder", type=Path, help="keeps the videos for another time")
     parser.add_argument("--quick", action="store_true", help="a small step: shows that it runs, measures nothing")
     given = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as folder:
-        at_once = [int(runs) for runs in given.at_once.split(",")]
-        rows = measure(given.model, given.against, at_once, Path(folder).resolve(), quick=given.quick)
+    with tempfile.TemporaryDirectory() as scratch:
+        rows = measure(given, (given.folder or Path(scratch)).resolve())
     print("| what | case | measured | limit | met |\n|---|---|---|---|---|")
     print("\n".join(row.line() for row in rows))
     return rows

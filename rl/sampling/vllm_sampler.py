@@ -96,18 +96,18 @@ def collapse_pictures(ids: Sequence[int], placeholder: int | None, spans: Sequen
         ValueError: there are other placeholders than those of the pictures, as one that was sampled would be.
     """
     short: list[int] = []
-    left, place = list(reversed(spans)), 0
-    while place < len(ids):
-        short.append(ids[place])
-        span = left.pop() if ids[place] == placeholder and left else 1
-        if set(ids[place : place + span]) != {ids[place]}:
-            raise ValueError(f"at token {place} begins a picture of {span} tokens, which is not in the prompt")
-        place += span
-    if sum(token == placeholder for token in short) != len(spans):
-        raise ValueError(
-            f"need the tokens of {len(spans)} pictures, got {sum(token == placeholder for token in short)}"
-        )
-    return tuple(short)
+    whole, place = tuple(ids), 0
+    for number, span in enumerate(spans):
+        if placeholder not in whole[place:]:
+            raise ValueError(f"need the tokens of {len(spans)} pictures, got {number}")
+        first = whole.index(placeholder, place)
+        if whole[first : first + span] != (placeholder,) * span:
+            raise ValueError(f"at token {first} begins a picture of {span} tokens, which is not in the prompt")
+        short += whole[place : first + 1]
+        place = first + span
+    if placeholder in whole[place:]:
+        raise ValueError(f"need the tokens of {len(spans)} pictures, and there are more")
+    return (*short, *whole[place:])
 
 
 def _explain_difference(theirs: Sequence[int], ours: Sequence[int]) -> str:

@@ -178,7 +178,7 @@ def test_the_same_moves_give_the_same_ids_and_pictures_in_each_turn(ways: Ways) 
 def test_the_same_moves_are_shown_the_same_bytes(ways: Ways) -> None:
     trained, asked, evaluated = ways.shown
     assert trained.jpegs == asked.jpegs == evaluated.jpegs
-    assert len({jpeg for jpegs in trained.jpegs.values() for jpeg in jpegs}) >= 8 + 2 + 3 - 1, "one of the overview was shown before"
+    assert len({jpeg for jpegs in trained.jpegs.values() for jpeg in jpegs}) >= 8 + 2 + 3 - 1  # one of them twice
 
 
 def test_a_row_of_the_loss_is_the_last_prompt_that_a_user_sent_and_the_reply_to_it(ways: Ways) -> None:
