@@ -66,7 +66,8 @@ def trained(model: Path, out: Path, *, ahead: bool) -> tuple[list[dict[str, Any]
 
     steps: list[list[str]] = []
     engine = SERVER | {"one_step_off_policy": ahead}
-    wanted = training(model, out, **SETTINGS, engine=engine)
+    held_out = {"data": "drawn,level=1,count=2,seed=5", "every": 2, "count": 1}
+    wanted = training(model, out, **SETTINGS, engine=engine, evaluation=held_out)
     copy = Dated(model, wanted.play.options(0))
 
     def noted(self: Any, keys: Sequence[Key]) -> list[Rollout]:
@@ -86,6 +87,8 @@ def test_each_step_trains_on_rollouts_of_the_weights_before_and_says_so(model: P
     assert steps == [["0", "0"], ["0", "0"], ["1", "1"]]
     assert [row["sampling/staleness"] for row in log] == [0, 1, 1]
     assert all(row["seconds/update"] > 0 and row["seconds/tools"] >= 0 for row in log)
+    evaluated = [row.get("evaluation/scored") for row in log]
+    assert evaluated == [None, 1.0, 1.0], "every second step and the last, beside what is sampled ahead"
     plain, plain_steps = trained(model, tmp_path / "plain", ahead=False)
     assert plain_steps == [["0", "0"], ["1", "1"], ["2", "2"]]
     assert "sampling/staleness" not in plain[0]
