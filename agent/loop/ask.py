@@ -13,6 +13,7 @@ from agent.loop.checkpoint import open_sqlite_checkpointer
 from agent.loop.examples import ask_with_examples, rank_examples
 from agent.loop.graph import OnEvent, RunContext, build_graph, run_graph
 from agent.loop.modes import TOOLS, Mode, OfferedTools, WordTools, plan_initial_calls
+from agent.loop.run_pictures import RunPictures
 from agent.loop.self_consistency import AT_ONCE, ask_where_unsure, ask_with_voting
 from agent.loop.several_videos import SeveralVideos, VideoTools
 from agent.loop.strategies import check_strategy, choose_tools
@@ -265,7 +266,7 @@ def make_run_context(
         tools = WordTools(toolbox, TOOLS[mode] | of_others)
     elif opening is None and mode is not None:
         tools = OfferedTools(toolbox)
-    tools = choose_tools(strategy, tools)
+    tools = choose_tools(strategy, RunPictures(tools))
     return RunContext(policy, tools, verify and policy.setup is not None, look_again, opening or ())
 
 
