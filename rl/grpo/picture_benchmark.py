@@ -5,8 +5,8 @@
 An engine of text alone dictates four turns that show 32 pictures in all; index and videos are there before anything is
 measured, and all CPU time of the process is counted. With `--against` the same is measured with the code of another
 checkout, in turn with this one, and compared. The memory is the peak above the start for a step of 64 rows of 64
-frames, held as JPEGs and made into the pixels of one row after the other. The model is a folder or hub id of the
-Qwen-VL shape, of which this code loads no weights.
+frames, held as JPEGs and made into the pixels of one row after the other, for the first few rows. The model is a folder
+or hub id of the Qwen-VL shape, of which this code loads no weights.
 """
 
 import argparse
@@ -45,6 +45,8 @@ LOOKS, FRAMES = 3, 8
 SIZES = {"640x360": (640, 360), "720p": (1280, 720)}
 ROWS, ROW_FRAMES = 64, 64
 """Rows of a step, and frames of each, of which memory is measured."""
+COMPUTED = 4
+"""Rows of which pixels are made: they take turns in the same memory."""
 GOAL = 5.0
 """Times by which the CPU of a turn should have fallen."""
 
@@ -219,7 +221,7 @@ def measure(given: argparse.Namespace, folder: Path) -> list[SpeedRow]:
                 ),
             ]
     step_rows, frames = (4, 4) if given.quick else (ROWS, ROW_FRAMES)
-    megabytes = measure_memory(model, step_rows, frames, step_rows)
+    megabytes = measure_memory(model, step_rows, frames, COMPUTED)
     name = f"peak memory of a step of {step_rows} rows of {frames} frames"
     return [*rows, SpeedRow("step", name, megabytes, "MB", 1000)]
 
