@@ -15,6 +15,7 @@ from agent.loop.strategies import REFLECT, SLOW
 from agent.policies.lite import LitePolicy
 from agent.policy import PolicyOptions, ToolAccess
 from agent.rendering.messages import Text, render
+from agent.report.console import format_usage
 from agent.sleuth import Sleuth
 from agent.trajectory import (
     Answer,
@@ -277,6 +278,9 @@ def test_a_limit_that_is_given_holds_whatever_the_length() -> None:
 def test_what_a_long_video_may_take_is_said() -> None:
     film = Trajectory(ASKED, replace(FACTS, duration_seconds=7200.0), limits=QuestionBudget().for_length(7200.0))
     assert explain_effort(film) == "15 turns and 243 frames at most, by effort medium and 120 minutes of video"
+    assert "turns 0 of 15, frames 0 of 243" in format_usage(film)
+    assert "effort medium" in format_usage(film)
+    assert "effort" not in format_usage(Trajectory(ASKED, FACTS))
 
 
 def test_a_film_is_asked_like_a_clip_and_may_take_more(tmp_path: Path) -> None:
