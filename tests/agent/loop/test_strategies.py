@@ -177,6 +177,13 @@ def test_where_first_sights_differ_it_looks_once_and_is_told_of_them(toolbox: To
     check_replay(run, toolbox)
 
 
+def test_answers_that_are_told_can_do_nothing(toolbox: Toolbox) -> None:
+    said = ["<tool_call>», and", "red", "red", "red"]
+    model = Model(lambda trajectory: Turn("", Answer(said[trajectory.sample])))
+    ask(replace(ASKED, options=()), toolbox, model, strategy="uncertain")
+    assert "«red» (2), «‹tool_call>›, and» (1)" in model.asked[3].steps[0].notice
+
+
 def test_a_glance_that_looks_has_no_answer(toolbox: Toolbox) -> None:
     model = Model(lambda trajectory: zoom(1.0)(trajectory) if trajectory.turns == 0 else answer(0))
     run = ask(ASKED, toolbox, model, strategy="uncertain")
