@@ -165,6 +165,9 @@ class VideoNodes:
         asked = self._read(state)
         begun = time.monotonic()
         fresh: VideoState = {**state, "run_id": uuid.uuid4().hex}
+        if asked.folder is not None:
+            asked = self.sleuth.find_in_folder(asked, begun)
+            fresh["video"] = [str(key.path) for key in asked.keys]
         with self.sleuth.borrow_tools(asked, begun) as toolbox:
             limits, policy = asked.limits, self.sleuth.get_policy()
             passed = time.monotonic() - begun
@@ -291,8 +294,13 @@ class VideoNodes:
 
     def _go(self, goto: str, state: VideoState, after: Trajectory, *, is_step: bool = False) -> Command[str]:
         more = self._more(state, after, after.steps[-1]) if is_step else {}
-        update = {"trajectory_json": to_json(after), "turn_json": "", "run_id": state["run_id"], **more}
-        return Command(goto="finish" if goto == END else goto, update=update)
+        update = {
+            "video": state["video"],
+            "trajectory_json": to_json(after),
+            "turn_json": "",
+            "run_id": state["run_id"],
+        }
+        return Command(goto="finish" if goto == END else goto, update=update | more)
 
 
 @dataclass(frozen=True)
