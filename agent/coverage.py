@@ -7,23 +7,24 @@ either side, because nothing is known of the time between two search hits. Pure 
 
 import heapq
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any, TypeVar
 
 from agent.trajectory import Result, ToolCall, Trajectory, restrict_to_video
+from tools.observation import Observation
 from tools.observation_text import format_percent
 
 SWEEPS = frozenset({"overview", "select_frames", "caption"})
 """Tools that spread their frames evenly over a window."""
 
-COMPARING = frozenset({"search_frames", "list_shots", "find_changes"})
+COMPARING = frozenset({"search_frames", "list_shots", "find_changes", "detect"})
 """Tools that go through the pictures of a window themselves, without showing them all."""
 
 READING = frozenset({"search_text", "read_text"})
 """Tools that read the screen text of a window."""
-HEARING = frozenset({"read_speech", "search_speech"})
+HEARING = frozenset({"read_speech", "search_speech", "list_sounds"})
 """Tools that listen to a window, or read its subtitles."""
 _UNFINISHED = "search_frames"
 """The tool that searches as much of the index as there is, so that its gaps are of the coverage."""
@@ -195,13 +196,16 @@ def compute_coverage(trajectory: Trajectory) -> Coverage:
     for result in trajectory.results:
         if result.observation.is_error or result.call_id not in calls:
             continue
-        call = calls[result.call_id]
-        looks += _cut_off_before(start, compute_frame_spans(call, result, duration))
-        way = read if call.name in READING else heard if call.name in HEARING else indexed
-        if has_words or way is not heard:
-            way += _cut_off_before(start, compute_searched_spans(call, result, duration))
-        if call.name == _UNFINISHED or result.observation.covered is not None:
-            unfinished += result.observation.gaps
+        for call, brought in _unfold(calls[result.call_id], result):
+            looks += _cut_off_before(start, compute_frame_spans(call, brought, duration))
+            for part in brought.observation.searched:
+                by_sense = {"pictures": indexed, "screen text": read, "speech": heard}
+                by_sense.get(part.sense, []).extend(_cut_off_before(start, [Span(*span) for span in part.spans]))
+            way = read if call.name in READING else heard if call.name in HEARING else indexed
+            if has_words or way is not heard:
+                way += _cut_off_before(start, compute_searched_spans(call, brought, duration))
+            if call.name == _UNFINISHED or brought.observation.covered is not None:
+                unfinished += brought.observation.gaps
     return Coverage(
         duration,
         _merge_finest(looks),
@@ -221,6 +225,18 @@ def _cut_off_before(start_seconds: float, spans: Iterable[_SpanT]) -> list[_Span
         for span in spans
         if span.stop_seconds > start_seconds
     ]
+
+
+def _unfold(call: ToolCall, result: Result) -> Iterator[tuple[ToolCall, Result]]:
+    """The call itself, or the calls that it made as a program, of whose frames only some were shown."""
+    inner = result.observation.inner_calls
+    if not inner:
+        yield call, result
+    shown = set(result.observation.frames)
+    for made in inner:
+        frames = tuple(frame for frame in made.frames if frame in shown)
+        seen = Observation("", frames, covered=made.covered, gaps=made.gaps, searched=made.searched)
+        yield ToolCall(call.id, made.name, made.arguments), Result(call.id, seen)
 
 
 def compute_coverages(trajectory: Trajectory) -> dict[int | None, Coverage]:

@@ -20,9 +20,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from agent.policies.registry import open_policy
 from agent.policy import PolicyOptions
 from agent.terminal import escape_controls, tell
+from evals.scoring.judge.judge import open_judge
 from rl.checkpoints import check_same, last_checkpoint
 from rl.data.questions import TrainingQuestions, find_boxes, list_measurable, open_questions
 from rl.data.references import Need
@@ -32,7 +32,7 @@ from rl.grpo.open_sampler import open_sampler
 from rl.grpo.rollout import RolloutRunner
 from rl.monitor.alarms import AlarmError
 from rl.monitor.step_log import Say
-from rl.processes import is_first_process, process_rank, take_device
+from rl.processes import is_first_process, take_device
 from rl.rewards.aids import Aids
 from rl.rewards.groups import check_needs, check_preset
 from rl.rewards.policy_judge import PolicyJudge
@@ -104,7 +104,7 @@ def _open_judge(training: Training, say: Say) -> PolicyJudge | None:
     if training.judge is None:
         return None
     options = PolicyOptions(max_reply_tokens=training.judge.max_reply_tokens, concurrency=training.judge.concurrency)
-    return PolicyJudge(open_policy(training.judge.policy, options), training.out, process_rank(), say)
+    return PolicyJudge(open_judge(training.judge.policy, f"transformers:{training.model}", options), say)
 
 
 def run_command_line(arguments: Sequence[str] | None = None) -> int:

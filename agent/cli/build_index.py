@@ -11,16 +11,18 @@ from typing import Any
 
 from rich.console import Console
 
+from agent.policies.captioner import open_captioner
 from agent.report.console import show_index_progress
 from agent.sessions.library import describe_indexed
 from tools.cache import DEFAULT_LIMIT_BYTES, CacheError, find_cache_root, prune
 from tools.encoders.registry import Encoder, open_encoder
 from tools.index.library import IndexedVideo, Library, list_videos
 from tools.index.video_index import IndexProgress
-from tools.observation import MissingPartError
+from tools.observation import MissingPartError, ToolError
 from tools.packaged_weights import is_installed, make_install_command
 from tools.toolbox import Toolbox, open_toolbox
 from tools.video.video import VideoError
+from tools.vision.captioner import Captioner, CaptionModel
 
 _RETRIES = 3
 """Times that a task is tried again whose worker died."""
@@ -46,6 +48,7 @@ class IndexJob:
     speech: bool = False
     text: bool = False
     window: tuple[float | None, float | None] = (None, None)
+    captions: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,8 @@ def index_all(
     text: bool = False,
     window: tuple[float | None, float | None] = (None, None),
     ray: str | None = None,
+    captions: bool = False,
+    captioner: str | None = None,
 ) -> list[NotIndexed]:
     """Indexes every video named or found in the folders named, and gives those that could not be indexed.
 
@@ -86,24 +91,32 @@ def index_all(
         text: whether screen text is read too.
         window: seconds at which each video begins and ends; None for its own.
         ray: address of the Ray cluster that does the work; None for this process.
+        captions: whether the clips are described too.
+        captioner: spec of the model that describes them; that of the configuration, or the packaged one, if None.
 
     Raises:
-        ValueError: a path does not exist, a folder holds no video, or there is no such encoder or cluster.
+        ValueError: a path does not exist, a folder holds no video, or there is no such encoder, captioner or cluster.
         MissingPartError: the encoder, or Ray, is not installed.
+        PolicyError: the captioner's model can't be had.
     """
     spec = encoder or "auto"
     opened = open_encoder(spec)  # what is wrong with it is said once, and is no fault of the files
+    if captions and ray is not None:
+        raise ValueError("--captions is for this machine: leave --ray out, or index the captions after it")
+    describer = open_captioner(captioner) if captions else None
     # a question about the folder looks at the whole main stream of each file
     is_usual = picture_stream is None and window == (None, None)
     libraries = {path: Library(path, opened) for path in paths if is_usual and path.is_dir()}
     listed = [(video, libraries.get(path)) for path in paths for video in find_videos([path])]
     jobs = [
-        IndexJob(video, spec, picture_stream, audio, speech or audio is not None, text, window) for video, _ in listed
+        IndexJob(video, spec, picture_stream, audio, speech or audio is not None, text, window, captions)
+        for video, _ in listed
     ]
     library_of = dict(listed)
+    work = _work_off(jobs, opened, describer, console) if ray is None else work_off_on_ray(jobs, ray)
     failed = []
     try:
-        for job, outcome in _work_off(jobs, opened, console) if ray is None else work_off_on_ray(jobs, ray):
+        for job, outcome in work:
             is_well = outcome.indexed is not None
             console.print(outcome.said, highlight=False, markup=False, style=None if is_well else "red", soft_wrap=True)
             library = library_of[job.video]
@@ -123,20 +136,28 @@ def index_all(
     return failed
 
 
-def _work_off(jobs: Iterable[IndexJob], encoder: Encoder, console: Console) -> Iterator[tuple[IndexJob, IndexOutcome]]:
+def _work_off(
+    jobs: Iterable[IndexJob], encoder: Encoder, describer: Captioner | CaptionModel | None, console: Console
+) -> Iterator[tuple[IndexJob, IndexOutcome]]:
     for job in jobs:
         with show_index_progress(console) as on_progress:
-            outcome = index_one(job, encoder, on_progress)
+            outcome = index_one(job, encoder, on_progress, describer)
         yield job, outcome
 
 
-def index_one(job: IndexJob, encoder: Encoder, on_progress: Callable[[IndexProgress], None]) -> IndexOutcome:
+def index_one(
+    job: IndexJob,
+    encoder: Encoder,
+    on_progress: Callable[[IndexProgress], None],
+    describer: Captioner | CaptionModel | None = None,
+) -> IndexOutcome:
     """Indexes a video into the cache, going on with what is there of it.
 
     Args:
         job: the video, and what of it.
         encoder: the open encoder.
         on_progress: is told how far the work is.
+        describer: the model that describes the clips; the packaged one if None.
 
     Raises:
         MissingPartError: something is not installed that every other file would need too.
@@ -150,9 +171,10 @@ def index_one(job: IndexJob, encoder: Encoder, on_progress: Callable[[IndexProgr
             until=job.window[1],
             picture_stream=job.picture_stream,
             audio=job.audio,
+            captioner=describer,
             on_progress=on_progress,
         ) as toolbox:
-            toolbox.prepare(speech=job.speech, text=job.text)
+            toolbox.prepare(speech=job.speech, text=job.text, captions=job.captions)
             count = len(toolbox.index.store.seconds)
             return IndexOutcome(
                 f"{video}: {count} frames indexed{_describe_rest(toolbox, job.speech)}", describe_indexed(toolbox)
@@ -162,6 +184,8 @@ def index_one(job: IndexJob, encoder: Encoder, on_progress: Callable[[IndexProgr
         return IndexOutcome(said, is_of_file=not isinstance(error, CacheError))
     except MissingPartError:
         raise
+    except ToolError as error:  # of the captioner
+        return IndexOutcome(f"{video}: {error}")
     except MemoryError:
         return IndexOutcome(f"{video}: it needs more memory than there is")
     except Exception:  # one file must not keep the others from being indexed, whatever is wrong with it or with us

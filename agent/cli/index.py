@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.cli.run_options import ENCODER, add_picture_stream_option, add_window_options
+from agent.cli.run_options import CAPTIONER, ENCODER, add_picture_stream_option, add_window_options
 from agent.exit_codes import EXIT_BAD_INPUT, EXIT_BUG
 from agent.options import add_yes_option
 from agent.terminal import Screen
@@ -29,6 +29,8 @@ def add(commands: "Commands") -> None:
     index.add_argument("--speech", action="store_true", help="recognise what is said, too")
     index.add_argument("--text", action="store_true", help="read the text on screen, too")
     add_yes_option(index, "fetch what an address names without asking")
+    index.add_argument("--captions", action="store_true", help="describe the video clip by clip, too")
+    index.add_argument("--captioner", default=None, metavar="SPEC", help=f"for --captions: {CAPTIONER}")
     index.add_argument("--prune", action="store_true", help="remove what was least recently used, past the size limit")
     index.add_argument("--max-gigabytes", type=float, default=None, metavar="N", help="size limit of the cache")
     index.set_defaults(run=_run)
@@ -39,6 +41,8 @@ def _run(options: argparse.Namespace) -> int:
 
     if not options.paths and not options.prune:
         raise ValueError("name a video or a folder to index, or --prune")
+    if options.captioner is not None and not options.captions:
+        raise ValueError("--captioner is for --captions, which it makes")
     if options.max_gigabytes is not None and not options.prune:
         raise ValueError("--max-gigabytes is for --prune, which removes what is past it")
     progress = Screen(stderr=True)
@@ -52,6 +56,8 @@ def _run(options: argparse.Namespace) -> int:
         options.text,
         (options.start, options.until),
         options.ray,
+        options.captions,
+        options.captioner,
     )
     if options.prune:
         prune_cache(options.max_gigabytes, progress)

@@ -28,7 +28,7 @@ from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
 from agent.events import EventReader
-from agent.loop.ask import QuestionTools, list_videos, make_run_context, prepare_run
+from agent.loop.ask import QuestionTools, list_videos, make_run_context, measure_length, prepare_run
 from agent.loop.checks import answer_late, make_unopened_trajectory
 from agent.loop.graph import (
     RunContext,
@@ -40,6 +40,7 @@ from agent.loop.graph import (
     think,
     verify,
 )
+from agent.loop.strategies import reconsider
 from agent.loop.transition import step
 from agent.policy import ToolRunner
 from agent.run_result import RunResult
@@ -145,8 +146,10 @@ class VideoNodes:
         Raises:
             ValueError: an option is invalid.
         """
-        if options.get("samples", 1) != 1:
-            raise ValueError("a graph is one run: leave samples out, or call Sleuth.ask inside a node")
+        if options.get("samples", 1) != 1 or options.get("strategy") == "uncertain" or options.get("examples"):
+            raise ValueError(
+                "a graph is one run: leave samples, uncertain and examples out, or call Sleuth.ask inside a node"
+            )
         self.sleuth = sleuth
         self._approve = approve
         self._options = options
@@ -173,9 +176,11 @@ class VideoNodes:
                 asked.question,
                 toolbox,
                 policy,
-                limits,
+                asked.size_limits(measure_length(toolbox)),
                 verify=asked.verify,
                 mode=asked.mode,
+                strategy=asked.strategy,
+                effort=asked.effort,
                 opening_seconds=passed,
                 earlier=self._list_earlier(state, toolbox),
             )
@@ -213,7 +218,7 @@ class VideoNodes:
             return Command(goto="begin")
 
         def apply(_: State, runtime: Runtime[RunContext]) -> Command[str]:
-            after = step(trajectory, turn, _ApprovedTools(runtime.context.toolbox, refused))
+            after = reconsider(step(trajectory, turn, _ApprovedTools(runtime.context.toolbox, refused)))
             _tell(state, trajectory, after, turn)
             goto = choose_node_after_act({"trajectory": after, "turn": None}, runtime)
             return self._go(goto, state, after, is_step=True)
@@ -273,7 +278,13 @@ class VideoNodes:
                 assert toolbox is not None, "it is waited for"
                 if trajectory.content_hashes != tuple(one.video.content_hash for one in list_videos(toolbox)):
                     raise ValueError(f"{', '.join(asked.question.videos)} changed since the run began: ask again")
-                context = make_run_context(toolbox, self.sleuth.get_policy(), verify=asked.verify, mode=asked.mode)
+                context = make_run_context(
+                    toolbox,
+                    self.sleuth.get_policy(),
+                    verify=asked.verify,
+                    mode=asked.mode,
+                    strategy=trajectory.strategy,
+                )
                 return work({"trajectory": trajectory, "turn": None}, Runtime(context=context))
         except Exception as error:
             return self._go("finish", state, end_by_error(trajectory, error))

@@ -9,9 +9,10 @@ from pathlib import Path
 from agent.coverage import compute_coverages
 from agent.loop.ask import choose_mode
 from agent.loop.modes import Mode
+from agent.loop.strategies import check_strategy
 from agent.policies.lite_rules.reading import read_question
 from agent.policy import Policy
-from agent.trajectory import Answer, Limits, Question, Step, Stop, Trajectory, Turn, VideoFacts
+from agent.trajectory import Answer, Limits, Question, Step, Stop, Strategy, Trajectory, Turn, VideoFacts
 from tools.deadline import run_in_time, set_deadline
 from tools.demux.container import check_file
 from tools.demux.header import Header, read_header
@@ -32,14 +33,17 @@ def check_inputs(video: str | Path, subtitles: str | Path | None) -> None:
         read_subtitle_file(subtitles)
 
 
-def check_playable(question: Question, policy: Policy, samples: int, mode: Mode | None) -> None:
-    """Refuses a number of samples or a mode that a policy or a question does not have.
+def check_playable(
+    question: Question, policy: Policy, samples: int, mode: Mode | None, strategy: Strategy = "direct"
+) -> None:
+    """Refuses a number of samples, a mode or a strategy that a policy or a question does not have.
 
     Args:
         question: the question.
         policy: the policy.
         samples: number of runs that vote.
         mode: what a model is given of the video; None is the policy's usual mode.
+        strategy: how a model goes about it.
 
     Raises:
         ValueError: the policy can't be asked so; says why.
@@ -49,6 +53,7 @@ def check_playable(question: Question, policy: Policy, samples: int, mode: Mode 
     if samples != 1 and question.task != "answer":
         raise ValueError(f"to {question.task} there is no answer that runs could agree on: leave --samples out")
     choose_mode(policy, mode)
+    check_strategy(strategy, question, policy)
 
 
 def check_end(question: Question, duration_seconds: float) -> None:

@@ -15,6 +15,8 @@ from agent.policies.lite_rules import (
     named_text,
     ordering,
     predicting,
+    sounds,
+    things,
     timing,
 )
 from agent.policies.lite_rules.case import QuestionContext
@@ -47,6 +49,7 @@ _TIMES = Strategy(counting.plan_calls, counting.answer)
 _CARRIER = Strategy(carriers.plan_calls, carriers.answer)
 _CHOICE = Strategy(choosing.plan_calls, choosing.answer)
 _MOMENT = Strategy(timing.plan_moment_calls, timing.answer_moment)
+_SOUND = Strategy(sounds.plan_calls, sounds.answer)
 _TEXT = Strategy(answering.plan_calls, answering.answer)
 _EVERYDAY = Strategy(everyday.plan_calls, everyday.answer)
 _EVERYDAY_WANTS = frozenset(
@@ -119,9 +122,29 @@ _EACH = Strategy(_plan_calls, _answer_case)
 
 
 def choose_strategy(reading: ParsedQuestion) -> Strategy:
-    """The strategy for a question."""
+    """The strategy for a question: where a detector could answer it, that comes before the usual one."""
+    usual = _choose_usual_strategy(reading)
+    return usual if reading.thing is None or reading.question.task != "answer" else _make_thing_strategy(usual)
+
+
+def _make_thing_strategy(usual: Strategy) -> Strategy:
+    """The strategy that asks the detector, and goes on as usual where there is none."""
+
+    def looks(case: QuestionContext) -> list[Wanted]:
+        return things.plan_calls(case) + (usual.looks(case) if things.find_reason(case) else [])
+
+    def answer(case: QuestionContext) -> Answer:
+        reason = things.find_reason(case)
+        return things.add_reason(usual.answer(case), reason) if reason else things.answer(case)
+
+    return Strategy(looks, answer)
+
+
+def _choose_usual_strategy(reading: ParsedQuestion) -> Strategy:
     if reading.question.task != "answer":
         return _EXPLAIN if reading.question.task == "explain" else _PREDICT
+    if reading.sound is not None:
+        return _SOUND
     if reading.wants == "interval":
         return _INTERVAL
     if reading.wants == "order":

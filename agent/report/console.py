@@ -16,6 +16,7 @@ from rich.text import Text
 
 from agent.cost.prices import format_dollars
 from agent.coverage import compute_coverages, format_mmss
+from agent.limits import explain_effort
 from agent.rendering.answer_parser import NOT_SHOWN
 from agent.report.json_output import explain_too_few
 from agent.terminal import escape_controls, escape_line
@@ -68,6 +69,8 @@ class Narrator:
 
     def _tell_start(self, start: Trajectory) -> None:
         self._told = 0
+        if explained := explain_effort(start):
+            self._line("limits", explained, "yellow")
         if start.sample:
             self._line("run", f"number {start.sample + 1}", "cyan")
         elif start.estimate is None:

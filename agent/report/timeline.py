@@ -231,7 +231,9 @@ def _build_turn_lane(number: int, step: Step, whole: Span, video: int | None) ->
             start, stop = span.start_seconds, span.stop_seconds
             bars.append(_make_bar(start, stop, whole, "window", f"{call.name}, {_format_span(start, stop)}", href))
         bars += [
-            _make_hit(f, whole, href) for f in result.observation.findings if f.kind in ("text", "speech", "change")
+            _make_hit(f, whole, href)
+            for f in result.observation.findings
+            if f.kind in ("text", "speech", "sound", "thing", "change")
         ]
         marks += [
             Mark(

@@ -203,7 +203,7 @@ class EngineConfig(TomlConfig):
 
 
 class JudgeConfig(TomlConfig):
-    """The judge that some rewards ask: any policy, asked without a video. Its verdicts are kept in the folder `out`."""
+    """The judge that some rewards ask: another model, asked without a video. Verdicts are kept by what was asked."""
 
     policy: Annotated[str, Field(min_length=1)]
     """Specification of the judge, in the form that `--policy` takes: `http:MODEL@URL`, `transformers:FOLDER`."""

@@ -328,6 +328,7 @@ def test_a_sleuth_asks_several_videos_again_and_again(folder: Path) -> None:
         assert result.trajectory.results[0].observation.text == "3 letters, in 6 s"
         assert [seen.duration_seconds for seen in result.coverages] == [4.0, 6.0]
         assert "Video 2" in result.html()
+        assert sleuth.verify(result).sentence == "0 of 0 frames and quotations are found again"
         assert result.picture(FrameRef(0.0, 36, 64, video=2)) is not None
         session.save(folder / "session.json")
         assert len(sleuth.resume(folder / "session.json").trajectories) == 1

@@ -166,6 +166,17 @@ class FrameIndex:
         with self._lock:
             return self._full.seconds[np.searchsorted(self._full.rows, rows)]
 
+    def find_vectors(self, seconds: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Vectors of the whole pictures on screen at some times, (n, D); zeros where nothing is indexed yet."""
+        with self._lock:
+            found = np.zeros((len(seconds), self._dim), np.float32)
+            reached = self._duration_seconds if self._is_complete else self._find_reached_seconds()
+            for number, time in enumerate(seconds):
+                sample = int(np.searchsorted(self._full.seconds, time, side="right")) - 1
+                if len(self._full.seconds) and time <= reached:
+                    found[number] = self._full.table.rows(int(self._full.rows[max(0, sample)]), 1)[0]
+            return found
+
     def compute_tiled_share(self, start_seconds: float, stop_seconds: float) -> float:
         """Share of the frames embedded so far in [start, stop) that have their tiles, 0..1; 1 where none will."""
         with self._lock:

@@ -108,6 +108,16 @@ def find_hidden_reasons(case: QuestionContext, sense: Sense, name: str | None = 
     return reasons
 
 
+def find_unheard_reasons(case: QuestionContext) -> list[str]:
+    """Reasons why a sound that was not heard may be there all the same, a sentence each; empty where it is not."""
+    looks = _find_calls(case, "list_sounds")
+    done = [(call, result) for call, result in looks if not result.observation.is_error]
+    if not any(_is_covering(case, call) for call, _ in done):
+        return [result.observation.text for _, result in looks] or ["It was not listened to."]
+    gaps = [f"{gap[:1].upper()}{gap[1:]}." for _, result in done for gap in result.observation.gaps]
+    return [*(["The file is cut off."] if case.trajectory.facts.is_cut_off else []), *gaps]
+
+
 def is_possible_misreading(guess: str, name: str) -> bool:
     """Whether a doubtful reading could be a misreading of the name."""
     return SequenceMatcher(None, guess.casefold(), name.casefold(), autojunk=False).ratio() >= _LIKE

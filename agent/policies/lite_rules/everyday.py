@@ -65,7 +65,9 @@ def answer(case: QuestionContext) -> Answer:
                 return _answer_with_fact(case, f"By the file it was created at {created}")
             return answer_cannot_tell(case, "When it was recorded is not on record.")
         case "sound":
-            return answer_cannot_tell(case, "Of sound I understand speech only.")
+            return answer_cannot_tell(
+                case, "Of sound I tell speech, singing and music apart, and understand what is said."
+            )
         case "unread":
             return answer_cannot_tell(case, f"I read questions in {', '.join(languages.load_languages())} only.")
         case "transcript":

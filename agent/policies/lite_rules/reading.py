@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agent.policies.lite_rules.languages import Language, detect_language, load_languages
+from agent.policies.lite_rules.sound_questions import SoundQuestion, parse_sound_question
+from agent.policies.lite_rules.thing_questions import ThingQuestion, parse_thing_question
 from agent.policies.lite_rules.words import extract_content_words, parse_count, parse_number, split_words
 from agent.trajectory import Question
 from tools.vision.colours import find_colour_words
@@ -104,6 +106,10 @@ class ParsedQuestion:
     """Whether the question says that something is to be heard or to be read."""
     places: tuple[str, ...]
     """Places in the picture that the question names: left, right, top, bottom."""
+    sound: SoundQuestion | None
+    """What the question asks of speech, singing and music as sounds; None where it asks for anything else."""
+    thing: ThingQuestion | None
+    """What the question asks of a class of things that a detector knows; None where it asks for anything else."""
 
 
 def read_question(question: Question, duration_seconds: float, start_seconds: float = 0.0) -> ParsedQuestion:
@@ -120,6 +126,12 @@ def read_question(question: Question, duration_seconds: float, start_seconds: fl
     wants = _classify_wants(question, option_spans, language, has_time=span is not None)
     if wants == "time":  # a clock's value in the question is not a time of the video
         span, instant = _find_asked_time(_AT_CLOCK.sub(" ", text), start_seconds, duration_seconds)
+    sound = None
+    if language is not None and (not question.options or wants in ("interval", "yes or no")):
+        sound = parse_sound_question(
+            text.casefold(), extract_subject(text.casefold()), language, is_choice=wants == "yes or no"
+        )
+        wants = "sound" if sound is not None and not question.options else wants
     language = language or load_languages()["en"]
     senses, is_named = _choose_senses(text, wants, language, question.options)
     return ParsedQuestion(
@@ -136,6 +148,8 @@ def read_question(question: Question, duration_seconds: float, start_seconds: fl
         tuple(w for w in extract_content_words(extract_subject(text)) if w.casefold() not in language.function_words),
         is_named,
         tuple(place for place, pattern in language.places.items() if pattern.search(text)),
+        sound,
+        None if sound is not None or is_named else parse_thing_question(text, extract_subject(text), question.options),
     )
 
 
