@@ -199,7 +199,7 @@ class ToolResources:
 
     @property
     def _was_heard(self) -> bool:
-        return any((find_cache_root(self._cache) / self.video.content_hash).glob("speech-*.json"))
+        return any((find_cache_root(self.cache) / self.video.content_hash).glob("speech-*.json"))
 
     def _gather_speech(self, window: tuple[float, float]) -> Speech:
         written, info = self._written, self.video.info
