@@ -200,7 +200,7 @@ def compute_coverage(trajectory: Trajectory) -> Coverage:
             looks += _cut_off_before(start, compute_frame_spans(call, brought, duration))
             for part in brought.observation.searched:
                 by_sense = {"pictures": indexed, "screen text": read, "speech": heard}
-                by_sense.get(part.sense, []).extend(_cut_off_before(start, [Span(*span) for span in part.spans]))
+                by_sense.get(part.sense, []).extend(_cut_off_before(start, (Span(*span) for span in part.spans)))
             way = read if call.name in READING else heard if call.name in HEARING else indexed
             if has_words or way is not heard:
                 way += _cut_off_before(start, compute_searched_spans(call, brought, duration))
@@ -218,15 +218,6 @@ def compute_coverage(trajectory: Trajectory) -> Coverage:
     )
 
 
-def _cut_off_before(start_seconds: float, spans: Iterable[_SpanT]) -> list[_SpanT]:
-    """The spans without what lies before a second."""
-    return [
-        replace(span, start_seconds=max(start_seconds, span.start_seconds))
-        for span in spans
-        if span.stop_seconds > start_seconds
-    ]
-
-
 def _unfold(call: ToolCall, result: Result) -> Iterator[tuple[ToolCall, Result]]:
     """The call itself, or the calls that it made as a program, of whose frames only some were shown."""
     inner = result.observation.inner_calls
@@ -237,6 +228,15 @@ def _unfold(call: ToolCall, result: Result) -> Iterator[tuple[ToolCall, Result]]
         frames = tuple(frame for frame in made.frames if frame in shown)
         seen = Observation("", frames, covered=made.covered, gaps=made.gaps, searched=made.searched)
         yield ToolCall(call.id, made.name, made.arguments), Result(call.id, seen)
+
+
+def _cut_off_before(start_seconds: float, spans: Iterable[_SpanT]) -> list[_SpanT]:
+    """The spans without what lies before a second."""
+    return [
+        replace(span, start_seconds=max(start_seconds, span.start_seconds))
+        for span in spans
+        if span.stop_seconds > start_seconds
+    ]
 
 
 def compute_coverages(trajectory: Trajectory) -> dict[int | None, Coverage]:

@@ -140,7 +140,8 @@ class _AllowDownload(argparse.Action):
 def find_unused_options(options: argparse.Namespace, policy: Policy) -> list[str]:
     """The options given that a policy makes no use of, as written on the command line."""
     if policy.setup is None:
-        names = (*_OF_MODELS, "max_cost", "max_tokens", "examples")
+        of_lite = ("captioner",) if policy.spec == "lite" else ()
+        names = (*_OF_MODELS, "max_cost", "max_tokens", "examples", *of_lite)
     else:
         names = _UNUSED.get(policy.spec.partition(":")[0], ())
     return _list_given_options(options, names)

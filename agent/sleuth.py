@@ -297,6 +297,29 @@ class Sleuth:
             videos = [extend(toolbox, own) for toolbox in opened]
             yield videos[0] if len(videos) == 1 else SeveralVideos(videos)
 
+    @contextmanager
+    def open_pictures(self, keys: "tuple[VideoKey, ...]", content_hashes: tuple[str, ...]) -> "Iterator[PictureOf]":
+        """A context with the pictures of videos, opened again if need be; none if a file has gone or changed.
+
+        Args:
+            keys: the videos, in the order of their numbers.
+            content_hashes: what they held when they were asked about.
+        """
+        from agent.loop.several_videos import SeveralVideos
+
+        with ExitStack() as stack:
+            try:
+                borrowed = [
+                    stack.enter_context(self._videos.get().borrowed(key)) for key in keys if all(content_hashes)
+                ]
+            except (OSError, ValueError):
+                borrowed = []
+            toolboxes = [toolbox for toolbox in borrowed if toolbox is not None]
+            if tuple(toolbox.video.content_hash for toolbox in toolboxes) != content_hashes:
+                yield lambda _: None
+            else:
+                yield (toolboxes[0] if len(toolboxes) == 1 else SeveralVideos(toolboxes)).picture
+
     def find_in_folder(self, asked: AskedQuestion, begun: float) -> AskedQuestion:
         """A question about a folder as one about those of its videos that fit it best; any other one as it is.
 
@@ -320,29 +343,6 @@ class Sleuth:
         with set_deadline(compute_seconds_left(asked.limits, begun)):
             update_library(library, open_one)
             return find_question_videos(asked, library)
-
-    @contextmanager
-    def open_pictures(self, keys: "tuple[VideoKey, ...]", content_hashes: tuple[str, ...]) -> "Iterator[PictureOf]":
-        """A context with the pictures of videos, opened again if need be; none if a file has gone or changed.
-
-        Args:
-            keys: the videos, in the order of their numbers.
-            content_hashes: what they held when they were asked about.
-        """
-        from agent.loop.several_videos import SeveralVideos
-
-        with ExitStack() as stack:
-            try:
-                borrowed = [
-                    stack.enter_context(self._videos.get().borrowed(key)) for key in keys if all(content_hashes)
-                ]
-            except (OSError, ValueError):
-                borrowed = []
-            toolboxes = [toolbox for toolbox in borrowed if toolbox is not None]
-            if tuple(toolbox.video.content_hash for toolbox in toolboxes) != content_hashes:
-                yield lambda _: None
-            else:
-                yield (toolboxes[0] if len(toolboxes) == 1 else SeveralVideos(toolboxes)).picture
 
     def submit(self, work: Callable[..., _T], *arguments: object) -> "Future[_T]":
         """Runs work of a door on a thread of the executor."""
@@ -478,9 +478,10 @@ class Sleuth:
         self, captioner: "str | Policy | Captioner | CaptionModel | None"
     ) -> "Captioner | CaptionModel | None":
         from agent.policies.captioner import open_captioner
+        from tools.runtime.user_config import read_default
 
-        is_spec_of_policy = isinstance(captioner, str) and captioner == self._spec
-        return open_captioner(captioner, self.get_policy() if is_spec_of_policy else None)
+        is_named = captioner is not None or read_default("captioner")
+        return open_captioner(captioner, self.get_policy() if is_named else None)
 
     def _opened(self, key: "VideoKey", on_progress: "OnProgress") -> "Toolbox":
         from tools.toolbox import open_toolbox

@@ -153,6 +153,11 @@ class Toolbox:
         """True if somebody wrote down what is said: a file was given or the video carries a text stream."""
         return self._resources.has_subtitles
 
+    @property
+    def captioner(self) -> CaptionModel | None:
+        """The model that describes windows; None without one."""
+        return self._resources.caption_model
+
     def call(self, name: str, arguments: dict[str, Any]) -> Observation:
         """Runs one tool and gives its observation.
 

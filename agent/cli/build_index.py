@@ -49,6 +49,8 @@ class IndexJob:
     text: bool = False
     window: tuple[float | None, float | None] = (None, None)
     captions: bool = False
+    captioner: str = ""
+    """Spec of the captioner; empty for the one of the configuration, or the packaged one."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +75,9 @@ def index_all(
     speech: bool = False,
     text: bool = False,
     window: tuple[float | None, float | None] = (None, None),
-    ray: str | None = None,
     captions: bool = False,
     captioner: str | None = None,
+    ray: str | None = None,
 ) -> list[NotIndexed]:
     """Indexes every video named or found in the folders named, and gives those that could not be indexed.
 
@@ -90,9 +92,9 @@ def index_all(
         speech: whether speech is recognised too.
         text: whether screen text is read too.
         window: seconds at which each video begins and ends; None for its own.
-        ray: address of the Ray cluster that does the work; None for this process.
         captions: whether the clips are described too.
         captioner: spec of the model that describes them; that of the configuration, or the packaged one, if None.
+        ray: address of the Ray cluster that does the work; None for this process.
 
     Raises:
         ValueError: a path does not exist, a folder holds no video, or there is no such encoder, captioner or cluster.
@@ -101,22 +103,22 @@ def index_all(
     """
     spec = encoder or "auto"
     opened = open_encoder(spec)  # what is wrong with it is said once, and is no fault of the files
-    if captions and ray is not None:
-        raise ValueError("--captions is for this machine: leave --ray out, or index the captions after it")
-    describer = open_captioner(captioner) if captions else None
+    if captions:
+        _open_captioner_once(captioner or "")  # the same
     # a question about the folder looks at the whole main stream of each file
     is_usual = picture_stream is None and window == (None, None)
     libraries = {path: Library(path, opened) for path in paths if is_usual and path.is_dir()}
     listed = [(video, libraries.get(path)) for path in paths for video in find_videos([path])]
     jobs = [
-        IndexJob(video, spec, picture_stream, audio, speech or audio is not None, text, window, captions)
+        IndexJob(
+            video, spec, picture_stream, audio, speech or audio is not None, text, window, captions, captioner or ""
+        )
         for video, _ in listed
     ]
     library_of = dict(listed)
-    work = _work_off(jobs, opened, describer, console) if ray is None else work_off_on_ray(jobs, ray)
     failed = []
     try:
-        for job, outcome in work:
+        for job, outcome in _work_off(jobs, opened, console) if ray is None else work_off_on_ray(jobs, ray):
             is_well = outcome.indexed is not None
             console.print(outcome.said, highlight=False, markup=False, style=None if is_well else "red", soft_wrap=True)
             library = library_of[job.video]
@@ -136,28 +138,20 @@ def index_all(
     return failed
 
 
-def _work_off(
-    jobs: Iterable[IndexJob], encoder: Encoder, describer: Captioner | CaptionModel | None, console: Console
-) -> Iterator[tuple[IndexJob, IndexOutcome]]:
+def _work_off(jobs: Iterable[IndexJob], encoder: Encoder, console: Console) -> Iterator[tuple[IndexJob, IndexOutcome]]:
     for job in jobs:
         with show_index_progress(console) as on_progress:
-            outcome = index_one(job, encoder, on_progress, describer)
+            outcome = index_one(job, encoder, on_progress)
         yield job, outcome
 
 
-def index_one(
-    job: IndexJob,
-    encoder: Encoder,
-    on_progress: Callable[[IndexProgress], None],
-    describer: Captioner | CaptionModel | None = None,
-) -> IndexOutcome:
+def index_one(job: IndexJob, encoder: Encoder, on_progress: Callable[[IndexProgress], None]) -> IndexOutcome:
     """Indexes a video into the cache, going on with what is there of it.
 
     Args:
         job: the video, and what of it.
         encoder: the open encoder.
         on_progress: is told how far the work is.
-        describer: the model that describes the clips; the packaged one if None.
 
     Raises:
         MissingPartError: something is not installed that every other file would need too.
@@ -171,7 +165,7 @@ def index_one(
             until=job.window[1],
             picture_stream=job.picture_stream,
             audio=job.audio,
-            captioner=describer,
+            captioner=_open_captioner_once(job.captioner) if job.captions else None,
             on_progress=on_progress,
         ) as toolbox:
             toolbox.prepare(speech=job.speech, text=job.text, captions=job.captions)
@@ -232,6 +226,11 @@ def work_off_on_ray(jobs: Iterable[IndexJob], address: str) -> Iterator[tuple[In
 
 def _index_in_worker(job: IndexJob) -> IndexOutcome:
     return index_one(job, _open_once(job.encoder), lambda _: None)
+
+
+@cache
+def _open_captioner_once(spec: str) -> Captioner | CaptionModel | None:
+    return open_captioner(spec or None)
 
 
 @cache

@@ -28,9 +28,9 @@ def add(commands: "Commands") -> None:
     )
     index.add_argument("--speech", action="store_true", help="recognise what is said, too")
     index.add_argument("--text", action="store_true", help="read the text on screen, too")
-    add_yes_option(index, "fetch what an address names without asking")
     index.add_argument("--captions", action="store_true", help="describe the video clip by clip, too")
     index.add_argument("--captioner", default=None, metavar="SPEC", help=f"for --captions: {CAPTIONER}")
+    add_yes_option(index, "fetch what an address names without asking")
     index.add_argument("--prune", action="store_true", help="remove what was least recently used, past the size limit")
     index.add_argument("--max-gigabytes", type=float, default=None, metavar="N", help="size limit of the cache")
     index.set_defaults(run=_run)
@@ -55,9 +55,9 @@ def _run(options: argparse.Namespace) -> int:
         options.speech,
         options.text,
         (options.start, options.until),
-        options.ray,
         options.captions,
         options.captioner,
+        options.ray,
     )
     if options.prune:
         prune_cache(options.max_gigabytes, progress)

@@ -157,10 +157,10 @@ def read_options(video: Videos, text: str, options: AskOptions) -> AskedQuestion
     keys = tuple(make_key(path, options) for path in paths)
     given: dict[str, Any] = {name: value for name, value in options.items() if name.startswith("max_")}
     verify, samples = options.get("verify", True), options.get("samples", 1)
-    searched = keys[0].path if len(keys) == 1 and is_searched(keys[0].path, keys[0].fps) else None
-    if searched is not None and keys[0] != VideoKey(searched):
+    folder = keys[0].path if len(keys) == 1 and is_searched(keys[0].path, keys[0].fps) else None
+    if folder is not None and keys[0] != VideoKey(folder):
         raise ValueError(
-            f"subtitles, a start, an end, a sound track or a stream can be chosen for one video only: {searched}"
+            f"subtitles, a start, an end, a sound track or a stream can be chosen for one video only: {folder}"
         )
     budget = QuestionBudget(given, options.get("effort", "medium"))
     return AskedQuestion(
@@ -172,9 +172,9 @@ def read_options(video: Videos, text: str, options: AskOptions) -> AskedQuestion
         samples,
         options.get("strategy", "direct"),
         options.get("vote", "majority"),
-        () if (folder := options.get("examples")) is None else read_examples(Path(folder)),
+        () if (kept := options.get("examples")) is None else read_examples(Path(kept)),
         budget,
-        searched,
+        folder,
     )
 
 

@@ -10,6 +10,7 @@ from agent.policies.lite_rules.case import QuestionContext
 from agent.policies.lite_rules.notes import CitedFinding, iterate_findings, make_finding_evidence, make_line_evidence
 from agent.policies.lite_rules.ranking import compute_relevances
 from agent.policies.lite_rules.reading import Sense
+from agent.policies.lite_rules.words import normalize
 from agent.trajectory import Answer, Evidence, Result, ToolCall
 from tools.observation import UNREADABLE
 from tools.ocr.video_text import spread
@@ -103,6 +104,9 @@ def find_hidden_reasons(case: QuestionContext, sense: Sense, name: str | None = 
         for finding in doubtful
         if sense == "speech" or name is None or is_possible_misreading(finding.text, name)
     ][:1]
+    if sense == "text" and name is not None:
+        read = [f.text for _, result in done for f in result.observation.findings if f.kind == "text" and not f.doubt]
+        reasons += [f"“{text}” is read, which may be a part of it." for text in read if _is_part(text, name)][:1]
     if sense == "speech" and any(len(r.observation.findings) >= c.arguments.get("count", _MANY) for c, r in done):
         reasons.append("More is said than was looked at.")
     return reasons
@@ -121,6 +125,12 @@ def find_unheard_reasons(case: QuestionContext) -> list[str]:
 def is_possible_misreading(guess: str, name: str) -> bool:
     """Whether a doubtful reading could be a misreading of the name."""
     return SequenceMatcher(None, guess.casefold(), name.casefold(), autojunk=False).ratio() >= _LIKE
+
+
+def _is_part(text: str, name: str) -> bool:
+    """Whether a text is most of a name, whose rest may be hidden or stand on another line."""
+    part, whole = (normalize(each).replace(" ", "") for each in (text, name))
+    return part in whole and len(part) >= len(whole) / 2
 
 
 def _find_calls(case: QuestionContext, tool: str) -> list[tuple[ToolCall, Result]]:
