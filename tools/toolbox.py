@@ -621,7 +621,10 @@ class Toolbox:
             self._resources.find_speech()
         if text:
             self._resources.screen_text.prepare()
-        if captions and (found := self._captions.make(0.0, self.video.info.duration_seconds)).missing:
+        if (
+            captions
+            and (found := self._captions.make(self.video.info.start_seconds, self.video.info.duration_seconds)).missing
+        ):
             raise ToolError(f"{len(found.missing)} clips have no caption: {found.why or 'there was no time for it'}")
 
     def transcribe(self, start_seconds: float = 0.0, stop_seconds: float = math.inf) -> Speech:
@@ -745,7 +748,7 @@ class Toolbox:
             Finding("moment", m.seconds, self._find_sample_stop(m.seconds), query, round(m.score, 4), m.box)
             for m in moments
         )
-        reached = self.index.frames.indexed_share * self.video.info.duration_seconds
+        reached = self.video.info.start_seconds + self.index.frames.indexed_share * self.video.info.length_seconds
         spans = ((begin, max(begin, min(end, reached))),)
         return SenseSearch(
             "pictures", (Ranking("pictures", tuple(findings)),), spans, self._describe_search_gaps(begin, end)

@@ -206,7 +206,7 @@ def prepare_run(
         context = replace(context, opening=_plan_opening(start, videos, policy, mode, density))
     if (captioner := find_captioner(videos)) is not None:
         captioned = [call for call in context.opening if call.name == "read_captions"]
-        clips = sum(count_clips(facts.duration_seconds) for facts in start.facts_by_number.values()) if captioned else 0
+        clips = sum(count_clips(facts.length_seconds) for facts in start.facts_by_number.values()) if captioned else 0
         estimate = add_captioner(estimate, captioner.policy, start, clips)
     return PreparedRun(replace(start, estimate=estimate), context)
 
