@@ -172,6 +172,12 @@ class ToolResources:
             source = "a sound track (speech recognition)"
         return source
 
+    @property
+    def needs_recognition(self) -> bool:
+        """Whether there is sound of which nobody wrote down all that is said."""
+        info = self.video.info
+        return info.has_audio and (not self.has_subtitles or bool(self._written.find_untold(info.duration_seconds)))
+
     def find_speech(self, start_seconds: float = 0.0, stop_seconds: float = math.inf) -> Speech:
         """Every line said in a window, and what of it was not heard.
 
