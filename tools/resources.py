@@ -14,7 +14,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.deadline import is_time_up
+from tools.cache import find_cache_root
+from tools.deadline import is_time_up, set_deadline
 from tools.encoders.registry import Encoder
 from tools.index.samples import Samples
 from tools.index.video_index import IndexProgress, open_index
@@ -143,7 +144,7 @@ class ToolResources:
             there = f"sound tracks 1 to {len(self._tracks)}" if self._tracks else "no sound track"
             raise ValueError(f"{video.path} has {there}, got audio {audio}")
         self.index = open_index(video, encoder, cache, on_progress)  # last: its thread would outlive an error
-        self.samples = Samples(self.index, video.info.duration_seconds)
+        self.samples = Samples(self.index, video.info.length_seconds)
         self.screen_text = ScreenText(video, self.samples, self.get_reader, cache, on_progress)
 
     def close(self) -> None:
@@ -184,9 +185,23 @@ class ToolResources:
         Lines come from the subtitle file, else the video's subtitles, and from recognition, as far as time allows,
         where these don't tell what is said.
         """
+        start_seconds = max(start_seconds, self.video.info.start_seconds)
         said = self._gather_speech((start_seconds, stop_seconds))
         lines = (x for x in said.lines if x.start_seconds < stop_seconds and x.stop_seconds > start_seconds)
         return replace(said, lines=tuple(lines))
+
+    def find_known_speech(self) -> Speech:
+        """Every line said that is written down or was heard before; nothing is recognised."""
+        if not self.is_speech_known:
+            return Speech()
+        with set_deadline(0.0):
+            return self.find_speech()
+
+    @property
+    def is_speech_known(self) -> bool:
+        """Whether what is said is written down, or was heard before; and for a video without sound."""
+        heard = (find_cache_root(self.cache) / self.video.content_hash).glob("speech-*.json")
+        return not self.video.info.has_audio or self.has_subtitles or any(heard)
 
     def _gather_speech(self, window: tuple[float, float]) -> Speech:
         written, info = self._written, self.video.info

@@ -153,6 +153,11 @@ class Toolbox:
         """True if somebody wrote down what is said: a file was given or the video carries a text stream."""
         return self._resources.has_subtitles
 
+    @property
+    def captioner(self) -> CaptionModel | None:
+        """The model that describes windows; None without one."""
+        return self._resources.caption_model
+
     def call(self, name: str, arguments: dict[str, Any]) -> Observation:
         """Runs one tool and gives its observation.
 
@@ -174,18 +179,22 @@ class Toolbox:
         """
         info = self.video.info
         duration = info.duration_seconds
-        frames = self._refs(spread_times(0.0, duration, count), "small")
+        frames = self._refs(spread_times(info.start_seconds, duration, count), "small")
         shape = "portrait" if info.height > info.width else "landscape" if info.width > info.height else "square"
         facts = {
-            "duration": f"{duration:.2f} s",
+            "duration": f"{info.length_seconds:.2f} s",
             "picture": f"{info.width}x{info.height} ({shape})",
             "frame rate": f"{info.average_fps:.2f} a second on average",
             "speech": self._resources.speech_source,
         }
+        if info.created_at:
+            facts["created"] = f"{info.created_at}, by the file"
+        if info.start_seconds:
+            facts["part of a longer video"] = f"from {info.start_seconds:.2f} to {duration:.2f} s"
         if info.is_cut_off:
             facts["cut off"] = f"the file is cut off; only the first {duration:.2f} s can be decoded"
         findings = tuple(
-            Finding("fact", 0.0, duration, f"{name}: {value}")
+            Finding("fact", info.start_seconds, duration, f"{name}: {value}")
             for name, value in (
                 *facts.items(),
                 *(("note", n) for n in info.notes),
@@ -301,7 +310,8 @@ class Toolbox:
         ]
         share, gaps = self.index.frames.indexed_share, self._describe_search_gaps(begin, end)
         text = "\n".join((f"Best matches for {observation_text.quote_untrusted(query)}:", *lines, *gaps))
-        covered = None if share >= 1 else ((begin, max(begin, min(end, share * self.video.info.duration_seconds))),)
+        reached = self.video.info.start_seconds + share * self.video.info.length_seconds
+        covered = None if share >= 1 else ((begin, max(begin, min(end, reached))),)
         return Observation(text, frames, findings, gaps=gaps, covered=covered)
 
     def zoom(self, seconds: Seconds, box: BoxArgument) -> Observation:
@@ -461,7 +471,10 @@ class Toolbox:
         chosen = sorted((item.line for item in scored[:count]), key=lambda x: x.start_seconds)
         nothing = "No speech was found in what was heard." if speech.gaps else "Nothing is said."
         told = observation_text.make_speech_observation(chosen, nothing, len(chosen), speech.gaps)
-        return replace(told, covered=subtract_spans(0.0, self.video.info.duration_seconds, speech.unheard))
+        return replace(
+            told,
+            covered=subtract_spans(self.video.info.start_seconds, self.video.info.duration_seconds, speech.unheard),
+        )
 
     def list_sounds(self, start: Seconds = 0.0, stop: Seconds | None = None, count: Lines = _MAX_LINES) -> Observation:
         """List when there is speech, singing and music, which may be at the same time. Other sounds are not told apart.
@@ -484,7 +497,7 @@ class Toolbox:
             stop: end of the window in seconds, not included; the end of the video if left out.
         """
         begin, end = self._check_window(start, stop)
-        samples = self._resources.samples.select(0.0, self.video.info.duration_seconds)
+        samples = self._resources.samples.select(self.video.info.start_seconds, self.video.info.duration_seconds)
         listed = find_shots(self.video, samples.seconds, samples.thumbs, begin, end)
         shots = listed.shots
         findings = tuple(Finding("shot", s.start_seconds, s.stop_seconds, "", s.score) for s in shots[:_MAX_LINES])
@@ -576,7 +589,25 @@ class Toolbox:
     def read_all_text(self) -> WindowText:
         """Every line of text on screen, read first where it was not yet, which may take longer than the video."""
         self.prepare(text=True, speech=False)
-        return self._resources.screen_text.read_window(0.0, self.video.info.duration_seconds, _MAX_TEXT_FRAMES)
+        info = self.video.info
+        return self._resources.screen_text.read_window(info.start_seconds, info.duration_seconds, _MAX_TEXT_FRAMES)
+
+    def list_known_lines(self) -> list[tuple[Literal["speech", "screen text"], float, float, str]]:
+        """Lines of speech and text that are known without hearing or reading any: source, start, stop and text.
+
+        They are written in subtitles, or were heard or read ahead; doubtful ones are left out.
+        """
+        said = [line for line in self._resources.find_known_speech().lines if not line.doubts]
+        read = self.read_all_text().spans if self.is_text_prepared else ()
+        return [
+            *(("speech", line.start_seconds, line.stop_seconds, line.text) for line in said),
+            *(("screen text", span.start_seconds, span.stop_seconds, span.text) for span in read if not span.doubt),
+        ]
+
+    @property
+    def is_known_in_words(self) -> bool:
+        """Whether all text on screen was read ahead, and all that is said is written down or was heard."""
+        return self.is_text_prepared and self._resources.is_speech_known
 
     @property
     def is_text_prepared(self) -> bool:
@@ -601,19 +632,21 @@ class Toolbox:
         self.close()
 
     def _check_window(self, start: float, stop: float | None) -> tuple[float, float]:
-        duration = self.video.info.duration_seconds
-        end = duration if stop is None else min(stop, duration)
-        if not start < end:
+        first, duration = self.video.info.start_seconds, self.video.info.duration_seconds
+        begin, end = max(start, first), duration if stop is None else min(stop, duration)
+        if not begin < end:
             asked = f"[{start:g}, {duration if stop is None else stop:g})"
-            raise ToolError(f"need 0 <= start < stop and start < {duration:.2f} (the duration), got {asked}")
-        if (start, end) != (0.0, duration):
-            self._pointed_at = (start, end)
-        return start, end
+            bounds = f"need {first:g} <= start < stop and start < {duration:.2f}"
+            raise ToolError(f"{bounds} ({'the duration' if not first else 'the end'}), got {asked}")
+        if (begin, end) != (first, duration):
+            self._pointed_at = (begin, end)
+        return begin, end
 
     def _read_frame(self, seconds: float) -> Frame:
-        duration = self.video.info.duration_seconds
-        if not seconds < duration:
-            raise ToolError(f"need 0 <= seconds < {duration:.2f} (the duration), got {seconds:g}")
+        first, duration = self.video.info.start_seconds, self.video.info.duration_seconds
+        if not first <= seconds < duration:
+            end = "the duration" if not first else "the end"
+            raise ToolError(f"need {first:g} <= seconds < {duration:.2f} ({end}), got {seconds:g}")
         for frame in self.video.read([seconds]):
             return frame
         raise ToolError(f"the frame at {seconds:g} s is damaged and cannot be decoded; try another time")
@@ -791,9 +824,11 @@ def open_toolbox(
     subtitles: str | Path | None = None,
     cache: Path | None = None,
     captioner: Captioner | CaptionModel | None = None,
+    start: float | None = None,
     until: float | None = None,
     picture_stream: int | None = None,
     audio: int | None = None,
+    fps: float | None = None,
     on_progress: Callable[[IndexProgress], None] | None = None,
 ) -> Toolbox:
     """The tools of a video file, its index built or being built in the background.
@@ -804,10 +839,12 @@ def open_toolbox(
         subtitles: a file with what is said.
         cache: root of the cache, the user's own if None.
         captioner: takes the place of the packaged one.
+        start: the video begins at that second for every tool, and keeps its times.
         until: the video ends at that second for every tool: nothing from later is there, and nothing that was kept of
             the whole video is used.
         picture_stream: number of the stream of moving pictures, from 1; None takes the file's main one.
         audio: number of the sound track to hear, from 1; None finds the one with speech.
+        fps: pictures a second, where the path is a folder of them; None is 1.
         on_progress: called with the progress of indexing, of reading text and of recognising speech.
 
     Raises:
@@ -815,7 +852,7 @@ def open_toolbox(
             `until`, an unknown encoder, unreadable subtitles.
     """
     return make_toolbox(
-        open_video(path, until, picture_stream),
+        open_video(path, until, picture_stream, start, fps),
         encoder=encoder,
         subtitles=subtitles,
         cache=cache,

@@ -105,6 +105,7 @@ class TransformersPolicy:
                 f"{room} in all: lower --max-frames, --max-pictures or --max-frame-pixels"
             )
         own_seed = _derive_seed(seed, tokens.ids)
+        seen = () if self.loaded.reads_ids_alone else seen
         return Prompt(tokens, seen, SamplingParams(self.options.temperature, self.options.top_p, own_seed))
 
     def processors(self, prompts: Sequence[Prompt], width: int) -> list[LogitsProcessor]:
@@ -198,7 +199,7 @@ class TransformersPolicy:
 
     def _shared(self, prompts: Sequence[Prompt]) -> int:
         """The number of tokens that all prompts begin with and that are computed once."""
-        if self.loaded.eyes is not None or not has_full_attention(self.model):
+        if not self.loaded.reads_ids_alone or not has_full_attention(self.model):
             return 0
         return count_shared_tokens([prompt.tokens.ids for prompt in prompts])
 

@@ -362,14 +362,17 @@ def fit_pixels(ref: FrameRef, max_pixels: int) -> FrameRef:
 def _render_facts(trajectory: Trajectory) -> str:
     """The properties of the video, or of each, with what is else to be said of several."""
     lines = [_render_video(video, facts) for video, facts in trajectory.facts_by_number.items()]
-    return "\n".join(lines if len(lines) == 1 else [*lines, _SEVERAL])
+    lines += trajectory.question.folder_gaps[:1]
+    return "\n".join(lines if len(trajectory.facts_by_number) == 1 else [*lines, _SEVERAL])
 
 
 def _render_video(video: int | None, facts: VideoFacts) -> str:
     sound = "subtitles" if facts.has_subtitles else "a sound track" if facts.has_speech_track else "no sound"
     cut = " The file is cut off: the rest can't be seen." if facts.is_cut_off else ""
     name = "The video" if video is None else f"Video {video}"
-    return f"{name}: {facts.duration_seconds:.2f} s, {facts.width}x{facts.height} pixels, {sound}.{cut}"
+    part = f", from {facts.start_seconds:.2f} s on to {facts.duration_seconds:.2f} s" if facts.start_seconds else ""
+    created = f" By the file it was created at {facts.created_at}." if facts.created_at else ""
+    return f"{name}: {facts.length_seconds:.2f} s{part}, {facts.width}x{facts.height} pixels, {sound}.{created}{cut}"
 
 
 def _render_question(trajectory: Trajectory) -> str:

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from agent.ending import suggest_nearest
 from agent.loop.modes import Mode
+from agent.policies.captioner import check_captioner
 from agent.policy import Policy, PolicyOptions
 from agent.trajectory import Limits, Trajectory
 from evals.runner.runner import RunSettings
@@ -98,6 +99,7 @@ class Play(TomlConfig):
             raise ValueError(
                 f"there is no tool {unknown[0]!r}{suggest_nearest(unknown[0], TOOL_NAMES)}: known are {known}"
             )
+        check_captioner(None, self.mode, Limits())
         if self.uniform_frames is None:
             return self
         if self.tools or self.mode is not None:

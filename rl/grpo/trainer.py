@@ -21,8 +21,8 @@ from trl import (  # type: ignore[import-not-found,import-untyped,attr-defined,u
 )
 
 from agent.adapters import add_adapter
-from agent.policies.local.image_processing import ImageProcessor, ProcessedImage, QwenImageProcessor
-from agent.policies.local.loading import choose_device
+from agent.policies.local.image_processing import ProcessedImage, QwenImageProcessor
+from agent.policies.local.loading import Loaded, choose_device
 from agent.policies.local.model_files import read_model_files
 from agent.trajectory import Trajectory
 from evals.runner.run_file import TRAJECTORIES, Key, RunFile
@@ -111,10 +111,10 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
             args=_make_arguments(training, self._rule, self._trl_loss, is_shuffled=not rollouts.questions.is_in_order),
             reward_funcs=[told],
             train_dataset=Dataset.from_dict({"prompt": list(rollouts.examples)}),
-            processing_class=_make_processor(loaded.model.name_or_path, loaded.eyes),
+            processing_class=_make_processor(loaded),
             peft_config=None if training.lora is None or training.lora.start else _make_adapter_config(training.lora),
         )
-        if loaded.eyes is not None:
+        if not loaded.reads_ids_alone:
             drop_empty_pictures(loaded.model)
             if self.accelerator.num_processes > 1:
                 BlankPicture(loaded.model)
@@ -258,7 +258,7 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
 
     @property
     def _shares_prompts(self) -> bool:
-        return self._rollouts.sampler.loaded.eyes is None and self.accelerator.num_processes == 1
+        return self._rollouts.sampler.loaded.reads_ids_alone and self.accelerator.num_processes == 1
 
     def order(self) -> list[str]:
         """Question ids in the order of the first epoch."""
@@ -418,9 +418,10 @@ def _mask_policy_tokens(inputs: dict[str, Any]) -> torch.Tensor:
     return chosen_tokens
 
 
-def _make_processor(place: str, eyes: ImageProcessor | None) -> Any:
+def _make_processor(loaded: Loaded) -> Any:
+    place, eyes = loaded.model.name_or_path, loaded.eyes
     tokenizer = read_model_files(place).tokenizer
-    if eyes is None:
+    if loaded.reads_ids_alone:
         return tokenizer
     if not isinstance(eyes, QwenImageProcessor):
         raise ValueError(f"{place}: pictures are trained for models of the Qwen-VL shape only; take one of those")

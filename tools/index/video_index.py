@@ -25,7 +25,14 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from tools.cache import DEFAULT_LIMIT_BYTES, explain_write_errors, make_video_folder, open_writer_lock, prune
+from tools.cache import (
+    DEFAULT_LIMIT_BYTES,
+    explain_write_errors,
+    find_cache_root,
+    make_video_folder,
+    open_writer_lock,
+    prune,
+)
 from tools.deadline import get_seconds_left
 from tools.encoders.registry import Encoder
 from tools.index.builder import (
@@ -109,6 +116,26 @@ def open_index(
     return VideoIndex(video, encoder, cache, on_progress)
 
 
+def open_index_files(
+    content_hash: str, length_seconds: float, encoder: Encoder, cache: Path | None = None
+) -> IndexFiles:
+    """The files of a video's index in the cache, whether they are there or not.
+
+    Args:
+        content_hash: the video's.
+        length_seconds: its length, which its sampling rate follows from.
+        encoder: embeds the frames.
+        cache: root of the cache, the user's own if None.
+    """
+    folder, fps, tiles = find_cache_root(cache) / content_hash, choose_fps(length_seconds), count_tiles(encoder)
+    name = f"index-{_as_file_name(encoder.name)}-{tiles + 1}tiles-{fps:g}fps"
+    return IndexFiles(folder / name, _name_store_folder(folder, fps), encoder.dim, tiles)
+
+
+def _name_store_folder(folder: Path, fps: float) -> Path:
+    return folder / f"frames-{fps:g}fps"
+
+
 class VideoIndex:
     """The index of a video's frames: search, stored pictures and thumbnails; usable while it is being filled."""
 
@@ -120,15 +147,15 @@ class VideoIndex:
         on_progress: Callable[[IndexProgress], None] | None = None,
     ) -> None:
         self._video, self._encoder, self._cache, self._on_progress = video, encoder, cache, on_progress
-        duration = video.info.duration_seconds
-        self._fps = choose_fps(duration)
-        self._times = make_sample_times(duration, self._fps)
+        length = video.info.length_seconds
+        self._fps = choose_fps(length)
+        self._times = video.info.start_seconds + make_sample_times(length, self._fps)
         self._folder = make_video_folder(video.content_hash, cache)
-        self._store_folder = self._folder / f"frames-{self._fps:g}fps"
-        tiles = count_tiles(encoder)
-        name = f"index-{_as_file_name(encoder.name)}-{tiles + 1}tiles-{self._fps:g}fps"
-        self._files = IndexFiles(self._folder / name, self._store_folder, encoder.dim, tiles)
-        self.frames = FrameIndex(encoder.name, encoder.dim, tiles, duration)
+        self._store_folder = _name_store_folder(self._folder, self._fps)
+        self._files = open_index_files(video.content_hash, length, encoder, cache)
+        self.frames = FrameIndex(
+            encoder.name, encoder.dim, count_tiles(encoder), video.info.duration_seconds, video.info.start_seconds
+        )
         self._lock = threading.Lock()
         self._seen: IndexManifest | None = None  # how much of the files on disk was taken in
         self._thumbs: list[NDArray[np.uint8]] = []

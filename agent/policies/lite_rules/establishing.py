@@ -66,7 +66,9 @@ def answer_cannot_tell(case: QuestionContext, *reasons: str) -> Answer:
 def _collect_pictures(case: QuestionContext) -> list[Evidence]:
     """Evidence of up to four pictures of the asked seconds, evenly spread."""
     start, stop = (
-        (0.0, case.duration_seconds) if case.span is None else (case.span.start_seconds, case.span.stop_seconds)
+        (case.start_seconds, case.duration_seconds)
+        if case.span is None
+        else (case.span.start_seconds, case.span.stop_seconds)
     )
     shown = {
         frame.seconds: Evidence(frame.seconds, frame.seconds, (result.call_id,), (frame,), note="a picture to look at")
@@ -139,7 +141,7 @@ def _find_calls(case: QuestionContext, tool: str) -> list[tuple[ToolCall, Result
 def _is_covering(case: QuestionContext, call: ToolCall) -> bool:
     """Whether a call covered all the seconds that the question means."""
     start, stop = call.arguments.get("start", 0.0), call.arguments.get("stop", case.duration_seconds)
-    wanted_start, wanted_stop = (0.0, case.duration_seconds)
+    wanted_start, wanted_stop = (case.start_seconds, case.duration_seconds)
     if case.span is not None:
         wanted_start, wanted_stop = case.span.start_seconds, case.span.stop_seconds
     return bool(start <= wanted_start + _SLACK_SECONDS and stop >= wanted_stop - _SLACK_SECONDS)

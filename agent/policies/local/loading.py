@@ -5,6 +5,7 @@ both unused.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,7 +19,8 @@ from transformers import (
 from agent.adapters import add_adapter
 from agent.policies.local import cpu_attention
 from agent.policies.local.image_processing import ImageProcessor, QwenImageProcessor, SmolVlmEyes
-from agent.policies.local.model_files import explain_errors, read_model_files
+from agent.policies.local.model_files import ModelFiles, explain_errors, read_model_files
+from agent.policies.local.picture_words import ADAPTER, PictureWords, PictureWordsConfig, load_picture_words
 from agent.policies.local.quantization import make_quantization, split_bits
 from agent.policy import PolicyError
 from agent.rendering.tokens import ChatTokenizer
@@ -40,6 +42,11 @@ class Loaded:
     context_tokens: int
     """Tokens of prompt and reply together, at most."""
 
+    @property
+    def reads_ids_alone(self) -> bool:
+        """Whether nothing but token ids goes into the model, even where it sees."""
+        return self.eyes is None or isinstance(self.eyes, PictureWords)
+
 
 def load_model(where: str, max_frame_pixels: int, adapter: str = "") -> Loaded:
     """Loads the model of a folder or hub id onto the best device here.
@@ -56,6 +63,8 @@ def load_model(where: str, max_frame_pixels: int, adapter: str = "") -> Loaded:
     """
     where, bits = split_bits(where)
     card, device = read_model_files(where), choose_device()
+    if isinstance(card.config, PictureWordsConfig):
+        return _load_picture_words(where, card, device, adapter)
     with explain_errors(where, device):
         processor = _load_processor(card.place) if card.image_token_id is not None else None
     # what can't be used is refused before gigabytes of weights are fetched
@@ -76,6 +85,24 @@ def load_model(where: str, max_frame_pixels: int, adapter: str = "") -> Loaded:
         never=card.never,
         image_token_id=card.image_token_id,
         context_tokens=card.config.get_text_config().max_position_embeddings,
+    )
+
+
+def _load_picture_words(where: str, card: ModelFiles, device: torch.device, adapter: str) -> Loaded:
+    """The loaded model of a folder with a connector; the adapter in it is used where none is named."""
+    with explain_errors(where, device):
+        model, eyes = load_picture_words(card.place, card.config, choose_dtype(device, torch.float32))
+        model = _prepare_model(model.to(device).eval(), card.config, device)
+    inside = Path(card.place) / ADAPTER
+    adapter = adapter or (str(inside) if inside.is_dir() else "")
+    return Loaded(
+        model=merge_adapter(model, adapter) if adapter else model,
+        scribe=card.scribe,
+        eyes=eyes,
+        ends=_collect_end_ids(model, card.tokenizer, card.scribe),
+        never=card.never,
+        image_token_id=card.image_token_id,
+        context_tokens=card.config.max_position_embeddings,
     )
 
 
@@ -124,11 +151,17 @@ def _load_model_weights(place: str, config: Any, device: torch.device, bits: int
     if device.type != "cpu" or how:
         how["device_map"] = device
     model = loader.from_pretrained(place, config=config, dtype=dtype, trust_remote_code=False, **how).eval()
+    return _prepare_model(model, config, device)
+
+
+def _prepare_model(model: Any, config: Any, device: torch.device) -> Any:
+    """A model without sampling settings of its own, and on a CPU with our attention where it only needs torch's."""
     # models come with sampling settings and penalties of their own, which would change what the options ask for
     ends = model.generation_config.eos_token_id
     model.generation_config = GenerationConfig(eos_token_id=ends)  # type: ignore[no-untyped-call]
     # a model with another attention than torch's has a reason, such as caps or sinks, which ours does not know
-    if device.type == "cpu" and not _has_vision(config) and model.config._attn_implementation == "sdpa":
+    reads_ids = not _has_vision(config) or isinstance(config, PictureWordsConfig)
+    if device.type == "cpu" and reads_ids and model.config._attn_implementation == "sdpa":
         cpu_attention.use_grouped_attention(model)
     return model
 

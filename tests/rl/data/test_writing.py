@@ -81,7 +81,7 @@ def test_a_solver_that_is_right_for_no_reason_is_dropped_and_one_with_evidence_k
     options = plan_options(videos, writer, tmp_path)
     right = options.index("green")
     bare, _ = keep("bare", Answer("green", right))
-    assert list(bare.values()) == ["'green': it cites nothing"]
+    assert list(bare.values()) == ["it cites nothing: 'green'"]
     elsewhere, _ = keep("elsewhere", look, Answer("green", right, None, (Evidence(0.0, 1.0, ("t1c1",)),)))
     assert list(elsewhere.values()) == ["its evidence is elsewhere than what the question is about"]
     none, out = keep("founded", look, Answer("green", right, None, (Evidence(2.0, 4.0, ("t1c1",)),)))
