@@ -173,6 +173,14 @@ class ToolResources:
             source = "a sound track (speech recognition)"
         return source
 
+    @property
+    def needs_recognition(self) -> bool:
+        """Whether there is sound of which nobody wrote down all that is said."""
+        info = self.video.info
+        return info.has_audio and (
+            not self.has_subtitles or bool(self._written.find_untold(info.start_seconds, info.duration_seconds))
+        )
+
     def find_speech(self, start_seconds: float = 0.0, stop_seconds: float = math.inf) -> Speech:
         """Every line said in a window, and what of it was not heard.
 
@@ -203,7 +211,7 @@ class ToolResources:
 
     def _gather_speech(self, window: tuple[float, float]) -> Speech:
         written, info = self._written, self.video.info
-        untold = written.find_untold(info.duration_seconds) if info.has_audio else ()
+        untold = written.find_untold(info.start_seconds, info.duration_seconds) if info.has_audio else ()
         wanted = [(max(a, window[0]), min(b, window[1])) for a, b in untold if a < window[1] and b > window[0]]
         lines, gaps = written.lines, written.gaps
         unheard: tuple[tuple[float, float], ...] = ()

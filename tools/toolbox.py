@@ -661,8 +661,8 @@ class Toolbox:
 
     @property
     def needs_recognition(self) -> bool:
-        """Whether speech has to be recognised: there is sound, and nobody wrote down what is said."""
-        return self.video.info.has_audio and not self.has_subtitles
+        """Whether speech has to be recognised: there is sound, and nobody wrote down all that is said."""
+        return self._resources.needs_recognition
 
     def close(self) -> None:
         """Stops indexing, leaving a usable cache, and closes the video."""
