@@ -329,6 +329,11 @@ class ToolResources:
     def find_things(self, name: str, start_seconds: float, stop_seconds: float) -> FoundThings:
         """The things of a class of the detector in a window, as far as time allows to look.
 
+        Args:
+            name: name of the class.
+            start_seconds: start of the window.
+            stop_seconds: end of the window, not included.
+
         Raises:
             MissingPartError: there is no detector.
         """
