@@ -561,7 +561,12 @@ class Toolbox:
         self._heard = other._resources
 
     def prepare(self, *, text: bool, speech: bool, captions: bool = False) -> None:
-        """Waits for the whole index; then reads all text, hears all speech and captions all clips, as asked.
+        """Waits for the whole index; then reads, hears and describes the whole video, as asked, for later calls.
+
+        Args:
+            text: whether to read all text on screen.
+            speech: whether to hear all speech.
+            captions: whether to caption all clips.
 
         Raises:
             ToolError: the captioner fails; what it described before is kept.
